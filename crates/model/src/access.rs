@@ -1,0 +1,469 @@
+//! Who may do what: one table, asked by everything that touches stored data.
+
+use std::fmt;
+
+use crate::id::{AgentId, TokenId, UserId};
+use crate::resource::{UnknownWord, spelled};
+
+spelled! {
+    /// What a user may be. Roles add up.
+    Role {
+        /// Owns agents and chats, and sees nothing of others'.
+        Member = "member",
+        /// Reads metadata, history and the audit log of all, no bodies.
+        Auditor = "auditor",
+        /// Manages users and refreshes by filter; reads as an auditor does.
+        Admin = "admin",
+    }
+}
+
+spelled! {
+    /// What a token may be used for.
+    Scope {
+        /// Reading.
+        Read = "read",
+        /// Writing what is one's own.
+        Write = "write",
+        /// Creating agents for other users.
+        Provision = "provision",
+        /// What an admin may do beyond a member.
+        Admin = "admin",
+    }
+}
+
+/// A set of [`Role`]s or [`Scope`]s. Written as its words in their order of declaration, separated
+/// by a space.
+macro_rules! word_sets {
+    ($($(#[$doc:meta])* $set:ident of $word:ident),+ $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Default)]
+        pub struct $set(u8);
+
+        impl $set {
+            /// All of them.
+            pub fn all() -> Self {
+                $word::ALL.iter().copied().collect()
+            }
+
+            /// Whether the word is in the set.
+            pub fn has(self, word: $word) -> bool {
+                self.0 & (1 << word as u8) != 0
+            }
+
+            /// Whether every word of `other` is in this set.
+            pub fn covers(self, other: Self) -> bool {
+                self.0 & other.0 == other.0
+            }
+
+            /// Whether there is no word in the set.
+            pub fn is_empty(self) -> bool {
+                self.0 == 0
+            }
+
+            /// The words in their order of declaration.
+            pub fn words(self) -> impl Iterator<Item = $word> {
+                $word::ALL.iter().copied().filter(move |word| self.has(*word))
+            }
+        }
+
+        impl FromIterator<$word> for $set {
+            fn from_iter<I: IntoIterator<Item = $word>>(words: I) -> Self {
+                Self(words.into_iter().fold(0, |bits, word| bits | (1 << word as u8)))
+            }
+        }
+
+        impl fmt::Display for $set {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let words: Vec<_> = self.words().map($word::as_str).collect();
+                f.write_str(&words.join(" "))
+            }
+        }
+
+        impl fmt::Debug for $set {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "[{self}]")
+            }
+        }
+
+        impl std::str::FromStr for $set {
+            type Err = UnknownWord;
+
+            fn from_str(text: &str) -> Result<Self, UnknownWord> {
+                text.split_ascii_whitespace().map(str::parse::<$word>).collect()
+            }
+        }
+    )+};
+}
+
+word_sets! {
+    /// The roles of a user.
+    Roles of Role,
+    /// The scopes of a token.
+    Scopes of Scope,
+}
+
+/// Who calls, as the store found them to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Actor {
+    /// A user, by one of their tokens.
+    User {
+        /// Who.
+        id: UserId,
+        /// What they are.
+        roles: Roles,
+        /// By which token.
+        token: TokenId,
+        /// What the token may be used for.
+        scopes: Scopes,
+    },
+    /// An agent, by its token.
+    Agent {
+        /// Which.
+        id: AgentId,
+        /// Whose.
+        owner: UserId,
+        /// Whether it may refresh the chats of its owner.
+        may_refresh: bool,
+        /// By which token.
+        token: TokenId,
+    },
+    /// Background work of the server.
+    System,
+}
+
+spelled! {
+    /// Everything that can be asked for on stored data.
+    Operation {
+        /// Create an agent.
+        AgentCreate = "agent_create",
+        /// List agents.
+        AgentList = "agent_list",
+        /// Read an agent.
+        AgentRead = "agent_read",
+        /// Delete an agent.
+        AgentDelete = "agent_delete",
+        /// Name an agent: bind a chat to it, or replace it.
+        AgentUse = "agent_use",
+        /// Read an agent's timeline.
+        HeadList = "head_list",
+        /// Open an agent's session.
+        SessionOpen = "session_open",
+        /// Push a snapshot.
+        ContextPush = "context_push",
+        /// Send bytes ahead of a push.
+        BlobUpload = "blob_upload",
+        /// Refresh the agent's drifted chats on the agent's own behalf.
+        AgentRefresh = "agent_refresh",
+        /// Create a chat.
+        ChatCreate = "chat_create",
+        /// List chats.
+        ChatList = "chat_list",
+        /// Read a chat.
+        ChatRead = "chat_read",
+        /// Change a chat's title, policy, tools, binding or archive.
+        ChatChange = "chat_change",
+        /// Delete a chat.
+        ChatDelete = "chat_delete",
+        /// Inherit a chat's pin.
+        ChatInherit = "chat_inherit",
+        /// Read a chat's pin and its drift.
+        ContextRead = "context_read",
+        /// Move a chat's pin.
+        PinMove = "pin_move",
+        /// Clear a chat's pin.
+        PinClear = "pin_clear",
+        /// Refresh chats of anybody by a filter.
+        PinMoveMany = "pin_move_many",
+        /// Read a chat's pin history.
+        HistoryRead = "history_read",
+        /// Read the texts that differ.
+        DiffRead = "diff_read",
+        /// Read one pinned resource with its body.
+        ResourceRead = "resource_read",
+        /// Read the prompt.
+        PromptRead = "prompt_read",
+        /// Read skills and their files.
+        SkillRead = "skill_read",
+        /// Read tool definitions.
+        ToolRead = "tool_read",
+        /// Begin a turn.
+        TurnBegin = "turn_begin",
+        /// List turns.
+        TurnList = "turn_list",
+        /// Ask which chats and turns had a content in force.
+        ExposureRead = "exposure_read",
+        /// Create a user.
+        UserCreate = "user_create",
+        /// List users.
+        UserList = "user_list",
+        /// Change a user.
+        UserChange = "user_change",
+        /// Make a token for oneself.
+        TokenCreate = "token_create",
+        /// Make a token for another user.
+        TokenCreateFor = "token_create_for",
+        /// List one's tokens.
+        TokenList = "token_list",
+        /// Revoke a token.
+        TokenRevoke = "token_revoke",
+        /// Read who one is.
+        MeRead = "me_read",
+        /// Read the audit log.
+        AuditRead = "audit_read",
+    }
+}
+
+/// Who may do an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Who {
+    /// Any user.
+    Anyone,
+    /// Any member.
+    Member,
+    /// The owner of the object.
+    Owner,
+    /// The owner of the object, auditors and admins: it tells metadata only.
+    Reader,
+    /// Auditors and admins.
+    Auditor,
+    /// Admins.
+    Admin,
+    /// The agent itself, and nobody else.
+    Agent,
+    /// The agent itself, if it was created with leave to refresh.
+    RefreshingAgent,
+}
+
+impl Operation {
+    /// The table: who may do it, and the scope that a user's token needs.
+    fn rule(self) -> (Who, Option<Scope>) {
+        use Scope::{Admin, Read, Write};
+        match self {
+            Self::AgentCreate | Self::ChatCreate => (Who::Member, Some(Write)),
+            Self::AgentList | Self::ChatList | Self::ExposureRead | Self::TokenList => {
+                (Who::Anyone, Some(Read))
+            }
+            Self::AgentRead
+            | Self::HeadList
+            | Self::ChatRead
+            | Self::ContextRead
+            | Self::HistoryRead
+            | Self::TurnList => (Who::Reader, Some(Read)),
+            Self::DiffRead
+            | Self::ResourceRead
+            | Self::PromptRead
+            | Self::SkillRead
+            | Self::ToolRead => (Who::Owner, Some(Read)),
+            Self::AgentDelete
+            | Self::AgentUse
+            | Self::ChatChange
+            | Self::ChatDelete
+            | Self::ChatInherit
+            | Self::PinMove
+            | Self::PinClear
+            | Self::TurnBegin => (Who::Owner, Some(Write)),
+            Self::PinMoveMany
+            | Self::UserCreate
+            | Self::UserList
+            | Self::UserChange
+            | Self::TokenCreateFor => (Who::Admin, Some(Admin)),
+            Self::TokenCreate => (Who::Anyone, Some(Write)),
+            Self::TokenRevoke => (Who::Owner, Some(Write)),
+            Self::MeRead => (Who::Anyone, None),
+            Self::AuditRead => (Who::Auditor, Some(Read)),
+            Self::SessionOpen | Self::ContextPush | Self::BlobUpload => (Who::Agent, None),
+            Self::AgentRefresh => (Who::RefreshingAgent, None),
+        }
+    }
+
+    /// Whether it is for agents' tokens rather than users'.
+    pub fn is_for_agents(self) -> bool {
+        matches!(self.rule().0, Who::Agent | Who::RefreshingAgent)
+    }
+}
+
+/// The object of an operation, as far as permission depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Object {
+    /// Nothing in particular: a list, something new, or the caller.
+    Collection,
+    /// Something that a user owns.
+    Owned(UserId),
+}
+
+/// What comes of asking for permission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Do it.
+    Allow,
+    /// The caller may know that the object exists, but not do this.
+    Forbidden(Refusal),
+    /// The caller may not know that the object exists.
+    NotFound,
+}
+
+/// Why something is forbidden.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// An agent's token where a user's is needed.
+    #[error("this is an agent's token; use a user's")]
+    UserNeeded,
+    /// A user's token where an agent's is needed.
+    #[error("this is a user's token; use the agent's own")]
+    AgentNeeded,
+    /// The token lacks a scope.
+    #[error("the token lacks the scope `{0}`")]
+    ScopeMissing(Scope),
+    /// The user lacks a role.
+    #[error("this needs the role `{0}`")]
+    RoleMissing(Role),
+    /// Only the owner may.
+    #[error("only its owner may do this")]
+    NotOwner,
+    /// The agent was created without leave to refresh.
+    #[error("this agent was created without `may_refresh`, so it cannot refresh chats")]
+    MayNotRefresh,
+}
+
+/// Decides whether `actor` may do `operation` on `object`. Total, and depends on nothing else.
+pub fn decide(actor: &Actor, operation: Operation, object: Object) -> Decision {
+    let (who, scope) = operation.rule();
+    match *actor {
+        Actor::System => Decision::Allow,
+        Actor::Agent { may_refresh, .. } => match who {
+            Who::Agent => Decision::Allow,
+            Who::RefreshingAgent if may_refresh => Decision::Allow,
+            Who::RefreshingAgent => Decision::Forbidden(Refusal::MayNotRefresh),
+            _ => Decision::Forbidden(Refusal::UserNeeded),
+        },
+        Actor::User {
+            id, roles, scopes, ..
+        } => {
+            let reads_all = roles.has(Role::Auditor) || roles.has(Role::Admin);
+            let owns = object == Object::Owned(id);
+            if matches!(object, Object::Owned(_)) && !owns && !reads_all {
+                return Decision::NotFound;
+            }
+            if let Some(scope) = scope.filter(|scope| !scopes.has(*scope)) {
+                return Decision::Forbidden(Refusal::ScopeMissing(scope));
+            }
+            let refusal = match who {
+                Who::Anyone => None,
+                Who::Member => {
+                    (!roles.has(Role::Member)).then_some(Refusal::RoleMissing(Role::Member))
+                }
+                Who::Owner => (!owns).then_some(Refusal::NotOwner),
+                Who::Reader => (!owns && !reads_all).then_some(Refusal::NotOwner),
+                Who::Auditor => (!reads_all).then_some(Refusal::RoleMissing(Role::Auditor)),
+                Who::Admin => {
+                    (!roles.has(Role::Admin)).then_some(Refusal::RoleMissing(Role::Admin))
+                }
+                Who::Agent | Who::RefreshingAgent => Some(Refusal::AgentNeeded),
+            };
+            refusal.map_or(Decision::Allow, Decision::Forbidden)
+        }
+    }
+}
+
+/// Whether the actor may read the bodies of what `owner` owns, where an operation tells metadata
+/// to more people than bodies.
+pub fn reads_bodies(actor: &Actor, owner: UserId) -> bool {
+    match actor {
+        Actor::User { id, .. } => *id == owner,
+        Actor::Agent { .. } => false,
+        Actor::System => true,
+    }
+}
+
+/// Whether the actor reads the metadata of everybody's objects.
+pub fn reads_all(actor: &Actor) -> bool {
+    match actor {
+        Actor::User { roles, .. } => roles.has(Role::Auditor) || roles.has(Role::Admin),
+        Actor::Agent { .. } => false,
+        Actor::System => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fmt::Write;
+    use uuid::Uuid;
+
+    fn user(id: u128, roles: &str, scopes: Scopes) -> Actor {
+        Actor::User {
+            id: Uuid::from_u128(id).into(),
+            roles: roles.parse().unwrap(),
+            token: Uuid::nil().into(),
+            scopes,
+        }
+    }
+
+    fn agent(may_refresh: bool) -> Actor {
+        Actor::Agent {
+            id: Uuid::from_u128(9).into(),
+            owner: Uuid::from_u128(1).into(),
+            may_refresh,
+            token: Uuid::nil().into(),
+        }
+    }
+
+    /// Every actor against every operation, as reviewers read it.
+    #[test]
+    fn the_matrix_is_as_reviewed() {
+        let owner: UserId = Uuid::from_u128(1).into();
+        let all = Scopes::all();
+        let read: Scopes = [Scope::Read].into_iter().collect();
+        let actors = [
+            ("owner", user(1, "member", all)),
+            ("owner, read only", user(1, "member", read)),
+            ("owner, no scope", user(1, "member", Scopes::default())),
+            ("stranger", user(2, "member", all)),
+            ("auditor", user(3, "auditor", all)),
+            ("admin", user(4, "admin", all)),
+            ("admin, no admin scope", user(4, "admin", read)),
+            ("agent", agent(false)),
+            ("agent that may refresh", agent(true)),
+            ("system", Actor::System),
+        ];
+        let mut matrix = String::new();
+        for operation in Operation::ALL {
+            writeln!(matrix, "{operation}").unwrap();
+            for (name, actor) in &actors {
+                let told = |object| match decide(actor, *operation, object) {
+                    Decision::Allow => "yes".to_owned(),
+                    Decision::Forbidden(refusal) => format!("forbidden: {refusal}"),
+                    Decision::NotFound => "not found".to_owned(),
+                };
+                let (collection, owned) = (told(Object::Collection), told(Object::Owned(owner)));
+                if collection == owned {
+                    writeln!(matrix, "  {name:<24} {owned}").unwrap();
+                } else {
+                    writeln!(
+                        matrix,
+                        "  {name:<24} {owned} | without object: {collection}"
+                    )
+                    .unwrap();
+                }
+            }
+        }
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/access.txt");
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(path, &matrix).unwrap();
+        }
+        let golden = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            golden == matrix,
+            "the access matrix differs from {path}; if that is meant, run the test with UPDATE_GOLDEN=1 and review the diff"
+        );
+    }
+
+    #[test]
+    fn sets_are_written_in_order() {
+        let roles: Roles = "admin member".parse().unwrap();
+        assert_eq!(roles.to_string(), "member admin");
+        assert!(roles.covers("admin".parse().unwrap()));
+        assert!(!roles.covers(Roles::all()));
+        assert!("root".parse::<Roles>().is_err());
+    }
+}

@@ -1,0 +1,159 @@
+//! Drift: derived from the pin and the head, never stored.
+
+use crate::hash::{ContextHash, ToolsHash};
+use crate::moment::Moment;
+use crate::pin::ToolsMode;
+
+/// The two hashes that tell whether contexts and tools are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hashes {
+    /// What reaches a model through the prompt and the skills.
+    pub context: ContextHash,
+    /// The tools.
+    pub tools: ToolsHash,
+}
+
+impl Hashes {
+    /// Whether both are the same to a chat: tools count only where they are pinned.
+    pub fn same(self, other: Self, mode: ToolsMode) -> bool {
+        self.context == other.context && (mode == ToolsMode::Live || self.tools == other.tools)
+    }
+}
+
+/// How a chat's pin stands to its agent's head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drift {
+    /// Since when.
+    pub since: Moment,
+    /// Whether somebody looked at this very head and kept the pin all the same.
+    pub declined: bool,
+}
+
+/// What drift is derived from.
+#[derive(Debug, Clone, Copy)]
+pub struct Standing {
+    /// The hashes of the pin.
+    pub pinned: Hashes,
+    /// When the chat was pinned.
+    pub pinned_at: Moment,
+    /// The hashes of the head.
+    pub head: Hashes,
+    /// The hashes of the head that was declined last.
+    pub declined: Option<Hashes>,
+    /// Of the agent's heads, when the first was received after the last whose hashes equal the
+    /// pin's; none if no head equals the pin.
+    pub first_other_at: Option<Moment>,
+    /// What the chat does with tools.
+    pub tools: ToolsMode,
+}
+
+/// The drift of a chat that has a pin and whose agent has a head; `None` if they are the same.
+pub fn drift(standing: &Standing) -> Option<Drift> {
+    if standing.pinned.same(standing.head, standing.tools) {
+        return None;
+    }
+    let since = standing
+        .first_other_at
+        .unwrap_or(standing.pinned_at)
+        .max(standing.pinned_at);
+    let declined = standing
+        .declined
+        .is_some_and(|d| d.same(standing.head, standing.tools));
+    Some(Drift { since, declined })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hashes(context: &str, tools: &str) -> Hashes {
+        Hashes {
+            context: ContextHash::of(context.as_bytes()),
+            tools: ToolsHash::of(tools.as_bytes()),
+        }
+    }
+
+    fn at(seconds: i64) -> Moment {
+        Moment::from_unix_micros(seconds * 1_000_000).unwrap()
+    }
+
+    fn standing() -> Standing {
+        Standing {
+            pinned: hashes("a", "t"),
+            pinned_at: at(10),
+            head: hashes("b", "t"),
+            declined: None,
+            first_other_at: Some(at(20)),
+            tools: ToolsMode::Live,
+        }
+    }
+
+    #[test]
+    fn a_drift_begins_with_the_first_other_head_but_not_before_the_pin() {
+        assert_eq!(
+            drift(&standing()),
+            Some(Drift {
+                since: at(20),
+                declined: false
+            })
+        );
+        let early = Standing {
+            first_other_at: Some(at(5)),
+            ..standing()
+        };
+        assert_eq!(drift(&early).unwrap().since, at(10));
+        let never_equal = Standing {
+            first_other_at: None,
+            ..standing()
+        };
+        assert_eq!(drift(&never_equal).unwrap().since, at(10));
+    }
+
+    #[test]
+    fn the_same_content_is_no_drift() {
+        assert_eq!(
+            drift(&Standing {
+                head: hashes("a", "t"),
+                ..standing()
+            }),
+            None
+        );
+        let tools = Standing {
+            head: hashes("a", "u"),
+            ..standing()
+        };
+        assert_eq!(drift(&tools), None);
+        assert!(
+            drift(&Standing {
+                tools: ToolsMode::Pinned,
+                ..tools
+            })
+            .is_some()
+        );
+    }
+
+    #[test]
+    fn a_decline_holds_until_the_head_changes() {
+        let declined = Standing {
+            declined: Some(hashes("b", "x")),
+            ..standing()
+        };
+        assert!(drift(&declined).unwrap().declined);
+        assert!(
+            !drift(&Standing {
+                tools: ToolsMode::Pinned,
+                ..declined
+            })
+            .unwrap()
+            .declined
+        );
+        assert!(
+            !drift(&Standing {
+                head: hashes("c", "t"),
+                ..declined
+            })
+            .unwrap()
+            .declined
+        );
+    }
+}

@@ -1,0 +1,134 @@
+//! Content addresses: SHA-256 (FIPS 180-4), because people check them with `sha256sum`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use sha2::{Digest, Sha256};
+
+/// The text before the 64 hexadecimal digits wherever a person or a client sees a hash.
+pub const HASH_PREFIX: &str = "sha256:";
+
+/// A text that is no `sha256:<64 lower-case hexadecimal digits>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a hash is written sha256: followed by 64 lower-case hexadecimal digits")]
+pub struct MalformedHash;
+
+macro_rules! hashes {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name([u8; 32]);
+
+        impl $name {
+            /// The SHA-256 of `bytes`.
+            pub fn of(bytes: &[u8]) -> Self {
+                Self(Sha256::digest(bytes).into())
+            }
+
+            /// The 32 bytes of the hash.
+            pub fn bytes(&self) -> &[u8; 32] {
+                &self.0
+            }
+
+            /// The 64 hexadecimal digits without their prefix.
+            pub fn hex(&self) -> String {
+                hex::encode(self.0)
+            }
+        }
+
+        impl From<[u8; 32]> for $name {
+            fn from(bytes: [u8; 32]) -> Self {
+                Self(bytes)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{HASH_PREFIX}{}", self.hex())
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({})", stringify!($name), self.hex())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = MalformedHash;
+
+            fn from_str(text: &str) -> Result<Self, MalformedHash> {
+                parse(text).map(Self)
+            }
+        }
+    )+};
+}
+
+hashes! {
+    /// The name of a blob: the SHA-256 of its bytes.
+    BlobHash,
+    /// The name of a snapshot: covers everything that is stored of it.
+    SnapshotId,
+    /// Covers exactly what reaches a model from a pin: facts, instruction files and skills.
+    ContextHash,
+    /// Covers the MCP configurations and servers of a snapshot.
+    ToolsHash,
+}
+
+fn parse(text: &str) -> Result<[u8; 32], MalformedHash> {
+    let digits = text.strip_prefix(HASH_PREFIX).ok_or(MalformedHash)?;
+    // Upper case would be a second spelling of the same hash.
+    if digits.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Err(MalformedHash);
+    }
+    let mut bytes = [0; 32];
+    hex::decode_to_slice(digits, &mut bytes).map_err(|_| MalformedHash)?;
+    Ok(bytes)
+}
+
+/// Hashes bytes that arrive in pieces.
+#[derive(Default)]
+pub struct BlobHasher(Sha256);
+
+impl BlobHasher {
+    /// Takes in the next piece.
+    pub fn update(&mut self, piece: &[u8]) {
+        self.0.update(piece);
+    }
+
+    /// The hash of all pieces together.
+    pub fn finish(self) -> BlobHash {
+        BlobHash(self.0.finalize().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_is_what_sha256sum_prints() {
+        let hash = BlobHash::of(b"abc");
+        let text = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(hash.to_string(), text);
+        assert_eq!(text.parse(), Ok(hash));
+        let mut pieces = BlobHasher::default();
+        pieces.update(b"a");
+        pieces.update(b"bc");
+        assert_eq!(pieces.finish(), hash);
+    }
+
+    #[test]
+    fn a_hash_has_one_spelling() {
+        for text in [
+            "",
+            "sha256:",
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+            "sha256:BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD",
+            "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad0",
+            "sha256:ga7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+        ] {
+            assert_eq!(text.parse::<BlobHash>(), Err(MalformedHash), "{text}");
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The identities of stored things: UUIDs, one type for each kind, so that the id of a chat cannot
+//! be passed for the id of an agent.
+
+use std::fmt;
+use std::str::FromStr;
+
+use uuid::{NoContext, Timestamp, Uuid};
+
+use crate::moment::Moment;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// A new UUIDv7 (RFC 9562) whose time is `now`, so that ids sort by their making.
+            pub fn generate(now: Moment) -> Self {
+                Self(generate(now))
+            }
+
+            /// The id as a plain UUID.
+            pub fn uuid(self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl From<Uuid> for $name {
+            fn from(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({})", stringify!($name), self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Uuid::parse_str(text).map(Self)
+            }
+        }
+    )+};
+}
+
+ids! {
+    /// Somebody who may call.
+    UserId,
+    /// A credential of a user or of an agent.
+    TokenId,
+    /// The ctxpin process beside a workspace, across its restarts.
+    AgentId,
+    /// One start of an agent. It is drawn by the agent, and the server answers it with an epoch.
+    ProcessId,
+    /// One conversation with a model.
+    ChatId,
+    /// One row of the audit log.
+    AuditId,
+}
+
+fn generate(now: Moment) -> Uuid {
+    let since_epoch = now.since_unix_epoch();
+    Uuid::new_v7(Timestamp::from_unix(
+        NoContext,
+        since_epoch.as_secs(),
+        since_epoch.subsec_nanos(),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_a_later_moment_sort_later() {
+        let early = ChatId::generate(Moment::from_unix_micros(1_000_000).unwrap());
+        let late = ChatId::generate(Moment::from_unix_micros(2_000_000).unwrap());
+        assert!(early < late);
+        assert_eq!(early.to_string().parse::<ChatId>().unwrap(), early);
+    }
+}

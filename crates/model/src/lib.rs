@@ -1,0 +1,22 @@
+//! What things are in ctxpin, and the rules between them.
+//!
+//! This crate is pure: no async, no files, no SQL, no wire format and no clock. Time comes in as
+//! an argument, and every rule is a function of its arguments, so that it can be read and tested
+//! alone. Whoever needs one of these types says so by its path; there are no re-exports.
+
+pub mod access;
+pub mod admission;
+pub mod canonical;
+pub mod compose;
+pub mod diff;
+pub mod drift;
+pub mod hash;
+pub mod id;
+pub mod limits;
+pub mod moment;
+pub mod pin;
+pub mod push;
+pub mod resource;
+pub mod skill;
+pub mod snapshot;
+pub mod token;

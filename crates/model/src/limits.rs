@@ -1,0 +1,84 @@
+//! Every limit of a snapshot and of the texts in it, with its reason.
+
+/// Longest body of an instruction file, a `SKILL.md` or an MCP configuration, in bytes. It is read
+/// by a model at every turn, and 64 KiB is about sixteen thousand tokens.
+pub const PROMPT_FILE_BYTES_MAX: u64 = 64 * 1024;
+
+/// Longest supporting file of a skill that is pinned with it, in bytes.
+pub const SKILL_FILE_BYTES_MAX: u64 = 512 * 1024;
+
+/// Most supporting files in one skill, as the MCP Skills extension asks of hosts.
+pub const SKILL_FILES_MAX: usize = 512;
+
+/// Most bytes of supporting files in one skill, as the MCP Skills extension asks of hosts.
+pub const SKILL_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// Deepest directory below a skill's own that is looked into.
+pub const SKILL_DEPTH_MAX: usize = 16;
+
+/// Most supporting files of all skills of one snapshot.
+pub const SNAPSHOT_SKILL_FILES_MAX: usize = 4_096;
+
+/// Most bytes of supporting files of all skills of one snapshot.
+pub const SNAPSHOT_SKILL_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Most bytes of instruction files and `SKILL.md` files together in one snapshot.
+pub const SNAPSHOT_PROMPT_BYTES_MAX: u64 = 2 * 1024 * 1024;
+
+/// Most resources in one snapshot, those that are `excluded` not counted.
+pub const SNAPSHOT_RESOURCES_MAX: usize = 500;
+
+/// Most resources in one snapshot, those that are `excluded` counted too. What would be past it is
+/// told by one line in the snapshot's error.
+pub const SNAPSHOT_LISTED_MAX: usize = 2_000;
+
+/// Most tools of one MCP server.
+pub const SERVER_TOOLS_MAX: usize = 128;
+
+/// Most bytes of one MCP server's tools, as canonical JSON.
+pub const SERVER_TOOLS_BYTES_MAX: u64 = 256 * 1024;
+
+/// Most bytes of all MCP servers' tools in one snapshot, as canonical JSON.
+pub const SNAPSHOT_TOOLS_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Longest source and longest path of a skill's file, in bytes of UTF-8.
+pub const SOURCE_BYTES_MAX: usize = 1_024;
+
+/// Longest error of a resource or of a snapshot, in bytes of UTF-8.
+pub const ERROR_BYTES_MAX: usize = 4_096;
+
+/// Longest fact about a workspace, in bytes of UTF-8.
+pub const FACT_BYTES_MAX: usize = 1_024;
+
+/// Longest name of a skill, in characters (Agent Skills specification).
+pub const SKILL_NAME_CHARS_MAX: usize = 64;
+
+/// Longest description of a skill, in characters (Agent Skills specification).
+pub const SKILL_DESCRIPTION_CHARS_MAX: usize = 1_024;
+
+/// Longest `compatibility` of a skill, in characters (Agent Skills specification).
+pub const SKILL_COMPATIBILITY_CHARS_MAX: usize = 500;
+
+/// Longest name that a person or a client gives to something (an agent, a user, a chat's title, a
+/// token's label), in characters.
+pub const LABEL_CHARS_MAX: usize = 200;
+
+/// Most bytes that one agent may have uploaded ahead of a push.
+pub const AGENT_UPLOAD_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Cuts `text` to at most `bytes_max` bytes, at a character.
+pub fn cut(text: &str, bytes_max: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes_max)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_falls_between_characters() {
+        assert_eq!(cut("aé", 2), "a");
+        assert_eq!(cut("aé", 3), "aé");
+        assert_eq!(cut("aé", 9), "aé");
+    }
+}

@@ -1,0 +1,145 @@
+//! A pin, and every way in which it moves.
+
+use crate::drift::Hashes;
+use crate::hash::{BlobHash, SnapshotId};
+use crate::resource::spelled;
+
+spelled! {
+    /// Why a pin moved.
+    Reason {
+        /// The chat was created pinned.
+        Create = "create",
+        /// The chat had no pin, and its agent came to have a head.
+        Hydrate = "hydrate",
+        /// Somebody asked for the head, or for parts of it.
+        Refresh = "refresh",
+        /// The chat was bound to another agent.
+        Rebind = "rebind",
+        /// Somebody asked for an earlier snapshot of the chat's own history.
+        Rollback = "rollback",
+        /// The chat took over its parent's pin.
+        Inherit = "inherit",
+        /// The chat's policy took the head at a turn.
+        Follow = "follow",
+        /// The chat's policy took up additions at a turn.
+        Additive = "additive",
+        /// The tools of a settled head were taken up at the first turn.
+        Settle = "settle",
+        /// Somebody asked for the pin to be cleared.
+        Clear = "clear",
+    }
+}
+
+spelled! {
+    /// What a chat does at a turn when its agent's head differs from its pin.
+    Policy {
+        /// Nothing: the pin moves only when asked.
+        Manual = "manual",
+        /// It takes up what is new and keeps what is pinned.
+        Additive = "additive",
+        /// It takes the head.
+        Follow = "follow",
+    }
+}
+
+spelled! {
+    /// Where a chat's tool definitions come from.
+    ToolsMode {
+        /// From the agent's head, since a stale tool cannot be called.
+        Live = "live",
+        /// From the pin.
+        Pinned = "pinned",
+    }
+}
+
+spelled! {
+    /// How the context of a turn reached the model.
+    Delivery {
+        /// From ctxpin, by the pin and nothing else.
+        Delivered = "delivered",
+        /// The client read the workspace by itself; ctxpin only observed.
+        Observed = "observed",
+    }
+}
+
+spelled! {
+    /// Through which door an actor came.
+    Door {
+        /// The HTTP API.
+        Api = "api",
+        /// An agent's own requests.
+        Agent = "agent",
+        /// Background work of the server.
+        System = "system",
+    }
+}
+
+/// What a chat is pinned to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pin {
+    /// The snapshot.
+    pub snapshot: SnapshotId,
+    /// Its hashes.
+    pub hashes: Hashes,
+    /// The prompt that was rendered when the pin was made.
+    pub prompt: BlobHash,
+}
+
+/// Where a pin is asked to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Target {
+    /// The snapshot.
+    pub snapshot: SnapshotId,
+    /// Its hashes.
+    pub hashes: Hashes,
+}
+
+/// What comes of asking a pin to go to a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// It is there already: nothing is written.
+    Stay,
+    /// It moves and keeps the prompt that it has, since what reaches the model is the same. So the
+    /// prompt's bytes outlive an upgrade of the renderer.
+    Keep(BlobHash),
+    /// It moves and needs the target's rendered prompt.
+    Render,
+}
+
+/// Decides how a pin gets to `target`. Every move but a rollback, which restores the prompt of its
+/// row of the history, is decided here.
+pub fn step(pin: Option<&Pin>, target: &Target) -> Step {
+    match pin {
+        Some(pin) if pin.snapshot == target.snapshot => Step::Stay,
+        Some(pin) if pin.hashes.context == target.hashes.context => Step::Keep(pin.prompt),
+        _ => Step::Render,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hash::{ContextHash, ToolsHash};
+
+    #[test]
+    fn an_equal_context_keeps_its_prompt() {
+        let target = |snapshot: &str, context: &str| Target {
+            snapshot: SnapshotId::of(snapshot.as_bytes()),
+            hashes: Hashes {
+                context: ContextHash::of(context.as_bytes()),
+                tools: ToolsHash::of(b""),
+            },
+        };
+        let at = target("s", "c");
+        let prompt = BlobHash::of(b"prompt");
+        let pin = Pin {
+            snapshot: at.snapshot,
+            hashes: at.hashes,
+            prompt,
+        };
+        assert_eq!(step(Some(&pin), &at), Step::Stay);
+        assert_eq!(step(Some(&pin), &target("t", "c")), Step::Keep(prompt));
+        assert_eq!(step(Some(&pin), &target("t", "d")), Step::Render);
+        assert_eq!(step(None, &at), Step::Render);
+    }
+}

@@ -1,0 +1,100 @@
+//! The text of a token: what a caller presents.
+
+use std::fmt;
+use std::str::FromStr;
+
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::id::TokenId;
+
+/// What every token begins with, so that people and scanners recognise one.
+pub const TOKEN_PREFIX: &str = "ctxpin_";
+
+/// A whole token: `ctxpin_<32 hexadecimal digits>_<64 hexadecimal digits>`, the id by which it is
+/// found and a secret of 32 random bytes. Only [`Self::reveal`] shows it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token {
+    id: TokenId,
+    secret: [u8; 32],
+}
+
+/// What the server keeps of a presented token: enough to find it and to compare it. The secret has
+/// 256 random bits, so that a fast hash is enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Credential {
+    /// By which the token is found.
+    pub id: TokenId,
+    /// SHA-256 of the secret.
+    pub secret_hash: [u8; 32],
+}
+
+/// A text that is no token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a ctxpin token: one begins with `ctxpin_` and is 104 characters long")]
+pub struct MalformedToken;
+
+impl Token {
+    /// Puts a token together from its id and 32 random bytes.
+    pub fn new(id: TokenId, secret: [u8; 32]) -> Self {
+        Self { id, secret }
+    }
+
+    /// What to keep of it.
+    pub fn credential(&self) -> Credential {
+        Credential {
+            id: self.id,
+            secret_hash: Sha256::digest(self.secret).into(),
+        }
+    }
+
+    /// The text to hand to its holder, once.
+    pub fn reveal(&self) -> String {
+        format!(
+            "{TOKEN_PREFIX}{}_{}",
+            self.id.uuid().simple(),
+            hex::encode(self.secret)
+        )
+    }
+}
+
+impl FromStr for Token {
+    type Err = MalformedToken;
+
+    fn from_str(text: &str) -> Result<Self, MalformedToken> {
+        let (id, secret) = text
+            .strip_prefix(TOKEN_PREFIX)
+            .and_then(|rest| rest.split_once('_'))
+            .ok_or(MalformedToken)?;
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(secret, &mut bytes).map_err(|_| MalformedToken)?;
+        let id = Uuid::try_parse(id).map_err(|_| MalformedToken)?;
+        Ok(Self {
+            id: id.into(),
+            secret: bytes,
+        })
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Token({}, secret hidden)", self.id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_reads_back_and_hides_its_secret() {
+        let token = Token::new(Uuid::from_u128(7).into(), [0xab; 32]);
+        let text = token.reveal();
+        assert_eq!(text.len(), 104);
+        assert_eq!(text.parse(), Ok(token.clone()));
+        assert!(!format!("{token:?}").contains("abab"));
+        for text in ["", "ctxpin_", "ctxpin_x_y", &text[..103]] {
+            assert_eq!(text.parse::<Token>(), Err(MalformedToken), "{text}");
+        }
+    }
+}
