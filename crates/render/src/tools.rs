@@ -1,0 +1,146 @@
+//! The tools that a snapshot's MCP servers offer to a model.
+
+use std::collections::BTreeMap;
+
+use ctxpin_model::resource::{Detail, Kind, Status, Tool};
+use ctxpin_model::snapshot::Snapshot;
+use serde_json::{Map, Value};
+
+/// Longest name of a tool in characters: what the model providers accept.
+pub const TOOL_NAME_CHARS_MAX: usize = 64;
+
+/// What stands between the name of a server and the name of its tool.
+pub const TOOL_NAME_SEPARATOR: &str = "__";
+
+/// The tools of a snapshot.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Tools {
+    /// What is offered to the model, by name in byte order. No two have the same name.
+    pub offered: Vec<Offered>,
+    /// What is not, by server and tool in byte order.
+    pub refused: Vec<Refused>,
+}
+
+/// A tool that is offered to a model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Offered {
+    /// The model's name for it, `server__tool`: 1 to [`TOOL_NAME_CHARS_MAX`] of `[A-Za-z0-9_-]`.
+    pub name: String,
+    /// The name of its server.
+    pub server: String,
+    /// The server's own name for it, with which it is called.
+    pub tool: String,
+    /// What it does, in the server's words.
+    pub description: Option<String>,
+    /// JSON Schema of its input, as the server gave it; an empty one is an empty object.
+    pub input_schema: Map<String, Value>,
+}
+
+/// A tool that a server has and a model is not offered.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Refused {
+    /// The name of its server.
+    pub server: String,
+    /// The server's own name for it.
+    pub tool: String,
+    /// Why it is not offered, for people.
+    pub reason: String,
+}
+
+/// The tools of the `ok` MCP servers of `snapshot`. A tool whose own name begins with `server__`
+/// already keeps it. A tool that cannot be named is refused, and of tools that would have the same
+/// name every one is: to prefer one would let a server take over the name of another's tool.
+pub fn definitions(snapshot: &Snapshot) -> Tools {
+    let mut by_name: BTreeMap<String, Vec<(&str, &Tool)>> = BTreeMap::new();
+    let mut refused = Vec::new();
+    for (server, tool) in server_tools(snapshot) {
+        match tool_name(server, &tool.name) {
+            Ok(name) => by_name.entry(name).or_default().push((server, tool)),
+            Err(reason) => refused.push(refuse(server, tool, reason)),
+        }
+    }
+    let mut offered = Vec::new();
+    for (name, mut claimants) in by_name {
+        // Who is named in a reason must not depend on the order of the servers.
+        claimants.sort_by_key(|(server, tool)| (*server, &tool.name));
+        if let [(server, tool)] = claimants[..] {
+            offered.push(offer(name, server, tool));
+            continue;
+        }
+        let reasons = (0..claimants.len()).map(|index| collision(&name, &claimants, index));
+        let refusals = claimants.iter().zip(reasons);
+        refused.extend(refusals.map(|((server, tool), reason)| refuse(server, tool, reason)));
+    }
+    refused.sort();
+    Tools { offered, refused }
+}
+
+fn server_tools(snapshot: &Snapshot) -> impl Iterator<Item = (&str, &Tool)> {
+    let servers = snapshot
+        .resources
+        .iter()
+        .filter(|resource| resource.kind == Kind::McpServer && resource.status == Status::Ok);
+    servers.flat_map(|server| {
+        let tools: &[Tool] = match &server.detail {
+            Some(Detail::Tools(tools)) => tools,
+            Some(Detail::Shape(_)) | None => &[],
+        };
+        tools.iter().map(|tool| (server.source.as_str(), tool))
+    })
+}
+
+/// The model's name for a tool, or why it can have none.
+fn tool_name(server: &str, tool: &str) -> Result<String, String> {
+    let prefix = format!("{server}{TOOL_NAME_SEPARATOR}");
+    let own = tool.strip_prefix(&prefix).unwrap_or(tool);
+    if server.is_empty() {
+        return Err("its server has no name".to_owned());
+    }
+    if own.is_empty() {
+        return Err("it has no name".to_owned());
+    }
+    let name = prefix + own;
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if let Some(unfit) = name.chars().find(|c| !fits(*c)) {
+        return Err(format!(
+            "its name for a model, the server's and its own with `{TOOL_NAME_SEPARATOR}` between, has {unfit:?}: only A-Z, a-z, 0-9, _ and - are accepted"
+        ));
+    }
+    // All of it is ASCII here, so that bytes are characters.
+    if name.len() > TOOL_NAME_CHARS_MAX {
+        return Err(format!(
+            "its name for a model, the server's and its own with `{TOOL_NAME_SEPARATOR}` between, has {} characters: at most {TOOL_NAME_CHARS_MAX} are accepted",
+            name.len()
+        ));
+    }
+    Ok(name)
+}
+
+/// Why the claimant at `index` does not get `name`. One other is named, not all: there can be
+/// thousands of them.
+fn collision(name: &str, claimants: &[(&str, &Tool)], index: usize) -> String {
+    let (server, tool) = claimants[usize::from(index == 0)];
+    format!(
+        "{} tools would be called `{name}`, `{}` of server `{server}` among them, so none of them is offered",
+        claimants.len(),
+        tool.name
+    )
+}
+
+fn offer(name: String, server: &str, tool: &Tool) -> Offered {
+    Offered {
+        name,
+        server: server.to_owned(),
+        tool: tool.name.clone(),
+        description: tool.description.clone(),
+        input_schema: tool.input_schema.clone(),
+    }
+}
+
+fn refuse(server: &str, tool: &Tool, reason: String) -> Refused {
+    Refused {
+        server: server.to_owned(),
+        tool: tool.name.clone(),
+        reason,
+    }
+}

@@ -1,0 +1,7 @@
+//! What a model reads, checked as a whole.
+
+mod golden;
+mod hostile;
+mod same_context;
+mod sample;
+mod tools;
