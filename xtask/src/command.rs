@@ -1,0 +1,95 @@
+//! Running other programs: to the end with their output shown, or for the text that they print.
+
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, bail};
+use rustix::process::Pid;
+
+use crate::interrupt::Interrupt;
+
+/// Runs a command with its output shown, in a process group of its own that a signal to us ends.
+/// True if it succeeded.
+pub fn run_shown(command: &mut Command, interrupt: &Interrupt) -> anyhow::Result<bool> {
+    let name = line(command);
+    let mut child = command
+        .stdin(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .with_context(|| format!("starting `{name}`"))?;
+    interrupt.watch_over(i32::try_from(child.id()).ok().and_then(Pid::from_raw));
+    let status = child.wait();
+    interrupt.watch_over(None);
+    let status = status.with_context(|| format!("waiting for `{name}`"))?;
+    Ok(status.success())
+}
+
+/// Runs a command and returns what it printed to its standard output. A failure carries what it
+/// printed to both outputs.
+pub fn output_of(command: &mut Command) -> anyhow::Result<String> {
+    let name = line(command);
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("starting `{name}`"))?;
+    let printed = String::from_utf8_lossy(&output.stdout);
+    if !output.status.success() {
+        let complained = String::from_utf8_lossy(&output.stderr);
+        bail!(
+            "`{name}` failed ({}):\n{}{}",
+            output.status,
+            printed,
+            complained
+        );
+    }
+    Ok(printed.into_owned())
+}
+
+/// A command as a person would type it, for messages.
+pub fn line(command: &Command) -> String {
+    let mut line = command.get_program().to_string_lossy().into_owned();
+    for argument in command.get_args() {
+        line.push(' ');
+        line.push_str(&argument.to_string_lossy());
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_carries_what_was_said_on_both_outputs() {
+        let script = "echo asked; echo refused >&2; exit 3";
+        let error = output_of(Command::new("sh").args(["-c", script])).expect_err("it fails");
+        let message = error.to_string();
+        assert!(message.contains("asked\nrefused\n"), "{message}");
+        assert!(message.contains("exit status: 3"), "{message}");
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_named() {
+        let error = output_of(&mut Command::new("no-such-program")).expect_err("it fails");
+        assert!(error.to_string().contains("`no-such-program`"), "{error}");
+    }
+
+    #[test]
+    fn a_command_tells_whether_it_succeeded() {
+        let interrupt = Interrupt::default();
+        let run = |script| run_shown(Command::new("sh").args(["-c", script]), &interrupt);
+        assert!(run("exit 0").expect("it runs"));
+        assert!(!run("exit 1").expect("it runs"));
+    }
+
+    #[test]
+    fn an_interruption_ends_the_command_and_what_it_started() {
+        let interrupt = Interrupt::default();
+        interrupt.interrupt();
+        // The shell waits for its child, which holds no terminal and would stay for a minute.
+        let script = "sleep 60 & wait";
+        let passed = run_shown(Command::new("sh").args(["-c", script]), &interrupt);
+        assert!(!passed.expect("it runs"));
+        assert!(interrupt.happened());
+    }
+}

@@ -1,0 +1,76 @@
+//! A PostgreSQL server for the tests: one that the caller names, or a private one.
+
+mod cluster;
+mod install;
+mod programs;
+
+use anyhow::Context;
+
+use crate::interrupt::Interrupt;
+use cluster::Cluster;
+use programs::Programs;
+
+/// The variable that tells the tests which PostgreSQL server to use. Tests create databases of
+/// their own on it.
+pub const VARIABLE: &str = "CTXPIN_TEST_POSTGRES";
+
+/// The server that the tests shall use. Dropping it stops a private one and removes its files.
+pub enum Server {
+    /// The caller's own, from [`VARIABLE`].
+    Given(String),
+    /// Started here.
+    Private(Cluster),
+}
+
+impl Server {
+    /// Takes the server that [`VARIABLE`] names, else starts a private one, installing
+    /// PostgreSQL if it is missing and that is possible.
+    pub fn find_or_start() -> anyhow::Result<Self> {
+        if let Ok(url) = std::env::var(VARIABLE)
+            && !url.is_empty()
+        {
+            return Ok(Self::Given(url));
+        }
+        let programs = find_or_install()?;
+        Ok(Self::Private(Cluster::start(&programs)?))
+    }
+
+    /// The URL to put into [`VARIABLE`].
+    pub fn url(&self) -> &str {
+        match self {
+            Self::Given(url) => url,
+            Self::Private(cluster) => cluster.url(),
+        }
+    }
+
+    /// What it is, in words.
+    pub fn description(&self) -> String {
+        match self {
+            // Not its URL, which may hold a password.
+            Self::Given(_) => format!("the server that {VARIABLE} names"),
+            Self::Private(cluster) => cluster.description(),
+        }
+    }
+}
+
+/// `cargo xtask postgres`: starts a private server, prints the line that a shell evaluates to use
+/// it, and stops it when a signal comes.
+pub fn serve_until_interrupted() -> anyhow::Result<()> {
+    let interrupt = Interrupt::listen()?;
+    let cluster = Cluster::start(&find_or_install()?)?;
+    eprintln!("{}; Ctrl-C stops it", cluster.description());
+    println!("export {VARIABLE}='{}'", cluster.url());
+    interrupt.wait();
+    eprintln!("stopping");
+    cluster.stop()
+}
+
+fn find_or_install() -> anyhow::Result<Programs> {
+    match programs::find() {
+        Ok(programs) => Ok(programs),
+        Err(missing) => {
+            install::install(&missing)?;
+            programs::find().context("after installing the package")
+        }
+    }
+}

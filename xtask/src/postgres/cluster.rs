@@ -1,0 +1,275 @@
+//! A private PostgreSQL cluster in a temporary directory, reachable through a Unix socket there
+//! and through nothing else. It is made to be fast and to be thrown away.
+
+use std::fs::Permissions;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, bail};
+use tempfile::TempDir;
+
+use super::programs::Programs;
+use crate::command;
+
+/// Its settings. Durability is given up, since the cluster does not outlive the run. 200
+/// connections are more than the tests of one machine open at a time.
+const SETTINGS: &str = "
+listen_addresses = ''
+fsync = off
+synchronous_commit = off
+full_page_writes = off
+wal_level = minimal
+max_wal_senders = 0
+max_connections = 200
+shared_buffers = 64MB
+";
+
+/// The name that PostgreSQL gives the socket of its default port.
+const SOCKET_NAME: &str = ".s.PGSQL.5432";
+
+/// The longest path of a socket, in bytes, that both Linux (107) and macOS (103) accept.
+const SOCKET_PATH_MAX: usize = 103;
+
+/// A running cluster. Dropping it stops the server and removes its files.
+pub struct Cluster {
+    programs: Programs,
+    directory: TempDir,
+    owner: Option<Owner>,
+    url: String,
+    running: bool,
+}
+
+/// The user that the server runs as, when we are root: PostgreSQL refuses to run as root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Owner {
+    name: String,
+    uid: u32,
+    gid: u32,
+}
+
+impl Cluster {
+    /// Creates a cluster and starts its server; it accepts connections when this returns.
+    pub fn start(programs: &Programs) -> anyhow::Result<Self> {
+        let directory = tempfile::Builder::new()
+            .prefix("ctxpin-pg-")
+            // Nobody is asked for a password, so nobody else may reach the socket.
+            .permissions(Permissions::from_mode(0o700))
+            .tempdir_in(temporary_root())
+            .context("making a directory for PostgreSQL")?;
+        let socket = directory.path().join(SOCKET_NAME);
+        if socket.as_os_str().len() > SOCKET_PATH_MAX {
+            bail!(
+                "{} is too long a path for a socket: set TMPDIR to a shorter one",
+                socket.display()
+            );
+        }
+        let owner = owner()?;
+        if let Some(owner) = &owner {
+            chown(directory.path(), Some(owner.uid), Some(owner.gid))
+                .with_context(|| format!("giving the directory to user {}", owner.name))?;
+        }
+        let url = url(directory.path())?;
+        let mut cluster = Self {
+            programs: programs.clone(),
+            directory,
+            owner,
+            url,
+            running: false,
+        };
+        cluster.create()?;
+        cluster.launch()?;
+        Ok(cluster)
+    }
+
+    /// The URL of its `postgres` database, for its superuser.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What it is, in words.
+    pub fn description(&self) -> String {
+        let user = match &self.owner {
+            Some(owner) => format!(" as user {}", owner.name),
+            None => String::new(),
+        };
+        format!(
+            "a private PostgreSQL {} from {}, running in {}{user}",
+            self.programs.version,
+            self.programs.directory.display(),
+            self.directory.path().display()
+        )
+    }
+
+    /// Stops the server. Dropping does the same, but cannot tell of a failure.
+    pub fn stop(mut self) -> anyhow::Result<()> {
+        self.halt()
+    }
+
+    /// Makes the cluster's files. Its default collation is a language's, not bytewise, so that a
+    /// query which forgets to name its collation shows in the tests and not at a user's.
+    fn create(&self) -> anyhow::Result<()> {
+        command::output_of(
+            self.program("initdb")
+                .arg("--pgdata")
+                .arg(self.data())
+                .args(["--username=postgres", "--auth=trust", "--no-sync"])
+                .args(["--encoding=UTF8", "--locale=C"])
+                .args(["--locale-provider=icu", "--icu-locale=en-US"]),
+        )?;
+        let settings = self.data().join("postgresql.conf");
+        let text = std::fs::read_to_string(&settings)
+            .with_context(|| format!("reading {}", settings.display()))?;
+        let socket = format!(
+            "unix_socket_directories = '{}'\n",
+            self.directory.path().display()
+        );
+        std::fs::write(&settings, text + SETTINGS + &socket)
+            .with_context(|| format!("writing {}", settings.display()))
+    }
+
+    fn launch(&mut self) -> anyhow::Result<()> {
+        // From here on there may be a server to stop, also when the next command fails half-way.
+        self.running = true;
+        let log = self.directory.path().join("log");
+        let started = command::output_of(
+            self.program("pg_ctl")
+                .arg("start")
+                .arg("--pgdata")
+                .arg(self.data())
+                .arg("--log")
+                .arg(&log)
+                .args(["--wait", "--timeout=60", "--silent"]),
+        );
+        started.map(drop).with_context(|| {
+            let said = std::fs::read_to_string(&log).unwrap_or_default();
+            format!("PostgreSQL did not start; its log says:\n{said}")
+        })
+    }
+
+    /// Stops the server at once: nothing in it is worth an orderly shutdown.
+    fn halt(&mut self) -> anyhow::Result<()> {
+        if !std::mem::take(&mut self.running) || !self.data().join("postmaster.pid").exists() {
+            return Ok(());
+        }
+        command::output_of(
+            self.program("pg_ctl")
+                .arg("stop")
+                .arg("--pgdata")
+                .arg(self.data())
+                .args(["--mode=immediate", "--wait", "--timeout=30", "--silent"]),
+        )
+        .map(drop)
+        .context("stopping PostgreSQL")
+    }
+
+    fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    /// One of PostgreSQL's programs, as the right user, in a group of its own so that Ctrl-C on
+    /// the terminal reaches us and not the server, and without the caller's PG* variables, which
+    /// would change what it does.
+    fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(self.programs.directory.join(name));
+        command
+            .current_dir(self.directory.path())
+            .process_group(0)
+            .env("HOME", self.directory.path())
+            .env("LC_ALL", "C");
+        for (variable, _) in std::env::vars_os() {
+            if variable.to_string_lossy().starts_with("PG") {
+                command.env_remove(variable);
+            }
+        }
+        if let Some(owner) = &self.owner {
+            command.uid(owner.uid).gid(owner.gid);
+        }
+        command
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if let Err(error) = self.halt() {
+            eprintln!("cargo xtask: {error:#}");
+        }
+    }
+}
+
+/// `/tmp` where it exists: its path is short, as a socket's must be, and every user may enter it.
+fn temporary_root() -> PathBuf {
+    let short = Path::new("/tmp");
+    if short.is_dir() {
+        short.to_path_buf()
+    } else {
+        std::env::temp_dir()
+    }
+}
+
+/// The URL of a server whose socket is in a directory. sqlx and libpq take the directory from the
+/// `host` parameter.
+fn url(directory: &Path) -> anyhow::Result<String> {
+    let directory = directory
+        .to_str()
+        .context("the temporary directory's path is not UTF-8")?;
+    Ok(format!(
+        "postgres://postgres@localhost/postgres?host={directory}"
+    ))
+}
+
+/// Whom the server runs as: nobody special unless we are root.
+fn owner() -> anyhow::Result<Option<Owner>> {
+    if !rustix::process::geteuid().is_root() {
+        return Ok(None);
+    }
+    let users = std::fs::read_to_string("/etc/passwd").context("reading /etc/passwd")?;
+    ["postgres", "nobody"]
+        .into_iter()
+        .find_map(|name| user(&users, name))
+        .map(Some)
+        .context(
+            "PostgreSQL refuses to run as root, and there is neither a user postgres nor nobody",
+        )
+}
+
+/// Looks a user up in the text of `/etc/passwd`.
+fn user(users: &str, name: &str) -> Option<Owner> {
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (found, _password) = (fields.next()?, fields.next()?);
+        let (uid, gid) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+        (found == name).then(|| Owner {
+            name: name.to_owned(),
+            uid,
+            gid,
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_found_by_its_whole_name() {
+        let users = "root:x:0:0:root:/root:/bin/bash\n\
+                     broken line\n\
+                     postgres-old:x:7:7::/:/bin/sh\n\
+                     postgres:x:101:104:,,,:/var/lib/postgresql:/bin/bash\n";
+        let found = user(users, "postgres").expect("it is listed");
+        assert_eq!((found.uid, found.gid), (101, 104));
+        assert_eq!(user(users, "nobody"), None);
+        assert_eq!(user("postgres:x:many:1::/:/bin/sh", "postgres"), None);
+    }
+
+    #[test]
+    fn the_url_names_the_directory_of_the_socket() {
+        let url = url(Path::new("/tmp/ctxpin-pg-1")).expect("it is UTF-8");
+        assert_eq!(
+            url,
+            "postgres://postgres@localhost/postgres?host=/tmp/ctxpin-pg-1"
+        );
+    }
+}

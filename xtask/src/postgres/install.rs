@@ -1,0 +1,85 @@
+//! Installs Debian's PostgreSQL package where that is allowed, and else says what to install.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, bail};
+
+use super::programs::{Missing, VERSION_MIN};
+use crate::command;
+
+/// Installs the programs and nothing that keeps running: Debian's package would create and start
+/// a cluster of its own, which the setting forbids for as long as the installation takes. What it
+/// says goes to the error output: the other one is for the line that a shell evaluates.
+const SCRIPT: &str = "
+set -eu
+exec >&2
+export DEBIAN_FRONTEND=noninteractive
+settings=/etc/postgresql-common/createcluster.d
+mkdir -p \"$settings\"
+printf 'create_main_cluster = false\\n' > \"$settings/ctxpin-xtask.conf\"
+trap 'rm -f \"$settings/ctxpin-xtask.conf\"' EXIT
+install='apt-get install -y --no-install-recommends postgresql'
+$install || { apt-get update && $install; }
+";
+
+/// How root's rights are had here, if at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rights {
+    Root,
+    Sudo,
+    None,
+}
+
+/// Installs the package if it may. The error says exactly what to install.
+pub fn install(missing: &Missing) -> anyhow::Result<()> {
+    let rights = rights();
+    if !has_apt_get() || rights == Rights::None {
+        bail!("{missing}.\n{}", advice());
+    }
+    eprintln!("{missing}.\nInstalling Debian's package `postgresql` with apt-get.");
+    let mut shell = match rights {
+        Rights::Sudo => {
+            let mut sudo = Command::new("sudo");
+            sudo.args(["-n", "sh"]);
+            sudo
+        }
+        Rights::Root | Rights::None => Command::new("sh"),
+    };
+    let status = shell
+        .args(["-c", SCRIPT])
+        .stdin(Stdio::null())
+        .status()
+        .context("starting the installation")?;
+    if !status.success() {
+        bail!("{missing}, and installing it failed.\n{}", advice());
+    }
+    Ok(())
+}
+
+fn has_apt_get() -> bool {
+    Path::new("/usr/bin/apt-get").exists()
+}
+
+fn rights() -> Rights {
+    if rustix::process::geteuid().is_root() {
+        Rights::Root
+    } else if command::output_of(Command::new("sudo").args(["-n", "true"])).is_ok() {
+        Rights::Sudo
+    } else {
+        Rights::None
+    }
+}
+
+fn advice() -> String {
+    format!(
+        "Install PostgreSQL {VERSION_MIN} or later (its server, not only its client) and run this \
+         again:\n  \
+         Debian, Ubuntu:  sudo apt-get install postgresql\n  \
+         Fedora:          sudo dnf install postgresql-server\n  \
+         macOS:           brew install postgresql@17\n\
+         Or name a server on which the tests may create databases:\n  \
+         export {}=postgres://USER:PASSWORD@HOST/postgres",
+        super::VARIABLE
+    )
+}

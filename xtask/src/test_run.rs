@@ -1,0 +1,193 @@
+//! `cargo xtask test`: every check of the repository, one after the other, each named with its
+//! result. A failed check does not hide the next one; a signal ends the run.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::interrupt::Interrupt;
+use crate::postgres::{Server, VARIABLE};
+use crate::{command, tidy};
+
+/// One step that was run.
+struct Step {
+    name: &'static str,
+    passed: bool,
+    took: Duration,
+}
+
+/// The steps of a run so far.
+struct Run<'a> {
+    root: &'a Path,
+    interrupt: Interrupt,
+    steps: Vec<Step>,
+}
+
+/// Runs format, lints, house rules and tests. True if all passed. `cargo_arguments` are passed on
+/// to `cargo test`.
+pub fn run(root: &Path, cargo_arguments: &[String]) -> anyhow::Result<bool> {
+    let mut run = Run {
+        root,
+        interrupt: Interrupt::listen()?,
+        steps: Vec::new(),
+    };
+    run.cargo("format", &["fmt", "--all", "--check"], None);
+    let clippy = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    run.cargo("lints", &clippy, None);
+    run.step("tidy", "cargo xtask tidy", |run| tidy::run(run.root));
+
+    let mut server = None;
+    run.step("postgres", "find or start a server for the tests", |run| {
+        let started = Server::find_or_start()?;
+        println!("{}", started.description());
+        server = Some(started);
+        Ok(!run.interrupt.happened())
+    });
+    match &server {
+        Some(server) => {
+            let arguments = test_arguments(cargo_arguments);
+            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+            run.cargo("tests", &arguments, Some(server.url()));
+        }
+        None => println!("\nThe tests are not run: they need both databases."),
+    }
+    drop(server);
+
+    println!("\n{}", summary(&run.steps, run.interrupt.happened()));
+    Ok(run.steps.iter().all(|step| step.passed) && !run.interrupt.happened())
+}
+
+impl Run<'_> {
+    /// Runs one step, prints its name before and its result after. After a signal it runs nothing.
+    fn step(
+        &mut self,
+        name: &'static str,
+        line: &str,
+        work: impl FnOnce(&Self) -> anyhow::Result<bool>,
+    ) {
+        if self.interrupt.happened() {
+            return;
+        }
+        println!("\n== {name}: {line}");
+        let start = Instant::now();
+        let passed = work(self).unwrap_or_else(|error| {
+            println!("{error:#}");
+            false
+        });
+        let took = start.elapsed();
+        println!("== {name}: {}, {}", result(passed), seconds(took));
+        self.steps.push(Step { name, passed, took });
+    }
+
+    /// A step that is a call of cargo, with the URL of the PostgreSQL server if it needs one.
+    fn cargo(&mut self, name: &'static str, arguments: &[&str], server: Option<&str>) {
+        // The cargo that started us, so that a toolchain chosen on its command line holds.
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut command = Command::new(cargo);
+        command.args(arguments).current_dir(self.root);
+        if let Some(url) = server {
+            command.env(VARIABLE, url);
+        }
+        let line = format!("cargo {}", arguments.join(" "));
+        self.step(name, &line, |run| {
+            command::run_shown(&mut command, &run.interrupt)
+        });
+    }
+}
+
+/// The arguments of `cargo test`. A crate whose tests fail does not hide those of the next, as
+/// cargo's default would have it. Cargo ignores `--package` beside `--workspace`, so that a caller
+/// who chooses packages must not be given the latter.
+fn test_arguments(given: &[String]) -> Vec<String> {
+    let chooses = |argument: &String| {
+        argument.starts_with("-p") || argument == "--package" || argument.starts_with("--package=")
+    };
+    let for_cargo = given.split(|argument| argument == "--").next();
+    let mut arguments = vec!["test".to_owned()];
+    if !for_cargo.unwrap_or_default().iter().any(chooses) {
+        arguments.push("--workspace".to_owned());
+    }
+    let keep_going = "--no-fail-fast".to_owned();
+    if !given.contains(&keep_going) {
+        arguments.push(keep_going);
+    }
+    arguments.extend_from_slice(given);
+    arguments
+}
+
+/// One line for the whole run.
+fn summary(steps: &[Step], interrupted: bool) -> String {
+    let all_passed = steps.iter().all(|step| step.passed);
+    let verdict = match (interrupted, all_passed) {
+        (true, _) => "INTERRUPTED",
+        (false, true) => "ok",
+        (false, false) => "FAILED",
+    };
+    let parts: Vec<String> = steps
+        .iter()
+        .map(|step| {
+            let mark = if step.passed { "" } else { " FAILED" };
+            format!("{}{mark} {}", step.name, seconds(step.took))
+        })
+        .collect();
+    format!("{verdict}: {}", parts.join(", "))
+}
+
+fn result(passed: bool) -> &'static str {
+    if passed { "ok" } else { "FAILED" }
+}
+
+fn seconds(took: Duration) -> String {
+    format!("{:.1} s", took.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_passed_on_and_a_chosen_package_replaces_the_workspace() {
+        let cases = [
+            (vec![], "test --workspace --no-fail-fast"),
+            (
+                vec!["some_name"],
+                "test --workspace --no-fail-fast some_name",
+            ),
+            (vec!["-p", "one", "name"], "test --no-fail-fast -p one name"),
+            (vec!["--package=one"], "test --no-fail-fast --package=one"),
+            (vec!["-pone", "--no-fail-fast"], "test -pone --no-fail-fast"),
+            (
+                vec!["name", "--", "-p", "x"],
+                "test --workspace --no-fail-fast name -- -p x",
+            ),
+        ];
+        for (given, expected) in cases {
+            let given: Vec<String> = given.into_iter().map(str::to_owned).collect();
+            assert_eq!(test_arguments(&given).join(" "), expected);
+        }
+    }
+
+    #[test]
+    fn the_summary_is_one_line_that_names_what_failed() {
+        let step = |name, passed| Step {
+            name,
+            passed,
+            took: Duration::from_millis(1_250),
+        };
+        let passed = [step("format", true), step("tests", true)];
+        assert_eq!(summary(&passed, false), "ok: format 1.2 s, tests 1.2 s");
+        let failed = [step("format", false), step("tests", true)];
+        assert_eq!(
+            summary(&failed, false),
+            "FAILED: format FAILED 1.2 s, tests 1.2 s"
+        );
+        assert_eq!(summary(&passed[..1], true), "INTERRUPTED: format 1.2 s");
+    }
+}

@@ -1,0 +1,80 @@
+//! `model` and `render` have no filesystem, no clock, no environment and no async: time and bytes
+//! come in as arguments, so that the same input gives the same answer for ever.
+
+use super::files::File;
+use super::{Breach, rust_text};
+
+/// The folders whose sources are pure.
+const PURE: [&str; 2] = ["crates/model/src/", "crates/render/src/"];
+
+/// What is not found in them, and what to do instead.
+const BANNED: [(&str, &str); 8] = [
+    (
+        "std::fs",
+        "take bytes as an argument; reading files is scan's",
+    ),
+    ("std::env", "take the value as an argument"),
+    ("std::process", "take the value as an argument"),
+    ("std::net", "nothing here talks to anybody"),
+    ("SystemTime", "take a Moment as an argument"),
+    ("Instant::now", "take a Moment as an argument"),
+    ("Utc::now", "take a Moment as an argument"),
+    ("tokio", "nothing here waits"),
+];
+
+/// Reports what a pure crate's source uses and must not. Its tests may read golden files: a module
+/// of tests stands last in its file, and what follows its beginning is not looked at.
+pub fn check(file: &File) -> Vec<Breach> {
+    let Some(source) = file.rust() else {
+        return Vec::new();
+    };
+    if !PURE.iter().any(|folder| file.path.starts_with(folder)) {
+        return Vec::new();
+    }
+    let code = rust_text::code_only(source);
+    let lines: Vec<&str> = code.lines().collect();
+    let tests = lines.windows(2).position(begins_tests);
+    let mut breaches = Vec::new();
+    for (index, line) in lines[..tests.unwrap_or(lines.len())].iter().enumerate() {
+        for (name, instead) in BANNED {
+            if line.contains(name) {
+                let says = format!("{name} in a crate that is pure: {instead}");
+                breaches.push(Breach::at_line(&file.path, index, says));
+            }
+        }
+    }
+    breaches
+}
+
+/// Whether two lines begin a module of tests.
+fn begins_tests(lines: &[&str]) -> bool {
+    lines[0].trim() == "#[cfg(test)]" && lines[1].trim_start().starts_with("mod ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tidy::{file, lines};
+
+    #[test]
+    fn a_pure_crate_reads_neither_files_nor_clocks() {
+        let source = "//! Knows no tokio and no std::fs.\n\
+                      use std::fs::File;\n\
+                      fn now() -> DateTime { chrono::Utc::now() }\n\
+                      const TEXT: &str = \"std::env\";\n\
+                      #[cfg(test)]\n\
+                      mod tests {\n    use std::fs;\n}\n";
+        let found = lines(check(&file("crates/model/src/moment.rs", source)));
+        assert_eq!(
+            found,
+            [
+                "crates/model/src/moment.rs:2: std::fs in a crate that is pure: take bytes as an argument; reading files is scan's",
+                "crates/model/src/moment.rs:3: Utc::now in a crate that is pure: take a Moment as an argument",
+            ]
+        );
+        assert_eq!(
+            lines(check(&file("crates/scan/src/read.rs", source))).len(),
+            0
+        );
+    }
+}
