@@ -204,7 +204,7 @@ spelled! {
         TokenCreateFor = "token_create_for",
         /// List one's tokens.
         TokenList = "token_list",
-        /// Revoke a token.
+        /// Revoke one's own token; an admin with the admin scope anybody's.
         TokenRevoke = "token_revoke",
         /// Read who one is.
         MeRead = "me_read",
@@ -267,8 +267,7 @@ impl Operation {
             | Self::UserList
             | Self::UserChange
             | Self::TokenCreateFor => (Who::Admin, Some(Admin)),
-            Self::TokenCreate => (Who::Anyone, Some(Write)),
-            Self::TokenRevoke => (Who::Owner, Some(Write)),
+            Self::TokenCreate | Self::TokenRevoke => (Who::Anyone, Some(Write)),
             Self::MeRead => (Who::Anyone, None),
             Self::AuditRead => (Who::Auditor, Some(Read)),
             Self::SessionOpen | Self::ContextPush | Self::BlobUpload => (Who::Agent, None),

@@ -1,0 +1,407 @@
+//! Agents, their sessions and their heads.
+
+use std::time::Duration;
+
+use ctxpin_model::drift::Hashes;
+use ctxpin_model::hash::{ContextHash, SnapshotId, ToolsHash};
+use ctxpin_model::id::{AgentId, ProcessId, UserId};
+use ctxpin_model::moment::Moment;
+use ctxpin_model::snapshot::Addresses;
+
+use crate::cursor::{IdCursor, Page, PageRequest};
+use crate::database::Transaction;
+use crate::error::{Error, Result};
+use crate::grant::{Granted, object::Account, object::Agent, right::Write};
+use crate::values::Row;
+
+/// How long after its last sign of life an agent counts as connected. It gives one at least every
+/// 30 seconds.
+const CONNECTED_FOR: Duration = Duration::from_secs(90);
+
+/// A row of `agents`.
+#[derive(Debug, Clone)]
+pub struct AgentRow {
+    /// Its id.
+    pub id: AgentId,
+    /// Whose it is.
+    pub owner: UserId,
+    /// The workspace's name.
+    pub workspace: String,
+    /// The agent's name within the workspace.
+    pub name: String,
+    /// Whether it may refresh its owner's chats.
+    pub may_refresh: bool,
+    /// The agent that it replaces at its first accepted push.
+    pub replaces: Option<AgentId>,
+    /// The agent that has replaced it for good.
+    pub replaced_by: Option<AgentId>,
+    /// The number of its newest process.
+    pub epoch: i64,
+    /// The last accepted push of that process.
+    pub version: i64,
+    /// The head, if there is one.
+    pub head: Option<Head>,
+    /// Whether its MCP servers had all answered or failed at the last push.
+    pub mcp_settled: bool,
+    /// When it pushed last.
+    pub last_push_at: Option<Moment>,
+    /// When it gave its last sign of life.
+    pub last_seen_at: Option<Moment>,
+    /// When it was created.
+    pub created_at: Moment,
+}
+
+impl AgentRow {
+    /// Whether it has given a sign of life of late.
+    pub fn is_connected(&self, now: Moment) -> bool {
+        self.last_seen_at
+            .is_some_and(|at| at.after(CONNECTED_FOR) >= now)
+    }
+}
+
+/// A row of `agent_heads`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// Its number in the agent's timeline, from 1.
+    pub seq: i64,
+    /// What was pushed.
+    pub snapshot: SnapshotId,
+    /// Its hashes.
+    pub hashes: Hashes,
+    /// When the server accepted it.
+    pub received_at: Moment,
+}
+
+/// An agent to write.
+#[derive(Debug, Clone)]
+pub struct NewAgent {
+    /// Its id.
+    pub id: AgentId,
+    /// The workspace's name.
+    pub workspace: String,
+    /// Its name within the workspace.
+    pub name: String,
+    /// Whether it may refresh its owner's chats.
+    pub may_refresh: bool,
+    /// The agent that it replaces at its first accepted push.
+    pub replaces: Option<AgentId>,
+    /// When it was created.
+    pub created_at: Moment,
+}
+
+const COLUMNS: &str = "a.id, a.owner_id, a.workspace, a.name, a.may_refresh, a.replaces_id, a.replaced_by, \
+     a.epoch, a.version, a.mcp_settled, a.last_push_at, a.last_seen_at, a.created_at, \
+     h.seq, h.snapshot_id, h.context_hash, h.tools_hash, h.received_at";
+
+const TABLES: &str = "agents a left join agent_heads h on h.agent_id = a.id and h.seq = a.head_seq";
+
+fn read(row: &mut Row) -> Result<AgentRow> {
+    Ok(AgentRow {
+        id: row.take()?,
+        owner: row.take()?,
+        workspace: row.take()?,
+        name: row.take()?,
+        may_refresh: row.take()?,
+        replaces: row.take_optional()?,
+        replaced_by: row.take_optional()?,
+        epoch: row.take()?,
+        version: row.take()?,
+        mcp_settled: row.take()?,
+        last_push_at: row.take_optional()?,
+        last_seen_at: row.take_optional()?,
+        created_at: row.take()?,
+        head: read_head_optional(row)?,
+    })
+}
+
+/// Reads seq, snapshot, both hashes and the time of a head that may be missing.
+pub(crate) fn read_head_optional(row: &mut Row) -> Result<Option<Head>> {
+    let seq: Option<i64> = row.take_optional()?;
+    let snapshot: Option<SnapshotId> = row.take_optional()?;
+    let context: Option<ContextHash> = row.take_optional()?;
+    let tools: Option<ToolsHash> = row.take_optional()?;
+    let received_at: Option<Moment> = row.take_optional()?;
+    Ok(match (seq, snapshot, context, tools, received_at) {
+        (Some(seq), Some(snapshot), Some(context), Some(tools), Some(received_at)) => Some(Head {
+            seq,
+            snapshot,
+            hashes: Hashes { context, tools },
+            received_at,
+        }),
+        _ => None,
+    })
+}
+
+async fn read_one(transaction: &mut Transaction, agent: AgentId) -> Result<AgentRow> {
+    let sql = format!("select {COLUMNS} from {TABLES} where a.id = $1");
+    transaction
+        .query(sql)
+        .bind(&agent)
+        .optional(read)
+        .await?
+        .ok_or(Error::NotFound("agent"))
+}
+
+impl Granted<Account, Write> {
+    /// Writes an agent of the caller.
+    pub async fn agent_insert(
+        &self,
+        transaction: &mut Transaction,
+        agent: &NewAgent,
+    ) -> Result<Granted<Agent, Write>> {
+        let owner = self.owner();
+        self.within(transaction)?
+            .query(
+                "insert into agents (id, owner_id, workspace, name, may_refresh, replaces_id, created_at) \
+                 values ($1, $2, $3, $4, $5, $6, $7)",
+            )
+            .bind(&agent.id)
+            .bind(&owner)
+            .bind(&agent.workspace)
+            .bind(&agent.name)
+            .bind(&agent.may_refresh)
+            .bind_optional(agent.replaces.as_ref())
+            .bind(&agent.created_at)
+            .execute()
+            .await?;
+        Ok(self.new_agent(agent.id))
+    }
+
+    /// The caller's newest agent of that workspace and name that nothing has replaced.
+    pub async fn agent_same(
+        &self,
+        transaction: &mut Transaction,
+        workspace: &str,
+        name: &str,
+    ) -> Result<Option<AgentId>> {
+        let owner = self.owner();
+        self.within(transaction)?
+            .query(
+                "select id from agents where owner_id = $1 and workspace = $2 and name = $3 \
+                 and replaced_by is null order by id desc limit 1",
+            )
+            .bind(&owner)
+            .bind(&workspace.to_owned())
+            .bind(&name.to_owned())
+            .optional(|row| row.take())
+            .await
+    }
+}
+
+impl<R> Granted<Account, R> {
+    /// Lists the agents that the caller may read, newest first.
+    pub async fn agents(
+        &self,
+        transaction: &mut Transaction,
+        page: &PageRequest<IdCursor>,
+    ) -> Result<Page<AgentRow, IdCursor>> {
+        let owner = self.reads_of();
+        let transaction = self.within(transaction)?;
+        let mut conditions = Vec::new();
+        if owner.is_some() {
+            conditions.push("a.owner_id = $2".to_owned());
+        }
+        if page.after.is_some() {
+            conditions.push(format!("a.id < ${}", 2 + conditions.len()));
+        }
+        let conditions = if conditions.is_empty() {
+            String::new()
+        } else {
+            format!("where {}", conditions.join(" and "))
+        };
+        let sql =
+            format!("select {COLUMNS} from {TABLES} {conditions} order by a.id desc limit $1");
+        let mut query = transaction.query(sql).bind(&(page.limit + 1));
+        if let Some(owner) = &owner {
+            query = query.bind(owner);
+        }
+        if let Some(after) = &page.after {
+            query = query.bind(after);
+        }
+        let agents = query.all(read).await?;
+        Ok(Page::of(agents, page.limit, |agent| agent.id.uuid()))
+    }
+}
+
+impl<R> Granted<Agent, R> {
+    /// The agent.
+    pub async fn agent(&self, transaction: &mut Transaction) -> Result<AgentRow> {
+        let agent = self.id();
+        read_one(self.within(transaction)?, agent).await
+    }
+
+    /// The agent's timeline, newest first.
+    pub async fn heads(
+        &self,
+        transaction: &mut Transaction,
+        page: &PageRequest<i64>,
+    ) -> Result<Page<Head, i64>> {
+        let agent = self.id();
+        let transaction = self.within(transaction)?;
+        let heads = transaction
+            .query(
+                "select seq, snapshot_id, context_hash, tools_hash, received_at from agent_heads \
+                 where agent_id = $1 and seq < $2 order by seq desc limit $3",
+            )
+            .bind(&agent)
+            .bind(&page.after.unwrap_or(i64::MAX))
+            .bind(&(page.limit + 1))
+            .all(|row| {
+                read_head_optional(row)?
+                    .ok_or_else(|| Error::Unexpected("a head is not whole".into()))
+            })
+            .await?;
+        Ok(Page::of(heads, page.limit, |head| head.seq))
+    }
+}
+
+impl Granted<Agent, Write> {
+    /// The epoch that a process was given, if it has opened a session before.
+    pub async fn session(
+        &self,
+        transaction: &mut Transaction,
+        process: ProcessId,
+    ) -> Result<Option<i64>> {
+        let agent = self.id();
+        self.within(transaction)?
+            .query("select epoch from agent_sessions where agent_id = $1 and process = $2")
+            .bind(&agent)
+            .bind(&process)
+            .optional(|row| row.take())
+            .await
+    }
+
+    /// Gives the next epoch to a process that has none.
+    pub async fn session_open(
+        &self,
+        transaction: &mut Transaction,
+        process: ProcessId,
+        epoch: i64,
+        now: Moment,
+    ) -> Result<()> {
+        let agent = self.id();
+        let transaction = self.within(transaction)?;
+        transaction
+            .query("update agents set epoch = $2, version = 0, last_seen_at = $3 where id = $1")
+            .bind(&agent)
+            .bind(&epoch)
+            .bind(&now)
+            .execute()
+            .await?;
+        transaction
+            .query("insert into agent_sessions (agent_id, epoch, process, opened_at) values ($1, $2, $3, $4)")
+            .bind(&agent)
+            .bind(&epoch)
+            .bind(&process)
+            .bind(&now)
+            .execute()
+            .await?;
+        Ok(())
+    }
+
+    /// Notes a sign of life.
+    pub async fn seen(&self, transaction: &mut Transaction, now: Moment) -> Result<()> {
+        let agent = self.id();
+        self.within(transaction)?
+            .query("update agents set last_seen_at = $2 where id = $1")
+            .bind(&agent)
+            .bind(&now)
+            .execute()
+            .await?;
+        Ok(())
+    }
+
+    /// Takes a push whose content is the head's: the version advances, and nothing else.
+    pub async fn push_unchanged(
+        &self,
+        transaction: &mut Transaction,
+        version: i64,
+        mcp_settled: bool,
+        now: Moment,
+    ) -> Result<()> {
+        let agent = self.id();
+        self.within(transaction)?
+            .query(
+                "update agents set version = $2, mcp_settled = $3, last_push_at = $4, last_seen_at = $4 \
+                 where id = $1",
+            )
+            .bind(&agent)
+            .bind(&version)
+            .bind(&mcp_settled)
+            .bind(&now)
+            .execute()
+            .await?;
+        Ok(())
+    }
+
+    /// Makes a snapshot that is there the agent's head, and adds it to the timeline.
+    pub async fn head_append(
+        &self,
+        transaction: &mut Transaction,
+        version: i64,
+        mcp_settled: bool,
+        addresses: &Addresses,
+        now: Moment,
+    ) -> Result<Head> {
+        let agent = self.id();
+        let transaction = self.within(transaction)?;
+        let seq: i64 = transaction
+            .query(
+                "update agents set version = $2, mcp_settled = $3, last_push_at = $4, last_seen_at = $4, \
+                 head_seq = head_seq + 1, head_snapshot = $5 where id = $1 returning head_seq",
+            )
+            .bind(&agent)
+            .bind(&version)
+            .bind(&mcp_settled)
+            .bind(&now)
+            .bind(&addresses.id)
+            .one(|row| row.take())
+            .await?;
+        transaction
+            .query(
+                "insert into agent_heads (agent_id, seq, snapshot_id, context_hash, tools_hash, received_at) \
+                 values ($1, $2, $3, $4, $5, $6)",
+            )
+            .bind(&agent)
+            .bind(&seq)
+            .bind(&addresses.id)
+            .bind(&addresses.context_hash)
+            .bind(&addresses.tools_hash)
+            .bind(&now)
+            .execute()
+            .await?;
+        let hashes = Hashes {
+            context: addresses.context_hash,
+            tools: addresses.tools_hash,
+        };
+        Ok(Head {
+            seq,
+            snapshot: addresses.id,
+            hashes,
+            received_at: now,
+        })
+    }
+
+    /// Fences the agent for good in favour of `successor`.
+    pub async fn replaced(&self, transaction: &mut Transaction, successor: AgentId) -> Result<()> {
+        let agent = self.id();
+        self.within(transaction)?
+            .query("update agents set replaced_by = $2 where id = $1")
+            .bind(&agent)
+            .bind(&successor)
+            .execute()
+            .await?;
+        Ok(())
+    }
+
+    /// Deletes the agent with its timeline, its sessions and its token. Its chats stay, unbound.
+    pub async fn delete(&self, transaction: &mut Transaction) -> Result<()> {
+        let agent = self.id();
+        self.within(transaction)?
+            .query("delete from agents where id = $1")
+            .bind(&agent)
+            .execute()
+            .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,160 @@
+//! The audit log: who did what. Rows are only ever added.
+
+use uuid::Uuid;
+
+use ctxpin_model::access::{Actor, Operation};
+use ctxpin_model::id::AuditId;
+use ctxpin_model::moment::Moment;
+
+use crate::cursor::{IdCursor, Page, PageRequest};
+use crate::database::{Database, Transaction};
+use crate::error::Result;
+use crate::grant::{
+    Caller, Granted, PRINCIPAL_COLUMNS, PRINCIPAL_TABLES, object::Account, principal,
+};
+use crate::values::Row;
+
+/// A row of the audit log.
+#[derive(Debug, Clone)]
+pub struct AuditRow {
+    /// Its id.
+    pub id: AuditId,
+    /// `user`, `agent` or `system`.
+    pub actor_kind: String,
+    /// Which user or agent.
+    pub actor_id: Option<Uuid>,
+    /// The operation's name.
+    pub action: String,
+    /// What kind of thing it was done to.
+    pub object_kind: Option<String>,
+    /// To which.
+    pub object_id: Option<Uuid>,
+    /// `done` or `forbidden`.
+    pub outcome: String,
+    /// When.
+    pub at: Moment,
+}
+
+/// What an actor is called in a row, and its id.
+pub(crate) fn actor_words(actor: &Actor) -> (&'static str, Option<Uuid>) {
+    match actor {
+        Actor::User { id, .. } => ("user", Some(id.uuid())),
+        Actor::Agent { id, .. } => ("agent", Some(id.uuid())),
+        Actor::System => ("system", None),
+    }
+}
+
+const COLUMNS: &str = "id, actor_kind, actor_id, action, object_kind, object_id, outcome, at";
+
+fn read(row: &mut Row) -> Result<AuditRow> {
+    Ok(AuditRow {
+        id: row.take()?,
+        actor_kind: row.take()?,
+        actor_id: row.take_optional()?,
+        action: row.take()?,
+        object_kind: row.take_optional()?,
+        object_id: row.take_optional()?,
+        outcome: row.take()?,
+        at: row.take()?,
+    })
+}
+
+async fn insert(
+    transaction: &mut Transaction,
+    actor: &Actor,
+    operation: Operation,
+    object: Option<(&str, Uuid)>,
+    outcome: &str,
+    at: Moment,
+) -> Result<()> {
+    let (kind, id) = actor_words(actor);
+    let (object_kind, object_id) = object.unzip();
+    transaction
+        .query(format!(
+            "insert into audit_log ({COLUMNS}) values ($1, $2, $3, $4, $5, $6, $7, $8)"
+        ))
+        .bind(&AuditId::generate(at))
+        .bind(&kind.to_owned())
+        .bind_optional(id.as_ref())
+        .bind(&operation.to_string())
+        .bind_optional(object_kind.map(str::to_owned).as_ref())
+        .bind_optional(object_id.as_ref())
+        .bind(&outcome.to_owned())
+        .bind(&at)
+        .execute()
+        .await?;
+    Ok(())
+}
+
+impl Transaction {
+    /// Notes that `actor`, who was granted it in this transaction, did something.
+    pub async fn audit(
+        &mut self,
+        actor: &Actor,
+        operation: Operation,
+        object: Option<(&str, Uuid)>,
+        at: Moment,
+    ) -> Result<()> {
+        insert(self, actor, operation, object, "done", at).await
+    }
+
+    /// Notes that a caller asked for what is forbidden. Nothing is noted of whoever is unknown.
+    pub async fn audit_forbidden(
+        &mut self,
+        caller: &Caller,
+        operation: Operation,
+        object: Option<(&str, Uuid)>,
+    ) -> Result<()> {
+        let used = self.used_tokens().clone();
+        let actor = self
+            .query(format!(
+                "select {PRINCIPAL_COLUMNS} from {PRINCIPAL_TABLES} where t.id = $1"
+            ))
+            .bind(&caller.credential.id)
+            .optional(|row| principal(row, caller, &used))
+            .await?;
+        match actor {
+            Some(actor) => insert(self, &actor, operation, object, "forbidden", caller.now).await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl<R> Granted<Account, R> {
+    /// Lists the audit log, newest first.
+    pub async fn audit_log(
+        &self,
+        transaction: &mut Transaction,
+        page: &PageRequest<IdCursor>,
+    ) -> Result<Page<AuditRow, IdCursor>> {
+        let transaction = self.within(transaction)?;
+        let after = if page.after.is_some() {
+            "where id < $2"
+        } else {
+            ""
+        };
+        let sql = format!("select {COLUMNS} from audit_log {after} order by id desc limit $1");
+        let mut query = transaction.query(sql).bind(&(page.limit + 1));
+        if let Some(after) = &page.after {
+            query = query.bind(after);
+        }
+        let rows = query.all(read).await?;
+        Ok(Page::of(rows, page.limit, |row| row.id.uuid()))
+    }
+}
+
+impl Database {
+    /// Notes in a transaction of its own that a caller asked for what is forbidden.
+    pub async fn audit_forbidden(
+        &self,
+        caller: &Caller,
+        operation: Operation,
+        object: Option<(&str, Uuid)>,
+    ) -> Result<()> {
+        let mut transaction = self.write().await?;
+        transaction
+            .audit_forbidden(caller, operation, object)
+            .await?;
+        transaction.commit().await
+    }
+}

@@ -1,0 +1,165 @@
+//! Blobs: bytes by their SHA-256, stored once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ctxpin_model::hash::BlobHash;
+use ctxpin_model::limits::AGENT_UPLOAD_BYTES_MAX;
+use ctxpin_model::moment::Moment;
+use ctxpin_model::resource::Bodies;
+
+use crate::database::{CHUNK, Transaction, placeholders};
+use crate::error::Result;
+use crate::grant::{Granted, object::Agent, right::Write};
+
+/// How long bytes that were sent ahead wait for a push that uses them.
+const UPLOAD_KEPT: Duration = Duration::from_secs(60 * 60);
+
+/// Most bytes of blobs that are written by one statement.
+const INSERT_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Reads the bytes of the named blobs. One that is missing is missing in the answer.
+pub(crate) async fn read(
+    transaction: &mut Transaction,
+    hashes: &BTreeSet<BlobHash>,
+) -> Result<Bodies> {
+    let mut bodies = BTreeMap::new();
+    let hashes: Vec<_> = hashes.iter().copied().collect();
+    for chunk in hashes.chunks(CHUNK) {
+        let list = placeholders(1, chunk.len(), 1);
+        let rows = transaction
+            .query(format!(
+                "select hash, bytes from blobs where hash in {list}"
+            ))
+            .bind_all(chunk)
+            .all(|row| Ok((row.take::<BlobHash>()?, row.take::<Vec<u8>>()?)))
+            .await?;
+        bodies.extend(
+            rows.into_iter()
+                .map(|(hash, bytes)| (hash, Arc::from(bytes))),
+        );
+    }
+    Ok(bodies)
+}
+
+/// Writes blobs that are not there yet, in the order of their hashes, so that two transactions
+/// which write the same ones wait for each other instead of deadlocking.
+pub(crate) async fn insert(transaction: &mut Transaction, bodies: &Bodies) -> Result<()> {
+    let mut chunk: Vec<(&BlobHash, &Arc<[u8]>)> = Vec::new();
+    let mut bytes_of_chunk = 0;
+    for body in bodies {
+        if chunk.len() == CHUNK
+            || (!chunk.is_empty() && bytes_of_chunk + body.1.len() > INSERT_BYTES_MAX)
+        {
+            insert_chunk(transaction, &chunk).await?;
+            chunk.clear();
+            bytes_of_chunk = 0;
+        }
+        bytes_of_chunk += body.1.len();
+        chunk.push(body);
+    }
+    insert_chunk(transaction, &chunk).await
+}
+
+async fn insert_chunk(
+    transaction: &mut Transaction,
+    chunk: &[(&BlobHash, &Arc<[u8]>)],
+) -> Result<()> {
+    if chunk.is_empty() {
+        return Ok(());
+    }
+    let list = placeholders(chunk.len(), 3, 1);
+    let mut query = transaction.query(format!(
+        "insert into blobs (hash, size, bytes) values {list} on conflict do nothing"
+    ));
+    for (hash, bytes) in chunk {
+        query = query
+            .bind(*hash)
+            .bind(&(bytes.len() as u64))
+            .bind(&bytes.to_vec());
+    }
+    query.execute().await?;
+    Ok(())
+}
+
+/// What comes of sending bytes ahead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Upload {
+    /// They wait for a push.
+    Kept,
+    /// The agent has sent too many already.
+    Full,
+}
+
+impl Granted<Agent, Write> {
+    /// Keeps bytes that the agent sends ahead of a push, and drops those that have waited too long.
+    pub async fn upload(
+        &self,
+        transaction: &mut Transaction,
+        hash: BlobHash,
+        bytes: &Arc<[u8]>,
+        now: Moment,
+    ) -> Result<Upload> {
+        let agent = self.id();
+        let transaction = self.within(transaction)?;
+        transaction
+            .query("delete from agent_uploads where agent_id = $1 and uploaded_at < $2")
+            .bind(&agent)
+            .bind(&now.before(UPLOAD_KEPT))
+            .execute()
+            .await?;
+        let waiting: u64 = transaction
+            .query(
+                "select cast(coalesce(sum(b.size), 0) as bigint) from agent_uploads u \
+                 join blobs b on b.hash = u.hash where u.agent_id = $1 and u.hash <> $2",
+            )
+            .bind(&agent)
+            .bind(&hash)
+            .one(|row| row.take())
+            .await?;
+        if waiting + bytes.len() as u64 > AGENT_UPLOAD_BYTES_MAX {
+            return Ok(Upload::Full);
+        }
+        insert(transaction, &BTreeMap::from([(hash, bytes.clone())])).await?;
+        transaction
+            .query(
+                "insert into agent_uploads (agent_id, hash, uploaded_at) values ($1, $2, $3) \
+                 on conflict (agent_id, hash) do update set uploaded_at = excluded.uploaded_at",
+            )
+            .bind(&agent)
+            .bind(&hash)
+            .bind(&now)
+            .execute()
+            .await?;
+        Ok(Upload::Kept)
+    }
+
+    /// Writes blobs that a push brought inline.
+    pub async fn blobs_insert(&self, transaction: &mut Transaction, bodies: &Bodies) -> Result<()> {
+        insert(self.within(transaction)?, bodies).await
+    }
+
+    /// Forgets what was sent ahead and is part of the agent's head now.
+    pub async fn uploads_used(
+        &self,
+        transaction: &mut Transaction,
+        used: &BTreeSet<BlobHash>,
+    ) -> Result<()> {
+        let agent = self.id();
+        let transaction = self.within(transaction)?;
+        let used: Vec<_> = used.iter().copied().collect();
+        for chunk in used.chunks(CHUNK) {
+            let list = placeholders(1, chunk.len(), 2);
+            transaction
+                .query(format!(
+                    "delete from agent_uploads where agent_id = $1 and hash in {list}"
+                ))
+                .bind(&agent)
+                .bind_all(chunk)
+                .execute()
+                .await?;
+        }
+        Ok(())
+    }
+}

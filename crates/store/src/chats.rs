@@ -1,0 +1,471 @@
+//! Chats: what is told of one, and what may be changed.
+
+use ctxpin_model::drift::{Drift, Hashes, Standing, drift};
+use ctxpin_model::hash::{BlobHash, ContextHash, SnapshotId, ToolsHash};
+use ctxpin_model::id::{AgentId, ChatId, UserId};
+use ctxpin_model::moment::Moment;
+use ctxpin_model::pin::{Pin, Policy, ToolsMode};
+
+use crate::agents::{Head, read_head_optional};
+use crate::cursor::{IdCursor, Page, PageRequest};
+use crate::database::Transaction;
+use crate::error::{Error, Result};
+use crate::grant::{Granted, object::Account, object::Agent, object::Chat, right::Write};
+use crate::values::Row;
+
+/// A chat with its pin, its agent's head and what its drift is derived from.
+#[derive(Debug, Clone)]
+pub struct ChatRow {
+    /// Its id.
+    pub id: ChatId,
+    /// Whose it is.
+    pub owner: UserId,
+    /// The client that holds it.
+    pub client: Option<String>,
+    /// The client's own id for it; unique per owner and client.
+    pub reference: Option<String>,
+    /// Its title.
+    pub title: Option<String>,
+    /// The agent that it is bound to.
+    pub agent: Option<AgentId>,
+    /// The chat whose pin it inherited.
+    pub parent: Option<ChatId>,
+    /// Since when it is archived.
+    pub archived_at: Option<Moment>,
+    /// What it does at a turn when the head differs.
+    pub policy: Policy,
+    /// Where its tools come from.
+    pub tools: ToolsMode,
+    /// The hashes of the head that was declined last.
+    pub declined: Option<Hashes>,
+    /// The number of the last move of its pin; 0 before the first.
+    pub pin_seq: i64,
+    /// Its pin.
+    pub pin: Option<PinState>,
+    /// How many turns it has had.
+    pub turn_count: i64,
+    /// When it was created.
+    pub created_at: Moment,
+    /// When its title, policy, tools, binding or archive changed last, or its last turn began.
+    pub updated_at: Moment,
+    /// The head of the agent that it is bound to.
+    pub head: Option<Head>,
+    /// Whether that agent's MCP servers had settled at its last push.
+    pub head_settled: bool,
+    first_other_at: Option<Moment>,
+}
+
+/// The pin of a chat.
+#[derive(Debug, Clone)]
+pub struct PinState {
+    /// What is pinned.
+    pub pin: Pin,
+    /// When.
+    pub pinned_at: Moment,
+    /// The error of the snapshot.
+    pub error: Option<String>,
+}
+
+impl ChatRow {
+    /// How the pin stands to the head; `None` if they are the same, or one is missing.
+    pub fn drift(&self) -> Option<Drift> {
+        let (pin, head) = (self.pin.as_ref()?, self.head?);
+        drift(&Standing {
+            pinned: pin.pin.hashes,
+            pinned_at: pin.pinned_at,
+            head: head.hashes,
+            declined: self.declined,
+            first_other_at: self.first_other_at,
+            tools: self.tools,
+        })
+    }
+}
+
+/// Which chats a list tells.
+#[derive(Debug, Clone, Default)]
+pub struct ChatFilter {
+    /// Of this agent.
+    pub agent: Option<AgentId>,
+    /// Drifted, or not.
+    pub dirty: Option<bool>,
+    /// Archived, or not.
+    pub archived: Option<bool>,
+    /// Of this client.
+    pub client: Option<String>,
+    /// With this reference.
+    pub reference: Option<String>,
+    /// Of the caller alone, also for those who read everybody's.
+    pub own: bool,
+}
+
+/// A chat to write.
+#[derive(Debug, Clone)]
+pub struct NewChat {
+    /// Its id.
+    pub id: ChatId,
+    /// The client that holds it.
+    pub client: Option<String>,
+    /// The client's own id for it.
+    pub reference: Option<String>,
+    /// Its title.
+    pub title: Option<String>,
+    /// The agent to bind it to.
+    pub agent: Option<AgentId>,
+    /// The chat whose pin it inherits.
+    pub parent: Option<ChatId>,
+    /// What it does at a turn when the head differs.
+    pub policy: Policy,
+    /// Where its tools come from.
+    pub tools: ToolsMode,
+    /// When it was created.
+    pub created_at: Moment,
+}
+
+/// What may be changed of a chat apart from its pin.
+#[derive(Debug, Clone, Default)]
+pub struct ChatUpdate {
+    /// A new title, or none.
+    pub title: Option<Option<String>>,
+    /// Archived since then, or not.
+    pub archived_at: Option<Option<Moment>>,
+    /// Bound to this agent, or to none.
+    pub agent: Option<Option<AgentId>>,
+    /// A new policy.
+    pub policy: Option<Policy>,
+    /// A new source of tools.
+    pub tools: Option<ToolsMode>,
+}
+
+const COLUMNS: &str = "c.id, c.owner_id, c.client, c.reference, c.title, c.agent_id, c.parent_id, c.archived_at, \
+     c.policy, c.tools, c.declined_context, c.declined_tools, c.pin_seq, c.pin_snapshot, c.pin_prompt, \
+     c.pinned_at, c.turn_count, c.created_at, c.updated_at, ps.context_hash, ps.tools_hash, ps.error, \
+     coalesce(a.mcp_settled, false), h.seq, h.snapshot_id, h.context_hash, h.tools_hash, h.received_at, \
+     (select n.received_at from agent_heads n where n.agent_id = c.agent_id and n.seq > \
+        (select max(e.seq) from agent_heads e where e.agent_id = c.agent_id \
+         and e.context_hash = ps.context_hash and (c.tools = 'live' or e.tools_hash = ps.tools_hash)) \
+      order by n.seq limit 1)";
+
+const TABLES: &str = "chats c left join snapshots ps on ps.id = c.pin_snapshot \
+     left join agents a on a.id = c.agent_id \
+     left join agent_heads h on h.agent_id = a.id and h.seq = a.head_seq";
+
+/// Whether a row of [`TABLES`] has drifted: the same rule as [`ctxpin_model::drift::drift`], for
+/// filtering.
+const DIRTY: &str = "(c.pin_snapshot is not null and h.seq is not null and \
+     (ps.context_hash <> h.context_hash or (c.tools = 'pinned' and ps.tools_hash <> h.tools_hash)))";
+
+fn read(row: &mut Row) -> Result<ChatRow> {
+    let id = row.take()?;
+    let owner = row.take()?;
+    let client = row.take_optional()?;
+    let reference = row.take_optional()?;
+    let title = row.take_optional()?;
+    let agent = row.take_optional()?;
+    let parent = row.take_optional()?;
+    let archived_at = row.take_optional()?;
+    let policy = row.take()?;
+    let tools = row.take()?;
+    let declined = read_hashes(row)?;
+    let pin_seq = row.take()?;
+    let snapshot: Option<SnapshotId> = row.take_optional()?;
+    let prompt: Option<BlobHash> = row.take_optional()?;
+    let pinned_at: Option<Moment> = row.take_optional()?;
+    let turn_count = row.take()?;
+    let created_at = row.take()?;
+    let updated_at = row.take()?;
+    let hashes = read_hashes(row)?;
+    let error = row.take_optional()?;
+    let pin = match (snapshot, hashes, prompt, pinned_at) {
+        (Some(snapshot), Some(hashes), Some(prompt), Some(pinned_at)) => Some(PinState {
+            pin: Pin {
+                snapshot,
+                hashes,
+                prompt,
+            },
+            pinned_at,
+            error,
+        }),
+        _ => None,
+    };
+    Ok(ChatRow {
+        id,
+        owner,
+        client,
+        reference,
+        title,
+        agent,
+        parent,
+        archived_at,
+        policy,
+        tools,
+        declined,
+        pin_seq,
+        pin,
+        turn_count,
+        created_at,
+        updated_at,
+        head_settled: row.take()?,
+        head: read_head_optional(row)?,
+        first_other_at: row.take_optional()?,
+    })
+}
+
+fn read_hashes(row: &mut Row) -> Result<Option<Hashes>> {
+    let context: Option<ContextHash> = row.take_optional()?;
+    let tools: Option<ToolsHash> = row.take_optional()?;
+    Ok(context
+        .zip(tools)
+        .map(|(context, tools)| Hashes { context, tools }))
+}
+
+impl Granted<Account, Write> {
+    /// Writes a chat of the caller, not pinned yet. Conflict if the caller has one of the same
+    /// client and reference.
+    pub async fn chat_insert(
+        &self,
+        transaction: &mut Transaction,
+        chat: &NewChat,
+    ) -> Result<Granted<Chat, Write>> {
+        let owner = self.owner();
+        self.within(transaction)?
+            .query(
+                "insert into chats (id, owner_id, client, reference, title, agent_id, parent_id, policy, tools, \
+                 created_at, updated_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)",
+            )
+            .bind(&chat.id)
+            .bind(&owner)
+            .bind_optional(chat.client.as_ref())
+            .bind_optional(chat.reference.as_ref())
+            .bind_optional(chat.title.as_ref())
+            .bind_optional(chat.agent.as_ref())
+            .bind_optional(chat.parent.as_ref())
+            .bind(&chat.policy)
+            .bind(&chat.tools)
+            .bind(&chat.created_at)
+            .execute()
+            .await?;
+        Ok(self.new_chat(chat.id))
+    }
+}
+
+impl<R> Granted<Account, R> {
+    /// The caller's chat of that client and reference.
+    pub async fn chat_of_reference(
+        &self,
+        transaction: &mut Transaction,
+        client: &str,
+        reference: &str,
+    ) -> Result<Option<ChatRow>> {
+        let owner = self.owner();
+        let sql = format!(
+            "select {COLUMNS} from {TABLES} where c.owner_id = $1 and c.client = $2 and c.reference = $3"
+        );
+        self.within(transaction)?
+            .query(sql)
+            .bind(&owner)
+            .bind(&client.to_owned())
+            .bind(&reference.to_owned())
+            .optional(read)
+            .await
+    }
+
+    /// Lists the chats that the caller may read, newest first.
+    pub async fn chats(
+        &self,
+        transaction: &mut Transaction,
+        filter: &ChatFilter,
+        page: &PageRequest<IdCursor>,
+    ) -> Result<Page<ChatRow, IdCursor>> {
+        let owner = if filter.own {
+            Some(self.owner())
+        } else {
+            self.reads_of()
+        };
+        let transaction = self.within(transaction)?;
+        let mut conditions: Vec<String> = Vec::new();
+        let mut parameters = 1;
+        let mut on = |column: &str, is_there: bool| {
+            if is_there {
+                parameters += 1;
+                conditions.push(format!("{column} ${parameters}"));
+            }
+        };
+        on("c.owner_id =", owner.is_some());
+        on("c.agent_id =", filter.agent.is_some());
+        on("c.client =", filter.client.is_some());
+        on("c.reference =", filter.reference.is_some());
+        on("c.id <", page.after.is_some());
+        conditions.extend(filter.archived.map(|archived| {
+            let not = if archived { "not " } else { "" };
+            format!("c.archived_at is {not}null")
+        }));
+        conditions.extend(filter.dirty.map(|dirty| {
+            if dirty {
+                DIRTY.to_owned()
+            } else {
+                format!("not {DIRTY}")
+            }
+        }));
+        let conditions = if conditions.is_empty() {
+            String::new()
+        } else {
+            format!("where {}", conditions.join(" and "))
+        };
+        let sql =
+            format!("select {COLUMNS} from {TABLES} {conditions} order by c.id desc limit $1");
+        let mut query = transaction.query(sql).bind(&(page.limit + 1));
+        if let Some(owner) = &owner {
+            query = query.bind(owner);
+        }
+        if let Some(agent) = &filter.agent {
+            query = query.bind(agent);
+        }
+        if let Some(client) = &filter.client {
+            query = query.bind(client);
+        }
+        if let Some(reference) = &filter.reference {
+            query = query.bind(reference);
+        }
+        if let Some(after) = &page.after {
+            query = query.bind(after);
+        }
+        let chats = query.all(read).await?;
+        Ok(Page::of(chats, page.limit, |chat| chat.id.uuid()))
+    }
+
+    /// The unarchived, drifted chats of whomever that a refresh by filter concerns, oldest first:
+    /// bound to `agent`, and with a pin or a head that holds `content`, where these are given.
+    pub async fn chats_to_refresh(
+        &self,
+        transaction: &mut Transaction,
+        agent: Option<AgentId>,
+        content: Option<BlobHash>,
+    ) -> Result<Vec<ChatId>> {
+        let transaction = self.within(transaction)?;
+        let mut conditions = vec![DIRTY.to_owned(), "c.archived_at is null".to_owned()];
+        if agent.is_some() {
+            conditions.push("c.agent_id = $1".into());
+        }
+        if content.is_some() {
+            let parameter = if agent.is_some() { "$2" } else { "$1" };
+            conditions.push(format!(
+                "exists (select 1 from snapshot_resources r left join skill_files f \
+                 on f.snapshot_id = r.snapshot_id and f.ordinal = r.ordinal and f.body = {parameter} \
+                 where r.snapshot_id in (c.pin_snapshot, h.snapshot_id) \
+                 and (r.body = {parameter} or r.detail = {parameter} or f.body is not null))"
+            ));
+        }
+        let sql = format!(
+            "select c.id from {TABLES} where {} order by c.id",
+            conditions.join(" and ")
+        );
+        let mut query = transaction.query(sql);
+        if let Some(agent) = &agent {
+            query = query.bind(agent);
+        }
+        if let Some(content) = &content {
+            query = query.bind(content);
+        }
+        query.all(|row| row.take()).await
+    }
+}
+
+impl<R> Granted<Agent, R> {
+    /// The unarchived, drifted chats that are bound to the agent and belong to its owner, oldest
+    /// first.
+    pub async fn dirty_chats(&self, transaction: &mut Transaction) -> Result<Vec<ChatId>> {
+        let (agent, owner) = (self.id(), self.owner());
+        let sql = format!(
+            "select c.id from {TABLES} where c.agent_id = $1 and c.owner_id = $2 \
+             and c.archived_at is null and {DIRTY} order by c.id"
+        );
+        self.within(transaction)?
+            .query(sql)
+            .bind(&agent)
+            .bind(&owner)
+            .all(|row| row.take())
+            .await
+    }
+}
+
+impl<R> Granted<Chat, R> {
+    /// The chat.
+    pub async fn chat(&self, transaction: &mut Transaction) -> Result<ChatRow> {
+        let chat = self.id();
+        let sql = format!("select {COLUMNS} from {TABLES} where c.id = $1");
+        self.within(transaction)?
+            .query(sql)
+            .bind(&chat)
+            .optional(read)
+            .await?
+            .ok_or(Error::NotFound("chat"))
+    }
+}
+
+impl Granted<Chat, Write> {
+    /// Changes what is given and moves `updated_at`.
+    pub async fn update(
+        &self,
+        transaction: &mut Transaction,
+        update: &ChatUpdate,
+        now: Moment,
+    ) -> Result<()> {
+        let chat = self.id();
+        let mut changes = vec!["updated_at = $2".to_owned()];
+        let mut parameters = 2;
+        let mut set = |column: &str, is_there: bool| {
+            if is_there {
+                parameters += 1;
+                changes.push(format!("{column} = ${parameters}"));
+            }
+        };
+        set("title", update.title.is_some());
+        set("archived_at", update.archived_at.is_some());
+        set("agent_id", update.agent.is_some());
+        set("policy", update.policy.is_some());
+        set("tools", update.tools.is_some());
+        let sql = format!("update chats set {} where id = $1", changes.join(", "));
+        let mut query = self.within(transaction)?.query(sql).bind(&chat).bind(&now);
+        if let Some(title) = &update.title {
+            query = query.bind_optional(title.as_ref());
+        }
+        if let Some(archived_at) = &update.archived_at {
+            query = query.bind_optional(archived_at.as_ref());
+        }
+        if let Some(agent) = &update.agent {
+            query = query.bind_optional(agent.as_ref());
+        }
+        if let Some(policy) = &update.policy {
+            query = query.bind(policy);
+        }
+        if let Some(tools) = &update.tools {
+            query = query.bind(tools);
+        }
+        query.execute().await?;
+        Ok(())
+    }
+
+    /// Notes which head was looked at and not taken.
+    pub async fn decline(&self, transaction: &mut Transaction, head: Hashes) -> Result<()> {
+        let chat = self.id();
+        self.within(transaction)?
+            .query("update chats set declined_context = $2, declined_tools = $3 where id = $1")
+            .bind(&chat)
+            .bind(&head.context)
+            .bind(&head.tools)
+            .execute()
+            .await?;
+        Ok(())
+    }
+
+    /// Deletes the chat with its history and its turns. Its children stay, without parent.
+    pub async fn delete(&self, transaction: &mut Transaction) -> Result<()> {
+        let chat = self.id();
+        self.within(transaction)?
+            .query("delete from chats where id = $1")
+            .bind(&chat)
+            .execute()
+            .await?;
+        Ok(())
+    }
+}

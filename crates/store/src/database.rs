@@ -1,0 +1,630 @@
+//! The open database: SQLite or PostgreSQL behind one small query builder, so that each statement
+//! is written once. The matches in this file are the only places that know which one is open.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, Postgres};
+use sqlx::sqlite::{
+    Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
+};
+use sqlx::{AssertSqlSafe, Executor as _};
+
+use crate::error::{Error, Result};
+use crate::grant::UsedTokens;
+use crate::values::{Arguments, Row, RowSource, Value};
+
+/// Oldest SQLite that is safe: before it, a checkpoint could lose committed writes of a database in
+/// WAL mode (fixed in 3.51.3).
+const SQLITE_VERSION_MIN: (u32, u32, u32) = (3, 51, 3);
+
+/// Oldest PostgreSQL that is supported, as `server_version_num` tells it.
+const POSTGRES_VERSION_MIN: i64 = 150_000;
+
+/// Most values in one `in (...)` list or rows in one `insert`. SQLite plans long lists badly, and
+/// PostgreSQL takes at most 65,535 parameters.
+pub(crate) const CHUNK: usize = 500;
+
+/// Longest wait for a free connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Longest wait of a SQLite connection for another process's lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Most connections that read SQLite at a time; each has a thread.
+const SQLITE_READERS_MAX: u32 = 8;
+
+/// How many attempts a transaction has against others, and the first pause between two.
+const ATTEMPTS_MAX: u32 = 20;
+const ATTEMPT_PAUSE: Duration = Duration::from_millis(2);
+
+/// Where the data is.
+#[derive(Debug, Clone)]
+pub enum Location {
+    /// A SQLite file, made if it is missing.
+    Sqlite(PathBuf),
+    /// A PostgreSQL database.
+    Postgres {
+        /// `postgres://user:password@host:port/database`, as libpq knows it.
+        url: String,
+        /// Most connections of this process.
+        connections_max: u32,
+    },
+}
+
+/// An open database. Cloning it shares the connections.
+#[derive(Clone)]
+pub struct Database {
+    pools: Pools,
+    used_tokens: UsedTokens,
+}
+
+#[derive(Clone)]
+enum Pools {
+    /// SQLite has one writer at a time, so there is one connection that writes.
+    Sqlite {
+        writer: SqlitePool,
+        readers: SqlitePool,
+    },
+    Postgres(PgPool),
+}
+
+impl Database {
+    /// Opens the database, checks that its version is supported, and brings its schema up to date.
+    ///
+    /// Fails with a text for whoever starts the server.
+    pub async fn open(location: &Location) -> std::result::Result<Self, OpenError> {
+        let database = Self::connect(location).await?;
+        crate::migrations::apply(&database).await?;
+        Ok(database)
+    }
+
+    async fn connect(location: &Location) -> std::result::Result<Self, OpenError> {
+        let pools = match location {
+            Location::Sqlite(path) => connect_sqlite(path).await?,
+            Location::Postgres {
+                url,
+                connections_max,
+            } => connect_postgres(url, *connections_max).await?,
+        };
+        Ok(Self {
+            pools,
+            used_tokens: UsedTokens::default(),
+        })
+    }
+
+    /// Begins a transaction that reads one state of everything.
+    pub async fn read(&self) -> Result<Transaction> {
+        let connection = match &self.pools {
+            Pools::Sqlite { readers, .. } => Connection::Sqlite(readers.begin().await?),
+            Pools::Postgres(pool) => Connection::Postgres(
+                pool.begin_with("begin isolation level repeatable read read only")
+                    .await?,
+            ),
+        };
+        Ok(Transaction::new(
+            connection,
+            false,
+            self.used_tokens.clone(),
+        ))
+    }
+
+    /// Begins a transaction that writes. On SQLite it is the only one; on PostgreSQL it locks what
+    /// it is granted.
+    pub async fn write(&self) -> Result<Transaction> {
+        let connection = match &self.pools {
+            Pools::Sqlite { writer, .. } => {
+                Connection::Sqlite(writer.begin_with("begin immediate").await?)
+            }
+            Pools::Postgres(pool) => Connection::Postgres(pool.begin().await?),
+        };
+        Ok(Transaction::new(connection, true, self.used_tokens.clone()))
+    }
+
+    /// Runs one reading statement outside any transaction: one round trip.
+    pub(crate) fn single(&self, sql: impl Into<String>) -> Single<'_> {
+        Single {
+            pools: &self.pools,
+            statement: Statement::new(sql.into(), self.is_postgres()),
+        }
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<()> {
+        self.single("select cast(1 as bigint)")
+            .one(|row| row.take::<i64>())
+            .await
+            .map(drop)
+    }
+
+    /// Closes every connection. What is under way is finished first.
+    pub async fn close(&self) {
+        match &self.pools {
+            Pools::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Pools::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    /// The tokens whose use has not been noted in the database yet.
+    pub fn used_tokens(&self) -> &UsedTokens {
+        &self.used_tokens
+    }
+
+    /// `sqlite` or `postgres`, for logs and metrics.
+    pub fn kind(&self) -> &'static str {
+        if self.is_postgres() {
+            "postgres"
+        } else {
+            "sqlite"
+        }
+    }
+
+    /// The pool of a PostgreSQL database, for what SQLite has no match of: notifications.
+    pub(crate) fn postgres(&self) -> Option<&PgPool> {
+        match &self.pools {
+            Pools::Sqlite { .. } => None,
+            Pools::Postgres(pool) => Some(pool),
+        }
+    }
+
+    pub(crate) fn sqlite_writer(&self) -> Option<&SqlitePool> {
+        match &self.pools {
+            Pools::Sqlite { writer, .. } => Some(writer),
+            Pools::Postgres(_) => None,
+        }
+    }
+
+    fn is_postgres(&self) -> bool {
+        matches!(self.pools, Pools::Postgres(_))
+    }
+}
+
+/// Why a database could not be opened, for whoever starts the server.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The URL is not understood.
+    #[error("the database URL is not valid: {0}")]
+    Url(#[source] sqlx::Error),
+    /// The database cannot be reached.
+    #[error("cannot open the database {location}: {source}")]
+    Connect {
+        /// Where, without password.
+        location: String,
+        /// Why.
+        source: sqlx::Error,
+    },
+    /// The database is older than what is supported.
+    #[error("{name} {found} is too old: ctxpin needs {needed} or later")]
+    TooOld {
+        /// Which.
+        name: &'static str,
+        /// Its version.
+        found: String,
+        /// The oldest supported version.
+        needed: String,
+    },
+    /// The schema could not be brought up to date.
+    #[error("cannot migrate the database: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+}
+
+async fn connect_sqlite(path: &Path) -> std::result::Result<Pools, OpenError> {
+    let failed = |source| OpenError::Connect {
+        location: path.display().to_string(),
+        source,
+    };
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT);
+    let writer = SqlitePoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(options.clone())
+        .await
+        .map_err(failed)?;
+    let version: String = sqlx::query_scalar("select sqlite_version()")
+        .fetch_one(&writer)
+        .await
+        .map_err(failed)?;
+    if !is_at_least(&version, SQLITE_VERSION_MIN) {
+        let (major, minor, patch) = SQLITE_VERSION_MIN;
+        return Err(OpenError::TooOld {
+            name: "SQLite",
+            found: version,
+            needed: format!("{major}.{minor}.{patch}"),
+        });
+    }
+    let readers = SqlitePoolOptions::new()
+        .max_connections(SQLITE_READERS_MAX)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        .connect_lazy_with(options.read_only(true).create_if_missing(false));
+    Ok(Pools::Sqlite { writer, readers })
+}
+
+fn is_at_least(version: &str, (major, minor, patch): (u32, u32, u32)) -> bool {
+    let mut parts = version
+        .split('.')
+        .map(|part| part.parse::<u32>().unwrap_or(0));
+    let mut next = || parts.next().unwrap_or(0);
+    (next(), next(), next()) >= (major, minor, patch)
+}
+
+async fn connect_postgres(
+    url: &str,
+    connections_max: u32,
+) -> std::result::Result<Pools, OpenError> {
+    let options = PgConnectOptions::from_str(url).map_err(OpenError::Url)?;
+    let location = format!(
+        "{} on {}",
+        options.get_database().unwrap_or("of the user's name"),
+        options.get_host()
+    );
+    let failed = |source| OpenError::Connect { location, source };
+    let pool = PgPoolOptions::new()
+        .max_connections(connections_max)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        // A ping before each use would double the round trips of a short read. A connection that
+        // died shows at its first statement, and whoever meets it tries again.
+        .test_before_acquire(false)
+        .connect_with(options.application_name("ctxpin"))
+        .await;
+    let pool = match pool {
+        Ok(pool) => pool,
+        Err(source) => return Err(failed(source)),
+    };
+    let number: String = match sqlx::query_scalar("select current_setting('server_version_num')")
+        .fetch_one(&pool)
+        .await
+    {
+        Ok(number) => number,
+        Err(source) => return Err(failed(source)),
+    };
+    if number.parse::<i64>().unwrap_or(0) < POSTGRES_VERSION_MIN {
+        return Err(OpenError::TooOld {
+            name: "PostgreSQL",
+            found: number,
+            needed: POSTGRES_VERSION_MIN.to_string(),
+        });
+    }
+    Ok(Pools::Postgres(pool))
+}
+
+enum Connection {
+    Sqlite(sqlx::Transaction<'static, Sqlite>),
+    Postgres(sqlx::Transaction<'static, Postgres>),
+}
+
+/// Numbers the transactions, so that a grant of one is refused by another.
+static NEXT_BRAND: AtomicU64 = AtomicU64::new(1);
+
+/// A transaction. Dropped without [`Transaction::commit`], it leaves nothing behind.
+pub struct Transaction {
+    connection: Connection,
+    brand: u64,
+    writes: bool,
+    used_tokens: UsedTokens,
+}
+
+impl Transaction {
+    fn new(connection: Connection, writes: bool, used_tokens: UsedTokens) -> Self {
+        let brand = NEXT_BRAND.fetch_add(1, Ordering::Relaxed);
+        Self {
+            connection,
+            brand,
+            writes,
+            used_tokens,
+        }
+    }
+
+    /// Makes what was written durable. An error here leaves open whether it was.
+    pub async fn commit(self) -> Result<()> {
+        match self.connection {
+            Connection::Sqlite(transaction) => transaction.commit().await?,
+            Connection::Postgres(transaction) => transaction.commit().await?,
+        }
+        Ok(())
+    }
+
+    /// What makes the grants of this transaction its own.
+    pub(crate) fn brand(&self) -> u64 {
+        self.brand
+    }
+
+    /// Whether it may write.
+    pub(crate) fn writes(&self) -> bool {
+        self.writes
+    }
+
+    pub(crate) fn used_tokens(&self) -> &UsedTokens {
+        &self.used_tokens
+    }
+
+    /// Begins a statement with parameters `$1`, `$2` and so on.
+    pub(crate) fn query(&mut self, sql: impl Into<String>) -> Query<'_> {
+        let statement = Statement::new(
+            sql.into(),
+            matches!(self.connection, Connection::Postgres(_)),
+        );
+        Query {
+            connection: &mut self.connection,
+            statement,
+        }
+    }
+
+    /// Begins a statement that locks the rows it reads, where the database has such locks: on
+    /// SQLite a transaction that writes is alone anyway.
+    pub(crate) fn query_locking(&mut self, sql: &str, lock: Lock) -> Query<'_> {
+        let sql = match self.connection {
+            Connection::Sqlite(_) => sql.to_owned(),
+            Connection::Postgres(_) => format!("{sql} {}", lock.suffix()),
+        };
+        self.query(sql)
+    }
+}
+
+/// How rows are locked until the end of the transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lock {
+    /// Others may lock them for share, none may change them.
+    Share,
+    /// Nobody else may lock or change them.
+    Update,
+}
+
+impl Lock {
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Share => "for share",
+            Self::Update => "for update",
+        }
+    }
+}
+
+struct Statement {
+    sql: String,
+    arguments: Result<Arguments>,
+}
+
+impl Statement {
+    fn new(sql: String, is_postgres: bool) -> Self {
+        let arguments = if is_postgres {
+            Arguments::Postgres(Default::default())
+        } else {
+            Arguments::Sqlite(Default::default())
+        };
+        Self {
+            sql,
+            arguments: Ok(arguments),
+        }
+    }
+
+    fn bind<V: Value>(&mut self, value: Option<&V>) {
+        if let Ok(arguments) = &mut self.arguments
+            && let Err(error) = arguments.add(value.map(V::to_plain))
+        {
+            self.arguments = Err(error);
+        }
+    }
+}
+
+/// Which database a statement goes to, and through what.
+enum Target<'c> {
+    SqliteConnection(&'c mut sqlx::SqliteConnection),
+    PostgresConnection(&'c mut sqlx::PgConnection),
+    SqlitePool(&'c SqlitePool),
+    PostgresPool(&'c PgPool),
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "every text comes from this crate, where values go through `bind` alone"
+)]
+fn safe(sql: String) -> AssertSqlSafe<String> {
+    AssertSqlSafe(sql)
+}
+
+async fn fetch_all(target: Target<'_>, statement: Statement) -> Result<Vec<Row>> {
+    let sql = safe(statement.sql);
+    let sqlite = |rows: Vec<sqlx::sqlite::SqliteRow>| {
+        rows.into_iter()
+            .map(|row| Row::new(RowSource::Sqlite(row)))
+            .collect()
+    };
+    let postgres = |rows: Vec<sqlx::postgres::PgRow>| {
+        rows.into_iter()
+            .map(|row| Row::new(RowSource::Postgres(row)))
+            .collect()
+    };
+    Ok(match (target, statement.arguments?) {
+        (Target::SqliteConnection(connection), Arguments::Sqlite(arguments)) => sqlite(
+            connection
+                .fetch_all(sqlx::query_with(sql, arguments))
+                .await?,
+        ),
+        (Target::SqlitePool(pool), Arguments::Sqlite(arguments)) => {
+            sqlite(pool.fetch_all(sqlx::query_with(sql, arguments)).await?)
+        }
+        (Target::PostgresConnection(connection), Arguments::Postgres(arguments)) => postgres(
+            connection
+                .fetch_all(sqlx::query_with(sql, arguments))
+                .await?,
+        ),
+        (Target::PostgresPool(pool), Arguments::Postgres(arguments)) => {
+            postgres(pool.fetch_all(sqlx::query_with(sql, arguments)).await?)
+        }
+        _ => return Err(Error::Unexpected("arguments of the other database".into())),
+    })
+}
+
+/// A statement within a transaction.
+pub(crate) struct Query<'t> {
+    connection: &'t mut Connection,
+    statement: Statement,
+}
+
+impl Query<'_> {
+    pub(crate) fn bind<V: Value>(mut self, value: &V) -> Self {
+        self.statement.bind(Some(value));
+        self
+    }
+
+    pub(crate) fn bind_optional<V: Value>(mut self, value: Option<&V>) -> Self {
+        self.statement.bind(value);
+        self
+    }
+
+    pub(crate) fn bind_all<'v, V: Value + 'v>(
+        mut self,
+        values: impl IntoIterator<Item = &'v V>,
+    ) -> Self {
+        values
+            .into_iter()
+            .for_each(|value| self.statement.bind(Some(value)));
+        self
+    }
+
+    /// Runs it and reads every row.
+    pub(crate) async fn all<T>(self, read: impl Fn(&mut Row) -> Result<T>) -> Result<Vec<T>> {
+        let target = match self.connection {
+            Connection::Sqlite(transaction) => Target::SqliteConnection(transaction),
+            Connection::Postgres(transaction) => Target::PostgresConnection(transaction),
+        };
+        let rows = fetch_all(target, self.statement).await?;
+        rows.into_iter().map(|mut row| read(&mut row)).collect()
+    }
+
+    /// Runs it and reads the first row, if there is one.
+    pub(crate) async fn optional<T>(
+        self,
+        read: impl Fn(&mut Row) -> Result<T>,
+    ) -> Result<Option<T>> {
+        Ok(self.all(read).await?.into_iter().next())
+    }
+
+    /// Runs it and reads the first row, which must be there.
+    pub(crate) async fn one<T>(self, read: impl Fn(&mut Row) -> Result<T>) -> Result<T> {
+        self.optional(read)
+            .await?
+            .ok_or_else(|| Error::Unexpected("a row is missing".into()))
+    }
+
+    /// Runs it and tells how many rows it wrote.
+    pub(crate) async fn execute(self) -> Result<u64> {
+        let sql = safe(self.statement.sql);
+        match (self.connection, self.statement.arguments?) {
+            (Connection::Sqlite(transaction), Arguments::Sqlite(arguments)) => {
+                let done = transaction
+                    .execute(sqlx::query_with(sql, arguments))
+                    .await?;
+                Ok(done.rows_affected())
+            }
+            (Connection::Postgres(transaction), Arguments::Postgres(arguments)) => {
+                let done = transaction
+                    .execute(sqlx::query_with(sql, arguments))
+                    .await?;
+                Ok(done.rows_affected())
+            }
+            _ => Err(Error::Unexpected("arguments of the other database".into())),
+        }
+    }
+}
+
+/// A statement outside any transaction.
+pub(crate) struct Single<'d> {
+    pools: &'d Pools,
+    statement: Statement,
+}
+
+impl Single<'_> {
+    pub(crate) fn bind<V: Value>(mut self, value: &V) -> Self {
+        self.statement.bind(Some(value));
+        self
+    }
+
+    pub(crate) fn bind_optional<V: Value>(mut self, value: Option<&V>) -> Self {
+        self.statement.bind(value);
+        self
+    }
+
+    pub(crate) async fn optional<T>(
+        self,
+        read: impl Fn(&mut Row) -> Result<T>,
+    ) -> Result<Option<T>> {
+        let target = match self.pools {
+            Pools::Sqlite { readers, .. } => Target::SqlitePool(readers),
+            Pools::Postgres(pool) => Target::PostgresPool(pool),
+        };
+        let rows = fetch_all(target, self.statement).await?;
+        rows.into_iter()
+            .next()
+            .map(|mut row| read(&mut row))
+            .transpose()
+    }
+
+    pub(crate) async fn one<T>(self, read: impl Fn(&mut Row) -> Result<T>) -> Result<T> {
+        self.optional(read)
+            .await?
+            .ok_or_else(|| Error::Unexpected("a row is missing".into()))
+    }
+}
+
+/// `($1, $2), ($3, $4)`: placeholders for that many rows of that many columns, from `$first` on.
+pub(crate) fn placeholders(rows: usize, columns: usize, first: usize) -> String {
+    let row = |index: usize| {
+        let numbers = (0..columns).map(|column| format!("${}", first + index * columns + column));
+        format!("({})", numbers.collect::<Vec<_>>().join(", "))
+    };
+    (0..rows).map(row).collect::<Vec<_>>().join(", ")
+}
+
+/// Counts the attempts of a transaction that may lose against others, and pauses between them.
+#[derive(Debug, Default)]
+pub struct Attempts(u32);
+
+impl Attempts {
+    /// Whether the transaction may be tried again after `error`; if so, pauses for a moment that
+    /// grows and differs between callers. An error that comes back every time is given to whoever
+    /// asked.
+    pub async fn again(&mut self, error: &Error) -> bool {
+        self.0 += 1;
+        if !error.is_contended() || self.0 >= ATTEMPTS_MAX {
+            return false;
+        }
+        let ceiling = ATTEMPT_PAUSE * (1 << self.0.min(6));
+        tokio::time::sleep(ceiling.mul_f64(rand::random::<f64>())).await;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_count_on() {
+        assert_eq!(placeholders(2, 2, 3), "($3, $4), ($5, $6)");
+        assert_eq!(placeholders(1, 3, 1), "($1, $2, $3)");
+    }
+
+    #[test]
+    fn versions_compare_by_number() {
+        assert!(is_at_least("3.51.3", SQLITE_VERSION_MIN));
+        assert!(is_at_least("3.100.0", SQLITE_VERSION_MIN));
+        assert!(!is_at_least("3.51.2", SQLITE_VERSION_MIN));
+        assert!(!is_at_least("3.9.9", SQLITE_VERSION_MIN));
+    }
+}

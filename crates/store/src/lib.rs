@@ -1,0 +1,23 @@
+//! The one crate that knows SQL. It offers facts, locks and writes on SQLite and PostgreSQL, and
+//! decides nothing: decisions are in `ctxpin-model`, their sequence in `ctxpin-operations`.
+//!
+//! Whatever touches an object goes through a [`grant`], which is the only door to its queries.
+//! This crate knows nothing of HTTP, of rendering or of the workspace's files.
+
+pub mod agents;
+pub mod audit;
+pub mod blobs;
+pub mod chats;
+pub mod cursor;
+pub mod database;
+pub mod error;
+pub mod exposure;
+pub mod grant;
+pub mod migrations;
+pub mod pins;
+pub mod snapshots;
+pub mod tokens;
+pub mod turns;
+pub mod users;
+mod values;
+pub mod wake;

@@ -1,0 +1,52 @@
+//! The schema, brought up to date at start.
+//!
+//! Both folders hold the same file names. A migration that was released is never edited; a change
+//! expands first and contracts in a later release, so that replicas of two releases work together.
+
+use std::borrow::Cow;
+
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+
+use crate::database::{Database, OpenError};
+
+/// Number, name and the texts for SQLite and PostgreSQL of each migration, in order.
+const MIGRATIONS: &[(i64, &str, &str, &str)] = &[(
+    1,
+    "foundation",
+    include_str!("../migrations/sqlite/0001_foundation.sql"),
+    include_str!("../migrations/postgres/0001_foundation.sql"),
+)];
+
+/// The newest schema that this release knows.
+pub(crate) const SCHEMA_VERSION: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
+
+/// Applies what is missing. On PostgreSQL an advisory lock makes replicas that start together do it
+/// one after the other; a SQLite file has one server, which holds the lock of its data directory.
+pub(crate) async fn apply(database: &Database) -> Result<(), OpenError> {
+    let migrator = |pick: fn(&(i64, &'static str, &'static str, &'static str)) -> &'static str| {
+        let migrations = MIGRATIONS.iter().map(|migration| {
+            let sql = sqlx::SqlSafeStr::into_sql_str(pick(migration));
+            Migration::new(
+                migration.0,
+                Cow::Borrowed(migration.1),
+                MigrationType::Simple,
+                sql,
+                false,
+            )
+        });
+        Migrator::with_migrations(migrations.collect())
+    };
+    let applied = match (database.postgres(), database.sqlite_writer()) {
+        (Some(pool), _) => migrator(|migration| migration.3).run(pool).await,
+        (None, Some(pool)) => migrator(|migration| migration.2).run(pool).await,
+        (None, None) => Ok(()),
+    };
+    match applied {
+        Err(MigrateError::VersionMissing(found)) => Err(OpenError::TooOld {
+            name: "this release of ctxpin, which knows the schema",
+            found: SCHEMA_VERSION.to_string(),
+            needed: found.to_string(),
+        }),
+        other => Ok(other?),
+    }
+}

@@ -1,0 +1,512 @@
+//! The moves of pins: each updates one row of the chat and appends one to its history.
+
+use uuid::Uuid;
+
+use ctxpin_model::hash::{BlobHash, ContextHash, SnapshotId};
+use ctxpin_model::id::{AgentId, ChatId};
+use ctxpin_model::moment::Moment;
+use ctxpin_model::pin::{Door, Reason};
+
+use crate::agents::Head;
+use crate::audit::actor_words;
+use crate::blobs;
+use crate::cursor::{Page, PageRequest};
+use crate::database::{Database, Lock, Transaction, placeholders};
+use crate::error::{Error, Result};
+use crate::grant::{
+    Caller, Granted, PRINCIPAL_COLUMNS, PRINCIPAL_TABLES, demand, object::Agent, object::Chat,
+    principal, right::ReadsBodies, right::Write,
+};
+use crate::values::Row;
+use ctxpin_model::access::{Object, Operation};
+use ctxpin_model::resource::Bodies;
+
+/// A move of a pin.
+#[derive(Debug, Clone, Copy)]
+pub struct Move {
+    /// To what, with which prompt; `None` clears the pin.
+    pub to: Option<(SnapshotId, BlobHash)>,
+    /// The agent that it came from.
+    pub agent: Option<AgentId>,
+    /// Why.
+    pub reason: Reason,
+    /// Whether that agent's MCP servers had settled.
+    pub mcp_settled: bool,
+    /// By which door its mover came.
+    pub door: Door,
+    /// When.
+    pub at: Moment,
+}
+
+/// A row of a chat's pin history.
+#[derive(Debug, Clone)]
+pub struct PinRow {
+    /// Its number in the chat's history, from 1.
+    pub seq: i64,
+    /// What was pinned; `None` if the pin was cleared.
+    pub snapshot: Option<SnapshotId>,
+    /// What of it reaches a model.
+    pub context_hash: Option<ContextHash>,
+    /// The prompt.
+    pub prompt: Option<BlobHash>,
+    /// The agent that it came from.
+    pub agent: Option<AgentId>,
+    /// Why.
+    pub reason: Reason,
+    /// Whether that agent's MCP servers had settled.
+    pub mcp_settled: bool,
+    /// `user`, `agent` or `system`.
+    pub actor_kind: String,
+    /// Which user or agent.
+    pub actor_id: Option<Uuid>,
+    /// The user's name, or the agent's, while they exist.
+    pub actor_name: Option<String>,
+    /// By which door.
+    pub door: Door,
+    /// When.
+    pub at: Moment,
+}
+
+const COLUMNS: &str = "p.seq, p.snapshot_id, s.context_hash, p.prompt, p.agent_id, p.reason, p.mcp_settled, \
+     p.actor_kind, p.actor_id, coalesce(u.name, a.name), p.door, p.pinned_at";
+
+const TABLES: &str = "chat_pins p left join snapshots s on s.id = p.snapshot_id \
+     left join users u on u.id = p.actor_id left join agents a on a.id = p.actor_id";
+
+fn read(row: &mut Row) -> Result<PinRow> {
+    Ok(PinRow {
+        seq: row.take()?,
+        snapshot: row.take_optional()?,
+        context_hash: row.take_optional()?,
+        prompt: row.take_optional()?,
+        agent: row.take_optional()?,
+        reason: row.take()?,
+        mcp_settled: row.take()?,
+        actor_kind: row.take()?,
+        actor_id: row.take_optional()?,
+        actor_name: row.take_optional()?,
+        door: row.take()?,
+        at: row.take()?,
+    })
+}
+
+impl<R> Granted<Chat, R> {
+    /// The chat's pin history, newest first.
+    pub async fn history(
+        &self,
+        transaction: &mut Transaction,
+        page: &PageRequest<i64>,
+    ) -> Result<Page<PinRow, i64>> {
+        let chat = self.id();
+        let sql = format!(
+            "select {COLUMNS} from {TABLES} where p.chat_id = $1 and p.seq < $2 order by p.seq desc limit $3"
+        );
+        let pins = self
+            .within(transaction)?
+            .query(sql)
+            .bind(&chat)
+            .bind(&page.after.unwrap_or(i64::MAX))
+            .bind(&(page.limit + 1))
+            .all(read)
+            .await?;
+        Ok(Page::of(pins, page.limit, |pin| pin.seq))
+    }
+
+    /// The newest row of the history that has that snapshot.
+    pub async fn history_of(
+        &self,
+        transaction: &mut Transaction,
+        snapshot: SnapshotId,
+    ) -> Result<Option<PinRow>> {
+        let chat = self.id();
+        let sql = format!(
+            "select {COLUMNS} from {TABLES} where p.chat_id = $1 and p.snapshot_id = $2 \
+             order by p.seq desc limit 1"
+        );
+        self.within(transaction)?
+            .query(sql)
+            .bind(&chat)
+            .bind(&snapshot)
+            .optional(read)
+            .await
+    }
+
+    /// The row of the history of that number.
+    pub async fn history_at(
+        &self,
+        transaction: &mut Transaction,
+        seq: i64,
+    ) -> Result<Option<PinRow>> {
+        let chat = self.id();
+        let sql = format!("select {COLUMNS} from {TABLES} where p.chat_id = $1 and p.seq = $2");
+        self.within(transaction)?
+            .query(sql)
+            .bind(&chat)
+            .bind(&seq)
+            .optional(read)
+            .await
+    }
+}
+
+impl<R: ReadsBodies> Granted<Chat, R> {
+    /// The bytes of the chat's pinned prompt.
+    pub async fn prompt_bytes(
+        &self,
+        transaction: &mut Transaction,
+        prompt: BlobHash,
+    ) -> Result<Vec<u8>> {
+        let chat = self.id();
+        self.within(transaction)?
+            .query(
+                "select b.bytes from blobs b where b.hash = $2 and (\
+                 exists (select 1 from chats where id = $1 and pin_prompt = $2) \
+                 or exists (select 1 from turns where chat_id = $1 and prompt = $2))",
+            )
+            .bind(&chat)
+            .bind(&prompt)
+            .one(|row| row.take())
+            .await
+    }
+
+    /// The prompt that was rendered for a context by that renderer, if it has been.
+    pub async fn prompt_find(
+        &self,
+        transaction: &mut Transaction,
+        context: ContextHash,
+        renderer: i64,
+    ) -> Result<Option<BlobHash>> {
+        prompt_find(self.within(transaction)?, context, renderer).await
+    }
+}
+
+impl Granted<Chat, Write> {
+    /// Moves the pin, or clears it, and appends to the history. `seq` is the chat's last one, read
+    /// under the chat's lock.
+    pub async fn pin_move(&self, transaction: &mut Transaction, seq: i64, to: &Move) -> Result<()> {
+        let chat = self.id();
+        let (actor_kind, actor_id) = actor_words(self.actor());
+        let (snapshot, prompt) = to.to.unzip();
+        let pinned_at = snapshot.map(|_| to.at);
+        let transaction = self.within(transaction)?;
+        transaction
+            .query(
+                "update chats set pin_seq = $2, pin_snapshot = $3, pin_prompt = $4, pinned_at = $5 where id = $1",
+            )
+            .bind(&chat)
+            .bind(&(seq + 1))
+            .bind_optional(snapshot.as_ref())
+            .bind_optional(prompt.as_ref())
+            .bind_optional(pinned_at.as_ref())
+            .execute()
+            .await?;
+        transaction
+            .query(
+                "insert into chat_pins (chat_id, seq, snapshot_id, prompt, agent_id, reason, mcp_settled, \
+                 actor_kind, actor_id, door, pinned_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+            )
+            .bind(&chat)
+            .bind(&(seq + 1))
+            .bind_optional(snapshot.as_ref())
+            .bind_optional(prompt.as_ref())
+            .bind_optional(to.agent.as_ref())
+            .bind(&to.reason)
+            .bind(&to.mcp_settled)
+            .bind(&actor_kind.to_owned())
+            .bind_optional(actor_id.as_ref())
+            .bind(&to.door)
+            .bind(&to.at)
+            .execute()
+            .await?;
+        Ok(())
+    }
+
+    /// Keeps a rendered prompt. If another replica has kept one for the same context and renderer
+    /// in the meantime, they are the same bytes.
+    pub async fn prompt_keep(
+        &self,
+        transaction: &mut Transaction,
+        context: ContextHash,
+        renderer: i64,
+        prompt: &str,
+    ) -> Result<BlobHash> {
+        prompt_keep(self.within(transaction)?, context, renderer, prompt).await
+    }
+}
+
+async fn prompt_find(
+    transaction: &mut Transaction,
+    context: ContextHash,
+    renderer: i64,
+) -> Result<Option<BlobHash>> {
+    transaction
+        .query("select prompt from prompts where context_hash = $1 and renderer = $2")
+        .bind(&context)
+        .bind(&renderer)
+        .optional(|row| row.take())
+        .await
+}
+
+async fn prompt_keep(
+    transaction: &mut Transaction,
+    context: ContextHash,
+    renderer: i64,
+    prompt: &str,
+) -> Result<BlobHash> {
+    let hash = BlobHash::of(prompt.as_bytes());
+    blobs::insert(
+        transaction,
+        &Bodies::from([(hash, prompt.as_bytes().into())]),
+    )
+    .await?;
+    transaction
+        .query(
+            "insert into prompts (context_hash, renderer, prompt) values ($1, $2, $3) on conflict do nothing",
+        )
+        .bind(&context)
+        .bind(&renderer)
+        .bind(&hash)
+        .execute()
+        .await?;
+    Ok(hash)
+}
+
+/// The chats that an agent's first or next head concerns.
+const UNPINNED: &str = "agent_id = $1 and pin_snapshot is null and archived_at is null";
+
+impl<R: ReadsBodies> Granted<Agent, R> {
+    /// Whether a push would hydrate a chat, of this agent or of those that it replaces.
+    pub async fn has_chats_to_pin(
+        &self,
+        transaction: &mut Transaction,
+        replaced: &[AgentId],
+    ) -> Result<bool> {
+        let agent = self.id();
+        let transaction = self.within(transaction)?;
+        let of_replaced = if replaced.is_empty() {
+            String::new()
+        } else {
+            format!(
+                "union all select id from chats where agent_id in {} ",
+                placeholders(1, replaced.len(), 2)
+            )
+        };
+        let found = transaction
+            .query(format!(
+                "select id from chats where {UNPINNED} {of_replaced} limit 1"
+            ))
+            .bind(&agent)
+            .bind_all(replaced)
+            .optional(|row| row.take::<ChatId>())
+            .await?;
+        Ok(found.is_some())
+    }
+
+    /// The prompt that was rendered for a context by that renderer, if it has been.
+    pub async fn prompt_find(
+        &self,
+        transaction: &mut Transaction,
+        context: ContextHash,
+        renderer: i64,
+    ) -> Result<Option<BlobHash>> {
+        prompt_find(self.within(transaction)?, context, renderer).await
+    }
+
+    /// The agents that this one replaces at its first accepted push: the one that it names, the
+    /// one that that one was to replace, and so on.
+    pub async fn replaced_chain(&self, transaction: &mut Transaction) -> Result<Vec<AgentId>> {
+        let agent = self.id();
+        self.within(transaction)?
+            .query(
+                "with recursive chain (id) as (\
+                 select replaces_id from agents where id = $1 and replaces_id is not null \
+                 union select a.replaces_id from agents a join chain on a.id = chain.id \
+                 where a.replaces_id is not null and a.head_seq = 0) \
+                 select id from chain where id <> $1 order by id",
+            )
+            .bind(&agent)
+            .all(|row| row.take())
+            .await
+    }
+}
+
+impl Granted<Agent, Write> {
+    /// Keeps a rendered prompt.
+    pub async fn prompt_keep(
+        &self,
+        transaction: &mut Transaction,
+        context: ContextHash,
+        renderer: i64,
+        prompt: &str,
+    ) -> Result<BlobHash> {
+        prompt_keep(self.within(transaction)?, context, renderer, prompt).await
+    }
+
+    /// Locks, in the order of their ids, the chats that this agent's new head pins: its own
+    /// unpinned ones and all of those that it replaces. Tells how many there are.
+    pub async fn lock_chats_to_pin(
+        &self,
+        transaction: &mut Transaction,
+        replaced: &[Granted<Agent, Write>],
+    ) -> Result<usize> {
+        let agent = self.id();
+        let replaced: Vec<_> = replaced.iter().map(Granted::id).collect();
+        let of_replaced = if replaced.is_empty() {
+            String::new()
+        } else {
+            format!("or agent_id in {} ", placeholders(1, replaced.len(), 2))
+        };
+        let sql = format!("select id from chats where ({UNPINNED}) {of_replaced} order by id");
+        let locked = self
+            .within(transaction)?
+            .query_locking(&sql, Lock::Update)
+            .bind(&agent)
+            .bind_all(&replaced)
+            .all(|row| row.take::<ChatId>())
+            .await?;
+        Ok(locked.len())
+    }
+
+    /// Pins every unpinned, unarchived chat of the agent to its head. Tells how many.
+    pub async fn hydrate(
+        &self,
+        transaction: &mut Transaction,
+        head: &Head,
+        prompt: BlobHash,
+        mcp_settled: bool,
+    ) -> Result<u64> {
+        let agent = self.id();
+        let (actor_kind, actor_id) = actor_words(self.actor());
+        let transaction = self.within(transaction)?;
+        transaction
+            .query(format!(
+                "insert into chat_pins (chat_id, seq, snapshot_id, prompt, agent_id, reason, mcp_settled, \
+                 actor_kind, actor_id, door, pinned_at) \
+                 select id, pin_seq + 1, $2, $3, $1, $4, $5, $6, $7, $8, $9 from chats where {UNPINNED}"
+            ))
+            .bind(&agent)
+            .bind(&head.snapshot)
+            .bind(&prompt)
+            .bind(&Reason::Hydrate)
+            .bind(&mcp_settled)
+            .bind(&actor_kind.to_owned())
+            .bind_optional(actor_id.as_ref())
+            .bind(&Door::Agent)
+            .bind(&head.received_at)
+            .execute()
+            .await?;
+        transaction
+            .query(format!(
+                "update chats set pin_seq = pin_seq + 1, pin_snapshot = $2, pin_prompt = $3, pinned_at = $4 \
+                 where {UNPINNED}"
+            ))
+            .bind(&agent)
+            .bind(&head.snapshot)
+            .bind(&prompt)
+            .bind(&head.received_at)
+            .execute()
+            .await
+    }
+
+    /// Binds the chats of an agent that this one replaces to this one, and moves their pins to its
+    /// head: all but those that are archived without a pin. A pin that is there already stays, and
+    /// one of an equal context keeps its prompt.
+    pub async fn rebind_from(
+        &self,
+        transaction: &mut Transaction,
+        replaced: &Granted<Agent, Write>,
+        head: &Head,
+        prompt: BlobHash,
+        mcp_settled: bool,
+    ) -> Result<u64> {
+        let (agent, old) = (self.id(), replaced.id());
+        let (actor_kind, actor_id) = actor_words(self.actor());
+        let transaction = self.within(transaction)?;
+        let moving = "agent_id = $1 and (pin_snapshot is null or pin_snapshot <> $2) \
+             and (pin_snapshot is not null or archived_at is null)";
+        let kept = "case when exists (select 1 from snapshots s where s.id = chats.pin_snapshot \
+             and s.context_hash = $3) then pin_prompt else $4 end";
+        transaction
+            .query(format!(
+                "insert into chat_pins (chat_id, seq, snapshot_id, prompt, agent_id, reason, mcp_settled, \
+                 actor_kind, actor_id, door, pinned_at) \
+                 select id, pin_seq + 1, $2, {kept}, $5, $6, $7, $8, $9, $10, $11 from chats where {moving}"
+            ))
+            .bind(&old)
+            .bind(&head.snapshot)
+            .bind(&head.hashes.context)
+            .bind(&prompt)
+            .bind(&agent)
+            .bind(&Reason::Rebind)
+            .bind(&mcp_settled)
+            .bind(&actor_kind.to_owned())
+            .bind_optional(actor_id.as_ref())
+            .bind(&Door::Agent)
+            .bind(&head.received_at)
+            .execute()
+            .await?;
+        transaction
+            .query(format!(
+                "update chats set pin_seq = pin_seq + 1, pin_snapshot = $2, pin_prompt = {kept}, pinned_at = $5 \
+                 where {moving}"
+            ))
+            .bind(&old)
+            .bind(&head.snapshot)
+            .bind(&head.hashes.context)
+            .bind(&prompt)
+            .bind(&head.received_at)
+            .execute()
+            .await?;
+        transaction
+            .query("update chats set agent_id = $2, updated_at = $3 where agent_id = $1")
+            .bind(&old)
+            .bind(&agent)
+            .bind(&head.received_at)
+            .execute()
+            .await
+    }
+}
+
+/// What `GET prompt` answers.
+#[derive(Debug, Clone)]
+pub struct PromptRead {
+    /// The prompt's hash; `None` while the chat is unpinned.
+    pub hash: Option<BlobHash>,
+    /// Its bytes, unless the caller has them.
+    pub bytes: Option<Vec<u8>>,
+}
+
+impl Database {
+    /// Reads a chat's prompt: checks and reads in one statement, and reads no blob if the caller
+    /// has it already.
+    pub async fn prompt(
+        &self,
+        caller: &Caller,
+        chat: ChatId,
+        known: Option<BlobHash>,
+    ) -> Result<PromptRead> {
+        let sql = format!(
+            "select {PRINCIPAL_COLUMNS}, o.owner_id, o.pin_prompt, b.bytes \
+             from {PRINCIPAL_TABLES} left join chats o on o.id = $2 \
+             left join blobs b on b.hash = o.pin_prompt and ($3 is null or b.hash <> $3) where t.id = $1"
+        );
+        self.single(sql)
+            .bind(&caller.credential.id)
+            .bind(&chat)
+            .bind_optional(known.as_ref())
+            .optional(|row| {
+                let actor = principal(row, caller, self.used_tokens())?;
+                let owner = row.take_optional()?;
+                let object = owner.map_or(Object::Collection, Object::Owned);
+                if owner.is_some() || matches!(actor, ctxpin_model::access::Actor::Agent { .. }) {
+                    demand(&actor, Operation::PromptRead, object, "chat")?;
+                }
+                owner.ok_or(Error::NotFound("chat"))?;
+                Ok(PromptRead {
+                    hash: row.take_optional()?,
+                    bytes: row.take_optional()?,
+                })
+            })
+            .await?
+            .ok_or(Error::Unauthenticated)
+    }
+}

@@ -1,0 +1,426 @@
+//! Snapshots, as they were pushed or composed. They are written once and never changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ctxpin_model::hash::{BlobHash, SnapshotId};
+use ctxpin_model::moment::Moment;
+use ctxpin_model::resource::{Bodies, Content, Detail, Resource, SkillFile};
+use ctxpin_model::snapshot::{Addresses, Facts, Snapshot};
+
+use crate::blobs;
+use crate::database::{CHUNK, Transaction, placeholders};
+use crate::error::{Error, Result};
+use crate::grant::{Granted, object::Agent, object::Chat, right::ReadsBodies, right::Write};
+
+/// How much of a snapshot is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// No descriptions and no details: they are bodies.
+    Metadata,
+    /// Everything but the bytes of the blobs.
+    Whole,
+}
+
+/// Reads a snapshot. The caller has seen that the actor may.
+pub(crate) async fn read(
+    transaction: &mut Transaction,
+    id: SnapshotId,
+    extent: Extent,
+) -> Result<Snapshot> {
+    let mut snapshot = transaction
+        .query("select os, directory, error from snapshots where id = $1")
+        .bind(&id)
+        .optional(|row| {
+            Ok(Snapshot {
+                facts: Facts {
+                    os: row.take_optional()?,
+                    directory: row.take_optional()?,
+                },
+                error: row.take_optional()?,
+                resources: Vec::new(),
+            })
+        })
+        .await?
+        .ok_or_else(|| Error::Unexpected(format!("snapshot {id} is missing")))?;
+    let mut resources = read_resources(transaction, id).await?;
+    let mut files = read_files(transaction, id).await?;
+    let details: BTreeSet<_> = match extent {
+        Extent::Whole => resources
+            .iter()
+            .filter_map(|(_, _, detail)| *detail)
+            .collect(),
+        Extent::Metadata => BTreeSet::new(),
+    };
+    let details = blobs::read(transaction, &details).await?;
+    for (ordinal, resource, detail) in &mut resources {
+        resource.files = files.remove(ordinal).unwrap_or_default();
+        if extent == Extent::Metadata {
+            resource.description = None;
+        }
+        if let Some(json) = detail.and_then(|hash| details.get(&hash)) {
+            let detail = Detail::from_canonical_json(json);
+            resource.detail = Some(
+                detail
+                    .ok_or_else(|| Error::Unexpected(format!("detail of {}", resource.source)))?,
+            );
+        }
+    }
+    snapshot.resources = resources
+        .into_iter()
+        .map(|(_, resource, _)| resource)
+        .collect();
+    Ok(snapshot)
+}
+
+fn content(body: Option<BlobHash>, claimed: Option<BlobHash>) -> Option<Content> {
+    body.map(Content::Pinned).or(claimed.map(Content::Claimed))
+}
+
+async fn read_resources(
+    transaction: &mut Transaction,
+    id: SnapshotId,
+) -> Result<Vec<(i64, Resource, Option<BlobHash>)>> {
+    transaction
+        .query(
+            "select ordinal, kind, source, status, error, body, claimed, size, name, description, root, detail \
+             from snapshot_resources where snapshot_id = $1 order by ordinal",
+        )
+        .bind(&id)
+        .all(|row| {
+            let ordinal: i64 = row.take()?;
+            let mut resource = Resource::new(row.take()?, row.take::<String>()?, row.take()?);
+            resource.error = row.take_optional()?;
+            resource.content = content(row.take_optional()?, row.take_optional()?);
+            resource.size = row.take()?;
+            resource.name = row.take_optional()?;
+            resource.description = row.take_optional()?;
+            resource.root = row.take_optional()?;
+            Ok((ordinal, resource, row.take_optional()?))
+        })
+        .await
+}
+
+async fn read_files(
+    transaction: &mut Transaction,
+    id: SnapshotId,
+) -> Result<BTreeMap<i64, Vec<SkillFile>>> {
+    let rows = transaction
+        .query(
+            "select ordinal, path, body, claimed, size, executable, error \
+             from skill_files where snapshot_id = $1 order by ordinal, path",
+        )
+        .bind(&id)
+        .all(|row| {
+            let ordinal: i64 = row.take()?;
+            let file = SkillFile {
+                path: row.take()?,
+                content: content(row.take_optional()?, row.take_optional()?),
+                size: row.take()?,
+                executable: row.take()?,
+                error: row.take_optional()?,
+            };
+            Ok((ordinal, file))
+        })
+        .await?;
+    let mut files: BTreeMap<i64, Vec<SkillFile>> = BTreeMap::new();
+    for (ordinal, file) in rows {
+        files.entry(ordinal).or_default().push(file);
+    }
+    Ok(files)
+}
+
+/// Writes a snapshot whose blobs are there, unless it is there itself.
+async fn insert(
+    transaction: &mut Transaction,
+    snapshot: &Snapshot,
+    addresses: &Addresses,
+    now: Moment,
+) -> Result<()> {
+    let written = transaction
+        .query(
+            "insert into snapshots (id, context_hash, tools_hash, os, directory, error, resource_count, total_bytes, created_at) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing",
+        )
+        .bind(&addresses.id)
+        .bind(&addresses.context_hash)
+        .bind(&addresses.tools_hash)
+        .bind_optional(snapshot.facts.os.as_ref())
+        .bind_optional(snapshot.facts.directory.as_ref())
+        .bind_optional(snapshot.error.as_ref())
+        .bind(&(snapshot.resources.len() as u64))
+        .bind(&snapshot.bytes())
+        .bind(&now)
+        .execute()
+        .await?;
+    if written == 0 {
+        return Ok(());
+    }
+    let details: Bodies = snapshot
+        .resources
+        .iter()
+        .filter_map(|resource| resource.detail.as_ref())
+        .map(|detail| {
+            let json = detail.canonical_json();
+            (BlobHash::of(&json), json.into())
+        })
+        .collect();
+    blobs::insert(transaction, &details).await?;
+    insert_resources(transaction, snapshot, addresses.id).await?;
+    insert_files(transaction, snapshot, addresses.id).await
+}
+
+fn split(content: Option<Content>) -> (Option<BlobHash>, Option<BlobHash>) {
+    match content {
+        Some(Content::Pinned(hash)) => (Some(hash), None),
+        Some(Content::Claimed(hash)) => (None, Some(hash)),
+        None => (None, None),
+    }
+}
+
+async fn insert_resources(
+    transaction: &mut Transaction,
+    snapshot: &Snapshot,
+    id: SnapshotId,
+) -> Result<()> {
+    for (chunk_index, chunk) in snapshot.resources.chunks(CHUNK).enumerate() {
+        let mut query = transaction.query(format!(
+            "insert into snapshot_resources (snapshot_id, ordinal, kind, source, status, error, \
+             body, claimed, size, name, description, root, detail) values {}",
+            placeholders(chunk.len(), 13, 1)
+        ));
+        for (index, resource) in chunk.iter().enumerate() {
+            let (body, claimed) = split(resource.content);
+            let detail = resource
+                .detail
+                .as_ref()
+                .map(|d| BlobHash::of(&d.canonical_json()));
+            query = query
+                .bind(&id)
+                .bind(&((chunk_index * CHUNK + index) as u64))
+                .bind(&resource.kind)
+                .bind(&resource.source)
+                .bind(&resource.status)
+                .bind_optional(resource.error.as_ref())
+                .bind_optional(body.as_ref())
+                .bind_optional(claimed.as_ref())
+                .bind(&resource.size)
+                .bind_optional(resource.name.as_ref())
+                .bind_optional(resource.description.as_ref())
+                .bind_optional(resource.root.as_ref())
+                .bind_optional(detail.as_ref());
+        }
+        query.execute().await?;
+    }
+    Ok(())
+}
+
+async fn insert_files(
+    transaction: &mut Transaction,
+    snapshot: &Snapshot,
+    id: SnapshotId,
+) -> Result<()> {
+    let files: Vec<_> = snapshot
+        .resources
+        .iter()
+        .enumerate()
+        .flat_map(|(ordinal, resource)| {
+            resource
+                .files
+                .iter()
+                .map(move |file| (ordinal as u64, file))
+        })
+        .collect();
+    for chunk in files.chunks(CHUNK) {
+        let mut query = transaction.query(format!(
+            "insert into skill_files (snapshot_id, ordinal, path, body, claimed, size, executable, error) values {}",
+            placeholders(chunk.len(), 8, 1)
+        ));
+        for (ordinal, file) in chunk {
+            let (body, claimed) = split(file.content);
+            query = query
+                .bind(&id)
+                .bind(ordinal)
+                .bind(&file.path)
+                .bind_optional(body.as_ref())
+                .bind_optional(claimed.as_ref())
+                .bind(&file.size)
+                .bind(&file.executable)
+                .bind_optional(file.error.as_ref());
+        }
+        query.execute().await?;
+    }
+    Ok(())
+}
+
+/// The hashes of everything that a snapshot stores as blobs, details left out.
+fn stored(snapshot: &Snapshot) -> BTreeSet<BlobHash> {
+    snapshot
+        .resources
+        .iter()
+        .flat_map(Resource::stored)
+        .collect()
+}
+
+/// The bodies that a render of the snapshot reads.
+fn prompt_bodies(snapshot: &Snapshot) -> BTreeSet<BlobHash> {
+    snapshot
+        .instruction_files()
+        .filter_map(Resource::body)
+        .collect()
+}
+
+impl Granted<Agent, Write> {
+    /// Writes a snapshot whose blobs are there, unless it is there itself.
+    pub async fn snapshot_insert(
+        &self,
+        transaction: &mut Transaction,
+        snapshot: &Snapshot,
+        addresses: &Addresses,
+        now: Moment,
+    ) -> Result<()> {
+        insert(self.within(transaction)?, snapshot, addresses, now).await
+    }
+}
+
+impl Granted<Chat, Write> {
+    /// Writes a snapshot that was composed of two whose blobs are there, unless it is there itself.
+    pub async fn snapshot_insert(
+        &self,
+        transaction: &mut Transaction,
+        snapshot: &Snapshot,
+        addresses: &Addresses,
+        now: Moment,
+    ) -> Result<()> {
+        insert(self.within(transaction)?, snapshot, addresses, now).await
+    }
+}
+
+impl<R: ReadsBodies> Granted<Agent, R> {
+    /// The agent's head, or `None` before its first accepted push.
+    pub async fn head_snapshot(&self, transaction: &mut Transaction) -> Result<Option<Snapshot>> {
+        let agent = self.id();
+        let transaction = self.within(transaction)?;
+        match head_id(transaction, agent).await? {
+            Some(id) => read(transaction, id, Extent::Whole).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The hashes of the bytes that the agent has proved to have: the bodies of its own head, and
+    /// what it sent ahead itself.
+    pub async fn proved(&self, transaction: &mut Transaction) -> Result<BTreeSet<BlobHash>> {
+        let agent = self.id();
+        let transaction = self.within(transaction)?;
+        let sent = transaction
+            .query("select hash from agent_uploads where agent_id = $1")
+            .bind(&agent)
+            .all(|row| row.take())
+            .await?;
+        let mut proved: BTreeSet<_> = sent.into_iter().collect();
+        if let Some(id) = head_id(transaction, agent).await? {
+            proved.extend(stored(&read(transaction, id, Extent::Metadata).await?));
+        }
+        Ok(proved)
+    }
+
+    /// The bytes of blobs that the agent has proved to have.
+    pub async fn proved_bodies(
+        &self,
+        transaction: &mut Transaction,
+        hashes: &BTreeSet<BlobHash>,
+    ) -> Result<Bodies> {
+        blobs::read(self.within(transaction)?, hashes).await
+    }
+
+    /// What a render of the agent's head reads.
+    pub async fn head_bodies(
+        &self,
+        transaction: &mut Transaction,
+        head: &Snapshot,
+    ) -> Result<Bodies> {
+        blobs::read(self.within(transaction)?, &prompt_bodies(head)).await
+    }
+}
+
+async fn head_id(
+    transaction: &mut Transaction,
+    agent: ctxpin_model::id::AgentId,
+) -> Result<Option<SnapshotId>> {
+    let head = transaction
+        .query("select head_snapshot from agents where id = $1")
+        .bind(&agent)
+        .optional(|row| row.take_optional())
+        .await?;
+    Ok(head.flatten())
+}
+
+impl<R> Granted<Chat, R> {
+    /// The snapshot of that id, if the chat's pin or history has it, or the head of the agent that
+    /// the chat is bound to is it. Without descriptions and details.
+    pub async fn snapshot_listing(
+        &self,
+        transaction: &mut Transaction,
+        id: SnapshotId,
+    ) -> Result<Option<Snapshot>> {
+        self.snapshot_within_reach(transaction, id, Extent::Metadata)
+            .await
+    }
+
+    async fn snapshot_within_reach(
+        &self,
+        transaction: &mut Transaction,
+        id: SnapshotId,
+        extent: Extent,
+    ) -> Result<Option<Snapshot>> {
+        let chat = self.id();
+        let transaction = self.within(transaction)?;
+        let reached = transaction
+            .query(
+                "select id from snapshots where id = $2 and (\
+                 exists (select 1 from chat_pins where chat_id = $1 and snapshot_id = $2) \
+                 or exists (select 1 from chats c join agents a on a.id = c.agent_id \
+                            where c.id = $1 and a.head_snapshot = $2))",
+            )
+            .bind(&chat)
+            .bind(&id)
+            .optional(|row| row.take::<SnapshotId>())
+            .await?;
+        match reached {
+            Some(id) => read(transaction, id, extent).await.map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+impl<R: ReadsBodies> Granted<Chat, R> {
+    /// As [`Granted::snapshot_listing`], with descriptions and details.
+    pub async fn snapshot(
+        &self,
+        transaction: &mut Transaction,
+        id: SnapshotId,
+    ) -> Result<Option<Snapshot>> {
+        self.snapshot_within_reach(transaction, id, Extent::Whole)
+            .await
+    }
+
+    /// What a render of `snapshot`, which the chat reaches, reads.
+    pub async fn prompt_bodies(
+        &self,
+        transaction: &mut Transaction,
+        snapshot: &Snapshot,
+    ) -> Result<Bodies> {
+        blobs::read(self.within(transaction)?, &prompt_bodies(snapshot)).await
+    }
+
+    /// The bytes of those of `hashes` that `snapshot`, which the chat reaches, stores.
+    pub async fn bodies_of(
+        &self,
+        transaction: &mut Transaction,
+        snapshot: &Snapshot,
+        hashes: &BTreeSet<BlobHash>,
+    ) -> Result<Bodies> {
+        let stored = stored(snapshot);
+        let hashes = hashes.intersection(&stored).copied().collect();
+        blobs::read(self.within(transaction)?, &hashes).await
+    }
+}

@@ -1,0 +1,114 @@
+//! Turns: generations by the model, stamped with what was in force.
+
+use ctxpin_model::hash::{BlobHash, SnapshotId};
+use ctxpin_model::moment::Moment;
+use ctxpin_model::pin::Delivery;
+
+use crate::cursor::{Page, PageRequest};
+use crate::database::Transaction;
+use crate::error::Result;
+use crate::grant::{Granted, object::Chat, right::Write};
+use crate::values::Row;
+
+/// A row of `turns`.
+#[derive(Debug, Clone)]
+pub struct TurnRow {
+    /// Its number in the chat, from 1.
+    pub number: i64,
+    /// What was pinned; `None` without a pin.
+    pub snapshot: Option<SnapshotId>,
+    /// The prompt that was in force.
+    pub prompt: Option<BlobHash>,
+    /// Where the tools came from.
+    pub tools_snapshot: Option<SnapshotId>,
+    /// How the context reached the model.
+    pub delivery: Delivery,
+    /// The caller's own name for the turn; unique in the chat.
+    pub reference: Option<String>,
+    /// When it began.
+    pub started_at: Moment,
+}
+
+const COLUMNS: &str =
+    "number, snapshot_id, prompt, tools_snapshot, delivery, reference, started_at";
+
+fn read(row: &mut Row) -> Result<TurnRow> {
+    Ok(TurnRow {
+        number: row.take()?,
+        snapshot: row.take_optional()?,
+        prompt: row.take_optional()?,
+        tools_snapshot: row.take_optional()?,
+        delivery: row.take()?,
+        reference: row.take_optional()?,
+        started_at: row.take()?,
+    })
+}
+
+impl<R> Granted<Chat, R> {
+    /// The chat's turns, newest first.
+    pub async fn turns(
+        &self,
+        transaction: &mut Transaction,
+        page: &PageRequest<i64>,
+    ) -> Result<Page<TurnRow, i64>> {
+        let chat = self.id();
+        let sql = format!(
+            "select {COLUMNS} from turns where chat_id = $1 and number < $2 order by number desc limit $3"
+        );
+        let turns = self
+            .within(transaction)?
+            .query(sql)
+            .bind(&chat)
+            .bind(&page.after.unwrap_or(i64::MAX))
+            .bind(&(page.limit + 1))
+            .all(read)
+            .await?;
+        Ok(Page::of(turns, page.limit, |turn| turn.number))
+    }
+
+    /// The turn that the caller named so, if there is one.
+    pub async fn turn_of_reference(
+        &self,
+        transaction: &mut Transaction,
+        reference: &str,
+    ) -> Result<Option<TurnRow>> {
+        let chat = self.id();
+        let sql = format!("select {COLUMNS} from turns where chat_id = $1 and reference = $2");
+        self.within(transaction)?
+            .query(sql)
+            .bind(&chat)
+            .bind(&reference.to_owned())
+            .optional(read)
+            .await
+    }
+}
+
+impl Granted<Chat, Write> {
+    /// Writes a turn whose number is one more than the chat's count, read under the chat's lock.
+    pub async fn turn_insert(&self, transaction: &mut Transaction, turn: &TurnRow) -> Result<()> {
+        let chat = self.id();
+        let transaction = self.within(transaction)?;
+        transaction
+            .query(format!(
+                "insert into turns ({COLUMNS}, chat_id) values ($1, $2, $3, $4, $5, $6, $7, $8)"
+            ))
+            .bind(&turn.number)
+            .bind_optional(turn.snapshot.as_ref())
+            .bind_optional(turn.prompt.as_ref())
+            .bind_optional(turn.tools_snapshot.as_ref())
+            .bind(&turn.delivery)
+            .bind_optional(turn.reference.as_ref())
+            .bind(&turn.started_at)
+            .bind(&chat)
+            .execute()
+            .await?;
+        transaction
+            .query("update chats set turn_count = $2, updated_at = $3 where id = $1")
+            .bind(&chat)
+            .bind(&turn.number)
+            .bind(&turn.started_at)
+            .execute()
+            .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,157 @@
+//! Users.
+
+use ctxpin_model::access::Roles;
+use ctxpin_model::id::UserId;
+use ctxpin_model::moment::Moment;
+
+use crate::cursor::{IdCursor, Page, PageRequest};
+use crate::database::Transaction;
+use crate::error::Result;
+use crate::grant::{Granted, object::Account, right::Write};
+use crate::values::Row;
+
+/// A row of `users`.
+#[derive(Debug, Clone)]
+pub struct User {
+    /// Its id.
+    pub id: UserId,
+    /// Unique, for people.
+    pub name: String,
+    /// What the user is.
+    pub roles: Roles,
+    /// A disabled user's tokens, and those of the user's agents, open nothing.
+    pub disabled: bool,
+    /// When it was created.
+    pub created_at: Moment,
+}
+
+/// What may be changed of a user.
+#[derive(Debug, Clone, Default)]
+pub struct UserChange {
+    /// A new name.
+    pub name: Option<String>,
+    /// New roles.
+    pub roles: Option<Roles>,
+    /// Disabled or enabled.
+    pub disabled: Option<bool>,
+}
+
+const COLUMNS: &str = "id, name, roles, disabled, created_at";
+
+fn read(row: &mut Row) -> Result<User> {
+    Ok(User {
+        id: row.take()?,
+        name: row.take()?,
+        roles: row.take()?,
+        disabled: row.take()?,
+        created_at: row.take()?,
+    })
+}
+
+/// Writes a user. Conflict if the name is taken.
+async fn insert(transaction: &mut Transaction, user: &User) -> Result<()> {
+    transaction
+        .query(
+            "insert into users (id, name, roles, disabled, created_at) values ($1, $2, $3, $4, $5)",
+        )
+        .bind(&user.id)
+        .bind(&user.name)
+        .bind(&user.roles)
+        .bind(&user.disabled)
+        .bind(&user.created_at)
+        .execute()
+        .await?;
+    Ok(())
+}
+
+impl Transaction {
+    /// The user that was created first, or `None` in a new database.
+    pub async fn user_first(&mut self) -> Result<Option<User>> {
+        self.query(format!("select {COLUMNS} from users order by id limit 1"))
+            .optional(read)
+            .await
+    }
+
+    /// Writes the first user of a new database, which nobody is there to grant.
+    pub async fn user_insert_first(&mut self, user: &User) -> Result<()> {
+        insert(self, user).await
+    }
+}
+
+impl Granted<Account, Write> {
+    /// Writes a user. Conflict if the name is taken.
+    pub async fn user_insert(&self, transaction: &mut Transaction, user: &User) -> Result<()> {
+        insert(self.within(transaction)?, user).await
+    }
+
+    /// Lists all users, newest first.
+    pub async fn users(
+        &self,
+        transaction: &mut Transaction,
+        page: &PageRequest<IdCursor>,
+    ) -> Result<Page<User, IdCursor>> {
+        let transaction = self.within(transaction)?;
+        let after = if page.after.is_some() {
+            "where id < $2"
+        } else {
+            ""
+        };
+        let sql = format!("select {COLUMNS} from users {after} order by id desc limit $1");
+        let mut query = transaction.query(sql).bind(&(page.limit + 1));
+        if let Some(after) = &page.after {
+            query = query.bind(after);
+        }
+        let users = query.all(read).await?;
+        Ok(Page::of(users, page.limit, |user| user.id.uuid()))
+    }
+
+    /// One user, if there is one of that id.
+    pub async fn user(&self, transaction: &mut Transaction, user: UserId) -> Result<Option<User>> {
+        let transaction = self.within(transaction)?;
+        let sql = format!("select {COLUMNS} from users where id = $1");
+        transaction.query(sql).bind(&user).optional(read).await
+    }
+
+    /// Whether the user of that name exists.
+    pub async fn user_name_taken(&self, transaction: &mut Transaction, name: &str) -> Result<bool> {
+        let transaction = self.within(transaction)?;
+        let found = transaction
+            .query("select id from users where name = $1")
+            .bind(&name.to_owned())
+            .optional(|row| row.take::<UserId>())
+            .await?;
+        Ok(found.is_some())
+    }
+
+    /// Changes a user. Conflict if the new name is taken.
+    pub async fn user_update(
+        &self,
+        transaction: &mut Transaction,
+        user: UserId,
+        change: &UserChange,
+    ) -> Result<Option<User>> {
+        let transaction = self.within(transaction)?;
+        let sql = format!(
+            "update users set name = coalesce($2, name), roles = coalesce($3, roles), \
+             disabled = coalesce($4, disabled) where id = $1 returning {COLUMNS}"
+        );
+        transaction
+            .query(sql)
+            .bind(&user)
+            .bind_optional(change.name.as_ref())
+            .bind_optional(change.roles.as_ref())
+            .bind_optional(change.disabled.as_ref())
+            .optional(read)
+            .await
+    }
+}
+
+impl<R> Granted<Account, R> {
+    /// The caller's own user.
+    pub async fn own_user(&self, transaction: &mut Transaction) -> Result<User> {
+        let owner = self.owner();
+        let transaction = self.within(transaction)?;
+        let sql = format!("select {COLUMNS} from users where id = $1");
+        transaction.query(sql).bind(&owner).one(read).await
+    }
+}

@@ -1,0 +1,226 @@
+//! How the model's types stand in a column. Both databases take and give the same few plain types;
+//! a [`Value`] is a model type written as one of them.
+
+use chrono::{DateTime, Utc};
+use sqlx::postgres::{PgArguments, PgRow, Postgres};
+use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
+use sqlx::{Arguments as _, Decode, Encode, Row as _, Type};
+use uuid::Uuid;
+
+use ctxpin_model::access::{Roles, Scopes};
+use ctxpin_model::hash::{BlobHash, ContextHash, SnapshotId, ToolsHash};
+use ctxpin_model::id::{AgentId, AuditId, ChatId, ProcessId, TokenId, UserId};
+use ctxpin_model::moment::Moment;
+use ctxpin_model::pin::{Delivery, Door, Policy, Reason, ToolsMode};
+use ctxpin_model::resource::{Kind, Status};
+
+use crate::error::{Error, Result};
+
+/// The arguments of a statement, for whichever database is open.
+pub(crate) enum Arguments {
+    Sqlite(SqliteArguments),
+    Postgres(PgArguments),
+}
+
+/// A type that both databases take and give as it is.
+pub(crate) trait Plain:
+    for<'q> Encode<'q, Sqlite>
+    + Type<Sqlite>
+    + for<'r> Decode<'r, Sqlite>
+    + for<'q> Encode<'q, Postgres>
+    + Type<Postgres>
+    + for<'r> Decode<'r, Postgres>
+    + Send
+{
+}
+
+impl Plain for i64 {}
+impl Plain for bool {}
+impl Plain for String {}
+impl Plain for Vec<u8> {}
+impl Plain for Uuid {}
+impl Plain for DateTime<Utc> {}
+
+impl Arguments {
+    pub(crate) fn add<P: Plain>(&mut self, value: Option<P>) -> Result<()> {
+        let added = match self {
+            Self::Sqlite(arguments) => arguments.add(value),
+            Self::Postgres(arguments) => arguments.add(value),
+        };
+        added.map_err(|error| Error::from(sqlx::Error::Encode(error)))
+    }
+}
+
+/// A row of a result. Columns are taken in the order in which the statement names them.
+pub(crate) struct Row {
+    source: RowSource,
+    next: usize,
+}
+
+pub(crate) enum RowSource {
+    Sqlite(SqliteRow),
+    Postgres(PgRow),
+}
+
+impl Row {
+    pub(crate) fn new(source: RowSource) -> Self {
+        Self { source, next: 0 }
+    }
+
+    /// Takes the next column.
+    pub(crate) fn take<V: Value>(&mut self) -> Result<V> {
+        match self.take_optional()? {
+            Some(value) => Ok(value),
+            None => Err(Error::Unexpected(format!("column {} is null", self.next))),
+        }
+    }
+
+    /// Takes the next column, which may be null.
+    pub(crate) fn take_optional<V: Value>(&mut self) -> Result<Option<V>> {
+        let index = self.next;
+        self.next += 1;
+        let plain: Option<V::Plain> = match &self.source {
+            RowSource::Sqlite(row) => row.try_get(index)?,
+            RowSource::Postgres(row) => row.try_get(index)?,
+        };
+        plain
+            .map(|plain| {
+                V::from_plain(plain)
+                    .ok_or_else(|| Error::Unexpected(format!("column {index} holds no such value")))
+            })
+            .transpose()
+    }
+}
+
+/// A type that can stand in a column.
+pub(crate) trait Value: Sized {
+    type Plain: Plain;
+
+    fn to_plain(&self) -> Self::Plain;
+
+    /// `None` if the plain value is not of this type.
+    fn from_plain(plain: Self::Plain) -> Option<Self>;
+}
+
+macro_rules! as_themselves {
+    ($($type:ty),+) => {$(
+        impl Value for $type {
+            type Plain = Self;
+
+            fn to_plain(&self) -> Self {
+                self.clone()
+            }
+
+            fn from_plain(plain: Self) -> Option<Self> {
+                Some(plain)
+            }
+        }
+    )+};
+}
+
+as_themselves!(i64, bool, String, Vec<u8>);
+
+macro_rules! ids {
+    ($($type:ty),+) => {$(
+        impl Value for $type {
+            type Plain = Uuid;
+
+            fn to_plain(&self) -> Uuid {
+                self.uuid()
+            }
+
+            fn from_plain(plain: Uuid) -> Option<Self> {
+                Some(plain.into())
+            }
+        }
+    )+};
+}
+
+ids!(UserId, TokenId, AgentId, ProcessId, ChatId, AuditId);
+
+impl Value for Uuid {
+    type Plain = Self;
+
+    fn to_plain(&self) -> Self {
+        *self
+    }
+
+    fn from_plain(plain: Self) -> Option<Self> {
+        Some(plain)
+    }
+}
+
+macro_rules! hashes {
+    ($($type:ty),+) => {$(
+        impl Value for $type {
+            type Plain = Vec<u8>;
+
+            fn to_plain(&self) -> Vec<u8> {
+                self.bytes().to_vec()
+            }
+
+            fn from_plain(plain: Vec<u8>) -> Option<Self> {
+                <[u8; 32]>::try_from(plain).ok().map(Self::from)
+            }
+        }
+    )+};
+}
+
+hashes!(BlobHash, SnapshotId, ContextHash, ToolsHash);
+
+impl Value for [u8; 32] {
+    type Plain = Vec<u8>;
+
+    fn to_plain(&self) -> Vec<u8> {
+        self.to_vec()
+    }
+
+    fn from_plain(plain: Vec<u8>) -> Option<Self> {
+        plain.try_into().ok()
+    }
+}
+
+macro_rules! words {
+    ($($type:ty),+) => {$(
+        impl Value for $type {
+            type Plain = String;
+
+            fn to_plain(&self) -> String {
+                self.to_string()
+            }
+
+            fn from_plain(plain: String) -> Option<Self> {
+                plain.parse().ok()
+            }
+        }
+    )+};
+}
+
+words!(
+    Kind, Status, Policy, ToolsMode, Reason, Delivery, Door, Roles, Scopes
+);
+
+impl Value for Moment {
+    type Plain = DateTime<Utc>;
+
+    fn to_plain(&self) -> DateTime<Utc> {
+        self.utc()
+    }
+
+    fn from_plain(plain: DateTime<Utc>) -> Option<Self> {
+        Some(Self::new(plain))
+    }
+}
+
+/// Sizes are never negative and far below 2^63.
+impl Value for u64 {
+    type Plain = i64;
+
+    fn to_plain(&self) -> i64 {
+        i64::try_from(*self).unwrap_or(i64::MAX)
+    }
+
+    fn from_plain(plain: i64) -> Option<Self> {
+        plain.try_into().ok()
+    }
+}
