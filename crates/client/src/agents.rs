@@ -1,0 +1,65 @@
+//! Agents, as their owners see them.
+
+use ctxpin_model::id::AgentId;
+use ctxpin_protocol::http::agents::{Agent, AgentCreate, AgentCreated, TimelineHead};
+use ctxpin_protocol::http::page::{Page, PageQuery};
+use reqwest::Method;
+
+use crate::connection::{Client, with_json};
+use crate::error::ClientError;
+
+impl Client {
+    /// Creates an agent. The answer shows its token once.
+    ///
+    /// # Errors
+    ///
+    /// Those of any call.
+    pub async fn agent_create(&self, agent: &AgentCreate) -> Result<AgentCreated, ClientError> {
+        let request = self.request(Method::POST, &["agents"])?;
+        self.json(with_json(request, agent).await?).await
+    }
+
+    /// Lists agents.
+    ///
+    /// # Errors
+    ///
+    /// Those of any call.
+    pub async fn agents(&self, page: &PageQuery) -> Result<Page<Agent>, ClientError> {
+        self.json(self.query_request(&["agents"], page)?).await
+    }
+
+    /// Reads an agent.
+    ///
+    /// # Errors
+    ///
+    /// Those of any call.
+    pub async fn agent(&self, agent: AgentId) -> Result<Agent, ClientError> {
+        let request = self.request(Method::GET, &["agents", &agent.to_string()])?;
+        self.json(request).await
+    }
+
+    /// Deletes an agent; its chats keep their pins.
+    ///
+    /// # Errors
+    ///
+    /// Those of any call.
+    pub async fn agent_delete(&self, agent: AgentId) -> Result<(), ClientError> {
+        let request = self.request(Method::DELETE, &["agents", &agent.to_string()])?;
+        self.nothing(request).await
+    }
+
+    /// Lists the heads of an agent: the timeline of its workspace's context.
+    ///
+    /// # Errors
+    ///
+    /// Those of any call.
+    pub async fn agent_heads(
+        &self,
+        agent: AgentId,
+        page: &PageQuery,
+    ) -> Result<Page<TimelineHead>, ClientError> {
+        let agent = agent.to_string();
+        self.json(self.query_request(&["agents", &agent, "heads"], page)?)
+            .await
+    }
+}

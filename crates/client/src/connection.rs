@@ -1,0 +1,401 @@
+//! The connection to one server: addresses, headers, timeouts, and the reading of answers.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use ctxpin_protocol::http::people::Secret;
+use ctxpin_protocol::problem::{PROBLEM_MEDIA_TYPE, Problem};
+use reqwest::header::{
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER,
+};
+use reqwest::redirect::Policy;
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use url::{Host, Url};
+
+use crate::error::ClientError;
+
+/// Longest wait for a connection.
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// Longest wait for a whole answer, and for the first bytes of a stream.
+pub(crate) const ANSWER_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// How often an idle connection is probed, so that a stream whose server vanished ends.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Longest answer that is read, in bytes: more than any snapshot's texts together.
+const ANSWER_BYTES_MAX: usize = 128 * 1024 * 1024;
+
+/// Longest answer that says why something failed, in bytes: the hashes of every file of a snapshot
+/// fit.
+const PROBLEM_BYTES_MAX: usize = 1024 * 1024;
+
+/// Bodies from this many bytes on are compressed; smaller ones would gain nothing.
+const COMPRESS_BYTES_MIN: usize = 1024;
+
+/// Fast, and most of what can be gained on text.
+const COMPRESS_LEVEL: i32 = 3;
+
+/// A server and the token to show it. Cheap to clone; clones share their connections.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    server: Url,
+    authorization: HeaderValue,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("server", &self.server.as_str())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// A client of the server at `server`, such as `http://127.0.0.1:7878`, with `token`. Nothing
+    /// is sent yet.
+    ///
+    /// # Errors
+    ///
+    /// If the address is not `http` or `https` with a host, or holds more than a path; if the token
+    /// cannot stand in a header.
+    pub fn new(server: Url, token: Secret) -> Result<Self, ClientError> {
+        check_server(&server)?;
+        let mut authorization = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
+            .map_err(|_| ClientError::InvalidRequest("the token is not one of ctxpin's".into()))?;
+        authorization.set_sensitive(true);
+        // Whoever came first has installed the same provider: there is no other in this program.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("ctxpin/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_TIME_MAX)
+            .tcp_keepalive(KEEPALIVE_INTERVAL)
+            // Nothing may lead the token to another place.
+            .redirect(Policy::none())
+            .referer(false);
+        if is_loopback(&server) {
+            // A proxy cannot reach this machine, and must not see what stays on it.
+            builder = builder.no_proxy();
+        }
+        let http = builder.build().map_err(|source| ClientError::Unreachable {
+            server: server.to_string(),
+            source,
+        })?;
+        Ok(Self {
+            http,
+            server,
+            authorization,
+        })
+    }
+
+    /// The server's address.
+    pub fn server(&self) -> &Url {
+        &self.server
+    }
+
+    /// Whether the server is alive.
+    ///
+    /// # Errors
+    ///
+    /// If it is not, or cannot be reached.
+    pub async fn health_check(&self) -> Result<(), ClientError> {
+        self.probe("healthz").await
+    }
+
+    /// Whether the server can answer: its database is there and not newer than it.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot, or cannot be reached.
+    pub async fn readiness_check(&self) -> Result<(), ClientError> {
+        self.probe("readyz").await
+    }
+
+    /// Asks without the token, since nobody in particular may ask this.
+    async fn probe(&self, path: &str) -> Result<(), ClientError> {
+        let url = address(&self.server, &[path])?;
+        let request = self.http.get(url).timeout(ANSWER_TIME_MAX);
+        self.nothing(request).await
+    }
+
+    /// A request with the token and the usual time limit; `segments` follow `/api/v1/`.
+    pub(crate) fn request(
+        &self,
+        method: Method,
+        segments: &[&str],
+    ) -> Result<RequestBuilder, ClientError> {
+        Ok(self
+            .stream_request(method, segments)?
+            .timeout(ANSWER_TIME_MAX))
+    }
+
+    /// A request with the token whose answer may go on for ever.
+    pub(crate) fn stream_request(
+        &self,
+        method: Method,
+        segments: &[&str],
+    ) -> Result<RequestBuilder, ClientError> {
+        let all: Vec<&str> = ["api", "v1"].iter().chain(segments).copied().collect();
+        let url = address(&self.server, &all)?;
+        let authorization = self.authorization.clone();
+        Ok(self
+            .http
+            .request(method, url)
+            .header(AUTHORIZATION, authorization))
+    }
+
+    /// The same with a query: the members of `query` that are not left out.
+    pub(crate) fn query_request(
+        &self,
+        segments: &[&str],
+        query: &impl Serialize,
+    ) -> Result<RequestBuilder, ClientError> {
+        let request = self.request(Method::GET, segments)?;
+        let (http, request) = request.build_split();
+        let mut request = request.map_err(|source| self.unreachable(source))?;
+        append_query(request.url_mut(), query)?;
+        Ok(RequestBuilder::from_parts(http, request))
+    }
+
+    /// Sends a request and reads its answer as JSON.
+    pub(crate) async fn json<T: DeserializeOwned>(
+        &self,
+        request: RequestBuilder,
+    ) -> Result<T, ClientError> {
+        let response = self.answer(request).await?;
+        self.json_of(response).await
+    }
+
+    /// Reads the JSON of an answer.
+    pub(crate) async fn json_of<T: DeserializeOwned>(
+        &self,
+        response: Response,
+    ) -> Result<T, ClientError> {
+        let status = response.status();
+        let body = self.body(response, ANSWER_BYTES_MAX).await?;
+        serde_json::from_slice(&body).map_err(|error| {
+            self.unexpected(status, format!("and no answer of ctxpin's ({error})"))
+        })
+    }
+
+    /// Sends a request and reads its answer as bytes.
+    pub(crate) async fn bytes(&self, request: RequestBuilder) -> Result<Bytes, ClientError> {
+        let response = self.answer(request).await?;
+        self.bytes_of(response).await
+    }
+
+    /// Reads the bytes of an answer.
+    pub(crate) async fn bytes_of(&self, response: Response) -> Result<Bytes, ClientError> {
+        self.body(response, ANSWER_BYTES_MAX).await
+    }
+
+    /// Sends a request of whose answer only the success matters.
+    pub(crate) async fn nothing(&self, request: RequestBuilder) -> Result<(), ClientError> {
+        self.answer(request).await.map(drop)
+    }
+
+    /// Sends a request; an answer of success (2xx, or 304 to a conditional request) is handed on
+    /// unread.
+    pub(crate) async fn answer(&self, request: RequestBuilder) -> Result<Response, ClientError> {
+        let response = request
+            .send()
+            .await
+            .map_err(|source| self.unreachable(source))?;
+        let status = response.status();
+        if status.is_success() || status == StatusCode::NOT_MODIFIED {
+            return Ok(response);
+        }
+        Err(self.refusal(response).await)
+    }
+
+    /// What an answer that is no success says.
+    async fn refusal(&self, response: Response) -> ClientError {
+        let status = response.status();
+        let retry_after = retry_after(response.headers());
+        if let Some(location) = response
+            .headers()
+            .get(LOCATION)
+            .filter(|_| status.is_redirection())
+        {
+            let location = String::from_utf8_lossy(location.as_bytes());
+            let reason = format!("a redirect to {location}, which is not followed with a token");
+            return self.unexpected(status, reason);
+        }
+        let is_problem = content_type_is(response.headers(), PROBLEM_MEDIA_TYPE);
+        let body = match self.body(response, PROBLEM_BYTES_MAX).await {
+            Ok(body) => body,
+            Err(error) => return error,
+        };
+        match serde_json::from_slice::<Problem>(&body) {
+            Ok(mut problem) if is_problem => {
+                // What was answered counts, whatever the body says of it.
+                problem.status = status.as_u16();
+                ClientError::Problem {
+                    problem: Box::new(problem),
+                    retry_after,
+                }
+            }
+            _ => ClientError::Unexpected {
+                server: self.server.to_string(),
+                status: status.as_u16(),
+                reason: "and no problem of ctxpin's".into(),
+                retry_after,
+            },
+        }
+    }
+
+    async fn body(&self, mut response: Response, bytes_max: usize) -> Result<Bytes, ClientError> {
+        let status = response.status();
+        let mut body = BytesMut::new();
+        while let Some(piece) = response
+            .chunk()
+            .await
+            .map_err(|source| self.unreachable(source))?
+        {
+            if body.len() + piece.len() > bytes_max {
+                let reason = format!("and more than {bytes_max} bytes");
+                return Err(self.unexpected(status, reason));
+            }
+            body.extend_from_slice(&piece);
+        }
+        Ok(body.freeze())
+    }
+
+    pub(crate) fn unreachable(&self, source: reqwest::Error) -> ClientError {
+        ClientError::Unreachable {
+            server: self.server.to_string(),
+            source: source.without_url(),
+        }
+    }
+
+    pub(crate) fn unexpected(&self, status: StatusCode, reason: String) -> ClientError {
+        ClientError::Unexpected {
+            server: self.server.to_string(),
+            status: status.as_u16(),
+            reason,
+            retry_after: None,
+        }
+    }
+}
+
+/// Gives a request a JSON body, compressed with zstd where that gains something.
+pub(crate) async fn with_json(
+    request: RequestBuilder,
+    body: &impl Serialize,
+) -> Result<RequestBuilder, ClientError> {
+    let json =
+        serde_json::to_vec(body).map_err(|error| ClientError::InvalidRequest(error.to_string()))?;
+    with_body(request, "application/json", json.into()).await
+}
+
+/// Gives a request a body, compressed with zstd where that gains something.
+pub(crate) async fn with_body(
+    request: RequestBuilder,
+    content_type: &'static str,
+    body: Bytes,
+) -> Result<RequestBuilder, ClientError> {
+    let request = request.header(CONTENT_TYPE, content_type);
+    if body.len() < COMPRESS_BYTES_MIN {
+        return Ok(request.body(body));
+    }
+    let compress = move || zstd::bulk::compress(&body, COMPRESS_LEVEL);
+    // Megabytes take a while: other tasks of this thread go on meanwhile.
+    let compressed = tokio::task::spawn_blocking(compress)
+        .await
+        .map_err(|error| ClientError::InvalidRequest(error.to_string()))?
+        .map_err(|error| ClientError::InvalidRequest(error.to_string()))?;
+    Ok(request.header(CONTENT_ENCODING, "zstd").body(compressed))
+}
+
+fn check_server(server: &Url) -> Result<(), ClientError> {
+    let has_password = !server.username().is_empty() || server.password().is_some();
+    let reason = if !matches!(server.scheme(), "http" | "https") {
+        "it begins with http:// or https://"
+    } else if server.host().is_none() {
+        "it has no host"
+    } else if has_password {
+        "it holds no user or password; the token is given apart"
+    } else if server.query().is_some() || server.fragment().is_some() {
+        "it holds no query or fragment"
+    } else {
+        return Ok(());
+    };
+    let mut shown = server.clone();
+    // These fail for addresses without a host only, which hold no password either.
+    let _ = shown.set_username("");
+    let _ = shown.set_password(None);
+    Err(ClientError::InvalidServer {
+        server: shown.to_string(),
+        reason: reason.into(),
+    })
+}
+
+fn is_loopback(server: &Url) -> bool {
+    match server.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+/// The address below the server's with these path segments, percent-encoded.
+fn address(server: &Url, segments: &[&str]) -> Result<Url, ClientError> {
+    // A URL cannot hold these three as segments: they would name another resource.
+    if let Some(segment) = segments.iter().find(|s| matches!(**s, "" | "." | "..")) {
+        return Err(ClientError::InvalidRequest(format!(
+            "nothing is called `{segment}`"
+        )));
+    }
+    let mut url = server.clone();
+    match url.path_segments_mut() {
+        Ok(mut path) => path.pop_if_empty().extend(segments),
+        Err(()) => {
+            return Err(ClientError::InvalidRequest(
+                "the server has no paths".into(),
+            ));
+        }
+    };
+    Ok(url)
+}
+
+fn append_query(url: &mut Url, query: &impl Serialize) -> Result<(), ClientError> {
+    let query = serde_json::to_value(query)
+        .map_err(|error| ClientError::InvalidRequest(error.to_string()))?;
+    let Value::Object(members) = query else {
+        return Err(ClientError::InvalidRequest("a query has members".into()));
+    };
+    for (name, value) in members {
+        match value {
+            Value::String(text) => url.query_pairs_mut().append_pair(&name, &text),
+            value => url.query_pairs_mut().append_pair(&name, &value.to_string()),
+        };
+    }
+    Ok(())
+}
+
+pub(crate) fn content_type_is(headers: &HeaderMap, media_type: &str) -> bool {
+    let content_type = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let essence = content_type.and_then(|value| value.split(';').next());
+    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(media_type))
+}
+
+/// The seconds of `Retry-After` (RFC 9110, section 10.2.3). Its other form, a date, is for people's
+/// clocks and not sent by ctxpin.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers
+        .get(RETRY_AFTER)?
+        .to_str()
+        .ok()?
+        .trim()
+        .parse()
+        .ok()?;
+    Some(Duration::from_secs(seconds))
+}

@@ -1,0 +1,137 @@
+//! The pin of a chat and the prompt made from it.
+
+use bytes::Bytes;
+use ctxpin_model::hash::SnapshotId;
+use ctxpin_model::id::ChatId;
+use ctxpin_model::resource::ResourceId;
+use ctxpin_protocol::http::context::{Context, ContextMove, Diff, DiffQuery, Pin};
+use ctxpin_protocol::http::page::{Page, PageQuery};
+use ctxpin_protocol::http::resources::ResourceText;
+use reqwest::header::{ETAG, IF_MATCH, IF_NONE_MATCH};
+use reqwest::{Method, RequestBuilder, StatusCode};
+
+use crate::connection::{Client, with_json};
+use crate::error::ClientError;
+
+/// The prompt of a chat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Prompt {
+    /// It is the one that the caller has.
+    Unchanged,
+    /// It is this one.
+    Bytes {
+        /// Markdown in UTF-8; empty while the chat is unpinned.
+        bytes: Bytes,
+        /// What to send with the next request, so that the same bytes are not sent again.
+        etag: Option<String>,
+    },
+}
+
+impl Client {
+    /// Reads the pin of a chat and its drift.
+    ///
+    /// # Errors
+    ///
+    /// Those of any call.
+    pub async fn context(&self, chat: ChatId) -> Result<Context, ClientError> {
+        self.json(self.context_request(Method::GET, chat)?).await
+    }
+
+    /// Moves the pin of a chat; with `only_from`, only if that is the pin now.
+    ///
+    /// # Errors
+    ///
+    /// Those of any call; `precondition-failed` if the pin or the head is another one by now,
+    /// `no-head` if there is nothing to move it to.
+    pub async fn context_move(
+        &self,
+        chat: ChatId,
+        to: &ContextMove,
+        only_from: Option<SnapshotId>,
+    ) -> Result<Context, ClientError> {
+        let request = if_match(self.context_request(Method::PUT, chat)?, only_from);
+        self.json(with_json(request, to).await?).await
+    }
+
+    /// Clears the pin of a chat; with `only_from`, only if that is the pin now.
+    ///
+    /// # Errors
+    ///
+    /// Those of any call; `precondition-failed` if the pin is another one by now.
+    pub async fn context_clear(
+        &self,
+        chat: ChatId,
+        only_from: Option<SnapshotId>,
+    ) -> Result<(), ClientError> {
+        let request = if_match(self.context_request(Method::DELETE, chat)?, only_from);
+        self.nothing(request).await
+    }
+
+    /// Reads what differs, with its text.
+    ///
+    /// # Errors
+    ///
+    /// Those of any call.
+    pub async fn diff(&self, chat: ChatId, query: &DiffQuery) -> Result<Diff, ClientError> {
+        let chat = chat.to_string();
+        self.json(self.query_request(&["chats", &chat, "context", "diff"], query)?)
+            .await
+    }
+
+    /// Lists every pin that a chat had.
+    ///
+    /// # Errors
+    ///
+    /// Those of any call.
+    pub async fn history(&self, chat: ChatId, page: &PageQuery) -> Result<Page<Pin>, ClientError> {
+        let chat = chat.to_string();
+        self.json(self.query_request(&["chats", &chat, "context", "history"], page)?)
+            .await
+    }
+
+    /// Reads one pinned resource with its text.
+    ///
+    /// # Errors
+    ///
+    /// Those of any call.
+    pub async fn resource(
+        &self,
+        chat: ChatId,
+        resource: ResourceId,
+    ) -> Result<ResourceText, ClientError> {
+        let (chat, resource) = (chat.to_string(), resource.to_string());
+        let segments = ["chats", &chat, "context", "resources", &resource];
+        self.json(self.request(Method::GET, &segments)?).await
+    }
+
+    /// Reads the prompt of a chat, unless it is still the one of `etag`.
+    ///
+    /// # Errors
+    ///
+    /// Those of any call.
+    pub async fn prompt(&self, chat: ChatId, etag: Option<&str>) -> Result<Prompt, ClientError> {
+        let mut request = self.request(Method::GET, &["chats", &chat.to_string(), "prompt"])?;
+        if let Some(etag) = etag {
+            request = request.header(IF_NONE_MATCH, etag);
+        }
+        let response = self.answer(request).await?;
+        if response.status() == StatusCode::NOT_MODIFIED {
+            return Ok(Prompt::Unchanged);
+        }
+        let etag = response.headers().get(ETAG);
+        let etag = etag.and_then(|etag| etag.to_str().ok()).map(str::to_owned);
+        let bytes = self.bytes_of(response).await?;
+        Ok(Prompt::Bytes { bytes, etag })
+    }
+
+    fn context_request(&self, method: Method, chat: ChatId) -> Result<RequestBuilder, ClientError> {
+        self.request(method, &["chats", &chat.to_string(), "context"])
+    }
+}
+
+fn if_match(request: RequestBuilder, only_from: Option<SnapshotId>) -> RequestBuilder {
+    match only_from {
+        Some(snapshot) => request.header(IF_MATCH, format!("\"{snapshot}\"")),
+        None => request,
+    }
+}

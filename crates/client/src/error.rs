@@ -1,0 +1,143 @@
+//! What can go wrong between a caller and a server.
+
+use std::error::Error;
+use std::io;
+use std::time::Duration;
+
+use ctxpin_protocol::problem::{Problem, ProblemName};
+
+/// Why a call gave no answer, or not the one that was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The address is none that a ctxpin server can have.
+    #[error("{server} is no address of a ctxpin server: {reason}")]
+    InvalidServer {
+        /// The address as it was given, without what might be a password in it.
+        server: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The request cannot be put together from what was given.
+    #[error("the request cannot be sent: {0}")]
+    InvalidRequest(String),
+    /// No answer came, or not the whole of it.
+    #[error("{}", unreachable_text(server, source))]
+    Unreachable {
+        /// The server's address.
+        server: String,
+        /// What happened.
+        source: reqwest::Error,
+    },
+    /// No answer began in the time that was allowed.
+    #[error("the ctxpin server at {server} did not answer within {} s", after.as_secs())]
+    Silent {
+        /// The server's address.
+        server: String,
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The server answered why it does not do what was asked.
+    #[error("{problem}")]
+    Problem {
+        /// The answer.
+        problem: Box<Problem>,
+        /// How long the server wants not to be asked again.
+        retry_after: Option<Duration>,
+    },
+    /// The answer is none that a ctxpin server gives.
+    #[error("{server} answered with status {status}, {reason}; is it a ctxpin server?")]
+    Unexpected {
+        /// The server's address.
+        server: String,
+        /// The status of the answer.
+        status: u16,
+        /// What is unexpected about it.
+        reason: String,
+        /// How long whoever answered wants not to be asked again.
+        retry_after: Option<Duration>,
+    },
+    /// A stream of events broke, or carried something that cannot be read.
+    #[error("the events of the server at {server} stopped: {reason}")]
+    StreamBroken {
+        /// The server's address.
+        server: String,
+        /// What happened.
+        reason: String,
+    },
+}
+
+impl ClientError {
+    /// Whether the same request may well succeed a little later: the server could not be reached,
+    /// or it or something before it is overloaded or away for the moment.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Silent { .. } | Self::StreamBroken { .. } => true,
+            Self::Problem { problem, .. } => is_transient(problem.status),
+            Self::Unexpected { status, .. } => is_transient(*status),
+            Self::InvalidServer { .. } | Self::InvalidRequest(_) => false,
+        }
+    }
+
+    /// How long not to ask again, if the answer says so.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Problem { retry_after, .. } | Self::Unexpected { retry_after, .. } => {
+                *retry_after
+            }
+            _ => None,
+        }
+    }
+
+    /// The server's problem, if that is what it answered.
+    pub fn problem(&self) -> Option<&Problem> {
+        match self {
+            Self::Problem { problem, .. } => Some(problem),
+            _ => None,
+        }
+    }
+
+    /// The name of the server's problem, if it is one that this version knows.
+    pub fn problem_name(&self) -> Option<ProblemName> {
+        self.problem().and_then(Problem::name)
+    }
+}
+
+/// Too many requests, and what servers and proxies answer while they are starting or overloaded.
+fn is_transient(status: u16) -> bool {
+    matches!(status, 429 | 502 | 503 | 504)
+}
+
+fn unreachable_text(server: &str, error: &reqwest::Error) -> String {
+    if is_refused(error) {
+        return format!(
+            "no ctxpin server runs at {server}; start one with `ctxpin up` or `ctxpin serve`, or name another with --server"
+        );
+    }
+    let what = match () {
+        () if error.is_timeout() => "did not answer in time",
+        () if error.is_connect() => "cannot be reached",
+        () => "broke off its answer",
+    };
+    format!(
+        "the ctxpin server at {server} {what}: {}",
+        root_cause(error)
+    )
+}
+
+fn is_refused(error: &reqwest::Error) -> bool {
+    chain(error)
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|cause| cause.kind() == io::ErrorKind::ConnectionRefused)
+}
+
+/// The innermost text: the ones around it only repeat that a request failed.
+fn root_cause(error: &reqwest::Error) -> String {
+    chain(error)
+        .last()
+        .map(ToString::to_string)
+        .unwrap_or_default()
+}
+
+fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |cause| (*cause).source())
+}

@@ -1,0 +1,22 @@
+//! Typed calls of a ctxpin server's API.
+//!
+//! It knows the shapes of `ctxpin-protocol` and how to send them, and nothing of what they mean: it
+//! reads no files, keeps no state between calls, repeats nothing by itself, and prints nothing. The
+//! token is sent to the configured server only, and never shown.
+
+mod agents;
+mod chats;
+mod connection;
+mod content;
+mod context;
+pub mod error;
+mod people;
+mod session;
+mod skills;
+mod turns;
+mod watch;
+
+pub use chats::ChatOpened;
+pub use connection::Client;
+pub use context::Prompt;
+pub use watch::Watch;

@@ -1,0 +1,80 @@
+//! Users, tokens, and who is calling.
+
+use ctxpin_model::id::{TokenId, UserId};
+use ctxpin_protocol::http::page::{Page, PageQuery};
+use ctxpin_protocol::http::people::{
+    Me, Token, TokenCreate, TokenCreated, User, UserChange, UserCreate,
+};
+use reqwest::Method;
+
+use crate::connection::{Client, with_json};
+use crate::error::ClientError;
+
+impl Client {
+    /// Creates a user, for administrators.
+    ///
+    /// # Errors
+    ///
+    /// Those of any call.
+    pub async fn user_create(&self, user: &UserCreate) -> Result<User, ClientError> {
+        let request = self.request(Method::POST, &["users"])?;
+        self.json(with_json(request, user).await?).await
+    }
+
+    /// Lists users, for administrators.
+    ///
+    /// # Errors
+    ///
+    /// Those of any call.
+    pub async fn users(&self, page: &PageQuery) -> Result<Page<User>, ClientError> {
+        self.json(self.query_request(&["users"], page)?).await
+    }
+
+    /// Changes a user, for administrators.
+    ///
+    /// # Errors
+    ///
+    /// Those of any call.
+    pub async fn user_change(&self, user: UserId, to: &UserChange) -> Result<User, ClientError> {
+        let request = self.request(Method::PATCH, &["users", &user.to_string()])?;
+        self.json(with_json(request, to).await?).await
+    }
+
+    /// Makes a token. The answer shows its secret once.
+    ///
+    /// # Errors
+    ///
+    /// Those of any call.
+    pub async fn token_create(&self, token: &TokenCreate) -> Result<TokenCreated, ClientError> {
+        let request = self.request(Method::POST, &["tokens"])?;
+        self.json(with_json(request, token).await?).await
+    }
+
+    /// Lists the caller's tokens.
+    ///
+    /// # Errors
+    ///
+    /// Those of any call.
+    pub async fn tokens(&self, page: &PageQuery) -> Result<Page<Token>, ClientError> {
+        self.json(self.query_request(&["tokens"], page)?).await
+    }
+
+    /// Revokes a token.
+    ///
+    /// # Errors
+    ///
+    /// Those of any call.
+    pub async fn token_revoke(&self, token: TokenId) -> Result<(), ClientError> {
+        let request = self.request(Method::DELETE, &["tokens", &token.to_string()])?;
+        self.nothing(request).await
+    }
+
+    /// Tells who is calling.
+    ///
+    /// # Errors
+    ///
+    /// Those of any call.
+    pub async fn me(&self) -> Result<Me, ClientError> {
+        self.json(self.request(Method::GET, &["me"])?).await
+    }
+}

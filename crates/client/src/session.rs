@@ -1,0 +1,61 @@
+//! What an agent asks for, with its own token.
+
+use bytes::Bytes;
+use ctxpin_model::hash::BlobHash;
+use ctxpin_protocol::http::agents::{EPOCH_HEADER, Refreshed, Session, SessionOpen};
+use ctxpin_protocol::http::push::{Push, PushAnswer};
+use reqwest::Method;
+
+use crate::connection::{Client, with_body, with_json};
+use crate::error::ClientError;
+
+impl Client {
+    /// Opens the session of a process, or repeats the request that did.
+    ///
+    /// # Errors
+    ///
+    /// Those of any call; `agent-replaced` if another agent has taken over for good.
+    pub async fn session_open(&self, process: &SessionOpen) -> Result<Session, ClientError> {
+        let request = self.request(Method::POST, &["agent", "session"])?;
+        self.json(with_json(request, process).await?).await
+    }
+
+    /// Pushes a snapshot.
+    ///
+    /// # Errors
+    ///
+    /// Those of any call; `fenced` if a newer process has taken over, `missing-blobs` if bytes are
+    /// to be sent along.
+    pub async fn push(&self, push: &Push) -> Result<PushAnswer, ClientError> {
+        let request = self.request(Method::PUT, &["agent", "context"])?;
+        self.json(with_json(request, push).await?).await
+    }
+
+    /// Sends bytes ahead of a push, for what is too large to go with it.
+    ///
+    /// # Errors
+    ///
+    /// Those of any call; `fenced` if a newer process has taken over.
+    pub async fn blob_upload(
+        &self,
+        epoch: i64,
+        hash: BlobHash,
+        bytes: Bytes,
+    ) -> Result<(), ClientError> {
+        let request = self
+            .request(Method::PUT, &["agent", "blobs", &hash.to_string()])?
+            .header(EPOCH_HEADER, epoch);
+        self.nothing(with_body(request, "application/octet-stream", bytes).await?)
+            .await
+    }
+
+    /// Refreshes every drifted chat of the agent that its owner owns.
+    ///
+    /// # Errors
+    ///
+    /// Those of any call; `forbidden` unless the agent was created with leave to refresh.
+    pub async fn agent_refresh(&self, epoch: i64) -> Result<Refreshed, ClientError> {
+        let request = self.request(Method::POST, &["agent", "refresh"])?;
+        self.json(request.header(EPOCH_HEADER, epoch)).await
+    }
+}

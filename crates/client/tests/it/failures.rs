@@ -1,0 +1,112 @@
+//! How answers that are none are told.
+
+use std::time::Duration;
+
+use ctxpin_client::error::ClientError;
+use ctxpin_protocol::problem::ProblemName;
+use tokio::net::TcpListener;
+
+use crate::listener::{TOKEN, answer, client, listener};
+
+async fn failure(answer: String) -> ClientError {
+    let (client, _received) = listener(vec![answer]).await;
+    let error = client.me().await.unwrap_err();
+    assert!(!format!("{error} {error:?}").contains(TOKEN));
+    error
+}
+
+#[tokio::test]
+async fn a_problem_is_told() {
+    let error = failure(answer(
+        "409 Conflict",
+        "content-type: application/problem+json\r\n",
+        r#"{"type":"urn:ctxpin:problem:missing-blobs","title":"Bytes are missing","status":409,
+"detail":"Send them.","missing":["sha256:a"]}"#,
+    ))
+    .await;
+    assert_eq!(error.problem_name(), Some(ProblemName::MissingBlobs));
+    assert_eq!(*error.problem().unwrap().missing, ["sha256:a".to_owned()]);
+    assert_eq!(error.to_string(), "Bytes are missing: Send them.");
+    assert!(!error.is_transient());
+}
+
+#[tokio::test]
+async fn a_pause_is_transient_and_has_a_length() {
+    let error = failure(answer(
+        "503 Service Unavailable",
+        "content-type: application/problem+json\r\nretry-after: 7\r\n",
+        r#"{"type":"urn:ctxpin:problem:sync-paused","title":"t","status":200}"#,
+    ))
+    .await;
+    assert_eq!(error.problem_name(), Some(ProblemName::SyncPaused));
+    assert!(error.is_transient());
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
+}
+
+#[tokio::test]
+async fn another_program_is_told_from_a_server() {
+    let html = "content-type: text/html\r\n";
+    let check = async |status: &str, body: &str, expected: &str, is_transient: bool| {
+        let error = failure(answer(status, html, body)).await;
+        let text = error.to_string();
+        assert!(text.contains(expected), "{text}");
+        assert!(text.ends_with("is it a ctxpin server?"), "{text}");
+        assert_eq!(error.is_transient(), is_transient, "{status}");
+    };
+    check("200 OK", "<html>", "and no answer of ctxpin's", false).await;
+    check("404 Not Found", "<html>", "status 404", false).await;
+    check("500 Internal Server Error", "", "status 500", false).await;
+    check("502 Bad Gateway", "<html>", "status 502", true).await;
+    check("429 Too Many Requests", "", "status 429", true).await;
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let elsewhere = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let location = format!("http://{}/", elsewhere.local_addr().unwrap());
+    let error = failure(answer(
+        "307 Temporary Redirect",
+        &format!("location: {location}\r\n"),
+        "",
+    ))
+    .await;
+    assert!(
+        error
+            .to_string()
+            .contains(&format!("a redirect to {location}")),
+        "{error}"
+    );
+    // Whoever had connected would be accepted first.
+    let probe = tokio::net::TcpStream::connect(elsewhere.local_addr().unwrap())
+        .await
+        .unwrap();
+    let (_, from) = elsewhere.accept().await.unwrap();
+    assert_eq!(from, probe.local_addr().unwrap());
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_says_what_to_do() {
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}/", free.local_addr().unwrap());
+    drop(free);
+    let error = client(&address).me().await.unwrap_err();
+    assert!(error.is_transient());
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "no ctxpin server runs at {address}; start one with `ctxpin up` or `ctxpin serve`, or name another with --server"
+        )
+    );
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_transient() {
+    let error = failure("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{".to_owned()).await;
+    assert!(error.is_transient());
+    assert!(
+        error.to_string().contains("broke off its answer"),
+        "{error}"
+    );
+    let error = failure(String::new()).await;
+    assert!(error.is_transient());
+}

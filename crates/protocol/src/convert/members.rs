@@ -1,0 +1,190 @@
+//! Single members of a request: texts, words, hashes, sizes.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use ctxpin_model::hash::MalformedHash;
+use ctxpin_model::limits::{LABEL_CHARS_MAX, cut};
+use ctxpin_model::resource::UnknownWord;
+
+use crate::problem::{Problem, ProblemName};
+
+/// Largest number that every reader of JSON keeps exactly (RFC 8259, section 6).
+pub const NUMBER_MAX: u64 = (1 << 53) - 1;
+
+/// A member of a request that cannot be taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{member}`: {reason}")]
+pub struct InvalidMember {
+    /// Where it stands, such as `resources[3].source`.
+    pub member: String,
+    /// What is wrong with it, for people.
+    pub reason: String,
+}
+
+impl InvalidMember {
+    /// The member and what is wrong with it.
+    pub fn new(member: impl Display, reason: impl Into<String>) -> Self {
+        Self {
+            member: cut(&member.to_string(), 200).to_owned(),
+            reason: reason.into(),
+        }
+    }
+
+    /// The problem of that name, with the member's name in `member`.
+    pub fn problem(self, name: ProblemName) -> Problem {
+        Problem::new(name, self.to_string()).with("member", self.member)
+    }
+}
+
+impl From<InvalidMember> for Problem {
+    fn from(invalid: InvalidMember) -> Self {
+        invalid.problem(ProblemName::InvalidRequest)
+    }
+}
+
+/// Takes a text of at most `bytes_max` bytes without NUL, which PostgreSQL cannot store.
+///
+/// # Errors
+///
+/// If it is longer or holds a NUL.
+pub fn text(member: impl Display, text: String, bytes_max: usize) -> Result<String, InvalidMember> {
+    if text.len() > bytes_max {
+        let reason = format!(
+            "it has {} bytes, and at most {bytes_max} are taken",
+            text.len()
+        );
+        return Err(InvalidMember::new(member, reason));
+    }
+    if text.contains('\0') {
+        return Err(InvalidMember::new(
+            member,
+            "it holds a NUL character, which no text may",
+        ));
+    }
+    Ok(text)
+}
+
+/// Takes a name that a person or a client gives to something: 1 to [`LABEL_CHARS_MAX`] characters,
+/// not all blank, none of them a control character.
+///
+/// # Errors
+///
+/// If it is anything else.
+pub fn label(member: impl Display, text: String) -> Result<String, InvalidMember> {
+    let reason = if text.trim().is_empty() {
+        "it must not be empty".to_owned()
+    } else if text.chars().count() > LABEL_CHARS_MAX {
+        format!("it may have at most {LABEL_CHARS_MAX} characters")
+    } else if text.chars().any(char::is_control) {
+        "it must not hold control characters".to_owned()
+    } else {
+        return Ok(text);
+    };
+    Err(InvalidMember::new(member, reason))
+}
+
+/// Takes one of the words that are known there.
+///
+/// # Errors
+///
+/// If it is none of them; the reason lists them.
+pub fn word<W: FromStr<Err = UnknownWord>>(
+    member: impl Display,
+    text: &str,
+) -> Result<W, InvalidMember> {
+    text.parse()
+        .map_err(|unknown: UnknownWord| InvalidMember::new(member, unknown.to_string()))
+}
+
+/// Takes a hash.
+///
+/// # Errors
+///
+/// If it is not written `sha256:<64 hexadecimal digits>`.
+pub fn hash<H: FromStr<Err = MalformedHash>>(
+    member: impl Display,
+    text: &str,
+) -> Result<H, InvalidMember> {
+    text.parse()
+        .map_err(|malformed: MalformedHash| InvalidMember::new(member, malformed.to_string()))
+}
+
+/// Takes a size of something that may be real.
+///
+/// # Errors
+///
+/// If it is greater than [`NUMBER_MAX`].
+pub fn size(member: impl Display, size: u64) -> Result<u64, InvalidMember> {
+    match size <= NUMBER_MAX {
+        true => Ok(size),
+        false => Err(InvalidMember::new(
+            member,
+            format!("no size is greater than {NUMBER_MAX}"),
+        )),
+    }
+}
+
+/// Takes a list of at most `count_max` items.
+///
+/// # Errors
+///
+/// If it has more.
+pub fn count(member: impl Display, count: usize, count_max: usize) -> Result<(), InvalidMember> {
+    match count <= count_max {
+        true => Ok(()),
+        false => Err(InvalidMember::new(
+            member,
+            format!("there are {count}, and at most {count_max} are taken"),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ctxpin_model::hash::BlobHash;
+    use ctxpin_model::resource::Status;
+
+    #[test]
+    fn labels() {
+        let check = |text: &str, ok: bool| {
+            assert_eq!(label("title", text.to_owned()).is_ok(), ok, "{text:?}");
+        };
+        check("a", true);
+        check("ü b", true);
+        check(&"ü".repeat(LABEL_CHARS_MAX), true);
+        check(&"ü".repeat(LABEL_CHARS_MAX + 1), false);
+        check("", false);
+        check(" ", false);
+        check("a\nb", false);
+        check("a\0", false);
+    }
+
+    #[test]
+    fn what_is_refused_is_named() {
+        let refused = [
+            text("error", "a\0b".to_owned(), 10).unwrap_err(),
+            text("error", "abc".to_owned(), 2).unwrap_err(),
+            word::<Status>("status", "fine").unwrap_err(),
+            hash::<BlobHash>("head", "sha1:00").unwrap_err(),
+            size("size_bytes", u64::MAX).unwrap_err(),
+            count("files", 3, 2).unwrap_err(),
+        ];
+        let texts: Vec<String> = refused.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            texts,
+            [
+                "`error`: it holds a NUL character, which no text may",
+                "`error`: it has 3 bytes, and at most 2 are taken",
+                "`status`: `fine` is not one of ok, oversize, unreadable, invalid, excluded",
+                "`head`: a hash is written sha256: followed by 64 lower-case hexadecimal digits",
+                "`size_bytes`: no size is greater than 9007199254740991",
+                "`files`: there are 3, and at most 2 are taken",
+            ]
+        );
+        let problem = Problem::from(refused[0].clone());
+        assert_eq!(problem.name(), Some(ProblemName::InvalidRequest));
+        assert_eq!(problem.members["member"], "error");
+    }
+}

@@ -1,0 +1,240 @@
+//! How a pin is to be moved.
+
+use ctxpin_model::compose::Selector;
+use ctxpin_model::diff::Subject;
+use ctxpin_model::hash::{BlobHash, SnapshotId};
+use ctxpin_model::id::AgentId;
+use ctxpin_model::limits::{SNAPSHOT_LISTED_MAX, SOURCE_BYTES_MAX};
+
+use super::members::{InvalidMember, count, hash, text, word};
+use crate::http::context;
+
+/// One of the ways to move a pin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Move {
+    /// To the agent's head.
+    Refresh {
+        /// Only if the head is this snapshot.
+        head: Option<SnapshotId>,
+    },
+    /// To the pin with some sources taken from the agent's head.
+    Sources {
+        /// Only if the head is this snapshot.
+        head: Option<SnapshotId>,
+        /// What to take, at least one.
+        sources: Vec<Selector>,
+    },
+    /// Nowhere: the drift was seen, and the pin stays.
+    Decline {
+        /// The snapshot that was seen.
+        head: SnapshotId,
+    },
+    /// Back to a snapshot of the chat's own history.
+    Rollback {
+        /// Which.
+        snapshot: SnapshotId,
+    },
+}
+
+/// Which chats an administrator refreshes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefreshFilter {
+    /// Those bound to this agent.
+    pub agent: Option<AgentId>,
+    /// Those whose pin holds this content.
+    pub content: Option<BlobHash>,
+}
+
+/// Reads a move.
+///
+/// # Errors
+///
+/// If members exclude each other, `sources` is empty or longer than a snapshot, a source or a hash
+/// is malformed, or a `mode` is asked for.
+pub fn pin_move(body: context::ContextMove) -> Result<Move, InvalidMember> {
+    let named = [
+        ("head", body.head.is_some()),
+        ("sources", body.sources.is_some()),
+        ("mode", body.mode.is_some()),
+        ("decline", body.decline.is_some()),
+        ("snapshot", body.snapshot.is_some()),
+    ];
+    let named: Vec<&str> = named
+        .iter()
+        .filter(|(_, is)| *is)
+        .map(|(n, _)| *n)
+        .collect();
+    if let Some(mode) = &body.mode {
+        let reason = match mode.as_str() {
+            "append" => "this version does not offer `append`; refresh, or keep the pin",
+            _ => "the only mode is `append`, which this version does not offer",
+        };
+        return Err(InvalidMember::new("mode", reason));
+    }
+    if named.len() > 1 && named != ["head", "sources"] {
+        return Err(InvalidMember::new(
+            named[1],
+            format!(
+                "`{}` exclude each other; send one of them (`sources` may come with `head`)",
+                named.join("` and `")
+            ),
+        ));
+    }
+    if let Some(decline) = body.decline {
+        let head = hash("decline", &decline)?;
+        return Ok(Move::Decline { head });
+    }
+    if let Some(snapshot) = body.snapshot {
+        let snapshot = hash("snapshot", &snapshot)?;
+        return Ok(Move::Rollback { snapshot });
+    }
+    let head = body.head.map(|head| hash("head", &head)).transpose()?;
+    match body.sources {
+        None => Ok(Move::Refresh { head }),
+        Some(sources) => {
+            let sources = selectors(sources)?;
+            Ok(Move::Sources { head, sources })
+        }
+    }
+}
+
+fn selectors(sources: Vec<context::Selector>) -> Result<Vec<Selector>, InvalidMember> {
+    if sources.is_empty() {
+        return Err(InvalidMember::new(
+            "sources",
+            "the list is empty; name at least one source, or leave it out to refresh everything",
+        ));
+    }
+    count("sources", sources.len(), SNAPSHOT_LISTED_MAX)?;
+    let sources = sources.into_iter().enumerate();
+    sources
+        .map(|(index, source)| selector(index, source))
+        .collect()
+}
+
+fn selector(index: usize, selector: context::Selector) -> Result<Selector, InvalidMember> {
+    let member = format!("sources[{index}]");
+    let (subject, source) = match selector {
+        context::Selector::Source(source) => (None, source),
+        context::Selector::Resource(named) => {
+            let subject: Subject = word(format!("{member}.kind"), &named.kind)?;
+            (Some(subject), named.source)
+        }
+    };
+    let source = text(&member, source, SOURCE_BYTES_MAX)?;
+    match (subject == Some(Subject::Facts), source.is_empty()) {
+        (true, false) => Err(InvalidMember::new(
+            member,
+            "the source of the facts is empty",
+        )),
+        (false, true) => Err(InvalidMember::new(member, "a source is not empty")),
+        _ => Ok(Selector { subject, source }),
+    }
+}
+
+/// Reads the filter of an administrator's refresh.
+///
+/// # Errors
+///
+/// If the hash is malformed.
+pub fn refresh_filter(filter: &context::RefreshFilter) -> Result<RefreshFilter, InvalidMember> {
+    let content = filter.content_hash.as_deref();
+    Ok(RefreshFilter {
+        agent: filter.agent_id.map(AgentId::from),
+        content: content
+            .map(|content| hash("content_hash", content))
+            .transpose()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ctxpin_model::resource::Kind;
+
+    const HASH: &str = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+    fn read(json: &str) -> Result<Move, String> {
+        let body: context::ContextMove =
+            serde_json::from_str(&json.replace("HASH", HASH)).map_err(|error| error.to_string())?;
+        pin_move(body).map_err(|invalid| invalid.to_string())
+    }
+
+    #[test]
+    fn moves() {
+        let selector = |subject, source: &str| Selector {
+            subject,
+            source: source.to_owned(),
+        };
+        let hash: SnapshotId = HASH.parse().unwrap();
+        let check = |json: &str, expected: Move| assert_eq!(read(json), Ok(expected), "{json}");
+        check("{}", Move::Refresh { head: None });
+        check(r#"{"head": "HASH"}"#, Move::Refresh { head: Some(hash) });
+        check(r#"{"decline": "HASH"}"#, Move::Decline { head: hash });
+        check(r#"{"snapshot": "HASH"}"#, Move::Rollback { snapshot: hash });
+        check(
+            r#"{"head": "HASH", "sources": ["/a", {"kind": "skill", "source": "/b"}, {"kind": "facts", "source": ""}]}"#,
+            Move::Sources {
+                head: Some(hash),
+                sources: vec![
+                    selector(None, "/a"),
+                    selector(Some(Subject::Resource(Kind::Skill)), "/b"),
+                    selector(Some(Subject::Facts), ""),
+                ],
+            },
+        );
+    }
+
+    #[test]
+    fn moves_that_are_refused() {
+        let check = |json: &str, expected: &str| {
+            let text = read(json).unwrap_err();
+            assert!(text.starts_with(expected), "{json}: {text}");
+        };
+        check(r#"{"source": ["/a"]}"#, "unknown field `source`, expected");
+        check(
+            r#"{"sources": null}"#,
+            "invalid type: null, expected a sequence",
+        );
+        check(r#"{"head": null}"#, "invalid type: null, expected a string");
+        check(r#"{"sources": []}"#, "`sources`: the list is empty;");
+        check(
+            r#"{"sources": [""]}"#,
+            "`sources[0]`: a source is not empty",
+        );
+        check(
+            r#"{"sources": [7]}"#,
+            "a source must be a text or {kind, source}",
+        );
+        check(
+            r#"{"sources": [{"kind": "skill", "source": "/a", "root": "/"}]}"#,
+            "a source must be a text or {kind, source}",
+        );
+        check(
+            r#"{"sources": ["/a\u0000"]}"#,
+            "`sources[0]`: it holds a NUL",
+        );
+        check(
+            r#"{"sources": [{"kind": "skil", "source": "/a"}]}"#,
+            "`sources[0].kind`: `skil` is not one of instruction_file, skill",
+        );
+        check(
+            r#"{"sources": [{"kind": "facts", "source": "/a"}]}"#,
+            "`sources[0]`: the source of the facts is empty",
+        );
+        check(
+            r#"{"mode": "append"}"#,
+            "`mode`: this version does not offer `append`",
+        );
+        check(r#"{"mode": "merge"}"#, "`mode`: the only mode is `append`");
+        check(
+            r#"{"decline": "HASH", "snapshot": "HASH"}"#,
+            "`snapshot`: `decline` and `snapshot` exclude each other",
+        );
+        check(
+            r#"{"head": "HASH", "decline": "HASH"}"#,
+            "`decline`: `head` and `decline` exclude each other",
+        );
+        check(r#"{"head": "HEAD"}"#, "`head`: a hash is written");
+    }
+}

@@ -1,0 +1,151 @@
+//! Agents, their sessions and the timeline of their heads.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::people::Secret;
+
+/// The header in which an agent sends its epoch with every request except the opening of a session
+/// and a push, which carries it in its body.
+pub const EPOCH_HEADER: &str = "ctxpin-epoch";
+
+/// The ctxpin process beside a workspace.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Agent {
+    /// Its id.
+    pub id: Uuid,
+    /// The name of its workspace.
+    pub workspace: String,
+    /// Its own name, if it was given one.
+    #[schema(required = true)]
+    pub name: Option<String>,
+    /// The number of its present session; 0 before the first.
+    pub epoch: i64,
+    /// The latest accepted snapshot; null before the first push.
+    #[schema(required = true)]
+    pub head: Option<Head>,
+    /// Whether every MCP server had answered or failed when it last pushed.
+    pub mcp_settled: bool,
+    /// Whether it was heard of a moment ago.
+    pub connected: bool,
+    /// When it last pushed, accepted or not newer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_push_at: Option<DateTime<Utc>>,
+    /// When it was created.
+    pub created_at: DateTime<Utc>,
+}
+
+/// The latest accepted snapshot of an agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Head {
+    /// The snapshot's id.
+    pub snapshot: String,
+    /// Its place in the agent's timeline, from 1.
+    pub seq: i64,
+    /// When it was accepted.
+    pub received_at: DateTime<Utc>,
+}
+
+/// One row of the timeline of a workspace's context.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TimelineHead {
+    /// The agent.
+    pub agent: Uuid,
+    /// Its place in the agent's timeline, from 1.
+    pub seq: i64,
+    /// The snapshot's id.
+    pub snapshot: String,
+    /// What of it reaches a model through the pin.
+    pub context_hash: String,
+    /// What of it reaches a model as tools.
+    pub tools_hash: String,
+    /// When it was accepted.
+    pub received_at: DateTime<Utc>,
+}
+
+/// Asks for a new agent of the caller's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AgentCreate {
+    /// The name of the workspace that it stands beside, 1 to 200 characters.
+    #[schema(min_length = 1, max_length = 200)]
+    pub workspace: String,
+    /// A name for it, 1 to 200 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 200)]
+    pub name: Option<String>,
+    /// Whether it may refresh its owner's chats by itself; false without it, since a workspace must
+    /// not approve itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub may_refresh: bool,
+    /// The older agent whose chats it takes over with its first accepted push: an id, or `same` for
+    /// the one of the same workspace and name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<String>,
+}
+
+/// A new agent with its token, which is told this once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AgentCreated {
+    /// The agent.
+    pub agent: Agent,
+    /// Its token.
+    #[schema(value_type = String)]
+    pub token: Secret,
+}
+
+/// Opens the session of an agent's process, or repeats the request that did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SessionOpen {
+    /// Drawn at random when the process starts. The same one is given the same epoch again.
+    pub process: Uuid,
+}
+
+/// An agent's session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Session {
+    /// The number to send with every request. A greater one, given to another process, fences it.
+    pub epoch: i64,
+    /// The latest accepted snapshot; null before the first push.
+    #[schema(required = true)]
+    pub head: Option<Head>,
+    /// What the server takes.
+    pub limits: Limits,
+}
+
+/// What a server takes. Sizes are in bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Limits {
+    /// Longest body of a request, before and after it is decompressed.
+    pub request_bytes_max: u64,
+    /// Most bytes that an agent may have uploaded ahead of a push.
+    pub upload_bytes_max: u64,
+    /// Longest instruction file, `SKILL.md` or MCP configuration.
+    pub prompt_file_bytes_max: u64,
+    /// Longest supporting file of a skill.
+    pub skill_file_bytes_max: u64,
+    /// Most supporting files of one skill.
+    pub skill_files_max: u64,
+    /// Most bytes of supporting files of one skill.
+    pub skill_bytes_max: u64,
+    /// Most supporting files of all skills of one snapshot.
+    pub snapshot_skill_files_max: u64,
+    /// Most bytes of supporting files of all skills of one snapshot.
+    pub snapshot_skill_bytes_max: u64,
+    /// Most bytes of instruction files and `SKILL.md` files of one snapshot.
+    pub snapshot_prompt_bytes_max: u64,
+    /// Most resources of one snapshot, `excluded` ones not counted.
+    pub snapshot_resources_max: u64,
+    /// Most resources of one snapshot, `excluded` ones counted.
+    pub snapshot_listed_max: u64,
+}
+
+/// How many chats were refreshed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Refreshed {
+    /// The chats whose pin was moved.
+    pub refreshed: u64,
+}

@@ -1,0 +1,134 @@
+//! Resources, what they consist of, and how they change.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+/// One thing found in a workspace, as a snapshot holds it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Resource {
+    /// 16 hexadecimal digits, the same in every snapshot that has the resource: the start of the
+    /// SHA-256 of its kind, a NUL and its source.
+    pub id: String,
+    /// `instruction_file`, `skill`, `mcp_config` or `mcp_server`.
+    pub kind: String,
+    /// The absolute path of what is a file (a skill's is its `SKILL.md`), the name of an
+    /// `mcp_server`.
+    pub source: String,
+    /// `ok`, `oversize`, `unreadable`, `invalid` or `excluded`.
+    pub status: String,
+    /// Why it is not used, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// SHA-256 of its bytes; a skill's is that of its `SKILL.md`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_hash: Option<String>,
+    /// Real size in bytes.
+    pub size_bytes: u64,
+    /// The root that contributed it: an absolute path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<String>,
+    /// A skill's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// A skill's description.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// A skill's supporting files, by path.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<SkillFile>,
+    /// The tools of an `mcp_server`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<Tool>,
+    /// What an `mcp_config` says, without any value that could be a secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shape: Option<Shape>,
+}
+
+/// A supporting file of a skill.
+///
+/// Read leniently in a push too, since it is the same shape in answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SkillFile {
+    /// Path below the skill's directory, with `/`.
+    pub path: String,
+    /// SHA-256 of its bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_hash: Option<String>,
+    /// Real size in bytes.
+    pub size_bytes: u64,
+    /// Whether its owner may execute it.
+    pub executable: bool,
+    /// Why its bytes are not part of the snapshot, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// A tool of an MCP server, by the server's own name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Tool {
+    /// The server's own name for it.
+    pub name: String,
+    /// What it does, for the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// JSON Schema of its input.
+    #[schema(value_type = Object)]
+    pub input_schema: Map<String, Value>,
+}
+
+/// What may be told of an `.mcp.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Shape {
+    /// Its servers by name.
+    pub servers: Vec<ServerShape>,
+}
+
+/// What may be told of one server in an `.mcp.json`: never a value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ServerShape {
+    /// Its key under `mcpServers`.
+    pub name: String,
+    /// `stdio`, `http`, `sse` or whatever else the file says.
+    pub transport: String,
+    /// The program of a local server, without its arguments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+    /// The host of a remote server, without user, port, path or query.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// Names of its environment variables, sorted.
+    #[serde(default)]
+    pub env: Vec<String>,
+    /// Names of its headers, sorted.
+    #[serde(default)]
+    pub headers: Vec<String>,
+}
+
+/// One resource of a pin with its text.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ResourceText {
+    /// The resource.
+    #[serde(flatten)]
+    pub resource: Resource,
+    /// Its bytes as text, as they were in the workspace; null where the snapshot holds none.
+    #[schema(required = true)]
+    pub body: Option<String>,
+}
+
+/// One thing that differs between a pin and a head.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Change {
+    /// The kind of the resource, or `facts`.
+    pub kind: String,
+    /// The source of the resource; empty for the facts.
+    pub source: String,
+    /// `added`, `removed`, `modified` or `moved` (the same content in another order).
+    pub change: String,
+    /// The resource as the pin has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pinned: Option<Resource>,
+    /// The resource as the head has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<Resource>,
+}

@@ -1,0 +1,291 @@
+//! Pushes: what an agent sends is what a server reads, and what no honest agent sends is refused.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ctxpin_model::hash::BlobHash;
+use ctxpin_model::resource::{
+    Bodies, Content, Detail, Kind, Resource, ServerShape, SkillFile, Status, Tool,
+};
+use ctxpin_model::snapshot::{Facts, Snapshot};
+use ctxpin_protocol::convert::manifest::{Manifest, manifest, push};
+use ctxpin_protocol::http::push::Push;
+use ctxpin_protocol::problem::Problem;
+use serde_json::{Map, Value, json};
+
+/// A snapshot with something of everything; `content` says what its hashes are.
+fn everything(content: fn(BlobHash) -> Content) -> Snapshot {
+    let mut agents = Resource::new(Kind::InstructionFile, "/w/AGENTS.md", Status::Ok);
+    agents.content = Some(content(BlobHash::of(b"abc")));
+    agents.size = 3;
+    agents.root = Some("/w".into());
+    let mut skill = Resource::new(Kind::Skill, "/w/skills/s/SKILL.md", Status::Ok);
+    skill.content = Some(content(BlobHash::of(b"---")));
+    skill.name = Some("s".into());
+    skill.description = Some("d".into());
+    skill.files = vec![
+        SkillFile {
+            path: "a/b.sh".into(),
+            content: Some(content(BlobHash::of(b"echo"))),
+            size: 4,
+            executable: true,
+            error: None,
+        },
+        SkillFile {
+            path: "big".into(),
+            content: Some(Content::Claimed(BlobHash::of(b"big"))),
+            size: 1 << 20,
+            executable: false,
+            error: Some("too large".into()),
+        },
+    ];
+    let mut config = Resource::new(Kind::McpConfig, "/w/.mcp.json", Status::Ok);
+    config.content = Some(Content::Claimed(BlobHash::of(b"secret")));
+    config.detail = Some(Detail::Shape(vec![ServerShape {
+        name: "files".into(),
+        transport: "stdio".into(),
+        command: Some("npx".into()),
+        env: vec!["TOKEN".into()],
+        ..ServerShape::default()
+    }]));
+    let mut server = Resource::new(Kind::McpServer, "files", Status::Ok);
+    server.detail = Some(Detail::Tools(vec![Tool {
+        name: "read".into(),
+        description: None,
+        input_schema: Map::new(),
+    }]));
+    let mut broken = Resource::new(Kind::InstructionFile, "/w/CLAUDE.md", Status::Unreadable);
+    broken.error = Some("permission denied".into());
+    Snapshot {
+        facts: Facts {
+            os: Some("linux".into()),
+            directory: Some("/w".into()),
+        },
+        error: Some("polling".into()),
+        resources: vec![agents, broken, skill, config, server],
+    }
+}
+
+fn bodies(texts: &[&str]) -> Bodies {
+    let bytes = texts.iter().map(|text| Arc::<[u8]>::from(text.as_bytes()));
+    bytes.map(|bytes| (BlobHash::of(&bytes), bytes)).collect()
+}
+
+#[test]
+fn what_is_sent_is_what_is_read() {
+    let snapshot = everything(Content::Pinned);
+    let sent = push(
+        4,
+        9,
+        false,
+        &snapshot,
+        &bodies(&["abc", "echo", "secret", "big"]),
+    );
+    let json = serde_json::to_string(&sent).unwrap();
+    let read = manifest(serde_json::from_str(&json).unwrap()).unwrap();
+    let expected = Manifest {
+        epoch: 4,
+        version: 9,
+        mcp_settled: false,
+        snapshot: everything(Content::Claimed),
+        bodies: bodies(&["abc", "echo"]),
+    };
+    assert_eq!(read, expected);
+}
+
+/// A push of one instruction file, changed by `change`.
+fn changed(change: impl FnOnce(&mut Value)) -> Result<Manifest, Problem> {
+    let hash = BlobHash::of(b"abc").to_string();
+    let mut value = json!({
+        "epoch": 1, "version": 1, "facts": {},
+        "resources": [{
+            "kind": "instruction_file", "source": "/w/AGENTS.md", "status": "ok",
+            "content_hash": hash, "size_bytes": 3,
+        }],
+        "blobs": {hash: STANDARD.encode("abc")},
+    });
+    change(&mut value);
+    let push: Push = serde_json::from_value(value).expect("the shape of a push");
+    manifest(push)
+}
+
+#[test]
+fn who_says_nothing_of_mcp_waits_for_nothing() {
+    assert!(changed(|_| ()).unwrap().mcp_settled);
+}
+
+#[track_caller]
+fn check_refused(expected: &str, change: impl FnOnce(&mut Value)) {
+    let problem = changed(change).expect_err(expected);
+    let name = problem.name().unwrap().as_str();
+    let text = format!("{name}: {}", problem.detail);
+    assert!(text.starts_with(expected), "{text}");
+}
+
+#[test]
+fn texts_and_words_that_are_refused() {
+    let resource = |member: &'static str, value: Value| {
+        move |push: &mut Value| push["resources"][0][member] = value
+    };
+    check_refused("invalid-manifest: `version`: it is at least 1", |push| {
+        push["version"] = json!(0)
+    });
+    check_refused("invalid-manifest: `error`: it holds a NUL", |push| {
+        push["error"] = json!("a\0")
+    });
+    check_refused("invalid-manifest: `facts.os`: it has 1025 bytes", |push| {
+        push["facts"]["os"] = json!("a".repeat(1025));
+    });
+    check_refused(
+        "invalid-manifest: `resources[0].kind`: `file` is not one of instruction_file, skill, mcp_config",
+        resource("kind", json!("file")),
+    );
+    check_refused(
+        "invalid-manifest: `resources[0].status`: `OK` is not one of ok, oversize",
+        resource("status", json!("OK")),
+    );
+    check_refused(
+        "invalid-manifest: `resources[0].source`: a source is",
+        resource("source", json!("")),
+    );
+    check_refused(
+        "invalid-manifest: `resources[0].source`: it has 2000 bytes, and at most 1024",
+        resource("source", json!("é".repeat(1000))),
+    );
+    check_refused(
+        "invalid-manifest: `resources[0].content_hash`: a hash is written sha256:",
+        resource("content_hash", json!("abc")),
+    );
+    check_refused(
+        "invalid-manifest: `resources[0].content_hash`: an instruction_file that is ok",
+        resource("content_hash", Value::Null),
+    );
+    check_refused(
+        "invalid-manifest: `resources[0].size_bytes`: no size",
+        resource("size_bytes", json!(u64::MAX)),
+    );
+    check_refused(
+        "invalid-manifest: `resources[0].name`: an instruction_file has no such member",
+        resource("name", json!("n")),
+    );
+    check_refused(
+        "invalid-manifest: `resources[0].shape`: an instruction_file has no such member",
+        resource("shape", json!({"servers": []})),
+    );
+}
+
+#[test]
+fn skill_files_that_are_refused() {
+    let skill = |files: Value| {
+        move |push: &mut Value| {
+            push["resources"][0]["kind"] = json!("skill");
+            push["resources"][0]["files"] = files;
+        }
+    };
+    let file =
+        |path: &str| json!({"path": path, "size_bytes": 0, "executable": false, "error": "e"});
+    for path in ["/etc/passwd", "../a", "a/../b", "a//b", "", ".", "a/"] {
+        check_refused(
+            "invalid-manifest: `resources[0].files[0].path`: a path lies below",
+            skill(json!([file(path)])),
+        );
+    }
+    check_refused(
+        "invalid-manifest: `resources[0].files[1].path`: it is listed twice",
+        skill(json!([file("a"), file("a")])),
+    );
+    check_refused(
+        "invalid-manifest: `resources[0].files[0].content_hash`: a file has the hash",
+        skill(json!([{"path": "a", "size_bytes": 0, "executable": false}])),
+    );
+    let many: Vec<Value> = (0..513).map(|number| file(&number.to_string())).collect();
+    check_refused(
+        "invalid-manifest: `resources[0].files`: there are 513, and at most 512",
+        skill(json!(many)),
+    );
+}
+
+#[test]
+fn lists_that_are_refused() {
+    let copies = |count: usize, status: &'static str| {
+        move |push: &mut Value| {
+            let mut copy = push["resources"][0].take();
+            copy["status"] = json!(status);
+            let copies = (0..count).map(|number| {
+                copy["source"] = json!(format!("/w/{number}.md"));
+                copy.clone()
+            });
+            push["resources"] = copies.collect();
+        }
+    };
+    assert_eq!(
+        changed(copies(500, "ok")).unwrap().snapshot.resources.len(),
+        500
+    );
+    check_refused(
+        "invalid-manifest: `resources`: there are 501 that are not excluded, and at most 500",
+        copies(501, "ok"),
+    );
+    check_refused(
+        "invalid-manifest: `resources`: there are 2001, and at most 2000",
+        copies(2001, "excluded"),
+    );
+    check_refused(
+        "invalid-manifest: `resources[1]`: instruction_file /w/AGENTS.md is listed twice",
+        |push| {
+            let copy = push["resources"][0].clone();
+            push["resources"].as_array_mut().unwrap().push(copy);
+        },
+    );
+}
+
+#[test]
+fn bytes_that_are_refused() {
+    let hash = BlobHash::of(b"abc").to_string();
+    let invalid = |reason: &str| format!("invalid-manifest: `blobs.{hash}`: {reason}");
+    let blob = |base64: String| {
+        let hash = hash.clone();
+        move |push: &mut Value| push["blobs"][hash] = json!(base64)
+    };
+    let no_base64 = invalid("it is no base64");
+    check_refused(&no_base64, blob("ab*".into()));
+    check_refused(&no_base64, blob("YWJ".into()));
+    let mismatch = format!("hash-mismatch: `blobs.{hash}`: the bytes under this hash have");
+    check_refused(&mismatch, blob(STANDARD.encode("abd")));
+    let too_long = invalid("at most 65536 bytes are taken");
+    check_refused(&too_long, blob(STANDARD.encode([0; 65_537])));
+    check_refused(&too_long, blob("A".repeat(1 << 20)));
+    check_refused("invalid-manifest: `blobs.me`: a hash is", |push| {
+        push["blobs"]["me"] = json!("");
+    });
+    // Neither what nothing names nor the bytes of a configuration may be stored by mistake.
+    let unwanted = invalid("no ok instruction file or skill of this push has it");
+    check_refused(&unwanted, |push| push["resources"] = json!([]));
+    check_refused(&unwanted, |push| {
+        push["resources"][0]["kind"] = json!("mcp_config")
+    });
+    check_refused(&unwanted, |push| {
+        push["resources"][0]["status"] = json!("oversize")
+    });
+}
+
+#[test]
+fn tools_that_are_refused() {
+    let server = |tool: Value| {
+        move |push: &mut Value| {
+            push["resources"] = json!([{
+                "kind": "mcp_server", "source": "s", "status": "ok", "size_bytes": 0, "tools": [tool],
+            }]);
+            push["blobs"] = json!({});
+        }
+    };
+    check_refused(
+        "invalid-manifest: `resources[0].tools[0].name`: it holds a NUL",
+        server(json!({"name": "a\0", "input_schema": {}})),
+    );
+    check_refused(
+        "invalid-manifest: `resources[0].tools[0].input_schema`: it holds a NUL",
+        server(json!({"name": "a", "input_schema": {"a": [{"b": "\0"}]}})),
+    );
+}

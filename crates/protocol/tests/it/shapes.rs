@@ -1,0 +1,268 @@
+//! One example of each shape, as the text that travels. A change here is a change for every client.
+
+use ctxpin_protocol::http::agents::{
+    Agent, AgentCreate, AgentCreated, Refreshed, Session, SessionOpen, TimelineHead,
+};
+use ctxpin_protocol::http::audit::AuditEntry;
+use ctxpin_protocol::http::chats::{Chat, ChatChange, ChatCreate, ChatQuery};
+use ctxpin_protocol::http::context::{Context, ContextMove, Diff, DiffQuery, Pin, RefreshFilter};
+use ctxpin_protocol::http::exposure::Exposure;
+use ctxpin_protocol::http::page::{Page, PageQuery};
+use ctxpin_protocol::http::people::{Me, TokenCreate, TokenCreated, User, UserChange, UserCreate};
+use ctxpin_protocol::http::push::{Push, PushAnswer};
+use ctxpin_protocol::http::resources::{Change, Resource, ResourceText};
+use ctxpin_protocol::http::scan::Scan;
+use ctxpin_protocol::http::skills::{Skill, SkillQuery};
+use ctxpin_protocol::http::turns::{Turn, TurnBegin, TurnBegun};
+use ctxpin_protocol::problem::Problem;
+use ctxpin_protocol::watch::{ChatTurn, Deleted};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+const TURN: &str = r#"{"number":3,"snapshot":"sha256:a","prompt_hash":"sha256:b","tools_snapshot":null,
+"delivery":"delivered","reference":"r","started_at":"2026-01-02T03:04:05Z"}"#;
+
+const CHAT: &str = r#"{"id":"00000000-0000-0000-0000-000000000001","title":"t","client":"c","reference":"r",
+"agent_id":"00000000-0000-0000-0000-000000000002","parent_id":"00000000-0000-0000-0000-000000000003",
+"policy":"manual","tools":"live","archived":false,
+"created_at":"2026-01-02T03:04:05Z","updated_at":"2026-01-02T03:04:05.000001Z",
+"context":{"snapshot":"sha256:a","context_hash":"sha256:b","pinned_at":"2026-01-02T03:04:05Z","dirty":true,
+"dirty_since":"2026-01-02T03:04:05Z","declined":false,"error":null}}"#;
+
+const AGENT: &str = r#"{"id":"00000000-0000-0000-0000-000000000001","workspace":"w","name":null,"epoch":0,
+"head":null,"mcp_settled":false,"connected":false,"created_at":"2026-01-02T03:04:05Z"}"#;
+
+const RESOURCE: &str = r#"{"id":"0123456789abcdef","kind":"skill","source":"/w/skills/s/SKILL.md","status":"ok",
+"content_hash":"sha256:a","size_bytes":12,"root":"/w","name":"s","description":"d",
+"files":[{"path":"a/b.sh","content_hash":"sha256:b","size_bytes":3,"executable":true},
+{"path":"big","size_bytes":999999,"executable":false,"error":"too large"}]}"#;
+
+const USER: &str = r#"{"id":"00000000-0000-0000-0000-000000000001","name":"n","roles":["member","admin"],
+"disabled":false,"created_at":"2026-01-02T03:04:05Z"}"#;
+
+const TOKEN: &str = r#"{"id":"00000000-0000-0000-0000-000000000001","label":null,"scopes":["read","write"],
+"user":"00000000-0000-0000-0000-000000000002","created_at":"2026-01-02T03:04:05Z",
+"expires_at":"2027-01-02T03:04:05Z"}"#;
+
+/// Reads the text as a shape and writes that again: it must be the same text, but for line breaks.
+fn check<T: Serialize + DeserializeOwned>(text: &str) {
+    let text = text.replace('\n', "");
+    let shape: T = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}"));
+    assert_eq!(serde_json::to_string(&shape).unwrap(), text);
+}
+
+#[test]
+fn agents() {
+    check::<Agent>(AGENT);
+    check::<Agent>(
+        r#"{"id":"00000000-0000-0000-0000-000000000001","workspace":"w","name":"n","epoch":2,
+"head":{"snapshot":"sha256:a","seq":1,"received_at":"2026-01-02T03:04:05Z"},"mcp_settled":true,"connected":true,
+"last_push_at":"2026-01-02T03:04:05Z","created_at":"2026-01-02T03:04:05Z"}"#,
+    );
+    check::<TimelineHead>(
+        r#"{"agent":"00000000-0000-0000-0000-000000000001","seq":1,"snapshot":"sha256:a",
+"context_hash":"sha256:b","tools_hash":"sha256:c","received_at":"2026-01-02T03:04:05Z"}"#,
+    );
+    check::<AgentCreate>(r#"{"workspace":"w"}"#);
+    check::<AgentCreate>(r#"{"workspace":"w","name":"n","may_refresh":true,"replaces":"same"}"#);
+    check::<AgentCreated>(&format!(r#"{{"agent":{AGENT},"token":"secret"}}"#));
+    check::<SessionOpen>(r#"{"process":"00000000-0000-0000-0000-000000000001"}"#);
+    check::<Session>(
+        r#"{"epoch":1,"head":null,"limits":{"request_bytes_max":1,"upload_bytes_max":2,
+"prompt_file_bytes_max":3,"skill_file_bytes_max":4,"skill_files_max":5,"skill_bytes_max":6,
+"snapshot_skill_files_max":7,"snapshot_skill_bytes_max":8,"snapshot_prompt_bytes_max":9,
+"snapshot_resources_max":10,"snapshot_listed_max":11}}"#,
+    );
+    check::<Refreshed>(r#"{"refreshed":3}"#);
+}
+
+#[test]
+fn pushes() {
+    check::<Push>(r#"{"epoch":1,"version":2,"facts":{},"resources":[],"blobs":{}}"#);
+    check::<Push>(
+        r#"{"epoch":1,"version":2,"error":"e","mcp_settled":false,"facts":{"os":"linux","directory":"/w"},
+"resources":[{"kind":"instruction_file","source":"/w/AGENTS.md","status":"ok","content_hash":"sha256:a",
+"size_bytes":4,"root":"/w"},
+{"kind":"skill","source":"/w/skills/s/SKILL.md","status":"invalid","error":"e","size_bytes":1,"name":"s",
+"description":"d","files":[{"path":"a","content_hash":"sha256:b","size_bytes":3,"executable":true}]},
+{"kind":"mcp_config","source":"/w/.mcp.json","status":"ok","content_hash":"sha256:c","size_bytes":9,
+"shape":{"servers":[{"name":"s","transport":"stdio","command":"npx","env":["TOKEN"],"headers":[]},
+{"name":"h","transport":"http","host":"example.org","env":[],"headers":["Authorization"]}]}},
+{"kind":"mcp_server","source":"s","status":"ok","size_bytes":0,
+"tools":[{"name":"t","description":"d","input_schema":{"type":"object"}}]}],
+"blobs":{"sha256:a":"YWJj"}}"#,
+    );
+    check::<PushAnswer>(r#"{"accepted":true,"snapshot":"sha256:a","seq":3,"hydrated":2}"#);
+    check::<PushAnswer>(
+        r#"{"accepted":false,"reason":"not newer","snapshot":null,"seq":null,"hydrated":0}"#,
+    );
+    check::<Scan>(&format!(
+        r#"{{"snapshot":"sha256:a","context_hash":"sha256:b","tools_hash":"sha256:c","error":"e",
+"facts":{{"os":"linux"}},"resources":[{RESOURCE}]}}"#
+    ));
+}
+
+#[test]
+fn chats() {
+    check::<Page<Chat>>(&format!(r#"{{"items":[{CHAT}],"next":"c"}}"#));
+    check::<Page<Chat>>(r#"{"items":[],"next":null}"#);
+    check::<Chat>(
+        r#"{"id":"00000000-0000-0000-0000-000000000001","title":null,"agent_id":null,"policy":"manual",
+"tools":"live","archived":true,"created_at":"2026-01-02T03:04:05Z","updated_at":"2026-01-02T03:04:05Z",
+"context":{"snapshot":null,"context_hash":null,"pinned_at":null,"dirty":false,"dirty_since":null,
+"declined":false,"error":null}}"#,
+    );
+    check::<ChatCreate>("{}");
+    check::<ChatCreate>(
+        r#"{"client":"c","reference":"r","agent_id":"00000000-0000-0000-0000-000000000001",
+"parent_id":"00000000-0000-0000-0000-000000000002","title":"t","policy":"follow","tools":"pinned"}"#,
+    );
+    check::<ChatChange>("{}");
+    check::<ChatChange>(r#"{"title":null,"agent_id":null}"#);
+    check::<ChatChange>(
+        r#"{"title":"t","archived":true,"agent_id":"00000000-0000-0000-0000-000000000001",
+"policy":"additive","tools":"live"}"#,
+    );
+    check::<ChatQuery>(
+        r#"{"agent":"00000000-0000-0000-0000-000000000001","dirty":true,"archived":false,"client":"c",
+"reference":"r","cursor":"x","limit":3}"#,
+    );
+    check::<PageQuery>(r#"{"cursor":"x","limit":3}"#);
+}
+
+#[test]
+fn contexts() {
+    check::<Context>(&format!(
+        r#"{{"snapshot":"sha256:a","context_hash":"sha256:b","pinned_at":"2026-01-02T03:04:05Z","dirty":true,
+"dirty_since":"2026-01-02T03:04:05Z","declined":true,"error":"e",
+"head":{{"snapshot":"sha256:c","seq":2,"received_at":"2026-01-02T03:04:05Z"}},"resources":[{RESOURCE}],
+"changes":[{{"kind":"facts","source":"","change":"modified"}}],"notices":null,"policy":"manual",
+"tools_differ":false}}"#
+    ));
+    check::<Resource>(RESOURCE);
+    check::<ResourceText>(
+        r#"{"id":"0123456789abcdef","kind":"mcp_config","source":"/w/.mcp.json","status":"ok","size_bytes":12,
+"shape":{"servers":[]},"body":null}"#,
+    );
+    check::<Change>(&format!(
+        r#"{{"kind":"skill","source":"/w/skills/s/SKILL.md","change":"modified","pinned":{RESOURCE},"head":{RESOURCE}}}"#
+    ));
+    check::<Diff>(
+        r#"{"pinned":"sha256:a","head":null,"changes":[{"kind":"skill","source":"/w/skills/s/SKILL.md",
+"change":"removed","text":"-a\n"}]}"#,
+    );
+    check::<DiffQuery>(r#"{"from":1,"to":2}"#);
+    check::<ContextMove>("{}");
+    check::<ContextMove>(
+        r#"{"head":"sha256:a","sources":["/w/AGENTS.md",{"kind":"skill","source":"/s"}]}"#,
+    );
+    check::<ContextMove>(r#"{"mode":"append","decline":"sha256:a","snapshot":"sha256:b"}"#);
+    check::<RefreshFilter>(
+        r#"{"agent_id":"00000000-0000-0000-0000-000000000001","content_hash":"sha256:a"}"#,
+    );
+    check::<Pin>(
+        r#"{"seq":2,"snapshot":null,"context_hash":null,"agent_id":null,"reason":"clear","mcp_settled":true,
+"actor":{"kind":"user","id":"00000000-0000-0000-0000-000000000001","name":"n","door":"api"},
+"at":"2026-01-02T03:04:05Z"}"#,
+    );
+}
+
+#[test]
+fn skills_and_turns() {
+    check::<Skill>(
+        r#"{"name":"s","description":"d","source":"/w/skills/s/SKILL.md","content_hash":"sha256:a",
+"files":[{"path":"a","content_hash":"sha256:b","size_bytes":3,"executable":false}],"body":"---"}"#,
+    );
+    check::<SkillQuery>(r#"{"raw":true}"#);
+    check::<Turn>(TURN);
+    check::<Turn>(
+        r#"{"number":1,"snapshot":null,"prompt_hash":null,"tools_snapshot":null,"delivery":"observed",
+"started_at":"2026-01-02T03:04:05Z"}"#,
+    );
+    check::<TurnBegin>("{}");
+    check::<TurnBegin>(r#"{"reference":"r","delivery":"observed"}"#);
+    check::<TurnBegun>(
+        r#"{"number":1,"snapshot":"sha256:a","prompt_hash":"sha256:b","tools_snapshot":"sha256:c",
+"delivery":"delivered","started_at":"2026-01-02T03:04:05Z","prompt":"p","prompt_tokens":1,"notices":null,
+"skills":[{"name":"s","description":"d","source":"/w/skills/s/SKILL.md","content_hash":"sha256:a"}],
+"tools":[{"name":"s__t","server":"s","tool":"t","description":"d","input_schema":{}}],"notice":"n"}"#,
+    );
+}
+
+#[test]
+fn exposures() {
+    check::<Exposure>(
+        r#"{"chats":[{"chat_id":"00000000-0000-0000-0000-000000000001","kind":"skill",
+"source":"/w/skills/s/SKILL.md","path":"a","from_seq":1,"until_seq":2},
+{"chat_id":"00000000-0000-0000-0000-000000000001","kind":"instruction_file","source":"/w/AGENTS.md",
+"from_seq":3,"until_seq":null}],
+"turns":[{"chat_id":"00000000-0000-0000-0000-000000000001","number":4,"kind":"skill",
+"source":"/w/skills/s/SKILL.md","path":"a","started_at":"2026-01-02T03:04:05Z"}]}"#,
+    );
+}
+
+#[test]
+fn people() {
+    check::<User>(USER);
+    check::<UserCreate>(r#"{"name":"n","roles":[]}"#);
+    check::<UserChange>(r#"{"name":"n","roles":["auditor"],"disabled":true}"#);
+    check::<TokenCreate>("{}");
+    check::<TokenCreate>(
+        r#"{"label":"l","scopes":["read"],"expires_at":"2027-01-02T03:04:05Z",
+"user":"00000000-0000-0000-0000-000000000001"}"#,
+    );
+    check::<TokenCreated>(&format!(r#"{{"token":{TOKEN},"secret":"s"}}"#));
+    check::<Me>(&format!(r#"{{"user":{USER},"token":{TOKEN}}}"#));
+    check::<AuditEntry>(
+        r#"{"id":"00000000-0000-0000-0000-000000000001","actor":{"kind":"system","door":"collect"},
+"action":"chat.refresh","object":null,"outcome":"done","at":"2026-01-02T03:04:05Z"}"#,
+    );
+}
+
+#[test]
+fn problems_and_events() {
+    check::<Problem>(
+        r#"{"type":"urn:ctxpin:problem:missing-blobs","title":"t","status":409,"detail":"d",
+"missing":["sha256:a"],"more":1}"#,
+    );
+    check::<ChatTurn>(&format!(
+        r#"{{"chat_id":"00000000-0000-0000-0000-000000000001","turn":{TURN}}}"#
+    ));
+    check::<Deleted>(r#"{"id":"00000000-0000-0000-0000-000000000001"}"#);
+}
+
+#[test]
+fn an_answer_may_say_more_than_is_known() {
+    let text = AGENT.replacen('{', r#"{"colour":"green","#, 1);
+    serde_json::from_str::<Agent>(&text).unwrap();
+}
+
+#[test]
+fn a_request_must_not_say_more_than_is_known() {
+    fn check<T: DeserializeOwned>(text: &str, expected: &str) {
+        let error = serde_json::from_str::<T>(text)
+            .err()
+            .map(|error| error.to_string());
+        let error = error.unwrap_or_else(|| panic!("{text} was taken"));
+        assert!(error.starts_with(expected), "{text}: {error}");
+    }
+    check::<ContextMove>(r#"{"source":["/a"]}"#, "unknown field `source`");
+    check::<ChatChange>(r#"{"agent":null}"#, "unknown field `agent`");
+    check::<ChatChange>(r#"{"archived":null}"#, "invalid type: null");
+    check::<ChatQuery>(r#"{"drity":true}"#, "unknown field `drity`");
+    check::<RefreshFilter>(r#"{"agent_id":null}"#, "invalid type: null");
+    check::<AgentCreate>(r#"{"workspace":"w","owner":"o"}"#, "unknown field `owner`");
+    check::<Push>(
+        r#"{"epoch":1,"version":1,"facts":{}}"#,
+        "missing field `resources`",
+    );
+    check::<TokenCreate>(r#"{"scope":["read"]}"#, "unknown field `scope`");
+}
+
+#[test]
+fn a_secret_is_not_printed() {
+    let text = format!(r#"{{"token":{TOKEN},"secret":"hidden"}}"#);
+    let created: TokenCreated = serde_json::from_str(&text).unwrap();
+    assert!(!format!("{created:?}").contains("hidden"));
+    assert_eq!(created.secret.expose(), "hidden");
+}

@@ -1,0 +1,359 @@
+//! What one root contributes: its instruction files, its skills, its MCP configuration. Fixed
+//! places only; it never descends into anything else.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::rc::Rc;
+
+use ctxpin_model::resource::{Kind, Status};
+use ctxpin_model::skill::SKILL_FILE_NAME;
+
+use crate::ScanError;
+use crate::file;
+use crate::gather::{Finding, Gathering};
+use crate::read::{Boundaries, Boundary, Directory, LISTING_MAX, Located, Refused};
+use crate::roots::{FileClass, MCP_CONFIG_NAME, Origin, Root, Standing, UNKNOWN_FILE, classify};
+use crate::skill;
+
+/// The folders in a root that agents keep their own things in.
+const AGENT_FOLDERS: [&str; 3] = [".agents", ".claude", ".codex"];
+
+/// The folder of skills, in a root and in each agent's folder.
+const SKILLS: &str = "skills";
+
+/// The instruction files of a root, by an agent's folder and a name. Of equal ones the first in
+/// this list is used.
+const INSTRUCTION_FILES: [(Option<&str>, &str); 4] = [
+    (None, "AGENTS.md"),
+    (None, "CLAUDE.md"),
+    (Some(".claude"), "CLAUDE.md"),
+    (None, ".cursorrules"),
+];
+
+/// Adds what a root contributes.
+pub(crate) fn root(
+    root: &Root,
+    boundaries: &mut Boundaries,
+    gathering: &mut Gathering,
+) -> Result<(), ScanError> {
+    gathering.go_on()?;
+    if root.named != root.path {
+        watch_name(&root.named, gathering);
+    }
+    match &root.standing {
+        Standing::Missing => gathering.places.awaited(&root.path),
+        Standing::Refused(refused) => add_refused(root, refused.clone(), gathering),
+        Standing::File => {
+            gathering.places.path(&root.path);
+            single(root, boundaries, gathering)?;
+        }
+        Standing::Directory { boundary } => {
+            let below = root.path.strip_prefix(boundary).unwrap_or(Path::new(""));
+            let opened = boundaries.at(boundary).and_then(|boundary| {
+                let directory = boundary.directory.descend(below)?;
+                directory.searchable()?;
+                Ok((boundary, directory))
+            });
+            match opened {
+                Ok((boundary, directory)) => {
+                    Contributor {
+                        root,
+                        boundary,
+                        directory,
+                    }
+                    .contribute(gathering)?;
+                }
+                Err(error) => {
+                    gathering.places.path(&root.path);
+                    add_refused(root, Refused::failed(&error), gathering);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A root that was named by a link: the link may come to lead elsewhere.
+fn watch_name(named: &Path, gathering: &mut Gathering) {
+    let parent = named.parent().and_then(|parent| parent.canonicalize().ok());
+    if let (Some(parent), Some(name)) = (parent, named.file_name()) {
+        gathering.places.names(&parent, &[name]);
+    }
+}
+
+fn add_refused(root: &Root, refused: Refused, gathering: &mut Gathering) {
+    let kind = match classify(&root.named) {
+        FileClass::Skill => Kind::Skill,
+        FileClass::McpConfig => Kind::McpConfig,
+        FileClass::Instruction | FileClass::Other => Kind::InstructionFile,
+    };
+    // Under the name that was declared, for where it leads is nobody's business.
+    gathering.add(Finding::refused(kind, &root.named, &root.named, refused));
+}
+
+/// A root that is one file.
+fn single(
+    root: &Root,
+    boundaries: &mut Boundaries,
+    gathering: &mut Gathering,
+) -> Result<(), ScanError> {
+    let (Some(parent), Some(name)) = (root.path.parent(), root.path.file_name()) else {
+        return Ok(());
+    };
+    let boundary = match boundaries.at(parent) {
+        Ok(boundary) => boundary,
+        Err(error) => {
+            add_refused(root, Refused::failed(&error), gathering);
+            return Ok(());
+        }
+    };
+    let directory = &boundary.directory;
+    let kind = match classify(&root.named) {
+        FileClass::Instruction => Kind::InstructionFile,
+        FileClass::McpConfig => Kind::McpConfig,
+        FileClass::Skill if name == SKILL_FILE_NAME => {
+            let held = directory.descend(Path::new(""));
+            let held =
+                held.map(|directory| skill::read(directory, &root.path, &root.path, gathering));
+            return held.unwrap_or_else(|error| {
+                add_refused(root, Refused::failed(&error), gathering);
+                Ok(())
+            });
+        }
+        FileClass::Skill => {
+            let reason = format!("the link leads to a file that is not named {SKILL_FILE_NAME}");
+            add_refused(root, Refused::invalid(reason), gathering);
+            return Ok(());
+        }
+        FileClass::Other => {
+            add_refused(root, Refused::invalid(UNKNOWN_FILE), gathering);
+            return Ok(());
+        }
+    };
+    let finding = file::read(kind, &boundary, directory, name, &root.path, gathering);
+    finding
+        .into_iter()
+        .for_each(|finding| gathering.add(finding));
+    Ok(())
+}
+
+/// A root that is a directory.
+struct Contributor<'a> {
+    root: &'a Root,
+    boundary: Rc<Boundary>,
+    directory: Directory,
+}
+
+/// Where a name that should be a directory leads.
+enum Step {
+    Absent,
+    Directory(Directory),
+    Refused(Refused),
+}
+
+impl Contributor<'_> {
+    fn contribute(&self, gathering: &mut Gathering) -> Result<(), ScanError> {
+        let top_names = INSTRUCTION_FILES
+            .iter()
+            .filter(|(folder, _)| folder.is_none());
+        let mut names: Vec<_> = top_names.map(|(_, name)| *name).collect();
+        names.extend(AGENT_FOLDERS);
+        names.extend([SKILLS, MCP_CONFIG_NAME]);
+        gathering.places.names(&self.directory.path, &names);
+        let folders = AGENT_FOLDERS.map(|name| (name, self.step(&self.directory, name, gathering)));
+        self.instruction_files(&folders, gathering)?;
+        self.skills(&folders, gathering)?;
+        if self.root.origin != Origin::Ancestor {
+            gathering.go_on()?;
+            let finding = self.file(Kind::McpConfig, &self.directory, MCP_CONFIG_NAME, gathering);
+            finding
+                .into_iter()
+                .for_each(|finding| gathering.add(finding));
+        }
+        Ok(())
+    }
+
+    /// Goes down to a directory, through a link if that is allowed.
+    fn step(&self, from: &Directory, name: &str, gathering: &mut Gathering) -> Step {
+        let name = OsStr::new(name);
+        let located = self.boundary.locate(from, name);
+        if matches!(located, Located::Absent) || !from.spells(name) {
+            return Step::Absent;
+        }
+        match located {
+            Located::Absent | Located::File(_) => Step::Absent,
+            Located::Refused(refused) => {
+                file::await_target(&self.boundary, &from.path.join(name), gathering);
+                Step::Refused(refused)
+            }
+            Located::Directory(path) => {
+                let top = &self.boundary.directory;
+                let below = path.strip_prefix(&top.path).unwrap_or(Path::new(""));
+                match top.descend(below) {
+                    Ok(directory) => Step::Directory(directory),
+                    Err(error) => Step::Refused(Refused::failed(&error)),
+                }
+            }
+        }
+    }
+
+    fn file(
+        &self,
+        kind: Kind,
+        directory: &Directory,
+        name: &str,
+        gathering: &mut Gathering,
+    ) -> Option<Finding> {
+        let name = OsStr::new(name);
+        file::read(
+            kind,
+            &self.boundary,
+            directory,
+            name,
+            &self.root.path,
+            gathering,
+        )
+    }
+
+    fn instruction_files(
+        &self,
+        folders: &[(&str, Step)],
+        gathering: &mut Gathering,
+    ) -> Result<(), ScanError> {
+        let mut found: Vec<Finding> = Vec::new();
+        for (folder, name) in INSTRUCTION_FILES {
+            gathering.go_on()?;
+            let finding = match folder {
+                None => self.file(Kind::InstructionFile, &self.directory, name, gathering),
+                Some(folder) => match folders.iter().find(|(known, _)| *known == folder) {
+                    Some((_, Step::Directory(directory))) => {
+                        gathering.places.names(&directory.path, &[name]);
+                        self.file(Kind::InstructionFile, directory, name, gathering)
+                    }
+                    Some((_, Step::Refused(refused))) => {
+                        self.behind(Kind::InstructionFile, refused, folder, name)
+                    }
+                    _ => None,
+                },
+            };
+            found.extend(finding);
+        }
+        exclude_equal(&mut found);
+        found.sort_by(|a, b| a.resource.source.cmp(&b.resource.source));
+        found.into_iter().for_each(|finding| gathering.add(finding));
+        Ok(())
+    }
+
+    fn skills(&self, folders: &[(&str, Step)], gathering: &mut Gathering) -> Result<(), ScanError> {
+        let own = self.step(&self.directory, SKILLS, gathering);
+        self.container(own, Path::new(SKILLS), gathering)?;
+        for (folder, step) in folders {
+            let below = Path::new(folder).join(SKILLS);
+            match step {
+                Step::Absent => {}
+                Step::Directory(directory) => {
+                    gathering.places.names(&directory.path, &[SKILLS]);
+                    let container = self.step(directory, SKILLS, gathering);
+                    self.container(container, &below, gathering)?;
+                }
+                Step::Refused(refused) => {
+                    let finding = self.behind(Kind::Skill, refused, folder, SKILLS);
+                    finding
+                        .into_iter()
+                        .for_each(|finding| gathering.add(finding));
+                }
+            }
+        }
+        if self.root.path.file_name() == Some(OsStr::new(SKILLS)) {
+            let step = match self.directory.descend(Path::new("")) {
+                Ok(directory) => Step::Directory(directory),
+                Err(error) => Step::Refused(Refused::failed(&error)),
+            };
+            self.container(step, Path::new(""), gathering)?;
+        }
+        Ok(())
+    }
+
+    /// Adds the skills of one folder of skills, by their names.
+    fn container(
+        &self,
+        step: Step,
+        below: &Path,
+        gathering: &mut Gathering,
+    ) -> Result<(), ScanError> {
+        let refused = match step {
+            Step::Absent => return Ok(()),
+            Step::Refused(refused) => refused,
+            Step::Directory(directory) => {
+                gathering.places.all(&directory.path);
+                gathering.containers.insert(directory.path.clone());
+                match directory.list() {
+                    Ok(listing) => {
+                        if !listing.whole {
+                            gathering.remark(format!(
+                                "only {LISTING_MAX} entries of {} were looked at",
+                                directory.path.display()
+                            ));
+                        }
+                        for name in &listing.names {
+                            skill::find(
+                                &self.boundary,
+                                &directory,
+                                name,
+                                &self.root.path,
+                                gathering,
+                            )?;
+                        }
+                        return Ok(());
+                    }
+                    Err(error) => Refused::failed(&error),
+                }
+            }
+        };
+        let path = self.directory.path.join(below);
+        gathering.add(Finding::refused(
+            Kind::Skill,
+            &path,
+            &self.root.path,
+            refused,
+        ));
+        Ok(())
+    }
+
+    /// What would be found behind a folder that must not be entered. A link that leads to a place
+    /// without it hides nothing.
+    fn behind(&self, kind: Kind, refused: &Refused, folder: &str, name: &str) -> Option<Finding> {
+        let mut refused = refused.clone();
+        refused.reason = format!("{folder}: {}", refused.reason);
+        refused.target = match refused.target {
+            Some(target) => {
+                let target = target.join(name);
+                let real = target.canonicalize().unwrap_or(target);
+                Some(real).filter(|target| target.exists())
+            }
+            None if refused.status == Status::Unreadable => None,
+            None => return None,
+        };
+        if refused.status != Status::Unreadable && refused.target.is_none() {
+            return None;
+        }
+        let path = self.directory.path.join(folder).join(name);
+        Some(Finding::refused(kind, &path, &self.root.path, refused))
+    }
+}
+
+/// Of instruction files with equal bytes the first is used.
+fn exclude_equal(found: &mut [Finding]) {
+    for index in 1..found.len() {
+        let (before, rest) = found.split_at_mut(index);
+        let file = &mut rest[0];
+        let body = file.resource.body();
+        let equal = before.iter().find(|other| {
+            body.is_some() && other.resource.body() == body && other.identity != file.identity
+        });
+        if let Some(equal) = equal {
+            let reason = format!("same bytes as {}", equal.resource.source);
+            file.refuse(Status::Excluded, reason);
+        }
+    }
+}

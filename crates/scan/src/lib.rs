@@ -1,0 +1,96 @@
+//! Reads a workspace: finds the instruction files, the skills and the MCP configurations of its
+//! roots, and says when they may have changed.
+//!
+//! This is the only crate that reads a workspace's files. It knows no network, no async, no wire
+//! format and no server; it starts no program and writes nothing. Whatever it reads was written by
+//! others, so every size and every count is bounded, and nothing outside a root is ever read.
+
+mod discover;
+mod file;
+mod gather;
+mod imports;
+pub mod mcp_config;
+pub mod place;
+mod read;
+pub mod roots;
+pub mod signal;
+mod skill;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use ctxpin_model::limits::{FACT_BYTES_MAX, cut};
+use ctxpin_model::resource::Bodies;
+use ctxpin_model::snapshot::{Facts, Snapshot};
+
+use crate::gather::Gathering;
+use crate::place::Place;
+use crate::roots::{Request, Roots};
+
+/// What a scan found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scan {
+    /// The resources in their order, admitted under the limits of a snapshot.
+    pub snapshot: Snapshot,
+    /// The bytes that the snapshot stores, and no others.
+    pub bodies: Bodies,
+    /// The imports that `ok` instruction files name, in the files' order. They were not followed.
+    pub imports: Vec<Import>,
+    /// The directories to watch, so that no change goes unseen.
+    pub places: Vec<Place>,
+}
+
+/// An `@path` in an instruction file. It is not followed, only named, so that it can be declared
+/// as a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Import {
+    /// The source of the instruction file.
+    pub from: String,
+    /// The path as it is written, without the `@`.
+    pub path: String,
+    /// Where it leads: absolute, and worked out from the text alone.
+    pub target: PathBuf,
+}
+
+/// Why there is no scan.
+#[derive(Debug, thiserror::Error)]
+pub enum ScanError {
+    /// What should be scanned is not there.
+    #[error("{} does not exist", .0.display())]
+    Missing(PathBuf),
+    /// A working directory that is something else.
+    #[error("{} is not a directory", .0.display())]
+    NotADirectory(PathBuf),
+    /// What should be scanned cannot be reached.
+    #[error("{} cannot be read: {error}", .path.display())]
+    Unreadable {
+        /// What should be scanned.
+        path: PathBuf,
+        /// Why it cannot be reached.
+        #[source]
+        error: io::Error,
+    },
+    /// The caller no longer wants it. Nothing of it may be published.
+    #[error("the scan was cancelled")]
+    Cancelled,
+}
+
+/// Scans the roots of a request. What cannot be used is listed with its reason; only what keeps
+/// the whole scan from starting is an error. `cancelled` is asked before each file.
+pub fn scan(request: &Request, cancelled: &dyn Fn() -> bool) -> Result<Scan, ScanError> {
+    let roots = Roots::of(request)?;
+    let mut gathering = Gathering::new(cancelled, &request.home);
+    gathering.places.await_repository(&roots);
+    let mut boundaries = read::Boundaries::default();
+    for root in &roots.list {
+        discover::root(root, &mut boundaries, &mut gathering)?;
+    }
+    Ok(gathering.finish(facts(&roots.directory)))
+}
+
+fn facts(directory: &Path) -> Facts {
+    Facts {
+        os: Some(std::env::consts::OS.to_owned()),
+        directory: Some(cut(&directory.to_string_lossy(), FACT_BYTES_MAX).to_owned()),
+    }
+}

@@ -1,0 +1,231 @@
+//! The shape of a `.mcp.json`: what may be told of it, and never a value that could be a secret.
+//!
+//! Tokens are found in environments, headers, arguments and URLs, and people put them in stranger
+//! places by mistake. So nothing is told unless its form rules that out, and errors name places and
+//! counts, never content.
+
+use ctxpin_model::resource::ServerShape;
+use serde_json::{Map, Value};
+use url::Url;
+
+/// Longest transport that is told, in bytes; the known ones have less than twenty.
+const TRANSPORT_BYTES_MAX: usize = 32;
+
+/// What is told of a transport that is no plain word.
+const TRANSPORT_UNKNOWN: &str = "unknown";
+
+/// Why a configuration has no shape.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ShapeError {
+    /// It is no JSON.
+    #[error("not valid JSON, at line {line} column {column}")]
+    Syntax {
+        /// From 1.
+        line: usize,
+        /// From 1, or 0 at the start of a line.
+        column: usize,
+    },
+    /// The outermost value is something else.
+    #[error("it must be a JSON object")]
+    NotAnObject,
+    /// The servers are something else.
+    #[error("`mcpServers` must be an object")]
+    ServersNotAnObject,
+    /// Some servers are something else.
+    #[error("{wrong} of the {all} entries of `mcpServers` are not objects")]
+    ServerNotAnObject {
+        /// How many are something else.
+        wrong: usize,
+        /// How many there are.
+        all: usize,
+    },
+}
+
+/// Reads the shape of a configuration: its servers, sorted by name.
+pub fn shape(bytes: &[u8]) -> Result<Vec<ServerShape>, ShapeError> {
+    let value: Value = serde_json::from_slice(bytes).map_err(|error| ShapeError::Syntax {
+        line: error.line(),
+        column: error.column(),
+    })?;
+    let config = value.as_object().ok_or(ShapeError::NotAnObject)?;
+    let Some(servers) = config.get("mcpServers") else {
+        return Ok(Vec::new());
+    };
+    let servers = servers.as_object().ok_or(ShapeError::ServersNotAnObject)?;
+    let wrong = servers
+        .values()
+        .filter(|server| !server.is_object())
+        .count();
+    if wrong > 0 {
+        let all = servers.len();
+        return Err(ShapeError::ServerNotAnObject { wrong, all });
+    }
+    let objects = servers
+        .iter()
+        .filter_map(|(name, server)| Some((name, server.as_object()?)));
+    let mut shapes: Vec<_> = objects
+        .map(|(name, server)| server_shape(name, server))
+        .collect();
+    shapes.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(shapes)
+}
+
+fn server_shape(name: &str, server: &Map<String, Value>) -> ServerShape {
+    let text = |key: &str| server.get(key).and_then(Value::as_str);
+    ServerShape {
+        name: name.to_owned(),
+        transport: transport(server),
+        command: text("command")
+            .filter(|command| is_program(command))
+            .map(str::to_owned),
+        host: text("url").and_then(host),
+        env: names(server.get("env")),
+        headers: names(server.get("headers")),
+    }
+}
+
+fn transport(server: &Map<String, Value>) -> String {
+    let told = match server.get("type") {
+        Some(Value::String(told)) if is_word(told) => told,
+        Some(_) => TRANSPORT_UNKNOWN,
+        None if server.contains_key("command") => "stdio",
+        None if server.contains_key("url") => "http",
+        None => TRANSPORT_UNKNOWN,
+    };
+    told.to_owned()
+}
+
+/// Lower-case words only, such as `streamable-http`; tokens have digits or capitals.
+fn is_word(text: &str) -> bool {
+    let is_plain = text
+        .bytes()
+        .all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'-' | b'_'));
+    is_plain && !text.is_empty() && text.len() <= TRANSPORT_BYTES_MAX
+}
+
+/// Whether a command is a program alone: a whole command line could carry a token.
+fn is_program(command: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._/@+-".contains(&byte);
+    !command.is_empty() && command.bytes().all(is_plain)
+}
+
+fn host(url: &str) -> Option<String> {
+    // Without the slashes the parser would take the first word, whatever it is, for the host.
+    let (scheme, _) = url.split_once("://")?;
+    if !matches!(scheme, "http" | "https" | "ws" | "wss") {
+        return None;
+    }
+    let url = Url::parse(url).ok()?;
+    url.host_str().map(str::to_owned)
+}
+
+fn names(object: Option<&Value>) -> Vec<String> {
+    let object = object.and_then(Value::as_object);
+    let mut names: Vec<_> = object
+        .into_iter()
+        .flat_map(|object| object.keys().cloned())
+        .collect();
+    names.sort_unstable();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "sk-7Hq2xSECRET";
+
+    fn read(json: &str) -> Result<Vec<ServerShape>, ShapeError> {
+        let read = shape(json.as_bytes());
+        assert!(!format!("{read:?}").contains(SECRET), "{read:?}");
+        if let Err(error) = &read {
+            assert!(!error.to_string().contains(SECRET), "{error}");
+        }
+        read
+    }
+
+    #[test]
+    fn a_local_server() {
+        let json = format!(
+            r#"{{"mcpServers":{{"files":{{"command":"/usr/bin/npx","args":["--token","{SECRET}"],
+            "env":{{"B":"{SECRET}","A":"{SECRET}"}}}}}}}}"#
+        );
+        let expected = ServerShape {
+            name: "files".into(),
+            transport: "stdio".into(),
+            command: Some("/usr/bin/npx".into()),
+            env: vec!["A".into(), "B".into()],
+            ..ServerShape::default()
+        };
+        assert_eq!(read(&json), Ok(vec![expected]));
+    }
+
+    #[test]
+    fn a_remote_server() {
+        let json = format!(
+            r#"{{"mcpServers":{{"z":{{"type":"sse","url":"https://u:{SECRET}@api.example.com:8443/{SECRET}?t={SECRET}#{SECRET}",
+            "headers":{{"X-Key":"{SECRET}","Authorization":"Bearer {SECRET}"}}}},
+            "a":{{"url":"http://[::1]/x"}}}}}}"#
+        );
+        let shapes = read(&json).unwrap();
+        let names: Vec<_> = shapes.iter().map(|server| server.name.as_str()).collect();
+        assert_eq!(names, ["a", "z"]);
+        assert_eq!(shapes[0].transport, "http");
+        assert_eq!(shapes[0].host.as_deref(), Some("[::1]"));
+        assert_eq!(shapes[1].transport, "sse");
+        assert_eq!(shapes[1].host.as_deref(), Some("api.example.com"));
+        assert_eq!(shapes[1].headers, ["Authorization", "X-Key"]);
+    }
+
+    #[test]
+    fn secrets_in_strange_places() {
+        for server in [
+            format!(r#"{{"command":"run --token {SECRET}"}}"#),
+            format!(r#"{{"command":"TOKEN={SECRET}"}}"#),
+            format!(r#"{{"command":["{SECRET}"]}}"#),
+            format!(r#"{{"type":"{SECRET}","url":"{SECRET}"}}"#),
+            format!(r#"{{"type":["{SECRET}"],"url":"http:{SECRET}"}}"#),
+            format!(r#"{{"url":"{SECRET}://{SECRET}"}}"#),
+            format!(r#"{{"url":"https:///{SECRET} {SECRET}"}}"#),
+            format!(r#"{{"env":["{SECRET}"],"headers":"{SECRET}","cwd":"{SECRET}"}}"#),
+            format!(r#"{{"oauth":{{"secret":"{SECRET}"}}}}"#),
+        ] {
+            let shapes = read(&format!(r#"{{"mcpServers":{{"s":{server}}}}}"#)).unwrap();
+            assert_eq!(shapes.len(), 1, "{server}");
+            assert_eq!(
+                (&shapes[0].command, &shapes[0].host),
+                (&None, &None),
+                "{server}"
+            );
+        }
+    }
+
+    #[test]
+    fn wrong_structure() {
+        let check = |json: &str, expected: &str| {
+            assert_eq!(read(json).unwrap_err().to_string(), expected, "{json}");
+        };
+        check("", "not valid JSON, at line 1 column 0");
+        check(
+            &format!("{{\"a\": {SECRET}}}"),
+            "not valid JSON, at line 1 column 7",
+        );
+        check(
+            &format!("{{\n\"mcpServers\": {{\"s\": {{\"{SECRET}\": \"{SECRET}\n"),
+            "not valid JSON, at line 3 column 0",
+        );
+        check(&format!("[\"{SECRET}\"]"), "it must be a JSON object");
+        check(
+            &format!("{{\"mcpServers\":\"{SECRET}\"}}"),
+            "`mcpServers` must be an object",
+        );
+        check(
+            &format!("{{\"mcpServers\":{{\"a\":{{}},\"{SECRET}\":\"{SECRET}\"}}}}"),
+            "1 of the 2 entries of `mcpServers` are not objects",
+        );
+        check(&"[".repeat(5000), "not valid JSON, at line 1 column 128");
+        assert_eq!(read("{}"), Ok(vec![]));
+        assert_eq!(read("{\"mcpServers\":{}}"), Ok(vec![]));
+        assert!(shape(b"{\"a\":\"\xff\"}").is_err());
+    }
+}

@@ -1,0 +1,107 @@
+//! Which directories to watch, and for which names in them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use crate::roots::Roots;
+
+/// A directory to watch. What happens to the directory itself (it is removed, moved, or its
+/// permissions change) is of interest in any case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// A canonical path. The watch is not recursive.
+    pub directory: PathBuf,
+    /// What in it is of interest.
+    pub interest: Interest,
+}
+
+/// What in a directory is of interest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Interest {
+    /// Every entry.
+    All,
+    /// The entries of these names.
+    Names(BTreeSet<OsString>),
+}
+
+impl Interest {
+    /// Whether an entry of that name is of interest.
+    pub fn includes(&self, name: &OsStr) -> bool {
+        match self {
+            Self::All => true,
+            Self::Names(names) => names.contains(name),
+        }
+    }
+
+    /// Adds the interest of another.
+    pub fn widen(&mut self, other: Interest) {
+        match (&mut *self, other) {
+            (Self::All, _) => {}
+            (_, Self::All) => *self = Self::All,
+            (Self::Names(names), Self::Names(more)) => names.extend(more),
+        }
+    }
+}
+
+/// The places that a scan came by, each directory once.
+#[derive(Debug, Default)]
+pub(crate) struct Places(BTreeMap<PathBuf, Interest>);
+
+impl Places {
+    /// Every entry of a directory.
+    pub fn all(&mut self, directory: &Path) {
+        self.add(directory, Interest::All);
+    }
+
+    /// Some entries of a directory.
+    pub fn names<N: AsRef<OsStr>>(&mut self, directory: &Path, names: &[N]) {
+        let names = names.iter().map(|name| name.as_ref().to_owned()).collect();
+        self.add(directory, Interest::Names(names));
+    }
+
+    /// One path, by its name in its directory, which must exist.
+    pub fn path(&mut self, path: &Path) {
+        if let (Some(directory), Some(name)) = (path.parent(), path.file_name()) {
+            self.names(directory, &[name]);
+        }
+    }
+
+    /// A path that does not exist: its nearest ancestor that does, with an interest in the next
+    /// name on the way. When that appears, the next scan looks one step further.
+    pub fn awaited(&mut self, path: &Path) {
+        let mut missing = path;
+        while let Some(parent) = missing.parent() {
+            let real = parent.canonicalize().ok().filter(|real| real.is_dir());
+            if let (Some(real), Some(name)) = (real, missing.file_name()) {
+                return self.names(&real, &[name]);
+            }
+            missing = parent;
+        }
+    }
+
+    /// The start of a repository in the working directory, which would add its ancestors' rules.
+    pub fn await_repository(&mut self, roots: &Roots) {
+        if roots.list.iter().any(|root| root.path == roots.directory) {
+            self.names(&roots.directory, &[crate::roots::REPOSITORY_NAME]);
+        }
+    }
+
+    /// All places, sorted by their directory.
+    pub fn finish(self) -> Vec<Place> {
+        let place = |(directory, interest)| Place {
+            directory,
+            interest,
+        };
+        self.0.into_iter().map(place).collect()
+    }
+
+    fn add(&mut self, directory: &Path, interest: Interest) {
+        match self.0.get_mut(directory) {
+            Some(present) => present.widen(interest),
+            None => {
+                self.0.insert(directory.to_owned(), interest);
+            }
+        }
+    }
+}

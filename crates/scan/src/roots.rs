@@ -1,0 +1,431 @@
+//! Which directories and files a scan looks at, in which order, and what may be declared as one.
+
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use ctxpin_model::skill::SKILL_FILE_NAME;
+
+use crate::ScanError;
+use crate::read::{Reach, Refused, hidden_component, no_regular_file, unresolved};
+
+/// Below the home directory: where a person keeps what all workspaces share. Broad to specific.
+pub const USER_ROOT_NAMES: [&str; 3] = [".agents", ".claude", ".codex"];
+
+/// The entry that makes a directory the root of a project.
+pub(crate) const REPOSITORY_NAME: &str = ".git";
+
+/// The name of a file that configures MCP servers.
+pub(crate) const MCP_CONFIG_NAME: &str = ".mcp.json";
+
+/// What to scan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The working directory; with [`Scope::Single`] the one root, which may be a file.
+    pub directory: PathBuf,
+    /// Whether the working directory's project is scanned, or one root alone.
+    pub scope: Scope,
+    /// Whether the user roots are scanned too.
+    pub user_roots: bool,
+    /// The person's home directory. User roots and imports of `~/` are found below it.
+    pub home: PathBuf,
+    /// The sources that were declared, in their order.
+    pub sources: Vec<Declared>,
+    /// Directories below which the operator allows sources.
+    pub allowed: Vec<PathBuf>,
+}
+
+/// How much a request covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// The directories from the project's root down to the working directory.
+    Project,
+    /// One directory or file, and nothing above it.
+    Single,
+}
+
+/// A source that somebody declared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Declared {
+    /// A directory or a file. A relative path starts at the working directory.
+    pub path: PathBuf,
+}
+
+impl Request {
+    /// The project around a working directory, without user roots and declared sources.
+    pub fn project(directory: impl Into<PathBuf>, home: impl Into<PathBuf>) -> Self {
+        Self {
+            directory: directory.into(),
+            scope: Scope::Project,
+            user_roots: false,
+            home: home.into(),
+            sources: Vec::new(),
+            allowed: Vec::new(),
+        }
+    }
+
+    /// One directory or file alone.
+    pub fn single(path: impl Into<PathBuf>, home: impl Into<PathBuf>) -> Self {
+        Self {
+            scope: Scope::Single,
+            ..Self::project(path, home)
+        }
+    }
+}
+
+/// The roots of a request, as they are at this moment.
+#[derive(Debug)]
+pub struct Roots {
+    /// The canonical working directory; for a single file the directory that holds it.
+    pub directory: PathBuf,
+    /// The roots from broad to specific, each path once.
+    pub list: Vec<Root>,
+}
+
+/// A directory, or one file, that is scanned.
+#[derive(Debug)]
+pub struct Root {
+    /// Its canonical path, or where it would be.
+    pub path: PathBuf,
+    /// The path by which it was named, which may be a link.
+    pub named: PathBuf,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// What is there.
+    pub(crate) standing: Standing,
+}
+
+/// Where a root comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The person's own.
+    User,
+    /// Above the working directory. Gives no MCP configuration: what is started must be named in
+    /// the very directory that the person chose.
+    Ancestor,
+    /// The working directory.
+    Working,
+    /// A declared source.
+    Declared,
+}
+
+/// What is at a root's path.
+#[derive(Debug)]
+pub(crate) enum Standing {
+    /// A directory. Links in it may lead anywhere below `boundary`.
+    Directory {
+        /// A canonical path.
+        boundary: PathBuf,
+    },
+    /// A regular file.
+    File,
+    /// Nothing: it contributes nothing, and is watched for.
+    Missing,
+    /// Something that must not or cannot be scanned.
+    Refused(Refused),
+}
+
+/// What a root that is one file is, by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FileClass {
+    Instruction,
+    Skill,
+    McpConfig,
+    Other,
+}
+
+/// What a root that is one file is, by its name: exact case, as agents write it.
+pub(crate) fn classify(path: &Path) -> FileClass {
+    let extension = path.extension().and_then(OsStr::to_str);
+    match path.file_name() {
+        Some(name) if name == SKILL_FILE_NAME => FileClass::Skill,
+        Some(name) if name == MCP_CONFIG_NAME => FileClass::McpConfig,
+        _ if matches!(extension, Some("md" | "mdc")) => FileClass::Instruction,
+        _ => FileClass::Other,
+    }
+}
+
+/// Why a path cannot be declared as a source.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// It lies where sources are not allowed.
+    #[error("{} cannot be a source: {reason}", .path.display())]
+    Refused {
+        /// The path, absolute.
+        path: PathBuf,
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// The working directory cannot be scanned itself.
+    #[error(transparent)]
+    Directory(#[from] ScanError),
+}
+
+/// Checks whether a path may be declared as a source of a request, as every scan will check it
+/// again. Answers the absolute path to keep: not resolved, so that a link may change its target
+/// within what is allowed. A path that does not exist yet may be declared.
+pub fn check_source(request: &Request, path: &Path) -> Result<PathBuf, SourceError> {
+    let ground = Ground::of(request)?;
+    let named = ground.directory.join(path);
+    let refused = |reason| SourceError::Refused {
+        path: named.clone(),
+        reason,
+    };
+    match ground.declared(&named).standing {
+        Standing::Refused(Refused { reason, .. }) => Err(refused(reason)),
+        Standing::File if classify(&named) == FileClass::Other => {
+            Err(refused(UNKNOWN_FILE.to_owned()))
+        }
+        _ => Ok(named),
+    }
+}
+
+/// Why a file of another name is no source.
+pub(crate) const UNKNOWN_FILE: &str =
+    "a source that is a file must be named .mcp.json, SKILL.md, or end in .md or .mdc";
+
+impl Roots {
+    /// Finds the roots of a request. Errors only if the working directory, or the one root, is
+    /// not there.
+    pub fn of(request: &Request) -> Result<Self, ScanError> {
+        let ground = Ground::of(request)?;
+        let mut list = Vec::new();
+        if request.user_roots {
+            list.extend(ground.user.iter().map(|named| user_root(named)));
+        }
+        list.extend(ground.own_roots(request));
+        for declared in &request.sources {
+            list.push(ground.declared(&ground.directory.join(&declared.path)));
+        }
+        let mut seen = HashSet::new();
+        list.retain(|root| {
+            // What is refused is told under each name that it was declared by.
+            let is_refused = matches!(root.standing, Standing::Refused(_));
+            let path = if is_refused { &root.named } else { &root.path };
+            seen.insert(path.clone())
+        });
+        Ok(Self {
+            directory: ground.directory,
+            list,
+        })
+    }
+}
+
+/// What is needed to find the roots and to judge a declared source.
+struct Ground {
+    /// The canonical working directory.
+    directory: PathBuf,
+    /// The canonical root of its project.
+    project: PathBuf,
+    /// The user roots by their plain paths, whether or not they exist.
+    user: Vec<PathBuf>,
+    /// Everything that a declared source may lie under, canonical where it exists.
+    admitting: Vec<PathBuf>,
+}
+
+impl Ground {
+    fn of(request: &Request) -> Result<Self, ScanError> {
+        let path = &request.directory;
+        let real = path.canonicalize().map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => ScanError::Missing(path.clone()),
+            _ => ScanError::Unreadable {
+                path: path.clone(),
+                error,
+            },
+        })?;
+        let directory = match request.scope {
+            _ if real.is_dir() => real,
+            Scope::Project => return Err(ScanError::NotADirectory(path.clone())),
+            Scope::Single => holder(path)?,
+        };
+        let project = match request.scope {
+            Scope::Project => project_root(&directory),
+            Scope::Single => directory.clone(),
+        };
+        let user: Vec<_> = USER_ROOT_NAMES
+            .iter()
+            .map(|name| request.home.join(name))
+            .collect();
+        let outer = user.iter().chain(&request.allowed);
+        let mut admitting = vec![project.clone()];
+        admitting.extend(outer.filter_map(|path| path.canonicalize().ok()));
+        Ok(Self {
+            directory,
+            project,
+            user,
+            admitting,
+        })
+    }
+
+    /// The directories of the project, or the one root.
+    fn own_roots(&self, request: &Request) -> Vec<Root> {
+        if request.scope == Scope::Single && !request.directory.is_dir() {
+            let name = request.directory.file_name().unwrap_or_default();
+            return vec![self.single_file(&self.directory.join(name))];
+        }
+        let below_project = self.directory.ancestors();
+        let mut roots: Vec<_> = below_project
+            .take_while(|path| path.starts_with(&self.project))
+            .map(|path| Root {
+                path: path.to_owned(),
+                named: path.to_owned(),
+                origin: if path == self.directory {
+                    Origin::Working
+                } else {
+                    Origin::Ancestor
+                },
+                standing: Standing::Directory {
+                    boundary: self.project.clone(),
+                },
+            })
+            .collect();
+        roots.reverse();
+        roots
+    }
+
+    /// A file that was named alone: a link may lead anywhere below the directory that holds it.
+    fn single_file(&self, named: &Path) -> Root {
+        let settled = Settled::of(named);
+        let standing = settled.standing(named, &[&self.directory]);
+        Root {
+            path: settled.path,
+            named: named.to_owned(),
+            origin: Origin::Declared,
+            standing,
+        }
+    }
+
+    /// A declared source, judged by where it is now.
+    fn declared(&self, named: &Path) -> Root {
+        let settled = Settled::of(named);
+        let admitting: Vec<_> = self.admitting.iter().map(PathBuf::as_path).collect();
+        let standing = settled.standing(named, &admitting);
+        Root {
+            path: settled.path,
+            named: named.to_owned(),
+            origin: Origin::Declared,
+            standing,
+        }
+    }
+}
+
+/// The canonical directory that holds a file which was named.
+fn holder(path: &Path) -> Result<PathBuf, ScanError> {
+    let unreadable = |error| ScanError::Unreadable {
+        path: path.to_owned(),
+        error,
+    };
+    let absolute = std::path::absolute(path).map_err(unreadable)?;
+    let parent = absolute.parent().unwrap_or(Path::new("/"));
+    parent.canonicalize().map_err(unreadable)
+}
+
+/// The nearest ancestor that is a repository; without one, the directory itself.
+fn project_root(directory: &Path) -> PathBuf {
+    let is_repository = |path: &&Path| fs::symlink_metadata(path.join(REPOSITORY_NAME)).is_ok();
+    let found = directory.ancestors().find(is_repository);
+    found.unwrap_or(directory).to_owned()
+}
+
+fn user_root(named: &Path) -> Root {
+    let settled = Settled::of(named);
+    // It is the person's own, wherever it lies.
+    let standing = settled.standing(named, &[Path::new("/")]);
+    Root {
+        path: settled.path,
+        named: named.to_owned(),
+        origin: Origin::User,
+        standing,
+    }
+}
+
+/// Where a path leads at this moment.
+struct Settled {
+    /// Canonical, as far as the path exists.
+    path: PathBuf,
+    /// What keeps the whole path from being canonical.
+    gap: Option<io::Error>,
+}
+
+impl Settled {
+    fn of(named: &Path) -> Self {
+        let error = match named.canonicalize() {
+            Ok(path) => return Self { path, gap: None },
+            Err(error) => error,
+        };
+        let mut path = named.to_owned();
+        for ancestor in named.ancestors().skip(1) {
+            if let (Ok(real), Ok(rest)) = (ancestor.canonicalize(), named.strip_prefix(ancestor)) {
+                path = real.join(rest);
+                break;
+            }
+        }
+        Self {
+            path,
+            gap: Some(error),
+        }
+    }
+
+    /// What stands there, if it lies below one of the admitting directories.
+    fn standing(&self, named: &Path, admitting: &[&Path]) -> Standing {
+        let is_plain = |component| !matches!(component, Component::ParentDir);
+        let admitted_by = admitting
+            .iter()
+            .filter(|_| self.path.components().all(is_plain))
+            .find(|admitting| self.path.starts_with(admitting));
+        let Some(admitting_root) = admitted_by else {
+            return Standing::Refused(Refused::invalid(outside(admitting)));
+        };
+        match &self.gap {
+            Some(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Standing::Refused(unresolved(error));
+            }
+            Some(error) if fs::symlink_metadata(named).is_ok() => {
+                return Standing::Refused(unresolved(error));
+            }
+            Some(_) => return Standing::Missing,
+            None => {}
+        }
+        self.present(named, admitting_root)
+    }
+
+    fn present(&self, named: &Path, admitting_root: &Path) -> Standing {
+        let below = self.path.strip_prefix(admitting_root).unwrap_or(&self.path);
+        let is_linked = !named.ends_with(below);
+        if is_linked
+            && admitting_root != Path::new("/")
+            && let Some(hidden) = hidden_component(below, Reach::Root)
+        {
+            let hidden = hidden.display();
+            return Standing::Refused(Refused::invalid(format!(
+                "the link leads through `{hidden}`, which is not for context"
+            )));
+        }
+        match fs::symlink_metadata(&self.path) {
+            Ok(metadata) if metadata.is_dir() => Standing::Directory {
+                boundary: self.path.clone(),
+            },
+            Ok(metadata) if metadata.is_file() => Standing::File,
+            Ok(metadata) => {
+                use std::os::unix::fs::MetadataExt as _;
+                let kind = rustix::fs::FileType::from_raw_mode(metadata.mode());
+                Standing::Refused(no_regular_file(kind))
+            }
+            Err(error) => Standing::Refused(unresolved(&error)),
+        }
+    }
+}
+
+fn outside(admitting: &[&Path]) -> String {
+    let places: Vec<_> = admitting
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    format!(
+        "it escapes every place that sources may lie in ({}); the operator can allow another with --allow-root",
+        places.join(", ")
+    )
+}

@@ -1,0 +1,330 @@
+//! Says when something in the places of a scan may have changed.
+//!
+//! Signals are hints: one may come without a change, and many for one. Whoever gets them waits
+//! until they cease and scans again. Reading never signals, or a scan would cause the next one.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use notify::event::{AccessKind, AccessMode, ModifyKind};
+use notify::{ErrorKind, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use rustix::io::Errno;
+
+use crate::place::{Interest, Place};
+
+/// What a watcher says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// Something of interest may have changed.
+    Changed,
+    /// Events were lost, so anything may have changed.
+    Lost,
+}
+
+/// Why not every place is watched. The others are, and each [`Watcher::set_places`] tries anew.
+#[derive(Debug, thiserror::Error)]
+pub enum WatchError {
+    /// The system allows no more watches (on Linux `fs.inotify.max_user_watches` and
+    /// `fs.inotify.max_user_instances`).
+    #[error("the system's limit of file watches is reached")]
+    Limit,
+    /// A directory cannot be watched.
+    #[error("{} cannot be watched: {reason}", .directory.display())]
+    Failed {
+        /// The directory.
+        directory: PathBuf,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Watches places. Dropping it ends the watching.
+pub struct Watcher {
+    shared: Arc<Shared>,
+    /// Made when first needed, and again if that failed.
+    notifier: Option<RecommendedWatcher>,
+    /// What is watched, with the device and inode that the path had then.
+    armed: BTreeMap<PathBuf, (u64, u64)>,
+}
+
+struct Shared {
+    on_signal: Mutex<Box<dyn Fn(Signal) + Send>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    interests: HashMap<PathBuf, Interest>,
+    /// Directories that were removed or moved: their watches may be gone, or watch another path.
+    stale: HashSet<PathBuf>,
+    /// Set when events were lost: any watch may be gone.
+    all_stale: bool,
+}
+
+impl Watcher {
+    /// A watcher of nothing. `on_signal` is called from a thread of its own; it must be quick and
+    /// must not call the watcher.
+    pub fn new(on_signal: impl Fn(Signal) + Send + 'static) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                on_signal: Mutex::new(Box::new(on_signal)),
+                state: Mutex::default(),
+            }),
+            notifier: None,
+            armed: BTreeMap::new(),
+        }
+    }
+
+    /// Watches exactly these places. Answers whether a directory is watched now that was not
+    /// before: what changed in it since the last scan was seen by nobody, so scan once more.
+    /// Never signals by itself.
+    pub fn set_places(&mut self, places: &[Place]) -> Result<bool, WatchError> {
+        let mut wanted: HashMap<PathBuf, Interest> = HashMap::new();
+        for place in places {
+            match wanted.get_mut(&place.directory) {
+                Some(interest) => interest.widen(place.interest.clone()),
+                None => {
+                    wanted.insert(place.directory.clone(), place.interest.clone());
+                }
+            }
+        }
+        let directories: Vec<_> = places.iter().map(|place| place.directory.clone()).collect();
+        let (stale, all_stale) = self.shared.expect(wanted);
+        let notifier = match &mut self.notifier {
+            Some(notifier) => notifier,
+            none => none.insert(self.shared.notifier()?),
+        };
+        let wanted: HashSet<_> = directories.iter().collect();
+        self.armed.retain(|directory, identity| {
+            let is_sound = wanted.contains(directory)
+                && !all_stale
+                && !stale.contains(directory)
+                && identity_of(directory).is_ok_and(|now| now == *identity);
+            if !is_sound {
+                // An error says that the watch is gone, which is what is wanted.
+                let _ = notifier.unwatch(directory);
+            }
+            is_sound
+        });
+        arm(notifier, &mut self.armed, &directories)
+    }
+}
+
+/// Watches what is not yet watched.
+fn arm(
+    notifier: &mut RecommendedWatcher,
+    armed: &mut BTreeMap<PathBuf, (u64, u64)>,
+    directories: &[PathBuf],
+) -> Result<bool, WatchError> {
+    let mut is_new = false;
+    let mut failed = None;
+    for directory in directories {
+        if armed.contains_key(directory) {
+            continue;
+        }
+        is_new = true;
+        // The identity comes first: if another directory takes its place in between, the next call
+        // sees that they differ.
+        let identity = match identity_of(directory) {
+            Ok(identity) => identity,
+            // It went since the scan: the next scan names another place.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => {
+                failed = Some(watch_error(directory, &notify::Error::io(error)));
+                continue;
+            }
+        };
+        match notifier.watch(directory, RecursiveMode::NonRecursive) {
+            Ok(()) => {
+                armed.insert(directory.clone(), identity);
+            }
+            Err(error) if matches!(error.kind, ErrorKind::PathNotFound) => {}
+            Err(error) => {
+                let error = watch_error(directory, &error);
+                let is_limit = matches!(error, WatchError::Limit);
+                failed = Some(error);
+                if is_limit {
+                    break;
+                }
+            }
+        }
+    }
+    match failed {
+        Some(error) => Err(error),
+        None => Ok(is_new),
+    }
+}
+
+fn identity_of(directory: &Path) -> io::Result<(u64, u64)> {
+    let metadata = fs::metadata(directory)?;
+    Ok((metadata.dev(), metadata.ino()))
+}
+
+fn watch_error(directory: &Path, error: &notify::Error) -> WatchError {
+    let is_limit = match &error.kind {
+        ErrorKind::MaxFilesWatch => true,
+        ErrorKind::Io(error) => matches!(
+            Errno::from_io_error(error),
+            Some(Errno::NOSPC | Errno::MFILE | Errno::NFILE | Errno::NOMEM)
+        ),
+        _ => false,
+    };
+    if is_limit {
+        return WatchError::Limit;
+    }
+    let reason = match &error.kind {
+        ErrorKind::Io(error) => error.to_string(),
+        _ => error.to_string(),
+    };
+    WatchError::Failed {
+        directory: directory.to_owned(),
+        reason,
+    }
+}
+
+impl Shared {
+    /// Takes note of what is of interest from now on; answers which watches may be gone. No lock
+    /// is held while watches are changed: the thread that changes them delivers events too.
+    fn expect(&self, interests: HashMap<PathBuf, Interest>) -> (HashSet<PathBuf>, bool) {
+        let mut state = lock(&self.state);
+        state.interests = interests;
+        let all_stale = std::mem::take(&mut state.all_stale);
+        (std::mem::take(&mut state.stale), all_stale)
+    }
+
+    fn notifier(self: &Arc<Self>) -> Result<RecommendedWatcher, WatchError> {
+        let shared = Arc::clone(self);
+        let receive = move |event| shared.receive(event);
+        notify::recommended_watcher(receive).map_err(|error| watch_error(Path::new("/"), &error))
+    }
+
+    fn receive(&self, event: notify::Result<Event>) {
+        let signal = lock(&self.state).judge(&event);
+        if let Some(signal) = signal {
+            lock(&self.on_signal)(signal);
+        }
+    }
+}
+
+impl State {
+    /// What an event says to whoever waits for signals, if anything.
+    fn judge(&mut self, event: &notify::Result<Event>) -> Option<Signal> {
+        let event = match event {
+            // A lost queue names no path, so this comes before any look at paths.
+            Ok(event) if !event.need_rescan() => event,
+            _ => {
+                self.all_stale = true;
+                return Some(Signal::Lost);
+            }
+        };
+        let written = EventKind::Access(AccessKind::Close(AccessMode::Write));
+        if event.kind.is_access() && event.kind != written {
+            return None;
+        }
+        let is_gone =
+            event.kind.is_remove() || matches!(event.kind, EventKind::Modify(ModifyKind::Name(_)));
+        let mut signal = None;
+        for path in &event.paths {
+            let is_place = self.interests.contains_key(path);
+            if is_place && is_gone {
+                self.stale.insert(path.clone());
+            }
+            if is_place || self.is_of_interest(path) {
+                signal = Some(Signal::Changed);
+            }
+        }
+        signal
+    }
+
+    fn is_of_interest(&self, path: &Path) -> bool {
+        let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
+            return false;
+        };
+        let interest = self.interests.get(directory);
+        interest.is_some_and(|interest| interest.includes(name))
+    }
+}
+
+/// A panic elsewhere leaves nothing half-done behind these locks.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use notify::event::{Flag, MetadataKind, RenameMode};
+
+    fn state() -> State {
+        let names = Interest::Names(["AGENTS.md".into()].into());
+        State {
+            interests: [("/w".into(), names), ("/w/skills".into(), Interest::All)].into(),
+            ..State::default()
+        }
+    }
+
+    #[test]
+    fn events_are_judged() {
+        let check = |kind: EventKind, path: &str, expected| {
+            let event = Ok(Event::new(kind).add_path(path.into()));
+            assert_eq!(state().judge(&event), expected, "{event:?}");
+        };
+        let changed = EventKind::Modify(ModifyKind::Metadata(MetadataKind::Any));
+        check(changed, "/w/AGENTS.md", Some(Signal::Changed));
+        check(changed, "/w/agents.md", None);
+        check(changed, "/w/skills", Some(Signal::Changed));
+        check(changed, "/w/skills/any", Some(Signal::Changed));
+        check(changed, "/w/skills/any/deeper", None);
+        check(changed, "/w", Some(Signal::Changed));
+        check(changed, "/", None);
+        for access in [
+            AccessKind::Open(AccessMode::Any),
+            AccessKind::Read,
+            AccessKind::Close(AccessMode::Read),
+        ] {
+            check(EventKind::Access(access), "/w/AGENTS.md", None);
+        }
+        let written = AccessKind::Close(AccessMode::Write);
+        check(
+            EventKind::Access(written),
+            "/w/AGENTS.md",
+            Some(Signal::Changed),
+        );
+    }
+
+    #[test]
+    fn a_lost_queue_names_no_path() {
+        let mut state = state();
+        let event = Event::new(EventKind::Other).set_flag(Flag::Rescan);
+        assert_eq!(state.judge(&Ok(event)), Some(Signal::Lost));
+        assert!(state.all_stale);
+        assert_eq!(
+            state.judge(&Err(notify::Error::generic("x"))),
+            Some(Signal::Lost)
+        );
+    }
+
+    #[test]
+    fn a_place_that_moved_is_stale() {
+        let mut state = state();
+        let moved = EventKind::Modify(ModifyKind::Name(RenameMode::From));
+        let _ = state.judge(&Ok(Event::new(moved).add_path("/w/skills".into())));
+        assert_eq!(state.stale, ["/w/skills".into()].into());
+    }
+
+    #[test]
+    fn limits_are_told_apart() {
+        let check = |error: notify::Error, is_limit| {
+            let told = watch_error(Path::new("/w"), &error);
+            assert_eq!(matches!(told, WatchError::Limit), is_limit, "{told}");
+        };
+        check(notify::Error::new(ErrorKind::MaxFilesWatch), true);
+        check(notify::Error::io(Errno::MFILE.into()), true);
+        check(notify::Error::io(Errno::NOSPC.into()), true);
+        check(notify::Error::io(Errno::ACCESS.into()), false);
+    }
+}

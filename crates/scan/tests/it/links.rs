@@ -1,0 +1,179 @@
+//! Links of instruction files, and everything that is no regular file.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixListener;
+
+use crate::workspace::Workspace;
+
+#[test]
+fn a_link_stands_under_its_target() {
+    let w = Workspace::with(&[("project/docs/rules.md", "rules")]);
+    w.link("project/AGENTS.md", "docs/rules.md");
+    w.link("project/CLAUDE.md", "AGENTS.md");
+    w.link(
+        "project/.claude/CLAUDE.md",
+        w.path("project/docs/../docs/rules.md"),
+    );
+    w.check(&["ok project/docs/rules.md"]);
+}
+
+#[test]
+fn a_link_may_lead_anywhere_in_the_project() {
+    let mut w = Workspace::with(&[
+        ("project/AGENTS.md", "top"),
+        ("project/shared/more.md", "more"),
+    ]);
+    w.link("project/pkg/AGENTS.md", "../AGENTS.md");
+    w.link("project/pkg/CLAUDE.md", "../shared/more.md");
+    w.request.directory = w.path("project/pkg");
+    let found = w.check(&["ok project/AGENTS.md", "ok project/shared/more.md"]);
+    assert_eq!(
+        found.snapshot.resources[1].root,
+        Some(w.text("project/pkg"))
+    );
+}
+
+#[test]
+fn a_link_out_of_the_root_is_invalid_and_unread() {
+    let w = Workspace::with(&[
+        ("outside/id_rsa", "SECRET"),
+        ("project-two/AGENTS.md", "SECRET"),
+    ]);
+    w.link("project/AGENTS.md", w.path("outside/id_rsa"));
+    w.link("project/CLAUDE.md", "../project-two/AGENTS.md");
+    w.link("project/.cursorrules", "/etc/passwd");
+    let found = w.check(&[
+        "invalid project/.cursorrules",
+        "invalid project/AGENTS.md",
+        "invalid project/CLAUDE.md",
+    ]);
+    for name in [".cursorrules", "AGENTS.md", "CLAUDE.md"] {
+        let error = w.error(&found, &format!("project/{name}"));
+        assert_eq!(error, format!("the link escapes {}", w.text("project")));
+    }
+    assert!(found.bodies.is_empty());
+    assert!(
+        found
+            .snapshot
+            .resources
+            .iter()
+            .all(|r| r.content.is_none() && r.size == 0)
+    );
+}
+
+#[test]
+fn a_link_through_a_hidden_component_is_invalid() {
+    let w = Workspace::with(&[
+        ("project/.env", "SECRET"),
+        ("project/.git/config", "SECRET"),
+        ("project/.agents/rules.md", "rules"),
+    ]);
+    w.link("project/AGENTS.md", ".env");
+    w.link("project/CLAUDE.md", ".git/config");
+    w.link("project/.claude/CLAUDE.md", "../.agents/rules.md");
+    let found = w.check(&[
+        "ok project/.agents/rules.md",
+        "invalid project/AGENTS.md",
+        "invalid project/CLAUDE.md",
+    ]);
+    assert!(w.error(&found, "project/CLAUDE.md").contains("`.git`"));
+    assert_eq!(found.bodies.len(), 1);
+}
+
+#[test]
+fn a_root_behind_a_link_is_no_escape() {
+    let mut w = Workspace::with(&[("dotfiles/claude/real.md", "mine")]);
+    w.link("home/.claude", "../dotfiles/claude");
+    w.link("dotfiles/claude/CLAUDE.md", w.path("home/.claude/real.md"));
+    w.request.user_roots = true;
+    w.check(&["ok dotfiles/claude/real.md"]);
+}
+
+#[test]
+fn what_cannot_be_resolved_is_unreadable() {
+    let w = Workspace::new();
+    w.link("project/AGENTS.md", "missing.md");
+    w.link("project/CLAUDE.md", ".cursorrules");
+    w.link("project/.cursorrules", "CLAUDE.md");
+    let found = w.check(&[
+        "unreadable project/.cursorrules",
+        "unreadable project/AGENTS.md",
+        "unreadable project/CLAUDE.md",
+    ]);
+    assert!(w.error(&found, "project/AGENTS.md").contains("dangling"));
+    assert!(w.error(&found, "project/CLAUDE.md").contains("loop"));
+}
+
+#[test]
+fn what_is_no_regular_file_is_invalid() {
+    let w = Workspace::new();
+    fs::create_dir(w.path("project/AGENTS.md")).unwrap();
+    let fifo = w.path("project/CLAUDE.md");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RWXU).unwrap();
+    let _socket = UnixListener::bind(w.path("project/.cursorrules")).unwrap();
+    w.link("project/.claude/CLAUDE.md", "../CLAUDE.md");
+    w.link("project/.mcp.json", ".");
+    let found = w.check(&[
+        "invalid project/.claude/CLAUDE.md",
+        "invalid project/.cursorrules",
+        "invalid project/AGENTS.md",
+        "invalid project/CLAUDE.md",
+        "invalid project/.mcp.json",
+    ]);
+    let error = |path: &str| w.error(&found, &format!("project/{path}"));
+    assert_eq!(error("AGENTS.md"), "it is a directory, not a regular file");
+    assert_eq!(error("CLAUDE.md"), "it is a FIFO, not a regular file");
+    assert_eq!(error(".cursorrules"), "it is a socket, not a regular file");
+    assert_eq!(
+        error(".claude/CLAUDE.md"),
+        "the link leads to something that is no regular file"
+    );
+    assert_eq!(error(".mcp.json"), "it is a directory, not a regular file");
+}
+
+#[test]
+fn a_valid_way_replaces_an_invalid_one() {
+    let mut w = Workspace::with(&[("home/.codex/AGENTS.md", "mine")]);
+    w.link("home/.claude/CLAUDE.md", "../.codex/AGENTS.md");
+    w.request.user_roots = true;
+    w.check(&["ok home/.codex/AGENTS.md"]);
+    // In the other order too: here the valid one is found first.
+    let mut w = Workspace::with(&[("home/.claude/CLAUDE.md", "mine")]);
+    w.link("home/.codex/AGENTS.md", "../.claude/CLAUDE.md");
+    w.request.user_roots = true;
+    w.check(&["ok home/.claude/CLAUDE.md"]);
+}
+
+#[test]
+fn a_file_without_permission_is_unreadable() {
+    let w = Workspace::with(&[
+        ("project/AGENTS.md", "x"),
+        ("project/.claude/CLAUDE.md", "y"),
+    ]);
+    let close = |path: &str, mode| {
+        fs::set_permissions(w.path(path), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    close("project/AGENTS.md", 0);
+    close("project/.claude", 0);
+    let found = w.scan();
+    let shown: Vec<_> = found.snapshot.resources.iter().map(|r| w.show(r)).collect();
+    // Permissions do not bind root, for whom this shows that they are no reason of ours.
+    let status = if rustix::process::geteuid().is_root() {
+        "ok"
+    } else {
+        "unreadable"
+    };
+    assert!(
+        shown.contains(&format!("{status} project/AGENTS.md")),
+        "{shown:?}"
+    );
+    close("project/.claude", 0o755);
+    // A link that cannot be looked through binds everybody.
+    fs::remove_file(w.path("project/AGENTS.md")).unwrap();
+    w.link("project/AGENTS.md", "AGENTS.md/below");
+    w.check(&[
+        "ok project/.claude/CLAUDE.md",
+        "unreadable project/AGENTS.md",
+    ]);
+}

@@ -1,0 +1,11 @@
+//! Scans of real directories.
+
+mod config;
+mod instruction_files;
+mod limits;
+mod links;
+mod roots;
+mod signals;
+mod skills;
+mod swap;
+mod workspace;

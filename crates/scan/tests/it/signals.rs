@@ -1,0 +1,240 @@
+//! Watching real directories. Nothing here sleeps: an event that must come is waited for, and one
+//! that must not come would have been delivered before the watcher answers.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use ctxpin_scan::place::{Interest, Place};
+use ctxpin_scan::signal::{Signal, Watcher};
+
+use crate::workspace::{Workspace, skill_md};
+
+/// Far longer than any event takes.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+struct Watched {
+    w: Workspace,
+    watcher: Watcher,
+    signals: Receiver<Signal>,
+}
+
+impl Watched {
+    /// A workspace whose present places are watched.
+    fn new(w: Workspace) -> Self {
+        let (sender, signals) = channel();
+        let watcher = Watcher::new(move |signal| {
+            let _ = sender.send(signal);
+        });
+        let mut watched = Self {
+            w,
+            watcher,
+            signals,
+        };
+        assert!(watched.arm());
+        assert!(!watched.arm(), "a second time there is nothing new");
+        watched
+    }
+
+    fn arm(&mut self) -> bool {
+        self.watcher.set_places(&self.w.scan().places).unwrap()
+    }
+
+    /// Waits for a signal, then scans and arms until nothing more is new.
+    fn expect(&mut self, what: &str) {
+        let signal = self.signals.recv_timeout(PATIENCE);
+        assert_eq!(signal, Ok(Signal::Changed), "{what}");
+        while self.arm() {}
+        self.drain();
+    }
+
+    /// Nothing has signalled, and something that matters still would.
+    fn expect_nothing_before(&mut self, what: &str) {
+        self.settle();
+        assert!(self.signals.try_recv().is_err(), "{what}");
+        fs::create_dir(self.w.path("project/.cursorrules")).unwrap();
+        fs::remove_dir(self.w.path("project/.cursorrules")).unwrap();
+        self.expect("something that matters");
+    }
+
+    /// Takes whatever has come up to now.
+    fn drain(&mut self) {
+        self.settle();
+        while self.signals.try_recv().is_ok() {}
+    }
+
+    /// Waits until every event up to now has been delivered: the thread that delivers them also
+    /// starts and ends watches, in turn.
+    fn settle(&mut self) {
+        let places = self.w.scan().places;
+        let mut more = places.clone();
+        more.push(Place {
+            directory: self.w.path("outside"),
+            interest: Interest::Names(BTreeSet::new()),
+        });
+        for _ in 0..2 {
+            self.watcher.set_places(&more).unwrap();
+            self.watcher.set_places(&places).unwrap();
+        }
+    }
+}
+
+#[test]
+fn files_that_matter_signal() {
+    let w = Workspace::with(&[("project/AGENTS.md", "a")]);
+    w.skill("project/skills/a");
+    w.write("project/skills/a/deep/er/file", "x");
+    let mut watched = Watched::new(w);
+    watched.w.write("project/AGENTS.md", "b");
+    watched.expect("a file was written");
+    watched.w.write("project/CLAUDE.md", "b");
+    watched.expect("a file was made");
+    fs::rename(
+        watched.w.path("project/CLAUDE.md"),
+        watched.w.path("project/x"),
+    )
+    .unwrap();
+    watched.expect("a file was renamed");
+    fs::remove_file(watched.w.path("project/AGENTS.md")).unwrap();
+    watched.expect("a file was removed");
+    watched.w.write("project/skills/a/deep/er/file", "y");
+    watched.expect("a supporting file was written");
+    watched.w.write("project/skills/a/deep/new/file", "y");
+    watched.expect("a directory in a skill was made");
+    watched.w.write("project/skills/a/deep/new/file", "z");
+    watched.expect("a file in it was written");
+}
+
+#[test]
+fn what_does_not_matter_is_silent() {
+    let w = Workspace::with(&[("project/AGENTS.md", "a"), ("project/src/main.rs", "x")]);
+    w.skill("project/skills/a");
+    let mut watched = Watched::new(w);
+    watched.w.write("project/src/main.rs", "y");
+    watched.w.write("project/README.md", "y");
+    watched.w.write("project/agents.md", "y");
+    watched.w.write("project/.git/index", "y");
+    watched.expect_nothing_before("files of no interest");
+    watched.w.scan();
+    let _ = fs::read(watched.w.path("project/AGENTS.md")).unwrap();
+    watched.expect_nothing_before("reading");
+    assert!(!watched.arm());
+    watched.expect_nothing_before("arming");
+}
+
+#[test]
+fn a_missing_root_is_watched_for_step_by_step() {
+    let mut w = Workspace::new();
+    w.request.user_roots = true;
+    w.declare("project/later/on/skills");
+    fs::remove_dir(w.path("home")).unwrap();
+    let mut watched = Watched::new(w);
+    for path in [
+        "home",
+        "home/.claude",
+        "project/later",
+        "project/later/on",
+        "project/later/on/skills",
+    ] {
+        fs::create_dir(watched.w.path(path)).unwrap();
+        watched.expect(path);
+    }
+    fs::create_dir(watched.w.path("project/later/on/skills/x")).unwrap();
+    watched.expect("a skill's directory");
+    watched
+        .w
+        .write("project/later/on/skills/x/SKILL.md", skill_md("x"));
+    watched.expect("its file");
+    watched.w.write("home/.claude/CLAUDE.md", "mine");
+    watched.expect("a user's file");
+    watched.w.check(&[
+        "ok home/.claude/CLAUDE.md",
+        "ok project/later/on/skills/x/SKILL.md",
+    ]);
+}
+
+#[test]
+fn a_directory_that_was_replaced_is_watched_anew() {
+    let w = Workspace::new();
+    w.skill("project/skills/a");
+    let mut watched = Watched::new(w);
+    for round in 0..3 {
+        fs::remove_dir_all(watched.w.path("project/skills")).unwrap();
+        watched.w.skill("project/skills/a");
+        watched.expect("it was replaced");
+        watched
+            .w
+            .write("project/skills/a/SKILL.md", format!("{round}"));
+        watched.expect("its file was written");
+        fs::rename(
+            watched.w.path("project/skills"),
+            watched.w.path("project/old"),
+        )
+        .unwrap();
+        watched.expect("it was moved away");
+        fs::rename(
+            watched.w.path("project/old"),
+            watched.w.path("project/skills"),
+        )
+        .unwrap();
+        watched.expect("it was moved back");
+        watched
+            .w
+            .write("project/skills/a/SKILL.md", format!("again {round}"));
+        watched.expect("its file was written again");
+    }
+}
+
+#[test]
+fn targets_of_links_are_watched() {
+    let mut w = Workspace::with(&[
+        ("project/docs/rules.md", "a"),
+        ("project/two/AGENTS.md", "a"),
+    ]);
+    w.link("project/AGENTS.md", "docs/rules.md");
+    w.link("project/CLAUDE.md", "docs/later.md");
+    w.skill("project/vendor/pdf");
+    w.link("project/skills/pdf", "../vendor/pdf");
+    w.link("project/source", "docs");
+    w.declare("project/source");
+    let mut watched = Watched::new(w);
+    watched.w.write("project/docs/rules.md", "b");
+    watched.expect("a file that is linked to");
+    watched.w.write("project/docs/later.md", "b");
+    watched.expect("what a dangling link leads to");
+    watched.w.write("project/vendor/pdf/new", "b");
+    watched.expect("a file of a linked skill");
+    fs::remove_file(watched.w.path("project/source")).unwrap();
+    watched.w.link("project/source", "two");
+    watched.expect("a source that is a link");
+    watched.w.write("project/two/AGENTS.md", "c");
+    watched.expect("a file behind it");
+}
+
+#[test]
+fn places_that_are_gone_are_no_longer_watched() {
+    let w = Workspace::new();
+    w.skill("project/skills/a");
+    let mut watched = Watched::new(w);
+    let mut places = watched.w.scan().places;
+    places.retain(|place| place.directory == watched.w.path("project"));
+    assert!(!watched.watcher.set_places(&places).unwrap());
+    watched.w.write("project/skills/a/SKILL.md", "x");
+    for directory in ["outside", "home"].map(|path| watched.w.path(path)) {
+        let mut more = places.clone();
+        let interest = Interest::All;
+        more.push(Place {
+            directory,
+            interest,
+        });
+        watched.watcher.set_places(&more).unwrap();
+    }
+    assert!(
+        watched.signals.try_recv().is_err(),
+        "a place that was given up"
+    );
+    assert!(watched.arm());
+    watched.w.write("project/skills/a/SKILL.md", "y");
+    watched.expect("a place that was taken up again");
+}

@@ -1,0 +1,144 @@
+//! A workspace in a directory of its own, with a home that holds nothing of the developer's.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use ctxpin_model::resource::{Kind, Resource, Status};
+use ctxpin_scan::roots::{Declared, Request};
+use ctxpin_scan::{Scan, scan};
+use tempfile::TempDir;
+
+/// `project/` is a repository; `home/` and `outside/` lie beside it.
+pub struct Workspace {
+    _directory: TempDir,
+    pub base: PathBuf,
+    pub request: Request,
+}
+
+impl Workspace {
+    pub fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let base = directory.path().canonicalize().unwrap();
+        for path in ["project/.git", "home", "outside"] {
+            fs::create_dir_all(base.join(path)).unwrap();
+        }
+        let request = Request::project(base.join("project"), base.join("home"));
+        Self {
+            _directory: directory,
+            base,
+            request,
+        }
+    }
+
+    /// A workspace with these files, below its base.
+    pub fn with(files: &[(&str, &str)]) -> Self {
+        let workspace = Self::new();
+        for (path, text) in files {
+            workspace.write(path, text);
+        }
+        workspace
+    }
+
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.base.join(path)
+    }
+
+    pub fn text(&self, path: &str) -> String {
+        self.path(path).to_str().unwrap().to_owned()
+    }
+
+    pub fn write(&self, path: &str, bytes: impl AsRef<[u8]>) {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+
+    pub fn link(&self, path: &str, target: impl AsRef<Path>) {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        symlink(target, path).unwrap();
+    }
+
+    pub fn skill(&self, path: &str) {
+        let name = path.rsplit('/').next().unwrap();
+        self.write(&format!("{path}/SKILL.md"), skill_md(name));
+    }
+
+    pub fn declare(&mut self, path: &str) {
+        let path = self.path(path);
+        self.request.sources.push(Declared { path });
+    }
+
+    pub fn scan(&self) -> Scan {
+        let found = scan(&self.request, &|| false).unwrap();
+        check_invariants(&found);
+        found
+    }
+
+    /// Scans, and compares each resource, as `status path`, with what is expected.
+    pub fn check(&self, expected: &[&str]) -> Scan {
+        let found = self.scan();
+        let shown: Vec<_> = found
+            .snapshot
+            .resources
+            .iter()
+            .map(|r| self.show(r))
+            .collect();
+        assert_eq!(shown, expected, "{:#?}", found.snapshot.resources);
+        found
+    }
+
+    pub fn show(&self, resource: &Resource) -> String {
+        let base = format!("{}/", self.base.display());
+        let source = resource
+            .source
+            .strip_prefix(&base)
+            .unwrap_or(&resource.source);
+        format!("{} {source}", resource.status)
+    }
+
+    /// The error of the one resource at a path.
+    pub fn error(&self, found: &Scan, path: &str) -> String {
+        let source = self.text(path);
+        let mut resources = found.snapshot.resources.iter();
+        let resource = resources
+            .find(|resource| resource.source == source)
+            .unwrap();
+        resource.error.clone().unwrap()
+    }
+}
+
+pub fn skill_md(name: &str) -> String {
+    format!("---\nname: {name}\ndescription: Does {name}.\n---\nBody of {name}.\n")
+}
+
+/// What holds of every scan.
+fn check_invariants(found: &Scan) {
+    let mut sources = std::collections::HashSet::new();
+    let mut stored = std::collections::BTreeSet::new();
+    for resource in &found.snapshot.resources {
+        assert!(
+            sources.insert((resource.kind, &resource.source)),
+            "twice: {resource:?}"
+        );
+        assert!(resource.source.len() <= 1024, "{resource:?}");
+        assert_eq!(
+            resource.error.is_some(),
+            resource.status != Status::Ok,
+            "{resource:?}"
+        );
+        let is_pinned = resource.status == Status::Ok && resource.kind != Kind::McpConfig;
+        assert_eq!(resource.body().is_some(), is_pinned, "{resource:?}");
+        assert!(
+            is_pinned || resource.stored().next().is_none(),
+            "{resource:?}"
+        );
+        stored.extend(resource.stored());
+    }
+    let held: std::collections::BTreeSet<_> = found.bodies.keys().copied().collect();
+    assert_eq!(held, stored);
+    for (hash, bytes) in &found.bodies {
+        assert_eq!(ctxpin_model::hash::BlobHash::of(bytes), *hash);
+    }
+}
