@@ -6,17 +6,25 @@
 
 pub mod access;
 pub mod admission;
+pub mod agent;
+pub mod audit;
 pub mod canonical;
+pub mod chat;
 pub mod compose;
 pub mod diff;
 pub mod drift;
+pub mod exposure;
 pub mod hash;
+pub mod history;
 pub mod id;
 pub mod limits;
 pub mod moment;
+pub mod page;
 pub mod pin;
 pub mod push;
 pub mod resource;
 pub mod skill;
 pub mod snapshot;
 pub mod token;
+pub mod turn;
+pub mod user;

@@ -6,7 +6,9 @@ use std::str::FromStr;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::id::TokenId;
+use crate::access::Scopes;
+use crate::id::{TokenId, UserId};
+use crate::moment::Moment;
 
 /// What every token begins with, so that people and scanners recognise one.
 pub const TOKEN_PREFIX: &str = "ctxpin_";
@@ -80,6 +82,27 @@ impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Token({}, secret hidden)", self.id)
     }
+}
+
+/// A user's token, without its secret.
+#[derive(Debug, Clone)]
+pub struct TokenRecord {
+    /// Its id, which is part of its text.
+    pub id: TokenId,
+    /// Whose it is.
+    pub user: UserId,
+    /// What it is for, in its owner's words.
+    pub label: Option<String>,
+    /// What it may be used for.
+    pub scopes: Scopes,
+    /// When it was made.
+    pub created_at: Moment,
+    /// From when on it opens nothing.
+    pub expires_at: Option<Moment>,
+    /// When it was used last, to the minute or so.
+    pub last_used_at: Option<Moment>,
+    /// When it was revoked.
+    pub revoked_at: Option<Moment>,
 }
 
 #[cfg(test)]

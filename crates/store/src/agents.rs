@@ -1,76 +1,18 @@
 //! Agents, their sessions and their heads.
 
-use std::time::Duration;
+use ctxpin_model::agent::{AgentRecord, Head};
 
 use ctxpin_model::drift::Hashes;
 use ctxpin_model::hash::{ContextHash, SnapshotId, ToolsHash};
-use ctxpin_model::id::{AgentId, ProcessId, UserId};
+use ctxpin_model::id::{AgentId, ProcessId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::snapshot::Addresses;
 
-use crate::cursor::{IdCursor, Page, PageRequest};
 use crate::database::Transaction;
 use crate::error::{Error, Result};
 use crate::grant::{Granted, object::Account, object::Agent, right::Write};
 use crate::values::Row;
-
-/// How long after its last sign of life an agent counts as connected. It gives one at least every
-/// 30 seconds.
-const CONNECTED_FOR: Duration = Duration::from_secs(90);
-
-/// A row of `agents`.
-#[derive(Debug, Clone)]
-pub struct AgentRow {
-    /// Its id.
-    pub id: AgentId,
-    /// Whose it is.
-    pub owner: UserId,
-    /// The workspace's name.
-    pub workspace: String,
-    /// The agent's name within the workspace.
-    pub name: String,
-    /// Whether it may refresh its owner's chats.
-    pub may_refresh: bool,
-    /// The agent that it replaces at its first accepted push.
-    pub replaces: Option<AgentId>,
-    /// The agent that has replaced it for good.
-    pub replaced_by: Option<AgentId>,
-    /// The number of its newest process.
-    pub epoch: i64,
-    /// The last accepted push of that process.
-    pub version: i64,
-    /// The head, if there is one.
-    pub head: Option<Head>,
-    /// Whether its MCP servers had all answered or failed at the last push.
-    pub mcp_settled: bool,
-    /// When it pushed last.
-    pub last_push_at: Option<Moment>,
-    /// When it gave its last sign of life.
-    pub last_seen_at: Option<Moment>,
-    /// When it was created.
-    pub created_at: Moment,
-}
-
-impl AgentRow {
-    /// Whether it has given a sign of life of late.
-    pub fn is_connected(&self, now: Moment) -> bool {
-        self.last_seen_at
-            .is_some_and(|at| at.after(CONNECTED_FOR) >= now)
-    }
-}
-
-/// A row of `agent_heads`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Head {
-    /// Its number in the agent's timeline, from 1.
-    pub seq: i64,
-    /// What was pushed.
-    pub snapshot: SnapshotId,
-    /// Its hashes.
-    pub hashes: Hashes,
-    /// When the server accepted it.
-    pub received_at: Moment,
-}
+use ctxpin_model::page::{IdCursor, Page, PageRequest};
 
 /// An agent to write.
 #[derive(Debug, Clone)]
@@ -95,8 +37,8 @@ const COLUMNS: &str = "a.id, a.owner_id, a.workspace, a.name, a.may_refresh, a.r
 
 const TABLES: &str = "agents a left join agent_heads h on h.agent_id = a.id and h.seq = a.head_seq";
 
-fn read(row: &mut Row) -> Result<AgentRow> {
-    Ok(AgentRow {
+fn read(row: &mut Row) -> Result<AgentRecord> {
+    Ok(AgentRecord {
         id: row.take()?,
         owner: row.take()?,
         workspace: row.take()?,
@@ -132,7 +74,7 @@ pub(crate) fn read_head_optional(row: &mut Row) -> Result<Option<Head>> {
     })
 }
 
-async fn read_one(transaction: &mut Transaction, agent: AgentId) -> Result<AgentRow> {
+async fn read_one(transaction: &mut Transaction, agent: AgentId) -> Result<AgentRecord> {
     let sql = format!("select {COLUMNS} from {TABLES} where a.id = $1");
     transaction
         .query(sql)
@@ -194,7 +136,7 @@ impl<R> Granted<Account, R> {
         &self,
         transaction: &mut Transaction,
         page: &PageRequest<IdCursor>,
-    ) -> Result<Page<AgentRow, IdCursor>> {
+    ) -> Result<Page<AgentRecord, IdCursor>> {
         let owner = self.reads_of();
         let transaction = self.within(transaction)?;
         let mut conditions = Vec::new();
@@ -225,7 +167,7 @@ impl<R> Granted<Account, R> {
 
 impl<R> Granted<Agent, R> {
     /// The agent.
-    pub async fn agent(&self, transaction: &mut Transaction) -> Result<AgentRow> {
+    pub async fn agent(&self, transaction: &mut Transaction) -> Result<AgentRecord> {
         let agent = self.id();
         read_one(self.within(transaction)?, agent).await
     }

@@ -1,39 +1,19 @@
 //! The audit log: who did what. Rows are only ever added.
 
+use ctxpin_model::audit::AuditRecord;
 use uuid::Uuid;
 
 use ctxpin_model::access::{Actor, Operation};
 use ctxpin_model::id::AuditId;
 use ctxpin_model::moment::Moment;
 
-use crate::cursor::{IdCursor, Page, PageRequest};
 use crate::database::{Database, Transaction};
 use crate::error::Result;
 use crate::grant::{
     Caller, Granted, PRINCIPAL_COLUMNS, PRINCIPAL_TABLES, object::Account, principal,
 };
 use crate::values::Row;
-
-/// A row of the audit log.
-#[derive(Debug, Clone)]
-pub struct AuditRow {
-    /// Its id.
-    pub id: AuditId,
-    /// `user`, `agent` or `system`.
-    pub actor_kind: String,
-    /// Which user or agent.
-    pub actor_id: Option<Uuid>,
-    /// The operation's name.
-    pub action: String,
-    /// What kind of thing it was done to.
-    pub object_kind: Option<String>,
-    /// To which.
-    pub object_id: Option<Uuid>,
-    /// `done` or `forbidden`.
-    pub outcome: String,
-    /// When.
-    pub at: Moment,
-}
+use ctxpin_model::page::{IdCursor, Page, PageRequest};
 
 /// What an actor is called in a row, and its id.
 pub(crate) fn actor_words(actor: &Actor) -> (&'static str, Option<Uuid>) {
@@ -46,8 +26,8 @@ pub(crate) fn actor_words(actor: &Actor) -> (&'static str, Option<Uuid>) {
 
 const COLUMNS: &str = "id, actor_kind, actor_id, action, object_kind, object_id, outcome, at";
 
-fn read(row: &mut Row) -> Result<AuditRow> {
-    Ok(AuditRow {
+fn read(row: &mut Row) -> Result<AuditRecord> {
+    Ok(AuditRecord {
         id: row.take()?,
         actor_kind: row.take()?,
         actor_id: row.take_optional()?,
@@ -126,7 +106,7 @@ impl<R> Granted<Account, R> {
         &self,
         transaction: &mut Transaction,
         page: &PageRequest<IdCursor>,
-    ) -> Result<Page<AuditRow, IdCursor>> {
+    ) -> Result<Page<AuditRecord, IdCursor>> {
         let transaction = self.within(transaction)?;
         let after = if page.after.is_some() {
             "where id < $2"

@@ -1,102 +1,18 @@
 //! Chats: what is told of one, and what may be changed.
 
-use ctxpin_model::drift::{Drift, Hashes, Standing, drift};
+use ctxpin_model::chat::{ChatFilter, ChatRecord, PinState};
+use ctxpin_model::drift::Hashes;
 use ctxpin_model::hash::{BlobHash, ContextHash, SnapshotId, ToolsHash};
-use ctxpin_model::id::{AgentId, ChatId, UserId};
+use ctxpin_model::id::{AgentId, ChatId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::pin::{Pin, Policy, ToolsMode};
 
-use crate::agents::{Head, read_head_optional};
-use crate::cursor::{IdCursor, Page, PageRequest};
+use crate::agents::read_head_optional;
 use crate::database::Transaction;
 use crate::error::{Error, Result};
 use crate::grant::{Granted, object::Account, object::Agent, object::Chat, right::Write};
 use crate::values::Row;
-
-/// A chat with its pin, its agent's head and what its drift is derived from.
-#[derive(Debug, Clone)]
-pub struct ChatRow {
-    /// Its id.
-    pub id: ChatId,
-    /// Whose it is.
-    pub owner: UserId,
-    /// The client that holds it.
-    pub client: Option<String>,
-    /// The client's own id for it; unique per owner and client.
-    pub reference: Option<String>,
-    /// Its title.
-    pub title: Option<String>,
-    /// The agent that it is bound to.
-    pub agent: Option<AgentId>,
-    /// The chat whose pin it inherited.
-    pub parent: Option<ChatId>,
-    /// Since when it is archived.
-    pub archived_at: Option<Moment>,
-    /// What it does at a turn when the head differs.
-    pub policy: Policy,
-    /// Where its tools come from.
-    pub tools: ToolsMode,
-    /// The hashes of the head that was declined last.
-    pub declined: Option<Hashes>,
-    /// The number of the last move of its pin; 0 before the first.
-    pub pin_seq: i64,
-    /// Its pin.
-    pub pin: Option<PinState>,
-    /// How many turns it has had.
-    pub turn_count: i64,
-    /// When it was created.
-    pub created_at: Moment,
-    /// When its title, policy, tools, binding or archive changed last, or its last turn began.
-    pub updated_at: Moment,
-    /// The head of the agent that it is bound to.
-    pub head: Option<Head>,
-    /// Whether that agent's MCP servers had settled at its last push.
-    pub head_settled: bool,
-    first_other_at: Option<Moment>,
-}
-
-/// The pin of a chat.
-#[derive(Debug, Clone)]
-pub struct PinState {
-    /// What is pinned.
-    pub pin: Pin,
-    /// When.
-    pub pinned_at: Moment,
-    /// The error of the snapshot.
-    pub error: Option<String>,
-}
-
-impl ChatRow {
-    /// How the pin stands to the head; `None` if they are the same, or one is missing.
-    pub fn drift(&self) -> Option<Drift> {
-        let (pin, head) = (self.pin.as_ref()?, self.head?);
-        drift(&Standing {
-            pinned: pin.pin.hashes,
-            pinned_at: pin.pinned_at,
-            head: head.hashes,
-            declined: self.declined,
-            first_other_at: self.first_other_at,
-            tools: self.tools,
-        })
-    }
-}
-
-/// Which chats a list tells.
-#[derive(Debug, Clone, Default)]
-pub struct ChatFilter {
-    /// Of this agent.
-    pub agent: Option<AgentId>,
-    /// Drifted, or not.
-    pub dirty: Option<bool>,
-    /// Archived, or not.
-    pub archived: Option<bool>,
-    /// Of this client.
-    pub client: Option<String>,
-    /// With this reference.
-    pub reference: Option<String>,
-    /// Of the caller alone, also for those who read everybody's.
-    pub own: bool,
-}
+use ctxpin_model::page::{IdCursor, Page, PageRequest};
 
 /// A chat to write.
 #[derive(Debug, Clone)]
@@ -154,7 +70,7 @@ const TABLES: &str = "chats c left join snapshots ps on ps.id = c.pin_snapshot \
 const DIRTY: &str = "(c.pin_snapshot is not null and h.seq is not null and \
      (ps.context_hash <> h.context_hash or (c.tools = 'pinned' and ps.tools_hash <> h.tools_hash)))";
 
-fn read(row: &mut Row) -> Result<ChatRow> {
+fn read(row: &mut Row) -> Result<ChatRecord> {
     let id = row.take()?;
     let owner = row.take()?;
     let client = row.take_optional()?;
@@ -187,7 +103,7 @@ fn read(row: &mut Row) -> Result<ChatRow> {
         }),
         _ => None,
     };
-    Ok(ChatRow {
+    Ok(ChatRecord {
         id,
         owner,
         client,
@@ -255,7 +171,7 @@ impl<R> Granted<Account, R> {
         transaction: &mut Transaction,
         client: &str,
         reference: &str,
-    ) -> Result<Option<ChatRow>> {
+    ) -> Result<Option<ChatRecord>> {
         let owner = self.owner();
         let sql = format!(
             "select {COLUMNS} from {TABLES} where c.owner_id = $1 and c.client = $2 and c.reference = $3"
@@ -275,7 +191,7 @@ impl<R> Granted<Account, R> {
         transaction: &mut Transaction,
         filter: &ChatFilter,
         page: &PageRequest<IdCursor>,
-    ) -> Result<Page<ChatRow, IdCursor>> {
+    ) -> Result<Page<ChatRecord, IdCursor>> {
         let owner = if filter.own {
             Some(self.owner())
         } else {
@@ -390,7 +306,7 @@ impl<R> Granted<Agent, R> {
 
 impl<R> Granted<Chat, R> {
     /// The chat.
-    pub async fn chat(&self, transaction: &mut Transaction) -> Result<ChatRow> {
+    pub async fn chat(&self, transaction: &mut Transaction) -> Result<ChatRecord> {
         let chat = self.id();
         let sql = format!("select {COLUMNS} from {TABLES} where c.id = $1");
         self.within(transaction)?

@@ -1,9 +1,7 @@
 //! Who had a content in force: the way from bytes back to chats and turns.
 
+use ctxpin_model::exposure::{PinnedExposure, TurnExposure};
 use ctxpin_model::hash::BlobHash;
-use ctxpin_model::id::ChatId;
-use ctxpin_model::moment::Moment;
-use ctxpin_model::resource::Kind;
 
 use crate::database::Transaction;
 use crate::error::Result;
@@ -11,38 +9,6 @@ use crate::grant::{Granted, object::Account};
 
 /// Most chats, and most turns, that one answer tells.
 pub const EXPOSURES_MAX: i64 = 1_000;
-
-/// A stay of a content in a chat's pin.
-#[derive(Debug, Clone)]
-pub struct PinnedExposure {
-    /// In which chat.
-    pub chat: ChatId,
-    /// As what.
-    pub kind: Kind,
-    /// Where.
-    pub source: String,
-    /// The skill's file, if it was one.
-    pub path: Option<String>,
-    /// The number of the move that brought it.
-    pub from_seq: i64,
-    /// When it came.
-    pub from: Moment,
-    /// When another move took it away; `None` while it is pinned.
-    pub until: Option<Moment>,
-}
-
-/// A turn that had a content in force.
-#[derive(Debug, Clone)]
-pub struct TurnExposure {
-    /// In which chat.
-    pub chat: ChatId,
-    /// Its number.
-    pub number: i64,
-    /// When it began.
-    pub started_at: Moment,
-    /// Whether the content came through the tools rather than the pin.
-    pub by_tools: bool,
-}
 
 /// The places of a content in snapshots: bodies, tools and shapes, and skills' files. `$1` is its
 /// hash.

@@ -92,6 +92,7 @@ pub struct Granted<O: Grantable, R> {
     id: O::Id,
     actor: Actor,
     owner: UserId,
+    binding: Option<AgentId>,
     brand: u64,
     right: PhantomData<fn() -> (O, R)>,
 }
@@ -110,6 +111,18 @@ impl<O: Grantable, R> Granted<O, R> {
     /// Whose the object is; for an account, the caller.
     pub fn owner(&self) -> UserId {
         self.owner
+    }
+
+    /// What was granted without a lock, as the ticket to locking it for `operation`, which is the
+    /// one that it was granted for.
+    pub fn sighting(&self, operation: Operation) -> Sighting<O::Id> {
+        Sighting {
+            id: self.id,
+            operation,
+            binding: self.binding,
+            actor: self.actor,
+            owner: self.owner,
+        }
     }
 
     /// Refuses a transaction that this was not granted in.
@@ -287,7 +300,11 @@ fn demand_owned(checked: &Checked, operation: Operation, noun: &'static str) -> 
         return Err(Error::NotFound(noun));
     };
     demand(&checked.actor, operation, Object::Owned(owner), noun)?;
-    Ok(owner)
+    match checked.actor {
+        // An agent reaches itself and the chats that are bound to it.
+        Actor::Agent { id, .. } if checked.binding != Some(id) => Err(Error::NotFound(noun)),
+        _ => Ok(owner),
+    }
 }
 
 impl Database {
@@ -396,6 +413,20 @@ impl Transaction {
         Ok(self.granted(agent, &checked.actor, owner))
     }
 
+    /// Grants reading an agent with its bodies, to whoever may use it.
+    pub async fn grant_agent_body(
+        &mut self,
+        caller: &Caller,
+        operation: Operation,
+        agent: AgentId,
+    ) -> Result<Granted<object::Agent, right::Body>> {
+        let granted = self.grant_agent(caller, operation, agent).await?;
+        if !reads_bodies(&granted.actor, granted.owner) {
+            return Err(Error::NotFound("agent"));
+        }
+        Ok(self.granted(agent, &granted.actor, granted.owner))
+    }
+
     /// Grants reading to the agent whose token the caller presents.
     pub async fn grant_own_agent(
         &mut self,
@@ -419,7 +450,11 @@ impl Transaction {
     ) -> Result<Granted<object::Chat, right::Metadata>> {
         let checked = self.check(caller, Some(&chat), Some(CHAT_OBJECT)).await?;
         let owner = demand_owned(&checked, operation, "chat")?;
-        Ok(self.granted(chat, &checked.actor, owner))
+        let granted = self.granted(chat, &checked.actor, owner);
+        Ok(Granted {
+            binding: checked.binding,
+            ..granted
+        })
     }
 
     /// Grants reading a chat's bodies.
@@ -433,37 +468,68 @@ impl Transaction {
         granted.bodies().ok_or(Error::NotFound("chat"))
     }
 
-    /// Locks the sighted agents, `others` of the same owner among them, and grants writing the
-    /// sighted ones. Answers the grants in the order of `sighted`.
+    /// Grants the operation itself a chat's bodies: to render them for a move of its pin, or to
+    /// find what differs. What it answers must not tell them, unless [`Granted::tells_bodies`].
+    pub async fn grant_chat_within(
+        &mut self,
+        caller: &Caller,
+        operation: Operation,
+        chat: ChatId,
+    ) -> Result<Granted<object::Chat, right::Body>> {
+        let granted = self.grant_chat(caller, operation, chat).await?;
+        Ok(Granted {
+            id: granted.id,
+            actor: granted.actor,
+            owner: granted.owner,
+            binding: granted.binding,
+            brand: granted.brand,
+            right: PhantomData,
+        })
+    }
+
+    /// Locks the sighted agents for update and grants writing them, in the order of `sighted`.
+    /// Contended if one of them has been deleted since.
     pub async fn grant_agents_locked(
         &mut self,
         caller: &Caller,
-        sighted: &[(Sighting<AgentId>, Lock)],
+        sighted: &[Sighting<AgentId>],
     ) -> Result<Vec<Granted<object::Agent, right::Write>>> {
         let agents: Vec<_> = sighted
             .iter()
-            .map(|(sighting, lock)| (sighting.id, *lock))
+            .map(|sighting| (sighting.id, Lock::Update))
             .collect();
         self.lock_agents(&agents).await?;
         let mut grants = Vec::with_capacity(sighted.len());
-        for (sighting, _) in sighted {
+        for sighting in sighted {
             let checked = self
                 .check(caller, Some(&sighting.id), Some(AGENT_OBJECT))
                 .await?;
             let owner = if sighting.operation.is_for_agents() {
+                // Also an agent that this one replaces, which was its owner's to name.
                 demand(
                     &checked.actor,
                     sighting.operation,
                     Object::Collection,
                     "agent",
                 )?;
-                checked.owner.ok_or(Error::NotFound("agent"))?
+                checked.owner.ok_or(Error::Conflict)?
             } else {
                 demand_owned(&checked, sighting.operation, "agent")?
             };
             grants.push(self.granted(sighting.id, &checked.actor, owner));
         }
         Ok(grants)
+    }
+
+    /// Locks the sighted agent for share and grants reading it with its bodies.
+    pub async fn grant_agent_shared(
+        &mut self,
+        caller: &Caller,
+        sighted: &Sighting<AgentId>,
+    ) -> Result<Granted<object::Agent, right::Body>> {
+        self.lock_agents(&[(sighted.id, Lock::Share)]).await?;
+        self.grant_agent_body(caller, sighted.operation, sighted.id)
+            .await
     }
 
     /// Locks for share the agent that the sighted chat is bound to and `others` (agents that were
@@ -559,19 +625,36 @@ impl Transaction {
             id,
             actor: *actor,
             owner,
+            binding: None,
             brand: self.brand(),
             right: PhantomData,
         }
     }
 }
 
+impl<R> Granted<object::Agent, R> {
+    /// A sighting of another agent of the same owner, which this one was created to replace.
+    pub(crate) fn sighting_of(&self, agent: AgentId, operation: Operation) -> Sighting<AgentId> {
+        Sighting {
+            id: agent,
+            ..self.sighting(operation)
+        }
+    }
+}
+
 impl<R> Granted<object::Chat, R> {
+    /// Whether the actor may read this chat's bodies.
+    pub fn tells_bodies(&self) -> bool {
+        reads_bodies(&self.actor, self.owner)
+    }
+
     /// The same grant for reading bodies, if the actor may read this chat's.
     pub fn bodies(&self) -> Option<Granted<object::Chat, right::Body>> {
         reads_bodies(&self.actor, self.owner).then_some(Granted {
             id: self.id,
             actor: self.actor,
             owner: self.owner,
+            binding: self.binding,
             brand: self.brand,
             right: PhantomData,
         })
@@ -594,6 +677,7 @@ impl Granted<object::Account, right::Write> {
             id,
             actor: self.actor,
             owner: self.owner,
+            binding: None,
             brand: self.brand,
             right: PhantomData,
         }

@@ -8,7 +8,6 @@ pub mod agents;
 pub mod audit;
 pub mod blobs;
 pub mod chats;
-pub mod cursor;
 pub mod database;
 pub mod error;
 pub mod exposure;

@@ -1,24 +1,24 @@
 //! The moves of pins: each updates one row of the chat and appends one to its history.
 
-use uuid::Uuid;
+use ctxpin_model::agent::Head;
+use ctxpin_model::history::PinRecord;
 
 use ctxpin_model::hash::{BlobHash, ContextHash, SnapshotId};
 use ctxpin_model::id::{AgentId, ChatId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::pin::{Door, Reason};
 
-use crate::agents::Head;
 use crate::audit::actor_words;
 use crate::blobs;
-use crate::cursor::{Page, PageRequest};
 use crate::database::{Database, Lock, Transaction, placeholders};
 use crate::error::{Error, Result};
 use crate::grant::{
-    Caller, Granted, PRINCIPAL_COLUMNS, PRINCIPAL_TABLES, demand, object::Agent, object::Chat,
-    principal, right::ReadsBodies, right::Write,
+    Caller, Granted, PRINCIPAL_COLUMNS, PRINCIPAL_TABLES, Sighting, demand, object::Agent,
+    object::Chat, principal, right::ReadsBodies, right::Write,
 };
 use crate::values::Row;
 use ctxpin_model::access::{Object, Operation};
+use ctxpin_model::page::{Page, PageRequest};
 use ctxpin_model::resource::Bodies;
 
 /// A move of a pin.
@@ -38,43 +38,14 @@ pub struct Move {
     pub at: Moment,
 }
 
-/// A row of a chat's pin history.
-#[derive(Debug, Clone)]
-pub struct PinRow {
-    /// Its number in the chat's history, from 1.
-    pub seq: i64,
-    /// What was pinned; `None` if the pin was cleared.
-    pub snapshot: Option<SnapshotId>,
-    /// What of it reaches a model.
-    pub context_hash: Option<ContextHash>,
-    /// The prompt.
-    pub prompt: Option<BlobHash>,
-    /// The agent that it came from.
-    pub agent: Option<AgentId>,
-    /// Why.
-    pub reason: Reason,
-    /// Whether that agent's MCP servers had settled.
-    pub mcp_settled: bool,
-    /// `user`, `agent` or `system`.
-    pub actor_kind: String,
-    /// Which user or agent.
-    pub actor_id: Option<Uuid>,
-    /// The user's name, or the agent's, while they exist.
-    pub actor_name: Option<String>,
-    /// By which door.
-    pub door: Door,
-    /// When.
-    pub at: Moment,
-}
-
 const COLUMNS: &str = "p.seq, p.snapshot_id, s.context_hash, p.prompt, p.agent_id, p.reason, p.mcp_settled, \
      p.actor_kind, p.actor_id, coalesce(u.name, a.name), p.door, p.pinned_at";
 
 const TABLES: &str = "chat_pins p left join snapshots s on s.id = p.snapshot_id \
      left join users u on u.id = p.actor_id left join agents a on a.id = p.actor_id";
 
-fn read(row: &mut Row) -> Result<PinRow> {
-    Ok(PinRow {
+fn read(row: &mut Row) -> Result<PinRecord> {
+    Ok(PinRecord {
         seq: row.take()?,
         snapshot: row.take_optional()?,
         context_hash: row.take_optional()?,
@@ -96,7 +67,7 @@ impl<R> Granted<Chat, R> {
         &self,
         transaction: &mut Transaction,
         page: &PageRequest<i64>,
-    ) -> Result<Page<PinRow, i64>> {
+    ) -> Result<Page<PinRecord, i64>> {
         let chat = self.id();
         let sql = format!(
             "select {COLUMNS} from {TABLES} where p.chat_id = $1 and p.seq < $2 order by p.seq desc limit $3"
@@ -117,7 +88,7 @@ impl<R> Granted<Chat, R> {
         &self,
         transaction: &mut Transaction,
         snapshot: SnapshotId,
-    ) -> Result<Option<PinRow>> {
+    ) -> Result<Option<PinRecord>> {
         let chat = self.id();
         let sql = format!(
             "select {COLUMNS} from {TABLES} where p.chat_id = $1 and p.snapshot_id = $2 \
@@ -136,7 +107,7 @@ impl<R> Granted<Chat, R> {
         &self,
         transaction: &mut Transaction,
         seq: i64,
-    ) -> Result<Option<PinRow>> {
+    ) -> Result<Option<PinRecord>> {
         let chat = self.id();
         let sql = format!("select {COLUMNS} from {TABLES} where p.chat_id = $1 and p.seq = $2");
         self.within(transaction)?
@@ -278,9 +249,10 @@ impl<R: ReadsBodies> Granted<Agent, R> {
     pub async fn has_chats_to_pin(
         &self,
         transaction: &mut Transaction,
-        replaced: &[AgentId],
+        replaced: &[Sighting<AgentId>],
     ) -> Result<bool> {
         let agent = self.id();
+        let replaced: Vec<_> = replaced.iter().map(Sighting::id).collect();
         let transaction = self.within(transaction)?;
         let of_replaced = if replaced.is_empty() {
             String::new()
@@ -295,7 +267,7 @@ impl<R: ReadsBodies> Granted<Agent, R> {
                 "select id from chats where {UNPINNED} {of_replaced} limit 1"
             ))
             .bind(&agent)
-            .bind_all(replaced)
+            .bind_all(&replaced)
             .optional(|row| row.take::<ChatId>())
             .await?;
         Ok(found.is_some())
@@ -313,7 +285,10 @@ impl<R: ReadsBodies> Granted<Agent, R> {
 
     /// The agents that this one replaces at its first accepted push: the one that it names, the
     /// one that that one was to replace, and so on.
-    pub async fn replaced_chain(&self, transaction: &mut Transaction) -> Result<Vec<AgentId>> {
+    pub async fn replaced_chain(
+        &self,
+        transaction: &mut Transaction,
+    ) -> Result<Vec<Sighting<AgentId>>> {
         let agent = self.id();
         self.within(transaction)?
             .query(
@@ -324,7 +299,7 @@ impl<R: ReadsBodies> Granted<Agent, R> {
                  select id from chain where id <> $1 order by id",
             )
             .bind(&agent)
-            .all(|row| row.take())
+            .all(|row| Ok(self.sighting_of(row.take()?, Operation::ContextPush)))
             .await
     }
 }
@@ -339,6 +314,20 @@ impl Granted<Agent, Write> {
         prompt: &str,
     ) -> Result<BlobHash> {
         prompt_keep(self.within(transaction)?, context, renderer, prompt).await
+    }
+
+    /// Locks, in the order of their ids, the chats that are bound to the agent.
+    pub async fn lock_chats(&self, transaction: &mut Transaction) -> Result<()> {
+        let agent = self.id();
+        self.within(transaction)?
+            .query_locking(
+                "select id from chats where agent_id = $1 order by id",
+                Lock::Update,
+            )
+            .bind(&agent)
+            .all(|row| row.take::<ChatId>())
+            .await?;
+        Ok(())
     }
 
     /// Locks, in the order of their ids, the chats that this agent's new head pins: its own

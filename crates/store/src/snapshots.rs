@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ctxpin_model::drift::Hashes;
 use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::resource::{Bodies, Content, Detail, Resource, SkillFile};
@@ -12,21 +13,8 @@ use crate::database::{CHUNK, Transaction, placeholders};
 use crate::error::{Error, Result};
 use crate::grant::{Granted, object::Agent, object::Chat, right::ReadsBodies, right::Write};
 
-/// How much of a snapshot is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Extent {
-    /// No descriptions and no details: they are bodies.
-    Metadata,
-    /// Everything but the bytes of the blobs.
-    Whole,
-}
-
 /// Reads a snapshot. The caller has seen that the actor may.
-pub(crate) async fn read(
-    transaction: &mut Transaction,
-    id: SnapshotId,
-    extent: Extent,
-) -> Result<Snapshot> {
+async fn read(transaction: &mut Transaction, id: SnapshotId) -> Result<Snapshot> {
     let mut snapshot = transaction
         .query("select os, directory, error from snapshots where id = $1")
         .bind(&id)
@@ -44,19 +32,13 @@ pub(crate) async fn read(
         .ok_or_else(|| Error::Unexpected(format!("snapshot {id} is missing")))?;
     let mut resources = read_resources(transaction, id).await?;
     let mut files = read_files(transaction, id).await?;
-    let details: BTreeSet<_> = match extent {
-        Extent::Whole => resources
-            .iter()
-            .filter_map(|(_, _, detail)| *detail)
-            .collect(),
-        Extent::Metadata => BTreeSet::new(),
-    };
+    let details: BTreeSet<_> = resources
+        .iter()
+        .filter_map(|(_, _, detail)| *detail)
+        .collect();
     let details = blobs::read(transaction, &details).await?;
     for (ordinal, resource, detail) in &mut resources {
         resource.files = files.remove(ordinal).unwrap_or_default();
-        if extent == Extent::Metadata {
-            resource.description = None;
-        }
         if let Some(json) = detail.and_then(|hash| details.get(&hash)) {
             let detail = Detail::from_canonical_json(json);
             resource.detail = Some(
@@ -301,26 +283,24 @@ impl<R: ReadsBodies> Granted<Agent, R> {
         let agent = self.id();
         let transaction = self.within(transaction)?;
         match head_id(transaction, agent).await? {
-            Some(id) => read(transaction, id, Extent::Whole).await.map(Some),
+            Some(id) => read(transaction, id).await.map(Some),
             None => Ok(None),
         }
     }
 
-    /// The hashes of the bytes that the agent has proved to have: the bodies of its own head, and
-    /// what it sent ahead itself.
-    pub async fn proved(&self, transaction: &mut Transaction) -> Result<BTreeSet<BlobHash>> {
+    /// The hashes and sizes of what the agent sent ahead of a push.
+    pub async fn uploads(&self, transaction: &mut Transaction) -> Result<BTreeMap<BlobHash, u64>> {
         let agent = self.id();
-        let transaction = self.within(transaction)?;
-        let sent = transaction
-            .query("select hash from agent_uploads where agent_id = $1")
+        let sent = self
+            .within(transaction)?
+            .query(
+                "select u.hash, b.size from agent_uploads u join blobs b on b.hash = u.hash \
+                 where u.agent_id = $1",
+            )
             .bind(&agent)
-            .all(|row| row.take())
+            .all(|row| Ok((row.take()?, row.take()?)))
             .await?;
-        let mut proved: BTreeSet<_> = sent.into_iter().collect();
-        if let Some(id) = head_id(transaction, agent).await? {
-            proved.extend(stored(&read(transaction, id, Extent::Metadata).await?));
-        }
-        Ok(proved)
+        Ok(sent.into_iter().collect())
     }
 
     /// The bytes of blobs that the agent has proved to have.
@@ -354,23 +334,13 @@ async fn head_id(
     Ok(head.flatten())
 }
 
-impl<R> Granted<Chat, R> {
-    /// The snapshot of that id, if the chat's pin or history has it, or the head of the agent that
-    /// the chat is bound to is it. Without descriptions and details.
-    pub async fn snapshot_listing(
+impl<R: ReadsBodies> Granted<Chat, R> {
+    /// The snapshot of that id, if the chat's history or a turn has it, or the head of the agent
+    /// that the chat is bound to is it.
+    pub async fn snapshot(
         &self,
         transaction: &mut Transaction,
         id: SnapshotId,
-    ) -> Result<Option<Snapshot>> {
-        self.snapshot_within_reach(transaction, id, Extent::Metadata)
-            .await
-    }
-
-    async fn snapshot_within_reach(
-        &self,
-        transaction: &mut Transaction,
-        id: SnapshotId,
-        extent: Extent,
     ) -> Result<Option<Snapshot>> {
         let chat = self.id();
         let transaction = self.within(transaction)?;
@@ -379,27 +349,39 @@ impl<R> Granted<Chat, R> {
                 "select id from snapshots where id = $2 and (\
                  exists (select 1 from chat_pins where chat_id = $1 and snapshot_id = $2) \
                  or exists (select 1 from chats c join agents a on a.id = c.agent_id \
-                            where c.id = $1 and a.head_snapshot = $2))",
+                            where c.id = $1 and a.head_snapshot = $2) \
+                 or exists (select 1 from turns where chat_id = $1 and tools_snapshot = $2))",
             )
             .bind(&chat)
             .bind(&id)
             .optional(|row| row.take::<SnapshotId>())
             .await?;
         match reached {
-            Some(id) => read(transaction, id, extent).await.map(Some),
+            Some(id) => read(transaction, id).await.map(Some),
             None => Ok(None),
         }
     }
-}
 
-impl<R: ReadsBodies> Granted<Chat, R> {
-    /// As [`Granted::snapshot_listing`], with descriptions and details.
-    pub async fn snapshot(
+    /// The hashes of a snapshot of the chat's history.
+    pub async fn snapshot_hashes(
         &self,
         transaction: &mut Transaction,
         id: SnapshotId,
-    ) -> Result<Option<Snapshot>> {
-        self.snapshot_within_reach(transaction, id, Extent::Whole)
+    ) -> Result<Option<Hashes>> {
+        let chat = self.id();
+        self.within(transaction)?
+            .query(
+                "select context_hash, tools_hash from snapshots where id = $2 \
+                 and exists (select 1 from chat_pins where chat_id = $1 and snapshot_id = $2)",
+            )
+            .bind(&chat)
+            .bind(&id)
+            .optional(|row| {
+                Ok(Hashes {
+                    context: row.take()?,
+                    tools: row.take()?,
+                })
+            })
             .await
     }
 
@@ -409,7 +391,11 @@ impl<R: ReadsBodies> Granted<Chat, R> {
         transaction: &mut Transaction,
         snapshot: &Snapshot,
     ) -> Result<Bodies> {
-        blobs::read(self.within(transaction)?, &prompt_bodies(snapshot)).await
+        let bodies = snapshot
+            .instruction_files()
+            .filter_map(Resource::body)
+            .collect();
+        blobs::read(self.within(transaction)?, &bodies).await
     }
 
     /// The bytes of those of `hashes` that `snapshot`, which the chat reaches, stores.

@@ -4,33 +4,13 @@ use ctxpin_model::access::Scopes;
 use ctxpin_model::id::{AgentId, TokenId, UserId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::token::Credential;
+use ctxpin_model::token::TokenRecord;
 
-use crate::cursor::{IdCursor, Page, PageRequest};
 use crate::database::Transaction;
 use crate::error::Result;
 use crate::grant::{Granted, object::Account, object::Agent, right::Write};
 use crate::values::Row;
-
-/// A user's token, without its secret.
-#[derive(Debug, Clone)]
-pub struct TokenRow {
-    /// Its id, which is part of its text.
-    pub id: TokenId,
-    /// Whose it is.
-    pub user: UserId,
-    /// What it is for, in its owner's words.
-    pub label: Option<String>,
-    /// What it may be used for.
-    pub scopes: Scopes,
-    /// When it was made.
-    pub created_at: Moment,
-    /// From when on it opens nothing.
-    pub expires_at: Option<Moment>,
-    /// When it was used last, to the minute or so.
-    pub last_used_at: Option<Moment>,
-    /// When it was revoked.
-    pub revoked_at: Option<Moment>,
-}
+use ctxpin_model::page::{IdCursor, Page, PageRequest};
 
 /// Whom a new token is for.
 #[derive(Debug, Clone, Copy)]
@@ -61,8 +41,8 @@ pub struct NewToken {
 const COLUMNS: &str =
     "id, user_id, label, scopes, created_at, expires_at, last_used_at, revoked_at";
 
-fn read(row: &mut Row) -> Result<TokenRow> {
-    Ok(TokenRow {
+fn read(row: &mut Row) -> Result<TokenRecord> {
+    Ok(TokenRecord {
         id: row.take()?,
         user: row.take()?,
         label: row.take_optional()?,
@@ -185,7 +165,7 @@ impl<R> Granted<Account, R> {
         &self,
         transaction: &mut Transaction,
         page: &PageRequest<IdCursor>,
-    ) -> Result<Page<TokenRow, IdCursor>> {
+    ) -> Result<Page<TokenRecord, IdCursor>> {
         let owner = self.owner();
         let transaction = self.within(transaction)?;
         let after = if page.after.is_some() {
@@ -209,7 +189,7 @@ impl<R> Granted<Account, R> {
         &self,
         transaction: &mut Transaction,
         token: TokenId,
-    ) -> Result<TokenRow> {
+    ) -> Result<TokenRecord> {
         let transaction = self.within(transaction)?;
         let sql = format!("select {COLUMNS} from tokens where id = $1");
         transaction.query(sql).bind(&token).one(read).await

@@ -1,39 +1,18 @@
 //! Turns: generations by the model, stamped with what was in force.
 
-use ctxpin_model::hash::{BlobHash, SnapshotId};
-use ctxpin_model::moment::Moment;
-use ctxpin_model::pin::Delivery;
+use ctxpin_model::turn::TurnRecord;
 
-use crate::cursor::{Page, PageRequest};
 use crate::database::Transaction;
 use crate::error::Result;
 use crate::grant::{Granted, object::Chat, right::Write};
 use crate::values::Row;
-
-/// A row of `turns`.
-#[derive(Debug, Clone)]
-pub struct TurnRow {
-    /// Its number in the chat, from 1.
-    pub number: i64,
-    /// What was pinned; `None` without a pin.
-    pub snapshot: Option<SnapshotId>,
-    /// The prompt that was in force.
-    pub prompt: Option<BlobHash>,
-    /// Where the tools came from.
-    pub tools_snapshot: Option<SnapshotId>,
-    /// How the context reached the model.
-    pub delivery: Delivery,
-    /// The caller's own name for the turn; unique in the chat.
-    pub reference: Option<String>,
-    /// When it began.
-    pub started_at: Moment,
-}
+use ctxpin_model::page::{Page, PageRequest};
 
 const COLUMNS: &str =
     "number, snapshot_id, prompt, tools_snapshot, delivery, reference, started_at";
 
-fn read(row: &mut Row) -> Result<TurnRow> {
-    Ok(TurnRow {
+fn read(row: &mut Row) -> Result<TurnRecord> {
+    Ok(TurnRecord {
         number: row.take()?,
         snapshot: row.take_optional()?,
         prompt: row.take_optional()?,
@@ -50,7 +29,7 @@ impl<R> Granted<Chat, R> {
         &self,
         transaction: &mut Transaction,
         page: &PageRequest<i64>,
-    ) -> Result<Page<TurnRow, i64>> {
+    ) -> Result<Page<TurnRecord, i64>> {
         let chat = self.id();
         let sql = format!(
             "select {COLUMNS} from turns where chat_id = $1 and number < $2 order by number desc limit $3"
@@ -71,7 +50,7 @@ impl<R> Granted<Chat, R> {
         &self,
         transaction: &mut Transaction,
         reference: &str,
-    ) -> Result<Option<TurnRow>> {
+    ) -> Result<Option<TurnRecord>> {
         let chat = self.id();
         let sql = format!("select {COLUMNS} from turns where chat_id = $1 and reference = $2");
         self.within(transaction)?
@@ -85,7 +64,11 @@ impl<R> Granted<Chat, R> {
 
 impl Granted<Chat, Write> {
     /// Writes a turn whose number is one more than the chat's count, read under the chat's lock.
-    pub async fn turn_insert(&self, transaction: &mut Transaction, turn: &TurnRow) -> Result<()> {
+    pub async fn turn_insert(
+        &self,
+        transaction: &mut Transaction,
+        turn: &TurnRecord,
+    ) -> Result<()> {
         let chat = self.id();
         let transaction = self.within(transaction)?;
         transaction

@@ -1,45 +1,18 @@
 //! Users.
 
-use ctxpin_model::access::Roles;
 use ctxpin_model::id::UserId;
-use ctxpin_model::moment::Moment;
+use ctxpin_model::user::{UserChange, UserRecord};
 
-use crate::cursor::{IdCursor, Page, PageRequest};
 use crate::database::Transaction;
 use crate::error::Result;
 use crate::grant::{Granted, object::Account, right::Write};
 use crate::values::Row;
-
-/// A row of `users`.
-#[derive(Debug, Clone)]
-pub struct User {
-    /// Its id.
-    pub id: UserId,
-    /// Unique, for people.
-    pub name: String,
-    /// What the user is.
-    pub roles: Roles,
-    /// A disabled user's tokens, and those of the user's agents, open nothing.
-    pub disabled: bool,
-    /// When it was created.
-    pub created_at: Moment,
-}
-
-/// What may be changed of a user.
-#[derive(Debug, Clone, Default)]
-pub struct UserChange {
-    /// A new name.
-    pub name: Option<String>,
-    /// New roles.
-    pub roles: Option<Roles>,
-    /// Disabled or enabled.
-    pub disabled: Option<bool>,
-}
+use ctxpin_model::page::{IdCursor, Page, PageRequest};
 
 const COLUMNS: &str = "id, name, roles, disabled, created_at";
 
-fn read(row: &mut Row) -> Result<User> {
-    Ok(User {
+fn read(row: &mut Row) -> Result<UserRecord> {
+    Ok(UserRecord {
         id: row.take()?,
         name: row.take()?,
         roles: row.take()?,
@@ -49,7 +22,7 @@ fn read(row: &mut Row) -> Result<User> {
 }
 
 /// Writes a user. Conflict if the name is taken.
-async fn insert(transaction: &mut Transaction, user: &User) -> Result<()> {
+async fn insert(transaction: &mut Transaction, user: &UserRecord) -> Result<()> {
     transaction
         .query(
             "insert into users (id, name, roles, disabled, created_at) values ($1, $2, $3, $4, $5)",
@@ -66,47 +39,34 @@ async fn insert(transaction: &mut Transaction, user: &User) -> Result<()> {
 
 impl Transaction {
     /// The user that was created first, or `None` in a new database.
-    pub async fn user_first(&mut self) -> Result<Option<User>> {
+    pub async fn user_first(&mut self) -> Result<Option<UserRecord>> {
         self.query(format!("select {COLUMNS} from users order by id limit 1"))
             .optional(read)
             .await
     }
 
     /// Writes the first user of a new database, which nobody is there to grant.
-    pub async fn user_insert_first(&mut self, user: &User) -> Result<()> {
+    pub async fn user_insert_first(&mut self, user: &UserRecord) -> Result<()> {
         insert(self, user).await
     }
 }
 
 impl Granted<Account, Write> {
     /// Writes a user. Conflict if the name is taken.
-    pub async fn user_insert(&self, transaction: &mut Transaction, user: &User) -> Result<()> {
+    pub async fn user_insert(
+        &self,
+        transaction: &mut Transaction,
+        user: &UserRecord,
+    ) -> Result<()> {
         insert(self.within(transaction)?, user).await
     }
 
-    /// Lists all users, newest first.
-    pub async fn users(
+    /// One user, if there is one of that id.
+    pub async fn user(
         &self,
         transaction: &mut Transaction,
-        page: &PageRequest<IdCursor>,
-    ) -> Result<Page<User, IdCursor>> {
-        let transaction = self.within(transaction)?;
-        let after = if page.after.is_some() {
-            "where id < $2"
-        } else {
-            ""
-        };
-        let sql = format!("select {COLUMNS} from users {after} order by id desc limit $1");
-        let mut query = transaction.query(sql).bind(&(page.limit + 1));
-        if let Some(after) = &page.after {
-            query = query.bind(after);
-        }
-        let users = query.all(read).await?;
-        Ok(Page::of(users, page.limit, |user| user.id.uuid()))
-    }
-
-    /// One user, if there is one of that id.
-    pub async fn user(&self, transaction: &mut Transaction, user: UserId) -> Result<Option<User>> {
+        user: UserId,
+    ) -> Result<Option<UserRecord>> {
         let transaction = self.within(transaction)?;
         let sql = format!("select {COLUMNS} from users where id = $1");
         transaction.query(sql).bind(&user).optional(read).await
@@ -129,7 +89,7 @@ impl Granted<Account, Write> {
         transaction: &mut Transaction,
         user: UserId,
         change: &UserChange,
-    ) -> Result<Option<User>> {
+    ) -> Result<Option<UserRecord>> {
         let transaction = self.within(transaction)?;
         let sql = format!(
             "update users set name = coalesce($2, name), roles = coalesce($3, roles), \
@@ -147,8 +107,29 @@ impl Granted<Account, Write> {
 }
 
 impl<R> Granted<Account, R> {
+    /// Lists all users, newest first.
+    pub async fn users(
+        &self,
+        transaction: &mut Transaction,
+        page: &PageRequest<IdCursor>,
+    ) -> Result<Page<UserRecord, IdCursor>> {
+        let transaction = self.within(transaction)?;
+        let after = if page.after.is_some() {
+            "where id < $2"
+        } else {
+            ""
+        };
+        let sql = format!("select {COLUMNS} from users {after} order by id desc limit $1");
+        let mut query = transaction.query(sql).bind(&(page.limit + 1));
+        if let Some(after) = &page.after {
+            query = query.bind(after);
+        }
+        let users = query.all(read).await?;
+        Ok(Page::of(users, page.limit, |user| user.id.uuid()))
+    }
+
     /// The caller's own user.
-    pub async fn own_user(&self, transaction: &mut Transaction) -> Result<User> {
+    pub async fn own_user(&self, transaction: &mut Transaction) -> Result<UserRecord> {
         let owner = self.owner();
         let transaction = self.within(transaction)?;
         let sql = format!("select {COLUMNS} from users where id = $1");

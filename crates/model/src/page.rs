@@ -36,8 +36,8 @@ pub struct Page<T, C> {
 }
 
 impl<T, C> Page<T, C> {
-    /// Makes a page of what was found when one item more than the limit was asked for.
-    pub(crate) fn of(mut items: Vec<T>, limit: i64, cursor: impl Fn(&T) -> C) -> Self {
+    /// Makes a page of what was found when one item more than `limit` was asked for.
+    pub fn of(mut items: Vec<T>, limit: i64, cursor: impl Fn(&T) -> C) -> Self {
         let limit = usize::try_from(limit).unwrap_or(0);
         let more = items.len() > limit;
         items.truncate(limit);

@@ -1,0 +1,66 @@
+//! Agents and their heads, as they are stored.
+
+use std::time::Duration;
+
+use crate::drift::Hashes;
+use crate::hash::SnapshotId;
+use crate::id::{AgentId, UserId};
+use crate::moment::Moment;
+
+/// How long after its last sign of life an agent counts as connected. It gives one at least every
+/// 30 seconds.
+const CONNECTED_FOR: Duration = Duration::from_secs(90);
+
+/// A row of `agents`.
+#[derive(Debug, Clone)]
+pub struct AgentRecord {
+    /// Its id.
+    pub id: AgentId,
+    /// Whose it is.
+    pub owner: UserId,
+    /// The workspace's name.
+    pub workspace: String,
+    /// The agent's name within the workspace.
+    pub name: String,
+    /// Whether it may refresh its owner's chats.
+    pub may_refresh: bool,
+    /// The agent that it replaces at its first accepted push.
+    pub replaces: Option<AgentId>,
+    /// The agent that has replaced it for good.
+    pub replaced_by: Option<AgentId>,
+    /// The number of its newest process.
+    pub epoch: i64,
+    /// The last accepted push of that process.
+    pub version: i64,
+    /// The head, if there is one.
+    pub head: Option<Head>,
+    /// Whether its MCP servers had all answered or failed at the last push.
+    pub mcp_settled: bool,
+    /// When it pushed last.
+    pub last_push_at: Option<Moment>,
+    /// When it gave its last sign of life.
+    pub last_seen_at: Option<Moment>,
+    /// When it was created.
+    pub created_at: Moment,
+}
+
+impl AgentRecord {
+    /// Whether it has given a sign of life of late.
+    pub fn is_connected(&self, now: Moment) -> bool {
+        self.last_seen_at
+            .is_some_and(|at| at.after(CONNECTED_FOR) >= now)
+    }
+}
+
+/// A row of `agent_heads`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// Its number in the agent's timeline, from 1.
+    pub seq: i64,
+    /// What was pushed.
+    pub snapshot: SnapshotId,
+    /// Its hashes.
+    pub hashes: Hashes,
+    /// When the server accepted it.
+    pub received_at: Moment,
+}

@@ -1,0 +1,93 @@
+//! Chats, as they are stored.
+
+use crate::agent::Head;
+use crate::drift::{Drift, Hashes, Standing, drift};
+use crate::id::{AgentId, ChatId, UserId};
+use crate::moment::Moment;
+use crate::pin::{Pin, Policy, ToolsMode};
+
+/// A chat with its pin, its agent's head and what its drift is derived from.
+#[derive(Debug, Clone)]
+pub struct ChatRecord {
+    /// Its id.
+    pub id: ChatId,
+    /// Whose it is.
+    pub owner: UserId,
+    /// The client that holds it.
+    pub client: Option<String>,
+    /// The client's own id for it; unique per owner and client.
+    pub reference: Option<String>,
+    /// Its title.
+    pub title: Option<String>,
+    /// The agent that it is bound to.
+    pub agent: Option<AgentId>,
+    /// The chat whose pin it inherited.
+    pub parent: Option<ChatId>,
+    /// Since when it is archived.
+    pub archived_at: Option<Moment>,
+    /// What it does at a turn when the head differs.
+    pub policy: Policy,
+    /// Where its tools come from.
+    pub tools: ToolsMode,
+    /// The hashes of the head that was declined last.
+    pub declined: Option<Hashes>,
+    /// The number of the last move of its pin; 0 before the first.
+    pub pin_seq: i64,
+    /// Its pin.
+    pub pin: Option<PinState>,
+    /// How many turns it has had.
+    pub turn_count: i64,
+    /// When it was created.
+    pub created_at: Moment,
+    /// When its title, policy, tools, binding or archive changed last, or its last turn began.
+    pub updated_at: Moment,
+    /// The head of the agent that it is bound to.
+    pub head: Option<Head>,
+    /// Whether that agent's MCP servers had settled at its last push.
+    pub head_settled: bool,
+    /// What [`Standing::first_other_at`] is.
+    pub first_other_at: Option<Moment>,
+}
+
+impl ChatRecord {
+    /// How the pin stands to the head; `None` if they are the same, or one is missing.
+    pub fn drift(&self) -> Option<Drift> {
+        let (pin, head) = (self.pin.as_ref()?, self.head?);
+        drift(&Standing {
+            pinned: pin.pin.hashes,
+            pinned_at: pin.pinned_at,
+            head: head.hashes,
+            declined: self.declined,
+            first_other_at: self.first_other_at,
+            tools: self.tools,
+        })
+    }
+}
+
+/// The pin of a chat.
+#[derive(Debug, Clone)]
+pub struct PinState {
+    /// What is pinned.
+    pub pin: Pin,
+    /// When.
+    pub pinned_at: Moment,
+    /// The error of the snapshot.
+    pub error: Option<String>,
+}
+
+/// Which chats a list tells.
+#[derive(Debug, Clone, Default)]
+pub struct ChatFilter {
+    /// Of this agent.
+    pub agent: Option<AgentId>,
+    /// Drifted, or not.
+    pub dirty: Option<bool>,
+    /// Archived, or not.
+    pub archived: Option<bool>,
+    /// Of this client.
+    pub client: Option<String>,
+    /// With this reference.
+    pub reference: Option<String>,
+    /// Of the caller alone, also for those who read everybody's.
+    pub own: bool,
+}

@@ -1,0 +1,186 @@
+//! Agents, as their owners see them.
+
+use ctxpin_model::access::{Operation, Scopes};
+use ctxpin_model::agent::{AgentRecord, Head};
+use ctxpin_model::id::{AgentId, TokenId};
+use ctxpin_model::page::{IdCursor, Page, PageRequest};
+use ctxpin_model::token::{Credential, Token};
+use ctxpin_store::agents::NewAgent;
+use ctxpin_store::grant::{Granted, object, right};
+use ctxpin_store::tokens::{Holder, NewToken};
+use ctxpin_store::wake::Topic;
+
+use crate::error::{Error, Result, attempt};
+use crate::service::Service;
+
+/// What an agent is created from.
+#[derive(Debug, Clone)]
+pub struct AgentRequest {
+    /// The workspace's name, in its owner's words.
+    pub workspace: String,
+    /// The agent's name within the workspace.
+    pub name: String,
+    /// Whether it may refresh the chats of its owner.
+    pub may_refresh: bool,
+    /// Which agent it replaces at its first accepted push.
+    pub replaces: Option<Replaces>,
+}
+
+/// Which agent a new one replaces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replaces {
+    /// This one.
+    Agent(AgentId),
+    /// The newest one of the same workspace and name, if there is one.
+    Same,
+}
+
+/// Creates an agent of the caller. The token is in the answer and nowhere else.
+pub async fn create(
+    service: &Service,
+    credential: Credential,
+    request: &AgentRequest,
+) -> Result<(AgentRecord, Token)> {
+    let outcome = attempt!(create_once(service, credential, request));
+    service
+        .audited(credential, Operation::AgentCreate, None, outcome)
+        .await
+}
+
+async fn create_once(
+    service: &Service,
+    credential: Credential,
+    request: &AgentRequest,
+) -> Result<(AgentRecord, Token)> {
+    let caller = service.caller(credential);
+    let mut transaction = service.database.write().await?;
+    let account: Granted<object::Account, right::Write> = transaction
+        .grant_account(&caller, Operation::AgentCreate)
+        .await?;
+    let replaces = match request.replaces {
+        None => None,
+        Some(Replaces::Same) => {
+            account
+                .agent_same(&mut transaction, &request.workspace, &request.name)
+                .await?
+        }
+        Some(Replaces::Agent(agent)) => {
+            let old = transaction
+                .grant_agent(&caller, Operation::AgentUse, agent)
+                .await?;
+            let old = old.agent(&mut transaction).await?;
+            if let Some(successor) = old.replaced_by {
+                return Err(Error::AgentReplaced(successor));
+            }
+            Some(agent)
+        }
+    };
+    let agent = NewAgent {
+        id: AgentId::generate(caller.now),
+        workspace: request.workspace.clone(),
+        name: request.name.clone(),
+        may_refresh: request.may_refresh,
+        replaces,
+        created_at: caller.now,
+    };
+    let granted = account.agent_insert(&mut transaction, &agent).await?;
+    let token = Token::new(TokenId::generate(caller.now), rand::random());
+    let new_token = NewToken {
+        credential: token.credential(),
+        holder: Holder::Agent(agent.id),
+        label: None,
+        scopes: Scopes::default(),
+        created_at: caller.now,
+        expires_at: None,
+    };
+    granted
+        .agent_token_insert(&mut transaction, &new_token)
+        .await?;
+    let object = Some(("agent", agent.id.uuid()));
+    transaction
+        .audit(account.actor(), Operation::AgentCreate, object, caller.now)
+        .await?;
+    let created = granted.agent(&mut transaction).await?;
+    transaction.commit().await?;
+    service.wakes.publish(Topic::Agent {
+        owner: created.owner,
+        agent: created.id,
+    });
+    Ok((created, token))
+}
+
+/// Lists the agents that the caller may read, newest first.
+pub async fn list(
+    service: &Service,
+    credential: Credential,
+    page: &PageRequest<IdCursor>,
+) -> Result<Page<AgentRecord, IdCursor>> {
+    let mut transaction = service.database.read().await?;
+    let account: Granted<object::Account, right::Metadata> = transaction
+        .grant_account(&service.caller(credential), Operation::AgentList)
+        .await?;
+    Ok(account.agents(&mut transaction, page).await?)
+}
+
+/// Reads an agent.
+pub async fn read(
+    service: &Service,
+    credential: Credential,
+    agent: AgentId,
+) -> Result<AgentRecord> {
+    let caller = service.caller(credential);
+    let mut transaction = service.database.read().await?;
+    let granted = transaction
+        .grant_agent(&caller, Operation::AgentRead, agent)
+        .await?;
+    Ok(granted.agent(&mut transaction).await?)
+}
+
+/// Reads an agent's timeline, newest first.
+pub async fn heads(
+    service: &Service,
+    credential: Credential,
+    agent: AgentId,
+    page: &PageRequest<i64>,
+) -> Result<Page<Head, i64>> {
+    let caller = service.caller(credential);
+    let mut transaction = service.database.read().await?;
+    let granted = transaction
+        .grant_agent(&caller, Operation::HeadList, agent)
+        .await?;
+    Ok(granted.heads(&mut transaction, page).await?)
+}
+
+/// Deletes an agent with its timeline and its token. Its chats keep their pins and their history.
+pub async fn delete(service: &Service, credential: Credential, agent: AgentId) -> Result<()> {
+    let outcome = attempt!(delete_once(service, credential, agent));
+    let object = Some(("agent", agent.uuid()));
+    service
+        .audited(credential, Operation::AgentDelete, object, outcome)
+        .await
+}
+
+async fn delete_once(service: &Service, credential: Credential, agent: AgentId) -> Result<()> {
+    let caller = service.caller(credential);
+    let sighting = service
+        .database
+        .sight_agent(&caller, Operation::AgentDelete, agent)
+        .await?;
+    let mut transaction = service.database.write().await?;
+    let mut granted = transaction
+        .grant_agents_locked(&caller, &[sighting])
+        .await?;
+    let granted = granted.pop().ok_or_else(Error::overtaken)?;
+    granted.lock_chats(&mut transaction).await?;
+    granted.delete(&mut transaction).await?;
+    let object = Some(("agent", agent.uuid()));
+    transaction
+        .audit(granted.actor(), Operation::AgentDelete, object, caller.now)
+        .await?;
+    transaction.commit().await?;
+    service.wakes.publish(Topic::Agent {
+        owner: granted.owner(),
+        agent,
+    });
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! The time, as an argument: the server's own clock, or one that a test moves.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use ctxpin_model::moment::Moment;
+
+/// Tells the time.
+#[derive(Debug, Clone)]
+pub struct Clock(Source);
+
+#[derive(Debug, Clone)]
+enum Source {
+    System,
+    /// Microseconds since 1970-01-01T00:00:00Z.
+    Set(Arc<AtomicI64>),
+}
+
+impl Clock {
+    /// The clock of this machine.
+    pub fn system() -> Self {
+        Self(Source::System)
+    }
+
+    /// A clock that stands at `start` until it is moved.
+    pub fn standing_at(start: Moment) -> Self {
+        let micros = i64::try_from(start.since_unix_epoch().as_micros()).unwrap_or(i64::MAX);
+        Self(Source::Set(Arc::new(AtomicI64::new(micros))))
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Moment {
+        match &self.0 {
+            Source::System => system_now(),
+            Source::Set(micros) => {
+                Moment::from_unix_micros(micros.load(Ordering::SeqCst)).unwrap_or_else(system_now)
+            }
+        }
+    }
+
+    /// Moves a clock that stands; the machine's own moves by itself.
+    pub fn advance(&self, duration: Duration) {
+        if let Source::Set(micros) = &self.0 {
+            let by = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
+            micros.fetch_add(by, Ordering::SeqCst);
+        }
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that asks the machine for the time"
+)]
+fn system_now() -> Moment {
+    Moment::new(chrono::Utc::now())
+}

@@ -1,0 +1,312 @@
+//! A chat's context as people look at it: the pin, its drift, its history and what differs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ctxpin_model::access::Operation;
+use ctxpin_model::chat::ChatRecord;
+use ctxpin_model::diff::{Change, changes, unified};
+use ctxpin_model::hash::{BlobHash, SnapshotId};
+use ctxpin_model::history::PinRecord;
+use ctxpin_model::id::ChatId;
+use ctxpin_model::page::{Page, PageRequest};
+use ctxpin_model::pin::ToolsMode;
+use ctxpin_model::resource::{Bodies, Resource, ResourceId};
+use ctxpin_model::snapshot::Snapshot;
+use ctxpin_model::token::Credential;
+use ctxpin_store::database::Transaction;
+use ctxpin_store::grant::right::ReadsBodies;
+use ctxpin_store::grant::{Granted, object};
+
+use crate::error::{Error, Result};
+use crate::service::Service;
+
+/// A chat's pin and its drift.
+#[derive(Debug, Clone)]
+pub struct ContextView {
+    /// The chat.
+    pub chat: ChatRecord,
+    /// What is pinned; `None` while the chat is unpinned.
+    pub pinned: Option<Snapshot>,
+    /// The head of its agent; `None` without agent or head.
+    pub head: Option<Snapshot>,
+    /// Whether descriptions, tools and shapes may be told: they are bodies.
+    pub tells_bodies: bool,
+}
+
+impl ContextView {
+    /// What differs between the pin and the head. Empty exactly if the chat is not dirty.
+    pub fn changes(&self) -> Vec<Change<'_>> {
+        match (&self.pinned, &self.head) {
+            (Some(pinned), Some(head)) => {
+                changes(pinned, head, self.chat.tools == ToolsMode::Pinned)
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether the chat's tools come from the head and differ from the pin's.
+    pub fn tools_differ(&self) -> bool {
+        tools_differ(&self.chat)
+    }
+}
+
+/// Whether a chat's tools come from the head and differ from the pin's.
+pub(crate) fn tools_differ(chat: &ChatRecord) -> bool {
+    let (Some(pin), Some(head)) = (&chat.pin, &chat.head) else {
+        return false;
+    };
+    chat.tools == ToolsMode::Live && pin.pin.hashes.tools != head.hashes.tools
+}
+
+/// Reads a chat's pin and its drift.
+pub async fn read(service: &Service, credential: Credential, chat: ChatId) -> Result<ContextView> {
+    let caller = service.caller(credential);
+    let mut transaction = service.database.read().await?;
+    let granted = transaction
+        .grant_chat_within(&caller, Operation::ContextRead, chat)
+        .await?;
+    let chat = granted.chat(&mut transaction).await?;
+    view(&mut transaction, &granted, chat, &[]).await
+}
+
+/// Puts the view of a chat together. Snapshots that are at hand are not read again.
+pub(crate) async fn view<R: ReadsBodies>(
+    transaction: &mut Transaction,
+    granted: &Granted<object::Chat, R>,
+    chat: ChatRecord,
+    at_hand: &[(SnapshotId, &Snapshot)],
+) -> Result<ContextView> {
+    let pin = chat.pin.as_ref().map(|pin| pin.pin.snapshot);
+    let head = chat.head.map(|head| head.snapshot);
+    let pinned = match pin {
+        Some(id) => Some(snapshot(transaction, granted, id, at_hand).await?),
+        None => None,
+    };
+    let head = match head {
+        Some(id) if Some(id) == pin => pinned.clone(),
+        Some(id) => Some(snapshot(transaction, granted, id, at_hand).await?),
+        None => None,
+    };
+    Ok(ContextView {
+        chat,
+        pinned,
+        head,
+        tells_bodies: granted.tells_bodies(),
+    })
+}
+
+/// A snapshot that the chat reaches.
+pub(crate) async fn snapshot<R: ReadsBodies>(
+    transaction: &mut Transaction,
+    granted: &Granted<object::Chat, R>,
+    id: SnapshotId,
+    at_hand: &[(SnapshotId, &Snapshot)],
+) -> Result<Snapshot> {
+    if let Some((_, snapshot)) = at_hand.iter().find(|(at_hand, _)| *at_hand == id) {
+        return Ok((*snapshot).clone());
+    }
+    granted
+        .snapshot(transaction, id)
+        .await?
+        .ok_or(Error::NotFound("snapshot"))
+}
+
+/// Reads a chat's pin history, newest first.
+pub async fn history(
+    service: &Service,
+    credential: Credential,
+    chat: ChatId,
+    page: &PageRequest<i64>,
+) -> Result<Page<PinRecord, i64>> {
+    let caller = service.caller(credential);
+    let mut transaction = service.database.read().await?;
+    let granted = transaction
+        .grant_chat(&caller, Operation::HistoryRead, chat)
+        .await?;
+    Ok(granted.history(&mut transaction, page).await?)
+}
+
+/// A pinned resource with its text.
+#[derive(Debug, Clone)]
+pub struct ResourceText {
+    /// The resource.
+    pub resource: Resource,
+    /// The text of its body, if it has one.
+    pub body: Option<String>,
+}
+
+/// Reads one resource of a chat's pin with its text.
+pub async fn resource(
+    service: &Service,
+    credential: Credential,
+    chat: ChatId,
+    id: ResourceId,
+) -> Result<ResourceText> {
+    let caller = service.caller(credential);
+    let mut transaction = service.database.read().await?;
+    let granted = transaction
+        .grant_chat_body(&caller, Operation::ResourceRead, chat)
+        .await?;
+    let chat = granted.chat(&mut transaction).await?;
+    let pin = chat.pin.ok_or(Error::NotFound("resource"))?;
+    let pinned = snapshot(&mut transaction, &granted, pin.pin.snapshot, &[]).await?;
+    let resource = pinned
+        .find_id(id)
+        .cloned()
+        .ok_or(Error::NotFound("resource"))?;
+    let hashes = resource.body().into_iter().collect();
+    let bodies = granted
+        .bodies_of(&mut transaction, &pinned, &hashes)
+        .await?;
+    let body = resource.body().and_then(|hash| bodies.get(&hash));
+    let body = body.map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    Ok(ResourceText { resource, body })
+}
+
+/// Which two snapshots are compared.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DiffRequest {
+    /// From this one of the chat's history; else from the pin.
+    pub from: Option<SnapshotId>,
+    /// To this one of the chat's history, or the head; else to the head.
+    pub to: Option<SnapshotId>,
+}
+
+/// What differs between two snapshots, with the texts.
+#[derive(Debug, Clone)]
+pub struct DiffView {
+    /// The one.
+    pub pinned: Option<(SnapshotId, Snapshot)>,
+    /// The other.
+    pub head: Option<(SnapshotId, Snapshot)>,
+    /// Whether tools count.
+    pub with_tools: bool,
+    bodies: Bodies,
+}
+
+/// Compares a chat's pin with its agent's head, or two snapshots of its history.
+pub async fn diff(
+    service: &Service,
+    credential: Credential,
+    chat: ChatId,
+    request: DiffRequest,
+) -> Result<DiffView> {
+    let caller = service.caller(credential);
+    let mut transaction = service.database.read().await?;
+    let granted = transaction
+        .grant_chat_body(&caller, Operation::DiffRead, chat)
+        .await?;
+    let chat = granted.chat(&mut transaction).await?;
+    let from = request
+        .from
+        .or(chat.pin.as_ref().map(|pin| pin.pin.snapshot));
+    let to = request.to.or(chat.head.map(|head| head.snapshot));
+    let mut sides = [None, None];
+    for (side, id) in sides.iter_mut().zip([from, to]) {
+        if let Some(id) = id {
+            let snapshot = granted.snapshot(&mut transaction, id).await?;
+            let unknown = || {
+                Error::Invalid(format!(
+                    "{id} is neither in the chat's history nor its agent's head; see the history for what can be compared"
+                ))
+            };
+            *side = Some((id, snapshot.ok_or_else(unknown)?));
+        }
+    }
+    let [pinned, head] = sides;
+    let with_tools = chat.tools == ToolsMode::Pinned;
+    let mut view = DiffView {
+        pinned,
+        head,
+        with_tools,
+        bodies: Bodies::new(),
+    };
+    for side in [&view.pinned, &view.head] {
+        if let Some((_, snapshot)) = side {
+            let bodies = granted
+                .bodies_of(&mut transaction, snapshot, &view.to_compare())
+                .await?;
+            view.bodies.extend(bodies);
+        }
+    }
+    Ok(view)
+}
+
+impl DiffView {
+    /// What differs.
+    pub fn changes(&self) -> Vec<Change<'_>> {
+        match (&self.pinned, &self.head) {
+            (Some((_, pinned)), Some((_, head))) => changes(pinned, head, self.with_tools),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The blobs whose texts differ.
+    fn to_compare(&self) -> BTreeSet<BlobHash> {
+        let stored = |resource: Option<&Resource>| -> BTreeSet<BlobHash> {
+            resource.into_iter().flat_map(Resource::stored).collect()
+        };
+        let of_change = |change: Change<'_>| {
+            let (pinned, head) = (stored(change.pinned), stored(change.head));
+            pinned
+                .symmetric_difference(&head)
+                .copied()
+                .collect::<Vec<_>>()
+        };
+        self.changes().into_iter().flat_map(of_change).collect()
+    }
+
+    /// The texts that differ in one change, as a unified diff: a skill's files follow its
+    /// `SKILL.md`. `None` if no text differs.
+    pub fn text(&self, change: &Change<'_>) -> Option<String> {
+        let parts = |resource: Option<&Resource>| -> BTreeMap<String, BlobHash> {
+            let Some(resource) = resource else {
+                return BTreeMap::new();
+            };
+            let body = resource.body().map(|hash| (resource.source.clone(), hash));
+            let directory = resource
+                .source
+                .rsplit_once('/')
+                .map_or("", |(directory, _)| directory);
+            let files = resource.files.iter().filter_map(|file| {
+                file.body()
+                    .map(|hash| (format!("{directory}/{}", file.path), hash))
+            });
+            body.into_iter().chain(files).collect()
+        };
+        let (pinned, head) = (parts(change.pinned), parts(change.head));
+        let names: BTreeSet<_> = pinned.keys().chain(head.keys()).collect();
+        let text: String = names
+            .into_iter()
+            .map(|name| self.text_of(name, pinned.get(name).copied(), head.get(name).copied()))
+            .collect();
+        (!text.is_empty()).then_some(text)
+    }
+
+    fn text_of(&self, name: &str, pinned: Option<BlobHash>, head: Option<BlobHash>) -> String {
+        if pinned == head {
+            return String::new();
+        }
+        let bytes = |hash: Option<BlobHash>| match hash {
+            Some(hash) => self.bodies.get(&hash).map_or(&[][..], |bytes| &bytes[..]),
+            None => &[][..],
+        };
+        let label = |hash: Option<BlobHash>| match hash {
+            Some(_) => name.to_owned(),
+            None => "/dev/null".to_owned(),
+        };
+        match (
+            std::str::from_utf8(bytes(pinned)),
+            std::str::from_utf8(bytes(head)),
+        ) {
+            (Ok(before), Ok(after)) if !before.contains('\0') && !after.contains('\0') => {
+                unified(before, after, &label(pinned), &label(head))
+            }
+            _ => format!(
+                "Binary files {} and {} differ\n",
+                label(pinned),
+                label(head)
+            ),
+        }
+    }
+}

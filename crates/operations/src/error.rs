@@ -1,0 +1,116 @@
+//! What an operation answers when it cannot do what was asked.
+
+use std::error::Error as _;
+
+use ctxpin_model::compose::UnknownSources;
+use ctxpin_model::hash::BlobHash;
+use ctxpin_model::id::AgentId;
+
+/// A refusal or a failure. Its text is for whoever asked and says what to do; what only the
+/// operator may see is told by [`Error::cause`].
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The store refused or failed.
+    #[error(transparent)]
+    Store(#[from] ctxpin_store::error::Error),
+    /// There is no such thing in what the caller may see.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// A newer process of the agent has taken over.
+    #[error(
+        "a newer process of this agent has taken over (epoch {current}, yours is {offered}); stop this one"
+    )]
+    Fenced {
+        /// The epoch in force.
+        current: i64,
+        /// The caller's.
+        offered: i64,
+    },
+    /// Another agent has replaced this one for good.
+    #[error("this agent was replaced by agent {0}; use that one")]
+    AgentReplaced(AgentId),
+    /// A manifest names bytes that the agent has not proved to have.
+    #[error("the manifest names {} blobs that this agent has not sent; send them and push again", .0.len())]
+    MissingBlobs(Vec<BlobHash>),
+    /// Bytes that do not have the hash that they were sent under.
+    #[error("bytes sent as {claimed} have the hash {computed}")]
+    HashMismatch {
+        /// What the sender says.
+        claimed: BlobHash,
+        /// What it is.
+        computed: BlobHash,
+    },
+    /// A manifest that no honest agent sends.
+    #[error("the manifest cannot be taken: {0}")]
+    InvalidManifest(String),
+    /// Something asked for does not make sense.
+    #[error("{0}")]
+    Invalid(String),
+    /// The chat has no agent, or its agent has no head.
+    #[error("{0}; its pin stays as it is")]
+    NoHead(&'static str),
+    /// The chat is archived.
+    #[error("the chat is archived; unarchive it first")]
+    Archived,
+    /// The pin or the head is not the one that the caller has seen.
+    #[error("{0}")]
+    PreconditionFailed(String),
+    /// More than the server takes.
+    #[error("{0}")]
+    TooLarge(String),
+    /// Something of that name is there already.
+    #[error("{0}")]
+    Conflict(String),
+    /// Pushes are paused by whoever operates the server.
+    #[error("pushes are paused; try again later")]
+    SyncPaused,
+}
+
+impl From<UnknownSources> for Error {
+    fn from(error: UnknownSources) -> Self {
+        Self::Invalid(error.to_string())
+    }
+}
+
+impl Error {
+    /// The cause that only whoever operates the server may see.
+    pub fn cause(&self) -> Option<String> {
+        match self {
+            Self::Store(error) => error.source().map(ToString::to_string),
+            _ => None,
+        }
+    }
+
+    /// Whether trying the whole operation again may succeed at once.
+    pub(crate) fn contended(&self) -> Option<&ctxpin_store::error::Error> {
+        match self {
+            Self::Store(error) if error.is_contended() => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Another request got in between: the operation starts over.
+    pub(crate) fn overtaken() -> Self {
+        Self::Store(ctxpin_store::error::Error::Conflict)
+    }
+}
+
+/// What comes of an operation.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Does something again, from nothing, as long as it loses against other transactions.
+macro_rules! attempt {
+    ($once:expr) => {{
+        let mut attempts = ctxpin_store::database::Attempts::default();
+        loop {
+            match $once.await {
+                Err(error) => match $crate::error::Error::contended(&error) {
+                    Some(contention) if attempts.again(contention).await => {}
+                    _ => break Err(error),
+                },
+                done => break done,
+            }
+        }
+    }};
+}
+pub(crate) use attempt;

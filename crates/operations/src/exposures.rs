@@ -1,0 +1,35 @@
+//! The answer to "who read the poisoned file?".
+
+use ctxpin_model::access::Operation;
+use ctxpin_model::exposure::{PinnedExposure, TurnExposure};
+use ctxpin_model::hash::BlobHash;
+use ctxpin_model::token::Credential;
+use ctxpin_store::grant::{Granted, object, right};
+
+use crate::error::Result;
+use crate::service::Service;
+
+/// Where a content was in force, of what the caller may read the metadata of.
+#[derive(Debug, Clone)]
+pub struct Exposure {
+    /// In pins, newest first.
+    pub chats: Vec<PinnedExposure>,
+    /// At turns, newest first.
+    pub turns: Vec<TurnExposure>,
+}
+
+/// Which chats and turns had a content in force, a skill's files and tools included.
+pub async fn read(
+    service: &Service,
+    credential: Credential,
+    content: BlobHash,
+) -> Result<Exposure> {
+    let caller = service.caller(credential);
+    let mut transaction = service.database.read().await?;
+    let account: Granted<object::Account, right::Metadata> = transaction
+        .grant_account(&caller, Operation::ExposureRead)
+        .await?;
+    let chats = account.pinned_exposures(&mut transaction, content).await?;
+    let turns = account.turn_exposures(&mut transaction, content).await?;
+    Ok(Exposure { chats, turns })
+}

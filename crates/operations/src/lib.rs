@@ -1,0 +1,21 @@
+//! Everything that a caller can ask for, one function each. An operation takes who calls and what
+//! they ask, and sequences reads, decisions of `ctxpin-model` and writes of `ctxpin-store`.
+//!
+//! There is no transport here: no HTTP, no status codes, no wire format. Nor is there SQL.
+
+pub mod agents;
+pub mod chats;
+pub mod clock;
+pub mod contexts;
+pub mod error;
+pub mod exposures;
+mod ingest;
+pub mod people;
+pub mod pins;
+pub mod prompts;
+pub mod pushes;
+pub mod service;
+pub mod skills;
+pub mod turns;
+pub mod wakes;
+pub mod watches;

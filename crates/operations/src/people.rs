@@ -1,0 +1,372 @@
+//! Users, their tokens and the audit log.
+
+use ctxpin_model::access::{Actor, Operation, Role, Roles, Scope, Scopes};
+use ctxpin_model::audit::AuditRecord;
+use ctxpin_model::id::{TokenId, UserId};
+use ctxpin_model::moment::Moment;
+use ctxpin_model::page::{IdCursor, Page, PageRequest};
+use ctxpin_model::token::{Credential, Token, TokenRecord};
+use ctxpin_model::user::{UserChange, UserRecord};
+use ctxpin_store::grant::{Granted, object, right};
+use ctxpin_store::tokens::{Holder, NewToken};
+
+use crate::error::{Error, Result, attempt};
+use crate::service::Service;
+
+/// The name of the first user of a new database.
+pub const FIRST_USER_NAME: &str = "admin";
+
+/// What the label of the first user's token is.
+const FIRST_TOKEN_LABEL: &str = "made by ctxpin serve";
+
+/// When [`first_user`] makes a token for a user that is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FirstToken {
+    /// Never: another replica has it.
+    OnlyWithUser,
+    /// Whoever holds the data itself may have one made anew.
+    Always,
+}
+
+/// Makes the first user, member and admin, with a token of every scope, if there is no user. The
+/// token is handed to `keep` before anything is written for good, so that it is never lost; if
+/// `keep` fails, nothing is written. Answers whether a token was made.
+pub async fn first_user<E>(
+    service: &Service,
+    policy: FirstToken,
+    keep: impl Fn(&Token) -> std::result::Result<(), E>,
+) -> Result<std::result::Result<bool, E>> {
+    attempt!(first_user_once(service, policy, &keep))
+}
+
+async fn first_user_once<E>(
+    service: &Service,
+    policy: FirstToken,
+    keep: &impl Fn(&Token) -> std::result::Result<(), E>,
+) -> Result<std::result::Result<bool, E>> {
+    let now = service.clock.now();
+    let mut transaction = service.database.write().await?;
+    let user = match transaction.user_first().await? {
+        Some(_) if policy == FirstToken::OnlyWithUser => return Ok(Ok(false)),
+        Some(user) => user.id,
+        None => {
+            let user = UserRecord {
+                id: UserId::generate(now),
+                name: FIRST_USER_NAME.into(),
+                roles: [Role::Member, Role::Admin].into_iter().collect(),
+                disabled: false,
+                created_at: now,
+            };
+            transaction.user_insert_first(&user).await?;
+            user.id
+        }
+    };
+    let token = Token::new(TokenId::generate(now), rand::random());
+    let new_token = NewToken {
+        credential: token.credential(),
+        holder: Holder::User(user),
+        label: Some(FIRST_TOKEN_LABEL.into()),
+        scopes: Scopes::all(),
+        created_at: now,
+        expires_at: None,
+    };
+    transaction.token_insert_first(&new_token).await?;
+    transaction
+        .audit(
+            &Actor::System,
+            Operation::TokenCreate,
+            Some(("user", user.uuid())),
+            now,
+        )
+        .await?;
+    if let Err(error) = keep(&token) {
+        return Ok(Err(error));
+    }
+    transaction.commit().await?;
+    Ok(Ok(true))
+}
+
+/// Creates a user, who has no token yet.
+pub async fn user_create(
+    service: &Service,
+    credential: Credential,
+    name: &str,
+    roles: Roles,
+) -> Result<UserRecord> {
+    let outcome = attempt!(user_create_once(service, credential, name, roles));
+    service
+        .audited(credential, Operation::UserCreate, None, outcome)
+        .await
+}
+
+async fn user_create_once(
+    service: &Service,
+    credential: Credential,
+    name: &str,
+    roles: Roles,
+) -> Result<UserRecord> {
+    let caller = service.caller(credential);
+    let mut transaction = service.database.write().await?;
+    let account: Granted<object::Account, right::Write> = transaction
+        .grant_account(&caller, Operation::UserCreate)
+        .await?;
+    if account.user_name_taken(&mut transaction, name).await? {
+        return Err(name_taken(name));
+    }
+    let user = UserRecord {
+        id: UserId::generate(caller.now),
+        name: name.to_owned(),
+        roles,
+        disabled: false,
+        created_at: caller.now,
+    };
+    account.user_insert(&mut transaction, &user).await?;
+    let object = Some(("user", user.id.uuid()));
+    transaction
+        .audit(account.actor(), Operation::UserCreate, object, caller.now)
+        .await?;
+    transaction.commit().await?;
+    Ok(user)
+}
+
+fn name_taken(name: &str) -> Error {
+    Error::Conflict(format!("there is a user called `{name}` already"))
+}
+
+/// Lists the users, newest first.
+pub async fn users(
+    service: &Service,
+    credential: Credential,
+    page: &PageRequest<IdCursor>,
+) -> Result<Page<UserRecord, IdCursor>> {
+    let caller = service.caller(credential);
+    let mut transaction = service.database.read().await?;
+    let account: Granted<object::Account, right::Metadata> = transaction
+        .grant_account(&caller, Operation::UserList)
+        .await?;
+    Ok(account.users(&mut transaction, page).await?)
+}
+
+/// Changes a user's name, roles or whether the user is disabled. A disabled user's tokens, and
+/// those of the user's agents, open nothing.
+pub async fn user_change(
+    service: &Service,
+    credential: Credential,
+    user: UserId,
+    change: &UserChange,
+) -> Result<UserRecord> {
+    let outcome = attempt!(user_change_once(service, credential, user, change));
+    let object = Some(("user", user.uuid()));
+    service
+        .audited(credential, Operation::UserChange, object, outcome)
+        .await
+}
+
+async fn user_change_once(
+    service: &Service,
+    credential: Credential,
+    user: UserId,
+    change: &UserChange,
+) -> Result<UserRecord> {
+    let caller = service.caller(credential);
+    let mut transaction = service.database.write().await?;
+    let account: Granted<object::Account, right::Write> = transaction
+        .grant_account(&caller, Operation::UserChange)
+        .await?;
+    let before = account
+        .user(&mut transaction, user)
+        .await?
+        .ok_or(Error::NotFound("user"))?;
+    if user == account.owner() && locks_out(change) {
+        return Err(Error::Invalid(
+            "an admin cannot take away their own role or disable themselves; ask another admin"
+                .into(),
+        ));
+    }
+    if let Some(name) = change.name.as_ref().filter(|name| **name != before.name)
+        && account.user_name_taken(&mut transaction, name).await?
+    {
+        return Err(name_taken(name));
+    }
+    let after = account.user_update(&mut transaction, user, change).await?;
+    let after = after.ok_or(Error::NotFound("user"))?;
+    let object = Some(("user", user.uuid()));
+    transaction
+        .audit(account.actor(), Operation::UserChange, object, caller.now)
+        .await?;
+    transaction.commit().await?;
+    Ok(after)
+}
+
+fn locks_out(change: &UserChange) -> bool {
+    change.disabled == Some(true) || change.roles.is_some_and(|roles| !roles.has(Role::Admin))
+}
+
+/// What a token is created from.
+#[derive(Debug, Clone)]
+pub struct TokenRequest {
+    /// What it is for, in its owner's words.
+    pub label: Option<String>,
+    /// What it may be used for.
+    pub scopes: Scopes,
+    /// From when on it opens nothing.
+    pub expires_at: Option<Moment>,
+    /// Another user to make it for; an admin may.
+    pub user: Option<UserId>,
+}
+
+/// Makes a token. Its text is in the answer and nowhere else. It is never wider or longer-lived
+/// than the one that makes it; but an admin makes another user's, of which only the life is bound.
+pub async fn token_create(
+    service: &Service,
+    credential: Credential,
+    request: &TokenRequest,
+) -> Result<(TokenRecord, Token)> {
+    let operation = match request.user {
+        Some(_) => Operation::TokenCreateFor,
+        None => Operation::TokenCreate,
+    };
+    let outcome = attempt!(token_create_once(service, credential, request, operation));
+    service.audited(credential, operation, None, outcome).await
+}
+
+async fn token_create_once(
+    service: &Service,
+    credential: Credential,
+    request: &TokenRequest,
+    operation: Operation,
+) -> Result<(TokenRecord, Token)> {
+    let caller = service.caller(credential);
+    let mut transaction = service.database.write().await?;
+    let account: Granted<object::Account, right::Write> =
+        transaction.grant_account(&caller, operation).await?;
+    let Actor::User {
+        scopes,
+        token: minter,
+        ..
+    } = *account.actor()
+    else {
+        return Err(Error::NotFound("user"));
+    };
+    if request.scopes.is_empty() {
+        return Err(Error::Invalid("a token needs at least one scope".into()));
+    }
+    if !scopes.covers(request.scopes) {
+        return Err(Error::Invalid(format!(
+            "a token cannot make one with more scopes than its own, which are: {scopes}"
+        )));
+    }
+    let longest = account.own_token_expiry(&mut transaction, minter).await?;
+    let expires_at = match (request.expires_at, longest) {
+        (Some(asked), Some(longest)) if asked > longest => {
+            return Err(Error::Invalid(format!(
+                "a token cannot make one that lives longer than itself, until {longest}"
+            )));
+        }
+        (asked, longest) => asked.or(longest),
+    };
+    if expires_at.is_some_and(|at| at <= caller.now) {
+        return Err(Error::Invalid("`expires_at` is in the past".into()));
+    }
+    let user = request.user.unwrap_or(account.owner());
+    if account.user(&mut transaction, user).await?.is_none() {
+        return Err(Error::NotFound("user"));
+    }
+    let token = Token::new(TokenId::generate(caller.now), rand::random());
+    let new_token = NewToken {
+        credential: token.credential(),
+        holder: Holder::User(user),
+        label: request.label.clone(),
+        scopes: request.scopes,
+        created_at: caller.now,
+        expires_at,
+    };
+    account.token_insert(&mut transaction, &new_token).await?;
+    let object = Some(("user", user.uuid()));
+    transaction
+        .audit(account.actor(), operation, object, caller.now)
+        .await?;
+    let record = account
+        .own_token(&mut transaction, token.credential().id)
+        .await?;
+    transaction.commit().await?;
+    Ok((record, token))
+}
+
+/// Lists the caller's own tokens, newest first, without their secrets.
+pub async fn tokens(
+    service: &Service,
+    credential: Credential,
+    page: &PageRequest<IdCursor>,
+) -> Result<Page<TokenRecord, IdCursor>> {
+    let caller = service.caller(credential);
+    let mut transaction = service.database.read().await?;
+    let account: Granted<object::Account, right::Metadata> = transaction
+        .grant_account(&caller, Operation::TokenList)
+        .await?;
+    Ok(account.own_tokens(&mut transaction, page).await?)
+}
+
+/// Revokes one of the caller's own tokens; an admin with the admin scope any user's. An agent's
+/// token goes with the agent.
+pub async fn token_revoke(service: &Service, credential: Credential, token: TokenId) -> Result<()> {
+    let outcome = attempt!(token_revoke_once(service, credential, token));
+    let object = Some(("token", token.uuid()));
+    service
+        .audited(credential, Operation::TokenRevoke, object, outcome)
+        .await
+}
+
+async fn token_revoke_once(
+    service: &Service,
+    credential: Credential,
+    token: TokenId,
+) -> Result<()> {
+    let caller = service.caller(credential);
+    let mut transaction = service.database.write().await?;
+    let account: Granted<object::Account, right::Write> = transaction
+        .grant_account(&caller, Operation::TokenRevoke)
+        .await?;
+    let of_everybody = match account.actor() {
+        Actor::User { roles, scopes, .. } => roles.has(Role::Admin) && scopes.has(Scope::Admin),
+        _ => false,
+    };
+    let owner = (!of_everybody).then_some(account.owner());
+    if !account
+        .token_revoke(&mut transaction, token, owner, caller.now)
+        .await?
+    {
+        return Err(Error::NotFound("token"));
+    }
+    let object = Some(("token", token.uuid()));
+    transaction
+        .audit(account.actor(), Operation::TokenRevoke, object, caller.now)
+        .await?;
+    Ok(transaction.commit().await?)
+}
+
+/// Who the caller is, and by which token.
+pub async fn me(service: &Service, credential: Credential) -> Result<(UserRecord, TokenRecord)> {
+    let caller = service.caller(credential);
+    let mut transaction = service.database.read().await?;
+    let account: Granted<object::Account, right::Metadata> = transaction
+        .grant_account(&caller, Operation::MeRead)
+        .await?;
+    let user = account.own_user(&mut transaction).await?;
+    let token = account.own_token(&mut transaction, credential.id).await?;
+    Ok((user, token))
+}
+
+/// Lists the audit log, newest first.
+pub async fn audit_log(
+    service: &Service,
+    credential: Credential,
+    page: &PageRequest<IdCursor>,
+) -> Result<Page<AuditRecord, IdCursor>> {
+    let caller = service.caller(credential);
+    let mut transaction = service.database.read().await?;
+    let account: Granted<object::Account, right::Metadata> = transaction
+        .grant_account(&caller, Operation::AuditRead)
+        .await?;
+    Ok(account.audit_log(&mut transaction, page).await?)
+}

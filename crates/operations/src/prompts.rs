@@ -1,0 +1,108 @@
+//! The prompt: what ctxpin hands to a model.
+
+use ctxpin_model::hash::{BlobHash, ContextHash};
+use ctxpin_model::id::ChatId;
+use ctxpin_model::snapshot::Snapshot;
+use ctxpin_model::token::Credential;
+use ctxpin_store::database::Transaction;
+use ctxpin_store::grant::right::ReadsBodies;
+use ctxpin_store::grant::{Granted, object, right};
+
+use crate::error::{Error, Result};
+use crate::service::Service;
+
+/// A chat's pinned prompt.
+#[derive(Debug, Clone)]
+pub struct PinnedPrompt {
+    /// Its hash; `None` while the chat is unpinned.
+    pub hash: Option<BlobHash>,
+    /// Its bytes, unless they are the ones that the caller knows.
+    pub bytes: Option<Vec<u8>>,
+}
+
+/// Reads the pinned prompt of a chat. If it is the one that the caller knows, its bytes are not
+/// read.
+pub async fn prompt(
+    service: &Service,
+    credential: Credential,
+    chat: ChatId,
+    known: Option<BlobHash>,
+) -> Result<PinnedPrompt> {
+    let caller = service.caller(credential);
+    let read = service.database.prompt(&caller, chat, known).await?;
+    Ok(PinnedPrompt {
+        hash: read.hash,
+        bytes: read.bytes,
+    })
+}
+
+/// The prompt of a context, before it is pinned.
+#[derive(Debug, Clone)]
+pub(crate) enum Prompt {
+    /// It was rendered before and is kept.
+    Kept(BlobHash),
+    /// It was rendered just now.
+    Rendered(String),
+}
+
+impl Prompt {
+    /// Finds the prompt of a context, or renders it from what the chat reaches.
+    pub async fn of_chat<R: ReadsBodies>(
+        transaction: &mut Transaction,
+        granted: &Granted<object::Chat, R>,
+        context: ContextHash,
+        snapshot: &Snapshot,
+    ) -> Result<Self> {
+        let renderer = i64::from(ctxpin_render::RENDERER_VERSION);
+        if let Some(kept) = granted.prompt_find(transaction, context, renderer).await? {
+            return Ok(Self::Kept(kept));
+        }
+        let bodies = granted.prompt_bodies(transaction, snapshot).await?;
+        Ok(Self::Rendered(ctxpin_render::prompt::render(
+            snapshot, &bodies,
+        )))
+    }
+
+    /// Finds or renders the prompt of an agent's head.
+    pub async fn of_head<R: ReadsBodies>(
+        transaction: &mut Transaction,
+        granted: &Granted<object::Agent, R>,
+        context: ContextHash,
+    ) -> Result<Self> {
+        let renderer = i64::from(ctxpin_render::RENDERER_VERSION);
+        if let Some(kept) = granted.prompt_find(transaction, context, renderer).await? {
+            return Ok(Self::Kept(kept));
+        }
+        let head = granted
+            .head_snapshot(transaction)
+            .await?
+            .ok_or_else(Error::overtaken)?;
+        let bodies = head
+            .instruction_files()
+            .filter_map(ctxpin_model::resource::Resource::body);
+        let bodies = granted
+            .proved_bodies(transaction, &bodies.collect())
+            .await?;
+        Ok(Self::Rendered(ctxpin_render::prompt::render(
+            &head, &bodies,
+        )))
+    }
+
+    /// The hash of the kept prompt; one that was rendered just now is kept by this.
+    pub async fn keep(
+        &self,
+        transaction: &mut Transaction,
+        granted: &Granted<object::Chat, right::Write>,
+        context: ContextHash,
+    ) -> Result<BlobHash> {
+        match self {
+            Self::Kept(hash) => Ok(*hash),
+            Self::Rendered(text) => {
+                let renderer = i64::from(ctxpin_render::RENDERER_VERSION);
+                Ok(granted
+                    .prompt_keep(transaction, context, renderer, text)
+                    .await?)
+            }
+        }
+    }
+}

@@ -1,0 +1,458 @@
+//! What an agent does: it opens a session, sends bytes ahead and pushes snapshots.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ctxpin_model::access::Operation;
+use ctxpin_model::agent::{AgentRecord, Head};
+use ctxpin_model::hash::{BlobHash, SnapshotId};
+use ctxpin_model::id::{AgentId, ProcessId};
+use ctxpin_model::limits::SKILL_FILE_BYTES_MAX;
+use ctxpin_model::moment::Moment;
+use ctxpin_model::push::{Known, Offered, Verdict, verdict};
+use ctxpin_model::resource::{Bodies, Resource};
+use ctxpin_model::snapshot::{Addresses, Snapshot};
+use ctxpin_model::token::Credential;
+use ctxpin_store::blobs::Upload;
+use ctxpin_store::database::Transaction;
+use ctxpin_store::grant::{Caller, Granted, Sighting, object, right};
+use ctxpin_store::wake::Topic;
+
+use crate::error::{Error, Result, attempt};
+use crate::ingest::{self, Proved};
+use crate::prompts::Prompt;
+use crate::service::Service;
+
+/// A sign of life is written only if the last one is older.
+const SEEN_NOTED_EVERY: Duration = Duration::from_secs(20);
+
+/// What an agent pushes.
+#[derive(Debug, Clone)]
+pub struct Push {
+    /// The epoch that its process was given.
+    pub epoch: i64,
+    /// Its number within the epoch, from 1 upwards.
+    pub version: i64,
+    /// Whether every MCP server has answered or failed.
+    pub mcp_settled: bool,
+    /// What was found, every hash being a claim.
+    pub manifest: Snapshot,
+    /// Bytes that come with it, by the hash that the sender says they have.
+    pub inline: Bodies,
+}
+
+/// What came of a push.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pushed {
+    /// What became of it; never [`Verdict::Fenced`], which is an error.
+    pub verdict: Verdict,
+    /// The head after it, if there is one.
+    pub head: Option<Head>,
+    /// How many chats it pinned.
+    pub hydrated: u64,
+}
+
+/// An open session.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// The process's number: it goes with every request.
+    pub epoch: i64,
+    /// The agent's head, if it has one.
+    pub head: Option<Head>,
+}
+
+/// Opens the session of a process, or repeats the answer to it, which is also how an agent tells
+/// that it lives. A process that a newer one replaced is refused as fenced.
+pub async fn session_open(
+    service: &Service,
+    credential: Credential,
+    process: ProcessId,
+) -> Result<Session> {
+    attempt!(session_open_once(service, credential, process))
+}
+
+async fn session_open_once(
+    service: &Service,
+    credential: Credential,
+    process: ProcessId,
+) -> Result<Session> {
+    let caller = service.caller(credential);
+    let mut reading = service.database.read().await?;
+    let own = reading
+        .grant_own_agent(&caller, Operation::SessionOpen)
+        .await?;
+    let sighting = own.sighting(Operation::SessionOpen);
+    drop(reading);
+    let mut transaction = service.database.write().await?;
+    let granted = lock_one(&mut transaction, &caller, sighting).await?;
+    let agent = granted.agent(&mut transaction).await?;
+    let opened = granted.session(&mut transaction, process).await?;
+    if let Some(successor) = agent.replaced_by {
+        return Err(Error::AgentReplaced(successor));
+    }
+    let epoch = match opened {
+        Some(epoch) if epoch == agent.epoch => {
+            if agent
+                .last_seen_at
+                .is_none_or(|at| at.after(SEEN_NOTED_EVERY) <= caller.now)
+            {
+                granted.seen(&mut transaction, caller.now).await?;
+                transaction.commit().await?;
+            }
+            epoch
+        }
+        Some(epoch) => {
+            return Err(Error::Fenced {
+                current: agent.epoch,
+                offered: epoch,
+            });
+        }
+        None => {
+            let epoch = agent.epoch + 1;
+            granted
+                .session_open(&mut transaction, process, epoch, caller.now)
+                .await?;
+            transaction.commit().await?;
+            service.wakes.publish(Topic::Agent {
+                owner: agent.owner,
+                agent: agent.id,
+            });
+            epoch
+        }
+    };
+    Ok(Session {
+        epoch,
+        head: agent.head,
+    })
+}
+
+async fn lock_one(
+    transaction: &mut Transaction,
+    caller: &Caller,
+    sighting: Sighting<AgentId>,
+) -> Result<Granted<object::Agent, right::Write>> {
+    let mut granted = transaction.grant_agents_locked(caller, &[sighting]).await?;
+    granted.pop().ok_or_else(Error::overtaken)
+}
+
+fn demand_epoch(agent: &AgentRecord, offered: i64) -> Result<()> {
+    if let Some(successor) = agent.replaced_by {
+        return Err(Error::AgentReplaced(successor));
+    }
+    if agent.epoch == offered {
+        Ok(())
+    } else {
+        Err(Error::Fenced {
+            current: agent.epoch,
+            offered,
+        })
+    }
+}
+
+/// Keeps bytes that the agent sends ahead of a push. The answer does not tell whether the server
+/// had them.
+pub async fn blob_upload(
+    service: &Service,
+    credential: Credential,
+    epoch: i64,
+    claimed: BlobHash,
+    bytes: Arc<[u8]>,
+) -> Result<()> {
+    service.demand_sync()?;
+    if bytes.len() as u64 > SKILL_FILE_BYTES_MAX {
+        let most = SKILL_FILE_BYTES_MAX / 1024;
+        return Err(Error::TooLarge(format!(
+            "no file is stored that has more than {most} KiB"
+        )));
+    }
+    let computed = BlobHash::of(&bytes);
+    if computed != claimed {
+        return Err(Error::HashMismatch { claimed, computed });
+    }
+    attempt!(blob_upload_once(
+        service, credential, epoch, claimed, &bytes
+    ))
+}
+
+async fn blob_upload_once(
+    service: &Service,
+    credential: Credential,
+    epoch: i64,
+    hash: BlobHash,
+    bytes: &Arc<[u8]>,
+) -> Result<()> {
+    let caller = service.caller(credential);
+    let mut reading = service.database.read().await?;
+    let own = reading
+        .grant_own_agent(&caller, Operation::BlobUpload)
+        .await?;
+    let sighting = own.sighting(Operation::BlobUpload);
+    drop(reading);
+    let mut transaction = service.database.write().await?;
+    let granted = lock_one(&mut transaction, &caller, sighting).await?;
+    demand_epoch(&granted.agent(&mut transaction).await?, epoch)?;
+    match granted
+        .upload(&mut transaction, hash, bytes, caller.now)
+        .await?
+    {
+        Upload::Kept => Ok(transaction.commit().await?),
+        Upload::Full => Err(Error::TooLarge(
+            "this agent has sent too many bytes ahead; push what uses them first".into(),
+        )),
+    }
+}
+
+/// Takes a push. See [`verdict`] for what becomes of it.
+pub async fn push(service: &Service, credential: Credential, push: Push) -> Result<Pushed> {
+    service.demand_sync()?;
+    if push.version < 1 {
+        return Err(Error::InvalidManifest("`version` counts from 1".into()));
+    }
+    attempt!(push_once(service, credential, &push))
+}
+
+/// What was worked out before the writing transaction, and what it holds for.
+struct Prepared {
+    sighting: Sighting<AgentId>,
+    replaced: Vec<Sighting<AgentId>>,
+    head_before: Option<SnapshotId>,
+    snapshot: Snapshot,
+    addresses: Addresses,
+    /// The prompt, if there were chats to pin.
+    prompt: Option<Prompt>,
+}
+
+async fn push_once(service: &Service, credential: Credential, push: &Push) -> Result<Pushed> {
+    let caller = service.caller(credential);
+    let mut reading = service.database.read().await?;
+    let own = reading
+        .grant_own_agent(&caller, Operation::ContextPush)
+        .await?;
+    let prepared = match prepare(&mut reading, &own, push).await? {
+        Ok(prepared) => prepared,
+        Err(pushed) => return Ok(pushed),
+    };
+    drop(reading);
+    let mut transaction = service.database.write().await?;
+    let sighted: Vec<_> = std::iter::once(prepared.sighting)
+        .chain(prepared.replaced.iter().copied())
+        .collect();
+    let mut grants = transaction
+        .grant_agents_locked(&caller, &sighted)
+        .await?
+        .into_iter();
+    let granted = grants.next().ok_or_else(Error::overtaken)?;
+    let replaced: Vec<_> = grants.collect();
+    let agent = granted.agent(&mut transaction).await?;
+    if agent.head.map(|head| head.snapshot) != prepared.head_before {
+        // What was proved by the old head may not be by the new one.
+        return Err(Error::overtaken());
+    }
+    match judge(&agent, push, &prepared.addresses)? {
+        Verdict::Accepted => {
+            let locked = Locked {
+                granted: &granted,
+                replaced: &replaced,
+                now: caller.now,
+            };
+            let pushed = accept(&mut transaction, &locked, push, &prepared).await?;
+            transaction.commit().await?;
+            service.wakes.publish(Topic::Agent {
+                owner: agent.owner,
+                agent: agent.id,
+            });
+            for old in &replaced {
+                service.wakes.publish(Topic::Agent {
+                    owner: agent.owner,
+                    agent: old.id(),
+                });
+            }
+            Ok(pushed)
+        }
+        verdict => {
+            if verdict == Verdict::Unchanged {
+                granted
+                    .push_unchanged(&mut transaction, push.version, push.mcp_settled, caller.now)
+                    .await?;
+                transaction.commit().await?;
+                if agent.mcp_settled != push.mcp_settled {
+                    service.wakes.publish(Topic::Agent {
+                        owner: agent.owner,
+                        agent: agent.id,
+                    });
+                }
+            }
+            Ok(Pushed {
+                verdict,
+                head: agent.head,
+                hydrated: 0,
+            })
+        }
+    }
+}
+
+fn judge(agent: &AgentRecord, push: &Push, addresses: &Addresses) -> Result<Verdict> {
+    if let Some(successor) = agent.replaced_by {
+        return Err(Error::AgentReplaced(successor));
+    }
+    let known = Known {
+        epoch: agent.epoch,
+        version: agent.version,
+        replaced: false,
+    };
+    let same_content = agent.head.is_some_and(|head| head.snapshot == addresses.id);
+    let offered = Offered {
+        epoch: push.epoch,
+        version: push.version,
+        same_content,
+    };
+    match verdict(&known, &offered) {
+        Verdict::Fenced => Err(Error::Fenced {
+            current: agent.epoch,
+            offered: push.epoch,
+        }),
+        verdict => Ok(verdict),
+    }
+}
+
+/// Hashes, derives and renders before anything is locked. Answers a push at once that is not newer.
+async fn prepare(
+    reading: &mut Transaction,
+    own: &Granted<object::Agent, right::Body>,
+    push: &Push,
+) -> Result<std::result::Result<Prepared, Pushed>> {
+    let agent = own.agent(reading).await?;
+    demand_epoch(&agent, push.epoch)?;
+    if push.version < agent.version {
+        return Ok(Err(Pushed {
+            verdict: Verdict::NotNewer,
+            head: agent.head,
+            hydrated: 0,
+        }));
+    }
+    let head = own.head_snapshot(reading).await?;
+    let mut proved = Proved::new(head.as_ref(), own.uploads(reading).await?);
+    proved.add_inline(push.inline.clone())?;
+    let missing = ingest::missing(&push.manifest, &proved);
+    if !missing.is_empty() {
+        return Err(Error::MissingBlobs(missing));
+    }
+    let to_read = ingest::to_read(&push.manifest, head.as_ref(), &proved);
+    proved
+        .bodies
+        .extend(own.proved_bodies(reading, &to_read).await?);
+    let snapshot = ingest::ingest(push.manifest.clone(), head.as_ref(), &proved)?;
+    let addresses = snapshot.addresses();
+    let head_before = agent.head.map(|head| head.snapshot);
+    let (mut replaced, mut prompt) = (Vec::new(), None);
+    if head_before != Some(addresses.id) {
+        replaced = own.replaced_chain(reading).await?;
+        if own.has_chats_to_pin(reading, &replaced).await? {
+            prompt = Some(prepare_prompt(reading, own, &snapshot, &addresses, &mut proved).await?);
+        }
+    }
+    let sighting = own.sighting(Operation::ContextPush);
+    Ok(Ok(Prepared {
+        sighting,
+        replaced,
+        head_before,
+        snapshot,
+        addresses,
+        prompt,
+    }))
+}
+
+async fn prepare_prompt(
+    reading: &mut Transaction,
+    own: &Granted<object::Agent, right::Body>,
+    snapshot: &Snapshot,
+    addresses: &Addresses,
+    proved: &mut Proved,
+) -> Result<Prompt> {
+    let renderer = i64::from(ctxpin_render::RENDERER_VERSION);
+    if let Some(kept) = own
+        .prompt_find(reading, addresses.context_hash, renderer)
+        .await?
+    {
+        return Ok(Prompt::Kept(kept));
+    }
+    let bodies: BTreeSet<_> = snapshot
+        .instruction_files()
+        .filter_map(Resource::body)
+        .filter(|hash| !proved.bodies.contains_key(hash))
+        .collect();
+    proved
+        .bodies
+        .extend(own.proved_bodies(reading, &bodies).await?);
+    Ok(Prompt::Rendered(ctxpin_render::prompt::render(
+        snapshot,
+        &proved.bodies,
+    )))
+}
+
+/// The agent that pushes and those that it replaces, locked.
+struct Locked<'g> {
+    granted: &'g Granted<object::Agent, right::Write>,
+    replaced: &'g [Granted<object::Agent, right::Write>],
+    now: Moment,
+}
+
+/// Writes what became of an accepted push.
+async fn accept(
+    transaction: &mut Transaction,
+    locked: &Locked<'_>,
+    push: &Push,
+    prepared: &Prepared,
+) -> Result<Pushed> {
+    let (snapshot, addresses) = (&prepared.snapshot, &prepared.addresses);
+    let Locked {
+        granted,
+        replaced,
+        now,
+    } = *locked;
+    let inline = ingest::to_store(snapshot, &push.inline);
+    granted.blobs_insert(transaction, &inline).await?;
+    granted
+        .snapshot_insert(transaction, snapshot, addresses, now)
+        .await?;
+    let head = granted
+        .head_append(transaction, push.version, push.mcp_settled, addresses, now)
+        .await?;
+    let stored: BTreeSet<_> = snapshot
+        .resources
+        .iter()
+        .flat_map(Resource::stored)
+        .collect();
+    granted.uploads_used(transaction, &stored).await?;
+    let mut hydrated = 0;
+    if granted.lock_chats_to_pin(transaction, replaced).await? > 0 {
+        // A chat that came since the look before is a reason to look again.
+        let prompt = prepared.prompt.as_ref().ok_or_else(Error::overtaken)?;
+        let prompt = match prompt {
+            Prompt::Kept(hash) => *hash,
+            Prompt::Rendered(text) => {
+                let renderer = i64::from(ctxpin_render::RENDERER_VERSION);
+                granted
+                    .prompt_keep(transaction, addresses.context_hash, renderer, text)
+                    .await?
+            }
+        };
+        hydrated += granted
+            .hydrate(transaction, &head, prompt, push.mcp_settled)
+            .await?;
+        for old in replaced {
+            hydrated += granted
+                .rebind_from(transaction, old, &head, prompt, push.mcp_settled)
+                .await?;
+        }
+    }
+    for old in replaced {
+        old.replaced(transaction, granted.id()).await?;
+    }
+    Ok(Pushed {
+        verdict: Verdict::Accepted,
+        head: Some(head),
+        hydrated,
+    })
+}

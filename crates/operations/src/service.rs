@@ -1,0 +1,122 @@
+//! What every operation stands on: the database, the clock and the wakes.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ctxpin_model::access::Operation;
+use ctxpin_model::token::Credential;
+use ctxpin_store::database::{Database, Location, OpenError};
+use ctxpin_store::grant::Caller;
+use uuid::Uuid;
+
+use crate::clock::Clock;
+use crate::error::{Error, Result};
+use crate::wakes::Wakes;
+
+/// Where the data is.
+#[derive(Debug, Clone)]
+pub enum Storage {
+    /// A SQLite file, made if it is missing.
+    Sqlite(PathBuf),
+    /// A PostgreSQL database.
+    Postgres {
+        /// Its URL, as libpq knows it.
+        url: String,
+        /// Most connections of this process.
+        connections_max: u32,
+    },
+}
+
+/// Why the data could not be opened, for whoever starts the server.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct StorageError(#[from] OpenError);
+
+/// What every operation stands on. Cloning it shares everything.
+#[derive(Clone)]
+pub struct Service {
+    pub(crate) database: Database,
+    pub(crate) clock: Clock,
+    pub(crate) wakes: Arc<Wakes>,
+    sync_paused: bool,
+}
+
+impl Service {
+    /// Opens the data and brings its schema up to date.
+    pub async fn open(storage: &Storage, clock: Clock) -> std::result::Result<Self, StorageError> {
+        let location = match storage.clone() {
+            Storage::Sqlite(path) => Location::Sqlite(path),
+            Storage::Postgres {
+                url,
+                connections_max,
+            } => Location::Postgres {
+                url,
+                connections_max,
+            },
+        };
+        let database = Database::open(&location).await?;
+        Ok(Self {
+            database,
+            clock,
+            wakes: Arc::new(Wakes::new()),
+            sync_paused: false,
+        })
+    }
+
+    /// The same service, answering pushes with [`Error::SyncPaused`].
+    pub fn with_sync_paused(self, sync_paused: bool) -> Self {
+        Self {
+            sync_paused,
+            ..self
+        }
+    }
+
+    /// `sqlite` or `postgres`.
+    pub fn storage_kind(&self) -> &'static str {
+        self.database.kind()
+    }
+
+    /// Whether the data can be reached.
+    pub async fn ping(&self) -> Result<()> {
+        Ok(self.database.ping().await?)
+    }
+
+    /// Ends every connection to the data.
+    pub async fn close(&self) {
+        self.database.close().await;
+    }
+
+    pub(crate) fn caller(&self, credential: Credential) -> Caller {
+        Caller {
+            credential,
+            now: self.clock.now(),
+        }
+    }
+
+    pub(crate) fn demand_sync(&self) -> Result<()> {
+        if self.sync_paused {
+            Err(Error::SyncPaused)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Notes in the audit log that something forbidden was asked for, and passes the answer on.
+    pub(crate) async fn audited<T>(
+        &self,
+        credential: Credential,
+        operation: Operation,
+        object: Option<(&str, Uuid)>,
+        outcome: Result<T>,
+    ) -> Result<T> {
+        if let Err(Error::Store(ctxpin_store::error::Error::Forbidden(_))) = &outcome
+            && let Err(error) = self
+                .database
+                .audit_forbidden(&self.caller(credential), operation, object)
+                .await
+        {
+            tracing::warn!(%error, "a refusal could not be noted in the audit log");
+        }
+        outcome
+    }
+}

@@ -1,0 +1,151 @@
+//! Skills and tool definitions, from the pin, whether or not the workspace can be reached.
+
+use std::sync::Arc;
+
+use ctxpin_model::access::Operation;
+use ctxpin_model::hash::BlobHash;
+use ctxpin_model::id::ChatId;
+use ctxpin_model::resource::Resource;
+use ctxpin_model::snapshot::Snapshot;
+use ctxpin_model::token::Credential;
+use ctxpin_render::tools::Tools;
+use ctxpin_store::database::Transaction;
+use ctxpin_store::grant::{Granted, object, right};
+
+use crate::contexts;
+use crate::error::{Error, Result};
+use crate::service::Service;
+use crate::turns::tools_source;
+
+/// For whom a `SKILL.md` is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reader {
+    /// For a model: sanitised like the prompt.
+    Model,
+    /// For a person: as it stands in the workspace.
+    Person,
+}
+
+/// A skill with the text of its `SKILL.md`.
+#[derive(Debug, Clone)]
+pub struct SkillText {
+    /// The skill.
+    pub skill: Resource,
+    /// The text.
+    pub body: String,
+}
+
+/// A skill's supporting file.
+#[derive(Debug, Clone)]
+pub struct SkillFileBytes {
+    /// Its hash.
+    pub hash: BlobHash,
+    /// Its bytes.
+    pub bytes: Arc<[u8]>,
+}
+
+async fn pinned(
+    service: &Service,
+    credential: Credential,
+    chat: ChatId,
+) -> Result<(
+    Transaction,
+    Granted<object::Chat, right::Body>,
+    Option<Snapshot>,
+)> {
+    let caller = service.caller(credential);
+    let mut transaction = service.database.read().await?;
+    let granted = transaction
+        .grant_chat_body(&caller, Operation::SkillRead, chat)
+        .await?;
+    let chat = granted.chat(&mut transaction).await?;
+    let pinned = match chat.pin {
+        Some(pin) => {
+            Some(contexts::snapshot(&mut transaction, &granted, pin.pin.snapshot, &[]).await?)
+        }
+        None => None,
+    };
+    Ok((transaction, granted, pinned))
+}
+
+/// The `ok` skills of a chat's pin, in prompt order.
+pub async fn list(
+    service: &Service,
+    credential: Credential,
+    chat: ChatId,
+) -> Result<Vec<Resource>> {
+    let (_, _, pinned) = pinned(service, credential, chat).await?;
+    Ok(pinned
+        .map(|pinned| pinned.skills().cloned().collect())
+        .unwrap_or_default())
+}
+
+/// One skill of a chat's pin, by its name.
+pub async fn read(
+    service: &Service,
+    credential: Credential,
+    chat: ChatId,
+    name: &str,
+    reader: Reader,
+) -> Result<SkillText> {
+    let (mut transaction, granted, pinned) = pinned(service, credential, chat).await?;
+    let pinned = pinned.ok_or(Error::NotFound("skill"))?;
+    let skill = pinned
+        .skill(name)
+        .cloned()
+        .ok_or(Error::NotFound("skill"))?;
+    let hash = skill.body().ok_or(Error::NotFound("skill"))?;
+    let bodies = granted
+        .bodies_of(&mut transaction, &pinned, &[hash].into())
+        .await?;
+    let bytes = bodies.get(&hash).ok_or(Error::NotFound("skill"))?;
+    let body = match reader {
+        Reader::Model => ctxpin_render::skill::render(bytes),
+        Reader::Person => String::from_utf8_lossy(bytes).into_owned(),
+    };
+    Ok(SkillText { skill, body })
+}
+
+/// One supporting file of a skill of a chat's pin.
+pub async fn file(
+    service: &Service,
+    credential: Credential,
+    chat: ChatId,
+    name: &str,
+    path: &str,
+) -> Result<SkillFileBytes> {
+    let (mut transaction, granted, pinned) = pinned(service, credential, chat).await?;
+    let pinned = pinned.ok_or(Error::NotFound("skill"))?;
+    let skill = pinned.skill(name).ok_or(Error::NotFound("skill"))?;
+    let file = skill
+        .files
+        .iter()
+        .find(|file| file.path == path)
+        .ok_or(Error::NotFound("file"))?;
+    let hash = file.body().ok_or_else(|| {
+        let error = file.error.as_deref().unwrap_or("it could not be read");
+        Error::Invalid(format!(
+            "the bytes of {path} are not part of the pin: {error}"
+        ))
+    })?;
+    let bodies = granted
+        .bodies_of(&mut transaction, &pinned, &[hash].into())
+        .await?;
+    let bytes = bodies.get(&hash).cloned().ok_or(Error::NotFound("file"))?;
+    Ok(SkillFileBytes { hash, bytes })
+}
+
+/// The tools that a chat offers: from the agent's head or from the pin, as the chat is set.
+pub async fn tools(service: &Service, credential: Credential, chat: ChatId) -> Result<Tools> {
+    let caller = service.caller(credential);
+    let mut transaction = service.database.read().await?;
+    let granted = transaction
+        .grant_chat_body(&caller, Operation::ToolRead, chat)
+        .await?;
+    let chat = granted.chat(&mut transaction).await?;
+    let snapshot = match tools_source(&chat) {
+        Some(id) => contexts::snapshot(&mut transaction, &granted, id, &[]).await?,
+        None => Snapshot::default(),
+    };
+    Ok(ctxpin_render::tools::definitions(&snapshot))
+}

@@ -1,0 +1,321 @@
+//! Turns: a model is about to generate, and ctxpin hands out and stamps what is in force.
+
+use ctxpin_model::access::Operation;
+use ctxpin_model::chat::ChatRecord;
+use ctxpin_model::compose::{additive, settle};
+use ctxpin_model::hash::SnapshotId;
+use ctxpin_model::id::ChatId;
+use ctxpin_model::page::{Page, PageRequest};
+use ctxpin_model::pin::{Delivery, Pin, Policy, Reason, ToolsMode};
+use ctxpin_model::resource::Resource;
+use ctxpin_model::snapshot::Snapshot;
+use ctxpin_model::token::Credential;
+use ctxpin_model::turn::TurnRecord;
+use ctxpin_render::tools::Tools;
+use ctxpin_store::database::Transaction;
+use ctxpin_store::grant::right::ReadsBodies;
+use ctxpin_store::grant::{Granted, object, right};
+use ctxpin_store::wake::Topic;
+
+use crate::contexts::{self, tools_differ};
+use crate::error::{Error, Result, attempt};
+use crate::pins::{Cause, Prepared};
+use crate::service::Service;
+
+/// What is asked of a turn.
+#[derive(Debug, Clone)]
+pub struct TurnRequest {
+    /// The caller's own name for the turn: asking again with it answers the same turn.
+    pub reference: Option<String>,
+    /// How the context reaches the model.
+    pub delivery: Delivery,
+}
+
+/// A turn with what is in force for it.
+#[derive(Debug, Clone)]
+pub struct TurnView {
+    /// The stamp.
+    pub turn: TurnRecord,
+    /// Whether it began just now.
+    pub is_new: bool,
+    /// The prompt; empty without a pin.
+    pub prompt: String,
+    /// The pin's `ok` skills.
+    pub skills: Vec<Resource>,
+    /// The tools.
+    pub tools: Tools,
+    /// What the caller should know: why there is no prompt, or that its beginning has changed.
+    pub notice: Option<String>,
+}
+
+/// Where a chat's tools come from: the head, or the pin where there is no head or the chat pins
+/// its tools.
+pub(crate) fn tools_source(chat: &ChatRecord) -> Option<SnapshotId> {
+    let pin = chat.pin.as_ref().map(|pin| pin.pin.snapshot);
+    match chat.tools {
+        ToolsMode::Live => chat.head.map(|head| head.snapshot).or(pin),
+        ToolsMode::Pinned => pin,
+    }
+}
+
+/// Begins a turn: an unpinned chat whose agent has a head is hydrated, the chat's policy is
+/// applied, and the turn is stamped.
+pub async fn begin(
+    service: &Service,
+    credential: Credential,
+    chat: ChatId,
+    request: &TurnRequest,
+) -> Result<TurnView> {
+    let outcome = attempt!(begin_once(service, credential, chat, request));
+    let object = Some(("chat", chat.uuid()));
+    service
+        .audited(credential, Operation::TurnBegin, object, outcome)
+        .await
+}
+
+/// The moves that a turn begins with, and what they hold for.
+struct Plan {
+    moves: Vec<(Prepared, Reason)>,
+    notices: Vec<String>,
+}
+
+async fn begin_once(
+    service: &Service,
+    credential: Credential,
+    chat: ChatId,
+    request: &TurnRequest,
+) -> Result<TurnView> {
+    let caller = service.caller(credential);
+    let mut reading = service.database.read().await?;
+    let seen = reading
+        .grant_chat_body(&caller, Operation::TurnBegin, chat)
+        .await?;
+    let before = seen.chat(&mut reading).await?;
+    if let Some(turn) = of_reference(&mut reading, &seen, request).await? {
+        return deliver(&mut reading, &seen, turn, None).await;
+    }
+    if before.archived_at.is_some() {
+        return Err(Error::Archived);
+    }
+    let plan = plan(&mut reading, &seen, &before).await?;
+    let sighting = seen.sighting(Operation::TurnBegin);
+    drop(reading);
+    let mut transaction = service.database.write().await?;
+    let granted = transaction
+        .grant_chat_locked(&caller, &sighting, &[])
+        .await?;
+    if let Some(turn) = of_reference(&mut transaction, &granted, request).await? {
+        return deliver(&mut transaction, &granted, turn, None).await;
+    }
+    let mut now = granted.chat(&mut transaction).await?;
+    if now.archived_at.is_some() {
+        return Err(Error::Archived);
+    }
+    if !is_as_planned(&before, &now) {
+        return Err(Error::overtaken());
+    }
+    for (prepared, reason) in &plan.moves {
+        let cause = Cause::of(*reason, &now, caller.now);
+        prepared
+            .carry_out(&mut transaction, &granted, &mut now, &cause)
+            .await?;
+    }
+    let mut notices = plan.notices;
+    notices.extend(standing_notice(&now));
+    let turn = TurnRecord {
+        number: now.turn_count + 1,
+        snapshot: now.pin.as_ref().map(|pin| pin.pin.snapshot),
+        prompt: now.pin.as_ref().map(|pin| pin.pin.prompt),
+        tools_snapshot: tools_source(&now),
+        delivery: request.delivery,
+        reference: request.reference.clone(),
+        started_at: caller.now,
+    };
+    granted.turn_insert(&mut transaction, &turn).await?;
+    let notice = (!notices.is_empty()).then(|| notices.join(" "));
+    let view = deliver(&mut transaction, &granted, turn, notice).await?;
+    transaction.commit().await?;
+    service.wakes.publish(Topic::Chat {
+        owner: granted.owner(),
+        chat,
+    });
+    Ok(TurnView {
+        is_new: true,
+        ..view
+    })
+}
+
+async fn of_reference<R>(
+    transaction: &mut Transaction,
+    granted: &Granted<object::Chat, R>,
+    request: &TurnRequest,
+) -> Result<Option<TurnRecord>> {
+    match &request.reference {
+        Some(reference) => Ok(granted.turn_of_reference(transaction, reference).await?),
+        None => Ok(None),
+    }
+}
+
+/// Whether the chat is what the plan was made for.
+fn is_as_planned(before: &ChatRecord, now: &ChatRecord) -> bool {
+    let head = |chat: &ChatRecord| chat.head.map(|head| head.snapshot);
+    before.pin_seq == now.pin_seq
+        && head(before) == head(now)
+        && before.policy == now.policy
+        && before.tools == now.tools
+        && before.declined == now.declined
+        && before.head_settled == now.head_settled
+        && (before.turn_count == 0) == (now.turn_count == 0)
+}
+
+async fn plan(
+    reading: &mut Transaction,
+    seen: &Granted<object::Chat, right::Body>,
+    chat: &ChatRecord,
+) -> Result<Plan> {
+    let mut plan = Plan {
+        moves: Vec::new(),
+        notices: Vec::new(),
+    };
+    let Some(head) = chat.head else {
+        return Ok(plan);
+    };
+    let Some(pin) = chat.pin.as_ref().map(|pin| pin.pin) else {
+        let prepared = Prepared::head(reading, seen, chat, None).await?;
+        plan.moves.push((prepared, Reason::Hydrate));
+        return Ok(plan);
+    };
+    let drift = chat.drift().filter(|drift| !drift.declined);
+    let wants_tools = chat.tools == ToolsMode::Pinned && chat.turn_count == 0 && chat.head_settled;
+    match (chat.policy, drift) {
+        (Policy::Follow, Some(_)) => {
+            let prepared = Prepared::head(reading, seen, chat, Some(&pin)).await?;
+            plan.moves.push((prepared, Reason::Follow));
+            plan.notices.push("By the chat's policy the pin has moved to its agent's head, so the beginning of the prompt may have changed.".into());
+            return Ok(plan);
+        }
+        (Policy::Additive, Some(_)) => {}
+        _ if wants_tools => {}
+        _ => return Ok(plan),
+    }
+    let pinned = contexts::snapshot(reading, seen, pin.snapshot, &[]).await?;
+    let head = contexts::snapshot(reading, seen, head.snapshot, &[]).await?;
+    let (mut at, mut pin) = (pinned, pin);
+    if chat.policy == Policy::Additive
+        && drift.is_some()
+        && let Some(composed) = additive(&at, &head)
+    {
+        pin = plan
+            .add(reading, seen, &composed, &pin, Reason::Additive)
+            .await?;
+        at = composed;
+        plan.notices.push("By the chat's policy the pin has taken up what is new, so the beginning of the prompt may have changed.".into());
+    }
+    if wants_tools && !was_settled(reading, seen, chat).await? {
+        let composed = settle(&at, &head);
+        plan.add(reading, seen, &composed, &pin, Reason::Settle)
+            .await?;
+    }
+    Ok(plan)
+}
+
+impl Plan {
+    /// Adds a move to a composed snapshot. Answers what the pin will be, as far as the next move
+    /// depends on it.
+    async fn add(
+        &mut self,
+        reading: &mut Transaction,
+        seen: &Granted<object::Chat, right::Body>,
+        composed: &Snapshot,
+        pin: &Pin,
+        reason: Reason,
+    ) -> Result<Pin> {
+        let prepared = Prepared::composed(reading, seen, composed.clone(), Some(pin)).await?;
+        let target = prepared.target;
+        self.moves.push((prepared, reason));
+        Ok(Pin {
+            snapshot: target.snapshot,
+            hashes: target.hashes,
+            ..*pin
+        })
+    }
+}
+
+/// Whether the agent's MCP servers had settled when the pin was taken.
+async fn was_settled(
+    reading: &mut Transaction,
+    seen: &Granted<object::Chat, right::Body>,
+    chat: &ChatRecord,
+) -> Result<bool> {
+    let row = seen.history_at(reading, chat.pin_seq).await?;
+    Ok(row.is_none_or(|row| row.mcp_settled))
+}
+
+/// What the caller should know of the chat as it stands.
+fn standing_notice(chat: &ChatRecord) -> Option<String> {
+    if chat.pin.is_none() {
+        let why = match chat.agent {
+            Some(_) => "its agent has not pushed anything yet",
+            None => "it is bound to no agent",
+        };
+        return Some(format!(
+            "The chat has no pin, since {why}; so the prompt is empty."
+        ));
+    }
+    tools_differ(chat).then(|| {
+        "The tools come from the agent's head and differ from the pin's; they precede the prompt in a provider's cache.".into()
+    })
+}
+
+/// Reads what a turn's stamp names.
+async fn deliver<R: ReadsBodies>(
+    transaction: &mut Transaction,
+    granted: &Granted<object::Chat, R>,
+    turn: TurnRecord,
+    notice: Option<String>,
+) -> Result<TurnView> {
+    let prompt = match turn.prompt {
+        Some(hash) => {
+            // A turn that is not written yet has the chat's pinned prompt.
+            let bytes = granted.prompt_bytes(transaction, hash).await?;
+            String::from_utf8_lossy(&bytes).into_owned()
+        }
+        None => String::new(),
+    };
+    let pinned = match turn.snapshot {
+        Some(id) => contexts::snapshot(transaction, granted, id, &[]).await?,
+        None => Snapshot::default(),
+    };
+    let tools = match turn.tools_snapshot {
+        Some(id) if Some(id) == turn.snapshot => ctxpin_render::tools::definitions(&pinned),
+        Some(id) => {
+            let snapshot = contexts::snapshot(transaction, granted, id, &[]).await?;
+            ctxpin_render::tools::definitions(&snapshot)
+        }
+        None => Tools::default(),
+    };
+    let skills = pinned.skills().cloned().collect();
+    Ok(TurnView {
+        turn,
+        is_new: false,
+        prompt,
+        skills,
+        tools,
+        notice,
+    })
+}
+
+/// Lists a chat's turns, newest first.
+pub async fn list(
+    service: &Service,
+    credential: Credential,
+    chat: ChatId,
+    page: &PageRequest<i64>,
+) -> Result<Page<TurnRecord, i64>> {
+    let caller = service.caller(credential);
+    let mut transaction = service.database.read().await?;
+    let granted = transaction
+        .grant_chat(&caller, Operation::TurnList, chat)
+        .await?;
+    Ok(granted.turns(&mut transaction, page).await?)
+}

@@ -1,0 +1,301 @@
+//! Watches: first the state, then what changes. A watch subscribes to wakes before it reads the
+//! state, takes every wake for a hint to read it again, and reads it from time to time anyway; so a
+//! lost hint costs at most one such interval. Each reading checks the caller's token and permission.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use ctxpin_model::access::Operation;
+use ctxpin_model::agent::AgentRecord;
+use ctxpin_model::chat::{ChatFilter, ChatRecord};
+use ctxpin_model::drift::Drift;
+use ctxpin_model::hash::SnapshotId;
+use ctxpin_model::id::{AgentId, ChatId, UserId};
+use ctxpin_model::moment::Moment;
+use ctxpin_model::page::{PAGE_ITEMS_MAX, PageRequest};
+use ctxpin_model::token::Credential;
+use ctxpin_model::turn::TurnRecord;
+use ctxpin_store::grant::{Granted, object, right};
+use ctxpin_store::wake::Topic;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tokio::time::{Instant, sleep_until};
+
+use crate::error::{Error, Result};
+use crate::service::Service;
+
+/// How often a watch reads the state without being woken.
+pub const RECHECK_EVERY: Duration = Duration::from_secs(30);
+
+/// What a watcher is told.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// A chat as it is now.
+    Chat(Box<ChatRecord>),
+    /// A turn has begun.
+    Turn(ChatId, TurnRecord),
+    /// An agent as it is now.
+    Agent(Box<AgentRecord>),
+    /// A chat is gone.
+    Deleted(ChatId),
+    /// The state was told; what follows is changes.
+    Ready,
+}
+
+/// What is watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// One chat.
+    Chat(ChatId),
+    /// The caller's own unarchived chats, and the caller's agents.
+    Own,
+}
+
+/// What can be seen of a chat, to tell whether it changed.
+#[derive(Debug, Clone, PartialEq)]
+struct Seen {
+    updated_at: Moment,
+    pin_seq: i64,
+    turn_count: i64,
+    agent: Option<AgentId>,
+    head: Option<(SnapshotId, bool)>,
+    drift: Option<Drift>,
+}
+
+impl Seen {
+    fn of(chat: &ChatRecord) -> Self {
+        Self {
+            updated_at: chat.updated_at,
+            pin_seq: chat.pin_seq,
+            turn_count: chat.turn_count,
+            agent: chat.agent,
+            head: chat.head.map(|head| (head.snapshot, chat.head_settled)),
+            drift: chat.drift(),
+        }
+    }
+}
+
+/// A watch under way.
+pub struct Watch {
+    service: Service,
+    credential: Credential,
+    subject: Subject,
+    hints: Receiver<Topic>,
+    owner: Option<UserId>,
+    chats: BTreeMap<ChatId, Seen>,
+    events: VecDeque<Event>,
+    recheck_at: Instant,
+    is_over: bool,
+}
+
+/// Begins to watch; fails if the caller may not.
+pub async fn watch(service: &Service, credential: Credential, subject: Subject) -> Result<Watch> {
+    let mut watch = Watch {
+        service: service.clone(),
+        credential,
+        subject,
+        hints: service.wakes.subscribe(),
+        owner: None,
+        chats: BTreeMap::new(),
+        events: VecDeque::new(),
+        recheck_at: Instant::now() + RECHECK_EVERY,
+        is_over: false,
+    };
+    watch.read_everything().await?;
+    watch.events.push_back(Event::Ready);
+    Ok(watch)
+}
+
+impl Watch {
+    /// Waits for the next event. `None` once there can be no more, for the one chat that was
+    /// watched is gone. An error ends the watch: the caller may no longer see it.
+    ///
+    /// Dropping the wait loses nothing.
+    pub async fn next(&mut self) -> Result<Option<Event>> {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Ok(Some(event));
+            }
+            if self.is_over {
+                return Ok(None);
+            }
+            let hint = tokio::select! {
+                hint = self.hints.recv() => hint,
+                () = sleep_until(self.recheck_at) => Ok(Topic::Everything),
+            };
+            self.follow(hint).await?;
+        }
+    }
+
+    /// Reads what a hint, and those that came with it, are about.
+    async fn follow(&mut self, hint: std::result::Result<Topic, RecvError>) -> Result<()> {
+        let mut topics = vec![hint.unwrap_or(Topic::Everything)];
+        loop {
+            match self.hints.try_recv() {
+                Ok(topic) if topics.contains(&topic) => {}
+                Ok(topic) => topics.push(topic),
+                Err(TryRecvError::Lagged(_)) => topics.push(Topic::Everything),
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+            }
+        }
+        if topics.contains(&Topic::Everything) {
+            return self.read_everything().await;
+        }
+        for topic in topics {
+            match (self.subject, topic) {
+                (Subject::Chat(watched), Topic::Chat { chat, .. }) if chat == watched => {
+                    self.read_chat(chat).await?;
+                }
+                (Subject::Chat(watched), Topic::Agent { agent, .. })
+                    if self.is_bound(watched, agent) =>
+                {
+                    self.read_chat(watched).await?;
+                }
+                (Subject::Own, Topic::Chat { owner, chat }) if Some(owner) == self.owner => {
+                    self.read_chat(chat).await?;
+                }
+                (Subject::Own, Topic::Agent { owner, agent }) if Some(owner) == self.owner => {
+                    self.read_agent(agent).await?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn is_bound(&self, chat: ChatId, agent: AgentId) -> bool {
+        self.chats
+            .get(&chat)
+            .is_some_and(|seen| seen.agent == Some(agent))
+    }
+
+    async fn read_everything(&mut self) -> Result<()> {
+        self.recheck_at = Instant::now() + RECHECK_EVERY;
+        match self.subject {
+            Subject::Chat(chat) => self.read_chat(chat).await,
+            Subject::Own => self.read_own(None).await,
+        }
+    }
+
+    /// Reads one chat and tells what changed of it.
+    async fn read_chat(&mut self, chat: ChatId) -> Result<()> {
+        let caller = self.service.caller(self.credential);
+        let mut reading = self.service.database.read().await?;
+        let granted = match reading.grant_chat(&caller, Operation::ChatRead, chat).await {
+            Ok(granted) => granted,
+            Err(ctxpin_store::error::Error::NotFound(_)) => return self.gone(chat),
+            Err(error) => return Err(error.into()),
+        };
+        let record = granted.chat(&mut reading).await?;
+        let known = self.chats.get(&chat).map(|seen| seen.turn_count);
+        let new_turns = known.map_or(0, |known| record.turn_count - known);
+        if new_turns > 0 {
+            let page = PageRequest::newest(new_turns.min(PAGE_ITEMS_MAX));
+            let turns = granted.turns(&mut reading, &page).await?;
+            let told = turns
+                .items
+                .into_iter()
+                .rev()
+                .map(|turn| Event::Turn(chat, turn));
+            self.events.extend(told);
+        }
+        self.tell(record);
+        Ok(())
+    }
+
+    /// A chat that was known is gone; one that never was seen cannot be watched.
+    fn gone(&mut self, chat: ChatId) -> Result<()> {
+        let was_known = self.chats.remove(&chat).is_some();
+        if was_known {
+            self.events.push_back(Event::Deleted(chat));
+        }
+        if self.subject == Subject::Chat(chat) {
+            self.is_over = true;
+            if !was_known {
+                return Err(Error::NotFound("chat"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells a chat if it is not as it was told last.
+    fn tell(&mut self, chat: ChatRecord) {
+        let seen = Seen::of(&chat);
+        if self.subject == Subject::Own
+            && chat.archived_at.is_some()
+            && !self.chats.contains_key(&chat.id)
+        {
+            return;
+        }
+        if self.chats.insert(chat.id, seen.clone()).as_ref() != Some(&seen) {
+            self.events.push_back(Event::Chat(Box::new(chat)));
+        }
+    }
+
+    /// Reads an agent of the caller and the chats that are bound to it, or were.
+    async fn read_agent(&mut self, agent: AgentId) -> Result<()> {
+        let caller = self.service.caller(self.credential);
+        let mut reading = self.service.database.read().await?;
+        match reading
+            .grant_agent(&caller, Operation::AgentRead, agent)
+            .await
+        {
+            Ok(granted) => {
+                let record = granted.agent(&mut reading).await?;
+                self.events.push_back(Event::Agent(Box::new(record)));
+            }
+            Err(ctxpin_store::error::Error::NotFound(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        drop(reading);
+        self.read_own(Some(agent)).await?;
+        let unbound: Vec<_> = self
+            .chats
+            .iter()
+            .filter(|(_, seen)| seen.agent == Some(agent))
+            .map(|(chat, _)| *chat)
+            .collect();
+        // Those that a deletion unbound are told one by one; the others are as they were.
+        for chat in unbound {
+            self.read_chat(chat).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads the caller's own chats, all of them or those of one agent.
+    async fn read_own(&mut self, agent: Option<AgentId>) -> Result<()> {
+        let filter = ChatFilter {
+            agent,
+            archived: Some(false),
+            own: true,
+            ..ChatFilter::default()
+        };
+        let mut page = PageRequest::newest(PAGE_ITEMS_MAX);
+        let mut known: Vec<ChatId> = match agent {
+            None => self.chats.keys().copied().collect(),
+            Some(_) => Vec::new(),
+        };
+        loop {
+            let caller = self.service.caller(self.credential);
+            let mut reading = self.service.database.read().await?;
+            let account: Granted<object::Account, right::Metadata> =
+                reading.grant_account(&caller, Operation::ChatList).await?;
+            self.owner = Some(account.owner());
+            let chats = account.chats(&mut reading, &filter, &page).await?;
+            drop(reading);
+            for chat in chats.items {
+                known.retain(|known| *known != chat.id);
+                self.tell(chat);
+            }
+            match chats.next {
+                Some(next) => page.after = Some(next),
+                None => break,
+            }
+        }
+        // What was known and is not listed has been archived or deleted.
+        for chat in known {
+            self.read_chat(chat).await?;
+        }
+        Ok(())
+    }
+}
