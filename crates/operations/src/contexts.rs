@@ -221,13 +221,13 @@ pub async fn diff(
         with_tools,
         bodies: Bodies::new(),
     };
-    for side in [&view.pinned, &view.head] {
-        if let Some((_, snapshot)) = side {
-            let bodies = granted
-                .bodies_of(&mut transaction, snapshot, &view.to_compare())
-                .await?;
-            view.bodies.extend(bodies);
-        }
+    let hashes = view.to_compare();
+    for (_, snapshot) in [&view.pinned, &view.head].into_iter().flatten() {
+        view.bodies.extend(
+            granted
+                .bodies_of(&mut transaction, snapshot, &hashes)
+                .await?,
+        );
     }
     Ok(view)
 }

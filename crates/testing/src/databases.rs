@@ -1,0 +1,176 @@
+//! A service on a fresh database of each kind.
+
+use std::time::Duration;
+
+use ctxpin_model::moment::Moment;
+use ctxpin_operations::clock::Clock;
+use ctxpin_operations::service::{Service, Storage};
+use sqlx::{Connection as _, Executor as _, PgConnection};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+/// Names the PostgreSQL server whose databases tests make.
+pub const POSTGRES_VARIABLE: &str = "CTXPIN_TEST_POSTGRES";
+
+/// Connections of one test's service: enough for its concurrency, few enough for many tests at once.
+const CONNECTIONS_MAX: u32 = 8;
+
+/// The moment at which the clocks of tests stand first.
+pub fn test_start() -> Moment {
+    Moment::from_unix_micros(1_800_000_000_000_000).expect("a calendar holds it")
+}
+
+/// A service on a database of its own, whose clock stands until it is moved.
+pub struct TestService {
+    /// The service.
+    pub service: Service,
+    /// Its clock.
+    pub clock: Clock,
+    /// Where its data is, to open it a second time.
+    pub storage: Storage,
+    directory: Option<TempDir>,
+}
+
+impl TestService {
+    /// A service on a new SQLite file.
+    pub async fn sqlite() -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let storage = Storage::Sqlite(directory.path().join("ctxpin.sqlite"));
+        Self::open(storage, Some(directory)).await
+    }
+
+    /// A service on a new PostgreSQL database.
+    ///
+    /// # Panics
+    /// If no server is named by [`POSTGRES_VARIABLE`].
+    pub async fn postgres() -> Self {
+        let url = create_postgres_database().await;
+        Self::open(
+            Storage::Postgres {
+                url,
+                connections_max: CONNECTIONS_MAX,
+            },
+            None,
+        )
+        .await
+    }
+
+    async fn open(storage: Storage, directory: Option<TempDir>) -> Self {
+        let clock = Clock::standing_at(test_start());
+        let service = Service::open(&storage, clock.clone())
+            .await
+            .expect("the database opens");
+        Self {
+            service,
+            clock,
+            storage,
+            directory,
+        }
+    }
+
+    /// A second service on the same data: another replica, or the same server started again.
+    pub async fn replica(&self) -> Service {
+        Service::open(&self.storage, self.clock.clone())
+            .await
+            .expect("the database opens again")
+    }
+
+    /// Moves the clock.
+    pub fn advance(&self, duration: Duration) {
+        self.clock.advance(duration);
+    }
+
+    /// Closes the database and removes it.
+    pub async fn finish(self) {
+        self.service.close().await;
+        drop(self.directory);
+        if let Storage::Postgres { url, .. } = &self.storage {
+            drop_postgres_database(url).await;
+        }
+    }
+}
+
+/// The URL of the server that makes databases for tests.
+pub fn postgres_url() -> String {
+    std::env::var(POSTGRES_VARIABLE).unwrap_or_else(|_| {
+        panic!(
+            "{POSTGRES_VARIABLE} is not set: run `cargo xtask test`, or run `cargo xtask postgres` \
+             beside and take over the variable that it prints"
+        )
+    })
+}
+
+/// Makes a database of a new name, and tells its URL.
+pub async fn create_postgres_database() -> String {
+    let server = postgres_url();
+    let name = format!("test_{}", Uuid::new_v4().simple());
+    let mut connection = PgConnection::connect(&server)
+        .await
+        .expect("PostgreSQL answers");
+    let statement = sqlx::raw_sql(safe(format!("create database {name}")));
+    connection
+        .execute(statement)
+        .await
+        .expect("a database can be made");
+    database_url(&server, &name)
+}
+
+async fn drop_postgres_database(url: &str) {
+    let server = postgres_url();
+    let name = url.split(['/', '?']).find(|part| part.starts_with("test_"));
+    let Some(name) = name else { return };
+    let Ok(mut connection) = PgConnection::connect(&server).await else {
+        return;
+    };
+    // Another test may still hold it; it goes with the cluster then.
+    let statement = sqlx::raw_sql(safe(format!("drop database if exists {name} with (force)")));
+    let _ = connection.execute(statement).await;
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the names are made here, from digits"
+)]
+fn safe(sql: String) -> sqlx::AssertSqlSafe<String> {
+    sqlx::AssertSqlSafe(sql)
+}
+
+/// The URL of another database of the same server.
+fn database_url(server: &str, name: &str) -> String {
+    let (base, query) = match server.split_once('?') {
+        Some((base, query)) => (base, format!("?{query}")),
+        None => (server, String::new()),
+    };
+    let host = base.rsplit_once('/').map_or(base, |(host, _)| host);
+    format!("{host}/{name}{query}")
+}
+
+/// Makes two tests of one body, one for each database. The body is an `async fn` that takes a
+/// [`TestService`].
+#[macro_export]
+macro_rules! on_both_databases {
+    ($($(#[$meta:meta])* $name:ident),+ $(,)?) => {
+        mod sqlite {
+            $(
+                $(#[$meta])*
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $name() {
+                    let test = $crate::databases::TestService::sqlite().await;
+                    super::$name(&test).await;
+                    test.finish().await;
+                }
+            )+
+        }
+        mod postgres {
+            $(
+                $(#[$meta])*
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $name() {
+                    let test = $crate::databases::TestService::postgres().await;
+                    super::$name(&test).await;
+                    test.finish().await;
+                }
+            )+
+        }
+    };
+}

@@ -1,0 +1,161 @@
+//! People and agents, as callers of operations.
+
+use ctxpin_model::access::{Roles, Scopes};
+use ctxpin_model::agent::AgentRecord;
+use ctxpin_model::id::{AgentId, ProcessId, UserId};
+use ctxpin_model::snapshot::Snapshot;
+use ctxpin_model::token::Credential;
+use ctxpin_operations::agents::{self, AgentRequest, Replaces};
+use ctxpin_operations::error::Error;
+use ctxpin_operations::people::{self, FirstToken, TokenRequest};
+use ctxpin_operations::pushes::{self, Push, Pushed};
+use ctxpin_operations::service::Service;
+use std::cell::RefCell;
+use uuid::Uuid;
+
+use crate::workspace::Workspace;
+
+/// The first user of a new service: member and admin, with a token of every scope.
+pub async fn first_admin(service: &Service) -> Credential {
+    let kept = RefCell::new(None);
+    let keep = |token: &ctxpin_model::token::Token| {
+        *kept.borrow_mut() = Some(token.credential());
+        Ok::<(), std::convert::Infallible>(())
+    };
+    let made = people::first_user(service, FirstToken::OnlyWithUser, keep).await;
+    assert!(matches!(made, Ok(Ok(true))), "a new service has no user");
+    kept.into_inner().expect("the token was handed out")
+}
+
+/// A new user with these roles (`"member auditor"`), and a token with these scopes.
+pub async fn user(
+    service: &Service,
+    admin: Credential,
+    name: &str,
+    roles: &str,
+    scopes: &str,
+) -> (UserId, Credential) {
+    let roles: Roles = roles.parse().expect("known roles");
+    let scopes: Scopes = scopes.parse().expect("known scopes");
+    let user = people::user_create(service, admin, name, roles)
+        .await
+        .expect("a new user");
+    let request = TokenRequest {
+        label: None,
+        scopes,
+        expires_at: None,
+        user: Some(user.id),
+    };
+    let (_, token) = people::token_create(service, admin, &request)
+        .await
+        .expect("a token");
+    (user.id, token.credential())
+}
+
+/// A member with a token that reads and writes.
+pub async fn member(service: &Service, admin: Credential, name: &str) -> Credential {
+    user(service, admin, name, "member", "read write").await.1
+}
+
+/// An agent with an open session.
+pub struct TestAgent {
+    /// Its id.
+    pub id: AgentId,
+    /// Its own token.
+    pub credential: Credential,
+    /// Its process's epoch.
+    pub epoch: i64,
+    /// The version of its last push.
+    pub version: i64,
+}
+
+impl TestAgent {
+    /// An agent of `owner` in a workspace of that name, with an open session.
+    pub async fn create(service: &Service, owner: Credential, workspace: &str) -> Self {
+        Self::create_from(
+            service,
+            owner,
+            &AgentRequest {
+                workspace: workspace.into(),
+                name: "main".into(),
+                may_refresh: false,
+                replaces: None,
+            },
+        )
+        .await
+    }
+
+    /// As [`Self::create`], replacing another agent.
+    pub async fn create_replacing(
+        service: &Service,
+        owner: Credential,
+        workspace: &str,
+        replaces: Replaces,
+    ) -> Self {
+        Self::create_from(
+            service,
+            owner,
+            &AgentRequest {
+                workspace: workspace.into(),
+                name: "main".into(),
+                may_refresh: false,
+                replaces: Some(replaces),
+            },
+        )
+        .await
+    }
+
+    /// An agent made from a request, with an open session.
+    pub async fn create_from(service: &Service, owner: Credential, request: &AgentRequest) -> Self {
+        let (agent, token): (AgentRecord, _) = agents::create(service, owner, request)
+            .await
+            .expect("a new agent");
+        let credential = token.credential();
+        let mut agent = Self {
+            id: agent.id,
+            credential,
+            epoch: 0,
+            version: 0,
+        };
+        agent.restart(service).await;
+        agent
+    }
+
+    /// Opens a session as a new process.
+    pub async fn restart(&mut self, service: &Service) {
+        let process = ProcessId::from(Uuid::new_v4());
+        let session = pushes::session_open(service, self.credential, process)
+            .await
+            .expect("a session");
+        self.epoch = session.epoch;
+        self.version = 0;
+    }
+
+    /// Pushes a workspace with all its bytes inline.
+    pub async fn push(
+        &mut self,
+        service: &Service,
+        workspace: &Workspace,
+    ) -> Result<Pushed, Error> {
+        let (manifest, inline) = workspace.manifest();
+        self.push_as(service, manifest, inline).await
+    }
+
+    /// Pushes a manifest as it is, with the next version.
+    pub async fn push_as(
+        &mut self,
+        service: &Service,
+        manifest: Snapshot,
+        inline: ctxpin_model::resource::Bodies,
+    ) -> Result<Pushed, Error> {
+        self.version += 1;
+        let push = Push {
+            epoch: self.epoch,
+            version: self.version,
+            mcp_settled: true,
+            manifest,
+            inline,
+        };
+        pushes::push(service, self.credential, push).await
+    }
+}
