@@ -6,12 +6,12 @@ use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, Postgres};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, Postgres};
 use sqlx::sqlite::{
     Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
-use sqlx::{AssertSqlSafe, Executor as _};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 
 use crate::error::{Error, Result};
 use crate::grant::UsedTokens;
@@ -209,6 +209,16 @@ pub enum OpenError {
         /// The oldest supported version.
         needed: String,
     },
+    /// A newer release has migrated the schema.
+    #[error(
+        "the database's schema ({found}) is newer than this release knows ({known}); start a newer ctxpin"
+    )]
+    SchemaNewer {
+        /// The schema's version.
+        found: i64,
+        /// The newest version that this release knows.
+        known: i64,
+    },
     /// The schema could not be brought up to date.
     #[error("cannot migrate the database: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
@@ -273,26 +283,18 @@ async fn connect_postgres(
         options.get_database().unwrap_or("of the user's name"),
         options.get_host()
     );
-    let failed = |source| OpenError::Connect { location, source };
-    let pool = PgPoolOptions::new()
-        .max_connections(connections_max)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        // A ping before each use would double the round trips of a short read. A connection that
-        // died shows at its first statement, and whoever meets it tries again.
-        .test_before_acquire(false)
-        .connect_with(options.application_name("ctxpin"))
-        .await;
-    let pool = match pool {
-        Ok(pool) => pool,
-        Err(source) => return Err(failed(source)),
+    let failed = |source| OpenError::Connect {
+        location: location.clone(),
+        source,
     };
-    let number: String = match sqlx::query_scalar("select current_setting('server_version_num')")
-        .fetch_one(&pool)
+    let options = options.application_name("ctxpin");
+    // A connection of its own fails at once where a pool would try again until its time is over.
+    let mut first = PgConnection::connect_with(&options).await.map_err(failed)?;
+    let number: String = sqlx::query_scalar("select current_setting('server_version_num')")
+        .fetch_one(&mut first)
         .await
-    {
-        Ok(number) => number,
-        Err(source) => return Err(failed(source)),
-    };
+        .map_err(failed)?;
+    first.close().await.map_err(failed)?;
     if number.parse::<i64>().unwrap_or(0) < POSTGRES_VERSION_MIN {
         return Err(OpenError::TooOld {
             name: "PostgreSQL",
@@ -300,6 +302,13 @@ async fn connect_postgres(
             needed: POSTGRES_VERSION_MIN.to_string(),
         });
     }
+    let pool = PgPoolOptions::new()
+        .max_connections(connections_max)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        // A ping before each use would double the round trips of a short read. A connection that
+        // died shows at its first statement, and whoever meets it tries again.
+        .test_before_acquire(false)
+        .connect_lazy_with(options);
     Ok(Pools::Postgres(pool))
 }
 

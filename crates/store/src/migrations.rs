@@ -42,10 +42,9 @@ pub(crate) async fn apply(database: &Database) -> Result<(), OpenError> {
         (None, None) => Ok(()),
     };
     match applied {
-        Err(MigrateError::VersionMissing(found)) => Err(OpenError::TooOld {
-            name: "this release of ctxpin, which knows the schema",
-            found: SCHEMA_VERSION.to_string(),
-            needed: found.to_string(),
+        Err(MigrateError::VersionMissing(found)) => Err(OpenError::SchemaNewer {
+            found,
+            known: SCHEMA_VERSION,
         }),
         other => Ok(other?),
     }

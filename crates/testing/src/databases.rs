@@ -1,5 +1,6 @@
 //! A service on a fresh database of each kind.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ctxpin_model::moment::Moment;
@@ -73,6 +74,14 @@ impl TestService {
         Service::open(&self.storage, self.clock.clone())
             .await
             .expect("the database opens again")
+    }
+
+    /// The file of a SQLite database.
+    pub fn sqlite_path(&self) -> Option<PathBuf> {
+        match &self.storage {
+            Storage::Sqlite(path) => Some(path.clone()),
+            Storage::Postgres { .. } => None,
+        }
     }
 
     /// Moves the clock.
