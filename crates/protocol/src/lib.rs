@@ -5,6 +5,7 @@
 //! transport, no database, no files, no clock. A shape says what may be written; what a caller may
 //! do, and what it means, is decided elsewhere.
 
+pub mod control;
 pub mod convert;
 pub mod http;
 pub mod problem;

@@ -46,8 +46,8 @@ enum Users {
 const OUTSIDE: [(&str, Users, &str); 7] = [
     (
         "sqlx",
-        Users::Only(&["store", "xtask"]),
-        "only the store knows SQL",
+        Users::Only(&["store", "testing", "xtask"]),
+        "only the store knows SQL; the tests make databases for it",
     ),
     (
         "axum",

@@ -28,9 +28,11 @@ pub struct ExposedChat {
     pub path: Option<String>,
     /// The `seq` of the first pin that held it.
     pub from_seq: i64,
-    /// The `seq` of the pin that ended it; null while it is in force.
+    /// When that pin was made.
+    pub from: DateTime<Utc>,
+    /// When another pin ended it; null while it is in force.
     #[schema(required = true)]
-    pub until_seq: Option<i64>,
+    pub until: Option<DateTime<Utc>>,
 }
 
 /// A turn that had the content in force.
@@ -40,13 +42,8 @@ pub struct ExposedTurn {
     pub chat_id: Uuid,
     /// The turn's place in the chat.
     pub number: i64,
-    /// The kind of the resource.
-    pub kind: String,
-    /// The source of the resource.
-    pub source: String,
-    /// The supporting file of the skill, if it was one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub path: Option<String>,
     /// When the turn began.
     pub started_at: DateTime<Utc>,
+    /// Whether the content came with the tools rather than with the pin.
+    pub by_tools: bool,
 }

@@ -82,3 +82,27 @@ pub struct ToolOffer {
     #[schema(value_type = Object)]
     pub input_schema: Map<String, Value>,
 }
+
+/// The tools that a turn of a chat would offer. Read as a page, it is the whole list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ToolList {
+    /// The tools that may be called, by name.
+    pub items: Vec<ToolOffer>,
+    /// Always null: there is one page.
+    #[schema(required = true)]
+    pub next: Option<String>,
+    /// The tools that are not offered, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub invalid: Vec<ToolInvalid>,
+}
+
+/// A tool that an MCP server has and a model is not offered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ToolInvalid {
+    /// The MCP server.
+    pub server: String,
+    /// The server's own name for the tool.
+    pub tool: String,
+    /// Why it is not offered, for people.
+    pub reason: String,
+}

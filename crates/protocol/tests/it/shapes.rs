@@ -193,11 +193,11 @@ fn skills_and_turns() {
 fn exposures() {
     check::<Exposure>(
         r#"{"chats":[{"chat_id":"00000000-0000-0000-0000-000000000001","kind":"skill",
-"source":"/w/skills/s/SKILL.md","path":"a","from_seq":1,"until_seq":2},
+"source":"/w/skills/s/SKILL.md","path":"a","from_seq":1,"from":"2026-01-02T03:04:05Z","until":"2026-01-02T03:04:06Z"},
 {"chat_id":"00000000-0000-0000-0000-000000000001","kind":"instruction_file","source":"/w/AGENTS.md",
-"from_seq":3,"until_seq":null}],
-"turns":[{"chat_id":"00000000-0000-0000-0000-000000000001","number":4,"kind":"skill",
-"source":"/w/skills/s/SKILL.md","path":"a","started_at":"2026-01-02T03:04:05Z"}]}"#,
+"from_seq":3,"from":"2026-01-02T03:04:07Z","until":null}],
+"turns":[{"chat_id":"00000000-0000-0000-0000-000000000001","number":4,
+"started_at":"2026-01-02T03:04:05Z","by_tools":false}]}"#,
     );
 }
 
@@ -214,8 +214,8 @@ fn people() {
     check::<TokenCreated>(&format!(r#"{{"token":{TOKEN},"secret":"s"}}"#));
     check::<Me>(&format!(r#"{{"user":{USER},"token":{TOKEN}}}"#));
     check::<AuditEntry>(
-        r#"{"id":"00000000-0000-0000-0000-000000000001","actor":{"kind":"system","door":"collect"},
-"action":"chat.refresh","object":null,"outcome":"done","at":"2026-01-02T03:04:05Z"}"#,
+        r#"{"id":"00000000-0000-0000-0000-000000000001","actor":{"kind":"system"},
+"action":"token_create","object":{"kind":"user","id":"00000000-0000-0000-0000-000000000002"},"outcome":"done","at":"2026-01-02T03:04:05Z"}"#,
     );
 }
 

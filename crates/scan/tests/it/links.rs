@@ -22,12 +22,12 @@ fn a_link_stands_under_its_target() {
 fn a_link_may_lead_anywhere_in_the_project() {
     let mut w = Workspace::with(&[
         ("project/AGENTS.md", "top"),
-        ("project/shared/more.md", "more"),
+        ("project/rules/more.md", "more"),
     ]);
     w.link("project/pkg/AGENTS.md", "../AGENTS.md");
-    w.link("project/pkg/CLAUDE.md", "../shared/more.md");
+    w.link("project/pkg/CLAUDE.md", "../rules/more.md");
     w.request.directory = w.path("project/pkg");
-    let found = w.check(&["ok project/AGENTS.md", "ok project/shared/more.md"]);
+    let found = w.check(&["ok project/AGENTS.md", "ok project/rules/more.md"]);
     assert_eq!(
         found.snapshot.resources[1].root,
         Some(w.text("project/pkg"))

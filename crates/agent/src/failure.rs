@@ -1,0 +1,144 @@
+//! What a failed request means to an agent.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use ctxpin_client::error::ClientError;
+use ctxpin_model::hash::BlobHash;
+use ctxpin_protocol::problem::ProblemName;
+
+/// What a failed request means. Every reason is for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// It may pass by itself.
+    Transient {
+        reason: String,
+        /// How long the server wants not to be asked again.
+        retry_after: Option<Duration>,
+    },
+    /// The push names bytes that the server does not have.
+    MissingBlobs { missing: BTreeSet<BlobHash> },
+    /// The same request would be refused again.
+    Refused { reason: String },
+    /// A newer process has taken over.
+    Fenced { reason: String },
+    /// Another agent has taken the place of this one.
+    Replaced { reason: String },
+    /// The token is not taken.
+    Unauthenticated { reason: String },
+}
+
+impl Failure {
+    /// Judges a failed request.
+    pub fn of(error: &ClientError) -> Self {
+        let reason = error.to_string();
+        match error.problem_name() {
+            Some(ProblemName::Fenced) => return Self::Fenced { reason },
+            Some(ProblemName::AgentReplaced) => return Self::Replaced { reason },
+            Some(ProblemName::Unauthenticated) => return Self::Unauthenticated { reason },
+            Some(ProblemName::MissingBlobs) => {
+                let missing = error.problem().into_iter().flat_map(|p| &p.missing);
+                // A hash that cannot be read is no hash of ours; of those that are left some may
+                // be, and if not, the same answer comes again and is given up.
+                let missing = missing.filter_map(|hash| hash.parse().ok()).collect();
+                return Self::MissingBlobs { missing };
+            }
+            _ => {}
+        }
+        if is_final(error) {
+            return Self::Refused { reason };
+        }
+        Self::Transient {
+            reason,
+            retry_after: error.retry_after(),
+        }
+    }
+}
+
+/// Whether the same request would fail again. An answer that is not ctxpin's comes from something
+/// before the server, which may be gone in a moment; only a body that it finds too large stays so.
+fn is_final(error: &ClientError) -> bool {
+    match error {
+        ClientError::InvalidServer { .. } | ClientError::InvalidRequest(_) => true,
+        ClientError::Problem { problem, .. } => {
+            !error.is_transient() && (400..500).contains(&problem.status)
+        }
+        ClientError::Unexpected { status, .. } => *status == 413,
+        ClientError::Unreachable { .. }
+        | ClientError::Silent { .. }
+        | ClientError::StreamBroken { .. } => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ctxpin_protocol::problem::Problem;
+
+    fn problem(name: ProblemName, seconds: Option<u64>) -> ClientError {
+        ClientError::Problem {
+            problem: Box::new(Problem::new(name, "why")),
+            retry_after: seconds.map(Duration::from_secs),
+        }
+    }
+
+    fn unexpected(status: u16) -> ClientError {
+        ClientError::Unexpected {
+            server: "http://s/".into(),
+            status,
+            reason: "and no problem of ctxpin's".into(),
+            retry_after: None,
+        }
+    }
+
+    #[test]
+    fn failures_are_judged() {
+        let check = |error: ClientError, expected: &str| {
+            let failure = format!("{:?}", Failure::of(&error));
+            assert!(failure.starts_with(expected), "{error}: {failure}");
+        };
+        check(problem(ProblemName::Fenced, None), "Fenced");
+        check(problem(ProblemName::AgentReplaced, None), "Replaced");
+        check(
+            problem(ProblemName::Unauthenticated, None),
+            "Unauthenticated",
+        );
+        check(problem(ProblemName::Forbidden, None), "Refused");
+        check(problem(ProblemName::InvalidManifest, None), "Refused");
+        check(problem(ProblemName::HashMismatch, None), "Refused");
+        check(problem(ProblemName::TooLarge, None), "Refused");
+        check(problem(ProblemName::Internal, None), "Transient");
+        check(problem(ProblemName::SyncPaused, Some(7)), "Transient");
+        check(unexpected(200), "Transient");
+        check(unexpected(404), "Transient");
+        check(unexpected(413), "Refused");
+        check(unexpected(502), "Transient");
+        check(ClientError::InvalidRequest("x".into()), "Refused");
+    }
+
+    #[test]
+    fn what_the_server_says_is_kept() {
+        let paused = Failure::of(&problem(ProblemName::SyncPaused, Some(7)));
+        let Failure::Transient {
+            reason,
+            retry_after,
+        } = paused
+        else {
+            panic!("{paused:?}");
+        };
+        assert_eq!(reason, "Pushes are paused: why");
+        assert_eq!(retry_after, Some(Duration::from_secs(7)));
+        let hash = BlobHash::of(b"x");
+        let missing = vec![hash.to_string(), "sha256:no".to_owned()];
+        let error = ClientError::Problem {
+            problem: Box::new(Problem::new(ProblemName::MissingBlobs, "").with_missing(missing)),
+            retry_after: None,
+        };
+        assert_eq!(
+            Failure::of(&error),
+            Failure::MissingBlobs {
+                missing: [hash].into()
+            }
+        );
+    }
+}

@@ -1,0 +1,266 @@
+//! The declared sources: what the machine's operator declares for everyone, and what the person
+//! declares through the control socket, which survives a restart.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use ctxpin_model::limits::SOURCE_BYTES_MAX;
+use ctxpin_protocol::control::{DeclaredBy, Source};
+use ctxpin_scan::roots::{Declared, Request, check_source};
+use serde::{Deserialize, Serialize};
+
+use crate::error::AgentError;
+
+/// Where the machine's operator configures every agent.
+pub const OPERATOR_CONFIG: &str = "/etc/ctxpin/agent.toml";
+
+/// The file of the person's sources, in the state directory.
+const FILE_NAME: &str = "sources.json";
+
+/// Where the next one is written before it takes the old one's place.
+const NEXT_FILE_NAME: &str = "sources.json.next";
+
+/// Most sources that may be declared: each is a root that every scan looks at.
+const SOURCES_MAX: usize = 200;
+
+/// Longest file that is read here, in bytes.
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// What the machine's operator says, in TOML.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Operator {
+    /// Directories below which anybody may declare sources: absolute paths.
+    pub allow_roots: Vec<PathBuf>,
+    /// Sources for everyone, in their order, before those that a person declares: absolute paths,
+    /// which are thereby allowed.
+    pub sources: Vec<PathBuf>,
+}
+
+/// The person's sources as they are kept, in JSON.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kept {
+    /// Absolute paths, in their order.
+    sources: Vec<PathBuf>,
+}
+
+impl Operator {
+    /// Reads the operator's configuration. Without the file, the operator says nothing.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read, is longer than 1 MiB or is no such configuration.
+    pub fn read(path: &Path) -> Result<Self, AgentError> {
+        let Some(bytes) = read(path)? else {
+            return Ok(Self::default());
+        };
+        let corrupt = |reason| AgentError::Corrupt {
+            path: path.to_owned(),
+            what: "an operator's configuration of agents",
+            reason,
+            remedy: "it may set `allow_roots` and `sources`, lists of absolute paths",
+        };
+        let text = str::from_utf8(&bytes).map_err(|error| corrupt(error.to_string()))?;
+        let operator: Self = toml::from_str(text).map_err(|error| {
+            let begin = error.span().map_or(0, |span| span.start.min(text.len()));
+            let line = bytes[..begin].iter().filter(|b| **b == b'\n').count() + 1;
+            corrupt(format!("line {line}: {}", error.message()))
+        })?;
+        let mut paths = operator.allow_roots.iter().chain(&operator.sources);
+        match paths.find(|path| !path.is_absolute()) {
+            Some(relative) => Err(corrupt(format!("{} is not absolute", relative.display()))),
+            None => Ok(operator),
+        }
+    }
+
+    /// Adds to a request what the operator allows and declares.
+    pub fn apply(&self, request: &mut Request) {
+        let allowed = self.allow_roots.iter().chain(&self.sources);
+        request.allowed.extend(allowed.cloned());
+        request.sources.splice(0..0, self.declared());
+    }
+
+    fn declared(&self) -> impl Iterator<Item = Declared> {
+        let path = |path: &PathBuf| Declared { path: path.clone() };
+        self.sources.iter().map(path)
+    }
+}
+
+/// The declared sources of a running agent.
+#[derive(Debug)]
+pub(crate) struct Sources {
+    state_directory: PathBuf,
+    operator: Operator,
+    kept: Kept,
+}
+
+impl Sources {
+    /// Reads what was declared before.
+    pub fn open(state_directory: &Path, operator: Operator) -> Result<Self, AgentError> {
+        let path = state_directory.join(FILE_NAME);
+        let corrupt = |reason| AgentError::Corrupt {
+            path: path.clone(),
+            what: "a list of declared sources",
+            reason,
+            remedy: "repair it, or move it away and declare the sources again with `ctxpin source add`",
+        };
+        let kept: Kept = match read(&path)? {
+            None => Kept::default(),
+            Some(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
+                let (line, column) = (error.line(), error.column());
+                corrupt(format!("at line {line} column {column}"))
+            })?,
+        };
+        if let Some(relative) = kept.sources.iter().find(|path| !path.is_absolute()) {
+            return Err(corrupt(format!("{} is not absolute", relative.display())));
+        }
+        Ok(Self {
+            state_directory: state_directory.to_owned(),
+            operator,
+            kept,
+        })
+    }
+
+    /// What a scan is to look at, in order.
+    pub fn declared(&self) -> Vec<Declared> {
+        let kept = self.kept.sources.iter();
+        let kept = kept.map(|path| Declared { path: path.clone() });
+        self.operator.declared().chain(kept).collect()
+    }
+
+    /// Every source with whoever declared it, in order.
+    pub fn list(&self) -> Vec<Source> {
+        let told = |declared_by| {
+            move |path: &PathBuf| Source {
+                path: path.to_string_lossy().into_owned(),
+                declared_by,
+            }
+        };
+        let operators = self.operator.sources.iter().map(told(DeclaredBy::Operator));
+        let users = self.kept.sources.iter().map(told(DeclaredBy::User));
+        operators.chain(users).collect()
+    }
+
+    /// Declares a source behind the others, if a scan of `request` would take it. Answers the path
+    /// that is kept, and whether it is new.
+    pub fn add(&mut self, request: &Request, path: &Path) -> Result<(PathBuf, bool), String> {
+        let path = spelled(path)?;
+        let path = check_source(request, &path).map_err(|error| error.to_string())?;
+        if let Some(known) = self.find(&path) {
+            return Ok((known.to_owned(), false));
+        }
+        if self.kept.sources.len() >= SOURCES_MAX {
+            return Err(format!(
+                "{SOURCES_MAX} sources are declared, and no more are taken; remove one first"
+            ));
+        }
+        let mut sources = self.kept.sources.clone();
+        sources.push(path.clone());
+        self.keep(sources)?;
+        Ok((path, true))
+    }
+
+    /// Takes a person's source away. Answers the path that was kept.
+    pub fn remove(&mut self, path: &Path) -> Result<PathBuf, String> {
+        let path = spelled(path)?;
+        let known = self.find(&path).map(Path::to_owned);
+        let Some(known) = known else {
+            return Err(format!(
+                "{} is not declared; `ctxpin source list` shows what is",
+                path.display()
+            ));
+        };
+        let mut sources = self.kept.sources.clone();
+        sources.retain(|source| *source != known);
+        if sources.len() == self.kept.sources.len() {
+            return Err(format!(
+                "{} was declared by this machine's operator, who alone can remove it",
+                known.display()
+            ));
+        }
+        self.keep(sources)?;
+        Ok(known)
+    }
+
+    /// The declared path that is this one, or leads to the same place.
+    pub fn find(&self, path: &Path) -> Option<&Path> {
+        let all = || self.kept.sources.iter().chain(&self.operator.sources);
+        let same = all().find(|source| *source == path);
+        let found = same.or_else(|| {
+            let real = path.canonicalize().ok()?;
+            all().find(|source| source.canonicalize().is_ok_and(|source| source == real))
+        });
+        found.map(PathBuf::as_path)
+    }
+
+    /// Writes the list in full beside the old one, then puts it in its place: whatever happens
+    /// meanwhile, one of the two is there.
+    fn keep(&mut self, sources: Vec<PathBuf>) -> Result<(), String> {
+        let kept = Kept { sources };
+        let path = self.state_directory.join(FILE_NAME);
+        let json = serde_json::to_vec_pretty(&kept).map_err(|error| error.to_string())?;
+        self.write(&path, &json)
+            .map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
+        self.kept = kept;
+        Ok(())
+    }
+
+    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let next = self.state_directory.join(NEXT_FILE_NAME);
+        match fs::remove_file(&next) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut options = OpenOptions::new();
+        let mut file = options
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&next)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&next, path)?;
+        File::open(&self.state_directory)?.sync_all()
+    }
+}
+
+/// A path as it is kept: absolute, without `.` and doubled `/`, and writable in JSON.
+fn spelled(path: &Path) -> Result<PathBuf, String> {
+    let shown = path.display();
+    if !path.is_absolute() {
+        return Err(format!("{shown} is not an absolute path"));
+    }
+    if path.as_os_str().len() > SOURCE_BYTES_MAX {
+        return Err(format!(
+            "the path is longer than the {SOURCE_BYTES_MAX} bytes that a source may have"
+        ));
+    }
+    match path.to_str() {
+        None => Err(format!("{shown} is not UTF-8, which a source must be")),
+        Some(text) if text.contains('\0') => Err("a path holds no NUL character".into()),
+        Some(_) => Ok(path.components().collect()),
+    }
+}
+
+/// The bytes of a file of ours, if it exists.
+fn read(path: &Path) -> Result<Option<Vec<u8>>, AgentError> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(AgentError::state(path, &error)),
+    };
+    let mut bytes = Vec::new();
+    let mut file = file.take(FILE_BYTES_MAX + 1);
+    file.read_to_end(&mut bytes)
+        .map_err(|error| AgentError::state(path, &error))?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(AgentError::State {
+            path: path.to_owned(),
+            reason: format!("it is longer than {FILE_BYTES_MAX} bytes"),
+        });
+    }
+    Ok(Some(bytes))
+}

@@ -1,0 +1,132 @@
+//! An agent that runs in a temporary workspace.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ctxpin_agent::control::Client;
+use ctxpin_agent::error::AgentError;
+use ctxpin_agent::report::Report;
+use ctxpin_agent::run::{Settings, run};
+use ctxpin_protocol::http::people::Secret;
+use tempfile::TempDir;
+use tokio::sync::mpsc::{Receiver, channel};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::played_server::PlayedServer;
+
+/// Far longer than anything here takes.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Every token here.
+pub const TOKEN: &str = "ctxpin_0123456789abcdef";
+
+/// `project/`, a repository with an `AGENTS.md`, and beside it `home/`, `outside/` and `state/`.
+pub struct Workspace {
+    _directory: TempDir,
+    pub base: PathBuf,
+    pub settings: Settings,
+}
+
+impl Workspace {
+    pub fn new(server: &PlayedServer) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let base = directory.path().canonicalize().unwrap();
+        for path in ["project/.git", "project/docs", "home", "outside"] {
+            fs::create_dir_all(base.join(path)).unwrap();
+        }
+        fs::write(base.join("project/AGENTS.md"), "one").unwrap();
+        let settings = Settings {
+            server: server.url.clone(),
+            token: Secret::new(TOKEN),
+            directory: base.join("project"),
+            home: base.join("home"),
+            user_roots: false,
+            allowed_roots: Vec::new(),
+            operator_config: base.join("agent.toml"),
+            state_directory: base.join("state"),
+            ready: None,
+        };
+        Self {
+            _directory: directory,
+            base,
+            settings,
+        }
+    }
+
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.base.join(path)
+    }
+
+    /// Writes a file as an editor does: whole, in one step.
+    pub fn write(&self, path: &str, text: &str) {
+        let next = self.path("next");
+        fs::write(&next, text).unwrap();
+        fs::rename(next, self.path(path)).unwrap();
+    }
+
+    pub fn start(&self) -> Running {
+        let (sender, reports) = channel(1024);
+        let shutdown = CancellationToken::new();
+        let report = move |report| {
+            let _ = sender.try_send(report);
+        };
+        let task = tokio::spawn(run(self.settings.clone(), shutdown.clone(), report));
+        Running {
+            control: Client::new(&self.settings.state_directory),
+            shutdown,
+            task,
+            reports,
+        }
+    }
+
+    /// Starts an agent that must end by itself.
+    pub async fn fail(&self) -> AgentError {
+        self.start().ended().await.unwrap_err()
+    }
+}
+
+pub struct Running {
+    pub control: Client,
+    pub shutdown: CancellationToken,
+    task: JoinHandle<Result<(), AgentError>>,
+    reports: Receiver<Report>,
+}
+
+impl Running {
+    /// Waits for a report; those before it are passed over.
+    pub async fn until(&mut self, matches: impl Fn(&Report) -> bool) -> Report {
+        let wait = async {
+            loop {
+                match self.reports.recv().await {
+                    Some(report) if matches(&report) => return report,
+                    Some(_) => {}
+                    None => panic!("the agent has ended"),
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, wait).await.unwrap()
+    }
+
+    /// Waits until the server has a new head of that number.
+    pub async fn pushed(&mut self, seq: i64) {
+        let pushed = |report: &Report| matches!(report, Report::Pushed { .. });
+        let Report::Pushed { seq: found, .. } = self.until(pushed).await else {
+            unreachable!();
+        };
+        assert_eq!(found, seq);
+    }
+
+    /// Waits until it has ended by itself.
+    pub async fn ended(self) -> Result<(), AgentError> {
+        let ended = tokio::time::timeout(PATIENCE, self.task).await;
+        ended.unwrap().unwrap()
+    }
+
+    /// Ends it as Ctrl-C does.
+    pub async fn shut_down(self) {
+        self.shutdown.cancel();
+        self.ended().await.unwrap();
+    }
+}

@@ -1,0 +1,261 @@
+//! A server that knows sessions, pushes and uploads, keeps the head in memory, and can be told to
+//! misbehave.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex};
+
+use ctxpin_model::hash::{BlobHash, SnapshotId};
+use ctxpin_model::push::{Known, Offered, Verdict, verdict};
+use ctxpin_model::resource::{Content, Resource};
+use ctxpin_model::snapshot::Snapshot;
+use ctxpin_protocol::convert::{manifest, resources};
+use ctxpin_protocol::http::agents::{Head, Session, SessionOpen};
+use ctxpin_protocol::http::push::{Push, PushAnswer};
+use ctxpin_protocol::problem::{Problem, ProblemName};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use url::Url;
+
+/// What the server holds and has seen.
+#[derive(Default)]
+pub struct Held {
+    pub epoch: i64,
+    process: Option<uuid::Uuid>,
+    version: i64,
+    pub head: Option<SnapshotId>,
+    pub snapshot: Snapshot,
+    pub seq: i64,
+    /// The bytes that the head proves, and those that were sent ahead.
+    pub blobs: BTreeSet<BlobHash>,
+    /// How many blobs came with each push, refused ones included.
+    pub carried: Vec<usize>,
+    pub uploads: usize,
+    /// What is answered to the next pushes, whatever they hold.
+    pub faults: VecDeque<Fault>,
+    /// What is answered to every request from now on.
+    pub fault: Option<Fault>,
+}
+
+/// A status, further headers and a body.
+#[derive(Clone)]
+pub struct Fault {
+    status: u16,
+    headers: String,
+    body: Value,
+}
+
+impl Fault {
+    pub fn new(name: ProblemName, detail: &str) -> Self {
+        Self {
+            status: name.status(),
+            headers: String::new(),
+            body: serde_json::to_value(Problem::new(name, detail)).unwrap(),
+        }
+    }
+
+    pub fn with_header(mut self, header: &str) -> Self {
+        self.headers = format!("{header}\r\n");
+        self
+    }
+}
+
+#[derive(Clone)]
+pub struct PlayedServer {
+    pub url: Url,
+    pub held: Arc<Mutex<Held>>,
+}
+
+impl PlayedServer {
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = Self {
+            url: url.parse().unwrap(),
+            held: Arc::default(),
+        };
+        let served = server.clone();
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                tokio::spawn(served.clone().converse(stream));
+            }
+        });
+        server
+    }
+
+    /// The sources of the head, without the directory before them.
+    pub fn sources(&self, base: &std::path::Path) -> Vec<String> {
+        let base = format!("{}/", base.display());
+        let held = self.held.lock().unwrap();
+        let sources = held.snapshot.resources.iter();
+        let sources = sources.map(|r| r.source.strip_prefix(&base).unwrap_or(&r.source));
+        sources.map(str::to_owned).collect()
+    }
+
+    pub fn fail_next_push(&self, fault: Fault) {
+        self.held.lock().unwrap().faults.push_back(fault);
+    }
+
+    async fn converse(self, mut stream: TcpStream) {
+        let (line, headers, body) = receive(&mut stream).await;
+        let body = match headers.contains("content-encoding: zstd") {
+            true => zstd::decode_all(body.as_slice()).unwrap(),
+            false => body,
+        };
+        let answered = self.answer(&line, &headers, &body);
+        let (status, headers, body) = match answered {
+            Ok(body) => (200, "content-type: application/json\r\n".to_owned(), body),
+            Err(fault) => {
+                let media_type = "content-type: application/problem+json\r\n";
+                (
+                    fault.status,
+                    format!("{media_type}{}", fault.headers),
+                    fault.body,
+                )
+            }
+        };
+        let body = body.to_string();
+        let length = body.len();
+        let text = format!(
+            "HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
+        );
+        // A client that was ended meanwhile hears nothing.
+        let _ = stream.write_all(text.as_bytes()).await;
+        let _ = stream.shutdown().await;
+    }
+
+    fn answer(&self, line: &str, headers: &str, body: &[u8]) -> Result<Value, Fault> {
+        let mut held = self.held.lock().unwrap();
+        match (held.fault.clone(), line) {
+            (Some(fault), _) => Err(fault),
+            (None, "post /api/v1/agent/session") => Ok(held.session(body)),
+            (None, "put /api/v1/agent/context") => held.push(body),
+            (None, line) if line.starts_with("put /api/v1/agent/blobs/") => {
+                let name = line.rsplit('/').next().unwrap();
+                let hash: BlobHash = name.parse().unwrap();
+                assert_eq!(BlobHash::of(body), hash);
+                assert!(headers.contains(&format!("ctxpin-epoch: {}", held.epoch)));
+                held.blobs.insert(hash);
+                held.uploads += 1;
+                Ok(json!({}))
+            }
+            (None, line) => panic!("nobody asks {line}"),
+        }
+    }
+}
+
+impl Held {
+    fn session(&mut self, body: &[u8]) -> Value {
+        let open: SessionOpen = serde_json::from_slice(body).unwrap();
+        if self.process != Some(open.process) {
+            self.process = Some(open.process);
+            self.epoch += 1;
+            self.version = 0;
+        }
+        let session = Session {
+            epoch: self.epoch,
+            head: self.head.map(|head| Head {
+                snapshot: head.to_string(),
+                seq: self.seq,
+                received_at: "2026-01-01T00:00:00Z".parse().unwrap(),
+            }),
+            limits: resources::limits(64 * 1024 * 1024),
+        };
+        serde_json::to_value(session).unwrap()
+    }
+
+    fn push(&mut self, body: &[u8]) -> Result<Value, Fault> {
+        let push: Push = serde_json::from_slice(body).unwrap();
+        self.carried.push(push.blobs.len());
+        if let Some(fault) = self.faults.pop_front() {
+            return Err(fault);
+        }
+        let manifest = manifest::manifest(push).unwrap();
+        let mut snapshot = manifest.snapshot;
+        let mut missing = Vec::new();
+        let mut proved = BTreeSet::new();
+        for resource in snapshot
+            .resources
+            .iter_mut()
+            .filter(|r| r.reaches_context())
+        {
+            for content in contents(resource) {
+                let hash = content.hash();
+                if !self.blobs.contains(&hash) && !manifest.bodies.contains_key(&hash) {
+                    missing.push(hash.to_string());
+                }
+                proved.insert(hash);
+                *content = Content::Pinned(hash);
+            }
+        }
+        let id = snapshot.addresses().id;
+        let known = Known {
+            epoch: self.epoch,
+            version: self.version,
+            replaced: false,
+        };
+        let offered = Offered {
+            epoch: manifest.epoch,
+            version: manifest.version,
+            same_content: self.head == Some(id),
+        };
+        let decided = verdict(&known, &offered);
+        if decided == Verdict::Fenced {
+            return Err(Fault::new(ProblemName::Fenced, "another process"));
+        }
+        if !missing.is_empty() {
+            let mut fault = Fault::new(ProblemName::MissingBlobs, "");
+            fault.body["missing"] = json!(missing);
+            return Err(fault);
+        }
+        let accepted = decided != Verdict::NotNewer;
+        if accepted {
+            self.version = manifest.version;
+        }
+        if decided == Verdict::Accepted {
+            self.seq += 1;
+            self.head = Some(id);
+            self.blobs = proved;
+            self.snapshot = snapshot;
+        }
+        let answer = PushAnswer {
+            accepted,
+            reason: None,
+            snapshot: self.head.map(|head| head.to_string()),
+            seq: Some(self.seq),
+            hydrated: 0,
+        };
+        Ok(serde_json::to_value(answer).unwrap())
+    }
+}
+
+fn contents(resource: &mut Resource) -> impl Iterator<Item = &mut Content> {
+    let files = resource.files.iter_mut();
+    let files = files.filter_map(|file| file.content.as_mut());
+    resource.content.as_mut().into_iter().chain(files)
+}
+
+async fn receive(stream: &mut TcpStream) -> (String, String, Vec<u8>) {
+    let mut bytes = Vec::new();
+    let end = loop {
+        assert_ne!(stream.read_buf(&mut bytes).await.unwrap(), 0);
+        if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
+            break end + 4;
+        }
+    };
+    let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
+    let head = head.to_lowercase();
+    assert!(head.contains("authorization: bearer ctxpin_"), "{head}");
+    let mut body = bytes.split_off(end);
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "))
+        .map_or(0, |length| length.parse().unwrap());
+    while body.len() < length {
+        assert_ne!(stream.read_buf(&mut body).await.unwrap(), 0);
+    }
+    let line = head.lines().next().unwrap();
+    let line = line.strip_suffix(" http/1.1").unwrap().to_owned();
+    (line, head, body)
+}

@@ -1,0 +1,234 @@
+//! From an edited file to the server's head.
+
+use std::fs;
+use std::time::Duration;
+
+use ctxpin_agent::error::AgentError;
+use ctxpin_agent::report::Report;
+use ctxpin_model::hash::BlobHash;
+use ctxpin_protocol::control::Pushing;
+use ctxpin_protocol::problem::ProblemName;
+use tokio_util::sync::CancellationToken;
+
+use crate::agent::{PATIENCE, Workspace};
+use crate::played_server::{Fault, PlayedServer};
+
+#[tokio::test]
+async fn edits_are_pushed_and_nothing_else() {
+    let server = PlayedServer::start().await;
+    let w = Workspace::new(&server);
+    let mut agent = w.start();
+    agent.pushed(1).await;
+    assert_eq!(server.sources(&w.base), ["project/AGENTS.md"]);
+    w.write("project/CLAUDE.md", "two");
+    agent.pushed(2).await;
+    // The same bytes again, and files of no interest: only the next edit is pushed.
+    w.write("project/AGENTS.md", "one");
+    w.write("project/README.md", "x");
+    w.write("project/AGENTS.md", "three");
+    agent.pushed(3).await;
+    fs::remove_file(w.path("project/CLAUDE.md")).unwrap();
+    agent.pushed(4).await;
+    assert_eq!(server.sources(&w.base), ["project/AGENTS.md"]);
+    assert_eq!(server.held.lock().unwrap().carried, [1, 1, 1, 0]);
+    agent.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_restart_with_the_same_content_sends_no_bytes() {
+    let server = PlayedServer::start().await;
+    let w = Workspace::new(&server);
+    let mut agent = w.start();
+    agent.pushed(1).await;
+    agent.shut_down().await;
+    let mut agent = w.start();
+    let opened = |r: &Report| matches!(r, Report::SessionOpened { epoch: 2, .. });
+    agent.until(opened).await;
+    let unchanged = |r: &Report| matches!(r, Report::Unchanged { seq: 1, .. });
+    agent.until(unchanged).await;
+    assert_eq!(server.held.lock().unwrap().carried, [1, 0]);
+    agent.shut_down().await;
+    // While it was away one file changed: the server names the bytes, and they come.
+    w.write("project/CLAUDE.md", "two");
+    let mut agent = w.start();
+    agent.pushed(2).await;
+    assert_eq!(server.held.lock().unwrap().carried, [1, 0, 0, 1]);
+    agent.shut_down().await;
+}
+
+#[tokio::test]
+async fn what_is_large_goes_ahead() {
+    let server = PlayedServer::start().await;
+    let w = Workspace::new(&server);
+    let skill = w.path("project/skills/big");
+    fs::create_dir_all(&skill).unwrap();
+    let text = "---\nname: big\ndescription: Is large.\n---\nBody.\n";
+    fs::write(skill.join("SKILL.md"), text).unwrap();
+    for index in 0..10 {
+        fs::write(skill.join(format!("{index}")), vec![index; 500_000]).unwrap();
+    }
+    let mut agent = w.start();
+    agent.pushed(1).await;
+    {
+        let held = server.held.lock().unwrap();
+        // 8 of the files fit into 4 MiB with the two texts.
+        assert_eq!(
+            (held.carried.as_slice(), held.uploads),
+            ([10].as_slice(), 2)
+        );
+    }
+    agent.shut_down().await;
+}
+
+#[tokio::test]
+async fn what_may_pass_is_tried_again() {
+    let server = PlayedServer::start().await;
+    server.held.lock().unwrap().fault = Some(Fault::new(ProblemName::Unavailable, "starting"));
+    let w = Workspace::new(&server);
+    let mut agent = w.start();
+    let waiting = |report: &Report| matches!(report, Report::Waiting { .. });
+    agent.until(waiting).await;
+    let status = agent.control.status().await.unwrap();
+    assert_eq!(status.epoch, None);
+    assert!(matches!(status.pushing, Pushing::Waiting { .. }));
+    let paused = Fault::new(ProblemName::SyncPaused, "later").with_header("retry-after: 1");
+    server.fail_next_push(paused);
+    for _ in 0..1_000 {
+        server.fail_next_push(Fault::new(ProblemName::Unavailable, "starting"));
+    }
+    server.held.lock().unwrap().fault = None;
+    let paused = |report: &Report| match report {
+        Report::Waiting { reason, pause } => {
+            reason.contains("later") && *pause >= Duration::from_secs(1)
+        }
+        _ => false,
+    };
+    agent.until(paused).await;
+    // What is sent in the end is what the workspace holds then.
+    w.write("project/AGENTS.md", "newer");
+    agent.until(|r| matches!(r, Report::Scanned { .. })).await;
+    server.held.lock().unwrap().faults.clear();
+    agent.pushed(1).await;
+    let found = agent.control.status().await.unwrap().found.unwrap();
+    let head = server.held.lock().unwrap().head.unwrap();
+    assert_eq!(found.snapshot, head.to_string());
+    agent.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_refusal_waits_for_a_change() {
+    let server = PlayedServer::start().await;
+    server.fail_next_push(Fault::new(ProblemName::InvalidManifest, "not this"));
+    let w = Workspace::new(&server);
+    let mut agent = w.start();
+    agent.until(|r| matches!(r, Report::Refused { .. })).await;
+    let status = agent.control.status().await.unwrap();
+    let Pushing::Refused { reason } = status.pushing else {
+        panic!("{status:?}");
+    };
+    assert!(reason.contains("not this"), "{reason}");
+    w.write("project/AGENTS.md", "another");
+    agent.pushed(1).await;
+    let status = agent.control.status().await.unwrap();
+    assert_eq!(status.pushing, Pushing::Settled);
+    agent.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_newer_process_fences() {
+    let server = PlayedServer::start().await;
+    let w = Workspace::new(&server);
+    let mut agent = w.start();
+    agent.pushed(1).await;
+    let newer = Workspace::new(&server);
+    let mut other = newer.start();
+    other.pushed(2).await;
+    w.write("project/AGENTS.md", "too late");
+    agent.until(|r| matches!(r, Report::Fenced)).await;
+    let error = agent.ended().await.unwrap_err();
+    assert!(matches!(error, AgentError::Fenced { .. }), "{error}");
+    assert_eq!(server.held.lock().unwrap().seq, 2);
+    other.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_taken_ends_the_agent() {
+    let server = PlayedServer::start().await;
+    let w = Workspace::new(&server);
+    let refuse = |name| server.held.lock().unwrap().fault = Some(Fault::new(name, "why"));
+    refuse(ProblemName::Unauthenticated);
+    let error = w.fail().await;
+    assert!(
+        matches!(error, AgentError::Unauthenticated { .. }),
+        "{error}"
+    );
+    refuse(ProblemName::Forbidden);
+    let error = w.fail().await;
+    assert!(matches!(error, AgentError::Refused { .. }), "{error}");
+    refuse(ProblemName::AgentReplaced);
+    let error = w.fail().await;
+    assert!(matches!(error, AgentError::Replaced { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn endless_writing_keeps_nothing_from_being_seen() {
+    let server = PlayedServer::start().await;
+    let w = Workspace::new(&server);
+    let mut agent = w.start();
+    agent.pushed(1).await;
+    let (path, ended) = (w.path("project/CLAUDE.md"), CancellationToken::new());
+    let writing = ended.clone();
+    let writer = std::thread::spawn(move || {
+        for number in 0_u64.. {
+            fs::write(&path, number.to_string()).unwrap();
+            if writing.is_cancelled() {
+                break;
+            }
+        }
+    });
+    for seq in [2, 3, 4] {
+        agent.pushed(seq).await;
+    }
+    ended.cancel();
+    writer.join().unwrap();
+    let resynced = agent.control.resync(PATIENCE).await.unwrap();
+    let head = server.held.lock().unwrap().head.unwrap().to_string();
+    assert_eq!(resynced.snapshot, head);
+    let found = server.held.lock().unwrap().snapshot.resources[1].clone();
+    let written = fs::read(w.path("project/CLAUDE.md")).unwrap();
+    assert_eq!(found.body(), Some(BlobHash::of(&written)));
+    agent.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_directory_that_is_gone_is_waited_for() {
+    let server = PlayedServer::start().await;
+    let w = Workspace::new(&server);
+    let mut agent = w.start();
+    agent.pushed(1).await;
+    fs::rename(w.path("project"), w.path("away")).unwrap();
+    agent
+        .until(|r| matches!(r, Report::ScanFailed { .. }))
+        .await;
+    let status = agent.control.status().await.unwrap();
+    assert!(status.scan_error.unwrap().contains("does not exist"));
+    let error = agent.control.resync(Duration::from_secs(20)).await;
+    assert!(error.unwrap_err().to_string().contains("does not exist"));
+    // What was found before stays; nothing empty was pushed.
+    assert_eq!(server.held.lock().unwrap().seq, 1);
+    fs::rename(w.path("away"), w.path("project")).unwrap();
+    w.write("project/AGENTS.md", "back");
+    agent.pushed(2).await;
+    assert_eq!(agent.control.status().await.unwrap().scan_error, None);
+    agent.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_directory_that_is_not_there_is_an_error() {
+    let server = PlayedServer::start().await;
+    let mut w = Workspace::new(&server);
+    w.settings.directory = w.path("nowhere");
+    let error = w.fail().await;
+    assert!(error.to_string().contains("does not exist"), "{error}");
+    assert_eq!(server.held.lock().unwrap().epoch, 0, "nobody was fenced");
+}
