@@ -71,15 +71,15 @@ fn limit_count(resources: &mut [Resource]) {
 }
 
 fn limit_skill_files(resources: &mut [Resource]) {
-    let (mut files, mut bytes) = (0, 0);
+    let (mut files, mut bytes) = (0, 0_u64);
     for skill in resources
         .iter_mut()
         .filter(|r| r.status == Status::Ok && r.kind == Kind::Skill)
     {
         let of_skill = skill.files.iter().filter(|file| file.body().is_some());
-        let bytes_of_skill: u64 = of_skill.map(|file| file.size).sum();
+        let bytes_of_skill = of_skill.fold(0_u64, |sum, file| sum.saturating_add(file.size));
         let fits = files + skill.files.len() <= SNAPSHOT_SKILL_FILES_MAX
-            && bytes + bytes_of_skill <= SNAPSHOT_SKILL_BYTES_MAX;
+            && bytes.saturating_add(bytes_of_skill) <= SNAPSHOT_SKILL_BYTES_MAX;
         if fits {
             files += skill.files.len();
             bytes += bytes_of_skill;
@@ -97,12 +97,12 @@ fn limit_skill_files(resources: &mut [Resource]) {
 
 /// What does not fit is excluded; something smaller after it may still fit.
 fn limit_prompt_bytes(resources: &mut [Resource]) {
-    let mut bytes = 0;
+    let mut bytes = 0_u64;
     for resource in resources
         .iter_mut()
         .filter(|resource| resource.reaches_context())
     {
-        if bytes + resource.size <= SNAPSHOT_PROMPT_BYTES_MAX {
+        if bytes.saturating_add(resource.size) <= SNAPSHOT_PROMPT_BYTES_MAX {
             bytes += resource.size;
         } else {
             resource.demote(

@@ -104,9 +104,18 @@ pub fn additive(pinned: &Snapshot, head: &Snapshot) -> Option<Snapshot> {
     }
 }
 
-/// The pin with the head's MCP configurations and servers in place of its own.
+/// The pin with the head's MCP configurations and servers in place of its own, after everything
+/// else: the pinned context keeps its order, its limits and so its hash.
 pub fn settle(pinned: &Snapshot, head: &Snapshot) -> Snapshot {
-    take(pinned, head, false, |resource| !resource.kind.is_context())
+    let context = pinned.resources.iter().filter(|r| r.kind.is_context());
+    let tools = head.resources.iter().filter(|r| !r.kind.is_context());
+    let mut resources: Vec<_> = context.chain(tools).cloned().collect();
+    admit(&mut resources);
+    Snapshot {
+        facts: pinned.facts.clone(),
+        error: pinned.error.clone(),
+        resources,
+    }
 }
 
 /// `None` if anything pinned or added would not be used as it is.

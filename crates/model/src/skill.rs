@@ -67,7 +67,45 @@ fn frontmatter(text: &str) -> Result<String, String> {
     Err("the frontmatter has no end: a line `---` must close it".into())
 }
 
+/// The two texts as they are written: the specification's frontmatter knows texts only, so a skill
+/// of the name `y` or `007` has that name.
+#[derive(serde::Deserialize)]
+struct Written {
+    name: Option<String>,
+    description: Option<String>,
+}
+
 fn parse(yaml: &str) -> Result<Map<String, Value>, String> {
+    let value: Value = parse_as(yaml).map_err(|error| {
+        let text = error.to_string();
+        let line = text.lines().next().unwrap_or_default();
+        format!(
+            "the frontmatter is not valid YAML ({}); a text that contains `: ` or begins with a special character must be quoted",
+            cut(line, 300)
+        )
+    })?;
+    let mut fields = match value {
+        Value::Object(fields) => fields,
+        Value::Null => {
+            return Err("the frontmatter is empty: `name` and `description` are required".into());
+        }
+        _ => return Err("the frontmatter must be a mapping of keys to values".into()),
+    };
+    let is_typed = |key: &str| matches!(fields.get(key), Some(Value::Bool(_) | Value::Number(_)));
+    if (is_typed("name") || is_typed("description"))
+        && let Ok(written) = parse_as::<Written>(yaml)
+    {
+        let texts = [("name", written.name), ("description", written.description)];
+        for (key, text) in texts {
+            if let Some(text) = text {
+                fields.insert(key.into(), text.into());
+            }
+        }
+    }
+    Ok(fields)
+}
+
+fn parse_as<T: serde::de::DeserializeOwned>(yaml: &str) -> Result<T, serde_saphyr::Error> {
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_depth: FRONTMATTER_DEPTH_MAX,
@@ -77,21 +115,7 @@ fn parse(yaml: &str) -> Result<Map<String, Value>, String> {
         // A snippet would put the file's text into an error that others may read.
         with_snippet: false,
     };
-    let value: Value = serde_saphyr::from_str_with_options(yaml, options).map_err(|error| {
-        let text = error.to_string();
-        let line = text.lines().next().unwrap_or_default();
-        format!(
-            "the frontmatter is not valid YAML ({}); a text that contains `: ` or begins with a special character must be quoted",
-            cut(line, 300)
-        )
-    })?;
-    match value {
-        Value::Object(fields) => Ok(fields),
-        Value::Null => {
-            Err("the frontmatter is empty: `name` and `description` are required".into())
-        }
-        _ => Err("the frontmatter must be a mapping of keys to values".into()),
-    }
+    serde_saphyr::from_str_with_options(yaml, options)
 }
 
 fn judge(fields: &Map<String, Value>, directory: &str, reading: &mut Reading) {
@@ -205,7 +229,7 @@ fn required_text(fields: &Map<String, Value>, key: &str) -> Result<String, Strin
     }
 }
 
-/// A scalar as text: the specification's frontmatter knows texts only, so `1.0` is one.
+/// A scalar as text, so that a `version: 1.0` is one.
 fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
@@ -300,6 +324,19 @@ mod tests {
             "---\nname: pdf-tools\nname: pdf-tools\ndescription: d\n---\n",
             &["not valid YAML"],
         );
+    }
+
+    #[test]
+    fn a_plain_text_is_one_even_if_it_looks_like_something_else() {
+        for name in ["y", "007", "1e5", "true"] {
+            let text = format!("---\nname: {name}\ndescription: no\n---\n");
+            let expected = Reading {
+                name: Some(name.into()),
+                description: Some("no".into()),
+                breaches: vec![],
+            };
+            assert_eq!(read(text.as_bytes(), name), expected);
+        }
     }
 
     #[test]

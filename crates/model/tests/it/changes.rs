@@ -1,0 +1,86 @@
+//! The listed changes and the hashes say the same.
+
+use ctxpin_model::diff::{Verb, changes};
+use ctxpin_model::hash::BlobHash;
+use ctxpin_model::resource::{Content, Kind, Resource, Status};
+use ctxpin_model::snapshot::Snapshot;
+use proptest::prelude::*;
+
+use crate::sample::{any_two, two};
+
+/// Whether the changes are empty exactly if the hashes are equal.
+fn agree(a: &Snapshot, b: &Snapshot) -> Result<(), TestCaseError> {
+    let (of_a, of_b) = (a.addresses(), b.addresses());
+    let same_context = of_a.context_hash == of_b.context_hash;
+    let same_tools = of_a.tools_hash == of_b.tools_hash;
+    prop_assert_eq!(changes(a, b, false).is_empty(), same_context);
+    prop_assert_eq!(changes(a, b, true).is_empty(), same_context && same_tools);
+    Ok(())
+}
+
+fn files(order: &[usize]) -> Snapshot {
+    let resources = order.iter().map(|number| {
+        let source = format!("/w/{number}.md");
+        let mut file = Resource::new(Kind::InstructionFile, source, Status::Ok);
+        file.content = Some(Content::Pinned(BlobHash::of(b"x")));
+        file
+    });
+    Snapshot {
+        resources: resources.collect(),
+        ..Snapshot::default()
+    }
+}
+
+/// The length of the longest increasing run, by trying every selection.
+fn longest_run(order: &[usize]) -> usize {
+    let selections = 0..1_usize << order.len();
+    let runs = selections.filter_map(|selection| {
+        let chosen = (0..order.len()).filter(|at| selection >> at & 1 == 1);
+        let chosen: Vec<_> = chosen.map(|at| order[at]).collect();
+        chosen.is_sorted().then_some(chosen.len())
+    });
+    runs.max().unwrap_or(0)
+}
+
+proptest! {
+    #[test]
+    fn changes_are_empty_exactly_if_the_hashes_are_equal((a, b) in two()) {
+        agree(&a, &b)?;
+    }
+
+    #[test]
+    fn and_so_they_are_whatever_a_snapshot_holds((a, b) in any_two()) {
+        agree(&a, &b)?;
+    }
+
+    #[test]
+    fn what_is_told_as_changed_is(( a, b) in two()) {
+        for change in changes(&a, &b, true) {
+            let usable = |resource: Option<&Resource>| {
+                resource.is_some_and(|resource| resource.status == Status::Ok)
+            };
+            let sides = (usable(change.pinned), usable(change.head));
+            match change.verb {
+                Verb::Added => prop_assert_eq!(sides, (false, true)),
+                Verb::Removed => prop_assert_eq!(sides, (true, false)),
+                Verb::Moved => prop_assert_eq!(sides, (true, true)),
+                Verb::Modified => prop_assert!(sides == (true, true) || sides == (false, false)),
+            }
+        }
+    }
+
+    #[test]
+    fn as_few_as_possible_have_moved(
+        order in Just((0..9).collect::<Vec<usize>>()).prop_shuffle()
+    ) {
+        let (pinned, head) = (files(&(0..9).collect::<Vec<_>>()), files(&order));
+        let moved = changes(&pinned, &head, false);
+        prop_assert!(moved.iter().all(|change| change.verb == Verb::Moved));
+        prop_assert_eq!(moved.len(), order.len() - longest_run(&order));
+        // Without them the order is the same.
+        let stays = |resource: &&Resource| !moved.iter().any(|m| m.source() == resource.source);
+        let left: Vec<_> = pinned.resources.iter().filter(stays).collect();
+        let right: Vec<_> = head.resources.iter().filter(stays).collect();
+        prop_assert_eq!(left, right);
+    }
+}

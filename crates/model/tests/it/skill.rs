@@ -1,0 +1,116 @@
+//! Reading a `SKILL.md`: whatever its bytes, there is an answer, and an answer without a breach
+//! means a name and a description by the Agent Skills specification.
+
+use ctxpin_model::skill::{Reading, read};
+use proptest::prelude::*;
+use proptest::sample::select;
+
+/// Lines that a frontmatter is made of, and others that break one.
+const LINES: [&str; 36] = [
+    "---",
+    "--- ",
+    "----",
+    "...",
+    "name: pdf-tools",
+    "name: 'pdf-tools'",
+    "name: pdf",
+    "name: PDF",
+    "name: -pdf",
+    "name: [pdf-tools]",
+    "name:",
+    "name: ~",
+    "name: 7",
+    "\"name\": pdf-tools",
+    "? name",
+    ": pdf-tools",
+    "description: Reads PDFs.",
+    "description: >-",
+    "description: |",
+    "description: ''",
+    "description: \"\\u0000\"",
+    "description: use when: x",
+    "  more of it",
+    "\tmore",
+    "metadata:",
+    "  version: 1.0",
+    "  - x",
+    "- x",
+    "license: MIT",
+    "allowed-tools: [Read, Write]",
+    "compatibility: any",
+    "a: &a [*a]",
+    "b: *a",
+    "<<: *a",
+    "# Title",
+    "\u{feff}%YAML 1.1",
+];
+
+/// The rule for names, said in another way than the code does.
+fn is_name(name: &str) -> bool {
+    let is_part = |part: &str| {
+        let is_known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        !part.is_empty() && part.chars().all(is_known)
+    };
+    name.chars().count() <= 64 && name.split('-').all(is_part)
+}
+
+fn is_description(description: &str) -> bool {
+    (1..=1_024).contains(&description.chars().count()) && !description.trim().is_empty()
+}
+
+fn judge(reading: &Reading, directory: &str) -> Result<(), TestCaseError> {
+    if reading.breaches.is_empty() {
+        let name = reading.name.as_deref().unwrap_or_default();
+        let description = reading.description.as_deref().unwrap_or_default();
+        prop_assert!(is_name(name), "{name}");
+        prop_assert_eq!(name, directory);
+        prop_assert!(is_description(description), "{}", description);
+    }
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_have_an_answer(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        judge(&read(&bytes, "pdf-tools"), "pdf-tools")?;
+    }
+
+    #[test]
+    fn any_text_in_a_frontmatter_has_an_answer(text in any::<String>()) {
+        let skill = format!("---\n{text}\n---\n");
+        judge(&read(skill.as_bytes(), "pdf-tools"), "pdf-tools")?;
+    }
+
+    #[test]
+    fn any_lines_have_an_answer(
+        lines in prop::collection::vec(select(&LINES[..]), 0..10),
+        end in select(&["\n", "\r\n", "\r"][..]),
+    ) {
+        let fenced = format!("---{end}{}{end}---{end}", lines.join(end));
+        judge(&read(fenced.as_bytes(), "pdf-tools"), "pdf-tools")?;
+        judge(&read(lines.join(end).as_bytes(), "pdf-tools"), "pdf-tools")?;
+    }
+
+    #[test]
+    fn a_name_is_judged_by_the_rule(name in "[a-z0-9-]{1,8}|[a-z0-9]{60,68}|[0-9e.+_x-]{1,6}|[a-zA-Z0-9-]{1,6}") {
+        // An unquoted name is a text all the same, also where it looks like a number.
+        for quote in ["\"", ""] {
+            let skill = format!("---\nname: {quote}{name}{quote}\ndescription: d\n---\n");
+            let is_yaml_text = quote == "\"" || name.starts_with(|c: char| c.is_ascii_alphanumeric());
+            let is_null = quote.is_empty() && name.eq_ignore_ascii_case("null");
+            if is_yaml_text && !is_null {
+                let reading = read(skill.as_bytes(), &name);
+                prop_assert_eq!(reading.breaches.is_empty(), is_name(&name), "{:?}", reading);
+                prop_assert_eq!(reading.name, Some(name.clone()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_description_is_judged_by_its_characters(description in "[a-zé \u{1f980}]{0,20}", times in 0..120_usize) {
+        let description = description.repeat(times);
+        let skill = format!("---\nname: a\ndescription: \"{description}\"\n---\n");
+        let reading = read(skill.as_bytes(), "a");
+        prop_assert_eq!(reading.breaches.is_empty(), is_description(&description));
+    }
+}
