@@ -324,11 +324,12 @@ impl Granted<Agent, Write> {
         })
     }
 
-    /// Fences the agent for good in favour of `successor`.
+    /// Fences the agent for good in favour of `successor`, unless another one has replaced it
+    /// already: that one has its chats.
     pub async fn replaced(&self, transaction: &mut Transaction, successor: AgentId) -> Result<()> {
         let agent = self.id();
         self.within(transaction)?
-            .query("update agents set replaced_by = $2 where id = $1")
+            .query("update agents set replaced_by = $2 where id = $1 and replaced_by is null")
             .bind(&agent)
             .bind(&successor)
             .execute()

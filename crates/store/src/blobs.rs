@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::grant::{Granted, object::Agent, right::Write};
 
 /// How long bytes that were sent ahead wait for a push that uses them.
-const UPLOAD_KEPT: Duration = Duration::from_secs(60 * 60);
+pub(crate) const UPLOAD_KEPT: Duration = Duration::from_secs(60 * 60);
 
 /// Most bytes of blobs that are written by one statement.
 const INSERT_BYTES_MAX: usize = 4 * 1024 * 1024;

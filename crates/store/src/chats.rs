@@ -38,7 +38,7 @@ pub struct NewChat {
 }
 
 /// What may be changed of a chat apart from its pin.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ChatUpdate {
     /// A new title, or none.
     pub title: Option<Option<String>>,
@@ -69,6 +69,10 @@ const TABLES: &str = "chats c left join snapshots ps on ps.id = c.pin_snapshot \
 /// filtering.
 const DIRTY: &str = "(c.pin_snapshot is not null and h.seq is not null and \
      (ps.context_hash <> h.context_hash or (c.tools = 'pinned' and ps.tools_hash <> h.tools_hash)))";
+
+/// Whether the head of a row of [`TABLES`] is the one that was declined: the same rule again.
+const DECLINED: &str = "(c.declined_context is not null and c.declined_context = h.context_hash \
+     and (c.tools = 'live' or c.declined_tools = h.tools_hash))";
 
 fn read(row: &mut Row) -> Result<ChatRecord> {
     let id = row.take()?;
@@ -288,12 +292,12 @@ impl<R> Granted<Account, R> {
 
 impl<R> Granted<Agent, R> {
     /// The unarchived, drifted chats that are bound to the agent and belong to its owner, oldest
-    /// first.
+    /// first. One whose head somebody has declined is left to people.
     pub async fn dirty_chats(&self, transaction: &mut Transaction) -> Result<Vec<ChatId>> {
         let (agent, owner) = (self.id(), self.owner());
         let sql = format!(
             "select c.id from {TABLES} where c.agent_id = $1 and c.owner_id = $2 \
-             and c.archived_at is null and {DIRTY} order by c.id"
+             and c.archived_at is null and {DIRTY} and not {DECLINED} order by c.id"
         );
         self.within(transaction)?
             .query(sql)

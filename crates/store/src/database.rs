@@ -236,10 +236,17 @@ async fn connect_sqlite(path: &Path) -> std::result::Result<Pools, OpenError> {
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT);
+    create_private(path).map_err(|error| failed(sqlx::Error::Io(error)))?;
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
         .acquire_timeout(ACQUIRE_TIMEOUT)
-        .test_before_acquire(false)
+        // When a disk is full or fails, SQLite ends the transaction by itself, and the connection
+        // takes it for open for ever. The ping is answered after a rollback that is on its way.
+        .test_before_acquire(true)
+        .before_acquire(|connection, _| {
+            let is_fit = !connection.is_in_transaction();
+            Box::pin(async move { Ok(is_fit) })
+        })
         .idle_timeout(None)
         .max_lifetime(None)
         .connect_with(options.clone())
@@ -263,6 +270,16 @@ async fn connect_sqlite(path: &Path) -> std::result::Result<Pools, OpenError> {
         .test_before_acquire(false)
         .connect_lazy_with(options.read_only(true).create_if_missing(false));
     Ok(Pools::Sqlite { writer, readers })
+}
+
+/// Makes the file if it is missing, readable by its owner alone: it holds what people wrote. The
+/// files that SQLite puts beside it get the same mode.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
 }
 
 fn is_at_least(version: &str, (major, minor, patch): (u32, u32, u32)) -> bool {
@@ -627,6 +644,38 @@ mod tests {
     fn placeholders_count_on() {
         assert_eq!(placeholders(2, 2, 3), "($3, $4), ($5, $6)");
         assert_eq!(placeholders(1, 3, 1), "($1, $2, $3)");
+    }
+
+    /// A full disk makes SQLite end the transaction by itself, which must not spoil the connection
+    /// for whoever writes next.
+    #[tokio::test]
+    async fn writing_goes_on_after_the_disk_was_full() {
+        let directory = tempfile::tempdir().unwrap();
+        let location = Location::Sqlite(directory.path().join("ctxpin.sqlite"));
+        let database = Database::open(&location).await.unwrap();
+        let write = async |number: u8| {
+            let mut transaction = database.write().await?;
+            transaction
+                .query("insert into blobs (hash, size, bytes) values ($1, $2, $3)")
+                .bind(&[number; 32])
+                .bind(&100_000_u64)
+                .bind(&vec![number; 100_000])
+                .execute()
+                .await?;
+            transaction.commit().await
+        };
+        write(1).await.unwrap();
+        // The limit is the connection's: another one finds room again.
+        let writer = database.sqlite_writer().unwrap();
+        writer.execute("pragma max_page_count = 1").await.unwrap();
+        assert!(matches!(write(2).await, Err(Error::Unavailable(_))));
+        write(3).await.unwrap();
+        let count: i64 = database
+            .single("select count(*) from blobs")
+            .one(|row| row.take())
+            .await
+            .unwrap();
+        assert_eq!(count, 2, "what was acknowledged is there, and nothing else");
     }
 
     #[test]

@@ -284,7 +284,7 @@ impl<R: ReadsBodies> Granted<Agent, R> {
     }
 
     /// The agents that this one replaces at its first accepted push: the one that it names, the
-    /// one that that one was to replace, and so on.
+    /// one that that one was to replace, and so on, but none that has been replaced already.
     pub async fn replaced_chain(
         &self,
         transaction: &mut Transaction,
@@ -293,9 +293,11 @@ impl<R: ReadsBodies> Granted<Agent, R> {
         self.within(transaction)?
             .query(
                 "with recursive chain (id) as (\
-                 select replaces_id from agents where id = $1 and replaces_id is not null \
-                 union select a.replaces_id from agents a join chain on a.id = chain.id \
-                 where a.replaces_id is not null and a.head_seq = 0) \
+                 select o.id from agents a join agents o on o.id = a.replaces_id \
+                 where a.id = $1 and o.replaced_by is null \
+                 union select o.id from chain join agents a on a.id = chain.id \
+                 join agents o on o.id = a.replaces_id \
+                 where a.head_seq = 0 and o.replaced_by is null) \
                  select id from chain where id <> $1 order by id",
             )
             .bind(&agent)

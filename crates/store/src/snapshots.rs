@@ -288,16 +288,21 @@ impl<R: ReadsBodies> Granted<Agent, R> {
         }
     }
 
-    /// The hashes and sizes of what the agent sent ahead of a push.
-    pub async fn uploads(&self, transaction: &mut Transaction) -> Result<BTreeMap<BlobHash, u64>> {
+    /// The hashes and sizes of what the agent sent ahead of a push, and not too long ago.
+    pub async fn uploads(
+        &self,
+        transaction: &mut Transaction,
+        now: Moment,
+    ) -> Result<BTreeMap<BlobHash, u64>> {
         let agent = self.id();
         let sent = self
             .within(transaction)?
             .query(
                 "select u.hash, b.size from agent_uploads u join blobs b on b.hash = u.hash \
-                 where u.agent_id = $1",
+                 where u.agent_id = $1 and u.uploaded_at >= $2",
             )
             .bind(&agent)
+            .bind(&now.before(blobs::UPLOAD_KEPT))
             .all(|row| Ok((row.take()?, row.take()?)))
             .await?;
         Ok(sent.into_iter().collect())
