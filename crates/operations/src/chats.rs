@@ -5,6 +5,7 @@ use ctxpin_model::agent::AgentRecord;
 use ctxpin_model::chat::{ChatFilter, ChatRecord};
 use ctxpin_model::drift::Hashes;
 use ctxpin_model::id::{AgentId, ChatId};
+use ctxpin_model::moment::Moment;
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
 use ctxpin_model::pin::{Policy, Reason, Step, Target, ToolsMode, step};
 use ctxpin_model::token::Credential;
@@ -111,7 +112,9 @@ async fn create_once(
             ..cause
         };
         write_move(&mut transaction, &granted, &mut chat, Some(to), &cause).await?;
-    } else if let (Some(agent), Some(origin)) = (&locked.agent, &origin.agent) {
+    } else if let Some(agent) = &locked.agent {
+        // The parent's pin may have been cleared since the look before.
+        let origin = origin.agent.as_ref().ok_or_else(Error::overtaken)?;
         let cause = Cause::of(Reason::Create, &chat, caller.now);
         pin_to_head(&mut transaction, &granted, &mut chat, agent, origin, &cause).await?;
     }
@@ -272,7 +275,8 @@ async fn lock_origin(
     })
 }
 
-/// Moves the pin of a locked chat to the head of a locked agent, if it has one.
+/// Moves the pin of a locked chat to the head of a locked agent, if it has one. A pin that is there
+/// already, which came from another agent, is noted as this one's.
 async fn pin_to_head(
     transaction: &mut Transaction,
     granted: &Granted<object::Chat, right::Write>,
@@ -294,10 +298,10 @@ async fn pin_to_head(
         hashes: head.hashes,
     };
     let pin = chat.pin.as_ref().map(|pin| pin.pin);
-    let prompt = match step(pin.as_ref(), &target) {
-        Step::Stay => return Ok(()),
-        Step::Keep(prompt) => prompt,
-        Step::Render => match &origin.head {
+    let prompt = match (step(pin.as_ref(), &target), pin) {
+        (Step::Stay, Some(pin)) => pin.prompt,
+        (Step::Keep(prompt), _) => prompt,
+        _ => match &origin.head {
             Some((hashes, prompt)) if hashes.context == head.hashes.context => {
                 prompt.keep(transaction, granted, hashes.context).await?
             }
@@ -375,8 +379,8 @@ async fn change_once(
         .await?;
     let before = seen.chat(&mut reading).await?;
     // Only a binding and an unarchiving can need a head.
-    let agent_needed = match change.agent {
-        Some(agent) => agent.filter(|agent| before.agent != Some(*agent)),
+    let agent_needed = match change.agent.filter(|agent| *agent != before.agent) {
+        Some(agent) => agent,
         None => before
             .agent
             .filter(|_| before.pin.is_none() && change.archived == Some(false)),
@@ -394,21 +398,15 @@ async fn change_once(
         .grant_chat_locked(&caller, &sighting, &others)
         .await?;
     let mut now = granted.chat(&mut transaction).await?;
-    let update = ChatUpdate {
-        title: change.title.clone(),
-        archived_at: change
-            .archived
-            .filter(|archived| *archived != now.archived_at.is_some())
-            .map(|archived| archived.then_some(caller.now)),
-        agent: change.agent.filter(|agent| *agent != now.agent),
-        policy: change.policy,
-        tools: change.tools,
-    };
+    let update = what_differs(change, &now, caller.now);
     let bound_before = now.agent;
-    granted
-        .update(&mut transaction, &update, caller.now)
-        .await?;
+    if update != ChatUpdate::default() {
+        granted
+            .update(&mut transaction, &update, caller.now)
+            .await?;
+    }
     now.archived_at = update.archived_at.unwrap_or(now.archived_at);
+    now.agent = update.agent.unwrap_or(now.agent);
     if let Some(Some(agent)) = update.agent {
         let origin = origin.as_ref().ok_or_else(Error::overtaken)?;
         let target = transaction
@@ -444,6 +442,20 @@ async fn change_once(
         chat,
     });
     Ok(after)
+}
+
+/// What of a change is not so already: asking again for what is there changes nothing.
+fn what_differs(change: &ChatChange, now: &ChatRecord, at: Moment) -> ChatUpdate {
+    ChatUpdate {
+        title: change.title.clone().filter(|title| *title != now.title),
+        archived_at: change
+            .archived
+            .filter(|archived| *archived != now.archived_at.is_some())
+            .map(|archived| archived.then_some(at)),
+        agent: change.agent.filter(|agent| *agent != now.agent),
+        policy: change.policy.filter(|policy| *policy != now.policy),
+        tools: change.tools.filter(|tools| *tools != now.tools),
+    }
 }
 
 /// A binding to an agent that the chat is not bound to.

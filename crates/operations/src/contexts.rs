@@ -257,42 +257,31 @@ impl DiffView {
     }
 
     /// The texts that differ in one change, as a unified diff: a skill's files follow its
-    /// `SKILL.md`. `None` if no text differs.
+    /// `SKILL.md`. Between workspaces in different directories they are matched by their path below
+    /// the resource. `None` if no text differs.
     pub fn text(&self, change: &Change<'_>) -> Option<String> {
-        let parts = |resource: Option<&Resource>| -> BTreeMap<String, BlobHash> {
-            let Some(resource) = resource else {
-                return BTreeMap::new();
-            };
-            let body = resource.body().map(|hash| (resource.source.clone(), hash));
-            let directory = resource
-                .source
-                .rsplit_once('/')
-                .map_or("", |(directory, _)| directory);
-            let files = resource.files.iter().filter_map(|file| {
-                file.body()
-                    .map(|hash| (format!("{directory}/{}", file.path), hash))
-            });
-            body.into_iter().chain(files).collect()
-        };
         let (pinned, head) = (parts(change.pinned), parts(change.head));
-        let names: BTreeSet<_> = pinned.keys().chain(head.keys()).collect();
-        let text: String = names
+        let paths: BTreeSet<_> = pinned.keys().chain(head.keys()).collect();
+        let text: String = paths
             .into_iter()
-            .map(|name| self.text_of(name, pinned.get(name).copied(), head.get(name).copied()))
+            .map(|path| self.text_of(pinned.get(path), head.get(path)))
             .collect();
         (!text.is_empty()).then_some(text)
     }
 
-    fn text_of(&self, name: &str, pinned: Option<BlobHash>, head: Option<BlobHash>) -> String {
-        if pinned == head {
+    fn text_of(&self, pinned: Option<&Part>, head: Option<&Part>) -> String {
+        if pinned.map(|part| part.hash) == head.map(|part| part.hash) {
             return String::new();
         }
-        let bytes = |hash: Option<BlobHash>| match hash {
-            Some(hash) => self.bodies.get(&hash).map_or(&[][..], |bytes| &bytes[..]),
+        let bytes = |part: Option<&Part>| match part {
+            Some(part) => self
+                .bodies
+                .get(&part.hash)
+                .map_or(&[][..], |bytes| &bytes[..]),
             None => &[][..],
         };
-        let label = |hash: Option<BlobHash>| match hash {
-            Some(_) => name.to_owned(),
+        let label = |part: Option<&Part>| match part {
+            Some(part) => part.source.clone(),
             None => "/dev/null".to_owned(),
         };
         match (
@@ -309,4 +298,31 @@ impl DiffView {
             ),
         }
     }
+}
+
+/// A stored file of a resource.
+struct Part {
+    source: String,
+    hash: BlobHash,
+}
+
+/// The stored files of a resource: its body first, then a skill's supporting files by their path.
+fn parts(resource: Option<&Resource>) -> BTreeMap<Option<&str>, Part> {
+    let Some(resource) = resource else {
+        return BTreeMap::new();
+    };
+    let body = resource.body().map(|hash| {
+        let source = resource.source.clone();
+        (None, Part { source, hash })
+    });
+    let directory = resource
+        .source
+        .rsplit_once('/')
+        .map_or("", |(directory, _)| directory);
+    let files = resource.files.iter().filter_map(|file| {
+        let hash = file.body()?;
+        let source = format!("{directory}/{}", file.path);
+        Some((Some(file.path.as_str()), Part { source, hash }))
+    });
+    body.into_iter().chain(files).collect()
 }

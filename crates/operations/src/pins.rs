@@ -20,6 +20,7 @@ use ctxpin_store::wake::Topic;
 use crate::contexts::{self, ContextView};
 use crate::error::{Error, Result, attempt};
 use crate::prompts::Prompt;
+use crate::pushes::demand_epoch;
 use crate::service::Service;
 
 /// How a pin is asked to move.
@@ -249,7 +250,12 @@ pub(crate) fn no_head(chat: &ChatRecord) -> Error {
 
 /// What is to be done to the chat, worked out before it is locked.
 enum Plan {
-    Move(Box<Prepared>, Reason),
+    Move {
+        prepared: Box<Prepared>,
+        /// Whether the tools that it pins are those of settled servers, where they are not the
+        /// head's.
+        mcp_settled: Option<bool>,
+    },
     Decline(Hashes),
     Rollback {
         target: Target,
@@ -285,7 +291,10 @@ async fn move_once(
     let pin_moved = now.pin_seq != before.pin_seq;
     let mut at_hand = None;
     match &plan {
-        Plan::Move(prepared, reason) => {
+        Plan::Move {
+            prepared,
+            mcp_settled,
+        } => {
             // What was prepared is of the old head, and a partial refresh of the old pin too.
             if head_moved || (pin_moved && matches!(request, MoveRequest::Sources { .. })) {
                 return Err(Error::overtaken());
@@ -296,7 +305,8 @@ async fn move_once(
             };
             let cause = Cause {
                 door,
-                ..Cause::of(*reason, &now, caller.now)
+                mcp_settled: mcp_settled.unwrap_or(now.head_settled),
+                ..Cause::of(Reason::Refresh, &now, caller.now)
             };
             prepared
                 .carry_out(&mut transaction, &granted, &mut now, &cause)
@@ -397,7 +407,10 @@ async fn plan(
         MoveRequest::Refresh { head } => {
             demand_head(chat, *head)?;
             let prepared = Prepared::head(reading, seen, chat, pin.as_ref()).await?;
-            Ok(Plan::Move(Box::new(prepared), Reason::Refresh))
+            Ok(Plan::Move {
+                prepared: Box::new(prepared),
+                mcp_settled: None,
+            })
         }
         MoveRequest::Sources { selectors, head } => {
             demand_head(chat, *head)?;
@@ -408,10 +421,18 @@ async fn plan(
             };
             let head = chat.head.ok_or_else(|| no_head(chat))?;
             let pinned = contexts::snapshot(reading, seen, pin.snapshot, &[]).await?;
-            let head = contexts::snapshot(reading, seen, head.snapshot, &[]).await?;
-            let composed = partial(&pinned, &head, selectors, chat.tools)?;
+            let head_snapshot = contexts::snapshot(reading, seen, head.snapshot, &[]).await?;
+            let composed = partial(&pinned, &head_snapshot, selectors, chat.tools)?;
             let prepared = Prepared::composed(reading, seen, composed, Some(&pin)).await?;
-            Ok(Plan::Move(Box::new(prepared), Reason::Refresh))
+            let mcp_settled = if prepared.target.hashes.tools == head.hashes.tools {
+                None
+            } else {
+                Some(was_settled(reading, seen, chat).await?)
+            };
+            Ok(Plan::Move {
+                prepared: Box::new(prepared),
+                mcp_settled,
+            })
         }
         MoveRequest::Decline(head) => {
             demand_head(chat, Some(*head))?;
@@ -448,6 +469,16 @@ async fn plan(
             })
         }
     }
+}
+
+/// Whether the agent's MCP servers had settled when the tools of the pin were taken.
+pub(crate) async fn was_settled(
+    reading: &mut Transaction,
+    seen: &Granted<object::Chat, right::Body>,
+    chat: &ChatRecord,
+) -> Result<bool> {
+    let row = seen.history_at(reading, chat.pin_seq).await?;
+    Ok(row.is_none_or(|row| row.mcp_settled))
 }
 
 /// Clears a chat's pin. The agent's next head, unarchiving or a turn hydrates it.
@@ -519,13 +550,7 @@ pub async fn refresh_of_agent(
             own.map_err(Error::from),
         )
         .await?;
-    let agent = own.agent(&mut reading).await?;
-    if agent.epoch != epoch {
-        return Err(Error::Fenced {
-            current: agent.epoch,
-            offered: epoch,
-        });
-    }
+    demand_epoch(&own.agent(&mut reading).await?, epoch)?;
     let chats = own.dirty_chats(&mut reading).await?;
     drop(reading);
     refresh_each(service, credential, Operation::AgentRefresh, &chats).await

@@ -69,7 +69,10 @@ pub async fn session_open(
     credential: Credential,
     process: ProcessId,
 ) -> Result<Session> {
-    attempt!(session_open_once(service, credential, process))
+    let outcome = attempt!(session_open_once(service, credential, process));
+    service
+        .audited(credential, Operation::SessionOpen, None, outcome)
+        .await
 }
 
 async fn session_open_once(
@@ -136,7 +139,8 @@ async fn lock_one(
     granted.pop().ok_or_else(Error::overtaken)
 }
 
-fn demand_epoch(agent: &AgentRecord, offered: i64) -> Result<()> {
+/// Refuses a process that is not the newest one, and every process of an agent that was replaced.
+pub(crate) fn demand_epoch(agent: &AgentRecord, offered: i64) -> Result<()> {
     if let Some(successor) = agent.replaced_by {
         return Err(Error::AgentReplaced(successor));
     }
@@ -170,9 +174,12 @@ pub async fn blob_upload(
     if computed != claimed {
         return Err(Error::HashMismatch { claimed, computed });
     }
-    attempt!(blob_upload_once(
+    let outcome = attempt!(blob_upload_once(
         service, credential, epoch, claimed, &bytes
-    ))
+    ));
+    service
+        .audited(credential, Operation::BlobUpload, None, outcome)
+        .await
 }
 
 async fn blob_upload_once(
@@ -209,7 +216,10 @@ pub async fn push(service: &Service, credential: Credential, push: Push) -> Resu
     if push.version < 1 {
         return Err(Error::InvalidManifest("`version` counts from 1".into()));
     }
-    attempt!(push_once(service, credential, &push))
+    let outcome = attempt!(push_once(service, credential, &push));
+    service
+        .audited(credential, Operation::ContextPush, None, outcome)
+        .await
 }
 
 /// What was worked out before the writing transaction, and what it holds for.
@@ -229,7 +239,7 @@ async fn push_once(service: &Service, credential: Credential, push: &Push) -> Re
     let own = reading
         .grant_own_agent(&caller, Operation::ContextPush)
         .await?;
-    let prepared = match prepare(&mut reading, &own, push).await? {
+    let prepared = match prepare(&mut reading, &own, push, caller.now).await? {
         Ok(prepared) => prepared,
         Err(pushed) => return Ok(pushed),
     };
@@ -321,6 +331,7 @@ async fn prepare(
     reading: &mut Transaction,
     own: &Granted<object::Agent, right::Body>,
     push: &Push,
+    now: Moment,
 ) -> Result<std::result::Result<Prepared, Pushed>> {
     let agent = own.agent(reading).await?;
     demand_epoch(&agent, push.epoch)?;
@@ -332,7 +343,7 @@ async fn prepare(
         }));
     }
     let head = own.head_snapshot(reading).await?;
-    let mut proved = Proved::new(head.as_ref(), own.uploads(reading).await?);
+    let mut proved = Proved::new(head.as_ref(), own.uploads(reading, now).await?);
     proved.add_inline(push.inline.clone())?;
     let missing = ingest::missing(&push.manifest, &proved);
     if !missing.is_empty() {

@@ -19,7 +19,7 @@ use ctxpin_store::wake::Topic;
 
 use crate::contexts::{self, tools_differ};
 use crate::error::{Error, Result, attempt};
-use crate::pins::{Cause, Prepared};
+use crate::pins::{Cause, Prepared, was_settled};
 use crate::service::Service;
 
 /// What is asked of a turn.
@@ -239,16 +239,6 @@ impl Plan {
             ..*pin
         })
     }
-}
-
-/// Whether the agent's MCP servers had settled when the pin was taken.
-async fn was_settled(
-    reading: &mut Transaction,
-    seen: &Granted<object::Chat, right::Body>,
-    chat: &ChatRecord,
-) -> Result<bool> {
-    let row = seen.history_at(reading, chat.pin_seq).await?;
-    Ok(row.is_none_or(|row| row.mcp_settled))
 }
 
 /// What the caller should know of the chat as it stands.

@@ -10,8 +10,9 @@ use tokio::sync::{Notify, broadcast};
 
 use crate::service::Service;
 
-/// Hints that a slow watcher may fall behind before it is told to read everything anew.
-const HINTS_KEPT: usize = 4_096;
+/// Hints that a slow watcher may fall behind before it is told to read everything anew; past a page
+/// of chats that is cheaper than reading them one by one.
+const HINTS_KEPT: usize = 512;
 
 /// Most topics of one notification to the other replicas.
 const TOPICS_AT_ONCE: usize = 64;
@@ -121,8 +122,12 @@ async fn note_tokens(service: &Service) {
     }
 }
 
-/// Writes which tokens were used since the last time.
-pub(crate) async fn note_tokens_once(service: &Service) -> crate::error::Result<()> {
+/// Writes which tokens were used since the last time; a token's use is noted at most once a minute.
+/// [`run`] does so every now and then.
+///
+/// # Errors
+/// If the data cannot be written; what was to be noted is lost then.
+pub async fn note_tokens_once(service: &Service) -> crate::error::Result<()> {
     let used = service.database.used_tokens().take();
     if used.is_empty() {
         return Ok(());

@@ -81,6 +81,8 @@ pub struct Watch {
     credential: Credential,
     subject: Subject,
     hints: Receiver<Topic>,
+    /// Taken from `hints` and not read to the end yet.
+    topics: VecDeque<Topic>,
     owner: Option<UserId>,
     chats: BTreeMap<ChatId, Seen>,
     events: VecDeque<Event>,
@@ -95,6 +97,7 @@ pub async fn watch(service: &Service, credential: Credential, subject: Subject) 
         credential,
         subject,
         hints: service.wakes.subscribe(),
+        topics: VecDeque::new(),
         owner: None,
         chats: BTreeMap::new(),
         events: VecDeque::new(),
@@ -119,48 +122,57 @@ impl Watch {
             if self.is_over {
                 return Ok(None);
             }
+            if let Some(topic) = self.topics.front().copied() {
+                self.follow(topic).await?;
+                // Only now, so that a wait that is dropped while it reads reads again.
+                self.topics.pop_front();
+                continue;
+            }
             let hint = tokio::select! {
                 hint = self.hints.recv() => hint,
                 () = sleep_until(self.recheck_at) => Ok(Topic::Everything),
             };
-            self.follow(hint).await?;
+            self.take(hint);
         }
     }
 
-    /// Reads what a hint, and those that came with it, are about.
-    async fn follow(&mut self, hint: std::result::Result<Topic, RecvError>) -> Result<()> {
-        let mut topics = vec![hint.unwrap_or(Topic::Everything)];
+    /// Takes a hint, and those that came with it.
+    fn take(&mut self, hint: std::result::Result<Topic, RecvError>) {
+        let mut topics = VecDeque::from([hint.unwrap_or(Topic::Everything)]);
         loop {
             match self.hints.try_recv() {
                 Ok(topic) if topics.contains(&topic) => {}
-                Ok(topic) => topics.push(topic),
-                Err(TryRecvError::Lagged(_)) => topics.push(Topic::Everything),
+                Ok(topic) => topics.push_back(topic),
+                Err(TryRecvError::Lagged(_)) => topics.push_back(Topic::Everything),
                 Err(TryRecvError::Empty | TryRecvError::Closed) => break,
             }
         }
         if topics.contains(&Topic::Everything) {
-            return self.read_everything().await;
+            topics = VecDeque::from([Topic::Everything]);
         }
-        for topic in topics {
-            match (self.subject, topic) {
-                (Subject::Chat(watched), Topic::Chat { chat, .. }) if chat == watched => {
-                    self.read_chat(chat).await?;
-                }
-                (Subject::Chat(watched), Topic::Agent { agent, .. })
-                    if self.is_bound(watched, agent) =>
-                {
-                    self.read_chat(watched).await?;
-                }
-                (Subject::Own, Topic::Chat { owner, chat }) if Some(owner) == self.owner => {
-                    self.read_chat(chat).await?;
-                }
-                (Subject::Own, Topic::Agent { owner, agent }) if Some(owner) == self.owner => {
-                    self.read_agent(agent).await?;
-                }
-                _ => {}
+        self.topics = topics;
+    }
+
+    /// Reads what a hint is about.
+    async fn follow(&mut self, topic: Topic) -> Result<()> {
+        match (self.subject, topic) {
+            (_, Topic::Everything) => self.read_everything().await,
+            (Subject::Chat(watched), Topic::Chat { chat, .. }) if chat == watched => {
+                self.read_chat(chat).await
             }
+            (Subject::Chat(watched), Topic::Agent { agent, .. })
+                if self.is_bound(watched, agent) =>
+            {
+                self.read_chat(watched).await
+            }
+            (Subject::Own, Topic::Chat { owner, chat }) if Some(owner) == self.owner => {
+                self.read_chat(chat).await
+            }
+            (Subject::Own, Topic::Agent { owner, agent }) if Some(owner) == self.owner => {
+                self.read_agent(agent).await
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn is_bound(&self, chat: ChatId, agent: AgentId) -> bool {
@@ -285,7 +297,13 @@ impl Watch {
             drop(reading);
             for chat in chats.items {
                 known.retain(|known| *known != chat.id);
-                self.tell(chat);
+                let seen = self.chats.get(&chat.id);
+                if seen.is_some_and(|seen| seen.turn_count < chat.turn_count) {
+                    // Its new turns are told too.
+                    self.read_chat(chat.id).await?;
+                } else {
+                    self.tell(chat);
+                }
             }
             match chats.next {
                 Some(next) => page.after = Some(next),

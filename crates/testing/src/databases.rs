@@ -6,7 +6,7 @@ use std::time::Duration;
 use ctxpin_model::moment::Moment;
 use ctxpin_operations::clock::Clock;
 use ctxpin_operations::service::{Service, Storage};
-use sqlx::{Connection as _, Executor as _, PgConnection};
+use sqlx::{Connection as _, Executor as _, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -84,6 +84,60 @@ impl TestService {
         }
     }
 
+    /// Runs a statement behind the service's back, to leave what another release or a fault would
+    /// leave. Tells how many rows it changed.
+    pub async fn tamper(&self, sql: &'static str) -> u64 {
+        match &self.storage {
+            Storage::Sqlite(path) => {
+                let url = format!("sqlite://{}", path.display());
+                let mut connection = SqliteConnection::connect(&url).await.expect("the file");
+                let done = connection.execute(sql).await.expect("a sound statement");
+                connection.close().await.expect("nothing is lost");
+                done.rows_affected()
+            }
+            Storage::Postgres { url, .. } => {
+                let mut connection = PgConnection::connect(url).await.expect("PostgreSQL");
+                let done = connection.execute(sql).await.expect("a sound statement");
+                connection.close().await.expect("nothing is lost");
+                done.rows_affected()
+            }
+        }
+    }
+
+    /// Counts rows behind the service's back: what `select count(*) ..` answers.
+    pub async fn count(&self, sql: &'static str) -> i64 {
+        let counted = match &self.storage {
+            Storage::Sqlite(path) => {
+                let url = format!("sqlite://{}", path.display());
+                let mut connection = SqliteConnection::connect(&url).await.expect("the file");
+                let counted = sqlx::query_scalar(sql).fetch_one(&mut connection).await;
+                connection.close().await.expect("nothing is lost");
+                counted
+            }
+            Storage::Postgres { url, .. } => {
+                let mut connection = PgConnection::connect(url).await.expect("PostgreSQL");
+                let counted = sqlx::query_scalar(sql).fetch_one(&mut connection).await;
+                connection.close().await.expect("nothing is lost");
+                counted
+            }
+        };
+        counted.expect("a sound statement")
+    }
+
+    /// Holds what a statement locks, as another client of PostgreSQL would.
+    ///
+    /// # Panics
+    /// On SQLite, which locks no rows.
+    pub async fn hold(&self, sql: &'static str) -> Held {
+        let Storage::Postgres { url, .. } = &self.storage else {
+            panic!("only PostgreSQL locks rows");
+        };
+        let mut connection = PgConnection::connect(url).await.expect("PostgreSQL");
+        connection.execute("begin").await.expect("a transaction");
+        connection.execute(sql).await.expect("a sound statement");
+        Held { connection }
+    }
+
     /// Moves the clock.
     pub fn advance(&self, duration: Duration) {
         self.clock.advance(duration);
@@ -96,6 +150,41 @@ impl TestService {
         if let Storage::Postgres { url, .. } = &self.storage {
             drop_postgres_database(url).await;
         }
+    }
+}
+
+/// Locks that are held until they are released.
+pub struct Held {
+    connection: PgConnection,
+}
+
+/// How often a waiting session is looked for, at most. A look takes a good part of a millisecond.
+const LOOKS_MAX: usize = 100_000;
+
+impl Held {
+    /// Returns once a session of the same database waits for a lock.
+    pub async fn awaited(&mut self) {
+        let waiting = "select count(*) from pg_stat_activity \
+                       where datname = current_database() and wait_event_type = 'Lock'";
+        for _ in 0..LOOKS_MAX {
+            // Within a transaction the activity is as it was seen first, unless it is forgotten.
+            let forget = "select pg_stat_clear_snapshot()";
+            self.connection.execute(forget).await.expect("an answer");
+            let found: i64 = sqlx::query_scalar(waiting)
+                .fetch_one(&mut self.connection)
+                .await
+                .expect("an answer");
+            if found > 0 {
+                return;
+            }
+        }
+        panic!("nobody waits for what is held");
+    }
+
+    /// Lets go.
+    pub async fn release(mut self) {
+        self.connection.execute("rollback").await.expect("an end");
+        self.connection.close().await.expect("a closed connection");
     }
 }
 

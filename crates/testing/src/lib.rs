@@ -5,6 +5,7 @@
 //! `cargo xtask test` sets; without it a test fails and says so, for a database that is skipped
 //! silently proves nothing.
 
+pub mod chats;
 pub mod databases;
 pub mod people;
 pub mod workspace;

@@ -2,10 +2,12 @@
 
 use ctxpin_model::access::{Roles, Scopes};
 use ctxpin_model::agent::AgentRecord;
+use ctxpin_model::chat::ChatRecord;
 use ctxpin_model::id::{AgentId, ProcessId, UserId};
 use ctxpin_model::snapshot::Snapshot;
 use ctxpin_model::token::Credential;
 use ctxpin_operations::agents::{self, AgentRequest, Replaces};
+use ctxpin_operations::chats::{self, ChatRequest};
 use ctxpin_operations::error::Error;
 use ctxpin_operations::people::{self, FirstToken, TokenRequest};
 use ctxpin_operations::pushes::{self, Push, Pushed};
@@ -13,6 +15,7 @@ use ctxpin_operations::service::Service;
 use std::cell::RefCell;
 use uuid::Uuid;
 
+use crate::chats::plain;
 use crate::workspace::Workspace;
 
 /// The first user of a new service: member and admin, with a token of every scope.
@@ -55,6 +58,16 @@ pub async fn user(
 /// A member with a token that reads and writes.
 pub async fn member(service: &Service, admin: Credential, name: &str) -> Credential {
     user(service, admin, name, "member", "read write").await.1
+}
+
+/// A new chat of `owner`, bound to this agent or to none.
+pub async fn chat(service: &Service, owner: Credential, agent: Option<AgentId>) -> ChatRecord {
+    let request = ChatRequest { agent, ..plain() };
+    let (chat, is_new) = chats::create(service, owner, &request)
+        .await
+        .expect("a new chat");
+    assert!(is_new, "a chat without a reference is always new");
+    chat
 }
 
 /// An agent with an open session.
@@ -148,14 +161,32 @@ impl TestAgent {
         manifest: Snapshot,
         inline: ctxpin_model::resource::Bodies,
     ) -> Result<Pushed, Error> {
-        self.version += 1;
+        let push = self.next_push(manifest, inline);
+        pushes::push(service, self.credential, push).await
+    }
+
+    /// Pushes a workspace while its MCP servers have not all answered yet.
+    pub async fn push_unsettled(
+        &mut self,
+        service: &Service,
+        workspace: &Workspace,
+    ) -> Result<Pushed, Error> {
+        let (manifest, inline) = workspace.manifest();
         let push = Push {
+            mcp_settled: false,
+            ..self.next_push(manifest, inline)
+        };
+        pushes::push(service, self.credential, push).await
+    }
+
+    fn next_push(&mut self, manifest: Snapshot, inline: ctxpin_model::resource::Bodies) -> Push {
+        self.version += 1;
+        Push {
             epoch: self.epoch,
             version: self.version,
             mcp_settled: true,
             manifest,
             inline,
-        };
-        pushes::push(service, self.credential, push).await
+        }
     }
 }

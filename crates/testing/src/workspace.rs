@@ -1,13 +1,16 @@
 //! Workspaces made of words: the manifest that an agent would push, without files.
 
 use ctxpin_model::hash::BlobHash;
-use ctxpin_model::resource::{Bodies, Content, Kind, Resource, SkillFile, Status};
+use ctxpin_model::resource::{
+    Bodies, Content, Detail, Kind, Resource, ServerShape, SkillFile, Status, Tool,
+};
 use ctxpin_model::snapshot::{Facts, Snapshot};
 
 /// A workspace under a directory. Its resources stand in the order in which they were put.
 #[derive(Debug, Clone)]
 pub struct Workspace {
     directory: String,
+    os: String,
     resources: Vec<Resource>,
     bodies: Bodies,
     error: Option<String>,
@@ -18,6 +21,7 @@ impl Workspace {
     pub fn new(directory: &str) -> Self {
         Self {
             directory: directory.into(),
+            os: "linux".into(),
             resources: Vec::new(),
             bodies: Bodies::new(),
             error: None,
@@ -41,26 +45,88 @@ impl Workspace {
     }
 
     /// Puts a skill with supporting files, in the place of one of the same name.
-    pub fn skill(mut self, name: &str, description: &str, files: &[(&str, &str)]) -> Self {
+    pub fn skill(self, name: &str, description: &str, files: &[(&str, &str)]) -> Self {
+        let files: Vec<_> = files
+            .iter()
+            .map(|(p, text)| (*p, text.as_bytes()))
+            .collect();
+        let directory = self.directory.clone();
+        self.skill_of(&directory, name, description, &files)
+    }
+
+    /// Puts a skill of another root, with files of any bytes, in the place of one of the same path.
+    pub fn skill_of(
+        mut self,
+        root: &str,
+        name: &str,
+        description: &str,
+        files: &[(&str, &[u8])],
+    ) -> Self {
         let text = format!("---\nname: {name}\ndescription: {description}\n---\n# {name}\n");
-        let source = format!("{}/.agents/skills/{name}/SKILL.md", self.directory);
+        let source = format!("{root}/.agents/skills/{name}/SKILL.md");
         let mut resource = Resource::new(Kind::Skill, source, Status::Ok);
         resource.content = Some(Content::Pinned(self.keep(text.as_bytes())));
         resource.size = text.len() as u64;
         resource.name = Some(name.into());
         resource.description = Some(description.into());
-        resource.root = Some(self.directory.clone());
-        for (path, text) in files {
-            let hash = self.keep(text.as_bytes());
+        resource.root = Some(root.into());
+        for (path, bytes) in files {
+            let hash = self.keep(bytes);
             resource.files.push(SkillFile {
                 path: (*path).into(),
                 content: Some(Content::Pinned(hash)),
-                size: text.len() as u64,
+                size: bytes.len() as u64,
                 executable: false,
                 error: None,
             });
         }
         self.put(resource);
+        self
+    }
+
+    /// Puts an MCP server with tools of these names, in the place of one of the same name.
+    pub fn server(mut self, name: &str, tools: &[&str]) -> Self {
+        let mut resource = Resource::new(Kind::McpServer, name, Status::Ok);
+        let tools = tools.iter().map(|tool| Tool {
+            name: (*tool).into(),
+            description: None,
+            input_schema: serde_json::Map::new(),
+        });
+        resource.detail = Some(Detail::Tools(tools.collect()));
+        self.put(resource);
+        self
+    }
+
+    /// Puts a `.mcp.json` that declares one server; its bytes never leave the workspace.
+    pub fn mcp_config(mut self, text: &str) -> Self {
+        let source = format!("{}/.mcp.json", self.directory);
+        let mut resource = Resource::new(Kind::McpConfig, source, Status::Ok);
+        resource.content = Some(Content::Claimed(BlobHash::of(text.as_bytes())));
+        resource.size = text.len() as u64;
+        resource.root = Some(self.directory.clone());
+        resource.detail = Some(Detail::Shape(vec![ServerShape {
+            name: "git".into(),
+            transport: "stdio".into(),
+            command: Some("git-mcp".into()),
+            ..ServerShape::default()
+        }]));
+        self.put(resource);
+        self
+    }
+
+    /// Puts an instruction file that cannot be used, in the place of one of the same path.
+    pub fn broken(mut self, path: &str, error: &str) -> Self {
+        let source = format!("{}/{path}", self.directory);
+        let mut resource = Resource::new(Kind::InstructionFile, source, Status::Invalid);
+        resource.error = Some(error.into());
+        resource.root = Some(self.directory.clone());
+        self.put(resource);
+        self
+    }
+
+    /// Names another operating system.
+    pub fn os(mut self, os: &str) -> Self {
+        self.os = os.into();
         self
     }
 
@@ -87,7 +153,7 @@ impl Workspace {
     pub fn snapshot(&self) -> Snapshot {
         Snapshot {
             facts: Facts {
-                os: Some("linux".into()),
+                os: Some(self.os.clone()),
                 directory: Some(self.directory.clone()),
             },
             error: self.error.clone(),

@@ -1,0 +1,71 @@
+//! The id and the token of an agent, as `ctxpin up` keeps them.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use ctxpin_model::id::AgentId;
+use ctxpin_protocol::http::agents::AgentCreated;
+use ctxpin_protocol::http::people::Secret;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::data_directory::{directory_create, file_write};
+use crate::running::token_read;
+use crate::say::Failure;
+
+/// The id and the token of an agent.
+#[derive(Debug, Clone)]
+pub struct AgentCredentials {
+    /// The agent.
+    pub id: AgentId,
+    /// Its token.
+    pub token: Secret,
+}
+
+#[derive(Serialize, Deserialize)]
+struct AgentFile {
+    id: Uuid,
+}
+
+impl AgentCredentials {
+    /// Reads them from a directory. `None` if there are none, or if writing them was cut short.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be read.
+    pub fn read(directory: &Path) -> Result<Option<Self>, Failure> {
+        let path = directory.join("agent.json");
+        let unreadable =
+            |reason: String| Failure::new(format!("{} cannot be read: {reason}", path.display()));
+        let bytes = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            bytes => bytes.map_err(|error| unreadable(error.to_string()))?,
+        };
+        let file: AgentFile =
+            serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
+        Ok(Some(Self {
+            id: AgentId::from(file.id),
+            token: token_read(&directory.join("token"))?,
+        }))
+    }
+
+    /// Writes those of a new agent. The token comes first, so that there is never an id without.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be written.
+    pub fn write(directory: &Path, created: &AgentCreated) -> Result<Self, Failure> {
+        directory_create(directory)?;
+        let json = serde_json::to_vec(&AgentFile {
+            id: created.agent.id,
+        })
+        .map_err(|error| Failure::new(format!("the agent cannot be written down: {error}")))?;
+        file_write(&directory.join("token"), created.token.expose().as_bytes())?;
+        file_write(&directory.join("agent.json"), &json)?;
+        Ok(Self {
+            id: AgentId::from(created.agent.id),
+            token: created.token.clone(),
+        })
+    }
+}

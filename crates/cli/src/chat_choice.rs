@@ -1,0 +1,256 @@
+//! Which chat, which agent: by its id, by the end of its id, or by where the person stands.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use ctxpin_client::Client;
+use ctxpin_model::id::{AgentId, ChatId};
+use ctxpin_protocol::http::agents::Agent;
+use ctxpin_protocol::http::chats::{Chat, ChatQuery};
+use ctxpin_protocol::http::page::{PAGE_ITEMS_MAX, PageQuery};
+use uuid::Uuid;
+
+use crate::agent_credentials::AgentCredentials;
+use crate::connect::Connected;
+use crate::say::{self, Failure};
+
+/// Names the chat of commands that name none.
+pub const CHAT_VARIABLE: &str = "CTXPIN_CHAT";
+
+/// Which chat a command is about.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ChatArgument {
+    /// The chat: its id, or the end of it (at least 4 digits) [default: CTXPIN_CHAT, else the
+    /// newest chat of this directory]
+    pub chat: Option<String>,
+}
+
+/// The same for commands that are given something else first.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ChatOption {
+    /// The chat: its id, or the end of it (at least 4 digits) [default: CTXPIN_CHAT, else the
+    /// newest chat of this directory]
+    #[arg(long, value_name = "CHAT")]
+    pub chat: Option<String>,
+}
+
+/// Chooses the chat that a command is about. Where it was not named outright, standard error says
+/// which one it is.
+///
+/// # Errors
+///
+/// If there is no such chat, or more than one.
+pub async fn chat(connected: &Connected, named: Option<&str>) -> Result<ChatId, Failure> {
+    if let Some(named) = named {
+        return chat_named(&connected.client, named).await;
+    }
+    if let Ok(named) = std::env::var(CHAT_VARIABLE)
+        && !named.trim().is_empty()
+    {
+        let chat = chat_named(&connected.client, named.trim()).await?;
+        say_choice(&format!(
+            "chat {}, from {CHAT_VARIABLE}",
+            say::id(chat.uuid())
+        ));
+        return Ok(chat);
+    }
+    let (agent, directory) = agent_here(connected)?.ok_or_else(no_chat)?;
+    let query = ChatQuery {
+        agent: Some(agent.uuid()),
+        archived: Some(false),
+        limit: Some(1),
+        ..ChatQuery::default()
+    };
+    let page = connected.client.chats(&query).await?;
+    let chat = page.items.into_iter().next().ok_or_else(|| {
+        Failure::new(format!("{} has no chat", directory.display()))
+            .hint("open one with `ctxpin chat new`")
+    })?;
+    say_choice(&format!(
+        "chat {}{}, the newest of {}",
+        say::id(chat.id),
+        title(&chat),
+        directory.display()
+    ));
+    Ok(ChatId::from(chat.id))
+}
+
+fn title(chat: &Chat) -> String {
+    match &chat.title {
+        Some(title) => format!(" \"{}\"", say::line(title)),
+        None => String::new(),
+    }
+}
+
+fn say_choice(text: &str) {
+    say::note(&say::paint(say::FAINT, text));
+}
+
+fn no_chat() -> Failure {
+    Failure::new("no chat was named, and this directory is not watched by `ctxpin up`").hint(
+        "name a chat (`ctxpin chat list` shows them), set CTXPIN_CHAT, or run `ctxpin up` here",
+    )
+}
+
+/// The agent that `ctxpin up` keeps for the current directory, or for the nearest watched one
+/// above it, and that directory.
+///
+/// # Errors
+///
+/// If what is kept cannot be read.
+pub fn agent_here(connected: &Connected) -> Result<Option<(AgentId, PathBuf)>, Failure> {
+    let Some(local) = &connected.local else {
+        return Ok(None);
+    };
+    for directory in current_directory()?.ancestors() {
+        let place = local.data.agent(directory).credentials(&local.database);
+        if let Some(kept) = AgentCredentials::read(&place)? {
+            return Ok(Some((kept.id, directory.to_owned())));
+        }
+    }
+    Ok(None)
+}
+
+/// The directory where the person stands, without links.
+///
+/// # Errors
+///
+/// If it is gone.
+pub fn current_directory() -> Result<PathBuf, Failure> {
+    std::env::current_dir()
+        .and_then(|directory| directory.canonicalize())
+        .map_err(|error| Failure::new(format!("the current directory cannot be read: {error}")))
+}
+
+/// Finds a chat by its id or the end of it.
+///
+/// # Errors
+///
+/// If there is no such chat, or more than one.
+pub async fn chat_named(client: &Client, named: &str) -> Result<ChatId, Failure> {
+    if let Some(id) = whole_id("chat", named)? {
+        return Ok(ChatId::from(id));
+    }
+    let mut found: Vec<Chat> = Vec::new();
+    let mut query = ChatQuery {
+        limit: Some(PAGE_ITEMS_MAX),
+        ..ChatQuery::default()
+    };
+    loop {
+        let page = client.chats(&query).await?;
+        let hits = page.items.into_iter();
+        found.extend(hits.filter(|chat| say::ends_with(chat.id, named)));
+        query.cursor = page.next;
+        if query.cursor.is_none() {
+            break;
+        }
+    }
+    only("chat", named, found.iter().map(|chat| chat.id)).map(ChatId::from)
+}
+
+/// Finds an agent by its id or the end of it.
+///
+/// # Errors
+///
+/// If there is no such agent, or more than one.
+pub async fn agent_named(client: &Client, named: &str) -> Result<AgentId, Failure> {
+    if let Some(id) = whole_id("agent", named)? {
+        return Ok(AgentId::from(id));
+    }
+    let mut found: Vec<Agent> = Vec::new();
+    let mut query = PageQuery {
+        limit: Some(PAGE_ITEMS_MAX),
+        ..PageQuery::default()
+    };
+    loop {
+        let page = client.agents(&query).await?;
+        let hits = page.items.into_iter();
+        found.extend(hits.filter(|agent| say::ends_with(agent.id, named)));
+        query.cursor = page.next;
+        if query.cursor.is_none() {
+            break;
+        }
+    }
+    only("agent", named, found.iter().map(|agent| agent.id)).map(AgentId::from)
+}
+
+/// Reads a whole id. `None` if it may be the end of one.
+///
+/// # Errors
+///
+/// If it is neither.
+pub fn whole_id(noun: &str, named: &str) -> Result<Option<Uuid>, Failure> {
+    if let Ok(id) = Uuid::parse_str(named) {
+        return Ok(Some(id));
+    }
+    let digits = named.replace('-', "");
+    let is_ending = (say::DIGITS_MIN..32).contains(&digits.len())
+        && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match is_ending {
+        true => Ok(None),
+        false => Err(Failure::usage(format!(
+            "\"{}\" is no id of a {noun}",
+            say::line(named)
+        ))
+        .hint(format!(
+            "give a whole id, or at least {} of its last hexadecimal digits; `ctxpin {noun} list` shows them",
+            say::DIGITS_MIN
+        ))),
+    }
+}
+
+/// The only id of those that were found.
+///
+/// # Errors
+///
+/// If there is none, or more than one.
+pub fn only(noun: &str, named: &str, found: impl Iterator<Item = Uuid>) -> Result<Uuid, Failure> {
+    let found: Vec<Uuid> = found.collect();
+    match found[..] {
+        [id] => Ok(id),
+        [] => Err(
+            Failure::new(format!("no {noun} of yours has an id that ends in {named}"))
+                .hint(format!("`ctxpin {noun} list` shows what there is")),
+        ),
+        _ => {
+            let ids: Vec<String> = found.iter().map(Uuid::to_string).collect();
+            Err(Failure::usage(format!(
+                "{} {noun}s have an id that ends in {named}: {}",
+                ids.len(),
+                ids.join(", ")
+            ))
+            .hint("give more digits"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_whole_or_an_ending() {
+        let whole = "0192f0c1-1111-7abc-8def-0123456789ab";
+        let check = |input: &str, expected: Result<bool, ()>| {
+            let found = whole_id("chat", input).map(|id| id.is_some());
+            assert_eq!(found.map_err(drop), expected, "{input}");
+        };
+        check(whole, Ok(true));
+        check("89ab", Ok(false));
+        check("8def-0123456789ab", Ok(false));
+        check("9ab", Err(()));
+        check("xyzw", Err(()));
+        check("", Err(()));
+        check(&"0".repeat(33), Err(()));
+    }
+
+    #[test]
+    fn an_ending_names_one() {
+        let one = Uuid::from_u128(0x1234_5678);
+        let other = Uuid::from_u128(0x9abc_5678);
+        assert_eq!(only("chat", "5678", [one].into_iter()), Ok(one));
+        assert!(only("chat", "5678", [].into_iter()).is_err());
+        let failure = only("chat", "5678", [one, other].into_iter()).unwrap_err();
+        assert!(format!("{failure:?}").contains(&other.to_string()));
+    }
+}

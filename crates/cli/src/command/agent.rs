@@ -1,0 +1,321 @@
+//! `ctxpin agent`: the processes beside workspaces.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use ctxpin_agent::report::Report;
+use ctxpin_agent::run;
+use ctxpin_agent::sources::OPERATOR_CONFIG;
+use ctxpin_client::Client;
+use ctxpin_protocol::control::{Pushing, Status};
+use ctxpin_protocol::http::agents::AgentCreate;
+
+use super::source::LocalAgent;
+use super::token::secret_hand_over;
+use super::up::Workspace;
+use super::{Output, PageArguments, say_next};
+use crate::chat_choice::agent_named;
+use crate::connect::{AgentConnection, Connection};
+use crate::data_directory::DataDirectory;
+use crate::log;
+use crate::say::{self, Failure, Table};
+use crate::stop;
+use crate::up::directory_check;
+
+/// Agents: the ctxpin processes beside workspaces
+#[derive(Debug, Args)]
+pub struct Noun {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Run(Run),
+    Create(Create),
+    /// List your agents, newest first
+    List {
+        #[command(flatten)]
+        page: PageArguments,
+        #[command(flatten)]
+        output: Output,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Show how the agent that runs on this directory stands
+    Status {
+        #[command(flatten)]
+        output: Output,
+        #[command(flatten)]
+        agent: LocalAgent,
+    },
+    /// Have the agent that runs on this directory scan and push now
+    Resync {
+        /// How long to wait for the server, in seconds
+        #[arg(long, value_name = "SECONDS", default_value_t = 60,
+              value_parser = clap::value_parser!(u64).range(1..=600))]
+        timeout: u64,
+        #[command(flatten)]
+        output: Output,
+        #[command(flatten)]
+        agent: LocalAgent,
+    },
+}
+
+/// Run an agent: scan a workspace, push what is found, and repeat when it changes
+#[derive(Debug, Args)]
+struct Run {
+    /// The workspace's directory
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    dir: PathBuf,
+    /// Also scan ~/.agents, ~/.claude and ~/.codex
+    #[arg(long)]
+    user_roots: bool,
+    /// Where the agent keeps its declared sources and its control socket [default: in your data
+    /// directory]
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+    #[command(flatten)]
+    workspace: Workspace,
+    #[command(flatten)]
+    connection: AgentConnection,
+}
+
+/// Create an agent; its token is printed this once
+#[derive(Debug, Args)]
+struct Create {
+    /// The name of the workspace that it stands beside
+    #[arg(long)]
+    workspace: String,
+    /// A name for it
+    #[arg(long)]
+    name: Option<String>,
+    /// Let it refresh your chats by itself
+    #[arg(long)]
+    may_refresh: bool,
+    /// The older agent whose chats it takes over with its first push: its id, the end of it, or
+    /// `same` for the one of the same workspace and name
+    #[arg(long, value_name = "AGENT")]
+    replaces: Option<String>,
+    /// Write the token to this file, which you alone may read, and do not print it
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    write_token: Option<PathBuf>,
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+impl Noun {
+    /// Does what was asked for.
+    ///
+    /// # Errors
+    ///
+    /// If it fails.
+    pub async fn run(self) -> Result<(), Failure> {
+        match self.verb {
+            Verb::Run(run) => run.run().await,
+            Verb::Create(create) => create.run().await,
+            Verb::List {
+                page,
+                output,
+                connection,
+            } => list(&connection.connect()?.client, &page, output).await,
+            Verb::Status { output, agent } => {
+                let status = agent.find().await?.status().await?;
+                match output.json {
+                    true => say::print_json(&status),
+                    false => say::print(&status_text(&status)),
+                }
+            }
+            Verb::Resync {
+                timeout,
+                output,
+                agent,
+            } => {
+                let agent = agent.find().await?;
+                let resynced = agent.resync(Duration::from_secs(timeout)).await?;
+                if output.json {
+                    return say::print_json(&resynced);
+                }
+                say::print(&format!(
+                    "the head is {}, number {}: {}, of which {} cannot be used\n",
+                    say::hash(&resynced.snapshot),
+                    resynced.seq,
+                    say::counted(resynced.resources, "resource"),
+                    resynced.unusable
+                ))
+            }
+        }
+    }
+}
+
+impl Run {
+    async fn run(self) -> Result<(), Failure> {
+        log::start();
+        let directory = directory_check(&self.dir)?;
+        let (server, token) = self.connection.get()?;
+        let state_directory = match self.state_dir {
+            Some(directory) => directory,
+            None => DataDirectory::locate()?.run_state(&directory),
+        };
+        let home = etcetera::home_dir()
+            .map_err(|_| Failure::new("your home directory cannot be found").hint("set HOME"))?;
+        let settings = run::Settings {
+            server,
+            token,
+            directory,
+            home,
+            user_roots: self.user_roots,
+            allowed_roots: self.workspace.allowed_roots()?,
+            operator_config: PathBuf::from(OPERATOR_CONFIG),
+            state_directory,
+            ready: self.workspace.readiness()?,
+        };
+        let shutdown = stop::on_signal()?;
+        let report = |report: Report| {
+            say::note(&format!(
+                "{} {}",
+                say::now().to_rfc3339(),
+                say::text(&report.to_string())
+            ));
+        };
+        Ok(run::run(settings, shutdown, report).await?)
+    }
+}
+
+impl Create {
+    async fn run(self) -> Result<(), Failure> {
+        let client = self.connection.connect()?.client;
+        let replaces = match self.replaces.as_deref() {
+            None => None,
+            Some("same") => Some("same".to_owned()),
+            Some(agent) => Some(agent_named(&client, agent).await?.to_string()),
+        };
+        let created = client
+            .agent_create(&AgentCreate {
+                workspace: self.workspace,
+                name: self.name,
+                may_refresh: self.may_refresh,
+                replaces,
+            })
+            .await?;
+        if self.output.json {
+            return say::print_json(&created);
+        }
+        say::note(&format!(
+            "created agent {} of workspace \"{}\"",
+            created.agent.id,
+            say::line(&created.agent.workspace)
+        ));
+        secret_hand_over(created.token.expose(), self.write_token.as_deref())?;
+        if let Some(file) = &self.write_token {
+            say::note(&format!(
+                "`ctxpin agent run --server {} --token-file {}` runs it in its workspace",
+                client.server().as_str().trim_end_matches('/'),
+                file.display()
+            ));
+        }
+        Ok(())
+    }
+}
+
+async fn list(client: &Client, page: &PageArguments, output: Output) -> Result<(), Failure> {
+    let page = client.agents(&page.query()).await?;
+    if output.json {
+        return say::print_json(&page);
+    }
+    if page.items.is_empty() {
+        say::note("no agents; `ctxpin up` or `ctxpin agent create` makes one");
+        return Ok(());
+    }
+    let now = say::now();
+    let mut table = Table::new(&["id", "workspace", "name", "state", "head", "#", "last push"]);
+    for agent in &page.items {
+        let head = agent.head.as_ref();
+        let state = match agent.connected {
+            true => "connected",
+            false => "not connected",
+        };
+        table.row([
+            say::id(agent.id),
+            agent.workspace.clone(),
+            agent.name.clone().unwrap_or_default(),
+            state.to_owned(),
+            head.map(|head| say::hash(&head.snapshot))
+                .unwrap_or_default(),
+            head.map(|head| head.seq.to_string()).unwrap_or_default(),
+            agent
+                .last_push_at
+                .map_or("never".to_owned(), |time| say::ago(time, now)),
+        ]);
+    }
+    say::print(&table.text())?;
+    say_next(page.next.as_deref());
+    Ok(())
+}
+
+fn status_text(status: &Status) -> String {
+    let mut facts = vec![
+        ("server", status.server.trim_end_matches('/').to_owned()),
+        ("process", status.pid.to_string()),
+        (
+            "session",
+            status
+                .epoch
+                .map_or("none yet".to_owned(), |epoch| epoch.to_string()),
+        ),
+    ];
+    match &status.found {
+        Some(found) => {
+            let text = format!(
+                "{}: {}, of which {} cannot be used",
+                say::hash(&found.snapshot),
+                say::counted(found.resources, "resource"),
+                found.unusable
+            );
+            facts.push(("found", text));
+            if let Some(error) = &found.error {
+                facts.push(("", error.clone()));
+            }
+        }
+        None => facts.push(("found", "nothing yet".to_owned())),
+    }
+    let pushed = match &status.pushed {
+        Some(pushed) => format!(
+            "{}, head number {}, {} ago",
+            say::hash(&pushed.snapshot),
+            pushed.seq,
+            say::counted(pushed.seconds_ago, "second")
+        ),
+        None => "nothing yet".to_owned(),
+    };
+    facts.push(("pushed", pushed));
+    let pushing = match &status.pushing {
+        Pushing::Settled => "the server has what was found".to_owned(),
+        Pushing::Sending => "sending".to_owned(),
+        Pushing::Waiting { reason, seconds } => format!("again in {seconds} s: {reason}"),
+        Pushing::Refused { reason } => format!("refused until something changes: {reason}"),
+    };
+    facts.push(("state", pushing));
+    let troubles = [
+        ("waiting", &status.not_ready),
+        ("polling", &status.polling),
+        ("scan", &status.scan_error),
+    ];
+    for (name, trouble) in troubles {
+        if let Some(trouble) = trouble {
+            facts.push((name, trouble.clone()));
+        }
+    }
+    facts.push(("sources", status.sources.to_string()));
+    let heading = format!("agent on {}", say::line(&status.directory));
+    let lines = facts.iter();
+    let lines = lines.map(|(name, fact)| format!("  {name:9}{}\n", say::line(fact)));
+    format!(
+        "{}\n{}",
+        say::paint(say::BOLD, &heading),
+        lines.collect::<String>()
+    )
+}

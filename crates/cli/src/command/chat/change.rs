@@ -1,0 +1,163 @@
+//! `ctxpin chat bind`, `set`, `archive` and `delete`.
+
+use clap::Args;
+use ctxpin_protocol::http::chats::{Chat, ChatChange};
+
+use super::{name, state};
+use crate::chat_choice::{self, CHAT_VARIABLE, ChatArgument, ChatOption, agent_named};
+use crate::command::Output;
+use crate::connect::Connected;
+use crate::say::{self, Failure};
+
+/// Bind a chat to another agent: its pin becomes what that agent last pushed
+#[derive(Debug, Args)]
+pub struct Bind {
+    /// The agent: its id, or the end of it (at least 4 digits)
+    #[arg(required_unless_present = "none", conflicts_with = "none")]
+    agent: Option<String>,
+    /// Bind it to no agent, and keep the pin
+    #[arg(long)]
+    none: bool,
+    #[command(flatten)]
+    chat: ChatOption,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Bind {
+    /// Binds it.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such chat, or the server refuses.
+    pub async fn run(self, connected: &Connected) -> Result<(), Failure> {
+        let agent = match &self.agent {
+            Some(agent) => Some(agent_named(&connected.client, agent).await?.uuid()),
+            None => None,
+        };
+        let change = ChatChange {
+            agent_id: Some(agent),
+            ..ChatChange::default()
+        };
+        let id = chat_choice::chat(connected, self.chat.chat.as_deref()).await?;
+        let chat = connected.client.chat_change(id, &change).await?;
+        said(&chat, self.output)
+    }
+}
+
+/// Change a chat's title, policy or tools
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("what").required(true).multiple(true)
+    .args(["title", "no_title", "policy", "tools"]))]
+pub struct Set {
+    #[command(flatten)]
+    chat: ChatArgument,
+    /// A new title
+    #[arg(long, conflicts_with = "no_title")]
+    title: Option<String>,
+    /// Take the title away
+    #[arg(long)]
+    no_title: bool,
+    /// When its pin moves by itself: `manual` never, `additive` takes up what is new at the next
+    /// turn, `follow` everything
+    #[arg(long, value_parser = ["manual", "additive", "follow"])]
+    policy: Option<String>,
+    /// Where its tools come from: `live` from the agent, `pinned` from the pin
+    #[arg(long, value_parser = ["live", "pinned"])]
+    tools: Option<String>,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Set {
+    /// Changes it.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such chat, or the server refuses.
+    pub async fn run(self, connected: &Connected) -> Result<(), Failure> {
+        let change = ChatChange {
+            title: (self.no_title || self.title.is_some()).then_some(self.title),
+            policy: self.policy,
+            tools: self.tools,
+            ..ChatChange::default()
+        };
+        let id = chat_choice::chat(connected, self.chat.chat.as_deref()).await?;
+        let chat = connected.client.chat_change(id, &change).await?;
+        said(&chat, self.output)
+    }
+}
+
+/// Put a chat away: its pin stays, and it is shown no drift
+#[derive(Debug, Args)]
+pub struct Archive {
+    #[command(flatten)]
+    chat: ChatArgument,
+    /// Take it back
+    #[arg(long)]
+    undo: bool,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Archive {
+    /// Puts it away or takes it back.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such chat, or the server refuses.
+    pub async fn run(self, connected: &Connected) -> Result<(), Failure> {
+        if self.undo && self.chat.chat.is_none() && std::env::var_os(CHAT_VARIABLE).is_none() {
+            return Err(Failure::usage("name the archived chat")
+                .hint("`ctxpin chat list --archived` shows them"));
+        }
+        let change = ChatChange {
+            archived: Some(!self.undo),
+            ..ChatChange::default()
+        };
+        let id = chat_choice::chat(connected, self.chat.chat.as_deref()).await?;
+        let chat = connected.client.chat_change(id, &change).await?;
+        said(&chat, self.output)
+    }
+}
+
+/// Delete a chat with its history and turns, for good
+#[derive(Debug, Args)]
+pub struct Delete {
+    /// The chat: its id, or the end of it (at least 4 digits)
+    chat: String,
+}
+
+impl Delete {
+    /// Deletes it.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such chat, or the server refuses.
+    pub async fn run(self, connected: &Connected) -> Result<(), Failure> {
+        let id = chat_choice::chat_named(&connected.client, &self.chat).await?;
+        connected.client.chat_delete(id).await?;
+        say::print(&format!("deleted chat {}\n", say::id(id.uuid())))
+    }
+}
+
+fn said(chat: &Chat, output: Output) -> Result<(), Failure> {
+    if output.json {
+        return say::print_json(chat);
+    }
+    let agent = match chat.agent_id {
+        Some(agent) => format!("agent {}", say::id(agent)),
+        None => "no agent".to_owned(),
+    };
+    let pin = match &chat.context.snapshot {
+        Some(snapshot) => format!("pinned to {}", say::hash(snapshot)),
+        None => "not pinned".to_owned(),
+    };
+    say::print(&format!(
+        "chat {}: {agent}, policy {}, tools {}, {pin}, {}\n",
+        name(chat),
+        chat.policy,
+        chat.tools,
+        state(chat)
+    ))
+}

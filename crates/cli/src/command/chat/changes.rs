@@ -1,0 +1,39 @@
+//! What differs between a pin and a head, in one line each.
+
+use ctxpin_protocol::http::resources::Change;
+
+use crate::say::{self, Viewpoint};
+
+/// Width of the longest word for a change, and of the longest kind.
+const CHANGE_WIDTH: usize = "modified".len();
+const KIND_WIDTH: usize = "instruction_file".len();
+
+/// One line for each change, indented.
+pub fn lines(changes: &[Change], viewpoint: &Viewpoint) -> String {
+    changes
+        .iter()
+        .map(|change| format!("  {}\n", line(change, viewpoint)))
+        .collect()
+}
+
+/// One change: how, what, where, and what became of it if it cannot be used.
+pub fn line(change: &Change, viewpoint: &Viewpoint) -> String {
+    let style = match change.change.as_str() {
+        "added" => say::ADDED,
+        "removed" => say::REMOVED,
+        _ => say::WARNING,
+    };
+    let verb = format!("{:CHANGE_WIDTH$}", say::line(&change.change));
+    let kind = say::line(&change.kind);
+    let mut text = format!("{}  {kind:KIND_WIDTH$}", say::paint(style, &verb));
+    if !change.source.is_empty() {
+        text += &format!("  {}", viewpoint.path(&change.source));
+    }
+    if let Some(head) = &change.head
+        && head.status != "ok"
+    {
+        let reason = head.error.as_deref().unwrap_or("no reason given");
+        text += &format!(" (now {}: {})", say::line(&head.status), say::line(reason));
+    }
+    text.trim_end().to_owned()
+}

@@ -1,0 +1,119 @@
+//! `ctxpin chat diff`.
+
+use clap::Args;
+use ctxpin_protocol::http::context::{ChangeText, Diff as Differences, DiffQuery};
+
+use super::changes;
+use crate::chat_choice::{self, ChatArgument};
+use crate::command::Output;
+use crate::connect::Connected;
+use crate::say::{self, Failure, Viewpoint};
+
+/// Show the lines that differ between the pin and what the agent last pushed
+#[derive(Debug, Args)]
+pub struct Diff {
+    #[command(flatten)]
+    chat: ChatArgument,
+    /// Compare from this pin of the chat's history instead (`ctxpin chat history`)
+    #[arg(long, value_name = "NUMBER", requires = "to")]
+    from: Option<i64>,
+    /// Compare to this pin of the chat's history
+    #[arg(long, value_name = "NUMBER", requires = "from")]
+    to: Option<i64>,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Diff {
+    /// Shows what differs.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such chat, or the server refuses.
+    pub async fn run(self, connected: &Connected) -> Result<(), Failure> {
+        let chat = chat_choice::chat(connected, self.chat.chat.as_deref()).await?;
+        let query = DiffQuery {
+            from: self.from,
+            to: self.to,
+        };
+        let diff = connected.client.diff(chat, &query).await?;
+        if self.output.json {
+            return say::print_json(&diff);
+        }
+        if diff.changes.is_empty() {
+            say::note("nothing differs");
+            return Ok(());
+        }
+        print(&diff)?;
+        if let (None, Some(head)) = (self.from, &diff.head) {
+            let chat = match &self.chat.chat {
+                Some(_) => format!(" {}", say::id(chat.uuid())),
+                None => String::new(),
+            };
+            say::note(&format!(
+                "`ctxpin chat refresh{chat} --head {}` takes exactly this",
+                say::hash(head)
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// A terminal is given colours and nothing that it would obey, everything else the very lines.
+fn print(diff: &Differences) -> Result<(), Failure> {
+    let viewpoint = Viewpoint::here();
+    for change in &diff.changes {
+        let heading = changes::line(&change.change, &viewpoint);
+        say::print(&format!("{}\n", say::paint(say::BOLD, &heading)))?;
+        let Some(text) = lines(change) else { continue };
+        match say::is_terminal() {
+            true => say::print(&coloured(text))?,
+            false => say::print_bytes(text.as_bytes())?,
+        }
+        if !text.ends_with('\n') {
+            say::print("\n")?;
+        }
+    }
+    Ok(())
+}
+
+fn lines(change: &ChangeText) -> Option<&str> {
+    change.text.as_deref().filter(|text| !text.is_empty())
+}
+
+fn coloured(text: &str) -> String {
+    let mut coloured = String::with_capacity(text.len() * 2);
+    for line in text.split_inclusive('\n') {
+        let (line, end) = match line.strip_suffix('\n') {
+            Some(line) => (line, "\n"),
+            None => (line, ""),
+        };
+        let shown = say::text(line);
+        coloured += &match line.as_bytes() {
+            [b'+', b'+', b'+', b' ', ..] | [b'-', b'-', b'-', b' ', ..] => {
+                say::paint(say::BOLD, &shown)
+            }
+            [b'+', ..] => say::paint(say::ADDED, &shown),
+            [b'-', ..] => say::paint(say::REMOVED, &shown),
+            [b'@', b'@', ..] => say::paint(say::HUNK, &shown),
+            _ => shown.into_owned(),
+        };
+        coloured += end;
+    }
+    coloured
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_coloured_and_cannot_steer_a_terminal() {
+        let text = "@@ -1 +1 @@\n-old\n+new\u{1b}[2J\n same";
+        let told = coloured(text);
+        assert!(!told.contains("\u{1b}[2J"));
+        assert!(told.contains("new\\u{1b}[2J"));
+        assert!(told.ends_with("\n same"));
+        assert!(told.contains(&say::paint(say::REMOVED, "-old")));
+    }
+}

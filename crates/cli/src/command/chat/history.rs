@@ -1,0 +1,220 @@
+//! `ctxpin chat history` and `rollback`.
+
+use clap::Args;
+use ctxpin_client::Client;
+use ctxpin_model::id::ChatId;
+use ctxpin_protocol::http::context::{Actor, ContextMove, Pin};
+use ctxpin_protocol::http::page::{PAGE_ITEMS_MAX, PageQuery};
+
+use crate::chat_choice::{self, ChatArgument, ChatOption};
+use crate::command::{Output, PageArguments, say_next};
+use crate::connect::Connected;
+use crate::say::{self, Failure, Table};
+
+/// List every pin that a chat had, newest first
+#[derive(Debug, Args)]
+pub struct History {
+    #[command(flatten)]
+    chat: ChatArgument,
+    #[command(flatten)]
+    page: PageArguments,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl History {
+    /// Lists the pins.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such chat, or the server refuses.
+    pub async fn run(self, connected: &Connected) -> Result<(), Failure> {
+        let chat = chat_choice::chat(connected, self.chat.chat.as_deref()).await?;
+        let page = connected.client.history(chat, &self.page.query()).await?;
+        if self.output.json {
+            return say::print_json(&page);
+        }
+        if page.items.is_empty() {
+            say::note("the chat was never pinned");
+            return Ok(());
+        }
+        let now = say::now();
+        let mut table = Table::new(&["#", "when", "reason", "snapshot", "by", ""]);
+        for (index, pin) in page.items.iter().enumerate() {
+            let is_current = index == 0 && self.page.cursor.is_none();
+            table.row([
+                pin.seq.to_string(),
+                say::since(pin.at, now),
+                pin.reason.clone(),
+                pin.snapshot.as_deref().map_or("none".to_owned(), say::hash),
+                actor(&pin.actor),
+                if is_current { "now" } else { "" }.to_owned(),
+            ]);
+        }
+        say::print(&table.text())?;
+        say_next(page.next.as_deref());
+        Ok(())
+    }
+}
+
+fn actor(actor: &Actor) -> String {
+    let who = match (&actor.name, actor.id) {
+        (Some(name), _) => format!("{} {name}", actor.kind),
+        (None, Some(id)) => format!("{} {}", actor.kind, say::id(id)),
+        (None, None) => actor.kind.clone(),
+    };
+    format!("{who} ({})", actor.door)
+}
+
+/// Go back to an earlier pin of the chat; its policy becomes manual
+#[derive(Debug, Args)]
+pub struct Rollback {
+    /// The number of a pin, or a snapshot's hash or the beginning of it [default: the pin before]
+    to: Option<String>,
+    #[command(flatten)]
+    chat: ChatOption,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Rollback {
+    /// Moves the pin back.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such chat, or the server refuses.
+    pub async fn run(self, connected: &Connected) -> Result<(), Failure> {
+        let client = &connected.client;
+        let chat = chat_choice::chat(connected, self.chat.chat.as_deref()).await?;
+        let pins = pins(client, chat).await?;
+        let pin = match &self.to {
+            Some(to) => named(&pins, to)?,
+            None => previous(&pins)?,
+        };
+        let back = ContextMove {
+            snapshot: pin.snapshot.clone(),
+            ..ContextMove::default()
+        };
+        let context = client.context_move(chat, &back, None).await?;
+        if self.output.json {
+            return say::print_json(&context);
+        }
+        let snapshot = context.pin.snapshot.as_deref().map(say::hash);
+        say::print(&format!(
+            "pinned to {} again, as in pin {} of {}; the policy is now {}\n",
+            snapshot.unwrap_or_default(),
+            pin.seq,
+            say::since(pin.at, say::now()),
+            context.policy
+        ))
+    }
+}
+
+async fn pins(client: &Client, chat: ChatId) -> Result<Vec<Pin>, Failure> {
+    let mut pins = Vec::new();
+    let mut query = PageQuery {
+        limit: Some(PAGE_ITEMS_MAX),
+        ..PageQuery::default()
+    };
+    loop {
+        let page = client.history(chat, &query).await?;
+        pins.extend(page.items);
+        query.cursor = page.next;
+        if query.cursor.is_none() {
+            return Ok(pins);
+        }
+    }
+}
+
+/// The pin that a person names by its number, or by the beginning of its snapshot's hash.
+fn named<'p>(pins: &'p [Pin], to: &str) -> Result<&'p Pin, Failure> {
+    let by_number = pins
+        .iter()
+        .find(|pin| to.parse::<i64>().is_ok_and(|number| number == pin.seq));
+    if let Some(pin) = by_number {
+        return match pin.snapshot {
+            Some(_) => Ok(pin),
+            None => Err(Failure::new(format!("at {to} the pin was cleared"))
+                .hint("`ctxpin chat unpin` clears it again")),
+        };
+    }
+    let matching = |pin: &&Pin| {
+        let snapshot = pin.snapshot.as_deref();
+        snapshot.is_some_and(|snapshot| say::hash_starts_with(snapshot, to))
+    };
+    let mut found: Vec<&Pin> = pins.iter().filter(matching).collect();
+    // A chat may have been pinned to one snapshot many times; the newest stands for all.
+    found.dedup_by(|later, earlier| later.snapshot == earlier.snapshot);
+    match found[..] {
+        [] => Err(Failure::new(format!(
+            "the chat was never pinned to \"{}\"",
+            say::line(to)
+        ))
+        .hint("`ctxpin chat history` shows its pins: give a number, or at least 4 digits of a snapshot")),
+        [pin, ref rest @ ..] if rest.iter().all(|other| other.snapshot == pin.snapshot) => Ok(pin),
+        _ => Err(
+            Failure::usage(format!("more than one snapshot begins with \"{}\"", say::line(to)))
+                .hint("give more digits"),
+        ),
+    }
+}
+
+/// The newest pin to another snapshot than the present one.
+fn previous(pins: &[Pin]) -> Result<&Pin, Failure> {
+    let current = pins.first().and_then(|pin| pin.snapshot.as_ref());
+    pins.iter()
+        .find(|pin| pin.snapshot.is_some() && pin.snapshot.as_ref() != current)
+        .ok_or_else(|| {
+            Failure::new("the chat was never pinned to anything else")
+                .hint("`ctxpin chat history` shows its pins")
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pin(seq: i64, snapshot: Option<&str>) -> Pin {
+        Pin {
+            seq,
+            snapshot: snapshot.map(|digits| format!("sha256:{digits}")),
+            context_hash: None,
+            agent_id: None,
+            reason: "refresh".to_owned(),
+            mcp_settled: true,
+            actor: Actor {
+                kind: "user".to_owned(),
+                id: None,
+                name: Some("ada".to_owned()),
+                door: "api".to_owned(),
+            },
+            at: chrono::DateTime::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn a_pin_is_named_by_number_or_snapshot() {
+        let pins = [
+            pin(4, Some("aaaa1111")),
+            pin(3, None),
+            pin(2, Some("bbbb1111")),
+            pin(1, Some("aaaa1111")),
+        ];
+        let check = |to: &str, expected: Option<i64>| {
+            assert_eq!(named(&pins, to).ok().map(|pin| pin.seq), expected, "{to}");
+        };
+        check("1", Some(1));
+        check("3", None);
+        check("9", None);
+        check("aaaa", Some(4));
+        check("sha256:bbbb1", Some(2));
+        check("aaa", None);
+        check("cccc", None);
+        assert_eq!(previous(&pins).unwrap().seq, 2);
+        assert!(previous(&pins[3..]).is_err());
+        assert!(previous(&[]).is_err());
+        let alike = [pin(2, Some("aaaa1111")), pin(1, Some("aaaa2222"))];
+        assert!(named(&alike, "aaaa").is_err());
+        assert_eq!(actor(&pins[0].actor), "user ada (api)");
+    }
+}

@@ -1,0 +1,92 @@
+//! `ctxpin chat list`.
+
+use clap::Args;
+use ctxpin_protocol::http::chats::ChatQuery;
+
+use super::state;
+use crate::chat_choice::agent_named;
+use crate::command::{Output, PageArguments, say_next};
+use crate::connect::Connected;
+use crate::say::{self, Failure, Table};
+
+/// List your chats, newest first
+#[derive(Debug, Args)]
+pub struct List {
+    /// Only chats of this agent: its id, or the end of it
+    #[arg(long)]
+    agent: Option<String>,
+    /// Only chats that have drifted
+    #[arg(long, conflicts_with = "clean")]
+    dirty: bool,
+    /// Only chats that have not drifted
+    #[arg(long)]
+    clean: bool,
+    /// Only archived chats [default: those that are not]
+    #[arg(long, conflicts_with = "all")]
+    archived: bool,
+    /// Archived chats too
+    #[arg(long)]
+    all: bool,
+    /// Only chats of this client
+    #[arg(long)]
+    client: Option<String>,
+    /// Only chats with this reference
+    #[arg(long)]
+    reference: Option<String>,
+    #[command(flatten)]
+    page: PageArguments,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl List {
+    /// Lists them.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such chat, or the server refuses.
+    pub async fn run(self, connected: &Connected) -> Result<(), Failure> {
+        let client = &connected.client;
+        let agent = match &self.agent {
+            Some(agent) => Some(agent_named(client, agent).await?.uuid()),
+            None => None,
+        };
+        let query = ChatQuery {
+            agent,
+            dirty: (self.dirty || self.clean).then_some(self.dirty),
+            archived: (!self.all).then_some(self.archived),
+            client: self.client,
+            reference: self.reference,
+            cursor: self.page.cursor,
+            limit: Some(self.page.limit),
+        };
+        let page = client.chats(&query).await?;
+        if self.output.json {
+            return say::print_json(&page);
+        }
+        if page.items.is_empty() {
+            say::note("no such chats; `ctxpin chat new` opens one");
+            return Ok(());
+        }
+        let now = say::now();
+        let mut table = Table::new(&["id", "title", "state", "policy", "pin", "agent", "created"]);
+        for chat in &page.items {
+            table.row([
+                say::id(chat.id),
+                chat.title.clone().unwrap_or_default(),
+                state(chat),
+                chat.policy.clone(),
+                chat.context
+                    .snapshot
+                    .as_deref()
+                    .map(say::hash)
+                    .unwrap_or_default(),
+                chat.agent_id.map(say::id).unwrap_or_default(),
+                say::ago(chat.created_at, now),
+            ]);
+        }
+        say::print(&table.text())?;
+        say_next(page.next.as_deref());
+        Ok(())
+    }
+}

@@ -1,0 +1,96 @@
+//! `ctxpin chat`: what a chat is pinned to, how it drifted, and what to do about it.
+
+mod change;
+mod changes;
+mod diff;
+mod history;
+mod list;
+mod new;
+mod refresh;
+mod show;
+
+use std::process::ExitCode;
+
+pub use show::holdings;
+
+use clap::{Args, Subcommand};
+use ctxpin_protocol::http::chats::Chat;
+
+use crate::connect::Connection;
+use crate::say::{self, Failure};
+
+/// Chats: what each is pinned to, how it drifted, and what to do about it
+#[derive(Debug, Args)]
+pub struct Noun {
+    #[command(subcommand)]
+    verb: Verb,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    New(new::New),
+    List(list::List),
+    Show(show::Show),
+    Diff(diff::Diff),
+    Refresh(refresh::Refresh),
+    Decline(refresh::Decline),
+    History(history::History),
+    Rollback(history::Rollback),
+    Unpin(refresh::Unpin),
+    Bind(change::Bind),
+    Set(change::Set),
+    Archive(change::Archive),
+    Delete(change::Delete),
+}
+
+impl Noun {
+    /// Does what was asked for.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such chat, or the server refuses.
+    pub async fn run(self) -> Result<ExitCode, Failure> {
+        let connected = self.connection.connect()?;
+        match self.verb {
+            Verb::New(new) => new.run(&connected).await?,
+            Verb::List(list) => list.run(&connected).await?,
+            Verb::Show(show) => return show.run(&connected).await,
+            Verb::Diff(diff) => diff.run(&connected).await?,
+            Verb::Refresh(refresh) => refresh.run(&connected).await?,
+            Verb::Decline(decline) => decline.run(&connected).await?,
+            Verb::History(history) => history.run(&connected).await?,
+            Verb::Rollback(rollback) => rollback.run(&connected).await?,
+            Verb::Unpin(unpin) => unpin.run(&connected).await?,
+            Verb::Bind(bind) => bind.run(&connected).await?,
+            Verb::Set(set) => set.run(&connected).await?,
+            Verb::Archive(archive) => archive.run(&connected).await?,
+            Verb::Delete(delete) => delete.run(&connected).await?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// How a chat stands, in a few words.
+pub fn state(chat: &Chat) -> String {
+    let context = &chat.context;
+    let mut words = match &context.snapshot {
+        None => vec!["unpinned"],
+        Some(_) if context.dirty && context.declined => vec!["dirty", "declined"],
+        Some(_) if context.dirty => vec!["dirty"],
+        Some(_) => vec!["clean"],
+    };
+    if chat.archived {
+        words.push("archived");
+    }
+    words.join(", ")
+}
+
+/// A chat by its short id and its title.
+fn name(chat: &Chat) -> String {
+    match &chat.title {
+        Some(title) => format!("{} \"{}\"", say::id(chat.id), say::line(title)),
+        None => say::id(chat.id),
+    }
+}

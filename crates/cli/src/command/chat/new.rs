@@ -1,0 +1,88 @@
+//! `ctxpin chat new`.
+
+use clap::Args;
+use ctxpin_protocol::http::chats::ChatCreate;
+
+use super::{name, state};
+use crate::chat_choice::{agent_here, agent_named, chat_named};
+use crate::command::Output;
+use crate::connect::Connected;
+use crate::say::{self, Failure};
+
+/// Open a chat: it starts pinned to what its agent last pushed
+#[derive(Debug, Args)]
+pub struct New {
+    /// Its title
+    #[arg(long)]
+    title: Option<String>,
+    /// The agent to bind it to: its id, or the end of it [default: the agent of this directory]
+    #[arg(long, conflicts_with = "no_agent")]
+    agent: Option<String>,
+    /// Bind it to no agent
+    #[arg(long)]
+    no_agent: bool,
+    /// The chat whose pin and agent it starts with: its id, or the end of it
+    #[arg(long, value_name = "CHAT", conflicts_with_all = ["agent", "no_agent"])]
+    parent: Option<String>,
+    /// The program that holds the conversation
+    #[arg(long)]
+    client: Option<String>,
+    /// That program's own id for it; the same client and reference give the same chat again
+    #[arg(long)]
+    reference: Option<String>,
+    /// When its pin moves by itself
+    #[arg(long, value_parser = ["manual", "additive", "follow"])]
+    policy: Option<String>,
+    /// Where its tools come from
+    #[arg(long, value_parser = ["live", "pinned"])]
+    tools: Option<String>,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl New {
+    /// Opens it.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such chat, or the server refuses.
+    pub async fn run(self, connected: &Connected) -> Result<(), Failure> {
+        let client = &connected.client;
+        let parent = match &self.parent {
+            Some(parent) => Some(chat_named(client, parent).await?.uuid()),
+            None => None,
+        };
+        let agent = match &self.agent {
+            Some(agent) => Some(agent_named(client, agent).await?.uuid()),
+            None if self.no_agent || parent.is_some() => None,
+            None => {
+                let here = agent_here(connected)?.ok_or_else(|| {
+                    Failure::usage("no agent was named, and this directory is not watched by `ctxpin up`")
+                        .hint("name one with --agent (`ctxpin agent list` shows them), or give --no-agent")
+                })?;
+                Some(here.0.uuid())
+            }
+        };
+        let opened = client
+            .chat_create(&ChatCreate {
+                client: self.client,
+                reference: self.reference,
+                agent_id: agent,
+                parent_id: parent,
+                title: self.title,
+                policy: self.policy,
+                tools: self.tools,
+            })
+            .await?;
+        let chat = &opened.chat;
+        if self.output.json {
+            return say::print_json(chat);
+        }
+        let pin = match &chat.context.snapshot {
+            Some(snapshot) => format!("pinned to {}, {}", say::hash(snapshot), state(chat)),
+            None => "not pinned yet".to_owned(),
+        };
+        let verb = if opened.is_new { "opened" } else { "found" };
+        say::print(&format!("{verb} chat {}, {pin}\n", name(chat)))
+    }
+}

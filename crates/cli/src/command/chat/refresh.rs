@@ -1,0 +1,247 @@
+//! `ctxpin chat refresh`, `decline` and `unpin`: what to do about a drift.
+
+use clap::Args;
+use ctxpin_client::Client;
+use ctxpin_model::id::ChatId;
+use ctxpin_protocol::http::context::{Context, ContextMove, KindAndSource, Selector};
+use ctxpin_protocol::problem::ProblemName;
+
+use super::changes;
+use crate::chat_choice::{self, ChatArgument, current_directory};
+use crate::command::Output;
+use crate::connect::Connected;
+use crate::say::{self, Failure, Viewpoint};
+
+/// How often a head that moved on meanwhile is looked at again. A workspace that changes faster
+/// than this had better be looked at by a person.
+const TRIES_MAX: usize = 5;
+
+/// The name under which a change of the facts about a workspace is taken.
+const FACTS: &str = "facts";
+
+/// Move the pin to what the agent last pushed
+#[derive(Debug, Args)]
+pub struct Refresh {
+    #[command(flatten)]
+    chat: ChatArgument,
+    /// Take this snapshot and no other, as `ctxpin chat diff` named it
+    #[arg(long, value_name = "SNAPSHOT")]
+    head: Option<String>,
+    /// Take only this source: a path, the name of an MCP server, or `facts`; several add up
+    #[arg(long = "source", value_name = "SOURCE")]
+    sources: Vec<String>,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Refresh {
+    /// Moves the pin.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such chat, or the server refuses.
+    pub async fn run(self, connected: &Connected) -> Result<(), Failure> {
+        let client = &connected.client;
+        let chat = chat_choice::chat(connected, self.chat.chat.as_deref()).await?;
+        for _ in 1..TRIES_MAX {
+            match self.attempt(client, chat).await {
+                // The head moved on between looking and taking: look again, unless it was named.
+                Err(Attempt::Overtaken(_)) if self.head.is_none() => {}
+                answer => return answer.map_err(Attempt::failure),
+            }
+        }
+        self.attempt(client, chat).await.map_err(Attempt::failure)
+    }
+
+    async fn attempt(&self, client: &Client, chat: ChatId) -> Result<(), Attempt> {
+        let before = client.context(chat).await.map_err(Failure::from)?;
+        let head = match &self.head {
+            Some(named) => Some(head_named(&before, named)?),
+            None => before.head.as_ref().map(|head| head.snapshot.clone()),
+        };
+        if self.sources.is_empty() && head.is_some() && head == before.pin.snapshot {
+            self.tell(
+                "nothing to take: the chat is pinned to what its agent last pushed\n",
+                &before,
+            )?;
+            return Ok(());
+        }
+        let to = ContextMove {
+            head,
+            sources: self.selectors(&before)?,
+            ..ContextMove::default()
+        };
+        let after = match client.context_move(chat, &to, None).await {
+            Err(error) if error.problem_name() == Some(ProblemName::PreconditionFailed) => {
+                return Err(Attempt::Overtaken(error.into()));
+            }
+            answer => answer.map_err(Failure::from)?,
+        };
+        let viewpoint = Viewpoint::here();
+        let taken: Vec<_> = before
+            .changes
+            .iter()
+            .filter(|change| !after.changes.contains(change))
+            .cloned()
+            .collect();
+        let mut text = match taken.is_empty() {
+            true => String::new(),
+            false => format!("took\n{}", changes::lines(&taken, &viewpoint)),
+        };
+        text += &format!("{}\n", pinned_now(&after));
+        if !after.changes.is_empty() {
+            text += &format!(
+                "still different\n{}",
+                changes::lines(&after.changes, &viewpoint)
+            );
+        }
+        Ok(self.tell(&text, &after)?)
+    }
+
+    fn tell(&self, text: &str, context: &Context) -> Result<(), Failure> {
+        match self.output.json {
+            true => say::print_json(context),
+            false => say::print(text),
+        }
+    }
+
+    /// The sources as the server knows them; a path may be given as it is typed here.
+    fn selectors(&self, context: &Context) -> Result<Option<Vec<Selector>>, Failure> {
+        if self.sources.is_empty() {
+            return Ok(None);
+        }
+        let here = current_directory()?;
+        let selectors = self.sources.iter().map(|source| {
+            let is_known = |source: &str| {
+                let changes = context.changes.iter().map(|change| &change.source);
+                let pinned = context.resources.iter().map(|resource| &resource.source);
+                changes.chain(pinned).any(|known| known == source)
+            };
+            let typed = here.join(source).to_string_lossy().into_owned();
+            match () {
+                () if is_known(source) => Selector::Source(source.clone()),
+                () if is_known(&typed) => Selector::Source(typed),
+                () if source == FACTS => Selector::Resource(KindAndSource {
+                    kind: FACTS.to_owned(),
+                    source: String::new(),
+                }),
+                () => Selector::Source(source.clone()),
+            }
+        });
+        Ok(Some(selectors.collect()))
+    }
+}
+
+/// Why a refresh did not come about.
+enum Attempt {
+    Overtaken(Failure),
+    Failed(Failure),
+}
+
+impl Attempt {
+    fn failure(self) -> Failure {
+        match self {
+            Self::Overtaken(failure) | Self::Failed(failure) => failure,
+        }
+    }
+}
+
+impl From<Failure> for Attempt {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+/// The agent's head, if it is the one that was named by its hash or the beginning of it.
+fn head_named(context: &Context, named: &str) -> Result<String, Failure> {
+    match &context.head {
+        Some(head) if say::hash_starts_with(&head.snapshot, named) => Ok(head.snapshot.clone()),
+        Some(head) => Err(Failure::new(format!(
+            "{} is not what the agent last pushed, which is {}",
+            say::line(named),
+            say::hash(&head.snapshot)
+        ))
+        .hint("look at it with `ctxpin chat diff`, then decide again")),
+        None => Err(
+            Failure::new("the chat's agent has pushed nothing, or it has none").hint(
+                "run `ctxpin up` in the workspace, or bind the chat with `ctxpin chat bind AGENT`",
+            ),
+        ),
+    }
+}
+
+fn pinned_now(context: &Context) -> String {
+    match &context.pin.snapshot {
+        Some(snapshot) => format!("pinned to {}", say::hash(snapshot)),
+        None => "not pinned".to_owned(),
+    }
+}
+
+/// Keep the pin in spite of the present drift, until the workspace changes again
+#[derive(Debug, Args)]
+pub struct Decline {
+    #[command(flatten)]
+    chat: ChatArgument,
+    /// Decline this snapshot and no other, as `ctxpin chat diff` named it
+    #[arg(long, value_name = "SNAPSHOT")]
+    head: Option<String>,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Decline {
+    /// Declines the drift.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such chat, or the server refuses.
+    pub async fn run(self, connected: &Connected) -> Result<(), Failure> {
+        let client = &connected.client;
+        let chat = chat_choice::chat(connected, self.chat.chat.as_deref()).await?;
+        let context = client.context(chat).await?;
+        let head = match (&self.head, &context.head) {
+            (Some(named), _) => Some(head_named(&context, named)?),
+            (None, Some(head)) if context.pin.dirty => Some(head.snapshot.clone()),
+            _ => None,
+        };
+        let Some(head) = head else {
+            return match self.output.json {
+                true => say::print_json(&context),
+                false => say::print("nothing to decline: the chat is not dirty\n"),
+            };
+        };
+        let decline = ContextMove {
+            decline: Some(head.clone()),
+            ..ContextMove::default()
+        };
+        let context = client.context_move(chat, &decline, None).await?;
+        match self.output.json {
+            true => say::print_json(&context),
+            false => say::print(&format!(
+                "declined {}; {} until the workspace changes again\n",
+                say::hash(&head),
+                pinned_now(&context)
+            )),
+        }
+    }
+}
+
+/// Clear the pin; the next push, turn or refresh pins the chat anew
+#[derive(Debug, Args)]
+pub struct Unpin {
+    #[command(flatten)]
+    chat: ChatArgument,
+}
+
+impl Unpin {
+    /// Clears the pin.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such chat, or the server refuses.
+    pub async fn run(self, connected: &Connected) -> Result<(), Failure> {
+        let chat = chat_choice::chat(connected, self.chat.chat.as_deref()).await?;
+        connected.client.context_clear(chat, None).await?;
+        say::print("unpinned; `ctxpin chat rollback` goes back to the last pin\n")
+    }
+}

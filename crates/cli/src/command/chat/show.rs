@@ -1,0 +1,222 @@
+//! `ctxpin chat show`.
+
+use std::process::ExitCode;
+
+use chrono::{DateTime, Utc};
+use clap::Args;
+use ctxpin_protocol::http::chats::Chat;
+use ctxpin_protocol::http::context::Context;
+use serde_json::Value;
+
+use super::{changes, name};
+use crate::chat_choice::{self, ChatArgument};
+use crate::command::Output;
+use crate::connect::Connected;
+use crate::say::{self, Failure, Viewpoint};
+
+/// The exit code that tells of a drift.
+const DIRTY_EXIT_CODE: u8 = 3;
+
+/// Show a chat: its pin, and whether it has drifted
+#[derive(Debug, Args)]
+pub struct Show {
+    #[command(flatten)]
+    chat: ChatArgument,
+    /// Exit with 3 if the chat is dirty
+    #[arg(long)]
+    exit_code: bool,
+    /// Also list everything that the pin holds
+    #[arg(long)]
+    resources: bool,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Show {
+    /// Shows it; the exit code tells of a drift if that was asked for.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such chat, or the server refuses.
+    pub async fn run(self, connected: &Connected) -> Result<ExitCode, Failure> {
+        let id = chat_choice::chat(connected, self.chat.chat.as_deref()).await?;
+        let chat = connected.client.chat(id).await?;
+        let context = connected.client.context(id).await?;
+        if self.output.json {
+            say::print_json(&whole(&chat, &context)?)?;
+        } else {
+            let page = Page {
+                chat: &chat,
+                context: &context,
+                viewpoint: Viewpoint::here(),
+                now: say::now(),
+                is_named: self.chat.chat.is_some(),
+            };
+            say::print(&page.text(self.resources))?;
+        }
+        Ok(match self.exit_code && context.pin.dirty {
+            true => ExitCode::from(DIRTY_EXIT_CODE),
+            false => ExitCode::SUCCESS,
+        })
+    }
+}
+
+/// The chat with all that is known of its context: what a chat has of it, and more members.
+fn whole(chat: &Chat, context: &Context) -> Result<Value, Failure> {
+    let json = |error: serde_json::Error| Failure::new(format!("the answer is no JSON: {error}"));
+    let mut whole = serde_json::to_value(chat).map_err(json)?;
+    whole["context"] = serde_json::to_value(context).map_err(json)?;
+    Ok(whole)
+}
+
+/// What is printed.
+struct Page<'a> {
+    chat: &'a Chat,
+    context: &'a Context,
+    viewpoint: Viewpoint,
+    now: DateTime<Utc>,
+    is_named: bool,
+}
+
+impl Page<'_> {
+    fn text(&self, with_resources: bool) -> String {
+        let mut text = format!(
+            "{}\n",
+            say::paint(say::BOLD, &format!("chat {}", name(self.chat)))
+        );
+        text += &self.facts();
+        if with_resources {
+            text += &self.resources();
+        }
+        text += &self.drift();
+        text
+    }
+
+    fn facts(&self) -> String {
+        let (chat, context) = (self.chat, self.context);
+        let mut facts = vec![
+            ("id", chat.id.to_string()),
+            ("agent", chat.agent_id.map_or("none".to_owned(), say::id)),
+            ("policy", format!("{}, tools {}", chat.policy, chat.tools)),
+        ];
+        if let Some(client) = &chat.client {
+            let reference = chat.reference.as_deref().unwrap_or_default();
+            facts.push((
+                "client",
+                say::line(&format!("{client} {reference}"))
+                    .trim()
+                    .to_owned(),
+            ));
+        }
+        match (&context.pin.snapshot, context.pin.pinned_at) {
+            (Some(snapshot), Some(at)) => {
+                facts.push((
+                    "pinned",
+                    format!("{}, {}", say::hash(snapshot), say::since(at, self.now)),
+                ));
+                facts.push(("holds", holdings(context)));
+            }
+            _ => facts.push(("pinned", "not yet".to_owned())),
+        }
+        if let Some(head) = &context.head {
+            let at = say::since(head.received_at, self.now);
+            facts.push(("head", format!("{}, {at}", say::hash(&head.snapshot))));
+        }
+        if chat.archived {
+            facts.push(("archived", "yes".to_owned()));
+        }
+        if let Some(error) = &context.pin.error {
+            facts.push(("error", say::text(error).into_owned()));
+        }
+        let lines = facts.into_iter();
+        lines
+            .map(|(name, fact)| format!("  {name:9}{fact}\n"))
+            .collect()
+    }
+
+    fn resources(&self) -> String {
+        let mut text = String::from("\n");
+        for resource in &self.context.resources {
+            let path = self.viewpoint.path(&resource.source);
+            text += &format!("  {:16}  {path}", say::line(&resource.kind));
+            if resource.status != "ok" {
+                let reason = resource.error.as_deref().unwrap_or("no reason given");
+                text += &format!(" ({}: {})", say::line(&resource.status), say::line(reason));
+            }
+            text.push('\n');
+        }
+        text
+    }
+
+    fn drift(&self) -> String {
+        let context = self.context;
+        if context.pin.snapshot.is_none() {
+            let next = match (&context.head, self.chat.archived) {
+                (_, true) => "it is pinned when it is taken back from the archive",
+                (Some(_), _) => {
+                    "it is pinned by the next push or turn, or now by `ctxpin chat refresh`"
+                }
+                (None, _) => "it is pinned when its agent first pushes",
+            };
+            return format!("\nnot pinned: {next}\n");
+        }
+        if !context.pin.dirty {
+            return format!("\n{}\n", say::paint(say::GOOD, "clean"));
+        }
+        let since = match context.pin.dirty_since {
+            Some(time) => format!(" since {}", say::since(time, self.now)),
+            None => String::new(),
+        };
+        let label = say::paint(say::WARNING, &format!("dirty{since}"));
+        let declined = match context.pin.declined {
+            true => " - declined: the pin is kept until the workspace changes again",
+            false => "",
+        };
+        let changes = changes::lines(&context.changes, &self.viewpoint);
+        format!("\n{label}{declined}\n{changes}{}", self.next())
+    }
+
+    fn next(&self) -> String {
+        let chat = match self.is_named {
+            true => format!(" {}", say::id(self.chat.id)),
+            false => String::new(),
+        };
+        let mut commands = vec![("diff", "see the lines"), ("refresh", "take the changes")];
+        if !self.context.pin.declined {
+            commands.push(("decline", "keep the pin all the same"));
+        }
+        let lines = commands.into_iter().map(|(verb, what)| {
+            let command = format!("ctxpin chat {verb}{chat}");
+            let width = "ctxpin chat refresh".len() + chat.len();
+            format!("  {command:width$}   {what}\n")
+        });
+        format!("\n{}", lines.collect::<String>())
+    }
+}
+
+/// How much of what the pin holds is used.
+pub fn holdings(context: &Context) -> String {
+    let count = |kind: &str| {
+        let resources = context.resources.iter();
+        resources
+            .filter(|resource| resource.kind == kind && resource.status == "ok")
+            .count()
+    };
+    let unused = context
+        .resources
+        .iter()
+        .filter(|resource| resource.status != "ok");
+    let mut text = format!(
+        "{}, {}",
+        say::counted(count("instruction_file"), "instruction file"),
+        say::counted(count("skill"), "skill")
+    );
+    match count("mcp_config") {
+        0 => {}
+        configs => text += &format!(", {}", say::counted(configs, "MCP configuration")),
+    }
+    match unused.count() {
+        0 => text,
+        unused => format!("{text}; {unused} not used"),
+    }
+}

@@ -1,0 +1,27 @@
+//! `ctxpin completions`.
+
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+
+use super::Cli;
+use crate::say::{self, Failure};
+
+/// Print a script that completes ctxpin's commands in a shell
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell
+    shell: Shell,
+}
+
+impl Completions {
+    /// Prints the script.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn run(self) -> Result<(), Failure> {
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut Cli::command(), "ctxpin", &mut script);
+        say::print_bytes(&script)
+    }
+}

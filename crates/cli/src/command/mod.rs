@@ -1,0 +1,214 @@
+//! What can be asked for: one file for each verb or noun.
+
+mod agent;
+mod chat;
+mod completions;
+mod down;
+mod prompt;
+mod push;
+mod scan;
+mod serve;
+mod skill;
+mod source;
+mod token;
+mod up;
+mod user;
+mod watch;
+
+use std::process::ExitCode;
+
+pub use chat::holdings;
+
+use clap::{Args, Parser, Subcommand};
+use ctxpin_protocol::http::page::{PAGE_ITEMS_MAX, PageQuery};
+
+use crate::say::{self, Failure};
+
+/// Pins the context of an AI agent's chats: see it, accept it, refuse it, undo it and prove it.
+#[derive(Debug, Parser)]
+#[command(
+    name = "ctxpin",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    after_help = "Start with `ctxpin scan`, which needs nothing, or with `ctxpin up`.\n\
+                  Exit codes: 0 done, 1 failed, 2 usage."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Scan(scan::Scan),
+    Up(up::Up),
+    Down(down::Down),
+    Chat(chat::Noun),
+    Prompt(prompt::Prompt),
+    Skill(skill::Noun),
+    Watch(watch::Watch),
+    Source(source::Noun),
+    Agent(agent::Noun),
+    Push(push::Push),
+    Serve(serve::Serve),
+    Token(token::Noun),
+    User(user::Noun),
+    Completions(completions::Completions),
+}
+
+impl Cli {
+    /// Does what was asked for.
+    ///
+    /// # Errors
+    ///
+    /// If it fails.
+    pub async fn run(self) -> Result<ExitCode, Failure> {
+        match self.command {
+            Command::Scan(scan) => scan.run()?,
+            Command::Up(up) => up.run().await?,
+            Command::Down(down) => down.run().await?,
+            Command::Chat(noun) => return noun.run().await,
+            Command::Prompt(prompt) => prompt.run().await?,
+            Command::Skill(noun) => noun.run().await?,
+            Command::Watch(watch) => watch.run().await?,
+            Command::Source(noun) => noun.run().await?,
+            Command::Agent(noun) => noun.run().await?,
+            Command::Push(push) => push.run().await?,
+            Command::Serve(serve) => serve.run().await?,
+            Command::Token(noun) => noun.run().await?,
+            Command::User(noun) => noun.run().await?,
+            Command::Completions(completions) => completions.run()?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// How an answer is printed.
+#[derive(Debug, Clone, Copy, Default, Args)]
+struct Output {
+    /// Print JSON, in the API's shapes
+    #[arg(long)]
+    json: bool,
+}
+
+/// Which page of a list is wanted.
+#[derive(Debug, Clone, Default, Args)]
+struct PageArguments {
+    /// Most items to print
+    #[arg(long, value_name = "COUNT", default_value_t = 50,
+          value_parser = clap::value_parser!(u32).range(1..=i64::from(PAGE_ITEMS_MAX)))]
+    limit: u32,
+    /// Where to go on: what the page before said
+    #[arg(long, value_name = "CURSOR")]
+    cursor: Option<String>,
+}
+
+impl PageArguments {
+    fn query(&self) -> PageQuery {
+        PageQuery {
+            cursor: self.cursor.clone(),
+            limit: Some(self.limit),
+        }
+    }
+}
+
+/// Says how to go on, if there is more.
+fn say_next(next: Option<&str>) {
+    if let Some(next) = next {
+        say::note(&format!("there is more: --cursor {next}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use clap::CommandFactory;
+
+    use super::*;
+
+    /// Rewrites the golden file instead of comparing with it.
+    const UPDATE_VARIABLE: &str = "UPDATE_GOLDEN";
+
+    #[test]
+    fn the_commands_fit_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn arguments_are_read_or_refused() {
+        let check = |line: &str, is_read: bool| {
+            let read = Cli::try_parse_from(line.split_whitespace());
+            assert_eq!(read.is_ok(), is_read, "{line}");
+        };
+        check("ctxpin scan", true);
+        check("ctxpin scan a b", false);
+        check("ctxpin chat", false);
+        check("ctxpin chat show --exit-code 89ab", true);
+        check("ctxpin chat show --server not-an-address", false);
+        check("ctxpin chat show --server http://127.0.0.1:1", true);
+        check(
+            "ctxpin chat list --server http://127.0.0.1:1 --limit 500",
+            true,
+        );
+        check("ctxpin chat list --limit 501", false);
+        check("ctxpin chat list --limit 0", false);
+        check("ctxpin chat list --archived --all", false);
+        check("ctxpin chat diff --from 1", false);
+        check("ctxpin chat diff --from 1 --to 2", true);
+        check("ctxpin chat set --policy whatever", false);
+        check("ctxpin chat set", false);
+        check("ctxpin chat set --policy follow", true);
+        check("ctxpin chat bind", false);
+        check("ctxpin chat bind 89ab --none", false);
+        check("ctxpin chat bind --none", true);
+        check("ctxpin chat delete", false);
+        check("ctxpin skill show name file --json", false);
+        check("ctxpin serve", false);
+        check("ctxpin serve --data-dir d --listen localhost", false);
+        check("ctxpin serve --data-dir d --listen [::1]:0", true);
+        check("ctxpin up --ready-file a --ready-command b", false);
+        check("ctxpin push --server http://127.0.0.1:1 --timeout 0", false);
+        check(
+            "ctxpin push --server http://127.0.0.1:1 --token-file f",
+            true,
+        );
+        check("ctxpin push", false);
+        check(
+            "ctxpin token create --days 1 --expires-at 2027-01-31T00:00:00Z",
+            false,
+        );
+        check("ctxpin token create --expires-at tomorrow", false);
+        check("ctxpin token create --scope root", false);
+        check("ctxpin agent create", false);
+        check("ctxpin completions fish", true);
+        check("ctxpin completions dos", false);
+    }
+
+    #[test]
+    fn the_help_is_as_it_was() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/help.txt");
+        let mut command = Cli::command().term_width(100);
+        command.build();
+        let mut help = String::new();
+        help_write(&mut command, &mut help);
+        if std::env::var_os(UPDATE_VARIABLE).is_some() {
+            std::fs::write(&path, &help).unwrap();
+        }
+        let golden = std::fs::read_to_string(&path).unwrap();
+        assert!(
+            help == golden,
+            "the help differs from {}; if that is meant, run this test with {UPDATE_VARIABLE}=1 and review the difference",
+            path.display()
+        );
+    }
+
+    fn help_write(command: &mut clap::Command, help: &mut String) {
+        let name = command.get_bin_name().unwrap_or("ctxpin").to_owned();
+        *help += &format!("$ {name} --help\n{}\n", command.render_long_help());
+        for below in command.get_subcommands_mut() {
+            help_write(below, help);
+        }
+    }
+}

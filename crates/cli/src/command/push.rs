@@ -1,0 +1,83 @@
+//! `ctxpin push`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use ctxpin_agent::push;
+use ctxpin_agent::report::Report;
+use ctxpin_client::Client;
+use ctxpin_protocol::http::push::PushAnswer;
+use ctxpin_scan::roots::Request;
+
+use super::Output;
+use crate::connect::AgentConnection;
+use crate::say::{self, Failure, Progress};
+use crate::up::directory_check;
+
+/// Scan a directory and push what is found, once, with an agent's token
+///
+/// For continuous integration and for workspaces that do not last.
+#[derive(Debug, Args)]
+pub struct Push {
+    /// The directory
+    #[arg(default_value = ".")]
+    directory: PathBuf,
+    /// Also scan ~/.agents, ~/.claude and ~/.codex
+    #[arg(long)]
+    user_roots: bool,
+    /// How long to try, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60,
+          value_parser = clap::value_parser!(u64).range(1..=3600))]
+    timeout: u64,
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
+    connection: AgentConnection,
+}
+
+impl Push {
+    /// Scans and pushes.
+    ///
+    /// # Errors
+    ///
+    /// If the directory cannot be scanned, or the server does not take it in time.
+    pub async fn run(self) -> Result<(), Failure> {
+        let directory = directory_check(&self.directory)?;
+        let (server, token) = self.connection.get()?;
+        let client = Client::new(server, token)?;
+        let home = etcetera::home_dir().unwrap_or_default();
+        let mut request = Request::project(directory, home);
+        request.user_roots = self.user_roots;
+        let mut progress = Progress::new();
+        progress.tell("pushing");
+        let told = std::sync::Mutex::new(progress);
+        let report = |report: Report| {
+            if let (Report::Waiting { .. }, Ok(mut progress)) = (&report, told.lock()) {
+                progress.tell(&report.to_string());
+            }
+        };
+        let timeout = Duration::from_secs(self.timeout);
+        let pushed = push::once(client, request, timeout, report).await?;
+        drop(told);
+        if self.output.json {
+            return say::print_json(&PushAnswer {
+                accepted: true,
+                reason: None,
+                snapshot: Some(pushed.head),
+                seq: Some(pushed.seq),
+                hydrated: pushed.hydrated,
+            });
+        }
+        if let Some(error) = &pushed.snapshot.error {
+            say::note(&format!("not the whole context: {}", say::text(error)));
+        }
+        say::print(&format!(
+            "pushed {} as {}, head number {}; {} pinned to it\n",
+            say::counted(pushed.snapshot.resources.len(), "resource"),
+            say::hash(&pushed.head),
+            pushed.seq,
+            say::counted(pushed.hydrated, "chat")
+        ))
+    }
+}

@@ -1,0 +1,100 @@
+//! `ctxpin serve`: a server.
+
+use std::fmt::Display;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+
+use clap::Args;
+use ctxpin_server::run::{Settings, serve};
+use tokio::net::TcpListener;
+use url::Url;
+
+use crate::data_directory::directory_create;
+use crate::log;
+use crate::running::{ADMIN_TOKEN_NAME, until_ready};
+use crate::say::{self, Failure};
+use crate::stop;
+
+/// Run a server
+///
+/// At its first start it writes the token of the first user, who may do everything, to the file
+/// `admin-token` in the data directory.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// The address to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7878")]
+    listen: SocketAddr,
+    /// Where the server keeps what is its own: its first token, and its database if that is SQLite
+    #[arg(long, value_name = "DIR")]
+    data_dir: PathBuf,
+    #[command(flatten)]
+    database: Database,
+    /// Answer pushes with 503 `sync-paused`; all else works
+    #[arg(long)]
+    pause_sync: bool,
+}
+
+/// Where the server stores things.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Database {
+    /// A PostgreSQL database, such as postgres://user@host/name [default: SQLite in the data
+    /// directory]
+    #[arg(
+        long = "database",
+        value_name = "URL",
+        env = "CTXPIN_DATABASE",
+        hide_env_values = true
+    )]
+    pub address: Option<String>,
+}
+
+impl Serve {
+    /// Serves until it is stopped.
+    ///
+    /// # Errors
+    ///
+    /// If the address is taken, or the database cannot be opened.
+    pub async fn run(self) -> Result<(), Failure> {
+        log::start();
+        directory_create(&self.data_dir)?;
+        let listener = TcpListener::bind(self.listen).await.map_err(|error| {
+            Failure::new(format!("{} cannot be listened on: {error}", self.listen))
+                .hint("another process may have it: choose another with --listen, or port 0")
+        })?;
+        let address = listener
+            .local_addr()
+            .map_err(|error| Failure::new(format!("the address cannot be read: {error}")))?;
+        let probe = probe(address)?;
+        let token = self.data_dir.join(ADMIN_TOKEN_NAME);
+        let settings = Settings {
+            data_directory: self.data_dir,
+            database: self.database.address,
+            pause_sync: self.pause_sync,
+        };
+        let shutdown = stop::on_signal()?;
+        let mut serving = std::pin::pin!(serve(listener, shutdown, settings));
+        tokio::select! {
+            ended = &mut serving => return ended.map_err(failure),
+            ready = until_ready(&probe) => ready?,
+        }
+        say::note(&format!(
+            "serving http://{address}\nthe first user's token: {}\nthe API: http://{address}/api/v1/openapi.json",
+            token.display()
+        ));
+        serving.await.map_err(failure)
+    }
+}
+
+fn failure(error: impl Display) -> Failure {
+    Failure::new(error.to_string())
+}
+
+/// The address by which this machine reaches a server that listens at `address`.
+fn probe(mut address: SocketAddr) -> Result<Url, Failure> {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    Url::parse(&format!("http://{address}")).map_err(failure)
+}

@@ -1,0 +1,99 @@
+//! `ctxpin skill`: the skills of a chat's pin.
+
+use clap::{Args, Subcommand};
+use ctxpin_protocol::http::skills::SkillQuery;
+
+use super::Output;
+use crate::chat_choice::{self, ChatOption};
+use crate::connect::Connection;
+use crate::say::{self, Failure, Table};
+
+/// The skills of a chat's pin, whether or not the workspace is still there
+#[derive(Debug, Args)]
+pub struct Noun {
+    #[command(subcommand)]
+    verb: Verb,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// List the skills
+    List {
+        #[command(flatten)]
+        chat: ChatOption,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Print a skill's SKILL.md, or one of its files
+    Show {
+        /// The skill's name
+        name: String,
+        /// The path of one of its files, below the skill's directory
+        #[arg(conflicts_with_all = ["json", "sanitised"])]
+        file: Option<String>,
+        /// Print the SKILL.md as a model is given it
+        #[arg(long)]
+        sanitised: bool,
+        #[command(flatten)]
+        chat: ChatOption,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+impl Noun {
+    /// Lists or shows.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such chat or skill, or it cannot be read.
+    pub async fn run(self) -> Result<(), Failure> {
+        let connected = self.connection.connect()?;
+        let client = &connected.client;
+        match self.verb {
+            Verb::List { chat, output } => {
+                let chat = chat_choice::chat(&connected, chat.chat.as_deref()).await?;
+                let page = client.skills(chat).await?;
+                if output.json {
+                    return say::print_json(&page);
+                }
+                let mut table = Table::new(&["name", "description"]);
+                for skill in &page.items {
+                    table.row([&skill.name, &skill.description]);
+                }
+                match table.is_empty() {
+                    true => {
+                        say::note("the chat's pin holds no skills");
+                        Ok(())
+                    }
+                    false => say::print(&table.text()),
+                }
+            }
+            Verb::Show {
+                name,
+                file,
+                sanitised,
+                chat,
+                output,
+            } => {
+                let chat = chat_choice::chat(&connected, chat.chat.as_deref()).await?;
+                if let Some(file) = file {
+                    let bytes = client.skill_file(chat, &name, &file).await?;
+                    return say::print_bytes(&bytes);
+                }
+                let query = SkillQuery { raw: !sanitised };
+                let skill = client.skill(chat, &name, &query).await?;
+                if output.json {
+                    return say::print_json(&skill);
+                }
+                for file in &skill.files {
+                    let size = say::size(file.size_bytes);
+                    say::note(&format!("file {} ({size})", say::line(&file.path)));
+                }
+                say::print_bytes(skill.body.as_bytes())
+            }
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! `ctxpin source`: what the agent of this directory scans besides the directory itself.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use ctxpin_agent::control::Client;
+use ctxpin_protocol::control::{DeclaredBy, SourceChanged};
+
+use super::Output;
+use crate::chat_choice::current_directory;
+use crate::data_directory::DataDirectory;
+use crate::say::{self, Failure, Table, Viewpoint};
+use crate::up::directory_check;
+
+/// Further directories and files that the running agent of a directory scans
+#[derive(Debug, Args)]
+pub struct Noun {
+    #[command(subcommand)]
+    verb: Verb,
+    #[command(flatten)]
+    agent: LocalAgent,
+}
+
+/// Which running agent of this machine is asked.
+#[derive(Debug, Clone, Default, Args)]
+pub struct LocalAgent {
+    /// The directory that the agent watches [default: this one, or the nearest watched one above]
+    #[arg(long, global = true, value_name = "DIR")]
+    dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Declare a source: a directory or a file
+    Add {
+        /// Its path, which need not exist yet
+        path: PathBuf,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Take a declared source away
+    Remove {
+        /// Its path
+        path: PathBuf,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// List the declared sources, in their order
+    List {
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Show what was found in a declared source
+    Show {
+        /// Its path
+        path: PathBuf,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+impl LocalAgent {
+    /// Finds the agent that runs on the directory, or on the nearest one above it.
+    ///
+    /// # Errors
+    ///
+    /// If none runs.
+    pub async fn find(&self) -> Result<Client, Failure> {
+        let data = DataDirectory::locate()?;
+        let directory = match &self.dir {
+            Some(directory) => directory_check(directory)?,
+            None => current_directory()?,
+        };
+        for watched in directory.ancestors() {
+            for state in [data.agent(watched).state(), data.run_state(watched)] {
+                let client = Client::new(&state);
+                if client.status().await.is_ok() {
+                    return Ok(client);
+                }
+            }
+            if self.dir.is_some() {
+                break;
+            }
+        }
+        Err(
+            Failure::new(format!("no agent runs on {}", directory.display()))
+                .hint("start one with `ctxpin up`, or name another directory with --dir"),
+        )
+    }
+}
+
+impl Noun {
+    /// Asks the agent.
+    ///
+    /// # Errors
+    ///
+    /// If none runs, or it refuses.
+    pub async fn run(self) -> Result<(), Failure> {
+        let agent = self.agent.find().await?;
+        match self.verb {
+            Verb::Add { path, output } => {
+                let changed = agent.source_add(&absolute(&path)?).await?;
+                said(&changed, ["declared", "already declared:"], output)
+            }
+            Verb::Remove { path, output } => {
+                let changed = agent.source_remove(&absolute(&path)?).await?;
+                said(&changed, ["removed", "not declared:"], output)
+            }
+            Verb::List { output } => {
+                let sources = agent.source_list().await?;
+                if output.json {
+                    return say::print_json(&sources);
+                }
+                if sources.is_empty() {
+                    say::note("no sources are declared; `ctxpin source add PATH` declares one");
+                    return Ok(());
+                }
+                let viewpoint = Viewpoint::here();
+                let mut table = Table::new(&["source", "declared by"]);
+                for source in &sources {
+                    table.row([
+                        viewpoint.path(&source.path),
+                        by(source.declared_by).to_owned(),
+                    ]);
+                }
+                say::print(&table.text())
+            }
+            Verb::Show { path, output } => {
+                let found = agent.source_show(&absolute(&path)?).await?;
+                if output.json {
+                    return say::print_json(&found);
+                }
+                let viewpoint = Viewpoint::here();
+                let mut text = format!(
+                    "{}, declared by {}\n",
+                    viewpoint.path(&found.source.path),
+                    by(found.source.declared_by)
+                );
+                let mut table = Table::new(&["kind", "status", "size", "source", "reason"]);
+                for resource in &found.resources {
+                    table.row([
+                        resource.kind.clone(),
+                        resource.status.clone(),
+                        say::size(resource.size_bytes),
+                        viewpoint.path(&resource.source),
+                        resource.error.clone().unwrap_or_default(),
+                    ]);
+                }
+                match table.is_empty() {
+                    true => text += "nothing was found in it\n",
+                    false => text += &table.text(),
+                }
+                say::print(&text)
+            }
+        }
+    }
+}
+
+/// A path on the command line starts where the person stands, not where the agent does.
+fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))
+}
+
+fn by(declared_by: DeclaredBy) -> &'static str {
+    match declared_by {
+        DeclaredBy::Operator => "the machine's operator",
+        DeclaredBy::User => "you",
+    }
+}
+
+fn said(changed: &SourceChanged, words: [&str; 2], output: Output) -> Result<(), Failure> {
+    if output.json {
+        return say::print_json(changed);
+    }
+    let word = if changed.changed { words[0] } else { words[1] };
+    say::print(&format!("{word} {}\n", say::line(&changed.path)))
+}

@@ -1,0 +1,196 @@
+//! `ctxpin token`: what may be shown to the server.
+
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Duration, Utc};
+use clap::{Args, Subcommand};
+use ctxpin_client::Client;
+use ctxpin_model::id::TokenId;
+use ctxpin_protocol::http::page::{PAGE_ITEMS_MAX, PageQuery};
+use ctxpin_protocol::http::people::{Token, TokenCreate};
+
+use super::user::user_named;
+use super::{Output, PageArguments, say_next};
+use crate::chat_choice::{only, whole_id};
+use crate::connect::Connection;
+use crate::data_directory::file_write;
+use crate::say::{self, Failure, Table};
+
+/// Longest life that is asked for, in days: the calendar of the database holds it.
+const LIFE_DAYS_MAX: i64 = 36_500;
+
+/// Your tokens
+#[derive(Debug, Args)]
+pub struct Noun {
+    #[command(subcommand)]
+    verb: Verb,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Make a token; its secret is printed this once
+    Create(Create),
+    /// List your tokens
+    List {
+        #[command(flatten)]
+        page: PageArguments,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// End a token
+    Revoke {
+        /// The token: its id, or the end of it (at least 4 digits)
+        token: String,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Create {
+    /// What to call it
+    #[arg(long)]
+    label: Option<String>,
+    /// What it may do; several add up [default: read and write]
+    #[arg(long = "scope", value_name = "SCOPE",
+          value_parser = ["read", "write", "provision", "admin"])]
+    scopes: Vec<String>,
+    /// When it ends, as a time such as 2027-01-31T00:00:00Z [default: never]
+    #[arg(long, value_name = "TIME", conflicts_with = "days")]
+    expires_at: Option<DateTime<Utc>>,
+    /// In how many days it ends
+    #[arg(long, value_parser = clap::value_parser!(i64).range(1..=LIFE_DAYS_MAX))]
+    days: Option<i64>,
+    /// The user whose token it will be, for administrators: name, id, or the end of it
+    #[arg(long)]
+    user: Option<String>,
+    /// Write the secret to this file, which you alone may read, and do not print it
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    write_token: Option<PathBuf>,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Noun {
+    /// Makes, lists or revokes.
+    ///
+    /// # Errors
+    ///
+    /// If it is not allowed, or there is no such token.
+    pub async fn run(self) -> Result<(), Failure> {
+        let client = self.connection.connect()?.client;
+        match self.verb {
+            Verb::Create(create) => create.run(&client).await,
+            Verb::List { page, output } => list(&client, &page, output).await,
+            Verb::Revoke { token } => {
+                let token = token_named(&client, &token).await?;
+                client.token_revoke(token).await?;
+                say::print(&format!("revoked token {}\n", say::id(token.uuid())))
+            }
+        }
+    }
+}
+
+impl Create {
+    async fn run(self, client: &Client) -> Result<(), Failure> {
+        let user = match &self.user {
+            Some(user) => Some(user_named(client, user).await?.uuid()),
+            None => None,
+        };
+        let in_days = self.days.map(|days| say::now() + Duration::days(days));
+        let created = client
+            .token_create(&TokenCreate {
+                label: self.label,
+                scopes: Some(self.scopes).filter(|scopes| !scopes.is_empty()),
+                expires_at: self.expires_at.or(in_days),
+                user,
+            })
+            .await?;
+        if self.output.json {
+            return say::print_json(&created);
+        }
+        say::note(&format!(
+            "created token {} ({}), {}",
+            say::id(created.token.id),
+            created.token.scopes.join(", "),
+            end(&created.token)
+        ));
+        secret_hand_over(created.secret.expose(), self.write_token.as_deref())
+    }
+}
+
+/// Prints a secret, or writes it to a file.
+///
+/// # Errors
+///
+/// If it cannot be written.
+pub fn secret_hand_over(secret: &str, file: Option<&Path>) -> Result<(), Failure> {
+    match file {
+        Some(file) => {
+            file_write(file, format!("{secret}\n").as_bytes())?;
+            say::note(&format!("its token is in {}", file.display()));
+            Ok(())
+        }
+        None => {
+            say::note("this is its token; it is not shown again:");
+            say::print(&format!("{secret}\n"))
+        }
+    }
+}
+
+fn end(token: &Token) -> String {
+    match token.expires_at {
+        Some(time) => format!("ends {}", time.to_rfc3339()),
+        None => "never ends".to_owned(),
+    }
+}
+
+async fn list(client: &Client, page: &PageArguments, output: Output) -> Result<(), Failure> {
+    let page = client.tokens(&page.query()).await?;
+    if output.json {
+        return say::print_json(&page);
+    }
+    let now = say::now();
+    let mut table = Table::new(&["id", "label", "scopes", "created", "last used", "state"]);
+    for token in &page.items {
+        let state = match (token.revoked_at, token.expires_at) {
+            (Some(_), _) => "revoked".to_owned(),
+            (None, Some(time)) if time <= now => "ended".to_owned(),
+            _ => end(token),
+        };
+        table.row([
+            say::id(token.id),
+            token.label.clone().unwrap_or_default(),
+            token.scopes.join(", "),
+            say::ago(token.created_at, now),
+            token
+                .last_used_at
+                .map_or("never".to_owned(), |time| say::ago(time, now)),
+            state,
+        ]);
+    }
+    say::print(&table.text())?;
+    say_next(page.next.as_deref());
+    Ok(())
+}
+
+async fn token_named(client: &Client, named: &str) -> Result<TokenId, Failure> {
+    if let Some(id) = whole_id("token", named)? {
+        return Ok(TokenId::from(id));
+    }
+    let mut query = PageQuery {
+        limit: Some(PAGE_ITEMS_MAX),
+        ..PageQuery::default()
+    };
+    let mut found = Vec::new();
+    loop {
+        let page = client.tokens(&query).await?;
+        let ids = page.items.iter().map(|token| token.id);
+        found.extend(ids.filter(|id| say::ends_with(*id, named)));
+        query.cursor = page.next;
+        if query.cursor.is_none() {
+            break;
+        }
+    }
+    only("token", named, found.into_iter()).map(TokenId::from)
+}

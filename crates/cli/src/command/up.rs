@@ -1,0 +1,125 @@
+//! `ctxpin up`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use ctxpin_agent::readiness::Readiness;
+
+use super::serve::Database;
+use crate::log;
+use crate::say::Failure;
+use crate::up::{Voice, Watching, detach};
+
+/// Watch a directory: start the server or join the one that runs, and pin a first chat
+///
+/// There is one server for you, which listens to this machine alone; each further `ctxpin up` adds a
+/// directory to it.
+#[derive(Debug, Args)]
+pub struct Up {
+    /// The directory to watch
+    #[arg(default_value = ".")]
+    directory: PathBuf,
+    /// Leave it running in the background; `ctxpin down` ends it
+    #[arg(long)]
+    detach: bool,
+    /// Do not scan ~/.agents, ~/.claude and ~/.codex
+    #[arg(long)]
+    no_user_roots: bool,
+    #[command(flatten)]
+    database: Database,
+    /// A file that holds your token, if the database was set up from elsewhere; the token itself
+    /// may stand in CTXPIN_TOKEN
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    #[command(flatten)]
+    workspace: Workspace,
+    /// Another process has started this one, and listens
+    #[arg(long, hide = true, requires = "detach")]
+    started: bool,
+}
+
+/// What holds for every agent.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Workspace {
+    /// Allow sources below this directory to be declared; several add up
+    #[arg(long = "allow-root", value_name = "DIR")]
+    allow_roots: Vec<PathBuf>,
+    /// Scan nothing until this file exists
+    #[arg(long, value_name = "FILE", conflicts_with = "ready_command")]
+    ready_file: Option<PathBuf>,
+    /// Scan nothing until this shell command succeeds in the directory
+    #[arg(long, value_name = "COMMAND")]
+    ready_command: Option<String>,
+}
+
+impl Workspace {
+    /// Directories below which sources may be declared, as absolute paths.
+    ///
+    /// # Errors
+    ///
+    /// If the current directory is gone.
+    pub fn allowed_roots(&self) -> Result<Vec<PathBuf>, Failure> {
+        let absolute = |path: &PathBuf| {
+            std::path::absolute(path)
+                .map_err(|error| Failure::new(format!("{}: {error}", path.display())))
+        };
+        self.allow_roots.iter().map(absolute).collect()
+    }
+
+    /// What the first scan waits for.
+    ///
+    /// # Errors
+    ///
+    /// If the current directory is gone.
+    pub fn readiness(&self) -> Result<Option<Readiness>, Failure> {
+        Ok(match (&self.ready_file, &self.ready_command) {
+            // A path on the command line starts where the person stands.
+            (Some(file), _) => {
+                let file = std::path::absolute(file)
+                    .map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
+                Some(Readiness::File(file))
+            }
+            (None, Some(command)) => Some(Readiness::Command(command.clone())),
+            (None, None) => None,
+        })
+    }
+}
+
+impl Up {
+    /// Watches until it is stopped, or starts what does.
+    ///
+    /// # Errors
+    ///
+    /// If the server or the agent cannot start, or must end.
+    pub async fn run(self) -> Result<(), Failure> {
+        if !self.detach {
+            log::start_with("warn");
+            return self.watching()?.run(&mut Voice::person()).await;
+        }
+        if !self.started {
+            return detach::start().await;
+        }
+        log::start();
+        let mut voice = detach::leave();
+        let answer = match self.watching() {
+            Ok(watching) => watching.run(&mut voice).await,
+            Err(failure) => Err(failure),
+        };
+        // Whoever started this one says it; else it goes to the log.
+        match answer {
+            Err(failure) if voice.failed(&failure) => Ok(()),
+            answer => answer,
+        }
+    }
+
+    fn watching(self) -> Result<Watching, Failure> {
+        Ok(Watching {
+            directory: self.directory,
+            user_roots: !self.no_user_roots,
+            allowed_roots: self.workspace.allowed_roots()?,
+            database: self.database.address,
+            ready: self.workspace.readiness()?,
+            token_file: self.token_file,
+        })
+    }
+}

@@ -1,0 +1,143 @@
+//! `ctxpin watch`: what happens, as it happens.
+
+use std::time::Duration;
+
+use clap::Args;
+use ctxpin_client::error::ClientError;
+use ctxpin_client::{Client, Watch as Events};
+use ctxpin_model::id::ChatId;
+use ctxpin_protocol::watch::Event;
+use futures_util::StreamExt;
+use serde_json::{Value, json};
+
+use crate::chat_choice;
+use crate::connect::Connection;
+use crate::say::{self, Failure};
+
+/// First and longest pause before a lost server is asked again.
+const RETRY_PAUSE_MIN: Duration = Duration::from_millis(250);
+const RETRY_PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// Print a line for everything that happens to your chats and agents: first the state, then changes
+#[derive(Debug, Args)]
+pub struct Watch {
+    /// Only this chat: its id, or the end of it (at least 4 digits)
+    chat: Option<String>,
+    /// Print each event as one line of JSON: {"event": NAME, "data": SHAPE}
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+impl Watch {
+    /// Prints events until it is interrupted. A lost server is awaited, and tells the state again.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such chat, or the server no longer wants to tell.
+    pub async fn run(self) -> Result<(), Failure> {
+        let client = self.connection.connect()?.client;
+        let chat = match &self.chat {
+            Some(chat) => Some(chat_choice::chat_named(&client, chat).await?),
+            None => None,
+        };
+        let mut events = open(&client, chat).await?;
+        loop {
+            let error = match events.next().await {
+                Some(Ok(Event::Closed(problem))) if !is_transient(problem.status) => {
+                    return Err(Failure::new(problem.to_string()));
+                }
+                Some(Ok(Event::Closed(problem))) => Some(problem.to_string()),
+                Some(Ok(event)) => {
+                    say::print(&line(&event, self.json)?)?;
+                    continue;
+                }
+                Some(Err(error)) if error.is_transient() => Some(error.to_string()),
+                Some(Err(error)) => return Err(error.into()),
+                None => None,
+            };
+            let reason = error.unwrap_or_else(|| "the server ended the stream".to_owned());
+            say::note(&format!("{}; connecting again", say::line(&reason)));
+            events = open_again(&client, chat).await?;
+        }
+    }
+}
+
+async fn open(client: &Client, chat: Option<ChatId>) -> Result<Events, ClientError> {
+    match chat {
+        Some(chat) => client.chat_watch(chat).await,
+        None => client.watch().await,
+    }
+}
+
+async fn open_again(client: &Client, chat: Option<ChatId>) -> Result<Events, ClientError> {
+    let mut pause = RETRY_PAUSE_MIN;
+    loop {
+        tokio::time::sleep(pause).await;
+        match open(client, chat).await {
+            Err(error) if error.is_transient() => {
+                pause = error
+                    .retry_after()
+                    .unwrap_or(pause * 2)
+                    .clamp(RETRY_PAUSE_MIN, RETRY_PAUSE_MAX);
+            }
+            answer => return answer,
+        }
+    }
+}
+
+fn is_transient(status: u16) -> bool {
+    matches!(status, 429 | 502 | 503 | 504)
+}
+
+fn line(event: &Event, is_json: bool) -> Result<String, Failure> {
+    let text = match is_json {
+        true => {
+            let data = event
+                .data()
+                .and_then(|data| serde_json::from_str::<Value>(&data))
+                .map_err(|error| Failure::new(format!("the event is no JSON: {error}")))?;
+            json!({ "event": event.name(), "data": data }).to_string()
+        }
+        false => words(event),
+    };
+    Ok(text + "\n")
+}
+
+fn words(event: &Event) -> String {
+    match event {
+        Event::Chat(chat) => format!(
+            "chat {}{} {}",
+            say::id(chat.id),
+            chat.title
+                .as_ref()
+                .map(|title| format!(" \"{}\"", say::line(title)))
+                .unwrap_or_default(),
+            super::chat::state(chat)
+        ),
+        Event::Turn(turn) => format!(
+            "turn {} of chat {} {}",
+            turn.turn.number,
+            say::id(turn.chat_id),
+            turn.turn.delivery
+        ),
+        Event::Agent(agent) => format!(
+            "agent {} \"{}\" {}, {}",
+            say::id(agent.id),
+            say::line(&agent.workspace),
+            if agent.connected {
+                "connected"
+            } else {
+                "not connected"
+            },
+            match &agent.head {
+                Some(head) => format!("head {} (#{})", say::hash(&head.snapshot), head.seq),
+                None => "no head".to_owned(),
+            }
+        ),
+        Event::Deleted(deleted) => format!("deleted {}", say::id(deleted.id)),
+        Event::Ready => "ready: what follows are changes".to_owned(),
+        Event::Closed(problem) => problem.to_string(),
+    }
+}

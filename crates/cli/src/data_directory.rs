@@ -1,0 +1,306 @@
+//! The user's data directory: what `ctxpin up` keeps, and where.
+//!
+//! ```text
+//! server.lock                 held by the process in which the server runs
+//! server.json                 where that server is
+//! port                        the port that was taken first, and is kept
+//! up.log                      what `ctxpin up --detach` has to say
+//! servers/<database>/         the server's own: its database if that is SQLite, its first token
+//! agents/<directory>/         one for each watched directory, named after its path
+//!   directory                 that path
+//!   up.lock                   held by the `ctxpin up` of the directory
+//!   state/                    the agent's own: its control socket, its declared sources
+//!   <database>/               its id and token at the server with that database
+//! runs/<directory>/state/     the same for `ctxpin agent run`
+//! ```
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use ctxpin_model::hash::BlobHash;
+use etcetera::BaseStrategy;
+
+use crate::say::Failure;
+
+/// Names another data directory, for tests and for several users in one account.
+pub const DATA_DIRECTORY_VARIABLE: &str = "CTXPIN_DATA_DIR";
+
+/// Digits of a hash that stand for a path or an address in a name: enough that two never meet.
+const KEY_DIGITS: usize = 16;
+
+/// The user's data directory.
+#[derive(Debug, Clone)]
+pub struct DataDirectory {
+    path: PathBuf,
+}
+
+impl DataDirectory {
+    /// Where it is, whether or not it exists.
+    ///
+    /// # Errors
+    ///
+    /// If nothing says where the user's data is kept.
+    pub fn locate() -> Result<Self, Failure> {
+        let named = std::env::var_os(DATA_DIRECTORY_VARIABLE).filter(|path| !path.is_empty());
+        let path = match named {
+            Some(path) => std::path::absolute(PathBuf::from(path)).map_err(|error| {
+                Failure::new(format!(
+                    "{DATA_DIRECTORY_VARIABLE} names no directory: {error}"
+                ))
+            })?,
+            None => etcetera::choose_base_strategy()
+                .map_err(|_| {
+                    Failure::new("your home directory cannot be found").hint(format!(
+                        "set HOME, or name a data directory in {DATA_DIRECTORY_VARIABLE}"
+                    ))
+                })?
+                .data_dir()
+                .join("ctxpin"),
+        };
+        Ok(Self { path })
+    }
+
+    /// Creates it, for its user alone.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be created.
+    pub fn create(&self) -> Result<(), Failure> {
+        directory_create(&self.path)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The lock of the process in which the server runs.
+    pub fn server_lock(&self) -> PathBuf {
+        self.path.join("server.lock")
+    }
+
+    /// Where the running server is described.
+    pub fn server_file(&self) -> PathBuf {
+        self.path.join("server.json")
+    }
+
+    /// Where the port is kept.
+    pub fn port_file(&self) -> PathBuf {
+        self.path.join("port")
+    }
+
+    /// Where processes in the background say what they have to say.
+    pub fn log_file(&self) -> PathBuf {
+        self.path.join("up.log")
+    }
+
+    /// The directory of the server with that database.
+    pub fn server(&self, database: &DatabaseKey) -> PathBuf {
+        self.path.join("servers").join(&database.0)
+    }
+
+    /// What is kept of a watched directory, by its canonical path.
+    pub fn agent(&self, directory: &Path) -> AgentDirectory {
+        let path = self.path.join("agents").join(path_key(directory));
+        AgentDirectory { path }
+    }
+
+    /// What is kept of every directory that was ever watched by `ctxpin up`.
+    ///
+    /// # Errors
+    ///
+    /// If the list cannot be read.
+    pub fn agents(&self) -> Result<Vec<AgentDirectory>, Failure> {
+        let agents = self.path.join("agents");
+        let unreadable = |error| Failure::new(format!("{}: {error}", agents.display()));
+        let entries = match fs::read_dir(&agents) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(unreadable)?,
+        };
+        entries
+            .map(|entry| {
+                let path = entry.map_err(unreadable)?.path();
+                Ok(AgentDirectory { path })
+            })
+            .collect()
+    }
+
+    /// Where `ctxpin agent run` keeps the state of an agent on that canonical path.
+    pub fn run_state(&self, directory: &Path) -> PathBuf {
+        self.path
+            .join("runs")
+            .join(path_key(directory))
+            .join("state")
+    }
+}
+
+/// What is kept of one watched directory.
+#[derive(Debug, Clone)]
+pub struct AgentDirectory {
+    path: PathBuf,
+}
+
+impl AgentDirectory {
+    /// Creates it, and notes of which directory it is.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be created.
+    pub fn create(&self, directory: &Path) -> Result<(), Failure> {
+        directory_create(&self.state())?;
+        file_write(
+            &self.path.join("directory"),
+            directory.as_os_str().as_bytes(),
+        )
+    }
+
+    /// The watched directory; `None` if that was never noted.
+    pub fn directory(&self) -> Option<PathBuf> {
+        let path = fs::read(self.path.join("directory")).ok()?;
+        Some(PathBuf::from(std::ffi::OsString::from_vec(path)))
+    }
+
+    /// The lock of the `ctxpin up` that watches the directory.
+    pub fn lock(&self) -> PathBuf {
+        self.path.join("up.lock")
+    }
+
+    /// Where the agent keeps its own state.
+    pub fn state(&self) -> PathBuf {
+        self.path.join("state")
+    }
+
+    /// Where the agent's id and token at the server with that database are kept.
+    pub fn credentials(&self, database: &DatabaseKey) -> PathBuf {
+        self.path.join(&database.0)
+    }
+}
+
+/// Stands for a database in the names of files, without telling its address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseKey(String);
+
+impl DatabaseKey {
+    /// The key of a database: SQLite without an address.
+    pub fn of(address: Option<&str>) -> Self {
+        Self(match address {
+            None => "sqlite".to_owned(),
+            Some(address) => format!("postgres-{}", key(address.as_bytes())),
+        })
+    }
+
+    /// Reads a key that was written down.
+    pub fn noted(text: &str) -> Option<Self> {
+        let is_name = |text: &str| {
+            text.bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        };
+        (!text.is_empty() && is_name(text)).then(|| Self(text.to_owned()))
+    }
+
+    /// The key as it is written down.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What kind of database it is, for people.
+    pub fn describe(&self) -> &'static str {
+        match self.0.as_str() {
+            "sqlite" => "SQLite",
+            _ => "PostgreSQL",
+        }
+    }
+}
+
+/// A name for a path that fits where the path does not.
+pub fn path_key(path: &Path) -> String {
+    key(path.as_os_str().as_bytes())
+}
+
+fn key(bytes: &[u8]) -> String {
+    let mut digits = BlobHash::of(bytes).hex();
+    digits.truncate(KEY_DIGITS);
+    digits
+}
+
+/// Creates a directory and those above it, for the user alone.
+///
+/// # Errors
+///
+/// If it cannot be created.
+pub fn directory_create(path: &Path) -> Result<(), Failure> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|error| {
+            Failure::new(format!("{} cannot be created: {error}", path.display())).hint(format!(
+                "name a directory that you may write in {DATA_DIRECTORY_VARIABLE}"
+            ))
+        })
+}
+
+/// Writes a file that its user alone may read. It is there whole or not at all, whenever the
+/// machine stops.
+///
+/// # Errors
+///
+/// If it cannot be written.
+pub fn file_write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{}", std::process::id()));
+    let draft = PathBuf::from(name);
+    let write = || -> io::Result<()> {
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&draft)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&draft, path)
+    };
+    write().map_err(|error| {
+        // What was begun is of no use; that it stays behind is no worse than the failure.
+        let _ = fs::remove_file(&draft);
+        Failure::new(format!("{} cannot be written: {error}", path.display()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_database_key_tells_no_password() {
+        let key = DatabaseKey::of(Some("postgres://ada:secret@db/ctxpin"));
+        assert_eq!(key.describe(), "PostgreSQL");
+        assert!(!key.as_str().contains("secret"));
+        assert_eq!(DatabaseKey::noted(key.as_str()), Some(key));
+        assert_eq!(DatabaseKey::of(None).as_str(), "sqlite");
+        assert_eq!(DatabaseKey::noted("../x"), None);
+        assert_eq!(DatabaseKey::noted(""), None);
+    }
+
+    #[test]
+    fn what_is_written_is_private() {
+        let temporary = tempfile::tempdir().unwrap();
+        let data = DataDirectory {
+            path: temporary.path().join("data"),
+        };
+        assert!(data.agents().unwrap().is_empty());
+        let agent = data.agent(Path::new("/work/app"));
+        agent.create(Path::new("/work/app")).unwrap();
+        assert_eq!(agent.directory(), Some(PathBuf::from("/work/app")));
+        assert_eq!(data.agents().unwrap().len(), 1);
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&data.path), 0o700);
+        assert_eq!(mode(&agent.path.join("directory")), 0o600);
+    }
+}

@@ -1,0 +1,29 @@
+//! What a server and an agent tell whoever operates them.
+
+use std::io;
+
+use tracing_subscriber::EnvFilter;
+
+/// Chooses what is told, in the words of `tracing-subscriber`'s filters.
+const LOG_VARIABLE: &str = "CTXPIN_LOG";
+
+/// Begins to write the log to standard error. A filter that cannot be read is told and replaced.
+pub fn start() {
+    start_with("info");
+}
+
+/// The same, with what is told where nothing else was chosen.
+pub fn start_with(default: &str) {
+    let filter = match std::env::var(LOG_VARIABLE) {
+        Ok(filter) if !filter.is_empty() => EnvFilter::try_new(&filter).unwrap_or_else(|error| {
+            crate::say::note(&format!("{LOG_VARIABLE} cannot be read: {error}"));
+            EnvFilter::new(default)
+        }),
+        _ => EnvFilter::new(default),
+    };
+    // It fails only where a log was begun before, which then goes on.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .try_init();
+}

@@ -1,0 +1,35 @@
+//! The one binary: the command line of ctxpin.
+//!
+//! It knows the words, tables and exit codes of a command line, what a person keeps on this
+//! machine, and how to start a server and an agent. It knows no SQL, no HTTP and no format of
+//! workspace files: what is stored it reads and changes through `ctxpin-client` alone.
+
+mod agent_credentials;
+mod chat_choice;
+mod command;
+mod connect;
+mod data_directory;
+mod log;
+mod running;
+mod say;
+mod stop;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::command::Cli;
+use crate::say::Failure;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return Failure::new(format!("no threads can be started: {error}")).report(),
+    };
+    let answer = runtime.block_on(cli.run());
+    // What still runs on another thread is no longer wanted, and holds nothing that must be kept.
+    runtime.shutdown_background();
+    answer.unwrap_or_else(|failure| failure.report())
+}

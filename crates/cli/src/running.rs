@@ -1,0 +1,228 @@
+//! The server that `ctxpin up` runs, as other processes of the user find it.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use ctxpin_client::Client;
+use ctxpin_protocol::http::people::Secret;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::data_directory::{DataDirectory, DatabaseKey, file_write};
+use crate::say::Failure;
+
+/// The name of the file in which a server writes the token of its first user.
+pub const ADMIN_TOKEN_NAME: &str = "admin-token";
+
+/// The server that runs now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunningServer {
+    /// Its address.
+    pub url: Url,
+    /// The process in which it runs.
+    pub pid: u32,
+    /// Its database.
+    pub database: DatabaseKey,
+}
+
+/// The same as it is written down.
+#[derive(Serialize, Deserialize)]
+struct ServerFile {
+    url: String,
+    pid: u32,
+    database: String,
+}
+
+impl RunningServer {
+    /// Finds the server. The file that describes it counts only while somebody holds the lock, for
+    /// whoever takes the lock takes the file away first.
+    ///
+    /// # Errors
+    ///
+    /// If the lock or the file cannot be read.
+    pub fn find(data: &DataDirectory) -> Result<Option<Self>, Failure> {
+        if !is_locked(&data.server_lock())? {
+            return Ok(None);
+        }
+        Self::read(data)
+    }
+
+    /// Reads the file, for whoever knows that the lock is held. `None` while the server starts.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read.
+    pub fn read(data: &DataDirectory) -> Result<Option<Self>, Failure> {
+        let path = data.server_file();
+        let unreadable =
+            |reason: String| Failure::new(format!("{} cannot be read: {reason}", path.display()));
+        let bytes = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            bytes => bytes.map_err(|error| unreadable(error.to_string()))?,
+        };
+        let file: ServerFile =
+            serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
+        let url = Url::parse(&file.url).map_err(|error| unreadable(error.to_string()))?;
+        let database = DatabaseKey::noted(&file.database)
+            .ok_or_else(|| unreadable("it names no database".to_owned()))?;
+        Ok(Some(Self {
+            url,
+            pid: file.pid,
+            database,
+        }))
+    }
+
+    /// Writes it down, for whoever holds the lock.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn write(&self, data: &DataDirectory) -> Result<(), Failure> {
+        let file = ServerFile {
+            url: self.url.to_string(),
+            pid: self.pid,
+            database: self.database.as_str().to_owned(),
+        };
+        let json = serde_json::to_vec_pretty(&file)
+            .map_err(|error| Failure::new(format!("the server cannot be written down: {error}")))?;
+        file_write(&data.server_file(), &json)
+    }
+
+    /// The token of the server's first user.
+    ///
+    /// # Errors
+    ///
+    /// If there is none.
+    pub fn admin_token(&self, data: &DataDirectory) -> Result<Secret, Failure> {
+        token_read(&data.server(&self.database).join(ADMIN_TOKEN_NAME)).map_err(|failure| {
+            failure.hint(
+                "the database was set up from elsewhere: give a token of yours with --token-file FILE",
+            )
+        })
+    }
+}
+
+/// How often a server that starts is asked whether it is ready.
+pub const READY_INTERVAL: Duration = Duration::from_millis(25);
+
+/// Whether a server is ready. That is told without a token.
+///
+/// # Errors
+///
+/// If the address is none that a server can have.
+pub async fn is_ready(url: &Url) -> Result<bool, Failure> {
+    let client = Client::new(url.clone(), Secret::new("none"))?;
+    Ok(client.readiness_check().await.is_ok())
+}
+
+/// Waits until a server is ready.
+///
+/// # Errors
+///
+/// If the address is none that a server can have.
+pub async fn until_ready(url: &Url) -> Result<(), Failure> {
+    while !is_ready(url).await? {
+        tokio::time::sleep(READY_INTERVAL).await;
+    }
+    Ok(())
+}
+
+/// Reads a token from a file.
+///
+/// # Errors
+///
+/// If the file cannot be read or is empty.
+pub fn token_read(path: &Path) -> Result<Secret, Failure> {
+    let text = fs::read_to_string(path).map_err(|error| {
+        Failure::new(format!(
+            "the token in {} cannot be read: {error}",
+            path.display()
+        ))
+    })?;
+    match text.trim() {
+        "" => Err(Failure::new(format!("{} holds no token", path.display()))),
+        token => Ok(Secret::new(token)),
+    }
+}
+
+/// Opens a file to lock it.
+///
+/// # Errors
+///
+/// If it cannot be created or opened.
+pub fn lock_open(path: &Path) -> Result<File, Failure> {
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map_err(|error| Failure::new(format!("{} cannot be opened: {error}", path.display())))
+}
+
+/// Takes a lock, unless another process holds it. It is released with the answered file.
+///
+/// # Errors
+///
+/// If the file cannot be locked at all.
+pub fn lock_try(path: &Path) -> Result<Option<File>, Failure> {
+    let file = lock_open(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(lock_failure(path, &error)),
+    }
+}
+
+/// Whether another process holds a lock. Those who ask at the same time do not disturb each other.
+///
+/// # Errors
+///
+/// If the file cannot be locked at all.
+pub fn is_locked(path: &Path) -> Result<bool, Failure> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        file => file.map_err(|error| lock_failure(path, &error))?,
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(lock_failure(path, &error)),
+    }
+}
+
+fn lock_failure(path: &Path, error: &io::Error) -> Failure {
+    Failure::new(format!("{} cannot be locked: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_held_once() {
+        let temporary = tempfile::tempdir().unwrap();
+        let path = temporary.path().join("lock");
+        assert!(!is_locked(&path).unwrap());
+        let held = lock_try(&path).unwrap().unwrap();
+        assert!(is_locked(&path).unwrap());
+        assert!(lock_try(&path).unwrap().is_none());
+        drop(held);
+        assert!(!is_locked(&path).unwrap());
+        assert!(lock_try(&path).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_token_is_read_without_its_line_end() {
+        let temporary = tempfile::tempdir().unwrap();
+        let path = temporary.path().join("token");
+        assert!(token_read(&path).is_err());
+        fs::write(&path, "abc\n").unwrap();
+        assert_eq!(token_read(&path).unwrap().expose(), "abc");
+        fs::write(&path, "\n").unwrap();
+        assert!(token_read(&path).is_err());
+    }
+}

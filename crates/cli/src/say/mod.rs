@@ -1,0 +1,80 @@
+//! What is said to a person: words, tables, colours, times, and what went wrong.
+//!
+//! Results go to standard output, everything about them to standard error. Colours and progress
+//! are for terminals; what goes to a file or a pipe is plain.
+
+mod clean;
+mod count;
+mod failure;
+mod progress;
+mod short;
+mod style;
+mod table;
+mod time;
+mod viewpoint;
+
+pub use clean::{line, text};
+pub use count::counted;
+pub use failure::Failure;
+pub use progress::Progress;
+pub use short::{DIGITS_MIN, ends_with, hash, hash_starts_with, id};
+pub use style::{ADDED, BOLD, FAINT, GOOD, HUNK, REMOVED, WARNING, paint};
+pub use table::Table;
+pub use time::{ago, now, since, size};
+pub use viewpoint::Viewpoint;
+
+use std::io::{self, IsTerminal, Write};
+
+use serde::Serialize;
+
+/// Prints to standard output. Whoever no longer listens, such as `head`, has seen enough.
+///
+/// # Errors
+///
+/// If the output cannot be written, as to a full disk.
+pub fn print(text: &str) -> Result<(), Failure> {
+    let mut out = anstream::stdout().lock();
+    written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+/// Writes bytes to standard output as they are.
+///
+/// # Errors
+///
+/// If they cannot be written.
+pub fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    written(out.write_all(bytes).and_then(|()| out.flush()))
+}
+
+/// Prints one of the API's shapes as JSON to standard output.
+///
+/// # Errors
+///
+/// If it cannot be written.
+pub fn print_json(shape: &impl Serialize) -> Result<(), Failure> {
+    let mut json = serde_json::to_string_pretty(shape)
+        .map_err(|error| Failure::new(format!("the answer is no JSON: {error}")))?;
+    json.push('\n');
+    print_bytes(json.as_bytes())
+}
+
+/// Says something about the result on standard error. What cannot be said there cannot be said.
+pub fn note(text: &str) {
+    let mut err = anstream::stderr().lock();
+    let _ = writeln!(err, "{}{text}", progress::erasure());
+}
+
+/// Whether a person reads the results.
+pub fn is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
+fn written(result: io::Result<()>) -> Result<(), Failure> {
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::new(format!(
+            "the output cannot be written: {error}"
+        ))),
+        _ => Ok(()),
+    }
+}

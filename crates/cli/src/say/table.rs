@@ -1,0 +1,62 @@
+//! Tables: columns that line up, without lines.
+
+use comfy_table::{TableStyle, presets::NOTHING};
+
+/// Rows under a heading.
+pub struct Table {
+    table: comfy_table::Table,
+    rows: usize,
+}
+
+impl Table {
+    /// An empty table with that heading.
+    pub fn new(heading: &[&str]) -> Self {
+        let mut table = comfy_table::Table::new();
+        let style: TableStyle = NOTHING;
+        table.load_style(style);
+        table.set_header(heading.iter().map(|name| name.to_uppercase()));
+        Self { table, rows: 0 }
+    }
+
+    /// Adds a row. The cells are shown as one line each, without what a terminal would obey.
+    pub fn row<C: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = C>) {
+        let cells = cells
+            .into_iter()
+            .map(|cell| super::line(cell.as_ref()).into_owned());
+        self.table.add_row(cells.collect::<Vec<_>>());
+        self.rows += 1;
+    }
+
+    /// Whether it has no rows.
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// The table as text, each line ended, without blanks at its end.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        for line in self.table.to_string().lines() {
+            let line = line.strip_prefix(' ').unwrap_or(line);
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up_and_cells_are_one_line() {
+        let mut table = Table::new(&["id", "title"]);
+        assert!(table.is_empty());
+        table.row(["1", "é"]);
+        table.row(["12345678", "a\nb"]);
+        assert_eq!(
+            table.text(),
+            "ID        TITLE\n1         é\n12345678  a\\nb\n"
+        );
+    }
+}

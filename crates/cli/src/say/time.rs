@@ -1,0 +1,90 @@
+//! Times and sizes as people say them.
+
+use chrono::{DateTime, Duration, Utc};
+
+/// The present time, for telling how long ago something was.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the command line is where the time comes in"
+)]
+pub fn now() -> DateTime<Utc> {
+    Utc::now()
+}
+
+/// A time to the second, in UTC.
+pub fn date(time: DateTime<Utc>) -> String {
+    time.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// A time, and how long before `now` it was.
+pub fn since(time: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    format!("{} ({})", date(time), ago(time, now))
+}
+
+/// How long before `now` a time was. Clocks that differ a little do not tell of a future.
+pub fn ago(time: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    let passed = now - time;
+    let (count, unit) = match passed {
+        passed if passed < Duration::seconds(2) => return "just now".to_owned(),
+        passed if passed < Duration::minutes(2) => (passed.num_seconds(), "seconds"),
+        passed if passed < Duration::hours(2) => (passed.num_minutes(), "minutes"),
+        passed if passed < Duration::days(2) => (passed.num_hours(), "hours"),
+        passed => (passed.num_days(), "days"),
+    };
+    format!("{count} {unit} ago")
+}
+
+/// A size in bytes, with three digits or fewer where it is a larger unit.
+pub fn size(bytes: u64) -> String {
+    const KIB: f64 = 1024.0;
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    // Exact to the digits that are shown.
+    let kib = bytes as f64 / KIB;
+    match kib {
+        kib if kib < 10.0 => format!("{kib:.1} KiB"),
+        kib if kib < 1000.0 => format!("{kib:.0} KiB"),
+        kib if kib < 10.0 * KIB => format!("{:.1} MiB", kib / KIB),
+        kib => format!("{:.0} MiB", kib / KIB),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_in_the_unit_that_fits() {
+        let now = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
+        for (seconds, expected) in [
+            (-5, "just now"),
+            (0, "just now"),
+            (2, "2 seconds ago"),
+            (119, "119 seconds ago"),
+            (120, "2 minutes ago"),
+            (7200, "2 hours ago"),
+            (172_800, "2 days ago"),
+        ] {
+            assert_eq!(ago(now - Duration::seconds(seconds), now), expected);
+        }
+        assert_eq!(
+            since(now - Duration::minutes(3), now),
+            "2023-11-14 22:10:20 UTC (3 minutes ago)"
+        );
+    }
+
+    #[test]
+    fn sizes_are_told_in_the_unit_that_fits() {
+        for (bytes, expected) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.0 KiB"),
+            (65_536, "64 KiB"),
+            (1_048_576, "1.0 MiB"),
+            (64 * 1_048_576, "64 MiB"),
+        ] {
+            assert_eq!(size(bytes), expected);
+        }
+    }
+}

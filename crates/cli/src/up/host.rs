@@ -1,0 +1,264 @@
+//! The one server of a user: whoever holds the lock runs it, all others join it, and one of them
+//! takes over when it ends.
+
+use std::fs::{self, File};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use ctxpin_server::run::{Settings, serve};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::data_directory::{DataDirectory, DatabaseKey, directory_create, file_write};
+use crate::running::{READY_INTERVAL, RunningServer, is_ready, lock_open, lock_try, until_ready};
+use crate::say::{Failure, note};
+
+/// The port that is tried first.
+const PORT_DEFAULT: u16 = 7878;
+
+/// How long whoever takes over waits for the port that the one before had.
+const PORT_WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// What the server of a user is run with.
+#[derive(Clone)]
+pub struct Plan {
+    /// Where everything is kept.
+    pub data: DataDirectory,
+    /// The address of the database; SQLite without.
+    pub database: Option<String>,
+}
+
+/// The server, in this process or in another.
+pub struct Host {
+    /// The server as it runs.
+    pub server: RunningServer,
+    /// Ends when this process has no more to do with the server: after a shutdown, or when the
+    /// server failed.
+    pub task: JoinHandle<Result<(), Failure>>,
+}
+
+impl Plan {
+    /// Starts the server, or joins the one that runs. Answers when it is ready.
+    ///
+    /// # Errors
+    ///
+    /// If the server cannot start, or if the one that runs has another database.
+    pub async fn start(self, shutdown: CancellationToken) -> Result<Host, Failure> {
+        if let Some(lock) = lock_try(&self.data.server_lock())? {
+            return self.lead(lock, None, shutdown).await;
+        }
+        let mut lock = lock_await(&self.data)?;
+        loop {
+            tokio::select! {
+                lock = &mut lock => return self.lead(locked(lock)?, None, shutdown).await,
+                () = shutdown.cancelled() => return Err(stopped()),
+                () = tokio::time::sleep(READY_INTERVAL) => {}
+            }
+            let Some(server) = RunningServer::read(&self.data)? else {
+                continue;
+            };
+            if server.database != self.key() {
+                return Err(other_database(&server));
+            }
+            if is_ready(&server.url).await? {
+                let task = tokio::spawn(self.inherit(lock, server.url.clone(), shutdown));
+                return Ok(Host { server, task });
+            }
+        }
+    }
+
+    fn key(&self) -> DatabaseKey {
+        DatabaseKey::of(self.database.as_deref())
+    }
+
+    /// Waits until whoever runs the server ends, then runs it at the same address.
+    async fn inherit(
+        self,
+        lock: oneshot::Receiver<io::Result<File>>,
+        url: Url,
+        shutdown: CancellationToken,
+    ) -> Result<(), Failure> {
+        let lock = tokio::select! {
+            lock = lock => locked(lock)?,
+            () = shutdown.cancelled() => return Ok(()),
+        };
+        note(&format!(
+            "the server has ended elsewhere; it goes on here at {url}"
+        ));
+        let host = self.lead(lock, url.port(), shutdown).await?;
+        host.task.await.map_err(|error| broken(&error))?
+    }
+
+    /// Runs the server in this process, which holds the lock until the server has ended.
+    async fn lead(
+        self,
+        lock: File,
+        port: Option<u16>,
+        shutdown: CancellationToken,
+    ) -> Result<Host, Failure> {
+        // What the one before wrote down is not true any more.
+        file_remove(&self.data)?;
+        let listener = match port {
+            Some(port) => listen_at(port).await?,
+            None => self.listen().await?,
+        };
+        let address = listener
+            .local_addr()
+            .map_err(|error| Failure::new(format!("the port cannot be read: {error}")))?;
+        let url = Url::parse(&format!("http://{address}"))
+            .map_err(|error| Failure::new(format!("{address} is no address: {error}")))?;
+        let server = RunningServer {
+            url,
+            pid: std::process::id(),
+            database: self.key(),
+        };
+        let directory = self.data.server(&server.database);
+        directory_create(&directory)?;
+        let settings = Settings {
+            data_directory: directory,
+            database: self.database,
+            pause_sync: false,
+        };
+        let ended = shutdown.clone();
+        let mut task = tokio::spawn(async move {
+            serve(listener, shutdown, settings)
+                .await
+                .map_err(|error| Failure::new(format!("the server stopped: {error}")))
+        });
+        tokio::select! {
+            answer = &mut task => {
+                answer.map_err(|error| broken(&error))??;
+                return Err(stopped());
+            }
+            ready = until_ready(&server.url) => ready?,
+        }
+        server.write(&self.data)?;
+        let data = self.data;
+        let task = tokio::spawn(async move {
+            let answer = task.await.map_err(|error| broken(&error));
+            file_remove(&data)?;
+            drop(lock);
+            match answer? {
+                Ok(()) if !ended.is_cancelled() => {
+                    Err(Failure::new("the server stopped by itself"))
+                }
+                answer => answer,
+            }
+        });
+        Ok(Host { server, task })
+    }
+
+    /// Listens at the port that was kept; else at the usual one, or a free one, and keeps that.
+    async fn listen(&self) -> Result<TcpListener, Failure> {
+        let kept = fs::read_to_string(self.data.port_file())
+            .ok()
+            .and_then(|port| port.trim().parse().ok());
+        let wanted = kept.unwrap_or(PORT_DEFAULT);
+        let listener = match bind(wanted).await {
+            Ok(listener) => listener,
+            Err(error) => {
+                if kept.is_some() {
+                    note(&format!(
+                        "port {wanted} is taken ({error}); the server gets another"
+                    ));
+                }
+                bind(0)
+                    .await
+                    .map_err(|error| Failure::new(format!("no port can be listened on: {error}")))?
+            }
+        };
+        let address = listener
+            .local_addr()
+            .map_err(|error| Failure::new(format!("the port cannot be read: {error}")))?;
+        if kept != Some(address.port()) {
+            let port = address.port().to_string();
+            file_write(&self.data.port_file(), port.as_bytes())?;
+        }
+        Ok(listener)
+    }
+}
+
+/// Listens at the port of the one before. Its agents and clients know no other.
+async fn listen_at(port: u16) -> Result<TcpListener, Failure> {
+    let listening = async {
+        loop {
+            match bind(port).await {
+                Ok(listener) => return listener,
+                Err(_) => tokio::time::sleep(READY_INTERVAL).await,
+            }
+        }
+    };
+    tokio::time::timeout(PORT_WAIT_MAX, listening)
+        .await
+        .map_err(|_| {
+            Failure::new(format!("the server cannot go on: port {port} is taken"))
+                .hint("run `ctxpin down`, then `ctxpin up`")
+        })
+}
+
+/// On this machine alone.
+async fn bind(port: u16) -> io::Result<TcpListener> {
+    TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await
+}
+
+/// Waits for the lock on a thread of its own: nothing else wakes up for it, and it ends with the
+/// process.
+fn lock_await(data: &DataDirectory) -> Result<oneshot::Receiver<io::Result<File>>, Failure> {
+    let file = lock_open(&data.server_lock())?;
+    let (sender, receiver) = oneshot::channel();
+    std::thread::Builder::new()
+        .name("server-lock".to_owned())
+        .spawn(move || {
+            let locked = loop {
+                match file.lock() {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    answer => break answer,
+                }
+            };
+            // If nobody waits any more, the lock is released with the file.
+            let _ = sender.send(locked.map(|()| file));
+        })
+        .map_err(|error| Failure::new(format!("no thread can be started: {error}")))?;
+    Ok(receiver)
+}
+
+fn locked(answer: Result<io::Result<File>, oneshot::error::RecvError>) -> Result<File, Failure> {
+    match answer {
+        Ok(Ok(file)) => Ok(file),
+        Ok(Err(error)) => Err(Failure::new(format!(
+            "the server cannot be locked: {error}"
+        ))),
+        Err(_) => Err(Failure::new("the server cannot be locked")),
+    }
+}
+
+fn file_remove(data: &DataDirectory) -> Result<(), Failure> {
+    match fs::remove_file(data.server_file()) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failure::new(format!(
+            "{} cannot be removed: {error}",
+            data.server_file().display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn stopped() -> Failure {
+    Failure::new("stopped before the server was ready")
+}
+
+fn broken(error: &tokio::task::JoinError) -> Failure {
+    Failure::new(format!("the server broke: {error}"))
+}
+
+fn other_database(server: &RunningServer) -> Failure {
+    Failure::new(format!(
+        "the server that runs for you at {} has another database ({})",
+        server.url,
+        server.database.describe()
+    ))
+    .hint("give the same --database, or stop it with `ctxpin down` first")
+}

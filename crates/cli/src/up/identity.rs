@@ -1,0 +1,135 @@
+//! The agent and the first chat of a watched directory, as the server knows them.
+
+use std::path::Path;
+
+use ctxpin_client::Client;
+use ctxpin_model::limits::LABEL_CHARS_MAX;
+use ctxpin_protocol::http::agents::AgentCreate;
+use ctxpin_protocol::http::chats::{Chat, ChatCreate, ChatQuery};
+use ctxpin_protocol::problem::ProblemName;
+
+use crate::agent_credentials::AgentCredentials;
+use crate::data_directory::path_key;
+use crate::say::{self, Failure};
+
+/// The client of the chats that `ctxpin up` opens.
+const CHAT_CLIENT: &str = "ctxpin";
+
+/// Finds the agent of a directory, or creates it. One that the server does not know any more, say
+/// because its database is new, is replaced.
+///
+/// # Errors
+///
+/// If the server does not answer, or what is kept cannot be read or written.
+pub async fn agent_ensure(
+    client: &Client,
+    credentials: &Path,
+    directory: &Path,
+) -> Result<AgentCredentials, Failure> {
+    let Some(kept) = AgentCredentials::read(credentials)? else {
+        return agent_create(client, credentials, directory, None).await;
+    };
+    match client.agent(kept.id).await {
+        Ok(_) => Ok(kept),
+        Err(error) if error.problem_name() == Some(ProblemName::NotFound) => {
+            agent_replace(client, credentials, directory).await
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Creates a new agent for a directory whose old one cannot be used any more. The chats of the old
+/// one, if there are any, come along.
+///
+/// # Errors
+///
+/// If the server does not answer, or what is kept cannot be written.
+pub async fn agent_replace(
+    client: &Client,
+    credentials: &Path,
+    directory: &Path,
+) -> Result<AgentCredentials, Failure> {
+    say::note("the server does not take this directory's agent any more; it gets a new one");
+    agent_create(client, credentials, directory, Some("same".to_owned())).await
+}
+
+async fn agent_create(
+    client: &Client,
+    credentials: &Path,
+    directory: &Path,
+    replaces: Option<String>,
+) -> Result<AgentCredentials, Failure> {
+    let create = AgentCreate {
+        workspace: workspace_name(directory),
+        name: None,
+        may_refresh: false,
+        replaces,
+    };
+    let created = client.agent_create(&create).await?;
+    AgentCredentials::write(credentials, &created)
+}
+
+/// The whole path, so that two directories of one name are two workspaces. The end of a path that
+/// is too long tells more than its beginning, and its key that it is another one.
+fn workspace_name(directory: &Path) -> String {
+    let path = say::line(&directory.to_string_lossy()).into_owned();
+    let chars = path.chars().count();
+    if chars <= LABEL_CHARS_MAX {
+        return path;
+    }
+    let key = path_key(directory);
+    let kept = LABEL_CHARS_MAX - key.len() - 2;
+    let end: String = path.chars().skip(chars - kept).collect();
+    format!("{key} …{end}")
+}
+
+/// Finds the newest chat of an agent, or opens the first one. An archived chat counts only if it
+/// is the one to be opened.
+///
+/// # Errors
+///
+/// If the server does not answer.
+pub async fn chat_ensure(
+    client: &Client,
+    agent: &AgentCredentials,
+    directory: &Path,
+) -> Result<Chat, Failure> {
+    let query = ChatQuery {
+        agent: Some(agent.id.uuid()),
+        archived: Some(false),
+        limit: Some(1),
+        ..ChatQuery::default()
+    };
+    let page = client.chats(&query).await?;
+    if let Some(chat) = page.items.into_iter().next() {
+        return Ok(chat);
+    }
+    let name = directory.file_name().unwrap_or(directory.as_os_str());
+    let title: String = say::line(&name.to_string_lossy())
+        .chars()
+        .take(LABEL_CHARS_MAX)
+        .collect();
+    let create = ChatCreate {
+        client: Some(CHAT_CLIENT.to_owned()),
+        // So that two processes that start at once, or one that asks twice, open one chat.
+        reference: Some(agent.id.to_string()),
+        agent_id: Some(agent.id.uuid()),
+        title: Some(title),
+        ..ChatCreate::default()
+    };
+    Ok(client.chat_create(&create).await?.chat)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_workspace_is_named_by_its_path() {
+        assert_eq!(workspace_name(Path::new("/work/app")), "/work/app");
+        let long = format!("/{}/end", "é".repeat(300));
+        let name = workspace_name(Path::new(&long));
+        assert_eq!(name.chars().count(), LABEL_CHARS_MAX);
+        assert!(name.ends_with("é/end"));
+    }
+}

@@ -1,0 +1,311 @@
+//! The whole thing for one person: a server, an agent on one directory, and a first chat.
+
+pub mod detach;
+mod host;
+mod identity;
+mod voice;
+
+use std::fs::File;
+use std::io::{Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use ctxpin_agent::error::AgentError;
+use ctxpin_agent::readiness::Readiness;
+use ctxpin_agent::report::Report;
+use ctxpin_agent::run;
+use ctxpin_agent::sources::OPERATOR_CONFIG;
+use ctxpin_client::Client;
+use ctxpin_model::id::ChatId;
+use ctxpin_protocol::http::chats::ChatQuery;
+use ctxpin_protocol::http::people::Secret;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::agent_credentials::AgentCredentials;
+use crate::connect::token_given;
+use crate::data_directory::{AgentDirectory, DataDirectory};
+use crate::running::{RunningServer, lock_try, token_read};
+use crate::say::{self, Failure};
+use crate::stop;
+
+use host::Plan;
+pub use voice::{Announcement, Summary, Voice};
+
+/// Reports that may wait to be told. An agent tells a few in a second.
+const REPORTS_MAX: usize = 256;
+
+/// What is wanted of `ctxpin up`.
+pub struct Watching {
+    /// The directory to watch.
+    pub directory: PathBuf,
+    /// Whether the person's own files are scanned too.
+    pub user_roots: bool,
+    /// Directories below which sources may be declared, besides what the operator allows.
+    pub allowed_roots: Vec<PathBuf>,
+    /// The address of the database; SQLite without.
+    pub database: Option<String>,
+    /// What the first scan waits for.
+    pub ready: Option<Readiness>,
+    /// A file with the person's token, where the server's first one is not theirs.
+    pub token_file: Option<PathBuf>,
+}
+
+/// A directory that this process watches.
+struct Session<'a> {
+    watching: &'a Watching,
+    directory: PathBuf,
+    home: PathBuf,
+    kept: AgentDirectory,
+    data: DataDirectory,
+    server: RunningServer,
+    client: Client,
+}
+
+/// An agent that runs in this process.
+struct RunningAgent {
+    task: JoinHandle<Result<(), AgentError>>,
+    reports: mpsc::Receiver<Report>,
+}
+
+impl Watching {
+    /// Watches until it is stopped. What there is to tell goes through `voice`.
+    ///
+    /// # Errors
+    ///
+    /// If the server or the agent cannot start, or must end.
+    pub async fn run(self, voice: &mut Voice) -> Result<(), Failure> {
+        let shutdown = stop::on_signal()?;
+        let data = DataDirectory::locate()?;
+        data.create()?;
+        let directory = directory_check(&self.directory)?;
+        let kept = data.agent(&directory);
+        kept.create(&directory)?;
+        let Some(lock) = lock_try(&kept.lock())? else {
+            return self.already(&data, &directory, voice).await;
+        };
+        pid_write(&lock)?;
+        let home = etcetera::home_dir()
+            .map_err(|_| Failure::new("your home directory cannot be found").hint("set HOME"))?;
+
+        voice.wait("starting the server");
+        let serving = CancellationToken::new();
+        let plan = Plan {
+            data: data.clone(),
+            database: self.database.clone(),
+        };
+        let mut starting = std::pin::pin!(plan.start(serving.clone()));
+        let mut host = tokio::select! {
+            host = &mut starting => host?,
+            () = shutdown.cancelled() => {
+                serving.cancel();
+                return match starting.await {
+                    Ok(host) => ended(host.task.await),
+                    Err(_) => Ok(()),
+                };
+            }
+        };
+        let token = self.token(&host.server, &data)?;
+        let session = Session {
+            watching: &self,
+            directory,
+            home,
+            kept,
+            data,
+            client: Client::new(host.server.url.clone(), token)?,
+            server: host.server,
+        };
+        // The agent is stopped first, so that it does not miss its server.
+        let answer = tokio::select! {
+            answer = session.watch(&shutdown, voice) => answer,
+            server = &mut host.task => return ended(server),
+        };
+        serving.cancel();
+        answer.and(ended(host.task.await))
+    }
+
+    /// The token that was named; else the server's first, which is the person's own; else the one
+    /// in the environment, which may be meant for another server.
+    fn token(&self, server: &RunningServer, data: &DataDirectory) -> Result<Secret, Failure> {
+        if let Some(file) = &self.token_file {
+            return token_read(file);
+        }
+        match server.admin_token(data) {
+            Ok(token) => Ok(token),
+            Err(failure) => token_given(None)?.ok_or(failure),
+        }
+    }
+
+    /// Tells of the process that watches the directory already.
+    async fn already(
+        &self,
+        data: &DataDirectory,
+        directory: &Path,
+        voice: &mut Voice,
+    ) -> Result<(), Failure> {
+        voice.tell(&format!(
+            "`ctxpin up` already runs on {}; nothing was started",
+            directory.display()
+        ));
+        let Some(server) = RunningServer::find(data)? else {
+            return Ok(());
+        };
+        let place = data.agent(directory).credentials(&server.database);
+        let Some(agent) = AgentCredentials::read(&place)? else {
+            return Ok(());
+        };
+        let client = Client::new(server.url.clone(), self.token(&server, data)?)?;
+        let chat = identity::chat_ensure(&client, &agent, directory).await?;
+        let context = client.context(ChatId::from(chat.id)).await?;
+        voice.ready(&Summary::new(
+            directory,
+            &chat,
+            &context,
+            &server,
+            data.path(),
+        ))
+    }
+}
+
+impl Session<'_> {
+    /// Runs the agent until it ends. One that the server does not take any more is replaced once.
+    async fn watch(&self, shutdown: &CancellationToken, voice: &mut Voice) -> Result<(), Failure> {
+        let place = self.kept.credentials(&self.server.database);
+        let agent = identity::agent_ensure(&self.client, &place, &self.directory).await?;
+        match self.attend(&agent, shutdown, voice).await? {
+            Err(AgentError::Unauthenticated { .. }) => {
+                let agent = identity::agent_replace(&self.client, &place, &self.directory).await?;
+                Ok(self.attend(&agent, shutdown, voice).await??)
+            }
+            ended => Ok(ended?),
+        }
+    }
+
+    /// Runs the agent until it ends, and tells what it reports. The inner result is the agent's.
+    async fn attend(
+        &self,
+        agent: &AgentCredentials,
+        shutdown: &CancellationToken,
+        voice: &mut Voice,
+    ) -> Result<Result<(), AgentError>, Failure> {
+        let mut running = self.agent_start(agent, shutdown);
+        let mut is_ready = false;
+        voice.wait("scanning");
+        loop {
+            let report = tokio::select! {
+                biased;
+                Some(report) = running.reports.recv() => report,
+                ended = &mut running.task => {
+                    return ended.map_err(|error| Failure::new(format!("the agent broke: {error}")));
+                }
+            };
+            match &report {
+                Report::Pushed { .. } | Report::Unchanged { .. } if !is_ready => {
+                    is_ready = true;
+                    voice.ready(&self.summary(agent).await?)?;
+                }
+                Report::Pushed { snapshot, seq, .. } => {
+                    voice.tell(&self.drift(agent, snapshot, *seq).await);
+                }
+                Report::NotReady { reason } if !is_ready => voice.wait(reason),
+                Report::Ready if !is_ready => voice.wait("scanning"),
+                Report::Waiting { .. } | Report::Refused { .. } if !is_ready => {
+                    voice.wait(&report.to_string());
+                }
+                Report::Waiting { .. }
+                | Report::Refused { .. }
+                | Report::ScanFailed { .. }
+                | Report::Polling { .. }
+                | Report::Watching => voice.tell(&report.to_string()),
+                _ => {}
+            }
+        }
+    }
+
+    fn agent_start(&self, agent: &AgentCredentials, shutdown: &CancellationToken) -> RunningAgent {
+        let settings = run::Settings {
+            server: self.server.url.clone(),
+            token: agent.token.clone(),
+            directory: self.directory.clone(),
+            home: self.home.clone(),
+            user_roots: self.watching.user_roots,
+            allowed_roots: self.watching.allowed_roots.clone(),
+            operator_config: PathBuf::from(OPERATOR_CONFIG),
+            state_directory: self.kept.state(),
+            ready: self.watching.ready.clone(),
+        };
+        let (sender, reports) = mpsc::channel(REPORTS_MAX);
+        // If so many wait, nobody reads them: the newest are then of no more use.
+        let report = move |report| drop(sender.try_send(report));
+        let task = tokio::spawn(run::run(settings, shutdown.clone(), report));
+        RunningAgent { task, reports }
+    }
+
+    /// Opens the first chat if there is none, and tells how it all stands.
+    async fn summary(&self, agent: &AgentCredentials) -> Result<Summary, Failure> {
+        let chat = identity::chat_ensure(&self.client, agent, &self.directory).await?;
+        let context = self.client.context(ChatId::from(chat.id)).await?;
+        Ok(Summary::new(
+            &self.directory,
+            &chat,
+            &context,
+            &self.server,
+            self.data.path(),
+        ))
+    }
+
+    /// What a push has changed for the agent's chats.
+    async fn drift(&self, agent: &AgentCredentials, snapshot: &str, seq: i64) -> String {
+        let mut text = format!(
+            "the workspace changed: {} is its head number {seq}",
+            say::hash(snapshot)
+        );
+        let query = ChatQuery {
+            agent: Some(agent.id.uuid()),
+            dirty: Some(true),
+            archived: Some(false),
+            ..ChatQuery::default()
+        };
+        // It is a service to the reader; whether it can be told now does not matter.
+        if let Ok(page) = self.client.chats(&query).await {
+            match &page.items[..] {
+                [] => text += "; no chat is dirty",
+                [chat] => text += &format!("; chat {} is dirty", say::id(chat.id)),
+                chats => text += &format!("; {} chats are dirty", chats.len()),
+            }
+        }
+        text
+    }
+}
+
+/// The canonical path of a directory.
+///
+/// # Errors
+///
+/// If there is no such directory.
+pub fn directory_check(path: &Path) -> Result<PathBuf, Failure> {
+    let canonical = path
+        .canonicalize()
+        .map_err(|error| Failure::new(format!("{} cannot be watched: {error}", path.display())))?;
+    match canonical.is_dir() {
+        true => Ok(canonical),
+        false => Err(
+            Failure::new(format!("{} is not a directory", path.display()))
+                .hint("`ctxpin scan FILE` shows what is in a file"),
+        ),
+    }
+}
+
+/// Notes which process holds a lock, for whoever wants to end it.
+fn pid_write(mut lock: &File) -> Result<(), Failure> {
+    let pid = std::process::id().to_string();
+    let write = lock
+        .set_len(0)
+        .and_then(|()| lock.seek(SeekFrom::Start(0)))
+        .and_then(|_| lock.write_all(pid.as_bytes()));
+    write.map_err(|error| Failure::new(format!("the lock cannot be written: {error}")))
+}
+
+fn ended(answer: Result<Result<(), Failure>, tokio::task::JoinError>) -> Result<(), Failure> {
+    answer.map_err(|error| Failure::new(format!("the server broke: {error}")))?
+}

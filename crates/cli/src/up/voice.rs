@@ -1,0 +1,226 @@
+//! What `ctxpin up` tells, and to whom: the person before it, or the process that started it in
+//! the background.
+
+use std::path::Path;
+
+use ctxpin_protocol::http::chats::Chat;
+use ctxpin_protocol::http::context::Context;
+use serde::{Deserialize, Serialize};
+
+use crate::command::holdings;
+use crate::data_directory::DataDirectory;
+use crate::running::RunningServer;
+use crate::say::{self, Failure, Progress, Viewpoint};
+
+/// How a watched directory stands.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Summary {
+    directory: String,
+    chat: String,
+    title: Option<String>,
+    snapshot: Option<String>,
+    holdings: String,
+    is_empty: bool,
+    error: Option<String>,
+    dirty: bool,
+    server: String,
+    database: String,
+    data_directory: String,
+}
+
+/// What a process in the background tells the one that started it, one line of JSON each.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Announcement {
+    /// What it waits for.
+    Waiting(String),
+    /// Something that it has noticed.
+    Told(String),
+    /// It runs.
+    Ready(Summary),
+    /// It does not.
+    Failed(Failure),
+}
+
+/// Who listens.
+pub enum Voice {
+    /// A person.
+    Person {
+        /// What is waited for; `None` once it runs.
+        progress: Option<Progress>,
+    },
+    /// The process that started this one, until it has been told that it runs.
+    Starter {
+        /// Whether it still listens.
+        listens: bool,
+    },
+}
+
+impl Voice {
+    /// A person listens.
+    pub fn person() -> Self {
+        Self::Person {
+            progress: Some(Progress::new()),
+        }
+    }
+
+    /// Tells what is waited for.
+    pub fn wait(&mut self, text: &str) {
+        match self {
+            Self::Person {
+                progress: Some(progress),
+            } => progress.tell(text),
+            Self::Person { progress: None } => say::note(text),
+            Self::Starter { .. } => self.announce(&Announcement::Waiting(text.to_owned())),
+        }
+    }
+
+    /// Tells something that was noticed.
+    pub fn tell(&mut self, text: &str) {
+        match self {
+            Self::Person { progress } => {
+                // The spinner would be drawn over it.
+                if progress.take().is_some() {
+                    *progress = Some(Progress::new());
+                }
+                say::note(&say::text(text));
+            }
+            Self::Starter { listens: true } => {
+                self.announce(&Announcement::Told(text.to_owned()));
+            }
+            // From now on this goes to the log, where the time tells more than the order.
+            Self::Starter { listens: false } => {
+                say::note(&format!("{} {}", say::now().to_rfc3339(), say::text(text)));
+            }
+        }
+    }
+
+    /// Tells how it stands, now that it runs.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be told to a person.
+    pub fn ready(&mut self, summary: &Summary) -> Result<(), Failure> {
+        match self {
+            Self::Person { progress } => {
+                *progress = None;
+                summary.print(false)
+            }
+            Self::Starter { listens: true } => {
+                self.announce(&Announcement::Ready(summary.clone()));
+                *self = Self::Starter { listens: false };
+                Ok(())
+            }
+            Self::Starter { listens: false } => Ok(()),
+        }
+    }
+
+    /// Tells that it failed; whether anybody heard it.
+    pub fn failed(&mut self, failure: &Failure) -> bool {
+        let Self::Starter { listens: true } = self else {
+            return false;
+        };
+        self.announce(&Announcement::Failed(failure.clone()));
+        true
+    }
+
+    fn announce(&self, announcement: &Announcement) {
+        let Self::Starter { listens: true } = self else {
+            return;
+        };
+        if let Ok(mut line) = serde_json::to_string(announcement) {
+            line.push('\n');
+            // If the starter is gone, nobody is left to tell.
+            let _ = say::print_bytes(line.as_bytes());
+        }
+    }
+}
+
+impl Summary {
+    /// How a directory stands whose newest chat is this one.
+    pub fn new(
+        directory: &Path,
+        chat: &Chat,
+        context: &Context,
+        server: &RunningServer,
+        data_directory: &Path,
+    ) -> Self {
+        Self {
+            directory: directory.to_string_lossy().into_owned(),
+            chat: say::id(chat.id),
+            title: chat.title.clone(),
+            snapshot: context.pin.snapshot.clone(),
+            holdings: holdings(context),
+            is_empty: context.resources.is_empty(),
+            error: context.pin.error.clone(),
+            dirty: context.pin.dirty,
+            server: server.url.to_string().trim_end_matches('/').to_owned(),
+            database: server.database.describe().to_owned(),
+            data_directory: data_directory.to_string_lossy().into_owned(),
+        }
+    }
+
+    /// Prints it, with what to do next.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn print(&self, is_detached: bool) -> Result<(), Failure> {
+        let viewpoint = Viewpoint::here();
+        let title = match &self.title {
+            Some(title) => format!(" \"{}\"", say::line(title)),
+            None => String::new(),
+        };
+        let pin = match &self.snapshot {
+            Some(snapshot) => format!("pinned to {}: {}", say::hash(snapshot), self.holdings),
+            None => "not pinned yet".to_owned(),
+        };
+        let mut text = format!(
+            "{}\n  chat      {}{title}, {pin}\n",
+            say::paint(
+                say::BOLD,
+                &format!("watching {}", say::line(&self.directory))
+            ),
+            self.chat,
+        );
+        if self.is_empty {
+            let empty = "nothing to pin was found; an AGENTS.md written here becomes a drift that you can take";
+            text += &format!("            {}\n", say::paint(say::WARNING, empty));
+        }
+        if let Some(error) = &self.error {
+            text += &format!(
+                "            {}\n",
+                say::paint(say::WARNING, &say::text(error))
+            );
+        }
+        if self.dirty {
+            let dirty = "dirty: the workspace is not what the chat is pinned to";
+            text += &format!("            {}\n", say::paint(say::WARNING, dirty));
+        }
+        text += &format!(
+            "  server    {} ({}; its data is in {})\n  API       {}/api/v1/openapi.json\n",
+            self.server,
+            self.database,
+            viewpoint.path(&self.data_directory),
+            self.server
+        );
+        text += "\n  ctxpin chat show       is the pin still what the workspace says?\
+                 \n  ctxpin chat diff       what changed, line by line\
+                 \n  ctxpin chat refresh    take the changes\
+                 \n  ctxpin prompt          what the model is given\n\n";
+        text += &match is_detached {
+            false => "Ctrl-C stops it; `ctxpin up` goes on where it was.\n".to_owned(),
+            true => format!(
+                "It runs in the background; `ctxpin down` stops it. Its log is {}.\n",
+                log_path(&viewpoint)
+            ),
+        };
+        say::print(&text)
+    }
+}
+
+fn log_path(viewpoint: &Viewpoint) -> String {
+    match DataDirectory::locate() {
+        Ok(data) => viewpoint.path(&data.log_file().to_string_lossy()),
+        Err(_) => "up.log".to_owned(),
+    }
+}

@@ -1,0 +1,229 @@
+//! A home, a data directory and workspaces for one test, and everything that was started in them.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Longest wait for anything. It is reached only by a failure.
+const WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// Where one test takes place.
+pub struct Bench {
+    root: TempDir,
+}
+
+/// What a command has said.
+#[derive(Debug)]
+pub struct Said {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+/// A process in the foreground, ended when this is dropped.
+pub struct Running {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Bench {
+    pub fn new() -> Self {
+        let root = TempDir::new().unwrap();
+        fs::create_dir(root.path().join("home")).unwrap();
+        Self { root }
+    }
+
+    /// Makes a workspace with an `AGENTS.md`.
+    pub fn workspace(&self, name: &str, agents: &str) -> PathBuf {
+        let directory = self.root.path().canonicalize().unwrap().join(name);
+        fs::create_dir(&directory).unwrap();
+        fs::write(directory.join("AGENTS.md"), agents).unwrap();
+        directory
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.root.path().join("data")
+    }
+
+    pub fn command(&self, directory: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ctxpin"));
+        command
+            .args(arguments)
+            .current_dir(directory)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.root.path().join("home"))
+            .env("CTXPIN_DATA_DIR", self.data())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command to its end.
+    pub fn run(&self, directory: &Path, arguments: &[&str]) -> Said {
+        said(&mut self.command(directory, arguments))
+    }
+
+    /// Runs a command that must succeed, and gives what it printed.
+    pub fn ok(&self, directory: &Path, arguments: &[&str]) -> String {
+        let said = self.run(directory, arguments);
+        assert_eq!(said.code, Some(0), "{arguments:?}: {said:#?}");
+        said.out
+    }
+
+    /// The same for a command that prints JSON.
+    pub fn json(&self, directory: &Path, arguments: &[&str]) -> Value {
+        let arguments = [arguments, &["--json"]].concat();
+        serde_json::from_str(&self.ok(directory, &arguments)).unwrap()
+    }
+
+    /// Runs a command that must fail, and gives what it said of it.
+    pub fn fails(&self, directory: &Path, arguments: &[&str], code: i32) -> String {
+        let said = self.run(directory, arguments);
+        assert_eq!(said.code, Some(code), "{arguments:?}: {said:#?}");
+        said.err
+    }
+
+    /// Starts a command that goes on, and reads its standard output line by line.
+    pub fn start(&self, directory: &Path, arguments: &[&str]) -> Running {
+        let mut command = self.command(directory, arguments);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let lines = lines(child.stdout.take().unwrap());
+        Running { child, lines }
+    }
+
+    /// Watches until a chat, as JSON, is as wanted.
+    pub fn until(&self, directory: &Path, is_wanted: impl Fn(&Value) -> bool) -> Value {
+        let mut watch = self.start(directory, &["watch", "--json"]);
+        watch.until(|line| {
+            let event: Value = serde_json::from_str(line).unwrap();
+            (event["event"] == "chat" && is_wanted(&event["data"])).then(|| event["data"].clone())
+        })
+    }
+
+    /// The process that watches a directory in the background.
+    pub fn pid(&self, directory: &Path) -> Pid {
+        for agent in fs::read_dir(self.data().join("agents")).unwrap() {
+            let agent = agent.unwrap().path();
+            let watched = fs::read_to_string(agent.join("directory")).unwrap();
+            if Path::new(&watched) == directory {
+                return pid(&agent.join("up.lock")).unwrap();
+            }
+        }
+        panic!("nothing watches {}", directory.display());
+    }
+
+    /// Ends the process that watches a directory as a crash of the machine would, and waits until
+    /// it is gone.
+    pub fn kill(&self, directory: &Path) {
+        kill_process(self.pid(directory), Signal::KILL).unwrap();
+        for agent in fs::read_dir(self.data().join("agents")).unwrap() {
+            let agent = agent.unwrap().path();
+            let watched = fs::read_to_string(agent.join("directory")).unwrap();
+            if Path::new(&watched) == directory {
+                File::open(agent.join("up.lock")).unwrap().lock().unwrap();
+            }
+        }
+    }
+}
+
+impl Drop for Bench {
+    /// Whatever happened, nothing of the test goes on.
+    fn drop(&mut self) {
+        let Ok(agents) = fs::read_dir(self.data().join("agents")) else {
+            return;
+        };
+        let mut locks = Vec::new();
+        for agent in agents.flatten() {
+            let lock = agent.path().join("up.lock");
+            let is_held = File::open(&lock).is_ok_and(|file| file.try_lock().is_err());
+            if is_held && let Some(pid) = pid(&lock) {
+                let _ = kill_process(pid, Signal::KILL);
+                locks.push(lock);
+            }
+        }
+        // Their files are removed next.
+        for lock in locks {
+            let _ = File::open(&lock).map(|file| file.lock());
+        }
+    }
+}
+
+impl Running {
+    /// Starts a command that goes on, and reads its standard error line by line.
+    pub fn errors_of(command: &mut Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let lines = lines(child.stderr.take().unwrap());
+        Self { child, lines }
+    }
+
+    /// Reads lines until one gives what is wanted.
+    pub fn until<T>(&mut self, mut wanted: impl FnMut(&str) -> Option<T>) -> T {
+        let mut read = Vec::new();
+        loop {
+            match self.lines.recv_timeout(WAIT_MAX) {
+                Ok(line) => {
+                    if let Some(found) = wanted(&line) {
+                        return found;
+                    }
+                    read.push(line);
+                }
+                Err(error) => panic!("{error} after {read:#?}"),
+            }
+        }
+    }
+
+    /// Asks the process to end, and gives its exit code.
+    pub fn terminate(mut self) -> Option<i32> {
+        let pid = Pid::from_raw(self.child.id().try_into().unwrap()).unwrap();
+        kill_process(pid, Signal::TERM).unwrap();
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Reads lines on a thread of its own, so that waiting for one can end.
+fn lines(output: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, lines) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            // If nobody reads them any more, the process must still be able to write.
+            let _ = sender.send(line);
+        }
+    });
+    lines
+}
+
+pub fn said(command: &mut Command) -> Said {
+    let output = command.output().unwrap();
+    Said {
+        code: output.status.code(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// Asserts that a text says several things.
+#[track_caller]
+pub fn assert_says(text: &str, wanted: &[&str]) {
+    for wanted in wanted {
+        assert!(text.contains(wanted), "{wanted:?} is not in\n{text}");
+    }
+}
+
+fn pid(lock: &Path) -> Option<Pid> {
+    let pid = fs::read_to_string(lock).ok()?;
+    Pid::from_raw(pid.trim().parse().ok()?)
+}

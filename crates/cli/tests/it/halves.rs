@@ -1,0 +1,149 @@
+//! The halves of `ctxpin up`: a server, agents with their own tokens, and clients that name both.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use crate::bench::{Bench, Running, assert_says, said};
+
+/// A server, and how it is reached.
+struct Served {
+    _server: Running,
+    url: String,
+    token: String,
+}
+
+fn serve(bench: &Bench, directory: &Path) -> Served {
+    let data = directory.join("server");
+    let data_text = data.to_str().unwrap();
+    let mut command = bench.command(
+        directory,
+        &["serve", "--listen", "127.0.0.1:0", "--data-dir", data_text],
+    );
+    let mut server = Running::errors_of(&mut command);
+    let url = server.until(|line| line.strip_prefix("serving ").map(str::to_owned));
+    // It answers as soon as it has written the token.
+    server.until(|line| line.contains("/api/v1/openapi.json").then_some(()));
+    let token = data.join("admin-token").to_str().unwrap().to_owned();
+    Served {
+        _server: server,
+        url,
+        token,
+    }
+}
+
+#[test]
+fn a_server_an_agent_and_a_client_apart() {
+    let bench = Bench::new();
+    let app = bench.workspace("app", "Be brief.\n");
+    let served = serve(&bench, &app);
+    let server = [
+        "--server",
+        served.url.as_str(),
+        "--token-file",
+        served.token.as_str(),
+    ];
+    let with = |arguments: &[&str]| -> Vec<String> {
+        let all = arguments.iter().chain(&server);
+        all.map(ToString::to_string).collect()
+    };
+    let ok = |arguments: &[&str]| {
+        let arguments = with(arguments);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        bench.ok(&app, &arguments)
+    };
+    let token = app.join("agent-token");
+    let token_text = token.to_str().unwrap();
+    ok(&[
+        "agent",
+        "create",
+        "--workspace",
+        "app",
+        "--write-token",
+        token_text,
+    ]);
+    let mode = fs::metadata(&token).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600);
+    let agents: serde_json::Value =
+        serde_json::from_str(&ok(&["agent", "list", "--json"])).unwrap();
+    let agent = agents["items"][0]["id"].as_str().unwrap().to_owned();
+
+    let pushed = bench.ok(
+        &app,
+        &["push", "--server", &served.url, "--token-file", token_text],
+    );
+    assert_says(&pushed, &["pushed 1 resources", "head number 1"]);
+    let ending = &agent[agent.len() - 8..];
+    let chat = ok(&[
+        "chat", "new", "--agent", ending, "--title", "by hand", "--json",
+    ]);
+    let chat: serde_json::Value = serde_json::from_str(&chat).unwrap();
+    let chat = chat["id"].as_str().unwrap();
+    assert_says(&ok(&["prompt", &chat[chat.len() - 6..]]), &["Be brief."]);
+    assert_says(&ok(&["chat", "list"]), &["by hand", "clean"]);
+    assert_says(
+        &ok(&["chat", "set", chat, "--policy", "follow"]),
+        &["policy follow"],
+    );
+    assert_says(&ok(&["chat", "archive", chat]), &["archived"]);
+    assert_says(&ok(&["chat", "archive", chat, "--undo"]), &["clean"]);
+    assert_says(
+        &ok(&["chat", "bind", "--none", "--chat", chat]),
+        &["no agent"],
+    );
+    assert_says(&ok(&["chat", "delete", chat]), &["deleted"]);
+
+    let mut command: Command = bench.command(&app, &["chat", "list", "--server", &served.url]);
+    let refused = said(command.env("CTXPIN_TOKEN", "not-a-token"));
+    assert_eq!(refused.code, Some(1));
+    assert_says(&refused.err, &["error: ", "hint: give a valid token"]);
+    let refused = bench.fails(&app, &["chat", "list", "--server", &served.url], 2);
+    assert_says(&refused, &["no token"]);
+}
+
+#[test]
+fn people_and_their_tokens() {
+    let bench = Bench::new();
+    let app = bench.workspace("app", "x\n");
+    let served = serve(&bench, &app);
+    let ok = |arguments: &[&str]| {
+        let server = ["--server", &served.url, "--token-file", &served.token];
+        bench.ok(&app, &[arguments, &server].concat())
+    };
+    assert_says(
+        &ok(&["user", "create", "ada"]),
+        &["created user", "ada", "member"],
+    );
+    let secret = ok(&[
+        "token", "create", "--user", "ada", "--scope", "read", "--label", "l",
+    ]);
+    let mut command = bench.command(&app, &["token", "list", "--server", &served.url]);
+    let listed = said(command.env("CTXPIN_TOKEN", secret.trim()));
+    assert_eq!(listed.code, Some(0), "{listed:?}");
+    assert_says(&listed.out, &["read", "never ends"]);
+    assert_says(&ok(&["user", "disable", "ada"]), &["disabled"]);
+    let mut command = bench.command(&app, &["token", "list", "--server", &served.url]);
+    let listed = said(command.env("CTXPIN_TOKEN", secret.trim()));
+    assert_eq!(listed.code, Some(1), "{listed:?}");
+    assert_says(&ok(&["user", "list"]), &["ada", "disabled"]);
+}
+
+#[test]
+fn a_scan_needs_no_server() {
+    let bench = Bench::new();
+    let app = bench.workspace("app", "Be brief. @docs/more.md\n");
+    let scanned = bench.ok(&app, &["scan"]);
+    assert_says(
+        &scanned,
+        &["AGENTS.md", "ok", "@docs/more.md", "snapshot      sha256:"],
+    );
+    let json = bench.json(&app, &["scan"]);
+    assert_eq!(json["resources"][0]["kind"], "instruction_file");
+    assert!(json.get("error").is_none());
+    assert_says(
+        &bench.fails(&app, &["scan", "nowhere"], 1),
+        &["does not exist"],
+    );
+    assert!(!bench.data().exists(), "a scan keeps nothing");
+}

@@ -1,0 +1,7 @@
+//! The program as a person runs it: real processes, a real server on a free port, a home and a data
+//! directory of their own.
+
+mod bench;
+mod halves;
+mod life;
+mod together;

@@ -1,0 +1,347 @@
+//! The audit log: who did what, and who was refused.
+
+use std::time::Duration;
+
+use ctxpin_model::access::{Refusal, Role};
+use ctxpin_model::audit::AuditRecord;
+use ctxpin_model::page::PageRequest;
+use ctxpin_model::token::Credential;
+use ctxpin_model::user::UserChange;
+use ctxpin_operations::agents::{self, AgentRequest};
+use ctxpin_operations::chats::{self, ChatChange};
+use ctxpin_operations::people::{self, TokenRequest};
+use ctxpin_operations::pins::{self, MoveRequest, RefreshFilter};
+use ctxpin_testing::databases::TestService;
+use ctxpin_testing::people::{TestAgent, chat, first_admin, member, user};
+use ctxpin_testing::workspace::Workspace;
+use uuid::Uuid;
+
+use crate::outcome::Outcome;
+
+ctxpin_testing::on_both_databases!(
+    every_write_of_a_person_leaves_a_row,
+    an_agents_refresh_names_the_agent,
+    what_changed_nothing_leaves_no_row,
+    what_is_forbidden_is_noted,
+    what_was_not_found_is_not_noted,
+    auditors_and_admins_read_it,
+    it_is_read_page_by_page_newest_first,
+    rows_outlive_what_they_tell_of,
+);
+
+/// The whole log, oldest first.
+async fn log(test: &TestService, admin: Credential) -> Vec<AuditRecord> {
+    let page = people::audit_log(&test.service, admin, &PageRequest::newest(500)).await;
+    let mut rows = page.unwrap().items;
+    rows.reverse();
+    rows
+}
+
+/// The newest row, as action, object's kind and object's id.
+async fn newest(test: &TestService, admin: Credential) -> (String, Option<String>, Option<Uuid>) {
+    let row = log(test, admin).await.pop().expect("a row");
+    let own = people::me(&test.service, admin).await.unwrap().0.id.uuid();
+    assert_eq!((row.actor_kind.as_str(), row.actor_id), ("user", Some(own)));
+    assert_eq!((row.outcome.as_str(), row.at), ("done", test.clock.now()));
+    test.advance(Duration::from_secs(1));
+    (row.action, row.object_kind, row.object_id)
+}
+
+fn told(action: &str, kind: &str, id: Uuid) -> (String, Option<String>, Option<Uuid>) {
+    (action.into(), Some(kind.into()), Some(id))
+}
+
+async fn every_write_of_a_person_leaves_a_row(test: &TestService) {
+    let service = &test.service;
+    let admin = first_admin(service).await;
+    let own = people::me(service, admin).await.unwrap().0.id.uuid();
+    let first = log(test, admin).await;
+    assert_eq!(first.len(), 1);
+    assert_eq!(
+        (first[0].actor_kind.as_str(), first[0].actor_id),
+        ("system", None)
+    );
+    assert_eq!(first[0].action, "token_create");
+    test.advance(Duration::from_secs(1));
+
+    let made = people::user_create(service, admin, "x", "member".parse().unwrap()).await;
+    let user = made.unwrap().id;
+    assert_eq!(
+        newest(test, admin).await,
+        told("user_create", "user", user.uuid())
+    );
+    let change = UserChange {
+        disabled: Some(true),
+        ..UserChange::default()
+    };
+    people::user_change(service, admin, user, &change)
+        .await
+        .unwrap();
+    assert_eq!(
+        newest(test, admin).await,
+        told("user_change", "user", user.uuid())
+    );
+    let mut request = TokenRequest {
+        label: None,
+        scopes: "read".parse().unwrap(),
+        expires_at: None,
+        user: Some(user),
+    };
+    people::token_create(service, admin, &request)
+        .await
+        .unwrap();
+    assert_eq!(
+        newest(test, admin).await,
+        told("token_create_for", "user", user.uuid())
+    );
+    request.user = None;
+    let (token, _) = people::token_create(service, admin, &request)
+        .await
+        .unwrap();
+    assert_eq!(newest(test, admin).await, told("token_create", "user", own));
+    people::token_revoke(service, admin, token.id)
+        .await
+        .unwrap();
+    assert_eq!(
+        newest(test, admin).await,
+        told("token_revoke", "token", token.id.uuid())
+    );
+    writes_on_agents_and_chats(test, admin).await;
+}
+
+async fn writes_on_agents_and_chats(test: &TestService, admin: Credential) {
+    let service = &test.service;
+    let mut agent = TestAgent::create(service, admin, "project").await;
+    let agent_id = agent.id.uuid();
+    assert_eq!(
+        newest(test, admin).await,
+        told("agent_create", "agent", agent_id)
+    );
+    agent
+        .push(service, &Workspace::with_agents_md("/w", "One.\n"))
+        .await
+        .unwrap();
+    let pinned = chat(service, admin, Some(agent.id)).await.id;
+    let chat_id = pinned.uuid();
+    assert_eq!(
+        newest(test, admin).await,
+        told("chat_create", "chat", chat_id)
+    );
+    let change = ChatChange {
+        title: Some(Some("Other".into())),
+        ..ChatChange::default()
+    };
+    chats::change(service, admin, pinned, &change)
+        .await
+        .unwrap();
+    assert_eq!(
+        newest(test, admin).await,
+        told("chat_change", "chat", chat_id)
+    );
+    agent
+        .push(service, &Workspace::with_agents_md("/w", "Two.\n"))
+        .await
+        .unwrap();
+    let refresh = MoveRequest::Refresh { head: None };
+    pins::pin_move(service, admin, pinned, &refresh, None)
+        .await
+        .unwrap();
+    assert_eq!(newest(test, admin).await, told("pin_move", "chat", chat_id));
+    agent
+        .push(service, &Workspace::with_agents_md("/w", "Three.\n"))
+        .await
+        .unwrap();
+    pins::refresh_many(service, admin, RefreshFilter::default())
+        .await
+        .unwrap();
+    assert_eq!(
+        newest(test, admin).await,
+        told("pin_move_many", "chat", chat_id)
+    );
+    pins::pin_clear(service, admin, pinned, None).await.unwrap();
+    assert_eq!(
+        newest(test, admin).await,
+        told("pin_clear", "chat", chat_id)
+    );
+    chats::delete(service, admin, pinned).await.unwrap();
+    assert_eq!(
+        newest(test, admin).await,
+        told("chat_delete", "chat", chat_id)
+    );
+    agents::delete(service, admin, agent.id).await.unwrap();
+    assert_eq!(
+        newest(test, admin).await,
+        told("agent_delete", "agent", agent_id)
+    );
+}
+
+async fn an_agents_refresh_names_the_agent(test: &TestService) {
+    let service = &test.service;
+    let admin = first_admin(service).await;
+    let request = AgentRequest {
+        workspace: "project".into(),
+        name: "main".into(),
+        may_refresh: true,
+        replaces: None,
+    };
+    let mut agent = TestAgent::create_from(service, admin, &request).await;
+    agent
+        .push(service, &Workspace::with_agents_md("/w", "One.\n"))
+        .await
+        .unwrap();
+    let pinned = chat(service, admin, Some(agent.id)).await.id;
+    agent
+        .push(service, &Workspace::with_agents_md("/w", "Two.\n"))
+        .await
+        .unwrap();
+    test.advance(Duration::from_secs(1));
+    let moved = pins::refresh_of_agent(service, agent.credential, agent.epoch).await;
+    assert_eq!(moved.unwrap(), 1);
+    let row = log(test, admin).await.pop().unwrap();
+    assert_eq!(
+        (row.actor_kind.as_str(), row.actor_id),
+        ("agent", Some(agent.id.uuid()))
+    );
+    assert_eq!(
+        (row.action.as_str(), row.object_id),
+        ("agent_refresh", Some(pinned.uuid()))
+    );
+}
+
+async fn what_changed_nothing_leaves_no_row(test: &TestService) {
+    let service = &test.service;
+    let admin = first_admin(service).await;
+    let mut agent = TestAgent::create(service, admin, "project").await;
+    let pinned = chat(service, admin, Some(agent.id)).await.id;
+    let before = log(test, admin).await.len();
+    // Refused for what was asked, not for who asked.
+    let refresh = MoveRequest::Refresh { head: None };
+    assert!(
+        pins::pin_move(service, admin, pinned, &refresh, None)
+            .await
+            .is_err()
+    );
+    let roles = "member".parse().unwrap();
+    assert!(
+        people::user_create(service, admin, people::FIRST_USER_NAME, roles)
+            .await
+            .is_err()
+    );
+    // Reading leaves none, and a push is told by the timeline and the history.
+    chats::read(service, admin, pinned).await.unwrap();
+    agent
+        .push(service, &Workspace::with_agents_md("/w", "One.\n"))
+        .await
+        .unwrap();
+    assert_eq!(log(test, admin).await.len(), before);
+}
+
+async fn what_is_forbidden_is_noted(test: &TestService) {
+    let service = &test.service;
+    let admin = first_admin(service).await;
+    let (id, auditor) = user(service, admin, "auditor", "auditor", "read write").await;
+    let pinned = chat(service, admin, None).await.id;
+    test.advance(Duration::from_secs(1));
+    let refresh = MoveRequest::Refresh { head: None };
+    let moved = pins::pin_move(service, auditor, pinned, &refresh, None).await;
+    assert_eq!(Outcome::of(&moved), Outcome::Forbidden(Refusal::NotOwner));
+    let row = log(test, admin).await.pop().unwrap();
+    assert_eq!(
+        (row.action.as_str(), row.outcome.as_str()),
+        ("pin_move", "forbidden")
+    );
+    assert_eq!(
+        (row.actor_kind.as_str(), row.actor_id),
+        ("user", Some(id.uuid()))
+    );
+    assert_eq!(row.object_kind.as_deref(), Some("chat"));
+    assert_eq!(
+        (row.object_id, row.at),
+        (Some(pinned.uuid()), test.clock.now())
+    );
+}
+
+async fn what_was_not_found_is_not_noted(test: &TestService) {
+    let service = &test.service;
+    let admin = first_admin(service).await;
+    let stranger = member(service, admin, "stranger").await;
+    let pinned = chat(service, admin, None).await.id;
+    let before = log(test, admin).await.len();
+    let nobodys = Uuid::from_u128(1).into();
+    let mut wrong = admin;
+    wrong.secret_hash[0] ^= 1;
+    for (caller, chat) in [(stranger, pinned), (admin, nobodys), (wrong, pinned)] {
+        assert!(chats::delete(service, caller, chat).await.is_err());
+    }
+    assert_eq!(log(test, admin).await.len(), before);
+}
+
+async fn auditors_and_admins_read_it(test: &TestService) {
+    let service = &test.service;
+    let admin = first_admin(service).await;
+    let request = PageRequest::newest(500);
+    let mut outcomes = Vec::new();
+    for (name, roles) in [
+        ("a", "auditor"),
+        ("b", "admin"),
+        ("c", "member auditor"),
+        ("d", "member"),
+    ] {
+        let (_, reader) = user(service, admin, name, roles, "read").await;
+        let read = people::audit_log(service, reader, &request).await;
+        outcomes.push(Outcome::of(&read));
+    }
+    let refused = Outcome::Forbidden(Refusal::RoleMissing(Role::Auditor));
+    assert_eq!(
+        outcomes,
+        [Outcome::Done, Outcome::Done, Outcome::Done, refused]
+    );
+    let agent = TestAgent::create(service, admin, "project").await;
+    let read = people::audit_log(service, agent.credential, &request).await;
+    assert_eq!(Outcome::of(&read), Outcome::Forbidden(Refusal::UserNeeded));
+}
+
+async fn it_is_read_page_by_page_newest_first(test: &TestService) {
+    let service = &test.service;
+    let admin = first_admin(service).await;
+    for name in ["a", "b", "c", "d", "e", "f"] {
+        test.advance(Duration::from_secs(1));
+        people::user_create(service, admin, name, "member".parse().unwrap())
+            .await
+            .unwrap();
+    }
+    let mut request = PageRequest::newest(3);
+    let mut times = Vec::new();
+    loop {
+        let page = people::audit_log(service, admin, &request).await.unwrap();
+        assert!(page.items.len() <= 3);
+        times.extend(page.items.iter().map(|row| row.at));
+        match page.next {
+            Some(next) => request.after = Some(next),
+            None => break,
+        }
+    }
+    assert_eq!(times.len(), 7);
+    assert!(times.is_sorted_by(|newer, older| newer > older));
+}
+
+async fn rows_outlive_what_they_tell_of(test: &TestService) {
+    let service = &test.service;
+    let admin = first_admin(service).await;
+    let agent = TestAgent::create(service, admin, "project").await;
+    let bound = chat(service, admin, Some(agent.id)).await.id;
+    chats::delete(service, admin, bound).await.unwrap();
+    agents::delete(service, admin, agent.id).await.unwrap();
+    let rows = log(test, admin).await;
+    for (action, object) in [
+        ("chat_create", bound.uuid()),
+        ("chat_delete", bound.uuid()),
+        ("agent_create", agent.id.uuid()),
+        ("agent_delete", agent.id.uuid()),
+    ] {
+        let found = rows
+            .iter()
+            .filter(|row| row.action == action && row.object_id == Some(object));
+        assert_eq!(found.count(), 1, "{action}");
+    }
+}

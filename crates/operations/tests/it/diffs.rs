@@ -1,0 +1,245 @@
+//! What differs, with the texts.
+
+use ctxpin_model::diff::Verb;
+use ctxpin_model::hash::SnapshotId;
+use ctxpin_operations::contexts::{self, DiffRequest, DiffView};
+use ctxpin_operations::error::Error;
+use ctxpin_testing::chats::TestChat;
+use ctxpin_testing::databases::TestService;
+use ctxpin_testing::people::user;
+use ctxpin_testing::workspace::Workspace;
+
+use crate::scene::{Scene, agents_md, refusal};
+
+ctxpin_testing::on_both_databases!(
+    a_changed_file_is_told_line_by_line,
+    an_added_and_a_removed_file_are_told_whole,
+    a_moved_file_has_no_text,
+    a_skills_files_follow_it,
+    binary_files_are_told_to_differ,
+    a_file_that_became_unusable_is_removed,
+    two_of_the_history_are_compared,
+    a_rebuilt_workspace_is_compared_by_path,
+    a_snapshot_of_another_chat_is_refused,
+    without_a_pin_or_a_head_nothing_differs,
+    an_auditor_reads_no_diff,
+);
+
+async fn diff(
+    chat: &TestChat,
+    from: Option<SnapshotId>,
+    to: Option<SnapshotId>,
+) -> Result<DiffView, Error> {
+    contexts::diff(&chat.service, chat.owner, chat.id, DiffRequest { from, to }).await
+}
+
+/// Every change of a diff: how, where, and its text.
+fn told(diff: &DiffView) -> Vec<(Verb, String, Option<String>)> {
+    let changes = diff.changes();
+    let told = changes
+        .iter()
+        .map(|change| (change.verb, change.source().to_owned(), diff.text(change)));
+    told.collect()
+}
+
+async fn check(
+    test: &TestService,
+    pin: &Workspace,
+    head: &Workspace,
+    expected: &[(Verb, &str, Option<&str>)],
+) {
+    let mut scene = Scene::new(test).await;
+    scene.push(pin).await;
+    let chat = scene.chat().await;
+    scene.push(head).await;
+    let diff = diff(&chat, None, None).await.unwrap();
+    let record = chat.record().await;
+    assert_eq!(
+        diff.pinned.as_ref().map(|(id, _)| *id),
+        record.pin.map(|pin| pin.pin.snapshot)
+    );
+    assert_eq!(
+        diff.head.as_ref().map(|(id, _)| *id),
+        record.head.map(|head| head.snapshot)
+    );
+    let told = told(&diff);
+    let told: Vec<_> = told
+        .iter()
+        .map(|(verb, source, text)| (*verb, source.as_str(), text.as_deref()))
+        .collect();
+    assert_eq!(told, expected);
+}
+
+async fn a_changed_file_is_told_line_by_line(test: &TestService) {
+    let text = "--- /w/AGENTS.md\n+++ /w/AGENTS.md\n@@ -1,3 +1,3 @@\n a\n-b\n+B\n c\n";
+    let expected = [(Verb::Modified, "/w/AGENTS.md", Some(text))];
+    check(
+        test,
+        &agents_md("a\nb\nc\n"),
+        &agents_md("a\nB\nc\n"),
+        &expected,
+    )
+    .await;
+}
+
+async fn an_added_and_a_removed_file_are_told_whole(test: &TestService) {
+    let pin = Workspace::new("/w").file("old.md", "o\n");
+    let head = Workspace::new("/w").file("new.md", "n\n");
+    let added = "--- /dev/null\n+++ /w/new.md\n@@ -0,0 +1 @@\n+n\n";
+    let removed = "--- /w/old.md\n+++ /dev/null\n@@ -1 +0,0 @@\n-o\n";
+    let expected = [
+        (Verb::Added, "/w/new.md", Some(added)),
+        (Verb::Removed, "/w/old.md", Some(removed)),
+    ];
+    check(test, &pin, &head, &expected).await;
+}
+
+async fn a_moved_file_has_no_text(test: &TestService) {
+    let files = |a: &str, b: &str| Workspace::new("/w").file(a, a).file(b, b);
+    let mut scene = Scene::new(test).await;
+    scene.push(&files("a.md", "b.md")).await;
+    let chat = scene.chat().await;
+    scene.push(&files("b.md", "a.md")).await;
+    let told = told(&diff(&chat, None, None).await.unwrap());
+    assert_eq!(told.len(), 1, "one of the two has moved");
+    assert_eq!((told[0].0, &told[0].2), (Verb::Moved, &None));
+}
+
+async fn a_skills_files_follow_it(test: &TestService) {
+    let pin =
+        Workspace::new("/w").skill("pdf", "Reads.", &[("gone.txt", "g\n"), ("run.sh", "old\n")]);
+    let head = Workspace::new("/w").skill(
+        "pdf",
+        "Reads all.",
+        &[("run.sh", "new\n"), ("ref/api.md", "a\n")],
+    );
+    let directory = "/w/.agents/skills/pdf";
+    let text = format!(
+        "--- {directory}/SKILL.md\n+++ {directory}/SKILL.md\n@@ -1,5 +1,5 @@\n ---\n name: pdf\n-description: Reads.\n+description: Reads all.\n ---\n # pdf\n\
+         --- {directory}/gone.txt\n+++ /dev/null\n@@ -1 +0,0 @@\n-g\n\
+         --- /dev/null\n+++ {directory}/ref/api.md\n@@ -0,0 +1 @@\n+a\n\
+         --- {directory}/run.sh\n+++ {directory}/run.sh\n@@ -1 +1 @@\n-old\n+new\n"
+    );
+    let source = format!("{directory}/SKILL.md");
+    check(test, &pin, &head, &[(Verb::Modified, &source, Some(&text))]).await;
+}
+
+async fn binary_files_are_told_to_differ(test: &TestService) {
+    let skill =
+        |bytes: &[u8]| Workspace::new("/w").skill_of("/w", "pdf", "Reads.", &[("logo.png", bytes)]);
+    let logo = "/w/.agents/skills/pdf/logo.png";
+    let text = format!("Binary files {logo} and {logo} differ\n");
+    let source = "/w/.agents/skills/pdf/SKILL.md";
+    let expected = [(Verb::Modified, source, Some(text.as_str()))];
+    check(
+        test,
+        &skill(b"\x89PNG\xff"),
+        &skill(b"\x89PNG\xfe"),
+        &expected,
+    )
+    .await;
+}
+
+async fn a_file_that_became_unusable_is_removed(test: &TestService) {
+    let head = Workspace::new("/w").broken("AGENTS.md", "not UTF-8");
+    let text = "--- /w/AGENTS.md\n+++ /dev/null\n@@ -1 +0,0 @@\n-one\n";
+    let expected = [(Verb::Removed, "/w/AGENTS.md", Some(text))];
+    check(test, &agents_md("one\n"), &head, &expected).await;
+}
+
+async fn two_of_the_history_are_compared(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    let first = scene.push(&agents_md("one\n")).await.head.unwrap().snapshot;
+    let chat = scene.chat().await;
+    let second = scene.push(&agents_md("two\n")).await.head.unwrap().snapshot;
+    chat.refresh().await.unwrap();
+    let third = scene
+        .push(&agents_md("three\n"))
+        .await
+        .head
+        .unwrap()
+        .snapshot;
+    for (from, to, removed, added) in [
+        (Some(first), Some(second), "-one", "+two"),
+        (Some(second), Some(first), "-two", "+one"),
+        (Some(first), None, "-one", "+three"),
+        (Some(first), Some(third), "-one", "+three"),
+        (None, Some(first), "-two", "+one"),
+        (None, None, "-two", "+three"),
+    ] {
+        let diff = diff(&chat, from, to).await.unwrap();
+        let text = diff.text(&diff.changes()[0]).unwrap();
+        assert!(text.contains(removed) && text.contains(added), "{text}");
+    }
+}
+
+async fn a_rebuilt_workspace_is_compared_by_path(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    let first = scene
+        .push(&agents_md("one\n").file("b.md", "b\n"))
+        .await
+        .head
+        .unwrap()
+        .snapshot;
+    let chat = scene.chat().await;
+    let mut other = scene.other_agent().await;
+    let rebuilt = Workspace::with_agents_md("/x", "two\n").file("b.md", "b\n");
+    other.push(scene.service, &rebuilt).await.unwrap();
+    chat.bind(Some(other.id)).await.unwrap();
+    let told = told(&diff(&chat, Some(first), None).await.unwrap());
+    let verbs: Vec<_> = told
+        .iter()
+        .map(|(verb, source, _)| (*verb, source.as_str()))
+        .collect();
+    let expected = [
+        (Verb::Modified, ""),
+        (Verb::Modified, "/x/AGENTS.md"),
+        (Verb::Modified, "/x/b.md"),
+    ];
+    assert_eq!(verbs, expected);
+    let text = told[1].2.as_deref().unwrap();
+    assert!(text.contains("-one\n+two\n"), "{text}");
+    // The same bytes at another path: the path reaches the model, the text is the same.
+    let text = told[2].2.as_deref().unwrap_or_default();
+    assert!(!text.contains("-b\n"), "{text}");
+}
+
+async fn a_snapshot_of_another_chat_is_refused(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    let first = scene.push(&agents_md("one")).await.head.unwrap().snapshot;
+    let earlier = scene.chat().await;
+    scene.push(&agents_md("two")).await;
+    let chat = scene.chat().await;
+    for (from, to) in [(Some(first), None), (None, Some(first))] {
+        assert_eq!(refusal(diff(&chat, from, to).await), "invalid");
+        assert!(diff(&earlier, from, to).await.is_ok());
+    }
+    let unknown = SnapshotId::of(b"nothing");
+    assert_eq!(refusal(diff(&chat, Some(unknown), None).await), "invalid");
+}
+
+async fn without_a_pin_or_a_head_nothing_differs(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("one")).await;
+    let chat = scene.chat().await;
+    scene.push(&agents_md("two")).await;
+    chat.bind(None).await.unwrap();
+    assert!(diff(&chat, None, None).await.unwrap().changes().is_empty());
+    chat.bind(Some(scene.agent.id)).await.unwrap();
+    chat.clear().await.unwrap();
+    assert!(diff(&chat, None, None).await.unwrap().changes().is_empty());
+}
+
+async fn an_auditor_reads_no_diff(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("one")).await;
+    let chat = scene.chat().await;
+    let (_, auditor) = user(scene.service, scene.owner, "auditor", "auditor", "read").await;
+    let theirs = TestChat {
+        owner: auditor,
+        ..chat
+    };
+    assert_ne!(refusal(diff(&theirs, None, None).await), "invalid");
+    let context = theirs.context().await;
+    assert!(!context.tells_bodies);
+}

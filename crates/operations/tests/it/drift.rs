@@ -1,0 +1,310 @@
+//! Drift is derived: what counts, since when, and that a pinned prompt stays the same bytes.
+
+use ctxpin_model::diff::Subject;
+use ctxpin_model::pin::ToolsMode;
+use ctxpin_model::resource::Kind;
+use ctxpin_testing::chats::TestChat;
+use ctxpin_testing::databases::TestService;
+use ctxpin_testing::workspace::Workspace;
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
+
+use crate::scene::{Scene, agents_md, assert_sound, rendered};
+
+ctxpin_testing::on_both_databases!(
+    a_change_that_no_model_sees_keeps_the_prompt,
+    a_move_to_equal_content_keeps_the_prompt_of_another_renderer,
+    content_put_back_ends_the_drift,
+    a_drift_began_with_the_first_other_head,
+    a_drift_begins_after_the_last_equal_head,
+    an_equal_head_within_a_drift_ends_it,
+    a_drift_never_began_before_the_pin,
+    a_partial_pin_drifts_since_it_was_made,
+    live_tools_are_no_drift,
+    pinned_tools_are_drift,
+    a_changed_configuration_counts_among_the_tools,
+    changing_the_tools_mode_changes_the_drift,
+    an_order_is_drift,
+    the_facts_are_drift,
+    changes_are_listed_exactly_if_dirty,
+);
+
+async fn a_change_that_no_model_sees_keeps_the_prompt(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene
+        .push(&agents_md("one").broken("b.md", "not UTF-8"))
+        .await;
+    let chat = scene.chat().await;
+    let before = chat.record().await.pin.unwrap().pin;
+    scene
+        .push(&agents_md("one").broken("b.md", "unreadable"))
+        .await;
+    assert!(!chat.is_dirty().await);
+    chat.refresh().await.unwrap();
+    let after = chat.record().await.pin.unwrap().pin;
+    assert_ne!(after.snapshot, before.snapshot);
+    assert_eq!(after.hashes, before.hashes);
+    assert_eq!(after.prompt, before.prompt);
+    assert_sound(&chat).await;
+}
+
+async fn a_move_to_equal_content_keeps_the_prompt_of_another_renderer(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("one")).await;
+    let chat = scene.chat().await;
+    let before = chat.prompt_hash().await;
+    scene.push(&agents_md("one").server("git", &["log"])).await;
+    // As if this release rendered everything otherwise.
+    test.tamper("update prompts set prompt = (select b.hash from blobs b where b.hash <> prompts.prompt order by b.hash limit 1)")
+        .await;
+    chat.refresh().await.unwrap();
+    assert_eq!(chat.reasons().await, "create refresh");
+    assert_eq!(chat.prompt_hash().await, before);
+    assert_eq!(chat.prompt().await, rendered(&agents_md("one")));
+    assert_ne!(scene.chat().await.prompt_hash().await, before);
+}
+
+async fn content_put_back_ends_the_drift(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("one")).await;
+    let chat = scene.chat().await;
+    for _ in 0..2 {
+        scene.push(&agents_md("two")).await;
+        assert!(chat.is_dirty().await);
+        scene.push(&agents_md("one")).await;
+        assert!(!chat.is_dirty().await);
+    }
+    assert_eq!(chat.reasons().await, "create");
+}
+
+async fn a_drift_began_with_the_first_other_head(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("one")).await;
+    let chat = scene.chat().await;
+    scene.push(&agents_md("two")).await;
+    let began = test.clock.now();
+    scene.push(&agents_md("three")).await;
+    scene.push(&agents_md("three")).await;
+    assert_eq!(chat.record().await.drift().unwrap().since, began);
+}
+
+async fn a_drift_begins_after_the_last_equal_head(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("one")).await;
+    let chat = scene.chat().await;
+    scene.push(&agents_md("two")).await;
+    scene
+        .push(&agents_md("one").error("equal all the same"))
+        .await;
+    scene.push(&agents_md("two")).await;
+    let began = test.clock.now();
+    scene.push(&agents_md("three")).await;
+    assert_eq!(chat.record().await.drift().unwrap().since, began);
+}
+
+async fn an_equal_head_within_a_drift_ends_it(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("one")).await;
+    let chat = scene.chat().await;
+    scene.push(&agents_md("two")).await;
+    scene
+        .push(&agents_md("one").error("equal all the same"))
+        .await;
+    assert_eq!(chat.record().await.drift(), None);
+}
+
+async fn a_drift_never_began_before_the_pin(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    let first = scene.push(&agents_md("one")).await.head.unwrap().snapshot;
+    let chat = scene.chat().await;
+    scene.push(&agents_md("two")).await;
+    scene.push(&agents_md("three")).await;
+    chat.refresh().await.unwrap();
+    scene.minute();
+    chat.rollback(first).await.unwrap();
+    assert_eq!(chat.record().await.drift().unwrap().since, test.clock.now());
+    let pinned_at = test.clock.now();
+    scene.push(&agents_md("four")).await;
+    assert_eq!(chat.record().await.drift().unwrap().since, pinned_at);
+}
+
+async fn a_partial_pin_drifts_since_it_was_made(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    let files = |a: &str, b: &str| Workspace::new("/w").file("a.md", a).file("b.md", b);
+    scene.push(&files("a1", "b1")).await;
+    let chat = scene.chat().await;
+    scene.push(&files("a2", "b2")).await;
+    scene.minute();
+    chat.take(&["/w/a.md"]).await.unwrap();
+    let pinned_at = test.clock.now();
+    assert_eq!(chat.record().await.drift().unwrap().since, pinned_at);
+    scene.push(&files("a3", "b3")).await;
+    assert_eq!(chat.record().await.drift().unwrap().since, pinned_at);
+    // The agent comes to have what the chat composed, and leaves it again.
+    scene.push(&files("a2", "b1")).await;
+    assert!(!chat.is_dirty().await);
+    scene.push(&files("a4", "b4")).await;
+    assert_eq!(chat.record().await.drift().unwrap().since, test.clock.now());
+}
+
+async fn live_tools_are_no_drift(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("one").server("git", &["log"])).await;
+    let chat = scene.chat().await;
+    scene
+        .push(&agents_md("one").server("git", &["blame"]))
+        .await;
+    let context = chat.context().await;
+    assert!(context.chat.drift().is_none() && context.changes().is_empty());
+    assert!(context.tools_differ());
+    chat.refresh().await.unwrap();
+    assert!(!chat.context().await.tools_differ());
+}
+
+async fn pinned(scene: &Scene<'_>) -> TestChat {
+    let chat = scene.chat().await;
+    chat.tools(ToolsMode::Pinned).await.unwrap();
+    chat
+}
+
+async fn pinned_tools_are_drift(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("one").server("git", &["log"])).await;
+    let chat = pinned(&scene).await;
+    let prompt = chat.prompt_hash().await;
+    scene
+        .push(&agents_md("one").server("git", &["blame"]))
+        .await;
+    let began = test.clock.now();
+    scene
+        .push(&agents_md("one").server("git", &["blame", "show"]))
+        .await;
+    let context = chat.context().await;
+    assert_eq!(context.chat.drift().unwrap().since, began);
+    assert!(!context.tools_differ(), "they are the pin's own");
+    let changes = context.changes();
+    assert_eq!(changes.len(), 1);
+    assert_eq!(changes[0].subject, Subject::Resource(Kind::McpServer));
+    chat.refresh().await.unwrap();
+    assert!(!chat.is_dirty().await);
+    assert_eq!(chat.prompt_hash().await, prompt);
+}
+
+async fn a_changed_configuration_counts_among_the_tools(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("one").mcp_config("{\"a\": 1}")).await;
+    let (live, pinned) = (scene.chat().await, pinned(&scene).await);
+    // Its shape is the same; only the claimed hash tells.
+    scene.push(&agents_md("one").mcp_config("{\"a\": 2}")).await;
+    assert!(!live.is_dirty().await && live.context().await.tools_differ());
+    let context = pinned.context().await;
+    assert!(context.chat.drift().is_some());
+    assert_eq!(context.changes().len(), 1);
+    assert_eq!(context.changes()[0].source(), "/w/.mcp.json");
+}
+
+async fn changing_the_tools_mode_changes_the_drift(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("one").server("git", &["log"])).await;
+    let chat = scene.chat().await;
+    scene
+        .push(&agents_md("one").server("git", &["blame"]))
+        .await;
+    for (mode, is_dirty) in [(ToolsMode::Pinned, true), (ToolsMode::Live, false)] {
+        assert_eq!(chat.tools(mode).await.unwrap().drift().is_some(), is_dirty);
+    }
+}
+
+async fn an_order_is_drift(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene
+        .push(&Workspace::new("/w").file("a.md", "a").file("b.md", "b"))
+        .await;
+    let chat = scene.chat().await;
+    scene
+        .push(&Workspace::new("/w").file("b.md", "b").file("a.md", "a"))
+        .await;
+    let context = chat.context().await;
+    assert!(context.chat.drift().is_some());
+    assert_eq!(context.changes().len(), 1);
+    chat.take(&[context.changes()[0].source()]).await.unwrap();
+    assert!(!chat.is_dirty().await);
+}
+
+async fn the_facts_are_drift(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("one")).await;
+    let chat = scene.chat().await;
+    scene.push(&agents_md("one").os("plan9")).await;
+    let context = chat.context().await;
+    assert!(context.chat.drift().is_some());
+    assert_eq!(context.changes()[0].subject, Subject::Facts);
+    assert_eq!(context.changes()[0].source(), "");
+}
+
+/// A workspace of a few things, each in one of a few states.
+fn workspaces() -> impl Strategy<Value = Workspace> {
+    let thing = (0..6_usize, 0..4_usize);
+    let things = prop::collection::vec(thing, 0..6);
+    (things, 0..3_usize).prop_map(|(things, error)| {
+        let workspace = ["", "a cap", "another cap"][error];
+        let start = Workspace::new("/w");
+        let start = if workspace.is_empty() {
+            start
+        } else {
+            start.error(workspace)
+        };
+        things.into_iter().fold(start, |workspace, (thing, state)| {
+            let text = ["one", "two", "<!-- nothing remains -->", ""][state];
+            match thing {
+                0 => workspace.file("a.md", text),
+                1 => workspace.file("b.md", text),
+                2 => workspace.broken("a.md", text),
+                3 => workspace.skill(
+                    "pdf",
+                    ["Reads.", "Writes.", "Reads.", "Both."][state],
+                    &[("run.sh", text)],
+                ),
+                4 => workspace.server("git", &["log", "blame"][..state % 3]),
+                _ => workspace.mcp_config(text),
+            }
+        })
+    })
+}
+
+async fn changes_are_listed_exactly_if_dirty(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("one")).await;
+    let chats = [scene.chat().await, pinned(&scene).await];
+    let mut runner = TestRunner::deterministic();
+    let mut dirty = 0;
+    for round in 0..24 {
+        let workspace = workspaces()
+            .new_tree(&mut runner)
+            .expect("a workspace")
+            .current();
+        scene.push(&workspace).await;
+        for chat in &chats {
+            assert_sound(chat).await;
+            let context = chat.context().await;
+            dirty += usize::from(context.chat.drift().is_some());
+            // Everything that is listed, taken one by one, ends the drift.
+            if round % 3 == 0 {
+                for _ in 0..context.changes().len() {
+                    let context = chat.context().await;
+                    let Some(change) = context.changes().into_iter().next() else {
+                        break;
+                    };
+                    let selector = ctxpin_model::compose::Selector {
+                        subject: Some(change.subject),
+                        source: change.source().into(),
+                    };
+                    chat.take_selected(vec![selector]).await.unwrap();
+                }
+                assert!(!chat.is_dirty().await);
+            }
+        }
+    }
+    assert!(dirty > 12, "the workspaces differ: {dirty}");
+}

@@ -1,0 +1,292 @@
+//! Limits: what is past one is listed without its bytes, and sizes are never a claim.
+
+use ctxpin_model::limits::{
+    ERROR_BYTES_MAX, PROMPT_FILE_BYTES_MAX, SKILL_FILE_BYTES_MAX, SKILL_FILES_MAX,
+    SNAPSHOT_LISTED_MAX, SNAPSHOT_RESOURCES_MAX, SOURCE_BYTES_MAX,
+};
+use ctxpin_model::resource::{Detail, Kind, Resource, Status, Tool};
+use ctxpin_model::snapshot::Snapshot;
+use ctxpin_operations::error::Error;
+use ctxpin_testing::databases::TestService;
+
+use super::{Intake, claim, demand_unused, file, instructions, of, pinned, skill, skill_md};
+
+ctxpin_testing::on_both_databases!(
+    a_source_that_is_too_long_is_cut_and_invalid,
+    too_many_resources_are_refused,
+    sizes_are_those_of_the_bytes,
+    a_body_that_is_too_large_is_not_kept,
+    a_supporting_file_that_is_too_large_is_listed_alone,
+    a_skill_with_too_many_files_is_oversize,
+    of_skills_of_one_name_the_last_root_wins,
+    bodies_past_the_limit_are_excluded_and_smaller_ones_still_fit,
+    a_server_with_too_many_tools_is_oversize,
+    errors_are_cut_at_a_character,
+);
+
+async fn a_source_that_is_too_long_is_cut_and_invalid(test: &TestService) {
+    let mut intake = Intake::new(test).await;
+    let fits = format!("/{}", "é".repeat((SOURCE_BYTES_MAX - 1) / 2));
+    let taken = intake.take_one(instructions(&fits, b"x"), &[b"x"]).await;
+    assert_eq!((taken.status, taken.source), (Status::Ok, fits));
+
+    let long = |last: &str| format!("/{}{last}", "é".repeat(SOURCE_BYTES_MAX));
+    let both = vec![
+        instructions(&long("a"), b"x"),
+        instructions(&long("b"), b"x"),
+    ];
+    let taken = intake.take(of(both), &[b"x"]).await.unwrap().resources;
+    for resource in &taken {
+        demand_unused(resource, Status::Invalid, "more than 1024 bytes");
+        assert!(resource.source.len() <= SOURCE_BYTES_MAX);
+    }
+    assert_ne!(taken[0].source, taken[1].source, "two stay two");
+}
+
+async fn too_many_resources_are_refused(test: &TestService) {
+    let mut intake = Intake::new(test).await;
+    let listed = |ok: usize, excluded: usize| {
+        let sources = (0..ok + excluded).map(|index| format!("/w/{index}.md"));
+        let mut resources: Vec<_> = sources.map(|s| instructions(&s, b"x")).collect();
+        for resource in &mut resources[ok..] {
+            resource.status = Status::Excluded;
+            resource.error = Some("same bytes as another".into());
+        }
+        of(resources)
+    };
+    let most_excluded = SNAPSHOT_LISTED_MAX - SNAPSHOT_RESOURCES_MAX;
+    for (ok, excluded) in [
+        (SNAPSHOT_RESOURCES_MAX + 1, 0),
+        (SNAPSHOT_RESOURCES_MAX, most_excluded + 1),
+        (0, SNAPSHOT_LISTED_MAX + 1),
+    ] {
+        let refused = intake.take(listed(ok, excluded), &[b"x"]).await;
+        assert!(
+            matches!(refused, Err(Error::InvalidManifest(_))),
+            "{ok} + {excluded}"
+        );
+    }
+    let most = listed(SNAPSHOT_RESOURCES_MAX, most_excluded);
+    let taken = intake.take(most, &[b"x"]).await.unwrap().resources;
+    assert_eq!(taken.len(), SNAPSHOT_LISTED_MAX);
+    let used = taken
+        .iter()
+        .filter(|resource| resource.status == Status::Ok);
+    assert_eq!(used.count(), SNAPSHOT_RESOURCES_MAX);
+}
+
+async fn sizes_are_those_of_the_bytes(test: &TestService) {
+    let mut intake = Intake::new(test).await;
+    let text = skill_md("pdf", "Reads PDFs.");
+    for claimed in [0, 1, 1_000_000, u64::MAX] {
+        let mut agents_md = instructions("/w/AGENTS.md", b"12345");
+        agents_md.size = claimed;
+        let mut pdf = skill("/w", "pdf", text.as_bytes());
+        pdf.size = claimed;
+        let mut supporting = file("a", b"123");
+        supporting.size = claimed;
+        pdf.files.push(supporting);
+        let sent: [&[u8]; 3] = [b"12345", text.as_bytes(), b"123"];
+        let taken = intake
+            .take(of(vec![agents_md, pdf]), &sent)
+            .await
+            .unwrap()
+            .resources;
+        assert_eq!((taken[0].status, taken[0].size), (Status::Ok, 5));
+        assert_eq!(
+            (taken[1].status, taken[1].size),
+            (Status::Ok, text.len() as u64)
+        );
+        assert_eq!(taken[1].files[0].size, 3);
+    }
+}
+
+async fn a_body_that_is_too_large_is_not_kept(test: &TestService) {
+    let mut intake = Intake::new(test).await;
+    let most = usize::try_from(PROMPT_FILE_BYTES_MAX).unwrap();
+    let fits = vec![b'x'; most];
+    let taken = intake
+        .take_one(instructions("/w/AGENTS.md", &fits), &[&fits])
+        .await;
+    assert_eq!(
+        (taken.status, taken.size),
+        (Status::Ok, PROMPT_FILE_BYTES_MAX)
+    );
+    let larger = vec![b'x'; most + 1];
+    for mut resource in [
+        instructions("/w/AGENTS.md", &larger),
+        skill("/w", "pdf", &larger),
+    ] {
+        resource.size = 1;
+        let taken = intake.take_one(resource, &[&larger]).await;
+        demand_unused(&taken, Status::Oversize, "64 KiB");
+        assert_eq!(
+            (taken.content, taken.size),
+            (claim(&larger), PROMPT_FILE_BYTES_MAX + 1)
+        );
+    }
+    // Only the sound one, for nothing else was kept (a prompt of it is rendered and kept too).
+    assert_eq!(
+        test.count("select count(*) from blobs b where b.size = 65537")
+            .await,
+        0
+    );
+}
+
+async fn a_supporting_file_that_is_too_large_is_listed_alone(test: &TestService) {
+    let mut intake = Intake::new(test).await;
+    let text = skill_md("pdf", "Reads PDFs.");
+    let larger = vec![b'x'; usize::try_from(SKILL_FILE_BYTES_MAX).unwrap() + 1];
+    let mut resource = skill("/w", "pdf", text.as_bytes());
+    let mut script = file("b.sh", b"small");
+    script.executable = true;
+    resource.files = vec![script, file("a.bin", &larger)];
+    let taken = intake
+        .take_one(resource, &[text.as_bytes(), &larger, b"small"])
+        .await;
+    assert_eq!(taken.status, Status::Ok);
+    let paths: Vec<_> = taken.files.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(paths, ["a.bin", "b.sh"]);
+    assert_eq!(taken.files[0].content, claim(&larger));
+    assert!(
+        taken.files[0]
+            .error
+            .as_deref()
+            .is_some_and(|error| error.contains("512 KiB"))
+    );
+    assert_eq!(
+        (taken.files[1].content, taken.files[1].executable),
+        (pinned(b"small"), true)
+    );
+    assert_eq!(
+        test.count("select count(*) from blobs where size > 512 * 1024")
+            .await,
+        0
+    );
+}
+
+async fn a_skill_with_too_many_files_is_oversize(test: &TestService) {
+    let mut intake = Intake::new(test).await;
+    let text = skill_md("pdf", "Reads PDFs.");
+    for (count, status) in [
+        (SKILL_FILES_MAX, Status::Ok),
+        (SKILL_FILES_MAX + 1, Status::Oversize),
+    ] {
+        let mut resource = skill("/w", "pdf", text.as_bytes());
+        resource.files = (0..count)
+            .map(|index| file(&format!("{index:04}"), b"x"))
+            .collect();
+        let taken = intake.take_one(resource, &[text.as_bytes(), b"x"]).await;
+        assert_eq!((taken.status, taken.files.len()), (status, count));
+    }
+}
+
+async fn of_skills_of_one_name_the_last_root_wins(test: &TestService) {
+    let mut intake = Intake::new(test).await;
+    let (user, project) = (
+        skill_md("pdf", "Of the user."),
+        skill_md("pdf", "Of the project."),
+    );
+    let mut second = skill("/w", "pdf", user.as_bytes());
+    second.source = "/w/.claude/skills/pdf/SKILL.md".into();
+    let resources = vec![
+        skill("/home", "pdf", user.as_bytes()),
+        skill("/w", "pdf", project.as_bytes()),
+        second,
+    ];
+    let sent = [user.as_bytes(), project.as_bytes()];
+    let taken = intake.take(of(resources), &sent).await.unwrap();
+    let winner = "/w/skills/pdf/SKILL.md";
+    assert_eq!(
+        taken.skill("pdf").map(|skill| skill.source.as_str()),
+        Some(winner)
+    );
+    for index in [0, 2] {
+        let reason = format!("shadowed by {winner}");
+        demand_unused(&taken.resources[index], Status::Excluded, &reason);
+    }
+}
+
+async fn bodies_past_the_limit_are_excluded_and_smaller_ones_still_fit(test: &TestService) {
+    let mut intake = Intake::new(test).await;
+    let most = vec![b'x'; usize::try_from(PROMPT_FILE_BYTES_MAX).unwrap()];
+    // Room for 32 of them; the last leaves two bytes.
+    let less = &most[..most.len() - 2];
+    let mut resources: Vec<_> = (0..31)
+        .map(|index| instructions(&format!("/w/{index:02}.md"), &most))
+        .collect();
+    resources.push(instructions("/w/31.md", less));
+    resources.push(instructions("/w/32.md", b"123"));
+    resources.push(instructions("/w/33.md", b"12"));
+    let taken = intake
+        .take(of(resources), &[&most, less, b"123", b"12"])
+        .await;
+    let taken = taken.unwrap().resources;
+    assert!(
+        taken[..32]
+            .iter()
+            .all(|resource| resource.status == Status::Ok)
+    );
+    demand_unused(&taken[32], Status::Excluded, "2 MiB");
+    assert_eq!(taken[33].status, Status::Ok);
+}
+
+async fn a_server_with_too_many_tools_is_oversize(test: &TestService) {
+    let mut intake = Intake::new(test).await;
+    let server = |name: &str, tools: usize, description: usize| {
+        let mut resource = Resource::new(Kind::McpServer, name, Status::Ok);
+        let tools = (0..tools).map(|index| Tool {
+            name: format!("tool{index}"),
+            description: Some("x".repeat(description)),
+            input_schema: Default::default(),
+        });
+        resource.detail = Some(Detail::Tools(tools.collect()));
+        resource
+    };
+    for (resource, status) in [
+        (server("files", 128, 1), Status::Ok),
+        (server("files", 129, 1), Status::Oversize),
+        (server("files", 1, 256 * 1024), Status::Oversize),
+    ] {
+        let taken = intake.take_one(resource, &[]).await;
+        assert_eq!(
+            (taken.status, taken.detail.is_some()),
+            (status, status == Status::Ok)
+        );
+    }
+    // All servers together.
+    let servers = (0..5).map(|index| server(&format!("server{index}"), 1, 250 * 1024));
+    let taken = intake
+        .take(of(servers.collect()), &[])
+        .await
+        .unwrap()
+        .resources;
+    let statuses: Vec<_> = taken.iter().map(|resource| resource.status).collect();
+    assert_eq!(statuses[..4], [Status::Ok; 4]);
+    assert_eq!(statuses[4], Status::Excluded);
+}
+
+async fn errors_are_cut_at_a_character(test: &TestService) {
+    let mut intake = Intake::new(test).await;
+    let text = skill_md("pdf", "Reads PDFs.");
+    let long = format!("x{}", "é".repeat(ERROR_BYTES_MAX));
+    let mut broken = Resource::new(Kind::InstructionFile, "/w/AGENTS.md", Status::Unreadable);
+    broken.error = Some(long.clone());
+    let mut pdf = skill("/w", "pdf", text.as_bytes());
+    let mut supporting = file("a", b"never read");
+    supporting.error = Some(long.clone());
+    pdf.files.push(supporting);
+    let manifest = Snapshot {
+        error: Some(long.clone()),
+        ..of(vec![broken, pdf])
+    };
+    let taken = intake.take(manifest, &[text.as_bytes()]).await.unwrap();
+    let expected = &long[..ERROR_BYTES_MAX - 1];
+    assert_eq!(taken.error.as_deref(), Some(expected));
+    assert_eq!(taken.resources[0].error.as_deref(), Some(expected));
+    let file = &taken.resources[1].files[0];
+    assert_eq!(
+        (file.error.as_deref(), file.content),
+        (Some(expected), claim(b"never read"))
+    );
+}

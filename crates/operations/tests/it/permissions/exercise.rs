@@ -1,0 +1,299 @@
+//! How each operation is asked for, in every way that there is.
+
+use ctxpin_model::access::{Actor, Operation, Roles};
+use ctxpin_model::chat::ChatFilter;
+use ctxpin_model::hash::BlobHash;
+use ctxpin_model::page::PageRequest;
+use ctxpin_model::pin::Delivery;
+use ctxpin_model::resource::{Kind, ResourceId};
+use ctxpin_model::user::UserChange;
+use ctxpin_operations::agents::{self, AgentRequest, Replaces};
+use ctxpin_operations::chats::{self, ChatChange, ChatRequest};
+use ctxpin_operations::contexts::{self, DiffRequest};
+use ctxpin_operations::people::{self, TokenRequest};
+use ctxpin_operations::pins::{self, MoveRequest, RefreshFilter};
+use ctxpin_operations::pushes::{self, Push};
+use ctxpin_operations::skills::{self, Reader};
+use ctxpin_operations::turns::{self, TurnRequest};
+use ctxpin_operations::watches::{self, Subject};
+use ctxpin_operations::{exposures, prompts};
+use ctxpin_testing::chats::{bound_to, plain};
+use ctxpin_testing::workspace::Workspace;
+use uuid::Uuid;
+
+use super::{Caller, Objects, World};
+use crate::outcome::Outcome;
+
+/// Asks for an operation in every way, and tells what came of each.
+pub async fn exercise(
+    world: &World<'_>,
+    operation: Operation,
+    objects: &Objects,
+    caller: &Caller,
+) -> Vec<Outcome> {
+    use Operation::*;
+    match operation {
+        AgentCreate | AgentList | AgentRead | AgentDelete | AgentUse | HeadList => {
+            on_agents(world, operation, objects, caller).await
+        }
+        SessionOpen | ContextPush | BlobUpload | AgentRefresh => {
+            by_agents(world, operation, caller).await
+        }
+        ChatCreate | ChatList | ChatRead | ChatChange | ChatDelete | ChatInherit => {
+            on_chats(world, operation, objects, caller).await
+        }
+        ContextRead | PinMove | PinClear | PinMoveMany | HistoryRead => {
+            on_pins(world, operation, objects, caller).await
+        }
+        DiffRead | ResourceRead | PromptRead | SkillRead | ToolRead | TurnBegin | TurnList
+        | ExposureRead => on_bodies(world, operation, objects, caller).await,
+        UserCreate | UserList | UserChange | TokenCreate | TokenCreateFor | TokenList
+        | TokenRevoke | MeRead | AuditRead => on_people(world, operation, objects, caller).await,
+    }
+}
+
+fn agent_request(replaces: Option<Replaces>) -> AgentRequest {
+    AgentRequest {
+        workspace: "new".into(),
+        name: "main".into(),
+        may_refresh: false,
+        replaces,
+    }
+}
+
+async fn on_agents(
+    world: &World<'_>,
+    operation: Operation,
+    objects: &Objects,
+    caller: &Caller,
+) -> Vec<Outcome> {
+    let (service, by, agent) = (world.service, caller.credential, objects.agent);
+    let (ids, seqs) = (PageRequest::newest(9), PageRequest::newest(9));
+    match operation {
+        Operation::AgentCreate => {
+            let made = agents::create(service, by, &agent_request(None)).await;
+            vec![Outcome::of(&made)]
+        }
+        Operation::AgentList => vec![Outcome::of(&agents::list(service, by, &ids).await)],
+        Operation::AgentRead => vec![Outcome::of(&agents::read(service, by, agent).await)],
+        Operation::AgentDelete => vec![Outcome::of(&agents::delete(service, by, agent).await)],
+        Operation::HeadList => vec![Outcome::of(&agents::heads(service, by, agent, &seqs).await)],
+        Operation::AgentUse => {
+            let replaces = agent_request(Some(Replaces::Agent(agent)));
+            vec![
+                Outcome::of(&chats::create(service, by, &bound_to(agent)).await),
+                Outcome::of(&agents::create(service, by, &replaces).await),
+            ]
+        }
+        other => unreachable!("{other} is not on agents"),
+    }
+}
+
+/// What an agent asks for is always about itself.
+async fn by_agents(world: &World<'_>, operation: Operation, caller: &Caller) -> Vec<Outcome> {
+    let (service, by) = (world.service, caller.credential);
+    let (epoch, version) = match &caller.actor {
+        Some(Actor::Agent { id, .. }) => {
+            let agent = agents::read(service, world.admin, *id).await.unwrap();
+            (agent.epoch, agent.version + 1)
+        }
+        _ => (1, 1),
+    };
+    let outcome = match operation {
+        Operation::SessionOpen => {
+            let process = Uuid::now_v7().into();
+            Outcome::of(&pushes::session_open(service, by, process).await)
+        }
+        Operation::ContextPush => {
+            let (manifest, inline) = Workspace::with_agents_md("/w", "Pushed.\n").manifest();
+            let push = Push {
+                epoch,
+                version,
+                mcp_settled: true,
+                manifest,
+                inline,
+            };
+            Outcome::of(&pushes::push(service, by, push).await)
+        }
+        Operation::BlobUpload => {
+            let bytes = b"sent ahead";
+            let hash = BlobHash::of(bytes);
+            Outcome::of(&pushes::blob_upload(service, by, epoch, hash, bytes[..].into()).await)
+        }
+        Operation::AgentRefresh => Outcome::of(&pins::refresh_of_agent(service, by, epoch).await),
+        other => unreachable!("{other} is not for agents"),
+    };
+    vec![outcome]
+}
+
+async fn on_chats(
+    world: &World<'_>,
+    operation: Operation,
+    objects: &Objects,
+    caller: &Caller,
+) -> Vec<Outcome> {
+    let (service, by, chat) = (world.service, caller.credential, objects.chat);
+    let page = PageRequest::newest(9);
+    match operation {
+        Operation::ChatCreate => {
+            vec![Outcome::of(&chats::create(service, by, &plain()).await)]
+        }
+        Operation::ChatList => {
+            let filter = ChatFilter::default();
+            vec![
+                Outcome::of(&chats::list(service, by, &filter, &page).await),
+                Outcome::of(&watches::watch(service, by, Subject::Own).await),
+            ]
+        }
+        Operation::ChatRead => vec![
+            Outcome::of(&chats::read(service, by, chat).await),
+            Outcome::of(&watches::watch(service, by, Subject::Chat(chat)).await),
+        ],
+        Operation::ChatChange => {
+            let change = ChatChange {
+                title: Some(Some(format!("by {}", caller.name))),
+                ..ChatChange::default()
+            };
+            vec![Outcome::of(
+                &chats::change(service, by, chat, &change).await,
+            )]
+        }
+        Operation::ChatDelete => vec![Outcome::of(&chats::delete(service, by, chat).await)],
+        Operation::ChatInherit => {
+            let request = ChatRequest {
+                parent: Some(chat),
+                ..plain()
+            };
+            vec![Outcome::of(&chats::create(service, by, &request).await)]
+        }
+        other => unreachable!("{other} is not on chats"),
+    }
+}
+
+async fn on_pins(
+    world: &World<'_>,
+    operation: Operation,
+    objects: &Objects,
+    caller: &Caller,
+) -> Vec<Outcome> {
+    let (service, by, chat) = (world.service, caller.credential, objects.chat);
+    let outcome = match operation {
+        Operation::ContextRead => Outcome::of(&contexts::read(service, by, chat).await),
+        Operation::PinMove => {
+            let refresh = MoveRequest::Refresh { head: None };
+            Outcome::of(&pins::pin_move(service, by, chat, &refresh, None).await)
+        }
+        Operation::PinClear => Outcome::of(&pins::pin_clear(service, by, chat, None).await),
+        Operation::PinMoveMany => {
+            let filter = RefreshFilter {
+                agent: Some(objects.agent),
+                content: None,
+            };
+            Outcome::of(&pins::refresh_many(service, by, filter).await)
+        }
+        Operation::HistoryRead => {
+            let page = PageRequest::newest(9);
+            Outcome::of(&contexts::history(service, by, chat, &page).await)
+        }
+        other => unreachable!("{other} is not on pins"),
+    };
+    vec![outcome]
+}
+
+async fn on_bodies(
+    world: &World<'_>,
+    operation: Operation,
+    objects: &Objects,
+    caller: &Caller,
+) -> Vec<Outcome> {
+    let (service, by, chat) = (world.service, caller.credential, objects.chat);
+    let page = PageRequest::newest(9);
+    match operation {
+        Operation::DiffRead => {
+            let diff = contexts::diff(service, by, chat, DiffRequest::default()).await;
+            vec![Outcome::of(&diff)]
+        }
+        Operation::ResourceRead => {
+            let resource = ResourceId::of(Kind::InstructionFile, "/w/AGENTS.md");
+            vec![Outcome::of(
+                &contexts::resource(service, by, chat, resource).await,
+            )]
+        }
+        Operation::PromptRead => {
+            let known = Some(BlobHash::of(b"something else"));
+            vec![
+                Outcome::of(&prompts::prompt(service, by, chat, None).await),
+                Outcome::of(&prompts::prompt(service, by, chat, known).await),
+            ]
+        }
+        Operation::SkillRead => vec![
+            Outcome::of(&skills::list(service, by, chat).await),
+            Outcome::of(&skills::read(service, by, chat, "pdf", Reader::Person).await),
+            Outcome::of(&skills::file(service, by, chat, "pdf", "a").await),
+        ],
+        Operation::ToolRead => vec![Outcome::of(&skills::tools(service, by, chat).await)],
+        Operation::TurnBegin => {
+            let request = TurnRequest {
+                reference: None,
+                delivery: Delivery::Delivered,
+            };
+            vec![Outcome::of(
+                &turns::begin(service, by, chat, &request).await,
+            )]
+        }
+        Operation::TurnList => vec![Outcome::of(&turns::list(service, by, chat, &page).await)],
+        Operation::ExposureRead => {
+            let content = BlobHash::of(b"One.\n");
+            vec![Outcome::of(&exposures::read(service, by, content).await)]
+        }
+        other => unreachable!("{other} is not on bodies"),
+    }
+}
+
+async fn on_people(
+    world: &World<'_>,
+    operation: Operation,
+    objects: &Objects,
+    caller: &Caller,
+) -> Vec<Outcome> {
+    let (service, by) = (world.service, caller.credential);
+    let page = PageRequest::newest(9);
+    // No wider than the caller's own, whatever that is.
+    let scopes = match &caller.actor {
+        Some(Actor::User { scopes, .. }) => *scopes,
+        _ => "read".parse().unwrap(),
+    };
+    let mut request = TokenRequest {
+        label: None,
+        scopes,
+        expires_at: None,
+        user: None,
+    };
+    let outcome = match operation {
+        Operation::UserCreate => {
+            let name = Uuid::now_v7().to_string();
+            Outcome::of(&people::user_create(service, by, &name, Roles::default()).await)
+        }
+        Operation::UserList => Outcome::of(&people::users(service, by, &page).await),
+        Operation::UserChange => {
+            let change = UserChange {
+                disabled: Some(true),
+                ..UserChange::default()
+            };
+            Outcome::of(&people::user_change(service, by, objects.user, &change).await)
+        }
+        Operation::TokenCreate => Outcome::of(&people::token_create(service, by, &request).await),
+        Operation::TokenCreateFor => {
+            request.user = Some(objects.user);
+            Outcome::of(&people::token_create(service, by, &request).await)
+        }
+        Operation::TokenList => Outcome::of(&people::tokens(service, by, &page).await),
+        Operation::TokenRevoke => {
+            Outcome::of(&people::token_revoke(service, by, objects.token).await)
+        }
+        Operation::MeRead => Outcome::of(&people::me(service, by).await),
+        Operation::AuditRead => Outcome::of(&people::audit_log(service, by, &page).await),
+        other => unreachable!("{other} is not on people"),
+    };
+    vec![outcome]
+}

@@ -1,0 +1,361 @@
+//! The moves of a pin that somebody asks for: refresh, decline, rollback, unpin.
+
+use ctxpin_model::pin::{Policy, Reason};
+use ctxpin_operations::pins::{self, MoveRequest};
+use ctxpin_testing::chats::{TestChat, plain};
+use ctxpin_testing::databases::TestService;
+
+use crate::scene::{Scene, agents_md, assert_sound, refusal, rendered};
+
+ctxpin_testing::on_both_databases!(
+    a_refresh_takes_the_head_with_its_error,
+    a_refresh_of_a_given_head_takes_no_other,
+    a_refresh_without_agent_or_head_leaves_the_pin,
+    a_refresh_where_nothing_differs_appends_nothing,
+    a_refresh_is_of_the_agent_that_the_chat_has_now,
+    a_move_from_another_pin_is_refused,
+    a_declined_drift_stays_listed_until_the_head_changes,
+    declining_needs_the_head_and_a_pin,
+    a_declined_head_can_still_be_taken,
+    a_rollback_restores_the_prompt_of_its_row,
+    a_rollback_makes_the_policy_manual,
+    a_rollback_goes_to_the_chats_own_history_only,
+    a_rollback_to_the_present_pin_appends_nothing,
+    a_rollback_drifts_from_the_head,
+    an_unpinned_chat_waits_for_the_next_head,
+    unpinning_twice_appends_once,
+    a_turn_hydrates_an_unpinned_chat,
+    unarchiving_hydrates_an_unpinned_chat,
+    another_users_pin_cannot_be_moved,
+);
+
+async fn a_refresh_takes_the_head_with_its_error(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("one")).await;
+    let chat = scene.chat().await;
+    let second = agents_md("two").error("a file cap was reached");
+    let pushed = scene.push(&second).await;
+    assert!(chat.is_dirty().await);
+    let context = chat.refresh().await.unwrap();
+    let pin = context.chat.pin.clone().unwrap();
+    assert_eq!(pin.pin.snapshot, pushed.head.unwrap().snapshot);
+    assert_eq!(pin.error.as_deref(), Some("a file cap was reached"));
+    assert_eq!(pin.pinned_at, test.clock.now());
+    assert_eq!(chat.prompt().await, rendered(&second));
+    assert_eq!(chat.reasons().await, "create refresh");
+    assert_sound(&chat).await;
+    scene.push(&agents_md("two")).await;
+    assert!(!chat.is_dirty().await, "the error reaches no model");
+    assert!(
+        chat.refresh()
+            .await
+            .unwrap()
+            .chat
+            .pin
+            .unwrap()
+            .error
+            .is_none()
+    );
+    assert_eq!(chat.reasons().await, "create refresh refresh");
+}
+
+async fn a_refresh_of_a_given_head_takes_no_other(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    let first = scene.push(&agents_md("one")).await.head.unwrap().snapshot;
+    let chat = scene.chat().await;
+    let second = scene.push(&agents_md("two")).await.head.unwrap().snapshot;
+    let third = scene.push(&agents_md("three")).await.head.unwrap().snapshot;
+    for stale in [first, second] {
+        let request = MoveRequest::Refresh { head: Some(stale) };
+        assert_eq!(refusal(chat.move_to(request).await), "precondition-failed");
+    }
+    assert_eq!(chat.snapshot().await, Some(first));
+    let request = MoveRequest::Refresh { head: Some(third) };
+    chat.move_to(request).await.unwrap();
+    assert_eq!(chat.snapshot().await, Some(third));
+}
+
+async fn a_refresh_without_agent_or_head_leaves_the_pin(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    let chat = scene.chat().await;
+    assert_eq!(refusal(chat.refresh().await), "no-head");
+    assert_eq!(chat.reasons().await, "");
+    scene.push(&agents_md("one")).await;
+    chat.bind(None).await.unwrap();
+    let pinned = chat.snapshot().await;
+    assert!(pinned.is_some());
+    assert_eq!(refusal(chat.refresh().await), "no-head");
+    assert_eq!(refusal(chat.take(&["/w/AGENTS.md"]).await), "no-head");
+    assert_eq!(chat.snapshot().await, pinned);
+    let unbound = TestChat::create(scene.service, scene.owner, &plain())
+        .await
+        .unwrap();
+    assert_eq!(refusal(unbound.refresh().await), "no-head");
+    assert_eq!(unbound.snapshot().await, None);
+}
+
+async fn a_refresh_where_nothing_differs_appends_nothing(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("one")).await;
+    let chat = scene.chat().await;
+    let before = chat.record().await;
+    scene.minute();
+    let context = chat.refresh().await.unwrap();
+    assert_eq!(context.chat.pin_seq, 1);
+    assert_eq!(
+        context.chat.pin.unwrap().pinned_at,
+        before.pin.unwrap().pinned_at
+    );
+    assert_eq!(chat.reasons().await, "create");
+}
+
+async fn a_refresh_is_of_the_agent_that_the_chat_has_now(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("of the first")).await;
+    let chat = scene.chat().await;
+    let mut other = scene.other_agent().await;
+    other
+        .push(scene.service, &agents_md("of the other"))
+        .await
+        .unwrap();
+    chat.bind(Some(other.id)).await.unwrap();
+    scene.push(&agents_md("of the first, later")).await;
+    assert!(!chat.is_dirty().await);
+    let newest = agents_md("of the other, later");
+    other.push(scene.service, &newest).await.unwrap();
+    chat.refresh().await.unwrap();
+    assert_eq!(chat.prompt().await, rendered(&newest));
+    assert_eq!(chat.history().await.last().unwrap().agent, Some(other.id));
+}
+
+async fn a_move_from_another_pin_is_refused(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    let first = scene.push(&agents_md("one")).await.head.unwrap().snapshot;
+    let chat = scene.chat().await;
+    let second = scene.push(&agents_md("two")).await.head.unwrap().snapshot;
+    let requests = [
+        MoveRequest::Refresh { head: None },
+        MoveRequest::Sources {
+            selectors: Vec::new(),
+            head: None,
+        },
+        MoveRequest::Decline(second),
+        MoveRequest::Rollback(first),
+    ];
+    let moved = async |request: &MoveRequest, from| {
+        pins::pin_move(scene.service, scene.owner, chat.id, request, Some(from)).await
+    };
+    for request in &requests {
+        assert_eq!(refusal(moved(request, second).await), "precondition-failed");
+    }
+    let cleared = pins::pin_clear(scene.service, scene.owner, chat.id, Some(second)).await;
+    assert_eq!(refusal(cleared), "precondition-failed");
+    assert_eq!(chat.reasons().await, "create");
+    moved(&requests[0], first).await.unwrap();
+    assert_eq!(chat.snapshot().await, Some(second));
+    let cleared = pins::pin_clear(scene.service, scene.owner, chat.id, Some(second)).await;
+    assert!(cleared.unwrap().chat.pin.is_none());
+    assert_eq!(
+        refusal(moved(&requests[0], second).await),
+        "precondition-failed"
+    );
+}
+
+async fn a_declined_drift_stays_listed_until_the_head_changes(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("one")).await;
+    let chat = scene.chat().await;
+    scene.push(&agents_md("two")).await;
+    let pinned = chat.snapshot().await;
+    let context = chat.decline().await.unwrap();
+    assert!(context.chat.drift().unwrap().declined);
+    assert_eq!(context.changes().len(), 1);
+    assert_eq!(chat.snapshot().await, pinned);
+    assert_eq!(chat.reasons().await, "create");
+    // What reaches no model is no change of the content.
+    scene
+        .push(&agents_md("two").error("a cap was reached"))
+        .await;
+    assert!(chat.record().await.drift().unwrap().declined);
+    scene.push(&agents_md("three")).await;
+    assert!(!chat.record().await.drift().unwrap().declined);
+}
+
+async fn declining_needs_the_head_and_a_pin(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    let first = scene.push(&agents_md("one")).await.head.unwrap().snapshot;
+    let chat = scene.chat().await;
+    let second = scene.push(&agents_md("two")).await.head.unwrap().snapshot;
+    let decline = chat.move_to(MoveRequest::Decline(first)).await;
+    assert_eq!(refusal(decline), "precondition-failed");
+    assert!(!chat.record().await.drift().unwrap().declined);
+    chat.clear().await.unwrap();
+    let decline = chat.move_to(MoveRequest::Decline(second)).await;
+    assert_eq!(refusal(decline), "invalid");
+    chat.bind(None).await.unwrap();
+    let decline = chat.move_to(MoveRequest::Decline(second)).await;
+    assert_eq!(refusal(decline), "no-head");
+}
+
+async fn a_declined_head_can_still_be_taken(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("one")).await;
+    let chat = scene.chat().await;
+    scene.push(&agents_md("two")).await;
+    chat.decline().await.unwrap();
+    let context = chat.refresh().await.unwrap();
+    assert!(context.chat.drift().is_none());
+    assert_eq!(chat.prompt().await, rendered(&agents_md("two")));
+}
+
+async fn a_rollback_restores_the_prompt_of_its_row(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    let first = scene.push(&agents_md("one")).await.head.unwrap().snapshot;
+    let chat = scene.chat().await;
+    let prompt = chat.prompt().await;
+    scene.push(&agents_md("two")).await;
+    chat.refresh().await.unwrap();
+    // As if this release rendered everything otherwise.
+    let changed = test
+        .tamper("update prompts set prompt = (select b.hash from blobs b where b.hash <> prompts.prompt order by b.hash limit 1)")
+        .await;
+    assert!(changed > 0);
+    let context = chat.rollback(first).await.unwrap();
+    assert_eq!(context.chat.pin.unwrap().pin.snapshot, first);
+    assert_eq!(chat.prompt().await, prompt);
+    assert_eq!(chat.reasons().await, "create refresh rollback");
+    let other = scene.chat().await;
+    assert_ne!(
+        other.prompt().await,
+        rendered(&agents_md("two")),
+        "the renderer was changed"
+    );
+}
+
+async fn a_rollback_makes_the_policy_manual(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    let first = scene.push(&agents_md("one")).await.head.unwrap().snapshot;
+    let chat = scene.chat().await;
+    chat.policy(Policy::Follow).await.unwrap();
+    scene.push(&agents_md("two")).await;
+    chat.turn().await.unwrap();
+    assert_eq!(chat.reasons().await, "create follow");
+    let context = chat.rollback(first).await.unwrap();
+    assert_eq!(context.chat.policy, Policy::Manual);
+    chat.turn().await.unwrap();
+    assert_eq!(chat.snapshot().await, Some(first));
+}
+
+async fn a_rollback_goes_to_the_chats_own_history_only(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    let first = scene.push(&agents_md("one")).await.head.unwrap().snapshot;
+    let earlier = scene.chat().await;
+    let second = scene.push(&agents_md("two")).await.head.unwrap().snapshot;
+    let chat = scene.chat().await;
+    assert_eq!(refusal(chat.rollback(first).await), "invalid");
+    assert_eq!(refusal(earlier.rollback(second).await), "invalid");
+    assert_eq!(chat.reasons().await, "create");
+    assert_eq!(earlier.snapshot().await, Some(first));
+}
+
+async fn a_rollback_to_the_present_pin_appends_nothing(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    let first = scene.push(&agents_md("one")).await.head.unwrap().snapshot;
+    let chat = scene.chat().await;
+    chat.policy(Policy::Additive).await.unwrap();
+    let context = chat.rollback(first).await.unwrap();
+    assert_eq!(context.chat.pin_seq, 1);
+    assert_eq!(context.chat.policy, Policy::Manual);
+}
+
+async fn a_rollback_drifts_from_the_head(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    let first = scene.push(&agents_md("one")).await.head.unwrap().snapshot;
+    let chat = scene.chat().await;
+    scene.push(&agents_md("two")).await;
+    chat.refresh().await.unwrap();
+    scene.minute();
+    let context = chat.rollback(first).await.unwrap();
+    let drift = context.chat.drift().unwrap();
+    assert_eq!(drift.since, test.clock.now(), "never before the pin");
+    let last = chat.history().await.pop().unwrap();
+    assert_eq!(
+        (last.reason, last.snapshot),
+        (Reason::Rollback, Some(first))
+    );
+    assert_eq!(last.actor_kind, "user");
+    scene.push(&agents_md("one")).await;
+    assert!(!chat.is_dirty().await);
+}
+
+async fn an_unpinned_chat_waits_for_the_next_head(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("one")).await;
+    let chat = scene.chat().await;
+    let context = chat.clear().await.unwrap();
+    assert!(context.chat.pin.is_none() && context.pinned.is_none());
+    assert!(context.changes().is_empty() && context.chat.drift().is_none());
+    assert_eq!(chat.prompt().await, "");
+    assert_eq!(scene.push(&agents_md("one")).await.hydrated, 0);
+    assert_eq!(
+        chat.snapshot().await,
+        None,
+        "an unchanged push is no next head"
+    );
+    let pushed = scene.push(&agents_md("two")).await;
+    assert_eq!(pushed.hydrated, 1);
+    assert_eq!(chat.snapshot().await, Some(pushed.head.unwrap().snapshot));
+    assert_eq!(chat.reasons().await, "create clear hydrate");
+    assert_sound(&chat).await;
+}
+
+async fn unpinning_twice_appends_once(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("one")).await;
+    let chat = scene.chat().await;
+    chat.clear().await.unwrap();
+    chat.clear().await.unwrap();
+    assert_eq!(chat.reasons().await, "create clear");
+}
+
+async fn a_turn_hydrates_an_unpinned_chat(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("one")).await;
+    let chat = scene.chat().await;
+    chat.clear().await.unwrap();
+    let turn = chat.turn().await.unwrap();
+    assert_eq!(turn.prompt, rendered(&agents_md("one")));
+    assert_eq!(turn.turn.snapshot, chat.snapshot().await);
+    assert_eq!(chat.reasons().await, "create clear hydrate");
+}
+
+async fn unarchiving_hydrates_an_unpinned_chat(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("one")).await;
+    let chat = scene.chat().await;
+    chat.clear().await.unwrap();
+    chat.archive(true).await.unwrap();
+    assert_eq!(scene.push(&agents_md("two")).await.hydrated, 0);
+    assert_eq!(chat.snapshot().await, None);
+    chat.archive(false).await.unwrap();
+    assert_eq!(chat.prompt().await, rendered(&agents_md("two")));
+    assert_eq!(chat.reasons().await, "create clear hydrate");
+}
+
+async fn another_users_pin_cannot_be_moved(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("one")).await;
+    let chat = scene.chat().await;
+    scene.push(&agents_md("two")).await;
+    let stranger = ctxpin_testing::people::member(scene.service, scene.owner, "stranger").await;
+    let theirs = TestChat {
+        owner: stranger,
+        ..chat.clone()
+    };
+    assert_eq!(refusal(theirs.refresh().await), "not-found");
+    assert_eq!(refusal(theirs.clear().await), "not-found");
+    assert_eq!(refusal(theirs.turn().await), "not-found");
+    assert_eq!(refusal(theirs.delete().await), "not-found");
+    assert_eq!(refusal(theirs.archive(true).await), "not-found");
+    assert_eq!(chat.reasons().await, "create");
+}

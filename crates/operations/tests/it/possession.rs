@@ -1,0 +1,420 @@
+//! Possession: knowing a hash is worth nothing. A push may name without bytes only what its agent
+//! has proved to have, and a claimed hash opens nothing to anybody.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use ctxpin_model::hash::BlobHash;
+use ctxpin_model::push::Verdict;
+use ctxpin_model::resource::{Bodies, Content, Kind, Resource, SkillFile, Status};
+use ctxpin_model::snapshot::Snapshot;
+use ctxpin_model::token::Credential;
+use ctxpin_operations::error::{Error, Result};
+use ctxpin_operations::pushes::{self, Pushed};
+use ctxpin_operations::service::Service;
+use ctxpin_operations::{contexts, exposures, prompts, skills};
+use ctxpin_testing::databases::TestService;
+use ctxpin_testing::people::{TestAgent, chat, first_admin, member};
+use ctxpin_testing::workspace::Workspace;
+
+ctxpin_testing::on_both_databases!(
+    missing_bytes_are_named_exactly,
+    what_is_not_used_needs_no_bytes,
+    bytes_of_the_own_head_can_be_named_anywhere,
+    bytes_of_another_agent_cannot_be_named,
+    a_claimed_hash_proves_nothing,
+    bytes_of_an_older_head_are_not_proved_any_more,
+    bytes_sent_ahead_can_be_named,
+    bytes_that_another_agent_sent_ahead_cannot_be_named,
+    bytes_sent_ahead_are_proved_for_an_hour,
+    bytes_sent_ahead_are_used_once,
+    sixty_four_mebibytes_can_wait_for_a_push,
+    a_file_that_is_too_large_is_not_taken_ahead,
+    bytes_under_a_wrong_hash_are_refused_and_not_stored,
+    a_claimed_hash_opens_nothing_to_the_owner_of_a_chat,
+);
+
+const SECRET: &str = "The secret of somebody else.\n";
+
+fn hash(text: &str) -> BlobHash {
+    BlobHash::of(text.as_bytes())
+}
+
+fn missing(result: Result<Pushed>) -> BTreeSet<BlobHash> {
+    match result {
+        Err(Error::MissingBlobs(missing)) => {
+            let set: BTreeSet<_> = missing.iter().copied().collect();
+            assert_eq!(set.len(), missing.len(), "each is named once");
+            set
+        }
+        other => panic!("nothing is missing: {other:?}"),
+    }
+}
+
+/// Pushes a workspace with none of its bytes.
+async fn push_bare(
+    test: &TestService,
+    agent: &mut TestAgent,
+    workspace: &Workspace,
+) -> Result<Pushed> {
+    let (manifest, _) = workspace.manifest();
+    agent.push_as(&test.service, manifest, Bodies::new()).await
+}
+
+async fn upload(service: &Service, agent: &TestAgent, text: &str) -> Result<()> {
+    let bytes = text.as_bytes().into();
+    pushes::blob_upload(service, agent.credential, agent.epoch, hash(text), bytes).await
+}
+
+/// Somebody else's agent, whose head holds [`SECRET`].
+async fn victim(test: &TestService, admin: Credential) -> TestAgent {
+    let victim = member(&test.service, admin, "victim").await;
+    let mut agent = TestAgent::create(&test.service, victim, "theirs").await;
+    let workspace = Workspace::with_agents_md("/theirs", SECRET);
+    agent.push(&test.service, &workspace).await.unwrap();
+    agent
+}
+
+async fn missing_bytes_are_named_exactly(test: &TestService) {
+    let owner = first_admin(&test.service).await;
+    let mut agent = TestAgent::create(&test.service, owner, "project").await;
+    let first = Workspace::with_agents_md("/w", "One.\n");
+    agent.push(&test.service, &first).await.unwrap();
+    upload(&test.service, &agent, "sent ahead").await.unwrap();
+
+    let second = first.file("CLAUDE.md", "Two.\n").skill(
+        "pdf",
+        "Reads.",
+        &[("a", "sent ahead"), ("b", "inline"), ("c", "x"), ("d", "x")],
+    );
+    let (manifest, all) = second.manifest();
+    let inline: Bodies = all
+        .into_iter()
+        .filter(|(h, _)| *h == hash("inline"))
+        .collect();
+    let pushed = agent.push_as(&test.service, manifest.clone(), inline).await;
+
+    let skill_md = manifest.find(Kind::Skill, "/w/.agents/skills/pdf/SKILL.md");
+    let skill_md = skill_md.unwrap().content.unwrap().hash();
+    assert_eq!(
+        missing(pushed),
+        [hash("Two.\n"), skill_md, hash("x")].into()
+    );
+    assert_eq!(
+        test.count("select count(*) from agent_heads").await,
+        1,
+        "nothing is written"
+    );
+    let pushed = agent.push(&test.service, &second).await.unwrap();
+    assert_eq!(pushed.verdict, Verdict::Accepted);
+}
+
+async fn what_is_not_used_needs_no_bytes(test: &TestService) {
+    let owner = first_admin(&test.service).await;
+    let mut agent = TestAgent::create(&test.service, owner, "project").await;
+    let mut manifest = Snapshot::default();
+    for (index, status) in Status::ALL.iter().enumerate().skip(1) {
+        for kind in [Kind::InstructionFile, Kind::Skill] {
+            let source = format!("/w/skills/{index}/SKILL.md");
+            let mut resource = Resource::new(kind, source, *status);
+            resource.content = Some(Content::Claimed(hash("never sent")));
+            manifest.resources.push(resource);
+        }
+    }
+    let mut config = Resource::new(Kind::McpConfig, "/w/.mcp.json", Status::Ok);
+    config.content = Some(Content::Claimed(hash("never sent either")));
+    manifest.resources.push(config);
+    let pushed = agent
+        .push_as(&test.service, manifest, Bodies::new())
+        .await
+        .unwrap();
+    assert_eq!(pushed.verdict, Verdict::Accepted);
+    assert_eq!(test.count("select count(*) from blobs").await, 0);
+}
+
+async fn bytes_of_the_own_head_can_be_named_anywhere(test: &TestService) {
+    let owner = first_admin(&test.service).await;
+    let mut agent = TestAgent::create(&test.service, owner, "project").await;
+    let files = [("a.txt", "a"), ("b.txt", "b")];
+    let first = Workspace::with_agents_md("/w", "One.\n").skill("pdf", "Reads.", &files);
+    agent.push(&test.service, &first).await.unwrap();
+
+    // A file under another name, a skill's file as an instruction file and the other way round.
+    let moved = Workspace::new("/w")
+        .file("CLAUDE.md", "One.\n")
+        .file(".cursorrules", "a")
+        .skill(
+            "pdf",
+            "Reads.",
+            &[("other/b.txt", "b"), ("one.md", "One.\n")],
+        );
+    let pushed = push_bare(test, &mut agent, &moved).await.unwrap();
+    assert_eq!(pushed.verdict, Verdict::Accepted);
+    let own = moved.snapshot().addresses().id;
+    assert_eq!(pushed.head.map(|head| head.snapshot), Some(own));
+}
+
+async fn bytes_of_another_agent_cannot_be_named(test: &TestService) {
+    let admin = first_admin(&test.service).await;
+    victim(test, admin).await;
+    // Neither a stranger's nor another one of the same owner.
+    let mut sibling = TestAgent::create(&test.service, admin, "sibling").await;
+    let siblings = Workspace::with_agents_md("/s", "Of the sibling.\n");
+    sibling.push(&test.service, &siblings).await.unwrap();
+    let mut agent = TestAgent::create(&test.service, admin, "project").await;
+    for (text, path) in [(SECRET, "AGENTS.md"), ("Of the sibling.\n", "CLAUDE.md")] {
+        let guess = Workspace::new("/w").file(path, text);
+        assert_eq!(
+            missing(push_bare(test, &mut agent, &guess).await),
+            [hash(text)].into()
+        );
+    }
+    // Nor is the prompt that was rendered for somebody, or a server's tools.
+    let of_server = Workspace::new("/s").server("git", &["log"]);
+    sibling.push(&test.service, &of_server).await.unwrap();
+    let tools = of_server.snapshot().resources[0].detail.clone().unwrap();
+    let tools = String::from_utf8(tools.canonical_json()).unwrap();
+    let guess = Workspace::with_agents_md("/w", &tools);
+    assert_eq!(
+        missing(push_bare(test, &mut agent, &guess).await),
+        [hash(&tools)].into()
+    );
+    assert_eq!(
+        missing(push_bare(test, &mut sibling, &guess).await),
+        [hash(&tools)].into(),
+        "tools of the own head are no files of it"
+    );
+}
+
+/// A manifest that claims a hash in every place that needs no bytes.
+fn claims_of(claimed: BlobHash) -> Snapshot {
+    let mut large = Resource::new(Kind::InstructionFile, "/w/AGENTS.md", Status::Oversize);
+    large.error = Some("larger than 64 KiB".into());
+    let mut invalid = Resource::new(Kind::Skill, "/w/skills/bad/SKILL.md", Status::Invalid);
+    invalid.error = Some("no frontmatter".into());
+    let file = SkillFile {
+        path: "large.bin".into(),
+        content: Some(Content::Claimed(claimed)),
+        size: 1_000_000,
+        executable: false,
+        error: None,
+    };
+    invalid.files.push(file.clone());
+    let config = Resource::new(Kind::McpConfig, "/w/.mcp.json", Status::Ok);
+    let (mut manifest, _) = Workspace::new("/w").skill("pdf", "Reads.", &[]).manifest();
+    manifest.resources[0].files.push(SkillFile {
+        error: Some("larger than 512 KiB".into()),
+        ..file
+    });
+    for mut resource in [large, invalid, config] {
+        resource.content = Some(Content::Claimed(claimed));
+        manifest.resources.push(resource);
+    }
+    manifest
+}
+
+async fn a_claimed_hash_proves_nothing(test: &TestService) {
+    let admin = first_admin(&test.service).await;
+    victim(test, admin).await;
+    let mut agent = TestAgent::create(&test.service, admin, "project").await;
+    let (_, inline) = Workspace::new("/w").skill("pdf", "Reads.", &[]).manifest();
+    let pushed = agent
+        .push_as(&test.service, claims_of(hash(SECRET)), inline)
+        .await;
+    assert_eq!(pushed.unwrap().verdict, Verdict::Accepted);
+    let guess = Workspace::with_agents_md("/w", SECRET);
+    assert_eq!(
+        missing(push_bare(test, &mut agent, &guess).await),
+        [hash(SECRET)].into()
+    );
+    let guess = Workspace::new("/w").skill("pdf", "Reads.", &[("x", SECRET)]);
+    assert_eq!(
+        missing(push_bare(test, &mut agent, &guess).await),
+        [hash(SECRET)].into()
+    );
+}
+
+async fn bytes_of_an_older_head_are_not_proved_any_more(test: &TestService) {
+    let owner = first_admin(&test.service).await;
+    let mut agent = TestAgent::create(&test.service, owner, "project").await;
+    let first = Workspace::with_agents_md("/w", "One.\n");
+    let second = Workspace::with_agents_md("/w", "Two.\n");
+    agent.push(&test.service, &first).await.unwrap();
+    agent.push(&test.service, &second).await.unwrap();
+    let back = push_bare(test, &mut agent, &first).await;
+    assert_eq!(missing(back), [hash("One.\n")].into());
+    // A new process of the agent has what the agent has.
+    agent.restart(&test.service).await;
+    let same = push_bare(test, &mut agent, &second).await.unwrap();
+    assert_eq!(same.verdict, Verdict::Unchanged);
+}
+
+async fn bytes_sent_ahead_can_be_named(test: &TestService) {
+    let owner = first_admin(&test.service).await;
+    let mut agent = TestAgent::create(&test.service, owner, "project").await;
+    let workspace = Workspace::with_agents_md("/w", "One.\n").skill("pdf", "Reads.", &[("a", "a")]);
+    let (manifest, bodies) = workspace.manifest();
+    for (claimed, bytes) in bodies {
+        let sent = pushes::blob_upload(&test.service, agent.credential, 1, claimed, bytes).await;
+        sent.unwrap();
+    }
+    let pushed = agent
+        .push_as(&test.service, manifest, Bodies::new())
+        .await
+        .unwrap();
+    let own = workspace.snapshot().addresses().id;
+    assert_eq!(pushed.head.map(|head| head.snapshot), Some(own));
+}
+
+async fn bytes_that_another_agent_sent_ahead_cannot_be_named(test: &TestService) {
+    let owner = first_admin(&test.service).await;
+    let mut agent = TestAgent::create(&test.service, owner, "project").await;
+    let other = TestAgent::create(&test.service, owner, "other").await;
+    upload(&test.service, &other, "One.\n").await.unwrap();
+    let workspace = Workspace::with_agents_md("/w", "One.\n");
+    let pushed = push_bare(test, &mut agent, &workspace).await;
+    assert_eq!(missing(pushed), [hash("One.\n")].into());
+    // The answer to sending them is the same as if the server had not had them.
+    upload(&test.service, &agent, "One.\n").await.unwrap();
+    let pushed = push_bare(test, &mut agent, &workspace).await.unwrap();
+    assert_eq!(pushed.verdict, Verdict::Accepted);
+}
+
+async fn bytes_sent_ahead_are_proved_for_an_hour(test: &TestService) {
+    let owner = first_admin(&test.service).await;
+    let mut agent = TestAgent::create(&test.service, owner, "project").await;
+    let workspace = Workspace::with_agents_md("/w", "One.\n");
+    upload(&test.service, &agent, "One.\n").await.unwrap();
+    upload(&test.service, &agent, "Two.\n").await.unwrap();
+    test.advance(Duration::from_secs(59 * 60));
+    upload(&test.service, &agent, "Two.\n").await.unwrap();
+    test.advance(Duration::from_secs(2 * 60));
+    let late = push_bare(test, &mut agent, &workspace).await;
+    assert_eq!(missing(late), [hash("One.\n")].into());
+    // Sending anew begins the hour anew.
+    let renewed = Workspace::with_agents_md("/w", "Two.\n");
+    let pushed = push_bare(test, &mut agent, &renewed).await.unwrap();
+    assert_eq!(pushed.verdict, Verdict::Accepted);
+}
+
+async fn bytes_sent_ahead_are_used_once(test: &TestService) {
+    let owner = first_admin(&test.service).await;
+    let mut agent = TestAgent::create(&test.service, owner, "project").await;
+    upload(&test.service, &agent, "One.\n").await.unwrap();
+    upload(&test.service, &agent, "unused").await.unwrap();
+    let first = Workspace::with_agents_md("/w", "One.\n");
+    push_bare(test, &mut agent, &first).await.unwrap();
+    assert_eq!(test.count("select count(*) from agent_uploads").await, 1);
+    let second = Workspace::with_agents_md("/w", "unused");
+    push_bare(test, &mut agent, &second).await.unwrap();
+    assert_eq!(test.count("select count(*) from agent_uploads").await, 0);
+    let back = push_bare(test, &mut agent, &first).await;
+    assert_eq!(missing(back), [hash("One.\n")].into());
+}
+
+async fn sixty_four_mebibytes_can_wait_for_a_push(test: &TestService) {
+    let owner = first_admin(&test.service).await;
+    let agent = TestAgent::create(&test.service, owner, "project").await;
+    let other = TestAgent::create(&test.service, owner, "other").await;
+    upload(&test.service, &agent, "much").await.unwrap();
+    // As if it had been ten bytes less than all there is room for.
+    let enlarged = test
+        .tamper("update blobs set size = 64 * 1024 * 1024 - 10")
+        .await;
+    assert_eq!(enlarged, 1);
+
+    let refused = upload(&test.service, &agent, "eleven byte").await;
+    assert!(matches!(refused, Err(Error::TooLarge(_))), "{refused:?}");
+    assert_eq!(test.count("select count(*) from blobs").await, 1);
+    upload(&test.service, &agent, "just fits!").await.unwrap();
+    // The same bytes again need no room, and another agent has its own.
+    upload(&test.service, &agent, "just fits!").await.unwrap();
+    upload(&test.service, &other, "eleven byte").await.unwrap();
+    let refused = upload(&test.service, &agent, "x").await;
+    assert!(matches!(refused, Err(Error::TooLarge(_))));
+    test.advance(Duration::from_secs(61 * 60));
+    upload(&test.service, &agent, "eleven byte").await.unwrap();
+}
+
+async fn a_file_that_is_too_large_is_not_taken_ahead(test: &TestService) {
+    let owner = first_admin(&test.service).await;
+    let agent = TestAgent::create(&test.service, owner, "project").await;
+    let largest = "x".repeat(512 * 1024);
+    let refused = upload(&test.service, &agent, &format!("{largest}x")).await;
+    assert!(matches!(refused, Err(Error::TooLarge(_))), "{refused:?}");
+    assert_eq!(test.count("select count(*) from blobs").await, 0);
+    upload(&test.service, &agent, &largest).await.unwrap();
+}
+
+async fn bytes_under_a_wrong_hash_are_refused_and_not_stored(test: &TestService) {
+    let owner = first_admin(&test.service).await;
+    let mut agent = TestAgent::create(&test.service, owner, "project").await;
+    let expected = (hash("claimed"), hash("sent"));
+    let demand_mismatch = |error: Option<Error>| match error {
+        Some(Error::HashMismatch { claimed, computed }) => {
+            assert_eq!((claimed, computed), expected);
+        }
+        other => panic!("not refused: {other:?}"),
+    };
+    let bytes = b"sent"[..].into();
+    let sent = pushes::blob_upload(&test.service, agent.credential, 1, expected.0, bytes).await;
+    demand_mismatch(sent.err());
+    // Also if nothing in the manifest needs the bytes.
+    let inline = Bodies::from([(expected.0, b"sent"[..].into())]);
+    for text in ["claimed", "something else"] {
+        let (manifest, mut bodies) = Workspace::with_agents_md("/w", text).manifest();
+        bodies.extend(inline.clone());
+        let pushed = agent.push_as(&test.service, manifest, bodies).await;
+        demand_mismatch(pushed.err());
+    }
+    assert_eq!(test.count("select count(*) from blobs").await, 0);
+    assert_eq!(test.count("select count(*) from agent_heads").await, 0);
+}
+
+async fn a_claimed_hash_opens_nothing_to_the_owner_of_a_chat(test: &TestService) {
+    let service = &test.service;
+    let admin = first_admin(service).await;
+    victim(test, admin).await;
+    let owner = member(service, admin, "curious").await;
+    let mut agent = TestAgent::create(service, owner, "project").await;
+    agent.push(service, &Workspace::new("/w")).await.unwrap();
+    let before = chat(service, owner, Some(agent.id)).await.id;
+    let (_, inline) = Workspace::new("/w").skill("pdf", "Reads.", &[]).manifest();
+    let claims = claims_of(hash(SECRET));
+    agent
+        .push_as(service, claims.clone(), inline)
+        .await
+        .unwrap();
+    let after = chat(service, owner, Some(agent.id)).await.id;
+
+    for resource in &claims.resources {
+        let read = contexts::resource(service, owner, after, resource.id())
+            .await
+            .unwrap();
+        assert!(read.body.is_none_or(|body| !body.contains("secret")));
+    }
+    let file = skills::file(service, owner, after, "pdf", "large.bin").await;
+    assert!(matches!(file, Err(Error::Invalid(_))), "{file:?}");
+    let bad = skills::read(service, owner, after, "bad", skills::Reader::Person).await;
+    assert!(bad.is_err());
+    let request = contexts::DiffRequest::default();
+    let diff = contexts::diff(service, owner, before, request)
+        .await
+        .unwrap();
+    let changes = diff.changes();
+    assert!(!changes.is_empty());
+    for change in &changes {
+        let text = diff.text(change).unwrap_or_default();
+        assert!(!text.contains("secret"), "{text}");
+    }
+    let prompt = prompts::prompt(service, owner, after, None).await.unwrap();
+    let prompt = String::from_utf8(prompt.bytes.unwrap()).unwrap();
+    assert!(!prompt.contains("secret"), "{prompt}");
+    // Nor does it tell that somebody has it, or make the claimer one of those who had it.
+    for caller in [owner, admin] {
+        let exposure = exposures::read(service, caller, hash(SECRET))
+            .await
+            .unwrap();
+        assert!(exposure.chats.is_empty() && exposure.turns.is_empty());
+    }
+}

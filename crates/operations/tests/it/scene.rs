@@ -1,0 +1,132 @@
+//! An owner with an agent: what most tests begin with.
+
+use std::time::Duration;
+
+use ctxpin_model::resource::ResourceId;
+use ctxpin_model::token::Credential;
+use ctxpin_operations::contexts;
+use ctxpin_operations::error::Error;
+use ctxpin_operations::pushes::Pushed;
+use ctxpin_operations::service::Service;
+use ctxpin_store::error::Error as StoreError;
+use ctxpin_testing::chats::TestChat;
+use ctxpin_testing::databases::TestService;
+use ctxpin_testing::people::{TestAgent, first_admin};
+use ctxpin_testing::workspace::Workspace;
+
+/// An owner with an agent. Its clock moves a minute at each push.
+pub struct Scene<'t> {
+    pub test: &'t TestService,
+    pub service: &'t Service,
+    pub owner: Credential,
+    pub agent: TestAgent,
+}
+
+impl<'t> Scene<'t> {
+    /// The agent has pushed nothing.
+    pub async fn new(test: &'t TestService) -> Self {
+        let service = &test.service;
+        let owner = first_admin(service).await;
+        let agent = TestAgent::create(service, owner, "project").await;
+        Self {
+            test,
+            service,
+            owner,
+            agent,
+        }
+    }
+
+    /// A minute passes.
+    pub fn minute(&self) {
+        self.test.advance(Duration::from_secs(60));
+    }
+
+    /// A minute passes, then the agent pushes.
+    pub async fn push(&mut self, workspace: &Workspace) -> Pushed {
+        self.minute();
+        let pushed = self.agent.push(self.service, workspace).await;
+        pushed.expect("the push is taken")
+    }
+
+    /// As [`Self::push`], while the MCP servers have not all answered.
+    pub async fn push_unsettled(&mut self, workspace: &Workspace) -> Pushed {
+        self.minute();
+        let pushed = self.agent.push_unsettled(self.service, workspace).await;
+        pushed.expect("the push is taken")
+    }
+
+    /// Another agent of the owner.
+    pub async fn other_agent(&self) -> TestAgent {
+        TestAgent::create(self.service, self.owner, "other").await
+    }
+
+    /// A chat that is bound to the agent.
+    pub async fn chat(&self) -> TestChat {
+        TestChat::bound(self.service, self.owner, self.agent.id).await
+    }
+}
+
+/// A workspace of one `AGENTS.md` under `/w`.
+pub fn agents_md(text: &str) -> Workspace {
+    Workspace::with_agents_md("/w", text)
+}
+
+/// What the prompt of a workspace must be.
+pub fn rendered(workspace: &Workspace) -> String {
+    let (_, bodies) = workspace.manifest();
+    ctxpin_render::prompt::render(&workspace.snapshot(), &bodies)
+}
+
+/// The one word of what went wrong.
+pub fn refusal<T: std::fmt::Debug>(outcome: Result<T, Error>) -> &'static str {
+    match outcome.expect_err("it must be refused") {
+        Error::Store(StoreError::NotFound(_)) | Error::NotFound(_) => "not-found",
+        Error::Store(StoreError::Unauthenticated) => "unauthenticated",
+        Error::Store(StoreError::Forbidden(_)) => "forbidden",
+        Error::Invalid(_) => "invalid",
+        Error::NoHead(_) => "no-head",
+        Error::Archived => "archived",
+        Error::PreconditionFailed(_) => "precondition-failed",
+        Error::AgentReplaced(_) => "agent-replaced",
+        Error::Fenced { .. } => "fenced",
+        other => panic!("an unexpected refusal: {other:?}"),
+    }
+}
+
+/// Holds of every chat at any time: its history counts from 1 without a gap, its last row is the
+/// pin, and the prompt is the one of the pinned snapshot.
+pub async fn assert_sound(chat: &TestChat) {
+    let context = chat.context().await;
+    let history = chat.history().await;
+    let seqs: Vec<_> = history.iter().map(|pin| pin.seq).collect();
+    let expected: Vec<_> = (1..=context.chat.pin_seq).collect();
+    assert_eq!(seqs, expected, "the history has a gap");
+    let pin = context.chat.pin.as_ref().map(|pin| pin.pin);
+    let last = history.last();
+    assert_eq!(
+        pin.map(|pin| (pin.snapshot, pin.prompt)),
+        last.and_then(|last| last.snapshot.zip(last.prompt)),
+        "the pin is not the last row of the history"
+    );
+    assert_eq!(
+        context.changes().is_empty(),
+        context.chat.drift().is_none(),
+        "changes are listed exactly if the chat is dirty"
+    );
+    let Some(pinned) = &context.pinned else {
+        assert_eq!(chat.prompt().await, "");
+        return;
+    };
+    let addresses = pinned.addresses();
+    assert_eq!(Some(addresses.id), pin.map(|pin| pin.snapshot));
+    let mut bodies = ctxpin_model::resource::Bodies::new();
+    for file in pinned.instruction_files() {
+        let id = ResourceId::of(file.kind, &file.source);
+        let read = contexts::resource(&chat.service, chat.owner, chat.id, id).await;
+        let body = read.expect("a pinned resource").body;
+        let body = body.expect("an ok file has a body").into_bytes();
+        bodies.insert(file.body().expect("it is pinned"), body.into());
+    }
+    let prompt = ctxpin_render::prompt::render(pinned, &bodies);
+    assert_eq!(chat.prompt().await, prompt);
+}

@@ -1,0 +1,206 @@
+//! Sessions: which process of an agent is the one in force.
+
+use std::time::Duration;
+
+use ctxpin_model::hash::BlobHash;
+use ctxpin_model::id::ProcessId;
+use ctxpin_model::page::PageRequest;
+use ctxpin_model::push::Verdict;
+use ctxpin_model::token::Credential;
+use ctxpin_operations::agents;
+use ctxpin_operations::error::{Error, Result};
+use ctxpin_operations::pushes::{self, Session};
+use ctxpin_testing::databases::TestService;
+use ctxpin_testing::people::{TestAgent, first_admin};
+use ctxpin_testing::workspace::Workspace;
+
+ctxpin_testing::on_both_databases!(
+    each_new_process_gets_the_next_epoch,
+    the_same_process_gets_the_same_epoch_again,
+    a_process_that_was_replaced_is_fenced_for_good,
+    a_fenced_push_writes_nothing,
+    an_epoch_that_was_never_given_is_fenced,
+    a_restarted_agent_goes_on_with_its_timeline,
+    a_restarted_agent_that_found_the_same_changes_nothing,
+    a_session_tells_the_head,
+    processes_of_two_agents_do_not_meet,
+    a_repeated_session_is_a_sign_of_life,
+);
+
+fn process(number: u128) -> ProcessId {
+    ProcessId::from(uuid::Uuid::from_u128(number))
+}
+
+async fn open(test: &TestService, agent: &TestAgent, number: u128) -> Result<Session> {
+    pushes::session_open(&test.service, agent.credential, process(number)).await
+}
+
+fn demand_fenced<T: std::fmt::Debug>(result: Result<T>, current: i64, offered: i64) {
+    match result {
+        Err(Error::Fenced {
+            current: told_current,
+            offered: told_offered,
+        }) => assert_eq!((told_current, told_offered), (current, offered)),
+        other => panic!("not fenced: {other:?}"),
+    }
+}
+
+async fn each_new_process_gets_the_next_epoch(test: &TestService) {
+    let owner = first_admin(&test.service).await;
+    let agent = TestAgent::create(&test.service, owner, "project").await;
+    assert_eq!(agent.epoch, 1);
+    for number in 2..5 {
+        let session = open(test, &agent, number).await.unwrap();
+        assert_eq!(session.epoch, i64::try_from(number).unwrap());
+        assert!(session.head.is_none());
+    }
+}
+
+async fn the_same_process_gets_the_same_epoch_again(test: &TestService) {
+    let owner = first_admin(&test.service).await;
+    let mut agent = TestAgent::create(&test.service, owner, "project").await;
+    let first = open(test, &agent, 7).await.unwrap();
+    agent.epoch = first.epoch;
+    let workspace = Workspace::with_agents_md("/w", "One.\n");
+    agent.push(&test.service, &workspace).await.unwrap();
+    for _ in 0..3 {
+        test.advance(Duration::from_secs(60));
+        let again = open(test, &agent, 7).await.unwrap();
+        assert_eq!(again.epoch, first.epoch);
+    }
+    // The version of that epoch is as it was, so an old push is still told from a new one.
+    let record = agents::read(&test.service, owner, agent.id).await.unwrap();
+    assert_eq!((record.epoch, record.version), (first.epoch, 1));
+}
+
+async fn a_process_that_was_replaced_is_fenced_for_good(test: &TestService) {
+    let service = &test.service;
+    let owner = first_admin(service).await;
+    let mut agent = TestAgent::create(service, owner, "project").await;
+    let old = open(test, &agent, 7).await.unwrap().epoch;
+    let new = open(test, &agent, 8).await.unwrap().epoch;
+    assert_eq!(new, old + 1);
+
+    let workspace = Workspace::with_agents_md("/w", "One.\n");
+    agent.epoch = old;
+    demand_fenced(agent.push(service, &workspace).await, new, old);
+    let bytes = b"One.\n";
+    let hash = BlobHash::of(bytes);
+    let upload = pushes::blob_upload(service, agent.credential, old, hash, bytes[..].into());
+    demand_fenced(upload.await, new, old);
+    // Repeating its session late does not bring the old process back.
+    demand_fenced(open(test, &agent, 7).await, new, old);
+    demand_fenced(open(test, &agent, 7).await, new, old);
+
+    agent.epoch = new;
+    agent.version = 0;
+    let pushed = agent.push(service, &workspace).await.unwrap();
+    assert_eq!(pushed.verdict, Verdict::Accepted);
+}
+
+async fn a_fenced_push_writes_nothing(test: &TestService) {
+    let service = &test.service;
+    let owner = first_admin(service).await;
+    let mut agent = TestAgent::create(service, owner, "project").await;
+    let workspace = Workspace::with_agents_md("/w", "One.\n");
+    agent.push(service, &workspace).await.unwrap();
+    let old = agent.epoch;
+    agent.restart(service).await;
+    let before = agents::read(service, owner, agent.id).await.unwrap();
+    test.advance(Duration::from_secs(60));
+    let new = agent.epoch;
+    agent.epoch = old;
+    for text in ["One.\n", "Two.\n"] {
+        let late = Workspace::with_agents_md("/w", text);
+        demand_fenced(agent.push(service, &late).await, new, old);
+    }
+    let after = agents::read(service, owner, agent.id).await.unwrap();
+    assert_eq!((after.version, after.head), (0, before.head));
+    assert_eq!(after.last_push_at, before.last_push_at);
+    assert_eq!(after.last_seen_at, before.last_seen_at);
+}
+
+async fn an_epoch_that_was_never_given_is_fenced(test: &TestService) {
+    let owner = first_admin(&test.service).await;
+    let mut agent = TestAgent::create(&test.service, owner, "project").await;
+    let given = agent.epoch;
+    let workspace = Workspace::with_agents_md("/w", "One.\n");
+    for epoch in [given + 1, 0, -1, i64::MAX] {
+        agent.epoch = epoch;
+        demand_fenced(agent.push(&test.service, &workspace).await, given, epoch);
+    }
+}
+
+async fn a_restarted_agent_goes_on_with_its_timeline(test: &TestService) {
+    let service = &test.service;
+    let owner = first_admin(service).await;
+    let mut agent = TestAgent::create(service, owner, "project").await;
+    for (text, seq) in [("One.", 1), ("Two.", 2), ("Three.", 3)] {
+        let workspace = Workspace::with_agents_md("/w", text);
+        let pushed = agent.push(service, &workspace).await.unwrap();
+        assert_eq!(pushed.verdict, Verdict::Accepted);
+        assert_eq!(pushed.head.map(|head| head.seq), Some(seq));
+        agent.restart(service).await;
+        assert_eq!(agent.version, 0, "a new process counts from one");
+    }
+    let request = PageRequest::newest(9);
+    let heads = agents::heads(service, owner, agent.id, &request)
+        .await
+        .unwrap();
+    let seqs: Vec<_> = heads.items.iter().map(|head| head.seq).collect();
+    assert_eq!(seqs, [3, 2, 1]);
+}
+
+async fn a_restarted_agent_that_found_the_same_changes_nothing(test: &TestService) {
+    let owner = first_admin(&test.service).await;
+    let mut agent = TestAgent::create(&test.service, owner, "project").await;
+    let workspace = Workspace::with_agents_md("/w", "One.\n");
+    let first = agent.push(&test.service, &workspace).await.unwrap();
+    agent.restart(&test.service).await;
+    let again = agent.push(&test.service, &workspace).await.unwrap();
+    assert_eq!(again.verdict, Verdict::Unchanged);
+    assert_eq!(again.head, first.head);
+}
+
+async fn a_session_tells_the_head(test: &TestService) {
+    let owner = first_admin(&test.service).await;
+    let mut agent = TestAgent::create(&test.service, owner, "project").await;
+    let workspace = Workspace::with_agents_md("/w", "One.\n");
+    let pushed = agent.push(&test.service, &workspace).await.unwrap();
+    let session = open(test, &agent, 7).await.unwrap();
+    assert_eq!(session.head, pushed.head);
+    let again = open(test, &agent, 7).await.unwrap();
+    assert_eq!(again.head, pushed.head);
+}
+
+async fn processes_of_two_agents_do_not_meet(test: &TestService) {
+    let owner = first_admin(&test.service).await;
+    let one = TestAgent::create(&test.service, owner, "one").await;
+    let two = TestAgent::create(&test.service, owner, "two").await;
+    let epochs = [
+        open(test, &one, 7).await.unwrap().epoch,
+        open(test, &two, 7).await.unwrap().epoch,
+        open(test, &two, 8).await.unwrap().epoch,
+        open(test, &one, 7).await.unwrap().epoch,
+    ];
+    assert_eq!(epochs, [2, 2, 3, 2]);
+}
+
+async fn is_connected(test: &TestService, owner: Credential, agent: &TestAgent) -> bool {
+    let record = agents::read(&test.service, owner, agent.id).await.unwrap();
+    record.is_connected(test.clock.now())
+}
+
+async fn a_repeated_session_is_a_sign_of_life(test: &TestService) {
+    let owner = first_admin(&test.service).await;
+    let agent = TestAgent::create(&test.service, owner, "project").await;
+    open(test, &agent, 7).await.unwrap();
+    assert!(is_connected(test, owner, &agent).await);
+    for _ in 0..4 {
+        test.advance(Duration::from_secs(30));
+        open(test, &agent, 7).await.unwrap();
+        assert!(is_connected(test, owner, &agent).await);
+    }
+    test.advance(Duration::from_secs(120));
+    assert!(!is_connected(test, owner, &agent).await);
+}

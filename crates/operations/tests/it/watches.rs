@@ -1,0 +1,463 @@
+//! Watches: first the state, then what changes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::task::Poll;
+use std::time::Duration;
+
+use ctxpin_model::chat::ChatRecord;
+use ctxpin_model::id::ChatId;
+use ctxpin_operations::agents;
+use ctxpin_operations::error::Error;
+use ctxpin_operations::people;
+use ctxpin_operations::wakes;
+use ctxpin_operations::watches::{Event, Subject, Watch, watch};
+use ctxpin_testing::chats::{TestChat, plain};
+use ctxpin_testing::databases::TestService;
+use ctxpin_testing::people::{member, user};
+
+use crate::scene::{Scene, agents_md, refusal};
+
+ctxpin_testing::on_both_databases!(
+    the_state_comes_first,
+    hydration_is_seen,
+    drift_begins_changes_and_ends,
+    moves_of_the_pin_are_seen,
+    a_turn_is_seen,
+    a_turn_is_seen_although_a_push_came_before_it,
+    several_turns_are_seen_in_their_order,
+    archiving_is_seen,
+    new_and_deleted_chats_are_seen,
+    a_watch_of_one_chat_ends_with_it,
+    a_deleted_agent_is_seen_in_its_chats,
+    a_rebound_chat_drifts_with_its_new_agent,
+    a_revoked_token_ends_the_watch,
+    others_chats_are_not_seen,
+    a_chat_that_cannot_be_read_cannot_be_watched,
+    one_push_that_hydrates_many_is_seen_of_all,
+    a_watcher_far_behind_converges,
+    a_dropped_wait_loses_nothing,
+);
+
+/// Longer than anything takes; a test that waits so long has failed.
+const FAR_TOO_LONG: Duration = Duration::from_secs(20);
+
+async fn next(watch: &mut Watch) -> Result<Option<Event>, Error> {
+    tokio::time::timeout(FAR_TOO_LONG, watch.next())
+        .await
+        .expect("an event was to come")
+}
+
+async fn next_event(watch: &mut Watch) -> Event {
+    next(watch)
+        .await
+        .expect("it may be seen")
+        .expect("it goes on")
+}
+
+/// The next event that tells a chat; agents are passed over.
+async fn next_chat(watch: &mut Watch) -> ChatRecord {
+    loop {
+        match next_event(watch).await {
+            Event::Chat(chat) => return *chat,
+            Event::Agent(_) => {}
+            other => panic!("a chat was to come: {other:?}"),
+        }
+    }
+}
+
+/// The state: what comes before `ready`.
+async fn state(watch: &mut Watch) -> Vec<ChatRecord> {
+    let mut chats = Vec::new();
+    loop {
+        match next_event(watch).await {
+            Event::Ready => return chats,
+            Event::Chat(chat) => chats.push(*chat),
+            other => panic!("the state was to come: {other:?}"),
+        }
+    }
+}
+
+async fn watch_own(scene: &Scene<'_>) -> Watch {
+    let mut watch = watch(scene.service, scene.owner, Subject::Own)
+        .await
+        .unwrap();
+    state(&mut watch).await;
+    watch
+}
+
+async fn watch_chat(chat: &TestChat) -> Watch {
+    let subject = Subject::Chat(chat.id);
+    let mut watch = watch(&chat.service, chat.owner, subject).await.unwrap();
+    assert_eq!(state(&mut watch).await.len(), 1);
+    watch
+}
+
+async fn the_state_comes_first(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("one")).await;
+    let (first, second, archived) = (scene.chat().await, scene.chat().await, scene.chat().await);
+    archived.archive(true).await.unwrap();
+    let mut own = watch(scene.service, scene.owner, Subject::Own)
+        .await
+        .unwrap();
+    let told: BTreeSet<_> = state(&mut own).await.iter().map(|chat| chat.id).collect();
+    assert_eq!(told, BTreeSet::from([first.id, second.id]));
+    let mut one = watch(scene.service, scene.owner, Subject::Chat(archived.id))
+        .await
+        .unwrap();
+    let told = state(&mut one).await;
+    assert_eq!(told.len(), 1);
+    assert!(told[0].archived_at.is_some());
+}
+
+async fn hydration_is_seen(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    let chat = scene.chat().await;
+    let (mut own, mut one) = (watch_own(&scene).await, watch_chat(&chat).await);
+    scene.push(&agents_md("one")).await;
+    for watch in [&mut own, &mut one] {
+        let seen = next_chat(watch).await;
+        assert_eq!((seen.id, seen.pin.is_some()), (chat.id, true));
+    }
+}
+
+async fn drift_begins_changes_and_ends(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("one")).await;
+    let chat = scene.chat().await;
+    let (mut own, mut one) = (watch_own(&scene).await, watch_chat(&chat).await);
+    for (text, is_dirty) in [("two", true), ("three", true), ("one", false)] {
+        let head = scene.push(&agents_md(text)).await.head.unwrap();
+        for watch in [&mut own, &mut one] {
+            let seen = next_chat(watch).await;
+            assert_eq!(seen.drift().is_some(), is_dirty, "{text}");
+            assert_eq!(seen.head.unwrap().snapshot, head.snapshot);
+        }
+    }
+}
+
+async fn moves_of_the_pin_are_seen(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    let first = scene.push(&agents_md("one")).await.head.unwrap().snapshot;
+    let chat = scene.chat().await;
+    let second = scene.push(&agents_md("two")).await.head.unwrap().snapshot;
+    let (mut own, mut one) = (watch_own(&scene).await, watch_chat(&chat).await);
+    chat.decline().await.unwrap();
+    for watch in [&mut own, &mut one] {
+        assert!(next_chat(watch).await.drift().unwrap().declined);
+    }
+    let pinned = |seen: ChatRecord| seen.pin.map(|pin| pin.pin.snapshot);
+    chat.refresh().await.unwrap();
+    for watch in [&mut own, &mut one] {
+        assert_eq!(pinned(next_chat(watch).await), Some(second));
+    }
+    chat.rollback(first).await.unwrap();
+    for watch in [&mut own, &mut one] {
+        assert_eq!(pinned(next_chat(watch).await), Some(first));
+    }
+    chat.clear().await.unwrap();
+    for watch in [&mut own, &mut one] {
+        assert_eq!(pinned(next_chat(watch).await), None);
+    }
+}
+
+/// The next turn that is told, whatever is told between.
+async fn next_turn(watch: &mut Watch) -> (ChatId, i64) {
+    loop {
+        if let Event::Turn(chat, turn) = next_event(watch).await {
+            return (chat, turn.number);
+        }
+    }
+}
+
+async fn a_turn_is_seen(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("one")).await;
+    let chat = scene.chat().await;
+    let (mut own, mut one) = (watch_own(&scene).await, watch_chat(&chat).await);
+    scene.minute();
+    chat.turn().await.unwrap();
+    for watch in [&mut own, &mut one] {
+        assert_eq!(next_turn(watch).await, (chat.id, 1));
+    }
+}
+
+async fn a_turn_is_seen_although_a_push_came_before_it(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("one")).await;
+    let chat = scene.chat().await;
+    let mut own = watch_own(&scene).await;
+    // Both hints wait: the agent's tells to read its chats, where the turn is seen first.
+    scene.push(&agents_md("two")).await;
+    chat.turn().await.unwrap();
+    assert_eq!(next_turn(&mut own).await, (chat.id, 1));
+}
+
+async fn several_turns_are_seen_in_their_order(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("one")).await;
+    let chat = scene.chat().await;
+    let (mut own, mut one) = (watch_own(&scene).await, watch_chat(&chat).await);
+    for _ in 0..3 {
+        chat.turn().await.unwrap();
+    }
+    for watch in [&mut own, &mut one] {
+        for number in 1..=3 {
+            assert_eq!(next_turn(watch).await, (chat.id, number));
+        }
+    }
+}
+
+async fn archiving_is_seen(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("one")).await;
+    let chat = scene.chat().await;
+    let (mut own, mut one) = (watch_own(&scene).await, watch_chat(&chat).await);
+    for archived in [true, false] {
+        scene.minute();
+        chat.archive(archived).await.unwrap();
+        for watch in [&mut own, &mut one] {
+            assert_eq!(next_chat(watch).await.archived_at.is_some(), archived);
+        }
+    }
+}
+
+async fn new_and_deleted_chats_are_seen(test: &TestService) {
+    let scene = Scene::new(test).await;
+    let mut own = watch_own(&scene).await;
+    let chat = scene.chat().await;
+    assert_eq!(next_chat(&mut own).await.id, chat.id);
+    chat.delete().await.unwrap();
+    let event = next_event(&mut own).await;
+    assert!(matches!(event, Event::Deleted(deleted) if deleted == chat.id));
+    let another = scene.chat().await;
+    assert_eq!(next_chat(&mut own).await.id, another.id);
+}
+
+async fn a_watch_of_one_chat_ends_with_it(test: &TestService) {
+    let scene = Scene::new(test).await;
+    let (chat, sibling) = (scene.chat().await, scene.chat().await);
+    let mut one = watch_chat(&chat).await;
+    sibling.delete().await.unwrap();
+    chat.delete().await.unwrap();
+    let event = next_event(&mut one).await;
+    assert!(matches!(event, Event::Deleted(deleted) if deleted == chat.id));
+    assert!(next(&mut one).await.unwrap().is_none());
+    assert!(next(&mut one).await.unwrap().is_none());
+}
+
+async fn a_deleted_agent_is_seen_in_its_chats(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("one")).await;
+    let chat = scene.chat().await;
+    let (mut own, mut one) = (watch_own(&scene).await, watch_chat(&chat).await);
+    agents::delete(scene.service, scene.owner, scene.agent.id)
+        .await
+        .unwrap();
+    for watch in [&mut own, &mut one] {
+        let seen = next_chat(watch).await;
+        assert_eq!((seen.agent, seen.pin.is_some()), (None, true));
+    }
+}
+
+async fn a_rebound_chat_drifts_with_its_new_agent(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("one")).await;
+    let chat = scene.chat().await;
+    let mut other = scene.other_agent().await;
+    let (mut own, mut one) = (watch_own(&scene).await, watch_chat(&chat).await);
+    scene.minute();
+    chat.bind(Some(other.id)).await.unwrap();
+    for watch in [&mut own, &mut one] {
+        let seen = next_chat(watch).await;
+        assert_eq!((seen.agent, seen.pin.is_some()), (Some(other.id), false));
+    }
+    for text in ["one", "two"] {
+        other.push(scene.service, &agents_md(text)).await.unwrap();
+        for watch in [&mut own, &mut one] {
+            assert_eq!(next_chat(watch).await.drift().is_some(), text == "two");
+        }
+    }
+}
+
+async fn a_revoked_token_ends_the_watch(test: &TestService) {
+    let scene = Scene::new(test).await;
+    let (_, visitor) = user(
+        scene.service,
+        scene.owner,
+        "visitor",
+        "member",
+        "read write",
+    )
+    .await;
+    let chat = TestChat::create(scene.service, visitor, &plain())
+        .await
+        .unwrap();
+    let mut own = watch(scene.service, visitor, Subject::Own).await.unwrap();
+    let mut one = watch(scene.service, visitor, Subject::Chat(chat.id))
+        .await
+        .unwrap();
+    for watch in [&mut own, &mut one] {
+        assert_eq!(state(watch).await.len(), 1);
+    }
+    scene.minute();
+    chat.turn().await.unwrap();
+    people::token_revoke(scene.service, visitor, visitor.id)
+        .await
+        .unwrap();
+    for watch in [&mut own, &mut one] {
+        assert_eq!(refusal(next(watch).await), "unauthenticated");
+    }
+}
+
+async fn others_chats_are_not_seen(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("one")).await;
+    let stranger = member(scene.service, scene.owner, "stranger").await;
+    let mut theirs = watch(scene.service, stranger, Subject::Own).await.unwrap();
+    assert!(state(&mut theirs).await.is_empty());
+    let mut admins = watch_own(&scene).await;
+    let chat = scene.chat().await;
+    chat.turn().await.unwrap();
+    scene.push(&agents_md("two")).await;
+    chat.delete().await.unwrap();
+    let visible = TestChat::create(scene.service, stranger, &plain())
+        .await
+        .unwrap();
+    let event = next_event(&mut theirs).await;
+    assert!(matches!(event, Event::Chat(seen) if seen.id == visible.id));
+    // Neither does one who may read all see others' among their own.
+    scene.minute();
+    let mine = scene.chat().await;
+    loop {
+        match next_event(&mut admins).await {
+            Event::Chat(seen) if seen.id == mine.id => break,
+            Event::Chat(seen) => assert_ne!(seen.id, visible.id),
+            _ => {}
+        }
+    }
+}
+
+async fn a_chat_that_cannot_be_read_cannot_be_watched(test: &TestService) {
+    let scene = Scene::new(test).await;
+    let chat = scene.chat().await;
+    let stranger = member(scene.service, scene.owner, "stranger").await;
+    let watched = watch(scene.service, stranger, Subject::Chat(chat.id)).await;
+    assert_eq!(refusal(watched.map(|_| ())), "not-found");
+    let (_, auditor) = user(scene.service, scene.owner, "auditor", "auditor", "read").await;
+    let mut watched = watch(scene.service, auditor, Subject::Chat(chat.id))
+        .await
+        .unwrap();
+    assert_eq!(state(&mut watched).await.len(), 1);
+}
+
+async fn one_push_that_hydrates_many_is_seen_of_all(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    let mut waiting = BTreeSet::new();
+    for _ in 0..50 {
+        waiting.insert(scene.chat().await.id);
+    }
+    let mut own = watch_own(&scene).await;
+    assert_eq!(scene.push(&agents_md("one")).await.hydrated, 50);
+    while !waiting.is_empty() {
+        let seen = next_chat(&mut own).await;
+        assert!(seen.pin.is_some());
+        assert!(waiting.remove(&seen.id), "told once");
+    }
+}
+
+async fn a_watcher_far_behind_converges(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("one")).await;
+    let chat = scene.chat().await;
+    let mut own = watch_own(&scene).await;
+    // More hints than are kept for a watcher.
+    let idle = TestChat::create(scene.service, scene.owner, &plain())
+        .await
+        .unwrap();
+    for _ in 0..600 {
+        idle.clear().await.unwrap();
+    }
+    let gone = scene.chat().await;
+    gone.delete().await.unwrap();
+    chat.turn().await.unwrap();
+    let head = scene.push(&agents_md("two")).await.head.unwrap();
+    chat.refresh().await.unwrap();
+    let mut known: BTreeMap<ChatId, ChatRecord> = BTreeMap::new();
+    let mut turns = 0;
+    while known
+        .get(&chat.id)
+        .and_then(|chat| chat.pin.as_ref())
+        .map(|pin| pin.pin.snapshot)
+        != Some(head.snapshot)
+    {
+        match next_event(&mut own).await {
+            Event::Chat(seen) => {
+                known.insert(seen.id, *seen);
+            }
+            Event::Turn(..) => turns += 1,
+            _ => {}
+        }
+    }
+    known.remove(&idle.id);
+    assert_eq!(known.len(), 1, "what came and went is not told");
+    assert_eq!(turns, 1);
+}
+
+async fn a_dropped_wait_loses_nothing(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    let chat = scene.chat().await;
+    let (mut own, mut one) = (watch_own(&scene).await, watch_chat(&chat).await);
+    scene.push(&agents_md("one")).await;
+    for watch in [&mut own, &mut one] {
+        // The wait takes the hint, begins to read, and is given up.
+        let given_up = {
+            let mut wait = std::pin::pin!(watch.next());
+            std::future::poll_fn(|context| Poll::Ready(wait.as_mut().poll(context).is_pending()))
+                .await
+        };
+        assert!(given_up, "no database answers within one poll");
+        assert!(next_chat(watch).await.pin.is_some());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replicas_of_one_postgres_wake_each_other() {
+    let test = TestService::postgres().await;
+    let mut scene = Scene::new(&test).await;
+    let replica = test.replica().await;
+    let tasks = [scene.service.clone(), replica.clone()]
+        .map(|service| tokio::spawn(async move { wakes::run(&service).await }));
+    let chat = scene.chat().await;
+    let there = TestChat {
+        service: replica.clone(),
+        ..chat.clone()
+    };
+    let mut watches = [watch_chat(&chat).await, watch_chat(&there).await];
+    // What is written before the others can be heard is found when they are; from then on only a
+    // wake tells in time.
+    for text in ["one", "two", "three"] {
+        let head = scene.push(&agents_md(text)).await.head.unwrap();
+        for watch in &mut watches {
+            assert_eq!(next_chat(watch).await.head.unwrap().snapshot, head.snapshot);
+        }
+        let snapshot = there
+            .refresh()
+            .await
+            .unwrap()
+            .chat
+            .pin
+            .unwrap()
+            .pin
+            .snapshot;
+        assert_eq!(snapshot, head.snapshot);
+        if text != "one" {
+            for watch in &mut watches {
+                assert!(next_chat(watch).await.drift().is_none());
+            }
+        }
+    }
+    tasks.iter().for_each(tokio::task::JoinHandle::abort);
+    replica.close().await;
+    test.finish().await;
+}

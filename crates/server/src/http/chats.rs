@@ -1,0 +1,176 @@
+//! Chats.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use ctxpin_model::chat::{ChatFilter, ChatRecord};
+use ctxpin_model::id::AgentId;
+use ctxpin_model::pin::{Policy, ToolsMode};
+use ctxpin_operations::chats::{self, ChatRequest};
+use ctxpin_operations::pins;
+use ctxpin_protocol::convert::members::{InvalidMember, label, word};
+use ctxpin_protocol::convert::pins::refresh_filter;
+use ctxpin_protocol::http::agents::Refreshed;
+use ctxpin_protocol::http::chats::{Chat, ChatChange, ChatCreate, ChatQuery};
+use ctxpin_protocol::http::context::{ChatContext, RefreshFilter};
+use ctxpin_protocol::http::page::Page;
+
+use crate::address::{Asked, Segments, page, page_request};
+use crate::app::App;
+use crate::identify::Identity;
+use crate::read::Given;
+use crate::respond::{Answer, Problems};
+
+/// A chat, as it is told.
+pub(crate) fn chat(chat: &ChatRecord) -> Chat {
+    Chat {
+        id: chat.id.uuid(),
+        title: chat.title.clone(),
+        client: chat.client.clone(),
+        reference: chat.reference.clone(),
+        agent_id: chat.agent.map(AgentId::uuid),
+        parent_id: chat.parent.map(|parent| parent.uuid()),
+        policy: chat.policy.to_string(),
+        tools: chat.tools.to_string(),
+        archived: chat.archived_at.is_some(),
+        created_at: chat.created_at.utc(),
+        updated_at: chat.updated_at.utc(),
+        context: pin_in_brief(chat),
+    }
+}
+
+/// A chat's pin in brief.
+pub(crate) fn pin_in_brief(chat: &ChatRecord) -> ChatContext {
+    let (pin, drift) = (chat.pin.as_ref(), chat.drift());
+    ChatContext {
+        snapshot: pin.map(|pin| pin.pin.snapshot.to_string()),
+        context_hash: pin.map(|pin| pin.pin.hashes.context.to_string()),
+        pinned_at: pin.map(|pin| pin.pinned_at.utc()),
+        dirty: drift.is_some(),
+        dirty_since: drift.map(|drift| drift.since.utc()),
+        declined: drift.is_some_and(|drift| drift.declined),
+        error: pin.and_then(|pin| pin.error.clone()),
+    }
+}
+
+/// Create a chat
+///
+/// 200 if there is one of the same client and reference.
+#[utoipa::path(post, path = "/chats", operation_id = "chat_create", tag = "chats", request_body = ChatCreate,
+    responses((status = 201, body = Chat), (status = 200, body = Chat), Problems))]
+pub(crate) async fn create(
+    State(app): State<App>,
+    Identity(credential): Identity,
+    Given(body): Given<ChatCreate>,
+) -> Answer<(StatusCode, Json<Chat>)> {
+    let request = ChatRequest {
+        client: named("client", body.client)?,
+        reference: named("reference", body.reference)?,
+        agent: body.agent_id.map(Into::into),
+        parent: body.parent_id.map(Into::into),
+        title: named("title", body.title)?,
+        policy: policy(body.policy.as_deref())?.unwrap_or(Policy::Manual),
+        tools: tools(body.tools.as_deref())?.unwrap_or(ToolsMode::Live),
+    };
+    let (record, is_new) = chats::create(&app.service, credential, &request).await?;
+    let status = match is_new {
+        true => StatusCode::CREATED,
+        false => StatusCode::OK,
+    };
+    Ok((status, Json(chat(&record))))
+}
+
+fn named(member: &str, text: Option<String>) -> Result<Option<String>, InvalidMember> {
+    text.map(|text| label(member, text)).transpose()
+}
+
+fn policy(text: Option<&str>) -> Result<Option<Policy>, InvalidMember> {
+    text.map(|text| word("policy", text)).transpose()
+}
+
+fn tools(text: Option<&str>) -> Result<Option<ToolsMode>, InvalidMember> {
+    text.map(|text| word("tools", text)).transpose()
+}
+
+/// List chats
+#[utoipa::path(get, path = "/chats", operation_id = "chat_list", tag = "chats", params(ChatQuery),
+    responses((status = 200, body = Page<Chat>), Problems))]
+pub(crate) async fn list(
+    State(app): State<App>,
+    Identity(credential): Identity,
+    Asked(query): Asked<ChatQuery>,
+) -> Answer<Json<Page<Chat>>> {
+    let asked = page_request(query.cursor.as_deref(), query.limit)?;
+    let filter = ChatFilter {
+        agent: query.agent.map(Into::into),
+        dirty: query.dirty,
+        archived: query.archived,
+        client: named("client", query.client)?,
+        reference: named("reference", query.reference)?,
+        own: false,
+    };
+    let chats = chats::list(&app.service, credential, &filter, &asked).await?;
+    Ok(Json(page(chats, |record| chat(&record))))
+}
+
+/// Read a chat
+#[utoipa::path(get, path = "/chats/{chat}", operation_id = "chat_read", tag = "chats", params(("chat" = Uuid, Path)),
+    responses((status = 200, body = Chat), Problems))]
+pub(crate) async fn read(
+    State(app): State<App>,
+    Identity(credential): Identity,
+    path: Segments,
+) -> Answer<Json<Chat>> {
+    let record = chats::read(&app.service, credential, path.id("chat")?).await?;
+    Ok(Json(chat(&record)))
+}
+
+/// Change a chat's title, archive, binding, policy or tools
+#[utoipa::path(patch, path = "/chats/{chat}", operation_id = "chat_change", tag = "chats", params(("chat" = Uuid, Path)),
+    request_body = ChatChange, responses((status = 200, body = Chat), Problems))]
+pub(crate) async fn change(
+    State(app): State<App>,
+    Identity(credential): Identity,
+    path: Segments,
+    Given(body): Given<ChatChange>,
+) -> Answer<Json<Chat>> {
+    let title = body.title.map(|title| named("title", title)).transpose()?;
+    let change = chats::ChatChange {
+        title,
+        archived: body.archived,
+        agent: body.agent_id.map(|agent| agent.map(Into::into)),
+        policy: policy(body.policy.as_deref())?,
+        tools: tools(body.tools.as_deref())?,
+    };
+    let record = chats::change(&app.service, credential, path.id("chat")?, &change).await?;
+    Ok(Json(chat(&record)))
+}
+
+/// Delete a chat with its history and its turns
+#[utoipa::path(delete, path = "/chats/{chat}", operation_id = "chat_delete", tag = "chats", params(("chat" = Uuid, Path)),
+    responses((status = 204), Problems))]
+pub(crate) async fn delete(
+    State(app): State<App>,
+    Identity(credential): Identity,
+    path: Segments,
+) -> Answer<StatusCode> {
+    chats::delete(&app.service, credential, path.id("chat")?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Refresh chats of anybody by a filter
+#[utoipa::path(post, path = "/chats/refresh", operation_id = "pin_move_many", tag = "chats", request_body = RefreshFilter,
+    responses((status = 200, body = Refreshed), Problems))]
+pub(crate) async fn refresh_many(
+    State(app): State<App>,
+    Identity(credential): Identity,
+    Given(body): Given<RefreshFilter>,
+) -> Answer<Json<Refreshed>> {
+    let filter = refresh_filter(&body)?;
+    let filter = pins::RefreshFilter {
+        agent: filter.agent,
+        content: filter.content,
+    };
+    let refreshed = pins::refresh_many(&app.service, credential, filter).await?;
+    Ok(Json(Refreshed { refreshed }))
+}

@@ -1,0 +1,223 @@
+//! The pin of a chat: what it is, how it drifted, how it is moved, and its history.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::header::ETAG;
+use axum::response::{IntoResponse, Response};
+use ctxpin_model::hash::SnapshotId;
+use ctxpin_model::history::PinRecord;
+use ctxpin_model::id::{AgentId, ChatId};
+use ctxpin_model::page::PageRequest;
+use ctxpin_model::token::Credential;
+use ctxpin_operations::contexts::{self, ContextView, DiffRequest};
+use ctxpin_operations::pins::{self, MoveRequest};
+use ctxpin_protocol::convert::members::InvalidMember;
+use ctxpin_protocol::convert::pins::{Move, pin_move};
+use ctxpin_protocol::http::context::{
+    Actor, ChangeText, Context, ContextMove, Diff, DiffQuery, Pin,
+};
+use ctxpin_protocol::http::page::{Page, PageQuery};
+use ctxpin_protocol::http::resources::ResourceText;
+
+use super::agents::head;
+use super::chats::pin_in_brief;
+use super::resources::{change, resource};
+use crate::address::{Asked, Segments, page, page_request};
+use crate::app::App;
+use crate::conditions::{etag, if_match};
+use crate::identify::Identity;
+use crate::read::Given;
+use crate::respond::{Answer, Problems};
+
+/// A context with the tag by which a move is made conditional on it.
+fn context(view: &ContextView) -> Response {
+    let tells_bodies = view.tells_bodies;
+    let pinned = view.pinned.iter().flat_map(|pinned| &pinned.resources);
+    let context = Context {
+        pin: pin_in_brief(&view.chat),
+        head: view.chat.head.map(head),
+        resources: pinned
+            .map(|pinned| resource(pinned, tells_bodies))
+            .collect(),
+        changes: view
+            .changes()
+            .iter()
+            .map(|differs| change(differs, tells_bodies))
+            .collect(),
+        notices: None,
+        policy: view.chat.policy.to_string(),
+        tools_differ: view.tools_differ(),
+    };
+    let tag = context.pin.snapshot.as_ref().and_then(etag);
+    let mut response = Json(context).into_response();
+    if let Some(tag) = tag {
+        response.headers_mut().insert(ETAG, tag);
+    }
+    response
+}
+
+/// Read the pin of a chat and its drift
+#[utoipa::path(get, path = "/chats/{chat}/context", operation_id = "context_read", tag = "context",
+    params(("chat" = Uuid, Path)),
+    responses((status = 200, body = Context,
+        headers(("ETag", description = "The pinned snapshot, in quotes"))), Problems))]
+pub(crate) async fn read(
+    State(app): State<App>,
+    Identity(credential): Identity,
+    path: Segments,
+) -> Answer<Response> {
+    let view = contexts::read(&app.service, credential, path.id("chat")?).await?;
+    Ok(context(&view))
+}
+
+/// Move the pin of a chat
+///
+/// `{}` refreshes it. With `If-Match: "<snapshot>"` only if that is the pin now.
+#[utoipa::path(put, path = "/chats/{chat}/context", operation_id = "pin_move", tag = "context",
+    params(("chat" = Uuid, Path), ("If-Match" = Option<String>, Header)),
+    request_body = ContextMove,
+    responses((status = 200, body = Context,
+        headers(("ETag", description = "The pinned snapshot, in quotes"))), Problems))]
+pub(crate) async fn put(
+    State(app): State<App>,
+    Identity(credential): Identity,
+    path: Segments,
+    headers: HeaderMap,
+    Given(body): Given<ContextMove>,
+) -> Answer<Response> {
+    let (chat, only_from) = (path.id("chat")?, if_match(&headers)?);
+    let request = match pin_move(body)? {
+        Move::Refresh { head } => MoveRequest::Refresh { head },
+        Move::Sources { head, sources } => MoveRequest::Sources {
+            selectors: sources,
+            head,
+        },
+        Move::Decline { head } => MoveRequest::Decline(head),
+        Move::Rollback { snapshot } => MoveRequest::Rollback(snapshot),
+    };
+    let view = pins::pin_move(&app.service, credential, chat, &request, only_from).await?;
+    Ok(context(&view))
+}
+
+/// Unpin a chat
+///
+/// With `If-Match: "<snapshot>"` only if that is the pin now.
+#[utoipa::path(delete, path = "/chats/{chat}/context", operation_id = "pin_clear", tag = "context",
+    params(("chat" = Uuid, Path), ("If-Match" = Option<String>, Header)),
+    responses((status = 200, body = Context), Problems))]
+pub(crate) async fn clear(
+    State(app): State<App>,
+    Identity(credential): Identity,
+    path: Segments,
+    headers: HeaderMap,
+) -> Answer<Response> {
+    let (chat, only_from) = (path.id("chat")?, if_match(&headers)?);
+    let view = pins::pin_clear(&app.service, credential, chat, only_from).await?;
+    Ok(context(&view))
+}
+
+/// Read what differs, with its text
+///
+/// The pin against the head, or two pins of the chat's history.
+#[utoipa::path(get, path = "/chats/{chat}/context/diff", operation_id = "diff_read", tag = "context",
+    params(("chat" = Uuid, Path), DiffQuery),
+    responses((status = 200, body = Diff), Problems))]
+pub(crate) async fn diff(
+    State(app): State<App>,
+    Identity(credential): Identity,
+    path: Segments,
+    Asked(query): Asked<DiffQuery>,
+) -> Answer<Json<Diff>> {
+    let chat = path.id("chat")?;
+    let request = DiffRequest {
+        from: snapshot_at(&app, credential, chat, "from", query.from).await?,
+        to: snapshot_at(&app, credential, chat, "to", query.to).await?,
+    };
+    let view = contexts::diff(&app.service, credential, chat, request).await?;
+    let changes = view.changes();
+    let changes = changes.iter().map(|differs| ChangeText {
+        change: change(differs, true),
+        text: view.text(differs),
+    });
+    Ok(Json(Diff {
+        pinned: view.pinned.as_ref().map(|(id, _)| id.to_string()),
+        head: view.head.as_ref().map(|(id, _)| id.to_string()),
+        changes: changes.collect(),
+    }))
+}
+
+/// The snapshot of a move of the chat's history, by its number there.
+async fn snapshot_at(
+    app: &App,
+    credential: Credential,
+    chat: ChatId,
+    member: &str,
+    seq: Option<i64>,
+) -> Answer<Option<SnapshotId>> {
+    let Some(seq) = seq else { return Ok(None) };
+    let newest = PageRequest {
+        after: Some(seq.saturating_add(1)),
+        limit: 1,
+    };
+    let found = contexts::history(&app.service, credential, chat, &newest).await?;
+    let found = found.items.iter().find(|pin| pin.seq == seq);
+    match found.map(|pin| pin.snapshot) {
+        Some(Some(snapshot)) => Ok(Some(snapshot)),
+        Some(None) => Err(InvalidMember::new(member, "that move cleared the pin").into()),
+        None => {
+            let reason = "the chat's history has no such number";
+            Err(InvalidMember::new(member, reason).into())
+        }
+    }
+}
+
+/// List every pin that a chat had
+#[utoipa::path(get, path = "/chats/{chat}/context/history", operation_id = "history_read", tag = "context",
+    params(("chat" = Uuid, Path), PageQuery),
+    responses((status = 200, body = Page<Pin>), Problems))]
+pub(crate) async fn history(
+    State(app): State<App>,
+    Identity(credential): Identity,
+    path: Segments,
+    Asked(query): Asked<PageQuery>,
+) -> Answer<Json<Page<Pin>>> {
+    let asked = page_request(query.cursor.as_deref(), query.limit)?;
+    let pins = contexts::history(&app.service, credential, path.id("chat")?, &asked).await?;
+    Ok(Json(page(pins, pin)))
+}
+
+fn pin(pin: PinRecord) -> Pin {
+    Pin {
+        seq: pin.seq,
+        snapshot: pin.snapshot.map(|snapshot| snapshot.to_string()),
+        context_hash: pin.context_hash.map(|hash| hash.to_string()),
+        agent_id: pin.agent.map(AgentId::uuid),
+        reason: pin.reason.to_string(),
+        mcp_settled: pin.mcp_settled,
+        actor: Actor {
+            kind: pin.actor_kind,
+            id: pin.actor_id,
+            name: pin.actor_name.filter(|name| !name.is_empty()),
+            door: pin.door.to_string(),
+        },
+        at: pin.at.utc(),
+    }
+}
+
+/// Read one pinned resource with its text
+#[utoipa::path(get, path = "/chats/{chat}/context/resources/{resource}", operation_id = "resource_read", tag = "context",
+    params(("chat" = Uuid, Path), ("resource" = String, Path)),
+    responses((status = 200, body = ResourceText), Problems))]
+pub(crate) async fn read_resource(
+    State(app): State<App>,
+    Identity(credential): Identity,
+    path: Segments,
+) -> Answer<Json<ResourceText>> {
+    let (chat, id) = (path.id("chat")?, path.id("resource")?);
+    let found = contexts::resource(&app.service, credential, chat, id).await?;
+    Ok(Json(ResourceText {
+        resource: resource(&found.resource, true),
+        body: found.body,
+    }))
+}

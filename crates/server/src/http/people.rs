@@ -1,0 +1,169 @@
+//! Users, their tokens, and who is calling.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use ctxpin_model::access::{Role, Roles, Scope, Scopes};
+use ctxpin_model::moment::Moment;
+use ctxpin_model::token::TokenRecord;
+use ctxpin_model::user::{UserChange, UserRecord};
+use ctxpin_operations::people::{self, TokenRequest};
+use ctxpin_protocol::convert::members::{InvalidMember, label, word};
+use ctxpin_protocol::http::page::{Page, PageQuery};
+use ctxpin_protocol::http::people::{
+    Me, Secret, Token, TokenCreate, TokenCreated, User, UserChange as UserChanged, UserCreate,
+};
+
+use crate::address::{Asked, Segments, page, page_request};
+use crate::app::App;
+use crate::identify::Identity;
+use crate::read::Given;
+use crate::respond::{Answer, Problems};
+
+fn user(user: UserRecord) -> User {
+    User {
+        id: user.id.uuid(),
+        name: user.name,
+        roles: user.roles.words().map(|role| role.to_string()).collect(),
+        disabled: user.disabled,
+        created_at: user.created_at.utc(),
+    }
+}
+
+fn token(token: TokenRecord) -> Token {
+    Token {
+        id: token.id.uuid(),
+        label: token.label,
+        scopes: token
+            .scopes
+            .words()
+            .map(|scope| scope.to_string())
+            .collect(),
+        user: token.user.uuid(),
+        created_at: token.created_at.utc(),
+        expires_at: token.expires_at.map(Moment::utc),
+        last_used_at: token.last_used_at.map(Moment::utc),
+        revoked_at: token.revoked_at.map(Moment::utc),
+    }
+}
+
+fn roles(texts: &[String]) -> Result<Roles, InvalidMember> {
+    texts
+        .iter()
+        .map(|text| word::<Role>("roles", text))
+        .collect()
+}
+
+fn scopes(texts: &[String]) -> Result<Scopes, InvalidMember> {
+    texts
+        .iter()
+        .map(|text| word::<Scope>("scopes", text))
+        .collect()
+}
+
+/// Create a user
+#[utoipa::path(post, path = "/users", operation_id = "user_create", tag = "people", request_body = UserCreate,
+    responses((status = 201, body = User), Problems))]
+pub(crate) async fn user_create(
+    State(app): State<App>,
+    Identity(credential): Identity,
+    Given(body): Given<UserCreate>,
+) -> Answer<(StatusCode, Json<User>)> {
+    let (name, roles) = (label("name", body.name)?, roles(&body.roles)?);
+    let created = people::user_create(&app.service, credential, &name, roles).await?;
+    Ok((StatusCode::CREATED, Json(user(created))))
+}
+
+/// List users
+#[utoipa::path(get, path = "/users", operation_id = "user_list", tag = "people", params(PageQuery),
+    responses((status = 200, body = Page<User>), Problems))]
+pub(crate) async fn user_list(
+    State(app): State<App>,
+    Identity(credential): Identity,
+    Asked(query): Asked<PageQuery>,
+) -> Answer<Json<Page<User>>> {
+    let asked = page_request(query.cursor.as_deref(), query.limit)?;
+    let users = people::users(&app.service, credential, &asked).await?;
+    Ok(Json(page(users, user)))
+}
+
+/// Change a user's name or roles, or lock the user out
+#[utoipa::path(patch, path = "/users/{user}", operation_id = "user_change", tag = "people", params(("user" = Uuid, Path)),
+    request_body = UserChanged, responses((status = 200, body = User), Problems))]
+pub(crate) async fn user_change(
+    State(app): State<App>,
+    Identity(credential): Identity,
+    path: Segments,
+    Given(body): Given<UserChanged>,
+) -> Answer<Json<User>> {
+    let change = UserChange {
+        name: body.name.map(|name| label("name", name)).transpose()?,
+        roles: body.roles.as_deref().map(roles).transpose()?,
+        disabled: body.disabled,
+    };
+    let changed = people::user_change(&app.service, credential, path.id("user")?, &change).await?;
+    Ok(Json(user(changed)))
+}
+
+/// Make a token
+///
+/// The answer shows its secret, this once.
+#[utoipa::path(post, path = "/tokens", operation_id = "token_create", tag = "people", request_body = TokenCreate,
+    responses((status = 201, body = TokenCreated), Problems))]
+pub(crate) async fn token_create(
+    State(app): State<App>,
+    Identity(credential): Identity,
+    Given(body): Given<TokenCreate>,
+) -> Answer<(StatusCode, Json<TokenCreated>)> {
+    let request = TokenRequest {
+        label: body.label.map(|text| label("label", text)).transpose()?,
+        scopes: match &body.scopes {
+            Some(texts) => scopes(texts)?,
+            None => [Scope::Read, Scope::Write].into_iter().collect(),
+        },
+        expires_at: body.expires_at.map(Moment::new),
+        user: body.user.map(Into::into),
+    };
+    let (record, secret) = people::token_create(&app.service, credential, &request).await?;
+    let created = TokenCreated {
+        token: token(record),
+        secret: Secret::new(secret.reveal()),
+    };
+    Ok((StatusCode::CREATED, Json(created)))
+}
+
+/// List the caller's tokens
+#[utoipa::path(get, path = "/tokens", operation_id = "token_list", tag = "people", params(PageQuery),
+    responses((status = 200, body = Page<Token>), Problems))]
+pub(crate) async fn token_list(
+    State(app): State<App>,
+    Identity(credential): Identity,
+    Asked(query): Asked<PageQuery>,
+) -> Answer<Json<Page<Token>>> {
+    let asked = page_request(query.cursor.as_deref(), query.limit)?;
+    let tokens = people::tokens(&app.service, credential, &asked).await?;
+    Ok(Json(page(tokens, token)))
+}
+
+/// Revoke a token
+#[utoipa::path(delete, path = "/tokens/{token}", operation_id = "token_revoke", tag = "people", params(("token" = Uuid, Path)),
+    responses((status = 204), Problems))]
+pub(crate) async fn token_revoke(
+    State(app): State<App>,
+    Identity(credential): Identity,
+    path: Segments,
+) -> Answer<StatusCode> {
+    people::token_revoke(&app.service, credential, path.id("token")?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Tell who is calling
+#[utoipa::path(get, path = "/me", operation_id = "me_read", tag = "people",
+    responses((status = 200, body = Me), Problems))]
+pub(crate) async fn me(State(app): State<App>, Identity(credential): Identity) -> Answer<Json<Me>> {
+    let (caller, by) = people::me(&app.service, credential).await?;
+    Ok(Json(Me {
+        user: user(caller),
+        token: token(by),
+    }))
+}

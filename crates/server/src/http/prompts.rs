@@ -1,0 +1,45 @@
+//! The prompt: what is handed to a model.
+
+use axum::extract::State;
+use axum::http::header::{CONTENT_TYPE, ETAG};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use ctxpin_operations::prompts;
+
+use crate::address::Segments;
+use crate::app::App;
+use crate::conditions::{IfNoneMatch, etag};
+use crate::identify::Identity;
+use crate::respond::{Answer, Problems};
+
+const MARKDOWN: HeaderValue = HeaderValue::from_static("text/markdown; charset=utf-8");
+
+/// Read the prompt of a chat
+///
+/// Empty, and without `ETag`, while the chat is unpinned.
+#[utoipa::path(get, path = "/chats/{chat}/prompt", operation_id = "prompt_read", tag = "context",
+    params(("chat" = Uuid, Path), ("If-None-Match" = Option<String>, Header)),
+    responses(
+        (status = 200, body = String, content_type = "text/markdown",
+            headers(("ETag", description = "The hash of the prompt, in quotes"))),
+        (status = 304, description = "It is the one that the caller has"), Problems))]
+pub(crate) async fn read(
+    State(app): State<App>,
+    Identity(credential): Identity,
+    path: Segments,
+    headers: HeaderMap,
+) -> Answer<Response> {
+    let known = IfNoneMatch::read(&headers);
+    let prompt = prompts::prompt(&app.service, credential, path.id("chat")?, known.first()).await?;
+    let Some(hash) = prompt.hash else {
+        return Ok(([(CONTENT_TYPE, MARKDOWN)], "").into_response());
+    };
+    let mut response = match (known.has(hash), prompt.bytes) {
+        (false, Some(bytes)) => ([(CONTENT_TYPE, MARKDOWN)], bytes).into_response(),
+        _ => StatusCode::NOT_MODIFIED.into_response(),
+    };
+    if let Some(tag) = etag(hash) {
+        response.headers_mut().insert(ETAG, tag);
+    }
+    Ok(response)
+}

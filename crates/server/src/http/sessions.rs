@@ -1,0 +1,116 @@
+//! What an agent asks for, with its own token.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use ctxpin_model::push::Verdict;
+use ctxpin_operations::pins;
+use ctxpin_operations::pushes;
+use ctxpin_protocol::convert::manifest::manifest;
+use ctxpin_protocol::convert::members::{InvalidMember, hash};
+use ctxpin_protocol::convert::resources::limits;
+use ctxpin_protocol::http::agents::{EPOCH_HEADER, Refreshed, Session, SessionOpen};
+use ctxpin_protocol::http::push::{Push, PushAnswer};
+
+use super::agents::head;
+use crate::address::Segments;
+use crate::app::App;
+use crate::identify::Identity;
+use crate::read::{Given, PUSH_BYTES_MAX, Raw};
+use crate::respond::{Answer, Problems};
+
+/// Open the session of an agent's process
+///
+/// Repeating the request repeats the answer, which is also how an agent tells that it lives.
+#[utoipa::path(post, path = "/agent/session", operation_id = "session_open", tag = "agent", request_body = SessionOpen,
+    responses((status = 200, body = Session), Problems))]
+pub(crate) async fn open(
+    State(app): State<App>,
+    Identity(credential): Identity,
+    Given(body): Given<SessionOpen>,
+) -> Answer<Json<Session>> {
+    let session = pushes::session_open(&app.service, credential, body.process.into()).await?;
+    Ok(Json(Session {
+        epoch: session.epoch,
+        head: session.head.map(head),
+        limits: limits(PUSH_BYTES_MAX),
+    }))
+}
+
+/// Push a snapshot
+#[utoipa::path(put, path = "/agent/context", operation_id = "context_push", tag = "agent", request_body = Push,
+    responses((status = 200, body = PushAnswer), Problems))]
+pub(crate) async fn push(
+    State(app): State<App>,
+    Identity(credential): Identity,
+    Given(body): Given<Push>,
+) -> Answer<Json<PushAnswer>> {
+    let manifest = manifest(body)?;
+    let push = pushes::Push {
+        epoch: manifest.epoch,
+        version: manifest.version,
+        mcp_settled: manifest.mcp_settled,
+        manifest: manifest.snapshot,
+        inline: manifest.bodies,
+    };
+    let pushed = pushes::push(&app.service, credential, push)
+        .await
+        .inspect_err(|_| app.metrics.push("refused", 0))?;
+    let (word, accepted) = match pushed.verdict {
+        Verdict::Accepted => ("accepted", true),
+        Verdict::Unchanged => ("unchanged", true),
+        Verdict::Repeated => ("repeated", true),
+        Verdict::NotNewer | Verdict::Fenced => ("not-newer", false),
+    };
+    app.metrics.push(word, pushed.hydrated);
+    Ok(Json(PushAnswer {
+        accepted,
+        reason: (pushed.verdict != Verdict::Accepted).then(|| word.to_owned()),
+        snapshot: pushed.head.map(|head| head.snapshot.to_string()),
+        seq: pushed.head.map(|head| head.seq),
+        hydrated: pushed.hydrated,
+    }))
+}
+
+/// Send bytes ahead of a push
+///
+/// For what is too large to go with it. The answer is the same whether or not the server has them.
+#[utoipa::path(put, path = "/agent/blobs/{hash}", operation_id = "blob_upload", tag = "agent",
+    params(("hash" = String, Path), ("ctxpin-epoch" = i64, Header)),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    responses((status = 204), Problems))]
+pub(crate) async fn blob_upload(
+    State(app): State<App>,
+    Identity(credential): Identity,
+    path: Segments,
+    headers: HeaderMap,
+    Raw(bytes): Raw,
+) -> Answer<StatusCode> {
+    let (claimed, epoch) = (hash("hash", path.text("hash"))?, epoch(&headers)?);
+    pushes::blob_upload(&app.service, credential, epoch, claimed, bytes[..].into()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Refresh the drifted chats of the agent
+///
+/// Only for an agent that was created with `may_refresh`.
+#[utoipa::path(post, path = "/agent/refresh", operation_id = "agent_refresh", tag = "agent",
+    params(("ctxpin-epoch" = i64, Header)),
+    responses((status = 200, body = Refreshed), Problems))]
+pub(crate) async fn refresh(
+    State(app): State<App>,
+    Identity(credential): Identity,
+    headers: HeaderMap,
+) -> Answer<Json<Refreshed>> {
+    let epoch = epoch(&headers)?;
+    let refreshed = pins::refresh_of_agent(&app.service, credential, epoch).await?;
+    Ok(Json(Refreshed { refreshed }))
+}
+
+fn epoch(headers: &HeaderMap) -> Result<i64, InvalidMember> {
+    let epoch = headers.get(EPOCH_HEADER).and_then(|v| v.to_str().ok());
+    epoch.and_then(|epoch| epoch.parse().ok()).ok_or_else(|| {
+        let reason = "the header carries the number that the session was given";
+        InvalidMember::new(EPOCH_HEADER, reason)
+    })
+}

@@ -1,0 +1,148 @@
+//! Skills of a pin and their files.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header::{
+    CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderMap,
+};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use ctxpin_model::resource::Resource;
+use ctxpin_operations::skills::{self, Reader};
+use ctxpin_protocol::convert::resources::skill_file;
+use ctxpin_protocol::http::page::Page;
+use ctxpin_protocol::http::skills::{Skill, SkillEntry, SkillQuery};
+
+use crate::address::{Asked, Segments};
+use crate::app::App;
+use crate::conditions::{IfNoneMatch, etag};
+use crate::identify::Identity;
+use crate::respond::{Answer, Problems};
+
+/// What a browser may do with a file of a skill: nothing.
+const SANDBOX: HeaderValue = HeaderValue::from_static("default-src 'none'; sandbox");
+
+/// A skill, as the prompt's index lists it.
+pub(crate) fn entry(skill: &Resource) -> SkillEntry {
+    SkillEntry {
+        name: skill.name.clone().unwrap_or_default(),
+        description: skill.description.clone().unwrap_or_default(),
+        source: skill.source.clone(),
+        content_hash: skill
+            .body()
+            .map(|hash| hash.to_string())
+            .unwrap_or_default(),
+    }
+}
+
+/// List the skills of a chat's pin
+#[utoipa::path(get, path = "/chats/{chat}/skills", operation_id = "skill_list", tag = "context",
+    params(("chat" = Uuid, Path)),
+    responses((status = 200, body = Page<SkillEntry>), Problems))]
+pub(crate) async fn list(
+    State(app): State<App>,
+    Identity(credential): Identity,
+    path: Segments,
+) -> Answer<Json<Page<SkillEntry>>> {
+    let skills = skills::list(&app.service, credential, path.id("chat")?).await?;
+    Ok(Json(Page {
+        items: skills.iter().map(entry).collect(),
+        next: None,
+    }))
+}
+
+/// Read a skill with its text
+#[utoipa::path(get, path = "/chats/{chat}/skills/{name}", operation_id = "skill_read", tag = "context",
+    params(("chat" = Uuid, Path), ("name" = String, Path), SkillQuery),
+    responses((status = 200, body = Skill), Problems))]
+pub(crate) async fn read(
+    State(app): State<App>,
+    Identity(credential): Identity,
+    path: Segments,
+    Asked(query): Asked<SkillQuery>,
+) -> Answer<Json<Skill>> {
+    let reader = match query.raw {
+        true => Reader::Person,
+        false => Reader::Model,
+    };
+    let (chat, name) = (path.id("chat")?, path.text("name"));
+    let found = skills::read(&app.service, credential, chat, name, reader).await?;
+    Ok(Json(Skill {
+        entry: entry(&found.skill),
+        files: found.skill.files.iter().map(skill_file).collect(),
+        body: found.body,
+    }))
+}
+
+/// Read a supporting file of a skill
+#[utoipa::path(get, path = "/chats/{chat}/skills/{name}/files/{*path}", operation_id = "skill_file_read", tag = "context",
+    params(("chat" = Uuid, Path), ("name" = String, Path),
+        ("path" = String, Path, description = "The path in the skill's list of files"),
+        ("If-None-Match" = Option<String>, Header)),
+    responses(
+        (status = 200, body = Vec<u8>, content_type = "application/octet-stream",
+            headers(("ETag", description = "The hash of the file, in quotes"))),
+        (status = 304, description = "It is the one that the caller has"), Problems))]
+pub(crate) async fn read_file(
+    State(app): State<App>,
+    Identity(credential): Identity,
+    path: Segments,
+    headers: HeaderMap,
+) -> Answer<Response> {
+    let (chat, name, file) = (path.id("chat")?, path.text("name"), path.text("path"));
+    let found = skills::file(&app.service, credential, chat, name, file).await?;
+    let mut response = match IfNoneMatch::read(&headers).has(found.hash) {
+        true => StatusCode::NOT_MODIFIED.into_response(),
+        false => found.bytes.to_vec().into_response(),
+    };
+    let headers = response.headers_mut();
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/octet-stream"),
+    );
+    headers.insert(CONTENT_SECURITY_POLICY, SANDBOX);
+    headers.insert(CONTENT_DISPOSITION, attachment(file));
+    if let Some(tag) = etag(found.hash) {
+        headers.insert(ETAG, tag);
+    }
+    Ok(response)
+}
+
+/// That a file is to be saved under its own name, and not shown (RFC 6266, section 4; the second
+/// form of the name is that of RFC 8187, section 3.2).
+fn attachment(path: &str) -> HeaderValue {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let plain: String = name
+        .chars()
+        .map(|c| if is_plain(c) { c } else { '_' })
+        .collect();
+    let encoded: String = name
+        .bytes()
+        .map(|byte| match is_plain(char::from(byte)) {
+            true => char::from(byte).to_string(),
+            false => format!("%{byte:02X}"),
+        })
+        .collect();
+    let text = format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}");
+    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("attachment"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_attachments() {
+        let check = |path: &str, expected: &str| assert_eq!(attachment(path), expected, "{path}");
+        check(
+            "scripts/run.sh",
+            "attachment; filename=\"run.sh\"; filename*=UTF-8''run.sh",
+        );
+        check(
+            "a/\"; x=\r\ny é",
+            "attachment; filename=\"___x___y__\"; filename*=UTF-8''%22%3B%20x%3D%0D%0Ay%20%C3%A9",
+        );
+        check("", "attachment; filename=\"\"; filename*=UTF-8''");
+    }
+}

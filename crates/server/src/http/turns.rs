@@ -1,0 +1,86 @@
+//! Turns.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use ctxpin_model::pin::Delivery;
+use ctxpin_model::turn::TurnRecord;
+use ctxpin_operations::turns::{self, TurnRequest};
+use ctxpin_protocol::convert::members::{label, word};
+use ctxpin_protocol::http::page::{Page, PageQuery};
+use ctxpin_protocol::http::turns::{Turn, TurnBegin, TurnBegun};
+
+use super::skills::entry;
+use super::tools::tool_offer;
+use crate::address::{Asked, Segments, page, page_request};
+use crate::app::App;
+use crate::identify::Identity;
+use crate::read::Given;
+use crate::respond::{Answer, Problems};
+
+/// Bytes of UTF-8 to one token, roughly: what is told of a prompt is an estimate.
+const TOKEN_BYTES: u64 = 4;
+
+/// A turn, as it is told.
+pub(crate) fn turn(turn: &TurnRecord) -> Turn {
+    Turn {
+        number: turn.number,
+        snapshot: turn.snapshot.map(|snapshot| snapshot.to_string()),
+        prompt_hash: turn.prompt.map(|prompt| prompt.to_string()),
+        tools_snapshot: turn.tools_snapshot.map(|snapshot| snapshot.to_string()),
+        delivery: turn.delivery.to_string(),
+        reference: turn.reference.clone(),
+        started_at: turn.started_at.utc(),
+    }
+}
+
+/// Begin a turn
+///
+/// 200 if it is the turn of the same reference again.
+#[utoipa::path(post, path = "/chats/{chat}/turns", operation_id = "turn_begin", tag = "turns", params(("chat" = Uuid, Path)),
+    request_body = TurnBegin,
+    responses((status = 201, body = TurnBegun), (status = 200, body = TurnBegun), Problems))]
+pub(crate) async fn begin(
+    State(app): State<App>,
+    Identity(credential): Identity,
+    path: Segments,
+    Given(body): Given<TurnBegin>,
+) -> Answer<(StatusCode, Json<TurnBegun>)> {
+    let reference = body.reference.map(|text| label("reference", text));
+    let delivery = body.delivery.map(|text| word("delivery", &text));
+    let request = TurnRequest {
+        reference: reference.transpose()?,
+        delivery: delivery.transpose()?.unwrap_or(Delivery::Delivered),
+    };
+    let view = turns::begin(&app.service, credential, path.id("chat")?, &request).await?;
+    let status = match view.is_new {
+        true => StatusCode::CREATED,
+        false => StatusCode::OK,
+    };
+    let tools = view.tools.offered.into_iter();
+    let begun = TurnBegun {
+        turn: turn(&view.turn),
+        prompt_tokens: (view.prompt.len() as u64).div_ceil(TOKEN_BYTES),
+        prompt: view.prompt,
+        notices: None,
+        skills: view.skills.iter().map(entry).collect(),
+        tools: tools.map(|tool| tool_offer!(tool)).collect(),
+        notice: view.notice,
+    };
+    Ok((status, Json(begun)))
+}
+
+/// List the turns of a chat
+#[utoipa::path(get, path = "/chats/{chat}/turns", operation_id = "turn_list", tag = "turns",
+    params(("chat" = Uuid, Path), PageQuery),
+    responses((status = 200, body = Page<Turn>), Problems))]
+pub(crate) async fn list(
+    State(app): State<App>,
+    Identity(credential): Identity,
+    path: Segments,
+    Asked(query): Asked<PageQuery>,
+) -> Answer<Json<Page<Turn>>> {
+    let asked = page_request(query.cursor.as_deref(), query.limit)?;
+    let turns = turns::list(&app.service, credential, path.id("chat")?, &asked).await?;
+    Ok(Json(page(turns, |record| turn(&record))))
+}

@@ -1,0 +1,20 @@
+//! The server: HTTP translated into operations, and their answers into HTTP.
+//!
+//! It reads a request, asks one operation, and tells what came of it. It knows no SQL, no tables
+//! and no workspace files, decides nothing about data, and does not know who may do what: a
+//! handler that does more than translate is in the wrong place.
+
+mod address;
+mod admin_token;
+mod app;
+mod conditions;
+mod events;
+mod http;
+mod identify;
+mod listen;
+mod metrics;
+mod observe;
+mod read;
+mod respond;
+pub mod router;
+pub mod run;

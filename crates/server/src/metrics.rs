@@ -1,0 +1,175 @@
+//! What is counted, in the text format of OpenMetrics 1.0.
+
+use std::fmt::Write as _;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use axum::http::Method;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+/// The media type of the text.
+pub(crate) const METRICS_MEDIA_TYPE: &str =
+    "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Bounds of the durations that are told apart, in seconds: from a cached prompt to the deadline.
+const DURATION_BOUNDS: [f64; 12] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0, 60.0,
+];
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    method: &'static str,
+    route: String,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RouteLabels {
+    method: &'static str,
+    route: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct VerdictLabels {
+    verdict: &'static str,
+}
+
+/// The counters of one server. Every label has a bounded set of values: a route is a template, a
+/// method one of those that are known.
+pub(crate) struct Metrics {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    durations: Family<RouteLabels, Histogram, fn() -> Histogram>,
+    watches: Gauge,
+    pushes: Family<VerdictLabels, Counter>,
+    hydrated: Counter<u64, AtomicU64>,
+}
+
+impl Metrics {
+    /// Counters that stand at zero.
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("ctxpin");
+        let requests = Family::default();
+        let durations: Family<RouteLabels, Histogram, fn() -> Histogram> =
+            Family::new_with_constructor(|| Histogram::new(DURATION_BOUNDS));
+        let (watches, pushes, hydrated) = (Gauge::default(), Family::default(), Counter::default());
+        registry.register(
+            "http_requests",
+            "Answered requests by method, route and status",
+            Family::clone(&requests),
+        );
+        registry.register_with_unit(
+            "http_request_duration",
+            "Time from the head of a request to the head of its answer",
+            Unit::Seconds,
+            durations.clone(),
+        );
+        registry.register("watches", "Open watches", Gauge::clone(&watches));
+        registry.register(
+            "pushes",
+            "Pushes by what became of them",
+            Family::clone(&pushes),
+        );
+        registry.register(
+            "chats_hydrated",
+            "Chats that a push gave their first pin",
+            Counter::clone(&hydrated),
+        );
+        Self {
+            registry,
+            requests,
+            durations,
+            watches,
+            pushes,
+            hydrated,
+        }
+    }
+
+    /// Counts an answered request. `route` is its template; none if no route matched.
+    pub fn request(&self, method: &Method, route: Option<&str>, status: u16, took: Duration) {
+        let (method, route) = (known(method), route.unwrap_or("none").to_owned());
+        let labels = RequestLabels {
+            method,
+            route: route.clone(),
+            status,
+        };
+        self.requests.get_or_create(&labels).inc();
+        self.durations
+            .get_or_create(&RouteLabels { method, route })
+            .observe(took.as_secs_f64());
+    }
+
+    /// Counts a push.
+    pub fn push(&self, verdict: &'static str, hydrated: u64) {
+        self.pushes.get_or_create(&VerdictLabels { verdict }).inc();
+        self.hydrated.inc_by(hydrated);
+    }
+
+    /// Counts a watch as open until the answer is dropped.
+    pub fn watch_open(&self) -> OpenWatch {
+        self.watches.inc();
+        OpenWatch(self.watches.clone())
+    }
+
+    /// Everything as text.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        if let Err(error) = encode(&mut text, &self.registry) {
+            // Writing to a String does not fail; half a text would be worse than a note in it.
+            let _ = write!(text, "# {error}");
+        }
+        text
+    }
+}
+
+/// A watch that is open.
+pub(crate) struct OpenWatch(Gauge);
+
+impl Drop for OpenWatch {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+fn known(method: &Method) -> &'static str {
+    const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    KNOWN
+        .iter()
+        .find(|known| **known == method.as_str())
+        .copied()
+        .unwrap_or("other")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_counted_is_told() {
+        let metrics = Metrics::new();
+        let took = Duration::from_millis(3);
+        metrics.request(&Method::GET, Some("/api/v1/chats/{chat}"), 200, took);
+        metrics.request(&Method::from_bytes(b"BREW").unwrap(), None, 404, took);
+        metrics.push("accepted", 3);
+        let open = metrics.watch_open();
+        let text = metrics.text();
+        for line in [
+            r#"ctxpin_http_requests_total{method="GET",route="/api/v1/chats/{chat}",status="200"} 1"#,
+            r#"ctxpin_http_requests_total{method="other",route="none",status="404"} 1"#,
+            r#"ctxpin_http_request_duration_seconds_count{method="GET",route="/api/v1/chats/{chat}"} 1"#,
+            r#"ctxpin_pushes_total{verdict="accepted"} 1"#,
+            "ctxpin_chats_hydrated_total 3",
+            "ctxpin_watches 1",
+        ] {
+            assert!(text.lines().any(|there| there == line), "{line}\n{text}");
+        }
+        drop(open);
+        assert!(metrics.text().contains("ctxpin_watches 0\n"));
+    }
+}

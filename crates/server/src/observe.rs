@@ -1,0 +1,54 @@
+//! Around every request: its id, its log line, its place in the metrics, its deadline.
+
+use std::time::Duration;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use ctxpin_protocol::problem::ProblemName;
+use tokio::time::Instant;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::respond::Refusal;
+
+/// The header that tells the id under which a request is found in the log.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Longest time from the head of a request to the head of its answer, its body included. The
+/// events of a watch come after that.
+const REQUEST_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// Logs and counts a request. What is logged is its method and the template of its path: neither
+/// query nor headers nor bodies, which hold what people wrote.
+pub(crate) async fn observe(State(app): State<App>, request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    // An id that the caller could choose would be a way to write into the log.
+    let id = Uuid::new_v4().to_string();
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map(MatchedPath::as_str);
+    let span = tracing::info_span!("request", id, %method, route = route.unwrap_or("none"));
+    let mut response = next.run(request).instrument(span.clone()).await;
+    let (status, took) = (response.status().as_u16(), begun.elapsed());
+    app.metrics.request(&method, route, status, took);
+    span.in_scope(|| tracing::debug!(status, took_ms = took.as_millis() as u64, "answered"));
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}
+
+/// Ends a request that takes too long. Whatever it was doing is rolled back.
+pub(crate) async fn in_time(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(REQUEST_TIME_MAX, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            let most = REQUEST_TIME_MAX.as_secs();
+            let detail = format!("The request took longer than {most} s; try again.");
+            Refusal::new(ProblemName::Unavailable, detail).into_response()
+        }
+    }
+}

@@ -1,0 +1,319 @@
+//! What a request is answered when it is not met. Here alone is decided which failure has which
+//! status; an operation's error knows nothing of HTTP.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use ctxpin_operations::error::Error;
+use ctxpin_protocol::convert::members::InvalidMember;
+use ctxpin_protocol::problem::{PROBLEM_MEDIA_TYPE, Problem, ProblemName};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder, response};
+
+/// Why a request is not met: a problem for whoever asked, and a cause for whoever operates the
+/// server.
+#[derive(Debug)]
+pub(crate) struct Refusal(Box<Told>);
+
+#[derive(Debug)]
+struct Told {
+    problem: Problem,
+    cause: Option<String>,
+}
+
+/// What a handler comes to.
+pub(crate) type Answer<T> = Result<T, Refusal>;
+
+impl Refusal {
+    /// A problem of that name; `detail` is what it is here and what to do next.
+    pub fn new(name: ProblemName, detail: impl Into<String>) -> Self {
+        Problem::new(name, detail).into()
+    }
+
+    /// Tells the operator what the caller is not told, and hands over the problem.
+    pub fn into_problem(self) -> Problem {
+        let Told { problem, cause } = *self.0;
+        if problem.status >= 500 && problem.name() != Some(ProblemName::SyncPaused) {
+            let cause = cause.unwrap_or_default();
+            tracing::error!(problem = %problem, cause, "a request failed");
+        }
+        problem
+    }
+}
+
+#[cfg(test)]
+impl Refusal {
+    /// What is told to whoever asked.
+    pub fn problem(&self) -> &Problem {
+        &self.0.problem
+    }
+
+    /// The problem's name.
+    pub fn name(&self) -> Option<ProblemName> {
+        self.0.problem.name()
+    }
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self(Box::new(Told {
+            problem,
+            cause: None,
+        }))
+    }
+}
+
+impl From<InvalidMember> for Refusal {
+    fn from(invalid: InvalidMember) -> Self {
+        Problem::from(invalid).into()
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        let mut cause = error.cause();
+        let name = name_of(&error);
+        let mut detail = sentence(&error.to_string());
+        if name == ProblemName::Internal {
+            // What is wrong inside is the operator's to know.
+            cause = Some(detail);
+            detail = "It has been noted in the server's log.".into();
+        }
+        let mut problem = Problem::new(name, detail);
+        if let Error::MissingBlobs(missing) = &error {
+            problem = problem.with_missing(missing.iter().map(ToString::to_string).collect());
+        }
+        if let Error::Fenced { current, .. } = &error {
+            problem = problem.with("epoch", *current);
+        }
+        if let Error::AgentReplaced(successor) = &error {
+            problem = problem.with("agent_id", successor.to_string());
+        }
+        Self(Box::new(Told { problem, cause }))
+    }
+}
+
+/// The table: which failure is which problem, and so has which status.
+fn name_of(error: &Error) -> ProblemName {
+    match error {
+        Error::Store(error) => store_name_of(error),
+        Error::NotFound(_) => ProblemName::NotFound,
+        Error::Fenced { .. } => ProblemName::Fenced,
+        Error::AgentReplaced(_) => ProblemName::AgentReplaced,
+        Error::MissingBlobs(_) => ProblemName::MissingBlobs,
+        Error::HashMismatch { .. } => ProblemName::HashMismatch,
+        Error::InvalidManifest(_) => ProblemName::InvalidManifest,
+        Error::Invalid(_) => ProblemName::InvalidRequest,
+        Error::NoHead(_) => ProblemName::NoHead,
+        Error::Archived => ProblemName::Archived,
+        Error::PreconditionFailed(_) => ProblemName::PreconditionFailed,
+        Error::TooLarge(_) => ProblemName::TooLarge,
+        Error::Conflict(_) => ProblemName::Conflict,
+        Error::SyncPaused => ProblemName::SyncPaused,
+    }
+}
+
+/// The same for what comes from below the operations, whose types are not known here: it is told
+/// apart by the name of its variant. A name that is not known is a failure of the server's own.
+fn store_name_of(error: &impl fmt::Debug) -> ProblemName {
+    let text = format!("{error:?}");
+    let end = text.find(|c: char| !c.is_ascii_alphanumeric());
+    match &text[..end.unwrap_or(text.len())] {
+        "Unauthenticated" => ProblemName::Unauthenticated,
+        "Forbidden" => ProblemName::Forbidden,
+        "NotFound" => ProblemName::NotFound,
+        // An operation has tried several times, and others were always quicker.
+        "Conflict" | "Contended" | "Unavailable" => ProblemName::Unavailable,
+        "SchemaNewer" => ProblemName::UpgradeNeeded,
+        _ => ProblemName::Internal,
+    }
+}
+
+/// A text of an error, as a sentence.
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    let Some(first) = chars.next() else {
+        return String::new();
+    };
+    let end = if text.ends_with(['.', '!', '?']) {
+        ""
+    } else {
+        "."
+    };
+    format!("{}{}{end}", first.to_uppercase(), chars.as_str())
+}
+
+/// How many seconds not to ask again, where that is known.
+fn retry_after(name: ProblemName) -> Option<&'static str> {
+    match name {
+        ProblemName::Unavailable => Some("1"),
+        // Somebody has to act first.
+        ProblemName::SyncPaused | ProblemName::UpgradeNeeded => Some("30"),
+        _ => None,
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        problem_response(&self.into_problem())
+    }
+}
+
+fn problem_response(problem: &Problem) -> Response {
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let body = serde_json::to_vec(problem).unwrap_or_default();
+    let mut response = (status, body).into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_MEDIA_TYPE));
+    if status == StatusCode::UNAUTHORIZED {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if let Some(seconds) = problem.name().and_then(retry_after) {
+        headers.insert(RETRY_AFTER, HeaderValue::from_static(seconds));
+    }
+    response
+}
+
+/// The answer to a path that is not known.
+pub(crate) async fn unknown_path() -> Refusal {
+    Refusal::new(
+        ProblemName::NotFound,
+        "Nothing is at this path; /api/v1/openapi.json lists what there is.",
+    )
+}
+
+/// The answer to a method that a path does not have. `Allow` is added by the router.
+pub(crate) async fn unknown_method() -> Refusal {
+    Refusal::new(
+        ProblemName::MethodNotAllowed,
+        "The path is right, but not with this method; the header `Allow` lists those that are.",
+    )
+}
+
+/// The answer to a request whose handler panicked.
+pub(crate) fn panicked(payload: Box<dyn Any + Send>) -> Response {
+    let text = payload
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| payload.downcast_ref::<String>().cloned());
+    Refusal(Box::new(Told {
+        problem: Problem::new(
+            ProblemName::Internal,
+            "It has been noted in the server's log.",
+        ),
+        cause: Some(format!("a panic: {}", text.unwrap_or_default())),
+    }))
+    .into_response()
+}
+
+/// Every problem of an operation, as the API's document tells them: one shape for all.
+pub(crate) struct Problems;
+
+impl utoipa::IntoResponses for Problems {
+    fn responses() -> BTreeMap<String, RefOr<response::Response>> {
+        let problem = ContentBuilder::new()
+            .schema(Some(Ref::from_schema_name("Problem")))
+            .build();
+        let response = ResponseBuilder::new()
+            .description("Why the request was not met; `type` tells which problem it is.")
+            .content(PROBLEM_MEDIA_TYPE, problem)
+            .build();
+        BTreeMap::from([("default".to_owned(), response.into())])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ctxpin_model::hash::BlobHash;
+
+    use super::*;
+
+    /// As the store names its failures.
+    #[derive(Debug)]
+    #[expect(dead_code, reason = "only printed")]
+    enum Failure {
+        Unauthenticated,
+        Forbidden(u8),
+        NotFound(&'static str),
+        Conflict,
+        SchemaNewer { found: i64 },
+        Unexpected(String),
+    }
+
+    #[test]
+    fn failures_of_the_store() {
+        let check = |failure: Failure, name| assert_eq!(store_name_of(&failure), name);
+        check(Failure::Unauthenticated, ProblemName::Unauthenticated);
+        check(Failure::Forbidden(1), ProblemName::Forbidden);
+        check(Failure::NotFound("chat"), ProblemName::NotFound);
+        check(Failure::Conflict, ProblemName::Unavailable);
+        check(
+            Failure::SchemaNewer { found: 2 },
+            ProblemName::UpgradeNeeded,
+        );
+        check(
+            Failure::Unexpected("NotFound".into()),
+            ProblemName::Internal,
+        );
+    }
+
+    #[test]
+    fn failures_of_operations() {
+        let check = |error: Error, name, detail: &str| {
+            let refusal = Refusal::from(error);
+            assert_eq!(refusal.name(), Some(name));
+            assert_eq!(refusal.problem().detail, detail);
+            refusal
+        };
+        let hash = BlobHash::of(b"a");
+        let refusal = check(
+            Error::MissingBlobs(vec![hash]),
+            ProblemName::MissingBlobs,
+            "The manifest names 1 blobs that this agent has not sent; send them and push again.",
+        );
+        assert_eq!(refusal.problem().missing[..], [hash.to_string()]);
+        check(
+            Error::NotFound("chat"),
+            ProblemName::NotFound,
+            "There is no such chat.",
+        );
+        check(
+            Error::Archived,
+            ProblemName::Archived,
+            "The chat is archived; unarchive it first.",
+        );
+        let refusal = check(
+            Error::Fenced {
+                current: 3,
+                offered: 2,
+            },
+            ProblemName::Fenced,
+            "A newer process of this agent has taken over (epoch 3, yours is 2); stop this one.",
+        );
+        assert_eq!(refusal.problem().members["epoch"], 3);
+    }
+
+    #[test]
+    fn a_refusal_as_a_response() {
+        let check = |name: ProblemName, header: Option<(&str, &str)>| {
+            let response = Refusal::new(name, "d").into_response();
+            assert_eq!(response.status().as_u16(), name.status());
+            assert_eq!(response.headers()[CONTENT_TYPE], PROBLEM_MEDIA_TYPE);
+            if let Some((header, value)) = header {
+                assert_eq!(response.headers()[header], value);
+            }
+        };
+        check(ProblemName::NotFound, None);
+        check(
+            ProblemName::Unauthenticated,
+            Some(("www-authenticate", "Bearer")),
+        );
+        check(ProblemName::SyncPaused, Some(("retry-after", "30")));
+        check(ProblemName::Unavailable, Some(("retry-after", "1")));
+        let response = panicked(Box::new("secret"));
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    }
+}

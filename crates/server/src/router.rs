@@ -1,0 +1,196 @@
+//! Every route of the server. A route is registered here once, for the router and for the API's
+//! document, so that the two cannot part.
+
+use std::sync::Arc;
+
+use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::{Extension, Router};
+use ctxpin_protocol::problem::Problem;
+use ctxpin_protocol::watch::{ChatTurn, Deleted};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
+use tower_http::decompression::RequestDecompressionLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{OpenApi as OpenApiDocument, PathItem, RefOr};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+use crate::http::health::Document;
+use crate::http::{
+    agents, audit, chats, contexts, exposures, health, people, prompts, sessions, skills, tools,
+    turns, watches,
+};
+use crate::observe::{in_time, observe};
+use crate::read::{
+    BodyLimit, MOVE_BYTES_MAX, OTHER_BYTES_MAX, PUSH_BYTES_MAX, UPLOAD_BYTES_MAX, bounded,
+};
+use crate::respond::{panicked, unknown_method, unknown_path};
+
+/// Under which path the API lies.
+const API: &str = "/api/v1";
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "ctxpin",
+        description = "Pins the context of AI agent chats. Times are RFC 3339 in UTC, hashes are \
+            `sha256:` and 64 hexadecimal digits, lists are paginated by `cursor` and `limit`, and \
+            errors are problem details (RFC 9457).",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    components(schemas(Problem, ChatTurn, Deleted))
+)]
+struct Outline;
+
+/// The API's document (OpenAPI 3.1).
+pub fn document() -> OpenApiDocument {
+    finished(routes().into_openapi())
+}
+
+/// The whole server as a service.
+pub(crate) fn router(app: App) -> Router {
+    let (router, document) = routes().split_for_parts();
+    let document = finished(document).to_json().unwrap_or_default();
+    let no_store = HeaderValue::from_static("no-store");
+    let nosniff = HeaderValue::from_static("nosniff");
+    router
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(unknown_method)
+        // The first layer is the innermost.
+        .layer(Extension(Document(Arc::from(document))))
+        .layer(from_fn(in_time))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(CompressionLayer::new().compress_when(compressible()))
+        .layer(always(CACHE_CONTROL, no_store))
+        .layer(always(X_CONTENT_TYPE_OPTIONS, nosniff))
+        .layer(from_fn_with_state(app.clone(), observe))
+        .with_state(app)
+}
+
+/// What people wrote is in most answers, so none is kept by whoever stands between.
+fn always(name: HeaderName, value: HeaderValue) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::overriding(name, value)
+}
+
+/// What is compressed: not events, which would wait for one another, and not what has a strong tag,
+/// which names the very bytes.
+fn compressible() -> impl Predicate {
+    DefaultPredicate::new()
+        .and(NotForContentType::const_new("text/markdown"))
+        .and(NotForContentType::const_new("application/octet-stream"))
+}
+
+fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(Outline::openapi())
+        .nest(API, api())
+        .merge(limited(operation(), OTHER_BYTES_MAX))
+}
+
+fn operation() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(health::alive))
+        .routes(routes!(health::ready))
+        .routes(routes!(health::metrics))
+}
+
+fn api() -> OpenApiRouter<App> {
+    let pushes = OpenApiRouter::new().routes(routes!(sessions::push));
+    let uploads = OpenApiRouter::new().routes(routes!(sessions::blob_upload));
+    let moves =
+        OpenApiRouter::new().routes(routes!(contexts::read, contexts::put, contexts::clear));
+    limited(others(), OTHER_BYTES_MAX)
+        .merge(limited(pushes, PUSH_BYTES_MAX))
+        .merge(limited(uploads, UPLOAD_BYTES_MAX))
+        .merge(limited(moves, MOVE_BYTES_MAX))
+}
+
+/// Routes whose bodies have at most that many bytes, before and after they are decompressed.
+fn limited(routes: OpenApiRouter<App>, bytes_max: u64) -> OpenApiRouter<App> {
+    let limit = BodyLimit(bytes_max);
+    // The first layer is the innermost. What is compressed in another way is refused by whoever
+    // reads the body, with a problem as its reason.
+    routes
+        .layer(Extension(limit))
+        .layer(RequestDecompressionLayer::new().pass_through_unaccepted(true))
+        .layer(from_fn(move |request, next| bounded(limit, request, next)))
+}
+
+fn others() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(health::document))
+        .routes(routes!(agents::create, agents::list))
+        .routes(routes!(agents::read, agents::delete))
+        .routes(routes!(agents::heads))
+        .routes(routes!(sessions::open))
+        .routes(routes!(sessions::refresh))
+        .routes(routes!(chats::create, chats::list))
+        .routes(routes!(chats::refresh_many))
+        .routes(routes!(chats::read, chats::change, chats::delete))
+        .routes(routes!(contexts::diff))
+        .routes(routes!(contexts::history))
+        .routes(routes!(contexts::read_resource))
+        .routes(routes!(prompts::read))
+        .routes(routes!(skills::list))
+        .routes(routes!(skills::read))
+        .routes(routes!(skills::read_file))
+        .routes(routes!(tools::list))
+        .routes(routes!(turns::begin, turns::list))
+        .routes(routes!(exposures::read))
+        .routes(routes!(watches::own))
+        .routes(routes!(watches::chat))
+        .routes(routes!(people::user_create, people::user_list))
+        .routes(routes!(people::user_change))
+        .routes(routes!(people::token_create, people::token_list))
+        .routes(routes!(people::token_revoke))
+        .routes(routes!(people::me))
+        .routes(routes!(audit::list))
+}
+
+/// Adds what holds for all routes, and writes paths as OpenAPI does.
+fn finished(mut document: OpenApiDocument) -> OpenApiDocument {
+    let scheme = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("A user's or an agent's token, `ctxpin_...`"))
+        .build();
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme("token", SecurityScheme::Http(scheme));
+    let nothing: [&str; 0] = [];
+    document.security = Some(vec![SecurityRequirement::new("token", nothing)]);
+    let paths = std::mem::take(&mut document.paths.paths);
+    document.paths.paths = paths
+        .into_iter()
+        .map(|(path, item)| (path.replace("{*", "{"), described(item)))
+        .collect();
+    document
+}
+
+/// Gives every response the description that it must have: where nothing else is told, what its
+/// status says.
+fn described(mut item: PathItem) -> PathItem {
+    let operations = [
+        &mut item.get,
+        &mut item.put,
+        &mut item.post,
+        &mut item.patch,
+        &mut item.delete,
+    ];
+    for operation in operations.into_iter().flatten() {
+        for (status, response) in &mut operation.responses.responses {
+            let RefOr::T(response) = response else {
+                continue;
+            };
+            if response.description.is_empty() {
+                let status: Option<StatusCode> = status.parse().ok();
+                let reason = status.and_then(|status| status.canonical_reason());
+                response.description = reason.unwrap_or_default().to_owned();
+            }
+        }
+    }
+    item
+}

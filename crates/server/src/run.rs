@@ -1,0 +1,219 @@
+//! A whole server, from opening its data to closing it.
+
+use std::fmt;
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ctxpin_operations::clock::Clock;
+use ctxpin_operations::error::Error;
+use ctxpin_operations::people::{self, FirstToken};
+use ctxpin_operations::service::{Service, Storage, StorageError};
+use ctxpin_operations::wakes;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::admin_token::AdminToken;
+use crate::app::App;
+use crate::metrics::Metrics;
+use crate::{listen, router};
+
+/// The name of the SQLite file in the data directory.
+const SQLITE_NAME: &str = "ctxpin.sqlite";
+
+/// The name of the file whose lock says that a server uses the SQLite file.
+const LOCK_NAME: &str = "ctxpin.lock";
+
+/// Most connections of one server to PostgreSQL: several replicas fit into its usual 100.
+const POSTGRES_CONNECTIONS_MAX: u32 = 20;
+
+/// How a server is to run.
+#[derive(Clone)]
+pub struct Settings {
+    /// Where the server keeps what is its own. Made, for its owner alone, if it is missing.
+    pub data_directory: PathBuf,
+    /// The URL of a PostgreSQL database; without it the data is in SQLite in the data directory.
+    pub database: Option<String>,
+    /// Whether pushes are answered with 503 `sync-paused`; all else works.
+    pub pause_sync: bool,
+}
+
+impl fmt::Debug for Settings {
+    /// Without the database's URL, which may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("data_directory", &self.data_directory)
+            .field("pause_sync", &self.pause_sync)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a server did not start. Its text is for whoever starts it.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The data directory cannot be used.
+    #[error("the data directory {} cannot be used: {source}", path.display())]
+    Directory {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another server has the data directory.
+    #[error(
+        "another server uses the data directory {}; stop it first, or choose another directory",
+        path.display()
+    )]
+    InUse {
+        /// Which.
+        path: PathBuf,
+    },
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The token of the first user cannot be written.
+    #[error("the token of the first user cannot be written to {}: {source}", path.display())]
+    Token {
+        /// Where to.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The first user cannot be made.
+    #[error("the first user cannot be made: {}", with_cause(.0))]
+    FirstUser(Error),
+}
+
+fn with_cause(error: &Error) -> String {
+    match error.cause() {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}
+
+/// Serves on `listener` until `shutdown` is cancelled. Then every watch ends, what is under way has
+/// 10 seconds to end, and the data is closed.
+///
+/// A new database is given its first user, whose token is written to `admin-token` in the data
+/// directory; with SQLite also whenever that file is missing, for whoever has the directory has the
+/// data.
+///
+/// # Errors
+///
+/// If the directory or the database cannot be used. Once it serves, nothing is an error.
+pub async fn serve(
+    listener: TcpListener,
+    shutdown: CancellationToken,
+    settings: Settings,
+) -> Result<(), ServeError> {
+    let directory = &settings.data_directory;
+    let unusable = |source| ServeError::Directory {
+        path: directory.clone(),
+        source,
+    };
+    let mut builder = DirBuilder::new();
+    builder.recursive(true).mode(0o700);
+    builder.create(directory).map_err(unusable)?;
+    let (storage, lock) = match settings.database {
+        Some(url) => {
+            let connections_max = POSTGRES_CONNECTIONS_MAX;
+            let storage = Storage::Postgres {
+                url,
+                connections_max,
+            };
+            (storage, None)
+        }
+        None => {
+            let lock = lock(directory)?;
+            (Storage::Sqlite(directory.join(SQLITE_NAME)), Some(lock))
+        }
+    };
+    let clock = Clock::system();
+    let service = Service::open(&storage, clock.clone())
+        .await?
+        .with_sync_paused(settings.pause_sync);
+    let served = match first_user(&service, directory, lock.is_some()).await {
+        Ok(()) => {
+            let app = App {
+                service: service.clone(),
+                clock,
+                metrics: Arc::new(Metrics::new()),
+                shutdown: shutdown.clone(),
+            };
+            serve_app(listener, app, &shutdown).await;
+            Ok(())
+        }
+        Err(error) => Err(error),
+    };
+    service.close().await;
+    // The next server may have the data only now.
+    drop(lock);
+    served
+}
+
+/// Serves, with the background work of the service beside.
+async fn serve_app(listener: TcpListener, app: App, shutdown: &CancellationToken) {
+    let service = app.service.clone();
+    let address = listener.local_addr();
+    tracing::info!(
+        address = address
+            .map(|address| address.to_string())
+            .unwrap_or_default(),
+        storage = service.storage_kind(),
+        "serving"
+    );
+    let router = router::router(app);
+    tokio::select! {
+        () = listen::serve(listener, router, shutdown, listen::DRAIN_TIME_MAX) => {}
+        // It ends only when it is dropped.
+        () = async { wakes::run(&service).await; std::future::pending().await } => {}
+    }
+    tracing::info!("stopped");
+}
+
+/// Takes the lock of a data directory. It is let go with the file, also if the process is killed.
+fn lock(directory: &Path) -> Result<File, ServeError> {
+    let failed = |source| ServeError::Directory {
+        path: directory.to_owned(),
+        source,
+    };
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(directory.join(LOCK_NAME))
+        .map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(ServeError::InUse {
+            path: directory.to_owned(),
+        }),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+/// Sees to it that somebody can call. `has_data` tells that whoever has the directory has the data
+/// itself, and so may have a token of the first user made anew.
+async fn first_user(service: &Service, directory: &Path, has_data: bool) -> Result<(), ServeError> {
+    let file = AdminToken::new(directory);
+    let failed = |source| ServeError::Token {
+        path: file.path(),
+        source,
+    };
+    let policy = match has_data && !file.exists().map_err(failed)? {
+        true => FirstToken::Always,
+        false => FirstToken::OnlyWithUser,
+    };
+    let was_made = people::first_user(service, policy, |token| file.write(token))
+        .await
+        .map_err(ServeError::FirstUser)?
+        .map_err(failed)?;
+    if was_made {
+        let path = file.path();
+        tracing::info!("the token of the first user is in {}", path.display());
+    }
+    Ok(())
+}

@@ -1,0 +1,201 @@
+//! The API's document and its routes, as reviewers read them; and that every route asks for a token.
+//! With `UPDATE_GOLDEN=1` the files are written anew.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use ctxpin_protocol::problem::ProblemName;
+use ctxpin_server::router::document;
+use reqwest::header::AUTHORIZATION;
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+
+use crate::server::{Server, problem};
+
+/// Paths that ask for no token.
+const OPEN: [&str; 4] = ["/api/v1/openapi.json", "/healthz", "/metrics", "/readyz"];
+
+fn check_golden(name: &str, found: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, found).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        expected == found,
+        "{name} is not as reviewed; run with UPDATE_GOLDEN=1 and read the difference"
+    );
+}
+
+/// Every operation: its method, its path, and what the document says of it.
+fn operations() -> Vec<(Method, String, Value)> {
+    let document = serde_json::to_value(document()).unwrap();
+    let mut operations = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+            operations.push((method, path.clone(), operation.clone()));
+        }
+    }
+    operations
+}
+
+/// The path with something in place of each of its parameters.
+fn concrete(path: &str) -> String {
+    let hash = format!("sha256:{}", "0".repeat(64));
+    let parts = path.split('/').map(|part| match part {
+        "{hash}" => hash.as_str(),
+        "{resource}" => "0000000000000000",
+        "{agent}" | "{chat}" | "{user}" | "{token}" => "00000000-0000-0000-0000-000000000001",
+        part if part.starts_with('{') => "x",
+        part => part,
+    });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+#[test]
+fn the_document_is_as_reviewed() {
+    let mut text = document().to_pretty_json().unwrap();
+    text.push('\n');
+    check_golden("openapi.json", &text);
+}
+
+#[test]
+fn the_routes_are_as_reviewed() {
+    let lines = operations().into_iter().map(|(method, path, operation)| {
+        let summary = operation["summary"].as_str().unwrap_or_default().to_owned();
+        let open = if OPEN.contains(&path.as_str()) {
+            " (no token)"
+        } else {
+            ""
+        };
+        format!("{:<6} {path:<52} {summary}{open}\n", method.as_str())
+    });
+    check_golden("routes.txt", &lines.collect::<String>());
+}
+
+#[test]
+fn the_document_is_whole() {
+    let document = serde_json::to_value(document()).unwrap();
+    assert_eq!(document["openapi"], "3.1.0");
+    let mut references = Vec::new();
+    collect_references(&document, &mut references);
+    for reference in references {
+        let pointer = reference.strip_prefix('#').unwrap();
+        assert!(
+            document.pointer(pointer).is_some(),
+            "{reference} leads nowhere"
+        );
+    }
+    let mut ids = BTreeSet::new();
+    for (method, path, operation) in operations() {
+        let at = format!("{method} {path}");
+        assert!(operation["summary"].is_string(), "{at} says nothing");
+        let id = operation["operationId"].as_str().unwrap().to_owned();
+        assert!(ids.insert(id), "{at} has the id of another operation");
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            let told = response["description"].as_str().unwrap_or_default();
+            assert!(!told.is_empty(), "{at}: {status} says nothing");
+        }
+        let is_open = operation["security"] == serde_json::json!([{}]);
+        assert_eq!(is_open, OPEN.contains(&path.as_str()), "{at}");
+        let told: Vec<_> = operation["parameters"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|parameter| parameter["in"] == "path")
+            .map(|parameter| format!("{{{}}}", parameter["name"].as_str().unwrap()))
+            .collect();
+        let there: Vec<_> = path
+            .split('/')
+            .filter(|part| part.starts_with('{'))
+            .collect();
+        assert_eq!(told, there, "{at}");
+    }
+}
+
+fn collect_references(value: &Value, into: &mut Vec<String>) {
+    match value {
+        Value::Object(members) => {
+            if let Some(Value::String(reference)) = members.get("$ref") {
+                into.push(reference.clone());
+            }
+            members
+                .values()
+                .for_each(|value| collect_references(value, into));
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect_references(item, into)),
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn every_route_asks_for_a_token() {
+    let server = Server::start().await;
+    let stranger = format!("Bearer ctxpin_{}_{}", "0".repeat(32), "0".repeat(64));
+    for (method, path, _) in operations() {
+        let url = server.url.join(&concrete(&path)).unwrap();
+        let request = || server.http.request(method.clone(), url.clone());
+        if OPEN.contains(&path.as_str()) {
+            let response = request().send().await.unwrap();
+            assert_eq!(response.status(), StatusCode::OK, "{path}");
+            continue;
+        }
+        for request in [request(), request().header(AUTHORIZATION, "Bearer x")] {
+            let (name, _) = problem(request.send().await.unwrap()).await;
+            assert_eq!(name, ProblemName::Unauthenticated, "{method} {path}");
+        }
+        // One that is well formed is looked up; what else is wrong may be told before.
+        let request = request().header(AUTHORIZATION, &stranger);
+        let (name, _) = problem(request.send().await.unwrap()).await;
+        let expected = [
+            ProblemName::Unauthenticated,
+            ProblemName::UnsupportedMediaType,
+            ProblemName::InvalidRequest,
+        ];
+        assert!(expected.contains(&name), "{method} {path}: {name:?}");
+        if method == Method::GET {
+            assert_eq!(name, ProblemName::Unauthenticated, "{method} {path}");
+        }
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn every_refusal_is_a_known_problem() {
+    let server = Server::start().await;
+    for (method, path, operation) in operations() {
+        let path = concrete(&path);
+        let response = match operation.get("requestBody") {
+            Some(_) => server.json(method.clone(), &path, r#"{"unheard":"of"}"#),
+            None => server.request(method.clone(), &path),
+        };
+        let response = response.send().await.unwrap();
+        if response.status().is_success() {
+            continue;
+        }
+        let (name, _) = problem(response).await;
+        assert_ne!(name, ProblemName::Internal, "{method} {path}");
+        assert_ne!(name, ProblemName::Unauthenticated, "{method} {path}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_document_is_served() {
+    let server = Server::start().await;
+    let url = server.url.join("/api/v1/openapi.json").unwrap();
+    let served: Value = server
+        .http
+        .get(url)
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    assert_eq!(served, serde_json::to_value(document()).unwrap());
+    server.stop().await;
+}

@@ -1,0 +1,132 @@
+//! Starting and stopping: who may have a data directory, and the token of the first user.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
+
+use ctxpin_client::Client;
+use ctxpin_protocol::http::people::Secret;
+use ctxpin_protocol::problem::ProblemName;
+use ctxpin_server::run::{ServeError, Settings, serve};
+use ctxpin_testing::databases::create_postgres_database;
+use ctxpin_testing::workspace::Workspace;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::server::{Agent, Server};
+
+fn settings(data_directory: &std::path::Path, database: Option<&str>) -> Settings {
+    Settings {
+        data_directory: data_directory.to_owned(),
+        database: database.map(str::to_owned),
+        pause_sync: false,
+    }
+}
+
+/// Starts a server, asks it something with the token that it wrote, and stops it.
+async fn start_and_stop(settings: Settings) -> Result<(), ServeError> {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let url: url::Url = url.parse().unwrap();
+    let shutdown = CancellationToken::new();
+    let file = settings.data_directory.join("admin-token");
+    let ask = async {
+        let nobody = Client::new(url.clone(), Secret::new("none")).unwrap();
+        nobody.health_check().await.unwrap();
+        let token = std::fs::read_to_string(file).unwrap();
+        let client = Client::new(url, Secret::new(token.trim())).unwrap();
+        assert_eq!(client.me().await.unwrap().user.name, "admin");
+        shutdown.cancel();
+    };
+    let server = serve(listener, shutdown.clone(), settings);
+    let ((), served) = tokio::join!(ask, server);
+    served
+}
+
+async fn refused(settings: Settings) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let served = serve(listener, CancellationToken::new(), settings).await;
+    served.unwrap_err().to_string()
+}
+
+#[tokio::test]
+async fn one_server_has_a_data_directory() {
+    let server = Server::start().await;
+    let directory = server.data_directory();
+    let mode = std::fs::metadata(&directory).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    let error = refused(settings(&directory, None)).await;
+    assert!(
+        error.starts_with("another server uses the data directory"),
+        "{error}"
+    );
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_data_directory_that_is_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let error = refused(settings(&file.join("data"), None)).await;
+    assert!(error.contains("cannot be used"), "{error}");
+    std::fs::write(
+        directory.path().join("ctxpin.sqlite"),
+        "no database at all, ".repeat(99),
+    )
+    .unwrap();
+    let error = refused(settings(directory.path(), None)).await;
+    assert!(error.contains("ctxpin.sqlite"), "{error}");
+    let error = refused(settings(directory.path(), Some("mysql://x:s3cret@y/z"))).await;
+    assert!(!error.is_empty() && !error.contains("s3cret"), "{error}");
+}
+
+#[tokio::test]
+async fn the_token_of_the_first_user() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("admin-token");
+    start_and_stop(settings(directory.path(), None))
+        .await
+        .unwrap();
+    let first = std::fs::read_to_string(&file).unwrap();
+    start_and_stop(settings(directory.path(), None))
+        .await
+        .unwrap();
+    assert_eq!(
+        std::fs::read_to_string(&file).unwrap(),
+        first,
+        "it is made once"
+    );
+    std::fs::remove_file(&file).unwrap();
+    start_and_stop(settings(directory.path(), None))
+        .await
+        .unwrap();
+    let second = std::fs::read_to_string(&file).unwrap();
+    assert_ne!(second, first, "whoever has the data may have one made anew");
+
+    // A database elsewhere is another one: its token takes the name, and the first is kept.
+    let url = create_postgres_database().await;
+    start_and_stop(settings(directory.path(), Some(&url)))
+        .await
+        .unwrap();
+    let third = std::fs::read_to_string(&file).unwrap();
+    assert_ne!(third, second);
+    let kept = directory.path().join("admin-token.old-1");
+    assert_eq!(std::fs::read_to_string(kept).unwrap(), second);
+    start_and_stop(settings(directory.path(), Some(&url)))
+        .await
+        .unwrap();
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), third);
+}
+
+#[tokio::test]
+async fn pushes_can_be_paused() {
+    let server = Server::start_with(None, true).await;
+    let mut agent = Agent::create(&server).await;
+    let workspace = Workspace::with_agents_md("/w", "one\n");
+    let refused = agent.try_push(&workspace).await.unwrap_err();
+    assert_eq!(refused.problem_name(), Some(ProblemName::SyncPaused));
+    assert_eq!(refused.retry_after(), Some(Duration::from_secs(30)));
+    assert!(refused.is_transient());
+    server.client.readiness_check().await.unwrap();
+    server.stop().await;
+}

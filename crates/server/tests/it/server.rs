@@ -1,0 +1,177 @@
+//! A server of a test's own, and those who call it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ctxpin_client::Client;
+use ctxpin_client::error::ClientError;
+use ctxpin_protocol::http::agents::{AgentCreate, SessionOpen};
+use ctxpin_protocol::http::people::Secret;
+use ctxpin_protocol::http::push::PushAnswer;
+use ctxpin_protocol::problem::{PROBLEM_MEDIA_TYPE, Problem, ProblemName};
+use ctxpin_server::run::{ServeError, Settings, serve};
+use ctxpin_testing::workspace::Workspace;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
+use reqwest::{Method, RequestBuilder, Response};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+use uuid::Uuid;
+
+/// Longest wait for anything that should happen at once.
+pub const SOON: Duration = Duration::from_secs(5);
+
+/// A server that runs, with the token of its first user.
+pub struct Server {
+    pub url: Url,
+    pub token: String,
+    /// The first user's client.
+    pub client: Client,
+    /// For what a client of ours never sends.
+    pub http: reqwest::Client,
+    pub shutdown: CancellationToken,
+    task: JoinHandle<Result<(), ServeError>>,
+    directory: TempDir,
+}
+
+impl Server {
+    /// A server on a new SQLite file.
+    pub async fn start() -> Self {
+        Self::start_on(None).await
+    }
+
+    /// A server on a database.
+    pub async fn start_on(database: Option<String>) -> Self {
+        Self::start_with(database, false).await
+    }
+
+    /// A server that may answer pushes by saying that they are paused.
+    pub async fn start_with(database: Option<String>, pause_sync: bool) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let data_directory = directory.path().join("data");
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let url: Url = url.parse().unwrap();
+        let shutdown = CancellationToken::new();
+        let settings = Settings {
+            data_directory: data_directory.clone(),
+            database,
+            pause_sync,
+        };
+        let task = tokio::spawn(serve(listener, shutdown.clone(), settings));
+        let nobody = Client::new(url.clone(), Secret::new("none")).unwrap();
+        nobody.health_check().await.unwrap();
+        let token = std::fs::read_to_string(data_directory.join("admin-token")).unwrap();
+        let token = token.trim().to_owned();
+        let client = Client::new(url.clone(), Secret::new(&token)).unwrap();
+        // What is compressed is to be seen as it came.
+        let http = reqwest::Client::builder().no_proxy().no_zstd();
+        let http = http.build().unwrap();
+        Self {
+            url,
+            token,
+            client,
+            http,
+            shutdown,
+            task,
+            directory,
+        }
+    }
+
+    pub fn data_directory(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    /// A request of the first user to a path below the server's address.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let url = self.url.join(path).unwrap();
+        let authorization = format!("Bearer {}", self.token);
+        self.http
+            .request(method, url)
+            .header(AUTHORIZATION, authorization)
+    }
+
+    /// A request of the first user with a body that is said to be JSON.
+    pub fn json(
+        &self,
+        method: Method,
+        path: &str,
+        body: impl Into<reqwest::Body>,
+    ) -> RequestBuilder {
+        self.request(method, path)
+            .header(CONTENT_TYPE, "application/json")
+            .body(body)
+    }
+
+    /// Ends the server and waits for it.
+    pub async fn stop(self) {
+        self.shutdown.cancel();
+        let ended = tokio::time::timeout(SOON, self.task).await;
+        ended.expect("the server ends soon").unwrap().unwrap();
+    }
+}
+
+/// An agent with an open session and its own client.
+pub struct Agent {
+    pub id: Uuid,
+    pub client: Client,
+    pub epoch: i64,
+    version: i64,
+}
+
+impl Agent {
+    pub async fn create(server: &Server) -> Self {
+        let request = AgentCreate {
+            workspace: "project".into(),
+            name: None,
+            may_refresh: false,
+            replaces: None,
+        };
+        let created = server.client.agent_create(&request).await.unwrap();
+        let client = Client::new(server.url.clone(), created.token).unwrap();
+        let process = Uuid::new_v4();
+        let session = client.session_open(&SessionOpen { process }).await.unwrap();
+        Self {
+            id: created.agent.id,
+            client,
+            epoch: session.epoch,
+            version: 0,
+        }
+    }
+
+    /// Pushes a workspace with all its bytes.
+    pub async fn push(&mut self, workspace: &Workspace) -> PushAnswer {
+        self.try_push(workspace).await.unwrap()
+    }
+
+    /// The same, where it may be refused.
+    pub async fn try_push(&mut self, workspace: &Workspace) -> Result<PushAnswer, ClientError> {
+        self.version += 1;
+        let (_, bodies) = workspace.manifest();
+        let push = ctxpin_protocol::convert::manifest::push(
+            self.epoch,
+            self.version,
+            true,
+            &workspace.snapshot(),
+            &bodies,
+        );
+        self.client.push(&push).await
+    }
+}
+
+/// Reads an answer that must be a problem of a known name.
+pub async fn problem(response: Response) -> (ProblemName, Problem) {
+    let (status, url) = (response.status().as_u16(), response.url().clone());
+    let content_type = response.headers().get(CONTENT_TYPE).cloned();
+    let content_type = content_type.unwrap_or_else(|| panic!("{url}: {status} without a type"));
+    assert_eq!(content_type, PROBLEM_MEDIA_TYPE, "{url}: {status}");
+    let text = response.text().await.unwrap();
+    let problem: Problem = serde_json::from_str(&text).unwrap();
+    let name = problem.name();
+    let name = name.unwrap_or_else(|| panic!("{url}: an unknown problem: {text}"));
+    assert_eq!((status, problem.status), (name.status(), status), "{url}");
+    assert!(!problem.detail.is_empty(), "{url}: {text}");
+    (name, problem)
+}

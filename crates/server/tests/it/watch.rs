@@ -1,0 +1,132 @@
+//! Watches: they tell what changes, and end with the server.
+
+use ctxpin_client::{Client, Watch};
+use ctxpin_model::id::ChatId;
+use ctxpin_protocol::http::chats::ChatCreate;
+use ctxpin_protocol::http::people::TokenCreate;
+use ctxpin_protocol::problem::ProblemName;
+use ctxpin_protocol::watch::Event;
+use ctxpin_testing::workspace::Workspace;
+use futures_util::StreamExt as _;
+use reqwest::Method;
+use tokio::time::timeout;
+
+use crate::server::{Agent, SOON, Server};
+
+async fn next(watch: &mut Watch) -> Option<Event> {
+    let event = timeout(SOON, watch.next()).await.expect("an event in time");
+    event.map(|event| event.expect("a sound event"))
+}
+
+/// The next chat as it satisfies a condition.
+async fn chat_that(watch: &mut Watch, holds: impl Fn(&ctxpin_protocol::http::chats::Chat) -> bool) {
+    loop {
+        match next(watch).await.expect("the watch goes on") {
+            Event::Chat(chat) if holds(&chat) => return,
+            _ => {}
+        }
+    }
+}
+
+async fn open_watches(server: &Server) -> String {
+    let response = server.request(Method::GET, "/metrics").send().await;
+    let text = response.unwrap().text().await.unwrap();
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("ctxpin_watches "));
+    line.unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_watch_tells_and_ends_with_the_server() {
+    let server = Server::start().await;
+    let mut agent = Agent::create(&server).await;
+    let first = Workspace::with_agents_md("/w", "one\n");
+    agent.push(&first).await;
+    let create = ChatCreate {
+        agent_id: Some(agent.id),
+        ..ChatCreate::default()
+    };
+    let chat = server.client.chat_create(&create).await.unwrap().chat;
+    let mut own = server.client.watch().await.unwrap();
+    let id = ChatId::from(chat.id);
+    let mut one = server.client.chat_watch(id).await.unwrap();
+    for watch in [&mut own, &mut one] {
+        let told = next(watch).await;
+        assert_eq!(told, Some(Event::Chat(Box::new(chat.clone()))));
+        assert_eq!(next(watch).await, Some(Event::Ready));
+    }
+    assert_eq!(open_watches(&server).await, "ctxpin_watches 2");
+
+    agent.push(&first.clone().file("AGENTS.md", "two\n")).await;
+    for watch in [&mut own, &mut one] {
+        chat_that(watch, |chat| chat.context.dirty).await;
+    }
+    agent.push(&first).await;
+    for watch in [&mut own, &mut one] {
+        chat_that(watch, |chat| !chat.context.dirty).await;
+    }
+
+    server.shutdown.cancel();
+    for watch in [&mut own, &mut one] {
+        let Some(Event::Closed(problem)) = next(watch).await else {
+            panic!("it says that it ends");
+        };
+        assert_eq!(problem.name(), Some(ProblemName::Unavailable));
+        assert_eq!(next(watch).await, None);
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_watch_ends_with_its_chat_and_with_its_token() {
+    let server = Server::start().await;
+    let create = ChatCreate::default();
+    let chat = server.client.chat_create(&create).await.unwrap().chat;
+    let id = ChatId::from(chat.id);
+    let mut watch = server.client.chat_watch(id).await.unwrap();
+    assert!(matches!(next(&mut watch).await, Some(Event::Chat(_))));
+    assert_eq!(next(&mut watch).await, Some(Event::Ready));
+    server.client.chat_delete(id).await.unwrap();
+    let Some(Event::Deleted(deleted)) = next(&mut watch).await else {
+        panic!("it tells that the chat is gone");
+    };
+    assert_eq!(deleted.id, chat.id);
+    assert_eq!(next(&mut watch).await, None);
+
+    let token = TokenCreate::default();
+    let token = server.client.token_create(&token).await.unwrap();
+    let other = Client::new(server.url.clone(), token.secret).unwrap();
+    let mut watch = other.watch().await.unwrap();
+    assert_eq!(next(&mut watch).await, Some(Event::Ready));
+    let token = token.token.id.into();
+    server.client.token_revoke(token).await.unwrap();
+    // Something happens, and the watch looks again.
+    server.client.chat_create(&create).await.unwrap();
+    let Some(Event::Closed(problem)) = next(&mut watch).await else {
+        panic!("it says why it ends");
+    };
+    assert_eq!(problem.name(), Some(ProblemName::Unauthenticated));
+    assert_eq!(next(&mut watch).await, None);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_that_reads_nothing_does_not_hold_up_the_end() {
+    let server = Server::start().await;
+    let second = reqwest::Client::builder()
+        .no_proxy()
+        .http2_prior_knowledge()
+        .build()
+        .unwrap();
+    let mut unread = Vec::new();
+    for http in [&server.http, &second] {
+        let request = server.request(Method::GET, "/api/v1/watch").build();
+        let response = http.execute(request.unwrap()).await.unwrap();
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        assert!(!response.headers().contains_key("content-encoding"));
+        unread.push(response);
+    }
+    server.stop().await;
+    drop(unread);
+}

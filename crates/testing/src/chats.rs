@@ -1,0 +1,245 @@
+//! Chats, as their owner moves and reads them.
+
+use ctxpin_model::chat::ChatRecord;
+use ctxpin_model::compose::Selector;
+use ctxpin_model::hash::{BlobHash, SnapshotId};
+use ctxpin_model::history::PinRecord;
+use ctxpin_model::id::{AgentId, ChatId};
+use ctxpin_model::page::{PAGE_ITEMS_MAX, PageRequest};
+use ctxpin_model::pin::{Delivery, Policy, ToolsMode};
+use ctxpin_model::token::Credential;
+use ctxpin_model::turn::TurnRecord;
+use ctxpin_operations::chats::{self, ChatChange, ChatRequest};
+use ctxpin_operations::contexts::{self, ContextView};
+use ctxpin_operations::error::Error;
+use ctxpin_operations::pins::{self, MoveRequest};
+use ctxpin_operations::prompts;
+use ctxpin_operations::service::Service;
+use ctxpin_operations::turns::{self, TurnRequest, TurnView};
+
+/// A request for a chat without anything.
+pub fn plain() -> ChatRequest {
+    ChatRequest {
+        client: None,
+        reference: None,
+        agent: None,
+        parent: None,
+        title: None,
+        policy: Policy::Manual,
+        tools: ToolsMode::Live,
+    }
+}
+
+/// A request for a chat that is bound to an agent.
+pub fn bound_to(agent: AgentId) -> ChatRequest {
+    ChatRequest {
+        agent: Some(agent),
+        ..plain()
+    }
+}
+
+/// A chat in the hands of its owner.
+#[derive(Clone)]
+pub struct TestChat {
+    /// Where it is.
+    pub service: Service,
+    /// Whose token asks.
+    pub owner: Credential,
+    /// Its id.
+    pub id: ChatId,
+}
+
+impl TestChat {
+    /// Creates a chat.
+    pub async fn create(
+        service: &Service,
+        owner: Credential,
+        request: &ChatRequest,
+    ) -> Result<Self, Error> {
+        let (chat, _) = chats::create(service, owner, request).await?;
+        Ok(Self {
+            service: service.clone(),
+            owner,
+            id: chat.id,
+        })
+    }
+
+    /// Creates a chat that is bound to an agent.
+    pub async fn bound(service: &Service, owner: Credential, agent: AgentId) -> Self {
+        Self::create(service, owner, &bound_to(agent))
+            .await
+            .expect("a chat")
+    }
+
+    /// The chat as it is now.
+    pub async fn record(&self) -> ChatRecord {
+        let read = chats::read(&self.service, self.owner, self.id).await;
+        read.expect("the chat is there")
+    }
+
+    /// The chat's pin and its drift.
+    pub async fn context(&self) -> ContextView {
+        let read = contexts::read(&self.service, self.owner, self.id).await;
+        read.expect("the chat is there")
+    }
+
+    /// What is pinned.
+    pub async fn snapshot(&self) -> Option<SnapshotId> {
+        self.record().await.pin.map(|pin| pin.pin.snapshot)
+    }
+
+    /// The hash of the pinned prompt.
+    pub async fn prompt_hash(&self) -> Option<BlobHash> {
+        self.record().await.pin.map(|pin| pin.pin.prompt)
+    }
+
+    /// The pinned prompt; empty while unpinned.
+    pub async fn prompt(&self) -> String {
+        let read = prompts::prompt(&self.service, self.owner, self.id, None).await;
+        let bytes = read.expect("the chat is there").bytes.unwrap_or_default();
+        String::from_utf8(bytes).expect("a prompt is text")
+    }
+
+    /// Whether it has drifted.
+    pub async fn is_dirty(&self) -> bool {
+        self.record().await.drift().is_some()
+    }
+
+    /// Every pin that it had, oldest first.
+    pub async fn history(&self) -> Vec<PinRecord> {
+        let mut page = PageRequest::newest(PAGE_ITEMS_MAX);
+        let mut pins = Vec::new();
+        loop {
+            let read = contexts::history(&self.service, self.owner, self.id, &page).await;
+            let read = read.expect("the chat is there");
+            pins.extend(read.items);
+            match read.next {
+                Some(next) => page.after = Some(next),
+                None => break,
+            }
+        }
+        pins.reverse();
+        pins
+    }
+
+    /// The reasons of its history, oldest first, with blanks between them.
+    pub async fn reasons(&self) -> String {
+        let history = self.history().await;
+        let reasons: Vec<_> = history.iter().map(|pin| pin.reason.as_str()).collect();
+        reasons.join(" ")
+    }
+
+    /// Moves the pin.
+    pub async fn move_to(&self, request: MoveRequest) -> Result<ContextView, Error> {
+        pins::pin_move(&self.service, self.owner, self.id, &request, None).await
+    }
+
+    /// Moves the pin to the head, whichever that is.
+    pub async fn refresh(&self) -> Result<ContextView, Error> {
+        self.move_to(MoveRequest::Refresh { head: None }).await
+    }
+
+    /// Takes these sources, of whatever kind, from the head.
+    pub async fn take(&self, sources: &[&str]) -> Result<ContextView, Error> {
+        let selectors = sources.iter().map(|source| Selector {
+            subject: None,
+            source: (*source).into(),
+        });
+        self.take_selected(selectors.collect()).await
+    }
+
+    /// Takes what is selected from the head.
+    pub async fn take_selected(&self, selectors: Vec<Selector>) -> Result<ContextView, Error> {
+        let head = None;
+        self.move_to(MoveRequest::Sources { selectors, head }).await
+    }
+
+    /// Declines the present head.
+    pub async fn decline(&self) -> Result<ContextView, Error> {
+        let head = self.record().await.head.expect("there is a head");
+        self.move_to(MoveRequest::Decline(head.snapshot)).await
+    }
+
+    /// Rolls back to a snapshot of the history.
+    pub async fn rollback(&self, snapshot: SnapshotId) -> Result<ContextView, Error> {
+        self.move_to(MoveRequest::Rollback(snapshot)).await
+    }
+
+    /// Clears the pin.
+    pub async fn clear(&self) -> Result<ContextView, Error> {
+        pins::pin_clear(&self.service, self.owner, self.id, None).await
+    }
+
+    /// Changes the chat.
+    pub async fn change(&self, change: ChatChange) -> Result<ChatRecord, Error> {
+        chats::change(&self.service, self.owner, self.id, &change).await
+    }
+
+    /// Binds the chat to an agent, or to none.
+    pub async fn bind(&self, agent: Option<AgentId>) -> Result<ChatRecord, Error> {
+        self.change(ChatChange {
+            agent: Some(agent),
+            ..ChatChange::default()
+        })
+        .await
+    }
+
+    /// Archives the chat, or unarchives it.
+    pub async fn archive(&self, archived: bool) -> Result<ChatRecord, Error> {
+        self.change(ChatChange {
+            archived: Some(archived),
+            ..ChatChange::default()
+        })
+        .await
+    }
+
+    /// Gives the chat another policy.
+    pub async fn policy(&self, policy: Policy) -> Result<ChatRecord, Error> {
+        self.change(ChatChange {
+            policy: Some(policy),
+            ..ChatChange::default()
+        })
+        .await
+    }
+
+    /// Gives the chat another source of tools.
+    pub async fn tools(&self, tools: ToolsMode) -> Result<ChatRecord, Error> {
+        self.change(ChatChange {
+            tools: Some(tools),
+            ..ChatChange::default()
+        })
+        .await
+    }
+
+    /// Begins a turn.
+    pub async fn turn(&self) -> Result<TurnView, Error> {
+        self.turn_as(None, Delivery::Delivered).await
+    }
+
+    /// Begins a turn under a name.
+    pub async fn turn_as(
+        &self,
+        reference: Option<&str>,
+        delivery: Delivery,
+    ) -> Result<TurnView, Error> {
+        let request = TurnRequest {
+            reference: reference.map(Into::into),
+            delivery,
+        };
+        turns::begin(&self.service, self.owner, self.id, &request).await
+    }
+
+    /// Its turns, oldest first.
+    pub async fn turns(&self) -> Vec<TurnRecord> {
+        let page = PageRequest::newest(PAGE_ITEMS_MAX);
+        let read = turns::list(&self.service, self.owner, self.id, &page).await;
+        let mut turns = read.expect("the chat is there").items;
+        turns.reverse();
+        turns
+    }
+
+    /// Deletes the chat.
+    pub async fn delete(&self) -> Result<(), Error> {
+        chats::delete(&self.service, self.owner, self.id).await
+    }
+}
