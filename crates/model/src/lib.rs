@@ -26,5 +26,6 @@ pub mod resource;
 pub mod skill;
 pub mod snapshot;
 pub mod token;
+pub mod tool;
 pub mod turn;
 pub mod user;

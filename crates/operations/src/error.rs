@@ -66,6 +66,37 @@ pub enum Error {
     SyncPaused,
 }
 
+/// What kind of refusal or failure of the store it is, for whoever does not know the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreFailure {
+    /// The caller's token opens nothing.
+    Unauthenticated,
+    /// The caller may know of the object, but not do this.
+    Forbidden,
+    /// The caller may not know of the object, or there is none.
+    NotFound,
+    /// Others were quicker at every attempt, or the database does not answer.
+    Unavailable,
+    /// A newer release has migrated the schema.
+    SchemaNewer,
+    /// The database holds what this release does not write.
+    Unexpected,
+}
+
+impl From<&ctxpin_store::error::Error> for StoreFailure {
+    fn from(error: &ctxpin_store::error::Error) -> Self {
+        use ctxpin_store::error::Error as Store;
+        match error {
+            Store::Unauthenticated => Self::Unauthenticated,
+            Store::Forbidden(_) => Self::Forbidden,
+            Store::NotFound(_) => Self::NotFound,
+            Store::Conflict | Store::Contended(_) | Store::Unavailable(_) => Self::Unavailable,
+            Store::SchemaNewer { .. } => Self::SchemaNewer,
+            Store::Unexpected(_) => Self::Unexpected,
+        }
+    }
+}
+
 impl From<UnknownSources> for Error {
     fn from(error: UnknownSources) -> Self {
         Self::Invalid(error.to_string())

@@ -8,7 +8,7 @@ use ctxpin_model::id::ChatId;
 use ctxpin_model::resource::Resource;
 use ctxpin_model::snapshot::Snapshot;
 use ctxpin_model::token::Credential;
-use ctxpin_render::tools::Tools;
+use ctxpin_model::tool::Tools;
 use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::{Granted, object, right};
 

@@ -10,8 +10,8 @@ use ctxpin_model::pin::{Delivery, Pin, Policy, Reason, ToolsMode};
 use ctxpin_model::resource::Resource;
 use ctxpin_model::snapshot::Snapshot;
 use ctxpin_model::token::Credential;
+use ctxpin_model::tool::Tools;
 use ctxpin_model::turn::TurnRecord;
-use ctxpin_render::tools::Tools;
 use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::right::ReadsBodies;
 use ctxpin_store::grant::{Granted, object, right};
@@ -40,6 +40,8 @@ pub struct TurnView {
     pub is_new: bool,
     /// The prompt; empty without a pin.
     pub prompt: String,
+    /// About how many tokens that is.
+    pub prompt_tokens: u64,
     /// The pin's `ok` skills.
     pub skills: Vec<Resource>,
     /// The tools.
@@ -288,6 +290,7 @@ async fn deliver<R: ReadsBodies>(
     Ok(TurnView {
         turn,
         is_new: false,
+        prompt_tokens: ctxpin_render::estimate::tokens(&prompt),
         prompt,
         skills,
         tools,

@@ -3,12 +3,11 @@
 
 use std::any::Any;
 use std::collections::BTreeMap;
-use std::fmt;
 
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use ctxpin_operations::error::Error;
+use ctxpin_operations::error::{Error, StoreFailure};
 use ctxpin_protocol::convert::members::InvalidMember;
 use ctxpin_protocol::problem::{PROBLEM_MEDIA_TYPE, Problem, ProblemName};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder, response};
@@ -99,7 +98,7 @@ impl From<Error> for Refusal {
 /// The table: which failure is which problem, and so has which status.
 fn name_of(error: &Error) -> ProblemName {
     match error {
-        Error::Store(error) => store_name_of(error),
+        Error::Store(error) => store_name_of(error.into()),
         Error::NotFound(_) => ProblemName::NotFound,
         Error::Fenced { .. } => ProblemName::Fenced,
         Error::AgentReplaced(_) => ProblemName::AgentReplaced,
@@ -116,19 +115,15 @@ fn name_of(error: &Error) -> ProblemName {
     }
 }
 
-/// The same for what comes from below the operations, whose types are not known here: it is told
-/// apart by the name of its variant. A name that is not known is a failure of the server's own.
-fn store_name_of(error: &impl fmt::Debug) -> ProblemName {
-    let text = format!("{error:?}");
-    let end = text.find(|c: char| !c.is_ascii_alphanumeric());
-    match &text[..end.unwrap_or(text.len())] {
-        "Unauthenticated" => ProblemName::Unauthenticated,
-        "Forbidden" => ProblemName::Forbidden,
-        "NotFound" => ProblemName::NotFound,
-        // An operation has tried several times, and others were always quicker.
-        "Conflict" | "Contended" | "Unavailable" => ProblemName::Unavailable,
-        "SchemaNewer" => ProblemName::UpgradeNeeded,
-        _ => ProblemName::Internal,
+/// The same for what comes from below the operations.
+fn store_name_of(failure: StoreFailure) -> ProblemName {
+    match failure {
+        StoreFailure::Unauthenticated => ProblemName::Unauthenticated,
+        StoreFailure::Forbidden => ProblemName::Forbidden,
+        StoreFailure::NotFound => ProblemName::NotFound,
+        StoreFailure::Unavailable => ProblemName::Unavailable,
+        StoreFailure::SchemaNewer => ProblemName::UpgradeNeeded,
+        StoreFailure::Unexpected => ProblemName::Internal,
     }
 }
 
@@ -231,33 +226,15 @@ mod tests {
 
     use super::*;
 
-    /// As the store names its failures.
-    #[derive(Debug)]
-    #[expect(dead_code, reason = "only printed")]
-    enum Failure {
-        Unauthenticated,
-        Forbidden(u8),
-        NotFound(&'static str),
-        Conflict,
-        SchemaNewer { found: i64 },
-        Unexpected(String),
-    }
-
     #[test]
     fn failures_of_the_store() {
-        let check = |failure: Failure, name| assert_eq!(store_name_of(&failure), name);
-        check(Failure::Unauthenticated, ProblemName::Unauthenticated);
-        check(Failure::Forbidden(1), ProblemName::Forbidden);
-        check(Failure::NotFound("chat"), ProblemName::NotFound);
-        check(Failure::Conflict, ProblemName::Unavailable);
-        check(
-            Failure::SchemaNewer { found: 2 },
-            ProblemName::UpgradeNeeded,
-        );
-        check(
-            Failure::Unexpected("NotFound".into()),
-            ProblemName::Internal,
-        );
+        let check = |failure, name| assert_eq!(store_name_of(failure), name);
+        check(StoreFailure::Unauthenticated, ProblemName::Unauthenticated);
+        check(StoreFailure::Forbidden, ProblemName::Forbidden);
+        check(StoreFailure::NotFound, ProblemName::NotFound);
+        check(StoreFailure::Unavailable, ProblemName::Unavailable);
+        check(StoreFailure::SchemaNewer, ProblemName::UpgradeNeeded);
+        check(StoreFailure::Unexpected, ProblemName::Internal);
     }
 
     #[test]

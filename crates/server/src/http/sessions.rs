@@ -45,7 +45,8 @@ pub(crate) async fn push(
     Identity(credential): Identity,
     Given(body): Given<Push>,
 ) -> Answer<Json<PushAnswer>> {
-    let manifest = manifest(body)?;
+    let refused = || app.metrics.push("refused", 0);
+    let manifest = manifest(body).inspect_err(|_| refused())?;
     let push = pushes::Push {
         epoch: manifest.epoch,
         version: manifest.version,
@@ -55,7 +56,7 @@ pub(crate) async fn push(
     };
     let pushed = pushes::push(&app.service, credential, push)
         .await
-        .inspect_err(|_| app.metrics.push("refused", 0))?;
+        .inspect_err(|_| refused())?;
     let (word, accepted) = match pushed.verdict {
         Verdict::Accepted => ("accepted", true),
         Verdict::Unchanged => ("unchanged", true),

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use ctxpin_model::tool::Offered;
 use ctxpin_operations::skills;
 use ctxpin_protocol::http::turns::{ToolInvalid, ToolList, ToolOffer};
 
@@ -10,20 +11,16 @@ use crate::app::App;
 use crate::identify::Identity;
 use crate::respond::{Answer, Problems};
 
-/// A tool that is offered, as it is told. A macro, since the tool's type belongs to a crate that is
-/// not known here.
-macro_rules! tool_offer {
-    ($tool:expr) => {
-        ctxpin_protocol::http::turns::ToolOffer {
-            name: $tool.name,
-            server: $tool.server,
-            tool: $tool.tool,
-            description: $tool.description,
-            input_schema: $tool.input_schema,
-        }
-    };
+/// A tool that is offered, as it is told.
+pub(crate) fn tool_offer(tool: Offered) -> ToolOffer {
+    ToolOffer {
+        name: tool.name,
+        server: tool.server,
+        tool: tool.tool,
+        description: tool.description,
+        input_schema: tool.input_schema,
+    }
 }
-pub(crate) use tool_offer;
 
 /// List the tools that a turn of the chat would offer
 #[utoipa::path(get, path = "/chats/{chat}/tools", operation_id = "tool_list", tag = "context",
@@ -36,7 +33,7 @@ pub(crate) async fn list(
 ) -> Answer<Json<ToolList>> {
     let tools = skills::tools(&app.service, credential, path.id("chat")?).await?;
     let offered = tools.offered.into_iter();
-    let items: Vec<ToolOffer> = offered.map(|tool| tool_offer!(tool)).collect();
+    let items: Vec<ToolOffer> = offered.map(tool_offer).collect();
     let refused = tools.refused.into_iter().map(|tool| ToolInvalid {
         server: tool.server,
         tool: tool.tool,

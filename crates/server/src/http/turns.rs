@@ -18,9 +18,6 @@ use crate::identify::Identity;
 use crate::read::Given;
 use crate::respond::{Answer, Problems};
 
-/// Bytes of UTF-8 to one token, roughly: what is told of a prompt is an estimate.
-const TOKEN_BYTES: u64 = 4;
-
 /// A turn, as it is told.
 pub(crate) fn turn(turn: &TurnRecord) -> Turn {
     Turn {
@@ -60,11 +57,11 @@ pub(crate) async fn begin(
     let tools = view.tools.offered.into_iter();
     let begun = TurnBegun {
         turn: turn(&view.turn),
-        prompt_tokens: (view.prompt.len() as u64).div_ceil(TOKEN_BYTES),
+        prompt_tokens: view.prompt_tokens,
         prompt: view.prompt,
         notices: None,
         skills: view.skills.iter().map(entry).collect(),
-        tools: tools.map(|tool| tool_offer!(tool)).collect(),
+        tools: tools.map(tool_offer).collect(),
         notice: view.notice,
     };
     Ok((status, Json(begun)))

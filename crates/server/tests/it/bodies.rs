@@ -83,11 +83,9 @@ async fn bodies_that_are_too_long() {
         assert!(problem.detail.contains("65536 bytes"), "{}", problem.detail);
     }
     let path = "/api/v1/agent/context";
-    let pushes = [13 << 20, 40 << 20].map(|bytes| "x".repeat(bytes));
-    for body in pushes {
-        let response = server.json(Method::PUT, path, body).send().await.unwrap();
-        assert_eq!(problem(response).await.0, ProblemName::TooLarge);
-    }
+    let long = server.json(Method::PUT, path, "x".repeat(13 << 20));
+    let response = long.send().await.unwrap();
+    assert_eq!(problem(response).await.0, ProblemName::TooLarge);
     // A push may be much longer than other bodies.
     let push = format!(r#"{{"epoch":{}"#, " ".repeat(64 * MOST));
     let long = server.json(Method::PUT, path, push);
