@@ -31,6 +31,9 @@ pub const DATA_DIRECTORY_VARIABLE: &str = "CTXPIN_DATA_DIR";
 /// Digits of a hash that stand for a path or an address in a name: enough that two never meet.
 const KEY_DIGITS: usize = 16;
 
+/// The key of the database in the data directory.
+const SQLITE_KEY: &str = "sqlite";
+
 /// The user's data directory.
 #[derive(Debug, Clone)]
 pub struct DataDirectory {
@@ -187,7 +190,7 @@ impl DatabaseKey {
     /// The key of a database: SQLite without an address.
     pub fn of(address: Option<&str>) -> Self {
         Self(match address {
-            None => "sqlite".to_owned(),
+            None => SQLITE_KEY.to_owned(),
             Some(address) => format!("postgres-{}", key(address.as_bytes())),
         })
     }
@@ -206,11 +209,16 @@ impl DatabaseKey {
         &self.0
     }
 
+    /// Whether it is elsewhere than in the data directory.
+    pub fn is_remote(&self) -> bool {
+        self.0 != SQLITE_KEY
+    }
+
     /// What kind of database it is, for people.
     pub fn describe(&self) -> &'static str {
-        match self.0.as_str() {
-            "sqlite" => "SQLite",
-            _ => "PostgreSQL",
+        match self.is_remote() {
+            false => "SQLite",
+            true => "PostgreSQL",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a server and an agent tell whoever operates them.
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use tracing_subscriber::EnvFilter;
 
@@ -24,6 +24,7 @@ pub fn start_with(default: &str) {
     // It fails only where a log was begun before, which then goes on.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr)
         .try_init();
 }

@@ -216,7 +216,7 @@ pub struct TokenRequest {
 }
 
 /// Makes a token. Its text is in the answer and nowhere else. It is never wider or longer-lived
-/// than the one that makes it; but an admin makes another user's, of which only the life is bound.
+/// than the one that makes it, also where an admin makes it for another user.
 pub async fn token_create(
     service: &Service,
     credential: Credential,

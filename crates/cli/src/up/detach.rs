@@ -9,7 +9,7 @@ use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
-use super::{Announcement, Voice};
+use super::{Announcement, Place, Voice};
 use crate::data_directory::DataDirectory;
 use crate::say::{self, Failure, Progress};
 
@@ -57,9 +57,12 @@ pub async fn start() -> Result<(), Failure> {
                 say::note(&say::text(&text));
                 progress = Progress::new();
             }
-            Ok(Announcement::Ready(summary)) => {
+            Ok(Announcement::Ready(summary, is_elsewhere)) => {
                 drop(progress);
-                return summary.print(true);
+                return summary.print(match is_elsewhere {
+                    true => Place::Elsewhere,
+                    false => Place::Background,
+                });
             }
             Ok(Announcement::Failed(failure)) => return Err(failure),
             // Not one of ours: some library wrote it.

@@ -30,7 +30,7 @@ use crate::say::{self, Failure};
 use crate::stop;
 
 use host::Plan;
-pub use voice::{Announcement, Summary, Voice};
+pub use voice::{Announcement, Place, Summary, Voice};
 
 /// Reports that may wait to be told. An agent tells a few in a second.
 const REPORTS_MAX: usize = 256;
@@ -157,13 +157,8 @@ impl Watching {
         let client = Client::new(server.url.clone(), self.token(&server, data)?)?;
         let chat = identity::chat_ensure(&client, &agent, directory).await?;
         let context = client.context(ChatId::from(chat.id)).await?;
-        voice.ready(&Summary::new(
-            directory,
-            &chat,
-            &context,
-            &server,
-            data.path(),
-        ))
+        let summary = Summary::new(directory, &chat, &context, &server, data.path());
+        voice.ready(&summary, Place::Elsewhere)
     }
 }
 
@@ -202,7 +197,7 @@ impl Session<'_> {
             match &report {
                 Report::Pushed { .. } | Report::Unchanged { .. } if !is_ready => {
                     is_ready = true;
-                    voice.ready(&self.summary(agent).await?)?;
+                    voice.ready(&self.summary(agent).await?, Place::Foreground)?;
                 }
                 Report::Pushed { snapshot, seq, .. } => {
                     voice.tell(&self.drift(agent, snapshot, *seq).await);

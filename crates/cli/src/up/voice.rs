@@ -25,7 +25,6 @@ pub struct Summary {
     dirty: bool,
     server: String,
     database: String,
-    data_directory: String,
 }
 
 /// What a process in the background tells the one that started it, one line of JSON each.
@@ -35,10 +34,21 @@ pub enum Announcement {
     Waiting(String),
     /// Something that it has noticed.
     Told(String),
-    /// It runs.
-    Ready(Summary),
+    /// It runs; whether in another process that was started before.
+    Ready(Summary, bool),
     /// It does not.
     Failed(Failure),
+}
+
+/// Where the process that watches is, seen by whoever is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// In this terminal.
+    Foreground,
+    /// In the background, started just now.
+    Background,
+    /// Somewhere else, started before.
+    Elsewhere,
 }
 
 /// Who listens.
@@ -99,14 +109,17 @@ impl Voice {
     /// # Errors
     ///
     /// If it cannot be told to a person.
-    pub fn ready(&mut self, summary: &Summary) -> Result<(), Failure> {
+    pub fn ready(&mut self, summary: &Summary, place: Place) -> Result<(), Failure> {
         match self {
             Self::Person { progress } => {
                 *progress = None;
-                summary.print(false)
+                summary.print(place)
             }
             Self::Starter { listens: true } => {
-                self.announce(&Announcement::Ready(summary.clone()));
+                self.announce(&Announcement::Ready(
+                    summary.clone(),
+                    place == Place::Elsewhere,
+                ));
                 *self = Self::Starter { listens: false };
                 Ok(())
             }
@@ -154,8 +167,14 @@ impl Summary {
             error: context.pin.error.clone(),
             dirty: context.pin.dirty,
             server: server.url.to_string().trim_end_matches('/').to_owned(),
-            database: server.database.describe().to_owned(),
-            data_directory: data_directory.to_string_lossy().into_owned(),
+            database: match server.database.is_remote() {
+                true => server.database.describe().to_owned(),
+                false => format!(
+                    "{} in {}",
+                    server.database.describe(),
+                    Viewpoint::here().path(&data_directory.to_string_lossy())
+                ),
+            },
         }
     }
 
@@ -164,7 +183,7 @@ impl Summary {
     /// # Errors
     ///
     /// If it cannot be written.
-    pub fn print(&self, is_detached: bool) -> Result<(), Failure> {
+    pub fn print(&self, place: Place) -> Result<(), Failure> {
         let viewpoint = Viewpoint::here();
         let title = match &self.title {
             Some(title) => format!(" \"{}\"", say::line(title)),
@@ -197,19 +216,17 @@ impl Summary {
             text += &format!("            {}\n", say::paint(say::WARNING, dirty));
         }
         text += &format!(
-            "  server    {} ({}; its data is in {})\n  API       {}/api/v1/openapi.json\n",
-            self.server,
-            self.database,
-            viewpoint.path(&self.data_directory),
-            self.server
+            "  server    {}, {}\n  API       {}/api/v1/openapi.json\n",
+            self.server, self.database, self.server
         );
         text += "\n  ctxpin chat show       is the pin still what the workspace says?\
                  \n  ctxpin chat diff       what changed, line by line\
                  \n  ctxpin chat refresh    take the changes\
                  \n  ctxpin prompt          what the model is given\n\n";
-        text += &match is_detached {
-            false => "Ctrl-C stops it; `ctxpin up` goes on where it was.\n".to_owned(),
-            true => format!(
+        text += &match place {
+            Place::Foreground => "Ctrl-C stops it; `ctxpin up` goes on where it was.\n".to_owned(),
+            Place::Elsewhere => "`ctxpin down` stops it.\n".to_owned(),
+            Place::Background => format!(
                 "It runs in the background; `ctxpin down` stops it. Its log is {}.\n",
                 log_path(&viewpoint)
             ),

@@ -73,7 +73,7 @@ fn a_server_an_agent_and_a_client_apart() {
         &app,
         &["push", "--server", &served.url, "--token-file", token_text],
     );
-    assert_says(&pushed, &["pushed 1 resources", "head number 1"]);
+    assert_says(&pushed, &["pushed 1 resource as", "head number 1"]);
     let ending = &agent[agent.len() - 8..];
     let chat = ok(&[
         "chat", "new", "--agent", ending, "--title", "by hand", "--json",

@@ -14,6 +14,8 @@ mod permissions;
 mod pins;
 mod possession;
 mod pushes;
+mod race;
+mod reach;
 mod rebind;
 mod replacing;
 mod scene;

@@ -18,6 +18,8 @@ ctxpin_testing::on_both_databases!(
     a_body_that_is_too_large_is_not_kept,
     a_supporting_file_that_is_too_large_is_listed_alone,
     a_skill_with_too_many_files_is_oversize,
+    a_skill_with_too_many_bytes_is_oversize,
+    skills_past_the_limits_of_a_snapshot_are_excluded,
     of_skills_of_one_name_the_last_root_wins,
     bodies_past_the_limit_are_excluded_and_smaller_ones_still_fit,
     a_server_with_too_many_tools_is_oversize,
@@ -178,6 +180,60 @@ async fn a_skill_with_too_many_files_is_oversize(test: &TestService) {
             .collect();
         let taken = intake.take_one(resource, &[text.as_bytes(), b"x"]).await;
         assert_eq!((taken.status, taken.files.len()), (status, count));
+    }
+}
+
+/// A skill with that many files of the same bytes.
+fn skill_with(name: &str, skill_md: &str, count: usize, bytes: &[u8]) -> Resource {
+    let mut resource = skill("/w", name, skill_md.as_bytes());
+    let files = (0..count).map(|index| file(&format!("{index:04}"), bytes));
+    resource.files = files.collect();
+    resource
+}
+
+async fn a_skill_with_too_many_bytes_is_oversize(test: &TestService) {
+    let mut intake = Intake::new(test).await;
+    let text = skill_md("pdf", "Reads PDFs.");
+    let largest = vec![b'x'; usize::try_from(SKILL_FILE_BYTES_MAX).unwrap()];
+    // 32 of them are 16 MiB.
+    for (count, status) in [(32, Status::Ok), (33, Status::Oversize)] {
+        let resource = skill_with("pdf", &text, count, &largest);
+        let taken = intake
+            .take_one(resource, &[text.as_bytes(), &largest])
+            .await;
+        assert_eq!((taken.status, taken.files.len()), (status, count));
+    }
+}
+
+async fn skills_past_the_limits_of_a_snapshot_are_excluded(test: &TestService) {
+    let mut intake = Intake::new(test).await;
+    let largest = vec![b'x'; usize::try_from(SKILL_FILE_BYTES_MAX).unwrap()];
+    // Four skills of 16 MiB are all that fit, or eight of 512 files; one without files still does.
+    let small: &[u8] = b"x";
+    for (fitting, count, bytes) in [(4, 32, &largest[..]), (8, SKILL_FILES_MAX, small)] {
+        let names: Vec<_> = (0..fitting + 2)
+            .map(|index| format!("skill-{index}"))
+            .collect();
+        let texts: Vec<_> = names.iter().map(|name| skill_md(name, "Large.")).collect();
+        let mut resources: Vec<_> = (0..=fitting)
+            .map(|index| skill_with(&names[index], &texts[index], count, bytes))
+            .collect();
+        resources.push(skill_with(
+            &names[fitting + 1],
+            &texts[fitting + 1],
+            0,
+            small,
+        ));
+        let mut sent: Vec<&[u8]> = texts.iter().map(String::as_bytes).collect();
+        sent.extend([bytes, small]);
+        let taken = intake.take(of(resources), &sent).await.unwrap().resources;
+        assert!(
+            taken[..fitting]
+                .iter()
+                .all(|skill| skill.status == Status::Ok)
+        );
+        demand_unused(&taken[fitting], Status::Excluded, "64 MiB");
+        assert_eq!(taken[fitting + 1].status, Status::Ok);
     }
 }
 
