@@ -244,13 +244,14 @@ impl Resource {
         self.body().into_iter().chain(files)
     }
 
-    /// Takes the resource out of use: its bytes are no longer part of the snapshot, their hashes
-    /// stay as claims, so that a change still shows.
+    /// Takes the resource out of use: its bytes and its detail are no longer part of the snapshot,
+    /// the hashes of its bytes stay as claims, so that a change still shows.
     pub fn demote(&mut self, status: Status, reason: impl Into<String>) {
         let claim = |content: Option<Content>| content.map(|c| Content::Claimed(c.hash()));
         self.status = status;
         self.error = Some(reason.into());
         self.content = claim(self.content);
+        self.detail = None;
         for file in &mut self.files {
             file.content = claim(file.content);
         }

@@ -235,7 +235,6 @@ fn judge(resource: &mut Resource, head: Option<&Snapshot>, proved: &Proved) {
             .take()
             .unwrap_or_else(|| "no reason was given".into());
         resource.demote(resource.status, error);
-        resource.detail = None;
     } else if resource.kind.is_context() {
         // What is proved is stored with the snapshot.
         resource.content = resource

@@ -399,8 +399,8 @@ impl Granted<Agent, Write> {
     }
 
     /// Binds the chats of an agent that this one replaces to this one, and moves their pins to its
-    /// head: all but those that are archived without a pin. A pin that is there already stays, and
-    /// one of an equal context keeps its prompt.
+    /// head: all but those that are archived without a pin. A pin of an equal context keeps its
+    /// prompt; one that is there already is noted as this agent's from now on.
     pub async fn rebind_from(
         &self,
         transaction: &mut Transaction,
@@ -412,8 +412,7 @@ impl Granted<Agent, Write> {
         let (agent, old) = (self.id(), replaced.id());
         let (actor_kind, actor_id) = actor_words(self.actor());
         let transaction = self.within(transaction)?;
-        let moving = "agent_id = $1 and (pin_snapshot is null or pin_snapshot <> $2) \
-             and (pin_snapshot is not null or archived_at is null)";
+        let moving = "agent_id = $1 and (pin_snapshot is not null or archived_at is null)";
         let kept = "case when exists (select 1 from snapshots s where s.id = chats.pin_snapshot \
              and s.context_hash = $3) then pin_prompt else $4 end";
         transaction

@@ -25,7 +25,7 @@ ctxpin_testing::on_both_databases!(
     the_first_accepted_push_takes_over_the_chats,
     chats_created_on_the_old_agent_meanwhile_come_along,
     an_equal_context_keeps_its_prompt_when_the_agent_changes,
-    the_same_snapshot_moves_the_binding_alone,
+    the_same_snapshot_is_noted_as_the_new_agents,
     archived_chats_come_along_and_are_not_hydrated,
     a_chain_of_agents_that_never_pushed_is_taken_over,
     same_means_the_newest_of_that_workspace_and_name,
@@ -150,7 +150,7 @@ async fn an_equal_context_keeps_its_prompt_when_the_agent_changes(test: &TestSer
     assert_eq!(after.error.as_deref(), Some("polls instead"));
 }
 
-async fn the_same_snapshot_moves_the_binding_alone(test: &TestService) {
+async fn the_same_snapshot_is_noted_as_the_new_agents(test: &TestService) {
     let service = &test.service;
     let owner = first_admin(service).await;
     let mut old = TestAgent::create(service, owner, "project").await;
@@ -160,8 +160,19 @@ async fn the_same_snapshot_moves_the_binding_alone(test: &TestService) {
     let mut new = TestAgent::create_replacing(service, owner, "project", Replaces::Same).await;
     new.push(service, &with_text("One.\n")).await.unwrap();
     let after = read(test, owner, pinned.id).await;
-    assert_eq!((after.agent, after.pin_seq), (Some(new.id), 1));
-    assert_eq!(after.pin.unwrap().pinned_at, pinned.pin.unwrap().pinned_at);
+    assert_eq!((after.agent, after.pin_seq), (Some(new.id), 2));
+    assert_eq!(after.pin.unwrap().pin, pinned.pin.unwrap().pin);
+    // The pin came from the new agent, so binding it again after unbinding is no other one.
+    for agent in [None, Some(new.id)] {
+        let bind = ChatChange {
+            agent: Some(agent),
+            ..ChatChange::default()
+        };
+        let bound = chats::change(service, owner, pinned.id, &bind)
+            .await
+            .unwrap();
+        assert_eq!(bound.pin_seq, 2);
+    }
 }
 
 async fn archived_chats_come_along_and_are_not_hydrated(test: &TestService) {
