@@ -6,7 +6,9 @@ use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, Postgres};
+use sqlx::postgres::{
+    PgArguments, PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRow, Postgres,
+};
 use sqlx::sqlite::{
     Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
@@ -101,8 +103,7 @@ impl Database {
         let connection = match &self.pools {
             Pools::Sqlite { readers, .. } => Connection::Sqlite(readers.begin().await?),
             Pools::Postgres(pool) => Connection::Postgres(
-                pool.begin_with("begin isolation level repeatable read read only")
-                    .await?,
+                begin_postgres(pool, "begin isolation level repeatable read read only").await?,
             ),
         };
         Ok(Transaction::new(
@@ -119,7 +120,7 @@ impl Database {
             Pools::Sqlite { writer, .. } => {
                 Connection::Sqlite(writer.begin_with("begin immediate").await?)
             }
-            Pools::Postgres(pool) => Connection::Postgres(pool.begin().await?),
+            Pools::Postgres(pool) => Connection::Postgres(begin_postgres(pool, "begin").await?),
         };
         Ok(Transaction::new(connection, true, self.used_tokens.clone()))
     }
@@ -323,10 +324,34 @@ async fn connect_postgres(
         .max_connections(connections_max)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         // A ping before each use would double the round trips of a short read. A connection that
-        // died shows at its first statement, and whoever meets it tries again.
+        // was cut while it was idle shows at its first statement, and another one is taken.
         .test_before_acquire(false)
         .connect_lazy_with(options);
     Ok(Pools::Postgres(pool))
+}
+
+/// Begins on a connection that lives. Nothing has been done yet on one that was cut while it was
+/// idle, so that another one can be taken.
+async fn begin_postgres(
+    pool: &PgPool,
+    statement: &'static str,
+) -> sqlx::Result<sqlx::Transaction<'static, Postgres>> {
+    let mut others = pool.size();
+    loop {
+        match pool.begin_with(statement).await {
+            Err(error) if others > 0 && is_cut(&error) => others -= 1,
+            begun => return begun,
+        }
+    }
+}
+
+/// Whether the connection was lost: by the network, or because PostgreSQL ended it (class 57P).
+fn is_cut(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| code.starts_with("57P")),
+        _ => false,
+    }
 }
 
 enum Connection {
@@ -490,10 +515,26 @@ async fn fetch_all(target: Target<'_>, statement: Statement) -> Result<Vec<Row>>
                 .await?,
         ),
         (Target::PostgresPool(pool), Arguments::Postgres(arguments)) => {
-            postgres(pool.fetch_all(sqlx::query_with(sql, arguments)).await?)
+            postgres(fetch_all_postgres(pool, sql, arguments).await?)
         }
         _ => return Err(Error::Unexpected("arguments of the other database".into())),
     })
+}
+
+/// Runs one reading statement on a connection that lives: it may be run again.
+async fn fetch_all_postgres(
+    pool: &PgPool,
+    sql: AssertSqlSafe<String>,
+    arguments: PgArguments,
+) -> sqlx::Result<Vec<PgRow>> {
+    let mut others = pool.size();
+    loop {
+        let query = sqlx::query_with(safe(sql.0.clone()), arguments.clone());
+        match pool.fetch_all(query).await {
+            Err(error) if others > 0 && is_cut(&error) => others -= 1,
+            fetched => return fetched,
+        }
+    }
 }
 
 /// A statement within a transaction.
