@@ -1,7 +1,8 @@
 //! Running other programs: to the end with their output shown, or for the text that they print.
 
+use std::io::{self, BufRead as _, BufReader};
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, bail};
 use rustix::process::Pid;
@@ -12,16 +13,45 @@ use crate::interrupt::Interrupt;
 /// True if it succeeded.
 pub fn run_shown(command: &mut Command, interrupt: &Interrupt) -> anyhow::Result<bool> {
     let name = line(command);
-    let mut child = command
-        .stdin(Stdio::null())
-        .process_group(0)
+    finish(spawn(command)?, interrupt).with_context(|| format!("waiting for `{name}`"))
+}
+
+/// As [`run_shown`], and hands on each line of its standard output.
+pub fn run_heard(
+    command: &mut Command,
+    interrupt: &Interrupt,
+    mut hear: impl FnMut(&str),
+) -> anyhow::Result<bool> {
+    let name = line(command);
+    let mut child = spawn(command.stdout(Stdio::piped()))?;
+    interrupt.watch_over(process(&child));
+    let output = child.stdout.take().context("its output was piped")?;
+    for line in BufReader::new(output).split(b'\n') {
+        let line = line.with_context(|| format!("listening to `{name}`"))?;
+        let line = String::from_utf8_lossy(&line);
+        println!("{line}");
+        hear(&line);
+    }
+    finish(child, interrupt).with_context(|| format!("waiting for `{name}`"))
+}
+
+fn spawn(command: &mut Command) -> anyhow::Result<Child> {
+    let name = line(command);
+    let command = command.stdin(Stdio::null()).process_group(0);
+    command
         .spawn()
-        .with_context(|| format!("starting `{name}`"))?;
-    interrupt.watch_over(i32::try_from(child.id()).ok().and_then(Pid::from_raw));
+        .with_context(|| format!("starting `{name}`"))
+}
+
+fn process(child: &Child) -> Option<Pid> {
+    i32::try_from(child.id()).ok().and_then(Pid::from_raw)
+}
+
+fn finish(mut child: Child, interrupt: &Interrupt) -> io::Result<bool> {
+    interrupt.watch_over(process(&child));
     let status = child.wait();
     interrupt.watch_over(None);
-    let status = status.with_context(|| format!("waiting for `{name}`"))?;
-    Ok(status.success())
+    Ok(status?.success())
 }
 
 /// Runs a command and returns what it printed to its standard output. A failure carries what it
@@ -80,6 +110,17 @@ mod tests {
         let run = |script| run_shown(Command::new("sh").args(["-c", script]), &interrupt);
         assert!(run("exit 0").expect("it runs"));
         assert!(!run("exit 1").expect("it runs"));
+    }
+
+    #[test]
+    fn a_command_is_heard_line_by_line() {
+        let mut lines = Vec::new();
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo one; echo two; exit 1"]);
+        let hear = |line: &str| lines.push(line.to_owned());
+        let passed = run_heard(&mut command, &Interrupt::default(), hear);
+        assert!(!passed.expect("it runs"));
+        assert_eq!(lines, ["one", "two"]);
     }
 
     #[test]

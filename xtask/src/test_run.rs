@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every check of the repository, one after the other, each named with its
 //! result. A failed check does not hide the next one; a signal ends the run.
 
+use std::fmt;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -21,6 +22,37 @@ struct Run<'a> {
     root: &'a Path,
     interrupt: Interrupt,
     steps: Vec<Step>,
+    tally: Tally,
+}
+
+/// How many tests have passed and failed, over all programs of tests.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Tally {
+    passed: u64,
+    failed: u64,
+}
+
+impl Tally {
+    /// Counts what a line of `cargo test` tells, if it is the last one of a program of tests:
+    /// `test result: ok. 3 passed; 0 failed; ...`.
+    fn hear(&mut self, line: &str) {
+        let Some(counts) = line.strip_prefix("test result: ") else {
+            return;
+        };
+        let count = |word: &str| -> u64 {
+            let before = counts.split(word).next().unwrap_or_default();
+            let number = before.rsplit([' ', ';']).find(|part| !part.is_empty());
+            number.and_then(|number| number.parse().ok()).unwrap_or(0)
+        };
+        self.passed += count(" passed");
+        self.failed += count(" failed");
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} passed, {} failed", self.passed, self.failed)
+    }
 }
 
 /// Runs format, lints, house rules and tests. True if all passed. `cargo_arguments` are passed on
@@ -30,8 +62,9 @@ pub fn run(root: &Path, cargo_arguments: &[String]) -> anyhow::Result<bool> {
         root,
         interrupt: Interrupt::listen()?,
         steps: Vec::new(),
+        tally: Tally::default(),
     };
-    run.cargo("format", &["fmt", "--all", "--check"], None);
+    run.cargo("format", &["fmt", "--all", "--check"]);
     let clippy = [
         "clippy",
         "--workspace",
@@ -40,7 +73,7 @@ pub fn run(root: &Path, cargo_arguments: &[String]) -> anyhow::Result<bool> {
         "-D",
         "warnings",
     ];
-    run.cargo("lints", &clippy, None);
+    run.cargo("lints", &clippy);
     run.step("tidy", "cargo xtask tidy", |run| tidy::run(run.root));
 
     let mut server = None;
@@ -54,13 +87,14 @@ pub fn run(root: &Path, cargo_arguments: &[String]) -> anyhow::Result<bool> {
         Some(server) => {
             let arguments = test_arguments(cargo_arguments);
             let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-            run.cargo("tests", &arguments, Some(server.url()));
+            run.tests(&arguments, server.url());
         }
         None => println!("\nThe tests are not run: they need both databases."),
     }
     drop(server);
 
     println!("\n{}", summary(&run.steps, run.interrupt.happened()));
+    println!("{}", run.tally);
     Ok(run.steps.iter().all(|step| step.passed) && !run.interrupt.happened())
 }
 
@@ -86,19 +120,37 @@ impl Run<'_> {
         self.steps.push(Step { name, passed, took });
     }
 
-    /// A step that is a call of cargo, with the URL of the PostgreSQL server if it needs one.
-    fn cargo(&mut self, name: &'static str, arguments: &[&str], server: Option<&str>) {
-        // The cargo that started us, so that a toolchain chosen on its command line holds.
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut command = Command::new(cargo);
-        command.args(arguments).current_dir(self.root);
-        if let Some(url) = server {
-            command.env(VARIABLE, url);
-        }
+    /// A step that is a call of cargo.
+    fn cargo(&mut self, name: &'static str, arguments: &[&str]) {
+        let mut command = self.cargo_command(arguments);
         let line = format!("cargo {}", arguments.join(" "));
         self.step(name, &line, |run| {
             command::run_shown(&mut command, &run.interrupt)
         });
+    }
+
+    /// The tests, with the URL of the PostgreSQL server. That none was run is a failure too.
+    fn tests(&mut self, arguments: &[&str], server: &str) {
+        let mut command = self.cargo_command(arguments);
+        command.env(VARIABLE, server);
+        let line = format!("cargo {}", arguments.join(" "));
+        let mut tally = Tally::default();
+        self.step("tests", &line, |run| {
+            let passed = command::run_heard(&mut command, &run.interrupt, |line| tally.hear(line))?;
+            if tally == Tally::default() {
+                println!("no test was run");
+            }
+            Ok(passed && tally.passed > 0)
+        });
+        self.tally = tally;
+    }
+
+    fn cargo_command(&self, arguments: &[&str]) -> Command {
+        // The cargo that started us, so that a toolchain chosen on its command line holds.
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut command = Command::new(cargo);
+        command.args(arguments).current_dir(self.root);
+        command
     }
 }
 
@@ -172,6 +224,20 @@ mod tests {
             let given: Vec<String> = given.into_iter().map(str::to_owned).collect();
             assert_eq!(test_arguments(&given).join(" "), expected);
         }
+    }
+
+    #[test]
+    fn the_tally_counts_over_all_programs() {
+        let mut tally = Tally::default();
+        for line in [
+            "running 3 tests",
+            "test passed_by ... ok",
+            "test result: ok. 588 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.5s",
+            "test result: FAILED. 2 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s",
+        ] {
+            tally.hear(line);
+        }
+        assert_eq!(tally.to_string(), "590 passed, 1 failed");
     }
 
     #[test]
