@@ -26,7 +26,7 @@ pub struct AgentRecord {
     pub may_refresh: bool,
     /// The agent that it replaces at its first accepted push.
     pub replaces: Option<AgentId>,
-    /// The agent that has replaced it for good.
+    /// The agent that has replaced it for good; itself if that one has been deleted.
     pub replaced_by: Option<AgentId>,
     /// The number of its newest process.
     pub epoch: i64,

@@ -11,6 +11,7 @@ use ctxpin_store::tokens::{Holder, NewToken};
 use ctxpin_store::wake::Topic;
 
 use crate::error::{Error, Result, attempt};
+use crate::pushes::demand_in_force;
 use crate::service::Service;
 
 /// What an agent is created from.
@@ -69,9 +70,7 @@ async fn create_once(
                 .grant_agent(&caller, Operation::AgentUse, agent)
                 .await?;
             let old = old.agent(&mut transaction).await?;
-            if let Some(successor) = old.replaced_by {
-                return Err(Error::AgentReplaced(successor));
-            }
+            demand_in_force(&old)?;
             Some(agent)
         }
     };
@@ -172,7 +171,7 @@ async fn delete_once(service: &Service, credential: Credential, agent: AgentId) 
         .await?;
     let granted = granted.pop().ok_or_else(Error::overtaken)?;
     granted.lock_chats(&mut transaction).await?;
-    granted.delete(&mut transaction).await?;
+    granted.delete(&mut transaction, caller.now).await?;
     let object = Some(("agent", agent.uuid()));
     transaction
         .audit(granted.actor(), Operation::AgentDelete, object, caller.now)

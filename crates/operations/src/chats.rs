@@ -15,8 +15,9 @@ use ctxpin_store::grant::{Caller, Granted, Sighting, object, right};
 use ctxpin_store::wake::Topic;
 
 use crate::error::{Error, Result, attempt};
-use crate::pins::{Cause, write_move};
+use crate::moves::{Cause, write_move};
 use crate::prompts::Prompt;
+use crate::pushes::demand_in_force;
 use crate::service::Service;
 
 /// What a chat is created from.
@@ -202,12 +203,6 @@ async fn see_agent(
         sighting: granted.sighting(Operation::AgentUse),
         head,
     })
-}
-
-fn demand_in_force(agent: &AgentRecord) -> Result<()> {
-    agent
-        .replaced_by
-        .map_or(Ok(()), |successor| Err(Error::AgentReplaced(successor)))
 }
 
 /// What a creation found once it held the locks.

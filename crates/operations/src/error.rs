@@ -26,9 +26,12 @@ pub enum Error {
         /// The caller's.
         offered: i64,
     },
-    /// Another agent has replaced this one for good.
-    #[error("this agent was replaced by agent {0}; use that one")]
-    AgentReplaced(AgentId),
+    /// Another agent, or one that has been deleted since, has replaced this one for good.
+    #[error("{}", match .0 {
+        Some(successor) => format!("this agent was replaced by agent {successor}; use that one"),
+        None => "this agent was replaced by one that has been deleted; create a new one".into(),
+    })]
+    AgentReplaced(Option<AgentId>),
     /// A manifest names bytes that the agent has not proved to have.
     #[error("the manifest names {} blobs that this agent has not sent; send them and push again", .0.len())]
     MissingBlobs(Vec<BlobHash>),

@@ -10,6 +10,7 @@ pub mod contexts;
 pub mod error;
 pub mod exposures;
 mod ingest;
+mod moves;
 pub mod people;
 pub mod pins;
 pub mod prompts;

@@ -1,5 +1,6 @@
 //! Users, their tokens and the audit log.
 
+use chrono::Datelike;
 use ctxpin_model::access::{Actor, Operation, Role, Roles, Scope, Scopes};
 use ctxpin_model::audit::AuditRecord;
 use ctxpin_model::id::{TokenId, UserId};
@@ -18,6 +19,9 @@ pub const FIRST_USER_NAME: &str = "admin";
 
 /// What the label of the first user's token is.
 const FIRST_TOKEN_LABEL: &str = "made by ctxpin serve";
+
+/// The last year that RFC 3339 can write (section 5.6).
+const YEAR_MAX: i32 = 9999;
 
 /// When [`first_user`] makes a token for a user that is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -265,6 +269,11 @@ async fn token_create_once(
         }
         (asked, longest) => asked.or(longest),
     };
+    if expires_at.is_some_and(|at| at.utc().year() > YEAR_MAX) {
+        return Err(Error::Invalid(format!(
+            "`expires_at` lies after the year {YEAR_MAX}; leave it out for a token that does not expire"
+        )));
+    }
     if expires_at.is_some_and(|at| at <= caller.now) {
         return Err(Error::Invalid("`expires_at` is in the past".into()));
     }

@@ -1,25 +1,23 @@
 //! The moves of a chat's pin that somebody asks for.
 
 use ctxpin_model::access::Operation;
-use ctxpin_model::chat::{ChatRecord, PinState};
+use ctxpin_model::chat::ChatRecord;
 use ctxpin_model::compose::{Selector, partial};
 use ctxpin_model::drift::Hashes;
 use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_model::id::{AgentId, ChatId};
 use ctxpin_model::moment::Moment;
-use ctxpin_model::pin::{Door, Pin, Policy, Reason, Step, Target, step};
-use ctxpin_model::snapshot::{Addresses, Snapshot};
+use ctxpin_model::pin::{Door, Policy, Reason, Target};
+use ctxpin_model::snapshot::Snapshot;
 use ctxpin_model::token::Credential;
 use ctxpin_store::chats::ChatUpdate;
 use ctxpin_store::database::Transaction;
-use ctxpin_store::grant::right::ReadsBodies;
 use ctxpin_store::grant::{Granted, object, right};
-use ctxpin_store::pins::Move;
 use ctxpin_store::wake::Topic;
 
 use crate::contexts::{self, ContextView};
 use crate::error::{Error, Result, attempt};
-use crate::prompts::Prompt;
+use crate::moves::{Cause, Prepared, no_head, write_move};
 use crate::pushes::demand_epoch;
 use crate::service::Service;
 
@@ -62,196 +60,12 @@ pub async fn pin_move(
         .await
 }
 
-/// A target with what its move needs, worked out before the chat is locked.
-pub(crate) struct Prepared {
-    pub target: Target,
-    /// The snapshot, if it is at hand.
-    pub snapshot: Option<Snapshot>,
-    /// Whether the snapshot was composed and must be written first.
-    pub is_composed: bool,
-    /// The prompt, if the move needs one.
-    pub prompt: Option<Prompt>,
-}
-
-impl Prepared {
-    /// The way to the agent's head.
-    pub async fn head<R: ReadsBodies>(
-        transaction: &mut Transaction,
-        granted: &Granted<object::Chat, R>,
-        chat: &ChatRecord,
-        pin: Option<&Pin>,
-    ) -> Result<Self> {
-        let head = chat.head.ok_or_else(|| no_head(chat))?;
-        let target = Target {
-            snapshot: head.snapshot,
-            hashes: head.hashes,
-        };
-        let mut prepared = Self {
-            target,
-            snapshot: None,
-            is_composed: false,
-            prompt: None,
-        };
-        if step(pin, &target) == Step::Render {
-            let snapshot = contexts::snapshot(transaction, granted, head.snapshot, &[]).await?;
-            prepared.render(transaction, granted, &snapshot).await?;
-            prepared.snapshot = Some(snapshot);
-        }
-        Ok(prepared)
-    }
-
-    /// The way to a snapshot that was composed of what the chat reaches.
-    pub async fn composed<R: ReadsBodies>(
-        transaction: &mut Transaction,
-        granted: &Granted<object::Chat, R>,
-        snapshot: Snapshot,
-        pin: Option<&Pin>,
-    ) -> Result<Self> {
-        let Addresses {
-            id,
-            context_hash,
-            tools_hash,
-        } = snapshot.addresses();
-        let hashes = Hashes {
-            context: context_hash,
-            tools: tools_hash,
-        };
-        let target = Target {
-            snapshot: id,
-            hashes,
-        };
-        let mut prepared = Self {
-            target,
-            snapshot: None,
-            is_composed: true,
-            prompt: None,
-        };
-        if step(pin, &target) == Step::Render {
-            prepared.render(transaction, granted, &snapshot).await?;
-        }
-        prepared.snapshot = Some(snapshot);
-        Ok(prepared)
-    }
-
-    async fn render<R: ReadsBodies>(
-        &mut self,
-        transaction: &mut Transaction,
-        granted: &Granted<object::Chat, R>,
-        snapshot: &Snapshot,
-    ) -> Result<()> {
-        let context = self.target.hashes.context;
-        self.prompt = Some(Prompt::of_chat(transaction, granted, context, snapshot).await?);
-        Ok(())
-    }
-
-    /// Moves the pin of a locked chat there, whatever the reason: the one way in which a pin moves
-    /// but for a rollback and a clearing. Answers the new pin.
-    pub async fn carry_out(
-        &self,
-        transaction: &mut Transaction,
-        granted: &Granted<object::Chat, right::Write>,
-        chat: &mut ChatRecord,
-        cause: &Cause,
-    ) -> Result<()> {
-        let pin = chat.pin.as_ref().map(|pin| pin.pin);
-        let prompt = match step(pin.as_ref(), &self.target) {
-            Step::Stay => return Ok(()),
-            Step::Keep(prompt) => prompt,
-            Step::Render => {
-                let prompt = self.prompt.as_ref().ok_or_else(Error::overtaken)?;
-                prompt
-                    .keep(transaction, granted, self.target.hashes.context)
-                    .await?
-            }
-        };
-        if let Some(snapshot) = self.snapshot.as_ref().filter(|_| self.is_composed) {
-            let addresses = Addresses {
-                id: self.target.snapshot,
-                context_hash: self.target.hashes.context,
-                tools_hash: self.target.hashes.tools,
-            };
-            granted
-                .snapshot_insert(transaction, snapshot, &addresses, cause.at)
-                .await?;
-        }
-        write_move(
-            transaction,
-            granted,
-            chat,
-            Some((self.target, prompt)),
-            cause,
-        )
-        .await
-    }
-}
-
-/// Why a pin moves, and when.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Cause {
-    pub reason: Reason,
-    /// The agent that the new pin comes from.
-    pub agent: Option<AgentId>,
-    pub mcp_settled: bool,
-    pub door: Door,
-    pub at: Moment,
-}
-
-impl Cause {
-    /// A move that a caller of the API causes, to what the chat's agent has.
-    pub fn of(reason: Reason, chat: &ChatRecord, at: Moment) -> Self {
-        Self {
-            reason,
-            agent: chat.agent,
-            mcp_settled: chat.head_settled,
-            door: Door::Api,
-            at,
-        }
-    }
-}
-
-/// Writes a move and brings `chat`, which was read under its lock, up to date.
-pub(crate) async fn write_move(
-    transaction: &mut Transaction,
-    granted: &Granted<object::Chat, right::Write>,
-    chat: &mut ChatRecord,
-    to: Option<(Target, BlobHash)>,
-    cause: &Cause,
-) -> Result<()> {
-    let written = Move {
-        to: to.map(|(target, prompt)| (target.snapshot, prompt)),
-        agent: cause.agent,
-        reason: cause.reason,
-        mcp_settled: cause.mcp_settled,
-        door: cause.door,
-        at: cause.at,
-    };
-    granted
-        .pin_move(transaction, chat.pin_seq, &written)
-        .await?;
-    chat.pin_seq += 1;
-    chat.pin = to.map(|(Target { snapshot, hashes }, prompt)| PinState {
-        pin: Pin {
-            snapshot,
-            hashes,
-            prompt,
-        },
-        pinned_at: cause.at,
-        error: None,
-    });
-    Ok(())
-}
-
-pub(crate) fn no_head(chat: &ChatRecord) -> Error {
-    Error::NoHead(match chat.agent {
-        Some(_) => "the chat's agent has not pushed anything yet",
-        None => "the chat is bound to no agent",
-    })
-}
-
 /// What is to be done to the chat, worked out before it is locked.
 enum Plan {
     Move {
         prepared: Box<Prepared>,
+        /// Whether it was composed with the pin.
+        of_pin: bool,
         /// Whether the tools that it pins are those of settled servers, where they are not the
         /// head's.
         mcp_settled: Option<bool>,
@@ -263,6 +77,94 @@ enum Plan {
         agent: Option<AgentId>,
         mcp_settled: bool,
     },
+}
+
+/// What has moved since a plan was made.
+#[derive(Clone, Copy)]
+struct Overtaken {
+    head: bool,
+    pin: bool,
+}
+
+impl Plan {
+    /// Whether the plan no longer holds: what was prepared is of the old head, or of the old pin.
+    fn is_spoilt(&self, overtaken: Overtaken) -> bool {
+        match self {
+            Self::Move { of_pin, .. } => overtaken.head || (overtaken.pin && *of_pin),
+            Self::Decline(_) => overtaken.head,
+            Self::Rollback { .. } => overtaken.pin,
+        }
+    }
+
+    /// The snapshot that was read or composed for it.
+    fn at_hand(&self) -> Option<(SnapshotId, &Snapshot)> {
+        match self {
+            Self::Move { prepared, .. } => {
+                let snapshot = prepared.snapshot.as_ref()?;
+                Some((prepared.target.snapshot, snapshot))
+            }
+            Self::Decline(_) | Self::Rollback { .. } => None,
+        }
+    }
+
+    /// Does it to the locked chat.
+    async fn carry_out(
+        &self,
+        transaction: &mut Transaction,
+        granted: &Granted<object::Chat, right::Write>,
+        mut chat: ChatRecord,
+        operation: Operation,
+        at: Moment,
+    ) -> Result<()> {
+        match self {
+            Self::Move {
+                prepared,
+                mcp_settled,
+                ..
+            } => {
+                let door = match operation {
+                    Operation::AgentRefresh => Door::Agent,
+                    _ => Door::Api,
+                };
+                let cause = Cause {
+                    door,
+                    mcp_settled: mcp_settled.unwrap_or(chat.head_settled),
+                    ..Cause::of(Reason::Refresh, &chat, at)
+                };
+                prepared
+                    .carry_out(transaction, granted, &mut chat, &cause)
+                    .await
+            }
+            Self::Decline(hashes) => Ok(granted.decline(transaction, *hashes).await?),
+            Self::Rollback {
+                target,
+                prompt,
+                agent,
+                mcp_settled,
+            } => {
+                let is_there = chat.pin.as_ref().is_some_and(|pin| {
+                    pin.pin.snapshot == target.snapshot && pin.pin.prompt == *prompt
+                });
+                if !is_there {
+                    let cause = Cause {
+                        agent: *agent,
+                        mcp_settled: *mcp_settled,
+                        ..Cause::of(Reason::Rollback, &chat, at)
+                    };
+                    let to = Some((*target, *prompt));
+                    write_move(transaction, granted, &mut chat, to, &cause).await?;
+                }
+                if chat.policy != Policy::Manual {
+                    let update = ChatUpdate {
+                        policy: Some(Policy::Manual),
+                        ..ChatUpdate::default()
+                    };
+                    granted.update(transaction, &update, at).await?;
+                }
+                Ok(())
+            }
+        }
+    }
 }
 
 async fn move_once(
@@ -285,81 +187,23 @@ async fn move_once(
     let granted = transaction
         .grant_chat_locked(&caller, &sighting, &[])
         .await?;
-    let mut now = granted.chat(&mut transaction).await?;
+    let now = granted.chat(&mut transaction).await?;
     demand_pin(&now, only_from)?;
-    let head_moved = now.head.map(|head| head.snapshot) != before.head.map(|head| head.snapshot);
-    let pin_moved = now.pin_seq != before.pin_seq;
-    let mut at_hand = None;
-    match &plan {
-        Plan::Move {
-            prepared,
-            mcp_settled,
-        } => {
-            // What was prepared is of the old head, and a partial refresh of the old pin too.
-            if head_moved || (pin_moved && matches!(request, MoveRequest::Sources { .. })) {
-                return Err(Error::overtaken());
-            }
-            let door = match operation {
-                Operation::AgentRefresh => Door::Agent,
-                _ => Door::Api,
-            };
-            let cause = Cause {
-                door,
-                mcp_settled: mcp_settled.unwrap_or(now.head_settled),
-                ..Cause::of(Reason::Refresh, &now, caller.now)
-            };
-            prepared
-                .carry_out(&mut transaction, &granted, &mut now, &cause)
-                .await?;
-            at_hand = prepared
-                .snapshot
-                .as_ref()
-                .map(|s| (prepared.target.snapshot, s));
-        }
-        Plan::Decline(hashes) => {
-            if head_moved {
-                return Err(Error::overtaken());
-            }
-            granted.decline(&mut transaction, *hashes).await?;
-        }
-        Plan::Rollback {
-            target,
-            prompt,
-            agent,
-            mcp_settled,
-        } => {
-            if pin_moved {
-                return Err(Error::overtaken());
-            }
-            let is_there = now.pin.as_ref().is_some_and(|pin| {
-                pin.pin.snapshot == target.snapshot && pin.pin.prompt == *prompt
-            });
-            if !is_there {
-                let cause = Cause {
-                    agent: *agent,
-                    mcp_settled: *mcp_settled,
-                    ..Cause::of(Reason::Rollback, &now, caller.now)
-                };
-                let to = Some((*target, *prompt));
-                write_move(&mut transaction, &granted, &mut now, to, &cause).await?;
-            }
-            if now.policy != Policy::Manual {
-                let update = ChatUpdate {
-                    policy: Some(Policy::Manual),
-                    ..ChatUpdate::default()
-                };
-                granted
-                    .update(&mut transaction, &update, caller.now)
-                    .await?;
-            }
-        }
+    let overtaken = Overtaken {
+        head: now.head.map(|head| head.snapshot) != before.head.map(|head| head.snapshot),
+        pin: now.pin_seq != before.pin_seq,
+    };
+    if plan.is_spoilt(overtaken) {
+        return Err(Error::overtaken());
     }
+    plan.carry_out(&mut transaction, &granted, now, operation, caller.now)
+        .await?;
     let object = Some(("chat", chat.uuid()));
     transaction
         .audit(granted.actor(), operation, object, caller.now)
         .await?;
     let after = granted.chat(&mut transaction).await?;
-    let at_hand: Vec<_> = at_hand.into_iter().collect();
+    let at_hand: Vec<_> = plan.at_hand().into_iter().collect();
     let view = contexts::view(&mut transaction, &granted, after, &at_hand).await?;
     transaction.commit().await?;
     service.wakes.publish(Topic::Chat {
@@ -409,6 +253,7 @@ async fn plan(
             let prepared = Prepared::head(reading, seen, chat, pin.as_ref()).await?;
             Ok(Plan::Move {
                 prepared: Box::new(prepared),
+                of_pin: false,
                 mcp_settled: None,
             })
         }
@@ -431,6 +276,7 @@ async fn plan(
             };
             Ok(Plan::Move {
                 prepared: Box::new(prepared),
+                of_pin: true,
                 mcp_settled,
             })
         }

@@ -91,9 +91,7 @@ async fn session_open_once(
     let granted = lock_one(&mut transaction, &caller, sighting).await?;
     let agent = granted.agent(&mut transaction).await?;
     let opened = granted.session(&mut transaction, process).await?;
-    if let Some(successor) = agent.replaced_by {
-        return Err(Error::AgentReplaced(successor));
-    }
+    demand_in_force(&agent)?;
     let epoch = match opened {
         Some(epoch) if epoch == agent.epoch => {
             if agent
@@ -139,11 +137,18 @@ async fn lock_one(
     granted.pop().ok_or_else(Error::overtaken)
 }
 
+/// Refuses an agent that was replaced.
+pub(crate) fn demand_in_force(agent: &AgentRecord) -> Result<()> {
+    agent.replaced_by.map_or(Ok(()), |successor| {
+        Err(Error::AgentReplaced(
+            Some(successor).filter(|successor| *successor != agent.id),
+        ))
+    })
+}
+
 /// Refuses a process that is not the newest one, and every process of an agent that was replaced.
 pub(crate) fn demand_epoch(agent: &AgentRecord, offered: i64) -> Result<()> {
-    if let Some(successor) = agent.replaced_by {
-        return Err(Error::AgentReplaced(successor));
-    }
+    demand_in_force(agent)?;
     if agent.epoch == offered {
         Ok(())
     } else {
@@ -303,9 +308,7 @@ async fn push_once(service: &Service, credential: Credential, push: &Push) -> Re
 }
 
 fn judge(agent: &AgentRecord, push: &Push, addresses: &Addresses) -> Result<Verdict> {
-    if let Some(successor) = agent.replaced_by {
-        return Err(Error::AgentReplaced(successor));
-    }
+    demand_in_force(agent)?;
     let known = Known {
         epoch: agent.epoch,
         version: agent.version,

@@ -19,7 +19,8 @@ use ctxpin_store::wake::Topic;
 
 use crate::contexts::{self, tools_differ};
 use crate::error::{Error, Result, attempt};
-use crate::pins::{Cause, Prepared, was_settled};
+use crate::moves::{Cause, Prepared};
+use crate::pins::was_settled;
 use crate::service::Service;
 
 /// What is asked of a turn.
@@ -77,7 +78,9 @@ pub async fn begin(
 
 /// The moves that a turn begins with, and what they hold for.
 struct Plan {
-    moves: Vec<(Prepared, Reason)>,
+    /// With each its reason, and whether the tools that it pins are those of settled servers,
+    /// where they are not the head's.
+    moves: Vec<(Prepared, Reason, Option<bool>)>,
     notices: Vec<String>,
 }
 
@@ -116,8 +119,11 @@ async fn begin_once(
     if !is_as_planned(&before, &now) {
         return Err(Error::overtaken());
     }
-    for (prepared, reason) in &plan.moves {
-        let cause = Cause::of(*reason, &now, caller.now);
+    for (prepared, reason, mcp_settled) in &plan.moves {
+        let cause = Cause {
+            mcp_settled: mcp_settled.unwrap_or(now.head_settled),
+            ..Cause::of(*reason, &now, caller.now)
+        };
         prepared
             .carry_out(&mut transaction, &granted, &mut now, &cause)
             .await?;
@@ -184,7 +190,7 @@ async fn plan(
     };
     let Some(pin) = chat.pin.as_ref().map(|pin| pin.pin) else {
         let prepared = Prepared::head(reading, seen, chat, None).await?;
-        plan.moves.push((prepared, Reason::Hydrate));
+        plan.moves.push((prepared, Reason::Hydrate, None));
         return Ok(plan);
     };
     let drift = chat.drift().filter(|drift| !drift.declined);
@@ -192,7 +198,7 @@ async fn plan(
     match (chat.policy, drift) {
         (Policy::Follow, Some(_)) => {
             let prepared = Prepared::head(reading, seen, chat, Some(&pin)).await?;
-            plan.moves.push((prepared, Reason::Follow));
+            plan.moves.push((prepared, Reason::Follow, None));
             plan.notices.push("By the chat's policy the pin has moved to its agent's head, so the beginning of the prompt may have changed.".into());
             return Ok(plan);
         }
@@ -200,6 +206,8 @@ async fn plan(
         _ if wants_tools => {}
         _ => return Ok(plan),
     }
+    let was_settled = was_settled(reading, seen, chat).await?;
+    let head_tools = head.hashes.tools;
     let pinned = contexts::snapshot(reading, seen, pin.snapshot, &[]).await?;
     let head = contexts::snapshot(reading, seen, head.snapshot, &[]).await?;
     let (mut at, mut pin) = (pinned, pin);
@@ -210,10 +218,14 @@ async fn plan(
         pin = plan
             .add(reading, seen, &composed, &pin, Reason::Additive)
             .await?;
+        // Tools that stay the pin's own are as settled as they were.
+        if let Some((prepared, _, mcp_settled)) = plan.moves.last_mut() {
+            *mcp_settled = (prepared.target.hashes.tools != head_tools).then_some(was_settled);
+        }
         at = composed;
         plan.notices.push("By the chat's policy the pin has taken up what is new, so the beginning of the prompt may have changed.".into());
     }
-    if wants_tools && !was_settled(reading, seen, chat).await? {
+    if wants_tools && !was_settled {
         let composed = settle(&at, &head);
         plan.add(reading, seen, &composed, &pin, Reason::Settle)
             .await?;
@@ -234,7 +246,7 @@ impl Plan {
     ) -> Result<Pin> {
         let prepared = Prepared::composed(reading, seen, composed.clone(), Some(pin)).await?;
         let target = prepared.target;
-        self.moves.push((prepared, reason));
+        self.moves.push((prepared, reason, None));
         Ok(Pin {
             snapshot: target.snapshot,
             hashes: target.hashes,

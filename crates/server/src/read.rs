@@ -160,6 +160,14 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Answer<T> {
             "The body is empty; send a JSON object, even if it is `{}`.",
         ));
     }
+    // The shapes could be read from a list too, and an empty one as an object without members:
+    // nobody means that.
+    if body.trim_ascii_start().starts_with(b"[") {
+        return Err(Refusal::new(
+            ProblemName::InvalidRequest,
+            "The body is a list; send a JSON object, even if it is `{}`.",
+        ));
+    }
     serde_json::from_slice(body).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         let text = error.to_string();
@@ -215,7 +223,7 @@ fn named_member(reason: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use ctxpin_protocol::http::chats::ChatCreate;
-    use ctxpin_protocol::http::context::ContextMove;
+    use ctxpin_protocol::http::context::{ContextMove, RefreshFilter};
     use ctxpin_protocol::http::push::Push;
 
     use super::*;
@@ -286,7 +294,13 @@ mod tests {
             invalid,
             "The body cannot be taken: UUID parsing failed",
         );
-        check::<ChatCreate>("[7]", invalid, "The body cannot be taken: ");
+        // A list could be taken for the members in their order, and an empty one for none of them.
+        for body in ["[7]", "[]", " \n[]"] {
+            let detail = "The body is a list; send a JSON object, even if it is `{}`.";
+            check::<ChatCreate>(body, invalid, detail);
+            check::<ContextMove>(body, invalid, detail);
+            check::<RefreshFilter>(body, invalid, detail);
+        }
         check::<ChatCreate>(
             "\"s3cret\"",
             invalid,

@@ -88,7 +88,7 @@ impl From<Error> for Refusal {
         if let Error::Fenced { current, .. } = &error {
             problem = problem.with("epoch", *current);
         }
-        if let Error::AgentReplaced(successor) = &error {
+        if let Error::AgentReplaced(Some(successor)) = &error {
             problem = problem.with("agent_id", successor.to_string());
         }
         Self(Box::new(Told { problem, cause }))
@@ -127,8 +127,10 @@ fn store_name_of(failure: StoreFailure) -> ProblemName {
     }
 }
 
-/// A text of an error, as a sentence.
+/// A text of an error, as a sentence. A hash or another name at its beginning stays as it is.
 fn sentence(text: &str) -> String {
+    let first_word = text.split(' ').next().unwrap_or_default();
+    let is_name = first_word.contains(|c: char| c.is_ascii_digit() || matches!(c, ':' | '/'));
     let mut chars = text.chars();
     let Some(first) = chars.next() else {
         return String::new();
@@ -138,6 +140,9 @@ fn sentence(text: &str) -> String {
     } else {
         "."
     };
+    if is_name {
+        return format!("{text}{end}");
+    }
     format!("{}{}{end}", first.to_uppercase(), chars.as_str())
 }
 
@@ -235,6 +240,16 @@ mod tests {
         check(StoreFailure::Unavailable, ProblemName::Unavailable);
         check(StoreFailure::SchemaNewer, ProblemName::UpgradeNeeded);
         check(StoreFailure::Unexpected, ProblemName::Internal);
+    }
+
+    #[test]
+    fn texts_as_sentences() {
+        let check = |text: &str, expected: &str| assert_eq!(sentence(text), expected);
+        check("the chat has no pin", "The chat has no pin.");
+        check("what now?", "What now?");
+        check("sha256:ab is not there", "sha256:ab is not there.");
+        check("`a` is wrong", "`a` is wrong.");
+        check("", "");
     }
 
     #[test]

@@ -338,9 +338,27 @@ impl Granted<Agent, Write> {
     }
 
     /// Deletes the agent with its timeline, its sessions and its token. Its chats stay, unbound.
-    pub async fn delete(&self, transaction: &mut Transaction) -> Result<()> {
+    /// Those that it replaced stay fenced: in favour of its own successor, or of themselves if it
+    /// has none.
+    pub async fn delete(&self, transaction: &mut Transaction, now: Moment) -> Result<()> {
         let agent = self.id();
-        self.within(transaction)?
+        let transaction = self.within(transaction)?;
+        transaction
+            .query("update chats set agent_id = null, updated_at = $2 where agent_id = $1")
+            .bind(&agent)
+            .bind(&now)
+            .execute()
+            .await?;
+        transaction
+            .query(
+                "update agents set replaced_by = coalesce(\
+                 (select s.replaced_by from agents s where s.id = $1 and s.replaced_by <> $1), id) \
+                 where replaced_by = $1 and id <> $1",
+            )
+            .bind(&agent)
+            .execute()
+            .await?;
+        transaction
             .query("delete from agents where id = $1")
             .bind(&agent)
             .execute()

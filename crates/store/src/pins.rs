@@ -400,7 +400,8 @@ impl Granted<Agent, Write> {
 
     /// Binds the chats of an agent that this one replaces to this one, and moves their pins to its
     /// head: all but those that are archived without a pin. A pin of an equal context keeps its
-    /// prompt; one that is there already is noted as this agent's from now on.
+    /// prompt; one that is there already is noted as this agent's from now on. Tells how many pins
+    /// moved.
     pub async fn rebind_from(
         &self,
         transaction: &mut Transaction,
@@ -434,7 +435,7 @@ impl Granted<Agent, Write> {
             .bind(&head.received_at)
             .execute()
             .await?;
-        transaction
+        let pinned = transaction
             .query(format!(
                 "update chats set pin_seq = pin_seq + 1, pin_snapshot = $2, pin_prompt = {kept}, pinned_at = $5 \
                  where {moving}"
@@ -452,7 +453,8 @@ impl Granted<Agent, Write> {
             .bind(&agent)
             .bind(&head.received_at)
             .execute()
-            .await
+            .await?;
+        Ok(pinned)
     }
 }
 

@@ -385,6 +385,15 @@ async fn updated_at_moves_with_what_the_owner_changes(test: &TestService) {
     scene.minute();
     chat.turn().await.unwrap();
     assert_eq!(chat.record().await.updated_at, test.clock.now());
+    scene.minute();
+    agents::delete(scene.service, scene.owner, scene.agent.id)
+        .await
+        .unwrap();
+    let unbound = chat.record().await;
+    assert_eq!(
+        (unbound.agent, unbound.updated_at),
+        (None, test.clock.now())
+    );
 }
 
 async fn updated_at_stands_when_the_agent_or_the_pin_moves(test: &TestService) {

@@ -28,6 +28,7 @@ ctxpin_testing::on_both_databases!(
     an_order_is_drift,
     the_facts_are_drift,
     changes_are_listed_exactly_if_dirty,
+    an_empty_context_is_a_pin_and_no_pin_is_none,
 );
 
 async fn a_change_that_no_model_sees_keeps_the_prompt(test: &TestService) {
@@ -307,4 +308,26 @@ async fn changes_are_listed_exactly_if_dirty(test: &TestService) {
         }
     }
     assert!(dirty > 12, "the workspaces differ: {dirty}");
+}
+
+async fn an_empty_context_is_a_pin_and_no_pin_is_none(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    let empty = Workspace::new("/w");
+    let waiting = scene.chat().await;
+    assert_eq!(waiting.snapshot().await, None);
+    let head = scene.push(&empty).await.head.unwrap().snapshot;
+    assert_eq!(waiting.snapshot().await, Some(head));
+    // It has its pin: the next push is no first one for it.
+    assert_eq!(scene.push(&agents_md("one")).await.hydrated, 0);
+    assert_eq!(waiting.prompt().await, rendered(&empty));
+    waiting.refresh().await.unwrap();
+    // Nothing of what was there is left over when everything is gone.
+    scene.push(&empty).await;
+    assert!(waiting.is_dirty().await);
+    waiting.refresh().await.unwrap();
+    assert_eq!(waiting.snapshot().await, Some(head));
+    assert_eq!(waiting.prompt().await, rendered(&empty));
+    assert!(waiting.context().await.pinned.unwrap().resources.is_empty());
+    assert_eq!(waiting.reasons().await, "hydrate refresh refresh");
+    assert_sound(&waiting).await;
 }

@@ -7,6 +7,7 @@ mod diffs;
 mod drift;
 mod exposure;
 mod ingest;
+mod model;
 mod outcome;
 mod partial;
 mod people;

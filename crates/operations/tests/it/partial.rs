@@ -28,6 +28,7 @@ ctxpin_testing::on_both_databases!(
     an_addition_past_the_budget_is_excluded,
     what_cannot_be_used_in_the_pin_stays_so,
     a_rebuilt_workspace_is_matched_by_path,
+    a_source_may_pass_to_another_kind,
 );
 
 /// The pin, the head, what is taken, and the workspace whose prompt must come of it.
@@ -302,4 +303,22 @@ async fn a_rebuilt_workspace_is_matched_by_path(test: &TestService) {
         "{prompt}"
     );
     assert_sound(&chat).await;
+}
+
+async fn a_source_may_pass_to_another_kind(test: &TestService) {
+    let server = Workspace::new("/w").server("/w/x.md", &["log"]);
+    let file = Workspace::new("/w").file("x.md", "text");
+    let mut scene = Scene::new(test).await;
+    for (pin, head) in [(&server, &file), (&file, &server)] {
+        scene.push(pin).await;
+        let chat = scene.chat().await;
+        chat.tools(ToolsMode::Pinned).await.unwrap();
+        let head = scene.push(head).await.head.unwrap().snapshot;
+        let context = chat.context().await;
+        assert_eq!(context.changes().len(), 2, "one goes and one comes");
+        chat.take(&["/w/x.md"]).await.unwrap();
+        assert_eq!(chat.snapshot().await, Some(head));
+        assert!(!chat.is_dirty().await);
+        assert_sound(&chat).await;
+    }
 }

@@ -359,6 +359,10 @@ async fn a_token_lives_no_longer_than_the_one_that_makes_it(test: &TestService) 
         let made = people::token_create(&test.service, bound, &asking(Some(at))).await;
         assert_eq!(made.unwrap().0.expires_at, Some(at));
     }
+    // RFC 3339 cannot write it.
+    let never = Moment::from_unix_micros(253_402_300_800_000_000);
+    let made = people::token_create(&test.service, admin, &asking(never)).await;
+    assert!(matches!(made, Err(Error::Invalid(_))));
     let longer = ends.after(Duration::from_micros(1));
     let made = people::token_create(&test.service, bound, &asking(Some(longer))).await;
     assert!(matches!(made, Err(Error::Invalid(_))));

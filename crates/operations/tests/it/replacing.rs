@@ -31,6 +31,7 @@ ctxpin_testing::on_both_databases!(
     same_means_the_newest_of_that_workspace_and_name,
     same_without_an_older_agent_replaces_nothing,
     the_old_agent_is_fenced_for_good,
+    the_old_agent_stays_fenced_without_the_new_one,
     nothing_is_bound_to_the_old_agent_any_more,
     the_old_agent_works_until_the_new_one_pushes,
     a_later_push_takes_over_nothing_again,
@@ -194,8 +195,9 @@ async fn archived_chats_come_along_and_are_not_hydrated(test: &TestService) {
         .unwrap();
     let mut new =
         TestAgent::create_replacing(service, owner, "project", Replaces::Agent(old.id)).await;
-    new.push(service, &with_text("Two.\n")).await.unwrap();
+    let pushed = new.push(service, &with_text("Two.\n")).await.unwrap();
 
+    assert_eq!(pushed.hydrated, 1);
     let after = read(test, owner, unpinned).await;
     assert_eq!((after.agent, after.pin_seq), (Some(new.id), 0));
     assert!(after.pin.is_none() && after.archived_at.is_some());
@@ -237,7 +239,7 @@ async fn a_chain_of_agents_that_never_pushed_is_taken_over(test: &TestService) {
     }
     for mut agent in agents_of_all {
         let late = agent.push(service, &with_text("Three.\n")).await;
-        assert!(matches!(late, Err(Error::AgentReplaced(by)) if by == newest.id));
+        assert!(matches!(late, Err(Error::AgentReplaced(by)) if by == Some(newest.id)));
     }
 }
 
@@ -290,8 +292,7 @@ async fn the_old_agent_is_fenced_for_good(test: &TestService) {
         TestAgent::create_replacing(service, owner, "project", Replaces::Agent(old.id)).await;
     new.push(service, &with_text("Two.\n")).await.unwrap();
 
-    let is_replaced =
-        |error: Option<Error>| matches!(error, Some(Error::AgentReplaced(by)) if by == new.id);
+    let is_replaced = |error: Option<Error>| matches!(error, Some(Error::AgentReplaced(by)) if by == Some(new.id));
     let push = old.push(service, &with_text("Three.\n")).await;
     assert!(is_replaced(push.err()), "a push");
     let hash = BlobHash::of(b"x");
@@ -312,6 +313,34 @@ async fn the_old_agent_is_fenced_for_good(test: &TestService) {
     assert_eq!(head.map(|head| head.seq), Some(1));
 }
 
+async fn the_old_agent_stays_fenced_without_the_new_one(test: &TestService) {
+    let service = &test.service;
+    let owner = first_admin(service).await;
+    let mut first = TestAgent::create(service, owner, "project").await;
+    first.push(service, &with_text("One.\n")).await.unwrap();
+    let replaces = Replaces::Agent(first.id);
+    let mut second = TestAgent::create_replacing(service, owner, "project", replaces).await;
+    second.push(service, &with_text("Two.\n")).await.unwrap();
+    let replaces = Replaces::Agent(second.id);
+    let mut third = TestAgent::create_replacing(service, owner, "project", replaces).await;
+    third.push(service, &with_text("Three.\n")).await.unwrap();
+    // Once the second is gone, the third is where the first one's chats are; then nobody is.
+    for (deleted, successor) in [(second.id, Some(third.id)), (third.id, None)] {
+        agents::delete(service, owner, deleted).await.unwrap();
+        let push = first.push(service, &with_text("Four.\n")).await;
+        assert!(matches!(push, Err(Error::AgentReplaced(by)) if by == successor));
+        let process = ProcessId::from(Uuid::from_u128(7));
+        let session = pushes::session_open(service, first.credential, process).await;
+        assert!(matches!(session, Err(Error::AgentReplaced(by)) if by == successor));
+        let same = Replaces::Same;
+        let other = TestAgent::create_replacing(service, owner, "project", same).await;
+        let record = agents::read(service, owner, other.id).await.unwrap();
+        assert_ne!(record.replaces, Some(first.id));
+        agents::delete(service, owner, other.id).await.unwrap();
+    }
+    agents::delete(service, owner, first.id).await.unwrap();
+}
+
 async fn nothing_is_bound_to_the_old_agent_any_more(test: &TestService) {
     let service = &test.service;
     let owner = first_admin(service).await;
@@ -323,13 +352,13 @@ async fn nothing_is_bound_to_the_old_agent_any_more(test: &TestService) {
     new.push(service, &with_text("Two.\n")).await.unwrap();
 
     let created = chats::create(service, owner, &bound_to(old.id)).await;
-    assert!(matches!(created, Err(Error::AgentReplaced(by)) if by == new.id));
+    assert!(matches!(created, Err(Error::AgentReplaced(by)) if by == Some(new.id)));
     let bind = ChatChange {
         agent: Some(Some(old.id)),
         ..ChatChange::default()
     };
     let bound = chats::change(service, owner, unbound, &bind).await;
-    assert!(matches!(bound, Err(Error::AgentReplaced(by)) if by == new.id));
+    assert!(matches!(bound, Err(Error::AgentReplaced(by)) if by == Some(new.id)));
     assert_eq!(read(test, owner, unbound).await.agent, None);
 }
 

@@ -36,6 +36,7 @@ ctxpin_testing::on_both_databases!(
     a_partial_refresh_does_not_settle_tools,
     settling_leaves_the_prompt_alone,
     a_child_of_an_unsettled_pin_settles_too,
+    the_first_turn_after_a_rebind_is_of_the_new_agent,
 );
 
 async fn a_turn_is_stamped_with_what_is_in_force(test: &TestService) {
@@ -474,4 +475,32 @@ async fn a_child_of_an_unsettled_pin_settles_too(test: &TestService) {
         .unwrap();
     assert_eq!(tools(&child.turn().await.unwrap()), "git__log");
     assert_eq!(child.reasons().await, "inherit settle");
+}
+
+async fn the_first_turn_after_a_rebind_is_of_the_new_agent(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("one").server("git", &["log"])).await;
+    let mut other = scene.other_agent().await;
+    let workspace = agents_md("other").server("hub", &["issues"]);
+    let pushed = other.push(scene.service, &workspace).await.unwrap();
+    let silent = scene.other_agent().await;
+    for mode in [ToolsMode::Live, ToolsMode::Pinned] {
+        let chat = chat_with(&scene, Policy::Manual, mode).await;
+        assert_eq!(tools(&chat.turn().await.unwrap()), "git__log");
+        chat.bind(Some(other.id)).await.unwrap();
+        let view = chat.turn().await.unwrap();
+        assert_eq!(view.prompt, rendered(&workspace));
+        assert_eq!(tools(&view), "hub__issues");
+        let head = pushed.head.unwrap().snapshot;
+        let stamp = (view.turn.snapshot, view.turn.tools_snapshot);
+        assert_eq!(stamp, (Some(head), Some(head)));
+        // Nothing of the old ones is left where the new one has not pushed yet.
+        chat.bind(Some(silent.id)).await.unwrap();
+        let view = chat.turn().await.unwrap();
+        assert_eq!((view.prompt.as_str(), tools(&view).as_str()), ("", ""));
+        let stamp = (view.turn.snapshot, view.turn.tools_snapshot);
+        assert_eq!(stamp, (None, None));
+        assert!(view.notice.unwrap().contains("not pushed"));
+        assert_sound(&chat).await;
+    }
 }

@@ -41,7 +41,7 @@ pub enum Move {
 pub struct RefreshFilter {
     /// Those bound to this agent.
     pub agent: Option<AgentId>,
-    /// Those whose pin holds this content.
+    /// Those whose pin, or whose agent's head, holds this content.
     pub content: Option<BlobHash>,
 }
 

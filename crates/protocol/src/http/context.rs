@@ -136,7 +136,7 @@ pub struct RefreshFilter {
     )]
     #[schema(value_type = Uuid, required = false)]
     pub agent_id: Option<Uuid>,
-    /// Those whose pin holds this content.
+    /// Those whose pin, or whose agent's head, holds this content.
     #[serde(
         default,
         deserialize_with = "present",

@@ -290,3 +290,24 @@ async fn others(server: &Server, chat: ChatId) {
         assert!(metrics.lines().any(|there| there == line), "{metrics}");
     }
 }
+
+#[tokio::test]
+async fn a_context_is_told_before_the_first_push_and_whole_after_a_move() {
+    let server = Server::start().await;
+    let client = &server.client;
+    let mut agent = Agent::create(&server).await;
+    let chat = client.chat_create(&chat_of(&agent)).await.unwrap().chat;
+    let id = ChatId::from(chat.id);
+    let waiting = client.context(id).await.unwrap();
+    assert_eq!(waiting.pin, chat.context);
+    assert!(waiting.pin.snapshot.is_none() && !waiting.pin.dirty);
+    assert!(waiting.head.is_none() && waiting.resources.is_empty());
+    for text in ["One.\n", "Two.\n"] {
+        agent.push(&Workspace::with_agents_md("/w", text)).await;
+    }
+    let refresh = ContextMove::default();
+    let moved = client.context_move(id, &refresh, None).await.unwrap();
+    assert_eq!(moved.resources.len(), 1);
+    assert_eq!(moved, client.context(id).await.unwrap());
+    server.stop().await;
+}

@@ -1,0 +1,204 @@
+//! How a pin moves: what a move needs is worked out before the chat is locked, and then carried
+//! out in the one way in which pins move.
+
+use ctxpin_model::chat::{ChatRecord, PinState};
+use ctxpin_model::drift::Hashes;
+use ctxpin_model::hash::BlobHash;
+use ctxpin_model::id::AgentId;
+use ctxpin_model::moment::Moment;
+use ctxpin_model::pin::{Door, Pin, Reason, Step, Target, step};
+use ctxpin_model::snapshot::{Addresses, Snapshot};
+use ctxpin_store::database::Transaction;
+use ctxpin_store::grant::right::ReadsBodies;
+use ctxpin_store::grant::{Granted, object, right};
+use ctxpin_store::pins::Move;
+
+use crate::contexts;
+use crate::error::{Error, Result};
+use crate::prompts::Prompt;
+
+/// A target with what its move needs, worked out before the chat is locked.
+pub(crate) struct Prepared {
+    pub target: Target,
+    /// The snapshot, if it is at hand.
+    pub snapshot: Option<Snapshot>,
+    /// Whether the snapshot was composed and must be written first.
+    pub is_composed: bool,
+    /// The prompt, if the move needs one.
+    pub prompt: Option<Prompt>,
+}
+
+impl Prepared {
+    /// The way to the agent's head.
+    pub async fn head<R: ReadsBodies>(
+        transaction: &mut Transaction,
+        granted: &Granted<object::Chat, R>,
+        chat: &ChatRecord,
+        pin: Option<&Pin>,
+    ) -> Result<Self> {
+        let head = chat.head.ok_or_else(|| no_head(chat))?;
+        let target = Target {
+            snapshot: head.snapshot,
+            hashes: head.hashes,
+        };
+        let mut prepared = Self {
+            target,
+            snapshot: None,
+            is_composed: false,
+            prompt: None,
+        };
+        if step(pin, &target) == Step::Render {
+            let snapshot = contexts::snapshot(transaction, granted, head.snapshot, &[]).await?;
+            prepared.render(transaction, granted, &snapshot).await?;
+            prepared.snapshot = Some(snapshot);
+        }
+        Ok(prepared)
+    }
+
+    /// The way to a snapshot that was composed of what the chat reaches.
+    pub async fn composed<R: ReadsBodies>(
+        transaction: &mut Transaction,
+        granted: &Granted<object::Chat, R>,
+        snapshot: Snapshot,
+        pin: Option<&Pin>,
+    ) -> Result<Self> {
+        let Addresses {
+            id,
+            context_hash,
+            tools_hash,
+        } = snapshot.addresses();
+        let hashes = Hashes {
+            context: context_hash,
+            tools: tools_hash,
+        };
+        let target = Target {
+            snapshot: id,
+            hashes,
+        };
+        let mut prepared = Self {
+            target,
+            snapshot: None,
+            is_composed: true,
+            prompt: None,
+        };
+        if step(pin, &target) == Step::Render {
+            prepared.render(transaction, granted, &snapshot).await?;
+        }
+        prepared.snapshot = Some(snapshot);
+        Ok(prepared)
+    }
+
+    async fn render<R: ReadsBodies>(
+        &mut self,
+        transaction: &mut Transaction,
+        granted: &Granted<object::Chat, R>,
+        snapshot: &Snapshot,
+    ) -> Result<()> {
+        let context = self.target.hashes.context;
+        self.prompt = Some(Prompt::of_chat(transaction, granted, context, snapshot).await?);
+        Ok(())
+    }
+
+    /// Moves the pin of a locked chat there, whatever the reason: the one way in which a pin moves
+    /// but for a rollback and a clearing, and brings `chat` up to date.
+    pub async fn carry_out(
+        &self,
+        transaction: &mut Transaction,
+        granted: &Granted<object::Chat, right::Write>,
+        chat: &mut ChatRecord,
+        cause: &Cause,
+    ) -> Result<()> {
+        let pin = chat.pin.as_ref().map(|pin| pin.pin);
+        let prompt = match step(pin.as_ref(), &self.target) {
+            Step::Stay => return Ok(()),
+            Step::Keep(prompt) => prompt,
+            Step::Render => {
+                let prompt = self.prompt.as_ref().ok_or_else(Error::overtaken)?;
+                prompt
+                    .keep(transaction, granted, self.target.hashes.context)
+                    .await?
+            }
+        };
+        if let Some(snapshot) = self.snapshot.as_ref().filter(|_| self.is_composed) {
+            let addresses = Addresses {
+                id: self.target.snapshot,
+                context_hash: self.target.hashes.context,
+                tools_hash: self.target.hashes.tools,
+            };
+            granted
+                .snapshot_insert(transaction, snapshot, &addresses, cause.at)
+                .await?;
+        }
+        write_move(
+            transaction,
+            granted,
+            chat,
+            Some((self.target, prompt)),
+            cause,
+        )
+        .await
+    }
+}
+
+/// Why a pin moves, and when.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cause {
+    pub reason: Reason,
+    /// The agent that the new pin comes from.
+    pub agent: Option<AgentId>,
+    pub mcp_settled: bool,
+    pub door: Door,
+    pub at: Moment,
+}
+
+impl Cause {
+    /// A move that a caller of the API causes, to what the chat's agent has.
+    pub fn of(reason: Reason, chat: &ChatRecord, at: Moment) -> Self {
+        Self {
+            reason,
+            agent: chat.agent,
+            mcp_settled: chat.head_settled,
+            door: Door::Api,
+            at,
+        }
+    }
+}
+
+/// Writes a move and brings `chat`, which was read under its lock, up to date.
+pub(crate) async fn write_move(
+    transaction: &mut Transaction,
+    granted: &Granted<object::Chat, right::Write>,
+    chat: &mut ChatRecord,
+    to: Option<(Target, BlobHash)>,
+    cause: &Cause,
+) -> Result<()> {
+    let written = Move {
+        to: to.map(|(target, prompt)| (target.snapshot, prompt)),
+        agent: cause.agent,
+        reason: cause.reason,
+        mcp_settled: cause.mcp_settled,
+        door: cause.door,
+        at: cause.at,
+    };
+    granted
+        .pin_move(transaction, chat.pin_seq, &written)
+        .await?;
+    chat.pin_seq += 1;
+    chat.pin = to.map(|(Target { snapshot, hashes }, prompt)| PinState {
+        pin: Pin {
+            snapshot,
+            hashes,
+            prompt,
+        },
+        pinned_at: cause.at,
+        error: None,
+    });
+    Ok(())
+}
+
+pub(crate) fn no_head(chat: &ChatRecord) -> Error {
+    Error::NoHead(match chat.agent {
+        Some(_) => "the chat's agent has not pushed anything yet",
+        None => "the chat is bound to no agent",
+    })
+}

@@ -1,0 +1,713 @@
+//! The lifecycle of agents and chats, one step after the other.
+//!
+//! It is written from the rules and asks nothing of the code under test: content is compared as
+//! content, and what differs is looked up in plain lists. Whoever adds an event to the lifecycle
+//! adds it here, in [`super::steps`] and in [`super::hands`].
+
+use ctxpin_model::moment::Moment;
+use ctxpin_model::pin::{Policy, Reason, ToolsMode};
+
+use super::content::{Content, DIRECTORIES, additive, partial, settle};
+use super::steps::{Pushed, Seen, Version};
+
+/// Everything there is.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Lifecycle {
+    pub agents: Vec<Agent>,
+    pub chats: Vec<Chat>,
+}
+
+/// An agent, also after its deletion.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Agent {
+    pub is_deleted: bool,
+    pub directory: &'static str,
+    /// The agent that it takes over at its first accepted push.
+    pub replaces: Option<usize>,
+    pub is_replaced: bool,
+    /// One for each process so far: the newest holds the epoch.
+    pub epoch: i64,
+    pub version: i64,
+    pub heads: Vec<(Content, Moment)>,
+    pub is_settled: bool,
+}
+
+/// A row of a chat's history.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    pub content: Option<Content>,
+    pub agent: Option<usize>,
+    pub reason: Reason,
+    pub is_settled: bool,
+    /// The agent that moved the pin, if it was not the owner.
+    pub mover: Option<usize>,
+    pub at: Moment,
+}
+
+/// A stamp.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Turn {
+    pub reference: Option<u8>,
+    pub content: Option<Content>,
+    pub tools_of: Option<Content>,
+    pub at: Moment,
+}
+
+/// A chat, also after its deletion.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Chat {
+    pub is_deleted: bool,
+    pub reference: Option<u8>,
+    pub parent: Option<usize>,
+    pub agent: Option<usize>,
+    pub is_archived: bool,
+    pub policy: Policy,
+    pub tools: ToolsMode,
+    pub declined: Option<Content>,
+    /// Its last row is the pin.
+    pub history: Vec<Row>,
+    pub turns: Vec<Turn>,
+    pub updated_at: Moment,
+}
+
+/// What a step answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    Done,
+    Refused(&'static str),
+    Session {
+        epoch: i64,
+    },
+    Pushed {
+        became: &'static str,
+        seq: i64,
+        hydrated: u64,
+    },
+    Chat {
+        is_new: bool,
+    },
+    Turn {
+        number: i64,
+        is_new: bool,
+    },
+    Refreshed(u64),
+}
+
+/// What a chat is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct NewChat {
+    pub agent: Option<usize>,
+    pub parent: Option<usize>,
+    pub reference: Option<u8>,
+    pub policy: Policy,
+    pub tools: ToolsMode,
+}
+
+/// A push, with everything worked out.
+#[derive(Debug, Clone)]
+pub struct Push {
+    pub agent: usize,
+    pub content: Content,
+    pub is_settled: bool,
+    pub epoch: i64,
+    pub version: i64,
+}
+
+impl Agent {
+    pub fn head(&self) -> Option<&Content> {
+        self.heads.last().map(|(content, _)| content)
+    }
+}
+
+impl Chat {
+    pub fn pin(&self) -> Option<&Content> {
+        self.history.last()?.content.as_ref()
+    }
+
+    fn push_row(&mut self, content: Option<Content>, agent: Option<usize>, why: &Why) {
+        self.history.push(Row {
+            content,
+            agent,
+            reason: why.reason,
+            is_settled: why.is_settled,
+            mover: why.mover,
+            at: why.at,
+        });
+    }
+
+    /// Moves the pin, unless it is there already.
+    fn move_pin(&mut self, content: Content, why: &Why) {
+        if self.pin() != Some(&content) {
+            self.push_row(Some(content), self.agent, why);
+        }
+    }
+}
+
+/// Why and when a pin moves, and whether the tools that it gets are those of settled servers.
+#[derive(Debug, Clone, Copy)]
+struct Why {
+    reason: Reason,
+    is_settled: bool,
+    mover: Option<usize>,
+    at: Moment,
+}
+
+impl Why {
+    fn asked(reason: Reason, is_settled: bool, at: Moment) -> Self {
+        Self {
+            reason,
+            is_settled,
+            mover: None,
+            at,
+        }
+    }
+}
+
+/// How a chat's pin stands to its agent's head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drift {
+    pub since: Moment,
+    pub is_declined: bool,
+}
+
+impl Lifecycle {
+    /// The head of a chat's agent.
+    pub fn head_of(&self, chat: &Chat) -> Option<&Content> {
+        self.agents[chat.agent?].head()
+    }
+
+    pub fn is_head_settled(&self, chat: &Chat) -> bool {
+        chat.agent
+            .is_some_and(|agent| self.agents[agent].is_settled)
+    }
+
+    /// What a chat must tell of its drift.
+    pub fn drift_of(&self, chat: &Chat) -> Option<Drift> {
+        let (pin, head) = (chat.pin()?, self.head_of(chat)?);
+        if pin.same(head, chat.tools) {
+            return None;
+        }
+        let pinned_at = chat.history.last()?.at;
+        let heads = &self.agents[chat.agent?].heads;
+        let last_equal = heads.iter().rposition(|(old, _)| old.same(pin, chat.tools));
+        let since = last_equal.map_or(pinned_at, |at| heads[at + 1].1.max(pinned_at));
+        let declined = chat.declined.as_ref();
+        let is_declined = declined.is_some_and(|declined| declined.same(head, chat.tools));
+        Some(Drift { since, is_declined })
+    }
+
+    pub fn agent_create(&mut self, replaces: Option<usize>) -> Answer {
+        if let Some(old) = replaces.map(|old| &self.agents[old]) {
+            if old.is_deleted {
+                return Answer::Refused("not-found");
+            }
+            if old.is_replaced {
+                return Answer::Refused("agent-replaced");
+            }
+        }
+        self.agents.push(Agent {
+            is_deleted: false,
+            directory: DIRECTORIES[self.agents.len() % 2],
+            replaces,
+            is_replaced: false,
+            epoch: 1,
+            version: 0,
+            heads: Vec::new(),
+            is_settled: false,
+        });
+        Answer::Done
+    }
+
+    pub fn agent_delete(&mut self, agent: usize, at: Moment) -> Answer {
+        if self.agents[agent].is_deleted {
+            return Answer::Refused("not-found");
+        }
+        self.agents[agent].is_deleted = true;
+        for other in &mut self.agents {
+            other.replaces = other.replaces.filter(|old| *old != agent);
+        }
+        for chat in self.chats.iter_mut().filter(|chat| !chat.is_deleted) {
+            if chat.agent == Some(agent) {
+                (chat.agent, chat.updated_at) = (None, at);
+            }
+        }
+        Answer::Done
+    }
+
+    /// Whether an agent's token still opens something.
+    fn refused(&self, agent: usize) -> Option<Answer> {
+        let agent = &self.agents[agent];
+        if agent.is_deleted {
+            return Some(Answer::Refused("unauthenticated"));
+        }
+        let replaced = Answer::Refused("agent-replaced");
+        agent.is_replaced.then_some(replaced)
+    }
+
+    /// A session of the process with that number; a new one if it is one more than the epoch.
+    pub fn session(&mut self, agent: usize, process: i64) -> Answer {
+        if let Some(refused) = self.refused(agent) {
+            return refused;
+        }
+        let agent = &mut self.agents[agent];
+        if process < agent.epoch {
+            return Answer::Refused("fenced");
+        }
+        if process > agent.epoch {
+            (agent.epoch, agent.version) = (process, 0);
+        }
+        Answer::Session { epoch: process }
+    }
+
+    /// What a step of a push means at this moment.
+    pub fn push_of(
+        &self,
+        agent: usize,
+        content: &Pushed,
+        version: Version,
+        is_fenced: bool,
+    ) -> (Content, i64, i64) {
+        let state = &self.agents[agent];
+        let content = match content {
+            Pushed::New(sketch) => Content::of(sketch, state.directory),
+            Pushed::Earlier(back) => {
+                let at = (state.heads.len().saturating_sub(1)).saturating_sub(*back);
+                match state.heads.get(at) {
+                    Some((content, _)) => content.clone(),
+                    None => Content {
+                        directory: state.directory,
+                        system: "linux",
+                        error: None,
+                        items: Vec::new(),
+                    },
+                }
+            }
+        };
+        let version = match version {
+            Version::Next => state.version + 1,
+            Version::Skipping => state.version + 3,
+            Version::Same => state.version.max(1),
+            Version::Older => (state.version - 1).max(1),
+        };
+        (content, version, state.epoch - i64::from(is_fenced))
+    }
+
+    pub fn push(&mut self, push: &Push, at: Moment) -> Answer {
+        if let Some(refused) = self.refused(push.agent) {
+            return refused;
+        }
+        let agent = &mut self.agents[push.agent];
+        if push.epoch != agent.epoch {
+            return Answer::Refused("fenced");
+        }
+        let is_same = agent.head() == Some(&push.content);
+        let became = match push.version - agent.version {
+            ..=-1 => "not-newer",
+            0 if !is_same => "not-newer",
+            0 => "repeated",
+            _ if is_same => "unchanged",
+            _ => "accepted",
+        };
+        if matches!(became, "unchanged" | "accepted") {
+            agent.version = push.version;
+            agent.is_settled = push.is_settled;
+        }
+        let mut hydrated = 0;
+        if became == "accepted" {
+            agent.heads.push((push.content.clone(), at));
+            hydrated = self.hydrate(push, at) + self.take_over(push, at);
+        }
+        let seq = self.agents[push.agent].heads.len() as i64;
+        Answer::Pushed {
+            became,
+            seq,
+            hydrated,
+        }
+    }
+
+    /// The unpinned chats of the agent pin what was pushed.
+    fn hydrate(&mut self, push: &Push, at: Moment) -> u64 {
+        let why = Why {
+            mover: Some(push.agent),
+            ..Why::asked(Reason::Hydrate, push.is_settled, at)
+        };
+        let mut hydrated = 0;
+        for chat in self.chats.iter_mut().filter(|chat| !chat.is_deleted) {
+            if chat.agent == Some(push.agent) && chat.pin().is_none() && !chat.is_archived {
+                chat.push_row(Some(push.content.clone()), chat.agent, &why);
+                hydrated += 1;
+            }
+        }
+        hydrated
+    }
+
+    /// The chats of the agent that this one replaces come along, and so do those of one that it
+    /// was to replace itself and never did.
+    fn take_over(&mut self, push: &Push, at: Moment) -> u64 {
+        let why = Why {
+            mover: Some(push.agent),
+            ..Why::asked(Reason::Rebind, push.is_settled, at)
+        };
+        let mut moved = 0;
+        let mut next = self.agents[push.agent].replaces;
+        while let Some(old) = next.filter(|old| !self.agents[*old].is_replaced) {
+            self.agents[old].is_replaced = true;
+            next = self.agents[old].replaces;
+            next = next.filter(|_| self.agents[old].heads.is_empty());
+            for chat in self.chats.iter_mut().filter(|chat| !chat.is_deleted) {
+                if chat.agent != Some(old) {
+                    continue;
+                }
+                (chat.agent, chat.updated_at) = (Some(push.agent), at);
+                if chat.pin().is_some() || !chat.is_archived {
+                    chat.push_row(Some(push.content.clone()), chat.agent, &why);
+                    moved += 1;
+                }
+            }
+        }
+        moved
+    }
+
+    /// The agent refreshes what has drifted of its chats, but for what somebody has declined.
+    pub fn agent_refresh(&mut self, agent: usize, is_fenced: bool, at: Moment) -> Answer {
+        if let Some(refused) = self.refused(agent) {
+            return refused;
+        }
+        if is_fenced {
+            return Answer::Refused("fenced");
+        }
+        let mut moved = 0;
+        for index in 0..self.chats.len() {
+            let chat = &self.chats[index];
+            let is_drifted = self.drift_of(chat).is_some_and(|drift| !drift.is_declined);
+            if chat.is_deleted || chat.is_archived || chat.agent != Some(agent) || !is_drifted {
+                continue;
+            }
+            let why = Why {
+                mover: Some(agent),
+                ..Why::asked(Reason::Refresh, self.is_head_settled(chat), at)
+            };
+            if let Some(head) = self.head_of(chat).cloned() {
+                self.chats[index].move_pin(head, &why);
+                moved += 1;
+            }
+        }
+        Answer::Refreshed(moved)
+    }
+
+    pub fn chat_create(&mut self, new: &NewChat, at: Moment) -> Answer {
+        let mut there = self.chats.iter().filter(|chat| !chat.is_deleted);
+        if new.reference.is_some() && there.any(|chat| chat.reference == new.reference) {
+            return Answer::Chat { is_new: false };
+        }
+        let mut chat = Chat {
+            is_deleted: false,
+            reference: new.reference,
+            parent: new.parent,
+            agent: new.agent,
+            is_archived: false,
+            policy: new.policy,
+            tools: new.tools,
+            declined: None,
+            history: Vec::new(),
+            turns: Vec::new(),
+            updated_at: at,
+        };
+        let mut inherited = None;
+        if let Some(parent) = new.parent.map(|parent| &self.chats[parent]) {
+            if parent.is_deleted {
+                return Answer::Refused("not-found");
+            }
+            if new.agent.is_some() && new.agent != parent.agent {
+                return Answer::Refused("invalid");
+            }
+            chat.agent = parent.agent;
+            inherited = parent.history.last().filter(|row| row.content.is_some());
+        }
+        if let Some(row) = inherited {
+            let why = Why::asked(Reason::Inherit, row.is_settled, at);
+            chat.push_row(row.content.clone(), row.agent, &why);
+        } else if let Some(agent) = chat.agent.map(|agent| &self.agents[agent]) {
+            if agent.is_deleted {
+                return Answer::Refused("not-found");
+            }
+            if agent.is_replaced {
+                return Answer::Refused("agent-replaced");
+            }
+            if let Some(head) = agent.head() {
+                let why = Why::asked(Reason::Create, agent.is_settled, at);
+                chat.move_pin(head.clone(), &why);
+            }
+        }
+        self.chats.push(chat);
+        Answer::Chat { is_new: true }
+    }
+
+    pub fn chat_delete(&mut self, chat: usize) -> Answer {
+        if self.chats[chat].is_deleted {
+            return Answer::Refused("not-found");
+        }
+        self.chats[chat].is_deleted = true;
+        for other in &mut self.chats {
+            other.parent = other.parent.filter(|parent| *parent != chat);
+        }
+        Answer::Done
+    }
+
+    /// Refuses what does not fit what the caller has seen.
+    fn demand(&self, chat: usize, head: Option<Seen>, pin: Seen) -> Option<Answer> {
+        let chat = &self.chats[chat];
+        if chat.is_deleted {
+            return Some(Answer::Refused("not-found"));
+        }
+        let moved_on = Some(Answer::Refused("precondition-failed"));
+        if pin == Seen::Another || (pin == Seen::Present && chat.pin().is_none()) {
+            return moved_on;
+        }
+        match head {
+            Some(_) if self.head_of(chat).is_none() => Some(Answer::Refused("no-head")),
+            Some(Seen::Another) => moved_on,
+            _ => None,
+        }
+    }
+
+    pub fn refresh(&mut self, chat: usize, head: Seen, pin: Seen, at: Moment) -> Answer {
+        if let Some(refused) = self.demand(chat, Some(head), pin) {
+            return refused;
+        }
+        let state = &self.chats[chat];
+        let why = Why::asked(Reason::Refresh, self.is_head_settled(state), at);
+        if let Some(head) = self.head_of(state).cloned() {
+            self.chats[chat].move_pin(head, &why);
+        }
+        Answer::Done
+    }
+
+    /// The sources that a partial refresh could name, in some order; the facts are an empty one.
+    pub fn sources(&self, chat: usize) -> Vec<String> {
+        let chat = &self.chats[chat];
+        let mut sources = vec![String::new()];
+        for content in [chat.pin(), self.head_of(chat)].into_iter().flatten() {
+            sources.extend(content.items.iter().map(|item| item.source.clone()));
+        }
+        sources.sort();
+        sources.dedup();
+        sources
+    }
+
+    pub fn take(&mut self, chat: usize, sources: &[String], is_known: bool, at: Moment) -> Answer {
+        if let Some(refused) = self.demand(chat, Some(Seen::Any), Seen::Any) {
+            return refused;
+        }
+        let state = &self.chats[chat];
+        let (Some(pin), Some(head), true) = (state.pin(), self.head_of(state), is_known) else {
+            return Answer::Refused("invalid");
+        };
+        let composed = partial(pin, head, sources, state.tools);
+        let was_settled = state.history.last().is_some_and(|row| row.is_settled);
+        let is_settled = if composed.tools() == head.tools() {
+            self.is_head_settled(state)
+        } else {
+            was_settled
+        };
+        let why = Why::asked(Reason::Refresh, is_settled, at);
+        self.chats[chat].move_pin(composed, &why);
+        Answer::Done
+    }
+
+    pub fn decline(&mut self, chat: usize, head: Seen) -> Answer {
+        if let Some(refused) = self.demand(chat, Some(head), Seen::Any) {
+            return refused;
+        }
+        if self.chats[chat].pin().is_none() {
+            return Answer::Refused("invalid");
+        }
+        self.chats[chat].declined = self.head_of(&self.chats[chat]).cloned();
+        Answer::Done
+    }
+
+    /// Back to the content of an earlier row, counted from the newest that has one.
+    pub fn rollback_target(&self, chat: usize, back: usize) -> Option<&Content> {
+        let rows = self.chats[chat].history.iter().rev();
+        let pinned: Vec<_> = rows.filter_map(|row| row.content.as_ref()).collect();
+        pinned.get(back % pinned.len().max(1)).copied()
+    }
+
+    pub fn rollback(&mut self, chat: usize, target: Option<&Content>, at: Moment) -> Answer {
+        if self.chats[chat].is_deleted {
+            return Answer::Refused("not-found");
+        }
+        let chat = &mut self.chats[chat];
+        let mut rows = chat.history.iter().rev();
+        let row = rows.find(|row| target.is_some() && row.content.as_ref() == target);
+        let row = row.cloned();
+        let Some(row) = row else {
+            return Answer::Refused("invalid");
+        };
+        if chat.pin() != target {
+            let why = Why::asked(Reason::Rollback, row.is_settled, at);
+            chat.push_row(row.content, row.agent, &why);
+        }
+        if chat.policy != Policy::Manual {
+            (chat.policy, chat.updated_at) = (Policy::Manual, at);
+        }
+        Answer::Done
+    }
+
+    pub fn clear(&mut self, chat: usize, pin: Seen, at: Moment) -> Answer {
+        if let Some(refused) = self.demand(chat, None, pin) {
+            return refused;
+        }
+        let why = Why::asked(Reason::Clear, self.is_head_settled(&self.chats[chat]), at);
+        let chat = &mut self.chats[chat];
+        if chat.pin().is_some() {
+            chat.push_row(None, chat.agent, &why);
+        }
+        Answer::Done
+    }
+
+    pub fn bind(&mut self, chat: usize, agent: Option<usize>, at: Moment) -> Answer {
+        let state = &mut self.chats[chat];
+        if state.is_deleted {
+            return Answer::Refused("not-found");
+        }
+        if state.agent == agent {
+            return Answer::Done;
+        }
+        let Some(to) = agent else {
+            (state.agent, state.updated_at) = (None, at);
+            return Answer::Done;
+        };
+        let target = &self.agents[to];
+        if target.is_deleted {
+            return Answer::Refused("not-found");
+        }
+        if target.is_replaced {
+            return Answer::Refused("agent-replaced");
+        }
+        let came_from = state
+            .agent
+            .or(state.history.last().and_then(|row| row.agent));
+        (state.agent, state.updated_at) = (agent, at);
+        let reason = match state.history.is_empty() {
+            true => Reason::Hydrate,
+            false => Reason::Rebind,
+        };
+        let why = Why::asked(reason, target.is_settled, at);
+        let head = target.head().cloned();
+        let moves = match state.pin() {
+            Some(_) => came_from != agent,
+            None => !state.is_archived && head.is_some(),
+        };
+        if moves {
+            state.push_row(head, agent, &why);
+        }
+        Answer::Done
+    }
+
+    pub fn archive(&mut self, chat: usize, is_archived: bool, at: Moment) -> Answer {
+        let state = &self.chats[chat];
+        if state.is_deleted {
+            return Answer::Refused("not-found");
+        }
+        if state.is_archived == is_archived {
+            return Answer::Done;
+        }
+        let why = Why::asked(Reason::Hydrate, self.is_head_settled(state), at);
+        let head = self.head_of(state).cloned();
+        let state = &mut self.chats[chat];
+        (state.is_archived, state.updated_at) = (is_archived, at);
+        if let (false, None, Some(head)) = (is_archived, state.pin(), head) {
+            state.move_pin(head, &why);
+        }
+        Answer::Done
+    }
+
+    /// Gives a chat another policy or source of tools.
+    pub fn set(&mut self, chat: usize, to: (Policy, ToolsMode), at: Moment) -> Answer {
+        let chat = &mut self.chats[chat];
+        if chat.is_deleted {
+            return Answer::Refused("not-found");
+        }
+        if (chat.policy, chat.tools) != to {
+            (chat.policy, chat.tools) = to;
+            chat.updated_at = at;
+        }
+        Answer::Done
+    }
+
+    pub fn turn(&mut self, chat: usize, reference: Option<u8>, at: Moment) -> Answer {
+        let state = &self.chats[chat];
+        if state.is_deleted {
+            return Answer::Refused("not-found");
+        }
+        let same = |turn: &Turn| reference.is_some() && turn.reference == reference;
+        if let Some(before) = state.turns.iter().position(same) {
+            let number = before as i64 + 1;
+            let is_new = false;
+            return Answer::Turn { number, is_new };
+        }
+        if state.is_archived {
+            return Answer::Refused("archived");
+        }
+        self.apply_policy(chat, at);
+        let head = self.head_of(&self.chats[chat]).cloned();
+        let state = &mut self.chats[chat];
+        let pin = state.pin().cloned();
+        let live = head.filter(|_| state.tools == ToolsMode::Live);
+        state.turns.push(Turn {
+            reference,
+            tools_of: live.or(pin.clone()),
+            content: pin,
+            at,
+        });
+        state.updated_at = at;
+        Answer::Turn {
+            number: state.turns.len() as i64,
+            is_new: true,
+        }
+    }
+
+    /// What a turn does to the pin before it is stamped.
+    fn apply_policy(&mut self, chat: usize, at: Moment) {
+        let state = &self.chats[chat];
+        let Some(head) = self.head_of(state).cloned() else {
+            return;
+        };
+        let is_settled = self.is_head_settled(state);
+        let drifted = self.drift_of(state).is_some_and(|drift| !drift.is_declined);
+        let state = &mut self.chats[chat];
+        let why = |reason| Why::asked(reason, is_settled, at);
+        let Some(row) = state.history.last().filter(|row| row.content.is_some()) else {
+            return state.move_pin(head, &why(Reason::Hydrate));
+        };
+        // Only the pin's own servers tell whether its tools are those of settled ones.
+        let wants_tools = state.tools == ToolsMode::Pinned
+            && state.turns.is_empty()
+            && is_settled
+            && !row.is_settled;
+        if drifted && state.policy == Policy::Follow {
+            return state.move_pin(head, &why(Reason::Follow));
+        }
+        if drifted && state.policy == Policy::Additive {
+            let added = state.pin().and_then(|pin| additive(pin, &head));
+            if let Some(added) = added {
+                let takes_all_tools = added.tools() == head.tools();
+                let was_settled = state.history.last().is_some_and(|row| row.is_settled);
+                let why = Why {
+                    is_settled: if takes_all_tools {
+                        is_settled
+                    } else {
+                        was_settled
+                    },
+                    ..why(Reason::Additive)
+                };
+                state.move_pin(added, &why);
+            }
+        }
+        if wants_tools && let Some(pin) = state.pin() {
+            let settled = settle(pin, &head);
+            state.move_pin(settled, &why(Reason::Settle));
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! The steps of a history, as proptest makes and shrinks them. Who is meant is told by a number
+//! that the model takes modulo those who exist, so that a shorter history stays a history.
+
+use ctxpin_model::pin::{Policy, ToolsMode};
+use proptest::prelude::*;
+
+use super::content::{Sketch, THINGS, VARIANTS};
+
+/// Longest history.
+const STEPS_MAX: usize = 40;
+
+/// Which version a push says that it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    Next,
+    Skipping,
+    Same,
+    Older,
+}
+
+/// What a push holds.
+#[derive(Debug, Clone)]
+pub enum Pushed {
+    New(Sketch),
+    /// What that head of the agent held, counted from the newest.
+    Earlier(usize),
+}
+
+/// Which snapshot a caller says that it has seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    Any,
+    Present,
+    Another,
+}
+
+/// One thing that somebody does.
+#[derive(Debug, Clone)]
+pub enum Step {
+    AgentCreate {
+        replaces: Option<usize>,
+    },
+    AgentDelete(usize),
+    SessionOpen(usize),
+    SessionRepeat {
+        agent: usize,
+        process: usize,
+    },
+    Push {
+        agent: usize,
+        content: Pushed,
+        settled: bool,
+        version: Version,
+        is_fenced: bool,
+    },
+    AgentRefresh {
+        agent: usize,
+        is_fenced: bool,
+    },
+    ChatCreate {
+        agent: Option<usize>,
+        parent: Option<usize>,
+        reference: Option<u8>,
+        policy: Policy,
+        tools: ToolsMode,
+    },
+    ChatDelete(usize),
+    Refresh {
+        chat: usize,
+        head: Seen,
+        pin: Seen,
+    },
+    Take {
+        chat: usize,
+        picks: u16,
+        unknown: bool,
+    },
+    Decline {
+        chat: usize,
+        head: Seen,
+    },
+    Rollback {
+        chat: usize,
+        back: usize,
+    },
+    Clear {
+        chat: usize,
+        pin: Seen,
+    },
+    Bind {
+        chat: usize,
+        agent: Option<usize>,
+    },
+    Archive {
+        chat: usize,
+        archived: bool,
+    },
+    Policy {
+        chat: usize,
+        policy: Policy,
+    },
+    Tools {
+        chat: usize,
+        tools: ToolsMode,
+    },
+    Turn {
+        chat: usize,
+        reference: Option<u8>,
+    },
+}
+
+/// Histories.
+pub fn histories() -> impl Strategy<Value = Vec<Step>> {
+    prop::collection::vec(step(), 1..=STEPS_MAX)
+}
+
+fn who() -> impl Strategy<Value = usize> {
+    0..12_usize
+}
+
+fn maybe() -> impl Strategy<Value = Option<usize>> {
+    prop::option::weighted(0.8, who())
+}
+
+fn policy() -> impl Strategy<Value = Policy> {
+    prop_oneof![
+        Just(Policy::Manual),
+        Just(Policy::Additive),
+        Just(Policy::Follow)
+    ]
+}
+
+fn tools() -> impl Strategy<Value = ToolsMode> {
+    prop_oneof![Just(ToolsMode::Live), Just(ToolsMode::Pinned)]
+}
+
+fn seen() -> impl Strategy<Value = Seen> {
+    prop_oneof![5 => Just(Seen::Any), 2 => Just(Seen::Present), 1 => Just(Seen::Another)]
+}
+
+fn sketch() -> impl Strategy<Value = Sketch> {
+    // One state past the texts is a broken file.
+    let things = prop::collection::vec((0..THINGS, 0..=VARIANTS), 0..7);
+    let error = prop::option::weighted(0.15, 0..2_u8);
+    (things, prop::bool::weighted(0.15), error).prop_map(|(things, is_other_system, error)| {
+        Sketch {
+            things,
+            is_other_system,
+            error,
+        }
+    })
+}
+
+fn push() -> impl Strategy<Value = Step> {
+    let content = prop_oneof![
+        5 => sketch().prop_map(Pushed::New),
+        2 => (0..4_usize).prop_map(Pushed::Earlier),
+    ];
+    let version = prop_oneof![
+        12 => Just(Version::Next),
+        1 => Just(Version::Skipping),
+        1 => Just(Version::Same),
+        1 => Just(Version::Older),
+    ];
+    let settled = prop::bool::weighted(0.7);
+    let fenced = prop::bool::weighted(0.05);
+    // Mostly one agent pushes, so that its chats drift.
+    let agent = prop_oneof![Just(0), who()];
+    (agent, content, settled, version, fenced).prop_map(
+        |(agent, content, settled, version, is_fenced)| Step::Push {
+            agent,
+            content,
+            settled,
+            version,
+            is_fenced,
+        },
+    )
+}
+
+fn of_agents() -> impl Strategy<Value = Step> {
+    let refresh = (who(), prop::bool::weighted(0.1));
+    prop_oneof![
+        3 => prop::option::weighted(0.7, who()).prop_map(|replaces| Step::AgentCreate { replaces }),
+        1 => who().prop_map(Step::AgentDelete),
+        1 => who().prop_map(Step::SessionOpen),
+        1 => (who(), who()).prop_map(|(agent, process)| Step::SessionRepeat { agent, process }),
+        2 => refresh.prop_map(|(agent, is_fenced)| Step::AgentRefresh { agent, is_fenced }),
+    ]
+}
+
+fn chat_create() -> impl Strategy<Value = Step> {
+    let reference = prop::option::weighted(0.2, 0..2_u8);
+    let agent = prop::option::weighted(0.7, who());
+    let parent = prop::option::weighted(0.3, who());
+    (agent, parent, reference, policy(), tools()).prop_map(
+        |(agent, parent, reference, policy, tools)| Step::ChatCreate {
+            // A child that names an agent is mostly refused: seldom is enough.
+            agent: agent.filter(|agent| parent.is_none() || *agent == 0),
+            parent,
+            reference,
+            policy,
+            tools,
+        },
+    )
+}
+
+fn of_chats() -> impl Strategy<Value = Step> {
+    let reference = prop::option::weighted(0.3, 0..2_u8);
+    prop_oneof![
+        6 => (who(), maybe()).prop_map(|(chat, agent)| Step::Bind { chat, agent }),
+        3 => (who(), any::<bool>()).prop_map(|(chat, archived)| Step::Archive { chat, archived }),
+        2 => (who(), policy()).prop_map(|(chat, policy)| Step::Policy { chat, policy }),
+        2 => (who(), tools()).prop_map(|(chat, tools)| Step::Tools { chat, tools }),
+        14 => (who(), reference).prop_map(|(chat, reference)| Step::Turn { chat, reference }),
+        1 => who().prop_map(Step::ChatDelete),
+    ]
+}
+
+fn of_pins() -> impl Strategy<Value = Step> {
+    let take = (who(), any::<u16>(), prop::bool::weighted(0.05));
+    let picks = |(chat, picks, unknown)| Step::Take {
+        chat,
+        picks,
+        unknown,
+    };
+    prop_oneof![
+        3 => (who(), seen(), seen()).prop_map(|(chat, head, pin)| Step::Refresh { chat, head, pin }),
+        4 => take.prop_map(picks),
+        2 => (who(), seen()).prop_map(|(chat, head)| Step::Decline { chat, head }),
+        3 => (who(), 0..5_usize).prop_map(|(chat, back)| Step::Rollback { chat, back }),
+        2 => (who(), seen()).prop_map(|(chat, pin)| Step::Clear { chat, pin }),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        8 => push(),
+        3 => of_agents(),
+        4 => chat_create(),
+        7 => of_chats(),
+        7 => of_pins(),
+    ]
+}
+
+/// What every history begins with.
+pub fn beginning() -> [Step; 4] {
+    let chat = |policy, tools| Step::ChatCreate {
+        agent: Some(0),
+        parent: None,
+        reference: None,
+        policy,
+        tools,
+    };
+    [
+        Step::AgentCreate { replaces: None },
+        Step::AgentCreate { replaces: None },
+        chat(Policy::Manual, ToolsMode::Live),
+        chat(Policy::Additive, ToolsMode::Pinned),
+    ]
+}
