@@ -44,10 +44,13 @@ pub async fn chat(connected: &Connected, named: Option<&str>) -> Result<ChatId, 
     if let Some(named) = named {
         return chat_named(&connected.client, named).await;
     }
-    if let Ok(named) = std::env::var(CHAT_VARIABLE)
-        && !named.trim().is_empty()
-    {
-        let chat = chat_named(&connected.client, named.trim()).await?;
+    // What is no text names no chat either, and must not be passed over in silence.
+    let named = std::env::var_os(CHAT_VARIABLE).unwrap_or_default();
+    let named = named.to_string_lossy();
+    if !named.trim().is_empty() {
+        let chat = chat_named(&connected.client, named.trim())
+            .await
+            .map_err(|failure| failure.about(CHAT_VARIABLE))?;
         say_choice(&format!(
             "chat {}, from {CHAT_VARIABLE}",
             say::id(chat.uuid())
@@ -189,7 +192,7 @@ pub fn whole_id(noun: &str, named: &str) -> Result<Option<Uuid>, Failure> {
     match is_ending {
         true => Ok(None),
         false => Err(Failure::usage(format!(
-            "\"{}\" is no id of a {noun}",
+            "\"{}\" is no {noun} id",
             say::line(named)
         ))
         .hint(format!(

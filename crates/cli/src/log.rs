@@ -12,8 +12,10 @@ pub fn start() {
     start_with("info");
 }
 
-/// The same, with what is told where nothing else was chosen.
-pub fn start_with(default: &str) {
+/// The same, with the level of what is told where nothing else was chosen.
+pub fn start_with(level: &str) {
+    // A directory that is gone took its watch with it. `notify` warns of that; nothing is wrong.
+    let default = &format!("{level},notify=error");
     let filter = match std::env::var(LOG_VARIABLE) {
         Ok(filter) if !filter.is_empty() => EnvFilter::try_new(&filter).unwrap_or_else(|error| {
             crate::say::note(&format!("{LOG_VARIABLE} cannot be read: {error}"));

@@ -1,6 +1,7 @@
 //! `ctxpin serve`: a server.
 
 use std::fmt::Display;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -45,7 +46,29 @@ pub struct Database {
         env = "CTXPIN_DATABASE",
         hide_env_values = true
     )]
-    pub address: Option<String>,
+    address: Option<String>,
+}
+
+impl Database {
+    /// The address; `None` means SQLite.
+    ///
+    /// # Errors
+    ///
+    /// If it is not one of PostgreSQL. The address is not repeated, since it may hold a password.
+    pub fn address(self) -> Result<Option<String>, Failure> {
+        let is_postgres = |address: &String| {
+            ["postgres://", "postgresql://"]
+                .iter()
+                .any(|scheme| address.starts_with(scheme))
+        };
+        match self.address {
+            Some(address) if !is_postgres(&address) => Err(Failure::usage(
+                "--database or CTXPIN_DATABASE holds no address of a PostgreSQL database",
+            )
+            .hint("it begins with postgres://; leave it out to use SQLite")),
+            address => Ok(address),
+        }
+    }
 }
 
 impl Serve {
@@ -56,11 +79,11 @@ impl Serve {
     /// If the address is taken, or the database cannot be opened.
     pub async fn run(self) -> Result<(), Failure> {
         log::start();
+        let database = self.database.address()?;
         directory_create(&self.data_dir)?;
-        let listener = TcpListener::bind(self.listen).await.map_err(|error| {
-            Failure::new(format!("{} cannot be listened on: {error}", self.listen))
-                .hint("another process may have it: choose another with --listen, or port 0")
-        })?;
+        let listener = TcpListener::bind(self.listen)
+            .await
+            .map_err(|error| not_listening(self.listen, &error))?;
         let address = listener
             .local_addr()
             .map_err(|error| Failure::new(format!("the address cannot be read: {error}")))?;
@@ -68,7 +91,7 @@ impl Serve {
         let token = self.data_dir.join(ADMIN_TOKEN_NAME);
         let settings = Settings {
             data_directory: self.data_dir,
-            database: self.database.address,
+            database,
             pause_sync: self.pause_sync,
         };
         let shutdown = stop::on_signal()?;
@@ -82,6 +105,19 @@ impl Serve {
             token.display()
         ));
         serving.await.map_err(failure)
+    }
+}
+
+fn not_listening(address: SocketAddr, error: &io::Error) -> Failure {
+    let failure = Failure::new(format!("{address} cannot be listened on: {error}"));
+    match error.kind() {
+        ErrorKind::AddrInUse => {
+            failure.hint("another process has it: choose another with --listen, or port 0")
+        }
+        ErrorKind::AddrNotAvailable => failure.hint(
+            "it is no address of this machine: take 127.0.0.1, or 0.0.0.0 for all that it has",
+        ),
+        _ => failure,
     }
 }
 

@@ -1,7 +1,9 @@
 //! `ctxpin skill`: the skills of a chat's pin.
 
 use clap::{Args, Subcommand};
+use ctxpin_client::error::ClientError;
 use ctxpin_protocol::http::skills::SkillQuery;
+use ctxpin_protocol::problem::ProblemName;
 
 use super::Output;
 use crate::chat_choice::{self, ChatOption};
@@ -80,11 +82,17 @@ impl Noun {
             } => {
                 let chat = chat_choice::chat(&connected, chat.chat.as_deref()).await?;
                 if let Some(file) = file {
-                    let bytes = client.skill_file(chat, &name, &file).await?;
+                    let hint = format!("`ctxpin skill show {name}` lists its files");
+                    let bytes = client
+                        .skill_file(chat, &name, &file)
+                        .await
+                        .map_err(|error| absent(error, &hint))?;
                     return say::print_bytes(&bytes);
                 }
                 let query = SkillQuery { raw: !sanitised };
-                let skill = client.skill(chat, &name, &query).await?;
+                let skill = client.skill(chat, &name, &query).await.map_err(|error| {
+                    absent(error, "`ctxpin skill list` shows what the chat's pin holds")
+                })?;
                 if output.json {
                     return say::print_json(&skill);
                 }
@@ -95,5 +103,15 @@ impl Noun {
                 say::print_bytes(skill.body.as_bytes())
             }
         }
+    }
+}
+
+/// A failure that tells what there is, if what was named is not there.
+fn absent(error: ClientError, hint: &str) -> Failure {
+    let is_absent = error.problem_name() == Some(ProblemName::NotFound);
+    let failure = Failure::from(error);
+    match is_absent {
+        true => failure.hint(hint),
+        false => failure,
     }
 }

@@ -10,7 +10,6 @@ use super::Output;
 use crate::chat_choice::current_directory;
 use crate::data_directory::DataDirectory;
 use crate::say::{self, Failure, Table, Viewpoint};
-use crate::up::directory_check;
 
 /// Further directories and files that the running agent of a directory scans
 #[derive(Debug, Args)]
@@ -68,7 +67,13 @@ impl LocalAgent {
     pub async fn find(&self) -> Result<Client, Failure> {
         let data = DataDirectory::locate()?;
         let directory = match &self.dir {
-            Some(directory) => directory_check(directory)?,
+            // One that is gone can still be named: the agent that watches it waits for its return.
+            Some(directory) => directory
+                .canonicalize()
+                .or_else(|_| std::path::absolute(directory))
+                .map_err(|error| {
+                    Failure::usage(format!("{} names nothing: {error}", directory.display()))
+                })?,
             None => current_directory()?,
         };
         for watched in directory.ancestors() {

@@ -117,7 +117,7 @@ impl Up {
             directory: self.directory,
             user_roots: !self.no_user_roots,
             allowed_roots: self.workspace.allowed_roots()?,
-            database: self.database.address,
+            database: self.database.address()?,
             ready: self.workspace.readiness()?,
             token_file: self.token_file,
         })

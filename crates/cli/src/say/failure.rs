@@ -40,6 +40,14 @@ impl Failure {
         self
     }
 
+    /// Says what it is about, where the person did not just name it.
+    pub fn about(self, subject: &str) -> Self {
+        Self {
+            message: format!("{subject}: {}", self.message),
+            ..self
+        }
+    }
+
     /// Says it on standard error and gives the exit code that tells it to a program.
     pub fn report(&self) -> ExitCode {
         let label = anstyle::AnsiColor::Red.on_default().bold();

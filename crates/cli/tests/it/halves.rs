@@ -1,6 +1,9 @@
 //! The halves of `ctxpin up`: a server, agents with their own tokens, and clients that name both.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::net::TcpListener;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
@@ -100,6 +103,40 @@ fn a_server_an_agent_and_a_client_apart() {
     assert_says(&refused.err, &["error: ", "hint: give a valid token"]);
     let refused = bench.fails(&app, &["chat", "list", "--server", &served.url], 2);
     assert_says(&refused, &["no token"]);
+
+    for named in [OsStr::new("garbage"), OsStr::from_bytes(b"\xff")] {
+        let mut command = bench.command(&app, &["chat", "show", "--server", &served.url]);
+        let token = fs::read_to_string(&served.token).unwrap();
+        command.env("CTXPIN_TOKEN", token.trim());
+        let refused = said(command.env("CTXPIN_CHAT", named));
+        assert_eq!(refused.code, Some(2), "{refused:?}");
+        assert_says(
+            &refused.err,
+            &["error: CTXPIN_CHAT: ", "is no chat id", "hint: "],
+        );
+    }
+}
+
+#[test]
+fn a_server_says_why_it_cannot_start() {
+    let bench = Bench::new();
+    let app = bench.workspace("app", "x\n");
+    let data = ["serve", "--data-dir", "data"];
+    for address in ["mysql://ada:hidden@db/x", "db.example", ""] {
+        for command in [&data[..], &["up"]] {
+            let arguments = [command, &["--database", address]].concat();
+            let refused = bench.fails(&app, &arguments, 2);
+            assert_says(&refused, &["error: ", "hint: ", "postgres://"]);
+            assert!(!refused.contains("hidden"), "{refused}");
+        }
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = listener.local_addr().unwrap().to_string();
+    let refused = bench.fails(&app, &[&data[..], &["--listen", &taken]].concat(), 1);
+    assert_says(
+        &refused,
+        &["cannot be listened on", "hint: another process"],
+    );
 }
 
 #[test]

@@ -142,7 +142,13 @@ fn sources_and_skills_are_pinned_too() {
         bench.ok(&app, &["skill", "show", "greet", "words.txt"]),
         "hello\n"
     );
-    bench.fails(&app, &["skill", "show", "nothing"], 1);
+    let absent = bench.fails(&app, &["skill", "show", "nothing"], 1);
+    assert_says(&absent, &["no such skill", "hint: `ctxpin skill list`"]);
+    let absent = bench.fails(&app, &["skill", "show", "greet", "nothing.txt"], 1);
+    assert_says(
+        &absent,
+        &["no such file", "hint: `ctxpin skill show greet`"],
+    );
 
     assert_says(
         &bench.ok(&app, &["source", "add", "docs/more.md"]),

@@ -127,3 +127,18 @@ fn an_agent_that_the_server_lost_is_replaced() {
         old["context"]["context_hash"]
     );
 }
+
+#[test]
+fn an_agent_is_reached_though_its_directory_is_gone() {
+    let bench = Bench::new();
+    let app = bench.workspace("app", "x\n");
+    let elsewhere = bench.workspace("elsewhere", "y\n");
+    bench.ok(&app, &["up", "--detach"]);
+    fs::remove_dir_all(&app).unwrap();
+    let status = ["agent", "status", "--dir", app.to_str().unwrap()];
+    assert_says(&bench.ok(&elsewhere, &status), &["agent on ", "app"]);
+    let status = ["agent", "status", "--dir", "nowhere"];
+    let refused = bench.fails(&elsewhere, &status, 1);
+    assert_says(&refused, &["no agent runs on ", "nowhere", "hint: "]);
+    bench.ok(&elsewhere, &["down"]);
+}
