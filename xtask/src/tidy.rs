@@ -8,6 +8,7 @@ mod links;
 mod manifests;
 mod migrations;
 mod modules;
+mod proofs;
 mod purity;
 mod rust_text;
 mod texts;
@@ -70,6 +71,7 @@ pub fn run(root: &Path) -> anyhow::Result<bool> {
     breaches.extend(modules::check_reachable(&packages, &files));
     breaches.extend(modules::check_heads(&packages, &files));
     breaches.extend(links::check(&files));
+    breaches.extend(proofs::check(&files));
     for file in &files {
         breaches.extend(purity::check(file));
         breaches.extend(texts::check(file, &machine_paths));

@@ -248,3 +248,21 @@ fn a_source_has_1024_bytes() {
     );
     assert_eq!(resource.source.len(), 1024);
 }
+
+#[test]
+fn an_edit_of_what_is_too_large_shows() {
+    let w = Workspace::new();
+    w.write("project/skills/a/SKILL.md", padded_skill("a", 70_000));
+    let before = w.check(&["oversize project/skills/a/SKILL.md"]);
+    let edited = padded_skill("a", 69_999) + "y";
+    w.write("project/skills/a/SKILL.md", &edited);
+    let after = w.check(&["oversize project/skills/a/SKILL.md"]);
+    assert_eq!(
+        after.snapshot.resources[0].content,
+        Some(Content::Claimed(BlobHash::of(edited.as_bytes())))
+    );
+    assert_ne!(
+        after.snapshot.addresses().id,
+        before.snapshot.addresses().id
+    );
+}

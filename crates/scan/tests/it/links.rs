@@ -177,3 +177,44 @@ fn a_file_without_permission_is_unreadable() {
         "unreadable project/AGENTS.md",
     ]);
 }
+
+#[test]
+fn what_becomes_unreadable_keeps_its_kind() {
+    let w = Workspace::with(&[("project/AGENTS.md", "x"), ("project/.mcp.json", "{}")]);
+    w.skill("project/skills/a");
+    let ids = |status: &str| {
+        let resources = w.scan().snapshot.resources;
+        assert!(
+            resources.iter().all(|r| r.status.as_str() == status),
+            "{resources:#?}"
+        );
+        let ids = resources.iter().map(|r| (r.kind, r.id()));
+        ids.collect::<Vec<_>>()
+    };
+    let before = ids("ok");
+    assert_eq!(before.len(), 3);
+    for path in ["AGENTS.md", ".mcp.json", "skills/a/SKILL.md"] {
+        let path = format!("project/{path}");
+        fs::remove_file(w.path(&path)).unwrap();
+        // A loop, since permissions do not bind root.
+        w.link(&path, w.path(&path));
+    }
+    assert_eq!(ids("unreadable"), before);
+}
+
+#[test]
+fn a_target_that_appears_makes_no_second_resource() {
+    let mut w = Workspace::new();
+    w.link("project/CLAUDE.md", "docs/rules.md");
+    w.link("project/source.md", "docs/rules.md");
+    w.declare("project/source.md");
+    let dangling = [
+        "unreadable project/CLAUDE.md",
+        "unreadable project/source.md",
+    ];
+    w.check(&dangling);
+    w.write("project/docs/rules.md", "rules");
+    w.check(&["ok project/docs/rules.md"]);
+    fs::remove_file(w.path("project/docs/rules.md")).unwrap();
+    w.check(&dangling);
+}

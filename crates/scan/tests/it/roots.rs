@@ -321,3 +321,40 @@ fn the_last_root_wins_a_skill_name() {
     });
     assert_eq!(w.scan().snapshot.resources.len(), 3);
 }
+
+#[test]
+fn the_home_itself_is_no_source() {
+    let mut w = Workspace::with(&[
+        ("home/AGENTS.md", "SECRET"),
+        ("home/.ssh/notes.md", "SECRET"),
+        ("home/.claude/CLAUDE.md", "mine"),
+    ]);
+    w.request.user_roots = true;
+    for path in ["home", "home/AGENTS.md", "home/.ssh", "home/.ssh/notes.md"] {
+        assert!(
+            check_source(&w.request, &w.path(path)).is_err(),
+            "{path} can be declared"
+        );
+        w.declare(path);
+    }
+    let found = w.check(&[
+        "ok home/.claude/CLAUDE.md",
+        "invalid home",
+        "invalid home/AGENTS.md",
+        "invalid home/.ssh",
+        "invalid home/.ssh/notes.md",
+    ]);
+    assert_eq!(found.bodies.len(), 1);
+}
+
+#[test]
+fn a_repository_below_gives_nothing() {
+    let w = Workspace::with(&[
+        ("project/AGENTS.md", "top"),
+        ("project/child/.git/HEAD", "ref: refs/heads/main"),
+        ("project/child/AGENTS.md", "child"),
+        ("project/child/.mcp.json", "{}"),
+    ]);
+    w.skill("project/child/.claude/skills/a");
+    w.check(&["ok project/AGENTS.md"]);
+}

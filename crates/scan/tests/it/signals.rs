@@ -238,3 +238,27 @@ fn places_that_are_gone_are_no_longer_watched() {
     watched.w.write("project/skills/a/SKILL.md", "y");
     watched.expect("a place that was taken up again");
 }
+
+#[test]
+fn what_cannot_be_watched_is_tried_again() {
+    let w = Workspace::with(&[("project/AGENTS.md", "a")]);
+    w.link("project/later", "later");
+    let mut watched = Watched::new(w);
+    let mut places = watched.w.scan().places;
+    places.push(Place {
+        directory: watched.w.path("project/later"),
+        interest: Interest::All,
+    });
+    for _ in 0..2 {
+        let failed = watched.watcher.set_places(&places).unwrap_err();
+        assert!(failed.to_string().contains("cannot be watched"), "{failed}");
+    }
+    // The other places are watched meanwhile.
+    watched.w.write("project/AGENTS.md", "b");
+    let signal = watched.signals.recv_timeout(PATIENCE);
+    assert_eq!(signal, Ok(Signal::Changed));
+    fs::remove_file(watched.w.path("project/later")).unwrap();
+    fs::create_dir(watched.w.path("project/later")).unwrap();
+    assert!(watched.watcher.set_places(&places).unwrap());
+    assert!(!watched.watcher.set_places(&places).unwrap());
+}

@@ -304,3 +304,18 @@ fn names_that_are_no_text() {
     }
     assert_ne!(resources[1].source, resources[2].source);
 }
+
+#[test]
+fn a_backslash_is_part_of_a_name() {
+    let w = Workspace::with(&[("project/secret.md", "SECRET")]);
+    w.skill("project/skills/a");
+    w.write("project/skills/a/x\\y.md", "one");
+    w.write("project/skills/a/x/y.md", "two");
+    w.write("project/skills/a/..\\..\\secret.md", "not a secret");
+    let found = w.check(&["ok project/skills/a/SKILL.md"]);
+    let files = &found.snapshot.resources[0].files;
+    let paths: Vec<_> = files.iter().map(|file| file.path.as_str()).collect();
+    // What begins with a point is no part of a skill, whatever follows.
+    assert_eq!(paths, ["x/y.md", "x\\y.md"]);
+    assert_ne!(files[0].content, files[1].content);
+}
