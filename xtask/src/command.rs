@@ -2,12 +2,31 @@
 
 use std::io::{self, BufRead as _, BufReader};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, bail};
 use rustix::process::Pid;
 
 use crate::interrupt::Interrupt;
+
+/// The cargo that started us, so that a toolchain chosen on its command line holds, in `directory`.
+///
+/// What `cargo run` tells us of our own package is taken out: build scripts (ring's) that look at
+/// these variables would see others than in a call by hand, and everything above them would be
+/// built anew each time.
+pub fn cargo(directory: &Path) -> Command {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.current_dir(directory);
+    for (variable, _) in std::env::vars_os() {
+        let name = variable.to_string_lossy();
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&variable);
+        }
+    }
+    command
+}
 
 /// Runs a command with its output shown, in a process group of its own that a signal to us ends.
 /// True if it succeeded.

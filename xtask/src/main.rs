@@ -1,12 +1,13 @@
 //! `cargo xtask`: what a contributor runs on this repository besides cargo itself.
 //!
-//! It knows the repository's rules and how to start a database for the tests. It knows nothing of
-//! the product: no crate of the workspace is used here, so that it builds in seconds and runs when
-//! they do not compile.
+//! It knows the repository's rules, how to start a database for the tests, and how to put the built
+//! program under load and faults. It reaches the product from outside only: through the client's
+//! calls and the processes that it starts.
 
 mod command;
 mod interrupt;
 mod postgres;
+mod soak;
 mod test_run;
 mod tidy;
 
@@ -37,6 +38,9 @@ enum Task {
     },
     /// Start a private PostgreSQL server for tests of your own and keep it until Ctrl-C.
     Postgres,
+    /// Put servers under load, kill them again and again, and check that nothing acknowledged is
+    /// lost and that every pin holds what was pushed.
+    Soak(soak::Options),
     /// Check the house rules: which crate may use what, forgotten files, names, links, leftovers.
     Tidy,
 }
@@ -59,6 +63,7 @@ fn run(task: &Task) -> anyhow::Result<bool> {
     match task {
         Task::Test { cargo_arguments } => test_run::run(&root, cargo_arguments),
         Task::Postgres => postgres::serve_until_interrupted().map(|()| true),
+        Task::Soak(options) => soak::run(&root, options),
         Task::Tidy => tidy::run(&root),
     }
 }

@@ -7,7 +7,7 @@ mod programs;
 use anyhow::Context;
 
 use crate::interrupt::Interrupt;
-use cluster::Cluster;
+pub use cluster::Cluster;
 use programs::Programs;
 
 /// The variable that tells the tests which PostgreSQL server to use. Tests create databases of
@@ -63,6 +63,11 @@ pub fn serve_until_interrupted() -> anyhow::Result<()> {
     interrupt.wait();
     eprintln!("stopping");
     cluster.stop()
+}
+
+/// A private server that keeps what it has acknowledged when it is killed, for whoever kills it.
+pub fn start_durable() -> anyhow::Result<Cluster> {
+    Cluster::start_durable(&find_or_install()?)
 }
 
 fn find_or_install() -> anyhow::Result<Programs> {

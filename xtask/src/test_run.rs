@@ -146,10 +146,8 @@ impl Run<'_> {
     }
 
     fn cargo_command(&self, arguments: &[&str]) -> Command {
-        // The cargo that started us, so that a toolchain chosen on its command line holds.
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut command = Command::new(cargo);
-        command.args(arguments).current_dir(self.root);
+        let mut command = command::cargo(self.root);
+        command.args(arguments);
         command
     }
 }

@@ -13,17 +13,21 @@ use tempfile::TempDir;
 use super::programs::Programs;
 use crate::command;
 
-/// Its settings. Durability is given up, since the cluster does not outlive the run. 200
-/// connections are more than the tests of one machine open at a time.
+/// The settings of every cluster. 200 connections are more than the tests of one machine open at a
+/// time.
 const SETTINGS: &str = "
 listen_addresses = ''
-fsync = off
-synchronous_commit = off
-full_page_writes = off
 wal_level = minimal
 max_wal_senders = 0
 max_connections = 200
 shared_buffers = 64MB
+";
+
+/// Gives durability up, for a cluster that does not outlive the run and is never killed in it.
+const SETTINGS_FAST: &str = "
+fsync = off
+synchronous_commit = off
+full_page_writes = off
 ";
 
 /// The name that PostgreSQL gives the socket of its default port.
@@ -52,6 +56,27 @@ struct Owner {
 impl Cluster {
     /// Creates a cluster and starts its server; it accepts connections when this returns.
     pub fn start(programs: &Programs) -> anyhow::Result<Self> {
+        Self::start_with(programs, SETTINGS_FAST)
+    }
+
+    /// As [`Self::start`], with PostgreSQL's own durability: what was acknowledged outlives
+    /// [`Self::crash`].
+    pub fn start_durable(programs: &Programs) -> anyhow::Result<Self> {
+        Self::start_with(programs, "")
+    }
+
+    /// Ends the server without a shutdown, as a loss of power would: it recovers from its log at
+    /// the next start.
+    pub fn crash(&mut self) -> anyhow::Result<()> {
+        self.halt()
+    }
+
+    /// Starts the server again after [`Self::crash`].
+    pub fn restart(&mut self) -> anyhow::Result<()> {
+        self.launch()
+    }
+
+    fn start_with(programs: &Programs, durability: &str) -> anyhow::Result<Self> {
         let directory = tempfile::Builder::new()
             .prefix("ctxpin-pg-")
             // Nobody is asked for a password, so nobody else may reach the socket.
@@ -78,7 +103,7 @@ impl Cluster {
             url,
             running: false,
         };
-        cluster.create()?;
+        cluster.create(durability)?;
         cluster.launch()?;
         Ok(cluster)
     }
@@ -109,7 +134,7 @@ impl Cluster {
 
     /// Makes the cluster's files. Its default collation is a language's, not bytewise, so that a
     /// query which forgets to name its collation shows in the tests and not at a user's.
-    fn create(&self) -> anyhow::Result<()> {
+    fn create(&self, durability: &str) -> anyhow::Result<()> {
         command::output_of(
             self.program("initdb")
                 .arg("--pgdata")
@@ -125,7 +150,7 @@ impl Cluster {
             "unix_socket_directories = '{}'\n",
             self.directory.path().display()
         );
-        std::fs::write(&settings, text + SETTINGS + &socket)
+        std::fs::write(&settings, text + SETTINGS + durability + &socket)
             .with_context(|| format!("writing {}", settings.display()))
     }
 

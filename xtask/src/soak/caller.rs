@@ -1,0 +1,143 @@
+//! One caller of the servers: it picks a replica for each request, notes how each request ended,
+//! and waits for servers that are down.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use ctxpin_client::Client;
+use ctxpin_client::error::ClientError;
+use ctxpin_protocol::http::people::Secret;
+use ctxpin_protocol::problem::ProblemName;
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+use url::Url;
+
+use super::ledger::{Ledger, Span};
+use super::servers::{LOOK_INTERVAL, READY_TIME_MAX};
+
+/// Longest wait for one answer. Whatever takes longer is unknown, as a lost answer is.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// How a request ended.
+pub enum Outcome<T> {
+    /// It is done.
+    Acknowledged(T, Span),
+    /// It is not done, and never will be.
+    Refused(Option<ProblemName>),
+    /// It is done or it is not.
+    Unknown,
+}
+
+/// A caller with a token and random choices of its own.
+pub struct Caller {
+    clients: Vec<Client>,
+    /// Where its requests are noted.
+    pub ledger: Arc<Ledger>,
+    /// What it chooses by.
+    pub random: StdRng,
+}
+
+impl Caller {
+    /// A caller of the servers at `addresses`.
+    pub fn new(
+        addresses: &[Url],
+        token: &Secret,
+        ledger: &Arc<Ledger>,
+        seed: u64,
+    ) -> Result<Self, ClientError> {
+        let clients = addresses.iter().cloned();
+        let clients = clients.map(|address| Client::new(address, token.clone()));
+        Ok(Self {
+            clients: clients.collect::<Result<_, _>>()?,
+            ledger: Arc::clone(ledger),
+            random: StdRng::seed_from_u64(seed),
+        })
+    }
+
+    /// A replica at random.
+    pub fn client(&mut self) -> Client {
+        self.clients[self.random.random_range(0..self.clients.len())].clone()
+    }
+
+    /// True `percent` times in a hundred.
+    pub fn chance(&mut self, percent: u32) -> bool {
+        self.random.random_range(0..100) < percent
+    }
+
+    /// Lets a random time of up to `millis_max` milliseconds pass, as between the requests of a
+    /// person or a program.
+    pub async fn pause(&mut self, millis_max: u64) {
+        let millis = self.random.random_range(0..=millis_max);
+        tokio::time::sleep(Duration::from_millis(millis)).await;
+    }
+
+    /// Awaits one request and notes how it ended.
+    pub async fn call<T>(
+        &self,
+        kind: &'static str,
+        request: impl Future<Output = Result<T, ClientError>>,
+    ) -> Outcome<T> {
+        let began = Instant::now();
+        let answer = tokio::time::timeout(ANSWER_TIME_MAX, request).await;
+        let mut state = self.ledger.open();
+        let error = match answer {
+            Ok(Ok(answer)) => {
+                state.operations.entry(kind).or_default().acknowledged += 1;
+                return Outcome::Acknowledged(answer, span(began));
+            }
+            Ok(Err(error)) if !is_unknown(&error) => error,
+            Ok(Err(_)) | Err(_) => {
+                state.operations.entry(kind).or_default().unknown += 1;
+                return Outcome::Unknown;
+            }
+        };
+        state.operations.entry(kind).or_default().refused += 1;
+        let name = error.problem_name();
+        let told = name.map_or_else(
+            || "no problem of ctxpin's".to_owned(),
+            |name| name.as_str().to_owned(),
+        );
+        *state.problems.entry(told).or_default() += 1;
+        // A fault of a database is to be told as such, so that the caller knows to come again.
+        if !matches!(
+            error.problem().map(|problem| problem.status),
+            Some(400..=499)
+        ) {
+            state.violation(format!("{kind} was answered: {error}"));
+        }
+        Outcome::Refused(name)
+    }
+
+    /// Waits until a replica is ready. False if none is for [`READY_TIME_MAX`].
+    pub async fn await_any(&mut self) -> bool {
+        let began = Instant::now();
+        while self.client().readiness_check().await.is_err() {
+            if began.elapsed() > READY_TIME_MAX {
+                let mut state = self.ledger.open();
+                state.violation("no server came back");
+                return false;
+            }
+            tokio::time::sleep(LOOK_INTERVAL).await;
+        }
+        true
+    }
+}
+
+/// Whether the request may have been done although its answer is an error.
+fn is_unknown(error: &ClientError) -> bool {
+    error.is_transient()
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the servers' own times are compared with it, and they read the system's clock"
+)]
+fn span(began: Instant) -> Span {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
+    let micros = since_1970.map_or(0, |since| since.as_micros());
+    Span {
+        began,
+        ended: Instant::now(),
+        ended_micros: i64::try_from(micros).unwrap_or(i64::MAX),
+    }
+}
