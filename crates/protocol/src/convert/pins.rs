@@ -139,6 +139,11 @@ fn selector(index: usize, selector: context::Selector) -> Result<Selector, Inval
 /// If the hash is malformed.
 pub fn refresh_filter(filter: &context::RefreshFilter) -> Result<RefreshFilter, InvalidMember> {
     let content = filter.content_hash.as_deref();
+    if filter.agent_id.is_none() && content.is_none() {
+        // Forgotten members would refresh the chats of everybody.
+        let reason = "name an agent, or a content with `content_hash`, or both";
+        return Err(InvalidMember::new("agent_id", reason));
+    }
     Ok(RefreshFilter {
         agent: filter.agent_id.map(AgentId::from),
         content: content
@@ -158,6 +163,16 @@ mod tests {
         let body: context::ContextMove =
             serde_json::from_str(&json.replace("HASH", HASH)).map_err(|error| error.to_string())?;
         pin_move(body).map_err(|invalid| invalid.to_string())
+    }
+
+    #[test]
+    fn a_filter_without_conditions_is_refused() {
+        let filter = |json: &str| {
+            let filter = serde_json::from_str(&json.replace("HASH", HASH)).expect("a filter");
+            refresh_filter(&filter)
+        };
+        assert!(filter(r#"{"content_hash": "HASH"}"#).is_ok());
+        assert!(filter("{}").is_err());
     }
 
     #[test]

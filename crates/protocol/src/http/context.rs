@@ -124,7 +124,7 @@ pub struct KindAndSource {
     pub source: String,
 }
 
-/// Which chats an administrator refreshes. Filters add up.
+/// Which chats an administrator refreshes. Filters add up; at least one is needed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RefreshFilter {
