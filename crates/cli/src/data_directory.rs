@@ -303,9 +303,9 @@ mod tests {
             path: temporary.path().join("data"),
         };
         assert!(data.agents().unwrap().is_empty());
-        let agent = data.agent(Path::new("/work/app"));
-        agent.create(Path::new("/work/app")).unwrap();
-        assert_eq!(agent.directory(), Some(PathBuf::from("/work/app")));
+        let agent = data.agent(Path::new("/srv/app"));
+        agent.create(Path::new("/srv/app")).unwrap();
+        assert_eq!(agent.directory(), Some(PathBuf::from("/srv/app")));
         assert_eq!(data.agents().unwrap().len(), 1);
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&data.path), 0o700);

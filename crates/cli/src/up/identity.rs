@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_workspace_is_named_by_its_path() {
-        assert_eq!(workspace_name(Path::new("/work/app")), "/work/app");
+        assert_eq!(workspace_name(Path::new("/srv/app")), "/srv/app");
         let long = format!("/{}/end", "é".repeat(300));
         let name = workspace_name(Path::new(&long));
         assert_eq!(name.chars().count(), LABEL_CHARS_MAX);

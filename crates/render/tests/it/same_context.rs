@@ -8,10 +8,10 @@ use proptest::prelude::*;
 use crate::sample::{Sample, tool};
 
 const SOURCES: [&str; 4] = [
-    "/work/AGENTS.md",
-    "/work/CLAUDE.md",
-    "/work/a/AGENTS.md",
-    "/work/a/CLAUDE.md",
+    "/srv/AGENTS.md",
+    "/srv/CLAUDE.md",
+    "/srv/a/AGENTS.md",
+    "/srv/a/CLAUDE.md",
 ];
 const BODIES: [&str; 4] = ["Use tabs.", "Use spaces.\n", "<!-- empty -->", "Source: x"];
 const NAMES: [&str; 3] = ["lint", "deploy", "review"];
@@ -81,7 +81,7 @@ fn changed(snapshot: &Snapshot, unseen: &Unseen) -> Snapshot {
             .resources
             .sort_by_key(|resource| resource.kind == Kind::InstructionFile);
     }
-    let mut broken = Resource::new(Kind::InstructionFile, "/work/BROKEN.md", Status::Oversize);
+    let mut broken = Resource::new(Kind::InstructionFile, "/srv/BROKEN.md", Status::Oversize);
     broken.error = Some(unseen.broken_error.clone());
     broken.content = Some(Content::Claimed(BlobHash::of(
         unseen.broken_error.as_bytes(),
@@ -120,11 +120,11 @@ proptest! {
 #[test]
 fn a_broken_file_that_breaks_otherwise_changes_no_byte() {
     let with_error = |status: Status, error: &str| {
-        let mut broken = Resource::new(Kind::Skill, "/work/skills/x/SKILL.md", status);
+        let mut broken = Resource::new(Kind::Skill, "/srv/skills/x/SKILL.md", status);
         broken.name = Some("x".to_owned());
         broken.error = Some(error.to_owned());
         Sample::default()
-            .file("/work/AGENTS.md", "Use tabs.")
+            .file("/srv/AGENTS.md", "Use tabs.")
             .with(broken)
             .skill("lint", "Checks.")
     };

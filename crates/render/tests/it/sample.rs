@@ -27,7 +27,7 @@ impl Sample {
     }
 
     pub fn skill(self, name: &str, description: &str) -> Self {
-        let source = format!("/work/.agents/skills/{name}/SKILL.md");
+        let source = format!("/srv/.agents/skills/{name}/SKILL.md");
         let mut resource = Resource::new(Kind::Skill, source, Status::Ok);
         resource.name = Some(name.to_owned());
         resource.description = Some(description.to_owned());

@@ -133,7 +133,7 @@ fn of_colliding_tools_none_is_offered() {
 fn only_ok_servers_offer() {
     let mut down = Resource::new(Kind::McpServer, "down", Status::Unreadable);
     down.detail = Some(Detail::Tools(vec![tool("a", json!({}))]));
-    let mut config = Resource::new(Kind::McpConfig, "/work/.mcp.json", Status::Ok);
+    let mut config = Resource::new(Kind::McpConfig, "/srv/.mcp.json", Status::Ok);
     config.detail = Some(Detail::Shape(vec![]));
     let silent = Resource::new(Kind::McpServer, "silent", Status::Ok);
     let sample = Sample::default().with(down).with(config).with(silent);
