@@ -315,14 +315,7 @@ impl Database {
         operation: Operation,
         agent: AgentId,
     ) -> Result<Sighting<AgentId>> {
-        let sql = check_sql(Some(AGENT_OBJECT));
-        let checked = self
-            .single(sql)
-            .bind(&caller.credential.id)
-            .bind(&agent)
-            .optional(|row| read_check(row, caller, self.used_tokens(), false))
-            .await?
-            .ok_or(Error::Unauthenticated)?;
+        let checked = self.check(caller, &agent, AGENT_OBJECT).await?;
         let owner = demand_owned(&checked, operation, "agent")?;
         Ok(Sighting {
             id: agent,
@@ -333,31 +326,6 @@ impl Database {
         })
     }
 
-    /// Sees the agent whose token the caller presents.
-    pub async fn sight_own_agent(
-        &self,
-        caller: &Caller,
-        operation: Operation,
-    ) -> Result<Sighting<AgentId>> {
-        let checked = self
-            .single(check_sql(None))
-            .bind(&caller.credential.id)
-            .optional(|row| read_check(row, caller, self.used_tokens(), false))
-            .await?
-            .ok_or(Error::Unauthenticated)?;
-        demand(&checked.actor, operation, Object::Collection, "agent")?;
-        match checked.actor {
-            Actor::Agent { id, owner, .. } => Ok(Sighting {
-                id,
-                operation,
-                binding: Some(id),
-                actor: checked.actor,
-                owner,
-            }),
-            _ => Err(Error::Forbidden(Refusal::AgentNeeded)),
-        }
-    }
-
     /// Sees a chat without locking it.
     pub async fn sight_chat(
         &self,
@@ -365,14 +333,7 @@ impl Database {
         operation: Operation,
         chat: ChatId,
     ) -> Result<Sighting<ChatId>> {
-        let sql = check_sql(Some(CHAT_OBJECT));
-        let checked = self
-            .single(sql)
-            .bind(&caller.credential.id)
-            .bind(&chat)
-            .optional(|row| read_check(row, caller, self.used_tokens(), false))
-            .await?
-            .ok_or(Error::Unauthenticated)?;
+        let checked = self.check(caller, &chat, CHAT_OBJECT).await?;
         let owner = demand_owned(&checked, operation, "chat")?;
         Ok(Sighting {
             id: chat,
@@ -381,6 +342,21 @@ impl Database {
             actor: checked.actor,
             owner,
         })
+    }
+
+    /// Checks outside any transaction, which locks nothing and writes nothing.
+    async fn check<V: crate::values::Value>(
+        &self,
+        caller: &Caller,
+        id: &V,
+        object: (&str, &str),
+    ) -> Result<Checked> {
+        self.single(check_sql(Some(object)))
+            .bind(&caller.credential.id)
+            .bind(id)
+            .optional(|row| read_check(row, caller, self.used_tokens(), false))
+            .await?
+            .ok_or(Error::Unauthenticated)
     }
 }
 

@@ -316,15 +316,6 @@ impl<R: ReadsBodies> Granted<Agent, R> {
     ) -> Result<Bodies> {
         blobs::read(self.within(transaction)?, hashes).await
     }
-
-    /// What a render of the agent's head reads.
-    pub async fn head_bodies(
-        &self,
-        transaction: &mut Transaction,
-        head: &Snapshot,
-    ) -> Result<Bodies> {
-        blobs::read(self.within(transaction)?, &prompt_bodies(head)).await
-    }
 }
 
 async fn head_id(
@@ -396,11 +387,7 @@ impl<R: ReadsBodies> Granted<Chat, R> {
         transaction: &mut Transaction,
         snapshot: &Snapshot,
     ) -> Result<Bodies> {
-        let bodies = snapshot
-            .instruction_files()
-            .filter_map(Resource::body)
-            .collect();
-        blobs::read(self.within(transaction)?, &bodies).await
+        blobs::read(self.within(transaction)?, &prompt_bodies(snapshot)).await
     }
 
     /// The bytes of those of `hashes` that `snapshot`, which the chat reaches, stores.
