@@ -69,8 +69,7 @@ async fn create_once(
             let old = transaction
                 .grant_agent(&caller, Operation::AgentUse, agent)
                 .await?;
-            let old = old.agent(&mut transaction).await?;
-            demand_in_force(&old)?;
+            demand_in_force(old.record()?)?;
             Some(agent)
         }
     };
@@ -132,7 +131,7 @@ pub async fn read(
     let granted = transaction
         .grant_agent(&caller, Operation::AgentRead, agent)
         .await?;
-    Ok(granted.agent(&mut transaction).await?)
+    Ok(granted.record()?.clone())
 }
 
 /// Reads an agent's timeline, newest first.

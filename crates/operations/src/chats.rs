@@ -14,6 +14,7 @@ use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::{Caller, Granted, Sighting, object, right};
 use ctxpin_store::wake::Topic;
 
+use crate::contexts;
 use crate::error::{Error, Result, attempt};
 use crate::moves::{Cause, write_move};
 use crate::prompts::Prompt;
@@ -163,7 +164,7 @@ async fn see_origin(
     let granted = reading
         .grant_chat_body(caller, Operation::ChatInherit, parent)
         .await?;
-    let parent = granted.chat(reading).await?;
+    let parent = granted.record()?;
     if request.agent.is_some() && request.agent != parent.agent {
         return Err(Error::Invalid(
             "a child chat has its parent's agent; leave `agent_id` out, or create the chat without a parent".into(),
@@ -190,8 +191,8 @@ async fn see_agent(
     let granted = reading
         .grant_agent_body(caller, Operation::AgentUse, agent)
         .await?;
-    let record = granted.agent(reading).await?;
-    demand_in_force(&record)?;
+    let record = granted.record()?;
+    demand_in_force(record)?;
     let head = match record.head {
         Some(head) if pinned.is_none_or(|pinned| pinned.context != head.hashes.context) => {
             let prompt = Prompt::of_head(reading, &granted, head.hashes.context).await?;
@@ -223,7 +224,7 @@ async fn lock_origin(
                 let granted = transaction
                     .grant_agent_shared(caller, &agent.sighting)
                     .await?;
-                let record = granted.agent(transaction).await?;
+                let record = granted.record()?.clone();
                 demand_in_force(&record)?;
                 Ok(LockedOrigin {
                     agent: Some(record),
@@ -235,13 +236,13 @@ async fn lock_origin(
     };
     // The parent's agent is locked with it, before it.
     let granted = transaction.grant_chat_shared(caller, parent, &[]).await?;
-    let parent = granted.chat(transaction).await?;
+    let parent = granted.record()?.clone();
     let agent = match parent.agent {
         Some(agent) => {
             let granted = transaction
                 .grant_agent(caller, Operation::AgentUse, agent)
                 .await?;
-            Some(granted.agent(transaction).await?)
+            Some(granted.record()?.clone())
         }
         None => None,
     };
@@ -300,8 +301,13 @@ async fn pin_to_head(
             Some((hashes, prompt)) if hashes.context == head.hashes.context => {
                 prompt.keep(transaction, granted, hashes.context).await?
             }
-            // A push came in between.
-            _ => return Err(Error::overtaken()),
+            // A push came in between; no other one can while the agent is locked.
+            _ => {
+                let snapshot = contexts::snapshot(transaction, granted, head.snapshot).await?;
+                let context = head.hashes.context;
+                let prompt = Prompt::of_chat(transaction, granted, context, &snapshot).await?;
+                prompt.keep(transaction, granted, context).await?
+            }
         },
     };
     write_move(transaction, granted, chat, Some((target, prompt)), &cause).await
@@ -325,11 +331,11 @@ pub async fn list(
 /// Reads a chat.
 pub async fn read(service: &Service, credential: Credential, chat: ChatId) -> Result<ChatRecord> {
     let caller = service.caller(credential);
-    let mut transaction = service.database.read().await?;
-    let granted = transaction
-        .grant_chat(&caller, Operation::ChatRead, chat)
-        .await?;
-    Ok(granted.chat(&mut transaction).await?)
+    let sighted = service
+        .database
+        .sight_chat(&caller, Operation::ChatRead, chat)
+        .await;
+    Ok(sighted?.1)
 }
 
 /// What is to be changed of a chat.
@@ -372,7 +378,7 @@ async fn change_once(
     let seen = reading
         .grant_chat(&caller, Operation::ChatChange, chat)
         .await?;
-    let before = seen.chat(&mut reading).await?;
+    let before = seen.record()?;
     // Only a binding and an unarchiving can need a head.
     let agent_needed = match change.agent.filter(|agent| *agent != before.agent) {
         Some(agent) => agent,
@@ -392,7 +398,7 @@ async fn change_once(
     let granted = transaction
         .grant_chat_locked(&caller, &sighting, &others)
         .await?;
-    let mut now = granted.chat(&mut transaction).await?;
+    let mut now = granted.record()?.clone();
     let update = what_differs(change, &now, caller.now);
     let bound_before = now.agent;
     if update != ChatUpdate::default() {
@@ -407,11 +413,11 @@ async fn change_once(
         let target = transaction
             .grant_agent(&caller, Operation::AgentUse, agent)
             .await?;
-        let target = target.agent(&mut transaction).await?;
-        demand_in_force(&target)?;
+        let target = target.record()?;
+        demand_in_force(target)?;
         let rebind = Rebind {
             bound_before,
-            target: &target,
+            target,
             origin,
         };
         rebind
@@ -422,9 +428,9 @@ async fn change_once(
         let agent = transaction
             .grant_agent(&caller, Operation::AgentUse, origin.sighting.id())
             .await?;
-        let agent = agent.agent(&mut transaction).await?;
+        let agent = agent.record()?;
         let cause = Cause::of(Reason::Hydrate, &now, caller.now);
-        pin_to_head(&mut transaction, &granted, &mut now, &agent, origin, &cause).await?;
+        pin_to_head(&mut transaction, &granted, &mut now, agent, origin, &cause).await?;
     }
     let object = Some(("chat", chat.uuid()));
     transaction
@@ -518,7 +524,7 @@ pub async fn delete(service: &Service, credential: Credential, chat: ChatId) -> 
 
 async fn delete_once(service: &Service, credential: Credential, chat: ChatId) -> Result<()> {
     let caller = service.caller(credential);
-    let sighting = service
+    let (sighting, _) = service
         .database
         .sight_chat(&caller, Operation::ChatDelete, chat)
         .await?;

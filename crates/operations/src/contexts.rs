@@ -1,6 +1,7 @@
 //! A chat's context as people look at it: the pin, its drift, its history and what differs.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use ctxpin_model::access::Operation;
 use ctxpin_model::chat::ChatRecord;
@@ -26,9 +27,9 @@ pub struct ContextView {
     /// The chat.
     pub chat: ChatRecord,
     /// What is pinned; `None` while the chat is unpinned.
-    pub pinned: Option<Snapshot>,
+    pub pinned: Option<Arc<Snapshot>>,
     /// The head of its agent; `None` without agent or head.
-    pub head: Option<Snapshot>,
+    pub head: Option<Arc<Snapshot>>,
     /// Whether descriptions, tools and shapes may be told: they are bodies.
     pub tells_bodies: bool,
 }
@@ -65,26 +66,25 @@ pub async fn read(service: &Service, credential: Credential, chat: ChatId) -> Re
     let granted = transaction
         .grant_chat_within(&caller, Operation::ContextRead, chat)
         .await?;
-    let chat = granted.chat(&mut transaction).await?;
-    view(&mut transaction, &granted, chat, &[]).await
+    let chat = granted.record()?.clone();
+    view(&mut transaction, &granted, chat).await
 }
 
-/// Puts the view of a chat together. Snapshots that are at hand are not read again.
+/// Puts the view of a chat together.
 pub(crate) async fn view<R: ReadsBodies>(
     transaction: &mut Transaction,
     granted: &Granted<object::Chat, R>,
     chat: ChatRecord,
-    at_hand: &[(SnapshotId, &Snapshot)],
 ) -> Result<ContextView> {
     let pin = chat.pin.as_ref().map(|pin| pin.pin.snapshot);
     let head = chat.head.map(|head| head.snapshot);
     let pinned = match pin {
-        Some(id) => Some(snapshot(transaction, granted, id, at_hand).await?),
+        Some(id) => Some(snapshot(transaction, granted, id).await?),
         None => None,
     };
     let head = match head {
         Some(id) if Some(id) == pin => pinned.clone(),
-        Some(id) => Some(snapshot(transaction, granted, id, at_hand).await?),
+        Some(id) => Some(snapshot(transaction, granted, id).await?),
         None => None,
     };
     Ok(ContextView {
@@ -100,11 +100,7 @@ pub(crate) async fn snapshot<R: ReadsBodies>(
     transaction: &mut Transaction,
     granted: &Granted<object::Chat, R>,
     id: SnapshotId,
-    at_hand: &[(SnapshotId, &Snapshot)],
-) -> Result<Snapshot> {
-    if let Some((_, snapshot)) = at_hand.iter().find(|(at_hand, _)| *at_hand == id) {
-        return Ok((*snapshot).clone());
-    }
+) -> Result<Arc<Snapshot>> {
     granted
         .snapshot(transaction, id)
         .await?
@@ -147,9 +143,9 @@ pub async fn resource(
     let granted = transaction
         .grant_chat_body(&caller, Operation::ResourceRead, chat)
         .await?;
-    let chat = granted.chat(&mut transaction).await?;
-    let pin = chat.pin.ok_or(Error::NotFound("resource"))?;
-    let pinned = snapshot(&mut transaction, &granted, pin.pin.snapshot, &[]).await?;
+    let pin = granted.record()?.pin.as_ref();
+    let pin = pin.ok_or(Error::NotFound("resource"))?.pin;
+    let pinned = snapshot(&mut transaction, &granted, pin.snapshot).await?;
     let resource = pinned
         .find_id(id)
         .cloned()
@@ -176,9 +172,9 @@ pub struct DiffRequest {
 #[derive(Debug, Clone)]
 pub struct DiffView {
     /// The one.
-    pub pinned: Option<(SnapshotId, Snapshot)>,
+    pub pinned: Option<(SnapshotId, Arc<Snapshot>)>,
     /// The other.
-    pub head: Option<(SnapshotId, Snapshot)>,
+    pub head: Option<(SnapshotId, Arc<Snapshot>)>,
     /// Whether tools count.
     pub with_tools: bool,
     bodies: Bodies,
@@ -196,7 +192,7 @@ pub async fn diff(
     let granted = transaction
         .grant_chat_body(&caller, Operation::DiffRead, chat)
         .await?;
-    let chat = granted.chat(&mut transaction).await?;
+    let chat = granted.record()?;
     let from = request
         .from
         .or(chat.pin.as_ref().map(|pin| pin.pin.snapshot));

@@ -1,6 +1,7 @@
 //! How a pin moves: what a move needs is worked out before the chat is locked, and then carried
 //! out in the one way in which pins move.
 
+use ctxpin_model::access::Operation;
 use ctxpin_model::chat::{ChatRecord, PinState};
 use ctxpin_model::drift::Hashes;
 use ctxpin_model::hash::BlobHash;
@@ -20,10 +21,8 @@ use crate::prompts::Prompt;
 /// A target with what its move needs, worked out before the chat is locked.
 pub(crate) struct Prepared {
     pub target: Target,
-    /// The snapshot, if it is at hand.
-    pub snapshot: Option<Snapshot>,
-    /// Whether the snapshot was composed and must be written first.
-    pub is_composed: bool,
+    /// The snapshot, if it was composed and must be written first.
+    pub composed: Option<Snapshot>,
     /// The prompt, if the move needs one.
     pub prompt: Option<Prompt>,
 }
@@ -43,14 +42,12 @@ impl Prepared {
         };
         let mut prepared = Self {
             target,
-            snapshot: None,
-            is_composed: false,
+            composed: None,
             prompt: None,
         };
         if step(pin, &target) == Step::Render {
-            let snapshot = contexts::snapshot(transaction, granted, head.snapshot, &[]).await?;
+            let snapshot = contexts::snapshot(transaction, granted, head.snapshot).await?;
             prepared.render(transaction, granted, &snapshot).await?;
-            prepared.snapshot = Some(snapshot);
         }
         Ok(prepared)
     }
@@ -77,14 +74,13 @@ impl Prepared {
         };
         let mut prepared = Self {
             target,
-            snapshot: None,
-            is_composed: true,
+            composed: None,
             prompt: None,
         };
         if step(pin, &target) == Step::Render {
             prepared.render(transaction, granted, &snapshot).await?;
         }
-        prepared.snapshot = Some(snapshot);
+        prepared.composed = Some(snapshot);
         Ok(prepared)
     }
 
@@ -100,17 +96,17 @@ impl Prepared {
     }
 
     /// Moves the pin of a locked chat there, whatever the reason: the one way in which a pin moves
-    /// but for a rollback and a clearing, and brings `chat` up to date.
+    /// but for a rollback and a clearing, and brings `chat` up to date. Tells whether it moved.
     pub async fn carry_out(
         &self,
         transaction: &mut Transaction,
         granted: &Granted<object::Chat, right::Write>,
         chat: &mut ChatRecord,
         cause: &Cause,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let pin = chat.pin.as_ref().map(|pin| pin.pin);
         let prompt = match step(pin.as_ref(), &self.target) {
-            Step::Stay => return Ok(()),
+            Step::Stay => return Ok(false),
             Step::Keep(prompt) => prompt,
             Step::Render => {
                 let prompt = self.prompt.as_ref().ok_or_else(Error::overtaken)?;
@@ -119,7 +115,7 @@ impl Prepared {
                     .await?
             }
         };
-        if let Some(snapshot) = self.snapshot.as_ref().filter(|_| self.is_composed) {
+        if let Some(snapshot) = &self.composed {
             let addresses = Addresses {
                 id: self.target.snapshot,
                 context_hash: self.target.hashes.context,
@@ -136,7 +132,8 @@ impl Prepared {
             Some((self.target, prompt)),
             cause,
         )
-        .await
+        .await?;
+        Ok(true)
     }
 }
 
@@ -148,6 +145,8 @@ pub(crate) struct Cause {
     pub agent: Option<AgentId>,
     pub mcp_settled: bool,
     pub door: Door,
+    /// What is noted in the audit log along with the move.
+    pub noted: Option<Operation>,
     pub at: Moment,
 }
 
@@ -159,6 +158,7 @@ impl Cause {
             agent: chat.agent,
             mcp_settled: chat.head_settled,
             door: Door::Api,
+            noted: None,
             at,
         }
     }
@@ -178,6 +178,7 @@ pub(crate) async fn write_move(
         reason: cause.reason,
         mcp_settled: cause.mcp_settled,
         door: cause.door,
+        noted: cause.noted,
         at: cause.at,
     };
     granted

@@ -8,10 +8,10 @@ use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_model::id::{AgentId, ChatId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::pin::{Door, Policy, Reason, Target};
-use ctxpin_model::snapshot::Snapshot;
 use ctxpin_model::token::Credential;
 use ctxpin_store::chats::ChatUpdate;
 use ctxpin_store::database::Transaction;
+use ctxpin_store::grant::right::ReadsBodies;
 use ctxpin_store::grant::{Granted, object, right};
 use ctxpin_store::wake::Topic;
 
@@ -64,8 +64,6 @@ pub async fn pin_move(
 enum Plan {
     Move {
         prepared: Box<Prepared>,
-        /// Whether it was composed with the pin.
-        of_pin: bool,
         /// Whether the tools that it pins are those of settled servers, where they are not the
         /// head's.
         mcp_settled: Option<bool>,
@@ -79,35 +77,14 @@ enum Plan {
     },
 }
 
-/// What has moved since a plan was made.
-#[derive(Clone, Copy)]
-struct Overtaken {
-    head: bool,
-    pin: bool,
+/// Whether what was worked out for the chat as it was `before` holds for it as it is `now`.
+fn is_as_planned(before: &ChatRecord, now: &ChatRecord) -> bool {
+    let head = |chat: &ChatRecord| chat.head.map(|head| head.snapshot);
+    before.pin_seq == now.pin_seq && head(before) == head(now) && before.tools == now.tools
 }
 
 impl Plan {
-    /// Whether the plan no longer holds: what was prepared is of the old head, or of the old pin.
-    fn is_spoilt(&self, overtaken: Overtaken) -> bool {
-        match self {
-            Self::Move { of_pin, .. } => overtaken.head || (overtaken.pin && *of_pin),
-            Self::Decline(_) => overtaken.head,
-            Self::Rollback { .. } => overtaken.pin,
-        }
-    }
-
-    /// The snapshot that was read or composed for it.
-    fn at_hand(&self) -> Option<(SnapshotId, &Snapshot)> {
-        match self {
-            Self::Move { prepared, .. } => {
-                let snapshot = prepared.snapshot.as_ref()?;
-                Some((prepared.target.snapshot, snapshot))
-            }
-            Self::Decline(_) | Self::Rollback { .. } => None,
-        }
-    }
-
-    /// Does it to the locked chat.
+    /// Does it to the locked chat. Tells whether that was noted in the audit log.
     async fn carry_out(
         &self,
         transaction: &mut Transaction,
@@ -115,7 +92,7 @@ impl Plan {
         mut chat: ChatRecord,
         operation: Operation,
         at: Moment,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         match self {
             Self::Move {
                 prepared,
@@ -128,6 +105,7 @@ impl Plan {
                 };
                 let cause = Cause {
                     door,
+                    noted: Some(operation),
                     mcp_settled: mcp_settled.unwrap_or(chat.head_settled),
                     ..Cause::of(Reason::Refresh, &chat, at)
                 };
@@ -135,7 +113,10 @@ impl Plan {
                     .carry_out(transaction, granted, &mut chat, &cause)
                     .await
             }
-            Self::Decline(hashes) => Ok(granted.decline(transaction, *hashes).await?),
+            Self::Decline(hashes) => {
+                granted.decline(transaction, *hashes).await?;
+                Ok(false)
+            }
             Self::Rollback {
                 target,
                 prompt,
@@ -149,6 +130,7 @@ impl Plan {
                     let cause = Cause {
                         agent: *agent,
                         mcp_settled: *mcp_settled,
+                        noted: Some(operation),
                         ..Cause::of(Reason::Rollback, &chat, at)
                     };
                     let to = Some((*target, *prompt));
@@ -161,7 +143,7 @@ impl Plan {
                     };
                     granted.update(transaction, &update, at).await?;
                 }
-                Ok(())
+                Ok(!is_there)
             }
         }
     }
@@ -178,33 +160,32 @@ async fn move_once(
     let caller = service.caller(credential);
     let mut reading = service.database.read().await?;
     let seen = reading.grant_chat_within(&caller, operation, chat).await?;
-    let before = seen.chat(&mut reading).await?;
+    let before = seen.record()?.clone();
     demand_pin(&before, only_from)?;
-    let plan = plan(&mut reading, &seen, &before, request).await?;
+    let mut planned = plan(&mut reading, &seen, &before, request).await?;
     let sighting = seen.sighting(operation);
     drop(reading);
     let mut transaction = service.database.write().await?;
     let granted = transaction
         .grant_chat_locked(&caller, &sighting, &[])
         .await?;
-    let now = granted.chat(&mut transaction).await?;
+    let now = granted.record()?.clone();
     demand_pin(&now, only_from)?;
-    let overtaken = Overtaken {
-        head: now.head.map(|head| head.snapshot) != before.head.map(|head| head.snapshot),
-        pin: now.pin_seq != before.pin_seq,
-    };
-    if plan.is_spoilt(overtaken) {
-        return Err(Error::overtaken());
+    if !is_as_planned(&before, &now) {
+        // Under the locks nothing moves any more: whoever pushes without a pause holds up nobody.
+        planned = plan(&mut transaction, &granted, &now, request).await?;
     }
-    plan.carry_out(&mut transaction, &granted, now, operation, caller.now)
+    let is_noted = planned
+        .carry_out(&mut transaction, &granted, now, operation, caller.now)
         .await?;
-    let object = Some(("chat", chat.uuid()));
-    transaction
-        .audit(granted.actor(), operation, object, caller.now)
-        .await?;
+    if !is_noted {
+        let object = Some(("chat", chat.uuid()));
+        transaction
+            .audit(granted.actor(), operation, object, caller.now)
+            .await?;
+    }
     let after = granted.chat(&mut transaction).await?;
-    let at_hand: Vec<_> = plan.at_hand().into_iter().collect();
-    let view = contexts::view(&mut transaction, &granted, after, &at_hand).await?;
+    let view = contexts::view(&mut transaction, &granted, after).await?;
     transaction.commit().await?;
     service.wakes.publish(Topic::Chat {
         owner: granted.owner(),
@@ -240,9 +221,9 @@ fn demand_head(chat: &ChatRecord, seen: Option<SnapshotId>) -> Result<()> {
     }
 }
 
-async fn plan(
+async fn plan<R: ReadsBodies>(
     reading: &mut Transaction,
-    seen: &Granted<object::Chat, right::Body>,
+    seen: &Granted<object::Chat, R>,
     chat: &ChatRecord,
     request: &MoveRequest,
 ) -> Result<Plan> {
@@ -253,7 +234,6 @@ async fn plan(
             let prepared = Prepared::head(reading, seen, chat, pin.as_ref()).await?;
             Ok(Plan::Move {
                 prepared: Box::new(prepared),
-                of_pin: false,
                 mcp_settled: None,
             })
         }
@@ -265,8 +245,8 @@ async fn plan(
                 ));
             };
             let head = chat.head.ok_or_else(|| no_head(chat))?;
-            let pinned = contexts::snapshot(reading, seen, pin.snapshot, &[]).await?;
-            let head_snapshot = contexts::snapshot(reading, seen, head.snapshot, &[]).await?;
+            let pinned = contexts::snapshot(reading, seen, pin.snapshot).await?;
+            let head_snapshot = contexts::snapshot(reading, seen, head.snapshot).await?;
             let composed = partial(&pinned, &head_snapshot, selectors, chat.tools)?;
             let prepared = Prepared::composed(reading, seen, composed, Some(&pin)).await?;
             let mcp_settled = if prepared.target.hashes.tools == head.hashes.tools {
@@ -276,7 +256,6 @@ async fn plan(
             };
             Ok(Plan::Move {
                 prepared: Box::new(prepared),
-                of_pin: true,
                 mcp_settled,
             })
         }
@@ -318,9 +297,9 @@ async fn plan(
 }
 
 /// Whether the agent's MCP servers had settled when the tools of the pin were taken.
-pub(crate) async fn was_settled(
+pub(crate) async fn was_settled<R>(
     reading: &mut Transaction,
-    seen: &Granted<object::Chat, right::Body>,
+    seen: &Granted<object::Chat, R>,
     chat: &ChatRecord,
 ) -> Result<bool> {
     let row = seen.history_at(reading, chat.pin_seq).await?;
@@ -348,7 +327,7 @@ async fn clear_once(
     only_from: Option<SnapshotId>,
 ) -> Result<ContextView> {
     let caller = service.caller(credential);
-    let sighting = service
+    let (sighting, _) = service
         .database
         .sight_chat(&caller, Operation::PinClear, chat)
         .await?;
@@ -356,18 +335,17 @@ async fn clear_once(
     let granted = transaction
         .grant_chat_locked(&caller, &sighting, &[])
         .await?;
-    let mut now = granted.chat(&mut transaction).await?;
+    let mut now = granted.record()?.clone();
     demand_pin(&now, only_from)?;
     if now.pin.is_some() {
-        let cause = Cause::of(Reason::Clear, &now, caller.now);
+        let cause = Cause {
+            noted: Some(Operation::PinClear),
+            ..Cause::of(Reason::Clear, &now, caller.now)
+        };
         write_move(&mut transaction, &granted, &mut now, None, &cause).await?;
-        let object = Some(("chat", chat.uuid()));
-        transaction
-            .audit(granted.actor(), Operation::PinClear, object, caller.now)
-            .await?;
     }
     let after = granted.chat(&mut transaction).await?;
-    let view = contexts::view(&mut transaction, &granted, after, &[]).await?;
+    let view = contexts::view(&mut transaction, &granted, after).await?;
     transaction.commit().await?;
     service.wakes.publish(Topic::Chat {
         owner: granted.owner(),
@@ -396,7 +374,7 @@ pub async fn refresh_of_agent(
             own.map_err(Error::from),
         )
         .await?;
-    demand_epoch(&own.agent(&mut reading).await?, epoch)?;
+    demand_epoch(own.record()?, epoch)?;
     let chats = own.dirty_chats(&mut reading).await?;
     drop(reading);
     refresh_each(service, credential, Operation::AgentRefresh, &chats).await

@@ -1,7 +1,9 @@
 //! The prompt: what ctxpin hands to a model.
 
+use bytes::Bytes;
 use ctxpin_model::hash::{BlobHash, ContextHash};
 use ctxpin_model::id::ChatId;
+use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::snapshot::Snapshot;
 use ctxpin_model::token::Credential;
 use ctxpin_store::database::Transaction;
@@ -17,7 +19,7 @@ pub struct PinnedPrompt {
     /// Its hash; `None` while the chat is unpinned.
     pub hash: Option<BlobHash>,
     /// Its bytes, unless they are the ones that the caller knows.
-    pub bytes: Option<Vec<u8>>,
+    pub bytes: Option<Bytes>,
 }
 
 /// Reads the pinned prompt of a chat. If it is the one that the caller knows, its bytes are not
@@ -63,6 +65,30 @@ impl Prompt {
         )))
     }
 
+    /// Finds or renders the prompt of what an agent pushes. Of its bodies some are at hand, and the
+    /// others stored.
+    pub async fn of_push<R: ReadsBodies>(
+        transaction: &mut Transaction,
+        granted: &Granted<object::Agent, R>,
+        context: ContextHash,
+        snapshot: &Snapshot,
+        at_hand: &Bodies,
+    ) -> Result<Self> {
+        let renderer = i64::from(ctxpin_render::RENDERER_VERSION);
+        if let Some(kept) = granted.prompt_find(transaction, context, renderer).await? {
+            return Ok(Self::Kept(kept));
+        }
+        let needed = snapshot.instruction_files().filter_map(Resource::body);
+        let stored = needed.filter(|hash| !at_hand.contains_key(hash));
+        let mut bodies = granted
+            .proved_bodies(transaction, &stored.collect())
+            .await?;
+        bodies.extend(at_hand.iter().map(|(hash, bytes)| (*hash, bytes.clone())));
+        Ok(Self::Rendered(ctxpin_render::prompt::render(
+            snapshot, &bodies,
+        )))
+    }
+
     /// Finds or renders the prompt of an agent's head.
     pub async fn of_head<R: ReadsBodies>(
         transaction: &mut Transaction,
@@ -77,9 +103,7 @@ impl Prompt {
             .head_snapshot(transaction)
             .await?
             .ok_or_else(Error::overtaken)?;
-        let bodies = head
-            .instruction_files()
-            .filter_map(ctxpin_model::resource::Resource::body);
+        let bodies = head.instruction_files().filter_map(Resource::body);
         let bodies = granted
             .proved_bodies(transaction, &bodies.collect())
             .await?;

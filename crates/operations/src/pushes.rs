@@ -89,7 +89,7 @@ async fn session_open_once(
     drop(reading);
     let mut transaction = service.database.write().await?;
     let granted = lock_one(&mut transaction, &caller, sighting).await?;
-    let agent = granted.agent(&mut transaction).await?;
+    let agent = granted.record()?.clone();
     let opened = granted.session(&mut transaction, process).await?;
     demand_in_force(&agent)?;
     let epoch = match opened {
@@ -203,7 +203,7 @@ async fn blob_upload_once(
     drop(reading);
     let mut transaction = service.database.write().await?;
     let granted = lock_one(&mut transaction, &caller, sighting).await?;
-    demand_epoch(&granted.agent(&mut transaction).await?, epoch)?;
+    demand_epoch(granted.record()?, epoch)?;
     match granted
         .upload(&mut transaction, hash, bytes, caller.now)
         .await?
@@ -259,7 +259,7 @@ async fn push_once(service: &Service, credential: Credential, push: &Push) -> Re
         .into_iter();
     let granted = grants.next().ok_or_else(Error::overtaken)?;
     let replaced: Vec<_> = grants.collect();
-    let agent = granted.agent(&mut transaction).await?;
+    let agent = granted.record()?.clone();
     if agent.head.map(|head| head.snapshot) != prepared.head_before {
         // What was proved by the old head may not be by the new one.
         return Err(Error::overtaken());
@@ -336,8 +336,8 @@ async fn prepare(
     push: &Push,
     now: Moment,
 ) -> Result<std::result::Result<Prepared, Pushed>> {
-    let agent = own.agent(reading).await?;
-    demand_epoch(&agent, push.epoch)?;
+    let agent = own.record()?;
+    demand_epoch(agent, push.epoch)?;
     if push.version < agent.version {
         return Ok(Err(Pushed {
             verdict: Verdict::NotNewer,
@@ -346,24 +346,26 @@ async fn prepare(
         }));
     }
     let head = own.head_snapshot(reading).await?;
-    let mut proved = Proved::new(head.as_ref(), own.uploads(reading, now).await?);
+    let head = head.as_deref();
+    let mut proved = Proved::new(head, own.uploads(reading, now).await?);
     proved.add_inline(push.inline.clone())?;
     let missing = ingest::missing(&push.manifest, &proved);
     if !missing.is_empty() {
         return Err(Error::MissingBlobs(missing));
     }
-    let to_read = ingest::to_read(&push.manifest, head.as_ref(), &proved);
+    let to_read = ingest::to_read(&push.manifest, head, &proved);
     proved
         .bodies
         .extend(own.proved_bodies(reading, &to_read).await?);
-    let snapshot = ingest::ingest(push.manifest.clone(), head.as_ref(), &proved)?;
+    let snapshot = ingest::ingest(push.manifest.clone(), head, &proved)?;
     let addresses = snapshot.addresses();
     let head_before = agent.head.map(|head| head.snapshot);
     let (mut replaced, mut prompt) = (Vec::new(), None);
     if head_before != Some(addresses.id) {
         replaced = own.replaced_chain(reading).await?;
         if own.has_chats_to_pin(reading, &replaced).await? {
-            prompt = Some(prepare_prompt(reading, own, &snapshot, &addresses, &mut proved).await?);
+            let context = addresses.context_hash;
+            prompt = Some(Prompt::of_push(reading, own, context, &snapshot, &proved.bodies).await?);
         }
     }
     let sighting = own.sighting(Operation::ContextPush);
@@ -375,34 +377,6 @@ async fn prepare(
         addresses,
         prompt,
     }))
-}
-
-async fn prepare_prompt(
-    reading: &mut Transaction,
-    own: &Granted<object::Agent, right::Body>,
-    snapshot: &Snapshot,
-    addresses: &Addresses,
-    proved: &mut Proved,
-) -> Result<Prompt> {
-    let renderer = i64::from(ctxpin_render::RENDERER_VERSION);
-    if let Some(kept) = own
-        .prompt_find(reading, addresses.context_hash, renderer)
-        .await?
-    {
-        return Ok(Prompt::Kept(kept));
-    }
-    let bodies: BTreeSet<_> = snapshot
-        .instruction_files()
-        .filter_map(Resource::body)
-        .filter(|hash| !proved.bodies.contains_key(hash))
-        .collect();
-    proved
-        .bodies
-        .extend(own.proved_bodies(reading, &bodies).await?);
-    Ok(Prompt::Rendered(ctxpin_render::prompt::render(
-        snapshot,
-        &proved.bodies,
-    )))
 }
 
 /// The agent that pushes and those that it replaces, locked.
@@ -441,14 +415,18 @@ async fn accept(
     granted.uploads_used(transaction, &stored).await?;
     let mut hydrated = 0;
     if granted.lock_chats_to_pin(transaction, replaced).await? > 0 {
-        // A chat that came since the look before is a reason to look again.
-        let prompt = prepared.prompt.as_ref().ok_or_else(Error::overtaken)?;
+        let context = addresses.context_hash;
+        let prompt = match &prepared.prompt {
+            Some(prompt) => prompt.clone(),
+            // A chat came since the look before.
+            None => Prompt::of_push(transaction, granted, context, snapshot, &push.inline).await?,
+        };
         let prompt = match prompt {
-            Prompt::Kept(hash) => *hash,
+            Prompt::Kept(hash) => hash,
             Prompt::Rendered(text) => {
                 let renderer = i64::from(ctxpin_render::RENDERER_VERSION);
                 granted
-                    .prompt_keep(transaction, addresses.context_hash, renderer, text)
+                    .prompt_keep(transaction, context, renderer, &text)
                     .await?
             }
         };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ctxpin_model::access::Operation;
 use ctxpin_model::token::Credential;
+use ctxpin_store::counts::Counts;
 use ctxpin_store::database::{Database, Location, OpenError};
 use ctxpin_store::grant::Caller;
 use uuid::Uuid;
@@ -74,6 +75,11 @@ impl Service {
     /// `sqlite` or `postgres`.
     pub fn storage_kind(&self) -> &'static str {
         self.database.kind()
+    }
+
+    /// What was asked of the database so far.
+    pub fn counts(&self) -> Counts {
+        self.database.counts()
     }
 
     /// Whether the data can be reached.

@@ -51,18 +51,16 @@ async fn pinned(
 ) -> Result<(
     Transaction,
     Granted<object::Chat, right::Body>,
-    Option<Snapshot>,
+    Option<Arc<Snapshot>>,
 )> {
     let caller = service.caller(credential);
     let mut transaction = service.database.read().await?;
     let granted = transaction
         .grant_chat_body(&caller, Operation::SkillRead, chat)
         .await?;
-    let chat = granted.chat(&mut transaction).await?;
-    let pinned = match chat.pin {
-        Some(pin) => {
-            Some(contexts::snapshot(&mut transaction, &granted, pin.pin.snapshot, &[]).await?)
-        }
+    let pin = granted.record()?.pin.as_ref();
+    let pinned = match pin.map(|pin| pin.pin.snapshot) {
+        Some(pin) => Some(contexts::snapshot(&mut transaction, &granted, pin).await?),
         None => None,
     };
     Ok((transaction, granted, pinned))
@@ -142,10 +140,11 @@ pub async fn tools(service: &Service, credential: Credential, chat: ChatId) -> R
     let granted = transaction
         .grant_chat_body(&caller, Operation::ToolRead, chat)
         .await?;
-    let chat = granted.chat(&mut transaction).await?;
-    let snapshot = match tools_source(&chat) {
-        Some(id) => contexts::snapshot(&mut transaction, &granted, id, &[]).await?,
-        None => Snapshot::default(),
-    };
-    Ok(ctxpin_render::tools::definitions(&snapshot))
+    match tools_source(granted.record()?) {
+        Some(id) => {
+            let snapshot = contexts::snapshot(&mut transaction, &granted, id).await?;
+            Ok(ctxpin_render::tools::definitions(&snapshot))
+        }
+        None => Ok(Tools::default()),
+    }
 }

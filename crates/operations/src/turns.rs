@@ -1,5 +1,7 @@
 //! Turns: a model is about to generate, and ctxpin hands out and stamps what is in force.
 
+use std::sync::Arc;
+
 use ctxpin_model::access::Operation;
 use ctxpin_model::chat::ChatRecord;
 use ctxpin_model::compose::{additive, settle};
@@ -14,7 +16,7 @@ use ctxpin_model::tool::Tools;
 use ctxpin_model::turn::TurnRecord;
 use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::right::ReadsBodies;
-use ctxpin_store::grant::{Granted, object, right};
+use ctxpin_store::grant::{Granted, object};
 use ctxpin_store::wake::Topic;
 
 use crate::contexts::{self, tools_differ};
@@ -95,14 +97,14 @@ async fn begin_once(
     let seen = reading
         .grant_chat_body(&caller, Operation::TurnBegin, chat)
         .await?;
-    let before = seen.chat(&mut reading).await?;
+    let before = seen.record()?.clone();
     if let Some(turn) = of_reference(&mut reading, &seen, request).await? {
         return deliver(&mut reading, &seen, turn, None).await;
     }
     if before.archived_at.is_some() {
         return Err(Error::Archived);
     }
-    let plan = plan(&mut reading, &seen, &before).await?;
+    let mut planned = plan(&mut reading, &seen, &before).await?;
     let sighting = seen.sighting(Operation::TurnBegin);
     drop(reading);
     let mut transaction = service.database.write().await?;
@@ -112,14 +114,15 @@ async fn begin_once(
     if let Some(turn) = of_reference(&mut transaction, &granted, request).await? {
         return deliver(&mut transaction, &granted, turn, None).await;
     }
-    let mut now = granted.chat(&mut transaction).await?;
+    let mut now = granted.record()?.clone();
     if now.archived_at.is_some() {
         return Err(Error::Archived);
     }
     if !is_as_planned(&before, &now) {
-        return Err(Error::overtaken());
+        // Under the locks nothing moves any more.
+        planned = plan(&mut transaction, &granted, &now).await?;
     }
-    for (prepared, reason, mcp_settled) in &plan.moves {
+    for (prepared, reason, mcp_settled) in &planned.moves {
         let cause = Cause {
             mcp_settled: mcp_settled.unwrap_or(now.head_settled),
             ..Cause::of(*reason, &now, caller.now)
@@ -128,7 +131,7 @@ async fn begin_once(
             .carry_out(&mut transaction, &granted, &mut now, &cause)
             .await?;
     }
-    let mut notices = plan.notices;
+    let mut notices = planned.notices;
     notices.extend(standing_notice(&now));
     let turn = TurnRecord {
         number: now.turn_count + 1,
@@ -176,9 +179,9 @@ fn is_as_planned(before: &ChatRecord, now: &ChatRecord) -> bool {
         && (before.turn_count == 0) == (now.turn_count == 0)
 }
 
-async fn plan(
+async fn plan<R: ReadsBodies>(
     reading: &mut Transaction,
-    seen: &Granted<object::Chat, right::Body>,
+    seen: &Granted<object::Chat, R>,
     chat: &ChatRecord,
 ) -> Result<Plan> {
     let mut plan = Plan {
@@ -208,9 +211,9 @@ async fn plan(
     }
     let was_settled = was_settled(reading, seen, chat).await?;
     let head_tools = head.hashes.tools;
-    let pinned = contexts::snapshot(reading, seen, pin.snapshot, &[]).await?;
-    let head = contexts::snapshot(reading, seen, head.snapshot, &[]).await?;
-    let (mut at, mut pin) = (pinned, pin);
+    let pinned = contexts::snapshot(reading, seen, pin.snapshot).await?;
+    let head = contexts::snapshot(reading, seen, head.snapshot).await?;
+    let (mut at, mut pin) = (Arc::clone(&pinned), pin);
     if chat.policy == Policy::Additive
         && drift.is_some()
         && let Some(composed) = additive(&at, &head)
@@ -222,7 +225,7 @@ async fn plan(
         if let Some((prepared, _, mcp_settled)) = plan.moves.last_mut() {
             *mcp_settled = (prepared.target.hashes.tools != head_tools).then_some(was_settled);
         }
-        at = composed;
+        at = Arc::new(composed);
         plan.notices.push("By the chat's policy the pin has taken up what is new, so the beginning of the prompt may have changed.".into());
     }
     if wants_tools && !was_settled {
@@ -236,10 +239,10 @@ async fn plan(
 impl Plan {
     /// Adds a move to a composed snapshot. Answers what the pin will be, as far as the next move
     /// depends on it.
-    async fn add(
+    async fn add<R: ReadsBodies>(
         &mut self,
         reading: &mut Transaction,
-        seen: &Granted<object::Chat, right::Body>,
+        seen: &Granted<object::Chat, R>,
         composed: &Snapshot,
         pin: &Pin,
         reason: Reason,
@@ -287,13 +290,13 @@ async fn deliver<R: ReadsBodies>(
         None => String::new(),
     };
     let pinned = match turn.snapshot {
-        Some(id) => contexts::snapshot(transaction, granted, id, &[]).await?,
-        None => Snapshot::default(),
+        Some(id) => contexts::snapshot(transaction, granted, id).await?,
+        None => Arc::default(),
     };
     let tools = match turn.tools_snapshot {
         Some(id) if Some(id) == turn.snapshot => ctxpin_render::tools::definitions(&pinned),
         Some(id) => {
-            let snapshot = contexts::snapshot(transaction, granted, id, &[]).await?;
+            let snapshot = contexts::snapshot(transaction, granted, id).await?;
             ctxpin_render::tools::definitions(&snapshot)
         }
         None => Tools::default(),

@@ -15,7 +15,7 @@ use ctxpin_model::moment::Moment;
 use ctxpin_model::page::{PAGE_ITEMS_MAX, PageRequest};
 use ctxpin_model::token::Credential;
 use ctxpin_model::turn::TurnRecord;
-use ctxpin_store::grant::{Granted, object, right};
+use ctxpin_store::grant::{Caller, Granted, object, right};
 use ctxpin_store::wake::Topic;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
@@ -192,27 +192,38 @@ impl Watch {
     /// Reads one chat and tells what changed of it.
     async fn read_chat(&mut self, chat: ChatId) -> Result<()> {
         let caller = self.service.caller(self.credential);
-        let mut reading = self.service.database.read().await?;
-        let granted = match reading.grant_chat(&caller, Operation::ChatRead, chat).await {
-            Ok(granted) => granted,
+        let sighted = self
+            .service
+            .database
+            .sight_chat(&caller, Operation::ChatRead, chat)
+            .await;
+        let (_, mut record) = match sighted {
+            Ok(sighted) => sighted,
             Err(ctxpin_store::error::Error::NotFound(_)) => return self.gone(chat),
             Err(error) => return Err(error.into()),
         };
-        let record = granted.chat(&mut reading).await?;
         let known = self.chats.get(&chat).map(|seen| seen.turn_count);
-        let new_turns = known.map_or(0, |known| record.turn_count - known);
-        if new_turns > 0 {
-            let page = PageRequest::newest(new_turns.min(PAGE_ITEMS_MAX));
-            let turns = granted.turns(&mut reading, &page).await?;
-            let told = turns
-                .items
-                .into_iter()
-                .rev()
-                .map(|turn| Event::Turn(chat, turn));
-            self.events.extend(told);
+        if known.is_some_and(|known| known < record.turn_count) {
+            record = self.read_turns(&caller, chat).await?;
         }
         self.tell(record);
         Ok(())
+    }
+
+    /// Reads a chat together with its new turns, and tells these.
+    async fn read_turns(&mut self, caller: &Caller, chat: ChatId) -> Result<ChatRecord> {
+        let mut reading = self.service.database.read().await?;
+        let granted = reading
+            .grant_chat(caller, Operation::ChatRead, chat)
+            .await?;
+        let record = granted.record()?.clone();
+        let known = self.chats.get(&chat).map(|seen| seen.turn_count);
+        let new_turns = known.map_or(0, |known| record.turn_count - known);
+        let page = PageRequest::newest(new_turns.clamp(0, PAGE_ITEMS_MAX));
+        let turns = granted.turns(&mut reading, &page).await?;
+        let told = turns.items.into_iter().rev();
+        self.events.extend(told.map(|turn| Event::Turn(chat, turn)));
+        Ok(record)
     }
 
     /// A chat that was known is gone; one that never was seen cannot be watched.
@@ -253,7 +264,7 @@ impl Watch {
             .await
         {
             Ok(granted) => {
-                let record = granted.agent(&mut reading).await?;
+                let record = granted.record()?.clone();
                 self.events.push_back(Event::Agent(Box::new(record)));
             }
             Err(ctxpin_store::error::Error::NotFound(_)) => {}

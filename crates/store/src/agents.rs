@@ -4,13 +4,13 @@ use ctxpin_model::agent::{AgentRecord, Head};
 
 use ctxpin_model::drift::Hashes;
 use ctxpin_model::hash::{ContextHash, SnapshotId, ToolsHash};
-use ctxpin_model::id::{AgentId, ProcessId};
+use ctxpin_model::id::{AgentId, ProcessId, UserId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::snapshot::Addresses;
 
 use crate::database::Transaction;
 use crate::error::{Error, Result};
-use crate::grant::{Granted, object::Account, object::Agent, right::Write};
+use crate::grant::{Granted, Owned, object::Account, object::Agent, right::Write};
 use crate::values::Row;
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
 
@@ -35,7 +35,30 @@ const COLUMNS: &str = "a.id, a.owner_id, a.workspace, a.name, a.may_refresh, a.r
      a.epoch, a.version, a.mcp_settled, a.last_push_at, a.last_seen_at, a.created_at, \
      h.seq, h.snapshot_id, h.context_hash, h.tools_hash, h.received_at";
 
-const TABLES: &str = "agents a left join agent_heads h on h.agent_id = a.id and h.seq = a.head_seq";
+/// What an agent's row, which is called `a`, refers to.
+const JOINS: &str = "left join agent_heads h on h.agent_id = a.id and h.seq = a.head_seq";
+
+impl Owned for Agent {
+    const NOUN: &str = "agent";
+    const ID: &str = "a.id";
+    const COLUMNS: &str = COLUMNS;
+
+    fn joins(id: &str) -> String {
+        format!("left join agents a on a.id = {id} {JOINS}")
+    }
+
+    fn read(row: &mut Row) -> Result<AgentRecord> {
+        read(row)
+    }
+
+    fn owner(agent: &AgentRecord) -> UserId {
+        agent.owner
+    }
+
+    fn binding(agent: &AgentRecord) -> Option<AgentId> {
+        Some(agent.id)
+    }
+}
 
 fn read(row: &mut Row) -> Result<AgentRecord> {
     Ok(AgentRecord {
@@ -75,7 +98,7 @@ pub(crate) fn read_head_optional(row: &mut Row) -> Result<Option<Head>> {
 }
 
 async fn read_one(transaction: &mut Transaction, agent: AgentId) -> Result<AgentRecord> {
-    let sql = format!("select {COLUMNS} from {TABLES} where a.id = $1");
+    let sql = format!("select {COLUMNS} from agents a {JOINS} where a.id = $1");
     transaction
         .query(sql)
         .bind(&agent)
@@ -151,8 +174,9 @@ impl<R> Granted<Account, R> {
         } else {
             format!("where {}", conditions.join(" and "))
         };
-        let sql =
-            format!("select {COLUMNS} from {TABLES} {conditions} order by a.id desc limit $1");
+        let sql = format!(
+            "select {COLUMNS} from agents a {JOINS} {conditions} order by a.id desc limit $1"
+        );
         let mut query = transaction.query(sql).bind(&(page.limit + 1));
         if let Some(owner) = &owner {
             query = query.bind(owner);
@@ -224,14 +248,12 @@ impl Granted<Agent, Write> {
         let agent = self.id();
         let transaction = self.within(transaction)?;
         transaction
-            .query("update agents set epoch = $2, version = 0, last_seen_at = $3 where id = $1")
+            .together()
+            .write("update agents set epoch = $2, version = 0, last_seen_at = $3 where id = $1")
             .bind(&agent)
             .bind(&epoch)
             .bind(&now)
-            .execute()
-            .await?;
-        transaction
-            .query("insert into agent_sessions (agent_id, epoch, process, opened_at) values ($1, $2, $3, $4)")
+            .write("insert into agent_sessions (agent_id, epoch, process, opened_at) values ($1, $2, $3, $4)")
             .bind(&agent)
             .bind(&epoch)
             .bind(&process)
@@ -286,21 +308,22 @@ impl Granted<Agent, Write> {
         now: Moment,
     ) -> Result<Head> {
         let agent = self.id();
+        // Nobody else appends while this one is locked.
+        let seq = self.record()?.head.map_or(0, |head| head.seq) + 1;
         let transaction = self.within(transaction)?;
-        let seq: i64 = transaction
-            .query(
+        transaction
+            .together()
+            .write(
                 "update agents set version = $2, mcp_settled = $3, last_push_at = $4, last_seen_at = $4, \
-                 head_seq = head_seq + 1, head_snapshot = $5 where id = $1 returning head_seq",
+                 head_seq = $6, head_snapshot = $5 where id = $1",
             )
             .bind(&agent)
             .bind(&version)
             .bind(&mcp_settled)
             .bind(&now)
             .bind(&addresses.id)
-            .one(|row| row.take())
-            .await?;
-        transaction
-            .query(
+            .bind(&seq)
+            .write(
                 "insert into agent_heads (agent_id, seq, snapshot_id, context_hash, tools_hash, received_at) \
                  values ($1, $2, $3, $4, $5, $6)",
             )

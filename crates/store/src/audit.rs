@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::grant::{
     Caller, Granted, PRINCIPAL_COLUMNS, PRINCIPAL_TABLES, object::Account, principal,
 };
+use crate::together::Together;
 use crate::values::Row;
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
 
@@ -39,20 +40,22 @@ fn read(row: &mut Row) -> Result<AuditRecord> {
     })
 }
 
-async fn insert(
-    transaction: &mut Transaction,
+/// Adds the row to what is written together.
+fn add<'t>(
+    writes: Together<'t>,
     actor: &Actor,
     operation: Operation,
     object: Option<(&str, Uuid)>,
     outcome: &str,
     at: Moment,
-) -> Result<()> {
+) -> Together<'t> {
     let (kind, id) = actor_words(actor);
     let (object_kind, object_id) = object.unzip();
-    transaction
-        .query(format!(
-            "insert into audit_log ({COLUMNS}) values ($1, $2, $3, $4, $5, $6, $7, $8)"
-        ))
+    writes
+        .write(
+            "insert into audit_log (id, actor_kind, actor_id, action, object_kind, object_id, outcome, at) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8)",
+        )
         .bind(&AuditId::generate(at))
         .bind(&kind.to_owned())
         .bind_optional(id.as_ref())
@@ -61,9 +64,20 @@ async fn insert(
         .bind_optional(object_id.as_ref())
         .bind(&outcome.to_owned())
         .bind(&at)
-        .execute()
-        .await?;
-    Ok(())
+}
+
+impl<'t> Together<'t> {
+    /// Notes along with the rest that `actor`, who was granted it in this transaction, did
+    /// something.
+    pub(crate) fn audit(
+        self,
+        actor: &Actor,
+        operation: Operation,
+        object: Option<(&str, Uuid)>,
+        at: Moment,
+    ) -> Self {
+        add(self, actor, operation, object, "done", at)
+    }
 }
 
 impl Transaction {
@@ -75,7 +89,9 @@ impl Transaction {
         object: Option<(&str, Uuid)>,
         at: Moment,
     ) -> Result<()> {
-        insert(self, actor, operation, object, "done", at).await
+        let writes = self.together().audit(actor, operation, object, at);
+        writes.execute().await?;
+        Ok(())
     }
 
     /// Notes that a caller asked for what is forbidden. Nothing is noted of whoever is unknown.
@@ -93,10 +109,12 @@ impl Transaction {
             .bind(&caller.credential.id)
             .optional(|row| principal(row, caller, &used))
             .await?;
-        match actor {
-            Some(actor) => insert(self, &actor, operation, object, "forbidden", caller.now).await,
-            None => Ok(()),
+        if let Some(actor) = actor {
+            let writes = self.together();
+            let writes = add(writes, &actor, operation, object, "forbidden", caller.now);
+            writes.execute().await?;
         }
+        Ok(())
     }
 }
 

@@ -3,14 +3,14 @@
 use ctxpin_model::chat::{ChatFilter, ChatRecord, PinState};
 use ctxpin_model::drift::Hashes;
 use ctxpin_model::hash::{BlobHash, ContextHash, SnapshotId, ToolsHash};
-use ctxpin_model::id::{AgentId, ChatId};
+use ctxpin_model::id::{AgentId, ChatId, UserId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::pin::{Pin, Policy, ToolsMode};
 
 use crate::agents::read_head_optional;
 use crate::database::Transaction;
 use crate::error::{Error, Result};
-use crate::grant::{Granted, object::Account, object::Agent, object::Chat, right::Write};
+use crate::grant::{Granted, Owned, object::Account, object::Agent, object::Chat, right::Write};
 use crate::values::Row;
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
 
@@ -61,16 +61,39 @@ const COLUMNS: &str = "c.id, c.owner_id, c.client, c.reference, c.title, c.agent
          and e.context_hash = ps.context_hash and (c.tools = 'live' or e.tools_hash = ps.tools_hash)) \
       order by n.seq limit 1)";
 
-const TABLES: &str = "chats c left join snapshots ps on ps.id = c.pin_snapshot \
+/// What a chat's row, which is called `c`, refers to.
+const JOINS: &str = "left join snapshots ps on ps.id = c.pin_snapshot \
      left join agents a on a.id = c.agent_id \
      left join agent_heads h on h.agent_id = a.id and h.seq = a.head_seq";
 
-/// Whether a row of [`TABLES`] has drifted: the same rule as [`ctxpin_model::drift::drift`], for
+impl Owned for Chat {
+    const NOUN: &str = "chat";
+    const ID: &str = "c.id";
+    const COLUMNS: &str = COLUMNS;
+
+    fn joins(id: &str) -> String {
+        format!("left join chats c on c.id = {id} {JOINS}")
+    }
+
+    fn read(row: &mut Row) -> Result<ChatRecord> {
+        read(row)
+    }
+
+    fn owner(chat: &ChatRecord) -> UserId {
+        chat.owner
+    }
+
+    fn binding(chat: &ChatRecord) -> Option<AgentId> {
+        chat.agent
+    }
+}
+
+/// Whether a row of [`JOINS`] has drifted: the same rule as [`ctxpin_model::drift::drift`], for
 /// filtering.
 const DIRTY: &str = "(c.pin_snapshot is not null and h.seq is not null and \
      (ps.context_hash <> h.context_hash or (c.tools = 'pinned' and ps.tools_hash <> h.tools_hash)))";
 
-/// Whether the head of a row of [`TABLES`] is the one that was declined: the same rule again.
+/// Whether the head of a row of [`JOINS`] is the one that was declined: the same rule again.
 const DECLINED: &str = "(c.declined_context is not null and c.declined_context = h.context_hash \
      and (c.tools = 'live' or c.declined_tools = h.tools_hash))";
 
@@ -178,7 +201,7 @@ impl<R> Granted<Account, R> {
     ) -> Result<Option<ChatRecord>> {
         let owner = self.owner();
         let sql = format!(
-            "select {COLUMNS} from {TABLES} where c.owner_id = $1 and c.client = $2 and c.reference = $3"
+            "select {COLUMNS} from chats c {JOINS} where c.owner_id = $1 and c.client = $2 and c.reference = $3"
         );
         self.within(transaction)?
             .query(sql)
@@ -231,8 +254,9 @@ impl<R> Granted<Account, R> {
         } else {
             format!("where {}", conditions.join(" and "))
         };
-        let sql =
-            format!("select {COLUMNS} from {TABLES} {conditions} order by c.id desc limit $1");
+        let sql = format!(
+            "select {COLUMNS} from chats c {JOINS} {conditions} order by c.id desc limit $1"
+        );
         let mut query = transaction.query(sql).bind(&(page.limit + 1));
         if let Some(owner) = &owner {
             query = query.bind(owner);
@@ -276,7 +300,7 @@ impl<R> Granted<Account, R> {
             ));
         }
         let sql = format!(
-            "select c.id from {TABLES} where {} order by c.id",
+            "select c.id from chats c {JOINS} where {} order by c.id",
             conditions.join(" and ")
         );
         let mut query = transaction.query(sql);
@@ -296,7 +320,7 @@ impl<R> Granted<Agent, R> {
     pub async fn dirty_chats(&self, transaction: &mut Transaction) -> Result<Vec<ChatId>> {
         let (agent, owner) = (self.id(), self.owner());
         let sql = format!(
-            "select c.id from {TABLES} where c.agent_id = $1 and c.owner_id = $2 \
+            "select c.id from chats c {JOINS} where c.agent_id = $1 and c.owner_id = $2 \
              and c.archived_at is null and {DIRTY} and not {DECLINED} order by c.id"
         );
         self.within(transaction)?
@@ -312,7 +336,7 @@ impl<R> Granted<Chat, R> {
     /// The chat.
     pub async fn chat(&self, transaction: &mut Transaction) -> Result<ChatRecord> {
         let chat = self.id();
-        let sql = format!("select {COLUMNS} from {TABLES} where c.id = $1");
+        let sql = format!("select {COLUMNS} from chats c {JOINS} where c.id = $1");
         self.within(transaction)?
             .query(sql)
             .bind(&chat)

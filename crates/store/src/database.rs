@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -15,9 +16,11 @@ use sqlx::sqlite::{
 };
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 
+use crate::counts::{Counters, Counts};
 use crate::error::{Error, Result};
 use crate::grant::UsedTokens;
-use crate::values::{Arguments, Row, RowSource, Value};
+use crate::kept::{PromptCache, SnapshotCache};
+use crate::values::{Arguments, Plain, Row, RowSource, Value};
 
 /// Oldest SQLite that is safe: before it, a checkpoint could lose committed writes of a database in
 /// WAL mode (fixed in 3.51.3).
@@ -61,7 +64,16 @@ pub enum Location {
 #[derive(Clone)]
 pub struct Database {
     pools: Pools,
-    used_tokens: UsedTokens,
+    shared: Shared,
+}
+
+/// What the transactions of a database have in common.
+#[derive(Clone, Default)]
+pub(crate) struct Shared {
+    pub used_tokens: UsedTokens,
+    pub counters: Arc<Counters>,
+    pub snapshots: Arc<SnapshotCache>,
+    pub prompts: Arc<PromptCache>,
 }
 
 #[derive(Clone)]
@@ -94,7 +106,7 @@ impl Database {
         };
         Ok(Self {
             pools,
-            used_tokens: UsedTokens::default(),
+            shared: Shared::default(),
         })
     }
 
@@ -106,11 +118,7 @@ impl Database {
                 begin_postgres(pool, "begin isolation level repeatable read read only").await?,
             ),
         };
-        Ok(Transaction::new(
-            connection,
-            false,
-            self.used_tokens.clone(),
-        ))
+        Ok(Transaction::new(connection, false, self.shared.clone()))
     }
 
     /// Begins a transaction that writes. On SQLite it is the only one; on PostgreSQL it locks what
@@ -122,13 +130,14 @@ impl Database {
             }
             Pools::Postgres(pool) => Connection::Postgres(begin_postgres(pool, "begin").await?),
         };
-        Ok(Transaction::new(connection, true, self.used_tokens.clone()))
+        Ok(Transaction::new(connection, true, self.shared.clone()))
     }
 
     /// Runs one reading statement outside any transaction: one round trip.
     pub(crate) fn single(&self, sql: impl Into<String>) -> Single<'_> {
         Single {
             pools: &self.pools,
+            counters: &self.shared.counters,
             statement: Statement::new(sql.into(), self.is_postgres()),
         }
     }
@@ -154,7 +163,17 @@ impl Database {
 
     /// The tokens whose use has not been noted in the database yet.
     pub fn used_tokens(&self) -> &UsedTokens {
-        &self.used_tokens
+        &self.shared.used_tokens
+    }
+
+    /// What was asked of the database so far.
+    pub fn counts(&self) -> Counts {
+        self.shared.counters.read()
+    }
+
+    /// What is kept in memory of what never changes.
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
     }
 
     /// `sqlite` or `postgres`, for logs and metrics.
@@ -367,22 +386,24 @@ pub struct Transaction {
     connection: Connection,
     brand: u64,
     writes: bool,
-    used_tokens: UsedTokens,
+    shared: Shared,
 }
 
 impl Transaction {
-    fn new(connection: Connection, writes: bool, used_tokens: UsedTokens) -> Self {
+    fn new(connection: Connection, writes: bool, shared: Shared) -> Self {
         let brand = NEXT_BRAND.fetch_add(1, Ordering::Relaxed);
+        shared.counters.round_trip();
         Self {
             connection,
             brand,
             writes,
-            used_tokens,
+            shared,
         }
     }
 
     /// Makes what was written durable. An error here leaves open whether it was.
     pub async fn commit(self) -> Result<()> {
+        self.shared.counters.round_trip();
         match self.connection {
             Connection::Sqlite(transaction) => transaction.commit().await?,
             Connection::Postgres(transaction) => transaction.commit().await?,
@@ -401,19 +422,26 @@ impl Transaction {
     }
 
     pub(crate) fn used_tokens(&self) -> &UsedTokens {
-        &self.used_tokens
+        &self.shared.used_tokens
+    }
+
+    /// What is kept in memory of what never changes.
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
     }
 
     /// Begins a statement with parameters `$1`, `$2` and so on.
     pub(crate) fn query(&mut self, sql: impl Into<String>) -> Query<'_> {
-        let statement = Statement::new(
-            sql.into(),
-            matches!(self.connection, Connection::Postgres(_)),
-        );
+        let statement = Statement::new(sql.into(), self.is_postgres());
         Query {
             connection: &mut self.connection,
+            counters: &self.shared.counters,
             statement,
         }
+    }
+
+    pub(crate) fn is_postgres(&self) -> bool {
+        matches!(self.connection, Connection::Postgres(_))
     }
 
     /// Begins a statement that locks the rows it reads, where the database has such locks: on
@@ -448,6 +476,8 @@ impl Lock {
 struct Statement {
     sql: String,
     arguments: Result<Arguments>,
+    /// Of the values, together.
+    bytes: u64,
 }
 
 impl Statement {
@@ -460,12 +490,15 @@ impl Statement {
         Self {
             sql,
             arguments: Ok(arguments),
+            bytes: 0,
         }
     }
 
     fn bind<V: Value>(&mut self, value: Option<&V>) {
+        let plain = value.map(V::to_plain);
+        self.bytes += plain.as_ref().map_or(0, Plain::bytes);
         if let Ok(arguments) = &mut self.arguments
-            && let Err(error) = arguments.add(value.map(V::to_plain))
+            && let Err(error) = arguments.add(plain)
         {
             self.arguments = Err(error);
         }
@@ -540,6 +573,7 @@ async fn fetch_all_postgres(
 /// A statement within a transaction.
 pub(crate) struct Query<'t> {
     connection: &'t mut Connection,
+    counters: &'t Counters,
     statement: Statement,
 }
 
@@ -570,6 +604,7 @@ impl Query<'_> {
             Connection::Sqlite(transaction) => Target::SqliteConnection(transaction),
             Connection::Postgres(transaction) => Target::PostgresConnection(transaction),
         };
+        self.counters.statement(self.statement.bytes);
         let rows = fetch_all(target, self.statement).await?;
         rows.into_iter().map(|mut row| read(&mut row)).collect()
     }
@@ -589,30 +624,44 @@ impl Query<'_> {
             .ok_or_else(|| Error::Unexpected("a row is missing".into()))
     }
 
+    /// Runs what was put together of `count` writes and answers how many rows these wrote.
+    pub(crate) async fn written_together(self, count: u64) -> Result<u64> {
+        let counters = self.counters;
+        let written = self.one(|row| row.take()).await?;
+        // They are one round trip, which was counted with one statement.
+        counters.further_statements(count - 1);
+        counters.rows_written(written);
+        Ok(written)
+    }
+
     /// Runs it and tells how many rows it wrote.
     pub(crate) async fn execute(self) -> Result<u64> {
+        self.counters.statement(self.statement.bytes);
         let sql = safe(self.statement.sql);
-        match (self.connection, self.statement.arguments?) {
+        let written = match (self.connection, self.statement.arguments?) {
             (Connection::Sqlite(transaction), Arguments::Sqlite(arguments)) => {
                 let done = transaction
                     .execute(sqlx::query_with(sql, arguments))
                     .await?;
-                Ok(done.rows_affected())
+                done.rows_affected()
             }
             (Connection::Postgres(transaction), Arguments::Postgres(arguments)) => {
                 let done = transaction
                     .execute(sqlx::query_with(sql, arguments))
                     .await?;
-                Ok(done.rows_affected())
+                done.rows_affected()
             }
-            _ => Err(Error::Unexpected("arguments of the other database".into())),
-        }
+            _ => return Err(Error::Unexpected("arguments of the other database".into())),
+        };
+        self.counters.rows_written(written);
+        Ok(written)
     }
 }
 
 /// A statement outside any transaction.
 pub(crate) struct Single<'d> {
     pools: &'d Pools,
+    counters: &'d Counters,
     statement: Statement,
 }
 
@@ -635,6 +684,7 @@ impl Single<'_> {
             Pools::Sqlite { readers, .. } => Target::SqlitePool(readers),
             Pools::Postgres(pool) => Target::PostgresPool(pool),
         };
+        self.counters.statement(self.statement.bytes);
         let rows = fetch_all(target, self.statement).await?;
         rows.into_iter()
             .next()

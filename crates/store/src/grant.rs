@@ -16,6 +16,8 @@ use subtle::ConstantTimeEq;
 use ctxpin_model::access::{
     Actor, Decision, Object, Operation, Refusal, Roles, Scopes, decide, reads_all, reads_bodies,
 };
+use ctxpin_model::agent::AgentRecord;
+use ctxpin_model::chat::ChatRecord;
 use ctxpin_model::id::{AgentId, ChatId, TokenId, UserId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::token::Credential;
@@ -72,18 +74,39 @@ pub mod right {
 pub trait Grantable {
     /// What names it.
     type Id: Copy + std::fmt::Debug + Send + Sync;
+    /// What is told of it.
+    type Record: Clone + std::fmt::Debug + Send + Sync;
 }
 
 impl Grantable for object::Account {
     type Id = ();
+    type Record = ();
 }
 
 impl Grantable for object::Agent {
     type Id = AgentId;
+    type Record = AgentRecord;
 }
 
 impl Grantable for object::Chat {
     type Id = ChatId;
+    type Record = ChatRecord;
+}
+
+/// An object that has an owner, and how the statement that checks reads it along.
+pub(crate) trait Owned: Grantable<Id: crate::values::Value> {
+    /// What people call it.
+    const NOUN: &str;
+    /// The column that tells whether it is there.
+    const ID: &str;
+    /// What [`Self::read`] reads.
+    const COLUMNS: &str;
+    /// Joined to the caller's tables: it and what it refers to. `id` is a parameter or a column.
+    fn joins(id: &str) -> String;
+    fn read(row: &mut Row) -> Result<Self::Record>;
+    fn owner(record: &Self::Record) -> UserId;
+    /// The agent that it is, or is bound to.
+    fn binding(record: &Self::Record) -> Option<AgentId>;
 }
 
 /// Proof that an actor may use an object, within one transaction.
@@ -93,6 +116,8 @@ pub struct Granted<O: Grantable, R> {
     actor: Actor,
     owner: UserId,
     binding: Option<AgentId>,
+    /// What the check read; nothing of an object that was made in this transaction.
+    record: Option<Arc<O::Record>>,
     brand: u64,
     right: PhantomData<fn() -> (O, R)>,
 }
@@ -111,6 +136,26 @@ impl<O: Grantable, R> Granted<O, R> {
     /// Whose the object is; for an account, the caller.
     pub fn owner(&self) -> UserId {
         self.owner
+    }
+
+    /// The object as it was when this was granted: for a locked one, after it was locked.
+    pub fn record(&self) -> Result<&O::Record> {
+        self.record
+            .as_deref()
+            .ok_or_else(|| Error::Unexpected("a grant of something new was not read yet".into()))
+    }
+
+    /// The same with another right.
+    fn with_right<S>(self) -> Granted<O, S> {
+        Granted {
+            id: self.id,
+            actor: self.actor,
+            owner: self.owner,
+            binding: self.binding,
+            record: self.record,
+            brand: self.brand,
+            right: PhantomData,
+        }
     }
 
     /// What was granted without a lock, as the ticket to locking it for `operation`, which is the
@@ -251,30 +296,32 @@ pub(crate) fn demand(
     }
 }
 
-/// A caller and, if there is one, the owner and binding of the object.
-struct Checked {
+/// A caller and the object, if it is there.
+struct Checked<O: Grantable> {
     actor: Actor,
-    owner: Option<UserId>,
-    binding: Option<AgentId>,
+    record: Option<O::Record>,
 }
 
-/// The statement of a check. `object` adds the object's owner and binding, and its table with `$2`
-/// for its id.
-fn check_sql(object: Option<(&str, &str)>) -> String {
-    let (columns, join) = object.unwrap_or(("u.id, null", ""));
+/// The statement of a check: of the caller, the schema's version and the object of that id.
+fn check_sql<O: Owned>(of: &str) -> String {
+    let (id, columns, joins) = (O::ID, O::COLUMNS, O::joins(of));
     format!(
-        "select {PRINCIPAL_COLUMNS}, {columns}, (select max(version) from _sqlx_migrations) \
-         from {PRINCIPAL_TABLES} {join} where t.id = $1"
+        "select {PRINCIPAL_COLUMNS}, (select max(version) from _sqlx_migrations), \
+         {id} is not null, {columns} from {PRINCIPAL_TABLES} {joins} where t.id = $1"
     )
 }
 
-const AGENT_OBJECT: (&str, &str) = ("o.owner_id, o.id", "left join agents o on o.id = $2");
-const CHAT_OBJECT: (&str, &str) = ("o.owner_id, o.agent_id", "left join chats o on o.id = $2");
+/// The statement of a check that needs no object.
+fn check_caller_sql() -> String {
+    format!(
+        "select {PRINCIPAL_COLUMNS}, (select max(version) from _sqlx_migrations) \
+         from {PRINCIPAL_TABLES} where t.id = $1"
+    )
+}
 
-fn read_check(row: &mut Row, caller: &Caller, used: &UsedTokens, writes: bool) -> Result<Checked> {
+/// Reads who calls, and refuses to write under a schema that a newer release has migrated.
+fn read_caller(row: &mut Row, caller: &Caller, used: &UsedTokens, writes: bool) -> Result<Actor> {
     let actor = principal(row, caller, used)?;
-    let owner = row.take_optional()?;
-    let binding = row.take_optional()?;
     let found: i64 = row.take()?;
     if writes && found > SCHEMA_VERSION {
         return Err(Error::SchemaNewer {
@@ -282,28 +329,40 @@ fn read_check(row: &mut Row, caller: &Caller, used: &UsedTokens, writes: bool) -
             known: SCHEMA_VERSION,
         });
     }
-    Ok(Checked {
-        actor,
-        owner,
-        binding,
-    })
+    Ok(actor)
+}
+
+fn read_check<O: Owned>(
+    row: &mut Row,
+    caller: &Caller,
+    used: &UsedTokens,
+    writes: bool,
+) -> Result<Checked<O>> {
+    let actor = read_caller(row, caller, used, writes)?;
+    let is_there: bool = row.take()?;
+    let record = match is_there {
+        true => Some(O::read(row)?),
+        false => None,
+    };
+    Ok(Checked { actor, record })
 }
 
 /// Puts the two halves of an owned object's check together: a wrong kind of token is told before
 /// anything about the object is.
-fn demand_owned(checked: &Checked, operation: Operation, noun: &'static str) -> Result<UserId> {
-    let Some(owner) = checked.owner else {
-        let is_agent = matches!(checked.actor, Actor::Agent { .. });
+fn demand_owned<O: Owned>(checked: &Checked<O>, operation: Operation) -> Result<&O::Record> {
+    let (actor, noun) = (&checked.actor, O::NOUN);
+    let Some(record) = &checked.record else {
+        let is_agent = matches!(actor, Actor::Agent { .. });
         if is_agent != operation.is_for_agents() {
-            demand(&checked.actor, operation, Object::Collection, noun)?;
+            demand(actor, operation, Object::Collection, noun)?;
         }
         return Err(Error::NotFound(noun));
     };
-    demand(&checked.actor, operation, Object::Owned(owner), noun)?;
-    match checked.actor {
+    demand(actor, operation, Object::Owned(O::owner(record)), noun)?;
+    match actor {
         // An agent reaches itself and the chats that are bound to it.
-        Actor::Agent { id, .. } if checked.binding != Some(id) => Err(Error::NotFound(noun)),
-        _ => Ok(owner),
+        Actor::Agent { id, .. } if O::binding(record) != Some(*id) => Err(Error::NotFound(noun)),
+        _ => Ok(record),
     }
 }
 
@@ -315,48 +374,48 @@ impl Database {
         operation: Operation,
         agent: AgentId,
     ) -> Result<Sighting<AgentId>> {
-        let checked = self.check(caller, &agent, AGENT_OBJECT).await?;
-        let owner = demand_owned(&checked, operation, "agent")?;
-        Ok(Sighting {
-            id: agent,
-            operation,
-            binding: Some(agent),
-            actor: checked.actor,
-            owner,
-        })
+        let (sighting, _) = self
+            .sight::<object::Agent>(caller, operation, agent)
+            .await?;
+        Ok(sighting)
     }
 
-    /// Sees a chat without locking it.
+    /// Sees a chat without locking it, in one round trip.
     pub async fn sight_chat(
         &self,
         caller: &Caller,
         operation: Operation,
         chat: ChatId,
-    ) -> Result<Sighting<ChatId>> {
-        let checked = self.check(caller, &chat, CHAT_OBJECT).await?;
-        let owner = demand_owned(&checked, operation, "chat")?;
-        Ok(Sighting {
-            id: chat,
-            operation,
-            binding: checked.binding,
-            actor: checked.actor,
-            owner,
-        })
+    ) -> Result<(Sighting<ChatId>, ChatRecord)> {
+        self.sight::<object::Chat>(caller, operation, chat).await
     }
 
     /// Checks outside any transaction, which locks nothing and writes nothing.
-    async fn check<V: crate::values::Value>(
+    async fn sight<O: Owned>(
         &self,
         caller: &Caller,
-        id: &V,
-        object: (&str, &str),
-    ) -> Result<Checked> {
-        self.single(check_sql(Some(object)))
+        operation: Operation,
+        id: O::Id,
+    ) -> Result<(Sighting<O::Id>, O::Record)> {
+        let checked: Checked<O> = self
+            .single(check_sql::<O>("$2"))
             .bind(&caller.credential.id)
-            .bind(id)
+            .bind(&id)
             .optional(|row| read_check(row, caller, self.used_tokens(), false))
             .await?
-            .ok_or(Error::Unauthenticated)
+            .ok_or(Error::Unauthenticated)?;
+        let record = demand_owned(&checked, operation)?;
+        let sighting = Sighting {
+            id,
+            operation,
+            binding: O::binding(record),
+            actor: checked.actor,
+            owner: O::owner(record),
+        };
+        checked
+            .record
+            .map(|record| (sighting, record))
+            .ok_or(Error::NotFound(O::NOUN))
     }
 }
 
@@ -367,14 +426,14 @@ impl Transaction {
         caller: &Caller,
         operation: Operation,
     ) -> Result<Granted<object::Account, R>> {
-        let checked = self.check(caller, None::<&ChatId>, None).await?;
-        demand(&checked.actor, operation, Object::Collection, "account")?;
-        let owner = match checked.actor {
+        let actor = self.check_caller(caller).await?;
+        demand(&actor, operation, Object::Collection, "account")?;
+        let owner = match actor {
             Actor::User { id, .. } => id,
             Actor::Agent { owner, .. } => owner,
             Actor::System => return Err(Error::Unauthenticated),
         };
-        Ok(self.granted((), &checked.actor, owner))
+        Ok(self.granted((), &actor, owner))
     }
 
     /// Grants reading an agent.
@@ -384,9 +443,9 @@ impl Transaction {
         operation: Operation,
         agent: AgentId,
     ) -> Result<Granted<object::Agent, right::Metadata>> {
-        let checked = self.check(caller, Some(&agent), Some(AGENT_OBJECT)).await?;
-        let owner = demand_owned(&checked, operation, "agent")?;
-        Ok(self.granted(agent, &checked.actor, owner))
+        let checked = self.check(caller, agent).await?;
+        demand_owned(&checked, operation)?;
+        self.granted_checked(agent, checked)
     }
 
     /// Grants reading an agent with its bodies, to whoever may use it.
@@ -400,7 +459,7 @@ impl Transaction {
         if !reads_bodies(&granted.actor, granted.owner) {
             return Err(Error::NotFound("agent"));
         }
-        Ok(self.granted(agent, &granted.actor, granted.owner))
+        Ok(granted.with_right())
     }
 
     /// Grants reading to the agent whose token the caller presents.
@@ -409,10 +468,16 @@ impl Transaction {
         caller: &Caller,
         operation: Operation,
     ) -> Result<Granted<object::Agent, right::Body>> {
-        let checked = self.check(caller, None::<&AgentId>, None).await?;
+        let (used, writes) = (self.used_tokens().clone(), self.writes());
+        let checked: Checked<object::Agent> = self
+            .query(check_sql::<object::Agent>("t.agent_id"))
+            .bind(&caller.credential.id)
+            .optional(|row| read_check(row, caller, &used, writes))
+            .await?
+            .ok_or(Error::Unauthenticated)?;
         demand(&checked.actor, operation, Object::Collection, "agent")?;
         match checked.actor {
-            Actor::Agent { id, owner, .. } => Ok(self.granted(id, &checked.actor, owner)),
+            Actor::Agent { id, .. } => self.granted_checked(id, checked),
             _ => Err(Error::Forbidden(Refusal::AgentNeeded)),
         }
     }
@@ -424,13 +489,9 @@ impl Transaction {
         operation: Operation,
         chat: ChatId,
     ) -> Result<Granted<object::Chat, right::Metadata>> {
-        let checked = self.check(caller, Some(&chat), Some(CHAT_OBJECT)).await?;
-        let owner = demand_owned(&checked, operation, "chat")?;
-        let granted = self.granted(chat, &checked.actor, owner);
-        Ok(Granted {
-            binding: checked.binding,
-            ..granted
-        })
+        let checked = self.check(caller, chat).await?;
+        demand_owned(&checked, operation)?;
+        self.granted_checked(chat, checked)
     }
 
     /// Grants reading a chat's bodies.
@@ -453,14 +514,7 @@ impl Transaction {
         chat: ChatId,
     ) -> Result<Granted<object::Chat, right::Body>> {
         let granted = self.grant_chat(caller, operation, chat).await?;
-        Ok(Granted {
-            id: granted.id,
-            actor: granted.actor,
-            owner: granted.owner,
-            binding: granted.binding,
-            brand: granted.brand,
-            right: PhantomData,
-        })
+        Ok(granted.with_right())
     }
 
     /// Locks the sighted agents for update and grants writing them, in the order of `sighted`.
@@ -477,10 +531,8 @@ impl Transaction {
         self.lock_agents(&agents).await?;
         let mut grants = Vec::with_capacity(sighted.len());
         for sighting in sighted {
-            let checked = self
-                .check(caller, Some(&sighting.id), Some(AGENT_OBJECT))
-                .await?;
-            let owner = if sighting.operation.is_for_agents() {
+            let checked = self.check(caller, sighting.id).await?;
+            if sighting.operation.is_for_agents() {
                 // Also an agent that this one replaces, which was its owner's to name.
                 demand(
                     &checked.actor,
@@ -488,11 +540,11 @@ impl Transaction {
                     Object::Collection,
                     "agent",
                 )?;
-                checked.owner.ok_or(Error::Conflict)?
+                checked.record.as_ref().ok_or(Error::Conflict)?;
             } else {
-                demand_owned(&checked, sighting.operation, "agent")?
-            };
-            grants.push(self.granted(sighting.id, &checked.actor, owner));
+                demand_owned(&checked, sighting.operation)?;
+            }
+            grants.push(self.granted_checked(sighting.id, checked)?);
         }
         Ok(grants)
     }
@@ -517,10 +569,8 @@ impl Transaction {
         sighted: &Sighting<ChatId>,
         others: &[Sighting<AgentId>],
     ) -> Result<Granted<object::Chat, right::Write>> {
-        let granted = self
-            .lock_and_check_chat(caller, sighted, others, Lock::Update)
-            .await?;
-        Ok(self.granted(sighted.id, &granted.0, granted.1))
+        self.lock_and_check_chat(caller, sighted, others, Lock::Update)
+            .await
     }
 
     /// As [`Self::grant_chat_locked`], but locks the chat for share and grants reading it: for a
@@ -531,19 +581,17 @@ impl Transaction {
         sighted: &Sighting<ChatId>,
         others: &[Sighting<AgentId>],
     ) -> Result<Granted<object::Chat, right::Body>> {
-        let granted = self
-            .lock_and_check_chat(caller, sighted, others, Lock::Share)
-            .await?;
-        Ok(self.granted(sighted.id, &granted.0, granted.1))
+        self.lock_and_check_chat(caller, sighted, others, Lock::Share)
+            .await
     }
 
-    async fn lock_and_check_chat(
+    async fn lock_and_check_chat<R>(
         &mut self,
         caller: &Caller,
         sighted: &Sighting<ChatId>,
         others: &[Sighting<AgentId>],
         lock: Lock,
-    ) -> Result<(Actor, UserId)> {
+    ) -> Result<Granted<object::Chat, R>> {
         let bound = sighted
             .binding
             .into_iter()
@@ -554,14 +602,11 @@ impl Transaction {
             .bind(&sighted.id)
             .optional(|row| row.take::<ChatId>())
             .await?;
-        let checked = self
-            .check(caller, Some(&sighted.id), Some(CHAT_OBJECT))
-            .await?;
-        let owner = demand_owned(&checked, sighted.operation, "chat")?;
-        if checked.binding != sighted.binding {
+        let checked: Checked<object::Chat> = self.check(caller, sighted.id).await?;
+        if demand_owned(&checked, sighted.operation)?.agent != sighted.binding {
             return Err(Error::Conflict);
         }
-        Ok((checked.actor, owner))
+        self.granted_checked(sighted.id, checked)
     }
 
     /// Locks agents in the order of their ids, each as strongly as asked.
@@ -578,22 +623,42 @@ impl Transaction {
         Ok(())
     }
 
-    async fn check<V: crate::values::Value>(
-        &mut self,
-        caller: &Caller,
-        id: Option<&V>,
-        object: Option<(&str, &str)>,
-    ) -> Result<Checked> {
+    async fn check<O: Owned>(&mut self, caller: &Caller, id: O::Id) -> Result<Checked<O>> {
         let used = self.used_tokens().clone();
         let writes = self.writes();
-        let mut query = self.query(check_sql(object)).bind(&caller.credential.id);
-        if let Some(id) = id {
-            query = query.bind(id);
-        }
-        let checked = query
+        let checked = self
+            .query(check_sql::<O>("$2"))
+            .bind(&caller.credential.id)
+            .bind(&id)
             .optional(|row| read_check(row, caller, &used, writes))
             .await?;
         checked.ok_or(Error::Unauthenticated)
+    }
+
+    async fn check_caller(&mut self, caller: &Caller) -> Result<Actor> {
+        let used = self.used_tokens().clone();
+        let writes = self.writes();
+        let actor = self
+            .query(check_caller_sql())
+            .bind(&caller.credential.id)
+            .optional(|row| read_caller(row, caller, &used, writes))
+            .await?;
+        actor.ok_or(Error::Unauthenticated)
+    }
+
+    /// The grant of an object that was read by the check.
+    fn granted_checked<O: Owned, R>(
+        &self,
+        id: O::Id,
+        checked: Checked<O>,
+    ) -> Result<Granted<O, R>> {
+        let record = checked.record.ok_or(Error::NotFound(O::NOUN))?;
+        let granted = self.granted(id, &checked.actor, O::owner(&record));
+        Ok(Granted {
+            binding: O::binding(&record),
+            record: Some(Arc::new(record)),
+            ..granted
+        })
     }
 
     fn granted<O: Grantable, R>(&self, id: O::Id, actor: &Actor, owner: UserId) -> Granted<O, R> {
@@ -602,6 +667,7 @@ impl Transaction {
             actor: *actor,
             owner,
             binding: None,
+            record: None,
             brand: self.brand(),
             right: PhantomData,
         }
@@ -631,6 +697,7 @@ impl<R> Granted<object::Chat, R> {
             actor: self.actor,
             owner: self.owner,
             binding: self.binding,
+            record: self.record.clone(),
             brand: self.brand,
             right: PhantomData,
         })
@@ -654,6 +721,7 @@ impl Granted<object::Account, right::Write> {
             actor: self.actor,
             owner: self.owner,
             binding: None,
+            record: None,
             brand: self.brand,
             right: PhantomData,
         }

@@ -1,5 +1,6 @@
 //! The moves of pins: each updates one row of the chat and appends one to its history.
 
+use bytes::Bytes;
 use ctxpin_model::agent::Head;
 use ctxpin_model::history::PinRecord;
 
@@ -13,8 +14,8 @@ use crate::blobs;
 use crate::database::{Database, Lock, Transaction, placeholders};
 use crate::error::{Error, Result};
 use crate::grant::{
-    Caller, Granted, PRINCIPAL_COLUMNS, PRINCIPAL_TABLES, Sighting, demand, object::Agent,
-    object::Chat, principal, right::ReadsBodies, right::Write,
+    Caller, Granted, PRINCIPAL_COLUMNS, PRINCIPAL_TABLES, Sighting, UsedTokens, demand,
+    object::Agent, object::Chat, principal, right::ReadsBodies, right::Write,
 };
 use crate::values::Row;
 use ctxpin_model::access::{Object, Operation};
@@ -34,6 +35,8 @@ pub struct Move {
     pub mcp_settled: bool,
     /// By which door its mover came.
     pub door: Door,
+    /// What is noted in the audit log along with it.
+    pub noted: Option<Operation>,
     /// When.
     pub at: Moment,
 }
@@ -159,8 +162,9 @@ impl Granted<Chat, Write> {
         let (snapshot, prompt) = to.to.unzip();
         let pinned_at = snapshot.map(|_| to.at);
         let transaction = self.within(transaction)?;
-        transaction
-            .query(
+        let mut writes = transaction
+            .together()
+            .write(
                 "update chats set pin_seq = $2, pin_snapshot = $3, pin_prompt = $4, pinned_at = $5 where id = $1",
             )
             .bind(&chat)
@@ -168,10 +172,7 @@ impl Granted<Chat, Write> {
             .bind_optional(snapshot.as_ref())
             .bind_optional(prompt.as_ref())
             .bind_optional(pinned_at.as_ref())
-            .execute()
-            .await?;
-        transaction
-            .query(
+            .write(
                 "insert into chat_pins (chat_id, seq, snapshot_id, prompt, agent_id, reason, mcp_settled, \
                  actor_kind, actor_id, door, pinned_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
             )
@@ -185,9 +186,12 @@ impl Granted<Chat, Write> {
             .bind(&actor_kind.to_owned())
             .bind_optional(actor_id.as_ref())
             .bind(&to.door)
-            .bind(&to.at)
-            .execute()
-            .await?;
+            .bind(&to.at);
+        if let Some(operation) = to.noted {
+            let object = Some(("chat", chat.uuid()));
+            writes = writes.audit(self.actor(), operation, object, to.at);
+        }
+        writes.execute().await?;
         Ok(())
     }
 
@@ -464,41 +468,61 @@ pub struct PromptRead {
     /// The prompt's hash; `None` while the chat is unpinned.
     pub hash: Option<BlobHash>,
     /// Its bytes, unless the caller has them.
-    pub bytes: Option<Vec<u8>>,
+    pub bytes: Option<Bytes>,
 }
 
 impl Database {
     /// Reads a chat's prompt: checks and reads in one statement, and reads no blob if the caller
-    /// has it already.
+    /// has it already, or this process has.
     pub async fn prompt(
         &self,
         caller: &Caller,
         chat: ChatId,
         known: Option<BlobHash>,
     ) -> Result<PromptRead> {
+        let prompts = &self.shared().prompts;
+        let kept = prompts.last_of(chat);
+        let kept_hash = kept.as_ref().map(|(hash, _)| *hash);
         let sql = format!(
             "select {PRINCIPAL_COLUMNS}, o.owner_id, o.pin_prompt, b.bytes \
              from {PRINCIPAL_TABLES} left join chats o on o.id = $2 \
-             left join blobs b on b.hash = o.pin_prompt and ($3 is null or b.hash <> $3) where t.id = $1"
+             left join blobs b on b.hash = o.pin_prompt and ($3 is null or b.hash <> $3) \
+             and ($4 is null or b.hash <> $4) where t.id = $1"
         );
-        self.single(sql)
+        let mut read = self
+            .single(sql)
             .bind(&caller.credential.id)
             .bind(&chat)
             .bind_optional(known.as_ref())
-            .optional(|row| {
-                let actor = principal(row, caller, self.used_tokens())?;
-                let owner = row.take_optional()?;
-                let object = owner.map_or(Object::Collection, Object::Owned);
-                if owner.is_some() || matches!(actor, ctxpin_model::access::Actor::Agent { .. }) {
-                    demand(&actor, Operation::PromptRead, object, "chat")?;
-                }
-                owner.ok_or(Error::NotFound("chat"))?;
-                Ok(PromptRead {
-                    hash: row.take_optional()?,
-                    bytes: row.take_optional()?,
-                })
-            })
+            .bind_optional(kept_hash.as_ref())
+            .optional(|row| read_prompt(row, caller, self.used_tokens()))
             .await?
-            .ok_or(Error::Unauthenticated)
+            .ok_or(Error::Unauthenticated)?;
+        match (read.hash, &read.bytes, kept) {
+            (Some(hash), Some(bytes), _) => prompts.keep(chat, hash, bytes),
+            (Some(hash), None, Some((kept_hash, bytes)))
+                if hash == kept_hash && known != Some(hash) =>
+            {
+                read.bytes = Some(bytes);
+            }
+            _ => {}
+        }
+        Ok(read)
     }
+}
+
+fn read_prompt(row: &mut Row, caller: &Caller, used: &UsedTokens) -> Result<PromptRead> {
+    let actor = principal(row, caller, used)?;
+    let owner = row.take_optional()?;
+    let object = owner.map_or(Object::Collection, Object::Owned);
+    if owner.is_some() || matches!(actor, ctxpin_model::access::Actor::Agent { .. }) {
+        demand(&actor, Operation::PromptRead, object, "chat")?;
+    }
+    owner.ok_or(Error::NotFound("chat"))?;
+    let hash = row.take_optional()?;
+    let bytes: Option<Vec<u8>> = row.take_optional()?;
+    Ok(PromptRead {
+        hash,
+        bytes: bytes.map(Bytes::from),
+    })
 }

@@ -1,7 +1,9 @@
 //! Snapshots, as they were pushed or composed. They are written once and never changed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use ctxpin_model::chat::ChatRecord;
 use ctxpin_model::drift::Hashes;
 use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_model::moment::Moment;
@@ -13,8 +15,17 @@ use crate::database::{CHUNK, Transaction, placeholders};
 use crate::error::{Error, Result};
 use crate::grant::{Granted, object::Agent, object::Chat, right::ReadsBodies, right::Write};
 
-/// Reads a snapshot. The caller has seen that the actor may.
-async fn read(transaction: &mut Transaction, id: SnapshotId) -> Result<Snapshot> {
+/// A snapshot, out of memory if it was read of late. The caller has seen that the actor may read it.
+async fn read(transaction: &mut Transaction, id: SnapshotId) -> Result<Arc<Snapshot>> {
+    if let Some(kept) = transaction.shared().snapshots.get(id) {
+        return Ok(kept);
+    }
+    let snapshot = Arc::new(read_stored(transaction, id).await?);
+    transaction.shared().snapshots.keep(id, &snapshot);
+    Ok(snapshot)
+}
+
+async fn read_stored(transaction: &mut Transaction, id: SnapshotId) -> Result<Snapshot> {
     let mut snapshot = transaction
         .query("select os, directory, error from snapshots where id = $1")
         .bind(&id)
@@ -234,6 +245,13 @@ async fn insert_files(
     Ok(())
 }
 
+/// Whether a chat's record itself names the snapshot, as its pin or its agent's head.
+fn tells(chat: &ChatRecord, id: SnapshotId) -> bool {
+    let pin = chat.pin.as_ref().map(|pin| pin.pin.snapshot);
+    let head = chat.head.map(|head| head.snapshot);
+    pin == Some(id) || head == Some(id)
+}
+
 /// The hashes of everything that a snapshot stores as blobs, details left out.
 fn stored(snapshot: &Snapshot) -> BTreeSet<BlobHash> {
     snapshot
@@ -279,11 +297,14 @@ impl Granted<Chat, Write> {
 
 impl<R: ReadsBodies> Granted<Agent, R> {
     /// The agent's head, or `None` before its first accepted push.
-    pub async fn head_snapshot(&self, transaction: &mut Transaction) -> Result<Option<Snapshot>> {
-        let agent = self.id();
+    pub async fn head_snapshot(
+        &self,
+        transaction: &mut Transaction,
+    ) -> Result<Option<Arc<Snapshot>>> {
+        let head = self.record()?.head;
         let transaction = self.within(transaction)?;
-        match head_id(transaction, agent).await? {
-            Some(id) => read(transaction, id).await.map(Some),
+        match head {
+            Some(head) => read(transaction, head.snapshot).await.map(Some),
             None => Ok(None),
         }
     }
@@ -318,18 +339,6 @@ impl<R: ReadsBodies> Granted<Agent, R> {
     }
 }
 
-async fn head_id(
-    transaction: &mut Transaction,
-    agent: ctxpin_model::id::AgentId,
-) -> Result<Option<SnapshotId>> {
-    let head = transaction
-        .query("select head_snapshot from agents where id = $1")
-        .bind(&agent)
-        .optional(|row| row.take_optional())
-        .await?;
-    Ok(head.flatten())
-}
-
 impl<R: ReadsBodies> Granted<Chat, R> {
     /// The snapshot of that id, if the chat's history or a turn has it, or the head of the agent
     /// that the chat is bound to is it.
@@ -337,9 +346,13 @@ impl<R: ReadsBodies> Granted<Chat, R> {
         &self,
         transaction: &mut Transaction,
         id: SnapshotId,
-    ) -> Result<Option<Snapshot>> {
+    ) -> Result<Option<Arc<Snapshot>>> {
         let chat = self.id();
+        let is_told = self.record().is_ok_and(|chat| tells(chat, id));
         let transaction = self.within(transaction)?;
+        if is_told {
+            return read(transaction, id).await.map(Some);
+        }
         let reached = transaction
             .query(
                 "select id from snapshots where id = $2 and (\

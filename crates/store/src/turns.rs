@@ -72,9 +72,11 @@ impl Granted<Chat, Write> {
         let chat = self.id();
         let transaction = self.within(transaction)?;
         transaction
-            .query(format!(
-                "insert into turns ({COLUMNS}, chat_id) values ($1, $2, $3, $4, $5, $6, $7, $8)"
-            ))
+            .together()
+            .write(
+                "insert into turns (number, snapshot_id, prompt, tools_snapshot, delivery, reference, started_at, chat_id) \
+                 values ($1, $2, $3, $4, $5, $6, $7, $8)",
+            )
             .bind(&turn.number)
             .bind_optional(turn.snapshot.as_ref())
             .bind_optional(turn.prompt.as_ref())
@@ -83,10 +85,7 @@ impl Granted<Chat, Write> {
             .bind_optional(turn.reference.as_ref())
             .bind(&turn.started_at)
             .bind(&chat)
-            .execute()
-            .await?;
-        transaction
-            .query("update chats set turn_count = $2, updated_at = $3 where id = $1")
+            .write("update chats set turn_count = $2, updated_at = $3 where id = $1")
             .bind(&chat)
             .bind(&turn.number)
             .bind(&turn.started_at)

@@ -32,14 +32,40 @@ pub(crate) trait Plain:
     + for<'r> Decode<'r, Postgres>
     + Send
 {
+    /// How much it is to send.
+    fn bytes(&self) -> u64;
 }
 
-impl Plain for i64 {}
-impl Plain for bool {}
-impl Plain for String {}
-impl Plain for Vec<u8> {}
-impl Plain for Uuid {}
-impl Plain for DateTime<Utc> {}
+macro_rules! of_fixed_size {
+    ($($type:ty),+) => {$(
+        impl Plain for $type {
+            fn bytes(&self) -> u64 {
+                size_of::<Self>() as u64
+            }
+        }
+    )+};
+}
+
+of_fixed_size!(i64, bool, Uuid);
+
+/// Either database takes a time in eight bytes or about as many.
+impl Plain for DateTime<Utc> {
+    fn bytes(&self) -> u64 {
+        8
+    }
+}
+
+impl Plain for String {
+    fn bytes(&self) -> u64 {
+        self.len() as u64
+    }
+}
+
+impl Plain for Vec<u8> {
+    fn bytes(&self) -> u64 {
+        self.len() as u64
+    }
+}
 
 impl Arguments {
     pub(crate) fn add<P: Plain>(&mut self, value: Option<P>) -> Result<()> {

@@ -97,7 +97,7 @@ impl TestChat {
     pub async fn prompt(&self) -> String {
         let read = prompts::prompt(&self.service, self.owner, self.id, None).await;
         let bytes = read.expect("the chat is there").bytes.unwrap_or_default();
-        String::from_utf8(bytes).expect("a prompt is text")
+        String::from_utf8(bytes.into()).expect("a prompt is text")
     }
 
     /// Whether it has drifted.

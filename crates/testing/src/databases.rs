@@ -181,6 +181,14 @@ impl Held {
         panic!("nobody waits for what is held");
     }
 
+    /// Changes something, then lets go.
+    pub async fn change(mut self, sql: &'static str) {
+        let changed = self.connection.execute(sql).await;
+        changed.expect("a sound statement");
+        self.connection.execute("commit").await.expect("an end");
+        self.connection.close().await.expect("a closed connection");
+    }
+
     /// Lets go.
     pub async fn release(mut self) {
         self.connection.execute("rollback").await.expect("an end");

@@ -141,6 +141,39 @@ async fn pushes_against_refreshes(test: &TestService) {
     assert_hydrated(&chat).await;
 }
 
+/// What was prepared for a head that has been replaced meanwhile is prepared again where nobody
+/// can replace it any more: an agent that pushes without a pause starves no chat.
+#[tokio::test]
+async fn an_overtaken_refresh_does_not_start_over() {
+    let test = TestService::postgres().await;
+    let mut scene = Scene::new(&test).await;
+    scene.push(&agents_md("first")).await;
+    let chat = scene.chat().await;
+    scene.push(&agents_md("second")).await;
+    done(chat.refresh().await);
+    scene.push(&agents_md("third")).await;
+    let mut held = test.hold("select id from agents for update").await;
+    let before = test.service.counts();
+    let refreshing = tokio::spawn({
+        let chat = chat.clone();
+        async move { done(chat.refresh().await) }
+    });
+    held.awaited().await;
+    // As a push would that brings back what was there first.
+    held.change(
+        "update agents set head_seq = 1, \
+         head_snapshot = (select snapshot_id from agent_heads where seq = 1)",
+    )
+    .await;
+    refreshing.await.expect("the refresh ends");
+    let asked = test.service.counts() - before;
+    assert_eq!(chat.prompt().await, rendered(&agents_md("first")));
+    assert_sound(&chat).await;
+    // Each statement of a refresh that renders, once, and the search for the other prompt.
+    assert_eq!(asked.statements, 14, "{asked:?}");
+    test.finish().await;
+}
+
 async fn a_refresh_after_an_acknowledged_push_pins_it(test: &TestService) {
     let mut scene = Scene::new(test).await;
     scene.push(&agents_md("first")).await;

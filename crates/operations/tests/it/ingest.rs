@@ -61,7 +61,7 @@ impl<'t> Intake<'t> {
         // What is stored is what was hashed.
         let id = pinned.addresses().id;
         assert_eq!(pushed.head.map(|head| head.snapshot), Some(id));
-        Ok(pinned)
+        Ok(Snapshot::clone(&pinned))
     }
 
     /// What the server made of one resource.

@@ -3,6 +3,7 @@
 mod audit;
 mod chats;
 mod concurrency;
+mod costs;
 mod diffs;
 mod drift;
 mod exposure;

@@ -408,7 +408,7 @@ async fn a_claimed_hash_opens_nothing_to_the_owner_of_a_chat(test: &TestService)
         assert!(!text.contains("secret"), "{text}");
     }
     let prompt = prompts::prompt(service, owner, after, None).await.unwrap();
-    let prompt = String::from_utf8(prompt.bytes.unwrap()).unwrap();
+    let prompt = String::from_utf8(prompt.bytes.unwrap().to_vec()).unwrap();
     assert!(!prompt.contains("secret"), "{prompt}");
     // Nor does it tell that somebody has it, or make the claimer one of those who had it.
     for caller in [owner, admin] {

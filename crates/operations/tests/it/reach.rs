@@ -8,15 +8,17 @@ use ctxpin_operations::chats::{self, ChatRequest};
 use ctxpin_operations::contexts::{self, DiffRequest};
 use ctxpin_operations::error::Error;
 use ctxpin_operations::pins::{self, MoveRequest};
-use ctxpin_operations::{prompts, skills};
+use ctxpin_operations::{people, prompts, skills};
 use ctxpin_testing::chats::{TestChat, plain};
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::{TestAgent, chat, first_admin, member, user};
 use ctxpin_testing::workspace::Workspace;
 
 use crate::outcome::Outcome;
+use crate::scene::refusal;
 
 ctxpin_testing::on_both_databases!(
+    what_is_kept_in_memory_opens_nothing,
     a_child_reaches_its_parents_pin_and_not_its_history,
     a_chat_of_somebody_else_cannot_be_inherited,
     an_auditor_reads_what_describes_and_no_bodies,
@@ -184,4 +186,38 @@ async fn a_head_is_out_of_reach_once_the_chat_is_unbound(test: &TestService) {
     chat.bind(None).await.unwrap();
     let diff = contexts::diff(service, owner, chat.id, request).await;
     assert!(matches!(diff, Err(Error::Invalid(_))));
+}
+
+/// The same process has just read what the next caller asks for.
+async fn what_is_kept_in_memory_opens_nothing(test: &TestService) {
+    let service = &test.service;
+    let owner = first_admin(service).await;
+    let stranger = member(service, owner, "stranger").await;
+    let auditor = user(service, owner, "auditor", "auditor", "read").await.1;
+    let leaver = member(service, owner, "leaver").await;
+    let (mut agent, chat, first) = pinned_twice(test, owner).await;
+    let prompt = async |credential| prompts::prompt(service, credential, chat.id, None).await;
+    let kept = chat.prompt().await;
+    assert!(kept.contains("Nothing secret."));
+    assert_eq!(chat.prompt().await, kept, "out of memory");
+    chat.context().await;
+    assert_eq!(refusal(prompt(stranger).await), "not-found");
+    assert_eq!(refusal(prompt(auditor).await), "forbidden");
+    assert_eq!(refusal(prompt(agent.credential).await), "forbidden");
+    let theirs = contexts::read(service, stranger, chat.id).await;
+    assert_eq!(refusal(theirs), "not-found");
+    people::token_revoke(service, leaver, leaver.id)
+        .await
+        .unwrap();
+    assert_eq!(refusal(prompt(leaver).await), "unauthenticated");
+    // The pin is looked at each time, whatever is kept.
+    chat.rollback(first).await.unwrap();
+    assert!(chat.prompt().await.contains("The old secret."));
+    chat.clear().await.unwrap();
+    assert_eq!(chat.prompt().await, "");
+    let third = Workspace::with_agents_md("/w", "Something else.\n");
+    agent.push(service, &third).await.unwrap();
+    assert!(chat.prompt().await.contains("Something else."));
+    chat.delete().await.unwrap();
+    assert_eq!(refusal(prompt(owner).await), "not-found");
 }

@@ -86,7 +86,7 @@ async fn the_first_accepted_push_takes_over_the_chats(test: &TestService) {
     let record = agents::read(service, owner, old.id).await.unwrap();
     assert_eq!(record.replaced_by, Some(new.id));
     let prompt = prompts::prompt(service, owner, pinned, None).await.unwrap();
-    let prompt = String::from_utf8(prompt.bytes.unwrap()).unwrap();
+    let prompt = String::from_utf8(prompt.bytes.unwrap().to_vec()).unwrap();
     assert!(
         prompt.contains("Two.") && !prompt.contains("One."),
         "{prompt}"

@@ -50,7 +50,7 @@ async fn a_chat_is_pinned_drifts_and_is_refreshed(test: &TestService) {
         .await
         .unwrap();
     assert!(
-        String::from_utf8(prompt.bytes.unwrap())
+        String::from_utf8(prompt.bytes.unwrap().to_vec())
             .unwrap()
             .contains("Be kind.")
     );
@@ -68,7 +68,7 @@ async fn a_chat_is_pinned_drifts_and_is_refreshed(test: &TestService) {
         .await
         .unwrap();
     assert!(
-        String::from_utf8(prompt.bytes.unwrap())
+        String::from_utf8(prompt.bytes.unwrap().to_vec())
             .unwrap()
             .contains("Be quick.")
     );

@@ -150,14 +150,14 @@ async fn assert_context(hands: &Hands<'_>, index: usize) {
     };
     let context = real.context().await;
     assert_eq!(
-        context.pinned,
-        chat.pin().map(Content::snapshot),
+        context.pinned.as_deref(),
+        chat.pin().map(Content::snapshot).as_ref(),
         "what is pinned in {chat:?}"
     );
     let head = model.head_of(chat);
     assert_eq!(
-        context.head,
-        head.map(Content::snapshot),
+        context.head.as_deref(),
+        head.map(Content::snapshot).as_ref(),
         "what the agent of {chat:?} has"
     );
     let tools_differ = match (chat.pin(), head) {

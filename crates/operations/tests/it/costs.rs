@@ -1,0 +1,268 @@
+//! What operations ask of a database: statements, rows, bytes and round trips, which are the same on
+//! every machine. The table is compared with one that was reviewed, so that a statement more shows;
+//! `UPDATE_GOLDEN=1` writes it anew.
+
+use std::fmt::Write as _;
+
+use ctxpin_model::chat::ChatFilter;
+use ctxpin_model::page::PageRequest;
+use ctxpin_model::pin::Delivery;
+use ctxpin_operations::chats;
+use ctxpin_operations::contexts::{self, DiffRequest};
+use ctxpin_operations::prompts;
+use ctxpin_operations::service::Service;
+use ctxpin_operations::watches::{self, Event, Subject};
+use ctxpin_store::counts::Counts;
+use ctxpin_testing::chats::TestChat;
+use ctxpin_testing::databases::TestService;
+use ctxpin_testing::workspace::Workspace;
+
+use crate::scene::Scene;
+
+const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/costs.txt");
+
+/// Instruction files of the workspaces here.
+const FILES: usize = 50;
+
+/// What each step asked for, in order.
+struct Ledger<'s> {
+    service: &'s Service,
+    rows: Vec<(String, Counts)>,
+}
+
+impl Ledger<'_> {
+    async fn note<T>(&mut self, step: &str, work: impl Future<Output = T>) -> T {
+        let before = self.service.counts();
+        let done = work.await;
+        let asked = self.service.counts() - before;
+        self.rows.push((step.to_owned(), asked));
+        done
+    }
+}
+
+/// A workspace whose first file is of that edition.
+fn workspace(edition: usize) -> Workspace {
+    let first = Workspace::with_agents_md("/w", &format!("Edition {edition:04}."));
+    (1..FILES).fold(first, |workspace, number| {
+        workspace.file(
+            &format!("rules/{number:03}.md"),
+            &format!("Rule {number:03}."),
+        )
+    })
+}
+
+/// The everyday operations, one after the other.
+async fn everyday(test: &TestService) -> Vec<(String, Counts)> {
+    let mut scene = Scene::new(test).await;
+    let mut ledger = Ledger {
+        service: &test.service,
+        rows: Vec::new(),
+    };
+    let chat = ledger
+        .note("create a chat without a head", scene.chat())
+        .await;
+    for _ in 0..9 {
+        scene.chat().await;
+    }
+    pushes(&mut scene, &mut ledger).await;
+    moves(&mut scene, &mut ledger, &chat).await;
+    reads(&scene, &mut ledger, &chat).await;
+    watched(&mut scene, &mut ledger, &chat).await;
+    ledger.rows
+}
+
+async fn pushes(scene: &mut Scene<'_>, ledger: &mut Ledger<'_>) {
+    let first = ledger
+        .note("push 50 files, hydrate 10 chats", scene.push(&workspace(1)))
+        .await;
+    assert_eq!(first.hydrated, 10);
+    ledger
+        .note("push what is there already", scene.push(&workspace(1)))
+        .await;
+    ledger
+        .note("push one changed file, 10 chats", scene.push(&workspace(2)))
+        .await;
+    for _ in 0..90 {
+        scene.chat().await;
+    }
+    ledger
+        .note(
+            "push one changed file, 100 chats",
+            scene.push(&workspace(3)),
+        )
+        .await;
+}
+
+async fn moves(scene: &mut Scene<'_>, ledger: &mut Ledger<'_>, chat: &TestChat) {
+    let other = scene.chat().await;
+    // Another chat has rendered the head already.
+    ledger
+        .note("refresh to a prompt that is kept", chat.refresh())
+        .await
+        .unwrap();
+    scene.push(&workspace(4)).await;
+    ledger
+        .note("refresh, rendering", chat.refresh())
+        .await
+        .unwrap();
+    ledger
+        .note("refresh where nothing differs", chat.refresh())
+        .await
+        .unwrap();
+    let first = chat.history().await[0].snapshot.expect("a pin");
+    ledger
+        .note("roll back", chat.rollback(first))
+        .await
+        .unwrap();
+    ledger.note("decline", chat.decline()).await.unwrap();
+    ledger
+        .note("take one source", other.take(&["/w/AGENTS.md"]))
+        .await
+        .unwrap();
+    ledger.note("unpin", other.clear()).await.unwrap();
+    ledger
+        .note("turn that hydrates", other.turn())
+        .await
+        .unwrap();
+    ledger
+        .note("turn", chat.turn_as(Some("one"), Delivery::Delivered))
+        .await
+        .unwrap();
+    ledger
+        .note("turn again", chat.turn_as(Some("one"), Delivery::Delivered))
+        .await
+        .unwrap();
+    let mut successor = scene.other_agent().await;
+    successor.push(scene.service, &workspace(5)).await.unwrap();
+    ledger
+        .note("rebind", other.bind(Some(successor.id)))
+        .await
+        .unwrap();
+    ledger.note("archive", other.archive(true)).await.unwrap();
+    ledger.note("create a chat with a head", scene.chat()).await;
+}
+
+async fn reads(scene: &Scene<'_>, ledger: &mut Ledger<'_>, chat: &TestChat) {
+    let (service, owner) = (scene.service, scene.owner);
+    let read = prompts::prompt(service, owner, chat.id, None);
+    let prompt = ledger.note("read the prompt", read).await.unwrap();
+    assert!(prompt.bytes.is_some());
+    let read = prompts::prompt(service, owner, chat.id, None);
+    assert!(
+        ledger
+            .note("read it again", read)
+            .await
+            .unwrap()
+            .bytes
+            .is_some()
+    );
+    let read = prompts::prompt(service, owner, chat.id, prompt.hash);
+    assert!(
+        ledger
+            .note("ask whether it is the same", read)
+            .await
+            .unwrap()
+            .bytes
+            .is_none()
+    );
+    ledger.note("read a chat", chat.record()).await;
+    ledger.note("read a context", chat.context()).await;
+    let cold = scene.test.replica().await;
+    let before = cold.counts();
+    contexts::read(&cold, owner, chat.id).await.unwrap();
+    let asked = cold.counts() - before;
+    ledger
+        .rows
+        .push(("read a context for the first time".into(), asked));
+    cold.close().await;
+    let request = DiffRequest::default();
+    let read = contexts::diff(service, owner, chat.id, request);
+    ledger.note("read a diff", read).await.unwrap();
+    ledger.note("read a history", chat.history()).await;
+    let (filter, page) = (ChatFilter::default(), PageRequest::newest(100));
+    let read = chats::list(service, owner, &filter, &page);
+    assert_eq!(
+        ledger
+            .note("list 100 chats", read)
+            .await
+            .unwrap()
+            .items
+            .len(),
+        100
+    );
+}
+
+async fn watched(scene: &mut Scene<'_>, ledger: &mut Ledger<'_>, chat: &TestChat) {
+    let subject = Subject::Chat(chat.id);
+    let open = watches::watch(scene.service, scene.owner, subject);
+    let mut watch = ledger.note("open a watch of a chat", open).await.unwrap();
+    while !matches!(watch.next().await.unwrap(), Some(Event::Ready)) {}
+    scene.push(&workspace(6)).await;
+    let told = ledger.note("tell a watch of a push", watch.next()).await;
+    assert!(matches!(told, Ok(Some(Event::Chat(_)))));
+}
+
+#[tokio::test]
+async fn operations_cost_what_was_reviewed() {
+    let sqlite = TestService::sqlite().await;
+    let postgres = TestService::postgres().await;
+    let costs = everyday(&sqlite).await;
+    let others = everyday(&postgres).await;
+    sqlite.finish().await;
+    postgres.finish().await;
+    let found = table(&costs, &others);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(GOLDEN, &found).expect("the table can be written");
+        return;
+    }
+    let expected = std::fs::read_to_string(GOLDEN).expect("the table is there");
+    assert_eq!(
+        found, expected,
+        "the costs differ from {GOLDEN}; if that is meant, run the test with UPDATE_GOLDEN=1 and review the difference"
+    );
+}
+
+/// One line for each step. But for the round trips both databases are asked for the same.
+fn table(sqlite: &[(String, Counts)], postgres: &[(String, Counts)]) -> String {
+    let mut table = String::from(
+        "                                                        round trips\n\
+         operation                           statements   rows   SQLite  PostgreSQL    bytes\n",
+    );
+    for ((step, here), (_, there)) in sqlite.iter().zip(postgres) {
+        let trips = here.round_trips;
+        let without = |counts: &Counts| Counts {
+            round_trips: 0,
+            ..*counts
+        };
+        assert_eq!(without(here), without(there), "{step}");
+        writeln!(
+            table,
+            "{step:<35} {:>10} {:>6} {trips:>8} {:>11} {:>8}",
+            here.statements, here.rows_written, there.round_trips, here.bytes_sent
+        )
+        .expect("a text takes a line");
+    }
+    table
+}
+
+/// A prompt that is unchanged is told without its bytes being read: they could be gone.
+async fn an_unchanged_prompt_reads_no_blob(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&workspace(1)).await;
+    let chat = scene.chat().await;
+    let hash = chat.prompt_hash().await;
+    test.tamper("update blobs set bytes = substr(bytes, 1, 0)")
+        .await;
+    let fresh = test.replica().await;
+    let known = prompts::prompt(&fresh, scene.owner, chat.id, hash)
+        .await
+        .unwrap();
+    assert_eq!((known.hash, known.bytes), (hash, None));
+    let unknown = prompts::prompt(&fresh, scene.owner, chat.id, None)
+        .await
+        .unwrap();
+    assert_eq!(unknown.bytes.unwrap().len(), 0, "here the blob is read");
+    fresh.close().await;
+}
+
+ctxpin_testing::on_both_databases!(an_unchanged_prompt_reads_no_blob);

@@ -1,0 +1,115 @@
+//! What is kept in memory of what never changes: snapshots and rendered prompts by their hash.
+//! Nothing here decides who may read what. A caller's right, and which of them a chat has, come out
+//! of the database each time; only the content then need not.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+
+use ctxpin_model::hash::{BlobHash, SnapshotId};
+use ctxpin_model::id::ChatId;
+use ctxpin_model::resource::Resource;
+use ctxpin_model::snapshot::Snapshot;
+
+/// Most memory for snapshots, in bytes: about a thousand of 50 resources.
+const SNAPSHOT_BYTES_MAX: u64 = 32 * 1024 * 1024;
+
+/// Most memory for the bytes of prompts: a few hundred large ones.
+const PROMPT_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Chats of which it is known which prompt they had last; each takes about 100 bytes.
+const CHATS_MAX: usize = 65_536;
+
+/// About how much a snapshot or a prompt takes, to begin with.
+const SNAPSHOT_BYTES_USUAL: u64 = 32 * 1024;
+const PROMPT_BYTES_USUAL: u64 = 64 * 1024;
+
+/// The snapshots that were read last.
+pub(crate) struct SnapshotCache(Cache<SnapshotId, Arc<Snapshot>, SnapshotSize>);
+
+#[derive(Clone)]
+struct SnapshotSize;
+
+impl Weighter<SnapshotId, Arc<Snapshot>> for SnapshotSize {
+    fn weight(&self, _: &SnapshotId, snapshot: &Arc<Snapshot>) -> u64 {
+        let resources = snapshot.resources.iter().map(bytes_of);
+        size_of::<Snapshot>() as u64 + resources.sum::<u64>()
+    }
+}
+
+/// About how much a resource takes in memory.
+fn bytes_of(resource: &Resource) -> u64 {
+    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let texts = resource.source.len()
+        + text(&resource.error)
+        + text(&resource.name)
+        + text(&resource.description)
+        + text(&resource.root);
+    let file = size_of::<ctxpin_model::resource::SkillFile>();
+    let files = resource.files.iter().map(|f| file + f.path.len());
+    // A tree of JSON takes a few times its text.
+    let detail = resource.detail.as_ref();
+    let detail = detail.map_or(0, |detail| 4 * detail.canonical_json().len());
+    (size_of::<Resource>() + texts + files.sum::<usize>() + detail) as u64
+}
+
+impl Default for SnapshotCache {
+    fn default() -> Self {
+        let count = (SNAPSHOT_BYTES_MAX / SNAPSHOT_BYTES_USUAL) as usize;
+        Self(Cache::with_weighter(
+            count,
+            SNAPSHOT_BYTES_MAX,
+            SnapshotSize,
+        ))
+    }
+}
+
+impl SnapshotCache {
+    pub fn get(&self, id: SnapshotId) -> Option<Arc<Snapshot>> {
+        self.0.get(&id)
+    }
+
+    pub fn keep(&self, id: SnapshotId, snapshot: &Arc<Snapshot>) {
+        self.0.insert(id, Arc::clone(snapshot));
+    }
+}
+
+/// The prompts that were read last, and which one each chat had then.
+pub(crate) struct PromptCache {
+    of_chats: Cache<ChatId, BlobHash>,
+    bytes: Cache<BlobHash, Bytes, PromptSize>,
+}
+
+#[derive(Clone)]
+struct PromptSize;
+
+impl Weighter<BlobHash, Bytes> for PromptSize {
+    fn weight(&self, _: &BlobHash, bytes: &Bytes) -> u64 {
+        bytes.len() as u64
+    }
+}
+
+impl Default for PromptCache {
+    fn default() -> Self {
+        let count = (PROMPT_BYTES_MAX / PROMPT_BYTES_USUAL) as usize;
+        Self {
+            of_chats: Cache::new(CHATS_MAX),
+            bytes: Cache::with_weighter(count, PROMPT_BYTES_MAX, PromptSize),
+        }
+    }
+}
+
+impl PromptCache {
+    /// The prompt that a chat had when it was read last. It may have another one by now.
+    pub fn last_of(&self, chat: ChatId) -> Option<(BlobHash, Bytes)> {
+        let hash = self.of_chats.get(&chat)?;
+        Some((hash, self.bytes.get(&hash)?))
+    }
+
+    pub fn keep(&self, chat: ChatId, hash: BlobHash, bytes: &Bytes) {
+        self.of_chats.insert(chat, hash);
+        self.bytes.insert(hash, bytes.clone());
+    }
+}

@@ -1,0 +1,147 @@
+//! Several writes in one round trip.
+
+use crate::database::{Query, Transaction};
+use crate::error::Result;
+use crate::values::Value;
+
+/// Statements that write and do not depend on each other: none sees what another one writes. On
+/// PostgreSQL they are sent as one, as the parts of a `with`; SQLite, which is in this process,
+/// runs one after the other.
+pub(crate) struct Together<'t> {
+    transaction: &'t mut Transaction,
+    writes: Vec<Write>,
+}
+
+/// One `insert`, `update` or `delete` without `returning`.
+struct Write {
+    sql: &'static str,
+    values: Vec<Box<dyn Bindable>>,
+}
+
+/// A value of any type that can be bound.
+trait Bindable: Send {
+    fn bind<'t>(&self, query: Query<'t>) -> Query<'t>;
+}
+
+impl<V: Value + Send> Bindable for Option<V> {
+    fn bind<'t>(&self, query: Query<'t>) -> Query<'t> {
+        query.bind_optional(self.as_ref())
+    }
+}
+
+impl Transaction {
+    /// Begins with no statement.
+    pub(crate) fn together(&mut self) -> Together<'_> {
+        Together {
+            transaction: self,
+            writes: Vec::new(),
+        }
+    }
+}
+
+impl Together<'_> {
+    /// Adds a statement with parameters `$1`, `$2` and so on; the values that follow are its.
+    pub(crate) fn write(mut self, sql: &'static str) -> Self {
+        let values = Vec::new();
+        self.writes.push(Write { sql, values });
+        self
+    }
+
+    pub(crate) fn bind<V: Value + Clone + Send + 'static>(self, value: &V) -> Self {
+        self.bind_optional(Some(value))
+    }
+
+    pub(crate) fn bind_optional<V: Value + Clone + Send + 'static>(
+        mut self,
+        value: Option<&V>,
+    ) -> Self {
+        if let Some(write) = self.writes.last_mut() {
+            write.values.push(Box::new(value.cloned()));
+        }
+        self
+    }
+
+    /// Runs them and tells how many rows they wrote together.
+    pub(crate) async fn execute(self) -> Result<u64> {
+        if !self.transaction.is_postgres() {
+            let mut written = 0;
+            for write in self.writes {
+                let query = self.transaction.query(write.sql);
+                written += bind_all(query, &write.values).execute().await?;
+            }
+            return Ok(written);
+        }
+        let counted = self.writes.len() as u64;
+        let mut query = self.transaction.query(composed(&self.writes));
+        for write in &self.writes {
+            query = bind_all(query, &write.values);
+        }
+        query.written_together(counted).await
+    }
+}
+
+fn bind_all<'t>(query: Query<'t>, values: &[Box<dyn Bindable>]) -> Query<'t> {
+    values.iter().fold(query, |query, value| value.bind(query))
+}
+
+/// One statement of several: it answers how many rows they wrote.
+fn composed(writes: &[Write]) -> String {
+    let mut parts = Vec::new();
+    let mut counts = Vec::new();
+    let mut values_before = 0;
+    for (index, write) in writes.iter().enumerate() {
+        let sql = renumbered(write.sql, values_before);
+        parts.push(format!("w{index} as ({sql} returning 1)"));
+        counts.push(format!("(select count(*) from w{index})"));
+        values_before += write.values.len();
+    }
+    let (parts, counts) = (parts.join(", "), counts.join(" + "));
+    format!("with {parts} select cast({counts} as bigint)")
+}
+
+/// The statement with its parameters counted on from `by`. Our statements have a `$` before a
+/// number and nowhere else.
+fn renumbered(sql: &str, by: usize) -> String {
+    let mut parts = sql.split('$');
+    let mut whole = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let digits = part.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, rest) = part.split_at(digits);
+        let number: usize = number.parse().unwrap_or_default();
+        whole.push_str(&format!("${}{rest}", number + by));
+    }
+    whole
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_count_on() {
+        let sql = "update t set a = $2, b = $10 where id = $1";
+        assert_eq!(renumbered(sql, 0), sql);
+        assert_eq!(
+            renumbered(sql, 3),
+            "update t set a = $5, b = $13 where id = $4"
+        );
+    }
+
+    #[test]
+    fn writes_become_one_statement() {
+        let write = |sql, count: i64| Write {
+            sql,
+            values: (0..count).map(|n| Box::new(Some(n)) as _).collect(),
+        };
+        let writes = [
+            write("insert into t values ($1, $2)", 2),
+            write("delete from u where id = $1", 1),
+        ];
+        assert_eq!(
+            composed(&writes),
+            "with w0 as (insert into t values ($1, $2) returning 1), \
+             w1 as (delete from u where id = $3 returning 1) \
+             select cast((select count(*) from w0) + (select count(*) from w1) as bigint)"
+        );
+    }
+}
