@@ -49,6 +49,8 @@ pub(crate) struct Metrics {
     watches: Gauge,
     pushes: Family<VerdictLabels, Counter>,
     hydrated: Counter<u64, AtomicU64>,
+    statements: Counter<u64, AtomicU64>,
+    round_trips: Counter<u64, AtomicU64>,
 }
 
 impl Metrics {
@@ -81,6 +83,17 @@ impl Metrics {
             "Chats that a push gave their first pin",
             Counter::clone(&hydrated),
         );
+        let (statements, round_trips) = (Counter::default(), Counter::default());
+        registry.register(
+            "database_statements",
+            "Statements that the database was asked",
+            Counter::clone(&statements),
+        );
+        registry.register(
+            "database_round_trips",
+            "Times that somebody waited for the database",
+            Counter::clone(&round_trips),
+        );
         Self {
             registry,
             requests,
@@ -88,6 +101,8 @@ impl Metrics {
             watches,
             pushes,
             hydrated,
+            statements,
+            round_trips,
         }
     }
 
@@ -115,6 +130,17 @@ impl Metrics {
     pub fn watch_open(&self) -> OpenWatch {
         self.watches.inc();
         OpenWatch(self.watches.clone())
+    }
+
+    /// Takes over what the database has been asked so far.
+    pub fn database(&self, statements: u64, round_trips: u64) {
+        for (counter, now) in [
+            (&self.statements, statements),
+            (&self.round_trips, round_trips),
+        ] {
+            // Two that ask at once may come here in the other order.
+            counter.inc_by(now.saturating_sub(counter.get()));
+        }
     }
 
     /// Everything as text.
@@ -157,6 +183,8 @@ mod tests {
         metrics.request(&Method::GET, Some("/api/v1/chats/{chat}"), 200, took);
         metrics.request(&Method::from_bytes(b"BREW").unwrap(), None, 404, took);
         metrics.push("accepted", 3);
+        metrics.database(7, 9);
+        metrics.database(8, 9);
         let open = metrics.watch_open();
         let text = metrics.text();
         for line in [
@@ -165,6 +193,8 @@ mod tests {
             r#"ctxpin_http_request_duration_seconds_count{method="GET",route="/api/v1/chats/{chat}"} 1"#,
             r#"ctxpin_pushes_total{verdict="accepted"} 1"#,
             "ctxpin_chats_hydrated_total 3",
+            "ctxpin_database_statements_total 8",
+            "ctxpin_database_round_trips_total 9",
             "ctxpin_watches 1",
         ] {
             assert!(text.lines().any(|there| there == line), "{line}\n{text}");

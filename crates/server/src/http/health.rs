@@ -37,6 +37,8 @@ pub(crate) async fn ready(State(app): State<App>) -> Answer<Json<Value>> {
     responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
 pub(crate) async fn metrics(State(app): State<App>) -> Response {
     let content_type = HeaderValue::from_static(METRICS_MEDIA_TYPE);
+    let asked = app.service.counts();
+    app.metrics.database(asked.statements, asked.round_trips);
     ([(CONTENT_TYPE, content_type)], app.metrics.text()).into_response()
 }
 
