@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ctxpin_model::access::Operation;
 use ctxpin_model::agent::{AgentRecord, Head};
@@ -23,9 +22,6 @@ use crate::error::{Error, Result, attempt};
 use crate::ingest::{self, Proved};
 use crate::prompts::Prompt;
 use crate::service::Service;
-
-/// A sign of life is written only if the last one is older.
-const SEEN_NOTED_EVERY: Duration = Duration::from_secs(20);
 
 /// What an agent pushes.
 #[derive(Debug, Clone)]
@@ -85,47 +81,51 @@ async fn session_open_once(
     let own = reading
         .grant_own_agent(&caller, Operation::SessionOpen)
         .await?;
+    let agent = own.record()?.clone();
+    demand_in_force(&agent)?;
+    if let Some(epoch) = own.session(&mut reading, process).await? {
+        // What an idle agent does every half a minute locks and writes nothing.
+        let session = session_again(&agent, epoch)?;
+        service.database.signs().agent(agent.id);
+        return Ok(session);
+    }
     let sighting = own.sighting(Operation::SessionOpen);
     drop(reading);
     let mut transaction = service.database.write().await?;
     let granted = lock_one(&mut transaction, &caller, sighting).await?;
     let agent = granted.record()?.clone();
-    let opened = granted.session(&mut transaction, process).await?;
     demand_in_force(&agent)?;
-    let epoch = match opened {
-        Some(epoch) if epoch == agent.epoch => {
-            if agent
-                .last_seen_at
-                .is_none_or(|at| at.after(SEEN_NOTED_EVERY) <= caller.now)
-            {
-                granted.seen(&mut transaction, caller.now).await?;
-                transaction.commit().await?;
-            }
-            epoch
-        }
-        Some(epoch) => {
-            return Err(Error::Fenced {
-                current: agent.epoch,
-                offered: epoch,
-            });
-        }
-        None => {
-            let epoch = agent.epoch + 1;
-            granted
-                .session_open(&mut transaction, process, epoch, caller.now)
-                .await?;
-            transaction.commit().await?;
-            service.wakes.publish(Topic::Agent {
-                owner: agent.owner,
-                agent: agent.id,
-            });
-            epoch
-        }
-    };
+    if let Some(epoch) = granted.session(&mut transaction, process).await? {
+        return session_again(&agent, epoch);
+    }
+    let epoch = agent.epoch + 1;
+    granted
+        .session_open(&mut transaction, process, epoch, caller.now)
+        .await?;
+    transaction.commit().await?;
+    service.wakes.publish(Topic::Agent {
+        owner: agent.owner,
+        agent: agent.id,
+    });
     Ok(Session {
         epoch,
         head: agent.head,
     })
+}
+
+/// The answer to a process that has opened its session before.
+fn session_again(agent: &AgentRecord, epoch: i64) -> Result<Session> {
+    if epoch == agent.epoch {
+        Ok(Session {
+            epoch,
+            head: agent.head,
+        })
+    } else {
+        Err(Error::Fenced {
+            current: agent.epoch,
+            offered: epoch,
+        })
+    }
 }
 
 async fn lock_one(

@@ -20,8 +20,8 @@ const TOPICS_AT_ONCE: usize = 64;
 /// Pause before the listener is made anew after it failed.
 const LISTENER_PAUSE: Duration = Duration::from_secs(1);
 
-/// How often the use of tokens is written.
-const TOKENS_NOTED_EVERY: Duration = Duration::from_secs(30);
+/// How often signs of life are written.
+const SIGNS_WRITTEN_EVERY: Duration = Duration::from_secs(30);
 
 /// The hints of this process, and those that wait to be told to the others.
 pub(crate) struct Wakes {
@@ -69,13 +69,13 @@ impl Wakes {
     }
 }
 
-/// The background work of a server: tells and hears the other replicas, and notes the use of
-/// tokens. Runs until it is dropped.
+/// The background work of a server: tells and hears the other replicas, and writes signs
+/// of life. Runs until it is dropped.
 pub async fn run(service: &Service) {
     tokio::join!(
         tell_others(service),
         hear_others(service),
-        note_tokens(service)
+        write_signs(service)
     );
 }
 
@@ -113,26 +113,27 @@ async fn hear_others(service: &Service) {
     }
 }
 
-async fn note_tokens(service: &Service) {
+async fn write_signs(service: &Service) {
     loop {
-        tokio::time::sleep(TOKENS_NOTED_EVERY).await;
-        if let Err(error) = note_tokens_once(service).await {
-            tracing::warn!(%error, "the use of tokens could not be noted");
+        tokio::time::sleep(SIGNS_WRITTEN_EVERY).await;
+        if let Err(error) = signs_write(service).await {
+            tracing::warn!(%error, "signs of life could not be written");
         }
     }
 }
 
-/// Writes which tokens were used since the last time; a token's use is noted at most once a minute.
-/// [`run`] does so every now and then.
+/// Writes which tokens were used and which agents were seen since the last time, all of them in one
+/// transaction: thousands of idle agents cost no commit of their own. [`run`] does so every now and
+/// then.
 ///
 /// # Errors
 /// If the data cannot be written; what was to be noted is lost then.
-pub async fn note_tokens_once(service: &Service) -> crate::error::Result<()> {
-    let used = service.database.used_tokens().take();
-    if used.is_empty() {
+pub async fn signs_write(service: &Service) -> crate::error::Result<()> {
+    let signs = service.database.signs().take();
+    if signs.tokens.is_empty() && signs.agents.is_empty() {
         return Ok(());
     }
     let mut transaction = service.database.write().await?;
-    transaction.tokens_used(&used, service.clock.now()).await?;
+    transaction.signs_write(&signs, service.clock.now()).await?;
     Ok(transaction.commit().await?)
 }

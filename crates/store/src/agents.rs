@@ -221,7 +221,7 @@ impl<R> Granted<Agent, R> {
     }
 }
 
-impl Granted<Agent, Write> {
+impl<R> Granted<Agent, R> {
     /// The epoch that a process was given, if it has opened a session before.
     pub async fn session(
         &self,
@@ -236,7 +236,9 @@ impl Granted<Agent, Write> {
             .optional(|row| row.take())
             .await
     }
+}
 
+impl Granted<Agent, Write> {
     /// Gives the next epoch to a process that has none.
     pub async fn session_open(
         &self,
@@ -257,18 +259,6 @@ impl Granted<Agent, Write> {
             .bind(&agent)
             .bind(&epoch)
             .bind(&process)
-            .bind(&now)
-            .execute()
-            .await?;
-        Ok(())
-    }
-
-    /// Notes a sign of life.
-    pub async fn seen(&self, transaction: &mut Transaction, now: Moment) -> Result<()> {
-        let agent = self.id();
-        self.within(transaction)?
-            .query("update agents set last_seen_at = $2 where id = $1")
-            .bind(&agent)
             .bind(&now)
             .execute()
             .await?;

@@ -101,7 +101,7 @@ impl Transaction {
         operation: Operation,
         object: Option<(&str, Uuid)>,
     ) -> Result<()> {
-        let used = self.used_tokens().clone();
+        let used = self.signs().clone();
         let actor = self
             .query(format!(
                 "select {PRINCIPAL_COLUMNS} from {PRINCIPAL_TABLES} where t.id = $1"

@@ -18,7 +18,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 
 use crate::counts::{Counters, Counts};
 use crate::error::{Error, Result};
-use crate::grant::UsedTokens;
+use crate::grant::Signs;
 use crate::kept::{PromptCache, SnapshotCache};
 use crate::values::{Arguments, Plain, Row, RowSource, Value};
 
@@ -70,7 +70,7 @@ pub struct Database {
 /// What the transactions of a database have in common.
 #[derive(Clone, Default)]
 pub(crate) struct Shared {
-    pub used_tokens: UsedTokens,
+    pub signs: Signs,
     pub counters: Arc<Counters>,
     pub snapshots: Arc<SnapshotCache>,
     pub prompts: Arc<PromptCache>,
@@ -161,9 +161,9 @@ impl Database {
         }
     }
 
-    /// The tokens whose use has not been noted in the database yet.
-    pub fn used_tokens(&self) -> &UsedTokens {
-        &self.shared.used_tokens
+    /// The signs of life that have not been written yet.
+    pub fn signs(&self) -> &Signs {
+        &self.shared.signs
     }
 
     /// What was asked of the database so far.
@@ -421,8 +421,8 @@ impl Transaction {
         self.writes
     }
 
-    pub(crate) fn used_tokens(&self) -> &UsedTokens {
-        &self.shared.used_tokens
+    pub(crate) fn signs(&self) -> &Signs {
+        &self.shared.signs
     }
 
     /// What is kept in memory of what never changes.

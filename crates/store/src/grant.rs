@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 use std::marker::PhantomData;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use subtle::ConstantTimeEq;
@@ -226,27 +226,41 @@ pub(crate) const PRINCIPAL_TABLES: &str = "tokens t \
      left join agents ta on ta.id = t.agent_id \
      join users u on u.id = coalesce(t.user_id, ta.owner_id)";
 
-/// Tokens whose use is to be noted, off the requests' path.
+/// Who has given a sign of life that is to be written, off the requests' path.
 #[derive(Debug, Default, Clone)]
-pub struct UsedTokens(Arc<Mutex<BTreeSet<TokenId>>>);
+pub struct Signs(Arc<Mutex<SignsOfLife>>);
 
-impl UsedTokens {
-    fn note(&self, token: TokenId) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(token);
+/// What was noted since the last time.
+#[derive(Debug, Default)]
+pub struct SignsOfLife {
+    /// Tokens that were used.
+    pub tokens: BTreeSet<TokenId>,
+    /// Agents that told that they live.
+    pub agents: BTreeSet<AgentId>,
+}
+
+impl Signs {
+    fn token(&self, token: TokenId) {
+        self.lock().tokens.insert(token);
+    }
+
+    /// Notes that an agent told that it lives.
+    pub fn agent(&self, agent: AgentId) {
+        self.lock().agents.insert(agent);
     }
 
     /// Takes out what was noted.
-    pub fn take(&self) -> Vec<TokenId> {
-        let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut *used).into_iter().collect()
+    pub fn take(&self) -> SignsOfLife {
+        std::mem::take(&mut *self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, SignsOfLife> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Reads [`PRINCIPAL_COLUMNS`] and finds who the caller is.
-pub(crate) fn principal(row: &mut Row, caller: &Caller, used: &UsedTokens) -> Result<Actor> {
+pub(crate) fn principal(row: &mut Row, caller: &Caller, used: &Signs) -> Result<Actor> {
     let secret_hash: [u8; 32] = row.take()?;
     let expires_at: Option<Moment> = row.take_optional()?;
     let revoked_at: Option<Moment> = row.take_optional()?;
@@ -264,7 +278,7 @@ pub(crate) fn principal(row: &mut Row, caller: &Caller, used: &UsedTokens) -> Re
     }
     let token = caller.credential.id;
     if last_used_at.is_none_or(|at| at.after(USE_NOTED_EVERY) <= caller.now) {
-        used.note(token);
+        used.token(token);
     }
     Ok(match agent {
         Some(id) => Actor::Agent {
@@ -320,7 +334,7 @@ fn check_caller_sql() -> String {
 }
 
 /// Reads who calls, and refuses to write under a schema that a newer release has migrated.
-fn read_caller(row: &mut Row, caller: &Caller, used: &UsedTokens, writes: bool) -> Result<Actor> {
+fn read_caller(row: &mut Row, caller: &Caller, used: &Signs, writes: bool) -> Result<Actor> {
     let actor = principal(row, caller, used)?;
     let found: i64 = row.take()?;
     if writes && found > SCHEMA_VERSION {
@@ -335,7 +349,7 @@ fn read_caller(row: &mut Row, caller: &Caller, used: &UsedTokens, writes: bool) 
 fn read_check<O: Owned>(
     row: &mut Row,
     caller: &Caller,
-    used: &UsedTokens,
+    used: &Signs,
     writes: bool,
 ) -> Result<Checked<O>> {
     let actor = read_caller(row, caller, used, writes)?;
@@ -401,7 +415,7 @@ impl Database {
             .single(check_sql::<O>("$2"))
             .bind(&caller.credential.id)
             .bind(&id)
-            .optional(|row| read_check(row, caller, self.used_tokens(), false))
+            .optional(|row| read_check(row, caller, self.signs(), false))
             .await?
             .ok_or(Error::Unauthenticated)?;
         let record = demand_owned(&checked, operation)?;
@@ -468,7 +482,7 @@ impl Transaction {
         caller: &Caller,
         operation: Operation,
     ) -> Result<Granted<object::Agent, right::Body>> {
-        let (used, writes) = (self.used_tokens().clone(), self.writes());
+        let (used, writes) = (self.signs().clone(), self.writes());
         let checked: Checked<object::Agent> = self
             .query(check_sql::<object::Agent>("t.agent_id"))
             .bind(&caller.credential.id)
@@ -624,7 +638,7 @@ impl Transaction {
     }
 
     async fn check<O: Owned>(&mut self, caller: &Caller, id: O::Id) -> Result<Checked<O>> {
-        let used = self.used_tokens().clone();
+        let used = self.signs().clone();
         let writes = self.writes();
         let checked = self
             .query(check_sql::<O>("$2"))
@@ -636,7 +650,7 @@ impl Transaction {
     }
 
     async fn check_caller(&mut self, caller: &Caller) -> Result<Actor> {
-        let used = self.used_tokens().clone();
+        let used = self.signs().clone();
         let writes = self.writes();
         let actor = self
             .query(check_caller_sql())

@@ -14,8 +14,8 @@ use crate::blobs;
 use crate::database::{Database, Lock, Transaction, placeholders};
 use crate::error::{Error, Result};
 use crate::grant::{
-    Caller, Granted, PRINCIPAL_COLUMNS, PRINCIPAL_TABLES, Sighting, UsedTokens, demand,
-    object::Agent, object::Chat, principal, right::ReadsBodies, right::Write,
+    Caller, Granted, PRINCIPAL_COLUMNS, PRINCIPAL_TABLES, Sighting, Signs, demand, object::Agent,
+    object::Chat, principal, right::ReadsBodies, right::Write,
 };
 use crate::values::Row;
 use ctxpin_model::access::{Object, Operation};
@@ -495,7 +495,7 @@ impl Database {
             .bind(&chat)
             .bind_optional(known.as_ref())
             .bind_optional(kept_hash.as_ref())
-            .optional(|row| read_prompt(row, caller, self.used_tokens()))
+            .optional(|row| read_prompt(row, caller, self.signs()))
             .await?
             .ok_or(Error::Unauthenticated)?;
         match (read.hash, &read.bytes, kept) {
@@ -511,7 +511,7 @@ impl Database {
     }
 }
 
-fn read_prompt(row: &mut Row, caller: &Caller, used: &UsedTokens) -> Result<PromptRead> {
+fn read_prompt(row: &mut Row, caller: &Caller, used: &Signs) -> Result<PromptRead> {
     let actor = principal(row, caller, used)?;
     let owner = row.take_optional()?;
     let object = owner.map_or(Object::Collection, Object::Owned);

@@ -6,10 +6,12 @@ use ctxpin_model::moment::Moment;
 use ctxpin_model::token::Credential;
 use ctxpin_model::token::TokenRecord;
 
-use crate::database::Transaction;
+use uuid::Uuid;
+
+use crate::database::{CHUNK, Lock, Transaction, placeholders};
 use crate::error::Result;
-use crate::grant::{Granted, object::Account, object::Agent, right::Write};
-use crate::values::Row;
+use crate::grant::{Granted, SignsOfLife, object::Account, object::Agent, right::Write};
+use crate::values::{Row, Value};
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
 
 /// Whom a new token is for.
@@ -83,15 +85,41 @@ impl Transaction {
         insert(self, token).await
     }
 
-    /// Notes that tokens were used.
-    pub async fn tokens_used(&mut self, tokens: &[TokenId], at: Moment) -> Result<()> {
-        for token in tokens {
-            self.query("update tokens set last_used_at = $2 where id = $1")
-                .bind(token)
-                .bind(&at)
-                .execute()
-                .await?;
+    /// Writes signs of life: when tokens were used last, and when agents were seen. Rows are locked
+    /// in the order of their ids, since several replicas may do so at once.
+    pub async fn signs_write(&mut self, signs: &SignsOfLife, at: Moment) -> Result<()> {
+        let tokens: Vec<_> = signs.tokens.iter().collect();
+        for chunk in tokens.chunks(CHUNK) {
+            self.sign("tokens", "last_used_at", chunk, at).await?;
         }
+        let agents: Vec<_> = signs.agents.iter().collect();
+        for chunk in agents.chunks(CHUNK) {
+            self.sign("agents", "last_seen_at", chunk, at).await?;
+        }
+        Ok(())
+    }
+
+    async fn sign<V: Value>(
+        &mut self,
+        table: &str,
+        column: &str,
+        ids: &[&V],
+        at: Moment,
+    ) -> Result<()> {
+        let list = placeholders(1, ids.len(), 1);
+        let sql = format!("select id from {table} where id in {list} order by id");
+        self.query_locking(&sql, Lock::Update)
+            .bind_all(ids.iter().copied())
+            .all(|row| row.take::<Uuid>())
+            .await?;
+        let list = placeholders(1, ids.len(), 2);
+        self.query(format!(
+            "update {table} set {column} = $1 where id in {list}"
+        ))
+        .bind(&at)
+        .bind_all(ids.iter().copied())
+        .execute()
+        .await?;
         Ok(())
     }
 }

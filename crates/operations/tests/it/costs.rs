@@ -5,17 +5,20 @@
 use std::fmt::Write as _;
 
 use ctxpin_model::chat::ChatFilter;
+use ctxpin_model::id::ProcessId;
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pin::Delivery;
 use ctxpin_operations::chats;
 use ctxpin_operations::contexts::{self, DiffRequest};
 use ctxpin_operations::prompts;
+use ctxpin_operations::pushes;
 use ctxpin_operations::service::Service;
 use ctxpin_operations::watches::{self, Event, Subject};
 use ctxpin_store::counts::Counts;
 use ctxpin_testing::chats::TestChat;
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::workspace::Workspace;
+use uuid::Uuid;
 
 use crate::scene::Scene;
 
@@ -64,14 +67,26 @@ async fn everyday(test: &TestService) -> Vec<(String, Counts)> {
     for _ in 0..9 {
         scene.chat().await;
     }
-    pushes(&mut scene, &mut ledger).await;
+    idle_agent(&scene, &mut ledger).await;
+    pushed(&mut scene, &mut ledger).await;
     moves(&mut scene, &mut ledger, &chat).await;
     reads(&scene, &mut ledger, &chat).await;
     watched(&mut scene, &mut ledger, &chat).await;
     ledger.rows
 }
 
-async fn pushes(scene: &mut Scene<'_>, ledger: &mut Ledger<'_>) {
+async fn idle_agent(scene: &Scene<'_>, ledger: &mut Ledger<'_>) {
+    let agent = scene.other_agent().await;
+    let process = ProcessId::from(Uuid::from_u128(7));
+    let open = || pushes::session_open(scene.service, agent.credential, process);
+    ledger.note("open a session", open()).await.unwrap();
+    ledger
+        .note("tell that the agent lives", open())
+        .await
+        .unwrap();
+}
+
+async fn pushed(scene: &mut Scene<'_>, ledger: &mut Ledger<'_>) {
     let first = ledger
         .note("push 50 files, hydrate 10 chats", scene.push(&workspace(1)))
         .await;

@@ -554,17 +554,17 @@ async fn the_use_of_a_token_is_noted_once_a_minute(test: &TestService) {
         None,
         "it is written off the request's path"
     );
-    wakes::note_tokens_once(&test.service).await.unwrap();
+    wakes::signs_write(&test.service).await.unwrap();
     assert_eq!(last_use().await, Some(start));
 
     test.advance(Duration::from_secs(59));
     assert_eq!(me(test, used).await, Outcome::Done);
-    wakes::note_tokens_once(&test.service).await.unwrap();
+    wakes::signs_write(&test.service).await.unwrap();
     assert_eq!(last_use().await, Some(start));
 
     test.advance(Duration::from_secs(1));
     assert_eq!(me(test, used).await, Outcome::Done);
-    wakes::note_tokens_once(&test.service).await.unwrap();
+    wakes::signs_write(&test.service).await.unwrap();
     assert_eq!(last_use().await, Some(test.clock.now()));
 
     // What was not used, or in vain, is not noted.
@@ -573,6 +573,6 @@ async fn the_use_of_a_token_is_noted_once_a_minute(test: &TestService) {
     let mut wrong = used;
     wrong.secret_hash[0] ^= 1;
     assert_eq!(me(test, wrong).await, Outcome::Unauthenticated);
-    wakes::note_tokens_once(&test.service).await.unwrap();
+    wakes::signs_write(&test.service).await.unwrap();
     assert_eq!(last_use().await, noted);
 }

@@ -10,6 +10,7 @@ use ctxpin_model::token::Credential;
 use ctxpin_operations::agents;
 use ctxpin_operations::error::{Error, Result};
 use ctxpin_operations::pushes::{self, Session};
+use ctxpin_operations::wakes;
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::{TestAgent, first_admin};
 use ctxpin_testing::workspace::Workspace;
@@ -199,8 +200,22 @@ async fn a_repeated_session_is_a_sign_of_life(test: &TestService) {
     for _ in 0..4 {
         test.advance(Duration::from_secs(30));
         open(test, &agent, 7).await.unwrap();
+        // It is written with those of all others, by the server's background work.
+        wakes::signs_write(&test.service).await.unwrap();
         assert!(is_connected(test, owner, &agent).await);
     }
+    // A process that was replaced tells nothing of the agent.
+    test.advance(Duration::from_secs(30));
+    open(test, &agent, 8).await.unwrap();
+    let seen_at = async || {
+        let record = agents::read(&test.service, owner, agent.id).await;
+        record.unwrap().last_seen_at
+    };
+    let before = seen_at().await;
+    test.advance(Duration::from_secs(30));
+    assert!(open(test, &agent, 7).await.is_err());
+    wakes::signs_write(&test.service).await.unwrap();
+    assert_eq!(seen_at().await, before);
     test.advance(Duration::from_secs(120));
     assert!(!is_connected(test, owner, &agent).await);
 }
