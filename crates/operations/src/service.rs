@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ctxpin_model::access::Operation;
 use ctxpin_model::token::Credential;
@@ -13,6 +14,7 @@ use uuid::Uuid;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::wakes::Wakes;
+use crate::watches::RECHECK_EVERY;
 
 /// Where the data is.
 #[derive(Debug, Clone)]
@@ -39,6 +41,7 @@ pub struct Service {
     pub(crate) database: Database,
     pub(crate) clock: Clock,
     pub(crate) wakes: Arc<Wakes>,
+    pub(crate) recheck_every: Duration,
     sync_paused: bool,
 }
 
@@ -60,6 +63,7 @@ impl Service {
             database,
             clock,
             wakes: Arc::new(Wakes::new()),
+            recheck_every: RECHECK_EVERY,
             sync_paused: false,
         })
     }
@@ -68,6 +72,14 @@ impl Service {
     pub fn with_sync_paused(self, sync_paused: bool) -> Self {
         Self {
             sync_paused,
+            ..self
+        }
+    }
+
+    /// The same service, whose watches read the state so often without being woken.
+    pub fn with_recheck_every(self, recheck_every: Duration) -> Self {
+        Self {
+            recheck_every,
             ..self
         }
     }

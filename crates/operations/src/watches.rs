@@ -24,7 +24,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::error::{Error, Result};
 use crate::service::Service;
 
-/// How often a watch reads the state without being woken.
+/// How often a watch reads the state without being woken, usually.
 pub const RECHECK_EVERY: Duration = Duration::from_secs(30);
 
 /// What a watcher is told.
@@ -101,7 +101,7 @@ pub async fn watch(service: &Service, credential: Credential, subject: Subject) 
         owner: None,
         chats: BTreeMap::new(),
         events: VecDeque::new(),
-        recheck_at: Instant::now() + RECHECK_EVERY,
+        recheck_at: Instant::now() + service.recheck_every,
         is_over: false,
     };
     watch.read_everything().await?;
@@ -182,7 +182,7 @@ impl Watch {
     }
 
     async fn read_everything(&mut self) -> Result<()> {
-        self.recheck_at = Instant::now() + RECHECK_EVERY;
+        self.recheck_at = Instant::now() + self.service.recheck_every;
         match self.subject {
             Subject::Chat(chat) => self.read_chat(chat).await,
             Subject::Own => self.read_own(None).await,

@@ -3,6 +3,7 @@
 //! What may come out of a race is stated; what may not is that a caller sees a lost transaction, a
 //! chat that missed the head, a history with a gap or a prompt of another snapshot.
 
+use ctxpin_model::page::{PAGE_ITEMS_MAX, PageRequest};
 use ctxpin_model::pin::{Delivery, Policy};
 use ctxpin_operations::agents;
 use ctxpin_operations::chats::{self, ChatChange, ChatRequest};
@@ -22,6 +23,7 @@ ctxpin_testing::on_both_databases!(
     pushes_against_refreshes,
     a_refresh_after_an_acknowledged_push_pins_it,
     pushes_against_rebinds,
+    refreshes_against_rebinds_against_pushes,
     a_rebind_against_the_first_push_of_the_new_agent,
     rebinds_to_and_fro_against_pushes_of_both,
     pushes_against_archiving,
@@ -250,6 +252,53 @@ async fn pushes_against_rebinds(test: &TestService) {
             );
             assert_hydrated(chat).await;
         }
+    }
+}
+
+/// Whatever wins, each pin is of the agent that the chat had when it moved, and of a head that this
+/// one had by then.
+async fn refreshes_against_rebinds_against_pushes(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("of the first")).await;
+    let mut other = scene.other_agent().await;
+    let pushed = other.push(scene.service, &agents_md("of the other")).await;
+    pushed.expect("the push is taken");
+    let agents = [scene.agent.id, other.id];
+    let pushers = [
+        Pusher::of(scene.service, &scene.agent),
+        Pusher::of(scene.service, &other),
+    ];
+    for round in 0..ROUNDS {
+        let chat = scene.chat().await;
+        let mut race = Race::of(8);
+        for (pusher, name) in pushers.iter().zip(["first", "other"]) {
+            let (pusher, workspace) = (pusher.clone(), text(round, name));
+            race.add(async move {
+                done(pusher.push(version(round + 1, 0), &workspace).await);
+            });
+        }
+        for turn in 0..3 {
+            let (binding, refreshing) = (chat.clone(), chat.clone());
+            race.add(async move { drop(done(binding.bind(Some(agents[turn % 2])).await)) });
+            race.add(async move { drop(done(refreshing.refresh().await)) });
+        }
+        race.run().await;
+        assert_hydrated(&chat).await;
+        for pin in chat.history().await {
+            let agent = pin.agent.expect("every pin here has one");
+            let page = PageRequest::newest(PAGE_ITEMS_MAX);
+            let heads = agents::heads(scene.service, scene.owner, agent, &page).await;
+            let heads = heads.expect("a timeline").items;
+            assert!(
+                heads.iter().any(|head| Some(head.snapshot) == pin.snapshot),
+                "{pin:?} is no head of its agent"
+            );
+        }
+        let record = chat.record().await;
+        let last = chat.history().await.pop().expect("a pin");
+        assert_eq!(last.agent, record.agent, "the pin is of the agent in force");
+        done(chat.refresh().await);
+        assert_eq!(chat.record().await.drift(), None);
     }
 }
 

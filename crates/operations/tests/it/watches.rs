@@ -36,6 +36,7 @@ ctxpin_testing::on_both_databases!(
     one_push_that_hydrates_many_is_seen_of_all,
     a_watcher_far_behind_converges,
     a_dropped_wait_loses_nothing,
+    what_no_hint_tells_is_seen_at_the_next_look,
 );
 
 /// Longer than anything takes; a test that waits so long has failed.
@@ -421,6 +422,28 @@ async fn a_dropped_wait_loses_nothing(test: &TestService) {
         };
         assert!(seen.pin.is_some());
     }
+}
+
+/// A second service on the same data whose hints never come here: each of them is lost.
+async fn what_no_hint_tells_is_seen_at_the_next_look(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    let chat = scene.chat().await;
+    let silent = test.replica().await;
+    let looking = silent.clone().with_recheck_every(Duration::from_millis(20));
+    let mut theirs = watch(&looking, scene.owner, Subject::Chat(chat.id))
+        .await
+        .unwrap();
+    state(&mut theirs).await;
+    for text in ["one", "two"] {
+        let head = scene.push(&agents_md(text)).await.head.unwrap();
+        let seen = next_chat(&mut theirs).await;
+        assert_eq!(seen.head.unwrap().snapshot, head.snapshot);
+    }
+    chat.refresh().await.unwrap();
+    assert!(next_chat(&mut theirs).await.drift().is_none());
+    chat.delete().await.unwrap();
+    assert!(matches!(next_event(&mut theirs).await, Event::Deleted(gone) if gone == chat.id));
+    silent.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
