@@ -102,9 +102,9 @@ impl ClientError {
     }
 }
 
-/// Too many requests, and what servers and proxies answer while they are starting or overloaded.
+/// A request that came too slowly, too many of them, and what servers and proxies answer while they are starting or overloaded.
 fn is_transient(status: u16) -> bool {
-    matches!(status, 429 | 502 | 503 | 504)
+    matches!(status, 408 | 429 | 502 | 503 | 504)
 }
 
 fn unreachable_text(server: &str, error: &reqwest::Error) -> String {

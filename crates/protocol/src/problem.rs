@@ -59,6 +59,8 @@ problems! {
     NotFound = "not-found", 404, "There is no such thing";
     /// The path is known, but not with this method.
     MethodNotAllowed = "method-not-allowed", 405, "This method is not offered here";
+    /// The request came too slowly.
+    RequestTimeout = "request-timeout", 408, "The request came too slowly";
     /// A newer process of the same agent has taken over.
     Fenced = "fenced", 409, "A newer process has taken over this agent";
     /// A push names bytes that it does not carry; `missing` lists their hashes.
@@ -185,6 +187,7 @@ mod tests {
 403 urn:ctxpin:problem:forbidden
 404 urn:ctxpin:problem:not-found
 405 urn:ctxpin:problem:method-not-allowed
+408 urn:ctxpin:problem:request-timeout
 409 urn:ctxpin:problem:fenced
 409 urn:ctxpin:problem:missing-blobs
 409 urn:ctxpin:problem:no-head

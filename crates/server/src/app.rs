@@ -7,6 +7,7 @@ use ctxpin_operations::clock::Clock;
 use ctxpin_operations::service::Service;
 use tokio_util::sync::CancellationToken;
 
+use crate::limits::Limits;
 use crate::metrics::Metrics;
 
 /// The state of a server. Cloning it shares everything.
@@ -18,6 +19,8 @@ pub(crate) struct App {
     pub clock: Clock,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// What callers may take.
+    pub limits: Limits,
     /// Cancelled when the server is to end.
     pub shutdown: CancellationToken,
 }

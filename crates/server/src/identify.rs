@@ -20,6 +20,8 @@ impl<S: Sync> FromRequestParts<S> for Identity {
         let credential = credential(&parts.headers)?;
         // Nothing behind this one has a use for the token.
         parts.headers.remove(AUTHORIZATION);
+        // A large body is read only if it opens anything.
+        parts.extensions.insert(credential);
         Ok(Self(credential))
     }
 }

@@ -4,16 +4,20 @@
 //! and no workspace files, decides nothing about data, and does not know who may do what: a
 //! handler that does more than translate is in the wrong place.
 
+mod activity;
 mod address;
 mod admin_token;
 mod app;
+mod body;
 mod conditions;
 mod events;
 mod http;
 mod identify;
+pub mod limits;
 mod listen;
 mod metrics;
 mod observe;
+mod opening;
 mod read;
 mod respond;
 pub mod router;

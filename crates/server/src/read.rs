@@ -1,148 +1,34 @@
-//! The body of a request: how long it may be, how it is compressed, and what it says.
+//! What the body of a request says.
 
-use std::error::Error as StdError;
-use std::fmt;
-
-use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
-use bytes::{Bytes, BytesMut};
+use axum::http::header::CONTENT_TYPE;
 use ctxpin_model::limits::cut;
 use ctxpin_protocol::problem::{Problem, ProblemName};
-use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 
+use crate::app::App;
+use crate::body::Raw;
+use crate::limits::JSON_VALUES_MAX;
 use crate::respond::{Answer, Refusal};
-
-/// Longest body of a push, in bytes, before and after it is decompressed: an agent sends up to
-/// 4 MiB along, which is 6 MiB of base64, beside a manifest whose paths and reasons take about
-/// 1 KiB for each of 2,000 resources and 4,096 files.
-pub(crate) const PUSH_BYTES_MAX: u64 = 12 * 1024 * 1024;
-
-/// Longest body of an upload, in bytes: no file that is stored has more than half of it, and what
-/// does not compress may grow a little.
-pub(crate) const UPLOAD_BYTES_MAX: u64 = 1024 * 1024;
-
-/// Longest body that moves a pin, in bytes: it may name each of 2,000 sources of 1 KiB.
-pub(crate) const MOVE_BYTES_MAX: u64 = 4 * 1024 * 1024;
-
-/// Longest body of anything else, in bytes: a few names and ids.
-pub(crate) const OTHER_BYTES_MAX: u64 = 64 * 1024;
 
 /// Longest part of a reason that is told, in bytes.
 const REASON_BYTES_MAX: usize = 400;
 
-/// The longest body of a request, decompressed. Stands in the request's extensions.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct BodyLimit(pub u64);
-
-/// A body that is longer than its limit, in bytes.
-#[derive(Debug, Clone, Copy)]
-struct TooLong(u64);
-
-impl fmt::Display for TooLong {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the body has more than {} bytes", self.0)
-    }
-}
-
-impl StdError for TooLong {}
-
-impl From<TooLong> for Refusal {
-    fn from(TooLong(most): TooLong) -> Self {
-        let detail =
-            format!("The body may have at most {most} bytes here, before and after decompression.");
-        Self::new(ProblemName::TooLarge, detail)
-    }
-}
-
-/// Bounds the body as it is sent, before anything decompresses it.
-pub(crate) async fn bounded(most: BodyLimit, request: Request, next: Next) -> Response {
-    let told = request.headers().get(CONTENT_LENGTH);
-    let told: Option<u64> = told.and_then(|length| length.to_str().ok()?.parse().ok());
-    if told.is_some_and(|told| told > most.0) {
-        return Refusal::from(TooLong(most.0)).into_response();
-    }
-    let (parts, body) = request.into_parts();
-    if body.is_end_stream() {
-        return next.run(Request::from_parts(parts, body)).await;
-    }
-    let mut left = most.0;
-    let counted = body.into_data_stream().map(move |piece| {
-        let piece = piece.map_err(Box::<dyn StdError + Send + Sync>::from)?;
-        left = left
-            .checked_sub(piece.len() as u64)
-            .ok_or(TooLong(most.0))?;
-        Ok::<_, Box<dyn StdError + Send + Sync>>(piece)
-    });
-    next.run(Request::from_parts(parts, Body::from_stream(counted)))
-        .await
-}
-
-/// The bytes of a body.
-pub(crate) struct Raw(pub Bytes);
-
-impl<S: Send + Sync> FromRequest<S> for Raw {
-    type Rejection = Refusal;
-
-    async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
-        let limit = request.extensions().get::<BodyLimit>();
-        let most = limit.map_or(OTHER_BYTES_MAX, |limit| limit.0);
-        check_encoding(request.headers())?;
-        let mut body = BytesMut::new();
-        let mut pieces = request.into_body().into_data_stream();
-        while let Some(piece) = pieces.next().await {
-            let piece = piece.map_err(|error| unreadable(&error))?;
-            if (body.len() + piece.len()) as u64 > most {
-                return Err(TooLong(most).into());
-            }
-            body.extend_from_slice(&piece);
-        }
-        Ok(Self(body.freeze()))
-    }
-}
-
-/// An encoding that is still named was taken off by nobody.
-fn check_encoding(headers: &HeaderMap) -> Answer<()> {
-    let mut encodings = headers.get_all(CONTENT_ENCODING).iter();
-    match encodings.all(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-        true => Ok(()),
-        false => Err(Refusal::new(
-            ProblemName::UnsupportedMediaType,
-            "A body is compressed with gzip or zstd, or not at all.",
-        )),
-    }
-}
-
-/// Why a body could not be read to its end.
-fn unreadable(error: &(dyn StdError + 'static)) -> Refusal {
-    let mut causes = std::iter::successors(Some(error), |cause| (*cause).source());
-    if let Some(too_long) = causes.find_map(|cause| cause.downcast_ref::<TooLong>()) {
-        return (*too_long).into();
-    }
-    Refusal::new(
-        ProblemName::MalformedRequest,
-        "The body broke off, or is not compressed as its `Content-Encoding` says.",
-    )
-}
-
 /// A body in JSON.
 pub(crate) struct Given<T>(pub T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Given<T> {
+impl<T: DeserializeOwned> FromRequest<App> for Given<T> {
     type Rejection = Refusal;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
+    async fn from_request(request: Request, app: &App) -> Result<Self, Refusal> {
         if !is_json(request.headers()) {
             return Err(Refusal::new(
                 ProblemName::UnsupportedMediaType,
                 "The body is JSON: send it with `Content-Type: application/json`.",
             ));
         }
-        let Raw(body) = Raw::from_request(request, state).await?;
+        let Raw(body) = Raw::from_request(request, app).await?;
         Ok(Self(parse(&body)?))
     }
 }
@@ -168,6 +54,12 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Answer<T> {
             "The body is a list; send a JSON object, even if it is `{}`.",
         ));
     }
+    if values_at_most(body) > JSON_VALUES_MAX {
+        return Err(Refusal::new(
+            ProblemName::TooLarge,
+            format!("The body may have at most {JSON_VALUES_MAX} values and members."),
+        ));
+    }
     serde_json::from_slice(body).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         let text = error.to_string();
@@ -187,6 +79,22 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Answer<T> {
         }
         problem.into()
     })
+}
+
+/// How many values and names of members the text of a JSON body may hold: each but the first comes
+/// after a comma, a colon or an opening bracket that is in no string.
+fn values_at_most(body: &[u8]) -> usize {
+    let (mut values, mut is_in_string, mut is_escaped) = (1, false, false);
+    for byte in body {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_in_string => is_escaped = true,
+            b'"' => is_in_string = !is_in_string,
+            b',' | b':' | b'[' | b'{' if !is_in_string => values += 1,
+            _ => {}
+        }
+    }
+    values
 }
 
 /// Takes the value out of a reason for which it was not taken: a value may be a secret, and a
@@ -328,14 +236,23 @@ mod tests {
     }
 
     #[test]
-    fn encodings() {
-        let check = |value: &'static str, ok: bool| {
-            let headers = [(CONTENT_ENCODING, value.parse().unwrap())];
-            let headers: HeaderMap = headers.into_iter().collect();
-            assert_eq!(check_encoding(&headers).is_ok(), ok, "{value}");
+    fn values_are_counted() {
+        let count = |body: &str, expected| {
+            assert_eq!(values_at_most(body.as_bytes()), expected, "{body}");
         };
-        check("identity", true);
-        check("br", false);
-        check("gzip, zstd", false);
+        count("", 1);
+        count("7", 1);
+        count("[1,2]", 3);
+        count(r#"{"a":{"b":[]}}"#, 6);
+        count(r#""a,b:[{\"\\""#, 1);
+        count(r#"["\\",1]"#, 3);
+        let most = format!(r#"{{"sources":[{}]}}"#, ",".repeat(JSON_VALUES_MAX - 4));
+        check::<ContextMove>(&most, ProblemName::MalformedRequest, "The body is no JSON");
+        let more = format!(r#"{{"sources":[{}]}}"#, ",".repeat(JSON_VALUES_MAX - 3));
+        check::<ContextMove>(
+            &more,
+            ProblemName::TooLarge,
+            "The body may have at most 500000 values",
+        );
     }
 }

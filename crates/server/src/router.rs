@@ -1,18 +1,15 @@
 //! Every route of the server. A route is registered here once, for the router and for the API's
 //! document, so that the two cannot part.
 
-use std::sync::Arc;
-
 use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::{Extension, Router};
 use ctxpin_protocol::problem::Problem;
 use ctxpin_protocol::watch::{ChatTurn, Deleted};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
-use tower_http::decompression::RequestDecompressionLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
@@ -21,15 +18,14 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
+use crate::body::BodyLimit;
 use crate::http::health::Document;
 use crate::http::{
     agents, audit, chats, contexts, exposures, health, people, prompts, sessions, skills, tools,
     turns, watches,
 };
+use crate::limits::{MOVE_BYTES_MAX, OTHER_BYTES_MAX, PUSH_BYTES_MAX, UPLOAD_BYTES_MAX};
 use crate::observe::{in_time, observe};
-use crate::read::{
-    BodyLimit, MOVE_BYTES_MAX, OTHER_BYTES_MAX, PUSH_BYTES_MAX, UPLOAD_BYTES_MAX, bounded,
-};
 use crate::respond::{panicked, unknown_method, unknown_path};
 
 /// Under which path the API lies.
@@ -63,8 +59,8 @@ pub(crate) fn router(app: App) -> Router {
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
         // The first layer is the innermost.
-        .layer(Extension(Document(Arc::from(document))))
-        .layer(from_fn(in_time))
+        .layer(Extension(Document(document.into())))
+        .layer(from_fn_with_state(app.limits.request_time_max, in_time))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(CompressionLayer::new().compress_when(compressible()))
         .layer(always(CACHE_CONTROL, no_store))
@@ -112,13 +108,7 @@ fn api() -> OpenApiRouter<App> {
 
 /// Routes whose bodies have at most that many bytes, before and after they are decompressed.
 fn limited(routes: OpenApiRouter<App>, bytes_max: u64) -> OpenApiRouter<App> {
-    let limit = BodyLimit(bytes_max);
-    // The first layer is the innermost. What is compressed in another way is refused by whoever
-    // reads the body, with a problem as its reason.
-    routes
-        .layer(Extension(limit))
-        .layer(RequestDecompressionLayer::new().pass_through_unaccepted(true))
-        .layer(from_fn(move |request, next| bounded(limit, request, next)))
+    routes.layer(Extension(BodyLimit(bytes_max)))
 }
 
 fn others() -> OpenApiRouter<App> {

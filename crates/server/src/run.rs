@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin_token::AdminToken;
 use crate::app::App;
+use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::{listen, router};
 
@@ -38,6 +39,8 @@ pub struct Settings {
     pub database: Option<String>,
     /// Whether pushes are answered with 503 `sync-paused`; all else works.
     pub pause_sync: bool,
+    /// What callers may take of the server.
+    pub limits: Limits,
 }
 
 impl fmt::Debug for Settings {
@@ -136,10 +139,12 @@ pub async fn serve(
         .with_sync_paused(settings.pause_sync);
     let served = match first_user(&service, directory, lock.is_some()).await {
         Ok(()) => {
+            let limits = settings.limits.within_descriptors();
             let app = App {
                 service: service.clone(),
                 clock,
                 metrics: Arc::new(Metrics::new()),
+                limits,
                 shutdown: shutdown.clone(),
             };
             serve_app(listener, app, &shutdown).await;
@@ -164,9 +169,10 @@ async fn serve_app(listener: TcpListener, app: App, shutdown: &CancellationToken
         storage = service.storage_kind(),
         "serving"
     );
+    let limits = app.limits;
     let router = router::router(app);
     tokio::select! {
-        () = listen::serve(listener, router, shutdown, listen::DRAIN_TIME_MAX) => {}
+        () = listen::serve(listener, router, shutdown, limits) => {}
         // It ends only when it is dropped.
         () = async { wakes::run(&service).await; std::future::pending().await } => {}
     }

@@ -381,6 +381,16 @@ fn demand_owned<O: Owned>(checked: &Checked<O>, operation: Operation) -> Result<
 }
 
 impl Database {
+    /// Whether the caller's token opens anything.
+    pub async fn identify(&self, caller: &Caller) -> Result<()> {
+        self.single(check_caller_sql())
+            .bind(&caller.credential.id)
+            .optional(|row| read_caller(row, caller, self.signs(), false))
+            .await?
+            .map(drop)
+            .ok_or(Error::Unauthenticated)
+    }
+
     /// Sees an agent without locking it.
     pub async fn sight_agent(
         &self,

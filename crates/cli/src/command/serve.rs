@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::Args;
+use ctxpin_server::limits::Limits;
 use ctxpin_server::run::{Settings, serve};
 use tokio::net::TcpListener;
 use url::Url;
@@ -93,6 +94,7 @@ impl Serve {
             data_directory: self.data_dir,
             database,
             pause_sync: self.pause_sync,
+            limits: Limits::default(),
         };
         let shutdown = stop::on_signal()?;
         let mut serving = std::pin::pin!(serve(listener, shutdown, settings));

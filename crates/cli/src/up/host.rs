@@ -6,6 +6,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use ctxpin_server::limits::Limits;
 use ctxpin_server::run::{Settings, serve};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -122,6 +123,7 @@ impl Plan {
             data_directory: directory,
             database: self.database,
             pause_sync: false,
+            limits: Limits::default(),
         };
         let ended = shutdown.clone();
         let mut task = tokio::spawn(async move {

@@ -1,21 +1,20 @@
 //! What operators ask, without a token, and the API's own document.
 
-use std::sync::Arc;
-
 use axum::Extension;
 use axum::extract::State;
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Json, Response};
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::metrics::METRICS_MEDIA_TYPE;
 use crate::respond::{Answer, Problems};
 
-/// The API's document as JSON.
+/// The API's document as JSON. Every answer shares it: anybody may ask, and leave it unread.
 #[derive(Clone)]
-pub(crate) struct Document(pub Arc<str>);
+pub(crate) struct Document(pub Bytes);
 
 /// Tell that the process is up
 #[utoipa::path(get, path = "/healthz", operation_id = "health", tag = "operation", security(()),
@@ -47,5 +46,5 @@ pub(crate) async fn metrics(State(app): State<App>) -> Response {
     responses((status = 200, body = Object)))]
 pub(crate) async fn document(Extension(Document(json)): Extension<Document>) -> Response {
     let content_type = HeaderValue::from_static("application/json");
-    ([(CONTENT_TYPE, content_type)], json.to_string()).into_response()
+    ([(CONTENT_TYPE, content_type)], json).into_response()
 }

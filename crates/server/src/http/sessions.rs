@@ -15,8 +15,10 @@ use ctxpin_protocol::http::push::{Push, PushAnswer};
 use super::agents::head;
 use crate::address::Segments;
 use crate::app::App;
+use crate::body::Raw;
 use crate::identify::Identity;
-use crate::read::{Given, PUSH_BYTES_MAX, Raw};
+use crate::limits::PUSH_BYTES_MAX;
+use crate::read::Given;
 use crate::respond::{Answer, Problems};
 
 /// Open the session of an agent's process

@@ -2,8 +2,12 @@
 
 mod bodies;
 mod document;
+mod frames;
 mod protocols;
+mod raw;
 mod run;
 mod server;
+mod slow;
+mod strangers;
 mod thread;
 mod watch;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use ctxpin_client::Client;
 use ctxpin_protocol::http::people::Secret;
 use ctxpin_protocol::problem::ProblemName;
+use ctxpin_server::limits::Limits;
 use ctxpin_server::run::{ServeError, Settings, serve};
 use ctxpin_testing::databases::create_postgres_database;
 use ctxpin_testing::workspace::Workspace;
@@ -19,6 +20,7 @@ fn settings(data_directory: &std::path::Path, database: Option<&str>) -> Setting
         data_directory: data_directory.to_owned(),
         database: database.map(str::to_owned),
         pause_sync: false,
+        limits: Limits::default(),
     }
 }
 
@@ -120,7 +122,7 @@ async fn the_token_of_the_first_user() {
 
 #[tokio::test]
 async fn pushes_can_be_paused() {
-    let server = Server::start_with(None, true).await;
+    let server = Server::start_with(|settings| settings.pause_sync = true).await;
     let mut agent = Agent::create(&server).await;
     let workspace = Workspace::with_agents_md("/w", "one\n");
     let refused = agent.try_push(&workspace).await.unwrap_err();

@@ -9,6 +9,7 @@ use ctxpin_protocol::http::agents::{AgentCreate, SessionOpen};
 use ctxpin_protocol::http::people::Secret;
 use ctxpin_protocol::http::push::PushAnswer;
 use ctxpin_protocol::problem::{PROBLEM_MEDIA_TYPE, Problem, ProblemName};
+use ctxpin_server::limits::Limits;
 use ctxpin_server::run::{ServeError, Settings, serve};
 use ctxpin_testing::workspace::Workspace;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -44,22 +45,29 @@ impl Server {
 
     /// A server on a database.
     pub async fn start_on(database: Option<String>) -> Self {
-        Self::start_with(database, false).await
+        Self::start_with(|settings| settings.database = database).await
     }
 
-    /// A server that may answer pushes by saying that they are paused.
-    pub async fn start_with(database: Option<String>, pause_sync: bool) -> Self {
+    /// A server whose callers may take less of it than usual.
+    pub async fn start_limited(limits: Limits) -> Self {
+        Self::start_with(|settings| settings.limits = limits).await
+    }
+
+    /// A server that runs in another way than usual.
+    pub async fn start_with(choose: impl FnOnce(&mut Settings)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let data_directory = directory.path().join("data");
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let url: Url = url.parse().unwrap();
         let shutdown = CancellationToken::new();
-        let settings = Settings {
+        let mut settings = Settings {
             data_directory: data_directory.clone(),
-            database,
-            pause_sync,
+            database: None,
+            pause_sync: false,
+            limits: Limits::default(),
         };
+        choose(&mut settings);
         let task = tokio::spawn(serve(listener, shutdown.clone(), settings));
         let nobody = Client::new(url.clone(), Secret::new("none")).unwrap();
         nobody.health_check().await.unwrap();

@@ -1,0 +1,150 @@
+//! What happens on one connection, to tell when nothing does: no request is worked on, and nothing
+//! of an answer is taken. It covers a client that sends nothing more, one that does not read, and one
+//! that keeps the window of an HTTP/2 stream shut.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{Request, Response};
+use axum::{BoxError, Router};
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use tower::{Service, ServiceExt as _};
+
+/// Most bytes of an answer that are handed on at once, so that a large one shows how it gets on.
+const PIECE_BYTES_MAX: usize = 64 * 1024;
+
+/// What happens on one connection. Cloning it shares everything.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Activity(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    /// Requests that were read and are not answered.
+    under_way: AtomicUsize,
+    /// Requests and pieces of answers so far.
+    steps: AtomicU64,
+}
+
+/// A request that is worked on.
+struct UnderWay(Activity);
+
+impl Activity {
+    fn begin(&self) -> UnderWay {
+        self.0.under_way.fetch_add(1, Ordering::Relaxed);
+        self.step();
+        UnderWay(self.clone())
+    }
+
+    fn step(&self) {
+        self.0.steps.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Waits until nothing has happened for so long, looking that often.
+    pub async fn quiet(&self, time: Duration) {
+        let steps = || self.0.steps.load(Ordering::Relaxed);
+        loop {
+            let before = steps();
+            tokio::time::sleep(time).await;
+            let is_idle = self.0.under_way.load(Ordering::Relaxed) == 0;
+            if is_idle && steps() == before {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.step();
+        self.0.0.under_way.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A router whose requests and answers are noted.
+#[derive(Clone)]
+pub(crate) struct NotedRouter {
+    pub router: Router,
+    pub activity: Activity,
+}
+
+impl<B> Service<Request<B>> for NotedRouter
+where
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    type Response = Response<Noted>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let under_way = self.activity.begin();
+        let Self { router, activity } = self.clone();
+        Box::pin(async move {
+            let response = router.oneshot(request).await;
+            drop(under_way);
+            response.map(|response| {
+                response.map(|body| Noted {
+                    body,
+                    rest: Bytes::new(),
+                    activity,
+                })
+            })
+        })
+    }
+}
+
+/// The body of an answer; whoever takes a piece of it does something.
+pub(crate) struct Noted {
+    body: Body,
+    rest: Bytes,
+    activity: Activity,
+}
+
+impl http_body::Body for Noted {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if self.rest.is_empty() {
+            let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+            self.activity.step();
+            match frame.map(|frame| frame.map(Frame::into_data)) {
+                Some(Ok(Ok(data))) => self.rest = data,
+                Some(Ok(Err(other))) => return Poll::Ready(Some(Ok(other))),
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => return Poll::Ready(None),
+            }
+        }
+        self.activity.step();
+        let length = self.rest.len().min(PIECE_BYTES_MAX);
+        let piece = self.rest.split_to(length);
+        Poll::Ready(Some(Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_empty() && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let body = self.body.size_hint();
+        let rest = self.rest.len() as u64;
+        let mut hint = SizeHint::new();
+        hint.set_lower(body.lower() + rest);
+        if let Some(upper) = body.upper() {
+            hint.set_upper(upper + rest);
+        }
+        hint
+    }
+}

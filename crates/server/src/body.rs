@@ -1,0 +1,333 @@
+//! The body of a request: whose it is, how long it may be, how fast it comes, and how it is
+//! compressed.
+
+use std::io::{self, Read};
+use std::time::Duration;
+
+use axum::body::BodyDataStream;
+use axum::extract::{FromRequest, Request};
+use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use axum::http::request::Parts;
+use bytes::{Bytes, BytesMut};
+use ctxpin_model::token::Credential;
+use ctxpin_operations::people;
+use ctxpin_protocol::problem::ProblemName;
+use flate2::bufread::MultiGzDecoder;
+use futures_util::StreamExt;
+use tokio::time::{Instant, timeout_at};
+
+use crate::app::App;
+use crate::limits::{Limits, OTHER_BYTES_MAX, STRANGER_BYTES_MAX, ZSTD_WINDOW_LOG_MAX};
+use crate::observe::Deadline;
+use crate::respond::{Answer, Refusal};
+
+/// The longest body of a request, in bytes, before and after it is decompressed. Stands in the
+/// request's extensions.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BodyLimit(pub u64);
+
+/// The bytes of a body.
+pub(crate) struct Raw(pub Bytes);
+
+impl FromRequest<App> for Raw {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Refusal> {
+        let (parts, body) = request.into_parts();
+        let limit = parts.extensions.get::<BodyLimit>();
+        let most = limit.map_or(OTHER_BYTES_MAX, |limit| limit.0);
+        let encoding = Encoding::named(&parts.headers)?;
+        let told = content_length(&parts.headers).unwrap_or_default();
+        if told > most {
+            return Err(too_long(most));
+        }
+        let mut stranger = Stranger {
+            app,
+            parts: &parts,
+            is_known: false,
+        };
+        let mut pace = Pace::new(&app.limits);
+        let mut pieces = body.into_data_stream();
+        let mut body = BytesMut::new();
+        stranger.may_send(told).await?;
+        while let Some(piece) = pace.next(&mut pieces).await? {
+            let length = (body.len() + piece.len()) as u64;
+            if length > most {
+                return Err(too_long(most));
+            }
+            stranger.may_send(length).await?;
+            if let Some(deadline) = parts.extensions.get::<Deadline>() {
+                deadline.put_off();
+            }
+            body.extend_from_slice(&piece);
+        }
+        let body = body.freeze();
+        match encoding.unpacked(&body, most.min(STRANGER_BYTES_MAX)) {
+            Err(Unpacking::TooLong) if most > STRANGER_BYTES_MAX => {
+                stranger.may_send(most).await?;
+                // It takes a while, for which others shall not wait.
+                let unpack = move || encoding.unpacked(&body, most);
+                let unpacked = tokio::task::spawn_blocking(unpack).await;
+                unpacked.unwrap_or(Err(Unpacking::Broken))
+            }
+            unpacked => unpacked,
+        }
+        .map(Self)
+        .map_err(|failed| failed.refusal(most))
+    }
+}
+
+/// Somebody whose token was not looked up yet.
+struct Stranger<'r> {
+    app: &'r App,
+    parts: &'r Parts,
+    is_known: bool,
+}
+
+impl Stranger<'_> {
+    /// Looks the token up, unless that was done or the body is short.
+    ///
+    /// # Errors
+    ///
+    /// If it opens nothing: then no more is read.
+    async fn may_send(&mut self, bytes: u64) -> Answer<()> {
+        if self.is_known || bytes <= STRANGER_BYTES_MAX {
+            return Ok(());
+        }
+        let credential = self.parts.extensions.get::<Credential>().copied();
+        let credential = credential.ok_or_else(|| {
+            let detail = "Send a token as `Authorization: Bearer ctxpin_...`.";
+            Refusal::new(ProblemName::Unauthenticated, detail)
+        })?;
+        people::credential_check(&self.app.service, credential).await?;
+        self.is_known = true;
+        Ok(())
+    }
+}
+
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// How fast a body must come.
+struct Pace {
+    begun: Instant,
+    pause_max: Duration,
+    rate_min: u64,
+    received: u64,
+}
+
+impl Pace {
+    fn new(limits: &Limits) -> Self {
+        Self {
+            begun: Instant::now(),
+            pause_max: limits.body_pause_max,
+            rate_min: limits.body_rate_min,
+            received: 0,
+        }
+    }
+
+    /// The next piece of the body; none at its end.
+    async fn next(&mut self, pieces: &mut BodyDataStream) -> Answer<Option<Bytes>> {
+        let for_all = Duration::from_secs_f64(self.received as f64 / self.rate_min as f64);
+        let latest = self.begun + self.pause_max + for_all;
+        let latest = latest.min(Instant::now() + self.pause_max);
+        match timeout_at(latest, pieces.next()).await {
+            Ok(None) => Ok(None),
+            Ok(Some(Ok(piece))) => {
+                self.received += piece.len() as u64;
+                Ok(Some(piece))
+            }
+            Ok(Some(Err(_))) => Err(Unpacking::Broken.refusal(0)),
+            Err(_) => {
+                let (rate, pause) = (self.rate_min, self.pause_max.as_secs());
+                let detail = format!(
+                    "The body came too slowly: send {rate} bytes a second on the whole, and \
+                     something every {pause} s."
+                );
+                Err(Refusal::new(ProblemName::RequestTimeout, detail))
+            }
+        }
+    }
+}
+
+/// How a body is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Encoding {
+    Identity,
+    Gzip,
+    Zstd,
+}
+
+/// Why a body could not be decompressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unpacking {
+    TooLong,
+    Broken,
+}
+
+impl Encoding {
+    /// The encoding that the headers name. Several, one within the other, are not taken: no honest
+    /// client sends them.
+    fn named(headers: &HeaderMap) -> Answer<Self> {
+        let mut found = Self::Identity;
+        for encoding in headers.get_all(CONTENT_ENCODING) {
+            let is = |name: &str| encoding.as_bytes().eq_ignore_ascii_case(name.as_bytes());
+            found = match found {
+                found if is("identity") => found,
+                Self::Identity if is("gzip") || is("x-gzip") => Self::Gzip,
+                Self::Identity if is("zstd") => Self::Zstd,
+                _ => {
+                    let detail = "A body is compressed with gzip or zstd, or not at all.";
+                    return Err(Refusal::new(ProblemName::UnsupportedMediaType, detail));
+                }
+            };
+        }
+        Ok(found)
+    }
+
+    /// Decompresses a body, as long as it does not get longer than `most`.
+    fn unpacked(self, body: &Bytes, most: u64) -> Result<Bytes, Unpacking> {
+        match self {
+            Self::Identity if body.len() as u64 > most => Err(Unpacking::TooLong),
+            Self::Identity => Ok(body.clone()),
+            Self::Gzip => read_at_most(MultiGzDecoder::new(&body[..]), most),
+            Self::Zstd => {
+                let broken = |_: io::Error| Unpacking::Broken;
+                let decoder = zstd::stream::read::Decoder::with_buffer(&body[..]);
+                let mut decoder = decoder.map_err(broken)?;
+                let windows = decoder.window_log_max(ZSTD_WINDOW_LOG_MAX);
+                windows.map_err(broken)?;
+                read_at_most(decoder, most)
+            }
+        }
+    }
+}
+
+fn read_at_most(decoder: impl Read, most: u64) -> Result<Bytes, Unpacking> {
+    let mut unpacked = Vec::new();
+    let read = decoder.take(most + 1).read_to_end(&mut unpacked);
+    match read {
+        Ok(length) if length as u64 > most => Err(Unpacking::TooLong),
+        Ok(_) => Ok(unpacked.into()),
+        Err(_) => Err(Unpacking::Broken),
+    }
+}
+
+impl Unpacking {
+    fn refusal(self, most: u64) -> Refusal {
+        match self {
+            Self::TooLong => too_long(most),
+            Self::Broken => Refusal::new(
+                ProblemName::MalformedRequest,
+                "The body broke off, or is not compressed as its `Content-Encoding` says (zstd with \
+                 a window of at most 8 MiB).",
+            ),
+        }
+    }
+}
+
+fn too_long(most: u64) -> Refusal {
+    let detail =
+        format!("The body may have at most {most} bytes here, before and after decompression.");
+    Refusal::new(ProblemName::TooLarge, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn zstd_with_window(bytes: &[u8], window_log: u32) -> Vec<u8> {
+        let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 3).unwrap();
+        encoder.window_log(window_log).unwrap();
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn encodings() {
+        let check = |values: &[&'static str], expected: Option<Encoding>| {
+            let headers = values
+                .iter()
+                .map(|value| (CONTENT_ENCODING, value.parse().unwrap()));
+            let headers: HeaderMap = headers.collect();
+            assert_eq!(Encoding::named(&headers).ok(), expected, "{values:?}");
+        };
+        check(&[], Some(Encoding::Identity));
+        check(&["identity"], Some(Encoding::Identity));
+        check(&["GZIP"], Some(Encoding::Gzip));
+        check(&["identity", "zstd"], Some(Encoding::Zstd));
+        check(&["br"], None);
+        check(&["gzip, zstd"], None);
+        check(&["gzip, gzip"], None);
+        check(&["gzip", "gzip"], None);
+        check(&["zstd", "gzip"], None);
+    }
+
+    #[test]
+    fn no_more_is_unpacked_than_may_be() {
+        let long = vec![b'a'; 64 << 20];
+        for (encoding, packed) in [
+            (Encoding::Gzip, gzip(&long)),
+            (Encoding::Zstd, zstd_with_window(&long, 20)),
+        ] {
+            let packed = Bytes::from(packed);
+            assert!(packed.len() < 80_000, "{encoding:?}: {}", packed.len());
+            let found = encoding.unpacked(&packed, 1_000_000);
+            assert_eq!(found, Err(Unpacking::TooLong), "{encoding:?}");
+        }
+        // What is read of an endless one is one byte more than may be.
+        struct Endless(u64);
+        impl Read for &mut Endless {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                self.0 += buffer.len() as u64;
+                Ok(buffer.len())
+            }
+        }
+        let mut endless = Endless(0);
+        assert_eq!(read_at_most(&mut endless, 7_000), Err(Unpacking::TooLong));
+        assert_eq!(endless.0, 7_001);
+    }
+
+    #[test]
+    fn parts_one_after_the_other_count_together() {
+        for (encoding, part) in [
+            (Encoding::Gzip, gzip(b"abc")),
+            (Encoding::Zstd, zstd_with_window(b"abc", 20)),
+        ] {
+            let twice = Bytes::from(part.repeat(2));
+            assert_eq!(encoding.unpacked(&twice, 6), Ok("abcabc".into()));
+            assert_eq!(encoding.unpacked(&twice, 5), Err(Unpacking::TooLong));
+            let rest = Bytes::from([&part[..], b"rest"].concat());
+            assert_eq!(encoding.unpacked(&rest, 99), Err(Unpacking::Broken));
+            let half = Bytes::from(part[..part.len() - 1].to_vec());
+            assert_eq!(encoding.unpacked(&half, 99), Err(Unpacking::Broken));
+            // Whatever is inside is the body: nothing is unpacked twice.
+            let nested = match encoding {
+                Encoding::Gzip => gzip(&part),
+                _ => zstd_with_window(&part, 20),
+            };
+            assert_eq!(encoding.unpacked(&nested.into(), 99), Ok(part.into()));
+        }
+    }
+
+    #[test]
+    fn a_large_window_is_refused() {
+        let long = vec![7; 9 << 20];
+        let fits = zstd_with_window(&long, ZSTD_WINDOW_LOG_MAX);
+        let unpacked = Encoding::Zstd.unpacked(&fits.into(), 12 << 20);
+        assert_eq!(unpacked.map(|bytes| bytes.len()), Ok(9 << 20));
+        let large = zstd_with_window(&long, ZSTD_WINDOW_LOG_MAX + 1);
+        let unpacked = Encoding::Zstd.unpacked(&large.into(), 12 << 20);
+        assert_eq!(unpacked, Err(Unpacking::Broken));
+    }
+}
