@@ -3,6 +3,7 @@
 mod bodies;
 mod document;
 mod frames;
+mod hostile;
 mod protocols;
 mod raw;
 mod run;
