@@ -2,11 +2,11 @@
 //! state, takes every wake for a hint to read it again, and reads it from time to time anyway; so a
 //! lost hint costs at most one such interval. Each reading checks the caller's token and permission.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use ctxpin_model::access::Operation;
-use ctxpin_model::agent::AgentRecord;
+use ctxpin_model::agent::{AgentRecord, Head};
 use ctxpin_model::chat::{ChatFilter, ChatRecord};
 use ctxpin_model::drift::Drift;
 use ctxpin_model::hash::SnapshotId;
@@ -38,6 +38,8 @@ pub enum Event {
     Agent(Box<AgentRecord>),
     /// A chat is gone.
     Deleted(ChatId),
+    /// An agent is gone.
+    AgentDeleted(AgentId),
     /// The state was told; what follows is changes.
     Ready,
 }
@@ -75,6 +77,29 @@ impl Seen {
     }
 }
 
+/// What can be seen of an agent, to tell whether it changed. Its signs of life are not: they come
+/// all the time.
+#[derive(Debug, Clone, PartialEq)]
+struct SeenAgent {
+    process: (i64, i64),
+    head: Option<Head>,
+    mcp_settled: bool,
+    replaced_by: Option<AgentId>,
+    last_push_at: Option<Moment>,
+}
+
+impl SeenAgent {
+    fn of(agent: &AgentRecord) -> Self {
+        Self {
+            process: (agent.epoch, agent.version),
+            head: agent.head,
+            mcp_settled: agent.mcp_settled,
+            replaced_by: agent.replaced_by,
+            last_push_at: agent.last_push_at,
+        }
+    }
+}
+
 /// A watch under way.
 pub struct Watch {
     service: Service,
@@ -85,6 +110,7 @@ pub struct Watch {
     topics: VecDeque<Topic>,
     owner: Option<UserId>,
     chats: BTreeMap<ChatId, Seen>,
+    agents: BTreeMap<AgentId, SeenAgent>,
     events: VecDeque<Event>,
     recheck_at: Instant,
     is_over: bool,
@@ -100,6 +126,7 @@ pub async fn watch(service: &Service, credential: Credential, subject: Subject) 
         topics: VecDeque::new(),
         owner: None,
         chats: BTreeMap::new(),
+        agents: BTreeMap::new(),
         events: VecDeque::new(),
         recheck_at: Instant::now() + service.recheck_every,
         is_over: false,
@@ -185,7 +212,10 @@ impl Watch {
         self.recheck_at = Instant::now() + self.service.recheck_every;
         match self.subject {
             Subject::Chat(chat) => self.read_chat(chat).await,
-            Subject::Own => self.read_own(None).await,
+            Subject::Own => {
+                self.read_own_agents().await?;
+                self.read_own(None).await
+            }
         }
     }
 
@@ -265,9 +295,9 @@ impl Watch {
         {
             Ok(granted) => {
                 let record = granted.record()?.clone();
-                self.events.push_back(Event::Agent(Box::new(record)));
+                self.tell_agent(record);
             }
-            Err(ctxpin_store::error::Error::NotFound(_)) => {}
+            Err(ctxpin_store::error::Error::NotFound(_)) => self.agent_gone(agent),
             Err(error) => return Err(error.into()),
         }
         drop(reading);
@@ -282,6 +312,43 @@ impl Watch {
         for chat in unbound {
             self.read_chat(chat).await?;
         }
+        Ok(())
+    }
+
+    /// Tells an agent if it is not as it was told last.
+    fn tell_agent(&mut self, agent: AgentRecord) {
+        let seen = SeenAgent::of(&agent);
+        if self.agents.insert(agent.id, seen.clone()).as_ref() != Some(&seen) {
+            self.events.push_back(Event::Agent(Box::new(agent)));
+        }
+    }
+
+    fn agent_gone(&mut self, agent: AgentId) {
+        if self.agents.remove(&agent).is_some() {
+            self.events.push_back(Event::AgentDeleted(agent));
+        }
+    }
+
+    /// Reads the caller's own agents.
+    async fn read_own_agents(&mut self) -> Result<()> {
+        let mut page = PageRequest::newest(PAGE_ITEMS_MAX);
+        let mut gone: BTreeSet<AgentId> = self.agents.keys().copied().collect();
+        loop {
+            let caller = self.service.caller(self.credential);
+            let mut reading = self.service.database.read().await?;
+            let account: Granted<object::Account, right::Metadata> =
+                reading.grant_account(&caller, Operation::AgentList).await?;
+            let agents = account.own_agents(&mut reading, &page).await?;
+            for agent in agents.items {
+                gone.remove(&agent.id);
+                self.tell_agent(agent);
+            }
+            match agents.next {
+                Some(next) => page.after = Some(next),
+                None => break,
+            }
+        }
+        gone.into_iter().for_each(|agent| self.agent_gone(agent));
         Ok(())
     }
 

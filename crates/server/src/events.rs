@@ -81,6 +81,7 @@ fn tell(event: Event, now: Moment) -> wire::Event {
         }),
         Event::Agent(agent) => wire::Event::Agent(agents::agent(&agent, now)),
         Event::Deleted(chat) => wire::Event::Deleted(wire::Deleted { id: chat.uuid() }),
+        Event::AgentDeleted(agent) => wire::Event::Deleted(wire::Deleted { id: agent.uuid() }),
         Event::Ready => wire::Event::Ready,
     }
 }

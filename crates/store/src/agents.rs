@@ -160,7 +160,25 @@ impl<R> Granted<Account, R> {
         transaction: &mut Transaction,
         page: &PageRequest<IdCursor>,
     ) -> Result<Page<AgentRecord, IdCursor>> {
-        let owner = self.reads_of();
+        self.agents_of(transaction, self.reads_of(), page).await
+    }
+
+    /// The caller's own agents, also where others' can be read too.
+    pub async fn own_agents(
+        &self,
+        transaction: &mut Transaction,
+        page: &PageRequest<IdCursor>,
+    ) -> Result<Page<AgentRecord, IdCursor>> {
+        let owner = Some(self.owner());
+        self.agents_of(transaction, owner, page).await
+    }
+
+    async fn agents_of(
+        &self,
+        transaction: &mut Transaction,
+        owner: Option<UserId>,
+        page: &PageRequest<IdCursor>,
+    ) -> Result<Page<AgentRecord, IdCursor>> {
         let transaction = self.within(transaction)?;
         let mut conditions = Vec::new();
         if owner.is_some() {

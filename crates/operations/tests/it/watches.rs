@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::task::Poll;
 use std::time::Duration;
 
+use ctxpin_model::agent::AgentRecord;
 use ctxpin_model::chat::ChatRecord;
 use ctxpin_model::id::ChatId;
 use ctxpin_operations::agents;
@@ -13,12 +14,14 @@ use ctxpin_operations::wakes;
 use ctxpin_operations::watches::{Event, Subject, Watch, watch};
 use ctxpin_testing::chats::{TestChat, plain};
 use ctxpin_testing::databases::TestService;
-use ctxpin_testing::people::{member, user};
+use ctxpin_testing::people::{TestAgent, member, user};
 
 use crate::scene::{Scene, agents_md, refusal};
 
 ctxpin_testing::on_both_databases!(
     the_state_comes_first,
+    agents_are_part_of_the_state,
+    agents_are_seen_by_a_watcher_far_behind,
     hydration_is_seen,
     drift_begins_changes_and_ends,
     moves_of_the_pin_are_seen,
@@ -60,18 +63,24 @@ async fn next_chat(watch: &mut Watch) -> ChatRecord {
     loop {
         match next_event(watch).await {
             Event::Chat(chat) => return *chat,
-            Event::Agent(_) => {}
+            Event::Agent(_) | Event::AgentDeleted(_) => {}
             other => panic!("a chat was to come: {other:?}"),
         }
     }
 }
 
-/// The state: what comes before `ready`.
+/// The chats of the state: what comes before `ready`.
 async fn state(watch: &mut Watch) -> Vec<ChatRecord> {
-    let mut chats = Vec::new();
+    whole_state(watch).await.1
+}
+
+/// The agents and the chats of the state.
+async fn whole_state(watch: &mut Watch) -> (Vec<AgentRecord>, Vec<ChatRecord>) {
+    let (mut agents, mut chats) = (Vec::new(), Vec::new());
     loop {
         match next_event(watch).await {
-            Event::Ready => return chats,
+            Event::Ready => return (agents, chats),
+            Event::Agent(agent) => agents.push(*agent),
             Event::Chat(chat) => chats.push(*chat),
             other => panic!("the state was to come: {other:?}"),
         }
@@ -109,6 +118,73 @@ async fn the_state_comes_first(test: &TestService) {
     let told = state(&mut one).await;
     assert_eq!(told.len(), 1);
     assert!(told[0].archived_at.is_some());
+}
+
+async fn agents_are_part_of_the_state(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    let other = scene.other_agent().await;
+    scene.push(&agents_md("one")).await;
+    let stranger = member(scene.service, scene.owner, "stranger").await;
+    TestAgent::create(scene.service, stranger, "theirs").await;
+    // The scene's owner may read all agents, and watches their own.
+    let mut own = watch(scene.service, scene.owner, Subject::Own)
+        .await
+        .unwrap();
+    let (agents, chats) = whole_state(&mut own).await;
+    assert!(chats.is_empty());
+    let told: BTreeMap<_, _> = agents
+        .iter()
+        .map(|agent| (agent.id, agent.version))
+        .collect();
+    assert_eq!(told, BTreeMap::from([(other.id, 0), (scene.agent.id, 1)]));
+
+    scene.push(&agents_md("two")).await;
+    let Event::Agent(seen) = next_event(&mut own).await else {
+        panic!("the agent was to come");
+    };
+    assert_eq!((seen.id, seen.head.unwrap().seq), (scene.agent.id, 2));
+    agents::delete(scene.service, scene.owner, other.id)
+        .await
+        .unwrap();
+    let event = next_event(&mut own).await;
+    assert!(matches!(event, Event::AgentDeleted(deleted) if deleted == other.id));
+    let chat = scene.chat().await;
+    let event = next_event(&mut own).await;
+    assert!(
+        matches!(&event, Event::Chat(seen) if seen.id == chat.id),
+        "{event:?}"
+    );
+    let mut one = watch(scene.service, scene.owner, Subject::Chat(chat.id))
+        .await
+        .unwrap();
+    assert!(
+        whole_state(&mut one).await.0.is_empty(),
+        "it is about one chat"
+    );
+}
+
+/// What happened to agents while a watcher was far behind is seen at its next look.
+async fn agents_are_seen_by_a_watcher_far_behind(test: &TestService) {
+    let scene = Scene::new(test).await;
+    let gone = scene.other_agent().await;
+    let mut own = watch_own(&scene).await;
+    // More hints than are kept, so that those about the agents are lost.
+    agents::delete(scene.service, scene.owner, gone.id)
+        .await
+        .unwrap();
+    let new = scene.other_agent().await;
+    let chat = scene.chat().await;
+    for _ in 0..600 {
+        chat.turn().await.unwrap();
+    }
+    let (mut is_gone, mut is_new) = (false, false);
+    while !(is_gone && is_new) {
+        match next_event(&mut own).await {
+            Event::AgentDeleted(agent) => is_gone |= agent == gone.id,
+            Event::Agent(agent) => is_new |= agent.id == new.id,
+            _ => {}
+        }
+    }
 }
 
 async fn hydration_is_seen(test: &TestService) {

@@ -13,7 +13,7 @@ use crate::respond::{Answer, Problems};
 /// Watch the caller's chats and agents
 ///
 /// Server-Sent Events `chat`, `turn`, `agent`, `deleted`, `ready` and `closed`: first the state,
-/// then `ready`, then changes.
+/// agents before chats, then `ready`, then changes.
 #[utoipa::path(get, path = "/watch", operation_id = "watch", tag = "watch",
     responses((status = 200, body = String, content_type = "text/event-stream"), Problems))]
 pub(crate) async fn own(

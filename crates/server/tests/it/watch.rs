@@ -1,16 +1,21 @@
 //! Watches: they tell what changes, and end with the server.
 
+use std::collections::BTreeMap;
+
 use ctxpin_client::{Client, Watch};
 use ctxpin_model::id::ChatId;
-use ctxpin_protocol::http::chats::ChatCreate;
+use ctxpin_protocol::http::chats::{Chat, ChatCreate};
 use ctxpin_protocol::http::people::TokenCreate;
 use ctxpin_protocol::problem::ProblemName;
 use ctxpin_protocol::watch::Event;
 use ctxpin_testing::workspace::Workspace;
 use futures_util::StreamExt as _;
 use reqwest::Method;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
+use crate::raw::head;
 use crate::server::{Agent, SOON, Server};
 
 async fn next(watch: &mut Watch) -> Option<Event> {
@@ -51,6 +56,10 @@ async fn a_watch_tells_and_ends_with_the_server() {
     let mut own = server.client.watch().await.unwrap();
     let id = ChatId::from(chat.id);
     let mut one = server.client.chat_watch(id).await.unwrap();
+    let Some(Event::Agent(told)) = next(&mut own).await else {
+        panic!("the agents come first");
+    };
+    assert_eq!((told.id, told.head.unwrap().seq), (agent.id, 1));
     for watch in [&mut own, &mut one] {
         let told = next(watch).await;
         assert_eq!(told, Some(Event::Chat(Box::new(chat.clone()))));
@@ -129,4 +138,78 @@ async fn a_client_that_reads_nothing_does_not_hold_up_the_end() {
     }
     server.stop().await;
     drop(unread);
+}
+
+/// The chats of which a stream of events told last that they had drifted.
+fn dirty_at_last(told: &str) -> usize {
+    let states = told.lines().filter_map(|line| line.strip_prefix("data: "));
+    let mut chats = BTreeMap::new();
+    for state in states.filter_map(|data| serde_json::from_str::<Chat>(data).ok()) {
+        chats.insert(state.id, state.context.dirty);
+    }
+    assert_eq!(chats.len(), CHATS);
+    chats.into_values().filter(|is_dirty| *is_dirty).count()
+}
+
+const CHATS: usize = 100;
+
+#[tokio::test]
+async fn a_watcher_that_does_not_read_holds_up_nobody() {
+    const PUSHES: usize = 80;
+    let server = Server::start().await;
+    let mut agent = Agent::create(&server).await;
+    let workspace = Workspace::with_agents_md("/w", "one\n");
+    agent.push(&workspace).await;
+    for _ in 0..CHATS {
+        let create = ChatCreate {
+            agent_id: Some(agent.id),
+            title: Some("🦀".repeat(200)),
+            ..ChatCreate::default()
+        };
+        server.client.chat_create(&create).await.unwrap();
+    }
+    // What the system itself takes in for a watcher is kept small.
+    let address = server.url.socket_addrs(|| None).unwrap()[0];
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4 * 1024).unwrap();
+    let mut slow = socket.connect(address).await.unwrap();
+    let request = head(&server, "GET", "/api/v1/watch", "");
+    slow.write_all(request.as_bytes()).await.unwrap();
+    let mut told = Vec::new();
+    read_until(&mut slow, &mut told, "event: ready").await;
+
+    let mut quick = server.client.watch().await.unwrap();
+    while next(&mut quick).await != Some(Event::Ready) {}
+    for push in 1..=PUSHES {
+        let is_dirty = push % 2 == 1;
+        let text = if is_dirty { "two\n" } else { "one\n" };
+        agent.push(&workspace.clone().file("AGENTS.md", text)).await;
+        // The other one is told each of 8,000 changes, as it happens.
+        for _ in 0..CHATS {
+            chat_that(&mut quick, |chat| chat.context.dirty == is_dirty).await;
+        }
+    }
+
+    // Once it reads on, it ends with the present state, and was not told all that was between.
+    let create = ChatCreate {
+        title: Some("the end".into()),
+        ..ChatCreate::default()
+    };
+    let last = server.client.chat_create(&create).await.unwrap().chat;
+    read_until(&mut slow, &mut told, &last.id.to_string()).await;
+    let told = String::from_utf8_lossy(&told);
+    let states = told.matches("event: chat").count();
+    assert!(states < CHATS * PUSHES / 2, "{states} were kept for it");
+    let (before, _) = told.rsplit_once("event: chat").unwrap();
+    assert_eq!(dirty_at_last(before), 0);
+    server.stop().await;
+}
+
+async fn read_until(stream: &mut TcpStream, told: &mut Vec<u8>, text: &str) {
+    let mut seen = 0;
+    while !String::from_utf8_lossy(&told[seen..]).contains(text) {
+        seen = told.len().saturating_sub(text.len());
+        let read = timeout(SOON, stream.read_buf(told)).await;
+        assert!(read.expect("more in time").unwrap() > 0, "the watch ended");
+    }
 }
