@@ -4,6 +4,7 @@ mod bodies;
 mod document;
 mod frames;
 mod hostile;
+mod permissions;
 mod protocols;
 mod raw;
 mod run;

@@ -138,11 +138,16 @@ impl Agent {
             replaces: None,
         };
         let created = server.client.agent_create(&request).await.unwrap();
-        let client = Client::new(server.url.clone(), created.token).unwrap();
+        Self::of(server, created.agent.id, created.token).await
+    }
+
+    /// One that was created, with its token.
+    pub async fn of(server: &Server, id: Uuid, token: Secret) -> Self {
+        let client = Client::new(server.url.clone(), token).unwrap();
         let process = Uuid::new_v4();
         let session = client.session_open(&SessionOpen { process }).await.unwrap();
         Self {
-            id: created.agent.id,
+            id,
             client,
             epoch: session.epoch,
             version: 0,

@@ -1,0 +1,571 @@
+//! Permissions over HTTP: every route, asked by everybody, answers what the one table says, and
+//! what may not be known of answers as what does not exist. A route that stands in no line here
+//! fails the test.
+
+use std::collections::BTreeMap;
+
+use ctxpin_model::access::{
+    Actor, Decision, Object, Operation, Role, Roles, Scope, Scopes, decide,
+};
+use ctxpin_model::hash::BlobHash;
+use ctxpin_model::resource::{Kind, ResourceId};
+use ctxpin_protocol::http::agents::{AgentCreate, SessionOpen};
+use ctxpin_protocol::http::chats::ChatCreate;
+use ctxpin_protocol::http::people::{Secret, TokenCreate, UserChange, UserCreate};
+use ctxpin_protocol::problem::ProblemName;
+use ctxpin_server::router::document;
+use ctxpin_testing::databases::create_postgres_database;
+use ctxpin_testing::workspace::Workspace;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::server::{Agent, Server, problem};
+
+/// Routes that ask for no token.
+const OPEN: [&str; 4] = ["document", "health", "metrics", "readiness"];
+
+/// The operation behind a route that is not called as the operation is.
+fn operation(id: &str) -> Operation {
+    match id {
+        "skill_list" | "skill_file_read" => Operation::SkillRead,
+        "tool_list" => Operation::ToolRead,
+        "watch" => Operation::ChatList,
+        "chat_watch" => Operation::ChatRead,
+        same => same
+            .parse()
+            .unwrap_or_else(|_| panic!("{same} is in no line of this test")),
+    }
+}
+
+/// Who calls, and who they are to the table; nobody if what they present opens nothing.
+struct Caller {
+    name: String,
+    /// What stands in `Authorization`, if anything.
+    authorization: Option<String>,
+    actor: Option<Actor>,
+    /// The session of an agent.
+    epoch: i64,
+}
+
+/// What a route is about. Everything is the owner's.
+#[derive(Clone, Copy)]
+struct Objects {
+    agent: Uuid,
+    chat: Uuid,
+    user: Uuid,
+    token: Uuid,
+}
+
+/// A server and everybody who calls it.
+struct World {
+    server: Server,
+    owner: Uuid,
+    owner_token: Secret,
+    callers: Vec<Caller>,
+    versions: std::cell::Cell<i64>,
+}
+
+fn words<T: std::str::FromStr + 'static>(text: &str) -> T {
+    text.parse().ok().expect("known words")
+}
+
+impl World {
+    async fn new(server: Server) -> Self {
+        let owner = user_id(&server, "owner", "member").await;
+        let owner_token = token(&server, owner, "read write").await;
+        let mut world = Self {
+            server,
+            owner,
+            owner_token,
+            callers: Vec::new(),
+            versions: 1.into(),
+        };
+        world.add_users().await;
+        world.add_agents().await;
+        world.add_nobodies().await;
+        world
+    }
+
+    fn add(&mut self, name: &str, authorization: Option<String>, actor: Option<Actor>, epoch: i64) {
+        self.callers.push(Caller {
+            name: name.to_owned(),
+            authorization,
+            actor,
+            epoch,
+        });
+    }
+
+    async fn add_users(&mut self) {
+        let all = "read write provision admin";
+        for (name, roles, scopes) in [
+            ("owner", "member", "read write"),
+            ("owner", "member", "read"),
+            ("owner", "member", "write"),
+            ("owner", "member", "provision"),
+            ("stranger", "member", all),
+            ("auditor", "auditor", all),
+            ("auditor and member", "member auditor", "read write"),
+            ("another admin", "member admin", all),
+            ("admin without admin scope", "member admin", "read write"),
+            ("nothing in particular", "", all),
+        ] {
+            let user = match name {
+                "owner" => self.owner,
+                name => user_id(&self.server, name, roles).await,
+            };
+            let secret = token(&self.server, user, scopes).await;
+            let actor = Actor::User {
+                id: user.into(),
+                roles: words::<Roles>(roles),
+                token: Uuid::nil().into(),
+                scopes: words::<Scopes>(scopes),
+            };
+            let name = format!("{name} ({scopes})");
+            self.add(&name, Some(bearer(&secret)), Some(actor), 1);
+        }
+    }
+
+    async fn add_agents(&mut self) {
+        let other = user_id(&self.server, "other", "member").await;
+        for (name, owner, may_refresh) in [
+            ("agent", self.owner, false),
+            ("agent that may refresh", self.owner, true),
+            ("agent of another", other, true),
+        ] {
+            let (id, secret) = self.agent(owner, may_refresh).await;
+            let client = ctxpin_client::Client::new(self.server.url.clone(), secret.clone());
+            let process = Uuid::new_v4();
+            let session = client.unwrap().session_open(&SessionOpen { process }).await;
+            let actor = Actor::Agent {
+                id: id.into(),
+                owner: owner.into(),
+                may_refresh,
+                token: Uuid::nil().into(),
+            };
+            let epoch = session.unwrap().epoch;
+            self.add(name, Some(bearer(&secret)), Some(actor), epoch);
+        }
+    }
+
+    /// An agent of a user and its token.
+    async fn agent(&self, owner: Uuid, may_refresh: bool) -> (Uuid, Secret) {
+        let secret = token(&self.server, owner, "read write").await;
+        let client = ctxpin_client::Client::new(self.server.url.clone(), secret).unwrap();
+        let request = AgentCreate {
+            workspace: Uuid::new_v4().to_string(),
+            name: None,
+            may_refresh,
+            replaces: None,
+        };
+        let made = client.agent_create(&request).await.unwrap();
+        (made.agent.id, made.token)
+    }
+
+    /// Those whose tokens open nothing, though they opened what others' do.
+    async fn add_nobodies(&mut self) {
+        let unknown = format!("Bearer ctxpin_{}_{}", "0".repeat(32), "0".repeat(64));
+        let owners = bearer(&self.owner_token);
+        let (but_last, last) = owners.split_at(owners.len() - 1);
+        let wrong = format!("{but_last}{}", if last == "0" { "1" } else { "0" });
+        self.add("nobody", None, None, 1);
+        self.add("no token of ours", Some("Bearer x".into()), None, 1);
+        self.add("another scheme", Some("Basic YTpi".into()), None, 1);
+        self.add("unknown token", Some(unknown), None, 1);
+        self.add("wrong secret", Some(wrong), None, 1);
+
+        let admin = &self.server.client;
+        let made = admin.token_create(&TokenCreate::default()).await.unwrap();
+        admin.token_revoke(made.token.id.into()).await.unwrap();
+        let revoked = bearer(&made.secret);
+        let expiring = TokenCreate {
+            expires_at: Some(made.token.created_at + std::time::Duration::from_secs(3)),
+            ..TokenCreate::default()
+        };
+        let expiring = bearer(&admin.token_create(&expiring).await.unwrap().secret);
+        let gone = user_id(&self.server, "gone", "member admin").await;
+        let of_disabled = bearer(&token(&self.server, gone, "read write admin").await);
+        let (_, agent_of_disabled) = self.agent(gone, true).await;
+        let change = UserChange {
+            disabled: Some(true),
+            ..UserChange::default()
+        };
+        admin.user_change(gone.into(), &change).await.unwrap();
+        let (deleted, of_deleted) = self.agent(self.owner, true).await;
+        let owner = ctxpin_client::Client::new(self.server.url.clone(), self.owner_token.clone());
+        owner.unwrap().agent_delete(deleted.into()).await.unwrap();
+        // Other requests are the clock.
+        while self.me(&expiring).await == StatusCode::OK {}
+        self.add("revoked token", Some(revoked), None, 1);
+        self.add("expired token", Some(expiring), None, 1);
+        self.add("disabled user", Some(of_disabled), None, 1);
+        let agent_of_disabled = bearer(&agent_of_disabled);
+        self.add("agent of a disabled user", Some(agent_of_disabled), None, 1);
+        self.add("deleted agent", Some(bearer(&of_deleted)), None, 1);
+    }
+
+    async fn me(&self, authorization: &str) -> StatusCode {
+        let url = self.server.url.join("/api/v1/me").unwrap();
+        let request = self
+            .server
+            .http
+            .get(url)
+            .header(AUTHORIZATION, authorization);
+        request.send().await.unwrap().status()
+    }
+
+    /// New objects: an agent with a head, a chat that has drifted from it, a user and a token.
+    async fn objects(&self) -> Objects {
+        let (agent, secret) = self.agent(self.owner, false).await;
+        let mut agent = Agent::of(&self.server, agent, secret).await;
+        let first = Workspace::with_agents_md("/w", "One.\n").skill("pdf", "Reads.", &[("a", "a")]);
+        agent.push(&first).await;
+        let owner = ctxpin_client::Client::new(self.server.url.clone(), self.owner_token.clone());
+        let owner = owner.unwrap();
+        let create = ChatCreate {
+            agent_id: Some(agent.id),
+            ..ChatCreate::default()
+        };
+        let chat = owner.chat_create(&create).await.unwrap().chat.id;
+        agent.push(&first.file("AGENTS.md", "Two.\n")).await;
+        let token = owner.token_create(&TokenCreate::default()).await.unwrap();
+        Objects {
+            agent: agent.id,
+            chat,
+            user: user_id(&self.server, &Uuid::new_v4().to_string(), "member").await,
+            token: token.token.id,
+        }
+    }
+
+    /// A route as somebody asks for it.
+    fn request(&self, route: &Route, objects: &Objects, caller: &Caller) -> RequestBuilder {
+        let url = self.server.url.join(&route.path(objects)).unwrap();
+        let request = self.server.http.request(route.method.clone(), url);
+        let request = match &caller.authorization {
+            Some(authorization) => request.header(AUTHORIZATION, authorization),
+            None => request,
+        };
+        let request = request.header("ctxpin-epoch", caller.epoch);
+        self.versions.set(self.versions.get() + 1);
+        match body(&route.id, caller, self.versions.get()) {
+            Some(Value::String(raw)) => request.body(raw),
+            Some(json) => request
+                .header(CONTENT_TYPE, "application/json")
+                .body(json.to_string()),
+            None => request,
+        }
+    }
+
+    /// What can be seen of the objects.
+    async fn state(&self, objects: &Objects) -> Vec<String> {
+        let owner = bearer(&self.owner_token);
+        let mut state = Vec::new();
+        for path in [
+            format!("agents/{}", objects.agent),
+            format!("agents/{}/heads", objects.agent),
+            format!("chats/{}", objects.chat),
+            format!("chats/{}/context/history", objects.chat),
+            format!("chats/{}/turns", objects.chat),
+            "tokens?limit=3".to_owned(),
+            "chats?limit=3".to_owned(),
+            "agents?limit=3".to_owned(),
+        ] {
+            let url = self.server.url.join(&format!("/api/v1/{path}")).unwrap();
+            let request = self.server.http.get(url).header(AUTHORIZATION, &owner);
+            let response = request.send().await.unwrap();
+            assert_eq!(response.status(), StatusCode::OK, "{path}");
+            let mut told: Value = response.json().await.unwrap();
+            without_uses(&mut told);
+            state.push(told.to_string());
+        }
+        state
+    }
+}
+
+/// When a token was used last is written by and by.
+fn without_uses(value: &mut Value) {
+    if let Some(items) = value["items"].as_array_mut() {
+        for item in items {
+            if let Some(members) = item.as_object_mut() {
+                members.remove("last_used_at");
+            }
+        }
+    }
+}
+
+fn bearer(secret: &Secret) -> String {
+    format!("Bearer {}", secret.expose())
+}
+
+async fn user_id(server: &Server, name: &str, roles: &str) -> Uuid {
+    let request = UserCreate {
+        name: name.into(),
+        roles: roles.split_ascii_whitespace().map(str::to_owned).collect(),
+    };
+    server.client.user_create(&request).await.unwrap().id
+}
+
+async fn token(server: &Server, user: Uuid, scopes: &str) -> Secret {
+    let request = TokenCreate {
+        scopes: Some(scopes.split(' ').map(str::to_owned).collect()),
+        user: Some(user),
+        ..TokenCreate::default()
+    };
+    server.client.token_create(&request).await.unwrap().secret
+}
+
+/// A route of the document.
+struct Route {
+    id: String,
+    method: Method,
+    template: String,
+}
+
+fn routes() -> Vec<Route> {
+    let document = serde_json::to_value(document()).unwrap();
+    let mut routes = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, told) in item.as_object().unwrap() {
+            routes.push(Route {
+                id: told["operationId"].as_str().unwrap().to_owned(),
+                method: Method::from_bytes(method.to_uppercase().as_bytes()).unwrap(),
+                template: path.clone(),
+            });
+        }
+    }
+    routes
+}
+
+impl Route {
+    fn path(&self, objects: &Objects) -> String {
+        let parts = self.template.split('/').map(|part| match part {
+            "{agent}" => objects.agent.to_string(),
+            "{chat}" => objects.chat.to_string(),
+            "{user}" => objects.user.to_string(),
+            "{token}" => objects.token.to_string(),
+            "{resource}" => ResourceId::of(Kind::InstructionFile, "/w/AGENTS.md").to_string(),
+            "{hash}" if self.id == "blob_upload" => BlobHash::of(b"bytes").to_string(),
+            "{hash}" => BlobHash::of(b"One.\n").to_string(),
+            "{name}" => "pdf".to_owned(),
+            "{path}" => "a".to_owned(),
+            part => {
+                assert!(!part.starts_with('{'), "{part} is in no line of this test");
+                part.to_owned()
+            }
+        });
+        parts.collect::<Vec<_>>().join("/")
+    }
+
+    /// Whether it is about something that the owner owns.
+    fn is_on_owned(&self) -> bool {
+        ["{agent}", "{chat}"]
+            .iter()
+            .any(|part| self.template.contains(part))
+    }
+}
+
+/// What is sent along: JSON, or raw bytes as a string.
+fn body(id: &str, caller: &Caller, version: i64) -> Option<Value> {
+    Some(match id {
+        "agent_create" => json!({ "workspace": "new" }),
+        "blob_upload" => json!("bytes"),
+        "chat_create" | "pin_move" | "turn_begin" => json!({}),
+        "chat_change" => json!({ "title": caller.name }),
+        "context_push" => json!({
+            "epoch": caller.epoch, "version": version, "facts": {}, "resources": [],
+        }),
+        "pin_move_many" => json!({ "content_hash": BlobHash::of(b"nowhere").to_string() }),
+        "session_open" => json!({ "process": Uuid::new_v4() }),
+        "token_create" => {
+            // No wider than the caller's own, whatever that is.
+            let scopes: Vec<_> = match &caller.actor {
+                Some(Actor::User { scopes, .. }) => scopes.words().map(Scope::as_str).collect(),
+                _ => vec!["read"],
+            };
+            json!({ "scopes": scopes })
+        }
+        "user_change" => json!({ "roles": ["member"] }),
+        "user_create" => json!({ "name": Uuid::new_v4(), "roles": ["member"] }),
+        _ => return None,
+    })
+}
+
+/// What the table says of a caller, as the problem that is answered; none if it is done.
+fn expected(route: &Route, caller: &Caller, owner: Uuid) -> Option<ProblemName> {
+    let Some(actor) = &caller.actor else {
+        return Some(ProblemName::Unauthenticated);
+    };
+    let object = match route.is_on_owned() {
+        true => Object::Owned(owner.into()),
+        false => Object::Collection,
+    };
+    match decide(actor, operation(&route.id), object) {
+        Decision::Forbidden(_) => Some(ProblemName::Forbidden),
+        Decision::NotFound => Some(ProblemName::NotFound),
+        Decision::Allow => match *actor {
+            // A token of somebody else is there for an admin alone.
+            Actor::User {
+                id, roles, scopes, ..
+            } if route.id == "token_revoke"
+                && id.uuid() != owner
+                && !(roles.has(Role::Admin) && scopes.has(Scope::Admin)) =>
+            {
+                Some(ProblemName::NotFound)
+            }
+            _ => None,
+        },
+    }
+}
+
+/// What was answered: a problem, or none. A stream is not read to its end, which it has not.
+async fn answered(response: Response) -> Option<ProblemName> {
+    match response.status().is_success() {
+        true => None,
+        false => Some(problem(response).await.0),
+    }
+}
+
+async fn every_route_answers_what_the_table_says(server: Server) {
+    let world = World::new(server).await;
+    let mut failures = Vec::new();
+    for route in routes() {
+        if OPEN.contains(&route.id.as_str()) {
+            continue;
+        }
+        let mut objects = world.objects().await;
+        // Whoever reads writes nothing in any case.
+        let before = match route.method == Method::GET {
+            true => None,
+            false => Some(world.state(&objects).await),
+        };
+        let (refused, done): (Vec<_>, Vec<_>) = world
+            .callers
+            .iter()
+            .map(|caller| (caller, expected(&route, caller, world.owner)))
+            .partition(|(_, expected)| expected.is_some());
+        assert!(!refused.is_empty() && !done.is_empty(), "{}", route.id);
+        let refused_count = refused.len();
+        for (at, (caller, expected)) in refused.into_iter().chain(done).enumerate() {
+            if at == refused_count
+                && let Some(before) = &before
+                && world.state(&objects).await != *before
+            {
+                failures.push(format!("{}: who was refused wrote something", route.id));
+            }
+            // What was done to the objects is not to be met by the next.
+            if at > refused_count && route.method != Method::GET {
+                objects = world.objects().await;
+            }
+            let response = world.request(&route, &objects, caller).send().await;
+            let found = answered(response.unwrap()).await;
+            if found != expected {
+                let name = &caller.name;
+                failures.push(format!(
+                    "{} by {name}: {found:?}, not {expected:?}",
+                    route.id
+                ));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    world.server.stop().await;
+}
+
+#[tokio::test]
+async fn every_route_answers_what_the_table_says_on_sqlite() {
+    every_route_answers_what_the_table_says(Server::start().await).await;
+}
+
+#[tokio::test]
+async fn every_route_answers_what_the_table_says_on_postgres() {
+    let database = create_postgres_database().await;
+    every_route_answers_what_the_table_says(Server::start_on(Some(database)).await).await;
+}
+
+/// Everything of an answer that a stranger sees, with the id of what was asked for taken out.
+async fn seen(response: Response, id: Uuid) -> String {
+    let status = response.status();
+    let mut headers: BTreeMap<_, _> = response
+        .headers()
+        .iter()
+        .map(|(name, value)| (name.to_string(), format!("{value:?}")))
+        .collect();
+    for of_the_moment in ["date", "x-request-id"] {
+        headers.remove(of_the_moment);
+    }
+    let body = response.text().await.unwrap();
+    format!("{status} {headers:?} {body}").replace(&id.to_string(), "ID")
+}
+
+#[tokio::test]
+async fn what_is_somebody_elses_answers_as_what_does_not_exist() {
+    for database in [None, Some(create_postgres_database().await)] {
+        let world = World::new(Server::start_on(database).await).await;
+        let theirs = world.objects().await;
+        let none = Objects {
+            agent: Uuid::new_v4(),
+            chat: Uuid::new_v4(),
+            user: Uuid::new_v4(),
+            token: Uuid::new_v4(),
+        };
+        let strangers: Vec<_> = world
+            .callers
+            .iter()
+            .filter(|caller| {
+                caller.name.starts_with("stranger") || caller.name == "agent of another"
+            })
+            .collect();
+        assert_eq!(strangers.len(), 2);
+        let mut compared = 0;
+        for (route, caller) in routes()
+            .iter()
+            .filter(|route| route.template.contains('{'))
+            .flat_map(|route| strangers.iter().map(move |caller| (route, caller)))
+        {
+            let mut answers = Vec::new();
+            for objects in [&theirs, &none] {
+                let response = world.request(route, objects, caller).send().await.unwrap();
+                let id = match route.template.contains("{chat}") {
+                    true => objects.chat,
+                    false => objects.agent,
+                };
+                answers.push(seen(response, id).await);
+            }
+            assert_eq!(answers[0], answers[1], "{} by {}", route.id, caller.name);
+            compared += 1;
+        }
+        // And what is named in a body.
+        let stranger = strangers[0].authorization.as_ref().unwrap();
+        for (method, path, member) in [
+            (Method::POST, "/api/v1/chats", "agent_id"),
+            (Method::POST, "/api/v1/chats", "parent_id"),
+            (Method::POST, "/api/v1/agents", "replaces"),
+        ] {
+            let mut answers = Vec::new();
+            for objects in [&theirs, &none] {
+                let id = match member {
+                    "parent_id" => objects.chat,
+                    _ => objects.agent,
+                };
+                let mut named = json!({ member: id });
+                if path.ends_with("agents") {
+                    named["workspace"] = json!("w");
+                }
+                let url = world.server.url.join(path).unwrap();
+                let request = world.server.http.request(method.clone(), url);
+                let request = request
+                    .header(AUTHORIZATION, stranger)
+                    .header(CONTENT_TYPE, "application/json")
+                    .body(named.to_string());
+                let response = request.send().await.unwrap();
+                assert!(response.status().is_client_error(), "{path} {member}");
+                answers.push(seen(response, id).await);
+            }
+            assert_eq!(answers[0], answers[1], "{path} {member}");
+            compared += 1;
+        }
+        assert!(compared > 40, "{compared}");
+        world.server.stop().await;
+    }
+}
