@@ -1,8 +1,10 @@
 //! The control socket of a running agent.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{self, Permissions};
+use std::io::{self, Read as _};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
+use std::path::Path;
 use std::time::Duration;
 
 use ctxpin_agent::control::{Client, ControlError, socket_path};
@@ -10,6 +12,8 @@ use ctxpin_agent::error::AgentError;
 use ctxpin_agent::report::Report;
 use ctxpin_protocol::control::{Answer, Pushing, REQUEST_BYTES_MAX};
 use ctxpin_protocol::problem::ProblemName;
+use rustix::process::{Uid, geteuid};
+use rustix::thread::set_thread_res_uid;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
@@ -171,6 +175,82 @@ async fn bad_requests_are_refused() {
     check(&vec![b'x'; 3 * REQUEST_BYTES_MAX], "at most").await;
     agent.control.status().await.unwrap();
     agent.shut_down().await;
+}
+
+/// Each of the three things that keep others away does so without the other two.
+#[tokio::test]
+async fn another_user_is_kept_away() {
+    let server = PlayedServer::start().await;
+    let w = Workspace::new(&server);
+    let mut agent = w.start();
+    agent.pushed(1).await;
+    let directory = w.settings.state_directory.clone();
+    let socket = socket_path(&directory);
+    let mode = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    if geteuid().is_root() {
+        // The way to the directory is open, and is no part of what is tried.
+        for above in directory.ancestors().skip(1) {
+            let found = fs::metadata(above).unwrap().mode() & 0o7777;
+            if found & 0o001 == 0 {
+                mode(above, found | 0o001);
+            }
+        }
+        let refused = asked_by_another(&socket).await.unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::PermissionDenied);
+        mode(&directory, 0o711);
+        let refused = asked_by_another(&socket).await.unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::PermissionDenied);
+        mode(&socket, 0o666);
+        let answer = asked_by_another(&socket).await.unwrap();
+        let Answer::Refused { reason } = serde_json::from_str(&answer).unwrap() else {
+            panic!("{answer}");
+        };
+        assert!(reason.contains("only the user"), "{reason}");
+        mode(&socket, 0o600);
+        mode(&directory, 0o700);
+    } else {
+        eprintln!("not root, so no other user asks: only owner and modes are compared");
+    }
+    for (path, expected) in [(&socket, 0o600), (&directory, 0o700)] {
+        let metadata = fs::metadata(path).unwrap();
+        assert_eq!(metadata.uid(), geteuid().as_raw(), "{}", path.display());
+        assert_eq!(metadata.mode() & 0o777, expected, "{}", path.display());
+    }
+    agent.control.status().await.unwrap();
+    agent.shut_down().await;
+}
+
+/// What is answered at a socket to the user `nobody`, as whom one thread goes on: the server does
+/// not wait for the question.
+async fn asked_by_another(socket: &Path) -> io::Result<String> {
+    let socket = socket.to_owned();
+    let asking = std::thread::spawn(move || {
+        let nobody = Uid::from_raw(65_534);
+        set_thread_res_uid(nobody, nobody, nobody)?;
+        let mut stream = std::os::unix::net::UnixStream::connect(socket)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    });
+    // The agent that is to answer runs on this thread.
+    let joined = tokio::task::spawn_blocking(|| asking.join());
+    joined.await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn a_link_in_place_of_the_socket_is_not_followed() {
+    let server = PlayedServer::start().await;
+    let w = Workspace::new(&server);
+    let directory = w.settings.state_directory.clone();
+    let elsewhere = w.path("elsewhere.sock");
+    fs::create_dir(&directory).unwrap();
+    fs::set_permissions(&directory, Permissions::from_mode(0o700)).unwrap();
+    drop(UnixListener::bind(&elsewhere).unwrap());
+    symlink(&elsewhere, socket_path(&directory)).unwrap();
+    let error = w.fail().await.to_string();
+    assert!(error.contains("in the way"), "{error}");
+    assert!(elsewhere.exists(), "what it leads to stays");
 }
 
 #[tokio::test]
