@@ -13,6 +13,7 @@ mod log;
 mod running;
 mod say;
 mod stop;
+mod token_file;
 mod up;
 
 use std::process::ExitCode;

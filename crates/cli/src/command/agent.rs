@@ -12,7 +12,7 @@ use ctxpin_protocol::control::{Pushing, Status};
 use ctxpin_protocol::http::agents::AgentCreate;
 
 use super::source::LocalAgent;
-use super::token::secret_hand_over;
+use super::token::{secret_hand_over, token_file};
 use super::up::Workspace;
 use super::{Output, PageArguments, say_next};
 use crate::chat_choice::agent_named;
@@ -98,7 +98,7 @@ struct Create {
     /// `same` for the one of the same workspace and name
     #[arg(long, value_name = "AGENT")]
     replaces: Option<String>,
-    /// Write the token to this file, which you alone may read, and do not print it
+    /// Write the token to this new file, which you alone may read, and do not print it
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
     write_token: Option<PathBuf>,
     #[command(flatten)]
@@ -193,6 +193,7 @@ impl Create {
             Some("same") => Some("same".to_owned()),
             Some(agent) => Some(agent_named(&client, agent).await?.to_string()),
         };
+        let mut token_file = token_file(self.write_token.as_deref())?;
         let created = client
             .agent_create(&AgentCreate {
                 workspace: self.workspace,
@@ -209,7 +210,7 @@ impl Create {
             created.agent.id,
             say::line(&created.agent.workspace)
         ));
-        secret_hand_over(created.token.expose(), self.write_token.as_deref())?;
+        secret_hand_over(created.token.expose(), token_file.as_mut())?;
         if let Some(file) = &self.write_token {
             say::note(&format!(
                 "`ctxpin agent run --server {} --token-file {}` runs it in its workspace",

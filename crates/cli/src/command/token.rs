@@ -13,8 +13,8 @@ use super::user::user_named;
 use super::{Output, PageArguments, say_next};
 use crate::chat_choice::{only, whole_id};
 use crate::connect::Connection;
-use crate::data_directory::file_write;
 use crate::say::{self, Failure, Table};
+use crate::token_file::TokenFile;
 
 /// Longest life that is asked for, in days: the calendar of the database holds it.
 const LIFE_DAYS_MAX: i64 = 36_500;
@@ -64,7 +64,7 @@ struct Create {
     /// The user whose token it will be, for administrators: name, id, or the end of it
     #[arg(long)]
     user: Option<String>,
-    /// Write the secret to this file, which you alone may read, and do not print it
+    /// Write the secret to this new file, which you alone may read, and do not print it
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
     write_token: Option<PathBuf>,
     #[command(flatten)]
@@ -97,6 +97,7 @@ impl Create {
             Some(user) => Some(user_named(client, user).await?.uuid()),
             None => None,
         };
+        let mut file = token_file(self.write_token.as_deref())?;
         let in_days = self.days.map(|days| say::now() + Duration::days(days));
         let created = client
             .token_create(&TokenCreate {
@@ -115,20 +116,29 @@ impl Create {
             created.token.scopes.join(", "),
             end(&created.token)
         ));
-        secret_hand_over(created.secret.expose(), self.write_token.as_deref())
+        secret_hand_over(created.secret.expose(), file.as_mut())
     }
 }
 
-/// Prints a secret, or writes it to a file.
+/// Makes the file for a secret, if one is named.
+///
+/// # Errors
+///
+/// If it is there already, or cannot be made.
+pub fn token_file(path: Option<&Path>) -> Result<Option<TokenFile>, Failure> {
+    path.map(TokenFile::create).transpose()
+}
+
+/// Prints a secret, or writes it to its file.
 ///
 /// # Errors
 ///
 /// If it cannot be written.
-pub fn secret_hand_over(secret: &str, file: Option<&Path>) -> Result<(), Failure> {
+pub fn secret_hand_over(secret: &str, file: Option<&mut TokenFile>) -> Result<(), Failure> {
     match file {
         Some(file) => {
-            file_write(file, format!("{secret}\n").as_bytes())?;
-            say::note(&format!("its token is in {}", file.display()));
+            file.write(secret)?;
+            say::note(&format!("its token is in {}", file.path().display()));
             Ok(())
         }
         None => {

@@ -68,8 +68,23 @@ fn a_server_an_agent_and_a_client_apart() {
     ]);
     let mode = fs::metadata(&token).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode, 0o600);
+    let written = fs::read(&token).unwrap();
+    for command in [
+        &["agent", "create", "--workspace", "app"][..],
+        &["token", "create"],
+    ] {
+        let arguments = with(&[command, &["--write-token", token_text]].concat());
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let refused = bench.fails(&app, &arguments, 1);
+        assert_says(
+            &refused,
+            &["is there already", "no token was made", "hint: "],
+        );
+        assert_eq!(fs::read(&token).unwrap(), written);
+    }
     let agents: serde_json::Value =
         serde_json::from_str(&ok(&["agent", "list", "--json"])).unwrap();
+    assert_eq!(agents["items"].as_array().unwrap().len(), 1);
     let agent = agents["items"][0]["id"].as_str().unwrap().to_owned();
 
     let pushed = bench.ok(

@@ -1,0 +1,119 @@
+//! The file into which a command writes a new token.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::say::Failure;
+
+/// A new file for a token. It is made before the token is, so that no token is lost for want of a
+/// place; unless the token is written, it goes when this is dropped.
+#[derive(Debug)]
+pub struct TokenFile {
+    path: PathBuf,
+    file: File,
+    is_written: bool,
+}
+
+impl TokenFile {
+    /// Makes the file, readable by its owner alone. Nothing that is there is touched, and a link is
+    /// not followed: it may lead to somebody else's file, or hold another token.
+    ///
+    /// # Errors
+    ///
+    /// If something is there already, or the file cannot be made.
+    pub fn create(path: &Path) -> Result<Self, Failure> {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(0o600);
+        let file = options.open(path).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => Failure::new(format!(
+                "{} is there already, and may hold another token; no token was made",
+                path.display()
+            ))
+            .hint("name a new file with --write-token, or remove that one first"),
+            _ => Failure::new(format!("{} cannot be made: {error}", path.display())),
+        })?;
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            is_written: false,
+        })
+    }
+
+    /// Writes the token, and then keeps the file.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn write(&mut self, token: &str) -> Result<(), Failure> {
+        let text = format!("{token}\n");
+        let written = self.file.write_all(text.as_bytes());
+        written
+            .and_then(|()| self.file.sync_all())
+            .map_err(|error| {
+                Failure::new(format!(
+                    "{} cannot be written: {error}",
+                    self.path.display()
+                ))
+            })?;
+        self.is_written = true;
+        Ok(())
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for TokenFile {
+    fn drop(&mut self) {
+        if !self.is_written {
+            // An empty file is no worse than the failure.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn it_is_new_and_for_its_owner_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("token");
+        let mut file = TokenFile::create(&path).unwrap();
+        file.write("secret").unwrap();
+        drop(file);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "secret\n");
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        drop(TokenFile::create(&path).unwrap_err());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "secret\n");
+    }
+
+    #[test]
+    fn it_goes_if_there_is_no_token() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("token");
+        drop(TokenFile::create(&path).unwrap());
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn links_are_not_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("target");
+        let link = directory.path().join("link");
+        symlink(&target, &link).unwrap();
+        assert!(TokenFile::create(&link).is_err());
+        assert!(!target.exists(), "a dangling one is not filled");
+        fs::write(&target, "mine").unwrap();
+        assert!(TokenFile::create(&link).is_err());
+        assert_eq!(fs::read_to_string(&target).unwrap(), "mine");
+    }
+}
