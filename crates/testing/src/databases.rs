@@ -221,6 +221,27 @@ pub async fn create_postgres_database() -> String {
     database_url(&server, &name)
 }
 
+/// Every row of every table of a database, as text; bytes are in hexadecimal digits.
+pub async fn postgres_rows(url: &str) -> String {
+    let mut connection = PgConnection::connect(url).await.expect("it answers");
+    let tables = "select tablename::text from pg_tables where schemaname = 'public' order by 1";
+    let tables: Vec<String> = sqlx::query_scalar(tables)
+        .fetch_all(&mut connection)
+        .await
+        .expect("the tables are listed");
+    let mut text = String::new();
+    for table in tables {
+        let rows = format!("select row::text from {table} row");
+        let rows: Vec<String> = sqlx::query_scalar(safe(rows))
+            .fetch_all(&mut connection)
+            .await
+            .expect("a table is read");
+        text.push_str(&rows.join("\n"));
+    }
+    connection.close().await.expect("a closed connection");
+    text
+}
+
 async fn drop_postgres_database(url: &str) {
     let server = postgres_url();
     let name = url.split(['/', '?']).find(|part| part.starts_with("test_"));
@@ -235,7 +256,7 @@ async fn drop_postgres_database(url: &str) {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "the names are made here, from digits"
+    reason = "the names are made here or are those of our tables"
 )]
 fn safe(sql: String) -> sqlx::AssertSqlSafe<String> {
     sqlx::AssertSqlSafe(sql)

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -31,6 +32,8 @@ pub struct Said {
 pub struct Running {
     child: Child,
     lines: Receiver<String>,
+    /// Everything that was read so far.
+    read: Arc<Mutex<String>>,
 }
 
 impl Bench {
@@ -94,8 +97,8 @@ impl Bench {
     pub fn start(&self, directory: &Path, arguments: &[&str]) -> Running {
         let mut command = self.command(directory, arguments);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let lines = lines(child.stdout.take().unwrap());
-        Running { child, lines }
+        let (lines, read) = lines(child.stdout.take().unwrap());
+        Running { child, lines, read }
     }
 
     /// Watches until a chat, as JSON, is as wanted.
@@ -159,8 +162,8 @@ impl Running {
     /// Starts a command that goes on, and reads its standard error line by line.
     pub fn errors_of(command: &mut Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-        let lines = lines(child.stderr.take().unwrap());
-        Self { child, lines }
+        let (lines, read) = lines(child.stderr.take().unwrap());
+        Self { child, lines, read }
     }
 
     /// Reads lines until one gives what is wanted.
@@ -180,10 +183,19 @@ impl Running {
     }
 
     /// Asks the process to end, and gives its exit code.
-    pub fn terminate(mut self) -> Option<i32> {
+    pub fn terminate(self) -> Option<i32> {
+        self.terminate_and_read().0
+    }
+
+    /// The same, and everything that it wrote to what is read.
+    pub fn terminate_and_read(mut self) -> (Option<i32>, String) {
         let pid = Pid::from_raw(self.child.id().try_into().unwrap()).unwrap();
         kill_process(pid, Signal::TERM).unwrap();
-        self.child.wait().unwrap().code()
+        let code = self.child.wait().unwrap().code();
+        // Nothing more comes once the other end is closed.
+        while self.lines.recv().is_ok() {}
+        let read = self.read.lock().unwrap().clone();
+        (code, read)
     }
 }
 
@@ -195,15 +207,20 @@ impl Drop for Running {
 }
 
 /// Reads lines on a thread of its own, so that waiting for one can end.
-fn lines(output: impl Read + Send + 'static) -> Receiver<String> {
+fn lines(output: impl Read + Send + 'static) -> (Receiver<String>, Arc<Mutex<String>>) {
     let (sender, lines) = channel();
+    let all = Arc::new(Mutex::new(String::new()));
+    let read = Arc::clone(&all);
     std::thread::spawn(move || {
         for line in BufReader::new(output).lines().map_while(Result::ok) {
+            let mut all = all.lock().unwrap();
+            all.push_str(&line);
+            all.push('\n');
             // If nobody reads them any more, the process must still be able to write.
             let _ = sender.send(line);
         }
     });
-    lines
+    (lines, read)
 }
 
 pub fn said(command: &mut Command) -> Said {

@@ -4,4 +4,5 @@
 mod bench;
 mod halves;
 mod life;
+mod secrets;
 mod together;
