@@ -182,6 +182,11 @@ impl Running {
         }
     }
 
+    /// The number of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Asks the process to end, and gives its exit code.
     pub fn terminate(self) -> Option<i32> {
         self.terminate_and_read().0

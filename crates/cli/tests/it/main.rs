@@ -3,6 +3,7 @@
 
 mod bench;
 mod halves;
+mod hostile;
 mod life;
 mod secrets;
 mod together;

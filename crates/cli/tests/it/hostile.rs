@@ -1,0 +1,91 @@
+//! A real server under requests that are meant to fill its memory.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
+use crate::bench::{Bench, Running};
+
+/// By how much the server may grow at its peak, in KiB: a few bodies of 12 MiB, packed, unpacked and
+/// read, and what the allocator keeps of them. One bomb alone would be a GiB.
+const GROWTH_KIB_MAX: u64 = 160 * 1024;
+
+/// The most memory that a process ever had at once, in KiB.
+fn peak_kib(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let number = line.unwrap().trim().trim_end_matches(" kB");
+    number.parse().unwrap()
+}
+
+/// A zstd frame of that many zeros (RFC 8878, section 3.1.1): blocks of 128 KiB that repeat one
+/// byte, at four bytes each. Its window is 8 MiB, the largest that is taken.
+fn zeros_packed(length: u32) -> Vec<u8> {
+    const BLOCK_BYTES: u32 = 128 * 1024;
+    let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0x00, 13 << 3];
+    let blocks = length / BLOCK_BYTES;
+    for block in 1..=blocks {
+        let is_last = u32::from(block == blocks);
+        let header = (BLOCK_BYTES << 3) | (1 << 1) | is_last;
+        frame.extend(&header.to_le_bytes()[..3]);
+        frame.push(b' ');
+    }
+    frame
+}
+
+#[test]
+fn bombs_do_not_fill_the_memory() {
+    let bench = Bench::new();
+    let app = bench.workspace("app", "x\n");
+    let data = bench.data().join("server");
+    let data_text = data.to_str().unwrap();
+    let arguments = ["serve", "--listen", "127.0.0.1:0", "--data-dir", data_text];
+    let mut server = Running::errors_of(&mut bench.command(&app, &arguments));
+    let url = server.until(|line| line.strip_prefix("serving ").map(str::to_owned));
+    server.until(|line| line.contains("/api/v1/openapi.json").then_some(()));
+    let address = url.strip_prefix("http://").unwrap().to_owned();
+    let token = fs::read_to_string(data.join("admin-token")).unwrap();
+    let known = format!("Bearer {}", token.trim());
+    let stranger = format!("Bearer ctxpin_{}_{}", "0".repeat(32), "0".repeat(64));
+
+    let begin = |authorization: &str, encoding: &str, length: usize| {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        let head = format!(
+            "PUT /api/v1/agent/context HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+             authorization: {authorization}\r\ncontent-type: application/json\r\n\
+             content-encoding: {encoding}\r\ncontent-length: {length}\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        stream
+    };
+    let status = |mut stream: TcpStream| {
+        let mut status = [0; 12];
+        stream.read_exact(&mut status).unwrap();
+        String::from_utf8(status[9..].to_vec()).unwrap()
+    };
+    let send = |authorization: &str, encoding: &str, body: &[u8]| {
+        let mut stream = begin(authorization, encoding, body.len());
+        stream.write_all(body).unwrap();
+        status(stream)
+    };
+    assert_eq!(send(&known, "identity", b"{}"), "422");
+    let before = peak_kib(server.id());
+
+    let gibibyte = zeros_packed(1 << 30);
+    assert!(gibibyte.len() < 40_000, "{}", gibibyte.len());
+    let zeros = format!("{{\"resources\":[{}0]}}", "0,".repeat(6 * 1024 * 1024 - 20));
+    let members: String = (0..1_000_000).map(|n| format!("\"{n}\":0,")).collect();
+    let members = format!("{{\"facts\":{{{members}\"x\":0}}}}");
+    for _ in 0..5 {
+        assert_eq!(send(&stranger, "zstd", &gibibyte), "401");
+        // Nothing of it is waited for.
+        assert_eq!(status(begin(&stranger, "identity", zeros.len())), "401");
+        assert_eq!(send(&known, "zstd", &gibibyte), "413");
+        assert_eq!(send(&known, "identity", zeros.as_bytes()), "413");
+        assert_eq!(send(&known, "identity", members.as_bytes()), "413");
+    }
+    let growth = peak_kib(server.id()) - before;
+    assert!(growth < GROWTH_KIB_MAX, "it grew by {growth} KiB");
+    eprintln!("the server grew by {growth} KiB at its peak");
+    assert_eq!(server.terminate(), Some(0));
+}
