@@ -10,6 +10,7 @@ mod admin_token;
 mod app;
 mod body;
 mod conditions;
+mod data_directory;
 mod events;
 mod http;
 mod identify;

@@ -1,9 +1,8 @@
 //! A whole server, from opening its data to closing it.
 
 use std::fmt;
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin_token::AdminToken;
 use crate::app::App;
+use crate::data_directory;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::{listen, router};
@@ -116,9 +116,7 @@ pub async fn serve(
         path: directory.clone(),
         source,
     };
-    let mut builder = DirBuilder::new();
-    builder.recursive(true).mode(0o700);
-    builder.create(directory).map_err(unusable)?;
+    data_directory::open(directory).map_err(unusable)?;
     let (storage, lock) = match settings.database {
         Some(url) => {
             let connections_max = POSTGRES_CONNECTIONS_MAX;
@@ -130,6 +128,7 @@ pub async fn serve(
         }
         None => {
             let lock = lock(directory)?;
+            data_directory::file_create(&directory.join(SQLITE_NAME)).map_err(unusable)?;
             (Storage::Sqlite(directory.join(SQLITE_NAME)), Some(lock))
         }
     };
@@ -185,13 +184,7 @@ fn lock(directory: &Path) -> Result<File, ServeError> {
         path: directory.to_owned(),
         source,
     };
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(directory.join(LOCK_NAME))
-        .map_err(failed)?;
+    let file = data_directory::file_create(&directory.join(LOCK_NAME)).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(ServeError::InUse {

@@ -1,6 +1,7 @@
 //! Starting and stopping: who may have a data directory, and the token of the first user.
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs::Permissions;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::time::Duration;
 
 use ctxpin_client::Client;
@@ -131,4 +132,32 @@ async fn pushes_can_be_paused() {
     assert!(refused.is_transient());
     server.client.readiness_check().await.unwrap();
     server.stop().await;
+}
+
+/// Whoever can read the directory reads no database in it, and a link in its place is not followed.
+#[tokio::test]
+async fn the_data_is_for_its_owner_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
+    start_and_stop(settings(directory.path(), None))
+        .await
+        .unwrap();
+    for name in ["ctxpin.sqlite", "ctxpin.lock", "admin-token"] {
+        let metadata = std::fs::metadata(directory.path().join(name)).unwrap();
+        assert_eq!(metadata.permissions().mode() & 0o777, 0o600, "{name}");
+    }
+    for name in ["ctxpin.sqlite", "ctxpin.lock"] {
+        let directory = tempfile::tempdir().unwrap();
+        let elsewhere = directory.path().join("elsewhere");
+        symlink(&elsewhere, directory.path().join(name)).unwrap();
+        let error = refused(settings(directory.path(), None)).await;
+        assert!(error.contains("cannot be used"), "{name}: {error}");
+        assert!(!elsewhere.exists(), "{name}");
+    }
+    std::fs::set_permissions(directory.path(), Permissions::from_mode(0o777)).unwrap();
+    let error = refused(settings(directory.path(), None)).await;
+    assert!(
+        error.contains("others may write in it (mode 777)"),
+        "{error}"
+    );
 }
