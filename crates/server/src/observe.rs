@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::Instrument;
 use uuid::Uuid;
 
-use crate::app::App;
+use crate::metrics::Metrics;
 use crate::respond::Refusal;
 
 /// The header that tells the id under which a request is found in the log.
@@ -50,7 +50,11 @@ impl Deadline {
 
 /// Logs and counts a request. What is logged is its method and the template of its path: neither
 /// query nor headers nor bodies, which hold what people wrote.
-pub(crate) async fn observe(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(crate) async fn observe(
+    State(metrics): State<Arc<Metrics>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let begun = Instant::now();
     // An id that the caller could choose would be a way to write into the log.
     let id = Uuid::new_v4().to_string();
@@ -60,7 +64,7 @@ pub(crate) async fn observe(State(app): State<App>, request: Request, next: Next
     let span = tracing::info_span!("request", id, %method, route = route.unwrap_or("none"));
     let mut response = next.run(request).instrument(span.clone()).await;
     let (status, took) = (response.status().as_u16(), begun.elapsed());
-    app.metrics.request(&method, route, status, took);
+    metrics.request(&method, route, status, took);
     span.in_scope(|| tracing::debug!(status, took_ms = took.as_millis() as u64, "answered"));
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, id);

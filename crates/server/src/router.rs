@@ -1,6 +1,8 @@
 //! Every route of the server. A route is registered here once, for the router and for the API's
 //! document, so that the two cannot part.
 
+use std::sync::Arc;
+
 use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::from_fn_with_state;
@@ -24,7 +26,8 @@ use crate::http::{
     agents, audit, chats, contexts, exposures, health, people, prompts, sessions, skills, tools,
     turns, watches,
 };
-use crate::limits::{MOVE_BYTES_MAX, OTHER_BYTES_MAX, PUSH_BYTES_MAX, UPLOAD_BYTES_MAX};
+use crate::limits::{Limits, MOVE_BYTES_MAX, OTHER_BYTES_MAX, PUSH_BYTES_MAX, UPLOAD_BYTES_MAX};
+use crate::metrics::Metrics;
 use crate::observe::{in_time, observe};
 use crate::respond::{panicked, unknown_method, unknown_path};
 
@@ -53,20 +56,33 @@ pub fn document() -> OpenApiDocument {
 pub(crate) fn router(app: App) -> Router {
     let (router, document) = routes().split_for_parts();
     let document = finished(document).to_json().unwrap_or_default();
+    let (metrics, limits) = (app.metrics.clone(), app.limits);
+    let router = router
+        .layer(Extension(Document(document.into())))
+        .with_state(app);
+    surrounded(router, metrics, limits)
+}
+
+/// Routes of others, with everything around them that stands around those of the API.
+pub(crate) fn foreign_router(routes: Router) -> Router {
+    let (router, _) = limited(OpenApiRouter::from(routes), OTHER_BYTES_MAX).split_for_parts();
+    surrounded(router, Arc::new(Metrics::new()), Limits::default())
+}
+
+/// What stands around every route.
+fn surrounded(router: Router, metrics: Arc<Metrics>, limits: Limits) -> Router {
     let no_store = HeaderValue::from_static("no-store");
     let nosniff = HeaderValue::from_static("nosniff");
     router
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
         // The first layer is the innermost.
-        .layer(Extension(Document(document.into())))
-        .layer(from_fn_with_state(app.limits.request_time_max, in_time))
+        .layer(from_fn_with_state(limits.request_time_max, in_time))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(CompressionLayer::new().compress_when(compressible()))
         .layer(always(CACHE_CONTROL, no_store))
         .layer(always(X_CONTENT_TYPE_OPTIONS, nosniff))
-        .layer(from_fn_with_state(app.clone(), observe))
-        .with_state(app)
+        .layer(from_fn_with_state(metrics, observe))
 }
 
 /// What people wrote is in most answers, so none is kept by whoever stands between.
@@ -107,7 +123,10 @@ fn api() -> OpenApiRouter<App> {
 }
 
 /// Routes whose bodies have at most that many bytes, before and after they are decompressed.
-fn limited(routes: OpenApiRouter<App>, bytes_max: u64) -> OpenApiRouter<App> {
+fn limited<S>(routes: OpenApiRouter<S>, bytes_max: u64) -> OpenApiRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
     routes.layer(Extension(BodyLimit(bytes_max)))
 }
 

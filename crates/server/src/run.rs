@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use axum::Router;
 use ctxpin_operations::clock::Clock;
 use ctxpin_operations::error::Error;
 use ctxpin_operations::people::{self, FirstToken};
@@ -155,6 +156,14 @@ pub async fn serve(
     // The next server may have the data only now.
     drop(lock);
     served
+}
+
+/// Serves other routes than the API's, without data, behind the same connections and layers, until
+/// `shutdown` is cancelled. So it can be measured what these cost by themselves.
+pub async fn serve_routes(listener: TcpListener, shutdown: CancellationToken, routes: Router) {
+    let router = router::foreign_router(routes);
+    let limits = Limits::default().within_descriptors();
+    listen::serve(listener, router, &shutdown, limits).await;
 }
 
 /// Serves, with the background work of the service beside.

@@ -1,17 +1,21 @@
 //! Starting and stopping: who may have a data directory, and the token of the first user.
 
 use std::fs::Permissions;
+use std::net::SocketAddr;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::time::Duration;
 
+use axum::Router;
+use axum::routing::get;
 use ctxpin_client::Client;
 use ctxpin_protocol::http::people::Secret;
 use ctxpin_protocol::problem::ProblemName;
 use ctxpin_server::limits::Limits;
-use ctxpin_server::run::{ServeError, Settings, serve};
+use ctxpin_server::run::{ServeError, Settings, serve, serve_routes};
 use ctxpin_testing::databases::create_postgres_database;
 use ctxpin_testing::workspace::Workspace;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use crate::server::{Agent, Server};
@@ -160,4 +164,34 @@ async fn the_data_is_for_its_owner_alone() {
         error.contains("others may write in it (mode 777)"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn other_routes_are_served_as_the_api_is() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let shutdown = CancellationToken::new();
+    let routes = Router::new().route("/constant", get(|| async { "the same" }));
+    let ask = async {
+        let answer = plain_get(address, "/constant").await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+        assert!(answer.ends_with("\r\n\r\nthe same"), "{answer}");
+        for header in ["cache-control: no-store\r\n", "x-request-id: "] {
+            assert!(answer.contains(header), "{answer}");
+        }
+        let answer = plain_get(address, "/api/v1/me").await;
+        assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+        shutdown.cancel();
+    };
+    tokio::join!(ask, serve_routes(listener, shutdown.clone(), routes));
+}
+
+/// What a server answers on a connection of its own.
+async fn plain_get(address: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
 }
