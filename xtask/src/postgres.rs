@@ -65,9 +65,10 @@ pub fn serve_until_interrupted() -> anyhow::Result<()> {
     cluster.stop()
 }
 
-/// A private server that keeps what it has acknowledged when it is killed, for whoever kills it.
-pub fn start_durable() -> anyhow::Result<Cluster> {
-    Cluster::start_durable(&find_or_install()?)
+/// A private server that keeps what it has acknowledged when it is killed, for whoever kills it or
+/// measures it, with further lines of configuration.
+pub fn start_durable(settings: &str) -> anyhow::Result<Cluster> {
+    Cluster::start_durable(&find_or_install()?, settings)
 }
 
 fn find_or_install() -> anyhow::Result<Programs> {

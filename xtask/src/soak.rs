@@ -101,7 +101,7 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
         passed &= run_one(&program, options, seed, None, &interrupt)?;
     }
     if options.database != Databases::Sqlite {
-        let cluster = Arc::new(Mutex::new(postgres::start_durable()?));
+        let cluster = Arc::new(Mutex::new(postgres::start_durable("")?));
         passed &= run_one(&program, options, seed, Some(cluster), &interrupt)?;
     }
     Ok(passed)

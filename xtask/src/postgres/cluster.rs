@@ -60,9 +60,9 @@ impl Cluster {
     }
 
     /// As [`Self::start`], with PostgreSQL's own durability: what was acknowledged outlives
-    /// [`Self::crash`].
-    pub fn start_durable(programs: &Programs) -> anyhow::Result<Self> {
-        Self::start_with(programs, "")
+    /// [`Self::crash`]. `settings` are further lines of its configuration, which win.
+    pub fn start_durable(programs: &Programs, settings: &str) -> anyhow::Result<Self> {
+        Self::start_with(programs, settings)
     }
 
     /// Ends the server without a shutdown, as a loss of power would: it recovers from its log at
@@ -76,7 +76,7 @@ impl Cluster {
         self.launch()
     }
 
-    fn start_with(programs: &Programs, durability: &str) -> anyhow::Result<Self> {
+    fn start_with(programs: &Programs, further: &str) -> anyhow::Result<Self> {
         let directory = tempfile::Builder::new()
             .prefix("ctxpin-pg-")
             // Nobody is asked for a password, so nobody else may reach the socket.
@@ -103,7 +103,7 @@ impl Cluster {
             url,
             running: false,
         };
-        cluster.create(durability)?;
+        cluster.create(further)?;
         cluster.launch()?;
         Ok(cluster)
     }
@@ -134,7 +134,7 @@ impl Cluster {
 
     /// Makes the cluster's files. Its default collation is a language's, not bytewise, so that a
     /// query which forgets to name its collation shows in the tests and not at a user's.
-    fn create(&self, durability: &str) -> anyhow::Result<()> {
+    fn create(&self, further: &str) -> anyhow::Result<()> {
         command::output_of(
             self.program("initdb")
                 .arg("--pgdata")
@@ -150,7 +150,7 @@ impl Cluster {
             "unix_socket_directories = '{}'\n",
             self.directory.path().display()
         );
-        std::fs::write(&settings, text + SETTINGS + durability + &socket)
+        std::fs::write(&settings, text + SETTINGS + further + &socket)
             .with_context(|| format!("writing {}", settings.display()))
     }
 
