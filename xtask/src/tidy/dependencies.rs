@@ -14,7 +14,13 @@ use crate::command;
 const PREFIX: &str = "ctxpin-";
 
 /// The arrows: what each of our crates may use of the others. `testing` and `xtask` may use all.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
+    // The benchmark measures operations in process, serves the limits of an HTTP answer, and
+    // calls the program that was built.
+    (
+        "bench",
+        &["server", "operations", "scan", "protocol", "model"],
+    ),
     (
         "cli",
         &[
@@ -46,17 +52,17 @@ enum Users {
 const OUTSIDE: [(&str, Users, &str); 7] = [
     (
         "sqlx",
-        Users::Only(&["store", "testing", "xtask"]),
-        "only the store knows SQL; the tests make databases for it",
+        Users::Only(&["store", "testing", "bench", "xtask"]),
+        "only the store knows SQL; the tests make databases for it, and the benchmark's baseline is SQL",
     ),
     (
         "axum",
-        Users::Only(&["server"]),
-        "only the server knows HTTP requests",
+        Users::Only(&["server", "bench"]),
+        "only the server knows HTTP requests, and the benchmark what is the least that one costs",
     ),
     (
         "clap",
-        Users::Only(&["cli", "xtask"]),
+        Users::Only(&["cli", "bench", "xtask"]),
         "only programs have a command line",
     ),
     (

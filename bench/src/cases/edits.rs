@@ -1,0 +1,79 @@
+//! From an edit on disk to a watcher that sees drift: a real agent, a real server, a watch.
+
+use std::time::{Duration, Instant};
+
+use rand::RngExt as _;
+
+use crate::database::Kind;
+use crate::figures::{Design, Of, Unit};
+use crate::measure::Samples;
+use crate::program::{Server, agent_start};
+use crate::repository::body;
+use crate::scene::Scene;
+use crate::wire::{self, Connection};
+
+use super::{Run, scan};
+
+/// What was measured.
+pub const EDIT: &str = "edit of a file until a watcher sees the drift";
+
+/// Skills beside the file that is edited.
+const SKILLS: usize = 49;
+
+/// Longest pause between two edits, in milliseconds: people do not edit in step with the agent.
+const PAUSE_MS_MAX: u64 = 120;
+
+/// Measures edits.
+pub async fn run(run: &mut Run, kind: &Kind) -> anyhow::Result<()> {
+    let place = tempfile::Builder::new().prefix("ctxpin-bench-").tempdir()?;
+    scan::workspace(place.path(), SKILLS)?;
+    let directory = scan::workspace_in(place.path());
+    let file = directory.join("AGENTS.md");
+    let beside = directory.join("AGENTS.md~");
+    std::fs::write(&file, body())?;
+    let scene = Scene::open(kind).await?;
+    let agent = scene.agent("edits").await?;
+    let chat = scene.chats_unpinned(agent.id, 1).await?[0];
+    let (fresh, token) = scene.leave().await;
+    let server = Server::start(&run.program, &fresh, 0).await?;
+    let request = wire::get(&format!("/api/v1/chats/{chat}/watch"), &token.reveal());
+    let mut events = Connection::open(server.address)
+        .await?
+        .watch(&request)
+        .await?;
+    let agent_token = agent.token.reveal();
+    let agent = agent_start(
+        &run.program,
+        server.address,
+        &agent_token,
+        &directory,
+        place.path(),
+    )?;
+    // The agent's first push pins the chat.
+    events.until("event: chat").await?;
+    let mut times = Samples::default();
+    for _ in 0..run.count(60) {
+        let pause = Duration::from_millis(rand::rng().random_range(20..PAUSE_MS_MAX));
+        tokio::time::sleep(pause).await;
+        // Many editors write beside the file and put it in its place: it is never seen half-written.
+        std::fs::write(&beside, body())?;
+        let begun = Instant::now();
+        std::fs::rename(&beside, &file)?;
+        events.until("\"dirty\":true").await?;
+        times.add_time(begun.elapsed());
+    }
+    let of = Of::new("edits", kind, Unit::Milliseconds, EDIT);
+    run.figures.note(&of, Design::Ctxpin, &times);
+    let of = Of::new(
+        "memory",
+        kind,
+        Unit::Bytes,
+        "memory of an agent of 50 files",
+    );
+    let resident = agent.resident_bytes()? as f64;
+    run.figures
+        .note(&of, Design::Ctxpin, &Samples::from_iter([resident]));
+    agent.stop().await?;
+    server.stop().await?;
+    fresh.remove().await
+}

@@ -1,0 +1,95 @@
+//! What is measured, by subject.
+
+mod edits;
+mod http;
+mod moves;
+pub mod names;
+mod program;
+mod pushes;
+mod reads;
+mod replicas;
+mod scan;
+mod storage;
+mod watchers;
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::ValueEnum;
+
+use crate::database::Kind;
+use crate::figures::Figures;
+
+/// A subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Case {
+    /// Pushes, with chats that are pinned already and with chats that they hydrate.
+    Pushes,
+    /// Refresh, rebind and rollback of one chat.
+    Moves,
+    /// What pins and workspaces take on disk.
+    Storage,
+    /// A chat's context, lists of chats, diffs.
+    Reads,
+    /// Prompts over HTTP, and start-up.
+    Http,
+    /// Several servers on one PostgreSQL.
+    Replicas,
+    /// Thousands of watches and one push.
+    Watchers,
+    /// A scan of a workspace.
+    Scan,
+    /// From an edit on disk to a watcher that sees drift.
+    Edits,
+    /// Memory and the size of the program.
+    Program,
+}
+
+/// A run under way.
+pub struct Run {
+    /// The built program.
+    pub program: PathBuf,
+    /// The databases, in the order in which they are measured.
+    pub kinds: Vec<Kind>,
+    /// What was found.
+    pub figures: Figures,
+    /// Whether counts are small, to try a case out.
+    pub quick: bool,
+}
+
+impl Run {
+    /// Measures one subject on every database that it has to do with.
+    pub async fn measure(&mut self, case: Case) -> anyhow::Result<()> {
+        if case == Case::Scan {
+            eprintln!("scan");
+            return scan::run(self);
+        }
+        for kind in self.kinds.clone() {
+            let begun = Instant::now();
+            match case {
+                Case::Pushes => pushes::run(self, &kind).await?,
+                Case::Moves => moves::run(self, &kind).await?,
+                Case::Storage => storage::run(self, &kind).await?,
+                Case::Reads => reads::run(self, &kind).await?,
+                Case::Http => http::run(self, &kind).await?,
+                Case::Replicas => replicas::run(self, &kind).await?,
+                Case::Watchers => watchers::run(self, &kind).await?,
+                Case::Edits => edits::run(self, &kind).await?,
+                Case::Program => program::run(self, &kind).await?,
+                Case::Scan => {}
+            }
+            let took = begun.elapsed().as_secs_f64();
+            eprintln!("{case:?} on {} took {took:.1} s", kind.name);
+        }
+        Ok(())
+    }
+
+    /// One count, or a tenth of it when a case is only tried out.
+    fn count(&self, count: usize) -> usize {
+        if self.quick {
+            (count / 10).max(2)
+        } else {
+            count
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! The figures of a run, as the cases find them and the reports tell them.
+
+use serde::Serialize;
+
+use crate::database::Kind;
+use crate::measure::{Samples, Summary};
+
+/// The unit of a figure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// Time.
+    Milliseconds,
+    /// Space.
+    Bytes,
+    /// Throughput.
+    RequestsPerSecond,
+}
+
+/// Whose figure it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Design {
+    /// The product.
+    Ctxpin,
+    /// Rows copied into each chat, and drift marked in each chat.
+    Copying,
+    /// What nothing can be better than.
+    Limit,
+}
+
+impl Design {
+    /// Its name for readers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ctxpin => "ctxpin",
+            Self::Copying => "copying",
+            Self::Limit => "limit",
+        }
+    }
+}
+
+/// One figure.
+#[derive(Debug, Clone, Serialize)]
+pub struct Figure {
+    /// The group it belongs to: figures of one group and quantity are compared.
+    pub subject: &'static str,
+    /// What was measured.
+    pub measured: String,
+    /// Over which quantity it grows, where it does.
+    pub size: Option<f64>,
+    /// Whose it is.
+    pub design: Design,
+    /// On which database; none where no database takes part.
+    pub database: Option<String>,
+    /// The unit.
+    pub unit: Unit,
+    /// The samples in short.
+    pub summary: Summary,
+}
+
+/// Everything that was measured.
+#[derive(Debug, Default)]
+pub struct Figures {
+    all: Vec<Figure>,
+}
+
+/// What a figure is of.
+#[derive(Debug, Clone)]
+pub struct Of {
+    subject: &'static str,
+    measured: String,
+    size: Option<f64>,
+    database: Option<String>,
+    unit: Unit,
+}
+
+impl Of {
+    /// Something on a database.
+    pub fn new(subject: &'static str, kind: &Kind, unit: Unit, measured: &str) -> Self {
+        Self {
+            database: Some(kind.name.clone()),
+            ..Self::of_machine(subject, unit, measured)
+        }
+    }
+
+    /// Something in which no database takes part.
+    pub fn of_machine(subject: &'static str, unit: Unit, measured: &str) -> Self {
+        Self {
+            subject,
+            measured: measured.to_owned(),
+            size: None,
+            database: None,
+            unit,
+        }
+    }
+
+    /// The quantity over which it grows.
+    pub fn at(self, size: usize) -> Self {
+        Self {
+            size: Some(size as f64),
+            ..self
+        }
+    }
+}
+
+impl Figures {
+    /// Notes samples; nothing if there are none.
+    pub fn note(&mut self, of: &Of, design: Design, samples: &Samples) {
+        let Some(summary) = samples.summary() else {
+            return;
+        };
+        let figure = Figure {
+            subject: of.subject,
+            measured: of.measured.clone(),
+            size: of.size,
+            design,
+            database: of.database.clone(),
+            unit: of.unit,
+            summary,
+        };
+        eprintln!("    {}", line(&figure));
+        self.all.push(figure);
+    }
+
+    /// All of them, in the order in which they were found.
+    pub fn all(&self) -> &[Figure] {
+        &self.all
+    }
+
+    /// The median of one, if it was measured.
+    pub fn median(&self, database: &str, measured: &str, design: Design) -> Option<f64> {
+        self.find(database, measured, design)
+            .map(|figure| figure.summary.median)
+    }
+
+    /// One of them, if it was measured.
+    pub fn find(&self, database: &str, measured: &str, design: Design) -> Option<&Figure> {
+        self.all.iter().find(|figure| {
+            figure.database.as_deref() == Some(database)
+                && figure.measured == measured
+                && figure.design == design
+        })
+    }
+}
+
+/// A figure in one line.
+fn line(figure: &Figure) -> String {
+    let Summary {
+        median,
+        quartile_low,
+        quartile_high,
+        count,
+        ..
+    } = figure.summary;
+    let unit = match figure.unit {
+        Unit::Milliseconds => "ms",
+        Unit::Bytes => "bytes",
+        Unit::RequestsPerSecond => "requests/s",
+    };
+    let database = figure.database.as_deref().unwrap_or("any");
+    let design = figure.design.name();
+    format!(
+        "{:<60} {design:<8} {database:<22} {median:>12.3} {unit} ({quartile_low:.3} to {quartile_high:.3}, {count})",
+        figure.measured
+    )
+}

@@ -1,0 +1,132 @@
+//! The benchmark: the product beside the obvious design and beside what nothing can beat, on the
+//! same databases, in turns, in one run. `cargo xtask bench` builds it, starts the databases and
+//! runs it.
+//!
+//! It measures operations in process and everything else through processes of the built program. It
+//! checks no result beyond what tells that the right thing was measured: that is for the tests.
+
+mod baseline;
+mod cases;
+mod database;
+mod figures;
+mod limits;
+mod measure;
+mod program;
+mod report;
+mod repository;
+mod scene;
+mod sql;
+mod wire;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand, ValueEnum as _};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use cases::{Case, Run};
+use database::Kind;
+use figures::Figures;
+
+/// The benchmark of ctxpin.
+#[derive(Debug, Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Measure.
+    Measure(Measure),
+    /// Serve the limits of an HTTP answer; a measurement starts this by itself.
+    Limits(limits::Serve),
+}
+
+/// What to measure.
+#[derive(Debug, Args)]
+struct Measure {
+    /// The built program.
+    #[arg(long, value_name = "FILE")]
+    program: PathBuf,
+    /// A PostgreSQL server, as `name=URL`; may be given several times.
+    #[arg(long, value_name = "NAME=URL")]
+    postgres: Vec<Kind>,
+    /// Where the report goes; without it the figures are only printed.
+    #[arg(long, value_name = "DIR")]
+    output: Option<PathBuf>,
+    /// One subject alone.
+    #[arg(long, value_enum)]
+    only: Option<Case>,
+    /// Small counts, to try it out.
+    #[arg(long)]
+    quick: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments.task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ctxpin-bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> anyhow::Result<()> {
+    raise_open_files()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(std::thread::available_parallelism()?.get())
+        .enable_all()
+        .build()
+        .context("starting the runtime")?;
+    match task {
+        Task::Measure(measure) => runtime.block_on(measure.run()),
+        Task::Limits(serve) => runtime.block_on(serve.run()),
+    }
+}
+
+/// Thousands of watches need a file each, here and in the server, which inherits this.
+fn raise_open_files() -> anyhow::Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    setrlimit(Resource::Nofile, raised).context("raising the number of open files")
+}
+
+impl Measure {
+    async fn run(self) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        let mut kinds = vec![Kind::sqlite()];
+        kinds.extend(self.postgres);
+        let machine = report::machine::read(&kinds).await?;
+        let mut run = Run {
+            program: self.program,
+            kinds,
+            figures: Figures::default(),
+            quick: self.quick,
+        };
+        let cases = Case::value_variants().iter().copied();
+        for case in cases.filter(|case| self.only.is_none_or(|only| only == *case)) {
+            run.measure(case).await?;
+        }
+        let report = report::Report {
+            machine,
+            kinds: run.kinds.iter().map(|kind| kind.name.clone()).collect(),
+            figures: run.figures,
+            minutes: begun.elapsed().as_secs_f64() / 60.0,
+        };
+        match self.output {
+            Some(directory) => report.write(&directory),
+            None => {
+                println!("{}", report.markdown());
+                Ok(())
+            }
+        }
+    }
+}

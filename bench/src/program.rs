@@ -1,0 +1,174 @@
+//! Processes: servers and agents of the built program, and the server of the limits.
+
+use std::fs::File;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use tokio::process::{Child, Command};
+
+use crate::database::Fresh;
+use crate::wire::{self, Connection};
+
+/// Longest wait for a process to be ready. It is reached only by a failure.
+const READY_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// How often it is looked whether it is.
+const LOOK_INTERVAL: Duration = Duration::from_millis(1);
+
+/// A process, killed when this is dropped.
+pub struct Process {
+    child: Child,
+}
+
+/// A server that answers.
+pub struct Server {
+    process: Process,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// From its start to its first answer that it is ready.
+    pub ready_after: Duration,
+}
+
+impl Process {
+    fn spawn(command: &mut Command, log: &Path) -> anyhow::Result<Self> {
+        let log = File::create(log).with_context(|| format!("making {}", log.display()))?;
+        let child = command
+            .env_remove("CTXPIN_DATABASE")
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .context("starting a process")?;
+        Ok(Self { child })
+    }
+
+    /// Bytes of memory that it has resident.
+    pub fn resident_bytes(&self) -> anyhow::Result<u64> {
+        let id = self.child.id().context("the process has ended")?;
+        let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kibibytes = line.and_then(|line| line.split_whitespace().next());
+        let kibibytes: u64 = kibibytes.context("no resident size is told")?.parse()?;
+        Ok(kibibytes * 1024)
+    }
+
+    /// Ends it as an operator would, and waits until it is gone.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        let id = self.child.id().context("the process has ended")?;
+        let id = rustix::process::Pid::from_raw(i32::try_from(id)?).context("no process id")?;
+        rustix::process::kill_process(id, rustix::process::Signal::TERM)?;
+        let ended = tokio::time::timeout(READY_TIME_MAX, self.child.wait()).await;
+        ended.context("the process does not end")??;
+        Ok(())
+    }
+}
+
+impl Server {
+    /// Starts `ctxpin serve` on a database, as its replica of that number.
+    pub async fn start(program: &Path, fresh: &Fresh, replica: usize) -> anyhow::Result<Self> {
+        let port = free_port()?;
+        let directory = match fresh.url() {
+            // SQLite's file lies in it.
+            None => fresh.directory().to_owned(),
+            Some(_) => fresh.directory().join(format!("server-{replica}")),
+        };
+        let mut command = Command::new(program);
+        command
+            .args(["serve", "--listen"])
+            .arg(format!("127.0.0.1:{port}"))
+            .arg("--data-dir")
+            .arg(&directory);
+        if let Some(url) = fresh.url() {
+            command.arg("--database").arg(url);
+        }
+        let log = fresh.directory().join(format!("server-{replica}.log"));
+        Self::start_command(command, port, &log, "/readyz").await
+    }
+
+    /// Starts this program's server of the limits on a database.
+    pub async fn start_limits(fresh: &Fresh) -> anyhow::Result<Self> {
+        let port = free_port()?;
+        let own = std::env::current_exe().context("finding this program")?;
+        let mut command = Command::new(own);
+        command.args(["limits", "--port", &port.to_string()]);
+        match fresh.url() {
+            None => command.arg("--sqlite").arg(fresh.sqlite_path()),
+            Some(url) => command.arg("--postgres").arg(url),
+        };
+        let log = fresh.directory().join("limits.log");
+        Self::start_command(command, port, &log, "/constant").await
+    }
+
+    async fn start_command(
+        mut command: Command,
+        port: u16,
+        log: &Path,
+        ready_path: &str,
+    ) -> anyhow::Result<Self> {
+        let begun = Instant::now();
+        let mut process = Process::spawn(&mut command, log)?;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let request = wire::request("GET", ready_path, &[], "");
+        loop {
+            if let Ok(mut connection) = Connection::open(address).await
+                && let Ok(answer) = connection.ask(&request).await
+                && answer.status == 200
+            {
+                return Ok(Self {
+                    process,
+                    address,
+                    ready_after: begun.elapsed(),
+                });
+            }
+            if process.child.try_wait()?.is_some() || begun.elapsed() > READY_TIME_MAX {
+                let said = std::fs::read_to_string(log).unwrap_or_default();
+                bail!("a server did not get ready; it says:\n{said}");
+            }
+            tokio::time::sleep(LOOK_INTERVAL).await;
+        }
+    }
+
+    /// Bytes of memory that it has resident.
+    pub fn resident_bytes(&self) -> anyhow::Result<u64> {
+        self.process.resident_bytes()
+    }
+
+    /// Ends it.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        self.process.stop().await
+    }
+}
+
+/// Starts `ctxpin agent run` on a directory. `place` is where it keeps what is its own.
+pub fn agent_start(
+    program: &Path,
+    server: SocketAddr,
+    token: &str,
+    directory: &Path,
+    place: &Path,
+) -> anyhow::Result<Process> {
+    let mut command = Command::new(program);
+    command
+        .args(["agent", "run", "--server"])
+        .arg(format!("http://{server}"))
+        .arg("--dir")
+        .arg(directory)
+        .arg("--state-dir")
+        .arg(place.join("state"))
+        .env("CTXPIN_TOKEN", token)
+        // Nothing of the caller's own shall be found.
+        .env("HOME", place);
+    Process::spawn(&mut command, &place.join("agent.log"))
+}
+
+/// A port that is free now. Another process could take it before the server does, which would show
+/// as a server that does not start.
+fn free_port() -> anyhow::Result<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("finding a free port")?;
+    Ok(listener.local_addr()?.port())
+}

@@ -1,0 +1,68 @@
+//! The report: tables for people, the same as JSON, and plots.
+
+pub mod machine;
+
+mod goals;
+mod markdown;
+mod plots;
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use serde::Serialize;
+
+use crate::figures::{Figure, Figures};
+use goals::Goal;
+use machine::Machine;
+
+/// What came of a run.
+pub struct Report {
+    /// Where it ran.
+    pub machine: Machine,
+    /// The databases, in their order.
+    pub kinds: Vec<String>,
+    /// What was measured.
+    pub figures: Figures,
+    /// How long the measurements took.
+    pub minutes: f64,
+}
+
+/// The shape of `results.json`.
+#[derive(Serialize)]
+struct Results<'a> {
+    machine: &'a Machine,
+    minutes: f64,
+    goals: Vec<Goal>,
+    figures: &'a [Figure],
+}
+
+impl Report {
+    /// Writes the tables, the JSON and the plots into a directory.
+    pub fn write(&self, directory: &Path) -> anyhow::Result<()> {
+        std::fs::create_dir_all(directory)
+            .with_context(|| format!("making {}", directory.display()))?;
+        let put = |name: &str, text: String| {
+            let path = directory.join(name);
+            std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))
+        };
+        for (name, plot) in plots::all(&self.figures, &self.kinds)? {
+            put(&name, plot)?;
+        }
+        let results = Results {
+            machine: &self.machine,
+            minutes: self.minutes,
+            goals: goals::all(&self.figures, &self.kinds),
+            figures: self.figures.all(),
+        };
+        put(
+            "results.json",
+            serde_json::to_string_pretty(&results)? + "\n",
+        )?;
+        put("results.md", self.markdown())
+    }
+
+    /// The tables.
+    pub fn markdown(&self) -> String {
+        markdown::text(self)
+    }
+}

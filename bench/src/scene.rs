@@ -1,0 +1,198 @@
+//! The product in process: a service on a fresh database, people, agents and chats.
+
+use std::cell::RefCell;
+
+use anyhow::{Context as _, bail};
+use ctxpin_model::id::{AgentId, ChatId, ProcessId};
+use ctxpin_model::moment::Moment;
+use ctxpin_model::page::PageRequest;
+use ctxpin_model::pin::{Policy, ToolsMode};
+use ctxpin_model::token::{Credential, Token};
+use ctxpin_operations::agents::{self, AgentRequest};
+use ctxpin_operations::chats::{self, ChatRequest};
+use ctxpin_operations::clock::Clock;
+use ctxpin_operations::contexts::ContextView;
+use ctxpin_operations::people::{self, FirstToken};
+use ctxpin_operations::pins::{self, MoveRequest};
+use ctxpin_operations::pushes::{self, Push, Pushed};
+use ctxpin_operations::service::Service;
+use uuid::Uuid;
+
+use crate::database::{Fresh, Kind};
+use crate::repository::Repository;
+use crate::sql::{Pool, Value};
+
+/// The product on a database of its own.
+pub struct Scene {
+    /// The service.
+    pub service: Service,
+    /// Plain connections to the same database.
+    pub pool: Pool,
+    /// The token of the first user, who owns everything.
+    pub token: Token,
+    owner: Uuid,
+    fresh: Fresh,
+}
+
+/// An agent with an open session.
+pub struct Agent {
+    /// Its id.
+    pub id: AgentId,
+    /// Its token.
+    pub token: Token,
+    epoch: i64,
+    version: i64,
+    head: Option<Repository>,
+}
+
+impl Scene {
+    /// Opens a service on a fresh database.
+    pub async fn open(kind: &Kind) -> anyhow::Result<Self> {
+        let fresh = kind.fresh().await?;
+        let service = Service::open(&fresh.storage(), Clock::system()).await?;
+        let kept = RefCell::new(None);
+        let keep = |token: &Token| {
+            *kept.borrow_mut() = Some(token.clone());
+            Ok::<(), std::convert::Infallible>(())
+        };
+        match people::first_user(&service, FirstToken::OnlyWithUser, keep).await? {
+            Ok(true) => {}
+            Ok(false) => bail!("a new database has a user"),
+        }
+        let token = kept.into_inner().context("no token was handed out")?;
+        let (owner, _) = people::me(&service, token.credential()).await?;
+        let pool = fresh.pool().await?;
+        Ok(Self {
+            service,
+            pool,
+            token,
+            owner: owner.id.uuid(),
+            fresh,
+        })
+    }
+
+    /// Whose token asks.
+    pub fn owner(&self) -> Credential {
+        self.token.credential()
+    }
+
+    /// Closes the service, for servers to take its place, and keeps the data.
+    pub async fn leave(self) -> (Fresh, Token) {
+        self.service.close().await;
+        self.pool.close().await;
+        (self.fresh, self.token)
+    }
+
+    /// Closes and removes everything.
+    pub async fn finish(self) -> anyhow::Result<()> {
+        let (fresh, _) = self.leave().await;
+        fresh.remove().await
+    }
+
+    /// A new agent.
+    pub async fn agent(&self, workspace: &str) -> anyhow::Result<Agent> {
+        let request = AgentRequest {
+            workspace: workspace.to_owned(),
+            name: "main".to_owned(),
+            may_refresh: false,
+            replaces: None,
+        };
+        let (agent, token) = agents::create(&self.service, self.owner(), &request).await?;
+        let process = ProcessId::from(Uuid::new_v4());
+        let session = pushes::session_open(&self.service, token.credential(), process).await?;
+        Ok(Agent {
+            id: agent.id,
+            token,
+            epoch: session.epoch,
+            version: 0,
+            head: None,
+        })
+    }
+
+    /// A new chat, bound to an agent and pinned to its head.
+    pub async fn chat(&self, agent: AgentId) -> anyhow::Result<ChatId> {
+        let request = ChatRequest {
+            client: None,
+            reference: None,
+            agent: Some(agent),
+            parent: None,
+            title: None,
+            policy: Policy::Manual,
+            tools: ToolsMode::Live,
+        };
+        let (chat, _) = chats::create(&self.service, self.owner(), &request).await?;
+        Ok(chat.id)
+    }
+
+    /// Many unpinned chats that are bound to an agent without a head. Their rows are written as the
+    /// product would write them, but not one transaction for each; their rows of the audit log,
+    /// which no measurement reads, are left out. The agent's first push pins them all.
+    pub async fn chats_unpinned(&self, agent: AgentId, count: usize) -> anyhow::Result<Vec<Uuid>> {
+        let now = now();
+        let ids: Vec<Uuid> = (0..count).map(|_| ChatId::generate(now).uuid()).collect();
+        let row = |id: &Uuid| {
+            vec![
+                Value::Id(*id),
+                Value::Id(self.owner),
+                Value::Id(agent.uuid()),
+                Value::Text(Policy::Manual.as_str().to_owned()),
+                Value::Text(ToolsMode::Live.as_str().to_owned()),
+                Value::Time(now.utc()),
+                Value::Time(now.utc()),
+            ]
+        };
+        let rows: Vec<_> = ids.iter().map(row).collect();
+        let head =
+            "insert into chats (id, owner_id, agent_id, policy, tools, created_at, updated_at)";
+        self.pool.insert(head, &rows).await?;
+        Ok(ids)
+    }
+
+    /// Moves a pin.
+    pub async fn pin_move(
+        &self,
+        chat: ChatId,
+        request: &MoveRequest,
+    ) -> anyhow::Result<ContextView> {
+        Ok(pins::pin_move(&self.service, self.owner(), chat, request, None).await?)
+    }
+
+    /// The newest chat, which is how one of those from [`Self::chats_unpinned`] is had by its id.
+    pub async fn newest_chat(&self) -> anyhow::Result<ChatId> {
+        let page = PageRequest::newest(1);
+        let filter = ctxpin_model::chat::ChatFilter::default();
+        let page = chats::list(&self.service, self.owner(), &filter, &page).await?;
+        Ok(page.items.first().context("there is no chat")?.id)
+    }
+}
+
+impl Agent {
+    /// What the next push of a repository sends.
+    pub fn push_of(&mut self, repository: &Repository) -> Push {
+        self.version += 1;
+        let inline = repository.bodies_since(self.head.as_ref());
+        self.head = Some(repository.clone());
+        Push {
+            epoch: self.epoch,
+            version: self.version,
+            mcp_settled: true,
+            manifest: repository.manifest(),
+            inline,
+        }
+    }
+
+    /// Pushes a repository.
+    pub async fn push(
+        &mut self,
+        service: &Service,
+        repository: &Repository,
+    ) -> anyhow::Result<Pushed> {
+        let push = self.push_of(repository);
+        Ok(pushes::push(service, self.token.credential(), push).await?)
+    }
+}
+
+/// The present moment.
+pub fn now() -> Moment {
+    Clock::system().now()
+}
