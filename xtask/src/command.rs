@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead as _, BufReader};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, bail};
@@ -52,6 +52,15 @@ pub fn run_heard(
         hear(&line);
     }
     finish(child, interrupt).with_context(|| format!("waiting for `{name}`"))
+}
+
+/// Where cargo builds: beside the profile's directory that holds this program.
+pub fn target_directory() -> anyhow::Result<PathBuf> {
+    let own = std::env::current_exe().context("finding this program")?;
+    let target = own.parent().and_then(Path::parent);
+    target
+        .map(Path::to_path_buf)
+        .context("this program lies in no directory of cargo's")
 }
 
 fn spawn(command: &mut Command) -> anyhow::Result<Child> {

@@ -1,9 +1,10 @@
 //! `cargo xtask`: what a contributor runs on this repository besides cargo itself.
 //!
-//! It knows the repository's rules, how to start a database for the tests, and how to put the built
-//! program under load and faults. It reaches the product from outside only: through the client's
+//! It knows the repository's rules, how to start a database for the tests, how to put the built
+//! program under load and faults, and what its benchmark needs. It reaches the product from outside only: through the client's
 //! calls and the processes that it starts.
 
+mod bench;
 mod command;
 mod interrupt;
 mod postgres;
@@ -41,6 +42,11 @@ enum Task {
     /// Put servers under load, kill them again and again, and check that nothing acknowledged is
     /// lost and that every pin holds what was pushed.
     Soak(soak::Options),
+    /// Measure ctxpin beside the obvious design and beside what nothing can beat, and write the
+    /// report.
+    ///
+    /// It takes about ten minutes once everything is built. Nothing else should run meanwhile.
+    Bench(bench::Options),
     /// Check the house rules: which crate may use what, forgotten files, names, links, leftovers.
     Tidy,
 }
@@ -64,6 +70,7 @@ fn run(task: &Task) -> anyhow::Result<bool> {
         Task::Test { cargo_arguments } => test_run::run(&root, cargo_arguments),
         Task::Postgres => postgres::serve_until_interrupted().map(|()| true),
         Task::Soak(options) => soak::run(&root, options),
+        Task::Bench(options) => bench::run(&root, options),
         Task::Tidy => tidy::run(&root),
     }
 }

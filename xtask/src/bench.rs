@@ -1,0 +1,116 @@
+//! `cargo xtask bench`: builds the program and the benchmark as they are released, starts the
+//! databases, and measures.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use clap::Args;
+
+use crate::command;
+use crate::interrupt::Interrupt;
+use crate::postgres::{self, Cluster};
+
+/// PostgreSQL as somebody sets it up who runs it on a machine of this kind. What makes commits
+/// durable stays as it is.
+const TUNED: &str = "
+shared_buffers = 1GB
+effective_cache_size = 3GB
+max_wal_size = 8GB
+wal_buffers = 64MB
+wal_compression = on
+checkpoint_timeout = 30min
+work_mem = 32MB
+random_page_cost = 1.1
+jit = off
+";
+
+/// What a new PostgreSQL has by itself where our clusters differ from it.
+const DEFAULT: &str = "
+shared_buffers = 128MB
+wal_level = replica
+";
+
+/// Where the report goes.
+const OUTPUT: &str = "docs/performance";
+
+/// What to measure.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// One subject alone; the figures are then printed, and the report is left as it is.
+    #[arg(long, value_name = "CASE")]
+    only: Option<String>,
+    /// Small counts, to try a case out; the report is left as it is.
+    #[arg(long)]
+    quick: bool,
+}
+
+/// Builds, starts, measures. True if everything could be measured.
+pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
+    let interrupt = Interrupt::listen()?;
+    let directory = build(root, &interrupt)?;
+    let clusters = [
+        ("PostgreSQL", postgres::start_durable(DEFAULT)?),
+        ("PostgreSQL, tuned", postgres::start_durable(TUNED)?),
+    ];
+    let mut measure = std::process::Command::new(directory.join("ctxpin-bench"));
+    measure
+        .arg("measure")
+        .arg("--program")
+        .arg(directory.join("ctxpin"));
+    for (name, cluster) in &clusters {
+        measure
+            .arg("--postgres")
+            .arg(format!("{name}={}", cluster.url()));
+    }
+    if let Some(case) = &options.only {
+        measure.arg("--only").arg(case);
+    }
+    if options.quick {
+        measure.arg("--quick");
+    }
+    if options.only.is_none() && !options.quick {
+        measure.arg("--output").arg(root.join(OUTPUT));
+    }
+    let passed = command::run_shown(&mut measure, &interrupt)?;
+    for (_, cluster) in clusters {
+        Cluster::stop(cluster)?;
+    }
+    Ok(passed)
+}
+
+/// Builds the program and the benchmark and tells where they are.
+fn build(root: &Path, interrupt: &Interrupt) -> anyhow::Result<PathBuf> {
+    let mut build = command::cargo(root);
+    build.args([
+        "build",
+        "--release",
+        "-p",
+        "ctxpin-cli",
+        "-p",
+        "ctxpin-bench",
+    ]);
+    if !command::run_shown(&mut build, interrupt)? {
+        bail!("the program does not build");
+    }
+    let directory = command::target_directory()?.join("release");
+    for name in ["ctxpin", "ctxpin-bench"] {
+        if !directory.join(name).is_file() {
+            bail!("{} was not built", directory.join(name).display());
+        }
+    }
+    Ok(directory)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neither_setting_gives_durability_up() {
+        for settings in [DEFAULT, TUNED] {
+            for name in ["fsync", "synchronous_commit", "full_page_writes"] {
+                assert!(!settings.contains(name), "{name} is set: {settings}");
+            }
+        }
+    }
+}
