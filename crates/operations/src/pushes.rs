@@ -232,7 +232,7 @@ struct Prepared {
     sighting: Sighting<AgentId>,
     replaced: Vec<Sighting<AgentId>>,
     head_before: Option<SnapshotId>,
-    snapshot: Snapshot,
+    snapshot: Arc<Snapshot>,
     addresses: Addresses,
     /// The prompt, if there were chats to pin.
     prompt: Option<Prompt>,
@@ -357,7 +357,7 @@ async fn prepare(
     proved
         .bodies
         .extend(own.proved_bodies(reading, &to_read).await?);
-    let snapshot = ingest::ingest(push.manifest.clone(), head, &proved)?;
+    let snapshot = Arc::new(ingest::ingest(push.manifest.clone(), head, &proved)?);
     let addresses = snapshot.addresses();
     let head_before = agent.head.map(|head| head.snapshot);
     let (mut replaced, mut prompt) = (Vec::new(), None);

@@ -64,16 +64,33 @@ pub fn line(line: &str) -> String {
 /// Line ends made LF, hidden characters and comments removed.
 fn hidden_removed(text: &str) -> String {
     let mut visible = Visible::default();
+    visible.kept.reserve(text.len());
     let mut after_cr = false;
-    for c in text.chars() {
+    let mut rest = text;
+    loop {
+        let plain = rest.bytes().take_while(|byte| is_plain(*byte)).count();
+        let (run, after) = rest.split_at(plain);
+        if !run.is_empty() {
+            visible.take_plain(run);
+            after_cr = false;
+        }
+        let mut chars = after.chars();
+        let Some(c) = chars.next() else { break };
         match c {
             '\n' if after_cr => {}
             '\r' | '\u{B}' | '\u{C}' | '\u{85}' | '\u{2028}' | '\u{2029}' => visible.take('\n'),
             other => visible.take(other),
         }
         after_cr = c == '\r';
+        rest = chars.as_str();
     }
     visible.finish()
+}
+
+/// Whether a byte is a character that is kept whatever stands around it, and that neither opens nor
+/// closes a comment: most of most texts, which is taken in runs.
+fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && byte != b'-' && byte != b'>'
 }
 
 /// The visible text so far. What becomes of a character depends on `kept` alone, never on what was
@@ -105,6 +122,12 @@ enum FlagTags {
 }
 
 impl Visible {
+    /// Takes a run of plain characters, as [`Self::take`] would one by one.
+    fn take_plain(&mut self, run: &str) {
+        self.flag_end();
+        self.kept.push_str(run);
+    }
+
     fn take(&mut self, c: char) {
         if is_tag_character(c) {
             self.take_tag(c);
@@ -306,6 +329,8 @@ fn case_folded(c: char) -> char {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn check(cases: &[(&str, &str)]) {
@@ -319,6 +344,26 @@ mod tests {
     fn plain_text_stays() {
         let markdown = "# Title\n\n\tindented <b>bold</b> &lt; \\\n    code: a < b && c > d\n\n- é 中文 🙂 می\u{200C}خواهم\n- `Sources: x`, resource: y\n- <workspace>, Open source: yes";
         check(&[("", ""), (" a", " a"), (markdown, markdown)]);
+    }
+
+    proptest! {
+        /// Plain characters are taken in runs, which must be as if each was taken alone.
+        #[test]
+        fn runs_are_taken_as_their_characters(
+            input in "(<!--|-->|[ -~]{0,6}|\r\n|\r|\n|\u{1F3F4}[\u{E0061}-\u{E0066}]{0,7}\u{E007F}?|\u{FE0F}|\u{200B}|é|\t){0,24}"
+        ) {
+            let mut one_by_one = Visible::default();
+            let mut after_cr = false;
+            for c in input.chars() {
+                match c {
+                    '\n' if after_cr => {}
+                    '\r' => one_by_one.take('\n'),
+                    other => one_by_one.take(other),
+                }
+                after_cr = c == '\r';
+            }
+            prop_assert_eq!(hidden_removed(&input), one_by_one.finish());
+        }
     }
 
     #[test]

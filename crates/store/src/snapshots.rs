@@ -274,11 +274,15 @@ impl Granted<Agent, Write> {
     pub async fn snapshot_insert(
         &self,
         transaction: &mut Transaction,
-        snapshot: &Snapshot,
+        snapshot: &Arc<Snapshot>,
         addresses: &Addresses,
         now: Moment,
     ) -> Result<()> {
-        insert(self.within(transaction)?, snapshot, addresses, now).await
+        let transaction = self.within(transaction)?;
+        insert(transaction, snapshot, addresses, now).await?;
+        // If this is not committed, nothing will name it.
+        transaction.shared().pushed.keep(addresses.id, snapshot);
+        Ok(())
     }
 }
 
@@ -301,11 +305,13 @@ impl<R: ReadsBodies> Granted<Agent, R> {
         &self,
         transaction: &mut Transaction,
     ) -> Result<Option<Arc<Snapshot>>> {
-        let head = self.record()?.head;
+        let Some(head) = self.record()?.head else {
+            return Ok(None);
+        };
         let transaction = self.within(transaction)?;
-        match head {
-            Some(head) => read(transaction, head.snapshot).await.map(Some),
-            None => Ok(None),
+        match transaction.shared().pushed.get(head.snapshot) {
+            Some(pushed) => Ok(Some(pushed)),
+            None => read(transaction, head.snapshot).await.map(Some),
         }
     }
 
