@@ -258,14 +258,40 @@ fn moved(unchanged: &[(usize, usize)]) -> Vec<usize> {
 
 /// The unified diff of two texts with three lines of context, empty if they are equal. It is for
 /// eyes: never stored, signed or compared, since a later release may draw it differently.
+///
+/// A line ends with LF and with nothing else, as in other tools, so that every line of the diff has
+/// its sign in front. The labels are made [`label`]s.
 pub fn unified(pinned: &str, head: &str, pinned_label: &str, head_label: &str) -> String {
+    let pinned: Vec<&str> = pinned.split_inclusive('\n').collect();
+    let head: Vec<&str> = head.split_inclusive('\n').collect();
     let mut config = TextDiff::configure();
     config.timeout(TEXT_DIFF_TIME_MAX);
-    let diff = config.diff_lines(pinned, head);
-    diff.unified_diff()
-        .context_radius(3)
-        .header(pinned_label, head_label)
-        .to_string()
+    let diff = config.diff_slices(&pinned, &head);
+    let mut drawn = String::new();
+    for hunk in diff.unified_diff().context_radius(3).iter_hunks() {
+        if drawn.is_empty() {
+            drawn = format!("--- {}\n+++ {}\n", label(pinned_label), label(head_label));
+        }
+        drawn += &format!("{}\n", hunk.header());
+        for change in hunk.iter_changes() {
+            drawn += &format!("{}{}", change.tag(), change.value());
+            if !change.value().ends_with('\n') {
+                drawn += "\n\\ No newline at end of file\n";
+            }
+        }
+    }
+    drawn
+}
+
+/// A path as a diff names it: on one line, whatever it holds. A path with a line end would otherwise
+/// write lines of the diff.
+pub fn label(path: &str) -> String {
+    let ends_line = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    let shown = path.chars().map(|c| match ends_line(c) {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    });
+    shown.collect()
 }
 
 #[cfg(test)]
@@ -379,5 +405,36 @@ mod tests {
             "--- pinned\n+++ head\n@@ -1,3 +1,3 @@\n a\n-b\n+x\n c\n"
         );
         assert_eq!(unified("a\n", "a\n", "pinned", "head"), "");
+        let diff = unified("a", "b", "pinned", "head");
+        let unended = "\\ No newline at end of file\n";
+        let expected = format!("--- pinned\n+++ head\n@@ -1 +1 @@\n-a\n{unended}+b\n{unended}");
+        assert_eq!(diff, expected);
+    }
+
+    #[test]
+    fn a_carriage_return_hides_no_line_of_a_diff() {
+        for (pinned, head, expected) in [
+            ("x\ry\n", "x\rz\ry\n", "-x\ry\n+x\rz\ry\n"),
+            ("x\r\n", "x\n", "-x\r\n+x\n"),
+        ] {
+            let expected = format!("--- a\n+++ b\n@@ -1 +1 @@\n{expected}");
+            assert_eq!(unified(pinned, head, "a", "b"), expected);
+        }
+        // Not even where it is the last byte.
+        let diff = unified("x\r", "y\r", "a", "b");
+        assert!(
+            diff.contains("\n-x\r\n") && diff.contains("\n+y\r\n"),
+            "{diff}"
+        );
+    }
+
+    #[test]
+    fn a_path_writes_no_line_of_a_diff() {
+        let path = "/w/a\n+++ /w/b\r\n@@ -1 +1 @@\u{2028}-x\u{85}";
+        let shown = "/w/a\\n+++ /w/b\\r\\n@@ -1 +1 @@\\u{2028}-x\\u{85}";
+        assert_eq!(label(path), shown);
+        let expected = format!("--- {shown}\n+++ /dev/null\n@@ -1 +0,0 @@\n-a\n");
+        assert_eq!(unified("a\n", "", path, "/dev/null"), expected);
+        assert_eq!(label("/w/\u{e9} b"), "/w/\u{e9} b");
     }
 }

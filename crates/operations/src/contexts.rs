@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ctxpin_model::access::Operation;
 use ctxpin_model::chat::ChatRecord;
-use ctxpin_model::diff::{Change, changes, unified};
+use ctxpin_model::diff::{self, Change, changes, unified};
 use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_model::history::PinRecord;
 use ctxpin_model::id::ChatId;
@@ -289,8 +289,8 @@ impl DiffView {
             }
             _ => format!(
                 "Binary files {} and {} differ\n",
-                label(pinned),
-                label(head)
+                diff::label(&label(pinned)),
+                diff::label(&label(head))
             ),
         }
     }

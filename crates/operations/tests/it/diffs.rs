@@ -17,6 +17,7 @@ ctxpin_testing::on_both_databases!(
     a_moved_file_has_no_text,
     a_skills_files_follow_it,
     binary_files_are_told_to_differ,
+    a_path_is_told_on_one_line,
     a_file_that_became_unusable_is_removed,
     two_of_the_history_are_compared,
     a_rebuilt_workspace_is_compared_by_path,
@@ -138,6 +139,26 @@ async fn binary_files_are_told_to_differ(test: &TestService) {
         &expected,
     )
     .await;
+}
+
+async fn a_path_is_told_on_one_line(test: &TestService) {
+    let skill = |text: &[u8], image: &[u8]| {
+        let files = [("a\n+b\rc", text), ("i\nj", image)];
+        Workspace::new("/w").skill_of("/w", "pdf", "Reads.", &files)
+    };
+    let directory = "/w/.agents/skills/pdf";
+    let (text, image) = (
+        format!("{directory}/a\\n+b\\rc"),
+        format!("{directory}/i\\nj"),
+    );
+    let expected = format!(
+        "--- {text}\n+++ {text}\n@@ -1 +1 @@\n-old\n+new\n\
+         Binary files {image} and {image} differ\n"
+    );
+    let source = format!("{directory}/SKILL.md");
+    let expected = [(Verb::Modified, source.as_str(), Some(expected.as_str()))];
+    let (pin, head) = (skill(b"old\n", b"\xff"), skill(b"new\n", b"\xfe"));
+    check(test, &pin, &head, &expected).await;
 }
 
 async fn a_file_that_became_unusable_is_removed(test: &TestService) {
