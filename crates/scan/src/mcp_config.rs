@@ -111,12 +111,25 @@ fn is_program(command: &str) -> bool {
 
 fn host(url: &str) -> Option<String> {
     // Without the slashes the parser would take the first word, whatever it is, for the host.
-    let (scheme, _) = url.split_once("://")?;
-    if !matches!(scheme, "http" | "https" | "ws" | "wss") {
+    let (scheme, rest) = url.split_once("://")?;
+    if !matches!(scheme, "http" | "https" | "ws" | "wss") || !has_plain_authority(rest) {
         return None;
     }
     let url = Url::parse(url).ok()?;
     url.host_str().map(str::to_owned)
+}
+
+/// Whether what follows `://` begins with a host for every reader. The parser passes over further
+/// slashes, and so takes a path for a host; and it ends the authority at a slash that stands in a
+/// password, and so takes the beginning of a secret for one. An `@` that begins a part of a path, as
+/// in `/@scope/package`, belongs to no password.
+fn has_plain_authority(rest: &str) -> bool {
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let ends_password = |(at, _): (usize, &str)| !path[..at].ends_with('/');
+    !authority.is_empty()
+        && !rest.contains('\\')
+        && !rest.contains(char::is_control)
+        && !path.match_indices('@').any(ends_password)
 }
 
 fn names(object: Option<&Value>) -> Vec<String> {
@@ -137,7 +150,9 @@ mod tests {
 
     fn read(json: &str) -> Result<Vec<ServerShape>, ShapeError> {
         let read = shape(json.as_bytes());
-        assert!(!format!("{read:?}").contains(SECRET), "{read:?}");
+        // A host is told in lower case.
+        let told = format!("{read:?}").to_lowercase();
+        assert!(!told.contains(&SECRET.to_lowercase()), "{read:?}");
         if let Err(error) = &read {
             assert!(!error.to_string().contains(SECRET), "{error}");
         }
@@ -165,16 +180,17 @@ mod tests {
         let json = format!(
             r#"{{"mcpServers":{{"z":{{"type":"sse","url":"https://u:{SECRET}@api.example.com:8443/{SECRET}?t={SECRET}#{SECRET}",
             "headers":{{"X-Key":"{SECRET}","Authorization":"Bearer {SECRET}"}}}},
-            "a":{{"url":"http://[::1]/x"}}}}}}"#
+            "a":{{"url":"http://[::1]/x"}},"n":{{"url":"https://hub.example.com/@a/b?c={SECRET}"}}}}}}"#
         );
         let shapes = read(&json).unwrap();
         let names: Vec<_> = shapes.iter().map(|server| server.name.as_str()).collect();
-        assert_eq!(names, ["a", "z"]);
+        assert_eq!(names, ["a", "n", "z"]);
         assert_eq!(shapes[0].transport, "http");
         assert_eq!(shapes[0].host.as_deref(), Some("[::1]"));
-        assert_eq!(shapes[1].transport, "sse");
-        assert_eq!(shapes[1].host.as_deref(), Some("api.example.com"));
-        assert_eq!(shapes[1].headers, ["Authorization", "X-Key"]);
+        assert_eq!(shapes[1].host.as_deref(), Some("hub.example.com"));
+        assert_eq!(shapes[2].transport, "sse");
+        assert_eq!(shapes[2].host.as_deref(), Some("api.example.com"));
+        assert_eq!(shapes[2].headers, ["Authorization", "X-Key"]);
     }
 
     #[test]
@@ -187,6 +203,12 @@ mod tests {
             format!(r#"{{"type":["{SECRET}"],"url":"http:{SECRET}"}}"#),
             format!(r#"{{"url":"{SECRET}://{SECRET}"}}"#),
             format!(r#"{{"url":"https:///{SECRET} {SECRET}"}}"#),
+            format!(r#"{{"url":"https:///{SECRET}"}}"#),
+            format!(r#"{{"url":"https://\\{SECRET}"}}"#),
+            format!(r#"{{"url":"https://\t/{SECRET}"}}"#),
+            format!(r#"{{"url":"https://{SECRET}/x@api.example.com"}}"#),
+            format!(r#"{{"url":"https://{SECRET}?x@api.example.com/"}}"#),
+            format!(r#"{{"url":"https://{SECRET}#x:y@api.example.com/"}}"#),
             format!(r#"{{"env":["{SECRET}"],"headers":"{SECRET}","cwd":"{SECRET}"}}"#),
             format!(r#"{{"oauth":{{"secret":"{SECRET}"}}}}"#),
         ] {
