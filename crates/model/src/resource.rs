@@ -332,7 +332,8 @@ impl Detail {
         serde_jcs::to_vec(&value).expect("a JSON value always has a canonical form")
     }
 
-    /// Reads what [`Self::canonical_json`] wrote. `None` if these are not such bytes.
+    /// Reads what [`Self::canonical_json`] wrote, in this release or another: a member that is not
+    /// known is passed over. `None` if these are not such bytes.
     pub fn from_canonical_json(bytes: &[u8]) -> Option<Self> {
         let value: Value = serde_json::from_slice(bytes).ok()?;
         if let Some(servers) = value.get("servers") {

@@ -14,7 +14,7 @@ use crate::command;
 const PREFIX: &str = "ctxpin-";
 
 /// The arrows: what each of our crates may use of the others. `testing` and `xtask` may use all.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     // The benchmark measures operations in process, serves the limits of an HTTP answer, and
     // calls the program that was built.
     (
@@ -37,6 +37,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("scan", &["model"]),
     ("protocol", &["model"]),
     ("model", &[]),
+    ("fuzz", &["protocol", "scan", "render", "model"]),
 ];
 
 /// Crates that may use every other one: the tests' and the tasks'.
@@ -49,7 +50,7 @@ enum Users {
 }
 
 /// The crates from outside that belong to one place, with the reason.
-const OUTSIDE: [(&str, Users, &str); 7] = [
+const OUTSIDE: [(&str, Users, &str); 8] = [
     (
         "sqlx",
         Users::Only(&["store", "testing", "bench", "xtask"]),
@@ -79,6 +80,11 @@ const OUTSIDE: [(&str, Users, &str); 7] = [
         "tokio",
         Users::AllBut(&["model", "render", "scan"]),
         "these crates do not wait: their callers choose the threads",
+    ),
+    (
+        "libfuzzer-sys",
+        Users::Only(&["fuzz"]),
+        "the fuzzer is C++ with a main function of its own, and only its targets want it",
     ),
     (
         "utoipa",
@@ -259,6 +265,11 @@ mod tests {
             ("ctxpin-store:\nctxpin-testing: ctxpin-store", None),
             ("ctxpin-store:\nxtask: ctxpin-store", None),
             ("ctxpin-new:", Some("new is not on the map")),
+            ("ctxpin-scan:\nctxpin-fuzz: ctxpin-scan", None),
+            (
+                "ctxpin-store:\nctxpin-fuzz: ctxpin-store",
+                Some("fuzz must not know store"),
+            ),
         ];
         for (given, expected) in cases {
             assert_breach(given, expected);
@@ -278,6 +289,11 @@ mod tests {
             ("ctxpin-store: serde", Some("must not depend on serde")),
             ("ctxpin-scan: tokio", Some("must not depend on tokio")),
             ("ctxpin-scan: dev tokio", None),
+            ("ctxpin-fuzz: libfuzzer-sys", None),
+            (
+                "ctxpin-model: libfuzzer-sys",
+                Some("must not depend on libfuzzer-sys"),
+            ),
         ];
         for (given, expected) in cases {
             assert_breach(given, expected);

@@ -7,7 +7,7 @@ use super::files::File;
 pub fn check(files: &[File]) -> Vec<Breach> {
     files
         .iter()
-        .filter(|file| file.path.starts_with("crates/") && file.path.ends_with("/Cargo.toml"))
+        .filter(|file| file.path.ends_with("/Cargo.toml"))
         .filter(|file| !takes_workspace_lints(file.text.as_deref().unwrap_or_default()))
         .map(|file| Breach::of_file(&file.path, "lacks `[lints]` with `workspace = true`"))
         .collect()
@@ -32,6 +32,7 @@ mod tests {
             file("crates/a/Cargo.toml", "[lints]\nworkspace = true\n"),
             file("crates/b/Cargo.toml", "[package]\nname = \"b\"\n"),
             file("crates/c/Cargo.toml", "[lints]\n[x]\nworkspace = true\n"),
+            file("xtask/Cargo.toml", "[package]\nname = \"xtask\"\n"),
             file("Cargo.toml", "[workspace]\n"),
         ];
         assert_eq!(
@@ -39,6 +40,7 @@ mod tests {
             [
                 "crates/b/Cargo.toml: lacks `[lints]` with `workspace = true`",
                 "crates/c/Cargo.toml: lacks `[lints]` with `workspace = true`",
+                "xtask/Cargo.toml: lacks `[lints]` with `workspace = true`",
             ]
         );
     }

@@ -54,7 +54,7 @@ fn has_test(span: &str, by_path: &BTreeMap<&str, &File>) -> bool {
         return false;
     };
     let folder = match *package {
-        "xtask" => "xtask".to_owned(),
+        "xtask" | "fuzz" => (*package).to_owned(),
         package => format!("crates/{package}"),
     };
     let module = modules.join("/");
@@ -110,6 +110,7 @@ mod tests {
             ),
             ("`operations::table::it_holds`", 0),
             ("`xtask::tidy::links::bytes_read_back`", 0),
+            ("`fuzz::corpus::diffs`", 0),
             ("`crates/model/src/hash.rs` and `crates/model`", 1),
             ("`model::hash::gone`", 1),
             ("`model::hash::made`", 1),
@@ -126,6 +127,7 @@ mod tests {
                 file("crates/operations/tests/it/table/mod.rs", alone),
                 file("crates/agent/src/plan/tests.rs", attributes),
                 file("xtask/src/tidy/links.rs", unit),
+                file("fuzz/tests/it/corpus.rs", "#[test]\nfn diffs() {}\n"),
             ];
             let found = lines(check(&files));
             assert_eq!(found.len(), expected, "{text}: {found:?}");

@@ -57,12 +57,14 @@ pub fn check(file: &File, machine_paths: &[String]) -> Vec<Breach> {
     breaches
 }
 
-/// Whether every byte of a file is there for a reason of its own: test data and golden files.
+/// Whether every byte of a file is there for a reason of its own: test data, golden files and the
+/// fuzzer's corpus.
 fn is_verbatim(path: &str) -> bool {
     let in_folder = |name| path.split('/').any(|part| part == name);
     in_folder("testdata")
         || in_folder("snapshots")
         || in_folder("golden")
+        || path.starts_with("fuzz/corpus/")
         || path.ends_with(".snap")
 }
 
@@ -142,7 +144,7 @@ mod tests {
 
     #[test]
     fn each_leftover_is_found_where_it_stands() {
-        let cases: [(&str, String, &[&str]); 18] = [
+        let cases: [(&str, String, &[&str]); 19] = [
             ("a.rs", "fn a() {}\n".into(), &[]),
             ("a.rs", format!("\n// {}: later\n", NOTES[0]), &["a.rs:2:"]),
             ("a.md", format!("{} this\n", NOTES[1]), &["a.md:1:"]),
@@ -152,6 +154,7 @@ mod tests {
             ("a.md", "one \ntwo\n".into(), &["a.md:1: ends with a blank"]),
             ("a.md", "one\r\n".into(), &["a.md:1: ends with a blank"]),
             ("testdata/a.md", "one \r\n\n".into(), &[]),
+            ("fuzz/corpus/a/b", "one \r\n\n".into(), &[]),
             ("a.md", "one".into(), &["a.md: does not end"]),
             ("a.md", "one\n\n".into(), &["a.md: does not end"]),
             ("a.rs", "fn a() {\n\t1\n}\n".into(), &["a.rs:2: has a tab"]),

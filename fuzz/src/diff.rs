@@ -1,0 +1,36 @@
+//! What differs: between two snapshots, and between two texts.
+
+use ctxpin_model::diff::{changes, unified};
+use ctxpin_model::snapshot::Snapshot;
+
+use crate::{patch, pieces, snapshots};
+
+/// Two texts and two labels. The texts are also read as snapshots.
+pub fn check(bytes: &[u8]) {
+    let [old, new, old_label, new_label] = pieces::texts(bytes);
+    check_texts(&old, &new, [&old_label, &new_label]);
+    check_snapshots(&snapshots::read(&old), &snapshots::read(&new));
+}
+
+/// The diff is empty exactly if the texts are equal, and else makes one out of the other.
+fn check_texts(old: &str, new: &str, labels: [&str; 2]) {
+    let diff = unified(old, new, labels[0], labels[1]);
+    assert_eq!(diff.is_empty(), old == new, "{old:?} {new:?}");
+    assert_eq!(patch::applied(old, &diff), new, "{old:?} {diff}");
+}
+
+/// The changes are empty exactly if the hashes are equal, in both directions.
+fn check_snapshots(pinned: &Snapshot, head: &Snapshot) {
+    let (a, b) = (pinned.addresses(), head.addresses());
+    let same_context = a.context_hash == b.context_hash;
+    let same_tools = a.tools_hash == b.tools_hash;
+    for (from, to) in [(pinned, head), (head, pinned)] {
+        let context = changes(from, to, false);
+        assert_eq!(context.is_empty(), same_context, "{context:?}");
+        let all = changes(from, to, true);
+        assert_eq!(all.is_empty(), same_context && same_tools, "{all:?}");
+        // Everything is told once.
+        let most = 1 + from.resources.len() + to.resources.len();
+        assert!(context.len() <= all.len() && all.len() <= most, "{all:?}");
+    }
+}

@@ -1,0 +1,55 @@
+//! What the fuzzer asks of the code that meets content from outside, one module for each target.
+//!
+//! A target is a plain function of bytes which panics if a promise is broken. So the same function
+//! runs under libFuzzer (`cargo xtask fuzz`) and, with the corpus and generated inputs, among the
+//! tests. The promises are checked in another way than the code under test keeps them.
+//!
+//! It must not know databases, HTTP or files: only what is a pure function of its input can be
+//! tried thousands of times a second.
+
+pub mod canonical;
+pub mod diff;
+pub mod frontmatter;
+pub mod manifest;
+pub mod mcp_config;
+mod patch;
+mod pieces;
+pub mod sanitiser;
+mod snapshots;
+
+/// Something to be fuzzed.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// The name of its binary, of its module and of the folder of its corpus.
+    pub name: &'static str,
+    /// Panics if the input breaks a promise.
+    pub check: fn(&[u8]),
+}
+
+/// Every target, by name.
+pub const TARGETS: [Target; 6] = [
+    Target {
+        name: "canonical",
+        check: canonical::check,
+    },
+    Target {
+        name: "diff",
+        check: diff::check,
+    },
+    Target {
+        name: "frontmatter",
+        check: frontmatter::check,
+    },
+    Target {
+        name: "manifest",
+        check: manifest::check,
+    },
+    Target {
+        name: "mcp_config",
+        check: mcp_config::check,
+    },
+    Target {
+        name: "sanitiser",
+        check: sanitiser::check,
+    },
+];

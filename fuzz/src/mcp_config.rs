@@ -1,0 +1,127 @@
+//! The shape of a `.mcp.json`: whatever the file holds, no value of it is told.
+
+use ctxpin_scan::mcp_config::shape;
+use serde_json::{Map, Value};
+
+/// Stands wherever a secret could. A host is told in lower case.
+const SECRET: &str = "zq7x9w4kv2";
+
+/// Longest error: it tells places and counts.
+const ERROR_BYTES_MAX: usize = 100;
+
+/// Ways in which a URL is written with a secret in it, `authority` being what the input says behind
+/// the scheme.
+const URLS: [fn(&str, &str) -> String; 3] = [
+    |scheme, authority| format!("{scheme}://u:{SECRET}@{authority}/{SECRET}?{SECRET}#{SECRET}"),
+    |scheme, authority| format!("{scheme}://{authority}/{SECRET}?{SECRET}#{SECRET}"),
+    // A password with a slash, which should have been escaped.
+    |scheme, authority| format!("{scheme}://{SECRET}/x@{authority}"),
+];
+
+/// A `.mcp.json`, also with secrets in every place for a value and cut off in the middle.
+pub fn check(bytes: &[u8]) {
+    check_cut(bytes);
+    let Ok(config) = serde_json::from_slice::<Value>(bytes) else {
+        let error = shape(bytes).expect_err("it is no JSON");
+        assert!(error.to_string().len() <= ERROR_BYTES_MAX, "{error}");
+        return;
+    };
+    check_sorted(bytes);
+    if config.to_string().to_lowercase().contains(SECRET) {
+        return;
+    }
+    for url in URLS {
+        let mut planted = config.clone();
+        plant(&mut planted, url);
+        check_silent(planted.to_string().as_bytes());
+    }
+}
+
+/// The first half of the file with a secret behind it.
+fn check_cut(bytes: &[u8]) {
+    if !String::from_utf8_lossy(bytes).contains(SECRET) {
+        let mut cut = bytes[..bytes.len() / 2].to_vec();
+        cut.extend_from_slice(SECRET.as_bytes());
+        // A cut in a name may be a whole file, and its names are told.
+        if shape(&cut).is_err() {
+            check_silent(&cut);
+        }
+    }
+}
+
+fn check_silent(config: &[u8]) {
+    let shape = shape(config);
+    let told = format!("{shape:?}").to_lowercase();
+    let text = String::from_utf8_lossy(config);
+    assert!(!told.contains(SECRET), "{told}\n{text}");
+    if let Err(error) = shape {
+        let error = error.to_string();
+        assert!(!error.contains(SECRET), "{error}\n{text}");
+        assert!(error.len() <= ERROR_BYTES_MAX, "{error}");
+    }
+}
+
+fn check_sorted(config: &[u8]) {
+    let Ok(servers) = shape(config) else { return };
+    assert!(servers.is_sorted_by(|a, b| a.name < b.name), "{servers:?}");
+    for server in &servers {
+        assert!(server.env.is_sorted() && server.headers.is_sorted());
+    }
+}
+
+/// Puts the secret into everything but the names of servers, variables and headers.
+fn plant(config: &mut Value, url: fn(&str, &str) -> String) {
+    let Value::Object(members) = config else {
+        return fill(config);
+    };
+    for (key, value) in members.iter_mut() {
+        match value {
+            Value::Object(servers) if key == "mcpServers" => {
+                for server in servers.values_mut() {
+                    match server {
+                        Value::Object(server) => plant_server(server, url),
+                        other => fill(other),
+                    }
+                }
+            }
+            other => fill(other),
+        }
+    }
+}
+
+fn plant_server(server: &mut Map<String, Value>, url: fn(&str, &str) -> String) {
+    for (key, value) in server.iter_mut() {
+        *value = match (key.as_str(), &*value) {
+            // A program may be told, a whole command line may not.
+            ("command", Value::String(command)) => format!("{command} {SECRET}").into(),
+            ("url", Value::String(text)) => match text.split_once("://") {
+                Some((scheme, authority)) => url(scheme, authority).into(),
+                None => format!("{text}{SECRET}").into(),
+            },
+            ("env" | "headers", Value::Object(names)) => {
+                let names = names.keys().map(|name| (name.clone(), SECRET.into()));
+                Value::Object(names.collect())
+            }
+            _ => {
+                fill(value);
+                continue;
+            }
+        };
+    }
+    server.insert("args".into(), vec![Value::from(SECRET)].into());
+}
+
+/// Makes every text and number below a secret, and adds one.
+fn fill(value: &mut Value) {
+    match value {
+        Value::Array(items) => {
+            items.iter_mut().for_each(fill);
+            items.push(SECRET.into());
+        }
+        Value::Object(members) => {
+            members.values_mut().for_each(fill);
+            members.insert(SECRET.into(), SECRET.into());
+        }
+        other => *other = SECRET.into(),
+    }
+}
