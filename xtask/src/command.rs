@@ -39,19 +39,38 @@ pub fn run_shown(command: &mut Command, interrupt: &Interrupt) -> anyhow::Result
 pub fn run_heard(
     command: &mut Command,
     interrupt: &Interrupt,
-    mut hear: impl FnMut(&str),
+    hear: impl FnMut(&str),
 ) -> anyhow::Result<bool> {
     let name = line(command);
     let mut child = spawn(command.stdout(Stdio::piped()))?;
     interrupt.watch_over(process(&child));
     let output = child.stdout.take().context("its output was piped")?;
+    each_line(output, hear).with_context(|| format!("listening to `{name}`"))?;
+    finish(child, interrupt).with_context(|| format!("waiting for `{name}`"))
+}
+
+/// As [`run_heard`], of a command that tells everything on its standard error.
+pub fn run_overheard(
+    command: &mut Command,
+    interrupt: &Interrupt,
+    hear: impl FnMut(&str),
+) -> anyhow::Result<bool> {
+    let name = line(command);
+    let mut child = spawn(command.stderr(Stdio::piped()))?;
+    interrupt.watch_over(process(&child));
+    let output = child.stderr.take().context("its errors were piped")?;
+    each_line(output, hear).with_context(|| format!("listening to `{name}`"))?;
+    finish(child, interrupt).with_context(|| format!("waiting for `{name}`"))
+}
+
+fn each_line(output: impl io::Read, mut hear: impl FnMut(&str)) -> io::Result<()> {
     for line in BufReader::new(output).split(b'\n') {
-        let line = line.with_context(|| format!("listening to `{name}`"))?;
+        let line = line?;
         let line = String::from_utf8_lossy(&line);
         println!("{line}");
         hear(&line);
     }
-    finish(child, interrupt).with_context(|| format!("waiting for `{name}`"))
+    Ok(())
 }
 
 /// Where cargo builds: beside the profile's directory that holds this program.
@@ -149,6 +168,17 @@ mod tests {
         let passed = run_heard(&mut command, &Interrupt::default(), hear);
         assert!(!passed.expect("it runs"));
         assert_eq!(lines, ["one", "two"]);
+    }
+
+    #[test]
+    fn a_command_that_complains_is_heard_too() {
+        let mut lines = Vec::new();
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo one; echo two >&2"]);
+        let hear = |line: &str| lines.push(line.to_owned());
+        let passed = run_overheard(&mut command, &Interrupt::default(), hear);
+        assert!(passed.expect("it runs"));
+        assert_eq!(lines, ["two"]);
     }
 
     #[test]

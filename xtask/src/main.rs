@@ -6,6 +6,7 @@
 
 mod bench;
 mod command;
+mod fuzz;
 mod interrupt;
 mod postgres;
 mod soak;
@@ -47,6 +48,8 @@ enum Task {
     ///
     /// It takes about ten minutes once everything is built. Nothing else should run meanwhile.
     Bench(bench::Options),
+    /// Run the fuzzer on each target, or on one, and tell what it found.
+    Fuzz(fuzz::Options),
     /// Check the house rules: which crate may use what, forgotten files, names, links, leftovers.
     Tidy,
 }
@@ -71,6 +74,7 @@ fn run(task: &Task) -> anyhow::Result<bool> {
         Task::Postgres => postgres::serve_until_interrupted().map(|()| true),
         Task::Soak(options) => soak::run(&root, options),
         Task::Bench(options) => bench::run(&root, options),
+        Task::Fuzz(options) => fuzz::run(&root, options),
         Task::Tidy => tidy::run(&root),
     }
 }
