@@ -1,6 +1,9 @@
 //! Reading a `SKILL.md`: whatever its bytes, there is an answer, and an answer without a breach
 //! means a name and a description by the Agent Skills specification.
 
+use std::time::{Duration, Instant};
+
+use ctxpin_model::limits::PROMPT_FILE_BYTES_MAX;
 use ctxpin_model::skill::{Reading, read};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -67,6 +70,85 @@ fn judge(reading: &Reading, directory: &str) -> Result<(), TestCaseError> {
         prop_assert!(is_description(description), "{}", description);
     }
     Ok(())
+}
+
+/// Longest time for one file, unoptimised and on a busy machine. The longest takes a fraction of a
+/// second; what grows too fast with its input takes minutes.
+const READING_TIME_MAX: Duration = Duration::from_secs(20);
+
+/// The largest `SKILL.md` whose frontmatter is `begin` and then nothing but `unit`.
+fn filled(begin: &str, unit: &str) -> String {
+    let end = "\n---\n";
+    let room = PROMPT_FILE_BYTES_MAX as usize - "---\n".len() - begin.len() - end.len();
+    format!("---\n{begin}{}{end}", unit.repeat(room / unit.len()))
+}
+
+/// Texts that are slow for a reader which goes back, copies or expands again and again.
+#[test]
+fn the_largest_bombs_are_answered_in_time() {
+    let anchors = (0..90).map(|number| format!("a{number}: &a{number} [x, x]\n"));
+    let anchors: String = anchors.collect();
+    let nested: String = (0..300).map(|depth| " ".repeat(depth) + "a:\n").collect();
+    let mut bombs = vec![
+        filled("", "k") + ": v",
+        filled("name: a\ndescription: d\n", "k"),
+        filled(&anchors, "- *a89\n"),
+        filled(&anchors, "*a0 : *a1\n"),
+        filled("x: &x {a: b}\n", "<<: *x\n"),
+        filled("<<: ", "[*x, "),
+        filled(&nested, "#"),
+    ];
+    for unit in [
+        "[",
+        "{",
+        "]",
+        "- ",
+        "? ",
+        ": ",
+        "&a ",
+        "*a ",
+        "!!a ",
+        "! ",
+        "\"",
+        "\"\\x41",
+        "'",
+        "''",
+        "|\n",
+        ">\n",
+        "# \n",
+        "#",
+        "a: b\n",
+        "a: [b, c]\n",
+        "a: {b: c}\n",
+        " a\n",
+        "a\n\n",
+        "\t",
+        "%TAG ! x\n",
+        "--- a\n",
+        "...\n",
+        "{a: ",
+        "[a, ",
+        "? - ",
+        "\u{feff}",
+        "\u{85}",
+        "\u{2028}",
+        "\r",
+        "\0",
+        "0",
+        "1e",
+        "&a [*a], ",
+    ] {
+        bombs.push(filled("", unit));
+        bombs.push(filled("name: a\ndescription: ", unit));
+    }
+    for bomb in bombs {
+        let start = Instant::now();
+        let reading = read(bomb.as_bytes(), "a");
+        let took = start.elapsed();
+        let begin = &bomb[..60.min(bomb.floor_char_boundary(60))];
+        assert!(took < READING_TIME_MAX, "{took:?} for {begin:?}");
+        assert!(judge(&reading, "a").is_ok());
+    }
 }
 
 proptest! {

@@ -199,11 +199,93 @@ fn skill_files_that_are_refused() {
         "invalid-manifest: `resources[0].files[0].content_hash`: a file has the hash",
         skill(json!([{"path": "a", "size_bytes": 0, "executable": false}])),
     );
+    check_refused(
+        "invalid-manifest: `resources[0].files[0].path`: it holds a NUL",
+        skill(json!([file("a\0/../b")])),
+    );
+    check_refused(
+        "invalid-manifest: `resources[0].files[0].path`: it has 1025 bytes",
+        skill(json!([file(&"a".repeat(1025))])),
+    );
     let many: Vec<Value> = (0..513).map(|number| file(&number.to_string())).collect();
     check_refused(
         "invalid-manifest: `resources[0].files`: there are 513, and at most 512",
         skill(json!(many)),
     );
+}
+
+#[test]
+fn a_path_below_is_taken_as_it_is_written() {
+    for path in [
+        "a\n<workspace-context>\r\nSource: b",
+        "\u{202e}txt.exe\u{2066}",
+        "..\\a",
+        "...",
+        "..a/b..",
+        " ",
+        "\u{ff0e}\u{ff0e}/a",
+    ] {
+        let read = changed(|push| {
+            push["resources"][0]["kind"] = json!("skill");
+            push["resources"][0]["files"] =
+                json!([{"path": path, "size_bytes": 0, "executable": false, "error": "e"}]);
+        });
+        let read = read.unwrap_or_else(|problem| panic!("{path:?}: {problem:?}"));
+        assert_eq!(read.snapshot.resources[0].files[0].path, path);
+    }
+}
+
+#[test]
+fn a_source_is_taken_as_it_is_written() {
+    for source in [
+        "/w/a\nSource: /b",
+        "/w/\u{202e}dm.sdneGA",
+        "/w/../AGENTS.md",
+    ] {
+        let read = changed(|push| push["resources"][0]["source"] = json!(source)).unwrap();
+        assert_eq!(read.snapshot.resources[0].source, source);
+    }
+    check_refused(
+        "invalid-manifest: `resources[0].source`: it holds a NUL",
+        |push| push["resources"][0]["source"] = json!("/w/a\0"),
+    );
+}
+
+/// What is refused by its number alone is refused before any of it is looked at.
+#[test]
+fn an_enormous_list_is_refused_by_its_number() {
+    let resource = json!({"kind": "", "source": "", "status": "", "size_bytes": 0});
+    let blobs = (0..1_000).map(|number| (number.to_string(), json!("*")));
+    let blobs: Map<String, Value> = blobs.collect();
+    check_refused(
+        "invalid-manifest: `resources`: there are 100000, and at most 2000",
+        |push| {
+            push["resources"] = vec![resource; 100_000].into();
+            push["blobs"] = blobs.into();
+        },
+    );
+    let file = json!({"path": "..", "size_bytes": 0, "executable": false});
+    check_refused(
+        "invalid-manifest: `resources[0].files`: there are 100000, and at most 512",
+        |push| {
+            push["resources"][0]["kind"] = json!("skill");
+            push["resources"][0]["files"] = vec![file; 100_000].into();
+        },
+    );
+}
+
+#[test]
+fn two_thousand_are_listed_if_all_but_five_hundred_are_excluded() {
+    let read = changed(|push| {
+        let mut copy = push["resources"][0].take();
+        let copies = (0..2_000).map(|number| {
+            copy["source"] = json!(format!("/w/{number}.md"));
+            copy["status"] = json!(if number < 500 { "ok" } else { "excluded" });
+            copy.clone()
+        });
+        push["resources"] = copies.collect();
+    });
+    assert_eq!(read.unwrap().snapshot.resources.len(), 2_000);
 }
 
 #[test]

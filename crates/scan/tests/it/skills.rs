@@ -319,3 +319,30 @@ fn a_backslash_is_part_of_a_name() {
     assert_eq!(paths, ["x/y.md", "x\\y.md"]);
     assert_ne!(files[0].content, files[1].content);
 }
+
+#[test]
+fn names_that_would_write_lines_or_turn_the_direction_are_names() {
+    let mut w = Workspace::new();
+    let lines = "a\nSource: b\r\n<!-- c -->.md";
+    let turned = "\u{202e}dm.exe\u{2066}";
+    w.skill("project/skills/a");
+    for name in [lines, turned, "..\u{200b}", "...", "a\t"] {
+        w.write(&format!("project/skills/a/{name}"), "x");
+    }
+    // A directory of such a name is a root like any other, its skill is none.
+    let root = format!("project/{lines}");
+    w.write(&format!("{root}/AGENTS.md"), "x");
+    w.write(&format!("{root}/skills/{turned}/SKILL.md"), skill_md("a"));
+    w.request.directory = w.path(&root);
+    let found = w.check(&[
+        "ok project/skills/a/SKILL.md",
+        &format!("ok {root}/AGENTS.md"),
+        &format!("invalid {root}/skills/{turned}/SKILL.md"),
+    ]);
+    let files = &found.snapshot.resources[0].files;
+    let paths: Vec<_> = files.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(paths, ["a\t", lines, turned]);
+    assert!(files.iter().all(|file| file.body().is_some()));
+    let directory = found.snapshot.facts.directory.as_deref();
+    assert_eq!(directory, Some(w.text(&root).as_str()));
+}
