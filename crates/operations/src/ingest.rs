@@ -402,3 +402,6 @@ pub(crate) fn to_store(snapshot: &Snapshot, inline: &Bodies) -> Bodies {
     used.map(|(hash, bytes)| (*hash, Arc::clone(bytes)))
         .collect()
 }
+
+#[cfg(test)]
+mod tests;
