@@ -73,9 +73,6 @@ pub(crate) struct Shared {
     pub signs: Signs,
     pub counters: Arc<Counters>,
     pub snapshots: Arc<SnapshotCache>,
-    /// Those that agents pushed here, for the next push to be compared with. What is read for
-    /// anybody else comes out of the database once.
-    pub pushed: Arc<SnapshotCache>,
     pub prompts: Arc<PromptCache>,
 }
 

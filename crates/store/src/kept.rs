@@ -26,7 +26,7 @@ const CHATS_MAX: usize = 65_536;
 const SNAPSHOT_BYTES_USUAL: u64 = 32 * 1024;
 const PROMPT_BYTES_USUAL: u64 = 64 * 1024;
 
-/// The snapshots that were read last.
+/// The snapshots that were read or pushed last.
 pub(crate) struct SnapshotCache(Cache<SnapshotId, Arc<Snapshot>, SnapshotSize>);
 
 #[derive(Clone)]

@@ -280,8 +280,8 @@ impl Granted<Agent, Write> {
     ) -> Result<()> {
         let transaction = self.within(transaction)?;
         insert(transaction, snapshot, addresses, now).await?;
-        // If this is not committed, nothing will name it.
-        transaction.shared().pushed.keep(addresses.id, snapshot);
+        // The next push is compared with it. If this one is not committed, nothing will name it.
+        transaction.shared().snapshots.keep(addresses.id, snapshot);
         Ok(())
     }
 }
@@ -309,10 +309,7 @@ impl<R: ReadsBodies> Granted<Agent, R> {
             return Ok(None);
         };
         let transaction = self.within(transaction)?;
-        match transaction.shared().pushed.get(head.snapshot) {
-            Some(pushed) => Ok(Some(pushed)),
-            None => read(transaction, head.snapshot).await.map(Some),
-        }
+        read(transaction, head.snapshot).await.map(Some)
     }
 
     /// The hashes and sizes of what the agent sent ahead of a push, and not too long ago.

@@ -56,7 +56,10 @@ impl<'t> Intake<'t> {
         let service = &self.test.service;
         let pushed = self.agent.push_as(service, manifest, bodies).await?;
         let chat = chat(service, self.owner, Some(self.agent.id)).await;
-        let context = contexts::read(service, self.owner, chat.id).await?;
+        // Out of the database: this service still has in memory what was pushed.
+        let cold = self.test.replica().await;
+        let context = contexts::read(&cold, self.owner, chat.id).await?;
+        cold.close().await;
         let pinned = context.pinned.expect("a pin");
         // What is stored is what was hashed.
         let id = pinned.addresses().id;

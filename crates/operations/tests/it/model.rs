@@ -94,6 +94,7 @@ fn check<F: Future<Output = TestService>>(normally: u32, open: impl FnOnce() -> 
 async fn carry_out(test: &TestService, admin: Credential, name: &str, steps: &[Step]) -> Done {
     let mut hands = Hands {
         test,
+        reading: test.service.clone(),
         owner: member(&test.service, admin, name).await,
         agents: Vec::new(),
         chats: Vec::new(),
@@ -116,8 +117,10 @@ async fn carry_out(test: &TestService, admin: Credential, name: &str, steps: &[S
             assert!(before == hands.model, "the model moved at a refused {at}");
         }
     }
-    // To the end, everything once more.
+    // To the end, everything once more, by a service that has nothing in memory.
+    hands.reading = test.replica().await;
     compare::assert_as_modelled(&hands, &Lifecycle::default()).await;
+    hands.reading.close().await;
     Done {
         steps: carried_out,
         model: hands.model,

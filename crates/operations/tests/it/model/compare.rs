@@ -29,7 +29,7 @@ fn address(content: Option<&Content>) -> Option<SnapshotId> {
 /// Compares what the lists tell of every agent and chat, and all the rest of the chats to which
 /// something has happened since `before`.
 pub async fn assert_as_modelled(hands: &Hands<'_>, before: &Lifecycle) {
-    let (service, owner) = (&hands.test.service, hands.owner);
+    let (service, owner) = (&hands.reading, hands.owner);
     let page = PageRequest::newest(PAGE_ITEMS_MAX);
     let listed = agents::list(service, owner, &page).await;
     let listed = listed.expect("a list").items;
@@ -64,7 +64,7 @@ async fn list(hands: &Hands<'_>, dirty: Option<bool>) -> Vec<ChatRecord> {
         ..ChatFilter::default()
     };
     let page = PageRequest::newest(PAGE_ITEMS_MAX);
-    let listed = chats::list(&hands.test.service, hands.owner, &filter, &page).await;
+    let listed = chats::list(&hands.reading, hands.owner, &filter, &page).await;
     listed.expect("a list").items
 }
 
@@ -144,7 +144,7 @@ async fn assert_context(hands: &Hands<'_>, index: usize) {
     let model = &hands.model;
     let chat = &model.chats[index];
     let real = TestChat {
-        service: hands.test.service.clone(),
+        service: hands.reading.clone(),
         owner: hands.owner,
         id: hands.chats[index],
     };

@@ -14,6 +14,7 @@ use ctxpin_operations::chats::{self, ChatChange, ChatRequest};
 use ctxpin_operations::error::Error;
 use ctxpin_operations::pins::{self, MoveRequest};
 use ctxpin_operations::pushes;
+use ctxpin_operations::service::Service;
 use ctxpin_operations::turns::{self, TurnRequest};
 use ctxpin_store::error::Error as StoreError;
 use ctxpin_testing::databases::TestService;
@@ -25,6 +26,8 @@ use super::steps::{Seen, Step};
 /// The real things that the model's stand for, in the same order, and the model itself.
 pub struct Hands<'t> {
     pub test: &'t TestService,
+    /// What is compared is read through this one.
+    pub reading: Service,
     pub owner: Credential,
     pub agents: Vec<RealAgent>,
     pub chats: Vec<ChatId>,
