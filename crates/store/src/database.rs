@@ -39,6 +39,14 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest wait of a SQLite connection for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// After so long without a statement PostgreSQL ends a transaction, and with it the locks of a replica
+/// that stopped (a machine that sleeps, a lost network). None pauses for more than the time to render.
+const POSTGRES_IDLE_TIMEOUT: (&str, &str) = ("idle_in_transaction_session_timeout", "5s");
+
+/// Longest wait for a lock in PostgreSQL: longer than a replica that stopped may hold one, so that
+/// mostly it comes; whoever waits behind several of them is told to come again.
+const POSTGRES_LOCK_TIMEOUT: (&str, &str) = ("lock_timeout", "10s");
+
 /// Most connections that read SQLite at a time; each has a thread.
 const SQLITE_READERS_MAX: u32 = 8;
 
@@ -324,7 +332,9 @@ async fn connect_postgres(
         location: location.clone(),
         source,
     };
-    let options = options.application_name("ctxpin");
+    let options = options
+        .application_name("ctxpin")
+        .options([POSTGRES_IDLE_TIMEOUT, POSTGRES_LOCK_TIMEOUT]);
     // A connection of its own fails at once where a pool would try again until its time is over.
     let mut first = PgConnection::connect_with(&options).await.map_err(failed)?;
     let number: String = sqlx::query_scalar("select current_setting('server_version_num')")
@@ -364,11 +374,14 @@ async fn begin_postgres(
     }
 }
 
-/// Whether the connection was lost: by the network, or because PostgreSQL ended it (class 57P).
+/// Whether the connection was lost: by the network, or because PostgreSQL ended it (class 57P; 25P03
+/// after [`POSTGRES_IDLE_TIMEOUT`]).
 fn is_cut(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) => true,
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| code.starts_with("57P")),
+        sqlx::Error::Database(error) => error
+            .code()
+            .is_some_and(|code| code.starts_with("57P") || code == "25P03"),
         _ => false,
     }
 }

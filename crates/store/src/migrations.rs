@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::postgres::{PgPool, PgPoolOptions};
 
 use crate::database::{Database, OpenError};
 
@@ -37,7 +38,7 @@ pub(crate) async fn apply(database: &Database) -> Result<(), OpenError> {
         Migrator::with_migrations(migrations.collect())
     };
     let applied = match (database.postgres(), database.sqlite_writer()) {
-        (Some(pool), _) => migrator(|migration| migration.3).run(pool).await,
+        (Some(pool), _) => apply_patiently(pool, &migrator(|migration| migration.3)).await,
         (None, Some(pool)) => migrator(|migration| migration.2).run(pool).await,
         (None, None) => Ok(()),
     };
@@ -48,4 +49,16 @@ pub(crate) async fn apply(database: &Database) -> Result<(), OpenError> {
         }),
         other => Ok(other?),
     }
+}
+
+/// Waits for the lock for as long as another replica migrates, however long that takes: on a
+/// connection that serves nothing else.
+async fn apply_patiently(pool: &PgPool, migrator: &Migrator) -> Result<(), MigrateError> {
+    let options = (*pool.connect_options()).clone();
+    let patient = PgPoolOptions::new()
+        .max_connections(1)
+        .connect_lazy_with(options.options([("lock_timeout", "0")]));
+    let applied = migrator.run(&patient).await;
+    patient.close().await;
+    applied
 }

@@ -1,15 +1,35 @@
-//! Connections that PostgreSQL ends while nobody uses them.
+//! Connections that PostgreSQL ends: while nobody uses them, or because their replica stopped in the
+//! middle of a transaction.
+
+use std::time::Duration;
 
 use ctxpin_model::access::Operation;
 use ctxpin_model::id::ChatId;
+use ctxpin_operations::error::Error as OperationError;
 use ctxpin_operations::service::Storage;
 use ctxpin_store::database::{Database, Location};
 use ctxpin_store::error::Error;
 use ctxpin_store::grant::{Caller, Granted, object, right};
 use ctxpin_testing::databases::{TestService, test_start};
-use ctxpin_testing::people::first_admin;
+use ctxpin_testing::people::{TestAgent, first_admin};
+use ctxpin_testing::workspace::Workspace;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
+
+/// Far longer than anybody may be held up by a replica that stopped.
+const HELD_UP_MAX: Duration = Duration::from_secs(60);
+
+/// A database of its own on the same data, as another replica has.
+async fn replica(test: &TestService) -> Database {
+    let Storage::Postgres { url, .. } = &test.storage else {
+        panic!("a PostgreSQL database")
+    };
+    let location = Location::Postgres {
+        url: url.clone(),
+        connections_max: 4,
+    };
+    Database::open(&location).await.unwrap()
+}
 
 /// Ends every connection to the database but the one that asks.
 async fn cut_all(url: &str) {
@@ -30,11 +50,7 @@ async fn connections_that_were_cut_while_idle_are_replaced_unnoticed() {
     let Storage::Postgres { url, .. } = &test.storage else {
         panic!("a PostgreSQL database")
     };
-    let location = Location::Postgres {
-        url: url.clone(),
-        connections_max: 4,
-    };
-    let database = Database::open(&location).await.unwrap();
+    let database = replica(&test).await;
     let caller = Caller {
         credential,
         now: test_start(),
@@ -62,5 +78,58 @@ async fn connections_that_were_cut_while_idle_are_replaced_unnoticed() {
         assert!(account.own_user(&mut transaction).await.is_ok());
     }
     database.close().await;
+    test.finish().await;
+}
+
+#[tokio::test]
+async fn a_replica_that_stops_in_a_transaction_holds_nobody_up_for_long() {
+    let test = TestService::postgres().await;
+    let credential = first_admin(&test.service).await;
+    let mut agent = TestAgent::create(&test.service, credential, "project").await;
+    let paused = replica(&test).await;
+    let caller = Caller {
+        credential,
+        now: test_start(),
+    };
+    let sighting = paused
+        .sight_agent(&caller, Operation::AgentDelete, agent.id)
+        .await
+        .unwrap();
+    let mut transaction = paused.write().await.unwrap();
+    let _held = transaction
+        .grant_agents_locked(&caller, &[sighting])
+        .await
+        .unwrap();
+    // Nothing comes from that replica any more, and another one writes.
+    let workspace = Workspace::with_agents_md("/w", "One.\n");
+    let pushed = agent.push(&test.service, &workspace);
+    let pushed = tokio::time::timeout(HELD_UP_MAX, pushed).await;
+    assert!(pushed.expect("the lock was let go").is_ok());
+    // When it comes back, what it began is not done, and it goes on with the next request.
+    let late = transaction.commit().await;
+    assert!(matches!(late, Err(Error::Unavailable(_))), "{late:?}");
+    paused.write().await.unwrap().commit().await.unwrap();
+    paused.close().await;
+    test.finish().await;
+}
+
+#[tokio::test]
+async fn whoever_waits_too_long_for_a_lock_is_told_to_come_again() {
+    let test = TestService::postgres().await;
+    let credential = first_admin(&test.service).await;
+    let mut agent = TestAgent::create(&test.service, credential, "project").await;
+    let workspace = Workspace::with_agents_md("/w", "One.\n");
+    agent.push(&test.service, &workspace).await.unwrap();
+    let held = test.hold("select 1 from agents for update").await;
+    let workspace = Workspace::with_agents_md("/w", "Two.\n");
+    let pushed = agent.push(&test.service, &workspace);
+    let pushed = tokio::time::timeout(HELD_UP_MAX, pushed).await;
+    let pushed = pushed.expect("nobody waits for ever");
+    assert!(
+        matches!(pushed, Err(OperationError::Store(Error::Unavailable(_)))),
+        "{pushed:?}"
+    );
+    held.release().await;
+    agent.push(&test.service, &workspace).await.unwrap();
     test.finish().await;
 }
