@@ -39,6 +39,14 @@ impl Clock {
         }
     }
 
+    /// Sets a clock that stands to any moment, also back; the machine's own moves by itself.
+    pub fn set(&self, moment: Moment) {
+        if let Source::Set(micros) = &self.0 {
+            let to = i64::try_from(moment.since_unix_epoch().as_micros()).unwrap_or(i64::MAX);
+            micros.store(to, Ordering::SeqCst);
+        }
+    }
+
     /// Moves a clock that stands; the machine's own moves by itself.
     pub fn advance(&self, duration: Duration) {
         if let Source::Set(micros) = &self.0 {

@@ -13,6 +13,7 @@ use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::id::{AgentId, ChatId, UserId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::page::{PAGE_ITEMS_MAX, PageRequest};
+use ctxpin_model::pin::{Policy, ToolsMode};
 use ctxpin_model::token::Credential;
 use ctxpin_model::turn::TurnRecord;
 use ctxpin_store::grant::{Caller, Granted, object, right};
@@ -53,10 +54,16 @@ pub enum Subject {
     Own,
 }
 
-/// What can be seen of a chat, to tell whether it changed.
+/// What can be seen of a chat, to tell whether it changed. The members themselves are compared: by a
+/// clock that was set back, a change may have the very time of an earlier one.
 #[derive(Debug, Clone, PartialEq)]
 struct Seen {
     updated_at: Moment,
+    title: Option<String>,
+    is_archived: bool,
+    parent: Option<ChatId>,
+    policy: Policy,
+    tools: ToolsMode,
     pin_seq: i64,
     turn_count: i64,
     agent: Option<AgentId>,
@@ -68,6 +75,11 @@ impl Seen {
     fn of(chat: &ChatRecord) -> Self {
         Self {
             updated_at: chat.updated_at,
+            title: chat.title.clone(),
+            is_archived: chat.archived_at.is_some(),
+            parent: chat.parent,
+            policy: chat.policy,
+            tools: chat.tools,
             pin_seq: chat.pin_seq,
             turn_count: chat.turn_count,
             agent: chat.agent,

@@ -2,6 +2,7 @@
 
 mod audit;
 mod chats;
+mod clocks;
 mod concurrency;
 mod costs;
 mod diffs;
