@@ -8,6 +8,7 @@ use anyhow::Context;
 
 use crate::interrupt::Interrupt;
 pub use cluster::Cluster;
+pub use install::package as install_package;
 use programs::Programs;
 
 /// The variable that tells the tests which PostgreSQL server to use. Tests create databases of

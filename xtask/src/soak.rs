@@ -6,12 +6,23 @@
 //! repeats the choices of every caller, not how the machine interleaves them.
 
 mod agents;
+mod bystander;
 mod caller;
+mod clocks;
+mod disk;
 mod faults;
 mod holders;
 mod ledger;
+mod network;
+mod outage;
+mod pause;
+mod people;
+mod report;
+mod round;
 mod servers;
+mod succession;
 mod verdict;
+mod watchers;
 mod workspace;
 
 use std::path::{Path, PathBuf};
@@ -21,30 +32,23 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use ctxpin_client::Client;
-use ctxpin_protocol::http::agents::AgentCreate;
 use ctxpin_protocol::http::people::Secret;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::command;
 use crate::interrupt::Interrupt;
 use crate::postgres::{self, Cluster};
 use caller::Caller;
-use faults::Cuts;
-use holders::{Holder, Round};
+use clocks::Clocks;
 use ledger::Ledger;
+use outage::Subject;
+use report::{Counted, Figures};
 use servers::Servers;
 
-/// How long the callers of one round work.
-const ROUND: Duration = Duration::from_secs(30);
-
-/// Agents of one round.
-const AGENTS: usize = 4;
-
-/// Holders of chats in one round, all working at once.
-const HOLDERS: usize = 10;
+/// The longest that the callers of one round work.
+const ROUND_MAX: Duration = Duration::from_secs(60);
 
 /// Replicas on one PostgreSQL. SQLite has one server at a time.
 const REPLICAS: usize = 3;
@@ -64,6 +68,9 @@ pub struct Options {
     /// Which database.
     #[arg(long, value_enum, default_value_t = Databases::Both)]
     database: Databases,
+    /// Where to write the figures as a Markdown table.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
 }
 
 /// The databases of a run.
@@ -85,7 +92,6 @@ struct Soak {
     cluster: Option<Arc<Mutex<Cluster>>>,
     ledger: Arc<Ledger>,
     token: Secret,
-    cuts: Cuts,
     rounds: u64,
     chats: Vec<Uuid>,
 }
@@ -97,12 +103,20 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     let seed = options.seed.unwrap_or_else(|| rand::rng().random());
     println!("seed {seed}");
     let mut passed = true;
+    let mut databases = Vec::new();
     if options.database != Databases::Postgres {
-        passed &= run_one(&program, options, seed, None, &interrupt)?;
+        let (figures, sound) = run_one(&program, options, seed, None, &interrupt)?;
+        passed &= sound;
+        databases.push(figures);
     }
     if options.database != Databases::Sqlite {
         let cluster = Arc::new(Mutex::new(postgres::start_durable("")?));
-        passed &= run_one(&program, options, seed, Some(cluster), &interrupt)?;
+        let (figures, sound) = run_one(&program, options, seed, Some(cluster), &interrupt)?;
+        passed &= sound;
+        databases.push(figures);
+    }
+    if let Some(path) = &options.report {
+        report::write(path, seed, &databases)?;
     }
     Ok(passed)
 }
@@ -129,7 +143,7 @@ fn run_one(
     seed: u64,
     cluster: Option<Arc<Mutex<Cluster>>>,
     interrupt: &Interrupt,
-) -> anyhow::Result<bool> {
+) -> anyhow::Result<(Figures, bool)> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -138,7 +152,7 @@ fn run_one(
     let time = Duration::from_secs_f64(options.minutes * 60.0);
     runtime.block_on(async {
         tokio::select! {
-            passed = soak(program, time, seed, cluster) => passed,
+            done = soak(program, time, seed, cluster) => done,
             () = interruption(interrupt) => bail!("interrupted"),
         }
     })
@@ -151,37 +165,30 @@ async fn interruption(interrupt: &Interrupt) {
 }
 
 /// Runs rounds on one database until `time` is over, then restarts every server and checks all
-/// once more.
+/// once more. Tells the figures, and whether nothing was violated.
 async fn soak(
     program: &Path,
     time: Duration,
     seed: u64,
     cluster: Option<Arc<Mutex<Cluster>>>,
-) -> anyhow::Result<bool> {
+) -> anyhow::Result<(Figures, bool)> {
     let mut soak = Soak::start(program, seed, cluster).await?;
-    let began = Instant::now();
-    let mut worked = Duration::ZERO;
-    while worked < time {
-        let length = ROUND.min(time - worked);
-        soak.round(length).await?;
-        worked += length;
-        let (name, rounds) = (soak.name, soak.rounds);
-        let state = soak.ledger.open();
-        println!(
-            "{name}: round {rounds}, {} s: {} kills, {} checks, {} violations",
-            began.elapsed().as_secs(),
-            soak.servers.kills,
-            state.checks,
-            state.violations.len()
-        );
+    let token = soak.token.clone();
+    let (caller, addresses) = (soak.caller(&token)?, soak.servers.addresses()?);
+    let mut subject = Subject::start(soak.servers.program(), caller, &addresses).await?;
+    tokio::try_join!(soak.work(time), subject.run(time))?;
+    soak.finish(&mut subject).await?;
+    let figures = soak.figures(time);
+    figures.print(seed);
+    let state = soak.ledger.open();
+    if !state.violations.is_empty() {
+        println!("errors in the servers' logs:");
+        for line in soak.servers.errors(20) {
+            println!("  {line}");
+        }
+        println!("seed {seed} repeats the choices: --seed {seed}");
     }
-    soak.servers.restart_all().await?;
-    soak.check(&soak.chats).await?;
-    for panic in soak.servers.panics()? {
-        soak.ledger.open().violation(panic);
-    }
-    soak.report(seed, worked);
-    Ok(soak.ledger.open().violations.is_empty())
+    Ok((figures, state.violations.is_empty()))
 }
 
 impl Soak {
@@ -199,7 +206,8 @@ impl Soak {
             let cluster = cluster.unwrap_or_else(std::sync::PoisonError::into_inner);
             cluster.url().to_owned()
         });
-        let servers = Servers::start(program, count, url).await?;
+        let mut servers = Servers::start(program, count, url).await?;
+        servers.clocks = Some(Clocks::new(servers.directory())?);
         println!("{name}: {count} of {} are ready", program.display());
         Ok(Self {
             name,
@@ -208,88 +216,30 @@ impl Soak {
             servers,
             cluster,
             ledger: Arc::default(),
-            cuts: Cuts::default(),
             rounds: 0,
             chats: Vec::new(),
         })
     }
 
-    /// Load and faults for `length`, then the checks of the round's chats and of all agents.
-    async fn round(&mut self, length: Duration) -> anyhow::Result<()> {
-        self.rounds += 1;
-        let agents = self.create_agents().await?;
-        let round = Arc::new(Round {
-            number: self.rounds,
-            agents: agents.iter().map(|(agent, _)| *agent).collect(),
-            chats: Mutex::default(),
-        });
-        let deadline = Instant::now() + length;
-        let mut work = self.callers(&agents, &round, deadline)?;
-        let seeds: [u64; 2] = [self.random.random(), self.random.random()];
-        let trouble = async {
-            match &self.cluster {
-                Some(cluster) => faults::trouble(Arc::clone(cluster), seeds[0], deadline).await,
-                None => Ok(Cuts::default()),
-            }
-        };
-        let kill = faults::kill(&mut self.servers, seeds[1], deadline);
-        let (cuts, ()) = tokio::try_join!(trouble, kill)?;
-        self.cuts.cuts += cuts.cuts;
-        self.cuts.outages += cuts.outages;
-        // A server that was starting while its database was away has ended.
-        self.servers.await_all().await?;
-        while let Some(ended) = work.join_next().await {
-            ended.context("a caller failed")?;
-        }
-        let chats: Vec<Uuid> = {
+    /// Rounds until `time` is over.
+    async fn work(&mut self, time: Duration) -> anyhow::Result<()> {
+        let began = Instant::now();
+        let (count, length) = rounds_of(time);
+        for number in 1..=count {
+            // Every other round asks no clock for an order; a single one has to.
+            let is_clock_moved = number % 2 == 0 || count == 1;
+            self.round(length, is_clock_moved).await?;
             let state = self.ledger.open();
-            let known = state.chats.keys().copied();
-            known.filter(|chat| !self.chats.contains(chat)).collect()
-        };
-        if chats.is_empty() {
-            bail!("no chat was created in round {}", self.rounds);
+            println!(
+                "{}: round {number} of {count}, {} s: {} kills, {} comparisons, {} violations",
+                self.name,
+                began.elapsed().as_secs(),
+                self.servers.kills,
+                state.checks,
+                state.violations.len()
+            );
         }
-        self.check(&chats).await?;
-        self.chats.extend(chats);
         Ok(())
-    }
-
-    async fn create_agents(&mut self) -> anyhow::Result<Vec<(Uuid, Secret)>> {
-        let client = self.client()?;
-        let mut agents = Vec::new();
-        for number in 1..=AGENTS {
-            let request = AgentCreate {
-                workspace: format!("w-{}-{number}", self.rounds),
-                name: None,
-                may_refresh: false,
-                replaces: None,
-            };
-            let created = client.agent_create(&request).await?;
-            let mut state = self.ledger.open();
-            state.agents.entry(created.agent.id).or_default();
-            agents.push((created.agent.id, created.token));
-        }
-        Ok(agents)
-    }
-
-    /// Starts the agents and holders of a round.
-    fn callers(
-        &mut self,
-        agents: &[(Uuid, Secret)],
-        round: &Arc<Round>,
-        deadline: Instant,
-    ) -> anyhow::Result<JoinSet<()>> {
-        let mut work = JoinSet::new();
-        for (agent, token) in agents {
-            let caller = self.caller(token)?;
-            work.spawn(agents::run(caller, *agent, deadline));
-        }
-        let token = self.token.clone();
-        for number in 1..=HOLDERS {
-            let holder = Holder::new(self.caller(&token)?, Arc::clone(round), number);
-            work.spawn(holder.run(deadline));
-        }
-        Ok(work)
     }
 
     fn caller(&mut self, token: &Secret) -> anyhow::Result<Caller> {
@@ -312,63 +262,46 @@ impl Soak {
         verdict::check(&client, &self.ledger, chats).await
     }
 
-    /// Prints the figures.
-    fn report(&self, seed: u64, worked: Duration) {
-        let state = self.ledger.open();
-        println!(
-            "\n{}, seed {seed}, {} s of load:",
-            self.name,
-            worked.as_secs()
-        );
-        println!(
-            "{:<12} {:>12} {:>8} {:>8}",
-            "operation", "acknowledged", "unknown", "refused"
-        );
-        let mut total = ledger::Tally::default();
-        for (kind, tally) in &state.operations {
-            print_tally(kind, tally);
-            total.acknowledged += tally.acknowledged;
-            total.unknown += tally.unknown;
-            total.refused += tally.refused;
+    /// What is compared at the very end, when every server has been started anew.
+    async fn finish(&mut self, subject: &mut Subject) -> anyhow::Result<()> {
+        let ended = self.servers.ended_serving;
+        self.ledger.open().check(ended == 0, || {
+            format!("{ended} servers ended by themselves while they served")
+        });
+        self.servers.restart_all().await?;
+        self.check(&self.chats).await?;
+        subject.check().await?;
+        for panic in self.servers.panics()? {
+            self.ledger.open().violation(panic);
         }
-        print_tally("all", &total);
-        let problems: Vec<String> = state
-            .problems
-            .iter()
-            .map(|(name, count)| format!("{name} {count}"))
-            .collect();
-        println!("refusals: {}", problems.join(", "));
-        println!(
-            "faults: {} kills, {} restarts ({} after a server had ended by itself), {} cuts of all connections, {} outages of the database",
-            self.servers.kills,
-            self.servers.restarts,
-            self.servers.ended,
-            self.cuts.cuts,
-            self.cuts.outages
-        );
-        println!(
-            "checked: {} rounds, {} chats, {} agents, {} comparisons, {} violations",
-            self.rounds,
-            state.chats.len(),
-            state.agents.len(),
-            state.checks,
-            state.violations.len()
-        );
-        if !state.violations.is_empty() {
-            println!("errors in the servers' logs:");
-            for line in self.servers.errors(20) {
-                println!("  {line}");
-            }
-            println!("seed {seed} repeats the choices: --seed {seed}");
+        if let Some(cluster) = &self.cluster {
+            faults::count_deadlocks(cluster, &self.ledger).await?;
         }
+        let seed = self.random.random();
+        let cluster = self.cluster.as_ref();
+        disk::run(self.servers.program(), cluster, &self.ledger, seed).await
+    }
+
+    fn figures(&self, worked: Duration) -> Figures {
+        let counted = Counted {
+            worked,
+            rounds: self.rounds,
+            kills: self.servers.kills,
+            ended_starting: self.servers.ended_starting,
+            ended_serving: self.servers.ended_serving,
+            is_postgres: self.cluster.is_some(),
+        };
+        Figures::of(self.name, &counted, &self.ledger.open())
     }
 }
 
-fn print_tally(kind: &str, tally: &ledger::Tally) {
-    println!(
-        "{kind:<12} {:>12} {:>8} {:>8}",
-        tally.acknowledged, tally.unknown, tally.refused
-    );
+/// How many rounds fill that time, and how long each is.
+fn rounds_of(time: Duration) -> (u32, Duration) {
+    let mut count = 1;
+    while time / count > ROUND_MAX {
+        count += 1;
+    }
+    (count, time / count)
 }
 
 /// Reads a number of minutes: more than none, at most a week.
@@ -384,6 +317,15 @@ fn minutes(text: &str) -> Result<f64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rounds_fill_the_time() {
+        let seconds = Duration::from_secs;
+        assert_eq!(rounds_of(seconds(30)), (1, seconds(30)));
+        assert_eq!(rounds_of(seconds(60)), (1, seconds(60)));
+        assert_eq!(rounds_of(seconds(90)), (2, seconds(45)));
+        assert_eq!(rounds_of(seconds(240)), (4, seconds(60)));
+    }
 
     #[test]
     fn minutes_are_bounded() {

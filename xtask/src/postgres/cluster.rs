@@ -113,6 +113,11 @@ impl Cluster {
         &self.url
     }
 
+    /// Where its files are; their owner is the user that the server runs as.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
     /// What it is, in words.
     pub fn description(&self) -> String {
         let user = match &self.owner {

@@ -31,6 +31,19 @@ enum Rights {
     None,
 }
 
+/// Installs another of Debian's packages that is needed here, if it may; `why` says what is amiss
+/// without it.
+pub fn package(name: &str, why: &str) -> anyhow::Result<()> {
+    let rights = rights();
+    if !has_apt_get() || rights == Rights::None {
+        bail!("{why}: install {name} and run this again");
+    }
+    eprintln!("{why}.\nInstalling Debian's package `{name}` with apt-get.");
+    let install = format!("apt-get install -y --no-install-recommends {name}");
+    let script = format!("exec >&2; {install} || {{ apt-get update && {install}; }}");
+    run(rights, &script).with_context(|| format!("{why}: install {name} and run this again"))
+}
+
 /// Installs the package if it may. The error says exactly what to install.
 pub fn install(missing: &Missing) -> anyhow::Result<()> {
     let rights = rights();
@@ -38,6 +51,12 @@ pub fn install(missing: &Missing) -> anyhow::Result<()> {
         bail!("{missing}.\n{}", advice());
     }
     eprintln!("{missing}.\nInstalling Debian's package `postgresql` with apt-get.");
+    run(rights, SCRIPT)
+        .with_context(|| format!("{missing}, and installing it failed.\n{}", advice()))
+}
+
+/// Runs a script with root's rights.
+fn run(rights: Rights, script: &str) -> anyhow::Result<()> {
     let mut shell = match rights {
         Rights::Sudo => {
             let mut sudo = Command::new("sudo");
@@ -47,12 +66,13 @@ pub fn install(missing: &Missing) -> anyhow::Result<()> {
         Rights::Root | Rights::None => Command::new("sh"),
     };
     let status = shell
-        .args(["-c", SCRIPT])
+        .args(["-c", script])
+        .env("DEBIAN_FRONTEND", "noninteractive")
         .stdin(Stdio::null())
         .status()
         .context("starting the installation")?;
     if !status.success() {
-        bail!("{missing}, and installing it failed.\n{}", advice());
+        bail!("the installation failed ({status})");
     }
     Ok(())
 }

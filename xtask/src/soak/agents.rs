@@ -1,5 +1,5 @@
 //! The agents: each opens sessions and pushes random workspaces, and now and then an old process
-//! of it goes on after its successor.
+//! of it goes on after its successor. Now and then one asks to refresh the chats of its owner.
 
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ use rand::RngExt as _;
 use uuid::Uuid;
 
 use super::caller::{Caller, Outcome};
-use super::ledger::{PushSeen, SessionSeen, Span};
+use super::ledger::{Presence, PushSeen, SessionSeen, Span};
 use super::workspace::Workspace;
 
 /// A session of one process of the agent.
@@ -29,7 +29,9 @@ pub async fn run(mut caller: Caller, agent: Uuid, deadline: Instant) {
     };
     let mut older: Option<Session> = None;
     while Instant::now() < deadline {
-        if caller.chance(6) {
+        if caller.chance(8) {
+            refresh(&mut caller, agent, session).await;
+        } else if caller.chance(6) {
             // Its own last push races with its successor's session.
             let mut racing = session;
             let workspace = Workspace::draw(&mut caller.random);
@@ -49,26 +51,90 @@ pub async fn run(mut caller: Caller, agent: Uuid, deadline: Instant) {
             }
         } else if let (Some(old), true) = (&mut older, caller.chance(15)) {
             old.version += 1;
-            push(&mut caller, agent, *old).await;
+            if push(&mut caller, agent, *old).await == Pushed::Ended {
+                return;
+            }
         } else {
             session.version += 1;
-            if push(&mut caller, agent, session).await {
-                // Fenced: only a process that is no longer the newest may be.
-                let mut state = caller.ledger.open();
-                state.violation(format!(
-                    "agent {agent}: its newest epoch {} was fenced",
-                    session.epoch
-                ));
-                return;
+            match push(&mut caller, agent, session).await {
+                Pushed::Done => {}
+                Pushed::Ended => return,
+                Pushed::Fenced => {
+                    // Only a process that is no longer the newest may be.
+                    let mut state = caller.ledger.open();
+                    state.violation(format!(
+                        "agent {agent}: its newest epoch {} was fenced",
+                        session.epoch
+                    ));
+                    return;
+                }
             }
         }
         caller.pause(400).await;
     }
 }
 
-/// Pushes one random workspace, repeating a push whose answer was lost, mostly. True if it was
-/// fenced.
-async fn push(caller: &mut Caller, agent: Uuid, session: Session) -> bool {
+/// What came of a push.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pushed {
+    /// It was accepted, or is unknown.
+    Done,
+    /// A newer process has taken over.
+    Fenced,
+    /// The agent was replaced or deleted: it is told so at every further request.
+    Ended,
+}
+
+/// Whether the agent was told that it is replaced or deleted, as it may be told only once somebody
+/// has asked for that.
+fn is_ended(caller: &Caller, agent: Uuid, name: Option<ProblemName>) -> bool {
+    let state = caller.ledger.open();
+    let Some(book) = state.agents.get(&agent) else {
+        return false;
+    };
+    match name {
+        Some(ProblemName::AgentReplaced) => book.successor.is_some(),
+        Some(ProblemName::Unauthenticated | ProblemName::NotFound) => {
+            book.presence != Presence::There
+        }
+        _ => false,
+    }
+}
+
+/// Asks to refresh the chats of the owner, which only an agent may that was created for it.
+async fn refresh(caller: &mut Caller, agent: Uuid, session: Session) {
+    let client = caller.client();
+    let call = caller.call("agent refresh", client.agent_refresh(session.epoch));
+    let outcome = call.await;
+    let may_refresh = {
+        let state = caller.ledger.open();
+        state
+            .agents
+            .get(&agent)
+            .is_some_and(|book| book.may_refresh)
+    };
+    let holds = match &outcome {
+        Outcome::Acknowledged(..) => may_refresh,
+        Outcome::Refused(Some(ProblemName::Forbidden)) => !may_refresh,
+        Outcome::Refused(name) => is_ended(caller, agent, *name),
+        Outcome::Unknown => {
+            caller.await_any().await;
+            return;
+        }
+    };
+    let mut state = caller.ledger.open();
+    state.check(holds, || {
+        let says = match outcome {
+            Outcome::Acknowledged(..) => "acknowledged".to_owned(),
+            Outcome::Refused(name) => format!("refused: {name:?}"),
+            Outcome::Unknown => "unknown".to_owned(),
+        };
+        format!("agent {agent}, with leave {may_refresh}: a refresh was {says}")
+    });
+}
+
+/// Pushes one random workspace, repeating a push whose answer was lost, mostly.
+async fn push(caller: &mut Caller, agent: Uuid, session: Session) -> Pushed {
     let workspace = Workspace::draw(&mut caller.random);
     let mut with_bytes = caller.chance(60);
     loop {
@@ -76,19 +142,20 @@ async fn push(caller: &mut Caller, agent: Uuid, session: Session) -> bool {
         match attempt(caller, &client, session, &workspace, with_bytes).await {
             Outcome::Acknowledged(answer, span) => {
                 note(caller, agent, session, &workspace, &answer, span);
-                return false;
+                return Pushed::Done;
             }
             Outcome::Refused(Some(ProblemName::MissingBlobs)) if !with_bytes => with_bytes = true,
-            Outcome::Refused(Some(ProblemName::Fenced)) => return true,
+            Outcome::Refused(Some(ProblemName::Fenced)) => return Pushed::Fenced,
+            Outcome::Refused(name) if is_ended(caller, agent, name) => return Pushed::Ended,
             Outcome::Refused(name) => {
                 let mut state = caller.ledger.open();
                 state.violation(format!("agent {agent}: a push was refused: {name:?}"));
-                return false;
+                return Pushed::Ended;
             }
             Outcome::Unknown => {
                 // Some agents come back with something newer instead.
                 if !caller.await_any().await || caller.chance(25) {
-                    return false;
+                    return Pushed::Done;
                 }
             }
         }
@@ -150,8 +217,10 @@ async fn repeat_open(caller: &mut Caller, agent: Uuid, process: Uuid) -> Option<
         match open_once(caller, &client, agent, process).await {
             Outcome::Acknowledged(epoch, _) => return Some(Session { epoch, version: 0 }),
             Outcome::Refused(name) => {
-                let mut state = caller.ledger.open();
-                state.violation(format!("agent {agent}: no session: {name:?}"));
+                if !is_ended(caller, agent, name) {
+                    let mut state = caller.ledger.open();
+                    state.violation(format!("agent {agent}: no session: {name:?}"));
+                }
                 return None;
             }
             Outcome::Unknown => {

@@ -18,6 +18,9 @@ use super::servers::{LOOK_INTERVAL, READY_TIME_MAX};
 /// Longest wait for one answer. Whatever takes longer is unknown, as a lost answer is.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
 
+/// Of the requests that would go to a paused replica so many go there.
+const PAUSED_PERCENT: u32 = 10;
+
 /// How a request ended.
 pub enum Outcome<T> {
     /// It is done.
@@ -54,9 +57,16 @@ impl Caller {
         })
     }
 
-    /// A replica at random.
+    /// A replica at random: mostly one that is not paused, as whatever stands before the replicas
+    /// would choose.
     pub fn client(&mut self) -> Client {
-        self.clients[self.random.random_range(0..self.clients.len())].clone()
+        let paused = self.ledger.open().paused;
+        loop {
+            let index = self.random.random_range(0..self.clients.len());
+            if paused != Some(index) || self.chance(PAUSED_PERCENT) {
+                return self.clients[index].clone();
+            }
+        }
     }
 
     /// True `percent` times in a hundred.
@@ -88,6 +98,12 @@ impl Caller {
             Ok(Err(error)) if !is_unknown(&error) => error,
             Ok(Err(_)) | Err(_) => {
                 state.operations.entry(kind).or_default().unknown += 1;
+                let was_paused =
+                    state.paused.is_some() || state.resumed.is_some_and(|resumed| resumed > began);
+                if answer.is_err() && !was_paused {
+                    let most = ANSWER_TIME_MAX.as_secs();
+                    state.violation(format!("{kind} was not answered within {most} s"));
+                }
                 return Outcome::Unknown;
             }
         };
@@ -108,13 +124,34 @@ impl Caller {
         Outcome::Refused(name)
     }
 
+    /// Sends a request until it is answered; `None` once no server comes back.
+    pub async fn call_until_answered<T, F>(
+        &mut self,
+        kind: &'static str,
+        request: impl Fn(Client) -> F,
+    ) -> Option<Result<(T, Span), Option<ProblemName>>>
+    where
+        F: Future<Output = Result<T, ClientError>>,
+    {
+        loop {
+            let client = self.client();
+            match self.call(kind, request(client)).await {
+                Outcome::Acknowledged(answer, span) => return Some(Ok((answer, span))),
+                Outcome::Refused(name) => return Some(Err(name)),
+                Outcome::Unknown if self.await_any().await => {}
+                Outcome::Unknown => return None,
+            }
+        }
+    }
+
     /// Waits until a replica is ready. False if none is for [`READY_TIME_MAX`].
     pub async fn await_any(&mut self) -> bool {
         let began = Instant::now();
-        while self.client().readiness_check().await.is_err() {
-            if began.elapsed() > READY_TIME_MAX {
+        while let Err(error) = self.client().readiness_check().await {
+            let waited = began.elapsed();
+            if waited > READY_TIME_MAX {
                 let mut state = self.ledger.open();
-                state.violation("no server came back");
+                state.violation(format!("no server came back within {waited:?}: {error}"));
                 return false;
             }
             tokio::time::sleep(LOOK_INTERVAL).await;
@@ -128,16 +165,21 @@ fn is_unknown(error: &ClientError) -> bool {
     error.is_transient()
 }
 
+fn span(began: Instant) -> Span {
+    Span {
+        began,
+        ended: Instant::now(),
+        ended_micros: wall_clock_micros(),
+    }
+}
+
+/// The machine's clock, in microseconds since 1970.
 #[expect(
     clippy::disallowed_methods,
     reason = "the servers' own times are compared with it, and they read the system's clock"
 )]
-fn span(began: Instant) -> Span {
+pub fn wall_clock_micros() -> i64 {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
     let micros = since_1970.map_or(0, |since| since.as_micros());
-    Span {
-        began,
-        ended: Instant::now(),
-        ended_micros: i64::try_from(micros).unwrap_or(i64::MAX),
-    }
+    i64::try_from(micros).unwrap_or(i64::MAX)
 }

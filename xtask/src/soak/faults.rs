@@ -1,5 +1,5 @@
-//! The faults of a round: servers are killed, connections to PostgreSQL are cut, and PostgreSQL
-//! itself is stopped as by a loss of power and started again.
+//! The faults of a round that are brought about from outside: servers are killed, their clocks jump, connections to PostgreSQL are cut, and PostgreSQL itself is stopped as
+//! by a loss of power and started again.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -7,13 +7,23 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use sqlx::{Connection as _, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
+use super::ledger::Ledger;
+use super::pause::Pause;
 use super::servers::Servers;
 use crate::postgres::Cluster;
 
-/// Shortest and longest time from one kill to the next, in milliseconds.
-const KILL_MILLIS: std::ops::Range<u64> = 300..1_200;
+/// Shortest and longest time from one kill to the next, in milliseconds: of the only server, which
+/// has to serve in between, and of one replica of several.
+const KILL_ONLY_MILLIS: std::ops::Range<u64> = 300..1_200;
+const KILL_ONE_MILLIS: std::ops::Range<u64> = 150..750;
+
+/// Shortest and longest time from one jump of a clock to the next, in milliseconds.
+const JUMP_MILLIS: std::ops::Range<u64> = 500..2_500;
+
+/// How far from the machine's time a clock jumps, in seconds.
+const JUMP_SECONDS: std::ops::Range<i64> = -300..300;
 
 /// Shortest and longest time from one cut of all connections to the next, in milliseconds.
 const CUT_MILLIS: std::ops::Range<u64> = 2_000..6_000;
@@ -21,60 +31,118 @@ const CUT_MILLIS: std::ops::Range<u64> = 2_000..6_000;
 /// Shortest and longest time that PostgreSQL is away, in milliseconds.
 const OUTAGE_MILLIS: std::ops::Range<u64> = 200..1_500;
 
-/// What was done to a PostgreSQL cluster.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Cuts {
-    /// How often all connections were cut.
-    pub cuts: u64,
-    /// How often it was stopped and started.
-    pub outages: u64,
-}
+/// Of the cuts so many concern only the connections that listen.
+const LISTENERS_PERCENT: u32 = 40;
 
-/// Kills a server again and again until `deadline`, and starts each again at once.
-pub async fn kill(servers: &mut Servers, seed: u64, deadline: Instant) -> anyhow::Result<()> {
+/// Kills a server again and again until `deadline`, and starts each again at once. The one that is
+/// paused meanwhile is left alone: it has to come back.
+pub async fn kill(
+    servers: &mut Servers,
+    ledger: &Ledger,
+    seed: u64,
+    deadline: Instant,
+    mut pause: Option<Pause<'_>>,
+) -> anyhow::Result<()> {
     let mut random = StdRng::seed_from_u64(seed);
+    let mut next_jump = Instant::now();
+    let kill_millis = if servers.count() == 1 {
+        KILL_ONLY_MILLIS
+    } else {
+        KILL_ONE_MILLIS
+    };
     loop {
-        pause(&mut random, KILL_MILLIS).await;
-        if Instant::now() >= deadline {
+        sleep(&mut random, kill_millis.clone()).await;
+        let now = Instant::now();
+        if let Some(pause) = &mut pause {
+            pause.tend(servers, ledger, now >= deadline).await?;
+        }
+        if now >= deadline {
             return Ok(());
         }
+        if servers
+            .clocks
+            .as_ref()
+            .is_some_and(|clocks| clocks.are_moved)
+            && now >= next_jump
+        {
+            jump(servers, ledger, &mut random)?;
+            next_jump = now + Duration::from_millis(random.random_range(JUMP_MILLIS));
+        }
         servers.tend()?;
-        let index = random.random_range(0..servers.count());
+        let mut index = random.random_range(0..servers.count());
+        if ledger.open().paused == Some(index) {
+            index = (index + 1) % servers.count();
+        }
         servers.kill(index).await?;
     }
+}
+
+fn jump(servers: &Servers, ledger: &Ledger, random: &mut StdRng) -> anyhow::Result<()> {
+    let Some(clocks) = &servers.clocks else {
+        return Ok(());
+    };
+    let index = random.random_range(0..servers.count());
+    clocks.set(index, random.random_range(JUMP_SECONDS))?;
+    ledger.open().faults.jumps += 1;
+    Ok(())
 }
 
 /// Cuts connections until `deadline`, and stops and starts the cluster once, half-way.
 pub async fn trouble(
     cluster: Arc<Mutex<Cluster>>,
+    ledger: &Ledger,
     seed: u64,
     deadline: Instant,
-) -> anyhow::Result<Cuts> {
+) -> anyhow::Result<()> {
     let mut random = StdRng::seed_from_u64(seed);
     let began = Instant::now();
     let half_way = began + (deadline - began) / 2;
-    let mut done = Cuts::default();
+    let mut had_outage = false;
     loop {
-        pause(&mut random, CUT_MILLIS).await;
+        sleep(&mut random, CUT_MILLIS).await;
         let now = Instant::now();
-        if done.outages == 0 && now >= half_way {
-            done.outages += 1;
+        if !had_outage && now >= half_way {
+            had_outage = true;
+            // What it counts is lost with it.
+            count_deadlocks(&cluster, ledger).await?;
             let outage = Duration::from_millis(random.random_range(OUTAGE_MILLIS));
             of_cluster(&cluster, Cluster::crash).await?;
             // The servers run without their database for this long.
             tokio::time::sleep(outage).await;
             of_cluster(&cluster, Cluster::restart).await?;
+            ledger.open().faults.outages += 1;
         }
         if now >= deadline {
-            return Ok(done);
+            return Ok(());
         }
-        let url = {
-            let cluster = cluster.lock().unwrap_or_else(PoisonError::into_inner);
-            cluster.url().to_owned()
-        };
-        cut(&url).await.context("cutting the connections")?;
-        done.cuts += 1;
+        // A cut of all would let go of the locks of a paused replica.
+        let is_paused = ledger.open().paused.is_some();
+        let only_listeners = random.random_range(0..100) < LISTENERS_PERCENT || is_paused;
+        cut(&cluster, only_listeners).await?;
+        let mut state = ledger.open();
+        if only_listeners {
+            state.faults.listener_cuts += 1;
+        } else {
+            state.faults.cuts += 1;
+        }
     }
+}
+
+/// Adds the deadlocks that the cluster has counted since the last time to those of the run.
+pub async fn count_deadlocks(cluster: &Mutex<Cluster>, ledger: &Ledger) -> anyhow::Result<()> {
+    let mut connection = connect(cluster).await?;
+    let counted: i64 = sqlx::query_scalar(
+        "select deadlocks from pg_stat_database where datname = current_database()",
+    )
+    .fetch_one(&mut connection)
+    .await
+    .context("counting the deadlocks")?;
+    sqlx::query("select pg_stat_reset()")
+        .execute(&mut connection)
+        .await?;
+    connection.close().await?;
+    ledger.open().faults.deadlocks += counted;
+    Ok(())
 }
 
 /// Does something with the cluster that takes its time, on a thread for that.
@@ -87,19 +155,46 @@ async fn of_cluster(
     tokio::task::spawn_blocking(work).await?
 }
 
-/// Ends every other connection to the cluster.
-async fn cut(url: &str) -> Result<(), sqlx::Error> {
-    let mut connection = PgConnection::connect(url).await?;
-    sqlx::query(
-        "select pg_terminate_backend(pid) from pg_stat_activity \
-         where pid <> pg_backend_pid() and backend_type = 'client backend'",
-    )
-    .execute(&mut connection)
-    .await?;
-    connection.close().await
+/// A connection to the cluster, beside those of the servers.
+pub async fn connect(cluster: &Mutex<Cluster>) -> anyhow::Result<PgConnection> {
+    let url = {
+        let cluster = cluster.lock().unwrap_or_else(PoisonError::into_inner);
+        cluster.url().to_owned()
+    };
+    let connection = PgConnection::connect(&url).await;
+    connection.context("connecting to PostgreSQL")
 }
 
-async fn pause(random: &mut StdRng, millis: std::ops::Range<u64>) {
+/// Ends every other connection to the cluster, or only those that listen: then notifications are
+/// lost and nothing else.
+async fn cut(cluster: &Mutex<Cluster>, only_listeners: bool) -> anyhow::Result<()> {
+    let mut connection = connect(cluster).await?;
+    let only = if only_listeners {
+        "and query ilike 'listen %'"
+    } else {
+        ""
+    };
+    let sql = format!(
+        "select pg_terminate_backend(pid) from pg_stat_activity \
+         where pid <> pg_backend_pid() and backend_type = 'client backend' {only}"
+    );
+    sqlx::query(safe(sql))
+        .execute(&mut connection)
+        .await
+        .context("cutting connections")?;
+    Ok(connection.close().await?)
+}
+
+/// A text that is made here, of nothing from outside.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "every caller makes its text of its own words and paths"
+)]
+pub fn safe(sql: String) -> AssertSqlSafe<String> {
+    AssertSqlSafe(sql)
+}
+
+async fn sleep(random: &mut StdRng, millis: std::ops::Range<u64>) {
     let millis = random.random_range(millis);
     tokio::time::sleep(Duration::from_millis(millis)).await;
 }

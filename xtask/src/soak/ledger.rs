@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ctxpin_protocol::http::turns::Turn;
 use uuid::Uuid;
@@ -66,6 +66,19 @@ pub struct AgentBook {
     pub sessions: Vec<SessionSeen>,
     /// Its accepted pushes.
     pub pushes: Vec<PushSeen>,
+    /// Whether it was created with leave to refresh the chats of its owner.
+    pub may_refresh: bool,
+    /// Whether it is still there.
+    pub presence: Presence,
+    /// The agent that was created to replace it, and does so with its first accepted push.
+    pub successor: Option<Uuid>,
+}
+
+impl AgentBook {
+    /// When its first accepted push was acknowledged.
+    pub fn first_push(&self) -> Option<Instant> {
+        self.pushes.iter().map(|push| push.span.ended).min()
+    }
 }
 
 /// A member of a chat that clients set.
@@ -103,7 +116,7 @@ pub struct RefreshSeen {
     pub span: Span,
 }
 
-/// Whether a chat is still there.
+/// Whether a chat or an agent is still there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Presence {
     /// Nobody asked to delete it.
@@ -134,6 +147,65 @@ pub struct ChatBook {
     pub turns: Vec<Turn>,
     /// Changes that were asked for.
     pub changes: Vec<ChangeSeen>,
+    /// When each request to unpin it ended; `None` for one whose answer was lost.
+    pub unpins: Vec<Option<Instant>>,
+    /// Whether the servers' clocks jumped while it was worked on, so that no time tells an order.
+    pub is_clock_moved: bool,
+}
+
+/// How often each fault was brought about.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Faults {
+    /// Replicas that were stopped for a while and went on.
+    pub pauses: u64,
+    /// Those of them that began in a transaction that held locks.
+    pub pauses_with_locks: u64,
+    /// The longest of these pauses.
+    pub pause_longest: Duration,
+    /// The longest that anybody waited at another replica meanwhile.
+    pub held_up_longest: Duration,
+    /// How often all connections to PostgreSQL were cut.
+    pub cuts: u64,
+    /// How often only those were cut that listen for notifications.
+    pub listener_cuts: u64,
+    /// How often PostgreSQL was stopped and started.
+    pub outages: u64,
+    /// How often a server's clock jumped.
+    pub jumps: u64,
+    /// How often the network of an agent went away.
+    pub network_losses: u64,
+    /// The longest of these losses.
+    pub network_loss_longest: Duration,
+    /// How often a disk was full.
+    pub full_disks: u64,
+    /// How often a token was revoked or a user disabled while it wrote.
+    pub revocations: u64,
+    /// Deadlocks that PostgreSQL found and resolved.
+    pub deadlocks: i64,
+}
+
+/// How long things took.
+#[derive(Debug, Clone, Default)]
+pub struct Delays(Vec<Duration>);
+
+impl Delays {
+    /// Notes one.
+    pub fn add(&mut self, delay: Duration) {
+        self.0.push(delay);
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The one below which `percent` of them lie; 100 gives the longest.
+    pub fn percentile(&self, percent: usize) -> Duration {
+        let mut sorted = self.0.clone();
+        sorted.sort();
+        let place = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
+        sorted.get(place).copied().unwrap_or_default()
+    }
 }
 
 /// Everything that is noted.
@@ -155,6 +227,16 @@ pub struct State {
     pub violations: Vec<String>,
     /// How many comparisons were made.
     pub checks: u64,
+    /// The replica that is paused at the moment: callers mostly go to another one.
+    pub paused: Option<usize>,
+    /// When the last pause was over.
+    pub resumed: Option<Instant>,
+    /// How long after its acknowledgement a write was told to watchers, while nothing was disturbed.
+    pub delays_quiet: Delays,
+    /// The same under faults.
+    pub delays_faults: Delays,
+    /// What was done to the servers and around them.
+    pub faults: Faults,
 }
 
 impl State {
@@ -171,6 +253,32 @@ impl State {
         if !holds {
             self.violation(says());
         }
+    }
+
+    /// What a chat that was bound to `agent` may be bound to now, if nobody has bound it since: the
+    /// agents that replaced it, or none where it was deleted.
+    pub fn bindings(&self, agent: Uuid) -> BTreeSet<Option<Uuid>> {
+        let Some(book) = self.agents.get(&agent) else {
+            return [Some(agent)].into();
+        };
+        let mut bindings = match book.presence {
+            Presence::Gone => return [None].into(),
+            Presence::Doubtful => BTreeSet::from([None, Some(agent)]),
+            Presence::There => BTreeSet::from([Some(agent)]),
+        };
+        if let Some(successor) = book.successor {
+            if self.taken_over(agent).is_some() {
+                bindings.clear();
+            }
+            bindings.extend(self.bindings(successor));
+        }
+        bindings
+    }
+
+    /// When it was acknowledged that the successor of `agent` has replaced it.
+    pub fn taken_over(&self, agent: Uuid) -> Option<Instant> {
+        let successor = self.agents.get(&agent)?.successor?;
+        self.agents.get(&successor)?.first_push()
     }
 
     /// Notes the pin that an answer about a chat told.
@@ -205,5 +313,52 @@ impl Ledger {
     /// The record, for a moment: never held over a wait.
     pub fn open(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn push(ended: Instant) -> PushSeen {
+        PushSeen {
+            epoch: 1,
+            version: 1,
+            snapshot: "s".to_owned(),
+            seq: 1,
+            span: Span {
+                began: ended,
+                ended,
+                ended_micros: 0,
+            },
+        }
+    }
+
+    #[test]
+    fn a_binding_follows_replacements_and_deletions() {
+        let [old, new, gone] = [1, 2, 3].map(Uuid::from_u128);
+        let mut state = State::default();
+        state.agents.entry(old).or_default().successor = Some(new);
+        state.agents.entry(new).or_default();
+        state.agents.entry(gone).or_default().presence = Presence::Gone;
+        assert_eq!(state.bindings(old), [Some(old), Some(new)].into());
+        assert_eq!(state.bindings(gone), [None].into());
+        state.agents.entry(gone).or_default().presence = Presence::Doubtful;
+        assert_eq!(state.bindings(gone), [None, Some(gone)].into());
+        let at = Instant::now();
+        state.agents.entry(new).or_default().pushes.push(push(at));
+        assert_eq!(state.taken_over(old), Some(at));
+        assert_eq!(state.bindings(old), [Some(new)].into());
+    }
+
+    #[test]
+    fn percentiles_are_of_what_was_noted() {
+        let mut delays = Delays::default();
+        assert_eq!(delays.percentile(50), Duration::ZERO);
+        for millis in (1..=100).rev() {
+            delays.add(Duration::from_millis(millis));
+        }
+        let percentiles = [50, 99, 100].map(|percent| delays.percentile(percent).as_millis());
+        assert_eq!(percentiles, [50, 99, 100]);
     }
 }

@@ -10,9 +10,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use ctxpin_client::Client;
 use ctxpin_protocol::http::people::Secret;
+use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use url::Url;
+
+use super::clocks::{self, Clocks};
 
 /// Longest wait for a server to be ready, and for a loaded database to recover.
 pub const READY_TIME_MAX: Duration = Duration::from_secs(60);
@@ -24,19 +27,30 @@ pub const LOOK_INTERVAL: Duration = Duration::from_millis(25);
 pub struct Servers {
     program: PathBuf,
     database: Option<String>,
+    ignores_limits: bool,
     replicas: Vec<Replica>,
     directory: TempDir,
+    /// Their clocks, if they have some of their own.
+    pub clocks: Option<Clocks>,
     /// How many processes were started after the first of each replica.
     pub restarts: u64,
     /// How many processes were killed.
     pub kills: u64,
-    /// How many ended by themselves: one that starts while its database is down does.
-    pub ended: u64,
+    /// How many ended by themselves before they served: one that starts while its database is down
+    /// does.
+    pub ended_starting: u64,
+    /// How many ended by themselves although they served, which none must.
+    pub ended_serving: u64,
 }
+
+/// What the log of a server says once it serves.
+const SERVING: &str = "storage=\"";
 
 struct Replica {
     port: u16,
     child: Child,
+    /// How much of its log was written by processes before this one.
+    log_begin: u64,
 }
 
 impl Servers {
@@ -48,22 +62,42 @@ impl Servers {
         database: Option<String>,
     ) -> anyhow::Result<Self> {
         let directory = tempfile::Builder::new().prefix("ctxpin-soak-").tempdir()?;
+        Self::start_in(directory, program, count, database, false).await
+    }
+
+    /// As [`Self::start`], with the data of each server in `data-0` and so on of a given directory.
+    /// With `ignores_limits` a file that would grow past the limit of its size is an error to the
+    /// server, as on a full disk, and does not end it.
+    pub async fn start_in(
+        directory: TempDir,
+        program: &Path,
+        count: usize,
+        database: Option<String>,
+        ignores_limits: bool,
+    ) -> anyhow::Result<Self> {
         // A copy: a build that ends during the run must not change what is started again.
         let copy = directory.path().join("ctxpin");
         std::fs::copy(program, &copy).with_context(|| format!("copying {}", program.display()))?;
         let mut servers = Self {
             program: copy,
             database,
+            ignores_limits,
             replicas: Vec::new(),
             directory,
+            clocks: None,
             restarts: 0,
             kills: 0,
-            ended: 0,
+            ended_starting: 0,
+            ended_serving: 0,
         };
         for index in 0..count {
             let port = free_port()?;
             let child = servers.spawn(index, port)?;
-            servers.replicas.push(Replica { port, child });
+            servers.replicas.push(Replica {
+                port,
+                child,
+                log_begin: 0,
+            });
             // One after the other: the first one makes the first user and writes its token.
             servers.await_all().await?;
         }
@@ -101,22 +135,64 @@ impl Servers {
     pub fn tend(&mut self) -> anyhow::Result<()> {
         for index in 0..self.replicas.len() {
             if self.replicas[index].child.try_wait()?.is_some() {
-                self.ended += 1;
+                if self.has_served(index)? {
+                    self.ended_serving += 1;
+                } else {
+                    self.ended_starting += 1;
+                }
                 self.start_again(index)?;
             }
         }
         Ok(())
     }
 
+    /// Stops a server where it is, as a machine that sleeps does.
+    pub fn pause(&self, index: usize) -> anyhow::Result<()> {
+        self.signal(index, Signal::STOP)
+    }
+
+    /// Lets a paused server go on.
+    pub fn resume(&self, index: usize) -> anyhow::Result<()> {
+        self.signal(index, Signal::CONT)
+    }
+
+    /// The process of a server.
+    pub fn process(&self, index: usize) -> anyhow::Result<u32> {
+        let id = self.replicas[index].child.id();
+        id.context("the server has ended")
+    }
+
+    fn signal(&self, index: usize, signal: Signal) -> anyhow::Result<()> {
+        let id = i32::try_from(self.process(index)?)?;
+        let process = Pid::from_raw(id).context("the server has no process")?;
+        rustix::process::kill_process(process, signal).context("signalling a server")
+    }
+
+    /// Where the files of the servers are.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The program that they run.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// Ends every server and starts all again: what they tell from now on was stored.
     pub async fn restart_all(&mut self) -> anyhow::Result<()> {
-        for index in 0..self.replicas.len() {
-            self.end(index).await?;
-        }
+        self.stop_all().await?;
         for index in 0..self.replicas.len() {
             self.start_again(index)?;
         }
         self.await_all().await
+    }
+
+    /// Ends every server.
+    pub async fn stop_all(&mut self) -> anyhow::Result<()> {
+        for index in 0..self.replicas.len() {
+            self.end(index).await?;
+        }
+        Ok(())
     }
 
     /// Waits until every server is ready, starting those again that have ended.
@@ -164,7 +240,18 @@ impl Servers {
         errors
     }
 
+    /// Whether the present process of a server, or the one that has just ended, came to serve.
+    fn has_served(&self, index: usize) -> anyhow::Result<bool> {
+        let path = self.log_path(index);
+        let log = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+        let begin = usize::try_from(self.replicas[index].log_begin)?.min(log.len());
+        let log = String::from_utf8_lossy(&log[begin..]);
+        Ok(log.lines().any(is_serving))
+    }
+
     fn start_again(&mut self, index: usize) -> anyhow::Result<()> {
+        let log = std::fs::metadata(self.log_path(index));
+        self.replicas[index].log_begin = log.map_or(0, |log| log.len());
         let child = self.spawn(index, self.replicas[index].port)?;
         self.replicas[index].child = child;
         self.restarts += 1;
@@ -173,14 +260,23 @@ impl Servers {
 
     async fn end(&mut self, index: usize) -> anyhow::Result<()> {
         let child = &mut self.replicas[index].child;
-        if child.try_wait()?.is_none() {
+        if let Some(process) = child.id() {
             child.kill().await.context("killing a server")?;
+            clocks::clean_up(process);
         }
         Ok(())
     }
 
     fn spawn(&self, index: usize, port: u16) -> anyhow::Result<Child> {
-        let mut command = Command::new(&self.program);
+        let mut command = if self.ignores_limits {
+            let mut shell = Command::new("sh");
+            shell
+                .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""])
+                .arg(&self.program);
+            shell
+        } else {
+            Command::new(&self.program)
+        };
         command
             .arg("serve")
             .arg("--listen")
@@ -194,6 +290,9 @@ impl Servers {
             .kill_on_drop(true);
         if let Some(url) = &self.database {
             command.arg("--database").arg(url);
+        }
+        if let Some(clocks) = &self.clocks {
+            clocks.give(index, &mut command)?;
         }
         let program = self.program.display();
         command
@@ -216,6 +315,11 @@ impl Servers {
     }
 }
 
+/// Whether a line of a server's log says that it serves.
+fn is_serving(line: &str) -> bool {
+    line.contains("serving") && line.contains(SERVING)
+}
+
 /// A port that is free now. Another process could take it before the server does, which would show
 /// as a server that does not start.
 fn free_port() -> anyhow::Result<u16> {
@@ -225,4 +329,18 @@ fn free_port() -> anyhow::Result<u16> {
 
 fn address(port: u16) -> anyhow::Result<Url> {
     Ok(Url::parse(&format!("http://127.0.0.1:{port}"))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_tells_that_a_server_serves() {
+        let line = "2026-01-01T00:00:00Z  INFO serving address=\"127.0.0.1:1\" storage=\"sqlite\"";
+        assert!(is_serving(line));
+        assert!(!is_serving(
+            "ctxpin: cannot open the database: serving nobody"
+        ));
+    }
 }
