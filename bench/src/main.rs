@@ -84,7 +84,10 @@ fn run(task: Task) -> anyhow::Result<()> {
         .build()
         .context("starting the runtime")?;
     match task {
-        Task::Measure(measure) => runtime.block_on(measure.run()),
+        Task::Measure(measure) => runtime.block_on(async {
+            // On a thread that hears of answers itself, as the handlers of a server are.
+            tokio::spawn(measure.run()).await?
+        }),
         Task::Limits(serve) => runtime.block_on(serve.run()),
     }
 }

@@ -1,6 +1,6 @@
 //! The product in process: a service on a fresh database, people, agents and chats.
 
-use std::cell::RefCell;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, bail};
 use ctxpin_model::id::{AgentId, ChatId, ProcessId};
@@ -50,16 +50,19 @@ impl Scene {
     pub async fn open(kind: &Kind) -> anyhow::Result<Self> {
         let fresh = kind.fresh().await?;
         let service = Service::open(&fresh.storage(), Clock::system()).await?;
-        let kept = RefCell::new(None);
+        let kept = Mutex::new(None);
         let keep = |token: &Token| {
-            *kept.borrow_mut() = Some(token.clone());
+            *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
             Ok::<(), std::convert::Infallible>(())
         };
         match people::first_user(&service, FirstToken::OnlyWithUser, keep).await? {
             Ok(true) => {}
             Ok(false) => bail!("a new database has a user"),
         }
-        let token = kept.into_inner().context("no token was handed out")?;
+        let token = kept
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+            .context("no token was handed out")?;
         let (owner, _) = people::me(&service, token.credential()).await?;
         let pool = fresh.pool().await?;
         Ok(Self {

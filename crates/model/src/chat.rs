@@ -2,6 +2,7 @@
 
 use crate::agent::Head;
 use crate::drift::{Drift, Hashes, Standing, drift};
+use crate::hash::BlobHash;
 use crate::id::{AgentId, ChatId, UserId};
 use crate::moment::Moment;
 use crate::pin::{Pin, Policy, ToolsMode};
@@ -47,6 +48,8 @@ pub struct ChatRecord {
     pub head_settled: bool,
     /// What [`Standing::first_other_at`] is.
     pub first_other_at: Option<Moment>,
+    /// The prompt of that head, if it has been rendered.
+    pub head_prompt: Option<BlobHash>,
 }
 
 impl ChatRecord {

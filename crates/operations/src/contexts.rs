@@ -74,7 +74,7 @@ pub async fn read(service: &Service, credential: Credential, chat: ChatId) -> Re
 pub(crate) async fn view<R: ReadsBodies>(
     transaction: &mut Transaction,
     granted: &Granted<object::Chat, R>,
-    chat: ChatRecord,
+    mut chat: ChatRecord,
 ) -> Result<ContextView> {
     let pin = chat.pin.as_ref().map(|pin| pin.pin.snapshot);
     let head = chat.head.map(|head| head.snapshot);
@@ -87,6 +87,9 @@ pub(crate) async fn view<R: ReadsBodies>(
         Some(id) => Some(snapshot(transaction, granted, id).await?),
         None => None,
     };
+    if let (Some(pin), Some(pinned)) = (&mut chat.pin, &pinned) {
+        pin.error.clone_from(&pinned.error);
+    }
     Ok(ContextView {
         chat,
         pinned,

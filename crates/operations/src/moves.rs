@@ -28,27 +28,46 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
-    /// The way to the agent's head.
-    pub async fn head<R: ReadsBodies>(
-        transaction: &mut Transaction,
-        granted: &Granted<object::Chat, R>,
-        chat: &ChatRecord,
-        pin: Option<&Pin>,
-    ) -> Result<Self> {
+    /// The way to the agent's head, if nothing must be read or rendered for it.
+    pub fn head_at_hand(chat: &ChatRecord) -> Result<Option<Self>> {
         let head = chat.head.ok_or_else(|| no_head(chat))?;
         let target = Target {
             snapshot: head.snapshot,
             hashes: head.hashes,
         };
-        let mut prepared = Self {
+        let pin = chat.pin.as_ref().map(|pin| &pin.pin);
+        let prompt = match (step(pin, &target), chat.head_prompt) {
+            (Step::Render, None) => return Ok(None),
+            (Step::Render, Some(kept)) => Some(Prompt::Kept(kept)),
+            _ => None,
+        };
+        Ok(Some(Self {
             target,
+            composed: None,
+            prompt,
+        }))
+    }
+
+    /// The way to the agent's head.
+    pub async fn head<R: ReadsBodies>(
+        transaction: &mut Transaction,
+        granted: &Granted<object::Chat, R>,
+        chat: &ChatRecord,
+    ) -> Result<Self> {
+        if let Some(prepared) = Self::head_at_hand(chat)? {
+            return Ok(prepared);
+        }
+        let head = chat.head.ok_or_else(|| no_head(chat))?;
+        let mut prepared = Self {
+            target: Target {
+                snapshot: head.snapshot,
+                hashes: head.hashes,
+            },
             composed: None,
             prompt: None,
         };
-        if step(pin, &target) == Step::Render {
-            let snapshot = contexts::snapshot(transaction, granted, head.snapshot).await?;
-            prepared.render(transaction, granted, &snapshot).await?;
-        }
+        let snapshot = contexts::snapshot(transaction, granted, head.snapshot).await?;
+        prepared.render(transaction, granted, &snapshot).await?;
         Ok(prepared)
     }
 

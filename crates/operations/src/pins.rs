@@ -84,12 +84,13 @@ fn is_as_planned(before: &ChatRecord, now: &ChatRecord) -> bool {
 }
 
 impl Plan {
-    /// Does it to the locked chat. Tells whether that was noted in the audit log.
+    /// Does it to the locked chat, and brings `chat` up to date but for what tells of a drift. Tells
+    /// whether it was noted in the audit log.
     async fn carry_out(
         &self,
         transaction: &mut Transaction,
         granted: &Granted<object::Chat, right::Write>,
-        mut chat: ChatRecord,
+        chat: &mut ChatRecord,
         operation: Operation,
         at: Moment,
     ) -> Result<bool> {
@@ -107,14 +108,13 @@ impl Plan {
                     door,
                     noted: Some(operation),
                     mcp_settled: mcp_settled.unwrap_or(chat.head_settled),
-                    ..Cause::of(Reason::Refresh, &chat, at)
+                    ..Cause::of(Reason::Refresh, chat, at)
                 };
-                prepared
-                    .carry_out(transaction, granted, &mut chat, &cause)
-                    .await
+                prepared.carry_out(transaction, granted, chat, &cause).await
             }
             Self::Decline(hashes) => {
                 granted.decline(transaction, *hashes).await?;
+                chat.declined = Some(*hashes);
                 Ok(false)
             }
             Self::Rollback {
@@ -131,10 +131,10 @@ impl Plan {
                         agent: *agent,
                         mcp_settled: *mcp_settled,
                         noted: Some(operation),
-                        ..Cause::of(Reason::Rollback, &chat, at)
+                        ..Cause::of(Reason::Rollback, chat, at)
                     };
                     let to = Some((*target, *prompt));
-                    write_move(transaction, granted, &mut chat, to, &cause).await?;
+                    write_move(transaction, granted, chat, to, &cause).await?;
                 }
                 if chat.policy != Policy::Manual {
                     let update = ChatUpdate {
@@ -142,6 +142,7 @@ impl Plan {
                         ..ChatUpdate::default()
                     };
                     granted.update(transaction, &update, at).await?;
+                    (chat.policy, chat.updated_at) = (Policy::Manual, at);
                 }
                 Ok(!is_there)
             }
@@ -158,25 +159,34 @@ async fn move_once(
     only_from: Option<SnapshotId>,
 ) -> Result<ContextView> {
     let caller = service.caller(credential);
-    let mut reading = service.database.read().await?;
-    let seen = reading.grant_chat_within(&caller, operation, chat).await?;
-    let before = seen.record()?.clone();
+    let (mut sighting, mut before) = service
+        .database
+        .sight_chat(&caller, operation, chat)
+        .await?;
     demand_pin(&before, only_from)?;
-    let mut planned = plan(&mut reading, &seen, &before, request).await?;
-    let sighting = seen.sighting(operation);
-    drop(reading);
+    let mut planned = match plan_at_hand(&before, request)? {
+        Some(planned) => planned,
+        None => {
+            let mut reading = service.database.read().await?;
+            let seen = reading.grant_chat_within(&caller, operation, chat).await?;
+            before = seen.record()?.clone();
+            demand_pin(&before, only_from)?;
+            sighting = seen.sighting(operation);
+            plan(&mut reading, &seen, &before, request).await?
+        }
+    };
     let mut transaction = service.database.write().await?;
     let granted = transaction
         .grant_chat_locked(&caller, &sighting, &[])
         .await?;
-    let now = granted.record()?.clone();
+    let mut now = granted.record()?.clone();
     demand_pin(&now, only_from)?;
     if !is_as_planned(&before, &now) {
         // Under the locks nothing moves any more: whoever pushes without a pause holds up nobody.
         planned = plan(&mut transaction, &granted, &now, request).await?;
     }
     let is_noted = planned
-        .carry_out(&mut transaction, &granted, now, operation, caller.now)
+        .carry_out(&mut transaction, &granted, &mut now, operation, caller.now)
         .await?;
     if !is_noted {
         let object = Some(("chat", chat.uuid()));
@@ -184,7 +194,12 @@ async fn move_once(
             .audit(granted.actor(), operation, object, caller.now)
             .await?;
     }
-    let after = granted.chat(&mut transaction).await?;
+    // Only a chat that has drifted holds more than the move has brought up to date.
+    let after = if now.drift().is_some() {
+        granted.chat(&mut transaction).await?
+    } else {
+        now
+    };
     let view = contexts::view(&mut transaction, &granted, after).await?;
     transaction.commit().await?;
     service.wakes.publish(Topic::Chat {
@@ -192,6 +207,23 @@ async fn move_once(
         chat,
     });
     Ok(view)
+}
+
+/// What is to be done, if nothing must be read for it.
+fn plan_at_hand(chat: &ChatRecord, request: &MoveRequest) -> Result<Option<Plan>> {
+    match request {
+        MoveRequest::Refresh { head } => {
+            demand_head(chat, *head)?;
+            let prepared = Prepared::head_at_hand(chat)?;
+            Ok(prepared.map(|prepared| Plan::Move {
+                prepared: Box::new(prepared),
+                mcp_settled: None,
+            }))
+        }
+        MoveRequest::Sources { .. } | MoveRequest::Decline(_) | MoveRequest::Rollback(_) => {
+            Ok(None)
+        }
+    }
 }
 
 /// Refuses if the pin is not the one that the caller has seen.
@@ -231,7 +263,7 @@ async fn plan<R: ReadsBodies>(
     match request {
         MoveRequest::Refresh { head } => {
             demand_head(chat, *head)?;
-            let prepared = Prepared::head(reading, seen, chat, pin.as_ref()).await?;
+            let prepared = Prepared::head(reading, seen, chat).await?;
             Ok(Plan::Move {
                 prepared: Box::new(prepared),
                 mcp_settled: None,

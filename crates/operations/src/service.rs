@@ -59,6 +59,7 @@ impl Service {
             },
         };
         let database = Database::open(&location).await?;
+        let database = database.with_renderer(i64::from(ctxpin_render::RENDERER_VERSION));
         Ok(Self {
             database,
             clock,

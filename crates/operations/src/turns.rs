@@ -192,7 +192,7 @@ async fn plan<R: ReadsBodies>(
         return Ok(plan);
     };
     let Some(pin) = chat.pin.as_ref().map(|pin| pin.pin) else {
-        let prepared = Prepared::head(reading, seen, chat, None).await?;
+        let prepared = Prepared::head(reading, seen, chat).await?;
         plan.moves.push((prepared, Reason::Hydrate, None));
         return Ok(plan);
     };
@@ -200,7 +200,7 @@ async fn plan<R: ReadsBodies>(
     let wants_tools = chat.tools == ToolsMode::Pinned && chat.turn_count == 0 && chat.head_settled;
     match (chat.policy, drift) {
         (Policy::Follow, Some(_)) => {
-            let prepared = Prepared::head(reading, seen, chat, Some(&pin)).await?;
+            let prepared = Prepared::head(reading, seen, chat).await?;
             plan.moves.push((prepared, Reason::Follow, None));
             plan.notices.push("By the chat's policy the pin has moved to its agent's head, so the beginning of the prompt may have changed.".into());
             return Ok(plan);

@@ -41,7 +41,10 @@ const JOINS: &str = "left join agent_heads h on h.agent_id = a.id and h.seq = a.
 impl Owned for Agent {
     const NOUN: &str = "agent";
     const ID: &str = "a.id";
-    const COLUMNS: &str = COLUMNS;
+
+    fn columns(_: i64) -> String {
+        COLUMNS.to_owned()
+    }
 
     fn joins(id: &str) -> String {
         format!("left join agents a on a.id = {id} {JOINS}")

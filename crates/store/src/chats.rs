@@ -61,6 +61,14 @@ const COLUMNS: &str = "c.id, c.owner_id, c.client, c.reference, c.title, c.agent
          and e.context_hash = ps.context_hash and (c.tools = 'live' or e.tools_hash = ps.tools_hash)) \
       order by n.seq limit 1)";
 
+/// [`COLUMNS`], and the prompt that the renderer has made of the head.
+fn columns(renderer: i64) -> String {
+    format!(
+        "{COLUMNS}, (select p.prompt from prompts p \
+         where p.context_hash = h.context_hash and p.renderer = {renderer})"
+    )
+}
+
 /// What a chat's row, which is called `c`, refers to.
 const JOINS: &str = "left join snapshots ps on ps.id = c.pin_snapshot \
      left join agents a on a.id = c.agent_id \
@@ -69,7 +77,10 @@ const JOINS: &str = "left join snapshots ps on ps.id = c.pin_snapshot \
 impl Owned for Chat {
     const NOUN: &str = "chat";
     const ID: &str = "c.id";
-    const COLUMNS: &str = COLUMNS;
+
+    fn columns(renderer: i64) -> String {
+        columns(renderer)
+    }
 
     fn joins(id: &str) -> String {
         format!("left join chats c on c.id = {id} {JOINS}")
@@ -150,6 +161,7 @@ fn read(row: &mut Row) -> Result<ChatRecord> {
         head_settled: row.take()?,
         head: read_head_optional(row)?,
         first_other_at: row.take_optional()?,
+        head_prompt: row.take_optional()?,
     })
 }
 
@@ -200,10 +212,12 @@ impl<R> Granted<Account, R> {
         reference: &str,
     ) -> Result<Option<ChatRecord>> {
         let owner = self.owner();
+        let transaction = self.within(transaction)?;
+        let columns = columns(transaction.shared().renderer);
         let sql = format!(
-            "select {COLUMNS} from chats c {JOINS} where c.owner_id = $1 and c.client = $2 and c.reference = $3"
+            "select {columns} from chats c {JOINS} where c.owner_id = $1 and c.client = $2 and c.reference = $3"
         );
-        self.within(transaction)?
+        transaction
             .query(sql)
             .bind(&owner)
             .bind(&client.to_owned())
@@ -254,8 +268,9 @@ impl<R> Granted<Account, R> {
         } else {
             format!("where {}", conditions.join(" and "))
         };
+        let columns = columns(transaction.shared().renderer);
         let sql = format!(
-            "select {COLUMNS} from chats c {JOINS} {conditions} order by c.id desc limit $1"
+            "select {columns} from chats c {JOINS} {conditions} order by c.id desc limit $1"
         );
         let mut query = transaction.query(sql).bind(&(page.limit + 1));
         if let Some(owner) = &owner {
@@ -336,8 +351,10 @@ impl<R> Granted<Chat, R> {
     /// The chat.
     pub async fn chat(&self, transaction: &mut Transaction) -> Result<ChatRecord> {
         let chat = self.id();
-        let sql = format!("select {COLUMNS} from chats c {JOINS} where c.id = $1");
-        self.within(transaction)?
+        let transaction = self.within(transaction)?;
+        let columns = columns(transaction.shared().renderer);
+        let sql = format!("select {columns} from chats c {JOINS} where c.id = $1");
+        transaction
             .query(sql)
             .bind(&chat)
             .optional(read)

@@ -82,6 +82,8 @@ pub(crate) struct Shared {
     pub counters: Arc<Counters>,
     pub snapshots: Arc<SnapshotCache>,
     pub prompts: Arc<PromptCache>,
+    /// Whose prompts are looked for.
+    pub renderer: i64,
 }
 
 #[derive(Clone)]
@@ -102,6 +104,12 @@ impl Database {
         let database = Self::connect(location).await?;
         crate::migrations::apply(&database).await?;
         Ok(database)
+    }
+
+    /// The same database, whose records of chats tell the prompts of that renderer's.
+    pub fn with_renderer(mut self, renderer: i64) -> Self {
+        self.shared.renderer = renderer;
+        self
     }
 
     async fn connect(location: &Location) -> std::result::Result<Self, OpenError> {
@@ -457,6 +465,11 @@ impl Transaction {
         matches!(self.connection, Connection::Postgres(_))
     }
 
+    /// Whether rows can be locked: on SQLite a transaction that writes is alone anyway.
+    pub(crate) fn has_row_locks(&self) -> bool {
+        self.is_postgres()
+    }
+
     /// Begins a statement that locks the rows it reads, where the database has such locks: on
     /// SQLite a transaction that writes is alone anyway.
     pub(crate) fn query_locking(&mut self, sql: &str, lock: Lock) -> Query<'_> {
@@ -498,11 +511,7 @@ impl Statement {
         let (sql, arguments) = if is_postgres {
             (sql, Arguments::Postgres(Default::default()))
         } else {
-            // For SQLite `$1` is a name, and it compares each name with all before: a list of 500
-            // resources would take it 20 million comparisons. `?1` is a number. Our statements
-            // have a `$` before a number and nowhere else.
-            let sql = sql.replace('$', "?");
-            (sql, Arguments::Sqlite(Default::default()))
+            (for_sqlite(sql), Arguments::Sqlite(Default::default()))
         };
         Self {
             sql,
@@ -520,6 +529,26 @@ impl Statement {
             self.arguments = Err(error);
         }
     }
+}
+
+/// The statement as SQLite takes it best. `$1` is a name there, and each name is compared with all
+/// before it: a list of 500 resources would take 20 million comparisons, when it is prepared and
+/// again when its values are bound. Where every parameter stands once and in its order, which is so
+/// in lists, the bare `?` says the same. Our statements have a `$` before a number and nowhere else.
+fn for_sqlite(sql: String) -> String {
+    let mut parts = sql.split('$');
+    let mut bare = parts.next().unwrap_or_default().to_owned();
+    for (index, part) in parts.enumerate() {
+        let Some(rest) = part.strip_prefix(&(index + 1).to_string()) else {
+            return sql;
+        };
+        if rest.starts_with(|c: char| c.is_ascii_digit()) {
+            return sql;
+        }
+        bare.push('?');
+        bare.push_str(rest);
+    }
+    bare
 }
 
 /// Which database a statement goes to, and through what.
@@ -747,6 +776,25 @@ impl Attempts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parameters_in_their_order_need_no_names() {
+        let cases = [
+            ("select 1", "select 1"),
+            (
+                "insert into t values ($1, $2)",
+                "insert into t values (?, ?)",
+            ),
+            ("a = $1 or b = $1", "a = $1 or b = $1"),
+            ("b = $2 and a = $1", "b = $2 and a = $1"),
+            ("a = $12", "a = $12"),
+        ];
+        for (given, expected) in cases {
+            assert_eq!(for_sqlite(given.to_owned()), expected);
+        }
+        let many = placeholders(3, 5, 1);
+        assert_eq!(for_sqlite(many).matches('?').count(), 15);
+    }
 
     #[test]
     fn placeholders_count_on() {

@@ -22,7 +22,7 @@ use ctxpin_model::id::{AgentId, ChatId, TokenId, UserId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::token::Credential;
 
-use crate::database::{Database, Lock, Transaction};
+use crate::database::{Database, Lock, Transaction, placeholders};
 use crate::error::{Error, Result};
 use crate::migrations::SCHEMA_VERSION;
 use crate::values::Row;
@@ -100,7 +100,7 @@ pub(crate) trait Owned: Grantable<Id: crate::values::Value> {
     /// The column that tells whether it is there.
     const ID: &str;
     /// What [`Self::read`] reads.
-    const COLUMNS: &str;
+    fn columns(renderer: i64) -> String;
     /// Joined to the caller's tables: it and what it refers to. `id` is a parameter or a column.
     fn joins(id: &str) -> String;
     fn read(row: &mut Row) -> Result<Self::Record>;
@@ -317,8 +317,8 @@ struct Checked<O: Grantable> {
 }
 
 /// The statement of a check: of the caller, the schema's version and the object of that id.
-fn check_sql<O: Owned>(of: &str) -> String {
-    let (id, columns, joins) = (O::ID, O::COLUMNS, O::joins(of));
+fn check_sql<O: Owned>(of: &str, renderer: i64) -> String {
+    let (id, columns, joins) = (O::ID, O::columns(renderer), O::joins(of));
     format!(
         "select {PRINCIPAL_COLUMNS}, (select max(version) from _sqlx_migrations), \
          {id} is not null, {columns} from {PRINCIPAL_TABLES} {joins} where t.id = $1"
@@ -422,7 +422,7 @@ impl Database {
         id: O::Id,
     ) -> Result<(Sighting<O::Id>, O::Record)> {
         let checked: Checked<O> = self
-            .single(check_sql::<O>("$2"))
+            .single(check_sql::<O>("$2", self.shared().renderer))
             .bind(&caller.credential.id)
             .bind(&id)
             .optional(|row| read_check(row, caller, self.signs(), false))
@@ -493,8 +493,9 @@ impl Transaction {
         operation: Operation,
     ) -> Result<Granted<object::Agent, right::Body>> {
         let (used, writes) = (self.signs().clone(), self.writes());
+        let sql = check_sql::<object::Agent>("t.agent_id", self.shared().renderer);
         let checked: Checked<object::Agent> = self
-            .query(check_sql::<object::Agent>("t.agent_id"))
+            .query(sql)
             .bind(&caller.credential.id)
             .optional(|row| read_check(row, caller, &used, writes))
             .await?
@@ -548,11 +549,8 @@ impl Transaction {
         caller: &Caller,
         sighted: &[Sighting<AgentId>],
     ) -> Result<Vec<Granted<object::Agent, right::Write>>> {
-        let agents: Vec<_> = sighted
-            .iter()
-            .map(|sighting| (sighting.id, Lock::Update))
-            .collect();
-        self.lock_agents(&agents).await?;
+        let agents = sighted.iter().map(|sighting| sighting.id).collect();
+        self.lock_agents(&agents, Lock::Update).await?;
         let mut grants = Vec::with_capacity(sighted.len());
         for sighting in sighted {
             let checked = self.check(caller, sighting.id).await?;
@@ -579,7 +577,7 @@ impl Transaction {
         caller: &Caller,
         sighted: &Sighting<AgentId>,
     ) -> Result<Granted<object::Agent, right::Body>> {
-        self.lock_agents(&[(sighted.id, Lock::Share)]).await?;
+        self.lock_agents(&[sighted.id].into(), Lock::Share).await?;
         self.grant_agent_body(caller, sighted.operation, sighted.id)
             .await
     }
@@ -616,16 +614,9 @@ impl Transaction {
         others: &[Sighting<AgentId>],
         lock: Lock,
     ) -> Result<Granted<object::Chat, R>> {
-        let bound = sighted
-            .binding
-            .into_iter()
-            .chain(others.iter().map(|other| other.id));
-        let agents: Vec<_> = bound.map(|agent| (agent, Lock::Share)).collect();
-        self.lock_agents(&agents).await?;
-        self.query_locking("select id from chats where id = $1", lock)
-            .bind(&sighted.id)
-            .optional(|row| row.take::<ChatId>())
-            .await?;
+        let bound = sighted.binding.into_iter();
+        let agents: BTreeSet<_> = bound.chain(others.iter().map(|other| other.id)).collect();
+        self.lock_chat(&agents, sighted.id, lock).await?;
         let checked: Checked<object::Chat> = self.check(caller, sighted.id).await?;
         if demand_owned(&checked, sighted.operation)?.agent != sighted.binding {
             return Err(Error::Conflict);
@@ -633,25 +624,56 @@ impl Transaction {
         self.granted_checked(sighted.id, checked)
     }
 
-    /// Locks agents in the order of their ids, each as strongly as asked.
-    async fn lock_agents(&mut self, agents: &[(AgentId, Lock)]) -> Result<()> {
-        let mut agents = agents.to_vec();
-        agents.sort_by_key(|(agent, lock)| (*agent, *lock == Lock::Share));
-        agents.dedup_by_key(|(agent, _)| *agent);
-        for (agent, lock) in agents {
-            self.query_locking("select id from agents where id = $1", lock)
-                .bind(&agent)
-                .optional(|row| row.take::<AgentId>())
-                .await?;
+    /// Locks agents in the order of their ids.
+    async fn lock_agents(&mut self, agents: &BTreeSet<AgentId>, lock: Lock) -> Result<()> {
+        if agents.is_empty() || !self.has_row_locks() {
+            return Ok(());
         }
+        let list = placeholders(1, agents.len(), 1);
+        let sql = format!("select id from agents where id in {list} order by id");
+        self.query_locking(&sql, lock)
+            .bind_all(agents)
+            .all(|row| row.take::<AgentId>())
+            .await?;
+        Ok(())
+    }
+
+    /// Locks agents for share in the order of their ids, then the chat, in one round trip. The
+    /// condition on the agents is judged once, before the chat is looked at. Of what the statement
+    /// sees nothing is used: it may have waited, and what holds then is read by the next one.
+    async fn lock_chat(
+        &mut self,
+        agents: &BTreeSet<AgentId>,
+        chat: ChatId,
+        lock: Lock,
+    ) -> Result<()> {
+        if !self.has_row_locks() {
+            return Ok(());
+        }
+        let sql = if agents.is_empty() {
+            "select c.id from chats c where c.id = $1".to_owned()
+        } else {
+            let list = placeholders(1, agents.len(), 2);
+            format!(
+                "with locked as materialized (\
+                 select id from agents where id in {list} order by id for share) \
+                 select c.id from chats c where c.id = $1 and (select count(*) from locked) >= 0"
+            )
+        };
+        self.query_locking(&sql, lock)
+            .bind(&chat)
+            .bind_all(agents)
+            .optional(|row| row.take::<ChatId>())
+            .await?;
         Ok(())
     }
 
     async fn check<O: Owned>(&mut self, caller: &Caller, id: O::Id) -> Result<Checked<O>> {
         let used = self.signs().clone();
         let writes = self.writes();
+        let sql = check_sql::<O>("$2", self.shared().renderer);
         let checked = self
-            .query(check_sql::<O>("$2"))
+            .query(sql)
             .bind(&caller.credential.id)
             .bind(&id)
             .optional(|row| read_check(row, caller, &used, writes))

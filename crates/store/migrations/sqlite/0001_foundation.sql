@@ -28,6 +28,8 @@ create table snapshots (
     created_at text not null
 ) strict;
 
+-- That a kind and source occur once is seen to before, for the snapshot is hashed as a whole: a third
+-- index would be a third of what a push writes.
 create table snapshot_resources (
     snapshot_id blob not null references snapshots (id) on delete cascade,
     ordinal integer not null,
@@ -42,11 +44,10 @@ create table snapshot_resources (
     description text,
     root text,
     detail blob references blobs (hash),
-    primary key (snapshot_id, ordinal),
-    unique (snapshot_id, kind, source)
-) strict;
-create index snapshot_resources_body on snapshot_resources (body);
-create index snapshot_resources_detail on snapshot_resources (detail);
+    primary key (snapshot_id, ordinal)
+) strict, without rowid;
+create index snapshot_resources_body on snapshot_resources (body) where body is not null;
+create index snapshot_resources_detail on snapshot_resources (detail) where detail is not null;
 
 create table skill_files (
     snapshot_id blob not null,
@@ -112,7 +113,7 @@ create table agent_heads (
     tools_hash blob not null,
     received_at text not null,
     primary key (agent_id, seq)
-) strict;
+) strict, without rowid;
 create index agent_heads_context on agent_heads (agent_id, context_hash, seq);
 create index agent_heads_snapshot on agent_heads (snapshot_id);
 
@@ -142,6 +143,8 @@ create table tokens (
 create index tokens_user on tokens (user_id, id);
 create index tokens_agent on tokens (agent_id);
 
+-- The pin is told again by the row of chat_pins with its seq, whose keys keep what it names: the same
+-- keys here would be checked and indexed twice for each move.
 create table chats (
     id blob primary key,
     owner_id blob not null references users (id),
@@ -156,8 +159,8 @@ create table chats (
     declined_context blob,
     declined_tools blob,
     pin_seq integer not null default 0,
-    pin_snapshot blob references snapshots (id),
-    pin_prompt blob references blobs (hash),
+    pin_snapshot blob,
+    pin_prompt blob,
     pinned_at text,
     turn_count integer not null default 0,
     created_at text not null,
@@ -168,9 +171,7 @@ create table chats (
 ) strict;
 create index chats_owner on chats (owner_id, id);
 create index chats_agent on chats (agent_id, id);
-create index chats_parent on chats (parent_id);
-create index chats_pin_snapshot on chats (pin_snapshot);
-create index chats_pin_prompt on chats (pin_prompt);
+create index chats_parent on chats (parent_id) where parent_id is not null;
 -- The chats that a push hydrates.
 create index chats_unpinned on chats (agent_id, id) where pin_snapshot is null and archived_at is null;
 
@@ -188,7 +189,7 @@ create table chat_pins (
     door text not null,
     pinned_at text not null,
     primary key (chat_id, seq)
-) strict;
+) strict, without rowid;
 create index chat_pins_snapshot on chat_pins (snapshot_id);
 create index chat_pins_prompt on chat_pins (prompt);
 
@@ -203,7 +204,7 @@ create table turns (
     started_at text not null,
     primary key (chat_id, number),
     unique (chat_id, reference)
-) strict;
+) strict, without rowid;
 create index turns_snapshot on turns (snapshot_id);
 create index turns_prompt on turns (prompt);
 create index turns_tools_snapshot on turns (tools_snapshot);
@@ -218,4 +219,4 @@ create table audit_log (
     object_id blob,
     outcome text not null,
     at text not null
-) strict;
+) strict, without rowid;
