@@ -16,6 +16,7 @@ pub mod grant;
 mod kept;
 pub mod migrations;
 pub mod pins;
+mod query;
 pub mod snapshots;
 mod together;
 pub mod tokens;

@@ -1,7 +1,8 @@
 //! Several writes in one round trip.
 
-use crate::database::{Query, Transaction};
+use crate::database::Transaction;
 use crate::error::Result;
+use crate::query::Query;
 use crate::values::Value;
 
 /// Statements that write and do not depend on each other: none sees what another one writes. On
