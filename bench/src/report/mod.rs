@@ -43,6 +43,8 @@ impl Report {
             .with_context(|| format!("making {}", directory.display()))?;
         let put = |name: &str, text: String| {
             let path = directory.join(name);
+            // As every text in the repository ends.
+            let text = format!("{}\n", text.trim_end());
             std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))
         };
         for (name, plot) in plots::all(&self.figures, &self.kinds)? {
@@ -54,10 +56,7 @@ impl Report {
             goals: goals::all(&self.figures, &self.kinds),
             figures: self.figures.all(),
         };
-        put(
-            "results.json",
-            serde_json::to_string_pretty(&results)? + "\n",
-        )?;
+        put("results.json", serde_json::to_string_pretty(&results)?)?;
         put("results.md", self.markdown())
     }
 

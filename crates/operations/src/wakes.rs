@@ -1,18 +1,19 @@
 //! Wakes: hints that something was written, for whoever watches. They follow the commit, carry no
 //! content, and may be lost: a watcher reads the state, and reads it again from time to time.
 
-use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use ctxpin_model::id::UserId;
 use ctxpin_store::wake::Topic;
 use tokio::sync::{Notify, broadcast};
 
 use crate::service::Service;
 
-/// Hints that a slow watcher may fall behind before it is told to read everything anew; past a page
-/// of chats that is cheaper than reading them one by one.
-const HINTS_KEPT: usize = 512;
+/// Hints of one owner that a slow watcher may fall behind before it is told to read everything anew;
+/// past a page of chats that is cheaper than reading them one by one.
+const HINTS_KEPT: usize = 64;
 
 /// Most topics of one notification to the other replicas.
 const TOPICS_AT_ONCE: usize = 64;
@@ -25,7 +26,9 @@ const SIGNS_WRITTEN_EVERY: Duration = Duration::from_secs(30);
 
 /// The hints of this process, and those that wait to be told to the others.
 pub(crate) struct Wakes {
-    local: broadcast::Sender<Topic>,
+    /// By whose things are watched, so that a write wakes nobody whom it does not concern. Owners
+    /// whom nobody watches are not kept.
+    local: Mutex<HashMap<UserId, broadcast::Sender<Topic>>>,
     outgoing: Mutex<BTreeSet<Topic>>,
     outgoing_grew: Notify,
 }
@@ -33,7 +36,7 @@ pub(crate) struct Wakes {
 impl Wakes {
     pub(crate) fn new() -> Self {
         Self {
-            local: broadcast::Sender::new(HINTS_KEPT),
+            local: Mutex::default(),
             outgoing: Mutex::default(),
             outgoing_grew: Notify::new(),
         }
@@ -46,13 +49,27 @@ impl Wakes {
         self.outgoing_grew.notify_one();
     }
 
-    pub(crate) fn subscribe(&self) -> broadcast::Receiver<Topic> {
-        self.local.subscribe()
+    /// The hints about what belongs to `owner`, and those that may concern anybody.
+    pub(crate) fn subscribe(&self, owner: UserId) -> broadcast::Receiver<Topic> {
+        let mut local = self.lock_local();
+        let sender = local.entry(owner);
+        sender
+            .or_insert_with(|| broadcast::Sender::new(HINTS_KEPT))
+            .subscribe()
     }
 
     fn tell_here(&self, topic: Topic) {
-        // Nobody may be watching, which is no failure.
-        let _ = self.local.send(topic);
+        let mut local = self.lock_local();
+        // Whom nobody watches any more is forgotten at the next hint.
+        match topic.owner() {
+            Some(owner) => {
+                let is_watched = local.get(&owner).map(|sender| sender.send(topic).is_ok());
+                if is_watched == Some(false) {
+                    local.remove(&owner);
+                }
+            }
+            None => local.retain(|_, sender| sender.send(topic).is_ok()),
+        }
     }
 
     fn take_outgoing(&self) -> Vec<Topic> {
@@ -64,7 +81,11 @@ impl Wakes {
         std::mem::take(&mut *outgoing).into_iter().collect()
     }
 
-    fn lock_outgoing(&self) -> std::sync::MutexGuard<'_, BTreeSet<Topic>> {
+    fn lock_local(&self) -> MutexGuard<'_, HashMap<UserId, broadcast::Sender<Topic>>> {
+        self.local.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_outgoing(&self) -> MutexGuard<'_, BTreeSet<Topic>> {
         self.outgoing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -136,4 +157,36 @@ pub async fn signs_write(service: &Service) -> crate::error::Result<()> {
     let mut transaction = service.database.write().await?;
     transaction.signs_write(&signs, service.clock.now()).await?;
     Ok(transaction.commit().await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    #[test]
+    fn a_hint_wakes_whom_it_concerns() {
+        let wakes = Wakes::new();
+        let (one, other) = (Uuid::from_u128(1).into(), Uuid::from_u128(2).into());
+        let of = |owner| Topic::Chat {
+            owner,
+            chat: Uuid::from_u128(3).into(),
+        };
+        let mut ones = [wakes.subscribe(one), wakes.subscribe(one)];
+        let mut others = wakes.subscribe(other);
+        wakes.publish(of(one));
+        for receiver in &mut ones {
+            assert_eq!(receiver.try_recv().unwrap(), of(one));
+        }
+        assert!(others.try_recv().is_err(), "it is not theirs");
+        wakes.tell_here(Topic::Everything);
+        for receiver in ones.iter_mut().chain([&mut others]) {
+            assert_eq!(receiver.try_recv().unwrap(), Topic::Everything);
+        }
+        drop(ones);
+        wakes.publish(of(one));
+        drop(others);
+        wakes.tell_here(Topic::Everything);
+        assert!(wakes.lock_local().is_empty(), "nobody watches any more");
+    }
 }

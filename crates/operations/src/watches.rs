@@ -120,7 +120,6 @@ pub struct Watch {
     hints: Receiver<Topic>,
     /// Taken from `hints` and not read to the end yet.
     topics: VecDeque<Topic>,
-    owner: Option<UserId>,
     chats: BTreeMap<ChatId, Seen>,
     agents: BTreeMap<AgentId, SeenAgent>,
     events: VecDeque<Event>,
@@ -130,13 +129,13 @@ pub struct Watch {
 
 /// Begins to watch; fails if the caller may not.
 pub async fn watch(service: &Service, credential: Credential, subject: Subject) -> Result<Watch> {
+    let owner = owner(service, credential, subject).await?;
     let mut watch = Watch {
         service: service.clone(),
         credential,
         subject,
-        hints: service.wakes.subscribe(),
+        hints: service.wakes.subscribe(owner),
         topics: VecDeque::new(),
-        owner: None,
         chats: BTreeMap::new(),
         agents: BTreeMap::new(),
         events: VecDeque::new(),
@@ -146,6 +145,26 @@ pub async fn watch(service: &Service, credential: Credential, subject: Subject) 
     watch.read_everything().await?;
     watch.events.push_back(Event::Ready);
     Ok(watch)
+}
+
+/// To whom belongs what is watched: the agent that a chat is bound to as well.
+async fn owner(service: &Service, credential: Credential, subject: Subject) -> Result<UserId> {
+    let caller = service.caller(credential);
+    match subject {
+        Subject::Chat(chat) => {
+            let sighted = service
+                .database
+                .sight_chat(&caller, Operation::ChatRead, chat)
+                .await;
+            Ok(sighted?.1.owner)
+        }
+        Subject::Own => {
+            let mut reading = service.database.read().await?;
+            let account: Granted<object::Account, right::Metadata> =
+                reading.grant_account(&caller, Operation::ChatList).await?;
+            Ok(account.owner())
+        }
+    }
 }
 
 impl Watch {
@@ -204,12 +223,8 @@ impl Watch {
             {
                 self.read_chat(watched).await
             }
-            (Subject::Own, Topic::Chat { owner, chat }) if Some(owner) == self.owner => {
-                self.read_chat(chat).await
-            }
-            (Subject::Own, Topic::Agent { owner, agent }) if Some(owner) == self.owner => {
-                self.read_agent(agent).await
-            }
+            (Subject::Own, Topic::Chat { chat, .. }) => self.read_chat(chat).await,
+            (Subject::Own, Topic::Agent { agent, .. }) => self.read_agent(agent).await,
             _ => Ok(()),
         }
     }
@@ -382,7 +397,6 @@ impl Watch {
             let mut reading = self.service.database.read().await?;
             let account: Granted<object::Account, right::Metadata> =
                 reading.grant_account(&caller, Operation::ChatList).await?;
-            self.owner = Some(account.owner());
             let chats = account.chats(&mut reading, &filter, &page).await?;
             drop(reading);
             for chat in chats.items {

@@ -40,6 +40,14 @@ pub enum Topic {
 }
 
 impl Topic {
+    /// Whose it is; `None` if it may be anybody's.
+    pub fn owner(self) -> Option<UserId> {
+        match self {
+            Self::Agent { owner, .. } | Self::Chat { owner, .. } => Some(owner),
+            Self::Everything => None,
+        }
+    }
+
     fn encode(self) -> String {
         match self {
             Self::Agent { owner, agent } => {
