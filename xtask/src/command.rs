@@ -41,12 +41,8 @@ pub fn run_heard(
     interrupt: &Interrupt,
     hear: impl FnMut(&str),
 ) -> anyhow::Result<bool> {
-    let name = line(command);
-    let mut child = spawn(command.stdout(Stdio::piped()))?;
-    interrupt.watch_over(process(&child));
-    let output = child.stdout.take().context("its output was piped")?;
-    each_line(output, hear).with_context(|| format!("listening to `{name}`"))?;
-    finish(child, interrupt).with_context(|| format!("waiting for `{name}`"))
+    command.stdout(Stdio::piped());
+    listen(command, interrupt, |child| child.stdout.take(), hear)
 }
 
 /// As [`run_heard`], of a command that tells everything on its standard error.
@@ -55,10 +51,21 @@ pub fn run_overheard(
     interrupt: &Interrupt,
     hear: impl FnMut(&str),
 ) -> anyhow::Result<bool> {
+    command.stderr(Stdio::piped());
+    listen(command, interrupt, |child| child.stderr.take(), hear)
+}
+
+/// Runs a command, one of whose outputs is piped to us, and hands on each line of it.
+fn listen<R: io::Read>(
+    command: &mut Command,
+    interrupt: &Interrupt,
+    piped: impl FnOnce(&mut Child) -> Option<R>,
+    hear: impl FnMut(&str),
+) -> anyhow::Result<bool> {
     let name = line(command);
-    let mut child = spawn(command.stderr(Stdio::piped()))?;
+    let mut child = spawn(command)?;
     interrupt.watch_over(process(&child));
-    let output = child.stderr.take().context("its errors were piped")?;
+    let output = piped(&mut child).context("its output was piped")?;
     each_line(output, hear).with_context(|| format!("listening to `{name}`"))?;
     finish(child, interrupt).with_context(|| format!("waiting for `{name}`"))
 }

@@ -6,6 +6,7 @@ use crate::drift::Hashes;
 use crate::hash::SnapshotId;
 use crate::id::{AgentId, UserId};
 use crate::moment::Moment;
+use crate::pin::Target;
 
 /// How long after its last sign of life an agent counts as connected. It gives one at least every
 /// 30 seconds.
@@ -63,4 +64,14 @@ pub struct Head {
     pub hashes: Hashes,
     /// When the server accepted it.
     pub received_at: Moment,
+}
+
+impl Head {
+    /// Where a pin goes that goes to it.
+    pub fn target(&self) -> Target {
+        Target {
+            snapshot: self.snapshot,
+            hashes: self.hashes,
+        }
+    }
 }

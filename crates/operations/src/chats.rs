@@ -289,10 +289,7 @@ async fn pin_to_head(
         mcp_settled: agent.mcp_settled,
         ..*cause
     };
-    let target = Target {
-        snapshot: head.snapshot,
-        hashes: head.hashes,
-    };
+    let target = head.target();
     let pin = chat.pin.as_ref().map(|pin| pin.pin);
     let prompt = match (step(pin.as_ref(), &target), pin) {
         (Step::Stay, Some(pin)) => pin.prompt,

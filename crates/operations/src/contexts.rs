@@ -87,6 +87,7 @@ pub(crate) async fn view<R: ReadsBodies>(
         Some(id) => Some(snapshot(transaction, granted, id).await?),
         None => None,
     };
+    // A move that has just been made does not know it.
     if let (Some(pin), Some(pinned)) = (&mut chat.pin, &pinned) {
         pin.error.clone_from(&pinned.error);
     }

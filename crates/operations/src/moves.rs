@@ -30,11 +30,7 @@ pub(crate) struct Prepared {
 impl Prepared {
     /// The way to the agent's head, if nothing must be read or rendered for it.
     pub fn head_at_hand(chat: &ChatRecord) -> Result<Option<Self>> {
-        let head = chat.head.ok_or_else(|| no_head(chat))?;
-        let target = Target {
-            snapshot: head.snapshot,
-            hashes: head.hashes,
-        };
+        let target = chat.head.ok_or_else(|| no_head(chat))?.target();
         let pin = chat.pin.as_ref().map(|pin| &pin.pin);
         let prompt = match (step(pin, &target), chat.head_prompt) {
             (Step::Render, None) => return Ok(None),
@@ -59,10 +55,7 @@ impl Prepared {
         }
         let head = chat.head.ok_or_else(|| no_head(chat))?;
         let mut prepared = Self {
-            target: Target {
-                snapshot: head.snapshot,
-                hashes: head.hashes,
-            },
+            target: head.target(),
             composed: None,
             prompt: None,
         };

@@ -78,15 +78,7 @@ impl Prompt {
         if let Some(kept) = granted.prompt_find(transaction, context, renderer).await? {
             return Ok(Self::Kept(kept));
         }
-        let needed = snapshot.instruction_files().filter_map(Resource::body);
-        let stored = needed.filter(|hash| !at_hand.contains_key(hash));
-        let mut bodies = granted
-            .proved_bodies(transaction, &stored.collect())
-            .await?;
-        bodies.extend(at_hand.iter().map(|(hash, bytes)| (*hash, bytes.clone())));
-        Ok(Self::Rendered(ctxpin_render::prompt::render(
-            snapshot, &bodies,
-        )))
+        Self::of_proved(transaction, granted, snapshot, at_hand).await
     }
 
     /// Finds or renders the prompt of an agent's head.
@@ -103,12 +95,24 @@ impl Prompt {
             .head_snapshot(transaction)
             .await?
             .ok_or_else(Error::overtaken)?;
-        let bodies = head.instruction_files().filter_map(Resource::body);
-        let bodies = granted
-            .proved_bodies(transaction, &bodies.collect())
+        Self::of_proved(transaction, granted, &head, &Bodies::new()).await
+    }
+
+    /// Renders what an agent has. Bodies that are not at hand are read.
+    async fn of_proved<R: ReadsBodies>(
+        transaction: &mut Transaction,
+        granted: &Granted<object::Agent, R>,
+        snapshot: &Snapshot,
+        at_hand: &Bodies,
+    ) -> Result<Self> {
+        let needed = snapshot.instruction_files().filter_map(Resource::body);
+        let stored = needed.filter(|hash| !at_hand.contains_key(hash));
+        let mut bodies = granted
+            .proved_bodies(transaction, &stored.collect())
             .await?;
+        bodies.extend(at_hand.iter().map(|(hash, bytes)| (*hash, bytes.clone())));
         Ok(Self::Rendered(ctxpin_render::prompt::render(
-            &head, &bodies,
+            snapshot, &bodies,
         )))
     }
 

@@ -416,17 +416,22 @@ async fn accept(
     let mut hydrated = 0;
     if granted.lock_chats_to_pin(transaction, replaced).await? > 0 {
         let context = addresses.context_hash;
+        let late;
         let prompt = match &prepared.prompt {
-            Some(prompt) => prompt.clone(),
+            Some(prompt) => prompt,
             // A chat came since the look before.
-            None => Prompt::of_push(transaction, granted, context, snapshot, &push.inline).await?,
+            None => {
+                let at_hand = &push.inline;
+                late = Prompt::of_push(transaction, granted, context, snapshot, at_hand).await?;
+                &late
+            }
         };
         let prompt = match prompt {
-            Prompt::Kept(hash) => hash,
+            Prompt::Kept(hash) => *hash,
             Prompt::Rendered(text) => {
                 let renderer = i64::from(ctxpin_render::RENDERER_VERSION);
                 granted
-                    .prompt_keep(transaction, context, renderer, &text)
+                    .prompt_keep(transaction, context, renderer, text)
                     .await?
             }
         };

@@ -27,15 +27,22 @@ const SNAPSHOT_BYTES_USUAL: u64 = 32 * 1024;
 const PROMPT_BYTES_USUAL: u64 = 64 * 1024;
 
 /// The snapshots that were read or pushed last.
-pub(crate) struct SnapshotCache(Cache<SnapshotId, Arc<Snapshot>, SnapshotSize>);
+pub(crate) struct SnapshotCache(Cache<SnapshotId, KeptSnapshot, SnapshotSize>);
+
+/// A snapshot and about how much it takes in memory, which is worked out once: the cache asks for it
+/// when something comes and when it goes.
+#[derive(Clone)]
+struct KeptSnapshot {
+    snapshot: Arc<Snapshot>,
+    bytes: u64,
+}
 
 #[derive(Clone)]
 struct SnapshotSize;
 
-impl Weighter<SnapshotId, Arc<Snapshot>> for SnapshotSize {
-    fn weight(&self, _: &SnapshotId, snapshot: &Arc<Snapshot>) -> u64 {
-        let resources = snapshot.resources.iter().map(bytes_of);
-        size_of::<Snapshot>() as u64 + resources.sum::<u64>()
+impl Weighter<SnapshotId, KeptSnapshot> for SnapshotSize {
+    fn weight(&self, _: &SnapshotId, kept: &KeptSnapshot) -> u64 {
+        kept.bytes
     }
 }
 
@@ -68,11 +75,14 @@ impl Default for SnapshotCache {
 
 impl SnapshotCache {
     pub fn get(&self, id: SnapshotId) -> Option<Arc<Snapshot>> {
-        self.0.get(&id)
+        self.0.get(&id).map(|kept| kept.snapshot)
     }
 
     pub fn keep(&self, id: SnapshotId, snapshot: &Arc<Snapshot>) {
-        self.0.insert(id, Arc::clone(snapshot));
+        let resources = snapshot.resources.iter().map(bytes_of);
+        let bytes = size_of::<Snapshot>() as u64 + resources.sum::<u64>();
+        let snapshot = Arc::clone(snapshot);
+        self.0.insert(id, KeptSnapshot { snapshot, bytes });
     }
 }
 

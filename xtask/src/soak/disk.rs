@@ -19,7 +19,7 @@ use ctxpin_model::id::{AgentId, ChatId};
 use ctxpin_protocol::http::agents::{AgentCreate, SessionOpen};
 use ctxpin_protocol::http::chats::{ChatChange, ChatCreate};
 use ctxpin_protocol::http::page::PageQuery;
-use ctxpin_protocol::http::push::{Facts, ManifestResource, Push};
+use ctxpin_protocol::http::push::{Facts, Push};
 use ctxpin_protocol::http::turns::TurnBegin;
 use ctxpin_protocol::problem::ProblemName;
 use rand::rngs::StdRng;
@@ -28,6 +28,7 @@ use uuid::Uuid;
 
 use super::ledger::Ledger;
 use super::servers::{LOOK_INTERVAL, Servers};
+use super::workspace::resource;
 use crate::postgres::Cluster;
 use room::Room;
 
@@ -337,20 +338,7 @@ fn text_push(epoch: i64, version: i64, text: &str) -> Push {
             os: None,
             directory: Some("/w".to_owned()),
         },
-        resources: vec![ManifestResource {
-            kind: "instruction_file".to_owned(),
-            source: "/w/AGENTS.md".to_owned(),
-            status: "ok".to_owned(),
-            error: None,
-            content_hash: Some(hash.clone()),
-            size_bytes: text.len() as u64,
-            root: Some("/w".to_owned()),
-            name: None,
-            description: None,
-            files: Vec::new(),
-            tools: Vec::new(),
-            shape: None,
-        }],
+        resources: vec![resource("/w/AGENTS.md", text)],
         blobs: [(hash, STANDARD.encode(text))].into(),
     }
 }

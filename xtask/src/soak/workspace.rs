@@ -76,7 +76,8 @@ impl Workspace {
     }
 }
 
-fn resource(name: &str, text: &str) -> ManifestResource {
+/// How a file of that text is listed.
+pub fn resource(name: &str, text: &str) -> ManifestResource {
     let is_skill = name.ends_with("SKILL.md");
     ManifestResource {
         kind: if is_skill {
