@@ -1,56 +1,67 @@
 //! The frontmatter of a `SKILL.md`.
 
 use ctxpin_model::skill::{Reading, read};
+use ctxpin_model::warning::{Code, DETAIL_BYTES_MAX};
 
-/// Most breaches that can be told of one file: fewer than one for each rule.
-const BREACHES_MAX: usize = 12;
+/// Most warnings of one file: one for each rule, and one for each value that had to be quoted.
+const WARNINGS_MAX: usize = 8_000;
 
-/// Longest breach: texts of the file are quoted cut.
-const BREACH_BYTES_MAX: usize = 1_000;
+/// Longest refusal: texts of the file are quoted cut.
+const REFUSAL_BYTES_MAX: usize = 1_000;
 
 /// A `SKILL.md`, which has an answer, the right one and the same one however its lines end.
 pub fn check(bytes: &[u8]) {
-    let stranger = read(bytes, "directory");
-    let directory = stranger.name.clone().unwrap_or_default();
-    let reading = read(bytes, &directory);
-    assert_eq!(reading.name, stranger.name);
-    assert_eq!(reading.description, stranger.description);
-    for reading in [&stranger, &reading] {
-        check_told(reading);
-    }
-    if reading.breaches.is_empty() {
-        check_valid(&reading, &directory);
+    let reading = read(bytes, "directory");
+    check_told(&reading);
+    if reading.refusal.is_none() {
+        check_usable(&reading);
+        // A name of its own does not depend on where it lies.
+        let elsewhere = read(bytes, "elsewhere");
+        let is_own = reading.name == elsewhere.name;
+        assert!(is_own || elsewhere.name.as_deref() == Some("elsewhere"));
+        assert_eq!(reading.warnings, elsewhere.warnings);
     }
     if let Ok(text) = std::str::from_utf8(bytes) {
-        check_spellings(text, &directory, &reading);
+        check_spellings(text, &reading);
     }
 }
 
-/// Breaches are few and short, whatever they are about.
+/// What is told is short, and in the order of the file.
 fn check_told(reading: &Reading) {
-    assert!(reading.breaches.len() <= BREACHES_MAX, "{reading:?}");
-    for breach in &reading.breaches {
-        assert!(breach.len() <= BREACH_BYTES_MAX, "{breach}");
+    assert!(reading.warnings.len() <= WARNINGS_MAX, "{reading:?}");
+    assert!(reading.warnings.is_sorted_by_key(|warning| warning.line));
+    for detail in reading.warnings.iter().flat_map(|warning| &warning.detail) {
+        assert!(detail.len() <= DETAIL_BYTES_MAX, "{detail}");
+    }
+    if let Some(refusal) = &reading.refusal {
+        assert!(refusal.len() <= REFUSAL_BYTES_MAX, "{refusal}");
     }
     for text in reading.name.iter().chain(&reading.description) {
         assert!(!text.contains('\0') && !text.trim().is_empty(), "{text:?}");
     }
 }
 
-fn check_valid(reading: &Reading, directory: &str) {
-    let name = reading.name.as_deref().expect("a valid skill has a name");
-    let is_known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let is_part = |part: &str| !part.is_empty() && part.chars().all(is_known);
-    assert!(name.split('-').all(is_part) && name.len() <= 64, "{name:?}");
-    assert_eq!(name, directory);
+fn check_usable(reading: &Reading) {
+    let name = reading.name.as_deref().expect("a usable skill has a name");
+    let is_known = |c: char| c.is_alphabetic() || c.is_numeric() || "-_.:".contains(c);
+    assert!(name.chars().all(is_known), "{name:?}");
+    assert!((1..=64).contains(&name.chars().count()) && !name.starts_with('.'));
+    let is_part = |part: &str| {
+        let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        !part.is_empty() && part.chars().all(is_plain)
+    };
+    let warned = |code| reading.warnings.iter().any(|warning| warning.code == code);
+    if !name.split('-').all(is_part) {
+        assert!(warned(Code::NameForm), "{reading:?}");
+    }
     let description = reading.description.as_deref();
-    let description = description.expect("a valid skill has a description");
-    let chars = description.chars().count();
-    assert!((1..=1_024).contains(&chars), "{chars}");
+    let description = description.expect("a usable skill has a description");
+    let is_long = description.chars().count() > 1_024;
+    assert_eq!(is_long, warned(Code::DescriptionLong));
 }
 
-fn check_spellings(text: &str, directory: &str, reading: &Reading) {
-    let again = |text: &str| read(text.as_bytes(), directory);
+fn check_spellings(text: &str, reading: &Reading) {
+    let again = |text: &str| read(text.as_bytes(), "directory");
     if !text.starts_with('\u{feff}') {
         assert_eq!(again(&format!("\u{feff}{text}")), *reading, "a mark");
     }
@@ -58,7 +69,7 @@ fn check_spellings(text: &str, directory: &str, reading: &Reading) {
         assert_eq!(again(&text.replace('\n', "\r\n")), *reading, "CRLF");
     }
     // What follows a frontmatter that is whole says nothing of it.
-    if reading.breaches.is_empty() {
+    if reading.refusal.is_none() {
         assert_eq!(again(&format!("{text}\n---\nname: x\n")), *reading, "body");
     }
 }

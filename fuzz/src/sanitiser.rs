@@ -1,41 +1,121 @@
-//! The sanitiser and the prompt: nothing hidden, and no markup but ctxpin's own.
+//! The sanitiser and the prompt: code kept, nothing hidden, and no markup but ctxpin's own.
 
 use ctxpin_model::hash::BlobHash;
+use ctxpin_model::markdown::{PartKind, parts};
 use ctxpin_model::resource::{Bodies, Content, Kind, Resource, Status};
 use ctxpin_model::snapshot::{Facts, Snapshot};
-use ctxpin_render::{prompt, sanitise, skill};
+use ctxpin_model::warning::Code;
+use ctxpin_render::renderer::Renderer;
+use ctxpin_render::{prompt, sanitise, treat};
 
 use crate::pieces;
 
 /// Names that only ctxpin's tags may begin with.
-const TAG_NAMES: [&str; 2] = ["workspace-context", "available-skills"];
+const TAG_NAMES: [&str; 3] = ["workspace-context", "available-skills", "context-file"];
+
+/// The elements of a prompt that are there once at most.
+const ELEMENTS: [&str; 2] = ["workspace-context", "available-skills"];
 
 /// Longest beginning of a tag that is looked at: its name and what may stand before it.
 const TAG_CHARS_MAX: usize = 200;
 
 /// What is kept though it is not seen.
-const UNSEEN: [char; 3] = ['\u{200C}', '\u{FE0E}', '\u{FE0F}'];
+const UNSEEN: [char; 4] = ['\u{200C}', '\u{200D}', '\u{FE0E}', '\u{FE0F}'];
+
+/// What ends a line elsewhere than in Markdown, where it is a space or nothing.
+const ENDS: [char; 5] = ['\u{B}', '\u{C}', '\u{85}', '\u{2028}', '\u{2029}'];
 
 /// Seven texts, which are also put together as the facts, the file and the skill of a prompt.
 pub fn check(bytes: &[u8]) {
     let texts: [String; 7] = pieces::texts(bytes);
     for text in &texts {
         check_text(text);
+        check_alone(text);
         check_line(text);
-    }
-    for pair in texts.windows(2) {
-        check_below(&pair[0], &pair[1]);
+        for renderer in Renderer::ALL {
+            let output = treat::instruction_file(text.as_bytes(), renderer).text;
+            let again = treat::instruction_file(output.as_bytes(), renderer).text;
+            assert_eq!(again, output, "{renderer:?}: {text:?}");
+        }
     }
     check_prompt(&texts);
 }
 
 fn check_text(input: &str) {
-    let output = sanitise::text(input);
-    assert_eq!(sanitise::text(&output), output, "twice is once: {input:?}");
-    assert_eq!(skill::render(input.as_bytes()), output);
-    check_clean(&output);
-    assert!(!output.contains("\n\n\n"), "{output:?}");
-    assert!(output.split('\n').all(|line| line.trim_end() == line));
+    let treated = sanitise::text(input);
+    let output = &treated.text;
+    assert_eq!(
+        &sanitise::text(output).text,
+        output,
+        "twice is once: {input:?}"
+    );
+    assert_eq!(live_tags(output), 0, "{output:?}");
+    check_visible(output);
+    assert!(!output.ends_with('\n'), "{output:?}");
+    for cut in &treated.cuts {
+        assert!(
+            input.get(cut.range.clone()).is_some(),
+            "{cut:?} of {input:?}"
+        );
+    }
+    let before = unix(input);
+    if !before.contains(ENDS) {
+        let kept = unmarked(output);
+        for code in of_kind(&before, &[PartKind::Code]) {
+            assert!(kept.contains(&code), "{code:?} of {input:?} in {output:?}");
+        }
+    }
+    let hidden = [PartKind::Hidden, PartKind::Unclosed];
+    let count = |text: &str| -> usize {
+        let hidden = of_kind(text, &hidden).into_iter();
+        let chars = hidden.flat_map(|hidden| hidden.chars().collect::<Vec<_>>());
+        chars.filter(|c| !c.is_whitespace()).count()
+    };
+    let (was, is) = (count(&before), count(output));
+    assert!(
+        is <= was,
+        "{is} of {was} hidden: {input:?} became {output:?}"
+    );
+    let is_warned = treated
+        .warnings
+        .iter()
+        .any(|warning| matches!(warning.code, Code::CommentKept | Code::CommentUnclosed));
+    assert!(is == 0 || is_warned, "{input:?} became {output:?}");
+}
+
+/// The text as its lines are, whatever ends them.
+fn unix(text: &str) -> String {
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    text.strip_prefix('\u{FEFF}').unwrap_or(&text).to_owned()
+}
+
+/// The parts of some kinds, with what is removed and escaped everywhere.
+fn of_kind(text: &str, kinds: &[PartKind]) -> Vec<String> {
+    let parts = parts(text).into_iter();
+    let parts = parts.filter(|part| kinds.contains(&part.kind));
+    parts
+        .map(|part| unmarked(&sanitise::shown(&text[part.range])))
+        .collect()
+}
+
+/// A text without what only stands for something removed, or stays or not by what stands before it, and
+/// with its tags as they were.
+fn unmarked(text: &str) -> String {
+    let text = text.replace(['\u{FFFD}', '\u{200D}', '\u{FE0E}', '\u{FE0F}'], "");
+    text.replace("&lt;", "<").trim_end().to_owned()
+}
+
+/// A text that is read alone keeps everything that can be seen.
+fn check_alone(input: &str) {
+    let output = sanitise::shown(input);
+    assert_eq!(sanitise::shown(&output), output, "twice is once: {input:?}");
+    assert_eq!(live_tags(&output), 0, "{output:?}");
+    check_visible(&output);
+    let visible = |text: &str| -> String {
+        let text = text.replace("&lt;", "<");
+        text.chars().filter(char::is_ascii_graphic).collect()
+    };
+    assert_eq!(visible(&output), visible(input), "{input:?}");
 }
 
 fn check_line(input: &str) {
@@ -43,25 +123,8 @@ fn check_line(input: &str) {
     assert_eq!(sanitise::line(&output), output, "twice is once: {input:?}");
     assert!(!output.contains(char::is_control), "{output:?}");
     assert_eq!(output.trim(), output);
-    check_clean(&output);
-}
-
-/// What is clean stays clean when something clean is put below it.
-fn check_below(first: &str, second: &str) {
-    for first in [sanitise::text(first), sanitise::line(first)] {
-        let both = format!("{first}\n{}", sanitise::text(second));
-        assert_eq!(live_tags(&both), 0, "{both:?}");
-        assert_eq!(source_lines(&both), 0, "{both:?}");
-    }
-}
-
-fn check_clean(text: &str) {
-    assert_eq!(live_tags(text), 0, "{text:?}");
-    assert_eq!(source_lines(text), 0, "{text:?}");
-    check_visible(text);
-    if let Some(open) = text.find("<!--") {
-        assert!(!text[open + 2..].contains("-->"), "a comment in {text:?}");
-    }
+    assert_eq!(live_tags(&output), 0, "{output:?}");
+    check_visible(&output);
 }
 
 /// No control character but tab and LF, nothing that has no width or turns the direction.
@@ -70,7 +133,7 @@ fn check_visible(text: &str) {
     for c in text.chars() {
         let is_hidden = match c {
             '\n' | '\t' => false,
-            '\u{AD}' | '\u{61C}' | '\u{200B}' | '\u{200D}'..='\u{200F}' => true,
+            '\u{AD}' | '\u{61C}' | '\u{200B}' | '\u{200E}' | '\u{200F}' => true,
             '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' => true,
             '\u{E0100}'..='\u{E01EF}' => true,
             // A tag is a part of a flag, or nothing.
@@ -108,14 +171,14 @@ fn check_prompt(texts: &[String; 7]) {
     let prompt = prompt::render(&snapshot, &bodies);
     assert_eq!(prompt::render(&snapshot, &bodies), prompt);
     check_visible(&prompt);
-    let elements = TAG_NAMES.iter().filter(|name| {
+    let elements = ELEMENTS.iter().filter(|name| {
         let (open, close) = (format!("<{name}>\n"), format!("</{name}>\n"));
         prompt.contains(&open) && prompt.contains(&close)
     });
-    assert_eq!(live_tags(&prompt), 2 * elements.count(), "{prompt:?}");
-    let files = [body, second].map(|body| sanitise::text(body));
+    let files = [body, second].map(|body| sanitise::text(body).text);
     let files = files.iter().filter(|body| !body.is_empty());
-    assert_eq!(source_lines(&prompt), files.count(), "{prompt:?}");
+    let tags = 2 * (elements.count() + files.count());
+    assert_eq!(live_tags(&prompt), tags, "{prompt:?}");
     assert!(prompt.is_empty() || prompt.ends_with(">\n"), "{prompt:?}");
 }
 
@@ -136,13 +199,4 @@ fn live_tags(text: &str) -> usize {
         TAG_NAMES.iter().any(|ours| name.starts_with(ours))
     });
     opens.count()
-}
-
-fn source_lines(text: &str) -> usize {
-    let text = skeleton(text);
-    let is_source = |line: &&str| {
-        let word = line.split_once(':').map(|(word, _)| word.trim());
-        word == Some("source")
-    };
-    text.split('\n').filter(is_source).count()
 }

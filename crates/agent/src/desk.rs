@@ -198,7 +198,9 @@ impl Desk {
         let found = found.filter(|resource| in_source(&resource.root));
         Ok(Answer::Source(SourceFound {
             source,
-            resources: found.map(resources::resource).collect(),
+            resources: found
+                .map(|found| resources::resource(found, None))
+                .collect(),
         }))
     }
 }

@@ -2,10 +2,10 @@
 
 use uuid::Uuid;
 
-use crate::hash::{BlobHash, ContextHash, SnapshotId};
+use crate::hash::{ContextHash, SnapshotId};
 use crate::id::AgentId;
 use crate::moment::Moment;
-use crate::pin::{Door, Reason};
+use crate::pin::{Door, Reason, Rendered};
 
 /// A row of a chat's pin history.
 #[derive(Debug, Clone)]
@@ -16,8 +16,8 @@ pub struct PinRecord {
     pub snapshot: Option<SnapshotId>,
     /// What of it reaches a model.
     pub context_hash: Option<ContextHash>,
-    /// The prompt.
-    pub prompt: Option<BlobHash>,
+    /// The prompt; `None` if the pin was cleared.
+    pub rendered: Option<Rendered>,
     /// The agent that it came from.
     pub agent: Option<AgentId>,
     /// Why.

@@ -53,6 +53,10 @@ pub const FACT_BYTES_MAX: usize = 1_024;
 /// Longest name of a skill, in characters (Agent Skills specification).
 pub const SKILL_NAME_CHARS_MAX: usize = 64;
 
+/// Longest frontmatter of a `SKILL.md` that is read, in bytes: honest ones have a few hundred, and each
+/// is parsed at every scan and push.
+pub const FRONTMATTER_BYTES_MAX: usize = 64 * 1024;
+
 /// Longest description of a skill, in characters (Agent Skills specification).
 pub const SKILL_DESCRIPTION_CHARS_MAX: usize = 1_024;
 

@@ -27,6 +27,8 @@ spelled! {
         Settle = "settle",
         /// Somebody asked for the pin to be cleared.
         Clear = "clear",
+        /// Somebody asked for the prompt to be rendered by the present renderer.
+        Render = "render",
     }
 }
 
@@ -82,7 +84,16 @@ pub struct Pin {
     /// Its hashes.
     pub hashes: Hashes,
     /// The prompt that was rendered when the pin was made.
+    pub prompt: Rendered,
+}
+
+/// A rendered prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rendered {
+    /// Its hash.
     pub prompt: BlobHash,
+    /// The number of the renderer that made it.
+    pub renderer: i64,
 }
 
 /// Where a pin is asked to go.
@@ -101,7 +112,7 @@ pub enum Step {
     Stay,
     /// It moves and keeps the prompt that it has, since what reaches the model is the same. So the
     /// prompt's bytes outlive an upgrade of the renderer.
-    Keep(BlobHash),
+    Keep(Rendered),
     /// It moves and needs the target's rendered prompt.
     Render,
 }
@@ -131,7 +142,10 @@ mod tests {
             },
         };
         let at = target("s", "c");
-        let prompt = BlobHash::of(b"prompt");
+        let prompt = Rendered {
+            prompt: BlobHash::of(b"prompt"),
+            renderer: 1,
+        };
         let pin = Pin {
             snapshot: at.snapshot,
             hashes: at.hashes,

@@ -332,6 +332,12 @@ impl Detail {
         serde_jcs::to_vec(&value).expect("a JSON value always has a canonical form")
     }
 
+    /// Returns the same JSON for people: indented, with a line feed at its end.
+    pub fn indented_json(&self) -> String {
+        let value: Value = serde_json::from_slice(&self.canonical_json()).unwrap_or_default();
+        format!("{value:#}\n")
+    }
+
     /// Reads what [`Self::canonical_json`] wrote, in this release or another: a member that is not
     /// known is passed over. `None` if these are not such bytes.
     pub fn from_canonical_json(bytes: &[u8]) -> Option<Self> {

@@ -7,7 +7,7 @@ use ctxpin_model::drift::Hashes;
 use ctxpin_model::id::{AgentId, ChatId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
-use ctxpin_model::pin::{Policy, Reason, Step, Target, ToolsMode, step};
+use ctxpin_model::pin::{Policy, Reason, Rendered, Step, Target, ToolsMode, step};
 use ctxpin_model::token::Credential;
 use ctxpin_store::chats::{ChatUpdate, NewChat};
 use ctxpin_store::database::Transaction;
@@ -210,7 +210,7 @@ async fn see_agent(
 #[derive(Default)]
 struct LockedOrigin {
     agent: Option<AgentRecord>,
-    inherited: Option<((Target, ctxpin_model::hash::BlobHash), Cause)>,
+    inherited: Option<((Target, Rendered), Cause)>,
 }
 
 async fn lock_origin(

@@ -5,15 +5,18 @@ use std::sync::Arc;
 
 use ctxpin_model::access::Operation;
 use ctxpin_model::chat::ChatRecord;
-use ctxpin_model::diff::{self, Change, changes, unified};
+use ctxpin_model::diff::attributes::attributes;
+use ctxpin_model::diff::effect::Sides;
+use ctxpin_model::diff::{self, Change, changes, line_ends, unified};
 use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_model::history::PinRecord;
 use ctxpin_model::id::ChatId;
 use ctxpin_model::page::{Page, PageRequest};
 use ctxpin_model::pin::ToolsMode;
-use ctxpin_model::resource::{Bodies, Resource, ResourceId};
-use ctxpin_model::snapshot::Snapshot;
+use ctxpin_model::resource::{Bodies, Resource, ResourceId, Status};
 use ctxpin_model::token::Credential;
+use ctxpin_model::treatment::{TreatedSnapshot, Treatment, Treatments};
+use ctxpin_render::renderer::Renderer;
 use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::right::ReadsBodies;
 use ctxpin_store::grant::{Granted, object};
@@ -27,9 +30,9 @@ pub struct ContextView {
     /// The chat.
     pub chat: ChatRecord,
     /// What is pinned; `None` while the chat is unpinned.
-    pub pinned: Option<Arc<Snapshot>>,
+    pub pinned: Option<Arc<TreatedSnapshot>>,
     /// The head of its agent; `None` without agent or head.
-    pub head: Option<Arc<Snapshot>>,
+    pub head: Option<Arc<TreatedSnapshot>>,
     /// Whether descriptions, tools and shapes may be told: they are bodies.
     pub tells_bodies: bool,
 }
@@ -48,6 +51,40 @@ impl ContextView {
     /// Whether the chat's tools come from the head and differ from the pin's.
     pub fn tools_differ(&self) -> bool {
         tools_differ(&self.chat)
+    }
+
+    /// The number of the renderer of the pin's prompt, or of the present one while there is no pin.
+    pub fn renderer(&self) -> i64 {
+        renderer_of(&self.chat)
+    }
+
+    /// What is known of the bodies of both sides, under the renderer of the pin's prompt.
+    pub fn sides(&self) -> Sides<'_> {
+        sides(self.pinned.as_ref(), self.head.as_ref(), self.renderer())
+    }
+
+    /// The number of the renderer that would render a prompt now.
+    pub fn latest_renderer(&self) -> i64 {
+        Renderer::CURRENT.number()
+    }
+}
+
+/// The number of the renderer of a chat's prompt, or of the present one while it has no pin.
+fn renderer_of(chat: &ChatRecord) -> i64 {
+    let pin = chat.pin.as_ref();
+    pin.map_or(Renderer::CURRENT.number(), |pin| pin.pin.prompt.renderer)
+}
+
+fn sides<'s>(
+    pinned: Option<&'s Arc<TreatedSnapshot>>,
+    head: Option<&'s Arc<TreatedSnapshot>>,
+    renderer: i64,
+) -> Sides<'s> {
+    static NONE: Treatments = Treatments::NONE;
+    Sides {
+        pinned: pinned.map_or(&NONE, |pinned| &pinned.treatments),
+        head: head.map_or(&NONE, |head| &head.treatments),
+        renderer,
     }
 }
 
@@ -104,7 +141,7 @@ pub(crate) async fn snapshot<R: ReadsBodies>(
     transaction: &mut Transaction,
     granted: &Granted<object::Chat, R>,
     id: SnapshotId,
-) -> Result<Arc<Snapshot>> {
+) -> Result<Arc<TreatedSnapshot>> {
     granted
         .snapshot(transaction, id)
         .await?
@@ -131,6 +168,8 @@ pub async fn history(
 pub struct ResourceText {
     /// The resource.
     pub resource: Resource,
+    /// What the renderer of the pin's prompt makes of it.
+    pub treatment: Option<Treatment>,
     /// The text of its body, if it has one.
     pub body: Option<String>,
 }
@@ -160,7 +199,12 @@ pub async fn resource(
         .await?;
     let body = resource.body().and_then(|hash| bodies.get(&hash));
     let body = body.map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-    Ok(ResourceText { resource, body })
+    let treatment = pinned.treatments.of(&resource, pin.prompt.renderer);
+    Ok(ResourceText {
+        treatment: treatment.cloned(),
+        resource,
+        body,
+    })
 }
 
 /// Which two snapshots are compared.
@@ -176,11 +220,13 @@ pub struct DiffRequest {
 #[derive(Debug, Clone)]
 pub struct DiffView {
     /// The one.
-    pub pinned: Option<(SnapshotId, Arc<Snapshot>)>,
+    pub pinned: Option<(SnapshotId, Arc<TreatedSnapshot>)>,
     /// The other.
-    pub head: Option<(SnapshotId, Arc<Snapshot>)>,
+    pub head: Option<(SnapshotId, Arc<TreatedSnapshot>)>,
     /// Whether tools count.
     pub with_tools: bool,
+    /// The number of the renderer under which both are compared: the one of the chat's prompt.
+    pub renderer: i64,
     bodies: Bodies,
 }
 
@@ -214,11 +260,11 @@ pub async fn diff(
         }
     }
     let [pinned, head] = sides;
-    let with_tools = chat.tools == ToolsMode::Pinned;
     let mut view = DiffView {
         pinned,
         head,
-        with_tools,
+        with_tools: chat.tools == ToolsMode::Pinned,
+        renderer: renderer_of(chat),
         bodies: Bodies::new(),
     };
     let hashes = view.to_compare();
@@ -256,16 +302,28 @@ impl DiffView {
         self.changes().into_iter().flat_map(of_change).collect()
     }
 
-    /// The texts that differ in one change, as a unified diff: a skill's files follow its
-    /// `SKILL.md`. Between workspaces in different directories they are matched by their path below
-    /// the resource. `None` if no text differs.
+    /// What is known of the bodies of both sides, under the renderer of the chat's prompt.
+    pub fn sides(&self) -> Sides<'_> {
+        let pinned = self.pinned.as_ref().map(|(_, snapshot)| snapshot);
+        let head = self.head.as_ref().map(|(_, snapshot)| snapshot);
+        sides(pinned, head, self.renderer)
+    }
+
+    /// What differs in one change: a sentence on each line for what is no text, then the texts as a
+    /// unified diff. A skill's files follow its `SKILL.md`. Between workspaces in different directories
+    /// they are matched by their path below the resource.
     pub fn text(&self, change: &Change<'_>) -> Option<String> {
+        let (Some((_, pinned)), Some((_, head))) = (&self.pinned, &self.head) else {
+            return None;
+        };
+        let sentences = attributes(change, pinned, head).into_iter();
+        let mut text: String = sentences.map(|sentence| sentence + "\n").collect();
         let (pinned, head) = (parts(change.pinned), parts(change.head));
         let paths: BTreeSet<_> = pinned.keys().chain(head.keys()).collect();
-        let text: String = paths
-            .into_iter()
-            .map(|path| self.text_of(pinned.get(path), head.get(path)))
-            .collect();
+        for path in paths {
+            text += &self.text_of(pinned.get(path), head.get(path));
+        }
+        text += &detail_text(change.pinned, change.head);
         (!text.is_empty()).then_some(text)
     }
 
@@ -289,7 +347,9 @@ impl DiffView {
             std::str::from_utf8(bytes(head)),
         ) {
             (Ok(before), Ok(after)) if !before.contains('\0') && !after.contains('\0') => {
-                unified(before, after, &label(pinned), &label(head))
+                let ends = pinned.zip(head).and_then(|_| line_ends(before, after));
+                let ends = ends.map(|sentence| sentence + "\n").unwrap_or_default();
+                ends + &unified(before, after, &label(pinned), &label(head))
             }
             _ => format!(
                 "Binary files {} and {} differ\n",
@@ -298,6 +358,21 @@ impl DiffView {
             ),
         }
     }
+}
+
+/// What differs in what a configuration or a server consists of, as JSON.
+fn detail_text(pinned: Option<&Resource>, head: Option<&Resource>) -> String {
+    let side = |resource: Option<&Resource>| {
+        let usable = resource.filter(|resource| resource.status == Status::Ok);
+        let detail =
+            usable.and_then(|resource| Some((&resource.source, resource.detail.as_ref()?)));
+        match detail {
+            Some((source, detail)) => (source.clone(), detail.indented_json()),
+            None => ("/dev/null".to_owned(), String::new()),
+        }
+    };
+    let ((before_label, before), (after_label, after)) = (side(pinned), side(head));
+    unified(&before, &after, &before_label, &after_label)
 }
 
 /// A stored file of a resource.

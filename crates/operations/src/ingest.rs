@@ -282,29 +282,29 @@ fn judge_skill(resource: &mut Resource, head: Option<&Snapshot>, proved: &Proved
     let Some(hash) = usable_body(resource, proved) else {
         return;
     };
-    let (name, description, breaches) = match derived_from_head(resource, hash, head) {
+    let (name, description, mut refusals) = match derived_from_head(resource, hash, head) {
         Some(skill) => (skill.name.clone(), skill.description.clone(), Vec::new()),
         None => {
             let directory = skill::directory_name(&resource.source).unwrap_or_default();
             let bytes = proved.bodies.get(&hash).map_or(&[][..], |bytes| &bytes[..]);
             let reading = skill::read(bytes, directory);
-            (reading.name, reading.description, reading.breaches)
+            let refusals = reading.refusal.into_iter().collect();
+            (reading.name, reading.description, refusals)
         }
     };
     let differs = |claimed: &Option<String>, derived: &Option<String>| {
         claimed.is_some() && claimed != derived
     };
-    let mut breaches = breaches;
     if differs(&resource.name, &name) {
-        breaches.push("the name that was sent is not the one in its SKILL.md".into());
+        refusals.push("the name that was sent is not the one in its SKILL.md".into());
     }
     if differs(&resource.description, &description) {
-        breaches.push("the description that was sent is not the one in its SKILL.md".into());
+        refusals.push("the description that was sent is not the one in its SKILL.md".into());
     }
     resource.name = name;
     resource.description = description;
-    if !breaches.is_empty() {
-        let reason = breaches.join("; ");
+    if !refusals.is_empty() {
+        let reason = refusals.join("; ");
         resource.demote(Status::Invalid, cut(&reason, ERROR_BYTES_MAX));
     }
 }

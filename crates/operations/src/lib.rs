@@ -17,6 +17,7 @@ pub mod prompts;
 pub mod pushes;
 pub mod service;
 pub mod skills;
+pub mod treatments;
 pub mod turns;
 pub mod wakes;
 pub mod watches;

@@ -4,10 +4,9 @@
 use ctxpin_model::access::Operation;
 use ctxpin_model::chat::{ChatRecord, PinState};
 use ctxpin_model::drift::Hashes;
-use ctxpin_model::hash::BlobHash;
 use ctxpin_model::id::AgentId;
 use ctxpin_model::moment::Moment;
-use ctxpin_model::pin::{Door, Pin, Reason, Step, Target, step};
+use ctxpin_model::pin::{Door, Pin, Reason, Rendered, Step, Target, step};
 use ctxpin_model::snapshot::{Addresses, Snapshot};
 use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::right::ReadsBodies;
@@ -181,9 +180,13 @@ pub(crate) async fn write_move(
     transaction: &mut Transaction,
     granted: &Granted<object::Chat, right::Write>,
     chat: &mut ChatRecord,
-    to: Option<(Target, BlobHash)>,
+    to: Option<(Target, Rendered)>,
     cause: &Cause,
 ) -> Result<()> {
+    let pinned_at = match (&chat.pin, cause.reason) {
+        (Some(pin), Reason::Render) => pin.pinned_at,
+        _ => cause.at,
+    };
     let written = Move {
         to: to.map(|(target, prompt)| (target.snapshot, prompt)),
         agent: cause.agent,
@@ -192,6 +195,7 @@ pub(crate) async fn write_move(
         door: cause.door,
         noted: cause.noted,
         at: cause.at,
+        pinned_at,
     };
     granted
         .pin_move(transaction, chat.pin_seq, &written)
@@ -203,7 +207,7 @@ pub(crate) async fn write_move(
             hashes,
             prompt,
         },
-        pinned_at: cause.at,
+        pinned_at,
         error: None,
     });
     Ok(())

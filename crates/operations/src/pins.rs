@@ -7,8 +7,9 @@ use ctxpin_model::drift::Hashes;
 use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_model::id::{AgentId, ChatId};
 use ctxpin_model::moment::Moment;
-use ctxpin_model::pin::{Door, Policy, Reason, Target};
+use ctxpin_model::pin::{Door, Policy, Reason, Rendered, Target};
 use ctxpin_model::token::Credential;
+use ctxpin_render::renderer::Renderer;
 use ctxpin_store::chats::ChatUpdate;
 use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::right::ReadsBodies;
@@ -18,6 +19,7 @@ use ctxpin_store::wake::Topic;
 use crate::contexts::{self, ContextView};
 use crate::error::{Error, Result, attempt};
 use crate::moves::{Cause, Prepared, no_head, write_move};
+use crate::prompts::Prompt;
 use crate::pushes::demand_epoch;
 use crate::service::Service;
 
@@ -40,6 +42,8 @@ pub enum MoveRequest {
     Decline(SnapshotId),
     /// Back to a snapshot of the chat's own history.
     Rollback(SnapshotId),
+    /// Not at all: its prompt is rendered by the present renderer, if an older one made it.
+    Render,
 }
 
 /// Moves a chat's pin as asked, if the pin is still `only_from` where that is given, and answers
@@ -71,10 +75,12 @@ enum Plan {
     Decline(Hashes),
     Rollback {
         target: Target,
-        prompt: BlobHash,
+        rendered: Rendered,
         agent: Option<AgentId>,
         mcp_settled: bool,
     },
+    /// The pin's own snapshot with another prompt. `None` if the present renderer made the one it has.
+    Render(Option<(Target, Prompt)>),
 }
 
 /// Whether what was worked out for the chat as it was `before` holds for it as it is `now`.
@@ -117,14 +123,30 @@ impl Plan {
                 chat.declined = Some(*hashes);
                 Ok(false)
             }
+            Self::Render(None) => Ok(false),
+            Self::Render(Some((target, prompt))) => {
+                let context = target.hashes.context;
+                let rendered = prompt.keep(transaction, granted, context).await?;
+                let row = granted.history_at(transaction, chat.pin_seq).await?;
+                let row = row.ok_or_else(Error::overtaken)?;
+                let cause = Cause {
+                    agent: row.agent,
+                    mcp_settled: row.mcp_settled,
+                    noted: Some(operation),
+                    ..Cause::of(Reason::Render, chat, at)
+                };
+                let to = Some((*target, rendered));
+                write_move(transaction, granted, chat, to, &cause).await?;
+                Ok(true)
+            }
             Self::Rollback {
                 target,
-                prompt,
+                rendered,
                 agent,
                 mcp_settled,
             } => {
                 let is_there = chat.pin.as_ref().is_some_and(|pin| {
-                    pin.pin.snapshot == target.snapshot && pin.pin.prompt == *prompt
+                    pin.pin.snapshot == target.snapshot && pin.pin.prompt == *rendered
                 });
                 if !is_there {
                     let cause = Cause {
@@ -133,7 +155,7 @@ impl Plan {
                         noted: Some(operation),
                         ..Cause::of(Reason::Rollback, chat, at)
                     };
-                    let to = Some((*target, *prompt));
+                    let to = Some((*target, *rendered));
                     write_move(transaction, granted, chat, to, &cause).await?;
                 }
                 if chat.policy != Policy::Manual {
@@ -220,9 +242,10 @@ fn plan_at_hand(chat: &ChatRecord, request: &MoveRequest) -> Result<Option<Plan>
                 mcp_settled: None,
             }))
         }
-        MoveRequest::Sources { .. } | MoveRequest::Decline(_) | MoveRequest::Rollback(_) => {
-            Ok(None)
-        }
+        MoveRequest::Sources { .. }
+        | MoveRequest::Decline(_)
+        | MoveRequest::Rollback(_)
+        | MoveRequest::Render => Ok(None),
     }
 }
 
@@ -309,7 +332,7 @@ async fn plan<R: ReadsBodies>(
                 .history_of(reading, *snapshot)
                 .await?
                 .ok_or_else(unknown)?;
-            let prompt = row.prompt.ok_or_else(unknown)?;
+            let rendered = row.rendered.ok_or_else(unknown)?;
             let hashes = seen
                 .snapshot_hashes(reading, *snapshot)
                 .await?
@@ -320,10 +343,28 @@ async fn plan<R: ReadsBodies>(
             };
             Ok(Plan::Rollback {
                 target,
-                prompt,
+                rendered,
                 agent: row.agent,
                 mcp_settled: row.mcp_settled,
             })
+        }
+        MoveRequest::Render => {
+            let Some(pin) = pin else {
+                return Err(Error::Invalid(
+                    "the chat has no pin whose prompt could be rendered".into(),
+                ));
+            };
+            if pin.prompt.renderer >= Renderer::CURRENT.number() {
+                return Ok(Plan::Render(None));
+            }
+            let target = Target {
+                snapshot: pin.snapshot,
+                hashes: pin.hashes,
+            };
+            let pinned = contexts::snapshot(reading, seen, pin.snapshot).await?;
+            let context = pin.hashes.context;
+            let prompt = Prompt::of_chat(reading, seen, context, &pinned).await?;
+            Ok(Plan::Render(Some((target, prompt))))
         }
     }
 }

@@ -3,9 +3,11 @@
 use bytes::Bytes;
 use ctxpin_model::hash::{BlobHash, ContextHash};
 use ctxpin_model::id::ChatId;
+use ctxpin_model::pin::Rendered;
 use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::snapshot::Snapshot;
 use ctxpin_model::token::Credential;
+use ctxpin_render::renderer::Renderer;
 use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::right::ReadsBodies;
 use ctxpin_store::grant::{Granted, object, right};
@@ -55,7 +57,7 @@ impl Prompt {
         context: ContextHash,
         snapshot: &Snapshot,
     ) -> Result<Self> {
-        let renderer = i64::from(ctxpin_render::RENDERER_VERSION);
+        let renderer = Renderer::CURRENT.number();
         if let Some(kept) = granted.prompt_find(transaction, context, renderer).await? {
             return Ok(Self::Kept(kept));
         }
@@ -74,7 +76,7 @@ impl Prompt {
         snapshot: &Snapshot,
         at_hand: &Bodies,
     ) -> Result<Self> {
-        let renderer = i64::from(ctxpin_render::RENDERER_VERSION);
+        let renderer = Renderer::CURRENT.number();
         if let Some(kept) = granted.prompt_find(transaction, context, renderer).await? {
             return Ok(Self::Kept(kept));
         }
@@ -87,7 +89,7 @@ impl Prompt {
         granted: &Granted<object::Agent, R>,
         context: ContextHash,
     ) -> Result<Self> {
-        let renderer = i64::from(ctxpin_render::RENDERER_VERSION);
+        let renderer = Renderer::CURRENT.number();
         if let Some(kept) = granted.prompt_find(transaction, context, renderer).await? {
             return Ok(Self::Kept(kept));
         }
@@ -116,21 +118,22 @@ impl Prompt {
         )))
     }
 
-    /// The hash of the kept prompt; one that was rendered just now is kept by this.
+    /// Returns the kept prompt; one that was rendered just now is kept by this.
     pub async fn keep(
         &self,
         transaction: &mut Transaction,
         granted: &Granted<object::Chat, right::Write>,
         context: ContextHash,
-    ) -> Result<BlobHash> {
-        match self {
-            Self::Kept(hash) => Ok(*hash),
+    ) -> Result<Rendered> {
+        let renderer = Renderer::CURRENT.number();
+        let prompt = match self {
+            Self::Kept(hash) => *hash,
             Self::Rendered(text) => {
-                let renderer = i64::from(ctxpin_render::RENDERER_VERSION);
-                Ok(granted
+                granted
                     .prompt_keep(transaction, context, renderer, text)
-                    .await?)
+                    .await?
             }
-        }
+        };
+        Ok(Rendered { prompt, renderer })
     }
 }

@@ -9,10 +9,13 @@ use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_model::id::{AgentId, ProcessId};
 use ctxpin_model::limits::SKILL_FILE_BYTES_MAX;
 use ctxpin_model::moment::Moment;
+use ctxpin_model::pin::Rendered;
 use ctxpin_model::push::{Known, Offered, Verdict, verdict};
 use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::snapshot::{Addresses, Snapshot};
 use ctxpin_model::token::Credential;
+use ctxpin_model::treatment::{TreatedSnapshot, Treatments};
+use ctxpin_render::renderer::Renderer;
 use ctxpin_store::blobs::Upload;
 use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::{Caller, Granted, Sighting, object, right};
@@ -22,6 +25,7 @@ use crate::error::{Error, Result, attempt};
 use crate::ingest::{self, Proved};
 use crate::prompts::Prompt;
 use crate::service::Service;
+use crate::treatments::treated;
 
 /// What an agent pushes.
 #[derive(Debug, Clone)]
@@ -232,7 +236,9 @@ struct Prepared {
     sighting: Sighting<AgentId>,
     replaced: Vec<Sighting<AgentId>>,
     head_before: Option<SnapshotId>,
-    snapshot: Arc<Snapshot>,
+    snapshot: Arc<TreatedSnapshot>,
+    /// What was worked out of its bodies and is not kept yet.
+    treatments: Treatments,
     addresses: Addresses,
     /// The prompt, if there were chats to pin.
     prompt: Option<Prompt>,
@@ -345,8 +351,8 @@ async fn prepare(
             hydrated: 0,
         }));
     }
-    let head = own.head_snapshot(reading).await?;
-    let head = head.as_deref();
+    let treated_head = own.head_snapshot(reading).await?;
+    let head = treated_head.as_deref().map(|head| &head.snapshot);
     let mut proved = Proved::new(head, own.uploads(reading, now).await?);
     proved.add_inline(push.inline.clone())?;
     let missing = ingest::missing(&push.manifest, &proved);
@@ -357,8 +363,10 @@ async fn prepare(
     proved
         .bodies
         .extend(own.proved_bodies(reading, &to_read).await?);
-    let snapshot = Arc::new(ingest::ingest(push.manifest.clone(), head, &proved)?);
+    let snapshot = ingest::ingest(push.manifest.clone(), head, &proved)?;
     let addresses = snapshot.addresses();
+    let (snapshot, treatments) = treated(snapshot, treated_head.as_deref(), &proved.bodies);
+    let snapshot = Arc::new(snapshot);
     let head_before = agent.head.map(|head| head.snapshot);
     let (mut replaced, mut prompt) = (Vec::new(), None);
     if head_before != Some(addresses.id) {
@@ -374,6 +382,7 @@ async fn prepare(
         replaced,
         head_before,
         snapshot,
+        treatments,
         addresses,
         prompt,
     }))
@@ -401,6 +410,8 @@ async fn accept(
     } = *locked;
     let inline = ingest::to_store(snapshot, &push.inline);
     granted.blobs_insert(transaction, &inline).await?;
+    let treatments = &prepared.treatments;
+    granted.treatments_insert(transaction, treatments).await?;
     granted
         .snapshot_insert(transaction, snapshot, addresses, now)
         .await?;
@@ -426,21 +437,22 @@ async fn accept(
                 &late
             }
         };
+        let renderer = Renderer::CURRENT.number();
         let prompt = match prompt {
             Prompt::Kept(hash) => *hash,
             Prompt::Rendered(text) => {
-                let renderer = i64::from(ctxpin_render::RENDERER_VERSION);
                 granted
                     .prompt_keep(transaction, context, renderer, text)
                     .await?
             }
         };
+        let rendered = Rendered { prompt, renderer };
         hydrated += granted
-            .hydrate(transaction, &head, prompt, push.mcp_settled)
+            .hydrate(transaction, &head, rendered, push.mcp_settled)
             .await?;
         for old in replaced {
             hydrated += granted
-                .rebind_from(transaction, old, &head, prompt, push.mcp_settled)
+                .rebind_from(transaction, old, &head, rendered, push.mcp_settled)
                 .await?;
         }
     }

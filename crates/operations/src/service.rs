@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ctxpin_model::access::Operation;
 use ctxpin_model::token::Credential;
+use ctxpin_render::renderer::Renderer;
 use ctxpin_store::counts::Counts;
 use ctxpin_store::database::{Database, Location, OpenError};
 use ctxpin_store::grant::Caller;
@@ -59,7 +60,7 @@ impl Service {
             },
         };
         let database = Database::open(&location).await?;
-        let database = database.with_renderer(i64::from(ctxpin_render::RENDERER_VERSION));
+        let database = database.with_renderer(Renderer::CURRENT.number());
         Ok(Self {
             database,
             clock,

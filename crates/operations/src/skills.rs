@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use ctxpin_model::access::Operation;
+use ctxpin_model::chat::PinState;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::id::ChatId;
 use ctxpin_model::resource::Resource;
-use ctxpin_model::snapshot::Snapshot;
 use ctxpin_model::token::Credential;
 use ctxpin_model::tool::Tools;
+use ctxpin_model::treatment::TreatedSnapshot;
+use ctxpin_render::renderer::Renderer;
 use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::{Granted, object, right};
 
@@ -16,6 +18,15 @@ use crate::contexts;
 use crate::error::{Error, Result};
 use crate::service::Service;
 use crate::turns::tools_source;
+
+/// How a `SKILL.md` is treated for a model: under the renderer of the pin, or the newest that this
+/// release knows.
+fn renderer_of(pin: Option<&PinState>) -> Renderer {
+    let number = pin.map(|pin| pin.pin.prompt.renderer);
+    number
+        .and_then(Renderer::of_number)
+        .unwrap_or(Renderer::CURRENT)
+}
 
 /// For whom a `SKILL.md` is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +62,7 @@ async fn pinned(
 ) -> Result<(
     Transaction,
     Granted<object::Chat, right::Body>,
-    Option<Arc<Snapshot>>,
+    Option<Arc<TreatedSnapshot>>,
 )> {
     let caller = service.caller(credential);
     let mut transaction = service.database.read().await?;
@@ -98,7 +109,10 @@ pub async fn read(
         .await?;
     let bytes = bodies.get(&hash).ok_or(Error::NotFound("skill"))?;
     let body = match reader {
-        Reader::Model => ctxpin_render::skill::render(bytes),
+        Reader::Model => {
+            let renderer = renderer_of(granted.record()?.pin.as_ref());
+            ctxpin_render::treat::skill(bytes, renderer).text
+        }
         Reader::Person => String::from_utf8_lossy(bytes).into_owned(),
     };
     Ok(SkillText { skill, body })

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ctxpin_model::access::Operation;
 use ctxpin_model::chat::ChatRecord;
 use ctxpin_model::compose::{additive, settle};
+use ctxpin_model::diff::changes;
 use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::id::ChatId;
 use ctxpin_model::page::{Page, PageRequest};
@@ -13,6 +14,7 @@ use ctxpin_model::resource::Resource;
 use ctxpin_model::snapshot::Snapshot;
 use ctxpin_model::token::Credential;
 use ctxpin_model::tool::Tools;
+use ctxpin_model::treatment::TreatedSnapshot;
 use ctxpin_model::turn::TurnRecord;
 use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::right::ReadsBodies;
@@ -136,7 +138,7 @@ async fn begin_once(
     let turn = TurnRecord {
         number: now.turn_count + 1,
         snapshot: now.pin.as_ref().map(|pin| pin.pin.snapshot),
-        prompt: now.pin.as_ref().map(|pin| pin.pin.prompt),
+        prompt: now.pin.as_ref().map(|pin| pin.pin.prompt.prompt),
         tools_snapshot: tools_source(&now),
         delivery: request.delivery,
         reference: request.reference.clone(),
@@ -200,6 +202,13 @@ async fn plan<R: ReadsBodies>(
     let wants_tools = chat.tools == ToolsMode::Pinned && chat.turn_count == 0 && chat.head_settled;
     match (chat.policy, drift) {
         (Policy::Follow, Some(_)) => {
+            let pinned = contexts::snapshot(reading, seen, pin.snapshot).await?;
+            let head = contexts::snapshot(reading, seen, head.snapshot).await?;
+            let changes = changes(&pinned, &head, chat.tools == ToolsMode::Pinned);
+            if changes.iter().all(|change| change.cause().is_some()) {
+                // Nobody changed anything: the same bytes are read otherwise by now.
+                return Ok(plan);
+            }
             let prepared = Prepared::head(reading, seen, chat).await?;
             plan.moves.push((prepared, Reason::Follow, None));
             plan.notices.push("By the chat's policy the pin has moved to its agent's head, so the beginning of the prompt may have changed.".into());
@@ -225,7 +234,10 @@ async fn plan<R: ReadsBodies>(
         if let Some((prepared, _, mcp_settled)) = plan.moves.last_mut() {
             *mcp_settled = (prepared.target.hashes.tools != head_tools).then_some(was_settled);
         }
-        at = Arc::new(composed);
+        at = Arc::new(TreatedSnapshot {
+            snapshot: composed,
+            ..TreatedSnapshot::default()
+        });
         plan.notices.push("By the chat's policy the pin has taken up what is new, so the beginning of the prompt may have changed.".into());
     }
     if wants_tools && !was_settled {

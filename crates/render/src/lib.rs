@@ -4,13 +4,15 @@
 //! machine and for ever, because a model provider's prompt cache is kept by those bytes. So it must
 //! not know a clock, a locale, a file, a database or a chat, it never goes through a map whose order
 //! could vary, and nothing that a workspace holds can make it fail.
+//!
+//! [`renderer::Renderer`] names the bytes that it gives. What an older renderer gave, for the pins that
+//! name it, stands in a module of its own and is never changed.
 
 pub mod estimate;
+pub mod first;
 pub mod prompt;
+pub mod renderer;
 pub mod sanitise;
-pub mod skill;
 pub mod tools;
-
-/// The version of the rendering. It is raised by every change that gives other bytes for some
-/// snapshot, because rendered prompts are kept by context hash and this number.
-pub const RENDERER_VERSION: i32 = 1;
+pub mod treat;
+pub mod treated;

@@ -1,5 +1,6 @@
 //! The prompt: what a chat's pin says to the model before the first message.
 
+use ctxpin_model::limits::SKILL_DESCRIPTION_CHARS_MAX;
 use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::snapshot::{Facts, Snapshot};
 
@@ -11,16 +12,16 @@ pub(crate) const CONTEXT_TAG: &str = "workspace-context";
 /// The element that lists the skills.
 pub(crate) const SKILLS_TAG: &str = "available-skills";
 
-/// The word that begins the line above the content of an instruction file.
-pub(crate) const SOURCE_WORD: &str = "Source";
+/// The element that holds the content of one instruction file.
+pub(crate) const FILE_TAG: &str = "context-file";
 
 /// What the model is told about the skills.
 const SKILLS_USAGE: &str = "These skills are pinned to this chat. When a task matches a skill's description, read that skill by its name before you start, and follow it.";
 
-/// The prompt of `snapshot`, whose bodies are looked up in `bodies`.
+/// Renders the prompt of `snapshot`, whose bodies are looked up in `bodies`.
 ///
 /// First `<workspace-context>`: a line for each known fact, then each `ok` instruction file in the
-/// snapshot's order, a `Source: <path>` line above its sanitised content. Then
+/// snapshot's order, its sanitised content in `<context-file source="PATH">`. Then
 /// `<available-skills>`: what they are for, and a line `- name: description` for each `ok` skill in
 /// the snapshot's order. An element without content is left out. The prompt ends with one newline,
 /// and is empty if neither element has content.
@@ -69,9 +70,24 @@ fn facts(facts: &Facts) -> Option<String> {
 
 fn instruction_file(file: &Resource, bodies: &Bodies) -> Option<String> {
     let body = bodies.get(&file.body()?)?;
-    let content = sanitise::text(&String::from_utf8_lossy(body));
-    let path = sanitise::line(&file.source);
-    (!content.is_empty()).then(|| format!("{SOURCE_WORD}: {path}\n{content}"))
+    let content = sanitise::text(&String::from_utf8_lossy(body)).text;
+    let path = attribute(&sanitise::line(&file.source));
+    (!content.is_empty())
+        .then(|| format!("<{FILE_TAG} source=\"{path}\">\n{content}\n</{FILE_TAG}>"))
+}
+
+/// A text as the value of an attribute, which it cannot end.
+fn attribute(text: &str) -> String {
+    let mut value = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '"' => value.push_str("&quot;"),
+            '<' => value.push_str("&lt;"),
+            '>' => value.push_str("&gt;"),
+            other => value.push(other),
+        }
+    }
+    value
 }
 
 fn skill(skill: &Resource) -> Option<String> {
@@ -79,9 +95,19 @@ fn skill(skill: &Resource) -> Option<String> {
     if name.is_empty() {
         return None;
     }
-    let description = sanitise::line(skill.description.as_deref().unwrap_or_default());
+    let description = description(skill.description.as_deref().unwrap_or_default());
     if description.is_empty() {
         return Some(format!("- {name}"));
     }
     Some(format!("- {name}: {description}"))
+}
+
+/// A description as the prompt has it: at most as long as the specification allows.
+fn description(description: &str) -> String {
+    let shown = sanitise::line(description);
+    let end = shown.char_indices().nth(SKILL_DESCRIPTION_CHARS_MAX);
+    match end {
+        Some((end, _)) => shown[..end].trim_end().to_owned(),
+        None => shown,
+    }
 }

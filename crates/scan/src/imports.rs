@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use ctxpin_model::markdown::{self, PartKind};
+
 use crate::read::plain_path;
 
 /// Most imports of one file that are named.
@@ -12,12 +14,13 @@ const IMPORTS_MAX: usize = 100;
 /// with `@` and looks like a path, for `@someone` is a person and `@scope/name` a package.
 pub(crate) fn find(text: &str) -> Vec<String> {
     let mut found = Vec::new();
-    for word in without_code(text).split_whitespace() {
+    for word in prose(text).split_whitespace() {
         let Some(path) = word.strip_prefix('@') else {
             continue;
         };
-        let path =
-            path.trim_end_matches(['.', ',', ';', ':', '!', '?', ')', ']', '}', '"', '\'', '*']);
+        let path = path.trim_end_matches([
+            '.', ',', ';', ':', '!', '?', ')', ']', '}', '"', '\'', '*', '`',
+        ]);
         if is_path(path) && !found.iter().any(|known| known == path) {
             found.push(path.to_owned());
         }
@@ -26,6 +29,25 @@ pub(crate) fn find(text: &str) -> Vec<String> {
         }
     }
     found
+}
+
+/// The text without its code and without what no reader sees. What is glued to it is no word of its
+/// own, so that a backtick stays in its place.
+fn prose(text: &str) -> String {
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    let mut prose = String::with_capacity(text.len());
+    let mut at = 0;
+    for part in markdown::parts(&text) {
+        prose.push_str(&text[at..part.range.start]);
+        prose.push('`');
+        at = part.range.end;
+        if part.kind == PartKind::HardBreak {
+            prose.pop();
+            prose.push('\n');
+        }
+    }
+    prose.push_str(&text[at..]);
+    prose
 }
 
 /// Where an import in the file `from` leads, worked out from the text alone.
@@ -52,98 +74,6 @@ fn is_path(path: &str) -> bool {
     let begins_well =
         path.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-'));
     is_rooted || (begins_well && has_extension)
-}
-
-/// The text with its code left out: fenced and indented blocks, and spans.
-fn without_code(text: &str) -> String {
-    let mut prose = String::new();
-    let mut fence: Option<(char, usize)> = None;
-    let (mut after_blank, mut in_list, mut in_indented) = (true, false, false);
-    for line in text.lines() {
-        let body = line.trim_start_matches(' ');
-        let is_indented = line.len() - body.len() >= 4 || line.starts_with('\t');
-        if let Some((mark, length)) = fence {
-            if !is_indented && closes(body, mark, length) {
-                fence = None;
-            }
-            continue;
-        }
-        // In a list, an indented line continues an item, and a fence may be indented too.
-        if let Some(opened) = opens(line.trim_start()).filter(|_| !is_indented || in_list) {
-            fence = Some(opened);
-            continue;
-        }
-        let is_blank = body.trim().is_empty();
-        in_indented = is_indented && !in_list && !is_blank && (after_blank || in_indented);
-        if !is_indented && !is_blank {
-            in_list = is_list_item(body) || (in_list && !after_blank);
-        }
-        after_blank = is_blank;
-        if !in_indented {
-            prose.push_str(line);
-        }
-        prose.push('\n');
-    }
-    without_spans(&prose)
-}
-
-fn opens(body: &str) -> Option<(char, usize)> {
-    let mark = body
-        .chars()
-        .next()
-        .filter(|mark| matches!(mark, '`' | '~'))?;
-    let length = body.chars().take_while(|c| *c == mark).count();
-    let info = &body[length..];
-    (length >= 3 && !(mark == '`' && info.contains('`'))).then_some((mark, length))
-}
-
-fn closes(body: &str, mark: char, length: usize) -> bool {
-    let closing = body.trim_end();
-    closing.chars().count() >= length && closing.chars().all(|c| c == mark)
-}
-
-fn is_list_item(body: &str) -> bool {
-    let digits = body.trim_start_matches(|c: char| c.is_ascii_digit());
-    let numbered =
-        digits.len() < body.len() && (digits.starts_with(". ") || digits.starts_with(") "));
-    numbered || ["- ", "* ", "+ "].iter().any(|mark| body.starts_with(mark))
-}
-
-/// Leaves out what stands between two equal runs of backticks of one paragraph.
-fn without_spans(prose: &str) -> String {
-    let paragraphs = prose.split("\n\n").map(|paragraph| {
-        let mut kept = String::new();
-        let mut rest = paragraph;
-        while let Some(start) = rest.find('`') {
-            let run = rest[start..].chars().take_while(|c| *c == '`').count();
-            let inside = &rest[start + run..];
-            kept.push_str(&rest[..start]);
-            match closing_run(inside, run) {
-                Some(end) => {
-                    // What is glued to a span is no word of its own.
-                    kept.push('`');
-                    rest = &inside[end + run..];
-                }
-                None => rest = inside,
-            }
-        }
-        kept + rest
-    });
-    paragraphs.collect::<Vec<_>>().join("\n\n")
-}
-
-/// Where a run of exactly `run` backticks begins.
-fn closing_run(text: &str, run: usize) -> Option<usize> {
-    let mut at = 0;
-    while let Some(found) = text[at..].find('`') {
-        let start = at + found;
-        let length = text[start..].chars().take_while(|c| *c == '`').count();
-        if length == run {
-            return Some(start);
-        }
-        at = start + length;
-    }
-    None
 }
 
 #[cfg(test)]

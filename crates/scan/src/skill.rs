@@ -120,8 +120,8 @@ fn judge(finding: &mut Finding, reading: &Reading) {
     let read = skill::read(bytes, directory);
     finding.resource.name = read.name;
     finding.resource.description = read.description;
-    if !read.breaches.is_empty() {
-        finding.refuse(Status::Invalid, read.breaches.join("; "));
+    if let Some(refusal) = read.refusal {
+        finding.refuse(Status::Invalid, refusal);
     }
 }
 

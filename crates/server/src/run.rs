@@ -11,7 +11,7 @@ use ctxpin_operations::clock::Clock;
 use ctxpin_operations::error::Error;
 use ctxpin_operations::people::{self, FirstToken};
 use ctxpin_operations::service::{Service, Storage, StorageError};
-use ctxpin_operations::wakes;
+use ctxpin_operations::{treatments, wakes};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -182,7 +182,10 @@ async fn serve_app(listener: TcpListener, app: App, shutdown: &CancellationToken
     tokio::select! {
         () = listen::serve(listener, router, shutdown, limits) => {}
         // It ends only when it is dropped.
-        () = async { wakes::run(&service).await; std::future::pending().await } => {}
+        () = async {
+            tokio::join!(wakes::run(&service), treatments::run(&service));
+            std::future::pending().await
+        } => {}
     }
     tracing::info!("stopped");
 }

@@ -11,6 +11,7 @@ use crate::agents::read_head_optional;
 use crate::database::Transaction;
 use crate::error::{Error, Result};
 use crate::grant::{Granted, Owned, object::Account, object::Agent, object::Chat, right::Write};
+use crate::pins::read_rendered;
 use crate::values::Row;
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
 
@@ -54,7 +55,7 @@ pub struct ChatUpdate {
 
 const COLUMNS: &str = "c.id, c.owner_id, c.client, c.reference, c.title, c.agent_id, c.parent_id, c.archived_at, \
      c.policy, c.tools, c.declined_context, c.declined_tools, c.pin_seq, c.pin_snapshot, c.pin_prompt, \
-     c.pinned_at, c.turn_count, c.created_at, c.updated_at, ps.context_hash, ps.tools_hash, ps.error, \
+     c.pin_renderer, c.pinned_at, c.turn_count, c.created_at, c.updated_at, ps.context_hash, ps.tools_hash, ps.error, \
      coalesce(a.mcp_settled, false), h.seq, h.snapshot_id, h.context_hash, h.tools_hash, h.received_at, \
      (select n.received_at from agent_heads n where n.agent_id = c.agent_id and n.seq > \
         (select max(e.seq) from agent_heads e where e.agent_id = c.agent_id \
@@ -122,14 +123,14 @@ fn read(row: &mut Row) -> Result<ChatRecord> {
     let declined = read_hashes(row)?;
     let pin_seq = row.take()?;
     let snapshot: Option<SnapshotId> = row.take_optional()?;
-    let prompt: Option<BlobHash> = row.take_optional()?;
+    let rendered = read_rendered(row)?;
     let pinned_at: Option<Moment> = row.take_optional()?;
     let turn_count = row.take()?;
     let created_at = row.take()?;
     let updated_at = row.take()?;
     let hashes = read_hashes(row)?;
     let error = row.take_optional()?;
-    let pin = match (snapshot, hashes, prompt, pinned_at) {
+    let pin = match (snapshot, hashes, rendered, pinned_at) {
         (Some(snapshot), Some(hashes), Some(prompt), Some(pinned_at)) => Some(PinState {
             pin: Pin {
                 snapshot,

@@ -12,6 +12,7 @@ use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_model::id::ChatId;
 use ctxpin_model::resource::Resource;
 use ctxpin_model::snapshot::Snapshot;
+use ctxpin_model::treatment::{TreatedSnapshot, Treatment};
 
 /// Most memory for snapshots, in bytes: about a thousand of 50 resources.
 const SNAPSHOT_BYTES_MAX: u64 = 32 * 1024 * 1024;
@@ -33,7 +34,7 @@ pub(crate) struct SnapshotCache(Cache<SnapshotId, KeptSnapshot, SnapshotSize>);
 /// when something comes and when it goes.
 #[derive(Clone)]
 struct KeptSnapshot {
-    snapshot: Arc<Snapshot>,
+    snapshot: Arc<TreatedSnapshot>,
     bytes: u64,
 }
 
@@ -74,13 +75,27 @@ impl Default for SnapshotCache {
 }
 
 impl SnapshotCache {
-    pub fn get(&self, id: SnapshotId) -> Option<Arc<Snapshot>> {
+    pub fn get(&self, id: SnapshotId) -> Option<Arc<TreatedSnapshot>> {
         self.0.get(&id).map(|kept| kept.snapshot)
     }
 
-    pub fn keep(&self, id: SnapshotId, snapshot: &Arc<Snapshot>) {
+    /// Keeps a snapshot that has been treated as a whole by that renderer. Another one will be known
+    /// better when it is read the next time.
+    pub fn keep(&self, id: SnapshotId, snapshot: &Arc<TreatedSnapshot>, renderer: i64) {
+        if !snapshot.treatments.are_whole(snapshot, renderer) {
+            return;
+        }
         let resources = snapshot.resources.iter().map(bytes_of);
-        let bytes = size_of::<Snapshot>() as u64 + resources.sum::<u64>();
+        let treatments = snapshot.treatments.iter().map(|(key, treatment)| {
+            let details = treatment
+                .warnings
+                .iter()
+                .flat_map(|warning| &warning.detail);
+            let details: usize = details.map(String::len).sum();
+            let warnings = size_of_val(&treatment.warnings[..]);
+            (size_of_val(key) + size_of::<Treatment>() + warnings + details) as u64
+        });
+        let bytes = resources.chain(treatments).sum::<u64>() + size_of::<Snapshot>() as u64;
         let snapshot = Arc::clone(snapshot);
         self.0.insert(id, KeptSnapshot { snapshot, bytes });
     }

@@ -20,6 +20,7 @@ mod query;
 pub mod snapshots;
 mod together;
 pub mod tokens;
+pub mod treatments;
 pub mod turns;
 pub mod users;
 mod values;

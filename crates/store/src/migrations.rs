@@ -11,12 +11,26 @@ use sqlx::postgres::{PgPool, PgPoolOptions};
 use crate::database::{Database, OpenError};
 
 /// Number, name and the texts for SQLite and PostgreSQL of each migration, in order.
-const MIGRATIONS: &[(i64, &str, &str, &str)] = &[(
-    1,
-    "foundation",
-    include_str!("../migrations/sqlite/0001_foundation.sql"),
-    include_str!("../migrations/postgres/0001_foundation.sql"),
-)];
+const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
+    (
+        1,
+        "foundation",
+        include_str!("../migrations/sqlite/0001_foundation.sql"),
+        include_str!("../migrations/postgres/0001_foundation.sql"),
+    ),
+    (
+        2,
+        "renderers",
+        include_str!("../migrations/sqlite/0002_renderers.sql"),
+        include_str!("../migrations/postgres/0002_renderers.sql"),
+    ),
+    (
+        3,
+        "treatments",
+        include_str!("../migrations/sqlite/0003_treatments.sql"),
+        include_str!("../migrations/postgres/0003_treatments.sql"),
+    ),
+];
 
 /// The newest schema that this release knows.
 pub(crate) const SCHEMA_VERSION: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;

@@ -7,7 +7,7 @@ use ctxpin_model::history::PinRecord;
 use ctxpin_model::hash::{BlobHash, ContextHash, SnapshotId};
 use ctxpin_model::id::{AgentId, ChatId};
 use ctxpin_model::moment::Moment;
-use ctxpin_model::pin::{Door, Reason};
+use ctxpin_model::pin::{Door, Reason, Rendered};
 
 use crate::audit::actor_words;
 use crate::blobs;
@@ -26,7 +26,7 @@ use ctxpin_model::resource::Bodies;
 #[derive(Debug, Clone, Copy)]
 pub struct Move {
     /// To what, with which prompt; `None` clears the pin.
-    pub to: Option<(SnapshotId, BlobHash)>,
+    pub to: Option<(SnapshotId, Rendered)>,
     /// The agent that it came from.
     pub agent: Option<AgentId>,
     /// Why.
@@ -39,9 +39,11 @@ pub struct Move {
     pub noted: Option<Operation>,
     /// When.
     pub at: Moment,
+    /// Since when the chat is pinned to that; later than before unless the snapshot stays.
+    pub pinned_at: Moment,
 }
 
-const COLUMNS: &str = "p.seq, p.snapshot_id, s.context_hash, p.prompt, p.agent_id, p.reason, p.mcp_settled, \
+const COLUMNS: &str = "p.seq, p.snapshot_id, s.context_hash, p.prompt, p.renderer, p.agent_id, p.reason, p.mcp_settled, \
      p.actor_kind, p.actor_id, coalesce(u.name, a.name), p.door, p.pinned_at";
 
 const TABLES: &str = "chat_pins p left join snapshots s on s.id = p.snapshot_id \
@@ -52,7 +54,7 @@ fn read(row: &mut Row) -> Result<PinRecord> {
         seq: row.take()?,
         snapshot: row.take_optional()?,
         context_hash: row.take_optional()?,
-        prompt: row.take_optional()?,
+        rendered: read_rendered(row)?,
         agent: row.take_optional()?,
         reason: row.take()?,
         mcp_settled: row.take()?,
@@ -62,6 +64,15 @@ fn read(row: &mut Row) -> Result<PinRecord> {
         door: row.take()?,
         at: row.take()?,
     })
+}
+
+/// A prompt and its renderer, from two columns.
+pub(crate) fn read_rendered(row: &mut Row) -> Result<Option<Rendered>> {
+    let prompt: Option<BlobHash> = row.take_optional()?;
+    let renderer: Option<i64> = row.take_optional()?;
+    Ok(prompt
+        .zip(renderer)
+        .map(|(prompt, renderer)| Rendered { prompt, renderer }))
 }
 
 impl<R> Granted<Chat, R> {
@@ -159,27 +170,32 @@ impl Granted<Chat, Write> {
     pub async fn pin_move(&self, transaction: &mut Transaction, seq: i64, to: &Move) -> Result<()> {
         let chat = self.id();
         let (actor_kind, actor_id) = actor_words(self.actor());
-        let (snapshot, prompt) = to.to.unzip();
-        let pinned_at = snapshot.map(|_| to.at);
+        let (snapshot, rendered) = to.to.unzip();
+        let (prompt, renderer) = columns(rendered);
+        let pinned_at = snapshot.map(|_| to.pinned_at);
         let transaction = self.within(transaction)?;
         let mut writes = transaction
             .together()
             .write(
-                "update chats set pin_seq = $2, pin_snapshot = $3, pin_prompt = $4, pinned_at = $5 where id = $1",
+                "update chats set pin_seq = $2, pin_snapshot = $3, pin_prompt = $4, pin_renderer = $5, pinned_at = $6 \
+                 where id = $1",
             )
             .bind(&chat)
             .bind(&(seq + 1))
             .bind_optional(snapshot.as_ref())
             .bind_optional(prompt.as_ref())
+            .bind_optional(renderer.as_ref())
             .bind_optional(pinned_at.as_ref())
             .write(
-                "insert into chat_pins (chat_id, seq, snapshot_id, prompt, agent_id, reason, mcp_settled, \
-                 actor_kind, actor_id, door, pinned_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+                "insert into chat_pins (chat_id, seq, snapshot_id, prompt, renderer, agent_id, reason, \
+                 mcp_settled, actor_kind, actor_id, door, pinned_at) \
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
             )
             .bind(&chat)
             .bind(&(seq + 1))
             .bind_optional(snapshot.as_ref())
             .bind_optional(prompt.as_ref())
+            .bind_optional(renderer.as_ref())
             .bind_optional(to.agent.as_ref())
             .bind(&to.reason)
             .bind(&to.mcp_settled)
@@ -243,6 +259,12 @@ async fn prompt_keep(
         .execute()
         .await?;
     Ok(hash)
+}
+
+/// A prompt and its renderer, as two columns.
+fn columns(rendered: Option<Rendered>) -> (Option<BlobHash>, Option<i64>) {
+    let columns = rendered.map(|rendered| (rendered.prompt, rendered.renderer));
+    columns.unzip()
 }
 
 /// The chats that an agent's first or next head concerns.
@@ -366,7 +388,7 @@ impl Granted<Agent, Write> {
         &self,
         transaction: &mut Transaction,
         head: &Head,
-        prompt: BlobHash,
+        rendered: Rendered,
         mcp_settled: bool,
     ) -> Result<u64> {
         let agent = self.id();
@@ -374,13 +396,14 @@ impl Granted<Agent, Write> {
         let transaction = self.within(transaction)?;
         transaction
             .query(format!(
-                "insert into chat_pins (chat_id, seq, snapshot_id, prompt, agent_id, reason, mcp_settled, \
-                 actor_kind, actor_id, door, pinned_at) \
-                 select id, pin_seq + 1, $2, $3, $1, $4, $5, $6, $7, $8, $9 from chats where {UNPINNED}"
+                "insert into chat_pins (chat_id, seq, snapshot_id, prompt, renderer, agent_id, reason, \
+                 mcp_settled, actor_kind, actor_id, door, pinned_at) \
+                 select id, pin_seq + 1, $2, $3, $4, $1, $5, $6, $7, $8, $9, $10 from chats where {UNPINNED}"
             ))
             .bind(&agent)
             .bind(&head.snapshot)
-            .bind(&prompt)
+            .bind(&rendered.prompt)
+            .bind(&rendered.renderer)
             .bind(&Reason::Hydrate)
             .bind(&mcp_settled)
             .bind(&actor_kind.to_owned())
@@ -391,12 +414,13 @@ impl Granted<Agent, Write> {
             .await?;
         transaction
             .query(format!(
-                "update chats set pin_seq = pin_seq + 1, pin_snapshot = $2, pin_prompt = $3, pinned_at = $4 \
-                 where {UNPINNED}"
+                "update chats set pin_seq = pin_seq + 1, pin_snapshot = $2, pin_prompt = $3, \
+                 pin_renderer = $4, pinned_at = $5 where {UNPINNED}"
             ))
             .bind(&agent)
             .bind(&head.snapshot)
-            .bind(&prompt)
+            .bind(&rendered.prompt)
+            .bind(&rendered.renderer)
             .bind(&head.received_at)
             .execute()
             .await
@@ -411,25 +435,29 @@ impl Granted<Agent, Write> {
         transaction: &mut Transaction,
         replaced: &Granted<Agent, Write>,
         head: &Head,
-        prompt: BlobHash,
+        rendered: Rendered,
         mcp_settled: bool,
     ) -> Result<u64> {
         let (agent, old) = (self.id(), replaced.id());
         let (actor_kind, actor_id) = actor_words(self.actor());
         let transaction = self.within(transaction)?;
         let moving = "agent_id = $1 and (pin_snapshot is not null or archived_at is null)";
-        let kept = "case when exists (select 1 from snapshots s where s.id = chats.pin_snapshot \
-             and s.context_hash = $3) then pin_prompt else $4 end";
+        let is_equal = "exists (select 1 from snapshots s where s.id = chats.pin_snapshot \
+             and s.context_hash = $3)";
+        let prompt = format!("case when {is_equal} then pin_prompt else $4 end");
+        let renderer = format!("case when {is_equal} then pin_renderer else $5 end");
         transaction
             .query(format!(
-                "insert into chat_pins (chat_id, seq, snapshot_id, prompt, agent_id, reason, mcp_settled, \
-                 actor_kind, actor_id, door, pinned_at) \
-                 select id, pin_seq + 1, $2, {kept}, $5, $6, $7, $8, $9, $10, $11 from chats where {moving}"
+                "insert into chat_pins (chat_id, seq, snapshot_id, prompt, renderer, agent_id, reason, \
+                 mcp_settled, actor_kind, actor_id, door, pinned_at) \
+                 select id, pin_seq + 1, $2, {prompt}, {renderer}, $6, $7, $8, $9, $10, $11, $12 \
+                 from chats where {moving}"
             ))
             .bind(&old)
             .bind(&head.snapshot)
             .bind(&head.hashes.context)
-            .bind(&prompt)
+            .bind(&rendered.prompt)
+            .bind(&rendered.renderer)
             .bind(&agent)
             .bind(&Reason::Rebind)
             .bind(&mcp_settled)
@@ -441,13 +469,14 @@ impl Granted<Agent, Write> {
             .await?;
         let pinned = transaction
             .query(format!(
-                "update chats set pin_seq = pin_seq + 1, pin_snapshot = $2, pin_prompt = {kept}, pinned_at = $5 \
-                 where {moving}"
+                "update chats set pin_seq = pin_seq + 1, pin_snapshot = $2, pin_prompt = {prompt}, \
+                 pin_renderer = {renderer}, pinned_at = $6 where {moving}"
             ))
             .bind(&old)
             .bind(&head.snapshot)
             .bind(&head.hashes.context)
-            .bind(&prompt)
+            .bind(&rendered.prompt)
+            .bind(&rendered.renderer)
             .bind(&head.received_at)
             .execute()
             .await?;

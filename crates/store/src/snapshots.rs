@@ -9,23 +9,25 @@ use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::resource::{Bodies, Content, Detail, Resource, SkillFile};
 use ctxpin_model::snapshot::{Addresses, Facts, Snapshot};
+use ctxpin_model::treatment::{TreatedSnapshot, TreatmentKey, Treatments};
 
-use crate::blobs;
 use crate::database::{CHUNK, Transaction, placeholders};
 use crate::error::{Error, Result};
 use crate::grant::{Granted, object::Agent, object::Chat, right::ReadsBodies, right::Write};
+use crate::{blobs, treatments};
 
 /// A snapshot, out of memory if it was read of late. The caller has seen that the actor may read it.
-async fn read(transaction: &mut Transaction, id: SnapshotId) -> Result<Arc<Snapshot>> {
+async fn read(transaction: &mut Transaction, id: SnapshotId) -> Result<Arc<TreatedSnapshot>> {
     if let Some(kept) = transaction.shared().snapshots.get(id) {
         return Ok(kept);
     }
     let snapshot = Arc::new(read_stored(transaction, id).await?);
-    transaction.shared().snapshots.keep(id, &snapshot);
+    let shared = transaction.shared();
+    shared.snapshots.keep(id, &snapshot, shared.renderer);
     Ok(snapshot)
 }
 
-async fn read_stored(transaction: &mut Transaction, id: SnapshotId) -> Result<Snapshot> {
+async fn read_stored(transaction: &mut Transaction, id: SnapshotId) -> Result<TreatedSnapshot> {
     let mut snapshot = transaction
         .query("select os, directory, error from snapshots where id = $1")
         .bind(&id)
@@ -41,7 +43,7 @@ async fn read_stored(transaction: &mut Transaction, id: SnapshotId) -> Result<Sn
         })
         .await?
         .ok_or_else(|| Error::Unexpected(format!("snapshot {id} is missing")))?;
-    let mut resources = read_resources(transaction, id).await?;
+    let (mut resources, treatments) = read_resources(transaction, id).await?;
     let mut files = read_files(transaction, id).await?;
     let details: BTreeSet<_> = resources
         .iter()
@@ -62,22 +64,30 @@ async fn read_stored(transaction: &mut Transaction, id: SnapshotId) -> Result<Sn
         .into_iter()
         .map(|(_, resource, _)| resource)
         .collect();
-    Ok(snapshot)
+    Ok(TreatedSnapshot {
+        snapshot,
+        treatments,
+    })
 }
 
 fn content(body: Option<BlobHash>, claimed: Option<BlobHash>) -> Option<Content> {
     body.map(Content::Pinned).or(claimed.map(Content::Claimed))
 }
 
+/// The resources, each with its ordinal and the hash of its detail. A resource has a row for each renderer
+/// that has treated its body, or one.
 async fn read_resources(
     transaction: &mut Transaction,
     id: SnapshotId,
-) -> Result<Vec<(i64, Resource, Option<BlobHash>)>> {
-    transaction
-        .query(
-            "select ordinal, kind, source, status, error, body, claimed, size, name, description, root, detail \
-             from snapshot_resources where snapshot_id = $1 order by ordinal",
-        )
+) -> Result<(Vec<(i64, Resource, Option<BlobHash>)>, Treatments)> {
+    let rows = transaction
+        .query(format!(
+            "select r.ordinal, r.kind, r.source, r.status, r.error, r.body, r.claimed, r.size, r.name, \
+             r.description, r.root, r.detail, {} from snapshot_resources r \
+             left join treatments t on t.blob = r.body and t.kind = r.kind \
+             where r.snapshot_id = $1 order by r.ordinal",
+            treatments::COLUMNS
+        ))
         .bind(&id)
         .all(|row| {
             let ordinal: i64 = row.take()?;
@@ -88,9 +98,29 @@ async fn read_resources(
             resource.name = row.take_optional()?;
             resource.description = row.take_optional()?;
             resource.root = row.take_optional()?;
-            Ok((ordinal, resource, row.take_optional()?))
+            let detail = row.take_optional()?;
+            Ok(((ordinal, resource, detail), treatments::read(row)?))
         })
-        .await
+        .await?;
+    let (mut resources, mut treatments) = (Vec::new(), Treatments::default());
+    for (resource, treatment) in rows {
+        if let (Some(blob), Some((renderer, treatment))) = (resource.1.body(), treatment) {
+            let kind = resource.1.kind;
+            let key = TreatmentKey {
+                blob,
+                kind,
+                renderer,
+            };
+            treatments.insert(key, treatment);
+        }
+        if resources
+            .last()
+            .is_none_or(|(ordinal, ..): &(i64, _, _)| *ordinal != resource.0)
+        {
+            resources.push(resource);
+        }
+    }
+    Ok((resources, treatments))
 }
 
 async fn read_files(
@@ -274,14 +304,17 @@ impl Granted<Agent, Write> {
     pub async fn snapshot_insert(
         &self,
         transaction: &mut Transaction,
-        snapshot: &Arc<Snapshot>,
+        snapshot: &Arc<TreatedSnapshot>,
         addresses: &Addresses,
         now: Moment,
     ) -> Result<()> {
         let transaction = self.within(transaction)?;
         insert(transaction, snapshot, addresses, now).await?;
         // The next push is compared with it. If this one is not committed, nothing will name it.
-        transaction.shared().snapshots.keep(addresses.id, snapshot);
+        let shared = transaction.shared();
+        shared
+            .snapshots
+            .keep(addresses.id, snapshot, shared.renderer);
         Ok(())
     }
 }
@@ -304,7 +337,7 @@ impl<R: ReadsBodies> Granted<Agent, R> {
     pub async fn head_snapshot(
         &self,
         transaction: &mut Transaction,
-    ) -> Result<Option<Arc<Snapshot>>> {
+    ) -> Result<Option<Arc<TreatedSnapshot>>> {
         let Some(head) = self.record()?.head else {
             return Ok(None);
         };
@@ -349,7 +382,7 @@ impl<R: ReadsBodies> Granted<Chat, R> {
         &self,
         transaction: &mut Transaction,
         id: SnapshotId,
-    ) -> Result<Option<Arc<Snapshot>>> {
+    ) -> Result<Option<Arc<TreatedSnapshot>>> {
         let chat = self.id();
         let is_told = self.record().is_ok_and(|chat| tells(chat, id));
         let transaction = self.within(transaction)?;

@@ -90,7 +90,7 @@ impl TestChat {
 
     /// The hash of the pinned prompt.
     pub async fn prompt_hash(&self) -> Option<BlobHash> {
-        self.record().await.pin.map(|pin| pin.pin.prompt)
+        self.record().await.pin.map(|pin| pin.pin.prompt.prompt)
     }
 
     /// The pinned prompt; empty while unpinned.

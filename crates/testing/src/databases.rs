@@ -56,6 +56,37 @@ impl TestService {
         .await
     }
 
+    /// A service on a SQLite file that an earlier release left, given as the statements that make it.
+    pub async fn sqlite_left(dump: &'static str) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("ctxpin.sqlite");
+        let url = format!("sqlite://{}?mode=rwc", path.display());
+        let mut connection = SqliteConnection::connect(&url).await.expect("the file");
+        let made = connection.execute(sqlx::raw_sql(dump)).await;
+        made.expect("a sound dump");
+        connection.close().await.expect("nothing is lost");
+        Self::open(Storage::Sqlite(path), Some(directory)).await
+    }
+
+    /// A service on a PostgreSQL database that an earlier release left, given as the statements that
+    /// make it.
+    ///
+    /// # Panics
+    /// If no server is named by [`POSTGRES_VARIABLE`].
+    pub async fn postgres_left(dump: &'static str) -> Self {
+        let url = create_postgres_database().await;
+        let mut connection = PgConnection::connect(&url).await.expect("PostgreSQL");
+        let made = connection.execute(sqlx::raw_sql(dump)).await;
+        made.expect("a sound dump");
+        connection.close().await.expect("nothing is lost");
+        let connections_max = CONNECTIONS_MAX;
+        let storage = Storage::Postgres {
+            url,
+            connections_max,
+        };
+        Self::open(storage, None).await
+    }
+
     async fn open(storage: Storage, directory: Option<TempDir>) -> Self {
         let clock = Clock::standing_at(test_start());
         let service = Service::open(&storage, clock.clone())

@@ -24,7 +24,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
     (
         "cli",
         &[
-            "server", "agent", "mcp", "client", "scan", "protocol", "model",
+            "server", "agent", "mcp", "client", "scan", "render", "protocol", "model",
         ],
     ),
     ("server", &["operations", "mcp", "protocol", "model"]),

@@ -17,7 +17,7 @@ mod watch;
 
 use std::process::ExitCode;
 
-pub use chat::holdings;
+pub use chat::{holdings, removed, removed_bytes};
 
 use clap::{Args, Parser, Subcommand};
 use ctxpin_protocol::http::page::{PAGE_ITEMS_MAX, PageQuery};

@@ -4,12 +4,16 @@ use std::path::PathBuf;
 
 use clap::Args;
 use ctxpin_model::resource::Status;
-use ctxpin_model::snapshot::Addresses;
+use ctxpin_model::treatment::{TreatmentKey, Treatments};
 use ctxpin_protocol::convert;
+use ctxpin_protocol::http::resources::Removed;
+use ctxpin_protocol::http::scan::Scan as Told;
+use ctxpin_render::renderer::Renderer;
+use ctxpin_render::treat;
 use ctxpin_scan::roots::Request;
 use ctxpin_scan::{Import, Scan as Found};
 
-use super::Output;
+use super::{Output, removed_bytes};
 use crate::say::{self, Failure, Table, Viewpoint};
 
 /// Show what would be pinned, without a server
@@ -46,11 +50,34 @@ impl Scan {
         let found = ctxpin_scan::scan(&request, &|| false)
             .map_err(|error| Failure::new(error.to_string()))?;
         let addresses = found.snapshot.addresses();
+        let treatments = treatments(&found);
+        let renderer = Renderer::CURRENT.number();
+        let told = convert::resources::scan(&found.snapshot, &treatments, renderer, &addresses);
         if self.output.json {
-            return say::print_json(&convert::resources::scan(&found.snapshot, &addresses));
+            return say::print_json(&told);
         }
-        say::print(&report(&found, &addresses, &Viewpoint::here()))
+        say::print(&report(&found, &told, &Viewpoint::here()))
     }
+}
+
+/// What the renderer makes of what was found.
+pub fn treatments(found: &Found) -> Treatments {
+    let mut treatments = Treatments::default();
+    for resource in &found.snapshot.resources {
+        let body = resource.body().filter(|_| resource.reaches_context());
+        let Some((blob, body)) = body.and_then(|blob| Some((blob, found.bodies.get(&blob)?)))
+        else {
+            continue;
+        };
+        let key = TreatmentKey {
+            blob,
+            kind: resource.kind,
+            renderer: Renderer::CURRENT.number(),
+        };
+        let treatment = treat::treatment(resource.kind, body, Renderer::CURRENT);
+        treatments.insert(key, treatment);
+    }
+    treatments
 }
 
 /// The person's home, which is needed only where user roots are wanted.
@@ -62,7 +89,7 @@ fn home_directory(is_needed: bool) -> Result<PathBuf, Failure> {
     }
 }
 
-fn report(found: &Found, addresses: &Addresses, viewpoint: &Viewpoint) -> String {
+fn report(found: &Found, told: &Told, viewpoint: &Viewpoint) -> String {
     let snapshot = &found.snapshot;
     let mut text = String::new();
     if let Some(error) = &snapshot.error {
@@ -74,13 +101,13 @@ fn report(found: &Found, addresses: &Addresses, viewpoint: &Viewpoint) -> String
             "nothing to pin here: no AGENTS.md, CLAUDE.md, .cursorrules, skill or .mcp.json\n\n";
     } else {
         text += &table(found, viewpoint);
-        text += &reasons(found, viewpoint);
-        text += &format!("\n{}\n", totals(found));
+        text += &reasons(told, viewpoint);
+        text += &format!("\n{}\n", totals(found, told));
     }
     text += &imports(&found.imports, viewpoint);
     text += &format!(
         "snapshot      {}\ncontext hash  {}\ntools hash    {}\n",
-        addresses.id, addresses.context_hash, addresses.tools_hash
+        told.snapshot, told.context_hash, told.tools_hash
     );
     text
 }
@@ -99,13 +126,13 @@ fn table(found: &Found, viewpoint: &Viewpoint) -> String {
     table.text()
 }
 
-/// Why something is not used: the table has no room for it.
-fn reasons(found: &Found, viewpoint: &Viewpoint) -> String {
+/// Why something is not used, and what there is to know of the rest: the table has no room for it.
+fn reasons(told: &Told, viewpoint: &Viewpoint) -> String {
     let mut text = String::new();
-    for resource in &found.snapshot.resources {
+    for resource in &told.resources {
         let source = viewpoint.path(&resource.source);
         if let Some(error) = &resource.error {
-            let status = say::paint(say::WARNING, &resource.status.to_string());
+            let status = say::paint(say::WARNING, &resource.status);
             text += &format!("{source}: {status}: {}\n", say::line(error));
         }
         for file in &resource.files {
@@ -114,6 +141,20 @@ fn reasons(found: &Found, viewpoint: &Viewpoint) -> String {
                 text += &format!("{source}: file {path}: {}\n", say::line(error));
             }
         }
+        if let Some(removed) = resource
+            .removed
+            .filter(|removed| is_told(&resource.kind, removed))
+        {
+            let removed = removed_bytes(std::slice::from_ref(&removed));
+            text += &format!("{source}: not given to a model: {removed}\n");
+        }
+        for warning in &resource.warnings {
+            let line = warning
+                .line
+                .map_or(String::new(), |line| format!(":{line}"));
+            let said = say::warning(&warning.code, warning.detail.as_deref());
+            text += &format!("{source}{line}: {said}\n");
+        }
     }
     match text.is_empty() {
         true => text,
@@ -121,7 +162,12 @@ fn reasons(found: &Found, viewpoint: &Viewpoint) -> String {
     }
 }
 
-fn totals(found: &Found) -> String {
+/// Whether what is taken out is worth a word: blanks are not.
+fn is_told(kind: &str, removed: &Removed) -> bool {
+    removed.invisible > 0 || (kind == "instruction_file" && removed.comment > 0)
+}
+
+fn totals(found: &Found, told: &Told) -> String {
     let resources = &found.snapshot.resources;
     let used = resources
         .iter()
@@ -139,7 +185,21 @@ fn totals(found: &Found) -> String {
     if files > 0 {
         text += &format!("with {files} supporting files, ");
     }
-    text + &format!("{} together", say::size(bytes))
+    text += &format!("{} together", say::size(bytes));
+    let removed: u64 = told
+        .resources
+        .iter()
+        .filter_map(|resource| {
+            resource
+                .removed
+                .filter(|removed| is_told(&resource.kind, removed))
+        })
+        .map(|removed| removed.comment + removed.invisible)
+        .sum();
+    match removed {
+        0 => text,
+        removed => text + &format!(", {} of them not given to a model", say::size(removed)),
+    }
 }
 
 fn imports(imports: &[Import], viewpoint: &Viewpoint) -> String {

@@ -12,16 +12,18 @@ mod style;
 mod table;
 mod time;
 mod viewpoint;
+mod warning;
 
 pub use clean::{line, text};
 pub use count::counted;
 pub use failure::Failure;
 pub use progress::Progress;
 pub use short::{DIGITS_MIN, ends_with, hash, hash_starts_with, id};
-pub use style::{ADDED, BOLD, FAINT, GOOD, HUNK, REMOVED, WARNING, paint};
+pub use style::{ADDED, BOLD, FAINT, GOOD, HUNK, REMOVED, STRUCK, WARNING, paint};
 pub use table::Table;
 pub use time::{ago, now, since, size};
 pub use viewpoint::Viewpoint;
+pub use warning::warning;
 
 use std::io::{self, IsTerminal, Write};
 

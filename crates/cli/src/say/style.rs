@@ -6,6 +6,8 @@ use anstyle::{AnsiColor, Style};
 pub const BOLD: Style = Style::new().bold();
 /// What is there for completeness.
 pub const FAINT: Style = Style::new().dimmed();
+/// What was taken out of a text.
+pub const STRUCK: Style = AnsiColor::Red.on_default().strikethrough();
 /// All is well.
 pub const GOOD: Style = AnsiColor::Green.on_default();
 /// Something waits for a decision.

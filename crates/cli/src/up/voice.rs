@@ -7,7 +7,7 @@ use ctxpin_protocol::http::chats::Chat;
 use ctxpin_protocol::http::context::Context;
 use serde::{Deserialize, Serialize};
 
-use crate::command::holdings;
+use crate::command::{holdings, removed};
 use crate::data_directory::DataDirectory;
 use crate::running::RunningServer;
 use crate::say::{self, Failure, Progress, Viewpoint};
@@ -22,6 +22,7 @@ pub struct Summary {
     holdings: String,
     is_empty: bool,
     error: Option<String>,
+    removed: Option<String>,
     dirty: bool,
     server: String,
     database: String,
@@ -165,7 +166,8 @@ impl Summary {
             holdings: holdings(context),
             is_empty: context.resources.is_empty(),
             error: context.pin.error.clone(),
-            dirty: context.pin.dirty,
+            removed: removed(context),
+            dirty: context.pin.dirty && context.effect != "none",
             server: server.url.to_string().trim_end_matches('/').to_owned(),
             database: match server.database.is_remote() {
                 true => server.database.describe().to_owned(),
@@ -210,6 +212,9 @@ impl Summary {
                 "            {}\n",
                 say::paint(say::WARNING, &say::text(error))
             );
+        }
+        if let Some(removed) = &self.removed {
+            text += &format!("            not given to a model: {removed}\n");
         }
         if self.dirty {
             let dirty = "dirty: the workspace is not what the chat is pinned to";

@@ -1,10 +1,11 @@
-//! Reading a `SKILL.md`: whatever its bytes, there is an answer, and an answer without a breach
-//! means a name and a description by the Agent Skills specification.
+//! Reading a `SKILL.md`: whatever its bytes, there is an answer, and an answer without a refusal
+//! means a name and a description that can be used; what the specification asks for beyond is warned of.
 
 use std::time::{Duration, Instant};
 
-use ctxpin_model::limits::PROMPT_FILE_BYTES_MAX;
+use ctxpin_model::limits::FRONTMATTER_BYTES_MAX;
 use ctxpin_model::skill::{Reading, read};
+use ctxpin_model::warning::Code;
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -57,18 +58,37 @@ fn is_name(name: &str) -> bool {
     name.chars().count() <= 64 && name.split('-').all(is_part)
 }
 
+/// The rule for names that are used all the same.
+fn is_usable_name(name: &str) -> bool {
+    let is_known = |c: char| c.is_alphabetic() || c.is_numeric() || "-_.:".contains(c);
+    (1..=64).contains(&name.chars().count()) && name.chars().all(is_known) && !name.starts_with('.')
+}
+
 fn is_description(description: &str) -> bool {
     (1..=1_024).contains(&description.chars().count()) && !description.trim().is_empty()
 }
 
 fn judge(reading: &Reading, directory: &str) -> Result<(), TestCaseError> {
-    if reading.breaches.is_empty() {
+    if reading.refusal.is_none() {
         let name = reading.name.as_deref().unwrap_or_default();
         let description = reading.description.as_deref().unwrap_or_default();
-        prop_assert!(is_name(name), "{name}");
-        prop_assert_eq!(name, directory);
-        prop_assert!(is_description(description), "{}", description);
+        prop_assert!(is_usable_name(name), "{name}");
+        prop_assert!(!description.trim().is_empty(), "{}", description);
+        let has_warning = |code| reading.warnings.iter().any(|warning| warning.code == code);
+        prop_assert_eq!(
+            has_warning(Code::DescriptionLong),
+            !is_description(description)
+        );
+        let is_own = !has_warning(Code::NameMissing) && !has_warning(Code::NameUnfit);
+        prop_assert!(is_own || name == directory, "{}", name);
+        prop_assert!(
+            !is_own || is_name(name) != has_warning(Code::NameForm),
+            "{}",
+            name
+        );
     }
+    let lines = reading.warnings.iter().map(|warning| warning.line);
+    prop_assert!(lines.is_sorted(), "{:?}", reading.warnings);
     Ok(())
 }
 
@@ -79,7 +99,7 @@ const READING_TIME_MAX: Duration = Duration::from_secs(20);
 /// The largest `SKILL.md` whose frontmatter is `begin` and then nothing but `unit`.
 fn filled(begin: &str, unit: &str) -> String {
     let end = "\n---\n";
-    let room = PROMPT_FILE_BYTES_MAX as usize - "---\n".len() - begin.len() - end.len();
+    let room = FRONTMATTER_BYTES_MAX - begin.len() - 1;
     format!("---\n{begin}{}{end}", unit.repeat(room / unit.len()))
 }
 
@@ -182,8 +202,9 @@ proptest! {
             let is_null = quote.is_empty() && name.eq_ignore_ascii_case("null");
             if is_yaml_text && !is_null {
                 let reading = read(skill.as_bytes(), &name);
-                prop_assert_eq!(reading.breaches.is_empty(), is_name(&name), "{:?}", reading);
-                prop_assert_eq!(reading.name, Some(name.clone()));
+                prop_assert_eq!(reading.name.as_ref(), Some(&name).filter(|name| is_usable_name(name)));
+                let is_specified = reading.warnings.is_empty() && reading.refusal.is_none();
+                prop_assert_eq!(is_specified, is_name(&name), "{:?}", reading);
             }
         }
     }
@@ -193,6 +214,7 @@ proptest! {
         let description = description.repeat(times);
         let skill = format!("---\nname: a\ndescription: \"{description}\"\n---\n");
         let reading = read(skill.as_bytes(), "a");
-        prop_assert_eq!(reading.breaches.is_empty(), is_description(&description));
+        let is_specified = reading.warnings.is_empty() && reading.refusal.is_none();
+        prop_assert_eq!(is_specified, is_description(&description));
     }
 }

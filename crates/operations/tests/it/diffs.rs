@@ -1,7 +1,10 @@
 //! What differs, with the texts.
 
 use ctxpin_model::diff::Verb;
+use ctxpin_model::diff::effect::{Effect, strongest};
 use ctxpin_model::hash::SnapshotId;
+use ctxpin_model::pin::ToolsMode;
+use ctxpin_model::resource::{Detail, Kind, Resource, Status, Tool};
 use ctxpin_operations::contexts::{self, DiffRequest, DiffView};
 use ctxpin_operations::error::Error;
 use ctxpin_testing::chats::TestChat;
@@ -14,7 +17,10 @@ use crate::scene::{Scene, agents_md, refusal};
 ctxpin_testing::on_both_databases!(
     a_changed_file_is_told_line_by_line,
     an_added_and_a_removed_file_are_told_whole,
-    a_moved_file_has_no_text,
+    a_moved_file_is_told_by_its_place,
+    every_field_that_a_hash_covers_is_told,
+    line_ends_are_told_in_words,
+    a_change_has_the_effect_that_a_model_sees,
     a_skills_files_follow_it,
     binary_files_are_told_to_differ,
     a_path_is_told_on_one_line,
@@ -95,7 +101,7 @@ async fn an_added_and_a_removed_file_are_told_whole(test: &TestService) {
     check(test, &pin, &head, &expected).await;
 }
 
-async fn a_moved_file_has_no_text(test: &TestService) {
+async fn a_moved_file_is_told_by_its_place(test: &TestService) {
     let files = |a: &str, b: &str| Workspace::new("/w").file(a, a).file(b, b);
     let mut scene = Scene::new(test).await;
     scene.push(&files("a.md", "b.md")).await;
@@ -103,7 +109,204 @@ async fn a_moved_file_has_no_text(test: &TestService) {
     scene.push(&files("b.md", "a.md")).await;
     let told = told(&diff(&chat, None, None).await.unwrap());
     assert_eq!(told.len(), 1, "one of the two has moved");
-    assert_eq!((told[0].0, &told[0].2), (Verb::Moved, &None));
+    let text = "it stands first now; it stood behind /w/a.md\n".to_owned();
+    assert_eq!((told[0].0, &told[0].2), (Verb::Moved, &Some(text)));
+}
+
+/// A field of a snapshot, changed alone: before and after, and what the diff says of it.
+type Field = (Workspace, Workspace, &'static str);
+
+fn with_skill(skill: impl FnOnce(&mut Resource)) -> Workspace {
+    let workspace = Workspace::new("/w").skill("s", "d", &[("run.sh", "r\n"), ("empty", "")]);
+    let mut resource = workspace.snapshot().resources.remove(0);
+    skill(&mut resource);
+    workspace.resource(resource)
+}
+
+fn with_tool(tool: Tool) -> Workspace {
+    let mut resource = Resource::new(Kind::McpServer, "git", Status::Ok);
+    resource.detail = Some(Detail::Tools(vec![tool]));
+    agents_md("x\n").resource(resource)
+}
+
+/// Every field of the context hash and of the tools hash.
+fn fields() -> Vec<Field> {
+    let empty = || Workspace::new("/w");
+    let file = |path: &str, text: &str| Workspace::new("/w").file(path, text);
+    let tool = || Tool {
+        name: "log".into(),
+        description: None,
+        input_schema: serde_json::Map::new(),
+    };
+    vec![
+        (
+            agents_md("x\n"),
+            agents_md("x\n").os("plan9"),
+            "the operating system is `plan9` now; it was `linux`\n",
+        ),
+        (
+            Workspace::new("/a"),
+            Workspace::new("/b"),
+            "the working directory is `/b` now; it was `/a`\n",
+        ),
+        (file("a.md", "x\n"), file("a.md", "y\n"), "-x\n+y\n"),
+        (file("a.md", "x\n"), file("a.md", "x"), "No newline at end"),
+        (empty(), file("a.md", ""), "it is new, and empty\n"),
+        (file("a.md", ""), empty(), "it is gone, and empty\n"),
+        (
+            with_skill(|_| {}),
+            with_skill(|skill| skill.files[0].executable = true),
+            "run.sh is executable now\n",
+        ),
+        (
+            with_skill(|skill| skill.files[0].executable = true),
+            with_skill(|_| {}),
+            "run.sh is not executable any more\n",
+        ),
+        (
+            with_skill(|_| {}),
+            with_skill(|skill| skill.files[1].path = "void".into()),
+            "void is new, and empty\nempty is gone, and empty\n",
+        ),
+        (
+            with_skill(|skill| drop(skill.files.remove(1))),
+            with_skill(|skill| skill.files[1].executable = true),
+            "empty is new, and empty and executable\n",
+        ),
+        (
+            with_skill(|skill| drop(skill.files.remove(0))),
+            with_skill(|skill| skill.files[0].executable = true),
+            "run.sh is new, and executable\n",
+        ),
+        (
+            agents_md("x\n").mcp_config("{}"),
+            agents_md("x\n").mcp_config("{ }"),
+            "the hash of its bytes is ",
+        ),
+        (
+            agents_md("x\n"),
+            agents_md("x\n").server("git", &[]),
+            "+++ git\n",
+        ),
+        (
+            with_tool(tool()),
+            with_tool(Tool {
+                description: Some("Shows the log.".into()),
+                ..tool()
+            }),
+            "+      \"description\": \"Shows the log.\"",
+        ),
+        (
+            with_tool(tool()),
+            with_tool(Tool {
+                name: "show".into(),
+                ..tool()
+            }),
+            "+      \"name\": \"show\"",
+        ),
+        (
+            with_tool(tool()),
+            with_tool(Tool {
+                input_schema: serde_json::Map::from_iter([("type".into(), "object".into())]),
+                ..tool()
+            }),
+            "+        \"type\": \"object\"",
+        ),
+    ]
+}
+
+async fn every_field_that_a_hash_covers_is_told(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    for (pin, head, expected) in fields() {
+        scene.push(&pin).await;
+        let chat = scene.chat().await;
+        chat.tools(ToolsMode::Pinned).await.unwrap();
+        scene.push(&head).await;
+        let told = told(&diff(&chat, None, None).await.unwrap());
+        let [(_, source, Some(text))] = told.as_slice() else {
+            panic!("one change with a text: {told:?}");
+        };
+        assert!(text.contains(expected), "{source}: {text}");
+    }
+}
+
+async fn line_ends_are_told_in_words(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    for (before, after, ends) in [
+        ("a\nb\n", "a\r\nb\r\n", "they were LF and are CRLF now"),
+        ("a\r\nb\r\n", "a\nb\r\n", "they were CRLF and are mixed now"),
+        ("a\nb\r\n", "a\nb\n", "they were mixed and are LF now"),
+    ] {
+        scene.push(&agents_md(before)).await;
+        let chat = scene.chat().await;
+        scene.push(&agents_md(after)).await;
+        let told = told(&diff(&chat, None, None).await.unwrap());
+        let text = told[0].2.as_deref().unwrap();
+        assert!(
+            text.starts_with(&format!("only line ends differ: {ends}\n")),
+            "{text}"
+        );
+    }
+}
+
+async fn a_change_has_the_effect_that_a_model_sees(test: &TestService) {
+    let skill = |files: &[(&str, &str)]| Workspace::new("/w").skill("s", "d", files);
+    let mut scene = Scene::new(test).await;
+    for (pin, head, effect) in [
+        (agents_md("a\nb\n"), agents_md("a\nc\n"), Effect::Prompt),
+        (agents_md("a\nb\n"), agents_md("a\r\nb\r\n"), Effect::None),
+        (agents_md("a\n"), agents_md("a"), Effect::None),
+        (agents_md("a\n"), agents_md("a\n\n\n"), Effect::None),
+        (agents_md("a\n"), agents_md("a\n<!-- b -->\n"), Effect::None),
+        (
+            agents_md("a\n"),
+            agents_md("a\n`<!-- b -->`\n"),
+            Effect::Prompt,
+        ),
+        (agents_md("a\n"), agents_md("a\u{202e}\n"), Effect::None),
+        (
+            agents_md("a\n"),
+            agents_md("a\n").file("b.md", ""),
+            Effect::None,
+        ),
+        (
+            agents_md("a\n"),
+            agents_md("a\n").file("b.md", "<!-- -->\n"),
+            Effect::None,
+        ),
+        (
+            agents_md("a\n"),
+            agents_md("a\n").file("b.md", "b"),
+            Effect::Prompt,
+        ),
+        (skill(&[]), skill(&[("a", "a")]), Effect::Skill),
+        (
+            skill(&[("a", "a\n")]),
+            skill(&[("a", "a\r\n")]),
+            Effect::Skill,
+        ),
+        (
+            with_skill(|_| {}),
+            with_skill(|s| s.files[0].executable = true),
+            Effect::Skill,
+        ),
+        (
+            agents_md("a").server("s", &[]),
+            agents_md("a").server("s", &["t"]),
+            Effect::Tools,
+        ),
+    ] {
+        scene.push(&pin).await;
+        let chat = scene.chat().await;
+        chat.tools(ToolsMode::Pinned).await.unwrap();
+        let before = chat.prompt().await;
+        scene.push(&head).await;
+        let context = chat.context().await;
+        let found = strongest(&context.changes(), context.sides());
+        assert_eq!(found, effect, "{:?}", context.changes());
+        chat.refresh().await.unwrap();
+        assert_eq!(chat.prompt().await != before, effect == Effect::Prompt);
+    }
 }
 
 async fn a_skills_files_follow_it(test: &TestService) {

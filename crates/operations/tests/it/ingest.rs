@@ -19,7 +19,8 @@ ctxpin_testing::on_both_databases!(
     a_skills_name_and_description_come_from_its_file,
     a_lie_about_a_skill_makes_it_invalid,
     a_lie_about_a_skill_of_the_head_makes_it_invalid,
-    a_skill_that_breaks_its_rules_is_invalid,
+    a_skill_of_which_nothing_can_be_made_is_invalid,
+    a_skill_that_breaks_the_specification_is_used,
     a_skill_of_the_head_in_another_directory_is_judged_anew,
     an_instruction_file_must_be_utf_8,
     bytes_of_a_skills_file_are_judged_anew_as_instructions,
@@ -182,22 +183,15 @@ async fn a_lie_about_a_skill_of_the_head_makes_it_invalid(test: &TestService) {
     demand_unused(&taken, Status::Invalid, "the description that was sent");
 }
 
-async fn a_skill_that_breaks_its_rules_is_invalid(test: &TestService) {
+async fn a_skill_of_which_nothing_can_be_made_is_invalid(test: &TestService) {
     let mut intake = Intake::new(test).await;
-    let long = skill_md("pdf", &"x".repeat(1_025));
-    let cases: [(&[u8], &str); 9] = [
+    let cases: [(&[u8], &str); 6] = [
         (b"", "no frontmatter"),
         (b"# A skill\n", "no frontmatter"),
         (b"---\nname: pdf\n", "has no end"),
         (b"---\nname: pdf\n---\n", "`description` is missing"),
-        (b"---\ndescription: x\n---\n", "`name` is missing"),
         (b"---\nname: pdf\ndescription: \xff\n---\n", "not UTF-8"),
-        (
-            b"---\nname: other\ndescription: x\n---\n",
-            "its directory is `pdf`",
-        ),
-        (b"---\nname: \"pdf\\0\"\ndescription: x\n---\n", "NUL"),
-        (long.as_bytes(), "1025 characters"),
+        (b"---\nname: pdf\ndescription: \"x\\0\"\n---\n", "NUL"),
     ];
     for (text, reason) in cases {
         let taken = intake.take_one(skill("/w", "pdf", text), &[text]).await;
@@ -207,14 +201,35 @@ async fn a_skill_that_breaks_its_rules_is_invalid(test: &TestService) {
     }
 }
 
+async fn a_skill_that_breaks_the_specification_is_used(test: &TestService) {
+    let mut intake = Intake::new(test).await;
+    let long = skill_md("pdf", &"x".repeat(1_025));
+    let cases: [(&str, &str); 6] = [
+        ("---\ndescription: x\n---\n", "pdf"),
+        ("---\nname: other\ndescription: x\n---\n", "other"),
+        ("---\nname: \"pdf\\0\"\ndescription: x\n---\n", "pdf"),
+        ("---\nname: Pdf Tools\ndescription: x\n---\n", "pdf"),
+        (
+            "---\nname: pdf\ndescription: a: b\nmetadata: {a: [b]}\n---\n",
+            "pdf",
+        ),
+        (&long, "pdf"),
+    ];
+    for (text, name) in cases {
+        let text = text.as_bytes();
+        let taken = intake.take_one(skill("/w", "pdf", text), &[text]).await;
+        assert_eq!((taken.status, taken.content), (Status::Ok, pinned(text)));
+        assert_eq!(taken.name.as_deref(), Some(name));
+    }
+}
+
 async fn a_skill_of_the_head_in_another_directory_is_judged_anew(test: &TestService) {
     let mut intake = Intake::new(test).await;
-    let text = skill_md("pdf", "Reads PDFs.");
-    let first = skill("/w", "pdf", text.as_bytes());
-    intake.take_one(first, &[text.as_bytes()]).await;
-    let renamed = skill("/w", "other", text.as_bytes());
-    let taken = intake.take_one(renamed, &[]).await;
-    demand_unused(&taken, Status::Invalid, "its directory is `other`");
+    let text = "---\ndescription: Reads PDFs.\n---\n".as_bytes();
+    let taken = intake.take_one(skill("/w", "pdf", text), &[text]).await;
+    assert_eq!(taken.name.as_deref(), Some("pdf"));
+    let taken = intake.take_one(skill("/w", "other", text), &[]).await;
+    assert_eq!(taken.name.as_deref(), Some("other"));
 }
 
 async fn an_instruction_file_must_be_utf_8(test: &TestService) {

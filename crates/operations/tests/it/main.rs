@@ -26,4 +26,5 @@ mod sessions;
 mod skills;
 mod thread;
 mod turns;
+mod upgrade;
 mod watches;

@@ -105,7 +105,7 @@ pub async fn assert_sound(chat: &TestChat) {
     let last = history.last();
     assert_eq!(
         pin.map(|pin| (pin.snapshot, pin.prompt)),
-        last.and_then(|last| last.snapshot.zip(last.prompt)),
+        last.and_then(|last| last.snapshot.zip(last.rendered)),
         "the pin is not the last row of the history"
     );
     assert_eq!(

@@ -53,7 +53,7 @@ async fn skills_are_listed_from_the_pin(test: &TestService) {
 
 async fn a_skill_is_sanitised_for_a_model_and_raw_for_a_person(test: &TestService) {
     let mut scene = Scene::new(test).await;
-    let pin = Workspace::new("/w").skill("pdf", "Reads. <!-- and more -->", &[]);
+    let pin = Workspace::new("/w").skill("pdf", "Reads.\u{200B} <!-- and more -->", &[]);
     scene.push(&pin).await;
     let chat = scene.chat().await;
     let read =
@@ -61,11 +61,14 @@ async fn a_skill_is_sanitised_for_a_model_and_raw_for_a_person(test: &TestServic
     let raw = read(Reader::Person).await.unwrap();
     assert_eq!(
         raw.body,
-        "---\nname: pdf\ndescription: Reads. <!-- and more -->\n---\n# pdf\n"
+        "---\nname: pdf\ndescription: Reads.\u{200B} <!-- and more -->\n---\n# pdf\n"
     );
     assert_eq!(raw.skill.source, "/w/.agents/skills/pdf/SKILL.md");
     let sanitised = read(Reader::Model).await.unwrap().body;
-    assert_eq!(sanitised, "---\nname: pdf\ndescription: Reads.\n---\n# pdf");
+    assert_eq!(
+        sanitised,
+        "---\nname: pdf\ndescription: Reads. <!-- and more -->\n---\n# pdf\n"
+    );
 }
 
 async fn a_file_comes_from_the_pin_after_the_head_changed(test: &TestService) {

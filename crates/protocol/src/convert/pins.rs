@@ -34,6 +34,8 @@ pub enum Move {
         /// Which.
         snapshot: SnapshotId,
     },
+    /// Nowhere: its prompt is rendered by the present renderer.
+    Render,
 }
 
 /// Which chats an administrator refreshes.
@@ -58,6 +60,7 @@ pub fn pin_move(body: context::ContextMove) -> Result<Move, InvalidMember> {
         ("mode", body.mode.is_some()),
         ("decline", body.decline.is_some()),
         ("snapshot", body.snapshot.is_some()),
+        ("render", body.render.is_some()),
     ];
     let named: Vec<&str> = named
         .iter()
@@ -79,6 +82,12 @@ pub fn pin_move(body: context::ContextMove) -> Result<Move, InvalidMember> {
                 named.join("` and `")
             ),
         ));
+    }
+    if let Some(render) = body.render {
+        return match render {
+            true => Ok(Move::Render),
+            false => Err(InvalidMember::new("render", "it is true, or left out")),
+        };
     }
     if let Some(decline) = body.decline {
         let head = hash("decline", &decline)?;
@@ -187,6 +196,7 @@ mod tests {
         check(r#"{"head": "HASH"}"#, Move::Refresh { head: Some(hash) });
         check(r#"{"decline": "HASH"}"#, Move::Decline { head: hash });
         check(r#"{"snapshot": "HASH"}"#, Move::Rollback { snapshot: hash });
+        check(r#"{"render": true}"#, Move::Render);
         check(
             r#"{"head": "HASH", "sources": ["/a", {"kind": "skill", "source": "/b"}, {"kind": "facts", "source": ""}]}"#,
             Move::Sources {
@@ -251,5 +261,10 @@ mod tests {
             "`decline`: `head` and `decline` exclude each other",
         );
         check(r#"{"head": "HEAD"}"#, "`head`: a hash is written");
+        check(r#"{"render": false}"#, "`render`: it is true, or left out");
+        check(
+            r#"{"head": "HASH", "render": true}"#,
+            "`render`: `head` and `render` exclude each other",
+        );
     }
 }

@@ -1,17 +1,20 @@
 //! What the model holds, as answers tell it.
 
-use ctxpin_model::diff;
-use ctxpin_model::limits;
-use ctxpin_model::resource::{self, Content, Detail};
+use ctxpin_model::diff::effect::Sides;
+use ctxpin_model::resource::{self, Content, Detail, Kind, Status};
 use ctxpin_model::snapshot::{self, Addresses, Snapshot};
+use ctxpin_model::treatment::{self, Treatment, Treatments};
+use ctxpin_model::{diff, limits, skill, warning};
 
 use crate::http::agents::Limits;
 use crate::http::push::Facts;
-use crate::http::resources::{Change, Resource, ServerShape, Shape, SkillFile, Tool};
+use crate::http::resources::{
+    Change, Removed, Resource, ServerShape, Shape, SkillFile, Tool, Warning,
+};
 use crate::http::scan::Scan;
 
-/// A resource as an answer tells it.
-pub fn resource(resource: &resource::Resource) -> Resource {
+/// A resource as an answer tells it, with what is known of its body, if that is known.
+pub fn resource(resource: &resource::Resource, treatment: Option<&Treatment>) -> Resource {
     Resource {
         id: resource.id().to_string(),
         kind: resource.kind.to_string(),
@@ -26,17 +29,55 @@ pub fn resource(resource: &resource::Resource) -> Resource {
         files: resource.files.iter().map(skill_file).collect(),
         tools: tools(resource.detail.as_ref()),
         shape: shape(resource.detail.as_ref()),
+        warnings: warnings(resource, treatment),
+        removed: treatment
+            .map(|treatment| treatment.removed)
+            .filter(|removed| !removed.is_nothing())
+            .map(removed),
+    }
+}
+
+/// What is warned of, by the body and by where it lies.
+fn warnings(resource: &resource::Resource, treatment: Option<&Treatment>) -> Vec<Warning> {
+    let of_body = treatment
+        .into_iter()
+        .flat_map(|treatment| &treatment.warnings);
+    let is_skill = resource.kind == Kind::Skill && resource.status == Status::Ok;
+    let name = resource.name.as_deref().filter(|_| is_skill);
+    let of_place = name.and_then(|name| skill::directory_warning(name, &resource.source));
+    of_place.iter().chain(of_body).map(warning).collect()
+}
+
+/// A warning as an answer tells it.
+pub fn warning(warning: &warning::Warning) -> Warning {
+    Warning {
+        code: warning.code.to_string(),
+        line: warning.line,
+        detail: warning.detail.clone(),
+    }
+}
+
+fn removed(removed: treatment::Removed) -> Removed {
+    Removed {
+        comment: removed.comment,
+        invisible: removed.invisible,
+        blank: removed.blank,
     }
 }
 
 /// A change as an answer tells it.
-pub fn change(change: &diff::Change<'_>) -> Change {
+pub fn change(change: &diff::Change<'_>, sides: Sides<'_>) -> Change {
+    let told = |side: Option<&resource::Resource>, treatments: &Treatments| {
+        side.map(|side| resource(side, treatments.of(side, sides.renderer)))
+    };
     Change {
         kind: change.subject.as_str().to_owned(),
         source: change.source().to_owned(),
         change: change.verb.to_string(),
-        pinned: change.pinned.map(resource),
-        head: change.head.map(resource),
+        effect: change.effect(sides).to_string(),
+        cause: change.cause().map(|cause| cause.to_string()),
+        pinned: told(change.pinned, sides.pinned),
+        head: told(change.head, sides.head),
     }
 }
 
@@ -48,15 +89,24 @@ pub fn facts(facts: &snapshot::Facts) -> Facts {
     }
 }
 
-/// A snapshot that was made and sent nowhere.
-pub fn scan(snapshot: &Snapshot, addresses: &Addresses) -> Scan {
+/// A snapshot that was made and sent nowhere, with what the renderer of that number makes of its bodies.
+pub fn scan(
+    snapshot: &Snapshot,
+    treatments: &Treatments,
+    renderer: i64,
+    addresses: &Addresses,
+) -> Scan {
     Scan {
         snapshot: addresses.id.to_string(),
         context_hash: addresses.context_hash.to_string(),
         tools_hash: addresses.tools_hash.to_string(),
         error: snapshot.error.clone(),
         facts: facts(&snapshot.facts),
-        resources: snapshot.resources.iter().map(resource).collect(),
+        resources: snapshot
+            .resources
+            .iter()
+            .map(|found| resource(found, treatments.of(found, renderer)))
+            .collect(),
     }
 }
 

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::agents::Head;
 use super::present;
-use super::resources::{Change, Resource};
+use super::resources::{Change, Resource, effect_unknown};
 
 /// A chat's pin in brief.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -31,6 +31,9 @@ pub struct ChatContext {
     /// What kept the pinned snapshot from being whole, for people.
     #[schema(required = true)]
     pub error: Option<String>,
+    /// The number of the renderer that made the pinned prompt; null while unpinned.
+    #[schema(required = true)]
+    pub renderer: Option<i64>,
 }
 
 /// A chat's pin and its drift in full.
@@ -46,6 +49,16 @@ pub struct Context {
     pub resources: Vec<Resource>,
     /// What differs from the pin to the head; empty exactly when the chat is not dirty.
     pub changes: Vec<Change>,
+    /// The strongest effect of the changes: `prompt`, `skill`, `tools` or `none`. With `none` a chat may
+    /// be dirty, and no model can tell.
+    #[serde(default = "effect_unknown")]
+    #[schema(required = true)]
+    pub effect: String,
+    /// The number of the renderer of this server. If the pin's is less, `{"render": true}` renders its
+    /// prompt anew.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub latest_renderer: i64,
     /// What was told to the model beside the prompt; null where nothing was.
     #[schema(required = true)]
     pub notices: Option<String>,
@@ -102,6 +115,14 @@ pub struct ContextMove {
     )]
     #[schema(value_type = String, required = false)]
     pub snapshot: Option<String>,
+    /// True: keep the pin, and have its prompt rendered by the present renderer, if an older one made it.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schema(value_type = bool, required = false)]
+    pub render: Option<bool>,
 }
 
 /// Names what is to be taken from the head: a source of whatever kind, or a source of one kind.
@@ -161,8 +182,11 @@ pub struct Pin {
     #[schema(required = true)]
     pub agent_id: Option<Uuid>,
     /// `create`, `hydrate`, `refresh`, `rebind`, `rollback`, `inherit`, `follow`, `additive`,
-    /// `append`, `settle` or `clear`.
+    /// `append`, `settle`, `clear` or `render`.
     pub reason: String,
+    /// The number of the renderer that made the prompt; null where the pin was cleared.
+    #[schema(required = true)]
+    pub renderer: Option<i64>,
     /// Whether every MCP server had answered or failed by then.
     pub mcp_settled: bool,
     /// Who moved it.

@@ -43,6 +43,37 @@ pub struct Resource {
     /// What an `mcp_config` says, without any value that could be a secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shape: Option<Shape>,
+    /// What a person should know of it although it is used. Absent too until it has been worked out,
+    /// which takes a moment after an upgrade.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
+    /// What a model is not given of its text; absent if that is nothing, or not worked out yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removed: Option<Removed>,
+}
+
+/// What a person should know of a resource, or of a workspace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Warning {
+    /// What is warned of, such as `comment-kept`: a stable word.
+    pub code: String,
+    /// The line of the file, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// What the code says of this case, such as a name or a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// How many bytes a model is not given of a text, by reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Removed {
+    /// Comments, processing instructions, declarations and CDATA sections outside of code.
+    pub comment: u64,
+    /// Characters without shape, and those that turn the direction of others.
+    pub invisible: u64,
+    /// Blanks at the end of lines and blank lines past the first, outside of code.
+    pub blank: u64,
 }
 
 /// A supporting file of a skill.
@@ -116,6 +147,11 @@ pub struct ResourceText {
     pub body: Option<String>,
 }
 
+/// The effect that an older server does not tell: it may be the strongest.
+pub(super) fn effect_unknown() -> String {
+    "prompt".to_owned()
+}
+
 /// One thing that differs between a pin and a head.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Change {
@@ -125,6 +161,14 @@ pub struct Change {
     pub source: String,
     /// `added`, `removed`, `modified` or `moved` (the same content in another order).
     pub change: String,
+    /// What of that which a model is given differs: `prompt`, `skill`, `tools` or `none`.
+    #[serde(default = "effect_unknown")]
+    #[schema(required = true)]
+    pub effect: String,
+    /// Why it differs, where the workspace is as it was: `rules`, if the same bytes are read by other
+    /// rules since an upgrade.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
     /// The resource as the pin has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pinned: Option<Resource>,

@@ -27,7 +27,7 @@ const CHAT: &str = r#"{"id":"00000000-0000-0000-0000-000000000001","title":"t","
 "policy":"manual","tools":"live","archived":false,
 "created_at":"2026-01-02T03:04:05Z","updated_at":"2026-01-02T03:04:05.000001Z",
 "context":{"snapshot":"sha256:a","context_hash":"sha256:b","pinned_at":"2026-01-02T03:04:05Z","dirty":true,
-"dirty_since":"2026-01-02T03:04:05Z","declined":false,"error":null}}"#;
+"dirty_since":"2026-01-02T03:04:05Z","declined":false,"error":null,"renderer":2}}"#;
 
 const AGENT: &str = r#"{"id":"00000000-0000-0000-0000-000000000001","workspace":"w","name":null,"epoch":0,
 "head":null,"mcp_settled":false,"connected":false,"created_at":"2026-01-02T03:04:05Z"}"#;
@@ -110,7 +110,7 @@ fn chats() {
         r#"{"id":"00000000-0000-0000-0000-000000000001","title":null,"agent_id":null,"policy":"manual",
 "tools":"live","archived":true,"created_at":"2026-01-02T03:04:05Z","updated_at":"2026-01-02T03:04:05Z",
 "context":{"snapshot":null,"context_hash":null,"pinned_at":null,"dirty":false,"dirty_since":null,
-"declined":false,"error":null}}"#,
+"declined":false,"error":null,"renderer":null}}"#,
     );
     check::<ChatCreate>("{}");
     check::<ChatCreate>(
@@ -134,25 +134,29 @@ fn chats() {
 fn contexts() {
     check::<Context>(&format!(
         r#"{{"snapshot":"sha256:a","context_hash":"sha256:b","pinned_at":"2026-01-02T03:04:05Z","dirty":true,
-"dirty_since":"2026-01-02T03:04:05Z","declined":true,"error":"e",
+"dirty_since":"2026-01-02T03:04:05Z","declined":true,"error":"e","renderer":1,
 "head":{{"snapshot":"sha256:c","seq":2,"received_at":"2026-01-02T03:04:05Z"}},"resources":[{RESOURCE}],
-"changes":[{{"kind":"facts","source":"","change":"modified"}}],"notices":null,"policy":"manual",
+"changes":[{{"kind":"facts","source":"","change":"modified","effect":"prompt"}}],"effect":"prompt",
+"latest_renderer":2,"notices":null,"policy":"manual",
 "tools_differ":false}}"#
     ));
     check::<Resource>(RESOURCE);
     check::<ResourceText>(
         r#"{"id":"0123456789abcdef","kind":"mcp_config","source":"/w/.mcp.json","status":"ok","size_bytes":12,
-"shape":{"servers":[]},"body":null}"#,
+"shape":{"servers":[]},"warnings":[{"code":"comment-kept","line":3},{"code":"name-form","detail":"A"}],
+"removed":{"comment":1,"invisible":2,"blank":3},"body":null}"#,
     );
     check::<Change>(&format!(
-        r#"{{"kind":"skill","source":"/w/skills/s/SKILL.md","change":"modified","pinned":{RESOURCE},"head":{RESOURCE}}}"#
+        r#"{{"kind":"skill","source":"/w/skills/s/SKILL.md","change":"modified","effect":"skill","cause":"rules",
+"pinned":{RESOURCE},"head":{RESOURCE}}}"#
     ));
     check::<Diff>(
         r#"{"pinned":"sha256:a","head":null,"changes":[{"kind":"skill","source":"/w/skills/s/SKILL.md",
-"change":"removed","text":"-a\n"}]}"#,
+"change":"removed","effect":"none","text":"-a\n"}]}"#,
     );
     check::<DiffQuery>(r#"{"from":1,"to":2}"#);
     check::<ContextMove>("{}");
+    check::<ContextMove>(r#"{"render":true}"#);
     check::<ContextMove>(
         r#"{"head":"sha256:a","sources":["/w/AGENTS.md",{"kind":"skill","source":"/s"}]}"#,
     );
@@ -161,7 +165,7 @@ fn contexts() {
         r#"{"agent_id":"00000000-0000-0000-0000-000000000001","content_hash":"sha256:a"}"#,
     );
     check::<Pin>(
-        r#"{"seq":2,"snapshot":null,"context_hash":null,"agent_id":null,"reason":"clear","mcp_settled":true,
+        r#"{"seq":2,"snapshot":null,"context_hash":null,"agent_id":null,"reason":"clear","renderer":null,"mcp_settled":true,
 "actor":{"kind":"user","id":"00000000-0000-0000-0000-000000000001","name":"n","door":"api"},
 "at":"2026-01-02T03:04:05Z"}"#,
     );

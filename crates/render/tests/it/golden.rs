@@ -59,7 +59,7 @@ fn a_body_that_is_missing_or_not_text_fails_nothing() {
         .file("/srv/A.md", b"a\xFF\xFEb");
     assert_eq!(
         sample.prompt(),
-        "<workspace-context>\nSource: /srv/A.md\na\u{FFFD}\u{FFFD}b\n</workspace-context>\n"
+        "<workspace-context>\n<context-file source=\"/srv/A.md\">\na\u{FFFD}\u{FFFD}b\n</context-file>\n</workspace-context>\n"
     );
 }
 
@@ -115,7 +115,7 @@ fn check(name: &str, sample: &Sample) {
     assert_eq!(
         prompt,
         String::from_utf8_lossy(&golden),
-        "{} is not what is rendered now. If the change is meant, raise RENDERER_VERSION (once a release has rendered with the old one) and run: UPDATE_GOLDEN=1 cargo test -p ctxpin-render",
+        "{} is not what is rendered now. Bytes never change under one number: make a new Renderer. Before a release has rendered with this one, run: UPDATE_GOLDEN=1 cargo test -p ctxpin-render",
         path.display()
     );
 }

@@ -6,7 +6,7 @@ use std::fs;
 use ctxpin_scan::roots::{Declared, Request, check_source};
 use ctxpin_scan::{ScanError, scan};
 
-use crate::workspace::{Workspace, skill_md};
+use crate::workspace::Workspace;
 
 fn everything() -> Workspace {
     let w = Workspace::with(&[
@@ -310,7 +310,7 @@ fn the_last_root_wins_a_skill_name() {
     let error = w.error(&found, "home/.agents/skills/deploy/SKILL.md");
     assert_eq!(error, format!("shadowed by {winner}"));
     // One that is broken shadows nothing.
-    w.write("project/.agents/skills/deploy/SKILL.md", skill_md("other"));
+    w.write("project/.agents/skills/deploy/SKILL.md", "no frontmatter");
     w.check(&[
         "excluded home/.agents/skills/deploy/SKILL.md",
         "invalid project/.agents/skills/deploy/SKILL.md",

@@ -50,6 +50,7 @@ pub(crate) fn pin_in_brief(chat: &ChatRecord) -> ChatContext {
         dirty_since: drift.map(|drift| drift.since.utc()),
         declined: drift.is_some_and(|drift| drift.declined),
         error: pin.and_then(|pin| pin.error.clone()),
+        renderer: pin.map(|pin| pin.pin.prompt.renderer),
     }
 }
 

@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::ETAG;
 use axum::response::{IntoResponse, Response};
+use ctxpin_model::diff::effect::strongest;
 use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::history::PinRecord;
 use ctxpin_model::id::{AgentId, ChatId};
@@ -33,18 +34,24 @@ use crate::respond::{Answer, Problems};
 /// A context with the tag by which a move is made conditional on it.
 fn context(view: &ContextView) -> Response {
     let tells_bodies = view.tells_bodies;
+    let sides = view.sides();
     let pinned = view.pinned.iter().flat_map(|pinned| &pinned.resources);
+    let changes = view.changes();
     let context = Context {
         pin: pin_in_brief(&view.chat),
         head: view.chat.head.map(head),
         resources: pinned
-            .map(|pinned| resource(pinned, tells_bodies))
+            .map(|pinned| {
+                let treatment = sides.pinned.of(pinned, sides.renderer);
+                resource(pinned, treatment, tells_bodies)
+            })
             .collect(),
-        changes: view
-            .changes()
+        changes: changes
             .iter()
-            .map(|differs| change(differs, tells_bodies))
+            .map(|differs| change(differs, sides, tells_bodies))
             .collect(),
+        effect: strongest(&changes, sides).to_string(),
+        latest_renderer: view.latest_renderer(),
         notices: None,
         policy: view.chat.policy.to_string(),
         tools_differ: view.tools_differ(),
@@ -95,6 +102,7 @@ pub(crate) async fn put(
         },
         Move::Decline { head } => MoveRequest::Decline(head),
         Move::Rollback { snapshot } => MoveRequest::Rollback(snapshot),
+        Move::Render => MoveRequest::Render,
     };
     let view = pins::pin_move(&app.service, credential, chat, &request, only_from).await?;
     Ok(context(&view))
@@ -137,7 +145,7 @@ pub(crate) async fn diff(
     let view = contexts::diff(&app.service, credential, chat, request).await?;
     let changes = view.changes();
     let changes = changes.iter().map(|differs| ChangeText {
-        change: change(differs, true),
+        change: change(differs, view.sides(), true),
         text: view.text(differs),
     });
     Ok(Json(Diff {
@@ -194,6 +202,7 @@ fn pin(pin: PinRecord) -> Pin {
         context_hash: pin.context_hash.map(|hash| hash.to_string()),
         agent_id: pin.agent.map(AgentId::uuid),
         reason: pin.reason.to_string(),
+        renderer: pin.rendered.map(|rendered| rendered.renderer),
         mcp_settled: pin.mcp_settled,
         actor: Actor {
             kind: pin.actor_kind,
@@ -217,7 +226,7 @@ pub(crate) async fn read_resource(
     let (chat, id) = (path.id("chat")?, path.id("resource")?);
     let found = contexts::resource(&app.service, credential, chat, id).await?;
     Ok(Json(ResourceText {
-        resource: resource(&found.resource, true),
+        resource: resource(&found.resource, found.treatment.as_ref(), true),
         body: found.body,
     }))
 }

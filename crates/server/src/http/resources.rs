@@ -1,12 +1,19 @@
 //! Resources and what differs between two of them, as they are told.
 
+use ctxpin_model::diff::effect::Sides;
+use ctxpin_model::treatment::Treatment;
 use ctxpin_model::{diff, resource};
 use ctxpin_protocol::convert::resources;
-use ctxpin_protocol::http::resources::{Change, Resource};
+use ctxpin_protocol::http::resources::{Change, Resource, Warning};
 
-/// A resource. Descriptions, tools and shapes are bodies, which not everybody is told.
-pub(crate) fn resource(resource: &resource::Resource, tells_bodies: bool) -> Resource {
-    let told = resources::resource(resource);
+/// A resource. Descriptions, tools, shapes and what is said of a body are bodies, which not everybody is
+/// told.
+pub(crate) fn resource(
+    resource: &resource::Resource,
+    treatment: Option<&Treatment>,
+    tells_bodies: bool,
+) -> Resource {
+    let told = resources::resource(resource, treatment);
     match tells_bodies {
         true => told,
         false => without_bodies(told),
@@ -14,8 +21,8 @@ pub(crate) fn resource(resource: &resource::Resource, tells_bodies: bool) -> Res
 }
 
 /// What differs; the same holds for its resources.
-pub(crate) fn change(change: &diff::Change<'_>, tells_bodies: bool) -> Change {
-    let told = resources::change(change);
+pub(crate) fn change(change: &diff::Change<'_>, sides: Sides<'_>, tells_bodies: bool) -> Change {
+    let told = resources::change(change, sides);
     match tells_bodies {
         true => told,
         false => Change {
@@ -31,13 +38,24 @@ fn without_bodies(resource: Resource) -> Resource {
         description: None,
         tools: Vec::new(),
         shape: None,
+        warnings: resource
+            .warnings
+            .into_iter()
+            .map(|warning| Warning {
+                detail: None,
+                ..warning
+            })
+            .collect(),
         ..resource
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use ctxpin_model::hash::BlobHash;
     use ctxpin_model::resource::{Detail, Kind, ServerShape, Status};
+    use ctxpin_model::treatment::{Removed, Treatments};
+    use ctxpin_model::warning::{self, Code};
 
     use super::*;
 
@@ -48,18 +66,49 @@ mod tests {
         skill.description = Some("what it does".into());
         let mut config = resource::Resource::new(Kind::McpConfig, "/w/.mcp.json", Status::Ok);
         config.detail = Some(Detail::Shape(vec![ServerShape::default()]));
-        let told = [resource(&skill, true), resource(&config, true)];
+        let treatment = Treatment {
+            given: BlobHash::of(b""),
+            removed: Removed::default(),
+            warnings: vec![warning::Warning::new(Code::DefinitionUnused).about("a label")],
+        };
+        let told = [
+            resource(&skill, Some(&treatment), true),
+            resource(&config, None, true),
+        ];
         assert!(told[0].description.is_some() && told[1].shape.is_some());
-        let told = [resource(&skill, false), resource(&config, false)];
+        assert_eq!(told[0].warnings[0].detail.as_deref(), Some("a label"));
+        let told = [
+            resource(&skill, Some(&treatment), false),
+            resource(&config, None, false),
+        ];
         assert!(told[0].description.is_none() && told[1].shape.is_none());
         assert_eq!(told[0].name.as_deref(), Some("s"));
+        assert_eq!(told[0].warnings[0].code, "definition-unused");
+        assert_eq!(told[0].warnings[0].detail, None);
+        let sides = Sides {
+            pinned: &Treatments::NONE,
+            head: &Treatments::NONE,
+            renderer: 1,
+        };
         let differs = diff::Change {
             subject: diff::Subject::Resource(Kind::Skill),
             verb: diff::Verb::Added,
             pinned: None,
             head: Some(&skill),
         };
-        assert!(change(&differs, true).head.unwrap().description.is_some());
-        assert!(change(&differs, false).head.unwrap().description.is_none());
+        assert!(
+            change(&differs, sides, true)
+                .head
+                .unwrap()
+                .description
+                .is_some()
+        );
+        assert!(
+            change(&differs, sides, false)
+                .head
+                .unwrap()
+                .description
+                .is_none()
+        );
     }
 }

@@ -246,6 +246,8 @@ mod tests {
             kind: "instruction_file".to_owned(),
             source: source.to_owned(),
             change: "modified".to_owned(),
+            effect: "prompt".to_owned(),
+            cause: None,
             pinned: None,
             head,
         };

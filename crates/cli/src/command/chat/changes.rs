@@ -35,5 +35,11 @@ pub fn line(change: &Change, viewpoint: &Viewpoint) -> String {
         let reason = head.error.as_deref().unwrap_or("no reason given");
         text += &format!(" (now {}: {})", say::line(&head.status), say::line(reason));
     }
+    if change.effect == "none" {
+        text += " (nothing that a model is given)";
+    }
+    if change.cause.as_deref() == Some("rules") {
+        text += " (the same bytes, read by newer rules)";
+    }
     text.trim_end().to_owned()
 }

@@ -181,6 +181,7 @@ mod tests {
             context_hash: None,
             agent_id: None,
             reason: "refresh".to_owned(),
+            renderer: snapshot.map(|_| 1),
             mcp_settled: true,
             actor: Actor {
                 kind: "user".to_owned(),

@@ -11,7 +11,7 @@ mod show;
 
 use std::process::ExitCode;
 
-pub use show::holdings;
+pub use show::{holdings, removed, removed_bytes};
 
 use clap::{Args, Subcommand};
 use ctxpin_protocol::http::chats::Chat;
@@ -39,6 +39,7 @@ enum Verb {
     History(history::History),
     Rollback(history::Rollback),
     Unpin(refresh::Unpin),
+    Render(refresh::Render),
     Bind(change::Bind),
     Set(change::Set),
     Archive(change::Archive),
@@ -63,6 +64,7 @@ impl Noun {
             Verb::History(history) => history.run(&connected).await?,
             Verb::Rollback(rollback) => rollback.run(&connected).await?,
             Verb::Unpin(unpin) => unpin.run(&connected).await?,
+            Verb::Render(render) => render.run(&connected).await?,
             Verb::Bind(bind) => bind.run(&connected).await?,
             Verb::Set(set) => set.run(&connected).await?,
             Verb::Archive(archive) => archive.run(&connected).await?,

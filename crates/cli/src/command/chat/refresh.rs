@@ -245,3 +245,45 @@ impl Unpin {
         say::print("unpinned; `ctxpin chat rollback` goes back to the last pin\n")
     }
 }
+
+/// Render the pin's prompt anew, if an older release rendered it; the pin stays
+#[derive(Debug, Args)]
+pub struct Render {
+    #[command(flatten)]
+    chat: ChatArgument,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Render {
+    /// Renders the prompt anew.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such chat, it has no pin, or the server refuses.
+    pub async fn run(self, connected: &Connected) -> Result<(), Failure> {
+        let client = &connected.client;
+        let chat = chat_choice::chat(connected, self.chat.chat.as_deref()).await?;
+        let before = client.context(chat).await?;
+        let render = ContextMove {
+            render: Some(true),
+            ..ContextMove::default()
+        };
+        let after = client.context_move(chat, &render, None).await?;
+        if self.output.json {
+            return say::print_json(&after);
+        }
+        let renderer = |context: &Context| context.pin.renderer.unwrap_or_default();
+        say::print(&match renderer(&before) < renderer(&after) {
+            true => format!(
+                "rendered by renderer {} now, which may change the beginning of the prompt; {}\n",
+                renderer(&after),
+                pinned_now(&after)
+            ),
+            false => format!(
+                "nothing to do: the prompt is by renderer {}, the newest of the server\n",
+                renderer(&after)
+            ),
+        })
+    }
+}

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use clap::Args;
 use ctxpin_protocol::http::chats::Chat;
 use ctxpin_protocol::http::context::Context;
+use ctxpin_protocol::http::resources::{Removed, Resource};
 use serde_json::Value;
 
 use super::{changes, name};
@@ -22,7 +23,7 @@ const DIRTY_EXIT_CODE: u8 = 3;
 pub struct Show {
     #[command(flatten)]
     chat: ChatArgument,
-    /// Exit with 3 if the chat is dirty
+    /// Exit with 3 if the chat is dirty in something that a model is given
     #[arg(long)]
     exit_code: bool,
     /// Also list everything that the pin holds
@@ -54,11 +55,16 @@ impl Show {
             };
             say::print(&page.text(self.resources))?;
         }
-        Ok(match self.exit_code && context.pin.dirty {
+        Ok(match self.exit_code && is_dirty(&context) {
             true => ExitCode::from(DIRTY_EXIT_CODE),
             false => ExitCode::SUCCESS,
         })
     }
+}
+
+/// Whether a chat has drifted in something that a model is given.
+fn is_dirty(context: &Context) -> bool {
+    context.pin.dirty && context.effect != "none"
 }
 
 /// The chat with all that is known of its context: what a chat has of it, and more members.
@@ -115,6 +121,9 @@ impl Page<'_> {
                     format!("{}, {}", say::hash(snapshot), say::since(at, self.now)),
                 ));
                 facts.push(("holds", holdings(context)));
+                facts.extend(removed(context).map(|removed| ("removed", removed)));
+                facts.extend(warned(context).map(|warned| ("warnings", warned)));
+                facts.extend(self.old_renderer().map(|old| ("renderer", old)));
             }
             _ => facts.push(("pinned", "not yet".to_owned())),
         }
@@ -134,6 +143,28 @@ impl Page<'_> {
             .collect()
     }
 
+    /// That the prompt would be rendered otherwise by now.
+    fn old_renderer(&self) -> Option<String> {
+        let latest = self.context.latest_renderer;
+        let renderer = self
+            .context
+            .pin
+            .renderer
+            .filter(|number| *number < latest)?;
+        let chat = self.named_chat();
+        Some(format!(
+            "{renderer}, by now {latest}: `ctxpin chat render{chat}` renders the prompt anew"
+        ))
+    }
+
+    /// The chat for a command that is told, if it must be named.
+    fn named_chat(&self) -> String {
+        match self.is_named {
+            true => format!(" {}", say::id(self.chat.id)),
+            false => String::new(),
+        }
+    }
+
     fn resources(&self) -> String {
         let mut text = String::from("\n");
         for resource in &self.context.resources {
@@ -144,6 +175,7 @@ impl Page<'_> {
                 text += &format!(" ({}: {})", say::line(&resource.status), say::line(reason));
             }
             text.push('\n');
+            text += &details(resource);
         }
         text
     }
@@ -167,6 +199,14 @@ impl Page<'_> {
             Some(time) => format!(" since {}", say::since(time, self.now)),
             None => String::new(),
         };
+        if !is_dirty(context) {
+            let changes = changes::lines(&context.changes, &self.viewpoint);
+            return format!(
+                "\n{}: the workspace differs{since}, but in nothing that a model is given\n{changes}{}",
+                say::paint(say::GOOD, "clean to a model"),
+                self.next()
+            );
+        }
         let label = say::paint(say::WARNING, &format!("dirty{since}"));
         let declined = match context.pin.declined {
             true => " - declined: the pin is kept until the workspace changes again",
@@ -177,10 +217,7 @@ impl Page<'_> {
     }
 
     fn next(&self) -> String {
-        let chat = match self.is_named {
-            true => format!(" {}", say::id(self.chat.id)),
-            false => String::new(),
-        };
+        let chat = self.named_chat();
         let mut commands = vec![("diff", "see the lines"), ("refresh", "take the changes")];
         if !self.context.pin.declined {
             commands.push(("decline", "keep the pin all the same"));
@@ -192,6 +229,64 @@ impl Page<'_> {
         });
         format!("\n{}", lines.collect::<String>())
     }
+}
+
+/// What is said of one resource, each on a line of its own.
+fn details(resource: &Resource) -> String {
+    let mut text = String::new();
+    if let Some(removed) = &resource.removed {
+        text += &format!(
+            "    removed: {}\n",
+            removed_bytes(std::slice::from_ref(removed))
+        );
+    }
+    for warning in &resource.warnings {
+        let line = warning
+            .line
+            .map_or(String::new(), |line| format!("line {line}: "));
+        let said = say::warning(&warning.code, warning.detail.as_deref());
+        text += &format!("    {line}{said}\n");
+    }
+    text
+}
+
+/// What a model is not given of what the pin holds, if that is more than blanks.
+pub fn removed(context: &Context) -> Option<String> {
+    let removed: Vec<Removed> = context
+        .resources
+        .iter()
+        .filter(|resource| resource.kind == "instruction_file")
+        .filter_map(|resource| resource.removed)
+        .filter(|removed| removed.comment + removed.invisible > 0)
+        .collect();
+    (!removed.is_empty()).then(|| {
+        format!(
+            "{} in {}; `ctxpin prompt --removed` shows it",
+            removed_bytes(&removed),
+            say::counted(removed.len(), "file")
+        )
+    })
+}
+
+/// Bytes by reason, those of several files together.
+pub fn removed_bytes(removed: &[Removed]) -> String {
+    let sum = |bytes: fn(&Removed) -> u64| removed.iter().map(bytes).sum::<u64>();
+    let sums = [
+        (sum(|removed| removed.comment), "comments"),
+        (sum(|removed| removed.invisible), "invisible characters"),
+        (sum(|removed| removed.blank), "blanks"),
+    ];
+    let told = sums.iter().filter(|(bytes, _)| *bytes > 0);
+    let told: Vec<_> = told
+        .map(|(bytes, what)| format!("{} of {what}", say::size(*bytes)))
+        .collect();
+    told.join(", ")
+}
+
+/// How many warnings there are of what the pin holds.
+fn warned(context: &Context) -> Option<String> {
+    let count: usize = context.resources.iter().map(|r| r.warnings.len()).sum();
+    (count > 0).then(|| format!("{count}; `--resources` lists them"))
 }
 
 /// How much of what the pin holds is used.

@@ -150,13 +150,13 @@ async fn assert_context(hands: &Hands<'_>, index: usize) {
     };
     let context = real.context().await;
     assert_eq!(
-        context.pinned.as_deref(),
+        context.pinned.as_deref().map(|pinned| &pinned.snapshot),
         chat.pin().map(Content::snapshot).as_ref(),
         "what is pinned in {chat:?}"
     );
     let head = model.head_of(chat);
     assert_eq!(
-        context.head.as_deref(),
+        context.head.as_deref().map(|head| &head.snapshot),
         head.map(Content::snapshot).as_ref(),
         "what the agent of {chat:?} has"
     );
@@ -288,7 +288,7 @@ fn assert_prompt(prompt: &str, pin: Option<&Content>) {
         if item.kind != Kind::InstructionFile {
             continue;
         }
-        let line = format!("Source: {}\n", item.source);
+        let line = format!("<context-file source=\"{}\">\n", item.source);
         let at = rest.find(&line);
         let at = at.unwrap_or_else(|| panic!("`{line}` is not in its place: {prompt}"));
         rest = &rest[at + line.len()..];

@@ -1,11 +1,15 @@
-//! Makes a workspace's text fit to be read by a model: what a person would not see in it is taken
-//! out, and what could pass for ctxpin's own markup is escaped.
-//!
-//! The steps are ordered so that no later one makes work for an earlier one again, and each leaves
-//! its own result as it is. That is why sanitising twice is sanitising once. All of them are linear
+//! How the first renderer sanitised a text: it knew no Markdown. The steps are ordered so that no later
+//! one makes work for an earlier one again, and each leaves its own result as it is. All of them are linear
 //! in the length of the text.
 
-use crate::prompt::{CONTEXT_TAG, SKILLS_TAG, SOURCE_WORD};
+use std::ops::Range;
+
+use crate::sanitise::edit::{Edit, Layers};
+use crate::treated::{Reason, Treated};
+
+const CONTEXT_TAG: &str = "workspace-context";
+const SKILLS_TAG: &str = "available-skills";
+const SOURCE_WORD: &str = "Source";
 
 /// The tags that are ctxpin's alone. A tag whose name merely begins like one of these is escaped as
 /// well; so `workspace-context-update`, which tells a chat of a change, is reserved too.
@@ -31,7 +35,7 @@ const FLAG_TAGS_MAX: usize = 6;
 
 const ZERO_WIDTH_NON_JOINER: char = '\u{200C}';
 
-/// A sanitised text of any number of lines, without blank lines or a newline at its ends.
+/// Treats a text of any number of lines. What is left has no blank lines and no newline at its ends.
 ///
 /// Line ends of every kind become LF. Control characters other than tab, invisible characters,
 /// bidirectional controls and HTML comments are removed, those which only form by such a removal
@@ -39,52 +43,53 @@ const ZERO_WIDTH_NON_JOINER: char = '\u{200C}';
 /// them: U+200C, a variation selector after what can have one, and the tags of a subdivision's
 /// flag. Blanks at the end of lines are cut, runs of blank lines become one. Last, the `<` of each
 /// of ctxpin's tags (opening or closing, in any case and spacing, ended or not) becomes `&lt;`, and
-/// a line that begins with `Source:` gets a backslash before it. Idempotent. Sanitised texts stay so
-/// when they are put below each other: for that a `<` at the end becomes `&lt;` too.
-pub fn text(text: &str) -> String {
-    let visible = hidden_removed(text);
-    let folded = blanks_folded(&visible);
-    let untagged = tags_escaped(&folded);
-    sources_escaped(&untagged)
+/// a line that begins with `Source:` gets a backslash before it. Idempotent. A `<` at the end becomes
+/// `&lt;` too, for what may come below it.
+pub fn treated(text: &str) -> Treated {
+    let mut layers = Layers::new(text);
+    layers.push(hidden(&layers.text));
+    layers.push(folds(&layers.text));
+    layers.push(tag_escapes(&layers.text));
+    layers.push(source_escapes(&layers.text));
+    Treated {
+        cuts: layers.cuts(),
+        warnings: Vec::new(),
+        text: layers.text.into_owned(),
+    }
 }
 
-/// A sanitised text of one line without blanks at its ends: as [`text`], but every C0 control,
-/// U+0085, U+2028 and U+2029 is a space. For paths, facts, names and descriptions. Idempotent.
-pub fn line(line: &str) -> String {
-    let spaced: String = line
-        .chars()
-        .map(|c| match c {
-            '\0'..='\u{1F}' | '\u{85}' | '\u{2028}' | '\u{2029}' => ' ',
-            other => other,
-        })
-        .collect();
-    text(&spaced).trim().to_owned()
-}
-
-/// Line ends made LF, hidden characters and comments removed.
-fn hidden_removed(text: &str) -> String {
+/// The edits that make line ends LF and remove hidden characters and comments.
+fn hidden(text: &str) -> Vec<Edit> {
     let mut visible = Visible::default();
-    visible.kept.reserve(text.len());
     let mut after_cr = false;
-    let mut rest = text;
+    let mut at = 0;
     loop {
-        let plain = rest.bytes().take_while(|byte| is_plain(*byte)).count();
-        let (run, after) = rest.split_at(plain);
+        let plain = text.as_bytes()[at..].iter();
+        let plain = plain.take_while(|byte| is_plain(**byte)).count();
+        let run = &text[at..at + plain];
         if !run.is_empty() {
-            visible.take_plain(run);
+            visible.take_plain(run, at);
             after_cr = false;
         }
-        let mut chars = after.chars();
-        let Some(c) = chars.next() else { break };
+        at += plain;
+        let Some(c) = text[at..].chars().next() else {
+            break;
+        };
+        let range = at..at + c.len_utf8();
         match c {
-            '\n' if after_cr => {}
-            '\r' | '\u{B}' | '\u{C}' | '\u{85}' | '\u{2028}' | '\u{2029}' => visible.take('\n'),
-            other => visible.take(other),
+            '\n' if after_cr => visible.edits.push(Edit::replace(range.clone(), "")),
+            '\r' | '\u{B}' | '\u{C}' | '\u{85}' | '\u{2028}' | '\u{2029}' => {
+                visible.flag_end(at);
+                visible.edits.push(Edit::replace(range.clone(), "\n"));
+                visible.take('\n', range.clone());
+            }
+            other => visible.take(other, range.clone()),
         }
         after_cr = c == '\r';
-        rest = chars.as_str();
+        at = range.end;
     }
-    visible.finish()
+    visible.flag_end(at);
+    visible.edits
 }
 
 /// Whether a byte is a character that is kept whatever stands around it, and that neither opens nor
@@ -99,6 +104,10 @@ fn is_plain(byte: u8) -> bool {
 #[derive(Default)]
 struct Visible {
     kept: String,
+    /// Where runs of `kept` begin, there and in the text.
+    runs: Vec<(usize, usize)>,
+    /// What was done to the text so far.
+    edits: Vec<Edit>,
     /// Where in `kept` the comment begins that is open.
     comment: Option<usize>,
     /// The tag characters that `kept` ends with.
@@ -112,6 +121,7 @@ struct Flag {
     tags: FlagTags,
 }
 
+#[derive(Clone, Copy)]
 enum FlagTags {
     /// So many tags are kept, for now: the sequence may still be broken.
     Open(usize),
@@ -123,28 +133,49 @@ enum FlagTags {
 
 impl Visible {
     /// Takes a run of plain characters, as [`Self::take`] would one by one.
-    fn take_plain(&mut self, run: &str) {
-        self.flag_end();
+    fn take_plain(&mut self, run: &str, at: usize) {
+        self.flag_end(at);
+        self.runs.push((self.kept.len(), at));
         self.kept.push_str(run);
     }
 
-    fn take(&mut self, c: char) {
+    fn take(&mut self, c: char, range: Range<usize>) {
         if is_tag_character(c) {
-            self.take_tag(c);
+            self.take_tag(c, range);
         } else if is_variation_selector(c) {
-            self.flag_end();
-            if self.kept.chars().next_back().is_some_and(has_variations) {
-                self.kept.push(c);
+            self.flag_end(range.start);
+            match self.kept.chars().next_back().is_some_and(has_variations) {
+                true => self.keep(c, range.start),
+                false => self.edits.push(Edit::cut(range, Reason::Invisible)),
             }
-        } else if !is_hidden(c) {
-            self.flag_end();
-            self.kept.push(c);
-            self.comment_follow(c);
+        } else if is_hidden(c) {
+            self.edits.push(Edit::cut(range, Reason::Invisible));
+        } else {
+            self.flag_end(range.start);
+            self.keep(c, range.start);
+            self.comment_follow(c, range.end);
         }
     }
 
-    /// Notes that a comment opens or closes with `c`, the last character kept.
-    fn comment_follow(&mut self, c: char) {
+    fn keep(&mut self, c: char, at: usize) {
+        self.runs.push((self.kept.len(), at));
+        self.kept.push(c);
+    }
+
+    /// Takes back what was kept from `start` on, which the text has up to `end`.
+    fn take_back(&mut self, start: usize, end: usize, reason: Reason) {
+        let run = self.runs.partition_point(|(kept, _)| *kept <= start) - 1;
+        let (kept, at) = self.runs[run];
+        let at = at + (start - kept);
+        self.kept.truncate(start);
+        self.runs.truncate(run + usize::from(kept < start));
+        let earlier = self.edits.partition_point(|edit| edit.range.start < at);
+        self.edits.truncate(earlier);
+        self.edits.push(Edit::cut(at..end, reason));
+    }
+
+    /// Notes that a comment opens or closes with `c`, the last character kept, which ends at `end`.
+    fn comment_follow(&mut self, c: char, end: usize) {
         match (c, self.comment) {
             ('-', None) if self.kept.ends_with(COMMENT_OPEN) => {
                 self.comment = Some(self.kept.len() - COMMENT_OPEN.len());
@@ -152,51 +183,54 @@ impl Visible {
             ('>', Some(start))
                 if self.kept[start + COMMENT_CLOSE_OFFSET..].ends_with(COMMENT_CLOSE) =>
             {
-                self.kept.truncate(start);
+                self.take_back(start, end, Reason::Comment);
                 self.comment = None;
             }
             _ => {}
         }
     }
 
-    fn take_tag(&mut self, c: char) {
+    fn take_tag(&mut self, c: char, range: Range<usize>) {
         if self.flag.is_none() && self.kept.ends_with(BLACK_FLAG) {
             let start = self.kept.len();
             let tags = FlagTags::Open(0);
             self.flag = Some(Flag { start, tags });
         }
         // A tag anywhere else is text that only a model would read.
-        let Some(flag) = &mut self.flag else { return };
-        let FlagTags::Open(count) = flag.tags else {
-            return;
+        let Some(Flag {
+            start,
+            tags: FlagTags::Open(count),
+        }) = self.flag
+        else {
+            return self.edits.push(Edit::cut(range, Reason::Invisible));
         };
         let is_letter = matches!(c, '\u{E0030}'..='\u{E0039}' | '\u{E0061}'..='\u{E007A}');
-        if is_letter && count < FLAG_TAGS_MAX {
-            self.kept.push(c);
-            flag.tags = FlagTags::Open(count + 1);
+        let tags = if is_letter && count < FLAG_TAGS_MAX {
+            self.keep(c, range.start);
+            FlagTags::Open(count + 1)
         } else if c == TAG_END && count >= FLAG_TAGS_MIN {
-            self.kept.push(c);
-            flag.tags = FlagTags::Complete;
+            self.keep(c, range.start);
+            FlagTags::Complete
         } else {
-            self.kept.truncate(flag.start);
-            flag.tags = FlagTags::Broken;
-        }
+            match count {
+                0 => self.edits.push(Edit::cut(range, Reason::Invisible)),
+                _ => self.take_back(start, range.end, Reason::Invisible),
+            }
+            FlagTags::Broken
+        };
+        self.flag = Some(Flag { start, tags });
     }
 
-    /// No tag of the run follows any more.
-    fn flag_end(&mut self) {
+    /// No tag of the run follows any more; the text goes on at `at`.
+    fn flag_end(&mut self, at: usize) {
         if let Some(Flag {
             start,
             tags: FlagTags::Open(_),
         }) = self.flag.take()
+            && start < self.kept.len()
         {
-            self.kept.truncate(start);
+            self.take_back(start, at, Reason::Invisible);
         }
-    }
-
-    fn finish(mut self) -> String {
-        self.flag_end();
-        self.kept
     }
 }
 
@@ -241,39 +275,55 @@ fn is_hidden(c: char) -> bool {
     }
 }
 
-/// Blanks at the ends of lines cut, runs of blank lines made one, blank lines at both ends cut.
-fn blanks_folded(text: &str) -> String {
-    let mut folded = String::with_capacity(text.len());
-    let mut after_blank = false;
+/// The edits that cut blanks at the ends of lines, make runs of blank lines one, and cut those at both
+/// ends.
+fn folds(text: &str) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    // Where the last line that is not blank ends.
+    let mut content_end = None;
+    let mut at = 0;
     for line in text.split('\n') {
-        let line = line.trim_end();
-        if line.is_empty() {
-            after_blank = true;
-            continue;
+        let shown = line.trim_end();
+        if !shown.is_empty() {
+            let (from, put) = match content_end {
+                None => (0, ""),
+                Some(end) if text[end..at].matches('\n').count() > 1 => (end, "\n\n"),
+                Some(end) => (end, "\n"),
+            };
+            if &text[from..at] != put {
+                edits.push(Edit {
+                    range: from..at,
+                    put,
+                    reason: Some(Reason::Blank),
+                });
+            }
+            content_end = Some(at + shown.len());
         }
-        if !folded.is_empty() {
-            folded.push_str(if after_blank { "\n\n" } else { "\n" });
-        }
-        folded.push_str(line);
-        after_blank = false;
+        at += line.len() + 1;
     }
-    folded
+    edits.push(Edit::cut(
+        content_end.unwrap_or(0)..text.len(),
+        Reason::Blank,
+    ));
+    edits.retain(|edit| !edit.range.is_empty());
+    edits
 }
 
-/// The `<` of each of ctxpin's tags escaped, and one that what stands below the text could make a
-/// tag. A search never passes the next `<`, which keeps all of them together linear.
-fn tags_escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    let mut pieces = text.split('<').peekable();
-    escaped.extend(pieces.next());
-    while let Some(piece) = pieces.next() {
-        let name = tag_name(piece);
-        let dangling = name.is_empty() && pieces.peek().is_none();
+/// The edits that escape the `<` of each of ctxpin's tags, and one that what stands below the text could
+/// make a tag. A search never passes the next `<`, which keeps all of them together linear.
+fn tag_escapes(text: &str) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    let mut starts = text.match_indices('<').map(|(at, _)| at).peekable();
+    while let Some(at) = starts.next() {
+        let next = starts.peek().copied();
+        let name = tag_name(&text[at + 1..next.unwrap_or(text.len())]);
+        let dangling = name.is_empty() && next.is_none();
         let ours = TAGS.iter().any(|tag| word_stripped(name, tag).is_some());
-        escaped.push_str(if ours || dangling { "&lt;" } else { "<" });
-        escaped.push_str(piece);
+        if ours || dangling {
+            edits.push(Edit::replace(at..at + 1, "&lt;"));
+        }
     }
-    escaped
+    edits
 }
 
 /// Where the name of a tag begins in what follows its `<`, opening or closing, in any spacing.
@@ -281,23 +331,19 @@ fn tag_name(after: &str) -> &str {
     after.trim_start_matches(|c: char| c == '/' || c.is_whitespace() || is_unseen(c))
 }
 
-/// A backslash before every `Source:` that begins a line.
-fn sources_escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for (number, line) in text.split('\n').enumerate() {
-        if number > 0 {
-            escaped.push('\n');
-        }
+/// The edits that put a backslash before every `Source:` that begins a line.
+fn source_escapes(text: &str) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    let mut at = 0;
+    for line in text.split('\n') {
         let content = blanks_stripped(line);
         if is_source(content) {
-            escaped.push_str(&line[..line.len() - content.len()]);
-            escaped.push('\\');
-            escaped.push_str(content);
-        } else {
-            escaped.push_str(line);
+            let place = at + line.len() - content.len();
+            edits.push(Edit::replace(place..place, "\\"));
         }
+        at += line.len() + 1;
     }
-    escaped
+    edits
 }
 
 fn is_source(content: &str) -> bool {
@@ -329,14 +375,12 @@ fn case_folded(c: char) -> char {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     fn check(cases: &[(&str, &str)]) {
         for (input, expected) in cases {
-            assert_eq!(text(input), *expected, "{input:?}");
-            assert_eq!(text(expected), *expected, "again: {input:?}");
+            assert_eq!(treated(input).text, *expected, "{input:?}");
+            assert_eq!(treated(expected).text, *expected, "again: {input:?}");
         }
     }
 
@@ -344,26 +388,6 @@ mod tests {
     fn plain_text_stays() {
         let markdown = "# Title\n\n\tindented <b>bold</b> &lt; \\\n    code: a < b && c > d\n\n- é 中文 🙂 می\u{200C}خواهم\n- `Sources: x`, resource: y\n- <workspace>, Open source: yes";
         check(&[("", ""), (" a", " a"), (markdown, markdown)]);
-    }
-
-    proptest! {
-        /// Plain characters are taken in runs, which must be as if each was taken alone.
-        #[test]
-        fn runs_are_taken_as_their_characters(
-            input in "(<!--|-->|[ -~]{0,6}|\r\n|\r|\n|\u{1F3F4}[\u{E0061}-\u{E0066}]{0,7}\u{E007F}?|\u{FE0F}|\u{200B}|é|\t){0,24}"
-        ) {
-            let mut one_by_one = Visible::default();
-            let mut after_cr = false;
-            for c in input.chars() {
-                match c {
-                    '\n' if after_cr => {}
-                    '\r' => one_by_one.take('\n'),
-                    other => one_by_one.take(other),
-                }
-                after_cr = c == '\r';
-            }
-            prop_assert_eq!(hidden_removed(&input), one_by_one.finish());
-        }
     }
 
     #[test]
@@ -495,23 +519,5 @@ mod tests {
             ("a Source: b", "a Source: b"),
             ("Source a: b", "Source a: b"),
         ]);
-    }
-
-    #[test]
-    fn a_line_is_one_line() {
-        for (input, expected) in [
-            ("", ""),
-            (" \n", ""),
-            ("a\r\nb\u{85}c\u{2028}d\te\0f", "a  b c d e f"),
-            ("\n\nSource: a\n", "\\Source: a"),
-            (
-                "/home/\u{202E}a</workspace-context>",
-                "/home/a&lt;/workspace-context>",
-            ),
-            ("a<!--\n-->b", "ab"),
-        ] {
-            assert_eq!(line(input), expected, "{input:?}");
-            assert_eq!(line(expected), expected, "again: {input:?}");
-        }
     }
 }

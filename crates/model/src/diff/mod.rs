@@ -3,6 +3,9 @@
 //! The changes are empty exactly if the two context hashes are equal (and, where tools count, the
 //! two tools hashes): both are made from the same records.
 
+pub mod attributes;
+pub mod effect;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -281,6 +284,23 @@ pub fn unified(pinned: &str, head: &str, pinned_label: &str, head_label: &str) -
         }
     }
     drawn
+}
+
+/// Returns a sentence if two texts differ in nothing but how their lines end.
+pub fn line_ends(pinned: &str, head: &str) -> Option<String> {
+    let unix = |text: &str| text.replace("\r\n", "\n");
+    let ends = |text: &str| match (text.matches("\r\n").count(), text.matches('\n').count()) {
+        (0, _) => "LF",
+        (pairs, all) if pairs == all => "CRLF",
+        _ => "mixed",
+    };
+    (pinned != head && unix(pinned) == unix(head)).then(|| {
+        format!(
+            "only line ends differ: they were {} and are {} now",
+            ends(pinned),
+            ends(head)
+        )
+    })
 }
 
 /// A path as a diff names it: on one line, whatever it holds. A path with a line end would otherwise

@@ -1,0 +1,76 @@
+//! What a warning's code means, in a sentence.
+
+use ctxpin_model::warning::Code;
+
+/// Says what a warning is about. One of a later release is told as its code.
+pub fn warning(code: &str, detail: Option<&str>) -> String {
+    let Ok(known) = code.parse::<Code>() else {
+        return match detail {
+            Some(detail) => format!("{code}: {}", super::line(detail)),
+            None => code.to_owned(),
+        };
+    };
+    sentence(known, &super::line(detail.unwrap_or_default()))
+}
+
+fn sentence(code: Code, detail: &str) -> String {
+    match code {
+        Code::CommentKept => {
+            "a comment stays, since code depends on it: readers do not see it, a model does".into()
+        }
+        Code::CommentUnclosed => {
+            format!(
+                "a comment is opened and never closed: readers do not see {detail} bytes from here on, a model does"
+            )
+        }
+        Code::CommentHidden => {
+            format!("a comment of {detail} bytes, which readers do not see and a model does")
+        }
+        Code::DefinitionUnused => {
+            format!("nothing refers to [{detail}], so that readers do not see it; a model does")
+        }
+        Code::ElementHidden => {
+            format!("<{detail}> is hidden from readers; a model sees what is in it")
+        }
+        Code::NameMissing => "it has no `name`, and goes by its directory's".into(),
+        Code::NameUnfit => {
+            format!("its name `{detail}` cannot be used, and it goes by its directory's")
+        }
+        Code::NameForm => {
+            format!(
+                "its name `{detail}` is not formed as the specification asks: a-z, 0-9 and single hyphens between them"
+            )
+        }
+        Code::NameDirectory => {
+            format!("its directory is `{detail}`; the specification asks for the same name")
+        }
+        Code::DescriptionLong => {
+            format!("its description has {detail} characters; the prompt has the first 1024")
+        }
+        Code::ValueUnquoted => {
+            format!("`{detail}` must be quoted to be YAML; it is read as if it was")
+        }
+        Code::FieldTwice => format!("`{detail}` stands twice; the last one counts"),
+        Code::FieldForm => {
+            format!("`{detail}` is not what the specification says; ctxpin does not use it")
+        }
+        Code::ServersMissing => "it has no `mcpServers`: nothing is declared here".into(),
+        Code::JsonComments => "JSON has no comments: other programs refuse this file".into(),
+        Code::ImportMissing => format!("@{detail} names a file that is not there"),
+        Code::ImportOutside => format!("@{detail} names a file that may not be read from here"),
+        Code::ImportUnpinned => {
+            format!("@{detail} is not followed, and so not pinned; `ctxpin source add` pins it")
+        }
+        Code::SkillAbsent => detail.to_owned(),
+        Code::OtherTool => format!("seen, not read: {detail}"),
+        Code::SourceEmpty => "nothing was found in it".into(),
+        Code::LinkAsText => {
+            format!(
+                "it holds nothing but the path {detail}: it looks like a link that git could not make"
+            )
+        }
+        Code::FileLeftOut => format!("it names {detail}, which is left out of the skill"),
+        Code::RootLeftOut => detail.to_owned(),
+        Code::NotesCut => format!("{detail} more are not told"),
+    }
+}

@@ -1,0 +1,141 @@
+//! What differs of a resource apart from its text, in sentences.
+
+use std::collections::BTreeMap;
+
+use super::{Change, Subject, Verb, label};
+use crate::canonical::CONTEXT_KINDS;
+use crate::hash::BlobHash;
+use crate::resource::{Content, Kind, Resource, SkillFile, Status};
+use crate::snapshot::{Facts, Snapshot};
+
+/// Returns a sentence, without a full stop, for everything that differs in `change` and that a diff of
+/// the texts does not show: facts, places, names, and the modes of files.
+pub fn attributes(change: &Change<'_>, pinned: &Snapshot, head: &Snapshot) -> Vec<String> {
+    let mut sentences = Vec::new();
+    match change.subject {
+        Subject::Facts => facts(&pinned.facts, &head.facts, &mut sentences),
+        Subject::Resource(kind) if change.verb == Verb::Moved => {
+            sentences.extend(change.head.map(|resource| {
+                let before = change.pinned.unwrap_or(resource);
+                let (now, then) = (place(head, kind, resource), place(pinned, kind, before));
+                format!("it stands {now} now; it stood {then}")
+            }));
+        }
+        Subject::Resource(_) => match (change.verb, change.pinned, change.head) {
+            (Verb::Added, _, Some(head)) => one_side(head, "new", &mut sentences),
+            (Verb::Removed, Some(pinned), _) => one_side(pinned, "gone", &mut sentences),
+            (_, Some(pinned), Some(head)) => resource(pinned, head, &mut sentences),
+            _ => {}
+        },
+    }
+    sentences
+}
+
+fn facts(pinned: &Facts, head: &Facts, sentences: &mut Vec<String>) {
+    let facts = [
+        ("operating system", &pinned.os, &head.os),
+        ("working directory", &pinned.directory, &head.directory),
+    ];
+    for (name, before, now) in facts {
+        sentences.extend(became(name, before.as_deref(), now.as_deref()));
+    }
+}
+
+fn became(name: &str, before: Option<&str>, now: Option<&str>) -> Option<String> {
+    let shown = |text: Option<&str>| match text {
+        Some(text) => format!("`{}`", label(text)),
+        None => "not known".to_owned(),
+    };
+    (before != now).then(|| format!("the {name} is {} now; it was {}", shown(now), shown(before)))
+}
+
+/// What the text of a resource that only one side has leaves out.
+fn one_side(resource: &Resource, what: &str, sentences: &mut Vec<String>) {
+    if resource.body().is_some_and(is_empty) {
+        sentences.push(format!("it is {what}, and empty"));
+    }
+    for item in &resource.files {
+        sentences.extend(file_of_one_side(item, what));
+    }
+}
+
+/// What the text of a skill's file that only one side has leaves out: that there is none, and its mode.
+fn file_of_one_side(item: &SkillFile, what: &str) -> Option<String> {
+    let traits = match (is_empty(item.body()?), item.executable) {
+        (true, true) => "empty and executable",
+        (true, false) => "empty",
+        (false, true) => "executable",
+        (false, false) => return None,
+    };
+    Some(format!("{} is {what}, and {traits}", label(&item.path)))
+}
+
+fn is_empty(body: BlobHash) -> bool {
+    body == BlobHash::of(b"")
+}
+
+fn resource(pinned: &Resource, head: &Resource, sentences: &mut Vec<String>) {
+    if pinned.source != head.source {
+        sentences.extend(became("path", Some(&pinned.source), Some(&head.source)));
+    }
+    // What stands in its text is shown there.
+    if pinned.body() == head.body() {
+        sentences.extend(became("name", pinned.name.as_deref(), head.name.as_deref()));
+        let (before, now) = (pinned.description.as_deref(), head.description.as_deref());
+        sentences.extend(became("description", before, now));
+    }
+    let hash = |resource: &Resource| resource.content.map(Content::hash);
+    if !head.kind.is_context() && hash(pinned) != hash(head) {
+        let digits = |hash: Option<BlobHash>| hash.map(|hash| hash.to_string());
+        let (before, now) = (digits(hash(pinned)), digits(hash(head)));
+        sentences.extend(became(
+            "hash of its bytes",
+            before.as_deref(),
+            now.as_deref(),
+        ));
+    }
+    let stored = |resource: &Resource| -> BTreeMap<String, SkillFile> {
+        let files = resource.files.iter().filter(|file| file.body().is_some());
+        files
+            .map(|file| (file.path.clone(), file.clone()))
+            .collect()
+    };
+    let (mut before, now) = (stored(pinned), stored(head));
+    for (path, file) in &now {
+        match before.remove(path) {
+            None => sentences.extend(file_of_one_side(file, "new")),
+            Some(before) if before.executable != file.executable => {
+                let path = label(path);
+                sentences.push(match file.executable {
+                    true => format!("{path} is executable now"),
+                    false => format!("{path} is not executable any more"),
+                });
+            }
+            Some(_) => {}
+        }
+    }
+    for file in before.values() {
+        sentences.extend(file_of_one_side(file, "gone"));
+    }
+}
+
+/// Where a resource stands among those of its kind.
+fn place(snapshot: &Snapshot, kind: Kind, resource: &Resource) -> String {
+    let same_group = |other: &&Resource| {
+        let is_same = match CONTEXT_KINDS.contains(&kind) {
+            true => other.kind == kind,
+            false => !other.kind.is_context(),
+        };
+        other.status == Status::Ok && is_same
+    };
+    let before = snapshot
+        .resources
+        .iter()
+        .filter(same_group)
+        .take_while(|other| other.source != resource.source || other.kind != resource.kind)
+        .last();
+    match before {
+        Some(before) => format!("behind {}", label(&before.source)),
+        None => "first".to_owned(),
+    }
+}

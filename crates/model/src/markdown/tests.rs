@@ -1,0 +1,130 @@
+use proptest::prelude::*;
+
+use super::*;
+
+/// Compares the parts of a text, each shown as its kind and its bytes.
+fn check(text: &str, expected: &[(PartKind, &str)]) {
+    let parts = parts(text);
+    let found: Vec<_> = parts
+        .iter()
+        .map(|part| (part.kind, &text[part.range.clone()]))
+        .collect();
+    assert_eq!(found, expected, "{text:?}");
+}
+
+use PartKind::{Code, HardBreak, Hidden, Preformatted, Unclosed};
+
+#[test]
+fn code_is_found_in_every_form() {
+    check("a `b` ``c ` d``", &[(Code, "`b`"), (Code, "``c ` d``")]);
+    check("```js\nx\n\n\ny\n```\nz", &[(Code, "```js\nx\n\n\ny\n```")]);
+    check("~~~\nx\n```\n~~~~\nz", &[(Code, "~~~\nx\n```\n~~~~")]);
+    check("a\n\n    b\n\n    c\n\nd", &[(Code, "b\n\n    c\n")]);
+    check("- a\n\n      b\n", &[(Code, "b\n")]);
+    check("- ```\n  x\n  ```\n", &[(Code, "```\n  x\n  ```")]);
+    check("> ```\n> x\n> ```\n", &[(Code, "```\n> x\n> ```")]);
+    check("```\nnever closed\n\n", &[(Code, "```\nnever closed\n\n")]);
+    check("`a\nb`", &[(Code, "`a\nb`")]);
+    // A line in a paragraph is no code, however far it is indented.
+    check("a\n      b", &[]);
+    check("`open", &[]);
+}
+
+#[test]
+fn what_readers_do_not_see_is_hidden() {
+    check("a <!-- b --> c", &[(Hidden, "<!-- b -->")]);
+    check("<!-- a\n\n# b -->\nc", &[(Hidden, "<!-- a\n\n# b -->")]);
+    check(
+        "a <!--> b <!---> c <!----> d",
+        &[(Hidden, "<!-->"), (Hidden, "<!--->"), (Hidden, "<!---->")],
+    );
+    check("<!-- a --!> b -->", &[(Hidden, "<!-- a --!>")]);
+    check("x <!-- a --!> b -->", &[(Hidden, "<!-- a --!>")]);
+    check("x <?php a ?> y", &[(Hidden, "<?php a ?>")]);
+    check("<!DOCTYPE html>\n", &[(Hidden, "<!DOCTYPE html>")]);
+    check(
+        "x <![CDATA[ a > b ]]> y",
+        &[(Hidden, "<![CDATA[ a > b ]]>")],
+    );
+    check("<div>\n<!-- a -->\n</div>\n", &[(Hidden, "<!-- a -->")]);
+    check("<div>\n</ a>b\n</div>\n", &[(Hidden, "</ a>")]);
+    check("- <!-- a\n  b -->\n  c", &[(Hidden, "<!-- a\n  b -->")]);
+    check("> <!-- a\n> b --> c", &[(Hidden, "<!-- a\n> b -->")]);
+    check("| a | <!-- b --> |\n|---|---|\n", &[(Hidden, "<!-- b -->")]);
+}
+
+#[test]
+fn what_readers_see_is_not_hidden() {
+    check("a `<!-- b -->`", &[(Code, "`<!-- b -->`")]);
+    check("    <!-- b -->\n", &[(Code, "<!-- b -->\n")]);
+    check("\\<!-- b -->", &[]);
+    check("a <!-- b\n\nc -->", &[]);
+    check("a --> b, c <- d", &[]);
+    check("<a title=\"<!-- b -->\">\n", &[]);
+    check("<div title='>'\nx=\"<!-- b -->\">\n", &[]);
+    check("<div>\n<textarea><!-- b --></textarea>\n</div>", &[]);
+}
+
+#[test]
+fn an_opener_may_be_left_open() {
+    check(
+        "<!-- a\n\n```\nb\n```\n",
+        &[(Unclosed, "<!-- a\n\n```\nb\n```\n")],
+    );
+    check("<div>\n<!-- a\n\nb -->\n", &[(Unclosed, "<!-- a\n")]);
+    check("- <!-- a\n\nb", &[(Unclosed, "<!-- a\n\n")]);
+    check("<? a", &[(Unclosed, "<? a")]);
+    check("<div>\n<script>\n<!-- a\n", &[]);
+}
+
+#[test]
+fn blanks_that_count_are_found() {
+    check("a  \nb\\\nc  ", &[(HardBreak, "  \n")]);
+    check(
+        "<pre>\na  \n\n<!-- b -->\n</pre>\n",
+        &[
+            (Preformatted, "<pre>\na  \n\n"),
+            (Hidden, "<!-- b -->"),
+            (Preformatted, "\n</pre>\n"),
+        ],
+    );
+    check(
+        "<script>\n<!-- a -->\n</script>",
+        &[(Preformatted, "<script>\n<!-- a -->\n</script>")],
+    );
+}
+
+#[test]
+fn mentions_are_found() {
+    let text = "[a](x/y.md#z) ![b](<p q.png> \"t\") [c] <https://a.b> `run x`\n\n[c]: d.md\n[//]: # (unseen)\n\nt[^1]\n\n[^1]: used\n[^2]: not used\n\n<div hidden>\n<p style=\"Display : none\">\n<p class=hidden>\n";
+    let found = mentions(text);
+    let texts = |mentions: &[Mention]| -> Vec<String> {
+        mentions.iter().map(|found| found.text.clone()).collect()
+    };
+    assert_eq!(texts(&found.links), ["x/y.md#z", "p q.png", "d.md"]);
+    assert_eq!(texts(&found.spans), ["run x"]);
+    assert_eq!(texts(&found.unused), ["//", "^2"]);
+    assert_eq!(texts(&found.concealed), ["div", "p"]);
+    assert_eq!(&text[found.unused[0].at..][..4], "[//]");
+}
+
+proptest! {
+    #[test]
+    fn parts_are_disjoint_and_in_order(
+        pieces in prop::collection::vec(prop::sample::select(&[
+            "<!--", "-->", "--!>", "<?", "?>", "<!D", ">", "<div>", "</div>", "<pre>", "</pre>", "<script>",
+            "`", "```", "~~~", "\n", "\n\n", "    ", "  ", "- ", "> ", "| ", "a", "é", "\\", "</ ", "<![CDATA[", "]]>",
+            "<a b=\"", "\"", "[^1]: ", "[a]: b", "---",
+        ][..]), 0..30)
+    ) {
+        let text = pieces.concat();
+        let mut end = 0;
+        for part in parts(&text) {
+            prop_assert!(end <= part.range.start, "{:?}: {:?}", text, part);
+            prop_assert!(part.range.start < part.range.end, "{:?}: {:?}", text, part);
+            prop_assert!(text.get(part.range.clone()).is_some(), "{:?}: {:?}", text, part);
+            end = part.range.end;
+        }
+        let _ = mentions(&text);
+    }
+}

@@ -1,0 +1,273 @@
+use super::*;
+
+/// Reads a skill that lies in the directory `pdf-tools`.
+fn read_pdf(text: &str) -> Reading {
+    read(text.as_bytes(), "pdf-tools")
+}
+
+/// The warnings of a skill that is used, as `code line detail`.
+fn check(text: &str, expected: &[&str]) -> Reading {
+    let reading = read_pdf(text);
+    assert_eq!(reading.refusal, None, "{text}");
+    let shown: Vec<_> = reading
+        .warnings
+        .iter()
+        .map(|warning| {
+            let line = warning.line.map_or("-".to_owned(), |line| line.to_string());
+            let detail = warning.detail.as_deref().unwrap_or("-");
+            format!("{} {line} {detail}", warning.code)
+        })
+        .collect();
+    assert_eq!(shown, expected, "{text}");
+    reading
+}
+
+fn check_refused(text: &str, expected: &str) {
+    let refusal = read_pdf(text).refusal;
+    assert_eq!(refusal.as_deref(), Some(expected), "{text}");
+}
+
+#[test]
+fn a_valid_skill() {
+    let reading = read_pdf(
+        "\u{feff}---\r\nname: pdf-tools\r\ndescription: >-\r\n  Reads PDFs.\r\n  Use it for PDFs.\r\nlicense: MIT\r\nmetadata:\r\n  version: 1.0\r\nallowed-tools: Read Bash(git:*)\r\nuser-invocable: false\r\n---\r\n# Body\r\n",
+    );
+    assert_eq!(
+        reading,
+        Reading {
+            name: Some("pdf-tools".into()),
+            description: Some("Reads PDFs. Use it for PDFs.".into()),
+            ..Reading::default()
+        }
+    );
+}
+
+#[test]
+fn a_skill_without_a_usable_file_is_refused() {
+    check_refused("", "no frontmatter: the first line must be `---`");
+    check_refused("# Title\n", "no frontmatter: the first line must be `---`");
+    check_refused(
+        "---\nname: pdf-tools\n",
+        "the frontmatter has no end: a line `---` must close it",
+    );
+    check_refused(
+        "---\n---\n",
+        "the frontmatter is empty: a `description` is required",
+    );
+    check_refused(
+        "---\n- a\n---\n",
+        "the frontmatter must be a mapping of keys to values",
+    );
+    check_refused("---\nname: pdf-tools\n---\n", "`description` is missing");
+    check_refused("---\ndescription:\n---\n", "`description` is empty");
+    check_refused("---\ndescription: ' '\n---\n", "`description` is empty");
+    check_refused(
+        "---\ndescription: [a]\n---\n",
+        "`description` must be a text",
+    );
+    check_refused(
+        "---\ndescription: \"a\\0b\"\n---\n",
+        "`description` contains a NUL character",
+    );
+    let refusal = read(b"---\nname: \xff\n---\n", "x").refusal;
+    assert_eq!(
+        refusal.as_deref(),
+        Some("not UTF-8 (first bad byte at offset 10)")
+    );
+    let refusal = read(b"---\nname: a b\ndescription: d\n---\n", "c d")
+        .refusal
+        .unwrap();
+    assert!(refusal.starts_with("neither its name `a b` nor its directory's can be used"));
+    let refusal = read(b"---\ndescription: d\n---\n", ".c").refusal.unwrap();
+    assert!(refusal.starts_with("it has no name, and its directory's cannot be used"));
+}
+
+#[test]
+fn faults_of_yaml_are_told_in_plain_words_and_with_the_lines_of_the_file() {
+    check_refused(
+        "---\nname: a\ndescription: x\ndescription: y\n---\n",
+        "line 4: `description` stands twice",
+    );
+    check_refused(
+        "---\nname: b\ndescription: x\nmetadata:\n\tk: v\n---\n",
+        "line 5: a tab stands where YAML wants spaces",
+    );
+    check_refused(
+        "---\nname: b\ndescription: \"x\n---\n",
+        "line 3: a quote is not closed",
+    );
+    check_refused("---\nname: [b\n---\n", "line 2: a bracket is not closed");
+    check_refused(
+        "---\nname: *b\n---\n",
+        "line 2: an alias (`*name`) names nothing",
+    );
+    check_refused(
+        "---\nname: a\n description: x\n---\n",
+        "line 3: a `: ` stands where none can; quote the value, or mend the indentation",
+    );
+    for text in [
+        "---\nname: a\ndescription: x\n  y: z\n---\n",
+        "---\nname: a\n description: x\n---\n",
+        "---\nname: [a\n---\n",
+        "---\nname: \"\\q\"\n---\n",
+        "---\nname: a\n...\nb: c\n---\n",
+        "---\nname: - a\n---\n",
+        "---\nname: a: b: c\n- d\n---\n",
+        "---\n{\n---\n",
+    ] {
+        let refusal = read_pdf(text).refusal.unwrap();
+        for word in [
+            "Policy",
+            "Options",
+            "scanner",
+            "token",
+            "deserial",
+            "block mapping",
+            "context",
+        ] {
+            assert!(!refusal.contains(word), "{text}: {refusal}");
+        }
+        assert!(refusal.contains("line "), "{text}: {refusal}");
+    }
+}
+
+#[test]
+fn a_value_with_a_bare_colon_is_read() {
+    let reading = check(
+        "---\nname: pdf-tools\ndescription: Does it: well.\n---\n",
+        &["value-unquoted 3 description"],
+    );
+    assert_eq!(reading.description.as_deref(), Some("Does it: well."));
+    let reading = check(
+        "---\nname: pdf-tools\ndescription: Use when:\n  the \"user\" asks: C:\\x\nmetadata:\n  author: a: b\n  note: |\n    kept: as: it is\n---\n",
+        &["value-unquoted 3 description", "value-unquoted 6 author"],
+    );
+    assert_eq!(
+        reading.description.as_deref(),
+        Some("Use when: the \"user\" asks: C:\\x")
+    );
+    let reading = check(
+        "---\nname: pdf-tools\ndescription: @Observable in Swift.\n---\n",
+        &["value-unquoted 3 description"],
+    );
+    assert_eq!(
+        reading.description.as_deref(),
+        Some("@Observable in Swift.")
+    );
+    // What YAML can read is not touched.
+    let reading = check(
+        "---\nname: pdf-tools\ndescription: 'Does it: well.'\n---\n",
+        &[],
+    );
+    assert_eq!(reading.description.as_deref(), Some("Does it: well."));
+}
+
+#[test]
+fn fields_that_are_not_used_decide_nothing() {
+    check(
+        "---\nname: pdf-tools\ndescription: d\ncompatibility: ''\nmetadata:\n  tool:\n    requires: [curl]\nlicense: [MIT]\nallowed-tools: {}\n---\n",
+        &[
+            "field-form 4 compatibility",
+            "field-form 5 metadata",
+            "field-form 8 license",
+            "field-form 9 allowed-tools",
+        ],
+    );
+    check(
+        "---\nname: pdf-tools\ndescription: d\nlicense: a\nlicense: b\nmetadata:\n  name: x\n  name: y\n---\n",
+        &["field-twice 5 license"],
+    );
+    check(
+        "---\nname: pdf-tools\ndescription: d\nmetadata:\nlicense:\n---\n",
+        &[],
+    );
+}
+
+#[test]
+fn a_name_is_used_if_it_can_be() {
+    let named = |name: &str, expected: &str, warnings: &[&str]| {
+        let text = format!("---\nname: {name}\ndescription: d\n---\n");
+        let reading = check(&text, warnings);
+        assert_eq!(reading.name.as_deref(), Some(expected));
+    };
+    named("pdf", "pdf", &[]);
+    named("itx:execute", "itx:execute", &["name-form 2 itx:execute"]);
+    named("日本語", "日本語", &["name-form 2 日本語"]);
+    named("-PDF--x", "-PDF--x", &["name-form 2 -PDF--x"]);
+    // Composed and decomposed letters are the same name.
+    named("cafe\u{301}", "café", &["name-form 2 café"]);
+    named("Deploy Now", "pdf-tools", &["name-unfit 2 Deploy Now"]);
+    named(".hidden", "pdf-tools", &["name-unfit 2 .hidden"]);
+    named("a/b", "pdf-tools", &["name-unfit 2 a/b"]);
+    named(&"a".repeat(64), &"a".repeat(64), &[]);
+    let long = "a".repeat(65);
+    named(&long, "pdf-tools", &[&format!("name-unfit 2 {long}")]);
+    named("[a]", "pdf-tools", &["name-unfit 2 [\"a\"]"]);
+    let reading = check("---\ndescription: d\n---\n", &["name-missing - -"]);
+    assert_eq!(reading.name.as_deref(), Some("pdf-tools"));
+    check(
+        "---\nname: ''\ndescription: d\n---\n",
+        &["name-missing 2 -"],
+    );
+}
+
+#[test]
+fn a_name_may_differ_from_its_directory() {
+    let warning = |name: &str, source: &str| {
+        directory_warning(name, source).map(|warning| warning.detail.unwrap_or_default())
+    };
+    assert_eq!(warning("pdf", "/w/skills/pdf/SKILL.md"), None);
+    assert_eq!(
+        warning("pdf", "/w/skills/PDF/SKILL.md").as_deref(),
+        Some("PDF")
+    );
+    assert_eq!(warning("café", "/w/skills/cafe\u{301}/SKILL.md"), None);
+}
+
+#[test]
+fn a_long_description_is_warned_of() {
+    let described = |description: &str, warnings: &[&str]| {
+        let text = format!("---\nname: pdf-tools\ndescription: {description}\n---\n");
+        check(&text, warnings);
+    };
+    described(&"é".repeat(1024), &[]);
+    described(&"é".repeat(1025), &["description-long 3 1025"]);
+}
+
+#[test]
+fn a_plain_text_is_one_even_if_it_looks_like_something_else() {
+    for name in ["y", "007", "1e5", "true"] {
+        let text = format!("---\nname: {name}\ndescription: no\n---\n");
+        let expected = Reading {
+            name: Some(name.into()),
+            description: Some("no".into()),
+            ..Reading::default()
+        };
+        assert_eq!(read(text.as_bytes(), name), expected);
+    }
+}
+
+#[test]
+fn bombs_are_refused() {
+    let mut bomb = String::from("---\na0: &a0 [x, x, x, x, x, x, x, x, x]\n");
+    for i in 1..12 {
+        let aliases = vec![format!("*a{}", i - 1); 9].join(", ");
+        bomb.push_str(&format!("a{i}: &a{i} [{aliases}]\n"));
+    }
+    bomb.push_str("---\n");
+    let deep = format!("---\na: {}{}\n---\n", "[".repeat(5000), "]".repeat(5000));
+    for text in [bomb, deep] {
+        let refusal = read_pdf(&text).refusal.unwrap();
+        assert!(
+            refusal.contains("nested too deeply or too long"),
+            "{refusal}"
+        );
+    }
+}
+
+#[test]
+fn a_source_names_its_directory() {
+    assert_eq!(directory_name("/w/skills/pdf/SKILL.md"), Some("pdf"));
+    assert_eq!(directory_name("/SKILL.md"), None);
+    assert_eq!(directory_name("/w/skills/pdf/skill.md"), None);
+}

@@ -1,0 +1,279 @@
+//! A database that an earlier release left is opened, and its chats are as they were.
+
+use ctxpin_model::diff::effect::Cause;
+use ctxpin_model::hash::BlobHash;
+use ctxpin_model::id::{AgentId, ChatId};
+use ctxpin_model::pin::{Policy, Reason};
+use ctxpin_model::resource::{Bodies, Content, Kind, ResourceId, Status};
+use ctxpin_model::token::{Credential, Token};
+use ctxpin_model::treatment::Removed;
+use ctxpin_operations::pins::MoveRequest;
+use ctxpin_operations::skills::{self, Reader};
+use ctxpin_operations::{contexts, treatments};
+use ctxpin_testing::chats::TestChat;
+use ctxpin_testing::databases::TestService;
+use ctxpin_testing::people::TestAgent;
+use serde_json::Value;
+
+/// Makes two tests of one body, on the dump of each database.
+macro_rules! on_both_dumps {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $name() {
+                    let dump = include_str!("../../../../testdata/databases/0001_foundation/sqlite.sql");
+                    let known = include_str!("../../../../testdata/databases/0001_foundation/sqlite.json");
+                    let test = super::TestService::sqlite_left(dump).await;
+                    super::$name(&super::Left::new(&test, known)).await;
+                    test.finish().await;
+                }
+            )+
+        }
+        mod postgres {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $name() {
+                    let dump = include_str!("../../../../testdata/databases/0001_foundation/postgres.sql");
+                    let known = include_str!("../../../../testdata/databases/0001_foundation/postgres.json");
+                    let test = super::TestService::postgres_left(dump).await;
+                    super::$name(&super::Left::new(&test, known)).await;
+                    test.finish().await;
+                }
+            )+
+        }
+    };
+}
+
+on_both_dumps!(
+    the_prompts_of_pinned_chats_stay,
+    a_prompt_is_rendered_anew_on_request,
+    what_was_stored_is_treated_in_the_background,
+    a_skill_is_read_under_the_renderer_of_its_pin,
+    what_only_the_rules_changed_is_left_to_a_person,
+);
+
+/// What the earlier release left, and what is known of it.
+struct Left<'t> {
+    test: &'t TestService,
+    known: Value,
+}
+
+impl<'t> Left<'t> {
+    fn new(test: &'t TestService, known: &str) -> Self {
+        let known = serde_json::from_str(known).expect("JSON");
+        Self { test, known }
+    }
+
+    fn credential(&self, member: &str) -> Credential {
+        let token: Token = self.text(member).parse().expect("a token");
+        token.credential()
+    }
+
+    fn text(&self, member: &str) -> &str {
+        self.known[member].as_str().expect("a text")
+    }
+
+    fn chat(&self, name: &str) -> TestChat {
+        let id = self.known["chats"][name].as_str().expect("a chat");
+        TestChat {
+            service: self.test.service.clone(),
+            owner: self.credential("token"),
+            id: ChatId::from(id.parse::<uuid::Uuid>().expect("an id")),
+        }
+    }
+
+    fn chats(&self) -> Vec<TestChat> {
+        let names = self.known["chats"].as_object().expect("chats");
+        names.keys().map(|name| self.chat(name)).collect()
+    }
+
+    /// The agent, with a new process.
+    async fn agent(&self) -> TestAgent {
+        let id = self.text("agent").parse::<uuid::Uuid>().expect("an id");
+        let mut agent = TestAgent {
+            id: AgentId::from(id),
+            credential: self.credential("agent_token"),
+            epoch: 0,
+            version: 0,
+        };
+        agent.restart(&self.test.service).await;
+        agent
+    }
+}
+
+async fn the_prompts_of_pinned_chats_stay(left: &Left<'_>) {
+    let prompt = left.text("prompt");
+    let chats = left.chats();
+    assert_eq!(chats.len(), 9);
+    for chat in &chats {
+        assert_eq!(chat.prompt().await, prompt);
+        let history = chat.history().await;
+        assert!(
+            history
+                .iter()
+                .all(|pin| pin.rendered.unwrap().renderer == 1)
+        );
+    }
+    treatments::catch_up(&left.test.service).await.unwrap();
+    for chat in &chats {
+        assert_eq!(chat.prompt().await, prompt);
+    }
+    // A turn hands out the same bytes, and going back brings them again.
+    let turn = left.chat("manual").turn().await.unwrap();
+    assert_eq!(turn.prompt, prompt);
+    let chat = left.chat("rolled_back");
+    let pinned = chat.snapshot().await.unwrap();
+    chat.refresh().await.unwrap();
+    assert_ne!(chat.prompt().await, prompt);
+    chat.rollback(pinned).await.unwrap();
+    assert_eq!(chat.prompt().await, prompt);
+}
+
+async fn a_prompt_is_rendered_anew_on_request(left: &Left<'_>) {
+    let chat = left.chat("manual");
+    let before = chat.context().await;
+    assert_eq!((before.renderer(), before.latest_renderer()), (1, 2));
+    let after = chat.move_to(MoveRequest::Render).await.unwrap();
+    assert_eq!(after.renderer(), 2);
+    let pinned = |view: &contexts::ContextView| view.chat.pin.as_ref().map(|pin| pin.pin.snapshot);
+    assert_eq!(pinned(&after), pinned(&before), "the pin stays");
+    assert_eq!(after.chat.drift(), before.chat.drift(), "it is no drift");
+    let prompt = chat.prompt().await;
+    assert!(
+        prompt.contains("`<!-- shots -->`"),
+        "code is kept: {prompt}"
+    );
+    assert!(
+        prompt.contains("\nsource: here\n\nretries: 3\n"),
+        "{prompt}"
+    );
+    assert!(!prompt.contains("tell nobody"), "{prompt}");
+    let last = chat.history().await.pop().unwrap();
+    assert_eq!(
+        (last.reason, last.rendered.unwrap().renderer),
+        (Reason::Render, 2)
+    );
+    // Once more there is nothing to do.
+    let seq = last.seq;
+    chat.move_to(MoveRequest::Render).await.unwrap();
+    assert_eq!(chat.history().await.pop().unwrap().seq, seq);
+    let unpinned = left.chat("child");
+    unpinned.clear().await.unwrap();
+    let error = unpinned.move_to(MoveRequest::Render).await.unwrap_err();
+    assert!(error.to_string().contains("no pin"), "{error}");
+}
+
+async fn what_was_stored_is_treated_in_the_background(left: &Left<'_>) {
+    let chat = left.chat("manual");
+    let agents_md = ResourceId::of(Kind::InstructionFile, "/srv/shop/AGENTS.md");
+    let treatment = async || {
+        let read = contexts::resource(&chat.service, chat.owner, chat.id, agents_md);
+        read.await.unwrap().treatment
+    };
+    assert_eq!(treatment().await, None, "nobody has worked it out yet");
+    treatments::catch_up(&left.test.service).await.unwrap();
+    // As the first renderer took it, which did not know what is code.
+    let removed = treatment().await.unwrap().removed;
+    let comments = "<!-- and tell nobody -->".len() + "<!-- shots -->".len();
+    assert_eq!(removed.comment, comments as u64);
+    assert_eq!(removed.invisible, 3);
+    chat.move_to(MoveRequest::Render).await.unwrap();
+    let expected = Removed {
+        comment: "<!-- and tell nobody -->".len() as u64,
+        ..removed
+    };
+    let found = treatment().await.unwrap().removed;
+    assert_eq!((found.comment, found.invisible), (expected.comment, 3));
+    // Another server has nothing left to do.
+    let rows = "select count(*) from treatments";
+    let count = left.test.count(rows).await;
+    treatments::catch_up(&left.test.replica().await)
+        .await
+        .unwrap();
+    assert_eq!(left.test.count(rows).await, count);
+}
+
+async fn a_skill_is_read_under_the_renderer_of_its_pin(left: &Left<'_>) {
+    let chat = left.chat("manual");
+    let body = async || {
+        let name = "release-notes";
+        let read = skills::read(&chat.service, chat.owner, chat.id, name, Reader::Model);
+        read.await.unwrap().body
+    };
+    assert!(!body().await.contains("<!-- code -->"));
+    chat.move_to(MoveRequest::Render).await.unwrap();
+    assert!(body().await.ends_with("\n    <!-- code -->\n"));
+}
+
+/// The present release uses skills that the earlier one refused.
+async fn what_only_the_rules_changed_is_left_to_a_person(left: &Left<'_>) {
+    let follow = left.chat("follow");
+    // Somebody edited files before the upgrade: that is taken.
+    follow.turn().await.unwrap();
+    let before = follow.context().await;
+    assert!(before.changes().is_empty());
+    let mut agent = left.agent().await;
+    let mut manifest = before.pinned.as_ref().unwrap().snapshot.clone();
+    let mail = "---\nname: mail\ndescription: Sends mail. Use it when asked.\nmetadata:\n  tool:\n    requires: [curl]\n---\nSend it.\n";
+    let deploy =
+        "---\nname: Deploy Now\ndescription: Deploys. Use it when asked.\n---\nDeploy it.\n";
+    let mut bodies = Bodies::new();
+    for (name, text) in [("mail", mail), ("deploy", deploy)] {
+        let source = format!("/srv/shop/.agents/skills/{name}/SKILL.md");
+        let hash = BlobHash::of(text.as_bytes());
+        let mut resources = manifest.resources.iter_mut();
+        let skill = resources.find(|r| r.source == source).unwrap();
+        assert_eq!(skill.status, Status::Invalid);
+        assert_eq!(
+            skill.content,
+            Some(Content::Claimed(hash)),
+            "the same bytes"
+        );
+        skill.status = Status::Ok;
+        skill.error = None;
+        skill.name = None;
+        skill.content = Some(Content::Pinned(hash));
+        bodies.insert(hash, text.as_bytes().into());
+    }
+    agent
+        .push_as(&left.test.service, manifest.clone(), bodies)
+        .await
+        .unwrap();
+    let drifted = follow.context().await;
+    let changes = drifted.changes();
+    assert_eq!(changes.len(), 2);
+    assert!(
+        changes
+            .iter()
+            .all(|change| change.cause() == Some(Cause::Rules))
+    );
+    follow.turn().await.unwrap();
+    let kept = follow.snapshot().await;
+    assert_eq!(
+        kept,
+        before.chat.pin.map(|pin| pin.pin.snapshot),
+        "nobody changed anything"
+    );
+    let additive = left.chat("additive");
+    additive.turn().await.unwrap();
+    let skills = additive.context().await.pinned.unwrap().skills().count();
+    assert_eq!(skills, 1, "nothing is new");
+    // A change of content takes it along, and so does a person.
+    let agents_md = "Another.\n";
+    let hash = BlobHash::of(agents_md.as_bytes());
+    let file = &mut manifest.resources[0];
+    assert_eq!(file.kind, Kind::InstructionFile);
+    file.content = Some(Content::Pinned(hash));
+    file.size = agents_md.len() as u64;
+    let bodies = Bodies::from([(hash, agents_md.as_bytes().into())]);
+    agent
+        .push_as(&left.test.service, manifest, bodies)
+        .await
+        .unwrap();
+    assert_eq!(follow.context().await.chat.policy, Policy::Follow);
+    follow.turn().await.unwrap();
+    assert!(follow.context().await.changes().is_empty());
+    additive.refresh().await.unwrap();
+    assert_eq!(additive.context().await.pinned.unwrap().skills().count(), 3);
+}

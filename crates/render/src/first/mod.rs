@@ -1,0 +1,3 @@
+//! The first renderer, as far as its pins need it: how it treated a text. Frozen.
+
+pub mod sanitise;

@@ -1,0 +1,181 @@
+//! Changes of a text, applied in layers and traced back to the text that came first.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use crate::treated::{Cut, Reason};
+
+/// A change: bytes of a text that go, and what comes in their place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Edit {
+    pub range: Range<usize>,
+    pub put: &'static str,
+    /// Why bytes go, where somebody may want to know it.
+    pub reason: Option<Reason>,
+}
+
+impl Edit {
+    /// Bytes go, and nothing comes.
+    pub fn cut(range: Range<usize>, reason: Reason) -> Self {
+        Self {
+            range,
+            put: "",
+            reason: Some(reason),
+        }
+    }
+
+    /// One spelling of something is put in place of another.
+    pub fn replace(range: Range<usize>, put: &'static str) -> Self {
+        Self {
+            range,
+            put,
+            reason: None,
+        }
+    }
+}
+
+/// Applies edits, which are disjoint and in order.
+pub(crate) fn apply(text: &str, edits: &[Edit]) -> String {
+    let mut edited = String::with_capacity(text.len());
+    let mut at = 0;
+    for edit in edits {
+        edited.push_str(&text[at..edit.range.start]);
+        edited.push_str(edit.put);
+        at = edit.range.end;
+    }
+    edited.push_str(&text[at..]);
+    edited
+}
+
+/// Where the bytes of the text before an [`apply`] stand after it. Asked for in rising order.
+pub(crate) struct Places<'e> {
+    edits: std::iter::Peekable<std::slice::Iter<'e, Edit>>,
+    /// What the edits passed have added (positive) or taken.
+    shift: isize,
+}
+
+impl<'e> Places<'e> {
+    pub fn of(edits: &'e [Edit]) -> Self {
+        Self {
+            edits: edits.iter().peekable(),
+            shift: 0,
+        }
+    }
+
+    /// Where the byte `at` stands; one that went, where it would.
+    pub fn after(&mut self, at: usize) -> usize {
+        while let Some(edit) = self.edits.next_if(|edit| edit.range.end <= at) {
+            self.shift += edit.put.len() as isize - edit.range.len() as isize;
+        }
+        let at = match self.edits.peek() {
+            Some(edit) if edit.range.start < at => edit.range.start,
+            _ => at,
+        };
+        at.saturating_add_signed(self.shift)
+    }
+}
+
+/// A text with everything that was done to it.
+pub(crate) struct Layers<'t> {
+    pub text: Cow<'t, str>,
+    layers: Vec<Layer>,
+}
+
+/// Edits of the text that the layer before left.
+struct Layer {
+    edits: Vec<Edit>,
+    /// Where each edit begins in the text that this layer leaves.
+    starts: Vec<usize>,
+}
+
+impl<'t> Layers<'t> {
+    pub fn new(text: &'t str) -> Self {
+        Self {
+            text: Cow::Borrowed(text),
+            layers: Vec::new(),
+        }
+    }
+
+    /// Applies the next layer.
+    pub fn push(&mut self, edits: Vec<Edit>) {
+        if !edits.is_empty() {
+            self.text = Cow::Owned(apply(&self.text, &edits));
+            let mut places = Places::of(&edits);
+            let starts = edits.iter().map(|edit| places.after(edit.range.start));
+            let starts = starts.collect();
+            self.layers.push(Layer { edits, starts });
+        }
+    }
+
+    /// How many layers there are.
+    pub fn depth(&self) -> usize {
+        self.layers.len()
+    }
+
+    /// Takes back every layer but the first `depth` of those that were applied to `text`.
+    pub fn truncate(&mut self, text: &'t str, depth: usize) {
+        self.layers.truncate(depth);
+        self.text = Cow::Borrowed(text);
+        for layer in &self.layers {
+            self.text = Cow::Owned(apply(&self.text, &layer.edits));
+        }
+    }
+
+    /// What went of the first text, in its own bytes and order.
+    pub fn cuts(&self) -> Vec<Cut> {
+        let mut cuts = Vec::new();
+        for (depth, layer) in self.layers.iter().enumerate() {
+            for edit in &layer.edits {
+                let Some(reason) = edit.reason else { continue };
+                let before = &self.layers[..depth];
+                cuts.push(Cut {
+                    range: start_before(before, edit.range.start)
+                        ..end_before(before, edit.range.end),
+                    bytes: edit.range.len().saturating_sub(edit.put.len()) as u64,
+                    reason,
+                });
+            }
+        }
+        cuts.sort_by_key(|cut| (cut.range.start, cut.range.end));
+        cuts
+    }
+
+    /// Where a byte of the text as it is now stood in the first text.
+    pub fn first_place(&self, at: usize) -> usize {
+        start_before(&self.layers, at)
+    }
+}
+
+fn start_before(layers: &[Layer], at: usize) -> usize {
+    let layers = layers.iter().rev();
+    layers.fold(at, |at, layer| {
+        layer.origin(at).unwrap_or_else(|edit| edit.start)
+    })
+}
+
+fn end_before(layers: &[Layer], end: usize) -> usize {
+    let layers = layers.iter().rev();
+    layers.fold(end, |end, layer| match end.checked_sub(1) {
+        Some(last) => layer
+            .origin(last)
+            .map_or_else(|edit| edit.end, |last| last + 1),
+        None => 0,
+    })
+}
+
+impl Layer {
+    /// Where a byte of the edited text stood before. One that was put there has the range that it
+    /// came in place of.
+    fn origin(&self, at: usize) -> Result<usize, Range<usize>> {
+        let passed = self.starts.partition_point(|start| *start <= at);
+        let Some(last) = passed.checked_sub(1) else {
+            return Ok(at);
+        };
+        let (edit, start) = (&self.edits[last], self.starts[last]);
+        let end = start + edit.put.len();
+        match at < end {
+            true => Err(edit.range.clone()),
+            false => Ok(edit.range.end + (at - end)),
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Treatments: what a renderer makes of a body, kept beside it.
+
+use ctxpin_model::hash::BlobHash;
+use ctxpin_model::treatment::{Removed, Treatment, TreatmentKey, Treatments};
+use ctxpin_model::warning;
+
+use crate::database::{CHUNK, Database, Transaction, placeholders};
+use crate::error::{Error, Result};
+use crate::grant::{Granted, object::Agent, right::Write};
+use crate::values::Row;
+
+/// The columns of a treatment behind its blob and its kind.
+pub(crate) const COLUMNS: &str = "t.renderer, t.given, t.removed_comment, t.removed_invisible, \
+     t.removed_blank, t.warnings";
+
+/// Reads [`COLUMNS`], which are all null where there is no treatment.
+pub(crate) fn read(row: &mut Row) -> Result<Option<(i64, Treatment)>> {
+    let renderer: Option<i64> = row.take_optional()?;
+    let given: Option<BlobHash> = row.take_optional()?;
+    let comment = row.take_optional()?;
+    let invisible = row.take_optional()?;
+    let blank = row.take_optional()?;
+    let warnings: Option<String> = row.take_optional()?;
+    let (Some(renderer), Some(given), Some(warnings)) = (renderer, given, warnings) else {
+        return Ok(None);
+    };
+    let warnings = warning::from_json(&warnings)
+        .ok_or_else(|| Error::Unexpected("warnings that are no list".into()))?;
+    let removed = Removed {
+        comment: comment.unwrap_or_default(),
+        invisible: invisible.unwrap_or_default(),
+        blank: blank.unwrap_or_default(),
+    };
+    let treatment = Treatment {
+        given,
+        removed,
+        warnings,
+    };
+    Ok(Some((renderer, treatment)))
+}
+
+/// Writes treatments that are not there yet.
+async fn insert(transaction: &mut Transaction, treatments: &Treatments) -> Result<()> {
+    let treatments: Vec<_> = treatments.iter().collect();
+    for chunk in treatments.chunks(CHUNK) {
+        let list = placeholders(chunk.len(), 8, 1);
+        let mut query = transaction.query(format!(
+            "insert into treatments (blob, kind, renderer, given, removed_comment, removed_invisible, \
+             removed_blank, warnings) values {list} on conflict do nothing"
+        ));
+        for (key, treatment) in chunk {
+            query = query
+                .bind(&key.blob)
+                .bind(&key.kind)
+                .bind(&key.renderer)
+                .bind(&treatment.given)
+                .bind(&treatment.removed.comment)
+                .bind(&treatment.removed.invisible)
+                .bind(&treatment.removed.blank)
+                .bind(&warning::to_json(&treatment.warnings));
+        }
+        query.execute().await?;
+    }
+    Ok(())
+}
+
+impl Granted<Agent, Write> {
+    /// Keeps treatments of bodies that are there.
+    pub async fn treatments_insert(
+        &self,
+        transaction: &mut Transaction,
+        treatments: &Treatments,
+    ) -> Result<()> {
+        insert(self.within(transaction)?, treatments).await
+    }
+}
+
+/// A body that a renderer has not treated.
+#[derive(Debug, Clone)]
+pub struct Untreated {
+    /// What is to be treated.
+    pub key: TreatmentKey,
+    /// The body.
+    pub bytes: Vec<u8>,
+}
+
+/// Background work of the server, on everybody's bodies: nothing of them leaves it but treatments.
+impl Database {
+    /// Returns whether everything that is stored has been treated by that renderer.
+    ///
+    /// # Errors
+    ///
+    /// If the database does not answer.
+    pub async fn is_treated(&self, renderer: i64) -> Result<bool> {
+        let found = self
+            .single("select renderer from treated_renderers where renderer = $1")
+            .bind(&renderer)
+            .optional(|row| row.take::<i64>())
+            .await?;
+        Ok(found.is_some())
+    }
+
+    /// Returns the next bodies, in the order of their hashes, that belong to a context and that the
+    /// renderer has not treated: at most `count`, from `from` on.
+    ///
+    /// # Errors
+    ///
+    /// If the database does not answer.
+    pub async fn untreated(
+        &self,
+        renderer: i64,
+        from: Option<BlobHash>,
+        count: u64,
+    ) -> Result<Vec<Untreated>> {
+        let mut transaction = self.read().await?;
+        let first = BlobHash::from([0; 32]);
+        transaction
+            .query(
+                "select u.body, u.kind, b.bytes from (\
+                 select distinct r.body, r.kind from snapshot_resources r \
+                 where r.body >= $1 and r.kind in ('instruction_file', 'skill') and not exists (\
+                 select 1 from treatments t where t.blob = r.body and t.kind = r.kind and t.renderer = $2) \
+                 order by r.body, r.kind limit $3) u join blobs b on b.hash = u.body order by u.body, u.kind",
+            )
+            .bind(&from.unwrap_or(first))
+            .bind(&renderer)
+            .bind(&count)
+            .all(|row| {
+                let key = TreatmentKey {
+                    blob: row.take()?,
+                    kind: row.take()?,
+                    renderer,
+                };
+                let bytes = row.take()?;
+                Ok(Untreated { key, bytes })
+            })
+            .await
+    }
+
+    /// Keeps treatments that were worked out in the background.
+    ///
+    /// # Errors
+    ///
+    /// If the database does not take them.
+    pub async fn treatments_keep(&self, treatments: &Treatments) -> Result<()> {
+        let mut transaction = self.write().await?;
+        insert(&mut transaction, treatments).await?;
+        transaction.commit().await
+    }
+
+    /// Notes that everything stored has been treated by that renderer.
+    ///
+    /// # Errors
+    ///
+    /// If the database does not take it.
+    pub async fn treated(&self, renderer: i64) -> Result<()> {
+        let mut transaction = self.write().await?;
+        transaction
+            .query("insert into treated_renderers (renderer) values ($1) on conflict do nothing")
+            .bind(&renderer)
+            .execute()
+            .await?;
+        transaction.commit().await
+    }
+}
