@@ -180,6 +180,7 @@ impl Agent {
             version: self.version,
             mcp_settled: true,
             manifest: repository.manifest(),
+            notes: Vec::new(),
             inline,
         }
     }

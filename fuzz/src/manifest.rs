@@ -2,9 +2,10 @@
 
 use ctxpin_model::admission::admit;
 use ctxpin_model::limits::{
-    ERROR_BYTES_MAX, FACT_BYTES_MAX, PROMPT_FILE_BYTES_MAX, SERVER_TOOLS_MAX, SKILL_FILE_BYTES_MAX,
-    SKILL_FILES_MAX, SNAPSHOT_LISTED_MAX, SNAPSHOT_PROMPT_BYTES_MAX, SNAPSHOT_RESOURCES_MAX,
-    SNAPSHOT_SKILL_BYTES_MAX, SNAPSHOT_SKILL_FILES_MAX, SNAPSHOT_TOOLS_BYTES_MAX, SOURCE_BYTES_MAX,
+    ERROR_BYTES_MAX, FACT_BYTES_MAX, FRONTMATTER_BYTES_MAX, PROMPT_FILE_BYTES_MAX,
+    SERVER_TOOLS_MAX, SKILL_FILE_BYTES_MAX, SKILL_LISTED_MAX, SNAPSHOT_LISTED_MAX,
+    SNAPSHOT_PROMPT_BYTES_MAX, SNAPSHOT_RESOURCES_MAX, SNAPSHOT_SKILL_BYTES_MAX,
+    SNAPSHOT_SKILL_FILES_MAX, SNAPSHOT_TOOLS_BYTES_MAX, SOURCE_BYTES_MAX,
 };
 use ctxpin_model::resource::{Content, Detail, Kind, Resource, SkillFile, Status};
 use ctxpin_model::snapshot::Snapshot;
@@ -39,7 +40,7 @@ pub fn check(bytes: &[u8]) {
 }
 
 fn check_snapshot(snapshot: &Snapshot) {
-    let counted = |status: &Status| *status != Status::Excluded;
+    let counted = |status: &Status| *status == Status::Ok;
     let statuses = snapshot.resources.iter().map(|resource| resource.status);
     assert!(statuses.filter(counted).count() <= SNAPSHOT_RESOURCES_MAX);
     assert!(snapshot.resources.len() <= SNAPSHOT_LISTED_MAX);
@@ -55,18 +56,17 @@ fn check_snapshot(snapshot: &Snapshot) {
 }
 
 fn check_resource(resource: &Resource) {
-    let file_bytes = PROMPT_FILE_BYTES_MAX as usize;
     check_text([&resource.source], SOURCE_BYTES_MAX);
     check_text(&resource.root, SOURCE_BYTES_MAX);
     check_text(&resource.error, ERROR_BYTES_MAX);
-    check_text(&resource.name, file_bytes);
-    check_text(&resource.description, file_bytes);
+    check_text(&resource.name, FRONTMATTER_BYTES_MAX);
+    check_text(&resource.description, FRONTMATTER_BYTES_MAX);
     assert!(!resource.source.is_empty());
     assert!(resource.size < 1 << 53);
     assert!(matches!(resource.content, None | Some(Content::Claimed(_))));
     assert!(!resource.reaches_context() || resource.content.is_some());
     assert!(resource.files.is_empty() || resource.kind == Kind::Skill);
-    assert!(resource.files.len() <= SKILL_FILES_MAX);
+    assert!(resource.files.len() <= SKILL_LISTED_MAX);
     resource.files.iter().for_each(check_file);
     match &resource.detail {
         None => {}
@@ -127,6 +127,7 @@ fn check_sent_on(read: &Manifest) {
         read.version,
         read.mcp_settled,
         &snapshot,
+        &read.notes,
         &read.bodies,
     );
     let json = serde_json::to_string(&sent).expect("a push is JSON");
@@ -147,16 +148,22 @@ fn check_admitted(snapshot: Snapshot) {
     };
     assert_eq!(again, admitted);
     let used = admitted.iter().filter(|r| r.status == Status::Ok);
-    let bodies: u64 = used
-        .clone()
-        .filter(|r| r.kind.is_context())
-        .map(|r| r.size)
-        .sum();
-    assert!(bodies <= SNAPSHOT_PROMPT_BYTES_MAX, "{bodies}");
-    let files = used.clone().flat_map(|resource| &resource.files);
-    assert!(files.clone().count() <= SNAPSHOT_SKILL_FILES_MAX);
+    let length = |text: &Option<String>| text.as_ref().map_or(0, |text| text.len() as u64);
+    let prompt = used.clone().map(|resource| match resource.kind {
+        Kind::InstructionFile => resource.size,
+        Kind::Skill => length(&resource.name) + length(&resource.description),
+        Kind::McpConfig | Kind::McpServer => 0,
+    });
+    let prompt: u64 = prompt.sum();
+    assert!(prompt <= SNAPSHOT_PROMPT_BYTES_MAX, "{prompt}");
+    let skills = used.clone().filter(|r| r.kind == Kind::Skill);
+    let files = skills.clone().flat_map(|resource| &resource.files);
     let stored = files.filter(|file| file.body().is_some());
-    assert!(stored.map(|file| file.size).sum::<u64>() <= SNAPSHOT_SKILL_BYTES_MAX);
+    let count = skills.clone().count() + stored.clone().count();
+    assert!(count <= SNAPSHOT_SKILL_FILES_MAX);
+    let bodies: u64 = skills.map(|skill| skill.size).sum();
+    let bytes = bodies + stored.map(|file| file.size).sum::<u64>();
+    assert!(bytes <= SNAPSHOT_SKILL_BYTES_MAX);
     let tools = used.filter(|r| r.kind == Kind::McpServer);
     let tools = tools.flat_map(|server| &server.detail);
     let bytes: usize = tools.map(|detail| detail.canonical_json().len()).sum();

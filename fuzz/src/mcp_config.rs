@@ -21,7 +21,8 @@ const URLS: [fn(&str, &str) -> String; 3] = [
 /// A `.mcp.json`, also with secrets in every place for a value and cut off in the middle.
 pub fn check(bytes: &[u8]) {
     check_cut(bytes);
-    let Ok(config) = serde_json::from_slice::<Value>(bytes) else {
+    let text = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+    let Ok(config) = serde_json::from_slice::<Value>(text) else {
         let error = shape(bytes).expect_err("it is no JSON");
         assert!(error.to_string().len() <= ERROR_BYTES_MAX, "{error}");
         return;
@@ -62,7 +63,9 @@ fn check_silent(config: &[u8]) {
 }
 
 fn check_sorted(config: &[u8]) {
-    let Ok(servers) = shape(config) else { return };
+    let Ok(Some(servers)) = shape(config) else {
+        return;
+    };
     assert!(servers.is_sorted_by(|a, b| a.name < b.name), "{servers:?}");
     for server in &servers {
         assert!(server.env.is_sorted() && server.headers.is_sorted());

@@ -44,7 +44,7 @@ pub async fn run(run: &mut Run, kind: &Kind) -> anyhow::Result<()> {
         repository.change(round);
         let push = agent.push_of(&repository);
         let (epoch, version) = (push.epoch, push.version);
-        let body = manifest::push(epoch, version, true, &repository.found(), &push.inline);
+        let body = manifest::push(epoch, version, true, &repository.found(), &[], &push.inline);
         let body = serde_json::to_string(&body)?;
         let request = wire::send("PUT", "/api/v1/agent/context", &agent.token.reveal(), &body);
         let begun = Instant::now();

@@ -8,7 +8,7 @@ use ctxpin_protocol::control::{
     Answer, Pushed, Pushing, Request, Resynced, SourceChanged, SourceFound, Status,
 };
 use ctxpin_protocol::convert::resources;
-use ctxpin_scan::roots;
+use ctxpin_scan::{roots, scan};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -139,20 +139,29 @@ impl Desk {
 
     async fn source_add(&self, path: PathBuf) -> Result<Answer, String> {
         let request = self.request.clone();
-        self.source_change(move |sources| sources.add(&request, &path))
-            .await
+        let changed = self.source_change(move |sources| sources.add(&request, &path));
+        let changed = changed.await?;
+        let alone = roots::Request::single(&changed.path, &self.request.home);
+        let gives = blocking(move || {
+            let found = scan(&alone, &|| false);
+            found.map_or(0, |found| found.snapshot.resources.len() as u64)
+        });
+        Ok(Answer::SourceChanged(SourceChanged {
+            gives: Some(gives.await),
+            ..changed
+        }))
     }
 
     async fn source_remove(&self, path: PathBuf) -> Result<Answer, String> {
-        self.source_change(move |sources| Ok((sources.remove(&path)?, true)))
-            .await
+        let changed = self.source_change(move |sources| Ok((sources.remove(&path)?, true)));
+        changed.await.map(Answer::SourceChanged)
     }
 
     /// Changes the sources, and has them scanned. The change is on disk before it is answered.
     async fn source_change(
         &self,
         change: impl FnOnce(&mut Sources) -> Result<(PathBuf, bool), String> + Send + 'static,
-    ) -> Result<Answer, String> {
+    ) -> Result<SourceChanged, String> {
         let sources = Arc::clone(&self.sources);
         let wishes = self.wishes.clone();
         let (path, changed) = blocking(move || {
@@ -168,8 +177,11 @@ impl Desk {
             Ok::<_, String>(changed)
         })
         .await?;
-        let path = path.to_string_lossy().into_owned();
-        Ok(Answer::SourceChanged(SourceChanged { path, changed }))
+        Ok(SourceChanged {
+            path: path.to_string_lossy().into_owned(),
+            changed,
+            gives: None,
+        })
     }
 
     async fn source_show(&self, path: PathBuf) -> Result<Answer, String> {

@@ -6,7 +6,10 @@ use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_model::limits::{ERROR_BYTES_MAX, cut};
 use ctxpin_model::resource::{Bodies, Resource, Status};
 use ctxpin_model::snapshot::Snapshot;
+use ctxpin_model::warning::{Note, notes_to_json};
 use ctxpin_protocol::control;
+use ctxpin_protocol::convert::resources;
+use ctxpin_scan::Scan;
 
 /// What a scan found. It is never changed: the next scan makes another one.
 #[derive(Debug)]
@@ -17,6 +20,10 @@ pub(crate) struct Found {
     pub id: SnapshotId,
     /// The bytes that the snapshot stores.
     pub bodies: Bodies,
+    /// What there is to know of the workspace that no resource tells.
+    pub notes: Vec<Note>,
+    /// The hash of the notes, which are not in the snapshot's.
+    pub notes_hash: BlobHash,
     /// The greatest number of a resync that was asked for before the scan began: that one is
     /// answered by the push of this.
     pub demand: u64,
@@ -25,7 +32,8 @@ pub(crate) struct Found {
 impl Found {
     /// Takes over what a scan found. `polling` says why files are not watched, which belongs to
     /// the snapshot's error: what it holds may be two seconds old.
-    pub fn new(mut snapshot: Snapshot, bodies: Bodies, polling: Option<&str>, demand: u64) -> Self {
+    pub fn new(scan: Scan, polling: Option<&str>, demand: u64) -> Self {
+        let mut snapshot = scan.snapshot;
         if let Some(reason) = polling {
             let notice = format!("files are polled, not watched: {reason}");
             let whole = match &snapshot.error {
@@ -37,7 +45,9 @@ impl Found {
         Self {
             id: snapshot.addresses().id,
             snapshot,
-            bodies,
+            bodies: scan.bodies,
+            notes_hash: BlobHash::of(notes_to_json(&scan.notes).as_bytes()),
+            notes: scan.notes,
             demand,
         }
     }
@@ -61,6 +71,7 @@ impl Found {
             resources: self.snapshot.resources.len() as u64,
             unusable: self.unusable() as u64,
             error: self.snapshot.error.clone(),
+            notes: self.notes.iter().map(resources::note).collect(),
         }
     }
 }
@@ -76,7 +87,13 @@ mod tests {
                 error: error.map(str::to_owned),
                 ..Snapshot::default()
             };
-            let found = Found::new(snapshot, Bodies::new(), polling, 0);
+            let scan = Scan {
+                snapshot,
+                bodies: Bodies::new(),
+                notes: Vec::new(),
+                places: Vec::new(),
+            };
+            let found = Found::new(scan, polling, 0);
             assert_eq!(found.snapshot.error.as_deref(), expected);
             assert_eq!(found.id, found.snapshot.addresses().id);
         };

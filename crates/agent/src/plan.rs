@@ -89,12 +89,14 @@ struct Opened {
     /// The head's snapshot, as the server last said it.
     head: Option<String>,
     request_bytes_max: u64,
+    notes_max: usize,
 }
 
-/// A content and the resync that asked for it.
+/// A content with its notes, and the resync that asked for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Key {
     id: SnapshotId,
+    notes: BlobHash,
     demand: u64,
 }
 
@@ -102,6 +104,7 @@ impl Key {
     fn of(found: &Found) -> Self {
         Self {
             id: found.id,
+            notes: found.notes_hash,
             demand: found.demand,
         }
     }
@@ -109,7 +112,7 @@ impl Key {
     /// Whether what was said of this holds for what was found: it is the same, and nobody has asked
     /// for it anew.
     fn covers(&self, found: &Found) -> bool {
-        self.id == found.id && self.demand >= found.demand
+        self.id == found.id && self.notes == found.notes_hash && self.demand >= found.demand
     }
 }
 
@@ -194,6 +197,11 @@ impl Plan {
         self.opened.as_ref().map(|opened| opened.epoch)
     }
 
+    /// Most notes that the server takes: none if it is of a release that knows of none.
+    pub fn notes_max(&self) -> usize {
+        self.opened.as_ref().map_or(0, |opened| opened.notes_max)
+    }
+
     /// How pushing stands, given the newest scan.
     pub fn pushing(&self, found: Option<&Found>) -> Pushing {
         if let Some(trouble) = &self.session_trouble {
@@ -231,6 +239,7 @@ impl Plan {
             epoch: session.epoch,
             head,
             request_bytes_max: session.limits.request_bytes_max,
+            notes_max: usize::try_from(session.limits.notes_max).unwrap_or(usize::MAX),
         });
         self.session_at = now + HEARTBEAT_INTERVAL;
         self.session_failures = 0;

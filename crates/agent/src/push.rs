@@ -43,7 +43,7 @@ pub async fn once(
 ) -> Result<Pushed, AgentError> {
     let scan = scan_once(request).await?;
     let demand = 1;
-    let found = Found::new(scan.snapshot, scan.bodies, None, demand);
+    let found = Found::new(scan, None, demand);
     let snapshot = found.snapshot.clone();
     report(Report::Scanned {
         snapshot: found.id,

@@ -146,7 +146,8 @@ impl<'r> Pusher<'r> {
         inline: Bodies,
         found: &Arc<Found>,
     ) -> Result<(), AgentError> {
-        let push = manifest::push(epoch, version, MCP_SETTLED, &found.snapshot, &inline);
+        let notes = &found.notes[..found.notes.len().min(self.plan.notes_max())];
+        let push = manifest::push(epoch, version, MCP_SETTLED, &found.snapshot, notes, &inline);
         tracing::debug!(version, snapshot = %found.id, blobs = inline.len(), "pushing");
         let answer = match self.client.push(&push).await {
             Ok(answer) => answer,

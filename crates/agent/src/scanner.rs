@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use ctxpin_model::hash::SnapshotId;
+use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_scan::roots::Request;
 use ctxpin_scan::signal::{WatchError, Watcher};
 use ctxpin_scan::{Scan, ScanError, scan};
@@ -41,7 +41,8 @@ pub(crate) struct Scanner<'r> {
     report: &'r (dyn Fn(Report) + Send + Sync),
     /// A pass at a time has it, in a thread of its own.
     watcher: Arc<Mutex<Watcher>>,
-    published: Option<SnapshotId>,
+    /// What was published last, and the hash of its notes.
+    published: Option<(SnapshotId, BlobHash)>,
 }
 
 /// What one look at the workspace gave.
@@ -172,15 +173,15 @@ impl<'r> Scanner<'r> {
     }
 
     fn publish(&mut self, scan: Scan, polling: Option<&str>, demand: u64) {
-        let found = Found::new(scan.snapshot, scan.bodies, polling, demand);
+        let found = Found::new(scan, polling, demand);
         self.scanning.send_if_modified(|scanning| {
             let had_failed = scanning.failed.is_some();
             scanning.failed = None;
             had_failed
         });
-        let is_new = self.published != Some(found.id);
-        if is_new {
-            self.published = Some(found.id);
+        let before = self.published.replace((found.id, found.notes_hash));
+        let is_new = before != self.published;
+        if before.is_none_or(|(id, _)| id != found.id) {
             (self.report)(Report::Scanned {
                 snapshot: found.id,
                 resources: found.snapshot.resources.len(),

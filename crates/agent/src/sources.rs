@@ -89,6 +89,16 @@ impl Operator {
     }
 }
 
+/// Reads the sources that a person declared to the agent of a state directory, in their order; none if
+/// there is no such agent.
+///
+/// # Errors
+///
+/// If the list cannot be read.
+pub fn declared(state_directory: &Path) -> Result<Vec<Declared>, AgentError> {
+    Ok(Sources::open(state_directory, Operator::default())?.declared())
+}
+
 /// The declared sources of a running agent.
 #[derive(Debug)]
 pub(crate) struct Sources {

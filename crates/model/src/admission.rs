@@ -1,46 +1,89 @@
 //! What of a list of sound resources a snapshot takes up: one skill of each name, and no more than
 //! its limits allow. The scan, the server and a partial refresh all decide it here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::limits::{
     SNAPSHOT_LISTED_MAX, SNAPSHOT_PROMPT_BYTES_MAX, SNAPSHOT_RESOURCES_MAX,
     SNAPSHOT_SKILL_BYTES_MAX, SNAPSHOT_SKILL_FILES_MAX, SNAPSHOT_TOOLS_BYTES_MAX,
 };
 use crate::resource::{Kind, Resource, Status};
+use crate::skill;
 
-/// Demotes to `excluded` whatever is shadowed or past a limit, in the order of the list. Answers
-/// the line for the snapshot's error if resources had to be left out of the list altogether.
+/// Demotes to `excluded` whatever is shadowed or past a limit, by all limits together in the order of
+/// the list: what is left out counts for none of them, and something smaller after it may still fit.
+/// Answers the line for the snapshot's error if resources had to be left out of the list altogether.
 ///
 /// Doing it twice changes nothing.
 pub fn admit(resources: &mut Vec<Resource>) -> Option<String> {
-    shadow(resources);
-    limit_count(resources);
-    limit_skill_files(resources);
-    limit_prompt_bytes(resources);
-    limit_tools(resources);
+    let mut room = Room::default();
+    let mut names = Names::of(resources);
+    // MCP servers are counted last, so that they crowd out no file.
+    for of_servers in [false, true] {
+        for index in 0..resources.len() {
+            let resource = &resources[index];
+            if resource.status != Status::Ok || (resource.kind == Kind::McpServer) != of_servers {
+                continue;
+            }
+            match resource.kind {
+                Kind::Skill => names.reach(index, resources, &mut room),
+                _ => {
+                    room.admit(&mut resources[index]);
+                }
+            }
+        }
+    }
     limit_listed(resources)
 }
 
-/// Of `ok` skills with one name the last root wins, within a root the first.
-fn shadow(resources: &mut [Resource]) {
-    let mut winners: BTreeMap<String, usize> = BTreeMap::new();
-    for (index, skill) in resources.iter().enumerate() {
-        let Some(name) = skill_name(skill) else {
-            continue;
-        };
-        let winner = winners.entry(name.to_owned()).or_insert(index);
-        if resources[*winner].root != skill.root {
-            *winner = index;
+/// The `ok` skills of each name, and which of them is used.
+struct Names {
+    /// By name, where those stand that have not been tried, the one to use first.
+    candidates: BTreeMap<String, VecDeque<usize>>,
+}
+
+impl Names {
+    /// Those whose directory bears the name come first; then those of the last root; of one root those
+    /// that stand first.
+    fn of(resources: &[Resource]) -> Self {
+        let mut roots = BTreeMap::new();
+        let mut candidates: BTreeMap<String, Vec<_>> = BTreeMap::new();
+        for (index, skill) in resources.iter().enumerate() {
+            let place = roots.len();
+            let root = *roots.entry(&skill.root).or_insert(place);
+            let Some(name) = skill_name(skill) else {
+                continue;
+            };
+            let only_claims = skill::directory_warning(name, &skill.source).is_some();
+            let order = (only_claims, std::cmp::Reverse(root), index);
+            candidates.entry(name.to_owned()).or_default().push(order);
+        }
+        let in_order = candidates.into_iter().map(|(name, mut of_name)| {
+            of_name.sort_unstable();
+            let indices = of_name.into_iter().map(|(.., index)| index);
+            (name, indices.collect())
+        });
+        Self {
+            candidates: in_order.collect(),
         }
     }
-    for index in 0..resources.len() {
-        let Some(winner) = skill_name(&resources[index]).and_then(|name| winners.get(name)) else {
-            continue;
+
+    /// Tries the skill at `index` if it is the one to use, and if it does not fit those after it that
+    /// stand before it in the list. When one fits, all others of its name are shadowed.
+    fn reach(&mut self, index: usize, resources: &mut [Resource], room: &mut Room) {
+        let name = skill_name(&resources[index]).map(str::to_owned);
+        let Some(candidates) = name.and_then(|name| self.candidates.get_mut(&name)) else {
+            room.admit(&mut resources[index]);
+            return;
         };
-        if *winner != index {
-            let reason = format!("shadowed by {}", resources[*winner].source);
-            resources[index].demote(Status::Excluded, reason);
+        while let Some(first) = candidates.front().copied().filter(|first| *first <= index) {
+            candidates.pop_front();
+            if room.admit(&mut resources[first]) {
+                let reason = format!("shadowed by {}", resources[first].source);
+                for shadowed in candidates.drain(..) {
+                    resources[shadowed].demote(Status::Excluded, reason.as_str());
+                }
+            }
         }
     }
 }
@@ -50,99 +93,117 @@ fn skill_name(resource: &Resource) -> Option<&str> {
     resource.name.as_deref().filter(|_| is_skill)
 }
 
-/// MCP servers are counted last, so that they crowd out no file.
-fn limit_count(resources: &mut [Resource]) {
-    let mut count = 0;
-    for servers in [false, true] {
-        for resource in resources.iter_mut() {
-            let is_server = resource.kind == Kind::McpServer;
-            if resource.status == Status::Excluded || is_server != servers {
-                continue;
-            }
-            count += 1;
-            if count > SNAPSHOT_RESOURCES_MAX {
-                resource.demote(
-                    Status::Excluded,
-                    format!("a snapshot holds at most {SNAPSHOT_RESOURCES_MAX} resources"),
-                );
-            }
+/// What is left of a snapshot's limits.
+struct Room {
+    resources: usize,
+    prompt_bytes: u64,
+    skill_files: usize,
+    skill_bytes: u64,
+    tools_bytes: u64,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self {
+            resources: SNAPSHOT_RESOURCES_MAX,
+            prompt_bytes: SNAPSHOT_PROMPT_BYTES_MAX,
+            skill_files: SNAPSHOT_SKILL_FILES_MAX,
+            skill_bytes: SNAPSHOT_SKILL_BYTES_MAX,
+            tools_bytes: SNAPSHOT_TOOLS_BYTES_MAX,
         }
     }
 }
 
-fn limit_skill_files(resources: &mut [Resource]) {
-    let (mut files, mut bytes) = (0, 0_u64);
-    for skill in resources
-        .iter_mut()
-        .filter(|r| r.status == Status::Ok && r.kind == Kind::Skill)
-    {
-        let of_skill = skill.files.iter().filter(|file| file.body().is_some());
-        let bytes_of_skill = of_skill.fold(0_u64, |sum, file| sum.saturating_add(file.size));
-        let fits = files + skill.files.len() <= SNAPSHOT_SKILL_FILES_MAX
-            && bytes.saturating_add(bytes_of_skill) <= SNAPSHOT_SKILL_BYTES_MAX;
-        if fits {
-            files += skill.files.len();
-            bytes += bytes_of_skill;
-        } else {
-            skill.demote(
-                Status::Excluded,
-                format!(
-                    "the skills of a snapshot hold at most {SNAPSHOT_SKILL_FILES_MAX} files and {} MiB together",
-                    SNAPSHOT_SKILL_BYTES_MAX / (1024 * 1024)
-                ),
-            );
+/// What one resource takes of a snapshot's limits.
+struct Need {
+    prompt_bytes: u64,
+    skill_files: usize,
+    skill_bytes: u64,
+    tools_bytes: u64,
+}
+
+impl Need {
+    fn of(resource: &Resource) -> Self {
+        let length = |text: &Option<String>| text.as_ref().map_or(0, |text| text.len() as u64);
+        let pinned = resource.files.iter().filter(|file| file.body().is_some());
+        let is_skill = resource.kind == Kind::Skill;
+        Self {
+            prompt_bytes: match resource.kind {
+                Kind::InstructionFile => resource.size,
+                Kind::Skill => length(&resource.name) + length(&resource.description),
+                Kind::McpConfig | Kind::McpServer => 0,
+            },
+            skill_files: pinned.clone().count() + usize::from(is_skill),
+            skill_bytes: pinned.fold(if is_skill { resource.size } else { 0 }, |sum, file| {
+                sum.saturating_add(file.size)
+            }),
+            tools_bytes: match (resource.kind, &resource.detail) {
+                (Kind::McpServer, Some(detail)) => detail.canonical_json().len() as u64,
+                _ => 0,
+            },
         }
     }
 }
 
-/// What does not fit is excluded; something smaller after it may still fit.
-fn limit_prompt_bytes(resources: &mut [Resource]) {
-    let mut bytes = 0_u64;
-    for resource in resources
-        .iter_mut()
-        .filter(|resource| resource.reaches_context())
-    {
-        if bytes.saturating_add(resource.size) <= SNAPSHOT_PROMPT_BYTES_MAX {
-            bytes += resource.size;
-        } else {
-            resource.demote(
-                Status::Excluded,
-                format!(
-                    "the instruction files and SKILL.md files of a snapshot hold at most {} MiB together",
-                    SNAPSHOT_PROMPT_BYTES_MAX / (1024 * 1024)
-                ),
-            );
+impl Room {
+    /// Takes what a resource needs, or demotes the resource if that is not left.
+    fn admit(&mut self, resource: &mut Resource) -> bool {
+        let need = Need::of(resource);
+        if let Some(reason) = self.refusal(&need, resource.kind) {
+            resource.demote(Status::Excluded, reason);
+            return false;
         }
+        self.resources -= 1;
+        self.prompt_bytes -= need.prompt_bytes;
+        if resource.kind == Kind::Skill {
+            self.skill_files -= need.skill_files;
+            self.skill_bytes -= need.skill_bytes;
+        }
+        self.tools_bytes -= need.tools_bytes;
+        true
+    }
+
+    fn refusal(&self, need: &Need, kind: Kind) -> Option<String> {
+        const MIB: u64 = 1024 * 1024;
+        if self.resources == 0 {
+            return Some(format!(
+                "a snapshot holds at most {SNAPSHOT_RESOURCES_MAX} resources that are used"
+            ));
+        }
+        if need.prompt_bytes > self.prompt_bytes {
+            return Some(format!(
+                "the instruction files of a snapshot, and the names and descriptions of its skills, have at most {} MiB together",
+                SNAPSHOT_PROMPT_BYTES_MAX / MIB
+            ));
+        }
+        let is_past_skills =
+            need.skill_files > self.skill_files || need.skill_bytes > self.skill_bytes;
+        if kind == Kind::Skill && is_past_skills {
+            return Some(format!(
+                "the skills of a snapshot hold at most {SNAPSHOT_SKILL_FILES_MAX} files and {} MiB together, each SKILL.md with them",
+                SNAPSHOT_SKILL_BYTES_MAX / MIB
+            ));
+        }
+        (need.tools_bytes > self.tools_bytes).then(|| {
+            format!(
+                "the tools of a snapshot have at most {} MiB together",
+                SNAPSHOT_TOOLS_BYTES_MAX / MIB
+            )
+        })
     }
 }
 
-fn limit_tools(resources: &mut [Resource]) {
-    let mut bytes = 0;
-    for server in resources
-        .iter_mut()
-        .filter(|r| r.status == Status::Ok && r.kind == Kind::McpServer)
-    {
-        let of_server = server
-            .detail
-            .as_ref()
-            .map_or(0, |detail| detail.canonical_json().len() as u64);
-        if bytes + of_server <= SNAPSHOT_TOOLS_BYTES_MAX {
-            bytes += of_server;
-        } else {
-            server.demote(
-                Status::Excluded,
-                format!(
-                    "the tools of a snapshot hold at most {} MiB together",
-                    SNAPSHOT_TOOLS_BYTES_MAX / (1024 * 1024)
-                ),
-            );
-        }
-    }
-}
-
+/// Leaves out of the list what is past its limit: from the end, and nothing that is used.
 fn limit_listed(resources: &mut Vec<Resource>) -> Option<String> {
     let dropped = resources.len().saturating_sub(SNAPSHOT_LISTED_MAX);
-    resources.truncate(SNAPSHOT_LISTED_MAX);
+    let unused = resources.iter().filter(|r| r.status != Status::Ok).count();
+    let mut kept = unused.saturating_sub(dropped);
+    resources.retain(|resource| {
+        let is_unused = resource.status != Status::Ok;
+        let is_kept = !is_unused || kept > 0;
+        kept -= usize::from(is_unused && is_kept);
+        is_kept
+    });
     (dropped > 0).then(|| {
         format!("{dropped} more resources were found than the {SNAPSHOT_LISTED_MAX} that a snapshot lists")
     })
@@ -214,18 +275,94 @@ mod tests {
     }
 
     #[test]
-    fn the_501st_resource_is_excluded_and_servers_go_first() {
-        let mut resources: Vec<_> = (0..500)
-            .map(|i| file(&format!("/w/{i:03}.md"), 1))
+    fn a_skill_in_a_directory_of_its_name_goes_before_one_that_claims_it() {
+        let claiming = |root: &str, directory: &str, name: &str| {
+            let mut skill = skill(root, "skills", directory);
+            skill.name = Some(name.into());
+            skill
+        };
+        let mut resources = vec![
+            skill("/home", "skills", "a"),
+            claiming("/w", "other", "a"),
+            claiming("/w", "x", "b"),
+            claiming("/w", "y", "b"),
+        ];
+        admit(&mut resources);
+        let found: Vec<_> = resources.iter().map(|r| r.status).collect();
+        let (ok, excluded) = (Status::Ok, Status::Excluded);
+        assert_eq!(found, [ok, excluded, ok, excluded]);
+    }
+
+    #[test]
+    fn what_does_not_fit_shadows_nothing() {
+        let sized = |root: &str, size: u64| {
+            let mut skill = skill(root, "skills", "a");
+            skill.size = size;
+            skill
+        };
+        let too_large = SNAPSHOT_SKILL_BYTES_MAX + 1;
+        for (sizes, used) in [
+            ([1, too_large, 1], 2),
+            ([1, 1, too_large], 1),
+            ([1, too_large, too_large], 0),
+        ] {
+            let roots = ["/a", "/b", "/c"];
+            let mut resources: Vec<_> = roots
+                .iter()
+                .zip(sizes)
+                .map(|(root, size)| sized(root, size))
+                .collect();
+            admit(&mut resources);
+            let places: Vec<_> = (0..3)
+                .filter(|i| resources[*i].status == Status::Ok)
+                .collect();
+            assert_eq!(places, [used]);
+            let again = resources.clone();
+            admit(&mut resources);
+            assert_eq!(resources, again);
+        }
+    }
+
+    #[test]
+    fn only_what_is_used_counts_and_servers_come_last() {
+        let mut invalid = skill("/w", "skills", "broken");
+        invalid.demote(Status::Invalid, "broken");
+        let mut resources: Vec<_> = (0..SNAPSHOT_RESOURCES_MAX)
+            .map(|i| file(&format!("/w/{i:04}.md"), 1))
             .collect();
         resources.insert(0, Resource::new(Kind::McpServer, "files", Status::Ok));
+        resources.insert(1, invalid);
         admit(&mut resources);
         assert_eq!(resources[0].status, Status::Excluded);
-        assert!(
-            resources[1..]
-                .iter()
-                .all(|resource| resource.status == Status::Ok)
-        );
+        let is_ok = |resource: &Resource| resource.status == Status::Ok;
+        assert!(resources[2..].iter().all(is_ok));
+        resources.push(file("/w/one-more.md", 1));
+        admit(&mut resources);
+        let one_more = resources.last().unwrap();
+        assert_eq!(one_more.status, Status::Excluded);
+        assert!(one_more.error.as_deref().unwrap().contains("1000"));
+    }
+
+    #[test]
+    fn limits_are_counted_together() {
+        // What one limit takes away takes no place under another.
+        let described = |name: &str, bytes: usize| {
+            let mut skill = skill("/w", "skills", name);
+            skill.description = Some("d".repeat(bytes));
+            skill
+        };
+        let large = 64 * 1024;
+        let mut resources: Vec<_> = (0..40)
+            .map(|i| described(&format!("a{i:03}"), large))
+            .collect();
+        let fitting = SNAPSHOT_PROMPT_BYTES_MAX as usize / (large + 4);
+        let rest = SNAPSHOT_RESOURCES_MAX - fitting;
+        resources.extend((0..rest + 1).map(|i| described(&format!("b{i:03}"), 1)));
+        admit(&mut resources);
+        let ok = resources.iter().filter(|r| r.status == Status::Ok);
+        assert_eq!(ok.count(), SNAPSHOT_RESOURCES_MAX);
+        assert_eq!(resources[fitting].status, Status::Excluded);
+        assert_eq!(resources.last().unwrap().status, Status::Excluded);
     }
 
     #[test]
@@ -250,11 +387,11 @@ mod tests {
 
     #[test]
     fn skill_files_are_counted_over_all_skills() {
-        let with_files = |name: &str, count: usize| {
-            let mut skill = skill("/w", "skills", name);
+        let with_files = |name: String, count: usize| {
+            let mut skill = skill("/w", "skills", &name);
             skill.files = (0..count)
                 .map(|i| SkillFile {
-                    path: format!("{i}"),
+                    path: format!("{i:03}"),
                     content: Some(Content::Pinned(BlobHash::of(b"x"))),
                     size: 1,
                     executable: false,
@@ -263,25 +400,38 @@ mod tests {
                 .collect();
             skill
         };
-        let mut resources = vec![
-            with_files("a", SNAPSHOT_SKILL_FILES_MAX - 1),
-            with_files("b", 2),
-            with_files("c", 1),
-        ];
+        // Seven of 513 with their SKILL.md, which leaves 505.
+        let mut resources: Vec<_> = (0..7).map(|i| with_files(format!("s{i}"), 512)).collect();
+        resources.extend([
+            with_files("t".into(), 505),
+            with_files("u".into(), 504),
+            with_files("v".into(), 0),
+        ]);
         admit(&mut resources);
-        assert_eq!(
-            resources.iter().map(|r| r.status).collect::<Vec<_>>(),
-            [Status::Ok, Status::Excluded, Status::Ok]
-        );
+        let found: Vec<_> = resources[7..].iter().map(|r| r.status).collect();
+        assert_eq!(found, [Status::Excluded, Status::Ok, Status::Excluded]);
+        assert_eq!(resources[7].files.len(), 1, "one line for all");
     }
 
     #[test]
-    fn what_is_not_listed_is_told() {
-        let mut resources: Vec<_> = (0..2_003)
-            .map(|i| file(&format!("/w/{i:04}.md"), 1))
+    fn what_is_not_listed_is_told_and_nothing_that_is_used() {
+        let mut resources: Vec<_> = (0..2_001)
+            .map(|i| {
+                let mut invalid = file(&format!("/w/{i:04}.md"), 1);
+                invalid.demote(Status::Invalid, "broken");
+                invalid
+            })
             .collect();
+        resources.push(file("/w/last-but-one.md", 1));
+        resources.push(file("/w/last.md", 1));
         let line = admit(&mut resources).unwrap();
         assert!(line.starts_with("3 more resources"), "{line}");
         assert_eq!(resources.len(), SNAPSHOT_LISTED_MAX);
+        let tail: Vec<_> = resources[1_997..]
+            .iter()
+            .map(|r| r.source.as_str())
+            .collect();
+        assert_eq!(tail, ["/w/1997.md", "/w/last-but-one.md", "/w/last.md"]);
+        assert_eq!(admit(&mut resources), None);
     }
 }

@@ -1,35 +1,47 @@
 //! Every limit of a snapshot and of the texts in it, with its reason.
 
-/// Longest body of an instruction file, a `SKILL.md` or an MCP configuration, in bytes. It is read
-/// by a model at every turn, and 64 KiB is about sixteen thousand tokens.
-pub const PROMPT_FILE_BYTES_MAX: u64 = 64 * 1024;
+/// Longest instruction file and longest `SKILL.md`, in bytes. Of real ones one in three hundred has more
+/// than 64 KiB, and what tools give their models of them is cut by the tools' own budgets.
+pub const PROMPT_FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Longest MCP configuration, in bytes. No honest one comes near it, and its shape is told to people.
+pub const MCP_CONFIG_BYTES_MAX: u64 = 64 * 1024;
 
 /// Longest supporting file of a skill that is pinned with it, in bytes.
 pub const SKILL_FILE_BYTES_MAX: u64 = 512 * 1024;
 
-/// Most supporting files in one skill, as the MCP Skills extension asks of hosts.
+/// Most supporting files in one skill that are pinned with it, as the MCP Skills extension asks of hosts.
 pub const SKILL_FILES_MAX: usize = 512;
 
-/// Most bytes of supporting files in one skill, as the MCP Skills extension asks of hosts.
+/// Most bytes of supporting files in one skill that are pinned with it, as the MCP Skills extension asks
+/// of hosts.
 pub const SKILL_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// Most files in one skill that are listed without being pinned, the line of all others counted too. A
+/// thousand skills that list so many still fit into a push.
+pub const SKILL_UNPINNED_MAX: usize = 32;
+
+/// Most files in one skill that are listed.
+pub const SKILL_LISTED_MAX: usize = SKILL_FILES_MAX + SKILL_UNPINNED_MAX;
 
 /// Deepest directory below a skill's own that is looked into.
 pub const SKILL_DEPTH_MAX: usize = 16;
 
-/// Most supporting files of all skills of one snapshot.
+/// Most files of all skills of one snapshot, each `SKILL.md` with them.
 pub const SNAPSHOT_SKILL_FILES_MAX: usize = 4_096;
 
-/// Most bytes of supporting files of all skills of one snapshot.
+/// Most bytes of files of all skills of one snapshot, each `SKILL.md` with them.
 pub const SNAPSHOT_SKILL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// Most bytes of instruction files and `SKILL.md` files together in one snapshot.
+/// Most bytes of what stands in the prompt of one snapshot: instruction files, and the names and
+/// descriptions of skills.
 pub const SNAPSHOT_PROMPT_BYTES_MAX: u64 = 2 * 1024 * 1024;
 
-/// Most resources in one snapshot, those that are `excluded` not counted.
-pub const SNAPSHOT_RESOURCES_MAX: usize = 500;
+/// Most `ok` resources in one snapshot.
+pub const SNAPSHOT_RESOURCES_MAX: usize = 1_000;
 
-/// Most resources in one snapshot, those that are `excluded` counted too. What would be past it is
-/// told by one line in the snapshot's error.
+/// Most resources that one snapshot lists, with those that are not used. What would be past it is told
+/// by one line in the snapshot's error.
 pub const SNAPSHOT_LISTED_MAX: usize = 2_000;
 
 /// Most tools of one MCP server.

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::hash::BlobHash;
 use crate::limits::{SOURCE_BYTES_MAX, cut};
+use crate::skill::files;
 
 /// The bytes of the bodies of a snapshot, by their hash.
 pub type Bodies = BTreeMap<BlobHash, Arc<[u8]>>;
@@ -245,16 +246,15 @@ impl Resource {
     }
 
     /// Takes the resource out of use: its bytes and its detail are no longer part of the snapshot,
-    /// the hashes of its bytes stay as claims, so that a change still shows.
+    /// the hashes of its bytes stay as claims, so that a change still shows; those of a skill's files
+    /// as one.
     pub fn demote(&mut self, status: Status, reason: impl Into<String>) {
         let claim = |content: Option<Content>| content.map(|c| Content::Claimed(c.hash()));
         self.status = status;
         self.error = Some(reason.into());
         self.content = claim(self.content);
         self.detail = None;
-        for file in &mut self.files {
-            file.content = claim(file.content);
-        }
+        self.files = files::fold(std::mem::take(&mut self.files));
     }
 }
 

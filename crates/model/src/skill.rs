@@ -3,6 +3,7 @@
 //! The Agent Skills specification (agentskills.io) says what is right. A breach of it is a warning; a
 //! skill is refused only if nothing can be made of it.
 
+pub mod files;
 mod yaml;
 
 use serde_json::{Map, Value};

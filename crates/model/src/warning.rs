@@ -43,8 +43,6 @@ spelled! {
         FieldForm = "field-form",
         /// An MCP configuration declares nothing: it has no `mcpServers`.
         ServersMissing = "servers-missing",
-        /// JSON with comments, which other programs refuse.
-        JsonComments = "json-comments",
         /// An import names a file that is not there. Detail: the import as it is written.
         ImportMissing = "import-missing",
         /// An import names a file that may not be read from here. Detail: the import.
@@ -55,7 +53,7 @@ spelled! {
         SkillAbsent = "skill-absent",
         /// Files of other tools that are not read. Detail: their paths.
         OtherTool = "other-tool",
-        /// A declared source in which nothing was found.
+        /// A declared source that gives nothing. Detail: why.
         SourceEmpty = "source-empty",
         /// A file that holds nothing but the path of another one, as where git cannot make a link.
         LinkAsText = "link-as-text",
@@ -68,7 +66,8 @@ spelled! {
     }
 }
 
-/// Something that a person should know of a workspace, which only whoever sees its files can tell.
+/// Something that a person should know of a workspace, which only whoever sees its files can tell. It is
+/// in no snapshot and in no hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
     /// The file or directory that it is about: an absolute path.
@@ -126,8 +125,35 @@ pub fn line_of(text: &str, at: usize) -> u64 {
 
 /// Warnings as JSON text: a list of objects with `code`, `line` and `detail`.
 pub fn to_json(warnings: &[Warning]) -> String {
-    let values: Vec<Value> = warnings.iter().map(to_value).collect();
+    let values: Vec<Value> = warnings.iter().map(|w| to_object(w).into()).collect();
     Value::Array(values).to_string()
+}
+
+/// Notes as JSON text: as [`to_json`], with `source` besides.
+pub fn notes_to_json(notes: &[Note]) -> String {
+    let values = notes.iter().map(|note| {
+        let mut object = to_object(&note.warning);
+        if let Some(source) = &note.source {
+            object.insert("source".into(), source.clone().into());
+        }
+        object.into()
+    });
+    Value::Array(values.collect()).to_string()
+}
+
+/// Reads what [`notes_to_json`] wrote, as [`from_json`] does.
+pub fn notes_from_json(text: &str) -> Option<Vec<Note>> {
+    let value: Value = serde_json::from_str(text).ok()?;
+    let notes = value.as_array()?.iter().filter_map(|value| {
+        Some(Note {
+            source: value
+                .get("source")
+                .and_then(Value::as_str)
+                .map(str::to_owned),
+            warning: from_value(value)?,
+        })
+    });
+    Some(notes.collect())
 }
 
 /// Reads what [`to_json`] wrote, in this release or another: a code that is not known is passed over.
@@ -138,7 +164,7 @@ pub fn from_json(text: &str) -> Option<Vec<Warning>> {
     Some(warnings.filter_map(from_value).collect())
 }
 
-fn to_value(warning: &Warning) -> Value {
+fn to_object(warning: &Warning) -> Map<String, Value> {
     let mut object = Map::new();
     object.insert("code".into(), warning.code.as_str().into());
     if let Some(line) = warning.line {
@@ -147,7 +173,7 @@ fn to_value(warning: &Warning) -> Value {
     if let Some(detail) = &warning.detail {
         object.insert("detail".into(), detail.clone().into());
     }
-    object.into()
+    object
 }
 
 fn from_value(value: &Value) -> Option<Warning> {
@@ -177,6 +203,17 @@ mod tests {
         assert_eq!(from_json(later).unwrap(), warnings[..1]);
         assert_eq!(from_json("{}"), None);
         assert_eq!(from_json("["), None);
+        let notes = [
+            Note {
+                source: Some("/w/a".into()),
+                warning: warnings[0].clone(),
+            },
+            Note {
+                source: None,
+                warning: Warning::new(Code::NotesCut).about("7"),
+            },
+        ];
+        assert_eq!(notes_from_json(&notes_to_json(&notes)).unwrap(), notes);
     }
 
     #[test]

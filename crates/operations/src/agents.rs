@@ -1,10 +1,13 @@
 //! Agents, as their owners see them.
 
+use std::ops::Deref;
+
 use ctxpin_model::access::{Operation, Scopes};
 use ctxpin_model::agent::{AgentRecord, Head};
 use ctxpin_model::id::{AgentId, TokenId};
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
 use ctxpin_model::token::{Credential, Token};
+use ctxpin_model::warning::Note;
 use ctxpin_store::agents::NewAgent;
 use ctxpin_store::grant::{Granted, object, right};
 use ctxpin_store::tokens::{Holder, NewToken};
@@ -120,18 +123,33 @@ pub async fn list(
     Ok(account.agents(&mut transaction, page).await?)
 }
 
+/// An agent with what there is to know of its workspace.
+#[derive(Debug, Clone)]
+pub struct AgentView {
+    /// The agent.
+    pub agent: AgentRecord,
+    /// What no resource tells; empty for whoever is not its owner.
+    pub notes: Vec<Note>,
+}
+
+impl Deref for AgentView {
+    type Target = AgentRecord;
+
+    fn deref(&self) -> &AgentRecord {
+        &self.agent
+    }
+}
+
 /// Reads an agent.
-pub async fn read(
-    service: &Service,
-    credential: Credential,
-    agent: AgentId,
-) -> Result<AgentRecord> {
+pub async fn read(service: &Service, credential: Credential, agent: AgentId) -> Result<AgentView> {
     let caller = service.caller(credential);
     let mut transaction = service.database.read().await?;
     let granted = transaction
         .grant_agent(&caller, Operation::AgentRead, agent)
         .await?;
-    Ok(granted.record()?.clone())
+    let notes = granted.notes(&mut transaction).await?;
+    let agent = granted.record()?.clone();
+    Ok(AgentView { agent, notes })
 }
 
 /// Reads an agent's timeline, newest first.

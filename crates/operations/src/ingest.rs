@@ -8,8 +8,7 @@ use ctxpin_model::admission::admit;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::limits::{
     ERROR_BYTES_MAX, PROMPT_FILE_BYTES_MAX, SERVER_TOOLS_BYTES_MAX, SERVER_TOOLS_MAX,
-    SKILL_BYTES_MAX, SKILL_FILE_BYTES_MAX, SKILL_FILES_MAX, SNAPSHOT_LISTED_MAX,
-    SNAPSHOT_RESOURCES_MAX, SOURCE_BYTES_MAX, cut,
+    SKILL_FILE_BYTES_MAX, SNAPSHOT_LISTED_MAX, SNAPSHOT_RESOURCES_MAX, SOURCE_BYTES_MAX, cut,
 };
 use ctxpin_model::resource::{
     Bodies, Content, Detail, Kind, Resource, SkillFile, Status, fit_source,
@@ -177,16 +176,12 @@ pub(crate) fn ingest(
 
 fn refuse_too_many(manifest: &Snapshot) -> Result<()> {
     let listed = manifest.resources.len();
-    let counted = manifest
-        .resources
-        .iter()
-        .filter(|r| r.status != Status::Excluded)
-        .count();
-    if listed > SNAPSHOT_LISTED_MAX || counted > SNAPSHOT_RESOURCES_MAX {
+    let resources = manifest.resources.iter();
+    let used = resources.filter(|r| r.status == Status::Ok).count();
+    if listed > SNAPSHOT_LISTED_MAX || used > SNAPSHOT_RESOURCES_MAX {
         return Err(Error::InvalidManifest(format!(
-            "it has {counted} resources and {} excluded ones; at most {SNAPSHOT_RESOURCES_MAX}, and \
-             {SNAPSHOT_LISTED_MAX} with those excluded, are taken",
-            listed - counted
+            "it has {listed} resources, {used} of them ok; at most {SNAPSHOT_LISTED_MAX}, of which \
+             {SNAPSHOT_RESOURCES_MAX} are ok, are taken"
         )));
     }
     Ok(())
@@ -270,7 +265,7 @@ fn usable_body(resource: &mut Resource, proved: &Proved) -> Option<BlobHash> {
     };
     resource.size = proved.size(hash);
     if resource.size > PROMPT_FILE_BYTES_MAX {
-        let reason = format!("larger than {} KiB", PROMPT_FILE_BYTES_MAX / 1024);
+        let reason = format!("larger than {} MiB", PROMPT_FILE_BYTES_MAX / (1024 * 1024));
         resource.demote(Status::Oversize, reason);
         return None;
     }
@@ -320,28 +315,13 @@ fn judge_files(resource: &mut Resource, proved: &Proved) {
     for file in &mut resource.files {
         judge_file(file, usable, proved);
     }
-    resource
-        .files
-        .sort_by(|a, b| a.path.as_bytes().cmp(b.path.as_bytes()));
-    let bytes: u64 = resource
-        .files
-        .iter()
-        .filter(|file| file.body().is_some())
-        .map(|file| file.size)
-        .sum();
     if dropped > 0 && usable {
         resource.demote(
             Status::Invalid,
             "a path of its files is not one below its directory, or stands twice",
         );
-    } else if usable && (resource.files.len() > SKILL_FILES_MAX || bytes > SKILL_BYTES_MAX) {
-        resource.demote(
-            Status::Oversize,
-            format!(
-                "its files are more than {SKILL_FILES_MAX} or have more than {} MiB together",
-                SKILL_BYTES_MAX / (1024 * 1024)
-            ),
-        );
+    } else if usable {
+        resource.files = skill::files::admit(std::mem::take(&mut resource.files));
     }
 }
 

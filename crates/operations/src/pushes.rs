@@ -7,7 +7,7 @@ use ctxpin_model::access::Operation;
 use ctxpin_model::agent::{AgentRecord, Head};
 use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_model::id::{AgentId, ProcessId};
-use ctxpin_model::limits::SKILL_FILE_BYTES_MAX;
+use ctxpin_model::limits::PROMPT_FILE_BYTES_MAX;
 use ctxpin_model::moment::Moment;
 use ctxpin_model::pin::Rendered;
 use ctxpin_model::push::{Known, Offered, Verdict, verdict};
@@ -15,7 +15,9 @@ use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::snapshot::{Addresses, Snapshot};
 use ctxpin_model::token::Credential;
 use ctxpin_model::treatment::{TreatedSnapshot, Treatments};
+use ctxpin_model::warning::Note;
 use ctxpin_render::renderer::Renderer;
+use ctxpin_store::agents::PushMarks;
 use ctxpin_store::blobs::Upload;
 use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::{Caller, Granted, Sighting, object, right};
@@ -38,8 +40,21 @@ pub struct Push {
     pub mcp_settled: bool,
     /// What was found, every hash being a claim.
     pub manifest: Snapshot,
+    /// What there is to know of the workspace that no resource tells.
+    pub notes: Vec<Note>,
     /// Bytes that come with it, by the hash that the sender says they have.
     pub inline: Bodies,
+}
+
+impl Push {
+    fn marks(&self, at: Moment) -> PushMarks<'_> {
+        PushMarks {
+            version: self.version,
+            mcp_settled: self.mcp_settled,
+            notes: &self.notes,
+            at,
+        }
+    }
 }
 
 /// What came of a push.
@@ -173,8 +188,8 @@ pub async fn blob_upload(
     bytes: Arc<[u8]>,
 ) -> Result<()> {
     service.demand_sync()?;
-    if bytes.len() as u64 > SKILL_FILE_BYTES_MAX {
-        let most = SKILL_FILE_BYTES_MAX / 1024;
+    if bytes.len() as u64 > PROMPT_FILE_BYTES_MAX {
+        let most = PROMPT_FILE_BYTES_MAX / 1024;
         return Err(Error::TooLarge(format!(
             "no file is stored that has more than {most} KiB"
         )));
@@ -294,7 +309,7 @@ async fn push_once(service: &Service, credential: Credential, push: &Push) -> Re
         verdict => {
             if verdict == Verdict::Unchanged {
                 granted
-                    .push_unchanged(&mut transaction, push.version, push.mcp_settled, caller.now)
+                    .push_unchanged(&mut transaction, &push.marks(caller.now))
                     .await?;
                 transaction.commit().await?;
                 if agent.mcp_settled != push.mcp_settled {
@@ -416,7 +431,7 @@ async fn accept(
         .snapshot_insert(transaction, snapshot, addresses, now)
         .await?;
     let head = granted
-        .head_append(transaction, push.version, push.mcp_settled, addresses, now)
+        .head_append(transaction, &push.marks(now), addresses)
         .await?;
     let stored: BTreeSet<_> = snapshot
         .resources

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::http::resources::Resource;
+use crate::http::resources::{Note, Resource};
 
 /// Longest request, in bytes with its line feed: the longest path and its escapes fit.
 pub const REQUEST_BYTES_MAX: usize = 64 * 1024;
@@ -111,6 +111,9 @@ pub struct Found {
     pub unusable: u64,
     /// What kept the scan from being whole; null if nothing did.
     pub error: Option<String>,
+    /// What there is to know of the workspace that no resource tells.
+    #[serde(default)]
+    pub notes: Vec<Note>,
 }
 
 /// What a server acknowledged.
@@ -197,6 +200,9 @@ pub struct SourceChanged {
     pub path: String,
     /// Whether the list is another one than before.
     pub changed: bool,
+    /// How many resources a source that was added gives now; null for one that was taken away.
+    #[serde(default)]
+    pub gives: Option<u64>,
 }
 
 #[cfg(test)]

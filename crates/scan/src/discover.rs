@@ -7,13 +7,14 @@ use std::rc::Rc;
 
 use ctxpin_model::resource::{Kind, Status};
 use ctxpin_model::skill::SKILL_FILE_NAME;
+use ctxpin_model::warning::{Code, Warning};
 
 use crate::ScanError;
-use crate::file;
+use crate::boundary::{Boundaries, Boundary, Located, Reach, Refused};
+use crate::directory::{Directory, LISTING_MAX};
 use crate::gather::{Finding, Gathering};
-use crate::read::{Boundaries, Boundary, Directory, LISTING_MAX, Located, Refused};
 use crate::roots::{FileClass, MCP_CONFIG_NAME, Origin, Root, Standing, UNKNOWN_FILE, classify};
-use crate::skill;
+use crate::{elsewhere, file, skill};
 
 /// The folders in a root that agents keep their own things in.
 const AGENT_FOLDERS: [&str; 3] = [".agents", ".claude", ".codex"];
@@ -40,16 +41,23 @@ pub(crate) fn root(
     if root.named != root.path {
         watch_name(&root.named, gathering);
     }
+    let additions = gathering.additions();
     match &root.standing {
-        Standing::Missing => gathering.places.awaited(&root.path),
-        Standing::Refused(refused) => add_refused(root, refused.clone(), gathering),
-        Standing::File => {
-            gathering.places.path(&root.path);
-            single(root, boundaries, gathering)?;
+        Standing::Missing => {
+            gathering.places.awaited(&root.path);
+            if root.origin == Origin::Declared {
+                let warning = Warning::new(Code::SourceEmpty).about("it does not exist");
+                gathering.note(&root.named, warning);
+            }
         }
-        Standing::Directory { boundary } => {
+        Standing::Refused(refused) => add_refused(root, refused.clone(), gathering),
+        Standing::File(reach) => {
+            gathering.places.path(&root.path);
+            single(root, *reach, boundaries, gathering)?;
+        }
+        Standing::Directory { boundary, reach } => {
             let below = root.path.strip_prefix(boundary).unwrap_or(Path::new(""));
-            let opened = boundaries.at(boundary).and_then(|boundary| {
+            let opened = boundaries.at(boundary, *reach).and_then(|boundary| {
                 let directory = boundary.directory.descend(below)?;
                 directory.searchable()?;
                 Ok((boundary, directory))
@@ -62,6 +70,11 @@ pub(crate) fn root(
                         directory,
                     }
                     .contribute(gathering)?;
+                    if root.origin == Origin::Declared && gathering.additions() == additions {
+                        let warning =
+                            Warning::new(Code::SourceEmpty).about("nothing was found in it");
+                        gathering.note(&root.named, warning);
+                    }
                 }
                 Err(error) => {
                     gathering.places.path(&root.path);
@@ -94,13 +107,14 @@ fn add_refused(root: &Root, refused: Refused, gathering: &mut Gathering) {
 /// A root that is one file.
 fn single(
     root: &Root,
+    reach: Reach,
     boundaries: &mut Boundaries,
     gathering: &mut Gathering,
 ) -> Result<(), ScanError> {
     let (Some(parent), Some(name)) = (root.path.parent(), root.path.file_name()) else {
         return Ok(());
     };
-    let boundary = match boundaries.at(parent) {
+    let boundary = match boundaries.at(parent, reach) {
         Ok(boundary) => boundary,
         Err(error) => {
             add_refused(root, Refused::failed(&error), gathering);
@@ -159,6 +173,7 @@ impl Contributor<'_> {
         let mut names: Vec<_> = top_names.map(|(_, name)| *name).collect();
         names.extend(AGENT_FOLDERS);
         names.extend([SKILLS, MCP_CONFIG_NAME]);
+        names.extend(elsewhere::top_names());
         gathering.places.names(&self.directory.path, &names);
         let folders = AGENT_FOLDERS.map(|name| (name, self.step(&self.directory, name, gathering)));
         self.instruction_files(&folders, gathering)?;
@@ -169,6 +184,9 @@ impl Contributor<'_> {
             finding
                 .into_iter()
                 .for_each(|finding| gathering.add(finding));
+        }
+        if self.root.origin != Origin::User {
+            elsewhere::other_tools(&self.directory, gathering);
         }
         Ok(())
     }
@@ -181,19 +199,19 @@ impl Contributor<'_> {
             return Step::Absent;
         }
         match located {
-            Located::Absent | Located::File(_) => Step::Absent,
+            Located::Absent => Step::Absent,
+            Located::File(_) => {
+                elsewhere::link_as_text(&self.boundary, from, name, gathering);
+                Step::Absent
+            }
             Located::Refused(refused) => {
                 file::await_target(&self.boundary, &from.path.join(name), gathering);
                 Step::Refused(refused)
             }
-            Located::Directory(path) => {
-                let top = &self.boundary.directory;
-                let below = path.strip_prefix(&top.path).unwrap_or(Path::new(""));
-                match top.descend(below) {
-                    Ok(directory) => Step::Directory(directory),
-                    Err(error) => Step::Refused(Refused::failed(&error)),
-                }
-            }
+            Located::Directory(path) => match self.boundary.descend(&path) {
+                Ok(directory) => Step::Directory(directory),
+                Err(error) => Step::Refused(Refused::failed(&error)),
+            },
         }
     }
 

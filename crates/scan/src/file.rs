@@ -4,15 +4,15 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 
-use ctxpin_model::limits::PROMPT_FILE_BYTES_MAX;
+use ctxpin_model::limits::{MCP_CONFIG_BYTES_MAX, PROMPT_FILE_BYTES_MAX};
 use ctxpin_model::resource::{Detail, Kind, Status};
+use ctxpin_model::warning::{Code, Warning};
 
+use crate::boundary::{Boundary, Outcome};
+use crate::directory::{Directory, plain_path};
 use crate::gather::{Finding, Gathering};
-use crate::read::{Boundary, Directory, Outcome, Reading, plain_path};
-use crate::{imports, mcp_config};
-
-/// Why sound bytes are not used: a scan keeps no more in memory.
-pub(crate) const NO_MEMORY: &str = "the files of this scan are too large together";
+use crate::reader::Reading;
+use crate::{elsewhere, imports, mcp_config};
 
 /// Reads a name in a directory as a resource of that kind. `None` if it is not there in exactly
 /// this spelling.
@@ -24,7 +24,8 @@ pub(crate) fn read(
     root: &Path,
     gathering: &mut Gathering,
 ) -> Option<Finding> {
-    let outcome = boundary.read(directory, name, PROMPT_FILE_BYTES_MAX);
+    let bytes_max = bytes_max(kind);
+    let outcome = boundary.read(directory, name, bytes_max, &mut gathering.reader);
     if matches!(outcome, Outcome::Absent) || !directory.spells(name) {
         return None;
     }
@@ -43,7 +44,15 @@ pub(crate) fn read(
     let mut finding = Finding::new(kind, &reading.path, root);
     finding.note(&reading);
     take_up(&mut finding, reading, gathering);
+    elsewhere::link_as_text(boundary, directory, name, gathering);
     Some(finding)
+}
+
+fn bytes_max(kind: Kind) -> u64 {
+    match kind {
+        Kind::McpConfig => MCP_CONFIG_BYTES_MAX,
+        _ => PROMPT_FILE_BYTES_MAX,
+    }
 }
 
 /// Watches for what a dangling link inside the boundary leads to.
@@ -59,34 +68,35 @@ pub(crate) fn await_target(boundary: &Boundary, link: &Path, gathering: &mut Gat
 
 fn take_up(finding: &mut Finding, reading: Reading, gathering: &mut Gathering) {
     let Some(bytes) = reading.bytes else {
-        return finding.refuse(Status::Oversize, oversize(reading.size));
+        let bytes_max = bytes_max(finding.resource.kind);
+        return finding.refuse(Status::Oversize, oversize(reading.size, bytes_max));
     };
-    match finding.resource.kind {
-        Kind::McpConfig => match mcp_config::shape(&bytes) {
-            Ok(servers) => finding.resource.detail = Some(Detail::Shape(servers)),
-            Err(error) => finding.refuse(Status::Invalid, error.to_string()),
-        },
-        _ => {
-            match std::str::from_utf8(&bytes) {
-                Ok(text) => finding.imports = imports::find(text),
-                Err(error) => {
-                    let offset = error.valid_up_to();
-                    let reason = format!("not UTF-8 (first bad byte at offset {offset})");
-                    return finding.refuse(Status::Invalid, reason);
+    if finding.resource.kind == Kind::McpConfig {
+        match mcp_config::shape(&bytes) {
+            Ok(servers) => {
+                if servers.is_none() {
+                    gathering.note(&reading.path, Warning::new(Code::ServersMissing));
                 }
+                finding.resource.detail = Some(Detail::Shape(servers.unwrap_or_default()));
             }
-            if finding.resource.status != Status::Ok {
-                return;
-            }
-            match gathering.hold(reading.hash, bytes) {
-                Some(content) => finding.resource.content = Some(content),
-                None => finding.refuse(Status::Excluded, NO_MEMORY),
-            }
+            Err(error) => finding.refuse(Status::Invalid, error.to_string()),
         }
+        return;
+    }
+    match std::str::from_utf8(&bytes) {
+        Ok(text) => finding.imports = imports::find(text),
+        Err(error) => {
+            let offset = error.valid_up_to();
+            let reason = format!("not UTF-8 (first bad byte at offset {offset})");
+            return finding.refuse(Status::Invalid, reason);
+        }
+    }
+    if finding.resource.status == Status::Ok {
+        finding.resource.content = Some(gathering.hold(reading.hash, bytes));
     }
 }
 
-/// Why a file that reaches the prompt is too large.
-pub(crate) fn oversize(size: u64) -> String {
-    format!("it has {size} bytes; at most {PROMPT_FILE_BYTES_MAX} are allowed")
+/// Why a file is too large.
+pub(crate) fn oversize(size: u64, bytes_max: u64) -> String {
+    format!("it has {size} bytes; at most {bytes_max} are allowed")
 }

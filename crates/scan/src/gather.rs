@@ -1,22 +1,25 @@
 //! Collects what the roots contribute: each thing once, in order, with the bytes that it needs.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ctxpin_model::admission::admit;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::limits::{ERROR_BYTES_MAX, SOURCE_BYTES_MAX, cut};
 use ctxpin_model::resource::{Bodies, Content, Kind, Resource, Status, fit_source};
 use ctxpin_model::snapshot::{Facts, Snapshot};
+use ctxpin_model::warning::{Code, NOTES_MAX, Note, Warning};
 
+use crate::boundary::{Admitting, Boundary, Outcome, Refused};
+use crate::directory::Directory;
+use crate::imports::{self, Import};
+use crate::names::barred;
 use crate::place::Places;
-use crate::read::{Reading, Refused};
-use crate::{Import, Scan, ScanError};
-
-/// Most bytes that a scan keeps in memory until it knows which of them the snapshot stores. Far
-/// above what a snapshot can hold, because shadowed skills count too.
-const HELD_BYTES_MAX: u64 = 256 * 1024 * 1024;
+use crate::reader::{Reader, Reading};
+use crate::{Scan, ScanError};
 
 /// A resource together with the file that it really is.
 #[derive(Debug)]
@@ -25,8 +28,8 @@ pub(crate) struct Finding {
     /// The canonical path of the file, or where a refused link leads. Two findings of one kind and
     /// identity are one thing, reached by two ways.
     pub identity: Option<PathBuf>,
-    /// The texts of the imports that it names.
-    pub imports: Vec<String>,
+    /// The imports that it names.
+    pub imports: Vec<Import>,
 }
 
 impl Finding {
@@ -97,13 +100,21 @@ pub(crate) fn source_text(path: &Path) -> (String, Option<&'static str>) {
 pub(crate) struct Gathering<'a> {
     /// What to watch.
     pub places: Places,
+    /// What has been read, and how much more may be.
+    pub reader: Reader,
     /// Directories of skills that were scanned, by their canonical paths.
     pub containers: HashSet<PathBuf>,
     findings: Vec<Option<Finding>>,
     by_identity: HashMap<(Kind, PathBuf), usize>,
     bodies: Bodies,
-    bytes_held: u64,
     remarks: BTreeSet<String>,
+    notes: Vec<Note>,
+    /// How many notes there are besides.
+    notes_more: usize,
+    /// How often a finding was added, also one that was there already.
+    additions: usize,
+    /// Files of other tools, by the directory that they were found in.
+    other_tools: Vec<(PathBuf, Vec<&'static str>)>,
     cancelled: &'a dyn Fn() -> bool,
     home: &'a Path,
 }
@@ -112,12 +123,16 @@ impl<'a> Gathering<'a> {
     pub fn new(cancelled: &'a dyn Fn() -> bool, home: &'a Path) -> Self {
         Self {
             places: Places::default(),
+            reader: Reader::default(),
             containers: HashSet::new(),
             findings: Vec::new(),
             by_identity: HashMap::new(),
             bodies: Bodies::new(),
-            bytes_held: 0,
             remarks: BTreeSet::new(),
+            notes: Vec::new(),
+            notes_more: 0,
+            additions: 0,
+            other_tools: Vec::new(),
             cancelled,
             home,
         }
@@ -136,21 +151,59 @@ impl<'a> Gathering<'a> {
         self.remarks.insert(remark);
     }
 
-    /// Keeps bytes for the snapshot. Answers `None` if there is no memory for more.
-    pub fn hold(&mut self, hash: BlobHash, bytes: Vec<u8>) -> Option<Content> {
-        if !self.bodies.contains_key(&hash) {
-            let held = self.bytes_held + bytes.len() as u64;
-            if held > HELD_BYTES_MAX {
-                return None;
-            }
-            self.bytes_held = held;
-            self.bodies.insert(hash, bytes.into());
+    /// Tells something about a path that is no part of the snapshot.
+    pub fn note(&mut self, path: &Path, warning: Warning) {
+        let note = Note {
+            source: Some(source_text(path).0),
+            warning,
+        };
+        match self.notes.len() < NOTES_MAX {
+            true if self.notes.contains(&note) => {}
+            true => self.notes.push(note),
+            false => self.notes_more += 1,
         }
-        Some(Content::Pinned(hash))
+    }
+
+    /// Tells which files of other tools a directory holds, by their paths below it.
+    pub fn other_tools(&mut self, directory: &Path, found: &[&'static str]) {
+        self.other_tools
+            .push((directory.to_owned(), found.to_vec()));
+    }
+
+    /// How often a finding was added, to tell whether a root has given any.
+    pub fn additions(&self) -> usize {
+        self.additions
+    }
+
+    /// The first bytes of a file inside the boundary; none if it cannot be read.
+    pub fn begin_of(
+        &mut self,
+        boundary: &Boundary,
+        directory: &Directory,
+        name: &OsStr,
+        bytes_max: u64,
+    ) -> Vec<u8> {
+        let most = ctxpin_model::limits::PROMPT_FILE_BYTES_MAX;
+        match boundary.read(directory, name, most, &mut self.reader) {
+            Outcome::Read(Reading {
+                bytes: Some(bytes), ..
+            }) => {
+                let most = usize::try_from(bytes_max).unwrap_or(usize::MAX);
+                bytes[..bytes.len().min(most)].to_vec()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Keeps bytes for the snapshot.
+    pub fn hold(&mut self, hash: BlobHash, bytes: Arc<[u8]>) -> Content {
+        self.bodies.insert(hash, bytes);
+        Content::Pinned(hash)
     }
 
     /// Adds a finding. Of one thing that was reached by two ways the first sound one stands.
     pub fn add(&mut self, finding: Finding) {
+        self.additions += 1;
         let Some(identity) = finding.identity.clone() else {
             return self.findings.push(Some(finding));
         };
@@ -169,38 +222,51 @@ impl<'a> Gathering<'a> {
     }
 
     /// Applies the limits of a snapshot and drops every byte that it does not store.
-    pub fn finish(mut self, facts: Facts) -> Scan {
+    pub fn finish(mut self, facts: Facts, admitting: &Admitting, left_out: Vec<Note>) -> Scan {
         let mut sources = HashSet::new();
         let mut resources = Vec::new();
         let mut imports = Vec::new();
-        for finding in self.findings.into_iter().flatten() {
+        let mut identities = HashSet::new();
+        for finding in std::mem::take(&mut self.findings).into_iter().flatten() {
             let resource = finding.resource;
             // A folder of skills behind a refused link that is scanned under its own root.
             let is_elsewhere = resource.status == Status::Invalid
                 && finding
                     .identity
-                    .is_some_and(|path| self.containers.contains(&path));
+                    .as_ref()
+                    .is_some_and(|path| self.containers.contains(path));
             if is_elsewhere || !sources.insert((resource.kind, resource.source.clone())) {
                 continue;
             }
-            imports.extend(finding.imports.iter().map(|path| Import {
-                from: resource.source.clone(),
-                path: path.clone(),
-                target: crate::imports::target(path, &resource.source, self.home),
-            }));
+            identities.extend(finding.identity);
+            imports.push((resource.source.clone(), finding.imports));
             resources.push(resource);
         }
         let remark = admit(&mut resources);
         let used: HashSet<_> = resources.iter().flat_map(Resource::stored).collect();
         self.bodies.retain(|hash, _| used.contains(hash));
+        identities.extend(
+            resources
+                .iter()
+                .map(|resource| PathBuf::from(&resource.source)),
+        );
         let used: HashSet<_> = resources
             .iter()
             .filter(|resource| resource.reaches_context())
             .map(|resource| &resource.source)
             .collect();
-        imports.retain(|import| used.contains(&import.from));
-        let remarks: Vec<_> = self.remarks.into_iter().chain(remark).collect();
+        imports.retain(|(from, _)| used.contains(from));
+        for (from, imports) in imports {
+            for import in imports {
+                self.judge_import(&from, &import, &identities, admitting);
+            }
+        }
+        let remarks: Vec<_> = std::mem::take(&mut self.remarks)
+            .into_iter()
+            .chain(remark)
+            .collect();
         let error = cut(&remarks.join("; "), ERROR_BYTES_MAX).to_owned();
+        let notes = self.notes(&identities, left_out);
         Scan {
             snapshot: Snapshot {
                 facts,
@@ -208,8 +274,70 @@ impl<'a> Gathering<'a> {
                 resources,
             },
             bodies: self.bodies,
-            imports,
+            notes,
             places: self.places.finish(),
         }
+    }
+
+    /// Tells of an import whose target is not among the resources.
+    fn judge_import(
+        &mut self,
+        from: &str,
+        import: &Import,
+        found: &HashSet<PathBuf>,
+        admitting: &Admitting,
+    ) {
+        let target = imports::target(&import.path, from, self.home);
+        let real = target.canonicalize();
+        let is_found = |path: &Path| found.contains(path);
+        if is_found(&target) || real.as_deref().is_ok_and(is_found) {
+            return;
+        }
+        let may_be_read = |path: &Path| {
+            admitting
+                .admits(path)
+                .is_some_and(|(_, _, below)| barred(below).is_none())
+        };
+        // What lies outside is not even looked for.
+        let code = match real {
+            _ if !may_be_read(&target) => Code::ImportOutside,
+            Ok(real) if !may_be_read(&real) => Code::ImportOutside,
+            Ok(real) if real.is_file() => Code::ImportUnpinned,
+            _ => Code::ImportMissing,
+        };
+        let warning = Warning::new(code).at_line(import.line).about(&import.path);
+        self.note(Path::new(from), warning);
+    }
+
+    /// The notes in the order in which they came up, no more than are told.
+    fn notes(&mut self, found: &HashSet<PathBuf>, left_out: Vec<Note>) -> Vec<Note> {
+        for (directory, paths) in std::mem::take(&mut self.other_tools) {
+            let is_read = |path: &&&str| {
+                let path = directory.join(path);
+                let path = path.canonicalize().unwrap_or(path);
+                found.iter().any(|found| found.starts_with(&path))
+            };
+            let paths: Vec<_> = paths
+                .iter()
+                .filter(|path| !is_read(path))
+                .copied()
+                .collect();
+            if !paths.is_empty() {
+                let warning = Warning::new(Code::OtherTool).about(paths.join(", "));
+                self.note(&directory, warning);
+            }
+        }
+        let mut notes = left_out;
+        notes.append(&mut self.notes);
+        let all = notes.len() + self.notes_more;
+        if all > NOTES_MAX {
+            let more = all - (NOTES_MAX - 1);
+            notes.truncate(NOTES_MAX - 1);
+            notes.push(Note {
+                source: None,
+                warning: Warning::new(Code::NotesCut).about(more.to_string()),
+            });
+        }
+        notes
     }
 }

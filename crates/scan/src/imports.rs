@@ -4,50 +4,58 @@
 use std::path::{Path, PathBuf};
 
 use ctxpin_model::markdown::{self, PartKind};
+use ctxpin_model::warning::line_of;
 
-use crate::read::plain_path;
+use crate::directory::plain_path;
 
 /// Most imports of one file that are named.
 const IMPORTS_MAX: usize = 100;
 
-/// The imports in a Markdown text, in its order and each once, outside of code: a word that begins
-/// with `@` and looks like a path, for `@someone` is a person and `@scope/name` a package.
-pub(crate) fn find(text: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for word in prose(text).split_whitespace() {
-        let Some(path) = word.strip_prefix('@') else {
-            continue;
-        };
-        let path = path.trim_end_matches([
-            '.', ',', ';', ':', '!', '?', ')', ']', '}', '"', '\'', '*', '`',
-        ]);
-        if is_path(path) && !found.iter().any(|known| known == path) {
-            found.push(path.to_owned());
-        }
-        if found.len() == IMPORTS_MAX {
-            break;
-        }
-    }
-    found
+/// An `@path` in an instruction file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Import {
+    /// The line that it stands on, from 1.
+    pub line: u64,
+    /// The path as it is written, without the `@`.
+    pub path: String,
 }
 
-/// The text without its code and without what no reader sees. What is glued to it is no word of its
-/// own, so that a backtick stays in its place.
-fn prose(text: &str) -> String {
-    let text = text.replace("\r\n", "\n").replace('\r', "\n");
-    let mut prose = String::with_capacity(text.len());
+/// The imports in a Markdown text, in its order and each once, outside of code: a word that begins
+/// with `@` and looks like a path, for `@someone` is a person and `@scope/name` a package.
+pub(crate) fn find(text: &str) -> Vec<Import> {
+    let text = &text.replace("\r\n", "\n").replace('\r', "\n");
+    let mut found: Vec<Import> = Vec::new();
+    let mut is_glued = false;
     let mut at = 0;
-    for part in markdown::parts(&text) {
-        prose.push_str(&text[at..part.range.start]);
-        prose.push('`');
-        at = part.range.end;
-        if part.kind == PartKind::HardBreak {
-            prose.pop();
-            prose.push('\n');
+    // What stands between the parts that are no prose. What is glued to such a part is no word of its own.
+    let parts = markdown::parts(text);
+    let ends = parts.iter().map(|part| (part.range.clone(), part.kind));
+    for (part, kind) in ends.chain([(text.len()..text.len(), PartKind::HardBreak)]) {
+        let prose = &text[at..part.start];
+        for word in prose.split_whitespace() {
+            let begin = word.as_ptr() as usize - text.as_ptr() as usize;
+            if begin == at && is_glued {
+                continue;
+            }
+            let Some(path) = word.strip_prefix('@') else {
+                continue;
+            };
+            let path = path.trim_end_matches([
+                '.', ',', ';', ':', '!', '?', ')', ']', '}', '"', '\'', '*', '`',
+            ]);
+            if is_path(path) && !found.iter().any(|known| known.path == path) {
+                let line = line_of(text, begin);
+                let path = path.to_owned();
+                found.push(Import { line, path });
+            }
+            if found.len() == IMPORTS_MAX {
+                return found;
+            }
         }
+        at = part.end;
+        is_glued = kind != PartKind::HardBreak;
     }
-    prose.push_str(&text[at..]);
-    prose
+    found
 }
 
 /// Where an import in the file `from` leads, worked out from the text alone.
@@ -81,7 +89,9 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expected: &[&str]) {
-        assert_eq!(find(text), expected, "{text}");
+        let found = find(text);
+        let paths: Vec<_> = found.iter().map(|import| import.path.as_str()).collect();
+        assert_eq!(paths, expected, "{text}");
     }
 
     #[test]
@@ -118,6 +128,16 @@ mod tests {
         check("text\n\n    @a.md\n    @b.md\n\n@c.md", &["c.md"]);
         check("- a\n  ```\n  @a.md\n  ```\n- @b.md", &["b.md"]);
         check("```never closed\n@a.md", &[]);
+    }
+
+    #[test]
+    fn lines_are_told() {
+        let found = find("a\r\n`@x.md`\r\n@b.md  \r\n```\n@y.md\n```\n\n@c.md");
+        let lines: Vec<_> = found
+            .iter()
+            .map(|import| (import.line, import.path.as_str()))
+            .collect();
+        assert_eq!(lines, [(3, "b.md"), (8, "c.md")]);
     }
 
     #[test]

@@ -5,13 +5,17 @@
 //! format and no server; it starts no program and writes nothing. Whatever it reads was written by
 //! others, so every size and every count is bounded, and nothing outside a root is ever read.
 
+mod boundary;
+mod directory;
 mod discover;
+mod elsewhere;
 mod file;
 mod gather;
 mod imports;
 pub mod mcp_config;
+mod names;
 pub mod place;
-mod read;
+mod reader;
 pub mod roots;
 pub mod signal;
 mod skill;
@@ -22,6 +26,7 @@ use std::path::{Path, PathBuf};
 use ctxpin_model::limits::{FACT_BYTES_MAX, cut};
 use ctxpin_model::resource::Bodies;
 use ctxpin_model::snapshot::{Facts, Snapshot};
+use ctxpin_model::warning::Note;
 
 use crate::gather::Gathering;
 use crate::place::Place;
@@ -34,22 +39,11 @@ pub struct Scan {
     pub snapshot: Snapshot,
     /// The bytes that the snapshot stores, and no others.
     pub bodies: Bodies,
-    /// The imports that `ok` instruction files name, in the files' order. They were not followed.
-    pub imports: Vec<Import>,
+    /// What there is to know of the workspace that no resource tells: imports that lead nowhere, entries
+    /// that were passed over, files of other tools. At most [`ctxpin_model::warning::NOTES_MAX`].
+    pub notes: Vec<Note>,
     /// The directories to watch, so that no change goes unseen.
     pub places: Vec<Place>,
-}
-
-/// An `@path` in an instruction file. It is not followed, only named, so that it can be declared
-/// as a source.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Import {
-    /// The source of the instruction file.
-    pub from: String,
-    /// The path as it is written, without the `@`.
-    pub path: String,
-    /// Where it leads: absolute, and worked out from the text alone.
-    pub target: PathBuf,
 }
 
 /// Why there is no scan.
@@ -81,11 +75,12 @@ pub fn scan(request: &Request, cancelled: &dyn Fn() -> bool) -> Result<Scan, Sca
     let roots = Roots::of(request)?;
     let mut gathering = Gathering::new(cancelled, &request.home);
     gathering.places.await_repository(&roots);
-    let mut boundaries = read::Boundaries::default();
+    let mut boundaries = roots.boundaries();
     for root in &roots.list {
         discover::root(root, &mut boundaries, &mut gathering)?;
     }
-    Ok(gathering.finish(facts(&roots.directory)))
+    let admitting = roots.admitting();
+    Ok(gathering.finish(facts(&roots.directory), &admitting, roots.left_out))
 }
 
 fn facts(directory: &Path) -> Facts {

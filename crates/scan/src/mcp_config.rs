@@ -25,6 +25,12 @@ pub enum ShapeError {
         /// From 1, or 0 at the start of a line.
         column: usize,
     },
+    /// It would be JSON without its comments.
+    #[error("JSON has no comments, and there is one at line {line}")]
+    Comment {
+        /// From 1.
+        line: usize,
+    },
     /// The outermost value is something else.
     #[error("it must be a JSON object")]
     NotAnObject,
@@ -41,15 +47,20 @@ pub enum ShapeError {
     },
 }
 
-/// Reads the shape of a configuration: its servers, sorted by name.
-pub fn shape(bytes: &[u8]) -> Result<Vec<ServerShape>, ShapeError> {
-    let value: Value = serde_json::from_slice(bytes).map_err(|error| ShapeError::Syntax {
-        line: error.line(),
-        column: error.column(),
+/// Reads the shape of a configuration: its servers, sorted by name; `None` if it has no `mcpServers`, and
+/// so declares nothing. A byte order mark is tolerated.
+pub fn shape(bytes: &[u8]) -> Result<Option<Vec<ServerShape>>, ShapeError> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let value: Value = serde_json::from_slice(bytes).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        match first_comment(bytes) {
+            Some(comment) if comment == line => ShapeError::Comment { line },
+            _ => ShapeError::Syntax { line, column },
+        }
     })?;
     let config = value.as_object().ok_or(ShapeError::NotAnObject)?;
     let Some(servers) = config.get("mcpServers") else {
-        return Ok(Vec::new());
+        return Ok(None);
     };
     let servers = servers.as_object().ok_or(ShapeError::ServersNotAnObject)?;
     let wrong = servers
@@ -67,7 +78,23 @@ pub fn shape(bytes: &[u8]) -> Result<Vec<ServerShape>, ShapeError> {
         .map(|(name, server)| server_shape(name, server))
         .collect();
     shapes.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(shapes)
+    Ok(Some(shapes))
+}
+
+/// The line of the first `//` or `/*` that stands in no text.
+fn first_comment(bytes: &[u8]) -> Option<usize> {
+    let (mut line, mut is_in_text, mut at) = (1, false, 0);
+    while at < bytes.len() {
+        match (bytes[at], is_in_text) {
+            (b'\n', _) => line += 1,
+            (b'\\', true) => at += 1,
+            (b'"', _) => is_in_text = !is_in_text,
+            (b'/', false) if matches!(bytes.get(at + 1), Some(b'/' | b'*')) => return Some(line),
+            _ => {}
+        }
+        at += 1;
+    }
+    None
 }
 
 fn server_shape(name: &str, server: &Map<String, Value>) -> ServerShape {
@@ -149,7 +176,7 @@ mod tests {
     const SECRET: &str = "sk-7Hq2xSECRET";
 
     fn read(json: &str) -> Result<Vec<ServerShape>, ShapeError> {
-        let read = shape(json.as_bytes());
+        let read = shape(json.as_bytes()).map(Option::unwrap_or_default);
         // A host is told in lower case.
         let told = format!("{read:?}").to_lowercase();
         assert!(!told.contains(&SECRET.to_lowercase()), "{read:?}");
@@ -246,8 +273,21 @@ mod tests {
             "1 of the 2 entries of `mcpServers` are not objects",
         );
         check(&"[".repeat(5000), "not valid JSON, at line 1 column 128");
-        assert_eq!(read("{}"), Ok(vec![]));
+        check(
+            "{\n  // mine\n  \"mcpServers\": {}\n}",
+            "JSON has no comments, and there is one at line 2",
+        );
+        check(
+            "{\"a\": \"//\", /* b */ \"c\": 1}",
+            "JSON has no comments, and there is one at line 1",
+        );
+        check(
+            "{\"a\": \"\\\"//\"\nb}",
+            "not valid JSON, at line 2 column 1",
+        );
         assert_eq!(read("{\"mcpServers\":{}}"), Ok(vec![]));
+        assert_eq!(shape(b"\xef\xbb\xbf{\"mcpServers\":{}}"), Ok(Some(vec![])));
+        assert_eq!(shape(b"{\"servers\":{}}"), Ok(None));
         assert!(shape(b"{\"a\":\"\xff\"}").is_err());
     }
 }

@@ -7,9 +7,11 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use ctxpin_model::skill::SKILL_FILE_NAME;
+use ctxpin_model::warning::{Code, Note, Warning};
 
 use crate::ScanError;
-use crate::read::{Reach, Refused, hidden_component, no_regular_file, unresolved};
+use crate::boundary::{Admitting, Boundaries, Reach, Refused, no_regular_file, unresolved};
+use crate::names::barred;
 
 /// Below the home directory: where a person keeps what all workspaces share. Broad to specific.
 pub const USER_ROOT_NAMES: [&str; 3] = [".agents", ".claude", ".codex"];
@@ -33,7 +35,8 @@ pub struct Request {
     pub home: PathBuf,
     /// The sources that were declared, in their order.
     pub sources: Vec<Declared>,
-    /// Directories below which the operator allows sources.
+    /// Directories below which the operator allows sources, and into which links of the user roots may
+    /// lead.
     pub allowed: Vec<PathBuf>,
 }
 
@@ -82,6 +85,9 @@ pub struct Roots {
     pub directory: PathBuf,
     /// The roots from broad to specific, each path once.
     pub list: Vec<Root>,
+    /// What is no root although it could be taken for one, with the reason.
+    pub(crate) left_out: Vec<Note>,
+    ground: Ground,
 }
 
 /// A directory, or one file, that is scanned.
@@ -118,9 +124,11 @@ pub(crate) enum Standing {
     Directory {
         /// A canonical path.
         boundary: PathBuf,
+        /// Which components of the way they may lead through.
+        reach: Reach,
     },
-    /// A regular file.
-    File,
+    /// A regular file. A link beside it is bound by its directory.
+    File(Reach),
     /// Nothing: it contributes nothing, and is watched for.
     Missing,
     /// Something that must not or cannot be scanned.
@@ -176,7 +184,7 @@ pub fn check_source(request: &Request, path: &Path) -> Result<PathBuf, SourceErr
     };
     match ground.declared(&named).standing {
         Standing::Refused(Refused { reason, .. }) => Err(refused(reason)),
-        Standing::File if classify(&named) == FileClass::Other => {
+        Standing::File(_) if classify(&named) == FileClass::Other => {
             Err(refused(UNKNOWN_FILE.to_owned()))
         }
         _ => Ok(named),
@@ -196,6 +204,11 @@ impl Roots {
         if request.user_roots {
             list.extend(ground.user.iter().map(|named| user_root(named)));
         }
+        let left_out = ground.home_with_repository.iter().map(|home| Note {
+            source: Some(home.to_string_lossy().into_owned()),
+            warning: Warning::new(Code::RootLeftOut).about("a home directory is no project"),
+        });
+        let left_out = left_out.collect();
         list.extend(ground.own_roots(request));
         for declared in &request.sources {
             list.push(ground.declared(&ground.directory.join(&declared.path)));
@@ -208,22 +221,39 @@ impl Roots {
             seen.insert(path.clone())
         });
         Ok(Self {
-            directory: ground.directory,
+            directory: ground.directory.clone(),
             list,
+            left_out,
+            ground,
         })
+    }
+
+    /// The boundaries of these roots, none of them opened yet.
+    pub(crate) fn boundaries(&self) -> Boundaries {
+        Boundaries::new(&self.ground.allowed, self.admitting())
+    }
+
+    /// Where a declared source may lie.
+    pub(crate) fn admitting(&self) -> Admitting {
+        Admitting(self.ground.admitting.clone())
     }
 }
 
 /// What is needed to find the roots and to judge a declared source.
+#[derive(Debug)]
 struct Ground {
     /// The canonical working directory.
     directory: PathBuf,
     /// The canonical root of its project.
     project: PathBuf,
+    /// The home, if it is a repository and lies above the working directory or is it.
+    home_with_repository: Option<PathBuf>,
     /// The user roots by their plain paths, whether or not they exist.
     user: Vec<PathBuf>,
-    /// Everything that a declared source may lie under, canonical where it exists.
-    admitting: Vec<PathBuf>,
+    /// What the operator allows, canonical.
+    allowed: Vec<(PathBuf, Reach)>,
+    /// Everything that a declared source may lie under, canonical.
+    admitting: Vec<(PathBuf, Reach)>,
 }
 
 impl Ground {
@@ -241,21 +271,37 @@ impl Ground {
             Scope::Project => return Err(ScanError::NotADirectory(path.clone())),
             Scope::Single => holder(path)?,
         };
-        let project = match request.scope {
-            Scope::Project => project_root(&directory),
-            Scope::Single => directory.clone(),
+        let home = request.home.canonicalize().unwrap_or_default();
+        let (project, home_with_repository) = match request.scope {
+            Scope::Project => project_root(&directory, &home),
+            Scope::Single => (directory.clone(), None),
         };
-        let user: Vec<_> = USER_ROOT_NAMES
+        // Without a home there are no user roots.
+        let names = USER_ROOT_NAMES
             .iter()
-            .map(|name| request.home.join(name))
+            .filter(|_| request.home.is_absolute());
+        let user: Vec<_> = names.map(|name| request.home.join(name)).collect();
+        let of_user = user.iter().filter_map(|path| path.canonicalize().ok());
+        let of_user = of_user.map(|path| (path, Reach::Personal));
+        let allowed = request
+            .allowed
+            .iter()
+            .filter_map(|path| path.canonicalize().ok());
+        let allowed: Vec<_> = allowed
+            .map(|path| match home.starts_with(&path) {
+                true => (path, Reach::Personal),
+                false => (path, Reach::Project),
+            })
             .collect();
-        let outer = user.iter().chain(&request.allowed);
-        let mut admitting = vec![project.clone()];
-        admitting.extend(outer.filter_map(|path| path.canonicalize().ok()));
+        let mut admitting = vec![(project.clone(), Reach::Project)];
+        admitting.extend(of_user);
+        admitting.extend(allowed.iter().cloned());
         Ok(Self {
             directory,
             project,
+            home_with_repository,
             user,
+            allowed,
             admitting,
         })
     }
@@ -279,6 +325,7 @@ impl Ground {
                 },
                 standing: Standing::Directory {
                     boundary: self.project.clone(),
+                    reach: Reach::Project,
                 },
             })
             .collect();
@@ -289,7 +336,8 @@ impl Ground {
     /// A file that was named alone: a link may lead anywhere below the directory that holds it.
     fn single_file(&self, named: &Path) -> Root {
         let settled = Settled::of(named);
-        let standing = settled.standing(named, &[&self.directory]);
+        let admitting = [(self.directory.clone(), Reach::Project)];
+        let standing = settled.standing(named, &admitting);
         Root {
             path: settled.path,
             named: named.to_owned(),
@@ -301,8 +349,7 @@ impl Ground {
     /// A declared source, judged by where it is now.
     fn declared(&self, named: &Path) -> Root {
         let settled = Settled::of(named);
-        let admitting: Vec<_> = self.admitting.iter().map(PathBuf::as_path).collect();
-        let standing = settled.standing(named, &admitting);
+        let standing = settled.standing(named, &self.admitting);
         Root {
             path: settled.path,
             named: named.to_owned(),
@@ -323,17 +370,29 @@ fn holder(path: &Path) -> Result<PathBuf, ScanError> {
     parent.canonicalize().map_err(unreadable)
 }
 
-/// The nearest ancestor that is a repository; without one, the directory itself.
-fn project_root(directory: &Path) -> PathBuf {
-    let is_repository = |path: &&Path| fs::symlink_metadata(path.join(REPOSITORY_NAME)).is_ok();
-    let found = directory.ancestors().find(is_repository);
-    found.unwrap_or(directory).to_owned()
+/// The nearest ancestor that is a repository; without one, the directory itself. Going up stops at the
+/// home, which is never a project; it is told if it is a repository.
+fn project_root(directory: &Path, home: &Path) -> (PathBuf, Option<PathBuf>) {
+    let is_repository = |path: &Path| fs::symlink_metadata(path.join(REPOSITORY_NAME)).is_ok();
+    for ancestor in directory.ancestors() {
+        if ancestor == home {
+            let told = is_repository(home).then(|| home.to_owned());
+            return (directory.to_owned(), told);
+        }
+        if is_repository(ancestor) {
+            return (ancestor.to_owned(), None);
+        }
+    }
+    (directory.to_owned(), None)
 }
 
 fn user_root(named: &Path) -> Root {
     let settled = Settled::of(named);
     // It is the person's own, wherever it lies.
-    let standing = settled.standing(named, &[Path::new("/")]);
+    let standing = match &settled.gap {
+        None => present(&settled.path, Reach::Personal),
+        Some(error) => missing(named, error),
+    };
     Root {
         path: settled.path,
         named: named.to_owned(),
@@ -370,59 +429,62 @@ impl Settled {
     }
 
     /// What stands there, if it lies below one of the admitting directories.
-    fn standing(&self, named: &Path, admitting: &[&Path]) -> Standing {
+    fn standing(&self, named: &Path, admitting: &[(PathBuf, Reach)]) -> Standing {
         let is_plain = |component| !matches!(component, Component::ParentDir);
-        let admitted_by = admitting
+        let mut admitting_it = admitting
             .iter()
             .filter(|_| self.path.components().all(is_plain))
-            .find(|admitting| self.path.starts_with(admitting));
-        let Some(admitting_root) = admitted_by else {
+            .filter_map(|(root, reach)| Some((self.path.strip_prefix(root).ok()?, *reach)));
+        let Some((below, reach)) = admitting_it.next() else {
             return Standing::Refused(Refused::invalid(outside(admitting)));
         };
-        match &self.gap {
-            Some(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Standing::Refused(unresolved(error));
-            }
-            Some(error) if fs::symlink_metadata(named).is_ok() => {
-                return Standing::Refused(unresolved(error));
-            }
-            Some(_) => return Standing::Missing,
-            None => {}
-        }
-        self.present(named, admitting_root)
-    }
-
-    fn present(&self, named: &Path, admitting_root: &Path) -> Standing {
-        let below = self.path.strip_prefix(admitting_root).unwrap_or(&self.path);
-        let is_linked = !named.ends_with(below);
-        if is_linked
-            && admitting_root != Path::new("/")
-            && let Some(hidden) = hidden_component(below, Reach::Root)
-        {
-            let hidden = hidden.display();
+        if let Some(name) = barred(below) {
             return Standing::Refused(Refused::invalid(format!(
-                "the link leads through `{hidden}`, which is not for context"
+                "it leads through `{}`, which is never read for context",
+                name.display()
             )));
         }
-        match fs::symlink_metadata(&self.path) {
-            Ok(metadata) if metadata.is_dir() => Standing::Directory {
-                boundary: self.path.clone(),
-            },
-            Ok(metadata) if metadata.is_file() => Standing::File,
-            Ok(metadata) => {
-                use std::os::unix::fs::MetadataExt as _;
-                let kind = rustix::fs::FileType::from_raw_mode(metadata.mode());
-                Standing::Refused(no_regular_file(kind))
-            }
-            Err(error) => Standing::Refused(unresolved(&error)),
+        if let Some(error) = &self.gap {
+            return missing(named, error);
+        }
+        let is_linked = !named.ends_with(below);
+        match reach.refusal(below).filter(|_| is_linked) {
+            Some(refused) => Standing::Refused(refused),
+            None => present(&self.path, reach),
         }
     }
 }
 
-fn outside(admitting: &[&Path]) -> String {
+/// What stands at a path that cannot be resolved.
+fn missing(named: &Path, error: &io::Error) -> Standing {
+    let is_dangling = fs::symlink_metadata(named).is_ok();
+    match error.kind() {
+        io::ErrorKind::NotFound if !is_dangling => Standing::Missing,
+        _ => Standing::Refused(unresolved(error)),
+    }
+}
+
+/// What stands at a canonical path.
+fn present(path: &Path, reach: Reach) -> Standing {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_dir() => Standing::Directory {
+            boundary: path.to_owned(),
+            reach,
+        },
+        Ok(metadata) if metadata.is_file() => Standing::File(reach),
+        Ok(metadata) => {
+            use std::os::unix::fs::MetadataExt as _;
+            let kind = rustix::fs::FileType::from_raw_mode(metadata.mode());
+            Standing::Refused(no_regular_file(kind))
+        }
+        Err(error) => Standing::Refused(unresolved(&error)),
+    }
+}
+
+fn outside(admitting: &[(PathBuf, Reach)]) -> String {
     let places: Vec<_> = admitting
         .iter()
-        .map(|path| path.display().to_string())
+        .map(|(path, _)| path.display().to_string())
         .collect();
     format!(
         "it escapes every place that sources may lie in ({}); the operator can allow another with --allow-root",

@@ -3,20 +3,27 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use ctxpin_model::limits::{
-    PROMPT_FILE_BYTES_MAX, SKILL_BYTES_MAX, SKILL_DEPTH_MAX, SKILL_FILE_BYTES_MAX, SKILL_FILES_MAX,
-};
+use ctxpin_model::limits::{PROMPT_FILE_BYTES_MAX, SKILL_DEPTH_MAX, SKILL_FILE_BYTES_MAX};
 use ctxpin_model::resource::{Content, Kind, SkillFile, Status};
+use ctxpin_model::skill::files::{Fold, Room, admit, past_limits};
 use ctxpin_model::skill::{self, SKILL_FILE_NAME};
+use ctxpin_model::warning::{Code, Warning, line_of};
 use rustix::fs::FileType;
 
 use crate::ScanError;
-use crate::file::{NO_MEMORY, await_target, oversize};
+use crate::boundary::{Boundary, Located, Outcome, Refused, is_skill_part, no_regular_file};
+use crate::directory::{Directory, LISTING_MAX};
+use crate::elsewhere;
+use crate::file::{await_target, oversize};
 use crate::gather::{Finding, Gathering, source_text};
-use crate::read::{
-    Boundary, Directory, LISTING_MAX, Located, Outcome, Reach, Reading, Refused, is_skill_part,
-    no_regular_file,
-};
+use crate::reader::Reading;
+
+/// The file by which a Python environment is known.
+const ENVIRONMENT_NAME: &str = "pyvenv.cfg";
+
+/// The file by which a cache is known, and how it begins (bford.info/cachedir).
+const CACHE_TAG_NAME: &str = "CACHEDIR.TAG";
+const CACHE_TAG: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55";
 
 /// Reads the skill at a name in a directory of skills, if there is one.
 pub(crate) fn find(
@@ -29,13 +36,14 @@ pub(crate) fn find(
     let lexical = container.path.join(name);
     let source = lexical.join(SKILL_FILE_NAME);
     let refused = match boundary.locate(container, name) {
-        Located::Absent | Located::File(_) => return Ok(()),
+        Located::Absent => return Ok(()),
+        Located::File(_) => {
+            elsewhere::no_skill(boundary, container, name, gathering);
+            return Ok(());
+        }
         Located::Directory(path) => {
-            match path
-                .strip_prefix(&boundary.directory.path)
-                .map(|path| boundary.directory.descend(path))
-            {
-                Ok(Ok(directory)) => {
+            match boundary.descend(&path) {
+                Ok(directory) => {
                     // A linked skill stands under its target's path, unless only the link has the
                     // name that the skill goes by.
                     let renamed = path.file_name() != Some(name);
@@ -44,10 +52,14 @@ pub(crate) fn find(
                     } else {
                         path.join(SKILL_FILE_NAME)
                     };
-                    return read(directory, &source, root, gathering);
+                    let additions = gathering.additions();
+                    read(directory, &source, root, gathering)?;
+                    if gathering.additions() == additions {
+                        elsewhere::no_skill(boundary, container, name, gathering);
+                    }
+                    return Ok(());
                 }
-                Ok(Err(error)) => Refused::failed(&error),
-                Err(_) => return Ok(()),
+                Err(error) => Refused::failed(&error),
             }
         }
         Located::Refused(refused) => refused,
@@ -76,12 +88,10 @@ pub(crate) fn read(
 ) -> Result<(), ScanError> {
     gathering.go_on()?;
     let path = directory.path.clone();
-    let boundary = Boundary {
-        directory,
-        reach: Reach::Skill,
-    };
+    let boundary = Boundary::of_skill(directory);
     let name = OsStr::new(SKILL_FILE_NAME);
-    let outcome = boundary.read(&boundary.directory, name, PROMPT_FILE_BYTES_MAX);
+    let reader = &mut gathering.reader;
+    let outcome = boundary.read(&boundary.directory, name, PROMPT_FILE_BYTES_MAX, reader);
     if matches!(outcome, Outcome::Absent) || !boundary.directory.spells(name) {
         gathering.places.names(&path, &[name]);
         return Ok(());
@@ -98,14 +108,18 @@ pub(crate) fn read(
         Outcome::Absent => return Ok(()),
     }
     finding.identity = Some(path.join(SKILL_FILE_NAME));
-    let mut walk = Walk::default();
+    let mut walk = Walk::new(&boundary);
     walk.directory(&boundary.directory, Path::new(""), 0, gathering);
+    if let Some((_, bytes)) = bytes
+        .as_ref()
+        .filter(|_| finding.resource.status == Status::Ok)
+    {
+        note_left_out(source, bytes, &walk, gathering);
+    }
     add_files(&mut finding, &boundary, walk, gathering)?;
+    elsewhere::link_as_text(&boundary, &boundary.directory, name, gathering);
     if let (Status::Ok, Some((hash, bytes))) = (finding.resource.status, bytes) {
-        match gathering.hold(hash, bytes) {
-            Some(content) => finding.resource.content = Some(content),
-            None => finding.refuse(Status::Excluded, NO_MEMORY),
-        }
+        finding.resource.content = Some(gathering.hold(hash, bytes));
     }
     gathering.add(finding);
     Ok(())
@@ -114,7 +128,10 @@ pub(crate) fn read(
 /// Judges a `SKILL.md` by the Agent Skills specification.
 fn judge(finding: &mut Finding, reading: &Reading) {
     let Some(bytes) = &reading.bytes else {
-        return finding.refuse(Status::Oversize, oversize(reading.size));
+        return finding.refuse(
+            Status::Oversize,
+            oversize(reading.size, PROMPT_FILE_BYTES_MAX),
+        );
     };
     let directory = skill::directory_name(&finding.resource.source).unwrap_or_default();
     let read = skill::read(bytes, directory);
@@ -125,11 +142,37 @@ fn judge(finding: &mut Finding, reading: &Reading) {
     }
 }
 
-/// What lies in a skill's directory, found without opening a file.
-#[derive(Default)]
-struct Walk {
+/// Tells if a `SKILL.md` names something in a directory that is left out.
+fn note_left_out(source: &Path, skill_md: &[u8], walk: &Walk, gathering: &mut Gathering) {
+    let Ok(text) = str::from_utf8(skill_md) else {
+        return;
+    };
+    let is_between = |c: char| c.is_whitespace() || "\"'`()<>[]{},;=".contains(c);
+    for entry in &walk.entries {
+        let (What::LeftOut { .. }, Some(directory)) = (&entry.what, entry.path.to_str()) else {
+            continue;
+        };
+        let words = text.split(is_between);
+        let mut named = words.filter(|word| {
+            let word = word.strip_prefix("./").unwrap_or(word);
+            let below = word.strip_prefix(directory);
+            below.is_some_and(|below| below.len() > 1 && below.starts_with('/'))
+        });
+        if let Some(word) = named.next() {
+            let at = word.as_ptr() as usize - text.as_ptr() as usize;
+            let warning = Warning::new(Code::FileLeftOut).at_line(line_of(text, at));
+            gathering.note(source, warning.about(word));
+        }
+    }
+}
+
+/// What lies in a skill's directory, found without keeping a file.
+struct Walk<'b> {
+    boundary: &'b Boundary,
     entries: Vec<Entry>,
     visited: usize,
+    /// How many entries of directories that are left out were counted.
+    counted: usize,
     /// Set if there was more than is looked at.
     is_cut: bool,
     /// Why the skill's own directory could not be listed.
@@ -143,12 +186,32 @@ struct Entry {
 }
 
 enum What {
-    File { size: u64 },
+    File {
+        size: u64,
+    },
     Link,
     Refused(Refused),
+    /// A directory that marks itself as made by a program.
+    LeftOut {
+        files: Fold,
+        /// False if there are more.
+        is_whole: bool,
+        mark: &'static str,
+    },
 }
 
-impl Walk {
+impl<'b> Walk<'b> {
+    fn new(boundary: &'b Boundary) -> Self {
+        Self {
+            boundary,
+            entries: Vec::new(),
+            visited: 0,
+            counted: 0,
+            is_cut: false,
+            failed: None,
+        }
+    }
+
     fn directory(
         &mut self,
         directory: &Directory,
@@ -204,7 +267,20 @@ impl Walk {
                 format!("it lies deeper than {SKILL_DEPTH_MAX} directories"),
             )),
             FileType::Directory => match directory.descend(Path::new(name)) {
-                Ok(child) => return self.directory(&child, &path, depth + 1, gathering),
+                Ok(child) => match self.mark(&child, gathering) {
+                    None => return self.directory(&child, &path, depth + 1, gathering),
+                    Some(mark) => {
+                        let marks = [ENVIRONMENT_NAME, CACHE_TAG_NAME];
+                        gathering.places.names(&child.path, &marks);
+                        let mut files = Fold::default();
+                        let is_whole = self.count(&child, &path, depth + 1, &mut files);
+                        What::LeftOut {
+                            files,
+                            is_whole,
+                            mark,
+                        }
+                    }
+                },
                 Err(error) => What::Refused(Refused::failed(&error)),
             },
             other => What::Refused(no_regular_file(other)),
@@ -212,75 +288,113 @@ impl Walk {
         self.add(path, what);
     }
 
+    /// What marks a directory as made by a program.
+    fn mark(&self, directory: &Directory, gathering: &mut Gathering) -> Option<&'static str> {
+        let is_file = |name: &str| {
+            let entry = directory.entry(OsStr::new(name));
+            matches!(entry, Ok(Some(stat)) if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
+        };
+        if is_file(ENVIRONMENT_NAME) {
+            return Some("a Python environment");
+        }
+        let tag = OsStr::new(CACHE_TAG_NAME);
+        let begin = match is_file(CACHE_TAG_NAME) {
+            true => gathering.begin_of(self.boundary, directory, tag, CACHE_TAG.len() as u64),
+            false => Vec::new(),
+        };
+        (begin == CACHE_TAG).then_some("a cache")
+    }
+
+    /// Adds the files of a directory that is left out, by their names and sizes. Answers whether these
+    /// are all.
+    fn count(
+        &mut self,
+        directory: &Directory,
+        below: &Path,
+        depth: usize,
+        files: &mut Fold,
+    ) -> bool {
+        let Ok(listing) = directory.list() else {
+            return false;
+        };
+        let mut is_whole = listing.whole;
+        for name in listing.names.iter().filter(|name| is_skill_part(name)) {
+            self.counted += 1;
+            if self.counted > LISTING_MAX {
+                return false;
+            }
+            let Ok(Some(stat)) = directory.entry(name) else {
+                continue;
+            };
+            let path = below.join(name);
+            match FileType::from_raw_mode(stat.st_mode) {
+                FileType::RegularFile => {
+                    let size = u64::try_from(stat.st_size).unwrap_or(0);
+                    files.add(&source_text(&path).0, size, None);
+                }
+                FileType::Directory if depth == SKILL_DEPTH_MAX => is_whole = false,
+                FileType::Directory => {
+                    if let Ok(child) = directory.descend(Path::new(name)) {
+                        is_whole &= self.count(&child, &path, depth + 1, files);
+                    }
+                }
+                _ => {}
+            }
+        }
+        is_whole
+    }
+
     fn add(&mut self, path: PathBuf, what: What) {
         self.entries.push(Entry { path, what });
     }
-
-    /// Why there are too many files, or too large ones together, to read them at all.
-    fn excess(&self) -> Option<String> {
-        if self.is_cut {
-            return Some(format!(
-                "it has more than {LISTING_MAX} entries; at most {SKILL_FILES_MAX} files are allowed"
-            ));
-        }
-        if self.entries.len() > SKILL_FILES_MAX {
-            let count = self.entries.len();
-            return Some(format!(
-                "it has {count} files; at most {SKILL_FILES_MAX} are allowed"
-            ));
-        }
-        let sizes = self.entries.iter().map(|entry| match entry.what {
-            What::File { size } if size <= SKILL_FILE_BYTES_MAX => size,
-            _ => 0,
-        });
-        too_large(sizes.sum())
-    }
-}
-
-fn too_large(bytes: u64) -> Option<String> {
-    (bytes > SKILL_BYTES_MAX)
-        .then(|| format!("its files have {bytes} bytes; at most {SKILL_BYTES_MAX} are allowed"))
 }
 
 fn add_files(
     finding: &mut Finding,
     boundary: &Boundary,
-    walk: Walk,
+    walk: Walk<'_>,
     gathering: &mut Gathering,
 ) -> Result<(), ScanError> {
-    let excess = walk.excess();
     if let Some(failed) = walk.failed {
         finding.refuse(failed.status, failed.reason);
     }
+    if walk.is_cut {
+        let path = boundary.directory.path.display();
+        gathering.remark(format!(
+            "only {LISTING_MAX} entries of {path} were looked at"
+        ));
+    }
+    let mut entries = walk.entries;
+    entries.sort_by(|a, b| {
+        a.path
+            .as_os_str()
+            .as_encoded_bytes()
+            .cmp(b.path.as_os_str().as_encoded_bytes())
+    });
+    let (mut room, mut past) = (Room::default(), Fold::default());
     let mut files = Vec::new();
-    for entry in walk.entries {
+    for entry in entries {
         gathering.go_on()?;
-        let file = match excess {
-            Some(_) => Some(unread(entry)),
-            None => read_file(finding, boundary, entry, gathering),
-        };
-        files.extend(file);
+        // What cannot be pinned anyway is not even read.
+        if let What::File { size } = entry.what
+            && size <= SKILL_FILE_BYTES_MAX
+            && !room.take(size)
+        {
+            past.add(&source_text(&entry.path).0, size, None);
+            continue;
+        }
+        files.extend(read_file(finding, boundary, entry, gathering));
     }
-    files.sort_by(|a, b| a.path.cmp(&b.path));
-    files.truncate(SKILL_FILES_MAX);
+    files.extend(past.line(&past_limits()));
     // Files may have grown since they were listed, and a link's size was not known.
-    let pinned = files.iter().filter(|file| file.body().is_some());
-    let excess = excess.or_else(|| too_large(pinned.map(|file| file.size).sum()));
-    if let Some(reason) = excess {
-        finding.refuse(Status::Oversize, reason);
-    }
-    if finding.resource.status != Status::Ok {
-        claim(&mut files);
-    }
+    files = admit(files);
     finding.resource.files = files;
-    Ok(())
-}
-
-/// A skill that is not used pins nothing.
-fn claim(files: &mut [SkillFile]) {
-    for file in files {
-        file.content = file.content.map(|content| Content::Claimed(content.hash()));
+    if let (status, Some(error)) = (finding.resource.status, finding.resource.error.clone())
+        && status != Status::Ok
+    {
+        finding.resource.demote(status, error);
     }
+    Ok(())
 }
 
 fn unread(entry: Entry) -> SkillFile {
@@ -289,6 +403,17 @@ fn unread(entry: Entry) -> SkillFile {
         What::File { size } => (size, None),
         What::Link => (0, None),
         What::Refused(refused) => (0, Some(refused.reason)),
+        What::LeftOut {
+            files,
+            is_whole,
+            mark,
+        } => {
+            let count = files.count();
+            let at_least = if is_whole { "" } else { "at least " };
+            let noun = if count == 1 { "file" } else { "files" };
+            let error = format!("left out with {at_least}{count} {noun}: it is {mark}");
+            return files.line_at(path, error);
+        }
     };
     SkillFile {
         path,
@@ -301,19 +426,24 @@ fn unread(entry: Entry) -> SkillFile {
 
 /// Reads one supporting file; `None` if it has gone.
 fn read_file(
-    finding: &mut Finding,
+    finding: &Finding,
     boundary: &Boundary,
     entry: Entry,
     gathering: &mut Gathering,
 ) -> Option<SkillFile> {
     let is_link = matches!(entry.what, What::Link);
-    if matches!(entry.what, What::Refused(_)) {
+    if matches!(entry.what, What::Refused(_) | What::LeftOut { .. }) {
         return Some(unread(entry));
     }
     let parent = entry.path.parent().unwrap_or(Path::new(""));
     let name = entry.path.file_name()?;
     let outcome = match boundary.directory.descend(parent) {
-        Ok(directory) => boundary.read(&directory, name, SKILL_FILE_BYTES_MAX),
+        Ok(directory) => boundary.read(
+            &directory,
+            name,
+            SKILL_FILE_BYTES_MAX,
+            &mut gathering.reader,
+        ),
         Err(error) => Outcome::Refused(Refused::failed(&error)),
     };
     let reading = match outcome {
@@ -344,10 +474,7 @@ fn read_file(
             ));
         }
         Some(bytes) if file.error.is_none() && finding.resource.status == Status::Ok => {
-            match gathering.hold(reading.hash, bytes) {
-                Some(content) => file.content = Some(content),
-                None => finding.refuse(Status::Excluded, NO_MEMORY),
-            }
+            file.content = Some(gathering.hold(reading.hash, bytes));
         }
         Some(_) => {}
     }

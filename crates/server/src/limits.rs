@@ -12,7 +12,7 @@ pub(crate) const PUSH_BYTES_MAX: u64 = 12 * 1024 * 1024;
 
 /// Longest body of an upload, in bytes: no file that is stored has more than half of it, and what
 /// does not compress may grow a little.
-pub(crate) const UPLOAD_BYTES_MAX: u64 = 1024 * 1024;
+pub(crate) const UPLOAD_BYTES_MAX: u64 = 2 * 1024 * 1024;
 
 /// Longest body that moves a pin, in bytes: it may name each of 2,000 sources of 1 KiB.
 pub(crate) const MOVE_BYTES_MAX: u64 = 4 * 1024 * 1024;

@@ -7,12 +7,26 @@ use ctxpin_model::hash::{ContextHash, SnapshotId, ToolsHash};
 use ctxpin_model::id::{AgentId, ProcessId, UserId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::snapshot::Addresses;
+use ctxpin_model::warning::{self, Note};
 
 use crate::database::Transaction;
 use crate::error::{Error, Result};
 use crate::grant::{Granted, Owned, object::Account, object::Agent, right::Write};
 use crate::values::Row;
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
+
+/// What comes with a push beside the snapshot.
+#[derive(Debug, Clone)]
+pub struct PushMarks<'p> {
+    /// Its number within the epoch.
+    pub version: i64,
+    /// Whether every MCP server has answered or failed.
+    pub mcp_settled: bool,
+    /// What there is to know of the workspace that no resource tells.
+    pub notes: &'p [Note],
+    /// When it came.
+    pub at: Moment,
+}
 
 /// An agent to write.
 #[derive(Debug, Clone)]
@@ -217,6 +231,24 @@ impl<R> Granted<Agent, R> {
         read_one(self.within(transaction)?, agent).await
     }
 
+    /// What there is to know of the agent's workspace that no resource tells; nothing for whoever may
+    /// not read its bodies, for it names what stands in them.
+    pub async fn notes(&self, transaction: &mut Transaction) -> Result<Vec<Note>> {
+        if !self.tells_bodies() {
+            return Ok(Vec::new());
+        }
+        let agent = self.id();
+        let notes: Option<String> = self
+            .within(transaction)?
+            .query("select notes from agents where id = $1")
+            .bind(&agent)
+            .optional(|row| row.take())
+            .await?;
+        let notes = notes.unwrap_or_else(|| "[]".to_owned());
+        warning::notes_from_json(&notes)
+            .ok_or_else(|| Error::Unexpected("an agent's notes are no list".into()))
+    }
+
     /// The agent's timeline, newest first.
     pub async fn heads(
         &self,
@@ -286,24 +318,24 @@ impl Granted<Agent, Write> {
         Ok(())
     }
 
-    /// Takes a push whose content is the head's: the version advances, and nothing else.
+    /// Takes a push whose content is the head's: the version advances, and what comes beside the
+    /// snapshot is kept.
     pub async fn push_unchanged(
         &self,
         transaction: &mut Transaction,
-        version: i64,
-        mcp_settled: bool,
-        now: Moment,
+        marks: &PushMarks<'_>,
     ) -> Result<()> {
         let agent = self.id();
         self.within(transaction)?
             .query(
-                "update agents set version = $2, mcp_settled = $3, last_push_at = $4, last_seen_at = $4 \
-                 where id = $1",
+                "update agents set version = $2, mcp_settled = $3, last_push_at = $4, last_seen_at = $4, \
+                 notes = $5 where id = $1",
             )
             .bind(&agent)
-            .bind(&version)
-            .bind(&mcp_settled)
-            .bind(&now)
+            .bind(&marks.version)
+            .bind(&marks.mcp_settled)
+            .bind(&marks.at)
+            .bind(&warning::notes_to_json(marks.notes))
             .execute()
             .await?;
         Ok(())
@@ -313,10 +345,8 @@ impl Granted<Agent, Write> {
     pub async fn head_append(
         &self,
         transaction: &mut Transaction,
-        version: i64,
-        mcp_settled: bool,
+        marks: &PushMarks<'_>,
         addresses: &Addresses,
-        now: Moment,
     ) -> Result<Head> {
         let agent = self.id();
         // Nobody else appends while this one is locked.
@@ -326,14 +356,15 @@ impl Granted<Agent, Write> {
             .together()
             .write(
                 "update agents set version = $2, mcp_settled = $3, last_push_at = $4, last_seen_at = $4, \
-                 head_seq = $6, head_snapshot = $5 where id = $1",
+                 head_seq = $6, head_snapshot = $5, notes = $7 where id = $1",
             )
             .bind(&agent)
-            .bind(&version)
-            .bind(&mcp_settled)
-            .bind(&now)
+            .bind(&marks.version)
+            .bind(&marks.mcp_settled)
+            .bind(&marks.at)
             .bind(&addresses.id)
             .bind(&seq)
+            .bind(&warning::notes_to_json(marks.notes))
             .write(
                 "insert into agent_heads (agent_id, seq, snapshot_id, context_hash, tools_hash, received_at) \
                  values ($1, $2, $3, $4, $5, $6)",
@@ -343,7 +374,7 @@ impl Granted<Agent, Write> {
             .bind(&addresses.id)
             .bind(&addresses.context_hash)
             .bind(&addresses.tools_hash)
-            .bind(&now)
+            .bind(&marks.at)
             .execute()
             .await?;
         let hashes = Hashes {
@@ -354,7 +385,7 @@ impl Granted<Agent, Write> {
             seq,
             snapshot: addresses.id,
             hashes,
-            received_at: now,
+            received_at: marks.at,
         })
     }
 

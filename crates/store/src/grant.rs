@@ -730,6 +730,13 @@ impl<R> Granted<object::Agent, R> {
     }
 }
 
+impl<R> Granted<object::Agent, R> {
+    /// Whether the actor may read the bodies that this agent pushes.
+    pub fn tells_bodies(&self) -> bool {
+        reads_bodies(&self.actor, self.owner)
+    }
+}
+
 impl<R> Granted<object::Chat, R> {
     /// Whether the actor may read this chat's bodies.
     pub fn tells_bodies(&self) -> bool {

@@ -30,6 +30,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../migrations/sqlite/0003_treatments.sql"),
         include_str!("../migrations/postgres/0003_treatments.sql"),
     ),
+    (
+        4,
+        "notes",
+        include_str!("../migrations/sqlite/0004_notes.sql"),
+        include_str!("../migrations/postgres/0004_notes.sql"),
+    ),
 ];
 
 /// The newest schema that this release knows.

@@ -186,6 +186,7 @@ impl TestAgent {
             version: self.version,
             mcp_settled: true,
             manifest,
+            notes: Vec::new(),
             inline,
         }
     }

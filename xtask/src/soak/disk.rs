@@ -339,6 +339,7 @@ fn text_push(epoch: i64, version: i64, text: &str) -> Push {
             directory: Some("/w".to_owned()),
         },
         resources: vec![resource("/w/AGENTS.md", text)],
+        notes: Vec::new(),
         blobs: [(hash, STANDARD.encode(text))].into(),
     }
 }

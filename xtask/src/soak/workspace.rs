@@ -66,6 +66,7 @@ impl Workspace {
                 directory: Some("/w".to_owned()),
             },
             resources: resources.collect(),
+            notes: Vec::new(),
             blobs: blobs.collect(),
         }
     }

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use ctxpin_model::resource::{Bodies, Content, Kind, Resource, Status};
 use ctxpin_model::snapshot::Snapshot;
+use ctxpin_model::warning::{Code, Note, Warning};
 use ctxpin_protocol::convert::resources;
 use ctxpin_protocol::http::agents::Head;
+use ctxpin_scan::Scan;
 
 use super::*;
 
@@ -27,7 +29,27 @@ fn found_for(texts: &[&[u8]], demand: u64) -> Found {
         resource.content = Some(Content::Pinned(hash));
         snapshot.resources.push(resource);
     }
-    Found::new(snapshot, bodies, None, demand)
+    let scan = Scan {
+        snapshot,
+        bodies,
+        notes: Vec::new(),
+        places: Vec::new(),
+    };
+    Found::new(scan, None, demand)
+}
+
+/// The same content with a note.
+fn noted(found: &Found, about: &str) -> Found {
+    let scan = Scan {
+        snapshot: found.snapshot.clone(),
+        bodies: found.bodies.clone(),
+        notes: vec![Note {
+            source: None,
+            warning: Warning::new(Code::OtherTool).about(about),
+        }],
+        places: Vec::new(),
+    };
+    Found::new(scan, None, found.demand)
 }
 
 fn hashes(texts: &[&[u8]]) -> BTreeSet<BlobHash> {
@@ -260,6 +282,20 @@ fn a_refusal_stands_until_something_changes() {
     // Back to what the server has: nothing to send.
     played.expect_wait(&two, HEARTBEAT_INTERVAL);
     assert_eq!(played.plan.pushing(Some(&two)), Pushing::Settled);
+}
+
+#[test]
+fn other_notes_are_pushed_with_the_same_content() {
+    let mut played = Played::opened(None);
+    let one = found(&[b"a"]);
+    played.expect_push(&one, 1, &[b"a"]);
+    played.answered(&one, 1);
+    let with_note = noted(&one, "GEMINI.md");
+    played.expect_push(&with_note, 2, &[]);
+    played.answered(&with_note, 1);
+    played.expect_wait(&with_note, HEARTBEAT_INTERVAL);
+    played.expect_push(&one, 3, &[]);
+    assert_eq!(played.plan.notes_max(), 200);
 }
 
 #[test]

@@ -19,7 +19,7 @@ use crate::chat_choice::agent_named;
 use crate::connect::{AgentConnection, Connection};
 use crate::data_directory::DataDirectory;
 use crate::log;
-use crate::say::{self, Failure, Table};
+use crate::say::{self, Failure, Table, Viewpoint};
 use crate::stop;
 use crate::up::directory_check;
 
@@ -311,6 +311,11 @@ fn status_text(status: &Status) -> String {
         }
     }
     facts.push(("sources", status.sources.to_string()));
+    let viewpoint = Viewpoint::here();
+    let notes = status.found.iter().flat_map(|found| &found.notes);
+    let notes: Vec<_> = notes.map(|note| say::noted(note, &viewpoint)).collect();
+    let names = std::iter::once("to know").chain(std::iter::repeat(""));
+    facts.extend(names.zip(notes));
     let heading = format!("agent on {}", say::line(&status.directory));
     let lines = facts.iter();
     let lines = lines.map(|(name, fact)| format!("  {name:9}{}\n", say::line(fact)));

@@ -1,8 +1,9 @@
 //! `ctxpin scan`: what would be pinned, without a server.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use ctxpin_agent::sources::{OPERATOR_CONFIG, Operator, declared};
 use ctxpin_model::resource::Status;
 use ctxpin_model::treatment::{TreatmentKey, Treatments};
 use ctxpin_protocol::convert;
@@ -10,15 +11,18 @@ use ctxpin_protocol::http::resources::Removed;
 use ctxpin_protocol::http::scan::Scan as Told;
 use ctxpin_render::renderer::Renderer;
 use ctxpin_render::treat;
-use ctxpin_scan::roots::Request;
-use ctxpin_scan::{Import, Scan as Found};
+use ctxpin_scan::Scan as Found;
+use ctxpin_scan::roots::{Request, Scope};
 
+use super::up::allowed_roots;
 use super::{Output, removed_bytes};
+use crate::data_directory::DataDirectory;
 use crate::say::{self, Failure, Table, Viewpoint};
 
 /// Show what would be pinned, without a server
 ///
-/// A directory is scanned with those above it, up to the root of its project; a file alone.
+/// A directory is scanned with those above it, up to the root of its project, and with the sources that
+/// were declared to its agent; a file alone.
 #[derive(Debug, Args)]
 pub struct Scan {
     /// The directory or file
@@ -27,6 +31,9 @@ pub struct Scan {
     /// Also scan ~/.agents, ~/.claude and ~/.codex, as `ctxpin up` does
     #[arg(long)]
     user_roots: bool,
+    /// Read links of the user roots, and declared sources, below this directory too; several add up
+    #[arg(long = "allow-root", value_name = "DIR")]
+    allow_roots: Vec<PathBuf>,
     #[command(flatten)]
     output: Output,
 }
@@ -43,21 +50,39 @@ impl Scan {
             true => Request::single(&self.path, home),
             false => Request::project(&self.path, home),
         };
-        let request = Request {
+        let mut request = Request {
             user_roots: self.user_roots,
+            allowed: allowed_roots(&self.allow_roots)?,
             ..request
         };
+        declare(&mut request)?;
         let found = ctxpin_scan::scan(&request, &|| false)
             .map_err(|error| Failure::new(error.to_string()))?;
         let addresses = found.snapshot.addresses();
         let treatments = treatments(&found);
         let renderer = Renderer::CURRENT.number();
-        let told = convert::resources::scan(&found.snapshot, &treatments, renderer, &addresses);
+        let (snapshot, notes) = (&found.snapshot, &found.notes);
+        let told = convert::resources::scan(snapshot, notes, &treatments, renderer, &addresses);
         if self.output.json {
             return say::print_json(&told);
         }
         say::print(&report(&found, &told, &Viewpoint::here()))
     }
+}
+
+/// Adds what the machine's operator says of agents, and for a directory the sources that were declared
+/// to its agent.
+fn declare(request: &mut Request) -> Result<(), Failure> {
+    let operator = Operator::read(Path::new(OPERATOR_CONFIG))?;
+    if let (Scope::Project, Ok(directory)) = (request.scope, request.directory.canonicalize()) {
+        let data = DataDirectory::locate()?;
+        let states = [data.agent(&directory).state(), data.run_state(&directory)];
+        for state in states {
+            request.sources.extend(declared(&state)?);
+        }
+    }
+    operator.apply(request);
+    Ok(())
 }
 
 /// What the renderer makes of what was found.
@@ -97,16 +122,15 @@ fn report(found: &Found, told: &Told, viewpoint: &Viewpoint) -> String {
         text += &format!("{label} {}\n\n", say::text(error));
     }
     if snapshot.resources.is_empty() {
-        text +=
-            "nothing to pin here: no AGENTS.md, CLAUDE.md, .cursorrules, skill or .mcp.json\n\n";
+        text += "nothing to pin here: no AGENTS.md, CLAUDE.md, .cursorrules, skill or .mcp.json\n";
     } else {
         text += &table(found, viewpoint);
         text += &reasons(told, viewpoint);
         text += &format!("\n{}\n", totals(found, told));
     }
-    text += &imports(&found.imports, viewpoint);
+    text += &notes(told, viewpoint);
     text += &format!(
-        "snapshot      {}\ncontext hash  {}\ntools hash    {}\n",
+        "\nsnapshot      {}\ncontext hash  {}\ntools hash    {}\n",
         told.snapshot, told.context_hash, told.tools_hash
     );
     text
@@ -172,18 +196,18 @@ fn totals(found: &Found, told: &Told) -> String {
     let used = resources
         .iter()
         .filter(|resource| resource.status == Status::Ok);
-    let (mut count, mut bytes, mut files) = (0, 0, 0);
+    let (mut count, mut bytes, mut files) = (0, 0, 0_u64);
     for resource in used {
         count += 1;
         bytes += resource.size;
-        for file in &resource.files {
+        for file in resource.files.iter().filter(|file| file.body().is_some()) {
             files += 1;
             bytes += file.size;
         }
     }
     let mut text = format!("{count} of {} are used, ", resources.len());
     if files > 0 {
-        text += &format!("with {files} supporting files, ");
+        text += &format!("with {}, ", say::counted(files, "supporting file"));
     }
     text += &format!("{} together", say::size(bytes));
     let removed: u64 = told
@@ -202,18 +226,13 @@ fn totals(found: &Found, told: &Told) -> String {
     }
 }
 
-fn imports(imports: &[Import], viewpoint: &Viewpoint) -> String {
-    if imports.is_empty() {
+fn notes(told: &Told, viewpoint: &Viewpoint) -> String {
+    if told.notes.is_empty() {
         return String::new();
     }
-    let mut text = String::from("\nnamed but not followed, and so not pinned:\n");
-    for import in imports {
-        text += &format!(
-            "  @{} in {}\n",
-            say::line(&import.path),
-            viewpoint.path(&import.from)
-        );
-    }
-    text += "`ctxpin source add PATH` pins such a file while `ctxpin up` runs\n\n";
-    text
+    let lines = told.notes.iter();
+    let lines: String = lines
+        .map(|note| format!("  {}\n", say::noted(note, viewpoint)))
+        .collect();
+    format!("\nto know of this workspace:\n{lines}")
 }

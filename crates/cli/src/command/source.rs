@@ -178,5 +178,14 @@ fn said(changed: &SourceChanged, words: [&str; 2], output: Output) -> Result<(),
         return say::print_json(changed);
     }
     let word = if changed.changed { words[0] } else { words[1] };
-    say::print(&format!("{word} {}\n", say::line(&changed.path)))
+    let mut text = format!("{word} {}\n", say::line(&changed.path));
+    if changed.gives == Some(0) {
+        text += match Path::new(&changed.path).exists() {
+            true => {
+                "nothing is read from it: a directory gives AGENTS.md, CLAUDE.md, .cursorrules and its folders of skills; declare other files one by one\n"
+            }
+            false => "it is not there yet, and is waited for\n",
+        };
+    }
+    say::print(&text)
 }

@@ -41,7 +41,8 @@ pub struct Up {
 /// What holds for every agent.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Workspace {
-    /// Allow sources below this directory to be declared; several add up
+    /// Allow sources below this directory to be declared, and links of the user roots to lead there;
+    /// several add up
     #[arg(long = "allow-root", value_name = "DIR")]
     allow_roots: Vec<PathBuf>,
     /// Scan nothing until this file exists
@@ -59,11 +60,7 @@ impl Workspace {
     ///
     /// If the current directory is gone.
     pub fn allowed_roots(&self) -> Result<Vec<PathBuf>, Failure> {
-        let absolute = |path: &PathBuf| {
-            std::path::absolute(path)
-                .map_err(|error| Failure::new(format!("{}: {error}", path.display())))
-        };
-        self.allow_roots.iter().map(absolute).collect()
+        allowed_roots(&self.allow_roots)
     }
 
     /// What the first scan waits for.
@@ -83,6 +80,19 @@ impl Workspace {
             (None, None) => None,
         })
     }
+}
+
+/// Paths on the command line, as absolute ones.
+///
+/// # Errors
+///
+/// If the current directory is gone.
+pub fn allowed_roots(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let absolute = |path: &PathBuf| {
+        std::path::absolute(path)
+            .map_err(|error| Failure::new(format!("{}: {error}", path.display())))
+    };
+    paths.iter().map(absolute).collect()
 }
 
 impl Up {

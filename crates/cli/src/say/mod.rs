@@ -23,7 +23,7 @@ pub use style::{ADDED, BOLD, FAINT, GOOD, HUNK, REMOVED, STRUCK, WARNING, paint}
 pub use table::Table;
 pub use time::{ago, now, since, size};
 pub use viewpoint::Viewpoint;
-pub use warning::warning;
+pub use warning::{noted, warning};
 
 use std::io::{self, IsTerminal, Write};
 

@@ -1,6 +1,6 @@
 //! Where the person stands, so that paths are told as they would type them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::short;
 
@@ -19,6 +19,11 @@ impl Viewpoint {
             current: current.unwrap_or_default(),
             home: home.unwrap_or_default(),
         }
+    }
+
+    /// Whether a path is the directory where the person stands.
+    pub fn is_here(&self, path: &str) -> bool {
+        Path::new(path) == self.current
     }
 
     /// A path as it would be typed here, in one line that a terminal can show.

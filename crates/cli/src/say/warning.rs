@@ -1,6 +1,22 @@
 //! What a warning's code means, in a sentence.
 
 use ctxpin_model::warning::Code;
+use ctxpin_protocol::http::resources::Note;
+
+use super::Viewpoint;
+
+/// Says what a note is about, with the place, on one line.
+pub fn noted(note: &Note, viewpoint: &Viewpoint) -> String {
+    let said = warning(&note.code, note.detail.as_deref());
+    let Some(source) = &note.source else {
+        return said;
+    };
+    let line = note.line.map_or(String::new(), |line| format!(":{line}"));
+    match viewpoint.is_here(source) {
+        true => said,
+        false => format!("{}{line}: {said}", viewpoint.path(source)),
+    }
+}
 
 /// Says what a warning is about. One of a later release is told as its code.
 pub fn warning(code: &str, detail: Option<&str>) -> String {
@@ -55,15 +71,21 @@ fn sentence(code: Code, detail: &str) -> String {
             format!("`{detail}` is not what the specification says; ctxpin does not use it")
         }
         Code::ServersMissing => "it has no `mcpServers`: nothing is declared here".into(),
-        Code::JsonComments => "JSON has no comments: other programs refuse this file".into(),
         Code::ImportMissing => format!("@{detail} names a file that is not there"),
         Code::ImportOutside => format!("@{detail} names a file that may not be read from here"),
         Code::ImportUnpinned => {
-            format!("@{detail} is not followed, and so not pinned; `ctxpin source add` pins it")
+            // What else a source may be is no Markdown that somebody imports.
+            let advice = match detail.ends_with(".md") || detail.ends_with(".mdc") {
+                true => "; `ctxpin source add` pins it",
+                false => "",
+            };
+            format!("@{detail} is not followed, and so not pinned{advice}")
         }
         Code::SkillAbsent => detail.to_owned(),
-        Code::OtherTool => format!("seen, not read: {detail}"),
-        Code::SourceEmpty => "nothing was found in it".into(),
+        Code::OtherTool => {
+            format!("seen, not read: {detail}; `ctxpin source add FILE` reads a Markdown file")
+        }
+        Code::SourceEmpty => format!("this source gives nothing: {detail}"),
         Code::LinkAsText => {
             format!(
                 "it holds nothing but the path {detail}: it looks like a link that git could not make"

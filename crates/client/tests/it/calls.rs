@@ -159,6 +159,7 @@ async fn a_large_push_is_compressed() {
         mcp_settled: None,
         facts: Facts::default(),
         resources: vec![],
+        notes: Vec::new(),
         blobs: Default::default(),
     };
     assert!(client.push(&push).await.unwrap().accepted);

@@ -245,21 +245,21 @@ async fn an_addition_shadows_as_in_any_snapshot(test: &TestService) {
 
 async fn an_addition_past_the_budget_is_excluded(test: &TestService) {
     let large = |letter: &str| letter.repeat(usize::try_from(PROMPT_FILE_BYTES_MAX).unwrap());
-    // 32 of the largest files are all that a snapshot holds.
-    let full = (0..32).fold(Workspace::new("/w"), |workspace, number| {
-        workspace.file(&format!("{number:02}.md"), &large("x"))
+    // Two of the largest files are all that a snapshot holds.
+    let full = (0..2).fold(Workspace::new("/w"), |workspace, number| {
+        workspace.file(&format!("{number}.md"), &large("x"))
     });
-    let head = full.clone().without("31.md").file("new.md", "small");
+    let head = full.clone().without("1.md").file("new.md", "small");
     let (_, chat) = drifted(test, &full, &head).await;
     let context = chat.take(&["/w/new.md"]).await.unwrap();
     let pinned = context.pinned.as_ref().unwrap();
     let status = |path: &str| pinned.find(Kind::InstructionFile, path).unwrap().status;
-    // It stands before 31.md only if the head says so; 31.md follows 30.md.
-    assert_eq!(status("/w/31.md"), Status::Ok);
+    // It stands before 1.md only if the head says so; 1.md follows 0.md.
+    assert_eq!(status("/w/1.md"), Status::Ok);
     assert_eq!(status("/w/new.md"), Status::Excluded);
     assert!(chat.is_dirty().await);
     assert_sound(&chat).await;
-    chat.take(&["/w/31.md", "/w/new.md"]).await.unwrap();
+    chat.take(&["/w/1.md", "/w/new.md"]).await.unwrap();
     assert!(!chat.is_dirty().await);
 }
 

@@ -339,7 +339,7 @@ async fn sixty_four_mebibytes_can_wait_for_a_push(test: &TestService) {
 async fn a_file_that_is_too_large_is_not_taken_ahead(test: &TestService) {
     let owner = first_admin(&test.service).await;
     let agent = TestAgent::create(&test.service, owner, "project").await;
-    let largest = "x".repeat(512 * 1024);
+    let largest = "x".repeat(1024 * 1024);
     let refused = upload(&test.service, &agent, &format!("{largest}x")).await;
     assert!(matches!(refused, Err(Error::TooLarge(_))), "{refused:?}");
     assert_eq!(test.count("select count(*) from blobs").await, 0);

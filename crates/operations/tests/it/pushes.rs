@@ -8,12 +8,13 @@ use ctxpin_model::page::PageRequest;
 use ctxpin_model::pin::{Door, Reason};
 use ctxpin_model::push::Verdict;
 use ctxpin_model::resource::{Content, Detail, Kind, Resource, ServerShape, Status, Tool};
+use ctxpin_model::warning::{Code, Note, Warning};
 use ctxpin_operations::chats::{self, ChatChange};
 use ctxpin_operations::error::{Error, Result};
 use ctxpin_operations::pushes::{self, Push, Pushed};
 use ctxpin_operations::{agents, contexts};
 use ctxpin_testing::databases::TestService;
-use ctxpin_testing::people::{TestAgent, chat, first_admin, member};
+use ctxpin_testing::people::{TestAgent, chat, first_admin, member, user};
 use ctxpin_testing::workspace::Workspace;
 
 ctxpin_testing::on_both_databases!(
@@ -21,6 +22,7 @@ ctxpin_testing::on_both_databases!(
     the_server_computes_the_hashes_that_the_agent_computes,
     unchanged_content_keeps_the_head_and_the_timeline,
     a_change_of_settled_alone_is_stored,
+    notes_are_replaced_by_each_push_and_told_to_the_owner,
     a_lost_answer_is_given_again,
     a_version_that_is_not_newer_is_not_taken,
     a_version_counts_from_one,
@@ -48,6 +50,7 @@ async fn push_version(
         version,
         mcp_settled,
         manifest,
+        notes: Vec::new(),
         inline,
     };
     pushes::push(&test.service, agent.credential, push).await
@@ -58,7 +61,10 @@ async fn agent_and_heads(
     owner: ctxpin_model::token::Credential,
     agent: &TestAgent,
 ) -> (AgentRecord, Vec<Head>) {
-    let record = agents::read(&test.service, owner, agent.id).await.unwrap();
+    let record = agents::read(&test.service, owner, agent.id)
+        .await
+        .unwrap()
+        .agent;
     let heads = agents::heads(&test.service, owner, agent.id, &PageRequest::newest(100))
         .await
         .unwrap();
@@ -105,7 +111,7 @@ fn workspace_of_every_kind() -> Workspace {
         input_schema: Default::default(),
     }]));
     let mut large = Resource::new(Kind::InstructionFile, "/w/CLAUDE.md", Status::Oversize);
-    large.error = Some("larger than 64 KiB".into());
+    large.error = Some("larger than 1 MiB".into());
     large.content = Some(Content::Claimed(BlobHash::of(b"much")));
     large.size = 1_000_000;
     large.root = Some("/w".into());
@@ -183,6 +189,56 @@ async fn a_change_of_settled_alone_is_stored(test: &TestService) {
         let (after, heads) = agent_and_heads(test, owner, &agent).await;
         assert_eq!((after.mcp_settled, after.version), (settled, version));
         assert_eq!(heads.len(), 1);
+    }
+}
+
+async fn notes_are_replaced_by_each_push_and_told_to_the_owner(test: &TestService) {
+    let owner = first_admin(&test.service).await;
+    let mut agent = TestAgent::create(&test.service, owner, "project").await;
+    let note = |detail: &str| Note {
+        source: Some("/w/CLAUDE.md".into()),
+        warning: Warning::new(Code::ImportMissing).at_line(3).about(detail),
+    };
+    let workspace = Workspace::with_agents_md("/w", "One.\n");
+    // With a new head, with the same content, and with none at all.
+    for (text, notes, seq) in [
+        ("One.\n", vec![note("a.md"), note("b.md")], 1),
+        ("One.\n", vec![note("b.md")], 1),
+        ("Two.\n", vec![note("c.md")], 2),
+        ("Two.\n", vec![], 2),
+    ] {
+        let (manifest, inline) = workspace.clone().file("AGENTS.md", text).manifest();
+        agent.version += 1;
+        let push = Push {
+            epoch: agent.epoch,
+            version: agent.version,
+            mcp_settled: true,
+            manifest,
+            notes: notes.clone(),
+            inline,
+        };
+        let pushed = pushes::push(&test.service, agent.credential, push)
+            .await
+            .unwrap();
+        assert_eq!(pushed.head.map(|head| head.seq), Some(seq));
+        let told = agents::read(&test.service, owner, agent.id).await.unwrap();
+        assert_eq!(told.notes, notes);
+        if notes.is_empty() {
+            continue;
+        }
+        // They name what stands in bodies.
+        let (_, auditor) = user(
+            &test.service,
+            owner,
+            &format!("auditor{text}{}", notes.len()),
+            "auditor",
+            "read",
+        )
+        .await;
+        let told = agents::read(&test.service, auditor, agent.id)
+            .await
+            .unwrap();
+        assert_eq!(told.notes, []);
     }
 }
 

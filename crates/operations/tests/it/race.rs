@@ -88,6 +88,7 @@ impl Pusher {
             version,
             mcp_settled: true,
             manifest,
+            notes: Vec::new(),
             inline,
         };
         pushes::push(&self.service, self.credential, push).await

@@ -10,14 +10,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::limits::{
-    ERROR_BYTES_MAX, FACT_BYTES_MAX, PROMPT_FILE_BYTES_MAX, SERVER_TOOLS_BYTES_MAX,
-    SERVER_TOOLS_MAX, SKILL_FILE_BYTES_MAX, SKILL_FILES_MAX, SNAPSHOT_LISTED_MAX,
-    SNAPSHOT_RESOURCES_MAX, SOURCE_BYTES_MAX,
+    ERROR_BYTES_MAX, FACT_BYTES_MAX, FRONTMATTER_BYTES_MAX, MCP_CONFIG_BYTES_MAX,
+    PROMPT_FILE_BYTES_MAX, SERVER_TOOLS_BYTES_MAX, SERVER_TOOLS_MAX, SKILL_FILE_BYTES_MAX,
+    SKILL_LISTED_MAX, SNAPSHOT_LISTED_MAX, SNAPSHOT_RESOURCES_MAX, SOURCE_BYTES_MAX,
 };
 use ctxpin_model::resource::{
     Bodies, Content, Detail, Kind, Resource, ServerShape, SkillFile, Status, Tool,
 };
 use ctxpin_model::snapshot::{Facts, Snapshot};
+use ctxpin_model::warning::{DETAIL_BYTES_MAX, NOTES_MAX, Note, Warning};
 use serde_json::Value;
 
 use super::members::{InvalidMember, count, hash, size, text, word};
@@ -26,9 +27,8 @@ use crate::http::push::{self, ManifestResource, Push};
 use crate::http::resources as wire;
 use crate::problem::{Problem, ProblemName};
 
-/// Longest name or description of a skill in bytes: both stand in a `SKILL.md`. What is too long by
-/// the specification is told all the same, in a skill that is `invalid`.
-const HEADER_BYTES_MAX: usize = PROMPT_FILE_BYTES_MAX as usize;
+/// Longest name or description of a skill in bytes: both stand in a frontmatter.
+const HEADER_BYTES_MAX: usize = FRONTMATTER_BYTES_MAX;
 
 /// Longest text of a tool in bytes: no longer than all tools of its server together.
 const TOOL_BYTES_MAX: usize = SERVER_TOOLS_BYTES_MAX as usize;
@@ -45,6 +45,8 @@ pub struct Manifest {
     /// What was found. Every hash in it is a claim as yet: whether bytes stand behind it, only the
     /// server can tell. No two resources have the same kind and source.
     pub snapshot: Snapshot,
+    /// What there is to know of the workspace that no resource tells.
+    pub notes: Vec<Note>,
     /// The bytes that came along. Each has the hash that it stands under, and belongs to an `ok`
     /// instruction file or skill.
     pub bodies: Bodies,
@@ -57,6 +59,7 @@ pub fn push(
     version: i64,
     mcp_settled: bool,
     snapshot: &Snapshot,
+    notes: &[Note],
     bodies: &Bodies,
 ) -> Push {
     let stored: BTreeSet<BlobHash> = snapshot
@@ -72,6 +75,7 @@ pub fn push(
         mcp_settled: Some(mcp_settled),
         facts: resources::facts(&snapshot.facts),
         resources: snapshot.resources.iter().map(to_wire).collect(),
+        notes: notes.iter().map(resources::note).collect(),
         blobs: sent
             .map(|(hash, bytes)| (hash.to_string(), STANDARD.encode(bytes)))
             .collect(),
@@ -107,6 +111,7 @@ pub fn manifest(push: Push) -> Result<Manifest, Problem> {
     let facts = read_facts(push.facts).map_err(refused)?;
     let error = optional("error", push.error, ERROR_BYTES_MAX).map_err(refused)?;
     let resources = read_resources(push.resources).map_err(refused)?;
+    let notes = read_notes(push.notes).map_err(refused)?;
     let bodies = read_bodies(push.blobs, &resources)?;
     Ok(Manifest {
         epoch: head.0,
@@ -117,8 +122,31 @@ pub fn manifest(push: Push) -> Result<Manifest, Problem> {
             error,
             resources,
         },
+        notes,
         bodies,
     })
+}
+
+/// A code that this release does not know is passed over: what it would say is of a later one.
+fn read_notes(notes: Vec<wire::Note>) -> Result<Vec<Note>, InvalidMember> {
+    count("notes", notes.len(), NOTES_MAX)?;
+    let mut read = Vec::with_capacity(notes.len());
+    for (index, note) in notes.into_iter().enumerate() {
+        let at = format!("notes[{index}]");
+        let detail = optional(format!("{at}.detail"), note.detail, DETAIL_BYTES_MAX)?;
+        let source = optional(format!("{at}.source"), note.source, SOURCE_BYTES_MAX)?;
+        let line = note
+            .line
+            .map(|line| size(format!("{at}.line"), line))
+            .transpose()?;
+        if let Ok(code) = note.code.parse() {
+            read.push(Note {
+                source,
+                warning: Warning { code, line, detail },
+            });
+        }
+    }
+    Ok(read)
 }
 
 /// A version counts from 1, because 0 stands for "none yet".
@@ -147,14 +175,10 @@ fn read_resources(resources: Vec<ManifestResource>) -> Result<Vec<Resource>, Inv
     let resources: Vec<Resource> = resources
         .map(|(index, resource)| read_resource(&format!("resources[{index}]"), resource))
         .collect::<Result<_, _>>()?;
-    let counted = resources
-        .iter()
-        .filter(|r| r.status != Status::Excluded)
-        .count();
-    if counted > SNAPSHOT_RESOURCES_MAX {
-        let reason = format!(
-            "there are {counted} that are not excluded, and at most {SNAPSHOT_RESOURCES_MAX} are taken"
-        );
+    let used = resources.iter().filter(|r| r.status == Status::Ok).count();
+    if used > SNAPSHOT_RESOURCES_MAX {
+        let reason =
+            format!("there are {used} that are ok, and at most {SNAPSHOT_RESOURCES_MAX} are taken");
         return Err(InvalidMember::new("resources", reason));
     }
     let mut seen = HashSet::new();
@@ -250,7 +274,7 @@ fn read_files(
     status: Status,
     files: Vec<wire::SkillFile>,
 ) -> Result<Vec<SkillFile>, InvalidMember> {
-    count(format!("{at}.files"), files.len(), SKILL_FILES_MAX)?;
+    count(format!("{at}.files"), files.len(), SKILL_LISTED_MAX)?;
     let mut seen = HashSet::new();
     let mut read = Vec::with_capacity(files.len());
     for (index, file) in files.into_iter().enumerate() {
@@ -329,7 +353,7 @@ fn read_shape(at: &str, shape: Option<wire::Shape>) -> Result<Option<Detail>, In
     };
     let at = format!("{at}.shape.servers");
     // The file that it tells of is no longer than this, and every text here stands in it.
-    let bytes_max = PROMPT_FILE_BYTES_MAX as usize;
+    let bytes_max = MCP_CONFIG_BYTES_MAX as usize;
     count(&at, shape.servers.len(), bytes_max)?;
     let mut read = Vec::with_capacity(shape.servers.len());
     for (index, server) in shape.servers.into_iter().enumerate() {

@@ -9,7 +9,7 @@ use ctxpin_model::{diff, limits, skill, warning};
 use crate::http::agents::Limits;
 use crate::http::push::Facts;
 use crate::http::resources::{
-    Change, Removed, Resource, ServerShape, Shape, SkillFile, Tool, Warning,
+    Change, Note, Removed, Resource, ServerShape, Shape, SkillFile, Tool, Warning,
 };
 use crate::http::scan::Scan;
 
@@ -57,6 +57,17 @@ pub fn warning(warning: &warning::Warning) -> Warning {
     }
 }
 
+/// A note as it travels.
+pub fn note(note: &warning::Note) -> Note {
+    let Warning { code, line, detail } = warning(&note.warning);
+    Note {
+        source: note.source.clone(),
+        code,
+        line,
+        detail,
+    }
+}
+
 fn removed(removed: treatment::Removed) -> Removed {
     Removed {
         comment: removed.comment,
@@ -92,6 +103,7 @@ pub fn facts(facts: &snapshot::Facts) -> Facts {
 /// A snapshot that was made and sent nowhere, with what the renderer of that number makes of its bodies.
 pub fn scan(
     snapshot: &Snapshot,
+    notes: &[warning::Note],
     treatments: &Treatments,
     renderer: i64,
     addresses: &Addresses,
@@ -107,6 +119,7 @@ pub fn scan(
             .iter()
             .map(|found| resource(found, treatments.of(found, renderer)))
             .collect(),
+        notes: notes.iter().map(note).collect(),
     }
 }
 
@@ -116,14 +129,17 @@ pub fn limits(request_bytes_max: u64) -> Limits {
         request_bytes_max,
         upload_bytes_max: limits::AGENT_UPLOAD_BYTES_MAX,
         prompt_file_bytes_max: limits::PROMPT_FILE_BYTES_MAX,
+        mcp_config_bytes_max: limits::MCP_CONFIG_BYTES_MAX,
         skill_file_bytes_max: limits::SKILL_FILE_BYTES_MAX,
         skill_files_max: limits::SKILL_FILES_MAX as u64,
         skill_bytes_max: limits::SKILL_BYTES_MAX,
+        skill_listed_max: limits::SKILL_LISTED_MAX as u64,
         snapshot_skill_files_max: limits::SNAPSHOT_SKILL_FILES_MAX as u64,
         snapshot_skill_bytes_max: limits::SNAPSHOT_SKILL_BYTES_MAX,
         snapshot_prompt_bytes_max: limits::SNAPSHOT_PROMPT_BYTES_MAX,
         snapshot_resources_max: limits::SNAPSHOT_RESOURCES_MAX as u64,
         snapshot_listed_max: limits::SNAPSHOT_LISTED_MAX as u64,
+        notes_max: warning::NOTES_MAX as u64,
     }
 }
 

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::people::Secret;
+use super::resources::Note;
 
 /// The header in which an agent sends its epoch with every request except the opening of a session
 /// and a push, which carries it in its body.
@@ -35,6 +36,10 @@ pub struct Agent {
     pub last_push_at: Option<DateTime<Utc>>,
     /// When it was created.
     pub created_at: DateTime<Utc>,
+    /// What there is to know of its workspace that no resource tells. Only in the answer that reads one
+    /// agent, and only for its owner.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Note>,
 }
 
 /// The latest accepted snapshot of an agent.
@@ -123,24 +128,34 @@ pub struct Limits {
     pub request_bytes_max: u64,
     /// Most bytes that an agent may have uploaded ahead of a push.
     pub upload_bytes_max: u64,
-    /// Longest instruction file, `SKILL.md` or MCP configuration.
+    /// Longest instruction file, and longest `SKILL.md`.
     pub prompt_file_bytes_max: u64,
+    /// Longest MCP configuration; 0 from a server of a release that does not tell it.
+    #[serde(default)]
+    pub mcp_config_bytes_max: u64,
     /// Longest supporting file of a skill.
     pub skill_file_bytes_max: u64,
-    /// Most supporting files of one skill.
+    /// Most supporting files of one skill that are pinned with it.
     pub skill_files_max: u64,
-    /// Most bytes of supporting files of one skill.
+    /// Most bytes of supporting files of one skill that are pinned with it.
     pub skill_bytes_max: u64,
-    /// Most supporting files of all skills of one snapshot.
+    /// Most supporting files of one skill that are listed; 0 from a server of a release that does not
+    /// tell it.
+    #[serde(default)]
+    pub skill_listed_max: u64,
+    /// Most files of all skills of one snapshot, each `SKILL.md` with them.
     pub snapshot_skill_files_max: u64,
-    /// Most bytes of supporting files of all skills of one snapshot.
+    /// Most bytes of files of all skills of one snapshot, each `SKILL.md` with them.
     pub snapshot_skill_bytes_max: u64,
-    /// Most bytes of instruction files and `SKILL.md` files of one snapshot.
+    /// Most bytes of instruction files, and of names and descriptions of skills, of one snapshot.
     pub snapshot_prompt_bytes_max: u64,
-    /// Most resources of one snapshot, `excluded` ones not counted.
+    /// Most `ok` resources of one snapshot.
     pub snapshot_resources_max: u64,
-    /// Most resources of one snapshot, `excluded` ones counted.
+    /// Most resources of one snapshot.
     pub snapshot_listed_max: u64,
+    /// Most notes of a push; 0 from a server of a release that takes none.
+    #[serde(default)]
+    pub notes_max: u64,
 }
 
 /// How many chats were refreshed.

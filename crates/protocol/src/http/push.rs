@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::resources::{Shape, SkillFile, Tool};
+use super::resources::{Note, Shape, SkillFile, Tool};
 
 /// A whole snapshot of a workspace with the bytes that the server does not have.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -28,6 +28,10 @@ pub struct Push {
     pub facts: Facts,
     /// Everything found, in order: roots from broad to specific, and MCP servers last.
     pub resources: Vec<ManifestResource>,
+    /// What there is to know of the workspace that no resource tells: at most 200. They are in no hash,
+    /// and take the place of those of the push before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Note>,
     /// Bytes by their hash, in base64 (RFC 4648, section 4, padded).
     #[serde(default)]
     pub blobs: BTreeMap<String, String>,

@@ -65,6 +65,23 @@ pub struct Warning {
     pub detail: Option<String>,
 }
 
+/// Something that a person should know of a workspace and that no resource tells, such as an import that
+/// leads nowhere or an entry that was passed over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Note {
+    /// The file or directory that it is about: an absolute path of at most 1,024 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// What it is, such as `import-missing`: a stable word.
+    pub code: String,
+    /// The line of the file, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// What the code says of this case, such as a path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
 /// How many bytes a model is not given of a text, by reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Removed {

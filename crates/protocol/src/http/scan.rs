@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::push::Facts;
-use super::resources::Resource;
+use super::resources::{Note, Resource};
 
 /// A snapshot that was made and sent nowhere.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -22,4 +22,7 @@ pub struct Scan {
     pub facts: Facts,
     /// Everything found, in order.
     pub resources: Vec<Resource>,
+    /// What there is to know of the workspace that no resource tells.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Note>,
 }

@@ -9,6 +9,7 @@ use ctxpin_model::resource::{
     Bodies, Content, Detail, Kind, Resource, ServerShape, SkillFile, Status, Tool,
 };
 use ctxpin_model::snapshot::{Facts, Snapshot};
+use ctxpin_model::warning::{Code, Note, Warning};
 use ctxpin_protocol::convert::manifest::{Manifest, manifest, push};
 use ctxpin_protocol::http::push::Push;
 use ctxpin_protocol::problem::Problem;
@@ -75,11 +76,22 @@ fn bodies(texts: &[&str]) -> Bodies {
 #[test]
 fn what_is_sent_is_what_is_read() {
     let snapshot = everything(Content::Pinned);
+    let notes = vec![
+        Note {
+            source: Some("/w/CLAUDE.md".into()),
+            warning: Warning::new(Code::ImportMissing).at_line(7).about("a.md"),
+        },
+        Note {
+            source: None,
+            warning: Warning::new(Code::NotesCut).about("3"),
+        },
+    ];
     let sent = push(
         4,
         9,
         false,
         &snapshot,
+        &notes,
         &bodies(&["abc", "echo", "secret", "big"]),
     );
     let json = serde_json::to_string(&sent).unwrap();
@@ -89,6 +101,7 @@ fn what_is_sent_is_what_is_read() {
         version: 9,
         mcp_settled: false,
         snapshot: everything(Content::Claimed),
+        notes,
         bodies: bodies(&["abc", "echo"]),
     };
     assert_eq!(read, expected);
@@ -207,9 +220,9 @@ fn skill_files_that_are_refused() {
         "invalid-manifest: `resources[0].files[0].path`: it has 1025 bytes",
         skill(json!([file(&"a".repeat(1025))])),
     );
-    let many: Vec<Value> = (0..513).map(|number| file(&number.to_string())).collect();
+    let many: Vec<Value> = (0..545).map(|number| file(&number.to_string())).collect();
     check_refused(
-        "invalid-manifest: `resources[0].files`: there are 513, and at most 512",
+        "invalid-manifest: `resources[0].files`: there are 545, and at most 544",
         skill(json!(many)),
     );
 }
@@ -266,7 +279,7 @@ fn an_enormous_list_is_refused_by_its_number() {
     );
     let file = json!({"path": "..", "size_bytes": 0, "executable": false});
     check_refused(
-        "invalid-manifest: `resources[0].files`: there are 100000, and at most 512",
+        "invalid-manifest: `resources[0].files`: there are 100000, and at most 544",
         |push| {
             push["resources"][0]["kind"] = json!("skill");
             push["resources"][0]["files"] = vec![file; 100_000].into();
@@ -275,17 +288,38 @@ fn an_enormous_list_is_refused_by_its_number() {
 }
 
 #[test]
-fn two_thousand_are_listed_if_all_but_five_hundred_are_excluded() {
+fn two_thousand_are_listed_of_which_a_thousand_are_ok() {
     let read = changed(|push| {
         let mut copy = push["resources"][0].take();
         let copies = (0..2_000).map(|number| {
             copy["source"] = json!(format!("/w/{number}.md"));
-            copy["status"] = json!(if number < 500 { "ok" } else { "excluded" });
+            copy["status"] = json!(if number < 1_000 { "ok" } else { "invalid" });
             copy.clone()
         });
         push["resources"] = copies.collect();
     });
     assert_eq!(read.unwrap().snapshot.resources.len(), 2_000);
+}
+
+#[test]
+fn notes_are_bounded_and_those_of_a_later_release_are_passed_over() {
+    let note = json!({"code": "import-missing", "detail": "a.md"});
+    let read = changed(|push| {
+        push["notes"] = json!([note, {"code": "of-a-later-release", "source": "/w"}]);
+    });
+    assert_eq!(read.unwrap().notes.len(), 1);
+    check_refused(
+        "invalid-manifest: `notes`: there are 201, and at most 200",
+        |push| {
+            push["notes"] = vec![note.clone(); 201].into();
+        },
+    );
+    check_refused("invalid-manifest: `notes[0].detail`", |push| {
+        push["notes"] = json!([{"code": "import-missing", "detail": "x".repeat(301)}]);
+    });
+    check_refused("invalid-manifest: `notes[0].source`", |push| {
+        push["notes"] = json!([{"code": "import-missing", "source": "x".repeat(1_025)}]);
+    });
 }
 
 #[test]
@@ -302,12 +336,16 @@ fn lists_that_are_refused() {
         }
     };
     assert_eq!(
-        changed(copies(500, "ok")).unwrap().snapshot.resources.len(),
-        500
+        changed(copies(1_000, "ok"))
+            .unwrap()
+            .snapshot
+            .resources
+            .len(),
+        1_000
     );
     check_refused(
-        "invalid-manifest: `resources`: there are 501 that are not excluded, and at most 500",
-        copies(501, "ok"),
+        "invalid-manifest: `resources`: there are 1001 that are ok, and at most 1000",
+        copies(1_001, "ok"),
     );
     check_refused(
         "invalid-manifest: `resources`: there are 2001, and at most 2000",
@@ -335,9 +373,9 @@ fn bytes_that_are_refused() {
     check_refused(&no_base64, blob("YWJ".into()));
     let mismatch = format!("hash-mismatch: `blobs.{hash}`: the bytes under this hash have");
     check_refused(&mismatch, blob(STANDARD.encode("abd")));
-    let too_long = invalid("at most 65536 bytes are taken");
-    check_refused(&too_long, blob(STANDARD.encode([0; 65_537])));
-    check_refused(&too_long, blob("A".repeat(1 << 20)));
+    let too_long = invalid("at most 1048576 bytes are taken");
+    check_refused(&too_long, blob(STANDARD.encode(vec![0; (1 << 20) + 1])));
+    check_refused(&too_long, blob("A".repeat(1 << 21)));
     check_refused("invalid-manifest: `blobs.me`: a hash is", |push| {
         push["blobs"]["me"] = json!("");
     });

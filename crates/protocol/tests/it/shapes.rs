@@ -57,7 +57,8 @@ fn agents() {
     check::<Agent>(
         r#"{"id":"00000000-0000-0000-0000-000000000001","workspace":"w","name":"n","epoch":2,
 "head":{"snapshot":"sha256:a","seq":1,"received_at":"2026-01-02T03:04:05Z"},"mcp_settled":true,"connected":true,
-"last_push_at":"2026-01-02T03:04:05Z","created_at":"2026-01-02T03:04:05Z"}"#,
+"last_push_at":"2026-01-02T03:04:05Z","created_at":"2026-01-02T03:04:05Z",
+"notes":[{"source":"/w/CLAUDE.md","code":"import-missing","line":3,"detail":"a.md"},{"code":"notes-cut"}]}"#,
     );
     check::<TimelineHead>(
         r#"{"agent":"00000000-0000-0000-0000-000000000001","seq":1,"snapshot":"sha256:a",
@@ -69,9 +70,18 @@ fn agents() {
     check::<SessionOpen>(r#"{"process":"00000000-0000-0000-0000-000000000001"}"#);
     check::<Session>(
         r#"{"epoch":1,"head":null,"limits":{"request_bytes_max":1,"upload_bytes_max":2,
+"prompt_file_bytes_max":3,"mcp_config_bytes_max":4,"skill_file_bytes_max":5,"skill_files_max":6,
+"skill_bytes_max":7,"skill_listed_max":8,"snapshot_skill_files_max":9,"snapshot_skill_bytes_max":10,
+"snapshot_prompt_bytes_max":11,"snapshot_resources_max":12,"snapshot_listed_max":13,"notes_max":14}}"#,
+    );
+    let older = r#"{"epoch":1,"head":null,"limits":{"request_bytes_max":1,"upload_bytes_max":2,
 "prompt_file_bytes_max":3,"skill_file_bytes_max":4,"skill_files_max":5,"skill_bytes_max":6,
 "snapshot_skill_files_max":7,"snapshot_skill_bytes_max":8,"snapshot_prompt_bytes_max":9,
-"snapshot_resources_max":10,"snapshot_listed_max":11}}"#,
+"snapshot_resources_max":10,"snapshot_listed_max":11}}"#;
+    let older: Session = serde_json::from_str(older).unwrap();
+    assert_eq!(
+        older.limits.notes_max, 0,
+        "a server of an earlier release takes no notes"
     );
     check::<Refreshed>(r#"{"refreshed":3}"#);
 }
@@ -79,6 +89,9 @@ fn agents() {
 #[test]
 fn pushes() {
     check::<Push>(r#"{"epoch":1,"version":2,"facts":{},"resources":[],"blobs":{}}"#);
+    check::<Push>(
+        r#"{"epoch":1,"version":2,"facts":{},"resources":[],"notes":[{"code":"notes-cut","detail":"7"}],"blobs":{}}"#,
+    );
     check::<Push>(
         r#"{"epoch":1,"version":2,"error":"e","mcp_settled":false,"facts":{"os":"linux","directory":"/w"},
 "resources":[{"kind":"instruction_file","source":"/w/AGENTS.md","status":"ok","content_hash":"sha256:a",

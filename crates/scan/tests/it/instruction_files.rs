@@ -92,30 +92,6 @@ fn bytes_that_are_no_text() {
 }
 
 #[test]
-fn imports_are_named_and_not_followed() {
-    let w = Workspace::with(&[
-        (
-            "project/AGENTS.md",
-            "See @docs/style.md and `@not/this.md`.",
-        ),
-        ("project/CLAUDE.md", "@~/mine.md"),
-        ("project/docs/style.md", "STYLE"),
-    ]);
-    let found = w.check(&["ok project/AGENTS.md", "ok project/CLAUDE.md"]);
-    let targets: Vec<_> = found
-        .imports
-        .iter()
-        .map(|import| import.target.clone())
-        .collect();
-    assert_eq!(
-        targets,
-        [w.path("project/docs/style.md"), w.path("home/mine.md")]
-    );
-    assert_eq!(found.imports[0].from, w.text("project/AGENTS.md"));
-    assert_eq!(found.imports[0].path, "docs/style.md");
-}
-
-#[test]
 fn two_scans_are_equal_whatever_came_first() {
     let files = [
         "AGENTS.md",

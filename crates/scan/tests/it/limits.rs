@@ -21,27 +21,33 @@ fn padded_skill(name: &str, size: usize) -> String {
 }
 
 #[test]
-fn prompt_files_have_64_kib() {
+fn prompt_files_have_1_mib_and_configurations_64_kib() {
     let w = Workspace::new();
-    for (size, status) in [(65_536, "ok"), (65_537, "oversize")] {
-        w.write("project/AGENTS.md", "x".repeat(size));
-        w.write("project/.mcp.json", format!("{{}}{}", " ".repeat(size - 2)));
-        w.write("project/skills/a/SKILL.md", padded_skill("a", size));
+    const MIB: usize = 1_048_576;
+    for (more, status) in [(0, "ok"), (1, "oversize")] {
+        w.write("project/AGENTS.md", "x".repeat(MIB + more));
+        w.write(
+            "project/.mcp.json",
+            format!("{{}}{}", " ".repeat(65_534 + more)),
+        );
+        w.write("project/skills/a/SKILL.md", padded_skill("a", MIB + more));
         let found = w.check(&[
             &format!("{status} project/AGENTS.md"),
             &format!("{status} project/skills/a/SKILL.md"),
             &format!("{status} project/.mcp.json"),
         ]);
         let file = &found.snapshot.resources[0];
-        assert_eq!(file.size, size as u64);
+        assert_eq!(file.size, (MIB + more) as u64);
         assert_eq!(
             file.content.unwrap().hash(),
-            BlobHash::of("x".repeat(size).as_bytes())
+            BlobHash::of("x".repeat(MIB + more).as_bytes())
         );
     }
     let found = w.scan();
-    let error = "it has 65537 bytes; at most 65536 are allowed";
+    let error = "it has 1048577 bytes; at most 1048576 are allowed";
     assert_eq!(w.error(&found, "project/AGENTS.md"), error);
+    let error = "it has 65537 bytes; at most 65536 are allowed";
+    assert_eq!(w.error(&found, "project/.mcp.json"), error);
 }
 
 #[test]
@@ -87,6 +93,18 @@ fn a_supporting_file_has_512_kib() {
     assert_eq!(files[1].size, 524_289);
 }
 
+/// The files of the first resource: how many are pinned, and the errors of the others.
+fn files(w: &Workspace) -> (usize, Vec<(String, String)>) {
+    let found = w.check(&["ok project/skills/a/SKILL.md"]);
+    let files = &found.snapshot.resources[0].files;
+    let pinned = files.iter().filter(|file| file.body().is_some()).count();
+    let others = files.iter().filter(|file| file.body().is_none());
+    let told = others.map(|file| (file.path.clone(), file.error.clone().unwrap()));
+    (pinned, told.collect())
+}
+
+const PAST: &str = "a skill holds at most 512 files and 16 MiB, and lists at most 32 others";
+
 #[test]
 fn a_skill_has_512_files() {
     let w = Workspace::new();
@@ -94,35 +112,78 @@ fn a_skill_has_512_files() {
     for index in 0..512 {
         w.write(&format!("project/skills/a/{index:03}"), "x");
     }
-    w.check(&["ok project/skills/a/SKILL.md"]);
+    // What is too large by itself takes no place.
+    w.write("project/skills/a/000-large", vec![0; 600_000]);
+    let large = "it has 600000 bytes; at most 524288 are allowed";
+    assert_eq!(files(&w), (512, vec![("000-large".into(), large.into())]));
     w.write("project/skills/a/one-more", "x");
-    let found = w.check(&["oversize project/skills/a/SKILL.md"]);
-    let error = w.error(&found, "project/skills/a/SKILL.md");
-    assert_eq!(error, "it has 513 files; at most 512 are allowed");
-    assert_eq!(found.snapshot.resources[0].files.len(), 512);
-    assert!(found.bodies.is_empty());
+    w.write("project/skills/a/two-more", "x");
+    let (pinned, told) = files(&w);
+    assert_eq!((pinned, told.len()), (512, 2));
+    let error = format!("this and 1 more are left out: {PAST}");
+    assert_eq!(told[1], ("one-more".into(), error));
+    // A change of what is left out shows.
+    let line = |w: &Workspace| w.scan().snapshot.resources[0].files.last().cloned();
+    let before = line(&w);
+    assert_eq!(line(&w), before);
+    w.write("project/skills/a/two-more", "xy");
+    assert_ne!(line(&w), before);
 }
 
 #[test]
 fn a_skill_has_16_mib() {
     let w = Workspace::new();
     w.skill("project/skills/a");
-    for index in 0..32_u8 {
+    for index in 0..31_u8 {
         w.write(
             &format!("project/skills/a/{index:02}"),
             vec![index; 524_288],
         );
     }
-    // One that is too large by itself is not part of it.
-    w.write("project/skills/a/large", vec![0; 600_000]);
-    w.check(&["ok project/skills/a/SKILL.md"]);
-    w.write("project/skills/a/one-more", "x");
-    let found = w.check(&["oversize project/skills/a/SKILL.md"]);
-    let error = w.error(&found, "project/skills/a/SKILL.md");
+    w.write("project/skills/a/large", vec![0; 524_287]);
+    assert_eq!(files(&w), (32, vec![]));
+    // One byte is left: what is larger is left out, and what is smaller still fits.
+    w.write("project/skills/a/m", "12");
+    w.write("project/skills/a/n", "1");
     assert_eq!(
-        error,
-        "its files have 16777217 bytes; at most 16777216 are allowed"
+        files(&w),
+        (33, vec![("m".into(), format!("left out: {PAST}"))])
     );
+}
+
+#[test]
+fn a_directory_that_a_program_made_is_one_line() {
+    let w = Workspace::new();
+    w.skill("project/skills/a");
+    w.write("project/skills/a/run.py", "x");
+    w.write("project/skills/a/venv/pyvenv.cfg", "home = /usr\n");
+    for index in 0..513 {
+        w.write(&format!("project/skills/a/venv/lib/{index}.py"), "");
+    }
+    let tag = "Signature: 8a477f597d28d172789f06886806bc55\n# made by a build\n";
+    w.write("project/skills/a/out/target/CACHEDIR.TAG", tag);
+    w.write("project/skills/a/other/CACHEDIR.TAG", "no signature");
+    let expected = vec![
+        (
+            "out/target".into(),
+            "left out with 1 file: it is a cache".into(),
+        ),
+        (
+            "venv".into(),
+            "left out with 514 files: it is a Python environment".into(),
+        ),
+    ];
+    assert_eq!(files(&w), (2, expected));
+    // Another package shows, and what Python compiles on the way does not.
+    let id = |w: &Workspace| w.scan().snapshot.addresses().id;
+    let before = id(&w);
+    w.write("project/skills/a/venv/lib/__pycache__/a.pyc", "x");
+    assert_eq!(id(&w), before);
+    w.write("project/skills/a/venv/lib/more.py", "x");
+    assert_ne!(id(&w), before);
+    // The skill's own directory is a skill, whatever lies in it.
+    w.write("project/skills/a/pyvenv.cfg", "x");
+    assert_eq!(files(&w).0, 3);
 }
 
 #[test]
@@ -131,7 +192,7 @@ fn all_skills_have_64_mib_and_4096_files() {
     for skill in 0..5_u8 {
         w.skill(&format!("project/skills/s{skill}"));
         for file in 0..32_u8 {
-            let bytes = vec![skill * 32 + file; if skill < 4 { 524_288 } else { 1 }];
+            let bytes = vec![skill * 32 + file; if skill < 4 { 520_000 } else { 100_000 }];
             w.write(&format!("project/skills/s{skill}/{file}"), bytes);
         }
     }
@@ -141,7 +202,7 @@ fn all_skills_have_64_mib_and_4096_files() {
     let w = Workspace::new();
     for skill in 0..9 {
         w.skill(&format!("project/skills/s{skill}"));
-        for file in 0..if skill < 8 { 512 } else { 1 } {
+        for file in 0..if skill < 8 { 511 } else { 0 } {
             w.write(&format!("project/skills/s{skill}/{file}"), "x");
         }
     }
@@ -153,39 +214,68 @@ fn all_skills_have_64_mib_and_4096_files() {
 #[test]
 fn prompts_have_2_mib_and_smaller_ones_still_fit() {
     let w = Workspace::new();
-    for index in 0..33 {
-        let name = format!("s{index:02}");
-        w.write(
-            &format!("project/skills/{name}/SKILL.md"),
-            padded_skill(&name, 65_000),
-        );
+    w.write("project/AGENTS.md", "a".repeat(1_048_576));
+    w.write("project/.claude/CLAUDE.md", "c".repeat(1_048_000));
+    w.write("project/.cursorrules", "x".repeat(600));
+    w.write("project/CLAUDE.md", "y".repeat(500));
+    w.check(&[
+        "ok project/.claude/CLAUDE.md",
+        "ok project/.cursorrules",
+        "excluded project/AGENTS.md",
+        "ok project/CLAUDE.md",
+    ]);
+    // The body of a skill does not stand in the prompt.
+    std::fs::remove_file(w.path("project/AGENTS.md")).unwrap();
+    for index in 0..3 {
+        let name = format!("s{index}");
+        let path = format!("project/skills/{name}/SKILL.md");
+        w.write(&path, padded_skill(&name, 1_000_000));
     }
-    w.skill("project/skills/small");
-    let found = statuses(&w);
-    assert_eq!(
-        found.iter().filter(|status| **status == Status::Ok).count(),
-        33
-    );
-    assert_eq!(&found[31..], [Status::Ok, Status::Excluded, Status::Ok]);
+    assert_eq!(statuses(&w), [Status::Ok; 6]);
 }
 
 #[test]
-fn a_snapshot_has_500_resources() {
+fn a_snapshot_has_1000_resources_that_are_used() {
     let w = Workspace::new();
-    for index in 0..501 {
-        w.skill(&format!("project/skills/s{index:03}"));
+    for index in 0..1_001 {
+        w.skill(&format!("project/skills/s{index:04}"));
+    }
+    for index in 0..50 {
+        w.write(
+            &format!("project/skills/a{index:04}/SKILL.md"),
+            "no frontmatter",
+        );
     }
     let found = w.scan();
     let resources = &found.snapshot.resources;
-    assert_eq!(resources.len(), 501);
-    assert!(
-        resources[..500]
-            .iter()
-            .all(|resource| resource.status == Status::Ok)
-    );
-    assert_eq!(resources[500].status, Status::Excluded);
-    assert_eq!(found.bodies.len(), 500);
+    assert_eq!(resources.len(), 1_051);
+    let is_ok = |resource: &&ctxpin_model::resource::Resource| resource.status == Status::Ok;
+    assert!(resources[50..1_050].iter().all(|resource| is_ok(&resource)));
+    assert_eq!(resources[1_050].status, Status::Excluded);
+    assert_eq!(found.bodies.len(), 1_000);
     assert_eq!(found.snapshot.error, None);
+}
+
+#[test]
+fn what_one_limit_leaves_out_counts_for_no_other() {
+    let w = Workspace::new();
+    for index in 0..40 {
+        let name = format!("a{index:03}");
+        let text = skill_md(&name).replace("Does", &"d".repeat(60_000));
+        w.write(&format!("project/skills/{name}/SKILL.md"), text);
+    }
+    for index in 0..968 {
+        w.skill(&format!("project/skills/b{index:03}"));
+    }
+    let found = statuses(&w);
+    let used = found.iter().filter(|status| **status == Status::Ok).count();
+    assert_eq!(used, 1_000);
+    // Of the large ones as many as fit, of the small ones the rest.
+    let large = found[..40]
+        .iter()
+        .filter(|status| **status == Status::Ok)
+        .count();
+    assert!((30..40).contains(&large), "{large}");
 }
 
 #[test]
@@ -212,6 +302,39 @@ fn a_listing_has_10000_entries() {
         error,
         Some(format!("only 10000 entries of {folder} were looked at"))
     );
+}
+
+#[test]
+fn one_file_is_read_once_and_a_scan_has_512_mib() {
+    let w = Workspace::new();
+    w.write("project/docs/large.bin", vec![0; 500_000]);
+    w.skill("project/skills/a");
+    // 300 names of one file have 150 MB, which are read as one.
+    for index in 0..300 {
+        let name = w.path(&format!("project/skills/a/{index:03}.bin"));
+        std::fs::hard_link(w.path("project/docs/large.bin"), name).unwrap();
+    }
+    let found = w.check(&["ok project/skills/a/SKILL.md"]);
+    assert_eq!(found.bodies.len(), 2);
+    // Files past every limit are hashed as far as 16 MiB, until the scan has read its share.
+    for index in 0..40 {
+        let path = format!("project/skills/b{index:02}/SKILL.md");
+        w.write(&path, "x");
+        let file = std::fs::File::create(w.path(&path)).unwrap();
+        file.set_len(17 * 1024 * 1024).unwrap();
+    }
+    w.skill("project/skills/z");
+    let found = w.scan();
+    let count = |status| {
+        let mut resources = found.snapshot.resources.iter();
+        let count = resources.by_ref().filter(|r| r.status == status).count();
+        (status, count)
+    };
+    assert_eq!(count(Status::Oversize), (Status::Oversize, 31));
+    let last = found.snapshot.resources.last().unwrap();
+    assert_eq!(last.status, Status::Ok, "what is small still fits");
+    let error = w.error(&found, "project/skills/b39/SKILL.md");
+    assert_eq!(error, "one scan reads at most 512 MiB");
 }
 
 #[test]
@@ -252,9 +375,9 @@ fn a_source_has_1024_bytes() {
 #[test]
 fn an_edit_of_what_is_too_large_shows() {
     let w = Workspace::new();
-    w.write("project/skills/a/SKILL.md", padded_skill("a", 70_000));
+    w.write("project/skills/a/SKILL.md", padded_skill("a", 1_100_000));
     let before = w.check(&["oversize project/skills/a/SKILL.md"]);
-    let edited = padded_skill("a", 69_999) + "y";
+    let edited = padded_skill("a", 1_099_999) + "y";
     w.write("project/skills/a/SKILL.md", &edited);
     let after = w.check(&["oversize project/skills/a/SKILL.md"]);
     assert_eq!(

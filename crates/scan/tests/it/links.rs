@@ -48,10 +48,19 @@ fn a_link_out_of_the_root_is_invalid_and_unread() {
         "invalid project/AGENTS.md",
         "invalid project/CLAUDE.md",
     ]);
-    for name in [".cursorrules", "AGENTS.md", "CLAUDE.md"] {
-        let error = w.error(&found, &format!("project/{name}"));
-        assert_eq!(error, format!("the link escapes {}", w.text("project")));
-    }
+    let error = |name: &str| w.error(&found, &format!("project/{name}"));
+    let escapes = format!("the link escapes {}", w.text("project"));
+    // No command reads these, for they hold secrets or are no text for a model.
+    assert_eq!(error("AGENTS.md"), escapes);
+    assert_eq!(error(".cursorrules"), escapes);
+    let target = w.text("project-two/AGENTS.md");
+    assert_eq!(
+        error("CLAUDE.md"),
+        format!(
+            "{escapes}; --allow-root {} and `ctxpin source add {target}` read it",
+            w.text("project-two")
+        )
+    );
     assert!(found.bodies.is_empty());
     assert!(
         found
@@ -63,7 +72,7 @@ fn a_link_out_of_the_root_is_invalid_and_unread() {
 }
 
 #[test]
-fn a_link_through_a_hidden_component_is_invalid() {
+fn a_link_through_what_holds_secrets_is_invalid() {
     let w = Workspace::with(&[
         ("project/.env", "SECRET"),
         ("project/.git/config", "SECRET"),
@@ -77,8 +86,100 @@ fn a_link_through_a_hidden_component_is_invalid() {
         "invalid project/AGENTS.md",
         "invalid project/CLAUDE.md",
     ]);
-    assert!(w.error(&found, "project/CLAUDE.md").contains("`.git`"));
+    let error = w.error(&found, "project/CLAUDE.md");
+    let expected = "the link leads through `.git`, which is never read for context";
+    assert_eq!(error, expected);
     assert_eq!(found.bodies.len(), 1);
+}
+
+#[test]
+fn a_link_may_lead_through_other_hidden_directories_of_a_project() {
+    let w = Workspace::with(&[
+        ("project/.github/copilot-instructions.md", "rules"),
+        ("project/.ai/claude.md", "more rules"),
+    ]);
+    w.skill("project/.github/skills/rel");
+    w.link("project/.claude/skills", "../.github/skills");
+    w.link("project/AGENTS.md", ".github/copilot-instructions.md");
+    w.link("project/CLAUDE.md", ".ai/claude.md");
+    w.check(&[
+        "ok project/.ai/claude.md",
+        "ok project/.github/copilot-instructions.md",
+        "ok project/.github/skills/rel/SKILL.md",
+    ]);
+}
+
+#[test]
+fn a_link_of_a_user_root_may_lead_where_the_operator_allows() {
+    let mut w = Workspace::with(&[
+        ("home/dotfiles/CLAUDE.md", "mine"),
+        (
+            "home/dotfiles/.cursor/rules.md",
+            "hidden in what was allowed",
+        ),
+        ("home/dotfiles/.ssh/notes.md", "SECRET"),
+        ("home/.claude/.private/AGENTS.md", "hidden in a home"),
+    ]);
+    w.skill("home/dotfiles/skills/own");
+    w.link("home/.claude/CLAUDE.md", "../dotfiles/CLAUDE.md");
+    w.link("home/.claude/skills", "../dotfiles/skills");
+    w.link("home/.codex/AGENTS.md", "../dotfiles/.cursor/rules.md");
+    w.link("home/.codex/CLAUDE.md", "../dotfiles/.ssh/notes.md");
+    w.link("home/.claude/AGENTS.md", ".private/AGENTS.md");
+    w.link("project/AGENTS.md", w.path("home/dotfiles/CLAUDE.md"));
+    w.request.user_roots = true;
+    let found = w.scan();
+    let dotfiles = w.text("home/dotfiles");
+    let error = |path: &str| w.error(&found, path);
+    assert_eq!(
+        error("home/.claude/CLAUDE.md"),
+        format!(
+            "the link escapes {}; --allow-root {dotfiles} allows it",
+            w.text("home/.claude")
+        )
+    );
+    assert!(
+        error("home/.claude/skills")
+            .ends_with(&format!("--allow-root {dotfiles}/skills allows it"))
+    );
+    assert!(
+        error("home/.codex/CLAUDE.md").ends_with(".codex"),
+        "no advice for secrets"
+    );
+    let target = w.text("home/.claude/.private/AGENTS.md");
+    assert_eq!(
+        error("home/.claude/AGENTS.md"),
+        format!(
+            "the link leads through `.private`, which is hidden; `ctxpin source add {target}` reads it"
+        )
+    );
+    w.request.allowed.push(w.path("home/dotfiles"));
+    w.check(&[
+        "invalid home/.claude/AGENTS.md",
+        "ok home/dotfiles/CLAUDE.md",
+        "ok home/dotfiles/skills/own/SKILL.md",
+        "invalid home/.codex/CLAUDE.md",
+        "ok home/dotfiles/.cursor/rules.md",
+    ]);
+    // A repository is not let out by it, but a person can declare the file.
+    w.request.user_roots = false;
+    let found = w.check(&["invalid project/AGENTS.md"]);
+    let error = w.error(&found, "project/AGENTS.md");
+    let advice = format!("; `ctxpin source add {dotfiles}/CLAUDE.md` reads it");
+    assert!(error.ends_with(&advice), "{error}");
+}
+
+#[test]
+fn allowing_a_home_allows_nothing_hidden_in_it() {
+    let mut w = Workspace::with(&[
+        ("home/notes/CLAUDE.md", "mine"),
+        ("home/.private/AGENTS.md", "SECRET"),
+    ]);
+    w.link("home/.claude/CLAUDE.md", "../notes/CLAUDE.md");
+    w.link("home/.claude/AGENTS.md", "../.private/AGENTS.md");
+    w.request.user_roots = true;
+    w.request.allowed.push(w.path("home"));
+    w.check(&["invalid home/.claude/AGENTS.md", "ok home/notes/CLAUDE.md"]);
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod config;
 mod instruction_files;
 mod limits;
 mod links;
+mod notes;
 mod roots;
 mod signals;
 mod skills;

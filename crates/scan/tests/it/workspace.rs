@@ -98,6 +98,31 @@ impl Workspace {
         format!("{} {source}", resource.status)
     }
 
+    /// The notes of a scan, each as `code path:line: detail`.
+    pub fn notes(&self, found: &Scan) -> Vec<String> {
+        let base = format!("{}/", self.base.display());
+        let notes = found.notes.iter().map(|note| {
+            let source = note.source.as_deref().unwrap_or_default();
+            let source = source.strip_prefix(&base).unwrap_or(source);
+            let mut text = format!("{} {source}", note.warning.code);
+            if let Some(line) = note.warning.line {
+                text += &format!(":{line}");
+            }
+            if let Some(detail) = &note.warning.detail {
+                text += &format!(": {}", detail.replace(&base, ""));
+            }
+            text
+        });
+        notes.collect()
+    }
+
+    /// Scans, and compares the notes with what is expected.
+    pub fn check_notes(&self, expected: &[&str]) -> Scan {
+        let found = self.scan();
+        assert_eq!(self.notes(&found), expected);
+        found
+    }
+
     /// The error of the one resource at a path.
     pub fn error(&self, found: &Scan, path: &str) -> String {
         let source = self.text(path);

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use ctxpin_model::agent::{AgentRecord, Head as HeadRecord};
 use ctxpin_model::moment::Moment;
 use ctxpin_operations::agents::{self, AgentRequest, Replaces};
+use ctxpin_protocol::convert;
 use ctxpin_protocol::convert::members::{InvalidMember, label};
 use ctxpin_protocol::http::agents::{Agent, AgentCreate, AgentCreated, Head, TimelineHead};
 use ctxpin_protocol::http::page::{Page, PageQuery};
@@ -29,6 +30,7 @@ pub(crate) fn agent(agent: &AgentRecord, now: Moment) -> Agent {
         connected: agent.is_connected(now),
         last_push_at: agent.last_push_at.map(Moment::utc),
         created_at: agent.created_at.utc(),
+        notes: Vec::new(),
     }
 }
 
@@ -97,8 +99,11 @@ pub(crate) async fn read(
     Identity(credential): Identity,
     path: Segments,
 ) -> Answer<Json<Agent>> {
-    let record = agents::read(&app.service, credential, path.id("agent")?).await?;
-    Ok(Json(agent(&record, app.now())))
+    let view = agents::read(&app.service, credential, path.id("agent")?).await?;
+    Ok(Json(Agent {
+        notes: view.notes.iter().map(convert::resources::note).collect(),
+        ..agent(&view, app.now())
+    }))
 }
 
 /// Delete an agent

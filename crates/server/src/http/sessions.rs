@@ -54,6 +54,7 @@ pub(crate) async fn push(
         version: manifest.version,
         mcp_settled: manifest.mcp_settled,
         manifest: manifest.snapshot,
+        notes: manifest.notes,
         inline: manifest.bodies,
     };
     let pushed = pushes::push(&app.service, credential, push)

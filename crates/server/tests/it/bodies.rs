@@ -163,7 +163,7 @@ async fn uploads_and_what_they_must_bring() {
     let upload = agent.client.blob_upload(agent.epoch + 1, hash, bytes);
     let refused = upload.await.unwrap_err();
     assert_eq!(refused.problem_name(), Some(ProblemName::Fenced));
-    let long: Bytes = "x".repeat(600 * 1024).into();
+    let long: Bytes = "x".repeat(1100 * 1024).into();
     let hash = ctxpin_model::hash::BlobHash::of(&long);
     let upload = agent.client.blob_upload(agent.epoch, hash, long);
     let refused = upload.await.unwrap_err();

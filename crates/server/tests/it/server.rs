@@ -168,6 +168,7 @@ impl Agent {
             self.version,
             true,
             &workspace.snapshot(),
+            &[],
             &bodies,
         );
         self.client.push(&push).await

@@ -17,8 +17,8 @@ ctxpin_testing::on_both_databases!(
     sizes_are_those_of_the_bytes,
     a_body_that_is_too_large_is_not_kept,
     a_supporting_file_that_is_too_large_is_listed_alone,
-    a_skill_with_too_many_files_is_oversize,
-    a_skill_with_too_many_bytes_is_oversize,
+    a_skill_keeps_as_many_files_as_fit,
+    a_skill_keeps_as_many_bytes_as_fit,
     skills_past_the_limits_of_a_snapshot_are_excluded,
     of_skills_of_one_name_the_last_root_wins,
     bodies_past_the_limit_are_excluded_and_smaller_ones_still_fit,
@@ -121,7 +121,7 @@ async fn a_body_that_is_too_large_is_not_kept(test: &TestService) {
     ] {
         resource.size = 1;
         let taken = intake.take_one(resource, &[&larger]).await;
-        demand_unused(&taken, Status::Oversize, "64 KiB");
+        demand_unused(&taken, Status::Oversize, "1 MiB");
         assert_eq!(
             (taken.content, taken.size),
             (claim(&larger), PROMPT_FILE_BYTES_MAX + 1)
@@ -129,7 +129,7 @@ async fn a_body_that_is_too_large_is_not_kept(test: &TestService) {
     }
     // Only the sound one, for nothing else was kept (a prompt of it is rendered and kept too).
     assert_eq!(
-        test.count("select count(*) from blobs b where b.size = 65537")
+        test.count("select count(*) from blobs b where b.size = 1048577")
             .await,
         0
     );
@@ -167,19 +167,24 @@ async fn a_supporting_file_that_is_too_large_is_listed_alone(test: &TestService)
     );
 }
 
-async fn a_skill_with_too_many_files_is_oversize(test: &TestService) {
+/// How many files of a skill are pinned and how many are listed besides; it is used in any case.
+fn counted(taken: &Resource) -> (usize, usize) {
+    assert_eq!(taken.status, Status::Ok);
+    let files = taken.files.iter();
+    let pinned = files.filter(|file| file.body().is_some()).count();
+    (pinned, taken.files.len() - pinned)
+}
+
+async fn a_skill_keeps_as_many_files_as_fit(test: &TestService) {
     let mut intake = Intake::new(test).await;
     let text = skill_md("pdf", "Reads PDFs.");
-    for (count, status) in [
-        (SKILL_FILES_MAX, Status::Ok),
-        (SKILL_FILES_MAX + 1, Status::Oversize),
-    ] {
+    for (count, expected) in [(512, (512, 0)), (513, (512, 1)), (540, (512, 1))] {
         let mut resource = skill("/w", "pdf", text.as_bytes());
         resource.files = (0..count)
             .map(|index| file(&format!("{index:04}"), b"x"))
             .collect();
         let taken = intake.take_one(resource, &[text.as_bytes(), b"x"]).await;
-        assert_eq!((taken.status, taken.files.len()), (status, count));
+        assert_eq!(counted(&taken), expected);
     }
 }
 
@@ -191,26 +196,27 @@ fn skill_with(name: &str, skill_md: &str, count: usize, bytes: &[u8]) -> Resourc
     resource
 }
 
-async fn a_skill_with_too_many_bytes_is_oversize(test: &TestService) {
+async fn a_skill_keeps_as_many_bytes_as_fit(test: &TestService) {
     let mut intake = Intake::new(test).await;
     let text = skill_md("pdf", "Reads PDFs.");
     let largest = vec![b'x'; usize::try_from(SKILL_FILE_BYTES_MAX).unwrap()];
     // 32 of them are 16 MiB.
-    for (count, status) in [(32, Status::Ok), (33, Status::Oversize)] {
+    for (count, expected) in [(32, (32, 0)), (33, (32, 1))] {
         let resource = skill_with("pdf", &text, count, &largest);
         let taken = intake
             .take_one(resource, &[text.as_bytes(), &largest])
             .await;
-        assert_eq!((taken.status, taken.files.len()), (status, count));
+        assert_eq!(counted(&taken), expected);
     }
 }
 
 async fn skills_past_the_limits_of_a_snapshot_are_excluded(test: &TestService) {
     let mut intake = Intake::new(test).await;
     let largest = vec![b'x'; usize::try_from(SKILL_FILE_BYTES_MAX).unwrap()];
-    // Four skills of 16 MiB are all that fit, or eight of 512 files; one without files still does.
+    // Three skills of 16 MiB are all that fit with their SKILL.md, or seven of 512 files; one without
+    // files still does.
     let small: &[u8] = b"x";
-    for (fitting, count, bytes) in [(4, 32, &largest[..]), (8, SKILL_FILES_MAX, small)] {
+    for (fitting, count, bytes) in [(3, 32, &largest[..]), (7, SKILL_FILES_MAX, small)] {
         let names: Vec<_> = (0..fitting + 2)
             .map(|index| format!("skill-{index}"))
             .collect();
@@ -266,25 +272,24 @@ async fn of_skills_of_one_name_the_last_root_wins(test: &TestService) {
 async fn bodies_past_the_limit_are_excluded_and_smaller_ones_still_fit(test: &TestService) {
     let mut intake = Intake::new(test).await;
     let most = vec![b'x'; usize::try_from(PROMPT_FILE_BYTES_MAX).unwrap()];
-    // Room for 32 of them; the last leaves two bytes.
-    let less = &most[..most.len() - 2];
-    let mut resources: Vec<_> = (0..31)
-        .map(|index| instructions(&format!("/w/{index:02}.md"), &most))
-        .collect();
-    resources.push(instructions("/w/31.md", less));
-    resources.push(instructions("/w/32.md", b"123"));
-    resources.push(instructions("/w/33.md", b"12"));
-    let taken = intake
-        .take(of(resources), &[&most, less, b"123", b"12"])
-        .await;
-    let taken = taken.unwrap().resources;
-    assert!(
-        taken[..32]
-            .iter()
-            .all(|resource| resource.status == Status::Ok)
-    );
-    demand_unused(&taken[32], Status::Excluded, "2 MiB");
-    assert_eq!(taken[33].status, Status::Ok);
+    let text = skill_md("pdf", "Reads PDFs.");
+    // Room for two of them; the last leaves what the name and the description of a skill take, and one
+    // byte. Its body takes none of it.
+    let less = &most[..most.len() - "pdfReads PDFs.".len() - 1];
+    let resources = vec![
+        instructions("/w/0.md", &most),
+        instructions("/w/1.md", less),
+        skill("/w", "pdf", text.as_bytes()),
+        instructions("/w/2.md", b"12"),
+        instructions("/w/3.md", b"1"),
+    ];
+    let sent: [&[u8]; 5] = [&most, less, text.as_bytes(), b"12", b"1"];
+    let taken = intake.take(of(resources), &sent).await.unwrap().resources;
+    demand_unused(&taken[3], Status::Excluded, "2 MiB");
+    let ok = taken
+        .iter()
+        .filter(|resource| resource.status == Status::Ok);
+    assert_eq!(ok.count(), 4);
 }
 
 async fn a_server_with_too_many_tools_is_oversize(test: &TestService) {

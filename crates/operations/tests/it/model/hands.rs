@@ -210,6 +210,7 @@ impl Hands<'_> {
             version: push.version,
             mcp_settled: push.is_settled,
             manifest,
+            notes: Vec::new(),
             inline,
         };
         let credential = self.agents[push.agent].credential;

@@ -111,6 +111,7 @@ async fn by_agents(world: &World<'_>, operation: Operation, caller: &Caller) -> 
                 version,
                 mcp_settled: true,
                 manifest,
+                notes: Vec::new(),
                 inline,
             };
             Outcome::of(&pushes::push(service, by, push).await)

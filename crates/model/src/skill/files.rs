@@ -1,0 +1,260 @@
+//! How many of a skill's files are pinned with it and listed. What is not is one line, so that a
+//! change of it still shows.
+
+use crate::hash::BlobHasher;
+use crate::limits::{SKILL_BYTES_MAX, SKILL_FILES_MAX, SKILL_LISTED_MAX, SKILL_UNPINNED_MAX};
+use crate::resource::{Content, SkillFile};
+
+/// Why files of a skill are left out that would be pinned without this limit.
+pub fn past_limits() -> String {
+    format!(
+        "a skill holds at most {SKILL_FILES_MAX} files and {} MiB, and lists at most {SKILL_UNPINNED_MAX} others",
+        SKILL_BYTES_MAX / (1024 * 1024)
+    )
+}
+
+/// Why the files of a skill that is not used are one line.
+const SKILL_UNUSED: &str = "the skill is not used";
+
+/// What is left of the room of one skill for files that are pinned with it.
+#[derive(Debug)]
+pub struct Room {
+    files: usize,
+    bytes: u64,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self {
+            files: SKILL_FILES_MAX,
+            bytes: SKILL_BYTES_MAX,
+        }
+    }
+}
+
+impl Room {
+    /// Takes the room of one more file of that size, if there is so much.
+    pub fn take(&mut self, size: u64) -> bool {
+        let is_enough = self.files > 0 && size <= self.bytes;
+        if is_enough {
+            self.files -= 1;
+            self.bytes -= size;
+        }
+        is_enough
+    }
+}
+
+/// Files that become one line.
+#[derive(Default)]
+pub struct Fold {
+    first: Option<String>,
+    count: usize,
+    size: u64,
+    hasher: BlobHasher,
+}
+
+impl Fold {
+    /// Adds a file. They are added in the order of their paths, so that equal files make equal lines.
+    pub fn add(&mut self, path: &str, size: u64, content: Option<Content>) {
+        self.first.get_or_insert_with(|| path.to_owned());
+        self.count += 1;
+        self.size = self.size.saturating_add(size);
+        self.hasher.update(path.as_bytes());
+        // No path holds NUL, so that two lists never give the same bytes.
+        self.hasher.update(&[0, u8::from(content.is_some())]);
+        self.hasher.update(&size.to_be_bytes());
+        if let Some(content) = content {
+            self.hasher.update(content.hash().bytes());
+        }
+    }
+
+    /// How many files there are.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Returns the line under the path of the first file: how many they are and why they are left out,
+    /// their size together, and as a claim the hash of their names, sizes and known hashes. `None` if
+    /// there are no files.
+    pub fn line(self, reason: &str) -> Option<SkillFile> {
+        let path = self.first.clone()?;
+        let error = match self.count {
+            1 => format!("left out: {reason}"),
+            count => format!("this and {} more are left out: {reason}", count - 1),
+        };
+        Some(self.line_at(path, error))
+    }
+
+    /// Returns the line under another path, with an error that says the whole.
+    pub fn line_at(self, path: String, error: String) -> SkillFile {
+        SkillFile {
+            path,
+            content: Some(Content::Claimed(self.hasher.finish())),
+            size: self.size,
+            executable: false,
+            error: Some(error),
+        }
+    }
+}
+
+/// Sorts the files of a skill by path, pins as many as there is room for, and makes one line of what is
+/// past a limit. Doing it twice changes nothing.
+pub fn admit(mut files: Vec<SkillFile>) -> Vec<SkillFile> {
+    files.sort_by(|a, b| a.path.as_bytes().cmp(b.path.as_bytes()));
+    let mut room = Room::default();
+    let is_pinned: Vec<_> = files
+        .iter()
+        .map(|file| file.body().is_some() && room.take(file.size))
+        .collect();
+    let unpinned = files.iter().filter(|file| file.body().is_none()).count();
+    let without_room = files.len() - unpinned - is_pinned.iter().filter(|pinned| **pinned).count();
+    // The line is one of those that are not pinned.
+    let mut listed = match unpinned > SKILL_UNPINNED_MAX || without_room > 0 {
+        true => SKILL_UNPINNED_MAX - 1,
+        false => SKILL_UNPINNED_MAX,
+    };
+    let (mut admitted, mut place) = (Vec::with_capacity(files.len().min(SKILL_LISTED_MAX)), None);
+    let mut fold = Fold::default();
+    for (file, is_pinned) in files.into_iter().zip(is_pinned) {
+        let is_listed = is_pinned || file.body().is_none() && listed > 0;
+        match is_listed {
+            true => {
+                listed -= usize::from(!is_pinned);
+                admitted.push(file);
+            }
+            false => {
+                place.get_or_insert(admitted.len());
+                fold.add(&file.path, file.size, file.content);
+            }
+        }
+    }
+    if let (Some(place), Some(line)) = (place, fold.line(&past_limits())) {
+        admitted.insert(place, line);
+    }
+    admitted
+}
+
+/// Makes one line of the files of a skill that is not used. A line stays as it is.
+pub(crate) fn fold(mut files: Vec<SkillFile>) -> Vec<SkillFile> {
+    if files.len() == 1 && files[0].body().is_none() && files[0].error.is_some() {
+        return files;
+    }
+    files.sort_by(|a, b| a.path.as_bytes().cmp(b.path.as_bytes()));
+    let mut fold = Fold::default();
+    for file in files {
+        fold.add(&file.path, file.size, file.content);
+    }
+    fold.line(SKILL_UNUSED).into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hash::BlobHash;
+
+    fn file(path: &str, size: u64) -> SkillFile {
+        SkillFile {
+            path: path.into(),
+            content: Some(Content::Pinned(BlobHash::of(path.as_bytes()))),
+            size,
+            executable: false,
+            error: None,
+        }
+    }
+
+    fn unpinned(path: &str) -> SkillFile {
+        SkillFile {
+            content: None,
+            error: Some("a FIFO".into()),
+            ..file(path, 1)
+        }
+    }
+
+    /// Admits, twice, and returns how many are pinned, how many are listed without bytes, and the line.
+    fn check(files: Vec<SkillFile>, pinned: usize, listed: usize, line: Option<(&str, &str)>) {
+        let admitted = admit(files);
+        assert_eq!(admit(admitted.clone()), admitted);
+        assert!(admitted.is_sorted_by_key(|file| file.path.clone()));
+        let count = admitted.iter().filter(|file| file.body().is_some()).count();
+        assert_eq!((count, admitted.len() - count), (pinned, listed));
+        let is_line = |file: &&SkillFile| {
+            let error = file.error.as_deref().unwrap_or_default();
+            error.contains("left out")
+        };
+        let found = admitted.iter().find(is_line);
+        let found = found.map(|file| (file.path.as_str(), file.error.as_deref().unwrap()));
+        let reason = line.map(|(path, more)| (path, format!("{more}left out: {}", past_limits())));
+        assert_eq!(
+            found,
+            reason.as_ref().map(|(path, error)| (*path, error.as_str()))
+        );
+    }
+
+    #[test]
+    fn the_first_512_by_path_are_pinned() {
+        let many = |count: usize| (0..count).rev().map(|n| file(&format!("{n:04}"), 1));
+        check(many(512).collect(), 512, 0, None);
+        check(many(513).collect(), 512, 1, Some(("0512", "")));
+        check(
+            many(600).collect(),
+            512,
+            1,
+            Some(("0512", "this and 87 more are ")),
+        );
+        // What is not pinned takes no place of what could be.
+        let with_unpinned = many(513).chain([unpinned("0000a"), unpinned("z")]);
+        check(with_unpinned.collect(), 512, 3, Some(("0512", "")));
+    }
+
+    #[test]
+    fn what_fits_after_a_large_one_is_pinned() {
+        let files = vec![
+            file("a", SKILL_BYTES_MAX - 2),
+            file("b", 3),
+            file("c", 2),
+            file("d", 1),
+        ];
+        check(files, 2, 1, Some(("b", "this and 1 more are ")));
+    }
+
+    #[test]
+    fn what_has_no_bytes_is_listed_32_times() {
+        let many = |count: usize| (0..count).map(|n| unpinned(&format!("{n:04}")));
+        check(many(32).collect(), 0, 32, None);
+        check(
+            many(33).collect(),
+            0,
+            32,
+            Some(("0031", "this and 1 more are ")),
+        );
+        check(
+            many(9_999).collect(),
+            0,
+            32,
+            Some(("0031", "this and 9967 more are ")),
+        );
+        let both = many(40).chain((0..600).map(|n| file(&format!("p{n:03}"), 1)));
+        check(
+            both.collect(),
+            512,
+            32,
+            Some(("0031", "this and 96 more are ")),
+        );
+    }
+
+    #[test]
+    fn the_files_of_a_skill_that_is_not_used_are_one_line() {
+        let line = fold(vec![file("b", 2), file("a", 1)]);
+        assert_eq!(line.len(), 1);
+        assert_eq!((line[0].path.as_str(), line[0].size), ("a", 3));
+        let error = "this and 1 more are left out: the skill is not used";
+        assert_eq!(line[0].error.as_deref(), Some(error));
+        assert_eq!(fold(line.clone()), line);
+        assert_eq!(fold(Vec::new()), []);
+        // A change of one of them shows.
+        let mut other = vec![file("a", 1), file("b", 2)];
+        other[1].content = Some(Content::Claimed(BlobHash::of(b"other")));
+        assert_ne!(fold(other), line);
+        assert_eq!(fold(vec![file("a", 1), file("b", 2)]), line);
+    }
+}

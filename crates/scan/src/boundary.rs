@@ -1,0 +1,433 @@
+//! The directories that links may not leave, and how files in them are located and opened.
+//!
+//! A file below a held directory is opened by walking its canonical path, component by component,
+//! without ever following a link. So a link that appears between the check and the opening makes the
+//! opening fail; it cannot lead anywhere. Opening never blocks, and only what the opened descriptor
+//! itself says is a regular file is read.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use ctxpin_model::resource::Status;
+use rustix::fs::{FileType, Mode, OFlags, Stat, fstat, openat};
+use rustix::io::Errno;
+
+use crate::directory::Directory;
+use crate::names::barred;
+use crate::reader::{Reader, Reading};
+use crate::roots::{FileClass, classify};
+
+/// How often a file is looked up anew when it changes between check and opening. An editor that
+/// replaces its file does so once.
+const ATTEMPTS_MAX: usize = 3;
+
+/// Which components a link may lead through, besides those that no link ever may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Reach {
+    /// Of a project: any.
+    Project,
+    /// Of a home, and of what lies above it: of hidden ones only those that agents keep their context in.
+    Personal,
+    /// Of a skill: only those that are part of it.
+    Skill,
+}
+
+/// Whether an entry of that name belongs to a skill. The others are hidden, or made by tools: caches,
+/// and what editors keep beside a file.
+pub(crate) fn is_skill_part(name: &OsStr) -> bool {
+    let bytes = name.as_bytes();
+    let is_backup = bytes.ends_with(b"~") || (bytes.starts_with(b"#") && bytes.ends_with(b"#"));
+    !bytes.starts_with(b".") && name != "__pycache__" && name != "node_modules" && !is_backup
+}
+
+impl Reach {
+    /// Why a link may not lead along a path below the directory that bounds it; `None` if it may.
+    pub fn refusal(self, below: &Path) -> Option<Refused> {
+        if let Some(name) = barred(below) {
+            return Some(Refused::invalid(format!(
+                "the link leads through `{}`, which is never read for context",
+                name.display()
+            )));
+        }
+        let is_open = |name: &OsStr| match self {
+            Self::Project => true,
+            Self::Personal => {
+                let known = [".agents", ".claude", ".codex", ".cursorrules"];
+                !name.as_bytes().starts_with(b".") || known.iter().any(|known| name == *known)
+            }
+            Self::Skill => is_skill_part(name),
+        };
+        let mut names = below.iter();
+        let closed = names.find(|name| !is_open(name))?;
+        let what = match self {
+            Self::Skill => "which is no part of a skill",
+            _ => "which is hidden",
+        };
+        Some(Refused::invalid(format!(
+            "the link leads through `{}`, {what}",
+            closed.display()
+        )))
+    }
+}
+
+/// A directory that links may not leave, with others that they may lead into all the same.
+#[derive(Debug)]
+pub(crate) struct Boundary {
+    /// The directory itself.
+    pub directory: Directory,
+    /// Which components a link may lead through.
+    pub reach: Reach,
+    /// Where else a link may lead.
+    annexes: Rc<Vec<Annex>>,
+    /// Where a declared source may lie, for the advice in a refusal.
+    admitting: Rc<Admitting>,
+}
+
+/// A directory that is no root and that links may lead into.
+#[derive(Debug)]
+struct Annex {
+    directory: Directory,
+    reach: Reach,
+}
+
+/// The directories below which a source may be declared.
+#[derive(Debug, Default)]
+pub(crate) struct Admitting(pub Vec<(PathBuf, Reach)>);
+
+impl Admitting {
+    /// The directory of those that admits a canonical path, with the path below it.
+    pub fn admits<'p>(&self, path: &'p Path) -> Option<(&Path, Reach, &'p Path)> {
+        self.0.iter().find_map(|(directory, reach)| {
+            let below = path.strip_prefix(directory).ok()?;
+            Some((directory.as_path(), *reach, below))
+        })
+    }
+}
+
+/// The boundaries of the roots, each opened once in a scan.
+#[derive(Debug)]
+pub(crate) struct Boundaries {
+    open: HashMap<(PathBuf, Reach), Rc<Boundary>>,
+    annexes: Rc<Vec<Annex>>,
+    none: Rc<Vec<Annex>>,
+    admitting: Rc<Admitting>,
+}
+
+impl Boundaries {
+    /// No boundary yet. Links of personal roots may lead into `allowed` too.
+    pub fn new(allowed: &[(PathBuf, Reach)], admitting: Admitting) -> Self {
+        // One that is not there admits nothing.
+        let annexes = allowed.iter().filter_map(|(path, reach)| {
+            Some(Annex {
+                directory: Directory::open(path).ok()?,
+                reach: *reach,
+            })
+        });
+        Self {
+            open: HashMap::new(),
+            annexes: Rc::new(annexes.collect()),
+            none: Rc::default(),
+            admitting: Rc::new(admitting),
+        }
+    }
+
+    /// The boundary at a canonical path.
+    pub fn at(&mut self, path: &Path, reach: Reach) -> io::Result<Rc<Boundary>> {
+        let key = (path.to_owned(), reach);
+        if let Some(boundary) = self.open.get(&key) {
+            return Ok(Rc::clone(boundary));
+        }
+        let annexes = match reach {
+            Reach::Personal => &self.annexes,
+            _ => &self.none,
+        };
+        let boundary = Rc::new(Boundary {
+            directory: Directory::open(path)?,
+            reach,
+            annexes: Rc::clone(annexes),
+            admitting: Rc::clone(&self.admitting),
+        });
+        self.open.insert(key, Rc::clone(&boundary));
+        Ok(boundary)
+    }
+}
+
+/// Where a name in a directory leads. Paths are canonical.
+#[derive(Debug)]
+pub(crate) enum Located {
+    /// Nowhere: there is no such entry.
+    Absent,
+    /// To a regular file inside the boundary.
+    File(PathBuf),
+    /// To a directory inside the boundary.
+    Directory(PathBuf),
+    /// To something that must not or cannot be used.
+    Refused(Refused),
+}
+
+/// Why something is not used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refused {
+    /// Anything but `ok`.
+    pub status: Status,
+    /// For people.
+    pub reason: String,
+    /// Where a link leads that may not be followed: the thing may be found there by another way.
+    pub target: Option<PathBuf>,
+}
+
+impl Refused {
+    /// It breaks a rule.
+    pub fn invalid(reason: impl Into<String>) -> Self {
+        Self {
+            status: Status::Invalid,
+            reason: reason.into(),
+            target: None,
+        }
+    }
+
+    /// It could not be read.
+    pub fn unreadable(reason: impl Into<String>) -> Self {
+        Self {
+            status: Status::Unreadable,
+            reason: reason.into(),
+            target: None,
+        }
+    }
+
+    /// The system would not let it be read.
+    pub fn failed(error: &io::Error) -> Self {
+        Self::unreadable(format!("cannot be read: {error}"))
+    }
+
+    fn leading_to(self, target: PathBuf) -> Self {
+        Self {
+            target: Some(target),
+            ..self
+        }
+    }
+}
+
+/// What came of reading a name in a directory.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// There is no such entry.
+    Absent,
+    /// It was read.
+    Read(Reading),
+    /// It was not.
+    Refused(Refused),
+}
+
+impl Boundary {
+    /// The boundary of a skill: its own directory.
+    pub fn of_skill(directory: Directory) -> Self {
+        Self {
+            directory,
+            reach: Reach::Skill,
+            annexes: Rc::default(),
+            admitting: Rc::default(),
+        }
+    }
+
+    /// Finds where a name in a directory inside the boundary leads.
+    pub fn locate(&self, directory: &Directory, name: &OsStr) -> Located {
+        let path = directory.path.join(name);
+        let stat = match directory.entry(name) {
+            Ok(Some(stat)) => stat,
+            Ok(None) => return Located::Absent,
+            Err(error) => return Located::Refused(Refused::failed(&error)),
+        };
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => Located::File(path),
+            FileType::Directory => Located::Directory(path),
+            FileType::Symlink => self.follow(directory, &path),
+            other => Located::Refused(no_regular_file(other)),
+        }
+    }
+
+    /// Reads a name in a directory inside the boundary, keeping its bytes if there are no more
+    /// than `bytes_max`.
+    pub fn read(
+        &self,
+        directory: &Directory,
+        name: &OsStr,
+        bytes_max: u64,
+        reader: &mut Reader,
+    ) -> Outcome {
+        for _ in 0..ATTEMPTS_MAX {
+            let path = match self.locate(directory, name) {
+                Located::File(path) => path,
+                Located::Absent => return Outcome::Absent,
+                Located::Refused(refused) => return Outcome::Refused(refused),
+                Located::Directory(path) => {
+                    let refused = no_regular_file(FileType::Directory);
+                    return Outcome::Refused(refused.leading_to(path));
+                }
+            };
+            match self.open(&path) {
+                Ok(Some((file, stat))) => {
+                    return match reader.read(file, &stat, path, bytes_max) {
+                        Ok(reading) => Outcome::Read(reading),
+                        Err(refused) => Outcome::Refused(refused),
+                    };
+                }
+                Ok(None) => {}
+                Err(error) => return Outcome::Refused(Refused::failed(&error)),
+            }
+        }
+        Outcome::Refused(Refused::unreadable("it changed while it was being read"))
+    }
+
+    fn follow(&self, directory: &Directory, link: &Path) -> Located {
+        let target = match fs::canonicalize(link) {
+            Ok(target) => target,
+            Err(error) => return Located::Refused(unresolved(&error)),
+        };
+        let Some((held, reach, below)) = self.holder(&target) else {
+            return Located::Refused(self.escape(target));
+        };
+        // A working directory may itself lie below a hidden one; what counts is the way from it.
+        let from_directory = target.strip_prefix(&directory.path);
+        let way = match held.path == self.directory.path {
+            true => from_directory.unwrap_or(below),
+            false => below,
+        };
+        if let Some(refused) = reach.refusal(way) {
+            return Located::Refused(self.advised(refused, target));
+        }
+        match fs::symlink_metadata(&target).map(|metadata| metadata.file_type()) {
+            Ok(kind) if kind.is_file() => Located::File(target),
+            Ok(kind) if kind.is_dir() => Located::Directory(target),
+            Ok(_) => Located::Refused(
+                Refused::invalid("the link leads to something that is no regular file")
+                    .leading_to(target),
+            ),
+            Err(error) => Located::Refused(unresolved(&error)),
+        }
+    }
+
+    /// The held directory that a canonical path lies below, what links may lead through there, and the
+    /// way from it.
+    fn holder<'p>(&self, path: &'p Path) -> Option<(&Directory, Reach, &'p Path)> {
+        let annexes = self.annexes.iter();
+        let annexes = annexes.map(|annex| (&annex.directory, annex.reach));
+        let mut held = std::iter::once((&self.directory, self.reach)).chain(annexes);
+        held.find_map(|(directory, reach)| {
+            let below = path.strip_prefix(&directory.path).ok()?;
+            Some((directory, reach, below))
+        })
+    }
+
+    /// Opens the directory at a canonical path that a link may lead to.
+    pub fn descend(&self, path: &Path) -> io::Result<Directory> {
+        let (held, _, below) = self.holder(path).ok_or(io::ErrorKind::NotFound)?;
+        held.descend(below)
+    }
+
+    fn escape(&self, target: PathBuf) -> Refused {
+        let root = self.directory.path.display();
+        self.advised(Refused::invalid(format!("the link escapes {root}")), target)
+    }
+
+    /// A refusal with the command that helps, if there is one.
+    fn advised(&self, mut refused: Refused, target: PathBuf) -> Refused {
+        let advice = match self.reach {
+            Reach::Skill => None,
+            reach => advice(&target, reach, &self.admitting),
+        };
+        if let Some(advice) = advice {
+            refused.reason = format!("{}; {advice}", refused.reason);
+        }
+        refused.leading_to(target)
+    }
+
+    /// Opens a regular file at a canonical path inside the boundary. `None` if something else has
+    /// taken its place since it was located.
+    fn open(&self, path: &Path) -> io::Result<Option<(File, Stat)>> {
+        let swapped = |error: &io::Error| {
+            let errno = Errno::from_io_error(error);
+            matches!(
+                errno,
+                Some(Errno::LOOP | Errno::NOTDIR | Errno::NOENT | Errno::NXIO)
+            )
+        };
+        match self.open_without_links(path) {
+            Ok((file, stat)) if is_regular(&stat) => Ok(Some((file, stat))),
+            Ok(_) => Ok(None),
+            Err(error) if swapped(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn open_without_links(&self, path: &Path) -> io::Result<(File, Stat)> {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        let parent = self.descend(parent)?;
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let fd = openat(
+            parent.descriptor(),
+            name,
+            flags | OFlags::NOCTTY,
+            Mode::empty(),
+        )?;
+        let stat = fstat(&fd)?;
+        Ok((File::from(fd), stat))
+    }
+}
+
+/// The command that reads what a link of a root of that reach may not lead to.
+fn advice(target: &Path, reach: Reach, admitting: &Admitting) -> Option<String> {
+    let is_readable = target.is_dir() || classify(target) != FileClass::Other;
+    if barred(target).is_some() || !is_readable {
+        return None;
+    }
+    let shown = target.display();
+    if admitting.admits(target).is_some() {
+        return Some(format!("`ctxpin source add {shown}` reads it"));
+    }
+    let directory = match target.is_dir() {
+        true => target,
+        false => target.parent()?,
+    };
+    let directory = directory.display();
+    Some(match reach {
+        Reach::Personal => format!("--allow-root {directory} allows it"),
+        _ => format!("--allow-root {directory} and `ctxpin source add {shown}` read it"),
+    })
+}
+
+fn is_regular(stat: &Stat) -> bool {
+    FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
+}
+
+/// Why something that is there is no regular file.
+pub(crate) fn no_regular_file(kind: FileType) -> Refused {
+    let noun = match kind {
+        FileType::Directory => "a directory",
+        FileType::Fifo => "a FIFO",
+        FileType::Socket => "a socket",
+        FileType::CharacterDevice | FileType::BlockDevice => "a device",
+        _ => "something else",
+    };
+    Refused::invalid(format!("it is {noun}, not a regular file"))
+}
+
+/// Why a link could not be resolved.
+pub(crate) fn unresolved(error: &io::Error) -> Refused {
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            Refused::unreadable("a dangling link: what it leads to does not exist")
+        }
+        _ if Errno::from_io_error(error) == Some(Errno::LOOP) => {
+            Refused::unreadable("a loop of links")
+        }
+        _ => Refused::failed(error),
+    }
+}

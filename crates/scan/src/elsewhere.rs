@@ -1,0 +1,211 @@
+//! What lies in a root and is not looked at: files of other tools, entries of a folder of skills that are
+//! no skill, and files that stand for a link which could not be made. None of it is read as context; it
+//! is named, so that nobody waits for it in vain.
+
+use std::ffi::OsStr;
+use std::path::Path;
+
+use ctxpin_model::skill::SKILL_FILE_NAME;
+use ctxpin_model::warning::{Code, Warning};
+use rustix::fs::FileType;
+
+use crate::boundary::{Boundary, Located, is_skill_part};
+use crate::directory::{Directory, plain_path};
+use crate::gather::Gathering;
+
+/// What other tools read in a project, by their documentation: files, and folders of them.
+const OTHER_TOOLS: [&str; 34] = [
+    "AGENT.md",
+    "AGENTS.override.md",
+    "CLAUDE.local.md",
+    ".claude/AGENTS.md",
+    ".claude/rules",
+    "GEMINI.md",
+    "QWEN.md",
+    "CRUSH.md",
+    "WARP.md",
+    ".rules",
+    ".goosehints",
+    ".windsurfrules",
+    ".windsurf/rules",
+    ".clinerules",
+    ".roorules",
+    ".roo/rules",
+    ".cursor/rules",
+    ".cursor/skills",
+    ".cursor/mcp.json",
+    ".vscode/mcp.json",
+    ".github/copilot-instructions.md",
+    ".github/instructions",
+    ".github/skills",
+    ".gemini/skills",
+    ".opencode/skills",
+    "opencode.json",
+    "opencode.jsonc",
+    ".continue/rules",
+    ".junie/guidelines.md",
+    ".kiro/steering",
+    ".amazonq/rules",
+    ".augment/rules",
+    ".kimi-code/AGENTS.md",
+    ".pi/SYSTEM.md",
+];
+
+/// Longest text of a link, in bytes.
+const LINK_BYTES_MAX: u64 = 1_024;
+
+/// The names at the top of a root whose coming and going changes what is told.
+pub(crate) fn top_names() -> Vec<&'static str> {
+    let names = OTHER_TOOLS
+        .iter()
+        .map(|path| path.split('/').next().unwrap_or(path));
+    names.collect()
+}
+
+/// Tells which files of other tools a root holds, unless they are read as something else.
+pub(crate) fn other_tools(directory: &Directory, gathering: &mut Gathering) {
+    let is_there = |path: &&str| {
+        let path = Path::new(path);
+        let parent = directory.descend(path.parent().unwrap_or(Path::new("")));
+        let name = path.file_name().unwrap_or_default();
+        parent.is_ok_and(|parent| matches!(parent.entry(name), Ok(Some(_))) && parent.spells(name))
+    };
+    let found: Vec<_> = OTHER_TOOLS
+        .iter()
+        .filter(|path| is_there(path))
+        .copied()
+        .collect();
+    gathering.other_tools(&directory.path, &found);
+}
+
+/// Tells of an entry of a folder of skills that is no skill, if somebody could take it for one.
+pub(crate) fn no_skill(
+    boundary: &Boundary,
+    container: &Directory,
+    name: &OsStr,
+    gathering: &mut Gathering,
+) {
+    let path = container.path.join(name);
+    if !is_skill_part(name) {
+        return;
+    }
+    let reason = match boundary.locate(container, name) {
+        Located::File(_) => {
+            link_as_text(boundary, container, name, gathering);
+            if !is_flat_skill(boundary, container, name, gathering) {
+                return;
+            }
+            format!("it is a file; a skill is a folder with a {SKILL_FILE_NAME}")
+        }
+        Located::Directory(path) => match boundary.descend(&path) {
+            Ok(directory) => missing_file(&directory),
+            Err(_) => return,
+        },
+        Located::Absent | Located::Refused(_) => return,
+    };
+    gathering.note(&path, Warning::new(Code::SkillAbsent).about(reason));
+}
+
+/// What a folder has in place of its `SKILL.md`.
+fn missing_file(directory: &Directory) -> String {
+    let names = directory
+        .list()
+        .map(|listing| listing.names)
+        .unwrap_or_default();
+    let other_case = names.iter().find(|name| {
+        let name = name.to_string_lossy();
+        name.eq_ignore_ascii_case(SKILL_FILE_NAME)
+    });
+    if let Some(other) = other_case {
+        return format!("it has no {SKILL_FILE_NAME}, but {}", other.display());
+    }
+    let is_skill = |name: &&std::ffi::OsString| {
+        let child = directory.descend(Path::new(name));
+        child.is_ok_and(|child| matches!(child.entry(OsStr::new(SKILL_FILE_NAME)), Ok(Some(_))))
+    };
+    let deeper = names
+        .iter()
+        .filter(|name| is_skill_part(name))
+        .find(is_skill);
+    match deeper {
+        Some(deeper) => format!(
+            "it has no {SKILL_FILE_NAME}, and skills are not looked for deeper; {}/{SKILL_FILE_NAME} is there",
+            deeper.display()
+        ),
+        None => format!("it has no {SKILL_FILE_NAME}"),
+    }
+}
+
+/// Whether a Markdown file begins as a `SKILL.md` does.
+fn is_flat_skill(
+    boundary: &Boundary,
+    container: &Directory,
+    name: &OsStr,
+    gathering: &mut Gathering,
+) -> bool {
+    let is_markdown = Path::new(name).extension() == Some(OsStr::new("md"));
+    let begins = |bytes: &[u8]| bytes.starts_with(b"---\n") || bytes.starts_with(b"---\r\n");
+    is_markdown && begins(&gathering.begin_of(boundary, container, name, 8))
+}
+
+/// Tells of a regular file that holds nothing but the path of something that is there: what git leaves
+/// where it cannot make a link.
+pub(crate) fn link_as_text(
+    boundary: &Boundary,
+    directory: &Directory,
+    name: &OsStr,
+    gathering: &mut Gathering,
+) {
+    let is_short = matches!(directory.entry(name), Ok(Some(stat))
+        if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
+            && u64::try_from(stat.st_size).is_ok_and(|size| (1..=LINK_BYTES_MAX).contains(&size)));
+    if !is_short {
+        return;
+    }
+    let bytes = gathering.begin_of(boundary, directory, name, LINK_BYTES_MAX);
+    let Some(target) = link_text(&bytes) else {
+        return;
+    };
+    let path = directory.path.join(name);
+    let led_to = plain_path(&directory.path.join(target));
+    let is_inside = led_to.starts_with(&boundary.directory.path) && led_to != path;
+    if is_inside && led_to.exists() {
+        let warning = Warning::new(Code::LinkAsText).about(target);
+        gathering.note(&path, warning);
+    }
+}
+
+/// The path that a file consists of, if that is all.
+fn link_text(bytes: &[u8]) -> Option<&str> {
+    let text = str::from_utf8(bytes).ok()?;
+    let is_path = !text.is_empty()
+        && !text.chars().any(|c| c.is_whitespace() || c.is_control())
+        && (text.contains('/') || text.contains('.'))
+        && !text.starts_with(['/', '@', '#']);
+    is_path.then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_is_one_relative_path_and_nothing_else() {
+        let check = |text: &str, expected: bool| {
+            assert_eq!(link_text(text.as_bytes()).is_some(), expected, "{text:?}");
+        };
+        check("AGENTS.md", true);
+        check("../.agents/skills", true);
+        check("./a.md", true);
+        for other in [
+            "",
+            "AGENTS.md\n",
+            "See AGENTS.md",
+            "@AGENTS.md",
+            "/etc/passwd",
+            "agents",
+        ] {
+            check(other, false);
+        }
+    }
+}
