@@ -6,6 +6,7 @@
 
 mod agent_credentials;
 mod chat_choice;
+mod check;
 mod command;
 mod connect;
 mod data_directory;

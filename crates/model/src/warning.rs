@@ -63,6 +63,26 @@ spelled! {
         RootLeftOut = "root-left-out",
         /// There are more notes than are told. Detail: how many.
         NotesCut = "notes-cut",
+        /// A resource that breaks a rule and is not used. Detail: its error.
+        Invalid = "invalid",
+        /// A resource that cannot be read. Detail: its error.
+        Unreadable = "unreadable",
+        /// A resource that is too large to be used. Detail: its error.
+        Oversize = "oversize",
+        /// A resource that is left out of the snapshot. Detail: its error.
+        Excluded = "excluded",
+        /// A skill that another one of its name goes before. Detail: its error.
+        SameName = "same-name",
+        /// An instruction file that holds the bytes of another one. Detail: the other one.
+        SameBytes = "same-bytes",
+        /// A file of a skill that is not pinned with it. Detail: its path and why.
+        FileUnpinned = "file-unpinned",
+        /// A file that a text names and that is not there. Detail: its path as it is written.
+        FileMissing = "file-missing",
+        /// A comment that a model is not given. Detail: how many bytes.
+        CommentRemoved = "comment-removed",
+        /// Characters without shape, or that turn the direction of others. Detail: how many bytes.
+        InvisibleRemoved = "invisible-removed",
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod agent;
 mod chat;
+mod check;
 mod completions;
 mod down;
 mod prompt;
@@ -42,6 +43,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Scan(scan::Scan),
+    Check(check::Check),
     Up(up::Up),
     Down(down::Down),
     Chat(chat::Noun),
@@ -66,6 +68,7 @@ impl Cli {
     pub async fn run(self) -> Result<ExitCode, Failure> {
         match self.command {
             Command::Scan(scan) => scan.run()?,
+            Command::Check(check) => return check.run(),
             Command::Up(up) => up.run().await?,
             Command::Down(down) => down.run().await?,
             Command::Chat(noun) => return noun.run().await,

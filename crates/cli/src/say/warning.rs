@@ -94,5 +94,19 @@ fn sentence(code: Code, detail: &str) -> String {
         Code::FileLeftOut => format!("it names {detail}, which is left out of the skill"),
         Code::RootLeftOut => detail.to_owned(),
         Code::NotesCut => format!("{detail} more are not told"),
+        Code::Invalid | Code::Unreadable | Code::Oversize | Code::Excluded | Code::SameName => {
+            detail.to_owned()
+        }
+        Code::SameBytes => format!("it holds the same bytes as {detail}"),
+        Code::FileUnpinned => detail.to_owned(),
+        Code::FileMissing => format!("it names {detail}, which is not there"),
+        Code::CommentRemoved => {
+            format!(
+                "a comment of {detail} bytes: readers do not see it, and a model is not given it"
+            )
+        }
+        Code::InvisibleRemoved => {
+            format!("invisible characters ({detail} bytes), which a model is not given")
+        }
     }
 }

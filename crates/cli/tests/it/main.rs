@@ -2,6 +2,7 @@
 //! directory of their own.
 
 mod bench;
+mod check;
 mod halves;
 mod hostile;
 mod life;

@@ -1,0 +1,147 @@
+//! What a project wants to be no finding: `.ctxpin.toml`.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use ctxpin_model::warning::Code;
+use glob::{MatchOptions, Pattern};
+use serde::Deserialize;
+
+use super::Finding;
+use crate::say::Failure;
+
+/// The file, in the project's root.
+const FILE_NAME: &str = ".ctxpin.toml";
+
+/// `*` and `?` stand for no slash, so that `**` is what crosses folders; a leading point is like any
+/// other character.
+const OPTIONS: MatchOptions = MatchOptions {
+    case_sensitive: true,
+    require_literal_separator: true,
+    require_literal_leading_dot: false,
+};
+
+/// The settings of a project.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Settings {
+    check: Check,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Check {
+    except: Vec<Written>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    code: String,
+    #[serde(default = "everywhere")]
+    path: String,
+}
+
+fn everywhere() -> String {
+    "**".to_owned()
+}
+
+/// What is to be no finding.
+#[derive(Debug, Default)]
+pub struct Exceptions(Vec<(String, Pattern)>);
+
+impl Exceptions {
+    /// Reads those of the project at `root`; none if it has no such file.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read, or says what cannot be.
+    pub fn read(root: &Path) -> Result<Self, Failure> {
+        let path = root.join(FILE_NAME);
+        let failed = |reason: String| Failure::usage(format!("{}: {reason}", path.display()));
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => return Err(failed(error.to_string())),
+        };
+        let settings: Settings = toml::from_str(&text).map_err(|error| {
+            let begin = error.span().map_or(0, |span| span.start.min(text.len()));
+            let line = text[..begin].matches('\n').count() + 1;
+            failed(format!("line {line}: {}", error.message()))
+        })?;
+        let read = settings.check.except.into_iter().map(|written| {
+            if written.code.parse::<Code>().is_err() {
+                return Err(failed(format!(
+                    "there is no code `{}`; docs/check.md lists them",
+                    written.code
+                )));
+            }
+            let pattern = Pattern::new(&written.path)
+                .map_err(|error| failed(format!("`{}`: {}", written.path, error.msg)))?;
+            Ok((written.code, pattern))
+        });
+        read.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether a finding is one of those, its path being below `root`.
+    pub fn cover(&self, finding: &Finding, root: &Path) -> bool {
+        let path = finding.path.strip_prefix(root).unwrap_or(&finding.path);
+        let mut exceptions = self.0.iter();
+        exceptions
+            .any(|(code, pattern)| code == finding.code && pattern.matches_path_with(path, OPTIONS))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exceptions_are_by_code_and_path() {
+        let root = tempfile::tempdir().unwrap();
+        let covers = |toml: &str, code: &'static str, path: &str| {
+            fs::write(root.path().join(FILE_NAME), toml).unwrap();
+            let finding = Finding {
+                path: root.path().join(path),
+                line: None,
+                code,
+                detail: None,
+            };
+            Exceptions::read(root.path())
+                .unwrap()
+                .cover(&finding, root.path())
+        };
+        let toml = "[[check.except]]\ncode = \"file-missing\"\npath = \"skills/*/SKILL.md\"\n\
+                    [[check.except]]\ncode = \"name-form\"\n\
+                    [[check.except]]\ncode = \"same-bytes\"\npath = \"**/AGENTS.md\"\n";
+        assert!(covers(toml, "file-missing", "skills/a/SKILL.md"));
+        assert!(!covers(toml, "file-missing", "skills/a/b/SKILL.md"));
+        assert!(!covers(toml, "file-missing", "AGENTS.md"));
+        assert!(!covers(toml, "invalid", "skills/a/SKILL.md"));
+        assert!(covers(toml, "name-form", ".agents/skills/a/SKILL.md"));
+        assert!(covers(toml, "same-bytes", "AGENTS.md"));
+        assert!(covers(toml, "same-bytes", "a/b/AGENTS.md"));
+        assert!(!covers("", "name-form", "a"));
+    }
+
+    #[test]
+    fn what_cannot_be_says_where() {
+        let root = tempfile::tempdir().unwrap();
+        let refused = |toml: &str, expected: &str| {
+            fs::write(root.path().join(FILE_NAME), toml).unwrap();
+            let failure = Exceptions::read(root.path()).unwrap_err();
+            assert!(format!("{failure:?}").contains(expected), "{failure:?}");
+        };
+        refused(
+            "[[check.except]]\ncode = \"no-such\"\n",
+            "no code `no-such`",
+        );
+        refused("[check]\nexcepts = []\n", "line 2");
+        refused(
+            "[[check.except]]\ncode = \"invalid\"\npath = \"a[\"\n",
+            "`a[`",
+        );
+        refused("x", "line 1");
+    }
+}

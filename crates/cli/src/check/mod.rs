@@ -1,0 +1,244 @@
+//! What a person wants to know of a workspace before a change of it is merged.
+
+mod exceptions;
+mod named;
+mod since;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use ctxpin_model::resource::{Kind, Resource, Status};
+use ctxpin_model::skill::SKILL_FILE_NAME;
+use ctxpin_model::warning::{Code, Warning, line_of};
+use ctxpin_protocol::convert;
+use ctxpin_render::renderer::Renderer;
+use ctxpin_render::treat;
+use ctxpin_render::treated::{Cut, Reason};
+use ctxpin_scan::roots::{Declared, Request};
+use ctxpin_scan::{Scan, scan};
+
+use crate::say::Failure;
+
+pub use exceptions::Exceptions;
+pub use since::Before;
+
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// It does not work as it is written.
+    Problem,
+    /// It works, and somebody should know.
+    Warning,
+}
+
+/// One thing to know.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Finding {
+    /// The file or directory: an absolute path.
+    pub path: PathBuf,
+    /// The line, from 1.
+    pub line: Option<u64>,
+    /// What it is.
+    pub code: &'static str,
+    /// What the code says of this case.
+    pub detail: Option<String>,
+}
+
+impl Finding {
+    /// How much it matters.
+    pub fn level(&self) -> Level {
+        match self.code.parse() {
+            Ok(
+                Code::Invalid
+                | Code::Unreadable
+                | Code::Oversize
+                | Code::Excluded
+                | Code::CommentUnclosed
+                | Code::FileMissing
+                | Code::ImportMissing
+                | Code::InvisibleRemoved
+                | Code::LinkAsText,
+            ) => Level::Problem,
+            _ => Level::Warning,
+        }
+    }
+}
+
+/// Checks what a scan of each path finds: a directory with those above it, up to the root of its
+/// project; of a file what is told of it where it lies. Returns the findings in the order of their paths
+/// and lines, each once.
+///
+/// # Errors
+///
+/// If a path does not exist or cannot be scanned.
+pub fn findings(paths: &[PathBuf], home: &Path) -> Result<Vec<Finding>, Failure> {
+    let mut found = BTreeSet::new();
+    for path in paths {
+        let scan = scan(&request(path, home), &|| false);
+        let scan = scan.map_err(|error| Failure::usage(error.to_string()))?;
+        let mut of_path = of_scan(&scan, &project_root(path));
+        if let Some(file) = path.canonicalize().ok().filter(|path| path.is_file()) {
+            // A link that may not be followed stands under its own name.
+            let named = std::path::absolute(path).unwrap_or_default();
+            of_path.retain(|finding| finding.path == file || finding.path == named);
+        }
+        found.extend(of_path);
+    }
+    Ok(found.into_iter().collect())
+}
+
+/// What is scanned for a path. An instruction file is judged among those around it, since it may import
+/// them; a skill and a configuration stand for themselves.
+fn request(path: &Path, home: &Path) -> Request {
+    let stands_alone = path.ends_with(SKILL_FILE_NAME) || path.ends_with(".mcp.json");
+    match path.canonicalize().ok().filter(|path| path.is_file()) {
+        None => Request::project(path, home),
+        // A link within the project is what it leads to.
+        Some(file) if stands_alone && file.starts_with(project_root(path)) => {
+            Request::single(file, home)
+        }
+        Some(_) if stands_alone => Request::single(path, home),
+        Some(file) => {
+            let directory = file.parent().unwrap_or(Path::new("/"));
+            Request {
+                sources: vec![Declared { path: file.clone() }],
+                ..Request::project(directory, home)
+            }
+        }
+    }
+}
+
+/// The nearest repository that a path lies in, wherever a link leads that it is; without one, the
+/// directory itself.
+pub fn project_root(path: &Path) -> PathBuf {
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let directory = match whole.is_dir() {
+        true => whole.as_path(),
+        false => whole.parent().unwrap_or(&whole),
+    };
+    let directory = directory
+        .canonicalize()
+        .unwrap_or_else(|_| directory.to_owned());
+    let is_repository = |path: &&Path| path.join(".git").symlink_metadata().is_ok();
+    let root = directory.ancestors().find(is_repository);
+    root.unwrap_or(&directory).to_owned()
+}
+
+fn of_scan(scan: &Scan, project: &Path) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for resource in &scan.snapshot.resources {
+        of_resource(resource, &mut found);
+        let body = resource.body().and_then(|hash| scan.bodies.get(&hash));
+        if let Some(body) = body.filter(|_| resource.reaches_context()) {
+            of_body(resource, body, &mut found);
+            found.extend(named::missing(resource, body, project));
+        }
+    }
+    same_bytes(&scan.snapshot.resources, &mut found);
+    // These are no fault of anybody who changes the workspace.
+    let is_told = |code| !matches!(code, Code::OtherTool | Code::RootLeftOut);
+    for note in scan.notes.iter().filter(|note| is_told(note.warning.code)) {
+        let source = note.source.as_deref().unwrap_or_default();
+        found.push(finding(source, &note.warning));
+    }
+    found
+}
+
+fn finding(source: &str, warning: &Warning) -> Finding {
+    Finding {
+        path: source.into(),
+        line: warning.line,
+        code: warning.code.as_str(),
+        detail: warning.detail.clone(),
+    }
+}
+
+/// What a resource says of itself.
+fn of_resource(resource: &Resource, found: &mut Vec<Finding>) {
+    let error = resource.error.as_deref().unwrap_or_default();
+    let code = match resource.status {
+        Status::Ok => None,
+        Status::Invalid => Some(Code::Invalid),
+        Status::Unreadable => Some(Code::Unreadable),
+        Status::Oversize => Some(Code::Oversize),
+        Status::Excluded if error.starts_with("shadowed by ") => Some(Code::SameName),
+        // Told with all others that hold the same.
+        Status::Excluded if error.starts_with("same bytes as ") => None,
+        Status::Excluded => Some(Code::Excluded),
+    };
+    let warning = |code, detail: &str| finding(&resource.source, &Warning::new(code).about(detail));
+    found.extend(code.map(|code| warning(code, error)));
+    if resource.status != Status::Ok {
+        return;
+    }
+    for file in &resource.files {
+        if let Some(error) = &file.error {
+            let detail = format!("{}: {error}", file.path);
+            found.push(warning(Code::FileUnpinned, &detail));
+        }
+    }
+}
+
+/// What the bytes of a resource give reason for.
+fn of_body(resource: &Resource, body: &[u8], found: &mut Vec<Finding>) {
+    let renderer = Renderer::CURRENT;
+    let treatment = treat::treatment(resource.kind, body, renderer);
+    // As an answer tells it, with what its place gives reason for.
+    let told = convert::resources::resource(resource, Some(&treatment));
+    for warning in told.warnings {
+        let Ok(code) = warning.code.parse::<Code>() else {
+            continue;
+        };
+        found.push(Finding {
+            path: resource.source.clone().into(),
+            line: warning.line,
+            code: code.as_str(),
+            detail: warning.detail,
+        });
+    }
+    let treated = match resource.kind {
+        Kind::Skill => treat::skill(body, renderer),
+        _ => treat::instruction_file(body, renderer),
+    };
+    let text = String::from_utf8_lossy(body);
+    let cut = |cut: &Cut, code| {
+        let warning = Warning::new(code).at_line(line_of(&text, cut.range.start));
+        finding(&resource.source, &warning.about(cut.bytes.to_string()))
+    };
+    let mut lines: BTreeMap<u64, u64> = BTreeMap::new();
+    for taken in &treated.cuts {
+        match taken.reason {
+            Reason::Comment => found.push(cut(taken, Code::CommentRemoved)),
+            Reason::Invisible => {
+                *lines.entry(line_of(&text, taken.range.start)).or_default() += taken.bytes;
+            }
+            Reason::Blank => {}
+        }
+    }
+    for (line, bytes) in lines {
+        let warning = Warning::new(Code::InvisibleRemoved).at_line(line);
+        found.push(finding(&resource.source, &warning.about(bytes.to_string())));
+    }
+}
+
+/// Instruction files that hold the bytes of one before them.
+fn same_bytes(resources: &[Resource], found: &mut Vec<Finding>) {
+    let mut first: BTreeMap<_, &str> = BTreeMap::new();
+    let files = resources.iter().filter(|r| r.kind == Kind::InstructionFile);
+    let with = |status| files.clone().filter(move |file| file.status == status);
+    // What is used goes before what was left out for it.
+    for file in with(Status::Ok).chain(with(Status::Excluded)) {
+        let Some(content) = file.content.filter(|_| file.size > 0) else {
+            continue;
+        };
+        match first.get(&content.hash()) {
+            Some(first) => {
+                let warning = Warning::new(Code::SameBytes).about(first);
+                found.push(finding(&file.source, &warning));
+            }
+            None => {
+                first.insert(content.hash(), &file.source);
+            }
+        }
+    }
+}

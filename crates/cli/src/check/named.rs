@@ -1,0 +1,204 @@
+//! Files that a text names and that are not there: relative targets of links and images, and inline code
+//! that begins with a folder of a skill.
+
+use std::path::Path;
+
+use ctxpin_model::markdown;
+use ctxpin_model::resource::Resource;
+use ctxpin_model::warning::{Code, Warning, line_of};
+
+use super::{Finding, finding};
+
+/// The folders of a skill, by the specification.
+const FOLDERS: [&str; 3] = ["scripts/", "references/", "assets/"];
+
+/// Words of a line that speaks of files which need not be there: examples, and what is yet to be written.
+const OTHER_WORDS: [&str; 10] = [
+    "example",
+    "e.g.",
+    "such as",
+    "for instance",
+    "like ",
+    "template",
+    "would ",
+    "could ",
+    "save",
+    "mirrored",
+];
+
+/// Most findings of one file.
+const FINDINGS_MAX: usize = 50;
+
+/// Returns what a resource names and what is neither beside it nor, if it stands in code, below a
+/// directory above it, up to the project's root.
+pub fn missing(resource: &Resource, body: &[u8], project: &Path) -> Vec<Finding> {
+    let text = String::from_utf8_lossy(body);
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    let Some(directory) = Path::new(&resource.source).parent() else {
+        return Vec::new();
+    };
+    let mentions = markdown::mentions(&text);
+    let mut found = Vec::new();
+    let mut tell = |at: usize, path: &str| {
+        let line = line_of(&text, at);
+        let warning = Warning::new(Code::FileMissing).at_line(line).about(path);
+        let told = finding(&resource.source, &warning);
+        if found.len() < FINDINGS_MAX && !found.contains(&told) {
+            found.push(told);
+        }
+    };
+    for link in &mentions.links {
+        let Some(path) = link_path(&link.text) else {
+            continue;
+        };
+        if !directory.join(&path).exists() {
+            tell(link.at, &link.text);
+        }
+    }
+    for span in &mentions.spans {
+        let Some(path) = code_path(&span.text) else {
+            continue;
+        };
+        let above = directory
+            .ancestors()
+            .take_while(|above| above.starts_with(project));
+        let is_there = above.chain([directory]).any(|above| {
+            let path = above.join(path);
+            // The name of a Markdown file is often written without its ending.
+            path.exists() || path.with_extension("md").exists()
+        });
+        if !is_there && !speaks_of_others(&text, span.at) {
+            tell(span.at, path);
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The path that the target of a link names, if it names a file of the workspace.
+fn link_path(target: &str) -> Option<String> {
+    let path = target.split(['#', '?']).next()?;
+    let begins_elsewhere = path.starts_with(['/', '~', '\\', '$', '@']) || path.starts_with("www.");
+    let scheme = path.split_once(':').map(|(scheme, _)| scheme);
+    let has_scheme = scheme.is_some_and(|scheme| !scheme.contains('/'));
+    // A bare word stands for a path in an explanation: `[title](url)`.
+    let is_path = path.contains('/') || path.contains('.');
+    if path.is_empty() || begins_elsewhere || has_scheme || !is_path || is_pattern(path) {
+        return None;
+    }
+    let first = path.split('/').next().unwrap_or_default();
+    if is_host(first) {
+        return None;
+    }
+    Some(unescaped(path))
+}
+
+/// The path that inline code begins with, if that lies in a folder of a skill.
+fn code_path(code: &str) -> Option<&str> {
+    let word = code.split_whitespace().next()?;
+    let word = word.split(['#', ':']).next()?;
+    let word = word.trim_end_matches(['.', ',', ';', ')', '"', '\'']);
+    let path = word.strip_prefix("./").unwrap_or(word);
+    let below = FOLDERS
+        .iter()
+        .find_map(|folder| path.strip_prefix(folder))?;
+    (!below.is_empty() && !is_pattern(path)).then_some(path)
+}
+
+/// Whether a path has a place for something else in it.
+fn is_pattern(path: &str) -> bool {
+    let is_sign = |c: char| c.is_whitespace() || "<>{}*[]$|%…".contains(c) && c != '%';
+    path.contains(is_sign)
+        || path.contains("...")
+        || path.contains("path/to")
+        || path.to_lowercase().contains("example")
+        || path.contains("xxx")
+}
+
+fn is_host(name: &str) -> bool {
+    let domain = name.rsplit_once('.').map(|(_, domain)| domain);
+    let is_known = |domain| ["com", "org", "net", "io", "dev", "ai", "app"].contains(&domain);
+    domain.is_some_and(is_known)
+}
+
+/// Whether the line on which something stands speaks of files that need not be there.
+fn speaks_of_others(text: &str, at: usize) -> bool {
+    let begin = text[..at].rfind('\n').map_or(0, |end| end + 1);
+    let end = text[at..].find('\n').map_or(text.len(), |end| at + end);
+    let line = text[begin..end].to_lowercase();
+    OTHER_WORDS.iter().any(|word| line.contains(word))
+}
+
+/// A path with its percent escapes resolved (RFC 3986, section 2.1). What is no escape stays.
+fn unescaped(path: &str) -> String {
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let escape = (*first == b'%').then(|| tail.get(..2)).flatten();
+        let escape = escape.and_then(|digits| str::from_utf8(digits).ok());
+        let byte = escape.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { &tail[2..] } else { tail };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_that_name_a_file() {
+        let check = |target: &str, expected: Option<&str>| {
+            assert_eq!(link_path(target).as_deref(), expected, "{target}");
+        };
+        check("docs/a.md", Some("docs/a.md"));
+        check("./a.md#top", Some("./a.md"));
+        check("../b/c.png?raw=true", Some("../b/c.png"));
+        check("a%20b.md", Some("a b.md"));
+        check("100%.md", Some("100%.md"));
+        for other in [
+            "",
+            "#top",
+            "https://example.com/a.md",
+            "mailto:a@b.c",
+            "/docs/a.md",
+            "~/a.md",
+            "url",
+            "path/to/file.md",
+            "docs/<name>.md",
+            "{{ link }}",
+            "docs/*.md",
+            "www.example.org/a",
+            "github.com/a/b",
+            "$HOME/a.md",
+            "...",
+        ] {
+            check(other, None);
+        }
+    }
+
+    #[test]
+    fn code_that_names_a_file_of_a_skill() {
+        let check = |code: &str, expected: Option<&str>| {
+            assert_eq!(code_path(code), expected, "{code}");
+        };
+        check("scripts/run.py", Some("scripts/run.py"));
+        check("scripts/run.py --all <file>", Some("scripts/run.py"));
+        check("./references/api.md#auth", Some("references/api.md"));
+        check("assets/logo.png,", Some("assets/logo.png"));
+        check("scripts/run.py:12", Some("scripts/run.py"));
+        for other in [
+            "scripts/",
+            "scripts/*.py",
+            "scripts/<name>.py",
+            "references/{topic}.md",
+            "python scripts/run.py",
+            "myscripts/run.py",
+            "scripts/example.py",
+            "",
+        ] {
+            check(other, None);
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! `ctxpin check`: what to know of a workspace before a change of it is merged.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use crate::check::{Before, Exceptions, Finding, Level, findings, project_root};
+use crate::say::{self, Failure, Viewpoint};
+
+/// Check a workspace for what a chat could not use, or people would not see
+///
+/// For continuous integration and for hooks of git. It tells of everything that is not used, with the
+/// reason, and of what a person wants to know before a merge: imports and named files that are not
+/// there, comments and characters that readers do not see, two skills of one name, equal files.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 nothing is wrong, 1 there are problems (with --strict also \
+                        warnings), 2 usage.\n\
+                        A file `.ctxpin.toml` in the project's root makes exceptions; docs/check.md \
+                        lists what is told."
+)]
+pub struct Check {
+    /// Directories, each with those above it up to the root of its project, and files alone
+    #[arg(default_value = ".")]
+    paths: Vec<PathBuf>,
+    /// Let warnings count as problems
+    #[arg(long)]
+    strict: bool,
+    /// Only what has come since this commit
+    #[arg(long, value_name = "REV")]
+    since: Option<String>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A line for each finding, for people
+    Text,
+    /// One object, for programs
+    Json,
+    /// Workflow commands, which GitHub shows beside the lines
+    Github,
+}
+
+/// All findings, as `--format json` prints them.
+#[derive(Debug, Serialize)]
+struct Told {
+    findings: Vec<ToldFinding>,
+    problems: usize,
+    warnings: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct ToldFinding {
+    level: &'static str,
+    code: &'static str,
+    /// Below the project's root if it lies there, else absolute.
+    path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+    message: String,
+}
+
+impl Check {
+    /// Checks, prints, and tells by the exit code whether something is wrong.
+    ///
+    /// # Errors
+    ///
+    /// If a path cannot be scanned, or the exceptions or the commit cannot be read.
+    pub fn run(self) -> Result<ExitCode, Failure> {
+        let home = etcetera::home_dir().unwrap_or_default();
+        let root = self.root()?;
+        let exceptions = Exceptions::read(&root)?;
+        let mut found = findings(&self.paths, &home)?;
+        if let Some(revision) = &self.since {
+            let before = Before::read(revision, &root, &self.paths, &home)?;
+            found = before.subtract(found, &root);
+        }
+        found.retain(|finding| !exceptions.cover(finding, &root));
+        let told = told(&found, &root);
+        match if self.json { Format::Json } else { self.format } {
+            Format::Text => say::print(&text(&found, &told))?,
+            Format::Json => say::print_json(&told)?,
+            Format::Github => say::print(&github(&told))?,
+        }
+        let is_wrong = told.problems > 0 || (self.strict && told.warnings > 0);
+        Ok(ExitCode::from(u8::from(is_wrong)))
+    }
+
+    /// The project of all paths.
+    fn root(&self) -> Result<PathBuf, Failure> {
+        let mut roots = self.paths.iter().map(|path| project_root(path));
+        let root = roots.next().unwrap_or_default();
+        match roots.find(|other| *other != root) {
+            None => Ok(root),
+            Some(other) => Err(Failure::usage(format!(
+                "{} and {} are two projects; check them one by one",
+                root.display(),
+                other.display()
+            ))),
+        }
+    }
+}
+
+fn told(found: &[Finding], root: &std::path::Path) -> Told {
+    let findings: Vec<_> = found
+        .iter()
+        .map(|finding| told_finding(finding, root))
+        .collect();
+    let problems = found
+        .iter()
+        .filter(|finding| finding.level() == Level::Problem);
+    let problems = problems.count();
+    Told {
+        warnings: findings.len() - problems,
+        problems,
+        findings,
+    }
+}
+
+fn told_finding(finding: &Finding, root: &std::path::Path) -> ToldFinding {
+    let path = finding.path.strip_prefix(root).unwrap_or(&finding.path);
+    let path = match path.as_os_str().is_empty() {
+        true => ".".into(),
+        false => path.to_string_lossy().into_owned(),
+    };
+    // Where the project lies is nobody's business, and differs from machine to machine.
+    let below = format!("{}/", root.display());
+    let detail = finding
+        .detail
+        .as_ref()
+        .map(|detail| detail.replace(&below, ""));
+    ToldFinding {
+        level: match finding.level() {
+            Level::Problem => "problem",
+            Level::Warning => "warning",
+        },
+        code: finding.code,
+        path,
+        line: finding.line,
+        message: say::warning(finding.code, detail.as_deref()),
+        detail,
+    }
+}
+
+fn text(found: &[Finding], told: &Told) -> String {
+    let viewpoint = Viewpoint::here();
+    let mut text = String::new();
+    for (finding, told) in found.iter().zip(&told.findings) {
+        let path = match viewpoint.is_here(&finding.path.to_string_lossy()) {
+            true => ".".to_owned(),
+            false => viewpoint.path(&finding.path.to_string_lossy()),
+        };
+        let line = finding
+            .line
+            .map_or(String::new(), |line| format!(":{line}"));
+        let style = match finding.level() {
+            Level::Problem => say::REMOVED,
+            Level::Warning => say::WARNING,
+        };
+        let level = say::paint(style, told.level);
+        let code = say::paint(say::FAINT, &format!("[{}]", told.code));
+        text += &format!("{path}{line}: {level}: {} {code}\n", told.message);
+    }
+    let counts = match (told.problems, told.warnings) {
+        (0, 0) => say::paint(say::GOOD, "nothing is wrong"),
+        (problems, warnings) => format!(
+            "{}, {}",
+            say::counted(problems as u64, "problem"),
+            say::counted(warnings as u64, "warning")
+        ),
+    };
+    text + &counts + "\n"
+}
+
+/// Workflow commands (docs.github.com, "Workflow commands for GitHub Actions").
+fn github(told: &Told) -> String {
+    let mut text = String::new();
+    for finding in &told.findings {
+        let command = match finding.level {
+            "problem" => "error",
+            _ => "warning",
+        };
+        let line = finding
+            .line
+            .map_or(String::new(), |line| format!(",line={line}"));
+        let (path, title) = (property(&finding.path), property(finding.code));
+        let message = escaped(&finding.message);
+        text += &format!("::{command} file={path}{line},title={title}::{message}\n");
+    }
+    text
+}
+
+/// What stands in for a character that would end a message.
+fn escaped(text: &str) -> String {
+    text.replace('%', "%25")
+        .replace('\r', "%0D")
+        .replace('\n', "%0A")
+}
+
+/// What stands in for a character that would end a property.
+fn property(text: &str) -> String {
+    escaped(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_workflow_command_is_one_line() {
+        let finding = Finding {
+            path: "/w/a,b:c\n.md".into(),
+            line: Some(3),
+            code: "invalid",
+            detail: Some("50% of it\r\n::error::x".into()),
+        };
+        let text = github(&told(&[finding], "/w".as_ref()));
+        let expected =
+            "::error file=a%2Cb%3Ac%0A.md,line=3,title=invalid::50%25 of it\\r\\n::error::x\n";
+        assert_eq!(text, expected);
+    }
+}

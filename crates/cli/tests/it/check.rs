@@ -1,0 +1,253 @@
+//! `ctxpin check`: what it tells, how, and by which exit code.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use ctxpin_model::warning::Code;
+use serde_json::{Value, json};
+
+use crate::bench::Bench;
+
+/// A repository with something to find of every kind.
+fn project(bench: &Bench) -> PathBuf {
+    let root = bench.workspace(
+        "app",
+        "# Rules\n\n<!-- psst -->\n\nSee [the style](docs/style.md) and [more](docs/more.md).\n",
+    );
+    git(&root, &["init", "--quiet"]);
+    let write = |path: &str, text: &str| {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write("docs/style.md", "style\n");
+    write("CLAUDE.md", "@AGENTS.md\n@gone.md\nA word\u{200b}.\n");
+    write(".cursorrules", "@AGENTS.md\n@gone.md\nA word\u{200b}.\n");
+    write(
+        "skills/mail/SKILL.md",
+        "---\nname: Mail\ndescription: Sends mail.\n---\nRun `scripts/send.py --now`, see `references/api.md`.\n",
+    );
+    write("skills/mail/scripts/send.py", "x\n");
+    write("skills/broken/SKILL.md", "# none\n");
+    write(
+        ".agents/skills/mail/SKILL.md",
+        "---\nname: Mail\ndescription: Sends mail too.\n---\n",
+    );
+    write("skills/notes/skill.md", "---\nname: notes\n---\n");
+    write(".mcp.json", "{\"servers\": {}}\n");
+    // A file of another tool is no fault of a change.
+    write("GEMINI.md", "x\n");
+    root
+}
+
+fn git(root: &Path, arguments: &[&str]) {
+    let mut command = Command::new("git");
+    let command = command.arg("-C").arg(root).args(arguments);
+    let command = command
+        .env("HOME", root)
+        .args(["--quiet"].iter().filter(|_| arguments[0] == "commit"));
+    let said = command
+        .env("GIT_AUTHOR_NAME", "a")
+        .env("GIT_AUTHOR_EMAIL", "a@example.org")
+        .env("GIT_COMMITTER_NAME", "a")
+        .env("GIT_COMMITTER_EMAIL", "a@example.org")
+        .output()
+        .unwrap();
+    assert!(said.status.success(), "{said:?}");
+}
+
+const TEXT: &str = "\
+.cursorrules: warning: it holds the same bytes as CLAUDE.md [same-bytes]
+.mcp.json: warning: it has no `mcpServers`: nothing is declared here [servers-missing]
+.agents/skills/mail/SKILL.md: warning: shadowed by skills/mail/SKILL.md [same-name]
+AGENTS.md:3: warning: a comment of 13 bytes: readers do not see it, and a model is not given it [comment-removed]
+AGENTS.md:5: problem: it names docs/more.md, which is not there [file-missing]
+CLAUDE.md:2: problem: @gone.md names a file that is not there [import-missing]
+CLAUDE.md:3: problem: invisible characters (3 bytes), which a model is not given [invisible-removed]
+skills/broken/SKILL.md: problem: no frontmatter: the first line must be `---` [invalid]
+skills/mail/SKILL.md: warning: its directory is `mail`; the specification asks for the same name [name-directory]
+skills/mail/SKILL.md:2: warning: its name `Mail` is not formed as the specification asks: a-z, 0-9 and single hyphens between them [name-form]
+skills/mail/SKILL.md:5: problem: it names references/api.md, which is not there [file-missing]
+skills/notes: warning: it has no SKILL.md, but skill.md [skill-absent]
+5 problems, 7 warnings
+";
+
+/// What was printed, without the place of the test.
+fn plain(text: &str, root: &Path) -> String {
+    text.replace(&format!("{}/", root.display()), "")
+}
+
+#[test]
+fn everything_is_told_and_problems_fail() {
+    let bench = Bench::new();
+    let root = project(&bench);
+    let said = bench.run(&root, &["check"]);
+    assert_eq!(said.code, Some(1), "{said:#?}");
+    let mut lines: Vec<_> = plain(&said.out, &root).lines().map(str::to_owned).collect();
+    let mut expected: Vec<_> = TEXT.lines().map(str::to_owned).collect();
+    lines.sort();
+    expected.sort();
+    assert_eq!(lines, expected);
+    // From elsewhere the paths are told from there.
+    let said = bench.run(&root.join("skills"), &["check", ".."]);
+    assert_eq!(said.code, Some(1));
+    assert!(!bench.data().exists(), "a check keeps nothing");
+}
+
+#[test]
+fn json_and_workflow_commands_tell_the_same() {
+    let bench = Bench::new();
+    let root = project(&bench);
+    let said = bench.run(&root, &["check", "--json"]);
+    let told: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(
+        (told["problems"].clone(), told["warnings"].clone()),
+        (json!(5), json!(7))
+    );
+    let missing = json!({
+        "level": "problem", "code": "file-missing", "path": "AGENTS.md", "line": 5,
+        "detail": "docs/more.md", "message": "it names docs/more.md, which is not there",
+    });
+    assert!(
+        told["findings"].as_array().unwrap().contains(&missing),
+        "{told:#}"
+    );
+    assert_eq!(
+        said.out,
+        bench.run(&root, &["check", "--format", "json"]).out
+    );
+    let github = bench.run(&root, &["check", "--format", "github"]);
+    assert_eq!(github.code, Some(1));
+    let expected = "::error file=AGENTS.md,line=5,title=file-missing::it names docs/more.md, which is not there\n";
+    assert!(github.out.contains(expected), "{}", github.out);
+    assert!(
+        github
+            .out
+            .contains("::warning file=.mcp.json,title=servers-missing::")
+    );
+}
+
+#[test]
+fn a_file_is_checked_where_it_lies() {
+    let bench = Bench::new();
+    let root = project(&bench);
+    let said = bench.run(&root, &["check", "CLAUDE.md"]);
+    let expected = "CLAUDE.md:2: problem: @gone.md names a file that is not there [import-missing]\n\
+                    CLAUDE.md:3: problem: invisible characters (3 bytes), which a model is not given [invisible-removed]\n\
+                    2 problems, 0 warnings\n";
+    assert_eq!((said.code, said.out.as_str()), (Some(1), expected));
+    // Several at once, as a hook of git names them, and one that no tool reads by itself.
+    fs::write(root.join("docs/fine.md"), "fine\n").unwrap();
+    let said = bench.run(&root, &["check", "docs/fine.md", ".mcp.json", ".mcp.json"]);
+    assert_eq!(said.code, Some(0));
+    assert!(
+        said.out.ends_with("0 problems, 1 warning\n"),
+        "{}",
+        said.out
+    );
+    let said = bench.run(&root, &["check", "docs/fine.md"]);
+    assert_eq!(
+        (said.code, said.out.as_str()),
+        (Some(0), "nothing is wrong\n")
+    );
+}
+
+#[test]
+fn warnings_count_when_asked_and_exceptions_do_not() {
+    let bench = Bench::new();
+    let root = bench.workspace("app", "<!-- psst -->\n");
+    fs::create_dir(root.join(".git")).unwrap();
+    assert_eq!(bench.run(&root, &["check"]).code, Some(0));
+    assert_eq!(bench.run(&root, &["check", "--strict"]).code, Some(1));
+    let except = "[[check.except]]\ncode = \"comment-removed\"\npath = \"AGENTS.md\"\n";
+    fs::write(root.join(".ctxpin.toml"), except).unwrap();
+    assert_eq!(
+        bench.ok(&root, &["check", "--strict"]),
+        "nothing is wrong\n"
+    );
+    fs::write(
+        root.join(".ctxpin.toml"),
+        "[[check.except]]\ncode = \"commentary\"\n",
+    )
+    .unwrap();
+    let error = bench.fails(&root, &["check"], 2);
+    assert!(
+        error.contains("no code `commentary`") && error.contains("docs/check.md"),
+        "{error}"
+    );
+}
+
+#[test]
+fn only_what_a_change_brought_is_told() {
+    let bench = Bench::new();
+    let root = project(&bench);
+    git(&root, &["add", "--all"]);
+    git(&root, &["commit", "--message", "first"]);
+    let since = |revision: &str| bench.run(&root, &["check", "--since", revision]);
+    let nothing = "nothing is wrong\n";
+    assert_eq!(
+        (since("HEAD").code, since("HEAD").out.as_str()),
+        (Some(0), nothing)
+    );
+    // Lines move, and one finding more of a kind that was there.
+    fs::write(
+        root.join("AGENTS.md"),
+        "# Rules\n\nBe kind.\n\n<!-- psst -->\n\nSee [more](docs/more.md) and [most](docs/most.md).\n",
+    )
+    .unwrap();
+    let said = since("HEAD");
+    let expected = "AGENTS.md:7: problem: it names docs/most.md, which is not there [file-missing]\n\
+                    1 problem, 0 warnings\n";
+    assert_eq!((said.code, said.out.as_str()), (Some(1), expected));
+    // A file that goes takes what was right elsewhere along.
+    fs::remove_file(root.join("docs/style.md")).unwrap();
+    fs::write(root.join("CLAUDE.md"), "[style](docs/style.md)\n").unwrap();
+    let said = since("HEAD");
+    assert!(
+        said.out
+            .contains("CLAUDE.md:1: problem: it names docs/style.md"),
+        "{}",
+        said.out
+    );
+    // The repository is as it was.
+    let status = Command::new("git")
+        .arg("-C")
+        .arg(&root)
+        .args(["status", "--short"])
+        .output();
+    let status = String::from_utf8(status.unwrap().stdout).unwrap();
+    assert_eq!(status, " M AGENTS.md\n M CLAUDE.md\n D docs/style.md\n");
+}
+
+#[test]
+fn what_cannot_be_checked_is_a_fault_of_the_call() {
+    let bench = Bench::new();
+    let root = project(&bench);
+    let error = bench.fails(&root, &["check", "nowhere"], 2);
+    assert!(error.contains("does not exist"), "{error}");
+    let error = bench.fails(&root, &["check", "--since", "no-such-revision"], 2);
+    assert!(error.contains("no commit `no-such-revision`"), "{error}");
+    let error = bench.fails(&root, &["check", "--since=--upload-pack=x"], 2);
+    assert!(error.contains("no commit"), "{error}");
+    let other = bench.workspace("other", "x\n");
+    let error = bench.fails(&root, &["check", ".", other.to_str().unwrap()], 2);
+    assert!(error.contains("two projects"), "{error}");
+    let error = bench.fails(&other, &["check", "--since", "HEAD"], 2);
+    assert!(error.contains("no commit"), "{error}");
+    bench.fails(&root, &["check", "--json", "--format", "text"], 2);
+}
+
+#[test]
+fn every_code_has_its_section() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/check.md");
+    let page = fs::read_to_string(page).unwrap();
+    let mut told: Vec<_> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("#### "))
+        .collect();
+    let mut codes: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+    told.sort_unstable();
+    codes.sort_unstable();
+    assert_eq!(told, codes);
+}
