@@ -20,7 +20,7 @@ use crate::error::AgentError;
 use crate::pusher::Pusher;
 use crate::readiness::{self, Readiness};
 use crate::report::Report;
-use crate::scanner::Scanner;
+use crate::scanner::{Scanner, Vigil};
 use crate::sources::{Operator, Sources};
 use crate::standing::{Scanning, Sending, Wishes};
 use crate::state_directory;
@@ -46,6 +46,9 @@ pub struct Settings {
     /// Where what survives a restart is kept, and where the agent is asked. It is made if it is
     /// missing, must be the user's own with mode 0700, and serves one agent at a time.
     pub state_directory: PathBuf,
+    /// Whether the workspace is looked at every two seconds, and not only when an event says that
+    /// something changed.
+    pub poll: bool,
     /// What the first scan waits for; without it, for nothing.
     pub ready: Option<Readiness>,
 }
@@ -102,7 +105,11 @@ pub async fn run(
         if let Some(readiness) = &settings.ready {
             await_readiness(readiness, &request, &scanning, report).await;
         }
-        let scanner = Scanner::new(request.clone(), &wishes, newest, scanning, report);
+        let vigil = match settings.poll {
+            true => Vigil::Polling,
+            false => Vigil::Events(settings.state_directory.clone()),
+        };
+        let scanner = Scanner::new(request.clone(), &wishes, newest, scanning, vigil, report);
         scanner.run().await
     };
     let pushes = Pusher::new(client, process, found, sending, report).run();

@@ -1,13 +1,15 @@
 //! The half that looks at the workspace: it waits for a reason to scan, scans, and publishes what
 //! it found.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use ctxpin_model::hash::{BlobHash, SnapshotId};
+use ctxpin_scan::place::Place;
 use ctxpin_scan::roots::Request;
-use ctxpin_scan::signal::{WatchError, Watcher};
+use ctxpin_scan::signal::{WatchError, Watcher, sends_events};
 use ctxpin_scan::{Scan, ScanError, scan};
 use tokio::sync::watch;
 
@@ -27,6 +29,9 @@ const POLL_INTERVAL: Duration = Duration::from_secs(2);
 /// How long after a scan another one follows where directories come and go too fast to be watched.
 const SETTLE_INTERVAL: Duration = Duration::from_millis(500);
 
+/// Longest wait for the event of a file that is written to hear whether events come at all.
+const PROBE_TIME_MAX: Duration = Duration::from_secs(2);
+
 /// How many scans in a row may be overtaken by a change. The next one counts, whatever changes
 /// meanwhile: a file that is written without end must not keep everything else from being seen.
 const OVERTAKEN_MAX: u32 = 2;
@@ -40,9 +45,50 @@ pub(crate) struct Scanner<'r> {
     scanning: watch::Sender<Scanning>,
     report: &'r (dyn Fn(Report) + Send + Sync),
     /// A pass at a time has it, in a thread of its own.
-    watcher: Arc<Mutex<Watcher>>,
+    watching: Arc<Mutex<Watching>>,
     /// What was published last, and the hash of its notes.
     published: Option<(SnapshotId, BlobHash)>,
+}
+
+/// How the scanner is to learn of changes.
+#[derive(Debug, Clone)]
+pub(crate) enum Vigil {
+    /// By events, and by looking every two seconds where there are none. Whether events come at all is
+    /// tried in this directory.
+    Events(PathBuf),
+    /// By looking every two seconds.
+    Polling,
+}
+
+/// What watches, and what is known of whether events come.
+struct Watching {
+    watcher: Watcher,
+    vigil: Vigil,
+    /// When it is to be tried whether events come; `None` once one was heard.
+    probe_at: Option<Instant>,
+}
+
+impl Watching {
+    /// Watches the places of a scan, unless events do not come or are not wanted.
+    fn set_places(&mut self, places: &[Place]) -> Result<bool, WatchError> {
+        let Vigil::Events(directory) = &self.vigil else {
+            return Err(WatchError::Asked);
+        };
+        let watched = self.watcher.set_places(places)?;
+        let now = Instant::now();
+        match self.probe_at {
+            None => Ok(watched),
+            Some(probe_at) if now < probe_at => Err(WatchError::NoEvents),
+            Some(_) if sends_events(directory, PROBE_TIME_MAX) => {
+                self.probe_at = None;
+                Ok(watched)
+            }
+            Some(_) => {
+                self.probe_at = Some(now + RESCAN_INTERVAL);
+                Err(WatchError::NoEvents)
+            }
+        }
+    }
 }
 
 /// What one look at the workspace gave.
@@ -59,6 +105,7 @@ impl<'r> Scanner<'r> {
         wishes: &watch::Sender<Wishes>,
         newest: watch::Sender<Newest>,
         scanning: watch::Sender<Scanning>,
+        vigil: Vigil,
         report: &'r (dyn Fn(Report) + Send + Sync),
     ) -> Self {
         let signals = wishes.clone();
@@ -70,7 +117,11 @@ impl<'r> Scanner<'r> {
             newest,
             scanning,
             report,
-            watcher: Arc::new(Mutex::new(watcher)),
+            watching: Arc::new(Mutex::new(Watching {
+                watcher,
+                vigil,
+                probe_at: Some(Instant::now()),
+            })),
             published: None,
         }
     }
@@ -86,14 +137,17 @@ impl<'r> Scanner<'r> {
             let mut pause = RESCAN_INTERVAL;
             match pass.scan {
                 Ok(scan) => {
-                    let polling = pass.watched.as_ref().err().map(ToString::to_string);
                     match &pass.watched {
                         Ok(false) => {}
                         Ok(true) => pause = SETTLE_INTERVAL,
                         Err(_) => pause = POLL_INTERVAL,
                     }
-                    self.tell_polling(polling.as_deref());
-                    self.publish(scan, polling.as_deref(), wished.demand);
+                    let polling = pass.watched.as_ref().err();
+                    self.tell_polling(polling.map(ToString::to_string).as_deref());
+                    // That a chat's context may be two seconds old is worth a word where it should not be.
+                    let failed = polling.filter(|error| error.is_failure());
+                    let failed = failed.map(ToString::to_string);
+                    self.publish(scan, failed.as_deref(), wished.demand);
                 }
                 Err(error) if self.published.is_none() => return Err(error.into()),
                 Err(error) => {
@@ -128,7 +182,7 @@ impl<'r> Scanner<'r> {
     async fn pass(&self, wished: &Wishes) -> Pass {
         let mut request = self.request.clone();
         request.sources.clone_from(&wished.sources);
-        let watcher = Arc::clone(&self.watcher);
+        let watching = Arc::clone(&self.watching);
         let cancelled = Arc::new(AtomicBool::new(false));
         let _cancel = CancelOnDrop(Arc::clone(&cancelled));
         blocking(move || {
@@ -136,8 +190,8 @@ impl<'r> Scanner<'r> {
             let watched = match &scan {
                 Ok(scan) => {
                     // A panic leaves the watcher as good as it was.
-                    let mut watcher = watcher.lock().unwrap_or_else(PoisonError::into_inner);
-                    watcher.set_places(&scan.places)
+                    let mut watching = watching.lock().unwrap_or_else(PoisonError::into_inner);
+                    watching.set_places(&scan.places)
                 }
                 Err(_) => Ok(false),
             };

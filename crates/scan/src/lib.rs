@@ -10,6 +10,7 @@ mod directory;
 mod discover;
 mod elsewhere;
 mod file;
+mod file_system;
 mod gather;
 mod imports;
 pub mod mcp_config;

@@ -8,13 +8,25 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{ErrorKind, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use rustix::io::Errno;
 
+use crate::file_system::silent;
 use crate::place::{Interest, Place};
+
+/// Longest wait for places to be watched. The system answers at once, but the thread that takes in events
+/// takes in all that there are before it watches anything new, and whoever writes without end keeps it
+/// from that.
+const ARMING_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// The file that a probe writes.
+const PROBE_NAME: &str = "probe";
 
 /// What a watcher says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +44,23 @@ pub enum WatchError {
     /// `fs.inotify.max_user_instances`).
     #[error("the system's limit of file watches is reached")]
     Limit,
+    /// Events come without end, so that nothing new can be watched.
+    #[error("events come faster than they are taken in")]
+    Flooded,
+    /// The file system of a directory sends no events.
+    #[error("{} lies on {file_system}, which sends no events", .directory.display())]
+    Silent {
+        /// The directory.
+        directory: PathBuf,
+        /// What people call the file system.
+        file_system: &'static str,
+    },
+    /// The system takes watches and sends no events.
+    #[error("this system sends no events of files")]
+    NoEvents,
+    /// Somebody wants it so.
+    #[error("it was asked for")]
+    Asked,
     /// A directory cannot be watched.
     #[error("{} cannot be watched: {reason}", .directory.display())]
     Failed {
@@ -42,8 +71,30 @@ pub enum WatchError {
     },
 }
 
+impl WatchError {
+    /// Whether something is wrong that somebody could mend, and not just so.
+    pub fn is_failure(&self) -> bool {
+        matches!(self, Self::Limit | Self::Failed { .. })
+    }
+}
+
 /// Watches places. Dropping it ends the watching.
 pub struct Watcher {
+    shared: Arc<Shared>,
+    /// What arms, in a thread of its own; made when first needed.
+    armourer: Option<Armourer>,
+}
+
+/// The thread that arms: it may have to wait, and whoever scans must not.
+struct Armourer {
+    jobs: Sender<Vec<Place>>,
+    answers: Receiver<Result<bool, WatchError>>,
+    /// Whether an answer is yet to come that nobody waits for any more.
+    is_late: bool,
+}
+
+/// What the arming thread has.
+struct Armour {
     shared: Arc<Shared>,
     /// Made when first needed, and again if that failed.
     notifier: Option<RecommendedWatcher>,
@@ -74,15 +125,63 @@ impl Watcher {
                 on_signal: Mutex::new(Box::new(on_signal)),
                 state: Mutex::default(),
             }),
-            notifier: None,
-            armed: BTreeMap::new(),
+            armourer: None,
         }
     }
 
     /// Watches exactly these places. Answers whether a directory is watched now that was not
     /// before: what changed in it since the last scan was seen by nobody, so scan once more.
-    /// Never signals by itself.
+    /// Never signals by itself, and never waits long.
     pub fn set_places(&mut self, places: &[Place]) -> Result<bool, WatchError> {
+        let shared = &self.shared;
+        let armourer = self.armourer.get_or_insert_with(|| Armourer::start(shared));
+        if armourer.is_late {
+            // The answer to the earlier places says nothing of these.
+            drop(armourer.answer(Duration::ZERO)?);
+        }
+        let gone = |_| WatchError::Failed {
+            directory: PathBuf::from("/"),
+            reason: "the thread that watches has ended".to_owned(),
+        };
+        armourer.jobs.send(places.to_vec()).map_err(gone)?;
+        armourer.answer(ARMING_TIME_MAX)?
+    }
+}
+
+impl Armourer {
+    fn start(shared: &Arc<Shared>) -> Self {
+        let (jobs, taken) = channel::<Vec<Place>>();
+        let (answer, answers) = channel();
+        let mut armour = Armour {
+            shared: Arc::clone(shared),
+            notifier: None,
+            armed: BTreeMap::new(),
+        };
+        // It ends when the watcher is dropped, or as soon as it has its answer after that.
+        thread::spawn(move || {
+            while let Ok(places) = taken.recv() {
+                if answer.send(armour.set_places(&places)).is_err() {
+                    break;
+                }
+            }
+        });
+        Self {
+            jobs,
+            answers,
+            is_late: false,
+        }
+    }
+
+    /// The answer to the last places, if it comes in time.
+    fn answer(&mut self, patience: Duration) -> Result<Result<bool, WatchError>, WatchError> {
+        let answer = self.answers.recv_timeout(patience);
+        self.is_late = matches!(answer, Err(RecvTimeoutError::Timeout));
+        answer.map_err(|_| WatchError::Flooded)
+    }
+}
+
+impl Armour {
+    fn set_places(&mut self, places: &[Place]) -> Result<bool, WatchError> {
         let mut wanted: HashMap<PathBuf, Interest> = HashMap::new();
         for place in places {
             match wanted.get_mut(&place.directory) {
@@ -114,6 +213,30 @@ impl Watcher {
     }
 }
 
+/// Whether this system sends events at all: writes a file into `directory` and waits for the event of it.
+/// Some kernels take watches and never say anything.
+pub fn sends_events(directory: &Path, patience: Duration) -> bool {
+    let (sender, signals) = channel();
+    let mut watcher = Watcher::new(move |_| {
+        let _ = sender.send(());
+    });
+    let Ok(directory) = directory.canonicalize() else {
+        return true;
+    };
+    let place = Place {
+        interest: Interest::Names([PROBE_NAME.into()].into()),
+        directory: directory.clone(),
+    };
+    let probe = directory.join(PROBE_NAME);
+    // What keeps it from asking is told by the watching itself.
+    if watcher.set_places(&[place]).is_err() || fs::write(&probe, "").is_err() {
+        return true;
+    }
+    let is_heard = signals.recv_timeout(patience).is_ok();
+    let _ = fs::remove_file(&probe);
+    is_heard
+}
+
 /// Watches what is not yet watched.
 fn arm(
     notifier: &mut RecommendedWatcher,
@@ -124,6 +247,14 @@ fn arm(
     let mut failed = None;
     for directory in directories {
         if armed.contains_key(directory) {
+            continue;
+        }
+        if let Some(file_system) = silent(directory) {
+            let directory = directory.clone();
+            failed = Some(WatchError::Silent {
+                directory,
+                file_system,
+            });
             continue;
         }
         is_new = true;

@@ -46,6 +46,7 @@ impl Workspace {
             allowed_roots: Vec::new(),
             operator_config: base.join("agent.toml"),
             state_directory: base.join("state"),
+            poll: false,
             ready: None,
         };
         Self {

@@ -177,10 +177,12 @@ async fn endless_writing_keeps_nothing_from_being_seen() {
     let mut agent = w.start();
     agent.pushed(1).await;
     let (path, ended) = (w.path("project/CLAUDE.md"), CancellationToken::new());
-    let writing = ended.clone();
+    let (next, writing) = (w.path("next"), ended.clone());
     let writer = std::thread::spawn(move || {
         for number in 0_u64.. {
-            fs::write(&path, number.to_string()).unwrap();
+            // In one step, or most scans would find the same: a file that was emptied a moment ago.
+            fs::write(&next, number.to_string()).unwrap();
+            fs::rename(&next, &path).unwrap();
             if writing.is_cancelled() {
                 break;
             }
@@ -197,6 +199,23 @@ async fn endless_writing_keeps_nothing_from_being_seen() {
     let found = server.held.lock().unwrap().snapshot.resources[1].clone();
     let written = fs::read(w.path("project/CLAUDE.md")).unwrap();
     assert_eq!(found.body(), Some(BlobHash::of(&written)));
+    agent.shut_down().await;
+}
+
+#[tokio::test]
+async fn without_events_it_polls_on_request() {
+    let server = PlayedServer::start().await;
+    let mut w = Workspace::new(&server);
+    w.settings.poll = true;
+    let mut agent = w.start();
+    agent.until(|r| matches!(r, Report::Polling { .. })).await;
+    agent.pushed(1).await;
+    w.write("project/AGENTS.md", "two");
+    agent.pushed(2).await;
+    let status = agent.control.status().await.unwrap();
+    assert_eq!(status.polling.as_deref(), Some("it was asked for"));
+    // It is no fault of the workspace.
+    assert_eq!(status.found.unwrap().error, None);
     agent.shut_down().await;
 }
 

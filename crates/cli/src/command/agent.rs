@@ -171,6 +171,7 @@ impl Run {
             allowed_roots: self.workspace.allowed_roots()?,
             operator_config: PathBuf::from(OPERATOR_CONFIG),
             state_directory,
+            poll: self.workspace.poll(),
             ready: self.workspace.readiness()?,
         };
         let shutdown = stop::on_signal()?;

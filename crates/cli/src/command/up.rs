@@ -45,6 +45,10 @@ pub struct Workspace {
     /// several add up
     #[arg(long = "allow-root", value_name = "DIR")]
     allow_roots: Vec<PathBuf>,
+    /// Look for changes every two seconds, where no events tell of them; known file systems without
+    /// events are recognised
+    #[arg(long)]
+    poll: bool,
     /// Scan nothing until this file exists
     #[arg(long, value_name = "FILE", conflicts_with = "ready_command")]
     ready_file: Option<PathBuf>,
@@ -61,6 +65,11 @@ impl Workspace {
     /// If the current directory is gone.
     pub fn allowed_roots(&self) -> Result<Vec<PathBuf>, Failure> {
         allowed_roots(&self.allow_roots)
+    }
+
+    /// Whether to look for changes every two seconds.
+    pub fn poll(&self) -> bool {
+        self.poll
     }
 
     /// What the first scan waits for.
@@ -128,6 +137,7 @@ impl Up {
             user_roots: !self.no_user_roots,
             allowed_roots: self.workspace.allowed_roots()?,
             database: self.database.address()?,
+            poll: self.workspace.poll(),
             ready: self.workspace.readiness()?,
             token_file: self.token_file,
         })

@@ -45,6 +45,8 @@ pub struct Watching {
     pub allowed_roots: Vec<PathBuf>,
     /// The address of the database; SQLite without.
     pub database: Option<String>,
+    /// Whether to look for changes every two seconds.
+    pub poll: bool,
     /// What the first scan waits for.
     pub ready: Option<Readiness>,
     /// A file with the person's token, where the server's first one is not theirs.
@@ -227,6 +229,7 @@ impl Session<'_> {
             allowed_roots: self.watching.allowed_roots.clone(),
             operator_config: PathBuf::from(OPERATOR_CONFIG),
             state_directory: self.kept.state(),
+            poll: self.watching.poll,
             ready: self.watching.ready.clone(),
         };
         let (sender, reports) = mpsc::channel(REPORTS_MAX);

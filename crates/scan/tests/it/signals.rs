@@ -3,11 +3,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ctxpin_scan::place::{Interest, Place};
-use ctxpin_scan::signal::{Signal, Watcher};
+use ctxpin_scan::signal::{Signal, WatchError, Watcher, sends_events};
 
 use crate::workspace::{Workspace, skill_md};
 
@@ -261,4 +262,103 @@ fn what_cannot_be_watched_is_tried_again() {
     fs::create_dir(watched.w.path("project/later")).unwrap();
     assert!(watched.watcher.set_places(&places).unwrap());
     assert!(!watched.watcher.set_places(&places).unwrap());
+}
+
+#[test]
+fn a_flood_of_events_keeps_nobody_waiting() {
+    let w = Workspace::with(&[("project/AGENTS.md", "x")]);
+    let (entered, is_in) = channel();
+    let (release, released) = channel::<()>();
+    // The thread that takes in events is kept, as by somebody who writes without end.
+    let mut watcher = Watcher::new(move |_| {
+        let _ = entered.send(());
+        let _ = released.recv();
+    });
+    let place = |path: &str| Place {
+        directory: w.path(path),
+        interest: Interest::All,
+    };
+    assert!(watcher.set_places(&[place("project")]).unwrap());
+    w.write("project/AGENTS.md", "y");
+    is_in.recv_timeout(PATIENCE).unwrap();
+    let both = [place("project"), place("outside")];
+    for _ in 0..2 {
+        let flooded = watcher.set_places(&both);
+        assert!(matches!(flooded, Err(WatchError::Flooded)), "{flooded:?}");
+    }
+    drop(release);
+    // What was asked last holds once it is over.
+    let end = Instant::now() + PATIENCE;
+    while watcher.set_places(&both).is_err() {
+        assert!(Instant::now() < end, "it is over");
+    }
+}
+
+#[test]
+fn whether_events_come_is_heard() {
+    let w = Workspace::new();
+    assert!(sends_events(&w.base, PATIENCE));
+    assert!(!w.path("probe").exists(), "nothing is left behind");
+    // No event comes in no time.
+    assert!(!sends_events(&w.base, Duration::ZERO));
+}
+
+/// Where [`on_an_overlay`] finds one.
+const OVERLAY_VARIABLE: &str = "CTXPIN_TEST_OVERLAY";
+
+#[test]
+fn an_overlay_sends_events() {
+    let w = Workspace::new();
+    for path in ["lower/project", "upper", "work", "merged"] {
+        fs::create_dir_all(w.path(path)).unwrap();
+    }
+    w.write("lower/project/AGENTS.md", "x");
+    // In a namespace of its own, so that nothing is left mounted.
+    let mut unshare = Command::new("unshare");
+    let is_root = rustix::process::geteuid().is_root();
+    unshare.args(
+        ["--mount"]
+            .iter()
+            .chain(["--map-root-user"].iter().filter(|_| !is_root)),
+    );
+    let script = "cd \"$1\" && mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work merged \
+                  || exit 77; exec \"$2\" --exact signals::on_an_overlay --include-ignored";
+    let child = unshare
+        .args(["sh", "-c", script, "sh"])
+        .arg(&w.base)
+        .arg(std::env::current_exe().unwrap())
+        .env(OVERLAY_VARIABLE, w.path("merged/project"))
+        .output();
+    match child {
+        Ok(said) if said.status.success() => {}
+        // Not everybody may mount one: then the types of file systems alone are compared, in
+        // `file_system::tests`.
+        Ok(said) if said.status.code() == Some(77) || said.stdout.is_empty() => {
+            eprintln!("no overlay may be mounted here: {said:?}");
+        }
+        Err(error) => eprintln!("no overlay may be mounted here: {error}"),
+        Ok(said) => panic!("{said:?}"),
+    }
+}
+
+#[test]
+#[ignore = "an_overlay_sends_events starts it where there is one"]
+fn on_an_overlay() {
+    let directory = std::env::var_os(OVERLAY_VARIABLE).expect("an overlay");
+    let directory = std::path::PathBuf::from(directory).canonicalize().unwrap();
+    let (sender, signals) = channel();
+    let mut watcher = Watcher::new(move |signal| {
+        let _ = sender.send(signal);
+    });
+    let place = Place {
+        directory: directory.clone(),
+        interest: Interest::All,
+    };
+    assert!(
+        watcher.set_places(&[place]).unwrap(),
+        "it is not taken for silent"
+    );
+    // A file of the lower layer, which this copies up.
+    fs::write(directory.join("AGENTS.md"), "y").unwrap();
+    assert_eq!(signals.recv_timeout(PATIENCE), Ok(Signal::Changed));
 }
