@@ -25,7 +25,8 @@ pub struct ChatArgument {
     pub chat: Option<String>,
 }
 
-/// The same for commands that are given something else first.
+/// The same for commands that may be given something else instead, so that a bare word is not always a
+/// chat.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ChatOption {
     /// The chat: its id, or the end of it (at least 4 digits) [default: CTXPIN_CHAT, else the

@@ -168,6 +168,9 @@ mod tests {
         check("ctxpin chat bind --none", true);
         check("ctxpin chat delete", false);
         check("ctxpin skill show name file --json", false);
+        check("ctxpin skill list 89ab", true);
+        check("ctxpin skill show name file --chat 89ab", true);
+        check("ctxpin check --json --format text", false);
         check("ctxpin serve", false);
         check("ctxpin serve --data-dir d --listen localhost", false);
         check("ctxpin serve --data-dir d --listen [::1]:0", true);
@@ -187,6 +190,28 @@ mod tests {
         check("ctxpin agent create", false);
         check("ctxpin completions fish", true);
         check("ctxpin completions dos", false);
+    }
+
+    #[test]
+    fn a_chat_is_a_bare_word_wherever_no_other_may_be() {
+        fn check(command: &clap::Command, path: &str) {
+            let path = format!("{path} {}", command.get_name());
+            command
+                .get_subcommands()
+                .for_each(|command| check(command, &path));
+            let Some(chat) = command
+                .get_arguments()
+                .find(|argument| argument.get_id() == "chat")
+            else {
+                return;
+            };
+            let mut others = command
+                .get_positionals()
+                .filter(|argument| argument.get_id() != "chat");
+            let may_be_other = others.any(|argument| !argument.is_required_set());
+            assert_eq!(chat.is_positional(), !may_be_other, "{path}");
+        }
+        check(&Cli::command(), "");
     }
 
     #[test]

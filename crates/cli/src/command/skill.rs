@@ -6,7 +6,7 @@ use ctxpin_protocol::http::skills::SkillQuery;
 use ctxpin_protocol::problem::ProblemName;
 
 use super::Output;
-use crate::chat_choice::{self, ChatOption};
+use crate::chat_choice::{self, ChatArgument, ChatOption};
 use crate::connect::Connection;
 use crate::say::{self, Failure, Table};
 
@@ -24,7 +24,7 @@ enum Verb {
     /// List the skills
     List {
         #[command(flatten)]
-        chat: ChatOption,
+        chat: ChatArgument,
         #[command(flatten)]
         output: Output,
     },
