@@ -6,6 +6,7 @@
 
 mod bench;
 mod command;
+mod field;
 mod fuzz;
 mod interrupt;
 mod postgres;
@@ -50,6 +51,11 @@ enum Task {
     Bench(bench::Options),
     /// Run the fuzzer on each target, or on one, and tell what it found.
     Fuzz(fuzz::Options),
+    /// Try ctxpin on checkouts of other people's repositories.
+    ///
+    /// Prints what of them is not used and why, and fails if more than one skill in a hundred is not, if
+    /// text inside code is lost (by another parser of Markdown), or if sanitising costs too much.
+    Field(field::Options),
     /// Check the house rules: which crate may use what, forgotten files, names, links, leftovers.
     Tidy,
 }
@@ -75,6 +81,7 @@ fn run(task: &Task) -> anyhow::Result<bool> {
         Task::Soak(options) => soak::run(&root, options),
         Task::Bench(options) => bench::run(&root, options),
         Task::Fuzz(options) => fuzz::run(&root, options),
+        Task::Field(options) => field::run(&root, options),
         Task::Tidy => tidy::run(&root),
     }
 }

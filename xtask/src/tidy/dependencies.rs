@@ -14,7 +14,7 @@ use crate::command;
 const PREFIX: &str = "ctxpin-";
 
 /// The arrows: what each of our crates may use of the others. `testing` and `xtask` may use all.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     // The benchmark measures operations in process, serves the limits of an HTTP answer, and
     // calls the program that was built.
     (
@@ -37,6 +37,8 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("scan", &["model"]),
     ("protocol", &["model"]),
     ("model", &[]),
+    // It scans and renders in process, and calls the program that was built.
+    ("field", &["scan", "render", "model"]),
     ("fuzz", &["protocol", "scan", "render", "model"]),
 ];
 
@@ -63,7 +65,7 @@ const OUTSIDE: [(&str, Users, &str); 8] = [
     ),
     (
         "clap",
-        Users::Only(&["cli", "bench", "xtask"]),
+        Users::Only(&["cli", "bench", "field", "xtask"]),
         "only programs have a command line",
     ),
     (

@@ -1,0 +1,47 @@
+//! `cargo xtask field`: builds the program and what tries it on checkouts of other people's repositories.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::ensure;
+use clap::Args;
+
+use crate::command;
+use crate::interrupt::Interrupt;
+
+/// What to try it on.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Checkouts of repositories.
+    #[arg(required = true, value_name = "DIR")]
+    directories: Vec<PathBuf>,
+    /// How many findings of `ctxpin check` are drawn by lot, for you to judge.
+    #[arg(long, value_name = "COUNT", default_value_t = 30)]
+    draw: usize,
+    /// What the lot depends on.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+/// Builds and tries. True if everything is as it must be.
+pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
+    let interrupt = Interrupt::listen()?;
+    let mut build = command::cargo(root);
+    build.args([
+        "build",
+        "--release",
+        "-p",
+        "ctxpin-cli",
+        "-p",
+        "ctxpin-field",
+    ]);
+    ensure!(
+        command::run_shown(&mut build, &interrupt)?,
+        "the program does not build"
+    );
+    let directory = command::target_directory()?.join("release");
+    let mut field = std::process::Command::new(directory.join("ctxpin-field"));
+    field.arg("--program").arg(directory.join("ctxpin"));
+    field.arg("--draw").arg(options.draw.to_string());
+    field.arg("--seed").arg(options.seed.to_string());
+    command::run_shown(field.args(&options.directories), &interrupt)
+}
