@@ -1,9 +1,15 @@
 //! What differs: between two snapshots, and between two texts.
 
-use ctxpin_model::diff::{changes, unified};
+use std::time::{Duration, Instant};
+
+use ctxpin_model::diff::changes;
+use ctxpin_model::diff::lines::{hunks, unified};
 use ctxpin_model::snapshot::Snapshot;
 
 use crate::{patch, pieces, snapshots};
+
+/// Past it a diff is coarser.
+const COMPARING_TIME: Duration = Duration::from_millis(500);
 
 /// Two texts and two labels. The texts are also read as snapshots.
 pub fn check(bytes: &[u8]) {
@@ -14,7 +20,11 @@ pub fn check(bytes: &[u8]) {
 
 /// The diff is empty exactly if the texts are equal, and else makes one out of the other.
 fn check_texts(old: &str, new: &str, labels: [&str; 2]) {
-    let diff = unified(old, new, labels[0], labels[1]);
+    let deadline = Instant::now() + COMPARING_TIME;
+    let Some(hunks) = hunks(old, new, u64::MAX, deadline) else {
+        panic!("no text has so many bytes");
+    };
+    let diff = unified(&hunks, labels[0], labels[1]);
     assert_eq!(diff.is_empty(), old == new, "{old:?} {new:?}");
     assert_eq!(patch::applied(old, &diff), new, "{old:?} {diff}");
 }

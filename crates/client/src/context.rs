@@ -4,7 +4,8 @@ use bytes::Bytes;
 use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::id::ChatId;
 use ctxpin_model::resource::ResourceId;
-use ctxpin_protocol::http::context::{Context, ContextMove, Diff, DiffQuery, Pin};
+use ctxpin_protocol::http::context::{Context, ContextMove, Pin};
+use ctxpin_protocol::http::diff::{Diff, DiffQuery};
 use ctxpin_protocol::http::page::{Page, PageQuery};
 use ctxpin_protocol::http::resources::ResourceText;
 use reqwest::header::{ETAG, IF_MATCH, IF_NONE_MATCH};
@@ -67,7 +68,7 @@ impl Client {
         self.nothing(request).await
     }
 
-    /// Reads what differs, with its text.
+    /// Reads what differs, with its text. What is past the size of an answer says `more`.
     ///
     /// # Errors
     ///

@@ -131,6 +131,17 @@ pub enum Actor {
     System,
 }
 
+impl Actor {
+    /// The user on whose behalf something is asked: the owner of an agent. The system has none.
+    pub fn user(&self) -> Option<UserId> {
+        match self {
+            Self::User { id, .. } => Some(*id),
+            Self::Agent { owner, .. } => Some(*owner),
+            Self::System => None,
+        }
+    }
+}
+
 spelled! {
     /// Everything that can be asked for on stored data.
     Operation {

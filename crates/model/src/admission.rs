@@ -1,7 +1,7 @@
 //! What of a list of sound resources a snapshot takes up: one skill of each name, and no more than
 //! its limits allow. The scan, the server and a partial refresh all decide it here.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 
 use crate::limits::{
     SNAPSHOT_LISTED_MAX, SNAPSHOT_PROMPT_BYTES_MAX, SNAPSHOT_RESOURCES_MAX,
@@ -34,6 +34,40 @@ pub fn admit(resources: &mut Vec<Resource>) -> Option<String> {
         }
     }
     limit_listed(resources)
+}
+
+/// What is left beside resources that stay as they are: their limits and their names.
+pub(crate) struct Ledger<'r> {
+    room: Room,
+    names: HashSet<&'r str>,
+}
+
+impl<'r> Ledger<'r> {
+    /// What is left beside those that are `ok`.
+    pub fn of(resources: &'r [Resource]) -> Self {
+        let mut ledger = Self {
+            room: Room::default(),
+            names: HashSet::new(),
+        };
+        for resource in resources.iter().filter(|r| r.status == Status::Ok) {
+            ledger.room.spend(&Need::of(resource));
+            ledger.names.extend(skill_name(resource));
+        }
+        ledger
+    }
+
+    /// Takes what one more `ok` resource needs, if that is left and its name is free.
+    pub fn take(&mut self, resource: &'r Resource) -> bool {
+        let need = Need::of(resource);
+        let name = skill_name(resource);
+        let is_free = name.is_none_or(|name| !self.names.contains(name));
+        let fits = is_free && self.room.refusal(&need, resource.kind).is_none();
+        if fits {
+            self.room.spend(&need);
+            self.names.extend(name);
+        }
+        fits
+    }
 }
 
 /// The `ok` skills of each name, and which of them is used.
@@ -133,10 +167,16 @@ impl Need {
                 Kind::Skill => length(&resource.name) + length(&resource.description),
                 Kind::McpConfig | Kind::McpServer => 0,
             },
-            skill_files: pinned.clone().count() + usize::from(is_skill),
-            skill_bytes: pinned.fold(if is_skill { resource.size } else { 0 }, |sum, file| {
-                sum.saturating_add(file.size)
-            }),
+            skill_files: if is_skill {
+                pinned.clone().count() + 1
+            } else {
+                0
+            },
+            skill_bytes: if is_skill {
+                pinned.fold(resource.size, |sum, file| sum.saturating_add(file.size))
+            } else {
+                0
+            },
             tools_bytes: match (resource.kind, &resource.detail) {
                 (Kind::McpServer, Some(detail)) => detail.canonical_json().len() as u64,
                 _ => 0,
@@ -153,14 +193,17 @@ impl Room {
             resource.demote(Status::Excluded, reason);
             return false;
         }
-        self.resources -= 1;
-        self.prompt_bytes -= need.prompt_bytes;
-        if resource.kind == Kind::Skill {
-            self.skill_files -= need.skill_files;
-            self.skill_bytes -= need.skill_bytes;
-        }
-        self.tools_bytes -= need.tools_bytes;
+        self.spend(&need);
         true
+    }
+
+    /// What is pinned already may take more than there is, for an older release pinned it.
+    fn spend(&mut self, need: &Need) {
+        self.resources = self.resources.saturating_sub(1);
+        self.prompt_bytes = self.prompt_bytes.saturating_sub(need.prompt_bytes);
+        self.skill_files = self.skill_files.saturating_sub(need.skill_files);
+        self.skill_bytes = self.skill_bytes.saturating_sub(need.skill_bytes);
+        self.tools_bytes = self.tools_bytes.saturating_sub(need.tools_bytes);
     }
 
     fn refusal(&self, need: &Need, kind: Kind) -> Option<String> {

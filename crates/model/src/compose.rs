@@ -1,9 +1,10 @@
 //! A snapshot made of two: the pin with some things taken from the head.
 
-use std::collections::BTreeSet;
+use std::collections::{HashMap, HashSet};
 
-use crate::admission::admit;
-use crate::diff::{Subject, changes, pairs};
+use crate::admission::{Ledger, admit};
+use crate::diff::{Pair, Subject, changes, pairs};
+use crate::limits::SNAPSHOT_LISTED_MAX;
 use crate::pin::ToolsMode;
 use crate::resource::{Kind, Resource, Status};
 use crate::snapshot::Snapshot;
@@ -21,12 +22,22 @@ impl Selector {
     fn selects_facts(&self) -> bool {
         self.source.is_empty() && self.subject.is_none_or(|subject| subject == Subject::Facts)
     }
+}
 
-    fn selects(&self, resource: &Resource) -> bool {
-        self.source == resource.source
-            && self
-                .subject
-                .is_none_or(|subject| subject == Subject::Resource(resource.kind))
+/// Selectors by what they name, so that looking one up does not depend on how many there are.
+struct Selected<'s>(HashSet<(Option<Subject>, &'s str)>);
+
+impl<'s> Selected<'s> {
+    fn of(selectors: &'s [Selector]) -> Self {
+        let named = selectors.iter();
+        let named = named.map(|selector| (selector.subject, selector.source.as_str()));
+        Self(named.collect())
+    }
+
+    fn has(&self, resource: &Resource) -> bool {
+        let subjects = [None, Some(Subject::Resource(resource.kind))];
+        let mut subjects = subjects.into_iter();
+        subjects.any(|subject| self.0.contains(&(subject, resource.source.as_str())))
     }
 }
 
@@ -45,11 +56,15 @@ pub fn partial(
     selectors: &[Selector],
     mode: ToolsMode,
 ) -> Result<Snapshot, UnknownSources> {
+    let resources = pinned.resources.iter().chain(&head.resources);
+    let there: HashSet<_> = resources
+        .flat_map(|r| {
+            let subjects = [None, Some(Subject::Resource(r.kind))];
+            subjects.map(|subject| (subject, r.source.as_str()))
+        })
+        .collect();
     let known = |selector: &&Selector| {
-        selector.selects_facts()
-            || [pinned, head]
-                .iter()
-                .any(|s| s.resources.iter().any(|r| selector.selects(r)))
+        selector.selects_facts() || there.contains(&(selector.subject, selector.source.as_str()))
     };
     let unknown: Vec<_> = selectors
         .iter()
@@ -63,8 +78,10 @@ pub fn partial(
         return Err(UnknownSources(unknown));
     }
     let facts = selectors.iter().any(Selector::selects_facts);
-    let composed = take(pinned, head, facts, |resource| {
-        selectors.iter().any(|selector| selector.selects(resource))
+    let selected = Selected::of(selectors);
+    let pairs = pairs(pinned, head);
+    let composed = take(pinned, head, &pairs, facts, |resource| {
+        selected.has(resource)
     });
     let complete = changes(&composed, head, mode == ToolsMode::Pinned).is_empty();
     Ok(if complete { head.clone() } else { composed })
@@ -73,35 +90,39 @@ pub fn partial(
 /// The pin with the head's `ok` resources added whose kind and source it does not have. What is
 /// pinned keeps its name, bytes and budget: an addition that would shadow, displace or exceed is
 /// left out. `None` if nothing can be added.
+///
+/// It looks at each resource once, however many there are.
 pub fn additive(pinned: &Snapshot, head: &Snapshot) -> Option<Snapshot> {
-    let known: BTreeSet<_> = pinned
-        .resources
-        .iter()
-        .map(|r| (r.kind, r.source.as_str()))
-        .collect();
-    let candidates: Vec<_> = head
-        .resources
-        .iter()
-        .filter(|r| r.status == Status::Ok && !known.contains(&(r.kind, r.source.as_str())))
-        .collect();
-    let mut accepted: Vec<&Resource> = Vec::new();
-    for (index, candidate) in candidates.iter().enumerate() {
-        // Mostly all of them fit at once; only else is each tried alone.
-        if index == 0
-            && let Some(all) = with_added(pinned, head, &candidates)
-        {
-            return Some(all);
-        }
-        accepted.push(candidate);
-        if with_added(pinned, head, &accepted).is_none() {
-            accepted.pop();
+    let pairs = pairs(pinned, head);
+    let mut ledger = Ledger::of(&pinned.resources);
+    let mut room = SNAPSHOT_LISTED_MAX.saturating_sub(pinned.resources.len());
+    let mut added = HashSet::new();
+    for pair in &pairs {
+        // What stands for something in the pin is no addition, wherever the workspace lies.
+        let candidate = pair.head.filter(|_| pair.pinned.is_none());
+        let Some(candidate) = candidate.filter(|candidate| candidate.status == Status::Ok) else {
+            continue;
+        };
+        if room > 0 && ledger.take(candidate) {
+            room -= 1;
+            added.insert((candidate.kind, candidate.source.as_str()));
         }
     }
-    if accepted.is_empty() {
-        None
-    } else {
-        with_added(pinned, head, &accepted)
+    if added.is_empty() {
+        return None;
     }
+    let composed = take(pinned, head, &pairs, false, |resource| {
+        added.contains(&(resource.kind, resource.source.as_str()))
+    });
+    let there: HashMap<_, _> = composed
+        .resources
+        .iter()
+        .map(|r| ((r.kind, r.source.as_str()), r))
+        .collect();
+    let is_kept = |r: &&Resource| there.get(&(r.kind, r.source.as_str())) == Some(r);
+    // A pin of an older release may hold more than fits by now.
+    let is_whole = pinned.resources.iter().all(|r| is_kept(&r));
+    is_whole.then_some(composed)
 }
 
 /// The pin with the head's MCP configurations and servers in place of its own, after everything
@@ -118,50 +139,48 @@ pub fn settle(pinned: &Snapshot, head: &Snapshot) -> Snapshot {
     }
 }
 
-/// `None` if anything pinned or added would not be used as it is.
-fn with_added(pinned: &Snapshot, head: &Snapshot, added: &[&Resource]) -> Option<Snapshot> {
-    let composed = take(pinned, head, false, |resource| {
-        added
-            .iter()
-            .any(|a| a.kind == resource.kind && a.source == resource.source)
-    });
-    let keeps =
-        |resource: &Resource| composed.find(resource.kind, &resource.source) == Some(resource);
-    let kept = pinned.resources.iter().all(keeps) && added.iter().all(|resource| keeps(resource));
-    kept.then_some(composed)
-}
-
 fn take(
     pinned: &Snapshot,
     head: &Snapshot,
+    pairs: &[Pair<'_>],
     facts: bool,
     selected: impl Fn(&Resource) -> bool,
 ) -> Snapshot {
-    let pairs = pairs(pinned, head);
-    // The pin's place of each resource that is taken over, to find predecessors.
-    let mut resources: Vec<(Option<usize>, Resource)> = Vec::new();
-    for pair in pairs.iter().filter(|pair| pair.head.is_some()) {
+    let taken_of = |pair: &Pair<'_>| {
         let is_selected = pair.head.is_some_and(&selected) || pair.pinned.is_some_and(&selected);
-        let taken = if is_selected { pair.head } else { pair.pinned };
-        resources.extend(taken.map(|resource| (pair.pinned_at, resource.clone())));
-    }
-    for pair in pairs.iter().filter(|pair| pair.head.is_none()) {
-        let Some(resource) = pair.pinned.filter(|resource| !selected(resource)) else {
-            continue;
-        };
-        // The nearest resource before it in the pin that is still there.
-        let predecessor = resources
-            .iter()
-            .enumerate()
-            .filter(|(_, (pinned_at, _))| *pinned_at < pair.pinned_at && pinned_at.is_some())
-            .max_by_key(|(_, (pinned_at, _))| *pinned_at);
-        let place = predecessor.map_or(0, |(index, _)| index + 1);
-        resources.insert(place, (pair.pinned_at, resource.clone()));
-    }
-    let mut resources: Vec<_> = resources
-        .into_iter()
-        .map(|(_, resource)| resource)
+        if is_selected {
+            pair.head.cloned()
+        } else {
+            pair.pinned.cloned()
+        }
+    };
+    // In the head's order, each with its place in the pin.
+    let in_head = pairs.iter().filter(|pair| pair.head.is_some());
+    let in_head: Vec<(Option<usize>, Resource)> = in_head
+        .filter_map(|pair| Some((pair.pinned_at, taken_of(pair)?)))
         .collect();
+    // What only the pin has, in its order: each follows the nearest one before it that is still there.
+    let still_there: HashSet<_> = in_head.iter().filter_map(|(at, _)| *at).collect();
+    let only_pinned = pairs.iter().filter(|pair| pair.head.is_none());
+    let mut only_pinned: HashMap<_, _> = only_pinned
+        .filter_map(|pair| Some((pair.pinned_at?, taken_of(pair)?)))
+        .collect();
+    let mut followers: HashMap<Option<usize>, Vec<Resource>> = HashMap::new();
+    let mut before = None;
+    for at in 0..pinned.resources.len() {
+        if still_there.contains(&at) {
+            before = Some(at);
+        } else if let Some(resource) = only_pinned.remove(&at) {
+            followers.entry(before).or_default().push(resource);
+        }
+    }
+    let mut resources = followers.remove(&None).unwrap_or_default();
+    for (at, resource) in in_head {
+        resources.push(resource);
+        if at.is_some() {
+            resources.extend(followers.remove(&at).unwrap_or_default());
+        }
+    }
     // MCP servers stand last in every snapshot.
     resources.sort_by_key(|resource| resource.kind == Kind::McpServer);
     admit(&mut resources);

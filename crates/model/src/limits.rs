@@ -87,6 +87,16 @@ pub fn cut(text: &str, bytes_max: usize) -> &str {
     &text[..text.floor_char_boundary(bytes_max)]
 }
 
+/// How many bytes a text takes as JSON.
+pub fn json_bytes(text: &str) -> u64 {
+    let escaped = text.bytes().map(|byte| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
+        ..=0x1f => 6,
+        _ => 1,
+    });
+    escaped.sum::<u64>() + 2
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,5 +106,13 @@ mod tests {
         assert_eq!(cut("aé", 2), "a");
         assert_eq!(cut("aé", 3), "aé");
         assert_eq!(cut("aé", 9), "aé");
+    }
+
+    #[test]
+    fn a_text_is_as_long_as_its_json() {
+        for text in ["", "a\"\\b\u{1}\n\r\t\u{8}\u{c}\u{7f}\u{e9}"] {
+            let json = serde_json::to_string(text).expect("a text is JSON");
+            assert_eq!(json_bytes(text), json.len() as u64);
+        }
     }
 }

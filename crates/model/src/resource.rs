@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::hash::BlobHash;
-use crate::limits::{SOURCE_BYTES_MAX, cut};
+use crate::limits::{SOURCE_BYTES_MAX, cut, json_bytes};
 use crate::skill::files;
 
 /// The bytes of the bodies of a snapshot, by their hash.
@@ -243,6 +243,27 @@ impl Resource {
     pub fn stored(&self) -> impl Iterator<Item = BlobHash> {
         let files = self.files.iter().filter_map(SkillFile::body);
         self.body().into_iter().chain(files)
+    }
+
+    /// How long it is in an answer, in bytes: about what it takes as JSON, and seldom less.
+    pub fn json_bytes(&self) -> u64 {
+        let texts = [&self.error, &self.name, &self.description, &self.root];
+        let texts = texts.into_iter().flatten().chain([&self.source]);
+        let files = self.files.iter().map(|file| {
+            let error = file.error.as_deref().unwrap_or_default();
+            256 + json_bytes(&file.path) + json_bytes(error)
+        });
+        let detail = self
+            .detail
+            .as_ref()
+            .map(|detail| detail.canonical_json().len() as u64);
+        512 + texts.map(|text| json_bytes(text)).sum::<u64>() + files.chain(detail).sum::<u64>()
+    }
+
+    /// How many bytes it has, with a skill's files.
+    pub fn total_bytes(&self) -> u64 {
+        let files = self.files.iter().map(|file| file.size);
+        files.fold(self.size, u64::saturating_add)
     }
 
     /// Takes the resource out of use: its bytes and its detail are no longer part of the snapshot,

@@ -4,7 +4,7 @@ use ctxpin_model::access::Operation;
 use ctxpin_model::agent::AgentRecord;
 use ctxpin_model::chat::{ChatFilter, ChatRecord};
 use ctxpin_model::drift::Hashes;
-use ctxpin_model::id::{AgentId, ChatId};
+use ctxpin_model::id::{AgentId, ChatId, UserId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
 use ctxpin_model::pin::{Policy, Reason, Rendered, Step, Target, ToolsMode, step};
@@ -14,10 +14,10 @@ use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::{Caller, Granted, Sighting, object, right};
 use ctxpin_store::wake::Topic;
 
-use crate::contexts;
-use crate::error::{Error, Result, attempt};
+use crate::error::{ATTEMPT_UNDER_LOCKS, Error, Result, attempt};
+use crate::ground::Ground;
 use crate::moves::{Cause, write_move};
-use crate::prompts::Prompt;
+use crate::prompts::{Prompt, RENDERING_TIME_MAX, Source};
 use crate::pushes::demand_in_force;
 use crate::service::Service;
 
@@ -52,7 +52,7 @@ pub async fn create(
             "a `reference` is a client's own name for the chat, so it needs `client` too".into(),
         ));
     }
-    let outcome = attempt!(create_once(service, credential, request));
+    let outcome = attempt!(nth => create_once(service, credential, request, nth));
     service
         .audited(credential, Operation::ChatCreate, None, outcome)
         .await
@@ -72,10 +72,38 @@ struct AgentOrigin {
     head: Option<(Hashes, Prompt)>,
 }
 
+/// What was seen of an agent, its prompt not rendered yet.
+struct AgentSeen {
+    sighting: Sighting<AgentId>,
+    user: UserId,
+    head: Option<(Hashes, Source)>,
+}
+
+impl AgentSeen {
+    /// Renders the prompt, if it is not kept. No transaction is open meanwhile.
+    async fn prepared(self, service: &Service) -> Result<AgentOrigin> {
+        let head = match self.head {
+            Some((hashes, Source::Kept(hash))) => Some((hashes, Prompt::Kept(hash))),
+            Some((hashes, source)) => {
+                let (workshop, bytes) = (&service.workshop, source.weight());
+                let render = move |_: &_| source.rendered();
+                let rendered = workshop.work(self.user, bytes, RENDERING_TIME_MAX, render);
+                Some((hashes, rendered.await?))
+            }
+            None => None,
+        };
+        Ok(AgentOrigin {
+            sighting: self.sighting,
+            head,
+        })
+    }
+}
+
 async fn create_once(
     service: &Service,
     credential: Credential,
     request: &ChatRequest,
+    nth: u32,
 ) -> Result<(ChatRecord, bool)> {
     let caller = service.caller(credential);
     let mut reading = service.database.read().await?;
@@ -85,8 +113,12 @@ async fn create_once(
     if let Some(there) = of_reference(&account, &mut reading, request).await? {
         return Ok((there, false));
     }
-    let origin = see_origin(&mut reading, &caller, request).await?;
+    let (parent, agent) = see_origin(&mut reading, &caller, request).await?;
     drop(reading);
+    let origin = Origin {
+        parent,
+        agent: prepared(service, agent).await?,
+    };
     let mut transaction = service.database.write().await?;
     let locked = lock_origin(&mut transaction, &caller, &origin).await?;
     let account: Granted<object::Account, right::Write> = transaction
@@ -118,7 +150,14 @@ async fn create_once(
         // The parent's pin may have been cleared since the look before.
         let origin = origin.agent.as_ref().ok_or_else(Error::overtaken)?;
         let cause = Cause::of(Reason::Create, &chat, caller.now);
-        pin_to_head(&mut transaction, &granted, &mut chat, agent, origin, &cause).await?;
+        let to = ToHead {
+            service,
+            agent,
+            origin,
+            nth,
+        };
+        to.pin(&mut transaction, &granted, &mut chat, &cause)
+            .await?;
     }
     let object = Some(("chat", chat.id.uuid()));
     transaction
@@ -150,16 +189,13 @@ async fn see_origin(
     reading: &mut Transaction,
     caller: &Caller,
     request: &ChatRequest,
-) -> Result<Origin> {
+) -> Result<(Option<Sighting<ChatId>>, Option<AgentSeen>)> {
     let Some(parent) = request.parent else {
         let agent = match request.agent {
             Some(agent) => Some(see_agent(reading, caller, agent, None).await?),
             None => None,
         };
-        return Ok(Origin {
-            parent: None,
-            agent,
-        });
+        return Ok((None, agent));
     };
     let granted = reading
         .grant_chat_body(caller, Operation::ChatInherit, parent)
@@ -174,10 +210,14 @@ async fn see_origin(
         Some(agent) => Some(see_agent(reading, caller, agent, None).await?),
         None => None,
     };
-    Ok(Origin {
-        parent: Some(granted.sighting(Operation::ChatInherit)),
-        agent,
-    })
+    Ok((Some(granted.sighting(Operation::ChatInherit)), agent))
+}
+
+async fn prepared(service: &Service, seen: Option<AgentSeen>) -> Result<Option<AgentOrigin>> {
+    match seen {
+        Some(seen) => Ok(Some(seen.prepared(service).await?)),
+        None => Ok(None),
+    }
 }
 
 /// Looks at an agent that a chat is about to be bound to. Its prompt is prepared unless the chat's
@@ -187,7 +227,7 @@ async fn see_agent(
     caller: &Caller,
     agent: AgentId,
     pinned: Option<&Hashes>,
-) -> Result<AgentOrigin> {
+) -> Result<AgentSeen> {
     let granted = reading
         .grant_agent_body(caller, Operation::AgentUse, agent)
         .await?;
@@ -195,13 +235,14 @@ async fn see_agent(
     demand_in_force(record)?;
     let head = match record.head {
         Some(head) if pinned.is_none_or(|pinned| pinned.context != head.hashes.context) => {
-            let prompt = Prompt::of_head(reading, &granted, head.hashes.context).await?;
-            Some((head.hashes, prompt))
+            let source = Source::of_head(reading, &granted, head.hashes.context).await?;
+            Some((head.hashes, source))
         }
         _ => None,
     };
-    Ok(AgentOrigin {
+    Ok(AgentSeen {
         sighting: granted.sighting(Operation::AgentUse),
+        user: granted.actor().user().unwrap_or(granted.owner()),
         head,
     })
 }
@@ -271,43 +312,61 @@ async fn lock_origin(
     })
 }
 
-/// Moves the pin of a locked chat to the head of a locked agent, if it has one. A pin that is there
-/// already, which came from another agent, is noted as this one's.
-async fn pin_to_head(
-    transaction: &mut Transaction,
-    granted: &Granted<object::Chat, right::Write>,
-    chat: &mut ChatRecord,
-    agent: &AgentRecord,
-    origin: &AgentOrigin,
-    cause: &Cause,
-) -> Result<()> {
-    let Some(head) = agent.head else {
-        return Ok(());
-    };
-    let cause = Cause {
-        agent: Some(agent.id),
-        mcp_settled: agent.mcp_settled,
-        ..*cause
-    };
-    let target = head.target();
-    let pin = chat.pin.as_ref().map(|pin| pin.pin);
-    let prompt = match (step(pin.as_ref(), &target), pin) {
-        (Step::Stay, Some(pin)) => pin.prompt,
-        (Step::Keep(prompt), _) => prompt,
-        _ => match &origin.head {
-            Some((hashes, prompt)) if hashes.context == head.hashes.context => {
-                prompt.keep(transaction, granted, hashes.context).await?
-            }
-            // A push came in between; no other one can while the agent is locked.
-            _ => {
-                let snapshot = contexts::snapshot(transaction, granted, head.snapshot).await?;
-                let context = head.hashes.context;
-                let prompt = Prompt::of_chat(transaction, granted, context, &snapshot).await?;
-                prompt.keep(transaction, granted, context).await?
-            }
-        },
-    };
-    write_move(transaction, granted, chat, Some((target, prompt)), &cause).await
+/// The way of a locked chat to the head of a locked agent.
+struct ToHead<'t> {
+    service: &'t Service,
+    agent: &'t AgentRecord,
+    /// What was seen of the agent before.
+    origin: &'t AgentOrigin,
+    /// How often it was tried.
+    nth: u32,
+}
+
+impl ToHead<'_> {
+    /// Moves the pin there, if there is a head. A pin that is there already, which came from another
+    /// agent, is noted as this one's.
+    async fn pin(
+        &self,
+        transaction: &mut Transaction,
+        granted: &Granted<object::Chat, right::Write>,
+        chat: &mut ChatRecord,
+        cause: &Cause,
+    ) -> Result<()> {
+        let Some(head) = self.agent.head else {
+            return Ok(());
+        };
+        let cause = Cause {
+            agent: Some(self.agent.id),
+            mcp_settled: self.agent.mcp_settled,
+            ..*cause
+        };
+        let target = head.target();
+        let context = head.hashes.context;
+        let pin = chat.pin.as_ref().map(|pin| pin.pin);
+        let prompt = match (step(pin.as_ref(), &target), pin) {
+            (Step::Stay, Some(pin)) => pin.prompt,
+            (Step::Keep(prompt), _) => prompt,
+            _ => match &self.origin.head {
+                Some((hashes, prompt)) if hashes.context == context => {
+                    prompt.keep(transaction, granted, context).await?
+                }
+                // A push came in between.
+                _ if self.nth < ATTEMPT_UNDER_LOCKS => return Err(Error::overtaken()),
+                // No other one can while the agent is locked.
+                _ => {
+                    let mut ground = Ground::Locked {
+                        service: self.service,
+                        transaction: &mut *transaction,
+                        granted,
+                    };
+                    let snapshot = ground.snapshot(head.snapshot).await?;
+                    let prompt = ground.prompt(context, &snapshot).await?;
+                    prompt.keep(transaction, granted, context).await?
+                }
+            },
+        };
+        write_move(transaction, granted, chat, Some((target, prompt)), &cause).await
+    }
 }
 
 /// Lists the chats that the caller may read, newest first.
@@ -357,7 +416,7 @@ pub async fn change(
     chat: ChatId,
     change: &ChatChange,
 ) -> Result<ChatRecord> {
-    let outcome = attempt!(change_once(service, credential, chat, change));
+    let outcome = attempt!(nth => change_once(service, credential, chat, change, nth));
     let object = Some(("chat", chat.uuid()));
     service
         .audited(credential, Operation::ChatChange, object, outcome)
@@ -369,6 +428,7 @@ async fn change_once(
     credential: Credential,
     chat: ChatId,
     change: &ChatChange,
+    nth: u32,
 ) -> Result<ChatRecord> {
     let caller = service.caller(credential);
     let mut reading = service.database.read().await?;
@@ -384,12 +444,13 @@ async fn change_once(
             .filter(|_| before.pin.is_none() && change.archived == Some(false)),
     };
     let pinned = before.pin.as_ref().map(|pin| pin.pin.hashes);
-    let origin = match agent_needed {
+    let agent = match agent_needed {
         Some(agent) => Some(see_agent(&mut reading, &caller, agent, pinned.as_ref()).await?),
         None => None,
     };
     let sighting = seen.sighting(Operation::ChatChange);
     drop(reading);
+    let origin = prepared(service, agent).await?;
     let mut transaction = service.database.write().await?;
     let others: Vec<_> = origin.iter().map(|origin| origin.sighting).collect();
     let granted = transaction
@@ -412,11 +473,13 @@ async fn change_once(
             .await?;
         let target = target.record()?;
         demand_in_force(target)?;
-        let rebind = Rebind {
-            bound_before,
-            target,
+        let to = ToHead {
+            service,
+            agent: target,
             origin,
+            nth,
         };
+        let rebind = Rebind { bound_before, to };
         rebind
             .carry_out(&mut transaction, &granted, &mut now, &caller)
             .await?;
@@ -425,9 +488,14 @@ async fn change_once(
         let agent = transaction
             .grant_agent(&caller, Operation::AgentUse, origin.sighting.id())
             .await?;
-        let agent = agent.record()?;
+        let to = ToHead {
+            service,
+            agent: agent.record()?,
+            origin,
+            nth,
+        };
         let cause = Cause::of(Reason::Hydrate, &now, caller.now);
-        pin_to_head(&mut transaction, &granted, &mut now, agent, origin, &cause).await?;
+        to.pin(&mut transaction, &granted, &mut now, &cause).await?;
     }
     let object = Some(("chat", chat.uuid()));
     transaction
@@ -459,8 +527,7 @@ fn what_differs(change: &ChatChange, now: &ChatRecord, at: Moment) -> ChatUpdate
 /// A binding to an agent that the chat is not bound to.
 struct Rebind<'r> {
     bound_before: Option<AgentId>,
-    target: &'r AgentRecord,
-    origin: &'r AgentOrigin,
+    to: ToHead<'r>,
 }
 
 impl Rebind<'_> {
@@ -473,7 +540,7 @@ impl Rebind<'_> {
         chat: &mut ChatRecord,
         caller: &Caller,
     ) -> Result<()> {
-        let target = self.target;
+        let target = self.to.agent;
         let cause = |reason| Cause {
             agent: Some(target.id),
             mcp_settled: target.mcp_settled,
@@ -487,7 +554,7 @@ impl Rebind<'_> {
                     Reason::Rebind
                 };
                 let cause = cause(reason);
-                pin_to_head(transaction, granted, chat, target, self.origin, &cause).await?;
+                self.to.pin(transaction, granted, chat, &cause).await?;
             }
             return Ok(());
         }
@@ -503,7 +570,7 @@ impl Rebind<'_> {
         }
         let cause = cause(Reason::Rebind);
         if target.head.is_some() {
-            pin_to_head(transaction, granted, chat, target, self.origin, &cause).await
+            self.to.pin(transaction, granted, chat, &cause).await
         } else {
             write_move(transaction, granted, chat, None, &cause).await
         }

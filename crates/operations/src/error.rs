@@ -64,6 +64,9 @@ pub enum Error {
     /// Something of that name is there already.
     #[error("{0}")]
     Conflict(String),
+    /// Too much work of the caller waits already.
+    #[error("too much work of yours waits already; try again in a moment")]
+    Busy,
     /// Pushes are paused by whoever operates the server.
     #[error("pushes are paused; try again later")]
     SyncPaused,
@@ -134,6 +137,14 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// Does something again, from nothing, as long as it loses against other transactions.
 macro_rules! attempt {
+    // The same, where it matters how often it was tried.
+    ($nth:ident => $once:expr) => {{
+        let mut $nth = 0_u32;
+        $crate::error::attempt!({
+            $nth += 1;
+            $once
+        })
+    }};
     ($once:expr) => {{
         let mut attempts = ctxpin_store::database::Attempts::default();
         loop {
@@ -148,3 +159,7 @@ macro_rules! attempt {
     }};
 }
 pub(crate) use attempt;
+
+/// The attempt at which an operation works things out under its locks, where nothing moves any more: so
+/// whoever pushes without a pause starves nobody.
+pub(crate) const ATTEMPT_UNDER_LOCKS: u32 = 3;

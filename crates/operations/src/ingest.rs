@@ -74,19 +74,26 @@ impl Proved {
         }
     }
 
-    /// Adds bytes that came with the push, once their hash is checked.
-    pub fn add_inline(&mut self, inline: Bodies) -> Result<()> {
+    /// Takes note of bytes that come with the push, whose hashes are yet to be checked.
+    pub fn expect_inline(&mut self, inline: &Bodies) {
         for (claimed, bytes) in inline {
-            let computed = BlobHash::of(&bytes);
-            if computed != claimed {
-                return Err(Error::HashMismatch { claimed, computed });
-            }
             let known = Known {
                 size: bytes.len() as u64,
                 is_text: false,
             };
-            self.known.entry(claimed).or_insert(known);
-            self.bodies.insert(claimed, bytes);
+            self.known.entry(*claimed).or_insert(known);
+        }
+    }
+
+    /// Adds the bytes that came with the push, once their hashes are checked.
+    pub fn add_inline(&mut self, inline: &Bodies) -> Result<()> {
+        self.expect_inline(inline);
+        for (claimed, bytes) in inline {
+            let (claimed, computed) = (*claimed, BlobHash::of(bytes));
+            if computed != claimed {
+                return Err(Error::HashMismatch { claimed, computed });
+            }
+            self.bodies.insert(claimed, Arc::clone(bytes));
         }
         Ok(())
     }
@@ -118,6 +125,13 @@ fn named(resource: &Resource) -> impl Iterator<Item = BlobHash> {
     let files = resource.files.iter().filter(|file| file.error.is_none());
     let files = files.filter_map(|file| file.content.map(Content::hash));
     body.into_iter().chain(files).filter(move |_| usable)
+}
+
+/// The hashes of the bodies of a manifest's usable instruction files.
+pub(crate) fn instructions(manifest: &Snapshot) -> impl Iterator<Item = BlobHash> {
+    let files = manifest.resources.iter().filter(|r| r.reaches_context());
+    let files = files.filter(|r| r.kind == Kind::InstructionFile);
+    files.filter_map(|file| file.content.map(Content::hash))
 }
 
 /// The proved bytes that [`ingest`] must read and that are not at hand: every `SKILL.md` but those

@@ -1,6 +1,8 @@
 //! How a pin moves: what a move needs is worked out before the chat is locked, and then carried
 //! out in the one way in which pins move.
 
+use std::sync::Arc;
+
 use ctxpin_model::access::Operation;
 use ctxpin_model::chat::{ChatRecord, PinState};
 use ctxpin_model::drift::Hashes;
@@ -8,22 +10,54 @@ use ctxpin_model::id::AgentId;
 use ctxpin_model::moment::Moment;
 use ctxpin_model::pin::{Door, Pin, Reason, Rendered, Step, Target, step};
 use ctxpin_model::snapshot::{Addresses, Snapshot};
+use ctxpin_model::treatment::TreatedSnapshot;
 use ctxpin_store::database::Transaction;
-use ctxpin_store::grant::right::ReadsBodies;
 use ctxpin_store::grant::{Granted, object, right};
 use ctxpin_store::pins::Move;
 
-use crate::contexts;
 use crate::error::{Error, Result};
+use crate::ground::Ground;
 use crate::prompts::Prompt;
 
 /// A target with what its move needs, worked out before the chat is locked.
 pub(crate) struct Prepared {
     pub target: Target,
     /// The snapshot, if it was composed and must be written first.
-    pub composed: Option<Snapshot>,
+    pub composed: Option<Arc<TreatedSnapshot>>,
     /// The prompt, if the move needs one.
     pub prompt: Option<Prompt>,
+}
+
+/// A snapshot that was made of others, with where a pin goes that goes to it.
+#[derive(Clone)]
+pub(crate) struct Composed {
+    pub snapshot: Arc<TreatedSnapshot>,
+    pub target: Target,
+}
+
+impl Composed {
+    /// Works out the addresses of a snapshot.
+    pub fn of(snapshot: Snapshot) -> Self {
+        let Addresses {
+            id,
+            context_hash,
+            tools_hash,
+        } = snapshot.addresses();
+        let hashes = Hashes {
+            context: context_hash,
+            tools: tools_hash,
+        };
+        Self {
+            target: Target {
+                snapshot: id,
+                hashes,
+            },
+            snapshot: Arc::new(TreatedSnapshot {
+                snapshot,
+                ..TreatedSnapshot::default()
+            }),
+        }
+    }
 }
 
 impl Prepared {
@@ -44,66 +78,36 @@ impl Prepared {
     }
 
     /// The way to the agent's head.
-    pub async fn head<R: ReadsBodies>(
-        transaction: &mut Transaction,
-        granted: &Granted<object::Chat, R>,
-        chat: &ChatRecord,
-    ) -> Result<Self> {
+    pub async fn head(ground: &mut Ground<'_>, chat: &ChatRecord) -> Result<Self> {
         if let Some(prepared) = Self::head_at_hand(chat)? {
             return Ok(prepared);
         }
         let head = chat.head.ok_or_else(|| no_head(chat))?;
-        let mut prepared = Self {
+        let snapshot = ground.snapshot(head.snapshot).await?;
+        let prompt = ground.prompt(head.hashes.context, &snapshot).await?;
+        Ok(Self {
             target: head.target(),
             composed: None,
-            prompt: None,
-        };
-        let snapshot = contexts::snapshot(transaction, granted, head.snapshot).await?;
-        prepared.render(transaction, granted, &snapshot).await?;
-        Ok(prepared)
+            prompt: Some(prompt),
+        })
     }
 
     /// The way to a snapshot that was composed of what the chat reaches.
-    pub async fn composed<R: ReadsBodies>(
-        transaction: &mut Transaction,
-        granted: &Granted<object::Chat, R>,
-        snapshot: Snapshot,
+    pub async fn composed(
+        ground: &mut Ground<'_>,
+        composed: Composed,
         pin: Option<&Pin>,
     ) -> Result<Self> {
-        let Addresses {
-            id,
-            context_hash,
-            tools_hash,
-        } = snapshot.addresses();
-        let hashes = Hashes {
-            context: context_hash,
-            tools: tools_hash,
+        let Composed { snapshot, target } = composed;
+        let prompt = match step(pin, &target) {
+            Step::Render => Some(ground.prompt(target.hashes.context, &snapshot).await?),
+            _ => None,
         };
-        let target = Target {
-            snapshot: id,
-            hashes,
-        };
-        let mut prepared = Self {
+        Ok(Self {
             target,
-            composed: None,
-            prompt: None,
-        };
-        if step(pin, &target) == Step::Render {
-            prepared.render(transaction, granted, &snapshot).await?;
-        }
-        prepared.composed = Some(snapshot);
-        Ok(prepared)
-    }
-
-    async fn render<R: ReadsBodies>(
-        &mut self,
-        transaction: &mut Transaction,
-        granted: &Granted<object::Chat, R>,
-        snapshot: &Snapshot,
-    ) -> Result<()> {
-        let context = self.target.hashes.context;
-        self.prompt = Some(Prompt::of_chat(transaction, granted, context, snapshot).await?);
-        Ok(())
+            composed: Some(snapshot),
+            prompt,
+        })
     }
 
     /// Moves the pin of a locked chat there, whatever the reason: the one way in which a pin moves

@@ -2,7 +2,7 @@
 
 use ctxpin_model::access::Operation;
 use ctxpin_model::chat::ChatRecord;
-use ctxpin_model::compose::{Selector, partial};
+use ctxpin_model::compose::{Selector, UnknownSources, partial};
 use ctxpin_model::drift::Hashes;
 use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_model::id::{AgentId, ChatId};
@@ -12,14 +12,14 @@ use ctxpin_model::token::Credential;
 use ctxpin_render::renderer::Renderer;
 use ctxpin_store::chats::ChatUpdate;
 use ctxpin_store::database::Transaction;
-use ctxpin_store::grant::right::ReadsBodies;
 use ctxpin_store::grant::{Granted, object, right};
 use ctxpin_store::wake::Topic;
 
 use crate::contexts::{self, ContextView};
-use crate::error::{Error, Result, attempt};
-use crate::moves::{Cause, Prepared, no_head, write_move};
-use crate::prompts::Prompt;
+use crate::error::{ATTEMPT_UNDER_LOCKS, Error, Result, attempt};
+use crate::ground::Ground;
+use crate::moves::{Cause, Composed, Prepared, no_head, write_move};
+use crate::prompts::{Prompt, weight};
 use crate::pushes::demand_epoch;
 use crate::service::Service;
 
@@ -56,9 +56,13 @@ pub async fn pin_move(
     only_from: Option<SnapshotId>,
 ) -> Result<ContextView> {
     let operation = Operation::PinMove;
-    let outcome = attempt!(move_once(
-        service, credential, operation, chat, request, only_from
-    ));
+    let wanted = Wanted {
+        operation,
+        chat,
+        request,
+        only_from,
+    };
+    let outcome = attempt!(nth => move_once(service, credential, &wanted, nth));
     service
         .audited(credential, operation, Some(("chat", chat.uuid())), outcome)
         .await
@@ -172,15 +176,27 @@ impl Plan {
     }
 }
 
+/// What is wanted of a chat's pin.
+struct Wanted<'r> {
+    operation: Operation,
+    chat: ChatId,
+    request: &'r MoveRequest,
+    only_from: Option<SnapshotId>,
+}
+
 async fn move_once(
     service: &Service,
     credential: Credential,
-    operation: Operation,
-    chat: ChatId,
-    request: &MoveRequest,
-    only_from: Option<SnapshotId>,
+    wanted: &Wanted<'_>,
+    nth: u32,
 ) -> Result<ContextView> {
     let caller = service.caller(credential);
+    let Wanted {
+        operation,
+        chat,
+        request,
+        only_from,
+    } = *wanted;
     let (mut sighting, mut before) = service
         .database
         .sight_chat(&caller, operation, chat)
@@ -194,7 +210,8 @@ async fn move_once(
             before = seen.record()?.clone();
             demand_pin(&before, only_from)?;
             sighting = seen.sighting(operation);
-            plan(&mut reading, &seen, &before, request).await?
+            let mut ground = Ground::reading(service, &caller, operation, reading, seen);
+            plan(&mut ground, &before, request).await?
         }
     };
     let mut transaction = service.database.write().await?;
@@ -204,8 +221,15 @@ async fn move_once(
     let mut now = granted.record()?.clone();
     demand_pin(&now, only_from)?;
     if !is_as_planned(&before, &now) {
-        // Under the locks nothing moves any more: whoever pushes without a pause holds up nobody.
-        planned = plan(&mut transaction, &granted, &now, request).await?;
+        if nth < ATTEMPT_UNDER_LOCKS && plan_at_hand(&now, request)?.is_none() {
+            return Err(Error::overtaken());
+        }
+        let mut ground = Ground::Locked {
+            service,
+            transaction: &mut transaction,
+            granted: &granted,
+        };
+        planned = plan(&mut ground, &now, request).await?;
     }
     let is_noted = planned
         .carry_out(&mut transaction, &granted, &mut now, operation, caller.now)
@@ -276,17 +300,12 @@ fn demand_head(chat: &ChatRecord, seen: Option<SnapshotId>) -> Result<()> {
     }
 }
 
-async fn plan<R: ReadsBodies>(
-    reading: &mut Transaction,
-    seen: &Granted<object::Chat, R>,
-    chat: &ChatRecord,
-    request: &MoveRequest,
-) -> Result<Plan> {
+async fn plan(ground: &mut Ground<'_>, chat: &ChatRecord, request: &MoveRequest) -> Result<Plan> {
     let pin = chat.pin.as_ref().map(|pin| pin.pin);
     match request {
         MoveRequest::Refresh { head } => {
             demand_head(chat, *head)?;
-            let prepared = Prepared::head(reading, seen, chat).await?;
+            let prepared = Prepared::head(ground, chat).await?;
             Ok(Plan::Move {
                 prepared: Box::new(prepared),
                 mcp_settled: None,
@@ -300,15 +319,19 @@ async fn plan<R: ReadsBodies>(
                 ));
             };
             let head = chat.head.ok_or_else(|| no_head(chat))?;
-            let pinned = contexts::snapshot(reading, seen, pin.snapshot).await?;
-            let head_snapshot = contexts::snapshot(reading, seen, head.snapshot).await?;
-            let composed = partial(&pinned, &head_snapshot, selectors, chat.tools)?;
-            let prepared = Prepared::composed(reading, seen, composed, Some(&pin)).await?;
-            let mcp_settled = if prepared.target.hashes.tools == head.hashes.tools {
-                None
-            } else {
-                Some(was_settled(reading, seen, chat).await?)
+            let pinned = ground.snapshot(pin.snapshot).await?;
+            let head_snapshot = ground.snapshot(head.snapshot).await?;
+            let was_settled = was_settled(ground, chat).await?;
+            let bytes = weight(&pinned) + weight(&head_snapshot);
+            let (selectors, tools) = (selectors.clone(), chat.tools);
+            let compose = move || {
+                let composed = partial(&pinned, &head_snapshot, &selectors, tools)?;
+                Ok::<_, UnknownSources>(Composed::of(composed))
             };
+            let composed = ground.work(bytes, compose).await??;
+            let prepared = Prepared::composed(ground, composed, Some(&pin)).await?;
+            let is_of_head = prepared.target.hashes.tools == head.hashes.tools;
+            let mcp_settled = (!is_of_head).then_some(was_settled);
             Ok(Plan::Move {
                 prepared: Box::new(prepared),
                 mcp_settled,
@@ -328,15 +351,10 @@ async fn plan<R: ReadsBodies>(
                     "{snapshot} is not in the chat's history; see the history for what it can go back to"
                 ))
             };
-            let row = seen
-                .history_of(reading, *snapshot)
-                .await?
-                .ok_or_else(unknown)?;
+            let row = ground.history_of(*snapshot).await?.ok_or_else(unknown)?;
             let rendered = row.rendered.ok_or_else(unknown)?;
-            let hashes = seen
-                .snapshot_hashes(reading, *snapshot)
-                .await?
-                .ok_or_else(unknown)?;
+            let hashes = ground.snapshot_hashes(*snapshot).await?;
+            let hashes = hashes.ok_or_else(unknown)?;
             let target = Target {
                 snapshot: *snapshot,
                 hashes,
@@ -361,21 +379,16 @@ async fn plan<R: ReadsBodies>(
                 snapshot: pin.snapshot,
                 hashes: pin.hashes,
             };
-            let pinned = contexts::snapshot(reading, seen, pin.snapshot).await?;
-            let context = pin.hashes.context;
-            let prompt = Prompt::of_chat(reading, seen, context, &pinned).await?;
+            let pinned = ground.snapshot(pin.snapshot).await?;
+            let prompt = ground.prompt(pin.hashes.context, &pinned).await?;
             Ok(Plan::Render(Some((target, prompt))))
         }
     }
 }
 
 /// Whether the agent's MCP servers had settled when the tools of the pin were taken.
-pub(crate) async fn was_settled<R>(
-    reading: &mut Transaction,
-    seen: &Granted<object::Chat, R>,
-    chat: &ChatRecord,
-) -> Result<bool> {
-    let row = seen.history_at(reading, chat.pin_seq).await?;
+pub(crate) async fn was_settled(ground: &mut Ground<'_>, chat: &ChatRecord) -> Result<bool> {
+    let row = ground.history_at(chat.pin_seq).await?;
     Ok(row.is_none_or(|row| row.mcp_settled))
 }
 
@@ -494,9 +507,13 @@ async fn refresh_each(
     let request = MoveRequest::Refresh { head: None };
     let mut refreshed = 0;
     for chat in chats {
-        match attempt!(move_once(
-            service, credential, operation, *chat, &request, None
-        )) {
+        let wanted = Wanted {
+            operation,
+            chat: *chat,
+            request: &request,
+            only_from: None,
+        };
+        match attempt!(nth => move_once(service, credential, &wanted, nth)) {
             Ok(_) => refreshed += 1,
             // Deleted, rebound or unbound since the look at the list.
             Err(Error::NoHead(_) | Error::Store(ctxpin_store::error::Error::NotFound(_))) => {}

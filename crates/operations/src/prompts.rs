@@ -1,12 +1,16 @@
 //! The prompt: what ctxpin hands to a model.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use bytes::Bytes;
 use ctxpin_model::hash::{BlobHash, ContextHash};
 use ctxpin_model::id::ChatId;
 use ctxpin_model::pin::Rendered;
-use ctxpin_model::resource::{Bodies, Resource};
+use ctxpin_model::resource::{Bodies, Kind, Resource};
 use ctxpin_model::snapshot::Snapshot;
 use ctxpin_model::token::Credential;
+use ctxpin_model::treatment::TreatedSnapshot;
 use ctxpin_render::renderer::Renderer;
 use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::right::ReadsBodies;
@@ -40,50 +44,56 @@ pub async fn prompt(
     })
 }
 
-/// The prompt of a context, before it is pinned.
-#[derive(Debug, Clone)]
-pub(crate) enum Prompt {
+/// Longest rendering of a prompt. It takes a tenth of that where a snapshot is at every limit.
+pub(crate) const RENDERING_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// What the prompt of a context is made from.
+pub(crate) enum Source {
     /// It was rendered before and is kept.
     Kept(BlobHash),
-    /// It was rendered just now.
-    Rendered(String),
+    /// It is yet to be rendered from these.
+    Bodies(Arc<TreatedSnapshot>, Bodies),
 }
 
-impl Prompt {
-    /// Finds the prompt of a context, or renders it from what the chat reaches.
+impl Source {
+    /// Finds the prompt of a context, or reads what the chat reaches to render it from.
     pub async fn of_chat<R: ReadsBodies>(
         transaction: &mut Transaction,
         granted: &Granted<object::Chat, R>,
         context: ContextHash,
-        snapshot: &Snapshot,
+        snapshot: &Arc<TreatedSnapshot>,
     ) -> Result<Self> {
         let renderer = Renderer::CURRENT.number();
         if let Some(kept) = granted.prompt_find(transaction, context, renderer).await? {
             return Ok(Self::Kept(kept));
         }
         let bodies = granted.prompt_bodies(transaction, snapshot).await?;
-        Ok(Self::Rendered(ctxpin_render::prompt::render(
-            snapshot, &bodies,
-        )))
+        Ok(Self::Bodies(Arc::clone(snapshot), bodies))
     }
 
-    /// Finds or renders the prompt of what an agent pushes. Of its bodies some are at hand, and the
-    /// others stored.
+    /// Finds the prompt of what an agent pushes, or reads what it is rendered from. Of its bodies some are
+    /// at hand, and the others stored.
     pub async fn of_push<R: ReadsBodies>(
         transaction: &mut Transaction,
         granted: &Granted<object::Agent, R>,
         context: ContextHash,
-        snapshot: &Snapshot,
+        snapshot: &Arc<TreatedSnapshot>,
         at_hand: &Bodies,
     ) -> Result<Self> {
         let renderer = Renderer::CURRENT.number();
         if let Some(kept) = granted.prompt_find(transaction, context, renderer).await? {
             return Ok(Self::Kept(kept));
         }
-        Self::of_proved(transaction, granted, snapshot, at_hand).await
+        let needed = snapshot.instruction_files().filter_map(Resource::body);
+        let stored = needed.filter(|hash| !at_hand.contains_key(hash));
+        let mut bodies = granted
+            .proved_bodies(transaction, &stored.collect())
+            .await?;
+        bodies.extend(at_hand.iter().map(|(hash, bytes)| (*hash, bytes.clone())));
+        Ok(Self::Bodies(Arc::clone(snapshot), bodies))
     }
 
-    /// Finds or renders the prompt of an agent's head.
+    /// Finds the prompt of an agent's head, or reads what it is rendered from.
     pub async fn of_head<R: ReadsBodies>(
         transaction: &mut Transaction,
         granted: &Granted<object::Agent, R>,
@@ -97,27 +107,55 @@ impl Prompt {
             .head_snapshot(transaction)
             .await?
             .ok_or_else(Error::overtaken)?;
-        Self::of_proved(transaction, granted, &head, &Bodies::new()).await
+        let at_hand = Bodies::new();
+        Self::of_push(transaction, granted, context, &head, &at_hand).await
     }
 
-    /// Renders what an agent has. Bodies that are not at hand are read.
-    async fn of_proved<R: ReadsBodies>(
-        transaction: &mut Transaction,
-        granted: &Granted<object::Agent, R>,
-        snapshot: &Snapshot,
-        at_hand: &Bodies,
-    ) -> Result<Self> {
-        let needed = snapshot.instruction_files().filter_map(Resource::body);
-        let stored = needed.filter(|hash| !at_hand.contains_key(hash));
-        let mut bodies = granted
-            .proved_bodies(transaction, &stored.collect())
-            .await?;
-        bodies.extend(at_hand.iter().map(|(hash, bytes)| (*hash, bytes.clone())));
-        Ok(Self::Rendered(ctxpin_render::prompt::render(
-            snapshot, &bodies,
-        )))
+    /// How many bytes are to be worked through.
+    pub fn weight(&self) -> u64 {
+        match self {
+            Self::Kept(_) => 0,
+            Self::Bodies(snapshot, _) => {
+                let files = snapshot.instruction_files();
+                files.map(|file| file.size).sum::<u64>() + weight(snapshot)
+            }
+        }
     }
 
+    /// Renders what is not kept.
+    pub fn rendered(self) -> Prompt {
+        match self {
+            Self::Kept(hash) => Prompt::Kept(hash),
+            Self::Bodies(snapshot, bodies) => {
+                Prompt::Rendered(ctxpin_render::prompt::render(&snapshot, &bodies))
+            }
+        }
+    }
+}
+
+/// About how many bytes going through a snapshot takes, without its bodies.
+pub(crate) fn weight(snapshot: &Snapshot) -> u64 {
+    /// What the line of a file takes.
+    const LINE: u64 = 256;
+    /// What the tools of a server take.
+    const TOOLS: u64 = 16 * 1024;
+    let resources = snapshot.resources.iter().map(|resource| {
+        let tools = resource.detail.is_some() && resource.kind == Kind::McpServer;
+        LINE * (1 + resource.files.len() as u64) + u64::from(tools) * TOOLS
+    });
+    resources.sum()
+}
+
+/// The prompt of a context, before it is pinned.
+#[derive(Debug, Clone)]
+pub(crate) enum Prompt {
+    /// It was rendered before and is kept.
+    Kept(BlobHash),
+    /// It was rendered just now.
+    Rendered(String),
+}
+
+impl Prompt {
     /// Returns the kept prompt; one that was rendered just now is kept by this.
     pub async fn keep(
         &self,

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ctxpin_model::access::Operation;
 use ctxpin_model::agent::{AgentRecord, Head};
 use ctxpin_model::hash::{BlobHash, SnapshotId};
-use ctxpin_model::id::{AgentId, ProcessId};
+use ctxpin_model::id::{AgentId, ProcessId, UserId};
 use ctxpin_model::limits::PROMPT_FILE_BYTES_MAX;
 use ctxpin_model::moment::Moment;
 use ctxpin_model::pin::Rendered;
@@ -23,11 +24,15 @@ use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::{Caller, Granted, Sighting, object, right};
 use ctxpin_store::wake::Topic;
 
-use crate::error::{Error, Result, attempt};
+use crate::error::{ATTEMPT_UNDER_LOCKS, Error, Result, attempt};
 use crate::ingest::{self, Proved};
-use crate::prompts::Prompt;
+use crate::prompts::{Prompt, Source, weight};
 use crate::service::Service;
 use crate::treatments::treated;
+use crate::workshop::is_light;
+
+/// Longest work on one push. It takes a tenth of that where a snapshot is at every limit.
+const PUSHING_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// What an agent pushes.
 #[derive(Debug, Clone)]
@@ -240,7 +245,8 @@ pub async fn push(service: &Service, credential: Credential, push: Push) -> Resu
     if push.version < 1 {
         return Err(Error::InvalidManifest("`version` counts from 1".into()));
     }
-    let outcome = attempt!(push_once(service, credential, &push));
+    let push = Arc::new(push);
+    let outcome = attempt!(nth => push_once(service, credential, &push, nth));
     service
         .audited(credential, Operation::ContextPush, None, outcome)
         .await
@@ -259,17 +265,17 @@ struct Prepared {
     prompt: Option<Prompt>,
 }
 
-async fn push_once(service: &Service, credential: Credential, push: &Push) -> Result<Pushed> {
+async fn push_once(
+    service: &Service,
+    credential: Credential,
+    push: &Arc<Push>,
+    nth: u32,
+) -> Result<Pushed> {
     let caller = service.caller(credential);
-    let mut reading = service.database.read().await?;
-    let own = reading
-        .grant_own_agent(&caller, Operation::ContextPush)
-        .await?;
-    let prepared = match prepare(&mut reading, &own, push, caller.now).await? {
+    let prepared = match prepare(service, &caller, push).await? {
         Ok(prepared) => prepared,
         Err(pushed) => return Ok(pushed),
     };
-    drop(reading);
     let mut transaction = service.database.write().await?;
     let sighted: Vec<_> = std::iter::once(prepared.sighting)
         .chain(prepared.replaced.iter().copied())
@@ -288,9 +294,11 @@ async fn push_once(service: &Service, credential: Credential, push: &Push) -> Re
     match judge(&agent, push, &prepared.addresses)? {
         Verdict::Accepted => {
             let locked = Locked {
+                service,
                 granted: &granted,
                 replaced: &replaced,
                 now: caller.now,
+                nth,
             };
             let pushed = accept(&mut transaction, &locked, push, &prepared).await?;
             transaction.commit().await?;
@@ -350,13 +358,50 @@ fn judge(agent: &AgentRecord, push: &Push, addresses: &Addresses) -> Result<Verd
     }
 }
 
-/// Hashes, derives and renders before anything is locked. Answers a push at once that is not newer.
+/// What is read before a push is worked out.
+struct Seen {
+    sighting: Sighting<AgentId>,
+    user: UserId,
+    replaced: Vec<Sighting<AgentId>>,
+    head_before: Option<SnapshotId>,
+    head: Option<Arc<TreatedSnapshot>>,
+    proved: Proved,
+    /// The bodies of unchanged instruction files, if there are chats to pin.
+    stored: Option<Bodies>,
+}
+
+/// Hashes, derives and renders before anything is locked, with no transaction open. Answers a push at
+/// once that is not newer.
 async fn prepare(
-    reading: &mut Transaction,
-    own: &Granted<object::Agent, right::Body>,
-    push: &Push,
-    now: Moment,
+    service: &Service,
+    caller: &Caller,
+    push: &Arc<Push>,
 ) -> Result<std::result::Result<Prepared, Pushed>> {
+    let seen = match see(service, caller, push).await? {
+        Ok(seen) => seen,
+        Err(pushed) => return Ok(Err(pushed)),
+    };
+    let inline = push.inline.values().map(|bytes| bytes.len() as u64);
+    let read = seen.proved.bodies.values().map(|bytes| bytes.len() as u64);
+    let stored = seen.stored.iter().flat_map(Bodies::values);
+    let stored = stored.map(|bytes| bytes.len() as u64);
+    let bytes = inline.chain(read).chain(stored).sum::<u64>() + weight(&push.manifest);
+    let (push, user) = (Arc::clone(push), seen.user);
+    let work = move |_: &_| worked_out(seen, &push);
+    let prepared = service.workshop.work(user, bytes, PUSHING_TIME_MAX, work);
+    prepared.await?.map(Ok)
+}
+
+/// Reads what a push is judged by.
+async fn see(
+    service: &Service,
+    caller: &Caller,
+    push: &Push,
+) -> Result<std::result::Result<Seen, Pushed>> {
+    let mut reading = service.database.read().await?;
+    let own = reading
+        .grant_own_agent(caller, Operation::ContextPush)
+        .await?;
     let agent = own.record()?;
     demand_epoch(agent, push.epoch)?;
     if push.version < agent.version {
@@ -366,33 +411,63 @@ async fn prepare(
             hydrated: 0,
         }));
     }
-    let treated_head = own.head_snapshot(reading).await?;
-    let head = treated_head.as_deref().map(|head| &head.snapshot);
-    let mut proved = Proved::new(head, own.uploads(reading, now).await?);
-    proved.add_inline(push.inline.clone())?;
+    let head_before = agent.head.map(|head| head.snapshot);
+    let head = own.head_snapshot(&mut reading).await?;
+    let head_plain = head.as_deref().map(|head| &head.snapshot);
+    let uploads = own.uploads(&mut reading, caller.now).await?;
+    let mut proved = Proved::new(head_plain, uploads);
+    proved.expect_inline(&push.inline);
     let missing = ingest::missing(&push.manifest, &proved);
     if !missing.is_empty() {
         return Err(Error::MissingBlobs(missing));
     }
-    let to_read = ingest::to_read(&push.manifest, head, &proved);
-    proved
-        .bodies
-        .extend(own.proved_bodies(reading, &to_read).await?);
-    let snapshot = ingest::ingest(push.manifest.clone(), head, &proved)?;
-    let addresses = snapshot.addresses();
-    let (snapshot, treatments) = treated(snapshot, treated_head.as_deref(), &proved.bodies);
-    let snapshot = Arc::new(snapshot);
-    let head_before = agent.head.map(|head| head.snapshot);
-    let (mut replaced, mut prompt) = (Vec::new(), None);
-    if head_before != Some(addresses.id) {
-        replaced = own.replaced_chain(reading).await?;
-        if own.has_chats_to_pin(reading, &replaced).await? {
-            let context = addresses.context_hash;
-            prompt = Some(Prompt::of_push(reading, own, context, &snapshot, &proved.bodies).await?);
+    let to_read = ingest::to_read(&push.manifest, head_plain, &proved);
+    let read = own.proved_bodies(&mut reading, &to_read).await?;
+    proved.bodies.extend(read);
+    let replaced = own.replaced_chain(&mut reading).await?;
+    let stored = match own.has_chats_to_pin(&mut reading, &replaced).await? {
+        true => {
+            let hashes = ingest::instructions(&push.manifest);
+            let stored = hashes.filter(|hash| !push.inline.contains_key(hash));
+            Some(own.proved_bodies(&mut reading, &stored.collect()).await?)
         }
-    }
-    let sighting = own.sighting(Operation::ContextPush);
-    Ok(Ok(Prepared {
+        false => None,
+    };
+    Ok(Ok(Seen {
+        sighting: own.sighting(Operation::ContextPush),
+        user: own.owner(),
+        replaced,
+        head_before,
+        head,
+        proved,
+        stored,
+    }))
+}
+
+/// Works out what a push makes of a workspace.
+fn worked_out(seen: Seen, push: &Push) -> Result<Prepared> {
+    let Seen {
+        sighting,
+        replaced,
+        head_before,
+        head,
+        mut proved,
+        stored,
+        ..
+    } = seen;
+    let head_plain = head.as_deref().map(|head| &head.snapshot);
+    proved.add_inline(&push.inline)?;
+    let snapshot = ingest::ingest(push.manifest.clone(), head_plain, &proved)?;
+    let addresses = snapshot.addresses();
+    let (snapshot, treatments) = treated(snapshot, head.as_deref(), &proved.bodies);
+    let snapshot = Arc::new(snapshot);
+    let prompt = stored
+        .filter(|_| head_before != Some(addresses.id))
+        .map(|mut bodies| {
+            bodies.extend(proved.bodies.clone());
+            Source::Bodies(Arc::clone(&snapshot), bodies).rendered()
+        });
+    Ok(Prepared {
         sighting,
         replaced,
         head_before,
@@ -400,14 +475,17 @@ async fn prepare(
         treatments,
         addresses,
         prompt,
-    }))
+    })
 }
 
 /// The agent that pushes and those that it replaces, locked.
 struct Locked<'g> {
+    service: &'g Service,
     granted: &'g Granted<object::Agent, right::Write>,
     replaced: &'g [Granted<object::Agent, right::Write>],
     now: Moment,
+    /// How often the push was tried.
+    nth: u32,
 }
 
 /// Writes what became of an accepted push.
@@ -419,9 +497,11 @@ async fn accept(
 ) -> Result<Pushed> {
     let (snapshot, addresses) = (&prepared.snapshot, &prepared.addresses);
     let Locked {
+        service,
         granted,
         replaced,
         now,
+        nth,
     } = *locked;
     let inline = ingest::to_store(snapshot, &push.inline);
     granted.blobs_insert(transaction, &inline).await?;
@@ -446,9 +526,15 @@ async fn accept(
         let prompt = match &prepared.prompt {
             Some(prompt) => prompt,
             // A chat came since the look before.
+            None if nth < ATTEMPT_UNDER_LOCKS => return Err(Error::overtaken()),
             None => {
                 let at_hand = &push.inline;
-                late = Prompt::of_push(transaction, granted, context, snapshot, at_hand).await?;
+                let source = Source::of_push(transaction, granted, context, snapshot, at_hand);
+                let source = source.await?;
+                late = match is_light(source.weight()) {
+                    true => source.rendered(),
+                    false => service.workshop.under_locks(|_| source.rendered()).await?,
+                };
                 &late
             }
         };

@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::wakes::Wakes;
 use crate::watches::RECHECK_EVERY;
+use crate::workshop::Workshop;
 
 /// Where the data is.
 #[derive(Debug, Clone)]
@@ -43,6 +44,7 @@ pub struct Service {
     pub(crate) clock: Clock,
     pub(crate) wakes: Arc<Wakes>,
     pub(crate) recheck_every: Duration,
+    pub(crate) workshop: Workshop,
     sync_paused: bool,
 }
 
@@ -66,6 +68,7 @@ impl Service {
             clock,
             wakes: Arc::new(Wakes::new()),
             recheck_every: RECHECK_EVERY,
+            workshop: Workshop::default(),
             sync_paused: false,
         })
     }

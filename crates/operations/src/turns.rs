@@ -11,10 +11,8 @@ use ctxpin_model::id::ChatId;
 use ctxpin_model::page::{Page, PageRequest};
 use ctxpin_model::pin::{Delivery, Pin, Policy, Reason, ToolsMode};
 use ctxpin_model::resource::Resource;
-use ctxpin_model::snapshot::Snapshot;
 use ctxpin_model::token::Credential;
 use ctxpin_model::tool::Tools;
-use ctxpin_model::treatment::TreatedSnapshot;
 use ctxpin_model::turn::TurnRecord;
 use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::right::ReadsBodies;
@@ -22,9 +20,11 @@ use ctxpin_store::grant::{Granted, object};
 use ctxpin_store::wake::Topic;
 
 use crate::contexts::{self, tools_differ};
-use crate::error::{Error, Result, attempt};
-use crate::moves::{Cause, Prepared};
+use crate::error::{ATTEMPT_UNDER_LOCKS, Error, Result, attempt};
+use crate::ground::Ground;
+use crate::moves::{Cause, Composed, Prepared};
 use crate::pins::was_settled;
+use crate::prompts::weight;
 use crate::service::Service;
 
 /// What is asked of a turn.
@@ -73,7 +73,7 @@ pub async fn begin(
     chat: ChatId,
     request: &TurnRequest,
 ) -> Result<TurnView> {
-    let outcome = attempt!(begin_once(service, credential, chat, request));
+    let outcome = attempt!(nth => begin_once(service, credential, chat, request, nth));
     let object = Some(("chat", chat.uuid()));
     service
         .audited(credential, Operation::TurnBegin, object, outcome)
@@ -93,6 +93,7 @@ async fn begin_once(
     credential: Credential,
     chat: ChatId,
     request: &TurnRequest,
+    nth: u32,
 ) -> Result<TurnView> {
     let caller = service.caller(credential);
     let mut reading = service.database.read().await?;
@@ -106,9 +107,10 @@ async fn begin_once(
     if before.archived_at.is_some() {
         return Err(Error::Archived);
     }
-    let mut planned = plan(&mut reading, &seen, &before).await?;
     let sighting = seen.sighting(Operation::TurnBegin);
-    drop(reading);
+    let mut ground = Ground::reading(service, &caller, Operation::TurnBegin, reading, seen);
+    let mut planned = plan(&mut ground, &before).await?;
+    drop(ground);
     let mut transaction = service.database.write().await?;
     let granted = transaction
         .grant_chat_locked(&caller, &sighting, &[])
@@ -121,8 +123,15 @@ async fn begin_once(
         return Err(Error::Archived);
     }
     if !is_as_planned(&before, &now) {
-        // Under the locks nothing moves any more.
-        planned = plan(&mut transaction, &granted, &now).await?;
+        if nth < ATTEMPT_UNDER_LOCKS {
+            return Err(Error::overtaken());
+        }
+        let mut ground = Ground::Locked {
+            service,
+            transaction: &mut transaction,
+            granted: &granted,
+        };
+        planned = plan(&mut ground, &now).await?;
     }
     for (prepared, reason, mcp_settled) in &planned.moves {
         let cause = Cause {
@@ -181,11 +190,7 @@ fn is_as_planned(before: &ChatRecord, now: &ChatRecord) -> bool {
         && (before.turn_count == 0) == (now.turn_count == 0)
 }
 
-async fn plan<R: ReadsBodies>(
-    reading: &mut Transaction,
-    seen: &Granted<object::Chat, R>,
-    chat: &ChatRecord,
-) -> Result<Plan> {
+async fn plan(ground: &mut Ground<'_>, chat: &ChatRecord) -> Result<Plan> {
     let mut plan = Plan {
         moves: Vec::new(),
         notices: Vec::new(),
@@ -194,7 +199,7 @@ async fn plan<R: ReadsBodies>(
         return Ok(plan);
     };
     let Some(pin) = chat.pin.as_ref().map(|pin| pin.pin) else {
-        let prepared = Prepared::head(reading, seen, chat).await?;
+        let prepared = Prepared::head(ground, chat).await?;
         plan.moves.push((prepared, Reason::Hydrate, None));
         return Ok(plan);
     };
@@ -202,14 +207,10 @@ async fn plan<R: ReadsBodies>(
     let wants_tools = chat.tools == ToolsMode::Pinned && chat.turn_count == 0 && chat.head_settled;
     match (chat.policy, drift) {
         (Policy::Follow, Some(_)) => {
-            let pinned = contexts::snapshot(reading, seen, pin.snapshot).await?;
-            let head = contexts::snapshot(reading, seen, head.snapshot).await?;
-            let changes = changes(&pinned, &head, chat.tools == ToolsMode::Pinned);
-            if changes.iter().all(|change| change.cause().is_some()) {
-                // Nobody changed anything: the same bytes are read otherwise by now.
+            if is_by_rules_alone(ground, chat, pin.snapshot, head.snapshot).await? {
                 return Ok(plan);
             }
-            let prepared = Prepared::head(reading, seen, chat).await?;
+            let prepared = Prepared::head(ground, chat).await?;
             plan.moves.push((prepared, Reason::Follow, None));
             plan.notices.push("By the chat's policy the pin has moved to its agent's head, so the beginning of the prompt may have changed.".into());
             return Ok(plan);
@@ -218,48 +219,62 @@ async fn plan<R: ReadsBodies>(
         _ if wants_tools => {}
         _ => return Ok(plan),
     }
-    let was_settled = was_settled(reading, seen, chat).await?;
+    let was_settled = was_settled(ground, chat).await?;
     let head_tools = head.hashes.tools;
-    let pinned = contexts::snapshot(reading, seen, pin.snapshot).await?;
-    let head = contexts::snapshot(reading, seen, head.snapshot).await?;
+    let pinned = ground.snapshot(pin.snapshot).await?;
+    let head = ground.snapshot(head.snapshot).await?;
+    let bytes = weight(&pinned) + weight(&head);
     let (mut at, mut pin) = (Arc::clone(&pinned), pin);
-    if chat.policy == Policy::Additive
-        && drift.is_some()
-        && let Some(composed) = additive(&at, &head)
-    {
-        pin = plan
-            .add(reading, seen, &composed, &pin, Reason::Additive)
-            .await?;
-        // Tools that stay the pin's own are as settled as they were.
-        if let Some((prepared, _, mcp_settled)) = plan.moves.last_mut() {
-            *mcp_settled = (prepared.target.hashes.tools != head_tools).then_some(was_settled);
+    if chat.policy == Policy::Additive && drift.is_some() {
+        let head = Arc::clone(&head);
+        let compose = move || additive(&pinned, &head).map(Composed::of);
+        if let Some(composed) = ground.work(bytes, compose).await? {
+            at = Arc::clone(&composed.snapshot);
+            pin = plan.add(ground, composed, &pin, Reason::Additive).await?;
+            // Tools that stay the pin's own are as settled as they were.
+            if let Some((prepared, _, mcp_settled)) = plan.moves.last_mut() {
+                *mcp_settled = (prepared.target.hashes.tools != head_tools).then_some(was_settled);
+            }
+            plan.notices.push("By the chat's policy the pin has taken up what is new, so the beginning of the prompt may have changed.".into());
         }
-        at = Arc::new(TreatedSnapshot {
-            snapshot: composed,
-            ..TreatedSnapshot::default()
-        });
-        plan.notices.push("By the chat's policy the pin has taken up what is new, so the beginning of the prompt may have changed.".into());
     }
     if wants_tools && !was_settled {
-        let composed = settle(&at, &head);
-        plan.add(reading, seen, &composed, &pin, Reason::Settle)
-            .await?;
+        let compose = move || Composed::of(settle(&at, &head));
+        let composed = ground.work(bytes, compose).await?;
+        plan.add(ground, composed, &pin, Reason::Settle).await?;
     }
     Ok(plan)
+}
+
+/// Whether nobody changed anything: the same bytes are read otherwise by now.
+async fn is_by_rules_alone(
+    ground: &mut Ground<'_>,
+    chat: &ChatRecord,
+    pinned: SnapshotId,
+    head: SnapshotId,
+) -> Result<bool> {
+    let pinned = ground.snapshot(pinned).await?;
+    let head = ground.snapshot(head).await?;
+    let bytes = weight(&pinned) + weight(&head);
+    let with_tools = chat.tools == ToolsMode::Pinned;
+    let compare = move || {
+        let changes = changes(&pinned, &head, with_tools);
+        changes.iter().all(|change| change.cause().is_some())
+    };
+    ground.work(bytes, compare).await
 }
 
 impl Plan {
     /// Adds a move to a composed snapshot. Answers what the pin will be, as far as the next move
     /// depends on it.
-    async fn add<R: ReadsBodies>(
+    async fn add(
         &mut self,
-        reading: &mut Transaction,
-        seen: &Granted<object::Chat, R>,
-        composed: &Snapshot,
+        ground: &mut Ground<'_>,
+        composed: Composed,
         pin: &Pin,
         reason: Reason,
     ) -> Result<Pin> {
-        let prepared = Prepared::composed(reading, seen, composed.clone(), Some(pin)).await?;
+        let prepared = Prepared::composed(ground, composed, Some(pin)).await?;
         let target = prepared.target;
         self.moves.push((prepared, reason, None));
         Ok(Pin {

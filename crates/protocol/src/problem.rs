@@ -87,6 +87,8 @@ problems! {
     HashMismatch = "hash-mismatch", 422, "Bytes and hash do not belong together";
     /// Something failed that was not the caller's doing.
     Internal = "internal", 500, "The server failed";
+    /// Too much work or too many bytes of the caller, or of all callers, are under way.
+    Busy = "busy", 503, "Too much is under way";
     /// The operator has paused pushes.
     SyncPaused = "sync-paused", 503, "Pushes are paused";
     /// The server cannot answer now, but may do so later.
@@ -201,6 +203,7 @@ mod tests {
 422 urn:ctxpin:problem:invalid-manifest
 422 urn:ctxpin:problem:hash-mismatch
 500 urn:ctxpin:problem:internal
+503 urn:ctxpin:problem:busy
 503 urn:ctxpin:problem:sync-paused
 503 urn:ctxpin:problem:unavailable
 503 urn:ctxpin:problem:upgrade-needed";

@@ -35,7 +35,12 @@ impl Refusal {
     /// Tells the operator what the caller is not told, and hands over the problem.
     pub fn into_problem(self) -> Problem {
         let Told { problem, cause } = *self.0;
-        if problem.status >= 500 && problem.name() != Some(ProblemName::SyncPaused) {
+        let is_failure = match problem.name() {
+            // Nothing is wrong with the server.
+            Some(ProblemName::Busy | ProblemName::SyncPaused) => false,
+            _ => problem.status >= 500,
+        };
+        if is_failure {
             let cause = cause.unwrap_or_default();
             tracing::error!(problem = %problem, cause, "a request failed");
         }
@@ -111,6 +116,7 @@ fn name_of(error: &Error) -> ProblemName {
         Error::PreconditionFailed(_) => ProblemName::PreconditionFailed,
         Error::TooLarge(_) => ProblemName::TooLarge,
         Error::Conflict(_) => ProblemName::Conflict,
+        Error::Busy => ProblemName::Busy,
         Error::SyncPaused => ProblemName::SyncPaused,
     }
 }
@@ -149,7 +155,7 @@ fn sentence(text: &str) -> String {
 /// How many seconds not to ask again, where that is known.
 fn retry_after(name: ProblemName) -> Option<&'static str> {
     match name {
-        ProblemName::Unavailable => Some("1"),
+        ProblemName::Busy | ProblemName::Unavailable => Some("1"),
         // Somebody has to act first.
         ProblemName::SyncPaused | ProblemName::UpgradeNeeded => Some("30"),
         _ => None,
@@ -305,6 +311,7 @@ mod tests {
         );
         check(ProblemName::SyncPaused, Some(("retry-after", "30")));
         check(ProblemName::Unavailable, Some(("retry-after", "1")));
+        check(ProblemName::Busy, Some(("retry-after", "1")));
         let response = panicked(Box::new("secret"));
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
     }

@@ -5,18 +5,14 @@
 
 pub mod attributes;
 pub mod effect;
+pub mod lines;
+pub mod texts;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
-
-use similar::TextDiff;
 
 use crate::canonical::{CONTEXT_KINDS, Record, context_entry, tools_entry};
 use crate::resource::{Kind, Resource, Status, spelled};
 use crate::snapshot::Snapshot;
-
-/// Longest time that the comparison of two texts may take. Past it the diff is coarser, not wrong.
-const TEXT_DIFF_TIME_MAX: Duration = Duration::from_millis(500);
 
 spelled! {
     /// How something changed from the pin to the head.
@@ -33,7 +29,7 @@ spelled! {
 }
 
 /// What changed: the facts about the workspace, or a resource.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Subject {
     /// The facts; their source is empty.
     Facts,
@@ -63,7 +59,7 @@ impl std::str::FromStr for Subject {
 }
 
 /// One thing that differs.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Change<'s> {
     /// What it is.
     pub subject: Subject,
@@ -259,33 +255,6 @@ fn moved(unchanged: &[(usize, usize)]) -> Vec<usize> {
     moved.map(|((index, _), _)| *index).collect()
 }
 
-/// The unified diff of two texts with three lines of context, empty if they are equal. It is for
-/// eyes: never stored, signed or compared, since a later release may draw it differently.
-///
-/// A line ends with LF and with nothing else, as in other tools, so that every line of the diff has
-/// its sign in front. The labels are made [`label`]s.
-pub fn unified(pinned: &str, head: &str, pinned_label: &str, head_label: &str) -> String {
-    let pinned: Vec<&str> = pinned.split_inclusive('\n').collect();
-    let head: Vec<&str> = head.split_inclusive('\n').collect();
-    let mut config = TextDiff::configure();
-    config.timeout(TEXT_DIFF_TIME_MAX);
-    let diff = config.diff_slices(&pinned, &head);
-    let mut drawn = String::new();
-    for hunk in diff.unified_diff().context_radius(3).iter_hunks() {
-        if drawn.is_empty() {
-            drawn = format!("--- {}\n+++ {}\n", label(pinned_label), label(head_label));
-        }
-        drawn += &format!("{}\n", hunk.header());
-        for change in hunk.iter_changes() {
-            drawn += &format!("{}{}", change.tag(), change.value());
-            if !change.value().ends_with('\n') {
-                drawn += "\n\\ No newline at end of file\n";
-            }
-        }
-    }
-    drawn
-}
-
 /// Returns a sentence if two texts differ in nothing but how their lines end.
 pub fn line_ends(pinned: &str, head: &str) -> Option<String> {
     let unix = |text: &str| text.replace("\r\n", "\n");
@@ -415,46 +384,5 @@ mod tests {
         assert_eq!(relative("/w/repo/AGENTS.md", "/w/repo/pkg"), "../AGENTS.md");
         assert_eq!(relative("/w/repo/pkg/a", "/w/repo/pkg"), "a");
         assert_eq!(relative("files", "/w"), "../../files");
-    }
-
-    #[test]
-    fn a_text_diff_is_unified() {
-        let diff = unified("a\nb\nc\n", "a\nx\nc\n", "pinned", "head");
-        assert_eq!(
-            diff,
-            "--- pinned\n+++ head\n@@ -1,3 +1,3 @@\n a\n-b\n+x\n c\n"
-        );
-        assert_eq!(unified("a\n", "a\n", "pinned", "head"), "");
-        let diff = unified("a", "b", "pinned", "head");
-        let unended = "\\ No newline at end of file\n";
-        let expected = format!("--- pinned\n+++ head\n@@ -1 +1 @@\n-a\n{unended}+b\n{unended}");
-        assert_eq!(diff, expected);
-    }
-
-    #[test]
-    fn a_carriage_return_hides_no_line_of_a_diff() {
-        for (pinned, head, expected) in [
-            ("x\ry\n", "x\rz\ry\n", "-x\ry\n+x\rz\ry\n"),
-            ("x\r\n", "x\n", "-x\r\n+x\n"),
-        ] {
-            let expected = format!("--- a\n+++ b\n@@ -1 +1 @@\n{expected}");
-            assert_eq!(unified(pinned, head, "a", "b"), expected);
-        }
-        // Not even where it is the last byte.
-        let diff = unified("x\r", "y\r", "a", "b");
-        assert!(
-            diff.contains("\n-x\r\n") && diff.contains("\n+y\r\n"),
-            "{diff}"
-        );
-    }
-
-    #[test]
-    fn a_path_writes_no_line_of_a_diff() {
-        let path = "/w/a\n+++ /w/b\r\n@@ -1 +1 @@\u{2028}-x\u{85}";
-        let shown = "/w/a\\n+++ /w/b\\r\\n@@ -1 +1 @@\\u{2028}-x\\u{85}";
-        assert_eq!(label(path), shown);
-        let expected = format!("--- {shown}\n+++ /dev/null\n@@ -1 +0,0 @@\n-a\n");
-        assert_eq!(unified("a\n", "", path, "/dev/null"), expected);
-        assert_eq!(label("/w/\u{e9} b"), "/w/\u{e9} b");
     }
 }

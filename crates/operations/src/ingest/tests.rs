@@ -148,7 +148,9 @@ static PROVED: LazyLock<Proved> = LazyLock::new(|| {
     let mut proved = Proved::new(None, BTreeMap::new());
     let bodies = contents().into_iter();
     let bodies = bodies.map(|bytes| (BlobHash::of(&bytes), Arc::from(bytes)));
-    proved.add_inline(bodies.collect()).expect("its own hashes");
+    proved
+        .add_inline(&bodies.collect())
+        .expect("its own hashes");
     proved
 });
 

@@ -9,7 +9,8 @@ use ctxpin_model::id::ProcessId;
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pin::Delivery;
 use ctxpin_operations::chats;
-use ctxpin_operations::contexts::{self, DiffRequest};
+use ctxpin_operations::contexts;
+use ctxpin_operations::diffs::{self, DiffRequest};
 use ctxpin_operations::prompts;
 use ctxpin_operations::pushes;
 use ctxpin_operations::service::Service;
@@ -191,7 +192,7 @@ async fn reads(scene: &Scene<'_>, ledger: &mut Ledger<'_>, chat: &TestChat) {
         .push(("read a context for the first time".into(), asked));
     cold.close().await;
     let request = DiffRequest::default();
-    let read = contexts::diff(service, owner, chat.id, request);
+    let read = diffs::diff(service, owner, chat.id, request);
     ledger.note("read a diff", read).await.unwrap();
     ledger.note("read a history", chat.history()).await;
     let (filter, page) = (ChatFilter::default(), PageRequest::newest(100));

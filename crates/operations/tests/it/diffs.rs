@@ -4,15 +4,15 @@ use ctxpin_model::diff::Verb;
 use ctxpin_model::diff::effect::{Effect, strongest};
 use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::pin::ToolsMode;
-use ctxpin_model::resource::{Detail, Kind, Resource, Status, Tool};
-use ctxpin_operations::contexts::{self, DiffRequest, DiffView};
+use ctxpin_model::resource::{Detail, Kind, Resource, ResourceId, Status, Tool};
+use ctxpin_operations::diffs::{self, DiffRequest, DiffView, Told};
 use ctxpin_operations::error::Error;
 use ctxpin_testing::chats::TestChat;
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::user;
 use ctxpin_testing::workspace::Workspace;
 
-use crate::scene::{Scene, agents_md, refusal};
+use crate::scene::{Scene, agents_md, answered_beside, refusal};
 
 ctxpin_testing::on_both_databases!(
     a_changed_file_is_told_line_by_line,
@@ -30,6 +30,9 @@ ctxpin_testing::on_both_databases!(
     a_snapshot_of_another_chat_is_refused,
     without_a_pin_or_a_head_nothing_differs,
     an_auditor_reads_no_diff,
+    finding_01_two_diffs_keep_nobody_waiting,
+    finding_02_a_diff_has_a_bound,
+    one_change_is_asked_for_by_its_resource,
 );
 
 async fn diff(
@@ -37,15 +40,20 @@ async fn diff(
     from: Option<SnapshotId>,
     to: Option<SnapshotId>,
 ) -> Result<DiffView, Error> {
-    contexts::diff(&chat.service, chat.owner, chat.id, DiffRequest { from, to }).await
+    let resource = None;
+    let request = DiffRequest { from, to, resource };
+    diffs::diff(&chat.service, chat.owner, chat.id, request).await
 }
 
-/// Every change of a diff: how, where, and its text.
-fn told(diff: &DiffView) -> Vec<(Verb, String, Option<String>)> {
+/// Every change of a diff that is told whole: how, where, and its text.
+fn told(diff: &DiffView) -> Vec<(Verb, String, String)> {
     let changes = diff.changes();
-    let told = changes
-        .iter()
-        .map(|change| (change.verb, change.source().to_owned(), diff.text(change)));
+    let told = changes.iter().map(|(change, told)| {
+        let Told::Here(difference) = told else {
+            panic!("left out: {change:?}");
+        };
+        (change.verb, change.source().to_owned(), difference.text())
+    });
     told.collect()
 }
 
@@ -53,7 +61,7 @@ async fn check(
     test: &TestService,
     pin: &Workspace,
     head: &Workspace,
-    expected: &[(Verb, &str, Option<&str>)],
+    expected: &[(Verb, &str, &str)],
 ) {
     let mut scene = Scene::new(test).await;
     scene.push(pin).await;
@@ -61,25 +69,19 @@ async fn check(
     scene.push(head).await;
     let diff = diff(&chat, None, None).await.unwrap();
     let record = chat.record().await;
-    assert_eq!(
-        diff.pinned.as_ref().map(|(id, _)| *id),
-        record.pin.map(|pin| pin.pin.snapshot)
-    );
-    assert_eq!(
-        diff.head.as_ref().map(|(id, _)| *id),
-        record.head.map(|head| head.snapshot)
-    );
+    assert_eq!(diff.pinned(), record.pin.map(|pin| pin.pin.snapshot));
+    assert_eq!(diff.head(), record.head.map(|head| head.snapshot));
     let told = told(&diff);
     let told: Vec<_> = told
         .iter()
-        .map(|(verb, source, text)| (*verb, source.as_str(), text.as_deref()))
+        .map(|(verb, source, text)| (*verb, source.as_str(), text.as_str()))
         .collect();
     assert_eq!(told, expected);
 }
 
 async fn a_changed_file_is_told_line_by_line(test: &TestService) {
     let text = "--- /w/AGENTS.md\n+++ /w/AGENTS.md\n@@ -1,3 +1,3 @@\n a\n-b\n+B\n c\n";
-    let expected = [(Verb::Modified, "/w/AGENTS.md", Some(text))];
+    let expected = [(Verb::Modified, "/w/AGENTS.md", text)];
     check(
         test,
         &agents_md("a\nb\nc\n"),
@@ -95,8 +97,8 @@ async fn an_added_and_a_removed_file_are_told_whole(test: &TestService) {
     let added = "--- /dev/null\n+++ /w/new.md\n@@ -0,0 +1 @@\n+n\n";
     let removed = "--- /w/old.md\n+++ /dev/null\n@@ -1 +0,0 @@\n-o\n";
     let expected = [
-        (Verb::Added, "/w/new.md", Some(added)),
-        (Verb::Removed, "/w/old.md", Some(removed)),
+        (Verb::Added, "/w/new.md", added),
+        (Verb::Removed, "/w/old.md", removed),
     ];
     check(test, &pin, &head, &expected).await;
 }
@@ -110,7 +112,7 @@ async fn a_moved_file_is_told_by_its_place(test: &TestService) {
     let told = told(&diff(&chat, None, None).await.unwrap());
     assert_eq!(told.len(), 1, "one of the two has moved");
     let text = "it stands first now; it stood behind /w/a.md\n".to_owned();
-    assert_eq!((told[0].0, &told[0].2), (Verb::Moved, &Some(text)));
+    assert_eq!((told[0].0, &told[0].2), (Verb::Moved, &text));
 }
 
 /// A field of a snapshot, changed alone: before and after, and what the diff says of it.
@@ -223,7 +225,7 @@ async fn every_field_that_a_hash_covers_is_told(test: &TestService) {
         chat.tools(ToolsMode::Pinned).await.unwrap();
         scene.push(&head).await;
         let told = told(&diff(&chat, None, None).await.unwrap());
-        let [(_, source, Some(text))] = told.as_slice() else {
+        let [(_, source, text)] = told.as_slice() else {
             panic!("one change with a text: {told:?}");
         };
         assert!(text.contains(expected), "{source}: {text}");
@@ -241,7 +243,7 @@ async fn line_ends_are_told_in_words(test: &TestService) {
         let chat = scene.chat().await;
         scene.push(&agents_md(after)).await;
         let told = told(&diff(&chat, None, None).await.unwrap());
-        let text = told[0].2.as_deref().unwrap();
+        let text = told[0].2.as_str();
         assert!(
             text.starts_with(&format!("only line ends differ: {ends}\n")),
             "{text}"
@@ -325,7 +327,7 @@ async fn a_skills_files_follow_it(test: &TestService) {
          --- {directory}/run.sh\n+++ {directory}/run.sh\n@@ -1 +1 @@\n-old\n+new\n"
     );
     let source = format!("{directory}/SKILL.md");
-    check(test, &pin, &head, &[(Verb::Modified, &source, Some(&text))]).await;
+    check(test, &pin, &head, &[(Verb::Modified, &source, &text)]).await;
 }
 
 async fn binary_files_are_told_to_differ(test: &TestService) {
@@ -334,7 +336,7 @@ async fn binary_files_are_told_to_differ(test: &TestService) {
     let logo = "/w/.agents/skills/pdf/logo.png";
     let text = format!("Binary files {logo} and {logo} differ\n");
     let source = "/w/.agents/skills/pdf/SKILL.md";
-    let expected = [(Verb::Modified, source, Some(text.as_str()))];
+    let expected = [(Verb::Modified, source, text.as_str())];
     check(
         test,
         &skill(b"\x89PNG\xff"),
@@ -359,7 +361,7 @@ async fn a_path_is_told_on_one_line(test: &TestService) {
          Binary files {image} and {image} differ\n"
     );
     let source = format!("{directory}/SKILL.md");
-    let expected = [(Verb::Modified, source.as_str(), Some(expected.as_str()))];
+    let expected = [(Verb::Modified, source.as_str(), expected.as_str())];
     let (pin, head) = (skill(b"old\n", b"\xff"), skill(b"new\n", b"\xfe"));
     check(test, &pin, &head, &expected).await;
 }
@@ -367,7 +369,7 @@ async fn a_path_is_told_on_one_line(test: &TestService) {
 async fn a_file_that_became_unusable_is_removed(test: &TestService) {
     let head = Workspace::new("/w").broken("AGENTS.md", "not UTF-8");
     let text = "--- /w/AGENTS.md\n+++ /dev/null\n@@ -1 +0,0 @@\n-one\n";
-    let expected = [(Verb::Removed, "/w/AGENTS.md", Some(text))];
+    let expected = [(Verb::Removed, "/w/AGENTS.md", text)];
     check(test, &agents_md("one\n"), &head, &expected).await;
 }
 
@@ -392,7 +394,7 @@ async fn two_of_the_history_are_compared(test: &TestService) {
         (None, None, "-two", "+three"),
     ] {
         let diff = diff(&chat, from, to).await.unwrap();
-        let text = diff.text(&diff.changes()[0]).unwrap();
+        let text = &told(&diff)[0].2;
         assert!(text.contains(removed) && text.contains(added), "{text}");
     }
 }
@@ -421,10 +423,10 @@ async fn a_rebuilt_workspace_is_compared_by_path(test: &TestService) {
         (Verb::Modified, "/x/b.md"),
     ];
     assert_eq!(verbs, expected);
-    let text = told[1].2.as_deref().unwrap();
+    let text = told[1].2.as_str();
     assert!(text.contains("-one\n+two\n"), "{text}");
     // The same bytes at another path: the path reaches the model, the text is the same.
-    let text = told[2].2.as_deref().unwrap_or_default();
+    let text = told[2].2.as_str();
     assert!(!text.contains("-b\n"), "{text}");
 }
 
@@ -466,4 +468,111 @@ async fn an_auditor_reads_no_diff(test: &TestService) {
     assert_ne!(refusal(diff(&theirs, None, None).await), "invalid");
     let context = theirs.context().await;
     assert!(!context.tells_bodies);
+}
+
+/// A skill of so many files, each of one text.
+fn skill_of_files(count: usize, text: impl Fn(usize) -> String) -> Workspace {
+    let files: Vec<_> = (0..count)
+        .map(|index| (format!("{index:03}.txt"), text(index)))
+        .collect();
+    let files: Vec<_> = files
+        .iter()
+        .map(|(path, text)| (path.as_str(), text.as_str()))
+        .collect();
+    Workspace::new("/w").skill("large", "Has large files.", &files)
+}
+
+/// Two sides of 48 files of 256 KiB in which every line differs: far past what one answer reads.
+async fn large(scene: &mut Scene<'_>) -> TestChat {
+    let lines = |side: usize| {
+        move |file: usize| -> String {
+            let lines = (0..8 * 1024).map(|line| (line * 7919 + file * 31 + side) % 100_003);
+            lines.map(|number| format!("{number:031}\n")).collect()
+        }
+    };
+    scene.push(&skill_of_files(48, lines(1))).await;
+    let chat = scene.chat().await;
+    scene.push(&skill_of_files(48, lines(2))).await;
+    chat
+}
+
+async fn finding_01_two_diffs_keep_nobody_waiting(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    let chat = std::sync::Arc::new(large(&mut scene).await);
+    let (diffs, answered) = answered_beside(&scene, || {
+        let chat = chat.clone();
+        async move { diff(&chat, None, None).await }
+    })
+    .await;
+    for diff in diffs {
+        assert_eq!(diff.unwrap().changes().len(), 1);
+    }
+    assert!(answered > 20, "{answered}");
+}
+
+/// How long an answer is about, as it counts it.
+fn bytes(diff: &DiffView) -> u64 {
+    let changes = diff.changes();
+    let told = changes.iter().filter_map(|(_, told)| match told {
+        Told::Here(difference) => Some(difference.bytes()),
+        Told::More => None,
+    });
+    told.sum()
+}
+
+async fn finding_02_a_diff_has_a_bound(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    // A byte that is six in JSON.
+    let control = |byte: char| move |_: usize| byte.to_string().repeat(256 * 1024);
+    scene.push(&skill_of_files(16, control('\u{1}'))).await;
+    let chat = scene.chat().await;
+    let head = skill_of_files(16, control('\u{2}')).file("AGENTS.md", "Short.\n");
+    scene.push(&head).await;
+    let whole = diff(&chat, None, None).await.unwrap();
+    let changes = whole.changes();
+    let [(short, Told::Here(_)), (skill, Told::More)] = changes[..] else {
+        panic!("what is short is told, what is long is asked for: {changes:?}");
+    };
+    assert_eq!(short.source(), "/w/AGENTS.md");
+    assert!(bytes(&whole) < 1024 * 1024);
+    let request = DiffRequest {
+        resource: skill.head.map(Resource::id),
+        ..DiffRequest::default()
+    };
+    let alone = diffs::diff(&chat.service, chat.owner, chat.id, request).await;
+    let alone = alone.unwrap();
+    let changes = alone.changes();
+    let [(_, Told::Here(difference))] = changes[..] else {
+        panic!("one is told as far as it goes: {changes:?}");
+    };
+    assert!(bytes(&alone) < 8 * 1024 * 1024);
+    let text = difference.text();
+    assert!(text.contains("-\u{1}\u{1}"), "some files are compared");
+    let past = "015.txt are too large to compare here (262144 bytes, sha256:";
+    assert!(text.contains(past), "of the others the size is told");
+}
+
+async fn one_change_is_asked_for_by_its_resource(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    let pin = agents_md("one\n").file("a.md", "a\n");
+    scene.push(&pin).await;
+    let chat = scene.chat().await;
+    scene.push(&agents_md("two\n").file("b.md", "b\n")).await;
+    let of = |path: &str| DiffRequest {
+        resource: Some(ResourceId::of(Kind::InstructionFile, path)),
+        ..DiffRequest::default()
+    };
+    for (path, expected) in [
+        ("/w/AGENTS.md", "modified /w/AGENTS.md"),
+        ("/w/a.md", "removed /w/a.md"),
+        ("/w/b.md", "added /w/b.md"),
+        ("/w/c.md", ""),
+    ] {
+        let diff = diffs::diff(&chat.service, chat.owner, chat.id, of(path)).await;
+        let told = told(&diff.unwrap());
+        let told = told
+            .iter()
+            .map(|(verb, source, _)| format!("{verb} {source}"));
+        assert_eq!(told.collect::<Vec<_>>().join(", "), expected);
+    }
 }

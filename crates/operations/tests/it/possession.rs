@@ -9,6 +9,7 @@ use ctxpin_model::push::Verdict;
 use ctxpin_model::resource::{Bodies, Content, Kind, Resource, SkillFile, Status};
 use ctxpin_model::snapshot::Snapshot;
 use ctxpin_model::token::Credential;
+use ctxpin_operations::diffs::{self, DiffRequest, Told};
 use ctxpin_operations::error::{Error, Result};
 use ctxpin_operations::pushes::{self, Pushed};
 use ctxpin_operations::service::Service;
@@ -397,14 +398,15 @@ async fn a_claimed_hash_opens_nothing_to_the_owner_of_a_chat(test: &TestService)
     assert!(matches!(file, Err(Error::Invalid(_))), "{file:?}");
     let bad = skills::read(service, owner, after, "bad", skills::Reader::Person).await;
     assert!(bad.is_err());
-    let request = contexts::DiffRequest::default();
-    let diff = contexts::diff(service, owner, before, request)
-        .await
-        .unwrap();
+    let request = DiffRequest::default();
+    let diff = diffs::diff(service, owner, before, request).await.unwrap();
     let changes = diff.changes();
     assert!(!changes.is_empty());
-    for change in &changes {
-        let text = diff.text(change).unwrap_or_default();
+    for (_, told) in &changes {
+        let Told::Here(difference) = told else {
+            panic!("told whole");
+        };
+        let text = difference.text();
         assert!(!text.contains("secret"), "{text}");
     }
     let prompt = prompts::prompt(service, owner, after, None).await.unwrap();

@@ -5,7 +5,8 @@ use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::resource::{Kind, ResourceId};
 use ctxpin_model::token::Credential;
 use ctxpin_operations::chats::{self, ChatRequest};
-use ctxpin_operations::contexts::{self, DiffRequest};
+use ctxpin_operations::contexts;
+use ctxpin_operations::diffs::{self, DiffRequest};
 use ctxpin_operations::error::Error;
 use ctxpin_operations::pins::{self, MoveRequest};
 use ctxpin_operations::{people, prompts, skills};
@@ -58,14 +59,14 @@ async fn a_child_reaches_its_parents_pin_and_not_its_history(test: &TestService)
 
     let to_older = DiffRequest {
         from: Some(older),
-        to: None,
+        ..DiffRequest::default()
     };
     assert!(
-        contexts::diff(service, owner, parent.id, to_older)
+        diffs::diff(service, owner, parent.id, to_older)
             .await
             .is_ok()
     );
-    let diff = contexts::diff(service, owner, child.id, to_older).await;
+    let diff = diffs::diff(service, owner, child.id, to_older).await;
     assert!(matches!(diff, Err(Error::Invalid(_))));
     let back = MoveRequest::Rollback(older);
     let moved = pins::pin_move(service, owner, child.id, &back, None).await;
@@ -117,7 +118,7 @@ async fn an_auditor_reads_what_describes_and_no_bodies(test: &TestService) {
         let forbidden = Outcome::Forbidden(Refusal::NotOwner);
         let outcomes = [
             Outcome::of(&contexts::resource(service, caller, pinned, resource).await),
-            Outcome::of(&contexts::diff(service, caller, pinned, DiffRequest::default()).await),
+            Outcome::of(&diffs::diff(service, caller, pinned, DiffRequest::default()).await),
             Outcome::of(&prompts::prompt(service, caller, pinned, None).await),
             Outcome::of(&skills::list(service, caller, pinned).await),
             Outcome::of(&skills::read(service, caller, pinned, "pdf", skills::Reader::Model).await),
@@ -150,10 +151,10 @@ async fn the_id_of_a_snapshot_opens_nothing(test: &TestService) {
     let secret = pushed.head.unwrap().snapshot;
     for (snapshot, is_reached) in [(theirs, true), (secret, false)] {
         let request = DiffRequest {
-            from: None,
             to: Some(snapshot),
+            ..DiffRequest::default()
         };
-        let diff = contexts::diff(service, stranger, own.id, request).await;
+        let diff = diffs::diff(service, stranger, own.id, request).await;
         assert_eq!(diff.is_ok(), is_reached, "only what its own history has");
         let only = MoveRequest::Refresh { head: Some(secret) };
         let moved = pins::pin_move(service, stranger, own.id, &only, None).await;
@@ -175,16 +176,12 @@ async fn a_head_is_out_of_reach_once_the_chat_is_unbound(test: &TestService) {
         .unwrap()
         .snapshot;
     let request = DiffRequest {
-        from: None,
         to: Some(head),
+        ..DiffRequest::default()
     };
-    assert!(
-        contexts::diff(service, owner, chat.id, request)
-            .await
-            .is_ok()
-    );
+    assert!(diffs::diff(service, owner, chat.id, request).await.is_ok());
     chat.bind(None).await.unwrap();
-    let diff = contexts::diff(service, owner, chat.id, request).await;
+    let diff = diffs::diff(service, owner, chat.id, request).await;
     assert!(matches!(diff, Err(Error::Invalid(_))));
 }
 

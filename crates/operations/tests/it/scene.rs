@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use ctxpin_model::resource::ResourceId;
 use ctxpin_model::token::Credential;
-use ctxpin_operations::contexts;
 use ctxpin_operations::error::Error;
 use ctxpin_operations::pushes::Pushed;
 use ctxpin_operations::service::Service;
+use ctxpin_operations::{contexts, people};
 use ctxpin_store::error::Error as StoreError;
 use ctxpin_testing::chats::TestChat;
 use ctxpin_testing::databases::TestService;
-use ctxpin_testing::people::{TestAgent, first_admin};
+use ctxpin_testing::people::{TestAgent, first_admin, member};
 use ctxpin_testing::workspace::Workspace;
 
 /// An owner with an agent. Its clock moves a minute at each push.
@@ -75,6 +75,30 @@ pub fn agents_md(text: &str) -> Workspace {
 pub fn rendered(workspace: &Workspace) -> String {
     let (_, bodies) = workspace.manifest();
     ctxpin_render::prompt::render(&workspace.snapshot(), &bodies)
+}
+
+/// Does two of a kind at once, as many as the runtime has threads, and tells how often somebody else was
+/// answered before both had ended.
+pub async fn answered_beside<T, F>(scene: &Scene<'_>, work: impl Fn() -> F) -> ([T; 2], usize)
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let other = member(scene.service, scene.owner, "other").await;
+    let (first, second) = (tokio::spawn(work()), tokio::spawn(work()));
+    let service = scene.service.clone();
+    let (end, mut ended) = tokio::sync::oneshot::channel::<()>();
+    let others = tokio::spawn(async move {
+        let mut answered = 0;
+        while ended.try_recv().is_err() {
+            people::me(&service, other).await.expect("they are known");
+            answered += 1;
+        }
+        answered
+    });
+    let done = [first.await, second.await].map(|done| done.expect("it does not panic"));
+    end.send(()).expect("the others go on");
+    (done, others.await.expect("it does not panic"))
 }
 
 /// The one word of what went wrong.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pin::{Policy, Reason, ToolsMode};
 use ctxpin_operations::chats::{self, ChatRequest};
+use ctxpin_operations::diffs::{self, DiffRequest, Told};
 use ctxpin_operations::pins::MoveRequest;
 use ctxpin_operations::{contexts, pins, prompts};
 use ctxpin_testing::databases::TestService;
@@ -41,10 +42,13 @@ async fn a_chat_is_pinned_drifts_and_is_refreshed(test: &TestService) {
     let changes = context.changes();
     assert_eq!(changes.len(), 1);
     assert_eq!(changes[0].source(), "/w/AGENTS.md");
-    let diff = contexts::diff(service, owner, chat.id, contexts::DiffRequest::default())
+    let diff = diffs::diff(service, owner, chat.id, DiffRequest::default())
         .await
         .unwrap();
-    let text = diff.text(&diff.changes()[0]).unwrap();
+    let [(_, Told::Here(difference))] = diff.changes()[..] else {
+        panic!("one change, told whole");
+    };
+    let text = difference.text();
     assert!(text.contains("-Be kind.\n+Be quick.\n"), "{text}");
     let prompt = prompts::prompt(service, owner, chat.id, None)
         .await

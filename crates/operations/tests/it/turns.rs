@@ -7,7 +7,7 @@ use ctxpin_testing::chats::{TestChat, bound_to, plain};
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::workspace::Workspace;
 
-use crate::scene::{Scene, agents_md, assert_sound, refusal, rendered};
+use crate::scene::{Scene, agents_md, answered_beside, assert_sound, refusal, rendered};
 
 ctxpin_testing::on_both_databases!(
     a_turn_is_stamped_with_what_is_in_force,
@@ -22,6 +22,7 @@ ctxpin_testing::on_both_databases!(
     additive_never_shadows_nor_displaces,
     additive_with_nothing_to_add_moves_nothing,
     additive_takes_up_tools_only_where_they_count,
+    finding_03_turns_at_the_limits_keep_nobody_waiting,
     follow_takes_the_head,
     follow_keeps_the_pin_without_a_head,
     a_policy_skips_a_declined_head,
@@ -252,6 +253,41 @@ async fn additive_with_nothing_to_add_moves_nothing(test: &TestService) {
     assert_eq!(view.prompt, rendered(&agents_md("one")));
     assert_eq!(view.notice, None);
     assert_eq!(chat.reasons().await, "create");
+}
+
+async fn finding_03_turns_at_the_limits_keep_nobody_waiting(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    // Long paths make what is compared and looked up long.
+    let source = |name: String| format!("{}/{name}.md", "d".repeat(900));
+    let files = |workspace: Workspace, name: &str, count: usize| {
+        (0..count).fold(workspace, |workspace, index| {
+            workspace.file(&source(format!("{name}{index}")), name)
+        })
+    };
+    let excluded = (0..1_500).fold(Workspace::new("/w"), |workspace, index| {
+        workspace.broken(&source(format!("x{index}")), "it is no text")
+    });
+    let pin = files(excluded, "a", 499);
+    scene.push(&pin).await;
+    let request = ChatRequest {
+        policy: Policy::Additive,
+        ..bound_to(scene.agent.id)
+    };
+    let chat = TestChat::create(scene.service, scene.owner, &request).await;
+    let chat = std::sync::Arc::new(chat.unwrap());
+    scene.push(&files(Workspace::new("/w"), "b", 500)).await;
+    let (turns, answered) = answered_beside(&scene, || {
+        let chat = chat.clone();
+        async move { chat.turn().await }
+    })
+    .await;
+    for turn in turns {
+        let added = turn.unwrap().prompt.matches("/b0.md").count();
+        assert_eq!(added, 1, "there is a place for one more");
+    }
+    assert!(answered > 20, "{answered}");
+    assert_eq!(chat.reasons().await, "create additive");
+    assert_sound(&chat).await;
 }
 
 async fn additive_takes_up_tools_only_where_they_count(test: &TestService) {

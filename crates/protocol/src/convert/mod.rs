@@ -1,6 +1,7 @@
 //! Between the shapes on the wire and the model. What comes in is checked once, here, and becomes a
 //! type that cannot be wrong; whatever is refused is named by its member.
 
+pub mod diff;
 pub mod manifest;
 pub mod members;
 pub mod pins;

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::agents::Head;
@@ -208,42 +208,4 @@ pub struct Actor {
     pub name: Option<String>,
     /// Through what it was asked for, such as `api`.
     pub door: String,
-}
-
-/// Which two pins of a chat's history to compare. Without both: the pin against the head.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct DiffQuery {
-    /// The `seq` of the older pin.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from: Option<i64>,
-    /// The `seq` of the newer pin.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub to: Option<i64>,
-}
-
-/// What differs between two snapshots, with its text.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Diff {
-    /// The snapshot of the pin, or of `from`; null where there is none.
-    #[schema(required = true)]
-    pub pinned: Option<String>,
-    /// The snapshot of the head, or of `to`; null where there is none. To accept exactly what was
-    /// shown, it is sent back as `head` of a move.
-    #[schema(required = true)]
-    pub head: Option<String>,
-    /// What differs.
-    pub changes: Vec<ChangeText>,
-}
-
-/// One thing that differs, with its text.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct ChangeText {
-    /// What differs.
-    #[serde(flatten)]
-    pub change: Change,
-    /// A unified diff, where there is text on either side.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub text: Option<String>,
 }

@@ -13,6 +13,7 @@ pub mod agents;
 pub mod audit;
 pub mod chats;
 pub mod context;
+pub mod diff;
 pub mod exposure;
 pub mod page;
 pub mod people;

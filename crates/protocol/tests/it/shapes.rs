@@ -5,7 +5,8 @@ use ctxpin_protocol::http::agents::{
 };
 use ctxpin_protocol::http::audit::AuditEntry;
 use ctxpin_protocol::http::chats::{Chat, ChatChange, ChatCreate, ChatQuery};
-use ctxpin_protocol::http::context::{Context, ContextMove, Diff, DiffQuery, Pin, RefreshFilter};
+use ctxpin_protocol::http::context::{Context, ContextMove, Pin, RefreshFilter};
+use ctxpin_protocol::http::diff::{Diff, DiffQuery};
 use ctxpin_protocol::http::exposure::Exposure;
 use ctxpin_protocol::http::page::{Page, PageQuery};
 use ctxpin_protocol::http::people::{Me, TokenCreate, TokenCreated, User, UserChange, UserCreate};
@@ -167,7 +168,16 @@ fn contexts() {
         r#"{"pinned":"sha256:a","head":null,"changes":[{"kind":"skill","source":"/w/skills/s/SKILL.md",
 "change":"removed","effect":"none","text":"-a\n"}]}"#,
     );
-    check::<DiffQuery>(r#"{"from":1,"to":2}"#);
+    check::<Diff>(
+        r#"{"pinned":"sha256:a","head":"sha256:b","changes":[{"kind":"skill","source":"/w/skills/s/SKILL.md",
+"change":"modified","effect":"skill","id":"0123456789abcdef","pinned_bytes":1,"head_bytes":2,"more":true},
+{"kind":"skill","source":"/w/skills/t/SKILL.md","change":"modified","effect":"skill","sentences":["s"],"files":[
+{"pinned":"a","head":null,"binary":true},
+{"pinned":null,"head":"b","too_large":{"pinned":null,"head":{"content_hash":"sha256:c","size_bytes":3}}},
+{"pinned":"c","head":"c","line_ends":"l","hunks":[{"pinned_start":1,"pinned_lines":1,"head_start":1,"head_lines":1,
+"lines":[{"kind":"removed","text":"a"},{"kind":"added","text":"b","words":[[0,1]],"unended":true}]}]}]}]}"#,
+    );
+    check::<DiffQuery>(r#"{"from":1,"to":2,"resource":"0123456789abcdef","hunks":true}"#);
     check::<ContextMove>("{}");
     check::<ContextMove>(r#"{"render":true}"#);
     check::<ContextMove>(

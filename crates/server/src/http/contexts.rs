@@ -11,13 +11,14 @@ use ctxpin_model::history::PinRecord;
 use ctxpin_model::id::{AgentId, ChatId};
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::token::Credential;
-use ctxpin_operations::contexts::{self, ContextView, DiffRequest};
+use ctxpin_operations::contexts::{self, ContextView};
+use ctxpin_operations::diffs::{self, DiffRequest, Told};
 use ctxpin_operations::pins::{self, MoveRequest};
+use ctxpin_protocol::convert::diff::{Form, change as change_text};
 use ctxpin_protocol::convert::members::InvalidMember;
 use ctxpin_protocol::convert::pins::{Move, pin_move};
-use ctxpin_protocol::http::context::{
-    Actor, ChangeText, Context, ContextMove, Diff, DiffQuery, Pin,
-};
+use ctxpin_protocol::http::context::{Actor, Context, ContextMove, Pin};
+use ctxpin_protocol::http::diff::{Diff, DiffQuery};
 use ctxpin_protocol::http::page::{Page, PageQuery};
 use ctxpin_protocol::http::resources::ResourceText;
 
@@ -127,7 +128,8 @@ pub(crate) async fn clear(
 
 /// Read what differs, with its text
 ///
-/// The pin against the head, or two pins of the chat's history.
+/// The pin against the head, or two pins of the chat's history. What is past 1 MiB says `more` and is
+/// asked for by its `id`: `?resource=`.
 #[utoipa::path(get, path = "/chats/{chat}/context/diff", operation_id = "diff_read", tag = "context",
     params(("chat" = Uuid, Path), DiffQuery),
     responses((status = 200, body = Diff), Problems))]
@@ -138,19 +140,29 @@ pub(crate) async fn diff(
     Asked(query): Asked<DiffQuery>,
 ) -> Answer<Json<Diff>> {
     let chat = path.id("chat")?;
+    let unknown = || InvalidMember::new("resource", "this is no id of a resource");
+    let resource = query.resource.map(|id| id.parse().map_err(|_| unknown()));
     let request = DiffRequest {
         from: snapshot_at(&app, credential, chat, "from", query.from).await?,
         to: snapshot_at(&app, credential, chat, "to", query.to).await?,
+        resource: resource.transpose()?,
     };
-    let view = contexts::diff(&app.service, credential, chat, request).await?;
+    let form = match query.hunks {
+        Some(true) => Form::Hunks,
+        _ => Form::Text,
+    };
+    let view = diffs::diff(&app.service, credential, chat, request).await?;
     let changes = view.changes();
-    let changes = changes.iter().map(|differs| ChangeText {
-        change: change(differs, view.sides(), true),
-        text: view.text(differs),
+    let changes = changes.iter().map(|(differs, told)| {
+        let difference = match told {
+            Told::Here(difference) => Some(difference),
+            Told::More => None,
+        };
+        change_text(differs, view.sides(), difference, form)
     });
     Ok(Json(Diff {
-        pinned: view.pinned.as_ref().map(|(id, _)| id.to_string()),
-        head: view.head.as_ref().map(|(id, _)| id.to_string()),
+        pinned: view.pinned().map(|id| id.to_string()),
+        head: view.head().map(|id| id.to_string()),
         changes: changes.collect(),
     }))
 }

@@ -4,7 +4,8 @@ use ctxpin_client::{Client, Prompt};
 use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::id::ChatId;
 use ctxpin_protocol::http::chats::{ChatCreate, ChatQuery};
-use ctxpin_protocol::http::context::{ContextMove, DiffQuery};
+use ctxpin_protocol::http::context::ContextMove;
+use ctxpin_protocol::http::diff::DiffQuery;
 use ctxpin_protocol::http::page::PageQuery;
 use ctxpin_protocol::http::people::{TokenCreate, UserCreate};
 use ctxpin_protocol::http::skills::SkillQuery;
@@ -204,6 +205,7 @@ async fn moves(server: &Server, chat: ChatId, first: &str) {
     let between = DiffQuery {
         from: Some(1),
         to: Some(2),
+        ..DiffQuery::default()
     };
     let diff = client.diff(chat, &between).await.unwrap();
     assert_eq!(diff.pinned.as_deref(), Some(first));
@@ -211,6 +213,7 @@ async fn moves(server: &Server, chat: ChatId, first: &str) {
     let unknown = DiffQuery {
         from: Some(9),
         to: None,
+        ..DiffQuery::default()
     };
     let refused = client.diff(chat, &unknown).await.unwrap_err();
     assert_eq!(refused.problem_name(), Some(ProblemName::InvalidRequest));

@@ -1,7 +1,8 @@
 //! `ctxpin chat diff`.
 
 use clap::Args;
-use ctxpin_protocol::http::context::{ChangeText, Diff as Differences, DiffQuery};
+use ctxpin_model::id::ChatId;
+use ctxpin_protocol::http::diff::{ChangeText, Diff as Differences, DiffQuery};
 
 use super::changes;
 use crate::chat_choice::{self, ChatArgument};
@@ -35,16 +36,28 @@ impl Diff {
         let query = DiffQuery {
             from: self.from,
             to: self.to,
+            ..DiffQuery::default()
         };
-        let diff = connected.client.diff(chat, &query).await?;
+        let mut diff = connected.client.diff(chat, &query).await?;
         if self.output.json {
+            for index in 0..diff.changes.len() {
+                if let Some(change) = rest(connected, chat, &query, &diff, index).await? {
+                    diff.changes[index] = change;
+                }
+            }
             return say::print_json(&diff);
         }
         if diff.changes.is_empty() {
             say::note("nothing differs");
             return Ok(());
         }
-        print(&diff)?;
+        let viewpoint = Viewpoint::here();
+        for (index, change) in diff.changes.iter().enumerate() {
+            match rest(connected, chat, &query, &diff, index).await? {
+                Some(change) => print(&change, &viewpoint)?,
+                None => print(change, &viewpoint)?,
+            }
+        }
         if let (None, Some(head)) = (self.from, &diff.head) {
             let chat = match &self.chat.chat {
                 Some(_) => format!(" {}", say::id(chat.uuid())),
@@ -59,26 +72,46 @@ impl Diff {
     }
 }
 
-/// A terminal is given colours and nothing that it would obey, everything else the very lines.
-fn print(diff: &Differences) -> Result<(), Failure> {
-    let viewpoint = Viewpoint::here();
-    for change in &diff.changes {
-        let heading = changes::line(&change.change, &viewpoint);
-        say::print(&format!("{}\n", say::paint(say::BOLD, &heading)))?;
-        let Some(text) = lines(change) else { continue };
-        match say::is_terminal() {
-            true => say::print(&coloured(text))?,
-            false => say::print_bytes(text.as_bytes())?,
-        }
-        if !text.ends_with('\n') {
-            say::print("\n")?;
-        }
+/// Asks for a change of which the first answer did not hold all.
+async fn rest(
+    connected: &Connected,
+    chat: ChatId,
+    query: &DiffQuery,
+    first: &Differences,
+    index: usize,
+) -> Result<Option<ChangeText>, Failure> {
+    let change = &first.changes[index];
+    if !change.more {
+        return Ok(None);
     }
-    Ok(())
+    let query = DiffQuery {
+        resource: change.id.clone(),
+        ..query.clone()
+    };
+    let alone = connected.client.diff(chat, &query).await?;
+    let is_same = (&alone.pinned, &alone.head) == (&first.pinned, &first.head);
+    let mut told = alone.changes.into_iter();
+    let found = told.find(|told| is_same && !told.more && told.id == change.id);
+    found.map(Some).ok_or_else(|| {
+        Failure::new("the pin or the head moved while the diff was read; run the command again")
+    })
 }
 
-fn lines(change: &ChangeText) -> Option<&str> {
-    change.text.as_deref().filter(|text| !text.is_empty())
+/// A terminal is given colours and nothing that it would obey, everything else the very lines.
+fn print(change: &ChangeText, viewpoint: &Viewpoint) -> Result<(), Failure> {
+    let heading = changes::line(&change.change, viewpoint);
+    say::print(&format!("{}\n", say::paint(say::BOLD, &heading)))?;
+    let Some(text) = &change.text else {
+        return Ok(());
+    };
+    match say::is_terminal() {
+        true => say::print(&coloured(text))?,
+        false => say::print_bytes(text.as_bytes())?,
+    }
+    if !text.ends_with('\n') {
+        say::print("\n")?;
+    }
+    Ok(())
 }
 
 fn coloured(text: &str) -> String {

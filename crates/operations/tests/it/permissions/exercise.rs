@@ -9,7 +9,8 @@ use ctxpin_model::resource::{Kind, ResourceId};
 use ctxpin_model::user::UserChange;
 use ctxpin_operations::agents::{self, AgentRequest, Replaces};
 use ctxpin_operations::chats::{self, ChatChange, ChatRequest};
-use ctxpin_operations::contexts::{self, DiffRequest};
+use ctxpin_operations::contexts;
+use ctxpin_operations::diffs::{self, DiffRequest};
 use ctxpin_operations::people::{self, TokenRequest};
 use ctxpin_operations::pins::{self, MoveRequest, RefreshFilter};
 use ctxpin_operations::pushes::{self, Push};
@@ -211,7 +212,7 @@ async fn on_bodies(
     let page = PageRequest::newest(9);
     match operation {
         Operation::DiffRead => {
-            let diff = contexts::diff(service, by, chat, DiffRequest::default()).await;
+            let diff = diffs::diff(service, by, chat, DiffRequest::default()).await;
             vec![Outcome::of(&diff)]
         }
         Operation::ResourceRead => {

@@ -1,0 +1,314 @@
+//! What differs between two texts, line by line.
+
+use std::time::Instant;
+
+use similar::{ChangeTag, DiffOp, DiffTag, TextChangesIter, TextDiff};
+
+use super::label;
+use crate::limits::json_bytes;
+use crate::resource::spelled;
+
+/// Lines around a change that are shown with it.
+const CONTEXT_LINES: usize = 3;
+
+/// Most bytes of lines that replace each other and whose words are compared: nobody looks for words in more.
+const WORDS_BYTES_MAX: usize = 64 * 1024;
+
+spelled! {
+    /// Which text has a line.
+    LineKind {
+        /// Both.
+        Context = "context",
+        /// The pinned one alone.
+        Removed = "removed",
+        /// The head's alone.
+        Added = "added",
+    }
+}
+
+/// A line of a hunk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// Which text has it.
+    pub kind: LineKind,
+    /// Its text, without the line feed.
+    pub text: String,
+    /// Where words of it differ from the line that it replaces, or that replaces it: ranges of bytes of
+    /// its text.
+    pub words: Vec<(usize, usize)>,
+    /// Whether a line feed ends it; only the last line of a text may have none.
+    pub is_ended: bool,
+}
+
+/// Lines that differ, with those around them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hunk {
+    /// The number of the first line in the pinned text, from 1; of the line before if there is none.
+    pub pinned_start: usize,
+    /// How many lines of the pinned text there are.
+    pub pinned_lines: usize,
+    /// The same of the head's text.
+    pub head_start: usize,
+    /// The same of the head's text.
+    pub head_lines: usize,
+    /// The lines, removed ones before added ones.
+    pub lines: Vec<Line>,
+}
+
+impl Hunk {
+    /// How long it is in an answer, in bytes: no less than it takes as JSON, and about twice that at most.
+    pub fn bytes(&self) -> u64 {
+        96 + self.lines.iter().map(Line::bytes).sum::<u64>()
+    }
+}
+
+impl Line {
+    fn bytes(&self) -> u64 {
+        json_bytes(&self.text) + 48 + 16 * self.words.len() as u64
+    }
+}
+
+/// Compares two texts: the hunks that make the one the other, none if they are equal. Past `deadline` they
+/// are coarser, not wrong. `None` if they have more than `bytes_max` bytes, counted as [`Hunk::bytes`].
+///
+/// A line ends with LF and with nothing else, as in other tools, so that every line of a diff has its sign
+/// in front.
+pub fn hunks(pinned: &str, head: &str, bytes_max: u64, deadline: Instant) -> Option<Vec<Hunk>> {
+    let pinned: Vec<&str> = pinned.split_inclusive('\n').collect();
+    let head: Vec<&str> = head.split_inclusive('\n').collect();
+    let mut config = TextDiff::configure();
+    config.deadline(deadline);
+    let diff = config.diff_slices(&pinned, &head);
+    let mut left = bytes_max;
+    let mut hunks = Vec::new();
+    for ops in diff.grouped_ops(CONTEXT_LINES) {
+        let hunk = hunk(&diff, &ops, left, deadline)?;
+        left = left.checked_sub(hunk.bytes())?;
+        hunks.push(hunk);
+    }
+    Some(hunks)
+}
+
+fn hunk(
+    diff: &TextDiff<'_, '_, str>,
+    ops: &[DiffOp],
+    bytes_max: u64,
+    deadline: Instant,
+) -> Option<Hunk> {
+    let span = |ranges: Vec<std::ops::Range<usize>>| {
+        let start = ranges.first().map_or(0, |range| range.start);
+        let end = ranges.last().map_or(start, |range| range.end);
+        // A text without lines begins at the line before its first.
+        (if end > start { start + 1 } else { start }, end - start)
+    };
+    let (pinned_start, pinned_lines) = span(ops.iter().map(DiffOp::old_range).collect());
+    let (head_start, head_lines) = span(ops.iter().map(DiffOp::new_range).collect());
+    let mut left = bytes_max;
+    let mut lines = Vec::new();
+    for op in ops {
+        for line in lines_of(diff, op, deadline) {
+            left = left.checked_sub(line.bytes())?;
+            lines.push(line);
+        }
+    }
+    Some(Hunk {
+        pinned_start,
+        pinned_lines,
+        head_start,
+        head_lines,
+        lines,
+    })
+}
+
+fn lines_of<'d>(
+    diff: &'d TextDiff<'_, '_, str>,
+    op: &DiffOp,
+    deadline: Instant,
+) -> Box<dyn Iterator<Item = Line> + 'd> {
+    let bytes = |changes: TextChangesIter<'_, '_, '_, str>| {
+        changes.map(|change| change.value().len()).sum::<usize>()
+    };
+    // Only what replaces something has words to compare.
+    if op.tag() != DiffTag::Replace || bytes(diff.iter_changes(op)) > WORDS_BYTES_MAX {
+        let changes = diff.iter_changes(op);
+        return Box::new(changes.map(|change| line(change.tag(), change.value(), Vec::new())));
+    }
+    let changes = diff.iter_inline_changes_deadline(op, Some(deadline));
+    Box::new(changes.map(|change| {
+        let mut text = String::new();
+        let mut words = Vec::new();
+        for (differs, part) in change.iter_strings_lossy() {
+            let begin = text.len();
+            text.push_str(&part);
+            if differs {
+                words.push((begin, text.len()));
+            }
+        }
+        line(change.tag(), &text, words)
+    }))
+}
+
+fn line(tag: ChangeTag, text: &str, words: Vec<(usize, usize)>) -> Line {
+    let (text, is_ended) = match text.strip_suffix('\n') {
+        Some(text) => (text, true),
+        None => (text, false),
+    };
+    let words = words
+        .into_iter()
+        .map(|(begin, end)| (begin, end.min(text.len())));
+    let mut words: Vec<_> = words.filter(|(begin, end)| begin < end).collect();
+    if words == [(0, text.len())] {
+        // Nothing of it is the same, which the line says already.
+        words.clear();
+    }
+    Line {
+        kind: match tag {
+            ChangeTag::Equal => LineKind::Context,
+            ChangeTag::Delete => LineKind::Removed,
+            ChangeTag::Insert => LineKind::Added,
+        },
+        text: text.to_owned(),
+        words,
+        is_ended,
+    }
+}
+
+/// Draws hunks as a unified diff, empty if there are none. It is for eyes: never stored, signed or
+/// compared, since a later release may draw it differently. The labels are made [`label`]s.
+pub fn unified(hunks: &[Hunk], pinned_label: &str, head_label: &str) -> String {
+    let mut drawn = String::new();
+    for hunk in hunks {
+        if drawn.is_empty() {
+            drawn = format!("--- {}\n+++ {}\n", label(pinned_label), label(head_label));
+        }
+        let range = |start: usize, lines: usize| match lines {
+            1 => start.to_string(),
+            lines => format!("{start},{lines}"),
+        };
+        drawn += &format!(
+            "@@ -{} +{} @@\n",
+            range(hunk.pinned_start, hunk.pinned_lines),
+            range(hunk.head_start, hunk.head_lines)
+        );
+        for line in &hunk.lines {
+            drawn.push(match line.kind {
+                LineKind::Context => ' ',
+                LineKind::Removed => '-',
+                LineKind::Added => '+',
+            });
+            drawn += &line.text;
+            drawn.push('\n');
+            if !line.is_ended {
+                drawn += "\\ No newline at end of file\n";
+            }
+        }
+    }
+    drawn
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn compared(pinned: &str, head: &str) -> Vec<Hunk> {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        hunks(pinned, head, u64::MAX, deadline).unwrap()
+    }
+
+    fn unified(pinned: &str, head: &str, pinned_label: &str, head_label: &str) -> String {
+        super::unified(&compared(pinned, head), pinned_label, head_label)
+    }
+
+    #[test]
+    fn words_of_a_line_that_was_replaced_are_told() {
+        let hunks = compared(
+            "one\nKeep functions short.\n",
+            "one\nKeep functions very short.\n",
+        );
+        let lines: Vec<_> = hunks[0]
+            .lines
+            .iter()
+            .map(|line| (line.kind, line.words.clone()))
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                (LineKind::Context, vec![]),
+                (LineKind::Removed, vec![]),
+                (LineKind::Added, vec![(15, 20)]),
+            ]
+        );
+        let added = &hunks[0].lines[2];
+        assert_eq!(&added.text[15..20], "very ");
+        // Where nothing is the same, nothing is pointed out.
+        let hunks = compared("abc\n", "xyz\n");
+        assert!(hunks[0].lines.iter().all(|line| line.words.is_empty()));
+    }
+
+    #[test]
+    fn past_the_deadline_a_diff_is_coarser_and_not_wrong() {
+        let pinned: String = (0..2_000).map(|n| format!("{}\n", n % 7)).collect();
+        let head: String = (0..2_000).map(|n| format!("{}\n", n % 11)).collect();
+        let hunks = hunks(&pinned, &head, u64::MAX, Instant::now()).unwrap();
+        let text_of = |wanted: LineKind| -> usize {
+            let lines = hunks.iter().flat_map(|hunk| &hunk.lines);
+            lines
+                .filter(|line| line.kind == wanted || line.kind == LineKind::Context)
+                .count()
+        };
+        assert!(text_of(LineKind::Removed) <= 2_000 && text_of(LineKind::Added) <= 2_000);
+        assert!(!hunks.is_empty());
+    }
+
+    #[test]
+    fn hunks_have_no_more_bytes_than_asked_for() {
+        let (pinned, head) = ("\u{1}\n".repeat(1_000), "\u{2}\n".repeat(1_000));
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let bytes: u64 = compared(&pinned, &head).iter().map(Hunk::bytes).sum();
+        assert!(hunks(&pinned, &head, bytes, deadline).is_some());
+        assert!(hunks(&pinned, &head, bytes - 1, deadline).is_none());
+    }
+
+    #[test]
+    fn a_text_diff_is_unified() {
+        let diff = unified("a\nb\nc\n", "a\nx\nc\n", "pinned", "head");
+        assert_eq!(
+            diff,
+            "--- pinned\n+++ head\n@@ -1,3 +1,3 @@\n a\n-b\n+x\n c\n"
+        );
+        assert_eq!(unified("a\n", "a\n", "pinned", "head"), "");
+        let diff = unified("a", "b", "pinned", "head");
+        let unended = "\\ No newline at end of file\n";
+        let expected = format!("--- pinned\n+++ head\n@@ -1 +1 @@\n-a\n{unended}+b\n{unended}");
+        assert_eq!(diff, expected);
+    }
+
+    #[test]
+    fn a_carriage_return_hides_no_line_of_a_diff() {
+        for (pinned, head, expected) in [
+            ("x\ry\n", "x\rz\ry\n", "-x\ry\n+x\rz\ry\n"),
+            ("x\r\n", "x\n", "-x\r\n+x\n"),
+        ] {
+            let expected = format!("--- a\n+++ b\n@@ -1 +1 @@\n{expected}");
+            assert_eq!(unified(pinned, head, "a", "b"), expected);
+        }
+        // Not even where it is the last byte.
+        let diff = unified("x\r", "y\r", "a", "b");
+        assert!(
+            diff.contains("\n-x\r\n") && diff.contains("\n+y\r\n"),
+            "{diff}"
+        );
+    }
+
+    #[test]
+    fn a_path_writes_no_line_of_a_diff() {
+        let path = "/w/a\n+++ /w/b\r\n@@ -1 +1 @@\u{2028}-x\u{85}";
+        let shown = "/w/a\\n+++ /w/b\\r\\n@@ -1 +1 @@\\u{2028}-x\\u{85}";
+        assert_eq!(label(path), shown);
+        let expected = format!("--- {shown}\n+++ /dev/null\n@@ -1 +0,0 @@\n-a\n");
+        assert_eq!(unified("a\n", "", path, "/dev/null"), expected);
+        assert_eq!(label("/w/\u{e9} b"), "/w/\u{e9} b");
+    }
+}

@@ -1,0 +1,328 @@
+//! What differs in one change, with its texts, within a budget.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use super::attributes::attributes;
+use super::lines::{Hunk, hunks, unified};
+use super::{Change, label, line_ends};
+use crate::hash::BlobHash;
+use crate::limits::json_bytes;
+use crate::resource::{Bodies, Resource, Status};
+use crate::snapshot::Snapshot;
+
+/// What differs in one change.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Difference {
+    /// A sentence for everything that is no text.
+    pub sentences: Vec<String>,
+    /// The texts that differ: a skill's files after its `SKILL.md`, by their path. Between workspaces in
+    /// different directories they are matched by their path below the resource.
+    pub files: Vec<FileDifference>,
+}
+
+/// What differs in one text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileDifference {
+    /// Its path in the pinned snapshot; `None` if it is new.
+    pub pinned: Option<String>,
+    /// Its path in the head; `None` if it is gone.
+    pub head: Option<String>,
+    /// A sentence, if nothing differs but how lines end.
+    pub line_ends: Option<String>,
+    /// Its lines.
+    pub lines: Lines,
+}
+
+/// The lines of a text that differs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lines {
+    /// Those that differ, with those around them.
+    Hunks(Vec<Hunk>),
+    /// None: a side is no text.
+    Binary,
+    /// They are past the budget.
+    TooLarge {
+        /// What the pinned snapshot has.
+        pinned: Option<Stored>,
+        /// What the head has.
+        head: Option<Stored>,
+    },
+}
+
+/// Bytes that a snapshot holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stored {
+    /// Their hash.
+    pub hash: BlobHash,
+    /// How many they are.
+    pub size: u64,
+}
+
+/// How much may be told of a change.
+#[derive(Clone, Copy)]
+pub struct Budget<'b> {
+    /// Most bytes, counted as [`Difference::bytes`].
+    pub bytes_max: u64,
+    /// When the comparison is to be over.
+    pub deadline: Instant,
+    /// Whether it is, or nobody waits for it any more.
+    pub is_over: &'b dyn Fn() -> bool,
+}
+
+/// A text of a change that differs, as both sides store it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pair {
+    pinned: Option<Part>,
+    head: Option<Part>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Part {
+    source: String,
+    stored: Stored,
+}
+
+impl Pair {
+    /// What either side stores.
+    pub fn stored(&self) -> impl Iterator<Item = Stored> {
+        let sides = [&self.pinned, &self.head].into_iter().flatten();
+        sides.map(|part| part.stored)
+    }
+
+    fn difference(&self, lines: Lines, line_ends: Option<String>) -> FileDifference {
+        let source = |part: &Option<Part>| part.as_ref().map(|part| part.source.clone());
+        FileDifference {
+            pinned: source(&self.pinned),
+            head: source(&self.head),
+            line_ends,
+            lines,
+        }
+    }
+
+    fn too_large(&self) -> FileDifference {
+        let stored = |part: &Option<Part>| part.as_ref().map(|part| part.stored);
+        let lines = Lines::TooLarge {
+            pinned: stored(&self.pinned),
+            head: stored(&self.head),
+        };
+        self.difference(lines, None)
+    }
+
+    /// Compares the two; `None` if a body is not at hand, or the budget is used up.
+    fn compared(&self, bodies: &Bodies, budget: Budget<'_>) -> Option<FileDifference> {
+        if (budget.is_over)() {
+            return None;
+        }
+        let bytes = |part: &Option<Part>| match part {
+            Some(part) => bodies.get(&part.stored.hash).cloned(),
+            None => Some(Default::default()),
+        };
+        let (pinned, head) = (bytes(&self.pinned)?, bytes(&self.head)?);
+        let text = |bytes| {
+            std::str::from_utf8(bytes)
+                .ok()
+                .filter(|text| !text.contains('\0'))
+        };
+        let (Some(pinned), Some(head)) = (text(&pinned), text(&head)) else {
+            return Some(self.difference(Lines::Binary, None));
+        };
+        let lines = Lines::Hunks(hunks(pinned, head, budget.bytes_max, budget.deadline)?);
+        let both = self.pinned.as_ref().zip(self.head.as_ref());
+        let ends = both.and_then(|_| line_ends(pinned, head));
+        Some(self.difference(lines, ends))
+    }
+}
+
+/// Lists the texts that differ in a change, a skill's files after its `SKILL.md`.
+pub fn pairs(change: &Change<'_>) -> Vec<Pair> {
+    let (mut pinned, mut head) = (parts(change.pinned), parts(change.head));
+    let paths: BTreeSet<_> = pinned.keys().chain(head.keys()).copied().collect();
+    let pairs = paths.into_iter().map(|path| Pair {
+        pinned: pinned.remove(&path),
+        head: head.remove(&path),
+    });
+    let hash = |part: &Option<Part>| part.as_ref().map(|part| part.stored.hash);
+    pairs
+        .filter(|pair| hash(&pair.pinned) != hash(&pair.head))
+        .collect()
+}
+
+/// The stored files of a resource: its body first, then a skill's supporting files by their path.
+fn parts(resource: Option<&Resource>) -> BTreeMap<Option<&str>, Part> {
+    let Some(resource) = resource else {
+        return BTreeMap::new();
+    };
+    let body = resource.body().map(|hash| {
+        let source = resource.source.clone();
+        let size = resource.size;
+        let stored = Stored { hash, size };
+        (None, Part { source, stored })
+    });
+    let directory = resource
+        .source
+        .rsplit_once('/')
+        .map_or("", |(directory, _)| directory);
+    let files = resource.files.iter().filter_map(|file| {
+        let (hash, size) = (file.body()?, file.size);
+        let source = format!("{directory}/{}", file.path);
+        let stored = Stored { hash, size };
+        Some((Some(file.path.as_str()), Part { source, stored }))
+    });
+    body.into_iter().chain(files).collect()
+}
+
+impl Difference {
+    /// Works out what differs in a change between two snapshots. `None` if that is past the budget.
+    pub fn whole(
+        change: &Change<'_>,
+        snapshots: (&Snapshot, &Snapshot),
+        bodies: &Bodies,
+        budget: Budget<'_>,
+    ) -> Option<Self> {
+        Self::of(change, snapshots, bodies, budget, |_| None)
+    }
+
+    /// Works out what differs in a change between two snapshots, and tells the size of those texts that are
+    /// past the budget.
+    pub fn within(
+        change: &Change<'_>,
+        snapshots: (&Snapshot, &Snapshot),
+        bodies: &Bodies,
+        budget: Budget<'_>,
+    ) -> Self {
+        Self::of(change, snapshots, bodies, budget, Some).unwrap_or_default()
+    }
+
+    fn of(
+        change: &Change<'_>,
+        (pinned, head): (&Snapshot, &Snapshot),
+        bodies: &Bodies,
+        budget: Budget<'_>,
+        past: impl Fn(FileDifference) -> Option<FileDifference>,
+    ) -> Option<Self> {
+        let sentences = attributes(change, pinned, head);
+        let mut difference = Self {
+            sentences,
+            files: Vec::new(),
+        };
+        let mut left = budget.bytes_max.saturating_sub(difference.bytes());
+        let within = |bytes_max| Budget {
+            bytes_max,
+            ..budget
+        };
+        for pair in pairs(change) {
+            let file = match pair.compared(bodies, within(left)) {
+                Some(file) => file,
+                None => past(pair.too_large())?,
+            };
+            left = left.saturating_sub(file.bytes());
+            difference.files.push(file);
+        }
+        if let Some(file) = detail(change, within(left)) {
+            let is_past = matches!(file.lines, Lines::TooLarge { .. });
+            let file = if is_past { past(file)? } else { file };
+            difference.files.push(file);
+        }
+        Some(difference)
+    }
+
+    /// How long it is in an answer, in bytes: no less than it takes as JSON, and about twice that at most.
+    pub fn bytes(&self) -> u64 {
+        let sentences = self.sentences.iter().map(|line| json_bytes(line) + 1);
+        let files = self.files.iter().map(FileDifference::bytes);
+        sentences.chain(files).sum()
+    }
+
+    /// Returns it as text: a sentence on each line, then unified diffs. It is for eyes: a later release may
+    /// draw it differently. Empty if nothing differs that has words.
+    pub fn text(&self) -> String {
+        let sentences = self.sentences.iter().map(|line| format!("{line}\n"));
+        sentences
+            .chain(self.files.iter().map(FileDifference::text))
+            .collect()
+    }
+}
+
+impl FileDifference {
+    fn bytes(&self) -> u64 {
+        let paths = [&self.pinned, &self.head, &self.line_ends]
+            .into_iter()
+            .flatten();
+        let lines = match &self.lines {
+            Lines::Hunks(hunks) => hunks.iter().map(Hunk::bytes).sum(),
+            Lines::Binary => 0,
+            Lines::TooLarge { .. } => 256,
+        };
+        128 + paths.map(|path| json_bytes(path)).sum::<u64>() + lines
+    }
+
+    fn text(&self) -> String {
+        let path = |path: &Option<String>| path.clone().unwrap_or_else(|| "/dev/null".to_owned());
+        let (pinned, head) = (path(&self.pinned), path(&self.head));
+        match &self.lines {
+            Lines::Hunks(hunks) => {
+                let ends = self.line_ends.iter().map(|line| format!("{line}\n"));
+                ends.collect::<String>() + &unified(hunks, &pinned, &head)
+            }
+            Lines::Binary => {
+                let (pinned, head) = (label(&pinned), label(&head));
+                format!("Binary files {pinned} and {head} differ\n")
+            }
+            Lines::TooLarge {
+                pinned: before,
+                head: now,
+            } => {
+                let side = |stored: &Option<Stored>| match stored {
+                    Some(Stored { hash, size }) => format!("{size} bytes, {hash}"),
+                    None => "nothing".to_owned(),
+                };
+                format!(
+                    "{} and {} are too large to compare here ({}; {})\n",
+                    label(&pinned),
+                    label(&head),
+                    side(before),
+                    side(now)
+                )
+            }
+        }
+    }
+}
+
+/// What differs in what a configuration or a server consists of, as JSON; `None` if nothing does.
+fn detail(change: &Change<'_>, budget: Budget<'_>) -> Option<FileDifference> {
+    let side = |resource: Option<&Resource>| {
+        let resource = resource.filter(|resource| resource.status == Status::Ok)?;
+        let json = resource.detail.as_ref()?.indented_json();
+        Some((resource.source.clone(), json))
+    };
+    let (pinned, head) = (side(change.pinned), side(change.head));
+    let json = |side: &Option<(String, String)>| match side {
+        Some((_, json)) => json.clone(),
+        None => String::new(),
+    };
+    let (before, now) = (json(&pinned), json(&head));
+    if before == now {
+        return None;
+    }
+    let lines = match hunks(&before, &now, budget.bytes_max, budget.deadline) {
+        Some(hunks) => Lines::Hunks(hunks),
+        None => {
+            let stored = |json: String| Stored {
+                hash: BlobHash::of(json.as_bytes()),
+                size: json.len() as u64,
+            };
+            Lines::TooLarge {
+                pinned: pinned.as_ref().map(|_| stored(before)),
+                head: head.as_ref().map(|_| stored(now)),
+            }
+        }
+    };
+    let source = |side: Option<(String, String)>| side.map(|(source, _)| source);
+    Some(FileDifference {
+        pinned: source(pinned),
+        head: source(head),
+        line_ends: None,
+        lines,
+    })
+}

@@ -1,0 +1,287 @@
+//! What differs between a chat's pin and its agent's head, or between two pins, with the texts.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ctxpin_model::access::Operation;
+use ctxpin_model::chat::ChatRecord;
+use ctxpin_model::diff::effect::Sides;
+use ctxpin_model::diff::texts::{Budget, Difference, pairs};
+use ctxpin_model::diff::{Change, Subject, changes};
+use ctxpin_model::hash::{BlobHash, SnapshotId};
+use ctxpin_model::id::ChatId;
+use ctxpin_model::pin::ToolsMode;
+use ctxpin_model::resource::{Bodies, Resource, ResourceId};
+use ctxpin_model::token::Credential;
+use ctxpin_model::treatment::TreatedSnapshot;
+use ctxpin_store::database::Transaction;
+use ctxpin_store::grant::{Granted, object, right};
+
+use crate::contexts::{renderer_of, sides};
+use crate::error::{Error, Result};
+use crate::prompts::weight;
+use crate::service::Service;
+use crate::workshop::{Watch, is_light};
+
+/// Most bytes of changes that are told whole in one answer.
+const TOLD_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Most bytes of one change that is asked for by its resource.
+const TOLD_ALONE_BYTES_MAX: u64 = 8 * 1024 * 1024;
+
+/// Most bytes of files that are read for one answer. A prompt file has at most an eighth.
+const READ_BYTES_MAX: u64 = 8 * 1024 * 1024;
+
+/// Longest comparison for one answer.
+const COMPARING_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// Which two snapshots are compared, and of which resource.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DiffRequest {
+    /// From this one of the chat's history; else from the pin.
+    pub from: Option<SnapshotId>,
+    /// To this one of the chat's history, or the head; else to the head.
+    pub to: Option<SnapshotId>,
+    /// Of this resource alone, as either side has it; else of all.
+    pub resource: Option<ResourceId>,
+}
+
+/// What differs between two snapshots.
+#[derive(Debug, Clone)]
+pub struct DiffView {
+    compared: Arc<Compared>,
+    /// The changes that were asked for, by their place.
+    told: Vec<(usize, Told)>,
+}
+
+/// How much of a change an answer tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// All of it, or all that is ever told.
+    Here(Difference),
+    /// That there is more than the answer holds: it is asked for by its resource.
+    More,
+}
+
+/// Compares a chat's pin with its agent's head, or two snapshots of its history. What is past
+/// one mebibyte is left out, and asked for by its resource.
+///
+/// # Errors
+///
+/// [`Error::Busy`] if too much work of the caller waits already.
+pub async fn diff(
+    service: &Service,
+    credential: Credential,
+    chat: ChatId,
+    request: DiffRequest,
+) -> Result<DiffView> {
+    let caller = service.caller(credential);
+    let mut transaction = service.database.read().await?;
+    let mut granted = transaction
+        .grant_chat_body(&caller, Operation::DiffRead, chat)
+        .await?;
+    let user = granted.actor().user().unwrap_or(granted.owner());
+    let record = granted.record()?;
+    let compared = Compared::read(&mut transaction, &granted, record, request).await?;
+    let compared = Arc::new(compared);
+    if is_light(compared.weight()) {
+        let plan = compared.plan(request.resource);
+        if is_light(plan.bytes) {
+            let bodies = compared.bodies(&mut transaction, &granted, &plan).await?;
+            drop(transaction);
+            let told = compared.told(&plan, &bodies, &Watch::lasting(COMPARING_TIME_MAX));
+            return Ok(DiffView { compared, told });
+        }
+    }
+    drop(transaction);
+    let slot = service.workshop.enter(user).await?;
+    let planning = Arc::clone(&compared);
+    let plan = move |_: &Watch| planning.plan(request.resource);
+    let plan = slot.run(COMPARING_TIME_MAX, plan).await?;
+    let mut transaction = service.database.read().await?;
+    granted = transaction
+        .grant_chat_body(&caller, Operation::DiffRead, chat)
+        .await?;
+    let bodies = compared.bodies(&mut transaction, &granted, &plan).await?;
+    drop(transaction);
+    let comparing = Arc::clone(&compared);
+    let told = move |watch: &Watch| comparing.told(&plan, &bodies, watch);
+    let told = slot.run(COMPARING_TIME_MAX, told).await?;
+    Ok(DiffView { compared, told })
+}
+
+impl DiffView {
+    /// The one snapshot.
+    pub fn pinned(&self) -> Option<SnapshotId> {
+        self.compared.pinned.as_ref().map(|(id, _)| *id)
+    }
+
+    /// The other.
+    pub fn head(&self) -> Option<SnapshotId> {
+        self.compared.head.as_ref().map(|(id, _)| *id)
+    }
+
+    /// What differs, in order, with how much of it is told.
+    pub fn changes(&self) -> Vec<(Change<'_>, &Told)> {
+        let changes = self.compared.changes();
+        let told = self.told.iter();
+        told.map(|(index, told)| (changes[*index], told)).collect()
+    }
+
+    /// What is known of the bodies of both sides, under the renderer of the chat's prompt.
+    pub fn sides(&self) -> Sides<'_> {
+        let Compared { pinned, head, .. } = &*self.compared;
+        sides(
+            pinned.as_ref().map(|(_, snapshot)| snapshot),
+            head.as_ref().map(|(_, snapshot)| snapshot),
+            self.compared.renderer,
+        )
+    }
+}
+
+/// Two snapshots that are compared.
+#[derive(Debug)]
+struct Compared {
+    pinned: Option<(SnapshotId, Arc<TreatedSnapshot>)>,
+    head: Option<(SnapshotId, Arc<TreatedSnapshot>)>,
+    /// Whether tools count.
+    with_tools: bool,
+    /// The number of the renderer under which both are compared: the one of the chat's prompt.
+    renderer: i64,
+}
+
+/// What an answer tells of a comparison.
+struct Plan {
+    /// The changes that are asked for, by their place.
+    asked: Vec<usize>,
+    /// Whether one resource is asked for: what is past a bound is then told of its files.
+    is_alone: bool,
+    /// What is read: the blobs that differ, of as many changes as may be.
+    blobs: BTreeSet<BlobHash>,
+    /// How many bytes that is.
+    bytes: u64,
+}
+
+impl Compared {
+    async fn read(
+        transaction: &mut Transaction,
+        granted: &Granted<object::Chat, right::Body>,
+        chat: &ChatRecord,
+        request: DiffRequest,
+    ) -> Result<Self> {
+        let pin = chat.pin.as_ref().map(|pin| pin.pin.snapshot);
+        let from = request.from.or(pin);
+        let to = request.to.or(chat.head.map(|head| head.snapshot));
+        let mut sides = [None, None];
+        for (side, id) in sides.iter_mut().zip([from, to]) {
+            if let Some(id) = id {
+                let snapshot = granted.snapshot(transaction, id).await?;
+                let unknown = || {
+                    Error::Invalid(format!(
+                        "{id} is neither in the chat's history nor its agent's head; see the history for what can be compared"
+                    ))
+                };
+                *side = Some((id, snapshot.ok_or_else(unknown)?));
+            }
+        }
+        let [pinned, head] = sides;
+        Ok(Self {
+            pinned,
+            head,
+            with_tools: chat.tools == ToolsMode::Pinned,
+            renderer: renderer_of(chat),
+        })
+    }
+
+    fn weight(&self) -> u64 {
+        let sides = [&self.pinned, &self.head].into_iter().flatten();
+        sides.map(|(_, snapshot)| weight(snapshot)).sum()
+    }
+
+    fn changes(&self) -> Vec<Change<'_>> {
+        match (&self.pinned, &self.head) {
+            (Some((_, pinned)), Some((_, head))) => changes(pinned, head, self.with_tools),
+            _ => Vec::new(),
+        }
+    }
+
+    fn plan(&self, resource: Option<ResourceId>) -> Plan {
+        let changes = self.changes();
+        let is_asked = |change: &Change<'_>| {
+            let mut sides = [change.pinned, change.head].into_iter().flatten();
+            resource.is_none_or(|id| sides.any(|side| side.id() == id))
+        };
+        let asked = (0..changes.len()).filter(|index| is_asked(&changes[*index]));
+        let mut plan = Plan {
+            asked: asked.collect(),
+            is_alone: resource.is_some(),
+            blobs: BTreeSet::new(),
+            bytes: 0,
+        };
+        let asked = plan.asked.iter().map(|index| &changes[*index]);
+        for pair in asked.flat_map(pairs) {
+            let bytes: u64 = pair.stored().map(|stored| stored.size).sum();
+            if plan.bytes + bytes <= READ_BYTES_MAX {
+                plan.bytes += bytes;
+                plan.blobs.extend(pair.stored().map(|stored| stored.hash));
+            }
+        }
+        plan
+    }
+
+    async fn bodies(
+        &self,
+        transaction: &mut Transaction,
+        granted: &Granted<object::Chat, right::Body>,
+        plan: &Plan,
+    ) -> Result<Bodies> {
+        let mut bodies = Bodies::new();
+        for (_, snapshot) in [&self.pinned, &self.head].into_iter().flatten() {
+            let of_side = granted.bodies_of(transaction, snapshot, &plan.blobs);
+            bodies.extend(of_side.await?);
+        }
+        Ok(bodies)
+    }
+
+    fn told(&self, plan: &Plan, bodies: &Bodies, watch: &Watch) -> Vec<(usize, Told)> {
+        let (Some((_, pinned)), Some((_, head))) = (&self.pinned, &self.head) else {
+            return Vec::new();
+        };
+        let snapshots = (&pinned.snapshot, &head.snapshot);
+        let changes = self.changes();
+        let mut left = match plan.is_alone {
+            true => TOLD_ALONE_BYTES_MAX,
+            false => TOLD_BYTES_MAX,
+        };
+        let is_over = || watch.is_over();
+        let told = plan.asked.iter().map(|index| {
+            let change = &changes[*index];
+            let sides = [change.pinned, change.head].into_iter().flatten();
+            let listing: u64 = sides.map(Resource::json_bytes).sum();
+            let budget = |left: u64| Budget {
+                bytes_max: left,
+                deadline: watch.deadline(),
+                is_over: &is_over,
+            };
+            // The facts are short, and nothing asks for them alone.
+            let is_told_whole = !plan.is_alone && change.subject != Subject::Facts;
+            let difference = match is_told_whole {
+                false => {
+                    let budget = budget(left.saturating_sub(listing));
+                    Some(Difference::within(change, snapshots, bodies, budget))
+                }
+                true => left
+                    .checked_sub(listing)
+                    .filter(|_| !is_over())
+                    .and_then(|left| Difference::whole(change, snapshots, bodies, budget(left))),
+            };
+            let Some(difference) = difference else {
+                return (*index, Told::More);
+            };
+            left = left.saturating_sub(listing + difference.bytes());
+            (*index, Told::Here(difference))
+        });
+        told.collect()
+    }
+}

@@ -1,0 +1,192 @@
+//! Where the move of a chat's pin is planned: on what short reading transactions tell, of which none is
+//! open while something is worked out; or under the locks, once others were quicker again and again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ctxpin_model::access::Operation;
+use ctxpin_model::drift::Hashes;
+use ctxpin_model::hash::{ContextHash, SnapshotId};
+use ctxpin_model::history::PinRecord;
+use ctxpin_model::id::{ChatId, UserId};
+use ctxpin_model::treatment::TreatedSnapshot;
+use ctxpin_store::database::Transaction;
+use ctxpin_store::grant::{Caller, Granted, object, right};
+
+use crate::error::{Error, Result};
+use crate::prompts::{Prompt, Source};
+use crate::service::Service;
+use crate::workshop::is_light;
+
+/// Longest work on one plan.
+const PLANNING_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// What planning stands on.
+pub(crate) enum Ground<'g> {
+    /// Reading transactions, one after the other.
+    Reading(Box<Reading<'g>>),
+    /// The writing transaction that holds the chat's lock.
+    Locked {
+        service: &'g Service,
+        transaction: &'g mut Transaction,
+        granted: &'g Granted<object::Chat, right::Write>,
+    },
+}
+
+/// A chat that is read when something of it is needed.
+pub(crate) struct Reading<'g> {
+    service: &'g Service,
+    caller: &'g Caller,
+    operation: Operation,
+    chat: ChatId,
+    user: UserId,
+    open: Option<(Transaction, Granted<object::Chat, right::Body>)>,
+    /// Whether the open transaction is not the first one.
+    is_late: bool,
+}
+
+impl<'g> Ground<'g> {
+    /// The transaction in which the chat was seen, and others after it.
+    pub fn reading(
+        service: &'g Service,
+        caller: &'g Caller,
+        operation: Operation,
+        transaction: Transaction,
+        seen: Granted<object::Chat, right::Body>,
+    ) -> Self {
+        Self::Reading(Box::new(Reading {
+            service,
+            caller,
+            operation,
+            chat: seen.id(),
+            user: seen.actor().user().unwrap_or(seen.owner()),
+            open: Some((transaction, seen)),
+            is_late: false,
+        }))
+    }
+
+    /// A snapshot that the chat reaches.
+    pub async fn snapshot(&mut self, id: SnapshotId) -> Result<Arc<TreatedSnapshot>> {
+        let found = match self {
+            Self::Reading(reading) => {
+                let (transaction, seen) = reading.open().await?;
+                let found = seen.snapshot(transaction, id).await?;
+                if found.is_none() && reading.is_late {
+                    // The chat has moved on since it was seen.
+                    return Err(Error::overtaken());
+                }
+                found
+            }
+            Self::Locked {
+                transaction,
+                granted,
+                ..
+            } => granted.snapshot(transaction, id).await?,
+        };
+        found.ok_or(Error::NotFound("snapshot"))
+    }
+
+    /// The hashes of a snapshot of the chat's history.
+    pub async fn snapshot_hashes(&mut self, id: SnapshotId) -> Result<Option<Hashes>> {
+        Ok(match self {
+            Self::Reading(reading) => {
+                let (transaction, seen) = reading.open().await?;
+                seen.snapshot_hashes(transaction, id).await?
+            }
+            Self::Locked {
+                transaction,
+                granted,
+                ..
+            } => granted.snapshot_hashes(transaction, id).await?,
+        })
+    }
+
+    /// The newest row of the chat's history with that snapshot.
+    pub async fn history_of(&mut self, id: SnapshotId) -> Result<Option<PinRecord>> {
+        Ok(match self {
+            Self::Reading(reading) => {
+                let (transaction, seen) = reading.open().await?;
+                seen.history_of(transaction, id).await?
+            }
+            Self::Locked {
+                transaction,
+                granted,
+                ..
+            } => granted.history_of(transaction, id).await?,
+        })
+    }
+
+    /// The row of the chat's history with that number.
+    pub async fn history_at(&mut self, seq: i64) -> Result<Option<PinRecord>> {
+        Ok(match self {
+            Self::Reading(reading) => {
+                let (transaction, seen) = reading.open().await?;
+                seen.history_at(transaction, seq).await?
+            }
+            Self::Locked {
+                transaction,
+                granted,
+                ..
+            } => granted.history_at(transaction, seq).await?,
+        })
+    }
+
+    /// Finds the prompt of a context, or renders it.
+    pub async fn prompt(
+        &mut self,
+        context: ContextHash,
+        snapshot: &Arc<TreatedSnapshot>,
+    ) -> Result<Prompt> {
+        let source = match self {
+            Self::Reading(reading) => {
+                let (transaction, seen) = reading.open().await?;
+                Source::of_chat(transaction, seen, context, snapshot).await?
+            }
+            Self::Locked {
+                transaction,
+                granted,
+                ..
+            } => Source::of_chat(transaction, granted, context, snapshot).await?,
+        };
+        match source {
+            Source::Kept(hash) => Ok(Prompt::Kept(hash)),
+            source => self.work(source.weight(), || source.rendered()).await,
+        }
+    }
+
+    /// Works something out that takes about as long as going through so many bytes.
+    pub async fn work<T: Send + 'static>(
+        &mut self,
+        bytes: u64,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T> {
+        match self {
+            _ if is_light(bytes) => Ok(work()),
+            Self::Reading(reading) => {
+                // Nobody's transaction waits for it.
+                reading.open = None;
+                let workshop = &reading.service.workshop;
+                let work = |_: &_| work();
+                workshop
+                    .work(reading.user, bytes, PLANNING_TIME_MAX, work)
+                    .await
+            }
+            Self::Locked { service, .. } => service.workshop.under_locks(|_| work()).await,
+        }
+    }
+}
+
+impl Reading<'_> {
+    async fn open(&mut self) -> Result<(&mut Transaction, &Granted<object::Chat, right::Body>)> {
+        if self.open.is_none() {
+            let mut transaction = self.service.database.read().await?;
+            let seen = transaction
+                .grant_chat_within(self.caller, self.operation, self.chat)
+                .await?;
+            self.open = Some((transaction, seen));
+            self.is_late = true;
+        }
+        let (transaction, seen) = self.open.as_mut().ok_or_else(Error::overtaken)?;
+        Ok((transaction, seen))
+    }
+}

@@ -1,0 +1,109 @@
+//! Differences of the model, as an answer tells them.
+
+use ctxpin_model::diff;
+use ctxpin_model::diff::effect::Sides;
+use ctxpin_model::diff::lines;
+use ctxpin_model::diff::texts::{self, Difference, Lines};
+use ctxpin_model::resource::Resource;
+
+use super::resources;
+use crate::http::diff::{ChangeText, FileDifference, Hunk, Line, Stored, TooLarge};
+use crate::http::resources::Change;
+
+/// How the lines of a change are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// As text for eyes.
+    Text,
+    /// As sentences and hunks.
+    Hunks,
+}
+
+/// A change with what differs in it; `None` if there is more than the answer holds.
+pub fn change(
+    change: &diff::Change<'_>,
+    sides: Sides<'_>,
+    difference: Option<&Difference>,
+    form: Form,
+) -> ChangeText {
+    let mut told = resources::change(change, sides);
+    if difference.is_none() {
+        told = Change {
+            pinned: None,
+            head: None,
+            ..told
+        };
+    }
+    let texts = |form_asked| difference.filter(|_| form == form_asked);
+    let hunks = texts(Form::Hunks);
+    ChangeText {
+        change: told,
+        id: change.head.or(change.pinned).map(|of| of.id().to_string()),
+        pinned_bytes: change.pinned.map(Resource::total_bytes),
+        head_bytes: change.head.map(Resource::total_bytes),
+        more: difference.is_none(),
+        text: texts(Form::Text)
+            .map(Difference::text)
+            .filter(|text| !text.is_empty()),
+        sentences: hunks.map(|told| told.sentences.clone()).unwrap_or_default(),
+        files: hunks
+            .map(|told| told.files.iter().map(file).collect())
+            .unwrap_or_default(),
+    }
+}
+
+fn file(file: &texts::FileDifference) -> FileDifference {
+    let (hunks, too_large) = match &file.lines {
+        Lines::Hunks(hunks) => (hunks.iter().map(hunk).collect(), None),
+        Lines::Binary => (Vec::new(), None),
+        Lines::TooLarge { pinned, head } => {
+            let (pinned, head) = (pinned.map(stored), head.map(stored));
+            (Vec::new(), Some(TooLarge { pinned, head }))
+        }
+    };
+    FileDifference {
+        pinned: file.pinned.clone(),
+        head: file.head.clone(),
+        line_ends: file.line_ends.clone(),
+        binary: file.lines == Lines::Binary,
+        too_large,
+        hunks,
+    }
+}
+
+fn stored(stored: texts::Stored) -> Stored {
+    Stored {
+        content_hash: stored.hash.to_string(),
+        size_bytes: stored.size,
+    }
+}
+
+fn hunk(hunk: &lines::Hunk) -> Hunk {
+    Hunk {
+        pinned_start: hunk.pinned_start as u64,
+        pinned_lines: hunk.pinned_lines as u64,
+        head_start: hunk.head_start as u64,
+        head_lines: hunk.head_lines as u64,
+        lines: hunk.lines.iter().map(line).collect(),
+    }
+}
+
+fn line(line: &lines::Line) -> Line {
+    let mut at = (0, 0);
+    // From one place to the next, so that a line is gone through once.
+    let mut code_points = |to: usize| {
+        let (bytes, code_points) = at;
+        let between = line.text.get(bytes..to).unwrap_or_default();
+        at = (to, code_points + between.chars().count() as u64);
+        at.1
+    };
+    let words = line.words.iter();
+    Line {
+        kind: line.kind.to_string(),
+        text: line.text.clone(),
+        words: words
+            .map(|(start, end)| (code_points(*start), code_points(*end)))
+            .collect(),
+        unended: !line.is_ended,
+    }
+}
