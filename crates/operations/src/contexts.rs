@@ -20,6 +20,7 @@ use ctxpin_store::grant::right::ReadsBodies;
 use ctxpin_store::grant::{Granted, object};
 
 use crate::error::{Error, Result};
+use crate::prompts::weight;
 use crate::service::Service;
 
 /// A chat's pin and its drift.
@@ -59,6 +60,12 @@ impl ContextView {
     /// What is known of the bodies of both sides, under the renderer of the pin's prompt.
     pub fn sides(&self) -> Sides<'_> {
         sides(self.pinned.as_ref(), self.head.as_ref(), self.renderer())
+    }
+
+    /// About how many bytes going through it takes.
+    pub fn weight(&self) -> u64 {
+        let sides = [&self.pinned, &self.head].into_iter().flatten();
+        sides.map(|side| weight(side)).sum()
     }
 
     /// The number of the renderer that would render a prompt now.

@@ -129,6 +129,15 @@ impl DiffView {
         told.map(|(index, told)| (changes[*index], told)).collect()
     }
 
+    /// About how many bytes going through it takes.
+    pub fn weight(&self) -> u64 {
+        let told = self.told.iter().map(|(_, told)| match told {
+            Told::Here(difference) => difference.bytes(),
+            Told::More => 0,
+        });
+        self.compared.weight() + told.sum::<u64>()
+    }
+
     /// What is known of the bodies of both sides, under the renderer of the chat's prompt.
     pub fn sides(&self) -> Sides<'_> {
         let Compared { pinned, head, .. } = &*self.compared;

@@ -366,13 +366,21 @@ pub async fn me(service: &Service, credential: Credential) -> Result<(UserRecord
     Ok((user, token))
 }
 
-/// Checks that a token opens anything at all, in one statement: before more is done for whoever
-/// presents it than to read a few bytes. Whether it opens what is asked for is seen later.
-pub async fn credential_check(service: &Service, credential: Credential) -> Result<()> {
-    Ok(service
-        .database
-        .identify(&service.caller(credential))
-        .await?)
+/// Tells who presents a token, or whose agent does, in one statement: before more is done for them than
+/// to read a few bytes. With an operation, only if they may do it on what is theirs; whether they may do
+/// it on what they ask for is seen by the operation itself.
+pub async fn may_send(
+    service: &Service,
+    credential: Credential,
+    operation: Option<Operation>,
+) -> Result<UserId> {
+    let caller = service.caller(credential);
+    let user = service.database.identify(&caller, operation).await;
+    let user = user.map_err(Error::from);
+    match operation {
+        Some(operation) => service.audited(credential, operation, None, user).await,
+        None => user,
+    }
 }
 
 /// Lists the audit log, newest first.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ctxpin_model::access::Operation;
+use ctxpin_model::id::UserId;
 use ctxpin_model::token::Credential;
 use ctxpin_render::renderer::Renderer;
 use ctxpin_store::counts::Counts;
@@ -17,6 +18,9 @@ use crate::error::{Error, Result};
 use crate::wakes::Wakes;
 use crate::watches::RECHECK_EVERY;
 use crate::workshop::Workshop;
+
+/// How long a caller's work may take. It is bounded by its bytes, so it does not ask.
+const WORK_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// Where the data is.
 #[derive(Debug, Clone)]
@@ -107,6 +111,22 @@ impl Service {
     /// Ends every connection to the data.
     pub async fn close(&self) {
         self.database.close().await;
+    }
+
+    /// Does a caller's work that takes about as long as going through so many bytes: at once if that is
+    /// little, else in the workshop when it is the caller's turn.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`] if too much of their work waits already.
+    pub async fn work<T: Send + 'static>(
+        &self,
+        user: UserId,
+        bytes: u64,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T> {
+        let done = self.workshop.work(user, bytes, WORK_TIME_MAX, |_| work());
+        done.await
     }
 
     pub(crate) fn caller(&self, credential: Credential) -> Caller {

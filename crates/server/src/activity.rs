@@ -1,11 +1,11 @@
 //! What happens on one connection, to tell when nothing does: no request is worked on, and nothing
 //! of an answer is taken. It covers a client that sends nothing more, one that does not read, and one
-//! that keeps the window of an HTTP/2 stream shut.
+//! that keeps the window of an HTTP/2 stream shut. It also tells whether a token was ever good there.
 
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -23,12 +23,28 @@ const PIECE_BYTES_MAX: usize = 64 * 1024;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Activity(Arc<Counts>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Counts {
+    /// A number that no other connection has.
+    id: u64,
+    /// Whether a token was good on it.
+    is_known: AtomicBool,
     /// Requests that were read and are not answered.
     under_way: AtomicUsize,
     /// Requests and pieces of answers so far.
     steps: AtomicU64,
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            is_known: AtomicBool::default(),
+            under_way: AtomicUsize::default(),
+            steps: AtomicU64::default(),
+        }
+    }
 }
 
 /// A request that is worked on.
@@ -41,6 +57,36 @@ impl Activity {
         UnderWay(self.clone())
     }
 
+    /// The number of the connection.
+    pub fn id(&self) -> u64 {
+        self.0.id
+    }
+
+    /// How many of its requests are read and not answered.
+    pub fn under_way(&self) -> usize {
+        self.0.under_way.load(Ordering::Relaxed)
+    }
+
+    /// Whether there was ever a whole head.
+    pub fn has_begun(&self) -> bool {
+        self.0.steps.load(Ordering::Relaxed) > 0
+    }
+
+    /// Whether there was a whole head but no good token, and nothing is worked on.
+    pub fn is_at_rest_unknown(&self) -> bool {
+        self.has_begun() && !self.is_known() && self.under_way() == 0
+    }
+
+    /// Whether a token was ever good.
+    pub fn is_known(&self) -> bool {
+        self.0.is_known.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a token was good.
+    pub fn become_known(&self) {
+        self.0.is_known.store(true, Ordering::Relaxed);
+    }
+
     fn step(&self) {
         self.0.steps.fetch_add(1, Ordering::Relaxed);
     }
@@ -51,7 +97,7 @@ impl Activity {
         loop {
             let before = steps();
             tokio::time::sleep(time).await;
-            let is_idle = self.0.under_way.load(Ordering::Relaxed) == 0;
+            let is_idle = self.under_way() == 0;
             if is_idle && steps() == before {
                 return;
             }
@@ -85,9 +131,10 @@ where
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let under_way = self.activity.begin();
         let Self { router, activity } = self.clone();
+        request.extensions_mut().insert(activity.clone());
         Box::pin(async move {
             let response = router.oneshot(request).await;
             drop(under_way);

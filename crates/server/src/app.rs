@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use ctxpin_model::moment::Moment;
+use ctxpin_model::token::Credential;
 use ctxpin_operations::clock::Clock;
 use ctxpin_operations::service::Service;
 use tokio_util::sync::CancellationToken;
 
-use crate::limits::Limits;
+use crate::budget::Budget;
+use crate::callers::Callers;
+use crate::limits::{ANSWER_BYTES_LIGHT, Limits};
 use crate::metrics::Metrics;
+use crate::respond::Answer;
 
 /// The state of a server. Cloning it shares everything.
 #[derive(Clone)]
@@ -21,11 +25,33 @@ pub(crate) struct App {
     pub metrics: Arc<Metrics>,
     /// What callers may take.
     pub limits: Limits,
+    /// What of it is taken.
+    pub budget: Budget,
+    /// Who called lately.
+    pub callers: Callers,
     /// Cancelled when the server is to end.
     pub shutdown: CancellationToken,
 }
 
 impl App {
+    /// Puts an answer together by work that takes about as long as going through so many bytes.
+    ///
+    /// # Errors
+    ///
+    /// If too much of the caller's work waits already.
+    pub async fn answer<T: Send + 'static>(
+        &self,
+        credential: Credential,
+        bytes: u64,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Answer<T> {
+        if bytes <= ANSWER_BYTES_LIGHT {
+            return Ok(work());
+        }
+        let known = self.callers.known(&self.service, credential, None).await?;
+        Ok(self.service.work(known.user, bytes, work).await?)
+    }
+
     /// The present moment.
     pub fn now(&self) -> Moment {
         self.clock.now()

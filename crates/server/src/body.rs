@@ -10,99 +10,134 @@ use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use axum::http::request::Parts;
 use bytes::{Bytes, BytesMut};
+use ctxpin_model::access::Operation;
 use ctxpin_model::token::Credential;
-use ctxpin_operations::people;
 use ctxpin_protocol::problem::ProblemName;
 use flate2::bufread::MultiGzDecoder;
 use futures_util::StreamExt;
 use tokio::time::{Instant, timeout_at};
 
 use crate::app::App;
+use crate::callers::Known;
 use crate::limits::{Limits, OTHER_BYTES_MAX, STRANGER_BYTES_MAX, ZSTD_WINDOW_LOG_MAX};
+use crate::load::Load;
 use crate::observe::Deadline;
 use crate::respond::{Answer, Refusal};
 
-/// The longest body of a request, in bytes, before and after it is decompressed. Stands in the
-/// request's extensions.
+/// What may be sent. Stands in the request's extensions.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct BodyLimit(pub u64);
+pub(crate) struct BodyLimit {
+    /// The longest body, in bytes, before and after it is decompressed.
+    pub bytes_max: u64,
+    /// What its sender must be allowed to do before a long one is read.
+    pub operation: Option<Operation>,
+}
 
-/// The bytes of a body.
-pub(crate) struct Raw(pub Bytes);
+/// A body.
+pub(crate) struct Raw {
+    /// Its bytes, decompressed.
+    pub body: Bytes,
+    /// Who sent it; it is short if that was not found out.
+    pub sender: Option<Known>,
+}
 
 impl FromRequest<App> for Raw {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Refusal> {
         let (parts, body) = request.into_parts();
-        let limit = parts.extensions.get::<BodyLimit>();
-        let most = limit.map_or(OTHER_BYTES_MAX, |limit| limit.0);
+        let limit = parts.extensions.get::<BodyLimit>().copied();
+        let most = limit.map_or(OTHER_BYTES_MAX, |limit| limit.bytes_max);
         let encoding = Encoding::named(&parts.headers)?;
         let told = content_length(&parts.headers).unwrap_or_default();
         if told > most {
             return Err(too_long(most));
         }
-        let mut stranger = Stranger {
+        let mut sender = Sender {
             app,
             parts: &parts,
-            is_known: false,
+            operation: limit.and_then(|limit| limit.operation),
+            known: None,
         };
         let mut pace = Pace::new(&app.limits);
         let mut pieces = body.into_data_stream();
         let mut body = BytesMut::new();
-        stranger.may_send(told).await?;
+        sender.may_send(told).await?;
         while let Some(piece) = pace.next(&mut pieces).await? {
             let length = (body.len() + piece.len()) as u64;
             if length > most {
                 return Err(too_long(most));
             }
-            stranger.may_send(length).await?;
+            sender.may_send(length).await?;
+            sender.holds(piece.len() as u64)?;
             if let Some(deadline) = parts.extensions.get::<Deadline>() {
                 deadline.put_off();
             }
             body.extend_from_slice(&piece);
         }
-        let body = body.freeze();
-        match encoding.unpacked(&body, most.min(STRANGER_BYTES_MAX)) {
-            Err(Unpacking::TooLong) if most > STRANGER_BYTES_MAX => {
-                stranger.may_send(most).await?;
-                // It takes a while, for which others shall not wait.
-                let unpack = move || encoding.unpacked(&body, most);
-                let unpacked = tokio::task::spawn_blocking(unpack).await;
-                unpacked.unwrap_or(Err(Unpacking::Broken))
-            }
-            unpacked => unpacked,
+        let mut body = body.freeze();
+        if encoding != Encoding::Identity {
+            body = sender.unpacked(encoding, body, most).await?;
         }
-        .map(Self)
-        .map_err(|failed| failed.refusal(most))
+        let sender = sender.known;
+        Ok(Self { body, sender })
     }
 }
 
-/// Somebody whose token was not looked up yet.
-struct Stranger<'r> {
+/// Whoever sends a body.
+struct Sender<'r> {
     app: &'r App,
     parts: &'r Parts,
-    is_known: bool,
+    operation: Option<Operation>,
+    /// Who it is, once the token was looked up.
+    known: Option<Known>,
 }
 
-impl Stranger<'_> {
+impl Sender<'_> {
     /// Looks the token up, unless that was done or the body is short.
     ///
     /// # Errors
     ///
-    /// If it opens nothing: then no more is read.
-    async fn may_send(&mut self, bytes: u64) -> Answer<()> {
-        if self.is_known || bytes <= STRANGER_BYTES_MAX {
-            return Ok(());
+    /// If it opens nothing, or not this: then no more is read.
+    async fn may_send(&mut self, bytes: u64) -> Answer<Option<Known>> {
+        if self.known.is_some() || bytes <= STRANGER_BYTES_MAX {
+            return Ok(self.known);
         }
         let credential = self.parts.extensions.get::<Credential>().copied();
         let credential = credential.ok_or_else(|| {
             let detail = "Send a token as `Authorization: Bearer ctxpin_...`.";
             Refusal::new(ProblemName::Unauthenticated, detail)
         })?;
-        people::credential_check(&self.app.service, credential).await?;
-        self.is_known = true;
-        Ok(())
+        let (callers, service) = (&self.app.callers, &self.app.service);
+        let known = callers.known(service, credential, self.operation).await?;
+        if let Some(load) = self.parts.extensions.get::<Load>() {
+            load.belongs_to(known)?;
+        }
+        self.known = Some(known);
+        Ok(self.known)
+    }
+
+    /// Holds so many bytes more for them.
+    fn holds(&self, bytes: u64) -> Answer<()> {
+        let load = self.parts.extensions.get::<Load>();
+        Ok(load.map_or(Ok(()), |load| load.grow(bytes))?)
+    }
+
+    /// Decompresses a body, in the workshop if more may come out of it than of a stranger's.
+    async fn unpacked(&mut self, encoding: Encoding, body: Bytes, most: u64) -> Answer<Bytes> {
+        let unpacked = match encoding.unpacked(&body, most.min(STRANGER_BYTES_MAX)) {
+            Err(Unpacking::TooLong) if most > STRANGER_BYTES_MAX => {
+                let unpack = move || encoding.unpacked(&body, most);
+                match self.may_send(most).await? {
+                    Some(known) => self.app.service.work(known.user, most, unpack).await?,
+                    None => unpack(),
+                }
+            }
+            unpacked => unpacked,
+        };
+        let unpacked = unpacked.map_err(|failed| failed.refusal(most))?;
+        self.holds(unpacked.len() as u64)?;
+        Ok(unpacked)
     }
 }
 
@@ -110,33 +145,31 @@ fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// How fast a body must come.
+/// How fast a body must come. Each byte gives time for the next ones; what came quickly gives no more
+/// of it than a pause, for as long as it takes is what was sent held.
 struct Pace {
-    begun: Instant,
+    latest: Instant,
     pause_max: Duration,
     rate_min: u64,
-    received: u64,
 }
 
 impl Pace {
     fn new(limits: &Limits) -> Self {
         Self {
-            begun: Instant::now(),
+            latest: Instant::now() + limits.body_pause_max,
             pause_max: limits.body_pause_max,
             rate_min: limits.body_rate_min,
-            received: 0,
         }
     }
 
     /// The next piece of the body; none at its end.
     async fn next(&mut self, pieces: &mut BodyDataStream) -> Answer<Option<Bytes>> {
-        let for_all = Duration::from_secs_f64(self.received as f64 / self.rate_min as f64);
-        let latest = self.begun + self.pause_max + for_all;
-        let latest = latest.min(Instant::now() + self.pause_max);
-        match timeout_at(latest, pieces.next()).await {
+        match timeout_at(self.latest, pieces.next()).await {
             Ok(None) => Ok(None),
             Ok(Some(Ok(piece))) => {
-                self.received += piece.len() as u64;
+                let time = Duration::from_secs_f64(piece.len() as f64 / self.rate_min as f64);
+                let pause = Instant::now() + self.pause_max;
+                self.latest = pause.min(self.latest + time);
                 Ok(Some(piece))
             }
             Ok(Some(Err(_))) => Err(Unpacking::Broken.refusal(0)),

@@ -7,19 +7,24 @@ use axum::http::{HeaderMap, HeaderValue};
 use ctxpin_model::token::{Credential, Token};
 use ctxpin_protocol::problem::{Problem, ProblemName};
 
+use crate::app::App;
+use crate::load::Load;
 use crate::respond::Refusal;
 
 /// What the caller presented in `Authorization: Bearer` (RFC 6750, section 2.1). Whether it opens
 /// anything is for the operation to find out.
 pub(crate) struct Identity(pub Credential);
 
-impl<S: Sync> FromRequestParts<S> for Identity {
+impl FromRequestParts<App> for Identity {
     type Rejection = Refusal;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refusal> {
         let credential = credential(&parts.headers)?;
         // Nothing behind this one has a use for the token.
         parts.headers.remove(AUTHORIZATION);
+        if let Some(load) = parts.extensions.get::<Load>() {
+            load.identify(app, credential).await?;
+        }
         // A large body is read only if it opens anything.
         parts.extensions.insert(credential);
         Ok(Self(credential))

@@ -21,8 +21,19 @@ pub(crate) const MOVE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 pub(crate) const OTHER_BYTES_MAX: u64 = 64 * 1024;
 
 /// Longest body, in bytes, that is taken in before the caller's token is looked up. What is shorter
-/// costs an honest caller no statement more; past it the look-up is cheap beside the body.
-pub(crate) const STRANGER_BYTES_MAX: u64 = 64 * 1024;
+/// costs an honest caller no statement more.
+pub(crate) const STRANGER_BYTES_MAX: u64 = 1024;
+
+/// Most requests that a connection has under way on which no token was good; the token of one more is
+/// looked up first.
+pub(crate) const STRANGER_REQUESTS_MAX: usize = 8;
+
+/// Longest answer, in bytes, that is put together where it comes up.
+pub(crate) const ANSWER_BYTES_LIGHT: u64 = 64 * 1024;
+
+/// Longest answer, in bytes, that counts for nothing until it is taken: the system keeps about as much
+/// of any connection.
+pub(crate) const ANSWER_BYTES_FREE: u64 = 16 * 1024;
 
 /// Largest window of a body that is compressed with zstd, as a power of two: the 8 MiB beyond which
 /// HTTP allows none (RFC 9659, section 3). A decoder reserves it before there is any text.
@@ -32,8 +43,9 @@ pub(crate) const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 /// push, with 1 MiB of tool definitions, has far fewer.
 pub(crate) const JSON_VALUES_MAX: usize = 500_000;
 
-/// Longest head of an HTTP/1.1 request, in bytes, and so most of what one connection holds unread.
-pub(crate) const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Longest head of an HTTP/1.1 request, in bytes, and so most of what one connection holds unread: as
+/// much as by HTTP/2.
+pub(crate) const HEAD_BYTES_MAX: usize = 16 * 1024;
 
 /// Most bytes of header fields in an HTTP/2 request, counted as RFC 9113 does (section 6.5.2).
 pub(crate) const HEADER_LIST_BYTES_MAX: u32 = 16 * 1024;
@@ -53,6 +65,9 @@ pub(crate) const STREAMS_CANCELLED_MAX: usize = 20;
 /// does not keep to the protocol; past it the connection ends (CVE-2025-8671).
 pub(crate) const STREAMS_BROKEN_MAX: usize = 256;
 
+/// From which part of all connections on the oldest ones end that show no token, in hundredths.
+pub(crate) const CONNECTIONS_CROWDED_PERCENT: usize = 80;
+
 /// File descriptors that are left for everything but connections: databases, files, sockets.
 const DESCRIPTORS_KEPT: usize = 256;
 
@@ -65,8 +80,8 @@ pub struct Limits {
     /// Longest wait for more of a body, and how long it may take beyond what its bytes take at
     /// `body_rate_min`.
     pub body_pause_max: Duration,
-    /// How many bytes of a body come in a second, on the whole: a bad line has more, so that 12 MiB
-    /// may take 26 minutes.
+    /// How many bytes of a body come in a second. A bad line has more; 12 MiB take 26 minutes. Who was
+    /// quicker gains no more than a pause: what is held is held for somebody who sends.
     pub body_rate_min: u64,
     /// Longest time from the last byte of a request to the head of its answer. The events of a
     /// watch come after that.
@@ -75,7 +90,19 @@ pub struct Limits {
     /// an answer. It is looked at that often, so that a quiet one ends before twice as long. A watch
     /// tells something every 15 s.
     pub quiet_time_max: Duration,
-    /// Most connections at a time; others wait until one ends. It leaves room for twice the
+    /// Most bytes of requests and unread answers at a time, in total; of what is large three quarters
+    /// of it.
+    pub held_max: u64,
+    /// Most of them of callers whose token was not looked up, together.
+    pub held_by_strangers_max: u64,
+    /// Most of them on one connection: two of the largest bodies.
+    pub held_by_connection_max: u64,
+    /// Most of them for one token.
+    pub held_by_token_max: u64,
+    /// Most of them for one user, with those of their agents.
+    pub held_by_user_max: u64,
+    /// Most connections at a time. Past four fifths of it each new one ends the oldest that has sent no whole
+    /// request, or else the oldest at rest on which no token was good; only if there is none does it wait. It leaves room for twice the
     /// 5,000 watches that one server was measured with. File descriptors may allow fewer.
     pub connections_max: usize,
     /// How long what is under way may take to end once the server is to end; the rest is cut.
@@ -90,6 +117,11 @@ impl Default for Limits {
             body_rate_min: 8 * 1024,
             request_time_max: Duration::from_secs(60),
             quiet_time_max: Duration::from_secs(60),
+            held_max: 192 * 1024 * 1024,
+            held_by_strangers_max: 16 * 1024 * 1024,
+            held_by_connection_max: 32 * 1024 * 1024,
+            held_by_token_max: 32 * 1024 * 1024,
+            held_by_user_max: 64 * 1024 * 1024,
             connections_max: 10_000,
             drain_time_max: Duration::from_secs(10),
         }

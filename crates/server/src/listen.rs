@@ -1,5 +1,6 @@
 //! Connections: taken in, served over HTTP/1.1 or HTTP/2, and ended with the server.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,13 +11,14 @@ use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::activity::{Activity, NotedRouter};
 use crate::limits::{
-    CONNECTION_WINDOW_BYTES, HEAD_BYTES_MAX, HEADER_LIST_BYTES_MAX, Limits, STREAM_WINDOW_BYTES,
-    STREAMS_BROKEN_MAX, STREAMS_CANCELLED_MAX, STREAMS_MAX,
+    CONNECTION_WINDOW_BYTES, CONNECTIONS_CROWDED_PERCENT, HEAD_BYTES_MAX, HEADER_LIST_BYTES_MAX,
+    Limits, STREAM_WINDOW_BYTES, STREAMS_BROKEN_MAX, STREAMS_CANCELLED_MAX, STREAMS_MAX,
 };
 use crate::opening::Opening;
 
@@ -25,6 +27,9 @@ const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(30);
 
 /// How long a quiet connection may take to end in order, before it is cut.
 const FAREWELL_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// How long a head takes on a bad line. Whoever sends none for longer goes first where it is crowded.
+const HEAD_TIME_FAIR: Duration = Duration::from_secs(1);
 
 /// Pause after a connection could not be taken in, as when there are no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
@@ -38,18 +43,37 @@ pub(crate) async fn serve(
 ) {
     let room = Arc::new(Semaphore::new(limits.connections_max));
     let mut connections = JoinSet::new();
+    let mut open = Open::default();
     loop {
         let accepted = tokio::select! {
             () = shutdown.cancelled() => break,
-            Some(_) = connections.join_next() => continue,
+            Some(ended) = connections.join_next() => {
+                open.ended(ended);
+                continue;
+            }
             accepted = accept(&listener, &room) => accepted,
         };
         match accepted {
             Ok((stream, place)) => {
-                let connection = connection(stream, router.clone(), shutdown.clone(), limits);
+                let (activity, cut) = (Activity::default(), CancellationToken::new());
+                if open.0.len() * 100 >= limits.connections_max * CONNECTIONS_CROWDED_PERCENT {
+                    open.make_room();
+                }
+                let id = activity.id();
+                let (activity_of, cut_of) = (activity.clone(), cut.clone());
+                open.0.insert(id, (activity_of, Instant::now(), cut_of));
+                let service = NotedRouter {
+                    router: router.clone(),
+                    activity,
+                };
+                let connection = connection(stream, service, shutdown.clone(), limits);
                 connections.spawn(async move {
-                    connection.await;
+                    tokio::select! {
+                        () = connection => {}
+                        () = cut.cancelled() => {}
+                    }
                     drop(place);
+                    id
                 });
             }
             Err(error) if is_of_one_connection(&error) => {}
@@ -69,6 +93,38 @@ pub(crate) async fn serve(
         let cut = connections.len();
         tracing::warn!(cut, "connections were cut, for they did not end in time");
         connections.shutdown().await;
+    }
+}
+
+/// The open connections, oldest first, with what ends each.
+#[derive(Default)]
+struct Open(BTreeMap<u64, (Activity, Instant, CancellationToken)>);
+
+impl Open {
+    /// Forgets a connection that has ended. What panicked tells no number: it is forgotten when it is to make
+    /// room.
+    fn ended(&mut self, ended: Result<u64, JoinError>) {
+        if let Ok(id) = ended {
+            self.0.remove(&id);
+        }
+    }
+
+    /// Ends the oldest connection that never had a whole head and has had time for it, or else the oldest
+    /// that shows no token and is at rest, or else the oldest without a head.
+    fn make_room(&mut self) {
+        let oldest = |is_meant: fn(&Activity) -> bool| {
+            let mut open = self.0.iter();
+            open.find(|(_, (activity, ..))| is_meant(activity))
+        };
+        let silent = || oldest(|activity| !activity.has_begun());
+        let found = silent()
+            .filter(|(_, (_, since, _))| since.elapsed() > HEAD_TIME_FAIR)
+            .or_else(|| oldest(Activity::is_at_rest_unknown))
+            .or_else(silent);
+        let found = found.map(|(id, _)| *id);
+        if let Some((.., cut)) = found.and_then(|id| self.0.remove(&id)) {
+            cut.cancel();
+        }
     }
 }
 
@@ -102,18 +158,15 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 
 async fn connection(
     stream: TcpStream,
-    router: Router,
+    service: NotedRouter,
     shutdown: CancellationToken,
     limits: Limits,
 ) {
     // Answers are written whole; waiting for more to send would only delay them.
     let _ = stream.set_nodelay(true);
-    let activity = Activity::default();
+    let activity = service.activity.clone();
     let builder = builder(&limits);
-    let service = TowerToHyperService::new(NotedRouter {
-        router,
-        activity: activity.clone(),
-    });
+    let service = TowerToHyperService::new(service);
     let stream = TokioIo::new(Opening::new(stream, limits.head_time_max));
     let mut connection = std::pin::pin!(builder.serve_connection(stream, service));
     let served = tokio::select! {

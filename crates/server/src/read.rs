@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::app::App;
 use crate::body::Raw;
+use crate::callers::Known;
 use crate::limits::JSON_VALUES_MAX;
 use crate::respond::{Answer, Refusal};
 
@@ -18,25 +19,68 @@ const REASON_BYTES_MAX: usize = 400;
 /// A body in JSON.
 pub(crate) struct Given<T>(pub T);
 
-impl<T: DeserializeOwned> FromRequest<App> for Given<T> {
+impl<T: DeserializeOwned + Send + 'static> FromRequest<App> for Given<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Refusal> {
-        if !is_json(request.headers()) {
-            return Err(Refusal::new(
-                ProblemName::UnsupportedMediaType,
-                "The body is JSON: send it with `Content-Type: application/json`.",
-            ));
-        }
-        let Raw(body) = Raw::from_request(request, app).await?;
-        Ok(Self(parse(&body)?))
+        demand_json(request.headers())?;
+        let raw = Raw::from_request(request, app).await?;
+        Ok(Self(raw.worked(app, parse).await?))
     }
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+/// What is made of a body in JSON. With a large one that takes a while, for which others shall not wait.
+pub(crate) struct Made<T>(pub T);
+
+impl<T: FromBody> FromRequest<App> for Made<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Refusal> {
+        demand_json(request.headers())?;
+        let raw = Raw::from_request(request, app).await?;
+        let made = raw.worked(app, |body| Ok(T::from_body(parse(body)?)));
+        Ok(Self(made.await?))
+    }
+}
+
+/// Something that is made of a body.
+pub(crate) trait FromBody: Sized + Send + 'static {
+    /// The shape of the body.
+    type Body: DeserializeOwned;
+
+    /// Makes it.
+    fn from_body(body: Self::Body) -> Self;
+}
+
+impl Raw {
+    /// Has something made of the body, when it is the sender's turn.
+    async fn worked<T: Send + 'static>(
+        self,
+        app: &App,
+        work: impl FnOnce(&[u8]) -> Answer<T> + Send + 'static,
+    ) -> Answer<T> {
+        let Self { body, sender } = self;
+        match sender {
+            Some(Known { user, .. }) => {
+                let length = body.len() as u64;
+                app.service.work(user, length, move || work(&body)).await?
+            }
+            // It is short.
+            None => work(&body),
+        }
+    }
+}
+
+fn demand_json(headers: &HeaderMap) -> Answer<()> {
     let content_type = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
     let essence = content_type.and_then(|value| value.split(';').next());
-    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+    if essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json")) {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        ProblemName::UnsupportedMediaType,
+        "The body is JSON: send it with `Content-Type: application/json`.",
+    ))
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Answer<T> {

@@ -4,11 +4,13 @@
 use std::sync::Arc;
 
 use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::from_fn_with_state;
 use axum::{Extension, Router};
+use ctxpin_model::access::Operation;
 use ctxpin_protocol::problem::Problem;
 use ctxpin_protocol::watch::{ChatTurn, Deleted};
+use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
@@ -27,6 +29,7 @@ use crate::http::{
     turns, watches,
 };
 use crate::limits::{Limits, MOVE_BYTES_MAX, OTHER_BYTES_MAX, PUSH_BYTES_MAX, UPLOAD_BYTES_MAX};
+use crate::load::held;
 use crate::metrics::Metrics;
 use crate::observe::{in_time, observe};
 use crate::respond::{panicked, unknown_method, unknown_path};
@@ -58,19 +61,21 @@ pub(crate) fn router(app: App) -> Router {
     let document = finished(document).to_json().unwrap_or_default();
     let (metrics, limits) = (app.metrics.clone(), app.limits);
     let router = router
-        .layer(Extension(Document(document.into())))
+        .layer(Extension(Document::new(document.into())))
+        .layer(from_fn_with_state(app.clone(), held))
         .with_state(app);
     surrounded(router, metrics, limits)
 }
 
 /// Routes of others, with everything around them that stands around those of the API.
 pub(crate) fn foreign_router(routes: Router) -> Router {
-    let (router, _) = limited(OpenApiRouter::from(routes), OTHER_BYTES_MAX).split_for_parts();
+    let (router, _) = limited(OpenApiRouter::from(routes), OTHERS).split_for_parts();
     surrounded(router, Arc::new(Metrics::new()), Limits::default())
 }
 
 /// What stands around every route.
 fn surrounded(router: Router, metrics: Arc<Metrics>, limits: Limits) -> Router {
+    // What people wrote is in most answers, so none is kept by whoever stands between.
     let no_store = HeaderValue::from_static("no-store");
     let nosniff = HeaderValue::from_static("nosniff");
     router
@@ -79,15 +84,20 @@ fn surrounded(router: Router, metrics: Arc<Metrics>, limits: Limits) -> Router {
         // The first layer is the innermost.
         .layer(from_fn_with_state(limits.request_time_max, in_time))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(CompressionLayer::new().compress_when(compressible()))
-        .layer(always(CACHE_CONTROL, no_store))
-        .layer(always(X_CONTENT_TYPE_OPTIONS, nosniff))
+        .layer(
+            CompressionLayer::new()
+                .quality(CompressionLevel::Fastest)
+                .compress_when(compressible()),
+        )
+        .layer(SetResponseHeaderLayer::if_not_present(
+            CACHE_CONTROL,
+            no_store,
+        ))
+        .layer(SetResponseHeaderLayer::overriding(
+            X_CONTENT_TYPE_OPTIONS,
+            nosniff,
+        ))
         .layer(from_fn_with_state(metrics, observe))
-}
-
-/// What people wrote is in most answers, so none is kept by whoever stands between.
-fn always(name: HeaderName, value: HeaderValue) -> SetResponseHeaderLayer<HeaderValue> {
-    SetResponseHeaderLayer::overriding(name, value)
 }
 
 /// What is compressed: not events, which would wait for one another, and not what has a strong tag,
@@ -101,7 +111,7 @@ fn compressible() -> impl Predicate {
 fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Outline::openapi())
         .nest(API, api())
-        .merge(limited(operation(), OTHER_BYTES_MAX))
+        .merge(limited(operation(), OTHERS))
 }
 
 fn operation() -> OpenApiRouter<App> {
@@ -116,18 +126,31 @@ fn api() -> OpenApiRouter<App> {
     let uploads = OpenApiRouter::new().routes(routes!(sessions::blob_upload));
     let moves =
         OpenApiRouter::new().routes(routes!(contexts::read, contexts::put, contexts::clear));
-    limited(others(), OTHER_BYTES_MAX)
-        .merge(limited(pushes, PUSH_BYTES_MAX))
-        .merge(limited(uploads, UPLOAD_BYTES_MAX))
-        .merge(limited(moves, MOVE_BYTES_MAX))
+    let may = |bytes_max, operation| BodyLimit {
+        bytes_max,
+        operation: Some(operation),
+    };
+    limited(others(), OTHERS)
+        .merge(limited(pushes, may(PUSH_BYTES_MAX, Operation::ContextPush)))
+        .merge(limited(
+            uploads,
+            may(UPLOAD_BYTES_MAX, Operation::BlobUpload),
+        ))
+        .merge(limited(moves, may(MOVE_BYTES_MAX, Operation::PinMove)))
 }
 
-/// Routes whose bodies have at most that many bytes, before and after they are decompressed.
-fn limited<S>(routes: OpenApiRouter<S>, bytes_max: u64) -> OpenApiRouter<S>
+/// What is sent to most routes.
+const OTHERS: BodyLimit = BodyLimit {
+    bytes_max: OTHER_BYTES_MAX,
+    operation: None,
+};
+
+/// Routes with such bodies.
+fn limited<S>(routes: OpenApiRouter<S>, limit: BodyLimit) -> OpenApiRouter<S>
 where
     S: Clone + Send + Sync + 'static,
 {
-    routes.layer(Extension(BodyLimit(bytes_max)))
+    routes.layer(Extension(limit))
 }
 
 fn others() -> OpenApiRouter<App> {

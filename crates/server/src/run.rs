@@ -17,6 +17,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin_token::AdminToken;
 use crate::app::App;
+use crate::budget::Budget;
+use crate::callers::Callers;
 use crate::data_directory;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
@@ -145,6 +147,8 @@ pub async fn serve(
                 clock,
                 metrics: Arc::new(Metrics::new()),
                 limits,
+                budget: Budget::new(limits),
+                callers: Callers::default(),
                 shutdown: shutdown.clone(),
             };
             serve_app(listener, app, &shutdown).await;

@@ -381,14 +381,20 @@ fn demand_owned<O: Owned>(checked: &Checked<O>, operation: Operation) -> Result<
 }
 
 impl Database {
-    /// Whether the caller's token opens anything.
-    pub async fn identify(&self, caller: &Caller) -> Result<()> {
-        self.single(check_caller_sql())
+    /// Tells who calls, or whose agent, if they may do the operation on what is theirs. Without one it is
+    /// enough that the token opens anything.
+    pub async fn identify(&self, caller: &Caller, operation: Option<Operation>) -> Result<UserId> {
+        let actor = self
+            .single(check_caller_sql())
             .bind(&caller.credential.id)
             .optional(|row| read_caller(row, caller, self.signs(), false))
             .await?
-            .map(drop)
-            .ok_or(Error::Unauthenticated)
+            .ok_or(Error::Unauthenticated)?;
+        let user = actor.user().ok_or(Error::Unauthenticated)?;
+        if let Some(operation) = operation {
+            demand(&actor, operation, Object::Owned(user), "account")?;
+        }
+        Ok(user)
     }
 
     /// Sees an agent without locking it.

@@ -12,7 +12,7 @@ use ctxpin_model::id::{AgentId, ChatId};
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::token::Credential;
 use ctxpin_operations::contexts::{self, ContextView};
-use ctxpin_operations::diffs::{self, DiffRequest, Told};
+use ctxpin_operations::diffs::{self, DiffRequest, DiffView, Told};
 use ctxpin_operations::pins::{self, MoveRequest};
 use ctxpin_protocol::convert::diff::{Form, change as change_text};
 use ctxpin_protocol::convert::members::InvalidMember;
@@ -33,6 +33,11 @@ use crate::read::Given;
 use crate::respond::{Answer, Problems};
 
 /// A context with the tag by which a move is made conditional on it.
+async fn answered(app: &App, credential: Credential, view: ContextView) -> Answer<Response> {
+    let weight = view.weight();
+    app.answer(credential, weight, move || context(&view)).await
+}
+
 fn context(view: &ContextView) -> Response {
     let tells_bodies = view.tells_bodies;
     let sides = view.sides();
@@ -76,7 +81,7 @@ pub(crate) async fn read(
     path: Segments,
 ) -> Answer<Response> {
     let view = contexts::read(&app.service, credential, path.id("chat")?).await?;
-    Ok(context(&view))
+    answered(&app, credential, view).await
 }
 
 /// Move the pin of a chat
@@ -106,7 +111,7 @@ pub(crate) async fn put(
         Move::Render => MoveRequest::Render,
     };
     let view = pins::pin_move(&app.service, credential, chat, &request, only_from).await?;
-    Ok(context(&view))
+    answered(&app, credential, view).await
 }
 
 /// Unpin a chat
@@ -123,7 +128,7 @@ pub(crate) async fn clear(
 ) -> Answer<Response> {
     let (chat, only_from) = (path.id("chat")?, if_match(&headers)?);
     let view = pins::pin_clear(&app.service, credential, chat, only_from).await?;
-    Ok(context(&view))
+    answered(&app, credential, view).await
 }
 
 /// Read what differs, with its text
@@ -138,7 +143,7 @@ pub(crate) async fn diff(
     Identity(credential): Identity,
     path: Segments,
     Asked(query): Asked<DiffQuery>,
-) -> Answer<Json<Diff>> {
+) -> Answer<Response> {
     let chat = path.id("chat")?;
     let unknown = || InvalidMember::new("resource", "this is no id of a resource");
     let resource = query.resource.map(|id| id.parse().map_err(|_| unknown()));
@@ -152,6 +157,12 @@ pub(crate) async fn diff(
         _ => Form::Text,
     };
     let view = diffs::diff(&app.service, credential, chat, request).await?;
+    let weight = view.weight();
+    let answer = move || Json(difference(&view, form)).into_response();
+    app.answer(credential, weight, answer).await
+}
+
+fn difference(view: &DiffView, form: Form) -> Diff {
     let changes = view.changes();
     let changes = changes.iter().map(|(differs, told)| {
         let difference = match told {
@@ -160,11 +171,11 @@ pub(crate) async fn diff(
         };
         change_text(differs, view.sides(), difference, form)
     });
-    Ok(Json(Diff {
+    Diff {
         pinned: view.pinned().map(|id| id.to_string()),
         head: view.head().map(|id| id.to_string()),
         changes: changes.collect(),
-    }))
+    }
 }
 
 /// The snapshot of a move of the chat's history, by its number there.

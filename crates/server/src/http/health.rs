@@ -1,20 +1,47 @@
 //! What operators ask, without a token, and the API's own document.
 
+use std::io::Write as _;
+
 use axum::Extension;
 use axum::extract::State;
-use axum::http::HeaderValue;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, VARY,
+};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Json, Response};
 use bytes::Bytes;
+use ctxpin_model::hash::BlobHash;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::conditions::IfNoneMatch;
 use crate::metrics::METRICS_MEDIA_TYPE;
 use crate::respond::{Answer, Problems};
 
-/// The API's document as JSON. Every answer shares it: anybody may ask, and leave it unread.
+/// The API's document as JSON. It is compressed once, and every answer shares it: anybody may ask, and
+/// leave it unread.
 #[derive(Clone)]
-pub(crate) struct Document(pub Bytes);
+pub(crate) struct Document {
+    hash: BlobHash,
+    plain: Bytes,
+    gzip: Bytes,
+}
+
+impl Document {
+    /// Compresses the text.
+    pub fn new(json: Bytes) -> Self {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        // Nothing can fail in memory.
+        let packed = encoder.write_all(&json).and_then(|()| encoder.finish());
+        Self {
+            hash: BlobHash::of(&json),
+            gzip: packed.unwrap_or_default().into(),
+            plain: json,
+        }
+    }
+}
 
 /// Tell that the process is up
 #[utoipa::path(get, path = "/healthz", operation_id = "health", tag = "operation", security(()),
@@ -42,9 +69,35 @@ pub(crate) async fn metrics(State(app): State<App>) -> Response {
 }
 
 /// Read this document
+///
+/// With `If-None-Match` 304 for whoever has it.
 #[utoipa::path(get, path = "/openapi.json", operation_id = "document", tag = "operation", security(()),
-    responses((status = 200, body = Object)))]
-pub(crate) async fn document(Extension(Document(json)): Extension<Document>) -> Response {
-    let content_type = HeaderValue::from_static("application/json");
-    ([(CONTENT_TYPE, content_type)], json).into_response()
+    responses((status = 200, body = Object, headers(("ETag", description = "Its hash, in quotes"))),
+        (status = 304)))]
+pub(crate) async fn document(
+    headers: HeaderMap,
+    Extension(document): Extension<Document>,
+) -> Response {
+    let Document { hash, plain, gzip } = document;
+    let mut response = match IfNoneMatch::read(&headers).has(hash) {
+        true => StatusCode::NOT_MODIFIED.into_response(),
+        false if takes_gzip(&headers) => ([(CONTENT_ENCODING, "gzip")], gzip).into_response(),
+        false => plain.into_response(),
+    };
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+    // Weak, for the two forms share it.
+    if let Ok(tag) = HeaderValue::from_str(&format!("W/\"{hash}\"")) {
+        headers.insert(ETAG, tag);
+    }
+    response
+}
+
+/// Whether somebody takes gzip (RFC 9110, section 12.5.3). Who weighs it is given the plain text.
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(ACCEPT_ENCODING).iter();
+    let mut accepted = accepted.filter_map(|value| value.to_str().ok());
+    accepted.any(|value| value.split(',').any(|coding| coding.trim() == "gzip"))
 }

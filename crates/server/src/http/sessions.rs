@@ -6,11 +6,12 @@ use axum::http::{HeaderMap, StatusCode};
 use ctxpin_model::push::Verdict;
 use ctxpin_operations::pins;
 use ctxpin_operations::pushes;
-use ctxpin_protocol::convert::manifest::manifest;
+use ctxpin_protocol::convert::manifest::{Manifest, manifest};
 use ctxpin_protocol::convert::members::{InvalidMember, hash};
 use ctxpin_protocol::convert::resources::limits;
 use ctxpin_protocol::http::agents::{EPOCH_HEADER, Refreshed, Session, SessionOpen};
 use ctxpin_protocol::http::push::{Push, PushAnswer};
+use ctxpin_protocol::problem::Problem;
 
 use super::agents::head;
 use crate::address::Segments;
@@ -18,7 +19,7 @@ use crate::app::App;
 use crate::body::Raw;
 use crate::identify::Identity;
 use crate::limits::PUSH_BYTES_MAX;
-use crate::read::Given;
+use crate::read::{FromBody, Given, Made};
 use crate::respond::{Answer, Problems};
 
 /// Open the session of an agent's process
@@ -39,16 +40,24 @@ pub(crate) async fn open(
     }))
 }
 
+impl FromBody for Result<Manifest, Problem> {
+    type Body = Push;
+
+    fn from_body(push: Push) -> Self {
+        manifest(push)
+    }
+}
+
 /// Push a snapshot
 #[utoipa::path(put, path = "/agent/context", operation_id = "context_push", tag = "agent", request_body = Push,
     responses((status = 200, body = PushAnswer), Problems))]
 pub(crate) async fn push(
     State(app): State<App>,
     Identity(credential): Identity,
-    Given(body): Given<Push>,
+    Made(manifest): Made<Result<Manifest, Problem>>,
 ) -> Answer<Json<PushAnswer>> {
     let refused = || app.metrics.push("refused", 0);
-    let manifest = manifest(body).inspect_err(|_| refused())?;
+    let manifest = manifest.inspect_err(|_| refused())?;
     let push = pushes::Push {
         epoch: manifest.epoch,
         version: manifest.version,
@@ -88,7 +97,7 @@ pub(crate) async fn blob_upload(
     Identity(credential): Identity,
     path: Segments,
     headers: HeaderMap,
-    Raw(bytes): Raw,
+    Raw { body: bytes, .. }: Raw,
 ) -> Answer<StatusCode> {
     let (claimed, epoch) = (hash("hash", path.text("hash"))?, epoch(&headers)?);
     pushes::blob_upload(&app.service, credential, epoch, claimed, bytes[..].into()).await?;

@@ -3,9 +3,10 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use ctxpin_model::pin::Delivery;
 use ctxpin_model::turn::TurnRecord;
-use ctxpin_operations::turns::{self, TurnRequest};
+use ctxpin_operations::turns::{self, TurnRequest, TurnView};
 use ctxpin_protocol::convert::members::{label, word};
 use ctxpin_protocol::http::page::{Page, PageQuery};
 use ctxpin_protocol::http::turns::{Turn, TurnBegin, TurnBegun};
@@ -42,7 +43,7 @@ pub(crate) async fn begin(
     Identity(credential): Identity,
     path: Segments,
     Given(body): Given<TurnBegin>,
-) -> Answer<(StatusCode, Json<TurnBegun>)> {
+) -> Answer<Response> {
     let reference = body.reference.map(|text| label("reference", text));
     let delivery = body.delivery.map(|text| word("delivery", &text));
     let request = TurnRequest {
@@ -54,8 +55,14 @@ pub(crate) async fn begin(
         true => StatusCode::CREATED,
         false => StatusCode::OK,
     };
+    let weight = view.prompt.len() as u64;
+    let answer = move || (status, Json(begun(view))).into_response();
+    app.answer(credential, weight, answer).await
+}
+
+fn begun(view: TurnView) -> TurnBegun {
     let tools = view.tools.offered.into_iter();
-    let begun = TurnBegun {
+    TurnBegun {
         turn: turn(&view.turn),
         prompt_tokens: view.prompt_tokens,
         prompt: view.prompt,
@@ -63,8 +70,7 @@ pub(crate) async fn begin(
         skills: view.skills.iter().map(entry).collect(),
         tools: tools.map(tool_offer).collect(),
         notice: view.notice,
-    };
-    Ok((status, Json(begun)))
+    }
 }
 
 /// List the turns of a chat

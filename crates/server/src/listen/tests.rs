@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::http::Uri;
 use axum::routing::get;
@@ -239,7 +240,9 @@ async fn a_connection_too_many_waits() {
         ..Limits::default()
     };
     let (asked, mut order) = mpsc::channel::<String>(9);
-    let router = Router::new().fallback(async move |uri: Uri| {
+    let router = Router::new().fallback(async move |activity: Extension<Activity>, uri: Uri| {
+        // As if a token had been good.
+        activity.become_known();
         let path = uri.path().to_owned();
         asked.send(path.clone()).await.unwrap();
         path
@@ -256,12 +259,13 @@ async fn a_connection_too_many_waits() {
             assert!(read.expect("an answer in time").unwrap() > 0);
         }
     };
-    let mut first = TcpStream::connect(address).await.unwrap();
-    let mut second = TcpStream::connect(address).await.unwrap();
-    for (client, path) in [(&mut first, "/1"), (&mut second, "/2")] {
-        ask(client, path).await;
-        answered(client, path).await;
-    }
+    let begun = async |path: &str| {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        ask(&mut client, path).await;
+        answered(&mut client, path).await;
+        client
+    };
+    let (mut first, second) = (begun("/1").await, begun("/2").await);
     let mut third = TcpStream::connect(address).await.unwrap();
     ask(&mut third, "/3").await;
     for path in ["/4", "/5", "/6"] {
@@ -295,4 +299,32 @@ async fn large_answers_come_whole() {
         assert_eq!(response.content_length(), Some(long.len() as u64));
         assert!(response.bytes().await.unwrap() == long, "HTTP/{version}");
     }
+}
+
+#[tokio::test]
+async fn finding_10_the_oldest_that_show_nothing_make_room() {
+    let limits = Limits {
+        connections_max: 10,
+        ..Limits::default()
+    };
+    let (address, _guard) = served(answers_ok(), limits).await;
+    let mut silent = Vec::new();
+    for _ in 0..8 {
+        silent.push(TcpStream::connect(address).await.unwrap());
+    }
+    // Whoever comes then is served, and the oldest ones go one by one.
+    let answered = async || {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(REQUEST).await.unwrap();
+        let mut answer = [0; 15];
+        let read = tokio::time::timeout(SOON, client.read_exact(&mut answer)).await;
+        read.expect("an answer in time").unwrap();
+        client
+    };
+    let first = answered().await;
+    assert_eq!(read_to_end(silent.remove(0)).await, "");
+    // Who has just come may yet send a head: before them goes who has had an answer and shows no token.
+    let _second = answered().await;
+    let rest = read_to_end(first).await;
+    assert!(rest.ends_with("done"), "{rest}");
 }

@@ -82,13 +82,13 @@ async fn bodies_that_are_too_long() {
         assert_eq!(name, ProblemName::TooLarge);
         assert!(problem.detail.contains("65536 bytes"), "{}", problem.detail);
     }
-    let path = "/api/v1/agent/context";
-    let long = server.json(Method::PUT, path, "x".repeat(13 << 20));
+    let token = server.agent_token().await;
+    let long = server.push(&token, "x".repeat(13 << 20));
     let response = long.send().await.unwrap();
     assert_eq!(problem(response).await.0, ProblemName::TooLarge);
     // A push may be much longer than other bodies.
     let push = format!(r#"{{"epoch":{}"#, " ".repeat(64 * MOST));
-    let long = server.json(Method::PUT, path, push);
+    let long = server.push(&token, push);
     let response = long.send().await.unwrap();
     assert_eq!(problem(response).await.0, ProblemName::MalformedRequest);
     server.stop().await;

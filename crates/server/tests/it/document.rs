@@ -2,6 +2,7 @@
 //! With `UPDATE_GOLDEN=1` the files are written anew.
 
 use std::collections::BTreeSet;
+use std::io::Read as _;
 use std::path::Path;
 
 use ctxpin_protocol::problem::ProblemName;
@@ -129,6 +130,35 @@ fn collect_references(value: &Value, into: &mut Vec<String>) {
         Value::Array(items) => items.iter().for_each(|item| collect_references(item, into)),
         _ => {}
     }
+}
+
+#[tokio::test]
+async fn finding_16_the_document_is_compressed_once_and_kept_by_who_has_it() {
+    let server = Server::start().await;
+    let url = server.url.join("/api/v1/openapi.json").unwrap();
+    let ask = |name: &'static str, value: String| {
+        let request = server.http.get(url.clone()).header(name, value);
+        async { request.send().await.unwrap() }
+    };
+    let plain = ask("accept-encoding", "identity".into()).await;
+    assert_eq!(plain.headers()["cache-control"], "no-cache");
+    let tag = plain.headers()["etag"].to_str().unwrap().to_owned();
+    let plain = plain.bytes().await.unwrap();
+    for accepted in ["gzip", "gzip, deflate, br, zstd", "br,gzip"] {
+        let packed = ask("accept-encoding", accepted.into()).await;
+        assert_eq!(packed.headers()["content-encoding"], "gzip");
+        assert_eq!(packed.headers()["etag"], tag);
+        let packed = packed.bytes().await.unwrap();
+        let mut unpacked = Vec::new();
+        flate2::read::GzDecoder::new(&packed[..])
+            .read_to_end(&mut unpacked)
+            .unwrap();
+        assert!(unpacked == plain);
+    }
+    let known = ask("if-none-match", tag).await;
+    assert_eq!(known.status(), StatusCode::NOT_MODIFIED);
+    assert_eq!(known.bytes().await.unwrap(), "");
+    server.stop().await;
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Tests of the whole server, through real connections.
 
 mod bodies;
+mod budget;
 mod document;
 mod frames;
 mod hostile;

@@ -113,6 +113,28 @@ impl Server {
             .body(body)
     }
 
+    /// A push by an agent's token, whose body is said to be JSON.
+    pub fn push(&self, token: &str, body: impl Into<reqwest::Body>) -> RequestBuilder {
+        let url = self.url.join("/api/v1/agent/context").unwrap();
+        self.http
+            .put(url)
+            .bearer_auth(token)
+            .header(CONTENT_TYPE, "application/json")
+            .body(body)
+    }
+
+    /// The token of a new agent.
+    pub async fn agent_token(&self) -> String {
+        let request = AgentCreate {
+            workspace: "project".into(),
+            name: None,
+            may_refresh: false,
+            replaces: None,
+        };
+        let created = self.client.agent_create(&request).await.unwrap();
+        created.token.expose().to_owned()
+    }
+
     /// Ends the server and waits for it.
     pub async fn stop(self) {
         self.shutdown.cancel();

@@ -88,7 +88,7 @@ async fn a_strangers_bomb_is_not_unpacked() {
         assert_eq!(name, ProblemName::Unauthenticated);
     }
     // Whoever is known is told what is wrong with it.
-    let head = head_with(&server.token, method, path, &more);
+    let head = head_with(&server.agent_token().await, method, path, &more);
     let name = asked(&server, &head, &packed).await;
     assert_eq!(name, ProblemName::MalformedRequest);
     server.stop().await;

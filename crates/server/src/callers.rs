@@ -1,0 +1,97 @@
+//! Who calls, as far as it was found out lately: before a large body is kept, and before a large answer
+//! is. What a caller may do is checked by the operation itself, each time.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ctxpin_model::access::Operation;
+use ctxpin_model::id::{TokenId, UserId};
+use ctxpin_model::token::Credential;
+use ctxpin_operations::people;
+use ctxpin_operations::service::Service;
+use tokio::time::Instant;
+
+use crate::respond::Answer;
+
+/// How long a token counts as known. One that was revoked meanwhile has its body read, and is refused
+/// then.
+const KNOWN_FOR: Duration = Duration::from_secs(10);
+
+/// Most tokens that are known at a time.
+const KNOWN_MAX: usize = 10_000;
+
+/// Somebody whose token was looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Known {
+    /// By which token.
+    pub token: TokenId,
+    /// Who, or the owner of the agent.
+    pub user: UserId,
+}
+
+/// The tokens that were looked up lately. Cloning it shares everything.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Callers(Arc<Mutex<HashMap<Asked, Entry>>>);
+
+type Asked = (TokenId, Option<Operation>);
+
+#[derive(Debug)]
+struct Entry {
+    credential: Credential,
+    user: UserId,
+    until: Instant,
+}
+
+impl Callers {
+    /// Looks a token up, unless that was done just now.
+    ///
+    /// # Errors
+    ///
+    /// If it opens nothing, or not the operation.
+    pub async fn known(
+        &self,
+        service: &Service,
+        credential: Credential,
+        operation: Option<Operation>,
+    ) -> Answer<Known> {
+        let asked = (credential.id, operation);
+        if let Some(user) = self.at_hand(asked, credential) {
+            let token = credential.id;
+            return Ok(Known { token, user });
+        }
+        let user = people::may_send(service, credential, operation).await?;
+        self.keep(asked, credential, user);
+        let token = credential.id;
+        Ok(Known { token, user })
+    }
+
+    fn at_hand(&self, asked: Asked, credential: Credential) -> Option<UserId> {
+        let entries = self.lock();
+        let entry = entries.get(&asked)?;
+        let is_good = entry.credential == credential && Instant::now() < entry.until;
+        is_good.then_some(entry.user)
+    }
+
+    fn keep(&self, asked: Asked, credential: Credential, user: UserId) {
+        let now = Instant::now();
+        let mut entries = self.lock();
+        if entries.len() >= KNOWN_MAX {
+            entries.retain(|_, entry| now < entry.until);
+        }
+        if entries.len() < KNOWN_MAX {
+            let until = now + KNOWN_FOR;
+            let entry = Entry {
+                credential,
+                user,
+                until,
+            };
+            entries.insert(asked, entry);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Asked, Entry>> {
+        // Nothing is half-done behind a panic.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

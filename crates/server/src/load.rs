@@ -1,0 +1,168 @@
+//! What a request holds of the server's memory: its head and its body until it is answered, and its
+//! answer until somebody has taken it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use ctxpin_model::token::Credential;
+use http_body::Body as _;
+
+use crate::activity::Activity;
+use crate::app::App;
+use crate::budget::{Full, Held, Holder};
+use crate::callers::Known;
+use crate::limits::{ANSWER_BYTES_FREE, STRANGER_REQUESTS_MAX};
+use crate::respond::Answer;
+
+/// What a request holds. Stands in its extensions; cloning it shares everything.
+#[derive(Debug, Clone)]
+pub(crate) struct Load(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    connection: Activity,
+    held: Mutex<Held>,
+    /// Bytes of the head that strangers have no more room for: it is held once the caller is known.
+    refused: Mutex<u64>,
+    caller: Mutex<Option<Credential>>,
+}
+
+/// Holds a request, and its answer.
+pub(crate) async fn held(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let connection = request.extensions().get::<Activity>().cloned();
+    let load = match Load::begin(&app, connection.unwrap_or_default(), head_bytes(&request)) {
+        Ok(load) => load,
+        Err(refusal) => return refusal.into_response(),
+    };
+    request.extensions_mut().insert(load.clone());
+    let response = next.run(request).await;
+    let held = load.hold_answer(&app, response).await;
+    held.unwrap_or_else(IntoResponse::into_response)
+}
+
+/// About how long a head is, in bytes.
+fn head_bytes(request: &Request) -> u64 {
+    let fields = |headers: &HeaderMap| -> usize {
+        let fields = headers.iter();
+        fields
+            .map(|(name, value)| name.as_str().len() + value.len() + 32)
+            .sum()
+    };
+    let target = request.uri().path_and_query();
+    let target = target.map_or(0, |target| target.as_str().len());
+    (target + fields(request.headers())) as u64
+}
+
+impl Load {
+    fn begin(app: &App, connection: Activity, head_bytes: u64) -> Answer<Self> {
+        let of_connection = Holder::Connection(connection.id());
+        let is_known = connection.is_known();
+        let mut held = match is_known {
+            true => app.budget.hold(&[of_connection]),
+            false => app.budget.hold(&[of_connection, Holder::Strangers]),
+        };
+        let refused = match held.grow(head_bytes) {
+            Ok(()) => 0,
+            // Who knows who it is.
+            Err(_) if !is_known => head_bytes,
+            Err(full) => return Err(full.into()),
+        };
+        Ok(Self(Arc::new(Shared {
+            connection,
+            held: Mutex::new(held),
+            refused: Mutex::new(refused),
+            caller: Mutex::default(),
+        })))
+    }
+
+    /// Notes by which token the request came, and looks it up if strangers are under way enough.
+    ///
+    /// # Errors
+    ///
+    /// If it opens nothing, or its owner holds too much.
+    pub async fn identify(&self, app: &App, credential: Credential) -> Answer<()> {
+        *lock(&self.0.caller) = Some(credential);
+        let connection = &self.0.connection;
+        let is_one_too_many =
+            *lock(&self.0.refused) > 0 || connection.under_way() > STRANGER_REQUESTS_MAX;
+        if is_one_too_many && !connection.is_known() {
+            let known = app.callers.known(&app.service, credential, None).await?;
+            self.belongs_to(known)?;
+        }
+        Ok(())
+    }
+
+    /// Notes whose the request is.
+    ///
+    /// # Errors
+    ///
+    /// If they hold too much already.
+    pub fn belongs_to(&self, known: Known) -> Result<(), Full> {
+        self.0.connection.become_known();
+        let mut held = lock(&self.0.held);
+        held.hand_over(&self.holders(known))?;
+        held.grow(std::mem::take(&mut *lock(&self.0.refused)))
+    }
+
+    /// Holds so many bytes more.
+    ///
+    /// # Errors
+    ///
+    /// If there are too many already.
+    pub fn grow(&self, bytes: u64) -> Result<(), Full> {
+        lock(&self.0.held).grow(bytes)
+    }
+
+    fn holders(&self, known: Known) -> [Holder; 3] {
+        [
+            Holder::Connection(self.0.connection.id()),
+            Holder::Token(known.token),
+            Holder::User(known.user),
+        ]
+    }
+
+    /// Holds a large answer until it is taken. What anybody may read is shared by all, and so held by nobody.
+    async fn hold_answer(&self, app: &App, response: Response) -> Answer<Response> {
+        let Some(credential) = *lock(&self.0.caller) else {
+            return Ok(response);
+        };
+        let status = response.status();
+        if status.is_success() || status == StatusCode::NOT_MODIFIED {
+            self.0.connection.become_known();
+        }
+        let length = response.body().size_hint().exact();
+        let Some(length) = length.filter(|length| *length > ANSWER_BYTES_FREE) else {
+            return Ok(response);
+        };
+        let known = app.callers.known(&app.service, credential, None).await?;
+        let mut held = app.budget.hold(&self.holders(known));
+        held.grow(length)?;
+        let (parts, body) = response.into_parts();
+        // It is whole already: its length is known.
+        let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
+        let bytes = Bytes::from_owner(HeldBytes { bytes, _held: held });
+        Ok(Response::from_parts(parts, Body::from(bytes)))
+    }
+}
+
+/// Bytes that are held until the last of them has left.
+struct HeldBytes {
+    bytes: Bytes,
+    _held: Held,
+}
+
+impl AsRef<[u8]> for HeldBytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing is half-done behind a panic.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
