@@ -64,9 +64,9 @@ pub enum Error {
     /// Something of that name is there already.
     #[error("{0}")]
     Conflict(String),
-    /// Too much work of the caller waits already.
-    #[error("too much work of yours waits already; try again in a moment")]
-    Busy,
+    /// Too much of the caller is under way already.
+    #[error("{0}")]
+    Busy(&'static str),
     /// Pushes are paused by whoever operates the server.
     #[error("pushes are paused; try again later")]
     SyncPaused,

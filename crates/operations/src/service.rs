@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::wakes::Wakes;
-use crate::watches::RECHECK_EVERY;
+use crate::watches::{Listings, RECHECK_EVERY, Watching};
 use crate::workshop::Workshop;
 
 /// How long a caller's work may take. It is bounded by its bytes, so it does not ask.
@@ -49,6 +49,8 @@ pub struct Service {
     pub(crate) wakes: Arc<Wakes>,
     pub(crate) recheck_every: Duration,
     pub(crate) workshop: Workshop,
+    pub(crate) watching: Arc<Watching>,
+    pub(crate) listings: Arc<Listings>,
     sync_paused: bool,
 }
 
@@ -73,6 +75,8 @@ impl Service {
             wakes: Arc::new(Wakes::new()),
             recheck_every: RECHECK_EVERY,
             workshop: Workshop::default(),
+            watching: Arc::default(),
+            listings: Arc::default(),
             sync_paused: false,
         })
     }

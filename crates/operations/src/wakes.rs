@@ -8,6 +8,7 @@ use std::time::Duration;
 use ctxpin_model::id::UserId;
 use ctxpin_store::wake::Topic;
 use tokio::sync::{Notify, broadcast};
+use tokio::time::Instant;
 
 use crate::service::Service;
 
@@ -24,11 +25,28 @@ const LISTENER_PAUSE: Duration = Duration::from_secs(1);
 /// How often signs of life are written.
 const SIGNS_WRITTEN_EVERY: Duration = Duration::from_secs(30);
 
+/// A hint, and when it was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Hint {
+    /// What it is about.
+    pub topic: Topic,
+    /// What was read later has seen what it is about.
+    pub at: Instant,
+}
+
+impl Hint {
+    /// Anything may have been written until now.
+    pub fn everything() -> Self {
+        let (topic, at) = (Topic::Everything, Instant::now());
+        Self { topic, at }
+    }
+}
+
 /// The hints of this process, and those that wait to be told to the others.
 pub(crate) struct Wakes {
     /// By whose things are watched, so that a write wakes nobody whom it does not concern. Owners
     /// whom nobody watches are not kept.
-    local: Mutex<HashMap<UserId, broadcast::Sender<Topic>>>,
+    local: Mutex<HashMap<UserId, broadcast::Sender<Hint>>>,
     outgoing: Mutex<BTreeSet<Topic>>,
     outgoing_grew: Notify,
 }
@@ -50,7 +68,7 @@ impl Wakes {
     }
 
     /// The hints about what belongs to `owner`, and those that may concern anybody.
-    pub(crate) fn subscribe(&self, owner: UserId) -> broadcast::Receiver<Topic> {
+    pub(crate) fn subscribe(&self, owner: UserId) -> broadcast::Receiver<Hint> {
         let mut local = self.lock_local();
         let sender = local.entry(owner);
         sender
@@ -59,16 +77,18 @@ impl Wakes {
     }
 
     fn tell_here(&self, topic: Topic) {
+        let at = Instant::now();
+        let hint = Hint { topic, at };
         let mut local = self.lock_local();
         // Whom nobody watches any more is forgotten at the next hint.
         match topic.owner() {
             Some(owner) => {
-                let is_watched = local.get(&owner).map(|sender| sender.send(topic).is_ok());
+                let is_watched = local.get(&owner).map(|sender| sender.send(hint).is_ok());
                 if is_watched == Some(false) {
                     local.remove(&owner);
                 }
             }
-            None => local.retain(|_, sender| sender.send(topic).is_ok()),
+            None => local.retain(|_, sender| sender.send(hint).is_ok()),
         }
     }
 
@@ -81,7 +101,7 @@ impl Wakes {
         std::mem::take(&mut *outgoing).into_iter().collect()
     }
 
-    fn lock_local(&self) -> MutexGuard<'_, HashMap<UserId, broadcast::Sender<Topic>>> {
+    fn lock_local(&self) -> MutexGuard<'_, HashMap<UserId, broadcast::Sender<Hint>>> {
         self.local.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -176,12 +196,12 @@ mod tests {
         let mut others = wakes.subscribe(other);
         wakes.publish(of(one));
         for receiver in &mut ones {
-            assert_eq!(receiver.try_recv().unwrap(), of(one));
+            assert_eq!(receiver.try_recv().unwrap().topic, of(one));
         }
         assert!(others.try_recv().is_err(), "it is not theirs");
         wakes.tell_here(Topic::Everything);
         for receiver in ones.iter_mut().chain([&mut others]) {
-            assert_eq!(receiver.try_recv().unwrap(), Topic::Everything);
+            assert_eq!(receiver.try_recv().unwrap().topic, Topic::Everything);
         }
         drop(ones);
         wakes.publish(of(one));

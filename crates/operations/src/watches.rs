@@ -1,32 +1,91 @@
 //! Watches: first the state, then what changes. A watch subscribes to wakes before it reads the
 //! state, takes every wake for a hint to read it again, and reads it from time to time anyway; so a
-//! lost hint costs at most one such interval. Each reading checks the caller's token and permission.
+//! lost hint costs at most one such interval. Each reading checks the caller's token and permission. The
+//! state is told page by page, as it is taken, and a page is read once for all who watch the same owner.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+mod listings;
+mod told;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ctxpin_model::access::Operation;
-use ctxpin_model::agent::{AgentRecord, Head};
+use ctxpin_model::agent::AgentRecord;
 use ctxpin_model::chat::{ChatFilter, ChatRecord};
-use ctxpin_model::drift::Drift;
-use ctxpin_model::hash::SnapshotId;
-use ctxpin_model::id::{AgentId, ChatId, UserId};
-use ctxpin_model::moment::Moment;
-use ctxpin_model::page::{PAGE_ITEMS_MAX, PageRequest};
-use ctxpin_model::pin::{Policy, ToolsMode};
+use ctxpin_model::id::{AgentId, ChatId, TokenId, UserId};
+use ctxpin_model::page::{IdCursor, PAGE_ITEMS_MAX, PageRequest};
 use ctxpin_model::token::Credential;
 use ctxpin_model::turn::TurnRecord;
 use ctxpin_store::grant::{Caller, Granted, object, right};
 use ctxpin_store::wake::Topic;
 use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tokio::sync::broadcast::error::TryRecvError;
 use tokio::time::{Instant, sleep_until};
 
 use crate::error::{Error, Result};
 use crate::service::Service;
+use crate::wakes::Hint;
+use listings::OwnLists;
+use told::{ToldAgent, ToldChat};
+
+pub(crate) use listings::Listings;
 
 /// How often a watch reads the state without being woken, usually.
 pub const RECHECK_EVERY: Duration = Duration::from_secs(30);
+
+/// How long a watcher may be told pages that others have read after its token was looked up.
+const CHECKED_FOR: Duration = Duration::from_secs(1);
+
+/// Most chats that are read one by one where a list could tell of them.
+const READ_ALONE_MAX: usize = 64;
+
+/// Most watches of one token.
+const WATCHES_MAX: usize = 16;
+
+/// The watches that are under way, by token.
+#[derive(Default)]
+pub(crate) struct Watching(Mutex<HashMap<TokenId, usize>>);
+
+/// A watch's place among those of its token.
+struct WatchPlace {
+    watching: Arc<Watching>,
+    token: TokenId,
+}
+
+impl Watching {
+    fn place(self: &Arc<Self>, token: TokenId) -> Result<WatchPlace> {
+        let mut watching = self.lock();
+        let count = watching.entry(token).or_default();
+        if *count >= WATCHES_MAX {
+            return Err(Error::Busy(
+                "this token watches 16 times already; end one of its watches first",
+            ));
+        }
+        *count += 1;
+        Ok(WatchPlace {
+            watching: Arc::clone(self),
+            token,
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<TokenId, usize>> {
+        // Nothing is half-done behind a panic.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for WatchPlace {
+    fn drop(&mut self) {
+        let mut watching = self.watching.lock();
+        if let Some(count) = watching.get_mut(&self.token) {
+            *count -= 1;
+            if *count == 0 {
+                watching.remove(&self.token);
+            }
+        }
+    }
+}
 
 /// What a watcher is told.
 #[derive(Debug, Clone)]
@@ -41,6 +100,8 @@ pub enum Event {
     Deleted(ChatId),
     /// An agent is gone.
     AgentDeleted(AgentId),
+    /// Something may have changed: all that is told where ids are asked for.
+    Changed(Changed),
     /// The state was told; what follows is changes.
     Ready,
 }
@@ -54,62 +115,24 @@ pub enum Subject {
     Own,
 }
 
-/// What can be seen of a chat, to tell whether it changed. The members themselves are compared: by a
-/// clock that was set back, a change may have the very time of an earlier one.
-#[derive(Debug, Clone, PartialEq)]
-struct Seen {
-    updated_at: Moment,
-    title: Option<String>,
-    is_archived: bool,
-    parent: Option<ChatId>,
-    policy: Policy,
-    tools: ToolsMode,
-    pin_seq: i64,
-    turn_count: i64,
-    agent: Option<AgentId>,
-    head: Option<(SnapshotId, bool)>,
-    drift: Option<Drift>,
+/// How much is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// The state first, then each thing as it is whenever it changed.
+    Things,
+    /// Of what changed its kind and id, and nothing before: for whoever reads it then.
+    Ids,
 }
 
-impl Seen {
-    fn of(chat: &ChatRecord) -> Self {
-        Self {
-            updated_at: chat.updated_at,
-            title: chat.title.clone(),
-            is_archived: chat.archived_at.is_some(),
-            parent: chat.parent,
-            policy: chat.policy,
-            tools: chat.tools,
-            pin_seq: chat.pin_seq,
-            turn_count: chat.turn_count,
-            agent: chat.agent,
-            head: chat.head.map(|head| (head.snapshot, chat.head_settled)),
-            drift: chat.drift(),
-        }
-    }
-}
-
-/// What can be seen of an agent, to tell whether it changed. Its signs of life are not: they come
-/// all the time.
-#[derive(Debug, Clone, PartialEq)]
-struct SeenAgent {
-    process: (i64, i64),
-    head: Option<Head>,
-    mcp_settled: bool,
-    replaced_by: Option<AgentId>,
-    last_push_at: Option<Moment>,
-}
-
-impl SeenAgent {
-    fn of(agent: &AgentRecord) -> Self {
-        Self {
-            process: (agent.epoch, agent.version),
-            head: agent.head,
-            mcp_settled: agent.mcp_settled,
-            replaced_by: agent.replaced_by,
-            last_push_at: agent.last_push_at,
-        }
-    }
+/// What may have changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changed {
+    /// A chat.
+    Chat(ChatId),
+    /// An agent, and so the drift of its chats.
+    Agent(AgentId),
+    /// Anything that is watched.
+    Everything,
 }
 
 /// A watch under way.
@@ -117,33 +140,78 @@ pub struct Watch {
     service: Service,
     credential: Credential,
     subject: Subject,
-    hints: Receiver<Topic>,
-    /// Taken from `hints` and not read to the end yet.
-    topics: VecDeque<Topic>,
-    chats: BTreeMap<ChatId, Seen>,
-    agents: BTreeMap<AgentId, SeenAgent>,
+    detail: Detail,
+    hints: Receiver<Hint>,
+    /// Taken from `hints` and not followed to the end yet.
+    taken: VecDeque<Hint>,
+    lists: Arc<OwnLists>,
+    listing: Option<Listing>,
+    /// Chats that are to be read one by one.
+    due: VecDeque<ChatId>,
+    /// Whether the state is being told for the first time.
+    is_beginning: bool,
+    chats: BTreeMap<ChatId, ToldChat>,
+    agents: BTreeMap<AgentId, ToldAgent>,
     events: VecDeque<Event>,
     recheck_at: Instant,
     is_over: bool,
+    _place: WatchPlace,
 }
 
-/// Begins to watch; fails if the caller may not.
-pub async fn watch(service: &Service, credential: Credential, subject: Subject) -> Result<Watch> {
+/// A list that is read page by page, each once the page before has been taken.
+#[derive(Debug, Clone)]
+struct Listing {
+    /// How old a page may be that somebody else has read.
+    since: Instant,
+    /// When the token was looked up last.
+    checked_at: Option<Instant>,
+    /// Whether agents are listed; else chats.
+    is_of_agents: bool,
+    /// The chats of this agent; else all.
+    agent: Option<AgentId>,
+    after: Option<IdCursor>,
+    /// What was told before and is not listed yet.
+    agents: BTreeSet<AgentId>,
+    chats: BTreeSet<ChatId>,
+}
+
+/// Begins to watch; fails if the caller may not, or if their token watches too often already.
+pub async fn watch(
+    service: &Service,
+    credential: Credential,
+    subject: Subject,
+    detail: Detail,
+) -> Result<Watch> {
+    let place = service.watching.place(credential.id)?;
     let owner = owner(service, credential, subject).await?;
     let mut watch = Watch {
         service: service.clone(),
         credential,
         subject,
+        detail,
         hints: service.wakes.subscribe(owner),
-        topics: VecDeque::new(),
+        taken: VecDeque::new(),
+        lists: service.listings.of(owner),
+        listing: None,
+        due: VecDeque::new(),
+        is_beginning: true,
         chats: BTreeMap::new(),
         agents: BTreeMap::new(),
         events: VecDeque::new(),
-        recheck_at: Instant::now() + service.recheck_every,
+        recheck_at: Instant::now(),
         is_over: false,
+        _place: place,
     };
-    watch.read_everything().await?;
-    watch.events.push_back(Event::Ready);
+    let now = Instant::now();
+    watch.look_again_after(now);
+    match (subject, detail) {
+        (Subject::Chat(chat), _) => watch.read_chat(chat).await?,
+        (Subject::Own, Detail::Things) => watch.list_everything(now),
+        (Subject::Own, Detail::Ids) => {}
+    }
+    if detail == Detail::Ids {
+        watch.events.clear();
+    }
     Ok(watch)
 }
 
@@ -180,41 +248,66 @@ impl Watch {
             if self.is_over {
                 return Ok(None);
             }
-            if let Some(topic) = self.topics.front().copied() {
-                self.follow(topic).await?;
-                // Only now, so that a wait that is dropped while it reads reads again.
-                self.topics.pop_front();
-                continue;
+            // Each step is noted as done only after it was, so that a wait that is dropped while it reads
+            // reads again.
+            if let Some(chat) = self.due.front().copied() {
+                self.read_chat(chat).await?;
+                self.due.pop_front();
+            } else if let Some(listing) = self.listing.clone() {
+                self.list(listing).await?;
+            } else if std::mem::take(&mut self.is_beginning) {
+                self.events.push_back(Event::Ready);
+            } else if let Some(hint) = self.taken.front().copied() {
+                self.follow(hint).await?;
+                self.taken.pop_front();
+            } else {
+                let hint = tokio::select! {
+                    hint = self.hints.recv() => hint.unwrap_or_else(|_| Hint::everything()),
+                    () = sleep_until(self.recheck_at) => {
+                        let at = self.recheck_at;
+                        self.look_again_after(at);
+                        Hint { topic: Topic::Everything, at }
+                    }
+                };
+                self.take(hint);
             }
-            let hint = tokio::select! {
-                hint = self.hints.recv() => hint,
-                () = sleep_until(self.recheck_at) => Ok(Topic::Everything),
-            };
-            self.take(hint);
         }
+    }
+
+    /// Looks without a hint at the next of the moments that all watchers of the owner have in common, so that
+    /// one of them reads for all.
+    fn look_again_after(&mut self, at: Instant) {
+        let every = self.service.recheck_every;
+        let now = Instant::now().max(at);
+        let passed = now.duration_since(self.lists.since).as_nanos() / every.as_nanos().max(1);
+        let next = every.saturating_mul(u32::try_from(passed + 1).unwrap_or(u32::MAX));
+        self.recheck_at = self.lists.since + next;
     }
 
     /// Takes a hint, and those that came with it.
-    fn take(&mut self, hint: std::result::Result<Topic, RecvError>) {
-        let mut topics = VecDeque::from([hint.unwrap_or(Topic::Everything)]);
+    fn take(&mut self, first: Hint) {
+        let mut taken = BTreeMap::from([(first.topic, first.at)]);
         loop {
             match self.hints.try_recv() {
-                Ok(topic) if topics.contains(&topic) => {}
-                Ok(topic) => topics.push_back(topic),
-                Err(TryRecvError::Lagged(_)) => topics.push_back(Topic::Everything),
+                Ok(hint) => taken.insert(hint.topic, hint.at),
+                Err(TryRecvError::Lagged(_)) => taken.insert(Topic::Everything, Instant::now()),
                 Err(TryRecvError::Empty | TryRecvError::Closed) => break,
-            }
+            };
         }
-        if topics.contains(&Topic::Everything) {
-            topics = VecDeque::from([Topic::Everything]);
+        if let Some(at) = taken.get(&Topic::Everything).copied() {
+            taken = BTreeMap::from([(Topic::Everything, at)]);
         }
-        self.topics = topics;
+        let taken = taken.into_iter();
+        self.taken = taken.map(|(topic, at)| Hint { topic, at }).collect();
     }
 
     /// Reads what a hint is about.
-    async fn follow(&mut self, topic: Topic) -> Result<()> {
-        match (self.subject, topic) {
-            (_, Topic::Everything) => self.read_everything().await,
+    async fn follow(&mut self, hint: Hint) -> Result<()> {
+        if self.detail == Detail::Ids {
+            return self.pass_on(hint.topic).await;
+        }
+        match (self.subject, hint.topic) {
+            (Subject::Chat(watched), Topic::Everything) => self.read_chat(watched).await,
             (Subject::Chat(watched), Topic::Chat { chat, .. }) if chat == watched => {
                 self.read_chat(chat).await
             }
@@ -223,27 +316,57 @@ impl Watch {
             {
                 self.read_chat(watched).await
             }
+            (Subject::Chat(_), _) => Ok(()),
+            (Subject::Own, Topic::Everything) => {
+                self.list_everything(hint.at);
+                Ok(())
+            }
             (Subject::Own, Topic::Chat { chat, .. }) => self.read_chat(chat).await,
-            (Subject::Own, Topic::Agent { agent, .. }) => self.read_agent(agent).await,
-            _ => Ok(()),
+            (Subject::Own, Topic::Agent { agent, .. }) => self.read_agent(agent, hint.at).await,
         }
+    }
+
+    /// Tells what a hint is about, to whoever may still watch it.
+    async fn pass_on(&mut self, topic: Topic) -> Result<()> {
+        let changed = match (self.subject, topic) {
+            (Subject::Chat(watched), topic) => {
+                let bound = match topic {
+                    Topic::Agent { agent, .. } => self.is_bound(watched, agent),
+                    Topic::Chat { chat, .. } => chat == watched,
+                    Topic::Everything => true,
+                };
+                if bound {
+                    // It may be gone, or be bound to another agent.
+                    self.read_chat(watched).await?;
+                    let told = |event: &Event| matches!(event, Event::Chat(_) | Event::Turn(..));
+                    self.events.retain(|event| !told(event));
+                }
+                (bound && !self.is_over).then_some(Changed::Chat(watched))
+            }
+            (Subject::Own, topic) => {
+                self.check(Operation::ChatList).await?;
+                Some(match topic {
+                    Topic::Chat { chat, .. } => Changed::Chat(chat),
+                    Topic::Agent { agent, .. } => Changed::Agent(agent),
+                    Topic::Everything => Changed::Everything,
+                })
+            }
+        };
+        self.events.extend(changed.map(Event::Changed));
+        Ok(())
+    }
+
+    async fn check(&self, operation: Operation) -> Result<()> {
+        let caller = self.service.caller(self.credential);
+        let database = &self.service.database;
+        database.identify(&caller, Some(operation)).await?;
+        Ok(())
     }
 
     fn is_bound(&self, chat: ChatId, agent: AgentId) -> bool {
         self.chats
             .get(&chat)
-            .is_some_and(|seen| seen.agent == Some(agent))
-    }
-
-    async fn read_everything(&mut self) -> Result<()> {
-        self.recheck_at = Instant::now() + self.service.recheck_every;
-        match self.subject {
-            Subject::Chat(chat) => self.read_chat(chat).await,
-            Subject::Own => {
-                self.read_own_agents().await?;
-                self.read_own(None).await
-            }
-        }
+            .is_some_and(|told| told.agent == Some(agent))
     }
 
     /// Reads one chat and tells what changed of it.
@@ -259,11 +382,11 @@ impl Watch {
             Err(ctxpin_store::error::Error::NotFound(_)) => return self.gone(chat),
             Err(error) => return Err(error.into()),
         };
-        let known = self.chats.get(&chat).map(|seen| seen.turn_count);
+        let known = self.chats.get(&chat).map(|told| told.turn_count);
         if known.is_some_and(|known| known < record.turn_count) {
             record = self.read_turns(&caller, chat).await?;
         }
-        self.tell(record);
+        self.tell(&record);
         Ok(())
     }
 
@@ -274,7 +397,7 @@ impl Watch {
             .grant_chat(caller, Operation::ChatRead, chat)
             .await?;
         let record = granted.record()?.clone();
-        let known = self.chats.get(&chat).map(|seen| seen.turn_count);
+        let known = self.chats.get(&chat).map(|told| told.turn_count);
         let new_turns = known.map_or(0, |known| record.turn_count - known);
         let page = PageRequest::newest(new_turns.clamp(0, PAGE_ITEMS_MAX));
         let turns = granted.turns(&mut reading, &page).await?;
@@ -299,21 +422,21 @@ impl Watch {
     }
 
     /// Tells a chat if it is not as it was told last.
-    fn tell(&mut self, chat: ChatRecord) {
-        let seen = Seen::of(&chat);
+    fn tell(&mut self, chat: &ChatRecord) {
+        let told = ToldChat::of(chat);
         if self.subject == Subject::Own
             && chat.archived_at.is_some()
             && !self.chats.contains_key(&chat.id)
         {
             return;
         }
-        if self.chats.insert(chat.id, seen.clone()).as_ref() != Some(&seen) {
-            self.events.push_back(Event::Chat(Box::new(chat)));
+        if self.chats.insert(chat.id, told) != Some(told) {
+            self.events.push_back(Event::Chat(Box::new(chat.clone())));
         }
     }
 
-    /// Reads an agent of the caller and the chats that are bound to it, or were.
-    async fn read_agent(&mut self, agent: AgentId) -> Result<()> {
+    /// Reads an agent of the caller, then the chats that are bound to it, or were.
+    async fn read_agent(&mut self, agent: AgentId, since: Instant) -> Result<()> {
         let caller = self.service.caller(self.credential);
         let mut reading = self.service.database.read().await?;
         match reading
@@ -322,31 +445,30 @@ impl Watch {
         {
             Ok(granted) => {
                 let record = granted.record()?.clone();
-                self.tell_agent(record);
+                self.tell_agent(&record);
             }
             Err(ctxpin_store::error::Error::NotFound(_)) => self.agent_gone(agent),
             Err(error) => return Err(error.into()),
         }
-        drop(reading);
-        self.read_own(Some(agent)).await?;
-        let unbound: Vec<_> = self
-            .chats
-            .iter()
-            .filter(|(_, seen)| seen.agent == Some(agent))
-            .map(|(chat, _)| *chat)
-            .collect();
-        // Those that a deletion unbound are told one by one; the others are as they were.
-        for chat in unbound {
-            self.read_chat(chat).await?;
-        }
+        let told = self.chats.iter();
+        let bound = told.filter(|(_, told)| told.agent == Some(agent));
+        self.listing = Some(Listing {
+            since,
+            checked_at: None,
+            is_of_agents: false,
+            agent: Some(agent),
+            after: None,
+            agents: BTreeSet::new(),
+            chats: bound.map(|(chat, _)| *chat).collect(),
+        });
         Ok(())
     }
 
     /// Tells an agent if it is not as it was told last.
-    fn tell_agent(&mut self, agent: AgentRecord) {
-        let seen = SeenAgent::of(&agent);
-        if self.agents.insert(agent.id, seen.clone()).as_ref() != Some(&seen) {
-            self.events.push_back(Event::Agent(Box::new(agent)));
+    fn tell_agent(&mut self, agent: &AgentRecord) {
+        let told = ToldAgent::of(agent);
+        if self.agents.insert(agent.id, told) != Some(told) {
+            self.events.push_back(Event::Agent(Box::new(agent.clone())));
         }
     }
 
@@ -356,68 +478,129 @@ impl Watch {
         }
     }
 
-    /// Reads the caller's own agents.
-    async fn read_own_agents(&mut self) -> Result<()> {
-        let mut page = PageRequest::newest(PAGE_ITEMS_MAX);
-        let mut gone: BTreeSet<AgentId> = self.agents.keys().copied().collect();
-        loop {
+    /// Lists all agents, then all chats.
+    fn list_everything(&mut self, since: Instant) {
+        self.listing = Some(Listing {
+            since,
+            checked_at: None,
+            is_of_agents: true,
+            agent: None,
+            after: None,
+            agents: self.agents.keys().copied().collect(),
+            chats: self.chats.keys().copied().collect(),
+        });
+    }
+
+    /// Reads the next page of a list and tells what changed on it.
+    async fn list(&mut self, mut listing: Listing) -> Result<()> {
+        let next = match listing.is_of_agents {
+            true => self.list_agents(&mut listing).await?,
+            false => self.list_chats(&mut listing).await?,
+        };
+        listing.after = next;
+        self.listing = match next {
+            Some(_) => Some(listing),
+            None => self.after_list(listing),
+        };
+        Ok(())
+    }
+
+    async fn list_agents(&mut self, listing: &mut Listing) -> Result<Option<IdCursor>> {
+        let lists = Arc::clone(&self.lists);
+        let page = self.page_request(listing);
+        let read = async {
             let caller = self.service.caller(self.credential);
             let mut reading = self.service.database.read().await?;
             let account: Granted<object::Account, right::Metadata> =
                 reading.grant_account(&caller, Operation::AgentList).await?;
-            let agents = account.own_agents(&mut reading, &page).await?;
-            for agent in agents.items {
-                gone.remove(&agent.id);
-                self.tell_agent(agent);
-            }
-            match agents.next {
-                Some(next) => page.after = Some(next),
-                None => break,
-            }
+            Ok(account.own_agents(&mut reading, &page).await?)
+        };
+        let place = (None, listing.after);
+        let (page, is_own) = lists.agents.page(place, listing.since, read).await?;
+        self.look_up(listing, is_own, Operation::AgentList).await?;
+        for agent in &page.items {
+            listing.agents.remove(&agent.id);
+            self.tell_agent(agent);
         }
-        gone.into_iter().for_each(|agent| self.agent_gone(agent));
-        Ok(())
+        Ok(page.next)
     }
 
-    /// Reads the caller's own chats, all of them or those of one agent.
-    async fn read_own(&mut self, agent: Option<AgentId>) -> Result<()> {
-        let filter = ChatFilter {
-            agent,
-            archived: Some(false),
-            own: true,
-            ..ChatFilter::default()
-        };
-        let mut page = PageRequest::newest(PAGE_ITEMS_MAX);
-        let mut known: Vec<ChatId> = match agent {
-            None => self.chats.keys().copied().collect(),
-            Some(_) => Vec::new(),
-        };
-        loop {
+    async fn list_chats(&mut self, listing: &mut Listing) -> Result<Option<IdCursor>> {
+        let lists = Arc::clone(&self.lists);
+        let (page, agent) = (self.page_request(listing), listing.agent);
+        let read = async {
+            let filter = ChatFilter {
+                agent,
+                archived: Some(false),
+                own: true,
+                ..ChatFilter::default()
+            };
             let caller = self.service.caller(self.credential);
             let mut reading = self.service.database.read().await?;
             let account: Granted<object::Account, right::Metadata> =
                 reading.grant_account(&caller, Operation::ChatList).await?;
-            let chats = account.chats(&mut reading, &filter, &page).await?;
-            drop(reading);
-            for chat in chats.items {
-                known.retain(|known| *known != chat.id);
-                let seen = self.chats.get(&chat.id);
-                if seen.is_some_and(|seen| seen.turn_count < chat.turn_count) {
-                    // Its new turns are told too.
-                    self.read_chat(chat.id).await?;
-                } else {
-                    self.tell(chat);
-                }
-            }
-            match chats.next {
-                Some(next) => page.after = Some(next),
-                None => break,
+            Ok(account.chats(&mut reading, &filter, &page).await?)
+        };
+        let place = (agent, listing.after);
+        let (page, is_own) = lists.chats.page(place, listing.since, read).await?;
+        self.look_up(listing, is_own, Operation::ChatList).await?;
+        for chat in &page.items {
+            listing.chats.remove(&chat.id);
+            let told = self.chats.get(&chat.id);
+            if told.is_some_and(|told| told.turn_count < chat.turn_count) {
+                // Its new turns are told too.
+                self.due.push_back(chat.id);
+            } else {
+                self.tell(chat);
             }
         }
-        // What was known and is not listed has been archived or deleted.
-        for chat in known {
-            self.read_chat(chat).await?;
+        Ok(page.next)
+    }
+
+    fn page_request(&self, listing: &Listing) -> PageRequest<IdCursor> {
+        PageRequest {
+            after: listing.after,
+            limit: PAGE_ITEMS_MAX,
+        }
+    }
+
+    /// Looks the token up, where the page was read with another one.
+    async fn look_up(
+        &self,
+        listing: &mut Listing,
+        is_own: bool,
+        operation: Operation,
+    ) -> Result<()> {
+        let now = Instant::now();
+        let is_fresh = |checked_at: Instant| now.duration_since(checked_at) < CHECKED_FOR;
+        if !is_own && !listing.checked_at.is_some_and(is_fresh) {
+            self.check(operation).await?;
+            listing.checked_at = Some(now);
         }
         Ok(())
+    }
+
+    /// What is done about what was told before and is not listed, and what is listed next.
+    fn after_list(&mut self, listing: Listing) -> Option<Listing> {
+        if listing.is_of_agents {
+            let gone = listing.agents.into_iter();
+            gone.for_each(|agent| self.agent_gone(agent));
+            return Some(Listing {
+                is_of_agents: false,
+                agents: BTreeSet::new(),
+                ..listing
+            });
+        }
+        // Many were bound to an agent that is gone, or to another one now: a list tells that sooner.
+        if listing.agent.is_some() && listing.chats.len() > READ_ALONE_MAX {
+            return Some(Listing {
+                agent: None,
+                chats: self.chats.keys().copied().collect(),
+                ..listing
+            });
+        }
+        // Archived, deleted, or bound to another agent.
+        self.due.extend(listing.chats);
+        None
     }
 }

@@ -120,7 +120,9 @@ impl Workshop {
                 return Ok(self.0.slot(user));
             }
             if count >= WAITING_MAX {
-                return Err(Error::Busy);
+                return Err(Error::Busy(
+                    "too much work of yours waits already; try again in a moment",
+                ));
             }
             let (waiter, slot) = oneshot::channel();
             if count == 0 && !state.turns.contains(&user) {
@@ -130,7 +132,8 @@ impl Workshop {
             slot
         };
         // The workshop lives as long as the service, so nobody is forgotten.
-        slot.await.map_err(|_| Error::Busy)
+        slot.await
+            .map_err(|_| Error::Busy("the server is stopping; try again"))
     }
 
     /// Does one piece of work of a user that takes about as long as going through so many bytes, and
@@ -200,7 +203,7 @@ async fn done<T: Send + 'static>(
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
             // The server ends.
-            Err(_) => Err(Error::Busy),
+            Err(_) => Err(Error::Busy("the server is stopping; try again")),
         },
     }
 }
@@ -372,7 +375,7 @@ mod tests {
         for enter in &mut waiting {
             assert!(enter.now_or_never().is_none());
         }
-        assert!(matches!(workshop.enter(user).await, Err(Error::Busy)));
+        assert!(matches!(workshop.enter(user).await, Err(Error::Busy(_))));
         drop(waiting.pop());
         let mut late = Box::pin(workshop.enter(user));
         assert!((&mut late).now_or_never().is_none());

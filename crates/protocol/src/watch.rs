@@ -4,7 +4,7 @@
 //! whole thing as it is, never a difference: whoever missed some is right again at the next.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::http::agents::Agent;
@@ -23,6 +23,8 @@ pub enum Event {
     Agent(Agent),
     /// A chat or an agent is gone, or may no longer be seen.
     Deleted(Deleted),
+    /// Something may have changed: all that is told with `state=false`.
+    Changed(Changed),
     /// The state has been told; what follows are changes.
     Ready,
     /// The server ends the stream, and why.
@@ -45,6 +47,28 @@ pub struct Deleted {
     pub id: Uuid,
 }
 
+/// What may have changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "kind", content = "id", rename_all = "snake_case")]
+pub enum Changed {
+    /// A chat.
+    Chat(Uuid),
+    /// An agent, and so the drift of its chats.
+    Agent(Uuid),
+    /// Anything that is watched.
+    Everything,
+}
+
+/// How much a watch tells.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct WatchQuery {
+    /// `false`: no state first, and of what may have changed its kind and id alone (`changed`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<bool>,
+}
+
 impl Event {
     /// The name in the `event` field.
     pub fn name(&self) -> &'static str {
@@ -53,6 +77,7 @@ impl Event {
             Self::Turn(_) => "turn",
             Self::Agent(_) => "agent",
             Self::Deleted(_) => "deleted",
+            Self::Changed(_) => "changed",
             Self::Ready => "ready",
             Self::Closed(_) => "closed",
         }
@@ -69,6 +94,7 @@ impl Event {
             Self::Turn(turn) => serde_json::to_string(turn),
             Self::Agent(agent) => serde_json::to_string(agent),
             Self::Deleted(deleted) => serde_json::to_string(deleted),
+            Self::Changed(changed) => serde_json::to_string(changed),
             Self::Ready => Ok("{}".to_owned()),
             Self::Closed(problem) => serde_json::to_string(problem),
         }
@@ -86,6 +112,7 @@ impl Event {
             "turn" => Self::Turn(serde_json::from_str(data)?),
             "agent" => Self::Agent(serde_json::from_str(data)?),
             "deleted" => Self::Deleted(serde_json::from_str(data)?),
+            "changed" => Self::Changed(serde_json::from_str(data)?),
             "ready" => Self::Ready,
             "closed" => Self::Closed(serde_json::from_str(data)?),
             _ => return Ok(None),
@@ -103,6 +130,16 @@ mod tests {
         let id = Uuid::from_u128(7);
         for (event, name, data) in [
             (Event::Ready, "ready", "{}".to_owned()),
+            (
+                Event::Changed(Changed::Chat(id)),
+                "changed",
+                format!(r#"{{"kind":"chat","id":"{id}"}}"#),
+            ),
+            (
+                Event::Changed(Changed::Everything),
+                "changed",
+                r#"{"kind":"everything"}"#.to_owned(),
+            ),
             (
                 Event::Deleted(Deleted { id }),
                 "deleted",

@@ -8,7 +8,7 @@ use axum::response::sse::{Event as Sent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::token::Credential;
-use ctxpin_operations::watches::{self, Event, Subject, Watch};
+use ctxpin_operations::watches::{self, Changed, Detail, Event, Subject, Watch};
 use ctxpin_protocol::problem::{Problem, ProblemName};
 use ctxpin_protocol::watch as wire;
 use futures_util::stream;
@@ -31,8 +31,17 @@ struct Telling {
 }
 
 /// Begins to watch, and answers the events as a stream. It ends when the server does.
-pub(crate) async fn events(app: App, credential: Credential, subject: Subject) -> Answer<Response> {
-    let watch = watches::watch(&app.service, credential, subject).await?;
+pub(crate) async fn events(
+    app: App,
+    credential: Credential,
+    subject: Subject,
+    query: &wire::WatchQuery,
+) -> Answer<Response> {
+    let detail = match query.state {
+        Some(false) => Detail::Ids,
+        _ => Detail::Things,
+    };
+    let watch = watches::watch(&app.service, credential, subject, detail).await?;
     let telling = Telling {
         watch,
         is_over: false,
@@ -82,6 +91,11 @@ fn tell(event: Event, now: Moment) -> wire::Event {
         Event::Agent(agent) => wire::Event::Agent(agents::agent(&agent, now)),
         Event::Deleted(chat) => wire::Event::Deleted(wire::Deleted { id: chat.uuid() }),
         Event::AgentDeleted(agent) => wire::Event::Deleted(wire::Deleted { id: agent.uuid() }),
+        Event::Changed(changed) => wire::Event::Changed(match changed {
+            Changed::Chat(chat) => wire::Changed::Chat(chat.uuid()),
+            Changed::Agent(agent) => wire::Changed::Agent(agent.uuid()),
+            Changed::Everything => wire::Changed::Everything,
+        }),
         Event::Ready => wire::Event::Ready,
     }
 }

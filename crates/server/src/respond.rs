@@ -116,7 +116,7 @@ fn name_of(error: &Error) -> ProblemName {
         Error::PreconditionFailed(_) => ProblemName::PreconditionFailed,
         Error::TooLarge(_) => ProblemName::TooLarge,
         Error::Conflict(_) => ProblemName::Conflict,
-        Error::Busy => ProblemName::Busy,
+        Error::Busy(_) => ProblemName::Busy,
         Error::SyncPaused => ProblemName::SyncPaused,
     }
 }

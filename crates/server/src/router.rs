@@ -9,7 +9,7 @@ use axum::middleware::from_fn_with_state;
 use axum::{Extension, Router};
 use ctxpin_model::access::Operation;
 use ctxpin_protocol::problem::Problem;
-use ctxpin_protocol::watch::{ChatTurn, Deleted};
+use ctxpin_protocol::watch::{Changed, ChatTurn, Deleted};
 use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -46,7 +46,7 @@ const API: &str = "/api/v1";
             errors are problem details (RFC 9457).",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
-    components(schemas(Problem, ChatTurn, Deleted))
+    components(schemas(Problem, Changed, ChatTurn, Deleted))
 )]
 struct Outline;
 

@@ -137,6 +137,7 @@ fn words(event: &Event) -> String {
             }
         ),
         Event::Deleted(deleted) => format!("deleted {}", say::id(deleted.id)),
+        Event::Changed(_) => "something changed".to_owned(),
         Event::Ready => "ready: what follows are changes".to_owned(),
         Event::Closed(problem) => problem.to_string(),
     }

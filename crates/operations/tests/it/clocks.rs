@@ -13,7 +13,7 @@ use ctxpin_model::resource::Bodies;
 use ctxpin_operations::chats::{self, ChatChange};
 use ctxpin_operations::error::Error;
 use ctxpin_operations::people::TokenRequest;
-use ctxpin_operations::watches::{Event, Subject, watch};
+use ctxpin_operations::watches::{Detail, Event, Subject, watch};
 use ctxpin_operations::{agents, people, pushes};
 use ctxpin_testing::chats::TestChat;
 use ctxpin_testing::databases::{TestService, test_start};
@@ -184,9 +184,14 @@ async fn changes_are_seen_with_an_older_clock(test: &TestService) {
     let mut scene = Scene::new(test).await;
     push(&mut scene, "one").await;
     let chat = scene.chat().await;
-    let mut watch = watch(scene.service, scene.owner, Subject::Chat(chat.id))
-        .await
-        .unwrap();
+    let mut watch = watch(
+        scene.service,
+        scene.owner,
+        Subject::Chat(chat.id),
+        Detail::Things,
+    )
+    .await
+    .unwrap();
     let mut seen = async |holds: &dyn Fn(&ChatRecord) -> bool| loop {
         let next = tokio::time::timeout(FAR_TOO_LONG, watch.next()).await;
         match next.expect("an event was to come").unwrap() {

@@ -14,7 +14,7 @@ use ctxpin_operations::diffs::{self, DiffRequest};
 use ctxpin_operations::prompts;
 use ctxpin_operations::pushes;
 use ctxpin_operations::service::Service;
-use ctxpin_operations::watches::{self, Event, Subject};
+use ctxpin_operations::watches::{self, Detail, Event, Subject};
 use ctxpin_store::counts::Counts;
 use ctxpin_testing::chats::TestChat;
 use ctxpin_testing::databases::TestService;
@@ -210,12 +210,23 @@ async fn reads(scene: &Scene<'_>, ledger: &mut Ledger<'_>, chat: &TestChat) {
 
 async fn watched(scene: &mut Scene<'_>, ledger: &mut Ledger<'_>, chat: &TestChat) {
     let subject = Subject::Chat(chat.id);
-    let open = watches::watch(scene.service, scene.owner, subject);
+    let open = watches::watch(scene.service, scene.owner, subject, Detail::Things);
     let mut watch = ledger.note("open a watch of a chat", open).await.unwrap();
     while !matches!(watch.next().await.unwrap(), Some(Event::Ready)) {}
     scene.push(&workspace(6)).await;
     let told = ledger.note("tell a watch of a push", watch.next()).await;
     assert!(matches!(told, Ok(Some(Event::Chat(_)))));
+    let open = watches::watch(scene.service, scene.owner, Subject::Own, Detail::Things);
+    let mut watch = ledger
+        .note("open a watch of one's own", open)
+        .await
+        .unwrap();
+    let state = async { while !matches!(watch.next().await.unwrap(), Some(Event::Ready)) {} };
+    ledger.note("take its state, 100 chats", state).await;
+    scene.push(&workspace(7)).await;
+    // The agent, and those of the chats that are bound to it.
+    let told = async { while !matches!(watch.next().await.unwrap(), Some(Event::Chat(_))) {} };
+    ledger.note("tell it of a push", told).await;
 }
 
 #[tokio::test]

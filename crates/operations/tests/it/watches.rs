@@ -11,7 +11,7 @@ use ctxpin_operations::agents;
 use ctxpin_operations::error::Error;
 use ctxpin_operations::people;
 use ctxpin_operations::wakes;
-use ctxpin_operations::watches::{Event, Subject, Watch, watch};
+use ctxpin_operations::watches::{Changed, Detail, Event, Subject, Watch, watch};
 use ctxpin_testing::chats::{TestChat, plain};
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::{TestAgent, member, user};
@@ -40,6 +40,10 @@ ctxpin_testing::on_both_databases!(
     a_watcher_far_behind_converges,
     a_dropped_wait_loses_nothing,
     what_no_hint_tells_is_seen_at_the_next_look,
+    finding_09_a_push_is_told_in_as_many_statements_for_many_chats,
+    finding_09_the_state_is_read_as_it_is_taken_and_once_for_all,
+    finding_09_a_token_watches_so_often,
+    ids_alone_are_told_where_they_are_asked_for,
 );
 
 /// Longer than anything takes; a test that waits so long has failed.
@@ -87,8 +91,15 @@ async fn whole_state(watch: &mut Watch) -> (Vec<AgentRecord>, Vec<ChatRecord>) {
     }
 }
 
+/// A watch of which nothing was taken.
+async fn watch_own_unread(scene: &Scene<'_>) -> Watch {
+    let (service, owner) = (scene.service, scene.owner);
+    let watch = watch(service, owner, Subject::Own, Detail::Things).await;
+    watch.unwrap()
+}
+
 async fn watch_own(scene: &Scene<'_>) -> Watch {
-    let mut watch = watch(scene.service, scene.owner, Subject::Own)
+    let mut watch = watch(scene.service, scene.owner, Subject::Own, Detail::Things)
         .await
         .unwrap();
     state(&mut watch).await;
@@ -97,7 +108,9 @@ async fn watch_own(scene: &Scene<'_>) -> Watch {
 
 async fn watch_chat(chat: &TestChat) -> Watch {
     let subject = Subject::Chat(chat.id);
-    let mut watch = watch(&chat.service, chat.owner, subject).await.unwrap();
+    let mut watch = watch(&chat.service, chat.owner, subject, Detail::Things)
+        .await
+        .unwrap();
     assert_eq!(state(&mut watch).await.len(), 1);
     watch
 }
@@ -107,14 +120,19 @@ async fn the_state_comes_first(test: &TestService) {
     scene.push(&agents_md("one")).await;
     let (first, second, archived) = (scene.chat().await, scene.chat().await, scene.chat().await);
     archived.archive(true).await.unwrap();
-    let mut own = watch(scene.service, scene.owner, Subject::Own)
+    let mut own = watch(scene.service, scene.owner, Subject::Own, Detail::Things)
         .await
         .unwrap();
     let told: BTreeSet<_> = state(&mut own).await.iter().map(|chat| chat.id).collect();
     assert_eq!(told, BTreeSet::from([first.id, second.id]));
-    let mut one = watch(scene.service, scene.owner, Subject::Chat(archived.id))
-        .await
-        .unwrap();
+    let mut one = watch(
+        scene.service,
+        scene.owner,
+        Subject::Chat(archived.id),
+        Detail::Things,
+    )
+    .await
+    .unwrap();
     let told = state(&mut one).await;
     assert_eq!(told.len(), 1);
     assert!(told[0].archived_at.is_some());
@@ -127,7 +145,7 @@ async fn agents_are_part_of_the_state(test: &TestService) {
     let stranger = member(scene.service, scene.owner, "stranger").await;
     TestAgent::create(scene.service, stranger, "theirs").await;
     // The scene's owner may read all agents, and watches their own.
-    let mut own = watch(scene.service, scene.owner, Subject::Own)
+    let mut own = watch(scene.service, scene.owner, Subject::Own, Detail::Things)
         .await
         .unwrap();
     let (agents, chats) = whole_state(&mut own).await;
@@ -154,9 +172,14 @@ async fn agents_are_part_of_the_state(test: &TestService) {
         matches!(&event, Event::Chat(seen) if seen.id == chat.id),
         "{event:?}"
     );
-    let mut one = watch(scene.service, scene.owner, Subject::Chat(chat.id))
-        .await
-        .unwrap();
+    let mut one = watch(
+        scene.service,
+        scene.owner,
+        Subject::Chat(chat.id),
+        Detail::Things,
+    )
+    .await
+    .unwrap();
     assert!(
         whole_state(&mut one).await.0.is_empty(),
         "it is about one chat"
@@ -370,10 +393,17 @@ async fn a_revoked_token_ends_the_watch(test: &TestService) {
     let chat = TestChat::create(scene.service, visitor, &plain())
         .await
         .unwrap();
-    let mut own = watch(scene.service, visitor, Subject::Own).await.unwrap();
-    let mut one = watch(scene.service, visitor, Subject::Chat(chat.id))
+    let mut own = watch(scene.service, visitor, Subject::Own, Detail::Things)
         .await
         .unwrap();
+    let mut one = watch(
+        scene.service,
+        visitor,
+        Subject::Chat(chat.id),
+        Detail::Things,
+    )
+    .await
+    .unwrap();
     for watch in [&mut own, &mut one] {
         assert_eq!(state(watch).await.len(), 1);
     }
@@ -391,7 +421,9 @@ async fn others_chats_are_not_seen(test: &TestService) {
     let mut scene = Scene::new(test).await;
     scene.push(&agents_md("one")).await;
     let stranger = member(scene.service, scene.owner, "stranger").await;
-    let mut theirs = watch(scene.service, stranger, Subject::Own).await.unwrap();
+    let mut theirs = watch(scene.service, stranger, Subject::Own, Detail::Things)
+        .await
+        .unwrap();
     assert!(state(&mut theirs).await.is_empty());
     let mut admins = watch_own(&scene).await;
     let chat = scene.chat().await;
@@ -419,12 +451,23 @@ async fn a_chat_that_cannot_be_read_cannot_be_watched(test: &TestService) {
     let scene = Scene::new(test).await;
     let chat = scene.chat().await;
     let stranger = member(scene.service, scene.owner, "stranger").await;
-    let watched = watch(scene.service, stranger, Subject::Chat(chat.id)).await;
+    let watched = watch(
+        scene.service,
+        stranger,
+        Subject::Chat(chat.id),
+        Detail::Things,
+    )
+    .await;
     assert_eq!(refusal(watched.map(|_| ())), "not-found");
     let (_, auditor) = user(scene.service, scene.owner, "auditor", "auditor", "read").await;
-    let mut watched = watch(scene.service, auditor, Subject::Chat(chat.id))
-        .await
-        .unwrap();
+    let mut watched = watch(
+        scene.service,
+        auditor,
+        Subject::Chat(chat.id),
+        Detail::Things,
+    )
+    .await
+    .unwrap();
     assert_eq!(state(&mut watched).await.len(), 1);
 }
 
@@ -506,9 +549,14 @@ async fn what_no_hint_tells_is_seen_at_the_next_look(test: &TestService) {
     let chat = scene.chat().await;
     let silent = test.replica().await;
     let looking = silent.clone().with_recheck_every(Duration::from_millis(20));
-    let mut theirs = watch(&looking, scene.owner, Subject::Chat(chat.id))
-        .await
-        .unwrap();
+    let mut theirs = watch(
+        &looking,
+        scene.owner,
+        Subject::Chat(chat.id),
+        Detail::Things,
+    )
+    .await
+    .unwrap();
     state(&mut theirs).await;
     for text in ["one", "two"] {
         let head = scene.push(&agents_md(text)).await.head.unwrap();
@@ -520,6 +568,107 @@ async fn what_no_hint_tells_is_seen_at_the_next_look(test: &TestService) {
     chat.delete().await.unwrap();
     assert!(matches!(next_event(&mut theirs).await, Event::Deleted(gone) if gone == chat.id));
     silent.close().await;
+}
+
+async fn finding_09_a_push_is_told_in_as_many_statements_for_many_chats(test: &TestService) {
+    let mut asked = Vec::new();
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("0")).await;
+    for count in [1, 99] {
+        for _ in 0..count {
+            scene.chat().await;
+        }
+        let mut own = watch_own(&scene).await;
+        scene.push(&agents_md(&format!("after {count}"))).await;
+        let before = scene.service.counts();
+        let chats = asked.len() * 99 + 1;
+        for _ in 0..chats {
+            assert!(next_chat(&mut own).await.drift().is_some());
+        }
+        asked.push((scene.service.counts() - before).statements);
+    }
+    assert_eq!(asked[0], asked[1]);
+    assert!(asked[0] <= 4, "{asked:?}");
+}
+
+async fn finding_09_the_state_is_read_as_it_is_taken_and_once_for_all(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    for _ in 0..3 {
+        scene.chat().await;
+    }
+    let service = scene.service;
+    let before = service.counts();
+    let mut watches = Vec::new();
+    for _ in 0..3 {
+        watches.push(watch_own_unread(&scene).await);
+    }
+    let opened = (service.counts() - before).statements;
+    assert_eq!(opened, 3, "only who may watch is asked before the state is");
+    for watch in &mut watches {
+        assert_eq!(state(watch).await.len(), 3);
+    }
+    scene.push(&agents_md("one")).await;
+    let mut asked = Vec::new();
+    for watch in &mut watches {
+        let before = service.counts();
+        for _ in 0..3 {
+            assert!(next_chat(watch).await.pin.is_some());
+        }
+        asked.push((service.counts() - before).statements);
+    }
+    assert!(asked[1] < asked[0] && asked[1] == asked[2], "{asked:?}");
+}
+
+async fn finding_09_a_token_watches_so_often(test: &TestService) {
+    let scene = Scene::new(test).await;
+    let chat = scene.chat().await;
+    let mut watches = Vec::new();
+    for _ in 0..8 {
+        watches.push(watch_own(&scene).await);
+        watches.push(watch_chat(&chat).await);
+    }
+    let refused = watch(scene.service, scene.owner, Subject::Own, Detail::Ids).await;
+    assert!(matches!(refused, Err(Error::Busy(_))));
+    let other = member(scene.service, scene.owner, "other").await;
+    assert!(
+        watch(scene.service, other, Subject::Own, Detail::Ids)
+            .await
+            .is_ok()
+    );
+    watches.pop();
+    watch_own(&scene).await;
+}
+
+async fn ids_alone_are_told_where_they_are_asked_for(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    let chat = scene.chat().await;
+    let service = scene.service;
+    let watch_ids = |subject| watch(service, scene.owner, subject, Detail::Ids);
+    let mut own = watch_ids(Subject::Own).await.unwrap();
+    let mut one = watch_ids(Subject::Chat(chat.id)).await.unwrap();
+    for watch in [&mut own, &mut one] {
+        assert!(matches!(next_event(watch).await, Event::Ready));
+    }
+    let agent = scene.agent.id;
+    scene.push(&agents_md("one")).await;
+    let told = next_event(&mut own).await;
+    assert!(
+        matches!(told, Event::Changed(Changed::Agent(id)) if id == agent),
+        "{told:?}"
+    );
+    let told = next_event(&mut one).await;
+    assert!(
+        matches!(told, Event::Changed(Changed::Chat(id)) if id == chat.id),
+        "{told:?}"
+    );
+    chat.delete().await.unwrap();
+    let told = next_event(&mut own).await;
+    assert!(
+        matches!(told, Event::Changed(Changed::Chat(id)) if id == chat.id),
+        "{told:?}"
+    );
+    assert!(matches!(next_event(&mut one).await, Event::Deleted(id) if id == chat.id));
+    assert!(next(&mut one).await.unwrap().is_none());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,8 +3,9 @@
 use axum::extract::State;
 use axum::response::Response;
 use ctxpin_operations::watches::Subject;
+use ctxpin_protocol::watch::WatchQuery;
 
-use crate::address::Segments;
+use crate::address::{Asked, Segments};
 use crate::app::App;
 use crate::events::events;
 use crate::identify::Identity;
@@ -13,26 +14,29 @@ use crate::respond::{Answer, Problems};
 /// Watch the caller's chats and agents
 ///
 /// Server-Sent Events `chat`, `turn`, `agent`, `deleted`, `ready` and `closed`: first the state,
-/// agents before chats, then `ready`, then changes.
-#[utoipa::path(get, path = "/watch", operation_id = "watch", tag = "watch",
+/// agents before chats, then `ready`, then changes. With `state=false` `ready` at once, then `changed`.
+/// A token watches 16 times at most.
+#[utoipa::path(get, path = "/watch", operation_id = "watch", tag = "watch", params(WatchQuery),
     responses((status = 200, body = String, content_type = "text/event-stream"), Problems))]
 pub(crate) async fn own(
     State(app): State<App>,
     Identity(credential): Identity,
+    Asked(query): Asked<WatchQuery>,
 ) -> Answer<Response> {
-    events(app, credential, Subject::Own).await
+    events(app, credential, Subject::Own, &query).await
 }
 
 /// Watch one chat
 ///
 /// Server-Sent Events as of `/watch`.
 #[utoipa::path(get, path = "/chats/{chat}/watch", operation_id = "chat_watch", tag = "watch",
-    params(("chat" = Uuid, Path)),
+    params(("chat" = Uuid, Path), WatchQuery),
     responses((status = 200, body = String, content_type = "text/event-stream"), Problems))]
 pub(crate) async fn chat(
     State(app): State<App>,
     Identity(credential): Identity,
     path: Segments,
+    Asked(query): Asked<WatchQuery>,
 ) -> Answer<Response> {
-    events(app, credential, Subject::Chat(path.id("chat")?)).await
+    events(app, credential, Subject::Chat(path.id("chat")?), &query).await
 }

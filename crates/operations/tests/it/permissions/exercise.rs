@@ -16,7 +16,7 @@ use ctxpin_operations::pins::{self, MoveRequest, RefreshFilter};
 use ctxpin_operations::pushes::{self, Push};
 use ctxpin_operations::skills::{self, Reader};
 use ctxpin_operations::turns::{self, TurnRequest};
-use ctxpin_operations::watches::{self, Subject};
+use ctxpin_operations::watches::{self, Detail, Subject};
 use ctxpin_operations::{exposures, prompts};
 use ctxpin_testing::chats::{bound_to, plain};
 use ctxpin_testing::workspace::Workspace;
@@ -144,12 +144,12 @@ async fn on_chats(
             let filter = ChatFilter::default();
             vec![
                 Outcome::of(&chats::list(service, by, &filter, &page).await),
-                Outcome::of(&watches::watch(service, by, Subject::Own).await),
+                Outcome::of(&watches::watch(service, by, Subject::Own, Detail::Things).await),
             ]
         }
         Operation::ChatRead => vec![
             Outcome::of(&chats::read(service, by, chat).await),
-            Outcome::of(&watches::watch(service, by, Subject::Chat(chat)).await),
+            Outcome::of(&watches::watch(service, by, Subject::Chat(chat), Detail::Things).await),
         ],
         Operation::ChatChange => {
             let change = ChatChange {

@@ -1,0 +1,57 @@
+//! What was told of a chat or an agent last, to tell whether it changed. Of what may have changed a hash
+//! is kept, so that a watcher of thousands of chats takes little memory.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use ctxpin_model::agent::AgentRecord;
+use ctxpin_model::chat::ChatRecord;
+use ctxpin_model::id::AgentId;
+
+/// A chat, as it was told last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ToldChat {
+    hash: u64,
+    pub turn_count: i64,
+    pub agent: Option<AgentId>,
+}
+
+impl ToldChat {
+    /// The members themselves are hashed: by a clock that was set back, a change may have the very time of an
+    /// earlier one.
+    pub fn of(chat: &ChatRecord) -> Self {
+        let head = chat.head.map(|head| (head.snapshot, chat.head_settled));
+        let drift = chat.drift().map(|drift| (drift.since, drift.declined));
+        let fields = (chat.updated_at, &chat.title, chat.archived_at.is_some());
+        let choices = (chat.policy, chat.tools, chat.parent, chat.agent);
+        let counts = (chat.pin_seq, chat.turn_count);
+        Self {
+            hash: hash(&(fields, choices, counts, head, drift)),
+            turn_count: chat.turn_count,
+            agent: chat.agent,
+        }
+    }
+}
+
+/// An agent, as it was told last. Its signs of life are no part of it: they come all the time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ToldAgent {
+    hash: u64,
+}
+
+impl ToldAgent {
+    pub fn of(agent: &AgentRecord) -> Self {
+        let head = agent
+            .head
+            .map(|head| (head.snapshot, head.seq, head.received_at));
+        let process = (agent.epoch, agent.version, agent.mcp_settled);
+        Self {
+            hash: hash(&(head, process, agent.replaced_by, agent.last_push_at)),
+        }
+    }
+}
+
+fn hash(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
