@@ -10,14 +10,94 @@ use crate::grant::{Granted, object::Account};
 /// Most chats, and most turns, that one answer tells.
 pub const EXPOSURES_MAX: i64 = 1_000;
 
-/// The places of a content in snapshots: bodies, tools and shapes, and skills' files. `$1` is its
+/// The places of a content in all snapshots: bodies, tools and shapes, and skills' files. `$1` is its
 /// hash.
-const PLACES: &str = "(select snapshot_id, kind, source, null as path from snapshot_resources \
+const PLACES: &str = "places as (select snapshot_id, kind, source, null as path from snapshot_resources \
        where body = $1 or detail = $1 \
      union all \
      select f.snapshot_id, r.kind, r.source, f.path from skill_files f \
        join snapshot_resources r on r.snapshot_id = f.snapshot_id and r.ordinal = f.ordinal \
        where f.body = $1)";
+
+/// The same in the snapshots that `named` tells. How long it takes must not tell whether somebody else
+/// holds the content. So each of these snapshots is asked for it, which no planner turns round for a
+/// union, and what the ones that hold it list is compared afterwards. `cross join` keeps SQLite from
+/// beginning with everybody's rows.
+const PLACES_IN_NAMED: &str = "held as materialized (select n.snapshot_id from named n where exists ( \
+       select 1 from snapshot_resources r where r.snapshot_id = n.snapshot_id and r.body = $1 \
+       union all \
+       select 1 from snapshot_resources r where r.snapshot_id = n.snapshot_id and r.detail = $1 \
+       union all \
+       select 1 from skill_files f where f.snapshot_id = n.snapshot_id and f.body = $1)), \
+     listed as materialized ( \
+       select r.snapshot_id, r.kind, r.source, null as path, r.body, r.detail from held h \
+         cross join snapshot_resources r where r.snapshot_id = h.snapshot_id \
+       union all \
+       select r.snapshot_id, r.kind, r.source, f.path, f.body, null from held h \
+         cross join snapshot_resources r cross join skill_files f \
+         where r.snapshot_id = h.snapshot_id \
+           and f.snapshot_id = r.snapshot_id and f.ordinal = r.ordinal), \
+     places as materialized (select snapshot_id, kind, source, path from listed \
+       where body = $1 or detail = $1)";
+
+/// The chats of one owner, `$3`.
+const OWN_CHATS: &str = "own as materialized (select id from chats where owner_id = $3)";
+
+/// The statement that finds stays: in the pins of one owner, or of everybody.
+fn pinned_statement(of_owner: bool) -> String {
+    let stays = if of_owner {
+        format!(
+            "{OWN_CHATS}, \
+             stays as materialized (select p.chat_id, p.seq, p.snapshot_id, p.pinned_at from own \
+               cross join chat_pins p where p.chat_id = own.id and p.snapshot_id is not null), \
+             named as materialized (select distinct snapshot_id from stays), {PLACES_IN_NAMED}"
+        )
+    } else {
+        format!("stays as (select chat_id, seq, snapshot_id, pinned_at from chat_pins), {PLACES}")
+    };
+    format!(
+        "with {stays} \
+         select p.chat_id, x.kind, x.source, x.path, p.seq, p.pinned_at, n.pinned_at \
+         from places x join stays p on p.snapshot_id = x.snapshot_id \
+         left join chat_pins n on n.chat_id = p.chat_id and n.seq = p.seq + 1 \
+         order by p.pinned_at desc, p.chat_id, p.seq desc, x.source limit $2"
+    )
+}
+
+/// The statement that finds turns: those of one owner, or everybody's.
+fn turn_statement(of_owner: bool) -> String {
+    let (places, turns) = if of_owner {
+        let places = format!(
+            "{OWN_CHATS}, \
+             taken as materialized (select distinct t.snapshot_id, t.tools_snapshot from own \
+               cross join turns t where t.chat_id = own.id), \
+             named as materialized (select snapshot_id from taken where snapshot_id is not null \
+               union select tools_snapshot from taken where tools_snapshot is not null), \
+             {PLACES_IN_NAMED}"
+        );
+        (
+            places,
+            "own cross join turns t where t.chat_id = own.id and",
+        )
+    } else {
+        (PLACES.to_owned(), "turns t where")
+    };
+    // What reaches a model from the pin is its instruction files and skills; its tools come from the
+    // turn's own snapshot.
+    let has = |snapshot: &str, kinds: &str| {
+        format!(
+            "exists (select 1 from places x where x.snapshot_id = t.{snapshot} and x.kind in {kinds})"
+        )
+    };
+    let by_pin = has("snapshot_id", "('instruction_file', 'skill')");
+    let by_tools = has("tools_snapshot", "('mcp_config', 'mcp_server')");
+    format!(
+        "with {places} \
+         select t.chat_id, t.number, t.started_at, not {by_pin} from {turns} \
+           exists (select 1 from places) and ({by_pin} or {by_tools}) \
+         order by t.started_at desc, t.chat_id, t.number desc limit $2"
+    )
+}
 
 impl<R> Granted<Account, R> {
     /// The stays of a content in the pins of chats whose metadata the caller may read, newest
@@ -29,19 +109,8 @@ impl<R> Granted<Account, R> {
     ) -> Result<Vec<PinnedExposure>> {
         let owner = self.reads_of();
         let transaction = self.within(transaction)?;
-        let of_owner = if owner.is_some() {
-            "where c.owner_id = $3"
-        } else {
-            ""
-        };
         let mut query = transaction
-            .query(format!(
-                "select p.chat_id, x.kind, x.source, x.path, p.seq, p.pinned_at, n.pinned_at \
-                 from {PLACES} x join chat_pins p on p.snapshot_id = x.snapshot_id \
-                 join chats c on c.id = p.chat_id \
-                 left join chat_pins n on n.chat_id = p.chat_id and n.seq = p.seq + 1 {of_owner} \
-                 order by p.pinned_at desc, p.chat_id, p.seq desc, x.source limit $2"
-            ))
+            .query(pinned_statement(owner.is_some()))
             .bind(&content)
             .bind(&EXPOSURES_MAX);
         if let Some(owner) = &owner {
@@ -71,26 +140,8 @@ impl<R> Granted<Account, R> {
     ) -> Result<Vec<TurnExposure>> {
         let owner = self.reads_of();
         let transaction = self.within(transaction)?;
-        let of_owner = if owner.is_some() {
-            "and c.owner_id = $3"
-        } else {
-            ""
-        };
-        // What reaches a model from the pin is its instruction files and skills; its tools come
-        // from the turn's own snapshot.
-        let has = |snapshot: &str, kinds: &str| {
-            format!(
-                "exists (select 1 from {PLACES} x where x.snapshot_id = t.{snapshot} and x.kind in {kinds})"
-            )
-        };
-        let by_pin = has("snapshot_id", "('instruction_file', 'skill')");
-        let by_tools = has("tools_snapshot", "('mcp_config', 'mcp_server')");
         let mut query = transaction
-            .query(format!(
-                "select t.chat_id, t.number, t.started_at, not {by_pin} from turns t \
-                 join chats c on c.id = t.chat_id where ({by_pin} or {by_tools}) {of_owner} \
-                 order by t.started_at desc, t.chat_id, t.number desc limit $2"
-            ))
+            .query(turn_statement(owner.is_some()))
             .bind(&content)
             .bind(&EXPOSURES_MAX);
         if let Some(owner) = &owner {
@@ -106,5 +157,153 @@ impl<R> Granted<Account, R> {
                 })
             })
             .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use ctxpin_model::pin::Delivery;
+    use ctxpin_model::token::Credential;
+    use ctxpin_operations::service::Storage;
+    use ctxpin_operations::turns::{self, TurnRequest};
+    use ctxpin_testing::databases::TestService;
+    use ctxpin_testing::people::{TestAgent, chat, first_admin, member, user};
+    use ctxpin_testing::workspace::Workspace;
+    use sqlx::types::JsonValue;
+    use sqlx::{Connection as _, PgConnection, SqliteConnection};
+    use uuid::Uuid;
+
+    use super::*;
+
+    ctxpin_testing::on_both_databases!(
+        finding_17_what_others_hold_takes_no_work_of_whoever_does_not,
+        finding_17_what_others_hold_takes_no_work_of_whoever_holds_it_too,
+    );
+
+    /// How many agents and chats of another user hold a content.
+    const HOLDERS: usize = 40;
+
+    /// Steps of SQLite's machine, of which there are hundreds, that one more look at an index may take.
+    const STEPS_OF_A_LOOK: u64 = 4;
+
+    #[expect(clippy::disallowed_methods, reason = "the text is this file's own")]
+    fn safe(sql: String) -> sqlx::AssertSqlSafe<String> {
+        sqlx::AssertSqlSafe(sql)
+    }
+
+    /// The steps of SQLite's machine, or the rows that PostgreSQL looks at, until a statement has told
+    /// where a content was in force for an owner.
+    async fn work(test: &TestService, sql: &str, content: &str, owner: Uuid) -> u64 {
+        let hash = BlobHash::of(content.as_bytes()).bytes().to_vec();
+        match &test.storage {
+            Storage::Sqlite(path) => {
+                let url = format!("sqlite://{}", path.display());
+                let mut connection = SqliteConnection::connect(&url).await.unwrap();
+                let steps = Arc::new(AtomicU64::new(0));
+                let counted = Arc::clone(&steps);
+                connection
+                    .lock_handle()
+                    .await
+                    .unwrap()
+                    .set_progress_handler(1, move || {
+                        counted.fetch_add(1, Ordering::Relaxed);
+                        true
+                    });
+                let query = sqlx::query(safe(sql.to_owned()));
+                let query = query.bind(hash).bind(EXPOSURES_MAX).bind(owner);
+                query.fetch_all(&mut connection).await.unwrap();
+                connection.close().await.unwrap();
+                steps.load(Ordering::Relaxed)
+            }
+            Storage::Postgres { url, .. } => {
+                let mut connection = PgConnection::connect(url).await.unwrap();
+                // As with tables that are not as small as a test's.
+                for setting in ["analyze", "set enable_seqscan = off"] {
+                    sqlx::query(setting).execute(&mut connection).await.unwrap();
+                }
+                let explain =
+                    format!("explain (analyze, timing off, summary off, format json) {sql}");
+                let query = sqlx::query_scalar(safe(explain));
+                let query = query.bind(hash).bind(EXPOSURES_MAX).bind(owner);
+                let told: JsonValue = query.fetch_one(&mut connection).await.unwrap();
+                connection.close().await.unwrap();
+                rows(&told[0]["Plan"])
+            }
+        }
+    }
+
+    /// The rows that a part of a plan of PostgreSQL looked at, told or not, with its own parts.
+    fn rows(plan: &JsonValue) -> u64 {
+        let number = |name: &str| plan[name].as_f64().unwrap_or_default();
+        let seen = number("Actual Rows")
+            + number("Rows Removed by Filter")
+            + number("Rows Removed by Join Filter")
+            + number("Rows Removed by Index Recheck");
+        let own = (seen * number("Actual Loops")).round() as u64;
+        let parts = plan["Plans"].as_array();
+        own + parts.map_or(0, |parts| parts.iter().map(rows).sum())
+    }
+
+    /// Pushes a skill with a file of this text, pins it, and begins a turn.
+    async fn hold(test: &TestService, owner: Credential, directory: &str, text: &str) {
+        let mut agent = TestAgent::create(&test.service, owner, directory).await;
+        let workspace = Workspace::with_agents_md(directory, &format!("{directory}\n")).skill(
+            "pdf",
+            "Reads.",
+            &[("run.sh", text)],
+        );
+        agent.push(&test.service, &workspace).await.unwrap();
+        let chat = chat(&test.service, owner, Some(agent.id)).await;
+        let request = TurnRequest {
+            reference: None,
+            delivery: Delivery::Delivered,
+        };
+        turns::begin(&test.service, owner, chat.id, &request)
+            .await
+            .unwrap();
+    }
+
+    /// Checks that it is as much work for a reader to ask for what others hold as for what they do not.
+    async fn check(test: &TestService, held_by_others: &str, not_held: &str, reader: Uuid) {
+        for sql in [pinned_statement(true), turn_statement(true)] {
+            let held = work(test, &sql, held_by_others, reader).await;
+            let not_held = work(test, &sql, not_held, reader).await;
+            let difference = held.abs_diff(not_held);
+            match &test.storage {
+                Storage::Sqlite(_) => assert!(
+                    difference <= STEPS_OF_A_LOOK,
+                    "{held} steps against {not_held}: {sql}"
+                ),
+                Storage::Postgres { .. } => {
+                    assert_eq!(difference, 0, "{held} rows against {not_held}: {sql}");
+                }
+            }
+        }
+    }
+
+    async fn finding_17_what_others_hold_takes_no_work_of_whoever_does_not(test: &TestService) {
+        let admin = first_admin(&test.service).await;
+        let other = member(&test.service, admin, "other").await;
+        for number in 0..HOLDERS {
+            hold(test, other, &format!("/other/{number}"), "secret").await;
+        }
+        let (id, reader) = user(&test.service, admin, "reader", "member", "read write").await;
+        hold(test, reader, "/reader", "own").await;
+        check(test, "secret", "nobody's", id.uuid()).await;
+    }
+
+    async fn finding_17_what_others_hold_takes_no_work_of_whoever_holds_it_too(test: &TestService) {
+        let admin = first_admin(&test.service).await;
+        let other = member(&test.service, admin, "other").await;
+        for number in 0..HOLDERS {
+            hold(test, other, &format!("/other/{number}"), "widespread").await;
+        }
+        let (id, reader) = user(&test.service, admin, "reader", "member", "read write").await;
+        hold(test, reader, "/reader/1", "widespread").await;
+        hold(test, reader, "/reader/2", "rare").await;
+        check(test, "widespread", "rare", id.uuid()).await;
     }
 }

@@ -36,6 +36,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../migrations/sqlite/0004_notes.sql"),
         include_str!("../migrations/postgres/0004_notes.sql"),
     ),
+    (
+        5,
+        "exposure",
+        include_str!("../migrations/sqlite/0005_exposure.sql"),
+        include_str!("../migrations/postgres/0005_exposure.sql"),
+    ),
 ];
 
 /// The newest schema that this release knows.
