@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use clap::Args;
 use ctxpin_client::Client;
 use ctxpin_model::id::{AgentId, ChatId};
-use ctxpin_protocol::http::agents::Agent;
 use ctxpin_protocol::http::chats::{Chat, ChatQuery};
-use ctxpin_protocol::http::page::{PAGE_ITEMS_MAX, PageQuery};
+use ctxpin_protocol::http::page::PageQuery;
 use uuid::Uuid;
 
 use crate::agent_credentials::AgentCredentials;
 use crate::connect::Connected;
+use crate::pages::each_item;
 use crate::say::{self, Failure};
 
 /// Names the chat of commands that name none.
@@ -135,21 +135,18 @@ pub async fn chat_named(client: &Client, named: &str) -> Result<ChatId, Failure>
     if let Some(id) = whole_id("chat", named)? {
         return Ok(ChatId::from(id));
     }
-    let mut found: Vec<Chat> = Vec::new();
-    let mut query = ChatQuery {
-        limit: Some(PAGE_ITEMS_MAX),
-        ..ChatQuery::default()
+    let mut ids = Vec::new();
+    let read = async |page: &PageQuery| {
+        let query = ChatQuery {
+            cursor: page.cursor.clone(),
+            limit: page.limit,
+            ..ChatQuery::default()
+        };
+        client.chats(&query).await
     };
-    loop {
-        let page = client.chats(&query).await?;
-        let hits = page.items.into_iter();
-        found.extend(hits.filter(|chat| say::ends_with(chat.id, named)));
-        query.cursor = page.next;
-        if query.cursor.is_none() {
-            break;
-        }
-    }
-    only("chat", named, found.iter().map(|chat| chat.id)).map(ChatId::from)
+    each_item(read, |chat| ids.push(chat.id)).await?;
+    let ids = ids.into_iter();
+    only("chat", named, ids.filter(|id| say::ends_with(*id, named))).map(ChatId::from)
 }
 
 /// Finds an agent by its id or the end of it.
@@ -161,21 +158,11 @@ pub async fn agent_named(client: &Client, named: &str) -> Result<AgentId, Failur
     if let Some(id) = whole_id("agent", named)? {
         return Ok(AgentId::from(id));
     }
-    let mut found: Vec<Agent> = Vec::new();
-    let mut query = PageQuery {
-        limit: Some(PAGE_ITEMS_MAX),
-        ..PageQuery::default()
-    };
-    loop {
-        let page = client.agents(&query).await?;
-        let hits = page.items.into_iter();
-        found.extend(hits.filter(|agent| say::ends_with(agent.id, named)));
-        query.cursor = page.next;
-        if query.cursor.is_none() {
-            break;
-        }
-    }
-    only("agent", named, found.iter().map(|agent| agent.id)).map(AgentId::from)
+    let mut ids = Vec::new();
+    let read = async |page: &PageQuery| client.agents(page).await;
+    each_item(read, |agent| ids.push(agent.id)).await?;
+    let ids = ids.into_iter();
+    only("agent", named, ids.filter(|id| say::ends_with(*id, named))).map(AgentId::from)
 }
 
 /// Reads a whole id. `None` if it may be the end of one.

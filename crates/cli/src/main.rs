@@ -11,6 +11,7 @@ mod command;
 mod connect;
 mod data_directory;
 mod log;
+mod pages;
 mod running;
 mod say;
 mod stop;

@@ -27,8 +27,13 @@ pub(crate) const ANSWER_TIME_MAX: Duration = Duration::from_secs(60);
 /// How often an idle connection is probed, so that a stream whose server vanished ends.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Longest answer that is read, in bytes: more than any snapshot's texts together.
-const ANSWER_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// Longest answer that is read, in bytes: a page of 500 chats with the longest titles and errors fits, and
+/// so do a prompt and a text of a skill.
+const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Longest answer that tells of whole snapshots, in bytes: two of 2,000 resources and 4,096 files of skills
+/// each fit, with what differs between them.
+const SNAPSHOTS_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Longest answer that says why something failed, in bytes: the hashes of every file of a snapshot
 /// fit.
@@ -171,13 +176,30 @@ impl Client {
         self.json_of(response).await
     }
 
+    /// Sends a request and reads its answer, which tells of whole snapshots, as JSON.
+    pub(crate) async fn snapshots<T: DeserializeOwned>(
+        &self,
+        request: RequestBuilder,
+    ) -> Result<T, ClientError> {
+        let response = self.answer(request).await?;
+        self.json_within(response, SNAPSHOTS_BYTES_MAX).await
+    }
+
     /// Reads the JSON of an answer.
     pub(crate) async fn json_of<T: DeserializeOwned>(
         &self,
         response: Response,
     ) -> Result<T, ClientError> {
+        self.json_within(response, ANSWER_BYTES_MAX).await
+    }
+
+    async fn json_within<T: DeserializeOwned>(
+        &self,
+        response: Response,
+        bytes_max: usize,
+    ) -> Result<T, ClientError> {
         let status = response.status();
-        let body = self.body(response, ANSWER_BYTES_MAX).await?;
+        let body = self.body(response, bytes_max).await?;
         serde_json::from_slice(&body).map_err(|error| {
             self.unexpected(status, format!("and no answer of ctxpin's ({error})"))
         })

@@ -35,7 +35,8 @@ impl Client {
     ///
     /// Those of any call.
     pub async fn context(&self, chat: ChatId) -> Result<Context, ClientError> {
-        self.json(self.context_request(Method::GET, chat)?).await
+        self.snapshots(self.context_request(Method::GET, chat)?)
+            .await
     }
 
     /// Moves the pin of a chat; with `only_from`, only if that is the pin now.
@@ -51,7 +52,7 @@ impl Client {
         only_from: Option<SnapshotId>,
     ) -> Result<Context, ClientError> {
         let request = if_match(self.context_request(Method::PUT, chat)?, only_from);
-        self.json(with_json(request, to).await?).await
+        self.snapshots(with_json(request, to).await?).await
     }
 
     /// Clears the pin of a chat; with `only_from`, only if that is the pin now.
@@ -75,7 +76,7 @@ impl Client {
     /// Those of any call.
     pub async fn diff(&self, chat: ChatId, query: &DiffQuery) -> Result<Diff, ClientError> {
         let chat = chat.to_string();
-        self.json(self.query_request(&["chats", &chat, "context", "diff"], query)?)
+        self.snapshots(self.query_request(&["chats", &chat, "context", "diff"], query)?)
             .await
     }
 

@@ -20,7 +20,7 @@ impl Client {
         turn: &TurnBegin,
     ) -> Result<TurnBegun, ClientError> {
         let request = self.request(Method::POST, &["chats", &chat.to_string(), "turns"])?;
-        self.json(with_json(request, turn).await?).await
+        self.snapshots(with_json(request, turn).await?).await
     }
 
     /// Lists the turns of a chat.

@@ -5,12 +5,16 @@ use std::pin::Pin;
 use ctxpin_model::id::ChatId;
 use ctxpin_protocol::watch::Event;
 use futures_util::{Stream, StreamExt};
-use reqwest::Method;
 use reqwest::header::ACCEPT;
+use reqwest::{Method, StatusCode};
 use sse_stream::{Sse, SseStream};
 
 use crate::connection::{ANSWER_TIME_MAX, Client, content_type_is};
 use crate::error::ClientError;
+
+/// Longest event that is read, in bytes, with the comments before it. The longest that a server sends is a
+/// chat with the longest error.
+const EVENT_BYTES_MAX: usize = 256 * 1024;
 
 /// The media type of Server-Sent Events.
 const EVENT_STREAM: &str = "text/event-stream";
@@ -51,7 +55,15 @@ impl Client {
             return Err(self.unexpected(response.status(), "and no events".into()));
         }
         let client = self.clone();
-        let events = SseStream::from_bytes_stream(response.bytes_stream());
+        let mut unended = UnendedEvent::default();
+        let pieces = response.bytes_stream().map(move |piece| {
+            let piece = piece.map_err(PieceError::Broken)?;
+            match unended.has_room_for(&piece) {
+                true => Ok(piece),
+                false => Err(PieceError::EventTooLong),
+            }
+        });
+        let events = SseStream::from_bytes_stream(pieces);
         Ok(Box::pin(events.filter_map(move |event| {
             std::future::ready(client.event(event).transpose())
         })))
@@ -63,9 +75,58 @@ impl Client {
             server: self.server().to_string(),
             reason,
         };
-        let event = event.map_err(|error| broken(error.to_string()))?;
+        let event = event.map_err(|error| match &error {
+            sse_stream::Error::Body(piece) if is_too_long(piece.as_ref()) => {
+                let reason = format!("and an event of more than {EVENT_BYTES_MAX} bytes");
+                self.unexpected(StatusCode::OK, reason)
+            }
+            _ => broken(error.to_string()),
+        })?;
         let name = event.event.unwrap_or_default();
         let data = event.data.unwrap_or_default();
         Event::parse(&name, &data).map_err(|error| broken(format!("event `{name}`: {error}")))
+    }
+}
+
+/// Why a piece of a stream is not read.
+#[derive(Debug, thiserror::Error)]
+enum PieceError {
+    /// The connection broke.
+    #[error(transparent)]
+    Broken(reqwest::Error),
+    /// An event goes on and on.
+    #[error("an event has more than {EVENT_BYTES_MAX} bytes")]
+    EventTooLong,
+}
+
+fn is_too_long(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    let error = error.downcast_ref::<PieceError>();
+    matches!(error, Some(PieceError::EventTooLong))
+}
+
+/// The event that has begun: the bytes since the last empty line.
+#[derive(Debug, Default)]
+struct UnendedEvent {
+    bytes: usize,
+    /// Whether nothing stands in its present line yet.
+    is_line_empty: bool,
+}
+
+impl UnendedEvent {
+    /// Reads on; false if the event is too long by now.
+    fn has_room_for(&mut self, piece: &[u8]) -> bool {
+        for byte in piece {
+            match byte {
+                b'\n' if self.is_line_empty => self.bytes = 0,
+                b'\n' => self.is_line_empty = true,
+                b'\r' => {}
+                _ => self.is_line_empty = false,
+            }
+            self.bytes += 1;
+            if self.bytes > EVENT_BYTES_MAX {
+                return false;
+            }
+        }
+        true
     }
 }

@@ -6,13 +6,14 @@ use chrono::{DateTime, Duration, Utc};
 use clap::{Args, Subcommand};
 use ctxpin_client::Client;
 use ctxpin_model::id::TokenId;
-use ctxpin_protocol::http::page::{PAGE_ITEMS_MAX, PageQuery};
+use ctxpin_protocol::http::page::PageQuery;
 use ctxpin_protocol::http::people::{Token, TokenCreate};
 
 use super::user::user_named;
 use super::{Output, PageArguments, say_next};
 use crate::chat_choice::{only, whole_id};
 use crate::connect::Connection;
+use crate::pages::each_item;
 use crate::say::{self, Failure, Table};
 use crate::token_file::TokenFile;
 
@@ -188,19 +189,9 @@ async fn token_named(client: &Client, named: &str) -> Result<TokenId, Failure> {
     if let Some(id) = whole_id("token", named)? {
         return Ok(TokenId::from(id));
     }
-    let mut query = PageQuery {
-        limit: Some(PAGE_ITEMS_MAX),
-        ..PageQuery::default()
-    };
-    let mut found = Vec::new();
-    loop {
-        let page = client.tokens(&query).await?;
-        let ids = page.items.iter().map(|token| token.id);
-        found.extend(ids.filter(|id| say::ends_with(*id, named)));
-        query.cursor = page.next;
-        if query.cursor.is_none() {
-            break;
-        }
-    }
-    only("token", named, found.into_iter()).map(TokenId::from)
+    let mut ids = Vec::new();
+    let read = async |page: &PageQuery| client.tokens(page).await;
+    each_item(read, |token| ids.push(token.id)).await?;
+    let ids = ids.into_iter();
+    only("token", named, ids.filter(|id| say::ends_with(*id, named))).map(TokenId::from)
 }

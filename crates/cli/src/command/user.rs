@@ -3,12 +3,13 @@
 use clap::{Args, Subcommand};
 use ctxpin_client::Client;
 use ctxpin_model::id::UserId;
-use ctxpin_protocol::http::page::{PAGE_ITEMS_MAX, PageQuery};
+use ctxpin_protocol::http::page::PageQuery;
 use ctxpin_protocol::http::people::{User, UserChange, UserCreate};
 
 use super::{Output, PageArguments, say_next};
 use crate::chat_choice::{only, whole_id};
 use crate::connect::Connection;
+use crate::pages::each_item;
 use crate::say::{self, Failure, Table};
 
 /// Users, for administrators
@@ -135,26 +136,19 @@ fn said(user: &User, what: &str, output: Output) -> Result<(), Failure> {
 ///
 /// If there is no such user, or more than one.
 pub async fn user_named(client: &Client, named: &str) -> Result<UserId, Failure> {
-    let mut query = PageQuery {
-        limit: Some(PAGE_ITEMS_MAX),
-        ..PageQuery::default()
-    };
-    let mut users = Vec::new();
-    loop {
-        let page = client.users(&query).await?;
-        users.extend(page.items);
-        query.cursor = page.next;
-        if query.cursor.is_none() {
-            break;
-        }
-    }
-    let by_name: Vec<_> = users.iter().filter(|user| user.name == named).collect();
-    if let [user] = by_name[..] {
-        return Ok(UserId::from(user.id));
+    let (mut ids, mut by_name) = (Vec::new(), Vec::new());
+    let read = async |page: &PageQuery| client.users(page).await;
+    each_item(read, |user| {
+        ids.push(user.id);
+        by_name.extend((user.name == named).then_some(user.id));
+    })
+    .await?;
+    if let [id] = by_name[..] {
+        return Ok(UserId::from(id));
     }
     if let Some(id) = whole_id("user", named)? {
         return Ok(UserId::from(id));
     }
-    let ids = users.iter().map(|user| user.id);
+    let ids = ids.into_iter();
     only("user", named, ids.filter(|id| say::ends_with(*id, named))).map(UserId::from)
 }

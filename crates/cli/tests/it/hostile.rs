@@ -1,10 +1,12 @@
-//! A real server under requests that are meant to fill its memory.
+//! A real server under requests that are meant to fill its memory, and a command that asks a server which
+//! means it harm.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
 
-use crate::bench::{Bench, Running};
+use crate::bench::{Bench, Running, assert_says, said};
 
 /// By how much the server may grow at its peak, in KiB: a few bodies of 12 MiB, packed, unpacked and
 /// read, and what the allocator keeps of them. One bomb alone would be a GiB.
@@ -88,4 +90,59 @@ fn bombs_do_not_fill_the_memory() {
     assert!(growth < GROWTH_KIB_MAX, "it grew by {growth} KiB");
     eprintln!("the server grew by {growth} KiB at its peak");
     assert_eq!(server.terminate(), Some(0));
+}
+
+/// Answers every request on a connection with an empty page after which there is always another.
+fn serve_endless_list(stream: TcpStream) {
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    for page in 1.. {
+        loop {
+            line.clear();
+            if reader.read_line(&mut line).unwrap_or(0) == 0 {
+                return;
+            }
+            if line == "\r\n" {
+                break;
+            }
+        }
+        let body = format!(r#"{{"items":[],"next":"{page}"}}"#);
+        let length = body.len();
+        let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}");
+        if reader.get_mut().write_all(answer.as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn finding_19_a_list_without_end_is_left() {
+    let bench = Bench::new();
+    let app = bench.workspace("app", "x\n");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            thread::spawn(move || serve_endless_list(stream));
+        }
+    });
+    for arguments in [
+        ["chat", "show", "abcd"].as_slice(),
+        &["chat", "list", "--agent", "abcd"],
+        &["user", "disable", "abcd"],
+        &["token", "revoke", "abcd"],
+        &[
+            "chat",
+            "rollback",
+            "abcd",
+            "--chat",
+            "0192f0c1-1111-7abc-8def-0123456789ab",
+        ],
+    ] {
+        let mut command = bench.command(&app, arguments);
+        command.args(["--server", &server]);
+        let told = said(command.env("CTXPIN_TOKEN", "ctxpin_0_0"));
+        assert_eq!(told.code, Some(1), "{arguments:?}: {}", told.err);
+        assert_says(&told.err, &["the server's list has no end"]);
+    }
 }

@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use ctxpin_client::error::ClientError;
+use ctxpin_model::id::ChatId;
+use ctxpin_protocol::http::page::PageQuery;
 use ctxpin_protocol::problem::ProblemName;
 use tokio::net::TcpListener;
+use uuid::Uuid;
 
 use crate::listener::{TOKEN, answer, client, listener};
 
@@ -109,4 +112,33 @@ async fn an_answer_that_breaks_off_is_transient() {
     );
     let error = failure(String::new()).await;
     assert!(error.is_transient());
+}
+
+#[tokio::test]
+async fn finding_19_an_answer_that_is_too_long_is_left() {
+    const MIB: usize = 1024 * 1024;
+    let user = r#"{"id":"0192f0c1-1111-7abc-8def-0123456789ab","name":"ada","roles":[],"disabled":false,
+"created_at":"2026-01-01T00:00:00Z"}"#;
+    let page = |bytes: usize| {
+        let users = vec![user; bytes / (user.len() + 1)].join(",");
+        answer(
+            "200 OK",
+            "",
+            &format!(r#"{{"items":[{users}],"next":null}}"#),
+        )
+    };
+    let (client, _received) = listener(vec![page(15 * MIB), page(17 * MIB)]).await;
+    assert!(client.users(&PageQuery::default()).await.is_ok());
+    let error = client.users(&PageQuery::default()).await.unwrap_err();
+    assert!(
+        error.to_string().contains("and more than 16777216 bytes"),
+        "{error}"
+    );
+    let (client, _received) = listener(vec![answer("200 OK", "", &" ".repeat(65 * MIB))]).await;
+    let chat = ChatId::from(Uuid::from_u128(7));
+    let error = client.context(chat).await.unwrap_err();
+    assert!(
+        error.to_string().contains("and more than 67108864 bytes"),
+        "{error}"
+    );
 }

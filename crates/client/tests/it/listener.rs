@@ -41,8 +41,9 @@ pub async fn listener(answers: Vec<String>) -> (Client, JoinHandle<Vec<Received>
         for answer in answers {
             let (mut stream, _) = listener.accept().await.unwrap();
             received.push(receive(&mut stream).await);
-            stream.write_all(answer.as_bytes()).await.unwrap();
-            stream.shutdown().await.unwrap();
+            // Whoever has read enough leaves before the end.
+            let _ = stream.write_all(answer.as_bytes()).await;
+            let _ = stream.shutdown().await;
         }
         received
     });

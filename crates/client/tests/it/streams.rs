@@ -10,6 +10,9 @@ use crate::listener::{answer, listener};
 
 const EVENTS: &str = "content-type: text/event-stream\r\n";
 
+/// More than any event may have.
+const LONG_BYTES: usize = 1024 * 1024;
+
 async fn events(text: &str) -> Vec<Result<Event, ClientError>> {
     let (client, received) = listener(vec![answer("200 OK", EVENTS, text)]).await;
     let events = client.watch().await.unwrap().collect().await;
@@ -57,4 +60,41 @@ async fn an_answer_without_events_is_an_error() {
     let (client, _received) = listener(vec![answer("200 OK", "", "<html>")]).await;
     let error = client.watch().await.err().unwrap();
     assert!(error.to_string().contains("and no events"), "{error}");
+}
+
+#[tokio::test]
+async fn finding_19_an_event_without_end_is_left() {
+    let line = "x".repeat(LONG_BYTES);
+    let lines = "data: x\n".repeat(LONG_BYTES / 8);
+    for text in [
+        line.clone(),
+        format!("data: {line}"),
+        format!(": {line}"),
+        lines,
+    ] {
+        let events = events(&format!("event: ready\ndata: {{}}\n\n{text}")).await;
+        let [Ok(Event::Ready), Err(error), ..] = &events[..] else {
+            panic!("{events:?}");
+        };
+        assert!(
+            error
+                .to_string()
+                .contains("an event of more than 262144 bytes"),
+            "{error}"
+        );
+        assert!(!error.is_transient(), "it would be the same again");
+    }
+}
+
+#[tokio::test]
+async fn finding_19_a_stream_of_short_events_has_no_end() {
+    let comments = ": \n\n".repeat(LONG_BYTES / 4);
+    let deleted = format!(
+        "event: deleted\r\ndata: {{\"id\":\"{}\"}}\r\n\r\n",
+        Uuid::from_u128(7)
+    );
+    let many = deleted.repeat(LONG_BYTES / deleted.len());
+    let events = events(&format!("{comments}{many}event: ready\ndata: {{}}\n\n")).await;
+    assert!(events.iter().all(Result::is_ok), "{:?}", events.last());
+    assert_eq!(events.len(), LONG_BYTES / deleted.len() + 1);
 }

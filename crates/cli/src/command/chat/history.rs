@@ -4,11 +4,12 @@ use clap::Args;
 use ctxpin_client::Client;
 use ctxpin_model::id::ChatId;
 use ctxpin_protocol::http::context::{Actor, ContextMove, Pin};
-use ctxpin_protocol::http::page::{PAGE_ITEMS_MAX, PageQuery};
+use ctxpin_protocol::http::page::PageQuery;
 
 use crate::chat_choice::{self, ChatArgument, ChatOption};
 use crate::command::{Output, PageArguments, say_next};
 use crate::connect::Connected;
+use crate::pages::each_item;
 use crate::say::{self, Failure, Table};
 
 /// List every pin that a chat had, newest first
@@ -86,7 +87,7 @@ impl Rollback {
     pub async fn run(self, connected: &Connected) -> Result<(), Failure> {
         let client = &connected.client;
         let chat = chat_choice::chat(connected, self.chat.chat.as_deref()).await?;
-        let pins = pins(client, chat).await?;
+        let pins = pins(client, chat, self.to.as_deref()).await?;
         let pin = match &self.to {
             Some(to) => named(&pins, to)?,
             None => previous(&pins)?,
@@ -110,39 +111,45 @@ impl Rollback {
     }
 }
 
-async fn pins(client: &Client, chat: ChatId) -> Result<Vec<Pin>, Failure> {
-    let mut pins = Vec::new();
-    let mut query = PageQuery {
-        limit: Some(PAGE_ITEMS_MAX),
-        ..PageQuery::default()
-    };
-    loop {
-        let page = client.history(chat, &query).await?;
-        pins.extend(page.items);
-        query.cursor = page.next;
-        if query.cursor.is_none() {
-            return Ok(pins);
+/// The pins of a chat among which the one is that is meant, newest first: those that `to` names, else the
+/// present one and the newest to another snapshot.
+async fn pins(client: &Client, chat: ChatId, to: Option<&str>) -> Result<Vec<Pin>, Failure> {
+    let mut pins: Vec<Pin> = Vec::new();
+    let read = async |page: &PageQuery| client.history(chat, page).await;
+    each_item(read, |pin| {
+        let is_meant = match (to, &pins[..]) {
+            (Some(to), _) => has_number(&pin, to) || has_snapshot(&pin, to),
+            (None, []) => true,
+            (None, [current]) => pin.snapshot.is_some() && pin.snapshot != current.snapshot,
+            (None, _) => false,
+        };
+        if is_meant {
+            pins.push(pin);
         }
-    }
+    })
+    .await?;
+    Ok(pins)
+}
+
+fn has_number(pin: &Pin, to: &str) -> bool {
+    to.parse::<i64>().is_ok_and(|number| number == pin.seq)
+}
+
+fn has_snapshot(pin: &Pin, to: &str) -> bool {
+    let snapshot = pin.snapshot.as_deref();
+    snapshot.is_some_and(|snapshot| say::hash_starts_with(snapshot, to))
 }
 
 /// The pin that a person names by its number, or by the beginning of its snapshot's hash.
 fn named<'p>(pins: &'p [Pin], to: &str) -> Result<&'p Pin, Failure> {
-    let by_number = pins
-        .iter()
-        .find(|pin| to.parse::<i64>().is_ok_and(|number| number == pin.seq));
-    if let Some(pin) = by_number {
+    if let Some(pin) = pins.iter().find(|pin| has_number(pin, to)) {
         return match pin.snapshot {
             Some(_) => Ok(pin),
             None => Err(Failure::new(format!("at {to} the pin was cleared"))
                 .hint("`ctxpin chat unpin` clears it again")),
         };
     }
-    let matching = |pin: &&Pin| {
-        let snapshot = pin.snapshot.as_deref();
-        snapshot.is_some_and(|snapshot| say::hash_starts_with(snapshot, to))
-    };
-    let mut found: Vec<&Pin> = pins.iter().filter(matching).collect();
+    let mut found: Vec<&Pin> = pins.iter().filter(|pin| has_snapshot(pin, to)).collect();
     // A chat may have been pinned to one snapshot many times; the newest stands for all.
     found.dedup_by(|later, earlier| later.snapshot == earlier.snapshot);
     match found[..] {

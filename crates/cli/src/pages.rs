@@ -1,0 +1,75 @@
+//! Lists that are longer than one page.
+
+use ctxpin_client::error::ClientError;
+use ctxpin_protocol::http::page::{PAGE_ITEMS_MAX, Page, PageQuery};
+
+use crate::say::Failure;
+
+/// Most pages of one list that are read: a million items, ten times as many as anybody has of anything.
+pub const PAGES_MAX: usize = 2_000;
+
+/// Reads a list to its end, page by page, and hands on each item. Nothing of it is kept, so that a server
+/// fills no memory with it.
+///
+/// # Errors
+///
+/// Those of reading a page; if the list has no end.
+pub async fn each_item<T>(
+    mut read: impl AsyncFnMut(&PageQuery) -> Result<Page<T>, ClientError>,
+    mut take: impl FnMut(T),
+) -> Result<(), Failure> {
+    let mut query = PageQuery {
+        cursor: None,
+        limit: Some(PAGE_ITEMS_MAX),
+    };
+    for _ in 0..PAGES_MAX {
+        let page = read(&query).await?;
+        page.items.into_iter().for_each(&mut take);
+        query.cursor = page.next;
+        if query.cursor.is_none() {
+            return Ok(());
+        }
+    }
+    Err(Failure::new(format!(
+        "the server's list has no end: {PAGES_MAX} pages of it were read"
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads a list of as many pages, of one number each. Tells what was handed on.
+    async fn read(pages: usize) -> Result<Vec<usize>, Failure> {
+        let mut taken = Vec::new();
+        let page = async |query: &PageQuery| {
+            let number = query
+                .cursor
+                .as_ref()
+                .map_or(1, |cursor| cursor.parse().unwrap());
+            let next = (number < pages).then(|| (number + 1).to_string());
+            Ok(Page {
+                items: vec![number],
+                next,
+            })
+        };
+        each_item(page, |item| taken.push(item)).await?;
+        Ok(taken)
+    }
+
+    #[tokio::test]
+    async fn a_list_is_read_to_its_end() {
+        assert_eq!(read(1).await, Ok(vec![1]));
+        assert_eq!(read(3).await, Ok(vec![1, 2, 3]));
+        assert_eq!(
+            read(PAGES_MAX).await.map(|taken| taken.len()),
+            Ok(PAGES_MAX)
+        );
+    }
+
+    #[tokio::test]
+    async fn finding_19_a_list_without_end_is_left() {
+        let failure = read(PAGES_MAX + 1).await.unwrap_err();
+        assert!(format!("{failure:?}").contains("has no end"), "{failure:?}");
+    }
+}
