@@ -46,8 +46,22 @@ fn bombs_do_not_fill_the_memory() {
     let url = server.until(|line| line.strip_prefix("serving ").map(str::to_owned));
     server.until(|line| line.contains("/api/v1/openapi.json").then_some(()));
     let address = url.strip_prefix("http://").unwrap().to_owned();
-    let token = fs::read_to_string(data.join("admin-token")).unwrap();
-    let known = format!("Bearer {}", token.trim());
+    let (admin, agent) = (data.join("admin-token"), data.join("agent-token"));
+    let arguments = [
+        "agent",
+        "create",
+        "--server",
+        &url,
+        "--token-file",
+        admin.to_str().unwrap(),
+        "--workspace",
+        "app",
+        "--write-token",
+        agent.to_str().unwrap(),
+    ];
+    let created = bench.command(&app, &arguments).output().unwrap();
+    assert!(created.status.success(), "{created:?}");
+    let known = format!("Bearer {}", fs::read_to_string(agent).unwrap().trim());
     let stranger = format!("Bearer ctxpin_{}_{}", "0".repeat(32), "0".repeat(64));
 
     let begin = |authorization: &str, encoding: &str, length: usize| {
