@@ -7,6 +7,7 @@ use ctxpin_model::id::{AgentId, ChatId, ProcessId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pin::{Policy, ToolsMode};
+use ctxpin_model::quota::{Amounts, Quotas, Rates};
 use ctxpin_model::token::{Credential, Token};
 use ctxpin_operations::agents::{self, AgentRequest};
 use ctxpin_operations::chats::{self, ChatRequest};
@@ -45,11 +46,32 @@ pub struct Agent {
     head: Option<Repository>,
 }
 
+/// What is measured is what it costs, and not how much of it is allowed.
+const BOUNDLESS: Quotas = Quotas {
+    amounts: Amounts {
+        content_bytes: MORE_THAN_ENOUGH,
+        agents: MORE_THAN_ENOUGH,
+        chats: MORE_THAN_ENOUGH,
+        tokens: MORE_THAN_ENOUGH,
+    },
+    rates: Rates {
+        pushes: MORE_THAN_ENOUGH,
+        upload_bytes: MORE_THAN_ENOUGH,
+        turns: MORE_THAN_ENOUGH,
+        moves: MORE_THAN_ENOUGH,
+    },
+};
+
+/// More than any case takes.
+const MORE_THAN_ENOUGH: u64 = 1_000_000_000_000;
+
 impl Scene {
     /// Opens a service on a fresh database.
     pub async fn open(kind: &Kind) -> anyhow::Result<Self> {
         let fresh = kind.fresh().await?;
-        let service = Service::open(&fresh.storage(), Clock::system()).await?;
+        let service = Service::open(&fresh.storage(), Clock::system())
+            .await?
+            .with_quotas(BOUNDLESS);
         let kept = Mutex::new(None);
         let keep = |token: &Token| {
             *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());

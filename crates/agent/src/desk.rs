@@ -80,6 +80,7 @@ impl Desk {
             }),
             pushing: pushing(sending.pushing, now),
             sources: lock(&self.sources).list().len() as u64,
+            quota_warnings: sending.quota_warnings,
         }
     }
 
@@ -222,15 +223,20 @@ fn pushing(pushing: plan::Pushing, now: Instant) -> Pushing {
         plan::Pushing::Settled => Pushing::Settled,
         plan::Pushing::Sending => Pushing::Sending,
         plan::Pushing::Waiting(trouble) => Pushing::Waiting {
-            seconds: trouble
-                .until
-                .saturating_duration_since(now)
-                .as_millis()
-                .div_ceil(1000) as u64,
+            seconds: seconds_until(trouble.until, now),
             reason: trouble.reason,
         },
-        plan::Pushing::Refused { reason } => Pushing::Refused { reason },
+        plan::Pushing::Refused(refused) => Pushing::Refused {
+            reason: refused.reason,
+            seconds: refused.until.map(|until| seconds_until(until, now)),
+        },
     }
+}
+
+/// Rounded up.
+fn seconds_until(until: Instant, now: Instant) -> u64 {
+    let left = until.saturating_duration_since(now);
+    left.as_millis().div_ceil(1000) as u64
 }
 
 /// A panic elsewhere leaves the list as it was: it changes in one step, after it was written.

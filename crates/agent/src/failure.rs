@@ -20,6 +20,8 @@ pub(crate) enum Failure {
     MissingBlobs { missing: BTreeSet<BlobHash> },
     /// The same request would be refused again.
     Refused { reason: String },
+    /// There is no room for what is sent, until somebody makes some.
+    NoRoom { reason: String },
     /// A newer process has taken over.
     Fenced { reason: String },
     /// Another agent has taken the place of this one.
@@ -35,6 +37,9 @@ impl Failure {
         match error.problem_name() {
             Some(ProblemName::Fenced) => return Self::Fenced { reason },
             Some(ProblemName::AgentReplaced) => return Self::Replaced { reason },
+            Some(ProblemName::QuotaExceeded) if !error.is_transient() => {
+                return Self::NoRoom { reason };
+            }
             Some(ProblemName::Unauthenticated) => return Self::Unauthenticated { reason },
             Some(ProblemName::MissingBlobs) => {
                 let missing = error.problem().into_iter().flat_map(|p| &p.missing);
@@ -107,6 +112,13 @@ mod tests {
         check(problem(ProblemName::InvalidManifest, None), "Refused");
         check(problem(ProblemName::HashMismatch, None), "Refused");
         check(problem(ProblemName::TooLarge, None), "Refused");
+        check(problem(ProblemName::QuotaExceeded, Some(7)), "Transient");
+        let no_room = Problem::new(ProblemName::QuotaExceeded, "why").without_room();
+        let no_room = ClientError::Problem {
+            problem: Box::new(no_room),
+            retry_after: None,
+        };
+        check(no_room, "NoRoom");
         check(problem(ProblemName::Internal, None), "Transient");
         check(problem(ProblemName::SyncPaused, Some(7)), "Transient");
         check(unexpected(200), "Transient");

@@ -21,6 +21,10 @@ use crate::parcel::Parcel;
 /// agent is there, and how an idle agent learns that it was fenced.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(30);
 
+/// How long what there was no room for is not sent again, unless something changes. Somebody has to make
+/// room first.
+const NO_ROOM_PAUSE: Duration = Duration::from_secs(10 * 60);
+
 /// Most times in a row that the server may ask for bytes of one content. Once is usual; another
 /// time if what was sent ahead has expired meanwhile.
 const MISSING_ROUNDS_MAX: u32 = 4;
@@ -70,7 +74,16 @@ pub(crate) enum Pushing {
     Settled,
     Sending,
     Waiting(Trouble),
-    Refused { reason: String },
+    Refused(Refused),
+}
+
+/// What the server refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refused {
+    /// Why.
+    pub reason: String,
+    /// When it is tried again though nothing has changed, if ever.
+    pub until: Option<Instant>,
 }
 
 /// What came of a failure.
@@ -82,6 +95,8 @@ pub(crate) enum Setback {
     Pause { reason: String, pause: Duration },
     /// It is not tried again until something changes.
     Refused { reason: String },
+    /// It is tried again after a long pause, or when something changes.
+    NoRoom { reason: String, pause: Duration },
 }
 
 struct Opened {
@@ -124,7 +139,7 @@ pub(crate) struct Plan {
     session_trouble: Option<Trouble>,
     version: i64,
     acknowledged: Option<(Key, BTreeSet<BlobHash>)>,
-    refused: Option<(Key, String)>,
+    refused: Option<(Key, Refused)>,
     push_failures: u32,
     push_trouble: Option<Trouble>,
     /// What the server asked for since it last took a push.
@@ -156,8 +171,8 @@ impl Plan {
 
     /// What to do now, given the newest scan.
     pub fn next(&mut self, now: Instant, found: Option<&Found>) -> Step {
-        if let (Some((key, _)), Some(found)) = (&self.refused, found)
-            && !key.covers(found)
+        if let (Some((key, refused)), Some(found)) = (&self.refused, found)
+            && (!key.covers(found) || refused.until.is_some_and(|until| until <= now))
         {
             self.refused = None;
         }
@@ -210,12 +225,10 @@ impl Plan {
         let Some(found) = found else {
             return Pushing::Settled;
         };
-        if let Some((key, reason)) = &self.refused
+        if let Some((key, refused)) = &self.refused
             && key.covers(found)
         {
-            return Pushing::Refused {
-                reason: reason.clone(),
-            };
+            return Pushing::Refused(refused.clone());
         }
         match &self.push_trouble {
             _ if !self.is_due(found) => Pushing::Settled,
@@ -263,6 +276,7 @@ impl Plan {
                 reason,
                 retry_after,
             } => (reason, retry_after),
+            Failure::NoRoom { reason } => (reason, None),
             Failure::MissingBlobs { .. } => ("it asks for bytes of nothing".to_owned(), None),
             failure => return Err(end(failure)),
         };
@@ -349,6 +363,11 @@ impl Plan {
             }
             Failure::MissingBlobs { missing } => Ok(self.bytes_asked(found, missing)),
             Failure::Refused { reason } => Ok(self.content_refused(found, reason)),
+            Failure::NoRoom { reason } => {
+                let pause = NO_ROOM_PAUSE.mul_f64(1.0 + jitter.clamp(0.0, 1.0));
+                self.keep_refused(found, reason.clone(), Some(now + pause));
+                Ok(Setback::NoRoom { reason, pause })
+            }
             failure => Err(end(failure)),
         }
     }
@@ -401,10 +420,14 @@ impl Plan {
     }
 
     fn content_refused(&mut self, found: &Found, reason: String) -> Setback {
-        self.refused = Some((Key::of(found), reason.clone()));
+        self.keep_refused(found, reason.clone(), None);
+        Setback::Refused { reason }
+    }
+
+    fn keep_refused(&mut self, found: &Found, reason: String, until: Option<Instant>) {
+        self.refused = Some((Key::of(found), Refused { reason, until }));
         self.push_failures = 0;
         self.push_trouble = None;
-        Setback::Refused { reason }
     }
 }
 
@@ -414,9 +437,9 @@ fn end(failure: Failure) -> AgentError {
         Failure::Fenced { reason } => AgentError::Fenced { reason },
         Failure::Replaced { reason } => AgentError::Replaced { reason },
         Failure::Unauthenticated { reason } => AgentError::Unauthenticated { reason },
-        Failure::Refused { reason } | Failure::Transient { reason, .. } => {
-            AgentError::Refused { reason }
-        }
+        Failure::Refused { reason }
+        | Failure::NoRoom { reason }
+        | Failure::Transient { reason, .. } => AgentError::Refused { reason },
         Failure::MissingBlobs { .. } => AgentError::Refused {
             reason: "it asks for bytes of nothing".into(),
         },

@@ -105,6 +105,12 @@ impl<'r> Pusher<'r> {
         match answer {
             Ok(session) => {
                 let (epoch, head) = (session.epoch, session.head.clone());
+                let warnings = session.quota_warnings.clone();
+                self.sending.send_if_modified(|sending| {
+                    let is_other = sending.quota_warnings != warnings;
+                    sending.quota_warnings = warnings;
+                    is_other
+                });
                 if self.plan.session_opened(now, session) {
                     tracing::debug!(epoch, "session opened");
                     let head = head.map(|head| head.snapshot);
@@ -210,14 +216,22 @@ impl<'r> Pusher<'r> {
                 (self.report)(Report::Waiting { reason, pause });
             }
             Setback::Refused { reason } => {
-                let settled = found.map(|found| Settled {
-                    demand: found.demand,
-                    outcome: Err(reason.clone()),
-                });
-                self.publish(found, settled);
+                self.settle_refused(&reason, found);
                 (self.report)(Report::Refused { reason });
             }
+            Setback::NoRoom { reason, pause } => {
+                self.settle_refused(&reason, found);
+                (self.report)(Report::NoRoom { reason, pause });
+            }
         }
+    }
+
+    fn settle_refused(&self, reason: &str, found: Option<&Found>) {
+        let settled = found.map(|found| Settled {
+            demand: found.demand,
+            outcome: Err(reason.to_owned()),
+        });
+        self.publish(found, settled);
     }
 
     fn judged(&self, error: &ClientError) -> Failure {

@@ -70,6 +70,13 @@ pub enum Report {
         /// Why.
         reason: String,
     },
+    /// The server has no room for what was found. It is not sent again for long, unless something changes.
+    NoRoom {
+        /// Why.
+        reason: String,
+        /// How long until it is tried again.
+        pause: Duration,
+    },
     /// Files cannot be watched and are polled.
     Polling {
         /// Why.
@@ -138,6 +145,11 @@ impl fmt::Display for Report {
             Self::Refused { reason } => {
                 write!(f, "refused, not sent again until it changes: {reason}")
             }
+            Self::NoRoom { reason, pause } => write!(
+                f,
+                "refused, trying again in {} min or when it changes: {reason}",
+                pause.as_secs() / 60
+            ),
             Self::Polling { reason } => write!(f, "polling instead of watching: {reason}"),
             Self::Watching => f.write_str("watching again"),
             Self::Fenced => f.write_str("a newer process has taken over"),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ctxpin_protocol::control::Resynced;
+use ctxpin_protocol::http::quotas::QuotaWarning;
 use ctxpin_scan::roots::Declared;
 
 use crate::found::Found;
@@ -55,6 +56,8 @@ pub(crate) struct Sending {
     pub pushing: Pushing,
     /// What came of the last push that was taken or refused.
     pub settled: Option<Settled>,
+    /// What the agent's owner is warned of, as the server last told.
+    pub quota_warnings: Vec<QuotaWarning>,
 }
 
 /// A push that the server acknowledged.
@@ -85,6 +88,7 @@ impl Sending {
             pushed: None,
             pushing: Pushing::Settled,
             settled: None,
+            quota_warnings: Vec::new(),
         }
     }
 
@@ -92,7 +96,7 @@ impl Sending {
     pub fn trouble(&self) -> Option<&Trouble> {
         match &self.pushing {
             Pushing::Waiting(trouble) => Some(trouble),
-            Pushing::Settled | Pushing::Sending | Pushing::Refused { .. } => None,
+            Pushing::Settled | Pushing::Sending | Pushing::Refused(_) => None,
         }
     }
 }

@@ -5,6 +5,7 @@
 //! workspace files: what is stored it reads and changes through `ctxpin-client` alone.
 
 mod agent_credentials;
+mod bytes;
 mod chat_choice;
 mod check;
 mod command;

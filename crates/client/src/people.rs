@@ -5,6 +5,7 @@ use ctxpin_protocol::http::page::{Page, PageQuery};
 use ctxpin_protocol::http::people::{
     Me, Token, TokenCreate, TokenCreated, User, UserChange, UserCreate,
 };
+use ctxpin_protocol::http::quotas::{QuotaChange, Usage};
 use reqwest::Method;
 
 use crate::connection::{Client, with_json};
@@ -37,6 +38,29 @@ impl Client {
     /// Those of any call.
     pub async fn user_change(&self, user: UserId, to: &UserChange) -> Result<User, ClientError> {
         let request = self.request(Method::PATCH, &["users", &user.to_string()])?;
+        self.json(with_json(request, to).await?).await
+    }
+
+    /// Tells how much a user has and may have, for auditors and administrators; the caller for `None`.
+    ///
+    /// # Errors
+    ///
+    /// Those of any call.
+    pub async fn usage(&self, user: Option<UserId>) -> Result<Usage, ClientError> {
+        let request = match user {
+            Some(user) => self.request(Method::GET, &["users", &user.to_string(), "usage"]),
+            None => self.request(Method::GET, &["me", "usage"]),
+        };
+        self.json(request?).await
+    }
+
+    /// Changes how much a user may have, for administrators.
+    ///
+    /// # Errors
+    ///
+    /// Those of any call.
+    pub async fn quota_change(&self, user: UserId, to: &QuotaChange) -> Result<Usage, ClientError> {
+        let request = self.request(Method::PATCH, &["users", &user.to_string(), "quota"])?;
         self.json(with_json(request, to).await?).await
     }
 

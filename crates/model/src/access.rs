@@ -209,6 +209,10 @@ spelled! {
         UserList = "user_list",
         /// Change a user.
         UserChange = "user_change",
+        /// Read what a user has of what is limited.
+        UsageRead = "usage_read",
+        /// Change how much a user may have.
+        QuotaChange = "quota_change",
         /// Make a token for oneself.
         TokenCreate = "token_create",
         /// Make a token for another user.
@@ -259,6 +263,7 @@ impl Operation {
             | Self::ChatRead
             | Self::ContextRead
             | Self::HistoryRead
+            | Self::UsageRead
             | Self::TurnList => (Who::Reader, Some(Read)),
             Self::DiffRead
             | Self::ResourceRead
@@ -277,6 +282,7 @@ impl Operation {
             | Self::UserCreate
             | Self::UserList
             | Self::UserChange
+            | Self::QuotaChange
             | Self::TokenCreateFor => (Who::Admin, Some(Admin)),
             Self::TokenCreate | Self::TokenRevoke => (Who::Anyone, Some(Write)),
             Self::MeRead => (Who::Anyone, None),

@@ -7,10 +7,14 @@ use crate::hash::SnapshotId;
 use crate::id::{AgentId, UserId};
 use crate::moment::Moment;
 use crate::pin::Target;
+use crate::quota::Limit;
 
 /// How long after its last sign of life an agent counts as connected. It gives one at least every
 /// 30 seconds.
 const CONNECTED_FOR: Duration = Duration::from_secs(90);
+
+/// How old the note of a refusal must be for another one of the same kind to be noted.
+const REFUSED_NOTED_EVERY: Duration = Duration::from_secs(60);
 
 /// A row of `agents`.
 #[derive(Debug, Clone)]
@@ -43,6 +47,24 @@ pub struct AgentRecord {
     pub last_seen_at: Option<Moment>,
     /// When it was created.
     pub created_at: Moment,
+    /// That what it sent last was refused, if it was.
+    pub refused: Option<PushRefused>,
+}
+
+/// That an agent sent more than is allowed, and has sent nothing since that was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PushRefused {
+    /// What there was too much of.
+    pub limit: Limit,
+    /// When. Told anew once a minute while it goes on.
+    pub at: Moment,
+}
+
+impl PushRefused {
+    /// Whether a refusal for `limit` needs no other note than this one.
+    pub fn is_noted(&self, limit: Limit, now: Moment) -> bool {
+        self.limit == limit && self.at.after(REFUSED_NOTED_EVERY) > now
+    }
 }
 
 impl AgentRecord {

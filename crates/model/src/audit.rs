@@ -18,10 +18,12 @@ pub struct AuditRecord {
     pub action: String,
     /// What kind of thing it was done to.
     pub object_kind: Option<String>,
-    /// To which.
+    /// To which; of several refusals to the first.
     pub object_id: Option<Uuid>,
     /// `done` or `forbidden`.
     pub outcome: String,
-    /// When.
+    /// When; of several refusals when the first was.
     pub at: Moment,
+    /// How often. More than once only for refusals of one actor and action within one minute.
+    pub count: u64,
 }

@@ -1,6 +1,6 @@
 //! Chats, as they are stored.
 
-use crate::agent::Head;
+use crate::agent::{Head, PushRefused};
 use crate::drift::{Drift, Hashes, Standing, drift};
 use crate::hash::BlobHash;
 use crate::id::{AgentId, ChatId, UserId};
@@ -50,6 +50,8 @@ pub struct ChatRecord {
     pub first_other_at: Option<Moment>,
     /// The prompt of that head, if it has been rendered.
     pub head_prompt: Option<BlobHash>,
+    /// That what its agent sent last was refused, if it was: the head may not be what the workspace has.
+    pub agent_refused: Option<PushRefused>,
 }
 
 impl ChatRecord {

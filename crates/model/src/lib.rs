@@ -23,6 +23,7 @@ pub mod moment;
 pub mod page;
 pub mod pin;
 pub mod push;
+pub mod quota;
 pub mod resource;
 pub mod skill;
 pub mod snapshot;

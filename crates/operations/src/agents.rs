@@ -6,6 +6,7 @@ use ctxpin_model::access::{Operation, Scopes};
 use ctxpin_model::agent::{AgentRecord, Head};
 use ctxpin_model::id::{AgentId, TokenId};
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
+use ctxpin_model::quota::Stock;
 use ctxpin_model::token::{Credential, Token};
 use ctxpin_model::warning::Note;
 use ctxpin_store::agents::NewAgent;
@@ -76,6 +77,10 @@ async fn create_once(
             Some(agent)
         }
     };
+    let owner = account.owner();
+    let usage = account.usage_locked(&mut transaction, owner, caller.now);
+    let usage = usage.await?.ok_or(Error::NotFound("user"))?;
+    usage.demand_room(Stock::Agents, 1, &service.quotas.amounts)?;
     let agent = NewAgent {
         id: AgentId::generate(caller.now),
         workspace: request.workspace.clone(),

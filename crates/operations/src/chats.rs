@@ -8,6 +8,7 @@ use ctxpin_model::id::{AgentId, ChatId, UserId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
 use ctxpin_model::pin::{Policy, Reason, Rendered, Step, Target, ToolsMode, step};
+use ctxpin_model::quota::{Rate, Stock};
 use ctxpin_model::token::Credential;
 use ctxpin_store::chats::{ChatUpdate, NewChat};
 use ctxpin_store::database::Transaction;
@@ -127,6 +128,10 @@ async fn create_once(
     if let Some(there) = of_reference(&account, &mut transaction, request).await? {
         return Ok((there, false));
     }
+    let owner = account.owner();
+    let usage = account.usage_locked(&mut transaction, owner, caller.now);
+    let usage = usage.await?.ok_or(Error::NotFound("user"))?;
+    usage.demand_room(Stock::Chats, 1, &service.quotas.amounts)?;
     let chat = NewChat {
         id: ChatId::generate(caller.now),
         client: request.client.clone(),
@@ -435,6 +440,9 @@ async fn change_once(
     let seen = reading
         .grant_chat(&caller, Operation::ChatChange, chat)
         .await?;
+    if nth == 1 {
+        service.demand_rate(Rate::Moves, credential.id.uuid(), 1, caller.now)?;
+    }
     let before = seen.record()?;
     // Only a binding and an unarchiving can need a head.
     let agent_needed = match change.agent.filter(|agent| *agent != before.agent) {

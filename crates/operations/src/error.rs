@@ -5,6 +5,7 @@ use std::error::Error as _;
 use ctxpin_model::compose::UnknownSources;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::id::AgentId;
+use ctxpin_model::quota::QuotaExceeded;
 
 /// A refusal or a failure. Its text is for whoever asked and says what to do; what only the
 /// operator may see is told by [`Error::cause`].
@@ -67,6 +68,9 @@ pub enum Error {
     /// Too much of the caller is under way already.
     #[error("{0}")]
     Busy(&'static str),
+    /// The caller has, or does, as much as is allowed.
+    #[error(transparent)]
+    QuotaExceeded(#[from] QuotaExceeded),
     /// Pushes are paused by whoever operates the server.
     #[error("pushes are paused; try again later")]
     SyncPaused,

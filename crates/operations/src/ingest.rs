@@ -397,5 +397,18 @@ pub(crate) fn to_store(snapshot: &Snapshot, inline: &Bodies) -> Bodies {
         .collect()
 }
 
+/// What a push sends of the contents that its snapshot stores, with their sizes: the bytes that came with
+/// it, and details, which a manifest spells out. What was sent before may be among them.
+pub(crate) fn sent(snapshot: &Snapshot, inline: &Bodies) -> BTreeMap<BlobHash, u64> {
+    let inline = inline
+        .iter()
+        .map(|(hash, bytes)| (*hash, bytes.len() as u64));
+    let details = snapshot.resources.iter().filter_map(|resource| {
+        let json = resource.detail.as_ref()?.canonical_json();
+        Some((BlobHash::of(&json), json.len() as u64))
+    });
+    inline.chain(details).collect()
+}
+
 #[cfg(test)]
 mod tests;

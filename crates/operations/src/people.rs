@@ -6,6 +6,7 @@ use ctxpin_model::audit::AuditRecord;
 use ctxpin_model::id::{TokenId, UserId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
+use ctxpin_model::quota::Stock;
 use ctxpin_model::token::{Credential, Token, TokenRecord};
 use ctxpin_model::user::{UserChange, UserRecord};
 use ctxpin_store::grant::{Granted, object, right};
@@ -278,8 +279,16 @@ async fn token_create_once(
         return Err(Error::Invalid("`expires_at` is in the past".into()));
     }
     let user = request.user.unwrap_or(account.owner());
-    if account.user(&mut transaction, user).await?.is_none() {
-        return Err(Error::NotFound("user"));
+    let usage = account.usage_locked(&mut transaction, user, caller.now);
+    let usage = usage.await?.ok_or(Error::NotFound("user"))?;
+    let defaults = &service.quotas.amounts;
+    usage.demand_room(Stock::Tokens, 1, defaults)?;
+    let kept = account.tokens_kept(&mut transaction, user).await?;
+    if kept >= usage.quota(Stock::Tokens, defaults) {
+        // Those that open nothing any more are kept to be looked at, as long as there is room.
+        account
+            .tokens_forget(&mut transaction, user, caller.now)
+            .await?;
     }
     let token = Token::new(TokenId::generate(caller.now), rand::random());
     let new_token = NewToken {
@@ -375,12 +384,13 @@ pub async fn may_send(
     operation: Option<Operation>,
 ) -> Result<UserId> {
     let caller = service.caller(credential);
-    let user = service.database.identify(&caller, operation).await;
-    let user = user.map_err(Error::from);
-    match operation {
-        Some(operation) => service.audited(credential, operation, None, user).await,
-        None => user,
-    }
+    let actor = service.database.identify(&caller, operation).await;
+    let actor = actor.map_err(Error::from);
+    let actor = match operation {
+        Some(operation) => service.audited(credential, operation, None, actor).await?,
+        None => actor?,
+    };
+    actor.user().ok_or(Error::NotFound("account"))
 }
 
 /// Lists the audit log, newest first.

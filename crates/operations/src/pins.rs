@@ -8,6 +8,7 @@ use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_model::id::{AgentId, ChatId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::pin::{Door, Policy, Reason, Rendered, Target};
+use ctxpin_model::quota::Rate;
 use ctxpin_model::token::Credential;
 use ctxpin_render::renderer::Renderer;
 use ctxpin_store::chats::ChatUpdate;
@@ -201,6 +202,10 @@ async fn move_once(
         .database
         .sight_chat(&caller, operation, chat)
         .await?;
+    // A request that moves many counts once, where it begins.
+    if nth == 1 && operation == Operation::PinMove {
+        service.demand_rate(Rate::Moves, credential.id.uuid(), 1, caller.now)?;
+    }
     demand_pin(&before, only_from)?;
     let mut planned = match plan_at_hand(&before, request)? {
         Some(planned) => planned,
@@ -399,7 +404,7 @@ pub async fn pin_clear(
     chat: ChatId,
     only_from: Option<SnapshotId>,
 ) -> Result<ContextView> {
-    let outcome = attempt!(clear_once(service, credential, chat, only_from));
+    let outcome = attempt!(nth => clear_once(service, credential, chat, only_from, nth));
     let object = Some(("chat", chat.uuid()));
     service
         .audited(credential, Operation::PinClear, object, outcome)
@@ -411,12 +416,16 @@ async fn clear_once(
     credential: Credential,
     chat: ChatId,
     only_from: Option<SnapshotId>,
+    nth: u32,
 ) -> Result<ContextView> {
     let caller = service.caller(credential);
     let (sighting, _) = service
         .database
         .sight_chat(&caller, Operation::PinClear, chat)
         .await?;
+    if nth == 1 {
+        service.demand_rate(Rate::Moves, credential.id.uuid(), 1, caller.now)?;
+    }
     let mut transaction = service.database.write().await?;
     let granted = transaction
         .grant_chat_locked(&caller, &sighting, &[])
@@ -461,6 +470,7 @@ pub async fn refresh_of_agent(
         )
         .await?;
     demand_epoch(own.record()?, epoch)?;
+    service.demand_rate(Rate::Moves, credential.id.uuid(), 1, caller.now)?;
     let chats = own.dirty_chats(&mut reading).await?;
     drop(reading);
     refresh_each(service, credential, Operation::AgentRefresh, &chats).await
@@ -490,6 +500,7 @@ pub async fn refresh_many(
     let account = service
         .audited(credential, Operation::PinMoveMany, None, account)
         .await?;
+    service.demand_rate(Rate::Moves, credential.id.uuid(), 1, caller.now)?;
     let chats = account
         .chats_to_refresh(&mut reading, filter.agent, filter.content)
         .await?;

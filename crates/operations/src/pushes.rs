@@ -1,17 +1,18 @@
 //! What an agent does: it opens a session, sends bytes ahead and pushes snapshots.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use ctxpin_model::access::Operation;
-use ctxpin_model::agent::{AgentRecord, Head};
+use ctxpin_model::agent::{AgentRecord, Head, PushRefused};
 use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_model::id::{AgentId, ProcessId, UserId};
 use ctxpin_model::limits::PROMPT_FILE_BYTES_MAX;
 use ctxpin_model::moment::Moment;
 use ctxpin_model::pin::Rendered;
 use ctxpin_model::push::{Known, Offered, Verdict, verdict};
+use ctxpin_model::quota::{Limit, QuotaWarning, Rate, Stock, demand_room};
 use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::snapshot::{Addresses, Snapshot};
 use ctxpin_model::token::Credential;
@@ -80,6 +81,8 @@ pub struct Session {
     pub epoch: i64,
     /// The agent's head, if it has one.
     pub head: Option<Head>,
+    /// What the agent's owner is to be warned of.
+    pub warnings: Vec<QuotaWarning>,
 }
 
 /// Opens the session of a process, or repeats the answer to it, which is also how an agent tells
@@ -109,7 +112,7 @@ async fn session_open_once(
     demand_in_force(&agent)?;
     if let Some(epoch) = own.session(&mut reading, process).await? {
         // What an idle agent does every half a minute locks and writes nothing.
-        let session = session_again(&agent, epoch)?;
+        let session = session_again(service, &agent, epoch)?;
         service.database.signs().agent(agent.id);
         return Ok(session);
     }
@@ -120,7 +123,7 @@ async fn session_open_once(
     let agent = granted.record()?.clone();
     demand_in_force(&agent)?;
     if let Some(epoch) = granted.session(&mut transaction, process).await? {
-        return session_again(&agent, epoch);
+        return session_again(service, &agent, epoch);
     }
     let epoch = agent.epoch + 1;
     granted
@@ -134,15 +137,17 @@ async fn session_open_once(
     Ok(Session {
         epoch,
         head: agent.head,
+        warnings: service.quota_warnings(agent.owner),
     })
 }
 
 /// The answer to a process that has opened its session before.
-fn session_again(agent: &AgentRecord, epoch: i64) -> Result<Session> {
+fn session_again(service: &Service, agent: &AgentRecord, epoch: i64) -> Result<Session> {
     if epoch == agent.epoch {
         Ok(Session {
             epoch,
             head: agent.head,
+            warnings: service.quota_warnings(agent.owner),
         })
     } else {
         Err(Error::Fenced {
@@ -203,12 +208,61 @@ pub async fn blob_upload(
     if computed != claimed {
         return Err(Error::HashMismatch { claimed, computed });
     }
-    let outcome = attempt!(blob_upload_once(
-        service, credential, epoch, claimed, &bytes
+    let outcome = attempt!(nth => blob_upload_once(
+        service, credential, epoch, claimed, &bytes, nth
     ));
+    note_refused(service, credential, Operation::BlobUpload, &outcome).await;
     service
         .audited(credential, Operation::BlobUpload, None, outcome)
         .await
+}
+
+/// Notes on the agent that what it sent was more than is allowed, so that whoever looks at its chats does
+/// not take its head for what the workspace has.
+async fn note_refused<T>(
+    service: &Service,
+    credential: Credential,
+    operation: Operation,
+    outcome: &Result<T>,
+) {
+    let Err(Error::QuotaExceeded(exceeded)) = outcome else {
+        return;
+    };
+    let limit = exceeded.limit;
+    let noted = attempt!(note_refused_once(service, credential, operation, limit));
+    if let Err(error) = noted {
+        tracing::warn!(%error, "it could not be noted that an agent was refused");
+    }
+}
+
+async fn note_refused_once(
+    service: &Service,
+    credential: Credential,
+    operation: Operation,
+    limit: Limit,
+) -> Result<()> {
+    let caller = service.caller(credential);
+    let mut reading = service.database.read().await?;
+    let own = reading.grant_own_agent(&caller, operation).await?;
+    let noted = own.record()?.refused;
+    if noted.is_some_and(|refused| refused.is_noted(limit, caller.now)) {
+        return Ok(());
+    }
+    let sighting = own.sighting(operation);
+    drop(reading);
+    let mut transaction = service.database.write().await?;
+    let granted = lock_one(&mut transaction, &caller, sighting).await?;
+    let refused = PushRefused {
+        limit,
+        at: caller.now,
+    };
+    granted.push_refused(&mut transaction, refused).await?;
+    transaction.commit().await?;
+    service.wakes.publish(Topic::Agent {
+        owner: granted.owner(),
+        agent: granted.id(),
+    });
+    Ok(())
 }
 
 async fn blob_upload_once(
@@ -217,25 +271,69 @@ async fn blob_upload_once(
     epoch: i64,
     hash: BlobHash,
     bytes: &Arc<[u8]>,
+    nth: u32,
 ) -> Result<()> {
     let caller = service.caller(credential);
     let mut reading = service.database.read().await?;
     let own = reading
         .grant_own_agent(&caller, Operation::BlobUpload)
         .await?;
+    let size = bytes.len() as u64;
+    if nth == 1 {
+        service.demand_rate(Rate::UploadBytes, own.id().uuid(), size, caller.now)?;
+    }
     let sighting = own.sighting(Operation::BlobUpload);
     drop(reading);
     let mut transaction = service.database.write().await?;
     let granted = lock_one(&mut transaction, &caller, sighting).await?;
     demand_epoch(granted.record()?, epoch)?;
+    let contents = [(hash, size)].into();
+    let new_bytes = note_contents(service, &mut transaction, &granted, &contents).await?;
     match granted
         .upload(&mut transaction, hash, bytes, caller.now)
         .await?
     {
-        Upload::Kept => Ok(transaction.commit().await?),
+        Upload::Kept => {
+            charge(service, &mut transaction, &granted, new_bytes).await?;
+            Ok(transaction.commit().await?)
+        }
         Upload::Full => Err(Error::TooLarge(
             "this agent has sent too many bytes ahead; push what uses them first".into(),
         )),
+    }
+}
+
+/// Notes contents as sent by the agent's owner, before any of them is written, and refuses what is more
+/// than the owner may have. Answers how many bytes of them are new.
+async fn note_contents(
+    service: &Service,
+    transaction: &mut Transaction,
+    granted: &Granted<object::Agent, right::Write>,
+    contents: &BTreeMap<BlobHash, u64>,
+) -> Result<u64> {
+    let noted = granted.contents_note(transaction, contents).await?;
+    let quota_default = service.quotas.amounts.content_bytes;
+    let quota = noted.quota.unwrap_or(quota_default);
+    demand_room(Stock::ContentBytes, noted.used, noted.new_bytes, quota)?;
+    Ok(noted.new_bytes)
+}
+
+/// Adds what is new to what the owner has sent, once every agent and chat is locked that will be.
+async fn charge(
+    service: &Service,
+    transaction: &mut Transaction,
+    granted: &Granted<object::Agent, right::Write>,
+    new_bytes: u64,
+) -> Result<()> {
+    if new_bytes == 0 {
+        return Ok(());
+    }
+    let quota_default = service.quotas.amounts.content_bytes;
+    let added = granted.content_bytes_add(transaction, new_bytes, quota_default);
+    match added.await? {
+        true => Ok(()),
+        // Another agent was quicker: what there is by now tells why it is too much.
+        false => Err(Error::overtaken()),
     }
 }
 
@@ -247,6 +345,7 @@ pub async fn push(service: &Service, credential: Credential, push: Push) -> Resu
     }
     let push = Arc::new(push);
     let outcome = attempt!(nth => push_once(service, credential, &push, nth));
+    note_refused(service, credential, Operation::ContextPush, &outcome).await;
     service
         .audited(credential, Operation::ContextPush, None, outcome)
         .await
@@ -272,7 +371,7 @@ async fn push_once(
     nth: u32,
 ) -> Result<Pushed> {
     let caller = service.caller(credential);
-    let prepared = match prepare(service, &caller, push).await? {
+    let prepared = match prepare(service, &caller, push, nth).await? {
         Ok(prepared) => prepared,
         Err(pushed) => return Ok(pushed),
     };
@@ -376,8 +475,9 @@ async fn prepare(
     service: &Service,
     caller: &Caller,
     push: &Arc<Push>,
+    nth: u32,
 ) -> Result<std::result::Result<Prepared, Pushed>> {
-    let seen = match see(service, caller, push).await? {
+    let seen = match see(service, caller, push, nth).await? {
         Ok(seen) => seen,
         Err(pushed) => return Ok(Err(pushed)),
     };
@@ -397,6 +497,7 @@ async fn see(
     service: &Service,
     caller: &Caller,
     push: &Push,
+    nth: u32,
 ) -> Result<std::result::Result<Seen, Pushed>> {
     let mut reading = service.database.read().await?;
     let own = reading
@@ -404,6 +505,11 @@ async fn see(
         .await?;
     let agent = own.record()?;
     demand_epoch(agent, push.epoch)?;
+    if nth == 1 {
+        let inline = push.inline.values().map(|bytes| bytes.len() as u64).sum();
+        service.demand_rate(Rate::Pushes, agent.id.uuid(), 1, caller.now)?;
+        service.demand_rate(Rate::UploadBytes, agent.id.uuid(), inline, caller.now)?;
+    }
     if push.version < agent.version {
         return Ok(Err(Pushed {
             verdict: Verdict::NotNewer,
@@ -504,6 +610,8 @@ async fn accept(
         nth,
     } = *locked;
     let inline = ingest::to_store(snapshot, &push.inline);
+    let contents = ingest::sent(snapshot, &inline);
+    let new_bytes = note_contents(service, transaction, granted, &contents).await?;
     granted.blobs_insert(transaction, &inline).await?;
     let treatments = &prepared.treatments;
     granted.treatments_insert(transaction, treatments).await?;
@@ -560,6 +668,7 @@ async fn accept(
     for old in replaced {
         old.replaced(transaction, granted.id()).await?;
     }
+    charge(service, transaction, granted, new_bytes).await?;
     Ok(Pushed {
         verdict: Verdict::Accepted,
         head: Some(head),

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use ctxpin_model::access::Operation;
 use ctxpin_model::id::UserId;
+use ctxpin_model::moment::Moment;
+use ctxpin_model::quota::{Quotas, Rate};
 use ctxpin_model::token::Credential;
 use ctxpin_render::renderer::Renderer;
 use ctxpin_store::counts::Counts;
@@ -15,6 +17,9 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::error::{Error, Result};
+use crate::quotas::Warned;
+use crate::rates::RateCounts;
+use crate::refusals::{self, Refusals};
 use crate::wakes::Wakes;
 use crate::watches::{Listings, RECHECK_EVERY, Watching};
 use crate::workshop::Workshop;
@@ -51,6 +56,10 @@ pub struct Service {
     pub(crate) workshop: Workshop,
     pub(crate) watching: Arc<Watching>,
     pub(crate) listings: Arc<Listings>,
+    pub(crate) quotas: Quotas,
+    pub(crate) rate_counts: RateCounts,
+    pub(crate) refusals: Refusals,
+    pub(crate) warned: Warned,
     sync_paused: bool,
 }
 
@@ -77,6 +86,10 @@ impl Service {
             workshop: Workshop::default(),
             watching: Arc::default(),
             listings: Arc::default(),
+            quotas: Quotas::default(),
+            rate_counts: RateCounts::default(),
+            refusals: Refusals::default(),
+            warned: Warned::default(),
             sync_paused: false,
         })
     }
@@ -87,6 +100,11 @@ impl Service {
             sync_paused,
             ..self
         }
+    }
+
+    /// The same service, letting everybody have and do so much.
+    pub fn with_quotas(self, quotas: Quotas) -> Self {
+        Self { quotas, ..self }
     }
 
     /// The same service, whose watches read the state so often without being woken.
@@ -148,6 +166,18 @@ impl Service {
         }
     }
 
+    /// Counts something that an agent or a token does, and refuses it if it is too much in a minute.
+    pub(crate) fn demand_rate(
+        &self,
+        rate: Rate,
+        whose: Uuid,
+        more: u64,
+        now: Moment,
+    ) -> Result<()> {
+        let key = (rate, whose);
+        Ok(self.rate_counts.count(&self.quotas.rates, key, more, now)?)
+    }
+
     /// Notes in the audit log that something forbidden was asked for, and passes the answer on.
     pub(crate) async fn audited<T>(
         &self,
@@ -157,10 +187,7 @@ impl Service {
         outcome: Result<T>,
     ) -> Result<T> {
         if let Err(Error::Store(ctxpin_store::error::Error::Forbidden(_))) = &outcome
-            && let Err(error) = self
-                .database
-                .audit_forbidden(&self.caller(credential), operation, object)
-                .await
+            && let Err(error) = refusals::note(self, credential, operation, object).await
         {
             tracing::warn!(%error, "a refusal could not be noted in the audit log");
         }

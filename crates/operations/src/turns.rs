@@ -10,6 +10,7 @@ use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::id::ChatId;
 use ctxpin_model::page::{Page, PageRequest};
 use ctxpin_model::pin::{Delivery, Pin, Policy, Reason, ToolsMode};
+use ctxpin_model::quota::Rate;
 use ctxpin_model::resource::Resource;
 use ctxpin_model::token::Credential;
 use ctxpin_model::tool::Tools;
@@ -106,6 +107,9 @@ async fn begin_once(
     }
     if before.archived_at.is_some() {
         return Err(Error::Archived);
+    }
+    if nth == 1 {
+        service.demand_rate(Rate::Turns, credential.id.uuid(), 1, caller.now)?;
     }
     let sighting = seen.sighting(Operation::TurnBegin);
     let mut ground = Ground::reading(service, &caller, Operation::TurnBegin, reading, seen);

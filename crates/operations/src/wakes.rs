@@ -10,6 +10,7 @@ use ctxpin_store::wake::Topic;
 use tokio::sync::{Notify, broadcast};
 use tokio::time::Instant;
 
+use crate::refusals;
 use crate::service::Service;
 
 /// Hints of one owner that a slow watcher may fall behind before it is told to read everything anew;
@@ -22,7 +23,7 @@ const TOPICS_AT_ONCE: usize = 64;
 /// Pause before the listener is made anew after it failed.
 const LISTENER_PAUSE: Duration = Duration::from_secs(1);
 
-/// How often signs of life are written.
+/// How often signs of life are written, and how often something was refused.
 const SIGNS_WRITTEN_EVERY: Duration = Duration::from_secs(30);
 
 /// A hint, and when it was given.
@@ -111,7 +112,7 @@ impl Wakes {
 }
 
 /// The background work of a server: tells and hears the other replicas, and writes signs
-/// of life. Runs until it is dropped.
+/// of life and sums of refusals. Runs until it is dropped.
 pub async fn run(service: &Service) {
     tokio::join!(
         tell_others(service),
@@ -159,6 +160,9 @@ async fn write_signs(service: &Service) {
         tokio::time::sleep(SIGNS_WRITTEN_EVERY).await;
         if let Err(error) = signs_write(service).await {
             tracing::warn!(%error, "signs of life could not be written");
+        }
+        if let Err(error) = refusals::write(service).await {
+            tracing::warn!(%error, "it could not be noted how often something was refused");
         }
     }
 }

@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::http::quotas::QuotaWarning;
 use crate::http::resources::{Note, Resource};
 
 /// Longest request, in bytes with its line feed: the longest path and its escapes fit.
@@ -98,6 +99,9 @@ pub struct Status {
     pub pushing: Pushing,
     /// How many sources are declared.
     pub sources: u64,
+    /// What the agent's owner has nearly as much of as is allowed, or more, as the server last told.
+    #[serde(default)]
+    pub quota_warnings: Vec<QuotaWarning>,
 }
 
 /// What a scan found.
@@ -146,6 +150,9 @@ pub enum Pushing {
     Refused {
         /// Why.
         reason: String,
+        /// In how many seconds it is tried again all the same, rounded up; left out if it is not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seconds: Option<u64>,
     },
 }
 

@@ -85,6 +85,9 @@ problems! {
     InvalidManifest = "invalid-manifest", 422, "The push is not valid";
     /// Bytes do not have the hash that they were sent under.
     HashMismatch = "hash-mismatch", 422, "Bytes and hash do not belong together";
+    /// The caller has, or does, as much as is allowed; `limit`, `quota` and `used` tell of what. 507 where
+    /// waiting does not help.
+    QuotaExceeded = "quota-exceeded", 429, "It is more than is allowed";
     /// Something failed that was not the caller's doing.
     Internal = "internal", 500, "The server failed";
     /// Too much work or too many bytes of the caller, or of all callers, are under way.
@@ -139,6 +142,12 @@ impl Problem {
             missing: Box::default(),
             members: Map::new(),
         }
+    }
+
+    /// That waiting does not help: there is no room for it (507).
+    pub fn without_room(mut self) -> Self {
+        self.status = 507;
+        self
     }
 
     /// Adds a member of that name. The names of the standard members are not for it.
@@ -202,6 +211,7 @@ mod tests {
 422 urn:ctxpin:problem:invalid-request
 422 urn:ctxpin:problem:invalid-manifest
 422 urn:ctxpin:problem:hash-mismatch
+429 urn:ctxpin:problem:quota-exceeded
 500 urn:ctxpin:problem:internal
 503 urn:ctxpin:problem:busy
 503 urn:ctxpin:problem:sync-paused

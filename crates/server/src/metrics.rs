@@ -40,6 +40,11 @@ struct VerdictLabels {
     verdict: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LimitLabels {
+    limit: &'static str,
+}
+
 /// The counters of one server. Every label has a bounded set of values: a route is a template, a
 /// method one of those that are known.
 pub(crate) struct Metrics {
@@ -49,6 +54,7 @@ pub(crate) struct Metrics {
     watches: Gauge,
     pushes: Family<VerdictLabels, Counter>,
     hydrated: Counter<u64, AtomicU64>,
+    users_warned: Family<LimitLabels, Gauge>,
     statements: Counter<u64, AtomicU64>,
     round_trips: Counter<u64, AtomicU64>,
 }
@@ -83,6 +89,12 @@ impl Metrics {
             "Chats that a push gave their first pin",
             Counter::clone(&hydrated),
         );
+        let users_warned = Family::default();
+        registry.register(
+            "quota_users_warned",
+            "Users who have at least 80 % of what they may have, by what it is, a minute ago",
+            Family::clone(&users_warned),
+        );
         let (statements, round_trips) = (Counter::default(), Counter::default());
         registry.register(
             "database_statements",
@@ -101,6 +113,7 @@ impl Metrics {
             watches,
             pushes,
             hydrated,
+            users_warned,
             statements,
             round_trips,
         }
@@ -130,6 +143,12 @@ impl Metrics {
     pub fn watch_open(&self) -> OpenWatch {
         self.watches.inc();
         OpenWatch(self.watches.clone())
+    }
+
+    /// Takes over how many users are to be warned of something that is limited.
+    pub fn users_warned(&self, limit: &'static str, users: u64) {
+        let gauge = self.users_warned.get_or_create(&LimitLabels { limit });
+        gauge.set(i64::try_from(users).unwrap_or(i64::MAX));
     }
 
     /// Takes over what the database has been asked so far.
@@ -185,6 +204,7 @@ mod tests {
         metrics.push("accepted", 3);
         metrics.database(7, 9);
         metrics.database(8, 9);
+        metrics.users_warned("agents", 2);
         let open = metrics.watch_open();
         let text = metrics.text();
         for line in [
@@ -193,6 +213,7 @@ mod tests {
             r#"ctxpin_http_request_duration_seconds_count{method="GET",route="/api/v1/chats/{chat}"} 1"#,
             r#"ctxpin_pushes_total{verdict="accepted"} 1"#,
             "ctxpin_chats_hydrated_total 3",
+            r#"ctxpin_quota_users_warned{limit="agents"} 2"#,
             "ctxpin_database_statements_total 8",
             "ctxpin_database_round_trips_total 9",
             "ctxpin_watches 1",

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use ctxpin_model::quota::QuotaExceeded;
 use ctxpin_operations::error::{Error, StoreFailure};
 use ctxpin_protocol::convert::members::InvalidMember;
 use ctxpin_protocol::problem::{PROBLEM_MEDIA_TYPE, Problem, ProblemName};
@@ -37,7 +38,7 @@ impl Refusal {
         let Told { problem, cause } = *self.0;
         let is_failure = match problem.name() {
             // Nothing is wrong with the server.
-            Some(ProblemName::Busy | ProblemName::SyncPaused) => false,
+            Some(ProblemName::Busy | ProblemName::QuotaExceeded | ProblemName::SyncPaused) => false,
             _ => problem.status >= 500,
         };
         if is_failure {
@@ -96,7 +97,22 @@ impl From<Error> for Refusal {
         if let Error::AgentReplaced(Some(successor)) = &error {
             problem = problem.with("agent_id", successor.to_string());
         }
+        if let Error::QuotaExceeded(exceeded) = &error {
+            problem = quota_problem(problem, exceeded);
+        }
         Self(Box::new(Told { problem, cause }))
+    }
+}
+
+/// What is told of a quota beside the text.
+fn quota_problem(problem: Problem, exceeded: &QuotaExceeded) -> Problem {
+    let problem = problem
+        .with("limit", exceeded.limit.as_str())
+        .with("quota", exceeded.quota)
+        .with("used", exceeded.used);
+    match exceeded.wait_seconds() {
+        Some(seconds) => problem.with(RETRY_AFTER_MEMBER, seconds),
+        None => problem.without_room(),
     }
 }
 
@@ -117,6 +133,7 @@ fn name_of(error: &Error) -> ProblemName {
         Error::TooLarge(_) => ProblemName::TooLarge,
         Error::Conflict(_) => ProblemName::Conflict,
         Error::Busy(_) => ProblemName::Busy,
+        Error::QuotaExceeded(_) => ProblemName::QuotaExceeded,
         Error::SyncPaused => ProblemName::SyncPaused,
     }
 }
@@ -152,12 +169,16 @@ fn sentence(text: &str) -> String {
     format!("{}{}{end}", first.to_uppercase(), chars.as_str())
 }
 
+/// The member that tells how many seconds not to ask again, as the header does.
+const RETRY_AFTER_MEMBER: &str = "retry_after";
+
 /// How many seconds not to ask again, where that is known.
-fn retry_after(name: ProblemName) -> Option<&'static str> {
-    match name {
-        ProblemName::Busy | ProblemName::Unavailable => Some("1"),
+fn retry_after(problem: &Problem) -> Option<u64> {
+    match problem.name()? {
+        ProblemName::Busy | ProblemName::Unavailable => Some(1),
         // Somebody has to act first.
-        ProblemName::SyncPaused | ProblemName::UpgradeNeeded => Some("30"),
+        ProblemName::SyncPaused | ProblemName::UpgradeNeeded => Some(30),
+        ProblemName::QuotaExceeded => problem.members.get(RETRY_AFTER_MEMBER)?.as_u64(),
         _ => None,
     }
 }
@@ -177,8 +198,8 @@ fn problem_response(problem: &Problem) -> Response {
     if status == StatusCode::UNAUTHORIZED {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
-    if let Some(seconds) = problem.name().and_then(retry_after) {
-        headers.insert(RETRY_AFTER, HeaderValue::from_static(seconds));
+    if let Some(seconds) = retry_after(problem) {
+        headers.insert(RETRY_AFTER, seconds.into());
     }
     response
 }
@@ -233,7 +254,10 @@ impl utoipa::IntoResponses for Problems {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use ctxpin_model::hash::BlobHash;
+    use ctxpin_model::quota::{Limit, Rate, Stock};
 
     use super::*;
 
@@ -292,6 +316,37 @@ mod tests {
             "A newer process of this agent has taken over (epoch 3, yours is 2); stop this one.",
         );
         assert_eq!(refusal.problem().members["epoch"], 3);
+    }
+
+    #[test]
+    fn finding_06_a_quota_tells_what_to_do() {
+        let exceeded = |limit, wait| {
+            Refusal::from(Error::from(QuotaExceeded {
+                limit,
+                quota: 600,
+                used: 600,
+                wait,
+            }))
+        };
+        let wait = Some(Duration::from_millis(12_300));
+        let refusal = exceeded(Limit::Rate(Rate::Pushes), wait);
+        let members = &refusal.problem().members;
+        let told = (&members["limit"], &members["quota"], &members["used"]);
+        assert_eq!(told, (&"pushes".into(), &600.into(), &600.into()));
+        let response = refusal.into_response();
+        assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(response.headers()[RETRY_AFTER], "13");
+        let refusal = exceeded(Limit::Stock(Stock::Agents), None);
+        assert_eq!(refusal.name(), Some(ProblemName::QuotaExceeded));
+        assert!(
+            refusal
+                .problem()
+                .detail
+                .starts_with("You have 600 of 600 agents; delete those")
+        );
+        let response = refusal.into_response();
+        assert_eq!(response.status(), StatusCode::INSUFFICIENT_STORAGE);
+        assert!(!response.headers().contains_key(RETRY_AFTER));
     }
 
     #[test]

@@ -25,8 +25,8 @@ use crate::app::App;
 use crate::body::BodyLimit;
 use crate::http::health::Document;
 use crate::http::{
-    agents, audit, chats, contexts, exposures, health, people, prompts, sessions, skills, tools,
-    turns, watches,
+    agents, audit, chats, contexts, exposures, health, people, prompts, quotas, sessions, skills,
+    tools, turns, watches,
 };
 use crate::limits::{Limits, MOVE_BYTES_MAX, OTHER_BYTES_MAX, PUSH_BYTES_MAX, UPLOAD_BYTES_MAX};
 use crate::load::held;
@@ -181,6 +181,9 @@ fn others() -> OpenApiRouter<App> {
         .routes(routes!(people::token_create, people::token_list))
         .routes(routes!(people::token_revoke))
         .routes(routes!(people::me))
+        .routes(routes!(quotas::read_own))
+        .routes(routes!(quotas::read))
+        .routes(routes!(quotas::change_quota))
         .routes(routes!(audit::list))
 }
 

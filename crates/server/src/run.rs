@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::Router;
+use ctxpin_model::quota::Quotas;
 use ctxpin_operations::clock::Clock;
 use ctxpin_operations::error::Error;
 use ctxpin_operations::people::{self, FirstToken};
 use ctxpin_operations::service::{Service, Storage, StorageError};
-use ctxpin_operations::{treatments, wakes};
+use ctxpin_operations::{quotas, refusals, treatments, wakes};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -44,6 +45,8 @@ pub struct Settings {
     pub pause_sync: bool,
     /// What callers may take of the server.
     pub limits: Limits,
+    /// What users may have, and what may be done in a minute.
+    pub quotas: Quotas,
 }
 
 impl fmt::Debug for Settings {
@@ -138,7 +141,8 @@ pub async fn serve(
     let clock = Clock::system();
     let service = Service::open(&storage, clock.clone())
         .await?
-        .with_sync_paused(settings.pause_sync);
+        .with_sync_paused(settings.pause_sync)
+        .with_quotas(settings.quotas);
     let served = match first_user(&service, directory, lock.is_some()).await {
         Ok(()) => {
             let limits = settings.limits.within_descriptors();
@@ -187,9 +191,16 @@ async fn serve_app(listener: TcpListener, app: App, shutdown: &CancellationToken
         () = listen::serve(listener, router, shutdown, limits) => {}
         // It ends only when it is dropped.
         () = async {
-            tokio::join!(wakes::run(&service), treatments::run(&service));
+            tokio::join!(
+                wakes::run(&service),
+                treatments::run(&service),
+                quotas::run(&service)
+            );
             std::future::pending().await
         } => {}
+    }
+    if let Err(error) = refusals::write(&service).await {
+        tracing::warn!(%error, "it could not be noted how often something was refused");
     }
     tracing::info!("stopped");
 }

@@ -12,6 +12,7 @@ use ctxpin_model::warning::{self, Note};
 use crate::database::Transaction;
 use crate::error::{Error, Result};
 use crate::grant::{Granted, Owned, object::Account, object::Agent, right::Write};
+use crate::usage::read_refused;
 use crate::values::Row;
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
 
@@ -47,6 +48,7 @@ pub struct NewAgent {
 
 const COLUMNS: &str = "a.id, a.owner_id, a.workspace, a.name, a.may_refresh, a.replaces_id, a.replaced_by, \
      a.epoch, a.version, a.mcp_settled, a.last_push_at, a.last_seen_at, a.created_at, \
+     a.refused_limit, a.refused_at, \
      h.seq, h.snapshot_id, h.context_hash, h.tools_hash, h.received_at";
 
 /// What an agent's row, which is called `a`, refers to.
@@ -92,6 +94,7 @@ fn read(row: &mut Row) -> Result<AgentRecord> {
         last_push_at: row.take_optional()?,
         last_seen_at: row.take_optional()?,
         created_at: row.take()?,
+        refused: read_refused(row)?,
         head: read_head_optional(row)?,
     })
 }
@@ -329,7 +332,7 @@ impl Granted<Agent, Write> {
         self.within(transaction)?
             .query(
                 "update agents set version = $2, mcp_settled = $3, last_push_at = $4, last_seen_at = $4, \
-                 notes = $5 where id = $1",
+                 notes = $5, refused_limit = null, refused_at = null where id = $1",
             )
             .bind(&agent)
             .bind(&marks.version)
@@ -356,7 +359,8 @@ impl Granted<Agent, Write> {
             .together()
             .write(
                 "update agents set version = $2, mcp_settled = $3, last_push_at = $4, last_seen_at = $4, \
-                 head_seq = $6, head_snapshot = $5, notes = $7 where id = $1",
+                 head_seq = $6, head_snapshot = $5, notes = $7, refused_limit = null, refused_at = null \
+                 where id = $1",
             )
             .bind(&agent)
             .bind(&marks.version)

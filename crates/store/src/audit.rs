@@ -1,4 +1,4 @@
-//! The audit log: who did what. Rows are only ever added.
+//! The audit log: who did what. Rows are only ever added; a refusal's counts on for a minute.
 
 use ctxpin_model::audit::AuditRecord;
 use uuid::Uuid;
@@ -7,11 +7,9 @@ use ctxpin_model::access::{Actor, Operation};
 use ctxpin_model::id::AuditId;
 use ctxpin_model::moment::Moment;
 
-use crate::database::{Database, Transaction};
+use crate::database::Transaction;
 use crate::error::Result;
-use crate::grant::{
-    Caller, Granted, PRINCIPAL_COLUMNS, PRINCIPAL_TABLES, object::Account, principal,
-};
+use crate::grant::{Granted, object::Account};
 use crate::together::Together;
 use crate::values::Row;
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
@@ -25,7 +23,8 @@ pub(crate) fn actor_words(actor: &Actor) -> (&'static str, Option<Uuid>) {
     }
 }
 
-const COLUMNS: &str = "id, actor_kind, actor_id, action, object_kind, object_id, outcome, at";
+const COLUMNS: &str =
+    "id, actor_kind, actor_id, action, object_kind, object_id, outcome, at, count";
 
 fn read(row: &mut Row) -> Result<AuditRecord> {
     Ok(AuditRecord {
@@ -37,12 +36,14 @@ fn read(row: &mut Row) -> Result<AuditRecord> {
         object_id: row.take_optional()?,
         outcome: row.take()?,
         at: row.take()?,
+        count: row.take()?,
     })
 }
 
 /// Adds the row to what is written together.
 fn add<'t>(
     writes: Together<'t>,
+    row: AuditId,
     actor: &Actor,
     operation: Operation,
     object: Option<(&str, Uuid)>,
@@ -56,7 +57,7 @@ fn add<'t>(
             "insert into audit_log (id, actor_kind, actor_id, action, object_kind, object_id, outcome, at) \
              values ($1, $2, $3, $4, $5, $6, $7, $8)",
         )
-        .bind(&AuditId::generate(at))
+        .bind(&row)
         .bind(&kind.to_owned())
         .bind_optional(id.as_ref())
         .bind(&operation.to_string())
@@ -76,7 +77,8 @@ impl<'t> Together<'t> {
         object: Option<(&str, Uuid)>,
         at: Moment,
     ) -> Self {
-        add(self, actor, operation, object, "done", at)
+        let row = AuditId::generate(at);
+        add(self, row, actor, operation, object, "done", at)
     }
 }
 
@@ -94,26 +96,28 @@ impl Transaction {
         Ok(())
     }
 
-    /// Notes that a caller asked for what is forbidden. Nothing is noted of whoever is unknown.
+    /// Notes that `actor` was refused something, as the row of that id.
     pub async fn audit_forbidden(
         &mut self,
-        caller: &Caller,
+        row: AuditId,
+        actor: &Actor,
         operation: Operation,
         object: Option<(&str, Uuid)>,
+        at: Moment,
     ) -> Result<()> {
-        let used = self.signs().clone();
-        let actor = self
-            .query(format!(
-                "select {PRINCIPAL_COLUMNS} from {PRINCIPAL_TABLES} where t.id = $1"
-            ))
-            .bind(&caller.credential.id)
-            .optional(|row| principal(row, caller, &used))
+        let writes = self.together();
+        let writes = add(writes, row, actor, operation, object, "forbidden", at);
+        writes.execute().await?;
+        Ok(())
+    }
+
+    /// Adds to how often what a row tells of was refused.
+    pub async fn audit_add(&mut self, row: AuditId, more: u64) -> Result<()> {
+        self.query("update audit_log set count = count + $2 where id = $1")
+            .bind(&row)
+            .bind(&more)
+            .execute()
             .await?;
-        if let Some(actor) = actor {
-            let writes = self.together();
-            let writes = add(writes, &actor, operation, object, "forbidden", caller.now);
-            writes.execute().await?;
-        }
         Ok(())
     }
 }
@@ -138,21 +142,5 @@ impl<R> Granted<Account, R> {
         }
         let rows = query.all(read).await?;
         Ok(Page::of(rows, page.limit, |row| row.id.uuid()))
-    }
-}
-
-impl Database {
-    /// Notes in a transaction of its own that a caller asked for what is forbidden.
-    pub async fn audit_forbidden(
-        &self,
-        caller: &Caller,
-        operation: Operation,
-        object: Option<(&str, Uuid)>,
-    ) -> Result<()> {
-        let mut transaction = self.write().await?;
-        transaction
-            .audit_forbidden(caller, operation, object)
-            .await?;
-        transaction.commit().await
     }
 }

@@ -12,6 +12,7 @@ use crate::database::Transaction;
 use crate::error::{Error, Result};
 use crate::grant::{Granted, Owned, object::Account, object::Agent, object::Chat, right::Write};
 use crate::pins::read_rendered;
+use crate::usage::read_refused;
 use crate::values::Row;
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
 
@@ -56,7 +57,7 @@ pub struct ChatUpdate {
 const COLUMNS: &str = "c.id, c.owner_id, c.client, c.reference, c.title, c.agent_id, c.parent_id, c.archived_at, \
      c.policy, c.tools, c.declined_context, c.declined_tools, c.pin_seq, c.pin_snapshot, c.pin_prompt, \
      c.pin_renderer, c.pinned_at, c.turn_count, c.created_at, c.updated_at, ps.context_hash, ps.tools_hash, ps.error, \
-     coalesce(a.mcp_settled, false), h.seq, h.snapshot_id, h.context_hash, h.tools_hash, h.received_at, \
+     coalesce(a.mcp_settled, false), a.refused_limit, a.refused_at, h.seq, h.snapshot_id, h.context_hash, h.tools_hash, h.received_at, \
      (select n.received_at from agent_heads n where n.agent_id = c.agent_id and n.seq > \
         (select max(e.seq) from agent_heads e where e.agent_id = c.agent_id \
          and e.context_hash = ps.context_hash and (c.tools = 'live' or e.tools_hash = ps.tools_hash)) \
@@ -160,6 +161,7 @@ fn read(row: &mut Row) -> Result<ChatRecord> {
         created_at,
         updated_at,
         head_settled: row.take()?,
+        agent_refused: read_refused(row)?,
         head: read_head_optional(row)?,
         first_other_at: row.take_optional()?,
         head_prompt: row.take_optional()?,
@@ -175,8 +177,8 @@ fn read_hashes(row: &mut Row) -> Result<Option<Hashes>> {
 }
 
 impl Granted<Account, Write> {
-    /// Writes a chat of the caller, not pinned yet. Conflict if the caller has one of the same
-    /// client and reference.
+    /// Writes a chat of the caller, not pinned yet, and counts it. Conflict if the caller has one of the
+    /// same client and reference.
     pub async fn chat_insert(
         &self,
         transaction: &mut Transaction,
@@ -184,7 +186,8 @@ impl Granted<Account, Write> {
     ) -> Result<Granted<Chat, Write>> {
         let owner = self.owner();
         self.within(transaction)?
-            .query(
+            .together()
+            .write(
                 "insert into chats (id, owner_id, client, reference, title, agent_id, parent_id, policy, tools, \
                  created_at, updated_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)",
             )
@@ -198,6 +201,8 @@ impl Granted<Account, Write> {
             .bind(&chat.policy)
             .bind(&chat.tools)
             .bind(&chat.created_at)
+            .write("update users set chat_count = chat_count + 1 where id = $1")
+            .bind(&owner)
             .execute()
             .await?;
         Ok(self.new_chat(chat.id))
@@ -420,12 +425,16 @@ impl Granted<Chat, Write> {
         Ok(())
     }
 
-    /// Deletes the chat with its history and its turns. Its children stay, without parent.
+    /// Deletes the chat with its history and its turns, and counts it no more. Its children stay,
+    /// without parent.
     pub async fn delete(&self, transaction: &mut Transaction) -> Result<()> {
-        let chat = self.id();
+        let (chat, owner) = (self.id(), self.owner());
         self.within(transaction)?
-            .query("delete from chats where id = $1")
+            .together()
+            .write("delete from chats where id = $1")
             .bind(&chat)
+            .write("update users set chat_count = chat_count - 1 where id = $1 and chat_count > 0")
+            .bind(&owner)
             .execute()
             .await?;
         Ok(())

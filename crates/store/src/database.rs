@@ -487,6 +487,8 @@ pub enum Lock {
     Share,
     /// Nobody else may lock or change them.
     Update,
+    /// The same, but others may write rows that refer to them.
+    UpdateNoKey,
 }
 
 impl Lock {
@@ -494,6 +496,7 @@ impl Lock {
         match self {
             Self::Share => "for share",
             Self::Update => "for update",
+            Self::UpdateNoKey => "for no key update",
         }
     }
 }

@@ -3,7 +3,7 @@
 //! A [`Granted`] value says that its actor may do its operation on its object, within one
 //! transaction, and carries the queries that the operation may use. It is made here and nowhere
 //! else. Whoever writes goes three steps: a [`Sighting`] checks without locking, so that a stranger
-//! locks nothing; then the locks are taken, agents by id before chats; then the permission is
+//! locks nothing; then the locks are taken, agents before chats before users; then the permission is
 //! checked again in a statement of its own, since a caller may have been revoked while waiting.
 
 use std::collections::BTreeSet;
@@ -326,7 +326,7 @@ fn check_sql<O: Owned>(of: &str, renderer: i64) -> String {
 }
 
 /// The statement of a check that needs no object.
-fn check_caller_sql() -> String {
+pub(crate) fn check_caller_sql() -> String {
     format!(
         "select {PRINCIPAL_COLUMNS}, (select max(version) from _sqlx_migrations) \
          from {PRINCIPAL_TABLES} where t.id = $1"
@@ -334,7 +334,12 @@ fn check_caller_sql() -> String {
 }
 
 /// Reads who calls, and refuses to write under a schema that a newer release has migrated.
-fn read_caller(row: &mut Row, caller: &Caller, used: &Signs, writes: bool) -> Result<Actor> {
+pub(crate) fn read_caller(
+    row: &mut Row,
+    caller: &Caller,
+    used: &Signs,
+    writes: bool,
+) -> Result<Actor> {
     let actor = principal(row, caller, used)?;
     let found: i64 = row.take()?;
     if writes && found > SCHEMA_VERSION {
@@ -381,22 +386,6 @@ fn demand_owned<O: Owned>(checked: &Checked<O>, operation: Operation) -> Result<
 }
 
 impl Database {
-    /// Tells who calls, or whose agent, if they may do the operation on what is theirs. Without one it is
-    /// enough that the token opens anything.
-    pub async fn identify(&self, caller: &Caller, operation: Option<Operation>) -> Result<UserId> {
-        let actor = self
-            .single(check_caller_sql())
-            .bind(&caller.credential.id)
-            .optional(|row| read_caller(row, caller, self.signs(), false))
-            .await?
-            .ok_or(Error::Unauthenticated)?;
-        let user = actor.user().ok_or(Error::Unauthenticated)?;
-        if let Some(operation) = operation {
-            demand(&actor, operation, Object::Owned(user), "account")?;
-        }
-        Ok(user)
-    }
-
     /// Sees an agent without locking it.
     pub async fn sight_agent(
         &self,
@@ -464,6 +453,20 @@ impl Transaction {
             Actor::System => return Err(Error::Unauthenticated),
         };
         Ok(self.granted((), &actor, owner))
+    }
+
+    /// Grants reading an account, the caller's own for `None`, to whoever may do `operation` on it.
+    /// Whether there is such a user shows when it is read.
+    pub async fn grant_account_of(
+        &mut self,
+        caller: &Caller,
+        operation: Operation,
+        user: Option<UserId>,
+    ) -> Result<Granted<object::Account, right::Metadata>> {
+        let actor = self.check_caller(caller).await?;
+        let user = user.or(actor.user()).ok_or(Error::NotFound("user"))?;
+        demand(&actor, operation, Object::Owned(user), "user")?;
+        Ok(self.granted((), &actor, user))
     }
 
     /// Grants reading an agent.
@@ -734,9 +737,7 @@ impl<R> Granted<object::Agent, R> {
             ..self.sighting(operation)
         }
     }
-}
 
-impl<R> Granted<object::Agent, R> {
     /// Whether the actor may read the bodies that this agent pushes.
     pub fn tells_bodies(&self) -> bool {
         reads_bodies(&self.actor, self.owner)

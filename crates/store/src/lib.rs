@@ -22,6 +22,7 @@ mod together;
 pub mod tokens;
 pub mod treatments;
 pub mod turns;
+pub mod usage;
 pub mod users;
 mod values;
 pub mod wake;

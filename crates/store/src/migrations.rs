@@ -42,6 +42,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../migrations/sqlite/0005_exposure.sql"),
         include_str!("../migrations/postgres/0005_exposure.sql"),
     ),
+    (
+        6,
+        "quotas",
+        include_str!("../migrations/sqlite/0006_quotas.sql"),
+        include_str!("../migrations/postgres/0006_quotas.sql"),
+    ),
 ];
 
 /// The newest schema that this release knows.

@@ -180,6 +180,17 @@ impl Query<'_> {
             .ok_or_else(|| Error::Unexpected("a row is missing".into()))
     }
 
+    /// Runs what writes and tells what it wrote, and reads every row.
+    pub(crate) async fn all_written<T>(
+        self,
+        read: impl Fn(&mut Row) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let counters = self.counters;
+        let rows = self.all(read).await?;
+        counters.rows_written(rows.len() as u64);
+        Ok(rows)
+    }
+
     /// Runs what was put together of `count` writes and answers how many rows these wrote.
     pub(crate) async fn written_together(self, count: u64) -> Result<u64> {
         let counters = self.counters;

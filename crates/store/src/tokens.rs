@@ -1,6 +1,6 @@
 //! Tokens. Of a token's secret only a hash is here, and it never leaves this crate.
 
-use ctxpin_model::access::Scopes;
+use ctxpin_model::access::{Actor, Object, Operation, Scopes};
 use ctxpin_model::id::{AgentId, TokenId, UserId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::token::Credential;
@@ -8,8 +8,9 @@ use ctxpin_model::token::TokenRecord;
 
 use uuid::Uuid;
 
-use crate::database::{CHUNK, Lock, Transaction, placeholders};
-use crate::error::Result;
+use crate::database::{CHUNK, Database, Lock, Transaction, placeholders};
+use crate::error::{Error, Result};
+use crate::grant::{Caller, check_caller_sql, demand, read_caller};
 use crate::grant::{Granted, SignsOfLife, object::Account, object::Agent, right::Write};
 use crate::values::{Row, Value};
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
@@ -77,6 +78,24 @@ async fn insert(transaction: &mut Transaction, token: &NewToken) -> Result<()> {
         .execute()
         .await?;
     Ok(())
+}
+
+impl Database {
+    /// Tells who calls, if they may do the operation on what is theirs. Without one it is enough that the
+    /// token opens anything.
+    pub async fn identify(&self, caller: &Caller, operation: Option<Operation>) -> Result<Actor> {
+        let actor = self
+            .single(check_caller_sql())
+            .bind(&caller.credential.id)
+            .optional(|row| read_caller(row, caller, self.signs(), false))
+            .await?
+            .ok_or(Error::Unauthenticated)?;
+        if let Some(operation) = operation {
+            let own = actor.user().map_or(Object::Collection, Object::Owned);
+            demand(&actor, operation, own, "account")?;
+        }
+        Ok(actor)
+    }
 }
 
 impl Transaction {

@@ -12,6 +12,7 @@ use ctxpin_model::hash::{BlobHash, ContextHash, SnapshotId, ToolsHash};
 use ctxpin_model::id::{AgentId, AuditId, ChatId, ProcessId, TokenId, UserId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::pin::{Delivery, Door, Policy, Reason, ToolsMode};
+use ctxpin_model::quota::Limit;
 use ctxpin_model::resource::{Kind, Status};
 
 use crate::error::{Error, Result};
@@ -223,7 +224,7 @@ macro_rules! words {
 }
 
 words!(
-    Kind, Status, Policy, ToolsMode, Reason, Delivery, Door, Roles, Scopes
+    Kind, Status, Policy, ToolsMode, Reason, Delivery, Door, Roles, Scopes, Limit
 );
 
 impl Value for Moment {

@@ -65,6 +65,7 @@ fn session(epoch: i64, head: Option<&str>) -> Session {
             received_at: "2026-01-01T00:00:00Z".parse().unwrap(),
         }),
         limits: resources::limits(64 * MIB as u64),
+        quota_warnings: Vec::new(),
     }
 }
 
@@ -268,9 +269,10 @@ fn a_refusal_stands_until_something_changes() {
     let (one, two) = (found(&[b"a"]), found(&[b"b"]));
     played.expect_push(&one, 1, &[b"a"]);
     played.failed(&one, refused());
-    let expected = Pushing::Refused {
+    let expected = Pushing::Refused(Refused {
         reason: "no".into(),
-    };
+        until: None,
+    });
     assert_eq!(played.plan.pushing(Some(&one)), expected);
     played.expect_wait(&one, HEARTBEAT_INTERVAL);
     played.expect_push(&two, 2, &[b"b"]);
@@ -282,6 +284,38 @@ fn a_refusal_stands_until_something_changes() {
     // Back to what the server has: nothing to send.
     played.expect_wait(&two, HEARTBEAT_INTERVAL);
     assert_eq!(played.plan.pushing(Some(&two)), Pushing::Settled);
+}
+
+#[test]
+fn finding_06_what_there_is_no_room_for_is_tried_again_rarely() {
+    let no_room = || Failure::NoRoom {
+        reason: "full".into(),
+    };
+    let mut played = Played::opened(None);
+    let (one, two) = (found(&[b"a"]), found(&[b"b"]));
+    played.expect_push(&one, 1, &[b"a"]);
+    let setback = played.plan.push_failed(played.now, &one, no_room(), 0.5);
+    let pause = Duration::from_secs(15 * 60);
+    let reason = "full".to_owned();
+    let expected = Setback::NoRoom { reason, pause };
+    assert_eq!(setback.unwrap(), expected);
+    let Pushing::Refused(refused) = played.plan.pushing(Some(&one)) else {
+        panic!("it is told");
+    };
+    assert_eq!(refused.until, Some(played.now + pause));
+    // It lives meanwhile, and whatever changes is tried at once.
+    played.expect_wait(&one, HEARTBEAT_INTERVAL);
+    played.expect_push(&two, 2, &[b"b"]);
+    played.failed(&two, no_room());
+    for _ in 0..19 {
+        played.pass(HEARTBEAT_INTERVAL);
+        assert_eq!(played.next(Some(&two)), Step::Session);
+        played.plan.session_opened(played.now, session(3, None));
+        played.expect_wait(&two, HEARTBEAT_INTERVAL);
+    }
+    played.pass(HEARTBEAT_INTERVAL);
+    played.plan.session_opened(played.now, session(3, None));
+    played.expect_push(&two, 3, &[b"b"]);
 }
 
 #[test]
@@ -394,6 +428,7 @@ fn what_ends_an_agent() {
         "Refused {",
     );
     check(transient(), "Pause", "Pause");
+    check(Failure::NoRoom { reason: reason() }, "Pause", "NoRoom");
 }
 
 #[test]

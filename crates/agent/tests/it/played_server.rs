@@ -11,6 +11,7 @@ use ctxpin_model::snapshot::Snapshot;
 use ctxpin_protocol::convert::{manifest, resources};
 use ctxpin_protocol::http::agents::{Head, Session, SessionOpen};
 use ctxpin_protocol::http::push::{Push, PushAnswer};
+use ctxpin_protocol::http::quotas::QuotaWarning;
 use ctxpin_protocol::problem::{Problem, ProblemName};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -35,6 +36,8 @@ pub struct Held {
     pub faults: VecDeque<Fault>,
     /// What is answered to every request from now on.
     pub fault: Option<Fault>,
+    /// What is told with every session.
+    pub quota_warnings: Vec<QuotaWarning>,
 }
 
 /// A status, further headers and a body.
@@ -47,10 +50,14 @@ pub struct Fault {
 
 impl Fault {
     pub fn new(name: ProblemName, detail: &str) -> Self {
+        Self::of(&Problem::new(name, detail))
+    }
+
+    pub fn of(problem: &Problem) -> Self {
         Self {
-            status: name.status(),
+            status: problem.status,
             headers: String::new(),
-            body: serde_json::to_value(Problem::new(name, detail)).unwrap(),
+            body: serde_json::to_value(problem).unwrap(),
         }
     }
 
@@ -161,6 +168,7 @@ impl Held {
                 received_at: "2026-01-01T00:00:00Z".parse().unwrap(),
             }),
             limits: resources::limits(64 * 1024 * 1024),
+            quota_warnings: self.quota_warnings.clone(),
         };
         serde_json::to_value(session).unwrap()
     }

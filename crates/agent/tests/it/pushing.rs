@@ -7,7 +7,8 @@ use ctxpin_agent::error::AgentError;
 use ctxpin_agent::report::Report;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_protocol::control::Pushing;
-use ctxpin_protocol::problem::ProblemName;
+use ctxpin_protocol::http::quotas::QuotaWarning;
+use ctxpin_protocol::problem::{Problem, ProblemName};
 use tokio_util::sync::CancellationToken;
 
 use crate::agent::{PATIENCE, Workspace};
@@ -123,11 +124,80 @@ async fn a_refusal_waits_for_a_change() {
     let mut agent = w.start();
     agent.until(|r| matches!(r, Report::Refused { .. })).await;
     let status = agent.control.status().await.unwrap();
-    let Pushing::Refused { reason } = status.pushing else {
+    let Pushing::Refused { reason, .. } = status.pushing else {
         panic!("{status:?}");
     };
     assert!(reason.contains("not this"), "{reason}");
     w.write("project/AGENTS.md", "another");
+    agent.pushed(1).await;
+    let status = agent.control.status().await.unwrap();
+    assert_eq!(status.pushing, Pushing::Settled);
+    agent.shut_down().await;
+}
+
+#[tokio::test]
+async fn finding_06_after_too_many_pushes_the_newest_is_sent() {
+    let server = PlayedServer::start().await;
+    let w = Workspace::new(&server);
+    let mut agent = w.start();
+    agent.pushed(1).await;
+    let fault = Fault::new(ProblemName::QuotaExceeded, "wait 2 s");
+    server.fail_next_push(fault.with_header("retry-after: 2"));
+    w.write("project/AGENTS.md", "two");
+    let waiting = |report: &Report| match report {
+        Report::Waiting { reason, pause } => {
+            reason.contains("wait 2 s") && *pause >= Duration::from_secs(2)
+        }
+        _ => false,
+    };
+    agent.until(waiting).await;
+    // Whatever comes meanwhile waits too, and only the last of it is sent.
+    for text in ["three", "four"] {
+        w.write("project/AGENTS.md", text);
+        agent.until(|r| matches!(r, Report::Scanned { .. })).await;
+    }
+    let status = agent.control.status().await.unwrap();
+    assert!(matches!(status.pushing, Pushing::Waiting { .. }));
+    agent.pushed(2).await;
+    {
+        let held = server.held.lock().unwrap();
+        assert_eq!(held.carried, [1, 1, 1]);
+        assert!(held.blobs.contains(&BlobHash::of(b"four")));
+        assert!(!held.blobs.contains(&BlobHash::of(b"three")));
+    }
+    agent.shut_down().await;
+}
+
+#[tokio::test]
+async fn finding_06_without_room_the_agent_goes_on_watching() {
+    let server = PlayedServer::start().await;
+    let warning = QuotaWarning {
+        limit: "content_bytes".into(),
+        used: 9,
+        quota: 10,
+    };
+    server.held.lock().unwrap().quota_warnings = vec![warning.clone()];
+    let no_room = || Fault::of(&Problem::new(ProblemName::QuotaExceeded, "full").without_room());
+    let w = Workspace::new(&server);
+    server.fail_next_push(no_room());
+    let mut agent = w.start();
+    agent.until(|r| matches!(r, Report::NoRoom { .. })).await;
+    let status = agent.control.status().await.unwrap();
+    let Pushing::Refused {
+        reason,
+        seconds: Some(seconds),
+    } = status.pushing
+    else {
+        panic!("{status:?}");
+    };
+    assert!(reason.contains("full") && seconds > 500, "{reason}");
+    assert_eq!(status.quota_warnings, [warning]);
+    assert_eq!(status.pushed, None);
+    // Every change is tried, and the first for which there is room is the head.
+    server.fail_next_push(no_room());
+    w.write("project/AGENTS.md", "two");
+    agent.until(|r| matches!(r, Report::NoRoom { .. })).await;
+    w.write("project/AGENTS.md", "three");
     agent.pushed(1).await;
     let status = agent.control.status().await.unwrap();
     assert_eq!(status.pushing, Pushing::Settled);

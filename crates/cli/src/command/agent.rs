@@ -298,7 +298,14 @@ fn status_text(status: &Status) -> String {
         Pushing::Settled => "the server has what was found".to_owned(),
         Pushing::Sending => "sending".to_owned(),
         Pushing::Waiting { reason, seconds } => format!("again in {seconds} s: {reason}"),
-        Pushing::Refused { reason } => format!("refused until something changes: {reason}"),
+        Pushing::Refused {
+            reason,
+            seconds: None,
+        } => format!("refused until something changes: {reason}"),
+        Pushing::Refused {
+            reason,
+            seconds: Some(seconds),
+        } => format!("refused, again in {seconds} s or when something changes: {reason}"),
     };
     facts.push(("state", pushing));
     let troubles = [
@@ -312,6 +319,8 @@ fn status_text(status: &Status) -> String {
         }
     }
     facts.push(("sources", status.sources.to_string()));
+    let warnings = status.quota_warnings.iter().map(say::quota_warning);
+    facts.extend(warnings.map(|warning| ("quota", warning)));
     let viewpoint = Viewpoint::here();
     let notes = status.found.iter().flat_map(|found| &found.notes);
     let notes: Vec<_> = notes.map(|note| say::noted(note, &viewpoint)).collect();

@@ -6,11 +6,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::Args;
+use ctxpin_model::quota::{Amounts, Quotas, Rates};
 use ctxpin_server::limits::Limits;
 use ctxpin_server::run::{Settings, serve};
 use tokio::net::TcpListener;
 use url::Url;
 
+use crate::bytes::Bytes;
 use crate::data_directory::directory_create;
 use crate::log;
 use crate::running::{ADMIN_TOKEN_NAME, until_ready};
@@ -34,6 +36,66 @@ pub struct Serve {
     /// Answer pushes with 503 `sync-paused`; all else works
     #[arg(long)]
     pause_sync: bool,
+    #[command(flatten)]
+    allowed: Allowed,
+}
+
+/// How much users may have, and what may be done in a minute.
+#[derive(Debug, Args)]
+struct Allowed {
+    /// How much the agents of a user may send, each content counted once; an admin changes it for one
+    /// user by `ctxpin user quota`
+    #[arg(long, value_name = "SIZE", env = "CTXPIN_CONTENT_QUOTA", hide_env_values = true,
+          default_value_t = Bytes(Amounts::QUOTA.content_bytes))]
+    content_quota: Bytes,
+    /// How many agents a user may have
+    #[arg(long, value_name = "N", env = "CTXPIN_AGENTS_QUOTA", hide_env_values = true,
+          default_value_t = Amounts::QUOTA.agents)]
+    agents_quota: u64,
+    /// How many chats a user may have
+    #[arg(long, value_name = "N", env = "CTXPIN_CHATS_QUOTA", hide_env_values = true,
+          default_value_t = Amounts::QUOTA.chats)]
+    chats_quota: u64,
+    /// How many tokens of their own a user may have
+    #[arg(long, value_name = "N", env = "CTXPIN_TOKENS_QUOTA", hide_env_values = true,
+          default_value_t = Amounts::QUOTA.tokens)]
+    tokens_quota: u64,
+    /// How often an agent may push in a minute
+    #[arg(long, value_name = "N", env = "CTXPIN_PUSHES_PER_MINUTE", hide_env_values = true,
+          default_value_t = Rates::DEFAULT.pushes)]
+    pushes_per_minute: u64,
+    /// How much an agent may send in a minute
+    #[arg(long, value_name = "SIZE", env = "CTXPIN_UPLOAD_PER_MINUTE", hide_env_values = true,
+          default_value_t = Bytes(Rates::DEFAULT.upload_bytes))]
+    upload_per_minute: Bytes,
+    /// How many turns may begin with one token in a minute
+    #[arg(long, value_name = "N", env = "CTXPIN_TURNS_PER_MINUTE", hide_env_values = true,
+          default_value_t = Rates::DEFAULT.turns)]
+    turns_per_minute: u64,
+    /// How often pins may be moved and chats changed with one token in a minute
+    #[arg(long, value_name = "N", env = "CTXPIN_MOVES_PER_MINUTE", hide_env_values = true,
+          default_value_t = Rates::DEFAULT.moves)]
+    moves_per_minute: u64,
+}
+
+impl Allowed {
+    /// What the server is told.
+    fn quotas(&self) -> Quotas {
+        Quotas {
+            amounts: Amounts {
+                content_bytes: self.content_quota.0,
+                agents: self.agents_quota,
+                chats: self.chats_quota,
+                tokens: self.tokens_quota,
+            },
+            rates: Rates {
+                pushes: self.pushes_per_minute,
+                upload_bytes: self.upload_per_minute.0,
+                turns: self.turns_per_minute,
+                moves: self.moves_per_minute,
+            },
+        }
+    }
 }
 
 /// Where the server stores things.
@@ -95,6 +157,7 @@ impl Serve {
             database,
             pause_sync: self.pause_sync,
             limits: Limits::default(),
+            quotas: self.allowed.quotas(),
         };
         let shutdown = stop::on_signal()?;
         let mut serving = std::pin::pin!(serve(listener, shutdown, settings));

@@ -3,16 +3,20 @@
 use clap::{Args, Subcommand};
 use ctxpin_client::Client;
 use ctxpin_model::id::UserId;
+use ctxpin_model::quota::Stock;
 use ctxpin_protocol::http::page::PageQuery;
 use ctxpin_protocol::http::people::{User, UserChange, UserCreate};
+use ctxpin_protocol::http::quotas::{QuotaChange, Usage};
+use uuid::Uuid;
 
 use super::{Output, PageArguments, say_next};
+use crate::bytes::Bytes;
 use crate::chat_choice::{only, whole_id};
 use crate::connect::Connection;
 use crate::pages::each_item;
 use crate::say::{self, Failure, Table};
 
-/// Users, for administrators
+/// Users, and how much they may have
 #[derive(Debug, Args)]
 pub struct Noun {
     #[command(subcommand)]
@@ -55,6 +59,74 @@ enum Verb {
         #[command(flatten)]
         output: Output,
     },
+    /// Show how much you have and may have, or for auditors and administrators another user
+    Usage {
+        /// The user: for administrators their name, their id, or the end of it, for auditors their id
+        user: Option<String>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Change how much a user may have; what is there already stays
+    Quota {
+        /// The user: their name, their id, or the end of it
+        user: String,
+        #[command(flatten)]
+        change: QuotaArguments,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+/// What is to change in a user's quota.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+struct QuotaArguments {
+    /// How much their agents may send, each content counted once, such as 20GiB; or `default`
+    #[arg(long, value_name = "SIZE", value_parser = size_or_default)]
+    content: Option<Quota>,
+    /// How many agents they may have; or `default`
+    #[arg(long, value_name = "N", value_parser = number_or_default)]
+    agents: Option<Quota>,
+    /// How many chats they may have; or `default`
+    #[arg(long, value_name = "N", value_parser = number_or_default)]
+    chats: Option<Quota>,
+    /// How many tokens of their own they may have; or `default`
+    #[arg(long, value_name = "N", value_parser = number_or_default)]
+    tokens: Option<Quota>,
+}
+
+/// A number, or back to the default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Quota {
+    Number(u64),
+    Default,
+}
+
+impl Quota {
+    /// As it travels.
+    fn number(self) -> Option<u64> {
+        match self {
+            Self::Number(number) => Some(number),
+            Self::Default => None,
+        }
+    }
+}
+
+fn size_or_default(text: &str) -> Result<Quota, String> {
+    match text {
+        "default" => Ok(Quota::Default),
+        text => text.parse().map(|Bytes(bytes)| Quota::Number(bytes)),
+    }
+}
+
+fn number_or_default(text: &str) -> Result<Quota, String> {
+    match text {
+        "default" => Ok(Quota::Default),
+        text => text
+            .parse()
+            .map(Quota::Number)
+            .map_err(|_| "write a whole number, or `default`".into()),
+    }
 }
 
 impl Noun {
@@ -77,6 +149,27 @@ impl Noun {
             Verb::List { page, output } => list(&client, &page, output).await,
             Verb::Disable { user, output } => disabled(&client, &user, true, output).await,
             Verb::Enable { user, output } => disabled(&client, &user, false, output).await,
+            Verb::Usage { user, output } => {
+                let user = match user {
+                    Some(named) => Some(user_to_read(&client, &named).await?),
+                    None => None,
+                };
+                used(&client.usage(user).await?, output)
+            }
+            Verb::Quota {
+                user,
+                change,
+                output,
+            } => {
+                let user = user_named(&client, &user).await?;
+                let change = QuotaChange {
+                    content_bytes: change.content.map(Quota::number),
+                    agents: change.agents.map(Quota::number),
+                    chats: change.chats.map(Quota::number),
+                    tokens: change.tokens.map(Quota::number),
+                };
+                used(&client.quota_change(user, &change).await?, output)
+            }
         }
     }
 }
@@ -130,6 +223,47 @@ fn said(user: &User, what: &str, output: Output) -> Result<(), Failure> {
     ))
 }
 
+fn used(usage: &Usage, output: Output) -> Result<(), Failure> {
+    match output.json {
+        true => say::print_json(usage),
+        false => say::print(&usage_text(usage)),
+    }
+}
+
+fn usage_text(usage: &Usage) -> String {
+    let mut table = Table::new(&["of", "used", "quota", "", ""]);
+    let rows = [
+        ("content", Stock::ContentBytes, usage.content_bytes),
+        ("agents", Stock::Agents, usage.agents),
+        ("chats", Stock::Chats, usage.chats),
+        ("tokens", Stock::Tokens, usage.tokens),
+    ];
+    for (what, stock, row) in rows {
+        let amount = |number| say::amount(stock.as_str(), number);
+        let percent = u128::from(row.used) * 100 / u128::from(row.quota.max(1));
+        let whose = match row.is_default {
+            true => "",
+            false => "set by an admin",
+        };
+        table.row([
+            what.to_owned(),
+            amount(row.used),
+            amount(row.quota),
+            format!("{percent} %"),
+            whose.to_owned(),
+        ]);
+    }
+    table.text()
+}
+
+/// Finds a user whose usage is to be read. An auditor cannot list users, but may know an id.
+async fn user_to_read(client: &Client, named: &str) -> Result<UserId, Failure> {
+    match named.parse::<Uuid>() {
+        Ok(id) => Ok(UserId::from(id)),
+        Err(_) => user_named(client, named).await,
+    }
+}
+
 /// Finds a user by name, id or the end of the id.
 ///
 /// # Errors
@@ -151,4 +285,45 @@ pub async fn user_named(client: &Client, named: &str) -> Result<UserId, Failure>
     }
     let ids = ids.into_iter();
     only("user", named, ids.filter(|id| say::ends_with(*id, named))).map(UserId::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use ctxpin_protocol::http::quotas::Used;
+
+    use super::*;
+
+    #[test]
+    fn finding_06_what_is_used_is_told_of_what() {
+        let used = |used, quota, is_default| Used {
+            used,
+            quota,
+            is_default,
+        };
+        let usage = Usage {
+            user: Uuid::nil(),
+            content_bytes: used(17 << 30, 20 << 30, false),
+            agents: used(7, 1_000, true),
+            chats: used(0, 0, false),
+            tokens: used(1_200, 1_000, true),
+        };
+        let expected = "\
+OF       USED    QUOTA
+content  17 GiB  20 GiB  85 %   set by an admin
+agents   7       1000    0 %
+chats    0       0       0 %    set by an admin
+tokens   1200    1000    120 %
+";
+        assert_eq!(usage_text(&usage), expected);
+    }
+
+    #[test]
+    fn a_quota_is_a_number_or_the_default() {
+        assert_eq!(size_or_default("20GiB"), Ok(Quota::Number(20 << 30)));
+        assert_eq!(size_or_default("default"), Ok(Quota::Default));
+        assert!(size_or_default("much").is_err());
+        assert_eq!(number_or_default("7"), Ok(Quota::Number(7)));
+        assert_eq!(number_or_default("default"), Ok(Quota::Default));
+        assert!(number_or_default("7GiB").is_err());
+    }
 }

@@ -6,6 +6,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use ctxpin_model::quota::Quotas;
 use ctxpin_server::limits::Limits;
 use ctxpin_server::run::{Settings, serve};
 use tokio::net::TcpListener;
@@ -124,6 +125,7 @@ impl Plan {
             database: self.database,
             pause_sync: false,
             limits: Limits::default(),
+            quotas: Quotas::default(),
         };
         let ended = shutdown.clone();
         let mut task = tokio::spawn(async move {

@@ -206,11 +206,14 @@ impl Session<'_> {
                 }
                 Report::NotReady { reason } if !is_ready => voice.wait(reason),
                 Report::Ready if !is_ready => voice.wait("scanning"),
-                Report::Waiting { .. } | Report::Refused { .. } if !is_ready => {
+                Report::Waiting { .. } | Report::Refused { .. } | Report::NoRoom { .. }
+                    if !is_ready =>
+                {
                     voice.wait(&report.to_string());
                 }
                 Report::Waiting { .. }
                 | Report::Refused { .. }
+                | Report::NoRoom { .. }
                 | Report::ScanFailed { .. }
                 | Report::Polling { .. }
                 | Report::Watching => voice.tell(&report.to_string()),

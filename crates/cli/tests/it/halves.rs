@@ -18,12 +18,14 @@ struct Served {
 }
 
 fn serve(bench: &Bench, directory: &Path) -> Served {
+    serve_with(bench, directory, &[])
+}
+
+fn serve_with(bench: &Bench, directory: &Path, options: &[&str]) -> Served {
     let data = directory.join("server");
     let data_text = data.to_str().unwrap();
-    let mut command = bench.command(
-        directory,
-        &["serve", "--listen", "127.0.0.1:0", "--data-dir", data_text],
-    );
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--data-dir", data_text];
+    let mut command = bench.command(directory, &[&serve, options].concat());
     let mut server = Running::errors_of(&mut command);
     let url = server.until(|line| line.strip_prefix("serving ").map(str::to_owned));
     // It answers as soon as it has written the token.
@@ -34,6 +36,48 @@ fn serve(bench: &Bench, directory: &Path) -> Served {
         url,
         token,
     }
+}
+
+#[test]
+fn finding_06_an_admin_sees_and_raises_a_quota() {
+    let bench = Bench::new();
+    let app = bench.workspace("app", "Be brief.\n");
+    let options = [
+        "--content-quota=5B",
+        "--tokens-quota=7",
+        "--pushes-per-minute=9",
+    ];
+    let served = serve_with(&bench, &app, &options);
+    let ok = |arguments: &[&str]| {
+        let server = ["--server", &served.url, "--token-file", &served.token];
+        bench.ok(&app, &[arguments, &server].concat())
+    };
+    let token = app.join("agent-token");
+    let token = token.to_str().unwrap();
+    ok(&[
+        "agent",
+        "create",
+        "--workspace",
+        "app",
+        "--write-token",
+        token,
+    ]);
+    let push = ["push", "--server", &served.url, "--token-file", token];
+    let refused = bench.fails(&app, &push, 1);
+    assert_says(
+        &refused,
+        &["5 bytes", "`ctxpin user quota NAME --content 20GiB`"],
+    );
+    let raised = ok(&["user", "quota", "admin", "--content", "20GiB"]);
+    assert_says(&raised, &["20 GiB", "set by an admin"]);
+    bench.ok(&app, &push);
+    let usage = ok(&["user", "usage", "admin", "--json"]);
+    let usage: serde_json::Value = serde_json::from_str(&usage).unwrap();
+    assert_eq!(usage["content_bytes"]["used"], 10);
+    assert_eq!(usage["tokens"]["quota"], 7);
+    let back = ok(&["user", "quota", "admin", "--content", "default"]);
+    assert_says(&back, &["content  10 bytes  5 bytes  200 %"]);
+    assert_eq!(ok(&["user", "usage"]), back);
 }
 
 #[test]

@@ -24,8 +24,9 @@ impl ToldChat {
         let fields = (chat.updated_at, &chat.title, chat.archived_at.is_some());
         let choices = (chat.policy, chat.tools, chat.parent, chat.agent);
         let counts = (chat.pin_seq, chat.turn_count);
+        let refused = chat.agent_refused.map(|refused| refused.limit);
         Self {
-            hash: hash(&(fields, choices, counts, head, drift)),
+            hash: hash(&(fields, choices, counts, head, drift, refused)),
             turn_count: chat.turn_count,
             agent: chat.agent,
         }
@@ -44,8 +45,10 @@ impl ToldAgent {
             .head
             .map(|head| (head.snapshot, head.seq, head.received_at));
         let process = (agent.epoch, agent.version, agent.mcp_settled);
+        let refused = agent.refused.map(|refused| refused.limit);
+        let fields = (agent.replaced_by, agent.last_push_at, refused);
         Self {
-            hash: hash(&(head, process, agent.replaced_by, agent.last_push_at)),
+            hash: hash(&(head, process, fields)),
         }
     }
 }

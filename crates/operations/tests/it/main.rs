@@ -17,6 +17,7 @@ mod permissions;
 mod pins;
 mod possession;
 mod pushes;
+mod quotas;
 mod race;
 mod reach;
 mod rebind;

@@ -245,7 +245,8 @@ impl<'t> World<'t> {
             actions.push(row.action);
         }
         actions.sort();
-        self.test.advance(Duration::from_millis(1));
+        // So long that what is refused next is not added to these.
+        self.test.advance(Duration::from_secs(60));
         actions
     }
 
@@ -282,11 +283,13 @@ fn is_on_owned(operation: Operation) -> bool {
     match operation {
         AgentRead | AgentDelete | AgentUse | HeadList | ChatRead | ChatChange | ChatDelete
         | ChatInherit | ContextRead | PinMove | PinClear | HistoryRead | DiffRead
-        | ResourceRead | PromptRead | SkillRead | ToolRead | TurnBegin | TurnList => true,
+        | ResourceRead | PromptRead | SkillRead | ToolRead | TurnBegin | TurnList | UsageRead => {
+            true
+        }
         AgentCreate | AgentList | SessionOpen | ContextPush | BlobUpload | AgentRefresh
         | ChatCreate | ChatList | PinMoveMany | ExposureRead | UserCreate | UserList
-        | UserChange | TokenCreate | TokenCreateFor | TokenList | TokenRevoke | MeRead
-        | AuditRead => false,
+        | UserChange | QuotaChange | TokenCreate | TokenCreateFor | TokenList | TokenRevoke
+        | MeRead | AuditRead => false,
     }
 }
 
@@ -296,7 +299,7 @@ fn noted_as(operation: Operation) -> &'static [&'static str] {
     match operation {
         AgentList | AgentRead | HeadList | ChatList | ChatRead | ContextRead | HistoryRead
         | DiffRead | ResourceRead | PromptRead | SkillRead | ToolRead | TurnList | ExposureRead
-        | UserList | TokenList | MeRead | AuditRead => &[],
+        | UserList | UsageRead | TokenList | MeRead | AuditRead => &[],
         // An agent is named, and a pin inherited, by something that is created.
         AgentUse => &["agent_create", "chat_create"],
         ChatInherit => &["chat_create"],
@@ -315,6 +318,7 @@ fn noted_as(operation: Operation) -> &'static [&'static str] {
         TurnBegin => &["turn_begin"],
         UserCreate => &["user_create"],
         UserChange => &["user_change"],
+        QuotaChange => &["quota_change"],
         TokenCreate => &["token_create"],
         TokenCreateFor => &["token_create_for"],
         TokenRevoke => &["token_revoke"],

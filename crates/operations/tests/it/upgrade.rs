@@ -9,10 +9,11 @@ use ctxpin_model::token::{Credential, Token};
 use ctxpin_model::treatment::Removed;
 use ctxpin_operations::pins::MoveRequest;
 use ctxpin_operations::skills::{self, Reader};
-use ctxpin_operations::{contexts, treatments};
+use ctxpin_operations::{contexts, quotas, treatments};
 use ctxpin_testing::chats::TestChat;
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::TestAgent;
+use ctxpin_testing::workspace::Workspace;
 use serde_json::Value;
 
 /// Makes two tests of one body, on the dump of each database.
@@ -51,6 +52,7 @@ on_both_dumps!(
     what_was_stored_is_treated_in_the_background,
     a_skill_is_read_under_the_renderer_of_its_pin,
     what_only_the_rules_changed_is_left_to_a_person,
+    what_was_stored_before_is_charged,
 );
 
 /// What the earlier release left, and what is known of it.
@@ -276,4 +278,21 @@ async fn what_only_the_rules_changed_is_left_to_a_person(left: &Left<'_>) {
     assert!(follow.context().await.changes().is_empty());
     additive.refresh().await.unwrap();
     assert_eq!(additive.context().await.pinned.unwrap().skills().count(), 3);
+}
+
+async fn what_was_stored_before_is_charged(left: &Left<'_>) {
+    let (service, owner) = (&left.test.service, left.credential("token"));
+    let before = quotas::usage(service, owner, None).await.unwrap();
+    let used = before.usage.used;
+    assert_eq!((used.agents, used.chats, used.tokens), (1, 9, 1));
+    // Whatever is stored came from the one agent, but for what was rendered of it.
+    let sent = "select cast(sum(size) as bigint) from blobs where hash not in (select prompt from prompts)";
+    assert_eq!(used.content_bytes as i64, left.test.count(sent).await);
+    assert!(used.content_bytes > 0);
+    let workspace =
+        Workspace::with_agents_md("/srv/shop", "Forty bytes, which nobody has sent ever.");
+    let mut agent = left.agent().await;
+    agent.push(service, &workspace).await.unwrap();
+    let after = quotas::usage(service, owner, None).await.unwrap();
+    assert_eq!(after.usage.used.content_bytes, used.content_bytes + 40);
 }

@@ -5,4 +5,5 @@ pub mod diff;
 pub mod manifest;
 pub mod members;
 pub mod pins;
+pub mod quotas;
 pub mod resources;

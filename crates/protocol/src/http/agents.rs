@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::people::Secret;
+use super::quotas::{PushRefused, QuotaWarning};
 use super::resources::Note;
 
 /// The header in which an agent sends its epoch with every request except the opening of a session
@@ -40,6 +41,9 @@ pub struct Agent {
     /// agent, and only for its owner.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Note>,
+    /// That what it sent last was more than is allowed; left out once something was taken again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<PushRefused>,
 }
 
 /// The latest accepted snapshot of an agent.
@@ -119,6 +123,9 @@ pub struct Session {
     pub head: Option<Head>,
     /// What the server takes.
     pub limits: Limits,
+    /// What the agent's owner has nearly as much of as is allowed, or more; as it was a minute ago.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quota_warnings: Vec<QuotaWarning>,
 }
 
 /// What a server takes. Sizes are in bytes.

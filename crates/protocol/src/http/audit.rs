@@ -14,13 +14,15 @@ pub struct AuditEntry {
     pub actor: Party,
     /// The operation's name.
     pub action: String,
-    /// What it was done to; null for what concerns no single thing.
+    /// What it was done to, of several refusals the first; null for what concerns no single thing.
     #[schema(required = true)]
     pub object: Option<Party>,
     /// What became of it: `done` or `forbidden`.
     pub outcome: String,
-    /// When.
+    /// When; of several refusals the first.
     pub at: DateTime<Utc>,
+    /// How often: refusals of one actor and action within one minute are one row.
+    pub count: u64,
 }
 
 /// Who acted, or what was acted on.

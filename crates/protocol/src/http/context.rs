@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::agents::Head;
 use super::present;
+use super::quotas::{PushRefused, QuotaWarning};
 use super::resources::{Change, Resource, effect_unknown};
 
 /// A chat's pin in brief.
@@ -34,6 +35,10 @@ pub struct ChatContext {
     /// The number of the renderer that made the pinned prompt; null while unpinned.
     #[schema(required = true)]
     pub renderer: Option<i64>,
+    /// That what the chat's agent sent last was more than is allowed, so that the head may not be what its
+    /// workspace has; left out once something was taken again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_refused: Option<PushRefused>,
 }
 
 /// A chat's pin and its drift in full.
@@ -66,6 +71,9 @@ pub struct Context {
     pub policy: String,
     /// Whether the tools that a turn would offer are others than the pin's.
     pub tools_differ: bool,
+    /// What the chat's owner has nearly as much of as is allowed, or more; as it was a minute ago.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quota_warnings: Vec<QuotaWarning>,
 }
 
 /// How a pin is to be moved. Empty: to the agent's head.

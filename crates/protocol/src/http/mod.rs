@@ -18,6 +18,7 @@ pub mod exposure;
 pub mod page;
 pub mod people;
 pub mod push;
+pub mod quotas;
 pub mod resources;
 pub mod scan;
 pub mod skills;

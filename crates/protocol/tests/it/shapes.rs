@@ -11,6 +11,7 @@ use ctxpin_protocol::http::exposure::Exposure;
 use ctxpin_protocol::http::page::{Page, PageQuery};
 use ctxpin_protocol::http::people::{Me, TokenCreate, TokenCreated, User, UserChange, UserCreate};
 use ctxpin_protocol::http::push::{Push, PushAnswer};
+use ctxpin_protocol::http::quotas::{QuotaChange, Usage};
 use ctxpin_protocol::http::resources::{Change, Resource, ResourceText};
 use ctxpin_protocol::http::scan::Scan;
 use ctxpin_protocol::http::skills::{Skill, SkillQuery};
@@ -59,7 +60,8 @@ fn agents() {
         r#"{"id":"00000000-0000-0000-0000-000000000001","workspace":"w","name":"n","epoch":2,
 "head":{"snapshot":"sha256:a","seq":1,"received_at":"2026-01-02T03:04:05Z"},"mcp_settled":true,"connected":true,
 "last_push_at":"2026-01-02T03:04:05Z","created_at":"2026-01-02T03:04:05Z",
-"notes":[{"source":"/w/CLAUDE.md","code":"import-missing","line":3,"detail":"a.md"},{"code":"notes-cut"}]}"#,
+"notes":[{"source":"/w/CLAUDE.md","code":"import-missing","line":3,"detail":"a.md"},{"code":"notes-cut"}],
+"refused":{"limit":"pushes","at":"2026-01-02T03:04:05Z"}}"#,
     );
     check::<TimelineHead>(
         r#"{"agent":"00000000-0000-0000-0000-000000000001","seq":1,"snapshot":"sha256:a",
@@ -73,7 +75,8 @@ fn agents() {
         r#"{"epoch":1,"head":null,"limits":{"request_bytes_max":1,"upload_bytes_max":2,
 "prompt_file_bytes_max":3,"mcp_config_bytes_max":4,"skill_file_bytes_max":5,"skill_files_max":6,
 "skill_bytes_max":7,"skill_listed_max":8,"snapshot_skill_files_max":9,"snapshot_skill_bytes_max":10,
-"snapshot_prompt_bytes_max":11,"snapshot_resources_max":12,"snapshot_listed_max":13,"notes_max":14}}"#,
+"snapshot_prompt_bytes_max":11,"snapshot_resources_max":12,"snapshot_listed_max":13,"notes_max":14},
+"quota_warnings":[{"limit":"agents","used":8,"quota":9}]}"#,
     );
     let older = r#"{"epoch":1,"head":null,"limits":{"request_bytes_max":1,"upload_bytes_max":2,
 "prompt_file_bytes_max":3,"skill_file_bytes_max":4,"skill_files_max":5,"skill_bytes_max":6,
@@ -149,10 +152,12 @@ fn contexts() {
     check::<Context>(&format!(
         r#"{{"snapshot":"sha256:a","context_hash":"sha256:b","pinned_at":"2026-01-02T03:04:05Z","dirty":true,
 "dirty_since":"2026-01-02T03:04:05Z","declined":true,"error":"e","renderer":1,
+"agent_refused":{{"limit":"content_bytes","at":"2026-01-02T03:04:05Z"}},
 "head":{{"snapshot":"sha256:c","seq":2,"received_at":"2026-01-02T03:04:05Z"}},"resources":[{RESOURCE}],
 "changes":[{{"kind":"facts","source":"","change":"modified","effect":"prompt"}}],"effect":"prompt",
 "latest_renderer":2,"notices":null,"policy":"manual",
-"tools_differ":false}}"#
+"tools_differ":false,
+"quota_warnings":[{{"limit":"chats","used":8,"quota":9}}]}}"#
     ));
     check::<Resource>(RESOURCE);
     check::<ResourceText>(
@@ -242,8 +247,19 @@ fn people() {
     check::<Me>(&format!(r#"{{"user":{USER},"token":{TOKEN}}}"#));
     check::<AuditEntry>(
         r#"{"id":"00000000-0000-0000-0000-000000000001","actor":{"kind":"system"},
-"action":"token_create","object":{"kind":"user","id":"00000000-0000-0000-0000-000000000002"},"outcome":"done","at":"2026-01-02T03:04:05Z"}"#,
+"action":"token_create","object":{"kind":"user","id":"00000000-0000-0000-0000-000000000002"},"outcome":"done","at":"2026-01-02T03:04:05Z","count":3}"#,
     );
+}
+
+#[test]
+fn quotas() {
+    check::<Usage>(
+        r#"{"user":"00000000-0000-0000-0000-000000000001",
+"content_bytes":{"used":1,"quota":2,"is_default":true},"agents":{"used":1,"quota":2,"is_default":false},
+"chats":{"used":1,"quota":2,"is_default":true},"tokens":{"used":1,"quota":2,"is_default":true}}"#,
+    );
+    check::<QuotaChange>(r#"{"content_bytes":null,"agents":1}"#);
+    check::<QuotaChange>(r#"{"chats":null,"tokens":2}"#);
 }
 
 #[test]

@@ -31,6 +31,7 @@ pub(crate) fn agent(agent: &AgentRecord, now: Moment) -> Agent {
         last_push_at: agent.last_push_at.map(Moment::utc),
         created_at: agent.created_at.utc(),
         notes: Vec::new(),
+        refused: agent.refused.map(convert::quotas::refused),
     }
 }
 

@@ -40,5 +40,6 @@ fn entry(record: AuditRecord) -> AuditEntry {
         object,
         outcome: record.outcome,
         at: record.at.utc(),
+        count: record.count,
     }
 }

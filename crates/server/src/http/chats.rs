@@ -10,6 +10,7 @@ use ctxpin_operations::chats::{self, ChatRequest};
 use ctxpin_operations::pins;
 use ctxpin_protocol::convert::members::{InvalidMember, label, word};
 use ctxpin_protocol::convert::pins::refresh_filter;
+use ctxpin_protocol::convert::quotas;
 use ctxpin_protocol::http::agents::Refreshed;
 use ctxpin_protocol::http::chats::{Chat, ChatChange, ChatCreate, ChatQuery};
 use ctxpin_protocol::http::context::{ChatContext, RefreshFilter};
@@ -51,6 +52,7 @@ pub(crate) fn pin_in_brief(chat: &ChatRecord) -> ChatContext {
         declined: drift.is_some_and(|drift| drift.declined),
         error: pin.and_then(|pin| pin.error.clone()),
         renderer: pin.map(|pin| pin.pin.prompt.renderer),
+        agent_refused: chat.agent_refused.map(quotas::refused),
     }
 }
 

@@ -10,6 +10,7 @@ use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::history::PinRecord;
 use ctxpin_model::id::{AgentId, ChatId};
 use ctxpin_model::page::PageRequest;
+use ctxpin_model::quota::QuotaWarning;
 use ctxpin_model::token::Credential;
 use ctxpin_operations::contexts::{self, ContextView};
 use ctxpin_operations::diffs::{self, DiffRequest, DiffView, Told};
@@ -17,6 +18,7 @@ use ctxpin_operations::pins::{self, MoveRequest};
 use ctxpin_protocol::convert::diff::{Form, change as change_text};
 use ctxpin_protocol::convert::members::InvalidMember;
 use ctxpin_protocol::convert::pins::{Move, pin_move};
+use ctxpin_protocol::convert::quotas;
 use ctxpin_protocol::http::context::{Actor, Context, ContextMove, Pin};
 use ctxpin_protocol::http::diff::{Diff, DiffQuery};
 use ctxpin_protocol::http::page::{Page, PageQuery};
@@ -35,10 +37,12 @@ use crate::respond::{Answer, Problems};
 /// A context with the tag by which a move is made conditional on it.
 async fn answered(app: &App, credential: Credential, view: ContextView) -> Answer<Response> {
     let weight = view.weight();
-    app.answer(credential, weight, move || context(&view)).await
+    let warnings = app.service.quota_warnings(view.chat.owner);
+    let answer = move || context(&view, &warnings);
+    app.answer(credential, weight, answer).await
 }
 
-fn context(view: &ContextView) -> Response {
+fn context(view: &ContextView, warnings: &[QuotaWarning]) -> Response {
     let tells_bodies = view.tells_bodies;
     let sides = view.sides();
     let pinned = view.pinned.iter().flat_map(|pinned| &pinned.resources);
@@ -61,6 +65,7 @@ fn context(view: &ContextView) -> Response {
         notices: None,
         policy: view.chat.policy.to_string(),
         tools_differ: view.tools_differ(),
+        quota_warnings: warnings.iter().map(quotas::warning).collect(),
     };
     let tag = context.pin.snapshot.as_ref().and_then(etag);
     let mut response = Json(context).into_response();

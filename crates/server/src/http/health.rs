@@ -65,6 +65,9 @@ pub(crate) async fn metrics(State(app): State<App>) -> Response {
     let content_type = HeaderValue::from_static(METRICS_MEDIA_TYPE);
     let asked = app.service.counts();
     app.metrics.database(asked.statements, asked.round_trips);
+    for (stock, users) in app.service.users_warned() {
+        app.metrics.users_warned(stock.as_str(), users);
+    }
     ([(CONTENT_TYPE, content_type)], app.metrics.text()).into_response()
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod exposures;
 pub(crate) mod health;
 pub(crate) mod people;
 pub(crate) mod prompts;
+pub(crate) mod quotas;
 pub(crate) mod resources;
 pub(crate) mod sessions;
 pub(crate) mod skills;

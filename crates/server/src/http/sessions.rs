@@ -8,6 +8,7 @@ use ctxpin_operations::pins;
 use ctxpin_operations::pushes;
 use ctxpin_protocol::convert::manifest::{Manifest, manifest};
 use ctxpin_protocol::convert::members::{InvalidMember, hash};
+use ctxpin_protocol::convert::quotas::warning;
 use ctxpin_protocol::convert::resources::limits;
 use ctxpin_protocol::http::agents::{EPOCH_HEADER, Refreshed, Session, SessionOpen};
 use ctxpin_protocol::http::push::{Push, PushAnswer};
@@ -37,6 +38,7 @@ pub(crate) async fn open(
         epoch: session.epoch,
         head: session.head.map(head),
         limits: limits(PUSH_BYTES_MAX),
+        quota_warnings: session.warnings.iter().map(warning).collect(),
     }))
 }
 

@@ -7,6 +7,7 @@ mod frames;
 mod hostile;
 mod permissions;
 mod protocols;
+mod quotas;
 mod raw;
 mod run;
 mod server;

@@ -33,6 +33,7 @@ fn operation(id: &str) -> Operation {
         "tool_list" => Operation::ToolRead,
         "watch" => Operation::ChatList,
         "chat_watch" => Operation::ChatRead,
+        "own_usage_read" => Operation::UsageRead,
         same => same
             .parse()
             .unwrap_or_else(|_| panic!("{same} is in no line of this test")),
@@ -357,11 +358,16 @@ impl Route {
         parts.collect::<Vec<_>>().join("/")
     }
 
-    /// Whether it is about something that the owner owns.
-    fn is_on_owned(&self) -> bool {
-        ["{agent}", "{chat}"]
-            .iter()
-            .any(|part| self.template.contains(part))
+    /// Whose it is what the route is about.
+    fn object(&self, actor: &Actor, owner: Uuid) -> Object {
+        let is_on = |part| self.template.contains(part);
+        match self.id.as_str() {
+            "own_usage_read" => actor.user().map_or(Object::Collection, Object::Owned),
+            // A user who is none of the callers.
+            "usage_read" => Object::Owned(Uuid::nil().into()),
+            _ if is_on("{agent}") || is_on("{chat}") => Object::Owned(owner.into()),
+            _ => Object::Collection,
+        }
     }
 }
 
@@ -376,6 +382,7 @@ fn body(id: &str, caller: &Caller, version: i64) -> Option<Value> {
             "epoch": caller.epoch, "version": version, "facts": {}, "resources": [],
         }),
         "pin_move_many" => json!({ "content_hash": BlobHash::of(b"nowhere").to_string() }),
+        "quota_change" => json!({ "agents": 9 }),
         "session_open" => json!({ "process": Uuid::new_v4() }),
         "token_create" => {
             // No wider than the caller's own, whatever that is.
@@ -396,10 +403,7 @@ fn expected(route: &Route, caller: &Caller, owner: Uuid) -> Option<ProblemName> 
     let Some(actor) = &caller.actor else {
         return Some(ProblemName::Unauthenticated);
     };
-    let object = match route.is_on_owned() {
-        true => Object::Owned(owner.into()),
-        false => Object::Collection,
-    };
+    let object = route.object(actor, owner);
     match decide(actor, operation(&route.id), object) {
         Decision::Forbidden(_) => Some(ProblemName::Forbidden),
         Decision::NotFound => Some(ProblemName::NotFound),

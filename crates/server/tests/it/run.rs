@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::get;
 use ctxpin_client::Client;
+use ctxpin_model::quota::Quotas;
 use ctxpin_protocol::http::people::Secret;
 use ctxpin_protocol::problem::ProblemName;
 use ctxpin_server::limits::Limits;
@@ -26,6 +27,7 @@ fn settings(data_directory: &std::path::Path, database: Option<&str>) -> Setting
         database: database.map(str::to_owned),
         pause_sync: false,
         limits: Limits::default(),
+        quotas: Quotas::default(),
     }
 }
 

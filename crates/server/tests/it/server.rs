@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ctxpin_client::Client;
 use ctxpin_client::error::ClientError;
+use ctxpin_model::quota::Quotas;
 use ctxpin_protocol::http::agents::{AgentCreate, SessionOpen};
 use ctxpin_protocol::http::people::Secret;
 use ctxpin_protocol::http::push::PushAnswer;
@@ -66,6 +67,7 @@ impl Server {
             database: None,
             pause_sync: false,
             limits: Limits::default(),
+            quotas: Quotas::default(),
         };
         choose(&mut settings);
         let task = tokio::spawn(serve(listener, shutdown.clone(), settings));

@@ -83,6 +83,9 @@ pub fn state(chat: &Chat) -> String {
         Some(_) if context.dirty => vec!["dirty"],
         Some(_) => vec!["clean"],
     };
+    if context.agent_refused.is_some() {
+        words.push("agent refused");
+    }
     if chat.archived {
         words.push("archived");
     }

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use clap::Args;
 use ctxpin_protocol::http::chats::Chat;
 use ctxpin_protocol::http::context::Context;
+use ctxpin_protocol::http::quotas::PushRefused;
 use ctxpin_protocol::http::resources::{Removed, Resource};
 use serde_json::Value;
 
@@ -137,6 +138,8 @@ impl Page<'_> {
         if let Some(error) = &context.pin.error {
             facts.push(("error", say::text(error).into_owned()));
         }
+        let warnings = context.quota_warnings.iter().map(say::quota_warning);
+        facts.extend(warnings.map(|warning| ("quota", say::line(&warning).into_owned())));
         let lines = facts.into_iter();
         lines
             .map(|(name, fact)| format!("  {name:9}{fact}\n"))
@@ -193,7 +196,10 @@ impl Page<'_> {
             return format!("\nnot pinned: {next}\n");
         }
         if !context.pin.dirty {
-            return format!("\n{}\n", say::paint(say::GOOD, "clean"));
+            return match &context.pin.agent_refused {
+                Some(refused) => self.refused(refused),
+                None => format!("\n{}\n", say::paint(say::GOOD, "clean")),
+            };
         }
         let since = match context.pin.dirty_since {
             Some(time) => format!(" since {}", say::since(time, self.now)),
@@ -214,6 +220,17 @@ impl Page<'_> {
         };
         let changes = changes::lines(&context.changes, &self.viewpoint);
         format!("\n{label}{declined}\n{changes}{}", self.next())
+    }
+
+    /// That the head may be older than the workspace.
+    fn refused(&self, refused: &PushRefused) -> String {
+        let label = say::paint(say::WARNING, "not known to be clean");
+        format!(
+            "\n{label}: what its agent sent {} is more than is allowed ({}), so the head may be older than \
+             the workspace\n`ctxpin agent status` in the workspace tells what to do\n",
+            say::since(refused.at, self.now),
+            say::line(&refused.limit)
+        )
     }
 
     fn next(&self) -> String {

@@ -5,6 +5,7 @@ use ctxpin_model::chat::ChatFilter;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pin::Delivery;
+use ctxpin_model::quota::QuotaChange;
 use ctxpin_model::resource::{Kind, ResourceId};
 use ctxpin_model::user::UserChange;
 use ctxpin_operations::agents::{self, AgentRequest, Replaces};
@@ -17,7 +18,7 @@ use ctxpin_operations::pushes::{self, Push};
 use ctxpin_operations::skills::{self, Reader};
 use ctxpin_operations::turns::{self, TurnRequest};
 use ctxpin_operations::watches::{self, Detail, Subject};
-use ctxpin_operations::{exposures, prompts};
+use ctxpin_operations::{exposures, prompts, quotas};
 use ctxpin_testing::chats::{bound_to, plain};
 use ctxpin_testing::workspace::Workspace;
 use uuid::Uuid;
@@ -48,8 +49,10 @@ pub async fn exercise(
         }
         DiffRead | ResourceRead | PromptRead | SkillRead | ToolRead | TurnBegin | TurnList
         | ExposureRead => on_bodies(world, operation, objects, caller).await,
-        UserCreate | UserList | UserChange | TokenCreate | TokenCreateFor | TokenList
-        | TokenRevoke | MeRead | AuditRead => on_people(world, operation, objects, caller).await,
+        UserCreate | UserList | UserChange | UsageRead | QuotaChange | TokenCreate
+        | TokenCreateFor | TokenList | TokenRevoke | MeRead | AuditRead => {
+            on_people(world, operation, objects, caller).await
+        }
     }
 }
 
@@ -283,6 +286,14 @@ async fn on_people(
                 ..UserChange::default()
             };
             Outcome::of(&people::user_change(service, by, objects.user, &change).await)
+        }
+        Operation::UsageRead => Outcome::of(&quotas::usage(service, by, Some(world.owner.0)).await),
+        Operation::QuotaChange => {
+            let change = QuotaChange {
+                agents: Some(Some(7)),
+                ..QuotaChange::default()
+            };
+            Outcome::of(&quotas::change(service, by, objects.user, &change).await)
         }
         Operation::TokenCreate => Outcome::of(&people::token_create(service, by, &request).await),
         Operation::TokenCreateFor => {

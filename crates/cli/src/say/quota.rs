@@ -1,0 +1,52 @@
+//! How much there is of what is limited.
+
+use ctxpin_model::quota::{Stock, bytes_text};
+use ctxpin_protocol::http::quotas::QuotaWarning;
+
+/// So much of something, in its unit.
+pub fn amount(limit: &str, number: u64) -> String {
+    match limit == Stock::ContentBytes.as_str() {
+        true => bytes_text(number),
+        false => number.to_string(),
+    }
+}
+
+/// What a user is warned of.
+pub fn quota_warning(warning: &QuotaWarning) -> String {
+    let QuotaWarning { limit, used, quota } = warning;
+    let what = match limit == Stock::ContentBytes.as_str() {
+        true => "content",
+        false => limit,
+    };
+    format!(
+        "{what}: {} of {}; `ctxpin user usage` tells more",
+        amount(limit, *used),
+        amount(limit, *quota)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn warnings_are_told_in_their_unit() {
+        let check = |limit: &str, used, quota, expected: &str| {
+            let limit = limit.to_owned();
+            let told = quota_warning(&QuotaWarning { limit, used, quota });
+            assert_eq!(told, expected);
+        };
+        check(
+            "content_bytes",
+            9 << 30,
+            10 << 30,
+            "content: 9 GiB of 10 GiB; `ctxpin user usage` tells more",
+        );
+        check(
+            "agents",
+            800,
+            1_000,
+            "agents: 800 of 1000; `ctxpin user usage` tells more",
+        );
+    }
+}

@@ -1,0 +1,66 @@
+//! How much users may have, and have.
+
+use axum::Json;
+use axum::extract::State;
+use ctxpin_model::quota::Stock;
+use ctxpin_operations::quotas::{self, UsageView};
+use ctxpin_protocol::convert::quotas::change;
+use ctxpin_protocol::http::quotas::{QuotaChange, Usage, Used};
+
+use crate::address::Segments;
+use crate::app::App;
+use crate::identify::Identity;
+use crate::read::Given;
+use crate::respond::{Answer, Problems};
+
+fn usage(view: &UsageView) -> Usage {
+    let used = |stock| Used {
+        used: view.usage.used.of(stock),
+        quota: view.usage.quota(stock, &view.defaults),
+        is_default: view.usage.overrides.of(stock).is_none(),
+    };
+    Usage {
+        user: view.user.uuid(),
+        content_bytes: used(Stock::ContentBytes),
+        agents: used(Stock::Agents),
+        chats: used(Stock::Chats),
+        tokens: used(Stock::Tokens),
+    }
+}
+
+/// Tell how much the caller has and may have
+#[utoipa::path(get, path = "/me/usage", operation_id = "own_usage_read", tag = "people",
+    responses((status = 200, body = Usage), Problems))]
+pub(crate) async fn read_own(
+    State(app): State<App>,
+    Identity(credential): Identity,
+) -> Answer<Json<Usage>> {
+    let view = quotas::usage(&app.service, credential, None).await?;
+    Ok(Json(usage(&view)))
+}
+
+/// Tell how much a user has and may have
+#[utoipa::path(get, path = "/users/{user}/usage", operation_id = "usage_read", tag = "people", params(("user" = Uuid, Path)),
+    responses((status = 200, body = Usage), Problems))]
+pub(crate) async fn read(
+    State(app): State<App>,
+    Identity(credential): Identity,
+    path: Segments,
+) -> Answer<Json<Usage>> {
+    let view = quotas::usage(&app.service, credential, Some(path.id("user")?)).await?;
+    Ok(Json(usage(&view)))
+}
+
+/// Change how much a user may have
+#[utoipa::path(patch, path = "/users/{user}/quota", operation_id = "quota_change", tag = "people", params(("user" = Uuid, Path)),
+    request_body = QuotaChange, responses((status = 200, body = Usage), Problems))]
+pub(crate) async fn change_quota(
+    State(app): State<App>,
+    Identity(credential): Identity,
+    path: Segments,
+    Given(body): Given<QuotaChange>,
+) -> Answer<Json<Usage>> {
+    let change = change(&body)?;
+    let view = quotas::change(&app.service, credential, path.id("user")?, &change).await?;
+    Ok(Json(usage(&view)))
+}
