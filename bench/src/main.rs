@@ -7,6 +7,7 @@
 
 mod baseline;
 mod cases;
+mod compare;
 mod database;
 mod figures;
 mod limits;
@@ -41,6 +42,8 @@ struct Arguments {
 enum Task {
     /// Measure.
     Measure(Measure),
+    /// Compare with another build of the program.
+    Compare(compare::Compare),
     /// Serve the limits of an HTTP answer; a measurement starts this by itself.
     Limits(limits::Serve),
 }
@@ -68,7 +71,8 @@ struct Measure {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match run(arguments.task) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("ctxpin-bench: {error:#}");
             ExitCode::FAILURE
@@ -76,7 +80,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(task: Task) -> anyhow::Result<()> {
+/// Runs the task; false means that a comparison found something slower, which it has printed.
+fn run(task: Task) -> anyhow::Result<bool> {
     raise_open_files()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(std::thread::available_parallelism()?.get())
@@ -86,9 +91,10 @@ fn run(task: Task) -> anyhow::Result<()> {
     match task {
         Task::Measure(measure) => runtime.block_on(async {
             // On a thread that hears of answers itself, as the handlers of a server are.
-            tokio::spawn(measure.run()).await?
+            tokio::spawn(measure.run()).await?.map(|()| true)
         }),
-        Task::Limits(serve) => runtime.block_on(serve.run()),
+        Task::Compare(compare) => runtime.block_on(async { tokio::spawn(compare.run()).await? }),
+        Task::Limits(serve) => runtime.block_on(serve.run()).map(|()| true),
     }
 }
 

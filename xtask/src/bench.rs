@@ -2,8 +2,9 @@
 //! databases, and measures.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use clap::Args;
 
 use crate::command;
@@ -42,21 +43,30 @@ pub struct Options {
     /// Small counts, to try a case out; the report is left as it is.
     #[arg(long)]
     quick: bool,
+    /// Compare with another commit instead: fails if anything is more than 1.1 times slower for certain.
+    #[arg(long, value_name = "REV", conflicts_with_all = ["only", "quick"])]
+    against: Option<String>,
 }
 
-/// Builds, starts, measures. True if everything could be measured.
+/// Builds, starts, measures. True if everything could be measured, and nothing is slower for certain than
+/// what it was compared with.
 pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     let interrupt = Interrupt::listen()?;
     let directory = build(root, &interrupt)?;
+    let against = match &options.against {
+        Some(revision) => Some(build_of(root, revision, &interrupt)?),
+        None => None,
+    };
     let clusters = [
         ("PostgreSQL", postgres::start_durable(DEFAULT)?),
         ("PostgreSQL, tuned", postgres::start_durable(TUNED)?),
     ];
-    let mut measure = std::process::Command::new(directory.join("ctxpin-bench"));
-    measure
-        .arg("measure")
-        .arg("--program")
-        .arg(directory.join("ctxpin"));
+    let mut measure = Command::new(directory.join("ctxpin-bench"));
+    match &against {
+        Some(program) => measure.arg("compare").arg("--against").arg(program),
+        None => measure.arg("measure"),
+    };
+    measure.arg("--program").arg(directory.join("ctxpin"));
     for (name, cluster) in &clusters {
         measure
             .arg("--postgres")
@@ -68,7 +78,7 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     if options.quick {
         measure.arg("--quick");
     }
-    if options.only.is_none() && !options.quick {
+    if options.only.is_none() && !options.quick && against.is_none() {
         measure.arg("--output").arg(root.join(OUTPUT));
     }
     let passed = command::run_shown(&mut measure, &interrupt)?;
@@ -99,6 +109,43 @@ fn build(root: &Path, interrupt: &Interrupt) -> anyhow::Result<PathBuf> {
         }
     }
     Ok(directory)
+}
+
+/// Builds the program of a commit and tells where it is. Its files and what cargo makes of them stay in the
+/// target directory, so that the next comparison builds what has changed.
+fn build_of(root: &Path, revision: &str, interrupt: &Interrupt) -> anyhow::Result<PathBuf> {
+    let git = |directory: &Path, arguments: &[&str]| {
+        command::output_of(Command::new("git").arg("-C").arg(directory).args(arguments))
+    };
+    let commit = format!("{revision}^{{commit}}");
+    let commit = git(
+        root,
+        &["rev-parse", "--verify", "--end-of-options", &commit],
+    )?;
+    let commit = commit.trim();
+    let place = command::target_directory()?.join("against");
+    let checkout = place.join("checkout");
+    if checkout.join(".git").exists() {
+        git(&checkout, &["checkout", "--quiet", "--detach", commit])?;
+    } else {
+        let path = checkout
+            .to_str()
+            .context("the target directory is no text")?;
+        // It is known of still if the target directory was removed.
+        git(root, &["worktree", "prune"])?;
+        git(
+            root,
+            &["worktree", "add", "--quiet", "--detach", path, commit],
+        )?;
+    }
+    let target = place.join("target");
+    let mut build = command::cargo(&checkout);
+    build.args(["build", "--release", "-p", "ctxpin-cli"]);
+    build.arg("--target-dir").arg(&target);
+    if !command::run_shown(&mut build, interrupt)? {
+        bail!("the program of {revision} does not build");
+    }
+    Ok(target.join("release").join("ctxpin"))
 }
 
 #[cfg(test)]

@@ -1,0 +1,92 @@
+//! Two builds of the product beside each other: the same requests to a server of each, in turns, and for
+//! each figure by how much the one is slower.
+//!
+//! Both are asked over HTTP by this program alone, so that a difference is one of the servers.
+
+mod ratio;
+mod side;
+
+use std::path::PathBuf;
+
+use anyhow::bail;
+use clap::Args;
+
+use crate::database::Kind;
+use ratio::Ratio;
+use side::{Figure, Side};
+
+/// Rounds that count.
+const ROUNDS: usize = 15;
+
+/// By how many times a figure may be slower for certain.
+const RATIO_MAX: f64 = 1.10;
+
+/// What to compare.
+#[derive(Debug, Args)]
+pub struct Compare {
+    /// The built program.
+    #[arg(long, value_name = "FILE")]
+    program: PathBuf,
+    /// The program that it is compared with.
+    #[arg(long, value_name = "FILE")]
+    against: PathBuf,
+    /// A PostgreSQL server, as `name=URL`; may be given several times.
+    #[arg(long, value_name = "NAME=URL")]
+    postgres: Vec<Kind>,
+}
+
+impl Compare {
+    /// Compares on each database. True if no figure is slower for certain.
+    pub async fn run(self) -> anyhow::Result<bool> {
+        let mut kinds = vec![Kind::sqlite()];
+        kinds.extend(self.postgres.iter().cloned());
+        println!("| figure | database | before, ms | now, ms | ratio | 95 % of ratios | |");
+        println!("|---|---|---|---|---|---|---|");
+        let mut is_good = true;
+        for kind in &kinds {
+            is_good &= self.compare(kind).await?;
+        }
+        println!(
+            "\nThe ratio is the median of {ROUNDS} rounds, its interval is of order statistics; over {RATIO_MAX:.2} \
+             from end to end is slower for certain."
+        );
+        Ok(is_good)
+    }
+
+    async fn compare(&self, kind: &Kind) -> anyhow::Result<bool> {
+        let mut now = Side::start(&self.program, kind).await?;
+        let mut before = Side::start(&self.against, kind).await?;
+        let mut is_good = true;
+        for figure in Figure::ALL {
+            // The first time warms everything up, and shows whether both can do it.
+            if let Err(error) = now.measure(figure).await {
+                bail!("{}: {error:#}", figure.name());
+            }
+            if let Err(error) = before.measure(figure).await {
+                println!(
+                    "| {} | {} | | | | | not measured: the other program says \"{error:#}\" |",
+                    figure.name(),
+                    kind.name
+                );
+                continue;
+            }
+            let mut rounds = Vec::new();
+            for round in 0..ROUNDS {
+                // Whoever comes second finds the machine as the first has left it.
+                rounds.push(if round % 2 == 0 {
+                    let before = before.measure(figure).await?;
+                    (before, now.measure(figure).await?)
+                } else {
+                    let now = now.measure(figure).await?;
+                    (before.measure(figure).await?, now)
+                });
+            }
+            let ratio = Ratio::of(&rounds);
+            is_good &= ratio.low <= RATIO_MAX;
+            println!("| {} | {} | {ratio} |", figure.name(), kind.name);
+        }
+        now.stop().await?;
+        before.stop().await?;
+        Ok(is_good)
+    }
+}
