@@ -10,6 +10,7 @@ mod field;
 mod fuzz;
 mod interrupt;
 mod postgres;
+mod siege;
 mod soak;
 mod test_run;
 mod tidy;
@@ -44,6 +45,11 @@ enum Task {
     /// Put servers under load, kill them again and again, and check that nothing acknowledged is
     /// lost and that every pin holds what was pushed.
     Soak(soak::Options),
+    /// Attack servers while somebody else works with them, and check that this neighbour is answered in
+    /// time and that the memory stays bounded.
+    ///
+    /// It takes about half an hour for both databases. Nothing else should run meanwhile.
+    Siege(siege::Options),
     /// Measure ctxpin beside the obvious design and beside what nothing can beat, and write the
     /// report.
     ///
@@ -79,6 +85,7 @@ fn run(task: &Task) -> anyhow::Result<bool> {
         Task::Test { cargo_arguments } => test_run::run(&root, cargo_arguments),
         Task::Postgres => postgres::serve_until_interrupted().map(|()| true),
         Task::Soak(options) => soak::run(&root, options),
+        Task::Siege(options) => siege::run(&root, options),
         Task::Bench(options) => bench::run(&root, options),
         Task::Fuzz(options) => fuzz::run(&root, options),
         Task::Field(options) => field::run(&root, options),

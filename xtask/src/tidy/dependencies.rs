@@ -14,7 +14,7 @@ use crate::command;
 const PREFIX: &str = "ctxpin-";
 
 /// The arrows: what each of our crates may use of the others. `testing` and `xtask` may use all.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     // The benchmark measures operations in process, serves the limits of an HTTP answer, and
     // calls the program that was built.
     (
@@ -40,6 +40,8 @@ const ARROWS: [(&str, &[&str]); 14] = [
     // It scans and renders in process, and calls the program that was built.
     ("field", &["scan", "render", "model"]),
     ("fuzz", &["protocol", "scan", "render", "model"]),
+    // It does what none of our clients does, and calls the program that was built.
+    ("siege", &[]),
 ];
 
 /// Crates that may use every other one: the tests' and the tasks'.
@@ -55,8 +57,8 @@ enum Users {
 const OUTSIDE: [(&str, Users, &str); 8] = [
     (
         "sqlx",
-        Users::Only(&["store", "testing", "bench", "xtask"]),
-        "only the store knows SQL; the tests make databases for it, and the benchmark's baseline is SQL",
+        Users::Only(&["store", "testing", "bench", "siege", "xtask"]),
+        "only the store knows SQL; the tests and the siege make databases for it, and the benchmark's baseline is SQL",
     ),
     (
         "axum",
@@ -65,7 +67,7 @@ const OUTSIDE: [(&str, Users, &str); 8] = [
     ),
     (
         "clap",
-        Users::Only(&["cli", "bench", "field", "xtask"]),
+        Users::Only(&["cli", "bench", "field", "siege", "xtask"]),
         "only programs have a command line",
     ),
     (

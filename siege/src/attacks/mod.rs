@@ -1,0 +1,248 @@
+//! The attacks: what each needs to be there, and what it does.
+
+mod bodies;
+mod connections;
+mod contexts;
+mod floods;
+mod requests;
+mod storage;
+mod watches;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use crate::api::{Agent, Caller, instruction_file};
+
+/// A pause before what failed is tried again, so that an attacker who is refused does not only connect.
+const AGAIN_PAUSE: Duration = Duration::from_millis(10);
+
+/// An attack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+pub enum Attack {
+    /// Two diffs at once of skills with 240 files of 260 KB that all differ.
+    DiffsTwo,
+    /// Ten of them.
+    DiffsTen,
+    /// Ten diffs whose answers would be large, and are not read.
+    DiffsUnread,
+    /// Turns of two chats that take what is new, where 500 resources are and hardly one fits.
+    Additive,
+    /// Bodies without end of a stranger on 18,000 streams of HTTP/2.
+    StrangersBodies,
+    /// Bodies of 12 MiB that stop just before their end, of those who may not push and of an agent.
+    Bodies,
+    /// An agent that pushes new content and asks for what it may not, as fast as it goes.
+    Pushes,
+    /// Three hundred watches of a member with 4,000 chats.
+    Watches,
+    /// More silent sockets than the server takes connections.
+    Sockets,
+    /// The API's document, compressed, as fast as it goes.
+    Document,
+    /// Requests over HTTP/2 that are taken back at once (CVE-2023-44487).
+    RapidReset,
+    /// Heads over HTTP/2 that never end.
+    Continuation,
+    /// Pings over HTTP/2.
+    Ping,
+    /// Settings over HTTP/2.
+    Settings,
+    /// Requests with tokens that nobody was given.
+    Tokens,
+    /// Bodies that become a GiB when they are unpacked.
+    Bombs,
+    /// The question whether the server is ready, which asks the database.
+    Readiness,
+    /// Sixteen at a time who ask where a content was in force, of 10,000 turns.
+    Exposure,
+}
+
+/// Everything that an attacker has. It travels to its process.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Means {
+    attack: Attack,
+    address: SocketAddr,
+    seconds: u64,
+    /// A member's token that reads and writes.
+    token: String,
+    /// One of the same member that reads only.
+    reading_token: String,
+    agent_token: String,
+    agent: String,
+    epoch: i64,
+    version: i64,
+    /// The member's chats that the attack is about.
+    chats: Vec<String>,
+    /// What it asks for: paths, or a content's hash.
+    asked: Vec<String>,
+}
+
+/// What came of an attack: how often which answer was given, and what else is told.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Tally {
+    counts: BTreeMap<String, u64>,
+}
+
+impl Tally {
+    /// Counts something.
+    pub fn add(&mut self, what: &str, count: u64) {
+        *self.counts.entry(what.to_owned()).or_default() += count;
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = self.counts.iter();
+        let told: Vec<_> = counts
+            .map(|(what, count)| format!("{what}: {count}"))
+            .collect();
+        f.write_str(&told.join(", "))
+    }
+}
+
+/// The count that the tasks of an attack share, and until when they go on.
+#[derive(Clone)]
+struct Siege {
+    means: Arc<Means>,
+    tally: Arc<Mutex<Tally>>,
+    until: Instant,
+}
+
+impl Siege {
+    fn add(&self, what: &str, count: u64) {
+        let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        tally.add(what, count);
+    }
+
+    fn is_over(&self) -> bool {
+        Instant::now() >= self.until
+    }
+
+    /// Does something again and again on so many tasks. What fails is counted by its words, and tried again
+    /// after a moment.
+    fn again<F: Future<Output = anyhow::Result<()>> + Send>(
+        &self,
+        tasks: &mut JoinSet<()>,
+        count: usize,
+        work: impl Fn(Siege, usize) -> F + Clone + Send + 'static,
+    ) {
+        for number in 0..count {
+            let (siege, work) = (self.clone(), work.clone());
+            tasks.spawn(async move {
+                while !siege.is_over() {
+                    if work(siege.clone(), number).await.is_err() {
+                        siege.add("cut", 1);
+                        sleep(AGAIN_PAUSE).await;
+                    }
+                }
+            });
+        }
+    }
+}
+
+impl Attack {
+    /// Its name on the command line and for readers.
+    pub fn name(self) -> String {
+        let value = self.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+}
+
+/// Makes what an attack needs.
+pub async fn prepare(attack: Attack, admin: &Caller, time: Duration) -> anyhow::Result<Means> {
+    let member = admin.member("attacker").await?;
+    let caller = member.token(&["read", "write"]).await?;
+    let reading = member.token(&["read"]).await?;
+    let mut agent = caller.agent("attacker").await?;
+    let mut scene = Scene::default();
+    match attack {
+        Attack::DiffsTwo | Attack::DiffsTen => {
+            scene = contexts::prepare_diffs(&caller, &mut agent).await?;
+        }
+        Attack::DiffsUnread => {
+            scene = contexts::prepare_large_diffs(&caller, &mut agent).await?;
+        }
+        Attack::Additive => scene = contexts::prepare_additive(&caller, &mut agent).await?,
+        Attack::Watches => watches::prepare(&caller).await?,
+        Attack::Exposure => scene = contexts::prepare_exposure(&caller, &mut agent).await?,
+        _ => {
+            let text = b"An attacker's.\n".to_vec();
+            let found = [instruction_file("/w/AGENTS.md", &text)];
+            agent.push(&found, &[text]).await?;
+            scene.chats = vec![caller.chat(&json!({"agent_id": agent.id})).await?];
+        }
+    }
+    Ok(means(attack, time, caller, reading, agent, scene))
+}
+
+/// What a preparation made.
+#[derive(Default)]
+struct Scene {
+    chats: Vec<String>,
+    asked: Vec<String>,
+}
+
+fn means(
+    attack: Attack,
+    time: Duration,
+    caller: Caller,
+    reading: Caller,
+    agent: Agent,
+    scene: Scene,
+) -> Means {
+    Means {
+        attack,
+        address: caller.address,
+        seconds: time.as_secs(),
+        token: caller.token,
+        reading_token: reading.token,
+        agent_token: agent.caller.token,
+        agent: agent.id,
+        epoch: agent.epoch,
+        version: agent.version,
+        chats: scene.chats,
+        asked: scene.asked,
+    }
+}
+
+/// Attacks for as long as it was said, and tells what came of it.
+pub async fn run(means: &Means) -> Tally {
+    let siege = Siege {
+        means: Arc::new(means.clone()),
+        tally: Arc::default(),
+        until: Instant::now() + Duration::from_secs(means.seconds),
+    };
+    let mut tasks = JoinSet::new();
+    match means.attack {
+        Attack::DiffsTwo => contexts::read_diffs(&siege, &mut tasks, 2),
+        Attack::DiffsTen => contexts::read_diffs(&siege, &mut tasks, 10),
+        Attack::DiffsUnread => contexts::leave_diffs(&siege, &mut tasks),
+        Attack::Additive => contexts::begin_turns(&siege, &mut tasks),
+        Attack::StrangersBodies => bodies::of_strangers(&siege, &mut tasks),
+        Attack::Bodies => bodies::unended(&siege, &mut tasks),
+        Attack::Pushes => storage::fill(&siege, &mut tasks),
+        Attack::Watches => watches::open(&siege, &mut tasks),
+        Attack::Sockets => connections::hold(&siege, &mut tasks),
+        Attack::Document => requests::document(&siege, &mut tasks),
+        Attack::RapidReset | Attack::Continuation | Attack::Ping | Attack::Settings => {
+            floods::send(&siege, &mut tasks, means.attack);
+        }
+        Attack::Tokens => requests::tokens(&siege, &mut tasks),
+        Attack::Bombs => bodies::bombs(&siege, &mut tasks),
+        Attack::Readiness => requests::readiness(&siege, &mut tasks),
+        Attack::Exposure => requests::exposure(&siege, &mut tasks),
+    }
+    sleep(Duration::from_secs(means.seconds)).await;
+    tasks.shutdown().await;
+    let mut tally = siege.tally.lock().unwrap_or_else(PoisonError::into_inner);
+    std::mem::take(&mut tally)
+}

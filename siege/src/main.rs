@@ -1,0 +1,199 @@
+//! Attacks on the built server while somebody else works with it: whether that neighbour is answered in
+//! time, and whether the server's memory stays bounded. `cargo xtask siege` builds both and runs it.
+//!
+//! It speaks HTTP by itself and knows nothing of the product's code, so that it can do what no client of
+//! ours does.
+
+mod api;
+mod attacks;
+mod database;
+mod frames;
+mod neighbour;
+mod server;
+mod verdict;
+
+use std::io::Read as _;
+use std::path::PathBuf;
+use std::process::{ExitCode, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use clap::{Args, Parser, Subcommand, ValueEnum as _};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::thread::{CpuSet, sched_setaffinity};
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::Command;
+
+use attacks::{Attack, Means, Tally};
+use database::Kind;
+use neighbour::Neighbour;
+use server::Server;
+use verdict::Observed;
+
+/// How long the neighbour is measured before an attack.
+const UNDISTURBED: Duration = Duration::from_secs(5);
+
+/// How long a neighbour's work goes on before it is measured, so that everything is warm.
+const WARM_UP: Duration = Duration::from_secs(2);
+
+/// Attacks on the server of ctxpin.
+#[derive(Debug, Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Attack servers, one after the other.
+    Lay(Lay),
+    /// Be the attacker, as standard input says; a siege starts this by itself.
+    Attack,
+}
+
+/// What to attack, and how.
+#[derive(Debug, Args)]
+struct Lay {
+    /// The built program.
+    #[arg(long, value_name = "FILE")]
+    program: PathBuf,
+    /// A PostgreSQL server on which databases may be made; without it SQLite alone is attacked.
+    #[arg(long, value_name = "URL")]
+    postgres: Option<String>,
+    /// Leave SQLite out.
+    #[arg(long, requires = "postgres")]
+    without_sqlite: bool,
+    /// These attacks alone; may be given several times.
+    #[arg(long, value_enum, value_name = "NAME")]
+    only: Vec<Attack>,
+    /// How long each attack goes on, in seconds.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    seconds: u64,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match arguments.task {
+        Task::Lay(lay) => run(lay.run(), false),
+        Task::Attack => run(attack(), true),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("ctxpin-siege: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(
+    work: impl Future<Output = anyhow::Result<bool>>,
+    on_one_core: bool,
+) -> anyhow::Result<bool> {
+    raise_open_files()?;
+    let mut runtime = match on_one_core {
+        true => {
+            let mut first = CpuSet::new();
+            first.set(0);
+            sched_setaffinity(None, &first).context("staying on one core")?;
+            tokio::runtime::Builder::new_current_thread()
+        }
+        false => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = runtime
+        .enable_all()
+        .build()
+        .context("starting the runtime")?;
+    runtime.block_on(work)
+}
+
+/// Thousands of sockets need a file each, here and in the server, which inherits this.
+fn raise_open_files() -> anyhow::Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    setrlimit(Resource::Nofile, raised).context("raising the number of open files")
+}
+
+/// Attacks as standard input says, and prints what came of it.
+async fn attack() -> anyhow::Result<bool> {
+    let mut given = String::new();
+    std::io::stdin().read_to_string(&mut given)?;
+    let means: Means = serde_json::from_str(&given).context("reading what to attack")?;
+    let tally = attacks::run(&means).await;
+    println!("{}", serde_json::to_string(&tally)?);
+    Ok(true)
+}
+
+impl Lay {
+    async fn run(self) -> anyhow::Result<bool> {
+        let mut kinds = Vec::new();
+        if !self.without_sqlite {
+            kinds.push(Kind::Sqlite);
+        }
+        kinds.extend(self.postgres.clone().map(Kind::Postgres));
+        println!("{}", verdict::HEAD);
+        let mut is_good = true;
+        for kind in &kinds {
+            for attack in Attack::value_variants() {
+                if self.only.is_empty() || self.only.contains(attack) {
+                    is_good &= self
+                        .attack(*attack, kind)
+                        .await
+                        .with_context(|| format!("{} on {}", attack.name(), kind.name()))?;
+                }
+            }
+        }
+        println!("\n{}", verdict::LIMITS);
+        Ok(is_good)
+    }
+
+    /// One attack on a new server. True if nothing was violated.
+    async fn attack(&self, attack: Attack, kind: &Kind) -> anyhow::Result<bool> {
+        let fresh = kind.fresh().await?;
+        let server = Server::start(&self.program, &fresh).await?;
+        let admin = server.admin()?;
+        let neighbour = Neighbour::move_in(&admin).await?;
+        let means = attacks::prepare(attack, &admin, Duration::from_secs(self.seconds)).await?;
+        neighbour.work(WARM_UP).await;
+        let undisturbed = neighbour.work(UNDISTURBED).await;
+        ensure!(
+            undisturbed.failures.is_empty(),
+            "the neighbour fails undisturbed: {:?}",
+            undisturbed.failures
+        );
+        server.forget_peak()?;
+        let time = Duration::from_secs(self.seconds);
+        let (tally, disturbed) = tokio::join!(spawn(&means), neighbour.work(time));
+        let observed = Observed {
+            undisturbed,
+            disturbed,
+            peak_bytes: server.peak_bytes().unwrap_or(u64::MAX),
+        };
+        println!("{}", observed.row(&attack.name(), kind.name(), &tally?));
+        server.stop().await?;
+        fresh.remove().await?;
+        Ok(observed.violations().is_empty())
+    }
+}
+
+/// Runs an attack in a process of its own, to which the tokens go unseen by others. Tells what came of it.
+async fn spawn(means: &Means) -> anyhow::Result<Tally> {
+    let own = std::env::current_exe().context("finding this program")?;
+    let mut child = Command::new(own)
+        .arg("attack")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .context("starting the attacker")?;
+    let mut stdin = child.stdin.take().context("it was piped")?;
+    stdin.write_all(&serde_json::to_vec(means)?).await?;
+    drop(stdin);
+    let output = child.wait_with_output().await?;
+    ensure!(output.status.success(), "the attacker failed");
+    serde_json::from_slice(&output.stdout).context("reading what came of the attack")
+}

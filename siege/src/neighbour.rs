@@ -1,0 +1,176 @@
+//! The neighbour: a member who works with the server as people do, and notes how long each answer takes.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use rand::RngExt as _;
+use serde_json::json;
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use crate::api::{Agent, Caller, Connection, instruction_file, request};
+
+/// Time from one request to the next, whether the last one was answered or not.
+const PACE: Duration = Duration::from_millis(50);
+
+/// Of so many requests one is a push of a change.
+const PUSH_EVERY: usize = 40;
+
+/// Longest wait for an answer: a person has left by then.
+const WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// A connection that was not used for so long may be closed by the server.
+const IDLE_MAX: Duration = Duration::from_secs(5);
+
+/// Files of the workspace, of a few KiB.
+const FILES: usize = 10;
+
+/// What the neighbour saw.
+#[derive(Debug, Default, Clone)]
+pub struct Work {
+    /// How long each answer took from the moment at which it was to be asked for, in milliseconds.
+    pub latencies: Vec<f64>,
+    /// Requests that were not answered as they should be, and how.
+    pub failures: Vec<String>,
+}
+
+/// A member with an agent, and a chat that is pinned to what it pushes.
+pub struct Neighbour {
+    caller: Caller,
+    chat: String,
+    agent: tokio::sync::Mutex<Agent>,
+    /// Connections that nobody uses at the moment.
+    connections: Mutex<Vec<(Connection, Instant)>>,
+}
+
+impl Neighbour {
+    /// Makes the member and what it works with.
+    pub async fn move_in(admin: &Caller) -> anyhow::Result<Arc<Self>> {
+        let caller = admin.member("neighbour").await?;
+        let caller = caller.token(&["read", "write"]).await?;
+        let mut agent = caller.agent("neighbour").await?;
+        let (found, bytes) = workspace();
+        agent.push(&found, &bytes).await?;
+        let chat = caller.chat(&json!({"agent_id": agent.id})).await?;
+        Ok(Arc::new(Self {
+            caller,
+            chat,
+            agent: tokio::sync::Mutex::new(agent),
+            connections: Mutex::default(),
+        }))
+    }
+
+    /// Asks at an even pace for a while, and waits for the last answers.
+    pub async fn work(self: &Arc<Self>, time: Duration) -> Work {
+        let begun = Instant::now();
+        let mut pace = interval(PACE);
+        pace.set_missed_tick_behavior(MissedTickBehavior::Burst);
+        let mut asked = JoinSet::new();
+        for number in 0.. {
+            let due = pace.tick().await.into_std();
+            if begun.elapsed() >= time {
+                break;
+            }
+            let neighbour = Arc::clone(self);
+            asked.spawn(async move {
+                let answered = timeout(WAIT_MAX, neighbour.ask(number)).await;
+                let answered = answered.context("no answer came").flatten();
+                (answered, due.elapsed())
+            });
+        }
+        let mut work = Work::default();
+        for (answered, took) in asked.join_all().await {
+            work.latencies.push(took.as_secs_f64() * 1_000.0);
+            if let Err(error) = answered {
+                work.failures.push(format!("{error:#}"));
+            }
+        }
+        work
+    }
+
+    /// One request, of which each has its turn.
+    async fn ask(&self, number: usize) -> anyhow::Result<()> {
+        if number % PUSH_EVERY == PUSH_EVERY - 1 {
+            // One push after the other, as an agent does it.
+            let mut agent = self.agent.lock().await;
+            let (found, bytes) = workspace();
+            let push = agent.push_of(&found, &bytes);
+            return self.answered(&push, true).await;
+        }
+        let of_chat = |what: &str| format!("/api/v1/chats/{}/{what}", self.chat);
+        let token = Some(self.caller.token.as_str());
+        match number % 4 {
+            // Whoever comes anew must get in too.
+            0 => {
+                self.answered(&request("GET", "/api/v1/me", token, None), true)
+                    .await
+            }
+            1 => {
+                let read = request("GET", &of_chat("context"), token, None);
+                self.answered(&read, false).await
+            }
+            2 => {
+                let read = request("GET", &of_chat("prompt"), token, None);
+                self.answered(&read, false).await
+            }
+            _ => {
+                let refresh = request("PUT", &of_chat("context"), token, Some(&json!({})));
+                self.answered(&refresh, false).await
+            }
+        }
+    }
+
+    async fn answered(&self, request: &[u8], is_new: bool) -> anyhow::Result<()> {
+        let kept = match is_new {
+            true => None,
+            false => self.kept(),
+        };
+        let mut answer = None;
+        if let Some(mut connection) = kept {
+            // The server may have closed it a moment ago: then it is asked again, as any client does.
+            if let Ok(answered) = connection.ask(request).await {
+                answer = Some((answered, connection));
+            }
+        }
+        let (answer, connection) = match answer {
+            Some(answer) => answer,
+            None => {
+                let mut connection = Connection::open(self.caller.address).await?;
+                (connection.ask(request).await?, connection)
+            }
+        };
+        let said = String::from_utf8_lossy(&answer.body);
+        ensure!(answer.status == 200, "{} {said}", answer.status);
+        if !is_new {
+            self.lock().push((connection, Instant::now()));
+        }
+        Ok(())
+    }
+
+    fn kept(&self) -> Option<Connection> {
+        let mut connections = self.lock();
+        connections.retain(|(_, used)| used.elapsed() < IDLE_MAX);
+        connections.pop().map(|(connection, _)| connection)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(Connection, Instant)>> {
+        self.connections
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A workspace of files whose texts nobody has seen before.
+fn workspace() -> (Vec<serde_json::Value>, Vec<Vec<u8>>) {
+    let mut random = rand::rng();
+    let files = (0..FILES).map(|number| {
+        let bytes: [u8; 1024] = random.random();
+        let text = hex::encode(bytes).into_bytes();
+        (
+            instruction_file(&format!("/w/{number}/AGENTS.md"), &text),
+            text,
+        )
+    });
+    files.unzip()
+}

@@ -1,0 +1,71 @@
+//! `cargo xtask siege`: builds the program and its attackers, starts a database, and attacks.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::ensure;
+use clap::{Args, ValueEnum};
+
+use crate::command;
+use crate::interrupt::Interrupt;
+use crate::postgres::{self, Cluster};
+
+/// What to attack, and how.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// One attack alone; may be given several times. A name that does not exist shows those that do.
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
+    /// Servers on one database alone.
+    #[arg(long, value_enum)]
+    database: Option<Database>,
+    /// How long each attack goes on, in seconds.
+    #[arg(long, value_name = "COUNT", default_value_t = 30)]
+    seconds: u64,
+}
+
+/// A kind of database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Database {
+    Sqlite,
+    Postgres,
+}
+
+/// Builds, starts, attacks. True if no limit was violated.
+pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
+    let interrupt = Interrupt::listen()?;
+    let mut build = command::cargo(root);
+    build.args([
+        "build",
+        "--release",
+        "-p",
+        "ctxpin-cli",
+        "-p",
+        "ctxpin-siege",
+    ]);
+    ensure!(
+        command::run_shown(&mut build, &interrupt)?,
+        "the program does not build"
+    );
+    let directory = command::target_directory()?.join("release");
+    let mut siege = Command::new(directory.join("ctxpin-siege"));
+    siege.arg("lay");
+    siege.arg("--program").arg(directory.join("ctxpin"));
+    siege.arg("--seconds").arg(options.seconds.to_string());
+    for attack in &options.only {
+        siege.arg("--only").arg(attack);
+    }
+    let cluster = match options.database {
+        Some(Database::Sqlite) => None,
+        _ => Some(postgres::start_durable("")?),
+    };
+    if let Some(cluster) = &cluster {
+        siege.arg("--postgres").arg(cluster.url());
+    }
+    if options.database == Some(Database::Postgres) {
+        siege.arg("--without-sqlite");
+    }
+    let passed = command::run_shown(&mut siege, &interrupt)?;
+    cluster.map_or(Ok(()), Cluster::stop)?;
+    Ok(passed)
+}
