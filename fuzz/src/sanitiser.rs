@@ -6,7 +6,9 @@ use ctxpin_model::resource::{Bodies, Content, Kind, Resource, Status};
 use ctxpin_model::snapshot::{Facts, Snapshot};
 use ctxpin_model::warning::Code;
 use ctxpin_render::renderer::Renderer;
-use ctxpin_render::{prompt, sanitise, treat};
+use ctxpin_render::review::{File, Stretch};
+use ctxpin_render::treated::{Fate, Treated};
+use ctxpin_render::{prompt, review, sanitise, treat};
 
 use crate::pieces;
 
@@ -33,7 +35,9 @@ pub fn check(bytes: &[u8]) {
         check_alone(text);
         check_line(text);
         for renderer in Renderer::ALL {
-            let output = treat::instruction_file(text.as_bytes(), renderer).text;
+            let treated = treat::instruction_file(text.as_bytes(), renderer);
+            check_pieces(text, &treated);
+            let output = treated.text;
             let again = treat::instruction_file(output.as_bytes(), renderer).text;
             assert_eq!(again, output, "{renderer:?}: {text:?}");
         }
@@ -52,12 +56,6 @@ fn check_text(input: &str) {
     assert_eq!(live_tags(output), 0, "{output:?}");
     check_visible(output);
     assert!(!output.ends_with('\n'), "{output:?}");
-    for cut in &treated.cuts {
-        assert!(
-            input.get(cut.range.clone()).is_some(),
-            "{cut:?} of {input:?}"
-        );
-    }
     let before = unix(input);
     if !before.contains(ENDS) {
         let kept = unmarked(output);
@@ -81,6 +79,30 @@ fn check_text(input: &str) {
         .iter()
         .any(|warning| matches!(warning.code, Code::CommentKept | Code::CommentUnclosed));
     assert!(is == 0 || is_warned, "{input:?} became {output:?}");
+}
+
+/// The pieces follow each other, and make the text before and the text that is given. What is not
+/// given as it was is told with its reason, or is another spelling of itself.
+fn check_pieces(input: &str, treated: &Treated) {
+    let (mut given, mut end) = (String::new(), 0);
+    for piece in &treated.pieces {
+        assert_eq!(piece.range.start, end, "{input:?}: {treated:?}");
+        end = piece.range.end;
+        let bytes = &input[piece.range.clone()];
+        given += match piece.fate {
+            Fate::Kept => bytes,
+            Fate::Replaced(put) => {
+                assert!(
+                    matches!(bytes, "" | "\r" | "\n" | "<"),
+                    "{bytes:?} in {input:?}"
+                );
+                put
+            }
+            Fate::Gone(_) => "",
+        };
+    }
+    assert_eq!(end, input.len(), "{input:?}: {treated:?}");
+    assert_eq!(given, treated.text, "{input:?}");
 }
 
 /// The text as its lines are, whatever ends them.
@@ -171,6 +193,7 @@ fn check_prompt(texts: &[String; 7]) {
     let prompt = prompt::render(&snapshot, &bodies);
     assert_eq!(prompt::render(&snapshot, &bodies), prompt);
     check_visible(&prompt);
+    check_review(&prompt, &[(path, body), (&"/w/second".into(), second)]);
     let elements = ELEMENTS.iter().filter(|name| {
         let (open, close) = (format!("<{name}>\n"), format!("</{name}>\n"));
         prompt.contains(&open) && prompt.contains(&close)
@@ -180,6 +203,28 @@ fn check_prompt(texts: &[String; 7]) {
     let tags = 2 * (elements.count() + files.count());
     assert_eq!(live_tags(&prompt), tags, "{prompt:?}");
     assert!(prompt.is_empty() || prompt.ends_with(">\n"), "{prompt:?}");
+}
+
+/// What is shown of a prompt for review is the very prompt, and everything that was taken out.
+fn check_review(prompt: &str, files: &[(&String, &String)]) {
+    let files = files.iter().map(|(source, body)| File { source, body });
+    let files: Vec<_> = files.collect();
+    let stretches = review::stretches(prompt, &files, Renderer::CURRENT);
+    let (mut given, mut gone) = (String::new(), 0);
+    for stretch in stretches.expect("the prompt is made of these files") {
+        match stretch {
+            Stretch::Given(text) => given += &text,
+            Stretch::Gone(text, _) => gone += text.len() as u64,
+            Stretch::Frame(_) => {}
+        }
+    }
+    assert_eq!(given, prompt, "{files:?}");
+    let removed = files.iter().map(|file| {
+        let treated = treat::instruction_file(file.body.as_bytes(), Renderer::CURRENT);
+        let removed = treated.removed();
+        removed.comment + removed.invisible + removed.blank
+    });
+    assert_eq!(gone, removed.sum::<u64>(), "{files:?}");
 }
 
 /// The text as a reader takes it: without what is not seen, in lower case.

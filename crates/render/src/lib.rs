@@ -12,6 +12,7 @@ pub mod estimate;
 pub mod first;
 pub mod prompt;
 pub mod renderer;
+pub mod review;
 pub mod sanitise;
 pub mod tools;
 pub mod treat;

@@ -71,9 +71,18 @@ fn facts(facts: &Facts) -> Option<String> {
 fn instruction_file(file: &Resource, bodies: &Bodies) -> Option<String> {
     let body = bodies.get(&file.body()?)?;
     let content = sanitise::text(&String::from_utf8_lossy(body)).text;
-    let path = attribute(&sanitise::line(&file.source));
-    (!content.is_empty())
-        .then(|| format!("<{FILE_TAG} source=\"{path}\">\n{content}\n</{FILE_TAG}>"))
+    (!content.is_empty()).then(|| format!("{}{content}{}", file_begins(&file.source), file_ends()))
+}
+
+/// What stands before the content of the instruction file of that path.
+pub(crate) fn file_begins(source: &str) -> String {
+    let path = attribute(&sanitise::line(source));
+    format!("<{FILE_TAG} source=\"{path}\">\n")
+}
+
+/// What stands behind the content of an instruction file.
+pub(crate) fn file_ends() -> String {
+    format!("\n</{FILE_TAG}>")
 }
 
 /// A text as the value of an attribute, which it cannot end.

@@ -10,9 +10,11 @@ use ctxpin_model::warning::Warning;
 pub struct Treated {
     /// The text.
     pub text: String,
-    /// What was taken out, in the order of the text before.
-    pub cuts: Vec<Cut>,
-    /// What was left although no reader sees it.
+    /// What became of the text before: its pieces in their order, all of them. What of them is given
+    /// makes [`Self::text`].
+    pub pieces: Vec<Piece>,
+    /// What a person should know of it: what was left although no reader sees it, and what could not
+    /// simply go.
     pub warnings: Vec<Warning>,
 }
 
@@ -20,26 +22,65 @@ impl Treated {
     /// How much was taken out, by reason.
     pub fn removed(&self) -> Removed {
         let mut removed = Removed::default();
-        for cut in &self.cuts {
-            match cut.reason {
-                Reason::Comment => removed.comment += cut.bytes,
-                Reason::Invisible => removed.invisible += cut.bytes,
-                Reason::Blank => removed.blank += cut.bytes,
+        for piece in &self.pieces {
+            let bytes = piece.range.len() as u64;
+            match piece.fate {
+                Fate::Gone(Reason::Comment) => removed.comment += bytes,
+                Fate::Gone(Reason::Invisible) => removed.invisible += bytes,
+                Fate::Gone(Reason::Blank) => removed.blank += bytes,
+                Fate::Kept | Fate::Replaced(_) => {}
             }
         }
         removed
     }
 }
 
-/// Bytes that were taken out.
+/// Bytes of the text before, of one fate.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cut {
-    /// Where they stood in the text before. A cut may lie within a larger one.
+pub struct Piece {
+    /// Where they stood. Each piece begins where the one before it ends; one without bytes is given
+    /// besides.
     pub range: Range<usize>,
-    /// How many they are; those of a cut within it are not counted again.
-    pub bytes: u64,
-    /// Why.
-    pub reason: Reason,
+    /// What became of them.
+    pub fate: Fate,
+}
+
+/// What became of bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// They are given as they were.
+    Kept,
+    /// Another spelling of them is given.
+    Replaced(&'static str),
+    /// They are not given.
+    Gone(Reason),
+}
+
+impl Piece {
+    /// How many bytes are given of it.
+    pub fn given_bytes(&self) -> usize {
+        match self.fate {
+            Fate::Kept => self.range.len(),
+            Fate::Replaced(put) => put.len(),
+            Fate::Gone(_) => 0,
+        }
+    }
+
+    /// Parts it behind so many given bytes. Bytes that are spelt otherwise go undivided with the first
+    /// part, if anything of it is given.
+    pub(crate) fn split(self, given_bytes: usize) -> (Self, Self) {
+        let Range { start, end } = self.range;
+        let (at, first, second) = match self.fate {
+            Fate::Replaced(put) => {
+                let (first, second) = put.split_at(given_bytes);
+                let at = if first.is_empty() { start } else { end };
+                (at, Fate::Replaced(first), Fate::Replaced(second))
+            }
+            fate => (start + given_bytes, fate, fate),
+        };
+        let piece = |range, fate| Self { range, fate };
+        (piece(start..at, first), piece(at..end, second))
+    }
 }
 
 /// Why bytes are taken out.

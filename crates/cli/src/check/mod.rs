@@ -13,7 +13,7 @@ use ctxpin_model::warning::{Code, Warning, line_of};
 use ctxpin_protocol::convert;
 use ctxpin_render::renderer::Renderer;
 use ctxpin_render::treat;
-use ctxpin_render::treated::{Cut, Reason};
+use ctxpin_render::treated::{Fate, Reason};
 use ctxpin_scan::roots::{Declared, Request};
 use ctxpin_scan::{Scan, scan};
 
@@ -201,24 +201,34 @@ fn of_body(resource: &Resource, body: &[u8], found: &mut Vec<Finding>) {
         _ => treat::instruction_file(body, renderer),
     };
     let text = String::from_utf8_lossy(body);
-    let cut = |cut: &Cut, code| {
-        let warning = Warning::new(code).at_line(line_of(&text, cut.range.start));
-        finding(&resource.source, &warning.about(cut.bytes.to_string()))
-    };
-    let mut lines: BTreeMap<u64, u64> = BTreeMap::new();
-    for taken in &treated.cuts {
-        match taken.reason {
-            Reason::Comment => found.push(cut(taken, Code::CommentRemoved)),
-            Reason::Invisible => {
-                *lines.entry(line_of(&text, taken.range.start)).or_default() += taken.bytes;
+    let mut comments: Vec<(u64, u64)> = Vec::new();
+    let mut invisible: BTreeMap<u64, u64> = BTreeMap::new();
+    for piece in &treated.pieces {
+        let (at, bytes) = (piece.range.start, piece.range.len() as u64);
+        match piece.fate {
+            Fate::Gone(Reason::Comment) => match comments.last_mut() {
+                // Line ends and what is invisible besides part a comment into pieces.
+                Some((_, sum)) if !begins_comment(&text[at..]) => *sum += bytes,
+                _ => comments.push((line_of(&text, at), bytes)),
+            },
+            Fate::Gone(Reason::Invisible) => {
+                *invisible.entry(line_of(&text, at)).or_default() += bytes;
             }
-            Reason::Blank => {}
+            _ => {}
         }
     }
-    for (line, bytes) in lines {
-        let warning = Warning::new(Code::InvisibleRemoved).at_line(line);
-        found.push(finding(&resource.source, &warning.about(bytes.to_string())));
-    }
+    let removed = |code, (line, bytes): (u64, u64)| {
+        let warning = Warning::new(code).at_line(line);
+        finding(&resource.source, &warning.about(bytes.to_string()))
+    };
+    let comments = comments.into_iter();
+    found.extend(comments.map(|comment| removed(Code::CommentRemoved, comment)));
+    let invisible = invisible.into_iter();
+    found.extend(invisible.map(|line| removed(Code::InvisibleRemoved, line)));
+}
+
+fn begins_comment(text: &str) -> bool {
+    text.starts_with("<!") || text.starts_with("<?")
 }
 
 /// Instruction files that hold the bytes of one before them.

@@ -1,12 +1,14 @@
 //! `ctxpin prompt`.
 
+use std::borrow::Cow;
+
 use clap::Args;
 use ctxpin_client::{Client, Prompt as PromptAnswer};
 use ctxpin_model::id::ChatId;
 use ctxpin_model::resource::ResourceId;
 use ctxpin_render::renderer::Renderer;
-use ctxpin_render::treat;
-use ctxpin_render::treated::{Reason, Treated};
+use ctxpin_render::review::{self, File, Stretch};
+use ctxpin_render::treated::Reason;
 
 use crate::chat_choice::{self, ChatArgument};
 use crate::connect::Connection;
@@ -17,7 +19,7 @@ use crate::say::{self, Failure, Viewpoint};
 pub struct Prompt {
     #[command(flatten)]
     chat: ChatArgument,
-    /// Print it with what was taken out of the files, struck out; where that is no terminal, as
+    /// Print it with what was taken out of the files, struck out; where there are no colours, as
     /// `[-comment-]`
     #[arg(long)]
     removed: bool,
@@ -56,11 +58,14 @@ impl Prompt {
     }
 }
 
-/// The prompt with what its files held besides. A file of which nothing is left stands behind it.
+/// The prompt with what its files held besides.
 async fn with_removed(client: &Client, chat: ChatId, prompt: &str) -> Result<String, Failure> {
     let context = client.context(chat).await?;
     let Some(number) = context.pin.renderer else {
-        return Ok(String::new());
+        return Ok(shown(
+            &[Stretch::Given(prompt.to_owned())],
+            say::has_colours(),
+        ));
     };
     let renderer = Renderer::of_number(number).ok_or_else(|| {
         Failure::new(format!(
@@ -68,8 +73,7 @@ async fn with_removed(client: &Client, chat: ChatId, prompt: &str) -> Result<Str
         ))
         .hint("use a `ctxpin` of the server's release")
     })?;
-    let viewpoint = Viewpoint::here();
-    let (mut shown, mut rest, mut left_out) = (String::new(), prompt, String::new());
+    let mut bodies = Vec::new();
     let files = context.resources.iter();
     let files = files.filter(|file| file.kind == "instruction_file" && file.status == "ok");
     for file in files {
@@ -78,58 +82,105 @@ async fn with_removed(client: &Client, chat: ChatId, prompt: &str) -> Result<Str
             .parse()
             .map_err(|_| Failure::new("the server named a resource by no id"))?;
         let body = client.resource(chat, id).await?.body.unwrap_or_default();
-        let treated = treat::instruction_file(body.as_bytes(), renderer);
-        if treated.text.is_empty() {
-            let path = viewpoint.path(&file.source);
-            left_out += &format!(
-                "\nnothing is left of {path}:\n{}\n",
-                struck(&body, &treated)
-            );
-            continue;
-        }
-        // Files stand in the prompt in their order.
-        if let Some((before, after)) = rest.split_once(&treated.text) {
-            shown += &say::text(before);
-            shown += &struck(&body, &treated);
-            rest = after;
-        }
+        bodies.push((file.source.as_str(), body));
     }
-    Ok(shown + &say::text(rest) + &left_out)
+    let files = bodies.iter().map(|(source, body)| File { source, body });
+    let files: Vec<_> = files.collect();
+    let stretches = review::stretches(prompt, &files, renderer).map_err(|file| {
+        Failure::new(format!(
+            "the prompt does not hold {} as this `ctxpin` treats it",
+            Viewpoint::here().path(file.source)
+        ))
+        .hint("run the command again if the pin has just moved; else use a `ctxpin` of the server's release")
+    })?;
+    Ok(shown(&stretches, say::has_colours()))
 }
 
-/// A file's text with what was taken out of it marked. Blanks are left out as they are in the prompt.
-fn struck(body: &str, treated: &Treated) -> String {
-    let mut shown = String::new();
-    let mut at = 0;
-    for cut in &treated.cuts {
-        // A cut may lie within a larger one.
-        if cut.range.end <= at {
-            continue;
-        }
-        let start = cut.range.start.max(at);
-        shown += &say::text(&body[at..start]);
-        let gone = say::text(&body[start..cut.range.end]);
-        match cut.reason {
-            Reason::Blank => {}
-            _ if say::is_terminal() => shown += &say::paint(say::STRUCK, &gone),
-            _ => shown += &format!("[-{gone}-]"),
-        }
-        at = cut.range.end;
+/// A prompt under review as text. Without what is struck out it is the prompt's very text; a terminal is
+/// given no character that it would obey.
+fn shown(stretches: &[Stretch], is_coloured: bool) -> String {
+    let is_gone = |stretch: &Stretch| !matches!(stretch, Stretch::Given(_));
+    let marks = Marks::unlike(stretches);
+    let mut text = String::new();
+    for run in stretches.chunk_by(|a, b| is_gone(a) && is_gone(b)) {
+        let gone = run.iter().map(|stretch| match stretch {
+            Stretch::Given(given) if say::is_terminal() => say::text(given),
+            Stretch::Given(given) => Cow::from(given),
+            // A blank that nobody sees is struck out by nothing.
+            Stretch::Gone(blanks, Reason::Blank) => say::line(blanks),
+            Stretch::Gone(gone, _) | Stretch::Frame(gone) => say::text(gone),
+        });
+        let gone: String = gone.collect();
+        text += &match (run.iter().all(is_gone), is_coloured) {
+            (false, _) => gone,
+            (true, true) => say::paint(say::STRUCK, &gone),
+            (true, false) => format!("{}{gone}{}", marks.open, marks.close),
+        };
     }
-    shown + &say::text(&body[at..])
+    text
+}
+
+/// What is put around what is struck out, where there are no colours.
+struct Marks {
+    open: String,
+    close: String,
+}
+
+impl Marks {
+    /// `[-` and `-]`, with as many hyphens that no content can pass for one of them.
+    fn unlike(stretches: &[Stretch]) -> Self {
+        let longest = stretches.iter().map(|stretch| {
+            let (Stretch::Given(text) | Stretch::Gone(text, _) | Stretch::Frame(text)) = stretch;
+            let opens = text.match_indices('[').map(|(at, _)| {
+                let after = text[at + 1..].bytes();
+                after.take_while(|byte| *byte == b'-').count()
+            });
+            let closes = text.match_indices(']').map(|(at, _)| {
+                let before = text[..at].bytes().rev();
+                before.take_while(|byte| *byte == b'-').count()
+            });
+            opens.chain(closes).max().unwrap_or(0)
+        });
+        let hyphens = "-".repeat(longest.max().unwrap_or(0) + 1);
+        Self {
+            open: format!("[{hyphens}"),
+            close: format!("{hyphens}]"),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use ctxpin_render::treat;
+
     use super::*;
+
+    fn check(body: &str, expected: &str) {
+        let file = File { source: "/a", body };
+        let treated = treat::instruction_file(body.as_bytes(), Renderer::CURRENT);
+        let (begins, ends) = ("<context-file source=\"/a\">\n", "\n</context-file>");
+        let prompt = format!("{begins}{}{ends}", treated.text);
+        let stretches = review::stretches(&prompt, &[file], Renderer::CURRENT).unwrap();
+        let expected = format!("{begins}{expected}{ends}");
+        assert_eq!(shown(&stretches, false), expected, "{body:?}");
+    }
 
     #[test]
     fn what_was_taken_out_is_marked() {
-        let body = "a <!-- x -->\n\n\nb\u{200B}c `<!-- y -->`\n";
-        let treated = treat::instruction_file(body.as_bytes(), Renderer::CURRENT);
-        assert_eq!(
-            struck(body, &treated),
-            "a[-<!-- x -->-]\n\nb[-\\u{200b}-]c `<!-- y -->`"
+        check(
+            "a <!-- x\n\u{1B} -->\n\n\nb\u{200B}c `<!-- y -->`\n",
+            "a[- <!-- x\n\\u{1b} -->-]\n[-\\n-]\nb[-\\u{200b}-]c `<!-- y -->`[-\\n-]",
         );
+        check("a\r\nb", "a\nb");
+        check("</context-file>", "&lt;/context-file>");
+    }
+
+    #[test]
+    fn no_content_can_pass_for_a_mark() {
+        check(
+            "[-not taken out-] <!-- x -->y",
+            "[-not taken out-] [--<!-- x -->--]y",
+        );
+        check("a[<!-- --]-->-b", "a[[---<!-- --]-->---]-b");
     }
 }

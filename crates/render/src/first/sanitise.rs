@@ -52,7 +52,7 @@ pub fn treated(text: &str) -> Treated {
     layers.push(tag_escapes(&layers.text));
     layers.push(source_escapes(&layers.text));
     Treated {
-        cuts: layers.cuts(),
+        pieces: layers.pieces(),
         warnings: Vec::new(),
         text: layers.text.into_owned(),
     }
@@ -285,18 +285,17 @@ fn folds(text: &str) -> Vec<Edit> {
     for line in text.split('\n') {
         let shown = line.trim_end();
         if !shown.is_empty() {
-            let (from, put) = match content_end {
-                None => (0, ""),
-                Some(end) if text[end..at].matches('\n').count() > 1 => (end, "\n\n"),
-                Some(end) => (end, "\n"),
+            let (mut from, stays) = match content_end {
+                None => (0, 0),
+                Some(end) => (end, 2),
             };
-            if &text[from..at] != put {
-                edits.push(Edit {
-                    range: from..at,
-                    put,
-                    reason: Some(Reason::Blank),
-                });
+            let blanks = from..at;
+            for (line_end, _) in text[blanks.clone()].match_indices('\n').take(stays) {
+                let line_end = blanks.start + line_end;
+                edits.push(Edit::cut(from..line_end, Reason::Blank));
+                from = line_end + 1;
             }
+            edits.push(Edit::cut(from..at, Reason::Blank));
             content_end = Some(at + shown.len());
         }
         at += line.len() + 1;

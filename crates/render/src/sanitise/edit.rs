@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::treated::{Cut, Reason};
+use crate::treated::{Fate, Piece, Reason};
 
 /// A change: bytes of a text that go, and what comes in their place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,23 @@ impl Edit {
             range,
             put: "",
             reason: Some(reason),
+        }
+    }
+
+    /// Adds what becomes of its bytes, or of some of them, if `put` comes in their place.
+    fn become_of(&self, range: Range<usize>, put: &'static str, became: &mut Vec<Piece>) {
+        let end = range.end;
+        let mut add = |range: Range<usize>, fate: Fate| {
+            if !range.is_empty() || fate != Fate::Replaced("") {
+                became.push(Piece { range, fate });
+            }
+        };
+        match self.reason {
+            Some(reason) if !range.is_empty() => {
+                add(range, Fate::Gone(reason));
+                add(end..end, Fate::Replaced(put));
+            }
+            _ => add(range, Fate::Replaced(put)),
         }
     }
 
@@ -78,6 +95,7 @@ impl<'e> Places<'e> {
 /// A text with everything that was done to it.
 pub(crate) struct Layers<'t> {
     pub text: Cow<'t, str>,
+    first_bytes: usize,
     layers: Vec<Layer>,
 }
 
@@ -92,6 +110,7 @@ impl<'t> Layers<'t> {
     pub fn new(text: &'t str) -> Self {
         Self {
             text: Cow::Borrowed(text),
+            first_bytes: text.len(),
             layers: Vec::new(),
         }
     }
@@ -121,23 +140,14 @@ impl<'t> Layers<'t> {
         }
     }
 
-    /// What went of the first text, in its own bytes and order.
-    pub fn cuts(&self) -> Vec<Cut> {
-        let mut cuts = Vec::new();
-        for (depth, layer) in self.layers.iter().enumerate() {
-            for edit in &layer.edits {
-                let Some(reason) = edit.reason else { continue };
-                let before = &self.layers[..depth];
-                cuts.push(Cut {
-                    range: start_before(before, edit.range.start)
-                        ..end_before(before, edit.range.end),
-                    bytes: edit.range.len().saturating_sub(edit.put.len()) as u64,
-                    reason,
-                });
-            }
-        }
-        cuts.sort_by_key(|cut| (cut.range.start, cut.range.end));
-        cuts
+    /// What became of the first text, in its own bytes and order.
+    pub fn pieces(&self) -> Vec<Piece> {
+        let layers = self.layers.iter();
+        let whole = vec![Piece {
+            range: 0..self.first_bytes,
+            fate: Fate::Kept,
+        }];
+        layers.fold(whole, |pieces, layer| edited(pieces, &layer.edits))
     }
 
     /// Where a byte of the text as it is now stood in the first text.
@@ -153,14 +163,39 @@ fn start_before(layers: &[Layer], at: usize) -> usize {
     })
 }
 
-fn end_before(layers: &[Layer], end: usize) -> usize {
-    let layers = layers.iter().rev();
-    layers.fold(end, |end, layer| match end.checked_sub(1) {
-        Some(last) => layer
-            .origin(last)
-            .map_or_else(|edit| edit.end, |last| last + 1),
-        None => 0,
-    })
+/// What becomes of a text of whose text before these are the pieces.
+fn edited(pieces: Vec<Piece>, edits: &[Edit]) -> Vec<Piece> {
+    let mut became = Vec::with_capacity(pieces.len() + 2 * edits.len());
+    let mut edits = edits.iter().peekable();
+    // Where the next piece begins in the text that is edited.
+    let mut at = 0;
+    for mut piece in pieces {
+        while piece.given_bytes() > 0
+            && let Some(edit) = edits.peek()
+            && edit.range.start < at + piece.given_bytes()
+        {
+            let (before, rest) = piece.split(edit.range.start.saturating_sub(at));
+            at += before.given_bytes();
+            let in_edit = rest.given_bytes().min(edit.range.end - at);
+            let (edited, rest) = rest.split(in_edit);
+            at += in_edit;
+            if before.given_bytes() > 0 {
+                became.push(before);
+            }
+            let is_over = at == edit.range.end;
+            let put = if is_over { edit.put } else { "" };
+            edit.become_of(edited.range, put, &mut became);
+            if is_over {
+                edits.next();
+            }
+            piece = rest;
+        }
+        if !(piece.range.is_empty() && piece.given_bytes() == 0) {
+            at += piece.given_bytes();
+            became.push(piece);
+        }
+    }
+    became
 }
 
 impl Layer {

@@ -43,7 +43,7 @@ pub fn alone(text: &str) -> Treated {
     let mut layers = Layers::new(text);
     show(&mut layers);
     Treated {
-        cuts: layers.cuts(),
+        pieces: layers.pieces(),
         warnings: Vec::new(),
         text: layers.text.into_owned(),
     }
@@ -98,7 +98,7 @@ pub fn text(text: &str) -> Treated {
     warnings.sort_by_key(|warning| warning.line);
     warnings.truncate(WARNINGS_MAX);
     Treated {
-        cuts: layers.cuts(),
+        pieces: layers.pieces(),
         warnings,
         text: layers.text.into_owned(),
     }

@@ -2,6 +2,9 @@ use ctxpin_model::treatment::Removed;
 use proptest::prelude::*;
 
 use super::*;
+use crate::renderer::Renderer;
+use crate::treat;
+use crate::treated::Fate;
 
 /// Texts with what is left of each, which stays as it is, treated again.
 fn check(cases: &[(&str, &str)]) {
@@ -301,19 +304,20 @@ fn what_is_taken_out_is_told() {
         blank: "  \n\n\n".len() as u64,
     };
     assert_eq!(treated.removed(), expected);
-    let cuts: Vec<_> = treated
-        .cuts
-        .iter()
-        .map(|cut| (&input[cut.range.clone()], cut.reason))
-        .collect();
+    let gone = treated.pieces.iter().filter_map(|piece| match piece.fate {
+        Fate::Gone(reason) => Some((&input[piece.range.clone()], reason)),
+        Fate::Kept | Fate::Replaced(_) => None,
+    });
     assert_eq!(
-        cuts,
+        gone.collect::<Vec<_>>(),
         [
             ("\u{FEFF}", Reason::Invisible),
             ("  ", Reason::Blank),
-            ("\n\r\n", Reason::Blank),
-            ("<!-- x\u{200B} -->", Reason::Comment),
+            ("\n", Reason::Blank),
+            ("\n", Reason::Blank),
+            ("<!-- x", Reason::Comment),
             ("\u{200B}", Reason::Invisible),
+            (" -->", Reason::Comment),
             ("\u{200B}", Reason::Invisible),
             ("\n", Reason::Blank),
         ]
@@ -347,24 +351,33 @@ fn a_line_is_one_line() {
     }
 }
 
+/// What the pieces of a text make: what is given, and everything that stood there.
+fn whole(input: &str, treated: &Treated) -> (String, String) {
+    let (mut given, mut all, mut end) = (String::new(), String::new(), 0);
+    for piece in &treated.pieces {
+        assert_eq!(piece.range.start, end, "{input:?}: {treated:?}");
+        end = piece.range.end;
+        let bytes = &input[piece.range.clone()];
+        all += bytes;
+        given += match piece.fate {
+            Fate::Kept => bytes,
+            Fate::Replaced(put) => put,
+            Fate::Gone(_) => "",
+        };
+    }
+    (given, all)
+}
+
 proptest! {
-    /// A cut is a range of the text before, and what is cut and what is left make the whole.
     #[test]
-    fn cuts_and_text_make_the_whole(
-        input in "(<!-- x -->|<!--|-->|`|```|\n|\n\n|  \n|    |- |> |a|é|\r\n|\u{200B}|\u{FEFF}|<pre>|<\\?p \\?>){0,24}"
+    fn pieces_make_the_text_before_and_the_text(
+        input in "(<!-- x -->|<!-- </context-file> -->|<!--|-->|`|```|\n|\n\n|  \n|    |- |> |a|é|\r|\r\n|\u{200B}|\u{2028}|\u{FEFF}|<pre>|<\\?p \\?>|</context-file>){0,24}"
     ) {
-        let treated = text(&input);
-        for cut in &treated.cuts {
-            prop_assert!(input.get(cut.range.clone()).is_some(), "{:?}: {:?}", input, cut);
+        for renderer in Renderer::ALL {
+            let treated = treat::instruction_file(input.as_bytes(), renderer);
+            let (given, all) = whole(&input, &treated);
+            prop_assert_eq!(given, &*treated.text);
+            prop_assert_eq!(all, &*input);
         }
-        let removed = treated.removed();
-        let gone = removed.comment + removed.invisible + removed.blank;
-        let carriage_returns = input.matches('\r').count();
-        let marks = treated.text.matches('\u{FFFD}').count() * 3;
-        prop_assert_eq!(
-            input.len() - carriage_returns,
-            treated.text.len() - marks + gone as usize + marks,
-            "{:?}: {:?}", input, treated
-        );
     }
 }
