@@ -1,13 +1,18 @@
 //! Finds in a Markdown text what is code and what no reader sees.
 //!
-//! Markdown is CommonMark 0.31 with the tables and footnotes of GitHub, as the parser reads it.
+//! Markdown is CommonMark 0.31 with the tables and footnotes of GitHub, as the parser reads it but where
+//! `dialect` knows better.
 //! Line ends are LF: whoever has others converts them first. Every function is linear in the length
 //! of the text, and total: any text is Markdown.
+
+mod dialect;
 
 use std::collections::HashSet;
 use std::ops::Range;
 
 use pulldown_cmark::{Event, LinkType, Options, Parser, Tag, TagEnd};
+
+use self::dialect::Indents;
 
 /// A part of a text that is not prose. Parts are disjoint and in the order of the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,39 +38,106 @@ pub enum PartKind {
     Unclosed,
 }
 
+/// How often a text is read again because a table in it ends earlier than the parser thinks.
+const ENDED_TABLES_ROUNDS_MAX: usize = 4;
+
 /// Finds the parts of a text that are not prose.
 pub fn parts(text: &str) -> Vec<Part> {
-    let mut parts = Vec::new();
-    let mut block: Option<Vec<Range<usize>>> = None;
-    for (event, range) in parser(text).into_offset_iter() {
-        let kind = match event {
-            Event::Start(Tag::HtmlBlock) => {
-                block = Some(Vec::new());
-                continue;
-            }
-            Event::Html(_) => {
-                block.get_or_insert_default().push(range);
-                continue;
-            }
-            Event::End(TagEnd::HtmlBlock) => {
-                html_block(text, &block.take().unwrap_or_default(), &mut parts);
-                continue;
-            }
-            Event::InlineHtml(_) if opens_hidden(&text[range.clone()]) => {
-                let end = closed_early(&text[range.clone()]).unwrap_or(range.len());
-                parts.push(Part {
-                    range: range.start..range.start + end,
-                    kind: PartKind::Hidden,
-                });
-                continue;
-            }
-            Event::Start(Tag::CodeBlock(_)) | Event::Code(_) => PartKind::Code,
-            Event::HardBreak if text[range.clone()].starts_with(' ') => PartKind::HardBreak,
-            _ => continue,
-        };
-        parts.push(Part { range, kind });
+    let mut read = dialect::with_one_closing_tag(text);
+    let mut last = Reading::of(text, &read);
+    // A table that ends earlier than the parser thinks was read well up to there.
+    let mut settled = Vec::new();
+    let mut ended: Vec<Range<usize>> = Vec::new();
+    for _ in 0..ENDED_TABLES_ROUNDS_MAX {
+        if last.ended_tables.is_empty() {
+            break;
+        }
+        let rows: Vec<_> = last.ended_tables.iter().map(|table| table.end).collect();
+        read = dialect::with_tables_ended(&read, &rows).into();
+        let parts = last.parts.into_iter();
+        settled.extend(parts.filter(|part| is_within(&last.ended_tables, part.range.start)));
+        ended.extend(last.ended_tables);
+        ended.sort_by_key(|table| table.start);
+        last = Reading::of(text, &read);
+        last.parts
+            .retain(|part| !is_within(&ended, part.range.start));
+    }
+    let mut parts = last.parts;
+    if !settled.is_empty() {
+        parts.extend(settled);
+        parts.sort_by_key(|part| part.range.start);
     }
     parts
+}
+
+/// Whether a place lies in one of some ranges, which are disjoint and in order.
+fn is_within(ranges: &[Range<usize>], at: usize) -> bool {
+    let next = ranges.partition_point(|range| range.end <= at);
+    ranges.get(next).is_some_and(|range| range.start <= at)
+}
+
+/// What the parser makes of a text.
+struct Reading {
+    parts: Vec<Part>,
+    /// The tables in which a row is code, up to that row.
+    ended_tables: Vec<Range<usize>>,
+}
+
+impl Reading {
+    /// Reads `text` as the parser reads `read`, which has the same length.
+    fn of(text: &str, read: &str) -> Self {
+        let mut parts = Vec::new();
+        let mut ended_tables: Vec<Range<usize>> = Vec::new();
+        let mut indents = Indents::default();
+        let mut table = 0;
+        let mut block: Option<Vec<Range<usize>>> = None;
+        for (event, range) in parser(read).into_offset_iter() {
+            indents.follow(&event, read, range.start);
+            let kind = match event {
+                Event::Start(Tag::Table(_)) => {
+                    table = range.start;
+                    continue;
+                }
+                Event::Start(Tag::TableRow) => {
+                    let is_ended = ended_tables
+                        .last()
+                        .is_some_and(|ended| ended.start == table);
+                    if !is_ended && indents.is_code(read, range.start) {
+                        ended_tables.push(table..dialect::line_start(read, range.start));
+                    }
+                    continue;
+                }
+                Event::Start(Tag::HtmlBlock) => {
+                    block = Some(Vec::new());
+                    continue;
+                }
+                Event::Html(_) => {
+                    block.get_or_insert_default().push(range);
+                    continue;
+                }
+                Event::End(TagEnd::HtmlBlock) => {
+                    html_block(text, &block.take().unwrap_or_default(), &mut parts);
+                    continue;
+                }
+                Event::InlineHtml(_) if opens_hidden(&text[range.clone()]) => {
+                    let end = closed_early(&text[range.clone()]).unwrap_or(range.len());
+                    parts.push(Part {
+                        range: range.start..range.start + end,
+                        kind: PartKind::Hidden,
+                    });
+                    continue;
+                }
+                Event::Start(Tag::CodeBlock(_)) | Event::Code(_) => PartKind::Code,
+                Event::HardBreak if text[range.clone()].starts_with(' ') => PartKind::HardBreak,
+                _ => continue,
+            };
+            parts.push(Part { range, kind });
+        }
+        Self {
+            parts,
+            ended_tables,
+        }
+    }
 }
 
 fn parser(text: &str) -> Parser<'_> {
@@ -267,7 +339,8 @@ pub fn mentions(text: &str) -> Mentions {
     let mut found = Mentions::default();
     let mut used: HashSet<String> = HashSet::new();
     let mut notes: Vec<Mention> = Vec::new();
-    let parser = parser(text);
+    let read = dialect::with_one_closing_tag(text);
+    let parser = parser(&read);
     let definitions: Vec<Mention> = parser
         .reference_definitions()
         .iter()

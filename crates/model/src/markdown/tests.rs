@@ -95,6 +95,89 @@ fn blanks_that_count_are_found() {
 }
 
 #[test]
+fn any_closing_tag_ends_a_block() {
+    for (open, close) in [
+        ("<pre>", "</script>"),
+        ("<script src=x>", "</pre>"),
+        ("<STYLE", "</textarea>"),
+        ("<textarea>", "</Style>"),
+        ("<pre>", "</PRE>"),
+    ] {
+        let block = format!("{open}\nlog{close}\n");
+        let text = format!("{block}\n```html\n<!-- shown -->\n```\n\n</pre>\n");
+        let code = "```html\n<!-- shown -->\n```";
+        check(&text, &[(Preformatted, &block), (Code, code)]);
+        let quoted = format!("> {open}\n> log{close}\n> `x`\n");
+        let parts = parts(&quoted);
+        assert_eq!(
+            &quoted[parts.last().unwrap().range.clone()],
+            "`x`",
+            "{quoted}"
+        );
+    }
+    check(
+        "<pre>\n</script >\n\n`x`\n",
+        &[(Preformatted, "<pre>\n</script >\n\n`x`\n")],
+    );
+    check(
+        "a <script>b</script>  \n`c`",
+        &[(HardBreak, "  \n"), (Code, "`c`")],
+    );
+    check("<title>\n</pre>\n\n`x`", &[(Code, "`x`")]);
+}
+
+#[test]
+fn a_table_ends_before_code() {
+    let row = "x = \"<!-- shown -->\"\n";
+    for before in [
+        "a | b\n--|--\n    ",
+        "a | `b`\n--|--\n    ",
+        "a | b\n--|--\n1 | 2\n    ",
+        "|a|\n|-|\n\t",
+        "> a | b\n> --|--\n>     ",
+        "> > a | b\n>>--|--\n>>     ",
+        "- a | b\n  --|--\n      ",
+        "12. a | b\n    --|--\n        ",
+        "- > a | b\n  > --|--\n  >     ",
+        "> - a | b\n>   --|--\n>       ",
+        "-     a\n\n  a | b\n  --|--\n      ",
+        "[^1]: a | b\n    --|--\n        ",
+    ] {
+        let text = format!("{before}{row}");
+        let parts = parts(&text);
+        let last = parts.last().unwrap();
+        assert_eq!(
+            (last.kind, &text[last.range.clone()]),
+            (Code, row),
+            "{text}: {parts:?}"
+        );
+        assert!(!parts.iter().any(|part| part.kind == Hidden), "{text}");
+    }
+    check(
+        "`a` | b\n--|--\n`1` | <!-- 2 -->\n    `3`\n4 | `5`\n",
+        &[
+            (Code, "`a`"),
+            (Code, "`1`"),
+            (Hidden, "<!-- 2 -->"),
+            (Code, "`3`\n"),
+            (Code, "`5`"),
+        ],
+    );
+    // Less is no code.
+    for row in [
+        "a | b\n--|--\n   <!-- x -->",
+        "- a | b\n  --|--\n     <!-- x -->",
+        "> a | b\n> --|--\n>    <!-- x -->",
+    ] {
+        check(row, &[(Hidden, "<!-- x -->")]);
+    }
+    // Each of these ends the one before it.
+    let many = "a | b\n--|--\n    `x <!-- y -->`\n".repeat(20);
+    let shown = parts(&many).into_iter().filter(|part| part.kind == Code);
+    assert_eq!(shown.count(), 20);
+}
+
+#[test]
 fn mentions_are_found() {
     let text = "[a](x/y.md#z) ![b](<p q.png> \"t\") [c] <https://a.b> `run x`\n\n[c]: d.md\n[//]: # (unseen)\n\nt[^1]\n\n[^1]: used\n[^2]: not used\n\n<div hidden>\n<p style=\"Display : none\">\n<p class=hidden>\n";
     let found = mentions(text);
