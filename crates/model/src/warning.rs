@@ -21,6 +21,9 @@ spelled! {
         /// A comment that readers do not see and a model does, since it reads the file whole. Detail: how
         /// many bytes.
         CommentHidden = "comment-hidden",
+        /// Something visible stands for an invisible character, because without either something else
+        /// would become code, or would not be. Detail: the character, as `U+200B`.
+        InvisibleMarked = "invisible-marked",
         /// A definition of a link or footnote that nothing refers to. Detail: its label.
         DefinitionUnused = "definition-unused",
         /// An element that is not shown. Detail: its tag.

@@ -176,7 +176,10 @@ mod tests {
             "<?php 1 ?>\n\na\n\n<!DOCTYPE x>\n",
             "{<?php 1 ?>}{\n\n}a{\n\n}{<!DOCTYPE x>}{\n}",
         );
-        check("a\r\n\r\n<!-- H\r\n-->\r\nb\r\n", "a\n{\n}{<!-- H\n-->}\nb{\n}");
+        check(
+            "a\r\n\r\n<!-- H\r\n-->\r\nb\r\n",
+            "a\n{\n}{<!-- H\n-->}\nb{\n}",
+        );
         check(
             "a\u{200B}b </context-file>",
             "a{\u{200B}}b &lt;/context-file>",

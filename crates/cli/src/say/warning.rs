@@ -42,6 +42,11 @@ fn sentence(code: Code, detail: &str) -> String {
         Code::CommentHidden => {
             format!("a comment of {detail} bytes, which readers do not see and a model does")
         }
+        Code::InvisibleMarked => {
+            format!(
+                "code depends on an invisible character ({detail}); a model is given U+FFFD in its place"
+            )
+        }
         Code::DefinitionUnused => {
             format!("nothing refers to [{detail}], so that readers do not see it; a model does")
         }

@@ -17,8 +17,7 @@ const FLAG_TAGS_MIN: usize = 3;
 const FLAG_TAGS_MAX: usize = 6;
 
 /// What stands in place of characters that cannot go.
-const MARK: char = '\u{FFFD}';
-const MARK_TEXT: &str = "\u{FFFD}";
+pub(super) const MARK: &str = "\u{FFFD}";
 
 const ZERO_WIDTH_NON_JOINER: char = '\u{200C}';
 const ZERO_WIDTH_JOINER: char = '\u{200D}';
@@ -43,21 +42,23 @@ pub(super) fn line_ends(text: &str) -> Vec<Edit> {
 /// can have one; the tags of a subdivision's flag. What ends a line elsewhere than in Markdown becomes a
 /// space between two words.
 pub(super) fn unseen(text: &str) -> Vec<Edit> {
-    edits(text, None)
+    edits(text, |_| false)
 }
 
-/// As [`unseen`], with U+FFFD in place of each run that goes: for a text that would mean something else
-/// without them.
-pub(super) fn marked(text: &str) -> Vec<Edit> {
-    edits(text, Some(MARK_TEXT))
+/// As [`unseen`], with U+FFFD in place of each run of those that are marked: the characters that go
+/// and do not begin where `goes` says. What only means something behind a character that is marked is
+/// marked with it.
+pub(super) fn marked(text: &str, goes: impl Fn(usize) -> bool) -> Vec<Edit> {
+    edits(text, |at| !goes(at))
 }
 
-fn edits(text: &str, mark: Option<&'static str>) -> Vec<Edit> {
+fn edits(text: &str, is_marked: impl Fn(usize) -> bool) -> Vec<Edit> {
     let mut edits: Vec<Edit> = Vec::new();
     let mut replace = |range: Range<usize>, put: &'static str, kept: &mut Option<char>| {
+        let put = if is_marked(range.start) { MARK } else { put };
         *kept = put.chars().next().or(*kept);
         match edits.last_mut() {
-            Some(last) if mark.is_some() && last.range.end == range.start => {
+            Some(last) if put == MARK && last.put == MARK && last.range.end == range.start => {
                 last.range.end = range.end;
             }
             _ => edits.push(Edit {
@@ -67,7 +68,6 @@ fn edits(text: &str, mark: Option<&'static str>) -> Vec<Edit> {
             }),
         }
     };
-    let put = mark.unwrap_or_default();
     let mut kept: Option<char> = None;
     let mut at = 0;
     while at < text.len() {
@@ -93,15 +93,12 @@ fn edits(text: &str, mark: Option<&'static str>) -> Vec<Edit> {
             }
         } else if ends_line_elsewhere(c) {
             let is_word = |c: Option<char>| c.is_some_and(|c| !c.is_whitespace());
-            if mark.is_none() && is_word(kept) && is_word(next) {
-                replace(at..end, " ", &mut kept);
-            } else {
-                replace(at..end, put, &mut kept);
-            }
+            let parts_words = is_word(kept) && is_word(next);
+            replace(at..end, if parts_words { " " } else { "" }, &mut kept);
         } else if is_kept(c, kept, next) {
             kept = Some(c);
         } else {
-            replace(at..end, put, &mut kept);
+            replace(at..end, "", &mut kept);
         }
         at = end;
     }
@@ -151,7 +148,7 @@ fn has_variations(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_digit() || c == '#' || c == '*';
     }
-    !(c.is_whitespace() || is_unseen(c) || is_tag(c) || c == MARK)
+    !(c.is_whitespace() || is_unseen(c) || is_tag(c) || c == '\u{FFFD}')
 }
 
 /// Whether `c` is kept, at least somewhere, though it is not seen.

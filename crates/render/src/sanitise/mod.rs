@@ -8,15 +8,15 @@ mod blanks;
 mod characters;
 mod comments;
 pub(crate) mod edit;
+mod marks;
 mod tags;
 
 use ctxpin_model::markdown::{PartKind, parts};
 use ctxpin_model::warning::{Code, WARNINGS_MAX, Warning, line_of};
 
-use self::blanks::without_last_blanks;
-use self::comments::{Commented, PARSED_BYTES_MAX, outline};
-use self::edit::{Edit, Layers, apply};
-use crate::treated::{Reason, Treated};
+use self::comments::{Commented, PARSED_BYTES_MAX};
+use self::edit::{Edit, Layers};
+use crate::treated::{Fate, Piece, Reason, Treated};
 
 /// A text of one line without blanks at its ends: every C0 control, U+0085, U+2028 and U+2029 is a
 /// space, invisible characters are removed, and ctxpin's tags escaped. For paths, facts, names and
@@ -93,15 +93,30 @@ pub fn text(text: &str) -> Treated {
             break kept;
         }
     };
+    let pieces = layers.pieces();
     let mut warnings = warnings.unwrap_or_default();
     warnings.extend(kept);
+    warnings.extend(marked(text, &pieces).take(WARNINGS_MAX));
     warnings.sort_by_key(|warning| warning.line);
     warnings.truncate(WARNINGS_MAX);
     Treated {
-        pieces: layers.pieces(),
+        pieces,
         warnings,
         text: layers.text.into_owned(),
     }
+}
+
+/// The invisible characters that something visible stands for.
+fn marked(text: &str, pieces: &[Piece]) -> impl Iterator<Item = Warning> {
+    let marks = pieces.windows(2).filter_map(|pair| {
+        let is_mark = pair[1].fate == Fate::Replaced(characters::MARK);
+        is_mark.then(|| pair[0].range.clone())
+    });
+    marks.map(|range| {
+        let first = text[range.clone()].chars().next().unwrap_or_default();
+        let warning = Warning::new(Code::InvisibleMarked).at_line(line_of(text, range.start));
+        warning.about(format!("U+{:04X}", u32::from(first)))
+    })
 }
 
 /// One look at a text: what of it can go.
@@ -171,21 +186,8 @@ fn show_markdown(layers: &mut Layers) {
         return;
     }
     let before = parts(&layers.text);
-    for unseen in [characters::unseen, characters::marked] {
-        let shown = |text: &str| {
-            let shown = apply(text, &unseen(text));
-            apply(&shown, &tags::escapes(&shown))
-        };
-        let mut expected = outline(&layers.text, before.iter());
-        for (_, content) in &mut expected {
-            *content = without_last_blanks(&shown(content)).to_owned().into();
-        }
-        let after = shown(&layers.text);
-        if outline(&after, parts(&after).iter()) == expected {
-            layers.push(unseen(&layers.text));
-            layers.push(tags::escapes(&layers.text));
-            return;
-        }
+    if let Some(edits) = marks::edits(&layers.text, &before) {
+        return edits.into_iter().for_each(|edits| layers.push(edits));
     }
     // With ctxpin's tags escaped the text means something else. What readers do not see goes, and what
     // they see stays to be seen.

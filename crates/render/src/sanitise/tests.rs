@@ -54,6 +54,8 @@ fn comments_in_code_stay() {
         "`<?php echo 1 ?>` and `<!DOCTYPE html>`, `<![CDATA[x]]>`",
         "``<!-- ` -->``",
         "| `<!-- a -->` |\n|---|\n| b |\n",
+        "<pre>\nlog</script>\n\n```html\n<!-- keep me -->\n```\n\n</pre>\n",
+        "a | b\n--|--\n    x = \"<!-- kept? -->\"\n",
     ]);
 }
 
@@ -252,6 +254,43 @@ fn an_invisible_character_that_code_depends_on_becomes_visible() {
         "`\u{FFFD}`` <!-- shown --> `",
     )]);
     assert_eq!(text("a\u{200B}b").text, "ab");
+    // Others of the same text go.
+    check(&[
+        (
+            "soft\u{AD}hyphen and zero\u{200B}width\n\n\u{200B}```\nx\n```\n",
+            "softhyphen and zerowidth\n\n\u{FFFD}```\nx\n```",
+        ),
+        (
+            "a\u{2028}b\n\n\u{AD}\u{200B}# c\n\n\u{200B}\u{200B}~~~\nx\u{202E}\n\u{200B}~~~\ny\u{200B}",
+            "a b\n\n# c\n\n\u{FFFD}~~~\nx\n\u{FFFD}~~~\ny",
+        ),
+        // How a line is broken is no question of code.
+        ("a  \u{200B}\nb\u{200B}", "a  \nb"),
+        // What an emoji is joined by is a part of what is marked.
+        ("\u{AD}```\u{FE0F}a", "\u{FFFD}```a"),
+    ]);
+}
+
+#[test]
+fn what_became_visible_is_told() {
+    let marked = |line, c: &str| vec![(Code::InvisibleMarked, Some(line), Some(c.into()))];
+    let input = "soft\u{AD}hyphen\n\n\u{200B}```\nx\n```\n";
+    assert_eq!(codes(input), marked(3, "U+200B"));
+    assert_eq!(text(input).removed().invisible, 2 + 3);
+    assert_eq!(codes("a\u{200B}b"), []);
+}
+
+#[test]
+fn many_characters_keep_nothing_waiting() {
+    // All but one of each block can go.
+    let input = "a\u{200B}b\u{AD}c\n\n\u{200B}```\nx\n```\n\n".repeat(50);
+    let treated = text(&input);
+    assert_eq!(treated.text.matches('\u{FFFD}').count(), 50);
+    // More than is looked at is marked, and no code is lost.
+    let input = input.repeat(40);
+    let treated = text(&input);
+    assert!(treated.text.matches('\u{FFFD}').count() >= 2_000);
+    assert_eq!(text(&treated.text).text, treated.text);
 }
 
 #[test]
