@@ -21,8 +21,15 @@ const ELEMENTS: [&str; 2] = ["workspace-context", "available-skills"];
 /// Longest beginning of a tag that is looked at: its name and what may stand before it.
 const TAG_CHARS_MAX: usize = 200;
 
-/// What is kept though it is not seen.
-const UNSEEN: [char; 4] = ['\u{200C}', '\u{200D}', '\u{FE0E}', '\u{FE0F}'];
+/// Whether a character is kept somewhere though it is not seen.
+fn is_unseen(c: char) -> bool {
+    matches!(c, '\u{200C}' | '\u{200D}') || is_selector(c)
+}
+
+/// Whether a character chooses a form of the one before it.
+fn is_selector(c: char) -> bool {
+    matches!(c, '\u{180B}'..='\u{180D}' | '\u{180F}' | '\u{FE00}'..='\u{FE0F}' | '\u{E0100}'..='\u{E01EF}')
+}
 
 /// What ends a line elsewhere than in Markdown, where it is a space or nothing.
 const ENDS: [char; 5] = ['\u{B}', '\u{C}', '\u{85}', '\u{2028}', '\u{2029}'];
@@ -122,7 +129,8 @@ fn of_kind(text: &str, kinds: &[PartKind]) -> Vec<String> {
 /// A text without what only stands for something removed, or stays or not by what stands before it, and
 /// with its tags as they were.
 fn unmarked(text: &str) -> String {
-    let text = text.replace(['\u{FFFD}', '\u{200D}', '\u{FE0E}', '\u{FE0F}'], "");
+    let is_left_out = |c: char| matches!(c, '\u{FFFD}' | '\u{200D}') || is_selector(c);
+    let text = text.replace(is_left_out, "");
     text.replace("&lt;", "<").trim_end().to_owned()
 }
 
@@ -150,18 +158,20 @@ fn check_line(input: &str) {
 
 /// No control character but tab and LF, nothing that has no width or turns the direction.
 fn check_visible(text: &str) {
-    let mut flag = false;
+    let (mut flag, mut before) = (false, ' ');
     for c in text.chars() {
         let is_hidden = match c {
             '\n' | '\t' => false,
             '\u{AD}' | '\u{61C}' | '\u{200B}' | '\u{200E}' | '\u{200F}' => true,
             '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' => true,
-            '\u{E0100}'..='\u{E01EF}' => true,
+            // One chooses a form of something that is seen, and more than one of nothing.
+            c if is_selector(c) => is_unseen(before) || before.is_ascii_alphabetic(),
             // A tag is a part of a flag, or nothing.
             '\u{E0000}'..='\u{E007F}' => !flag,
             other => other.is_control(),
         };
         assert!(!is_hidden, "{c:?} in {text:?}");
+        before = c;
         flag = c == '\u{1F3F4}' || (flag && ('\u{E0000}'..='\u{E007F}').contains(&c));
     }
 }
@@ -228,7 +238,7 @@ fn check_review(prompt: &str, files: &[(&String, &String)]) {
 
 /// The text as a reader takes it: without what is not seen, in lower case.
 fn skeleton(text: &str) -> String {
-    let seen = text.chars().filter(|c| !UNSEEN.contains(c));
+    let seen = text.chars().filter(|c| !is_unseen(*c));
     let upper = seen.flat_map(char::to_uppercase);
     upper.flat_map(char::to_lowercase).collect()
 }

@@ -42,7 +42,7 @@ fn is_unfit(character: char) -> bool {
             | '\u{2060}'..='\u{206f}'
             | '\u{feff}'
             | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}'
+            | '\u{e0000}'..='\u{e0fff}'
     );
     is_hidden || (character.is_control() && character != '\t')
 }
@@ -66,5 +66,6 @@ mod tests {
             "a\\u{202e}b\\u{200b}",
         );
         check("\u{e0041}", "\\u{e0041}", "\\u{e0041}");
+        check("a\u{e0141}", "a\\u{e0141}", "a\\u{e0141}");
     }
 }

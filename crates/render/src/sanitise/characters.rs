@@ -39,7 +39,7 @@ pub(super) fn line_ends(text: &str) -> Vec<Edit> {
 /// The edits that take away what no reader sees: control characters other than tab and LF, what
 /// Unicode gives the property `Default_Ignorable_Code_Point`, and interlinear annotation. Kept is what
 /// writing needs: U+200C; U+200D between two emoji and after a virama; a variation selector after what
-/// can have one; the tags of a subdivision's flag. What ends a line elsewhere than in Markdown becomes a
+/// it gives a form of; the tags of a subdivision's flag. What ends a line elsewhere than in Markdown becomes a
 /// space between two words.
 pub(super) fn unseen(text: &str) -> Vec<Edit> {
     edits(text, |_| false)
@@ -116,7 +116,7 @@ fn is_kept(c: char, before: Option<char>, after: Option<char>) -> bool {
         return joins || before.is_some_and(is_virama);
     }
     if is_variation_selector(c) {
-        return before.is_some_and(has_variations);
+        return before.is_some_and(|base| varies(base, c));
     }
     !is_hidden(c)
 }
@@ -137,13 +137,68 @@ fn flag_tags(text: &str) -> (usize, bool) {
     (bytes, false)
 }
 
-/// The two variation selectors that choose between text and emoji.
+/// The characters that choose a form of the one before them.
 fn is_variation_selector(c: char) -> bool {
-    matches!(c, '\u{FE0E}' | '\u{FE0F}')
+    matches!(c, '\u{180B}'..='\u{180D}' | '\u{180F}' | '\u{FE00}'..='\u{FE0F}' | '\u{E0100}'..='\u{E01EF}')
 }
 
-/// Whether a variation selector can mean something after `c`. In ASCII it does after the characters
-/// of keycaps alone (Unicode's `emoji-variation-sequences.txt`).
+/// Whether a variation selector can mean something after `base`: those of the Ideographic Variation
+/// Database after ideographs, those of Mongolian after its letters, and the others after what Unicode's
+/// `StandardizedVariants.txt` and `emoji-variation-sequences.txt` (16.0) give one.
+fn varies(base: char, selector: char) -> bool {
+    match selector {
+        '\u{E0100}'..='\u{E01EF}' => is_ideograph(base),
+        '\u{180B}'..='\u{180D}' | '\u{180F}' => {
+            matches!(base, '\u{1820}'..='\u{1878}' | '\u{1880}'..='\u{18AA}')
+        }
+        '\u{FE00}' => is_ideograph(base) || has_form(base) || is_fullwidth_mark(base),
+        '\u{FE01}' => is_ideograph(base) || is_fullwidth_mark(base),
+        '\u{FE02}' => is_ideograph(base),
+        '\u{FE0E}' | '\u{FE0F}' => has_variations(base),
+        _ => false,
+    }
+}
+
+/// Unicode's `Unified_Ideograph` (PropList.txt 16.0), with room for what is yet to come in its planes.
+fn is_ideograph(c: char) -> bool {
+    matches!(c,
+        '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}' | '\u{FA0E}' | '\u{FA0F}' | '\u{FA11}'
+        | '\u{FA13}' | '\u{FA14}' | '\u{FA1F}' | '\u{FA21}' | '\u{FA23}' | '\u{FA24}'
+        | '\u{FA27}'..='\u{FA29}' | '\u{20000}'..='\u{2EE5D}' | '\u{30000}'..='\u{3FFFD}')
+}
+
+/// Marks of East Asian writing that stand in a corner or in the middle.
+fn is_fullwidth_mark(c: char) -> bool {
+    matches!(
+        c,
+        '\u{3001}'
+            | '\u{3002}'
+            | '\u{FF01}'
+            | '\u{FF0C}'
+            | '\u{FF0E}'
+            | '\u{FF1A}'
+            | '\u{FF1B}'
+            | '\u{FF1F}'
+    )
+}
+
+/// What else has a form that U+FE00 chooses: the zero with a stroke, signs of mathematics, letters of
+/// Myanmar, Phags-pa and Manichaean.
+fn has_form(c: char) -> bool {
+    matches!(c,
+        '0' | '\u{2205}' | '\u{2229}' | '\u{222A}' | '\u{2268}' | '\u{2269}' | '\u{2272}' | '\u{2273}'
+        | '\u{228A}' | '\u{228B}' | '\u{2293}'..='\u{2295}' | '\u{2297}' | '\u{229C}' | '\u{22DA}'
+        | '\u{22DB}' | '\u{2A3C}' | '\u{2A3D}' | '\u{2A9D}' | '\u{2A9E}' | '\u{2AAC}' | '\u{2AAD}'
+        | '\u{2ACB}' | '\u{2ACC}' | '\u{1000}' | '\u{1002}' | '\u{1004}' | '\u{1010}' | '\u{1011}'
+        | '\u{1015}' | '\u{1019}' | '\u{101A}' | '\u{101C}' | '\u{101D}' | '\u{1022}' | '\u{1031}'
+        | '\u{1075}' | '\u{1078}' | '\u{107A}' | '\u{1080}' | '\u{AA60}'..='\u{AA66}'
+        | '\u{AA6B}'..='\u{AA6C}' | '\u{AA6F}' | '\u{AA7A}' | '\u{A856}' | '\u{A85C}'
+        | '\u{A85E}'..='\u{A860}' | '\u{A868}' | '\u{10AC5}' | '\u{10AC6}' | '\u{10AD6}'
+        | '\u{10AD7}' | '\u{10AE1}')
+}
+
+/// Whether the choice between text and emoji can mean something after `c`. In ASCII it does after the
+/// characters of keycaps alone (Unicode's `emoji-variation-sequences.txt`).
 fn has_variations(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_digit() || c == '#' || c == '*';

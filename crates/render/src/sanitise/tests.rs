@@ -242,6 +242,30 @@ fn variation_selectors_and_flags_stay_where_they_mean_something() {
 }
 
 #[test]
+fn variation_selectors_stay_where_a_form_is_chosen() {
+    check_stays(&[
+        "葛\u{E0100}城市 葛\u{E0101}飾区 \u{2000B}\u{E0102}",
+        "\u{1820}\u{180B}\u{1821}\u{180C}\u{1822}\u{180D}\u{1880}\u{180F}",
+        "0\u{FE00} \u{2229}\u{FE00} 万\u{FE02} \u{3001}\u{FE01} \u{1000}\u{FE00}",
+    ]);
+    check(&[
+        ("a\u{E0100}b\u{E0120} あ\u{E0100}", "ab あ"),
+        // Only one for each, so that they say nothing more.
+        ("葛\u{E0100}\u{E0101}\u{E0102}", "葛\u{E0100}"),
+        ("葛\u{E0100}\u{FE0F}", "葛\u{E0100}"),
+        ("\u{1820}\u{180B}\u{180C}", "\u{1820}\u{180B}"),
+        (
+            "葛\u{180B} \u{1820}\u{E0100} \u{1820}\u{180E}",
+            "葛 \u{1820} \u{1820}",
+        ),
+        (
+            "1\u{FE00} a\u{FE01} 万\u{FE03} \u{2229}\u{FE05}",
+            "1 a 万 \u{2229}",
+        ),
+    ]);
+}
+
+#[test]
 fn an_invisible_character_that_code_depends_on_becomes_visible() {
     // As readers see it, nothing of this is code and the comment is hidden.
     check(&[(
