@@ -18,6 +18,7 @@ mod names;
 pub mod place;
 mod reader;
 pub mod roots;
+mod settings;
 pub mod signal;
 mod skill;
 
@@ -32,6 +33,8 @@ use ctxpin_model::warning::Note;
 use crate::gather::Gathering;
 use crate::place::Place;
 use crate::roots::{Request, Roots};
+
+pub use crate::settings::settings;
 
 /// What a scan found.
 #[derive(Debug, Clone, PartialEq)]

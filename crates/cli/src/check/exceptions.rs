@@ -1,7 +1,5 @@
 //! What a project wants to be no finding: `.ctxpin.toml`.
 
-use std::fs;
-use std::io;
 use std::path::Path;
 
 use ctxpin_model::warning::Code;
@@ -60,12 +58,11 @@ impl Exceptions {
     pub fn read(root: &Path) -> Result<Self, Failure> {
         let path = root.join(FILE_NAME);
         let failed = |reason: String| Failure::usage(format!("{}: {reason}", path.display()));
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(error) => return Err(failed(error.to_string())),
+        let Some(bytes) = ctxpin_scan::settings(root, FILE_NAME).map_err(failed)? else {
+            return Ok(Self::default());
         };
-        let settings: Settings = toml::from_str(&text).map_err(|error| {
+        let text = str::from_utf8(&bytes).map_err(|_| failed("it is not UTF-8".to_owned()))?;
+        let settings: Settings = toml::from_str(text).map_err(|error| {
             let begin = error.span().map_or(0, |span| span.start.min(text.len()));
             let line = text[..begin].matches('\n').count() + 1;
             failed(format!("line {line}: {}", error.message()))
@@ -95,6 +92,10 @@ impl Exceptions {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::process::Command;
+
     use super::*;
 
     #[test]
@@ -143,5 +144,41 @@ mod tests {
             "`a[`",
         );
         refused("x", "line 1");
+    }
+
+    #[test]
+    fn what_is_no_plain_file_of_the_project_is_refused() {
+        let outside = tempfile::tempdir().unwrap();
+        let other = outside.path().join("other.toml");
+        fs::write(&other, "").unwrap();
+        let refused = |make: &dyn Fn(&Path), expected: &str| {
+            let root = tempfile::tempdir().unwrap();
+            make(&root.path().join(FILE_NAME));
+            let failure = Exceptions::read(root.path()).unwrap_err();
+            assert!(format!("{failure:?}").contains(expected), "{failure:?}");
+        };
+        refused(&|path| symlink("/dev/zero", path).unwrap(), "escapes");
+        refused(&|path| symlink(&other, path).unwrap(), "escapes");
+        refused(&|path| fs::create_dir(path).unwrap(), "a directory");
+        refused(&|path| symlink("gone", path).unwrap(), "dangling");
+        refused(&|path| fs::write(path, [0xFF]).unwrap(), "not UTF-8");
+        refused(
+            &|path| fs::write(path, vec![b' '; 2 << 20]).unwrap(),
+            "at most",
+        );
+        let fifo = |path: &Path| {
+            let made = Command::new("mkfifo").arg(path).status().unwrap();
+            assert!(made.success());
+        };
+        refused(&fifo, "a FIFO");
+    }
+
+    #[test]
+    fn a_link_in_the_project_is_followed() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("other.toml"), "x").unwrap();
+        symlink("other.toml", root.path().join(FILE_NAME)).unwrap();
+        let failure = Exceptions::read(root.path()).unwrap_err();
+        assert!(format!("{failure:?}").contains("line 1"), "{failure:?}");
     }
 }
