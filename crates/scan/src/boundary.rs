@@ -18,9 +18,9 @@ use rustix::fs::{FileType, Mode, OFlags, Stat, fstat, openat};
 use rustix::io::Errno;
 
 use crate::directory::Directory;
+use crate::discover::gives_something;
 use crate::names::barred;
 use crate::reader::{Reader, Reading};
-use crate::roots::{FileClass, classify};
 
 /// How often a file is looked up anew when it changes between check and opening. An editor that
 /// replaces its file does so once.
@@ -384,11 +384,10 @@ impl Boundary {
 
 /// The command that reads what a link of a root of that reach may not lead to.
 fn advice(target: &Path, reach: Reach, admitting: &Admitting) -> Option<String> {
-    let is_readable = target.is_dir() || classify(target) != FileClass::Other;
-    if barred(target).is_some() || !is_readable {
+    if barred(target).is_some() || !gives_something(target) {
         return None;
     }
-    let shown = target.display();
+    let shown = for_a_shell(target);
     if admitting.admits(target).is_some() {
         return Some(format!("`ctxpin source add {shown}` reads it"));
     }
@@ -396,11 +395,21 @@ fn advice(target: &Path, reach: Reach, admitting: &Admitting) -> Option<String> 
         true => target,
         false => target.parent()?,
     };
-    let directory = directory.display();
+    let directory = for_a_shell(directory);
     Some(match reach {
         Reach::Personal => format!("--allow-root {directory} allows it"),
         _ => format!("--allow-root {directory} and `ctxpin source add {shown}` read it"),
     })
+}
+
+/// A path as it stands in a command.
+fn for_a_shell(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@%=".contains(c);
+    match path.chars().all(is_plain) {
+        true => path.into_owned(),
+        false => format!("'{}'", path.replace('\'', "'\\''")),
+    }
 }
 
 fn is_regular(stat: &Stat) -> bool {

@@ -10,7 +10,7 @@ use ctxpin_model::skill::SKILL_FILE_NAME;
 use ctxpin_model::warning::{Code, Warning};
 
 use crate::ScanError;
-use crate::boundary::{Boundaries, Boundary, Located, Reach, Refused};
+use crate::boundary::{Boundaries, Boundary, Located, Reach, Refused, is_skill_part};
 use crate::directory::{Directory, LISTING_MAX};
 use crate::gather::{Finding, Gathering};
 use crate::roots::{FileClass, MCP_CONFIG_NAME, Origin, Root, Standing, UNKNOWN_FILE, classify};
@@ -64,12 +64,16 @@ pub(crate) fn root(
             });
             match opened {
                 Ok((boundary, directory)) => {
-                    Contributor {
+                    let contributor = Contributor {
                         root,
                         boundary,
                         directory,
+                    };
+                    if root.is_named_alone() {
+                        contributor.contribute_as_named(gathering)?;
+                    } else {
+                        contributor.contribute(gathering)?;
                     }
-                    .contribute(gathering)?;
                     if root.origin == Origin::Declared && gathering.additions() == additions {
                         let warning =
                             Warning::new(Code::SourceEmpty).about("nothing was found in it");
@@ -189,6 +193,36 @@ impl Contributor<'_> {
             elsewhere::other_tools(&self.directory, gathering);
         }
         Ok(())
+    }
+
+    /// As [`Self::contribute`]; and a directory that somebody named may itself be a skill or, if it
+    /// gives nothing else, a folder of skills whatever its name.
+    fn contribute_as_named(&self, gathering: &mut Gathering) -> Result<(), ScanError> {
+        let name = OsStr::new(SKILL_FILE_NAME);
+        gathering.places.names(&self.directory.path, &[name]);
+        if is_skill(&self.directory) {
+            let directory = self.directory.descend(Path::new(""));
+            let source = self.directory.path.join(name);
+            return match directory {
+                Ok(directory) => skill::read(directory, &source, &self.root.path, gathering),
+                Err(error) => {
+                    add_refused(self.root, Refused::failed(&error), gathering);
+                    Ok(())
+                }
+            };
+        }
+        let additions = gathering.additions();
+        self.contribute(gathering)?;
+        if gathering.additions() > additions {
+            return Ok(());
+        }
+        gathering.places.all(&self.directory.path);
+        match self.directory.descend(Path::new("")) {
+            Ok(directory) if holds_skills(&directory) => {
+                self.container(Step::Directory(directory), Path::new(""), gathering)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Goes down to a directory, through a link if that is allowed.
@@ -358,6 +392,47 @@ impl Contributor<'_> {
         let path = self.directory.path.join(folder).join(name);
         Some(Finding::refused(kind, &path, &self.root.path, refused))
     }
+}
+
+/// Whether a directory has a `SKILL.md`.
+fn is_skill(directory: &Directory) -> bool {
+    let name = OsStr::new(SKILL_FILE_NAME);
+    matches!(directory.entry(name), Ok(Some(_))) && directory.spells(name)
+}
+
+/// Whether there are skills among the directories in this one.
+fn holds_skills(directory: &Directory) -> bool {
+    let names = directory.list().map(|listing| listing.names);
+    let mut names = names.unwrap_or_default().into_iter();
+    names.any(|name| {
+        let entry = directory.descend(Path::new(&name));
+        is_skill_part(&name) && entry.is_ok_and(|entry| is_skill(&entry))
+    })
+}
+
+/// Whether a source that is declared at a canonical path gives something, as far as names tell.
+pub(crate) fn gives_something(path: &Path) -> bool {
+    let Ok(directory) = Directory::open(path) else {
+        return path.is_file() && classify(path) != FileClass::Other;
+    };
+    let has = |directory: &Directory, name: &str| {
+        matches!(directory.entry(OsStr::new(name)), Ok(Some(_)))
+    };
+    let has_file = INSTRUCTION_FILES.iter().any(|(folder, name)| {
+        let folder = directory.descend(Path::new(folder.unwrap_or_default()));
+        folder.is_ok_and(|folder| has(&folder, name))
+    });
+    let has_folder = AGENT_FOLDERS.iter().any(|folder| {
+        let folder = directory.descend(Path::new(folder));
+        folder.is_ok_and(|folder| has(&folder, SKILLS))
+    });
+    has_file
+        || has_folder
+        || [SKILLS, MCP_CONFIG_NAME]
+            .iter()
+            .any(|name| has(&directory, name))
+        || is_skill(&directory)
+        || holds_skills(&directory)
 }
 
 /// Of instruction files with equal bytes the first is used.

@@ -103,6 +103,13 @@ pub struct Root {
     pub(crate) standing: Standing,
 }
 
+impl Root {
+    /// Whether somebody named it, for what it is and not for what lies around it.
+    pub(crate) fn is_named_alone(&self) -> bool {
+        self.origin == Origin::Declared
+    }
+}
+
 /// Where a root comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
@@ -318,10 +325,10 @@ impl Ground {
             .map(|path| Root {
                 path: path.to_owned(),
                 named: path.to_owned(),
-                origin: if path == self.directory {
-                    Origin::Working
-                } else {
-                    Origin::Ancestor
+                origin: match request.scope {
+                    Scope::Single => Origin::Declared,
+                    Scope::Project if path == self.directory => Origin::Working,
+                    Scope::Project => Origin::Ancestor,
                 },
                 standing: Standing::Directory {
                     boundary: self.project.clone(),

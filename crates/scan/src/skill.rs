@@ -65,12 +65,20 @@ pub(crate) fn find(
         Located::Refused(refused) => refused,
     };
     await_target(boundary, &lexical, gathering);
-    // Something else than a directory is no skill, and neither is a directory without its file.
+    // Something else than a directory is no skill, and neither is a directory without its file; a
+    // link to it is told all the same.
     let leads_to_skill = match &refused.target {
         Some(target) => target.join(SKILL_FILE_NAME).symlink_metadata().is_ok(),
         None => refused.status == Status::Unreadable,
     };
-    if leads_to_skill {
+    if !leads_to_skill {
+        if is_skill_part(name) {
+            gathering.note(
+                &lexical,
+                Warning::new(Code::SkillAbsent).about(refused.reason),
+            );
+        }
+    } else {
         let mut finding = Finding::refused(Kind::Skill, &source, root, refused);
         finding.identity = finding.identity.map(|target| target.join(SKILL_FILE_NAME));
         gathering.add(finding);

@@ -4,6 +4,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
 
+use ctxpin_model::resource::Status;
+use ctxpin_model::warning::Code;
+use ctxpin_scan::Scan;
+use ctxpin_scan::roots::Declared;
+
 use crate::workspace::Workspace;
 
 #[test]
@@ -318,4 +323,91 @@ fn a_target_that_appears_makes_no_second_resource() {
     w.check(&["ok project/docs/rules.md"]);
     fs::remove_file(w.path("project/docs/rules.md")).unwrap();
     w.check(&dangling);
+}
+
+/// Does what a refusal advises, and scans again.
+fn as_advised(w: &mut Workspace, advice: &str) -> Scan {
+    if let Some((_, allowed)) = advice.split_once("--allow-root ") {
+        let allowed = allowed.split([' ', ';']).next().unwrap();
+        w.request.allowed.push(allowed.into());
+    }
+    if let Some((_, source)) = advice.split_once("`ctxpin source add ") {
+        let path = source.split('`').next().unwrap().into();
+        w.request.sources.push(Declared { path });
+    }
+    w.scan()
+}
+
+#[test]
+fn what_a_refused_link_advises_helps() {
+    let file = "---\nname: x\ndescription: d\n---\n";
+    for (link, target, files) in [
+        ("AGENTS.md", "rules.md", &["rules.md"][..]),
+        ("skills/sk", "sk", &["sk/SKILL.md"]),
+        (".claude/skills", "coll", &["coll/x/SKILL.md"]),
+        (".agents", "agents", &["agents/skills/x/SKILL.md"]),
+        (".claude", "claude", &["claude/CLAUDE.md"]),
+        ("skills", "skills", &["skills/x/SKILL.md"]),
+        ("skills/team", "coll", &["coll/x/SKILL.md"]),
+    ] {
+        let mut w = Workspace::new();
+        for path in files {
+            w.write(&format!("outside/{path}"), file);
+        }
+        w.link(
+            &format!("project/{link}"),
+            w.path(&format!("outside/{target}")),
+        );
+        let found = w.scan();
+        let errors = found.snapshot.resources.iter();
+        let errors = errors.filter_map(|resource| resource.error.clone());
+        let notes = found.notes.iter();
+        let notes = notes.filter_map(|note| note.warning.detail.clone());
+        let told: Vec<_> = errors.chain(notes).collect();
+        assert!(!told.is_empty(), "{link}: {found:?}");
+        let found = as_advised(&mut w, &told[0]);
+        for path in files {
+            let source = w.text(&format!("outside/{path}"));
+            let mut resources = found.snapshot.resources.iter();
+            let is_used =
+                resources.any(|found| found.source == source && found.status == Status::Ok);
+            assert!(is_used, "{link}: {told:?} gives {found:?}");
+        }
+    }
+}
+
+#[test]
+fn a_refused_link_advises_nothing_that_gives_nothing() {
+    let w = Workspace::with(&[
+        ("outside/empty/x.txt", "x"),
+        ("outside/it's/AGENTS.md", "x"),
+    ]);
+    w.link("project/skills/empty", w.path("outside/empty"));
+    w.link("project/skills/etc", "/etc");
+    w.link("project/skills/pw", "/etc/passwd");
+    w.link("project/skills/quoted", w.path("outside/it's"));
+    let escapes = format!("the link escapes {}", w.text("project"));
+    let found = w.check(&[]);
+    let told: Vec<_> = found
+        .notes
+        .iter()
+        .map(|note| {
+            assert_eq!(note.warning.code, Code::SkillAbsent);
+            let source = note.source.as_deref().unwrap();
+            let name = source.rsplit('/').next().unwrap();
+            (name, note.warning.detail.as_deref().unwrap())
+        })
+        .collect();
+    let quoted = format!("'{}'", w.text("outside/it's").replace('\'', "'\\''"));
+    let advice =
+        format!("{escapes}; --allow-root {quoted} and `ctxpin source add {quoted}` read it");
+    assert_eq!(
+        told,
+        [
+            ("empty", escapes.as_str()),
+            ("etc", &escapes),
+            ("pw", &escapes),
+            ("quoted", &advice),
+        ]
+    );
 }
