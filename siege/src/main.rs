@@ -154,7 +154,7 @@ impl Lay {
     /// One attack on a new server. True if nothing was violated.
     async fn attack(&self, attack: Attack, kind: &Kind) -> anyhow::Result<bool> {
         let fresh = kind.fresh().await?;
-        let server = Server::start(&self.program, &fresh).await?;
+        let server = Server::start(&self.program, &fresh, attack.server_options()).await?;
         let admin = server.admin()?;
         let neighbour = Neighbour::move_in(&admin).await?;
         let means = attacks::prepare(attack, &admin, Duration::from_secs(self.seconds)).await?;

@@ -29,7 +29,7 @@ pub struct Server {
 
 impl Server {
     /// Starts it on an empty database and waits until it is ready.
-    pub async fn start(program: &Path, fresh: &Fresh) -> anyhow::Result<Self> {
+    pub async fn start(program: &Path, fresh: &Fresh, options: &[&str]) -> anyhow::Result<Self> {
         // Another process could take the port before the server does, which then does not start.
         let listener =
             TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("finding a free port")?;
@@ -41,6 +41,7 @@ impl Server {
         command
             .args(["serve", "--listen", &address.to_string(), "--data-dir"])
             .arg(&directory)
+            .args(options)
             .env_remove("CTXPIN_DATABASE")
             .env_remove("CTXPIN_LOG")
             .stdin(Stdio::null())

@@ -6,7 +6,7 @@ use ctxpin_model::hash::BlobHash;
 use ctxpin_model::token::Credential;
 use ctxpin_store::grant::{Granted, object, right};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::service::Service;
 
 /// Where a content was in force, of what the caller may read the metadata of.
@@ -18,13 +18,20 @@ pub struct Exposure {
     pub turns: Vec<TurnExposure>,
 }
 
-/// Which chats and turns had a content in force, a skill's files and tools included.
+/// Which chats and turns had a content in force, a skill's files and tools included. It asks much of the
+/// database, so each caller's questions are answered in turn.
 pub async fn read(
     service: &Service,
     credential: Credential,
     content: BlobHash,
 ) -> Result<Exposure> {
     let caller = service.caller(credential);
+    let actor = service
+        .database
+        .identify(&caller, Some(Operation::ExposureRead))
+        .await?;
+    let user = actor.user().ok_or(Error::NotFound("account"))?;
+    let _slot = service.workshop.enter(user).await?;
     let mut transaction = service.database.read().await?;
     let account: Granted<object::Account, right::Metadata> = transaction
         .grant_account(&caller, Operation::ExposureRead)

@@ -115,6 +115,7 @@ impl Workshop {
             waiting.retain(|waiter| !waiter.is_closed());
             let count = waiting.len();
             if count == 0 && state.may_run(self.0.slots, user) {
+                state.waiting.remove(&user);
                 state.begin(user);
                 drop(state);
                 return Ok(self.0.slot(user));

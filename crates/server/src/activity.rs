@@ -10,11 +10,15 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{Request, Response};
+use axum::http::{Request, Response, StatusCode};
+use axum::response::IntoResponse as _;
 use axum::{BoxError, Router};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tower::{Service, ServiceExt as _};
+
+use crate::limits::TOKENS_REFUSED_MAX;
 
 /// Most bytes of an answer that are handed on at once, so that a large one shows how it gets on.
 const PIECE_BYTES_MAX: usize = 64 * 1024;
@@ -29,6 +33,11 @@ struct Counts {
     id: u64,
     /// Whether a token was good on it.
     is_known: AtomicBool,
+    /// How many requests were refused for their token.
+    refused: AtomicUsize,
+    became_unwelcome: Notify,
+    /// Lets one token after the other be looked up, until one is good.
+    turn: Semaphore,
     /// Requests that were read and are not answered.
     under_way: AtomicUsize,
     /// Requests and pieces of answers so far.
@@ -41,6 +50,9 @@ impl Default for Counts {
         Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             is_known: AtomicBool::default(),
+            refused: AtomicUsize::default(),
+            became_unwelcome: Notify::new(),
+            turn: Semaphore::new(1),
             under_way: AtomicUsize::default(),
             steps: AtomicU64::default(),
         }
@@ -85,6 +97,30 @@ impl Activity {
     /// Notes that a token was good.
     pub fn become_known(&self) {
         self.0.is_known.store(true, Ordering::Relaxed);
+        self.0.turn.close();
+    }
+
+    /// Waits until no other token is looked up for the connection, if none was good yet.
+    pub async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.0.turn.acquire().await.ok()
+    }
+
+    /// Notes that a token opened nothing.
+    fn refuse(&self) {
+        let refused = self.0.refused.fetch_add(1, Ordering::Relaxed) + 1;
+        if refused >= TOKENS_REFUSED_MAX && !self.is_known() {
+            self.0.became_unwelcome.notify_one();
+        }
+    }
+
+    /// Whether tokens were tried in vain as often as may be.
+    pub fn is_unwelcome(&self) -> bool {
+        !self.is_known() && self.0.refused.load(Ordering::Relaxed) >= TOKENS_REFUSED_MAX
+    }
+
+    /// Waits until tokens were tried in vain as often as may be.
+    pub async fn unwelcome(&self) {
+        self.0.became_unwelcome.notified().await;
     }
 
     fn step(&self) {
@@ -136,7 +172,15 @@ where
         let Self { router, activity } = self.clone();
         request.extensions_mut().insert(activity.clone());
         Box::pin(async move {
-            let response = router.oneshot(request).await;
+            let response = match activity.is_unwelcome() {
+                // The connection ends in a moment: nothing is done for it any more.
+                true => Ok(StatusCode::UNAUTHORIZED.into_response()),
+                false => router.oneshot(request).await,
+            };
+            let status = response.as_ref().map(Response::status);
+            if status == Ok(StatusCode::UNAUTHORIZED) {
+                activity.refuse();
+            }
             drop(under_way);
             response.map(|response| {
                 response.map(|body| Noted {

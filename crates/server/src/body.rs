@@ -108,11 +108,13 @@ impl Sender<'_> {
             let detail = "Send a token as `Authorization: Bearer ctxpin_...`.";
             Refusal::new(ProblemName::Unauthenticated, detail)
         })?;
-        let (callers, service) = (&self.app.callers, &self.app.service);
-        let known = callers.known(service, credential, self.operation).await?;
-        if let Some(load) = self.parts.extensions.get::<Load>() {
-            load.belongs_to(known)?;
-        }
+        let known = match self.parts.extensions.get::<Load>() {
+            Some(load) => load.look_up(self.app, credential, self.operation).await?,
+            None => {
+                let (callers, service) = (&self.app.callers, &self.app.service);
+                callers.known(service, credential, self.operation).await?
+            }
+        };
         self.known = Some(known);
         Ok(self.known)
     }

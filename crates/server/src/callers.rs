@@ -10,6 +10,7 @@ use ctxpin_model::id::{TokenId, UserId};
 use ctxpin_model::token::Credential;
 use ctxpin_operations::people;
 use ctxpin_operations::service::Service;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::respond::Answer;
@@ -21,6 +22,9 @@ const KNOWN_FOR: Duration = Duration::from_secs(10);
 /// Most tokens that are known at a time.
 const KNOWN_MAX: usize = 10_000;
 
+/// Most tokens that are looked up at a time: strangers leave room in the database for those who work.
+const LOOKED_UP_MAX: usize = 2;
+
 /// Somebody whose token was looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Known {
@@ -31,8 +35,15 @@ pub(crate) struct Known {
 }
 
 /// The tokens that were looked up lately. Cloning it shares everything.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Callers(Arc<Mutex<HashMap<Asked, Entry>>>);
+#[derive(Debug, Clone)]
+pub(crate) struct Callers(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    entries: Mutex<HashMap<Asked, Entry>>,
+    /// Places of those that are looked up.
+    room: Semaphore,
+}
 
 type Asked = (TokenId, Option<Operation>);
 
@@ -41,6 +52,15 @@ struct Entry {
     credential: Credential,
     user: UserId,
     until: Instant,
+}
+
+impl Default for Callers {
+    fn default() -> Self {
+        Self(Arc::new(Shared {
+            entries: Mutex::default(),
+            room: Semaphore::new(LOOKED_UP_MAX),
+        }))
+    }
 }
 
 impl Callers {
@@ -60,6 +80,8 @@ impl Callers {
             let token = credential.id;
             return Ok(Known { token, user });
         }
+        // It is never closed.
+        let _place = self.0.room.acquire().await.ok();
         let user = people::may_send(service, credential, operation).await?;
         self.keep(asked, credential, user);
         let token = credential.id;
@@ -92,6 +114,7 @@ impl Callers {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Asked, Entry>> {
         // Nothing is half-done behind a panic.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let entries = self.0.entries.lock();
+        entries.unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -28,6 +28,10 @@ pub(crate) const STRANGER_BYTES_MAX: u64 = 1024;
 /// looked up first.
 pub(crate) const STRANGER_REQUESTS_MAX: usize = 8;
 
+/// How many tokens a connection may try in vain before it is ended: trying costs whoever tries a new
+/// connection then.
+pub(crate) const TOKENS_REFUSED_MAX: usize = 16;
+
 /// Longest answer, in bytes, that is put together where it comes up.
 pub(crate) const ANSWER_BYTES_LIGHT: u64 = 64 * 1024;
 

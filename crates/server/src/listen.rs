@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{BoxError, Router};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
@@ -27,6 +27,9 @@ const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(30);
 
 /// How long a quiet connection may take to end in order, before it is cut.
 const FAREWELL_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// The same for one that tried tokens in vain.
+const FAREWELL_TIME_SHORT: Duration = Duration::from_millis(100);
 
 /// How long a head takes on a bad line. Whoever sends none for longer goes first where it is crowded.
 const HEAD_TIME_FAIR: Duration = Duration::from_secs(1);
@@ -169,20 +172,23 @@ async fn connection(
     let service = TowerToHyperService::new(service);
     let stream = TokioIo::new(Opening::new(stream, limits.head_time_max));
     let mut connection = std::pin::pin!(builder.serve_connection(stream, service));
-    let served = tokio::select! {
-        served = connection.as_mut() => served,
-        () = shutdown.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-        () = activity.quiet(limits.quiet_time_max) => {
-            connection.as_mut().graceful_shutdown();
-            match tokio::time::timeout(FAREWELL_TIME_MAX, connection).await {
-                Ok(served) => served,
-                Err(_) => Err("it was quiet for too long".into()),
-            }
-        }
+    let farewell = tokio::select! {
+        served = connection.as_mut() => return ended(served),
+        () = shutdown.cancelled() => None,
+        () = activity.quiet(limits.quiet_time_max) => Some(FAREWELL_TIME_MAX),
+        () = activity.unwelcome() => Some(FAREWELL_TIME_SHORT),
     };
+    connection.as_mut().graceful_shutdown();
+    match farewell {
+        None => ended(connection.await),
+        Some(time_max) => match tokio::time::timeout(time_max, connection).await {
+            Ok(served) => ended(served),
+            Err(_) => ended(Err("it was quiet, or tried tokens in vain".into())),
+        },
+    }
+}
+
+fn ended(served: Result<(), BoxError>) {
     if let Err(error) = served {
         // A client that leaves in the middle is an everyday thing.
         tracing::debug!(error, "a connection ended");

@@ -9,7 +9,9 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use ctxpin_model::access::Operation;
 use ctxpin_model::token::Credential;
+use ctxpin_protocol::problem::ProblemName;
 use http_body::Body as _;
 
 use crate::activity::Activity;
@@ -17,7 +19,7 @@ use crate::app::App;
 use crate::budget::{Full, Held, Holder};
 use crate::callers::Known;
 use crate::limits::{ANSWER_BYTES_FREE, STRANGER_REQUESTS_MAX};
-use crate::respond::Answer;
+use crate::respond::{Answer, Refusal};
 
 /// What a request holds. Stands in its extensions; cloning it shares everything.
 #[derive(Debug, Clone)]
@@ -91,22 +93,36 @@ impl Load {
         let is_one_too_many =
             *lock(&self.0.refused) > 0 || connection.under_way() > STRANGER_REQUESTS_MAX;
         if is_one_too_many && !connection.is_known() {
-            let known = app.callers.known(&app.service, credential, None).await?;
-            self.belongs_to(known)?;
+            self.look_up(app, credential, None).await?;
         }
         Ok(())
     }
 
-    /// Notes whose the request is.
+    /// Finds out whose the request is. On a connection on which no token was good that is done for one
+    /// request after the other, so that whoever tries many keeps nobody from the database.
     ///
     /// # Errors
     ///
-    /// If they hold too much already.
-    pub fn belongs_to(&self, known: Known) -> Result<(), Full> {
-        self.0.connection.become_known();
+    /// If the token opens nothing, or not the operation, or its owner holds too much already.
+    pub async fn look_up(
+        &self,
+        app: &App,
+        credential: Credential,
+        operation: Option<Operation>,
+    ) -> Answer<Known> {
+        let connection = &self.0.connection;
+        let _turn = connection.turn().await;
+        if connection.is_unwelcome() {
+            let detail = "Too many tokens were tried on this connection.";
+            return Err(Refusal::new(ProblemName::Unauthenticated, detail));
+        }
+        let (callers, service) = (&app.callers, &app.service);
+        let known = callers.known(service, credential, operation).await?;
+        connection.become_known();
         let mut held = lock(&self.0.held);
         held.hand_over(&self.holders(known))?;
-        held.grow(std::mem::take(&mut *lock(&self.0.refused)))
+        held.grow(std::mem::take(&mut *lock(&self.0.refused)))?;
+        Ok(known)
     }
 
     /// Holds so many bytes more.

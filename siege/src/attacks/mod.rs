@@ -155,6 +155,14 @@ impl Attack {
         let value = self.to_possible_value();
         value.map_or_else(String::new, |value| value.get_name().to_owned())
     }
+
+    /// What the server is told beyond its defaults, for what must be there before the attack.
+    pub fn server_options(self) -> &'static [&'static str] {
+        match self {
+            Self::Exposure => &["--turns-per-minute", "1000000"],
+            _ => &[],
+        }
+    }
 }
 
 /// Makes what an attack needs.
