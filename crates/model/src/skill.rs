@@ -102,7 +102,8 @@ struct Fields {
 
 impl Fields {
     fn warning(&self, code: Code, key: &str) -> Warning {
-        let line = self.lines.iter().find(|(known, _)| known == key);
+        // Of two that are alike the last one counts.
+        let line = self.lines.iter().rfind(|(known, _)| known == key);
         Warning {
             line: line.map(|(_, line)| *line),
             ..Warning::new(code)

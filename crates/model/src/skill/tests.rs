@@ -85,10 +85,6 @@ fn a_skill_without_a_usable_file_is_refused() {
 #[test]
 fn faults_of_yaml_are_told_in_plain_words_and_with_the_lines_of_the_file() {
     check_refused(
-        "---\nname: a\ndescription: x\ndescription: y\n---\n",
-        "line 4: `description` stands twice",
-    );
-    check_refused(
         "---\nname: b\ndescription: x\nmetadata:\n\tk: v\n---\n",
         "line 5: a tab stands where YAML wants spaces",
     );
@@ -97,6 +93,18 @@ fn faults_of_yaml_are_told_in_plain_words_and_with_the_lines_of_the_file() {
         "line 3: a quote is not closed",
     );
     check_refused("---\nname: [b\n---\n", "line 2: a bracket is not closed");
+    check_refused(
+        "---\nname: b\ndescription: \"quoted\" then more: text\n---\n",
+        "line 3: this is no valid YAML; write the value in one pair of double quotes, with a backslash before each double quote in it",
+    );
+    check_refused(
+        "---\nname: b\ndescription: a\0b\n---\n",
+        "line 3: a control character (U+0000) stands here, which YAML does not allow; take it out",
+    );
+    check_refused(
+        "---\nname: \u{1B}b\ndescription: a\n---\n",
+        "line 2: a control character (U+001B) stands here, which YAML does not allow; take it out",
+    );
     check_refused(
         "---\nname: *b\n---\n",
         "line 2: an alias (`*name`) names nothing",
@@ -180,6 +188,28 @@ fn fields_that_are_not_used_decide_nothing() {
     check(
         "---\nname: pdf-tools\ndescription: d\nmetadata:\nlicense:\n---\n",
         &[],
+    );
+}
+
+#[test]
+fn of_fields_that_stand_twice_the_last_one_counts() {
+    let reading = check(
+        "---\nname: x\ndescription: 1\nname: pdf-tools\ndescription: d\nlicense: a\nlicense: b\n---\n",
+        &[
+            "field-twice 4 name",
+            "field-twice 5 description",
+            "field-twice 7 license",
+        ],
+    );
+    assert_eq!(reading.name.as_deref(), Some("pdf-tools"));
+    assert_eq!(reading.description.as_deref(), Some("d"));
+    check(
+        "---\nname: A\nname: B\ndescription: d\nmetadata:\n  x: 1\n  x: 2\n---\n",
+        &["field-twice 3 name", "name-form 3 B"],
+    );
+    check(
+        "---\nname: pdf-tools\ndescription: d\nmetadata:\n  x: 1\n  x: 2\n---\n",
+        &["field-twice 6 x"],
     );
 }
 

@@ -1,11 +1,13 @@
 //! The YAML of a frontmatter.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 use serde_saphyr::Error;
 
 use super::Fields;
 use crate::limits::cut;
-use crate::warning::{Code, Warning};
+use crate::warning::{Code, Warning, line_of};
 
 /// Deepest nesting and most nodes of a frontmatter; honest ones have a handful.
 const DEPTH_MAX: usize = 16;
@@ -18,6 +20,9 @@ const LINES_BEFORE: u64 = 1;
 /// Reads the text between the `---` lines. Where it is no YAML because a value holds a bare `: `, or begins
 /// with a character that no plain one may, it is read as if that was quoted.
 pub(super) fn read(yaml: &str) -> Result<Fields, String> {
+    if let Some(refusal) = control_character(yaml) {
+        return Err(refusal);
+    }
     match attempt(yaml) {
         Ok(fields) => Ok(fields),
         Err(Fault::Final(refusal)) => Err(refusal),
@@ -58,13 +63,8 @@ fn attempt(yaml: &str) -> Result<Fields, Fault> {
     let mut parsed = parse_as::<Value>(yaml, serde_saphyr::options::DuplicateKeyPolicy::Error);
     if let Err(Error::DuplicateMappingKey { key, location }) = &parsed {
         let key = key.as_deref().unwrap_or_default();
-        let line = location.line() + LINES_BEFORE;
-        let is_used = location.column() <= 1 && matches!(key, "name" | "description");
-        if is_used {
-            return Err(Fault::Final(format!("line {line}: `{key}` stands twice")));
-        }
-        let warning = Warning::new(Code::FieldTwice).at_line(line).about(key);
-        fields.warnings.push(warning);
+        let first = (key.to_owned(), location.line() + LINES_BEFORE);
+        fields.warnings = stand_twice(&fields.lines, first);
         parsed = parse_as(yaml, serde_saphyr::options::DuplicateKeyPolicy::LastWins);
     }
     fields.values = match parsed {
@@ -81,6 +81,22 @@ fn attempt(yaml: &str) -> Result<Fields, Fault> {
     };
     take_as_written(yaml, &mut fields.values);
     Ok(fields)
+}
+
+/// The warnings of keys that stand twice: of the first that the reader met, wherever it stands, and of all in
+/// the outermost mapping.
+fn stand_twice(lines: &[(String, u64)], first: (String, u64)) -> Vec<Warning> {
+    let mut known = BTreeSet::new();
+    let twice = lines.iter().filter(|(key, _)| !known.insert(key));
+    let mut twice: Vec<_> = twice.cloned().collect();
+    if !twice.iter().any(|(_, line)| *line == first.1) {
+        twice.push(first);
+    }
+    let warnings = twice.iter().map(|(key, line)| {
+        let warning = Warning::new(Code::FieldTwice).at_line(*line);
+        warning.about(key)
+    });
+    warnings.collect()
 }
 
 fn take_as_written(yaml: &str, values: &mut Map<String, Value>) {
@@ -149,6 +165,20 @@ const FAULTS: [(&str, &str); 11] = [
     ),
 ];
 
+/// What is said of any other fault. Nearly always it is a value that is not quoted as a whole.
+const UNKNOWN_FAULT: &str = "this is no valid YAML; write the value in one pair of double quotes, with a backslash before each double quote in it";
+
+/// The first control character that YAML does not know (YAML 1.2, section 5.1), by its line.
+fn control_character(yaml: &str) -> Option<String> {
+    let is_unknown = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}');
+    let at = yaml.find(is_unknown)?;
+    let line = line_of(yaml, at) + LINES_BEFORE;
+    let code = u32::from(yaml[at..].chars().next()?);
+    Some(format!(
+        "line {line}: a control character (U+{code:04X}) stands here, which YAML does not allow; take it out"
+    ))
+}
+
 /// What is wrong with a YAML, in words for the author of a skill.
 fn fault(error: &Error) -> Fault {
     let location = error.location();
@@ -172,7 +202,7 @@ fn fault(error: &Error) -> Fault {
         return Fault::Final(format!("{place}{reason}"));
     }
     let known = FAULTS.iter().find(|(words, _)| said.contains(words));
-    let reason = known.map_or("this is no valid YAML", |(_, reason)| reason);
+    let reason = known.map_or(UNKNOWN_FAULT, |(_, reason)| reason);
     Fault::Syntax(format!("{place}{reason}"))
 }
 
