@@ -65,17 +65,17 @@ impl Finding {
 }
 
 /// Checks what a scan of each path finds: a directory with those above it, up to the root of its
-/// project; of a file what is told of it where it lies. Returns the findings in the order of their paths
-/// and lines, each once.
+/// project, and the skills that it is or holds itself; of a file what is told of it where it lies.
 ///
 /// # Errors
 ///
 /// If a path does not exist or cannot be scanned.
-pub fn findings(paths: &[PathBuf], home: &Path) -> Result<Vec<Finding>, Failure> {
+pub fn findings(paths: &[PathBuf], home: &Path) -> Result<Checked, Failure> {
     let mut found = BTreeSet::new();
+    let mut resources = 0;
     for path in paths {
-        let scan = scan(&request(path, home), &|| false);
-        let scan = scan.map_err(|error| Failure::usage(error.to_string()))?;
+        let scan = scanned(path, home)?;
+        resources += scan.snapshot.resources.len();
         let mut of_path = of_scan(&scan, &project_root(path));
         if let Some(file) = path.canonicalize().ok().filter(|path| path.is_file()) {
             // A link that may not be followed stands under its own name.
@@ -84,15 +84,55 @@ pub fn findings(paths: &[PathBuf], home: &Path) -> Result<Vec<Finding>, Failure>
         }
         found.extend(of_path);
     }
-    Ok(found.into_iter().collect())
+    Ok(Checked {
+        findings: found.into_iter().collect(),
+        resources,
+    })
+}
+
+/// What came of a check.
+#[derive(Debug)]
+pub struct Checked {
+    /// What there is to know, in the order of paths and lines, each once.
+    pub findings: Vec<Finding>,
+    /// How many resources were looked at; one that two paths give counts twice.
+    pub resources: usize,
+}
+
+/// Scans a path; where a directory gives nothing, it may be a folder of skills of any name.
+fn scanned(path: &Path, home: &Path) -> Result<Scan, Failure> {
+    let scanned = |request: &Request| {
+        let scan = scan(request, &|| false);
+        scan.map_err(|error| Failure::usage(error.to_string()))
+    };
+    let first = scanned(&request(path, home))?;
+    let directory = path.canonicalize().ok().filter(|path| path.is_dir());
+    if let Some(directory) = directory.filter(|_| first.snapshot.resources.is_empty()) {
+        let alone = scanned(&Request::single(directory, home))?;
+        if !alone.snapshot.resources.is_empty() {
+            return Ok(alone);
+        }
+    }
+    Ok(first)
 }
 
 /// What is scanned for a path. An instruction file is judged among those around it, since it may import
-/// them; a skill and a configuration stand for themselves.
+/// them; a skill and a configuration stand for themselves. A directory that is a skill is checked as one.
 fn request(path: &Path, home: &Path) -> Request {
     let stands_alone = path.ends_with(SKILL_FILE_NAME) || path.ends_with(".mcp.json");
     match path.canonicalize().ok().filter(|path| path.is_file()) {
-        None => Request::project(path, home),
+        None => {
+            let skill = path.join(SKILL_FILE_NAME);
+            let is_skill = skill.symlink_metadata().is_ok();
+            let directory = path.canonicalize().ok().filter(|_| is_skill);
+            let skill = directory.map(|directory| Declared {
+                path: directory.join(SKILL_FILE_NAME),
+            });
+            Request {
+                sources: skill.into_iter().collect(),
+                ..Request::project(path, home)
+            }
+        }
         // A link within the project is what it leads to.
         Some(file) if stands_alone && file.starts_with(project_root(path)) => {
             Request::single(file, home)

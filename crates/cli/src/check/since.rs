@@ -42,7 +42,7 @@ impl Before {
             if !path.exists() {
                 continue;
             }
-            for finding in findings(&[path], home)? {
+            for finding in findings(&[path], home)?.findings {
                 *counts.entry(key(&finding, &then)).or_insert(0) += 1;
             }
         }

@@ -55,6 +55,8 @@ struct Told {
     findings: Vec<ToldFinding>,
     problems: usize,
     warnings: usize,
+    /// How many files, skills and servers were looked at.
+    resources: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -70,6 +72,9 @@ struct ToldFinding {
     message: String,
 }
 
+/// What is said where nothing was looked at.
+const NOTHING: &str = "there is nothing to check here: no AGENTS.md, CLAUDE.md, .claude/CLAUDE.md, .cursorrules or .mcp.json, here or above up to the project's root, no SKILL.md, and no skills in the folders here, in skills, .agents/skills, .claude/skills or .codex/skills; name the folder that holds some";
+
 impl Check {
     /// Checks, prints, and tells by the exit code whether something is wrong.
     ///
@@ -80,17 +85,21 @@ impl Check {
         let home = etcetera::home_dir().unwrap_or_default();
         let root = self.root()?;
         let exceptions = Exceptions::read(&root)?;
-        let mut found = findings(&self.paths, &home)?;
+        let checked = findings(&self.paths, &home)?;
+        let mut found = checked.findings;
         if let Some(revision) = &self.since {
             let before = Before::read(revision, &root, &self.paths, &home)?;
             found = before.subtract(found, &root);
         }
         found.retain(|finding| !exceptions.cover(finding, &root));
-        let told = told(&found, &root);
+        let told = told(&found, &root, checked.resources);
         match if self.json { Format::Json } else { self.format } {
             Format::Text => say::print(&text(&found, &told))?,
             Format::Json => say::print_json(&told)?,
             Format::Github => say::print(&github(&told))?,
+        }
+        if told.resources == 0 {
+            say::note(NOTHING);
         }
         let is_wrong = told.problems > 0 || (self.strict && told.warnings > 0);
         Ok(ExitCode::from(u8::from(is_wrong)))
@@ -111,7 +120,7 @@ impl Check {
     }
 }
 
-fn told(found: &[Finding], root: &std::path::Path) -> Told {
+fn told(found: &[Finding], root: &std::path::Path, resources: usize) -> Told {
     let findings: Vec<_> = found
         .iter()
         .map(|finding| told_finding(finding, root))
@@ -124,6 +133,7 @@ fn told(found: &[Finding], root: &std::path::Path) -> Told {
         warnings: findings.len() - problems,
         problems,
         findings,
+        resources,
     }
 }
 
@@ -172,6 +182,7 @@ fn text(found: &[Finding], told: &Told) -> String {
         text += &format!("{path}{line}: {level}: {} {code}\n", told.message);
     }
     let counts = match (told.problems, told.warnings) {
+        (0, 0) if told.resources == 0 => say::paint(say::WARNING, "nothing was checked"),
         (0, 0) => say::paint(say::GOOD, "nothing is wrong"),
         (problems, warnings) => format!(
             "{}, {}",
@@ -224,7 +235,7 @@ mod tests {
             code: "invalid",
             detail: Some("50% of it\r\n::error::x".into()),
         };
-        let text = github(&told(&[finding], "/w".as_ref()));
+        let text = github(&told(&[finding], "/w".as_ref(), 1));
         let expected =
             "::error file=a%2Cb%3Ac%0A.md,line=3,title=invalid::50%25 of it\\r\\n::error::x\n";
         assert_eq!(text, expected);

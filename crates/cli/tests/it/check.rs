@@ -239,6 +239,48 @@ fn what_cannot_be_checked_is_a_fault_of_the_call() {
 }
 
 #[test]
+fn a_directory_that_is_a_skill_or_holds_some_is_checked_as_such() {
+    let bench = Bench::new();
+    let root = bench.workspace("app", "x\n");
+    git(&root, &["init", "--quiet"]);
+    fs::create_dir_all(root.join("brand/sk")).unwrap();
+    fs::write(root.join("brand/sk/SKILL.md"), "---\nname: sk\n---\n").unwrap();
+    for path in ["brand/sk", "brand/sk/SKILL.md"] {
+        let said = bench.run(&root, &["check", path]);
+        assert_eq!(said.code, Some(1), "{path}: {said:#?}");
+        assert!(
+            said.out.contains("brand/sk/SKILL.md: problem"),
+            "{path}: {said:#?}"
+        );
+    }
+    // Without anything else, the folder is what is meant.
+    fs::remove_file(root.join("AGENTS.md")).unwrap();
+    let said = bench.run(&root, &["check", "brand"]);
+    assert_eq!(said.code, Some(1), "{said:#?}");
+    assert!(said.out.contains("brand/sk/SKILL.md: problem"), "{said:#?}");
+}
+
+#[test]
+fn where_nothing_is_there_nothing_is_said_to_be_right() {
+    let bench = Bench::new();
+    let root = bench.workspace("app", "x\n");
+    git(&root, &["init", "--quiet"]);
+    let said = bench.run(&root, &["check"]);
+    assert_eq!(
+        (said.code, said.out.as_str()),
+        (Some(0), "nothing is wrong\n")
+    );
+    fs::remove_file(root.join("AGENTS.md")).unwrap();
+    let said = bench.run(&root, &["check"]);
+    assert_eq!(
+        (said.code, said.out.as_str()),
+        (Some(0), "nothing was checked\n")
+    );
+    assert!(said.err.contains("no AGENTS.md, CLAUDE.md"), "{said:#?}");
+    assert_eq!(bench.json(&root, &["check"])["resources"], 0);
+}
+
+#[test]
 fn every_code_has_its_section() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/check.md");
     let page = fs::read_to_string(page).unwrap();
