@@ -171,3 +171,30 @@ fn sources_and_skills_are_pinned_too() {
         &["agent on", "the server has what was found"],
     );
 }
+
+#[test]
+fn what_a_model_is_not_given_is_told_and_shown() {
+    let bench = Bench::new();
+    let app = bench.workspace("app", "# A\n\n<!-- HIDDEN-1 -->\n\nend\n\n");
+    bench.ok(&app, &["up", "--detach"]);
+    let prompt = bench.ok(&app, &["prompt"]);
+    let shown = bench.ok(&app, &["prompt", "--removed"]);
+    assert_says(&shown, &["[-\\n<!-- HIDDEN-1 -->\\n-]"]);
+    let mut given = String::new();
+    for stretch in shown.split("-]") {
+        given += stretch.split("[-").next().unwrap();
+    }
+    assert_eq!(given, prompt);
+
+    let text = "# A\n\n<!-- HIDDEN-22 -->\n\nso\u{ad}ft\n\n\u{200b}```\nx\n```\n";
+    fs::write(app.join("AGENTS.md"), text).unwrap();
+    bench.until(&app, |chat| chat["context"]["dirty"] == true);
+    assert_says(
+        &bench.ok(&app, &["chat", "diff"]),
+        &[
+            "removed: 18 B of comments, 5 B of invisible characters",
+            "line 7: code depends on an invisible character (U+200B)",
+        ],
+    );
+    bench.ok(&app, &["down"]);
+}

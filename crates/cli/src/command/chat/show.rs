@@ -248,10 +248,22 @@ impl Page<'_> {
     }
 }
 
-/// What is said of one resource, each on a line of its own.
+/// What is said of one resource, each on a line of its own: what a model is not given of it, and what a
+/// person should know.
 fn details(resource: &Resource) -> String {
+    details_with(resource, resource.removed)
+}
+
+/// The same of a resource that has changed; that blanks go is no news.
+pub fn details_of_change(resource: &Resource) -> String {
+    let removed = resource.removed;
+    let is_news = |removed: &Removed| removed.comment + removed.invisible > 0;
+    details_with(resource, removed.filter(is_news))
+}
+
+fn details_with(resource: &Resource, removed: Option<Removed>) -> String {
     let mut text = String::new();
-    if let Some(removed) = &resource.removed {
+    if let Some(removed) = &removed {
         text += &format!(
             "    removed: {}\n",
             removed_bytes(std::slice::from_ref(removed))
