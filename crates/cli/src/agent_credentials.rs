@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::data_directory::{directory_create, file_write};
 use crate::running::token_read;
-use crate::say::Failure;
+use crate::say::{self, Failure};
 
 /// The id and the token of an agent.
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ impl AgentCredentials {
     pub fn read(directory: &Path) -> Result<Option<Self>, Failure> {
         let path = directory.join("agent.json");
         let unreadable =
-            |reason: String| Failure::new(format!("{} cannot be read: {reason}", path.display()));
+            |reason: String| Failure::new(format!("{} cannot be read: {reason}", say::path(&path)));
         let bytes = match fs::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             bytes => bytes.map_err(|error| unreadable(error.to_string()))?,

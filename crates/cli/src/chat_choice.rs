@@ -67,14 +67,14 @@ pub async fn chat(connected: &Connected, named: Option<&str>) -> Result<ChatId, 
     };
     let page = connected.client.chats(&query).await?;
     let chat = page.items.into_iter().next().ok_or_else(|| {
-        Failure::new(format!("{} has no chat", directory.display()))
+        Failure::new(format!("{} has no chat", say::path(&directory)))
             .hint("open one with `ctxpin chat new`")
     })?;
     say_choice(&format!(
         "chat {}{}, the newest of {}",
         say::id(chat.id),
         title(&chat),
-        directory.display()
+        say::path(&directory)
     ));
     Ok(ChatId::from(chat.id))
 }

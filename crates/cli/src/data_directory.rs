@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use ctxpin_model::hash::BlobHash;
 use etcetera::BaseStrategy;
 
-use crate::say::Failure;
+use crate::say::{self, Failure};
 
 /// Names another data directory, for tests and for several users in one account.
 pub const DATA_DIRECTORY_VARIABLE: &str = "CTXPIN_DATA_DIR";
@@ -118,7 +118,7 @@ impl DataDirectory {
     /// If the list cannot be read.
     pub fn agents(&self) -> Result<Vec<AgentDirectory>, Failure> {
         let agents = self.path.join("agents");
-        let unreadable = |error| Failure::new(format!("{}: {error}", agents.display()));
+        let unreadable = |error| Failure::new(format!("{}: {error}", say::path(&agents)));
         let entries = match fs::read_dir(&agents) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries.map_err(unreadable)?,
@@ -245,7 +245,7 @@ pub fn directory_create(path: &Path) -> Result<(), Failure> {
         .mode(0o700)
         .create(path)
         .map_err(|error| {
-            Failure::new(format!("{} cannot be created: {error}", path.display())).hint(format!(
+            Failure::new(format!("{} cannot be created: {error}", say::path(&path))).hint(format!(
                 "name a directory that you may write in {DATA_DIRECTORY_VARIABLE}"
             ))
         })
@@ -275,7 +275,7 @@ pub fn file_write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     write().map_err(|error| {
         // What was begun is of no use; that it stays behind is no worse than the failure.
         let _ = fs::remove_file(&draft);
-        Failure::new(format!("{} cannot be written: {error}", path.display()))
+        Failure::new(format!("{} cannot be written: {error}", say::path(&path)))
     })
 }
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::data_directory::{DataDirectory, DatabaseKey, file_write};
-use crate::say::Failure;
+use crate::say::{self, Failure};
 
 /// The name of the file in which a server writes the token of its first user.
 pub const ADMIN_TOKEN_NAME: &str = "admin-token";
@@ -58,7 +58,7 @@ impl RunningServer {
     pub fn read(data: &DataDirectory) -> Result<Option<Self>, Failure> {
         let path = data.server_file();
         let unreadable =
-            |reason: String| Failure::new(format!("{} cannot be read: {reason}", path.display()));
+            |reason: String| Failure::new(format!("{} cannot be read: {reason}", say::path(&path)));
         let bytes = match fs::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             bytes => bytes.map_err(|error| unreadable(error.to_string()))?,
@@ -139,11 +139,11 @@ pub fn token_read(path: &Path) -> Result<Secret, Failure> {
     let text = fs::read_to_string(path).map_err(|error| {
         Failure::new(format!(
             "the token in {} cannot be read: {error}",
-            path.display()
+            say::path(&path)
         ))
     })?;
     match text.trim() {
-        "" => Err(Failure::new(format!("{} holds no token", path.display()))),
+        "" => Err(Failure::new(format!("{} holds no token", say::path(&path)))),
         token => Ok(Secret::new(token)),
     }
 }
@@ -160,7 +160,7 @@ pub fn lock_open(path: &Path) -> Result<File, Failure> {
         .truncate(false)
         .mode(0o600)
         .open(path)
-        .map_err(|error| Failure::new(format!("{} cannot be opened: {error}", path.display())))
+        .map_err(|error| Failure::new(format!("{} cannot be opened: {error}", say::path(&path))))
 }
 
 /// Takes a lock, unless another process holds it. It is released with the answered file.
@@ -195,7 +195,7 @@ pub fn is_locked(path: &Path) -> Result<bool, Failure> {
 }
 
 fn lock_failure(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(format!("{} cannot be locked: {error}", path.display()))
+    Failure::new(format!("{} cannot be locked: {error}", say::path(&path)))
 }
 
 #[cfg(test)]

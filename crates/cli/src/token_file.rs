@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::say::Failure;
+use crate::say::{self, Failure};
 
 /// A new file for a token. It is made before the token is, so that no token is lost for want of a
 /// place; unless the token is written, it goes when this is dropped.
@@ -29,10 +29,10 @@ impl TokenFile {
         let file = options.open(path).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => Failure::new(format!(
                 "{} is there already, and may hold another token; no token was made",
-                path.display()
+                say::path(&path)
             ))
             .hint("name a new file with --write-token, or remove that one first"),
-            _ => Failure::new(format!("{} cannot be made: {error}", path.display())),
+            _ => Failure::new(format!("{} cannot be made: {error}", say::path(&path))),
         })?;
         Ok(Self {
             path: path.to_owned(),
@@ -54,7 +54,7 @@ impl TokenFile {
             .map_err(|error| {
                 Failure::new(format!(
                     "{} cannot be written: {error}",
-                    self.path.display()
+                    say::path(&self.path)
                 ))
             })?;
         self.is_written = true;

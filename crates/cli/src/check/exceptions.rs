@@ -7,7 +7,7 @@ use glob::{MatchOptions, Pattern};
 use serde::Deserialize;
 
 use super::Finding;
-use crate::say::Failure;
+use crate::say::{self, Failure};
 
 /// The file, in the project's root.
 const FILE_NAME: &str = ".ctxpin.toml";
@@ -57,7 +57,7 @@ impl Exceptions {
     /// If the file cannot be read, or says what cannot be.
     pub fn read(root: &Path) -> Result<Self, Failure> {
         let path = root.join(FILE_NAME);
-        let failed = |reason: String| Failure::usage(format!("{}: {reason}", path.display()));
+        let failed = |reason: String| Failure::usage(format!("{}: {reason}", say::path(&path)));
         let Some(bytes) = ctxpin_scan::settings(root, FILE_NAME).map_err(failed)? else {
             return Ok(Self::default());
         };

@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use tempfile::TempDir;
 
 use super::{Finding, findings};
-use crate::say::Failure;
+use crate::say::{self, Failure};
 
 /// The findings of a commit, by what they say, with how often they say it.
 pub struct Before(BTreeMap<Key, usize>);
@@ -36,7 +36,11 @@ impl Before {
         for path in paths {
             let real = path.canonicalize().unwrap_or_else(|_| path.clone());
             let below = real.strip_prefix(root).map_err(|_| {
-                Failure::usage(format!("{} is not in {}", path.display(), root.display()))
+                Failure::usage(format!(
+                    "{} is not in {}",
+                    say::path(&path),
+                    say::path(&root)
+                ))
             })?;
             let path = then.join(below);
             if !path.exists() {
@@ -100,7 +104,7 @@ fn checked_out(revision: &str, root: &Path) -> Result<TempDir, Failure> {
     if !named.status.success() {
         return Err(Failure::usage(format!(
             "{} has no commit `{revision}`; a shallow clone lacks older ones",
-            root.display()
+            say::path(&root)
         )));
     }
     let commit = String::from_utf8_lossy(&named.stdout).trim().to_owned();

@@ -216,7 +216,7 @@ impl Create {
             say::note(&format!(
                 "`ctxpin agent run --server {} --token-file {}` runs it in its workspace",
                 client.server().as_str().trim_end_matches('/'),
-                file.display()
+                say::path(&file)
             ));
         }
         Ok(())

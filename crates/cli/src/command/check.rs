@@ -113,8 +113,8 @@ impl Check {
             None => Ok(root),
             Some(other) => Err(Failure::usage(format!(
                 "{} and {} are two projects; check them one by one",
-                root.display(),
-                other.display()
+                say::path(&root),
+                say::path(&other)
             ))),
         }
     }
@@ -144,7 +144,7 @@ fn told_finding(finding: &Finding, root: &std::path::Path) -> ToldFinding {
         false => path.to_string_lossy().into_owned(),
     };
     // Where the project lies is nobody's business, and differs from machine to machine.
-    let below = format!("{}/", root.display());
+    let below = format!("{}/", root.to_string_lossy());
     let detail = finding
         .detail
         .as_ref()

@@ -52,7 +52,11 @@ impl Prompt {
             false => say::print_bytes(&bytes),
             true => {
                 let prompt = String::from_utf8_lossy(&bytes);
-                say::print(&with_removed(&connected.client, chat, &prompt).await?)
+                let shown = with_removed(&connected.client, chat, &prompt).await?;
+                match say::is_terminal() {
+                    true => say::print(&shown),
+                    false => say::print_bytes(shown.as_bytes()),
+                }
             }
         }
     }

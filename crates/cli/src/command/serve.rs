@@ -167,7 +167,7 @@ impl Serve {
         }
         say::note(&format!(
             "serving http://{address}\nthe first user's token: {}\nthe API: http://{address}/api/v1/openapi.json",
-            token.display()
+            say::path(&token)
         ));
         serving.await.map_err(failure)
     }

@@ -72,7 +72,7 @@ impl LocalAgent {
                 .canonicalize()
                 .or_else(|_| std::path::absolute(directory))
                 .map_err(|error| {
-                    Failure::usage(format!("{} names nothing: {error}", directory.display()))
+                    Failure::usage(format!("{} names nothing: {error}", say::path(&directory)))
                 })?,
             None => current_directory()?,
         };
@@ -88,7 +88,7 @@ impl LocalAgent {
             }
         }
         Err(
-            Failure::new(format!("no agent runs on {}", directory.display()))
+            Failure::new(format!("no agent runs on {}", say::path(&directory)))
                 .hint("start one with `ctxpin up`, or name another directory with --dir"),
         )
     }
@@ -163,7 +163,8 @@ impl Noun {
 
 /// A path on the command line starts where the person stands, not where the agent does.
 fn absolute(path: &Path) -> Result<PathBuf, Failure> {
-    std::path::absolute(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))
+    std::path::absolute(path)
+        .map_err(|error| Failure::new(format!("{}: {error}", say::path(&path))))
 }
 
 fn by(declared_by: DeclaredBy) -> &'static str {

@@ -139,7 +139,7 @@ pub fn secret_hand_over(secret: &str, file: Option<&mut TokenFile>) -> Result<()
     match file {
         Some(file) => {
             file.write(secret)?;
-            say::note(&format!("its token is in {}", file.path().display()));
+            say::note(&format!("its token is in {}", say::path(&file.path())));
             Ok(())
         }
         None => {

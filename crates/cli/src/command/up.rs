@@ -7,7 +7,7 @@ use ctxpin_agent::readiness::Readiness;
 
 use super::serve::Database;
 use crate::log;
-use crate::say::Failure;
+use crate::say::{self, Failure};
 use crate::up::{Voice, Watching, detach};
 
 /// Watch a directory: start the server or join the one that runs, and pin a first chat
@@ -82,7 +82,7 @@ impl Workspace {
             // A path on the command line starts where the person stands.
             (Some(file), _) => {
                 let file = std::path::absolute(file)
-                    .map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
+                    .map_err(|error| Failure::new(format!("{}: {error}", say::path(&file))))?;
                 Some(Readiness::File(file))
             }
             (None, Some(command)) => Some(Readiness::Command(command.clone())),
@@ -99,7 +99,7 @@ impl Workspace {
 pub fn allowed_roots(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     let absolute = |path: &PathBuf| {
         std::path::absolute(path)
-            .map_err(|error| Failure::new(format!("{}: {error}", path.display())))
+            .map_err(|error| Failure::new(format!("{}: {error}", say::path(&path))))
     };
     paths.iter().map(absolute).collect()
 }

@@ -50,7 +50,11 @@ impl Watch {
                 }
                 Some(Ok(Event::Closed(problem))) => Some(problem.to_string()),
                 Some(Ok(event)) => {
-                    say::print(&line(&event, self.json)?)?;
+                    let line = line(&event, self.json)?;
+                    match self.json {
+                        true => say::print_bytes(line.as_bytes())?,
+                        false => say::print(&line)?,
+                    }
                     continue;
                 }
                 Some(Err(error)) if error.is_transient() => Some(error.to_string()),

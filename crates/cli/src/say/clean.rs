@@ -5,6 +5,7 @@
 //! shown as escapes such as `\u{202e}`.
 
 use std::borrow::Cow;
+use std::path::Path;
 
 /// Makes `text` one line without anything that a terminal obeys or hides.
 pub fn line(text: &str) -> Cow<'_, str> {
@@ -14,6 +15,45 @@ pub fn line(text: &str) -> Cow<'_, str> {
 /// The same for a text of several lines; tabs and line ends stay.
 pub fn text(text: &str) -> Cow<'_, str> {
     escaped(text, |character| is_unfit(character) && character != '\n')
+}
+
+/// A path in one line that a terminal can show.
+pub fn path(path: &(impl AsRef<Path> + ?Sized)) -> String {
+    line(&path.as_ref().to_string_lossy()).into_owned()
+}
+
+/// What is printed with [`super::paint`]ed words in it: as [`text`], and of all that a terminal obeys the
+/// styles of this program stay. Whatever is printed for people goes through it last, so that what was
+/// put in uncleaned does no harm.
+pub fn painted(text: &str) -> Cow<'_, str> {
+    let mut cleaned = String::new();
+    let mut at = 0;
+    for (found, _) in text.match_indices('\u{1b}') {
+        if found < at {
+            continue;
+        }
+        let Some(style) = own_style(&text[found..]) else {
+            continue;
+        };
+        cleaned += &self::text(&text[at..found]);
+        cleaned += style;
+        at = found + style.len();
+    }
+    match at {
+        0 => self::text(text),
+        _ => Cow::Owned(cleaned + &self::text(&text[at..])),
+    }
+}
+
+/// The style or the end of one that `text` begins with: `ESC [`, digits and `;`, and `m`.
+fn own_style(text: &str) -> Option<&str> {
+    let numbers = text.strip_prefix("\u{1b}[")?;
+    let end = numbers.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+    // Concealed and blinking text is none of ours.
+    let is_ours =
+        |number: &str| matches!(number, "0" | "1" | "2" | "9" | "31" | "32" | "33" | "36");
+    let is_style = numbers[end..].starts_with('m') && numbers[..end].split(';').all(is_ours);
+    is_style.then(|| &text[.."\u{1b}[".len() + end + "m".len()])
 }
 
 fn escaped(text: &str, is_unfit: impl Fn(char) -> bool) -> Cow<'_, str> {
@@ -50,6 +90,43 @@ fn is_unfit(character: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::say::{ADDED, BOLD, FAINT, GOOD, HUNK, REMOVED, STRUCK, WARNING, paint};
+
+    #[test]
+    fn only_styles_pass_among_what_is_printed() {
+        for style in [BOLD, FAINT, STRUCK, GOOD, WARNING, ADDED, REMOVED, HUNK] {
+            let said = format!("{} b\n", paint(style, "a"));
+            assert_eq!(painted(&said), said);
+        }
+        let hostile = format!(
+            "{}\u{1b}]0;x\u{7}\u{1b}[2J\u{1b}[8mc\u{202e}",
+            paint(BOLD, "a")
+        );
+        let expected = format!(
+            "{}\\u{{1b}}]0;x\\u{{7}}\\u{{1b}}[2J\\u{{1b}}[8mc\\u{{202e}}",
+            paint(BOLD, "a")
+        );
+        assert_eq!(painted(&hostile), expected);
+        assert_eq!(path("/a\n\u{1b}[1m\u{202e}b"), "/a\\n\\u{1b}[1m\\u{202e}b");
+    }
+
+    /// `display()` of a path is what reaches a terminal raw.
+    #[test]
+    fn paths_are_said_by_one_function() {
+        let mut directories = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+        while let Some(directory) = directories.pop() {
+            for entry in directory.read_dir().unwrap() {
+                let found = entry.unwrap().path();
+                if found.is_dir() {
+                    directories.push(found);
+                    continue;
+                }
+                let source = std::fs::read_to_string(&found).unwrap();
+                let code = source.split("#[cfg(test)]").next().unwrap();
+                assert!(!code.contains(".display()"), "{found:?}: use say::path");
+            }
+        }
+    }
 
     #[test]
     fn what_steers_or_hides_is_shown() {

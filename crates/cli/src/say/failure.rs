@@ -54,14 +54,14 @@ impl Failure {
         super::note(&format!(
             "{} {}",
             super::paint(label, "error:"),
-            super::text(&self.message)
+            super::line(&self.message)
         ));
         if let Some(hint) = &self.hint {
             let label = anstyle::AnsiColor::Cyan.on_default().bold();
             super::note(&format!(
                 "{} {}",
                 super::paint(label, "hint:"),
-                super::text(hint)
+                super::line(hint)
             ));
         }
         ExitCode::from(self.exit_code)

@@ -15,7 +15,7 @@ mod time;
 mod viewpoint;
 mod warning;
 
-pub use clean::{line, text};
+pub use clean::{line, path, text};
 pub use count::counted;
 pub use failure::Failure;
 pub use progress::Progress;
@@ -31,13 +31,14 @@ use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 
-/// Prints to standard output. Whoever no longer listens, such as `head`, has seen enough.
+/// Prints for people to standard output, without what a terminal would obey. Whoever no longer listens, such as `head`, has seen enough.
 ///
 /// # Errors
 ///
 /// If the output cannot be written, as to a full disk.
 pub fn print(text: &str) -> Result<(), Failure> {
     let mut out = anstream::stdout().lock();
+    let text = clean::painted(text);
     written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
 }
 
@@ -66,7 +67,7 @@ pub fn print_json(shape: &impl Serialize) -> Result<(), Failure> {
 /// Says something about the result on standard error. What cannot be said there cannot be said.
 pub fn note(text: &str) {
     let mut err = anstream::stderr().lock();
-    let _ = writeln!(err, "{}{text}", progress::erasure());
+    let _ = writeln!(err, "{}{}", progress::erasure(), clean::painted(text));
 }
 
 /// Whether a person reads the results.

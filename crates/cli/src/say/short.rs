@@ -46,7 +46,7 @@ pub fn path(path: &str, current: &Path, home: &Path) -> String {
         return below.to_string_lossy().into_owned();
     }
     match below(whole, home) {
-        Some(below) => format!("~/{}", below.display()),
+        Some(below) => format!("~/{}", below.to_string_lossy()),
         None => path.to_owned(),
     }
 }

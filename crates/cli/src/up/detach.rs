@@ -74,7 +74,7 @@ pub async fn start() -> Result<(), Failure> {
         Ok(status) if status.success() => Ok(()),
         _ => Err(
             Failure::new("the process in the background ended before it was ready")
-                .hint(format!("its log is {}", data.log_file().display())),
+                .hint(format!("its log is {}", say::path(&data.log_file()))),
         ),
     }
 }

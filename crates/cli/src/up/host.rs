@@ -17,7 +17,7 @@ use url::Url;
 
 use crate::data_directory::{DataDirectory, DatabaseKey, directory_create, file_write};
 use crate::running::{READY_INTERVAL, RunningServer, is_ready, lock_open, lock_try, until_ready};
-use crate::say::{Failure, note};
+use crate::say::{self, Failure, note};
 
 /// The port that is tried first.
 const PORT_DEFAULT: u16 = 7878;
@@ -244,7 +244,7 @@ fn file_remove(data: &DataDirectory) -> Result<(), Failure> {
     match fs::remove_file(data.server_file()) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failure::new(format!(
             "{} cannot be removed: {error}",
-            data.server_file().display()
+            say::path(&data.server_file())
         ))),
         _ => Ok(()),
     }

@@ -147,7 +147,7 @@ impl Watching {
     ) -> Result<(), Failure> {
         voice.tell(&format!(
             "`ctxpin up` already runs on {}; nothing was started",
-            directory.display()
+            say::path(&directory)
         ));
         let Some(server) = RunningServer::find(data)? else {
             return Ok(());
@@ -285,13 +285,13 @@ impl Session<'_> {
 ///
 /// If there is no such directory.
 pub fn directory_check(path: &Path) -> Result<PathBuf, Failure> {
-    let canonical = path
-        .canonicalize()
-        .map_err(|error| Failure::new(format!("{} cannot be watched: {error}", path.display())))?;
+    let canonical = path.canonicalize().map_err(|error| {
+        Failure::new(format!("{} cannot be watched: {error}", say::path(&path)))
+    })?;
     match canonical.is_dir() {
         true => Ok(canonical),
         false => Err(
-            Failure::new(format!("{} is not a directory", path.display()))
+            Failure::new(format!("{} is not a directory", say::path(&path)))
                 .hint("`ctxpin scan FILE` shows what is in a file"),
         ),
     }

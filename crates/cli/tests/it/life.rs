@@ -198,3 +198,40 @@ fn what_a_model_is_not_given_is_told_and_shown() {
     );
     bench.ok(&app, &["down"]);
 }
+
+#[test]
+fn a_hostile_name_steers_no_terminal() {
+    let bench = Bench::new();
+    let app = bench.workspace("app\u{1b}]0;x\u{7}\n\u{202e}b", "x\n");
+    bench.ok(&app, &["up", "--detach"]);
+    let outside = app.parent().unwrap().join("out\u{1b}[8m\n\u{202e}");
+    fs::create_dir(&outside).unwrap();
+    let outside = outside.to_str().unwrap();
+    for arguments in [
+        &["chat", "show"][..],
+        &["chat", "list"],
+        &["chat", "show", "--resources"],
+        &["agent", "list"],
+        &["agent", "status"],
+        &["scan"],
+        &["check"],
+        &["prompt", "--removed"],
+        &["source", "list"],
+        &["source", "add", outside],
+        &["source", "show", outside],
+        &["source", "list", "--dir", outside],
+        &["check", outside, "."],
+        &["skill", "show", "\u{1b}[8m"],
+        &["chat", "show", "\u{1b}[8m"],
+        &["prompt", "--token-file", outside],
+        &["down"],
+        &["chat", "show"],
+    ] {
+        let said = bench.run(&app, arguments);
+        for text in [&said.out, &said.err] {
+            let is_raw = |c: char| matches!(c, '\u{1b}' | '\u{7}' | '\u{202e}');
+            assert!(!text.contains(is_raw), "{arguments:?}: {said:#?}");
+            assert!(!text.contains("\nb"), "{arguments:?}: {said:#?}");
+        }
+    }
+}
