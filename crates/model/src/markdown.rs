@@ -6,6 +6,7 @@
 //! of the text, and total: any text is Markdown.
 
 mod dialect;
+mod hides;
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -339,6 +340,7 @@ pub fn mentions(text: &str) -> Mentions {
     let mut found = Mentions::default();
     let mut used: HashSet<String> = HashSet::new();
     let mut notes: Vec<Mention> = Vec::new();
+    let mut block: Vec<Range<usize>> = Vec::new();
     let read = dialect::with_one_closing_tag(text);
     let parser = parser(&read);
     let definitions: Vec<Mention> = parser
@@ -374,14 +376,11 @@ pub fn mentions(text: &str) -> Mentions {
             Event::Start(Tag::FootnoteDefinition(label)) => {
                 notes.push(mention(range.start, &format!("^{label}")));
             }
-            Event::Html(html) | Event::InlineHtml(html) => {
-                let tags = html.match_indices('<').map(|(at, _)| &html[at..]);
-                let concealed = tags.filter(|tag| is_concealed(tag));
-                let names = concealed.filter_map(tag_name);
-                found
-                    .concealed
-                    .extend(names.map(|name| mention(range.start, name)));
-            }
+            // A tag may go over several lines.
+            Event::Start(Tag::HtmlBlock) => block.clear(),
+            Event::Html(_) => block.push(range),
+            Event::End(TagEnd::HtmlBlock) => concealed(text, &block, &mut found.concealed),
+            Event::InlineHtml(_) => concealed(text, &[range], &mut found.concealed),
             _ => {}
         }
     }
@@ -406,19 +405,22 @@ fn folded(label: &str) -> String {
     words.join(" ").to_lowercase()
 }
 
-/// Whether an opening tag says that its element is not shown.
-fn is_concealed(html: &str) -> bool {
-    let tag = &html[..tag_length(html)];
-    if tag_name(html).is_none() || html.starts_with("</") {
-        return false;
+/// Adds the opening tags of an HTML block, or of one inline tag, whose elements are not shown.
+fn concealed(text: &str, lines: &[Range<usize>], found: &mut Vec<Mention>) {
+    let html: String = lines.iter().map(|line| &text[line.clone()]).collect();
+    let mut length = 0;
+    let mut lines = lines.iter().peekable();
+    for (at, _) in html.match_indices('<') {
+        while let Some(line) = lines.next_if(|line| length + line.len() <= at) {
+            length += line.len();
+        }
+        let tag = &html[at..];
+        if let (Some(name), Some(line)) = (tag_name(tag), lines.peek())
+            && hides::is_concealed(&tag[..tag_length(tag)])
+        {
+            found.push(mention(line.start + (at - length), name));
+        }
     }
-    let tag = tag.to_ascii_lowercase();
-    let attributes = tag.split(|c: char| c.is_ascii_whitespace() || matches!(c, '/' | '>'));
-    let is_hidden = attributes
-        .skip(1)
-        .any(|attribute| attribute == "hidden" || attribute.starts_with("hidden="));
-    let compact: String = tag.split_ascii_whitespace().collect();
-    is_hidden || compact.contains("display:none") || compact.contains("visibility:hidden")
 }
 
 #[cfg(test)]

@@ -54,6 +54,8 @@ spelled! {
         ImportUnpinned = "import-unpinned",
         /// Something in a folder of skills is no skill. Detail: its name and why.
         SkillAbsent = "skill-absent",
+        /// A file would be read if its name was spelt otherwise. Detail: how.
+        NameCase = "name-case",
         /// Files of other tools that are not read. Detail: their paths.
         OtherTool = "other-tool",
         /// A declared source that gives nothing. Detail: why.

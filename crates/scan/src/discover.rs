@@ -190,6 +190,7 @@ impl Contributor<'_> {
                 .for_each(|finding| gathering.add(finding));
         }
         if self.root.origin != Origin::User {
+            elsewhere::misspelt(&self.directory, gathering);
             elsewhere::other_tools(&self.directory, gathering);
         }
         Ok(())

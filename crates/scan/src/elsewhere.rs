@@ -51,6 +51,18 @@ const OTHER_TOOLS: [&str; 34] = [
     ".pi/SYSTEM.md",
 ];
 
+/// How the names of instruction files are misspelt, and how they are spelt.
+const MISSPELT: [(&str, &str); 8] = [
+    ("agents.md", "AGENTS.md"),
+    ("Agents.md", "AGENTS.md"),
+    ("AGENTS.MD", "AGENTS.md"),
+    ("agents.MD", "AGENTS.md"),
+    ("claude.md", "CLAUDE.md"),
+    ("Claude.md", "CLAUDE.md"),
+    ("CLAUDE.MD", "CLAUDE.md"),
+    ("claude.MD", "CLAUDE.md"),
+];
+
 /// Longest text of a link, in bytes.
 const LINK_BYTES_MAX: u64 = 1_024;
 
@@ -59,7 +71,18 @@ pub(crate) fn top_names() -> Vec<&'static str> {
     let names = OTHER_TOOLS
         .iter()
         .map(|path| path.split('/').next().unwrap_or(path));
-    names.collect()
+    names.chain(MISSPELT.map(|(name, _)| name)).collect()
+}
+
+/// Tells which files of a root would be instruction files if their names were spelt otherwise.
+pub(crate) fn misspelt(directory: &Directory, gathering: &mut Gathering) {
+    for (name, spelt) in MISSPELT {
+        let other = OsStr::new(name);
+        if matches!(directory.entry(other), Ok(Some(_))) && directory.spells(other) {
+            let warning = Warning::new(Code::NameCase).about(spelt);
+            gathering.note(&directory.path.join(name), warning);
+        }
+    }
 }
 
 /// Tells which files of other tools a root holds, unless they are read as something else.

@@ -1,6 +1,7 @@
 //! Files that a text names and that are not there: relative targets of links and images, and inline code
 //! that begins with a folder of a skill.
 
+use std::io;
 use std::path::Path;
 
 use ctxpin_model::markdown;
@@ -51,7 +52,7 @@ pub fn missing(resource: &Resource, body: &[u8], project: &Path) -> Vec<Finding>
         let Some(path) = link_path(&link.text) else {
             continue;
         };
-        if !directory.join(&path).exists() {
+        if !may_exist(&directory.join(&path)) {
             tell(link.at, &link.text);
         }
     }
@@ -65,7 +66,7 @@ pub fn missing(resource: &Resource, body: &[u8], project: &Path) -> Vec<Finding>
         let is_there = above.chain([directory]).any(|above| {
             let path = above.join(path);
             // The name of a Markdown file is often written without its ending.
-            path.exists() || path.with_extension("md").exists()
+            may_exist(&path) || may_exist(&path.with_extension("md"))
         });
         if !is_there && !speaks_of_others(&text, span.at) {
             tell(span.at, path);
@@ -73,6 +74,15 @@ pub fn missing(resource: &Resource, body: &[u8], project: &Path) -> Vec<Finding>
     }
     found.sort();
     found
+}
+
+/// Whether something is at a path, or nobody may know: what lies in a directory without permission is not
+/// missing, and the directory is told by itself.
+fn may_exist(path: &Path) -> bool {
+    match path.metadata() {
+        Ok(_) => true,
+        Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
+    }
 }
 
 /// The path that the target of a link names, if it names a file of the workspace.
@@ -83,7 +93,9 @@ fn link_path(target: &str) -> Option<String> {
     let has_scheme = scheme.is_some_and(|scheme| !scheme.contains('/'));
     // A bare word stands for a path in an explanation: `[title](url)`.
     let is_path = path.contains('/') || path.contains('.');
-    if path.is_empty() || begins_elsewhere || has_scheme || !is_path || is_pattern(path) {
+    // A blank stands in a target between `<` and `>` alone, and belongs to the name.
+    let solid: String = path.split_whitespace().collect();
+    if path.is_empty() || begins_elsewhere || has_scheme || !is_path || is_pattern(&solid) {
         return None;
     }
     let first = path.split('/').next().unwrap_or_default();
@@ -145,7 +157,26 @@ fn unescaped(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
+
+    #[test]
+    fn what_nobody_may_look_into_is_not_missing() {
+        let root = tempfile::tempdir().unwrap();
+        let closed = root.path().join("references");
+        fs::create_dir(&closed).unwrap();
+        fs::write(root.path().join("file"), "x").unwrap();
+        assert!(!may_exist(&closed.join("api.md")));
+        assert!(!may_exist(&root.path().join("file/api.md")));
+        // Root may look into everything.
+        if !rustix::process::geteuid().is_root() {
+            fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
+            assert!(may_exist(&closed.join("api.md")));
+            fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
+        }
+    }
 
     #[test]
     fn targets_that_name_a_file() {
@@ -157,6 +188,7 @@ mod tests {
         check("../b/c.png?raw=true", Some("../b/c.png"));
         check("a%20b.md", Some("a b.md"));
         check("100%.md", Some("100%.md"));
+        check("user guide.md", Some("user guide.md"));
         for other in [
             "",
             "#top",

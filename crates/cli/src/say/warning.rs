@@ -87,6 +87,7 @@ fn sentence(code: Code, detail: &str) -> String {
             format!("@{detail} is not followed, and so not pinned{advice}")
         }
         Code::SkillAbsent => detail.to_owned(),
+        Code::NameCase => format!("it is not read under this name; it would be as {detail}"),
         Code::OtherTool => {
             format!("seen, not read: {detail}; `ctxpin source add FILE` reads a Markdown file")
         }

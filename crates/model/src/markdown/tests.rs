@@ -189,6 +189,10 @@ fn mentions_are_found() {
     assert_eq!(texts(&found.unused), ["//", "^2"]);
     assert_eq!(texts(&found.concealed), ["div", "p"]);
     assert_eq!(&text[found.unused[0].at..][..4], "[//]");
+    let text = "> <div>\n> <p\n> hidden>\n\na <b\nstyle='opacity:0'>c</b>\n";
+    let found = mentions(text).concealed;
+    let places: Vec<_> = found.iter().map(|found| &text[found.at..][..2]).collect();
+    assert_eq!(places, ["<p", "<b"], "{found:?}");
 }
 
 proptest! {

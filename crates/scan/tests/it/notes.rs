@@ -93,6 +93,19 @@ fn an_entry_of_a_folder_of_skills_that_is_no_skill_is_told() {
 }
 
 #[test]
+fn a_misspelt_instruction_file_is_told() {
+    let w = Workspace::with(&[
+        ("project/agents.md", "x"),
+        ("project/Claude.md", "x"),
+        ("project/sub/claude.md", "x"),
+    ]);
+    w.check_notes(&[
+        "name-case project/agents.md: AGENTS.md",
+        "name-case project/Claude.md: CLAUDE.md",
+    ]);
+}
+
+#[test]
 fn files_of_other_tools_are_named_once_for_each_root() {
     let mut w = Workspace::with(&[
         ("project/GEMINI.md", "x"),

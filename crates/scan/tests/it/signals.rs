@@ -114,7 +114,7 @@ fn what_does_not_matter_is_silent() {
     let mut watched = Watched::new(w);
     watched.w.write("project/src/main.rs", "y");
     watched.w.write("project/README.md", "y");
-    watched.w.write("project/agents.md", "y");
+    watched.w.write("project/agents.txt", "y");
     watched.w.write("project/.git/index", "y");
     watched.expect_nothing_before("files of no interest");
     watched.w.scan();
