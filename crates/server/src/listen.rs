@@ -31,6 +31,9 @@ const FAREWELL_TIME_MAX: Duration = Duration::from_secs(1);
 /// The same for one that tried tokens in vain.
 const FAREWELL_TIME_SHORT: Duration = Duration::from_millis(100);
 
+/// How many of the oldest connections are looked at to find one to end.
+const SEARCHED_MAX: usize = 64;
+
 /// How long a head takes on a bad line. Whoever sends none for longer goes first where it is crowded.
 const HEAD_TIME_FAIR: Duration = Duration::from_secs(1);
 
@@ -59,7 +62,7 @@ pub(crate) async fn serve(
         match accepted {
             Ok((stream, place)) => {
                 let (activity, cut) = (Activity::default(), CancellationToken::new());
-                if open.0.len() * 100 >= limits.connections_max * CONNECTIONS_CROWDED_PERCENT {
+                if connections.len() * 100 >= limits.connections_max * CONNECTIONS_CROWDED_PERCENT {
                     open.make_room();
                 }
                 let id = activity.id();
@@ -99,7 +102,8 @@ pub(crate) async fn serve(
     }
 }
 
-/// The open connections, oldest first, with what ends each.
+/// The open connections on which no token was good when they were last looked at, oldest first, with what
+/// ends each.
 #[derive(Default)]
 struct Open(BTreeMap<u64, (Activity, Instant, CancellationToken)>);
 
@@ -115,9 +119,14 @@ impl Open {
     /// Ends the oldest connection that never had a whole head and has had time for it, or else the oldest
     /// that shows no token and is at rest, or else the oldest without a head.
     fn make_room(&mut self) {
+        let oldest = self.0.iter().take(SEARCHED_MAX);
+        let known = oldest.filter(|(_, (activity, ..))| activity.is_known());
+        for id in known.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.0.remove(&id);
+        }
         let oldest = |is_meant: fn(&Activity) -> bool| {
-            let mut open = self.0.iter();
-            open.find(|(_, (activity, ..))| is_meant(activity))
+            let mut oldest = self.0.iter().take(SEARCHED_MAX);
+            oldest.find(|(_, (activity, ..))| is_meant(activity))
         };
         let silent = || oldest(|activity| !activity.has_begun());
         let found = silent()

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs::{File, TryLockError};
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use ctxpin_operations::error::Error;
 use ctxpin_operations::people::{self, FirstToken};
 use ctxpin_operations::service::{Service, Storage, StorageError};
 use ctxpin_operations::{quotas, refusals, treatments, wakes};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 
 use crate::admin_token::AdminToken;
@@ -27,6 +28,9 @@ use crate::{listen, router};
 
 /// The name of the SQLite file in the data directory.
 const SQLITE_NAME: &str = "ctxpin.sqlite";
+
+/// Most connections that wait to be taken in; the system may allow fewer.
+const QUEUE_MAX: u32 = 4096;
 
 /// The name of the file whose lock says that a server uses the SQLite file.
 const LOCK_NAME: &str = "ctxpin.lock";
@@ -100,6 +104,23 @@ fn with_cause(error: &Error) -> String {
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),
     }
+}
+
+/// Takes an address to listen on, with a long queue of connections that are not taken in yet: whoever
+/// finds it full tries again a second later.
+///
+/// # Errors
+///
+/// If the system does not let it have the address.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // Connections of a server before may still be on their way out.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(QUEUE_MAX)
 }
 
 /// Serves on `listener` until `shutdown` is cancelled. Then every watch ends, what is under way has

@@ -8,8 +8,7 @@ use std::path::PathBuf;
 use clap::Args;
 use ctxpin_model::quota::{Amounts, Quotas, Rates};
 use ctxpin_server::limits::Limits;
-use ctxpin_server::run::{Settings, serve};
-use tokio::net::TcpListener;
+use ctxpin_server::run::{Settings, bind, serve};
 use url::Url;
 
 use crate::bytes::Bytes;
@@ -144,9 +143,7 @@ impl Serve {
         log::start();
         let database = self.database.address()?;
         directory_create(&self.data_dir)?;
-        let listener = TcpListener::bind(self.listen)
-            .await
-            .map_err(|error| not_listening(self.listen, &error))?;
+        let listener = bind(self.listen).map_err(|error| not_listening(self.listen, &error))?;
         let address = listener
             .local_addr()
             .map_err(|error| Failure::new(format!("the address cannot be read: {error}")))?;
