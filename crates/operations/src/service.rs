@@ -36,7 +36,7 @@ pub enum Storage {
     Postgres {
         /// Its URL, as libpq knows it.
         url: String,
-        /// Most connections of this process.
+        /// Most connections of this process, beside the one that listens to the other replicas.
         connections_max: u32,
     },
 }
@@ -125,9 +125,9 @@ impl Service {
         self.database.counts()
     }
 
-    /// Whether the data can be reached.
-    pub async fn ping(&self) -> Result<()> {
-        Ok(self.database.ping().await?)
+    /// Whether the data can be reached and written, as far as that can be told without writing.
+    pub async fn demand_writable(&self) -> Result<()> {
+        Ok(self.database.demand_writable().await?)
     }
 
     /// Ends every connection to the data.

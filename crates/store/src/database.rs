@@ -3,48 +3,40 @@
 //! is open.
 
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sqlx::Connection as _;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, Postgres};
 use sqlx::sqlite::{
     Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
 
+use crate::connections::{Connections, Lease, TAKE_TIME_MAX};
 use crate::counts::{Counters, Counts};
 use crate::error::{Error, Result};
+use crate::fault::{Cause, Fault};
 use crate::grant::Signs;
 use crate::kept::{PromptCache, SnapshotCache};
+use crate::migrations;
 use crate::query::{Query, Single, Statement};
+use crate::session::Sessions;
 
 /// Oldest SQLite that is safe: before it, a checkpoint could lose committed writes of a database in
 /// WAL mode (fixed in 3.51.3).
 const SQLITE_VERSION_MIN: (u32, u32, u32) = (3, 51, 3);
 
-/// Oldest PostgreSQL that is supported, as `server_version_num` tells it.
-const POSTGRES_VERSION_MIN: i64 = 150_000;
-
 /// Most values in one `in (...)` list or rows in one `insert`. SQLite plans long lists badly, and
 /// PostgreSQL takes at most 65,535 parameters.
 pub(crate) const CHUNK: usize = 500;
 
-/// Longest wait for a free connection.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// Longest wait of a SQLite connection for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// After so long without a statement PostgreSQL ends a transaction, and with it the locks of a replica
-/// that stopped (a machine that sleeps, a lost network). None pauses for more than the time to render.
-const POSTGRES_IDLE_TIMEOUT: (&str, &str) = ("idle_in_transaction_session_timeout", "5s");
-
-/// Longest wait for a lock in PostgreSQL: longer than a replica that stopped may hold one, so that
-/// mostly it comes; whoever waits behind several of them is told to come again.
-const POSTGRES_LOCK_TIMEOUT: (&str, &str) = ("lock_timeout", "10s");
+/// How transactions begin on PostgreSQL: what they rely on is said, whatever the defaults are.
+const POSTGRES_READ: &str = "begin isolation level repeatable read read only";
+const POSTGRES_WRITE: &str = "begin isolation level read committed read write";
 
 /// Most connections that read SQLite at a time; each has a thread.
 const SQLITE_READERS_MAX: u32 = 8;
@@ -62,7 +54,7 @@ pub enum Location {
     Postgres {
         /// `postgres://user:password@host:port/database`, as libpq knows it.
         url: String,
-        /// Most connections of this process.
+        /// Most connections of this process, beside the one that listens to the other replicas.
         connections_max: u32,
     },
 }
@@ -92,7 +84,7 @@ pub(crate) enum Pools {
         writer: SqlitePool,
         readers: SqlitePool,
     },
-    Postgres(PgPool),
+    Postgres(Connections),
 }
 
 impl Database {
@@ -100,9 +92,21 @@ impl Database {
     ///
     /// Fails with a text for whoever starts the server.
     pub async fn open(location: &Location) -> std::result::Result<Self, OpenError> {
-        let database = Self::connect(location).await?;
-        crate::migrations::apply(&database).await?;
-        Ok(database)
+        let pools = match location {
+            Location::Sqlite(path) => connect_sqlite(path).await?,
+            Location::Postgres {
+                url,
+                connections_max,
+            } => {
+                let (sessions, first) = Sessions::find(url).await?;
+                migrations::apply_to_postgres(first).await?;
+                Pools::Postgres(Connections::new(sessions, *connections_max))
+            }
+        };
+        Ok(Self {
+            pools,
+            shared: Shared::default(),
+        })
     }
 
     /// The same database, whose records of chats tell the prompts of that renderer's.
@@ -111,27 +115,13 @@ impl Database {
         self
     }
 
-    async fn connect(location: &Location) -> std::result::Result<Self, OpenError> {
-        let pools = match location {
-            Location::Sqlite(path) => connect_sqlite(path).await?,
-            Location::Postgres {
-                url,
-                connections_max,
-            } => connect_postgres(url, *connections_max).await?,
-        };
-        Ok(Self {
-            pools,
-            shared: Shared::default(),
-        })
-    }
-
     /// Begins a transaction that reads one state of everything.
     pub async fn read(&self) -> Result<Transaction> {
         let connection = match &self.pools {
             Pools::Sqlite { readers, .. } => Connection::Sqlite(readers.begin().await?),
-            Pools::Postgres(pool) => Connection::Postgres(
-                begin_postgres(pool, "begin isolation level repeatable read read only").await?,
-            ),
+            Pools::Postgres(connections) => {
+                Connection::Postgres(begin_postgres(connections, POSTGRES_READ).await?)
+            }
         };
         Ok(Transaction::new(connection, false, self.shared.clone()))
     }
@@ -143,7 +133,9 @@ impl Database {
             Pools::Sqlite { writer, .. } => {
                 Connection::Sqlite(writer.begin_with("begin immediate").await?)
             }
-            Pools::Postgres(pool) => Connection::Postgres(begin_postgres(pool, "begin").await?),
+            Pools::Postgres(connections) => {
+                Connection::Postgres(begin_postgres(connections, POSTGRES_WRITE).await?)
+            }
         };
         Ok(Transaction::new(connection, true, self.shared.clone()))
     }
@@ -157,12 +149,9 @@ impl Database {
         }
     }
 
-    /// Whether the database answers.
-    pub async fn ping(&self) -> Result<()> {
-        self.single("select cast(1 as bigint)")
-            .one(|row| row.take::<i64>())
-            .await
-            .map(drop)
+    /// Whether the database takes writes, as far as it can be told without one.
+    pub async fn demand_writable(&self) -> Result<()> {
+        self.write().await.map(drop)
     }
 
     /// Closes every connection. What is under way is finished first.
@@ -172,7 +161,7 @@ impl Database {
                 readers.close().await;
                 writer.close().await;
             }
-            Pools::Postgres(pool) => pool.close().await,
+            Pools::Postgres(connections) => connections.close().await,
         }
     }
 
@@ -200,15 +189,16 @@ impl Database {
         }
     }
 
-    /// The pool of a PostgreSQL database, for what SQLite has no match of: notifications.
-    pub(crate) fn postgres(&self) -> Option<&PgPool> {
+    /// The connections to a PostgreSQL database, for what SQLite has no match of: notifications.
+    pub(crate) fn postgres(&self) -> Option<&Connections> {
         match &self.pools {
             Pools::Sqlite { .. } => None,
-            Pools::Postgres(pool) => Some(pool),
+            Pools::Postgres(connections) => Some(connections),
         }
     }
 
-    pub(crate) fn sqlite_writer(&self) -> Option<&SqlitePool> {
+    #[cfg(test)]
+    fn sqlite_writer(&self) -> Option<&SqlitePool> {
         match &self.pools {
             Pools::Sqlite { writer, .. } => Some(writer),
             Pools::Postgres(_) => None,
@@ -225,14 +215,14 @@ impl Database {
 pub enum OpenError {
     /// The URL is not understood.
     #[error("the database URL is not valid: {0}")]
-    Url(#[source] sqlx::Error),
+    Url(String),
     /// The database cannot be reached.
-    #[error("cannot open the database {location}: {source}")]
+    #[error("cannot open the database {location}: {cause}")]
     Connect {
         /// Where, without password.
         location: String,
         /// Why.
-        source: sqlx::Error,
+        cause: Cause,
     },
     /// The database is older than what is supported.
     #[error("{name} {found} is too old: ctxpin needs {needed} or later")]
@@ -243,6 +233,24 @@ pub enum OpenError {
         found: String,
         /// The oldest supported version.
         needed: String,
+    },
+    /// The database cannot hold every text.
+    #[error(
+        "the database {database} has the encoding {found}, which does not hold every text: make another one with `create database NAME encoding 'UTF8' template template0`"
+    )]
+    Encoding {
+        /// Its name.
+        database: String,
+        /// Its encoding.
+        found: String,
+    },
+    /// There is no schema for our tables.
+    #[error(
+        "the search_path of the database's user {user} leads to no schema: make one, such as with `create schema ctxpin authorization {user}`, and let `alter role {user} set search_path = ctxpin` lead to it"
+    )]
+    NoSchema {
+        /// The name of the user.
+        user: String,
     },
     /// A newer release has migrated the schema.
     #[error(
@@ -256,13 +264,13 @@ pub enum OpenError {
     },
     /// The schema could not be brought up to date.
     #[error("cannot migrate the database: {0}")]
-    Migrate(#[from] sqlx::migrate::MigrateError),
+    Migrate(Cause),
 }
 
 async fn connect_sqlite(path: &Path) -> std::result::Result<Pools, OpenError> {
-    let failed = |source| OpenError::Connect {
+    let failed = |error: sqlx::Error| OpenError::Connect {
         location: path.display().to_string(),
-        source,
+        cause: Cause::from(&error),
     };
     let options = SqliteConnectOptions::new()
         .filename(path)
@@ -274,7 +282,7 @@ async fn connect_sqlite(path: &Path) -> std::result::Result<Pools, OpenError> {
     create_private(path).map_err(|error| failed(sqlx::Error::Io(error)))?;
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .acquire_timeout(TAKE_TIME_MAX)
         // When a disk is full or fails, SQLite ends the transaction by itself, and the connection
         // takes it for open for ever. The ping is answered after a rollback that is on its way.
         .test_before_acquire(true)
@@ -301,9 +309,10 @@ async fn connect_sqlite(path: &Path) -> std::result::Result<Pools, OpenError> {
     }
     let readers = SqlitePoolOptions::new()
         .max_connections(SQLITE_READERS_MAX)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .acquire_timeout(TAKE_TIME_MAX)
         .test_before_acquire(false)
         .connect_lazy_with(options.read_only(true).create_if_missing(false));
+    migrations::apply_to_sqlite(&writer).await?;
     Ok(Pools::Sqlite { writer, readers })
 }
 
@@ -325,77 +334,23 @@ fn is_at_least(version: &str, (major, minor, patch): (u32, u32, u32)) -> bool {
     (next(), next(), next()) >= (major, minor, patch)
 }
 
-async fn connect_postgres(
-    url: &str,
-    connections_max: u32,
-) -> std::result::Result<Pools, OpenError> {
-    let options = PgConnectOptions::from_str(url).map_err(OpenError::Url)?;
-    let location = format!(
-        "{} on {}",
-        options.get_database().unwrap_or("of the user's name"),
-        options.get_host()
-    );
-    let failed = |source| OpenError::Connect {
-        location: location.clone(),
-        source,
-    };
-    let options = options
-        .application_name("ctxpin")
-        .options([POSTGRES_IDLE_TIMEOUT, POSTGRES_LOCK_TIMEOUT]);
-    // A connection of its own fails at once where a pool would try again until its time is over.
-    let mut first = PgConnection::connect_with(&options).await.map_err(failed)?;
-    let number: String = sqlx::query_scalar("select current_setting('server_version_num')")
-        .fetch_one(&mut first)
-        .await
-        .map_err(failed)?;
-    first.close().await.map_err(failed)?;
-    if number.parse::<i64>().unwrap_or(0) < POSTGRES_VERSION_MIN {
-        return Err(OpenError::TooOld {
-            name: "PostgreSQL",
-            found: number,
-            needed: POSTGRES_VERSION_MIN.to_string(),
-        });
-    }
-    let pool = PgPoolOptions::new()
-        .max_connections(connections_max)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        // A ping before each use would double the round trips of a short read. A connection that
-        // was cut while it was idle shows at its first statement, and another one is taken.
-        .test_before_acquire(false)
-        .connect_lazy_with(options);
-    Ok(Pools::Postgres(pool))
-}
-
 /// Begins on a connection that lives. Nothing has been done yet on one that was cut while it was
 /// idle, so that another one can be taken.
-async fn begin_postgres(
-    pool: &PgPool,
-    statement: &'static str,
-) -> sqlx::Result<sqlx::Transaction<'static, Postgres>> {
-    let mut others = pool.size();
+async fn begin_postgres(connections: &Connections, statement: &'static str) -> Result<Lease> {
+    let mut others = connections.count();
     loop {
-        match pool.begin_with(statement).await {
-            Err(error) if others > 0 && is_cut(&error) => others -= 1,
-            begun => return begun,
+        let mut lease = connections.take().await?;
+        match lease.begin(statement).await {
+            Ok(()) => return Ok(lease),
+            Err(error) if others > 0 && Fault::of(&error) == Fault::Lost => others -= 1,
+            Err(error) => return Err(error.into()),
         }
-    }
-}
-
-/// Whether the connection was lost: by the network, or because PostgreSQL ended it (class 57P; 25P03
-/// after [`POSTGRES_IDLE_TIMEOUT`]).
-pub(crate) fn is_cut(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Io(_) => true,
-        sqlx::Error::Database(error) => error
-            .code()
-            .is_some_and(|code| code.starts_with("57P") || code == "25P03"),
-        _ => false,
     }
 }
 
 pub(crate) enum Connection {
     Sqlite(sqlx::Transaction<'static, Sqlite>),
-    Postgres(sqlx::Transaction<'static, Postgres>),
+    Postgres(Lease),
 }
 
 /// Numbers the transactions, so that a grant of one is refused by another.
@@ -426,7 +381,7 @@ impl Transaction {
         self.shared.counters.round_trip();
         match self.connection {
             Connection::Sqlite(transaction) => transaction.commit().await?,
-            Connection::Postgres(transaction) => transaction.commit().await?,
+            Connection::Postgres(lease) => lease.commit().await?,
         }
         Ok(())
     }
@@ -565,12 +520,14 @@ mod tests {
         writer.execute("pragma max_page_count = 1").await.unwrap();
         assert!(matches!(write(2).await, Err(Error::Unavailable(_))));
         write(3).await.unwrap();
-        let count: i64 = database
+        let count = database
             .single("select count(*) from blobs")
-            .one(|row| row.take())
-            .await
-            .unwrap();
-        assert_eq!(count, 2, "what was acknowledged is there, and nothing else");
+            .optional(|row| row.take::<i64>());
+        assert_eq!(
+            count.await.unwrap(),
+            Some(2),
+            "what was acknowledged is there, and nothing else"
+        );
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use ctxpin_model::access::Refusal;
 
+use crate::fault::{Cause, Fault};
+
 /// A failure of the store. Its kind tells the operation what to do; the causes of the last two are
 /// for whoever operates the server, not for whoever asked.
 #[derive(Debug, thiserror::Error)]
@@ -20,7 +22,7 @@ pub enum Error {
     Conflict,
     /// The transaction lost against another one and may be tried again from nothing.
     #[error("the transaction lost against another one")]
-    Contended(#[source] sqlx::Error),
+    Contended(#[source] Cause),
     /// A newer release has migrated the schema, so that this one no longer writes.
     #[error(
         "the database's schema ({found}) is newer than this release knows ({known}); upgrade ctxpin"
@@ -31,11 +33,12 @@ pub enum Error {
         /// The newest version that this release knows.
         known: i64,
     },
-    /// The database cannot be reached or cannot write (a full disk, say).
+    /// The database cannot be reached or cannot do it now (a full disk, say); the same may succeed later.
     #[error("the database is not available")]
-    Unavailable(#[source] sqlx::Error),
-    /// Something in the database is not as this release writes it.
-    #[error("the database holds something unexpected: {0}")]
+    Unavailable(#[source] Cause),
+    /// The database refuses what it should do, or what is in it is not as this release writes it; the
+    /// same fails again.
+    #[error("the database does what is not expected: {0}")]
     Unexpected(String),
 }
 
@@ -46,34 +49,14 @@ impl Error {
     }
 }
 
-/// PostgreSQL's codes for a serialisation failure and for a deadlock.
-const CONTENDED_CODES: [&str; 2] = ["40001", "40P01"];
-
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
-        use sqlx::error::ErrorKind;
-        let Some(database) = error.as_database_error() else {
-            return match error {
-                sqlx::Error::ColumnDecode { .. }
-                | sqlx::Error::Decode(_)
-                | sqlx::Error::Encode(_)
-                | sqlx::Error::ColumnIndexOutOfBounds { .. }
-                | sqlx::Error::RowNotFound => Self::Unexpected(error.to_string()),
-                other => Self::Unavailable(other),
-            };
-        };
-        if database
-            .code()
-            .is_some_and(|code| CONTENDED_CODES.contains(&code.as_ref()))
-        {
-            return Self::Contended(error);
-        }
-        match database.kind() {
-            ErrorKind::UniqueViolation | ErrorKind::ForeignKeyViolation => Self::Conflict,
-            ErrorKind::CheckViolation | ErrorKind::NotNullViolation => {
-                Self::Unexpected(database.to_string())
-            }
-            _ => Self::Unavailable(error),
+        let cause = Cause::from(&error);
+        match Fault::of(&error) {
+            Fault::Contended => Self::Contended(cause),
+            Fault::Conflict => Self::Conflict,
+            Fault::Lost | Fault::Passing => Self::Unavailable(cause),
+            Fault::Permanent => Self::Unexpected(cause.to_string()),
         }
     }
 }

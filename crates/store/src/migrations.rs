@@ -6,12 +6,18 @@
 use std::borrow::Cow;
 
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::postgres::{PgPool, PgPoolOptions};
+use sqlx::postgres::PgConnection;
+use sqlx::sqlite::SqlitePool;
+use sqlx::{Connection as _, Executor as _};
 
-use crate::database::{Database, OpenError};
+use crate::database::OpenError;
+use crate::fault::Cause;
 
-/// Number, name and the texts for SQLite and PostgreSQL of each migration, in order.
-const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
+/// Number, name and the texts for SQLite and PostgreSQL of a migration.
+type Texts = (i64, &'static str, &'static str, &'static str);
+
+/// Every migration, in order.
+const MIGRATIONS: &[Texts] = &[
     (
         1,
         "foundation",
@@ -53,44 +59,50 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
 /// The newest schema that this release knows.
 pub(crate) const SCHEMA_VERSION: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 
-/// Applies what is missing. On PostgreSQL an advisory lock makes replicas that start together do it
-/// one after the other; a SQLite file has one server, which holds the lock of its data directory.
-pub(crate) async fn apply(database: &Database) -> Result<(), OpenError> {
-    let migrator = |pick: fn(&(i64, &'static str, &'static str, &'static str)) -> &'static str| {
-        let migrations = MIGRATIONS.iter().map(|migration| {
-            let sql = sqlx::SqlSafeStr::into_sql_str(pick(migration));
-            Migration::new(
-                migration.0,
-                Cow::Borrowed(migration.1),
-                MigrationType::Simple,
-                sql,
-                false,
-            )
-        });
-        Migrator::with_migrations(migrations.collect())
-    };
-    let applied = match (database.postgres(), database.sqlite_writer()) {
-        (Some(pool), _) => apply_patiently(pool, &migrator(|migration| migration.3)).await,
-        (None, Some(pool)) => migrator(|migration| migration.2).run(pool).await,
-        (None, None) => Ok(()),
-    };
-    match applied {
-        Err(MigrateError::VersionMissing(found)) => Err(OpenError::SchemaNewer {
-            found,
-            known: SCHEMA_VERSION,
-        }),
-        other => Ok(other?),
-    }
+fn migrator(pick: fn(&Texts) -> &'static str) -> Migrator {
+    let migrations = MIGRATIONS.iter().map(|migration| {
+        let sql = sqlx::SqlSafeStr::into_sql_str(pick(migration));
+        Migration::new(
+            migration.0,
+            Cow::Borrowed(migration.1),
+            MigrationType::Simple,
+            sql,
+            false,
+        )
+    });
+    Migrator::with_migrations(migrations.collect())
 }
 
-/// Waits for the lock for as long as another replica migrates, however long that takes: on a
-/// connection that serves nothing else.
-async fn apply_patiently(pool: &PgPool, migrator: &Migrator) -> Result<(), MigrateError> {
-    let options = (*pool.connect_options()).clone();
-    let patient = PgPoolOptions::new()
-        .max_connections(1)
-        .connect_lazy_with(options.options([("lock_timeout", "0")]));
-    let applied = migrator.run(&patient).await;
-    patient.close().await;
-    applied
+/// Applies what is missing to a SQLite file. It has one server, which holds the lock of its data
+/// directory.
+pub(crate) async fn apply_to_sqlite(writer: &SqlitePool) -> Result<(), OpenError> {
+    let applied = migrator(|migration| migration.2).run(writer).await;
+    applied.map_err(failure)
+}
+
+/// Applies what is missing to a PostgreSQL database, in a session that serves nothing else. An advisory
+/// lock makes replicas that start together do it one after the other; each waits for as long as another
+/// one migrates, however long that takes.
+pub(crate) async fn apply_to_postgres(mut session: PgConnection) -> Result<(), OpenError> {
+    let patient = session.execute("set lock_timeout = 0").await;
+    patient.map_err(|error| failure(MigrateError::Execute(error)))?;
+    let migrator = migrator(|migration| migration.3);
+    let applied = migrator.run_direct(None, &mut session, false).await;
+    // What was applied is committed.
+    let _ = session.close().await;
+    applied.map_err(failure)
+}
+
+fn failure(error: MigrateError) -> OpenError {
+    match error {
+        MigrateError::VersionMissing(found) => OpenError::SchemaNewer {
+            found,
+            known: SCHEMA_VERSION,
+        },
+        MigrateError::Execute(error) => OpenError::Migrate(Cause::from(&error)),
+        MigrateError::ExecuteMigration(error, number) => {
+            OpenError::Migrate(Cause::new(format!("{number}: {}", Cause::from(&error))))
+        }
+        other => OpenError::Migrate(Cause::new(other.to_string())),
+    }
 }

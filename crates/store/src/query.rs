@@ -1,12 +1,14 @@
 //! A statement on its way to whichever database is open, and the rows that come back.
 
-use sqlx::postgres::{PgArguments, PgPool, PgRow};
+use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::sqlite::SqlitePool;
 use sqlx::{AssertSqlSafe, Executor as _};
 
+use crate::connections::{Connections, Lease};
 use crate::counts::Counters;
-use crate::database::{Connection, Pools, is_cut};
+use crate::database::{Connection, Pools};
 use crate::error::{Error, Result};
+use crate::fault::Fault;
 use crate::values::{Arguments, Plain, Row, RowSource, Value};
 
 pub(crate) struct Statement {
@@ -64,9 +66,9 @@ fn for_sqlite(sql: String) -> String {
 /// Which database a statement goes to, and through what.
 enum Target<'c> {
     SqliteConnection(&'c mut sqlx::SqliteConnection),
-    PostgresConnection(&'c mut sqlx::PgConnection),
+    PostgresLease(&'c mut Lease),
     SqlitePool(&'c SqlitePool),
-    PostgresPool(&'c PgPool),
+    PostgresConnections(&'c Connections),
 }
 
 #[expect(
@@ -98,13 +100,11 @@ async fn fetch_all(target: Target<'_>, statement: Statement) -> Result<Vec<Row>>
         (Target::SqlitePool(pool), Arguments::Sqlite(arguments)) => {
             sqlite(pool.fetch_all(sqlx::query_with(sql, arguments)).await?)
         }
-        (Target::PostgresConnection(connection), Arguments::Postgres(arguments)) => postgres(
-            connection
-                .fetch_all(sqlx::query_with(sql, arguments))
-                .await?,
-        ),
-        (Target::PostgresPool(pool), Arguments::Postgres(arguments)) => {
-            postgres(fetch_all_postgres(pool, sql, arguments).await?)
+        (Target::PostgresLease(lease), Arguments::Postgres(arguments)) => {
+            postgres(lease.fetch_all(sql, arguments).await?)
+        }
+        (Target::PostgresConnections(connections), Arguments::Postgres(arguments)) => {
+            postgres(fetch_all_postgres(connections, sql, arguments).await?)
         }
         _ => return Err(Error::Unexpected("arguments of the other database".into())),
     })
@@ -112,16 +112,17 @@ async fn fetch_all(target: Target<'_>, statement: Statement) -> Result<Vec<Row>>
 
 /// Runs one reading statement on a connection that lives: it may be run again.
 async fn fetch_all_postgres(
-    pool: &PgPool,
+    connections: &Connections,
     sql: AssertSqlSafe<String>,
     arguments: PgArguments,
-) -> sqlx::Result<Vec<PgRow>> {
-    let mut others = pool.size();
+) -> Result<Vec<PgRow>> {
+    let mut others = connections.count();
     loop {
-        let query = sqlx::query_with(safe(sql.0.clone()), arguments.clone());
-        match pool.fetch_all(query).await {
-            Err(error) if others > 0 && is_cut(&error) => others -= 1,
-            fetched => return fetched,
+        let mut lease = connections.take().await?;
+        let fetched = lease.fetch_all(safe(sql.0.clone()), arguments.clone());
+        match fetched.await {
+            Err(error) if others > 0 && Fault::of(&error) == Fault::Lost => others -= 1,
+            fetched => return Ok(fetched?),
         }
     }
 }
@@ -158,7 +159,7 @@ impl Query<'_> {
     pub(crate) async fn all<T>(self, read: impl Fn(&mut Row) -> Result<T>) -> Result<Vec<T>> {
         let target = match self.connection {
             Connection::Sqlite(transaction) => Target::SqliteConnection(transaction),
-            Connection::Postgres(transaction) => Target::PostgresConnection(transaction),
+            Connection::Postgres(lease) => Target::PostgresLease(lease),
         };
         self.counters.statement(self.statement.bytes);
         let rows = fetch_all(target, self.statement).await?;
@@ -212,11 +213,8 @@ impl Query<'_> {
                     .await?;
                 done.rows_affected()
             }
-            (Connection::Postgres(transaction), Arguments::Postgres(arguments)) => {
-                let done = transaction
-                    .execute(sqlx::query_with(sql, arguments))
-                    .await?;
-                done.rows_affected()
+            (Connection::Postgres(lease), Arguments::Postgres(arguments)) => {
+                lease.execute(sql, arguments).await?
             }
             _ => return Err(Error::Unexpected("arguments of the other database".into())),
         };
@@ -249,7 +247,7 @@ impl Single<'_> {
     ) -> Result<Option<T>> {
         let target = match self.pools {
             Pools::Sqlite { readers, .. } => Target::SqlitePool(readers),
-            Pools::Postgres(pool) => Target::PostgresPool(pool),
+            Pools::Postgres(connections) => Target::PostgresConnections(connections),
         };
         self.counters.statement(self.statement.bytes);
         let rows = fetch_all(target, self.statement).await?;
@@ -257,12 +255,6 @@ impl Single<'_> {
             .next()
             .map(|mut row| read(&mut row))
             .transpose()
-    }
-
-    pub(crate) async fn one<T>(self, read: impl Fn(&mut Row) -> Result<T>) -> Result<T> {
-        self.optional(read)
-            .await?
-            .ok_or_else(|| Error::Unexpected("a row is missing".into()))
     }
 }
 

@@ -4,11 +4,13 @@
 //! A transaction never notifies by itself, since PostgreSQL takes one lock for the whole instance
 //! when a transaction that did commits.
 
-use sqlx::postgres::PgListener;
+use sqlx::Arguments as _;
+use sqlx::postgres::{PgArguments, PgListener, PgPoolOptions};
 use uuid::Uuid;
 
 use ctxpin_model::id::{AgentId, ChatId, UserId};
 
+use crate::connections::TAKE_TIME_MAX;
 use crate::database::Database;
 use crate::error::{Error, Result};
 
@@ -87,7 +89,7 @@ impl Topic {
 impl Database {
     /// Tells the other replicas, in one notification. Does nothing on SQLite, which has one server.
     pub async fn notify(&self, topics: &[Topic]) -> Result<()> {
-        let Some(pool) = self.postgres() else {
+        let Some(connections) = self.postgres() else {
             return Ok(());
         };
         let mut payload = topics
@@ -98,20 +100,30 @@ impl Database {
         if payload.len() > PAYLOAD_BYTES_MAX {
             payload = Topic::Everything.encode();
         }
-        sqlx::query("select pg_notify($1, $2)")
-            .bind(CHANNEL)
-            .bind(payload)
-            .execute(pool)
-            .await?;
+        let mut arguments = PgArguments::default();
+        for argument in [CHANNEL, &payload] {
+            let added = arguments.add(argument);
+            added.map_err(|error| Error::Unexpected(error.to_string()))?;
+        }
+        let mut lease = connections.take().await?;
+        lease.execute("select pg_notify($1, $2)", arguments).await?;
         Ok(())
     }
 
     /// Listens to what the other replicas tell (and this one). `None` on SQLite.
     pub async fn listen(&self) -> Result<Option<Listener>> {
-        let Some(pool) = self.postgres() else {
+        let Some(connections) = self.postgres() else {
             return Ok(None);
         };
-        let mut listener = PgListener::connect_with(pool).await?;
+        let options = connections.sessions().options().clone();
+        // It is needed by the listener for connecting anew.
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(TAKE_TIME_MAX)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_lazy_with(options);
+        let mut listener = PgListener::connect_with(&pool).await?;
         listener.listen(CHANNEL).await?;
         Ok(Some(Listener { listener }))
     }

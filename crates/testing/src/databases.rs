@@ -45,15 +45,17 @@ impl TestService {
     /// # Panics
     /// If no server is named by [`POSTGRES_VARIABLE`].
     pub async fn postgres() -> Self {
-        let url = create_postgres_database().await;
-        Self::open(
-            Storage::Postgres {
-                url,
-                connections_max: CONNECTIONS_MAX,
-            },
-            None,
-        )
-        .await
+        Self::postgres_at(create_postgres_database().await).await
+    }
+
+    /// A service on a PostgreSQL database that was made for it.
+    pub async fn postgres_at(url: String) -> Self {
+        let connections_max = CONNECTIONS_MAX;
+        let storage = Storage::Postgres {
+            url,
+            connections_max,
+        };
+        Self::open(storage, None).await
     }
 
     /// A service on a SQLite file that an earlier release left, given as the statements that make it.
@@ -79,12 +81,7 @@ impl TestService {
         let made = connection.execute(sqlx::raw_sql(dump)).await;
         made.expect("a sound dump");
         connection.close().await.expect("nothing is lost");
-        let connections_max = CONNECTIONS_MAX;
-        let storage = Storage::Postgres {
-            url,
-            connections_max,
-        };
-        Self::open(storage, None).await
+        Self::postgres_at(url).await
     }
 
     async fn open(storage: Storage, directory: Option<TempDir>) -> Self {
@@ -239,17 +236,45 @@ pub fn postgres_url() -> String {
 
 /// Makes a database of a new name, and tells its URL.
 pub async fn create_postgres_database() -> String {
-    let server = postgres_url();
-    let name = format!("test_{}", Uuid::new_v4().simple());
-    let mut connection = PgConnection::connect(&server)
+    create_postgres_database_with("").await
+}
+
+/// The same with options, as in `create database name encoding 'LATIN1'`.
+pub async fn create_postgres_database_with(options: &'static str) -> String {
+    let name = new_name();
+    let statement = format!("create database {name} {options}");
+    run_on_server(&[statement]).await;
+    database_url(&postgres_url(), &name)
+}
+
+/// Makes a database that belongs to a user of its own, who has no special rights and may have no more
+/// than so many connections. Tells its URL for that user.
+pub async fn create_postgres_database_of_user(connections_max: u32) -> String {
+    let name = new_name();
+    run_on_server(&[
+        format!("create role {name} login connection limit {connections_max}"),
+        format!("create database {name} owner {name}"),
+    ])
+    .await;
+    let url = database_url(&postgres_url(), &name);
+    let separator = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{separator}user={name}")
+}
+
+fn new_name() -> String {
+    format!("test_{}", Uuid::new_v4().simple())
+}
+
+/// Runs statements on the server's own database.
+async fn run_on_server(statements: &[String]) {
+    let mut connection = PgConnection::connect(&postgres_url())
         .await
         .expect("PostgreSQL answers");
-    let statement = sqlx::raw_sql(safe(format!("create database {name}")));
-    connection
-        .execute(statement)
-        .await
-        .expect("a database can be made");
-    database_url(&server, &name)
+    for statement in statements {
+        let ran = connection.execute(sqlx::raw_sql(safe(statement.clone())));
+        ran.await.expect("the server takes it");
+    }
+    connection.close().await.expect("a closed connection");
 }
 
 /// Every row of every table of a database, as text; bytes are in hexadecimal digits.
@@ -281,8 +306,12 @@ async fn drop_postgres_database(url: &str) {
         return;
     };
     // Another test may still hold it; it goes with the cluster then.
-    let statement = sqlx::raw_sql(safe(format!("drop database if exists {name} with (force)")));
-    let _ = connection.execute(statement).await;
+    for statement in [
+        format!("drop database if exists {name} with (force)"),
+        format!("drop role if exists {name}"),
+    ] {
+        let _ = connection.execute(sqlx::raw_sql(safe(statement))).await;
+    }
 }
 
 #[expect(

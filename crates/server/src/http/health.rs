@@ -50,11 +50,11 @@ pub(crate) async fn alive() -> Json<Value> {
     Json(json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
 }
 
-/// Tell whether the database answers
+/// Tell whether the database answers and takes writes
 #[utoipa::path(get, path = "/readyz", operation_id = "readiness", tag = "operation", security(()),
     responses((status = 200, body = Object), Problems))]
 pub(crate) async fn ready(State(app): State<App>) -> Answer<Json<Value>> {
-    app.service.ping().await?;
+    app.service.demand_writable().await?;
     Ok(Json(json!({ "status": "ok" })))
 }
 

@@ -6,11 +6,14 @@ use std::time::Duration;
 use ctxpin_model::access::Operation;
 use ctxpin_model::id::ChatId;
 use ctxpin_operations::error::Error as OperationError;
+use ctxpin_operations::people;
 use ctxpin_operations::service::Storage;
 use ctxpin_store::database::{Database, Location};
 use ctxpin_store::error::Error;
 use ctxpin_store::grant::{Caller, Granted, object, right};
-use ctxpin_testing::databases::{TestService, test_start};
+use ctxpin_testing::databases::{
+    TestService, create_postgres_database_of_user, postgres_url, test_start,
+};
 use ctxpin_testing::people::{TestAgent, first_admin};
 use ctxpin_testing::workspace::Workspace;
 use sqlx::{Connection, PgConnection};
@@ -131,5 +134,65 @@ async fn whoever_waits_too_long_for_a_lock_is_told_to_come_again() {
     );
     held.release().await;
     agent.push(&test.service, &workspace).await.unwrap();
+    test.finish().await;
+}
+
+/// A user of few connections, as on a server that others share: nobody waits for one that cannot be opened
+/// while another one is free.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn case_b7_few_connections_serve_everybody() {
+    let url = create_postgres_database_of_user(2).await;
+    let test = TestService::postgres_at(url).await;
+    let credential = first_admin(&test.service).await;
+    for _ in 0..3 {
+        let asked = (0..30).map(|_| {
+            let service = test.service.clone();
+            tokio::spawn(async move { people::me(&service, credential).await })
+        });
+        for asked in asked.collect::<Vec<_>>() {
+            asked.await.unwrap().unwrap();
+        }
+    }
+    test.finish().await;
+}
+
+/// Waits until PostgreSQL has let go of every connection to a database.
+async fn nobody_is_connected(url: &str) {
+    let mut connection = PgConnection::connect(&postgres_url()).await.unwrap();
+    let connected = "select count(*) from pg_stat_activity where $1 like '%/' || datname || '?%'";
+    let count = async |connection: &mut PgConnection| -> i64 {
+        let count = sqlx::query_scalar(connected).bind(url);
+        count.fetch_one(connection).await.unwrap()
+    };
+    while count(&mut connection).await > 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// The same while neighbours hold all that the user may have, until they let go of one.
+#[tokio::test]
+async fn case_b7_a_connection_is_opened_once_there_is_a_place() {
+    let url = create_postgres_database_of_user(2).await;
+    let test = TestService::postgres_at(url.clone()).await;
+    let credential = first_admin(&test.service).await;
+    test.service.close().await;
+    nobody_is_connected(&url).await;
+    let second = test.replica().await;
+    nobody_is_connected(&url).await;
+    let _stays = PgConnection::connect(&url).await.unwrap();
+    let neighbour = PgConnection::connect(&url).await.unwrap();
+    let asked = people::me(&second, credential);
+    let refused = asked.await.unwrap_err();
+    let cause = refused.cause().unwrap();
+    assert!(
+        cause.contains("(SQLSTATE 53300); raise max_connections"),
+        "{cause}"
+    );
+    let asked = people::me(&second, credential);
+    let leaving = neighbour.close();
+    let (answered, left) = tokio::join!(asked, leaving);
+    left.unwrap();
+    answered.unwrap();
+    second.close().await;
     test.finish().await;
 }
