@@ -82,6 +82,9 @@ pub const LABEL_CHARS_MAX: usize = 200;
 /// Most bytes that one agent may have uploaded ahead of a push.
 pub const AGENT_UPLOAD_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
+/// Most uploads of an agent that wait for a push: a snapshot names fewer bodies.
+pub const AGENT_UPLOADS_MAX: u64 = 8_192;
+
 /// Cuts `text` to at most `bytes_max` bytes, at a character.
 pub fn cut(text: &str, bytes_max: usize) -> &str {
     &text[..text.floor_char_boundary(bytes_max)]

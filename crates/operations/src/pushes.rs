@@ -298,7 +298,7 @@ async fn blob_upload_once(
             Ok(transaction.commit().await?)
         }
         Upload::Full => Err(Error::TooLarge(
-            "this agent has sent too many bytes ahead; push what uses them first".into(),
+            "this agent has sent too much ahead; push what uses it first".into(),
         )),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ctxpin_model::hash::BlobHash;
-use ctxpin_model::limits::AGENT_UPLOAD_BYTES_MAX;
+use ctxpin_model::limits::{AGENT_UPLOAD_BYTES_MAX, AGENT_UPLOADS_MAX};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::resource::Bodies;
 
@@ -109,27 +109,29 @@ impl Granted<Agent, Write> {
             .bind(&now.before(UPLOAD_KEPT))
             .execute()
             .await?;
-        let waiting: u64 = transaction
+        let (waiting, count): (u64, u64) = transaction
             .query(
-                "select cast(coalesce(sum(b.size), 0) as bigint) from agent_uploads u \
-                 join blobs b on b.hash = u.hash where u.agent_id = $1 and u.hash <> $2",
+                "select cast(coalesce(sum(size), 0) as bigint), count(*) from agent_uploads \
+                 where agent_id = $1 and hash <> $2",
             )
             .bind(&agent)
             .bind(&hash)
-            .one(|row| row.take())
+            .one(|row| Ok((row.take()?, row.take()?)))
             .await?;
-        if waiting + bytes.len() as u64 > AGENT_UPLOAD_BYTES_MAX {
+        let size = bytes.len() as u64;
+        if waiting + size > AGENT_UPLOAD_BYTES_MAX || count >= AGENT_UPLOADS_MAX {
             return Ok(Upload::Full);
         }
         insert(transaction, &BTreeMap::from([(hash, bytes.clone())])).await?;
         transaction
             .query(
-                "insert into agent_uploads (agent_id, hash, uploaded_at) values ($1, $2, $3) \
+                "insert into agent_uploads (agent_id, hash, uploaded_at, size) values ($1, $2, $3, $4) \
                  on conflict (agent_id, hash) do update set uploaded_at = excluded.uploaded_at",
             )
             .bind(&agent)
             .bind(&hash)
             .bind(&now)
+            .bind(&size)
             .execute()
             .await?;
         Ok(Upload::Kept)

@@ -54,6 +54,12 @@ const MIGRATIONS: &[Texts] = &[
         include_str!("../migrations/sqlite/0006_quotas.sql"),
         include_str!("../migrations/postgres/0006_quotas.sql"),
     ),
+    (
+        7,
+        "uploads",
+        include_str!("../migrations/sqlite/0007_uploads.sql"),
+        include_str!("../migrations/postgres/0007_uploads.sql"),
+    ),
 ];
 
 /// The newest schema that this release knows.

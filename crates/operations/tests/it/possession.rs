@@ -29,6 +29,7 @@ ctxpin_testing::on_both_databases!(
     bytes_that_another_agent_sent_ahead_cannot_be_named,
     bytes_sent_ahead_are_proved_for_an_hour,
     bytes_sent_ahead_are_used_once,
+    finding_06_no_more_is_sent_ahead_than_a_snapshot_names,
     sixty_four_mebibytes_can_wait_for_a_push,
     a_file_that_is_too_large_is_not_taken_ahead,
     bytes_under_a_wrong_hash_are_refused_and_not_stored,
@@ -281,6 +282,36 @@ async fn bytes_that_another_agent_sent_ahead_cannot_be_named(test: &TestService)
     assert_eq!(pushed.verdict, Verdict::Accepted);
 }
 
+async fn finding_06_no_more_is_sent_ahead_than_a_snapshot_names(test: &TestService) {
+    let owner = first_admin(&test.service).await;
+    let agent = TestAgent::create(&test.service, owner, "project").await;
+    upload(&test.service, &agent, "first").await.unwrap();
+    // As many as may wait, of a byte each.
+    let [blobs, uploads] = match test.sqlite_path() {
+        Some(_) => [
+            "with recursive n(i) as (select 2 union all select i + 1 from n where i < 8192) \
+             insert into blobs (hash, size, bytes) \
+             select unhex(printf('%064x', i)), 1, x'00' from n",
+            "insert into agent_uploads (agent_id, hash, uploaded_at, size) \
+             select u.agent_id, b.hash, u.uploaded_at, b.size from agent_uploads u, blobs b \
+             where b.hash <> u.hash",
+        ],
+        None => [
+            "with recursive n(i) as (select 2 union all select i + 1 from n where i < 8192) \
+             insert into blobs (hash, size, bytes) \
+             select decode(lpad(to_hex(i), 64, '0'), 'hex'), 1, '\\x00' from n",
+            "insert into agent_uploads (agent_id, hash, uploaded_at, size) \
+             select u.agent_id, b.hash, u.uploaded_at, b.size from agent_uploads u, blobs b \
+             where b.hash <> u.hash",
+        ],
+    };
+    assert_eq!(test.tamper(blobs).await, 8_191);
+    assert_eq!(test.tamper(uploads).await, 8_191);
+    upload(&test.service, &agent, "first").await.unwrap();
+    let refused = upload(&test.service, &agent, "one more").await;
+    assert!(matches!(refused, Err(Error::TooLarge(_))), "{refused:?}");
+}
+
 async fn bytes_sent_ahead_are_proved_for_an_hour(test: &TestService) {
     let owner = first_admin(&test.service).await;
     let mut agent = TestAgent::create(&test.service, owner, "project").await;
@@ -320,7 +351,7 @@ async fn sixty_four_mebibytes_can_wait_for_a_push(test: &TestService) {
     upload(&test.service, &agent, "much").await.unwrap();
     // As if it had been ten bytes less than all there is room for.
     let enlarged = test
-        .tamper("update blobs set size = 64 * 1024 * 1024 - 10")
+        .tamper("update agent_uploads set size = 64 * 1024 * 1024 - 10")
         .await;
     assert_eq!(enlarged, 1);
 
