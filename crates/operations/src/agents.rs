@@ -16,6 +16,7 @@ use ctxpin_store::wake::Topic;
 
 use crate::error::{Error, Result, attempt};
 use crate::pushes::demand_in_force;
+use crate::quotas::demand_room;
 use crate::service::Service;
 
 /// What an agent is created from.
@@ -78,9 +79,8 @@ async fn create_once(
         }
     };
     let owner = account.owner();
-    let usage = account.usage_locked(&mut transaction, owner, caller.now);
-    let usage = usage.await?.ok_or(Error::NotFound("user"))?;
-    usage.demand_room(Stock::Agents, 1, &service.quotas.amounts)?;
+    let (stock, now) = (Stock::Agents, caller.now);
+    demand_room(service, &mut transaction, &account, owner, stock, now).await?;
     let agent = NewAgent {
         id: AgentId::generate(caller.now),
         workspace: request.workspace.clone(),

@@ -20,6 +20,7 @@ use crate::ground::Ground;
 use crate::moves::{Cause, write_move};
 use crate::prompts::{Prompt, RENDERING_TIME_MAX, Source};
 use crate::pushes::demand_in_force;
+use crate::quotas::demand_room;
 use crate::service::Service;
 
 /// What a chat is created from.
@@ -84,7 +85,6 @@ impl AgentSeen {
     /// Renders the prompt, if it is not kept. No transaction is open meanwhile.
     async fn prepared(self, service: &Service) -> Result<AgentOrigin> {
         let head = match self.head {
-            Some((hashes, Source::Kept(hash))) => Some((hashes, Prompt::Kept(hash))),
             Some((hashes, source)) => {
                 let (workshop, bytes) = (&service.workshop, source.weight());
                 let render = move |_: &_| source.rendered();
@@ -129,9 +129,8 @@ async fn create_once(
         return Ok((there, false));
     }
     let owner = account.owner();
-    let usage = account.usage_locked(&mut transaction, owner, caller.now);
-    let usage = usage.await?.ok_or(Error::NotFound("user"))?;
-    usage.demand_room(Stock::Chats, 1, &service.quotas.amounts)?;
+    let (stock, now) = (Stock::Chats, caller.now);
+    demand_room(service, &mut transaction, &account, owner, stock, now).await?;
     let chat = NewChat {
         id: ChatId::generate(caller.now),
         client: request.client.clone(),

@@ -13,6 +13,7 @@ use ctxpin_store::grant::{Granted, object, right};
 use ctxpin_store::tokens::{Holder, NewToken};
 
 use crate::error::{Error, Result, attempt};
+use crate::quotas::demand_room;
 use crate::service::Service;
 
 /// The name of the first user of a new database.
@@ -279,12 +280,10 @@ async fn token_create_once(
         return Err(Error::Invalid("`expires_at` is in the past".into()));
     }
     let user = request.user.unwrap_or(account.owner());
-    let usage = account.usage_locked(&mut transaction, user, caller.now);
-    let usage = usage.await?.ok_or(Error::NotFound("user"))?;
-    let defaults = &service.quotas.amounts;
-    usage.demand_room(Stock::Tokens, 1, defaults)?;
+    let (stock, now) = (Stock::Tokens, caller.now);
+    let usage = demand_room(service, &mut transaction, &account, user, stock, now).await?;
     let kept = account.tokens_kept(&mut transaction, user).await?;
-    if kept >= usage.quota(Stock::Tokens, defaults) {
+    if kept >= usage.quota(stock, &service.quotas.amounts) {
         // Those that open nothing any more are kept to be looked at, as long as there is room.
         account
             .tokens_forget(&mut transaction, user, caller.now)

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use ctxpin_model::access::Operation;
 use ctxpin_model::id::UserId;
+use ctxpin_model::moment::Moment;
 use ctxpin_model::quota::{Amounts, QuotaChange, QuotaWarning, Stock, Usage};
 use ctxpin_model::token::Credential;
+use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::{Granted, object, right};
 
 use crate::error::{Error, Result, attempt};
@@ -47,6 +49,22 @@ pub async fn usage(
         usage: usage.ok_or(Error::NotFound("user"))?,
         defaults: service.quotas.amounts,
     })
+}
+
+/// Refuses to give a user one more of a stock if they have as many as they may. Returns what they have,
+/// which stays locked.
+pub(crate) async fn demand_room(
+    service: &Service,
+    transaction: &mut Transaction,
+    account: &Granted<object::Account, right::Write>,
+    user: UserId,
+    stock: Stock,
+    now: Moment,
+) -> Result<Usage> {
+    let usage = account.usage_locked(transaction, user, now).await?;
+    let usage = usage.ok_or(Error::NotFound("user"))?;
+    usage.demand_room(stock, 1, &service.quotas.amounts)?;
+    Ok(usage)
 }
 
 /// Changes how much a user may have. Nothing is taken away from whoever has more by now.
