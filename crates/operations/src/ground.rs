@@ -148,10 +148,7 @@ impl<'g> Ground<'g> {
                 ..
             } => Source::of_chat(transaction, granted, context, snapshot).await?,
         };
-        match source {
-            Source::Kept(hash) => Ok(Prompt::Kept(hash)),
-            source => self.work(source.weight(), || source.rendered()).await,
-        }
+        self.work(source.weight(), || source.rendered()).await
     }
 
     /// Works something out that takes about as long as going through so many bytes.
@@ -161,7 +158,7 @@ impl<'g> Ground<'g> {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T> {
         match self {
-            _ if is_light(bytes) => Ok(work()),
+            Self::Reading(_) if is_light(bytes) => Ok(work()),
             Self::Reading(reading) => {
                 // Nobody's transaction waits for it.
                 reading.open = None;
@@ -171,7 +168,7 @@ impl<'g> Ground<'g> {
                     .work(reading.user, bytes, PLANNING_TIME_MAX, work)
                     .await
             }
-            Self::Locked { service, .. } => service.workshop.under_locks(|_| work()).await,
+            Self::Locked { service, .. } => service.workshop.under_locks(bytes, |_| work()).await,
         }
     }
 }

@@ -30,7 +30,6 @@ use crate::ingest::{self, Proved};
 use crate::prompts::{Prompt, Source, weight};
 use crate::service::Service;
 use crate::treatments::treated;
-use crate::workshop::is_light;
 
 /// Longest work on one push. It takes a tenth of that where a snapshot is at every limit.
 const PUSHING_TIME_MAX: Duration = Duration::from_secs(10);
@@ -639,10 +638,9 @@ async fn accept(
                 let at_hand = &push.inline;
                 let source = Source::of_push(transaction, granted, context, snapshot, at_hand);
                 let source = source.await?;
-                late = match is_light(source.weight()) {
-                    true => source.rendered(),
-                    false => service.workshop.under_locks(|_| source.rendered()).await?,
-                };
+                let bytes = source.weight();
+                let render = move |_: &_| source.rendered();
+                late = service.workshop.under_locks(bytes, render).await?;
                 &late
             }
         };

@@ -22,7 +22,7 @@ use crate::rates::RateCounts;
 use crate::refusals::{self, Refusals};
 use crate::wakes::Wakes;
 use crate::watches::{Listings, RECHECK_EVERY, Watching};
-use crate::workshop::Workshop;
+use crate::workshop::{self, Workshop};
 
 /// How long a caller's work may take. It is bounded by its bytes, so it does not ask.
 const WORK_TIME_MAX: Duration = Duration::from_secs(60);
@@ -133,6 +133,11 @@ impl Service {
     /// Ends every connection to the data.
     pub async fn close(&self) {
         self.database.close().await;
+    }
+
+    /// Whether work that takes about as long as going through so many bytes is done at once.
+    pub fn is_light(&self, bytes: u64) -> bool {
+        workshop::is_light(bytes)
     }
 
     /// Does a caller's work that takes about as long as going through so many bytes: at once if that is

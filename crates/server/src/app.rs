@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::budget::Budget;
 use crate::callers::Callers;
-use crate::limits::{ANSWER_BYTES_LIGHT, Limits};
+use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::respond::Answer;
 
@@ -45,7 +45,7 @@ impl App {
         bytes: u64,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Answer<T> {
-        if bytes <= ANSWER_BYTES_LIGHT {
+        if self.service.is_light(bytes) {
             return Ok(work());
         }
         let known = self.callers.known(&self.service, credential, None).await?;

@@ -32,9 +32,6 @@ pub(crate) const STRANGER_REQUESTS_MAX: usize = 8;
 /// connection then.
 pub(crate) const TOKENS_REFUSED_MAX: usize = 16;
 
-/// Longest answer, in bytes, that is put together where it comes up.
-pub(crate) const ANSWER_BYTES_LIGHT: u64 = 64 * 1024;
-
 /// Longest answer, in bytes, that counts for nothing until it is taken: the system keeps about as much
 /// of any connection.
 pub(crate) const ANSWER_BYTES_FREE: u64 = 16 * 1024;
