@@ -56,6 +56,7 @@ impl FromRequest<App> for Raw {
         let mut sender = Sender {
             app,
             parts: &parts,
+            load: Load::of(&parts)?,
             operation: limit.and_then(|limit| limit.operation),
             known: None,
         };
@@ -69,7 +70,7 @@ impl FromRequest<App> for Raw {
                 return Err(too_long(most));
             }
             sender.may_send(length).await?;
-            sender.holds(piece.len() as u64)?;
+            sender.load.grow(piece.len() as u64)?;
             if let Some(deadline) = parts.extensions.get::<Deadline>() {
                 deadline.put_off();
             }
@@ -88,6 +89,7 @@ impl FromRequest<App> for Raw {
 struct Sender<'r> {
     app: &'r App,
     parts: &'r Parts,
+    load: &'r Load,
     operation: Option<Operation>,
     /// Who it is, once the token was looked up.
     known: Option<Known>,
@@ -108,21 +110,9 @@ impl Sender<'_> {
             let detail = "Send a token as `Authorization: Bearer ctxpin_...`.";
             Refusal::new(ProblemName::Unauthenticated, detail)
         })?;
-        let known = match self.parts.extensions.get::<Load>() {
-            Some(load) => load.look_up(self.app, credential, self.operation).await?,
-            None => {
-                let (callers, service) = (&self.app.callers, &self.app.service);
-                callers.known(service, credential, self.operation).await?
-            }
-        };
-        self.known = Some(known);
+        let known = self.load.look_up(self.app, credential, self.operation);
+        self.known = Some(known.await?);
         Ok(self.known)
-    }
-
-    /// Holds so many bytes more for them.
-    fn holds(&self, bytes: u64) -> Answer<()> {
-        let load = self.parts.extensions.get::<Load>();
-        Ok(load.map_or(Ok(()), |load| load.grow(bytes))?)
     }
 
     /// Decompresses a body, in the workshop if more may come out of it than of a stranger's.
@@ -138,7 +128,7 @@ impl Sender<'_> {
             unpacked => unpacked,
         };
         let unpacked = unpacked.map_err(|failed| failed.refusal(most))?;
-        self.holds(unpacked.len() as u64)?;
+        self.load.grow(unpacked.len() as u64)?;
         Ok(unpacked)
     }
 }

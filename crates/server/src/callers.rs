@@ -50,7 +50,7 @@ type Asked = (TokenId, Option<Operation>);
 #[derive(Debug)]
 struct Entry {
     credential: Credential,
-    user: UserId,
+    known: Known,
     until: Instant,
 }
 
@@ -76,26 +76,26 @@ impl Callers {
         operation: Option<Operation>,
     ) -> Answer<Known> {
         let asked = (credential.id, operation);
-        if let Some(user) = self.at_hand(asked, credential) {
-            let token = credential.id;
-            return Ok(Known { token, user });
+        if let Some(known) = self.at_hand(asked, credential) {
+            return Ok(known);
         }
         // It is never closed.
         let _place = self.0.room.acquire().await.ok();
         let user = people::may_send(service, credential, operation).await?;
-        self.keep(asked, credential, user);
         let token = credential.id;
-        Ok(Known { token, user })
+        let known = Known { token, user };
+        self.keep(asked, credential, known);
+        Ok(known)
     }
 
-    fn at_hand(&self, asked: Asked, credential: Credential) -> Option<UserId> {
+    fn at_hand(&self, asked: Asked, credential: Credential) -> Option<Known> {
         let entries = self.lock();
         let entry = entries.get(&asked)?;
         let is_good = entry.credential == credential && Instant::now() < entry.until;
-        is_good.then_some(entry.user)
+        is_good.then_some(entry.known)
     }
 
-    fn keep(&self, asked: Asked, credential: Credential, user: UserId) {
+    fn keep(&self, asked: Asked, credential: Credential, known: Known) {
         let now = Instant::now();
         let mut entries = self.lock();
         if entries.len() >= KNOWN_MAX {
@@ -105,7 +105,7 @@ impl Callers {
             let until = now + KNOWN_FOR;
             let entry = Entry {
                 credential,
-                user,
+                known,
                 until,
             };
             entries.insert(asked, entry);

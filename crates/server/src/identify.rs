@@ -22,9 +22,7 @@ impl FromRequestParts<App> for Identity {
         let credential = credential(&parts.headers)?;
         // Nothing behind this one has a use for the token.
         parts.headers.remove(AUTHORIZATION);
-        if let Some(load) = parts.extensions.get::<Load>() {
-            load.identify(app, credential).await?;
-        }
+        Load::of(parts)?.identify(app, credential).await?;
         // A large body is read only if it opens anything.
         parts.extensions.insert(credential);
         Ok(Self(credential))

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -61,6 +62,16 @@ fn head_bytes(request: &Request) -> u64 {
 }
 
 impl Load {
+    /// What the request of these parts holds.
+    ///
+    /// # Errors
+    ///
+    /// None on the routes of the API, which all are held.
+    pub fn of(parts: &Parts) -> Answer<&Self> {
+        let load = parts.extensions.get();
+        load.ok_or_else(|| Refusal::new(ProblemName::Internal, "The request is held by nobody."))
+    }
+
     fn begin(app: &App, connection: Activity, head_bytes: u64) -> Answer<Self> {
         let of_connection = Holder::Connection(connection.id());
         let is_known = connection.is_known();
