@@ -52,7 +52,8 @@ pub struct Options {
 /// what it was compared with.
 pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     let interrupt = Interrupt::listen()?;
-    let directory = build(root, &interrupt)?;
+    let packages = ["ctxpin-cli", "ctxpin-bench"];
+    let directory = command::build_released(root, &packages, &interrupt)?;
     let against = match &options.against {
         Some(revision) => Some(build_of(root, revision, &interrupt)?),
         None => None,
@@ -86,29 +87,6 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
         Cluster::stop(cluster)?;
     }
     Ok(passed)
-}
-
-/// Builds the program and the benchmark and tells where they are.
-fn build(root: &Path, interrupt: &Interrupt) -> anyhow::Result<PathBuf> {
-    let mut build = command::cargo(root);
-    build.args([
-        "build",
-        "--release",
-        "-p",
-        "ctxpin-cli",
-        "-p",
-        "ctxpin-bench",
-    ]);
-    if !command::run_shown(&mut build, interrupt)? {
-        bail!("the program does not build");
-    }
-    let directory = command::target_directory()?.join("release");
-    for name in ["ctxpin", "ctxpin-bench"] {
-        if !directory.join(name).is_file() {
-            bail!("{} was not built", directory.join(name).display());
-        }
-    }
-    Ok(directory)
 }
 
 /// Builds the program of a commit and tells where it is. Its files and what cargo makes of them stay in the

@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use rustix::process::Pid;
 
 use crate::interrupt::Interrupt;
@@ -78,6 +78,28 @@ fn each_line(output: impl io::Read, mut hear: impl FnMut(&str)) -> io::Result<()
         hear(&line);
     }
     Ok(())
+}
+
+/// Builds packages of the workspace at `root` as they are released, and tells where their programs are.
+///
+/// # Errors
+///
+/// If they do not build.
+pub fn build_released(
+    root: &Path,
+    packages: &[&str],
+    interrupt: &Interrupt,
+) -> anyhow::Result<PathBuf> {
+    let mut build = cargo(root);
+    build.args(["build", "--release"]);
+    for package in packages {
+        build.args(["-p", package]);
+    }
+    ensure!(
+        run_shown(&mut build, interrupt)?,
+        "the program does not build"
+    );
+    Ok(target_directory()?.join("release"))
 }
 
 /// Where cargo builds: beside the profile's directory that holds this program.

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::ensure;
 use clap::Args;
 
 use crate::command;
@@ -25,20 +24,8 @@ pub struct Options {
 /// Builds and tries. True if everything is as it must be.
 pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     let interrupt = Interrupt::listen()?;
-    let mut build = command::cargo(root);
-    build.args([
-        "build",
-        "--release",
-        "-p",
-        "ctxpin-cli",
-        "-p",
-        "ctxpin-field",
-    ]);
-    ensure!(
-        command::run_shown(&mut build, &interrupt)?,
-        "the program does not build"
-    );
-    let directory = command::target_directory()?.join("release");
+    let packages = ["ctxpin-cli", "ctxpin-field"];
+    let directory = command::build_released(root, &packages, &interrupt)?;
     let mut field = std::process::Command::new(directory.join("ctxpin-field"));
     field.arg("--program").arg(directory.join("ctxpin"));
     field.arg("--draw").arg(options.draw.to_string());

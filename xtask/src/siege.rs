@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::ensure;
 use clap::{Args, ValueEnum};
 
 use crate::command;
@@ -34,20 +33,8 @@ enum Database {
 /// Builds, starts, attacks. True if no limit was violated.
 pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     let interrupt = Interrupt::listen()?;
-    let mut build = command::cargo(root);
-    build.args([
-        "build",
-        "--release",
-        "-p",
-        "ctxpin-cli",
-        "-p",
-        "ctxpin-siege",
-    ]);
-    ensure!(
-        command::run_shown(&mut build, &interrupt)?,
-        "the program does not build"
-    );
-    let directory = command::target_directory()?.join("release");
+    let packages = ["ctxpin-cli", "ctxpin-siege"];
+    let directory = command::build_released(root, &packages, &interrupt)?;
     let mut siege = Command::new(directory.join("ctxpin-siege"));
     siege.arg("lay");
     siege.arg("--program").arg(directory.join("ctxpin"));
