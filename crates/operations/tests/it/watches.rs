@@ -99,9 +99,7 @@ async fn watch_own_unread(scene: &Scene<'_>) -> Watch {
 }
 
 async fn watch_own(scene: &Scene<'_>) -> Watch {
-    let mut watch = watch(scene.service, scene.owner, Subject::Own, Detail::Things)
-        .await
-        .unwrap();
+    let mut watch = watch_own_unread(scene).await;
     state(&mut watch).await;
     watch
 }
@@ -120,9 +118,7 @@ async fn the_state_comes_first(test: &TestService) {
     scene.push(&agents_md("one")).await;
     let (first, second, archived) = (scene.chat().await, scene.chat().await, scene.chat().await);
     archived.archive(true).await.unwrap();
-    let mut own = watch(scene.service, scene.owner, Subject::Own, Detail::Things)
-        .await
-        .unwrap();
+    let mut own = watch_own_unread(&scene).await;
     let told: BTreeSet<_> = state(&mut own).await.iter().map(|chat| chat.id).collect();
     assert_eq!(told, BTreeSet::from([first.id, second.id]));
     let mut one = watch(
@@ -145,9 +141,7 @@ async fn agents_are_part_of_the_state(test: &TestService) {
     let stranger = member(scene.service, scene.owner, "stranger").await;
     TestAgent::create(scene.service, stranger, "theirs").await;
     // The scene's owner may read all agents, and watches their own.
-    let mut own = watch(scene.service, scene.owner, Subject::Own, Detail::Things)
-        .await
-        .unwrap();
+    let mut own = watch_own_unread(&scene).await;
     let (agents, chats) = whole_state(&mut own).await;
     assert!(chats.is_empty());
     let told: BTreeMap<_, _> = agents

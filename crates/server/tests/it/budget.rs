@@ -11,11 +11,11 @@ use futures_util::stream::{self, FuturesUnordered};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use reqwest::{Client, Response};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::raw::{Answer, connect, head_with, read};
+use crate::raw::{Answer, connect, dripped, head_with, read};
 use crate::server::{Agent, SOON, Server, problem};
 
 const CHATS: &str = "/api/v1/chats";
@@ -177,20 +177,6 @@ async fn what_came_quickly_is_not_held_for_somebody_who_drips() {
     let token = server.agent_token().await;
     // At 8 KiB a second it would have a minute.
     let mut stream = push_begun(&server, &token, 500_000).await;
-    let (mut reading, mut writing) = stream.split();
-    let dripping = async {
-        while writing.write_all(b" ").await.is_ok() {
-            server.client.health_check().await.unwrap();
-        }
-    };
-    let mut answer = [0; 12];
-    let answered = async {
-        tokio::select! {
-            read = reading.read_exact(&mut answer) => read.map(drop),
-            () = dripping => Ok(()),
-        }
-    };
-    timeout(SOON, answered).await.unwrap().unwrap();
-    assert_eq!(answer[..], b"HTTP/1.1 408"[..]);
+    assert_eq!(dripped(&server, &mut stream).await, "HTTP/1.1 408");
     server.stop().await;
 }

@@ -51,6 +51,26 @@ pub async fn send(server: &Server, bytes: &[u8]) -> Answer {
     read(&mut stream).await
 }
 
+/// Sends a byte of a body after the other until there is an answer, and tells how that begins.
+pub async fn dripped(server: &Server, stream: &mut TcpStream) -> String {
+    let (mut reading, mut writing) = stream.split();
+    let dripping = async {
+        // Something of it comes all the time.
+        while writing.write_all(b" ").await.is_ok() {
+            server.client.health_check().await.unwrap();
+        }
+    };
+    let mut answer = [0; 12];
+    let answered = async {
+        tokio::select! {
+            read = reading.read_exact(&mut answer) => read.map(drop),
+            () = dripping => Ok(()),
+        }
+    };
+    timeout(SOON, answered).await.unwrap().unwrap();
+    String::from_utf8(answer.to_vec()).unwrap()
+}
+
 /// Reads one answer with a told length, or to the end of the connection.
 pub async fn read(stream: &mut TcpStream) -> Answer {
     let mut bytes = Vec::new();

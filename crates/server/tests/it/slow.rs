@@ -10,7 +10,7 @@ use reqwest::Method;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout};
 
-use crate::raw::{connect, head, read};
+use crate::raw::{connect, dripped, head, read};
 use crate::server::{SOON, Server, problem};
 
 const CHATS: &str = "/api/v1/chats";
@@ -75,22 +75,7 @@ async fn a_body_that_drips_is_not_waited_for() {
         &format!("{JSON}content-length: 60000\r\n"),
     );
     stream.write_all(head.as_bytes()).await.unwrap();
-    let (mut reading, mut writing) = stream.split();
-    let dripping = async {
-        // Something of it comes all the time.
-        while writing.write_all(b" ").await.is_ok() {
-            server.client.health_check().await.unwrap();
-        }
-    };
-    let mut answer = [0; 12];
-    let answered = async {
-        tokio::select! {
-            read = reading.read_exact(&mut answer) => read.map(drop),
-            () = dripping => Ok(()),
-        }
-    };
-    timeout(SOON, answered).await.unwrap().unwrap();
-    assert_eq!(answer[..], b"HTTP/1.1 408"[..]);
+    assert_eq!(dripped(&server, &mut stream).await, "HTTP/1.1 408");
     server.stop().await;
 }
 
