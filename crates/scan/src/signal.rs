@@ -216,6 +216,15 @@ impl Armour {
 /// Whether this system sends events at all: writes a file into `directory` and waits for the event of it.
 /// Some kernels take watches and never say anything.
 pub fn sends_events(directory: &Path, patience: Duration) -> bool {
+    hears(directory, patience, |probe| fs::write(probe, ""))
+}
+
+/// Whether an event comes of what `touch` does to the probe's file.
+fn hears(
+    directory: &Path,
+    patience: Duration,
+    touch: impl FnOnce(&Path) -> io::Result<()>,
+) -> bool {
     let (sender, signals) = channel();
     let mut watcher = Watcher::new(move |_| {
         let _ = sender.send(());
@@ -229,7 +238,7 @@ pub fn sends_events(directory: &Path, patience: Duration) -> bool {
     };
     let probe = directory.join(PROBE_NAME);
     // What keeps it from asking is told by the watching itself.
-    if watcher.set_places(&[place]).is_err() || fs::write(&probe, "").is_err() {
+    if watcher.set_places(&[place]).is_err() || touch(&probe).is_err() {
         return true;
     }
     let is_heard = signals.recv_timeout(patience).is_ok();
@@ -396,6 +405,13 @@ mod tests {
             interests: [("/w".into(), names), ("/w/skills".into(), Interest::All)].into(),
             ..State::default()
         }
+    }
+
+    #[test]
+    fn a_kernel_that_says_nothing_is_found() {
+        let directory = tempfile::tempdir().unwrap();
+        let silent = |_: &Path| Ok(());
+        assert!(!hears(directory.path(), Duration::from_millis(1), silent));
     }
 
     #[test]
