@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -35,8 +36,13 @@ const QUEUE_MAX: u32 = 4096;
 /// The name of the file whose lock says that a server uses the SQLite file.
 const LOCK_NAME: &str = "ctxpin.lock";
 
-/// Most connections of one server to PostgreSQL: several replicas fit into its usual 100.
-const POSTGRES_CONNECTIONS_MAX: u32 = 20;
+/// How many connections to PostgreSQL a server may have at most, if nothing else is chosen: several
+/// replicas fit into its usual 100.
+pub const DATABASE_CONNECTIONS: u32 = 20;
+
+/// The fewest and the most that can be chosen: one listens to the other replicas, and PostgreSQL is not
+/// made for more.
+pub const DATABASE_CONNECTIONS_RANGE: RangeInclusive<u32> = 2..=1_000;
 
 /// How a server is to run.
 #[derive(Clone)]
@@ -45,6 +51,9 @@ pub struct Settings {
     pub data_directory: PathBuf,
     /// The URL of a PostgreSQL database; without it the data is in SQLite in the data directory.
     pub database: Option<String>,
+    /// Most connections to PostgreSQL, of which one listens to the other replicas, within
+    /// [`DATABASE_CONNECTIONS_RANGE`].
+    pub database_connections: u32,
     /// Whether pushes are answered with 503 `sync-paused`; all else works.
     pub pause_sync: bool,
     /// What callers may take of the server.
@@ -146,7 +155,8 @@ pub async fn serve(
     data_directory::open(directory).map_err(unusable)?;
     let (storage, lock) = match settings.database {
         Some(url) => {
-            let connections_max = POSTGRES_CONNECTIONS_MAX;
+            // Another one listens.
+            let connections_max = settings.database_connections.saturating_sub(1).max(1);
             let storage = Storage::Postgres {
                 url,
                 connections_max,

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::Args;
 use ctxpin_model::quota::{Amounts, Quotas, Rates};
 use ctxpin_server::limits::Limits;
-use ctxpin_server::run::{Settings, bind, serve};
+use ctxpin_server::run::{DATABASE_CONNECTIONS, DATABASE_CONNECTIONS_RANGE, Settings, bind, serve};
 use url::Url;
 
 use crate::bytes::Bytes;
@@ -32,6 +32,10 @@ pub struct Serve {
     data_dir: PathBuf,
     #[command(flatten)]
     database: Database,
+    /// Most connections to PostgreSQL, from 2 to 1000; one of them listens to the other replicas
+    #[arg(long, value_name = "N", requires = "address", default_value_t = DATABASE_CONNECTIONS,
+          value_parser = connections)]
+    database_connections: u32,
     /// Answer pushes with 503 `sync-paused`; all else works
     #[arg(long)]
     pause_sync: bool,
@@ -152,6 +156,7 @@ impl Serve {
         let settings = Settings {
             data_directory: self.data_dir,
             database,
+            database_connections: self.database_connections,
             pause_sync: self.pause_sync,
             limits: Limits::default(),
             quotas: self.allowed.quotas(),
@@ -168,6 +173,13 @@ impl Serve {
         ));
         serving.await.map_err(failure)
     }
+}
+
+fn connections(text: &str) -> Result<u32, String> {
+    let (least, most) = DATABASE_CONNECTIONS_RANGE.into_inner();
+    let number = text.parse().ok();
+    let number = number.filter(|number| DATABASE_CONNECTIONS_RANGE.contains(number));
+    number.ok_or_else(|| format!("it must be a number from {least} to {most}"))
 }
 
 fn not_listening(address: SocketAddr, error: &io::Error) -> Failure {

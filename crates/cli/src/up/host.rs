@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ctxpin_model::quota::Quotas;
 use ctxpin_server::limits::Limits;
-use ctxpin_server::run::{Settings, serve};
+use ctxpin_server::run::{DATABASE_CONNECTIONS, Settings, serve};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -123,6 +123,7 @@ impl Plan {
         let settings = Settings {
             data_directory: directory,
             database: self.database,
+            database_connections: DATABASE_CONNECTIONS,
             pause_sync: false,
             limits: Limits::default(),
             quotas: Quotas::default(),

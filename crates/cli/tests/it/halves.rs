@@ -189,6 +189,37 @@ fn a_server_says_why_it_cannot_start() {
             assert!(!refused.contains("hidden"), "{refused}");
         }
     }
+    for arguments in [
+        [
+            "--database-connections",
+            "1",
+            "--database",
+            "postgres://db/x",
+        ]
+        .as_slice(),
+        &[
+            "--database-connections",
+            "1001",
+            "--database",
+            "postgres://db/x",
+        ],
+        &[
+            "--database-connections",
+            "many",
+            "--database",
+            "postgres://db/x",
+        ],
+    ] {
+        let refused = bench.fails(&app, &[&data[..], arguments].concat(), 2);
+        assert_says(&refused, &["it must be a number from 2 to 1000"]);
+    }
+    // SQLite has none.
+    let refused = bench.fails(
+        &app,
+        &[&data[..], &["--database-connections", "9"]].concat(),
+        2,
+    );
+    assert_says(&refused, &["--database <URL>"]);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = listener.local_addr().unwrap().to_string();
     let refused = bench.fails(&app, &[&data[..], &["--listen", &taken]].concat(), 1);

@@ -12,7 +12,7 @@ use ctxpin_model::quota::Quotas;
 use ctxpin_protocol::http::people::Secret;
 use ctxpin_protocol::problem::ProblemName;
 use ctxpin_server::limits::Limits;
-use ctxpin_server::run::{ServeError, Settings, serve, serve_routes};
+use ctxpin_server::run::{DATABASE_CONNECTIONS, ServeError, Settings, serve, serve_routes};
 use ctxpin_testing::databases::create_postgres_database;
 use ctxpin_testing::workspace::Workspace;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -25,6 +25,7 @@ fn settings(data_directory: &std::path::Path, database: Option<&str>) -> Setting
     Settings {
         data_directory: data_directory.to_owned(),
         database: database.map(str::to_owned),
+        database_connections: DATABASE_CONNECTIONS,
         pause_sync: false,
         limits: Limits::default(),
         quotas: Quotas::default(),

@@ -11,7 +11,7 @@ use ctxpin_protocol::http::people::Secret;
 use ctxpin_protocol::http::push::PushAnswer;
 use ctxpin_protocol::problem::{PROBLEM_MEDIA_TYPE, Problem, ProblemName};
 use ctxpin_server::limits::Limits;
-use ctxpin_server::run::{ServeError, Settings, serve};
+use ctxpin_server::run::{DATABASE_CONNECTIONS, ServeError, Settings, serve};
 use ctxpin_testing::workspace::Workspace;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use reqwest::{Method, RequestBuilder, Response};
@@ -65,6 +65,7 @@ impl Server {
         let mut settings = Settings {
             data_directory: data_directory.clone(),
             database: None,
+            database_connections: DATABASE_CONNECTIONS,
             pause_sync: false,
             limits: Limits::default(),
             quotas: Quotas::default(),
