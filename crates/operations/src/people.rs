@@ -9,6 +9,7 @@ use ctxpin_model::page::{IdCursor, Page, PageRequest};
 use ctxpin_model::quota::Stock;
 use ctxpin_model::token::{Credential, Token, TokenRecord};
 use ctxpin_model::user::{UserChange, UserRecord};
+use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::{Granted, object, right};
 use ctxpin_store::tokens::{Holder, NewToken};
 
@@ -21,6 +22,9 @@ pub const FIRST_USER_NAME: &str = "admin";
 
 /// What the label of the first user's token is.
 const FIRST_TOKEN_LABEL: &str = "made by ctxpin serve";
+
+/// What the label of a token is that was given for the first user.
+const GIVEN_TOKEN_LABEL: &str = "given to ctxpin serve";
 
 /// The last year that RFC 3339 can write (section 5.6).
 const YEAR_MAX: i32 = 9999;
@@ -55,41 +59,78 @@ async fn first_user_once<E>(
     let user = match transaction.user_first().await? {
         Some(_) if policy == FirstToken::OnlyWithUser => return Ok(Ok(false)),
         Some(user) => user.id,
-        None => {
-            let user = UserRecord {
-                id: UserId::generate(now),
-                name: FIRST_USER_NAME.into(),
-                roles: [Role::Member, Role::Admin].into_iter().collect(),
-                disabled: false,
-                created_at: now,
-            };
-            transaction.user_insert_first(&user).await?;
-            user.id
-        }
+        None => user_make_first(&mut transaction, now).await?,
     };
     let token = Token::new(TokenId::generate(now), rand::random());
-    let new_token = NewToken {
-        credential: token.credential(),
-        holder: Holder::User(user),
-        label: Some(FIRST_TOKEN_LABEL.into()),
-        scopes: Scopes::all(),
-        created_at: now,
-        expires_at: None,
-    };
-    transaction.token_insert_first(&new_token).await?;
-    transaction
-        .audit(
-            &Actor::System,
-            Operation::TokenCreate,
-            Some(("user", user.uuid())),
-            now,
-        )
-        .await?;
+    token_write_first(&mut transaction, &token, FIRST_TOKEN_LABEL, user, now).await?;
     if let Err(error) = keep(&token) {
         return Ok(Err(error));
     }
     transaction.commit().await?;
     Ok(Ok(true))
+}
+
+/// Lets a token of the operator's own making open the database as the first user's, with every scope;
+/// the first user, member and admin, is made if there is none. A token that was revoked stays so.
+/// Answers whether it opens.
+pub async fn first_token_given(service: &Service, token: &Token) -> Result<bool> {
+    let opens = async || match may_send(service, token.credential(), None).await {
+        Ok(_) => Ok(true),
+        Err(Error::Store(ctxpin_store::error::Error::Unauthenticated)) => Ok(false),
+        Err(error) => Err(error),
+    };
+    if opens().await? {
+        return Ok(true);
+    }
+    match first_token_write(service, token).await {
+        // There is one of that id: it was revoked, or another replica has just taken it in.
+        Ok(()) | Err(Error::Store(ctxpin_store::error::Error::Conflict)) => opens().await,
+        Err(error) => Err(error),
+    }
+}
+
+async fn first_token_write(service: &Service, token: &Token) -> Result<()> {
+    let now = service.clock.now();
+    let mut transaction = service.database.write().await?;
+    let user = match transaction.user_first().await? {
+        Some(user) => user.id,
+        None => user_make_first(&mut transaction, now).await?,
+    };
+    token_write_first(&mut transaction, token, GIVEN_TOKEN_LABEL, user, now).await?;
+    Ok(transaction.commit().await?)
+}
+
+async fn user_make_first(transaction: &mut Transaction, now: Moment) -> Result<UserId> {
+    let user = UserRecord {
+        id: UserId::generate(now),
+        name: FIRST_USER_NAME.into(),
+        roles: [Role::Member, Role::Admin].into_iter().collect(),
+        disabled: false,
+        created_at: now,
+    };
+    transaction.user_insert_first(&user).await?;
+    Ok(user.id)
+}
+
+async fn token_write_first(
+    transaction: &mut Transaction,
+    token: &Token,
+    label: &str,
+    user: UserId,
+    now: Moment,
+) -> Result<()> {
+    let new_token = NewToken {
+        credential: token.credential(),
+        holder: Holder::User(user),
+        label: Some(label.into()),
+        scopes: Scopes::all(),
+        created_at: now,
+        expires_at: None,
+    };
+    transaction.token_insert_first(&new_token).await?;
+    let object = Some(("user", user.uuid()));
+    let noted = transaction.audit(&Actor::System, Operation::TokenCreate, object, now);
+    Ok(noted.await?)
 }
 
 /// Creates a user, who has no token yet.

@@ -1,7 +1,7 @@
 //! A whole server, from opening its data to closing it.
 
 use std::fmt;
-use std::fs::{File, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use ctxpin_model::quota::Quotas;
+use ctxpin_model::token::{MalformedToken, Token};
 use ctxpin_operations::clock::Clock;
 use ctxpin_operations::error::Error;
 use ctxpin_operations::people::{self, FirstToken};
@@ -54,6 +55,8 @@ pub struct Settings {
     /// Most connections to PostgreSQL, of which one listens to the other replicas, within
     /// [`DATABASE_CONNECTIONS_RANGE`].
     pub database_connections: u32,
+    /// A file that holds the token of the first user, instead of one that the server makes.
+    pub first_token: Option<PathBuf>,
     /// Whether pushes are answered with 503 `sync-paused`; all else works.
     pub pause_sync: bool,
     /// What callers may take of the server.
@@ -103,6 +106,14 @@ pub enum ServeError {
         /// Why.
         source: io::Error,
     },
+    /// The token that was given for the first user is none.
+    #[error("the first user's token cannot be taken from {}: {reason}", path.display())]
+    GivenToken {
+        /// Where it was to be.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// The first user cannot be made.
     #[error("the first user cannot be made: {}", with_cause(.0))]
     FirstUser(Error),
@@ -137,7 +148,8 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 ///
 /// A new database is given its first user, whose token is written to `admin-token` in the data
 /// directory; with SQLite also whenever that file is missing, for whoever has the directory has the
-/// data.
+/// data. A token that is given in a file is taken instead, also by a database that has users: whoever
+/// chooses how its server runs holds the data.
 ///
 /// # Errors
 ///
@@ -174,7 +186,11 @@ pub async fn serve(
         .await?
         .with_sync_paused(settings.pause_sync)
         .with_quotas(settings.quotas);
-    let served = match first_user(&service, directory, lock.is_some()).await {
+    let user = match &settings.first_token {
+        Some(file) => given_token(&service, file).await,
+        None => first_user(&service, directory, lock.is_some()).await,
+    };
+    let served = match user {
         Ok(()) => {
             let limits = settings.limits.within_descriptors();
             let app = App {
@@ -271,6 +287,25 @@ async fn first_user(service: &Service, directory: &Path, has_data: bool) -> Resu
     if was_made {
         let path = file.path();
         tracing::info!("the token of the first user is in {}", path.display());
+    }
+    Ok(())
+}
+
+/// Sees to it that the token in the file opens the database, as the first user's.
+async fn given_token(service: &Service, file: &Path) -> Result<(), ServeError> {
+    let failed = |reason: String| ServeError::GivenToken {
+        path: file.to_owned(),
+        reason,
+    };
+    let text = fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
+    let token = text.trim().parse();
+    let token: Token = token.map_err(|error: MalformedToken| failed(error.to_string()))?;
+    let given = people::first_token_given(service, &token).await;
+    if !given.map_err(ServeError::FirstUser)? {
+        tracing::warn!(
+            "the token in {} opens nothing: it was revoked, or the first user is disabled; give another one",
+            file.display()
+        );
     }
     Ok(())
 }

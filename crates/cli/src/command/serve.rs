@@ -3,9 +3,10 @@
 use std::fmt::Display;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use ctxpin_client::Client;
 use ctxpin_model::quota::{Amounts, Quotas, Rates};
 use ctxpin_server::limits::Limits;
 use ctxpin_server::run::{DATABASE_CONNECTIONS, DATABASE_CONNECTIONS_RANGE, Settings, bind, serve};
@@ -14,14 +15,14 @@ use url::Url;
 use crate::bytes::Bytes;
 use crate::data_directory::directory_create;
 use crate::log;
-use crate::running::{ADMIN_TOKEN_NAME, until_ready};
+use crate::running::{ADMIN_TOKEN_NAME, token_read, until_ready};
 use crate::say::{self, Failure};
 use crate::stop;
 
 /// Run a server
 ///
 /// At its first start it writes the token of the first user, who may do everything, to the file
-/// `admin-token` in the data directory.
+/// `admin-token` in the data directory, unless it is given one.
 #[derive(Debug, Args)]
 pub struct Serve {
     /// The address to listen on; port 0 takes a free one
@@ -36,6 +37,10 @@ pub struct Serve {
     #[arg(long, value_name = "N", requires = "address", default_value_t = DATABASE_CONNECTIONS,
           value_parser = connections)]
     database_connections: u32,
+    /// A file that holds the token of the first user, of your own making; nothing is written to
+    /// `admin-token` then. A database that has users takes it in too
+    #[arg(long, value_name = "FILE")]
+    first_token_file: Option<PathBuf>,
     /// Answer pushes with 503 `sync-paused`; all else works
     #[arg(long)]
     pause_sync: bool,
@@ -152,11 +157,13 @@ impl Serve {
             .local_addr()
             .map_err(|error| Failure::new(format!("the address cannot be read: {error}")))?;
         let probe = probe(address)?;
-        let token = self.data_dir.join(ADMIN_TOKEN_NAME);
+        let token = self.first_token_file.clone();
+        let token = token.unwrap_or_else(|| self.data_dir.join(ADMIN_TOKEN_NAME));
         let settings = Settings {
             data_directory: self.data_dir,
             database,
             database_connections: self.database_connections,
+            first_token: self.first_token_file,
             pause_sync: self.pause_sync,
             limits: Limits::default(),
             quotas: self.allowed.quotas(),
@@ -167,11 +174,27 @@ impl Serve {
             ended = &mut serving => return ended.map_err(failure),
             ready = until_ready(&probe) => ready?,
         }
-        say::note(&format!(
-            "serving http://{address}\nthe first user's token: {}\nthe API: http://{address}/api/v1/openapi.json",
-            say::path(&token)
-        ));
+        say::note(&format!("serving http://{address}"));
+        tokio::select! {
+            ended = &mut serving => return ended.map_err(failure),
+            opens = opens(&probe, &token) => if opens {
+                say::note(&format!("the first user's token: {}", say::path(&token)));
+            },
+        }
+        say::note(&format!("the API: http://{address}/api/v1/openapi.json"));
         serving.await.map_err(failure)
+    }
+}
+
+/// Whether there is a token in the file that opens the server. One of another database does not, and
+/// another replica's data directory has none.
+async fn opens(server: &Url, file: &Path) -> bool {
+    let Ok(token) = token_read(file) else {
+        return false;
+    };
+    match Client::new(server.clone(), token) {
+        Ok(client) => client.me().await.is_ok(),
+        Err(_) => false,
     }
 }
 

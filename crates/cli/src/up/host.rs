@@ -124,6 +124,7 @@ impl Plan {
             data_directory: directory,
             database: self.database,
             database_connections: DATABASE_CONNECTIONS,
+            first_token: None,
             pause_sync: false,
             limits: Limits::default(),
             quotas: Quotas::default(),

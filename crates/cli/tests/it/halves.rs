@@ -8,6 +8,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
+use ctxpin_testing::databases::create_postgres_database;
+
 use crate::bench::{Bench, Running, assert_says, said};
 
 /// A server, and how it is reached.
@@ -273,4 +275,43 @@ fn a_scan_needs_no_server() {
         &["does not exist"],
     );
     assert!(!bench.data().exists(), "a scan keeps nothing");
+}
+
+/// What a server tells of its first token is there: a second replica has none, unless it is given one.
+#[test]
+fn case_b10_a_token_is_told_where_it_is() {
+    let bench = Bench::new();
+    let app = bench.workspace("app", "x\n");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let database = runtime.block_on(create_postgres_database());
+    let told = |data: &str, given: &[&str]| {
+        let serve = ["serve", "--listen", "127.0.0.1:0", "--data-dir", data];
+        let arguments = [&serve[..], &["--database", &database], given].concat();
+        let mut server = Running::errors_of(&mut bench.command(&app, &arguments));
+        server.until(|line| line.contains("/api/v1/openapi.json").then_some(()));
+        let (code, said) = server.terminate_and_read();
+        assert_eq!(code, Some(0), "{said}");
+        said
+    };
+    let first = told("first", &[]);
+    assert_says(&first, &["the first user's token: first/admin-token"]);
+    let second = told("second", &[]);
+    assert!(!second.contains("the first user's token"), "{second}");
+    let given = format!("ctxpin_{}_{}\n", "7".repeat(32), "e".repeat(64));
+    fs::write(app.join("given"), given).unwrap();
+    let third = told("third", &["--first-token-file", "given"]);
+    assert_says(&third, &["the first user's token: given"]);
+    assert!(!app.join("third/admin-token").exists());
+    let missing = [
+        "serve",
+        "--data-dir",
+        "third",
+        "--first-token-file",
+        "missing",
+    ];
+    let refused = bench.fails(&app, &missing, 1);
+    assert_says(
+        &refused,
+        &["the first user's token cannot be taken from missing: "],
+    );
 }

@@ -26,6 +26,7 @@ fn settings(data_directory: &std::path::Path, database: Option<&str>) -> Setting
         data_directory: data_directory.to_owned(),
         database: database.map(str::to_owned),
         database_connections: DATABASE_CONNECTIONS,
+        first_token: None,
         pause_sync: false,
         limits: Limits::default(),
         quotas: Quotas::default(),
@@ -126,6 +127,58 @@ async fn the_token_of_the_first_user() {
         .await
         .unwrap();
     assert_eq!(std::fs::read_to_string(&file).unwrap(), third);
+}
+
+/// A replica without `admin-token`, or a container that has lost it, is given a token: whoever chooses how
+/// it runs holds the database.
+#[tokio::test]
+async fn case_b10_a_token_is_given_to_a_database_that_has_users() {
+    let directory = tempfile::tempdir().unwrap();
+    let url = create_postgres_database().await;
+    start_and_stop(settings(directory.path(), Some(&url)))
+        .await
+        .unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let file = elsewhere.path().join("admin-token");
+    let given = format!("ctxpin_{}_{}\n", "7".repeat(32), "e".repeat(64));
+    std::fs::write(&file, &given).unwrap();
+    let with_token = |database| Settings {
+        first_token: Some(file.clone()),
+        ..settings(elsewhere.path(), database)
+    };
+    for database in [Some(url.as_str()), Some(&url), None] {
+        start_and_stop(with_token(database)).await.unwrap();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), given);
+    }
+}
+
+#[tokio::test]
+async fn a_given_token_that_was_revoked_stays_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("given");
+    let id = uuid::Uuid::from_u128(7);
+    let given = format!("ctxpin_{}_{}", id.simple(), "e".repeat(64));
+    std::fs::write(&file, &given).unwrap();
+    let url = create_postgres_database().await;
+    let with_token = |settings: &mut Settings| {
+        settings.database = Some(url.clone());
+        settings.first_token = Some(file.clone());
+    };
+    let server = Server::start_given(&given, with_token).await;
+    server.client.token_revoke(id.into()).await.unwrap();
+    server.stop().await;
+    let server = Server::start_given(&given, with_token).await;
+    let refused = server.client.me().await.unwrap_err();
+    assert_eq!(refused.problem_name(), Some(ProblemName::Unauthenticated));
+    server.stop().await;
+
+    for text in ["", "ctxpin_1_2"] {
+        std::fs::write(&file, text).unwrap();
+        let mut settings = settings(directory.path(), None);
+        settings.first_token = Some(file.clone());
+        let error = self::refused(settings).await;
+        assert!(error.contains("one begins with `ctxpin_`"), "{error}");
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! A server of a test's own, and those who call it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ctxpin_client::Client;
@@ -56,6 +56,21 @@ impl Server {
 
     /// A server that runs in another way than usual.
     pub async fn start_with(choose: impl FnOnce(&mut Settings)) -> Self {
+        Self::start_as(choose, |data_directory| {
+            std::fs::read_to_string(data_directory.join("admin-token")).unwrap()
+        })
+        .await
+    }
+
+    /// The same, whose first user's token is given.
+    pub async fn start_given(token: &str, choose: impl FnOnce(&mut Settings)) -> Self {
+        Self::start_as(choose, |_| token.to_owned()).await
+    }
+
+    async fn start_as(
+        choose: impl FnOnce(&mut Settings),
+        token: impl FnOnce(&Path) -> String,
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let data_directory = directory.path().join("data");
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -66,6 +81,7 @@ impl Server {
             data_directory: data_directory.clone(),
             database: None,
             database_connections: DATABASE_CONNECTIONS,
+            first_token: None,
             pause_sync: false,
             limits: Limits::default(),
             quotas: Quotas::default(),
@@ -74,8 +90,7 @@ impl Server {
         let task = tokio::spawn(serve(listener, shutdown.clone(), settings));
         let nobody = Client::new(url.clone(), Secret::new("none")).unwrap();
         nobody.health_check().await.unwrap();
-        let token = std::fs::read_to_string(data_directory.join("admin-token")).unwrap();
-        let token = token.trim().to_owned();
+        let token = token(&data_directory).trim().to_owned();
         let client = Client::new(url.clone(), Secret::new(&token)).unwrap();
         // What is compressed is to be seen as it came.
         let http = reqwest::Client::builder().no_proxy().no_zstd();
