@@ -5,7 +5,8 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
+pub use ctxpin_cluster::command::{line, output_of};
 use rustix::process::Pid;
 
 use crate::interrupt::Interrupt;
@@ -130,55 +131,9 @@ fn finish(mut child: Child, interrupt: &Interrupt) -> io::Result<bool> {
     Ok(status?.success())
 }
 
-/// Runs a command and returns what it printed to its standard output. A failure carries what it
-/// printed to both outputs.
-pub fn output_of(command: &mut Command) -> anyhow::Result<String> {
-    let name = line(command);
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("starting `{name}`"))?;
-    let printed = String::from_utf8_lossy(&output.stdout);
-    if !output.status.success() {
-        let complained = String::from_utf8_lossy(&output.stderr);
-        bail!(
-            "`{name}` failed ({}):\n{}{}",
-            output.status,
-            printed,
-            complained
-        );
-    }
-    Ok(printed.into_owned())
-}
-
-/// A command as a person would type it, for messages.
-pub fn line(command: &Command) -> String {
-    let mut line = command.get_program().to_string_lossy().into_owned();
-    for argument in command.get_args() {
-        line.push(' ');
-        line.push_str(&argument.to_string_lossy());
-    }
-    line
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_failure_carries_what_was_said_on_both_outputs() {
-        let script = "echo asked; echo refused >&2; exit 3";
-        let error = output_of(Command::new("sh").args(["-c", script])).expect_err("it fails");
-        let message = error.to_string();
-        assert!(message.contains("asked\nrefused\n"), "{message}");
-        assert!(message.contains("exit status: 3"), "{message}");
-    }
-
-    #[test]
-    fn a_program_that_is_not_there_is_named() {
-        let error = output_of(&mut Command::new("no-such-program")).expect_err("it fails");
-        assert!(error.to_string().contains("`no-such-program`"), "{error}");
-    }
 
     #[test]
     fn a_command_tells_whether_it_succeeded() {

@@ -1,15 +1,13 @@
 //! A PostgreSQL server for the tests: one that the caller names, or a private one.
 
-mod cluster;
 mod install;
-mod programs;
 
 use anyhow::Context;
+pub use ctxpin_cluster::Cluster;
+use ctxpin_cluster::programs::{self, Programs};
 
 use crate::interrupt::Interrupt;
-pub use cluster::Cluster;
 pub use install::package as install_package;
-use programs::Programs;
 
 /// The variable that tells the tests which PostgreSQL server to use. Tests create databases of
 /// their own on it.

@@ -298,6 +298,23 @@ pub async fn postgres_rows(url: &str) -> String {
     text
 }
 
+/// Waits until a standby has everything that was written to its primary, whose URL this is.
+pub async fn await_replication(primary: &str) {
+    let mut connection = PgConnection::connect(primary).await.expect("it answers");
+    let caught_up =
+        "select count(*) from pg_stat_replication where replay_lsn = pg_current_wal_lsn()";
+    for _ in 0..LOOKS_MAX {
+        let found: i64 = sqlx::query_scalar(caught_up)
+            .fetch_one(&mut connection)
+            .await
+            .expect("an answer");
+        if found == 1 {
+            return;
+        }
+    }
+    panic!("the standby does not follow");
+}
+
 async fn drop_postgres_database(url: &str) {
     let server = postgres_url();
     let name = url.split(['/', '?']).find(|part| part.starts_with("test_"));

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
+use ctxpin_cluster::programs::{Missing, VERSION_MIN};
 
-use super::programs::{Missing, VERSION_MIN};
 use crate::command;
 
 /// Installs the programs and nothing that keeps running: Debian's package would create and start

@@ -14,7 +14,7 @@ use crate::command;
 const PREFIX: &str = "ctxpin-";
 
 /// The arrows: what each of our crates may use of the others. `testing` and `xtask` may use all.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     // The benchmark measures operations in process, serves the limits of an HTTP answer, and
     // calls the program that was built.
     (
@@ -31,6 +31,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("agent", &["scan", "mcp", "client", "protocol", "model"]),
     ("mcp", &["protocol", "model"]),
     ("client", &["protocol", "model"]),
+    ("cluster", &[]),
     ("operations", &["store", "render", "model"]),
     ("store", &["model"]),
     ("render", &["model"]),

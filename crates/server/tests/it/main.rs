@@ -3,6 +3,7 @@
 mod bodies;
 mod budget;
 mod document;
+mod failover;
 mod frames;
 mod hostile;
 mod permissions;

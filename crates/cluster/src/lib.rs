@@ -1,6 +1,9 @@
 //! A private PostgreSQL cluster in a temporary directory, reachable through a Unix socket there
 //! and through nothing else. It is made to be fast and to be thrown away.
 
+pub mod command;
+pub mod programs;
+
 use std::fs::Permissions;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
@@ -10,17 +13,20 @@ use std::process::Command;
 use anyhow::{Context, bail};
 use tempfile::TempDir;
 
-use super::programs::Programs;
-use crate::command;
+use crate::programs::Programs;
 
 /// The settings of every cluster. 200 connections are more than the tests of one machine open at a
 /// time.
 const SETTINGS: &str = "
 listen_addresses = ''
-wal_level = minimal
-max_wal_senders = 0
 max_connections = 200
 shared_buffers = 64MB
+";
+
+/// Spares what only standbys need.
+const SETTINGS_ALONE: &str = "
+wal_level = minimal
+max_wal_senders = 0
 ";
 
 /// Gives durability up, for a cluster that does not outlive the run and is never killed in it.
@@ -56,13 +62,58 @@ struct Owner {
 impl Cluster {
     /// Creates a cluster and starts its server; it accepts connections when this returns.
     pub fn start(programs: &Programs) -> anyhow::Result<Self> {
+        Self::start_with(programs, &format!("{SETTINGS_ALONE}{SETTINGS_FAST}"))
+    }
+
+    /// As [`Self::start`], with what a standby needs of its primary.
+    pub fn start_primary(programs: &Programs) -> anyhow::Result<Self> {
         Self::start_with(programs, SETTINGS_FAST)
     }
 
     /// As [`Self::start`], with PostgreSQL's own durability: what was acknowledged outlives
     /// [`Self::crash`]. `settings` are further lines of its configuration, which win.
     pub fn start_durable(programs: &Programs, settings: &str) -> anyhow::Result<Self> {
-        Self::start_with(programs, settings)
+        Self::start_with(programs, &format!("{SETTINGS_ALONE}{settings}"))
+    }
+
+    /// Starts a standby that follows this one.
+    pub fn start_standby(&self) -> anyhow::Result<Self> {
+        let mut standby = Self::prepare(&self.programs)?;
+        command::output_of(
+            standby
+                .program("pg_basebackup")
+                .args(["--username=postgres", "--checkpoint=fast", "--no-sync"])
+                .args(["--wal-method=stream", "--write-recovery-conf"])
+                .arg("--host")
+                .arg(self.directory.path())
+                .arg("--pgdata")
+                .arg(standby.data()),
+        )?;
+        // The last one counts.
+        standby.configure("")?;
+        standby.launch()?;
+        Ok(standby)
+    }
+
+    /// Makes a standby a primary; it takes writes when this returns.
+    pub fn promote(&self) -> anyhow::Result<()> {
+        command::output_of(
+            self.program("pg_ctl")
+                .arg("promote")
+                .arg("--pgdata")
+                .arg(self.data())
+                .args(["--wait", "--timeout=30", "--silent"]),
+        )
+        .map(drop)
+        .context("promoting a standby")
+    }
+
+    /// Stops a primary and starts it as a standby that follows nobody.
+    pub fn demote(&mut self) -> anyhow::Result<()> {
+        self.halt()?;
+        let signal = self.data().join("standby.signal");
+        std::fs::write(&signal, "").with_context(|| format!("writing {}", signal.display()))?;
+        self.launch()
     }
 
     /// Ends the server without a shutdown, as a loss of power would: it recovers from its log at
@@ -77,6 +128,14 @@ impl Cluster {
     }
 
     fn start_with(programs: &Programs, further: &str) -> anyhow::Result<Self> {
+        let mut cluster = Self::prepare(programs)?;
+        cluster.create(further)?;
+        cluster.launch()?;
+        Ok(cluster)
+    }
+
+    /// A directory for a cluster, with nothing in it.
+    fn prepare(programs: &Programs) -> anyhow::Result<Self> {
         let directory = tempfile::Builder::new()
             .prefix("ctxpin-pg-")
             // Nobody is asked for a password, so nobody else may reach the socket.
@@ -96,16 +155,13 @@ impl Cluster {
                 .with_context(|| format!("giving the directory to user {}", owner.name))?;
         }
         let url = url(directory.path())?;
-        let mut cluster = Self {
+        Ok(Self {
             programs: programs.clone(),
             directory,
             owner,
             url,
             running: false,
-        };
-        cluster.create(further)?;
-        cluster.launch()?;
-        Ok(cluster)
+        })
     }
 
     /// The URL of its `postgres` database, for its superuser.
@@ -148,6 +204,11 @@ impl Cluster {
                 .args(["--encoding=UTF8", "--locale=C"])
                 .args(["--locale-provider=icu", "--icu-locale=en-US"]),
         )?;
+        self.configure(&format!("{SETTINGS}{further}"))
+    }
+
+    /// Adds settings, and where its socket is.
+    fn configure(&self, further: &str) -> anyhow::Result<()> {
         let settings = self.data().join("postgresql.conf");
         let text = std::fs::read_to_string(&settings)
             .with_context(|| format!("reading {}", settings.display()))?;
@@ -155,7 +216,7 @@ impl Cluster {
             "unix_socket_directories = '{}'\n",
             self.directory.path().display()
         );
-        std::fs::write(&settings, text + SETTINGS + further + &socket)
+        std::fs::write(&settings, text + further + &socket)
             .with_context(|| format!("writing {}", settings.display()))
     }
 
@@ -223,7 +284,7 @@ impl Cluster {
 impl Drop for Cluster {
     fn drop(&mut self) {
         if let Err(error) = self.halt() {
-            eprintln!("cargo xtask: {error:#}");
+            eprintln!("{error:#}");
         }
     }
 }
