@@ -70,6 +70,11 @@ pub fn start_durable(settings: &str) -> anyhow::Result<Cluster> {
     Cluster::start_durable(&find_or_install()?, settings)
 }
 
+/// As [`start_durable`], with what a standby needs of it.
+pub fn start_durable_primary() -> anyhow::Result<Cluster> {
+    Cluster::start_durable_primary(&find_or_install()?)
+}
+
 fn find_or_install() -> anyhow::Result<Programs> {
     match programs::find() {
         Ok(programs) => Ok(programs),

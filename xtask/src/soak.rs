@@ -20,13 +20,14 @@ mod people;
 mod report;
 mod round;
 mod servers;
+mod service;
 mod succession;
 mod verdict;
 mod watchers;
 mod workspace;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -39,13 +40,13 @@ use uuid::Uuid;
 
 use crate::command;
 use crate::interrupt::Interrupt;
-use crate::postgres::{self, Cluster};
 use caller::Caller;
 use clocks::Clocks;
 use ledger::Ledger;
 use outage::Subject;
 use report::{Counted, Figures};
 use servers::Servers;
+use service::Service;
 
 /// The longest that the callers of one round work.
 const ROUND_MAX: Duration = Duration::from_secs(60);
@@ -78,7 +79,7 @@ pub struct Options {
 enum Databases {
     /// One server on SQLite.
     Sqlite,
-    /// Three replicas on a private PostgreSQL that syncs to disk.
+    /// Three replicas on a private PostgreSQL that syncs to disk and has a standby.
     Postgres,
     /// One after the other.
     Both,
@@ -89,7 +90,7 @@ struct Soak {
     name: &'static str,
     random: StdRng,
     servers: Servers,
-    cluster: Option<Arc<Mutex<Cluster>>>,
+    service: Option<Arc<Service>>,
     ledger: Arc<Ledger>,
     token: Secret,
     rounds: u64,
@@ -105,13 +106,12 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     let mut passed = true;
     let mut databases = Vec::new();
     if options.database != Databases::Postgres {
-        let (figures, sound) = run_one(&program, options, seed, None, &interrupt)?;
+        let (figures, sound) = run_one(&program, options, seed, false, &interrupt)?;
         passed &= sound;
         databases.push(figures);
     }
     if options.database != Databases::Sqlite {
-        let cluster = Arc::new(Mutex::new(postgres::start_durable("")?));
-        let (figures, sound) = run_one(&program, options, seed, Some(cluster), &interrupt)?;
+        let (figures, sound) = run_one(&program, options, seed, true, &interrupt)?;
         passed &= sound;
         databases.push(figures);
     }
@@ -141,7 +141,7 @@ fn run_one(
     program: &Path,
     options: &Options,
     seed: u64,
-    cluster: Option<Arc<Mutex<Cluster>>>,
+    is_postgres: bool,
     interrupt: &Interrupt,
 ) -> anyhow::Result<(Figures, bool)> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -152,7 +152,7 @@ fn run_one(
     let time = Duration::from_secs_f64(options.minutes * 60.0);
     runtime.block_on(async {
         tokio::select! {
-            done = soak(program, time, seed, cluster) => done,
+            done = soak(program, time, seed, is_postgres) => done,
             () = interruption(interrupt) => bail!("interrupted"),
         }
     })
@@ -170,9 +170,13 @@ async fn soak(
     program: &Path,
     time: Duration,
     seed: u64,
-    cluster: Option<Arc<Mutex<Cluster>>>,
+    is_postgres: bool,
 ) -> anyhow::Result<(Figures, bool)> {
-    let mut soak = Soak::start(program, seed, cluster).await?;
+    let service = match is_postgres {
+        true => Some(Arc::new(Service::start().await?)),
+        false => None,
+    };
+    let mut soak = Soak::start(program, seed, service).await?;
     let token = soak.token.clone();
     let (caller, addresses) = (soak.caller(&token)?, soak.servers.addresses()?);
     let mut subject = Subject::start(soak.servers.program(), caller, &addresses).await?;
@@ -195,17 +199,13 @@ impl Soak {
     async fn start(
         program: &Path,
         seed: u64,
-        cluster: Option<Arc<Mutex<Cluster>>>,
+        service: Option<Arc<Service>>,
     ) -> anyhow::Result<Self> {
-        let (name, count) = match cluster {
+        let (name, count) = match service {
             Some(_) => ("PostgreSQL", REPLICAS),
             None => ("SQLite", 1),
         };
-        let url = cluster.as_ref().map(|cluster| {
-            let cluster = cluster.lock();
-            let cluster = cluster.unwrap_or_else(std::sync::PoisonError::into_inner);
-            cluster.url().to_owned()
-        });
+        let url = service.as_ref().map(|service| service.url().to_owned());
         let mut servers = Servers::start(program, count, url).await?;
         servers.clocks = Some(Clocks::new(servers.directory())?);
         println!("{name}: {count} of {} are ready", program.display());
@@ -214,7 +214,7 @@ impl Soak {
             random: StdRng::seed_from_u64(seed),
             token: servers.token()?,
             servers,
-            cluster,
+            service,
             ledger: Arc::default(),
             rounds: 0,
             chats: Vec::new(),
@@ -274,12 +274,12 @@ impl Soak {
         for panic in self.servers.panics()? {
             self.ledger.open().violation(panic);
         }
-        if let Some(cluster) = &self.cluster {
-            faults::count_deadlocks(cluster, &self.ledger).await?;
+        if let Some(service) = &self.service {
+            faults::count_deadlocks(service, &self.ledger).await?;
         }
         let seed = self.random.random();
-        let cluster = self.cluster.as_ref();
-        disk::run(self.servers.program(), cluster, &self.ledger, seed).await
+        let service = self.service.as_deref();
+        disk::run(self.servers.program(), service, &self.ledger, seed).await
     }
 
     fn figures(&self, worked: Duration) -> Figures {
@@ -289,7 +289,7 @@ impl Soak {
             kills: self.servers.kills,
             ended_starting: self.servers.ended_starting,
             ended_serving: self.servers.ended_serving,
-            is_postgres: self.cluster.is_some(),
+            is_postgres: self.service.is_some(),
         };
         Figures::of(self.name, &counted, &self.ledger.open())
     }

@@ -1,6 +1,7 @@
 //! A private PostgreSQL cluster in a temporary directory, reachable through a Unix socket there
 //! and through nothing else. It is made to be fast and to be thrown away.
 
+mod address;
 pub mod command;
 pub mod programs;
 
@@ -13,6 +14,7 @@ use std::process::Command;
 use anyhow::{Context, bail};
 use tempfile::TempDir;
 
+pub use crate::address::Address;
 use crate::programs::Programs;
 
 /// The settings of every cluster. 200 connections are more than the tests of one machine open at a
@@ -43,6 +45,7 @@ const SOCKET_NAME: &str = ".s.PGSQL.5432";
 const SOCKET_PATH_MAX: usize = 103;
 
 /// A running cluster. Dropping it stops the server and removes its files.
+#[derive(Debug)]
 pub struct Cluster {
     programs: Programs,
     directory: TempDir,
@@ -68,6 +71,11 @@ impl Cluster {
     /// As [`Self::start`], with what a standby needs of its primary.
     pub fn start_primary(programs: &Programs) -> anyhow::Result<Self> {
         Self::start_with(programs, SETTINGS_FAST)
+    }
+
+    /// As [`Self::start_primary`], with PostgreSQL's own durability.
+    pub fn start_durable_primary(programs: &Programs) -> anyhow::Result<Self> {
+        Self::start_with(programs, "")
     }
 
     /// As [`Self::start`], with PostgreSQL's own durability: what was acknowledged outlives

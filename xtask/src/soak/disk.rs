@@ -6,7 +6,6 @@ mod room;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -28,8 +27,8 @@ use uuid::Uuid;
 
 use super::ledger::Ledger;
 use super::servers::{LOOK_INTERVAL, Servers};
+use super::service::Service;
 use super::workspace::resource;
-use crate::postgres::Cluster;
 use room::Room;
 
 /// Length of each pushed text, in bytes: near the limit of a file, so that few fill the disk.
@@ -78,19 +77,21 @@ enum Written {
     Refused,
 }
 
-/// Fills a disk below a server of its own, on the cluster's PostgreSQL or on SQLite.
+/// Fills a disk below a server of its own, on the service's PostgreSQL or on SQLite.
 pub async fn run(
     program: &Path,
-    cluster: Option<&Arc<Mutex<Cluster>>>,
+    service: Option<&Service>,
     ledger: &Ledger,
     seed: u64,
 ) -> anyhow::Result<()> {
     let directory = tempfile::Builder::new()
         .prefix("ctxpin-soak-disk-")
         .tempdir()?;
-    let (mut room, database) = match cluster {
-        Some(cluster) => {
-            let Some((room, url)) = Room::of_postgres(cluster).await? else {
+    let (mut room, database) = match service {
+        Some(service) => {
+            // Two clusters of one machine cannot have a tablespace at one place.
+            service.part().await?;
+            let Some((room, url)) = Room::of_postgres(service).await? else {
                 println!("full disk: not tried, since no file system can be mounted here");
                 return Ok(());
             };
@@ -119,7 +120,7 @@ pub async fn run(
     }
     ledger.open().faults.full_disks += 1;
     servers.stop_all().await?;
-    room.remove(cluster.map(AsRef::as_ref)).await
+    room.remove(service).await
 }
 
 impl Filling {

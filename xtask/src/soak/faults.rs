@@ -1,18 +1,17 @@
-//! The faults of a round that are brought about from outside: servers are killed, their clocks jump, connections to PostgreSQL are cut, and PostgreSQL itself is stopped as
-//! by a loss of power and started again.
+//! The faults of a round that are brought about from outside: servers are killed, their clocks jump, connections to PostgreSQL are cut, PostgreSQL itself is stopped as by a loss of power and started
+//! again, and its standby takes its place.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::Context as _;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _};
 
 use super::ledger::Ledger;
 use super::pause::Pause;
 use super::servers::Servers;
-use crate::postgres::Cluster;
+use super::service::{Replaced, Service};
 
 /// Shortest and longest time from one kill to the next, in milliseconds: of the only server, which
 /// has to serve in between, and of one replica of several.
@@ -87,30 +86,42 @@ fn jump(servers: &Servers, ledger: &Ledger, random: &mut StdRng) -> anyhow::Resu
     Ok(())
 }
 
-/// Cuts connections until `deadline`, and stops and starts the cluster once, half-way.
+/// Cuts connections until `deadline`; stops PostgreSQL and starts it again once, when two fifths of the time
+/// are over, and has its standby take its place after three fifths.
 pub async fn trouble(
-    cluster: Arc<Mutex<Cluster>>,
+    service: &Service,
     ledger: &Ledger,
     seed: u64,
     deadline: Instant,
 ) -> anyhow::Result<()> {
     let mut random = StdRng::seed_from_u64(seed);
     let began = Instant::now();
-    let half_way = began + (deadline - began) / 2;
-    let mut had_outage = false;
+    let length = deadline - began;
+    let mut breaks = vec![
+        (began + length * 3 / 5, Break::Failover),
+        (began + length * 2 / 5, Break::Outage),
+    ];
     loop {
         sleep(&mut random, CUT_MILLIS).await;
         let now = Instant::now();
-        if !had_outage && now >= half_way {
-            had_outage = true;
+        if let Some(due) = breaks.pop_if(|(at, _)| *at <= now) {
+            let away = Duration::from_millis(random.random_range(OUTAGE_MILLIS));
+            let replaced = match random.random() {
+                true => Replaced::Gone,
+                false => Replaced::Demoted,
+            };
             // What it counts is lost with it.
-            count_deadlocks(&cluster, ledger).await?;
-            let outage = Duration::from_millis(random.random_range(OUTAGE_MILLIS));
-            of_cluster(&cluster, Cluster::crash).await?;
-            // The servers run without their database for this long.
-            tokio::time::sleep(outage).await;
-            of_cluster(&cluster, Cluster::restart).await?;
-            ledger.open().faults.outages += 1;
+            count_deadlocks(service, ledger).await?;
+            match due.1 {
+                Break::Outage => {
+                    service.stop_for(away).await?;
+                    ledger.open().faults.outages += 1;
+                }
+                Break::Failover => {
+                    service.fail_over(replaced, away).await?;
+                    ledger.open().faults.failovers += 1;
+                }
+            }
         }
         if now >= deadline {
             return Ok(());
@@ -118,7 +129,7 @@ pub async fn trouble(
         // A cut of all would let go of the locks of a paused replica.
         let is_paused = ledger.open().paused.is_some();
         let only_listeners = random.random_range(0..100) < LISTENERS_PERCENT || is_paused;
-        cut(&cluster, only_listeners).await?;
+        cut(service, only_listeners).await?;
         let mut state = ledger.open();
         if only_listeners {
             state.faults.listener_cuts += 1;
@@ -128,9 +139,15 @@ pub async fn trouble(
     }
 }
 
-/// Adds the deadlocks that the cluster has counted since the last time to those of the run.
-pub async fn count_deadlocks(cluster: &Mutex<Cluster>, ledger: &Ledger) -> anyhow::Result<()> {
-    let mut connection = connect(cluster).await?;
+/// What PostgreSQL as a whole goes through.
+enum Break {
+    Outage,
+    Failover,
+}
+
+/// Adds the deadlocks that PostgreSQL has counted since the last time to those of the run.
+pub async fn count_deadlocks(service: &Service, ledger: &Ledger) -> anyhow::Result<()> {
+    let mut connection = service.connect().await?;
     let counted: i64 = sqlx::query_scalar(
         "select deadlocks from pg_stat_database where datname = current_database()",
     )
@@ -145,30 +162,10 @@ pub async fn count_deadlocks(cluster: &Mutex<Cluster>, ledger: &Ledger) -> anyho
     Ok(())
 }
 
-/// Does something with the cluster that takes its time, on a thread for that.
-async fn of_cluster(
-    cluster: &Arc<Mutex<Cluster>>,
-    work: fn(&mut Cluster) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
-    let cluster = Arc::clone(cluster);
-    let work = move || work(&mut cluster.lock().unwrap_or_else(PoisonError::into_inner));
-    tokio::task::spawn_blocking(work).await?
-}
-
-/// A connection to the cluster, beside those of the servers.
-pub async fn connect(cluster: &Mutex<Cluster>) -> anyhow::Result<PgConnection> {
-    let url = {
-        let cluster = cluster.lock().unwrap_or_else(PoisonError::into_inner);
-        cluster.url().to_owned()
-    };
-    let connection = PgConnection::connect(&url).await;
-    connection.context("connecting to PostgreSQL")
-}
-
-/// Ends every other connection to the cluster, or only those that listen: then notifications are
+/// Ends every other connection to PostgreSQL, or only those that listen: then notifications are
 /// lost and nothing else.
-async fn cut(cluster: &Mutex<Cluster>, only_listeners: bool) -> anyhow::Result<()> {
-    let mut connection = connect(cluster).await?;
+async fn cut(service: &Service, only_listeners: bool) -> anyhow::Result<()> {
+    let mut connection = service.connect().await?;
     let only = if only_listeners {
         "and query ilike 'listen %'"
     } else {

@@ -170,6 +170,8 @@ pub struct Faults {
     pub listener_cuts: u64,
     /// How often PostgreSQL was stopped and started.
     pub outages: u64,
+    /// How often its standby took its place.
+    pub failovers: u64,
     /// How often a server's clock jumped.
     pub jumps: u64,
     /// How often the network of an agent went away.

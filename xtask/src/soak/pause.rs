@@ -1,13 +1,11 @@
 //! A replica that stops for a while and comes back, as on a machine that sleeps. It is stopped in the
 //! middle of a transaction that holds locks, if it can be caught in one.
 
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use super::faults::connect;
 use super::ledger::Ledger;
 use super::servers::Servers;
-use crate::postgres::Cluster;
+use super::service::Service;
 
 /// How long the replica is stopped and let go again until it holds locks.
 const TRIES_TIME_MAX: Duration = Duration::from_secs(6);
@@ -20,7 +18,7 @@ const WATCHED_FOR: [Duration; 2] = [Duration::from_millis(100), Duration::from_m
 const RUN_FOR: Duration = Duration::from_millis(15);
 
 /// Whose turn it is to be paused, and when.
-pub struct Pause<'c> {
+pub struct Pause<'s> {
     /// The replica.
     pub index: usize,
     /// When it stops.
@@ -28,20 +26,20 @@ pub struct Pause<'c> {
     /// For how long.
     pub length: Duration,
     /// Where its transactions are seen.
-    pub cluster: &'c Mutex<Cluster>,
+    pub service: &'s Service,
     /// Since when it is stopped, and whether it has been.
     since: Option<Instant>,
     is_over: bool,
 }
 
-impl<'c> Pause<'c> {
+impl<'s> Pause<'s> {
     /// A pause that is to come.
-    pub fn new(index: usize, at: Instant, length: Duration, cluster: &'c Mutex<Cluster>) -> Self {
+    pub fn new(index: usize, at: Instant, length: Duration, service: &'s Service) -> Self {
         Self {
             index,
             at,
             length,
-            cluster,
+            service,
             since: None,
             is_over: false,
         }
@@ -100,7 +98,7 @@ impl<'c> Pause<'c> {
     /// Whether a transaction has stood still for as long as the replica has, and locks rows. While
     /// PostgreSQL is away there is none.
     async fn holds_locks(&self, watched: Duration) -> bool {
-        let Ok(mut connection) = connect(self.cluster).await else {
+        let Ok(mut connection) = self.service.connect().await else {
             return false;
         };
         let still = sqlx::query_scalar::<_, i64>(

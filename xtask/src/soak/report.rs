@@ -106,6 +106,10 @@ impl Figures {
             );
             self.add("PostgreSQL stopped and started", number(faults.outages));
             self.add(
+                "failovers of PostgreSQL to its standby",
+                number(faults.failovers),
+            );
+            self.add(
                 "deadlocks that PostgreSQL resolved",
                 faults.deadlocks.to_string(),
             );

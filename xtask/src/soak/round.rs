@@ -91,21 +91,21 @@ impl Soak {
     ) -> anyhow::Result<()> {
         let seeds: [u64; 2] = [self.random.random(), self.random.random()];
         let index = self.random.random_range(0..self.servers.count());
-        let cluster = self.cluster.clone();
-        if cluster.is_some() {
+        let service = self.service.clone();
+        if service.is_some() {
             let token = self.token.clone();
             let (caller, clients) = (self.caller(&token)?, self.clients()?);
             let round = Arc::clone(round);
             work.spawn(bystander::run(caller, clients, round, index, deadline));
         }
-        let pause = cluster.as_deref().map(|cluster| {
+        let pause = service.as_deref().map(|service| {
             let at = Instant::now() + length.mul_f64(0.1);
-            Pause::new(index, at, PAUSE_MAX.min(length.mul_f64(0.55)), cluster)
+            Pause::new(index, at, PAUSE_MAX.min(length.mul_f64(0.55)), service)
         });
         let ledger = Arc::clone(&self.ledger);
         let trouble = async {
-            match cluster.clone() {
-                Some(cluster) => faults::trouble(cluster, &ledger, seeds[0], deadline).await,
+            match service.as_deref() {
+                Some(service) => faults::trouble(service, &ledger, seeds[0], deadline).await,
                 None => Ok(()),
             }
         };

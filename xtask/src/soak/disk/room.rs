@@ -4,7 +4,6 @@
 use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context;
 use sqlx::Connection as _;
@@ -12,8 +11,8 @@ use tempfile::TempDir;
 
 use super::super::faults;
 use super::super::servers::Servers;
+use super::super::service::Service;
 use crate::command;
-use crate::postgres::Cluster;
 
 /// Size of the file system below SQLite, and of what takes up room on it until there shall be more.
 const SQLITE_BYTES: u64 = 10 << 20;
@@ -58,14 +57,8 @@ impl Room {
 
     /// A new database in a tablespace on a small disk, so that PostgreSQL's own log has room. Tells
     /// its URL; `None` where no file system can be mounted.
-    pub async fn of_postgres(cluster: &Mutex<Cluster>) -> anyhow::Result<Option<(Self, String)>> {
-        let (owner, url) = {
-            let cluster = cluster.lock().unwrap_or_else(PoisonError::into_inner);
-            (
-                std::fs::metadata(cluster.directory())?,
-                cluster.url().to_owned(),
-            )
-        };
+    pub async fn of_postgres(service: &Service) -> anyhow::Result<Option<(Self, String)>> {
+        let owner = service.owner().await?;
         let place = tempfile::Builder::new()
             .prefix("ctxpin-soak-space-")
             .tempdir()?;
@@ -85,7 +78,7 @@ impl Room {
         std::fs::create_dir(&space)?;
         chown(&path, Some(owner.uid()), Some(owner.gid()))?;
         chown(&space, Some(owner.uid()), Some(owner.gid()))?;
-        let mut connection = faults::connect(cluster).await?;
+        let mut connection = service.connect().await?;
         let tablespace = format!("create tablespace small location '{}'", space.display());
         for sql in [
             tablespace,
@@ -98,7 +91,7 @@ impl Room {
         }
         connection.close().await?;
         std::fs::write(&ballast, vec![0; usize::try_from(POSTGRES_BALLAST_BYTES)?])?;
-        let url = url.replacen("/postgres?", "/small?", 1);
+        let url = service.url().replacen("/postgres?", "/small?", 1);
         Ok(Some((room, url)))
     }
 
@@ -131,11 +124,11 @@ impl Room {
     }
 
     /// Takes the database and the disk away, once nobody uses them.
-    pub async fn remove(self, cluster: Option<&Mutex<Cluster>>) -> anyhow::Result<()> {
-        let Some(cluster) = cluster else {
+    pub async fn remove(self, service: Option<&Service>) -> anyhow::Result<()> {
+        let Some(service) = service else {
             return Ok(());
         };
-        let mut connection = faults::connect(cluster).await?;
+        let mut connection = service.connect().await?;
         for sql in ["drop database small with (force)", "drop tablespace small"] {
             let dropped = sqlx::raw_sql(sql).execute(&mut connection).await;
             dropped.context("removing a database on a small disk")?;
