@@ -225,6 +225,8 @@ spelled! {
         MeRead = "me_read",
         /// Read the audit log.
         AuditRead = "audit_read",
+        /// Read what the server counts, where not everybody may.
+        MetricsRead = "metrics_read",
     }
 }
 
@@ -286,7 +288,7 @@ impl Operation {
             | Self::TokenCreateFor => (Who::Admin, Some(Admin)),
             Self::TokenCreate | Self::TokenRevoke => (Who::Anyone, Some(Write)),
             Self::MeRead => (Who::Anyone, None),
-            Self::AuditRead => (Who::Auditor, Some(Read)),
+            Self::AuditRead | Self::MetricsRead => (Who::Auditor, Some(Read)),
             Self::SessionOpen | Self::ContextPush | Self::BlobUpload => (Who::Agent, None),
             Self::AgentRefresh => (Who::RefreshingAgent, None),
         }

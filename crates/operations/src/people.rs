@@ -433,6 +433,16 @@ pub async fn may_send(
     actor.user().ok_or(Error::NotFound("account"))
 }
 
+/// Demands that the caller may read what the server counts.
+pub async fn demand_metrics(service: &Service, credential: Credential) -> Result<()> {
+    let caller = service.caller(credential);
+    let mut transaction = service.database.read().await?;
+    let _granted: Granted<object::Account, right::Metadata> = transaction
+        .grant_account(&caller, Operation::MetricsRead)
+        .await?;
+    Ok(())
+}
+
 /// Lists the audit log, newest first.
 pub async fn audit_log(
     service: &Service,

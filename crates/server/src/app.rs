@@ -13,6 +13,7 @@ use crate::callers::Callers;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::respond::Answer;
+use crate::run::MetricsReaders;
 
 /// The state of a server. Cloning it shares everything.
 #[derive(Clone)]
@@ -23,6 +24,8 @@ pub(crate) struct App {
     pub clock: Clock,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Who may read it.
+    pub metrics_readers: MetricsReaders,
     /// What callers may take.
     pub limits: Limits,
     /// What of it is taken.

@@ -63,6 +63,17 @@ pub struct Settings {
     pub limits: Limits,
     /// What users may have, and what may be done in a minute.
     pub quotas: Quotas,
+    /// Who may read `/metrics`.
+    pub metrics_readers: MetricsReaders,
+}
+
+/// Who may read what a server counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricsReaders {
+    /// Whoever reaches the port.
+    Everybody,
+    /// Auditors and admins, by a token with the scope `read`.
+    Auditors,
 }
 
 impl fmt::Debug for Settings {
@@ -197,6 +208,7 @@ pub async fn serve(
                 service: service.clone(),
                 clock,
                 metrics: Arc::new(Metrics::new()),
+                metrics_readers: settings.metrics_readers,
                 limits,
                 budget: Budget::new(limits),
                 callers: Callers::default(),

@@ -5,11 +5,13 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use ctxpin_client::Client;
 use ctxpin_model::quota::{Amounts, Quotas, Rates};
 use ctxpin_server::limits::Limits;
-use ctxpin_server::run::{DATABASE_CONNECTIONS, DATABASE_CONNECTIONS_RANGE, Settings, bind, serve};
+use ctxpin_server::run::{
+    DATABASE_CONNECTIONS, DATABASE_CONNECTIONS_RANGE, MetricsReaders, Settings, bind, serve,
+};
 use url::Url;
 
 use crate::bytes::Bytes;
@@ -44,8 +46,29 @@ pub struct Serve {
     /// Answer pushes with 503 `sync-paused`; all else works
     #[arg(long)]
     pause_sync: bool,
+    /// Who may read `/metrics`
+    #[arg(long, value_enum, env = "CTXPIN_METRICS_READERS", default_value_t = Readers::Everybody)]
+    metrics_readers: Readers,
     #[command(flatten)]
     allowed: Allowed,
+}
+
+/// Who reads what is counted.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Readers {
+    /// Whoever reaches the port
+    Everybody,
+    /// Auditors and admins, by a token with the scope `read`
+    Auditors,
+}
+
+impl From<Readers> for MetricsReaders {
+    fn from(readers: Readers) -> Self {
+        match readers {
+            Readers::Everybody => Self::Everybody,
+            Readers::Auditors => Self::Auditors,
+        }
+    }
 }
 
 /// How much users may have, and what may be done in a minute.
@@ -167,6 +190,7 @@ impl Serve {
             pause_sync: self.pause_sync,
             limits: Limits::default(),
             quotas: self.allowed.quotas(),
+            metrics_readers: self.metrics_readers.into(),
         };
         let shutdown = stop::on_signal()?;
         let mut serving = std::pin::pin!(serve(listener, shutdown, settings));

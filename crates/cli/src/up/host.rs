@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ctxpin_model::quota::Quotas;
 use ctxpin_server::limits::Limits;
-use ctxpin_server::run::{DATABASE_CONNECTIONS, Settings, serve};
+use ctxpin_server::run::{DATABASE_CONNECTIONS, MetricsReaders, Settings, serve};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -128,6 +128,7 @@ impl Plan {
             pause_sync: false,
             limits: Limits::default(),
             quotas: Quotas::default(),
+            metrics_readers: MetricsReaders::Everybody,
         };
         let ended = shutdown.clone();
         let mut task = tokio::spawn(async move {

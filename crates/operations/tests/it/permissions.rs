@@ -289,7 +289,7 @@ fn is_on_owned(operation: Operation) -> bool {
         AgentCreate | AgentList | SessionOpen | ContextPush | BlobUpload | AgentRefresh
         | ChatCreate | ChatList | PinMoveMany | ExposureRead | UserCreate | UserList
         | UserChange | QuotaChange | TokenCreate | TokenCreateFor | TokenList | TokenRevoke
-        | MeRead | AuditRead => false,
+        | MeRead | AuditRead | MetricsRead => false,
     }
 }
 
@@ -299,7 +299,7 @@ fn noted_as(operation: Operation) -> &'static [&'static str] {
     match operation {
         AgentList | AgentRead | HeadList | ChatList | ChatRead | ContextRead | HistoryRead
         | DiffRead | ResourceRead | PromptRead | SkillRead | ToolRead | TurnList | ExposureRead
-        | UserList | UsageRead | TokenList | MeRead | AuditRead => &[],
+        | UserList | UsageRead | TokenList | MeRead | AuditRead | MetricsRead => &[],
         // An agent is named, and a pin inherited, by something that is created.
         AgentUse => &["agent_create", "chat_create"],
         ChatInherit => &["chat_create"],

@@ -11,14 +11,17 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Json, Response};
 use bytes::Bytes;
 use ctxpin_model::hash::BlobHash;
+use ctxpin_operations::people;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::conditions::IfNoneMatch;
+use crate::identify::Identity;
 use crate::metrics::METRICS_MEDIA_TYPE;
-use crate::respond::{Answer, Problems};
+use crate::respond::{Answer, Problems, Refusal};
+use crate::run::MetricsReaders;
 
 /// The API's document as JSON. It is compressed once, and every answer shares it: anybody may ask, and
 /// leave it unread.
@@ -59,16 +62,24 @@ pub(crate) async fn ready(State(app): State<App>) -> Answer<Json<Value>> {
 }
 
 /// Tell what was counted
-#[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "operation", security(()),
-    responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
-pub(crate) async fn metrics(State(app): State<App>) -> Response {
+///
+/// To auditors and admins alone if the server is started so.
+#[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "operation", security((), ("token" = [])),
+    responses((status = 200, body = String, content_type = "application/openmetrics-text"), Problems))]
+pub(crate) async fn metrics(
+    State(app): State<App>,
+    identity: Result<Identity, Refusal>,
+) -> Answer<Response> {
+    if app.metrics_readers == MetricsReaders::Auditors {
+        people::demand_metrics(&app.service, identity?.0).await?;
+    }
     let content_type = HeaderValue::from_static(METRICS_MEDIA_TYPE);
     let asked = app.service.counts();
     app.metrics.database(asked.statements, asked.round_trips);
     for (stock, users) in app.service.users_warned() {
         app.metrics.users_warned(stock.as_str(), users);
     }
-    ([(CONTENT_TYPE, content_type)], app.metrics.text()).into_response()
+    Ok(([(CONTENT_TYPE, content_type)], app.metrics.text()).into_response())
 }
 
 /// Read this document

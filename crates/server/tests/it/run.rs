@@ -12,7 +12,9 @@ use ctxpin_model::quota::Quotas;
 use ctxpin_protocol::http::people::Secret;
 use ctxpin_protocol::problem::ProblemName;
 use ctxpin_server::limits::Limits;
-use ctxpin_server::run::{DATABASE_CONNECTIONS, ServeError, Settings, serve, serve_routes};
+use ctxpin_server::run::{
+    DATABASE_CONNECTIONS, MetricsReaders, ServeError, Settings, serve, serve_routes,
+};
 use ctxpin_testing::databases::create_postgres_database;
 use ctxpin_testing::workspace::Workspace;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -30,6 +32,7 @@ fn settings(data_directory: &std::path::Path, database: Option<&str>) -> Setting
         pause_sync: false,
         limits: Limits::default(),
         quotas: Quotas::default(),
+        metrics_readers: MetricsReaders::Everybody,
     }
 }
 
@@ -250,4 +253,29 @@ async fn plain_get(address: SocketAddr, path: &str) -> String {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     answer
+}
+
+#[tokio::test]
+async fn finding_26_what_is_counted_can_be_for_auditors_alone() {
+    let choose = |settings: &mut Settings| settings.metrics_readers = MetricsReaders::Auditors;
+    let server = Server::start_with(choose).await;
+    let agent = server.agent_token().await;
+    let url = server.url.join("/metrics").unwrap();
+    let asked = |token: Option<&str>| {
+        let request = server.http.get(url.clone());
+        match token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    };
+    for (token, status) in [
+        (None, 401),
+        (Some("ctxpin_0"), 401),
+        (Some(agent.as_str()), 403),
+        (Some(server.token.as_str()), 200),
+    ] {
+        let answer = asked(token).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{token:?}");
+    }
+    server.stop().await;
 }

@@ -11,7 +11,7 @@ use ctxpin_protocol::http::people::Secret;
 use ctxpin_protocol::http::push::PushAnswer;
 use ctxpin_protocol::problem::{PROBLEM_MEDIA_TYPE, Problem, ProblemName};
 use ctxpin_server::limits::Limits;
-use ctxpin_server::run::{DATABASE_CONNECTIONS, ServeError, Settings, serve};
+use ctxpin_server::run::{DATABASE_CONNECTIONS, MetricsReaders, ServeError, Settings, serve};
 use ctxpin_testing::workspace::Workspace;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use reqwest::{Method, RequestBuilder, Response};
@@ -23,7 +23,7 @@ use url::Url;
 use uuid::Uuid;
 
 /// Longest wait for anything that should happen at once.
-pub const SOON: Duration = Duration::from_secs(5);
+pub const SOON: Duration = Duration::from_secs(30);
 
 /// A server that runs, with the token of its first user.
 pub struct Server {
@@ -85,6 +85,7 @@ impl Server {
             pause_sync: false,
             limits: Limits::default(),
             quotas: Quotas::default(),
+            metrics_readers: MetricsReaders::Everybody,
         };
         choose(&mut settings);
         let task = tokio::spawn(serve(listener, shutdown.clone(), settings));

@@ -50,7 +50,7 @@ pub async fn exercise(
         DiffRead | ResourceRead | PromptRead | SkillRead | ToolRead | TurnBegin | TurnList
         | ExposureRead => on_bodies(world, operation, objects, caller).await,
         UserCreate | UserList | UserChange | UsageRead | QuotaChange | TokenCreate
-        | TokenCreateFor | TokenList | TokenRevoke | MeRead | AuditRead => {
+        | TokenCreateFor | TokenList | TokenRevoke | MeRead | AuditRead | MetricsRead => {
             on_people(world, operation, objects, caller).await
         }
     }
@@ -306,6 +306,7 @@ async fn on_people(
         }
         Operation::MeRead => Outcome::of(&people::me(service, by).await),
         Operation::AuditRead => Outcome::of(&people::audit_log(service, by, &page).await),
+        Operation::MetricsRead => Outcome::of(&people::demand_metrics(service, by).await),
         other => unreachable!("{other} is not on people"),
     };
     vec![outcome]
