@@ -202,7 +202,7 @@ fn what_a_model_is_not_given_is_told_and_shown() {
 #[test]
 fn a_hostile_name_steers_no_terminal() {
     let bench = Bench::new();
-    let app = bench.workspace("app\u{1b}]0;x\u{7}\n\u{202e}b", "x\n");
+    let app = bench.workspace("app\u{1b}]0;x\u{7}\n\u{202e}zz", "x\n");
     bench.ok(&app, &["up", "--detach"]);
     let outside = app.parent().unwrap().join("out\u{1b}[8m\n\u{202e}");
     fs::create_dir(&outside).unwrap();
@@ -231,7 +231,7 @@ fn a_hostile_name_steers_no_terminal() {
         for text in [&said.out, &said.err] {
             let is_raw = |c: char| matches!(c, '\u{1b}' | '\u{7}' | '\u{202e}');
             assert!(!text.contains(is_raw), "{arguments:?}: {said:#?}");
-            assert!(!text.contains("\nb"), "{arguments:?}: {said:#?}");
+            assert!(!text.contains("\nzz"), "{arguments:?}: {said:#?}");
         }
     }
 }
