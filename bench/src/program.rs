@@ -12,17 +12,17 @@ use tokio::process::{Child, Command};
 use crate::database::Fresh;
 use crate::wire::{self, Connection};
 
-/// Options by which a server lets everybody have and do more than any case takes: what is measured is what
-/// it costs.
+/// What lets everybody have and do more than any case takes: what is measured is what it costs. Variables,
+/// and not options, so that a program that knows no quotas is compared too.
 const BOUNDLESS: [&str; 8] = [
-    "--content-quota=1000000000000",
-    "--agents-quota=1000000000000",
-    "--chats-quota=1000000000000",
-    "--tokens-quota=1000000000000",
-    "--pushes-per-minute=1000000000000",
-    "--upload-per-minute=1000000000000",
-    "--turns-per-minute=1000000000000",
-    "--moves-per-minute=1000000000000",
+    "CTXPIN_CONTENT_QUOTA",
+    "CTXPIN_AGENTS_QUOTA",
+    "CTXPIN_CHATS_QUOTA",
+    "CTXPIN_TOKENS_QUOTA",
+    "CTXPIN_PUSHES_PER_MINUTE",
+    "CTXPIN_UPLOAD_PER_MINUTE",
+    "CTXPIN_TURNS_PER_MINUTE",
+    "CTXPIN_MOVES_PER_MINUTE",
 ];
 
 /// Longest wait for a process to be ready. It is reached only by a failure.
@@ -93,7 +93,7 @@ impl Server {
         let mut command = Command::new(program);
         command
             .arg("serve")
-            .args(BOUNDLESS)
+            .envs(BOUNDLESS.map(|quota| (quota, "1000000000000")))
             .arg("--listen")
             .arg(format!("127.0.0.1:{port}"))
             .arg("--data-dir")
