@@ -1,4 +1,4 @@
-//! The shape of a `.mcp.json`: whatever the file holds, no value of it is told.
+//! The shape of a `.mcp.json`: whatever the file holds, no value of it is told, and no name that is none.
 
 use ctxpin_scan::mcp_config::shape;
 use serde_json::{Map, Value};
@@ -11,12 +11,24 @@ const ERROR_BYTES_MAX: usize = 100;
 
 /// Ways in which a URL is written with a secret in it, `authority` being what the input says behind
 /// the scheme.
-const URLS: [fn(&str, &str) -> String; 3] = [
+const URLS: [fn(&str, &str) -> String; 4] = [
     |scheme, authority| format!("{scheme}://u:{SECRET}@{authority}/{SECRET}?{SECRET}#{SECRET}"),
     |scheme, authority| format!("{scheme}://{authority}/{SECRET}?{SECRET}#{SECRET}"),
     // A password with a slash, which should have been escaped.
     |scheme, authority| format!("{scheme}://{SECRET}/x@{authority}"),
+    // A hook's own name below the domain of whoever offers hooks.
+    |scheme, authority| format!("{scheme}://{SECRET}.hooks.{authority}"),
 ];
+
+/// Ways in which a name is none because of what somebody has put into it.
+const NAMES: [fn(&str) -> String; 3] = [
+    |name| format!("{name}: Bearer {SECRET}"),
+    |name| format!("{name}={SECRET}"),
+    |name| format!("https://{SECRET}@{name}/"),
+];
+
+/// What stands for a name that is none begins so.
+const UNFIT_NAME: &str = "(unfit name";
 
 /// A `.mcp.json`, also with secrets in every place for a value and cut off in the middle.
 pub fn check(bytes: &[u8]) {
@@ -27,13 +39,18 @@ pub fn check(bytes: &[u8]) {
         assert!(error.to_string().len() <= ERROR_BYTES_MAX, "{error}");
         return;
     };
-    check_sorted(bytes);
+    check_names(bytes);
     if config.to_string().to_lowercase().contains(SECRET) {
         return;
     }
     for url in URLS {
         let mut planted = config.clone();
         plant(&mut planted, url);
+        check_silent(planted.to_string().as_bytes());
+    }
+    for name in NAMES {
+        let mut planted = config.clone();
+        rename(&mut planted, name);
         check_silent(planted.to_string().as_bytes());
     }
 }
@@ -62,13 +79,25 @@ fn check_silent(config: &[u8]) {
     }
 }
 
-fn check_sorted(config: &[u8]) {
+/// Names are sorted, two of them stay two, and each has the form of one.
+fn check_names(config: &[u8]) {
     let Ok(Some(servers)) = shape(config) else {
         return;
     };
     assert!(servers.is_sorted_by(|a, b| a.name < b.name), "{servers:?}");
+    let is_name = |name: &str, others: &str| {
+        let is_fit = |c: char| c.is_ascii_alphanumeric() || others.contains(c);
+        name.starts_with(UNFIT_NAME) || ((1..=64).contains(&name.len()) && name.chars().all(is_fit))
+    };
     for server in &servers {
-        assert!(server.env.is_sorted() && server.headers.is_sorted());
+        assert!(is_name(&server.name, " ._-"), "{server:?}");
+        for name in server.command.iter().chain(&server.host) {
+            assert!(is_name(name, "._-:[]") || name.len() > 64, "{server:?}");
+        }
+        for (names, others) in [(&server.env, "_"), (&server.headers, "!#$%&'*+-.^_`|~")] {
+            assert!(names.is_sorted_by(|a, b| a < b), "{server:?}");
+            assert!(names.iter().all(|name| is_name(name, others)), "{server:?}");
+        }
     }
 }
 
@@ -88,6 +117,32 @@ fn plant(config: &mut Value, url: fn(&str, &str) -> String) {
                 }
             }
             other => fill(other),
+        }
+    }
+}
+
+/// Makes every name of a server, a variable or a header none.
+fn rename(config: &mut Value, name: fn(&str) -> String) {
+    let renamed = |members: &Map<String, Value>| {
+        let members = members
+            .iter()
+            .map(|(key, value)| (name(key), value.clone()));
+        members.collect::<Map<_, _>>()
+    };
+    let Some(Value::Object(servers)) = config.get_mut("mcpServers") else {
+        return;
+    };
+    *servers = renamed(servers);
+    for server in servers.values_mut() {
+        for key in ["env", "headers"] {
+            if let Some(Value::Object(names)) = server.get_mut(key) {
+                *names = renamed(names);
+            }
+        }
+        // Neither is a transport what nobody speaks, nor a program what is written like a token.
+        if let Value::Object(server) = server {
+            server.insert("type".into(), SECRET.into());
+            server.insert("command".into(), format!("{SECRET}=1").into());
         }
     }
 }

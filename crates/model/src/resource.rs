@@ -313,13 +313,13 @@ pub enum Detail {
 /// What may be told of one server in an `.mcp.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ServerShape {
-    /// Its key under `mcpServers`.
+    /// Its key under `mcpServers`, or `(unfit name)` for one that could hold a secret.
     pub name: String,
-    /// `stdio`, `http`, `sse` or whatever else the file says.
+    /// `stdio`, `http`, `sse`, `streamable-http` or `(unknown)`.
     pub transport: String,
-    /// The program of a local server, without its arguments.
+    /// The program of a local server, without its directory and arguments.
     pub command: Option<String>,
-    /// The host of a remote server, without user, port, path or query.
+    /// The host of a remote server, as far as it is made of words, without user, port, path or query.
     pub host: Option<String>,
     /// Names of its environment variables, sorted.
     pub env: Vec<String>,

@@ -1,18 +1,31 @@
 //! The shape of a `.mcp.json`: what may be told of it, and never a value that could be a secret.
 //!
 //! Tokens are found in environments, headers, arguments and URLs, and people put them in stranger
-//! places by mistake. So nothing is told unless its form rules that out, and errors name places and
-//! counts, never content.
+//! places by mistake, names included. So nothing is told unless its form rules that out, and errors name
+//! places and counts, never content.
 
 use ctxpin_model::resource::ServerShape;
 use serde_json::{Map, Value};
-use url::Url;
+use url::{Host, Url};
 
-/// Longest transport that is told, in bytes; the known ones have less than twenty.
-const TRANSPORT_BYTES_MAX: usize = 32;
+/// What is told in the place of a name, a program or a host that could be a secret.
+const UNFIT_NAME: &str = "(unfit name)";
 
-/// What is told of a transport that is no plain word.
-const TRANSPORT_UNKNOWN: &str = "unknown";
+/// The transports that there are.
+const TRANSPORTS: [&str; 4] = ["stdio", "http", "sse", "streamable-http"];
+
+/// What is told of any other transport.
+const TRANSPORT_UNKNOWN: &str = "(unknown)";
+
+/// Longest name of a server, a variable or a header that is told, in bytes.
+const NAME_BYTES_MAX: usize = 64;
+
+/// Longest name of a program that is told, in bytes, and most digits in it: of tokens both have more.
+const PROGRAM_BYTES_MAX: usize = 32;
+const PROGRAM_DIGITS_MAX: usize = 4;
+
+/// Longest part of a host that is told as a word, in bytes.
+const WORD_BYTES_MAX: usize = 24;
 
 /// Why a configuration has no shape.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -71,14 +84,33 @@ pub fn shape(bytes: &[u8]) -> Result<Option<Vec<ServerShape>>, ShapeError> {
         let all = servers.len();
         return Err(ShapeError::ServerNotAnObject { wrong, all });
     }
+    let mut numbers = Numbers::default();
     let objects = servers
         .iter()
         .filter_map(|(name, server)| Some((name, server.as_object()?)));
     let mut shapes: Vec<_> = objects
-        .map(|(name, server)| server_shape(name, server))
+        .map(|(name, server)| server_shape(numbers.told(name, is_server_name(name)), server))
         .collect();
     shapes.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(Some(shapes))
+}
+
+/// Stands for names that are not told, so that two of them stay two.
+#[derive(Debug, Default)]
+struct Numbers(usize);
+
+impl Numbers {
+    /// A name, or what is told in its place. No name that is told has brackets.
+    fn told(&mut self, name: &str, is_fit: bool) -> String {
+        if is_fit {
+            return name.to_owned();
+        }
+        self.0 += 1;
+        match self.0 {
+            1 => UNFIT_NAME.to_owned(),
+            number => format!("(unfit name {number})"),
+        }
+    }
 }
 
 /// The line of the first `//` or `/*` that stands in no text.
@@ -97,45 +129,80 @@ fn first_comment(bytes: &[u8]) -> Option<usize> {
     None
 }
 
-fn server_shape(name: &str, server: &Map<String, Value>) -> ServerShape {
-    let text = |key: &str| server.get(key).and_then(Value::as_str);
+fn server_shape(name: String, server: &Map<String, Value>) -> ServerShape {
+    // What is there and cannot be told is told to be there.
+    let told = |key: &str, read: fn(&str) -> Option<String>| {
+        let value = server.get(key)?;
+        let read = value.as_str().and_then(read);
+        Some(read.unwrap_or_else(|| UNFIT_NAME.to_owned()))
+    };
     ServerShape {
-        name: name.to_owned(),
-        transport: transport(server),
-        command: text("command")
-            .filter(|command| is_program(command))
-            .map(str::to_owned),
-        host: text("url").and_then(host),
-        env: names(server.get("env")),
-        headers: names(server.get("headers")),
+        name,
+        transport: transport(server).to_owned(),
+        command: told("command", program),
+        host: told("url", host),
+        env: names(server.get("env"), is_variable_name),
+        headers: names(server.get("headers"), is_header_name),
     }
 }
 
-fn transport(server: &Map<String, Value>) -> String {
-    let told = match server.get("type") {
-        Some(Value::String(told)) if is_word(told) => told,
-        Some(_) => TRANSPORT_UNKNOWN,
+fn transport(server: &Map<String, Value>) -> &'static str {
+    match server.get("type") {
+        Some(told) => {
+            let mut known = TRANSPORTS.into_iter();
+            known
+                .find(|known| told == known)
+                .unwrap_or(TRANSPORT_UNKNOWN)
+        }
         None if server.contains_key("command") => "stdio",
         None if server.contains_key("url") => "http",
         None => TRANSPORT_UNKNOWN,
-    };
-    told.to_owned()
+    }
 }
 
-/// Lower-case words only, such as `streamable-http`; tokens have digits or capitals.
+/// `[A-Za-z0-9 ._-]{1,64}`
+fn is_server_name(name: &str) -> bool {
+    let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || b" ._-".contains(&byte);
+    (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(is_fit)
+}
+
+/// `[A-Za-z_][A-Za-z0-9_]{0,63}`
+fn is_variable_name(name: &str) -> bool {
+    let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    (1..=NAME_BYTES_MAX).contains(&name.len())
+        && name.bytes().all(is_fit)
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// A token of RFC 9110, section 5.6.2.
+fn is_header_name(name: &str) -> bool {
+    let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(is_fit)
+}
+
+/// The last component of a command that is a program alone, and has a plain name: a whole command line
+/// could carry a token, and people put one in the place of a program.
+fn program(command: &str) -> Option<String> {
+    let is_line = |c: char| c.is_whitespace() || c.is_control() || "\"'`=;&|<>$".contains(c);
+    let name = command.rsplit(['/', '\\']).next()?;
+    let is_plain =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
+    let digits = name.bytes().filter(u8::is_ascii_digit).count();
+    let is_fit = (1..=PROGRAM_BYTES_MAX).contains(&name.len())
+        && name.bytes().all(is_plain)
+        && digits <= PROGRAM_DIGITS_MAX
+        && !command.contains(is_line);
+    is_fit.then(|| name.to_owned())
+}
+
+/// Lower-case words only; tokens have digits or capitals.
 fn is_word(text: &str) -> bool {
-    let is_plain = text
-        .bytes()
-        .all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'-' | b'_'));
-    is_plain && !text.is_empty() && text.len() <= TRANSPORT_BYTES_MAX
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte == b'-';
+    (1..=WORD_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_plain)
 }
 
-/// Whether a command is a program alone: a whole command line could carry a token.
-fn is_program(command: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._/@+-".contains(&byte);
-    !command.is_empty() && command.bytes().all(is_plain)
-}
-
+/// What may be told of the host of a URL: an address, or of a name as much as consists of words, from its
+/// end. Below a domain that somebody has registered people put tokens; that domain is none.
 fn host(url: &str) -> Option<String> {
     // Without the slashes the parser would take the first word, whatever it is, for the host.
     let (scheme, rest) = url.split_once("://")?;
@@ -143,7 +210,33 @@ fn host(url: &str) -> Option<String> {
         return None;
     }
     let url = Url::parse(url).ok()?;
-    url.host_str().map(str::to_owned)
+    let host = match url.host()? {
+        Host::Domain(host) => host,
+        address => return Some(address.to_string()),
+    };
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let written = authority.rsplit('@').next()?;
+    let written = written.split(':').next()?;
+    // What has to be decoded first is no name that people would know.
+    if !written.eq_ignore_ascii_case(host) {
+        return None;
+    }
+    let labels: Vec<_> = written.split('.').collect();
+    let words = labels.iter().rev().take_while(|label| is_word(label));
+    let told = match (words.count(), labels.len()) {
+        (0, _) | (_, 0) => return None,
+        (1, 1) => 1,
+        (words, _) => words.max(2),
+    };
+    let told = &labels[labels.len() - told..];
+    let is_name = |label: &&str| {
+        label
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    told.iter()
+        .all(|label| !label.is_empty() && is_name(label))
+        .then(|| told.join(".").to_ascii_lowercase())
 }
 
 /// Whether what follows `://` begins with a host for every reader. The parser passes over further
@@ -159,11 +252,13 @@ fn has_plain_authority(rest: &str) -> bool {
         && !path.match_indices('@').any(ends_password)
 }
 
-fn names(object: Option<&Value>) -> Vec<String> {
+fn names(object: Option<&Value>, is_fit: fn(&str) -> bool) -> Vec<String> {
     let object = object.and_then(Value::as_object);
+    let mut numbers = Numbers::default();
     let mut names: Vec<_> = object
         .into_iter()
-        .flat_map(|object| object.keys().cloned())
+        .flat_map(Map::keys)
+        .map(|name| numbers.told(name, is_fit(name)))
         .collect();
     names.sort_unstable();
     names
@@ -195,7 +290,7 @@ mod tests {
         let expected = ServerShape {
             name: "files".into(),
             transport: "stdio".into(),
-            command: Some("/usr/bin/npx".into()),
+            command: Some("npx".into()),
             env: vec!["A".into(), "B".into()],
             ..ServerShape::default()
         };
@@ -241,12 +336,135 @@ mod tests {
         ] {
             let shapes = read(&format!(r#"{{"mcpServers":{{"s":{server}}}}}"#)).unwrap();
             assert_eq!(shapes.len(), 1, "{server}");
-            assert_eq!(
-                (&shapes[0].command, &shapes[0].host),
-                (&None, &None),
-                "{server}"
-            );
+            let mut told = shapes[0].command.iter().chain(&shapes[0].host);
+            assert!(told.all(|told| told == UNFIT_NAME), "{server}");
         }
+    }
+
+    #[test]
+    fn finding_13_no_planted_secret_is_told() {
+        let json = r#"{"mcpServers":{
+            "https://user:SECRET1@host/":{"command":"npx"},
+            "a":{"command":"SECRET2token","args":["SECRET3"]},
+            "b":{"url":"https://SECRET4.hooks.example.com/x"},
+            "c":{"url":"https://SECRET5"},
+            "d":{"headers":{"Authorization: Bearer SECRET6":""},"url":"https://h/"},
+            "e":{"env":{"TOKEN=SECRET7":""},"command":"/home/u/SECRET8/bin"},
+            "f":{"type":"secretnine","command":"x"},
+            "g":{"command":"env","env":["TOKEN=SECRETA"]},
+            "h":{"url":"https://x@SECRETB/"},
+            "i":{"url":"http://host.example.com@SECRETC"},
+            "j":{"url":"https://host\u0000SECRETD/"},
+            "k":{"url":"wss://SECRETE:443/"},
+            "l":{"url":"https://host;SECRETF/"},
+            "m":{"url":"https://host%2fSECRETG/"},
+            "n":{"url":"https://host\u3002SECRETH/"},
+            "o":{"command":"npx@SECRETI+x/y"},
+            "p":{"env":{"SECRETJ=":"","\u001b[31mx":"v"},"command":"x"}
+        }}"#;
+        let shapes = shape(json.as_bytes()).unwrap().unwrap();
+        let told = format!("{shapes:?}");
+        assert!(!told.to_lowercase().contains("secret"), "{told}");
+        let lines = shapes.iter().map(|server| {
+            let rest = [&server.command, &server.host].map(|told| told.as_deref().unwrap_or("-"));
+            let lists = [&server.env, &server.headers].map(|names| names.join(","));
+            let line = [
+                &server.name,
+                &server.transport,
+                rest[0],
+                rest[1],
+                &lists[0],
+                &lists[1],
+            ];
+            line.join("|")
+        });
+        let expected = [
+            "(unfit name)|stdio|npx|-||",
+            "a|stdio|(unfit name)|-||",
+            "b|http|-|hooks.example.com||",
+            "c|http|-|(unfit name)||",
+            "d|http|-|h||(unfit name)",
+            "e|stdio|bin|-|(unfit name)|",
+            "f|(unknown)|x|-||",
+            "g|stdio|env|-||",
+            "h|http|-|(unfit name)||",
+            "i|http|-|(unfit name)||",
+            "j|http|-|(unfit name)||",
+            "k|http|-|(unfit name)||",
+            "l|http|-|(unfit name)||",
+            "m|http|-|(unfit name)||",
+            "n|http|-|(unfit name)||",
+            "o|stdio|y|-||",
+            "p|stdio|x|-|(unfit name 2),(unfit name)|",
+        ];
+        assert_eq!(lines.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn finding_13_two_unfit_names_stay_two() {
+        let shapes =
+            read(r#"{"mcpServers":{"a=1":{},"a=2":{"url":1},"(unfit name)":{}}}"#).unwrap();
+        let names: Vec<_> = shapes.iter().map(|server| &*server.name).collect();
+        assert_eq!(names, ["(unfit name 2)", "(unfit name 3)", "(unfit name)"]);
+        assert_eq!(shapes[2].host, None);
+        assert_eq!(shapes[1].host.as_deref(), Some(UNFIT_NAME));
+    }
+
+    #[test]
+    fn finding_13_what_has_a_plain_form_is_told() {
+        let of = |server: &str| {
+            let json = format!(r#"{{"mcpServers":{{"s":{server}}}}}"#);
+            read(&json).unwrap().remove(0)
+        };
+        let program = |command: &str, expected: &str| {
+            let told = of(&format!(r#"{{"command":"{command}"}}"#)).command;
+            assert_eq!(told.as_deref(), Some(expected), "{command}");
+        };
+        program("npx", "npx");
+        program("/opt/python@3.12/bin/python3.12", "python3.12");
+        program("C:\\\\Tools\\\\npx.cmd", "npx.cmd");
+        program("./server-sqlite3", "server-sqlite3");
+        for unfit in [
+            "",
+            "/bin/",
+            "run it",
+            "a=b",
+            "x;y",
+            "0123456789abcdef",
+            "Token",
+        ] {
+            program(unfit, UNFIT_NAME);
+        }
+        program("a=/x/npx", UNFIT_NAME);
+        let host = |url: &str, expected: &str| {
+            let told = of(&format!(r#"{{"url":"{url}"}}"#)).host;
+            assert_eq!(told.as_deref(), Some(expected), "{url}");
+        };
+        host("http://localhost:3000/mcp", "localhost");
+        host("http://127.0.0.1:3000", "127.0.0.1");
+        host("https://mcp.api.example.com", "mcp.api.example.com");
+        host("https://mcp2.api.example.com", "api.example.com");
+        host("https://Hook.Example.com", "example.com");
+        host("https://1st.com", "1st.com");
+        host("https://a.COM", UNFIT_NAME);
+        host("https://example.com.", UNFIT_NAME);
+        host("https://a_b.com", UNFIT_NAME);
+        let transport = |server: &str, expected: &str| {
+            assert_eq!(of(server).transport, expected, "{server}");
+        };
+        for known in TRANSPORTS {
+            transport(&format!(r#"{{"type":"{known}"}}"#), known);
+        }
+        transport(r#"{"type":"websocket"}"#, "(unknown)");
+        transport("{}", "(unknown)");
+        let names = of(
+            r#"{"env":{"A_1":"","_":"","1A":"","":""},"headers":{"X-Key":"","a!b":"","a b":""}}"#,
+        );
+        assert_eq!(names.env, ["(unfit name 2)", "(unfit name)", "A_1", "_"]);
+        assert_eq!(names.headers, ["(unfit name)", "X-Key", "a!b"]);
+        let long = |name: &str, len| format!(r#"{{"env":{{"{}":""}}}}"#, name.repeat(len));
+        assert_eq!(of(&long("a", 64)).env, ["a".repeat(64)]);
+        assert_eq!(of(&long("a", 65)).env, [UNFIT_NAME]);
     }
 
     #[test]

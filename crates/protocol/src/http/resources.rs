@@ -135,14 +135,14 @@ pub struct Shape {
 /// What may be told of one server in an `.mcp.json`: never a value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ServerShape {
-    /// Its key under `mcpServers`.
+    /// Its key under `mcpServers`, or `(unfit name)` for one that could hold a secret.
     pub name: String,
-    /// `stdio`, `http`, `sse` or whatever else the file says.
+    /// `stdio`, `http`, `sse`, `streamable-http` or `(unknown)`.
     pub transport: String,
-    /// The program of a local server, without its arguments.
+    /// The program of a local server, without its directory and arguments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
-    /// The host of a remote server, without user, port, path or query.
+    /// The host of a remote server, as far as it is made of words, without user, port, path or query.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
     /// Names of its environment variables, sorted.
