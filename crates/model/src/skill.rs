@@ -163,6 +163,11 @@ fn judge_name(
     }
 }
 
+/// Whether a skill can go by a name.
+pub fn is_usable_name(name: &str) -> bool {
+    usable_name(name).is_some()
+}
+
 /// A name that can be used, in Unicode's composed form.
 fn usable_name(name: &str) -> Option<String> {
     let name: String = name.nfc().collect();

@@ -5,6 +5,7 @@
 //! opening fail; it cannot lead anywhere. Opening never blocks, and only what the opened descriptor
 //! itself says is a regular file is read.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -84,8 +85,7 @@ pub(crate) struct Boundary {
     pub reach: Reach,
     /// Where else a link may lead.
     annexes: Rc<Vec<Annex>>,
-    /// Where a declared source may lie, for the advice in a refusal.
-    admitting: Rc<Admitting>,
+    adviser: Rc<Adviser>,
 }
 
 /// A directory that is no root and that links may lead into.
@@ -109,13 +109,22 @@ impl Admitting {
     }
 }
 
+/// Says what helps where a link may not lead. To find that out is work, and thousands of links may lead to
+/// one place.
+#[derive(Debug, Default)]
+struct Adviser {
+    /// Where a declared source may lie.
+    admitting: Admitting,
+    given: RefCell<HashMap<(PathBuf, Reach), Option<String>>>,
+}
+
 /// The boundaries of the roots, each opened once in a scan.
 #[derive(Debug)]
 pub(crate) struct Boundaries {
     open: HashMap<(PathBuf, Reach), Rc<Boundary>>,
     annexes: Rc<Vec<Annex>>,
     none: Rc<Vec<Annex>>,
-    admitting: Rc<Admitting>,
+    adviser: Rc<Adviser>,
 }
 
 impl Boundaries {
@@ -132,7 +141,10 @@ impl Boundaries {
             open: HashMap::new(),
             annexes: Rc::new(annexes.collect()),
             none: Rc::default(),
-            admitting: Rc::new(admitting),
+            adviser: Rc::new(Adviser {
+                admitting,
+                given: RefCell::default(),
+            }),
         }
     }
 
@@ -150,7 +162,7 @@ impl Boundaries {
             directory: Directory::open(path)?,
             reach,
             annexes: Rc::clone(annexes),
-            admitting: Rc::clone(&self.admitting),
+            adviser: Rc::clone(&self.adviser),
         });
         self.open.insert(key, Rc::clone(&boundary));
         Ok(boundary)
@@ -231,7 +243,7 @@ impl Boundary {
             directory,
             reach: Reach::Skill,
             annexes: Rc::default(),
-            admitting: Rc::default(),
+            adviser: Rc::default(),
         }
     }
 
@@ -260,28 +272,55 @@ impl Boundary {
         bytes_max: u64,
         reader: &mut Reader,
     ) -> Outcome {
+        let read = self.opened(directory, name).and_then(|opened| {
+            let read = opened.map(|(file, stat, path)| reader.read(file, &stat, path, bytes_max));
+            read.transpose()
+        });
+        match read {
+            Ok(Some(reading)) => Outcome::Read(reading),
+            Ok(None) => Outcome::Absent,
+            Err(refused) => Outcome::Refused(refused),
+        }
+    }
+
+    /// The first bytes of a name in a directory inside the boundary, at most `bytes_max`; none if it cannot
+    /// be read.
+    pub fn begin(
+        &self,
+        directory: &Directory,
+        name: &OsStr,
+        bytes_max: u64,
+        reader: &mut Reader,
+    ) -> Vec<u8> {
+        match self.opened(directory, name) {
+            Ok(Some((file, stat, _))) => reader.begin(file, &stat, bytes_max),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Opens a name in a directory inside the boundary as a regular file, and tells its canonical path.
+    /// `None` if there is no such entry.
+    fn opened(
+        &self,
+        directory: &Directory,
+        name: &OsStr,
+    ) -> Result<Option<(File, Stat, PathBuf)>, Refused> {
         for _ in 0..ATTEMPTS_MAX {
             let path = match self.locate(directory, name) {
                 Located::File(path) => path,
-                Located::Absent => return Outcome::Absent,
-                Located::Refused(refused) => return Outcome::Refused(refused),
+                Located::Absent => return Ok(None),
+                Located::Refused(refused) => return Err(refused),
                 Located::Directory(path) => {
-                    let refused = no_regular_file(FileType::Directory);
-                    return Outcome::Refused(refused.leading_to(path));
+                    return Err(no_regular_file(FileType::Directory).leading_to(path));
                 }
             };
             match self.open(&path) {
-                Ok(Some((file, stat))) => {
-                    return match reader.read(file, &stat, path, bytes_max) {
-                        Ok(reading) => Outcome::Read(reading),
-                        Err(refused) => Outcome::Refused(refused),
-                    };
-                }
+                Ok(Some((file, stat))) => return Ok(Some((file, stat, path))),
                 Ok(None) => {}
-                Err(error) => return Outcome::Refused(Refused::failed(&error)),
+                Err(error) => return Err(Refused::failed(&error)),
             }
         }
-        Outcome::Refused(Refused::unreadable("it changed while it was being read"))
+        Err(Refused::unreadable("it changed while it was being read"))
     }
 
     fn follow(&self, directory: &Directory, link: &Path) -> Located {
@@ -339,7 +378,7 @@ impl Boundary {
     fn advised(&self, mut refused: Refused, target: PathBuf) -> Refused {
         let advice = match self.reach {
             Reach::Skill => None,
-            reach => advice(&target, reach, &self.admitting),
+            reach => self.adviser.advice(&target, reach),
         };
         if let Some(advice) = advice {
             refused.reason = format!("{}; {advice}", refused.reason);
@@ -382,7 +421,18 @@ impl Boundary {
     }
 }
 
-/// The command that reads what a link of a root of that reach may not lead to.
+impl Adviser {
+    /// The command that reads what a link of a root of that reach may not lead to.
+    fn advice(&self, target: &Path, reach: Reach) -> Option<String> {
+        let key = (target.to_owned(), reach);
+        let mut given = self.given.borrow_mut();
+        let advice = given
+            .entry(key)
+            .or_insert_with(|| advice(target, reach, &self.admitting));
+        advice.clone()
+    }
+}
+
 fn advice(target: &Path, reach: Reach, admitting: &Admitting) -> Option<String> {
     if barred(target).is_some() || !gives_something(target) {
         return None;

@@ -339,7 +339,10 @@ impl Contributor<'_> {
             Step::Refused(refused) => refused,
             Step::Directory(directory) => {
                 gathering.places.all(&directory.path);
-                gathering.containers.insert(directory.path.clone());
+                if !gathering.begin_container(&directory.path, &self.boundary) {
+                    return Ok(());
+                }
+                let additions = gathering.additions();
                 match directory.list() {
                     Ok(listing) => {
                         if !listing.whole {
@@ -357,6 +360,7 @@ impl Contributor<'_> {
                                 gathering,
                             )?;
                         }
+                        gathering.end_container(&directory.path, &self.boundary, additions);
                         return Ok(());
                     }
                     Err(error) => Refused::failed(&error),

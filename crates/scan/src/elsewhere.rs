@@ -120,9 +120,15 @@ pub(crate) fn no_skill(
             }
             format!("it is a file; a skill is a folder with a {SKILL_FILE_NAME}")
         }
-        Located::Directory(path) => match boundary.descend(&path) {
-            Ok(directory) => missing_file(&directory),
-            Err(_) => return,
+        Located::Directory(path) => match (gathering.no_skills.get(&path), boundary.descend(&path))
+        {
+            (Some(known), _) => known.clone(),
+            (None, Ok(directory)) => {
+                let reason = missing_file(&directory);
+                gathering.no_skills.insert(path, reason.clone());
+                reason
+            }
+            (None, Err(_)) => return,
         },
         Located::Absent | Located::Refused(_) => return,
     };

@@ -13,7 +13,7 @@ use ctxpin_model::resource::{Bodies, Content, Kind, Resource, Status, fit_source
 use ctxpin_model::snapshot::{Facts, Snapshot};
 use ctxpin_model::warning::{Code, NOTES_MAX, Note, Warning};
 
-use crate::boundary::{Admitting, Boundary, Outcome, Refused};
+use crate::boundary::{Admitting, Boundary, Reach, Refused};
 use crate::directory::Directory;
 use crate::imports::{self, Import};
 use crate::names::barred;
@@ -103,7 +103,13 @@ pub(crate) struct Gathering<'a> {
     /// What has been read, and how much more may be.
     pub reader: Reader,
     /// Directories of skills that were scanned, by their canonical paths.
-    pub containers: HashSet<PathBuf>,
+    containers: HashSet<PathBuf>,
+    /// How many findings each of them added, by the boundary that links in it were held to.
+    listed: HashMap<(PathBuf, PathBuf, Reach), usize>,
+    /// Directories that were read as a skill, with whether another name could make something else of one.
+    skills: HashMap<PathBuf, bool>,
+    /// Why directories are no skill, by their canonical paths.
+    pub no_skills: HashMap<PathBuf, String>,
     findings: Vec<Option<Finding>>,
     by_identity: HashMap<(Kind, PathBuf), usize>,
     bodies: Bodies,
@@ -125,6 +131,9 @@ impl<'a> Gathering<'a> {
             places: Places::default(),
             reader: Reader::default(),
             containers: HashSet::new(),
+            listed: HashMap::new(),
+            skills: HashMap::new(),
+            no_skills: HashMap::new(),
             findings: Vec::new(),
             by_identity: HashMap::new(),
             bodies: Bodies::new(),
@@ -170,6 +179,53 @@ impl<'a> Gathering<'a> {
             .push((directory.to_owned(), found.to_vec()));
     }
 
+    /// Whether the folder of skills at a canonical path is still to be looked at. One that a link led to
+    /// before gives the same again.
+    pub fn begin_container(&mut self, path: &Path, boundary: &Boundary) -> bool {
+        let way = (
+            path.to_owned(),
+            boundary.directory.path.clone(),
+            boundary.reach,
+        );
+        if let Some(additions) = self.listed.get(&way) {
+            self.additions += additions;
+            return false;
+        }
+        self.containers.insert(path.to_owned());
+        // Until it is known: a folder may be reached from within itself.
+        self.listed.insert(way, 0);
+        true
+    }
+
+    /// Notes how much a folder of skills added since there were `additions`.
+    pub fn end_container(&mut self, path: &Path, boundary: &Boundary, additions: usize) {
+        let way = (
+            path.to_owned(),
+            boundary.directory.path.clone(),
+            boundary.reach,
+        );
+        self.listed.insert(way, self.additions - additions);
+    }
+
+    /// Whether a directory is still to be read as a skill that goes by a name which `is_usable`. What was
+    /// read is one thing, and is read again only if it had no usable name and has one now.
+    pub fn begin_skill(&mut self, path: &Path, is_usable: bool) -> bool {
+        let is_new = match self.skills.get(path) {
+            None => true,
+            Some(is_open) => *is_open && is_usable,
+        };
+        if !is_new {
+            self.additions += 1;
+        }
+        is_new
+    }
+
+    /// Notes that a directory was read as a skill.
+    pub fn end_skill(&mut self, path: &Path, status: Status, is_usable: bool) {
+        let is_open = status == Status::Invalid && !is_usable;
+        self.skills.insert(path.to_owned(), is_open);
+    }
+
     /// How often a finding was added, to tell whether a root has given any.
     pub fn additions(&self) -> usize {
         self.additions
@@ -183,16 +239,7 @@ impl<'a> Gathering<'a> {
         name: &OsStr,
         bytes_max: u64,
     ) -> Vec<u8> {
-        let most = ctxpin_model::limits::PROMPT_FILE_BYTES_MAX;
-        match boundary.read(directory, name, most, &mut self.reader) {
-            Outcome::Read(Reading {
-                bytes: Some(bytes), ..
-            }) => {
-                let most = usize::try_from(bytes_max).unwrap_or(usize::MAX);
-                bytes[..bytes.len().min(most)].to_vec()
-            }
-            _ => Vec::new(),
-        }
+        boundary.begin(directory, name, bytes_max, &mut self.reader)
     }
 
     /// Keeps bytes for the snapshot.

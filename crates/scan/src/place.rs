@@ -70,13 +70,14 @@ impl Places {
     /// A path that does not exist: its nearest ancestor that does, with an interest in the next
     /// name on the way. When that appears, the next scan looks one step further.
     pub fn awaited(&mut self, path: &Path) {
-        let mut missing = path;
-        while let Some(parent) = missing.parent() {
-            let real = parent.canonicalize().ok().filter(|real| real.is_dir());
-            if let (Some(real), Some(name)) = (real, missing.file_name()) {
-                return self.names(&real, &[name]);
-            }
-            missing = parent;
+        let ways: Vec<_> = path.ancestors().collect();
+        let real = |way: &Path| way.canonicalize().ok().filter(|real| real.is_dir());
+        // From the longest to `/`: what lies below something that is missing is missing too.
+        let above = ways.get(1..).unwrap_or_default();
+        let nearest = above.partition_point(|way| real(way).is_none());
+        let existing = above.get(nearest).and_then(|way| real(way));
+        if let (Some(real), Some(name)) = (existing, ways[nearest].file_name()) {
+            self.names(&real, &[name]);
         }
     }
 

@@ -2,12 +2,11 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::Read as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use ctxpin_model::hash::{BlobHash, BlobHasher};
-use ctxpin_model::limits::PROMPT_FILE_BYTES_MAX;
 use ctxpin_model::resource::Status;
 use rustix::fs::Stat;
 
@@ -16,12 +15,8 @@ use crate::boundary::Refused;
 /// Most bytes that one scan reads.
 const SCAN_BYTES_MAX: u64 = 512 * 1024 * 1024;
 
-/// Most bytes of one file that are read and hashed. Whatever a limit allows is far below; a larger
-/// file is told by its size and the hash of its beginning.
-const HASHED_BYTES_MAX: u64 = 16 * 1024 * 1024;
-
-/// Most bytes of one file that are kept: what the largest limit of a file allows.
-const KEPT_BYTES_MAX: u64 = PROMPT_FILE_BYTES_MAX;
+/// Most bytes that are read of a file that is too large: they and its size tell it.
+const BEGINNING_BYTES_MAX: u64 = 64 * 1024;
 
 /// What was read of a regular file.
 #[derive(Debug)]
@@ -30,7 +25,8 @@ pub(crate) struct Reading {
     pub path: PathBuf,
     /// All of its bytes, unless there are more than were asked for.
     pub bytes: Option<Arc<[u8]>>,
-    /// The hash of what was read: of everything, up to 16 MiB.
+    /// The hash of its bytes; of a file that is too large that of its size, as eight bytes with the highest
+    /// first, and its first 64 KiB.
     pub hash: BlobHash,
     /// Real size in bytes.
     pub size: u64,
@@ -48,6 +44,7 @@ pub(crate) struct Reader {
 
 #[derive(Debug, Clone)]
 struct Known {
+    /// All of its bytes, if they were read.
     bytes: Option<Arc<[u8]>>,
     hash: BlobHash,
     size: u64,
@@ -72,68 +69,110 @@ impl Reader {
         path: PathBuf,
         bytes_max: u64,
     ) -> Result<Reading, Refused> {
-        // The types of both differ between platforms, and all of them fit.
-        #[allow(clippy::unnecessary_cast)]
-        let identity = (stat.st_dev as u64, stat.st_ino as u64);
-        let known = match self.known.get(&identity) {
+        let identity = identity(stat);
+        // What is too large for one place may be read whole for another.
+        let is_enough = |known: &&Known| known.bytes.is_some() || known.size > bytes_max;
+        let known = match self.known.get(&identity).filter(is_enough) {
             Some(known) => known.clone(),
             None => {
-                let known = self.take(file, stat)?;
+                let known = self.take(file, stat, bytes_max)?;
                 self.known.insert(identity, known.clone());
                 known
             }
         };
+        let known = match &known.bytes {
+            Some(bytes) if known.size > bytes_max => Known::beginning(bytes, known.size),
+            _ => known,
+        };
         Ok(Reading {
             path,
-            bytes: known.bytes.filter(|_| known.size <= bytes_max),
+            bytes: known.bytes,
             hash: known.hash,
             size: known.size,
             executable: stat.st_mode & 0o100 != 0,
         })
     }
 
-    fn take(&mut self, mut file: File, stat: &Stat) -> Result<Known, Refused> {
-        // Every platform's type of a size fits, and a negative one means nothing.
-        let size_at_opening = u64::try_from(stat.st_size).unwrap_or(0);
-        if size_at_opening.min(HASHED_BYTES_MAX) > self.left {
-            return Err(too_much());
+    /// The first bytes of a file that was opened, at most `bytes_max`; none if it cannot be read, or the
+    /// scan has no more room for them.
+    pub fn begin(&mut self, file: File, stat: &Stat, bytes_max: u64) -> Vec<u8> {
+        let known = self.known.get(&identity(stat));
+        if let Some(bytes) = known.and_then(|known| known.bytes.as_ref()) {
+            let bytes_max = usize::try_from(bytes_max).unwrap_or(usize::MAX);
+            return bytes[..bytes.len().min(bytes_max)].to_vec();
         }
-        let mut kept = Vec::new();
-        let mut hasher = BlobHasher::default();
-        let mut read = 0_u64;
-        let mut buffer = [0; 32 * 1024];
-        let ended = loop {
-            let room = usize::try_from(HASHED_BYTES_MAX - read).unwrap_or(usize::MAX);
-            if room == 0 {
-                break false;
-            }
-            let room = room.min(buffer.len());
-            let count = match file.read(&mut buffer[..room]) {
-                Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(Refused::failed(&error)),
-            };
-            if count == 0 {
-                break true;
-            }
-            // It may have grown since it was opened.
-            self.left = self.left.checked_sub(count as u64).ok_or_else(too_much)?;
-            hasher.update(&buffer[..count]);
-            read += count as u64;
-            if read <= KEPT_BYTES_MAX {
-                kept.extend_from_slice(&buffer[..count]);
-            }
-        };
-        Ok(Known {
-            bytes: (ended && read <= KEPT_BYTES_MAX).then(|| kept.into()),
-            hash: hasher.finish(),
-            size: if ended {
-                read
-            } else {
-                size_at_opening.max(read)
+        let begin = self.up_to(file, size(stat), bytes_max);
+        begin.unwrap_or_default()
+    }
+
+    fn take(&mut self, file: File, stat: &Stat, bytes_max: u64) -> Result<Known, Refused> {
+        let size = size(stat);
+        if size > bytes_max {
+            let begin = self.up_to(file, size, BEGINNING_BYTES_MAX)?;
+            return Ok(Known::beginning(&begin, size));
+        }
+        // It may have grown since it was opened.
+        let bytes = self.up_to(file, size, bytes_max + 1)?;
+        let read = bytes.len() as u64;
+        Ok(match read > bytes_max {
+            true => Known::beginning(&bytes, read),
+            false => Known {
+                hash: BlobHash::of(&bytes),
+                size: read,
+                bytes: Some(bytes.into()),
             },
         })
     }
+
+    /// Reads the beginning of a file of that size, if there is room for it.
+    fn up_to(&mut self, file: File, size: u64, bytes_max: u64) -> Result<Vec<u8>, Refused> {
+        if size.min(bytes_max) > self.left {
+            return Err(too_much());
+        }
+        let mut bytes = Vec::new();
+        let read = file
+            .take(bytes_max.min(self.left.saturating_add(1)))
+            .read_to_end(&mut bytes);
+        read.map_err(|error| Refused::failed(&error))?;
+        match self.left.checked_sub(bytes.len() as u64) {
+            Some(left) => {
+                self.left = left;
+                Ok(bytes)
+            }
+            // It has more than it said.
+            None => {
+                self.left = 0;
+                Err(too_much())
+            }
+        }
+    }
+}
+
+impl Known {
+    /// A file that is too large, by its beginning.
+    fn beginning(bytes: &[u8], size: u64) -> Self {
+        let most = usize::try_from(BEGINNING_BYTES_MAX).unwrap_or(usize::MAX);
+        let mut hasher = BlobHasher::default();
+        hasher.update(&size.to_be_bytes());
+        hasher.update(&bytes[..bytes.len().min(most)]);
+        Self {
+            bytes: None,
+            hash: hasher.finish(),
+            size,
+        }
+    }
+}
+
+/// What tells one file from another, whatever its names.
+fn identity(stat: &Stat) -> (u64, u64) {
+    // The types of both differ between platforms, and all of them fit.
+    #[allow(clippy::unnecessary_cast)]
+    (stat.st_dev as u64, stat.st_ino as u64)
+}
+
+fn size(stat: &Stat) -> u64 {
+    // Every platform's type of a size fits, and a negative one means nothing.
+    u64::try_from(stat.st_size).unwrap_or(0)
 }
 
 fn too_much() -> Refused {
@@ -143,5 +182,60 @@ fn too_much() -> Refused {
             "one scan reads at most {} MiB",
             SCAN_BYTES_MAX / (1024 * 1024)
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads a file, and answers how much of what a scan may read that took.
+    fn taken(reader: &mut Reader, path: &std::path::Path, bytes_max: u64) -> (Reading, u64) {
+        let left = reader.left;
+        let file = File::open(path).unwrap();
+        let stat = rustix::fs::fstat(&file).unwrap();
+        let reading = reader.read(file, &stat, path.to_owned(), bytes_max);
+        (reading.unwrap(), left - reader.left)
+    }
+
+    #[test]
+    fn finding_15_a_file_is_counted_once_and_one_that_is_too_large_by_its_beginning() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        std::fs::write(path("a"), vec![7; 100_000]).unwrap();
+        std::fs::hard_link(path("a"), path("b")).unwrap();
+        let mut reader = Reader::default();
+        let (large, bytes) = taken(&mut reader, &path("a"), 99_999);
+        assert_eq!((large.bytes, large.size, bytes), (None, 100_000, 65_536));
+        assert_eq!(taken(&mut reader, &path("b"), 99_999).1, 0);
+        // Where more is allowed it is read after all, and told there by all of it.
+        let (whole, bytes) = taken(&mut reader, &path("b"), 100_000);
+        assert_eq!((whole.bytes.unwrap().len(), bytes), (100_000, 100_000));
+        assert_ne!(whole.hash, large.hash);
+        let (again, bytes) = taken(&mut reader, &path("a"), 10);
+        assert_eq!((again.bytes, again.hash, bytes), (None, large.hash, 0));
+        let begin = reader.begin(
+            File::open(path("b")).unwrap(),
+            &rustix::fs::stat(path("b")).unwrap(),
+            3,
+        );
+        assert_eq!(begin, [7; 3]);
+    }
+
+    #[test]
+    fn finding_15_past_its_share_a_scan_reads_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a");
+        std::fs::write(&path, vec![7; 1_000]).unwrap();
+        let mut reader = Reader {
+            left: 999,
+            ..Reader::default()
+        };
+        let file = File::open(&path).unwrap();
+        let stat = rustix::fs::fstat(&file).unwrap();
+        let refused = reader.read(file, &stat, path.clone(), 1_000).unwrap_err();
+        assert_eq!((refused.status, reader.left), (Status::Excluded, 999));
+        reader.left = 1_000;
+        assert_eq!(taken(&mut reader, &path, 1_000).1, 1_000);
     }
 }

@@ -96,6 +96,15 @@ pub(crate) fn read(
 ) -> Result<(), ScanError> {
     gathering.go_on()?;
     let path = directory.path.clone();
+    let is_usable = source_text(source).1.is_none()
+        && source
+            .parent()
+            .and_then(Path::file_name)
+            .and_then(OsStr::to_str)
+            .is_some_and(skill::is_usable_name);
+    if !gathering.begin_skill(&path, is_usable) {
+        return Ok(());
+    }
     let boundary = Boundary::of_skill(directory);
     let name = OsStr::new(SKILL_FILE_NAME);
     let reader = &mut gathering.reader;
@@ -129,6 +138,7 @@ pub(crate) fn read(
     if let (Status::Ok, Some((hash, bytes))) = (finding.resource.status, bytes) {
         finding.resource.content = Some(gathering.hold(hash, bytes));
     }
+    gathering.end_skill(&path, finding.resource.status, is_usable);
     gathering.add(finding);
     Ok(())
 }

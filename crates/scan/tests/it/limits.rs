@@ -38,10 +38,12 @@ fn prompt_files_have_1_mib_and_configurations_64_kib() {
         ]);
         let file = &found.snapshot.resources[0];
         assert_eq!(file.size, (MIB + more) as u64);
-        assert_eq!(
-            file.content.unwrap().hash(),
-            BlobHash::of("x".repeat(MIB + more).as_bytes())
-        );
+        let bytes = "x".repeat(MIB + more);
+        let expected = match more {
+            0 => BlobHash::of(bytes.as_bytes()),
+            _ => too_large(bytes.as_bytes()),
+        };
+        assert_eq!(file.content.unwrap().hash(), expected);
     }
     let found = w.scan();
     let error = "it has 1048577 bytes; at most 1048576 are allowed";
@@ -50,29 +52,31 @@ fn prompt_files_have_1_mib_and_configurations_64_kib() {
     assert_eq!(w.error(&found, "project/.mcp.json"), error);
 }
 
+/// The hash by which a file that is too large is told: of its size and its first 64 KiB.
+fn too_large(bytes: &[u8]) -> BlobHash {
+    let size = (bytes.len() as u64).to_be_bytes();
+    BlobHash::of(&[&size[..], &bytes[..64 * 1024]].concat())
+}
+
 #[test]
-fn ten_mebibytes_are_hashed_and_not_kept() {
+fn ten_mebibytes_are_told_by_their_size_and_beginning() {
     let w = Workspace::new();
     let bytes = "0123456789abcdef".repeat(10 * 65_536);
     w.write("project/AGENTS.md", &bytes);
     let found = w.check(&["oversize project/AGENTS.md"]);
     let file = &found.snapshot.resources[0];
     assert_eq!(file.size, 10 * 1024 * 1024);
-    assert_eq!(
-        file.content,
-        Some(Content::Claimed(BlobHash::of(bytes.as_bytes())))
-    );
-    // Far above, the beginning is hashed and the size is still the real one.
+    let expected = too_large(bytes.as_bytes());
+    assert_eq!(file.content, Some(Content::Claimed(expected)));
+    // Whatever the size is, it is the real one.
     let file = std::fs::File::create(w.path("project/AGENTS.md")).unwrap();
     file.set_len(20 * 1024 * 1024 * 1024).unwrap();
     let found = w.check(&["oversize project/AGENTS.md"]);
     let file = &found.snapshot.resources[0];
     assert_eq!(file.size, 20 * 1024 * 1024 * 1024);
-    let beginning = vec![0; 16 * 1024 * 1024];
-    assert_eq!(
-        file.content,
-        Some(Content::Claimed(BlobHash::of(&beginning)))
-    );
+    let size = (20_u64 * 1024 * 1024 * 1024).to_be_bytes();
+    let expected = BlobHash::of(&[&size[..], &[0; 64 * 1024]].concat());
+    assert_eq!(file.content, Some(Content::Claimed(expected)));
 }
 
 #[test]
@@ -86,7 +90,7 @@ fn a_supporting_file_has_512_kib() {
     assert!(files[0].body().is_some() && files[0].error.is_none());
     assert_eq!(
         files[1].content,
-        Some(Content::Claimed(BlobHash::of(&vec![1; 524_289])))
+        Some(Content::Claimed(too_large(&vec![1; 524_289])))
     );
     let error = "it has 524289 bytes; at most 524288 are allowed";
     assert_eq!(files[1].error.as_deref(), Some(error));
@@ -316,25 +320,60 @@ fn one_file_is_read_once_and_a_scan_has_512_mib() {
     }
     let found = w.check(&["ok project/skills/a/SKILL.md"]);
     assert_eq!(found.bodies.len(), 2);
-    // Files past every limit are hashed as far as 16 MiB, until the scan has read its share.
     for index in 0..40 {
-        let path = format!("project/skills/b{index:02}/SKILL.md");
-        w.write(&path, "x");
-        let file = std::fs::File::create(w.path(&path)).unwrap();
-        file.set_len(17 * 1024 * 1024).unwrap();
+        let skill = format!("project/skills/b{index:02}");
+        w.skill(&skill);
+        // A skill's own share is not more than 16 MiB, in 32 files that are no name of another one.
+        for file in 0..32 {
+            let path = w.path(&format!("{skill}/{file}"));
+            std::fs::File::create(path)
+                .unwrap()
+                .set_len(524_288)
+                .unwrap();
+        }
     }
     w.skill("project/skills/z");
     let found = w.scan();
-    let count = |status| {
-        let mut resources = found.snapshot.resources.iter();
-        let count = resources.by_ref().filter(|r| r.status == status).count();
-        (status, count)
-    };
-    assert_eq!(count(Status::Oversize), (Status::Oversize, 31));
+    let unread = found.snapshot.resources.iter().flat_map(|r| &r.files);
+    let reason = "one scan reads at most 512 MiB";
+    let unread = unread.filter(|file| file.error.as_deref() == Some(reason));
+    assert!(unread.count() > 0);
     let last = found.snapshot.resources.last().unwrap();
+    assert_eq!(last.source, w.text("project/skills/z/SKILL.md"));
     assert_eq!(last.status, Status::Ok, "what is small still fits");
-    let error = w.error(&found, "project/skills/b39/SKILL.md");
-    assert_eq!(error, "one scan reads at most 512 MiB");
+}
+
+#[test]
+fn finding_15_a_file_of_511_names_is_read_once() {
+    let w = Workspace::new();
+    w.write("project/big/a/zero.bin", vec![0; 500_000]);
+    w.write("project/big/a/SKILL.md", skill_md("a"));
+    for index in 0..511 {
+        w.link(&format!("project/big/a/l{index:03}"), "zero.bin");
+    }
+    // By 40 names these have 10 GB, past every limit of a scan.
+    for index in 0..40 {
+        w.link(&format!("project/skills/s{index:02}"), "../big/a");
+    }
+    let found = w.check(&["ok project/skills/s00/SKILL.md"]);
+    assert_eq!(found.bodies.len(), 2);
+    // And what is too large is never read whole: of these 8 GiB a scan reads 32 MiB.
+    for index in 0..511 {
+        let path = w.path(&format!("project/skills/large/{index:03}"));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::File::create(path)
+            .unwrap()
+            .set_len(16 * 1024 * 1024)
+            .unwrap();
+    }
+    w.write("project/skills/large/SKILL.md", skill_md("large"));
+    let found = w.check(&[
+        "ok project/skills/large/SKILL.md",
+        "ok project/skills/s00/SKILL.md",
+    ]);
+    let last = found.snapshot.resources[0].files.last().unwrap();
+    let error = last.error.as_deref().unwrap();
+    assert!(!error.contains("512 MiB"), "{error}");
 }
 
 #[test]
@@ -377,15 +416,17 @@ fn an_edit_of_what_is_too_large_shows() {
     let w = Workspace::new();
     w.write("project/skills/a/SKILL.md", padded_skill("a", 1_100_000));
     let before = w.check(&["oversize project/skills/a/SKILL.md"]);
-    let edited = padded_skill("a", 1_099_999) + "y";
+    let edited = padded_skill("a", 1_100_000).replacen('x', "y", 1);
     w.write("project/skills/a/SKILL.md", &edited);
     let after = w.check(&["oversize project/skills/a/SKILL.md"]);
     assert_eq!(
         after.snapshot.resources[0].content,
-        Some(Content::Claimed(BlobHash::of(edited.as_bytes())))
+        Some(Content::Claimed(too_large(edited.as_bytes())))
     );
-    assert_ne!(
-        after.snapshot.addresses().id,
-        before.snapshot.addresses().id
-    );
+    let id = |found: &ctxpin_scan::Scan| found.snapshot.addresses().id;
+    assert_ne!(id(&after), id(&before));
+    // One more byte anywhere shows too.
+    w.write("project/skills/a/SKILL.md", edited + "x");
+    let longer = w.check(&["oversize project/skills/a/SKILL.md"]);
+    assert_ne!(id(&longer), id(&after));
 }

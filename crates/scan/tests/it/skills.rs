@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::resource::{Content, SkillFile};
+use ctxpin_scan::scan;
 
 use crate::workspace::{Workspace, skill_md};
 
@@ -354,4 +355,88 @@ fn names_that_would_write_lines_or_turn_the_direction_are_names() {
     assert!(files.iter().all(|file| file.body().is_some()));
     let directory = found.snapshot.facts.directory.as_deref();
     assert_eq!(directory, Some(w.text(&root).as_str()));
+}
+
+/// How many links lead to one skill here; each reading of it would be told by what it says of its files.
+const LINKS: usize = 300;
+
+#[test]
+fn finding_15_a_linked_skill_is_read_once() {
+    let w = Workspace::new();
+    w.skill("project/big/a");
+    for index in 0..40 {
+        w.write(&format!("project/big/a/{index}"), "x");
+    }
+    for index in 0..LINKS {
+        w.link(&format!("project/skills/s{index:03}"), "../big/a");
+    }
+    // It is asked before each skill and each file whether to go on.
+    let asked = |w: &Workspace| {
+        let asked = std::cell::Cell::new(0);
+        let go_on = || {
+            asked.set(asked.get() + 1);
+            false
+        };
+        scan(&w.request, &go_on).unwrap();
+        asked.get()
+    };
+    let once = asked(&w);
+    assert!((LINKS + 40..LINKS + 80).contains(&once), "{once}");
+    w.check(&["ok project/skills/s000/SKILL.md"]);
+    // One that nothing can be made of is not read under every name either.
+    w.write("project/big/a/SKILL.md", "no frontmatter");
+    assert_eq!(asked(&w), once);
+    w.check(&["invalid project/skills/s000/SKILL.md"]);
+    // But where its name alone is at fault, the first one that can be used gives it another.
+    w.write("project/big/a/SKILL.md", "---\ndescription: x\n---\n");
+    w.link("project/skills/a b", "../big/a");
+    w.link("project/skills/a c", "../big/a");
+    w.check(&["ok project/skills/s000/SKILL.md"]);
+}
+
+#[test]
+fn finding_15_a_linked_folder_of_skills_is_looked_at_once() {
+    let mut w = Workspace::new();
+    for index in 0..20 {
+        w.skill(&format!("project/all/s{index:02}"));
+    }
+    let mut deep = "project".to_owned();
+    for _ in 0..30 {
+        w.link(&format!("{deep}/skills"), w.path("project/all"));
+        w.link(&format!("{deep}/.claude/skills"), w.path("project/all"));
+        deep += "/d";
+    }
+    w.write(&format!("{deep}/AGENTS.md"), "deep");
+    w.request.directory = w.path(&deep);
+    let asked = std::cell::Cell::new(0);
+    let go_on = || {
+        asked.set(asked.get() + 1);
+        false
+    };
+    let found = scan(&w.request, &go_on).unwrap();
+    assert_eq!(found.snapshot.resources.len(), 21);
+    // For each of 31 directories six times, and for each skill once.
+    assert!(asked.get() < 300, "{}", asked.get());
+    // A declared source that gives the same again is not empty.
+    w.declare("project/d");
+    w.check_notes(&[]);
+}
+
+#[test]
+fn finding_15_what_is_no_skill_is_looked_at_once() {
+    let w = Workspace::new();
+    for index in 0..50 {
+        w.write(&format!("project/none/{index}/x"), "x");
+    }
+    for index in 0..LINKS {
+        w.link(&format!("project/skills/s{index:03}"), "../none");
+    }
+    let found = w.scan();
+    assert!(found.snapshot.resources.is_empty());
+    let told = w.notes(&found);
+    assert_eq!(
+        told[0],
+        "skill-absent project/skills/s000: it has no SKILL.md"
+    );
+    assert_eq!(told.last().unwrap(), "notes-cut : 101");
 }
