@@ -9,6 +9,7 @@ use ctxpin_render::renderer::Renderer;
 use ctxpin_render::treat;
 use ctxpin_scan::roots::Request;
 use ctxpin_scan::scan;
+use ctxpin_scan::trust::Trust;
 
 use crate::corpus::File;
 
@@ -35,7 +36,10 @@ pub fn of(files: &[File]) -> Standing {
             false => standing.instruction_files += 1,
         }
         // What a directory of skills would say of it: the skill, its files and all.
-        let found = scan(&Request::single(&file.path, "/nonexistent"), &|| false);
+        let found = scan(
+            &Request::single(&file.path, "/nonexistent", Trust::of_process()),
+            &|| false,
+        );
         let resource = found
             .ok()
             .and_then(|found| found.snapshot.resources.into_iter().next());

@@ -9,6 +9,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 use ctxpin_scan::roots::Request;
 use ctxpin_scan::scan;
+use ctxpin_scan::trust::Trust;
 use rustix::fs::{Advice, fadvise};
 
 use crate::figures::{Design, Of, Unit};
@@ -26,7 +27,11 @@ const SKILLS: usize = 500;
 pub fn run(run: &mut Run) -> anyhow::Result<()> {
     let place = tempfile::Builder::new().prefix("ctxpin-bench-").tempdir()?;
     let files = workspace(place.path(), SKILLS)?;
-    let request = Request::project(workspace_in(place.path()), place.path().join("home"));
+    let request = Request::project(
+        workspace_in(place.path()),
+        place.path().join("home"),
+        Trust::of_process(),
+    );
     let mut times = [(); 4].map(|()| Samples::default());
     for _ in 0..run.count(20) {
         for (is_cold, at) in [(true, 0), (false, 2)] {

@@ -142,7 +142,8 @@ impl Desk {
         let request = self.request.clone();
         let changed = self.source_change(move |sources| sources.add(&request, &path));
         let changed = changed.await?;
-        let alone = roots::Request::single(&changed.path, &self.request.home);
+        let roots::Request { home, trust, .. } = &self.request;
+        let alone = roots::Request::single(&changed.path, home, trust.clone());
         let gives = blocking(move || {
             let found = scan(&alone, &|| false);
             found.map_or(0, |found| found.snapshot.resources.len() as u64)

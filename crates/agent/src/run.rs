@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use ctxpin_client::Client;
 use ctxpin_protocol::http::people::Secret;
 use ctxpin_scan::roots::{Request, Roots};
+use ctxpin_scan::trust::Trust;
 use ctxpin_scan::{Scan, ScanError, scan};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -40,6 +41,8 @@ pub struct Settings {
     pub user_roots: bool,
     /// Directories below which sources may be declared, besides what the operator allows.
     pub allowed_roots: Vec<PathBuf>,
+    /// Whose directories are read, besides what the operator trusts.
+    pub trust: Trust,
     /// The file of the machine's operator, usually [`crate::sources::OPERATOR_CONFIG`]. It need not
     /// exist.
     pub operator_config: PathBuf,
@@ -131,7 +134,7 @@ pub async fn run(
 fn request_of(settings: &Settings) -> Result<Request, AgentError> {
     let directory = std::path::absolute(&settings.directory)
         .map_err(|error| AgentError::state(&settings.directory, &error))?;
-    let mut request = Request::project(directory, &settings.home);
+    let mut request = Request::project(directory, &settings.home, settings.trust.clone());
     request.user_roots = settings.user_roots;
     request.allowed.clone_from(&settings.allowed_roots);
     Ok(request)

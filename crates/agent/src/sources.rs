@@ -1,14 +1,16 @@
 //! The declared sources: what the machine's operator declares for everyone, and what the person
 //! declares through the control socket, which survives a restart.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use ctxpin_model::limits::SOURCE_BYTES_MAX;
 use ctxpin_protocol::control::{DeclaredBy, Source};
 use ctxpin_scan::roots::{Declared, Request, check_source};
+use ctxpin_scan::trust::Trust;
+use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 
 use crate::error::AgentError;
@@ -37,6 +39,8 @@ pub struct Operator {
     /// Sources for everyone, in their order, before those that a person declares: absolute paths,
     /// which are thereby allowed.
     pub sources: Vec<PathBuf>,
+    /// Directories of others that everybody's scans believe, with all below them: absolute paths.
+    pub trust_roots: Vec<PathBuf>,
 }
 
 /// The person's sources as they are kept, in JSON.
@@ -52,16 +56,22 @@ impl Operator {
     ///
     /// # Errors
     ///
-    /// If the file cannot be read, is longer than 1 MiB or is no such configuration.
+    /// If the file cannot be read, is longer than 1 MiB, is no such configuration, or is not the operator's
+    /// alone: it must belong to root, or to the user who reads it, and others may not write it.
     pub fn read(path: &Path) -> Result<Self, AgentError> {
-        let Some(bytes) = read(path)? else {
+        let Some((bytes, metadata)) = read(path)? else {
             return Ok(Self::default());
         };
+        let own = geteuid().as_raw();
+        if let Some(reason) = unfit(metadata.uid(), metadata.mode(), own) {
+            let path = path.to_owned();
+            return Err(AgentError::State { path, reason });
+        }
         let corrupt = |reason| AgentError::Corrupt {
             path: path.to_owned(),
             what: "an operator's configuration of agents",
             reason,
-            remedy: "it may set `allow_roots` and `sources`, lists of absolute paths",
+            remedy: "it may set `allow_roots`, `sources` and `trust_roots`, lists of absolute paths",
         };
         let text = str::from_utf8(&bytes).map_err(|error| corrupt(error.to_string()))?;
         let operator: Self = toml::from_str(text).map_err(|error| {
@@ -69,18 +79,25 @@ impl Operator {
             let line = bytes[..begin].iter().filter(|b| **b == b'\n').count() + 1;
             corrupt(format!("line {line}: {}", error.message()))
         })?;
-        let mut paths = operator.allow_roots.iter().chain(&operator.sources);
+        let of_sources = operator.allow_roots.iter().chain(&operator.sources);
+        let mut paths = of_sources.chain(&operator.trust_roots);
         match paths.find(|path| !path.is_absolute()) {
             Some(relative) => Err(corrupt(format!("{} is not absolute", relative.display()))),
             None => Ok(operator),
         }
     }
 
-    /// Adds to a request what the operator allows and declares.
+    /// Adds to a request what the operator allows, trusts and declares.
     pub fn apply(&self, request: &mut Request) {
+        self.vouch(&mut request.trust);
         let allowed = self.allow_roots.iter().chain(&self.sources);
         request.allowed.extend(allowed.cloned());
         request.sources.splice(0..0, self.declared());
+    }
+
+    /// Adds what the operator trusts.
+    pub fn vouch(&self, trust: &mut Trust) {
+        trust.roots.extend(self.trust_roots.iter().cloned());
     }
 
     fn declared(&self) -> impl Iterator<Item = Declared> {
@@ -119,7 +136,7 @@ impl Sources {
         };
         let kept: Kept = match read(&path)? {
             None => Kept::default(),
-            Some(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
+            Some((bytes, _)) => serde_json::from_slice(&bytes).map_err(|error| {
                 let (line, column) = (error.line(), error.column());
                 corrupt(format!("at line {line} column {column}"))
             })?,
@@ -255,13 +272,26 @@ fn spelled(path: &Path) -> Result<PathBuf, String> {
     }
 }
 
-/// The bytes of a file of ours, if it exists.
-fn read(path: &Path) -> Result<Option<Vec<u8>>, AgentError> {
+/// Why a file of that owner and mode is no operator's, for the user `own`.
+fn unfit(owner: u32, mode: u32, own: u32) -> Option<String> {
+    if owner != 0 && owner != own {
+        return Some(format!(
+            "it belongs to the user {owner}, who could allow and trust anything in everybody's name; `chown root` it"
+        ));
+    }
+    let is_open = mode & 0o002 != 0;
+    is_open.then(|| "everybody may write it; `chmod o-w` it".to_owned())
+}
+
+/// The bytes of a file of ours with what the system says of it, if it exists.
+fn read(path: &Path) -> Result<Option<(Vec<u8>, Metadata)>, AgentError> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(AgentError::state(path, &error)),
     };
+    let metadata = file.metadata();
+    let metadata = metadata.map_err(|error| AgentError::state(path, &error))?;
     let mut bytes = Vec::new();
     let mut file = file.take(FILE_BYTES_MAX + 1);
     file.read_to_end(&mut bytes)
@@ -272,5 +302,20 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, AgentError> {
             reason: format!("it is longer than {FILE_BYTES_MAX} bytes"),
         });
     }
-    Ok(Some(bytes))
+    Ok(Some((bytes, metadata)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finding_07_an_operators_file_is_the_operators_alone() {
+        for (owner, mode) in [(0, 0o100_644), (7, 0o100_664), (0, 0o100_600)] {
+            assert_eq!(unfit(owner, mode, 7), None, "{owner} {mode:o}");
+        }
+        for (owner, mode) in [(8, 0o100_600), (0, 0o100_646), (7, 0o100_666)] {
+            assert!(unfit(owner, mode, 7).is_some(), "{owner} {mode:o}");
+        }
+    }
 }

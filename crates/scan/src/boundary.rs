@@ -453,7 +453,7 @@ fn advice(target: &Path, reach: Reach, admitting: &Admitting) -> Option<String> 
 }
 
 /// A path as it stands in a command.
-fn for_a_shell(path: &Path) -> String {
+pub(crate) fn for_a_shell(path: &Path) -> String {
     let path = path.to_string_lossy();
     let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@%=".contains(c);
     match path.chars().all(is_plain) {

@@ -18,6 +18,7 @@ use crate::directory::Directory;
 use crate::imports::{self, Import};
 use crate::names::barred;
 use crate::place::Places;
+use crate::project::LeftOut;
 use crate::reader::{Reader, Reading};
 use crate::{Scan, ScanError};
 
@@ -173,6 +174,12 @@ impl<'a> Gathering<'a> {
         }
     }
 
+    /// Tells of a directory that is no root although it could be taken for the project's.
+    pub fn leave_out(&mut self, left_out: &LeftOut) {
+        self.notes.push(left_out.note());
+        self.remarks.extend(left_out.remark());
+    }
+
     /// Tells which files of other tools a directory holds, by their paths below it.
     pub fn other_tools(&mut self, directory: &Path, found: &[&'static str]) {
         self.other_tools
@@ -269,7 +276,7 @@ impl<'a> Gathering<'a> {
     }
 
     /// Applies the limits of a snapshot and drops every byte that it does not store.
-    pub fn finish(mut self, facts: Facts, admitting: &Admitting, left_out: Vec<Note>) -> Scan {
+    pub fn finish(mut self, facts: Facts, admitting: &Admitting) -> Scan {
         let mut sources = HashSet::new();
         let mut resources = Vec::new();
         let mut imports = Vec::new();
@@ -313,7 +320,7 @@ impl<'a> Gathering<'a> {
             .chain(remark)
             .collect();
         let error = cut(&remarks.join("; "), ERROR_BYTES_MAX).to_owned();
-        let notes = self.notes(&identities, left_out);
+        let notes = self.notes(&identities);
         Scan {
             snapshot: Snapshot {
                 facts,
@@ -357,7 +364,7 @@ impl<'a> Gathering<'a> {
     }
 
     /// The notes in the order in which they came up, no more than are told.
-    fn notes(&mut self, found: &HashSet<PathBuf>, left_out: Vec<Note>) -> Vec<Note> {
+    fn notes(&mut self, found: &HashSet<PathBuf>) -> Vec<Note> {
         for (directory, paths) in std::mem::take(&mut self.other_tools) {
             let is_read = |path: &&&str| {
                 let path = directory.join(path);
@@ -374,8 +381,7 @@ impl<'a> Gathering<'a> {
                 self.note(&directory, warning);
             }
         }
-        let mut notes = left_out;
-        notes.append(&mut self.notes);
+        let mut notes = std::mem::take(&mut self.notes);
         let all = notes.len() + self.notes_more;
         if all > NOTES_MAX {
             let more = all - (NOTES_MAX - 1);

@@ -16,11 +16,13 @@ mod imports;
 pub mod mcp_config;
 mod names;
 pub mod place;
+mod project;
 mod reader;
 pub mod roots;
 mod settings;
 pub mod signal;
 mod skill;
+pub mod trust;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -68,6 +70,17 @@ pub enum ScanError {
         #[source]
         error: io::Error,
     },
+    /// The working directory, or the one root, is somebody else's, and nobody said that it is trusted.
+    #[error(
+        "{} belongs to the user {owner} and not to you, and a model would be given what stands there; {}, or for everyone on this machine the line `{}` to /etc/ctxpin/agent.toml",
+        .path.display(), trust::advice(.path), trust::operator_line(.path)
+    )]
+    SomebodyElses {
+        /// The canonical path.
+        path: PathBuf,
+        /// The number of that user.
+        owner: u32,
+    },
     /// The caller no longer wants it. Nothing of it may be published.
     #[error("the scan was cancelled")]
     Cancelled,
@@ -79,12 +92,15 @@ pub fn scan(request: &Request, cancelled: &dyn Fn() -> bool) -> Result<Scan, Sca
     let roots = Roots::of(request)?;
     let mut gathering = Gathering::new(cancelled, &request.home);
     gathering.places.await_repository(&roots);
+    if let Some(left_out) = roots.left_out() {
+        gathering.leave_out(left_out);
+    }
     let mut boundaries = roots.boundaries();
     for root in &roots.list {
         discover::root(root, &mut boundaries, &mut gathering)?;
     }
     let admitting = roots.admitting();
-    Ok(gathering.finish(facts(&roots.directory), &admitting, roots.left_out))
+    Ok(gathering.finish(facts(&roots.directory), &admitting))
 }
 
 fn facts(directory: &Path) -> Facts {

@@ -4,14 +4,17 @@ use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
+use ctxpin_model::resource::Status;
 use ctxpin_model::skill::SKILL_FILE_NAME;
-use ctxpin_model::warning::{Code, Note, Warning};
 
 use crate::ScanError;
 use crate::boundary::{Admitting, Boundaries, Reach, Refused, no_regular_file, unresolved};
 use crate::names::barred;
+use crate::project::{LeftOut, Project};
+use crate::trust::{Trust, advice};
 
 /// Below the home directory: where a person keeps what all workspaces share. Broad to specific.
 pub const USER_ROOT_NAMES: [&str; 3] = [".agents", ".claude", ".codex"];
@@ -38,6 +41,8 @@ pub struct Request {
     /// Directories below which the operator allows sources, and into which links of the user roots may
     /// lead.
     pub allowed: Vec<PathBuf>,
+    /// Whose roots are read at all.
+    pub trust: Trust,
 }
 
 /// How much a request covers.
@@ -58,7 +63,7 @@ pub struct Declared {
 
 impl Request {
     /// The project around a working directory, without user roots and declared sources.
-    pub fn project(directory: impl Into<PathBuf>, home: impl Into<PathBuf>) -> Self {
+    pub fn project(directory: impl Into<PathBuf>, home: impl Into<PathBuf>, trust: Trust) -> Self {
         Self {
             directory: directory.into(),
             scope: Scope::Project,
@@ -66,14 +71,15 @@ impl Request {
             home: home.into(),
             sources: Vec::new(),
             allowed: Vec::new(),
+            trust,
         }
     }
 
     /// One directory or file alone.
-    pub fn single(path: impl Into<PathBuf>, home: impl Into<PathBuf>) -> Self {
+    pub fn single(path: impl Into<PathBuf>, home: impl Into<PathBuf>, trust: Trust) -> Self {
         Self {
             scope: Scope::Single,
-            ..Self::project(path, home)
+            ..Self::project(path, home, trust)
         }
     }
 }
@@ -85,8 +91,6 @@ pub struct Roots {
     pub directory: PathBuf,
     /// The roots from broad to specific, each path once.
     pub list: Vec<Root>,
-    /// What is no root although it could be taken for one, with the reason.
-    pub(crate) left_out: Vec<Note>,
     ground: Ground,
 }
 
@@ -203,19 +207,17 @@ pub(crate) const UNKNOWN_FILE: &str =
     "a source that is a file must be named .mcp.json, SKILL.md, or end in .md or .mdc";
 
 impl Roots {
-    /// Finds the roots of a request. Errors only if the working directory, or the one root, is
-    /// not there.
+    /// Finds the roots of a request.
+    ///
+    /// # Errors
+    ///
+    /// If the working directory, or the one root, is not there or is not believed.
     pub fn of(request: &Request) -> Result<Self, ScanError> {
         let ground = Ground::of(request)?;
         let mut list = Vec::new();
         if request.user_roots {
-            list.extend(ground.user.iter().map(|named| user_root(named)));
+            list.extend(ground.user.iter().map(|named| ground.user_root(named)));
         }
-        let left_out = ground.home_with_repository.iter().map(|home| Note {
-            source: Some(home.to_string_lossy().into_owned()),
-            warning: Warning::new(Code::RootLeftOut).about("a home directory is no project"),
-        });
-        let left_out = left_out.collect();
         list.extend(ground.own_roots(request));
         for declared in &request.sources {
             list.push(ground.declared(&ground.directory.join(&declared.path)));
@@ -230,9 +232,18 @@ impl Roots {
         Ok(Self {
             directory: ground.directory.clone(),
             list,
-            left_out,
             ground,
         })
+    }
+
+    /// The canonical root of the project; of a root that was named alone, the working directory.
+    pub fn project(&self) -> &Path {
+        &self.ground.project.root
+    }
+
+    /// What is no root although it could be taken for the project's.
+    pub(crate) fn left_out(&self) -> Option<&LeftOut> {
+        self.ground.project.left_out.as_ref()
     }
 
     /// The boundaries of these roots, none of them opened yet.
@@ -251,10 +262,10 @@ impl Roots {
 struct Ground {
     /// The canonical working directory.
     directory: PathBuf,
-    /// The canonical root of its project.
-    project: PathBuf,
-    /// The home, if it is a repository and lies above the working directory or is it.
-    home_with_repository: Option<PathBuf>,
+    /// Its project.
+    project: Project,
+    /// Whose roots are read, with canonical paths.
+    trust: Trust,
     /// The user roots by their plain paths, whether or not they exist.
     user: Vec<PathBuf>,
     /// What the operator allows, canonical.
@@ -273,15 +284,20 @@ impl Ground {
                 error,
             },
         })?;
+        let trust = request.trust.settled();
+        check_trust(&trust, request.scope, &real)?;
         let directory = match request.scope {
             _ if real.is_dir() => real,
             Scope::Project => return Err(ScanError::NotADirectory(path.clone())),
             Scope::Single => holder(path)?,
         };
         let home = request.home.canonicalize().unwrap_or_default();
-        let (project, home_with_repository) = match request.scope {
-            Scope::Project => project_root(&directory, &home),
-            Scope::Single => (directory.clone(), None),
+        let project = match request.scope {
+            Scope::Project => Project::of(&directory, &home, &trust),
+            Scope::Single => Project {
+                root: directory.clone(),
+                left_out: None,
+            },
         };
         // Without a home there are no user roots.
         let names = USER_ROOT_NAMES
@@ -300,13 +316,13 @@ impl Ground {
                 false => (path, Reach::Project),
             })
             .collect();
-        let mut admitting = vec![(project.clone(), Reach::Project)];
+        let mut admitting = vec![(project.root.clone(), Reach::Project)];
         admitting.extend(of_user);
         admitting.extend(allowed.iter().cloned());
         Ok(Self {
             directory,
             project,
-            home_with_repository,
+            trust,
             user,
             allowed,
             admitting,
@@ -321,7 +337,7 @@ impl Ground {
         }
         let below_project = self.directory.ancestors();
         let mut roots: Vec<_> = below_project
-            .take_while(|path| path.starts_with(&self.project))
+            .take_while(|path| path.starts_with(&self.project.root))
             .map(|path| Root {
                 path: path.to_owned(),
                 named: path.to_owned(),
@@ -331,7 +347,7 @@ impl Ground {
                     Scope::Project => Origin::Ancestor,
                 },
                 standing: Standing::Directory {
-                    boundary: self.project.clone(),
+                    boundary: self.project.root.clone(),
                     reach: Reach::Project,
                 },
             })
@@ -344,7 +360,7 @@ impl Ground {
     fn single_file(&self, named: &Path) -> Root {
         let settled = Settled::of(named);
         let admitting = [(self.directory.clone(), Reach::Project)];
-        let standing = settled.standing(named, &admitting);
+        let standing = settled.standing(named, &admitting, &self.trust);
         Root {
             path: settled.path,
             named: named.to_owned(),
@@ -356,13 +372,48 @@ impl Ground {
     /// A declared source, judged by where it is now.
     fn declared(&self, named: &Path) -> Root {
         let settled = Settled::of(named);
-        let standing = settled.standing(named, &self.admitting);
+        let standing = settled.standing(named, &self.admitting, &self.trust);
         Root {
             path: settled.path,
             named: named.to_owned(),
             origin: Origin::Declared,
             standing,
         }
+    }
+
+    /// A directory of the person's own, wherever it lies.
+    fn user_root(&self, named: &Path) -> Root {
+        let settled = Settled::of(named);
+        let standing = match &settled.gap {
+            None => present(&settled.path, Reach::Personal, &self.trust),
+            Some(error) => missing(named, error),
+        };
+        Root {
+            path: settled.path,
+            named: named.to_owned(),
+            origin: Origin::User,
+            standing,
+        }
+    }
+}
+
+/// Refuses what is somebody else's, unless it is trusted. A working directory must be the person's own: of
+/// all that lies above it the rules are taken over from there.
+fn check_trust(trust: &Trust, scope: Scope, real: &Path) -> Result<(), ScanError> {
+    let metadata = fs::metadata(real).map_err(|error| ScanError::Unreadable {
+        path: real.to_owned(),
+        error,
+    })?;
+    let is_believed = match scope {
+        Scope::Project => trust.is_own(&metadata) || trust.covers(real),
+        Scope::Single => trust.doubt_of_named(real, &metadata).is_none(),
+    };
+    match is_believed {
+        true => Ok(()),
+        false => Err(ScanError::SomebodyElses {
+            path: real.to_owned(),
+            owner: metadata.uid(),
+        }),
     }
 }
 
@@ -375,37 +426,6 @@ fn holder(path: &Path) -> Result<PathBuf, ScanError> {
     let absolute = std::path::absolute(path).map_err(unreadable)?;
     let parent = absolute.parent().unwrap_or(Path::new("/"));
     parent.canonicalize().map_err(unreadable)
-}
-
-/// The nearest ancestor that is a repository; without one, the directory itself. Going up stops at the
-/// home, which is never a project; it is told if it is a repository.
-fn project_root(directory: &Path, home: &Path) -> (PathBuf, Option<PathBuf>) {
-    let is_repository = |path: &Path| fs::symlink_metadata(path.join(REPOSITORY_NAME)).is_ok();
-    for ancestor in directory.ancestors() {
-        if ancestor == home {
-            let told = is_repository(home).then(|| home.to_owned());
-            return (directory.to_owned(), told);
-        }
-        if is_repository(ancestor) {
-            return (ancestor.to_owned(), None);
-        }
-    }
-    (directory.to_owned(), None)
-}
-
-fn user_root(named: &Path) -> Root {
-    let settled = Settled::of(named);
-    // It is the person's own, wherever it lies.
-    let standing = match &settled.gap {
-        None => present(&settled.path, Reach::Personal),
-        Some(error) => missing(named, error),
-    };
-    Root {
-        path: settled.path,
-        named: named.to_owned(),
-        origin: Origin::User,
-        standing,
-    }
 }
 
 /// Where a path leads at this moment.
@@ -436,7 +456,7 @@ impl Settled {
     }
 
     /// What stands there, if it lies below one of the admitting directories.
-    fn standing(&self, named: &Path, admitting: &[(PathBuf, Reach)]) -> Standing {
+    fn standing(&self, named: &Path, admitting: &[(PathBuf, Reach)], trust: &Trust) -> Standing {
         let is_plain = |component| !matches!(component, Component::ParentDir);
         let mut admitting_it = admitting
             .iter()
@@ -457,7 +477,7 @@ impl Settled {
         let is_linked = !named.ends_with(below);
         match reach.refusal(below).filter(|_| is_linked) {
             Some(refused) => Standing::Refused(refused),
-            None => present(&self.path, reach),
+            None => present(&self.path, reach, trust),
         }
     }
 }
@@ -471,20 +491,31 @@ fn missing(named: &Path, error: &io::Error) -> Standing {
     }
 }
 
-/// What stands at a canonical path.
-fn present(path: &Path, reach: Reach) -> Standing {
-    match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_dir() => Standing::Directory {
+/// What stands at a canonical path, if whoever may write there is believed.
+fn present(path: &Path, reach: Reach, trust: &Trust) -> Standing {
+    let metadata = match fs::symlink_metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) => return Standing::Refused(unresolved(&error)),
+    };
+    match metadata.file_type() {
+        kind if kind.is_dir() || kind.is_file() => {}
+        _ => {
+            let kind = rustix::fs::FileType::from_raw_mode(metadata.mode());
+            return Standing::Refused(no_regular_file(kind));
+        }
+    }
+    if let Some(doubt) = trust.doubt_of_named(path, &metadata) {
+        return Standing::Refused(Refused {
+            status: Status::Excluded,
+            ..Refused::invalid(format!("{doubt}; {}", advice(path)))
+        });
+    }
+    match metadata.is_dir() {
+        true => Standing::Directory {
             boundary: path.to_owned(),
             reach,
         },
-        Ok(metadata) if metadata.is_file() => Standing::File(reach),
-        Ok(metadata) => {
-            use std::os::unix::fs::MetadataExt as _;
-            let kind = rustix::fs::FileType::from_raw_mode(metadata.mode());
-            Standing::Refused(no_regular_file(kind))
-        }
-        Err(error) => Standing::Refused(unresolved(&error)),
+        false => Standing::File(reach),
     }
 }
 

@@ -9,6 +9,7 @@ use ctxpin_agent::error::AgentError;
 use ctxpin_agent::report::Report;
 use ctxpin_agent::run::{Settings, run};
 use ctxpin_protocol::http::people::Secret;
+use ctxpin_scan::trust::Trust;
 use tempfile::TempDir;
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::task::JoinHandle;
@@ -44,6 +45,7 @@ impl Workspace {
             home: base.join("home"),
             user_roots: false,
             allowed_roots: Vec::new(),
+            trust: Trust::of_process(),
             operator_config: base.join("agent.toml"),
             state_directory: base.join("state"),
             poll: false,

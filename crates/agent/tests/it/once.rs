@@ -8,13 +8,14 @@ use ctxpin_client::Client;
 use ctxpin_protocol::http::people::Secret;
 use ctxpin_protocol::problem::ProblemName;
 use ctxpin_scan::roots::Request;
+use ctxpin_scan::trust::Trust;
 
 use crate::agent::{PATIENCE, TOKEN, Workspace};
 use crate::played_server::{Fault, PlayedServer};
 
 async fn push(w: &Workspace, time_max: Duration) -> Result<Pushed, AgentError> {
     let client = Client::new(w.settings.server.clone(), Secret::new(TOKEN)).unwrap();
-    let request = Request::project(w.path("project"), w.path("home"));
+    let request = Request::project(w.path("project"), w.path("home"), Trust::of_process());
     once(client, request, time_max, |_| {}).await
 }
 

@@ -1,6 +1,6 @@
 //! Declared sources: through the socket, across a restart, and by the operator.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
@@ -8,6 +8,7 @@ use ctxpin_agent::control::Client;
 use ctxpin_agent::error::AgentError;
 use ctxpin_agent::report::Report;
 use ctxpin_protocol::control::DeclaredBy;
+use ctxpin_scan::trust::Trust;
 
 use crate::agent::{PATIENCE, Workspace};
 use crate::played_server::PlayedServer;
@@ -165,9 +166,35 @@ async fn an_operators_mistake_is_named() {
         ("sources = [", "line 1"),
         ("sources = \"/a\"\n", "line 1"),
         ("sources = [\"a\"]\n", "a is not absolute"),
+        ("trust_roots = [\"b\"]\n", "b is not absolute"),
     ] {
         fs::write(w.path("agent.toml"), text).unwrap();
         let error = w.fail().await.to_string();
         assert!(error.contains(expected), "{error}");
     }
+}
+
+/// Whoever runs this owns the workspace, and is not the one for whom it is scanned.
+#[tokio::test]
+async fn finding_07_the_operator_trusts_for_everyone() {
+    let server = PlayedServer::start().await;
+    let mut w = Workspace::new(&server);
+    w.settings.trust = Trust::of(4_242, None);
+    let project = w.path("project");
+    let error = w.fail().await.to_string();
+    let line = format!("trust_roots = [{project:?}]");
+    assert!(error.contains(&format!("the line `{line}`")), "{error}");
+    assert!(matches!(w.fail().await, AgentError::Directory(_)));
+    fs::write(w.path("agent.toml"), line).unwrap();
+    let mut agent = w.start();
+    agent.pushed(1).await;
+    assert_eq!(server.sources(&w.base), ["project/AGENTS.md"]);
+    agent.shut_down().await;
+    // What everybody may write says nothing for everyone.
+    fs::set_permissions(w.path("agent.toml"), Permissions::from_mode(0o666)).unwrap();
+    let error = w.fail().await.to_string();
+    assert!(
+        error.contains("everybody may write it; `chmod o-w` it"),
+        "{error}"
+    );
 }

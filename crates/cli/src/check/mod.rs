@@ -14,7 +14,8 @@ use ctxpin_protocol::convert;
 use ctxpin_render::renderer::Renderer;
 use ctxpin_render::treat;
 use ctxpin_render::treated::{Fate, Reason};
-use ctxpin_scan::roots::{Declared, Request};
+use ctxpin_scan::roots::{Declared, Request, Roots};
+use ctxpin_scan::trust::Trust;
 use ctxpin_scan::{Scan, scan};
 
 use crate::say::Failure;
@@ -70,13 +71,13 @@ impl Finding {
 /// # Errors
 ///
 /// If a path does not exist or cannot be scanned.
-pub fn findings(paths: &[PathBuf], home: &Path) -> Result<Checked, Failure> {
+pub fn findings(paths: &[PathBuf], home: &Path, trust: &Trust) -> Result<Checked, Failure> {
     let mut found = BTreeSet::new();
     let mut resources = 0;
     for path in paths {
-        let scan = scanned(path, home)?;
+        let scan = scanned(path, home, trust)?;
         resources += scan.snapshot.resources.len();
-        let mut of_path = of_scan(&scan, &project_root(path));
+        let mut of_path = of_scan(&scan, &project_root(path, home, trust)?);
         if let Some(file) = path.canonicalize().ok().filter(|path| path.is_file()) {
             // A link that may not be followed stands under its own name.
             let named = std::path::absolute(path).unwrap_or_default();
@@ -100,15 +101,15 @@ pub struct Checked {
 }
 
 /// Scans a path; where a directory gives nothing, it may be a folder of skills of any name.
-fn scanned(path: &Path, home: &Path) -> Result<Scan, Failure> {
+fn scanned(path: &Path, home: &Path, trust: &Trust) -> Result<Scan, Failure> {
     let scanned = |request: &Request| {
         let scan = scan(request, &|| false);
         scan.map_err(|error| Failure::usage(error.to_string()))
     };
-    let first = scanned(&request(path, home))?;
+    let first = scanned(&request(path, home, trust)?)?;
     let directory = path.canonicalize().ok().filter(|path| path.is_dir());
     if let Some(directory) = directory.filter(|_| first.snapshot.resources.is_empty()) {
-        let alone = scanned(&Request::single(directory, home))?;
+        let alone = scanned(&Request::single(directory, home, trust.clone()))?;
         if !alone.snapshot.resources.is_empty() {
             return Ok(alone);
         }
@@ -118,50 +119,54 @@ fn scanned(path: &Path, home: &Path) -> Result<Scan, Failure> {
 
 /// What is scanned for a path. An instruction file is judged among those around it, since it may import
 /// them; a skill and a configuration stand for themselves. A directory that is a skill is checked as one.
-fn request(path: &Path, home: &Path) -> Request {
+fn request(path: &Path, home: &Path, trust: &Trust) -> Result<Request, Failure> {
+    let project = project_root(path, home, trust)?;
+    let trust = trust.clone();
     let stands_alone = path.ends_with(SKILL_FILE_NAME) || path.ends_with(".mcp.json");
-    match path.canonicalize().ok().filter(|path| path.is_file()) {
-        None => {
-            let skill = path.join(SKILL_FILE_NAME);
-            let is_skill = skill.symlink_metadata().is_ok();
-            let directory = path.canonicalize().ok().filter(|_| is_skill);
-            let skill = directory.map(|directory| Declared {
-                path: directory.join(SKILL_FILE_NAME),
-            });
-            Request {
-                sources: skill.into_iter().collect(),
-                ..Request::project(path, home)
+    Ok(
+        match path.canonicalize().ok().filter(|path| path.is_file()) {
+            None => {
+                let skill = path.join(SKILL_FILE_NAME);
+                let is_skill = skill.symlink_metadata().is_ok();
+                let directory = path.canonicalize().ok().filter(|_| is_skill);
+                let skill = directory.map(|directory| Declared {
+                    path: directory.join(SKILL_FILE_NAME),
+                });
+                Request {
+                    sources: skill.into_iter().collect(),
+                    ..Request::project(path, home, trust)
+                }
             }
-        }
-        // A link within the project is what it leads to.
-        Some(file) if stands_alone && file.starts_with(project_root(path)) => {
-            Request::single(file, home)
-        }
-        Some(_) if stands_alone => Request::single(path, home),
-        Some(file) => {
-            let directory = file.parent().unwrap_or(Path::new("/"));
-            Request {
-                sources: vec![Declared { path: file.clone() }],
-                ..Request::project(directory, home)
+            // A link within the project is what it leads to.
+            Some(file) if stands_alone && file.starts_with(project) => {
+                Request::single(file, home, trust)
             }
-        }
-    }
+            Some(_) if stands_alone => Request::single(path, home, trust),
+            Some(file) => {
+                let directory = file.parent().unwrap_or(Path::new("/"));
+                Request {
+                    sources: vec![Declared { path: file.clone() }],
+                    ..Request::project(directory, home, trust)
+                }
+            }
+        },
+    )
 }
 
-/// The nearest repository that a path lies in, wherever a link leads that it is; without one, the
-/// directory itself.
-pub fn project_root(path: &Path) -> PathBuf {
+/// The root of the project that a path lies in, wherever a link leads that it is, as a scan finds it.
+///
+/// # Errors
+///
+/// If the directory is not there, cannot be looked at or is somebody else's.
+pub fn project_root(path: &Path, home: &Path, trust: &Trust) -> Result<PathBuf, Failure> {
     let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let directory = match whole.is_dir() {
         true => whole.as_path(),
         false => whole.parent().unwrap_or(&whole),
     };
-    let directory = directory
-        .canonicalize()
-        .unwrap_or_else(|_| directory.to_owned());
-    let is_repository = |path: &&Path| path.join(".git").symlink_metadata().is_ok();
-    let root = directory.ancestors().find(is_repository);
-    root.unwrap_or(&directory).to_owned()
+    let roots = Roots::of(&Request::project(directory, home, trust.clone()));
+    let roots = roots.map_err(|error| Failure::usage(error.to_string()))?;
+    Ok(roots.project().to_owned())
 }
 
 fn of_scan(scan: &Scan, project: &Path) -> Vec<Finding> {

@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use ctxpin_scan::trust::Trust;
 use tempfile::TempDir;
 
 use super::{Finding, findings};
@@ -28,6 +29,7 @@ impl Before {
         root: &Path,
         paths: &[PathBuf],
         home: &Path,
+        trust: &Trust,
     ) -> Result<Self, Failure> {
         let tree = checked_out(revision, root)?;
         let then = tree.path().canonicalize();
@@ -46,7 +48,7 @@ impl Before {
             if !path.exists() {
                 continue;
             }
-            for finding in findings(&[path], home)?.findings {
+            for finding in findings(&[path], home, trust)?.findings {
                 *counts.entry(key(&finding, &then)).or_insert(0) += 1;
             }
         }

@@ -169,6 +169,7 @@ impl Run {
             home,
             user_roots: self.user_roots,
             allowed_roots: self.workspace.allowed_roots()?,
+            trust: self.workspace.trust()?,
             operator_config: PathBuf::from(OPERATOR_CONFIG),
             state_directory,
             poll: self.workspace.poll(),

@@ -1,11 +1,13 @@
 //! `ctxpin check`: what to know of a workspace before a change of it is merged.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
+use ctxpin_scan::trust::Trust;
 use serde::Serialize;
 
+use super::trust::TrustRoots;
 use crate::check::{Before, Exceptions, Finding, Level, findings, project_root};
 use crate::say::{self, Failure, Viewpoint};
 
@@ -31,6 +33,8 @@ pub struct Check {
     /// Only what has come since this commit
     #[arg(long, value_name = "REV")]
     since: Option<String>,
+    #[command(flatten)]
+    trust: TrustRoots,
     /// How to print
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -83,12 +87,13 @@ impl Check {
     /// If a path cannot be scanned, or the exceptions or the commit cannot be read.
     pub fn run(self) -> Result<ExitCode, Failure> {
         let home = etcetera::home_dir().unwrap_or_default();
-        let root = self.root()?;
+        let trust = self.trust.get()?;
+        let root = self.root(&home, &trust)?;
         let exceptions = Exceptions::read(&root)?;
-        let checked = findings(&self.paths, &home)?;
+        let checked = findings(&self.paths, &home, &trust)?;
         let mut found = checked.findings;
         if let Some(revision) = &self.since {
-            let before = Before::read(revision, &root, &self.paths, &home)?;
+            let before = Before::read(revision, &root, &self.paths, &home, &trust)?;
             found = before.subtract(found, &root);
         }
         found.retain(|finding| !exceptions.cover(finding, &root));
@@ -106,10 +111,14 @@ impl Check {
     }
 
     /// The project of all paths.
-    fn root(&self) -> Result<PathBuf, Failure> {
-        let mut roots = self.paths.iter().map(|path| project_root(path));
-        let root = roots.next().unwrap_or_default();
-        match roots.find(|other| *other != root) {
+    fn root(&self, home: &Path, trust: &Trust) -> Result<PathBuf, Failure> {
+        let roots = self
+            .paths
+            .iter()
+            .map(|path| project_root(path, home, trust));
+        let roots = roots.collect::<Result<Vec<_>, _>>()?;
+        let root = roots.first().cloned().unwrap_or_default();
+        match roots.into_iter().find(|other| *other != root) {
             None => Ok(root),
             Some(other) => Err(Failure::usage(format!(
                 "{} and {} are two projects; check them one by one",
@@ -120,7 +129,7 @@ impl Check {
     }
 }
 
-fn told(found: &[Finding], root: &std::path::Path, resources: usize) -> Told {
+fn told(found: &[Finding], root: &Path, resources: usize) -> Told {
     let findings: Vec<_> = found
         .iter()
         .map(|finding| told_finding(finding, root))
@@ -137,7 +146,7 @@ fn told(found: &[Finding], root: &std::path::Path, resources: usize) -> Told {
     }
 }
 
-fn told_finding(finding: &Finding, root: &std::path::Path) -> ToldFinding {
+fn told_finding(finding: &Finding, root: &Path) -> ToldFinding {
     let path = finding.path.strip_prefix(root).unwrap_or(&finding.path);
     let path = match path.as_os_str().is_empty() {
         true => ".".into(),

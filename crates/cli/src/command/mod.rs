@@ -12,6 +12,7 @@ mod serve;
 mod skill;
 mod source;
 mod token;
+mod trust;
 mod up;
 mod user;
 mod watch;

@@ -11,6 +11,7 @@ use ctxpin_protocol::http::push::PushAnswer;
 use ctxpin_scan::roots::Request;
 
 use super::Output;
+use super::trust::TrustRoots;
 use crate::connect::AgentConnection;
 use crate::say::{self, Failure, Progress};
 use crate::up::directory_check;
@@ -26,6 +27,8 @@ pub struct Push {
     /// Also scan ~/.agents, ~/.claude and ~/.codex
     #[arg(long)]
     user_roots: bool,
+    #[command(flatten)]
+    trust: TrustRoots,
     /// How long to try, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60,
           value_parser = clap::value_parser!(u64).range(1..=3600))]
@@ -47,7 +50,7 @@ impl Push {
         let (server, token) = self.connection.get()?;
         let client = Client::new(server, token)?;
         let home = etcetera::home_dir().unwrap_or_default();
-        let mut request = Request::project(directory, home);
+        let mut request = Request::project(directory, home, self.trust.get()?);
         request.user_roots = self.user_roots;
         let mut progress = Progress::new();
         progress.tell("pushing");

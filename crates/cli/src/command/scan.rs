@@ -14,6 +14,7 @@ use ctxpin_render::treat;
 use ctxpin_scan::Scan as Found;
 use ctxpin_scan::roots::{Request, Scope};
 
+use super::trust::TrustRoots;
 use super::up::allowed_roots;
 use super::{Output, removed_bytes};
 use crate::data_directory::DataDirectory;
@@ -35,6 +36,8 @@ pub struct Scan {
     #[arg(long = "allow-root", value_name = "DIR")]
     allow_roots: Vec<PathBuf>,
     #[command(flatten)]
+    trust: TrustRoots,
+    #[command(flatten)]
     output: Output,
 }
 
@@ -43,12 +46,13 @@ impl Scan {
     ///
     /// # Errors
     ///
-    /// If the path does not exist or cannot be read.
+    /// If the path does not exist, cannot be read, or is somebody else's.
     pub fn run(self) -> Result<(), Failure> {
         let home = home_directory(self.user_roots)?;
+        let trust = self.trust.get()?;
         let request = match self.path.is_file() {
-            true => Request::single(&self.path, home),
-            false => Request::project(&self.path, home),
+            true => Request::single(&self.path, home, trust),
+            false => Request::project(&self.path, home, trust),
         };
         let mut request = Request {
             user_roots: self.user_roots,

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use ctxpin_agent::readiness::Readiness;
+use ctxpin_scan::trust::Trust;
 
 use super::serve::Database;
+use super::trust::TrustRoots;
 use crate::log;
 use crate::say::{self, Failure};
 use crate::up::{Voice, Watching, detach};
@@ -45,6 +47,8 @@ pub struct Workspace {
     /// several add up
     #[arg(long = "allow-root", value_name = "DIR")]
     allow_roots: Vec<PathBuf>,
+    #[command(flatten)]
+    trust: TrustRoots,
     /// Look for changes every two seconds, where no events tell of them; known file systems without
     /// events are recognised
     #[arg(long)]
@@ -65,6 +69,15 @@ impl Workspace {
     /// If the current directory is gone.
     pub fn allowed_roots(&self) -> Result<Vec<PathBuf>, Failure> {
         allowed_roots(&self.allow_roots)
+    }
+
+    /// Whose directories are believed.
+    ///
+    /// # Errors
+    ///
+    /// If the current directory is gone, or the operator's configuration cannot be used.
+    pub fn trust(&self) -> Result<Trust, Failure> {
+        self.trust.get()
     }
 
     /// Whether to look for changes every two seconds.
@@ -136,6 +149,7 @@ impl Up {
             directory: self.directory,
             user_roots: !self.no_user_roots,
             allowed_roots: self.workspace.allowed_roots()?,
+            trust: self.workspace.trust()?,
             database: self.database.address()?,
             poll: self.workspace.poll(),
             ready: self.workspace.readiness()?,

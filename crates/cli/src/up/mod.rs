@@ -18,6 +18,8 @@ use ctxpin_client::Client;
 use ctxpin_model::id::ChatId;
 use ctxpin_protocol::http::chats::ChatQuery;
 use ctxpin_protocol::http::people::Secret;
+use ctxpin_scan::roots::{Request, Roots};
+use ctxpin_scan::trust::Trust;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -43,6 +45,8 @@ pub struct Watching {
     pub user_roots: bool,
     /// Directories below which sources may be declared, besides what the operator allows.
     pub allowed_roots: Vec<PathBuf>,
+    /// Whose directories are read.
+    pub trust: Trust,
     /// The address of the database; SQLite without.
     pub database: Option<String>,
     /// Whether to look for changes every two seconds.
@@ -81,14 +85,19 @@ impl Watching {
         let data = DataDirectory::locate()?;
         data.create()?;
         let directory = directory_check(&self.directory)?;
+        let home = etcetera::home_dir()
+            .map_err(|_| Failure::new("your home directory cannot be found").hint("set HOME"))?;
+        if self.ready.is_none() {
+            // Before anything is started and made for it.
+            let request = Request::project(&directory, &home, self.trust.clone());
+            Roots::of(&request).map_err(AgentError::from)?;
+        }
         let kept = data.agent(&directory);
         kept.create(&directory)?;
         let Some(lock) = lock_try(&kept.lock())? else {
             return self.already(&data, &directory, voice).await;
         };
         pid_write(&lock)?;
-        let home = etcetera::home_dir()
-            .map_err(|_| Failure::new("your home directory cannot be found").hint("set HOME"))?;
 
         voice.wait("starting the server");
         let serving = CancellationToken::new();
@@ -230,6 +239,7 @@ impl Session<'_> {
             home: self.home.clone(),
             user_roots: self.watching.user_roots,
             allowed_roots: self.watching.allowed_roots.clone(),
+            trust: self.watching.trust.clone(),
             operator_config: PathBuf::from(OPERATOR_CONFIG),
             state_directory: self.kept.state(),
             poll: self.watching.poll,

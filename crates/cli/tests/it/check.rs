@@ -293,3 +293,39 @@ fn every_code_has_its_section() {
     codes.sort_unstable();
     assert_eq!(told, codes);
 }
+
+/// A directory that is somebody else's: root gives one away, and an ordinary user has those of root.
+fn somebody_elses(bench: &Bench) -> PathBuf {
+    if !rustix::process::geteuid().is_root() {
+        return "/".into();
+    }
+    let theirs = bench.workspace("theirs", "See docs/gone.md.\n");
+    std::os::unix::fs::chown(&theirs, Some(2_001), None).unwrap();
+    theirs
+}
+
+#[test]
+fn finding_07_somebody_elses_directory_is_trusted_by_name() {
+    let bench = Bench::new();
+    let mine = bench.workspace("mine", "x\n");
+    let theirs = somebody_elses(&bench);
+    let path = theirs.to_str().unwrap();
+    let advice = format!("add `--trust-root {path}`");
+    for (command, code) in [(["scan", path], 1), (["check", path], 2), (["up", path], 1)] {
+        let error = bench.fails(&mine, &command, code);
+        assert!(error.contains("and not to you"), "{error}");
+        assert!(error.contains(&advice), "{error}");
+    }
+    for command in ["scan", "check"] {
+        let said = bench.run(&mine, &[command, path, "--trust-root", path]);
+        assert!(!said.err.contains("and not to you"), "{said:?}");
+        // Relative to where the person stands.
+        let said = bench.run(&theirs, &[command, "--trust-root", "."]);
+        assert!(!said.err.contains("and not to you"), "{said:?}");
+        let mut named = bench.command(&mine, &[command, path]);
+        named.env("CTXPIN_TRUST_ROOT", format!("/nowhere:{path}:"));
+        let said = named.output().unwrap();
+        let error = String::from_utf8(said.stderr).unwrap();
+        assert!(!error.contains("and not to you"), "{error}");
+    }
+}

@@ -9,4 +9,5 @@ mod roots;
 mod signals;
 mod skills;
 mod swap;
+mod trust;
 mod workspace;

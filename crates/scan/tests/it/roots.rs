@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::fs;
 
 use ctxpin_scan::roots::{Declared, Request, check_source};
+use ctxpin_scan::trust::Trust;
 use ctxpin_scan::{ScanError, scan};
 
 use crate::workspace::Workspace;
@@ -223,7 +224,7 @@ fn one_file_or_directory_alone() {
     w.link("project/pkg/near.md", "notes.md");
     w.link("project/pkg/far.md", w.path("outside/secret.md"));
     let check = |path: &str, expected: &[&str]| {
-        let request = Request::single(w.path(path), w.path("home"));
+        let request = Request::single(w.path(path), w.path("home"), Trust::of_process());
         let found = scan(&request, &|| false).unwrap();
         let shown: Vec<_> = found.snapshot.resources.iter().map(|r| w.show(r)).collect();
         assert_eq!(shown, expected, "{path}");
@@ -250,7 +251,7 @@ fn one_file_or_directory_alone() {
 fn what_keeps_a_scan_from_starting() {
     let w = Workspace::with(&[("project/AGENTS.md", "a")]);
     let fail = |path: &str| {
-        let request = Request::project(w.path(path), w.path("home"));
+        let request = Request::project(w.path(path), w.path("home"), Trust::of_process());
         scan(&request, &|| false).unwrap_err().to_string()
     };
     assert_eq!(
@@ -264,7 +265,7 @@ fn what_keeps_a_scan_from_starting() {
     );
     w.link("loop", "loop");
     assert!(fail("loop").contains("cannot be read"));
-    let request = Request::single(w.path("missing.md"), w.path("home"));
+    let request = Request::single(w.path("missing.md"), w.path("home"), Trust::of_process());
     assert!(matches!(
         scan(&request, &|| false),
         Err(ScanError::Missing(_))

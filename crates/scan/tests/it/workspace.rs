@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use ctxpin_model::resource::{Kind, Resource, Status};
 use ctxpin_scan::roots::{Declared, Request};
+use ctxpin_scan::trust::Trust;
 use ctxpin_scan::{Scan, scan};
 use tempfile::TempDir;
 
@@ -23,7 +24,8 @@ impl Workspace {
         for path in ["project/.git", "home", "outside"] {
             fs::create_dir_all(base.join(path)).unwrap();
         }
-        let request = Request::project(base.join("project"), base.join("home"));
+        let trust = Trust::of_process();
+        let request = Request::project(base.join("project"), base.join("home"), trust);
         Self {
             _directory: directory,
             base,

@@ -1,0 +1,40 @@
+//! Whose directories a scan believes.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use ctxpin_agent::sources::{OPERATOR_CONFIG, Operator};
+use ctxpin_scan::trust::Trust;
+
+use super::up::allowed_roots;
+use crate::say::Failure;
+
+/// Names directories of others that are believed, with colons between them.
+const TRUST_VARIABLE: &str = "CTXPIN_TRUST_ROOT";
+
+/// Whose directories a scan believes.
+#[derive(Debug, Clone, Default, Args)]
+pub struct TrustRoots {
+    /// Read this directory and what is below it although it is somebody else's; several add up, with those
+    /// in CTXPIN_TRUST_ROOT
+    #[arg(long = "trust-root", value_name = "DIR")]
+    trust_roots: Vec<PathBuf>,
+}
+
+impl TrustRoots {
+    /// What is believed, with what the machine's operator trusts.
+    ///
+    /// # Errors
+    ///
+    /// If the current directory is gone, or the operator's configuration cannot be used.
+    pub fn get(&self) -> Result<Trust, Failure> {
+        let variable = env::var_os(TRUST_VARIABLE).unwrap_or_default();
+        let named = env::split_paths(&variable).filter(|path| !path.as_os_str().is_empty());
+        let named: Vec<_> = self.trust_roots.iter().cloned().chain(named).collect();
+        let mut trust = Trust::of_process();
+        trust.roots = allowed_roots(&named)?;
+        Operator::read(Path::new(OPERATOR_CONFIG))?.vouch(&mut trust);
+        Ok(trust)
+    }
+}

@@ -1,0 +1,133 @@
+//! Where a project begins: how far above the working directory its rules are looked for.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use ctxpin_model::warning::{Code, Note, Warning};
+
+use crate::gather::source_text;
+use crate::roots::REPOSITORY_NAME;
+use crate::trust::{Doubt, Trust, advice};
+
+/// Most directories above the working directory that are looked at. People work a few below the root of
+/// their project, and each of these is a root that every scan reads.
+const ANCESTORS_MAX: usize = 100;
+
+/// How far up a project reaches.
+#[derive(Debug)]
+pub(crate) struct Project {
+    /// The nearest repository that is believed, the working directory or above it; without one, the
+    /// working directory.
+    pub root: PathBuf,
+    /// The directory above that would be the root, if it is left out.
+    pub left_out: Option<LeftOut>,
+}
+
+/// A repository above the working directory that is not taken for its project.
+#[derive(Debug, Clone)]
+pub(crate) struct LeftOut {
+    directory: PathBuf,
+    why: String,
+    /// What to do; `None` where the context is whole without it.
+    advice: Option<String>,
+}
+
+impl Project {
+    /// The project of a canonical working directory. Going up stops at the home, which is never a project,
+    /// and at what `trust` does not believe.
+    pub fn of(directory: &Path, home: &Path, trust: &Trust) -> Self {
+        let alone = |left_out| Self {
+            root: directory.to_owned(),
+            left_out,
+        };
+        let device = fs::symlink_metadata(directory).map_or(0, |metadata| metadata.dev());
+        for (above, ancestor) in directory.ancestors().enumerate() {
+            if ancestor == home {
+                return alone(is_repository(home).then(|| LeftOut::home(home)));
+            }
+            if above > ANCESTORS_MAX {
+                return alone(repository(ancestor, home).map(LeftOut::far));
+            }
+            // Of the working directory itself it was asked before.
+            let doubt = match above {
+                0 => None,
+                _ => trust.doubt_of_ancestor(ancestor, device),
+            };
+            if let Some(doubt) = doubt {
+                let root = repository(ancestor, home);
+                return alone(root.map(|root| LeftOut::doubted(root, ancestor, &doubt)));
+            }
+            let Ok(git) = fs::symlink_metadata(ancestor.join(REPOSITORY_NAME)) else {
+                continue;
+            };
+            if above > 0 && !trust.is_own(&git) && !trust.covers(ancestor) {
+                let doubt = Doubt::Repository(git.uid());
+                return alone(Some(LeftOut::doubted(ancestor, ancestor, &doubt)));
+            }
+            return Self {
+                root: ancestor.to_owned(),
+                left_out: None,
+            };
+        }
+        alone(None)
+    }
+}
+
+impl LeftOut {
+    fn home(home: &Path) -> Self {
+        Self {
+            directory: home.to_owned(),
+            why: "a home directory is no project".to_owned(),
+            advice: None,
+        }
+    }
+
+    fn far(root: &Path) -> Self {
+        Self {
+            directory: root.to_owned(),
+            why: format!("it lies more than {ANCESTORS_MAX} directories above"),
+            advice: Some("start in a directory that is nearer to it".to_owned()),
+        }
+    }
+
+    /// `root` would be the project's, but going up stops at `ancestor`.
+    fn doubted(root: &Path, ancestor: &Path, doubt: &Doubt) -> Self {
+        let why = match root == ancestor {
+            true => doubt.to_string(),
+            false => format!("{} lies below it, and {doubt}", source_text(ancestor).0),
+        };
+        Self {
+            directory: root.to_owned(),
+            why,
+            advice: Some(advice(root)),
+        }
+    }
+
+    /// For whoever sees the workspace.
+    pub fn note(&self) -> Note {
+        Note {
+            source: Some(source_text(&self.directory).0),
+            warning: Warning::new(Code::RootLeftOut).about(&self.why),
+        }
+    }
+
+    /// For whoever sees the snapshot, if that is not the whole context.
+    pub fn remark(&self) -> Option<String> {
+        let directory = source_text(&self.directory).0;
+        let advice = self.advice.as_ref()?;
+        Some(format!("{directory} is left out: {}; {advice}", self.why))
+    }
+}
+
+/// The nearest repository at a directory or above it, and below the home.
+fn repository<'a>(directory: &'a Path, home: &Path) -> Option<&'a Path> {
+    let mut ancestors = directory
+        .ancestors()
+        .take_while(|ancestor| *ancestor != home);
+    ancestors.find(|ancestor| is_repository(ancestor))
+}
+
+fn is_repository(directory: &Path) -> bool {
+    fs::symlink_metadata(directory.join(REPOSITORY_NAME)).is_ok()
+}

@@ -1,0 +1,178 @@
+//! Whose directories are believed. What a scan reads is given to a model, so that whoever may write into a
+//! root speaks to it in the person's name.
+
+use std::fs::{self, Metadata};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::boundary::for_a_shell;
+
+/// The user who may do everything on a machine, and need not be kept from anything.
+const ROOT_UID: u32 = 0;
+
+/// The variable in which `sudo` tells who called it.
+const SUDO_UID: &str = "SUDO_UID";
+
+/// Whose directories are believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trust {
+    /// The users who count as the person that scans.
+    own: Vec<u32>,
+    /// Directories of others that are believed, with all that is below them: absolute paths. One that is
+    /// not there is passed over.
+    pub roots: Vec<PathBuf>,
+}
+
+impl Trust {
+    /// Believes the user `uid`, and if that is root, as git does, also the one who called `sudo`, as whose
+    /// number `sudo_uid` is read.
+    pub fn of(uid: u32, sudo_uid: Option<&str>) -> Self {
+        let caller = sudo_uid.filter(|_| uid == ROOT_UID);
+        let caller = caller.and_then(|caller| caller.parse().ok());
+        Self {
+            own: std::iter::once(uid).chain(caller).collect(),
+            roots: Vec::new(),
+        }
+    }
+
+    /// Believes the user as whom this process runs, as [`Trust::of`] says.
+    pub fn of_process() -> Self {
+        let sudo_uid = std::env::var(SUDO_UID).ok();
+        Self::of(rustix::process::geteuid().as_raw(), sudo_uid.as_deref())
+    }
+
+    /// The same with canonical roots, as they are at this moment.
+    pub(crate) fn settled(&self) -> Self {
+        let roots = self.roots.iter();
+        Self {
+            own: self.own.clone(),
+            roots: roots.filter_map(|root| root.canonicalize().ok()).collect(),
+        }
+    }
+
+    /// Whether a canonical path lies in a directory that is believed whoever it belongs to.
+    pub(crate) fn covers(&self, path: &Path) -> bool {
+        self.roots.iter().any(|root| path.starts_with(root))
+    }
+
+    /// Whether something belongs to the person.
+    pub(crate) fn is_own(&self, metadata: &Metadata) -> bool {
+        self.own.contains(&metadata.uid())
+    }
+
+    /// Why what was named as a root is not believed; `None` if it is. What is root's is, unless everybody
+    /// may write there: root decides about the machine in any case.
+    pub(crate) fn doubt_of_named(&self, path: &Path, metadata: &Metadata) -> Option<Doubt> {
+        if self.is_own(metadata) || self.covers(path) {
+            return None;
+        }
+        match metadata.uid() {
+            ROOT_UID => is_open(metadata).then_some(Doubt::Open),
+            owner => Some(Doubt::Owner(owner)),
+        }
+    }
+
+    /// Why nothing is looked for in a directory above the working directory, nor above that; `None` if it
+    /// is believed. `device` is the working directory's file system.
+    pub(crate) fn doubt_of_ancestor(&self, path: &Path, device: u64) -> Option<Doubt> {
+        if self.covers(path) {
+            return None;
+        }
+        let metadata = match fs::symlink_metadata(path) {
+            Ok(metadata) => metadata,
+            Err(error) => return Some(Doubt::Unknown(error.to_string())),
+        };
+        if metadata.dev() != device {
+            return Some(Doubt::Border);
+        }
+        if !self.is_own(&metadata) && metadata.uid() != ROOT_UID {
+            return Some(Doubt::Owner(metadata.uid()));
+        }
+        is_open(&metadata).then_some(Doubt::Open)
+    }
+}
+
+/// Why a directory is not believed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Doubt {
+    /// It is somebody else's.
+    #[error("it belongs to the user {0}")]
+    Owner(u32),
+    /// Anybody may put something there.
+    #[error("everybody may write in it")]
+    Open,
+    /// It is mounted beside the working directory, and not by whoever made that.
+    #[error("it lies on another file system than the working directory")]
+    Border,
+    /// Its `.git` is somebody else's.
+    #[error("its .git belongs to the user {0}")]
+    Repository(u32),
+    /// Nobody can tell whose it is.
+    #[error("it cannot be looked at: {0}")]
+    Unknown(String),
+}
+
+/// How to have a directory believed all the same.
+pub(crate) fn advice(path: &Path) -> String {
+    format!(
+        "if you trust whoever writes there, add `--trust-root {}`",
+        for_a_shell(path)
+    )
+}
+
+/// The line by which the machine's operator has a directory believed, in TOML.
+pub(crate) fn operator_line(path: &Path) -> String {
+    let mut text = String::new();
+    for c in path.to_string_lossy().chars() {
+        match c {
+            '"' | '\\' => text.extend(['\\', c]),
+            c if c.is_control() => text += &format!("\\u{:04X}", u32::from(c)),
+            c => text.push(c),
+        }
+    }
+    format!("trust_roots = [\"{text}\"]")
+}
+
+/// Whether everybody may put something into a directory. That in some they may not take away what is
+/// another's (mode 1777) keeps nobody from adding.
+fn is_open(metadata: &Metadata) -> bool {
+    metadata.is_dir() && metadata.mode() & 0o002 != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_is_also_who_called_sudo() {
+        let own = |uid, sudo_uid| Trust::of(uid, sudo_uid).own;
+        assert_eq!(own(1000, None), [1000]);
+        assert_eq!(own(0, Some("1000")), [0, 1000]);
+        // Anybody can set the variable.
+        assert_eq!(own(1000, Some("0")), [1000]);
+        assert_eq!(own(0, Some("")), [0]);
+        assert_eq!(own(0, Some("-1")), [0]);
+    }
+
+    #[test]
+    fn finding_07_going_up_stops_at_a_file_systems_border() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().canonicalize().unwrap();
+        let device = fs::metadata(&path).unwrap().dev();
+        let mut trust = Trust::of_process();
+        assert_eq!(trust.doubt_of_ancestor(&path, device), None);
+        let other = device ^ 1;
+        assert_eq!(trust.doubt_of_ancestor(&path, other), Some(Doubt::Border));
+        trust.roots.push(path.clone());
+        assert_eq!(trust.doubt_of_ancestor(&path, other), None);
+    }
+
+    #[test]
+    fn the_operators_line_is_toml() {
+        let check = |path: &str, expected: &str| {
+            assert_eq!(operator_line(Path::new(path)), expected);
+        };
+        check("/srv/a b", r#"trust_roots = ["/srv/a b"]"#);
+        check("/a\"\\\n", r#"trust_roots = ["/a\"\\\u000A"]"#);
+    }
+}
