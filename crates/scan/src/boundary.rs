@@ -22,6 +22,7 @@ use crate::directory::Directory;
 use crate::discover::gives_something;
 use crate::names::barred;
 use crate::reader::{Reader, Reading};
+use crate::resolve::resolve;
 
 /// How often a file is looked up anew when it changes between check and opening. An editor that
 /// replaces its file does so once.
@@ -258,7 +259,7 @@ impl Boundary {
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::RegularFile => Located::File(path),
             FileType::Directory => Located::Directory(path),
-            FileType::Symlink => self.follow(directory, &path),
+            FileType::Symlink => self.follow(directory, name),
             other => Located::Refused(no_regular_file(other)),
         }
     }
@@ -323,8 +324,8 @@ impl Boundary {
         Err(Refused::unreadable("it changed while it was being read"))
     }
 
-    fn follow(&self, directory: &Directory, link: &Path) -> Located {
-        let target = match fs::canonicalize(link) {
+    fn follow(&self, directory: &Directory, link: &OsStr) -> Located {
+        let target = match resolve(&directory.path, Path::new(link)) {
             Ok(target) => target,
             Err(error) => return Located::Refused(unresolved(&error)),
         };
@@ -433,6 +434,7 @@ impl Adviser {
     }
 }
 
+/// As [`Adviser::advice`], found out anew.
 fn advice(target: &Path, reach: Reach, admitting: &Admitting) -> Option<String> {
     if barred(target).is_some() || !gives_something(target) {
         return None;

@@ -12,7 +12,7 @@ use crate::boundary::{Boundary, Outcome};
 use crate::directory::{Directory, plain_path};
 use crate::gather::{Finding, Gathering};
 use crate::reader::Reading;
-use crate::{elsewhere, imports, mcp_config};
+use crate::{elsewhere, mcp_config};
 
 /// Reads a name in a directory as a resource of that kind. `None` if it is not there in exactly
 /// this spelling.
@@ -83,13 +83,10 @@ fn take_up(finding: &mut Finding, reading: Reading, gathering: &mut Gathering) {
         }
         return;
     }
-    match std::str::from_utf8(&bytes) {
-        Ok(text) => finding.imports = imports::find(text),
-        Err(error) => {
-            let offset = error.valid_up_to();
-            let reason = format!("not UTF-8 (first bad byte at offset {offset})");
-            return finding.refuse(Status::Invalid, reason);
-        }
+    if let Err(error) = std::str::from_utf8(&bytes) {
+        let offset = error.valid_up_to();
+        let reason = format!("not UTF-8 (first bad byte at offset {offset})");
+        return finding.refuse(Status::Invalid, reason);
     }
     if finding.resource.status == Status::Ok {
         finding.resource.content = Some(gathering.hold(reading.hash, bytes));

@@ -20,6 +20,7 @@ use crate::names::barred;
 use crate::place::Places;
 use crate::project::LeftOut;
 use crate::reader::{Reader, Reading};
+use crate::resolve::resolve;
 use crate::{Scan, ScanError};
 
 /// A resource together with the file that it really is.
@@ -29,8 +30,6 @@ pub(crate) struct Finding {
     /// The canonical path of the file, or where a refused link leads. Two findings of one kind and
     /// identity are one thing, reached by two ways.
     pub identity: Option<PathBuf>,
-    /// The imports that it names.
-    pub imports: Vec<Import>,
 }
 
 impl Finding {
@@ -47,7 +46,6 @@ impl Finding {
         Self {
             resource,
             identity: None,
-            imports: Vec::new(),
         }
     }
 
@@ -279,7 +277,6 @@ impl<'a> Gathering<'a> {
     pub fn finish(mut self, facts: Facts, admitting: &Admitting) -> Scan {
         let mut sources = HashSet::new();
         let mut resources = Vec::new();
-        let mut imports = Vec::new();
         let mut identities = HashSet::new();
         for finding in std::mem::take(&mut self.findings).into_iter().flatten() {
             let resource = finding.resource;
@@ -293,7 +290,6 @@ impl<'a> Gathering<'a> {
                 continue;
             }
             identities.extend(finding.identity);
-            imports.push((resource.source.clone(), finding.imports));
             resources.push(resource);
         }
         let remark = admit(&mut resources);
@@ -304,16 +300,8 @@ impl<'a> Gathering<'a> {
                 .iter()
                 .map(|resource| PathBuf::from(&resource.source)),
         );
-        let used: HashSet<_> = resources
-            .iter()
-            .filter(|resource| resource.reaches_context())
-            .map(|resource| &resource.source)
-            .collect();
-        imports.retain(|(from, _)| used.contains(from));
-        for (from, imports) in imports {
-            for import in imports {
-                self.judge_import(&from, &import, &identities, admitting);
-            }
+        for resource in &resources {
+            self.judge_imports(resource, &identities, admitting);
         }
         let remarks: Vec<_> = std::mem::take(&mut self.remarks)
             .into_iter()
@@ -333,6 +321,24 @@ impl<'a> Gathering<'a> {
         }
     }
 
+    /// Tells of the imports of an instruction file that is used.
+    fn judge_imports(
+        &mut self,
+        resource: &Resource,
+        found: &HashSet<PathBuf>,
+        admitting: &Admitting,
+    ) {
+        let is_read = resource.kind == Kind::InstructionFile && resource.reaches_context();
+        let body = resource.body().filter(|_| is_read);
+        let body = body.and_then(|body| self.bodies.get(&body)).cloned();
+        let Some(Ok(text)) = body.as_deref().map(str::from_utf8) else {
+            return;
+        };
+        for import in imports::find(text) {
+            self.judge_import(&resource.source, &import, found, admitting);
+        }
+    }
+
     /// Tells of an import whose target is not among the resources.
     fn judge_import(
         &mut self,
@@ -342,7 +348,12 @@ impl<'a> Gathering<'a> {
         admitting: &Admitting,
     ) {
         let target = imports::target(&import.path, from, self.home);
-        let real = target.canonicalize();
+        // As far as both ways are the same, this one is canonical too.
+        let shared = Path::new(from).parent().unwrap_or(Path::new("/"));
+        let shared = shared.components().zip(target.components());
+        let shared = shared.take_while(|(one, other)| one == other).count();
+        let base: PathBuf = target.components().take(shared).collect();
+        let real = resolve(&base, target.strip_prefix(&base).unwrap_or(&target));
         let is_found = |path: &Path| found.contains(path);
         if is_found(&target) || real.as_deref().is_ok_and(is_found) {
             return;
@@ -365,11 +376,14 @@ impl<'a> Gathering<'a> {
 
     /// The notes in the order in which they came up, no more than are told.
     fn notes(&mut self, found: &HashSet<PathBuf>) -> Vec<Note> {
+        let found: BTreeSet<_> = found.iter().collect();
         for (directory, paths) in std::mem::take(&mut self.other_tools) {
             let is_read = |path: &&&str| {
-                let path = directory.join(path);
-                let path = path.canonicalize().unwrap_or(path);
-                found.iter().any(|found| found.starts_with(&path))
+                let real = resolve(&directory, Path::new(path));
+                let path = real.unwrap_or_else(|_| directory.join(path));
+                // What lies below a path stands right behind it.
+                let mut behind = found.range::<PathBuf, _>(&path..);
+                behind.next().is_some_and(|found| found.starts_with(&path))
             };
             let paths: Vec<_> = paths
                 .iter()

@@ -18,6 +18,7 @@ mod names;
 pub mod place;
 mod project;
 mod reader;
+mod resolve;
 pub mod roots;
 mod settings;
 pub mod signal;
@@ -72,7 +73,7 @@ pub enum ScanError {
     },
     /// The working directory, or the one root, is somebody else's, and nobody said that it is trusted.
     #[error(
-        "{} belongs to the user {owner} and not to you, and a model would be given what stands there; {}, or for everyone on this machine the line `{}` to /etc/ctxpin/agent.toml",
+        "{} belongs to the user {owner} and not to you, and a model would be given what stands there; {}, or for everyone on this machine with the line `{}` in /etc/ctxpin/agent.toml",
         .path.display(), trust::advice(.path), trust::operator_line(.path)
     )]
     SomebodyElses {

@@ -1,6 +1,6 @@
 //! Which directories to watch, and for which names in them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
@@ -46,7 +46,11 @@ impl Interest {
 
 /// The places that a scan came by, each directory once.
 #[derive(Debug, Default)]
-pub(crate) struct Places(BTreeMap<PathBuf, Interest>);
+pub(crate) struct Places {
+    by_directory: BTreeMap<PathBuf, Interest>,
+    /// Where directories really are in which something is awaited.
+    canonical: HashMap<PathBuf, PathBuf>,
+}
 
 impl Places {
     /// Every entry of a directory.
@@ -71,14 +75,23 @@ impl Places {
     /// name on the way. When that appears, the next scan looks one step further.
     pub fn awaited(&mut self, path: &Path) {
         let ways: Vec<_> = path.ancestors().collect();
-        let real = |way: &Path| way.canonicalize().ok().filter(|real| real.is_dir());
         // From the longest to `/`: what lies below something that is missing is missing too.
         let above = ways.get(1..).unwrap_or_default();
-        let nearest = above.partition_point(|way| real(way).is_none());
-        let existing = above.get(nearest).and_then(|way| real(way));
-        if let (Some(real), Some(name)) = (existing, ways[nearest].file_name()) {
-            self.names(&real, &[name]);
-        }
+        let nearest = above.partition_point(|way| !way.is_dir());
+        let Some((existing, name)) = above.get(nearest).zip(ways[nearest].file_name()) else {
+            return;
+        };
+        let real = match self.canonical.get(*existing) {
+            Some(real) => real.clone(),
+            None => {
+                let Ok(real) = existing.canonicalize() else {
+                    return;
+                };
+                let key = existing.to_path_buf();
+                self.canonical.entry(key).or_insert(real).clone()
+            }
+        };
+        self.names(&real, &[name]);
     }
 
     /// The start of a repository in the working directory, which would add its ancestors' rules.
@@ -94,14 +107,14 @@ impl Places {
             directory,
             interest,
         };
-        self.0.into_iter().map(place).collect()
+        self.by_directory.into_iter().map(place).collect()
     }
 
     fn add(&mut self, directory: &Path, interest: Interest) {
-        match self.0.get_mut(directory) {
+        match self.by_directory.get_mut(directory) {
             Some(present) => present.widen(interest),
             None => {
-                self.0.insert(directory.to_owned(), interest);
+                self.by_directory.insert(directory.to_owned(), interest);
             }
         }
     }

@@ -1,5 +1,6 @@
 //! A skill: a directory with a `SKILL.md`, and everything in it that belongs to it.
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -165,18 +166,23 @@ fn note_left_out(source: &Path, skill_md: &[u8], walk: &Walk, gathering: &mut Ga
     let Ok(text) = str::from_utf8(skill_md) else {
         return;
     };
+    let left_out = walk.entries.iter().filter_map(|entry| match entry.what {
+        What::LeftOut { .. } => entry.path.to_str(),
+        _ => None,
+    });
+    let mut left_out: HashSet<_> = left_out.collect();
+    if left_out.is_empty() {
+        return;
+    }
     let is_between = |c: char| c.is_whitespace() || "\"'`()<>[]{},;=".contains(c);
-    for entry in &walk.entries {
-        let (What::LeftOut { .. }, Some(directory)) = (&entry.what, entry.path.to_str()) else {
-            continue;
-        };
-        let words = text.split(is_between);
-        let mut named = words.filter(|word| {
-            let word = word.strip_prefix("./").unwrap_or(word);
-            let below = word.strip_prefix(directory);
-            below.is_some_and(|below| below.len() > 1 && below.starts_with('/'))
-        });
-        if let Some(word) = named.next() {
+    for word in text.split(is_between) {
+        let path = word.strip_prefix("./").unwrap_or(word);
+        let slashes = path.match_indices('/').take(SKILL_DEPTH_MAX + 1);
+        let mut directories = slashes
+            .filter(|(at, _)| at + 1 < path.len())
+            .map(|(at, _)| &path[..at]);
+        // Each of them is told once.
+        if directories.any(|directory| left_out.remove(directory)) {
             let at = word.as_ptr() as usize - text.as_ptr() as usize;
             let warning = Warning::new(Code::FileLeftOut).at_line(line_of(text, at));
             gathering.note(source, warning.about(word));

@@ -115,7 +115,7 @@ pub(crate) enum Doubt {
 /// How to have a directory believed all the same.
 pub(crate) fn advice(path: &Path) -> String {
     format!(
-        "if you trust whoever writes there, add `--trust-root {}`",
+        "if you trust whoever writes there, have it scanned with `--trust-root {}`",
         for_a_shell(path)
     )
 }

@@ -310,7 +310,7 @@ fn finding_07_somebody_elses_directory_is_trusted_by_name() {
     let mine = bench.workspace("mine", "x\n");
     let theirs = somebody_elses(&bench);
     let path = theirs.to_str().unwrap();
-    let advice = format!("add `--trust-root {path}`");
+    let advice = format!("have it scanned with `--trust-root {path}`");
     for (command, code) in [(["scan", path], 1), (["check", path], 2), (["up", path], 1)] {
         let error = bench.fails(&mine, &command, code);
         assert!(error.contains("and not to you"), "{error}");

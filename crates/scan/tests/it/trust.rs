@@ -2,7 +2,8 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, lchown};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use ctxpin_scan::roots::{Request, check_source};
 use ctxpin_scan::trust::Trust;
@@ -67,7 +68,7 @@ fn finding_07_where_everybody_may_write_nothing_is_looked_for() {
         mode(&top, open);
         let found = w.check(&OWN);
         let expected = format!(
-            "{0} is left out: everybody may write in it; if you trust whoever writes there, add `--trust-root {0}`",
+            "{0} is left out: everybody may write in it; if you trust whoever writes there, have it scanned with `--trust-root {0}`",
             top.display()
         );
         assert_eq!(left_out(&found), expected);
@@ -144,7 +145,7 @@ fn finding_07_a_working_directory_of_somebody_else_is_refused() {
     let error = scan(&w.request, &|| false).unwrap_err().to_string();
     let directory = w.text("shared/mine/app");
     let expected = format!(
-        "{directory} belongs to the user {owner} and not to you, and a model would be given what stands there; if you trust whoever writes there, add `--trust-root {directory}`, or for everyone on this machine the line `trust_roots = [\"{directory}\"]` to /etc/ctxpin/agent.toml"
+        "{directory} belongs to the user {owner} and not to you, and a model would be given what stands there; if you trust whoever writes there, have it scanned with `--trust-root {directory}`, or for everyone on this machine with the line `trust_roots = [\"{directory}\"]` in /etc/ctxpin/agent.toml"
     );
     assert_eq!(error, expected);
     assert!(check_source(&w.request, &w.path("shared/mine/app/AGENTS.md")).is_err());
@@ -201,7 +202,7 @@ fn finding_07_a_root_of_somebody_else_is_refused() {
     assert_eq!(found.bodies.len(), 1);
     let rules = w.text("project/rules.md");
     let expected = format!(
-        "it belongs to the user {owner}; if you trust whoever writes there, add `--trust-root {rules}`"
+        "it belongs to the user {owner}; if you trust whoever writes there, have it scanned with `--trust-root {rules}`"
     );
     assert_eq!(w.error(&found, "project/rules.md"), expected);
     let error = check_source(&w.request, rules.as_ref()).unwrap_err();
@@ -276,4 +277,58 @@ fn a_project_is_not_looked_for_more_than_100_directories_above() {
     let found = w.check(&[&format!("ok {}/AGENTS.md", deep(101))]);
     let told = "project is left out: it lies more than 100 directories above; start";
     assert!(left_out(&found).contains(told), "{}", left_out(&found));
+}
+
+/// Where [`on_a_mount`] finds one.
+const MOUNT_VARIABLE: &str = "CTXPIN_TEST_MOUNT";
+
+#[test]
+fn finding_07_a_project_ends_where_something_else_is_mounted() {
+    let w = Workspace::with(&[("project/AGENTS.md", "around")]);
+    fs::create_dir(w.path("project/mount")).unwrap();
+    // In a namespace of its own, so that nothing is left mounted.
+    let mut unshare = Command::new("unshare");
+    unshare.arg("--mount");
+    if !geteuid().is_root() {
+        unshare.arg("--map-root-user");
+    }
+    let script = "mount -t tmpfs -o mode=755 tmpfs \"$1\" || exit 77; \
+                  exec \"$2\" --exact trust::on_a_mount --include-ignored";
+    let child = unshare
+        .args(["sh", "-c", script, "sh"])
+        .arg(w.path("project/mount"))
+        .arg(std::env::current_exe().unwrap())
+        .env(MOUNT_VARIABLE, w.path("project"))
+        .output();
+    match child {
+        Ok(said) if said.status.success() => {}
+        // Not everybody may mount: then file systems alone are compared, in `trust::tests`.
+        Ok(said) if said.status.code() == Some(77) || said.stdout.is_empty() => {
+            eprintln!("nothing may be mounted here: {said:?}");
+        }
+        Err(error) => eprintln!("nothing may be mounted here: {error}"),
+        Ok(said) => panic!("{said:?}"),
+    }
+}
+
+#[test]
+#[ignore = "finding_07_a_project_ends_where_something_else_is_mounted starts it where something is"]
+fn on_a_mount() {
+    let project = PathBuf::from(std::env::var_os(MOUNT_VARIABLE).expect("a mount"));
+    let app = project.join("mount/app");
+    fs::create_dir(&app).unwrap();
+    fs::write(app.join("AGENTS.md"), "mounted").unwrap();
+    let mut request = Request::project(&app, "/nonexistent", Trust::of_process());
+    let found = scan(&request, &|| false).unwrap();
+    assert_eq!(found.snapshot.resources.len(), 1);
+    let told = format!(
+        "{} is left out: it lies on another file system",
+        project.display()
+    );
+    assert!(left_out(&found).starts_with(&told), "{}", left_out(&found));
+    request.trust.roots.push(project);
+    assert_eq!(
+        scan(&request, &|| false).unwrap().snapshot.resources.len(),
+        2
+    );
 }

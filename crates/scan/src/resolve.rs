@@ -1,0 +1,149 @@
+//! Where a path leads, found by following its links one by one. The system's own way begins at `/` each time
+//! and goes through every name of every link: thousands of links in a deep place, or each over thousands of
+//! names, would keep a scan busy for hours.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use rustix::io::Errno;
+
+/// Most links on one way, as in Linux.
+const LINKS_MAX: usize = 40;
+
+/// Most names on one way, with those in links. People's links have a few.
+const NAMES_MAX: usize = 256;
+
+/// The canonical path to which `way` leads from `base`, which is canonical itself.
+///
+/// # Errors
+///
+/// If something on the way is missing, cannot be looked at or is no directory, or the way has more than 40
+/// links or 256 names.
+pub(crate) fn resolve(base: &Path, way: &Path) -> io::Result<PathBuf> {
+    let mut real = base.to_owned();
+    // The next name comes last.
+    let mut left = Vec::new();
+    push(&mut left, way);
+    let (mut names, mut links) = (0, 0);
+    while let Some(step) = left.pop() {
+        let name = match step {
+            Step::Top => {
+                real = PathBuf::from("/");
+                continue;
+            }
+            Step::Up => {
+                real.pop();
+                continue;
+            }
+            Step::Down(name) => name,
+        };
+        names += 1;
+        if names + left.len() > NAMES_MAX {
+            let reason = format!("its way has more than {NAMES_MAX} names");
+            return Err(io::Error::other(reason));
+        }
+        let next = real.join(name);
+        let metadata = fs::symlink_metadata(&next)?;
+        if metadata.is_symlink() {
+            links += 1;
+            if links > LINKS_MAX {
+                return Err(Errno::LOOP.into());
+            }
+            push(&mut left, &fs::read_link(&next)?);
+        } else if !metadata.is_dir() && !left.is_empty() {
+            return Err(Errno::NOTDIR.into());
+        } else {
+            real = next;
+        }
+    }
+    Ok(real)
+}
+
+enum Step {
+    Top,
+    Up,
+    Down(OsString),
+}
+
+fn push(left: &mut Vec<Step>, way: &Path) {
+    let steps = way.components().rev().filter_map(|step| match step {
+        Component::RootDir => Some(Step::Top),
+        Component::ParentDir => Some(Step::Up),
+        Component::Normal(name) => Some(Step::Down(name.to_owned())),
+        Component::CurDir | Component::Prefix(_) => None,
+    });
+    left.extend(steps);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_way_leads_where_the_system_says() {
+        let directory = tempfile::tempdir().unwrap();
+        let base = directory.path().canonicalize().unwrap();
+        fs::create_dir_all(base.join("a/b/c")).unwrap();
+        fs::write(base.join("a/file"), "x").unwrap();
+        for (link, target) in [
+            ("near", "a/b".into()),
+            ("a/b/up", "../file".into()),
+            ("far", base.join("near/c")),
+            ("chain", "far/../up".into()),
+            ("gone", "a/nothing".into()),
+            ("circle", "circle".into()),
+            ("through", "a/file/x".into()),
+            ("out", PathBuf::from("/")),
+        ] {
+            symlink(target, base.join(link)).unwrap();
+        }
+        for way in [
+            "near",
+            "far",
+            "chain",
+            "a/b/up",
+            "near/up",
+            "near/../file",
+            "out",
+            "out/..",
+            "gone",
+            "circle",
+            "through",
+            "a/file/..",
+            "a/./b",
+            "..",
+            "nothing",
+            "",
+        ] {
+            let found = resolve(&base, Path::new(way));
+            let expected = base.join(way).canonicalize();
+            let errno = |error: &io::Error| Errno::from_io_error(error);
+            assert_eq!(
+                found.as_ref().map_err(errno),
+                expected.as_ref().map_err(errno),
+                "{way}"
+            );
+        }
+    }
+
+    #[test]
+    fn finding_15_a_way_of_thousands_of_names_is_not_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let base = directory.path().canonicalize().unwrap();
+        fs::create_dir(base.join("a")).unwrap();
+        let way = |names: usize| format!("{}x", "a/../".repeat(names));
+        fs::write(base.join("x"), "").unwrap();
+        assert!(resolve(&base, Path::new(&way(100))).is_ok());
+        let error = resolve(&base, Path::new(&way(300))).unwrap_err();
+        assert_eq!(error.to_string(), "its way has more than 256 names");
+        // Nor is one whose names are spread over links.
+        symlink(way(100), base.join("one")).unwrap();
+        symlink(format!("{}one", "a/../".repeat(100)), base.join("two")).unwrap();
+        assert!(resolve(&base, Path::new("one")).is_ok());
+        assert!(resolve(&base, Path::new("two")).is_err());
+    }
+}
