@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use ctxpin_model::limits::{MCP_CONFIG_BYTES_MAX, PROMPT_FILE_BYTES_MAX};
@@ -12,6 +13,7 @@ use crate::boundary::{Boundary, Outcome};
 use crate::directory::{Directory, plain_path};
 use crate::gather::{Finding, Gathering};
 use crate::reader::Reading;
+use crate::resolve::resolve;
 use crate::{elsewhere, mcp_config};
 
 /// Reads a name in a directory as a resource of that kind. `None` if it is not there in exactly
@@ -61,7 +63,12 @@ pub(crate) fn await_target(boundary: &Boundary, link: &Path, gathering: &mut Gat
         return;
     };
     let target = plain_path(&parent.join(target));
-    if target.starts_with(&boundary.directory.path) && !target.exists() {
+    let Ok(below) = target.strip_prefix(&boundary.directory.path) else {
+        return;
+    };
+    // A way that is too long to be followed is too long to be waited for.
+    let found = resolve(&boundary.directory.path, below);
+    if found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
         gathering.places.awaited(&target);
     }
 }
