@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use ctxpin_model::moment::Moment;
 use ctxpin_protocol::control::{
     Answer, Pushed, Pushing, Request, Resynced, SourceChanged, SourceFound, Status,
 };
@@ -81,6 +82,7 @@ impl Desk {
             pushing: pushing(sending.pushing, now),
             sources: lock(&self.sources).list().len() as u64,
             quota_warnings: sending.quota_warnings,
+            token_expires_at: sending.token_expires_at.map(Moment::utc),
         }
     }
 

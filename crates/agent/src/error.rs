@@ -25,7 +25,7 @@ pub enum AgentError {
     },
     /// The server does not take the token.
     #[error(
-        "the server no longer takes the agent's token ({reason}): it was revoked or has expired, or the agent was deleted; create another agent with `ctxpin agent create`"
+        "the server no longer takes the agent's token ({reason}): if it was revoked or has expired, `ctxpin agent rotate-token` gives the agent another; if the agent was deleted, `ctxpin agent create` makes one"
     )]
     Unauthenticated {
         /// What the server says of it.

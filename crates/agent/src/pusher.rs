@@ -7,6 +7,7 @@ use bytes::Bytes;
 use ctxpin_client::Client;
 use ctxpin_client::error::ClientError;
 use ctxpin_model::hash::BlobHash;
+use ctxpin_model::moment::Moment;
 use ctxpin_model::resource::Bodies;
 use ctxpin_protocol::control::Resynced;
 use ctxpin_protocol::convert::manifest;
@@ -106,9 +107,12 @@ impl<'r> Pusher<'r> {
             Ok(session) => {
                 let (epoch, head) = (session.epoch, session.head.clone());
                 let warnings = session.quota_warnings.clone();
+                let token_expires_at = session.token_expires_at.map(Moment::new);
                 self.sending.send_if_modified(|sending| {
-                    let is_other = sending.quota_warnings != warnings;
+                    let is_other = sending.quota_warnings != warnings
+                        || sending.token_expires_at != token_expires_at;
                     sending.quota_warnings = warnings;
+                    sending.token_expires_at = token_expires_at;
                     is_other
                 });
                 if self.plan.session_opened(now, session) {

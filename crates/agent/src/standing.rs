@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use ctxpin_model::moment::Moment;
 use ctxpin_protocol::control::Resynced;
 use ctxpin_protocol::http::quotas::QuotaWarning;
 use ctxpin_scan::roots::Declared;
@@ -58,6 +59,8 @@ pub(crate) struct Sending {
     pub settled: Option<Settled>,
     /// What the agent's owner is warned of, as the server last told.
     pub quota_warnings: Vec<QuotaWarning>,
+    /// When the agent's token ends, as the server last told.
+    pub token_expires_at: Option<Moment>,
 }
 
 /// A push that the server acknowledged.
@@ -89,6 +92,7 @@ impl Sending {
             pushing: Pushing::Settled,
             settled: None,
             quota_warnings: Vec::new(),
+            token_expires_at: None,
         }
     }
 

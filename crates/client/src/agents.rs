@@ -38,6 +38,16 @@ impl Client {
         self.json(request).await
     }
 
+    /// Gives an agent another token, which the answer shows once; the one that it had ends at once.
+    ///
+    /// # Errors
+    ///
+    /// Those of any call.
+    pub async fn agent_token_rotate(&self, agent: AgentId) -> Result<AgentCreated, ClientError> {
+        let request = self.request(Method::POST, &["agents", &agent.to_string(), "token"])?;
+        self.json(request).await
+    }
+
     /// Deletes an agent; its chats keep their pins.
     ///
     /// # Errors

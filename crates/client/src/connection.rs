@@ -160,7 +160,15 @@ impl Client {
         segments: &[&str],
         query: &impl Serialize,
     ) -> Result<RequestBuilder, ClientError> {
-        let request = self.request(Method::GET, segments)?;
+        self.with_query(self.request(Method::GET, segments)?, query)
+    }
+
+    /// A request with a query.
+    pub(crate) fn with_query(
+        &self,
+        request: RequestBuilder,
+        query: &impl Serialize,
+    ) -> Result<RequestBuilder, ClientError> {
         let (http, request) = request.build_split();
         let mut request = request.map_err(|source| self.unreachable(source))?;
         append_query(request.url_mut(), query)?;

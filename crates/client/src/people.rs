@@ -3,7 +3,7 @@
 use ctxpin_model::id::{TokenId, UserId};
 use ctxpin_protocol::http::page::{Page, PageQuery};
 use ctxpin_protocol::http::people::{
-    Me, Token, TokenCreate, TokenCreated, User, UserChange, UserCreate,
+    Me, Token, TokenCreate, TokenCreated, TokenRevoke, User, UserChange, UserCreate,
 };
 use ctxpin_protocol::http::quotas::{QuotaChange, Usage};
 use reqwest::Method;
@@ -83,14 +83,29 @@ impl Client {
         self.json(self.query_request(&["tokens"], page)?).await
     }
 
-    /// Revokes a token.
+    /// Lists what a token made, and what that made, as far as it opens something.
     ///
     /// # Errors
     ///
     /// Those of any call.
-    pub async fn token_revoke(&self, token: TokenId) -> Result<(), ClientError> {
+    pub async fn token_children(
+        &self,
+        token: TokenId,
+        page: &PageQuery,
+    ) -> Result<Page<Token>, ClientError> {
+        let token = token.to_string();
+        self.json(self.query_request(&["tokens", &token, "children"], page)?)
+            .await
+    }
+
+    /// Revokes a token, and what it made if that is asked for.
+    ///
+    /// # Errors
+    ///
+    /// Those of any call.
+    pub async fn token_revoke(&self, token: TokenId, how: &TokenRevoke) -> Result<(), ClientError> {
         let request = self.request(Method::DELETE, &["tokens", &token.to_string()])?;
-        self.nothing(request).await
+        self.nothing(self.with_query(request, how)?).await
     }
 
     /// Tells who is calling.

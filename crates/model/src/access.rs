@@ -24,7 +24,7 @@ spelled! {
         Read = "read",
         /// Writing what is one's own.
         Write = "write",
-        /// Creating agents for other users.
+        /// Creating agents whose tokens outlive this one, and agents for other users.
         Provision = "provision",
         /// What an admin may do beyond a member.
         Admin = "admin",
@@ -53,6 +53,11 @@ macro_rules! word_sets {
             /// Whether every word of `other` is in this set.
             pub fn covers(self, other: Self) -> bool {
                 self.0 & other.0 == other.0
+            }
+
+            /// The first word of `other` that is not in this set.
+            pub fn missing(self, other: Self) -> Option<$word> {
+                other.words().find(|word| !self.has(*word))
             }
 
             /// Whether there is no word in the set.
@@ -153,6 +158,8 @@ spelled! {
         AgentRead = "agent_read",
         /// Delete an agent.
         AgentDelete = "agent_delete",
+        /// Give an agent another token.
+        AgentTokenRotate = "agent_token_rotate",
         /// Name an agent: bind a chat to it, or replace it.
         AgentUse = "agent_use",
         /// Read an agent's timeline.
@@ -219,6 +226,8 @@ spelled! {
         TokenCreateFor = "token_create_for",
         /// List one's tokens.
         TokenList = "token_list",
+        /// List what one's own token made; an admin with the admin scope what anybody's made.
+        TokenChildren = "token_children",
         /// Revoke one's own token; an admin with the admin scope anybody's.
         TokenRevoke = "token_revoke",
         /// Read who one is.
@@ -257,9 +266,11 @@ impl Operation {
         use Scope::{Admin, Read, Write};
         match self {
             Self::AgentCreate | Self::ChatCreate => (Who::Member, Some(Write)),
-            Self::AgentList | Self::ChatList | Self::ExposureRead | Self::TokenList => {
-                (Who::Anyone, Some(Read))
-            }
+            Self::AgentList
+            | Self::ChatList
+            | Self::ExposureRead
+            | Self::TokenList
+            | Self::TokenChildren => (Who::Anyone, Some(Read)),
             Self::AgentRead
             | Self::HeadList
             | Self::ChatRead
@@ -273,6 +284,7 @@ impl Operation {
             | Self::SkillRead
             | Self::ToolRead => (Who::Owner, Some(Read)),
             Self::AgentDelete
+            | Self::AgentTokenRotate
             | Self::AgentUse
             | Self::ChatChange
             | Self::ChatDelete
@@ -332,6 +344,11 @@ pub enum Refusal {
     /// The token lacks a scope.
     #[error("the token lacks the scope `{0}`")]
     ScopeMissing(Scope),
+    /// The token that is to be revoked has a scope which the caller's lacks.
+    #[error(
+        "a token revokes none wider than itself, and yours lacks the scope `{0}`; use one that has it, or that token itself"
+    )]
+    RevokesWider(Scope),
     /// The user lacks a role.
     #[error("this needs the role `{0}`")]
     RoleMissing(Role),
@@ -383,11 +400,23 @@ pub fn decide(actor: &Actor, operation: Operation, object: Object) -> Decision {
     }
 }
 
+/// Refuses a token of `scopes` to revoke one of `others`, if that one is wider.
+///
+/// # Errors
+///
+/// The first scope that it lacks.
+pub fn demand_no_wider(scopes: Scopes, others: Scopes) -> Result<(), Refusal> {
+    match scopes.missing(others) {
+        Some(scope) => Err(Refusal::RevokesWider(scope)),
+        None => Ok(()),
+    }
+}
+
 /// Whether the actor may read the bodies of what `owner` owns, where an operation tells metadata
-/// to more people than bodies.
+/// to more people than bodies, or is allowed to tokens that cannot read.
 pub fn reads_bodies(actor: &Actor, owner: UserId) -> bool {
     match actor {
-        Actor::User { id, .. } => *id == owner,
+        Actor::User { id, scopes, .. } => *id == owner && scopes.has(Scope::Read),
         Actor::Agent { .. } => false,
         Actor::System => true,
     }

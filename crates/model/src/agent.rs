@@ -49,6 +49,10 @@ pub struct AgentRecord {
     pub created_at: Moment,
     /// That what it sent last was refused, if it was.
     pub refused: Option<PushRefused>,
+    /// From when on its token opens nothing.
+    pub token_expires_at: Option<Moment>,
+    /// When its token was revoked.
+    pub token_revoked_at: Option<Moment>,
 }
 
 /// That an agent sent more than is allowed, and has sent nothing since that was taken.

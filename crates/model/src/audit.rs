@@ -2,7 +2,8 @@
 
 use uuid::Uuid;
 
-use crate::id::AuditId;
+use crate::access::Scopes;
+use crate::id::{AuditId, TokenId, UserId};
 use crate::moment::Moment;
 
 /// A row of the audit log.
@@ -14,6 +15,8 @@ pub struct AuditRecord {
     pub actor_kind: String,
     /// Which user or agent.
     pub actor_id: Option<Uuid>,
+    /// With which token; `None` for the system, and in rows of an earlier release.
+    pub token: Option<TokenId>,
     /// The operation's name.
     pub action: String,
     /// What kind of thing it was done to.
@@ -24,6 +27,21 @@ pub struct AuditRecord {
     pub outcome: String,
     /// When; of several refusals when the first was.
     pub at: Moment,
-    /// How often. More than once only for refusals of one actor and action within one minute.
+    /// How often. More than once only for refusals of one token and action within one minute.
     pub count: u64,
+    /// The token that came of it, if one did.
+    pub new_token: Option<NewTokenRecord>,
+}
+
+/// A token that was made, as it was then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewTokenRecord {
+    /// Its id.
+    pub id: TokenId,
+    /// The user whose it is, unless it is an agent's.
+    pub user: Option<UserId>,
+    /// What it may be used for.
+    pub scopes: Scopes,
+    /// From when on it opens nothing.
+    pub expires_at: Option<Moment>,
 }

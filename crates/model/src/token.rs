@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::access::Scopes;
-use crate::id::{TokenId, UserId};
+use crate::id::{AgentId, TokenId, UserId};
 use crate::moment::Moment;
 
 /// What every token begins with, so that people and scanners recognise one.
@@ -84,13 +84,15 @@ impl fmt::Debug for Token {
     }
 }
 
-/// A user's token, without its secret.
+/// A token, without its secret.
 #[derive(Debug, Clone)]
 pub struct TokenRecord {
     /// Its id, which is part of its text.
     pub id: TokenId,
-    /// Whose it is.
+    /// Whose it is; of an agent's, whose the agent is.
     pub user: UserId,
+    /// The agent whose it is, unless it is a user's.
+    pub agent: Option<AgentId>,
     /// What it is for, in its owner's words.
     pub label: Option<String>,
     /// What it may be used for.
@@ -103,6 +105,19 @@ pub struct TokenRecord {
     pub last_used_at: Option<Moment>,
     /// When it was revoked.
     pub revoked_at: Option<Moment>,
+    /// Who made it; `None` for a server's first token, and for one that an earlier release made.
+    pub made_by: Option<Maker>,
+}
+
+/// Who made a token, and with which.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Maker {
+    /// The token that made it, or the nearest of that one's makers that is still kept.
+    pub token: Option<TokenId>,
+    /// Who had that token.
+    pub user: UserId,
+    /// That user's name.
+    pub name: String,
 }
 
 #[cfg(test)]

@@ -2,14 +2,16 @@
 
 use std::ops::Deref;
 
-use ctxpin_model::access::{Operation, Scopes};
+use ctxpin_model::access::{Actor, Operation, Scope, Scopes};
 use ctxpin_model::agent::{AgentRecord, Head};
 use ctxpin_model::id::{AgentId, TokenId};
+use ctxpin_model::moment::Moment;
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
 use ctxpin_model::quota::Stock;
 use ctxpin_model::token::{Credential, Token};
 use ctxpin_model::warning::Note;
 use ctxpin_store::agents::NewAgent;
+use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::{Granted, object, right};
 use ctxpin_store::tokens::{Holder, NewToken};
 use ctxpin_store::wake::Topic;
@@ -79,6 +81,7 @@ async fn create_once(
         }
     };
     let owner = account.owner();
+    let longest = account.own_token_hold(&mut transaction).await?;
     let (stock, now) = (Stock::Agents, caller.now);
     demand_room(service, &mut transaction, &account, owner, stock, now).await?;
     let agent = NewAgent {
@@ -90,22 +93,8 @@ async fn create_once(
         created_at: caller.now,
     };
     let granted = account.agent_insert(&mut transaction, &agent).await?;
-    let token = Token::new(TokenId::generate(caller.now), rand::random());
-    let new_token = NewToken {
-        credential: token.credential(),
-        holder: Holder::Agent(agent.id),
-        label: None,
-        scopes: Scopes::default(),
-        created_at: caller.now,
-        expires_at: None,
-    };
-    granted
-        .agent_token_insert(&mut transaction, &new_token)
-        .await?;
-    let object = Some(("agent", agent.id.uuid()));
-    transaction
-        .audit(account.actor(), Operation::AgentCreate, object, caller.now)
-        .await?;
+    let operation = Operation::AgentCreate;
+    let token = token_set(&mut transaction, &granted, operation, longest, caller.now).await?;
     let created = granted.agent(&mut transaction).await?;
     transaction.commit().await?;
     service.wakes.publish(Topic::Agent {
@@ -113,6 +102,79 @@ async fn create_once(
         agent: created.id,
     });
     Ok((created, token))
+}
+
+/// Whether an actor's token is there to set up what stays.
+fn provisions(actor: &Actor) -> bool {
+    matches!(actor, Actor::User { scopes, .. } if scopes.has(Scope::Provision))
+}
+
+/// Makes a token for an agent; the one that it had ends at once. It expires with the caller's own, at
+/// `longest`, unless that one may provision: whoever has a token for a while has no agent for longer.
+async fn token_set(
+    transaction: &mut Transaction,
+    granted: &Granted<object::Agent, right::Write>,
+    operation: Operation,
+    longest: Option<Moment>,
+    now: Moment,
+) -> Result<Token> {
+    let token = Token::new(TokenId::generate(now), rand::random());
+    let new_token = NewToken {
+        credential: token.credential(),
+        holder: Holder::Agent(granted.id()),
+        label: None,
+        scopes: Scopes::default(),
+        created_at: now,
+        expires_at: longest.filter(|_| !provisions(granted.actor())),
+    };
+    granted.agent_token_set(transaction, &new_token).await?;
+    let object = ("agent", granted.id().uuid());
+    transaction
+        .audit_new_token(granted.actor(), operation, object, &new_token)
+        .await?;
+    Ok(token)
+}
+
+/// Gives an agent of the caller another token, and ends the one that it had. The agent, its timeline and its
+/// chats stay. The token is in the answer and nowhere else.
+pub async fn token_rotate(
+    service: &Service,
+    credential: Credential,
+    agent: AgentId,
+) -> Result<(AgentRecord, Token)> {
+    let outcome = attempt!(token_rotate_once(service, credential, agent));
+    let object = Some(("agent", agent.uuid()));
+    service
+        .audited(credential, Operation::AgentTokenRotate, object, outcome)
+        .await
+}
+
+async fn token_rotate_once(
+    service: &Service,
+    credential: Credential,
+    agent: AgentId,
+) -> Result<(AgentRecord, Token)> {
+    let operation = Operation::AgentTokenRotate;
+    let caller = service.caller(credential);
+    let sighting = service
+        .database
+        .sight_agent(&caller, operation, agent)
+        .await?;
+    let mut transaction = service.database.write().await?;
+    let mut granted = transaction
+        .grant_agents_locked(&caller, &[sighting])
+        .await?;
+    let granted = granted.pop().ok_or_else(Error::overtaken)?;
+    demand_in_force(granted.record()?)?;
+    let longest = granted.own_token_hold(&mut transaction).await?;
+    let token = token_set(&mut transaction, &granted, operation, longest, caller.now).await?;
+    let rotated = granted.agent(&mut transaction).await?;
+    transaction.commit().await?;
+    service.wakes.publish(Topic::Agent {
+        owner: granted.owner(),
+        agent,
+    });
+    Ok((rotated, token))
 }
 
 /// Lists the agents that the caller may read, newest first.

@@ -202,7 +202,7 @@ async fn see_origin(
         return Ok((None, agent));
     };
     let granted = reading
-        .grant_chat_body(caller, Operation::ChatInherit, parent)
+        .grant_chat_within(caller, Operation::ChatInherit, parent)
         .await?;
     let parent = granted.record()?;
     if request.agent.is_some() && request.agent != parent.agent {
@@ -233,7 +233,7 @@ async fn see_agent(
     pinned: Option<&Hashes>,
 ) -> Result<AgentSeen> {
     let granted = reading
-        .grant_agent_body(caller, Operation::AgentUse, agent)
+        .grant_agent_within(caller, Operation::AgentUse, agent)
         .await?;
     let record = granted.record()?;
     demand_in_force(record)?;

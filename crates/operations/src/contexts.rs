@@ -186,10 +186,8 @@ pub async fn resource(
     chat: ChatId,
     id: ResourceId,
 ) -> Result<ResourceText> {
-    let caller = service.caller(credential);
-    let mut transaction = service.database.read().await?;
-    let granted = transaction
-        .grant_chat_body(&caller, Operation::ResourceRead, chat)
+    let (mut transaction, granted) = service
+        .read_bodies(credential, Operation::ResourceRead, chat)
         .await?;
     let pin = granted.record()?.pin.as_ref();
     let pin = pin.ok_or(Error::NotFound("resource"))?.pin;

@@ -76,11 +76,8 @@ pub async fn diff(
     chat: ChatId,
     request: DiffRequest,
 ) -> Result<DiffView> {
-    let caller = service.caller(credential);
-    let mut transaction = service.database.read().await?;
-    let mut granted = transaction
-        .grant_chat_body(&caller, Operation::DiffRead, chat)
-        .await?;
+    let operation = Operation::DiffRead;
+    let (mut transaction, granted) = service.read_bodies(credential, operation, chat).await?;
     let user = granted.actor().user().unwrap_or(granted.owner());
     let record = granted.record()?;
     let compared = Compared::read(&mut transaction, &granted, record, request).await?;
@@ -99,10 +96,7 @@ pub async fn diff(
     let planning = Arc::clone(&compared);
     let plan = move |_: &Watch| planning.plan(request.resource);
     let plan = slot.run(COMPARING_TIME_MAX, plan).await?;
-    let mut transaction = service.database.read().await?;
-    granted = transaction
-        .grant_chat_body(&caller, Operation::DiffRead, chat)
-        .await?;
+    let (mut transaction, granted) = service.read_bodies(credential, operation, chat).await?;
     let bodies = compared.bodies(&mut transaction, &granted, &plan).await?;
     drop(transaction);
     let comparing = Arc::clone(&compared);

@@ -1,7 +1,9 @@
 //! Users, their tokens and the audit log.
 
+use std::collections::BTreeSet;
+
 use chrono::Datelike;
-use ctxpin_model::access::{Actor, Operation, Role, Roles, Scope, Scopes};
+use ctxpin_model::access::{Actor, Operation, Role, Roles, Scope, Scopes, demand_no_wider};
 use ctxpin_model::audit::AuditRecord;
 use ctxpin_model::id::{TokenId, UserId};
 use ctxpin_model::moment::Moment;
@@ -11,7 +13,8 @@ use ctxpin_model::token::{Credential, Token, TokenRecord};
 use ctxpin_model::user::{UserChange, UserRecord};
 use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::{Granted, object, right};
-use ctxpin_store::tokens::{Holder, NewToken};
+use ctxpin_store::tokens::{Holder, NewToken, RevokedChild};
+use ctxpin_store::wake::Topic;
 
 use crate::error::{Error, Result, attempt};
 use crate::quotas::demand_room;
@@ -128,9 +131,11 @@ async fn token_write_first(
         expires_at: None,
     };
     transaction.token_insert_first(&new_token).await?;
-    let object = Some(("user", user.uuid()));
-    let noted = transaction.audit(&Actor::System, Operation::TokenCreate, object, now);
-    Ok(noted.await?)
+    let object = ("token", new_token.credential.id.uuid());
+    transaction
+        .audit_new_token(&Actor::System, Operation::TokenCreate, object, &new_token)
+        .await?;
+    Ok(())
 }
 
 /// Creates a user, who has no token yet.
@@ -195,7 +200,8 @@ pub async fn users(
 }
 
 /// Changes a user's name, roles or whether the user is disabled. A disabled user's tokens, and
-/// those of the user's agents, open nothing.
+/// those of the user's agents, open nothing, and the user's watches end. Once enabled, the user has what was
+/// there, but for what expired or was revoked meanwhile.
 pub async fn user_change(
     service: &Service,
     credential: Credential,
@@ -242,6 +248,7 @@ async fn user_change_once(
         .audit(account.actor(), Operation::UserChange, object, caller.now)
         .await?;
     transaction.commit().await?;
+    service.wakes.publish(Topic::Account { owner: user });
     Ok(after)
 }
 
@@ -287,14 +294,7 @@ async fn token_create_once(
     let mut transaction = service.database.write().await?;
     let account: Granted<object::Account, right::Write> =
         transaction.grant_account(&caller, operation).await?;
-    let Actor::User {
-        scopes,
-        token: minter,
-        ..
-    } = *account.actor()
-    else {
-        return Err(Error::NotFound("user"));
-    };
+    let scopes = scopes_of(account.actor());
     if request.scopes.is_empty() {
         return Err(Error::Invalid("a token needs at least one scope".into()));
     }
@@ -303,7 +303,7 @@ async fn token_create_once(
             "a token cannot make one with more scopes than its own, which are: {scopes}"
         )));
     }
-    let longest = account.own_token_expiry(&mut transaction, minter).await?;
+    let longest = account.own_token_hold(&mut transaction).await?;
     let expires_at = match (request.expires_at, longest) {
         (Some(asked), Some(longest)) if asked > longest => {
             return Err(Error::Invalid(format!(
@@ -340,15 +340,21 @@ async fn token_create_once(
         expires_at,
     };
     account.token_insert(&mut transaction, &new_token).await?;
-    let object = Some(("user", user.uuid()));
+    let id = new_token.credential.id;
     transaction
-        .audit(account.actor(), operation, object, caller.now)
+        .audit_new_token(account.actor(), operation, ("token", id.uuid()), &new_token)
         .await?;
-    let record = account
-        .own_token(&mut transaction, token.credential().id)
-        .await?;
+    let record = account.token(&mut transaction, id, None).await?;
     transaction.commit().await?;
-    Ok((record, token))
+    Ok((record.ok_or(Error::NotFound("token"))?, token))
+}
+
+/// What the caller's token may be used for; nothing of an agent's.
+fn scopes_of(actor: &Actor) -> Scopes {
+    match actor {
+        Actor::User { scopes, .. } => *scopes,
+        Actor::Agent { .. } | Actor::System => Scopes::default(),
+    }
 }
 
 /// Lists the caller's own tokens, newest first, without their secrets.
@@ -365,10 +371,57 @@ pub async fn tokens(
     Ok(account.own_tokens(&mut transaction, page).await?)
 }
 
-/// Revokes one of the caller's own tokens; an admin with the admin scope any user's. An agent's
-/// token goes with the agent.
-pub async fn token_revoke(service: &Service, credential: Credential, token: TokenId) -> Result<()> {
-    let outcome = attempt!(token_revoke_once(service, credential, token));
+/// Whose tokens the caller may revoke: their own; `None` stands for everybody's, with an admin's scope.
+fn revokes_of<R>(account: &Granted<object::Account, R>) -> Option<UserId> {
+    let of_everybody = match account.actor() {
+        Actor::User { roles, scopes, .. } => roles.has(Role::Admin) && scopes.has(Scope::Admin),
+        _ => false,
+    };
+    (!of_everybody).then_some(account.owner())
+}
+
+/// Lists what a token made, and what that made, as far as it opens something: users' and agents' tokens,
+/// newest first. How many there are is bounded by how many tokens and agents their users may have.
+pub async fn token_children(
+    service: &Service,
+    credential: Credential,
+    token: TokenId,
+    page: &PageRequest<IdCursor>,
+) -> Result<Page<TokenRecord, IdCursor>> {
+    let caller = service.caller(credential);
+    let mut transaction = service.database.read().await?;
+    let account: Granted<object::Account, right::Metadata> = transaction
+        .grant_account(&caller, Operation::TokenChildren)
+        .await?;
+    let owner = revokes_of(&account);
+    account
+        .token(&mut transaction, token, owner)
+        .await?
+        .ok_or(Error::NotFound("token"))?;
+    let children = account
+        .token_children(&mut transaction, token, caller.now, page)
+        .await?;
+    Ok(children)
+}
+
+/// How much ends with a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Revoked {
+    /// It alone.
+    Alone,
+    /// What it made too, and what that made: users' tokens, and agents', which stay without one.
+    WithChildren,
+}
+
+/// Revokes one of the caller's own tokens; an admin with the admin scope any user's. It revokes none wider
+/// than itself. An agent's token is not named: it goes with its maker, or with the agent.
+pub async fn token_revoke(
+    service: &Service,
+    credential: Credential,
+    token: TokenId,
+    revoked: Revoked,
+) -> Result<()> {
+    let outcome = attempt!(token_revoke_once(service, credential, token, revoked));
     let object = Some(("token", token.uuid()));
     service
         .audited(credential, Operation::TokenRevoke, object, outcome)
@@ -379,28 +432,68 @@ async fn token_revoke_once(
     service: &Service,
     credential: Credential,
     token: TokenId,
+    revoked: Revoked,
 ) -> Result<()> {
+    let operation = Operation::TokenRevoke;
     let caller = service.caller(credential);
     let mut transaction = service.database.write().await?;
-    let account: Granted<object::Account, right::Write> = transaction
-        .grant_account(&caller, Operation::TokenRevoke)
+    let account: Granted<object::Account, right::Write> =
+        transaction.grant_account(&caller, operation).await?;
+    let owner = revokes_of(&account);
+    let named = account.token(&mut transaction, token, owner).await?;
+    let named = named.ok_or(Error::NotFound("token"))?;
+    // What it made is no wider than itself.
+    demand_no_wider(scopes_of(account.actor()), named.scopes)
+        .map_err(ctxpin_store::error::Error::Forbidden)?;
+    account
+        .token_revoke(&mut transaction, token, caller.now)
         .await?;
-    let of_everybody = match account.actor() {
-        Actor::User { roles, scopes, .. } => roles.has(Role::Admin) && scopes.has(Scope::Admin),
-        _ => false,
-    };
-    let owner = (!of_everybody).then_some(account.owner());
-    if !account
-        .token_revoke(&mut transaction, token, owner, caller.now)
-        .await?
-    {
-        return Err(Error::NotFound("token"));
-    }
     let object = Some(("token", token.uuid()));
     transaction
-        .audit(account.actor(), Operation::TokenRevoke, object, caller.now)
+        .audit(account.actor(), operation, object, caller.now)
         .await?;
-    Ok(transaction.commit().await?)
+    let mut topics = BTreeSet::from([Topic::Account { owner: named.user }]);
+    if revoked == Revoked::WithChildren {
+        let children = children_revoke(&mut transaction, &account, token, caller.now).await?;
+        topics.extend(children.iter().map(topic));
+    }
+    transaction.commit().await?;
+    for topic in topics {
+        service.wakes.publish(topic);
+    }
+    Ok(())
+}
+
+/// Revokes what a token made until there is no more: what was being made meanwhile too.
+async fn children_revoke(
+    transaction: &mut Transaction,
+    account: &Granted<object::Account, right::Write>,
+    token: TokenId,
+    at: Moment,
+) -> Result<Vec<RevokedChild>> {
+    let mut revoked = Vec::new();
+    loop {
+        let children = account
+            .token_children_revoke(transaction, token, at)
+            .await?;
+        if children.is_empty() {
+            return Ok(revoked);
+        }
+        let ids = children.iter().map(|child| child.token.uuid());
+        transaction
+            .audit_each(account.actor(), Operation::TokenRevoke, "token", ids, at)
+            .await?;
+        revoked.extend(children);
+    }
+}
+
+/// What those who watch are told of a token that ended with another one.
+fn topic(child: &RevokedChild) -> Topic {
+    let owner = child.user;
+    match child.agent {
+        Some(agent) => Topic::Agent { owner, agent },
+        None => Topic::Account { owner },
+    }
 }
 
 /// Who the caller is, and by which token.
@@ -411,8 +504,8 @@ pub async fn me(service: &Service, credential: Credential) -> Result<(UserRecord
         .grant_account(&caller, Operation::MeRead)
         .await?;
     let user = account.own_user(&mut transaction).await?;
-    let token = account.own_token(&mut transaction, credential.id).await?;
-    Ok((user, token))
+    let token = account.token(&mut transaction, credential.id, None).await?;
+    Ok((user, token.ok_or(Error::NotFound("token"))?))
 }
 
 /// Tells who presents a token, or whose agent does, in one statement: before more is done for them than

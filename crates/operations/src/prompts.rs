@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use ctxpin_model::access::Operation;
 use ctxpin_model::hash::{BlobHash, ContextHash};
 use ctxpin_model::id::ChatId;
 use ctxpin_model::pin::Rendered;
@@ -37,7 +38,16 @@ pub async fn prompt(
     known: Option<BlobHash>,
 ) -> Result<PinnedPrompt> {
     let caller = service.caller(credential);
-    let read = service.database.prompt(&caller, chat, known).await?;
+    let read = service.database.prompt(&caller, chat, known).await;
+    let object = Some(("chat", chat.uuid()));
+    let read = service
+        .audited(
+            credential,
+            Operation::PromptRead,
+            object,
+            read.map_err(Error::from),
+        )
+        .await?;
     Ok(PinnedPrompt {
         hash: read.hash,
         bytes: read.bytes,

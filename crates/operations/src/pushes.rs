@@ -82,6 +82,8 @@ pub struct Session {
     pub head: Option<Head>,
     /// What the agent's owner is to be warned of.
     pub warnings: Vec<QuotaWarning>,
+    /// From when on the agent's token opens nothing.
+    pub token_expires_at: Option<Moment>,
 }
 
 /// Opens the session of a process, or repeats the answer to it, which is also how an agent tells
@@ -137,6 +139,7 @@ async fn session_open_once(
         epoch,
         head: agent.head,
         warnings: service.quota_warnings(agent.owner),
+        token_expires_at: agent.token_expires_at,
     })
 }
 
@@ -147,6 +150,7 @@ fn session_again(service: &Service, agent: &AgentRecord, epoch: i64) -> Result<S
             epoch,
             head: agent.head,
             warnings: service.quota_warnings(agent.owner),
+            token_expires_at: agent.token_expires_at,
         })
     } else {
         Err(Error::Fenced {

@@ -1,12 +1,12 @@
-//! Refusals for the audit log, summed up: of one actor and action within one minute the first is written at
+//! Refusals for the audit log, summed up: of one token and action within one minute the first is written at
 //! once, and how many followed it is added to its row later. So a flood of them is no flood of writes.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ctxpin_model::access::{Actor, Operation};
-use ctxpin_model::id::AuditId;
+use ctxpin_model::access::Operation;
+use ctxpin_model::id::{AuditId, TokenId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::token::Credential;
 use uuid::Uuid;
@@ -24,8 +24,8 @@ const SUMS_MAX: usize = 4_096;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Refusals(Arc<Mutex<HashMap<Key, Sum>>>);
 
-/// Who was refused: an agent, or a user by whatever token; and what.
-type Key = (Option<Uuid>, Operation);
+/// Which token was refused, and what.
+type Key = (TokenId, Operation);
 
 #[derive(Debug)]
 struct Sum {
@@ -136,12 +136,8 @@ pub(crate) async fn note(
 ) -> Result<()> {
     let caller = service.caller(credential);
     let actor = service.database.identify(&caller, None).await?;
-    let whose = match actor {
-        Actor::User { id, .. } => Some(id.uuid()),
-        Actor::Agent { id, .. } => Some(id.uuid()),
-        Actor::System => None,
-    };
-    let first = match service.refusals.enter((whose, operation), caller.now) {
+    let key = (credential.id, operation);
+    let first = match service.refusals.enter(key, caller.now) {
         Entered::Added => return Ok(()),
         Entered::First(first) => first,
     };
@@ -182,7 +178,10 @@ mod tests {
     fn memory_is_bounded_and_nothing_is_lost() {
         let refusals = Refusals::default();
         let now = Moment::from_unix_micros(0).unwrap();
-        let key = |who: usize| (Some(Uuid::from_u128(who as u128)), Operation::ChatDelete);
+        let key = |who: usize| {
+            let token = Uuid::from_u128(who as u128).into();
+            (token, Operation::ChatDelete)
+        };
         let first = |who| match refusals.enter(key(who), now) {
             Entered::First(first) => first,
             Entered::Added => panic!("it is the first"),
@@ -204,7 +203,7 @@ mod tests {
     fn what_could_not_be_written_is_begun_anew() {
         let refusals = Refusals::default();
         let now = Moment::from_unix_micros(0).unwrap();
-        let key = (None, Operation::ChatDelete);
+        let key = (Uuid::nil().into(), Operation::ChatDelete);
         let first = refusals.enter(key, now);
         assert!(matches!(refusals.enter(key, now), Entered::Added));
         assert!(refusals.take(now).is_empty(), "its row is not there yet");

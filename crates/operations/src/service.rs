@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ctxpin_model::access::Operation;
-use ctxpin_model::id::UserId;
+use ctxpin_model::id::{ChatId, UserId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::quota::{Quotas, Rate};
 use ctxpin_model::token::Credential;
 use ctxpin_render::renderer::Renderer;
 use ctxpin_store::counts::Counts;
-use ctxpin_store::database::{Database, Location, OpenError};
-use ctxpin_store::grant::Caller;
+use ctxpin_store::database::{Database, Location, OpenError, Transaction};
+use ctxpin_store::grant::{Caller, Granted, object, right};
 use uuid::Uuid;
 
 use crate::clock::Clock;
@@ -181,6 +181,27 @@ impl Service {
     ) -> Result<()> {
         let key = (rate, whose);
         Ok(self.rate_counts.count(&self.quotas.rates, key, more, now)?)
+    }
+
+    /// Begins to read a chat's bodies. That whoever sees the chat asked for them and may not read them is
+    /// noted in the audit log.
+    pub(crate) async fn read_bodies(
+        &self,
+        credential: Credential,
+        operation: Operation,
+        chat: ChatId,
+    ) -> Result<(Transaction, Granted<object::Chat, right::Body>)> {
+        let caller = self.caller(credential);
+        let granted = async {
+            let mut transaction = self.database.read().await?;
+            let granted = transaction
+                .grant_chat_body(&caller, operation, chat)
+                .await?;
+            Ok((transaction, granted))
+        };
+        let object = Some(("chat", chat.uuid()));
+        self.audited(credential, operation, object, granted.await)
+            .await
     }
 
     /// Notes in the audit log that something forbidden was asked for, and passes the answer on.

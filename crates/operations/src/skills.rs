@@ -64,10 +64,8 @@ async fn pinned(
     Granted<object::Chat, right::Body>,
     Option<Arc<TreatedSnapshot>>,
 )> {
-    let caller = service.caller(credential);
-    let mut transaction = service.database.read().await?;
-    let granted = transaction
-        .grant_chat_body(&caller, Operation::SkillRead, chat)
+    let (mut transaction, granted) = service
+        .read_bodies(credential, Operation::SkillRead, chat)
         .await?;
     let pin = granted.record()?.pin.as_ref();
     let pinned = match pin.map(|pin| pin.pin.snapshot) {
@@ -149,10 +147,8 @@ pub async fn file(
 
 /// The tools that a chat offers: from the agent's head or from the pin, as the chat is set.
 pub async fn tools(service: &Service, credential: Credential, chat: ChatId) -> Result<Tools> {
-    let caller = service.caller(credential);
-    let mut transaction = service.database.read().await?;
-    let granted = transaction
-        .grant_chat_body(&caller, Operation::ToolRead, chat)
+    let (mut transaction, granted) = service
+        .read_bodies(credential, Operation::ToolRead, chat)
         .await?;
     match tools_source(granted.record()?) {
         Some(id) => {

@@ -16,8 +16,7 @@ use ctxpin_model::token::Credential;
 use ctxpin_model::tool::Tools;
 use ctxpin_model::turn::TurnRecord;
 use ctxpin_store::database::Transaction;
-use ctxpin_store::grant::right::ReadsBodies;
-use ctxpin_store::grant::{Granted, object};
+use ctxpin_store::grant::{Granted, object, right};
 use ctxpin_store::wake::Topic;
 
 use crate::contexts::{self, tools_differ};
@@ -44,6 +43,15 @@ pub struct TurnView {
     pub turn: TurnRecord,
     /// Whether it began just now.
     pub is_new: bool,
+    /// What the model is to be given; `None` for a token that may not read.
+    pub given: Option<Given>,
+    /// What the caller should know: why there is no prompt, or that its beginning has changed.
+    pub notice: Option<String>,
+}
+
+/// What a model is to be given for a turn.
+#[derive(Debug, Clone)]
+pub struct Given {
     /// The prompt; empty without a pin.
     pub prompt: String,
     /// About how many tokens that is.
@@ -52,8 +60,6 @@ pub struct TurnView {
     pub skills: Vec<Resource>,
     /// The tools.
     pub tools: Tools,
-    /// What the caller should know: why there is no prompt, or that its beginning has changed.
-    pub notice: Option<String>,
 }
 
 /// Where a chat's tools come from: the head, or the pin where there is no head or the chat pins
@@ -99,7 +105,7 @@ async fn begin_once(
     let caller = service.caller(credential);
     let mut reading = service.database.read().await?;
     let seen = reading
-        .grant_chat_body(&caller, Operation::TurnBegin, chat)
+        .grant_chat_within(&caller, Operation::TurnBegin, chat)
         .await?;
     let before = seen.record()?.clone();
     if let Some(turn) = of_reference(&mut reading, &seen, request).await? {
@@ -305,13 +311,36 @@ fn standing_notice(chat: &ChatRecord) -> Option<String> {
     })
 }
 
-/// Reads what a turn's stamp names.
-async fn deliver<R: ReadsBodies>(
+/// Why an answer has none of what the model is to be given.
+const NOTHING_GIVEN: &str = "The token lacks the scope `read`, so the answer has no prompt, no skills and no tools; use a token that has it.";
+
+/// Reads what a turn's stamp names, for a caller who may.
+async fn deliver<R>(
     transaction: &mut Transaction,
     granted: &Granted<object::Chat, R>,
     turn: TurnRecord,
     notice: Option<String>,
 ) -> Result<TurnView> {
+    let (given, notice) = match granted.bodies() {
+        Some(granted) => (Some(given(transaction, &granted, &turn).await?), notice),
+        None => {
+            let told = notice.iter().map(String::as_str).chain([NOTHING_GIVEN]);
+            (None, Some(told.collect::<Vec<_>>().join(" ")))
+        }
+    };
+    Ok(TurnView {
+        turn,
+        is_new: false,
+        given,
+        notice,
+    })
+}
+
+async fn given(
+    transaction: &mut Transaction,
+    granted: &Granted<object::Chat, right::Body>,
+    turn: &TurnRecord,
+) -> Result<Given> {
     let prompt = match turn.prompt {
         Some(hash) => {
             // A turn that is not written yet has the chat's pinned prompt.
@@ -332,15 +361,11 @@ async fn deliver<R: ReadsBodies>(
         }
         None => Tools::default(),
     };
-    let skills = pinned.skills().cloned().collect();
-    Ok(TurnView {
-        turn,
-        is_new: false,
+    Ok(Given {
         prompt_tokens: ctxpin_render::estimate::tokens(&prompt),
         prompt,
-        skills,
+        skills: pinned.skills().cloned().collect(),
         tools,
-        notice,
     })
 }
 

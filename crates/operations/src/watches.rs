@@ -303,10 +303,9 @@ impl Watch {
 
     /// Reads what a hint is about.
     async fn follow(&mut self, hint: Hint) -> Result<()> {
-        if self.detail == Detail::Ids {
-            return self.pass_on(hint.topic).await;
-        }
         match (self.subject, hint.topic) {
+            (_, Topic::Account { .. }) => self.check(Operation::ChatList).await,
+            _ if self.detail == Detail::Ids => self.pass_on(hint.topic).await,
             (Subject::Chat(watched), Topic::Everything) => self.read_chat(watched).await,
             (Subject::Chat(watched), Topic::Chat { chat, .. }) if chat == watched => {
                 self.read_chat(chat).await
@@ -333,6 +332,7 @@ impl Watch {
                 let bound = match topic {
                     Topic::Agent { agent, .. } => self.is_bound(watched, agent),
                     Topic::Chat { chat, .. } => chat == watched,
+                    Topic::Account { .. } => false,
                     Topic::Everything => true,
                 };
                 if bound {
@@ -348,6 +348,7 @@ impl Watch {
                 Some(match topic {
                     Topic::Chat { chat, .. } => Changed::Chat(chat),
                     Topic::Agent { agent, .. } => Changed::Agent(agent),
+                    Topic::Account { .. } => return Ok(()),
                     Topic::Everything => Changed::Everything,
                 })
             }

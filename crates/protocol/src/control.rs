@@ -4,6 +4,7 @@
 //! A request is read strictly, as everywhere; a reader of an answer ignores members that it does
 //! not know, since a newer agent may add some.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -102,6 +103,9 @@ pub struct Status {
     /// What the agent's owner has nearly as much of as is allowed, or more, as the server last told.
     #[serde(default)]
     pub quota_warnings: Vec<QuotaWarning>,
+    /// When the agent's token ends, as the server last told; null if never, or before that.
+    #[serde(default)]
+    pub token_expires_at: Option<DateTime<Utc>>,
 }
 
 /// What a scan found.

@@ -49,10 +49,11 @@ pub struct NewAgent {
 const COLUMNS: &str = "a.id, a.owner_id, a.workspace, a.name, a.may_refresh, a.replaces_id, a.replaced_by, \
      a.epoch, a.version, a.mcp_settled, a.last_push_at, a.last_seen_at, a.created_at, \
      a.refused_limit, a.refused_at, \
-     h.seq, h.snapshot_id, h.context_hash, h.tools_hash, h.received_at";
+     h.seq, h.snapshot_id, h.context_hash, h.tools_hash, h.received_at, k.expires_at, k.revoked_at";
 
-/// What an agent's row, which is called `a`, refers to.
-const JOINS: &str = "left join agent_heads h on h.agent_id = a.id and h.seq = a.head_seq";
+/// What an agent's row, which is called `a`, refers to, and its token.
+const JOINS: &str = "left join agent_heads h on h.agent_id = a.id and h.seq = a.head_seq \
+     left join tokens k on k.agent_id = a.id";
 
 impl Owned for Agent {
     const NOUN: &str = "agent";
@@ -96,6 +97,8 @@ fn read(row: &mut Row) -> Result<AgentRecord> {
         created_at: row.take()?,
         refused: read_refused(row)?,
         head: read_head_optional(row)?,
+        token_expires_at: row.take_optional()?,
+        token_revoked_at: row.take_optional()?,
     })
 }
 

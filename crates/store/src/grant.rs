@@ -481,17 +481,15 @@ impl Transaction {
         self.granted_checked(agent, checked)
     }
 
-    /// Grants reading an agent with its bodies, to whoever may use it.
-    pub async fn grant_agent_body(
+    /// Grants the operation itself the bodies that an agent pushes: to render its head for a chat. What it
+    /// answers must not tell them, unless [`Granted::tells_bodies`].
+    pub async fn grant_agent_within(
         &mut self,
         caller: &Caller,
         operation: Operation,
         agent: AgentId,
     ) -> Result<Granted<object::Agent, right::Body>> {
         let granted = self.grant_agent(caller, operation, agent).await?;
-        if !reads_bodies(&granted.actor, granted.owner) {
-            return Err(Error::NotFound("agent"));
-        }
         Ok(granted.with_right())
     }
 
@@ -580,14 +578,14 @@ impl Transaction {
         Ok(grants)
     }
 
-    /// Locks the sighted agent for share and grants reading it with its bodies.
+    /// Locks the sighted agent for share and grants the operation itself its bodies.
     pub async fn grant_agent_shared(
         &mut self,
         caller: &Caller,
         sighted: &Sighting<AgentId>,
     ) -> Result<Granted<object::Agent, right::Body>> {
         self.lock_agents(&[sighted.id].into(), Lock::Share).await?;
-        self.grant_agent_body(caller, sighted.operation, sighted.id)
+        self.grant_agent_within(caller, sighted.operation, sighted.id)
             .await
     }
 

@@ -60,6 +60,12 @@ const MIGRATIONS: &[Texts] = &[
         include_str!("../migrations/sqlite/0007_uploads.sql"),
         include_str!("../migrations/postgres/0007_uploads.sql"),
     ),
+    (
+        8,
+        "makers",
+        include_str!("../migrations/sqlite/0008_makers.sql"),
+        include_str!("../migrations/postgres/0008_makers.sql"),
+    ),
 ];
 
 /// The newest schema that this release knows.

@@ -4,14 +4,14 @@ use ctxpin_model::access::{Actor, Object, Operation, Scopes};
 use ctxpin_model::id::{AgentId, TokenId, UserId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::token::Credential;
-use ctxpin_model::token::TokenRecord;
+use ctxpin_model::token::{Maker, TokenRecord};
 
 use uuid::Uuid;
 
 use crate::database::{CHUNK, Database, Lock, Transaction, placeholders};
 use crate::error::{Error, Result};
 use crate::grant::{Caller, check_caller_sql, demand, read_caller};
-use crate::grant::{Granted, SignsOfLife, object::Account, object::Agent, right::Write};
+use crate::grant::{Grantable, Granted, SignsOfLife, object::Account, object::Agent, right::Write};
 use crate::values::{Row, Value};
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
 
@@ -41,31 +41,67 @@ pub struct NewToken {
     pub expires_at: Option<Moment>,
 }
 
-const COLUMNS: &str =
-    "id, user_id, label, scopes, created_at, expires_at, last_used_at, revoked_at";
+const COLUMNS: &str = "t.id, coalesce(t.user_id, a.owner_id), t.agent_id, t.label, t.scopes, t.created_at, \
+     t.expires_at, t.last_used_at, t.revoked_at, t.made_by_token, t.made_by_user, m.name";
+
+/// What a token's row, which is called `t`, refers to.
+const JOINS: &str =
+    "left join agents a on a.id = t.agent_id left join users m on m.id = t.made_by_user";
+
+/// A token that ended with the one that made it.
+#[derive(Debug, Clone, Copy)]
+pub struct RevokedChild {
+    /// Which.
+    pub token: TokenId,
+    /// Whose it was; of an agent's, whose the agent is.
+    pub user: UserId,
+    /// The agent whose it was, unless it was a user's.
+    pub agent: Option<AgentId>,
+}
+
+/// What a token, which is `$1`, made, and what that made.
+const CHILDREN: &str = "with recursive children (id) as (\
+     select c.id from tokens c where c.made_by_token = $1 \
+     union select c.id from tokens c join children p on p.id = c.made_by_token)";
 
 fn read(row: &mut Row) -> Result<TokenRecord> {
     Ok(TokenRecord {
         id: row.take()?,
         user: row.take()?,
+        agent: row.take_optional()?,
         label: row.take_optional()?,
         scopes: row.take()?,
         created_at: row.take()?,
         expires_at: row.take_optional()?,
         last_used_at: row.take_optional()?,
         revoked_at: row.take_optional()?,
+        made_by: read_maker(row)?,
     })
 }
 
-async fn insert(transaction: &mut Transaction, token: &NewToken) -> Result<()> {
+fn read_maker(row: &mut Row) -> Result<Option<Maker>> {
+    let token = row.take_optional()?;
+    let user: Option<UserId> = row.take_optional()?;
+    let name: Option<String> = row.take_optional()?;
+    let made_by = user.zip(name);
+    Ok(made_by.map(|(user, name)| Maker { token, user, name }))
+}
+
+/// Writes a token that the actor made.
+async fn insert(transaction: &mut Transaction, token: &NewToken, by: &Actor) -> Result<()> {
     let (user, agent) = match token.holder {
         Holder::User(user) => (Some(user), None),
         Holder::Agent(agent) => (None, Some(agent)),
     };
+    let made_by = match by {
+        Actor::User { id, token, .. } => Some((*token, *id)),
+        Actor::Agent { .. } | Actor::System => None,
+    };
+    let (made_by_token, made_by_user) = made_by.unzip();
     transaction
         .query(
-            "insert into tokens (id, user_id, agent_id, label, scopes, secret_hash, created_at, expires_at) \
-             values ($1, $2, $3, $4, $5, $6, $7, $8)",
+            "insert into tokens (id, user_id, agent_id, label, scopes, secret_hash, created_at, expires_at, \
+             made_by_token, made_by_user) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         )
         .bind(&token.credential.id)
         .bind_optional(user.as_ref())
@@ -75,6 +111,8 @@ async fn insert(transaction: &mut Transaction, token: &NewToken) -> Result<()> {
         .bind(&token.credential.secret_hash)
         .bind(&token.created_at)
         .bind_optional(token.expires_at.as_ref())
+        .bind_optional(made_by_token.as_ref())
+        .bind_optional(made_by_user.as_ref())
         .execute()
         .await?;
     Ok(())
@@ -101,19 +139,19 @@ impl Database {
 impl Transaction {
     /// Writes a token for the first user, whom nobody is there to grant it.
     pub async fn token_insert_first(&mut self, token: &NewToken) -> Result<()> {
-        insert(self, token).await
+        insert(self, token, &Actor::System).await
     }
 
-    /// Writes signs of life: when tokens were used last, and when agents were seen. Rows are locked
-    /// in the order of their ids, since several replicas may do so at once.
+    /// Writes signs of life: when agents were seen, and when tokens were used last. Rows are locked
+    /// in the order of their ids, since several replicas may do so at once, and agents before tokens.
     pub async fn signs_write(&mut self, signs: &SignsOfLife, at: Moment) -> Result<()> {
-        let tokens: Vec<_> = signs.tokens.iter().collect();
-        for chunk in tokens.chunks(CHUNK) {
-            self.sign("tokens", "last_used_at", chunk, at).await?;
-        }
         let agents: Vec<_> = signs.agents.iter().collect();
         for chunk in agents.chunks(CHUNK) {
             self.sign("agents", "last_seen_at", chunk, at).await?;
+        }
+        let tokens: Vec<_> = signs.tokens.iter().collect();
+        for chunk in tokens.chunks(CHUNK) {
+            self.sign("tokens", "last_used_at", chunk, at).await?;
         }
         Ok(())
     }
@@ -143,66 +181,116 @@ impl Transaction {
     }
 }
 
+impl<O: Grantable> Granted<O, Write> {
+    /// Tells when the caller's own token expires, and keeps anybody from revoking it before the transaction
+    /// ends: so whoever revokes it with what it made sees what is made now.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unauthenticated`] if it was revoked since this was granted.
+    pub async fn own_token_hold(&self, transaction: &mut Transaction) -> Result<Option<Moment>> {
+        let Actor::User { token, .. } = *self.actor() else {
+            return Err(Error::Unauthenticated);
+        };
+        let (expires_at, revoked_at): (_, Option<Moment>) = self
+            .within(transaction)?
+            .query_locking(
+                "select expires_at, revoked_at from tokens where id = $1",
+                Lock::Share,
+            )
+            .bind(&token)
+            .one(|row| Ok((row.take_optional()?, row.take_optional()?)))
+            .await?;
+        match revoked_at {
+            Some(_) => Err(Error::Unauthenticated),
+            None => Ok(expires_at),
+        }
+    }
+}
+
 impl Granted<Account, Write> {
-    /// Writes a token.
+    /// Writes a token that the caller made.
     pub async fn token_insert(
         &self,
         transaction: &mut Transaction,
         token: &NewToken,
     ) -> Result<()> {
-        insert(self.within(transaction)?, token).await
+        insert(self.within(transaction)?, token, self.actor()).await
     }
 
-    /// When the caller's own token expires.
-    pub async fn own_token_expiry(
-        &self,
-        transaction: &mut Transaction,
-        token: TokenId,
-    ) -> Result<Option<Moment>> {
-        let transaction = self.within(transaction)?;
-        transaction
-            .query("select expires_at from tokens where id = $1")
-            .bind(&token)
-            .one(|row| row.take_optional())
-            .await
-    }
-
-    /// Revokes a token of `owner`; `false` if there is none of that id. Revoking twice keeps the
-    /// first time.
+    /// Revokes a token. Revoking twice keeps the first time.
     pub async fn token_revoke(
         &self,
         transaction: &mut Transaction,
         token: TokenId,
-        owner: Option<UserId>,
         at: Moment,
-    ) -> Result<bool> {
-        let transaction = self.within(transaction)?;
-        let of_owner = if owner.is_some() {
-            "and user_id = $3"
-        } else {
-            "and user_id is not null"
-        };
-        let mut query = transaction
-            .query(format!(
-                "update tokens set revoked_at = coalesce(revoked_at, $2) where id = $1 {of_owner}"
-            ))
+    ) -> Result<()> {
+        self.within(transaction)?
+            .query("update tokens set revoked_at = coalesce(revoked_at, $2) where id = $1")
             .bind(&token)
-            .bind(&at);
-        if let Some(owner) = &owner {
-            query = query.bind(owner);
+            .bind(&at)
+            .execute()
+            .await?;
+        Ok(())
+    }
+
+    /// Revokes what a token made, and what that made, as far as it opens something: users' and agents'
+    /// tokens. Tells which these were; with none, there was nothing left. What was being made meanwhile is
+    /// found once this is asked again.
+    pub async fn token_children_revoke(
+        &self,
+        transaction: &mut Transaction,
+        token: TokenId,
+        at: Moment,
+    ) -> Result<Vec<RevokedChild>> {
+        let transaction = self.within(transaction)?;
+        let sql = format!(
+            "select t.id, coalesce(t.user_id, (select a.owner_id from agents a where a.id = t.agent_id)), t.agent_id \
+             from tokens t where t.id in ({CHILDREN} select id from children) \
+             and t.revoked_at is null and (t.expires_at is null or t.expires_at > $2) order by t.id"
+        );
+        let children = transaction
+            .query_locking(&sql, Lock::Update)
+            .bind(&token)
+            .bind(&at)
+            .all(|row| {
+                Ok(RevokedChild {
+                    token: row.take()?,
+                    user: row.take()?,
+                    agent: row.take_optional()?,
+                })
+            })
+            .await?;
+        for chunk in children.chunks(CHUNK) {
+            let list = placeholders(1, chunk.len(), 2);
+            transaction
+                .query(format!(
+                    "update tokens set revoked_at = $1 where id in {list}"
+                ))
+                .bind(&at)
+                .bind_all(chunk.iter().map(|child| &child.token))
+                .execute()
+                .await?;
         }
-        Ok(query.execute().await? > 0)
+        Ok(children)
     }
 }
 
 impl Granted<Agent, Write> {
-    /// Writes the token of the agent.
-    pub async fn agent_token_insert(
+    /// Writes the token of the agent, which the caller made. One that it had ends at once.
+    pub async fn agent_token_set(
         &self,
         transaction: &mut Transaction,
         token: &NewToken,
     ) -> Result<()> {
-        insert(self.within(transaction)?, token).await
+        let agent = self.id();
+        let transaction = self.within(transaction)?;
+        transaction
+            .query("delete from tokens where agent_id = $1")
+            .bind(&agent)
+            .execute()
+            .await?;
+        insert(transaction, token, self.actor()).await
     }
 }
 
@@ -216,12 +304,12 @@ impl<R> Granted<Account, R> {
         let owner = self.owner();
         let transaction = self.within(transaction)?;
         let after = if page.after.is_some() {
-            "and id < $3"
+            "and t.id < $3"
         } else {
             ""
         };
         let sql = format!(
-            "select {COLUMNS} from tokens where user_id = $1 {after} order by id desc limit $2"
+            "select {COLUMNS} from tokens t {JOINS} where t.user_id = $1 {after} order by t.id desc limit $2"
         );
         let mut query = transaction.query(sql).bind(&owner).bind(&(page.limit + 1));
         if let Some(after) = &page.after {
@@ -231,14 +319,50 @@ impl<R> Granted<Account, R> {
         Ok(Page::of(tokens, page.limit, |token| token.id.uuid()))
     }
 
-    /// The caller's own token.
-    pub async fn own_token(
+    /// A user's token, if there is one of that id; with `owner` only if it is theirs.
+    pub async fn token(
         &self,
         transaction: &mut Transaction,
         token: TokenId,
-    ) -> Result<TokenRecord> {
+        owner: Option<UserId>,
+    ) -> Result<Option<TokenRecord>> {
         let transaction = self.within(transaction)?;
-        let sql = format!("select {COLUMNS} from tokens where id = $1");
-        transaction.query(sql).bind(&token).one(read).await
+        let sql = format!(
+            "select {COLUMNS} from tokens t {JOINS} where t.id = $1 and t.user_id is not null"
+        );
+        let found = transaction.query(sql).bind(&token).optional(read).await?;
+        Ok(found.filter(|found| owner.is_none_or(|owner| found.user == owner)))
+    }
+
+    /// Lists what a token made, and what that made, as far as it opens something at `now`: users' and
+    /// agents' tokens, newest first.
+    pub async fn token_children(
+        &self,
+        transaction: &mut Transaction,
+        token: TokenId,
+        now: Moment,
+        page: &PageRequest<IdCursor>,
+    ) -> Result<Page<TokenRecord, IdCursor>> {
+        let transaction = self.within(transaction)?;
+        let after = if page.after.is_some() {
+            "and t.id < $4"
+        } else {
+            ""
+        };
+        let sql = format!(
+            "{CHILDREN} select {COLUMNS} from children join tokens t on t.id = children.id \
+             {JOINS} where t.revoked_at is null and (t.expires_at is null or t.expires_at > $2) {after} \
+             order by t.id desc limit $3"
+        );
+        let mut query = transaction
+            .query(sql)
+            .bind(&token)
+            .bind(&now)
+            .bind(&(page.limit + 1));
+        if let Some(after) = &page.after {
+            query = query.bind(after);
+        }
+        let tokens = query.all(read).await?;
+        Ok(Page::of(tokens, page.limit, |token| token.id.uuid()))
     }
 }

@@ -164,17 +164,32 @@ impl Granted<Account, Write> {
             .await
     }
 
-    /// Forgets the tokens of a user that open nothing any more.
+    /// Forgets the tokens of a user that open nothing any more. What they made counts as made by the nearest
+    /// of their makers that is kept.
     pub async fn tokens_forget(
         &self,
         transaction: &mut Transaction,
         user: UserId,
         now: Moment,
     ) -> Result<()> {
-        self.within(transaction)?
-            .query(
-                "delete from tokens where user_id = $1 and (revoked_at is not null or expires_at <= $2)",
-            )
+        const GONE: &str = "user_id = $1 and (revoked_at is not null or expires_at <= $2)";
+        let transaction = self.within(transaction)?;
+        // From the uppermost downwards: each is gone through once, however long a chain is.
+        transaction
+            .query(format!(
+                "with recursive gone (id, maker) as (select id, made_by_token from tokens where {GONE}), \
+                 heirs (id, maker) as (\
+                 select g.id, g.maker from gone g where g.maker is null or g.maker not in (select id from gone) \
+                 union all select g.id, h.maker from gone g join heirs h on h.id = g.maker) \
+                 update tokens set made_by_token = (select h.maker from heirs h where h.id = tokens.made_by_token) \
+                 where made_by_token in (select id from gone) and id not in (select id from gone)"
+            ))
+            .bind(&user)
+            .bind(&now)
+            .execute()
+            .await?;
+        transaction
+            .query(format!("delete from tokens where {GONE}"))
             .bind(&user)
             .bind(&now)
             .execute()

@@ -37,6 +37,11 @@ pub enum Topic {
         /// Which.
         chat: ChatId,
     },
+    /// Who may call on a user's behalf: whether the user is let in, the user's roles and tokens.
+    Account {
+        /// Whose it is.
+        owner: UserId,
+    },
     /// Anything: hints may have been lost.
     Everything,
 }
@@ -45,7 +50,9 @@ impl Topic {
     /// Whose it is; `None` if it may be anybody's.
     pub fn owner(self) -> Option<UserId> {
         match self {
-            Self::Agent { owner, .. } | Self::Chat { owner, .. } => Some(owner),
+            Self::Agent { owner, .. } | Self::Chat { owner, .. } | Self::Account { owner } => {
+                Some(owner)
+            }
             Self::Everything => None,
         }
     }
@@ -58,6 +65,7 @@ impl Topic {
             Self::Chat { owner, chat } => {
                 format!("c{}{}", owner.uuid().simple(), chat.uuid().simple())
             }
+            Self::Account { owner } => format!("u{}", owner.uuid().simple()),
             Self::Everything => "*".into(),
         }
     }
@@ -68,10 +76,11 @@ impl Topic {
         }
         let (kind, ids) = text.split_at_checked(1)?;
         let (owner, id) = ids.split_at_checked(32)?;
-        let (owner, id) = (
-            Uuid::try_parse(owner).ok()?.into(),
-            Uuid::try_parse(id).ok()?,
-        );
+        let owner = Uuid::try_parse(owner).ok()?.into();
+        if (kind, id) == ("u", "") {
+            return Some(Self::Account { owner });
+        }
+        let id = Uuid::try_parse(id).ok()?;
         match kind {
             "a" => Some(Self::Agent {
                 owner,
@@ -170,6 +179,7 @@ mod tests {
                 owner,
                 chat: Uuid::from_u128(3).into(),
             },
+            Topic::Account { owner },
             Topic::Everything,
         ] {
             assert_eq!(Topic::decode(&topic.encode()), Some(topic));

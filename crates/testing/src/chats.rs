@@ -15,7 +15,7 @@ use ctxpin_operations::error::Error;
 use ctxpin_operations::pins::{self, MoveRequest};
 use ctxpin_operations::prompts;
 use ctxpin_operations::service::Service;
-use ctxpin_operations::turns::{self, TurnRequest, TurnView};
+use ctxpin_operations::turns::{self, Given, TurnRequest, TurnView};
 
 /// A request for a chat without anything.
 pub fn plain() -> ChatRequest {
@@ -47,6 +47,11 @@ pub struct TestChat {
     pub owner: Credential,
     /// Its id.
     pub id: ChatId,
+}
+
+/// What a turn hands out to whoever may read.
+pub fn given(view: &TurnView) -> &Given {
+    view.given.as_ref().expect("the token may read")
 }
 
 impl TestChat {

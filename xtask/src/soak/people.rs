@@ -8,7 +8,7 @@ use ctxpin_client::Client;
 use ctxpin_client::error::ClientError;
 use ctxpin_model::id::{ChatId, TokenId, UserId};
 use ctxpin_protocol::http::chats::{ChatChange, ChatCreate};
-use ctxpin_protocol::http::people::{Secret, TokenCreate, UserChange, UserCreate};
+use ctxpin_protocol::http::people::{Secret, TokenCreate, TokenRevoke, UserChange, UserCreate};
 use ctxpin_protocol::problem::ProblemName;
 use rand::RngExt as _;
 use tokio::task::JoinSet;
@@ -122,7 +122,11 @@ async fn end_once(admin: &mut Caller, scene: &Scene, turn: u32) -> Option<()> {
     if disables {
         disable(admin, scene.user, true).await?;
     } else {
-        let revoke = |client: Client| async move { client.token_revoke(TokenId::from(id)).await };
+        let revoke = |client: Client| async move {
+            client
+                .token_revoke(TokenId::from(id), &TokenRevoke::default())
+                .await
+        };
         match admin.call_until_answered("revoke", revoke).await? {
             // One that was repeated finds it revoked.
             Ok(_) | Err(Some(ProblemName::NotFound)) => {}

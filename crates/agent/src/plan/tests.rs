@@ -66,6 +66,7 @@ fn session(epoch: i64, head: Option<&str>) -> Session {
         }),
         limits: resources::limits(64 * MIB as u64),
         quota_warnings: Vec::new(),
+        token_expires_at: None,
     }
 }
 

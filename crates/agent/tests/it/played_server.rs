@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use ctxpin_model::hash::{BlobHash, SnapshotId};
+use ctxpin_model::moment::Moment;
 use ctxpin_model::push::{Known, Offered, Verdict, verdict};
 use ctxpin_model::resource::{Content, Resource};
 use ctxpin_model::snapshot::Snapshot;
@@ -38,6 +39,7 @@ pub struct Held {
     pub fault: Option<Fault>,
     /// What is told with every session.
     pub quota_warnings: Vec<QuotaWarning>,
+    pub token_expires_at: Option<Moment>,
 }
 
 /// A status, further headers and a body.
@@ -169,6 +171,7 @@ impl Held {
             }),
             limits: resources::limits(64 * 1024 * 1024),
             quota_warnings: self.quota_warnings.clone(),
+            token_expires_at: self.token_expires_at.map(Moment::utc),
         };
         serde_json::to_value(session).unwrap()
     }

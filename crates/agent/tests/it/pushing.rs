@@ -6,6 +6,7 @@ use std::time::Duration;
 use ctxpin_agent::error::AgentError;
 use ctxpin_agent::report::Report;
 use ctxpin_model::hash::BlobHash;
+use ctxpin_model::moment::Moment;
 use ctxpin_protocol::control::Pushing;
 use ctxpin_protocol::http::quotas::QuotaWarning;
 use ctxpin_protocol::problem::{Problem, ProblemName};
@@ -176,7 +177,12 @@ async fn finding_06_without_room_the_agent_goes_on_watching() {
         used: 9,
         quota: 10,
     };
-    server.held.lock().unwrap().quota_warnings = vec![warning.clone()];
+    let ends = Moment::from_unix_micros(1_800_000_000_000_000);
+    {
+        let mut held = server.held.lock().unwrap();
+        held.quota_warnings = vec![warning.clone()];
+        held.token_expires_at = ends;
+    }
     let no_room = || Fault::of(&Problem::new(ProblemName::QuotaExceeded, "full").without_room());
     let w = Workspace::new(&server);
     server.fail_next_push(no_room());
@@ -192,6 +198,7 @@ async fn finding_06_without_room_the_agent_goes_on_watching() {
     };
     assert!(reason.contains("full") && seconds > 500, "{reason}");
     assert_eq!(status.quota_warnings, [warning]);
+    assert_eq!(status.token_expires_at, ends.map(Moment::utc));
     assert_eq!(status.pushed, None);
     // Every change is tried, and the first for which there is room is the head.
     server.fail_next_push(no_room());

@@ -1,6 +1,6 @@
 //! `ctxpin agent`: the processes beside workspaces.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -9,10 +9,10 @@ use ctxpin_agent::run;
 use ctxpin_agent::sources::OPERATOR_CONFIG;
 use ctxpin_client::Client;
 use ctxpin_protocol::control::{Pushing, Status};
-use ctxpin_protocol::http::agents::AgentCreate;
+use ctxpin_protocol::http::agents::{AgentCreate, AgentCreated};
 
 use super::source::LocalAgent;
-use super::token::{secret_hand_over, token_file};
+use super::token::{secret_hand_over, token_file, token_state};
 use super::up::Workspace;
 use super::{Output, PageArguments, say_next};
 use crate::chat_choice::agent_named;
@@ -21,6 +21,7 @@ use crate::data_directory::DataDirectory;
 use crate::log;
 use crate::say::{self, Failure, Table, Viewpoint};
 use crate::stop;
+use crate::token_file::TokenFile;
 use crate::up::directory_check;
 
 /// Agents: the ctxpin processes beside workspaces
@@ -34,6 +35,7 @@ pub struct Noun {
 enum Verb {
     Run(Run),
     Create(Create),
+    RotateToken(RotateToken),
     /// List your agents, newest first
     List {
         #[command(flatten)]
@@ -107,6 +109,20 @@ struct Create {
     connection: Connection,
 }
 
+/// Give an agent another token, printed this once; the one that it had ends at once
+#[derive(Debug, Args)]
+struct RotateToken {
+    /// The agent: its id, or the end of it (at least 4 digits)
+    agent: String,
+    /// Write the token to this new file, which you alone may read, and do not print it
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    write_token: Option<PathBuf>,
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
+    connection: Connection,
+}
+
 impl Noun {
     /// Does what was asked for.
     ///
@@ -117,6 +133,7 @@ impl Noun {
         match self.verb {
             Verb::Run(run) => run.run().await,
             Verb::Create(create) => create.run().await,
+            Verb::RotateToken(rotate) => rotate.run().await,
             Verb::List {
                 page,
                 output,
@@ -195,7 +212,7 @@ impl Create {
             Some("same") => Some("same".to_owned()),
             Some(agent) => Some(agent_named(&client, agent).await?.to_string()),
         };
-        let mut token_file = token_file(self.write_token.as_deref())?;
+        let token_file = token_file(self.write_token.as_deref())?;
         let created = client
             .agent_create(&AgentCreate {
                 workspace: self.workspace,
@@ -212,16 +229,50 @@ impl Create {
             created.agent.id,
             say::line(&created.agent.workspace)
         ));
-        secret_hand_over(created.token.expose(), token_file.as_mut())?;
-        if let Some(file) = &self.write_token {
-            say::note(&format!(
-                "`ctxpin agent run --server {} --token-file {}` runs it in its workspace",
-                client.server().as_str().trim_end_matches('/'),
-                say::path(&file)
-            ));
-        }
-        Ok(())
+        token_hand_over(&client, &created, token_file, self.write_token.as_deref())
     }
+}
+
+impl RotateToken {
+    async fn run(self) -> Result<(), Failure> {
+        let client = self.connection.connect()?.client;
+        let agent = agent_named(&client, &self.agent).await?;
+        let token_file = token_file(self.write_token.as_deref())?;
+        let rotated = client.agent_token_rotate(agent).await?;
+        if self.output.json {
+            return say::print_json(&rotated);
+        }
+        say::note(&format!(
+            "agent {} of workspace \"{}\" has another token; the one that it had opens nothing any more",
+            rotated.agent.id,
+            say::line(&rotated.agent.workspace)
+        ));
+        token_hand_over(&client, &rotated, token_file, self.write_token.as_deref())
+    }
+}
+
+/// Says when an agent's new token ends, prints it or writes it to its file, and says how it is used.
+fn token_hand_over(
+    client: &Client,
+    created: &AgentCreated,
+    mut token_file: Option<TokenFile>,
+    path: Option<&Path>,
+) -> Result<(), Failure> {
+    if let Some(time) = created.agent.token_expires_at {
+        say::note(&format!(
+            "its token ends {}, with the one that made it; `ctxpin agent rotate-token` gives it another",
+            time.to_rfc3339()
+        ));
+    }
+    secret_hand_over(created.token.expose(), token_file.as_mut())?;
+    if let Some(path) = path {
+        say::note(&format!(
+            "`ctxpin agent run --server {} --token-file {}` runs it in its workspace",
+            client.server().as_str().trim_end_matches('/'),
+            say::path(&path)
+        ));
+    }
+    Ok(())
 }
 
 async fn list(client: &Client, page: &PageArguments, output: Output) -> Result<(), Failure> {
@@ -234,7 +285,16 @@ async fn list(client: &Client, page: &PageArguments, output: Output) -> Result<(
         return Ok(());
     }
     let now = say::now();
-    let mut table = Table::new(&["id", "workspace", "name", "state", "head", "#", "last push"]);
+    let mut table = Table::new(&[
+        "id",
+        "workspace",
+        "name",
+        "state",
+        "head",
+        "#",
+        "last push",
+        "token",
+    ]);
     for agent in &page.items {
         let head = agent.head.as_ref();
         let state = match agent.connected {
@@ -252,6 +312,7 @@ async fn list(client: &Client, page: &PageArguments, output: Output) -> Result<(
             agent
                 .last_push_at
                 .map_or("never".to_owned(), |time| say::ago(time, now)),
+            token_state(agent.token_revoked_at, agent.token_expires_at, now),
         ]);
     }
     say::print(&table.text())?;
@@ -320,6 +381,13 @@ fn status_text(status: &Status) -> String {
         }
     }
     facts.push(("sources", status.sources.to_string()));
+    if let Some(time) = status.token_expires_at {
+        let fact = format!(
+            "ends {}; `ctxpin agent rotate-token` gives another",
+            time.to_rfc3339()
+        );
+        facts.push(("token", fact));
+    }
     let warnings = status.quota_warnings.iter().map(say::quota_warning);
     facts.extend(warnings.map(|warning| ("quota", warning)));
     let viewpoint = Viewpoint::here();

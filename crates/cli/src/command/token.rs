@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use ctxpin_client::Client;
 use ctxpin_model::id::TokenId;
 use ctxpin_protocol::http::page::PageQuery;
-use ctxpin_protocol::http::people::{Token, TokenCreate};
+use ctxpin_protocol::http::people::{Token, TokenCreate, TokenRevoke};
 
 use super::user::user_named;
 use super::{Output, PageArguments, say_next};
@@ -40,10 +40,23 @@ enum Verb {
         #[command(flatten)]
         output: Output,
     },
-    /// End a token
+    /// List what a token made, and what that made, as far as it opens something
+    Children {
+        /// The token: its id, or the end of it (at least 4 digits)
+        token: String,
+        #[command(flatten)]
+        page: PageArguments,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// End a token; only one with no scope that yours lacks
     Revoke {
         /// The token: its id, or the end of it (at least 4 digits)
         token: String,
+        /// End what it made too, and what that made, and show it: tokens of users, and those of agents, which
+        /// stay and need another one
+        #[arg(long)]
+        with_children: bool,
     },
 }
 
@@ -83,11 +96,15 @@ impl Noun {
         match self.verb {
             Verb::Create(create) => create.run(&client).await,
             Verb::List { page, output } => list(&client, &page, output).await,
-            Verb::Revoke { token } => {
-                let token = token_named(&client, &token).await?;
-                client.token_revoke(token).await?;
-                say::print(&format!("revoked token {}\n", say::id(token.uuid())))
-            }
+            Verb::Children {
+                token,
+                page,
+                output,
+            } => children(&client, &token, &page, output).await,
+            Verb::Revoke {
+                token,
+                with_children,
+            } => revoke(&client, &token, with_children).await,
         }
     }
 }
@@ -115,7 +132,7 @@ impl Create {
             "created token {} ({}), {}",
             say::id(created.token.id),
             created.token.scopes.join(", "),
-            end(&created.token)
+            token_state(None, created.token.expires_at, say::now())
         ));
         secret_hand_over(created.secret.expose(), file.as_mut())
     }
@@ -149,10 +166,17 @@ pub fn secret_hand_over(secret: &str, file: Option<&mut TokenFile>) -> Result<()
     }
 }
 
-fn end(token: &Token) -> String {
-    match token.expires_at {
-        Some(time) => format!("ends {}", time.to_rfc3339()),
-        None => "never ends".to_owned(),
+/// Whether a token opens something, and until when.
+pub fn token_state(
+    revoked_at: Option<DateTime<Utc>>,
+    expires_at: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> String {
+    match (revoked_at, expires_at) {
+        (Some(_), _) => "revoked".to_owned(),
+        (None, Some(time)) if time <= now => "ended".to_owned(),
+        (None, Some(time)) => format!("ends {}", time.to_rfc3339()),
+        (None, None) => "never ends".to_owned(),
     }
 }
 
@@ -162,27 +186,104 @@ async fn list(client: &Client, page: &PageArguments, output: Output) -> Result<(
         return say::print_json(&page);
     }
     let now = say::now();
-    let mut table = Table::new(&["id", "label", "scopes", "created", "last used", "state"]);
+    let mut table = Table::new(&[
+        "id",
+        "label",
+        "scopes",
+        "created",
+        "last used",
+        "state",
+        "made by",
+    ]);
     for token in &page.items {
-        let state = match (token.revoked_at, token.expires_at) {
-            (Some(_), _) => "revoked".to_owned(),
-            (None, Some(time)) if time <= now => "ended".to_owned(),
-            _ => end(token),
-        };
+        let others = token.made_by.as_ref();
+        let others = others.filter(|maker| maker.user != token.user);
         table.row([
             say::id(token.id),
             token.label.clone().unwrap_or_default(),
             token.scopes.join(", "),
             say::ago(token.created_at, now),
-            token
-                .last_used_at
-                .map_or("never".to_owned(), |time| say::ago(time, now)),
-            state,
+            used(token, now),
+            token_state(token.revoked_at, token.expires_at, now),
+            others.map_or(String::new(), |maker| format!("admin {}", maker.name)),
         ]);
     }
     say::print(&table.text())?;
     say_next(page.next.as_deref());
     Ok(())
+}
+
+fn used(token: &Token, now: DateTime<Utc>) -> String {
+    token
+        .last_used_at
+        .map_or("never".to_owned(), |time| say::ago(time, now))
+}
+
+async fn children(
+    client: &Client,
+    named: &str,
+    page: &PageArguments,
+    output: Output,
+) -> Result<(), Failure> {
+    let token = token_named(client, named).await?;
+    let page = client.token_children(token, &page.query()).await?;
+    if output.json {
+        return say::print_json(&page);
+    }
+    say::print(&children_text(&page.items))?;
+    say_next(page.next.as_deref());
+    Ok(())
+}
+
+fn children_text(children: &[Token]) -> String {
+    if children.is_empty() {
+        return "it made nothing that opens anything\n".to_owned();
+    }
+    let now = say::now();
+    let mut table = Table::new(&[
+        "id",
+        "of",
+        "label",
+        "scopes",
+        "created",
+        "last used",
+        "state",
+    ]);
+    for token in children {
+        table.row([
+            say::id(token.id),
+            match token.agent_id {
+                Some(agent) => format!("agent {}", say::id(agent)),
+                None => format!("user {}", say::id(token.user)),
+            },
+            token.label.clone().unwrap_or_default(),
+            token.scopes.join(", "),
+            say::ago(token.created_at, now),
+            used(token, now),
+            token_state(token.revoked_at, token.expires_at, now),
+        ]);
+    }
+    table.text()
+}
+
+async fn revoke(client: &Client, named: &str, with_children: bool) -> Result<(), Failure> {
+    let token = token_named(client, named).await?;
+    if with_children {
+        let mut children = Vec::new();
+        let read = async |page: &PageQuery| client.token_children(token, page).await;
+        each_item(read, |child| children.push(child)).await?;
+        say::print(&children_text(&children))?;
+    }
+    let how = TokenRevoke {
+        children: with_children.then_some(true),
+    };
+    client.token_revoke(token, &how).await?;
+    let what = if with_children {
+        " with what it made"
+    } else {
+        ""
+    };
+    say::print(&format!("revoked token {}{what}\n", say::id(token.uuid())))
 }
 
 async fn token_named(client: &Client, named: &str) -> Result<TokenId, Failure> {

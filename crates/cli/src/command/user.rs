@@ -45,14 +45,14 @@ enum Verb {
         #[command(flatten)]
         output: Output,
     },
-    /// Lock a user out: none of their tokens is taken any more
+    /// Lock a user out: their tokens and those of their agents open nothing, and their watches end
     Disable {
         /// The user: their name, their id, or the end of it
         user: String,
         #[command(flatten)]
         output: Output,
     },
-    /// Let a user in again
+    /// Let a user in again, with everything but what has expired or was revoked meanwhile
     Enable {
         /// The user: their name, their id, or the end of it
         user: String,

@@ -259,6 +259,77 @@ fn people_and_their_tokens() {
 }
 
 #[test]
+fn finding_11_what_a_stolen_token_made_ends_with_it() {
+    let bench = Bench::new();
+    let app = bench.workspace("app", "Be brief.\n");
+    let served = serve(&bench, &app);
+    let server = ["--server", &served.url, "--token-file", &served.token];
+    let ok = |arguments: &[&str]| bench.ok(&app, &[arguments, &server].concat());
+    let json = |arguments: &[&str]| -> serde_json::Value {
+        serde_json::from_str(&ok(&[arguments, &["--json"]].concat())).unwrap()
+    };
+    let stolen = json(&["token", "create", "--label", "ci", "--days", "1"]);
+    let secret = stolen["secret"].as_str().unwrap();
+    let id = stolen["token"]["id"].as_str().unwrap();
+    let id = &id[id.len() - 12..];
+    let (first, second) = (app.join("first"), app.join("second"));
+    let (first, second) = (first.to_str().unwrap(), second.to_str().unwrap());
+    let by_stolen = |arguments: &[&str]| {
+        let arguments = [arguments, &["--server", &served.url]].concat();
+        let told = said(bench.command(&app, &arguments).env("CTXPIN_TOKEN", secret));
+        assert_eq!(told.code, Some(0), "{}", told.err);
+        told
+    };
+    let create = ["agent", "create", "--workspace", "app"];
+    let created = by_stolen(&[&create[..], &["--write-token", first]].concat());
+    assert_says(
+        &created.err,
+        &["its token ends", "ctxpin agent rotate-token"],
+    );
+    by_stolen(&["token", "create", "--label", "spare", "--scope", "read"]);
+    let agent = json(&["agent", "list"]);
+    let agent = agent["items"][0]["id"].as_str().unwrap();
+    let push = ["push", "--server", &served.url, "--token-file"];
+    bench.ok(&app, &[&push[..], &[first]].concat());
+    // What goes is shown before.
+    let children = ok(&["token", "children", id]);
+    let short = &agent[agent.len() - 8..];
+    assert_says(&children, &[&format!("agent {short}"), "spare", "ends"]);
+    let revoked = ok(&["token", "revoke", id, "--with-children"]);
+    assert_says(&revoked, &["spare", "revoked token", "with what it made"]);
+    assert_says(
+        &ok(&["token", "children", id]),
+        &["it made nothing that opens anything"],
+    );
+    bench.fails(&app, &[&push[..], &[first]].concat(), 1);
+    assert_says(&ok(&["agent", "list"]), &["app", "revoked"]);
+    // The agent is kept, and goes on with another token.
+    let rotate = ["agent", "rotate-token", agent, "--write-token"];
+    let refused = [&rotate[..], &[first], &server].concat();
+    let refused = bench.fails(&app, &refused, 1);
+    assert_says(&refused, &["is there already", "no token was made"]);
+    ok(&[&rotate[..], &[second]].concat());
+    bench.ok(&app, &[&push[..], &[second]].concat());
+    assert_says(&ok(&["agent", "list"]), &["app", "never ends"]);
+}
+
+#[test]
+fn finding_12_an_admins_tokens_for_others_are_marked() {
+    let bench = Bench::new();
+    let app = bench.workspace("app", "x\n");
+    let served = serve(&bench, &app);
+    let server = ["--server", &served.url, "--token-file", &served.token];
+    let ok = |arguments: &[&str]| bench.ok(&app, &[arguments, &server].concat());
+    ok(&["user", "create", "ada"]);
+    let secret = ok(&["token", "create", "--user", "ada"]);
+    let mut command = bench.command(&app, &["token", "list", "--server", &served.url]);
+    let listed = said(command.env("CTXPIN_TOKEN", secret.trim()));
+    assert_says(&listed.out, &["MADE BY", "admin admin"]);
+    let own = ok(&["token", "list"]);
+    assert!(!own.contains("admin admin"), "{own}");
+}
+
+#[test]
 fn a_scan_needs_no_server() {
     let bench = Bench::new();
     let app = bench.workspace("app", "Be brief. @docs/more.md\n");

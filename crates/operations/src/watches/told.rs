@@ -47,8 +47,9 @@ impl ToldAgent {
         let process = (agent.epoch, agent.version, agent.mcp_settled);
         let refused = agent.refused.map(|refused| refused.limit);
         let fields = (agent.replaced_by, agent.last_push_at, refused);
+        let token = (agent.token_expires_at, agent.token_revoked_at);
         Self {
-            hash: hash(&(head, process, fields)),
+            hash: hash(&(head, process, fields, token)),
         }
     }
 }

@@ -9,7 +9,7 @@ use ctxpin_model::token::Credential;
 use ctxpin_model::user::UserChange;
 use ctxpin_operations::agents::{self, AgentRequest};
 use ctxpin_operations::chats::{self, ChatChange};
-use ctxpin_operations::people::{self, TokenRequest};
+use ctxpin_operations::people::{self, Revoked, TokenRequest};
 use ctxpin_operations::pins::{self, MoveRequest, RefreshFilter};
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::{TestAgent, chat, first_admin, member, user};
@@ -54,7 +54,6 @@ fn told(action: &str, kind: &str, id: Uuid) -> (String, Option<String>, Option<U
 async fn every_write_of_a_person_leaves_a_row(test: &TestService) {
     let service = &test.service;
     let admin = first_admin(service).await;
-    let own = people::me(service, admin).await.unwrap().0.id.uuid();
     let first = log(test, admin).await;
     assert_eq!(first.len(), 1);
     assert_eq!(
@@ -87,19 +86,22 @@ async fn every_write_of_a_person_leaves_a_row(test: &TestService) {
         expires_at: None,
         user: Some(user),
     };
-    people::token_create(service, admin, &request)
+    let (token, _) = people::token_create(service, admin, &request)
         .await
         .unwrap();
     assert_eq!(
         newest(test, admin).await,
-        told("token_create_for", "user", user.uuid())
+        told("token_create_for", "token", token.id.uuid())
     );
     request.user = None;
     let (token, _) = people::token_create(service, admin, &request)
         .await
         .unwrap();
-    assert_eq!(newest(test, admin).await, told("token_create", "user", own));
-    people::token_revoke(service, admin, token.id)
+    assert_eq!(
+        newest(test, admin).await,
+        told("token_create", "token", token.id.uuid())
+    );
+    people::token_revoke(service, admin, token.id, Revoked::Alone)
         .await
         .unwrap();
     assert_eq!(

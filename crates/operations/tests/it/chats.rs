@@ -6,7 +6,7 @@ use ctxpin_model::page::PageRequest;
 use ctxpin_model::pin::{Policy, Reason, ToolsMode};
 use ctxpin_operations::chats::{self, ChatChange, ChatRequest};
 use ctxpin_operations::{agents, people};
-use ctxpin_testing::chats::{TestChat, bound_to, plain};
+use ctxpin_testing::chats::{TestChat, bound_to, given, plain};
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::member;
 
@@ -450,7 +450,7 @@ async fn a_deleted_agent_leaves_pins_and_history(test: &TestService) {
     assert_eq!(history.len(), 1);
     assert_eq!(history[0].agent, Some(scene.agent.id));
     let turn = chat.turn().await.unwrap();
-    assert_eq!(turn.prompt, prompt);
+    assert_eq!(given(&turn).prompt, prompt);
     assert_eq!(turn.turn.tools_snapshot, chat.snapshot().await);
     assert_sound(&chat).await;
 }

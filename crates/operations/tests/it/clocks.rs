@@ -12,7 +12,7 @@ use ctxpin_model::push::Verdict;
 use ctxpin_model::resource::Bodies;
 use ctxpin_operations::chats::{self, ChatChange};
 use ctxpin_operations::error::Error;
-use ctxpin_operations::people::TokenRequest;
+use ctxpin_operations::people::{Revoked, TokenRequest};
 use ctxpin_operations::watches::{Detail, Event, Subject, watch};
 use ctxpin_operations::{agents, people, pushes};
 use ctxpin_testing::chats::TestChat;
@@ -261,7 +261,7 @@ async fn a_revoked_token_stays_revoked(test: &TestService) {
     let made = people::token_create(scene.service, scene.owner, &request).await;
     let credential = made.unwrap().1.credential();
     people::me(scene.service, credential).await.unwrap();
-    people::token_revoke(scene.service, scene.owner, credential.id)
+    people::token_revoke(scene.service, scene.owner, credential.id, Revoked::Alone)
         .await
         .unwrap();
     for minutes in JUMPS {

@@ -9,7 +9,7 @@ use ctxpin_operations::agents;
 use ctxpin_operations::chats::{self, ChatChange, ChatRequest};
 use ctxpin_operations::error::Error;
 use ctxpin_store::error::Error as StoreError;
-use ctxpin_testing::chats::{TestChat, bound_to, plain};
+use ctxpin_testing::chats::{TestChat, bound_to, given, plain};
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::TestAgent;
 use ctxpin_testing::workspace::Workspace;
@@ -583,7 +583,7 @@ async fn turns_against_pushes(test: &TestService) {
             race.add(async move {
                 for _ in 0..ROUNDS {
                     let view = done(chat.turn().await);
-                    let hash = ctxpin_model::hash::BlobHash::of(view.prompt.as_bytes());
+                    let hash = ctxpin_model::hash::BlobHash::of(given(&view).prompt.as_bytes());
                     assert_eq!(view.turn.prompt, Some(hash));
                 }
             });

@@ -9,6 +9,7 @@ mod diffs;
 mod drift;
 mod exposure;
 mod ingest;
+mod makers;
 mod model;
 mod outcome;
 mod partial;

@@ -11,7 +11,7 @@ use ctxpin_model::page::PageRequest;
 use ctxpin_model::token::{Credential, Token, TokenRecord};
 use ctxpin_model::user::UserChange;
 use ctxpin_operations::error::{Error, Result};
-use ctxpin_operations::people::{self, FirstToken, TokenRequest};
+use ctxpin_operations::people::{self, FirstToken, Revoked, TokenRequest};
 use ctxpin_operations::{agents, pushes, wakes};
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::{TestAgent, first_admin, member, user};
@@ -397,13 +397,13 @@ async fn a_revoked_token_opens_nothing(test: &TestService) {
     let credential = token(test, admin, "read write").await.credential();
     assert_eq!(me(test, credential).await, Outcome::Done);
     // It may revoke itself.
-    people::token_revoke(&test.service, credential, credential.id)
+    people::token_revoke(&test.service, credential, credential.id, Revoked::Alone)
         .await
         .unwrap();
     let first = test.clock.now();
     assert_eq!(me(test, credential).await, Outcome::Unauthenticated);
     test.advance(Duration::from_secs(5));
-    people::token_revoke(&test.service, admin, credential.id)
+    people::token_revoke(&test.service, admin, credential.id, Revoked::Alone)
         .await
         .unwrap();
     let record = record_of(test, admin, credential).await;
@@ -431,18 +431,18 @@ async fn a_token_is_revoked_by_its_owner_or_an_admin(test: &TestService) {
     let admin_without_scope = token(test, admin, "read write").await.credential();
     let target = token(test, owner, "read").await.credential();
     for caller in [stranger, auditor, admin_without_scope] {
-        let revoked = people::token_revoke(service, caller, target.id).await;
+        let revoked = people::token_revoke(service, caller, target.id, Revoked::Alone).await;
         assert_eq!(Outcome::of(&revoked), Outcome::NotFound);
     }
     let nobodys = Uuid::from_u128(1).into();
-    let revoked = people::token_revoke(service, admin, nobodys).await;
+    let revoked = people::token_revoke(service, admin, nobodys, Revoked::Alone).await;
     assert_eq!(Outcome::of(&revoked), Outcome::NotFound);
     assert_eq!(me(test, target).await, Outcome::Done);
-    people::token_revoke(service, owner, target.id)
+    people::token_revoke(service, owner, target.id, Revoked::Alone)
         .await
         .unwrap();
     assert_eq!(me(test, target).await, Outcome::Unauthenticated);
-    people::token_revoke(service, admin, owner.id)
+    people::token_revoke(service, admin, owner.id, Revoked::Alone)
         .await
         .unwrap();
     assert_eq!(me(test, owner).await, Outcome::Unauthenticated);
@@ -452,7 +452,7 @@ async fn an_agents_token_is_not_revoked_by_itself(test: &TestService) {
     let service = &test.service;
     let admin = first_admin(service).await;
     let mut agent = TestAgent::create(service, admin, "project").await;
-    let revoked = people::token_revoke(service, admin, agent.credential.id).await;
+    let revoked = people::token_revoke(service, admin, agent.credential.id, Revoked::Alone).await;
     assert_eq!(Outcome::of(&revoked), Outcome::NotFound);
     let workspace = Workspace::with_agents_md("/w", "One.\n");
     agent.push(service, &workspace).await.unwrap();

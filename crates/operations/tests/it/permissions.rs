@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use ctxpin_model::access::{Actor, Decision, Object, Operation, Role, Scope, decide};
+use ctxpin_model::access::{Actor, Decision, Object, Operation, Refusal, Role, Scope, decide};
 use ctxpin_model::id::{AgentId, ChatId, TokenId, UserId};
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::token::{Credential, Token};
@@ -11,7 +11,7 @@ use ctxpin_model::user::UserChange;
 use ctxpin_operations::agents::{self, AgentRequest};
 use ctxpin_operations::chats;
 use ctxpin_operations::contexts;
-use ctxpin_operations::people::{self, TokenRequest};
+use ctxpin_operations::people::{self, Revoked, TokenRequest};
 use ctxpin_operations::pins::{self, MoveRequest};
 use ctxpin_operations::service::Service;
 use ctxpin_testing::databases::TestService;
@@ -159,7 +159,7 @@ impl<'t> World<'t> {
         wrong.secret_hash[0] ^= 1;
         self.add("wrong secret", wrong, None);
         let revoked = self.token(self.owner.0, "read write").await;
-        people::token_revoke(self.service, self.owner.1, revoked.id)
+        people::token_revoke(self.service, self.owner.1, revoked.id, Revoked::Alone)
             .await
             .unwrap();
         self.add("revoked token", revoked, None);
@@ -281,30 +281,35 @@ impl<'t> World<'t> {
 fn is_on_owned(operation: Operation) -> bool {
     use Operation::*;
     match operation {
-        AgentRead | AgentDelete | AgentUse | HeadList | ChatRead | ChatChange | ChatDelete
-        | ChatInherit | ContextRead | PinMove | PinClear | HistoryRead | DiffRead
-        | ResourceRead | PromptRead | SkillRead | ToolRead | TurnBegin | TurnList | UsageRead => {
-            true
-        }
+        AgentRead | AgentDelete | AgentTokenRotate | AgentUse | HeadList | ChatRead
+        | ChatChange | ChatDelete | ChatInherit | ContextRead | PinMove | PinClear
+        | HistoryRead | DiffRead | ResourceRead | PromptRead | SkillRead | ToolRead | TurnBegin
+        | TurnList | UsageRead => true,
         AgentCreate | AgentList | SessionOpen | ContextPush | BlobUpload | AgentRefresh
         | ChatCreate | ChatList | PinMoveMany | ExposureRead | UserCreate | UserList
-        | UserChange | QuotaChange | TokenCreate | TokenCreateFor | TokenList | TokenRevoke
-        | MeRead | AuditRead | MetricsRead => false,
+        | UserChange | QuotaChange | TokenCreate | TokenCreateFor | TokenList | TokenChildren
+        | TokenRevoke | MeRead | AuditRead | MetricsRead => false,
     }
 }
 
-/// The operations under which a refusal is noted. Reading is not noted.
+/// The operations under which a refusal is noted. Reading is noted where it reads bodies.
 fn noted_as(operation: Operation) -> &'static [&'static str] {
     use Operation::*;
     match operation {
         AgentList | AgentRead | HeadList | ChatList | ChatRead | ContextRead | HistoryRead
-        | DiffRead | ResourceRead | PromptRead | SkillRead | ToolRead | TurnList | ExposureRead
-        | UserList | UsageRead | TokenList | MeRead | AuditRead | MetricsRead => &[],
+        | TurnList | ExposureRead | UserList | UsageRead | TokenList | TokenChildren | MeRead
+        | AuditRead | MetricsRead => &[],
+        DiffRead => &["diff_read"],
+        ResourceRead => &["resource_read"],
+        PromptRead => &["prompt_read"],
+        SkillRead => &["skill_read"],
+        ToolRead => &["tool_read"],
         // An agent is named, and a pin inherited, by something that is created.
         AgentUse => &["agent_create", "chat_create"],
         ChatInherit => &["chat_create"],
         AgentCreate => &["agent_create"],
         AgentDelete => &["agent_delete"],
+        AgentTokenRotate => &["agent_token_rotate"],
         SessionOpen => &["session_open"],
         ContextPush => &["context_push"],
         BlobUpload => &["blob_upload"],
@@ -347,18 +352,27 @@ fn expected(operation: Operation, caller: &Caller, owner: UserId) -> Outcome {
                 refused => refused,
             }
         }
-        // Whose the token is counts too.
-        Operation::TokenRevoke => match (outcome(operation, object), actor) {
-            (
-                Outcome::Done,
-                Actor::User {
-                    id, roles, scopes, ..
-                },
-            ) if *id != owner && !(roles.has(Role::Admin) && scopes.has(Scope::Admin)) => {
-                Outcome::NotFound
+        // Whose the token is counts too, and that it is no wider: it may read.
+        Operation::TokenChildren | Operation::TokenRevoke => {
+            match (outcome(operation, object), actor) {
+                (
+                    Outcome::Done,
+                    Actor::User {
+                        id, roles, scopes, ..
+                    },
+                ) => {
+                    let of_everybody = roles.has(Role::Admin) && scopes.has(Scope::Admin);
+                    if *id != owner && !of_everybody {
+                        Outcome::NotFound
+                    } else if operation == Operation::TokenRevoke && !scopes.has(Scope::Read) {
+                        Outcome::Forbidden(Refusal::RevokesWider(Scope::Read))
+                    } else {
+                        Outcome::Done
+                    }
+                }
+                (outcome, _) => outcome,
             }
-            (outcome, _) => outcome,
-        },
+        }
         _ => outcome(operation, object),
     }
 }
@@ -465,7 +479,7 @@ async fn revoked_while_waiting(held: &'static str, is_of_agent: bool) {
             .await
             .unwrap();
     } else {
-        people::token_revoke(&test.service, admin, owner.id)
+        people::token_revoke(&test.service, admin, owner.id, Revoked::Alone)
             .await
             .unwrap();
     }

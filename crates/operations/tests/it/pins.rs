@@ -2,7 +2,7 @@
 
 use ctxpin_model::pin::{Policy, Reason};
 use ctxpin_operations::pins::{self, MoveRequest};
-use ctxpin_testing::chats::{TestChat, plain};
+use ctxpin_testing::chats::{TestChat, given, plain};
 use ctxpin_testing::databases::TestService;
 
 use crate::scene::{Scene, agents_md, assert_sound, refusal, rendered};
@@ -324,7 +324,7 @@ async fn a_turn_hydrates_an_unpinned_chat(test: &TestService) {
     let chat = scene.chat().await;
     chat.clear().await.unwrap();
     let turn = chat.turn().await.unwrap();
-    assert_eq!(turn.prompt, rendered(&agents_md("one")));
+    assert_eq!(given(&turn).prompt, rendered(&agents_md("one")));
     assert_eq!(turn.turn.snapshot, chat.snapshot().await);
     assert_eq!(chat.reasons().await, "create clear hydrate");
 }

@@ -3,7 +3,7 @@
 use ctxpin_model::pin::{Delivery, Policy, Reason, ToolsMode};
 use ctxpin_operations::chats::ChatRequest;
 use ctxpin_operations::turns::TurnView;
-use ctxpin_testing::chats::{TestChat, bound_to, plain};
+use ctxpin_testing::chats::{TestChat, bound_to, given, plain};
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::workspace::Workspace;
 
@@ -49,8 +49,8 @@ async fn a_turn_is_stamped_with_what_is_in_force(test: &TestService) {
     let chat = scene.chat().await;
     let view = chat.turn().await.unwrap();
     assert!(view.is_new);
-    assert_eq!(view.prompt, rendered(&workspace));
-    assert_eq!(view.skills.len(), 1);
+    assert_eq!(given(&view).prompt, rendered(&workspace));
+    assert_eq!(given(&view).skills.len(), 1);
     assert_eq!(tools(&view), "git__log");
     assert_eq!(view.notice, None);
     let turn = view.turn;
@@ -64,7 +64,7 @@ async fn a_turn_is_stamped_with_what_is_in_force(test: &TestService) {
 }
 
 fn tools(view: &TurnView) -> String {
-    let names: Vec<_> = view
+    let names: Vec<_> = given(view)
         .tools
         .offered
         .iter()
@@ -104,15 +104,15 @@ async fn the_same_reference_answers_the_same_turn(test: &TestService) {
     scene.push(&agents_md("three")).await;
     let again = chat.turn_as(Some("t"), Delivery::Observed).await.unwrap();
     assert!(!again.is_new);
-    assert_eq!(again.prompt, rendered(&first));
+    assert_eq!(given(&again).prompt, rendered(&first));
     assert_eq!(tools(&again), "git__log");
-    assert_eq!(again.skills, before.skills);
+    assert_eq!(given(&again).skills, given(&before).skills);
     assert_eq!(again.turn.number, 1);
     assert_eq!(again.turn.delivery, Delivery::Delivered);
     assert_eq!(again.turn.started_at, before.turn.started_at);
     let next = chat.turn_as(Some("u"), Delivery::Delivered).await.unwrap();
     assert_eq!(next.turn.number, 2);
-    assert_eq!(next.prompt, rendered(&agents_md("two")));
+    assert_eq!(given(&next).prompt, rendered(&agents_md("two")));
 }
 
 async fn a_turn_without_pin_says_why(test: &TestService) {
@@ -122,8 +122,8 @@ async fn a_turn_without_pin_says_why(test: &TestService) {
         .unwrap();
     for (chat, why) in [(unbound, "no agent"), (scene.chat().await, "not pushed")] {
         let view = chat.turn().await.unwrap();
-        assert_eq!(view.prompt, "");
-        assert!(view.skills.is_empty() && view.tools.offered.is_empty());
+        assert_eq!(given(&view).prompt, "");
+        assert!(given(&view).skills.is_empty() && given(&view).tools.offered.is_empty());
         assert_eq!(
             (
                 view.turn.snapshot,
@@ -178,7 +178,7 @@ async fn manual_moves_nothing(test: &TestService) {
     let chat = scene.chat().await;
     scene.push(&agents_md("two")).await;
     let view = chat.turn().await.unwrap();
-    assert_eq!(view.prompt, rendered(&agents_md("one")));
+    assert_eq!(given(&view).prompt, rendered(&agents_md("one")));
     assert_eq!(view.notice, None);
     assert_eq!(chat.reasons().await, "create");
 }
@@ -210,7 +210,7 @@ async fn additive_takes_up_what_is_new(test: &TestService) {
         .file("a.md", "a2")
         .file("b.md", "b1")
         .skill("pdf", "Reads.", &[]);
-    assert_eq!(view.prompt, rendered(&expected));
+    assert_eq!(given(&view).prompt, rendered(&expected));
     assert!(view.notice.unwrap().contains("policy"));
     assert_eq!(view.turn.snapshot, chat.snapshot().await);
     let record = chat.record().await;
@@ -237,7 +237,10 @@ async fn additive_never_shadows_nor_displaces(test: &TestService) {
         .skill("lint", "Lints.", &[]);
     scene.push(&head).await;
     let view = chat.turn().await.unwrap();
-    assert_eq!(view.prompt, rendered(&pin.skill("lint", "Lints.", &[])));
+    assert_eq!(
+        given(&view).prompt,
+        rendered(&pin.skill("lint", "Lints.", &[]))
+    );
     assert!(chat.is_dirty().await);
     assert_sound(&chat).await;
 }
@@ -250,7 +253,7 @@ async fn additive_with_nothing_to_add_moves_nothing(test: &TestService) {
         .push(&agents_md("two").broken("b.md", "not UTF-8"))
         .await;
     let view = chat.turn().await.unwrap();
-    assert_eq!(view.prompt, rendered(&agents_md("one")));
+    assert_eq!(given(&view).prompt, rendered(&agents_md("one")));
     assert_eq!(view.notice, None);
     assert_eq!(chat.reasons().await, "create");
 }
@@ -282,7 +285,7 @@ async fn finding_03_turns_at_the_limits_keep_nobody_waiting(test: &TestService) 
     })
     .await;
     for turn in turns {
-        let added = turn.unwrap().prompt.matches("/b0.md").count();
+        let added = given(&turn.unwrap()).prompt.matches("/b0.md").count();
         assert_eq!(added, 1, "there is a place for one more");
     }
     assert!(answered > 20, "{answered}");
@@ -311,7 +314,7 @@ async fn follow_takes_the_head(test: &TestService) {
     let head = scene.push(&agents_md("two")).await.head.unwrap().snapshot;
     assert!(chat.is_dirty().await, "it moves at a turn, not before");
     let view = chat.turn().await.unwrap();
-    assert_eq!(view.prompt, rendered(&agents_md("two")));
+    assert_eq!(given(&view).prompt, rendered(&agents_md("two")));
     assert_eq!(view.turn.snapshot, Some(head));
     assert!(view.notice.unwrap().contains("policy"));
     let last = chat.history().await.pop().unwrap();
@@ -325,7 +328,7 @@ async fn follow_keeps_the_pin_without_a_head(test: &TestService) {
     let chat = chat_with(&scene, Policy::Follow, ToolsMode::Live).await;
     chat.bind(None).await.unwrap();
     assert_eq!(
-        chat.turn().await.unwrap().prompt,
+        given(&chat.turn().await.unwrap()).prompt,
         rendered(&agents_md("one"))
     );
     assert_eq!(chat.reasons().await, "create");
@@ -342,7 +345,7 @@ async fn a_policy_skips_a_declined_head(test: &TestService) {
     for chat in &chats {
         chat.decline().await.unwrap();
         assert_eq!(
-            chat.turn().await.unwrap().prompt,
+            given(&chat.turn().await.unwrap()).prompt,
             rendered(&agents_md("one"))
         );
         assert_eq!(chat.reasons().await, "create");
@@ -363,7 +366,7 @@ async fn live_tools_come_from_the_head(test: &TestService) {
         .await;
     let view = chat.turn().await.unwrap();
     assert_eq!(tools(&view), "git__blame");
-    assert_eq!(view.prompt, rendered(&agents_md("one")));
+    assert_eq!(given(&view).prompt, rendered(&agents_md("one")));
     assert_eq!(
         view.turn.tools_snapshot,
         head.head.map(|head| head.snapshot)
@@ -403,7 +406,7 @@ async fn an_unsettled_pin_takes_up_settled_tools_at_the_first_turn(test: &TestSe
     scene.push(&agents_md("two").server("git", &["log"])).await;
     let view = chat.turn().await.unwrap();
     assert_eq!(tools(&view), "git__log");
-    assert_eq!(view.prompt, rendered(&agents_md("one")));
+    assert_eq!(given(&view).prompt, rendered(&agents_md("one")));
     assert_eq!(view.turn.tools_snapshot, view.turn.snapshot);
     assert_eq!(chat.reasons().await, "create settle");
     assert!(chat.is_dirty().await, "the text is as it was");
@@ -456,7 +459,7 @@ async fn settling_after_an_addition_takes_both(test: &TestService) {
     let view = chat.turn().await.unwrap();
     assert_eq!(tools(&view), "git__blame");
     assert_eq!(
-        view.prompt,
+        given(&view).prompt,
         rendered(&agents_md("one").file("new.md", "new"))
     );
     assert_eq!(chat.reasons().await, "create additive settle");
@@ -476,7 +479,10 @@ async fn a_partial_refresh_does_not_settle_tools(test: &TestService) {
     chat.take(&["/w/AGENTS.md"]).await.unwrap();
     let view = chat.turn().await.unwrap();
     assert_eq!(tools(&view), "git__log");
-    assert_eq!(view.prompt, rendered(&agents_md("two").file("b.md", "b")));
+    assert_eq!(
+        given(&view).prompt,
+        rendered(&agents_md("two").file("b.md", "b"))
+    );
     assert_eq!(chat.reasons().await, "create refresh settle");
 }
 
@@ -492,7 +498,7 @@ async fn settling_leaves_the_prompt_alone(test: &TestService) {
     let view = chat.turn().await.unwrap();
     assert_eq!(tools(&view), "git__log");
     assert_eq!(view.turn.prompt, prompt);
-    assert_eq!(view.prompt, rendered(&files("a.md", "b.md")));
+    assert_eq!(given(&view).prompt, rendered(&files("a.md", "b.md")));
 }
 
 async fn a_child_of_an_unsettled_pin_settles_too(test: &TestService) {
@@ -525,7 +531,7 @@ async fn the_first_turn_after_a_rebind_is_of_the_new_agent(test: &TestService) {
         assert_eq!(tools(&chat.turn().await.unwrap()), "git__log");
         chat.bind(Some(other.id)).await.unwrap();
         let view = chat.turn().await.unwrap();
-        assert_eq!(view.prompt, rendered(&workspace));
+        assert_eq!(given(&view).prompt, rendered(&workspace));
         assert_eq!(tools(&view), "hub__issues");
         let head = pushed.head.unwrap().snapshot;
         let stamp = (view.turn.snapshot, view.turn.tools_snapshot);
@@ -533,7 +539,10 @@ async fn the_first_turn_after_a_rebind_is_of_the_new_agent(test: &TestService) {
         // Nothing of the old ones is left where the new one has not pushed yet.
         chat.bind(Some(silent.id)).await.unwrap();
         let view = chat.turn().await.unwrap();
-        assert_eq!((view.prompt.as_str(), tools(&view).as_str()), ("", ""));
+        assert_eq!(
+            (given(&view).prompt.as_str(), tools(&view).as_str()),
+            ("", "")
+        );
         let stamp = (view.turn.snapshot, view.turn.tools_snapshot);
         assert_eq!(stamp, (None, None));
         assert!(view.notice.unwrap().contains("not pushed"));

@@ -3,14 +3,15 @@
 use ctxpin_model::diff::effect::Cause;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::id::{AgentId, ChatId};
+use ctxpin_model::page::PageRequest;
 use ctxpin_model::pin::{Policy, Reason};
 use ctxpin_model::resource::{Bodies, Content, Kind, ResourceId, Status};
 use ctxpin_model::token::{Credential, Token};
 use ctxpin_model::treatment::Removed;
 use ctxpin_operations::pins::MoveRequest;
 use ctxpin_operations::skills::{self, Reader};
-use ctxpin_operations::{contexts, quotas, treatments};
-use ctxpin_testing::chats::TestChat;
+use ctxpin_operations::{agents, contexts, people, quotas, treatments};
+use ctxpin_testing::chats::{TestChat, given};
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::TestAgent;
 use ctxpin_testing::workspace::Workspace;
@@ -53,6 +54,7 @@ on_both_dumps!(
     a_skill_is_read_under_the_renderer_of_its_pin,
     what_only_the_rules_changed_is_left_to_a_person,
     what_was_stored_before_is_charged,
+    finding_11_tokens_that_were_there_have_no_maker,
 );
 
 /// What the earlier release left, and what is known of it.
@@ -123,7 +125,7 @@ async fn the_prompts_of_pinned_chats_stay(left: &Left<'_>) {
     }
     // A turn hands out the same bytes, and going back brings them again.
     let turn = left.chat("manual").turn().await.unwrap();
-    assert_eq!(turn.prompt, prompt);
+    assert_eq!(given(&turn).prompt, prompt);
     let chat = left.chat("rolled_back");
     let pinned = chat.snapshot().await.unwrap();
     chat.refresh().await.unwrap();
@@ -295,4 +297,25 @@ async fn what_was_stored_before_is_charged(left: &Left<'_>) {
     agent.push(service, &workspace).await.unwrap();
     let after = quotas::usage(service, owner, None).await.unwrap();
     assert_eq!(after.usage.used.content_bytes, used.content_bytes + 40);
+}
+
+async fn finding_11_tokens_that_were_there_have_no_maker(left: &Left<'_>) {
+    let (service, owner) = (&left.test.service, left.credential("token"));
+    let page = PageRequest::newest(9);
+    let tokens = people::tokens(service, owner, &page).await.unwrap();
+    assert!(!tokens.items.is_empty());
+    assert!(tokens.items.iter().all(|token| token.made_by.is_none()));
+    let children = people::token_children(service, owner, owner.id, &page).await;
+    assert!(children.unwrap().items.is_empty());
+    let agent = left.agent().await;
+    let read = agents::read(service, owner, agent.id).await.unwrap();
+    assert_eq!((read.token_expires_at, read.token_revoked_at), (None, None));
+    // Its token is one of somebody's from the next one on.
+    let (_, token) = agents::token_rotate(service, owner, agent.id)
+        .await
+        .unwrap();
+    let children = people::token_children(service, owner, owner.id, &page).await;
+    let children = children.unwrap().items;
+    assert_eq!(children.len(), 1);
+    assert_eq!(children[0].id, token.credential().id);
 }

@@ -7,14 +7,15 @@ use std::time::Duration;
 use ctxpin_model::agent::AgentRecord;
 use ctxpin_model::chat::ChatRecord;
 use ctxpin_model::id::ChatId;
+use ctxpin_model::user::UserChange;
 use ctxpin_operations::agents;
 use ctxpin_operations::error::Error;
-use ctxpin_operations::people;
+use ctxpin_operations::people::{self, Revoked};
 use ctxpin_operations::wakes;
 use ctxpin_operations::watches::{Changed, Detail, Event, Subject, Watch, watch};
 use ctxpin_testing::chats::{TestChat, plain};
 use ctxpin_testing::databases::TestService;
-use ctxpin_testing::people::{TestAgent, member, user};
+use ctxpin_testing::people::{TestAgent, first_admin, member, user};
 
 use crate::scene::{Scene, agents_md, refusal};
 
@@ -34,6 +35,7 @@ ctxpin_testing::on_both_databases!(
     a_deleted_agent_is_seen_in_its_chats,
     a_rebound_chat_drifts_with_its_new_agent,
     a_revoked_token_ends_the_watch,
+    finding_11_who_is_locked_out_watches_no_longer,
     others_chats_are_not_seen,
     a_chat_that_cannot_be_read_cannot_be_watched,
     one_push_that_hydrates_many_is_seen_of_all,
@@ -403,11 +405,53 @@ async fn a_revoked_token_ends_the_watch(test: &TestService) {
     }
     scene.minute();
     chat.turn().await.unwrap();
-    people::token_revoke(scene.service, visitor, visitor.id)
+    people::token_revoke(scene.service, visitor, visitor.id, Revoked::Alone)
         .await
         .unwrap();
     for watch in [&mut own, &mut one] {
         assert_eq!(refusal(next(watch).await), "unauthenticated");
+    }
+}
+
+/// Nothing else wakes these watches.
+async fn finding_11_who_is_locked_out_watches_no_longer(test: &TestService) {
+    let service = &test
+        .service
+        .clone()
+        .with_recheck_every(Duration::from_secs(86_400));
+    let admin = first_admin(service).await;
+    for detail in [Detail::Things, Detail::Ids] {
+        let name = format!("{detail:?}");
+        let (id, visitor) = user(service, admin, &name, "member", "read write").await;
+        let chat = TestChat::create(service, visitor, &plain()).await.unwrap();
+        let begin = async || {
+            let mut watches = Vec::new();
+            for subject in [Subject::Own, Subject::Chat(chat.id)] {
+                let mut begun = watch(service, visitor, subject, detail).await.unwrap();
+                state(&mut begun).await;
+                watches.push(begun);
+            }
+            watches
+        };
+        let disabled = |disabled| UserChange {
+            disabled: Some(disabled),
+            ..UserChange::default()
+        };
+        let watches = begin().await;
+        let locked = people::user_change(service, admin, id, &disabled(true)).await;
+        locked.unwrap();
+        for mut watch in watches {
+            assert_eq!(refusal(next(&mut watch).await), "unauthenticated");
+        }
+        let open = people::user_change(service, admin, id, &disabled(false)).await;
+        open.unwrap();
+        let watches = begin().await;
+        people::token_revoke(service, visitor, visitor.id, Revoked::Alone)
+            .await
+            .unwrap();
+        for mut watch in watches {
+            assert_eq!(refusal(next(&mut watch).await), "unauthenticated");
+        }
     }
 }
 

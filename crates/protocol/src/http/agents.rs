@@ -44,6 +44,13 @@ pub struct Agent {
     /// That what it sent last was more than is allowed; left out once something was taken again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<PushRefused>,
+    /// When its token ends, if ever: when the one that made it does, unless that one has the scope
+    /// `provision`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_expires_at: Option<DateTime<Utc>>,
+    /// When its token was revoked; it is given another one then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_revoked_at: Option<DateTime<Utc>>,
 }
 
 /// The latest accepted snapshot of an agent.
@@ -95,7 +102,7 @@ pub struct AgentCreate {
     pub replaces: Option<String>,
 }
 
-/// A new agent with its token, which is told this once.
+/// An agent with its new token, which is told this once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AgentCreated {
     /// The agent.
@@ -126,6 +133,9 @@ pub struct Session {
     /// What the agent's owner has nearly as much of as is allowed, or more; as it was a minute ago.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quota_warnings: Vec<QuotaWarning>,
+    /// When the agent's token ends, if ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_expires_at: Option<DateTime<Utc>>,
 }
 
 /// What a server takes. Sizes are in bytes.

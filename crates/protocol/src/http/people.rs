@@ -4,7 +4,7 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::present;
@@ -99,8 +99,11 @@ pub struct Token {
     pub label: Option<String>,
     /// `read`, `write`, `provision`, `admin`.
     pub scopes: Vec<String>,
-    /// The user whose token it is.
+    /// The user whose token it is; of an agent's, whose the agent is.
     pub user: Uuid,
+    /// The agent whose token it is; left out for a user's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_id: Option<Uuid>,
     /// When it was created.
     pub created_at: DateTime<Utc>,
     /// When it ends, if ever.
@@ -112,6 +115,32 @@ pub struct Token {
     /// When it was revoked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked_at: Option<DateTime<Utc>>,
+    /// Who made it; left out for a server's first token, and for one that an earlier release made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_by: Option<Maker>,
+}
+
+/// Who made a token, and with which.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Maker {
+    /// The token that made it, or the nearest of that one's makers that is still kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<Uuid>,
+    /// The user who had that token: another one than the token's own where an admin made it for them.
+    pub user: Uuid,
+    /// That user's name.
+    pub name: String,
+}
+
+/// How a token is revoked.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct TokenRevoke {
+    /// Whether what it made ends with it, and what that made: users' tokens, and agents', which stay
+    /// without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub children: Option<bool>,
 }
 
 /// Asks for a new token.

@@ -43,23 +43,28 @@ pub struct TurnBegin {
     pub delivery: Option<String>,
 }
 
-/// A turn that has begun, with what the model is to be given.
+/// A turn that has begun, with what the model is to be given. Bodies are told to tokens that may read: without
+/// the scope `read` the answer has no `prompt`, `prompt_tokens`, `skills` and `tools`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TurnBegun {
     /// The turn.
     #[serde(flatten)]
     pub turn: Turn,
     /// The system prompt; empty while the chat is unpinned.
-    pub prompt: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<String>,
     /// About how many tokens the prompt has: an estimate.
-    pub prompt_tokens: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt_tokens: Option<u64>,
     /// What is to be told to the model beside the prompt; null where nothing is.
     #[schema(required = true)]
     pub notices: Option<String>,
     /// The skills that may be asked for.
-    pub skills: Vec<SkillEntry>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skills: Option<Vec<SkillEntry>>,
     /// The tools that may be called.
-    pub tools: Vec<ToolOffer>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tools: Option<Vec<ToolOffer>>,
     /// What the caller should know: why there is no prompt, or that the policy or the tools have
     /// changed what a provider caches.
     #[serde(default, skip_serializing_if = "Option::is_none")]

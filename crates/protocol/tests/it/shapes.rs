@@ -9,7 +9,9 @@ use ctxpin_protocol::http::context::{Context, ContextMove, Pin, RefreshFilter};
 use ctxpin_protocol::http::diff::{Diff, DiffQuery};
 use ctxpin_protocol::http::exposure::Exposure;
 use ctxpin_protocol::http::page::{Page, PageQuery};
-use ctxpin_protocol::http::people::{Me, TokenCreate, TokenCreated, User, UserChange, UserCreate};
+use ctxpin_protocol::http::people::{
+    Me, Token, TokenCreate, TokenCreated, TokenRevoke, User, UserChange, UserCreate,
+};
 use ctxpin_protocol::http::push::{Push, PushAnswer};
 use ctxpin_protocol::http::quotas::{QuotaChange, Usage};
 use ctxpin_protocol::http::resources::{Change, Resource, ResourceText};
@@ -76,7 +78,7 @@ fn agents() {
 "prompt_file_bytes_max":3,"mcp_config_bytes_max":4,"skill_file_bytes_max":5,"skill_files_max":6,
 "skill_bytes_max":7,"skill_listed_max":8,"snapshot_skill_files_max":9,"snapshot_skill_bytes_max":10,
 "snapshot_prompt_bytes_max":11,"snapshot_resources_max":12,"snapshot_listed_max":13,"notes_max":14},
-"quota_warnings":[{"limit":"agents","used":8,"quota":9}]}"#,
+"quota_warnings":[{"limit":"agents","used":8,"quota":9}],"token_expires_at":"2027-01-02T03:04:05Z"}"#,
     );
     let older = r#"{"epoch":1,"head":null,"limits":{"request_bytes_max":1,"upload_bytes_max":2,
 "prompt_file_bytes_max":3,"skill_file_bytes_max":4,"skill_files_max":5,"skill_bytes_max":6,
@@ -219,6 +221,10 @@ fn skills_and_turns() {
 "skills":[{"name":"s","description":"d","source":"/w/skills/s/SKILL.md","content_hash":"sha256:a"}],
 "tools":[{"name":"s__t","server":"s","tool":"t","description":"d","input_schema":{}}],"notice":"n"}"#,
     );
+    check::<TurnBegun>(
+        r#"{"number":1,"snapshot":"sha256:a","prompt_hash":"sha256:b","tools_snapshot":"sha256:c",
+"delivery":"delivered","started_at":"2026-01-02T03:04:05Z","notices":null,"notice":"n"}"#,
+    );
 }
 
 #[test]
@@ -249,6 +255,21 @@ fn people() {
         r#"{"id":"00000000-0000-0000-0000-000000000001","actor":{"kind":"system"},
 "action":"token_create","object":{"kind":"user","id":"00000000-0000-0000-0000-000000000002"},"outcome":"done","at":"2026-01-02T03:04:05Z","count":3}"#,
     );
+    check::<AuditEntry>(
+        r#"{"id":"00000000-0000-0000-0000-000000000001","actor":{"kind":"user","id":"00000000-0000-0000-0000-000000000002"},
+"token":"00000000-0000-0000-0000-000000000003","action":"token_create_for",
+"object":{"kind":"token","id":"00000000-0000-0000-0000-000000000004"},"outcome":"done","at":"2026-01-02T03:04:05Z","count":1,
+"new_token":{"id":"00000000-0000-0000-0000-000000000004","user":"00000000-0000-0000-0000-000000000005",
+"scopes":["read"],"expires_at":"2027-01-02T03:04:05Z"}}"#,
+    );
+    check::<Token>(
+        r#"{"id":"00000000-0000-0000-0000-000000000001","label":null,"scopes":[],
+"user":"00000000-0000-0000-0000-000000000002","agent_id":"00000000-0000-0000-0000-000000000003",
+"created_at":"2026-01-02T03:04:05Z","made_by":{"token":"00000000-0000-0000-0000-000000000004",
+"user":"00000000-0000-0000-0000-000000000005","name":"n"}}"#,
+    );
+    check::<TokenRevoke>("{}");
+    check::<TokenRevoke>(r#"{"children":true}"#);
 }
 
 #[test]

@@ -32,6 +32,8 @@ pub(crate) fn agent(agent: &AgentRecord, now: Moment) -> Agent {
         created_at: agent.created_at.utc(),
         notes: Vec::new(),
         refused: agent.refused.map(convert::quotas::refused),
+        token_expires_at: agent.token_expires_at.map(Moment::utc),
+        token_revoked_at: agent.token_revoked_at.map(Moment::utc),
     }
 }
 
@@ -119,6 +121,25 @@ pub(crate) async fn delete(
 ) -> Answer<StatusCode> {
     agents::delete(&app.service, credential, path.id("agent")?).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Give an agent another token
+///
+/// The one that it had ends at once; the answer shows the new one, this once.
+#[utoipa::path(post, path = "/agents/{agent}/token", operation_id = "agent_token_rotate", tag = "agents",
+    params(("agent" = Uuid, Path)),
+    responses((status = 200, body = AgentCreated), Problems))]
+pub(crate) async fn token_rotate(
+    State(app): State<App>,
+    Identity(credential): Identity,
+    path: Segments,
+) -> Answer<Json<AgentCreated>> {
+    let (rotated, token) =
+        agents::token_rotate(&app.service, credential, path.id("agent")?).await?;
+    Ok(Json(AgentCreated {
+        agent: agent(&rotated, app.now()),
+        token: Secret::new(token.reveal()),
+    }))
 }
 
 /// List the heads of an agent

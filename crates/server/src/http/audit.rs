@@ -2,11 +2,14 @@
 
 use axum::Json;
 use axum::extract::State;
-use ctxpin_model::audit::AuditRecord;
+use ctxpin_model::audit::{AuditRecord, NewTokenRecord};
+use ctxpin_model::id::{TokenId, UserId};
+use ctxpin_model::moment::Moment;
 use ctxpin_operations::people;
-use ctxpin_protocol::http::audit::{AuditEntry, Party};
+use ctxpin_protocol::http::audit::{AuditEntry, NewToken, Party};
 use ctxpin_protocol::http::page::{Page, PageQuery};
 
+use super::people::scope_words;
 use crate::address::{Asked, page, page_request};
 use crate::app::App;
 use crate::identify::Identity;
@@ -36,10 +39,21 @@ fn entry(record: AuditRecord) -> AuditEntry {
             kind: record.actor_kind,
             id: record.actor_id,
         },
+        token: record.token.map(TokenId::uuid),
         action: record.action,
         object,
         outcome: record.outcome,
         at: record.at.utc(),
         count: record.count,
+        new_token: record.new_token.map(new_token),
+    }
+}
+
+fn new_token(token: NewTokenRecord) -> NewToken {
+    NewToken {
+        id: token.id.uuid(),
+        user: token.user.map(UserId::uuid),
+        scopes: scope_words(token.scopes),
+        expires_at: token.expires_at.map(Moment::utc),
     }
 }

@@ -4,14 +4,16 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use ctxpin_model::access::{Role, Roles, Scope, Scopes};
+use ctxpin_model::id::{AgentId, TokenId};
 use ctxpin_model::moment::Moment;
-use ctxpin_model::token::TokenRecord;
+use ctxpin_model::token::{self, TokenRecord};
 use ctxpin_model::user::{UserChange, UserRecord};
-use ctxpin_operations::people::{self, TokenRequest};
+use ctxpin_operations::people::{self, Revoked, TokenRequest};
 use ctxpin_protocol::convert::members::{InvalidMember, label, word};
 use ctxpin_protocol::http::page::{Page, PageQuery};
 use ctxpin_protocol::http::people::{
-    Me, Secret, Token, TokenCreate, TokenCreated, User, UserChange as UserChanged, UserCreate,
+    Maker, Me, Secret, Token, TokenCreate, TokenCreated, TokenRevoke, User,
+    UserChange as UserChanged, UserCreate,
 };
 
 use crate::address::{Asked, Segments, page, page_request};
@@ -30,20 +32,31 @@ fn user(user: UserRecord) -> User {
     }
 }
 
+/// Scopes, as they are told.
+pub(crate) fn scope_words(scopes: Scopes) -> Vec<String> {
+    scopes.words().map(|scope| scope.to_string()).collect()
+}
+
 fn token(token: TokenRecord) -> Token {
     Token {
         id: token.id.uuid(),
         label: token.label,
-        scopes: token
-            .scopes
-            .words()
-            .map(|scope| scope.to_string())
-            .collect(),
+        scopes: scope_words(token.scopes),
         user: token.user.uuid(),
+        agent_id: token.agent.map(AgentId::uuid),
         created_at: token.created_at.utc(),
         expires_at: token.expires_at.map(Moment::utc),
         last_used_at: token.last_used_at.map(Moment::utc),
         revoked_at: token.revoked_at.map(Moment::utc),
+        made_by: token.made_by.map(maker),
+    }
+}
+
+fn maker(maker: token::Maker) -> Maker {
+    Maker {
+        token: maker.token.map(TokenId::uuid),
+        user: maker.user.uuid(),
+        name: maker.name,
     }
 }
 
@@ -145,15 +158,42 @@ pub(crate) async fn token_list(
     Ok(Json(page(tokens, token)))
 }
 
+/// List what a token made
+///
+/// And what that made, as far as it opens something, newest first: what `?children=true` revokes along with
+/// it. No more than the tokens and agents that their users may have.
+#[utoipa::path(get, path = "/tokens/{token}/children", operation_id = "token_children", tag = "people",
+    params(("token" = Uuid, Path), PageQuery),
+    responses((status = 200, body = Page<Token>), Problems))]
+pub(crate) async fn token_children(
+    State(app): State<App>,
+    Identity(credential): Identity,
+    path: Segments,
+    Asked(query): Asked<PageQuery>,
+) -> Answer<Json<Page<Token>>> {
+    let asked = page_request(query.cursor.as_deref(), query.limit)?;
+    let id = path.id("token")?;
+    let children = people::token_children(&app.service, credential, id, &asked).await?;
+    Ok(Json(page(children, token)))
+}
+
 /// Revoke a token
-#[utoipa::path(delete, path = "/tokens/{token}", operation_id = "token_revoke", tag = "people", params(("token" = Uuid, Path)),
+///
+/// None that has a scope which the caller's lacks. With `children=true` what it made ends too.
+#[utoipa::path(delete, path = "/tokens/{token}", operation_id = "token_revoke", tag = "people",
+    params(("token" = Uuid, Path), TokenRevoke),
     responses((status = 204), Problems))]
 pub(crate) async fn token_revoke(
     State(app): State<App>,
     Identity(credential): Identity,
     path: Segments,
+    Asked(query): Asked<TokenRevoke>,
 ) -> Answer<StatusCode> {
-    people::token_revoke(&app.service, credential, path.id("token")?).await?;
+    let revoked = match query.children {
+        Some(true) => Revoked::WithChildren,
+        _ => Revoked::Alone,
+    };
+    people::token_revoke(&app.service, credential, path.id("token")?, revoked).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

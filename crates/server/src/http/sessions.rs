@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
+use ctxpin_model::moment::Moment;
 use ctxpin_model::push::Verdict;
 use ctxpin_operations::pins;
 use ctxpin_operations::pushes;
@@ -39,6 +40,7 @@ pub(crate) async fn open(
         head: session.head.map(head),
         limits: limits(PUSH_BYTES_MAX),
         quota_warnings: session.warnings.iter().map(warning).collect(),
+        token_expires_at: session.token_expires_at.map(Moment::utc),
     }))
 }
 

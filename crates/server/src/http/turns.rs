@@ -34,7 +34,7 @@ pub(crate) fn turn(turn: &TurnRecord) -> Turn {
 
 /// Begin a turn
 ///
-/// 200 if it is the turn of the same reference again.
+/// 200 if it is the turn of the same reference again. A token without the scope `read` is told no bodies.
 #[utoipa::path(post, path = "/chats/{chat}/turns", operation_id = "turn_begin", tag = "turns", params(("chat" = Uuid, Path)),
     request_body = TurnBegin,
     responses((status = 201, body = TurnBegun), (status = 200, body = TurnBegun), Problems))]
@@ -55,21 +55,32 @@ pub(crate) async fn begin(
         true => StatusCode::CREATED,
         false => StatusCode::OK,
     };
-    let weight = view.prompt.len() as u64;
+    let given = view.given.as_ref();
+    let weight = given.map_or(0, |given| given.prompt.len() as u64);
     let answer = move || (status, Json(begun(view))).into_response();
     app.answer(credential, weight, answer).await
 }
 
 fn begun(view: TurnView) -> TurnBegun {
-    let tools = view.tools.offered.into_iter();
-    TurnBegun {
+    let begun = TurnBegun {
         turn: turn(&view.turn),
-        prompt_tokens: view.prompt_tokens,
-        prompt: view.prompt,
+        prompt: None,
+        prompt_tokens: None,
         notices: None,
-        skills: view.skills.iter().map(entry).collect(),
-        tools: tools.map(tool_offer).collect(),
+        skills: None,
+        tools: None,
         notice: view.notice,
+    };
+    let Some(given) = view.given else {
+        return begun;
+    };
+    let tools = given.tools.offered.into_iter();
+    TurnBegun {
+        prompt: Some(given.prompt),
+        prompt_tokens: Some(given.prompt_tokens),
+        skills: Some(given.skills.iter().map(entry).collect()),
+        tools: Some(tools.map(tool_offer).collect()),
+        ..begun
     }
 }
 

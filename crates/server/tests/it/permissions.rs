@@ -8,10 +8,12 @@ use ctxpin_model::access::{
     Actor, Decision, Object, Operation, Role, Roles, Scope, Scopes, decide,
 };
 use ctxpin_model::hash::BlobHash;
-use ctxpin_model::resource::{Kind, ResourceId};
+use ctxpin_model::resource::{
+    Content, Detail, Kind, Resource, ResourceId, ServerShape, Status, Tool,
+};
 use ctxpin_protocol::http::agents::{AgentCreate, SessionOpen};
 use ctxpin_protocol::http::chats::ChatCreate;
-use ctxpin_protocol::http::people::{Secret, TokenCreate, UserChange, UserCreate};
+use ctxpin_protocol::http::people::{Secret, TokenCreate, TokenRevoke, UserChange, UserCreate};
 use ctxpin_protocol::problem::ProblemName;
 use ctxpin_server::router::document;
 use ctxpin_testing::databases::create_postgres_database;
@@ -178,7 +180,10 @@ impl World {
 
         let admin = &self.server.client;
         let made = admin.token_create(&TokenCreate::default()).await.unwrap();
-        admin.token_revoke(made.token.id.into()).await.unwrap();
+        admin
+            .token_revoke(made.token.id.into(), &TokenRevoke::default())
+            .await
+            .unwrap();
         let revoked = bearer(&made.secret);
         let expiring = TokenCreate {
             expires_at: Some(made.token.created_at + std::time::Duration::from_secs(3)),
@@ -218,10 +223,16 @@ impl World {
 
     /// New objects: an agent with a head, a chat that has drifted from it, a user and a token.
     async fn objects(&self) -> Objects {
+        let first = Workspace::with_agents_md("/w", "One.\n").skill("pdf", "Reads.", &[("a", "a")]);
+        let second = first.clone().file("AGENTS.md", "Two.\n");
+        self.objects_of(&first, &second).await
+    }
+
+    /// The same, of an agent that has pushed these.
+    async fn objects_of(&self, first: &Workspace, second: &Workspace) -> Objects {
         let (agent, secret) = self.agent(self.owner, false).await;
         let mut agent = Agent::of(&self.server, agent, secret).await;
-        let first = Workspace::with_agents_md("/w", "One.\n").skill("pdf", "Reads.", &[("a", "a")]);
-        agent.push(&first).await;
+        agent.push(first).await;
         let owner = ctxpin_client::Client::new(self.server.url.clone(), self.owner_token.clone());
         let owner = owner.unwrap();
         let create = ChatCreate {
@@ -229,7 +240,7 @@ impl World {
             ..ChatCreate::default()
         };
         let chat = owner.chat_create(&create).await.unwrap().chat.id;
-        agent.push(&first.file("AGENTS.md", "Two.\n")).await;
+        agent.push(second).await;
         let token = owner.token_create(&TokenCreate::default()).await.unwrap();
         Objects {
             agent: agent.id,
@@ -411,11 +422,17 @@ fn expected(route: &Route, caller: &Caller, owner: Uuid) -> Option<ProblemName> 
             // A token of somebody else is there for an admin alone.
             Actor::User {
                 id, roles, scopes, ..
-            } if route.id == "token_revoke"
+            } if route.template.contains("{token}")
                 && id.uuid() != owner
                 && !(roles.has(Role::Admin) && scopes.has(Scope::Admin)) =>
             {
                 Some(ProblemName::NotFound)
+            }
+            // And none revokes a wider one: the owner's reads and writes.
+            Actor::User { scopes, .. }
+                if route.id == "token_revoke" && !scopes.has(Scope::Read) =>
+            {
+                Some(ProblemName::Forbidden)
             }
             _ => None,
         },
@@ -572,4 +589,81 @@ async fn what_is_somebody_elses_answers_as_what_does_not_exist() {
         assert!(compared > 40, "{compared}");
         world.server.stop().await;
     }
+}
+
+/// What no answer to a token without `read` may hold.
+const SENTINEL: &str = "sentinel";
+
+/// A workspace with the sentinel in whatever is a body or stands in one.
+fn planted(text: &str) -> Workspace {
+    let said = format!("{SENTINEL} {text}");
+    let mut server = Resource::new(Kind::McpServer, "git", Status::Ok);
+    let schema = json!({ "description": said });
+    server.detail = Some(Detail::Tools(vec![Tool {
+        name: "log".into(),
+        description: Some(said.clone()),
+        input_schema: schema.as_object().unwrap().clone(),
+    }]));
+    let mut config = Resource::new(Kind::McpConfig, "/w/.mcp.json", Status::Ok);
+    config.content = Some(Content::Claimed(BlobHash::of(said.as_bytes())));
+    config.size = said.len() as u64;
+    config.root = Some("/w".into());
+    config.detail = Some(Detail::Shape(vec![ServerShape {
+        name: format!("{SENTINEL}-{text}"),
+        transport: "stdio".into(),
+        command: Some(format!("{SENTINEL}-{text}")),
+        ..ServerShape::default()
+    }]));
+    Workspace::with_agents_md("/w", &format!("{said}\n\n[{said}]: /nowhere\n"))
+        .skill("pdf", &said, &[("a", &said)])
+        .resource(server)
+        .resource(config)
+}
+
+/// The routes whose answers to a caller hold the sentinel.
+async fn telling(world: &World, caller: &Caller) -> Vec<String> {
+    let mut telling = Vec::new();
+    for route in routes() {
+        // Streams do not end, and neither does a test that reads one.
+        if OPEN.contains(&route.id.as_str()) || route.id.ends_with("watch") {
+            continue;
+        }
+        let objects = world.objects_of(&planted("one"), &planted("two")).await;
+        let response = world.request(&route, &objects, caller).send().await;
+        let response = response.unwrap();
+        let headers = format!("{:?}", response.headers());
+        let body = response.bytes().await.unwrap();
+        if (headers + &String::from_utf8_lossy(&body)).contains(SENTINEL) {
+            telling.push(route.id);
+        }
+    }
+    telling.sort();
+    telling
+}
+
+#[tokio::test]
+async fn finding_25_without_the_scope_read_no_answer_tells_bodies() {
+    let world = World::new(Server::start().await).await;
+    let caller = |name: &str| {
+        let mut callers = world.callers.iter();
+        callers.find(|caller| caller.name == name).unwrap()
+    };
+    let told = telling(&world, caller("owner (write)")).await;
+    assert!(told.is_empty(), "{told:?}");
+    // To whoever may read it is told, so it was planted well.
+    let told = telling(&world, caller("owner (read write)")).await;
+    let expected = [
+        "context_read",
+        "diff_read",
+        "pin_move",
+        "prompt_read",
+        "resource_read",
+        "skill_file_read",
+        "skill_list",
+        "skill_read",
+        "tool_list",
+        "turn_begin",
+    ];
+    assert_eq!(told, expected);
+    world.server.stop().await;
 }

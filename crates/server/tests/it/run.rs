@@ -9,7 +9,7 @@ use axum::Router;
 use axum::routing::get;
 use ctxpin_client::Client;
 use ctxpin_model::quota::Quotas;
-use ctxpin_protocol::http::people::Secret;
+use ctxpin_protocol::http::people::{Secret, TokenRevoke};
 use ctxpin_protocol::problem::ProblemName;
 use ctxpin_server::limits::Limits;
 use ctxpin_server::run::{
@@ -168,7 +168,9 @@ async fn a_given_token_that_was_revoked_stays_so() {
         settings.first_token = Some(file.clone());
     };
     let server = Server::start_given(&given, with_token).await;
-    server.client.token_revoke(id.into()).await.unwrap();
+    let alone = TokenRevoke::default();
+    let revoked = server.client.token_revoke(id.into(), &alone).await;
+    revoked.unwrap();
     server.stop().await;
     let server = Server::start_given(&given, with_token).await;
     let refused = server.client.me().await.unwrap_err();

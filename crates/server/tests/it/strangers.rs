@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use ctxpin_model::hash::BlobHash;
-use ctxpin_protocol::http::people::TokenCreate;
+use ctxpin_protocol::http::people::{TokenCreate, TokenRevoke};
 use ctxpin_protocol::problem::ProblemName;
 use tokio::io::AsyncWriteExt as _;
 
@@ -31,7 +31,11 @@ async fn strangers(server: &Server) -> Vec<String> {
     let revoked = server.client.token_create(&TokenCreate::default()).await;
     let revoked = revoked.unwrap();
     let id = revoked.token.id.into();
-    server.client.token_revoke(id).await.unwrap();
+    server
+        .client
+        .token_revoke(id, &TokenRevoke::default())
+        .await
+        .unwrap();
     let mut wrong = server.token.clone();
     let last = wrong.pop().unwrap();
     wrong.push(if last == '0' { '1' } else { '0' });

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ctxpin_client::{Client, Watch};
 use ctxpin_model::id::ChatId;
 use ctxpin_protocol::http::chats::{Chat, ChatCreate};
-use ctxpin_protocol::http::people::TokenCreate;
+use ctxpin_protocol::http::people::{TokenCreate, TokenRevoke};
 use ctxpin_protocol::problem::ProblemName;
 use ctxpin_protocol::watch::Event;
 use ctxpin_testing::workspace::Workspace;
@@ -109,7 +109,11 @@ async fn a_watch_ends_with_its_chat_and_with_its_token() {
     let mut watch = other.watch().await.unwrap();
     assert_eq!(next(&mut watch).await, Some(Event::Ready));
     let token = token.token.id.into();
-    server.client.token_revoke(token).await.unwrap();
+    server
+        .client
+        .token_revoke(token, &TokenRevoke::default())
+        .await
+        .unwrap();
     // Something happens, and the watch looks again.
     server.client.chat_create(&create).await.unwrap();
     let Some(Event::Closed(problem)) = next(&mut watch).await else {

@@ -38,7 +38,8 @@ impl Holder {
         let mut state = self.caller.ledger.open();
         state.observe(chat, begun.turn.snapshot.clone());
         if let (Some(snapshot), Some(hash)) = (&begun.turn.snapshot, &begun.turn.prompt_hash) {
-            let real = BlobHash::of(begun.prompt.as_bytes()).to_string();
+            let real =
+                BlobHash::of(begun.prompt.as_deref().unwrap_or_default().as_bytes()).to_string();
             state.check(real == *hash, || {
                 format!(
                     "chat {chat}: the prompt of turn {} is {real}, stamped {hash}",

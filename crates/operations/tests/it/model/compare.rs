@@ -14,7 +14,7 @@ use ctxpin_operations::agents;
 use ctxpin_operations::chats;
 use ctxpin_operations::contexts::ContextView;
 use ctxpin_operations::turns::TurnView;
-use ctxpin_testing::chats::TestChat;
+use ctxpin_testing::chats::{TestChat, given};
 
 use super::content::{
     Content, DIRECTORIES, FILES, VARIANTS, changes, file_text, skill_name, skill_text,
@@ -298,8 +298,12 @@ fn assert_prompt(prompt: &str, pin: Option<&Content>) {
 
 /// What a turn hands to a model is what its stamp says.
 pub fn assert_handed_out(view: &TurnView, turn: &Turn) {
-    assert_prompt(&view.prompt, turn.content.as_ref());
-    let skills: Vec<_> = view.skills.iter().map(|skill| &skill.source).collect();
+    assert_prompt(&given(view).prompt, turn.content.as_ref());
+    let skills: Vec<_> = given(view)
+        .skills
+        .iter()
+        .map(|skill| &skill.source)
+        .collect();
     let things = turn.content.iter().flat_map(|content| content.context().2);
     let expected = things.filter(|item| item.kind == Kind::Skill);
     let expected: Vec<_> = expected.map(|item| &item.source).collect();
@@ -308,5 +312,9 @@ pub fn assert_handed_out(view: &TurnView, turn: &Turn) {
     let expected: usize = servers
         .map(|item| usize::from(item.text.unwrap_or(0)))
         .sum();
-    assert_eq!(view.tools.offered.len(), expected, "the tools of {turn:?}");
+    assert_eq!(
+        given(view).tools.offered.len(),
+        expected,
+        "the tools of {turn:?}"
+    );
 }

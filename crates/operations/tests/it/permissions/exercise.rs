@@ -12,7 +12,7 @@ use ctxpin_operations::agents::{self, AgentRequest, Replaces};
 use ctxpin_operations::chats::{self, ChatChange, ChatRequest};
 use ctxpin_operations::contexts;
 use ctxpin_operations::diffs::{self, DiffRequest};
-use ctxpin_operations::people::{self, TokenRequest};
+use ctxpin_operations::people::{self, Revoked, TokenRequest};
 use ctxpin_operations::pins::{self, MoveRequest, RefreshFilter};
 use ctxpin_operations::pushes::{self, Push};
 use ctxpin_operations::skills::{self, Reader};
@@ -35,9 +35,8 @@ pub async fn exercise(
 ) -> Vec<Outcome> {
     use Operation::*;
     match operation {
-        AgentCreate | AgentList | AgentRead | AgentDelete | AgentUse | HeadList => {
-            on_agents(world, operation, objects, caller).await
-        }
+        AgentCreate | AgentList | AgentRead | AgentDelete | AgentTokenRotate | AgentUse
+        | HeadList => on_agents(world, operation, objects, caller).await,
         SessionOpen | ContextPush | BlobUpload | AgentRefresh => {
             by_agents(world, operation, caller).await
         }
@@ -50,9 +49,8 @@ pub async fn exercise(
         DiffRead | ResourceRead | PromptRead | SkillRead | ToolRead | TurnBegin | TurnList
         | ExposureRead => on_bodies(world, operation, objects, caller).await,
         UserCreate | UserList | UserChange | UsageRead | QuotaChange | TokenCreate
-        | TokenCreateFor | TokenList | TokenRevoke | MeRead | AuditRead | MetricsRead => {
-            on_people(world, operation, objects, caller).await
-        }
+        | TokenCreateFor | TokenList | TokenChildren | TokenRevoke | MeRead | AuditRead
+        | MetricsRead => on_people(world, operation, objects, caller).await,
     }
 }
 
@@ -81,6 +79,9 @@ async fn on_agents(
         Operation::AgentList => vec![Outcome::of(&agents::list(service, by, &ids).await)],
         Operation::AgentRead => vec![Outcome::of(&agents::read(service, by, agent).await)],
         Operation::AgentDelete => vec![Outcome::of(&agents::delete(service, by, agent).await)],
+        Operation::AgentTokenRotate => {
+            vec![Outcome::of(&agents::token_rotate(service, by, agent).await)]
+        }
         Operation::HeadList => vec![Outcome::of(&agents::heads(service, by, agent, &seqs).await)],
         Operation::AgentUse => {
             let replaces = agent_request(Some(Replaces::Agent(agent)));
@@ -301,8 +302,11 @@ async fn on_people(
             Outcome::of(&people::token_create(service, by, &request).await)
         }
         Operation::TokenList => Outcome::of(&people::tokens(service, by, &page).await),
+        Operation::TokenChildren => {
+            Outcome::of(&people::token_children(service, by, objects.token, &page).await)
+        }
         Operation::TokenRevoke => {
-            Outcome::of(&people::token_revoke(service, by, objects.token).await)
+            Outcome::of(&people::token_revoke(service, by, objects.token, Revoked::Alone).await)
         }
         Operation::MeRead => Outcome::of(&people::me(service, by).await),
         Operation::AuditRead => Outcome::of(&people::audit_log(service, by, &page).await),

@@ -1,0 +1,587 @@
+//! What tokens make: that it ends with them where that is asked for, lives no longer than they do, and is
+//! told of.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ctxpin_model::access::{Refusal, Scope};
+use ctxpin_model::audit::{AuditRecord, NewTokenRecord};
+use ctxpin_model::id::{TokenId, UserId};
+use ctxpin_model::page::PageRequest;
+use ctxpin_model::pin::Delivery;
+use ctxpin_model::quota::{Amounts, Quotas};
+use ctxpin_model::token::{Credential, TokenRecord};
+use ctxpin_model::user::UserChange;
+use ctxpin_operations::agents::{self, AgentRequest, Replaces};
+use ctxpin_operations::chats::ChatRequest;
+use ctxpin_operations::contexts;
+use ctxpin_operations::diffs::{self, DiffRequest};
+use ctxpin_operations::people::{self, Revoked, TokenRequest};
+use ctxpin_operations::service::Service;
+use ctxpin_operations::skills::{self, Reader};
+use ctxpin_operations::{prompts, pushes, refusals};
+use ctxpin_testing::chats::{TestChat, bound_to, given, plain};
+use ctxpin_testing::databases::TestService;
+use ctxpin_testing::people::{TestAgent, first_admin, member, user};
+use ctxpin_testing::workspace::Workspace;
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use crate::outcome::Outcome;
+
+ctxpin_testing::on_both_databases!(
+    finding_11_what_a_token_made_ends_with_it,
+    finding_11_what_an_admin_made_for_others_ends_too,
+    finding_11_what_a_forgotten_token_made_is_its_makers,
+    finding_11_nothing_made_meanwhile_escapes,
+    finding_11_an_agent_has_its_token_no_longer_than_its_maker,
+    finding_11_a_token_that_provisions_makes_agents_that_stay,
+    finding_11_an_agents_token_is_rotated,
+    finding_11_a_token_revokes_none_wider,
+    finding_11_a_user_who_is_let_in_again_has_what_was_there,
+    finding_12_the_log_tells_with_which_token_and_what_came_of_it,
+    finding_12_refused_reads_of_bodies_are_noted,
+    finding_12_its_owner_sees_what_an_admin_made,
+    finding_25_a_token_that_only_writes_is_told_no_bodies,
+);
+
+fn request(scopes: &str) -> TokenRequest {
+    TokenRequest {
+        label: None,
+        scopes: scopes.parse().expect("known scopes"),
+        expires_at: None,
+        user: None,
+    }
+}
+
+async fn token(service: &Service, by: Credential, scopes: &str) -> Credential {
+    let made = people::token_create(service, by, &request(scopes)).await;
+    made.expect("a token").1.credential()
+}
+
+/// A token that ends in so many seconds.
+async fn expiring(test: &TestService, by: Credential, scopes: &str, seconds: u64) -> Credential {
+    let request = TokenRequest {
+        expires_at: Some(test.clock.now().after(Duration::from_secs(seconds))),
+        ..request(scopes)
+    };
+    let made = people::token_create(&test.service, by, &request).await;
+    made.expect("a token").1.credential()
+}
+
+async fn me(service: &Service, credential: Credential) -> Outcome {
+    Outcome::of(&people::me(service, credential).await)
+}
+
+async fn revoke(service: &Service, by: Credential, token: Credential, revoked: Revoked) -> Outcome {
+    Outcome::of(&people::token_revoke(service, by, token.id, revoked).await)
+}
+
+async fn children(service: &Service, by: Credential, token: Credential) -> Vec<TokenRecord> {
+    let page = PageRequest::newest(100);
+    let children = people::token_children(service, by, token.id, &page).await;
+    children.expect("it is there").items
+}
+
+fn ids(tokens: &[TokenRecord]) -> Vec<TokenId> {
+    tokens.iter().map(|token| token.id).collect()
+}
+
+async fn session(service: &Service, agent: &TestAgent) -> Outcome {
+    let process = Uuid::now_v7().into();
+    Outcome::of(&pushes::session_open(service, agent.credential, process).await)
+}
+
+async fn log(service: &Service, admin: Credential) -> Vec<AuditRecord> {
+    let page = people::audit_log(service, admin, &PageRequest::newest(500)).await;
+    page.unwrap().items
+}
+
+async fn finding_11_what_a_token_made_ends_with_it(test: &TestService) {
+    let service = &test.service;
+    let admin = first_admin(service).await;
+    let owner = member(service, admin, "owner").await;
+    let stolen = token(service, owner, "read write").await;
+    let sibling = token(service, owner, "read").await;
+    test.advance(Duration::from_secs(1));
+    let child = token(service, stolen, "read write").await;
+    test.advance(Duration::from_secs(1));
+    let mut agent = TestAgent::create(service, child, "project").await;
+    let one = Workspace::with_agents_md("/w", "One.\n");
+    agent.push(service, &one).await.unwrap();
+    let chat = TestChat::bound(service, child, agent.id).await;
+    let made = children(service, owner, stolen).await;
+    assert_eq!(ids(&made), [agent.credential.id, child.id], "newest first");
+    let maker = |token: &TokenRecord| token.made_by.as_ref().and_then(|maker| maker.token);
+    assert_eq!(maker(&made[0]), Some(child.id));
+    assert_eq!(maker(&made[1]), Some(stolen.id));
+    assert_eq!((made[0].agent, made[1].agent), (Some(agent.id), None));
+    // Alone it takes nothing along, which is seen and mended afterwards.
+    let revoked = revoke(service, owner, stolen, Revoked::Alone).await;
+    assert_eq!(revoked, Outcome::Done);
+    assert_eq!(me(service, stolen).await, Outcome::Unauthenticated);
+    assert_eq!(me(service, child).await, Outcome::Done);
+    assert_eq!(session(service, &agent).await, Outcome::Done);
+    agent.restart(service).await;
+    assert_eq!(children(service, owner, stolen).await.len(), 2);
+    test.advance(Duration::from_secs(1));
+    let revoked = revoke(service, owner, stolen, Revoked::WithChildren).await;
+    assert_eq!(revoked, Outcome::Done);
+    assert_eq!(me(service, child).await, Outcome::Unauthenticated);
+    assert_eq!(session(service, &agent).await, Outcome::Unauthenticated);
+    assert_eq!(me(service, sibling).await, Outcome::Done);
+    assert_eq!(me(service, owner).await, Outcome::Done);
+    assert!(children(service, owner, stolen).await.is_empty());
+    // Each is a row, and the agent and its chat are there.
+    let now = test.clock.now();
+    let rows = log(service, admin).await;
+    let ended = rows.iter().filter(|row| row.at == now);
+    let mut ended: Vec<_> = ended
+        .map(|row| (row.action.as_str(), row.object_id))
+        .collect();
+    ended.sort();
+    let mut expected =
+        [stolen, child, agent.credential].map(|token| ("token_revoke", Some(token.id.uuid())));
+    expected.sort();
+    assert_eq!(ended, expected);
+    let kept = agents::read(service, owner, agent.id).await.unwrap();
+    assert_eq!(kept.token_revoked_at, Some(now));
+    assert!(kept.head.is_some());
+    let chat = TestChat { owner, ..chat };
+    assert!(chat.prompt().await.contains("One."));
+}
+
+async fn finding_11_what_an_admin_made_for_others_ends_too(test: &TestService) {
+    let service = &test.service;
+    let admin = first_admin(service).await;
+    let (id, owner) = user(service, admin, "owner", "member", "read write").await;
+    let stolen = token(service, admin, "read write admin").await;
+    let for_owner = TokenRequest {
+        user: Some(id),
+        ..request("read write")
+    };
+    let made = people::token_create(service, stolen, &for_owner).await;
+    let made = made.unwrap().1.credential();
+    let agent = TestAgent::create(service, made, "project").await;
+    let found = children(service, admin, stolen).await;
+    assert_eq!(found.len(), 2);
+    assert!(found.iter().all(|token| token.user == id));
+    // Whose they are sees what their own made, and not what made those.
+    assert_eq!(children(service, owner, made).await.len(), 1);
+    let page = PageRequest::newest(9);
+    let theirs = people::token_children(service, owner, stolen.id, &page).await;
+    assert_eq!(Outcome::of(&theirs), Outcome::NotFound);
+    revoke(service, admin, stolen, Revoked::WithChildren).await;
+    assert_eq!(me(service, made).await, Outcome::Unauthenticated);
+    assert_eq!(session(service, &agent).await, Outcome::Unauthenticated);
+    assert_eq!(me(service, owner).await, Outcome::Done);
+}
+
+async fn finding_11_what_a_forgotten_token_made_is_its_makers(test: &TestService) {
+    let quotas = Quotas {
+        amounts: Amounts {
+            tokens: 6,
+            ..Quotas::default().amounts
+        },
+        ..Quotas::default()
+    };
+    let service = &test.service.clone().with_quotas(quotas);
+    let admin = first_admin(service).await;
+    let owner = member(service, admin, "owner").await;
+    let first = token(service, owner, "read write").await;
+    let second = token(service, first, "read write").await;
+    let third = token(service, second, "read write").await;
+    let last = token(service, third, "read write").await;
+    test.advance(Duration::from_secs(1));
+    let agent = TestAgent::create(service, third, "project").await;
+    for gone in [third, second] {
+        revoke(service, owner, gone, Revoked::Alone).await;
+    }
+    // There is room for two more, for which those that open nothing give way.
+    for _ in 0..2 {
+        token(service, owner, "read").await;
+    }
+    let kept = people::tokens(service, owner, &PageRequest::newest(100)).await;
+    let kept = kept.unwrap().items;
+    assert!(kept.iter().all(|token| token.revoked_at.is_none()));
+    let made = children(service, owner, first).await;
+    assert_eq!(ids(&made), [agent.credential.id, last.id]);
+    for token in &made {
+        let maker = token.made_by.as_ref().and_then(|maker| maker.token);
+        assert_eq!(maker, Some(first.id));
+    }
+    revoke(service, owner, first, Revoked::WithChildren).await;
+    assert_eq!(me(service, last).await, Outcome::Unauthenticated);
+    assert_eq!(session(service, &agent).await, Outcome::Unauthenticated);
+}
+
+async fn finding_11_nothing_made_meanwhile_escapes(test: &TestService) {
+    let service = &test.service;
+    let admin = first_admin(service).await;
+    let owner = member(service, admin, "owner").await;
+    let stolen = token(service, owner, "read write").await;
+    let made = Arc::new(Notify::new());
+    let mut thieves = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let (service, made) = (service.clone(), Arc::clone(&made));
+        thieves.spawn(async move {
+            // Each makes the next one, until none of them opens anything.
+            let mut by = stolen;
+            while let Ok((_, token)) =
+                people::token_create(&service, by, &request("read write")).await
+            {
+                by = token.credential();
+                made.notify_one();
+            }
+        });
+    }
+    made.notified().await;
+    let revoked = revoke(service, owner, stolen, Revoked::WithChildren).await;
+    assert_eq!(revoked, Outcome::Done);
+    assert!(children(service, owner, stolen).await.is_empty());
+    thieves.join_all().await;
+    let open = people::tokens(service, owner, &PageRequest::newest(500)).await;
+    let open = open.unwrap().items.into_iter();
+    let open: Vec<_> = open.filter(|token| token.revoked_at.is_none()).collect();
+    assert_eq!(ids(&open), [owner.id]);
+}
+
+async fn finding_11_an_agent_has_its_token_no_longer_than_its_maker(test: &TestService) {
+    let service = &test.service;
+    let admin = first_admin(service).await;
+    let owner = member(service, admin, "owner").await;
+    let for_a_while = expiring(test, owner, "read write", 60).await;
+    let ends = test.clock.now().after(Duration::from_secs(60));
+    let agent = TestAgent::create(service, for_a_while, "project").await;
+    let read = agents::read(service, owner, agent.id).await.unwrap();
+    assert_eq!(read.token_expires_at, Some(ends));
+    let listed = agents::list(service, owner, &PageRequest::newest(1)).await;
+    assert_eq!(listed.unwrap().items[0].token_expires_at, Some(ends));
+    let process = Uuid::now_v7().into();
+    let told = pushes::session_open(service, agent.credential, process).await;
+    assert_eq!(told.unwrap().token_expires_at, Some(ends));
+    test.advance(Duration::from_secs(60));
+    assert_eq!(me(service, for_a_while).await, Outcome::Unauthenticated);
+    assert_eq!(session(service, &agent).await, Outcome::Unauthenticated);
+    // One that does not end makes one that does not.
+    let agent = TestAgent::create(service, owner, "project").await;
+    let read = agents::read(service, owner, agent.id).await.unwrap();
+    assert_eq!(read.token_expires_at, None);
+}
+
+async fn finding_11_a_token_that_provisions_makes_agents_that_stay(test: &TestService) {
+    let service = &test.service;
+    let admin = first_admin(service).await;
+    let provisions = expiring(test, admin, "read write provision", 60).await;
+    let agent = TestAgent::create(service, provisions, "project").await;
+    let read = agents::read(service, admin, agent.id).await.unwrap();
+    assert_eq!(read.token_expires_at, None);
+    test.advance(Duration::from_secs(60));
+    assert_eq!(session(service, &agent).await, Outcome::Done);
+    let (_, token) = agents::token_rotate(service, admin, agent.id)
+        .await
+        .unwrap();
+    assert_eq!(session(service, &agent).await, Outcome::Unauthenticated);
+    let process = Uuid::now_v7().into();
+    let opened = pushes::session_open(service, token.credential(), process).await;
+    assert_eq!(Outcome::of(&opened), Outcome::Done);
+}
+
+async fn finding_11_an_agents_token_is_rotated(test: &TestService) {
+    let service = &test.service;
+    let admin = first_admin(service).await;
+    let owner = member(service, admin, "owner").await;
+    let stranger = member(service, admin, "stranger").await;
+    let for_a_while = expiring(test, owner, "read write", 60).await;
+    let mut agent = TestAgent::create(service, for_a_while, "project").await;
+    agent
+        .push(service, &Workspace::with_agents_md("/w", "One.\n"))
+        .await
+        .unwrap();
+    let chat = TestChat::bound(service, owner, agent.id).await;
+    let refused = agents::token_rotate(service, stranger, agent.id).await;
+    assert_eq!(Outcome::of(&refused), Outcome::NotFound);
+    let (rotated, token) = agents::token_rotate(service, owner, agent.id)
+        .await
+        .unwrap();
+    assert_eq!((rotated.id, rotated.token_expires_at), (agent.id, None));
+    assert_eq!(session(service, &agent).await, Outcome::Unauthenticated);
+    assert_eq!(
+        test.count("select count(*) from tokens where agent_id is not null")
+            .await,
+        1
+    );
+    test.advance(Duration::from_secs(60));
+    // The same agent goes on, with its timeline and its chats.
+    agent.credential = token.credential();
+    agent.restart(service).await;
+    agent
+        .push(service, &Workspace::with_agents_md("/w", "Two.\n"))
+        .await
+        .unwrap();
+    let head = agents::read(service, owner, agent.id).await.unwrap().head;
+    assert_eq!(head.map(|head| head.seq), Some(2));
+    assert!(chat.record().await.drift().is_some());
+    // Where it was revoked, it has one again.
+    revoke(service, owner, for_a_while, Revoked::WithChildren).await;
+    let replaces = Replaces::Agent(agent.id);
+    let mut next = TestAgent::create_replacing(service, owner, "project", replaces).await;
+    next.push(service, &Workspace::with_agents_md("/w", "Three.\n"))
+        .await
+        .unwrap();
+    let replaced = agents::token_rotate(service, owner, agent.id).await;
+    assert!(replaced.is_err(), "a fenced one pushes nothing any more");
+}
+
+async fn finding_11_a_token_revokes_none_wider(test: &TestService) {
+    let service = &test.service;
+    let admin = first_admin(service).await;
+    let narrow = token(service, admin, "write").await;
+    let wide = token(service, admin, "read write admin").await;
+    for revoked in [Revoked::Alone, Revoked::WithChildren] {
+        let outcome = revoke(service, narrow, wide, revoked).await;
+        let expected = Outcome::Forbidden(Refusal::RevokesWider(Scope::Read));
+        assert_eq!(outcome, expected);
+    }
+    let reads = token(service, admin, "read write").await;
+    let outcome = people::token_revoke(service, reads, wide.id, Revoked::Alone).await;
+    let told = outcome.unwrap_err().to_string();
+    assert!(told.contains("lacks the scope `admin`"), "{told}");
+    assert_eq!(me(service, wide).await, Outcome::Done);
+    assert_eq!(
+        revoke(service, wide, reads, Revoked::Alone).await,
+        Outcome::Done
+    );
+    // Itself, and what is as wide.
+    let same = token(service, admin, "write").await;
+    assert_eq!(
+        revoke(service, narrow, same, Revoked::Alone).await,
+        Outcome::Done
+    );
+    assert_eq!(
+        revoke(service, narrow, narrow, Revoked::Alone).await,
+        Outcome::Done
+    );
+    assert_eq!(me(service, narrow).await, Outcome::Unauthenticated);
+}
+
+async fn disable(service: &Service, admin: Credential, user: UserId, disabled: bool) {
+    let change = UserChange {
+        disabled: Some(disabled),
+        ..UserChange::default()
+    };
+    people::user_change(service, admin, user, &change)
+        .await
+        .expect("the user is there");
+}
+
+async fn finding_11_a_user_who_is_let_in_again_has_what_was_there(test: &TestService) {
+    let service = &test.service;
+    let admin = first_admin(service).await;
+    let (id, owner) = user(service, admin, "owner", "member", "read write").await;
+    let other = token(service, owner, "read").await;
+    let expiring = expiring(test, owner, "read", 60).await;
+    let revoked = token(service, owner, "read").await;
+    let agent = TestAgent::create(service, owner, "project").await;
+    disable(service, admin, id, true).await;
+    for token in [owner, other, expiring, revoked] {
+        assert_eq!(me(service, token).await, Outcome::Unauthenticated);
+    }
+    assert_eq!(session(service, &agent).await, Outcome::Unauthenticated);
+    // What ends meanwhile does not come back.
+    assert_eq!(
+        revoke(service, admin, revoked, Revoked::Alone).await,
+        Outcome::Done
+    );
+    test.advance(Duration::from_secs(60));
+    disable(service, admin, id, false).await;
+    for token in [owner, other] {
+        assert_eq!(me(service, token).await, Outcome::Done);
+    }
+    for token in [expiring, revoked] {
+        assert_eq!(me(service, token).await, Outcome::Unauthenticated);
+    }
+    assert_eq!(session(service, &agent).await, Outcome::Done);
+}
+
+async fn finding_12_the_log_tells_with_which_token_and_what_came_of_it(test: &TestService) {
+    let service = &test.service;
+    let admin = first_admin(service).await;
+    let first = log(service, admin).await.pop().unwrap();
+    assert_eq!(
+        (first.token, first.object_id),
+        (None, Some(admin.id.uuid()))
+    );
+    assert_eq!(first.new_token.map(|made| made.id), Some(admin.id));
+    let (id, _) = user(service, admin, "owner", "member", "read").await;
+    let by = token(service, admin, "read write admin").await;
+    test.advance(Duration::from_secs(1));
+    let expires_at = Some(test.clock.now().after(Duration::from_secs(60)));
+    let asked = TokenRequest {
+        user: Some(id),
+        expires_at,
+        ..request("read write")
+    };
+    let made = people::token_create(service, by, &asked).await;
+    let made = made.unwrap().1.credential();
+    let newest = async || log(service, admin).await.remove(0);
+    let row = newest().await;
+    assert_eq!(row.token, Some(by.id));
+    assert_eq!(
+        (
+            row.action.as_str(),
+            row.object_kind.as_deref(),
+            row.object_id
+        ),
+        ("token_create_for", Some("token"), Some(made.id.uuid()))
+    );
+    let told = NewTokenRecord {
+        id: made.id,
+        user: Some(id),
+        scopes: "read write".parse().unwrap(),
+        expires_at,
+    };
+    assert_eq!(row.new_token, Some(told));
+    test.advance(Duration::from_secs(1));
+    let agent = TestAgent::create(service, made, "project").await;
+    let row = newest().await;
+    assert_eq!(
+        (row.action.as_str(), row.token),
+        ("agent_create", Some(made.id))
+    );
+    assert_eq!(row.object_id, Some(agent.id.uuid()));
+    let told = NewTokenRecord {
+        id: agent.credential.id,
+        user: None,
+        scopes: Default::default(),
+        expires_at,
+    };
+    assert_eq!(row.new_token, Some(told));
+    // And whatever else is done.
+    test.advance(Duration::from_secs(1));
+    TestChat::create(service, made, &plain()).await.unwrap();
+    let row = newest().await;
+    assert_eq!((row.token, row.new_token), (Some(made.id), None));
+}
+
+async fn finding_12_refused_reads_of_bodies_are_noted(test: &TestService) {
+    let service = &test.service;
+    let admin = first_admin(service).await;
+    let owner = member(service, admin, "owner").await;
+    let (_, auditor) = user(service, admin, "auditor", "auditor", "read write").await;
+    let stranger = member(service, admin, "stranger").await;
+    let mut agent = TestAgent::create(service, owner, "project").await;
+    let workspace = Workspace::with_agents_md("/w", "One.\n").skill("pdf", "Reads.", &[("a", "a")]);
+    agent.push(service, &workspace).await.unwrap();
+    let chat = TestChat::bound(service, owner, agent.id).await.id;
+    let resource = workspace.snapshot().resources[0].id();
+    let before = log(service, admin).await.len();
+    test.advance(Duration::from_secs(1));
+    for reader in [auditor, admin, stranger] {
+        for _ in 0..2 {
+            let refused = [
+                prompts::prompt(service, reader, chat, None).await.is_err(),
+                diffs::diff(service, reader, chat, DiffRequest::default())
+                    .await
+                    .is_err(),
+                skills::list(service, reader, chat).await.is_err(),
+                skills::read(service, reader, chat, "pdf", Reader::Person)
+                    .await
+                    .is_err(),
+                skills::file(service, reader, chat, "pdf", "a")
+                    .await
+                    .is_err(),
+                skills::tools(service, reader, chat).await.is_err(),
+                contexts::resource(service, reader, chat, resource)
+                    .await
+                    .is_err(),
+            ];
+            assert_eq!(refused, [true; 7]);
+        }
+    }
+    refusals::write(service).await.unwrap();
+    let mut rows = log(service, admin).await;
+    rows.truncate(rows.len() - before);
+    let mut told = Vec::new();
+    for row in &rows {
+        assert_eq!(row.outcome, "forbidden");
+        assert_eq!(row.object_id, Some(chat.uuid()));
+        let token = row.token.expect("somebody's");
+        told.push((token, row.action.as_str(), row.count));
+    }
+    told.sort();
+    let mut expected = Vec::new();
+    // What is not there for a stranger tells of nobody.
+    for reader in [auditor, admin] {
+        expected.extend([
+            (reader.id, "prompt_read", 2),
+            (reader.id, "diff_read", 2),
+            (reader.id, "skill_read", 6),
+            (reader.id, "tool_read", 2),
+            (reader.id, "resource_read", 2),
+        ]);
+    }
+    expected.sort();
+    assert_eq!(told, expected);
+}
+
+async fn finding_12_its_owner_sees_what_an_admin_made(test: &TestService) {
+    let service = &test.service;
+    let admin = first_admin(service).await;
+    let (id, by_admin) = user(service, admin, "owner", "member", "read write").await;
+    test.advance(Duration::from_secs(1));
+    let own = token(service, by_admin, "read").await;
+    let tokens = people::tokens(service, by_admin, &PageRequest::newest(9)).await;
+    let tokens = tokens.unwrap().items;
+    assert_eq!(ids(&tokens), [own.id, by_admin.id]);
+    let makers: Vec<_> = tokens
+        .iter()
+        .map(|token| token.made_by.as_ref().expect("somebody made it"))
+        .collect();
+    assert_eq!((makers[0].user, makers[0].token), (id, Some(by_admin.id)));
+    assert_ne!(makers[1].user, id);
+    assert_eq!(
+        (makers[1].name.as_str(), makers[1].token),
+        ("admin", Some(admin.id))
+    );
+    let (_, first) = people::me(service, admin).await.unwrap();
+    assert_eq!(first.made_by, None);
+}
+
+async fn finding_25_a_token_that_only_writes_is_told_no_bodies(test: &TestService) {
+    let service = &test.service;
+    let admin = first_admin(service).await;
+    let owner = member(service, admin, "owner").await;
+    let writes = token(service, owner, "write").await;
+    let request = AgentRequest {
+        workspace: "project".into(),
+        name: "main".into(),
+        may_refresh: false,
+        replaces: None,
+    };
+    let mut agent = TestAgent::create_from(service, writes, &request).await;
+    let one = Workspace::with_agents_md("/w", "One.\n").skill("pdf", "Reads.", &[]);
+    agent.push(service, &one).await.unwrap();
+    // It does everything that writing takes.
+    let chat = TestChat::create(service, writes, &bound_to(agent.id))
+        .await
+        .unwrap();
+    let child = ChatRequest {
+        parent: Some(chat.id),
+        ..plain()
+    };
+    TestChat::create(service, writes, &child).await.unwrap();
+    let two = one.clone().file("AGENTS.md", "Two.\n");
+    agent.push(service, &two).await.unwrap();
+    let moved = chat.refresh().await.unwrap();
+    assert!(!moved.tells_bodies);
+    let turn = chat.turn_as(Some("t"), Delivery::Delivered).await.unwrap();
+    assert!(turn.given.is_none());
+    assert!(turn.notice.unwrap().contains("lacks the scope `read`"));
+    assert!(turn.turn.prompt.is_some());
+    // The same turn, asked for by a token that reads, has them.
+    let read = TestChat { owner, ..chat };
+    let again = read.turn_as(Some("t"), Delivery::Delivered).await.unwrap();
+    assert!(given(&again).prompt.contains("Two."));
+    assert!(read.context().await.tells_bodies);
+}
