@@ -24,3 +24,5 @@ mod scanner;
 pub mod sources;
 mod standing;
 mod state_directory;
+
+pub use plan::HEARTBEAT_INTERVAL;

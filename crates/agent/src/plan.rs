@@ -18,8 +18,9 @@ use crate::found::Found;
 use crate::parcel::Parcel;
 
 /// How often the request that opened the session is repeated. This is how the server knows that the
-/// agent is there, and how an idle agent learns that it was fenced.
-const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(30);
+/// agent is there, and how an idle agent learns that it was fenced. A prime number of seconds, so that no
+/// connection is closed just as it comes round.
+pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(29);
 
 /// How long what there was no room for is not sent again, unless something changes. Somebody has to make
 /// room first.

@@ -10,7 +10,7 @@ use reqwest::header::{
     AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER,
 };
 use reqwest::redirect::Policy;
-use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use reqwest::{Method, Request, RequestBuilder, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -26,6 +26,10 @@ pub(crate) const ANSWER_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// How often an idle connection is probed, so that a stream whose server vanished ends.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
+
+/// How long a connection is kept that nobody uses: much shorter than servers and proxies keep it, so that
+/// none of them closes it just as it is used again.
+pub const IDLE_TIME_MAX: Duration = Duration::from_secs(15);
 
 /// Longest answer that is read, in bytes: a page of 500 chats with the longest titles and errors fits, and
 /// so do a prompt and a text of a skill.
@@ -80,6 +84,9 @@ impl Client {
             .user_agent(concat!("ctxpin/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIME_MAX)
             .tcp_keepalive(KEEPALIVE_INTERVAL)
+            .pool_idle_timeout(IDLE_TIME_MAX)
+            // If the kept one is closed, what is sent again needs a new one.
+            .pool_max_idle_per_host(1)
             // Nothing may lead the token to another place.
             .redirect(Policy::none())
             .referer(false);
@@ -232,10 +239,10 @@ impl Client {
     /// Sends a request; an answer of success (2xx, or 304 to a conditional request) is handed on
     /// unread.
     pub(crate) async fn answer(&self, request: RequestBuilder) -> Result<Response, ClientError> {
-        let response = request
-            .send()
-            .await
-            .map_err(|source| self.unreachable(source))?;
+        let (http, request) = request.build_split();
+        let request = request.map_err(|source| self.unreachable(source))?;
+        let sent = sent(&http, request).await;
+        let response = sent.map_err(|source| self.unreachable(source))?;
         let status = response.status();
         if status.is_success() || status == StatusCode::NOT_MODIFIED {
             return Ok(response);
@@ -340,6 +347,32 @@ pub(crate) async fn with_body(
         .map_err(|error| ClientError::InvalidRequest(error.to_string()))?
         .map_err(|error| ClientError::InvalidRequest(error.to_string()))?;
     Ok(request.header(CONTENT_ENCODING, "zstd").body(compressed))
+}
+
+/// Sends a request, and sends it once more if the connection ended before an answer began: one that was
+/// kept may be closed by the other end just as it is used again.
+async fn sent(http: &reqwest::Client, request: Request) -> reqwest::Result<Response> {
+    let again = may_repeat(&request).then(|| request.try_clone()).flatten();
+    match (http.execute(request).await, again) {
+        (Err(error), Some(again)) if is_cut_off(&error) => http.execute(again).await,
+        (sent, _) => sent,
+    }
+}
+
+/// Whether a request may come twice: all that only reads, and what an agent sends. The same process has the
+/// same session, and a push or bytes that are there already change nothing.
+fn may_repeat(request: &Request) -> bool {
+    let path = request.url().path();
+    match *request.method() {
+        Method::GET => true,
+        Method::PUT => path.contains("/api/v1/agent/"),
+        _ => path.ends_with("/api/v1/agent/session"),
+    }
+}
+
+/// Whether a connection ended before the head of an answer.
+fn is_cut_off(error: &reqwest::Error) -> bool {
+    error.is_request() && !error.is_timeout() && !error.is_connect()
 }
 
 fn check_server(server: &Url) -> Result<(), ClientError> {

@@ -1,8 +1,9 @@
 //! Typed calls of a ctxpin server's API.
 //!
 //! It knows the shapes of `ctxpin-protocol` and how to send them, and nothing of what they mean: it
-//! reads no files, keeps no state between calls, repeats nothing by itself, and prints nothing. The
-//! token is sent to the configured server only, and never shown.
+//! reads no files, keeps no state between calls, and prints nothing. By itself it repeats only what may come
+//! twice, once, if a connection ended before an answer began. The token is sent to the configured server
+//! only, and never shown.
 
 mod agents;
 mod chats;
@@ -17,6 +18,6 @@ mod turns;
 mod watch;
 
 pub use chats::ChatOpened;
-pub use connection::Client;
+pub use connection::{Client, IDLE_TIME_MAX};
 pub use context::Prompt;
 pub use watch::Watch;

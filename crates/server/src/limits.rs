@@ -66,6 +66,15 @@ pub(crate) const STREAMS_CANCELLED_MAX: usize = 20;
 /// does not keep to the protocol; past it the connection ends (CVE-2025-8671).
 pub(crate) const STREAMS_BROKEN_MAX: usize = 256;
 
+/// How long the proxies that usually stand before a server keep a connection to it that nobody uses: 60 s for
+/// nginx and for the load balancers of AWS. Whoever uses a connection just as the other end closes it gets no
+/// answer, so each keeps it for less time than the one that it calls: our client, then a proxy, then this
+/// server.
+pub const PROXY_IDLE_TIME: Duration = Duration::from_secs(60);
+
+/// Longest that a connection is kept which nobody uses, with room for a proxy whose clock is late.
+const IDLE_TIME_MAX: Duration = PROXY_IDLE_TIME.saturating_add(Duration::from_secs(15));
+
 /// From which part of all connections on the oldest ones end that show no token, in hundredths.
 pub(crate) const CONNECTIONS_CROWDED_PERCENT: usize = 80;
 
@@ -76,8 +85,11 @@ const DESCRIPTORS_KEPT: usize = 256;
 /// shorter ones.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Longest wait for a whole head, the first one and each that follows on the connection.
+    /// Longest wait for the first whole head of a connection.
     pub head_time_max: Duration,
+    /// Longest pause between two requests of a connection, with the head of the second: longer than
+    /// [`PROXY_IDLE_TIME`].
+    pub idle_time_max: Duration,
     /// Longest wait for more of a body, and how long it may take beyond what its bytes take at
     /// `body_rate_min`.
     pub body_pause_max: Duration,
@@ -89,7 +101,7 @@ pub struct Limits {
     pub request_time_max: Duration,
     /// How long a connection may be without a request under way and without taking anything of
     /// an answer. It is looked at that often, so that a quiet one ends before twice as long. A watch
-    /// tells something every 15 s.
+    /// tells something every 15 s. No shorter than `idle_time_max`, or it would end that.
     pub quiet_time_max: Duration,
     /// Most bytes of requests and unread answers at a time, in total; of what is large three quarters
     /// of it.
@@ -114,10 +126,11 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             head_time_max: Duration::from_secs(30),
+            idle_time_max: IDLE_TIME_MAX,
             body_pause_max: Duration::from_secs(30),
             body_rate_min: 8 * 1024,
             request_time_max: Duration::from_secs(60),
-            quiet_time_max: Duration::from_secs(60),
+            quiet_time_max: IDLE_TIME_MAX,
             held_max: 192 * 1024 * 1024,
             held_by_strangers_max: 16 * 1024 * 1024,
             held_by_connection_max: 32 * 1024 * 1024,

@@ -179,7 +179,7 @@ async fn connection(
     let activity = service.activity.clone();
     let builder = builder(&limits);
     let service = TowerToHyperService::new(service);
-    let stream = TokioIo::new(Opening::new(stream, limits.head_time_max));
+    let stream = TokioIo::new(Opening::new(stream, activity.clone(), limits.head_time_max));
     let mut connection = std::pin::pin!(builder.serve_connection(stream, service));
     let farewell = tokio::select! {
         served = connection.as_mut() => return ended(served),
@@ -210,7 +210,7 @@ fn builder(limits: &Limits) -> Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.head_time_max)
+        .header_read_timeout(limits.idle_time_max)
         .max_buf_size(HEAD_BYTES_MAX);
     builder
         .http2()

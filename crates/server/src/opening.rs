@@ -1,5 +1,6 @@
-//! A connection whose protocol must show in time: what is read first tells HTTP/1.1 from HTTP/2, and
-//! neither of them is at work yet to bound how long that takes.
+//! A connection whose first head must come in time. What is read first tells HTTP/1.1 from HTTP/2, and
+//! neither of them is at work yet to bound how long that takes; and HTTP/1.1 knows one bound only, which
+//! holds for the pauses between requests too.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -9,23 +10,29 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
+use crate::activity::Activity;
+
 /// What an HTTP/2 connection begins with (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// A stream that fails if its first bytes do not come in time.
+/// A stream that fails if the first head, or the beginning of HTTP/2, does not come in time.
 pub(crate) struct Opening<S> {
     stream: S,
-    /// How many bytes of the preface there were, and how long there may be no more; none once it
-    /// is clear what is spoken.
-    awaited: Option<(usize, Pin<Box<Sleep>>)>,
+    activity: Activity,
+    /// How many bytes of the preface there were; none for HTTP/1.1.
+    preface: Option<usize>,
+    /// How long the opening may take; none once it is over.
+    time: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Opening<S> {
-    /// A stream on which nothing was read yet.
-    pub fn new(stream: S, time_max: Duration) -> Self {
+    /// A stream on which nothing was read yet. `activity` tells whether there was a whole head.
+    pub fn new(stream: S, activity: Activity, time_max: Duration) -> Self {
         Self {
             stream,
-            awaited: Some((0, Box::pin(sleep(time_max)))),
+            activity,
+            preface: Some(0),
+            time: Some(Box::pin(sleep(time_max))),
         }
     }
 }
@@ -38,15 +45,23 @@ impl<S: AsyncRead + Unpin> AsyncRead for Opening<S> {
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         let filled = buffer.filled().len();
-        let Some((known, time)) = &mut this.awaited else {
+        if this.activity.has_begun() {
+            this.time = None;
+        }
+        let Some(time) = &mut this.time else {
             return Pin::new(&mut this.stream).poll_read(context, buffer);
         };
         if let Poll::Ready(read) = Pin::new(&mut this.stream).poll_read(context, buffer) {
             let read_now = &buffer.filled()[filled..];
-            *known += read_now.len();
-            let expected = PREFACE.get(*known - read_now.len()..*known);
-            if *known >= PREFACE.len() || expected != Some(read_now) {
-                this.awaited = None;
+            if let Some(known) = &mut this.preface {
+                let expected = &PREFACE[*known..];
+                let length = expected.len().min(read_now.len());
+                *known += length;
+                if read_now[..length] != expected[..length] {
+                    this.preface = None;
+                } else if length == expected.len() {
+                    this.time = None;
+                }
             }
             return Poll::Ready(read);
         }

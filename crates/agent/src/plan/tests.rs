@@ -308,7 +308,7 @@ fn finding_06_what_there_is_no_room_for_is_tried_again_rarely() {
     played.expect_wait(&one, HEARTBEAT_INTERVAL);
     played.expect_push(&two, 2, &[b"b"]);
     played.failed(&two, no_room());
-    for _ in 0..19 {
+    for _ in 0..NO_ROOM_PAUSE.as_secs() / HEARTBEAT_INTERVAL.as_secs() {
         played.pass(HEARTBEAT_INTERVAL);
         assert_eq!(played.next(Some(&two)), Step::Session);
         played.plan.session_opened(played.now, session(3, None));

@@ -6,5 +6,6 @@ mod check;
 mod halves;
 mod hostile;
 mod life;
+mod processes;
 mod secrets;
 mod together;

@@ -1,15 +1,21 @@
 //! How answers that are none are told.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
+use ctxpin_client::Client;
 use ctxpin_client::error::ClientError;
+use ctxpin_model::hash::BlobHash;
 use ctxpin_model::id::ChatId;
 use ctxpin_protocol::http::page::PageQuery;
+use ctxpin_protocol::http::turns::TurnBegin;
 use ctxpin_protocol::problem::ProblemName;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
-use crate::listener::{TOKEN, answer, client, listener};
+use crate::listener::{TOKEN, answer, client, listener, receive};
 
 async fn failure(answer: String) -> ClientError {
     let (client, _received) = listener(vec![answer]).await;
@@ -112,6 +118,79 @@ async fn an_answer_that_breaks_off_is_transient() {
     );
     let error = failure(String::new()).await;
     assert!(error.is_transient());
+}
+
+/// A server that answers the first request of a connection, and ends the connection at the next one without
+/// a word.
+#[derive(Default)]
+struct Forgetful {
+    /// The requests so far, and whether each was answered.
+    received: Mutex<Vec<(String, bool)>>,
+}
+
+impl Forgetful {
+    async fn start() -> (Client, Arc<Self>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = client(&format!("http://{}", listener.local_addr().unwrap()));
+        let server = Arc::new(Self::default());
+        let serving = Arc::clone(&server);
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let server = Arc::clone(&serving);
+                tokio::spawn(async move {
+                    let first = receive(&mut stream).await.line().to_owned();
+                    server.received.lock().unwrap().push((first, true));
+                    let answer = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+                    stream.write_all(answer.as_bytes()).await.unwrap();
+                    let second = receive(&mut stream).await.line().to_owned();
+                    server.received.lock().unwrap().push((second, false));
+                });
+            }
+        });
+        (client, server)
+    }
+
+    /// How many requests of a line came, and how many of them were not answered.
+    fn counts(&self, line: &str) -> (usize, usize) {
+        let received = self.received.lock().unwrap();
+        let of_line = received.iter().filter(|(received, _)| received == line);
+        let unanswered = of_line.clone().filter(|(_, is_answered)| !is_answered);
+        (of_line.count(), unanswered.count())
+    }
+}
+
+#[tokio::test]
+async fn case_b01_what_may_come_twice_is_sent_again_when_a_kept_connection_ends() {
+    let (client, server) = Forgetful::start().await;
+    // A connection is kept a moment after its answer: sooner or later one is used again.
+    let mut asked = 0;
+    while server.counts("get /healthz").1 == 0 {
+        client.health_check().await.unwrap();
+        asked += 1;
+    }
+    assert_eq!(server.counts("get /healthz"), (asked + 1, 1));
+    let hash = BlobHash::of(b"x");
+    let line = format!("put /api/v1/agent/blobs/{hash}");
+    while server.counts(&line).1 == 0 {
+        let bytes = Bytes::from_static(b"x");
+        client.blob_upload(1, hash, bytes).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn case_b01_what_does_something_each_time_is_sent_once() {
+    let (client, server) = Forgetful::start().await;
+    let chat = ChatId::from(Uuid::from_u128(7));
+    let line = format!("post /api/v1/chats/{chat}/turns");
+    let mut asked = 0;
+    while server.counts(&line).1 == 0 {
+        let turn = TurnBegin::default();
+        let error = client.turn_begin(chat, &turn).await.unwrap_err();
+        let is_cut = matches!(error, ClientError::Unreachable { .. });
+        asked += 1;
+        assert_eq!(is_cut, server.counts(&line).1 == 1, "{error}");
+    }
+    assert_eq!(server.counts(&line), (asked, 1));
 }
 
 #[tokio::test]

@@ -63,7 +63,8 @@ pub fn answer(status: &str, headers: &str, body: &str) -> String {
     )
 }
 
-async fn receive(stream: &mut TcpStream) -> Received {
+/// Reads one request.
+pub async fn receive(stream: &mut TcpStream) -> Received {
     let mut bytes = Vec::new();
     let end = loop {
         assert_ne!(

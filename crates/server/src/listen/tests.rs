@@ -114,6 +114,7 @@ async fn sent_and_waited(address: SocketAddr, bytes: &[u8]) -> String {
 async fn whoever_does_not_finish_a_head_is_cut() {
     let limits = Limits {
         head_time_max: SHORT,
+        idle_time_max: SHORT,
         ..Limits::default()
     };
     let (address, _guard) = served(answers_ok(), limits).await;
@@ -135,6 +136,26 @@ async fn whoever_does_not_finish_a_head_is_cut() {
     let twice = [REQUEST, b"GET / HT"].concat();
     let answer = sent_and_waited(address, &twice).await;
     assert_eq!(answer.matches("200 OK").count(), 1, "{answer}");
+}
+
+#[tokio::test]
+async fn case_b01_a_pause_may_be_longer_than_a_first_head() {
+    let limits = Limits {
+        head_time_max: SHORT,
+        ..Limits::default()
+    };
+    let (address, _guard) = served(answers_ok(), limits).await;
+    let mut paused = TcpStream::connect(address).await.unwrap();
+    let mut answer = Vec::new();
+    for answers in 1..=2 {
+        paused.write_all(REQUEST).await.unwrap();
+        while answer.windows(4).filter(|part| part == b"done").count() < answers {
+            let read = tokio::time::timeout(SOON, paused.read_buf(&mut answer)).await;
+            assert!(read.expect("an answer in time").unwrap() > 0);
+        }
+        // It pauses for as long as somebody else is given for a first head.
+        assert_eq!(sent_and_waited(address, b"G").await, "");
+    }
 }
 
 #[tokio::test]
