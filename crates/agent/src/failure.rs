@@ -61,15 +61,17 @@ impl Failure {
 }
 
 /// Whether the same request would fail again. An answer that is not ctxpin's comes from something
-/// before the server, which may be gone in a moment; only a body that it finds too large stays so.
+/// before the server, which may be gone in a moment; only a body that this finds too large stays so.
 fn is_final(error: &ClientError) -> bool {
     match error {
-        ClientError::InvalidServer { .. } | ClientError::InvalidRequest(_) => true,
+        ClientError::InvalidServer { .. }
+        | ClientError::InvalidRequest(_)
+        | ClientError::TooLargeOnTheWay { .. } => true,
         ClientError::Problem { problem, .. } => {
             !error.is_transient() && (400..500).contains(&problem.status)
         }
-        ClientError::Unexpected { status, .. } => *status == 413,
-        ClientError::Unreachable { .. }
+        ClientError::Unexpected { .. }
+        | ClientError::Unreachable { .. }
         | ClientError::Silent { .. }
         | ClientError::StreamBroken { .. } => false,
     }
@@ -84,6 +86,7 @@ mod tests {
         ClientError::Problem {
             problem: Box::new(Problem::new(name, "why")),
             retry_after: seconds.map(Duration::from_secs),
+            token_told: None,
         }
     }
 
@@ -117,13 +120,18 @@ mod tests {
         let no_room = ClientError::Problem {
             problem: Box::new(no_room),
             retry_after: None,
+            token_told: None,
         };
         check(no_room, "NoRoom");
         check(problem(ProblemName::Internal, None), "Transient");
         check(problem(ProblemName::SyncPaused, Some(7)), "Transient");
         check(unexpected(200), "Transient");
         check(unexpected(404), "Transient");
-        check(unexpected(413), "Refused");
+        let too_large = ClientError::TooLargeOnTheWay {
+            server: "http://s/".into(),
+            bytes: 7,
+        };
+        check(too_large, "Refused");
         check(unexpected(502), "Transient");
         check(ClientError::InvalidRequest("x".into()), "Refused");
     }
@@ -145,6 +153,7 @@ mod tests {
         let error = ClientError::Problem {
             problem: Box::new(Problem::new(ProblemName::MissingBlobs, "").with_missing(missing)),
             retry_after: None,
+            token_told: None,
         };
         assert_eq!(
             Failure::of(&error),

@@ -1,6 +1,7 @@
 //! The connection to one server: addresses, headers, timeouts, and the reading of answers.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -55,6 +56,10 @@ pub struct Client {
     http: reqwest::Client,
     server: Url,
     authorization: HeaderValue,
+    /// Where the token came from, for whoever sees it refused.
+    token_told: Option<Arc<str>>,
+    /// How long an answer may take before somebody is told, and who.
+    telling: Option<(Duration, Arc<dyn Fn() + Send + Sync>)>,
 }
 
 impl fmt::Debug for Client {
@@ -102,7 +107,25 @@ impl Client {
             http,
             server,
             authorization,
+            token_told: None,
+            telling: None,
         })
+    }
+
+    /// The same client, whose errors say of a token that is refused where it came from.
+    pub fn with_token_told(self, told: impl Into<Arc<str>>) -> Self {
+        Self {
+            token_told: Some(told.into()),
+            ..self
+        }
+    }
+
+    /// The same client, which calls `tell` whenever an answer has not begun after that time.
+    pub fn telling(self, after: Duration, tell: impl Fn() + Send + Sync + 'static) -> Self {
+        Self {
+            telling: Some((after, Arc::new(tell))),
+            ..self
+        }
     }
 
     /// The server's address.
@@ -241,17 +264,30 @@ impl Client {
     pub(crate) async fn answer(&self, request: RequestBuilder) -> Result<Response, ClientError> {
         let (http, request) = request.build_split();
         let request = request.map_err(|source| self.unreachable(source))?;
-        let sent = sent(&http, request).await;
+        let body = request.body().and_then(|body| body.as_bytes());
+        let body_bytes = body.map_or(0, <[u8]>::len);
+        let mut sending = std::pin::pin!(sent(&http, request));
+        let sent = match &self.telling {
+            None => sending.await,
+            Some((after, tell)) => tokio::select! {
+                biased;
+                sent = &mut sending => sent,
+                () = tokio::time::sleep(*after) => {
+                    tell();
+                    sending.await
+                }
+            },
+        };
         let response = sent.map_err(|source| self.unreachable(source))?;
         let status = response.status();
         if status.is_success() || status == StatusCode::NOT_MODIFIED {
             return Ok(response);
         }
-        Err(self.refusal(response).await)
+        Err(self.refusal(response, body_bytes).await)
     }
 
-    /// What an answer that is no success says.
-    async fn refusal(&self, response: Response) -> ClientError {
+    /// What an answer that is no success says, to a request with so long a body.
+    async fn refusal(&self, response: Response, body_bytes: usize) -> ClientError {
         let status = response.status();
         let retry_after = retry_after(response.headers());
         if let Some(location) = response
@@ -275,8 +311,13 @@ impl Client {
                 ClientError::Problem {
                     problem: Box::new(problem),
                     retry_after,
+                    token_told: self.token_told.clone(),
                 }
             }
+            _ if status == StatusCode::PAYLOAD_TOO_LARGE => ClientError::TooLargeOnTheWay {
+                server: self.server.to_string(),
+                bytes: body_bytes,
+            },
             _ => ClientError::Unexpected {
                 server: self.server.to_string(),
                 status: status.as_u16(),

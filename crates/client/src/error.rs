@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ctxpin_protocol::problem::{Problem, ProblemName};
@@ -43,6 +44,19 @@ pub enum ClientError {
         problem: Box<Problem>,
         /// How long the server wants not to be asked again.
         retry_after: Option<Duration>,
+        /// Where the token came from that was shown, if the client was told.
+        token_told: Option<Arc<str>>,
+    },
+    /// Something before the server takes no body as long as that of the request. The server itself takes
+    /// 12 MiB, or answers a problem.
+    #[error(
+        "something before the server at {server} takes no body of {bytes} bytes (status 413); let it take 12 MiB, as nginx does with `client_max_body_size 12m;`"
+    )]
+    TooLargeOnTheWay {
+        /// The server's address.
+        server: String,
+        /// How long the body was, as it was sent.
+        bytes: usize,
     },
     /// The answer is none that a ctxpin server gives.
     #[error("{server} answered with status {status}, {reason}; is it a ctxpin server?")]
@@ -74,7 +88,9 @@ impl ClientError {
             Self::Unreachable { .. } | Self::Silent { .. } | Self::StreamBroken { .. } => true,
             Self::Problem { problem, .. } => is_transient(problem.status),
             Self::Unexpected { status, .. } => is_transient(*status),
-            Self::InvalidServer { .. } | Self::InvalidRequest(_) => false,
+            Self::InvalidServer { .. }
+            | Self::InvalidRequest(_)
+            | Self::TooLargeOnTheWay { .. } => false,
         }
     }
 
@@ -96,6 +112,14 @@ impl ClientError {
         }
     }
 
+    /// Where the token came from that was shown, if the server answered a problem and the client was told.
+    pub fn token_told(&self) -> Option<&str> {
+        match self {
+            Self::Problem { token_told, .. } => token_told.as_deref(),
+            _ => None,
+        }
+    }
+
     /// The name of the server's problem, if it is one that this version knows.
     pub fn problem_name(&self) -> Option<ProblemName> {
         self.problem().and_then(Problem::name)
@@ -113,15 +137,38 @@ fn unreachable_text(server: &str, error: &reqwest::Error) -> String {
             "no ctxpin server runs at {server}; start one with `ctxpin up` or `ctxpin serve`, or name another with --server"
         );
     }
+    let cause = root_cause(error);
+    if let Some(fault) = cause.strip_prefix("invalid peer certificate: ") {
+        return format!(
+            "the server at {server} shows a certificate that is not trusted here: {}",
+            certificate_fault(fault)
+        );
+    }
     let what = match () {
         () if error.is_timeout() => "did not answer in time",
         () if error.is_connect() => "cannot be reached",
         () => "broke off its answer",
     };
-    format!(
-        "the ctxpin server at {server} {what}: {}",
-        root_cause(error)
-    )
+    format!("the ctxpin server at {server} {what}: {cause}")
+}
+
+/// What the TLS library's name of a fault means.
+fn certificate_fault(fault: &str) -> &str {
+    let known = [
+        (
+            "UnknownIssuer",
+            "nobody whom this machine trusts has signed it",
+        ),
+        (
+            "CaUsedAsEndEntity",
+            "it is that of a certificate authority, and not of a server",
+        ),
+        ("Expired", "it has expired"),
+        ("NotValidYet", "it is not valid yet"),
+        ("NotValidForName", "it is for another name"),
+    ];
+    let known = known.iter().find(|(name, _)| fault.contains(name));
+    known.map_or(fault, |(_, meaning)| meaning)
 }
 
 fn is_refused(error: &reqwest::Error) -> bool {
@@ -140,4 +187,21 @@ fn root_cause(error: &reqwest::Error) -> String {
 
 fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
     std::iter::successors(Some(error), |cause| (*cause).source())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn case_k03_faults_of_certificates_are_told_in_our_words() {
+        let check = |fault: &str, expected: &str| assert_eq!(certificate_fault(fault), expected);
+        let authority = "it is that of a certificate authority, and not of a server";
+        check("Other(OtherError(CaUsedAsEndEntity))", authority);
+        check(
+            "UnknownIssuer",
+            "nobody whom this machine trusts has signed it",
+        );
+        check("BadSignature", "BadSignature");
+    }
 }

@@ -22,6 +22,9 @@ use crate::respond::{Answer, Refusal};
 /// dead one is noticed.
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(15);
 
+/// Has a proxy pass each event on as it comes; nginx and others keep what is answered until it is much.
+const X_ACCEL_BUFFERING: &str = "x-accel-buffering";
+
 /// A watch that is being told.
 struct Telling {
     app: App,
@@ -53,7 +56,8 @@ pub(crate) async fn events(
         Some((Ok::<_, Infallible>(sent(&event)), telling))
     });
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE_EVERY);
-    Ok(Sse::new(stream).keep_alive(keep_alive).into_response())
+    let events = Sse::new(stream).keep_alive(keep_alive);
+    Ok(([(X_ACCEL_BUFFERING, "no")], events).into_response())
 }
 
 impl Telling {

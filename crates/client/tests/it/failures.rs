@@ -70,6 +70,55 @@ async fn another_program_is_told_from_a_server() {
 }
 
 #[tokio::test]
+async fn case_b14_a_body_that_a_proxy_refuses_tells_what_to_change() {
+    let html = answer(
+        "413 Request Entity Too Large",
+        "content-type: text/html\r\n",
+        "<html>",
+    );
+    let (client, _received) = listener(vec![html]).await;
+    let bytes = Bytes::from_static(b"0123456789");
+    let upload = client.blob_upload(1, BlobHash::of(&bytes), bytes);
+    let error = upload.await.unwrap_err();
+    assert!(!error.is_transient());
+    let text = error.to_string();
+    assert!(text.contains("no body of 10 bytes"), "{text}");
+    assert!(text.contains("client_max_body_size 12m"), "{text}");
+}
+
+/// What a client says of an answer that does not come, and when.
+#[tokio::test]
+async fn case_b09_whoever_waits_is_told() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = format!("http://{}", listener.local_addr().unwrap());
+    let (told, mut is_told) = tokio::sync::mpsc::channel(9);
+    let client = client(&server).telling(Duration::ZERO, move || told.try_send(()).unwrap());
+    let asking = tokio::spawn(async move { client.health_check().await });
+    let (mut stream, _) = listener.accept().await.unwrap();
+    receive(&mut stream).await;
+    is_told.recv().await.unwrap();
+    let answer = answer("200 OK", "", "");
+    stream.write_all(answer.as_bytes()).await.unwrap();
+    asking.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn case_b12_a_token_that_is_refused_says_where_it_came_from() {
+    let refusal = answer(
+        "401 Unauthorized",
+        "content-type: application/problem+json\r\n",
+        r#"{"type":"urn:ctxpin:problem:unauthenticated","title":"t","status":401}"#,
+    );
+    let (client, _received) = listener(vec![refusal]).await;
+    let error = client
+        .with_token_told("from a test")
+        .me()
+        .await
+        .unwrap_err();
+    assert_eq!(error.token_told(), Some("from a test"));
+}
+
+#[tokio::test]
 async fn a_redirect_is_not_followed() {
     let elsewhere = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let location = format!("http://{}/", elsewhere.local_addr().unwrap());
