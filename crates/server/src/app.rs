@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::budget::Budget;
 use crate::callers::Callers;
+use crate::footing::Footing;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::respond::Answer;
@@ -32,6 +33,8 @@ pub(crate) struct App {
     pub budget: Budget,
     /// Who called lately.
     pub callers: Callers,
+    /// The files that have to be there.
+    pub footing: Footing,
     /// Cancelled when the server is to end.
     pub shutdown: CancellationToken,
 }

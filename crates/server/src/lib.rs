@@ -14,6 +14,7 @@ mod callers;
 mod conditions;
 mod data_directory;
 mod events;
+mod footing;
 mod http;
 mod identify;
 pub mod limits;

@@ -23,6 +23,7 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::body::BodyLimit;
+use crate::footing::lasting;
 use crate::http::health::Document;
 use crate::http::{
     agents, audit, chats, contexts, exposures, health, people, prompts, quotas, sessions, skills,
@@ -62,6 +63,7 @@ pub(crate) fn router(app: App) -> Router {
     let (metrics, limits) = (app.metrics.clone(), app.limits);
     let router = router
         .layer(Extension(Document::new(document.into())))
+        .layer(from_fn_with_state(app.footing.clone(), lasting))
         .layer(from_fn_with_state(app.clone(), held))
         .with_state(app);
     surrounded(router, metrics, limits)

@@ -24,6 +24,7 @@ use crate::app::App;
 use crate::budget::Budget;
 use crate::callers::Callers;
 use crate::data_directory;
+use crate::footing::Footing;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::{listen, router};
@@ -125,6 +126,15 @@ pub enum ServeError {
         /// Why.
         reason: String,
     },
+    /// Files of the data directory were deleted or replaced while the server ran.
+    #[error(
+        "{} was deleted or replaced while the server ran, so what is written cannot last; put back what is missing, or start the server again to begin anew",
+        path.display()
+    )]
+    Lost {
+        /// The first of them.
+        path: PathBuf,
+    },
     /// The first user cannot be made.
     #[error("the first user cannot be made: {}", with_cause(.0))]
     FirstUser(Error),
@@ -164,7 +174,8 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 ///
 /// # Errors
 ///
-/// If the directory or the database cannot be used. Once it serves, nothing is an error.
+/// If the directory or the database cannot be used. Once it serves, only if files of the directory are gone:
+/// then it ends by itself.
 pub async fn serve(
     listener: TcpListener,
     shutdown: CancellationToken,
@@ -192,6 +203,11 @@ pub async fn serve(
             (Storage::Sqlite(directory.join(SQLITE_NAME)), Some(lock))
         }
     };
+    let files = match &storage {
+        Storage::Sqlite(path) => vec![path.clone(), directory.join(LOCK_NAME)],
+        Storage::Postgres { .. } => Vec::new(),
+    };
+    let footing = Footing::on(files).map_err(unusable)?;
     let clock = Clock::system();
     let service = Service::open(&storage, clock.clone())
         .await?
@@ -212,10 +228,10 @@ pub async fn serve(
                 limits,
                 budget: Budget::new(limits),
                 callers: Callers::default(),
+                footing,
                 shutdown: shutdown.clone(),
             };
-            serve_app(listener, app, &shutdown).await;
-            Ok(())
+            serve_while_lasting(listener, app, &shutdown).await
         }
         Err(error) => Err(error),
     };
@@ -231,6 +247,27 @@ pub async fn serve_routes(listener: TcpListener, shutdown: CancellationToken, ro
     let router = router::foreign_router(routes);
     let limits = Limits::default().within_descriptors();
     listen::serve(listener, router, &shutdown, limits).await;
+}
+
+/// Serves until `shutdown`, or until files that have to be there are gone.
+async fn serve_while_lasting(
+    listener: TcpListener,
+    mut app: App,
+    shutdown: &CancellationToken,
+) -> Result<(), ServeError> {
+    let ending = shutdown.child_token();
+    app.shutdown = ending.clone();
+    let footing = app.footing.clone();
+    let mut serving = std::pin::pin!(serve_app(listener, app, &ending));
+    tokio::select! {
+        () = &mut serving => Ok(()),
+        path = footing.until_lost() => {
+            tracing::error!(path = %path.display(), "files of the server are gone");
+            ending.cancel();
+            serving.await;
+            Err(ServeError::Lost { path })
+        }
+    }
 }
 
 /// Serves, with the background work of the service beside.
