@@ -1,5 +1,7 @@
 //! What the first scan waits for, so that no half-started workspace is pinned.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -16,8 +18,12 @@ const COMMAND_PAUSE_MIN: Duration = Duration::from_millis(200);
 /// Longest pause between two runs of a command.
 const COMMAND_PAUSE_MAX: Duration = Duration::from_secs(5);
 
-/// The environment variable that may hold our token, which no command of others needs.
-const TOKEN_VARIABLE: &str = "CTXPIN_TOKEN";
+/// How the environment variables begin that are for ctxpin. They may hold tokens and passwords, which no
+/// command of others needs.
+const VARIABLE_PREFIX: &[u8] = b"CTXPIN_";
+
+/// Those of them that hold no secret, and that a command may need to call `ctxpin` in its turn.
+const VARIABLES_KEPT: [&str; 3] = ["CTXPIN_DATA_DIR", "CTXPIN_CHAT", "CTXPIN_LOG"];
 
 /// When a workspace is ready.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,11 +80,15 @@ async fn attempt(readiness: &Readiness, directory: &Path) -> Result<(), String> 
 }
 
 async fn run(command: &str, directory: &Path) -> std::io::Result<std::process::ExitStatus> {
-    let child = Command::new("sh")
+    let names = std::env::vars_os().map(|(name, _)| name);
+    let mut shell = Command::new("sh");
+    for name in names.filter(|name| is_kept_from_others(name)) {
+        shell.env_remove(name);
+    }
+    let child = shell
         .arg("-c")
         .arg(command)
         .current_dir(directory)
-        .env_remove(TOKEN_VARIABLE)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -87,6 +97,12 @@ async fn run(command: &str, directory: &Path) -> std::io::Result<std::process::E
         .spawn()?;
     let mut group = Group(child);
     group.0.wait().await
+}
+
+/// Whether a variable may hold a secret of ours: a new one does until it is known not to.
+fn is_kept_from_others(name: &OsStr) -> bool {
+    let is_ours = name.as_bytes().starts_with(VARIABLE_PREFIX);
+    is_ours && !VARIABLES_KEPT.iter().any(|kept| name == *kept)
 }
 
 /// A child that is the first of a process group of its own.
@@ -100,6 +116,32 @@ impl Drop for Group {
         if let Some(group) = id.and_then(Pid::from_raw) {
             // An error says that there is none any more.
             let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finding_22_what_may_be_a_secret_is_kept_from_a_command() {
+        for name in [
+            "CTXPIN_TOKEN",
+            "CTXPIN_DATABASE",
+            "CTXPIN_SERVER",
+            "CTXPIN_NEW",
+        ] {
+            assert!(is_kept_from_others(OsStr::new(name)), "{name}");
+        }
+        for name in [
+            "PATH",
+            "CTXPIN_DATA_DIR",
+            "CTXPIN_CHAT",
+            "MY_CTXPIN_TOKEN",
+            "",
+        ] {
+            assert!(!is_kept_from_others(OsStr::new(name)), "{name}");
         }
     }
 }
