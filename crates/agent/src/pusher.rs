@@ -105,7 +105,7 @@ impl<'r> Pusher<'r> {
         let now = Instant::now();
         match answer {
             Ok(session) => {
-                let (epoch, head) = (session.epoch, session.head.clone());
+                let (agent, epoch, head) = (session.agent_id, session.epoch, session.head.clone());
                 let warnings = session.quota_warnings.clone();
                 let token_expires_at = session.token_expires_at.map(Moment::new);
                 self.sending.send_if_modified(|sending| {
@@ -118,7 +118,7 @@ impl<'r> Pusher<'r> {
                 if self.plan.session_opened(now, session) {
                     tracing::debug!(epoch, "session opened");
                     let head = head.map(|head| head.snapshot);
-                    (self.report)(Report::SessionOpened { epoch, head });
+                    (self.report)(Report::SessionOpened { agent, epoch, head });
                 }
                 Ok(())
             }

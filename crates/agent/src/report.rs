@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ctxpin_model::hash::SnapshotId;
+use uuid::Uuid;
 
 /// Something that happened in an agent. Its text is one sentence for people, without a full stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub enum Report {
     Ready,
     /// The server has given this process a session.
     SessionOpened {
+        /// The agent, if the server tells it.
+        agent: Option<Uuid>,
         /// Its number.
         epoch: i64,
         /// The head's snapshot, if the agent has one.
@@ -96,12 +99,15 @@ impl fmt::Display for Report {
             }
             Self::NotReady { reason } => write!(f, "not ready yet: {reason}"),
             Self::Ready => f.write_str("ready"),
-            Self::SessionOpened { epoch, head: None } => {
+            Self::SessionOpened {
+                epoch, head: None, ..
+            } => {
                 write!(f, "session {epoch} is open; the server has no snapshot yet")
             }
             Self::SessionOpened {
                 epoch,
                 head: Some(head),
+                ..
             } => write!(f, "session {epoch} is open; the server has {head}"),
             Self::Scanned {
                 snapshot,

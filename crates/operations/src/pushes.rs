@@ -76,6 +76,8 @@ pub struct Pushed {
 /// An open session.
 #[derive(Debug, Clone)]
 pub struct Session {
+    /// The agent.
+    pub agent: AgentId,
     /// The process's number: it goes with every request.
     pub epoch: i64,
     /// The agent's head, if it has one.
@@ -136,6 +138,7 @@ async fn session_open_once(
         agent: agent.id,
     });
     Ok(Session {
+        agent: agent.id,
         epoch,
         head: agent.head,
         warnings: service.quota_warnings(agent.owner),
@@ -147,6 +150,7 @@ async fn session_open_once(
 fn session_again(service: &Service, agent: &AgentRecord, epoch: i64) -> Result<Session> {
     if epoch == agent.epoch {
         Ok(Session {
+            agent: agent.id,
             epoch,
             head: agent.head,
             warnings: service.quota_warnings(agent.owner),

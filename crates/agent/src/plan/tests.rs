@@ -58,6 +58,7 @@ fn hashes(texts: &[&[u8]]) -> BTreeSet<BlobHash> {
 
 fn session(epoch: i64, head: Option<&str>) -> Session {
     Session {
+        agent_id: None,
         epoch,
         head: head.map(|snapshot| Head {
             snapshot: snapshot.to_owned(),

@@ -163,6 +163,7 @@ impl Held {
             self.version = 0;
         }
         let session = Session {
+            agent_id: None,
             epoch: self.epoch,
             head: self.head.map(|head| Head {
                 snapshot: head.to_string(),

@@ -123,6 +123,9 @@ pub struct SessionOpen {
 /// An agent's session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Session {
+    /// The agent's id. A server of an older release does not tell it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_id: Option<Uuid>,
     /// The number to send with every request. A greater one, given to another process, fences it.
     pub epoch: i64,
     /// The latest accepted snapshot; null before the first push.

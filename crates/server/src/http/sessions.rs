@@ -36,6 +36,7 @@ pub(crate) async fn open(
 ) -> Answer<Json<Session>> {
     let session = pushes::session_open(&app.service, credential, body.process.into()).await?;
     Ok(Json(Session {
+        agent_id: Some(session.agent.uuid()),
         epoch: session.epoch,
         head: session.head.map(head),
         limits: limits(PUSH_BYTES_MAX),
