@@ -1,6 +1,7 @@
 //! Which server is asked, and with which token.
 
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 
 use clap::Args;
 use ctxpin_client::Client;
@@ -8,8 +9,9 @@ use ctxpin_protocol::http::people::Secret;
 use url::Url;
 
 use crate::data_directory::{DataDirectory, DatabaseKey};
+use crate::process::Process;
 use crate::running::{RunningServer, token_read};
-use crate::say::Failure;
+use crate::say::{self, Failure};
 
 /// Holds a token, so that it stands on no command line.
 const TOKEN_VARIABLE: &str = "CTXPIN_TOKEN";
@@ -90,8 +92,21 @@ impl Connection {
             (None, Some(running)) => running.url.clone(),
             (None, None) => return Err(no_server()),
         };
+        let process = running.as_ref();
+        let process = process.and_then(|_| Process::noted(&data.server_lock()));
+        let waiting = match process {
+            Some(process) => format!(
+                "waiting for the server at {server}, which is run by {}",
+                process.name()
+            ),
+            None => format!("waiting for the server at {server}"),
+        };
+        let told = Once::new();
+        let client = Client::new(server, token)?.telling(say::TOLD_AFTER, move || {
+            told.call_once(|| say::note(&waiting));
+        });
         Ok(Connected {
-            client: Client::new(server, token)?,
+            client,
             local: running.map(|running| Local {
                 data,
                 database: running.database,

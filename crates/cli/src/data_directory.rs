@@ -1,14 +1,14 @@
 //! The user's data directory: what `ctxpin up` keeps, and where.
 //!
 //! ```text
-//! server.lock                 held by the process in which the server runs
+//! server.lock                 held by the process in which the server runs, which it names
 //! server.json                 where that server is
 //! port                        the port that was taken first, and is kept
 //! up.log                      what `ctxpin up --detach` has to say
 //! servers/<database>/         the server's own: its database if that is SQLite, its first token
 //! agents/<directory>/         one for each watched directory, named after its path
 //!   directory                 that path
-//!   up.lock                   held by the `ctxpin up` of the directory
+//!   up.lock                   held by the `ctxpin up` of the directory, which it names
 //!   state/                    the agent's own: its control socket, its declared sources
 //!   <database>/               its id and token at the server with that database
 //! runs/<directory>/state/     the same for `ctxpin agent run`

@@ -13,6 +13,7 @@ mod connect;
 mod data_directory;
 mod log;
 mod pages;
+mod process;
 mod running;
 mod say;
 mod stop;

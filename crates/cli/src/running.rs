@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::data_directory::{DataDirectory, DatabaseKey, file_write};
+use crate::process::Process;
 use crate::say::{self, Failure};
 
 /// The name of the file in which a server writes the token of its first user.
@@ -54,8 +55,14 @@ impl RunningServer {
     ///
     /// # Errors
     ///
-    /// If the file cannot be read.
+    /// If the file cannot be read, or if the server is none that can be reached from here: at its address
+    /// somebody else may listen.
     pub fn read(data: &DataDirectory) -> Result<Option<Self>, Failure> {
+        if let Some(process) = Process::noted(&data.server_lock())
+            && !process.shares_addresses()
+        {
+            return Err(elsewhere(&process));
+        }
         let path = data.server_file();
         let unreadable =
             |reason: String| Failure::new(format!("{} cannot be read: {reason}", say::path(&path)));
@@ -103,6 +110,14 @@ impl RunningServer {
             )
         })
     }
+}
+
+fn elsewhere(process: &Process) -> Failure {
+    Failure::new(format!(
+        "the server of `ctxpin up` runs in another container or on another machine ({})",
+        process.name_with_host()
+    ))
+    .hint("run the command there; those that only ask a server take one that can be reached from here with --server URL")
 }
 
 /// How often a server that starts is asked whether it is ready.
@@ -175,6 +190,17 @@ pub fn lock_try(path: &Path) -> Result<Option<File>, Failure> {
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => Err(lock_failure(path, &error)),
     }
+}
+
+/// Notes in a lock that this process holds it, for whoever waits for it or wants to end it.
+///
+/// # Errors
+///
+/// If it cannot be written.
+pub fn lock_note(path: &Path, lock: &File) -> Result<(), Failure> {
+    Process::own()
+        .note(lock)
+        .map_err(|error| Failure::new(format!("{} cannot be written: {error}", say::path(&path))))
 }
 
 /// Whether another process holds a lock. Those who ask at the same time do not disturb each other.

@@ -155,19 +155,23 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// If no agent runs, or it does not end within 30 s.
+    /// If no agent runs, or it does not answer within 10 s or end within another 30.
     pub async fn stop(&self) -> Result<(), ControlError> {
-        let stop = async {
+        let ask = async {
             let mut stream = self.connect().await?;
-            match self.exchange(&mut stream, &Request::Stop {}).await? {
-                Answer::Stopping {} => {}
-                other => return Err(unfit(&other)),
-            }
+            let answer = self.exchange(&mut stream, &Request::Stop {}).await?;
+            Ok((stream, answer))
+        };
+        let (mut stream, answer) = within(ANSWER_TIME_MAX, ask).await?;
+        if !matches!(answer, Answer::Stopping {}) {
+            return Err(unfit(&answer));
+        }
+        let end = async {
             // The agent keeps the connection to its very end, and how that shows does not matter.
             let _ = stream.read(&mut [0]).await;
             Ok(())
         };
-        within(STOP_TIME_MAX, stop).await
+        within(STOP_TIME_MAX, end).await
     }
 
     async fn source_change(&self, request: &Request) -> Result<SourceChanged, ControlError> {

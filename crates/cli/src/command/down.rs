@@ -1,16 +1,15 @@
 //! `ctxpin down`.
 
-use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
 use ctxpin_agent::control::Client;
-use rustix::process::{Pid, Signal, kill_process};
 
 use crate::data_directory::{AgentDirectory, DataDirectory};
+use crate::process::{Process, Whereabouts};
 use crate::running::{RunningServer, is_locked};
-use crate::say::{self, Failure, Progress};
+use crate::say::{self, Failure, Progress, waited};
 
 /// How often is looked whether a process has ended.
 const ENDED_INTERVAL: Duration = Duration::from_millis(25);
@@ -25,7 +24,7 @@ pub struct Down {}
 /// A process that watches a directory.
 struct Watcher {
     kept: AgentDirectory,
-    pid: Option<u32>,
+    process: Option<Process>,
     name: String,
 }
 
@@ -34,10 +33,11 @@ impl Down {
     ///
     /// # Errors
     ///
-    /// If one of them does not end.
+    /// If one of them does not end, or is not of this machine and container.
     pub async fn run(self) -> Result<(), Failure> {
         let data = DataDirectory::locate()?;
-        let server = RunningServer::find(&data)?;
+        // It is only told. What cannot be asked can be stopped all the same.
+        let server = RunningServer::find(&data).unwrap_or_default();
         let mut watchers = Vec::new();
         for kept in data.agents()? {
             if is_locked(&kept.lock())? {
@@ -47,21 +47,23 @@ impl Down {
         if watchers.is_empty() && !is_locked(&data.server_lock())? {
             return say::print("nothing runs\n");
         }
-        let leader = server.as_ref().map(|server| server.pid);
-        watchers.sort_by_key(|watcher| watcher.pid == leader);
+        let leader = Process::noted(&data.server_lock());
+        watchers.sort_by_key(|watcher| watcher.process.is_some() && watcher.pid() == pid(&leader));
         let mut progress = Progress::new();
         let mut text = String::new();
         for watcher in &watchers {
             progress.tell(&format!("stopping {}", watcher.name));
-            watcher.stop().await?;
+            watcher.stop(&mut progress).await?;
             text += &format!("stopped watching {}\n", watcher.name);
         }
-        if !unlocked(&data.server_lock()).await? {
-            let pid = leader.map_or("unknown".to_owned(), |pid| pid.to_string());
-            return Err(
-                Failure::new(format!("the server still runs, in process {pid}"))
-                    .hint("end that process"),
-            );
+        progress.tell("stopping the server");
+        let whereabouts = leader.as_ref().map(Process::whereabouts);
+        let is_elsewhere = matches!(whereabouts, Some(Whereabouts::Elsewhere));
+        if is_elsewhere && is_locked(&data.server_lock())? {
+            return Err(still_runs("the server", leader.as_ref()));
+        }
+        if !unlocked(&data.server_lock(), &mut progress, leader.as_ref()).await? {
+            return Err(still_runs("the server", leader.as_ref()));
         }
         drop(progress);
         if let Some(server) = &server {
@@ -74,10 +76,9 @@ impl Down {
 
 impl Watcher {
     fn of(kept: AgentDirectory) -> Self {
-        let pid = fs::read_to_string(kept.lock()).ok();
         let directory = kept.directory();
         Self {
-            pid: pid.and_then(|pid| pid.trim().parse().ok()),
+            process: Process::noted(&kept.lock()),
             name: directory.map_or("a directory".to_owned(), |directory| {
                 say::line(&directory.to_string_lossy()).into_owned()
             }),
@@ -85,41 +86,79 @@ impl Watcher {
         }
     }
 
-    /// Asks its agent to end, or the process itself if it has no agent yet.
-    async fn stop(&self) -> Result<(), Failure> {
-        if Client::new(&self.kept.state()).stop().await.is_err() {
-            self.terminate();
-        }
-        if unlocked(&self.kept.lock()).await? {
-            return Ok(());
-        }
-        let pid = self.pid.map_or("unknown".to_owned(), |pid| pid.to_string());
-        Err(Failure::new(format!(
-            "what watches {} does not end (process {pid})",
-            self.name
-        ))
-        .hint("end that process"))
+    fn pid(&self) -> Option<u32> {
+        pid(&self.process)
     }
 
-    /// The lock is held, so the process that wrote its number there still runs.
-    fn terminate(&self) {
-        let pid = self.pid.and_then(|pid| i32::try_from(pid).ok());
-        if let Some(pid) = pid.and_then(Pid::from_raw) {
-            // If it is gone by now, so much the better.
-            let _ = kill_process(pid, Signal::TERM);
+    /// Asks its agent to end, or the process itself if it has no agent yet.
+    async fn stop(&self, progress: &mut Progress) -> Result<(), Failure> {
+        let what = format!("what watches {}", self.name);
+        let agent = Client::new(&self.kept.state());
+        let stopped = waited(agent.stop(), || {
+            progress.tell(&waiting(self.process.as_ref()));
+        });
+        if stopped.await.is_err() && is_locked(&self.kept.lock())? {
+            match self.process.as_ref().map(Process::whereabouts) {
+                Some(Whereabouts::Here(running)) => running.terminate(),
+                // It ends, or its lock is held by one that has not written down yet who it is.
+                Some(Whereabouts::Ended) | None => {}
+                Some(Whereabouts::Elsewhere) => {
+                    return Err(still_runs(&what, self.process.as_ref()));
+                }
+            }
+        }
+        let process = self.process.as_ref();
+        match unlocked(&self.kept.lock(), progress, process).await? {
+            true => Ok(()),
+            false => Err(still_runs(&what, process)),
         }
     }
 }
 
+fn pid(process: &Option<Process>) -> Option<u32> {
+    process.as_ref().map(|process| process.pid)
+}
+
+fn waiting(process: Option<&Process>) -> String {
+    match process {
+        Some(process) => format!("waiting for {} to end", process.name()),
+        None => "waiting for it to end".to_owned(),
+    }
+}
+
+/// Says that something does not end, and how to end it.
+fn still_runs(what: &str, process: Option<&Process>) -> Failure {
+    let Some(process) = process else {
+        return Failure::new(format!("{what} does not end, nor say which process it is"))
+            .hint("find out which process holds the lock in your data directory, and end it");
+    };
+    match process.whereabouts() {
+        Whereabouts::Elsewhere => Failure::new(format!(
+            "{what} runs in another container or on another machine ({})",
+            process.name_with_host()
+        ))
+        .hint("run `ctxpin down` there"),
+        _ => Failure::new(format!("{what} does not end ({})", process.name())).hint(format!(
+            "`kill -KILL {}` ends it at once; what was acknowledged is kept",
+            process.pid
+        )),
+    }
+}
+
 /// Waits until a lock is free; `false` if that takes too long.
-async fn unlocked(lock: &Path) -> Result<bool, Failure> {
-    let waiting = async {
+async fn unlocked(
+    lock: &Path,
+    progress: &mut Progress,
+    process: Option<&Process>,
+) -> Result<bool, Failure> {
+    let waiting_for = async {
         while is_locked(lock)? {
             tokio::time::sleep(ENDED_INTERVAL).await;
         }
         Ok(())
     };
-    match tokio::time::timeout(ENDED_WAIT_MAX, waiting).await {
+    let waiting_for = waited(waiting_for, || progress.tell(&waiting(process)));
+    match tokio::time::timeout(ENDED_WAIT_MAX, waiting_for).await {
         Ok(answer) => answer.map(|()| true),
         Err(_) => Ok(false),
     }

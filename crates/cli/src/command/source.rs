@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use ctxpin_agent::control::Client;
+use ctxpin_agent::control::{Client, ControlError};
 use ctxpin_protocol::control::{DeclaredBy, SourceChanged};
 
 use super::Output;
 use crate::chat_choice::current_directory;
 use crate::data_directory::DataDirectory;
-use crate::say::{self, Failure, Table, Viewpoint};
+use crate::process::Process;
+use crate::say::{self, Failure, Table, Viewpoint, waited};
 
 /// Further directories and files that the running agent of a directory scans
 #[derive(Debug, Args)]
@@ -77,10 +78,27 @@ impl LocalAgent {
             None => current_directory()?,
         };
         for watched in directory.ancestors() {
-            for state in [data.agent(watched).state(), data.run_state(watched)] {
+            let by_up = data.agent(watched);
+            for (state, lock) in [
+                (by_up.state(), Some(by_up.lock())),
+                (data.run_state(watched), None),
+            ] {
                 let client = Client::new(&state);
-                if client.status().await.is_ok() {
-                    return Ok(client);
+                let process = lock.and_then(|lock| Process::noted(&lock));
+                let who = process.map_or(String::new(), |process| format!(" ({})", process.name()));
+                let watched = say::path(&watched);
+                let status = waited(client.status(), || {
+                    say::note(&format!("waiting for the agent on {watched}{who}"));
+                });
+                match status.await {
+                    Ok(_) => return Ok(client),
+                    Err(ControlError::NotRunning { .. }) => {}
+                    Err(error) => {
+                        return Err(Failure::new(format!(
+                            "the agent on {watched} does not answer{who}: {error}"
+                        ))
+                        .hint("it may answer again by itself; `ctxpin down` ends what `ctxpin up` runs"));
+                    }
                 }
             }
             if self.dir.is_some() {

@@ -1,6 +1,6 @@
 //! `ctxpin up`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use ctxpin_agent::readiness::Readiness;
@@ -93,11 +93,7 @@ impl Workspace {
     pub fn readiness(&self) -> Result<Option<Readiness>, Failure> {
         Ok(match (&self.ready_file, &self.ready_command) {
             // A path on the command line starts where the person stands.
-            (Some(file), _) => {
-                let file = std::path::absolute(file)
-                    .map_err(|error| Failure::new(format!("{}: {error}", say::path(&file))))?;
-                Some(Readiness::File(file))
-            }
+            (Some(file), _) => Some(Readiness::File(absolute(file)?)),
             (None, Some(command)) => Some(Readiness::Command(command.clone())),
             (None, None) => None,
         })
@@ -110,11 +106,12 @@ impl Workspace {
 ///
 /// If the current directory is gone.
 pub fn allowed_roots(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
-    let absolute = |path: &PathBuf| {
-        std::path::absolute(path)
-            .map_err(|error| Failure::new(format!("{}: {error}", say::path(&path))))
-    };
-    paths.iter().map(absolute).collect()
+    paths.iter().map(|path| absolute(path)).collect()
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(path)
+        .map_err(|error| Failure::new(format!("{}: {error}", say::path(&path))))
 }
 
 impl Up {
@@ -153,7 +150,8 @@ impl Up {
             database: self.database.address()?,
             poll: self.workspace.poll(),
             ready: self.workspace.readiness()?,
-            token_file: self.token_file,
+            // It is read when the process may stand elsewhere.
+            token_file: self.token_file.as_deref().map(absolute).transpose()?,
         })
     }
 }

@@ -13,6 +13,7 @@ mod style;
 mod table;
 mod time;
 mod viewpoint;
+mod wait;
 mod warning;
 
 pub use clean::{line, path, text};
@@ -23,8 +24,9 @@ pub use quota::{amount, quota_warning};
 pub use short::{DIGITS_MIN, ends_with, hash, hash_starts_with, id};
 pub use style::{ADDED, BOLD, FAINT, GOOD, HUNK, REMOVED, STRUCK, WARNING, paint};
 pub use table::Table;
-pub use time::{ago, now, since, size};
+pub use time::{ago, date, now, since, size};
 pub use viewpoint::Viewpoint;
+pub use wait::{TOLD_AFTER, waited};
 pub use warning::{noted, warning};
 
 use std::io::{self, IsTerminal, Write};

@@ -1,9 +1,10 @@
 //! `ctxpin up` in the background: this process starts another one, and waits until that one runs.
 
 use std::env;
-use std::fs::OpenOptions;
-use std::io;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::process::Stdio;
 
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -16,6 +17,12 @@ use crate::say::{self, Failure, Progress};
 /// Tells a process that another one started it, and reads what it announces.
 const STARTED_FLAG: &str = "--started";
 
+/// How long the log may be when a process begins to write to it.
+const LOG_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// How much of a log that is longer is kept, its end.
+const LOG_BYTES_KEPT: u64 = 1024 * 1024;
+
 /// Starts this very command again, in the background, and waits until it runs.
 ///
 /// # Errors
@@ -24,12 +31,7 @@ const STARTED_FLAG: &str = "--started";
 pub async fn start() -> Result<(), Failure> {
     let data = DataDirectory::locate()?;
     data.create()?;
-    let log = OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(data.log_file())
-        .map_err(|error| cannot(&error))?;
+    let log = log_open(&data.log_file()).map_err(|error| cannot(&error))?;
     let program = env::current_exe().map_err(|error| cannot(&error))?;
     // The flag stands behind the verb, where nothing else can be meant by it.
     let mut arguments = env::args_os().skip(1);
@@ -79,6 +81,33 @@ pub async fn start() -> Result<(), Failure> {
     }
 }
 
+/// Opens the log. Of one that has become long the end is kept.
+fn log_open(path: &Path) -> io::Result<File> {
+    let mut log = OpenOptions::new()
+        .read(true)
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)?;
+    let length = log.metadata()?.len();
+    if length > LOG_BYTES_MAX {
+        let mut end = Vec::new();
+        log.seek(SeekFrom::Start(length - LOG_BYTES_KEPT))?;
+        (&log).take(LOG_BYTES_KEPT).read_to_end(&mut end)?;
+        let first_line = end.iter().position(|byte| *byte == b'\n');
+        // Others that write to it go on behind what is kept.
+        log.set_len(0)?;
+        log.write_all(&end[first_line.map_or(0, |at| at + 1)..])?;
+    }
+    Ok(log)
+}
+
+/// Leaves the directory in which this process was started, which somebody may want to unmount.
+pub fn leave_directory() {
+    // Where that cannot be, it stays, and does its work all the same.
+    let _ = env::set_current_dir("/");
+}
+
 /// Leaves the terminal of the process that started this one.
 pub fn leave() -> Voice {
     // It fails only where it was done already.
@@ -90,4 +119,30 @@ fn cannot(error: &io::Error) -> Failure {
     Failure::new(format!(
         "ctxpin cannot be started in the background: {error}"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn of_a_long_log_the_end_is_kept() {
+        let temporary = tempfile::tempdir().unwrap();
+        let path = temporary.path().join("up.log");
+        log_open(&path).unwrap().write_all(b"first\n").unwrap();
+        log_open(&path).unwrap().write_all(b"second\n").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "first\nsecond\n");
+        let line = format!("{}\n", "x".repeat(99));
+        let long = line.repeat(usize::try_from(LOG_BYTES_MAX).unwrap() / line.len() + 1);
+        fs::write(&path, &long).unwrap();
+        let mut writing_before = OpenOptions::new().append(true).open(&path).unwrap();
+        let mut log = log_open(&path).unwrap();
+        writing_before.write_all(b"before\n").unwrap();
+        log.write_all(b"now\n").unwrap();
+        let kept = fs::read_to_string(&path).unwrap();
+        assert!(kept.len() as u64 <= LOG_BYTES_KEPT + 11, "{}", kept.len());
+        assert!(kept.starts_with(&line) && kept.ends_with("x\nbefore\nnow\n"));
+    }
 }

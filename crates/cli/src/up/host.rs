@@ -1,9 +1,11 @@
 //! The one server of a user: whoever holds the lock runs it, all others join it, and one of them
 //! takes over when it ends.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::time::Duration;
 
 use ctxpin_model::quota::Quotas;
@@ -16,14 +18,20 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::data_directory::{DataDirectory, DatabaseKey, directory_create, file_write};
-use crate::running::{READY_INTERVAL, RunningServer, is_ready, lock_open, lock_try, until_ready};
-use crate::say::{self, Failure, note};
+use crate::process::Process;
+use crate::running::{
+    READY_INTERVAL, RunningServer, is_ready, lock_note, lock_open, lock_try, until_ready,
+};
+use crate::say::{self, Failure, note, waited};
 
 /// The port that is tried first.
 const PORT_DEFAULT: u16 = 7878;
 
 /// How long whoever takes over waits for the port that the one before had.
 const PORT_WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// How long a server that runs, or is started, in another process may take to be ready.
+const JOIN_WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// What the server of a user is run with.
 #[derive(Clone)]
@@ -44,32 +52,46 @@ pub struct Host {
 }
 
 impl Plan {
-    /// Starts the server, or joins the one that runs. Answers when it is ready.
+    /// Starts the server, or joins the one that runs. Answers when it is ready. `tell` is told for whom is
+    /// waited, if that takes long.
     ///
     /// # Errors
     ///
-    /// If the server cannot start, or if the one that runs has another database.
-    pub async fn start(self, shutdown: CancellationToken) -> Result<Host, Failure> {
+    /// If the server cannot start, or if the one that runs has another database or does not answer within
+    /// 60 s.
+    pub async fn start(
+        self,
+        shutdown: CancellationToken,
+        tell: impl FnOnce(&str),
+    ) -> Result<Host, Failure> {
         if let Some(lock) = lock_try(&self.data.server_lock())? {
             return self.lead(lock, None, shutdown).await;
         }
         let mut lock = lock_await(&self.data)?;
+        let joined = waited(self.until_joined(), || tell(&waiting(&self.data)));
+        let server = tokio::select! {
+            lock = &mut lock => return self.lead(locked(lock)?, None, shutdown).await,
+            () = shutdown.cancelled() => return Err(stopped()),
+            joined = tokio::time::timeout(JOIN_WAIT_MAX, joined) => {
+                joined.map_err(|_| not_answering(&self.data))??
+            }
+        };
+        let task = tokio::spawn(self.inherit(lock, server.url.clone(), shutdown));
+        Ok(Host { server, task })
+    }
+
+    /// Waits until the server that another process runs is ready.
+    async fn until_joined(&self) -> Result<RunningServer, Failure> {
         loop {
-            tokio::select! {
-                lock = &mut lock => return self.lead(locked(lock)?, None, shutdown).await,
-                () = shutdown.cancelled() => return Err(stopped()),
-                () = tokio::time::sleep(READY_INTERVAL) => {}
+            if let Some(server) = RunningServer::read(&self.data)? {
+                if server.database != self.key() {
+                    return Err(other_database(&server));
+                }
+                if is_ready(&server.url).await? {
+                    return Ok(server);
+                }
             }
-            let Some(server) = RunningServer::read(&self.data)? else {
-                continue;
-            };
-            if server.database != self.key() {
-                return Err(other_database(&server));
-            }
-            if is_ready(&server.url).await? {
-                let task = tokio::spawn(self.inherit(lock, server.url.clone(), shutdown));
-                return Ok(Host { server, task });
-            }
+            tokio::time::sleep(READY_INTERVAL).await;
         }
     }
 
@@ -102,6 +124,14 @@ impl Plan {
         port: Option<u16>,
         shutdown: CancellationToken,
     ) -> Result<Host, Failure> {
+        if !is_named(&self.data.server_lock(), &lock) {
+            return Err(Failure::new(format!(
+                "{} was deleted or replaced while this waited for it",
+                say::path(&self.data.server_lock())
+            ))
+            .hint("run `ctxpin up` again"));
+        }
+        lock_note(&self.data.server_lock(), &lock)?;
         // What the one before wrote down is not true any more.
         file_remove(&self.data)?;
         let listener = match port {
@@ -233,6 +263,15 @@ fn lock_await(data: &DataDirectory) -> Result<oneshot::Receiver<io::Result<File>
     Ok(receiver)
 }
 
+/// Whether a path names that very file.
+fn is_named(path: &Path, file: &File) -> bool {
+    let identity = |metadata: Metadata| (metadata.dev(), metadata.ino());
+    match (fs::metadata(path), file.metadata()) {
+        (Ok(named), Ok(held)) => identity(named) == identity(held),
+        _ => false,
+    }
+}
+
 fn locked(answer: Result<io::Result<File>, oneshot::error::RecvError>) -> Result<File, Failure> {
     match answer {
         Ok(Ok(file)) => Ok(file),
@@ -251,6 +290,24 @@ fn file_remove(data: &DataDirectory) -> Result<(), Failure> {
         ))),
         _ => Ok(()),
     }
+}
+
+fn waiting(data: &DataDirectory) -> String {
+    match Process::noted(&data.server_lock()) {
+        Some(process) => format!("waiting for the server, which is run by {}", process.name()),
+        None => "waiting for the server, which another process runs".to_owned(),
+    }
+}
+
+/// Says whose server does not answer, and how to go on.
+fn not_answering(data: &DataDirectory) -> Failure {
+    let process = Process::noted(&data.server_lock());
+    let who = process.map_or("another process".to_owned(), |process| process.name());
+    let seconds = JOIN_WAIT_MAX.as_secs();
+    Failure::new(format!(
+        "the server does not answer within {seconds} s; it is run by {who}"
+    ))
+    .hint("run `ctxpin down`, then `ctxpin up`")
 }
 
 fn stopped() -> Failure {

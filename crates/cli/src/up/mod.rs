@@ -5,8 +5,6 @@ mod host;
 mod identity;
 mod voice;
 
-use std::fs::File;
-use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use ctxpin_agent::error::AgentError;
@@ -27,8 +25,8 @@ use tokio_util::sync::CancellationToken;
 use crate::agent_credentials::AgentCredentials;
 use crate::connect::token_given;
 use crate::data_directory::{AgentDirectory, DataDirectory};
-use crate::running::{RunningServer, lock_try, token_read};
-use crate::say::{self, Failure};
+use crate::running::{RunningServer, lock_note, lock_try, token_read};
+use crate::say::{self, Failure, waited};
 use crate::stop;
 
 use host::Plan;
@@ -92,12 +90,15 @@ impl Watching {
             let request = Request::project(&directory, &home, self.trust.clone());
             Roots::of(&request).map_err(AgentError::from)?;
         }
+        if let Voice::Starter { .. } = voice {
+            detach::leave_directory();
+        }
         let kept = data.agent(&directory);
         kept.create(&directory)?;
         let Some(lock) = lock_try(&kept.lock())? else {
             return self.already(&data, &directory, voice).await;
         };
-        pid_write(&lock)?;
+        lock_note(&kept.lock(), &lock)?;
 
         voice.wait("starting the server");
         let serving = CancellationToken::new();
@@ -105,15 +106,18 @@ impl Watching {
             data: data.clone(),
             database: self.database.clone(),
         };
-        let mut starting = std::pin::pin!(plan.start(serving.clone()));
-        let mut host = tokio::select! {
-            host = &mut starting => host?,
-            () = shutdown.cancelled() => {
-                serving.cancel();
-                return match starting.await {
-                    Ok(host) => ended(host.task.await),
-                    Err(_) => Ok(()),
-                };
+        let mut host = {
+            let tell = |text: &str| voice.wait(text);
+            let mut starting = std::pin::pin!(plan.start(serving.clone(), tell));
+            tokio::select! {
+                host = &mut starting => host?,
+                () = shutdown.cancelled() => {
+                    serving.cancel();
+                    return match starting.await {
+                        Ok(host) => ended(host.task.await),
+                        Err(_) => Ok(()),
+                    };
+                }
             }
         };
         let token = self.token(&host.server, &data)?;
@@ -166,8 +170,13 @@ impl Watching {
             return Ok(());
         };
         let client = Client::new(server.url.clone(), self.token(&server, data)?)?;
-        let chat = identity::chat_ensure(&client, &agent, directory).await?;
-        let context = client.context(ChatId::from(chat.id)).await?;
+        let asked = async {
+            let chat = identity::chat_ensure(&client, &agent, directory).await?;
+            let context = client.context(ChatId::from(chat.id)).await?;
+            Ok::<_, Failure>((chat, context))
+        };
+        let told = || voice.wait(&format!("waiting for the server at {}", server.url));
+        let (chat, context) = waited(asked, told).await?;
         let summary = Summary::new(directory, &chat, &context, &server, data.path());
         voice.ready(&summary, Place::Elsewhere)
     }
@@ -305,16 +314,6 @@ pub fn directory_check(path: &Path) -> Result<PathBuf, Failure> {
                 .hint("`ctxpin scan FILE` shows what is in a file"),
         ),
     }
-}
-
-/// Notes which process holds a lock, for whoever wants to end it.
-fn pid_write(mut lock: &File) -> Result<(), Failure> {
-    let pid = std::process::id().to_string();
-    let write = lock
-        .set_len(0)
-        .and_then(|()| lock.seek(SeekFrom::Start(0)))
-        .and_then(|_| lock.write_all(pid.as_bytes()));
-    write.map_err(|error| Failure::new(format!("the lock cannot be written: {error}")))
 }
 
 fn ended(answer: Result<Result<(), Failure>, tokio::task::JoinError>) -> Result<(), Failure> {

@@ -95,10 +95,7 @@ impl Bench {
 
     /// Starts a command that goes on, and reads its standard output line by line.
     pub fn start(&self, directory: &Path, arguments: &[&str]) -> Running {
-        let mut command = self.command(directory, arguments);
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let (lines, read) = lines(child.stdout.take().unwrap());
-        Running { child, lines, read }
+        Running::output_of(&mut self.command(directory, arguments))
     }
 
     /// Watches until a chat, as JSON, is as wanted.
@@ -110,29 +107,28 @@ impl Bench {
         })
     }
 
-    /// The process that watches a directory in the background.
-    pub fn pid(&self, directory: &Path) -> Pid {
+    /// The lock of the process that watches a directory.
+    pub fn lock(&self, directory: &Path) -> PathBuf {
         for agent in fs::read_dir(self.data().join("agents")).unwrap() {
             let agent = agent.unwrap().path();
             let watched = fs::read_to_string(agent.join("directory")).unwrap();
             if Path::new(&watched) == directory {
-                return pid(&agent.join("up.lock")).unwrap();
+                return agent.join("up.lock");
             }
         }
         panic!("nothing watches {}", directory.display());
+    }
+
+    /// The process that watches a directory in the background.
+    pub fn pid(&self, directory: &Path) -> Pid {
+        pid(&self.lock(directory)).unwrap()
     }
 
     /// Ends the process that watches a directory as a crash of the machine would, and waits until
     /// it is gone.
     pub fn kill(&self, directory: &Path) {
         kill_process(self.pid(directory), Signal::KILL).unwrap();
-        for agent in fs::read_dir(self.data().join("agents")).unwrap() {
-            let agent = agent.unwrap().path();
-            let watched = fs::read_to_string(agent.join("directory")).unwrap();
-            if Path::new(&watched) == directory {
-                File::open(agent.join("up.lock")).unwrap().lock().unwrap();
-            }
-        }
+        File::open(self.lock(directory)).unwrap().lock().unwrap();
     }
 }
 
@@ -159,6 +155,13 @@ impl Drop for Bench {
 }
 
 impl Running {
+    /// Starts a command that goes on, and reads its standard output line by line.
+    pub fn output_of(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let (lines, read) = lines(child.stdout.take().unwrap());
+        Self { child, lines, read }
+    }
+
     /// Starts a command that goes on, and reads its standard error line by line.
     pub fn errors_of(command: &mut Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
@@ -185,6 +188,11 @@ impl Running {
     /// The number of the process.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Waits until the process has ended, and gives its exit code.
+    pub fn wait(mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
     }
 
     /// Asks the process to end, and gives its exit code.
@@ -245,7 +253,8 @@ pub fn assert_says(text: &str, wanted: &[&str]) {
     }
 }
 
+/// The process that has noted in a lock that it holds it.
 fn pid(lock: &Path) -> Option<Pid> {
-    let pid = fs::read_to_string(lock).ok()?;
-    Pid::from_raw(pid.trim().parse().ok()?)
+    let process: Value = serde_json::from_slice(&fs::read(lock).ok()?).ok()?;
+    Pid::from_raw(process["pid"].as_i64()?.try_into().ok()?)
 }
