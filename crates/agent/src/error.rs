@@ -54,7 +54,7 @@ pub enum AgentError {
     Directory(#[from] ScanError),
     /// Another agent holds the state directory.
     #[error(
-        "an agent already runs for this directory ({} is locked); `ctxpin down` or `ctxpin agent status` reach it",
+        "an agent already runs for this directory ({} is locked); `ctxpin agent status` shows it",
         .lock.display()
     )]
     AlreadyRuns {

@@ -13,6 +13,7 @@ use crate::agent_credentials::AgentCredentials;
 use crate::connect::Connected;
 use crate::pages::each_item;
 use crate::say::{self, Failure};
+use crate::setting::variable;
 
 /// Names the chat of commands that name none.
 pub const CHAT_VARIABLE: &str = "CTXPIN_CHAT";
@@ -46,7 +47,7 @@ pub async fn chat(connected: &Connected, named: Option<&str>) -> Result<ChatId, 
         return chat_named(&connected.client, named).await;
     }
     // What is no text names no chat either, and must not be passed over in silence.
-    let named = std::env::var_os(CHAT_VARIABLE).unwrap_or_default();
+    let named = variable(CHAT_VARIABLE).unwrap_or_default();
     let named = named.to_string_lossy();
     if !named.trim().is_empty() {
         let chat = chat_named(&connected.client, named.trim())

@@ -4,17 +4,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Once;
 
 use clap::Args;
+use ctxpin_agent::error::AgentError;
 use ctxpin_client::Client;
+use ctxpin_client::error::ClientError;
 use ctxpin_protocol::http::people::Secret;
 use url::Url;
 
 use crate::data_directory::{DataDirectory, DatabaseKey};
 use crate::process::Process;
-use crate::running::{RunningServer, token_read};
+use crate::running::{ADMIN_TOKEN_NAME, RunningServer, is_locked, token_read};
 use crate::say::{self, Failure};
-
-/// Holds a token, so that it stands on no command line.
-const TOKEN_VARIABLE: &str = "CTXPIN_TOKEN";
+use crate::setting::{Origin, SERVER_VARIABLE, TOKEN_VARIABLE, server_address, variable};
 
 /// Which server is asked, and with which token.
 #[derive(Debug, Clone, Default, Args)]
@@ -25,8 +25,9 @@ pub struct Connection {
         long,
         global = true,
         value_name = "URL",
-        env = "CTXPIN_SERVER",
-        hide_env_values = true
+        env = SERVER_VARIABLE,
+        hide_env_values = true,
+        value_parser = server_address
     )]
     pub server: Option<Url>,
     /// A file that holds your token; the token itself may stand in CTXPIN_TOKEN [default: the one
@@ -44,8 +45,9 @@ pub struct AgentConnection {
     #[arg(
         long,
         value_name = "URL",
-        env = "CTXPIN_SERVER",
-        hide_env_values = true
+        env = SERVER_VARIABLE,
+        hide_env_values = true,
+        value_parser = server_address
     )]
     server: Url,
     /// A file that holds the agent's token; the token itself may stand in CTXPIN_TOKEN
@@ -61,6 +63,14 @@ pub struct Connected {
     pub local: Option<Local>,
 }
 
+/// A token, and where it was found.
+pub struct Token {
+    /// The token.
+    pub secret: Secret,
+    /// Where it was found.
+    pub origin: Origin,
+}
+
 /// The server of `ctxpin up`.
 pub struct Local {
     /// What is kept.
@@ -70,30 +80,49 @@ pub struct Local {
 }
 
 impl Connection {
-    /// Finds the server and the token. Nothing is sent yet.
+    /// Finds the server and the token. Nothing is sent yet. Where no server is named, it is the one of
+    /// `ctxpin up`, with its own token: one in the environment may be meant for another server.
     ///
     /// # Errors
     ///
-    /// If no server was named and none runs, or if there is no token for it.
+    /// If no server was named and none runs here, or if there is no token for it.
     pub fn connect(&self) -> Result<Connected, Failure> {
-        let data = DataDirectory::locate()?;
-        let running = RunningServer::find(&data)?;
-        let running = match &self.server {
-            None => Some(running.ok_or_else(no_server)?),
-            Some(server) => running.filter(|running| running.url == *server),
+        let Some(server) = &self.server else {
+            return self.connect_to_own();
         };
-        let token = match (token_given(self.token_file.as_deref())?, &running) {
+        let given = token_given(self.token_file.as_deref())?;
+        // It may be the server of `ctxpin up`. Where that cannot be found out, it is any other.
+        let kept = Kept::find().ok().flatten();
+        let kept = kept.filter(|kept| kept.running.url == *server);
+        let token = match (given, &kept) {
             (Some(token), _) => token,
-            (None, Some(running)) => running.admin_token(&data)?,
+            (None, Some(kept)) => kept.token()?,
             (None, None) => return Err(no_token()),
         };
-        let server = match (&self.server, &running) {
-            (Some(server), _) => server.clone(),
-            (None, Some(running)) => running.url.clone(),
-            (None, None) => return Err(no_server()),
+        let named_by = Origin::of("--server", SERVER_VARIABLE);
+        let asked = format!("the server asked is {server}, from {named_by}");
+        Ok(Connected {
+            client: client(
+                server,
+                &token,
+                &asked,
+                format!("waiting for the server at {server}"),
+            )?,
+            local: kept.map(Kept::into_local),
+        })
+    }
+
+    /// Finds the server of `ctxpin up`.
+    fn connect_to_own(&self) -> Result<Connected, Failure> {
+        let kept = Kept::find()?.ok_or_else(no_server)?;
+        let token = match (&self.token_file, kept.token()) {
+            (Some(_), _) => token_given(self.token_file.as_deref())?.ok_or_else(no_token)?,
+            (None, Ok(token)) => token,
+            (None, Err(failure)) => token_given(None)?.ok_or(failure)?,
         };
-        let process = running.as_ref();
-        let process = process.and_then(|_| Process::noted(&data.server_lock()));
+        let server = kept.running.url.clone();
+        let asked = format!("the server asked is the one of `ctxpin up`, {server}");
+        let process = Process::noted(&kept.data.server_lock());
         let waiting = match process {
             Some(process) => format!(
                 "waiting for the server at {server}, which is run by {}",
@@ -101,17 +130,101 @@ impl Connection {
             ),
             None => format!("waiting for the server at {server}"),
         };
-        let told = Once::new();
-        let client = Client::new(server, token)?.telling(say::TOLD_AFTER, move || {
-            told.call_once(|| say::note(&waiting));
-        });
         Ok(Connected {
-            client,
-            local: running.map(|running| Local {
-                data,
-                database: running.database,
-            }),
+            client: client(&server, &token, &asked, waiting)?,
+            local: Some(kept.into_local()),
         })
+    }
+}
+
+/// The server that `ctxpin up` runs here.
+struct Kept {
+    data: DataDirectory,
+    running: RunningServer,
+}
+
+impl Kept {
+    /// Finds it.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be looked for, still starts, or is none that can be reached from here.
+    fn find() -> Result<Option<Self>, Failure> {
+        let data = DataDirectory::locate()?;
+        let lock = data.server_lock();
+        let running = RunningServer::find(&data)?;
+        if running.is_none() && !is_locked(&lock)? {
+            return Ok(None);
+        }
+        if let Some(running) = running {
+            return Ok(Some(Self { data, running }));
+        }
+        let process = Process::noted(&lock);
+        let who = process.map_or("another process".to_owned(), |process| process.name());
+        Err(Failure::new(format!(
+            "the server of `ctxpin up` is not ready yet; it is run by {who}"
+        ))
+        .hint("wait until it is, or end it with `ctxpin down`"))
+    }
+
+    /// The token of its first user.
+    fn token(&self) -> Result<Token, Failure> {
+        let path = self
+            .data
+            .server(&self.running.database)
+            .join(ADMIN_TOKEN_NAME);
+        Ok(Token {
+            secret: self.running.admin_token(&self.data)?,
+            origin: Origin::Kept(path),
+        })
+    }
+
+    fn into_local(self) -> Local {
+        Local {
+            data: self.data,
+            database: self.running.database,
+        }
+    }
+}
+
+/// A client that says of a token which is not taken where it came from, and once for whom it waits.
+fn client(server: &Url, token: &Token, asked: &str, waiting: String) -> Result<Client, Failure> {
+    let client = Client::new(server.clone(), token.secret.clone()).map_err(|error| {
+        match matches!(error, ClientError::InvalidRequest(_)) {
+            true => Failure::from(error).about(&token.origin.to_string()),
+            false => Failure::from(error),
+        }
+    })?;
+    let told = Once::new();
+    Ok(client
+        .with_token_told(format!("{}; {asked}", token.told()))
+        .telling(say::TOLD_AFTER, move || {
+            told.call_once(|| say::note(&waiting))
+        }))
+}
+
+impl Token {
+    /// Why an agent ended; if the token was refused, with where it came from.
+    pub fn refused(&self, error: AgentError) -> Failure {
+        let told = matches!(error, AgentError::Unauthenticated { .. }).then(|| self.told());
+        let failure = Failure::from(error);
+        match told {
+            Some(told) => failure.hint(told),
+            None => failure,
+        }
+    }
+
+    /// Where it came from, and how another one is given.
+    pub fn told(&self) -> String {
+        match &self.origin {
+            Origin::Kept(path) => format!(
+                "the token came from {}; delete that file and start the server again, which writes a new one",
+                say::path(path)
+            ),
+            origin => format!(
+                "the token came from {origin}; give a valid one with --token-file FILE or in {TOKEN_VARIABLE}"
+            ),
+        }
     }
 }
 
@@ -121,7 +234,7 @@ impl AgentConnection {
     /// # Errors
     ///
     /// If there is no token.
-    pub fn get(&self) -> Result<(Url, Secret), Failure> {
+    pub fn get(&self) -> Result<(Url, Token), Failure> {
         let token = token_given(self.token_file.as_deref())?.ok_or_else(|| {
             Failure::usage("no agent's token was given").hint(
                 "`ctxpin agent create --write-token FILE` makes an agent; give its token with --token-file FILE",
@@ -135,15 +248,27 @@ impl AgentConnection {
 ///
 /// # Errors
 ///
-/// If the file cannot be read.
-pub fn token_given(file: Option<&Path>) -> Result<Option<Secret>, Failure> {
+/// If the file cannot be read, or the variable is no text.
+pub fn token_given(file: Option<&Path>) -> Result<Option<Token>, Failure> {
     if let Some(file) = file {
-        return token_read(file).map(Some);
+        return Ok(Some(Token {
+            secret: token_read(file)?,
+            origin: Origin::OptionFile("--token-file", file.to_owned()),
+        }));
     }
-    match std::env::var(TOKEN_VARIABLE) {
-        Ok(token) if !token.trim().is_empty() => Ok(Some(Secret::new(token.trim()))),
-        _ => Ok(None),
-    }
+    let Some(token) = variable(TOKEN_VARIABLE) else {
+        return Ok(None);
+    };
+    let token = token
+        .into_string()
+        .map_err(|_| Failure::usage(format!("{TOKEN_VARIABLE} holds no token: it is not UTF-8")))?;
+    Ok(match token.trim() {
+        "" => None,
+        token => Some(Token {
+            secret: Secret::new(token),
+            origin: Origin::Variable(TOKEN_VARIABLE),
+        }),
+    })
 }
 
 fn no_server() -> Failure {
@@ -152,6 +277,7 @@ fn no_server() -> Failure {
 }
 
 fn no_token() -> Failure {
-    Failure::usage("no token was given for that server")
-        .hint("give one with --token-file FILE or in CTXPIN_TOKEN")
+    Failure::usage("no token was given for that server").hint(format!(
+        "give one with --token-file FILE or in {TOKEN_VARIABLE}"
+    ))
 }

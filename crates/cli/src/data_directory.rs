@@ -24,6 +24,7 @@ use ctxpin_model::hash::BlobHash;
 use etcetera::BaseStrategy;
 
 use crate::say::{self, Failure};
+use crate::setting::variable;
 
 /// Names another data directory, for tests and for several users in one account.
 pub const DATA_DIRECTORY_VARIABLE: &str = "CTXPIN_DATA_DIR";
@@ -47,7 +48,7 @@ impl DataDirectory {
     ///
     /// If nothing says where the user's data is kept.
     pub fn locate() -> Result<Self, Failure> {
-        let named = std::env::var_os(DATA_DIRECTORY_VARIABLE).filter(|path| !path.is_empty());
+        let named = variable(DATA_DIRECTORY_VARIABLE);
         let path = match named {
             Some(path) => std::path::absolute(PathBuf::from(path)).map_err(|error| {
                 Failure::new(format!(

@@ -4,6 +4,8 @@ use std::io::{self, IsTerminal};
 
 use tracing_subscriber::EnvFilter;
 
+use crate::setting::variable;
+
 /// Chooses what is told, in the words of `tracing-subscriber`'s filters.
 const LOG_VARIABLE: &str = "CTXPIN_LOG";
 
@@ -16,12 +18,12 @@ pub fn start() {
 pub fn start_with(level: &str) {
     // A directory that is gone took its watch with it. `notify` warns of that; nothing is wrong.
     let default = &format!("{level},notify=error");
-    let filter = match std::env::var(LOG_VARIABLE) {
-        Ok(filter) if !filter.is_empty() => EnvFilter::try_new(&filter).unwrap_or_else(|error| {
+    let filter = match variable(LOG_VARIABLE) {
+        Some(filter) => EnvFilter::try_new(filter.to_string_lossy()).unwrap_or_else(|error| {
             crate::say::note(&format!("{LOG_VARIABLE} cannot be read: {error}"));
             EnvFilter::new(default)
         }),
-        _ => EnvFilter::new(default),
+        None => EnvFilter::new(default),
     };
     // It fails only where a log was begun before, which then goes on.
     let _ = tracing_subscriber::fmt()

@@ -16,19 +16,21 @@ mod pages;
 mod process;
 mod running;
 mod say;
+mod setting;
 mod stop;
 mod token_file;
 mod up;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use crate::command::Cli;
 use crate::say::Failure;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::read() {
+        Ok(cli) => cli,
+        Err(exit_code) => return exit_code,
+    };
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return Failure::new(format!("no threads can be started: {error}")).report(),

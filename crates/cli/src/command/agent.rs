@@ -14,7 +14,7 @@ use ctxpin_protocol::http::agents::{AgentCreate, AgentCreated};
 use super::source::LocalAgent;
 use super::token::{secret_hand_over, token_file, token_state};
 use super::up::Workspace;
-use super::{Output, PageArguments, say_next};
+use super::{Output, PageArguments, home_directory, say_next};
 use crate::chat_choice::agent_named;
 use crate::connect::{AgentConnection, Connection};
 use crate::data_directory::DataDirectory;
@@ -177,11 +177,10 @@ impl Run {
             Some(directory) => directory,
             None => DataDirectory::locate()?.run_state(&directory),
         };
-        let home = etcetera::home_dir()
-            .map_err(|_| Failure::new("your home directory cannot be found").hint("set HOME"))?;
+        let home = home_directory(self.user_roots)?;
         let settings = run::Settings {
-            server,
-            token,
+            server: server.clone(),
+            token: token.secret.clone(),
             directory,
             home,
             user_roots: self.user_roots,
@@ -200,7 +199,9 @@ impl Run {
                 say::text(&report.to_string())
             ));
         };
-        Ok(run::run(settings, shutdown, report).await?)
+        run::run(settings, shutdown, report)
+            .await
+            .map_err(|error| token.refused(error))
     }
 }
 

@@ -20,11 +20,13 @@ mod watch;
 use std::process::ExitCode;
 
 pub use chat::{holdings, removed, removed_bytes};
+pub use scan::home_directory;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use ctxpin_protocol::http::page::{PAGE_ITEMS_MAX, PageQuery};
 
 use crate::say::{self, Failure};
+use crate::setting::{blamed_variable, without_empty_variables};
 
 /// Pins the context of an AI agent's chats: see it, accept it, refuse it, undo it and prove it.
 #[derive(Debug, Parser)]
@@ -61,6 +63,30 @@ enum Command {
 }
 
 impl Cli {
+    /// Reads the command line.
+    ///
+    /// # Errors
+    ///
+    /// The exit code, if it cannot be read, or help was all that was wanted; that is printed then.
+    pub fn read() -> Result<Self, ExitCode> {
+        let mut command = without_empty_variables(Self::command());
+        let matches = command.try_get_matches_from_mut(std::env::args_os());
+        matches
+            .and_then(|matches| Self::from_arg_matches(&matches))
+            .map_err(|error| {
+                // What cannot be printed cannot be printed.
+                let _ = error.print();
+                command.build();
+                if let Some(variable) = blamed_variable(&command, &error) {
+                    say::hint(&format!(
+                        "the value stands in {variable}, a variable of the environment"
+                    ));
+                }
+                // 2 for usage, 0 for help.
+                ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+            })
+    }
+
     /// Does what was asked for.
     ///
     /// # Errors
@@ -127,8 +153,6 @@ fn say_next(next: Option<&str>) {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
-
-    use clap::CommandFactory;
 
     use super::*;
 

@@ -10,8 +10,8 @@ use ctxpin_client::Client;
 use ctxpin_protocol::http::push::PushAnswer;
 use ctxpin_scan::roots::Request;
 
-use super::Output;
 use super::trust::TrustRoots;
+use super::{Output, home_directory};
 use crate::connect::AgentConnection;
 use crate::say::{self, Failure, Progress};
 use crate::up::directory_check;
@@ -48,8 +48,8 @@ impl Push {
     pub async fn run(self) -> Result<(), Failure> {
         let directory = directory_check(&self.directory)?;
         let (server, token) = self.connection.get()?;
-        let client = Client::new(server, token)?;
-        let home = etcetera::home_dir().unwrap_or_default();
+        let client = Client::new(server, token.secret.clone())?;
+        let home = home_directory(self.user_roots)?;
         let mut request = Request::project(directory, home, self.trust.get()?);
         request.user_roots = self.user_roots;
         let mut progress = Progress::new();
@@ -61,7 +61,8 @@ impl Push {
             }
         };
         let timeout = Duration::from_secs(self.timeout);
-        let pushed = push::once(client, request, timeout, report).await?;
+        let pushed = push::once(client, request, timeout, report).await;
+        let pushed = pushed.map_err(|error| token.refused(error))?;
         drop(told);
         if self.output.json {
             return say::print_json(&PushAnswer {

@@ -110,7 +110,11 @@ pub fn treatments(found: &Found) -> Treatments {
 }
 
 /// The person's home, which is needed only where user roots are wanted.
-fn home_directory(is_needed: bool) -> Result<PathBuf, Failure> {
+///
+/// # Errors
+///
+/// If it is needed and cannot be found.
+pub fn home_directory(is_needed: bool) -> Result<PathBuf, Failure> {
     match etcetera::home_dir() {
         Ok(home) => Ok(home),
         Err(_) if !is_needed => Ok(PathBuf::new()),

@@ -19,6 +19,7 @@ use crate::data_directory::directory_create;
 use crate::log;
 use crate::running::{ADMIN_TOKEN_NAME, token_read, until_ready};
 use crate::say::{self, Failure};
+use crate::setting::{DATABASE_VARIABLE, Origin, listen_address};
 use crate::stop;
 
 /// Run a server
@@ -28,7 +29,8 @@ use crate::stop;
 #[derive(Debug, Args)]
 pub struct Serve {
     /// The address to listen on; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7878")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7878",
+          value_parser = listen_address)]
     listen: SocketAddr,
     /// Where the server keeps what is its own: its first token, and its database if that is SQLite
     #[arg(long, value_name = "DIR")]
@@ -137,7 +139,7 @@ pub struct Database {
     #[arg(
         long = "database",
         value_name = "URL",
-        env = "CTXPIN_DATABASE",
+        env = DATABASE_VARIABLE,
         hide_env_values = true
     )]
     address: Option<String>,
@@ -156,9 +158,10 @@ impl Database {
                 .any(|scheme| address.starts_with(scheme))
         };
         match self.address {
-            Some(address) if !is_postgres(&address) => Err(Failure::usage(
-                "--database or CTXPIN_DATABASE holds no address of a PostgreSQL database",
-            )
+            Some(address) if !is_postgres(&address) => Err(Failure::usage(format!(
+                "{} holds no address of a PostgreSQL database",
+                Origin::of("--database", DATABASE_VARIABLE)
+            ))
             .hint("it begins with postgres://; leave it out to use SQLite")),
             address => Ok(address),
         }
@@ -174,7 +177,9 @@ impl Serve {
     pub async fn run(self) -> Result<(), Failure> {
         log::start();
         let database = self.database.address()?;
-        directory_create(&self.data_dir)?;
+        directory_create(&self.data_dir).map_err(|failure| {
+            failure.hint("name a directory that you may write in with --data-dir")
+        })?;
         let listener = bind(self.listen).map_err(|error| not_listening(self.listen, &error))?;
         let address = listener
             .local_addr()

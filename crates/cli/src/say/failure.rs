@@ -57,12 +57,7 @@ impl Failure {
             super::line(&self.message)
         ));
         if let Some(hint) = &self.hint {
-            let label = anstyle::AnsiColor::Cyan.on_default().bold();
-            super::note(&format!(
-                "{} {}",
-                super::paint(label, "hint:"),
-                super::line(hint)
-            ));
+            super::hint(hint);
         }
         ExitCode::from(self.exit_code)
     }
@@ -70,11 +65,13 @@ impl Failure {
 
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
-        let hint = error.problem_name().and_then(problem_hint);
         let failure = Self::new(error.to_string());
-        match hint {
-            Some(hint) => failure.hint(hint),
-            None => failure,
+        match (error.token_told(), error.problem_name()) {
+            (Some(told), Some(ProblemName::Unauthenticated)) => failure.hint(told),
+            (_, name) => match name.and_then(problem_hint) {
+                Some(hint) => failure.hint(hint),
+                None => failure,
+            },
         }
     }
 }
@@ -94,9 +91,6 @@ impl From<ControlError> for Failure {
 /// What to do next on this command line; the server's own words know nothing of it.
 fn problem_hint(name: ProblemName) -> Option<&'static str> {
     Some(match name {
-        ProblemName::Unauthenticated => {
-            "give a valid token with --token-file FILE or in CTXPIN_TOKEN"
-        }
         ProblemName::Forbidden => "`ctxpin token list` shows what your tokens may do",
         ProblemName::NotFound => {
             "`ctxpin chat list` and `ctxpin agent list` show what there is for you"

@@ -72,6 +72,12 @@ pub fn note(text: &str) {
     let _ = writeln!(err, "{}{}", progress::erasure(), clean::painted(text));
 }
 
+/// Says what to do next.
+pub fn hint(text: &str) {
+    let label = anstyle::AnsiColor::Cyan.on_default().bold();
+    note(&format!("{} {}", paint(label, "hint:"), line(text)));
+}
+
 /// Whether a person reads the results.
 pub fn is_terminal() -> bool {
     io::stdout().is_terminal()

@@ -23,6 +23,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::agent_credentials::AgentCredentials;
+use crate::command::home_directory;
 use crate::connect::token_given;
 use crate::data_directory::{AgentDirectory, DataDirectory};
 use crate::running::{RunningServer, lock_note, lock_try, token_read};
@@ -83,8 +84,7 @@ impl Watching {
         let data = DataDirectory::locate()?;
         data.create()?;
         let directory = directory_check(&self.directory)?;
-        let home = etcetera::home_dir()
-            .map_err(|_| Failure::new("your home directory cannot be found").hint("set HOME"))?;
+        let home = home_directory(self.user_roots)?;
         if self.ready.is_none() {
             // Before anything is started and made for it.
             let request = Request::project(&directory, &home, self.trust.clone());
@@ -147,7 +147,7 @@ impl Watching {
         }
         match server.admin_token(data) {
             Ok(token) => Ok(token),
-            Err(failure) => token_given(None)?.ok_or(failure),
+            Err(failure) => token_given(None)?.map(|token| token.secret).ok_or(failure),
         }
     }
 

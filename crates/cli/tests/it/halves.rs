@@ -161,7 +161,10 @@ fn a_server_an_agent_and_a_client_apart() {
     let mut command: Command = bench.command(&app, &["chat", "list", "--server", &served.url]);
     let refused = said(command.env("CTXPIN_TOKEN", "not-a-token"));
     assert_eq!(refused.code, Some(1));
-    assert_says(&refused.err, &["error: ", "hint: give a valid token"]);
+    assert_says(
+        &refused.err,
+        &["error: ", "hint: the token came from CTXPIN_TOKEN"],
+    );
     let refused = bench.fails(&app, &["chat", "list", "--server", &served.url], 2);
     assert_says(&refused, &["no token"]);
 

@@ -8,4 +8,5 @@ mod hostile;
 mod life;
 mod processes;
 mod secrets;
+mod settings;
 mod together;

@@ -8,6 +8,7 @@ use crate::chat_choice::{self, CHAT_VARIABLE, ChatArgument, ChatOption, agent_na
 use crate::command::Output;
 use crate::connect::Connected;
 use crate::say::{self, Failure};
+use crate::setting::variable;
 
 /// Bind a chat to another agent: its pin becomes what that agent last pushed
 #[derive(Debug, Args)]
@@ -107,7 +108,7 @@ impl Archive {
     ///
     /// If there is no such chat, or the server refuses.
     pub async fn run(self, connected: &Connected) -> Result<(), Failure> {
-        if self.undo && self.chat.chat.is_none() && std::env::var_os(CHAT_VARIABLE).is_none() {
+        if self.undo && self.chat.chat.is_none() && variable(CHAT_VARIABLE).is_none() {
             return Err(Failure::usage("name the archived chat")
                 .hint("`ctxpin chat list --archived` shows them"));
         }

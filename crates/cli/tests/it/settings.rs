@@ -1,0 +1,180 @@
+//! Where settings come from: what is asked when nothing is named, and what is said of a bad value.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::bench::{Bench, Running, Said, assert_says, said};
+
+/// A server in the foreground, its address, and the file with its first token.
+fn serve(bench: &Bench, directory: &Path) -> (Running, String, String) {
+    let data = bench.data().join("server");
+    let arguments = ["serve", "--listen", "localhost:0", "--data-dir"];
+    let arguments = [&arguments[..], &[data.to_str().unwrap()]].concat();
+    let mut server = Running::errors_of(&mut bench.command(directory, &arguments));
+    let url = server.until(|line| line.strip_prefix("serving ").map(str::to_owned));
+    server.until(|line| line.contains("/api/v1/openapi.json").then_some(()));
+    let token = data.join("admin-token").to_str().unwrap().to_owned();
+    (server, url, token)
+}
+
+/// Runs a command with variables of the environment.
+fn with(bench: &Bench, directory: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Said {
+    let mut command: Command = bench.command(directory, arguments);
+    said(command.envs(variables.iter().copied()))
+}
+
+#[test]
+fn case_b12_a_token_for_another_server_is_not_shown_to_the_own_one() {
+    let bench = Bench::new();
+    let app = bench.workspace("app", "x\n");
+    bench.ok(&app, &["up", "--detach"]);
+    let foreign = format!("ctxpin_{}_{}", "0".repeat(32), "0".repeat(64));
+    let shown = with(
+        &bench,
+        &app,
+        &[("CTXPIN_TOKEN", &foreign)],
+        &["chat", "show"],
+    );
+    assert_eq!(shown.code, Some(0), "{shown:?}");
+
+    let (_server, url, token) = serve(&bench, &app);
+    let server = ("CTXPIN_SERVER", url.as_str());
+    let refused = with(
+        &bench,
+        &app,
+        &[server, ("CTXPIN_TOKEN", &foreign)],
+        &["chat", "list"],
+    );
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert_says(
+        &refused.err,
+        &[
+            "the token came from CTXPIN_TOKEN",
+            &url,
+            "from CTXPIN_SERVER",
+        ],
+    );
+    let wrong = app.join("wrong");
+    fs::write(&wrong, &foreign).unwrap();
+    let wrong = wrong.to_str().unwrap();
+    let refused = with(
+        &bench,
+        &app,
+        &[server],
+        &["chat", "list", "--token-file", wrong],
+    );
+    assert_says(
+        &refused.err,
+        &["the token came from ", "wrong (--token-file)"],
+    );
+    let run = ["agent", "run", "--token-file", wrong];
+    let refused = with(&bench, &app, &[server], &run);
+    assert_says(&refused.err, &["wrong (--token-file)"]);
+
+    bench.ok(&app, &["down"]);
+}
+
+#[test]
+fn case_b12_a_bad_value_says_where_it_stands_and_an_empty_one_is_none() {
+    let bench = Bench::new();
+    let app = bench.workspace("app", "x\n");
+    let data = bench.data().join("server");
+    let serve = ["serve", "--data-dir", data.to_str().unwrap()];
+    let check = |variable: (&str, &str), arguments: &[&str], says: &[&str]| {
+        let refused = with(&bench, &app, &[variable], arguments);
+        assert_eq!(refused.code, Some(2), "{variable:?}: {refused:?}");
+        assert_says(&refused.err, says);
+    };
+    check(
+        ("CTXPIN_SERVER", "not an address"),
+        &["chat", "list"],
+        &["it is no address", "the value stands in CTXPIN_SERVER"],
+    );
+    check(
+        ("CTXPIN_CONTENT_QUOTA", "much"),
+        &serve,
+        &["the value stands in CTXPIN_CONTENT_QUOTA"],
+    );
+    check(
+        ("CTXPIN_DATABASE", "mysql://db"),
+        &serve,
+        &["CTXPIN_DATABASE holds no address"],
+    );
+    let unwritable = app.join("AGENTS.md").join("data");
+    let unwritable = ["serve", "--data-dir", unwritable.to_str().unwrap()];
+    assert_says(
+        &bench.fails(&app, &unwritable, 1),
+        &["cannot be created", "--data-dir"],
+    );
+    // What stands on the command line is not looked for elsewhere.
+    let refused = bench.fails(&app, &["chat", "list", "--server", "a.example:1"], 2);
+    assert_says(&refused, &["write http:// or https:// before it"]);
+    assert!(!refused.contains("CTXPIN_SERVER"), "{refused}");
+    let refused = bench.fails(&app, &["serve", "--data-dir", "d", "--listen", "7878"], 2);
+    assert_says(&refused, &["an IP address and a port, like 127.0.0.1:7878"]);
+
+    bench.ok(&app, &["up", "--detach"]);
+    let names = [
+        "SERVER",
+        "TOKEN",
+        "CHAT",
+        "DATABASE",
+        "LOG",
+        "CONTENT_QUOTA",
+        "AGENTS_QUOTA",
+    ];
+    let names = names.map(|name| format!("CTXPIN_{name}"));
+    let empty: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "")).collect();
+    let shown = with(&bench, &app, &empty, &["chat", "show"]);
+    assert_eq!(shown.code, Some(0), "{shown:?}");
+    assert_says(&shown.err, &["the newest of "]);
+    let other = bench.workspace("other", "y\n");
+    let up = with(&bench, &other, &empty, &["up", "--detach"]);
+    assert_eq!(up.code, Some(0), "{up:?}");
+    bench.ok(&app, &["down"]);
+}
+
+#[test]
+fn case_b13_nothing_is_looked_up_before_it_is_needed() {
+    let bench = Bench::new();
+    let app = bench.workspace("app", "Be brief.\n");
+    let (_server, url, token) = serve(&bench, &app);
+    let homeless = |arguments: &[&str]| {
+        let mut command = bench.command(&app, arguments);
+        command.env_remove("HOME").env_remove("CTXPIN_DATA_DIR");
+        command
+    };
+    let server = ["--server", &url, "--token-file", &token];
+    let chat = ["chat", "new", "--no-agent", "--json"];
+    let chat = said(&mut homeless(&[&chat[..], &server].concat()));
+    assert_eq!(chat.code, Some(0), "{chat:?}");
+    let chat: serde_json::Value = serde_json::from_str(&chat.out).unwrap();
+    let prompt = ["prompt", chat["id"].as_str().unwrap()];
+    let prompt = said(&mut homeless(&[&prompt[..], &server].concat()));
+    assert_eq!(prompt.code, Some(0), "{prompt:?}");
+
+    // A system may know a home where no variable names one: then there is nothing to do without.
+    let mut up = homeless(&["up", "--no-user-roots", "--detach"]);
+    let up = said(up.env("CTXPIN_DATA_DIR", bench.data()));
+    assert_eq!(up.code, Some(0), "{up:?}");
+    bench.ok(&app, &["down"]);
+}
+
+#[test]
+fn finding_22_a_ready_command_is_given_no_secret() {
+    let bench = Bench::new();
+    let app = bench.workspace("app", "x\n");
+    let run = ["agent", "run", "--ready-command", "env > seen"];
+    let mut command = bench.command(&app, &run);
+    command
+        .env("CTXPIN_SERVER", "http://127.0.0.1:1")
+        .env("CTXPIN_TOKEN", "S3NTINEL-token")
+        .env("CTXPIN_DATABASE", "postgres://ada:S3NTINEL-password@db/x");
+    let mut run = Running::errors_of(&mut command);
+    run.until(|line| line.ends_with(" ready").then_some(()));
+    assert_eq!(run.terminate(), Some(0));
+    let seen = fs::read_to_string(app.join("seen")).unwrap();
+    assert!(!seen.contains("S3NTINEL"), "{seen}");
+    assert_says(&seen, &["PATH=", "CTXPIN_DATA_DIR="]);
+}
