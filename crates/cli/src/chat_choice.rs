@@ -1,6 +1,6 @@
 //! Which chat, which agent: by its id, by the end of its id, or by where the person stands.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use ctxpin_client::Client;
@@ -11,7 +11,9 @@ use uuid::Uuid;
 
 use crate::agent_credentials::AgentCredentials;
 use crate::connect::Connected;
+use crate::data_directory::DataDirectory;
 use crate::pages::each_item;
+use crate::run_note::RunNote;
 use crate::say::{self, Failure};
 use crate::setting::variable;
 
@@ -59,7 +61,8 @@ pub async fn chat(connected: &Connected, named: Option<&str>) -> Result<ChatId, 
         ));
         return Ok(chat);
     }
-    let (agent, directory) = agent_here(connected)?.ok_or_else(no_chat)?;
+    let (agent, directory) =
+        agent_here(connected)?.ok_or_else(|| not_watched(connected, "chat"))?;
     let query = ChatQuery {
         agent: Some(agent.uuid()),
         archived: Some(false),
@@ -91,26 +94,56 @@ fn say_choice(text: &str) {
     say::note(&say::paint(say::FAINT, text));
 }
 
-fn no_chat() -> Failure {
-    Failure::new("no chat was named, and this directory is not watched by `ctxpin up`").hint(
-        "name a chat (`ctxpin chat list` shows them), set CTXPIN_CHAT, or run `ctxpin up` here",
-    )
+/// Says that nothing tells which chat or agent is meant, or why what `ctxpin up` keeps does not tell it.
+pub fn not_watched(connected: &Connected, noun: &str) -> Failure {
+    let server = connected.client.server();
+    match (&connected.named_by, is_watched_by_up()) {
+        (Some(named_by), true) => Failure::usage(format!(
+            "no {noun} was named, and `ctxpin up` watches this directory with another server than {server}, which {named_by} names"
+        ))
+        .hint(format!(
+            "leave {named_by} out to ask the server of `ctxpin up`, or name one of the {noun}s that `ctxpin {noun} list` shows"
+        )),
+        _ => Failure::usage(format!(
+            "no {noun} was named, and no agent of {server} watches this directory from here"
+        ))
+        .hint(format!(
+            "name one (`ctxpin {noun} list` shows them), or run `ctxpin up` or `ctxpin agent run` here"
+        )),
+    }
 }
 
-/// The agent that `ctxpin up` keeps for the current directory, or for the nearest watched one
-/// above it, and that directory.
+/// Whether `ctxpin up` keeps something of the current directory or of one above it. Where that cannot be
+/// found out, it says nothing.
+fn is_watched_by_up() -> bool {
+    let (Ok(data), Ok(current)) = (DataDirectory::locate(), current_directory()) else {
+        return false;
+    };
+    let mut directories = current.ancestors();
+    directories.any(|directory| data.agent(directory).directory().is_some())
+}
+
+/// The agent that `ctxpin up` or `ctxpin agent run` keeps for the current directory, or for the nearest
+/// watched one above it, and that directory.
 ///
 /// # Errors
 ///
 /// If what is kept cannot be read.
 pub fn agent_here(connected: &Connected) -> Result<Option<(AgentId, PathBuf)>, Failure> {
-    let Some(local) = &connected.local else {
+    // Without a place to keep anything, nothing is kept.
+    let Ok(data) = DataDirectory::locate() else {
         return Ok(None);
     };
     for directory in current_directory()?.ancestors() {
-        let place = local.data.agent(directory).credentials(&local.database);
-        if let Some(kept) = AgentCredentials::read(&place)? {
-            return Ok(Some((kept.id, directory.to_owned())));
+        if let Some(local) = &connected.local {
+            let place = local.data.agent(directory).credentials(&local.database);
+            if let Some(kept) = AgentCredentials::read(&place)? {
+                return Ok(Some((kept.id, directory.to_owned())));
+            }
+        }
+        let server = connected.client.server();
+        if let Some(agent) = RunNote::agent_of(&data, directory, server)? {
+            return Ok(Some((agent, directory.to_owned())));
         }
     }
     Ok(None)
@@ -150,20 +183,54 @@ pub async fn chat_named(client: &Client, named: &str) -> Result<ChatId, Failure>
     only("chat", named, ids.filter(|id| say::ends_with(*id, named))).map(ChatId::from)
 }
 
-/// Finds an agent by its id or the end of it.
+/// Finds an agent by its id, the end of it, or its workspace: the name, or the last part of one that is a
+/// path.
 ///
 /// # Errors
 ///
 /// If there is no such agent, or more than one.
 pub async fn agent_named(client: &Client, named: &str) -> Result<AgentId, Failure> {
-    if let Some(id) = whole_id("agent", named)? {
+    if let Ok(id) = Uuid::parse_str(named) {
         return Ok(AgentId::from(id));
     }
-    let mut ids = Vec::new();
+    let mut found = Vec::new();
     let read = async |page: &PageQuery| client.agents(page).await;
-    each_item(read, |agent| ids.push(agent.id)).await?;
-    let ids = ids.into_iter();
-    only("agent", named, ids.filter(|id| say::ends_with(*id, named))).map(AgentId::from)
+    each_item(read, |agent| {
+        if is_agent_named(agent.id, &agent.workspace, named) {
+            found.push((agent.id, agent.workspace));
+        }
+    })
+    .await?;
+    match &found[..] {
+        [(id, _)] => Ok(AgentId::from(*id)),
+        [] => Err(Failure::new(format!(
+            "no agent of yours has the workspace \"{0}\", or an id that ends in {0}",
+            say::line(named)
+        ))
+        .hint("`ctxpin agent list` shows what there is")),
+        _ => {
+            let found = found
+                .iter()
+                .map(|(id, workspace)| format!("{id} (\"{workspace}\")"));
+            Err(Failure::usage(format!(
+                "{} agents may be meant by {}: {}",
+                found.len(),
+                say::line(named),
+                found.collect::<Vec<_>>().join(", ")
+            ))
+            .hint("name one by its id; `ctxpin agent list` shows which of them is connected"))
+        }
+    }
+}
+
+/// Whether an agent of that id and workspace may be meant.
+fn is_agent_named(id: Uuid, workspace: &str, named: &str) -> bool {
+    let by_path = Path::new(workspace)
+        .is_absolute()
+        .then(|| Path::new(workspace).file_name());
+    workspace == named
+        || by_path.flatten().is_some_and(|name| name == named)
+        || (is_ending(named) && say::ends_with(id, named))
 }
 
 /// Reads a whole id. `None` if it may be the end of one.
@@ -175,10 +242,7 @@ pub fn whole_id(noun: &str, named: &str) -> Result<Option<Uuid>, Failure> {
     if let Ok(id) = Uuid::parse_str(named) {
         return Ok(Some(id));
     }
-    let digits = named.replace('-', "");
-    let is_ending = (say::DIGITS_MIN..32).contains(&digits.len())
-        && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-    match is_ending {
+    match is_ending(named) {
         true => Ok(None),
         false => Err(Failure::usage(format!(
             "\"{}\" is no {noun} id",
@@ -189,6 +253,13 @@ pub fn whole_id(noun: &str, named: &str) -> Result<Option<Uuid>, Failure> {
             say::DIGITS_MIN
         ))),
     }
+}
+
+/// Whether this may be the end of an id.
+fn is_ending(named: &str) -> bool {
+    let digits = named.replace('-', "");
+    (say::DIGITS_MIN..32).contains(&digits.len())
+        && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// The only id of those that were found.
@@ -234,6 +305,23 @@ mod tests {
         check("xyzw", Err(()));
         check("", Err(()));
         check(&"0".repeat(33), Err(()));
+    }
+
+    #[test]
+    fn an_agent_is_named_by_its_id_or_its_workspace() {
+        let id = Uuid::from_u128(0x1234_abcd);
+        let check = |workspace: &str, named: &str, expected: bool| {
+            let found = is_agent_named(id, workspace, named);
+            assert_eq!(found, expected, "{workspace} {named}");
+        };
+        check("shop", "shop", true);
+        check("shop", "sho", false);
+        check("shop", "abcd", true);
+        check("shop", "bcd", false);
+        check("/srv/shop", "shop", true);
+        check("/srv/shop", "/srv/shop", true);
+        check("a/shop", "shop", false);
+        check("bcd", "bcd", true);
     }
 
     #[test]

@@ -61,6 +61,8 @@ pub struct Connected {
     pub client: Client,
     /// What `ctxpin up` keeps, if it is that server.
     pub local: Option<Local>,
+    /// What named the server, if anything did.
+    pub named_by: Option<Origin>,
 }
 
 /// A token, and where it was found.
@@ -109,6 +111,7 @@ impl Connection {
                 format!("waiting for the server at {server}"),
             )?,
             local: kept.map(Kept::into_local),
+            named_by: Some(named_by),
         })
     }
 
@@ -133,6 +136,7 @@ impl Connection {
         Ok(Connected {
             client: client(&server, &token, &asked, waiting)?,
             local: Some(kept.into_local()),
+            named_by: None,
         })
     }
 }

@@ -11,7 +11,9 @@
 //!   up.lock                   held by the `ctxpin up` of the directory, which it names
 //!   state/                    the agent's own: its control socket, its declared sources
 //!   <database>/               its id and token at the server with that database
-//! runs/<directory>/state/     the same for `ctxpin agent run`
+//! runs/<directory>/           one for each directory on which `ctxpin agent run` ran
+//!   agent.json                which agent of which server that was
+//!   state/                    the agent's own, unless --state-dir names another place
 //! ```
 
 use std::fs::{self, DirBuilder, OpenOptions};
@@ -132,12 +134,19 @@ impl DataDirectory {
             .collect()
     }
 
+    /// What `ctxpin agent run` keeps of an agent on that canonical path.
+    fn run(&self, directory: &Path) -> PathBuf {
+        self.path.join("runs").join(path_key(directory))
+    }
+
     /// Where `ctxpin agent run` keeps the state of an agent on that canonical path.
     pub fn run_state(&self, directory: &Path) -> PathBuf {
-        self.path
-            .join("runs")
-            .join(path_key(directory))
-            .join("state")
+        self.run(directory).join("state")
+    }
+
+    /// Where `ctxpin agent run` notes which agent runs on that canonical path.
+    pub fn run_note(&self, directory: &Path) -> PathBuf {
+        self.run(directory).join("agent.json")
     }
 }
 

@@ -14,6 +14,7 @@ mod data_directory;
 mod log;
 mod pages;
 mod process;
+mod run_note;
 mod running;
 mod say;
 mod setting;

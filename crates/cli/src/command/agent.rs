@@ -19,6 +19,7 @@ use crate::chat_choice::agent_named;
 use crate::connect::{AgentConnection, Connection};
 use crate::data_directory::DataDirectory;
 use crate::log;
+use crate::run_note::RunNote;
 use crate::say::{self, Failure, Table, Viewpoint};
 use crate::stop;
 use crate::token_file::TokenFile;
@@ -96,8 +97,8 @@ struct Create {
     /// Let it refresh your chats by itself
     #[arg(long)]
     may_refresh: bool,
-    /// The older agent whose chats it takes over with its first push: its id, the end of it, or
-    /// `same` for the one of the same workspace and name
+    /// The older agent whose chats it takes over with its first push: its id, the end of it, its
+    /// workspace, or `same` for the one of the same workspace and name
     #[arg(long, value_name = "AGENT")]
     replaces: Option<String>,
     /// Write the token to this new file, which you alone may read, and do not print it
@@ -178,6 +179,7 @@ impl Run {
             None => DataDirectory::locate()?.run_state(&directory),
         };
         let home = home_directory(self.user_roots)?;
+        let noted_directory = directory.clone();
         let settings = run::Settings {
             server: server.clone(),
             token: token.secret.clone(),
@@ -193,6 +195,12 @@ impl Run {
         };
         let shutdown = stop::on_signal()?;
         let report = |report: Report| {
+            if let Report::SessionOpened {
+                agent: Some(agent), ..
+            } = &report
+            {
+                note_run(&RunNote::new(*agent, &server), &noted_directory);
+            }
             say::note(&format!(
                 "{} {}",
                 say::now().to_rfc3339(),
@@ -202,6 +210,17 @@ impl Run {
         run::run(settings, shutdown, report)
             .await
             .map_err(|error| token.refused(error))
+    }
+}
+
+/// Notes which agent runs here. It runs all the same where nothing can be noted, which is told.
+fn note_run(note: &RunNote, directory: &Path) {
+    let noted = DataDirectory::locate().and_then(|data| note.write(&data, directory));
+    if let Err(failure) = noted {
+        say::note(
+            "commands in this directory will have to name the agent, for it cannot be noted:",
+        );
+        failure.report();
     }
 }
 

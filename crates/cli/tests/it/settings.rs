@@ -72,6 +72,21 @@ fn case_b12_a_token_for_another_server_is_not_shown_to_the_own_one() {
     let refused = with(&bench, &app, &[server], &run);
     assert_says(&refused.err, &["wrong (--token-file)"]);
 
+    // The directory is watched, and not by an agent of that server.
+    let elsewhere = with(
+        &bench,
+        &app,
+        &[server],
+        &["chat", "show", "--token-file", &token],
+    );
+    assert_eq!(elsewhere.code, Some(2), "{elsewhere:?}");
+    assert_says(
+        &elsewhere.err,
+        &[
+            "watches this directory with another server",
+            "leave CTXPIN_SERVER out",
+        ],
+    );
     bench.ok(&app, &["down"]);
 }
 
@@ -159,6 +174,71 @@ fn case_b13_nothing_is_looked_up_before_it_is_needed() {
     let up = said(up.env("CTXPIN_DATA_DIR", bench.data()));
     assert_eq!(up.code, Some(0), "{up:?}");
     bench.ok(&app, &["down"]);
+}
+
+#[test]
+fn after_agent_run_commands_know_the_directory_and_agents_go_by_their_workspace() {
+    let bench = Bench::new();
+    let app = bench.workspace("app", "Be brief.\n");
+    let (_server, url, token) = serve(&bench, &app);
+    let secret = fs::read_to_string(&token).unwrap();
+    let variables = [
+        ("CTXPIN_SERVER", url.as_str()),
+        ("CTXPIN_TOKEN", secret.trim()),
+    ];
+    let ok = |directory: &Path, arguments: &[&str]| {
+        let done = with(&bench, directory, &variables, arguments);
+        assert_eq!(done.code, Some(0), "{arguments:?}: {done:?}");
+        done.out
+    };
+    let fails = |directory: &Path, arguments: &[&str]| {
+        let done = with(&bench, directory, &variables, arguments);
+        assert_eq!(done.code, Some(2), "{arguments:?}: {done:?}");
+        done.err
+    };
+    assert_says(
+        &fails(&app, &["chat", "show"]),
+        &["no chat was named", "`ctxpin agent run` here"],
+    );
+    let agent = app.join("agent-token");
+    let agent = agent.to_str().unwrap();
+    let create = ["agent", "create", "--workspace", "my-project"];
+    ok(&app, &[&create[..], &["--write-token", agent]].concat());
+    let run = ["agent", "run", "--server", &url, "--token-file", agent];
+    let mut run = Running::errors_of(&mut bench.command(&app, &run));
+    run.until(|line| line.contains("number 1").then_some(()));
+
+    assert_says(
+        &ok(&app, &["chat", "new", "--title", "first"]),
+        &["opened chat"],
+    );
+    let below = app.join("below");
+    fs::create_dir(&below).unwrap();
+    assert_says(&ok(&below, &["prompt"]), &["Be brief."]);
+    assert_says(&ok(&app, &["chat", "show"]), &["\"first\"", "clean"]);
+
+    let elsewhere = bench.workspace("elsewhere", "x\n");
+    ok(&elsewhere, &["chat", "new", "--agent", "my-project"]);
+    let listed = ok(
+        &elsewhere,
+        &["chat", "list", "--agent", "my-project", "--json"],
+    );
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!(listed["items"].as_array().unwrap().len(), 2);
+    ok(&app, &create);
+    let refused = fails(&elsewhere, &["chat", "new", "--agent", "my-project"]);
+    assert_says(
+        &refused,
+        &["2 agents may be meant by my-project", "name one by its id"],
+    );
+    let unknown = ["chat", "new", "--agent", "nobody"];
+    let unknown = with(&bench, &elsewhere, &variables, &unknown);
+    assert_says(
+        &unknown.err,
+        &["no agent of yours has the workspace \"nobody\""],
+    );
+    assert_eq!(run.terminate(), Some(0));
+    assert_says(&ok(&app, &["prompt"]), &["Be brief."]);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::setting::variable;
 /// Bind a chat to another agent: its pin becomes what that agent last pushed
 #[derive(Debug, Args)]
 pub struct Bind {
-    /// The agent: its id, or the end of it (at least 4 digits)
+    /// The agent: its id, the end of it (at least 4 digits), or its workspace
     #[arg(required_unless_present = "none", conflicts_with = "none")]
     agent: Option<String>,
     /// Bind it to no agent, and keep the pin

@@ -4,7 +4,7 @@ use clap::Args;
 use ctxpin_protocol::http::chats::ChatCreate;
 
 use super::{name, state};
-use crate::chat_choice::{agent_here, agent_named, chat_named};
+use crate::chat_choice::{agent_here, agent_named, chat_named, not_watched};
 use crate::command::Output;
 use crate::connect::Connected;
 use crate::say::{self, Failure};
@@ -15,7 +15,8 @@ pub struct New {
     /// Its title
     #[arg(long)]
     title: Option<String>,
-    /// The agent to bind it to: its id, or the end of it [default: the agent of this directory]
+    /// The agent to bind it to: its id, the end of it, or its workspace [default: the agent of this
+    /// directory]
     #[arg(long, conflicts_with = "no_agent")]
     agent: Option<String>,
     /// Bind it to no agent
@@ -56,11 +57,9 @@ impl New {
             Some(agent) => Some(agent_named(client, agent).await?.uuid()),
             None if self.no_agent || parent.is_some() => None,
             None => {
-                let here = agent_here(connected)?.ok_or_else(|| {
-                    Failure::usage("no agent was named, and this directory is not watched by `ctxpin up`")
-                        .hint("name one with --agent (`ctxpin agent list` shows them), or give --no-agent")
-                })?;
-                Some(here.0.uuid())
+                let here = agent_here(connected)?;
+                let (agent, _) = here.ok_or_else(|| not_watched(connected, "agent"))?;
+                Some(agent.uuid())
             }
         };
         let opened = client

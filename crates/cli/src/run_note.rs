@@ -1,0 +1,69 @@
+//! Which agent `ctxpin agent run` ran on a directory, so that commands in it need not be told.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use ctxpin_model::id::AgentId;
+use serde::{Deserialize, Serialize};
+use url::Url;
+use uuid::Uuid;
+
+use crate::data_directory::{DataDirectory, directory_create, file_write};
+use crate::say::{self, Failure};
+
+/// An agent, and the server that knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunNote {
+    agent: Uuid,
+    server: String,
+}
+
+impl RunNote {
+    /// A note of an agent.
+    pub fn new(agent: Uuid, server: &Url) -> Self {
+        Self {
+            agent,
+            server: server.to_string(),
+        }
+    }
+
+    /// The agent that ran last on a directory for that server, by the directory's canonical path.
+    ///
+    /// # Errors
+    ///
+    /// If what is noted cannot be read.
+    pub fn agent_of(
+        data: &DataDirectory,
+        directory: &Path,
+        server: &Url,
+    ) -> Result<Option<AgentId>, Failure> {
+        let path = data.run_note(directory);
+        let unreadable = |reason: String| {
+            Failure::new(format!("{} cannot be read: {reason}", say::path(&path)))
+                .hint("delete it; the next `ctxpin agent run` writes it anew")
+        };
+        let bytes = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            bytes => bytes.map_err(|error| unreadable(error.to_string()))?,
+        };
+        let note: Self =
+            serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
+        Ok((note.server == server.as_str()).then(|| AgentId::from(note.agent)))
+    }
+
+    /// Writes it down for a directory, by its canonical path.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn write(&self, data: &DataDirectory, directory: &Path) -> Result<(), Failure> {
+        let path = data.run_note(directory);
+        if let Some(parent) = path.parent() {
+            directory_create(parent)?;
+        }
+        let json = serde_json::to_vec(self)
+            .map_err(|error| Failure::new(format!("the agent cannot be noted: {error}")))?;
+        file_write(&path, &json)
+    }
+}
