@@ -52,7 +52,7 @@ impl Watch {
                 Some(Ok(event)) => {
                     let line = line(&event, self.json)?;
                     match self.json {
-                        true => say::print_bytes(line.as_bytes())?,
+                        true => say::print_json_text(&line)?,
                         false => say::print(&line)?,
                     }
                     continue;

@@ -17,6 +17,25 @@ pub fn text(text: &str) -> Cow<'_, str> {
     escaped(text, |character| is_unfit(character) && character != '\n')
 }
 
+/// The same for a text of JSON, by its own escapes (RFC 8259, section 7).
+pub fn json(text: &str) -> Cow<'_, str> {
+    let is_unfit = |character: char| is_unfit(character) && character != '\n';
+    if !text.contains(is_unfit) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        if !is_unfit(character) {
+            escaped.push(character);
+            continue;
+        }
+        for unit in character.encode_utf16(&mut [0; 2]) {
+            escaped += &format!("\\u{unit:04x}");
+        }
+    }
+    Cow::Owned(escaped)
+}
+
 /// A path in one line that a terminal can show.
 pub fn path(path: &(impl AsRef<Path> + ?Sized)) -> String {
     line(&path.as_ref().to_string_lossy()).into_owned()
@@ -126,6 +145,22 @@ mod tests {
                 assert!(!code.contains(".display()"), "{found:?}: use say::path");
             }
         }
+    }
+
+    #[test]
+    fn finding_18_json_means_the_same_without_what_steers_or_hides() {
+        let value = serde_json::json!({ "a": "\u{9b}2J \u{202e}b\u{e0041} \u{7f} é 👩‍💻\n" });
+        let printed = serde_json::to_string_pretty(&value).unwrap();
+        let cleaned = json(&printed);
+        assert!(!cleaned.contains(|c: char| is_unfit(c) && c != '\n'));
+        assert!(
+            cleaned.contains(r"\u009b2J \u202eb\udb40\udc41 \u007f é 👩‍💻"),
+            "{cleaned}"
+        );
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&cleaned).unwrap(),
+            value
+        );
     }
 
     #[test]

@@ -44,12 +44,15 @@ pub fn print(text: &str) -> Result<(), Failure> {
     written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
 }
 
-/// Writes bytes to standard output as they are.
+/// Writes bytes to standard output as they are. A terminal is given a text without what it would obey.
 ///
 /// # Errors
 ///
 /// If they cannot be written.
 pub fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
+    if is_terminal() {
+        return print(&text(&String::from_utf8_lossy(bytes)));
+    }
     let mut out = io::stdout().lock();
     written(out.write_all(bytes).and_then(|()| out.flush()))
 }
@@ -63,7 +66,17 @@ pub fn print_json(shape: &impl Serialize) -> Result<(), Failure> {
     let mut json = serde_json::to_string_pretty(shape)
         .map_err(|error| Failure::new(format!("the answer is no JSON: {error}")))?;
     json.push('\n');
-    print_bytes(json.as_bytes())
+    print_json_text(&json)
+}
+
+/// Prints a text of JSON to standard output. What a terminal would obey or hide is written as JSON's own
+/// escapes, which mean the same to whoever reads them.
+///
+/// # Errors
+///
+/// If it cannot be written.
+pub fn print_json_text(json: &str) -> Result<(), Failure> {
+    print_bytes(clean::json(json).as_bytes())
 }
 
 /// Says something about the result on standard error. What cannot be said there cannot be said.

@@ -9,4 +9,5 @@ mod life;
 mod processes;
 mod secrets;
 mod settings;
+mod terminal;
 mod together;

@@ -1,0 +1,138 @@
+//! What reaches a terminal. `script` gives a command one, and tells everything that came to it.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::bench::{Bench, Said, said};
+
+/// A name that changes the title of a terminal, hides what follows, and turns it around.
+const NAME: &str = "app\u{1b}]0;PWNED\u{7}\u{9b}8m\n\u{202e}b";
+
+/// A file that does the same, and writes into the clipboard.
+const TEXT: &str = "Hi.\u{1b}]52;c;eA==\u{7}\u{9b}2J\u{1b}[8m\u{202e}end\n";
+
+/// Runs a command on a terminal.
+fn on_terminal(bench: &Bench, directory: &Path, arguments: &[&str]) -> Said {
+    let command = bench.command(directory, arguments);
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
+    let mut line = quoted(&command.get_program().to_string_lossy());
+    for argument in arguments {
+        line += " ";
+        line += &quoted(argument);
+    }
+    let mut script = Command::new("script");
+    script
+        .args(["-q", "-e", "-c", &line, "/dev/null"])
+        .env_clear()
+        .env("TERM", "xterm")
+        .current_dir(directory);
+    for (name, value) in command.get_envs() {
+        script.env(name, value.unwrap());
+    }
+    said(&mut script)
+}
+
+/// Asserts that nothing in a text steers or hides, but colours and what takes a spinner away.
+#[track_caller]
+fn assert_tame(text: &str, arguments: &[&str]) {
+    let is_raw = |c: char| matches!(c, '\u{7}' | '\u{9b}' | '\u{202e}');
+    assert!(!text.contains(is_raw), "{arguments:?}: {text:?}");
+    for sequence in ["\u{1b}]", "\u{1b}[8m", "\u{1b}[2J"] {
+        assert!(!text.contains(sequence), "{arguments:?}: {text:?}");
+    }
+}
+
+#[test]
+fn finding_18_no_name_and_no_file_steers_a_terminal() {
+    let bench = Bench::new();
+    let app = bench.workspace(NAME, "one\n");
+    let skill = app.join("skills/greet");
+    fs::create_dir_all(&skill).unwrap();
+    let skill_text = format!("---\nname: greet\ndescription: Greets.\n---\n{TEXT}");
+    fs::write(skill.join("SKILL.md"), &skill_text).unwrap();
+    fs::write(skill.join("words.txt"), TEXT).unwrap();
+    fs::write(app.join("AGENTS.md"), TEXT).unwrap();
+    bench.ok(&app, &["up", "--detach"]);
+    fs::write(app.join("AGENTS.md"), format!("More.\n{TEXT}")).unwrap();
+    bench.ok(&app, &["agent", "resync"]);
+    let outside = app.parent().unwrap().join("out\u{1b}]0;x\u{7}");
+    fs::create_dir(&outside).unwrap();
+    let outside = outside.to_str().unwrap();
+    for arguments in [
+        &["scan"][..],
+        &["scan", "--json"],
+        &["check"],
+        &["check", "--json"],
+        &["chat", "list"],
+        &["chat", "list", "--json"],
+        &["chat", "show"],
+        &["chat", "show", "--resources"],
+        &["chat", "show", "--json"],
+        &["chat", "diff"],
+        &["chat", "diff", "--json"],
+        &["chat", "decline"],
+        &["chat", "set", "--policy", "manual"],
+        &["chat", "refresh"],
+        &["chat", "history"],
+        &["chat", "history", "--json"],
+        &["chat", "rollback"],
+        &["chat", "unpin"],
+        &["chat", "rollback", "1"],
+        &["chat", "new"],
+        &["chat", "archive"],
+        &["prompt"],
+        &["prompt", "--removed"],
+        &["skill", "list"],
+        &["skill", "list", "--json"],
+        &["skill", "show", "greet"],
+        &["skill", "show", "greet", "--json"],
+        &["skill", "show", "greet", "--sanitised"],
+        &["skill", "show", "greet", "words.txt"],
+        &["skill", "show", outside],
+        &["agent", "list"],
+        &["agent", "list", "--json"],
+        &["agent", "status"],
+        &["agent", "status", "--json"],
+        &["agent", "resync"],
+        &["agent", "create", "--workspace", NAME],
+        &["chat", "new", "--agent", NAME],
+        &["source", "list"],
+        &["source", "add", outside],
+        &["source", "list", "--dir", outside],
+        &["token", "list"],
+        &["user", "list"],
+        &["user", "usage"],
+        &["up"],
+        &[
+            "push",
+            "--server",
+            "http://127.0.0.1:1",
+            "--token-file",
+            outside,
+        ],
+        &["down"],
+        &["chat", "show"],
+        &["up", "--detach"],
+        &["down"],
+    ] {
+        let said = on_terminal(&bench, &app, arguments);
+        assert!(!said.out.is_empty(), "{arguments:?}: {said:?}");
+        assert_tame(&said.out, arguments);
+    }
+
+    // A pipe is given the very bytes.
+    bench.ok(&app, &["up", "--detach"]);
+    bench.ok(&app, &["chat", "new"]);
+    assert_eq!(bench.ok(&app, &["skill", "show", "greet"]), skill_text);
+    assert_eq!(
+        bench.ok(&app, &["skill", "show", "greet", "words.txt"]),
+        TEXT
+    );
+    // JSON says the same in other characters.
+    let json = bench.ok(&app, &["skill", "show", "greet", "--json"]);
+    assert_tame(&json, &["skill", "show", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["body"], skill_text);
+    bench.ok(&app, &["down"]);
+}
