@@ -389,3 +389,56 @@ fn case_b10_a_token_is_told_where_it_is() {
         &["the first user's token cannot be taken from missing: "],
     );
 }
+
+/// The blocks of a section of the README that a shell runs, each for a terminal of its own.
+fn blocks_of_readme(title: &str) -> Vec<String> {
+    let readme = include_str!("../../../../README.md");
+    let (_, section) = readme.split_once(&format!("\n## {title}\n")).unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let blocks = section.split("```sh\n").skip(1);
+    let blocks = blocks.map(|block| block.split_once("```").unwrap().0.to_owned());
+    blocks.collect()
+}
+
+#[test]
+fn the_readme_runs_for_others_as_it_is_printed() {
+    let bench = Bench::new();
+    let place = bench.workspace("machine", "Not the project's.\n");
+    let bin = Path::new(env!("CARGO_BIN_EXE_ctxpin")).parent().unwrap();
+    let mut path = bin.as_os_str().to_owned();
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap());
+    // The port of the README may be taken.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr();
+    let port = port.unwrap().port().to_string();
+    let terminal = |block: &str| {
+        let block = block.replace("7878", &port);
+        // The last command takes the shell's place, so that it ends with it.
+        let block = block.trim_end();
+        let (before, last) = block.rsplit_once('\n').unwrap_or(("", block));
+        let mut shell = Command::new("bash");
+        let program = bench.command(&place, &[]);
+        let environment = program.get_envs();
+        shell
+            .args(["-ec", &format!("{before}\nexec {last}")])
+            .current_dir(&place)
+            .env_clear()
+            .envs(environment.filter_map(|(name, value)| Some((name, value?))))
+            .env("PATH", &path);
+        shell
+    };
+    let [server, agent, chat] = &blocks_of_readme("Run it for others")[..] else {
+        panic!("there are three terminals");
+    };
+    let mut server = Running::errors_of(&mut terminal(server));
+    server.until(|line| line.contains("/api/v1/openapi.json").then_some(()));
+    let mut agent = Running::errors_of(&mut terminal(agent));
+    agent.until(|line| line.contains("pushed").then_some(()));
+    let given = said(&mut terminal(chat));
+    assert_eq!(given.code, Some(0), "{given:#?}");
+    assert!(
+        given.out.contains("\nWrite the test first.\n"),
+        "{given:#?}"
+    );
+    assert!(!given.out.contains("Not the project's"), "{given:#?}");
+}
