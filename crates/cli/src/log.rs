@@ -17,7 +17,8 @@ pub fn start() {
 /// The same, with the level of what is told where nothing else was chosen.
 pub fn start_with(level: &str) {
     // A directory that is gone took its watch with it. `notify` warns of that; nothing is wrong.
-    let default = &format!("{level},notify=error");
+    // That the tables are there already is news to nobody.
+    let default = &format!("{level},notify=error,sqlx::postgres::notice=warn");
     let filter = match variable(LOG_VARIABLE) {
         Some(filter) => EnvFilter::try_new(filter.to_string_lossy()).unwrap_or_else(|error| {
             crate::say::note(&format!("{LOG_VARIABLE} cannot be read: {error}"));
