@@ -7,6 +7,7 @@
 mod api;
 mod attacks;
 mod database;
+mod disk;
 mod frames;
 mod neighbour;
 mod server;
@@ -167,10 +168,16 @@ impl Lay {
         );
         server.forget_peak()?;
         let time = Duration::from_secs(self.seconds);
-        let (tally, disturbed) = tokio::join!(spawn(&means), neighbour.work(time));
+        let directory = fresh.directory();
+        let (tally, disturbed, syncs) = tokio::join!(
+            spawn(&means),
+            neighbour.work(time),
+            disk::syncs(directory, time)
+        );
         let observed = Observed {
             undisturbed,
             disturbed,
+            syncs: syncs?,
             peak_bytes: server.peak_bytes().unwrap_or(u64::MAX),
         };
         println!("{}", observed.row(&attack.name(), kind.name(), &tally?));

@@ -11,7 +11,8 @@ const MEDIAN_RATIO_MAX: f64 = 10.0;
 /// the machine's doing, and nobody notices it.
 const MEDIAN_FLOOR_MS: f64 = 10.0;
 
-/// Longest that 99 of 100 of the neighbour's requests may take, in milliseconds.
+/// Longest that 99 of 100 of the neighbour's requests may take, in milliseconds; or as long as 99 of 100 syncs of
+/// the disk take meanwhile, without the server.
 const PERCENTILE_99_MAX_MS: f64 = 1_000.0;
 
 /// Most memory of the server, in bytes.
@@ -21,13 +22,13 @@ const MIB: u64 = 1024 * 1024;
 
 /// The head of the table of which each attack is a row.
 pub const HEAD: &str = "\
-| attack | database | median before, ms | median, ms | 99 %, ms | longest, ms | failed | memory, MiB | violated | what came of the attack |
-|---|---|---|---|---|---|---|---|---|---|";
+| attack | database | median before, ms | median, ms | 99 %, ms | longest, ms | a sync, 99 %, ms | failed | memory, MiB | violated | what came of the attack |
+|---|---|---|---|---|---|---|---|---|---|---|";
 
 /// The limits, for readers.
 pub const LIMITS: &str = "\
-The neighbour's median may grow to 10 times what it was, or to 10 ms; 99 of 100 requests may take 1 s; none may \
-fail; and the server may have 512 MiB.";
+The neighbour's median may grow to 10 times what it was, or to 10 ms; 99 of 100 requests may take 1 s, or \
+what as many syncs of the disk take by themselves; none may fail; and the server may have 512 MiB.";
 
 /// What was seen of one attack.
 pub struct Observed {
@@ -35,6 +36,8 @@ pub struct Observed {
     pub undisturbed: Work,
     /// And meanwhile.
     pub disturbed: Work,
+    /// How long syncs of the disk took meanwhile, in milliseconds.
+    pub syncs: Vec<f64>,
     /// The most memory that the server had meanwhile, in bytes.
     pub peak_bytes: u64,
 }
@@ -64,13 +67,11 @@ impl Observed {
     pub fn violations(&self) -> Vec<Violation> {
         let before = quantile(&self.undisturbed.latencies, 0.5);
         let latencies = &self.disturbed.latencies;
+        let late = quantile(&self.syncs, 0.99).max(PERCENTILE_99_MAX_MS);
         let median_max = (before * MEDIAN_RATIO_MAX).max(MEDIAN_FLOOR_MS);
         [
             (quantile(latencies, 0.5) > median_max, Violation::Median),
-            (
-                quantile(latencies, 0.99) > PERCENTILE_99_MAX_MS,
-                Violation::Percentile99,
-            ),
+            (quantile(latencies, 0.99) > late, Violation::Percentile99),
             (!self.disturbed.failures.is_empty(), Violation::Failures),
             (self.peak_bytes > PEAK_BYTES_MAX, Violation::Memory),
         ]
@@ -93,11 +94,12 @@ impl Observed {
             ),
         };
         format!(
-            "| {attack} | {database} | {:.1} | {:.1} | {:.0} | {:.0} | {failed} | {} | {} | {tally} |",
+            "| {attack} | {database} | {:.1} | {:.1} | {:.0} | {:.0} | {:.0} | {failed} | {} | {} | {tally} |",
             quantile(&self.undisturbed.latencies, 0.5),
             quantile(latencies, 0.5),
             quantile(latencies, 0.99),
             quantile(latencies, 1.0),
+            quantile(&self.syncs, 0.99),
             self.peak_bytes / MIB,
             violated.join(", "),
         )
@@ -129,6 +131,7 @@ mod tests {
         Observed {
             undisturbed: work(&[before; 9]),
             disturbed: work(disturbed),
+            syncs: vec![1.0; 100],
             peak_bytes: 100 * MIB,
         }
     }
@@ -159,6 +162,9 @@ mod tests {
         let mut two_late = one_late;
         two_late[8] = 1_000.1;
         check(observed(1.0, &two_late), &[Violation::Percentile99]);
+        let mut held_up = observed(1.0, &two_late);
+        held_up.syncs[50..].fill(1_000.1);
+        check(held_up, &[]);
         let mut failed = observed(1.0, &[1.0; 100]);
         failed.disturbed.failures.push("503".to_owned());
         check(failed, &[Violation::Failures]);
@@ -183,7 +189,7 @@ mod tests {
         tally.add("200", 7);
         assert_eq!(
             observed.row("diffs", "SQLite", &tally),
-            "| diffs | SQLite | 1.0 | 2000.0 | 2000 | 2000 | 1 of 10, such as \"503 / busy\" | 100 | median, 99 %, \
+            "| diffs | SQLite | 1.0 | 2000.0 | 2000 | 2000 | 1 | 1 of 10, such as \"503 / busy\" | 100 | median, 99 %, \
              failures | 200: 7 |"
         );
     }

@@ -1,0 +1,41 @@
+//! What the machine's disk does meanwhile, without the server: on some a sync takes seconds while all cores are
+//! busy, and nobody who commits can answer sooner.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use tempfile::tempfile_in;
+use tokio::fs::File;
+use tokio::io::AsyncWriteExt as _;
+use tokio::time::{MissedTickBehavior, interval};
+
+/// Time from one sync to the next.
+const PACE: Duration = Duration::from_millis(50);
+
+/// Bytes that are written before each sync: a page.
+const PAGE: [u8; 4_096] = [0x5a; 4_096];
+
+/// Syncs a file of its own at an even pace for a while. Returns how long each sync took from the moment at which
+/// it was due, in milliseconds.
+///
+/// # Errors
+///
+/// If the directory takes no file, or the file no page.
+pub async fn syncs(directory: &Path, time: Duration) -> anyhow::Result<Vec<f64>> {
+    let file = tempfile_in(directory).context("making a file beside the server's")?;
+    let mut file = File::from_std(file);
+    let begun = Instant::now();
+    let mut pace = interval(PACE);
+    pace.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let mut took = Vec::new();
+    loop {
+        let due = pace.tick().await.into_std();
+        if begun.elapsed() >= time {
+            return Ok(took);
+        }
+        file.write_all(&PAGE).await?;
+        file.sync_data().await?;
+        took.push(due.elapsed().as_secs_f64() * 1_000.0);
+    }
+}
