@@ -179,7 +179,8 @@ async fn soak(
     let mut soak = Soak::start(program, seed, service).await?;
     let token = soak.token.clone();
     let (caller, addresses) = (soak.caller(&token)?, soak.servers.addresses()?);
-    let mut subject = Subject::start(soak.servers.program(), caller, &addresses).await?;
+    let (program, port) = (soak.servers.program(), soak.servers.proxy_port);
+    let mut subject = Subject::start(program, caller, &addresses, port).await?;
     tokio::try_join!(soak.work(time), subject.run(time))?;
     soak.finish(&mut subject).await?;
     let figures = soak.figures(time);

@@ -34,6 +34,9 @@ impl Failure {
     /// Judges a failed request.
     pub fn of(error: &ClientError) -> Self {
         let reason = error.to_string();
+        if let ClientError::MalformedToken { .. } = error {
+            return Self::Unauthenticated { reason };
+        }
         match error.problem_name() {
             Some(ProblemName::Fenced) => return Self::Fenced { reason },
             Some(ProblemName::AgentReplaced) => return Self::Replaced { reason },
@@ -65,6 +68,8 @@ impl Failure {
 fn is_final(error: &ClientError) -> bool {
     match error {
         ClientError::InvalidServer { .. }
+        | ClientError::PlainHttp { .. }
+        | ClientError::MalformedToken { .. }
         | ClientError::InvalidRequest(_)
         | ClientError::TooLargeOnTheWay { .. } => true,
         ClientError::Problem { problem, .. } => {
@@ -72,6 +77,7 @@ fn is_final(error: &ClientError) -> bool {
         }
         ClientError::Unexpected { .. }
         | ClientError::Unreachable { .. }
+        | ClientError::Unproven { .. }
         | ClientError::Silent { .. }
         | ClientError::StreamBroken { .. } => false,
     }

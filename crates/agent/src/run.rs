@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use ctxpin_client::Client;
+use ctxpin_client::{Client, PlainHttp};
 use ctxpin_protocol::http::people::Secret;
 use ctxpin_scan::roots::{Request, Roots};
 use ctxpin_scan::trust::Trust;
@@ -33,6 +33,8 @@ pub struct Settings {
     pub server: Url,
     /// The agent's token.
     pub token: Secret,
+    /// Whether the token may go to another machine by plain HTTP.
+    pub plain_http: PlainHttp,
     /// The workspace's directory.
     pub directory: PathBuf,
     /// The person's home directory.
@@ -69,7 +71,8 @@ pub async fn run(
     report: impl Fn(Report) + Send + Sync,
 ) -> Result<(), AgentError> {
     let report: &(dyn Fn(Report) + Send + Sync) = &report;
-    let client = Client::new(settings.server.clone(), settings.token.clone())?;
+    let (server, token) = (settings.server.clone(), settings.token.clone());
+    let client = Client::by(server, token, settings.plain_http)?;
     let held = state_directory::hold(&settings.state_directory)?;
     let operator = Operator::read(&settings.operator_config)?;
     let mut request = request_of(&settings)?;

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Once;
 
 use clap::Args;
+use clap::builder::FalseyValueParser;
 use ctxpin_agent::error::AgentError;
-use ctxpin_client::Client;
 use ctxpin_client::error::ClientError;
+use ctxpin_client::{Client, PlainHttp};
 use ctxpin_protocol::http::people::Secret;
 use url::Url;
 
@@ -34,6 +35,41 @@ pub struct Connection {
     /// of what `ctxpin up` runs]
     #[arg(long, global = true, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub transport: Transport,
+}
+
+/// How a token may travel.
+#[derive(Debug, Clone, Copy, Default, Args)]
+#[command(next_help_heading = "Server")]
+pub struct Transport {
+    /// Send the token to another machine by plain HTTP too, where whoever is on the way can read it
+    #[arg(
+        long,
+        global = true,
+        env = "CTXPIN_ALLOW_HTTP",
+        hide_env_values = true,
+        value_parser = FalseyValueParser::new()
+    )]
+    allow_http: bool,
+}
+
+impl Transport {
+    /// Whether a token may go to another machine by plain HTTP.
+    pub fn plain_http(self) -> PlainHttp {
+        match self.allow_http {
+            true => PlainHttp::Allowed,
+            false => PlainHttp::Refused,
+        }
+    }
+
+    /// What says the same on another command line, with a blank before it.
+    pub fn as_option(self) -> &'static str {
+        match self.allow_http {
+            true => " --allow-http",
+            false => "",
+        }
+    }
 }
 
 /// The server and the token of an agent, which are never guessed: what `ctxpin up` runs has its own
@@ -53,6 +89,18 @@ pub struct AgentConnection {
     /// A file that holds the agent's token; the token itself may stand in CTXPIN_TOKEN
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    #[command(flatten)]
+    transport: Transport,
+}
+
+/// The server of an agent, its token, and how that may travel.
+pub struct AgentAccess {
+    /// The server's address.
+    pub server: Url,
+    /// The agent's token.
+    pub token: Token,
+    /// How that may travel.
+    pub transport: Transport,
 }
 
 /// A server, and what is known of it on this machine.
@@ -104,7 +152,7 @@ impl Connection {
         let named_by = Origin::of("--server", SERVER_VARIABLE);
         let asked = format!("the server asked is {server}, from {named_by}");
         Ok(Connected {
-            client: client(
+            client: self.client(
                 server,
                 &token,
                 &asked,
@@ -134,10 +182,27 @@ impl Connection {
             None => format!("waiting for the server at {server}"),
         };
         Ok(Connected {
-            client: client(&server, &token, &asked, waiting)?,
+            client: self.client(&server, &token, &asked, waiting)?,
             local: Some(kept.into_local()),
             named_by: None,
         })
+    }
+
+    /// A client that says of a token which is not taken where it came from, and once for whom it waits.
+    fn client(
+        &self,
+        server: &Url,
+        token: &Token,
+        asked: &str,
+        waiting: String,
+    ) -> Result<Client, Failure> {
+        let client = token.client(server, self.transport)?;
+        let told = Once::new();
+        Ok(client
+            .with_token_told(format!("{}; {asked}", token.told()))
+            .telling(say::TOLD_AFTER, move || {
+                told.call_once(|| say::note(&waiting))
+            }))
     }
 }
 
@@ -191,23 +256,20 @@ impl Kept {
     }
 }
 
-/// A client that says of a token which is not taken where it came from, and once for whom it waits.
-fn client(server: &Url, token: &Token, asked: &str, waiting: String) -> Result<Client, Failure> {
-    let client = Client::new(server.clone(), token.secret.clone()).map_err(|error| {
-        match matches!(error, ClientError::InvalidRequest(_)) {
-            true => Failure::from(error).about(&token.origin.to_string()),
-            false => Failure::from(error),
-        }
-    })?;
-    let told = Once::new();
-    Ok(client
-        .with_token_told(format!("{}; {asked}", token.told()))
-        .telling(say::TOLD_AFTER, move || {
-            told.call_once(|| say::note(&waiting))
-        }))
-}
-
 impl Token {
+    /// A client that shows it to a server.
+    ///
+    /// # Errors
+    ///
+    /// If it may not travel there, or is none; where it came from.
+    fn client(&self, server: &Url, transport: Transport) -> Result<Client, Failure> {
+        let made = Client::by(server.clone(), self.secret.clone(), transport.plain_http());
+        made.map_err(|error| match error {
+            ClientError::MalformedToken { .. } => Failure::from(error).hint(self.told()),
+            error => Failure::from(error),
+        })
+    }
+
     /// Why an agent ended; if the token was refused, with where it came from.
     pub fn refused(&self, error: AgentError) -> Failure {
         let told = matches!(error, AgentError::Unauthenticated { .. }).then(|| self.told());
@@ -238,13 +300,28 @@ impl AgentConnection {
     /// # Errors
     ///
     /// If there is no token.
-    pub fn get(&self) -> Result<(Url, Token), Failure> {
+    pub fn get(&self) -> Result<AgentAccess, Failure> {
         let token = token_given(self.token_file.as_deref())?.ok_or_else(|| {
             Failure::usage("no agent's token was given").hint(
                 "`ctxpin agent create --write-token FILE` makes an agent; give its token with --token-file FILE",
             )
         })?;
-        Ok((self.server.clone(), token))
+        Ok(AgentAccess {
+            server: self.server.clone(),
+            token,
+            transport: self.transport,
+        })
+    }
+}
+
+impl AgentAccess {
+    /// A client that calls the server as the agent.
+    ///
+    /// # Errors
+    ///
+    /// If the token may not travel there, or is none.
+    pub fn client(&self) -> Result<Client, Failure> {
+        self.token.client(&self.server, self.transport)
     }
 }
 

@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use ctxpin_client::Client;
+use ctxpin_client::{Client, PlainHttp};
 use ctxpin_protocol::http::people::Secret;
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -129,7 +129,7 @@ pub const READY_INTERVAL: Duration = Duration::from_millis(25);
 ///
 /// If the address is none that a server can have.
 pub async fn is_ready(url: &Url) -> Result<bool, Failure> {
-    let client = Client::new(url.clone(), Secret::new("none"))?;
+    let client = Client::by(url.clone(), Secret::new("none"), PlainHttp::Allowed)?;
     Ok(client.readiness_check().await.is_ok())
 }
 

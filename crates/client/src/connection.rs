@@ -1,6 +1,7 @@
 //! The connection to one server: addresses, headers, timeouts, and the reading of answers.
 
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,9 +19,17 @@ use serde_json::Value;
 use url::{Host, Url};
 
 use crate::error::ClientError;
+use crate::proof::{Proving, Unproven};
+use crate::proxy::UsedProxy;
+
+/// How clients call themselves.
+pub(crate) const USER_AGENT_NAME: &str = concat!("ctxpin/", env!("CARGO_PKG_VERSION"));
 
 /// Longest wait for a connection.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// Longest wait for a connection that has to prove itself: a server that is busy may take a while.
+const PROOF_TIME_MAX: Duration = Duration::from_secs(15);
 
 /// Longest wait for a whole answer, and for the first bytes of a stream.
 pub(crate) const ANSWER_TIME_MAX: Duration = Duration::from_secs(60);
@@ -44,11 +53,29 @@ const SNAPSHOTS_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// fit.
 const PROBLEM_BYTES_MAX: usize = 1024 * 1024;
 
+/// Where names for this machine lead, in the order in which it is tried.
+const LOOPBACK: [IpAddr; 2] = [
+    IpAddr::V4(Ipv4Addr::LOCALHOST),
+    IpAddr::V6(Ipv6Addr::LOCALHOST),
+];
+
+/// Where a server tells whether it is ready, and proves who it is.
+const READINESS: &str = "readyz";
+
 /// Bodies from this many bytes on are compressed; smaller ones would gain nothing.
 const COMPRESS_BYTES_MIN: usize = 1024;
 
 /// Fast, and most of what can be gained on text.
 const COMPRESS_LEVEL: i32 = 3;
+
+/// Whether a token may go to another machine by plain HTTP, where whoever is on the way can read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlainHttp {
+    /// It may not.
+    Refused,
+    /// It may: the person said so.
+    Allowed,
+}
 
 /// A server and the token to show it. Cheap to clone; clones share their connections.
 #[derive(Clone)]
@@ -76,33 +103,38 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// If the address is not `http` or `https` with a host, or holds more than a path; if the token
-    /// cannot stand in a header.
+    /// If the address is not `http` or `https` with a host, or holds more than a path; if it is another
+    /// machine's over plain HTTP; if the token cannot stand in a header.
     pub fn new(server: Url, token: Secret) -> Result<Self, ClientError> {
+        Self::by(server, token, PlainHttp::Refused)
+    }
+
+    /// The same, and by plain HTTP also to another machine if that is allowed.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::new`].
+    pub fn by(server: Url, token: Secret, plain_http: PlainHttp) -> Result<Self, ClientError> {
         check_server(&server)?;
-        let mut authorization = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
-            .map_err(|_| ClientError::InvalidRequest("the token is not one of ctxpin's".into()))?;
-        authorization.set_sensitive(true);
-        // Whoever came first has installed the same provider: there is no other in this program.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("ctxpin/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIME_MAX)
-            .tcp_keepalive(KEEPALIVE_INTERVAL)
-            .pool_idle_timeout(IDLE_TIME_MAX)
-            // If the kept one is closed, what is sent again needs a new one.
-            .pool_max_idle_per_host(1)
-            // Nothing may lead the token to another place.
-            .redirect(Policy::none())
-            .referer(false);
-        if is_loopback(&server) {
-            // A proxy cannot reach this machine, and must not see what stays on it.
-            builder = builder.no_proxy();
+        if server.scheme() == "http" && plain_http == PlainHttp::Refused && !is_loopback(&server) {
+            return Err(ClientError::PlainHttp {
+                server: server.to_string(),
+            });
         }
-        let http = builder.build().map_err(|source| ClientError::Unreachable {
-            server: server.to_string(),
-            source,
-        })?;
+        let mut authorization = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
+            .map_err(|_| ClientError::MalformedToken { token_told: None })?;
+        authorization.set_sensitive(true);
+        let mut builder = builder(&server);
+        if server.scheme() == "http" {
+            // A certificate proves by itself who answers.
+            let readiness = address(&server, &[READINESS])?;
+            let is_local = is_loopback(&server);
+            builder = builder.connector_layer(Proving::new(&readiness, &token, is_local));
+            if is_local {
+                builder = builder.connect_timeout(PROOF_TIME_MAX);
+            }
+        }
+        let http = built(builder, &server)?;
         Ok(Self {
             http,
             server,
@@ -148,14 +180,15 @@ impl Client {
     ///
     /// If it cannot, or cannot be reached.
     pub async fn readiness_check(&self) -> Result<(), ClientError> {
-        self.probe("readyz").await
+        self.probe(READINESS).await
     }
 
-    /// Asks without the token, since nobody in particular may ask this.
+    /// Asks without the token, since nobody in particular may ask this, and on a connection that proved
+    /// nothing.
     async fn probe(&self, path: &str) -> Result<(), ClientError> {
         let url = address(&self.server, &[path])?;
-        let request = self.http.get(url).timeout(ANSWER_TIME_MAX);
-        self.nothing(request).await
+        let http = built(builder(&self.server), &self.server)?;
+        self.nothing(http.get(url).timeout(ANSWER_TIME_MAX)).await
     }
 
     /// A request with the token and the usual time limit; `segments` follow `/api/v1/`.
@@ -321,7 +354,7 @@ impl Client {
             _ => ClientError::Unexpected {
                 server: self.server.to_string(),
                 status: status.as_u16(),
-                reason: "and no problem of ctxpin's".into(),
+                reason: self.by_whom("and no problem of ctxpin's".into()),
                 retry_after,
             },
         }
@@ -345,19 +378,79 @@ impl Client {
     }
 
     pub(crate) fn unreachable(&self, source: reqwest::Error) -> ClientError {
-        ClientError::Unreachable {
-            server: self.server.to_string(),
-            source: source.without_url(),
+        let mut error = unreachable(&self.server, source);
+        if let ClientError::MalformedToken { token_told }
+        | ClientError::Unproven { token_told, .. } = &mut error
+        {
+            token_told.clone_from(&self.token_told);
         }
+        error
     }
 
     pub(crate) fn unexpected(&self, status: StatusCode, reason: String) -> ClientError {
         ClientError::Unexpected {
             server: self.server.to_string(),
             status: status.as_u16(),
-            reason,
+            reason: self.by_whom(reason),
             retry_after: None,
         }
+    }
+
+    /// Adds to a reason that a proxy may be the one who answers.
+    fn by_whom(&self, reason: String) -> String {
+        match UsedProxy::before(&self.server) {
+            Some(proxy) => format!("{reason}, asked through {proxy}"),
+            None => reason,
+        }
+    }
+}
+
+/// How servers are reached.
+fn builder(server: &Url) -> reqwest::ClientBuilder {
+    // Whoever came first has installed the same provider: there is no other in this program.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = reqwest::Client::builder()
+        .user_agent(USER_AGENT_NAME)
+        .connect_timeout(CONNECT_TIME_MAX)
+        .tcp_keepalive(KEEPALIVE_INTERVAL)
+        .pool_idle_timeout(IDLE_TIME_MAX)
+        // If the kept one is closed, what is sent again needs a new one.
+        .pool_max_idle_per_host(1)
+        // Nothing may lead the token to another place.
+        .redirect(Policy::none())
+        .referer(false);
+    if !is_loopback(server) {
+        return builder;
+    }
+    // A proxy cannot reach this machine, and must not see what stays on it.
+    let builder = builder.no_proxy();
+    match server.domain() {
+        // Nobody else is asked where that is. Port 0 stands for the one that the address names.
+        Some(name) => builder.resolve_to_addrs(name, &LOOPBACK.map(|ip| SocketAddr::new(ip, 0))),
+        None => builder,
+    }
+}
+
+fn built(builder: reqwest::ClientBuilder, server: &Url) -> Result<reqwest::Client, ClientError> {
+    builder
+        .build()
+        .map_err(|source| unreachable(server, source))
+}
+
+fn unreachable(address: &Url, source: reqwest::Error) -> ClientError {
+    let server = address.to_string();
+    match Unproven::find(&source) {
+        Some(Unproven::NoToken(_)) => ClientError::MalformedToken { token_told: None },
+        Some(unproven) => ClientError::Unproven {
+            server,
+            reason: unproven.to_string(),
+            token_told: None,
+        },
+        None => ClientError::Unreachable {
+            proxy: UsedProxy::before(address),
+            server,
+            source: source.without_url(),
+        },
     }
 }
 
@@ -391,7 +484,7 @@ pub(crate) async fn with_body(
 }
 
 /// Sends a request, and sends it once more if the connection ended before an answer began: one that was
-/// kept may be closed by the other end just as it is used again.
+/// kept may be closed by the other end just as it is used again. A new one proves itself first, like any other.
 async fn sent(http: &reqwest::Client, request: Request) -> reqwest::Result<Response> {
     let again = may_repeat(&request).then(|| request.try_clone()).flatten();
     match (http.execute(request).await, again) {
@@ -439,11 +532,17 @@ fn check_server(server: &Url) -> Result<(), ClientError> {
     })
 }
 
-fn is_loopback(server: &Url) -> bool {
+/// Whether an address leads to this machine by itself. A name below `localhost` does (RFC 6761, section
+/// 6.3), and so does the address that stands for all of a machine when one connects to it.
+pub(crate) fn is_loopback(server: &Url) -> bool {
+    let is_own = |ip: IpAddr| ip.is_loopback() || ip.is_unspecified();
     match server.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(ip)) => is_own(ip.into()),
+        Some(Host::Ipv6(ip)) => is_own(ip.to_canonical()),
+        Some(Host::Domain(name)) => {
+            let name = name.strip_suffix('.').unwrap_or(name);
+            name == "localhost" || name.ends_with(".localhost")
+        }
         None => false,
     }
 }

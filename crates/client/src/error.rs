@@ -5,7 +5,10 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ctxpin_model::token::MalformedToken;
 use ctxpin_protocol::problem::{Problem, ProblemName};
+
+use crate::proxy::UsedProxy;
 
 /// Why a call gave no answer, or not the one that was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -18,14 +21,42 @@ pub enum ClientError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The token would go to another machine where others can read it.
+    #[error(
+        "the token was not sent: {server} is another machine, and by plain HTTP whoever is on the way can read it; use https://, or allow it by --allow-http or CTXPIN_ALLOW_HTTP=1"
+    )]
+    PlainHttp {
+        /// The server's address.
+        server: String,
+    },
+    /// What was given for a token is none, so that no server can know it.
+    #[error("the token is {}", MalformedToken)]
+    MalformedToken {
+        /// Where it came from, if the client was told.
+        token_told: Option<Arc<str>>,
+    },
     /// The request cannot be put together from what was given.
     #[error("the request cannot be sent: {0}")]
     InvalidRequest(String),
+    /// Whoever answers on this machine did not prove to be the server that knows the token.
+    #[error(
+        "what answers at {server} has not proved to be your ctxpin server, and was sent no token: {reason}"
+    )]
+    Unproven {
+        /// The server's address.
+        server: String,
+        /// What is wrong, and what to do.
+        reason: String,
+        /// Where the token came from that would have been shown, if the client was told.
+        token_told: Option<Arc<str>>,
+    },
     /// No answer came, or not the whole of it.
-    #[error("{}", unreachable_text(server, source))]
+    #[error("{}", unreachable_text(server, proxy.as_ref(), source))]
     Unreachable {
         /// The server's address.
         server: String,
+        /// Through what it was asked.
+        proxy: Option<UsedProxy>,
         /// What happened.
         source: reqwest::Error,
     },
@@ -85,10 +116,16 @@ impl ClientError {
     /// or it or something before it is overloaded or away for the moment.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::Silent { .. } | Self::StreamBroken { .. } => true,
+            Self::Unreachable { .. }
+            | Self::Silent { .. }
+            | Self::StreamBroken { .. }
+            // The next one who answers may be the server.
+            | Self::Unproven { .. } => true,
             Self::Problem { problem, .. } => is_transient(problem.status),
             Self::Unexpected { status, .. } => is_transient(*status),
             Self::InvalidServer { .. }
+            | Self::PlainHttp { .. }
+            | Self::MalformedToken { .. }
             | Self::InvalidRequest(_)
             | Self::TooLargeOnTheWay { .. } => false,
         }
@@ -112,10 +149,12 @@ impl ClientError {
         }
     }
 
-    /// Where the token came from that was shown, if the server answered a problem and the client was told.
+    /// Where the token came from that was shown or kept back, if it may be the reason and the client was told.
     pub fn token_told(&self) -> Option<&str> {
         match self {
-            Self::Problem { token_told, .. } => token_told.as_deref(),
+            Self::Problem { token_told, .. }
+            | Self::Unproven { token_told, .. }
+            | Self::MalformedToken { token_told } => token_told.as_deref(),
             _ => None,
         }
     }
@@ -131,7 +170,11 @@ fn is_transient(status: u16) -> bool {
     matches!(status, 408 | 429 | 502 | 503 | 504)
 }
 
-fn unreachable_text(server: &str, error: &reqwest::Error) -> String {
+fn unreachable_text(server: &str, proxy: Option<&UsedProxy>, error: &reqwest::Error) -> String {
+    if let Some(proxy) = proxy {
+        let cause = root_cause(error);
+        return format!("{server} cannot be reached through {proxy}: {cause}");
+    }
     if is_refused(error) {
         return format!(
             "no ctxpin server runs at {server}; start one with `ctxpin up` or `ctxpin serve`, or name another with --server"
@@ -185,7 +228,10 @@ fn root_cause(error: &reqwest::Error) -> String {
         .unwrap_or_default()
 }
 
-fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+/// An error, and what caused it, one after the other.
+pub(crate) fn chain<'e>(
+    error: &'e (dyn Error + 'static),
+) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
     std::iter::successors(Some(error), |cause| (*cause).source())
 }
 

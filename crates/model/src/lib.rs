@@ -22,6 +22,7 @@ pub mod markdown;
 pub mod moment;
 pub mod page;
 pub mod pin;
+pub mod proof;
 pub mod push;
 pub mod quota;
 pub mod resource;

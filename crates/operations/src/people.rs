@@ -8,6 +8,7 @@ use ctxpin_model::audit::AuditRecord;
 use ctxpin_model::id::{TokenId, UserId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
+use ctxpin_model::proof::{Challenge, Proof};
 use ctxpin_model::quota::Stock;
 use ctxpin_model::token::{Credential, Token, TokenRecord};
 use ctxpin_model::user::{UserChange, UserRecord};
@@ -506,6 +507,16 @@ pub async fn me(service: &Service, credential: Credential) -> Result<(UserRecord
     let user = account.own_user(&mut transaction).await?;
     let token = account.token(&mut transaction, credential.id, None).await?;
     Ok((user, token.ok_or(Error::NotFound("token"))?))
+}
+
+/// Proves to whoever has a token that this server knows it. Nobody is asked who they are: a proof tells
+/// nothing to those who do not have the token, not even whether there is one of that id.
+pub async fn token_proof(
+    service: &Service,
+    token: TokenId,
+    challenge: &Challenge,
+) -> Result<Proof> {
+    Ok(service.database.token_proof(token, challenge).await?)
 }
 
 /// Tells who presents a token, or whose agent does, in one statement: before more is done for them than

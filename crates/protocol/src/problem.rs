@@ -79,6 +79,8 @@ problems! {
     TooLarge = "too-large", 413, "The request is too large";
     /// The body is not in a format or a compression that is taken here.
     UnsupportedMediaType = "unsupported-media-type", 415, "This kind of body is not taken here";
+    /// It was asked for under an address that the server does not vouch for.
+    Misdirected = "misdirected", 421, "The request is for another address";
     /// A member is unknown, missing, of a wrong type or has a value that is not taken.
     InvalidRequest = "invalid-request", 422, "The request is not valid";
     /// A push says something that no honest agent says.
@@ -208,6 +210,7 @@ mod tests {
 412 urn:ctxpin:problem:precondition-failed
 413 urn:ctxpin:problem:too-large
 415 urn:ctxpin:problem:unsupported-media-type
+421 urn:ctxpin:problem:misdirected
 422 urn:ctxpin:problem:invalid-request
 422 urn:ctxpin:problem:invalid-manifest
 422 urn:ctxpin:problem:hash-mismatch

@@ -18,6 +18,7 @@ use http_body::{Frame, SizeHint};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tower::{Service, ServiceExt as _};
 
+use crate::authority::LocalAddress;
 use crate::limits::TOKENS_REFUSED_MAX;
 
 /// Most bytes of an answer that are handed on at once, so that a large one shows how it gets on.
@@ -153,6 +154,8 @@ impl Drop for UnderWay {
 pub(crate) struct NotedRouter {
     pub router: Router,
     pub activity: Activity,
+    /// Where the connection came in, if the system tells.
+    pub local: Option<LocalAddress>,
 }
 
 impl<B> Service<Request<B>> for NotedRouter
@@ -169,8 +172,15 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let under_way = self.activity.begin();
-        let Self { router, activity } = self.clone();
+        let Self {
+            router,
+            activity,
+            local,
+        } = self.clone();
         request.extensions_mut().insert(activity.clone());
+        if let Some(local) = local {
+            request.extensions_mut().insert(local);
+        }
         Box::pin(async move {
             let response = match activity.is_unwelcome() {
                 // The connection ends in a moment: nothing is done for it any more.

@@ -8,6 +8,7 @@ use ctxpin_operations::clock::Clock;
 use ctxpin_operations::service::Service;
 use tokio_util::sync::CancellationToken;
 
+use crate::authority::PublicUrl;
 use crate::budget::Budget;
 use crate::callers::Callers;
 use crate::footing::Footing;
@@ -35,6 +36,8 @@ pub(crate) struct App {
     pub callers: Callers,
     /// The files that have to be there.
     pub footing: Footing,
+    /// Under which addresses others reach the server, beside its own.
+    pub public_urls: Arc<[PublicUrl]>,
     /// Cancelled when the server is to end.
     pub shutdown: CancellationToken,
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ctxpin_model::access::Operation;
 use ctxpin_model::id::{TokenId, UserId};
+use ctxpin_model::proof::{Challenge, Proof};
 use ctxpin_model::token::Credential;
 use ctxpin_operations::people;
 use ctxpin_operations::service::Service;
@@ -86,6 +87,19 @@ impl Callers {
         let known = Known { token, user };
         self.keep(asked, credential, known);
         Ok(known)
+    }
+
+    /// Proves that the server knows a token, to whoever asks: as many at a time as there are tokens looked
+    /// up, and behind the same.
+    pub async fn prove(
+        &self,
+        service: &Service,
+        token: TokenId,
+        challenge: &Challenge,
+    ) -> Answer<Proof> {
+        // It is never closed.
+        let _place = self.0.room.acquire().await.ok();
+        Ok(people::token_proof(service, token, challenge).await?)
     }
 
     fn at_hand(&self, asked: Asked, credential: Credential) -> Option<Known> {

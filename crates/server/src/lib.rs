@@ -8,6 +8,7 @@ mod activity;
 mod address;
 mod admin_token;
 mod app;
+pub mod authority;
 mod body;
 mod budget;
 mod callers;

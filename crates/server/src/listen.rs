@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::activity::{Activity, NotedRouter};
+use crate::authority::LocalAddress;
 use crate::limits::{
     CONNECTION_WINDOW_BYTES, CONNECTIONS_CROWDED_PERCENT, HEAD_BYTES_MAX, HEADER_LIST_BYTES_MAX,
     Limits, STREAM_WINDOW_BYTES, STREAMS_BROKEN_MAX, STREAMS_CANCELLED_MAX, STREAMS_MAX,
@@ -71,6 +72,7 @@ pub(crate) async fn serve(
                 let service = NotedRouter {
                     router: router.clone(),
                     activity,
+                    local: stream.local_addr().ok().map(LocalAddress::new),
                 };
                 let connection = connection(stream, service, shutdown.clone(), limits);
                 connections.spawn(async move {

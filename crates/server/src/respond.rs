@@ -11,6 +11,7 @@ use ctxpin_model::quota::QuotaExceeded;
 use ctxpin_operations::error::{Error, StoreFailure};
 use ctxpin_protocol::convert::members::InvalidMember;
 use ctxpin_protocol::problem::{PROBLEM_MEDIA_TYPE, Problem, ProblemName};
+use serde_json::Value;
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder, response};
 
 /// Why a request is not met: a problem for whoever asked, and a cause for whoever operates the
@@ -31,6 +32,12 @@ impl Refusal {
     /// A problem of that name; `detail` is what it is here and what to do next.
     pub fn new(name: ProblemName, detail: impl Into<String>) -> Self {
         Problem::new(name, detail).into()
+    }
+
+    /// Adds a member of that name. The names of the standard members are not for it.
+    pub fn with(mut self, member: &str, value: impl Into<Value>) -> Self {
+        self.0.problem = self.0.problem.with(member, value);
+        self
     }
 
     /// Tells the operator what the caller is not told, and hands over the problem.

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin_token::AdminToken;
 use crate::app::App;
+use crate::authority::PublicUrl;
 use crate::budget::Budget;
 use crate::callers::Callers;
 use crate::data_directory;
@@ -66,6 +67,8 @@ pub struct Settings {
     pub quotas: Quotas,
     /// Who may read `/metrics`.
     pub metrics_readers: MetricsReaders,
+    /// Under which addresses others reach the server, beside those that it listens on.
+    pub public_urls: Vec<PublicUrl>,
 }
 
 /// Who may read what a server counts.
@@ -229,6 +232,7 @@ pub async fn serve(
                 budget: Budget::new(limits),
                 callers: Callers::default(),
                 footing,
+                public_urls: settings.public_urls.into(),
                 shutdown: shutdown.clone(),
             };
             serve_while_lasting(listener, app, &shutdown).await

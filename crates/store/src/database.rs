@@ -75,6 +75,18 @@ pub(crate) struct Shared {
     pub prompts: Arc<PromptCache>,
     /// Whose prompts are looked for.
     pub renderer: i64,
+    /// What proofs for unknown tokens are made of.
+    pub proof_key: ProofKey,
+}
+
+/// A key that nobody else has, drawn when the database is opened.
+#[derive(Clone)]
+pub(crate) struct ProofKey(pub [u8; 32]);
+
+impl Default for ProofKey {
+    fn default() -> Self {
+        Self(rand::random())
+    }
 }
 
 #[derive(Clone)]

@@ -3,6 +3,7 @@
 use ctxpin_model::access::{Actor, Object, Operation, Scopes};
 use ctxpin_model::id::{AgentId, TokenId, UserId};
 use ctxpin_model::moment::Moment;
+use ctxpin_model::proof::{self, Challenge, Proof};
 use ctxpin_model::token::Credential;
 use ctxpin_model::token::{Maker, TokenRecord};
 
@@ -119,6 +120,18 @@ async fn insert(transaction: &mut Transaction, token: &NewToken, by: &Actor) -> 
 }
 
 impl Database {
+    /// Proves that this is where the token of that id is known. For an id that is not known it is a proof
+    /// that nobody can check, made by the same statement.
+    pub async fn token_proof(&self, token: TokenId, challenge: &Challenge) -> Result<Proof> {
+        let secret_hash: Option<[u8; 32]> = self
+            .single("select secret_hash from tokens where id = $1")
+            .bind(&token)
+            .optional(|row| row.take())
+            .await?;
+        let stand_in = proof::stand_in(&self.shared().proof_key.0, token);
+        Ok(challenge.proof(&secret_hash.unwrap_or(stand_in)))
+    }
+
     /// Tells who calls, if they may do the operation on what is theirs. Without one it is enough that the
     /// token opens anything.
     pub async fn identify(&self, caller: &Caller, operation: Option<Operation>) -> Result<Actor> {

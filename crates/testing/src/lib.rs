@@ -8,4 +8,5 @@
 pub mod chats;
 pub mod databases;
 pub mod people;
+pub mod proofs;
 pub mod workspace;

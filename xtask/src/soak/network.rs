@@ -32,9 +32,9 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Starts a proxy before servers, which takes them in turn.
-    pub async fn start(servers: &[Url]) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
+    /// Starts a proxy before servers, which takes them in turn, at a port; 0 takes a free one.
+    pub async fn start(servers: &[Url], port: u16) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
         let listener = listener.context("listening for an agent")?;
         let port = listener.local_addr()?.port();
         let ports = servers
@@ -127,7 +127,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_passes_depends_on_the_network() {
-        let proxy = Proxy::start(&[echo().await]).await.expect("it listens");
+        let proxy = Proxy::start(&[echo().await], 0).await.expect("it listens");
         let connect = async || {
             TcpStream::connect(("127.0.0.1", proxy.port))
                 .await

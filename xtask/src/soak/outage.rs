@@ -62,6 +62,7 @@ impl Subject {
         program: &Path,
         mut caller: Caller,
         servers: &[Url],
+        proxy_port: u16,
     ) -> anyhow::Result<Self> {
         let directory = tempfile::Builder::new()
             .prefix("ctxpin-soak-agent-")
@@ -80,7 +81,7 @@ impl Subject {
         let Some(Ok((created, _))) = created else {
             bail!("the agent behind the proxy was not created");
         };
-        let proxy = Proxy::start(servers).await?;
+        let proxy = Proxy::start(servers, proxy_port).await?;
         let token = directory.path().join("token");
         write_private(&token, created.token.expose())?;
         std::fs::create_dir(directory.path().join("workspace"))?;

@@ -43,6 +43,8 @@ pub struct Servers {
     ignores_limits: bool,
     replicas: Vec<Replica>,
     directory: TempDir,
+    /// The port of a proxy before them, for which they vouch.
+    pub proxy_port: u16,
     /// Their clocks, if they have some of their own.
     pub clocks: Option<Clocks>,
     /// How many processes were started after the first of each replica.
@@ -97,6 +99,7 @@ impl Servers {
             ignores_limits,
             replicas: Vec::new(),
             directory,
+            proxy_port: free_port()?,
             clocks: None,
             restarts: 0,
             kills: 0,
@@ -295,6 +298,8 @@ impl Servers {
             .args(BOUNDLESS)
             .arg("--listen")
             .arg(format!("127.0.0.1:{port}"))
+            .arg("--public-url")
+            .arg(format!("http://127.0.0.1:{}", self.proxy_port))
             .arg("--data-dir")
             .arg(self.data_directory(index))
             .env_remove("CTXPIN_DATABASE")

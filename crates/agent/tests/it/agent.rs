@@ -8,6 +8,7 @@ use ctxpin_agent::control::Client;
 use ctxpin_agent::error::AgentError;
 use ctxpin_agent::report::Report;
 use ctxpin_agent::run::{Settings, run};
+use ctxpin_client::PlainHttp;
 use ctxpin_protocol::http::people::Secret;
 use ctxpin_scan::trust::Trust;
 use tempfile::TempDir;
@@ -21,7 +22,8 @@ use crate::played_server::PlayedServer;
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Every token here.
-pub const TOKEN: &str = "ctxpin_0123456789abcdef";
+pub const TOKEN: &str = "ctxpin_00000000000000000000000000000007_\
+    abababababababababababababababababababababababababababababababab";
 
 /// `project/`, a repository with an `AGENTS.md`, and beside it `home/`, `outside/` and `state/`.
 pub struct Workspace {
@@ -41,6 +43,7 @@ impl Workspace {
         let settings = Settings {
             server: server.url.clone(),
             token: Secret::new(TOKEN),
+            plain_http: PlainHttp::Refused,
             directory: base.join("project"),
             home: base.join("home"),
             user_roots: false,

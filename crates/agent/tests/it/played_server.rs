@@ -1,4 +1,4 @@
-//! A server that knows sessions, pushes and uploads, keeps the head in memory, and can be told to
+//! A server that proves itself, knows sessions, pushes and uploads, keeps the head in memory, and can be told to
 //! misbehave.
 
 use std::collections::{BTreeSet, VecDeque};
@@ -14,10 +14,13 @@ use ctxpin_protocol::http::agents::{Head, Session, SessionOpen};
 use ctxpin_protocol::http::push::{Push, PushAnswer};
 use ctxpin_protocol::http::quotas::QuotaWarning;
 use ctxpin_protocol::problem::{Problem, ProblemName};
+use ctxpin_testing::proofs::proof_answer;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use url::Url;
+
+use crate::agent::TOKEN;
 
 /// What the server holds and has seen.
 #[derive(Default)]
@@ -258,6 +261,10 @@ async fn receive(stream: &mut TcpStream) -> (String, String, Vec<u8>) {
     };
     let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
     let head = head.to_lowercase();
+    if let Some(proof) = proof_answer(&head, TOKEN) {
+        stream.write_all(proof.as_bytes()).await.unwrap();
+        return Box::pin(receive(stream)).await;
+    }
     assert!(head.contains("authorization: bearer ctxpin_"), "{head}");
     let mut body = bytes.split_off(end);
     let length = head

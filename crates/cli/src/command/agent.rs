@@ -16,7 +16,7 @@ use super::token::{secret_hand_over, token_file, token_state};
 use super::up::Workspace;
 use super::{Output, PageArguments, home_directory, say_next};
 use crate::chat_choice::agent_named;
-use crate::connect::{AgentConnection, Connection};
+use crate::connect::{AgentConnection, Connection, Transport};
 use crate::data_directory::DataDirectory;
 use crate::log;
 use crate::run_note::RunNote;
@@ -173,16 +173,21 @@ impl Run {
     async fn run(self) -> Result<(), Failure> {
         log::start();
         let directory = directory_check(&self.dir)?;
-        let (server, token) = self.connection.get()?;
+        let access = self.connection.get()?;
         let state_directory = match self.state_dir {
             Some(directory) => directory,
-            None => DataDirectory::locate()?.run_state(&directory),
+            None => {
+                let data = DataDirectory::locate()?;
+                data.create()?;
+                data.run_state(&directory)
+            }
         };
         let home = home_directory(self.user_roots)?;
         let noted_directory = directory.clone();
         let settings = run::Settings {
-            server: server.clone(),
-            token: token.secret.clone(),
+            server: access.server.clone(),
+            token: access.token.secret.clone(),
+            plain_http: access.transport.plain_http(),
             directory,
             home,
             user_roots: self.user_roots,
@@ -199,7 +204,7 @@ impl Run {
                 agent: Some(agent), ..
             } = &report
             {
-                note_run(&RunNote::new(*agent, &server), &noted_directory);
+                note_run(&RunNote::new(*agent, &access.server), &noted_directory);
             }
             say::note(&format!(
                 "{} {}",
@@ -209,7 +214,7 @@ impl Run {
         };
         run::run(settings, shutdown, report)
             .await
-            .map_err(|error| token.refused(error))
+            .map_err(|error| access.token.refused(error))
     }
 }
 
@@ -249,7 +254,13 @@ impl Create {
             created.agent.id,
             say::line(&created.agent.workspace)
         ));
-        token_hand_over(&client, &created, token_file, self.write_token.as_deref())
+        token_hand_over(
+            &client,
+            &created,
+            token_file,
+            self.write_token.as_deref(),
+            self.connection.transport,
+        )
     }
 }
 
@@ -267,7 +278,13 @@ impl RotateToken {
             rotated.agent.id,
             say::line(&rotated.agent.workspace)
         ));
-        token_hand_over(&client, &rotated, token_file, self.write_token.as_deref())
+        token_hand_over(
+            &client,
+            &rotated,
+            token_file,
+            self.write_token.as_deref(),
+            self.connection.transport,
+        )
     }
 }
 
@@ -277,6 +294,7 @@ fn token_hand_over(
     created: &AgentCreated,
     mut token_file: Option<TokenFile>,
     path: Option<&Path>,
+    transport: Transport,
 ) -> Result<(), Failure> {
     if let Some(time) = created.agent.token_expires_at {
         say::note(&format!(
@@ -287,8 +305,9 @@ fn token_hand_over(
     secret_hand_over(created.token.expose(), token_file.as_mut())?;
     if let Some(path) = path {
         say::note(&format!(
-            "`ctxpin agent run --server {} --token-file {}` runs it in its workspace",
+            "`ctxpin agent run --server {}{} --token-file {}` runs it in its workspace",
             client.server().as_str().trim_end_matches('/'),
+            transport.as_option(),
             say::path(&path)
         ));
     }

@@ -6,7 +6,6 @@ use std::time::Duration;
 use clap::Args;
 use ctxpin_agent::push;
 use ctxpin_agent::report::Report;
-use ctxpin_client::Client;
 use ctxpin_protocol::http::push::PushAnswer;
 use ctxpin_scan::roots::Request;
 
@@ -47,8 +46,8 @@ impl Push {
     /// If the directory cannot be scanned, or the server does not take it in time.
     pub async fn run(self) -> Result<(), Failure> {
         let directory = directory_check(&self.directory)?;
-        let (server, token) = self.connection.get()?;
-        let client = Client::new(server, token.secret.clone())?;
+        let access = self.connection.get()?;
+        let client = access.client()?;
         let home = home_directory(self.user_roots)?;
         let mut request = Request::project(directory, home, self.trust.get()?);
         request.user_roots = self.user_roots;
@@ -62,7 +61,7 @@ impl Push {
         };
         let timeout = Duration::from_secs(self.timeout);
         let pushed = push::once(client, request, timeout, report).await;
-        let pushed = pushed.map_err(|error| token.refused(error))?;
+        let pushed = pushed.map_err(|error| access.token.refused(error))?;
         drop(told);
         if self.output.json {
             return say::print_json(&PushAnswer {

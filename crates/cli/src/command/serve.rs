@@ -6,8 +6,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use ctxpin_client::Client;
+use ctxpin_client::{Client, PlainHttp};
 use ctxpin_model::quota::{Amounts, Quotas, Rates};
+use ctxpin_server::authority::PublicUrl;
 use ctxpin_server::limits::Limits;
 use ctxpin_server::run::{
     DATABASE_CONNECTIONS, DATABASE_CONNECTIONS_RANGE, MetricsReaders, Settings, bind, serve,
@@ -45,6 +46,10 @@ pub struct Serve {
     /// `admin-token` then. A database that has users takes it in too
     #[arg(long, value_name = "FILE")]
     first_token_file: Option<PathBuf>,
+    /// An address by which others reach the server, such as https://ctxpin.example.org; give it again for
+    /// each further one
+    #[arg(long = "public-url", value_name = "URL")]
+    public_urls: Vec<PublicUrl>,
     /// Answer pushes with 503 `sync-paused`; all else works
     #[arg(long)]
     pause_sync: bool,
@@ -196,6 +201,7 @@ impl Serve {
             limits: Limits::default(),
             quotas: self.allowed.quotas(),
             metrics_readers: self.metrics_readers.into(),
+            public_urls: self.public_urls,
         };
         let shutdown = stop::on_signal()?;
         let mut serving = std::pin::pin!(serve(listener, shutdown, settings));
@@ -203,14 +209,22 @@ impl Serve {
             ended = &mut serving => return ended.map_err(failure),
             ready = until_ready(&probe) => ready?,
         }
-        say::note(&format!("serving http://{address}"));
+        let url = probe.as_str().trim_end_matches('/');
+        say::note(&format!("serving {url}"));
+        if !address.ip().is_loopback() {
+            say::note(&format!(
+                "{} it listens on {address}, and other machines reach it over plain HTTP, where tokens can be \
+                 read on their way: put a reverse proxy with TLS before it, and listen on 127.0.0.1",
+                say::paint(say::WARNING, "warning:")
+            ));
+        }
         tokio::select! {
             ended = &mut serving => return ended.map_err(failure),
             opens = opens(&probe, &token) => if opens {
                 say::note(&format!("the first user's token: {}", say::path(&token)));
             },
         }
-        say::note(&format!("the API: http://{address}/api/v1/openapi.json"));
+        say::note(&format!("the API: {url}/api/v1/openapi.json"));
         serving.await.map_err(failure)
     }
 }
@@ -221,7 +235,8 @@ async fn opens(server: &Url, file: &Path) -> bool {
     let Ok(token) = token_read(file) else {
         return false;
     };
-    match Client::new(server.clone(), token) {
+    // It goes to the listener of this very process.
+    match Client::by(server.clone(), token, PlainHttp::Allowed) {
         Ok(client) => client.me().await.is_ok(),
         Err(_) => false,
     }

@@ -66,8 +66,13 @@ impl Failure {
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let failure = Self::new(error.to_string());
+        let is_refused = error.problem_name() == Some(ProblemName::Unauthenticated)
+            || matches!(
+                error,
+                ClientError::MalformedToken { .. } | ClientError::Unproven { .. }
+            );
         match (error.token_told(), error.problem_name()) {
-            (Some(told), Some(ProblemName::Unauthenticated)) => failure.hint(told),
+            (Some(told), _) if is_refused => failure.hint(told),
             (_, name) => match name.and_then(problem_hint) {
                 Some(hint) => failure.hint(hint),
                 None => failure,

@@ -159,6 +159,7 @@ impl Plan {
             limits: Limits::default(),
             quotas: Quotas::default(),
             metrics_readers: MetricsReaders::Everybody,
+            public_urls: Vec::new(),
         };
         let ended = shutdown.clone();
         let mut task = tokio::spawn(async move {

@@ -12,7 +12,7 @@ use ctxpin_agent::readiness::Readiness;
 use ctxpin_agent::report::Report;
 use ctxpin_agent::run;
 use ctxpin_agent::sources::OPERATOR_CONFIG;
-use ctxpin_client::Client;
+use ctxpin_client::{Client, PlainHttp};
 use ctxpin_model::id::ChatId;
 use ctxpin_protocol::http::chats::ChatQuery;
 use ctxpin_protocol::http::people::Secret;
@@ -244,6 +244,8 @@ impl Session<'_> {
         let settings = run::Settings {
             server: self.server.url.clone(),
             token: agent.token.clone(),
+            // It is this machine's.
+            plain_http: PlainHttp::Refused,
             directory: self.directory.clone(),
             home: self.home.clone(),
             user_roots: self.watching.user_roots,

@@ -6,6 +6,8 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
+use ctxpin_testing::proofs::proof_answer;
+
 use crate::bench::{Bench, Running, assert_says, said};
 
 /// By how much the server may grow at its peak, in KiB: a few bodies of 12 MiB, packed, unpacked and
@@ -106,23 +108,26 @@ fn bombs_do_not_fill_the_memory() {
     assert_eq!(server.terminate(), Some(0));
 }
 
-/// Answers every request on a connection with an empty page after which there is always another.
+/// A token that the hostile server knows.
+const TOKEN: &str = "ctxpin_00000000000000000000000000000007_\
+    abababababababababababababababababababababababababababababababab";
+
+/// Proves itself, then answers every request on a connection with an empty page after which there is always
+/// another.
 fn serve_endless_list(stream: TcpStream) {
     let mut reader = BufReader::new(stream);
-    let mut line = String::new();
     for page in 1.. {
-        loop {
-            line.clear();
-            if reader.read_line(&mut line).unwrap_or(0) == 0 {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            if reader.read_line(&mut head).unwrap_or(0) == 0 {
                 return;
             }
-            if line == "\r\n" {
-                break;
-            }
         }
-        let body = format!(r#"{{"items":[],"next":"{page}"}}"#);
-        let length = body.len();
-        let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}");
+        let answer = proof_answer(&head, TOKEN).unwrap_or_else(|| {
+            let body = format!(r#"{{"items":[],"next":"{page}"}}"#);
+            let length = body.len();
+            format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}")
+        });
         if reader.get_mut().write_all(answer.as_bytes()).is_err() {
             return;
         }
@@ -155,7 +160,7 @@ fn finding_19_a_list_without_end_is_left() {
     ] {
         let mut command = bench.command(&app, arguments);
         command.args(["--server", &server]);
-        let told = said(command.env("CTXPIN_TOKEN", "ctxpin_0_0"));
+        let told = said(command.env("CTXPIN_TOKEN", TOKEN));
         assert_eq!(told.code, Some(1), "{arguments:?}: {}", told.err);
         assert_says(&told.err, &["the server's list has no end"]);
     }

@@ -220,7 +220,7 @@ fn everyday(place: &mut Place<'_>) {
 /// Requests that fail, each with something in it that is nobody's business.
 fn failures(place: &mut Place<'_>, token: &str) {
     let [in_body, in_query, in_path, in_header, in_token] = ASKED;
-    let close = "connection: close\r\nhost: x\r\n";
+    let close = "connection: close\r\nhost: localhost\r\n";
     let json = "content-type: application/json\r\n";
     let bearer = format!("authorization: Bearer {token}\r\n");
     for (path, body) in [

@@ -11,6 +11,7 @@ use ctxpin_model::id::ChatId;
 use ctxpin_protocol::http::page::PageQuery;
 use ctxpin_protocol::http::turns::TurnBegin;
 use ctxpin_protocol::problem::ProblemName;
+use ctxpin_testing::proofs::proof_answer;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use uuid::Uuid;
@@ -169,7 +170,7 @@ async fn an_answer_that_breaks_off_is_transient() {
     assert!(error.is_transient());
 }
 
-/// A server that answers the first request of a connection, and ends the connection at the next one without
+/// A server that proves itself, answers the first request of a connection after that, and ends the connection at the next one without
 /// a word.
 #[derive(Default)]
 struct Forgetful {
@@ -187,6 +188,9 @@ impl Forgetful {
             while let Ok((mut stream, _)) = listener.accept().await {
                 let server = Arc::clone(&serving);
                 tokio::spawn(async move {
+                    let asked = receive(&mut stream).await;
+                    let proof = proof_answer(&asked.head, TOKEN).expect("a proof comes first");
+                    stream.write_all(proof.as_bytes()).await.unwrap();
                     let first = receive(&mut stream).await.line().to_owned();
                     server.received.lock().unwrap().push((first, true));
                     let answer = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
@@ -213,11 +217,13 @@ async fn case_b01_what_may_come_twice_is_sent_again_when_a_kept_connection_ends(
     let (client, server) = Forgetful::start().await;
     // A connection is kept a moment after its answer: sooner or later one is used again.
     let mut asked = 0;
-    while server.counts("get /healthz").1 == 0 {
-        client.health_check().await.unwrap();
+    let line = "get /api/v1/me";
+    while server.counts(line).1 == 0 {
+        let error = client.me().await.unwrap_err();
+        assert!(matches!(error, ClientError::Unexpected { .. }), "{error}");
         asked += 1;
     }
-    assert_eq!(server.counts("get /healthz"), (asked + 1, 1));
+    assert_eq!(server.counts(line), (asked + 1, 1));
     let hash = BlobHash::of(b"x");
     let line = format!("put /api/v1/agent/blobs/{hash}");
     while server.counts(&line).1 == 0 {

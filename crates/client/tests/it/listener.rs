@@ -1,14 +1,17 @@
-//! A listener that answers each connection with the next of its texts and keeps what was sent.
+//! A listener that proves itself, answers each connection with the next of its texts and keeps what was
+//! sent.
 
 use ctxpin_client::Client;
 use ctxpin_protocol::http::people::Secret;
+use ctxpin_testing::proofs::proof_answer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use url::Url;
 
 /// The token of every client here.
-pub const TOKEN: &str = "ctxpin_0123456789abcdef";
+pub const TOKEN: &str = "ctxpin_00000000000000000000000000000007_\
+    abababababababababababababababababababababababababababababababab";
 
 /// One request as it came.
 pub struct Received {
@@ -40,7 +43,7 @@ pub async fn listener(answers: Vec<String>) -> (Client, JoinHandle<Vec<Received>
         let mut received = Vec::new();
         for answer in answers {
             let (mut stream, _) = listener.accept().await.unwrap();
-            received.push(receive(&mut stream).await);
+            received.push(receive_proved(&mut stream).await);
             // Whoever has read enough leaves before the end.
             let _ = stream.write_all(answer.as_bytes()).await;
             let _ = stream.shutdown().await;
@@ -63,7 +66,17 @@ pub fn answer(status: &str, headers: &str, body: &str) -> String {
     )
 }
 
-/// Reads one request.
+/// Proves to whoever wants it that the token is known, and takes the request that comes after that.
+pub async fn receive_proved(stream: &mut TcpStream) -> Received {
+    let received = receive(stream).await;
+    let Some(proof) = proof_answer(&received.head, TOKEN) else {
+        return received;
+    };
+    stream.write_all(proof.as_bytes()).await.unwrap();
+    receive(stream).await
+}
+
+/// Takes a request.
 pub async fn receive(stream: &mut TcpStream) -> Received {
     let mut bytes = Vec::new();
     let end = loop {

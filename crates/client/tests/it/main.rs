@@ -3,4 +3,5 @@
 mod calls;
 mod failures;
 mod listener;
+mod proof;
 mod streams;

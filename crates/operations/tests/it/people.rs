@@ -5,9 +5,10 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use ctxpin_model::access::{Refusal, Role, Scope, Scopes};
-use ctxpin_model::id::UserId;
+use ctxpin_model::id::{TokenId, UserId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::page::PageRequest;
+use ctxpin_model::proof::{Challenge, Nonce};
 use ctxpin_model::token::{Credential, Token, TokenRecord};
 use ctxpin_model::user::UserChange;
 use ctxpin_operations::error::{Error, Result};
@@ -41,6 +42,7 @@ ctxpin_testing::on_both_databases!(
     own_tokens_are_listed_without_their_secrets,
     an_admin_makes_a_token_for_another_user,
     the_use_of_a_token_is_noted_once_a_minute,
+    finding_08_a_proof_costs_the_same_for_tokens_that_are_not_there,
 );
 
 fn token_request(scopes: &str) -> TokenRequest {
@@ -55,6 +57,26 @@ fn token_request(scopes: &str) -> TokenRequest {
 async fn token(test: &TestService, by: Credential, scopes: &str) -> Token {
     let made = people::token_create(&test.service, by, &token_request(scopes)).await;
     made.unwrap().1
+}
+
+async fn finding_08_a_proof_costs_the_same_for_tokens_that_are_not_there(test: &TestService) {
+    let known = first_admin(&test.service).await;
+    let challenge = Challenge::new(Nonce::new([7; 32]), "127.0.0.1:7878");
+    let prove = async |id: TokenId| {
+        let before = test.service.counts();
+        let proof = people::token_proof(&test.service, id, &challenge).await;
+        let after = test.service.counts();
+        let statements = after.statements - before.statements;
+        let round_trips = after.round_trips - before.round_trips;
+        (proof.unwrap(), statements, round_trips)
+    };
+    let (proof, statements, round_trips) = prove(known.id).await;
+    assert!(challenge.is_met(&known.secret_hash, &proof));
+    assert_eq!(statements, 1);
+    let other = TokenId::from(Uuid::from_u128(7));
+    let (unknown, ..) = prove(other).await;
+    assert_eq!(prove(other).await, (unknown, statements, round_trips));
+    assert_ne!(prove(TokenId::from(Uuid::from_u128(8))).await.0, unknown);
 }
 
 async fn me(test: &TestService, credential: Credential) -> Outcome {

@@ -19,6 +19,7 @@ pub mod page;
 pub mod people;
 pub mod push;
 pub mod quotas;
+pub mod readiness;
 pub mod resources;
 pub mod scan;
 pub mod skills;

@@ -11,12 +11,18 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Json, Response};
 use bytes::Bytes;
 use ctxpin_model::hash::BlobHash;
+use ctxpin_model::id::TokenId;
+use ctxpin_model::proof::{Challenge, Nonce, Proof};
 use ctxpin_operations::people;
+use ctxpin_protocol::convert::members::InvalidMember;
+use ctxpin_protocol::http::readiness::{Readiness, ReadinessQuery};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
+use crate::address::Asked;
 use crate::app::App;
+use crate::authority::AskedAt;
 use crate::conditions::IfNoneMatch;
 use crate::identify::Identity;
 use crate::metrics::METRICS_MEDIA_TYPE;
@@ -53,25 +59,71 @@ pub(crate) async fn alive() -> Json<Value> {
     Json(json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
 }
 
-/// Tell whether the database answers and takes writes
+/// Tell whether the database answers and takes writes, and prove that this server knows a token
+///
+/// Whoever is about to send a token to a port of their own machine asks for a proof first: another user may
+/// have taken that port. With `token` and `nonce` the answer has a `proof`, a problem too where the database
+/// takes no writes. The server proves itself at the addresses that it has, and at those that `--public-url`
+/// names; asked at any other it answers 421 `misdirected`. For an id that is not known the proof is one that
+/// nobody can check.
 #[utoipa::path(get, path = "/readyz", operation_id = "readiness", tag = "operation", security(()),
-    responses((status = 200, body = Object), Problems))]
-pub(crate) async fn ready(State(app): State<App>) -> Answer<Json<Value>> {
-    app.service.demand_writable().await?;
-    Ok(Json(json!({ "status": "ok" })))
+    params(ReadinessQuery), responses((status = 200, body = Readiness), Problems))]
+pub(crate) async fn ready(
+    State(app): State<App>,
+    asked_at: AskedAt,
+    Asked(query): Asked<ReadinessQuery>,
+) -> Answer<Json<Readiness>> {
+    let Some((token, nonce)) = proof_asked(&query)? else {
+        app.service.demand_writable().await?;
+        return Ok(Json(readiness(None)));
+    };
+    let challenge = Challenge::new(nonce, asked_at.vouched(&app.public_urls)?);
+    let proof = app.callers.prove(&app.service, token, &challenge).await?;
+    match app.service.demand_writable().await {
+        Ok(()) => Ok(Json(readiness(Some(proof)))),
+        // Who it is does not depend on what it can do.
+        Err(error) => Err(Refusal::from(error).with("proof", proof.to_string())),
+    }
+}
+
+/// The token and the nonce of a proof, if one is asked for.
+fn proof_asked(query: &ReadinessQuery) -> Answer<Option<(TokenId, Nonce)>> {
+    match (query.token, &query.nonce) {
+        (None, None) => Ok(None),
+        (Some(token), Some(nonce)) => {
+            let nonce = nonce.parse::<Nonce>();
+            let nonce = nonce.map_err(|error| InvalidMember::new("nonce", error.to_string()))?;
+            Ok(Some((token.into(), nonce)))
+        }
+        (Some(_), None) => Err(InvalidMember::new("nonce", "it is needed with `token`").into()),
+        (None, Some(_)) => Err(InvalidMember::new("token", "it is needed with `nonce`").into()),
+    }
+}
+
+fn readiness(proof: Option<Proof>) -> Readiness {
+    Readiness {
+        status: "ok".to_owned(),
+        proof: proof.map(|proof| proof.to_string()),
+    }
 }
 
 /// Tell what was counted
 ///
-/// To auditors and admins alone if the server is started so.
+/// To whoever asks by IP address, for `localhost`, or for a host that `--public-url` names; any other name is
+/// 421 `misdirected`. Or to auditors and admins alone, under any name, if the server is started so.
 #[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "operation", security((), ("token" = [])),
     responses((status = 200, body = String, content_type = "application/openmetrics-text"), Problems))]
 pub(crate) async fn metrics(
     State(app): State<App>,
+    asked_at: AskedAt,
     identity: Result<Identity, Refusal>,
 ) -> Answer<Response> {
-    if app.metrics_readers == MetricsReaders::Auditors {
-        people::demand_metrics(&app.service, identity?.0).await?;
+    match app.metrics_readers {
+        MetricsReaders::Everybody => asked_at.demand_host(&app.public_urls)?,
+        // A page of the web has no token to show.
+        MetricsReaders::Auditors => {
+            people::demand_metrics(&app.service, identity?.0).await?;
+        }
     }
     let content_type = HeaderValue::from_static(METRICS_MEDIA_TYPE);
     let asked = app.service.counts();
@@ -84,14 +136,18 @@ pub(crate) async fn metrics(
 
 /// Read this document
 ///
-/// With `If-None-Match` 304 for whoever has it.
+/// With `If-None-Match` 304 for whoever has it. Under a host that is not known 421 `misdirected`, as for
+/// `/metrics`.
 #[utoipa::path(get, path = "/openapi.json", operation_id = "document", tag = "operation", security(()),
     responses((status = 200, body = Object, headers(("ETag", description = "Its hash, in quotes"))),
-        (status = 304)))]
+        (status = 304), Problems))]
 pub(crate) async fn document(
+    State(app): State<App>,
+    asked_at: AskedAt,
     headers: HeaderMap,
     Extension(document): Extension<Document>,
-) -> Response {
+) -> Answer<Response> {
+    asked_at.demand_host(&app.public_urls)?;
     let Document { hash, plain, gzip } = document;
     let mut response = match IfNoneMatch::read(&headers).has(hash) {
         true => StatusCode::NOT_MODIFIED.into_response(),
@@ -106,7 +162,7 @@ pub(crate) async fn document(
     if let Ok(tag) = HeaderValue::from_str(&format!("W/\"{hash}\"")) {
         headers.insert(ETAG, tag);
     }
-    response
+    Ok(response)
 }
 
 /// Whether somebody takes gzip (RFC 9110, section 12.5.3). Who weighs it is given the plain text.

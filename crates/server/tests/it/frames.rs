@@ -25,9 +25,9 @@ const CONTINUATION: u8 = 9;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 
-/// `GET /healthz` and `GET /api/v1/openapi.json` of the host `x`, packed as RFC 7541 says.
+/// `GET /healthz` of the host `x` and `GET /api/v1/openapi.json` of `localhost`, packed as RFC 7541 says.
 const HEALTH: &[u8] = b"\x82\x86\x41\x01x\x04\x08/healthz";
-const DOCUMENT: &[u8] = b"\x82\x86\x41\x01x\x04\x14/api/v1/openapi.json";
+const DOCUMENT: &[u8] = b"\x82\x86\x41\x09localhost\x04\x14/api/v1/openapi.json";
 
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();

@@ -7,6 +7,7 @@ mod failover;
 mod frames;
 mod hostile;
 mod permissions;
+mod proof;
 mod protocols;
 mod quotas;
 mod raw;

@@ -86,6 +86,7 @@ impl Server {
             limits: Limits::default(),
             quotas: Quotas::default(),
             metrics_readers: MetricsReaders::Everybody,
+            public_urls: Vec::new(),
         };
         choose(&mut settings);
         let task = tokio::spawn(serve(listener, shutdown.clone(), settings));

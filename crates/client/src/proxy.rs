@@ -1,0 +1,63 @@
+//! The proxy through which a server is asked, so that a failure of the one is not told of the other.
+
+use std::fmt;
+
+use hyper::Uri;
+use hyper_util::client::proxy::matcher::Matcher;
+use url::Url;
+
+/// Which variables name a proxy for which addresses; of two of a pair the first that is set counts.
+const VARIABLES: [(&str, [&str; 2]); 4] = [
+    ("http", ["HTTP_PROXY", "http_proxy"]),
+    ("http", ["ALL_PROXY", "all_proxy"]),
+    ("https", ["HTTPS_PROXY", "https_proxy"]),
+    ("https", ["ALL_PROXY", "all_proxy"]),
+];
+
+/// A proxy that the environment names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsedProxy {
+    address: String,
+    variable: &'static str,
+}
+
+impl UsedProxy {
+    /// The proxy through which clients ask a server on another machine, if there is one.
+    pub(crate) fn before(server: &Url) -> Option<Self> {
+        if crate::connection::is_loopback(server) {
+            return None;
+        }
+        let uri: Uri = server.as_str().parse().ok()?;
+        let proxy = Matcher::from_env().intercept(&uri)?;
+        let proxy = proxy.uri();
+        // Without what may be a password.
+        let port = proxy.port_u16().map(|port| format!(":{port}"));
+        let address = format!(
+            "{}://{}{}",
+            proxy.scheme_str().unwrap_or("http"),
+            proxy.host()?,
+            port.unwrap_or_default()
+        );
+        let named = VARIABLES
+            .iter()
+            .filter(|(scheme, _)| *scheme == server.scheme());
+        let mut set = named.filter_map(|(_, pair)| {
+            let set = pair
+                .iter()
+                .find_map(|name| Some((name, std::env::var(name).ok()?)));
+            set.filter(|(_, value)| !value.is_empty())
+        });
+        let (variable, _) = set.next()?;
+        Some(Self { address, variable })
+    }
+}
+
+impl fmt::Display for UsedProxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the proxy {}, which {} names",
+            self.address, self.variable
+        )
+    }
+}

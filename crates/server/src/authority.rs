@@ -1,0 +1,315 @@
+//! At which address a request asks for the server, and for which addresses the server vouches: those of
+//! its own socket, and those that its operator names. Somebody else may have any other, and pass on what
+//! this server answers.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+
+use axum::extract::FromRequestParts;
+use axum::http::header::HOST;
+use axum::http::request::Parts;
+use axum::http::uri;
+use ctxpin_protocol::problem::ProblemName;
+use url::{Host, Url};
+
+use crate::respond::{Answer, Refusal};
+
+/// The port of a request over plain HTTP that names none. The server speaks nothing else by itself.
+const HTTP_PORT: u16 = 80;
+
+/// An address under which others reach the server, as through a reverse proxy: `http` or `https` and a
+/// host, with or without a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicUrl {
+    host: Host,
+    port: u16,
+    is_usual_port: bool,
+}
+
+/// A text that is no address of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it is http:// or https:// and a host, such as https://ctxpin.example.org")]
+pub struct InvalidPublicUrl;
+
+impl FromStr for PublicUrl {
+    type Err = InvalidPublicUrl;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPublicUrl> {
+        let url = Url::parse(text).map_err(|_| InvalidPublicUrl)?;
+        let is_plain = matches!(url.scheme(), "http" | "https")
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
+            && url.fragment().is_none();
+        let host = url.host().filter(|_| is_plain).ok_or(InvalidPublicUrl)?;
+        Ok(Self {
+            host: host.to_owned(),
+            port: url.port_or_known_default().ok_or(InvalidPublicUrl)?,
+            is_usual_port: url.port().is_none(),
+        })
+    }
+}
+
+/// This server's end of the connection, as whoever connected names it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LocalAddress(SocketAddr);
+
+impl LocalAddress {
+    /// An address of version 4 that came through a socket of version 6 is meant as what it is.
+    pub fn new(address: SocketAddr) -> Self {
+        Self(SocketAddr::new(address.ip().to_canonical(), address.port()))
+    }
+}
+
+/// The host, and the port if it was named, that a request asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Authority {
+    host: Host,
+    port: Option<u16>,
+}
+
+/// What a request asks for, if it says so soundly, and at which address of the server it came in.
+#[derive(Debug, Clone)]
+pub(crate) struct AskedAt {
+    authority: Option<Authority>,
+    local: Option<LocalAddress>,
+}
+
+impl<S: Sync> FromRequestParts<S> for AskedAt {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let mut hosts = parts.headers.get_all(HOST).iter();
+        let host = hosts.next().filter(|_| hosts.next().is_none());
+        let text = match parts.uri.authority() {
+            // HTTP/2, or a request that is put to a proxy (RFC 9112, section 3.2.2).
+            Some(authority) => Some(authority.as_str()),
+            None => host.and_then(|host| host.to_str().ok()),
+        };
+        Ok(Self {
+            authority: text.and_then(Authority::read),
+            local: parts.extensions.get().copied(),
+        })
+    }
+}
+
+impl Authority {
+    fn read(text: &str) -> Option<Self> {
+        let authority: uri::Authority = text.parse().ok().filter(|_| !text.contains('@'))?;
+        Some(Self {
+            host: Host::parse(authority.host()).ok()?,
+            port: authority.port_u16(),
+        })
+    }
+
+    fn ip(&self) -> Option<IpAddr> {
+        match &self.host {
+            Host::Ipv4(ip) => Some(IpAddr::V4(*ip)),
+            Host::Ipv6(ip) => Some(IpAddr::V6(*ip).to_canonical()),
+            Host::Domain(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.port {
+            Some(port) => write!(f, "{}:{port}", self.host),
+            None => self.host.fmt(f),
+        }
+    }
+}
+
+impl AskedAt {
+    /// Host and port that were asked for, if the server vouches for them.
+    ///
+    /// # Errors
+    ///
+    /// `misdirected` for an address that another process may have: whoever has it could be passing on what
+    /// this server answers.
+    pub fn vouched(&self, public: &[PublicUrl]) -> Answer<String> {
+        let Self { authority, local } = self;
+        let Some(authority) = authority else {
+            return Err(unnamed());
+        };
+        if let (Some(ip), Some(LocalAddress(local))) = (authority.ip(), local)
+            && (ip, authority.port.unwrap_or(HTTP_PORT)) == (local.ip(), local.port())
+        {
+            return Ok(local.to_string());
+        }
+        let is_meant = |url: &&PublicUrl| {
+            let is_port_meant = match authority.port {
+                Some(port) => port == url.port,
+                None => url.is_usual_port,
+            };
+            url.host == authority.host && is_port_meant
+        };
+        if let Some(url) = public.iter().find(is_meant) {
+            return Ok(format!("{}:{}", url.host, url.port));
+        }
+        let mut detail =
+            format!("The server does not vouch for {authority}, which somebody else may have. ");
+        if let Some(LocalAddress(local)) = local {
+            detail += &format!("Ask for {local}, at which it answers you; ");
+        }
+        detail += &format!(
+            "if others reach it at {authority}, start it with `--public-url http://{authority}` (or https://)."
+        );
+        Err(Refusal::new(ProblemName::Misdirected, detail))
+    }
+
+    /// Refuses names that may be anybody's: a web page could have one of its own lead here, and read what
+    /// needs no token. An address in numbers leads where it says.
+    ///
+    /// # Errors
+    ///
+    /// `misdirected` for a name that is not known.
+    pub fn demand_host(&self, public: &[PublicUrl]) -> Answer<()> {
+        let Some(authority) = &self.authority else {
+            return Err(unnamed());
+        };
+        let is_own = match &authority.host {
+            Host::Ipv4(_) | Host::Ipv6(_) => true,
+            Host::Domain(name) => is_this_machine(name),
+        };
+        if is_own || public.iter().any(|url| url.host == authority.host) {
+            return Ok(());
+        }
+        let detail = format!(
+            "The server is not known to be {authority}. Ask for it by its IP address, or start it with \
+             `--public-url http://{authority}` (or https://)."
+        );
+        Err(Refusal::new(ProblemName::Misdirected, detail))
+    }
+}
+
+/// Whether a name always leads to this machine (RFC 6761, section 6.3).
+fn is_this_machine(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    name == "localhost" || name.ends_with(".localhost")
+}
+
+fn unnamed() -> Refusal {
+    let detail = "Say in one header `Host` for which host and port you ask.";
+    Refusal::new(ProblemName::Misdirected, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(authority: &str, local: &str) -> AskedAt {
+        AskedAt {
+            authority: Authority::read(authority),
+            local: Some(LocalAddress::new(local.parse().unwrap())),
+        }
+    }
+
+    #[test]
+    fn finding_08_a_server_vouches_for_what_it_has() {
+        let public: Vec<PublicUrl> = ["https://ctxpin.example", "http://localhost:9000/below"]
+            .map(|url| url.parse().unwrap())
+            .into();
+        let check = |authority: &str, local: &str, expected: Option<&str>| {
+            let found = asked(authority, local).vouched(&public).ok();
+            assert_eq!(found.as_deref(), expected, "{authority} at {local}");
+        };
+        check("127.0.0.1:7878", "127.0.0.1:7878", Some("127.0.0.1:7878"));
+        check("[::1]:7878", "[::1]:7878", Some("[::1]:7878"));
+        check("[0:0::1]:7878", "[::1]:7878", Some("[::1]:7878"));
+        // A socket that listens to both versions.
+        check(
+            "127.0.0.1:7878",
+            "[::ffff:127.0.0.1]:7878",
+            Some("127.0.0.1:7878"),
+        );
+        check(
+            "[::ffff:127.0.0.1]:7878",
+            "127.0.0.1:7878",
+            Some("127.0.0.1:7878"),
+        );
+        check("127.0.0.1", "127.0.0.1:80", Some("127.0.0.1:80"));
+        for another in [
+            "127.0.0.1:7879",
+            "127.0.0.1",
+            "127.0.0.2:7878",
+            "[::1]:7878",
+            // Where the server is at 127.0.0.1, somebody else may be at [::1].
+            "localhost:7878",
+            "localhost.:7878",
+            "x.localhost:7878",
+            // Nobody knows where these lead.
+            "0.0.0.0:7878",
+            "[::]:7878",
+            "ctxpin.example:7878",
+            "127.0.0.1:7878@127.0.0.1:7878",
+            "",
+            "a b",
+        ] {
+            check(another, "127.0.0.1:7878", None);
+        }
+        check(
+            "ctxpin.example",
+            "127.0.0.1:7878",
+            Some("ctxpin.example:443"),
+        );
+        check(
+            "CTXPIN.example:443",
+            "127.0.0.1:7878",
+            Some("ctxpin.example:443"),
+        );
+        check("localhost:9000", "127.0.0.1:7878", Some("localhost:9000"));
+        check("localhost", "127.0.0.1:7878", None);
+    }
+
+    #[test]
+    fn finding_26_names_that_anybody_may_have_are_refused() {
+        let public: Vec<PublicUrl> = vec!["https://ctxpin.example".parse().unwrap()];
+        let check = |authority: &str, expected: bool| {
+            let passed = asked(authority, "127.0.0.1:7878").demand_host(&public);
+            assert_eq!(passed.is_ok(), expected, "{authority}");
+        };
+        for own in [
+            "127.0.0.1:7878",
+            "10.1.2.3",
+            "[::1]:1",
+            "localhost:7878",
+            "ctxpin.example:7878",
+        ] {
+            check(own, true);
+        }
+        for another in [
+            "evil.example",
+            "localhost.evil.example",
+            "ctxpin.example.evil",
+            "",
+            "a b",
+        ] {
+            check(another, false);
+        }
+        let refusal = asked("evil.example:7878", "127.0.0.1:7878").demand_host(&public);
+        let refusal = refusal.unwrap_err();
+        assert_eq!(refusal.name(), Some(ProblemName::Misdirected));
+        let detail = &refusal.problem().detail;
+        assert!(
+            detail.contains("`--public-url http://evil.example:7878`"),
+            "{detail}"
+        );
+    }
+
+    #[test]
+    fn public_urls_that_are_none() {
+        for text in [
+            "",
+            "ctxpin.example",
+            "ftp://x",
+            "http://a:b@x",
+            "https://x/?q",
+            "https://x#f",
+        ] {
+            assert_eq!(text.parse::<PublicUrl>(), Err(InvalidPublicUrl), "{text}");
+        }
+    }
+}
