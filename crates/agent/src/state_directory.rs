@@ -49,8 +49,12 @@ pub(crate) fn hold(directory: &Path) -> Result<Held, AgentError> {
 /// Why a directory of that owner and mode is not for an agent of the user `own`.
 fn unfit(owner: u32, mode: u32, own: u32) -> Option<String> {
     if owner != own {
+        let remedy = match owner {
+            0 => format!("; if sudo made it, `sudo chown -R {own}` makes it yours"),
+            _ => String::new(),
+        };
         return Some(format!(
-            "it belongs to the user {owner}, and the agent runs as {own}"
+            "it belongs to the user {owner}, and the agent runs as {own}{remedy}"
         ));
     }
     if mode & 0o077 != 0 {

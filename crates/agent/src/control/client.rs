@@ -11,6 +11,7 @@ use ctxpin_protocol::control::{
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 
+use super::short_path::ShortPath;
 use super::socket_path;
 
 /// Longest wait for an answer that takes no time by itself.
@@ -190,8 +191,11 @@ impl Client {
     }
 
     async fn connect(&self) -> Result<UnixStream, ControlError> {
-        let connected = UnixStream::connect(&self.socket).await;
-        connected.map_err(|error| match error.kind() {
+        let connect = async {
+            let short = ShortPath::of(&self.socket)?;
+            UnixStream::connect(short.path()).await
+        };
+        connect.await.map_err(|error| match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
                 ControlError::NotRunning {
                     socket: self.socket.clone(),

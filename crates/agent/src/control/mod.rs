@@ -2,6 +2,7 @@
 
 mod client;
 pub(crate) mod serve;
+mod short_path;
 
 use std::path::{Path, PathBuf};
 

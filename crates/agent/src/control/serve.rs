@@ -3,7 +3,6 @@
 use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::os::unix::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +14,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use super::short_path::ShortPath;
 use super::socket_path;
 use crate::desk::Desk;
 use crate::error::AgentError;
@@ -54,12 +54,6 @@ impl Socket {
             path: path.clone(),
             reason,
         };
-        if SocketAddr::from_pathname(&path).is_err() {
-            let length = path.as_os_str().len();
-            return Err(failed(format!(
-                "its {length} bytes are more than the system takes as the path of a socket; use a state directory with a shorter path"
-            )));
-        }
         match fs::symlink_metadata(&path) {
             Ok(metadata) if metadata.file_type().is_socket() => {
                 fs::remove_file(&path).map_err(|error| failed(error.to_string()))?;
@@ -71,7 +65,8 @@ impl Socket {
             // If it is more than missing, binding says so.
             Err(_) => {}
         }
-        let listener = UnixListener::bind(&path).map_err(|error| failed(error.to_string()))?;
+        let bind = || UnixListener::bind(ShortPath::of(&path)?.path());
+        let listener = bind().map_err(|error: io::Error| failed(error.to_string()))?;
         // Until here the directory has kept others away.
         fs::set_permissions(&path, Permissions::from_mode(0o600))
             .map_err(|error| failed(error.to_string()))?;

@@ -133,12 +133,24 @@ async fn what_lies_at_the_sockets_path() {
 }
 
 #[tokio::test]
-async fn a_path_too_long_for_a_socket() {
+async fn case_b06_a_state_directory_may_be_deep() {
     let server = PlayedServer::start().await;
     let mut w = Workspace::new(&server);
-    w.settings.state_directory = w.path(&"long/".repeat(30));
-    let error = w.fail().await.to_string();
-    assert!(error.contains("shorter path"), "{error}");
+    w.settings.state_directory = w.path(&"x".repeat(200));
+    for seq in [1, 2] {
+        w.write("project/AGENTS.md", &format!("{seq}"));
+        let mut agent = w.start();
+        agent.pushed(seq).await;
+        let control = agent.control.clone();
+        control.status().await.unwrap();
+        let socket = socket_path(&w.settings.state_directory);
+        assert_eq!(fs::metadata(&socket).unwrap().mode() & 0o777, 0o600);
+        control.stop().await.unwrap();
+        agent.ended().await.unwrap();
+        assert!(!socket.exists());
+        let error = control.status().await.unwrap_err();
+        assert!(matches!(error, ControlError::NotRunning { .. }), "{error}");
+    }
 }
 
 #[tokio::test]
