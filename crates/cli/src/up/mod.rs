@@ -16,6 +16,7 @@ use ctxpin_client::{Client, PlainHttp};
 use ctxpin_model::id::ChatId;
 use ctxpin_protocol::http::chats::ChatQuery;
 use ctxpin_protocol::http::people::Secret;
+use ctxpin_protocol::problem::ProblemName;
 use ctxpin_scan::roots::{Request, Roots};
 use ctxpin_scan::trust::Trust;
 use tokio::sync::mpsc;
@@ -71,6 +72,7 @@ struct Session<'a> {
 struct RunningAgent {
     task: JoinHandle<Result<(), AgentError>>,
     reports: mpsc::Receiver<Report>,
+    stop: CancellationToken,
 }
 
 impl Watching {
@@ -214,6 +216,15 @@ impl Session<'_> {
                     return ended.map_err(|error| Failure::new(format!("the agent broke: {error}")));
                 }
             };
+            if let Report::Waiting { reason, .. } = &report
+                && self.is_gone(agent, shutdown).await
+            {
+                running.stop.cancel();
+                // How it ended does not matter any more.
+                let _ = running.task.await;
+                let reason = reason.clone();
+                return Ok(Err(AgentError::Unauthenticated { reason }));
+            }
             match &report {
                 Report::Pushed { .. } | Report::Unchanged { .. } if !is_ready => {
                     is_ready = true;
@@ -240,6 +251,17 @@ impl Session<'_> {
         }
     }
 
+    /// Whether the server answers that it does not know an agent any more. The agent itself cannot be told:
+    /// a server proves itself only to those whose token it knows.
+    async fn is_gone(&self, agent: &AgentCredentials, shutdown: &CancellationToken) -> bool {
+        let answer = tokio::select! {
+            answer = self.client.agent(agent.id) => answer,
+            () = shutdown.cancelled() => return false,
+        };
+        let problem = answer.err().and_then(|error| error.problem_name());
+        problem == Some(ProblemName::NotFound)
+    }
+
     fn agent_start(&self, agent: &AgentCredentials, shutdown: &CancellationToken) -> RunningAgent {
         let settings = run::Settings {
             server: self.server.url.clone(),
@@ -259,8 +281,13 @@ impl Session<'_> {
         let (sender, reports) = mpsc::channel(REPORTS_MAX);
         // If so many wait, nobody reads them: the newest are then of no more use.
         let report = move |report| drop(sender.try_send(report));
-        let task = tokio::spawn(run::run(settings, shutdown.clone(), report));
-        RunningAgent { task, reports }
+        let stop = shutdown.child_token();
+        let task = tokio::spawn(run::run(settings, stop.clone(), report));
+        RunningAgent {
+            task,
+            reports,
+            stop,
+        }
     }
 
     /// Opens the first chat if there is none, and tells how it all stands.
