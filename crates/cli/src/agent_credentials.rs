@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::data_directory::{directory_create, file_write};
+use crate::owned::file_demand;
 use crate::running::token_read;
 use crate::say::{self, Failure};
 
@@ -38,6 +39,9 @@ impl AgentCredentials {
         let path = directory.join("agent.json");
         let unreadable =
             |reason: String| Failure::new(format!("{} cannot be read: {reason}", say::path(&path)));
+        for name in ["agent.json", "token"] {
+            file_demand(&directory.join(name))?;
+        }
         let bytes = match fs::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             bytes => bytes.map_err(|error| unreadable(error.to_string()))?,

@@ -231,7 +231,7 @@ impl Kept {
         let process = Process::noted(&lock);
         let who = process.map_or("another process".to_owned(), |process| process.name());
         Err(Failure::new(format!(
-            "the server of `ctxpin up` is not ready yet; it is run by {who}"
+            "the server of `ctxpin up` is not ready, for it starts or ends; it is run by {who}"
         ))
         .hint("wait until it is, or end it with `ctxpin down`"))
     }

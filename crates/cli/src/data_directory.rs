@@ -25,6 +25,7 @@ use std::path::{Path, PathBuf};
 use ctxpin_model::hash::BlobHash;
 use etcetera::BaseStrategy;
 
+use crate::owned;
 use crate::say::{self, Failure};
 use crate::setting::variable;
 
@@ -48,7 +49,7 @@ impl DataDirectory {
     ///
     /// # Errors
     ///
-    /// If nothing says where the user's data is kept.
+    /// If nothing says where the user's data is kept, or if it is another user's or others may write in it.
     pub fn locate() -> Result<Self, Failure> {
         let named = variable(DATA_DIRECTORY_VARIABLE);
         let path = match named {
@@ -66,6 +67,7 @@ impl DataDirectory {
                 .data_dir()
                 .join("ctxpin"),
         };
+        owned::directory_demand(&path)?;
         Ok(Self { path })
     }
 
@@ -73,8 +75,9 @@ impl DataDirectory {
     ///
     /// # Errors
     ///
-    /// If it cannot be created.
+    /// If it cannot be created, or would be root's in the home of another user.
     pub fn create(&self) -> Result<(), Failure> {
+        owned::place_demand(&self.path)?;
         directory_create(&self.path)
     }
 
@@ -271,11 +274,13 @@ pub fn file_write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{}", std::process::id()));
     let draft = PathBuf::from(name);
+    // What an earlier process of this number left behind.
+    let _ = fs::remove_file(&draft);
     let write = || -> io::Result<()> {
+        // It is made anew, so no link is followed either.
         let mut file = OpenOptions::new()
             .write(true)
-            .create(true)
-            .truncate(true)
+            .create_new(true)
             .mode(0o600)
             .open(&draft)?;
         file.write_all(bytes)?;
@@ -304,6 +309,19 @@ mod tests {
         assert_eq!(DatabaseKey::of(None).as_str(), "sqlite");
         assert_eq!(DatabaseKey::noted("../x"), None);
         assert_eq!(DatabaseKey::noted(""), None);
+    }
+
+    #[test]
+    fn finding_20_a_draft_follows_no_link() {
+        let temporary = tempfile::tempdir().unwrap();
+        let (path, other) = (temporary.path().join("a"), temporary.path().join("other"));
+        fs::write(&other, "kept").unwrap();
+        let draft = format!("{}.{}", path.display(), std::process::id());
+        std::os::unix::fs::symlink(&other, &draft).unwrap();
+        file_write(&path, b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::read(&other).unwrap(), b"kept");
+        assert!(!path.is_symlink() && !Path::new(&draft).is_symlink());
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod command;
 mod connect;
 mod data_directory;
 mod log;
+mod owned;
 mod pages;
 mod process;
 mod run_note;

@@ -10,6 +10,7 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::data_directory::{DataDirectory, directory_create, file_write};
+use crate::owned::file_demand;
 use crate::say::{self, Failure};
 
 /// An agent, and the server that knows it.
@@ -43,6 +44,7 @@ impl RunNote {
             Failure::new(format!("{} cannot be read: {reason}", say::path(&path)))
                 .hint("delete it; the next `ctxpin agent run` writes it anew")
         };
+        file_demand(&path)?;
         let bytes = match fs::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             bytes => bytes.map_err(|error| unreadable(error.to_string()))?,
@@ -58,6 +60,7 @@ impl RunNote {
     ///
     /// If it cannot be written.
     pub fn write(&self, data: &DataDirectory, directory: &Path) -> Result<(), Failure> {
+        data.create()?;
         let path = data.run_note(directory);
         if let Some(parent) = path.parent() {
             directory_create(parent)?;

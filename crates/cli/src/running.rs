@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::data_directory::{DataDirectory, DatabaseKey, file_write};
+use crate::owned;
 use crate::process::Process;
 use crate::say::{self, Failure};
 
@@ -51,7 +52,7 @@ impl RunningServer {
         Self::read(data)
     }
 
-    /// Reads the file, for whoever knows that the lock is held. `None` while the server starts.
+    /// Reads the file, for whoever knows that the lock is held. `None` while the server starts or ends.
     ///
     /// # Errors
     ///
@@ -64,6 +65,7 @@ impl RunningServer {
             return Err(elsewhere(&process));
         }
         let path = data.server_file();
+        owned::file_demand(&path)?;
         let unreadable =
             |reason: String| Failure::new(format!("{} cannot be read: {reason}", say::path(&path)));
         let bytes = match fs::read(&path) {
@@ -104,7 +106,9 @@ impl RunningServer {
     ///
     /// If there is none.
     pub fn admin_token(&self, data: &DataDirectory) -> Result<Secret, Failure> {
-        token_read(&data.server(&self.database).join(ADMIN_TOKEN_NAME)).map_err(|failure| {
+        let path = data.server(&self.database).join(ADMIN_TOKEN_NAME);
+        owned::file_demand(&path)?;
+        token_read(&path).map_err(|failure| {
             failure.hint(
                 "the database was set up from elsewhere: give a token of yours with --token-file FILE",
             )
@@ -169,6 +173,7 @@ pub fn token_read(path: &Path) -> Result<Secret, Failure> {
 ///
 /// If it cannot be created or opened.
 pub fn lock_open(path: &Path) -> Result<File, Failure> {
+    owned::file_demand(path)?;
     OpenOptions::new()
         .write(true)
         .create(true)
@@ -209,6 +214,7 @@ pub fn lock_note(path: &Path, lock: &File) -> Result<(), Failure> {
 ///
 /// If the file cannot be locked at all.
 pub fn is_locked(path: &Path) -> Result<bool, Failure> {
+    owned::file_demand(path)?;
     let file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         file => file.map_err(|error| lock_failure(path, &error))?,

@@ -28,8 +28,12 @@ pub(crate) fn open(directory: &Path) -> io::Result<()> {
 /// Why a directory of that owner and mode is not for a server of the user `own`.
 fn unfit(owner: u32, mode: u32, own: u32) -> Option<String> {
     if owner != own {
+        let remedy = match owner {
+            0 => format!("; if sudo made it, `sudo chown -R {own}` makes it yours"),
+            _ => String::new(),
+        };
         return Some(format!(
-            "it belongs to the user {owner}, and the server runs as {own}"
+            "it belongs to the user {owner}, and the server runs as {own}{remedy}"
         ));
     }
     if mode & 0o022 != 0 {

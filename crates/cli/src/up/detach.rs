@@ -12,6 +12,7 @@ use tokio::process::Command;
 
 use super::{Announcement, Place, Voice};
 use crate::data_directory::DataDirectory;
+use crate::owned::file_demand;
 use crate::say::{self, Failure, Progress};
 
 /// Tells a process that another one started it, and reads what it announces.
@@ -31,6 +32,7 @@ const LOG_BYTES_KEPT: u64 = 1024 * 1024;
 pub async fn start() -> Result<(), Failure> {
     let data = DataDirectory::locate()?;
     data.create()?;
+    file_demand(&data.log_file())?;
     let log = log_open(&data.log_file()).map_err(|error| cannot(&error))?;
     let program = env::current_exe().map_err(|error| cannot(&error))?;
     // The flag stands behind the verb, where nothing else can be meant by it.

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::data_directory::{DataDirectory, DatabaseKey, directory_create, file_write};
+use crate::owned::file_demand;
 use crate::process::Process;
 use crate::running::{
     READY_INTERVAL, RunningServer, is_ready, lock_note, lock_open, lock_try, until_ready,
@@ -161,37 +162,27 @@ impl Plan {
             metrics_readers: MetricsReaders::Everybody,
             public_urls: Vec::new(),
         };
-        let ended = shutdown.clone();
-        let mut task = tokio::spawn(async move {
-            serve(listener, shutdown, settings)
-                .await
-                .map_err(|error| Failure::new(format!("the server stopped: {error}")))
-        });
+        let mut running = Running::start(listener, settings);
         tokio::select! {
-            answer = &mut task => {
+            answer = &mut running.task => {
                 answer.map_err(|error| broken(&error))??;
                 return Err(stopped());
             }
             ready = until_ready(&server.url) => ready?,
+            () = shutdown.cancelled() => {
+                running.shutdown.cancel();
+                running.task.await.map_err(|error| broken(&error))??;
+                return Err(stopped());
+            }
         }
         server.write(&self.data)?;
-        let data = self.data;
-        let task = tokio::spawn(async move {
-            let answer = task.await.map_err(|error| broken(&error));
-            file_remove(&data)?;
-            drop(lock);
-            match answer? {
-                Ok(()) if !ended.is_cancelled() => {
-                    Err(Failure::new("the server stopped by itself"))
-                }
-                answer => answer,
-            }
-        });
+        let task = tokio::spawn(running.attend(self.data, lock, shutdown));
         Ok(Host { server, task })
     }
 
     /// Listens at the port that was kept; else at the usual one, or a free one, and keeps that.
     async fn listen(&self) -> Result<TcpListener, Failure> {
+        file_demand(&self.data.port_file())?;
         let kept = fs::read_to_string(self.data.port_file())
             .ok()
             .and_then(|port| port.trim().parse().ok());
@@ -217,6 +208,52 @@ impl Plan {
             file_write(&self.data.port_file(), port.as_bytes())?;
         }
         Ok(listener)
+    }
+}
+
+/// The server in this process.
+struct Running {
+    task: JoinHandle<Result<(), Failure>>,
+    /// Ends it, later than everything else learns that it is to end.
+    shutdown: CancellationToken,
+}
+
+impl Running {
+    fn start(listener: TcpListener, settings: Settings) -> Self {
+        let shutdown = CancellationToken::new();
+        let told = shutdown.clone();
+        let task = tokio::spawn(async move {
+            serve(listener, told, settings)
+                .await
+                .map_err(|error| Failure::new(format!("the server stopped: {error}")))
+        });
+        Self { task, shutdown }
+    }
+
+    /// Waits for its end, and lets the lock go then.
+    async fn attend(
+        mut self,
+        data: DataDirectory,
+        lock: File,
+        shutdown: CancellationToken,
+    ) -> Result<(), Failure> {
+        let answer = tokio::select! {
+            answer = &mut self.task => answer,
+            () = shutdown.cancelled() => {
+                // Nobody shall be sent to a port that is about to be anybody's. If it fails, it is tried
+                // again below, and told.
+                let _ = file_remove(&data);
+                self.shutdown.cancel();
+                self.task.await
+            }
+        };
+        let answer = answer.map_err(|error| broken(&error));
+        file_remove(&data)?;
+        drop(lock);
+        match answer? {
+            Ok(()) if !shutdown.is_cancelled() => Err(Failure::new("the server stopped by itself")),
+            answer => answer,
+        }
     }
 }
 

@@ -11,3 +11,4 @@ mod secrets;
 mod settings;
 mod terminal;
 mod together;
+mod trust;
