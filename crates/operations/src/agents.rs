@@ -16,8 +16,8 @@ use ctxpin_store::grant::{Granted, object, right};
 use ctxpin_store::tokens::{Holder, NewToken};
 use ctxpin_store::wake::Topic;
 
-use crate::error::{Error, Result, attempt};
-use crate::pushes::demand_in_force;
+use crate::error::{Result, attempt};
+use crate::pushes::{demand_in_force, lock_one};
 use crate::quotas::demand_room;
 use crate::service::Service;
 
@@ -161,10 +161,7 @@ async fn token_rotate_once(
         .sight_agent(&caller, operation, agent)
         .await?;
     let mut transaction = service.database.write().await?;
-    let mut granted = transaction
-        .grant_agents_locked(&caller, &[sighting])
-        .await?;
-    let granted = granted.pop().ok_or_else(Error::overtaken)?;
+    let granted = lock_one(&mut transaction, &caller, sighting).await?;
     demand_in_force(granted.record()?)?;
     let longest = granted.own_token_hold(&mut transaction).await?;
     let token = token_set(&mut transaction, &granted, operation, longest, caller.now).await?;
@@ -250,10 +247,7 @@ async fn delete_once(service: &Service, credential: Credential, agent: AgentId) 
         .sight_agent(&caller, Operation::AgentDelete, agent)
         .await?;
     let mut transaction = service.database.write().await?;
-    let mut granted = transaction
-        .grant_agents_locked(&caller, &[sighting])
-        .await?;
-    let granted = granted.pop().ok_or_else(Error::overtaken)?;
+    let granted = lock_one(&mut transaction, &caller, sighting).await?;
     granted.lock_chats(&mut transaction).await?;
     granted.delete(&mut transaction, caller.now).await?;
     let object = Some(("agent", agent.uuid()));

@@ -164,7 +164,8 @@ fn session_again(service: &Service, agent: &AgentRecord, epoch: i64) -> Result<S
     }
 }
 
-async fn lock_one(
+/// Locks one agent that was sighted.
+pub(crate) async fn lock_one(
     transaction: &mut Transaction,
     caller: &Caller,
     sighting: Sighting<AgentId>,
