@@ -75,9 +75,10 @@ pub fn findings(paths: &[PathBuf], home: &Path, trust: &Trust) -> Result<Checked
     let mut found = BTreeSet::new();
     let mut resources = 0;
     for path in paths {
-        let scan = scanned(path, home, trust)?;
+        let project = project_root(path, home, trust)?;
+        let scan = scanned(path, &project, home, trust)?;
         resources += scan.snapshot.resources.len();
-        let mut of_path = of_scan(&scan, &project_root(path, home, trust)?);
+        let mut of_path = of_scan(&scan, &project);
         if let Some(file) = path.canonicalize().ok().filter(|path| path.is_file()) {
             // A link that may not be followed stands under its own name.
             let named = std::path::absolute(path).unwrap_or_default();
@@ -101,12 +102,12 @@ pub struct Checked {
 }
 
 /// Scans a path; where a directory gives nothing, it may be a folder of skills of any name.
-fn scanned(path: &Path, home: &Path, trust: &Trust) -> Result<Scan, Failure> {
+fn scanned(path: &Path, project: &Path, home: &Path, trust: &Trust) -> Result<Scan, Failure> {
     let scanned = |request: &Request| {
         let scan = scan(request, &|| false);
         scan.map_err(|error| Failure::usage(error.to_string()))
     };
-    let first = scanned(&request(path, home, trust)?)?;
+    let first = scanned(&request(path, project, home, trust))?;
     let directory = path.canonicalize().ok().filter(|path| path.is_dir());
     if let Some(directory) = directory.filter(|_| first.snapshot.resources.is_empty()) {
         let alone = scanned(&Request::single(directory, home, trust.clone()))?;
@@ -119,38 +120,35 @@ fn scanned(path: &Path, home: &Path, trust: &Trust) -> Result<Scan, Failure> {
 
 /// What is scanned for a path. An instruction file is judged among those around it, since it may import
 /// them; a skill and a configuration stand for themselves. A directory that is a skill is checked as one.
-fn request(path: &Path, home: &Path, trust: &Trust) -> Result<Request, Failure> {
-    let project = project_root(path, home, trust)?;
+fn request(path: &Path, project: &Path, home: &Path, trust: &Trust) -> Request {
     let trust = trust.clone();
     let stands_alone = path.ends_with(SKILL_FILE_NAME) || path.ends_with(".mcp.json");
-    Ok(
-        match path.canonicalize().ok().filter(|path| path.is_file()) {
-            None => {
-                let skill = path.join(SKILL_FILE_NAME);
-                let is_skill = skill.symlink_metadata().is_ok();
-                let directory = path.canonicalize().ok().filter(|_| is_skill);
-                let skill = directory.map(|directory| Declared {
-                    path: directory.join(SKILL_FILE_NAME),
-                });
-                Request {
-                    sources: skill.into_iter().collect(),
-                    ..Request::project(path, home, trust)
-                }
+    match path.canonicalize().ok().filter(|path| path.is_file()) {
+        None => {
+            let skill = path.join(SKILL_FILE_NAME);
+            let is_skill = skill.symlink_metadata().is_ok();
+            let directory = path.canonicalize().ok().filter(|_| is_skill);
+            let skill = directory.map(|directory| Declared {
+                path: directory.join(SKILL_FILE_NAME),
+            });
+            Request {
+                sources: skill.into_iter().collect(),
+                ..Request::project(path, home, trust)
             }
-            // A link within the project is what it leads to.
-            Some(file) if stands_alone && file.starts_with(project) => {
-                Request::single(file, home, trust)
+        }
+        // A link within the project is what it leads to.
+        Some(file) if stands_alone && file.starts_with(project) => {
+            Request::single(file, home, trust)
+        }
+        Some(_) if stands_alone => Request::single(path, home, trust),
+        Some(file) => {
+            let directory = file.parent().unwrap_or(Path::new("/"));
+            Request {
+                sources: vec![Declared { path: file.clone() }],
+                ..Request::project(directory, home, trust)
             }
-            Some(_) if stands_alone => Request::single(path, home, trust),
-            Some(file) => {
-                let directory = file.parent().unwrap_or(Path::new("/"));
-                Request {
-                    sources: vec![Declared { path: file.clone() }],
-                    ..Request::project(directory, home, trust)
-                }
-            }
-        },
-    )
+        }
+    }
 }
 
 /// The root of the project that a path lies in, wherever a link leads that it is, as a scan finds it.
