@@ -36,6 +36,14 @@ pub struct Running {
     read: Arc<Mutex<String>>,
 }
 
+/// A server in the foreground, and how it is reached.
+pub struct Served {
+    pub server: Running,
+    pub url: String,
+    /// The file with its first token.
+    pub token: String,
+}
+
 impl Bench {
     pub fn new() -> Self {
         let root = TempDir::new().unwrap();
@@ -96,6 +104,25 @@ impl Bench {
     /// Starts a command that goes on, and reads its standard output line by line.
     pub fn start(&self, directory: &Path, arguments: &[&str]) -> Running {
         Running::output_of(&mut self.command(directory, arguments))
+    }
+
+    /// Starts a server that listens at a free port of this machine.
+    pub fn serve(&self, directory: &Path, options: &[&str]) -> Served {
+        self.serve_at("127.0.0.1:0", directory, options)
+    }
+
+    /// The same for an address. Its data is in `server` below the data directory.
+    pub fn serve_at(&self, listen: &str, directory: &Path, options: &[&str]) -> Served {
+        let data = self.data().join("server");
+        let data_text = data.to_str().unwrap();
+        let serve = ["serve", "--listen", listen, "--data-dir", data_text];
+        let mut command = self.command(directory, &[&serve, options].concat());
+        let mut server = Running::errors_of(&mut command);
+        let url = server.until(|line| line.strip_prefix("serving ").map(str::to_owned));
+        // It answers as soon as it has written the token.
+        server.until(|line| line.contains("/api/v1/openapi.json").then_some(()));
+        let token = data.join("admin-token").to_str().unwrap().to_owned();
+        Served { server, url, token }
     }
 
     /// Watches until a chat, as JSON, is as wanted.

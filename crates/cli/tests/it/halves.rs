@@ -12,34 +12,6 @@ use ctxpin_testing::databases::create_postgres_database;
 
 use crate::bench::{Bench, Running, assert_says, said};
 
-/// A server, and how it is reached.
-struct Served {
-    _server: Running,
-    url: String,
-    token: String,
-}
-
-fn serve(bench: &Bench, directory: &Path) -> Served {
-    serve_with(bench, directory, &[])
-}
-
-fn serve_with(bench: &Bench, directory: &Path, options: &[&str]) -> Served {
-    let data = directory.join("server");
-    let data_text = data.to_str().unwrap();
-    let serve = ["serve", "--listen", "127.0.0.1:0", "--data-dir", data_text];
-    let mut command = bench.command(directory, &[&serve, options].concat());
-    let mut server = Running::errors_of(&mut command);
-    let url = server.until(|line| line.strip_prefix("serving ").map(str::to_owned));
-    // It answers as soon as it has written the token.
-    server.until(|line| line.contains("/api/v1/openapi.json").then_some(()));
-    let token = data.join("admin-token").to_str().unwrap().to_owned();
-    Served {
-        _server: server,
-        url,
-        token,
-    }
-}
-
 #[test]
 fn finding_06_an_admin_sees_and_raises_a_quota() {
     let bench = Bench::new();
@@ -49,7 +21,7 @@ fn finding_06_an_admin_sees_and_raises_a_quota() {
         "--tokens-quota=7",
         "--pushes-per-minute=9",
     ];
-    let served = serve_with(&bench, &app, &options);
+    let served = bench.serve(&app, &options);
     let ok = |arguments: &[&str]| {
         let server = ["--server", &served.url, "--token-file", &served.token];
         bench.ok(&app, &[arguments, &server].concat())
@@ -86,7 +58,7 @@ fn finding_06_an_admin_sees_and_raises_a_quota() {
 fn a_server_an_agent_and_a_client_apart() {
     let bench = Bench::new();
     let app = bench.workspace("app", "Be brief.\n");
-    let served = serve(&bench, &app);
+    let served = bench.serve(&app, &[]);
     let server = [
         "--server",
         served.url.as_str(),
@@ -238,7 +210,7 @@ fn a_server_says_why_it_cannot_start() {
 fn people_and_their_tokens() {
     let bench = Bench::new();
     let app = bench.workspace("app", "x\n");
-    let served = serve(&bench, &app);
+    let served = bench.serve(&app, &[]);
     let ok = |arguments: &[&str]| {
         let server = ["--server", &served.url, "--token-file", &served.token];
         bench.ok(&app, &[arguments, &server].concat())
@@ -265,7 +237,7 @@ fn people_and_their_tokens() {
 fn finding_11_what_a_stolen_token_made_ends_with_it() {
     let bench = Bench::new();
     let app = bench.workspace("app", "Be brief.\n");
-    let served = serve(&bench, &app);
+    let served = bench.serve(&app, &[]);
     let server = ["--server", &served.url, "--token-file", &served.token];
     let ok = |arguments: &[&str]| bench.ok(&app, &[arguments, &server].concat());
     let json = |arguments: &[&str]| -> serde_json::Value {
@@ -320,7 +292,7 @@ fn finding_11_what_a_stolen_token_made_ends_with_it() {
 fn finding_12_an_admins_tokens_for_others_are_marked() {
     let bench = Bench::new();
     let app = bench.workspace("app", "x\n");
-    let served = serve(&bench, &app);
+    let served = bench.serve(&app, &[]);
     let server = ["--server", &served.url, "--token-file", &served.token];
     let ok = |arguments: &[&str]| bench.ok(&app, &[arguments, &server].concat());
     ok(&["user", "create", "ada"]);

@@ -8,7 +8,7 @@ use std::thread;
 
 use ctxpin_testing::proofs::proof_answer;
 
-use crate::bench::{Bench, Running, assert_says, said};
+use crate::bench::{Bench, Served, assert_says, said};
 
 /// By how much the server may grow at its peak, in KiB: a few bodies of 12 MiB, packed, unpacked and
 /// read, and what the allocator keeps of them. One bomb alone would be a GiB.
@@ -41,21 +41,16 @@ fn zeros_packed(length: u32) -> Vec<u8> {
 fn bombs_do_not_fill_the_memory() {
     let bench = Bench::new();
     let app = bench.workspace("app", "x\n");
-    let data = bench.data().join("server");
-    let data_text = data.to_str().unwrap();
-    let arguments = ["serve", "--listen", "127.0.0.1:0", "--data-dir", data_text];
-    let mut server = Running::errors_of(&mut bench.command(&app, &arguments));
-    let url = server.until(|line| line.strip_prefix("serving ").map(str::to_owned));
-    server.until(|line| line.contains("/api/v1/openapi.json").then_some(()));
+    let Served { server, url, token } = bench.serve(&app, &[]);
     let address = url.strip_prefix("http://").unwrap().to_owned();
-    let (admin, agent) = (data.join("admin-token"), data.join("agent-token"));
+    let agent = app.join("agent-token");
     let arguments = [
         "agent",
         "create",
         "--server",
         &url,
         "--token-file",
-        admin.to_str().unwrap(),
+        &token,
         "--workspace",
         "app",
         "--write-token",

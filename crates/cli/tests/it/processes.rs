@@ -9,7 +9,7 @@ use ctxpin_server::limits::{Limits, PROXY_IDLE_TIME};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::bench::{Bench, Running, assert_says, said};
+use crate::bench::{Bench, Running, Served, assert_says, said};
 
 #[test]
 fn case_b01_timeouts_stand_in_order() {
@@ -86,18 +86,6 @@ fn case_b05_an_ignored_signal_stays_ignored() {
     up.until(|line| line.contains("Ctrl-C").then_some(()));
     signal(up.id(), Signal::HUP);
     assert_eq!(up.wait(), Some(0));
-}
-
-/// A server in the foreground, its address, and the file with its first token.
-fn serve(bench: &Bench, directory: &Path) -> (Running, String, String) {
-    let data = bench.data().join("server");
-    let arguments = ["serve", "--listen", "127.0.0.1:0", "--data-dir"];
-    let arguments = [&arguments[..], &[data.to_str().unwrap()]].concat();
-    let mut server = Running::errors_of(&mut bench.command(directory, &arguments));
-    let url = server.until(|line| line.strip_prefix("serving ").map(str::to_owned));
-    server.until(|line| line.contains("/api/v1/openapi.json").then_some(()));
-    let token = data.join("admin-token").to_str().unwrap().to_owned();
-    (server, url, token)
 }
 
 /// What a lock says of who holds it.
@@ -228,7 +216,11 @@ fn a_process_in_the_background_stands_in_nobodys_way() {
 fn case_b11_a_server_ends_without_its_data() {
     let bench = Bench::new();
     let app = bench.workspace("app", "x\n");
-    let (mut server, url, token) = serve(&bench, &app);
+    let Served {
+        mut server,
+        url,
+        token,
+    } = bench.serve(&app, &[]);
     let asking = ["--server", &url, "--token-file", &token];
     let create = ["chat", "new", "--no-agent"];
     bench.ok(&app, &[&create[..], &asking].concat());

@@ -4,18 +4,11 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::bench::{Bench, Running, Said, assert_says, said};
+use crate::bench::{Bench, Running, Said, Served, assert_says, said};
 
-/// A server in the foreground, its address, and the file with its first token.
-fn serve(bench: &Bench, directory: &Path) -> (Running, String, String) {
-    let data = bench.data().join("server");
-    let arguments = ["serve", "--listen", "localhost:0", "--data-dir"];
-    let arguments = [&arguments[..], &[data.to_str().unwrap()]].concat();
-    let mut server = Running::errors_of(&mut bench.command(directory, &arguments));
-    let url = server.until(|line| line.strip_prefix("serving ").map(str::to_owned));
-    server.until(|line| line.contains("/api/v1/openapi.json").then_some(()));
-    let token = data.join("admin-token").to_str().unwrap().to_owned();
-    (server, url, token)
+/// A server whose address is a name.
+fn serve(bench: &Bench, directory: &Path) -> Served {
+    bench.serve_at("localhost:0", directory, &[])
 }
 
 /// Runs a command with variables of the environment.
@@ -38,7 +31,11 @@ fn case_b12_a_token_for_another_server_is_not_shown_to_the_own_one() {
     );
     assert_eq!(shown.code, Some(0), "{shown:?}");
 
-    let (_server, url, token) = serve(&bench, &app);
+    let Served {
+        server: _server,
+        url,
+        token,
+    } = serve(&bench, &app);
     let server = ("CTXPIN_SERVER", url.as_str());
     let refused = with(
         &bench,
@@ -156,7 +153,11 @@ fn case_b12_a_bad_value_says_where_it_stands_and_an_empty_one_is_none() {
 fn case_b13_nothing_is_looked_up_before_it_is_needed() {
     let bench = Bench::new();
     let app = bench.workspace("app", "Be brief.\n");
-    let (_server, url, token) = serve(&bench, &app);
+    let Served {
+        server: _server,
+        url,
+        token,
+    } = serve(&bench, &app);
     let homeless = |arguments: &[&str]| {
         let mut command = bench.command(&app, arguments);
         command.env_remove("HOME").env_remove("CTXPIN_DATA_DIR");
@@ -182,7 +183,11 @@ fn case_b13_nothing_is_looked_up_before_it_is_needed() {
 fn after_agent_run_commands_know_the_directory_and_agents_go_by_their_workspace() {
     let bench = Bench::new();
     let app = bench.workspace("app", "Be brief.\n");
-    let (_server, url, token) = serve(&bench, &app);
+    let Served {
+        server: _server,
+        url,
+        token,
+    } = serve(&bench, &app);
     let secret = fs::read_to_string(&token).unwrap();
     let variables = [
         ("CTXPIN_SERVER", url.as_str()),

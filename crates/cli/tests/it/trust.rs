@@ -12,7 +12,7 @@ use rustix::fs::{Gid, Uid, chown};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use serde_json::Value;
 
-use crate::bench::{Bench, Running, assert_says, said};
+use crate::bench::{Bench, Running, Served, assert_says, said};
 
 const TOKEN: &str = "ctxpin_00000000000000000000000000000007_\
     abababababababababababababababababababababababababababababababab";
@@ -261,21 +261,9 @@ fn finding_08_a_server_that_is_reached_through_something_is_told_of_it() {
     let app = bench.workspace("app", "x\n");
     let front = TcpListener::bind("127.0.0.1:0").unwrap();
     let public = format!("http://{}", front.local_addr().unwrap());
-    let start = |options: &[&str]| {
-        let data = app.join("server");
-        let serve = [
-            "serve",
-            "--listen",
-            "127.0.0.1:0",
-            "--data-dir",
-            data.to_str().unwrap(),
-        ];
-        let mut server = Running::errors_of(&mut bench.command(&app, &[&serve, options].concat()));
-        let url = server.until(|line| line.strip_prefix("serving ").map(str::to_owned));
-        (server, url.strip_prefix("http://").unwrap().to_owned())
-    };
-    let (server, behind) = start(&[]);
-    let behind = std::sync::Arc::new(std::sync::Mutex::new(behind));
+    let address = |served: &Served| served.url.strip_prefix("http://").unwrap().to_owned();
+    let served = bench.serve(&app, &[]);
+    let behind = std::sync::Arc::new(std::sync::Mutex::new(address(&served)));
     let target = behind.clone();
     thread::spawn(move || {
         for near in front.incoming().flatten() {
@@ -291,22 +279,15 @@ fn finding_08_a_server_that_is_reached_through_something_is_told_of_it() {
             }
         }
     });
-    let token = app.join("server/admin-token");
-    let arguments = [
-        "chat",
-        "list",
-        "--server",
-        &public,
-        "--token-file",
-        token.to_str().unwrap(),
-    ];
+    let asking = ["--server", &public, "--token-file", &served.token];
+    let arguments = [&["chat", "list"], &asking[..]].concat();
     let told = bench.fails(&app, &arguments, 1);
     assert_says(&told, &[&format!("`--public-url {public}`")]);
-    assert_eq!(server.terminate(), Some(0));
-    let (server, address) = start(&["--public-url", &public]);
-    *behind.lock().unwrap() = address;
+    assert_eq!(served.server.terminate(), Some(0));
+    let again = bench.serve(&app, &["--public-url", &public]);
+    *behind.lock().unwrap() = address(&again);
     bench.ok(&app, &arguments);
-    assert_eq!(server.terminate(), Some(0));
+    assert_eq!(again.server.terminate(), Some(0));
 }
 
 /// A server proves itself only to those whose token it knows, so the agent cannot find out by itself.
