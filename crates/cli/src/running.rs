@@ -127,14 +127,14 @@ fn elsewhere(process: &Process) -> Failure {
 /// How often a server that starts is asked whether it is ready.
 pub const READY_INTERVAL: Duration = Duration::from_millis(25);
 
-/// Whether a server is ready. That is told without a token.
+/// A client that asks what a server tells without a token, such as whether it is ready.
 ///
 /// # Errors
 ///
 /// If the address is none that a server can have.
-pub async fn is_ready(url: &Url) -> Result<bool, Failure> {
-    let client = Client::by(url.clone(), Secret::new("none"), PlainHttp::Allowed)?;
-    Ok(client.readiness_check().await.is_ok())
+pub fn prober(url: &Url) -> Result<Client, Failure> {
+    let client = Client::by(url.clone(), Secret::new("none"), PlainHttp::Allowed);
+    Ok(client?)
 }
 
 /// Waits until a server is ready.
@@ -143,7 +143,8 @@ pub async fn is_ready(url: &Url) -> Result<bool, Failure> {
 ///
 /// If the address is none that a server can have.
 pub async fn until_ready(url: &Url) -> Result<(), Failure> {
-    while !is_ready(url).await? {
+    let prober = prober(url)?;
+    while prober.readiness_check().await.is_err() {
         tokio::time::sleep(READY_INTERVAL).await;
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -81,6 +81,8 @@ pub enum PlainHttp {
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
+    /// What asks without the token, made when it is first needed.
+    probing: Arc<OnceLock<reqwest::Client>>,
     server: Url,
     authorization: HeaderValue,
     /// Where the token came from, for whoever sees it refused.
@@ -137,6 +139,7 @@ impl Client {
         let http = built(builder, &server)?;
         Ok(Self {
             http,
+            probing: Arc::default(),
             server,
             authorization,
             token_told: None,
@@ -187,7 +190,13 @@ impl Client {
     /// nothing.
     async fn probe(&self, path: &str) -> Result<(), ClientError> {
         let url = address(&self.server, &[path])?;
-        let http = built(builder(&self.server), &self.server)?;
+        let http = match self.probing.get() {
+            Some(http) => http,
+            None => {
+                let http = built(builder(&self.server), &self.server)?;
+                self.probing.get_or_init(|| http)
+            }
+        };
         self.nothing(http.get(url).timeout(ANSWER_TIME_MAX)).await
     }
 

@@ -8,6 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
+use ctxpin_client::Client;
 use ctxpin_model::quota::Quotas;
 use ctxpin_server::limits::Limits;
 use ctxpin_server::run::{DATABASE_CONNECTIONS, MetricsReaders, Settings, serve};
@@ -21,7 +22,7 @@ use crate::data_directory::{DataDirectory, DatabaseKey, directory_create, file_w
 use crate::owned::file_demand;
 use crate::process::Process;
 use crate::running::{
-    READY_INTERVAL, RunningServer, is_ready, lock_note, lock_open, lock_try, until_ready,
+    READY_INTERVAL, RunningServer, lock_note, lock_open, lock_try, prober, until_ready,
 };
 use crate::say::{self, Failure, note, waited};
 
@@ -83,12 +84,17 @@ impl Plan {
 
     /// Waits until the server that another process runs is ready.
     async fn until_joined(&self) -> Result<RunningServer, Failure> {
+        let mut asked: Option<Client> = None;
         loop {
             if let Some(server) = RunningServer::read(&self.data)? {
                 if server.database != self.key() {
                     return Err(other_database(&server));
                 }
-                if is_ready(&server.url).await? {
+                let client = match asked.take() {
+                    Some(client) if *client.server() == server.url => client,
+                    _ => prober(&server.url)?,
+                };
+                if asked.insert(client).readiness_check().await.is_ok() {
                     return Ok(server);
                 }
             }
