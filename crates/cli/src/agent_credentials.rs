@@ -1,7 +1,5 @@
 //! The id and the token of an agent, as `ctxpin up` keeps them.
 
-use std::fs;
-use std::io;
 use std::path::Path;
 
 use ctxpin_model::id::AgentId;
@@ -10,10 +8,10 @@ use ctxpin_protocol::http::people::Secret;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::data_directory::{directory_create, file_write};
+use crate::data_directory::{directory_create, file_write, json_read};
 use crate::owned::file_demand;
 use crate::running::token_read;
-use crate::say::{self, Failure};
+use crate::say::Failure;
 
 /// The id and the token of an agent.
 #[derive(Debug, Clone)]
@@ -37,17 +35,12 @@ impl AgentCredentials {
     /// If they cannot be read.
     pub fn read(directory: &Path) -> Result<Option<Self>, Failure> {
         let path = directory.join("agent.json");
-        let unreadable =
-            |reason: String| Failure::new(format!("{} cannot be read: {reason}", say::path(&path)));
         for name in ["agent.json", "token"] {
             file_demand(&directory.join(name))?;
         }
-        let bytes = match fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            bytes => bytes.map_err(|error| unreadable(error.to_string()))?,
+        let Some(file) = json_read::<AgentFile>(&path)? else {
+            return Ok(None);
         };
-        let file: AgentFile =
-            serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
         Ok(Some(Self {
             id: AgentId::from(file.id),
             token: token_read(&directory.join("token"))?,

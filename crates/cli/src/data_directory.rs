@@ -24,6 +24,7 @@ use std::path::{Path, PathBuf};
 
 use ctxpin_model::hash::BlobHash;
 use etcetera::BaseStrategy;
+use serde::de::DeserializeOwned;
 
 use crate::owned;
 use crate::say::{self, Failure};
@@ -262,6 +263,25 @@ pub fn directory_create(path: &Path) -> Result<(), Failure> {
                 "name a directory that you may write in {DATA_DIRECTORY_VARIABLE}"
             ))
         })
+}
+
+/// Reads a file of JSON that is kept here; `None` if there is none.
+///
+/// # Errors
+///
+/// If it cannot be read.
+pub fn json_read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Failure> {
+    let read = match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => Err(error.to_string()),
+        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| error.to_string()),
+    };
+    read.map(Some).map_err(|reason| unreadable(path, &reason))
+}
+
+/// Says why a file that is kept here cannot be read.
+pub fn unreadable(path: &Path, reason: &str) -> Failure {
+    Failure::new(format!("{} cannot be read: {reason}", say::path(&path)))
 }
 
 /// Writes a file that its user alone may read. It is there whole or not at all, whenever the

@@ -1,7 +1,5 @@
 //! Which agent `ctxpin agent run` ran on a directory, so that commands in it need not be told.
 
-use std::fs;
-use std::io;
 use std::path::Path;
 
 use ctxpin_model::id::AgentId;
@@ -9,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 use uuid::Uuid;
 
-use crate::data_directory::{DataDirectory, directory_create, file_write};
+use crate::data_directory::{DataDirectory, directory_create, file_write, json_read};
 use crate::owned::file_demand;
-use crate::say::{self, Failure};
+use crate::say::Failure;
 
 /// An agent, and the server that knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,18 +38,12 @@ impl RunNote {
         server: &Url,
     ) -> Result<Option<AgentId>, Failure> {
         let path = data.run_note(directory);
-        let unreadable = |reason: String| {
-            Failure::new(format!("{} cannot be read: {reason}", say::path(&path)))
-                .hint("delete it; the next `ctxpin agent run` writes it anew")
-        };
         file_demand(&path)?;
-        let bytes = match fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            bytes => bytes.map_err(|error| unreadable(error.to_string()))?,
-        };
-        let note: Self =
-            serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
-        Ok((note.server == server.as_str()).then(|| AgentId::from(note.agent)))
+        let note: Option<Self> = json_read(&path).map_err(|failure| {
+            failure.hint("delete it; the next `ctxpin agent run` writes it anew")
+        })?;
+        let note = note.filter(|note| note.server == server.as_str());
+        Ok(note.map(|note| AgentId::from(note.agent)))
     }
 
     /// Writes it down for a directory, by its canonical path.

@@ -11,7 +11,7 @@ use ctxpin_protocol::http::people::Secret;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::data_directory::{DataDirectory, DatabaseKey, file_write};
+use crate::data_directory::{DataDirectory, DatabaseKey, file_write, json_read, unreadable};
 use crate::owned;
 use crate::process::Process;
 use crate::say::{self, Failure};
@@ -66,17 +66,12 @@ impl RunningServer {
         }
         let path = data.server_file();
         owned::file_demand(&path)?;
-        let unreadable =
-            |reason: String| Failure::new(format!("{} cannot be read: {reason}", say::path(&path)));
-        let bytes = match fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            bytes => bytes.map_err(|error| unreadable(error.to_string()))?,
+        let Some(file) = json_read::<ServerFile>(&path)? else {
+            return Ok(None);
         };
-        let file: ServerFile =
-            serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
-        let url = Url::parse(&file.url).map_err(|error| unreadable(error.to_string()))?;
+        let url = Url::parse(&file.url).map_err(|error| unreadable(&path, &error.to_string()))?;
         let database = DatabaseKey::noted(&file.database)
-            .ok_or_else(|| unreadable("it names no database".to_owned()))?;
+            .ok_or_else(|| unreadable(&path, "it names no database"))?;
         Ok(Some(Self {
             url,
             pid: file.pid,

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use ctxpin_scan::trust::Trust;
 use serde::Serialize;
 
+use super::home_directory;
 use super::trust::TrustRoots;
 use crate::check::{Before, Exceptions, Finding, Level, findings, project_root};
 use crate::say::{self, Failure, Viewpoint};
@@ -86,7 +87,7 @@ impl Check {
     ///
     /// If a path cannot be scanned, or the exceptions or the commit cannot be read.
     pub fn run(self) -> Result<ExitCode, Failure> {
-        let home = etcetera::home_dir().unwrap_or_default();
+        let home = home_directory(false)?;
         let trust = self.trust.get()?;
         let root = self.root(&home, &trust)?;
         let exceptions = Exceptions::read(&root)?;

@@ -9,6 +9,7 @@ use ctxpin_scan::trust::Trust;
 
 use super::up::allowed_roots;
 use crate::say::Failure;
+use crate::setting::variable;
 
 /// Names directories of others that are believed, with colons between them.
 const TRUST_VARIABLE: &str = "CTXPIN_TRUST_ROOT";
@@ -29,8 +30,8 @@ impl TrustRoots {
     ///
     /// If the current directory is gone, or the operator's configuration cannot be used.
     pub fn get(&self) -> Result<Trust, Failure> {
-        let variable = env::var_os(TRUST_VARIABLE).unwrap_or_default();
-        let named = env::split_paths(&variable).filter(|path| !path.as_os_str().is_empty());
+        let listed = variable(TRUST_VARIABLE).unwrap_or_default();
+        let named = env::split_paths(&listed).filter(|path| !path.as_os_str().is_empty());
         let named: Vec<_> = self.trust_roots.iter().cloned().chain(named).collect();
         let mut trust = Trust::of_process();
         trust.roots = allowed_roots(&named)?;
