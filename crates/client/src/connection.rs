@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use ctxpin_model::proof::is_this_machine;
 use ctxpin_protocol::http::people::Secret;
 use ctxpin_protocol::problem::{PROBLEM_MEDIA_TYPE, Problem};
 use reqwest::header::{
@@ -541,17 +542,14 @@ fn check_server(server: &Url) -> Result<(), ClientError> {
     })
 }
 
-/// Whether an address leads to this machine by itself. A name below `localhost` does (RFC 6761, section
-/// 6.3), and so does the address that stands for all of a machine when one connects to it.
+/// Whether an address leads to this machine by itself. The one that stands for all of a machine does when one
+/// connects to it.
 pub(crate) fn is_loopback(server: &Url) -> bool {
     let is_own = |ip: IpAddr| ip.is_loopback() || ip.is_unspecified();
     match server.host() {
         Some(Host::Ipv4(ip)) => is_own(ip.into()),
         Some(Host::Ipv6(ip)) => is_own(ip.to_canonical()),
-        Some(Host::Domain(name)) => {
-            let name = name.strip_suffix('.').unwrap_or(name);
-            name == "localhost" || name.ends_with(".localhost")
-        }
+        Some(Host::Domain(name)) => is_this_machine(name),
         None => false,
     }
 }

@@ -71,10 +71,17 @@ impl Challenge {
         mac(key, self.input().as_bytes())
     }
 
-    /// Three lines.
+    /// The label, the nonce and the address, a line each.
     fn input(&self) -> String {
         format!("{LABEL}\n{}\n{}\n", self.nonce, self.authority)
     }
+}
+
+/// Whether a name always leads to the machine that asks for it, where anybody may listen (RFC 6761, section
+/// 6.3).
+pub fn is_this_machine(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    name == "localhost" || name.ends_with(".localhost")
 }
 
 /// What stands in for the hash of a token that is not known: another one for each id, so that its proofs

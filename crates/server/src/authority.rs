@@ -11,6 +11,7 @@ use axum::extract::FromRequestParts;
 use axum::http::header::HOST;
 use axum::http::request::Parts;
 use axum::http::uri;
+use ctxpin_model::proof::is_this_machine;
 use ctxpin_protocol::problem::ProblemName;
 use url::{Host, Url};
 
@@ -183,12 +184,6 @@ impl AskedAt {
         );
         Err(Refusal::new(ProblemName::Misdirected, detail))
     }
-}
-
-/// Whether a name always leads to this machine (RFC 6761, section 6.3).
-fn is_this_machine(name: &str) -> bool {
-    let name = name.strip_suffix('.').unwrap_or(name);
-    name == "localhost" || name.ends_with(".localhost")
 }
 
 fn unnamed() -> Refusal {
