@@ -16,7 +16,7 @@ use super::token::{secret_hand_over, token_file, token_state};
 use super::up::Workspace;
 use super::{Output, PageArguments, home_directory, say_next};
 use crate::chat_choice::agent_named;
-use crate::connect::{AgentConnection, Connection, Transport};
+use crate::connect::{AgentConnection, Connection};
 use crate::data_directory::DataDirectory;
 use crate::log;
 use crate::run_note::RunNote;
@@ -101,13 +101,8 @@ struct Create {
     /// workspace, or `same` for the one of the same workspace and name
     #[arg(long, value_name = "AGENT")]
     replaces: Option<String>,
-    /// Write the token to this new file, which you alone may read, and do not print it
-    #[arg(long, value_name = "FILE", conflicts_with = "json")]
-    write_token: Option<PathBuf>,
     #[command(flatten)]
-    output: Output,
-    #[command(flatten)]
-    connection: Connection,
+    target: TokenTarget,
 }
 
 /// Give an agent another token, printed this once; the one that it had ends at once
@@ -115,6 +110,13 @@ struct Create {
 struct RotateToken {
     /// The agent: its id, or the end of it (at least 4 digits)
     agent: String,
+    #[command(flatten)]
+    target: TokenTarget,
+}
+
+/// Where an agent gets its token from, and where that goes.
+#[derive(Debug, Args)]
+struct TokenTarget {
     /// Write the token to this new file, which you alone may read, and do not print it
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
     write_token: Option<PathBuf>,
@@ -231,13 +233,13 @@ fn note_run(note: &RunNote, directory: &Path) {
 
 impl Create {
     async fn run(self) -> Result<(), Failure> {
-        let client = self.connection.connect()?.client;
+        let client = self.target.connection.connect()?.client;
         let replaces = match self.replaces.as_deref() {
             None => None,
             Some("same") => Some("same".to_owned()),
             Some(agent) => Some(agent_named(&client, agent).await?.to_string()),
         };
-        let token_file = token_file(self.write_token.as_deref())?;
+        let file = self.target.file()?;
         let created = client
             .agent_create(&AgentCreate {
                 workspace: self.workspace,
@@ -246,72 +248,66 @@ impl Create {
                 replaces,
             })
             .await?;
-        if self.output.json {
-            return say::print_json(&created);
-        }
-        say::note(&format!(
+        let told = format!(
             "created agent {} of workspace \"{}\"",
             created.agent.id,
             say::line(&created.agent.workspace)
-        ));
-        token_hand_over(
-            &client,
-            &created,
-            token_file,
-            self.write_token.as_deref(),
-            self.connection.transport,
-        )
+        );
+        self.target.hand_over(&client, &created, file, &told)
     }
 }
 
 impl RotateToken {
     async fn run(self) -> Result<(), Failure> {
-        let client = self.connection.connect()?.client;
+        let client = self.target.connection.connect()?.client;
         let agent = agent_named(&client, &self.agent).await?;
-        let token_file = token_file(self.write_token.as_deref())?;
+        let file = self.target.file()?;
         let rotated = client.agent_token_rotate(agent).await?;
-        if self.output.json {
-            return say::print_json(&rotated);
-        }
-        say::note(&format!(
+        let told = format!(
             "agent {} of workspace \"{}\" has another token; the one that it had opens nothing any more",
             rotated.agent.id,
             say::line(&rotated.agent.workspace)
-        ));
-        token_hand_over(
-            &client,
-            &rotated,
-            token_file,
-            self.write_token.as_deref(),
-            self.connection.transport,
-        )
+        );
+        self.target.hand_over(&client, &rotated, file, &told)
     }
 }
 
-/// Says when an agent's new token ends, prints it or writes it to its file, and says how it is used.
-fn token_hand_over(
-    client: &Client,
-    created: &AgentCreated,
-    mut token_file: Option<TokenFile>,
-    path: Option<&Path>,
-    transport: Transport,
-) -> Result<(), Failure> {
-    if let Some(time) = created.agent.token_expires_at {
-        say::note(&format!(
-            "its token ends {}, with the one that made it; `ctxpin agent rotate-token` gives it another",
-            time.to_rfc3339()
-        ));
+impl TokenTarget {
+    /// Makes the file for the token, if one is named.
+    fn file(&self) -> Result<Option<TokenFile>, Failure> {
+        token_file(self.write_token.as_deref())
     }
-    secret_hand_over(created.token.expose(), token_file.as_mut())?;
-    if let Some(path) = path {
-        say::note(&format!(
-            "`ctxpin agent run --server {}{} --token-file {}` runs it in its workspace",
-            client.server().as_str().trim_end_matches('/'),
-            transport.as_option(),
-            say::path(&path)
-        ));
+
+    /// Says what was done and when the agent's new token ends, prints it or writes it to its file, and says
+    /// how it is used; or prints all of it as JSON.
+    fn hand_over(
+        &self,
+        client: &Client,
+        created: &AgentCreated,
+        mut file: Option<TokenFile>,
+        told: &str,
+    ) -> Result<(), Failure> {
+        if self.output.json {
+            return say::print_json(created);
+        }
+        say::note(told);
+        if let Some(time) = created.agent.token_expires_at {
+            say::note(&format!(
+                "its token ends {}, with the one that made it; `ctxpin agent rotate-token` gives it another",
+                time.to_rfc3339()
+            ));
+        }
+        secret_hand_over(created.token.expose(), file.as_mut())?;
+        if let Some(path) = &self.write_token {
+            say::note(&format!(
+                "`ctxpin agent run --server {}{} --token-file {}` runs it in its workspace",
+                client.server().as_str().trim_end_matches('/'),
+                self.connection.transport.as_option(),
+                say::path(path)
+            ));
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 async fn list(client: &Client, page: &PageArguments, output: Output) -> Result<(), Failure> {
