@@ -115,7 +115,7 @@ pub struct Connected {
 
 /// A token, and where it was found.
 pub struct Token {
-    /// The token.
+    /// What is shown to a server.
     pub secret: Secret,
     /// Where it was found.
     pub origin: Origin,

@@ -55,7 +55,7 @@ pub struct Running {
 }
 
 impl Process {
-    /// This process.
+    /// The process that asks, as others find it again.
     pub fn own() -> Self {
         let pid = std::process::id();
         let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
@@ -103,12 +103,10 @@ impl Process {
     /// Whether what it listens to on this machine's own addresses can be reached from here.
     pub fn shares_addresses(&self) -> bool {
         let own = Place::of(std::process::id());
-        let address = |place: &Place| (place.boot.clone(), place.net_namespace.clone());
-        match (self.place.as_ref(), own.as_ref()) {
-            (Some(place), Some(own)) => address(place) == address(own),
-            // Where the system does not tell, there are no containers either.
-            _ => true,
-        }
+        // Where the system does not tell, there are no containers either.
+        self.place.as_ref().zip(own).is_none_or(|(place, own)| {
+            (&place.boot, &place.net_namespace) == (&own.boot, &own.net_namespace)
+        })
     }
 
     /// Which one it is, for people who look for it here.

@@ -36,7 +36,7 @@ pub struct AuditRecord {
 /// A token that was made, as it was then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NewTokenRecord {
-    /// Its id.
+    /// The public part of its text, by which its row is found.
     pub id: TokenId,
     /// The user whose it is, unless it is an agent's.
     pub user: Option<UserId>,

@@ -76,7 +76,7 @@ pub struct Pushed {
 /// An open session.
 #[derive(Debug, Clone)]
 pub struct Session {
-    /// The agent.
+    /// Whose session it is: an agent knows its own token alone.
     pub agent: AgentId,
     /// The process's number: it goes with every request.
     pub epoch: i64,

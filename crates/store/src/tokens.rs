@@ -52,7 +52,7 @@ const JOINS: &str =
 /// A token that ended with the one that made it.
 #[derive(Debug, Clone, Copy)]
 pub struct RevokedChild {
-    /// Which.
+    /// The token, which opens nothing any more.
     pub token: TokenId,
     /// Whose it was; of an agent's, whose the agent is.
     pub user: UserId,

@@ -2,7 +2,7 @@
 //! both. When the primary fails, the standby takes its place.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use ctxpin_cluster::{Address, Cluster};
@@ -46,16 +46,13 @@ impl Service {
                 primary,
             })
         });
-        let service = Self::of(pair.await??);
-        service.rely_on_standby().await?;
-        Ok(service)
-    }
-
-    fn of(pair: Pair) -> Self {
-        Self {
+        let pair = pair.await??;
+        let service = Self {
             url: pair.address.url().to_owned(),
             pair: Arc::new(Mutex::new(pair)),
-        }
+        };
+        service.rely_on_standby().await?;
+        Ok(service)
     }
 
     /// The URL of its `postgres` database, for its superuser; the same after a failover.
@@ -123,7 +120,7 @@ impl Service {
     async fn rely_on_standby(&self) -> anyhow::Result<()> {
         self.confirm_by("*").await?;
         let mut connection = self.connect().await?;
-        let began = std::time::Instant::now();
+        let began = Instant::now();
         loop {
             let confirming: i64 = sqlx::query_scalar(
                 "select count(*) from pg_stat_replication where sync_state = 'sync'",
