@@ -103,8 +103,8 @@ pub(crate) struct Gathering<'a> {
     pub reader: Reader,
     /// Directories of skills that were scanned, by their canonical paths.
     containers: HashSet<PathBuf>,
-    /// How many findings each of them added, by the boundary that links in it were held to.
-    listed: HashMap<(PathBuf, PathBuf, Reach), usize>,
+    /// How many findings each of them added.
+    listed: HashMap<Way, usize>,
     /// Directories that were read as a skill, with whether another name could make something else of one.
     skills: HashMap<PathBuf, bool>,
     /// Why directories are no skill, by their canonical paths.
@@ -122,6 +122,24 @@ pub(crate) struct Gathering<'a> {
     other_tools: Vec<(PathBuf, Vec<&'static str>)>,
     cancelled: &'a dyn Fn() -> bool,
     home: &'a Path,
+}
+
+/// A folder of skills, with the boundary that links in it are held to.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Way {
+    path: PathBuf,
+    boundary: PathBuf,
+    reach: Reach,
+}
+
+impl Way {
+    fn to(path: &Path, boundary: &Boundary) -> Self {
+        Self {
+            path: path.to_owned(),
+            boundary: boundary.directory.path.clone(),
+            reach: boundary.reach,
+        }
+    }
 }
 
 impl<'a> Gathering<'a> {
@@ -187,11 +205,7 @@ impl<'a> Gathering<'a> {
     /// Whether the folder of skills at a canonical path is still to be looked at. One that a link led to
     /// before gives the same again.
     pub fn begin_container(&mut self, path: &Path, boundary: &Boundary) -> bool {
-        let way = (
-            path.to_owned(),
-            boundary.directory.path.clone(),
-            boundary.reach,
-        );
+        let way = Way::to(path, boundary);
         if let Some(additions) = self.listed.get(&way) {
             self.additions += additions;
             return false;
@@ -204,12 +218,8 @@ impl<'a> Gathering<'a> {
 
     /// Notes how much a folder of skills added since there were `additions`.
     pub fn end_container(&mut self, path: &Path, boundary: &Boundary, additions: usize) {
-        let way = (
-            path.to_owned(),
-            boundary.directory.path.clone(),
-            boundary.reach,
-        );
-        self.listed.insert(way, self.additions - additions);
+        let added = self.additions - additions;
+        self.listed.insert(Way::to(path, boundary), added);
     }
 
     /// Whether a directory is still to be read as a skill that goes by a name which `is_usable`. What was
