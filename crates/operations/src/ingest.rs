@@ -385,6 +385,26 @@ fn judge_server(resource: &mut Resource) {
     }
 }
 
+/// Whether a manifest seems to make the head again. What people can change without one of these is rare.
+pub(crate) fn seems_to_repeat(manifest: &Snapshot, head: &Snapshot) -> bool {
+    let hash = |content: Option<Content>| content.map(Content::hash);
+    let file = |file: &SkillFile| hash(file.content);
+    let is_same = |(claimed, stored): (&Resource, &Resource)| {
+        (claimed.kind, claimed.status, &claimed.source)
+            == (stored.kind, stored.status, &stored.source)
+            && (&claimed.error, &claimed.detail) == (&stored.error, &stored.detail)
+            && hash(claimed.content) == hash(stored.content)
+            && claimed
+                .files
+                .iter()
+                .map(file)
+                .eq(stored.files.iter().map(file))
+    };
+    manifest.resources.len() == head.resources.len()
+        && (&manifest.facts, &manifest.error) == (&head.facts, &head.error)
+        && manifest.resources.iter().zip(&head.resources).all(is_same)
+}
+
 /// The blobs that a snapshot stores and that came with the push.
 pub(crate) fn to_store(snapshot: &Snapshot, inline: &Bodies) -> Bodies {
     let stored: BTreeSet<_> = snapshot

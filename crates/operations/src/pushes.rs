@@ -469,6 +469,8 @@ fn judge(agent: &AgentRecord, push: &Push, addresses: &Addresses) -> Result<Verd
 struct Seen {
     sighting: Sighting<AgentId>,
     user: UserId,
+    /// Whether it seems to be what the head is, so that the rest was not read.
+    is_repeat: bool,
     replaced: Vec<Sighting<AgentId>>,
     head_before: Option<SnapshotId>,
     head: Option<Arc<TreatedSnapshot>>,
@@ -538,30 +540,35 @@ async fn see(
     let to_read = ingest::to_read(&push.manifest, head_plain, &proved);
     let read = own.proved_bodies(&mut reading, &to_read).await?;
     proved.bodies.extend(read);
-    let replaced = own.replaced_chain(&mut reading).await?;
-    let stored = match own.has_chats_to_pin(&mut reading, &replaced).await? {
-        true => {
-            let hashes = ingest::instructions(&push.manifest);
-            let stored = hashes.filter(|hash| !push.inline.contains_key(hash));
-            Some(own.proved_bodies(&mut reading, &stored.collect()).await?)
-        }
-        false => None,
-    };
-    Ok(Ok(Seen {
+    let seems_to_repeat =
+        |head: &Snapshot| nth == 1 && ingest::seems_to_repeat(&push.manifest, head);
+    let mut seen = Seen {
         sighting: own.sighting(Operation::ContextPush),
         user: own.owner(),
-        replaced,
+        is_repeat: head_plain.is_some_and(seems_to_repeat),
+        replaced: Vec::new(),
         head_before,
         head,
         proved,
-        stored,
-    }))
+        stored: None,
+    };
+    if seen.is_repeat {
+        return Ok(Ok(seen));
+    }
+    seen.replaced = own.replaced_chain(&mut reading).await?;
+    if own.has_chats_to_pin(&mut reading, &seen.replaced).await? {
+        let hashes = ingest::instructions(&push.manifest);
+        let stored = hashes.filter(|hash| !push.inline.contains_key(hash));
+        seen.stored = Some(own.proved_bodies(&mut reading, &stored.collect()).await?);
+    }
+    Ok(Ok(seen))
 }
 
 /// Works out what a push makes of a workspace.
 fn worked_out(seen: Seen, push: &Push) -> Result<Prepared> {
     let Seen {
         sighting,
+        is_repeat,
         replaced,
         head_before,
         head,
@@ -573,6 +580,10 @@ fn worked_out(seen: Seen, push: &Push) -> Result<Prepared> {
     proved.add_inline(&push.inline)?;
     let snapshot = ingest::ingest(push.manifest.clone(), head_plain, &proved)?;
     let addresses = snapshot.addresses();
+    if is_repeat && head_before != Some(addresses.id) {
+        // What else it needs is read at the next try.
+        return Err(Error::overtaken());
+    }
     let (snapshot, treatments) = treated(snapshot, head.as_deref(), &proved.bodies);
     let snapshot = Arc::new(snapshot);
     let prompt = stored

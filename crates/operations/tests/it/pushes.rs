@@ -12,7 +12,7 @@ use ctxpin_model::warning::{Code, Note, Warning};
 use ctxpin_operations::chats::{self, ChatChange};
 use ctxpin_operations::error::{Error, Result};
 use ctxpin_operations::pushes::{self, Push, Pushed};
-use ctxpin_operations::{agents, contexts};
+use ctxpin_operations::{agents, contexts, pins};
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::{TestAgent, chat, first_admin, member, user};
 use ctxpin_testing::workspace::Workspace;
@@ -21,6 +21,7 @@ ctxpin_testing::on_both_databases!(
     a_first_push_becomes_the_head,
     the_server_computes_the_hashes_that_the_agent_computes,
     unchanged_content_keeps_the_head_and_the_timeline,
+    a_push_that_only_seems_to_be_what_is_there_is_taken,
     a_change_of_settled_alone_is_stored,
     notes_are_replaced_by_each_push_and_told_to_the_owner,
     a_lost_answer_is_given_again,
@@ -176,6 +177,34 @@ async fn unchanged_content_keeps_the_head_and_the_timeline(test: &TestService) {
     assert_eq!((after.head, heads), (first.head, timeline));
     let chat = chats::read(&test.service, owner, pinned.id).await.unwrap();
     assert_eq!((chat.pin_seq, chat.updated_at), (1, pinned.updated_at));
+}
+
+async fn a_push_that_only_seems_to_be_what_is_there_is_taken(test: &TestService) {
+    let owner = first_admin(&test.service).await;
+    let mut agent = TestAgent::create(&test.service, owner, "project").await;
+    let workspace = Workspace::new("/w").skill("pdf", "Reads PDFs.", &[("run", "1")]);
+    agent.push(&test.service, &workspace).await.unwrap();
+    let unpinned = chat(&test.service, owner, Some(agent.id)).await;
+    pins::pin_clear(&test.service, owner, unpinned.id, None)
+        .await
+        .unwrap();
+
+    let (mut manifest, inline) = workspace.manifest();
+    manifest.resources[0].files[0].executable = true;
+    let push = Push {
+        epoch: agent.epoch,
+        version: 2,
+        mcp_settled: true,
+        manifest,
+        notes: Vec::new(),
+        inline,
+    };
+    let pushed = pushes::push(&test.service, agent.credential, push)
+        .await
+        .unwrap();
+
+    assert_eq!((pushed.verdict, pushed.hydrated), (Verdict::Accepted, 1));
+    assert_eq!(pushed.head.map(|head| head.seq), Some(2));
 }
 
 async fn a_change_of_settled_alone_is_stored(test: &TestService) {
