@@ -128,9 +128,6 @@ async fn create_once(
     if let Some(there) = of_reference(&account, &mut transaction, request).await? {
         return Ok((there, false));
     }
-    let owner = account.owner();
-    let (stock, now) = (Stock::Chats, caller.now);
-    demand_room(service, &mut transaction, &account, owner, stock, now).await?;
     let chat = NewChat {
         id: ChatId::generate(caller.now),
         client: request.client.clone(),
@@ -142,7 +139,14 @@ async fn create_once(
         tools: request.tools,
         created_at: caller.now,
     };
-    let granted = account.chat_insert(&mut transaction, &chat).await?;
+    let quota_default = service.quotas.amounts.chats;
+    let inserted = account.chat_insert(&mut transaction, &chat, quota_default);
+    let Some(granted) = inserted.await? else {
+        let (stock, owner, now) = (Stock::Chats, account.owner(), caller.now);
+        demand_room(service, &mut transaction, &account, owner, stock, now).await?;
+        // By now there is room again.
+        return Err(Error::overtaken());
+    };
     let mut chat = granted.chat(&mut transaction).await?;
     if let Some((to, cause)) = locked.inherited {
         let cause = Cause {

@@ -177,17 +177,31 @@ fn read_hashes(row: &mut Row) -> Result<Option<Hashes>> {
 }
 
 impl Granted<Account, Write> {
-    /// Writes a chat of the caller, not pinned yet, and counts it. Conflict if the caller has one of the
-    /// same client and reference.
+    /// Writes a chat of the caller, not pinned yet, and counts it. `None` if the caller has as many as
+    /// they may: `quota_default`, unless an admin has said another number. Conflict if the caller has one
+    /// of the same client and reference.
     pub async fn chat_insert(
         &self,
         transaction: &mut Transaction,
         chat: &NewChat,
-    ) -> Result<Granted<Chat, Write>> {
+        quota_default: u64,
+    ) -> Result<Option<Granted<Chat, Write>>> {
         let owner = self.owner();
-        self.within(transaction)?
-            .together()
-            .write(
+        let transaction = self.within(transaction)?;
+        let counted = transaction
+            .query(
+                "update users set chat_count = chat_count + 1 where id = $1 \
+                 and chat_count < coalesce(chats_quota, $2)",
+            )
+            .bind(&owner)
+            .bind(&quota_default)
+            .execute()
+            .await?;
+        if counted == 0 {
+            return Ok(None);
+        }
+        transaction
+            .query(
                 "insert into chats (id, owner_id, client, reference, title, agent_id, parent_id, policy, tools, \
                  created_at, updated_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)",
             )
@@ -201,11 +215,9 @@ impl Granted<Account, Write> {
             .bind(&chat.policy)
             .bind(&chat.tools)
             .bind(&chat.created_at)
-            .write("update users set chat_count = chat_count + 1 where id = $1")
-            .bind(&owner)
             .execute()
             .await?;
-        Ok(self.new_chat(chat.id))
+        Ok(Some(self.new_chat(chat.id)))
     }
 }
 
