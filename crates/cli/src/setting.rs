@@ -10,7 +10,8 @@ use std::path::PathBuf;
 use clap::builder::{OsStr as ClapStr, Resettable};
 use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, Command};
-use url::{Host, Url};
+use ctxpin_client::leads_to_this_machine;
+use url::Url;
 
 use crate::say;
 
@@ -113,13 +114,7 @@ pub fn server_address(text: &str) -> Result<Url, String> {
     };
     let url = Url::parse(&whole)
         .map_err(|_| "it is no address; one is written like http://127.0.0.1:7878".to_owned())?;
-    let is_local = match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    };
-    if !is_whole && !is_local {
+    if !is_whole && !leads_to_this_machine(&url) {
         return Err("write http:// or https:// before it".to_owned());
     }
     if url.path().trim_end_matches('/').ends_with("/api/v1") {
@@ -164,6 +159,9 @@ mod tests {
         check("127.0.0.1:7878", Ok("http://127.0.0.1:7878/"));
         check("localhost:7878", Ok("http://localhost:7878/"));
         check("[::1]:7878", Ok("http://[::1]:7878/"));
+        check("0.0.0.0:7878", Ok("http://0.0.0.0:7878/"));
+        check("localhost.:7878", Ok("http://localhost.:7878/"));
+        check("a.localhost:7878", Ok("http://a.localhost:7878/"));
         check("a.example:7878", Err("write http:// or https://"));
         check("7878", Err("write http:// or https://"));
         check("http://127.0.0.1:78789", Err("it is no address"));

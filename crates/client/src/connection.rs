@@ -119,7 +119,10 @@ impl Client {
     /// Those of [`Self::new`].
     pub fn by(server: Url, token: Secret, plain_http: PlainHttp) -> Result<Self, ClientError> {
         check_server(&server)?;
-        if server.scheme() == "http" && plain_http == PlainHttp::Refused && !is_loopback(&server) {
+        if server.scheme() == "http"
+            && plain_http == PlainHttp::Refused
+            && !leads_to_this_machine(&server)
+        {
             return Err(ClientError::PlainHttp {
                 server: server.to_string(),
             });
@@ -131,7 +134,7 @@ impl Client {
         if server.scheme() == "http" {
             // A certificate proves by itself who answers.
             let readiness = address(&server, &[READINESS])?;
-            let is_local = is_loopback(&server);
+            let is_local = leads_to_this_machine(&server);
             builder = builder.connector_layer(Proving::new(&readiness, &token, is_local));
             if is_local {
                 builder = builder.connect_timeout(PROOF_TIME_MAX);
@@ -429,7 +432,7 @@ fn builder(server: &Url) -> reqwest::ClientBuilder {
         // Nothing may lead the token to another place.
         .redirect(Policy::none())
         .referer(false);
-    if !is_loopback(server) {
+    if !leads_to_this_machine(server) {
         return builder;
     }
     // A proxy cannot reach this machine, and must not see what stays on it.
@@ -544,7 +547,7 @@ fn check_server(server: &Url) -> Result<(), ClientError> {
 
 /// Whether an address leads to this machine by itself. The one that stands for all of a machine does when one
 /// connects to it.
-pub(crate) fn is_loopback(server: &Url) -> bool {
+pub fn leads_to_this_machine(server: &Url) -> bool {
     let is_own = |ip: IpAddr| ip.is_loopback() || ip.is_unspecified();
     match server.host() {
         Some(Host::Ipv4(ip)) => is_own(ip.into()),

@@ -20,7 +20,7 @@ mod turns;
 mod watch;
 
 pub use chats::ChatOpened;
-pub use connection::{Client, IDLE_TIME_MAX, PlainHttp};
+pub use connection::{Client, IDLE_TIME_MAX, PlainHttp, leads_to_this_machine};
 pub use context::Prompt;
 pub use proxy::UsedProxy;
 pub use watch::Watch;

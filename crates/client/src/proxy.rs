@@ -24,7 +24,7 @@ pub struct UsedProxy {
 impl UsedProxy {
     /// The proxy through which clients ask a server on another machine, if there is one.
     pub(crate) fn before(server: &Url) -> Option<Self> {
-        if crate::connection::is_loopback(server) {
+        if crate::connection::leads_to_this_machine(server) {
             return None;
         }
         let uri: Uri = server.as_str().parse().ok()?;
