@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use ctxpin_model::diff::changes;
-use ctxpin_model::diff::lines::{hunks, unified};
+use ctxpin_model::diff::lines::{Bounds, hunks, unified};
 use ctxpin_model::snapshot::Snapshot;
 
 use crate::{patch, pieces, snapshots};
@@ -20,8 +20,12 @@ pub fn check(bytes: &[u8]) {
 
 /// The diff is empty exactly if the texts are equal, and else makes one out of the other.
 fn check_texts(old: &str, new: &str, labels: [&str; 2]) {
-    let deadline = Instant::now() + COMPARING_TIME;
-    let Some(hunks) = hunks(old, new, u64::MAX, deadline) else {
+    let bounds = Bounds {
+        bytes_max: u64::MAX,
+        deadline: Instant::now() + COMPARING_TIME,
+        with_words: true,
+    };
+    let Some(hunks) = hunks(old, new, bounds) else {
         panic!("no text has so many bytes");
     };
     let diff = unified(&hunks, labels[0], labels[1]);

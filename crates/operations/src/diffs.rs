@@ -45,6 +45,8 @@ pub struct DiffRequest {
     pub to: Option<SnapshotId>,
     /// Of this resource alone, as either side has it; else of all.
     pub resource: Option<ResourceId>,
+    /// Whether the words that differ in a line are told too.
+    pub with_words: bool,
 }
 
 /// What differs between two snapshots.
@@ -83,24 +85,29 @@ pub async fn diff(
     let compared = Compared::read(&mut transaction, &granted, record, request).await?;
     let compared = Arc::new(compared);
     if is_light(compared.weight()) {
-        let plan = compared.plan(request.resource);
+        let changes = compared.changes();
+        let plan = Plan::of(&changes, request);
         if is_light(plan.bytes) {
             let bodies = compared.bodies(&mut transaction, &granted, &plan).await?;
             drop(transaction);
-            let told = compared.told(&plan, &bodies, &Watch::lasting(COMPARING_TIME_MAX));
+            let watch = Watch::lasting(COMPARING_TIME_MAX);
+            let told = compared.told(&changes, &plan, &bodies, &watch);
             return Ok(DiffView { compared, told });
         }
     }
     drop(transaction);
     let slot = service.workshop.enter(user).await?;
     let planning = Arc::clone(&compared);
-    let plan = move |_: &Watch| planning.plan(request.resource);
+    let plan = move |_: &Watch| Plan::of(&planning.changes(), request);
     let plan = slot.run(COMPARING_TIME_MAX, plan).await?;
     let (mut transaction, granted) = service.read_bodies(credential, operation, chat).await?;
     let bodies = compared.bodies(&mut transaction, &granted, &plan).await?;
     drop(transaction);
     let comparing = Arc::clone(&compared);
-    let told = move |watch: &Watch| comparing.told(&plan, &bodies, watch);
+    let told = move |watch: &Watch| {
+        let changes = comparing.changes();
+        comparing.told(&changes, &plan, &bodies, watch)
+    };
     let told = slot.run(COMPARING_TIME_MAX, told).await?;
     Ok(DiffView { compared, told })
 }
@@ -160,10 +167,40 @@ struct Plan {
     asked: Vec<usize>,
     /// Whether one resource is asked for: what is past a bound is then told of its files.
     is_alone: bool,
+    /// Whether the words that differ in a line are told too.
+    with_words: bool,
     /// What is read: the blobs that differ, of as many changes as may be.
     blobs: BTreeSet<BlobHash>,
     /// How many bytes that is.
     bytes: u64,
+}
+
+impl Plan {
+    fn of(changes: &[Change<'_>], request: DiffRequest) -> Self {
+        let is_asked = |change: &Change<'_>| {
+            let mut sides = [change.pinned, change.head].into_iter().flatten();
+            request
+                .resource
+                .is_none_or(|id| sides.any(|side| side.id() == id))
+        };
+        let asked = (0..changes.len()).filter(|index| is_asked(&changes[*index]));
+        let mut plan = Self {
+            asked: asked.collect(),
+            is_alone: request.resource.is_some(),
+            with_words: request.with_words,
+            blobs: BTreeSet::new(),
+            bytes: 0,
+        };
+        let asked = plan.asked.iter().map(|index| &changes[*index]);
+        for pair in asked.flat_map(pairs) {
+            let bytes: u64 = pair.stored().map(|stored| stored.size).sum();
+            if plan.bytes + bytes <= READ_BYTES_MAX {
+                plan.bytes += bytes;
+                plan.blobs.extend(pair.stored().map(|stored| stored.hash));
+            }
+        }
+        plan
+    }
 }
 
 impl Compared {
@@ -209,30 +246,6 @@ impl Compared {
         }
     }
 
-    fn plan(&self, resource: Option<ResourceId>) -> Plan {
-        let changes = self.changes();
-        let is_asked = |change: &Change<'_>| {
-            let mut sides = [change.pinned, change.head].into_iter().flatten();
-            resource.is_none_or(|id| sides.any(|side| side.id() == id))
-        };
-        let asked = (0..changes.len()).filter(|index| is_asked(&changes[*index]));
-        let mut plan = Plan {
-            asked: asked.collect(),
-            is_alone: resource.is_some(),
-            blobs: BTreeSet::new(),
-            bytes: 0,
-        };
-        let asked = plan.asked.iter().map(|index| &changes[*index]);
-        for pair in asked.flat_map(pairs) {
-            let bytes: u64 = pair.stored().map(|stored| stored.size).sum();
-            if plan.bytes + bytes <= READ_BYTES_MAX {
-                plan.bytes += bytes;
-                plan.blobs.extend(pair.stored().map(|stored| stored.hash));
-            }
-        }
-        plan
-    }
-
     async fn bodies(
         &self,
         transaction: &mut Transaction,
@@ -247,12 +260,17 @@ impl Compared {
         Ok(bodies)
     }
 
-    fn told(&self, plan: &Plan, bodies: &Bodies, watch: &Watch) -> Vec<(usize, Told)> {
+    fn told(
+        &self,
+        changes: &[Change<'_>],
+        plan: &Plan,
+        bodies: &Bodies,
+        watch: &Watch,
+    ) -> Vec<(usize, Told)> {
         let (Some((_, pinned)), Some((_, head))) = (&self.pinned, &self.head) else {
             return Vec::new();
         };
         let snapshots = (&pinned.snapshot, &head.snapshot);
-        let changes = self.changes();
         let mut left = match plan.is_alone {
             true => TOLD_ALONE_BYTES_MAX,
             false => TOLD_BYTES_MAX,
@@ -266,6 +284,7 @@ impl Compared {
                 bytes_max: left,
                 deadline: watch.deadline(),
                 is_over: &is_over,
+                with_words: plan.with_words,
             };
             // The facts are short, and nothing asks for them alone.
             let is_told_whole = !plan.is_alone && change.subject != Subject::Facts;

@@ -15,6 +15,9 @@ const CONTEXT_LINES: usize = 3;
 /// Most bytes of lines that replace each other and whose words are compared: nobody looks for words in more.
 const WORDS_BYTES_MAX: usize = 64 * 1024;
 
+/// What a hunk takes besides its lines, in bytes.
+const HUNK_BYTES: u64 = 96;
+
 spelled! {
     /// Which text has a line.
     LineKind {
@@ -59,7 +62,7 @@ pub struct Hunk {
 impl Hunk {
     /// How long it is in an answer, in bytes: no less than it takes as JSON, and about twice that at most.
     pub fn bytes(&self) -> u64 {
-        96 + self.lines.iter().map(Line::bytes).sum::<u64>()
+        HUNK_BYTES + self.lines.iter().map(Line::bytes).sum::<u64>()
     }
 }
 
@@ -69,32 +72,42 @@ impl Line {
     }
 }
 
-/// Compares two texts: the hunks that make the one the other, none if they are equal. Past `deadline` they
-/// are coarser, not wrong. `None` if they have more than `bytes_max` bytes, counted as [`Hunk::bytes`].
+/// What comparing two texts may give.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Most bytes, counted as [`Hunk::bytes`].
+    pub bytes_max: u64,
+    /// When the comparison is to be over: past it hunks are coarser, not wrong.
+    pub deadline: Instant,
+    /// Whether words of lines that replace each other are compared.
+    pub with_words: bool,
+}
+
+/// Compares two texts: the hunks that make the one the other, none if they are equal. `None` if they have
+/// more bytes than they may.
 ///
 /// A line ends with LF and with nothing else, as in other tools, so that every line of a diff has its sign
 /// in front.
-pub fn hunks(pinned: &str, head: &str, bytes_max: u64, deadline: Instant) -> Option<Vec<Hunk>> {
+pub fn hunks(pinned: &str, head: &str, bounds: Bounds) -> Option<Vec<Hunk>> {
     let pinned: Vec<&str> = pinned.split_inclusive('\n').collect();
     let head: Vec<&str> = head.split_inclusive('\n').collect();
     let mut config = TextDiff::configure();
-    config.deadline(deadline);
+    config.deadline(bounds.deadline);
     let diff = config.diff_slices(&pinned, &head);
-    let mut left = bytes_max;
+    let mut left = bounds.bytes_max;
     let mut hunks = Vec::new();
     for ops in diff.grouped_ops(CONTEXT_LINES) {
-        let hunk = hunk(&diff, &ops, left, deadline)?;
-        left = left.checked_sub(hunk.bytes())?;
-        hunks.push(hunk);
+        hunks.push(hunk(&diff, &ops, &mut left, bounds)?);
     }
     Some(hunks)
 }
 
+/// A hunk, whose bytes are taken from those that are `left`; `None` if these are too few.
 fn hunk(
     diff: &TextDiff<'_, '_, str>,
     ops: &[DiffOp],
-    bytes_max: u64,
-    deadline: Instant,
+    left: &mut u64,
+    bounds: Bounds,
 ) -> Option<Hunk> {
     let span = |ranges: Vec<std::ops::Range<usize>>| {
         let start = ranges.first().map_or(0, |range| range.start);
@@ -104,11 +117,11 @@ fn hunk(
     };
     let (pinned_start, pinned_lines) = span(ops.iter().map(DiffOp::old_range).collect());
     let (head_start, head_lines) = span(ops.iter().map(DiffOp::new_range).collect());
-    let mut left = bytes_max;
+    *left = left.checked_sub(HUNK_BYTES)?;
     let mut lines = Vec::new();
     for op in ops {
-        for line in lines_of(diff, op, deadline) {
-            left = left.checked_sub(line.bytes())?;
+        for line in lines_of(diff, op, bounds) {
+            *left = left.checked_sub(line.bytes())?;
             lines.push(line);
         }
     }
@@ -124,20 +137,21 @@ fn hunk(
 fn lines_of<'d>(
     diff: &'d TextDiff<'_, '_, str>,
     op: &DiffOp,
-    deadline: Instant,
+    bounds: Bounds,
 ) -> Box<dyn Iterator<Item = Line> + 'd> {
     let bytes = |changes: TextChangesIter<'_, '_, '_, str>| {
         changes.map(|change| change.value().len()).sum::<usize>()
     };
     // Only what replaces something has words to compare.
-    if op.tag() != DiffTag::Replace
+    if !bounds.with_words
+        || op.tag() != DiffTag::Replace
         || bytes(diff.iter_changes(op)) > WORDS_BYTES_MAX
         || !shares_words(diff, op)
     {
         let changes = diff.iter_changes(op);
         return Box::new(changes.map(|change| line(change.tag(), change.value(), Vec::new())));
     }
-    let changes = diff.iter_inline_changes_deadline(op, Some(deadline));
+    let changes = diff.iter_inline_changes_deadline(op, Some(bounds.deadline));
     Box::new(changes.map(|change| {
         let mut text = String::new();
         let mut words = Vec::new();
@@ -229,9 +243,16 @@ mod tests {
 
     use super::*;
 
+    fn bounds() -> Bounds {
+        Bounds {
+            bytes_max: u64::MAX,
+            deadline: Instant::now() + Duration::from_secs(20),
+            with_words: true,
+        }
+    }
+
     fn compared(pinned: &str, head: &str) -> Vec<Hunk> {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        hunks(pinned, head, u64::MAX, deadline).unwrap()
+        hunks(pinned, head, bounds()).unwrap()
     }
 
     fn unified(pinned: &str, head: &str, pinned_label: &str, head_label: &str) -> String {
@@ -259,6 +280,17 @@ mod tests {
         );
         let added = &hunks[0].lines[2];
         assert_eq!(&added.text[15..20], "very ");
+        let without = Bounds {
+            with_words: false,
+            ..bounds()
+        };
+        let (pinned, head) = ("Keep it short.\n", "Keep it very short.\n");
+        let plain = super::hunks(pinned, head, without).unwrap();
+        assert!(plain[0].lines.iter().all(|line| line.words.is_empty()));
+        assert_eq!(
+            super::unified(&plain, "a", "b"),
+            unified(pinned, head, "a", "b")
+        );
         // Where nothing is the same, nothing is pointed out.
         for (pinned, head) in [("abc\n", "xyz\n"), ("a b\nc\n", "d e\nf\n")] {
             let hunks = compared(pinned, head);
@@ -270,7 +302,11 @@ mod tests {
     fn past_the_deadline_a_diff_is_coarser_and_not_wrong() {
         let pinned: String = (0..2_000).map(|n| format!("{}\n", n % 7)).collect();
         let head: String = (0..2_000).map(|n| format!("{}\n", n % 11)).collect();
-        let hunks = hunks(&pinned, &head, u64::MAX, Instant::now()).unwrap();
+        let late = Bounds {
+            deadline: Instant::now(),
+            ..bounds()
+        };
+        let hunks = hunks(&pinned, &head, late).unwrap();
         let text_of = |wanted: LineKind| -> usize {
             let lines = hunks.iter().flat_map(|hunk| &hunk.lines);
             lines
@@ -284,10 +320,15 @@ mod tests {
     #[test]
     fn hunks_have_no_more_bytes_than_asked_for() {
         let (pinned, head) = ("\u{1}\n".repeat(1_000), "\u{2}\n".repeat(1_000));
-        let deadline = Instant::now() + Duration::from_secs(20);
         let bytes: u64 = compared(&pinned, &head).iter().map(Hunk::bytes).sum();
-        assert!(hunks(&pinned, &head, bytes, deadline).is_some());
-        assert!(hunks(&pinned, &head, bytes - 1, deadline).is_none());
+        let fit = |bytes_max| {
+            let bounds = Bounds {
+                bytes_max,
+                ..bounds()
+            };
+            hunks(&pinned, &head, bounds).is_some()
+        };
+        assert!(fit(bytes) && !fit(bytes - 1));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use super::attributes::attributes;
-use super::lines::{Hunk, hunks, unified};
+use super::lines::{Bounds, Hunk, hunks, unified};
 use super::{Change, label, line_ends};
 use crate::hash::BlobHash;
 use crate::limits::json_bytes;
@@ -68,6 +68,18 @@ pub struct Budget<'b> {
     pub deadline: Instant,
     /// Whether it is, or nobody waits for it any more.
     pub is_over: &'b dyn Fn() -> bool,
+    /// Whether the words that differ are told too.
+    pub with_words: bool,
+}
+
+impl Budget<'_> {
+    fn bounds(&self) -> Bounds {
+        Bounds {
+            bytes_max: self.bytes_max,
+            deadline: self.deadline,
+            with_words: self.with_words,
+        }
+    }
 }
 
 /// A text of a change that differs, as both sides store it.
@@ -127,7 +139,7 @@ impl Pair {
         let (Some(pinned), Some(head)) = (text(&pinned), text(&head)) else {
             return Some(self.difference(Lines::Binary, None));
         };
-        let lines = Lines::Hunks(hunks(pinned, head, budget.bytes_max, budget.deadline)?);
+        let lines = Lines::Hunks(hunks(pinned, head, budget.bounds())?);
         let both = self.pinned.as_ref().zip(self.head.as_ref());
         let ends = both.and_then(|_| line_ends(pinned, head));
         Some(self.difference(lines, ends))
@@ -305,7 +317,7 @@ fn detail(change: &Change<'_>, budget: Budget<'_>) -> Option<FileDifference> {
     if before == now {
         return None;
     }
-    let lines = match hunks(&before, &now, budget.bytes_max, budget.deadline) {
+    let lines = match hunks(&before, &now, budget.bounds()) {
         Some(hunks) => Lines::Hunks(hunks),
         None => {
             let stored = |json: String| Stored {

@@ -40,8 +40,12 @@ async fn diff(
     from: Option<SnapshotId>,
     to: Option<SnapshotId>,
 ) -> Result<DiffView, Error> {
-    let resource = None;
-    let request = DiffRequest { from, to, resource };
+    let request = DiffRequest {
+        from,
+        to,
+        resource: None,
+        with_words: true,
+    };
     diffs::diff(&chat.service, chat.owner, chat.id, request).await
 }
 

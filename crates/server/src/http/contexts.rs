@@ -152,14 +152,15 @@ pub(crate) async fn diff(
     let chat = path.id("chat")?;
     let unknown = || InvalidMember::new("resource", "this is no id of a resource");
     let resource = query.resource.map(|id| id.parse().map_err(|_| unknown()));
+    let form = match query.hunks {
+        Some(true) => Form::Hunks,
+        _ => Form::Text,
+    };
     let request = DiffRequest {
         from: snapshot_at(&app, credential, chat, "from", query.from).await?,
         to: snapshot_at(&app, credential, chat, "to", query.to).await?,
         resource: resource.transpose()?,
-    };
-    let form = match query.hunks {
-        Some(true) => Form::Hunks,
-        _ => Form::Text,
+        with_words: matches!(form, Form::Hunks),
     };
     let view = diffs::diff(&app.service, credential, chat, request).await?;
     let weight = view.weight();
