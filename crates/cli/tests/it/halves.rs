@@ -348,13 +348,8 @@ fn case_b10_a_token_is_told_where_it_is() {
     let third = told("third", &["--first-token-file", "given"]);
     assert_says(&third, &["the first user's token: given"]);
     assert!(!app.join("third/admin-token").exists());
-    let missing = [
-        "serve",
-        "--data-dir",
-        "third",
-        "--first-token-file",
-        "missing",
-    ];
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--data-dir", "third"];
+    let missing = [&serve[..], &["--first-token-file", "missing"]].concat();
     let refused = bench.fails(&app, &missing, 1);
     assert_says(
         &refused,

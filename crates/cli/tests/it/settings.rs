@@ -94,7 +94,8 @@ fn case_b12_a_bad_value_says_where_it_stands_and_an_empty_one_is_none() {
     let bench = Bench::new();
     let app = bench.workspace("app", "x\n");
     let data = bench.data().join("server");
-    let serve = ["serve", "--data-dir", data.to_str().unwrap()];
+    let listen = ["serve", "--listen", "127.0.0.1:0"];
+    let serve = [&listen[..], &["--data-dir", data.to_str().unwrap()]].concat();
     let check = |variable: (&str, &str), arguments: &[&str], says: &[&str]| {
         let refused = with(&bench, &app, &[variable], arguments);
         assert_eq!(refused.code, Some(2), "{variable:?}: {refused:?}");
@@ -116,7 +117,7 @@ fn case_b12_a_bad_value_says_where_it_stands_and_an_empty_one_is_none() {
         &["CTXPIN_DATABASE holds no address"],
     );
     let unwritable = app.join("AGENTS.md").join("data");
-    let unwritable = ["serve", "--data-dir", unwritable.to_str().unwrap()];
+    let unwritable = [&listen[..], &["--data-dir", unwritable.to_str().unwrap()]].concat();
     assert_says(
         &bench.fails(&app, &unwritable, 1),
         &["cannot be created", "--data-dir"],
