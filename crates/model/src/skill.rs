@@ -55,6 +55,12 @@ pub fn read(skill_md: &[u8], directory: &str) -> Reading {
     reading
 }
 
+/// Returns how many bytes of a `SKILL.md` [`read`] parses.
+pub fn frontmatter_bytes(skill_md: &[u8]) -> usize {
+    let text = std::str::from_utf8(skill_md).unwrap_or_default();
+    frontmatter(text).map_or(0, |yaml| yaml.len())
+}
+
 /// Returns the directory that holds the skill whose `SKILL.md` has this path, as its last component.
 pub fn directory_name(source: &str) -> Option<&str> {
     let directory = source.strip_suffix(SKILL_FILE_NAME)?.strip_suffix('/')?;

@@ -22,7 +22,7 @@ use crate::directory::Directory;
 use crate::discover::gives_something;
 use crate::names::barred;
 use crate::reader::{Reader, Reading};
-use crate::resolve::resolve;
+use crate::resolve::Resolver;
 
 /// How often a file is looked up anew when it changes between check and opening. An editor that
 /// replaces its file does so once.
@@ -87,6 +87,7 @@ pub(crate) struct Boundary {
     /// Where else a link may lead.
     annexes: Rc<Vec<Annex>>,
     adviser: Rc<Adviser>,
+    resolver: Rc<Resolver>,
 }
 
 /// A directory that is no root and that links may lead into.
@@ -126,11 +127,12 @@ pub(crate) struct Boundaries {
     annexes: Rc<Vec<Annex>>,
     none: Rc<Vec<Annex>>,
     adviser: Rc<Adviser>,
+    resolver: Rc<Resolver>,
 }
 
 impl Boundaries {
     /// No boundary yet. Links of personal roots may lead into `allowed` too.
-    pub fn new(allowed: &[(PathBuf, Reach)], admitting: Admitting) -> Self {
+    pub fn new(allowed: &[(PathBuf, Reach)], admitting: Admitting, resolver: Rc<Resolver>) -> Self {
         // One that is not there admits nothing.
         let annexes = allowed.iter().filter_map(|(path, reach)| {
             Some(Annex {
@@ -146,6 +148,7 @@ impl Boundaries {
                 admitting,
                 given: RefCell::default(),
             }),
+            resolver,
         }
     }
 
@@ -164,6 +167,7 @@ impl Boundaries {
             reach,
             annexes: Rc::clone(annexes),
             adviser: Rc::clone(&self.adviser),
+            resolver: Rc::clone(&self.resolver),
         });
         self.open.insert(key, Rc::clone(&boundary));
         Ok(boundary)
@@ -239,12 +243,13 @@ pub(crate) enum Outcome {
 
 impl Boundary {
     /// The boundary of a skill: its own directory.
-    pub fn of_skill(directory: Directory) -> Self {
+    pub fn of_skill(directory: Directory, resolver: Rc<Resolver>) -> Self {
         Self {
             directory,
             reach: Reach::Skill,
             annexes: Rc::default(),
             adviser: Rc::default(),
+            resolver,
         }
     }
 
@@ -262,6 +267,11 @@ impl Boundary {
             FileType::Symlink => self.follow(directory, name),
             other => Located::Refused(no_regular_file(other)),
         }
+    }
+
+    /// Where a way from its directory leads, as [`Resolver::resolve`].
+    pub fn resolve(&self, way: &Path) -> io::Result<PathBuf> {
+        self.resolver.resolve(&self.directory.path, way)
     }
 
     /// Reads a name in a directory inside the boundary, keeping its bytes if there are no more
@@ -325,7 +335,7 @@ impl Boundary {
     }
 
     fn follow(&self, directory: &Directory, link: &OsStr) -> Located {
-        let target = match resolve(&directory.path, Path::new(link)) {
+        let target = match self.resolver.resolve(&directory.path, Path::new(link)) {
             Ok(target) => target,
             Err(error) => return Located::Refused(unresolved(&error)),
         };

@@ -13,7 +13,6 @@ use crate::boundary::{Boundary, Outcome};
 use crate::directory::{Directory, plain_path};
 use crate::gather::{Finding, Gathering};
 use crate::reader::Reading;
-use crate::resolve::resolve;
 use crate::{elsewhere, mcp_config};
 
 /// Reads a name in a directory as a resource of that kind. `None` if it is not there in exactly
@@ -67,7 +66,7 @@ pub(crate) fn await_target(boundary: &Boundary, link: &Path, gathering: &mut Gat
         return;
     };
     // A way that is too long to be followed is too long to be waited for.
-    let found = resolve(&boundary.directory.path, below);
+    let found = boundary.resolve(below);
     if found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
         gathering.places.awaited(&target);
     }

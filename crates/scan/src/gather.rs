@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use ctxpin_model::admission::admit;
@@ -20,8 +21,12 @@ use crate::names::barred;
 use crate::place::Places;
 use crate::project::LeftOut;
 use crate::reader::{Reader, Reading};
-use crate::resolve::resolve;
+use crate::resolve::{Resolver, USED_UP};
 use crate::{Scan, ScanError};
+
+/// Most bytes of frontmatter that one scan parses: a thousand skills at the limit of one would keep it busy
+/// for seconds, and those of the largest collection have a tenth of this.
+pub(crate) const FRONTMATTERS_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// A resource together with the file that it really is.
 #[derive(Debug)]
@@ -101,6 +106,10 @@ pub(crate) struct Gathering<'a> {
     pub places: Places,
     /// What has been read, and how much more may be.
     pub reader: Reader,
+    /// Follows links.
+    pub resolver: Rc<Resolver>,
+    /// How much more frontmatter is parsed, in bytes.
+    frontmatter_left: usize,
     /// Directories of skills that were scanned, by their canonical paths.
     containers: HashSet<PathBuf>,
     /// How many findings each of them added.
@@ -147,6 +156,8 @@ impl<'a> Gathering<'a> {
         Self {
             places: Places::default(),
             reader: Reader::default(),
+            resolver: Rc::default(),
+            frontmatter_left: FRONTMATTERS_BYTES_MAX,
             containers: HashSet::new(),
             listed: HashMap::new(),
             skills: HashMap::new(),
@@ -257,6 +268,13 @@ impl<'a> Gathering<'a> {
         boundary.begin(directory, name, bytes_max, &mut self.reader)
     }
 
+    /// Whether so many bytes of frontmatter are still parsed.
+    pub fn may_parse(&mut self, bytes: usize) -> bool {
+        let left = self.frontmatter_left.checked_sub(bytes);
+        self.frontmatter_left = left.unwrap_or(self.frontmatter_left);
+        left.is_some()
+    }
+
     /// Keeps bytes for the snapshot.
     pub fn hold(&mut self, hash: BlobHash, bytes: Arc<[u8]>) -> Content {
         self.bodies.insert(hash, bytes);
@@ -313,6 +331,9 @@ impl<'a> Gathering<'a> {
         for resource in &resources {
             self.judge_imports(resource, &identities, admitting);
         }
+        if self.resolver.is_used_up() {
+            self.remark(format!("{USED_UP}: not all of them were followed"));
+        }
         let remarks: Vec<_> = std::mem::take(&mut self.remarks)
             .into_iter()
             .chain(remark)
@@ -357,13 +378,18 @@ impl<'a> Gathering<'a> {
         found: &HashSet<PathBuf>,
         admitting: &Admitting,
     ) {
+        if self.resolver.is_used_up() {
+            return;
+        }
         let target = imports::target(&import.path, from, self.home);
         // As far as both ways are the same, this one is canonical too.
         let shared = Path::new(from).parent().unwrap_or(Path::new("/"));
         let shared = shared.components().zip(target.components());
         let shared = shared.take_while(|(one, other)| one == other).count();
         let base: PathBuf = target.components().take(shared).collect();
-        let real = resolve(&base, target.strip_prefix(&base).unwrap_or(&target));
+        let real = self
+            .resolver
+            .resolve(&base, target.strip_prefix(&base).unwrap_or(&target));
         let is_found = |path: &Path| found.contains(path);
         if is_found(&target) || real.as_deref().is_ok_and(is_found) {
             return;
@@ -389,7 +415,7 @@ impl<'a> Gathering<'a> {
         let found: BTreeSet<_> = found.iter().collect();
         for (directory, paths) in std::mem::take(&mut self.other_tools) {
             let is_read = |path: &&&str| {
-                let real = resolve(&directory, Path::new(path));
+                let real = self.resolver.resolve(&directory, Path::new(path));
                 let path = real.unwrap_or_else(|_| directory.join(path));
                 // What lies below a path stands right behind it.
                 let mut behind = found.range::<PathBuf, _>(&path..);

@@ -27,6 +27,7 @@ pub mod trust;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use ctxpin_model::limits::{FACT_BYTES_MAX, cut};
 use ctxpin_model::resource::Bodies;
@@ -96,7 +97,7 @@ pub fn scan(request: &Request, cancelled: &dyn Fn() -> bool) -> Result<Scan, Sca
     if let Some(left_out) = roots.left_out() {
         gathering.leave_out(left_out);
     }
-    let mut boundaries = roots.boundaries();
+    let mut boundaries = roots.boundaries(Rc::clone(&gathering.resolver));
     for root in &roots.list {
         discover::root(root, &mut boundaries, &mut gathering)?;
     }

@@ -2,6 +2,7 @@
 //! and goes through every name of every link: thousands of links in a deep place, or each over thousands of
 //! names, would keep a scan busy for hours.
 
+use std::cell::Cell;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
@@ -15,51 +16,92 @@ const LINKS_MAX: usize = 40;
 /// Most names on one way, with those in links. People's links have a few.
 const NAMES_MAX: usize = 256;
 
-/// The canonical path to which `way` leads from `base`, which is canonical itself.
-///
-/// # Errors
-///
-/// If something on the way is missing, cannot be looked at or is no directory, or the way has more than 40
-/// links or 256 names.
-pub(crate) fn resolve(base: &Path, way: &Path) -> io::Result<PathBuf> {
-    let mut real = base.to_owned();
-    // The next name comes last.
-    let mut left = Vec::new();
-    push(&mut left, way);
-    let (mut names, mut links) = (0, 0);
-    while let Some(step) = left.pop() {
-        let name = match step {
-            Step::Top => {
-                real = PathBuf::from("/");
-                continue;
-            }
-            Step::Up => {
-                real.pop();
-                continue;
-            }
-            Step::Down(name) => name,
-        };
-        names += 1;
-        if names + left.len() > NAMES_MAX {
-            let reason = format!("its way has more than {NAMES_MAX} names");
-            return Err(io::Error::other(reason));
-        }
-        let next = real.join(name);
-        let metadata = fs::symlink_metadata(&next)?;
-        if metadata.is_symlink() {
-            links += 1;
-            if links > LINKS_MAX {
-                return Err(Errno::LOOP.into());
-            }
-            push(&mut left, &fs::read_link(&next)?);
-        } else if !metadata.is_dir() && !left.is_empty() {
-            return Err(Errno::NOTDIR.into());
-        } else {
-            real = next;
+/// Most names that one scan looks up to follow links, those above each counted with it, for the system goes
+/// through them again: about a second's work. Thousands of people's links take a hundredth of that.
+const SCAN_NAMES_MAX: usize = 10_000_000;
+
+/// Follows the links of one scan.
+#[derive(Debug)]
+pub(crate) struct Resolver {
+    /// How many more names are looked up.
+    left: Cell<usize>,
+}
+
+impl Default for Resolver {
+    fn default() -> Self {
+        Self {
+            left: Cell::new(SCAN_NAMES_MAX),
         }
     }
-    Ok(real)
 }
+
+impl Resolver {
+    /// Whether no more links are followed.
+    pub fn is_used_up(&self) -> bool {
+        self.left.get() == 0
+    }
+
+    /// The canonical path to which `way` leads from `base`, which is canonical itself.
+    ///
+    /// # Errors
+    ///
+    /// If something on the way is missing, cannot be looked at or is no directory, the way has more than 40
+    /// links or 256 names, or the scan has looked up as many names as it may.
+    pub fn resolve(&self, base: &Path, way: &Path) -> io::Result<PathBuf> {
+        let mut real = base.to_owned();
+        // The next name comes last.
+        let mut left = Vec::new();
+        push(&mut left, way);
+        let mut depth = base.components().count();
+        let (mut names, mut links) = (0, 0);
+        while let Some(step) = left.pop() {
+            let name = match step {
+                Step::Top => {
+                    real = PathBuf::from("/");
+                    depth = 1;
+                    continue;
+                }
+                Step::Up => {
+                    if real.pop() {
+                        depth -= 1;
+                    }
+                    continue;
+                }
+                Step::Down(name) => name,
+            };
+            names += 1;
+            if names + left.len() > NAMES_MAX {
+                let reason = format!("its way has more than {NAMES_MAX} names");
+                return Err(io::Error::other(reason));
+            }
+            self.count(depth)?;
+            let next = real.join(name);
+            let metadata = fs::symlink_metadata(&next)?;
+            if metadata.is_symlink() {
+                links += 1;
+                if links > LINKS_MAX {
+                    return Err(Errno::LOOP.into());
+                }
+                push(&mut left, &fs::read_link(&next)?);
+            } else if !metadata.is_dir() && !left.is_empty() {
+                return Err(Errno::NOTDIR.into());
+            } else {
+                real = next;
+                depth += 1;
+            }
+        }
+        Ok(real)
+    }
+
+    fn count(&self, names: usize) -> io::Result<()> {
+        let left = self.left.get().checked_sub(names);
+        self.left.set(left.unwrap_or_default());
+        left.map(drop).ok_or_else(|| io::Error::other(USED_UP))
+    }
+}
+
+/// Why a link is not followed any more.
+pub(crate) const USED_UP: &str = "the links of this scan lead over too many names";
 
 enum Step {
     Top,
@@ -119,7 +161,7 @@ mod tests {
             "nothing",
             "",
         ] {
-            let found = resolve(&base, Path::new(way));
+            let found = Resolver::default().resolve(&base, Path::new(way));
             let expected = base.join(way).canonicalize();
             let errno = |error: &io::Error| Errno::from_io_error(error);
             assert_eq!(
@@ -136,6 +178,7 @@ mod tests {
         let base = directory.path().canonicalize().unwrap();
         fs::create_dir(base.join("a")).unwrap();
         let way = |names: usize| format!("{}x", "a/../".repeat(names));
+        let resolve = |base: &Path, way: &Path| Resolver::default().resolve(base, way);
         fs::write(base.join("x"), "").unwrap();
         assert!(resolve(&base, Path::new(&way(100))).is_ok());
         let error = resolve(&base, Path::new(&way(300))).unwrap_err();
@@ -145,5 +188,22 @@ mod tests {
         symlink(format!("{}one", "a/../".repeat(100)), base.join("two")).unwrap();
         assert!(resolve(&base, Path::new("one")).is_ok());
         assert!(resolve(&base, Path::new("two")).is_err());
+    }
+    #[test]
+    fn finding_15_the_links_of_a_scan_lead_over_so_many_names() {
+        let directory = tempfile::tempdir().unwrap();
+        let base = directory.path().canonicalize().unwrap();
+        fs::write(base.join("x"), "").unwrap();
+        let depth = base.components().count();
+        let resolver = Resolver {
+            left: Cell::new(2 * depth),
+        };
+        for _ in 0..2 {
+            assert!(!resolver.is_used_up());
+            assert!(resolver.resolve(&base, Path::new("x")).is_ok());
+        }
+        assert!(resolver.is_used_up());
+        let error = resolver.resolve(&base, Path::new("x")).unwrap_err();
+        assert_eq!(error.to_string(), USED_UP);
     }
 }

@@ -6,6 +6,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
 
 use ctxpin_model::resource::Status;
 use ctxpin_model::skill::SKILL_FILE_NAME;
@@ -14,6 +15,7 @@ use crate::ScanError;
 use crate::boundary::{Admitting, Boundaries, Reach, Refused, no_regular_file, unresolved};
 use crate::names::barred;
 use crate::project::{LeftOut, Project};
+use crate::resolve::Resolver;
 use crate::trust::{Trust, advice};
 
 /// Below the home directory: where a person keeps what all workspaces share. Broad to specific.
@@ -247,8 +249,8 @@ impl Roots {
     }
 
     /// The boundaries of these roots, none of them opened yet.
-    pub(crate) fn boundaries(&self) -> Boundaries {
-        Boundaries::new(&self.ground.allowed, self.admitting())
+    pub(crate) fn boundaries(&self, resolver: Rc<Resolver>) -> Boundaries {
+        Boundaries::new(&self.ground.allowed, self.admitting(), resolver)
     }
 
     /// Where a declared source may lie.

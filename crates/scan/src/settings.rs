@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::boundary::{Admitting, Boundaries, Outcome, Reach};
@@ -20,7 +21,7 @@ const SETTINGS_BYTES_MAX: u64 = 1024 * 1024;
 pub fn settings(project: &Path, name: &str) -> Result<Option<Arc<[u8]>>, String> {
     let told = |error: std::io::Error| format!("cannot be read: {error}");
     let directory = project.canonicalize().map_err(told)?;
-    let boundary = Boundaries::new(&[], Admitting::default())
+    let boundary = Boundaries::new(&[], Admitting::default(), Rc::default())
         .at(&directory, Reach::Project)
         .map_err(told)?;
     let name = OsStr::new(name);

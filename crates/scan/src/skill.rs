@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use ctxpin_model::limits::{PROMPT_FILE_BYTES_MAX, SKILL_DEPTH_MAX, SKILL_FILE_BYTES_MAX};
 use ctxpin_model::resource::{Content, Kind, SkillFile, Status};
@@ -16,7 +17,7 @@ use crate::boundary::{Boundary, Located, Outcome, Refused, is_skill_part, no_reg
 use crate::directory::{Directory, LISTING_MAX};
 use crate::elsewhere;
 use crate::file::{await_target, oversize};
-use crate::gather::{Finding, Gathering, source_text};
+use crate::gather::{FRONTMATTERS_BYTES_MAX, Finding, Gathering, source_text};
 use crate::reader::Reading;
 
 /// The file by which a Python environment is known.
@@ -106,7 +107,7 @@ pub(crate) fn read(
     if !gathering.begin_skill(&path, is_usable) {
         return Ok(());
     }
-    let boundary = Boundary::of_skill(directory);
+    let boundary = Boundary::of_skill(directory, Rc::clone(&gathering.resolver));
     let name = OsStr::new(SKILL_FILE_NAME);
     let reader = &mut gathering.reader;
     let outcome = boundary.read(&boundary.directory, name, PROMPT_FILE_BYTES_MAX, reader);
@@ -119,7 +120,7 @@ pub(crate) fn read(
     match outcome {
         Outcome::Read(reading) => {
             finding.note(&reading);
-            judge(&mut finding, &reading);
+            judge(&mut finding, &reading, gathering);
             bytes = reading.bytes.map(|bytes| (reading.hash, bytes));
         }
         Outcome::Refused(refused) => finding.refuse(refused.status, refused.reason),
@@ -145,13 +146,18 @@ pub(crate) fn read(
 }
 
 /// Judges a `SKILL.md` by the Agent Skills specification.
-fn judge(finding: &mut Finding, reading: &Reading) {
+fn judge(finding: &mut Finding, reading: &Reading, gathering: &mut Gathering) {
     let Some(bytes) = &reading.bytes else {
         return finding.refuse(
             Status::Oversize,
             oversize(reading.size, PROMPT_FILE_BYTES_MAX),
         );
     };
+    if !gathering.may_parse(skill::frontmatter_bytes(bytes)) {
+        let mebibytes = FRONTMATTERS_BYTES_MAX / (1024 * 1024);
+        let reason = format!("one scan parses at most {mebibytes} MiB of frontmatter");
+        return finding.refuse(Status::Excluded, reason);
+    }
     let directory = skill::directory_name(&finding.resource.source).unwrap_or_default();
     let read = skill::read(bytes, directory);
     finding.resource.name = read.name;

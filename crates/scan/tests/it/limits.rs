@@ -377,6 +377,50 @@ fn finding_15_a_file_of_511_names_is_read_once() {
 }
 
 #[test]
+fn finding_15_a_scan_parses_so_much_frontmatter() {
+    let w = Workspace::new();
+    let comment = "# What nobody needs.\n".repeat(3_000);
+    for index in 0..300 {
+        let text = format!("---\ndescription: x\n{comment}---\n");
+        w.write(&format!("project/skills/s{index:03}/SKILL.md"), text);
+    }
+    w.skill("project/skills/z");
+    let found = w.scan();
+    let reason = "one scan parses at most 16 MiB of frontmatter";
+    let skills = found.snapshot.resources.iter();
+    let unparsed = skills.filter(|skill| skill.error.as_deref() == Some(reason));
+    assert_eq!(unparsed.count(), 34);
+    let last = found.snapshot.resources.last().unwrap();
+    assert_eq!(last.source, w.text("project/skills/z/SKILL.md"));
+    assert_eq!(last.status, Status::Ok, "what is short is still parsed");
+}
+
+#[test]
+fn finding_15_the_links_of_a_scan_lead_over_so_many_names() {
+    let w = Workspace::new();
+    let deep = "d/".repeat(120);
+    for skill in ["a", "b"] {
+        let directory = format!("project/skills/{skill}");
+        w.skill(&directory);
+        w.write(&format!("{directory}/{deep}a/x"), "x");
+        for link in 0..400 {
+            let way = format!("{deep}{}a/x", "a/../".repeat(60));
+            w.link(&format!("{directory}/l{link:03}"), way);
+        }
+    }
+    let found = w.scan();
+    let error = found.snapshot.error.as_deref().unwrap_or_default();
+    let told = "the links of this scan lead over too many names: not all of them were followed";
+    assert!(error.contains(told), "{error}");
+    let unread = found.snapshot.resources.iter().flat_map(|r| &r.files);
+    let unread = unread.filter(|file| {
+        let error = file.error.as_deref().unwrap_or_default();
+        error.contains("lead over too many names")
+    });
+    assert!(unread.count() > 0);
+}
+
+#[test]
 fn depth_is_16() {
     let w = Workspace::new();
     w.skill("project/skills/a");
