@@ -72,6 +72,14 @@ impl DataDirectory {
         Ok(Self { path })
     }
 
+    /// One at a path, for tests.
+    #[cfg(test)]
+    pub fn at(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+        }
+    }
+
     /// Creates it, for its user alone.
     ///
     /// # Errors
@@ -347,9 +355,7 @@ mod tests {
     #[test]
     fn what_is_written_is_private() {
         let temporary = tempfile::tempdir().unwrap();
-        let data = DataDirectory {
-            path: temporary.path().join("data"),
-        };
+        let data = DataDirectory::at(&temporary.path().join("data"));
         assert!(data.agents().unwrap().is_empty());
         let agent = data.agent(Path::new("/srv/app"));
         agent.create(Path::new("/srv/app")).unwrap();

@@ -243,6 +243,14 @@ mod tests {
         assert!(lock_try(&path).unwrap().is_some());
     }
 
+    /// What is asked there is sent no token, so that plain HTTP is no fault.
+    #[test]
+    fn a_server_on_the_network_is_asked_whether_it_is_ready() {
+        for address in ["http://192.0.2.1:7878", "http://[2001:db8::1]:7878"] {
+            assert!(prober(&Url::parse(address).unwrap()).is_ok(), "{address}");
+        }
+    }
+
     #[test]
     fn a_token_is_read_without_its_line_end() {
         let temporary = tempfile::tempdir().unwrap();

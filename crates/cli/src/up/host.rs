@@ -370,3 +370,32 @@ fn other_database(server: &RunningServer) -> Failure {
     ))
     .hint("give the same --database, or stop it with `ctxpin down` first")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever joins a server that never comes to be ready does not wait for ever.
+    #[tokio::test(start_paused = true)]
+    async fn case_b09_a_wait_for_a_server_ends() {
+        let temporary = tempfile::tempdir().unwrap();
+        let data = DataDirectory::at(temporary.path());
+        let _held = lock_try(&data.server_lock()).unwrap().unwrap();
+        let plan = Plan {
+            data,
+            database: None,
+        };
+        let began = tokio::time::Instant::now();
+        let mut told = String::new();
+        let tell = |text: &str| told = text.to_owned();
+        let failure = plan.start(CancellationToken::new(), tell).await.err();
+        assert_eq!(told, "waiting for the server, which another process runs");
+        let said = format!("{failure:?}");
+        assert!(said.contains("does not answer within 60 s"), "{said}");
+        assert!(
+            said.contains("run `ctxpin down`, then `ctxpin up`"),
+            "{said}"
+        );
+        assert!(began.elapsed() < Duration::from_secs(61));
+    }
+}

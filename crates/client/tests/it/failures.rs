@@ -103,6 +103,23 @@ async fn case_b09_whoever_waits_is_told() {
     asking.await.unwrap().unwrap();
 }
 
+/// Whoever asks a server that never answers does not wait for ever.
+#[tokio::test]
+async fn case_b09_a_wait_ends() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = format!("http://{}", listener.local_addr().unwrap());
+    let client = client(&server);
+    let asking = tokio::spawn(async move { client.health_check().await });
+    let (mut stream, _) = listener.accept().await.unwrap();
+    receive(&mut stream).await;
+    let began = tokio::time::Instant::now();
+    // From here on time goes by as soon as nothing else does.
+    tokio::time::pause();
+    let error = asking.await.unwrap().unwrap_err();
+    assert!(error.to_string().contains("did not answer"), "{error}");
+    assert!(began.elapsed() <= Duration::from_secs(61));
+}
+
 #[tokio::test]
 async fn case_b12_a_token_that_is_refused_says_where_it_came_from() {
     let refusal = answer(
