@@ -1,8 +1,8 @@
 //! `cargo xtask`: what a contributor runs on this repository besides cargo itself.
 //!
-//! It knows the repository's rules, how to start a database for the tests, how to put the built
-//! program under load and faults, and what its benchmark needs. It reaches the product from outside only: through the client's
-//! calls and the processes that it starts.
+//! It knows the repository's rules, how to start a database for the tests, and how to build and start what
+//! measures, attacks and wears out the product. It holds none of that itself, and none of the product: so it
+//! is built in seconds.
 
 mod bench;
 mod command;
@@ -15,6 +15,7 @@ mod soak;
 mod test_run;
 mod tidy;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -44,7 +45,12 @@ enum Task {
     Postgres,
     /// Put servers under load, kill them again and again, and check that nothing acknowledged is
     /// lost and that every pin holds what was pushed.
-    Soak(soak::Options),
+    #[command(disable_help_flag = true)]
+    Soak {
+        /// Passed on, such as `--minutes 4`; `--help` tells them all.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Attack servers while somebody else works with them, and check that this neighbour is answered in
     /// time and that the memory stays bounded.
     ///
@@ -84,7 +90,7 @@ fn run(task: &Task) -> anyhow::Result<bool> {
     match task {
         Task::Test { cargo_arguments } => test_run::run(&root, cargo_arguments),
         Task::Postgres => postgres::serve_until_interrupted().map(|()| true),
-        Task::Soak(options) => soak::run(&root, options),
+        Task::Soak { arguments } => soak::run(&root, arguments),
         Task::Siege(options) => siege::run(&root, options),
         Task::Bench(options) => bench::run(&root, options),
         Task::Fuzz(options) => fuzz::run(&root, options),

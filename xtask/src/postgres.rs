@@ -1,13 +1,10 @@
 //! A PostgreSQL server for the tests: one that the caller names, or a private one.
 
-mod install;
-
 use anyhow::Context;
 pub use ctxpin_cluster::Cluster;
-use ctxpin_cluster::programs::{self, Programs};
+use ctxpin_cluster::install;
 
 use crate::interrupt::Interrupt;
-pub use install::package as install_package;
 
 /// The variable that tells the tests which PostgreSQL server to use. Tests create databases of
 /// their own on it.
@@ -30,7 +27,12 @@ impl Server {
         {
             return Ok(Self::Given(url));
         }
-        let programs = find_or_install()?;
+        let programs = install::programs().with_context(|| {
+            format!(
+                "no PostgreSQL for the tests; besides installing one you can name a server on which they may \
+                 create databases: export {VARIABLE}=postgres://USER:PASSWORD@HOST/postgres"
+            )
+        })?;
         Ok(Self::Private(Cluster::start(&programs)?))
     }
 
@@ -56,7 +58,7 @@ impl Server {
 /// it, and stops it when a signal comes.
 pub fn serve_until_interrupted() -> anyhow::Result<()> {
     let interrupt = Interrupt::listen()?;
-    let cluster = Cluster::start(&find_or_install()?)?;
+    let cluster = Cluster::start(&install::programs()?)?;
     eprintln!("{}; Ctrl-C stops it", cluster.description());
     println!("export {VARIABLE}='{}'", cluster.url());
     interrupt.wait();
@@ -67,20 +69,5 @@ pub fn serve_until_interrupted() -> anyhow::Result<()> {
 /// A private server that keeps what it has acknowledged when it is killed, for whoever kills it or
 /// measures it, with further lines of configuration.
 pub fn start_durable(settings: &str) -> anyhow::Result<Cluster> {
-    Cluster::start_durable(&find_or_install()?, settings)
-}
-
-/// As [`start_durable`], with what a standby needs of it.
-pub fn start_durable_primary() -> anyhow::Result<Cluster> {
-    Cluster::start_durable_primary(&find_or_install()?)
-}
-
-fn find_or_install() -> anyhow::Result<Programs> {
-    match programs::find() {
-        Ok(programs) => Ok(programs),
-        Err(missing) => {
-            install::install(&missing)?;
-            programs::find().context("after installing the package")
-        }
-    }
+    Cluster::start_durable(&install::programs()?, settings)
 }

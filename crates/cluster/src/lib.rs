@@ -3,6 +3,7 @@
 
 mod address;
 pub mod command;
+pub mod install;
 pub mod programs;
 
 use std::fs::Permissions;

@@ -1,0 +1,116 @@
+//! The wall clocks of the servers: libfaketime, loaded into each process, adds an offset that is
+//! read from a file. Their monotonic clocks stay as they are, as those of a machine do whose time
+//! is set.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use ctxpin_cluster::install;
+use tokio::process::Command;
+
+/// Where Debian's package `libfaketime` puts the library, below the directory of a processor's own.
+const LIBRARY: &str = "faketime/libfaketimeMT.so.1";
+
+/// What the library leaves in shared memory when a process is killed; the process's id follows.
+const LEFTOVERS: [&str; 2] = ["/dev/shm/faketime_shm_", "/dev/shm/sem.faketime_sem_"];
+
+/// The clocks of servers, one file each.
+pub struct Clocks {
+    library: PathBuf,
+    directory: PathBuf,
+    /// Whether servers that are started now have a clock of their own.
+    pub are_moved: bool,
+}
+
+impl Clocks {
+    /// Clocks whose files are in `directory`. Installs the library if it is missing.
+    pub fn new(directory: &Path) -> anyhow::Result<Self> {
+        let library = match find_library() {
+            Some(library) => library,
+            None => {
+                install::package("libfaketime", "the clocks of servers cannot be moved")?;
+                find_library().context("the package libfaketime was installed without a library")?
+            }
+        };
+        Ok(Self {
+            library,
+            directory: directory.to_owned(),
+            are_moved: false,
+        })
+    }
+
+    /// Sets the clock of a server to the machine's time plus `seconds`.
+    pub fn set(&self, index: usize, seconds: i64) -> anyhow::Result<()> {
+        let path = self.path(index);
+        let new = path.with_extension("new");
+        // Renamed, so that nobody reads half of it.
+        std::fs::write(&new, format!("{seconds:+}\n"))
+            .and_then(|()| std::fs::rename(&new, &path))
+            .with_context(|| format!("writing {}", path.display()))
+    }
+
+    /// Gives a server that is about to start a clock of its own, if clocks are moved.
+    pub fn give(&self, index: usize, command: &mut Command) -> anyhow::Result<()> {
+        if !self.are_moved {
+            return Ok(());
+        }
+        if !self.path(index).exists() {
+            self.set(index, 0)?;
+        }
+        command
+            .env("LD_PRELOAD", &self.library)
+            .env("FAKETIME_TIMESTAMP_FILE", self.path(index))
+            .env("FAKETIME_NO_CACHE", "1")
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        Ok(())
+    }
+
+    fn path(&self, index: usize) -> PathBuf {
+        self.directory.join(format!("clock-{index}"))
+    }
+}
+
+/// Removes what the library of a killed process leaves, which would spoil a process of the same id.
+pub fn clean_up(process: u32) {
+    for leftover in LEFTOVERS {
+        // Mostly there is none.
+        let _ = std::fs::remove_file(format!("{leftover}{process}"));
+    }
+}
+
+fn find_library() -> Option<PathBuf> {
+    let directories = ["/usr/lib", "/usr/lib64"].into_iter().flat_map(|root| {
+        let below = std::fs::read_dir(root).into_iter().flatten().flatten();
+        std::iter::once(PathBuf::from(root)).chain(below.map(|entry| entry.path()))
+    });
+    directories
+        .map(|directory| directory.join(LIBRARY))
+        .find(|library| library.is_file())
+}
+
+/// Whether the servers told a time that their machine's clock did not show then: `told` lies
+/// further outside of the time from `began` to `ended` than clocks of one machine differ. Times are
+/// in microseconds since 1970.
+pub fn demand_moved(told: &[i64], began: i64, ended: i64) -> anyhow::Result<()> {
+    const APART_MICROS: i64 = 10_000_000;
+    let is_moved = |at: &i64| *at < began - APART_MICROS || *at > ended + APART_MICROS;
+    if told.iter().any(is_moved) {
+        return Ok(());
+    }
+    bail!("the servers' clocks were moved, and none of the times that they told shows it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_that_did_not_move_are_told() {
+        let second = 1_000_000;
+        let moved = |told: &[i64]| demand_moved(told, 100 * second, 200 * second).is_ok();
+        assert!(!moved(&[100 * second, 150 * second, 205 * second]));
+        assert!(moved(&[150 * second, 80 * second]));
+        assert!(moved(&[260 * second]));
+        assert!(!moved(&[]));
+    }
+}

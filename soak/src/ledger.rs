@@ -1,0 +1,366 @@
+//! What the clients did and were answered. The checks compare it with what the servers tell when
+//! everything has settled.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use ctxpin_protocol::http::turns::Turn;
+use uuid::Uuid;
+
+use crate::workspace::Listing;
+
+/// From the sending of a request to its answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Span {
+    /// Before it was sent.
+    pub began: Instant,
+    /// After its answer was read.
+    pub ended: Instant,
+    /// The same by the machine's clock, in microseconds since 1970: servers write such times.
+    pub ended_micros: i64,
+}
+
+/// How often an operation was tried and how that ended.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Tally {
+    /// The server said that it is done.
+    pub acknowledged: u64,
+    /// No answer came, or one that it cannot be answered now: it is done or it is not.
+    pub unknown: u64,
+    /// The server said why it is not done.
+    pub refused: u64,
+}
+
+/// An acknowledged session.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionSeen {
+    /// The process that opened it.
+    pub process: Uuid,
+    /// The number that it was given.
+    pub epoch: i64,
+    /// When.
+    pub span: Span,
+}
+
+/// An accepted push.
+#[derive(Debug, Clone)]
+pub struct PushSeen {
+    /// Its session.
+    pub epoch: i64,
+    /// Its version in the session.
+    pub version: i64,
+    /// The head that it became or was.
+    pub snapshot: String,
+    /// The head's place in the timeline.
+    pub seq: i64,
+    /// When.
+    pub span: Span,
+}
+
+/// One agent.
+#[derive(Debug, Clone, Default)]
+pub struct AgentBook {
+    /// Its acknowledged sessions.
+    pub sessions: Vec<SessionSeen>,
+    /// Its accepted pushes.
+    pub pushes: Vec<PushSeen>,
+    /// Whether it was created with leave to refresh the chats of its owner.
+    pub may_refresh: bool,
+    /// Whether it is still there.
+    pub presence: Presence,
+    /// The agent that was created to replace it, and does so with its first accepted push.
+    pub successor: Option<Uuid>,
+}
+
+impl AgentBook {
+    /// When its first accepted push was acknowledged.
+    pub fn first_push(&self) -> Option<Instant> {
+        self.pushes.iter().map(|push| push.span.ended).min()
+    }
+}
+
+/// A member of a chat that clients set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Field {
+    /// The title.
+    Title,
+    /// Whether it is archived.
+    Archived,
+    /// The agent.
+    Agent,
+}
+
+/// A change that was asked for.
+#[derive(Debug, Clone)]
+pub struct ChangeSeen {
+    /// What was to change.
+    pub field: Field,
+    /// To what, as text.
+    pub value: String,
+    /// When it was sent.
+    pub began: Instant,
+    /// When it was acknowledged or refused; `None` while that is unknown.
+    pub ended: Option<Instant>,
+    /// Whether it was refused.
+    pub refused: bool,
+}
+
+/// An acknowledged refresh to whatever the head is.
+#[derive(Debug, Clone)]
+pub struct RefreshSeen {
+    /// The snapshot that it pinned.
+    pub snapshot: String,
+    /// When.
+    pub span: Span,
+}
+
+/// Whether a chat or an agent is still there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Presence {
+    /// Nobody asked to delete it.
+    #[default]
+    There,
+    /// Somebody did, without an answer.
+    Doubtful,
+    /// It was deleted.
+    Gone,
+}
+
+/// One chat.
+#[derive(Debug, Clone, Default)]
+pub struct ChatBook {
+    /// The client's own id of it.
+    pub reference: String,
+    /// The agent that it was created with.
+    pub agent: Option<Uuid>,
+    /// Whether clients bind it to other agents.
+    pub is_rebound: bool,
+    /// Whether it is still there.
+    pub presence: Presence,
+    /// Every pin that an answer told; `None` for an answer that told of none.
+    pub observed: BTreeSet<Option<String>>,
+    /// Acknowledged refreshes.
+    pub refreshes: Vec<RefreshSeen>,
+    /// Acknowledged turns.
+    pub turns: Vec<Turn>,
+    /// Changes that were asked for.
+    pub changes: Vec<ChangeSeen>,
+    /// When each request to unpin it ended; `None` for one whose answer was lost.
+    pub unpins: Vec<Option<Instant>>,
+    /// Whether the servers' clocks jumped while it was worked on, so that no time tells an order.
+    pub is_clock_moved: bool,
+}
+
+/// How often each fault was brought about.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Faults {
+    /// Replicas that were stopped for a while and went on.
+    pub pauses: u64,
+    /// Those of them that began in a transaction that held locks.
+    pub pauses_with_locks: u64,
+    /// The longest of these pauses.
+    pub pause_longest: Duration,
+    /// The longest that anybody waited at another replica meanwhile.
+    pub held_up_longest: Duration,
+    /// How often all connections to PostgreSQL were cut.
+    pub cuts: u64,
+    /// How often only those were cut that listen for notifications.
+    pub listener_cuts: u64,
+    /// How often PostgreSQL was stopped and started.
+    pub outages: u64,
+    /// How often its standby took its place.
+    pub failovers: u64,
+    /// How often a server's clock jumped.
+    pub jumps: u64,
+    /// How often the network of an agent went away.
+    pub network_losses: u64,
+    /// The longest of these losses.
+    pub network_loss_longest: Duration,
+    /// How often a disk was full.
+    pub full_disks: u64,
+    /// How often a token was revoked or a user disabled while it wrote.
+    pub revocations: u64,
+    /// Deadlocks that PostgreSQL found and resolved.
+    pub deadlocks: i64,
+}
+
+/// How long things took.
+#[derive(Debug, Clone, Default)]
+pub struct Delays(Vec<Duration>);
+
+impl Delays {
+    /// Notes one.
+    pub fn add(&mut self, delay: Duration) {
+        self.0.push(delay);
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The one below which `percent` of them lie; 100 gives the longest.
+    pub fn percentile(&self, percent: usize) -> Duration {
+        let mut sorted = self.0.clone();
+        sorted.sort();
+        let place = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
+        sorted.get(place).copied().unwrap_or_default()
+    }
+}
+
+/// Everything that is noted.
+#[derive(Debug, Default)]
+pub struct State {
+    /// Operations by kind.
+    pub operations: BTreeMap<&'static str, Tally>,
+    /// Problems by name.
+    pub problems: BTreeMap<String, u64>,
+    /// Agents by id.
+    pub agents: BTreeMap<Uuid, AgentBook>,
+    /// Chats by id.
+    pub chats: BTreeMap<Uuid, ChatBook>,
+    /// What each pushed snapshot holds.
+    pub listings: BTreeMap<String, Listing>,
+    /// The prompt of each snapshot, by its hash.
+    pub prompts: BTreeMap<String, String>,
+    /// What is wrong.
+    pub violations: Vec<String>,
+    /// How many comparisons were made.
+    pub checks: u64,
+    /// The replica that is paused at the moment: callers mostly go to another one.
+    pub paused: Option<usize>,
+    /// When the last pause was over.
+    pub resumed: Option<Instant>,
+    /// How long after its acknowledgement a write was told to watchers, while nothing was disturbed.
+    pub delays_quiet: Delays,
+    /// The same under faults.
+    pub delays_faults: Delays,
+    /// What was done to the servers and around them.
+    pub faults: Faults,
+}
+
+impl State {
+    /// Notes something that is wrong.
+    pub fn violation(&mut self, says: impl fmt::Display) {
+        let says = says.to_string();
+        println!("VIOLATION: {says}");
+        self.violations.push(says);
+    }
+
+    /// Makes one comparison.
+    pub fn check(&mut self, holds: bool, says: impl FnOnce() -> String) {
+        self.checks += 1;
+        if !holds {
+            self.violation(says());
+        }
+    }
+
+    /// What a chat that was bound to `agent` may be bound to now, if nobody has bound it since: the
+    /// agents that replaced it, or none where it was deleted.
+    pub fn bindings(&self, agent: Uuid) -> BTreeSet<Option<Uuid>> {
+        let Some(book) = self.agents.get(&agent) else {
+            return [Some(agent)].into();
+        };
+        let mut bindings = match book.presence {
+            Presence::Gone => return [None].into(),
+            Presence::Doubtful => BTreeSet::from([None, Some(agent)]),
+            Presence::There => BTreeSet::from([Some(agent)]),
+        };
+        if let Some(successor) = book.successor {
+            if self.taken_over(agent).is_some() {
+                bindings.clear();
+            }
+            bindings.extend(self.bindings(successor));
+        }
+        bindings
+    }
+
+    /// When it was acknowledged that the successor of `agent` has replaced it.
+    pub fn taken_over(&self, agent: Uuid) -> Option<Instant> {
+        let successor = self.agents.get(&agent)?.successor?;
+        self.agents.get(&successor)?.first_push()
+    }
+
+    /// Notes the pin that an answer about a chat told.
+    pub fn observe(&mut self, chat: Uuid, snapshot: Option<String>) {
+        if let Some(book) = self.chats.get_mut(&chat) {
+            book.observed.insert(snapshot);
+        }
+    }
+
+    /// Notes what a snapshot was pushed as; the same id must always hold the same.
+    pub fn listing(&mut self, snapshot: &str, listing: Listing) {
+        let known = self.listings.entry(snapshot.to_owned());
+        let same = *known.or_insert_with(|| listing.clone()) == listing;
+        self.check(same, || {
+            format!("snapshot {snapshot} stands for two contents")
+        });
+    }
+
+    /// Notes the prompt of a snapshot; the same snapshot must always have the same.
+    pub fn prompt(&mut self, snapshot: &str, hash: &str) {
+        let known = self.prompts.entry(snapshot.to_owned());
+        let same = known.or_insert_with(|| hash.to_owned()) == hash;
+        self.check(same, || format!("snapshot {snapshot} has two prompts"));
+    }
+}
+
+/// The shared record of a run on one database.
+#[derive(Debug, Default)]
+pub struct Ledger(Mutex<State>);
+
+impl Ledger {
+    /// The record, for a moment: never held over a wait.
+    pub fn open(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn push(ended: Instant) -> PushSeen {
+        PushSeen {
+            epoch: 1,
+            version: 1,
+            snapshot: "s".to_owned(),
+            seq: 1,
+            span: Span {
+                began: ended,
+                ended,
+                ended_micros: 0,
+            },
+        }
+    }
+
+    #[test]
+    fn a_binding_follows_replacements_and_deletions() {
+        let [old, new, gone] = [1, 2, 3].map(Uuid::from_u128);
+        let mut state = State::default();
+        state.agents.entry(old).or_default().successor = Some(new);
+        state.agents.entry(new).or_default();
+        state.agents.entry(gone).or_default().presence = Presence::Gone;
+        assert_eq!(state.bindings(old), [Some(old), Some(new)].into());
+        assert_eq!(state.bindings(gone), [None].into());
+        state.agents.entry(gone).or_default().presence = Presence::Doubtful;
+        assert_eq!(state.bindings(gone), [None, Some(gone)].into());
+        let at = Instant::now();
+        state.agents.entry(new).or_default().pushes.push(push(at));
+        assert_eq!(state.taken_over(old), Some(at));
+        assert_eq!(state.bindings(old), [Some(new)].into());
+    }
+
+    #[test]
+    fn percentiles_are_of_what_was_noted() {
+        let mut delays = Delays::default();
+        assert_eq!(delays.percentile(50), Duration::ZERO);
+        for millis in (1..=100).rev() {
+            delays.add(Duration::from_millis(millis));
+        }
+        let percentiles = [50, 99, 100].map(|percent| delays.percentile(percent).as_millis());
+        assert_eq!(percentiles, [50, 99, 100]);
+    }
+}
