@@ -7,8 +7,6 @@ pub struct Known {
     pub epoch: i64,
     /// The last accepted version within that epoch; 0 before the first.
     pub version: i64,
-    /// Whether another agent has replaced this one for good.
-    pub replaced: bool,
 }
 
 /// What a push says of itself.
@@ -25,7 +23,7 @@ pub struct Offered {
 /// What comes of a push.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// A newer process has taken over, or another agent has: nothing is written.
+    /// A newer process has taken over: nothing is written.
     Fenced,
     /// The version is not newer: nothing is written.
     NotNewer,
@@ -40,7 +38,7 @@ pub enum Verdict {
 
 /// Decides what comes of a push.
 pub fn verdict(known: &Known, offered: &Offered) -> Verdict {
-    if known.replaced || offered.epoch != known.epoch {
+    if offered.epoch != known.epoch {
         return Verdict::Fenced;
     }
     match (offered.version.cmp(&known.version), offered.same_content) {
@@ -60,7 +58,6 @@ mod tests {
         let known = Known {
             epoch: 2,
             version: 5,
-            replaced: false,
         };
         let check = |epoch, version, same_content, expected| {
             assert_eq!(
@@ -82,15 +79,5 @@ mod tests {
         check(2, 5, true, Verdict::Repeated);
         check(2, 6, true, Verdict::Unchanged);
         check(2, 6, false, Verdict::Accepted);
-        let replaced = Known {
-            replaced: true,
-            ..known
-        };
-        let offered = Offered {
-            epoch: 2,
-            version: 6,
-            same_content: false,
-        };
-        assert_eq!(verdict(&replaced, &offered), Verdict::Fenced);
     }
 }

@@ -448,7 +448,6 @@ fn judge(agent: &AgentRecord, push: &Push, addresses: &Addresses) -> Result<Verd
     let known = Known {
         epoch: agent.epoch,
         version: agent.version,
-        replaced: false,
     };
     let same_content = agent.head.is_some_and(|head| head.snapshot == addresses.id);
     let offered = Offered {

@@ -208,7 +208,6 @@ impl Held {
         let known = Known {
             epoch: self.epoch,
             version: self.version,
-            replaced: false,
         };
         let offered = Offered {
             epoch: manifest.epoch,
