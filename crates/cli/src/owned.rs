@@ -43,6 +43,25 @@ pub fn file_demand(path: &Path) -> Result<(), Failure> {
     }
 }
 
+/// Refuses a file of a token that is another user's, unless that is root, or that others may write.
+///
+/// # Errors
+///
+/// If it is refused.
+pub fn token_demand(path: &Path, metadata: &Metadata) -> Result<(), Failure> {
+    let own = geteuid().as_raw();
+    let owner = if metadata.uid() == 0 {
+        own
+    } else {
+        metadata.uid()
+    };
+    told(
+        path,
+        unfit(owner, metadata.mode(), own, Kind::Token),
+        Kind::Token,
+    )
+}
+
 /// Refuses to root to make a directory below one that another user has: that user could not use it.
 ///
 /// # Errors
@@ -67,7 +86,12 @@ pub fn place_demand(path: &Path) -> Result<(), Failure> {
 }
 
 fn demand(path: &Path, metadata: &Metadata, kind: Kind) -> Result<(), Failure> {
-    match unfit(metadata.uid(), metadata.mode(), geteuid().as_raw(), kind) {
+    let unfit = unfit(metadata.uid(), metadata.mode(), geteuid().as_raw(), kind);
+    told(path, unfit, kind)
+}
+
+fn told(path: &Path, unfit: Option<Unfit>, kind: Kind) -> Result<(), Failure> {
+    match unfit {
         None => Ok(()),
         Some(Unfit { reason, remedy }) => {
             let shown = say::path(&path);
@@ -77,10 +101,13 @@ fn demand(path: &Path, metadata: &Metadata, kind: Kind) -> Result<(), Failure> {
                     // Where sudo left a file, it left several.
                     let directory = match kind {
                         Kind::Directory => path,
-                        Kind::File => path.parent().unwrap_or(path),
+                        Kind::File | Kind::Token => path.parent().unwrap_or(path),
                     };
                     let directory = say::path(&directory);
                     format!("`sudo chown -R {user} {directory}` makes it yours")
+                }
+                Remedy::OtherToken => {
+                    "take it over into a file of your own, if it is the right one".to_owned()
                 }
                 Remedy::OtherDirectory => {
                     format!("name a directory of yours in {DATA_DIRECTORY_VARIABLE}")
@@ -97,7 +124,10 @@ fn demand(path: &Path, metadata: &Metadata, kind: Kind) -> Result<(), Failure> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Directory,
+    /// One that ctxpin keeps.
     File,
+    /// One that was named.
+    Token,
 }
 
 /// Why something is not believed.
@@ -115,6 +145,7 @@ enum Remedy {
     /// To give it back to that user: sudo left it.
     Chown(u32),
     OtherDirectory,
+    OtherToken,
     Chmod,
 }
 
@@ -122,6 +153,7 @@ enum Remedy {
 fn unfit(owner: u32, mode: u32, own: u32, kind: Kind) -> Option<Unfit> {
     if owner != own {
         let (who, remedy) = match (owner, own) {
+            _ if kind == Kind::Token => (format!("the user {owner}"), Remedy::OtherToken),
             (_, 0) => (
                 format!("the user {owner}, and you are root"),
                 Remedy::OtherUser,
@@ -141,7 +173,7 @@ fn unfit(owner: u32, mode: u32, own: u32, kind: Kind) -> Option<Unfit> {
     if mode & 0o022 != 0 {
         let what = match kind {
             Kind::Directory => "others may write in it",
-            Kind::File => "others may write it",
+            Kind::File | Kind::Token => "others may write it",
         };
         let reason = format!("cannot be believed: {what} (mode {:o})", mode & 0o7777);
         let remedy = Remedy::Chmod;
@@ -187,6 +219,13 @@ mod tests {
         check(0, 0o40_700, 7, Some(Remedy::Chown(7)));
         check(7, 0o40_700, 0, Some(Remedy::OtherUser));
         check(0, 0o40_700, 0, None);
+    }
+
+    #[test]
+    fn finding_20_a_token_of_another_is_not_believed() {
+        let unfit = unfit(8, 0o100_600, 7, Kind::Token).unwrap();
+        assert_eq!(unfit.remedy, Remedy::OtherToken);
+        assert_eq!(unfit.reason, "belongs to the user 8");
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! The server that `ctxpin up` runs, as other processes of the user find it.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io;
+use std::fmt::Display;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
 use ctxpin_client::{Client, PlainHttp};
 use ctxpin_protocol::http::people::Secret;
+use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -145,18 +147,40 @@ pub async fn until_ready(url: &Url) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Reads a token from a file.
+/// Longest file of a token that is read, in bytes. A token has about a hundred.
+const TOKEN_BYTES_MAX: u64 = 4 * 1024;
+
+/// Reads a token from a file. It may be a link, as where secrets are mounted, and root's.
 ///
 /// # Errors
 ///
-/// If the file cannot be read or is empty.
+/// If the file cannot be read, is empty, too long or none; or if somebody else can have written it: whoever
+/// chooses the token chooses whose account everything goes to.
 pub fn token_read(path: &Path) -> Result<Secret, Failure> {
-    let text = fs::read_to_string(path).map_err(|error| {
+    let failed = |reason: &dyn Display| {
         Failure::new(format!(
-            "the token in {} cannot be read: {error}",
+            "the token in {} cannot be read: {reason}",
             say::path(&path)
         ))
-    })?;
+    };
+    // A FIFO would be waited for.
+    let mut options = OpenOptions::new();
+    let options = options
+        .read(true)
+        .custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+    let file = options.open(path).map_err(|error| failed(&error))?;
+    let metadata = file.metadata().map_err(|error| failed(&error))?;
+    if !metadata.is_file() {
+        return Err(failed(&"it is no regular file"));
+    }
+    owned::token_demand(path, &metadata)?;
+    let mut text = String::new();
+    let mut file = file.take(TOKEN_BYTES_MAX + 1);
+    file.read_to_string(&mut text)
+        .map_err(|error| failed(&error))?;
+    if text.len() as u64 > TOKEN_BYTES_MAX {
+        return Err(failed(&"it is too long for one"));
+    }
     match text.trim() {
         "" => Err(Failure::new(format!("{} holds no token", say::path(&path)))),
         token => Ok(Secret::new(token)),
@@ -228,6 +252,9 @@ fn lock_failure(path: &Path, error: &io::Error) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
     use super::*;
 
     #[test]
@@ -260,5 +287,36 @@ mod tests {
         assert_eq!(token_read(&path).unwrap().expose(), "abc");
         fs::write(&path, "\n").unwrap();
         assert!(token_read(&path).is_err());
+    }
+
+    #[test]
+    fn finding_20_a_token_that_others_could_have_chosen_is_not_read() {
+        let temporary = tempfile::tempdir().unwrap();
+        let path = temporary.path().join("token");
+        fs::write(&path, "abc").unwrap();
+        let link = temporary.path().join("link");
+        symlink("token", &link).unwrap();
+        assert_eq!(token_read(&link).unwrap().expose(), "abc");
+        for mode in [0o666, 0o620] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let said = format!("{:?}", token_read(&link).unwrap_err());
+            assert!(said.contains("others may write it"), "{said}");
+            assert!(said.contains("chmod go-w"), "{said}");
+        }
+        // Nothing is waited for, and nothing is read without an end.
+        let fifo = temporary.path().join("fifo");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, 0o600.into()).unwrap();
+        for (path, reason) in [
+            (fifo.as_path(), "no regular file"),
+            (Path::new("/dev/zero"), "no regular file"),
+            (temporary.path(), "no regular file"),
+        ] {
+            let said = format!("{:?}", token_read(path).unwrap_err());
+            assert!(said.contains(reason), "{said}");
+        }
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        fs::write(&path, "a".repeat(5_000)).unwrap();
+        let said = format!("{:?}", token_read(&path).unwrap_err());
+        assert!(said.contains("too long"), "{said}");
     }
 }

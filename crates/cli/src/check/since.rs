@@ -1,12 +1,15 @@
 //! What a workspace was before a change, so that only what the change brought is told.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 use ctxpin_scan::trust::Trust;
 use tempfile::TempDir;
+use tokio::process::Command;
 
 use super::{Finding, findings};
 use crate::say::{self, Failure};
@@ -18,41 +21,29 @@ pub struct Before(BTreeMap<Key, usize>);
 type Key = (PathBuf, &'static str, Option<String>);
 
 impl Before {
-    /// Checks out the commit `revision` of the repository at `root` into a temporary directory, and
-    /// checks the same paths there. A path that was not there yet has no findings.
+    /// Checks out the commit `revision` of the repository at `root` into a temporary directory that is its
+    /// user's alone, and checks the same paths there. A path that was not there yet has no findings. The
+    /// directory goes when this ends, and when it is dropped before.
     ///
     /// # Errors
     ///
     /// If `root` is no repository of git, there is no such commit, or it cannot be checked out.
-    pub fn read(
+    pub async fn read(
         revision: &str,
         root: &Path,
         paths: &[PathBuf],
         home: &Path,
         trust: &Trust,
     ) -> Result<Self, Failure> {
-        let tree = checked_out(revision, root)?;
-        let then = tree.path().canonicalize();
+        let below = paths.iter().map(|path| below(path, root));
+        let below = below.collect::<Result<Vec<_>, _>>()?;
+        let checkout = CheckedOut::make(revision, root).await?;
+        let then = checkout.project.canonicalize();
         let then = then.map_err(|error| Failure::new(format!("the checkout is gone: {error}")))?;
-        let mut counts = BTreeMap::new();
-        for path in paths {
-            let real = path.canonicalize().unwrap_or_else(|_| path.clone());
-            let below = real.strip_prefix(root).map_err(|_| {
-                Failure::usage(format!(
-                    "{} is not in {}",
-                    say::path(&path),
-                    say::path(&root)
-                ))
-            })?;
-            let path = then.join(below);
-            if !path.exists() {
-                continue;
-            }
-            for finding in findings(&[path], home, trust)?.findings {
-                *counts.entry(key(&finding, &then)).or_insert(0) += 1;
-            }
-        }
-        Ok(Self(counts))
+        let (home, trust) = (home.to_owned(), trust.clone());
+        let counting = move || counts(&then, &below, &home, &trust);
+        let counts = tokio::task::spawn_blocking(counting).await;
+        counts.map_err(|error| Failure::new(format!("checking broke: {error}")))?
     }
 
     /// Takes away what was there before, as often as it was there. Of equal ones the later stay.
@@ -79,58 +70,94 @@ fn key(finding: &Finding, root: &Path) -> Key {
     (path.to_owned(), finding.code, detail)
 }
 
-/// The files of a commit in a directory of their own, which is a project as the repository is.
-fn checked_out(revision: &str, root: &Path) -> Result<TempDir, Failure> {
-    let failed = |error: std::io::Error| {
-        Failure::new(format!("a temporary directory cannot be made: {error}"))
-    };
-    let tree = tempfile::Builder::new()
-        .prefix("ctxpin-check-")
-        .tempdir()
-        .map_err(failed)?;
-    std::fs::create_dir(tree.path().join(".git")).map_err(failed)?;
-    let index = tempfile::tempdir().map_err(failed)?;
-    let index = index.path().join("index");
-    let commit = format!("{revision}^{{commit}}");
-    let named = git(
-        root,
-        &index,
-        [
+/// The way to a path from the root that it lies below.
+fn below(path: &Path, root: &Path) -> Result<PathBuf, Failure> {
+    let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let below = real.strip_prefix(root).map_err(|_| {
+        Failure::usage(format!(
+            "{} is not in {}",
+            say::path(&path),
+            say::path(&root)
+        ))
+    });
+    below.map(Path::to_owned)
+}
+
+/// Checks what there was of these paths in a checkout.
+fn counts(then: &Path, below: &[PathBuf], home: &Path, trust: &Trust) -> Result<Before, Failure> {
+    let mut counts = BTreeMap::new();
+    for path in below.iter().map(|below| then.join(below)) {
+        if !path.exists() {
+            continue;
+        }
+        for finding in findings(&[path], home, trust)?.findings {
+            *counts.entry(key(&finding, then)).or_insert(0) += 1;
+        }
+    }
+    Ok(Before(counts))
+}
+
+/// The files of a commit.
+struct CheckedOut {
+    /// A project as the repository is.
+    project: PathBuf,
+    _directory: TempDir,
+}
+
+impl CheckedOut {
+    async fn make(revision: &str, root: &Path) -> Result<Self, Failure> {
+        let failed = |error: std::io::Error| {
+            Failure::new(format!("a temporary directory cannot be made: {error}"))
+        };
+        let directory = tempfile::Builder::new()
+            .prefix("ctxpin-check-")
+            // Whatever the umask: the repository may be for nobody else.
+            .permissions(Permissions::from_mode(0o700))
+            .tempdir()
+            .map_err(failed)?;
+        let project = directory.path().join("project");
+        std::fs::create_dir_all(project.join(".git")).map_err(failed)?;
+        let index = directory.path().join("index");
+        let commit = format!("{revision}^{{commit}}");
+        let arguments = [
             "rev-parse",
             "--verify",
             "--quiet",
             "--end-of-options",
             &commit,
-        ],
-    )?;
-    if !named.status.success() {
-        return Err(Failure::usage(format!(
-            "{} has no commit `{revision}`; a shallow clone lacks older ones",
-            say::path(&root)
-        )));
-    }
-    let commit = String::from_utf8_lossy(&named.stdout).trim().to_owned();
-    let mut prefix = tree.path().as_os_str().to_owned();
-    prefix.push("/");
-    let mut into = std::ffi::OsString::from("--prefix=");
-    into.push(&prefix);
-    for arguments in [
-        vec![OsStr::new("read-tree"), OsStr::new(&commit)],
-        vec![OsStr::new("checkout-index"), OsStr::new("--all"), &into],
-    ] {
-        let said = git(root, &index, arguments)?;
-        if !said.status.success() {
-            return Err(Failure::new(format!(
-                "git cannot check out {revision}: {}",
-                String::from_utf8_lossy(&said.stderr).trim()
+        ];
+        let named = git(root, &index, arguments).await?;
+        if !named.status.success() {
+            return Err(Failure::usage(format!(
+                "{} has no commit `{revision}`; a shallow clone lacks older ones",
+                say::path(&root)
             )));
         }
+        let commit = String::from_utf8_lossy(&named.stdout).trim().to_owned();
+        let mut into = OsString::from("--prefix=");
+        into.push(&project);
+        into.push("/");
+        for arguments in [
+            vec![OsStr::new("read-tree"), OsStr::new(&commit)],
+            vec![OsStr::new("checkout-index"), OsStr::new("--all"), &into],
+        ] {
+            let said = git(root, &index, arguments).await?;
+            if !said.status.success() {
+                return Err(Failure::new(format!(
+                    "git cannot check out {revision}: {}",
+                    String::from_utf8_lossy(&said.stderr).trim()
+                )));
+            }
+        }
+        Ok(Self {
+            project,
+            _directory: directory,
+        })
     }
-    Ok(tree)
 }
 
 /// Runs git on a repository with an index of its own. Large files stay the pointers that they are.
-fn git<A: AsRef<OsStr>>(
+async fn git<A: AsRef<OsStr>>(
     root: &Path,
     index: &Path,
     arguments: impl IntoIterator<Item = A>,
@@ -141,8 +168,8 @@ fn git<A: AsRef<OsStr>>(
         .arg(root)
         .args(arguments)
         .env("GIT_INDEX_FILE", index)
-        .env("GIT_LFS_SKIP_SMUDGE", "1");
-    command
-        .output()
-        .map_err(|error| Failure::usage(format!("--since needs git, which cannot be run: {error}")))
+        .env("GIT_LFS_SKIP_SMUDGE", "1")
+        .kill_on_drop(true);
+    let said = command.output().await;
+    said.map_err(|error| Failure::usage(format!("--since needs git, which cannot be run: {error}")))
 }

@@ -11,6 +11,7 @@ use super::home_directory;
 use super::trust::TrustRoots;
 use crate::check::{Before, Exceptions, Finding, Level, findings, project_root};
 use crate::say::{self, Failure, Viewpoint};
+use crate::stop;
 
 /// Check a workspace for what a chat could not use, or people would not see
 ///
@@ -85,8 +86,9 @@ impl Check {
     ///
     /// # Errors
     ///
-    /// If a path cannot be scanned, or the exceptions or the commit cannot be read.
-    pub fn run(self) -> Result<ExitCode, Failure> {
+    /// If a path cannot be scanned, or the exceptions or the commit cannot be read; or if it is stopped while
+    /// a commit is checked out.
+    pub async fn run(self) -> Result<ExitCode, Failure> {
         let home = home_directory(false)?;
         let trust = self.trust.get()?;
         let root = self.root(&home, &trust)?;
@@ -94,7 +96,11 @@ impl Check {
         let checked = findings(&self.paths, &home, &trust)?;
         let mut found = checked.findings;
         if let Some(revision) = &self.since {
-            let before = Before::read(revision, &root, &self.paths, &home, &trust)?;
+            let stopped = stop::on_signal()?;
+            let before = tokio::select! {
+                before = Before::read(revision, &root, &self.paths, &home, &trust) => before?,
+                () = stopped.cancelled() => return Err(Failure::new("stopped; nothing was told")),
+            };
             found = before.subtract(found, &root);
         }
         found.retain(|finding| !exceptions.cover(finding, &root));

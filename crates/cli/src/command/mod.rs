@@ -95,7 +95,7 @@ impl Cli {
     pub async fn run(self) -> Result<ExitCode, Failure> {
         match self.command {
             Command::Scan(scan) => scan.run()?,
-            Command::Check(check) => return check.run(),
+            Command::Check(check) => return check.run().await,
             Command::Up(up) => up.run().await?,
             Command::Down(down) => down.run().await?,
             Command::Chat(noun) => return noun.run().await,

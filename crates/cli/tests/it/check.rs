@@ -1,13 +1,14 @@
 //! `ctxpin check`: what it tells, how, and by which exit code.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use ctxpin_model::warning::Code;
 use serde_json::{Value, json};
 
-use crate::bench::Bench;
+use crate::bench::{Bench, Running};
 
 /// A repository with something to find of every kind.
 fn project(bench: &Bench) -> PathBuf {
@@ -328,4 +329,47 @@ fn finding_07_somebody_elses_directory_is_trusted_by_name() {
         let error = String::from_utf8(said.stderr).unwrap();
         assert!(!error.contains("and not to you"), "{error}");
     }
+}
+
+/// What is not committed may be for nobody else, and what is neither: the checkout is its user's alone, and
+/// goes with whoever made it.
+#[test]
+fn a_checkout_is_private_and_goes() {
+    let bench = Bench::new();
+    let root = project(&bench);
+    git(&root, &["add", "--all"]);
+    git(&root, &["commit", "--quiet", "--message", "all"]);
+    // A git that tells where it checks out, and then does not end.
+    let bin = root.join("bin");
+    fs::create_dir(&bin).unwrap();
+    let script = "#!/bin/sh\n\
+                  case \"$*\" in *checkout-index*)\n\
+                  directory=$(dirname \"${5#--prefix=}\")\n\
+                  echo \"mode $(stat -c %a \"$directory\") $directory\" >&9\n\
+                  exec tail -f /dev/null\n\
+                  esac\n\
+                  PATH=${PATH#*:} exec git \"$@\"\n";
+    fs::write(bin.join("git"), script).unwrap();
+    fs::set_permissions(bin.join("git"), fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let program = bench.command(&root, &["check", "--since", "HEAD"]);
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", "umask 0; exec \"$0\" \"$@\" 9>&2"])
+        .arg(program.get_program())
+        .args(program.get_args())
+        .current_dir(&root)
+        .envs(
+            program
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .env("PATH", path);
+    let mut check = Running::errors_of(&mut shell);
+    let told = check.until(|line| line.strip_prefix("mode ").map(str::to_owned));
+    let (mode, directory) = told.split_once(' ').unwrap();
+    assert_eq!(mode, "700");
+    assert!(Path::new(directory).exists());
+    assert_eq!(check.terminate(), Some(1));
+    assert!(!Path::new(directory).exists());
 }
