@@ -101,6 +101,13 @@ fn is_ended(caller: &Caller, agent: Uuid, name: Option<ProblemName>) -> bool {
     }
 }
 
+/// Whether the agent may be deleted, so that no server proves itself to it any more.
+fn may_be_deleted(caller: &Caller, agent: Uuid) -> bool {
+    let state = caller.ledger.open();
+    let book = state.agents.get(&agent);
+    book.is_some_and(|book| book.presence != Presence::There)
+}
+
 /// Asks to refresh the chats of the owner, which only an agent may that was created for it.
 async fn refresh(caller: &mut Caller, agent: Uuid, session: Session) {
     let client = caller.client();
@@ -210,7 +217,7 @@ async fn open(caller: &mut Caller, agent: Uuid) -> Option<Session> {
     repeat_open(caller, agent, process).await
 }
 
-/// Opens the session of a process, until it is acknowledged.
+/// Opens the session of a process, until it is acknowledged, or the agent may be deleted.
 async fn repeat_open(caller: &mut Caller, agent: Uuid, process: Uuid) -> Option<Session> {
     loop {
         let client = caller.client();
@@ -224,7 +231,7 @@ async fn repeat_open(caller: &mut Caller, agent: Uuid, process: Uuid) -> Option<
                 return None;
             }
             Outcome::Unknown => {
-                if !caller.await_any().await {
+                if may_be_deleted(caller, agent) || !caller.await_any().await {
                     return None;
                 }
             }
