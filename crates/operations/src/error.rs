@@ -50,6 +50,9 @@ pub enum Error {
     /// Something asked for does not make sense.
     #[error("{0}")]
     Invalid(String),
+    /// A token that would open more than the one that makes it, or for longer.
+    #[error("a token cannot make one {0}")]
+    WiderToken(String),
     /// The chat has no agent, or its agent has no head.
     #[error("{0}; its pin stays as it is")]
     NoHead(&'static str),

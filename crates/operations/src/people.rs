@@ -300,15 +300,15 @@ async fn token_create_once(
         return Err(Error::Invalid("a token needs at least one scope".into()));
     }
     if !scopes.covers(request.scopes) {
-        return Err(Error::Invalid(format!(
-            "a token cannot make one with more scopes than its own, which are: {scopes}"
+        return Err(Error::WiderToken(format!(
+            "with more scopes than its own, which are: {scopes}"
         )));
     }
     let longest = account.own_token_hold(&mut transaction).await?;
     let expires_at = match (request.expires_at, longest) {
         (Some(asked), Some(longest)) if asked > longest => {
-            return Err(Error::Invalid(format!(
-                "a token cannot make one that lives longer than itself, until {longest}"
+            return Err(Error::WiderToken(format!(
+                "that lives longer than itself, until {longest}"
             )));
         }
         (asked, longest) => asked.or(longest),

@@ -212,8 +212,11 @@ impl Service {
         object: Option<(&str, Uuid)>,
         outcome: Result<T>,
     ) -> Result<T> {
-        if let Err(Error::Store(ctxpin_store::error::Error::Forbidden(_))) = &outcome
-            && let Err(error) = refusals::note(self, credential, operation, object).await
+        let is_refused = matches!(
+            outcome,
+            Err(Error::Store(ctxpin_store::error::Error::Forbidden(_)) | Error::WiderToken(_))
+        );
+        if is_refused && let Err(error) = refusals::note(self, credential, operation, object).await
         {
             tracing::warn!(%error, "a refusal could not be noted in the audit log");
         }

@@ -133,7 +133,7 @@ fn name_of(error: &Error) -> ProblemName {
         Error::MissingBlobs(_) => ProblemName::MissingBlobs,
         Error::HashMismatch { .. } => ProblemName::HashMismatch,
         Error::InvalidManifest(_) => ProblemName::InvalidManifest,
-        Error::Invalid(_) => ProblemName::InvalidRequest,
+        Error::Invalid(_) | Error::WiderToken(_) => ProblemName::InvalidRequest,
         Error::NoHead(_) => ProblemName::NoHead,
         Error::Archived => ProblemName::Archived,
         Error::PreconditionFailed(_) => ProblemName::PreconditionFailed,

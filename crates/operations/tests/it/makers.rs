@@ -16,6 +16,7 @@ use ctxpin_operations::agents::{self, AgentRequest, Replaces};
 use ctxpin_operations::chats::ChatRequest;
 use ctxpin_operations::contexts;
 use ctxpin_operations::diffs::{self, DiffRequest};
+use ctxpin_operations::error::Error;
 use ctxpin_operations::people::{self, Revoked, TokenRequest};
 use ctxpin_operations::service::Service;
 use ctxpin_operations::skills::{self, Reader};
@@ -41,6 +42,7 @@ ctxpin_testing::on_both_databases!(
     finding_11_a_user_who_is_let_in_again_has_what_was_there,
     finding_12_the_log_tells_with_which_token_and_what_came_of_it,
     finding_12_refused_reads_of_bodies_are_noted,
+    finding_12_who_asks_for_a_wider_token_is_noted,
     finding_12_its_owner_sees_what_an_admin_made,
     finding_25_a_token_that_only_writes_is_told_no_bodies,
 );
@@ -524,6 +526,36 @@ async fn finding_12_refused_reads_of_bodies_are_noted(test: &TestService) {
     }
     expected.sort();
     assert_eq!(told, expected);
+}
+
+async fn finding_12_who_asks_for_a_wider_token_is_noted(test: &TestService) {
+    let service = &test.service;
+    let admin = first_admin(service).await;
+    let stolen = expiring(test, admin, "write", 60).await;
+    let before = log(service, admin).await.len();
+    test.advance(Duration::from_secs(1));
+    let longer = TokenRequest {
+        expires_at: Some(test.clock.now().after(Duration::from_secs(3_600))),
+        ..request("write")
+    };
+    for wider in [request("read write"), request("admin"), longer] {
+        let refused = people::token_create(service, stolen, &wider).await;
+        assert!(matches!(refused, Err(Error::WiderToken(_))), "{refused:?}");
+    }
+    refusals::write(service).await.unwrap();
+    let rows = log(service, admin).await;
+    let rows: Vec<_> = rows[..rows.len() - before]
+        .iter()
+        .map(|row| {
+            (
+                row.token,
+                row.action.as_str(),
+                row.outcome.as_str(),
+                row.count,
+            )
+        })
+        .collect();
+    assert_eq!(rows, [(Some(stolen.id), "token_create", "forbidden", 3)]);
 }
 
 async fn finding_12_its_owner_sees_what_an_admin_made(test: &TestService) {

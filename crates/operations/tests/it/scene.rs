@@ -107,7 +107,7 @@ pub fn refusal<T: std::fmt::Debug>(outcome: Result<T, Error>) -> &'static str {
         Error::Store(StoreError::NotFound(_)) | Error::NotFound(_) => "not-found",
         Error::Store(StoreError::Unauthenticated) => "unauthenticated",
         Error::Store(StoreError::Forbidden(_)) => "forbidden",
-        Error::Invalid(_) => "invalid",
+        Error::Invalid(_) | Error::WiderToken(_) => "invalid",
         Error::NoHead(_) => "no-head",
         Error::Archived => "archived",
         Error::PreconditionFailed(_) => "precondition-failed",
