@@ -148,6 +148,22 @@ pub fn line_of(text: &str, at: usize) -> u64 {
     before.iter().filter(|byte| **byte == b'\n').count() as u64 + 1
 }
 
+/// Where the lines of a text end, for whoever asks for many places in it.
+#[derive(Debug)]
+pub struct Lines(Vec<usize>);
+
+impl Lines {
+    /// Those of `text`, which is gone through once.
+    pub fn of(text: &str) -> Self {
+        Self(text.match_indices('\n').map(|(at, _)| at).collect())
+    }
+
+    /// As [`line_of`].
+    pub fn line_of(&self, at: usize) -> u64 {
+        self.0.partition_point(|end| *end < at) as u64 + 1
+    }
+}
+
 /// Warnings as JSON text: a list of objects with `code`, `line` and `detail`.
 pub fn to_json(warnings: &[Warning]) -> String {
     let values: Vec<Value> = warnings.iter().map(|w| to_object(w).into()).collect();
@@ -243,7 +259,12 @@ mod tests {
 
     #[test]
     fn lines_are_counted_from_one() {
-        let check = |at, expected| assert_eq!(line_of("a\nb\n\nc", at), expected);
+        let text = "a\nb\n\nc";
+        let lines = Lines::of(text);
+        let check = |at, expected| {
+            assert_eq!(line_of(text, at), expected);
+            assert_eq!(lines.line_of(at), expected);
+        };
         check(0, 1);
         check(1, 1);
         check(2, 2);

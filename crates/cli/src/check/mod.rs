@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use ctxpin_model::resource::{Kind, Resource, Status};
 use ctxpin_model::skill::SKILL_FILE_NAME;
-use ctxpin_model::warning::{Code, Warning, line_of};
+use ctxpin_model::warning::{Code, Lines, Warning};
 use ctxpin_protocol::convert;
 use ctxpin_render::renderer::Renderer;
 use ctxpin_render::treat;
@@ -244,6 +244,7 @@ fn of_body(resource: &Resource, body: &[u8], found: &mut Vec<Finding>) {
         _ => treat::instruction_file(body, renderer),
     };
     let text = String::from_utf8_lossy(body);
+    let lines = Lines::of(&text);
     let mut comments: Vec<(u64, u64)> = Vec::new();
     let mut invisible: BTreeMap<u64, u64> = BTreeMap::new();
     for piece in &treated.pieces {
@@ -252,10 +253,10 @@ fn of_body(resource: &Resource, body: &[u8], found: &mut Vec<Finding>) {
             Fate::Gone(Reason::Comment) => match comments.last_mut() {
                 // Line ends and what is invisible besides part a comment into pieces.
                 Some((_, sum)) if !begins_comment(&text[at..]) => *sum += bytes,
-                _ => comments.push((line_of(&text, at), bytes)),
+                _ => comments.push((lines.line_of(at), bytes)),
             },
             Fate::Gone(Reason::Invisible) => {
-                *invisible.entry(line_of(&text, at)).or_default() += bytes;
+                *invisible.entry(lines.line_of(at)).or_default() += bytes;
             }
             _ => {}
         }

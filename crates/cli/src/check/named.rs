@@ -2,11 +2,12 @@
 //! that begins with a folder of a skill.
 
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 
 use ctxpin_model::markdown;
 use ctxpin_model::resource::Resource;
-use ctxpin_model::warning::{Code, Warning, line_of};
+use ctxpin_model::warning::{Code, Lines, Warning};
 
 use super::{Finding, finding};
 
@@ -39,24 +40,32 @@ pub fn missing(resource: &Resource, body: &[u8], project: &Path) -> Vec<Finding>
         return Vec::new();
     };
     let mentions = markdown::mentions(&text);
+    let lines = Lines::of(&text);
     let mut found = Vec::new();
-    let mut tell = |at: usize, path: &str| {
-        let line = line_of(&text, at);
+    let tell = |found: &mut Vec<Finding>, at: usize, path: &str| {
+        let line = lines.line_of(at);
         let warning = Warning::new(Code::FileMissing).at_line(line).about(path);
         let told = finding(&resource.source, &warning);
-        if found.len() < FINDINGS_MAX && !found.contains(&told) {
+        if !found.contains(&told) {
             found.push(told);
         }
     };
     for link in &mentions.links {
+        if found.len() == FINDINGS_MAX {
+            break;
+        }
         let Some(path) = link_path(&link.text) else {
             continue;
         };
         if !may_exist(&directory.join(&path)) {
-            tell(link.at, &link.text);
+            tell(&mut found, link.at, &link.text);
         }
     }
+    let mut others = Others::default();
     for span in &mentions.spans {
+        if found.len() == FINDINGS_MAX {
+            break;
+        }
         let Some(path) = code_path(&span.text) else {
             continue;
         };
@@ -68,8 +77,8 @@ pub fn missing(resource: &Resource, body: &[u8], project: &Path) -> Vec<Finding>
             // The name of a Markdown file is often written without its ending.
             may_exist(&path) || may_exist(&path.with_extension("md"))
         });
-        if !is_there && !speaks_of_others(&text, span.at) {
-            tell(span.at, path);
+        if !is_there && !others.are_meant(&text, span.at) {
+            tell(&mut found, span.at, path);
         }
     }
     found.sort();
@@ -133,12 +142,28 @@ fn is_host(name: &str) -> bool {
     domain.is_some_and(is_known)
 }
 
-/// Whether the line on which something stands speaks of files that need not be there.
-fn speaks_of_others(text: &str, at: usize) -> bool {
-    let begin = text[..at].rfind('\n').map_or(0, |end| end + 1);
-    let end = text[at..].find('\n').map_or(text.len(), |end| at + end);
-    let line = text[begin..end].to_lowercase();
-    OTHER_WORDS.iter().any(|word| line.contains(word))
+/// Which lines speak of files that need not be there, asked for in their order.
+#[derive(Default)]
+struct Others {
+    /// The line that was asked for last, with the answer.
+    last: Option<(Range<usize>, bool)>,
+}
+
+impl Others {
+    /// Whether the line on which something stands is one of them.
+    fn are_meant(&mut self, text: &str, at: usize) -> bool {
+        if let Some((line, are_meant)) = &self.last
+            && line.contains(&at)
+        {
+            return *are_meant;
+        }
+        let begin = text[..at].rfind('\n').map_or(0, |end| end + 1);
+        let end = text[at..].find('\n').map_or(text.len(), |end| at + end);
+        let line = text[begin..end].to_lowercase();
+        let are_meant = OTHER_WORDS.iter().any(|word| line.contains(word));
+        self.last = Some((begin..end, are_meant));
+        are_meant
+    }
 }
 
 /// A path with its percent escapes resolved (RFC 3986, section 2.1). What is no escape stays.
