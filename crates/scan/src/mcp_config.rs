@@ -160,24 +160,72 @@ fn transport(server: &Map<String, Value>) -> &'static str {
     }
 }
 
-/// `[A-Za-z0-9 ._-]{1,64}`
-fn is_server_name(name: &str) -> bool {
-    let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || b" ._-".contains(&byte);
-    (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(is_fit)
+/// Shortest rest of a token behind its beginning, in bytes.
+const TOKEN_REST_MIN: usize = 6;
+
+/// Shortest part of a name that may have been drawn by lot, in bytes, and how many digits it has at least.
+const DRAWN_BYTES_MIN: usize = 16;
+const DRAWN_DIGITS_MIN: usize = 3;
+
+/// How tokens begin by which their issuers have them found in what people publish.
+const TOKEN_BEGINNINGS: [&str; 20] = [
+    "AIza",
+    "AKIA",
+    "ASIA",
+    "SG.",
+    "dop_v1_",
+    "eyJ",
+    "gho_",
+    "ghp_",
+    "ghs_",
+    "ghu_",
+    "github_pat_",
+    "glpat-",
+    "hf_",
+    "hvs",
+    "npm_",
+    "pypi-",
+    "shpat_",
+    "sk-",
+    "sk_",
+    "xox",
+];
+
+/// Whether a name is a token that stands in a name's place: it begins as one, and goes on with something
+/// else than lower-case words; or a part of it is as long and mixed as no word is.
+fn is_token(name: &str) -> bool {
+    let is_mixed =
+        |text: &str| text.contains(|c: char| c.is_ascii_digit() || c.is_ascii_uppercase());
+    let rest_of = |beginning: &&str| name.strip_prefix(*beginning);
+    let mut rests = TOKEN_BEGINNINGS.iter().filter_map(rest_of);
+    let begins = rests.any(|rest| rest.len() >= TOKEN_REST_MIN && is_mixed(rest));
+    let mut parts = name.split(|c: char| !c.is_ascii_alphanumeric());
+    let is_drawn = |part: &str| {
+        let digits = part.bytes().filter(u8::is_ascii_digit).count();
+        part.len() >= DRAWN_BYTES_MIN && digits >= DRAWN_DIGITS_MIN
+    };
+    begins || name.starts_with("Bearer") || parts.any(is_drawn)
 }
 
-/// `[A-Za-z_][A-Za-z0-9_]{0,63}`
+/// `[A-Za-z0-9 ._-]{1,64}`, and no token.
+fn is_server_name(name: &str) -> bool {
+    let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || b" ._-".contains(&byte);
+    !is_token(name) && (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(is_fit)
+}
+
+/// `[A-Za-z_][A-Za-z0-9_]{0,63}`, and no token.
 fn is_variable_name(name: &str) -> bool {
     let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    (1..=NAME_BYTES_MAX).contains(&name.len())
+    !is_token(name)
+        && (1..=NAME_BYTES_MAX).contains(&name.len())
         && name.bytes().all(is_fit)
         && !name.starts_with(|c: char| c.is_ascii_digit())
 }
 
-/// A token of RFC 9110, section 5.6.2.
+/// What RFC 9110 calls a token (section 5.6.2), and none that opens something.
 fn is_header_name(name: &str) -> bool {
     let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(is_fit)
+    !is_token(name) && (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(is_fit)
 }
 
 /// The last component of a command that is a program alone, and has a plain name: a whole command line
@@ -338,6 +386,38 @@ mod tests {
             assert_eq!(shapes.len(), 1, "{server}");
             let mut told = shapes[0].command.iter().chain(&shapes[0].host);
             assert!(told.all(|told| told == UNFIT_NAME), "{server}");
+        }
+    }
+
+    #[test]
+    fn finding_13_a_token_in_a_names_place_is_not_told() {
+        for token in [
+            "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
+            "AKIAIOSFODNN7EXAMPLE",
+            "sk-proj-Ab12Cd34Ef56Gh78Ij90",
+            "xoxb-123456789012-abcdefABCDEF",
+            "hvs_CAESIJ",
+            "X-9f8e7d6c5b4a39281706",
+            "Bearer-abcdef",
+            "eyJhbGciOiJIUzI1NiJ9",
+        ] {
+            assert!(!is_server_name(token), "{token}");
+            assert!(!is_header_name(token), "{token}");
+            assert!(!is_variable_name(&token.replace('-', "_")), "{token}");
+        }
+        for name in [
+            "context7",
+            "sk-learn-docs",
+            "npm_config_registry",
+            "Basic Memory",
+            "AZURE_OPENAI_API_KEY_2",
+            "SKYSCANNER_KEY",
+            "mcp-server-20241105",
+            "X-Goog-User-Project",
+            "AWS_ACCESS_KEY_ID",
+            "sequential-thinking",
+        ] {
+            assert!(!is_token(name), "{name}");
         }
     }
 
