@@ -23,6 +23,7 @@ use crate::discover::gives_something;
 use crate::names::barred;
 use crate::reader::{Reader, Reading};
 use crate::resolve::Resolver;
+use crate::trust::{self, Trust};
 
 /// How often a file is looked up anew when it changes between check and opening. An editor that
 /// replaces its file does so once.
@@ -88,6 +89,7 @@ pub(crate) struct Boundary {
     annexes: Rc<Vec<Annex>>,
     adviser: Rc<Adviser>,
     resolver: Rc<Resolver>,
+    trust: Rc<Trust>,
 }
 
 /// A directory that is no root and that links may lead into.
@@ -128,11 +130,17 @@ pub(crate) struct Boundaries {
     none: Rc<Vec<Annex>>,
     adviser: Rc<Adviser>,
     resolver: Rc<Resolver>,
+    trust: Rc<Trust>,
 }
 
 impl Boundaries {
     /// No boundary yet. Links of personal roots may lead into `allowed` too.
-    pub fn new(allowed: &[(PathBuf, Reach)], admitting: Admitting, resolver: Rc<Resolver>) -> Self {
+    pub fn new(
+        allowed: &[(PathBuf, Reach)],
+        admitting: Admitting,
+        resolver: Rc<Resolver>,
+        trust: Rc<Trust>,
+    ) -> Self {
         // One that is not there admits nothing.
         let annexes = allowed.iter().filter_map(|(path, reach)| {
             Some(Annex {
@@ -149,6 +157,7 @@ impl Boundaries {
                 given: RefCell::default(),
             }),
             resolver,
+            trust,
         }
     }
 
@@ -168,6 +177,7 @@ impl Boundaries {
             annexes: Rc::clone(annexes),
             adviser: Rc::clone(&self.adviser),
             resolver: Rc::clone(&self.resolver),
+            trust: Rc::clone(&self.trust),
         });
         self.open.insert(key, Rc::clone(&boundary));
         Ok(boundary)
@@ -241,15 +251,24 @@ pub(crate) enum Outcome {
     Refused(Refused),
 }
 
+/// A file that was opened.
+struct Opened {
+    file: File,
+    stat: Stat,
+    /// Whether it stands where everybody may put something.
+    is_open: bool,
+}
+
 impl Boundary {
     /// The boundary of a skill: its own directory.
-    pub fn of_skill(directory: Directory, resolver: Rc<Resolver>) -> Self {
+    pub fn of_skill(directory: Directory, resolver: Rc<Resolver>, trust: Rc<Trust>) -> Self {
         Self {
             directory,
             reach: Reach::Skill,
             annexes: Rc::default(),
             adviser: Rc::default(),
             resolver,
+            trust,
         }
     }
 
@@ -326,7 +345,10 @@ impl Boundary {
                 }
             };
             match self.open(&path) {
-                Ok(Some((file, stat))) => return Ok(Some((file, stat, path))),
+                Ok(Some(opened)) => {
+                    self.demand_known(&path, &opened)?;
+                    return Ok(Some((opened.file, opened.stat, path)));
+                }
                 Ok(None) => {}
                 Err(error) => return Err(Refused::failed(&error)),
             }
@@ -397,9 +419,22 @@ impl Boundary {
         refused.leading_to(target)
     }
 
+    /// Refuses a file that another user may have put where everybody may put one.
+    fn demand_known(&self, path: &Path, opened: &Opened) -> Result<(), Refused> {
+        let owner = opened.stat.st_uid;
+        if !opened.is_open || self.trust.is_believed(owner, path) {
+            return Ok(());
+        }
+        let directory = path.parent().unwrap_or(path);
+        Err(Refused::invalid(format!(
+            "it belongs to the user {owner}, and stands where everybody may write; {}",
+            trust::advice(directory)
+        )))
+    }
+
     /// Opens a regular file at a canonical path inside the boundary. `None` if something else has
     /// taken its place since it was located.
-    fn open(&self, path: &Path) -> io::Result<Option<(File, Stat)>> {
+    fn open(&self, path: &Path) -> io::Result<Option<Opened>> {
         let swapped = |error: &io::Error| {
             let errno = Errno::from_io_error(error);
             matches!(
@@ -408,14 +443,14 @@ impl Boundary {
             )
         };
         match self.open_without_links(path) {
-            Ok((file, stat)) if is_regular(&stat) => Ok(Some((file, stat))),
+            Ok(opened) if is_regular(&opened.stat) => Ok(Some(opened)),
             Ok(_) => Ok(None),
             Err(error) if swapped(&error) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    fn open_without_links(&self, path: &Path) -> io::Result<(File, Stat)> {
+    fn open_without_links(&self, path: &Path) -> io::Result<Opened> {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
             return Err(io::ErrorKind::InvalidInput.into());
         };
@@ -428,7 +463,11 @@ impl Boundary {
             Mode::empty(),
         )?;
         let stat = fstat(&fd)?;
-        Ok((File::from(fd), stat))
+        Ok(Opened {
+            file: File::from(fd),
+            stat,
+            is_open: parent.is_open,
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, Stat, openat, statat};
+use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, Stat, fstat, openat, statat};
 use rustix::io::Errno;
 
 /// Most entries of one directory that are looked at. More than that is no folder of skills but
@@ -24,6 +24,8 @@ const HOLD: OFlags = OFlags::RDONLY;
 pub(crate) struct Directory {
     /// Its canonical path when it was opened.
     pub path: PathBuf,
+    /// Whether everybody may put something into it, or into one on the way from where it was opened.
+    pub is_open: bool,
     fd: OwnedFd,
 }
 
@@ -42,26 +44,40 @@ impl Directory {
         let fd = openat(CWD, "/", directory_flags(), Mode::empty())?;
         let top = Self {
             path: "/".into(),
+            is_open: false,
             fd,
         };
         let relative = path.strip_prefix("/").map_err(io::Error::other)?;
-        top.descend(relative)
+        let directory = top.descend(relative)?;
+        // What lies above is judged where a root is chosen.
+        let is_open = is_open(&directory.fd)?;
+        Ok(Self {
+            is_open,
+            ..directory
+        })
     }
 
     /// Opens the directory at a canonical path below this one, following no link.
     pub fn descend(&self, relative: &Path) -> io::Result<Self> {
         let mut path = self.path.clone();
+        let mut is_way_open = self.is_open;
         let mut fd = None;
         for component in relative.components() {
             let Component::Normal(name) = component else {
                 return Err(io::ErrorKind::InvalidInput.into());
             };
             let parent = fd.as_ref().unwrap_or(&self.fd);
-            fd = Some(openat(parent, name, directory_flags(), Mode::empty())?);
+            let next = openat(parent, name, directory_flags(), Mode::empty())?;
+            is_way_open |= is_open(&next)?;
+            fd = Some(next);
             path.push(name);
         }
         let fd = fd.map_or_else(|| self.fd.try_clone(), Ok)?;
-        Ok(Self { path, fd })
+        Ok(Self {
+            path,
+            is_open: is_way_open,
+            fd,
+        })
     }
 
     /// Its descriptor.
@@ -122,6 +138,12 @@ impl Directory {
             !listing.whole || listing.names.iter().any(|n| n == name)
         })
     }
+}
+
+/// Whether everybody may put something into a directory.
+fn is_open(directory: &OwnedFd) -> io::Result<bool> {
+    let stat = fstat(directory)?;
+    Ok(Mode::from_raw_mode(stat.st_mode).contains(Mode::WOTH))
 }
 
 /// A path without `.` and `..`, worked out from its text alone.

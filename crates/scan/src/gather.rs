@@ -22,6 +22,7 @@ use crate::place::Places;
 use crate::project::LeftOut;
 use crate::reader::{Reader, Reading};
 use crate::resolve::{Resolver, USED_UP};
+use crate::trust::Trust;
 use crate::{Scan, ScanError};
 
 /// Most bytes of frontmatter that one scan parses: a thousand skills at the limit of one would keep it busy
@@ -108,6 +109,8 @@ pub(crate) struct Gathering<'a> {
     pub reader: Reader,
     /// Follows links.
     pub resolver: Rc<Resolver>,
+    /// Whose files are believed.
+    pub trust: Rc<Trust>,
     /// How much more frontmatter is parsed, in bytes.
     frontmatter_left: usize,
     /// Directories of skills that were scanned, by their canonical paths.
@@ -152,11 +155,12 @@ impl Way {
 }
 
 impl<'a> Gathering<'a> {
-    pub fn new(cancelled: &'a dyn Fn() -> bool, home: &'a Path) -> Self {
+    pub fn new(cancelled: &'a dyn Fn() -> bool, home: &'a Path, trust: Rc<Trust>) -> Self {
         Self {
             places: Places::default(),
             reader: Reader::default(),
             resolver: Rc::default(),
+            trust,
             frontmatter_left: FRONTMATTERS_BYTES_MAX,
             containers: HashSet::new(),
             listed: HashMap::new(),

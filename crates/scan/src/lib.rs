@@ -92,7 +92,7 @@ pub enum ScanError {
 /// the whole scan from starting is an error. `cancelled` is asked before each file.
 pub fn scan(request: &Request, cancelled: &dyn Fn() -> bool) -> Result<Scan, ScanError> {
     let roots = Roots::of(request)?;
-    let mut gathering = Gathering::new(cancelled, &request.home);
+    let mut gathering = Gathering::new(cancelled, &request.home, roots.trust());
     gathering.places.await_repository(&roots);
     if let Some(left_out) = roots.left_out() {
         gathering.leave_out(left_out);

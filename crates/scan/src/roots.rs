@@ -248,9 +248,15 @@ impl Roots {
         self.ground.project.left_out.as_ref()
     }
 
+    /// Whose files are believed.
+    pub(crate) fn trust(&self) -> Rc<Trust> {
+        Rc::new(self.ground.trust.clone())
+    }
+
     /// The boundaries of these roots, none of them opened yet.
     pub(crate) fn boundaries(&self, resolver: Rc<Resolver>) -> Boundaries {
-        Boundaries::new(&self.ground.allowed, self.admitting(), resolver)
+        let trust = self.trust();
+        Boundaries::new(&self.ground.allowed, self.admitting(), resolver, trust)
     }
 
     /// Where a declared source may lie.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::boundary::{Admitting, Boundaries, Outcome, Reach};
 use crate::file::oversize;
 use crate::reader::Reader;
+use crate::trust::Trust;
 
 /// Most bytes of such a file.
 const SETTINGS_BYTES_MAX: u64 = 1024 * 1024;
@@ -21,7 +22,8 @@ const SETTINGS_BYTES_MAX: u64 = 1024 * 1024;
 pub fn settings(project: &Path, name: &str) -> Result<Option<Arc<[u8]>>, String> {
     let told = |error: std::io::Error| format!("cannot be read: {error}");
     let directory = project.canonicalize().map_err(told)?;
-    let boundary = Boundaries::new(&[], Admitting::default(), Rc::default())
+    let trust = Rc::new(Trust::of_process());
+    let boundary = Boundaries::new(&[], Admitting::default(), Rc::default(), trust)
         .at(&directory, Reach::Project)
         .map_err(told)?;
     let name = OsStr::new(name);

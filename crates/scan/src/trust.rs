@@ -60,6 +60,11 @@ impl Trust {
         self.own.contains(&metadata.uid())
     }
 
+    /// Whether what a user has put at a canonical path is believed.
+    pub(crate) fn is_believed(&self, owner: u32, path: &Path) -> bool {
+        owner == ROOT_UID || self.own.contains(&owner) || self.covers(path)
+    }
+
     /// Why what was named as a root is not believed; `None` if it is. What is root's is, unless everybody
     /// may write there: root decides about the machine in any case.
     pub(crate) fn doubt_of_named(&self, path: &Path, metadata: &Metadata) -> Option<Doubt> {

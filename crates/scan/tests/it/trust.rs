@@ -230,6 +230,55 @@ fn finding_07_a_root_of_somebody_else_is_refused() {
 }
 
 #[test]
+fn finding_07_what_others_put_where_everybody_may_write_is_not_read() {
+    let mut w = Workspace::with(&[
+        ("project/AGENTS.md", "theirs"),
+        ("project/CLAUDE.md", "mine"),
+        (
+            "project/.agents/skills/planted/SKILL.md",
+            "---\ndescription: x\n---\n",
+        ),
+    ]);
+    w.skill("project/skills/own");
+    if !geteuid().is_root() {
+        eprintln!("not root, so that nothing in a directory of one's own can be somebody else's");
+        return;
+    }
+    let owner = give_away(&w.path("project/AGENTS.md"));
+    give_away(&w.path("project/.agents/skills/planted"));
+    w.request.trust = Trust::of(0, None);
+    let all = [
+        "ok project/AGENTS.md",
+        "ok project/CLAUDE.md",
+        "ok project/skills/own/SKILL.md",
+        "ok project/.agents/skills/planted/SKILL.md",
+    ];
+    // Whoever may write there was let in by the person.
+    w.check(&all);
+    mode(&w.path("project/.agents/skills"), 0o777);
+    w.check(&[
+        all[0],
+        all[1],
+        all[2],
+        "invalid project/.agents/skills/planted/SKILL.md",
+    ]);
+    mode(&w.path("project"), 0o1777);
+    let found = w.check(&[
+        "invalid project/AGENTS.md",
+        all[1],
+        all[2],
+        "invalid project/.agents/skills/planted/SKILL.md",
+    ]);
+    let expected = format!(
+        "it belongs to the user {owner}, and stands where everybody may write; if you trust whoever writes there, have it scanned with `--trust-root {}`",
+        w.text("project")
+    );
+    assert_eq!(w.error(&found, "project/AGENTS.md"), expected);
+    w.request.trust.roots.push(w.path("project"));
+    w.check(&all);
+}
+
+#[test]
 fn finding_14_a_download_reaches_nothing_of_a_home_that_is_a_repository() {
     let mut w = Workspace::with(&[
         ("home/.git/HEAD", "ref: refs/heads/main"),
