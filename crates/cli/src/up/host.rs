@@ -336,7 +336,8 @@ fn file_remove(data: &DataDirectory) -> Result<(), Failure> {
     }
 }
 
-fn waiting(data: &DataDirectory) -> String {
+/// For whom is waited that runs the server.
+pub fn waiting(data: &DataDirectory) -> String {
     match Process::noted(&data.server_lock()) {
         Some(process) => format!("waiting for the server, which is run by {}", process.name()),
         None => "waiting for the server, which another process runs".to_owned(),

@@ -27,7 +27,7 @@ use crate::agent_credentials::AgentCredentials;
 use crate::command::home_directory;
 use crate::connect::token_given;
 use crate::data_directory::{AgentDirectory, DataDirectory};
-use crate::running::{RunningServer, lock_note, lock_try, token_read};
+use crate::running::{RunningServer, is_locked, lock_note, lock_try, token_read};
 use crate::say::{self, Failure, waited};
 use crate::stop;
 
@@ -102,7 +102,10 @@ impl Watching {
         };
         lock_note(&kept.lock(), &lock)?;
 
-        voice.wait("starting the server");
+        voice.wait(match is_locked(&data.server_lock())? {
+            true => "joining the server",
+            false => "starting the server",
+        });
         let serving = CancellationToken::new();
         let plan = Plan {
             data: data.clone(),
@@ -177,7 +180,7 @@ impl Watching {
             let context = client.context(ChatId::from(chat.id)).await?;
             Ok::<_, Failure>((chat, context))
         };
-        let told = || voice.wait(&format!("waiting for the server at {}", server.url));
+        let told = || voice.wait(&host::waiting(data));
         let (chat, context) = waited(asked, told).await?;
         let summary = Summary::new(directory, &chat, &context, &server, data.path());
         voice.ready(&summary, Place::Elsewhere)

@@ -159,6 +159,7 @@ fn case_b09_whoever_waits_is_told_for_whom() {
     };
     let waiting = [
         told(&app, &["chat", "show"]),
+        told(&app, &["up", "--detach"]),
         told(&other, &["up", "--detach"]),
     ];
     signal(pid, Signal::CONT);
