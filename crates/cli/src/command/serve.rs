@@ -185,6 +185,9 @@ impl Serve {
         directory_create(&self.data_dir).map_err(|failure| {
             failure.hint("name a directory that you may write in with --data-dir")
         })?;
+        if let Some(file) = &self.first_token_file {
+            token_read(file).map_err(|failure| failure.about("the first user's token"))?;
+        }
         let listener = bind(self.listen).map_err(|error| not_listening(self.listen, &error))?;
         let address = listener
             .local_addr()

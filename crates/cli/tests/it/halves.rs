@@ -353,7 +353,7 @@ fn case_b10_a_token_is_told_where_it_is() {
     let refused = bench.fails(&app, &missing, 1);
     assert_says(
         &refused,
-        &["the first user's token cannot be taken from missing: "],
+        &["the first user's token", "missing cannot be read: "],
     );
 }
 
