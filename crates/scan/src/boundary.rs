@@ -88,8 +88,7 @@ pub(crate) struct Boundary {
     /// Where else a link may lead.
     annexes: Rc<Vec<Annex>>,
     adviser: Rc<Adviser>,
-    resolver: Rc<Resolver>,
-    trust: Rc<Trust>,
+    common: Rc<Common>,
 }
 
 /// A directory that is no root and that links may lead into.
@@ -122,6 +121,25 @@ struct Adviser {
     given: RefCell<HashMap<(PathBuf, Reach), Option<String>>>,
 }
 
+/// What all boundaries of a scan have in common.
+#[derive(Debug)]
+pub(crate) struct Common {
+    /// Follows links, over so many names in the whole scan.
+    pub resolver: Resolver,
+    /// Whose files are believed, by canonical paths.
+    pub trust: Trust,
+}
+
+impl Common {
+    /// What a scan begins with.
+    pub fn of(trust: Trust) -> Rc<Self> {
+        Rc::new(Self {
+            resolver: Resolver::default(),
+            trust,
+        })
+    }
+}
+
 /// The boundaries of the roots, each opened once in a scan.
 #[derive(Debug)]
 pub(crate) struct Boundaries {
@@ -129,18 +147,12 @@ pub(crate) struct Boundaries {
     annexes: Rc<Vec<Annex>>,
     none: Rc<Vec<Annex>>,
     adviser: Rc<Adviser>,
-    resolver: Rc<Resolver>,
-    trust: Rc<Trust>,
+    common: Rc<Common>,
 }
 
 impl Boundaries {
     /// No boundary yet. Links of personal roots may lead into `allowed` too.
-    pub fn new(
-        allowed: &[(PathBuf, Reach)],
-        admitting: Admitting,
-        resolver: Rc<Resolver>,
-        trust: Rc<Trust>,
-    ) -> Self {
+    pub fn new(allowed: &[(PathBuf, Reach)], admitting: Admitting, common: Rc<Common>) -> Self {
         // One that is not there admits nothing.
         let annexes = allowed.iter().filter_map(|(path, reach)| {
             Some(Annex {
@@ -156,8 +168,7 @@ impl Boundaries {
                 admitting,
                 given: RefCell::default(),
             }),
-            resolver,
-            trust,
+            common,
         }
     }
 
@@ -176,8 +187,7 @@ impl Boundaries {
             reach,
             annexes: Rc::clone(annexes),
             adviser: Rc::clone(&self.adviser),
-            resolver: Rc::clone(&self.resolver),
-            trust: Rc::clone(&self.trust),
+            common: Rc::clone(&self.common),
         });
         self.open.insert(key, Rc::clone(&boundary));
         Ok(boundary)
@@ -261,14 +271,13 @@ struct Opened {
 
 impl Boundary {
     /// The boundary of a skill: its own directory.
-    pub fn of_skill(directory: Directory, resolver: Rc<Resolver>, trust: Rc<Trust>) -> Self {
+    pub fn of_skill(directory: Directory, common: Rc<Common>) -> Self {
         Self {
             directory,
             reach: Reach::Skill,
             annexes: Rc::default(),
             adviser: Rc::default(),
-            resolver,
-            trust,
+            common,
         }
     }
 
@@ -290,7 +299,7 @@ impl Boundary {
 
     /// Where a way from its directory leads, as [`Resolver::resolve`].
     pub fn resolve(&self, way: &Path) -> io::Result<PathBuf> {
-        self.resolver.resolve(&self.directory.path, way)
+        self.common.resolver.resolve(&self.directory.path, way)
     }
 
     /// Reads a name in a directory inside the boundary, keeping its bytes if there are no more
@@ -357,7 +366,11 @@ impl Boundary {
     }
 
     fn follow(&self, directory: &Directory, link: &OsStr) -> Located {
-        let target = match self.resolver.resolve(&directory.path, Path::new(link)) {
+        let target = match self
+            .common
+            .resolver
+            .resolve(&directory.path, Path::new(link))
+        {
             Ok(target) => target,
             Err(error) => return Located::Refused(unresolved(&error)),
         };
@@ -422,7 +435,7 @@ impl Boundary {
     /// Refuses a file that another user may have put where everybody may put one.
     fn demand_known(&self, path: &Path, opened: &Opened) -> Result<(), Refused> {
         let owner = opened.stat.st_uid;
-        if !opened.is_open || self.trust.is_believed(owner, path) {
+        if !opened.is_open || self.common.trust.is_believed(owner, path) {
             return Ok(());
         }
         let directory = path.parent().unwrap_or(path);

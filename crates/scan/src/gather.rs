@@ -14,15 +14,14 @@ use ctxpin_model::resource::{Bodies, Content, Kind, Resource, Status, fit_source
 use ctxpin_model::snapshot::{Facts, Snapshot};
 use ctxpin_model::warning::{Code, NOTES_MAX, Note, Warning};
 
-use crate::boundary::{Admitting, Boundary, Reach, Refused};
+use crate::boundary::{Admitting, Boundary, Common, Reach, Refused};
 use crate::directory::Directory;
 use crate::imports::{self, Import};
 use crate::names::barred;
 use crate::place::Places;
 use crate::project::LeftOut;
 use crate::reader::{Reader, Reading};
-use crate::resolve::{Resolver, USED_UP};
-use crate::trust::Trust;
+use crate::resolve::USED_UP;
 use crate::{Scan, ScanError};
 
 /// Most bytes of frontmatter that one scan parses: a thousand skills at the limit of one would keep it busy
@@ -107,10 +106,8 @@ pub(crate) struct Gathering<'a> {
     pub places: Places,
     /// What has been read, and how much more may be.
     pub reader: Reader,
-    /// Follows links.
-    pub resolver: Rc<Resolver>,
-    /// Whose files are believed.
-    pub trust: Rc<Trust>,
+    /// What it has in common with the boundaries.
+    pub common: Rc<Common>,
     /// How much more frontmatter is parsed, in bytes.
     frontmatter_left: usize,
     /// Directories of skills that were scanned, by their canonical paths.
@@ -155,12 +152,11 @@ impl Way {
 }
 
 impl<'a> Gathering<'a> {
-    pub fn new(cancelled: &'a dyn Fn() -> bool, home: &'a Path, trust: Rc<Trust>) -> Self {
+    pub fn new(cancelled: &'a dyn Fn() -> bool, home: &'a Path, common: Rc<Common>) -> Self {
         Self {
             places: Places::default(),
             reader: Reader::default(),
-            resolver: Rc::default(),
-            trust,
+            common,
             frontmatter_left: FRONTMATTERS_BYTES_MAX,
             containers: HashSet::new(),
             listed: HashMap::new(),
@@ -335,7 +331,7 @@ impl<'a> Gathering<'a> {
         for resource in &resources {
             self.judge_imports(resource, &identities, admitting);
         }
-        if self.resolver.is_used_up() {
+        if self.common.resolver.is_used_up() {
             self.remark(format!("{USED_UP}: not all of them were followed"));
         }
         let remarks: Vec<_> = std::mem::take(&mut self.remarks)
@@ -382,7 +378,7 @@ impl<'a> Gathering<'a> {
         found: &HashSet<PathBuf>,
         admitting: &Admitting,
     ) {
-        if self.resolver.is_used_up() {
+        if self.common.resolver.is_used_up() {
             return;
         }
         let target = imports::target(&import.path, from, self.home);
@@ -392,6 +388,7 @@ impl<'a> Gathering<'a> {
         let shared = shared.take_while(|(one, other)| one == other).count();
         let base: PathBuf = target.components().take(shared).collect();
         let real = self
+            .common
             .resolver
             .resolve(&base, target.strip_prefix(&base).unwrap_or(&target));
         let is_found = |path: &Path| found.contains(path);
@@ -419,7 +416,7 @@ impl<'a> Gathering<'a> {
         let found: BTreeSet<_> = found.iter().collect();
         for (directory, paths) in std::mem::take(&mut self.other_tools) {
             let is_read = |path: &&&str| {
-                let real = self.resolver.resolve(&directory, Path::new(path));
+                let real = self.common.resolver.resolve(&directory, Path::new(path));
                 let path = real.unwrap_or_else(|_| directory.join(path));
                 // What lies below a path stands right behind it.
                 let mut behind = found.range::<PathBuf, _>(&path..);

@@ -92,12 +92,13 @@ pub enum ScanError {
 /// the whole scan from starting is an error. `cancelled` is asked before each file.
 pub fn scan(request: &Request, cancelled: &dyn Fn() -> bool) -> Result<Scan, ScanError> {
     let roots = Roots::of(request)?;
-    let mut gathering = Gathering::new(cancelled, &request.home, roots.trust());
+    let common = roots.common();
+    let mut gathering = Gathering::new(cancelled, &request.home, Rc::clone(&common));
     gathering.places.await_repository(&roots);
     if let Some(left_out) = roots.left_out() {
         gathering.leave_out(left_out);
     }
-    let mut boundaries = roots.boundaries(Rc::clone(&gathering.resolver));
+    let mut boundaries = roots.boundaries(common);
     for root in &roots.list {
         discover::root(root, &mut boundaries, &mut gathering)?;
     }

@@ -189,6 +189,7 @@ mod tests {
         assert!(resolve(&base, Path::new("one")).is_ok());
         assert!(resolve(&base, Path::new("two")).is_err());
     }
+
     #[test]
     fn finding_15_the_links_of_a_scan_lead_over_so_many_names() {
         let directory = tempfile::tempdir().unwrap();

@@ -12,10 +12,9 @@ use ctxpin_model::resource::Status;
 use ctxpin_model::skill::SKILL_FILE_NAME;
 
 use crate::ScanError;
-use crate::boundary::{Admitting, Boundaries, Reach, Refused, no_regular_file, unresolved};
+use crate::boundary::{Admitting, Boundaries, Common, Reach, Refused, no_regular_file, unresolved};
 use crate::names::barred;
 use crate::project::{LeftOut, Project};
-use crate::resolve::Resolver;
 use crate::trust::{Trust, advice};
 
 /// Below the home directory: where a person keeps what all workspaces share. Broad to specific.
@@ -248,15 +247,14 @@ impl Roots {
         self.ground.project.left_out.as_ref()
     }
 
-    /// Whose files are believed.
-    pub(crate) fn trust(&self) -> Rc<Trust> {
-        Rc::new(self.ground.trust.clone())
+    /// What all boundaries of a scan of these roots have in common.
+    pub(crate) fn common(&self) -> Rc<Common> {
+        Common::of(self.ground.trust.clone())
     }
 
     /// The boundaries of these roots, none of them opened yet.
-    pub(crate) fn boundaries(&self, resolver: Rc<Resolver>) -> Boundaries {
-        let trust = self.trust();
-        Boundaries::new(&self.ground.allowed, self.admitting(), resolver, trust)
+    pub(crate) fn boundaries(&self, common: Rc<Common>) -> Boundaries {
+        Boundaries::new(&self.ground.allowed, self.admitting(), common)
     }
 
     /// Where a declared source may lie.

@@ -2,10 +2,9 @@
 
 use std::ffi::OsStr;
 use std::path::Path;
-use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::boundary::{Admitting, Boundaries, Outcome, Reach};
+use crate::boundary::{Admitting, Boundaries, Common, Outcome, Reach};
 use crate::file::oversize;
 use crate::reader::Reader;
 use crate::trust::Trust;
@@ -22,8 +21,7 @@ const SETTINGS_BYTES_MAX: u64 = 1024 * 1024;
 pub fn settings(project: &Path, name: &str) -> Result<Option<Arc<[u8]>>, String> {
     let told = |error: std::io::Error| format!("cannot be read: {error}");
     let directory = project.canonicalize().map_err(told)?;
-    let trust = Rc::new(Trust::of_process());
-    let boundary = Boundaries::new(&[], Admitting::default(), Rc::default(), trust)
+    let boundary = Boundaries::new(&[], Admitting::default(), Common::of(Trust::of_process()))
         .at(&directory, Reach::Project)
         .map_err(told)?;
     let name = OsStr::new(name);

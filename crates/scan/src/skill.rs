@@ -107,10 +107,7 @@ pub(crate) fn read(
     if !gathering.begin_skill(&path, is_usable) {
         return Ok(());
     }
-    let boundary = {
-        let (resolver, trust) = (&gathering.resolver, &gathering.trust);
-        Boundary::of_skill(directory, Rc::clone(resolver), Rc::clone(trust))
-    };
+    let boundary = Boundary::of_skill(directory, Rc::clone(&gathering.common));
     let name = OsStr::new(SKILL_FILE_NAME);
     let reader = &mut gathering.reader;
     let outcome = boundary.read(&boundary.directory, name, PROMPT_FILE_BYTES_MAX, reader);
