@@ -7,6 +7,7 @@ use std::time::Duration;
 use ctxpin_model::access::Operation;
 use ctxpin_model::chat::ChatRecord;
 use ctxpin_model::diff::effect::Sides;
+use ctxpin_model::diff::lines::Bounds;
 use ctxpin_model::diff::texts::{Budget, Difference, pairs};
 use ctxpin_model::diff::{Change, Subject, changes};
 use ctxpin_model::hash::{BlobHash, SnapshotId};
@@ -281,10 +282,12 @@ impl Compared {
             let sides = [change.pinned, change.head].into_iter().flatten();
             let listing: u64 = sides.map(Resource::json_bytes).sum();
             let budget = |left: u64| Budget {
-                bytes_max: left,
-                deadline: watch.deadline(),
+                bounds: Bounds {
+                    bytes_max: left,
+                    deadline: watch.deadline(),
+                    with_words: plan.with_words,
+                },
                 is_over: &is_over,
-                with_words: plan.with_words,
             };
             // The facts are short, and nothing asks for them alone.
             let is_told_whole = !plan.is_alone && change.subject != Subject::Facts;

@@ -1,7 +1,6 @@
 //! What differs in one change, with its texts, within a budget.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
 
 use super::attributes::attributes;
 use super::lines::{Bounds, Hunk, hunks, unified};
@@ -62,23 +61,20 @@ pub struct Stored {
 /// How much may be told of a change.
 #[derive(Clone, Copy)]
 pub struct Budget<'b> {
-    /// Most bytes, counted as [`Difference::bytes`].
-    pub bytes_max: u64,
-    /// When the comparison is to be over.
-    pub deadline: Instant,
-    /// Whether it is, or nobody waits for it any more.
+    /// Those of its texts; the bytes are counted as [`Difference::bytes`].
+    pub bounds: Bounds,
+    /// Whether it is to be over, or nobody waits for it any more.
     pub is_over: &'b dyn Fn() -> bool,
-    /// Whether the words that differ are told too.
-    pub with_words: bool,
 }
 
 impl Budget<'_> {
-    fn bounds(&self) -> Bounds {
-        Bounds {
-            bytes_max: self.bytes_max,
-            deadline: self.deadline,
-            with_words: self.with_words,
-        }
+    /// As much of everything else, and so many bytes.
+    fn within(self, bytes_max: u64) -> Self {
+        let bounds = Bounds {
+            bytes_max,
+            ..self.bounds
+        };
+        Self { bounds, ..self }
     }
 }
 
@@ -139,7 +135,7 @@ impl Pair {
         let (Some(pinned), Some(head)) = (text(&pinned), text(&head)) else {
             return Some(self.difference(Lines::Binary, None));
         };
-        let lines = Lines::Hunks(hunks(pinned, head, budget.bounds())?);
+        let lines = Lines::Hunks(hunks(pinned, head, budget.bounds)?);
         let both = self.pinned.as_ref().zip(self.head.as_ref());
         let ends = both.and_then(|_| line_ends(pinned, head));
         Some(self.difference(lines, ends))
@@ -218,20 +214,16 @@ impl Difference {
             sentences,
             files: Vec::new(),
         };
-        let mut left = budget.bytes_max.saturating_sub(difference.bytes());
-        let within = |bytes_max| Budget {
-            bytes_max,
-            ..budget
-        };
+        let mut left = budget.bounds.bytes_max.saturating_sub(difference.bytes());
         for pair in pairs(change) {
-            let file = match pair.compared(bodies, within(left)) {
+            let file = match pair.compared(bodies, budget.within(left)) {
                 Some(file) => file,
                 None => past(pair.too_large())?,
             };
             left = left.saturating_sub(file.bytes());
             difference.files.push(file);
         }
-        if let Some(file) = detail(change, within(left)) {
+        if let Some(file) = detail(change, budget.within(left)) {
             let is_past = matches!(file.lines, Lines::TooLarge { .. });
             let file = if is_past { past(file)? } else { file };
             difference.files.push(file);
@@ -317,7 +309,7 @@ fn detail(change: &Change<'_>, budget: Budget<'_>) -> Option<FileDifference> {
     if before == now {
         return None;
     }
-    let lines = match hunks(&before, &now, budget.bounds()) {
+    let lines = match hunks(&before, &now, budget.bounds) {
         Some(hunks) => Lines::Hunks(hunks),
         None => {
             let stored = |json: String| Stored {
