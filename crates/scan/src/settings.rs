@@ -18,10 +18,10 @@ const SETTINGS_BYTES_MAX: u64 = 1024 * 1024;
 /// # Errors
 ///
 /// Why it cannot be used, for people.
-pub fn settings(project: &Path, name: &str) -> Result<Option<Arc<[u8]>>, String> {
+pub fn settings(project: &Path, name: &str, trust: &Trust) -> Result<Option<Arc<[u8]>>, String> {
     let told = |error: std::io::Error| format!("cannot be read: {error}");
     let directory = project.canonicalize().map_err(told)?;
-    let boundary = Boundaries::new(&[], Admitting::default(), Common::of(Trust::of_process()))
+    let boundary = Boundaries::new(&[], Admitting::default(), Common::of(trust.settled()))
         .at(&directory, Reach::Project)
         .map_err(told)?;
     let name = OsStr::new(name);

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use ctxpin_model::warning::Code;
+use ctxpin_scan::trust::Trust;
 use glob::{MatchOptions, Pattern};
 use serde::Deserialize;
 
@@ -55,10 +56,10 @@ impl Exceptions {
     /// # Errors
     ///
     /// If the file cannot be read, or says what cannot be.
-    pub fn read(root: &Path) -> Result<Self, Failure> {
+    pub fn read(root: &Path, trust: &Trust) -> Result<Self, Failure> {
         let path = root.join(FILE_NAME);
         let failed = |reason: String| Failure::usage(format!("{}: {reason}", say::path(&path)));
-        let Some(bytes) = ctxpin_scan::settings(root, FILE_NAME).map_err(failed)? else {
+        let Some(bytes) = ctxpin_scan::settings(root, FILE_NAME, trust).map_err(failed)? else {
             return Ok(Self::default());
         };
         let text = str::from_utf8(&bytes).map_err(|_| failed("it is not UTF-8".to_owned()))?;
@@ -109,7 +110,7 @@ mod tests {
                 code,
                 detail: None,
             };
-            Exceptions::read(root.path())
+            Exceptions::read(root.path(), &Trust::of_process())
                 .unwrap()
                 .cover(&finding, root.path())
         };
@@ -131,7 +132,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let refused = |toml: &str, expected: &str| {
             fs::write(root.path().join(FILE_NAME), toml).unwrap();
-            let failure = Exceptions::read(root.path()).unwrap_err();
+            let failure = Exceptions::read(root.path(), &Trust::of_process()).unwrap_err();
             assert!(format!("{failure:?}").contains(expected), "{failure:?}");
         };
         refused(
@@ -154,7 +155,7 @@ mod tests {
         let refused = |make: &dyn Fn(&Path), expected: &str| {
             let root = tempfile::tempdir().unwrap();
             make(&root.path().join(FILE_NAME));
-            let failure = Exceptions::read(root.path()).unwrap_err();
+            let failure = Exceptions::read(root.path(), &Trust::of_process()).unwrap_err();
             assert!(format!("{failure:?}").contains(expected), "{failure:?}");
         };
         refused(&|path| symlink("/dev/zero", path).unwrap(), "escapes");
@@ -178,7 +179,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join("other.toml"), "x").unwrap();
         symlink("other.toml", root.path().join(FILE_NAME)).unwrap();
-        let failure = Exceptions::read(root.path()).unwrap_err();
+        let failure = Exceptions::read(root.path(), &Trust::of_process()).unwrap_err();
         assert!(format!("{failure:?}").contains("line 1"), "{failure:?}");
     }
 }

@@ -92,7 +92,7 @@ impl Check {
         let home = home_directory(false)?;
         let trust = self.trust.get()?;
         let root = self.root(&home, &trust)?;
-        let exceptions = Exceptions::read(&root)?;
+        let exceptions = Exceptions::read(&root, &trust)?;
         let checked = findings(&self.paths, &home, &trust)?;
         let mut found = checked.findings;
         if let Some(revision) = &self.since {

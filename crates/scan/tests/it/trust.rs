@@ -274,7 +274,11 @@ fn finding_07_what_others_put_where_everybody_may_write_is_not_read() {
         w.text("project")
     );
     assert_eq!(w.error(&found, "project/AGENTS.md"), expected);
+    let project = w.path("project");
+    let settings = |trust: &Trust| ctxpin_scan::settings(&project, "AGENTS.md", trust);
+    assert_eq!(settings(&w.request.trust), Err(expected));
     w.request.trust.roots.push(w.path("project"));
+    assert!(settings(&w.request.trust).is_ok());
     w.check(&all);
 }
 
