@@ -13,8 +13,8 @@ use ctxpin_protocol::problem::{Problem, ProblemName};
 use ctxpin_protocol::watch as wire;
 use futures_util::stream;
 
+use crate::api::{agents, chats, turns};
 use crate::app::App;
-use crate::http::{agents, chats, turns};
 use crate::metrics::OpenWatch;
 use crate::respond::{Answer, Refusal};
 

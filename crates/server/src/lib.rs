@@ -7,6 +7,7 @@
 mod activity;
 mod address;
 mod admin_token;
+mod api;
 mod app;
 pub mod authority;
 mod body;
@@ -16,7 +17,6 @@ mod conditions;
 mod data_directory;
 mod events;
 mod footing;
-mod http;
 mod identify;
 pub mod limits;
 mod listen;

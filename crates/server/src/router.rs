@@ -21,14 +21,14 @@ use utoipa::openapi::{OpenApi as OpenApiDocument, PathItem, RefOr};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::app::App;
-use crate::body::BodyLimit;
-use crate::footing::lasting;
-use crate::http::health::Document;
-use crate::http::{
+use crate::api::health::Document;
+use crate::api::{
     agents, audit, chats, contexts, exposures, health, people, prompts, quotas, sessions, skills,
     tools, turns, watches,
 };
+use crate::app::App;
+use crate::body::BodyLimit;
+use crate::footing::lasting;
 use crate::limits::{Limits, MOVE_BYTES_MAX, OTHER_BYTES_MAX, PUSH_BYTES_MAX, UPLOAD_BYTES_MAX};
 use crate::load::held;
 use crate::metrics::Metrics;
