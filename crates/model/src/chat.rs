@@ -5,7 +5,9 @@ use crate::drift::{Drift, Hashes, Standing, drift};
 use crate::hash::BlobHash;
 use crate::id::{AgentId, ChatId, UserId};
 use crate::moment::Moment;
-use crate::pin::{Pin, Policy, ToolsMode};
+use crate::pin::Pin;
+use crate::policy::Policy;
+use crate::tools_mode::ToolsMode;
 
 /// A chat with its pin, its agent's head and what its drift is derived from.
 #[derive(Debug, Clone)]

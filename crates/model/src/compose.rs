@@ -5,9 +5,9 @@ use std::collections::{HashMap, HashSet};
 use crate::admission::{Ledger, admit};
 use crate::diff::{Pair, Subject, changes, pairs};
 use crate::limits::SNAPSHOT_LISTED_MAX;
-use crate::pin::ToolsMode;
 use crate::resource::{Kind, Resource, Status};
 use crate::snapshot::Snapshot;
+use crate::tools_mode::ToolsMode;
 
 /// Names something that a partial refresh takes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use crate::hash::{ContextHash, ToolsHash};
 use crate::moment::Moment;
-use crate::pin::ToolsMode;
+use crate::tools_mode::ToolsMode;
 
 /// The two hashes that tell whether contexts and tools are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

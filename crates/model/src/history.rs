@@ -2,10 +2,11 @@
 
 use uuid::Uuid;
 
+use crate::door::Door;
 use crate::hash::{ContextHash, SnapshotId};
 use crate::id::AgentId;
 use crate::moment::Moment;
-use crate::pin::{Door, Reason, Rendered};
+use crate::pin::{Reason, Rendered};
 
 /// A row of a chat's pin history.
 #[derive(Debug, Clone)]

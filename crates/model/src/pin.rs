@@ -32,50 +32,6 @@ spelled! {
     }
 }
 
-spelled! {
-    /// What a chat does at a turn when its agent's head differs from its pin.
-    Policy {
-        /// Nothing: the pin moves only when asked.
-        Manual = "manual",
-        /// It takes up what is new and keeps what is pinned.
-        Additive = "additive",
-        /// It takes the head.
-        Follow = "follow",
-    }
-}
-
-spelled! {
-    /// Where a chat's tool definitions come from.
-    ToolsMode {
-        /// From the agent's head, since a stale tool cannot be called.
-        Live = "live",
-        /// From the pin.
-        Pinned = "pinned",
-    }
-}
-
-spelled! {
-    /// How the context of a turn reached the model.
-    Delivery {
-        /// From ctxpin, by the pin and nothing else.
-        Delivered = "delivered",
-        /// The client read the workspace by itself; ctxpin only observed.
-        Observed = "observed",
-    }
-}
-
-spelled! {
-    /// Through which door an actor came.
-    Door {
-        /// The HTTP API.
-        Api = "api",
-        /// An agent's own requests.
-        Agent = "agent",
-        /// Background work of the server.
-        System = "system",
-    }
-}
-
 /// What a chat is pinned to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pin {

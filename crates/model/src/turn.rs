@@ -1,8 +1,8 @@
 //! Turns: generations by the model, stamped with what was in force.
 
+use crate::delivery::Delivery;
 use crate::hash::{BlobHash, SnapshotId};
 use crate::moment::Moment;
-use crate::pin::Delivery;
 
 /// A row of `turns`.
 #[derive(Debug, Clone)]

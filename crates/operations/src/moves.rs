@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use ctxpin_model::access::Operation;
 use ctxpin_model::chat::{ChatRecord, PinState};
+use ctxpin_model::door::Door;
 use ctxpin_model::drift::Hashes;
 use ctxpin_model::id::AgentId;
 use ctxpin_model::moment::Moment;
-use ctxpin_model::pin::{Door, Pin, Reason, Rendered, Step, Target, step};
+use ctxpin_model::pin::{Pin, Reason, Rendered, Step, Target, step};
 use ctxpin_model::snapshot::{Addresses, Snapshot};
 use ctxpin_model::treatment::TreatedSnapshot;
 use ctxpin_store::database::Transaction;

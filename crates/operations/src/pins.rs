@@ -3,11 +3,13 @@
 use ctxpin_model::access::Operation;
 use ctxpin_model::chat::ChatRecord;
 use ctxpin_model::compose::{Selector, UnknownSources, partial};
+use ctxpin_model::door::Door;
 use ctxpin_model::drift::Hashes;
 use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_model::id::{AgentId, ChatId};
 use ctxpin_model::moment::Moment;
-use ctxpin_model::pin::{Door, Policy, Reason, Rendered, Target};
+use ctxpin_model::pin::{Reason, Rendered, Target};
+use ctxpin_model::policy::Policy;
 use ctxpin_model::quota::Rate;
 use ctxpin_model::token::Credential;
 use ctxpin_render::renderer::Renderer;

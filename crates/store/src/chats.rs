@@ -5,7 +5,9 @@ use ctxpin_model::drift::Hashes;
 use ctxpin_model::hash::{BlobHash, ContextHash, SnapshotId, ToolsHash};
 use ctxpin_model::id::{AgentId, ChatId, UserId};
 use ctxpin_model::moment::Moment;
-use ctxpin_model::pin::{Pin, Policy, ToolsMode};
+use ctxpin_model::pin::Pin;
+use ctxpin_model::policy::Policy;
+use ctxpin_model::tools_mode::ToolsMode;
 
 use crate::agents::read_head_optional;
 use crate::database::Transaction;

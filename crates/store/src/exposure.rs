@@ -165,7 +165,7 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    use ctxpin_model::pin::Delivery;
+    use ctxpin_model::delivery::Delivery;
     use ctxpin_model::token::Credential;
     use ctxpin_operations::service::Storage;
     use ctxpin_operations::turns::{self, TurnRequest};

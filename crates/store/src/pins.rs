@@ -4,10 +4,11 @@ use bytes::Bytes;
 use ctxpin_model::agent::Head;
 use ctxpin_model::history::PinRecord;
 
+use ctxpin_model::door::Door;
 use ctxpin_model::hash::{BlobHash, ContextHash, SnapshotId};
 use ctxpin_model::id::{AgentId, ChatId};
 use ctxpin_model::moment::Moment;
-use ctxpin_model::pin::{Door, Reason, Rendered};
+use ctxpin_model::pin::{Reason, Rendered};
 
 use crate::audit::actor_words;
 use crate::blobs;

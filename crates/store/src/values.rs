@@ -8,12 +8,16 @@ use sqlx::{Arguments as _, Decode, Encode, Row as _, Type};
 use uuid::Uuid;
 
 use ctxpin_model::access::{Roles, Scopes};
+use ctxpin_model::delivery::Delivery;
+use ctxpin_model::door::Door;
 use ctxpin_model::hash::{BlobHash, ContextHash, SnapshotId, ToolsHash};
 use ctxpin_model::id::{AgentId, AuditId, ChatId, ProcessId, TokenId, UserId};
 use ctxpin_model::moment::Moment;
-use ctxpin_model::pin::{Delivery, Door, Policy, Reason, ToolsMode};
+use ctxpin_model::pin::Reason;
+use ctxpin_model::policy::Policy;
 use ctxpin_model::quota::Limit;
 use ctxpin_model::resource::{Kind, Status};
+use ctxpin_model::tools_mode::ToolsMode;
 
 use crate::error::{Error, Result};
 

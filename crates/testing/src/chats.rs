@@ -2,12 +2,14 @@
 
 use ctxpin_model::chat::ChatRecord;
 use ctxpin_model::compose::Selector;
+use ctxpin_model::delivery::Delivery;
 use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_model::history::PinRecord;
 use ctxpin_model::id::{AgentId, ChatId};
 use ctxpin_model::page::{PAGE_ITEMS_MAX, PageRequest};
-use ctxpin_model::pin::{Delivery, Policy, ToolsMode};
+use ctxpin_model::policy::Policy;
 use ctxpin_model::token::Credential;
+use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_model::turn::TurnRecord;
 use ctxpin_operations::chats::{self, ChatChange, ChatRequest};
 use ctxpin_operations::contexts::{self, ContextView};

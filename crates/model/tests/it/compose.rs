@@ -2,9 +2,9 @@
 
 use ctxpin_model::compose::{additive, partial, settle};
 use ctxpin_model::diff::changes;
-use ctxpin_model::pin::ToolsMode;
 use ctxpin_model::resource::{Resource, Status};
 use ctxpin_model::snapshot::Snapshot;
+use ctxpin_model::tools_mode::ToolsMode;
 use proptest::prelude::*;
 use proptest::sample::Index;
 

@@ -3,7 +3,9 @@
 use ctxpin_model::access::Operation;
 use ctxpin_model::chat::ChatFilter;
 use ctxpin_model::page::PageRequest;
-use ctxpin_model::pin::{Policy, Reason, ToolsMode};
+use ctxpin_model::pin::Reason;
+use ctxpin_model::policy::Policy;
+use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_operations::chats::{self, ChatChange, ChatRequest};
 use ctxpin_operations::{agents, people};
 use ctxpin_testing::chats::{TestChat, bound_to, given, plain};

@@ -3,8 +3,9 @@
 //! What may come out of a race is stated; what may not is that a caller sees a lost transaction, a
 //! chat that missed the head, a history with a gap or a prompt of another snapshot.
 
+use ctxpin_model::delivery::Delivery;
 use ctxpin_model::page::{PAGE_ITEMS_MAX, PageRequest};
-use ctxpin_model::pin::{Delivery, Policy};
+use ctxpin_model::policy::Policy;
 use ctxpin_operations::agents;
 use ctxpin_operations::chats::{self, ChatChange, ChatRequest};
 use ctxpin_operations::error::Error;

@@ -5,9 +5,9 @@
 use std::fmt::Write as _;
 
 use ctxpin_model::chat::ChatFilter;
+use ctxpin_model::delivery::Delivery;
 use ctxpin_model::id::ProcessId;
 use ctxpin_model::page::PageRequest;
-use ctxpin_model::pin::Delivery;
 use ctxpin_operations::chats;
 use ctxpin_operations::contexts;
 use ctxpin_operations::diffs::{self, DiffRequest};

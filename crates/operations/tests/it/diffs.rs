@@ -3,8 +3,8 @@
 use ctxpin_model::diff::Verb;
 use ctxpin_model::diff::effect::{Effect, strongest};
 use ctxpin_model::hash::SnapshotId;
-use ctxpin_model::pin::ToolsMode;
 use ctxpin_model::resource::{Detail, Kind, Resource, ResourceId, Status, Tool};
+use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_operations::diffs::{self, DiffRequest, DiffView, Told};
 use ctxpin_operations::error::Error;
 use ctxpin_testing::chats::TestChat;

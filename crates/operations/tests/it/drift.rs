@@ -1,8 +1,8 @@
 //! Drift is derived: what counts, since when, and that a pinned prompt stays the same bytes.
 
 use ctxpin_model::diff::Subject;
-use ctxpin_model::pin::ToolsMode;
 use ctxpin_model::resource::Kind;
+use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_testing::chats::TestChat;
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::workspace::Workspace;

@@ -1,8 +1,8 @@
 //! Who had a content in force.
 
 use ctxpin_model::hash::BlobHash;
-use ctxpin_model::pin::ToolsMode;
 use ctxpin_model::resource::{Detail, Kind};
+use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_operations::exposures::{self, Exposure};
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::{member, user};

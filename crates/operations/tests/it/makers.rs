@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use ctxpin_model::access::{Refusal, Scope};
 use ctxpin_model::audit::{AuditRecord, NewTokenRecord};
+use ctxpin_model::delivery::Delivery;
 use ctxpin_model::id::{TokenId, UserId};
 use ctxpin_model::page::PageRequest;
-use ctxpin_model::pin::Delivery;
 use ctxpin_model::quota::{Amounts, Quotas};
 use ctxpin_model::token::{Credential, TokenRecord};
 use ctxpin_model::user::UserChange;

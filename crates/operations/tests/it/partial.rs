@@ -3,8 +3,8 @@
 use ctxpin_model::compose::Selector;
 use ctxpin_model::diff::Subject;
 use ctxpin_model::limits::PROMPT_FILE_BYTES_MAX;
-use ctxpin_model::pin::ToolsMode;
 use ctxpin_model::resource::{Kind, Status};
+use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_operations::pins::MoveRequest;
 use ctxpin_testing::chats::TestChat;
 use ctxpin_testing::databases::TestService;

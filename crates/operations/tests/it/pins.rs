@@ -1,6 +1,7 @@
 //! The moves of a pin that somebody asks for: refresh, decline, rollback, unpin.
 
-use ctxpin_model::pin::{Policy, Reason};
+use ctxpin_model::pin::Reason;
+use ctxpin_model::policy::Policy;
 use ctxpin_operations::pins::{self, MoveRequest};
 use ctxpin_testing::chats::{TestChat, given, plain};
 use ctxpin_testing::databases::TestService;

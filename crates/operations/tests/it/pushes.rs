@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use ctxpin_model::agent::{AgentRecord, Head};
+use ctxpin_model::door::Door;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::page::PageRequest;
-use ctxpin_model::pin::{Door, Reason};
+use ctxpin_model::pin::Reason;
 use ctxpin_model::push::Verdict;
 use ctxpin_model::resource::{Content, Detail, Kind, Resource, ServerShape, Status, Tool};
 use ctxpin_model::warning::{Code, Note, Warning};

@@ -399,7 +399,7 @@ async fn finding_06_turns_and_moves_are_bounded_by_the_minute(test: &TestService
     let chat = TestChat::bound(service, scene.owner.1, agent.id).await;
     agent.push(service, &of_bytes("a", 9)).await.unwrap();
     for name in ["one", "two"] {
-        chat.turn_as(Some(name), ctxpin_model::pin::Delivery::Delivered)
+        chat.turn_as(Some(name), ctxpin_model::delivery::Delivery::Delivered)
             .await
             .unwrap();
     }
@@ -407,7 +407,7 @@ async fn finding_06_turns_and_moves_are_bounded_by_the_minute(test: &TestService
     assert_eq!(refused, of_rate(Rate::Turns, 2, 2, 60));
     assert_eq!(chat.turns().await.len(), 2);
     // The answer to a turn that began is given again.
-    chat.turn_as(Some("two"), ctxpin_model::pin::Delivery::Delivered)
+    chat.turn_as(Some("two"), ctxpin_model::delivery::Delivery::Delivered)
         .await
         .unwrap();
     chat.refresh().await.unwrap();

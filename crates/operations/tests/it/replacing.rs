@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use ctxpin_model::chat::ChatRecord;
+use ctxpin_model::door::Door;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::history::PinRecord;
 use ctxpin_model::id::{ChatId, ProcessId};
 use ctxpin_model::page::PageRequest;
-use ctxpin_model::pin::{Door, Reason};
+use ctxpin_model::pin::Reason;
 use ctxpin_model::token::Credential;
 use ctxpin_operations::agents::{self, AgentRequest, Replaces};
 use ctxpin_operations::chats::{self, ChatChange};

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use ctxpin_model::page::PageRequest;
-use ctxpin_model::pin::{Policy, Reason, ToolsMode};
+use ctxpin_model::pin::Reason;
+use ctxpin_model::policy::Policy;
+use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_operations::chats::{self, ChatRequest};
 use ctxpin_operations::diffs::{self, DiffRequest, Told};
 use ctxpin_operations::pins::MoveRequest;

@@ -1,6 +1,9 @@
 //! Turns: what is handed out and stamped, and what a chat's policy does before.
 
-use ctxpin_model::pin::{Delivery, Policy, Reason, ToolsMode};
+use ctxpin_model::delivery::Delivery;
+use ctxpin_model::pin::Reason;
+use ctxpin_model::policy::Policy;
+use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_operations::chats::ChatRequest;
 use ctxpin_operations::turns::TurnView;
 use ctxpin_testing::chats::{TestChat, bound_to, given, plain};

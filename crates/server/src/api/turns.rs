@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use ctxpin_model::pin::Delivery;
+use ctxpin_model::delivery::Delivery;
 use ctxpin_model::turn::TurnRecord;
 use ctxpin_operations::turns::{self, TurnRequest, TurnView};
 use ctxpin_protocol::convert::members::{label, word};

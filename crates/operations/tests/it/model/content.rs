@@ -4,9 +4,9 @@
 //! name, limit or size can collide, so shadowing and limits play no part.
 
 use ctxpin_model::diff::Verb;
-use ctxpin_model::pin::ToolsMode;
 use ctxpin_model::resource::Kind;
 use ctxpin_model::snapshot::Snapshot;
+use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_testing::workspace::Workspace;
 
 /// The directories of the model's workspaces.

@@ -1,6 +1,8 @@
 //! Histories that once went wrong, with what was wrong about them.
 
-use ctxpin_model::pin::{Policy, Reason, ToolsMode};
+use ctxpin_model::pin::Reason;
+use ctxpin_model::policy::Policy;
+use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::first_admin;
 

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use ctxpin_model::compose::Selector;
+use ctxpin_model::delivery::Delivery;
 use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::id::{AgentId, ChatId, ProcessId};
 use ctxpin_model::moment::Moment;
-use ctxpin_model::pin::Delivery;
 use ctxpin_model::push::Verdict;
 use ctxpin_model::token::Credential;
 use ctxpin_operations::agents::{self, AgentRequest, Replaces};

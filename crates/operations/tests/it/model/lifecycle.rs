@@ -5,7 +5,9 @@
 //! adds it here, in [`super::steps`] and in [`super::hands`].
 
 use ctxpin_model::moment::Moment;
-use ctxpin_model::pin::{Policy, Reason, ToolsMode};
+use ctxpin_model::pin::Reason;
+use ctxpin_model::policy::Policy;
+use ctxpin_model::tools_mode::ToolsMode;
 
 use super::content::{Content, DIRECTORIES, additive, partial, settle};
 use super::steps::{Pushed, Seen, Version};

@@ -1,7 +1,8 @@
 //! The steps of a history, as proptest makes and shrinks them. Who is meant is told by a number
 //! that the model takes modulo those who exist, so that a shorter history stays a history.
 
-use ctxpin_model::pin::{Policy, ToolsMode};
+use ctxpin_model::policy::Policy;
+use ctxpin_model::tools_mode::ToolsMode;
 use proptest::prelude::*;
 
 use super::content::{Sketch, THINGS, VARIANTS};

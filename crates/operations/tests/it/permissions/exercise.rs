@@ -2,9 +2,9 @@
 
 use ctxpin_model::access::{Actor, Operation, Roles};
 use ctxpin_model::chat::ChatFilter;
+use ctxpin_model::delivery::Delivery;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::page::PageRequest;
-use ctxpin_model::pin::Delivery;
 use ctxpin_model::quota::QuotaChange;
 use ctxpin_model::resource::{Kind, ResourceId};
 use ctxpin_model::user::UserChange;
