@@ -5,24 +5,17 @@
 //! a person may want to see it hands to its caller as a report. Of what it holds, neither bodies
 //! nor tokens nor values of a configuration stand in a report, an error or a log.
 
-mod backoff;
 mod blocking;
 pub mod control;
-mod debounce;
-mod desk;
 pub mod error;
-mod failure;
-mod found;
-mod parcel;
-mod plan;
 pub mod push;
-mod pusher;
 pub mod readiness;
+mod reading;
 pub mod report;
 pub mod run;
-mod scanner;
+mod session;
 pub mod sources;
 mod standing;
 mod state_directory;
 
-pub use plan::HEARTBEAT_INTERVAL;
+pub use session::plan::HEARTBEAT_INTERVAL;

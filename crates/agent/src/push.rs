@@ -9,10 +9,10 @@ use ctxpin_scan::roots::Request;
 use tokio::sync::watch;
 
 use crate::error::AgentError;
-use crate::found::Found;
-use crate::pusher::Pusher;
 use crate::report::Report;
 use crate::run::{process_id, scan_once};
+use crate::session::local_snapshot::Found;
+use crate::session::pusher::Pusher;
 use crate::standing::Sending;
 
 /// What was pushed.

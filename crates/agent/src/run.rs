@@ -15,13 +15,13 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::blocking::blocking;
+use crate::control::handler::Desk;
 use crate::control::{serve::Socket, socket_path};
-use crate::desk::Desk;
 use crate::error::AgentError;
-use crate::pusher::Pusher;
 use crate::readiness::{self, Readiness};
+use crate::reading::scanner::{Scanner, Vigil};
 use crate::report::Report;
-use crate::scanner::{Scanner, Vigil};
+use crate::session::pusher::Pusher;
 use crate::sources::{Operator, Sources};
 use crate::standing::{Scanning, Sending, Wishes};
 use crate::state_directory;

@@ -8,8 +8,8 @@ use ctxpin_protocol::control::Resynced;
 use ctxpin_protocol::http::quotas::QuotaWarning;
 use ctxpin_scan::roots::Declared;
 
-use crate::found::Found;
-use crate::plan::{Pushing, Trouble};
+use crate::session::local_snapshot::Found;
+use crate::session::plan::{Pushing, Trouble};
 
 /// What the scanner is to do. Everything in it only grows or is replaced, so that whoever looks
 /// late misses nothing.

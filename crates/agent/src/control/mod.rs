@@ -1,6 +1,7 @@
 //! The Unix socket through which a running agent is asked: where it is, and both of its ends.
 
 mod client;
+pub(crate) mod handler;
 pub(crate) mod serve;
 mod short_path;
 

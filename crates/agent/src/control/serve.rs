@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 use super::short_path::ShortPath;
 use super::socket_path;
-use crate::desk::Desk;
+use crate::control::handler::Desk;
 use crate::error::AgentError;
 
 /// Longest wait that a resync may ask for, in seconds.

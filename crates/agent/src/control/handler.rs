@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::blocking::blocking;
 use crate::control::serve::RESYNC_SECONDS_MAX;
-use crate::plan;
+use crate::session::plan;
 use crate::sources::Sources;
 use crate::standing::{Newest, Scanning, Sending, Wishes};
 

@@ -14,10 +14,10 @@ use ctxpin_scan::{Scan, ScanError, scan};
 use tokio::sync::watch;
 
 use crate::blocking::blocking;
-use crate::debounce::Burst;
 use crate::error::AgentError;
-use crate::found::Found;
+use crate::reading::debounce::Burst;
 use crate::report::Report;
+use crate::session::local_snapshot::Found;
 use crate::standing::{Newest, ScanFailed, Scanning, Wishes};
 
 /// How long after a scan another one follows without any reason, for changes that no event told of.

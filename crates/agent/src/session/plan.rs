@@ -11,11 +11,11 @@ use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_protocol::http::agents::Session;
 use ctxpin_protocol::http::push::PushAnswer;
 
-use crate::backoff;
 use crate::error::AgentError;
-use crate::failure::Failure;
-use crate::found::Found;
-use crate::parcel::Parcel;
+use crate::session::backoff;
+use crate::session::bodies::Parcel;
+use crate::session::failure::Failure;
+use crate::session::local_snapshot::Found;
 
 /// How often the request that opened the session is repeated. This is how the server knows that the
 /// agent is there, and how an idle agent learns that it was fenced. A prime number of seconds, so that no

@@ -16,10 +16,10 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::error::AgentError;
-use crate::failure::Failure;
-use crate::found::Found;
-use crate::plan::{Acknowledged, Plan, Setback, Step};
 use crate::report::Report;
+use crate::session::failure::Failure;
+use crate::session::local_snapshot::Found;
+use crate::session::plan::{Acknowledged, Plan, Setback, Step};
 use crate::standing::{Newest, Pushed, Sending, Settled};
 
 /// Whether MCP has settled: no servers are started, so there is nothing to wait for.

@@ -1,0 +1,4 @@
+//! Watching and scanning one project.
+
+mod debounce;
+pub(crate) mod scanner;
