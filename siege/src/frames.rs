@@ -15,23 +15,23 @@ use tokio::task::JoinHandle;
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Kinds of frames.
-pub const DATA: u8 = 0;
-pub const HEADERS: u8 = 1;
-pub const RST_STREAM: u8 = 3;
-pub const SETTINGS: u8 = 4;
-pub const PING: u8 = 6;
+pub(crate) const DATA: u8 = 0;
+pub(crate) const HEADERS: u8 = 1;
+pub(crate) const RST_STREAM: u8 = 3;
+pub(crate) const SETTINGS: u8 = 4;
+pub(crate) const PING: u8 = 6;
 const GOAWAY: u8 = 7;
 const WINDOW_UPDATE: u8 = 8;
-pub const CONTINUATION: u8 = 9;
+pub(crate) const CONTINUATION: u8 = 9;
 
 /// Flags.
 const ACK: u8 = 1;
-pub const END_STREAM: u8 = 1;
-pub const END_HEADERS: u8 = 4;
+pub(crate) const END_STREAM: u8 = 1;
+pub(crate) const END_HEADERS: u8 = 4;
 
 /// How many bytes a receiver takes at first (section 6.9.2), and the largest payload (section 6.5.2).
 const WINDOW_BYTES: u32 = 65_535;
-pub const PAYLOAD_BYTES_MAX: usize = 16_384;
+pub(crate) const PAYLOAD_BYTES_MAX: usize = 16_384;
 
 /// What a client that reads everything lets a server send: as much as may be said.
 const WINDOW_BYTES_MAX: u32 = i32::MAX as u32;

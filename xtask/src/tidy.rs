@@ -2,6 +2,7 @@
 //! is reported at once. Each rule is a pure function of file texts or of cargo's metadata, in a
 //! module that says why the rule is there.
 
+mod comments;
 mod dependencies;
 mod files;
 mod links;
@@ -73,6 +74,7 @@ pub fn run(root: &Path) -> anyhow::Result<bool> {
     breaches.extend(links::check(&files));
     breaches.extend(proofs::check(&files));
     for file in &files {
+        breaches.extend(comments::check(file));
         breaches.extend(purity::check(file));
         breaches.extend(texts::check(file, &machine_paths));
     }
