@@ -1,21 +1,24 @@
 //! The process beside a workspace: it scans, compares, pushes, and repeats.
 //!
-//! It reads a workspace's files only through `ctxpin-scan`, and a server's data only through
-//! `ctxpin-client`. It knows no SQL, no command line, no chats and no pins, and prints nothing: what
-//! a person may want to see it hands to its caller as a report. Of what it holds, neither bodies
-//! nor tokens nor values of a configuration stand in a report, an error or a log.
+//! A [`reading`] watches and scans one project. A [`session`] follows a reading and pushes what it
+//! finds, as one agent with its token and epoch; several sessions can follow one reading. [`run`]
+//! runs a reading, one session and the [`control`] socket.
+//!
+//! The crate reads a workspace's files only through `ctxpin-scan`, and a server's data only through
+//! `ctxpin-client`. It knows no SQL, no command line, no chats and no pins, and prints nothing: it
+//! hands reports to its caller. No report, error or log holds a body, a token or a value of a
+//! configuration.
 
 mod blocking;
 pub mod control;
 pub mod error;
 pub mod push;
 pub mod readiness;
-mod reading;
+pub mod reading;
 pub mod report;
 pub mod run;
-mod session;
+pub mod session;
 pub mod sources;
-mod standing;
 mod state_directory;
 
-pub use session::plan::HEARTBEAT_INTERVAL;
+pub use session::HEARTBEAT_INTERVAL;

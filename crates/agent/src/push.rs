@@ -1,78 +1,74 @@
-//! One push, for continuous integration and for workspaces that do not last.
+//! A single push, for continuous integration and for workspaces that do not last.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ctxpin_client::Client;
 use ctxpin_model::snapshot::Snapshot;
 use ctxpin_protocol::control::Resynced;
 use ctxpin_scan::roots::Request;
+use ctxpin_scan::scan;
 use tokio::sync::watch;
+use uuid::Uuid;
 
+use crate::blocking::blocking;
 use crate::error::AgentError;
+use crate::reading::ProjectScan;
 use crate::report::Report;
-use crate::run::{process_id, scan_once};
-use crate::session::local_snapshot::Found;
-use crate::session::pusher::Pusher;
-use crate::standing::Sending;
+use crate::session::{PushState, Session};
 
-/// What was pushed.
+/// The result of a single push.
 #[derive(Debug)]
-pub struct Pushed {
-    /// What was found.
+pub struct PushReport {
+    /// What the scan found.
     pub snapshot: Snapshot,
-    /// The head's snapshot, as the server says it.
+    /// The head's snapshot, as the server names it.
     pub head: String,
-    /// The head's place in the agent's timeline.
+    /// The head's number in the agent's timeline.
     pub seq: i64,
-    /// How many chats were given their first pin.
+    /// How many chats got their first pin.
     pub hydrated: u64,
 }
 
-/// Scans a request once and pushes what it finds, repeating what may pass by itself for at most
-/// `time_max`. It opens a session of its own, so a running agent with the same token is fenced.
-/// `report` is told what happens meanwhile.
+/// Scans a request once and pushes what the scan found. It repeats what fails only for the moment, for
+/// at most `time_max`. It opens a session of its own, so the server fences a running agent with the
+/// same token. It calls `report` with what happens meanwhile.
 ///
 /// # Errors
 ///
-/// If the directory cannot be scanned, the server refuses, or nothing was acknowledged in time.
+/// If the directory cannot be scanned, the server refuses the push, or it acknowledges nothing in
+/// time.
 pub async fn once(
     client: Client,
     request: Request,
     time_max: Duration,
     report: impl Fn(Report) + Send + Sync,
-) -> Result<Pushed, AgentError> {
-    let scan = scan_once(request).await?;
-    let demand = 1;
-    let found = Found::new(scan, None, demand);
-    let snapshot = found.snapshot.clone();
-    report(Report::Scanned {
-        snapshot: found.id,
-        resources: found.snapshot.resources.len(),
-        unusable: found.unusable(),
-    });
-    // The sender is kept: without it the pusher would take it that nothing more can come.
-    let (_newest, found) = watch::channel(Some(found.into()));
-    let (sending, mut standing) = watch::channel(Sending::new());
-    let pusher = Pusher::new(client, process_id(), found, sending, &report);
-    let settled = async {
-        let settled = |sending: &Sending| sending.settled.is_some();
-        let sending = standing.wait_for(settled).await.ok()?;
-        Some(sending.settled.as_ref()?.outcome.clone())
+) -> Result<PushReport, AgentError> {
+    let scan = blocking(move || scan(&request, &|| false)).await?;
+    let scan = Arc::new(ProjectScan::new(scan, None, 0));
+    // The sender lives until the end: a session whose reading has ended ends too.
+    let (_reading, scans) = watch::channel(Some(Arc::clone(&scan)));
+    let session = Session::new(client, Uuid::new_v4(), scans, &report);
+    let state = session.handle().push_state;
+    let mut pushed = state.clone();
+    let outcome = async {
+        let has_outcome = |state: &PushState| state.outcome.is_some();
+        let state = pushed.wait_for(has_outcome).await.ok()?;
+        Some(state.outcome.as_ref()?.result.clone())
     };
-    let settle = async {
+    let push = async {
         tokio::select! {
             biased;
-            Some(outcome) = settled => outcome.map_err(|reason| AgentError::Refused { reason }),
-            ended = pusher.run() => Err(match ended {
+            Some(result) = outcome => result.map_err(|reason| AgentError::Refused { reason }),
+            ended = session.run() => Err(match ended {
                 Err(error) => error,
                 Ok(()) => AgentError::Refused { reason: "nothing was to be pushed".into() },
             }),
         }
     };
-    let outcome = tokio::time::timeout(time_max, settle).await;
-    let Ok(outcome) = outcome else {
-        let reason = match standing.borrow().trouble() {
-            Some(trouble) => trouble.reason.clone(),
+    let Ok(result) = tokio::time::timeout(time_max, push).await else {
+        let reason = match state.borrow().waits_because() {
+            Some(reason) => reason.to_owned(),
             None => "the server has not answered yet".to_owned(),
         };
         let seconds = time_max.as_secs();
@@ -83,9 +79,9 @@ pub async fn once(
         seq,
         hydrated,
         ..
-    } = outcome?;
-    Ok(Pushed {
-        snapshot,
+    } = result?;
+    Ok(PushReport {
+        snapshot: scan.snapshot.clone(),
         head,
         seq,
         hydrated,

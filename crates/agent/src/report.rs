@@ -7,6 +7,9 @@ use std::time::Duration;
 use ctxpin_model::hash::SnapshotId;
 use uuid::Uuid;
 
+/// Receives reports. It must return at once.
+pub type Reporter<'r> = &'r (dyn Fn(Report) + Send + Sync);
+
 /// Something that happened in an agent. Its text is one sentence for people, without a full stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Report {

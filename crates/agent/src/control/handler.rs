@@ -1,4 +1,4 @@
-//! What a running agent answers when it is asked.
+//! Carries out the requests that come through the control socket.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,40 +10,34 @@ use ctxpin_protocol::control::{
 };
 use ctxpin_protocol::convert::resources;
 use ctxpin_scan::{roots, scan};
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::blocking::blocking;
 use crate::control::serve::RESYNC_SECONDS_MAX;
-use crate::session::plan;
+use crate::reading::ReadingHandle;
+use crate::session::{PushStatus, SessionHandle};
 use crate::sources::Sources;
-use crate::standing::{Newest, Scanning, Sending, Wishes};
 
-/// Answers questions, from what the two halves of the agent tell.
-pub(crate) struct Desk {
+/// Carries out control requests on a reading and the session that follows it.
+pub(crate) struct ControlHandler {
     /// The random id of this process.
     pub process: Uuid,
     /// The server's address.
     pub server: String,
-    /// What is scanned; its sources are of no account here.
+    /// What is scanned. Its sources are not used here.
     pub request: roots::Request,
-    /// The declared sources. Whoever changes them also tells the scanner.
+    /// The declared sources. The reading is told of each change under the same lock.
     pub sources: Arc<Mutex<Sources>>,
-    /// What the scanner is to do.
-    pub wishes: watch::Sender<Wishes>,
-    /// The newest scan.
-    pub newest: watch::Receiver<Newest>,
-    /// How scanning stands.
-    pub scanning: watch::Receiver<Scanning>,
-    /// How pushing stands.
-    pub sending: watch::Receiver<Sending>,
+    pub reading: ReadingHandle,
+    pub session: SessionHandle,
     /// Ends the agent.
     pub stop: CancellationToken,
 }
 
-impl Desk {
-    /// Does what is asked. To end the agent is left to the caller, after the answer was sent.
+impl ControlHandler {
+    /// Carries out a request and returns the answer. The caller ends the agent after it has sent
+    /// [`Answer::Stopping`].
     pub async fn answer(&self, request: Request) -> Answer {
         let answer = match request {
             Request::Status {} => Ok(Answer::Status(Box::new(self.status()))),
@@ -61,83 +55,76 @@ impl Desk {
 
     fn status(&self) -> Status {
         let now = Instant::now();
-        let scanning = self.scanning.borrow().clone();
-        let sending = self.sending.borrow().clone();
-        let found = self.newest.borrow().clone();
+        let scan_state = self.reading.state().borrow().clone();
+        let push_state = self.session.push_state.borrow().clone();
+        let newest = self.session.newest.borrow().clone();
         Status {
             pid: std::process::id(),
             process: self.process,
             directory: self.request.directory.to_string_lossy().into_owned(),
             server: self.server.clone(),
-            epoch: sending.epoch,
-            not_ready: scanning.not_ready,
-            polling: scanning.polling,
-            scan_error: scanning.failed.map(|failed| failed.reason),
-            found: found.map(|found| found.told()),
-            pushed: sending.pushed.map(|pushed| Pushed {
-                snapshot: pushed.snapshot,
-                seq: pushed.seq,
-                seconds_ago: now.saturating_duration_since(pushed.at).as_secs(),
+            epoch: push_state.epoch,
+            not_ready: scan_state.not_ready,
+            polling: scan_state.polling,
+            scan_error: scan_state.failure.map(|failure| failure.reason),
+            found: newest.map(|newest| newest.to_wire()),
+            pushed: push_state.acknowledged.map(|push| Pushed {
+                snapshot: push.snapshot,
+                seq: push.seq,
+                seconds_ago: now.saturating_duration_since(push.at).as_secs(),
             }),
-            pushing: pushing(sending.pushing, now),
+            pushing: pushing(push_state.status, now),
             sources: lock(&self.sources).list().len() as u64,
-            quota_warnings: sending.quota_warnings,
-            token_expires_at: sending.token_expires_at.map(Moment::utc),
+            quota_warnings: push_state.quota_warnings,
+            token_expires_at: push_state.token_expires_at.map(Moment::utc),
         }
     }
 
-    /// Has the workspace scanned and pushed, and waits for what comes of it.
+    /// Requests a scan and a push of it, and waits for the outcome.
     async fn resync(&self, wait_seconds: u64) -> Result<Resynced, String> {
         if !(1..=RESYNC_SECONDS_MAX).contains(&wait_seconds) {
             return Err(format!("`wait_seconds` is from 1 to {RESYNC_SECONDS_MAX}"));
         }
-        if let Some(reason) = &self.scanning.borrow().not_ready {
+        if let Some(reason) = &self.reading.state().borrow().not_ready {
             return Err(format!("the workspace is not ready yet: {reason}"));
         }
-        let mut demand = 0;
-        self.wishes.send_modify(|wishes| {
-            wishes.demand += 1;
-            demand = wishes.demand;
-        });
+        let number = self.reading.resync();
         let wait = Duration::from_secs(wait_seconds);
-        match tokio::time::timeout(wait, self.outcome(demand)).await {
+        match tokio::time::timeout(wait, self.resync_outcome(number)).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(self.delay(wait_seconds)),
+            Err(_) => {
+                let state = self.session.push_state.borrow();
+                let reason = state.waits_because().unwrap_or("it goes on");
+                Err(format!(
+                    "nothing was acknowledged within {wait_seconds} s: {reason}"
+                ))
+            }
         }
     }
 
-    /// What comes of the resync of that number.
-    async fn outcome(&self, demand: u64) -> Result<Resynced, String> {
-        let mut scanning = self.scanning.clone();
-        let mut sending = self.sending.clone();
+    /// Waits for the outcome of the resync of that number.
+    async fn resync_outcome(&self, number: u64) -> Result<Resynced, String> {
+        let mut scan_state = self.reading.state();
+        let mut push_state = self.session.push_state.clone();
         loop {
-            if let Some(settled) = &sending.borrow_and_update().settled
-                && settled.demand >= demand
+            if let Some(outcome) = &push_state.borrow_and_update().outcome
+                && outcome.resync >= number
             {
-                return settled.outcome.clone();
+                return outcome.result.clone();
             }
-            if let Some(failed) = &scanning.borrow_and_update().failed
-                && failed.demand >= demand
+            if let Some(failure) = &scan_state.borrow_and_update().failure
+                && failure.resync >= number
             {
-                return Err(format!("the scan failed: {}", failed.reason));
+                return Err(format!("the scan failed: {}", failure.reason));
             }
             let changed = tokio::select! {
-                changed = scanning.changed() => changed,
-                changed = sending.changed() => changed,
+                changed = scan_state.changed() => changed,
+                changed = push_state.changed() => changed,
             };
             if changed.is_err() {
                 return Err("the agent ends".into());
             }
         }
-    }
-
-    /// Why a resync took too long.
-    fn delay(&self, wait_seconds: u64) -> String {
-        let reason = match self.sending.borrow().trouble() {
-            Some(trouble) => trouble.reason.clone(),
-            None => "it goes on".to_owned(),
-        };
-        format!("nothing was acknowledged within {wait_seconds} s: {reason}")
     }
 
     async fn source_add(&self, path: PathBuf) -> Result<Answer, String> {
@@ -161,23 +148,18 @@ impl Desk {
         changed.await.map(Answer::SourceChanged)
     }
 
-    /// Changes the sources, and has them scanned. The change is on disk before it is answered.
+    /// Changes the declared sources and requests a scan. When it returns, the change is on disk.
     async fn source_change(
         &self,
         change: impl FnOnce(&mut Sources) -> Result<(PathBuf, bool), String> + Send + 'static,
     ) -> Result<SourceChanged, String> {
         let sources = Arc::clone(&self.sources);
-        let wishes = self.wishes.clone();
+        let reading = self.reading.clone();
         let (path, changed) = blocking(move || {
             let mut sources = lock(&sources);
             let changed = change(&mut sources)?;
-            // Under the lock, so that of two changes the later one is what is scanned.
-            let declared = sources.declared();
-            wishes.send_if_modified(|wishes| {
-                let is_other = wishes.sources != declared;
-                wishes.sources = declared;
-                is_other
-            });
+            // Under the lock, so that the later of two changes is what is scanned.
+            reading.set_sources(sources.declared());
             Ok::<_, String>(changed)
         })
         .await?;
@@ -190,7 +172,7 @@ impl Desk {
 
     async fn source_show(&self, path: PathBuf) -> Result<Answer, String> {
         let sources = Arc::clone(&self.sources);
-        let found = self.newest.borrow().clone();
+        let scan = self.reading.scans().borrow().clone();
         let source = blocking(move || {
             let sources = lock(&sources);
             let known = sources.find(&path).map(Path::to_owned);
@@ -200,7 +182,7 @@ impl Desk {
                     path.display()
                 ));
             };
-            // A scan tells a root by where it leads, and one that it refuses by its name.
+            // A scan names a root by its canonical path, and one that it refuses as it was declared.
             let real = known.canonicalize().ok();
             let roots = [Some(known.clone()), real].into_iter().flatten();
             let roots: Vec<_> = roots.map(|r| r.to_string_lossy().into_owned()).collect();
@@ -210,39 +192,40 @@ impl Desk {
         });
         let (source, roots) = source.await?;
         let in_source = |root: &Option<String>| root.as_ref().is_some_and(|r| roots.contains(r));
-        let found = found.iter().flat_map(|found| &found.snapshot.resources);
+        let found = scan.iter().flat_map(|scan| &scan.snapshot.resources);
         let found = found.filter(|resource| in_source(&resource.root));
         Ok(Answer::Source(SourceFound {
             source,
             resources: found
-                .map(|found| resources::resource(found, None))
+                .map(|resource| resources::resource(resource, None))
                 .collect(),
         }))
     }
 }
 
-fn pushing(pushing: plan::Pushing, now: Instant) -> Pushing {
-    match pushing {
-        plan::Pushing::Settled => Pushing::Settled,
-        plan::Pushing::Sending => Pushing::Sending,
-        plan::Pushing::Waiting(trouble) => Pushing::Waiting {
-            seconds: seconds_until(trouble.until, now),
-            reason: trouble.reason,
+fn pushing(status: PushStatus, now: Instant) -> Pushing {
+    match status {
+        PushStatus::UpToDate => Pushing::Settled,
+        PushStatus::Sending => Pushing::Sending,
+        PushStatus::Waiting(retry) => Pushing::Waiting {
+            seconds: seconds_until(retry.at, now),
+            reason: retry.reason,
         },
-        plan::Pushing::Refused(refused) => Pushing::Refused {
-            reason: refused.reason,
-            seconds: refused.until.map(|until| seconds_until(until, now)),
+        PushStatus::Refused(refusal) => Pushing::Refused {
+            reason: refusal.reason,
+            seconds: refusal.retry_at.map(|at| seconds_until(at, now)),
         },
     }
 }
 
-/// Rounded up.
+/// Returns the seconds from `now` until a moment, rounded up.
 fn seconds_until(until: Instant, now: Instant) -> u64 {
     let left = until.saturating_duration_since(now);
     left.as_millis().div_ceil(1000) as u64
 }
 
-/// A panic elsewhere leaves the list as it was: it changes in one step, after it was written.
+/// Locks the sources. A panic under the lock leaves them valid: they change in one step, after the file
+/// was written.
 fn lock(sources: &Mutex<Sources>) -> std::sync::MutexGuard<'_, Sources> {
     sources.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 use super::short_path::ShortPath;
 use super::socket_path;
-use crate::control::handler::Desk;
+use crate::control::handler::ControlHandler;
 use crate::error::AgentError;
 
 /// Longest wait that a resync may ask for, in seconds.
@@ -74,7 +74,7 @@ impl Socket {
     }
 
     /// Answers for ever. Connections live on in `connections` until that is shut down.
-    pub async fn serve(&self, desk: &Arc<Desk>, connections: &mut JoinSet<()>) {
+    pub async fn serve(&self, handler: &Arc<ControlHandler>, connections: &mut JoinSet<()>) {
         let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         loop {
             while connections.try_join_next().is_some() {}
@@ -83,9 +83,9 @@ impl Socket {
             };
             match self.listener.accept().await {
                 Ok((stream, _)) => {
-                    let desk = Arc::clone(desk);
+                    let handler = Arc::clone(handler);
                     connections.spawn(async move {
-                        if let Err(error) = converse(stream, &desk).await {
+                        if let Err(error) = converse(stream, &handler).await {
                             tracing::debug!(%error, "a control connection broke");
                         }
                         drop(permit);
@@ -108,7 +108,7 @@ impl Drop for Socket {
 }
 
 /// One request, one answer.
-async fn converse(mut stream: UnixStream, desk: &Desk) -> io::Result<()> {
+async fn converse(mut stream: UnixStream, handler: &ControlHandler) -> io::Result<()> {
     let answer = if is_admitted(stream.peer_cred()?.uid(), geteuid().as_raw()) {
         let (read, _) = stream.split();
         let mut reader = BufReader::new(read);
@@ -118,7 +118,7 @@ async fn converse(mut stream: UnixStream, desk: &Desk) -> io::Result<()> {
             drain(&mut reader).await;
         }
         match parse(line) {
-            Ok(request) => desk.answer(request).await,
+            Ok(request) => handler.answer(request).await,
             Err(reason) => Answer::Refused { reason },
         }
     } else {
@@ -130,7 +130,7 @@ async fn converse(mut stream: UnixStream, desk: &Desk) -> io::Result<()> {
     line.push(b'\n');
     stream.write_all(&line).await?;
     if matches!(answer, Answer::Stopping {}) {
-        desk.stop.cancel();
+        handler.stop.cancel();
         // Whoever asked waits for the end of the connection, which comes with that of the agent.
         std::future::pending::<()>().await;
     }

@@ -1,22 +1,22 @@
-//! When a burst of signals is over.
+//! Debouncing: many changes in a short time lead to one scan.
 
 use std::time::{Duration, Instant};
 
-/// How long after the last signal a burst is over.
+/// How long after its last change a burst is over.
 const QUIET: Duration = Duration::from_millis(50);
 
-/// How long after its first signal a burst is taken to be over, though it goes on.
+/// How long after its first change a burst counts as over even if changes go on.
 const BURST_MAX: Duration = Duration::from_millis(500);
 
-/// A burst of signals: an editor that saves a file, a checkout that writes a thousand.
+/// A burst of changes, such as an editor that saves one file or a checkout that writes a thousand.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Burst {
+pub(super) struct Burst {
     first: Instant,
     last: Instant,
 }
 
 impl Burst {
-    /// A burst that begins with a signal at this moment.
+    /// Returns a burst that begins with a change at this moment.
     pub fn begin(now: Instant) -> Self {
         Self {
             first: now,
@@ -24,12 +24,12 @@ impl Burst {
         }
     }
 
-    /// Takes note of a further signal.
-    pub fn signal(&mut self, now: Instant) {
+    /// Adds a change.
+    pub fn add(&mut self, now: Instant) {
         self.last = self.last.max(now);
     }
 
-    /// When it is over, unless another signal comes before.
+    /// Returns when the burst is over, if no further change comes before.
     pub fn over_at(&self) -> Instant {
         (self.last + QUIET).min(self.first + BURST_MAX)
     }
@@ -42,13 +42,13 @@ mod tests {
     #[test]
     fn a_burst_is_over_when_it_is_quiet_or_too_long() {
         let begin = Instant::now();
-        let check = |signals: &[u64], over_ms: u64| {
+        let check = |changes: &[u64], over_ms: u64| {
             let mut burst = Burst::begin(begin);
-            for ms in signals {
-                burst.signal(begin + Duration::from_millis(*ms));
+            for ms in changes {
+                burst.add(begin + Duration::from_millis(*ms));
             }
             let expected = begin + Duration::from_millis(over_ms);
-            assert_eq!(burst.over_at(), expected, "{signals:?}");
+            assert_eq!(burst.over_at(), expected, "{changes:?}");
         };
         check(&[], 50);
         check(&[40], 90);

@@ -1,4 +1,252 @@
 //! Watching and scanning one project.
+//!
+//! A reading knows no server, no agent and no token. It scans once for everybody: any number of
+//! sessions follow what it publishes.
 
 mod debounce;
-pub(crate) mod scanner;
+mod scanner;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ctxpin_model::limits::{ERROR_BYTES_MAX, cut};
+use ctxpin_model::resource::{Bodies, Status};
+use ctxpin_model::snapshot::Snapshot;
+use ctxpin_model::warning::Note;
+use ctxpin_scan::Scan;
+use ctxpin_scan::roots::{Declared, Request};
+use tokio::sync::watch;
+
+use crate::error::AgentError;
+use crate::readiness::{self, Readiness};
+use crate::report::{Report, Reporter};
+use scanner::Scanner;
+
+/// Watches one project, and scans it whenever something may have changed.
+pub struct Reading<'r> {
+    request: Request,
+    changes: ChangeDetection,
+    ready: Option<Readiness>,
+    report: Reporter<'r>,
+    triggers: watch::Sender<ScanTriggers>,
+    scans: watch::Sender<Option<Arc<ProjectScan>>>,
+    state: watch::Sender<ScanState>,
+}
+
+/// How a reading notices that something may have changed.
+#[derive(Debug, Clone)]
+pub enum ChangeDetection {
+    /// By file system events. Where there are none, it scans every two seconds. To find out whether
+    /// they arrive, it writes a file into this directory, which must exist.
+    Events(PathBuf),
+    /// By a scan every two seconds.
+    Polling,
+}
+
+/// Follows a [`Reading`] and requests scans of it. Clones follow the same one.
+#[derive(Debug, Clone)]
+pub struct ReadingHandle {
+    triggers: watch::Sender<ScanTriggers>,
+    scans: watch::Receiver<Option<Arc<ProjectScan>>>,
+    state: watch::Receiver<ScanState>,
+}
+
+/// What a scan found. A later scan makes another one.
+#[derive(Debug)]
+pub struct ProjectScan {
+    pub(crate) snapshot: Snapshot,
+    pub(crate) bodies: Bodies,
+    pub(crate) notes: Vec<Note>,
+    /// The number of the last resync that was requested before the scan began. The scan answers that
+    /// one and all before it.
+    pub(crate) resync: u64,
+}
+
+/// What a scan follows from. A counter only grows, so that a reader who looks late misses nothing.
+#[derive(Debug, Clone)]
+struct ScanTriggers {
+    /// How often something may have changed.
+    changes: u64,
+    /// How many resyncs were requested.
+    resyncs: u64,
+    /// The declared sources, in their order.
+    sources: Vec<Declared>,
+}
+
+/// The state of a reading.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ScanState {
+    /// What the first scan waits for.
+    pub not_ready: Option<String>,
+    /// Why it polls.
+    pub polling: Option<String>,
+    /// Why the last scan failed; `None` once one has succeeded.
+    pub failure: Option<ScanFailure>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct ScanFailure {
+    pub reason: String,
+    /// The number of the last resync that the failed scan answers.
+    pub resync: u64,
+}
+
+impl<'r> Reading<'r> {
+    /// Returns a reading that scans what `request` names. It reads nothing before [`Self::run`], and
+    /// its first scan waits for `ready`.
+    pub fn new(
+        request: Request,
+        changes: ChangeDetection,
+        ready: Option<Readiness>,
+        report: Reporter<'r>,
+    ) -> Self {
+        let triggers = ScanTriggers {
+            changes: 0,
+            resyncs: 0,
+            sources: request.sources.clone(),
+        };
+        Self {
+            request,
+            changes,
+            ready,
+            report,
+            triggers: watch::Sender::new(triggers),
+            scans: watch::Sender::new(None),
+            state: watch::Sender::default(),
+        }
+    }
+
+    /// Returns a handle that follows this reading.
+    pub fn handle(&self) -> ReadingHandle {
+        ReadingHandle {
+            triggers: self.triggers.clone(),
+            scans: self.scans.subscribe(),
+            state: self.state.subscribe(),
+        }
+    }
+
+    /// Watches and scans until it is dropped, which may happen at any moment: a scan under way then
+    /// publishes nothing.
+    ///
+    /// # Errors
+    ///
+    /// If the first scan fails. A later scan that fails is reported and repeated.
+    pub async fn run(self) -> Result<(), AgentError> {
+        if let Some(readiness) = &self.ready {
+            self.await_readiness(readiness).await;
+        }
+        Scanner::new(self).run().await
+    }
+
+    async fn await_readiness(&self, readiness: &Readiness) {
+        readiness::wait(readiness, &self.request.directory, |reason| {
+            self.state
+                .send_modify(|state| state.not_ready = Some(reason.clone()));
+            (self.report)(Report::NotReady { reason });
+        })
+        .await;
+        self.state.send_modify(|state| state.not_ready = None);
+        (self.report)(Report::Ready);
+    }
+}
+
+impl ReadingHandle {
+    /// Returns a receiver of the newest scan. It is `None` before the first one.
+    pub fn scans(&self) -> watch::Receiver<Option<Arc<ProjectScan>>> {
+        self.scans.clone()
+    }
+
+    pub(crate) fn state(&self) -> watch::Receiver<ScanState> {
+        self.state.clone()
+    }
+
+    /// Requests a scan, and that every session pushes it even if nothing has changed. Returns the
+    /// number of this resync.
+    pub(crate) fn resync(&self) -> u64 {
+        let mut number = 0;
+        self.triggers.send_modify(|triggers| {
+            triggers.resyncs += 1;
+            number = triggers.resyncs;
+        });
+        number
+    }
+
+    /// Replaces the declared sources, and requests a scan if they are others than before.
+    pub(crate) fn set_sources(&self, sources: Vec<Declared>) {
+        self.triggers.send_if_modified(|triggers| {
+            let is_other = triggers.sources != sources;
+            triggers.sources = sources;
+            is_other
+        });
+    }
+}
+
+impl ProjectScan {
+    /// Takes over what a scan found. `polling` says why files are polled and not watched. It becomes
+    /// part of the snapshot's error, since what a polled snapshot holds may be two seconds old.
+    pub(crate) fn new(scan: Scan, polling: Option<&str>, resync: u64) -> Self {
+        let mut snapshot = scan.snapshot;
+        if let Some(reason) = polling {
+            let notice = format!("files are polled, not watched: {reason}");
+            let whole = match &snapshot.error {
+                Some(error) => format!("{error}; {notice}"),
+                None => notice,
+            };
+            snapshot.error = Some(cut(&whole, ERROR_BYTES_MAX).to_owned());
+        }
+        Self {
+            snapshot,
+            bodies: scan.bodies,
+            notes: scan.notes,
+            resync,
+        }
+    }
+
+    /// Returns how many resources cannot be used.
+    pub(crate) fn unusable(&self) -> usize {
+        let resources = self.snapshot.resources.iter();
+        resources.filter(|r| r.status != Status::Ok).count()
+    }
+
+    /// Returns whether another scan found the same. The bodies need no look: the snapshot holds
+    /// their hashes.
+    fn is_same_content(&self, other: &Self) -> bool {
+        self.snapshot == other.snapshot && self.notes == other.notes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn polling_is_part_of_the_snapshot() {
+        let check = |error: Option<&str>, polling, expected: Option<&str>| {
+            let snapshot = Snapshot {
+                error: error.map(str::to_owned),
+                ..Snapshot::default()
+            };
+            let scan = Scan {
+                snapshot,
+                bodies: Bodies::new(),
+                notes: Vec::new(),
+                places: Vec::new(),
+            };
+            let scan = ProjectScan::new(scan, polling, 0);
+            assert_eq!(scan.snapshot.error.as_deref(), expected);
+        };
+        check(None, None, None);
+        check(
+            None,
+            Some("a limit"),
+            Some("files are polled, not watched: a limit"),
+        );
+        check(
+            Some("a cap"),
+            Some("a limit"),
+            Some("a cap; files are polled, not watched: a limit"),
+        );
+        let long = "x".repeat(ERROR_BYTES_MAX);
+        check(Some(&long), Some("a limit"), Some(&long));
+    }
+}

@@ -1,77 +1,65 @@
-//! The half that looks at the workspace: it waits for a reason to scan, scans, and publishes what
-//! it found.
+//! The loop of a reading: it waits for a reason to scan, scans, and publishes what the scan found.
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_scan::place::Place;
 use ctxpin_scan::roots::Request;
 use ctxpin_scan::signal::{WatchError, Watcher, sends_events};
 use ctxpin_scan::{Scan, ScanError, scan};
 use tokio::sync::watch;
 
+use super::debounce::Burst;
+use super::{ChangeDetection, ProjectScan, Reading, ScanFailure, ScanState, ScanTriggers};
 use crate::blocking::blocking;
 use crate::error::AgentError;
-use crate::reading::debounce::Burst;
-use crate::report::Report;
-use crate::session::local_snapshot::Found;
-use crate::standing::{Newest, ScanFailed, Scanning, Wishes};
+use crate::report::{Report, Reporter};
 
-/// How long after a scan another one follows without any reason, for changes that no event told of.
+/// The pause between scans that nothing triggers. It finds changes that no event reported.
 const RESCAN_INTERVAL: Duration = Duration::from_secs(60);
 
-/// How long after a scan another one follows where files cannot be watched, or not be scanned.
+/// The pause between scans where files cannot be watched, and after a scan that failed.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
-/// How long after a scan another one follows where directories come and go too fast to be watched.
+/// The pause between scans while directories appear and disappear too fast to be watched.
 const SETTLE_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Longest wait for the event of a file that is written to hear whether events come at all.
+/// Longest wait for the event of a file that is written to find out whether events arrive.
 const PROBE_TIME_MAX: Duration = Duration::from_secs(2);
 
-/// How many scans in a row may be overtaken by a change. The next one counts, whatever changes
-/// meanwhile: a file that is written without end must not keep everything else from being seen.
+/// How many scans in a row may be discarded because something changed meanwhile. The next one counts
+/// in any case: a file that is written without end must not hide every other change.
 const OVERTAKEN_MAX: u32 = 2;
 
-/// Looks at a workspace.
-pub(crate) struct Scanner<'r> {
-    /// What is scanned. Its sources are those that the wishes name at each scan.
+/// Scans a project, one scan after another.
+pub(super) struct Scanner<'r> {
+    /// What is scanned. The triggers name the sources of each scan.
     request: Request,
-    wishes: watch::Receiver<Wishes>,
-    newest: watch::Sender<Newest>,
-    scanning: watch::Sender<Scanning>,
-    report: &'r (dyn Fn(Report) + Send + Sync),
-    /// A pass at a time has it, in a thread of its own.
-    watching: Arc<Mutex<Watching>>,
-    /// What was published last, and the hash of its notes.
-    published: Option<(SnapshotId, BlobHash)>,
+    triggers: watch::Receiver<ScanTriggers>,
+    scans: watch::Sender<Option<Arc<ProjectScan>>>,
+    state: watch::Sender<ScanState>,
+    report: Reporter<'r>,
+    /// Locked by the thread of one pass at a time.
+    project_watch: Arc<Mutex<ProjectWatch>>,
 }
 
-/// How the scanner is to learn of changes.
-#[derive(Debug, Clone)]
-pub(crate) enum Vigil {
-    /// By events, and by looking every two seconds where there are none. Whether events come at all is
-    /// tried in this directory.
-    Events(PathBuf),
-    /// By looking every two seconds.
-    Polling,
-}
-
-/// What watches, and what is known of whether events come.
-struct Watching {
+/// Watches the places of a project, and finds out whether events arrive.
+struct ProjectWatch {
     watcher: Watcher,
-    vigil: Vigil,
-    /// When it is to be tried whether events come; `None` once one was heard.
+    changes: ChangeDetection,
+    /// When to probe for events next; `None` once one has arrived.
     probe_at: Option<Instant>,
 }
 
-impl Watching {
-    /// Watches the places of a scan, unless events do not come or are not wanted.
+impl ProjectWatch {
+    /// Watches the places of a scan. Returns whether something is watched that was not before.
+    ///
+    /// # Errors
+    ///
+    /// If events do not arrive or are not wanted: the project must then be polled.
     fn set_places(&mut self, places: &[Place]) -> Result<bool, WatchError> {
-        let Vigil::Events(directory) = &self.vigil else {
+        let ChangeDetection::Events(directory) = &self.changes else {
             return Err(WatchError::Asked);
         };
         let watched = self.watcher.set_places(places)?;
@@ -91,7 +79,7 @@ impl Watching {
     }
 }
 
-/// What one look at the workspace gave.
+/// The result of one scan, and of watching the places that it named.
 struct Pass {
     scan: Result<Scan, ScanError>,
     /// Whether something is watched that was not before.
@@ -99,41 +87,33 @@ struct Pass {
 }
 
 impl<'r> Scanner<'r> {
-    /// A scanner of a request, which raises the signals of `wishes` when files change.
-    pub fn new(
-        request: Request,
-        wishes: &watch::Sender<Wishes>,
-        newest: watch::Sender<Newest>,
-        scanning: watch::Sender<Scanning>,
-        vigil: Vigil,
-        report: &'r (dyn Fn(Report) + Send + Sync),
-    ) -> Self {
-        let signals = wishes.clone();
-        // Lost events are a reason like any other, since every scan looks at everything.
-        let watcher = Watcher::new(move |_| signals.send_modify(|wishes| wishes.signals += 1));
+    /// Returns the scanner of a reading.
+    pub fn new(reading: Reading<'r>) -> Self {
+        let signals = reading.triggers.clone();
+        // Lost events count as a change: every scan reads everything.
+        let watcher = Watcher::new(move |_| signals.send_modify(|triggers| triggers.changes += 1));
         Self {
-            request,
-            wishes: wishes.subscribe(),
-            newest,
-            scanning,
-            report,
-            watching: Arc::new(Mutex::new(Watching {
+            request: reading.request,
+            triggers: reading.triggers.subscribe(),
+            scans: reading.scans,
+            state: reading.state,
+            report: reading.report,
+            project_watch: Arc::new(Mutex::new(ProjectWatch {
                 watcher,
-                vigil,
+                changes: reading.changes,
                 probe_at: Some(Instant::now()),
             })),
-            published: None,
         }
     }
 
-    /// Scans for ever. May be dropped at any moment: a scan under way then publishes nothing.
+    /// Scans until it is dropped.
     ///
     /// # Errors
     ///
-    /// If the very first scan cannot begin.
+    /// If the first scan fails.
     pub async fn run(mut self) -> Result<(), AgentError> {
         loop {
-            let (pass, wished) = self.settled_pass().await;
+            let (pass, triggers) = self.settled_pass().await;
             let mut pause = RESCAN_INTERVAL;
             match pass.scan {
                 Ok(scan) => {
@@ -143,55 +123,55 @@ impl<'r> Scanner<'r> {
                         Err(_) => pause = POLL_INTERVAL,
                     }
                     let polling = pass.watched.as_ref().err();
-                    self.tell_polling(polling.map(ToString::to_string).as_deref());
-                    // That a chat's context may be two seconds old is worth a word where it should not be.
+                    self.set_polling(polling.map(ToString::to_string).as_deref());
+                    // A reader of the chat should know that its context may be two seconds old,
+                    // unless the person asked for polling.
                     let failed = polling.filter(|error| error.is_failure());
                     let failed = failed.map(ToString::to_string);
-                    self.publish(scan, failed.as_deref(), wished.demand);
+                    self.publish(ProjectScan::new(scan, failed.as_deref(), triggers.resyncs));
                 }
-                Err(error) if self.published.is_none() => return Err(error.into()),
+                Err(error) if self.scans.borrow().is_none() => return Err(error.into()),
                 Err(error) => {
                     pause = POLL_INTERVAL;
-                    self.tell_failed(error.to_string(), wished.demand);
+                    self.set_failure(error.to_string(), triggers.resyncs);
                 }
             }
-            if !self.await_reason(pause, wished.demand).await {
-                return Ok(());
-            }
+            self.await_trigger(pause, triggers.resyncs).await;
         }
     }
 
-    /// Scans until nothing has changed meanwhile, within bounds. Answers also what was wished when
-    /// the scan began.
-    async fn settled_pass(&mut self) -> (Pass, Wishes) {
+    /// Scans until nothing changes during a scan, at most three times. Returns the triggers as they
+    /// were when the last scan began.
+    async fn settled_pass(&mut self) -> (Pass, ScanTriggers) {
         let mut overtaken = 0;
         loop {
-            let wished = self.wishes.borrow_and_update().clone();
-            let pass = self.pass(&wished).await;
-            let is_overtaken = self.wishes.has_changed().unwrap_or(false);
-            // What is watched only now may have changed before it was.
+            let triggers = self.triggers.borrow_and_update().clone();
+            let pass = self.pass(&triggers).await;
+            let is_overtaken = self.triggers.has_changed().unwrap_or(false);
+            // A place that is watched only now may have changed before.
             let is_unseen = pass.scan.is_ok() && matches!(pass.watched, Ok(true));
             if counts(overtaken, is_overtaken || is_unseen) {
-                return (pass, wished);
+                return (pass, triggers);
             }
             overtaken += 1;
         }
     }
 
-    /// Looks at the workspace once, then watches what it came by.
-    async fn pass(&self, wished: &Wishes) -> Pass {
+    /// Scans the project once, then watches the places that the scan named.
+    async fn pass(&self, triggers: &ScanTriggers) -> Pass {
         let mut request = self.request.clone();
-        request.sources.clone_from(&wished.sources);
-        let watching = Arc::clone(&self.watching);
+        request.sources.clone_from(&triggers.sources);
+        let project_watch = Arc::clone(&self.project_watch);
         let cancelled = Arc::new(AtomicBool::new(false));
         let _cancel = CancelOnDrop(Arc::clone(&cancelled));
         blocking(move || {
             let scan = scan(&request, &|| cancelled.load(Ordering::Relaxed));
             let watched = match &scan {
                 Ok(scan) => {
-                    // A panic leaves the watcher as good as it was.
-                    let mut watching = watching.lock().unwrap_or_else(PoisonError::into_inner);
-                    watching.set_places(&scan.places)
+                    // A panic leaves the watcher usable.
+                    let project_watch = project_watch.lock();
+                    let mut project_watch = project_watch.unwrap_or_else(PoisonError::into_inner);
+                    project_watch.set_places(&scan.places)
                 }
                 Err(_) => Ok(false),
             };
@@ -200,61 +180,50 @@ impl<'r> Scanner<'r> {
         .await
     }
 
-    /// Waits until there is a reason to scan: a change whose burst is over, a resync, or time.
-    /// False if nobody is left who could want a scan.
-    async fn await_reason(&mut self, pause: Duration, answered: u64) -> bool {
+    /// Waits for a reason to scan: a burst of changes that is over, a resync that the last scan did
+    /// not answer, or the end of `pause`.
+    async fn await_trigger(&mut self, pause: Duration, answered: u64) {
+        // The watcher holds a sender of triggers, so their channel does not close.
         tokio::select! {
-            () = tokio::time::sleep(pause) => return true,
-            changed = self.wishes.changed() => if changed.is_err() {
-                return false;
-            },
+            () = tokio::time::sleep(pause) => return,
+            _ = self.triggers.changed() => {}
         }
         let mut burst = Burst::begin(Instant::now());
         loop {
-            // Somebody waits for the answer.
-            if self.wishes.borrow_and_update().demand > answered {
-                return true;
+            // A caller waits for the answer to a resync.
+            if self.triggers.borrow_and_update().resyncs > answered {
+                return;
             }
             let over_at = tokio::time::Instant::from_std(burst.over_at());
             tokio::select! {
-                () = tokio::time::sleep_until(over_at) => return true,
-                changed = self.wishes.changed() => match changed {
-                    Ok(()) => burst.signal(Instant::now()),
-                    Err(_) => return false,
-                },
+                () = tokio::time::sleep_until(over_at) => return,
+                _ = self.triggers.changed() => burst.add(Instant::now()),
             }
         }
     }
 
-    fn publish(&mut self, scan: Scan, polling: Option<&str>, demand: u64) {
-        let found = Found::new(scan, polling, demand);
-        self.scanning.send_if_modified(|scanning| {
-            let had_failed = scanning.failed.is_some();
-            scanning.failed = None;
+    /// Publishes a scan, unless it found what the last one did and answers no further resync.
+    fn publish(&self, scan: ProjectScan) {
+        self.state.send_if_modified(|state| {
+            let had_failed = state.failure.is_some();
+            state.failure = None;
             had_failed
         });
-        let before = self.published.replace((found.id, found.notes_hash));
-        let is_new = before != self.published;
-        if before.is_none_or(|(id, _)| id != found.id) {
-            (self.report)(Report::Scanned {
-                snapshot: found.id,
-                resources: found.snapshot.resources.len(),
-                unusable: found.unusable(),
+        self.scans.send_if_modified(|newest| {
+            let is_known = newest.as_ref().is_some_and(|newest| {
+                newest.resync >= scan.resync && newest.is_same_content(&scan)
             });
-        }
-        self.newest.send_if_modified(|newest| {
-            let is_asked = newest.as_ref().is_none_or(|known| known.demand < demand);
-            if is_new || is_asked {
-                *newest = Some(Arc::new(found));
+            if !is_known {
+                *newest = Some(Arc::new(scan));
             }
-            is_new || is_asked
+            !is_known
         });
     }
 
-    fn tell_polling(&self, polling: Option<&str>) {
-        let is_other = self.scanning.send_if_modified(|scanning| {
-            let is_other = scanning.polling.as_deref() != polling;
-            scanning.polling = polling.map(str::to_owned);
+    fn set_polling(&self, polling: Option<&str>) {
+        let is_other = self.state.send_if_modified(|state| {
+            let is_other = state.polling.as_deref() != polling;
+            state.polling = polling.map(str::to_owned);
             is_other
         });
         if is_other {
@@ -267,14 +236,14 @@ impl<'r> Scanner<'r> {
         }
     }
 
-    fn tell_failed(&self, reason: String, demand: u64) {
+    fn set_failure(&self, reason: String, resync: u64) {
         let mut is_other = false;
-        self.scanning.send_modify(|scanning| {
-            let known = scanning.failed.as_ref().map(|failed| &failed.reason);
+        self.state.send_modify(|state| {
+            let known = state.failure.as_ref().map(|failure| &failure.reason);
             is_other = known != Some(&reason);
-            scanning.failed = Some(ScanFailed {
+            state.failure = Some(ScanFailure {
                 reason: reason.clone(),
-                demand,
+                resync,
             });
         });
         if is_other {
@@ -283,13 +252,12 @@ impl<'r> Scanner<'r> {
     }
 }
 
-/// Whether a scan is published that follows on `overtaken` others in a row, each overtaken by a
-/// change, and may be overtaken itself.
+/// Returns whether a scan is published after `overtaken` discarded ones in a row.
 fn counts(overtaken: u32, is_overtaken: bool) -> bool {
     !is_overtaken || overtaken >= OVERTAKEN_MAX
 }
 
-/// Ends a scan that nobody waits for any more.
+/// Cancels a scan whose caller no longer waits for it.
 struct CancelOnDrop(Arc<AtomicBool>);
 
 impl Drop for CancelOnDrop {

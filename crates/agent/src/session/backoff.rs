@@ -1,25 +1,25 @@
-//! How long to wait after a failure that may pass by itself.
+//! The pause before a retry.
 
 use std::time::Duration;
 
-/// Shortest pause.
 const PAUSE_MIN: Duration = Duration::from_millis(250);
 
-/// Longest pause that is chosen here.
+/// Longest pause, unless the server requests a longer one.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 
-/// Longest pause that a server may ask for: a slip in a header must not silence an agent for days.
+/// Longest pause that a server may request: a mistake in a header must not silence an agent for days.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
 
-/// The pause after the `failures`-th failure in a row, from 1. Its bound doubles with each, and the
-/// pause lies anywhere below it, so that agents that failed together do not return together:
-/// `jitter`, from 0 up to but not including 1, says where. A server that names a time is given it.
-pub(crate) fn pause(failures: u32, jitter: f64, retry_after: Option<Duration>) -> Duration {
+/// Returns the pause after the `failures`-th failure in a row, counted from 1. Its upper bound doubles
+/// with each failure. The pause lies anywhere below it, so that agents that failed together do not
+/// return together; `jitter`, from 0 up to but not including 1, says where. It is not shorter than
+/// what the server requests by `retry_after`.
+pub(super) fn pause(failures: u32, jitter: f64, retry_after: Option<Duration>) -> Duration {
     let doublings = failures.min(16);
     let bound = (PAUSE_MIN * 2_u32.pow(doublings)).min(PAUSE_MAX);
     let chosen = PAUSE_MIN + (bound - PAUSE_MIN).mul_f64(jitter.clamp(0.0, 1.0));
     match retry_after {
-        Some(asked) => chosen.max(asked.min(RETRY_AFTER_MAX)),
+        Some(requested) => chosen.max(requested.min(RETRY_AFTER_MAX)),
         None => chosen,
     }
 }

@@ -1,4 +1,4 @@
-//! What a failed request means to an agent.
+//! What a failed request means to a session.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,31 +7,31 @@ use ctxpin_client::error::ClientError;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_protocol::problem::ProblemName;
 
-/// What a failed request means. Every reason is for people.
+/// What a failed request means. A reason is for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Failure {
-    /// It may pass by itself.
+pub(super) enum Failure {
+    /// The same request may succeed later.
     Transient {
         reason: String,
-        /// How long the server wants not to be asked again.
+        /// How long the server wants no further request.
         retry_after: Option<Duration>,
     },
-    /// The push names bytes that the server does not have.
+    /// The push names bytes that the server lacks.
     MissingBlobs { missing: BTreeSet<BlobHash> },
-    /// The same request would be refused again.
+    /// The server would refuse the same request again.
     Refused { reason: String },
-    /// There is no room for what is sent, until somebody makes some.
+    /// The server has no room for the push until somebody makes some.
     NoRoom { reason: String },
-    /// A newer process has taken over.
+    /// A newer process of this agent has taken over.
     Fenced { reason: String },
-    /// Another agent has taken the place of this one.
+    /// Another agent has replaced this one.
     Replaced { reason: String },
-    /// The token is not taken.
+    /// The server does not know the token.
     Unauthenticated { reason: String },
 }
 
 impl Failure {
-    /// Judges a failed request.
+    /// Returns what a failed request means.
     pub fn of(error: &ClientError) -> Self {
         let reason = error.to_string();
         if let ClientError::MalformedToken { .. } = error {
@@ -46,8 +46,7 @@ impl Failure {
             Some(ProblemName::Unauthenticated) => return Self::Unauthenticated { reason },
             Some(ProblemName::MissingBlobs) => {
                 let missing = error.problem().into_iter().flat_map(|p| &p.missing);
-                // A hash that cannot be read is no hash of ours; of those that are left some may
-                // be, and if not, the same answer comes again and is given up.
+                // A hash that does not parse is not ours. If none is left, the plan gives up.
                 let missing = missing.filter_map(|hash| hash.parse().ok()).collect();
                 return Self::MissingBlobs { missing };
             }
@@ -63,8 +62,9 @@ impl Failure {
     }
 }
 
-/// Whether the same request would fail again. An answer that is not ctxpin's comes from something
-/// before the server, which may be gone in a moment; only a body that this finds too large stays so.
+/// Returns whether the same request would fail again. A response that is not ctxpin's comes from
+/// something in front of the server, which may be gone in a moment; only a body that is too large for
+/// it stays too large.
 fn is_final(error: &ClientError) -> bool {
     match error {
         ClientError::InvalidServer { .. }
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_are_judged() {
+    fn failures_are_classified() {
         let check = |error: ClientError, expected: &str| {
             let failure = format!("{:?}", Failure::of(&error));
             assert!(failure.starts_with(expected), "{error}: {failure}");

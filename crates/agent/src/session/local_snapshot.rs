@@ -1,114 +1,75 @@
-//! What a scan found, ready to be pushed.
+//! What an agent makes of a scan before it pushes it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use ctxpin_model::hash::{BlobHash, SnapshotId};
-use ctxpin_model::limits::{ERROR_BYTES_MAX, cut};
-use ctxpin_model::resource::{Bodies, Resource, Status};
+use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::snapshot::Snapshot;
 use ctxpin_model::warning::{Note, notes_to_json};
-use ctxpin_protocol::control;
+use ctxpin_protocol::control::Found;
 use ctxpin_protocol::convert::resources;
-use ctxpin_scan::Scan;
 
-/// What a scan found. It is never changed: the next scan makes another one.
+use crate::reading::ProjectScan;
+
+/// The snapshot of the last scan, to be compared with the server's head. A later scan makes another
+/// one.
 #[derive(Debug)]
-pub(crate) struct Found {
-    /// The resources in their order.
-    pub snapshot: Snapshot,
-    /// The snapshot's id.
+pub(crate) struct LocalSnapshot {
+    scan: Arc<ProjectScan>,
     pub id: SnapshotId,
-    /// The bytes that the snapshot stores.
-    pub bodies: Bodies,
-    /// What there is to know of the workspace that no resource tells.
-    pub notes: Vec<Note>,
-    /// The hash of the notes, which are not in the snapshot's.
+    /// The hash of the notes, which the snapshot's id does not cover.
     pub notes_hash: BlobHash,
-    /// The greatest number of a resync that was asked for before the scan began: that one is
-    /// answered by the push of this.
-    pub demand: u64,
 }
 
-impl Found {
-    /// Takes over what a scan found. `polling` says why files are not watched, which belongs to
-    /// the snapshot's error: what it holds may be two seconds old.
-    pub fn new(scan: Scan, polling: Option<&str>, demand: u64) -> Self {
-        let mut snapshot = scan.snapshot;
-        if let Some(reason) = polling {
-            let notice = format!("files are polled, not watched: {reason}");
-            let whole = match &snapshot.error {
-                Some(error) => format!("{error}; {notice}"),
-                None => notice,
-            };
-            snapshot.error = Some(cut(&whole, ERROR_BYTES_MAX).to_owned());
-        }
+impl LocalSnapshot {
+    /// Returns the snapshot of a scan, with its hashes.
+    pub fn of(scan: Arc<ProjectScan>) -> Self {
         Self {
-            id: snapshot.addresses().id,
-            snapshot,
-            bodies: scan.bodies,
+            id: scan.snapshot.addresses().id,
             notes_hash: BlobHash::of(notes_to_json(&scan.notes).as_bytes()),
-            notes: scan.notes,
-            demand,
+            scan,
         }
     }
 
-    /// The hashes of all bytes that the snapshot stores.
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.scan.snapshot
+    }
+
+    /// Returns the bytes that the snapshot stores.
+    pub fn bodies(&self) -> &Bodies {
+        &self.scan.bodies
+    }
+
+    /// Returns what there is to know of the workspace that no resource says.
+    pub fn notes(&self) -> &[Note] {
+        &self.scan.notes
+    }
+
+    /// Returns the number of the last resync that a push of this snapshot answers.
+    pub fn resync(&self) -> u64 {
+        self.scan.resync
+    }
+
+    /// Returns the hashes of all bytes that the snapshot stores.
     pub fn stored(&self) -> BTreeSet<BlobHash> {
-        let resources = self.snapshot.resources.iter();
+        let resources = self.snapshot().resources.iter();
         resources.flat_map(Resource::stored).collect()
     }
 
-    /// How many resources cannot be used.
+    /// Returns how many resources cannot be used.
     pub fn unusable(&self) -> usize {
-        let resources = self.snapshot.resources.iter();
-        resources.filter(|r| r.status != Status::Ok).count()
+        self.scan.unusable()
     }
 
-    /// It as the control socket tells it.
-    pub fn told(&self) -> control::Found {
-        control::Found {
+    /// Returns what the control socket says of it.
+    pub fn to_wire(&self) -> Found {
+        Found {
             snapshot: self.id.to_string(),
-            resources: self.snapshot.resources.len() as u64,
+            resources: self.snapshot().resources.len() as u64,
             unusable: self.unusable() as u64,
-            error: self.snapshot.error.clone(),
-            notes: self.notes.iter().map(resources::note).collect(),
+            error: self.snapshot().error.clone(),
+            notes: self.notes().iter().map(resources::note).collect(),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn polling_is_part_of_the_snapshot() {
-        let check = |error: Option<&str>, polling, expected: Option<&str>| {
-            let snapshot = Snapshot {
-                error: error.map(str::to_owned),
-                ..Snapshot::default()
-            };
-            let scan = Scan {
-                snapshot,
-                bodies: Bodies::new(),
-                notes: Vec::new(),
-                places: Vec::new(),
-            };
-            let found = Found::new(scan, polling, 0);
-            assert_eq!(found.snapshot.error.as_deref(), expected);
-            assert_eq!(found.id, found.snapshot.addresses().id);
-        };
-        check(None, None, None);
-        check(
-            None,
-            Some("a limit"),
-            Some("files are polled, not watched: a limit"),
-        );
-        check(
-            Some("a cap"),
-            Some("a limit"),
-            Some("a cap; files are polled, not watched: a limit"),
-        );
-        let long = "x".repeat(ERROR_BYTES_MAX);
-        check(Some(&long), Some("a limit"), Some(&long));
     }
 }

@@ -1,8 +1,126 @@
-//! What one agent sends to its server.
+//! What one agent pushes of a project: a token, an epoch, and the head that the server has.
+//!
+//! A session follows the scans of a reading and watches no files itself. Several sessions, each with
+//! an agent and a token of its own, can follow one reading; one that the server refuses or fences
+//! ends alone.
 
 mod backoff;
-mod bodies;
 mod failure;
-pub(crate) mod local_snapshot;
-pub(crate) mod plan;
-pub(crate) mod pusher;
+mod local_snapshot;
+mod plan;
+mod push_bodies;
+mod push_state;
+mod pusher;
+
+use std::sync::Arc;
+
+use ctxpin_client::Client;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::error::AgentError;
+use crate::reading::ProjectScan;
+use crate::report::{Report, Reporter};
+use pusher::Pusher;
+
+pub(crate) use local_snapshot::LocalSnapshot;
+pub use plan::HEARTBEAT_INTERVAL;
+pub(crate) use plan::PushStatus;
+pub(crate) use push_state::PushState;
+
+/// Pushes the scans of a project as one agent.
+pub struct Session<'r> {
+    client: Client,
+    process: Uuid,
+    scans: watch::Receiver<Option<Arc<ProjectScan>>>,
+    newest: watch::Sender<Option<Arc<LocalSnapshot>>>,
+    push_state: watch::Sender<PushState>,
+    report: Reporter<'r>,
+}
+
+/// Follows a [`Session`].
+#[derive(Debug, Clone)]
+pub(crate) struct SessionHandle {
+    /// The newest snapshot; `None` before the first scan.
+    pub newest: watch::Receiver<Option<Arc<LocalSnapshot>>>,
+    pub push_state: watch::Receiver<PushState>,
+}
+
+impl<'r> Session<'r> {
+    /// Returns a session of the agent whose token `client` has. It sends nothing before
+    /// [`Self::run`].
+    ///
+    /// `process` is the random id of this process: the server gives it an epoch, and fences the
+    /// process of the same agent that came before. `scans` comes from
+    /// [`ReadingHandle::scans`](crate::reading::ReadingHandle::scans).
+    pub fn new(
+        client: Client,
+        process: Uuid,
+        scans: watch::Receiver<Option<Arc<ProjectScan>>>,
+        report: Reporter<'r>,
+    ) -> Self {
+        Self {
+            client,
+            process,
+            scans,
+            newest: watch::Sender::new(None),
+            push_state: watch::Sender::default(),
+            report,
+        }
+    }
+
+    pub(crate) fn handle(&self) -> SessionHandle {
+        SessionHandle {
+            newest: self.newest.subscribe(),
+            push_state: self.push_state.subscribe(),
+        }
+    }
+
+    /// Pushes until the reading ends or this is dropped, which may happen at any moment: what the
+    /// server has not acknowledged counts for nothing.
+    ///
+    /// # Errors
+    ///
+    /// If the server does not take this process or its token any more: a newer process has taken
+    /// over, another agent has replaced this one, or the token is not valid. The session repeats
+    /// whatever fails only for the moment.
+    pub async fn run(self) -> Result<(), AgentError> {
+        let pusher = Pusher::new(
+            self.client,
+            self.process,
+            self.newest.subscribe(),
+            self.push_state,
+            self.report,
+        );
+        tokio::select! {
+            () = follow(self.scans, self.newest, self.report) => Ok(()),
+            ended = pusher.run() => ended,
+        }
+    }
+}
+
+/// Makes a snapshot of each scan until the reading ends. It runs beside the pusher, so that the
+/// newest snapshot is known while a request is under way.
+async fn follow(
+    mut scans: watch::Receiver<Option<Arc<ProjectScan>>>,
+    newest: watch::Sender<Option<Arc<LocalSnapshot>>>,
+    report: Reporter<'_>,
+) {
+    loop {
+        let scan = scans.borrow_and_update().clone();
+        if let Some(scan) = scan {
+            let snapshot = LocalSnapshot::of(scan);
+            if newest.borrow().as_ref().map(|newest| newest.id) != Some(snapshot.id) {
+                report(Report::Scanned {
+                    snapshot: snapshot.id,
+                    resources: snapshot.snapshot().resources.len(),
+                    unusable: snapshot.unusable(),
+                });
+            }
+            newest.send_replace(Some(Arc::new(snapshot)));
+        }
+        if scans.changed().await.is_err() {
+            return;
+        }
+    }
+}

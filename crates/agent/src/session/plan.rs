@@ -1,7 +1,7 @@
-//! What to ask of the server next. It decides and does nothing: requests, the clock and chance come
-//! in as arguments.
+//! What a session requests of the server next. A plan decides and does nothing: the results of
+//! requests, the clock and chance come in as arguments.
 //!
-//! It holds no queue. Each step looks at the newest scan, so what is sent after a pause is what the
+//! It has no queue. Each step looks at the newest snapshot, so what is sent after a pause is what the
 //! workspace holds then.
 
 use std::collections::BTreeSet;
@@ -11,245 +11,250 @@ use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_protocol::http::agents::Session;
 use ctxpin_protocol::http::push::PushAnswer;
 
+use super::backoff;
+use super::failure::Failure;
+use super::local_snapshot::LocalSnapshot;
+use super::push_bodies::PushBodies;
 use crate::error::AgentError;
-use crate::session::backoff;
-use crate::session::bodies::Parcel;
-use crate::session::failure::Failure;
-use crate::session::local_snapshot::Found;
 
-/// How often the request that opened the session is repeated. This is how the server knows that the
-/// agent is there, and how an idle agent learns that it was fenced. A prime number of seconds, so that no
-/// connection is closed just as it comes round.
+/// The pause between repeats of the request that opened the session. They tell the server that the
+/// agent is connected, and an idle agent that it was fenced. A prime number of seconds, so that no
+/// connection is closed just as a repeat is due.
 pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(29);
 
-/// How long what there was no room for is not sent again, unless something changes. Somebody has to make
-/// room first.
+/// Shortest pause before a snapshot is sent again for which the server has no room. Somebody has to
+/// make room first.
 const NO_ROOM_PAUSE: Duration = Duration::from_secs(10 * 60);
 
-/// Most times in a row that the server may ask for bytes of one content. Once is usual; another
-/// time if what was sent ahead has expired meanwhile.
+/// Most times in a row that the server may request bytes of one snapshot. Once is usual; it needs them
+/// another time if an upload has expired meanwhile.
 const MISSING_ROUNDS_MAX: u32 = 4;
 
-/// What to do next.
+/// The next thing to do.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Step {
+pub(super) enum Step {
     /// Open the session, or repeat the request that did.
-    Session,
+    OpenSession,
     /// Send bytes ahead of a push.
     Upload { epoch: i64, hash: BlobHash },
-    /// Push what was found, with these bytes.
+    /// Push the snapshot with these bytes.
     Push {
         epoch: i64,
         version: i64,
         inline: BTreeSet<BlobHash>,
     },
-    /// Nothing before this moment, unless something else is found.
+    /// Wait until this moment, or until there is another snapshot.
     Wait { until: Instant },
 }
 
-/// A push that the server took.
+/// A push that the server acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Acknowledged {
-    /// The head's snapshot, as the server says it.
+pub(super) struct Acknowledged {
+    /// The head's snapshot, as the server names it.
     pub head: String,
-    /// The head's place in the agent's timeline.
+    /// The head's number in the agent's timeline.
     pub seq: i64,
-    /// How many chats were given their first pin.
+    /// How many chats got their first pin.
     pub hydrated: u64,
-    /// Whether the server had it already.
+    /// Whether the server had this head already.
     pub unchanged: bool,
 }
 
-/// A failure that may pass by itself.
+/// The retry of a request that failed for the moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Trouble {
-    /// Why.
+pub(crate) struct Retry {
+    /// Why the request failed.
     pub reason: String,
-    /// When it is tried again.
-    pub until: Instant,
+    pub at: Instant,
 }
 
-/// How pushing stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Pushing {
-    Settled,
+/// Whether the server has the newest snapshot.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum PushStatus {
+    /// It has, or there is none yet.
+    #[default]
+    UpToDate,
     Sending,
-    Waiting(Trouble),
-    Refused(Refused),
+    Waiting(Retry),
+    Refused(Refusal),
 }
 
-/// What the server refused.
+/// The refusal of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Refused {
-    /// Why.
+pub(crate) struct Refusal {
     pub reason: String,
-    /// When it is tried again though nothing has changed, if ever.
-    pub until: Option<Instant>,
+    /// When the same snapshot is sent again; `None` if never.
+    pub retry_at: Option<Instant>,
 }
 
-/// What came of a failure.
+/// What a session does after a failure.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Setback {
-    /// It is tried again at once, in another way.
-    Again,
-    /// It is tried again after a pause.
-    Pause { reason: String, pause: Duration },
-    /// It is not tried again until something changes.
+pub(super) enum Recovery {
+    /// It goes on at once, with another request.
+    Continue,
+    /// It retries after a pause.
+    Retry { reason: String, pause: Duration },
+    /// It sends this snapshot no more.
     Refused { reason: String },
-    /// It is tried again after a long pause, or when something changes.
+    /// It sends this snapshot again only after a long pause.
     NoRoom { reason: String, pause: Duration },
 }
 
-struct Opened {
+struct OpenSession {
     epoch: i64,
-    /// The head's snapshot, as the server last said it.
+    /// The head's snapshot, as the server last named it.
     head: Option<String>,
     request_bytes_max: u64,
     notes_max: usize,
 }
 
-/// A content with its notes, and the resync that asked for it.
+/// Identifies what a push says: the content, the notes, and the resync that requested it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Key {
+struct PushKey {
     id: SnapshotId,
     notes: BlobHash,
-    demand: u64,
+    resync: u64,
 }
 
-impl Key {
-    fn of(found: &Found) -> Self {
+impl PushKey {
+    fn of(snapshot: &LocalSnapshot) -> Self {
         Self {
-            id: found.id,
-            notes: found.notes_hash,
-            demand: found.demand,
+            id: snapshot.id,
+            notes: snapshot.notes_hash,
+            resync: snapshot.resync(),
         }
     }
 
-    /// Whether what was said of this holds for what was found: it is the same, and nobody has asked
-    /// for it anew.
-    fn covers(&self, found: &Found) -> bool {
-        self.id == found.id && self.notes == found.notes_hash && self.demand >= found.demand
+    /// Returns whether the server's answer to this push holds for a snapshot too: it says the same,
+    /// and no later resync requested it.
+    fn covers(&self, snapshot: &LocalSnapshot) -> bool {
+        self.id == snapshot.id
+            && self.notes == snapshot.notes_hash
+            && self.resync >= snapshot.resync()
     }
 }
 
-/// What the agent knows of its dealings with the server.
-pub(crate) struct Plan {
-    opened: Option<Opened>,
+/// What a session knows of the server.
+pub(super) struct Plan {
+    session: Option<OpenSession>,
+    /// When to open the session, or to repeat that.
     session_at: Instant,
     session_failures: u32,
-    session_trouble: Option<Trouble>,
+    session_retry: Option<Retry>,
+    /// The version of the last push in this session.
     version: i64,
-    acknowledged: Option<(Key, BTreeSet<BlobHash>)>,
-    refused: Option<(Key, Refused)>,
+    acknowledged: Option<(PushKey, BTreeSet<BlobHash>)>,
+    refused: Option<(PushKey, Refusal)>,
     push_failures: u32,
-    push_trouble: Option<Trouble>,
-    /// What the server asked for since it last took a push.
-    asked: BTreeSet<BlobHash>,
-    /// How often it asked for bytes of this content.
-    asked_rounds: Option<(SnapshotId, u32)>,
-    /// What was sent ahead since it last took a push.
+    push_retry: Option<Retry>,
+    /// The bytes that the server has requested since it last acknowledged a push.
+    missing: BTreeSet<BlobHash>,
+    /// How often it has requested bytes of this snapshot.
+    missing_rounds: Option<(SnapshotId, u32)>,
+    /// The bytes that were sent ahead since it last acknowledged a push.
     uploaded: BTreeSet<BlobHash>,
 }
 
 impl Plan {
-    /// Nothing is known of the server yet.
+    /// Returns a plan that knows nothing of the server yet.
     pub fn new(now: Instant) -> Self {
         Self {
-            opened: None,
+            session: None,
             session_at: now,
             session_failures: 0,
-            session_trouble: None,
+            session_retry: None,
             version: 0,
             acknowledged: None,
             refused: None,
             push_failures: 0,
-            push_trouble: None,
-            asked: BTreeSet::new(),
-            asked_rounds: None,
+            push_retry: None,
+            missing: BTreeSet::new(),
+            missing_rounds: None,
             uploaded: BTreeSet::new(),
         }
     }
 
-    /// What to do now, given the newest scan.
-    pub fn next(&mut self, now: Instant, found: Option<&Found>) -> Step {
-        if let (Some((key, refused)), Some(found)) = (&self.refused, found)
-            && (!key.covers(found) || refused.until.is_some_and(|until| until <= now))
+    /// Returns what to do now, given the newest snapshot.
+    pub fn next(&mut self, now: Instant, snapshot: Option<&LocalSnapshot>) -> Step {
+        if let (Some((key, refusal)), Some(snapshot)) = (&self.refused, snapshot)
+            && (!key.covers(snapshot) || refusal.retry_at.is_some_and(|at| at <= now))
         {
             self.refused = None;
         }
-        let Some(opened) = self.opened.as_ref().filter(|_| now < self.session_at) else {
+        let Some(session) = self.session.as_ref().filter(|_| now < self.session_at) else {
             return match now < self.session_at {
                 true => Step::Wait {
                     until: self.session_at,
                 },
-                false => Step::Session,
+                false => Step::OpenSession,
             };
         };
-        let Some(found) = found.filter(|found| self.is_due(found)) else {
+        let Some(snapshot) = snapshot.filter(|snapshot| self.is_due(snapshot)) else {
             return Step::Wait {
                 until: self.session_at,
             };
         };
-        if let Some(trouble) = self.push_trouble.as_ref().filter(|t| now < t.until) {
+        if let Some(retry) = self.push_retry.as_ref().filter(|retry| now < retry.at) {
             return Step::Wait {
-                until: trouble.until.min(self.session_at),
+                until: retry.at.min(self.session_at),
             };
         }
-        let parcel = Parcel::pack(&found.bodies, &self.wanted(found), opened.request_bytes_max);
-        let epoch = opened.epoch;
-        if let Some(hash) = parcel.ahead.difference(&self.uploaded).next() {
+        let lacking = self.lacking(snapshot);
+        let bodies = PushBodies::split(snapshot.bodies(), &lacking, session.request_bytes_max);
+        let epoch = session.epoch;
+        if let Some(hash) = bodies.ahead.difference(&self.uploaded).next() {
             return Step::Upload { epoch, hash: *hash };
         }
         self.version += 1;
         Step::Push {
             epoch,
             version: self.version,
-            inline: parcel.inline,
+            inline: bodies.inline,
         }
     }
 
-    /// The epoch of the session, once there is one.
+    /// Returns the epoch of the session, if it is open.
     pub fn epoch(&self) -> Option<i64> {
-        self.opened.as_ref().map(|opened| opened.epoch)
+        self.session.as_ref().map(|session| session.epoch)
     }
 
-    /// Most notes that the server takes: none if it is of a release that knows of none.
+    /// Returns how many notes the server accepts: 0 if its release knows no notes.
     pub fn notes_max(&self) -> usize {
-        self.opened.as_ref().map_or(0, |opened| opened.notes_max)
+        self.session.as_ref().map_or(0, |session| session.notes_max)
     }
 
-    /// How pushing stands, given the newest scan.
-    pub fn pushing(&self, found: Option<&Found>) -> Pushing {
-        if let Some(trouble) = &self.session_trouble {
-            return Pushing::Waiting(trouble.clone());
+    /// Returns whether the server has the newest snapshot.
+    pub fn status(&self, snapshot: Option<&LocalSnapshot>) -> PushStatus {
+        if let Some(retry) = &self.session_retry {
+            return PushStatus::Waiting(retry.clone());
         }
-        let Some(found) = found else {
-            return Pushing::Settled;
+        let Some(snapshot) = snapshot else {
+            return PushStatus::UpToDate;
         };
-        if let Some((key, refused)) = &self.refused
-            && key.covers(found)
+        if let Some((key, refusal)) = &self.refused
+            && key.covers(snapshot)
         {
-            return Pushing::Refused(refused.clone());
+            return PushStatus::Refused(refusal.clone());
         }
-        match &self.push_trouble {
-            _ if !self.is_due(found) => Pushing::Settled,
-            Some(trouble) => Pushing::Waiting(trouble.clone()),
-            None => Pushing::Sending,
+        match &self.push_retry {
+            _ if !self.is_due(snapshot) => PushStatus::UpToDate,
+            Some(retry) => PushStatus::Waiting(retry.clone()),
+            None => PushStatus::Sending,
         }
     }
 
-    /// The server has given a session, or repeated it. Answers whether it is another one than
-    /// before.
+    /// Records the server's answer to [`Step::OpenSession`]. Returns whether the session has another
+    /// epoch than before.
     pub fn session_opened(&mut self, now: Instant, session: Session) -> bool {
         let head = session.head.map(|head| head.snapshot);
-        let known = self.opened.as_ref();
+        let known = self.session.as_ref();
         let is_new = known.is_none_or(|known| known.epoch != session.epoch);
         if is_new || known.is_some_and(|known| known.head != head) {
-            // Nobody else pushes in this session: a server that was set back to an older state
-            // does not have what it acknowledged.
+            // Only this process pushes in its session. If the head is another one, the server was
+            // restored from a backup and no longer has what it acknowledged.
             self.acknowledged = None;
         }
-        self.opened = Some(Opened {
+        self.session = Some(OpenSession {
             epoch: session.epoch,
             head,
             request_bytes_max: session.limits.request_bytes_max,
@@ -257,55 +262,55 @@ impl Plan {
         });
         self.session_at = now + HEARTBEAT_INTERVAL;
         self.session_failures = 0;
-        self.session_trouble = None;
+        self.session_retry = None;
         is_new
     }
 
-    /// The server gave no session.
+    /// Records that [`Step::OpenSession`] failed.
     ///
     /// # Errors
     ///
-    /// If there is nothing more to do.
+    /// If the session has to end.
     pub fn session_failed(
         &mut self,
         now: Instant,
         failure: Failure,
         jitter: f64,
-    ) -> Result<Setback, AgentError> {
+    ) -> Result<Recovery, AgentError> {
         let (reason, retry_after) = match failure {
             Failure::Transient {
                 reason,
                 retry_after,
             } => (reason, retry_after),
             Failure::NoRoom { reason } => (reason, None),
-            Failure::MissingBlobs { .. } => ("it asks for bytes of nothing".to_owned(), None),
+            Failure::MissingBlobs { .. } => (missing_of_nothing(), None),
             failure => return Err(end(failure)),
         };
         self.session_failures = self.session_failures.saturating_add(1);
         let pause = backoff::pause(self.session_failures, jitter, retry_after);
         self.session_at = now + pause;
-        self.session_trouble = Some(Trouble {
+        self.session_retry = Some(Retry {
             reason: reason.clone(),
-            until: self.session_at,
+            at: self.session_at,
         });
-        Ok(Setback::Pause { reason, pause })
+        Ok(Recovery::Retry { reason, pause })
     }
 
-    /// The server has the bytes that were sent ahead.
+    /// Records that the server has the bytes of a [`Step::Upload`].
     pub fn uploaded(&mut self, hash: BlobHash) {
         self.uploaded.insert(hash);
         self.push_failures = 0;
-        self.push_trouble = None;
+        self.push_retry = None;
     }
 
-    /// The server answered a push.
+    /// Records the server's answer to a [`Step::Push`].
     ///
     /// # Errors
     ///
-    /// If it did not take it: that may pass, since the next push has a greater version.
+    /// If the server did not accept the push. The next push has a greater version, so that may pass.
     pub fn push_answered(
         &mut self,
-        found: &Found,
+        snapshot: &LocalSnapshot,
         answer: PushAnswer,
     ) -> Result<Acknowledged, Failure> {
         let transient = |reason: String| Failure::Transient {
@@ -320,14 +325,14 @@ impl Plan {
             let reason = "the server's answer to the push names no head";
             return Err(transient(reason.to_owned()));
         };
-        let known = self.opened.as_mut().map(|opened| &mut opened.head);
+        let known = self.session.as_mut().map(|session| &mut session.head);
         let before = known.and_then(|known| known.replace(head.clone()));
-        self.acknowledged = Some((Key::of(found), found.stored()));
+        self.acknowledged = Some((PushKey::of(snapshot), snapshot.stored()));
         self.refused = None;
         self.push_failures = 0;
-        self.push_trouble = None;
-        self.asked.clear();
-        self.asked_rounds = None;
+        self.push_retry = None;
+        self.missing.clear();
+        self.missing_rounds = None;
         self.uploaded.clear();
         Ok(Acknowledged {
             unchanged: before.as_ref() == Some(&head),
@@ -337,18 +342,18 @@ impl Plan {
         })
     }
 
-    /// A push, or sending bytes ahead of it, failed.
+    /// Records that a [`Step::Push`] or a [`Step::Upload`] failed.
     ///
     /// # Errors
     ///
-    /// If there is nothing more to do.
+    /// If the session has to end.
     pub fn push_failed(
         &mut self,
         now: Instant,
-        found: &Found,
+        snapshot: &LocalSnapshot,
         failure: Failure,
         jitter: f64,
-    ) -> Result<Setback, AgentError> {
+    ) -> Result<Recovery, AgentError> {
         match failure {
             Failure::Transient {
                 reason,
@@ -356,83 +361,82 @@ impl Plan {
             } => {
                 self.push_failures = self.push_failures.saturating_add(1);
                 let pause = backoff::pause(self.push_failures, jitter, retry_after);
-                self.push_trouble = Some(Trouble {
+                self.push_retry = Some(Retry {
                     reason: reason.clone(),
-                    until: now + pause,
+                    at: now + pause,
                 });
-                Ok(Setback::Pause { reason, pause })
+                Ok(Recovery::Retry { reason, pause })
             }
-            Failure::MissingBlobs { missing } => Ok(self.bytes_asked(found, missing)),
-            Failure::Refused { reason } => Ok(self.content_refused(found, reason)),
+            Failure::MissingBlobs { missing } => Ok(self.add_missing(snapshot, missing)),
+            Failure::Refused { reason } => Ok(self.refuse(snapshot, reason)),
             Failure::NoRoom { reason } => {
                 let pause = NO_ROOM_PAUSE.mul_f64(1.0 + jitter.clamp(0.0, 1.0));
-                self.keep_refused(found, reason.clone(), Some(now + pause));
-                Ok(Setback::NoRoom { reason, pause })
+                self.set_refusal(snapshot, reason.clone(), Some(now + pause));
+                Ok(Recovery::NoRoom { reason, pause })
             }
             failure => Err(end(failure)),
         }
     }
 
-    /// Whether what was found is to be pushed.
-    fn is_due(&self, found: &Found) -> bool {
+    /// Returns whether a snapshot is still to be pushed.
+    fn is_due(&self, snapshot: &LocalSnapshot) -> bool {
         let acknowledged = self.acknowledged.as_ref().map(|(key, _)| key);
         let refused = self.refused.as_ref().map(|(key, _)| key);
-        let mut judged = acknowledged.into_iter().chain(refused);
-        !judged.any(|key| key.covers(found))
+        let mut answered = acknowledged.into_iter().chain(refused);
+        !answered.any(|key| key.covers(snapshot))
     }
 
-    /// The bytes that the server is thought to lack. After its head was made by another process
-    /// only it can tell, so nothing is sent until it does.
-    fn wanted(&self, found: &Found) -> BTreeSet<BlobHash> {
-        let stored = found.stored();
-        let opened = self.opened.as_ref();
-        let has_no_head = opened.is_some_and(|opened| opened.head.is_none());
+    /// Returns the bytes that the server is thought to lack. If another process made its head, only
+    /// the server can tell, so nothing is sent until it requests something.
+    fn lacking(&self, snapshot: &LocalSnapshot) -> BTreeSet<BlobHash> {
+        let session = self.session.as_ref();
+        let has_no_head = session.is_some_and(|session| session.head.is_none());
         let lacks = |hash: &BlobHash| {
-            self.asked.contains(hash)
+            self.missing.contains(hash)
                 || match &self.acknowledged {
                     Some((_, held)) => !held.contains(hash),
                     None => has_no_head,
                 }
         };
-        stored.into_iter().filter(lacks).collect()
+        snapshot.stored().into_iter().filter(lacks).collect()
     }
 
-    fn bytes_asked(&mut self, found: &Found, missing: BTreeSet<BlobHash>) -> Setback {
-        let rounds = match self.asked_rounds {
-            Some((id, rounds)) if id == found.id => rounds + 1,
+    fn add_missing(&mut self, snapshot: &LocalSnapshot, missing: BTreeSet<BlobHash>) -> Recovery {
+        let rounds = match self.missing_rounds {
+            Some((id, rounds)) if id == snapshot.id => rounds + 1,
             _ => 1,
         };
-        self.asked_rounds = Some((found.id, rounds));
+        self.missing_rounds = Some((snapshot.id, rounds));
         let held: BTreeSet<_> = missing
             .into_iter()
-            .filter(|hash| found.bodies.contains_key(hash))
+            .filter(|hash| snapshot.bodies().contains_key(hash))
             .collect();
         if held.is_empty() {
-            let reason = "the server asks for bytes that are not part of the snapshot";
-            return self.content_refused(found, reason.to_owned());
+            let reason = "the server requests bytes that are not part of the snapshot";
+            return self.refuse(snapshot, reason.to_owned());
         }
         if rounds > MISSING_ROUNDS_MAX {
-            let reason = "the server asks again and again for bytes that were sent";
-            return self.content_refused(found, reason.to_owned());
+            let reason = "the server requests the same bytes again and again";
+            return self.refuse(snapshot, reason.to_owned());
         }
         self.uploaded.retain(|hash| !held.contains(hash));
-        self.asked.extend(held);
-        Setback::Again
+        self.missing.extend(held);
+        Recovery::Continue
     }
 
-    fn content_refused(&mut self, found: &Found, reason: String) -> Setback {
-        self.keep_refused(found, reason.clone(), None);
-        Setback::Refused { reason }
+    fn refuse(&mut self, snapshot: &LocalSnapshot, reason: String) -> Recovery {
+        self.set_refusal(snapshot, reason.clone(), None);
+        Recovery::Refused { reason }
     }
 
-    fn keep_refused(&mut self, found: &Found, reason: String, until: Option<Instant>) {
-        self.refused = Some((Key::of(found), Refused { reason, until }));
+    fn set_refusal(&mut self, snapshot: &LocalSnapshot, reason: String, retry_at: Option<Instant>) {
+        self.refused = Some((PushKey::of(snapshot), Refusal { reason, retry_at }));
         self.push_failures = 0;
-        self.push_trouble = None;
+        self.push_retry = None;
     }
 }
 
-/// The end that a failure means.
+/// Returns the error with which a failure ends the session.
 fn end(failure: Failure) -> AgentError {
     match failure {
         Failure::Fenced { reason } => AgentError::Fenced { reason },
@@ -442,9 +446,13 @@ fn end(failure: Failure) -> AgentError {
         | Failure::NoRoom { reason }
         | Failure::Transient { reason, .. } => AgentError::Refused { reason },
         Failure::MissingBlobs { .. } => AgentError::Refused {
-            reason: "it asks for bytes of nothing".into(),
+            reason: missing_of_nothing(),
         },
     }
+}
+
+fn missing_of_nothing() -> String {
+    "it requests bytes where none are sent".to_owned()
 }
 
 #[cfg(test)]

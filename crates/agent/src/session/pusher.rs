@@ -1,4 +1,4 @@
-//! The half that talks to the server: it carries out the plan, one request after the other.
+//! The loop of a session: it carries out the plan, one request after another.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,60 +15,59 @@ use ctxpin_protocol::http::agents::SessionOpen;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use super::failure::Failure;
+use super::local_snapshot::LocalSnapshot;
+use super::plan::{Acknowledged, Plan, Recovery, Step};
+use super::push_state::{AcknowledgedPush, PushOutcome, PushState};
 use crate::error::AgentError;
-use crate::report::Report;
-use crate::session::failure::Failure;
-use crate::session::local_snapshot::Found;
-use crate::session::plan::{Acknowledged, Plan, Setback, Step};
-use crate::standing::{Newest, Pushed, Sending, Settled};
+use crate::report::{Report, Reporter};
 
-/// Whether MCP has settled: no servers are started, so there is nothing to wait for.
+/// Whether MCP has settled. It has: an agent starts no servers.
 const MCP_SETTLED: bool = true;
 
-/// Carries out a plan.
-pub(crate) struct Pusher<'r> {
+/// Carries out the plan of one session.
+pub(super) struct Pusher<'r> {
     client: Client,
     process: Uuid,
     plan: Plan,
-    newest: watch::Receiver<Newest>,
-    sending: watch::Sender<Sending>,
-    report: &'r (dyn Fn(Report) + Send + Sync),
+    newest: watch::Receiver<Option<Arc<LocalSnapshot>>>,
+    state: watch::Sender<PushState>,
+    report: Reporter<'r>,
 }
 
 impl<'r> Pusher<'r> {
-    /// A pusher of what comes through `newest`, as the process of that id.
+    /// Returns a pusher of the snapshots that come through `newest`.
     pub fn new(
         client: Client,
         process: Uuid,
-        newest: watch::Receiver<Newest>,
-        sending: watch::Sender<Sending>,
-        report: &'r (dyn Fn(Report) + Send + Sync),
+        newest: watch::Receiver<Option<Arc<LocalSnapshot>>>,
+        state: watch::Sender<PushState>,
+        report: Reporter<'r>,
     ) -> Self {
         Self {
             client,
             process,
             plan: Plan::new(Instant::now()),
             newest,
-            sending,
+            state,
             report,
         }
     }
 
-    /// Pushes for ever. May be dropped at any moment: what the server has not acknowledged counts
-    /// for nothing.
+    /// Pushes until no more snapshots can come.
     ///
     /// # Errors
     ///
-    /// What ends an agent.
+    /// Those of [`Session::run`](super::Session::run).
     pub async fn run(mut self) -> Result<(), AgentError> {
         loop {
-            let found = self.newest.borrow_and_update().clone();
-            let step = self.plan.next(Instant::now(), found.as_deref());
-            self.publish(found.as_deref(), None);
-            match (step, found) {
-                (Step::Session, found) => self.open_session(found).await?,
-                (Step::Upload { epoch, hash }, Some(found)) => {
-                    self.upload(epoch, hash, &found).await?;
+            let snapshot = self.newest.borrow_and_update().clone();
+            let step = self.plan.next(Instant::now(), snapshot.as_deref());
+            self.publish(snapshot.as_deref(), None);
+            match (step, snapshot) {
+                (Step::OpenSession, snapshot) => self.open_session(snapshot.as_deref()).await?,
+                (Step::Upload { epoch, hash }, Some(snapshot)) => {
+                    self.upload(epoch, hash, &snapshot).await?;
                 }
                 (
                     Step::Push {
@@ -76,10 +75,10 @@ impl<'r> Pusher<'r> {
                         version,
                         inline,
                     },
-                    Some(found),
+                    Some(snapshot),
                 ) => {
-                    let inline = bodies_of(&found, inline.iter());
-                    self.push(epoch, version, inline, &found).await?;
+                    let inline = bodies_of(&snapshot, inline.iter());
+                    self.push(epoch, version, inline, &snapshot).await?;
                 }
                 (Step::Wait { until }, _) => {
                     let until = tokio::time::Instant::from_std(until);
@@ -97,22 +96,22 @@ impl<'r> Pusher<'r> {
         }
     }
 
-    async fn open_session(&mut self, found: Newest) -> Result<(), AgentError> {
+    async fn open_session(&mut self, snapshot: Option<&LocalSnapshot>) -> Result<(), AgentError> {
         let request = SessionOpen {
             process: self.process,
         };
-        let answer = self.client.session_open(&request).await;
+        let response = self.client.session_open(&request).await;
         let now = Instant::now();
-        match answer {
+        match response {
             Ok(session) => {
                 let (agent, epoch, head) = (session.agent_id, session.epoch, session.head.clone());
                 let warnings = session.quota_warnings.clone();
                 let token_expires_at = session.token_expires_at.map(Moment::new);
-                self.sending.send_if_modified(|sending| {
-                    let is_other = sending.quota_warnings != warnings
-                        || sending.token_expires_at != token_expires_at;
-                    sending.quota_warnings = warnings;
-                    sending.token_expires_at = token_expires_at;
+                self.state.send_if_modified(|state| {
+                    let is_other = state.quota_warnings != warnings
+                        || state.token_expires_at != token_expires_at;
+                    state.quota_warnings = warnings;
+                    state.token_expires_at = token_expires_at;
                     is_other
                 });
                 if self.plan.session_opened(now, session) {
@@ -123,10 +122,9 @@ impl<'r> Pusher<'r> {
                 Ok(())
             }
             Err(error) => {
-                let setback = self
-                    .plan
-                    .session_failed(now, self.judged(&error), jitter())?;
-                self.suffer(setback, found.as_deref());
+                let failure = self.failure(&error);
+                let recovery = self.plan.session_failed(now, failure, jitter())?;
+                self.recover(recovery, snapshot);
                 Ok(())
             }
         }
@@ -136,15 +134,15 @@ impl<'r> Pusher<'r> {
         &mut self,
         epoch: i64,
         hash: BlobHash,
-        found: &Arc<Found>,
+        snapshot: &LocalSnapshot,
     ) -> Result<(), AgentError> {
-        let Some(bytes) = found.bodies.get(&hash) else {
+        let Some(bytes) = snapshot.bodies().get(&hash) else {
             return Ok(());
         };
         let bytes = Bytes::from_owner(Arc::clone(bytes));
         match self.client.blob_upload(epoch, hash, bytes).await {
             Ok(()) => self.plan.uploaded(hash),
-            Err(error) => self.fail(found, self.judged(&error))?,
+            Err(error) => self.push_failed(snapshot, self.failure(&error))?,
         }
         Ok(())
     }
@@ -154,46 +152,46 @@ impl<'r> Pusher<'r> {
         epoch: i64,
         version: i64,
         inline: Bodies,
-        found: &Arc<Found>,
+        local: &LocalSnapshot,
     ) -> Result<(), AgentError> {
-        let notes = &found.notes[..found.notes.len().min(self.plan.notes_max())];
-        let push = manifest::push(epoch, version, MCP_SETTLED, &found.snapshot, notes, &inline);
-        tracing::debug!(version, snapshot = %found.id, blobs = inline.len(), "pushing");
+        let notes = &local.notes()[..local.notes().len().min(self.plan.notes_max())];
+        let snapshot = local.snapshot();
+        let push = manifest::push(epoch, version, MCP_SETTLED, snapshot, notes, &inline);
+        tracing::debug!(version, snapshot = %local.id, blobs = inline.len(), "pushing");
         let answer = match self.client.push(&push).await {
             Ok(answer) => answer,
-            Err(error) => return self.fail(found, self.judged(&error)),
+            Err(error) => return self.push_failed(local, self.failure(&error)),
         };
-        match self.plan.push_answered(found, answer) {
-            Ok(acknowledged) => self.acknowledge(found, acknowledged),
-            Err(failure) => self.fail(found, failure)?,
+        match self.plan.push_answered(local, answer) {
+            Ok(acknowledged) => self.acknowledge(local, acknowledged),
+            Err(failure) => self.push_failed(local, failure)?,
         }
         Ok(())
     }
 
-    fn acknowledge(&self, found: &Found, acknowledged: Acknowledged) {
+    fn acknowledge(&self, local: &LocalSnapshot, acknowledged: Acknowledged) {
         let Acknowledged {
             head: snapshot,
             seq,
             hydrated,
             unchanged,
         } = acknowledged;
-        let told = found.told();
-        let outcome = Ok(Resynced {
+        let result = Ok(Resynced {
             snapshot: snapshot.clone(),
             seq,
             hydrated,
-            resources: told.resources,
-            unusable: told.unusable,
+            resources: local.snapshot().resources.len() as u64,
+            unusable: local.unusable() as u64,
         });
-        let pushed = Pushed {
+        let push = AcknowledgedPush {
             snapshot: snapshot.clone(),
             seq,
             at: Instant::now(),
         };
-        self.sending
-            .send_modify(|sending| sending.pushed = Some(pushed));
-        let demand = found.demand;
-        self.publish(Some(found), Some(Settled { demand, outcome }));
+        self.state
+            .send_modify(|state| state.acknowledged = Some(push));
+        let resync = local.resync();
+        self.publish(Some(local), Some(PushOutcome { resync, result }));
         (self.report)(match unchanged && hydrated == 0 {
             true => Report::Unchanged { snapshot, seq },
             false => Report::Pushed {
@@ -204,41 +202,46 @@ impl<'r> Pusher<'r> {
         });
     }
 
-    fn fail(&mut self, found: &Found, failure: Failure) -> Result<(), AgentError> {
+    fn push_failed(
+        &mut self,
+        snapshot: &LocalSnapshot,
+        failure: Failure,
+    ) -> Result<(), AgentError> {
         let now = Instant::now();
-        let setback = self.plan.push_failed(now, found, failure, jitter())?;
-        self.suffer(setback, Some(found));
+        let recovery = self.plan.push_failed(now, snapshot, failure, jitter())?;
+        self.recover(recovery, Some(snapshot));
         Ok(())
     }
 
-    /// Tells of what did not succeed.
-    fn suffer(&self, setback: Setback, found: Option<&Found>) {
-        match setback {
-            Setback::Again => {}
-            Setback::Pause { reason, pause } => {
-                self.publish(found, None);
+    /// Publishes and reports what the session does after a failure.
+    fn recover(&self, recovery: Recovery, snapshot: Option<&LocalSnapshot>) {
+        match recovery {
+            Recovery::Continue => {}
+            Recovery::Retry { reason, pause } => {
+                self.publish(snapshot, None);
                 (self.report)(Report::Waiting { reason, pause });
             }
-            Setback::Refused { reason } => {
-                self.settle_refused(&reason, found);
+            Recovery::Refused { reason } => {
+                self.publish_refusal(&reason, snapshot);
                 (self.report)(Report::Refused { reason });
             }
-            Setback::NoRoom { reason, pause } => {
-                self.settle_refused(&reason, found);
+            Recovery::NoRoom { reason, pause } => {
+                self.publish_refusal(&reason, snapshot);
                 (self.report)(Report::NoRoom { reason, pause });
             }
         }
     }
 
-    fn settle_refused(&self, reason: &str, found: Option<&Found>) {
-        let settled = found.map(|found| Settled {
-            demand: found.demand,
-            outcome: Err(reason.to_owned()),
+    fn publish_refusal(&self, reason: &str, snapshot: Option<&LocalSnapshot>) {
+        let outcome = snapshot.map(|snapshot| PushOutcome {
+            resync: snapshot.resync(),
+            result: Err(reason.to_owned()),
         });
-        self.publish(found, settled);
+        self.publish(snapshot, outcome);
     }
 
-    fn judged(&self, error: &ClientError) -> Failure {
+    /// Returns what a failed request means, and reports if this process was fenced.
+    fn failure(&self, error: &ClientError) -> Failure {
         let failure = Failure::of(error);
         if matches!(failure, Failure::Fenced { .. }) {
             (self.report)(Report::Fenced);
@@ -246,33 +249,33 @@ impl<'r> Pusher<'r> {
         failure
     }
 
-    /// Tells how pushing stands, and if a push was settled, what came of it.
-    fn publish(&self, found: Option<&Found>, settled: Option<Settled>) {
+    /// Publishes the state of the pushes, with the outcome of one if there is a new outcome.
+    fn publish(&self, snapshot: Option<&LocalSnapshot>, outcome: Option<PushOutcome>) {
         let epoch = self.plan.epoch();
-        let pushing = self.plan.pushing(found);
-        self.sending.send_if_modified(|sending| {
-            let is_same = settled.is_none() && sending.epoch == epoch && sending.pushing == pushing;
+        let status = self.plan.status(snapshot);
+        self.state.send_if_modified(|state| {
+            let is_same = outcome.is_none() && state.epoch == epoch && state.status == status;
             if is_same {
                 return false;
             }
-            sending.epoch = epoch;
-            sending.pushing = pushing;
-            if settled.is_some() {
-                sending.settled = settled;
+            state.epoch = epoch;
+            state.status = status;
+            if outcome.is_some() {
+                state.outcome = outcome;
             }
             true
         });
     }
 }
 
-/// The bodies of these hashes.
-fn bodies_of<'h>(found: &Found, hashes: impl Iterator<Item = &'h BlobHash>) -> Bodies {
+/// Returns the bodies of these hashes.
+fn bodies_of<'h>(snapshot: &LocalSnapshot, hashes: impl Iterator<Item = &'h BlobHash>) -> Bodies {
     hashes
-        .filter_map(|hash| Some((*hash, Arc::clone(found.bodies.get(hash)?))))
+        .filter_map(|hash| Some((*hash, Arc::clone(snapshot.bodies().get(hash)?))))
         .collect()
 }
 
-/// A number from 0 up to but not including 1.
+/// Returns a random number from 0 up to but not including 1.
 fn jitter() -> f64 {
     rand::random()
 }

@@ -21,7 +21,7 @@ use crate::played_server::PlayedServer;
 /// Far longer than anything here takes.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Every token here.
+/// The token of every agent, unless a test has two.
 pub const TOKEN: &str = "ctxpin_00000000000000000000000000000007_\
     abababababababababababababababababababababababababababababababab";
 
@@ -73,11 +73,8 @@ impl Workspace {
     }
 
     pub fn start(&self) -> Running {
-        let (sender, reports) = channel(1024);
+        let (report, reports) = Reports::new();
         let shutdown = CancellationToken::new();
-        let report = move |report| {
-            let _ = sender.try_send(report);
-        };
         let task = tokio::spawn(run(self.settings.clone(), shutdown.clone(), report));
         Running {
             control: Client::new(&self.settings.state_directory),
@@ -97,15 +94,27 @@ pub struct Running {
     pub control: Client,
     pub shutdown: CancellationToken,
     task: JoinHandle<Result<(), AgentError>>,
-    reports: Receiver<Report>,
+    reports: Reports,
 }
 
-impl Running {
-    /// Waits for a report; those before it are passed over.
+/// The reports of one agent, session or reading.
+pub struct Reports(Receiver<Report>);
+
+impl Reports {
+    /// Returns a sink of reports, and what came through it.
+    pub fn new() -> (impl Fn(Report) + Send + Sync, Self) {
+        let (sender, reports) = channel(1024);
+        let report = move |report| {
+            let _ = sender.try_send(report);
+        };
+        (report, Self(reports))
+    }
+
+    /// Waits for a report, and skips those before it.
     pub async fn until(&mut self, matches: impl Fn(&Report) -> bool) -> Report {
         let wait = async {
             loop {
-                match self.reports.recv().await {
+                match self.0.recv().await {
                     Some(report) if matches(&report) => return report,
                     Some(_) => {}
                     None => panic!("the agent has ended"),
@@ -122,6 +131,18 @@ impl Running {
             unreachable!();
         };
         assert_eq!(found, seq);
+    }
+}
+
+impl Running {
+    /// Waits for a report, and skips those before it.
+    pub async fn until(&mut self, matches: impl Fn(&Report) -> bool) -> Report {
+        self.reports.until(matches).await
+    }
+
+    /// Waits until the server has a new head of that number.
+    pub async fn pushed(&mut self, seq: i64) {
+        self.reports.pushed(seq).await;
     }
 
     /// Waits until it has ended by itself.

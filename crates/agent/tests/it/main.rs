@@ -6,4 +6,5 @@ mod once;
 mod played_server;
 mod pushing;
 mod readiness;
+mod sessions;
 mod sources;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ctxpin_agent::error::AgentError;
-use ctxpin_agent::push::{Pushed, once};
+use ctxpin_agent::push::{PushReport, once};
 use ctxpin_client::Client;
 use ctxpin_protocol::http::people::Secret;
 use ctxpin_protocol::problem::ProblemName;
@@ -13,7 +13,7 @@ use ctxpin_scan::trust::Trust;
 use crate::agent::{PATIENCE, TOKEN, Workspace};
 use crate::played_server::{Fault, PlayedServer};
 
-async fn push(w: &Workspace, time_max: Duration) -> Result<Pushed, AgentError> {
+async fn push(w: &Workspace, time_max: Duration) -> Result<PushReport, AgentError> {
     let client = Client::new(w.settings.server.clone(), Secret::new(TOKEN)).unwrap();
     let request = Request::project(w.path("project"), w.path("home"), Trust::of_process());
     once(client, request, time_max, |_| {}).await

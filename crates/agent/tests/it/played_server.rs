@@ -75,15 +75,23 @@ impl Fault {
 #[derive(Clone)]
 pub struct PlayedServer {
     pub url: Url,
+    /// The token that it knows.
+    token: &'static str,
     pub held: Arc<Mutex<Held>>,
 }
 
 impl PlayedServer {
     pub async fn start() -> Self {
+        Self::start_for(TOKEN).await
+    }
+
+    /// Starts a server that knows this token and no other.
+    pub async fn start_for(token: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let server = Self {
             url: url.parse().unwrap(),
+            token,
             held: Arc::default(),
         };
         let served = server.clone();
@@ -110,7 +118,7 @@ impl PlayedServer {
     }
 
     async fn converse(self, mut stream: TcpStream) {
-        let (line, headers, body) = receive(&mut stream).await;
+        let (line, headers, body) = receive(&mut stream, self.token).await;
         let body = match headers.contains("content-encoding: zstd") {
             true => zstd::decode_all(body.as_slice()).unwrap(),
             false => body,
@@ -250,7 +258,7 @@ fn contents(resource: &mut Resource) -> impl Iterator<Item = &mut Content> {
     resource.content.as_mut().into_iter().chain(files)
 }
 
-async fn receive(stream: &mut TcpStream) -> (String, String, Vec<u8>) {
+async fn receive(stream: &mut TcpStream, token: &str) -> (String, String, Vec<u8>) {
     let mut bytes = Vec::new();
     let end = loop {
         assert_ne!(stream.read_buf(&mut bytes).await.unwrap(), 0);
@@ -260,11 +268,12 @@ async fn receive(stream: &mut TcpStream) -> (String, String, Vec<u8>) {
     };
     let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
     let head = head.to_lowercase();
-    if let Some(proof) = proof_answer(&head, TOKEN) {
+    if let Some(proof) = proof_answer(&head, token) {
         stream.write_all(proof.as_bytes()).await.unwrap();
-        return Box::pin(receive(stream)).await;
+        return Box::pin(receive(stream, token)).await;
     }
-    assert!(head.contains("authorization: bearer ctxpin_"), "{head}");
+    let authorization = format!("authorization: bearer {token}");
+    assert!(head.contains(&authorization), "{head}");
     let mut body = bytes.split_off(end);
     let length = head
         .lines()

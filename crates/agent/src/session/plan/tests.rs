@@ -10,15 +10,16 @@ use ctxpin_protocol::http::agents::Head;
 use ctxpin_scan::Scan;
 
 use super::*;
+use crate::reading::ProjectScan;
 
 const MIB: usize = 1024 * 1024;
 
-/// What a scan found: instruction files of these bytes.
-fn found(texts: &[&[u8]]) -> Found {
-    found_for(texts, 0)
+/// A snapshot of instruction files with these texts.
+fn local(texts: &[&[u8]]) -> LocalSnapshot {
+    local_for(texts, 0)
 }
 
-fn found_for(texts: &[&[u8]], demand: u64) -> Found {
+fn local_for(texts: &[&[u8]], resync: u64) -> LocalSnapshot {
     let mut bodies = Bodies::new();
     let mut snapshot = Snapshot::default();
     for (index, text) in texts.iter().enumerate() {
@@ -35,21 +36,25 @@ fn found_for(texts: &[&[u8]], demand: u64) -> Found {
         notes: Vec::new(),
         places: Vec::new(),
     };
-    Found::new(scan, None, demand)
+    local_of(scan, resync)
 }
 
 /// The same content with a note.
-fn noted(found: &Found, about: &str) -> Found {
+fn noted(local: &LocalSnapshot, about: &str) -> LocalSnapshot {
     let scan = Scan {
-        snapshot: found.snapshot.clone(),
-        bodies: found.bodies.clone(),
+        snapshot: local.snapshot().clone(),
+        bodies: local.bodies().clone(),
         notes: vec![Note {
             source: None,
             warning: Warning::new(Code::OtherTool).about(about),
         }],
         places: Vec::new(),
     };
-    Found::new(scan, None, found.demand)
+    local_of(scan, local.resync())
+}
+
+fn local_of(scan: Scan, resync: u64) -> LocalSnapshot {
+    LocalSnapshot::of(Arc::new(ProjectScan::new(scan, None, resync)))
 }
 
 fn hashes(texts: &[&[u8]]) -> BTreeSet<BlobHash> {
@@ -71,11 +76,11 @@ fn session(epoch: i64, head: Option<&str>) -> Session {
     }
 }
 
-fn answer(found: &Found, seq: i64) -> PushAnswer {
+fn answer(local: &LocalSnapshot, seq: i64) -> PushAnswer {
     PushAnswer {
         accepted: true,
         reason: None,
-        snapshot: Some(found.id.to_string()),
+        snapshot: Some(local.id.to_string()),
         seq: Some(seq),
         hydrated: 0,
     }
@@ -106,7 +111,7 @@ impl Played {
     /// A plan whose session is open, with the head given.
     fn opened(head: Option<&str>) -> Self {
         let mut played = Self::new();
-        assert_eq!(played.next(None), Step::Session);
+        assert_eq!(played.next(None), Step::OpenSession);
         assert!(played.plan.session_opened(played.now, session(3, head)));
         played
     }
@@ -115,52 +120,52 @@ impl Played {
         self.now += duration;
     }
 
-    fn next(&mut self, found: Option<&Found>) -> Step {
-        self.plan.next(self.now, found)
+    fn next(&mut self, local: Option<&LocalSnapshot>) -> Step {
+        self.plan.next(self.now, local)
     }
 
     /// Expects a push with these bytes.
-    fn expect_push(&mut self, found: &Found, version: i64, inline: &[&[u8]]) {
+    fn expect_push(&mut self, local: &LocalSnapshot, version: i64, inline: &[&[u8]]) {
         let expected = Step::Push {
             epoch: 3,
             version,
             inline: hashes(inline),
         };
-        assert_eq!(self.next(Some(found)), expected);
+        assert_eq!(self.next(Some(local)), expected);
     }
 
-    fn expect_wait(&mut self, found: &Found, pause: Duration) {
+    fn expect_wait(&mut self, local: &LocalSnapshot, pause: Duration) {
         let until = self.now + pause;
-        assert_eq!(self.next(Some(found)), Step::Wait { until });
+        assert_eq!(self.next(Some(local)), Step::Wait { until });
     }
 
-    fn answered(&mut self, found: &Found, seq: i64) -> Acknowledged {
-        self.plan.push_answered(found, answer(found, seq)).unwrap()
+    fn answered(&mut self, local: &LocalSnapshot, seq: i64) -> Acknowledged {
+        self.plan.push_answered(local, answer(local, seq)).unwrap()
     }
 
-    fn failed(&mut self, found: &Found, failure: Failure) -> Setback {
+    fn failed(&mut self, local: &LocalSnapshot, failure: Failure) -> Recovery {
         self.plan
-            .push_failed(self.now, found, failure, 0.0)
+            .push_failed(self.now, local, failure, 0.0)
             .unwrap()
     }
 
-    fn asked(&mut self, found: &Found, texts: &[&[u8]]) -> Setback {
+    fn missing(&mut self, local: &LocalSnapshot, texts: &[&[u8]]) -> Recovery {
         let missing = hashes(texts);
-        self.failed(found, Failure::MissingBlobs { missing })
+        self.failed(local, Failure::MissingBlobs { missing })
     }
 }
 
 #[test]
 fn a_first_push_carries_what_an_empty_server_lacks() {
     let mut played = Played::opened(None);
-    let one = found(&[b"a", b"b"]);
+    let one = local(&[b"a", b"b"]);
     played.expect_push(&one, 1, &[b"a", b"b"]);
-    assert_eq!(played.plan.pushing(Some(&one)), Pushing::Sending);
+    assert_eq!(played.plan.status(Some(&one)), PushStatus::Sending);
     let acknowledged = played.answered(&one, 1);
     assert!(!acknowledged.unchanged);
-    assert_eq!(played.plan.pushing(Some(&one)), Pushing::Settled);
+    assert_eq!(played.plan.status(Some(&one)), PushStatus::UpToDate);
     played.expect_wait(&one, HEARTBEAT_INTERVAL);
-    let two = found(&[b"a", b"c"]);
+    let two = local(&[b"a", b"c"]);
     played.expect_push(&two, 2, &[b"c"]);
     played.answered(&two, 2);
     // What was there two pushes ago is not the head's any more.
@@ -169,7 +174,7 @@ fn a_first_push_carries_what_an_empty_server_lacks() {
 
 #[test]
 fn a_head_that_is_ours_costs_no_bytes() {
-    let one = found(&[b"a"]);
+    let one = local(&[b"a"]);
     let head = one.id.to_string();
     let mut played = Played::opened(Some(&head));
     played.expect_push(&one, 1, &[]);
@@ -180,30 +185,30 @@ fn a_head_that_is_ours_costs_no_bytes() {
 #[test]
 fn a_head_of_another_process_is_asked_what_it_lacks() {
     let mut played = Played::opened(Some("sha256:other"));
-    let one = found(&[b"a", b"b", b"c"]);
+    let one = local(&[b"a", b"b", b"c"]);
     played.expect_push(&one, 1, &[]);
-    assert_eq!(played.asked(&one, &[b"a", b"b"]), Setback::Again);
+    assert_eq!(played.missing(&one, &[b"a", b"b"]), Recovery::Continue);
     played.expect_push(&one, 2, &[b"a", b"b"]);
     played.answered(&one, 2);
-    let two = found(&[b"a", b"b", b"c", b"d"]);
+    let two = local(&[b"a", b"b", b"c", b"d"]);
     played.expect_push(&two, 3, &[b"d"]);
 }
 
 #[test]
 fn a_server_that_asks_for_ever_is_given_up() {
     let mut played = Played::opened(Some("sha256:other"));
-    let one = found(&[b"a"]);
+    let one = local(&[b"a"]);
     for version in 1..=i64::from(MISSING_ROUNDS_MAX) {
         assert!(matches!(played.next(Some(&one)), Step::Push { version: v, .. } if v == version));
-        assert_eq!(played.asked(&one, &[b"a"]), Setback::Again);
+        assert_eq!(played.missing(&one, &[b"a"]), Recovery::Continue);
     }
     assert!(matches!(
-        played.asked(&one, &[b"a"]),
-        Setback::Refused { .. }
+        played.missing(&one, &[b"a"]),
+        Recovery::Refused { .. }
     ));
     played.expect_wait(&one, HEARTBEAT_INTERVAL);
-    let two = found(&[b"b"]);
-    let Setback::Refused { reason } = played.asked(&two, &[b"not ours"]) else {
+    let two = local(&[b"b"]);
+    let Recovery::Refused { reason } = played.missing(&two, &[b"not ours"]) else {
         panic!();
     };
     assert!(reason.contains("not part"), "{reason}");
@@ -213,7 +218,7 @@ fn a_server_that_asks_for_ever_is_given_up() {
 fn large_bytes_go_ahead() {
     let (large, small) = (vec![1; 5 * MIB], vec![2; 7]);
     let mut played = Played::opened(None);
-    let one = found(&[&large, &small]);
+    let one = local(&[&large, &small]);
     let hash = BlobHash::of(&large);
     let upload = Step::Upload { epoch: 3, hash };
     assert_eq!(played.next(Some(&one)), upload);
@@ -221,24 +226,24 @@ fn large_bytes_go_ahead() {
     played.plan.uploaded(hash);
     played.failed(&one, transient());
     played.pass(Duration::from_secs(1));
-    let two = found(&[&large, b"x"]);
+    let two = local(&[&large, b"x"]);
     played.expect_push(&two, 1, &[b"x"]);
     // They have expired: the server says so, and they are.
-    assert_eq!(played.asked(&two, &[&large]), Setback::Again);
+    assert_eq!(played.missing(&two, &[&large]), Recovery::Continue);
     assert_eq!(played.next(Some(&two)), upload);
 }
 
 #[test]
 fn a_pause_ends_with_the_newest() {
     let mut played = Played::opened(None);
-    let (one, two) = (found(&[b"a"]), found(&[b"b"]));
+    let (one, two) = (local(&[b"a"]), local(&[b"b"]));
     played.expect_push(&one, 1, &[b"a"]);
-    let setback = played.failed(&one, transient());
+    let recovery = played.failed(&one, transient());
     let pause = Duration::from_millis(250);
-    assert!(matches!(setback, Setback::Pause { pause: p, .. } if p == pause));
+    assert!(matches!(recovery, Recovery::Retry { pause: p, .. } if p == pause));
     assert!(matches!(
-        played.plan.pushing(Some(&one)),
-        Pushing::Waiting(_)
+        played.plan.status(Some(&one)),
+        PushStatus::Waiting(_)
     ));
     played.expect_wait(&one, pause);
     played.expect_wait(&two, pause);
@@ -254,7 +259,7 @@ fn a_pause_ends_with_the_newest() {
         },
     );
     played.pass(HEARTBEAT_INTERVAL);
-    assert_eq!(played.next(Some(&two)), Step::Session);
+    assert_eq!(played.next(Some(&two)), Step::OpenSession);
     played.plan.session_opened(played.now, session(3, None));
     played.expect_wait(&two, HEARTBEAT_INTERVAL);
     played.pass(asked);
@@ -268,14 +273,14 @@ fn a_refusal_stands_until_something_changes() {
         reason: "no".into(),
     };
     let mut played = Played::opened(None);
-    let (one, two) = (found(&[b"a"]), found(&[b"b"]));
+    let (one, two) = (local(&[b"a"]), local(&[b"b"]));
     played.expect_push(&one, 1, &[b"a"]);
     played.failed(&one, refused());
-    let expected = Pushing::Refused(Refused {
+    let expected = PushStatus::Refused(Refusal {
         reason: "no".into(),
-        until: None,
+        retry_at: None,
     });
-    assert_eq!(played.plan.pushing(Some(&one)), expected);
+    assert_eq!(played.plan.status(Some(&one)), expected);
     played.expect_wait(&one, HEARTBEAT_INTERVAL);
     played.expect_push(&two, 2, &[b"b"]);
     played.answered(&two, 1);
@@ -285,7 +290,7 @@ fn a_refusal_stands_until_something_changes() {
     played.expect_wait(&one, HEARTBEAT_INTERVAL);
     // Back to what the server has: nothing to send.
     played.expect_wait(&two, HEARTBEAT_INTERVAL);
-    assert_eq!(played.plan.pushing(Some(&two)), Pushing::Settled);
+    assert_eq!(played.plan.status(Some(&two)), PushStatus::UpToDate);
 }
 
 #[test]
@@ -294,24 +299,24 @@ fn finding_06_what_there_is_no_room_for_is_tried_again_rarely() {
         reason: "full".into(),
     };
     let mut played = Played::opened(None);
-    let (one, two) = (found(&[b"a"]), found(&[b"b"]));
+    let (one, two) = (local(&[b"a"]), local(&[b"b"]));
     played.expect_push(&one, 1, &[b"a"]);
-    let setback = played.plan.push_failed(played.now, &one, no_room(), 0.5);
+    let recovery = played.plan.push_failed(played.now, &one, no_room(), 0.5);
     let pause = Duration::from_secs(15 * 60);
     let reason = "full".to_owned();
-    let expected = Setback::NoRoom { reason, pause };
-    assert_eq!(setback.unwrap(), expected);
-    let Pushing::Refused(refused) = played.plan.pushing(Some(&one)) else {
+    let expected = Recovery::NoRoom { reason, pause };
+    assert_eq!(recovery.unwrap(), expected);
+    let PushStatus::Refused(refused) = played.plan.status(Some(&one)) else {
         panic!("it is told");
     };
-    assert_eq!(refused.until, Some(played.now + pause));
+    assert_eq!(refused.retry_at, Some(played.now + pause));
     // It lives meanwhile, and whatever changes is tried at once.
     played.expect_wait(&one, HEARTBEAT_INTERVAL);
     played.expect_push(&two, 2, &[b"b"]);
     played.failed(&two, no_room());
     for _ in 0..NO_ROOM_PAUSE.as_secs() / HEARTBEAT_INTERVAL.as_secs() {
         played.pass(HEARTBEAT_INTERVAL);
-        assert_eq!(played.next(Some(&two)), Step::Session);
+        assert_eq!(played.next(Some(&two)), Step::OpenSession);
         played.plan.session_opened(played.now, session(3, None));
         played.expect_wait(&two, HEARTBEAT_INTERVAL);
     }
@@ -323,7 +328,7 @@ fn finding_06_what_there_is_no_room_for_is_tried_again_rarely() {
 #[test]
 fn other_notes_are_pushed_with_the_same_content() {
     let mut played = Played::opened(None);
-    let one = found(&[b"a"]);
+    let one = local(&[b"a"]);
     played.expect_push(&one, 1, &[b"a"]);
     played.answered(&one, 1);
     let with_note = noted(&one, "GEMINI.md");
@@ -337,15 +342,15 @@ fn other_notes_are_pushed_with_the_same_content() {
 #[test]
 fn a_resync_is_pushed_even_if_nothing_changed() {
     let mut played = Played::opened(None);
-    let one = found(&[b"a"]);
+    let one = local(&[b"a"]);
     played.expect_push(&one, 1, &[b"a"]);
     played.answered(&one, 1);
-    let again = found_for(&[b"a"], 1);
+    let again = local_for(&[b"a"], 1);
     played.expect_push(&again, 2, &[]);
     assert!(played.answered(&again, 1).unchanged);
     played.expect_wait(&again, HEARTBEAT_INTERVAL);
     played.expect_wait(&one, HEARTBEAT_INTERVAL);
-    let asked = found_for(&[b"a"], 2);
+    let asked = local_for(&[b"a"], 2);
     played.expect_push(&asked, 3, &[]);
     played.failed(
         &asked,
@@ -354,18 +359,18 @@ fn a_resync_is_pushed_even_if_nothing_changed() {
         },
     );
     played.expect_wait(&asked, HEARTBEAT_INTERVAL);
-    played.expect_push(&found_for(&[b"a"], 3), 4, &[]);
+    played.expect_push(&local_for(&[b"a"], 3), 4, &[]);
 }
 
 #[test]
 fn the_session_is_repeated_and_tells_of_a_server_set_back() {
     let mut played = Played::opened(None);
-    let one = found(&[b"a"]);
+    let one = local(&[b"a"]);
     let head = one.id.to_string();
     played.expect_push(&one, 1, &[b"a"]);
     played.answered(&one, 1);
     played.pass(HEARTBEAT_INTERVAL);
-    assert_eq!(played.next(Some(&one)), Step::Session);
+    assert_eq!(played.next(Some(&one)), Step::OpenSession);
     assert!(
         !played
             .plan
@@ -374,13 +379,13 @@ fn the_session_is_repeated_and_tells_of_a_server_set_back() {
     played.expect_wait(&one, HEARTBEAT_INTERVAL);
     // A heartbeat that fails is repeated, and pushing goes on meanwhile.
     played.pass(HEARTBEAT_INTERVAL);
-    let setback = played.plan.session_failed(played.now, transient(), 0.0);
-    assert!(matches!(setback, Ok(Setback::Pause { .. })));
-    let waiting = played.plan.pushing(Some(&one));
-    assert!(matches!(waiting, Pushing::Waiting(_)));
-    played.expect_push(&found(&[b"a", b"b"]), 2, &[b"b"]);
+    let recovery = played.plan.session_failed(played.now, transient(), 0.0);
+    assert!(matches!(recovery, Ok(Recovery::Retry { .. })));
+    let waiting = played.plan.status(Some(&one));
+    assert!(matches!(waiting, PushStatus::Waiting(_)));
+    played.expect_push(&local(&[b"a", b"b"]), 2, &[b"b"]);
     played.pass(Duration::from_secs(1));
-    assert_eq!(played.next(Some(&one)), Step::Session);
+    assert_eq!(played.next(Some(&one)), Step::OpenSession);
     // It has lost what it acknowledged.
     played.plan.session_opened(played.now, session(3, None));
     played.expect_push(&one, 3, &[b"a"]);
@@ -389,29 +394,29 @@ fn the_session_is_repeated_and_tells_of_a_server_set_back() {
 #[test]
 fn without_a_session_nothing_is_pushed() {
     let mut played = Played::new();
-    let one = found(&[b"a"]);
-    assert_eq!(played.next(Some(&one)), Step::Session);
+    let one = local(&[b"a"]);
+    assert_eq!(played.next(Some(&one)), Step::OpenSession);
     for pause in [250, 250, 250] {
         let _ = played.plan.session_failed(played.now, transient(), 0.0);
         played.expect_wait(&one, Duration::from_millis(pause));
         played.pass(Duration::from_millis(pause));
-        assert_eq!(played.next(Some(&one)), Step::Session);
+        assert_eq!(played.next(Some(&one)), Step::OpenSession);
     }
-    let setback = played.plan.session_failed(played.now, transient(), 1.0);
+    let recovery = played.plan.session_failed(played.now, transient(), 1.0);
     let pause = Duration::from_secs(4);
     let reason = "away".to_owned();
-    assert_eq!(setback.unwrap(), Setback::Pause { reason, pause });
+    assert_eq!(recovery.unwrap(), Recovery::Retry { reason, pause });
 }
 
 #[test]
 fn what_ends_an_agent() {
     let check = |failure: Failure, at_session: &str, at_push: &str| {
         let mut played = Played::opened(None);
-        let one = found(&[b"a"]);
+        let one = local(&[b"a"]);
         let session = played.plan.session_failed(played.now, failure.clone(), 0.0);
         let push = played.plan.push_failed(played.now, &one, failure, 0.0);
-        let name = |result: Result<Setback, AgentError>| match result {
-            Ok(setback) => format!("{setback:?}"),
+        let name = |result: Result<Recovery, AgentError>| match result {
+            Ok(recovery) => format!("{recovery:?}"),
             Err(error) => format!("{error:?}"),
         };
         let (session, push) = (name(session), name(push));
@@ -429,14 +434,14 @@ fn what_ends_an_agent() {
         "Refused",
         "Refused {",
     );
-    check(transient(), "Pause", "Pause");
-    check(Failure::NoRoom { reason: reason() }, "Pause", "NoRoom");
+    check(transient(), "Retry", "Retry");
+    check(Failure::NoRoom { reason: reason() }, "Retry", "NoRoom");
 }
 
 #[test]
 fn an_answer_without_a_head_is_no_success() {
     let mut played = Played::opened(None);
-    let one = found(&[b"a"]);
+    let one = local(&[b"a"]);
     let check = |played: &mut Played, answer: PushAnswer, expected: &str| {
         let failure = played.plan.push_answered(&one, answer).unwrap_err();
         assert!(format!("{failure:?}").contains(expected), "{failure:?}");

@@ -1,42 +1,42 @@
-//! Which bytes go with a push, and which ahead of it.
+//! Which bytes travel in a push, and which ahead of it.
 
 use std::collections::BTreeSet;
 
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::resource::Bodies;
 
-/// Most bytes that go with a push, before they are written as base64: it stays quick to repeat.
+/// Most bytes that travel in a push, before base64. A push of this size is quick to repeat.
 const INLINE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// The bytes of a push.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Parcel {
-    /// What goes with it.
+pub(super) struct PushBodies {
+    /// Those in the push itself.
     pub inline: BTreeSet<BlobHash>,
-    /// What goes ahead of it, one request each.
+    /// Those ahead of it, one request each.
     pub ahead: BTreeSet<BlobHash>,
 }
 
-impl Parcel {
-    /// Splits what is wanted of the bodies: the small ones go along, for each request costs a round
-    /// trip. `request_bytes_max` is the longest request that the server takes.
-    pub fn pack(bodies: &Bodies, wanted: &BTreeSet<BlobHash>, request_bytes_max: u64) -> Self {
-        // Base64 takes four bytes for three, and the manifest needs room too.
+impl PushBodies {
+    /// Splits the wanted bodies. The smallest travel in the push, since each request of its own costs
+    /// a round trip. `request_bytes_max` is the longest request that the server accepts.
+    pub fn split(bodies: &Bodies, wanted: &BTreeSet<BlobHash>, request_bytes_max: u64) -> Self {
+        // Base64 makes four bytes of three, and the manifest needs room too.
         let room = usize::try_from(request_bytes_max / 2).unwrap_or(usize::MAX);
         let mut room = room.min(INLINE_BYTES_MAX);
         let wanted = wanted.iter().filter_map(|hash| bodies.get_key_value(hash));
         let mut by_size: Vec<_> = wanted.map(|(hash, bytes)| (bytes.len(), *hash)).collect();
         by_size.sort();
-        let mut parcel = Self::default();
+        let mut split = Self::default();
         for (size, hash) in by_size {
             if size <= room {
                 room -= size;
-                parcel.inline.insert(hash);
+                split.inline.insert(hash);
             } else {
-                parcel.ahead.insert(hash);
+                split.ahead.insert(hash);
             }
         }
-        parcel
+        split
     }
 }
 
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn small_ones_go_along() {
+    fn small_bodies_travel_in_the_push() {
         const MIB: usize = 1024 * 1024;
         let check = |sizes: &[usize], request_bytes_max, inline: &[usize], ahead: &[usize]| {
             let bodies: Bodies = sizes
@@ -59,14 +59,14 @@ mod tests {
                 .collect();
             let mut wanted: BTreeSet<_> = bodies.keys().copied().collect();
             wanted.insert(BlobHash::of(b"of nothing that is here"));
-            let parcel = Parcel::pack(&bodies, &wanted, request_bytes_max);
+            let split = PushBodies::split(&bodies, &wanted, request_bytes_max);
             let sizes = |hashes: &BTreeSet<BlobHash>| {
                 let mut sizes: Vec<_> = hashes.iter().map(|hash| bodies[hash].len()).collect();
                 sizes.sort();
                 sizes
             };
-            assert_eq!(sizes(&parcel.inline), inline);
-            assert_eq!(sizes(&parcel.ahead), ahead);
+            assert_eq!(sizes(&split.inline), inline);
+            assert_eq!(sizes(&split.ahead), ahead);
         };
         check(&[], u64::MAX, &[], &[]);
         check(
