@@ -2,11 +2,11 @@
 
 use crate::agent::{Head, PushRefused};
 use crate::drift::{Drift, Hashes, Standing, drift};
-use crate::hash::BlobHash;
+use crate::hash::{BlobHash, SnapshotId};
 use crate::id::{AgentId, ChatId, UserId};
 use crate::moment::Moment;
 use crate::pin::Pin;
-use crate::policy::Policy;
+use crate::policy::{Policy, Uptake};
 use crate::tools_mode::ToolsMode;
 
 /// A chat with its pin, its agent's head and what its drift is derived from.
@@ -68,6 +68,31 @@ impl ChatRecord {
             first_other_at: self.first_other_at,
             tools: self.tools,
         })
+    }
+
+    /// Returns how much of the head the chat takes by itself when a turn begins; `None` if its pin
+    /// stays. A head that somebody declined is not taken.
+    pub fn uptake(&self) -> Option<Uptake> {
+        let drift = self.drift().filter(|drift| !drift.declined);
+        drift.and_then(|_| self.policy.uptake())
+    }
+
+    /// Returns the snapshot that the chat's tools come from. Without a head, live tools come from the
+    /// pin.
+    pub fn tools_source(&self) -> Option<SnapshotId> {
+        let pin = self.pin.as_ref().map(|pin| pin.pin.snapshot);
+        match self.tools {
+            ToolsMode::Live => self.head.map(|head| head.snapshot).or(pin),
+            ToolsMode::Pinned => pin,
+        }
+    }
+
+    /// Returns whether a turn would offer other tools than the pin's.
+    pub fn tools_differ(&self) -> bool {
+        let (Some(pin), Some(head)) = (&self.pin, &self.head) else {
+            return false;
+        };
+        !self.tools.pins_tools() && pin.pin.hashes.tools != head.hashes.tools
     }
 }
 

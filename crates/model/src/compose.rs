@@ -83,7 +83,7 @@ pub fn partial(
     let composed = take(pinned, head, &pairs, facts, |resource| {
         selected.has(resource)
     });
-    let complete = changes(&composed, head, mode == ToolsMode::Pinned).is_empty();
+    let complete = changes(&composed, head, mode.pins_tools()).is_empty();
     Ok(if complete { head.clone() } else { composed })
 }
 

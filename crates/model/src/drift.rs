@@ -16,7 +16,7 @@ pub struct Hashes {
 impl Hashes {
     /// Whether both are the same to a chat: tools count only where they are pinned.
     pub fn same(self, other: Self, mode: ToolsMode) -> bool {
-        self.context == other.context && (mode == ToolsMode::Live || self.tools == other.tools)
+        self.context == other.context && (!mode.pins_tools() || self.tools == other.tools)
     }
 }
 

@@ -12,7 +12,6 @@ use ctxpin_model::id::ChatId;
 use ctxpin_model::page::{Page, PageRequest};
 use ctxpin_model::resource::{Resource, ResourceId};
 use ctxpin_model::token::Credential;
-use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_model::treatment::{TreatedSnapshot, Treatment, Treatments};
 use ctxpin_render::renderer::Renderer;
 use ctxpin_store::database::Transaction;
@@ -40,16 +39,9 @@ impl ContextView {
     /// What differs between the pin and the head. Empty exactly if the chat is not dirty.
     pub fn changes(&self) -> Vec<Change<'_>> {
         match (&self.pinned, &self.head) {
-            (Some(pinned), Some(head)) => {
-                changes(pinned, head, self.chat.tools == ToolsMode::Pinned)
-            }
+            (Some(pinned), Some(head)) => changes(pinned, head, self.chat.tools.pins_tools()),
             _ => Vec::new(),
         }
-    }
-
-    /// Whether the chat's tools come from the head and differ from the pin's.
-    pub fn tools_differ(&self) -> bool {
-        tools_differ(&self.chat)
     }
 
     /// The number of the renderer of the pin's prompt, or of the present one while there is no pin.
@@ -91,14 +83,6 @@ pub(crate) fn sides<'s>(
         head: head.map_or(&NONE, |head| &head.treatments),
         renderer,
     }
-}
-
-/// Whether a chat's tools come from the head and differ from the pin's.
-pub(crate) fn tools_differ(chat: &ChatRecord) -> bool {
-    let (Some(pin), Some(head)) = (&chat.pin, &chat.head) else {
-        return false;
-    };
-    chat.tools == ToolsMode::Live && pin.pin.hashes.tools != head.hashes.tools
 }
 
 /// Reads a chat's pin and its drift.

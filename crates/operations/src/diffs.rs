@@ -14,7 +14,6 @@ use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_model::id::ChatId;
 use ctxpin_model::resource::{Bodies, Resource, ResourceId};
 use ctxpin_model::token::Credential;
-use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_model::treatment::TreatedSnapshot;
 use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::{Granted, object, right};
@@ -230,7 +229,7 @@ impl Compared {
         Ok(Self {
             pinned,
             head,
-            with_tools: chat.tools == ToolsMode::Pinned,
+            with_tools: chat.tools.pins_tools(),
             renderer: renderer_of(chat),
         })
     }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use ctxpin_model::access::Operation;
 use ctxpin_model::chat::{ChatRecord, PinState};
-use ctxpin_model::door::Door;
 use ctxpin_model::drift::Hashes;
 use ctxpin_model::id::AgentId;
 use ctxpin_model::moment::Moment;
@@ -160,20 +159,18 @@ pub(crate) struct Cause {
     /// The agent that the new pin comes from.
     pub agent: Option<AgentId>,
     pub mcp_settled: bool,
-    pub door: Door,
     /// What is noted in the audit log along with the move.
     pub noted: Option<Operation>,
     pub at: Moment,
 }
 
 impl Cause {
-    /// A move that a caller of the API causes, to what the chat's agent has.
+    /// Returns the cause of a move to what the chat's agent has.
     pub fn of(reason: Reason, chat: &ChatRecord, at: Moment) -> Self {
         Self {
             reason,
             agent: chat.agent,
             mcp_settled: chat.head_settled,
-            door: Door::Api,
             noted: None,
             at,
         }
@@ -197,7 +194,6 @@ pub(crate) async fn write_move(
         agent: cause.agent,
         reason: cause.reason,
         mcp_settled: cause.mcp_settled,
-        door: cause.door,
         noted: cause.noted,
         at: cause.at,
         pinned_at,

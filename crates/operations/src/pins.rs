@@ -3,13 +3,11 @@
 use ctxpin_model::access::Operation;
 use ctxpin_model::chat::ChatRecord;
 use ctxpin_model::compose::{Selector, UnknownSources, partial};
-use ctxpin_model::door::Door;
 use ctxpin_model::drift::Hashes;
 use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_model::id::{AgentId, ChatId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::pin::{Reason, Rendered, Target};
-use ctxpin_model::policy::Policy;
 use ctxpin_model::quota::Rate;
 use ctxpin_model::token::Credential;
 use ctxpin_render::renderer::Renderer;
@@ -113,12 +111,7 @@ impl Plan {
                 mcp_settled,
                 ..
             } => {
-                let door = match operation {
-                    Operation::AgentRefresh => Door::Agent,
-                    _ => Door::Api,
-                };
                 let cause = Cause {
-                    door,
                     noted: Some(operation),
                     mcp_settled: mcp_settled.unwrap_or(chat.head_settled),
                     ..Cause::of(Reason::Refresh, chat, at)
@@ -165,13 +158,14 @@ impl Plan {
                     let to = Some((*target, *rendered));
                     write_move(transaction, granted, chat, to, &cause).await?;
                 }
-                if chat.policy != Policy::Manual {
+                let policy = chat.policy.after_rollback();
+                if chat.policy != policy {
                     let update = ChatUpdate {
-                        policy: Some(Policy::Manual),
+                        policy: Some(policy),
                         ..ChatUpdate::default()
                     };
                     granted.update(transaction, &update, at).await?;
-                    (chat.policy, chat.updated_at) = (Policy::Manual, at);
+                    (chat.policy, chat.updated_at) = (policy, at);
                 }
                 Ok(!is_there)
             }

@@ -17,7 +17,6 @@ use ctxpin_store::grant::{Granted, object, right};
 use crate::contexts;
 use crate::error::{Error, Result};
 use crate::service::Service;
-use crate::turns::tools_source;
 
 /// How a `SKILL.md` is treated for a model: under the renderer of the pin, or the newest that this
 /// release knows.
@@ -150,7 +149,7 @@ pub async fn tools(service: &Service, credential: Credential, chat: ChatId) -> R
     let (mut transaction, granted) = service
         .read_bodies(credential, Operation::ToolRead, chat)
         .await?;
-    match tools_source(granted.record()?) {
+    match granted.record()?.tools_source() {
         Some(id) => {
             let snapshot = contexts::snapshot(&mut transaction, &granted, id).await?;
             Ok(ctxpin_render::tools::definitions(&snapshot))

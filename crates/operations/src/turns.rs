@@ -11,18 +11,17 @@ use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::id::ChatId;
 use ctxpin_model::page::{Page, PageRequest};
 use ctxpin_model::pin::{Pin, Reason};
-use ctxpin_model::policy::Policy;
+use ctxpin_model::policy::Uptake;
 use ctxpin_model::quota::Rate;
 use ctxpin_model::resource::Resource;
 use ctxpin_model::token::Credential;
 use ctxpin_model::tool::Tools;
-use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_model::turn::TurnRecord;
 use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::{Granted, object, right};
 use ctxpin_store::wake::Topic;
 
-use crate::contexts::{self, tools_differ};
+use crate::contexts;
 use crate::error::{ATTEMPT_UNDER_LOCKS, Error, Result, attempt};
 use crate::ground::Ground;
 use crate::moves::{Cause, Composed, Prepared};
@@ -63,16 +62,6 @@ pub struct Given {
     pub skills: Vec<Resource>,
     /// The tools.
     pub tools: Tools,
-}
-
-/// Where a chat's tools come from: the head, or the pin where there is no head or the chat pins
-/// its tools.
-pub(crate) fn tools_source(chat: &ChatRecord) -> Option<SnapshotId> {
-    let pin = chat.pin.as_ref().map(|pin| pin.pin.snapshot);
-    match chat.tools {
-        ToolsMode::Live => chat.head.map(|head| head.snapshot).or(pin),
-        ToolsMode::Pinned => pin,
-    }
 }
 
 /// Begins a turn: an unpinned chat whose agent has a head is hydrated, the chat's policy is
@@ -161,7 +150,7 @@ async fn begin_once(
         number: now.turn_count + 1,
         snapshot: now.pin.as_ref().map(|pin| pin.pin.snapshot),
         prompt: now.pin.as_ref().map(|pin| pin.pin.prompt.prompt),
-        tools_snapshot: tools_source(&now),
+        tools_snapshot: now.tools_source(),
         delivery: request.delivery,
         reference: request.reference.clone(),
         started_at: caller.now,
@@ -216,10 +205,10 @@ async fn plan(ground: &mut Ground<'_>, chat: &ChatRecord) -> Result<Plan> {
         plan.moves.push((prepared, Reason::Hydrate, None));
         return Ok(plan);
     };
-    let drift = chat.drift().filter(|drift| !drift.declined);
-    let wants_tools = chat.tools == ToolsMode::Pinned && chat.turn_count == 0 && chat.head_settled;
-    match (chat.policy, drift) {
-        (Policy::Follow, Some(_)) => {
+    let uptake = chat.uptake();
+    let wants_tools = chat.tools.pins_tools() && chat.turn_count == 0 && chat.head_settled;
+    match uptake {
+        Some(Uptake::Head) => {
             if is_by_rules_alone(ground, chat, pin.snapshot, head.snapshot).await? {
                 return Ok(plan);
             }
@@ -228,9 +217,8 @@ async fn plan(ground: &mut Ground<'_>, chat: &ChatRecord) -> Result<Plan> {
             plan.notices.push("By the chat's policy the pin has moved to its agent's head, so the beginning of the prompt may have changed.".into());
             return Ok(plan);
         }
-        (Policy::Additive, Some(_)) => {}
-        _ if wants_tools => {}
-        _ => return Ok(plan),
+        None if !wants_tools => return Ok(plan),
+        Some(Uptake::Additions) | None => {}
     }
     let was_settled = was_settled(ground, chat).await?;
     let head_tools = head.hashes.tools;
@@ -238,7 +226,7 @@ async fn plan(ground: &mut Ground<'_>, chat: &ChatRecord) -> Result<Plan> {
     let head = ground.snapshot(head.snapshot).await?;
     let bytes = weight(&pinned) + weight(&head);
     let (mut at, mut pin) = (Arc::clone(&pinned), pin);
-    if chat.policy == Policy::Additive && drift.is_some() {
+    if uptake == Some(Uptake::Additions) {
         let head = Arc::clone(&head);
         let compose = move || additive(&pinned, &head).map(Composed::of);
         if let Some(composed) = ground.work(bytes, compose).await? {
@@ -269,7 +257,7 @@ async fn is_by_rules_alone(
     let pinned = ground.snapshot(pinned).await?;
     let head = ground.snapshot(head).await?;
     let bytes = weight(&pinned) + weight(&head);
-    let with_tools = chat.tools == ToolsMode::Pinned;
+    let with_tools = chat.tools.pins_tools();
     let compare = move || {
         let changes = changes(&pinned, &head, with_tools);
         changes.iter().all(|change| change.cause().is_some())
@@ -309,7 +297,7 @@ fn standing_notice(chat: &ChatRecord) -> Option<String> {
             "The chat has no pin, since {why}; so the prompt is empty."
         ));
     }
-    tools_differ(chat).then(|| {
+    chat.tools_differ().then(|| {
         "The tools come from the agent's head and differ from the pin's; they precede the prompt in a provider's cache.".into()
     })
 }

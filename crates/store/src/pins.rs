@@ -34,8 +34,6 @@ pub struct Move {
     pub reason: Reason,
     /// Whether that agent's MCP servers had settled.
     pub mcp_settled: bool,
-    /// By which door its mover came.
-    pub door: Door,
     /// What is noted in the audit log along with it.
     pub noted: Option<Operation>,
     /// When.
@@ -202,7 +200,7 @@ impl Granted<Chat, Write> {
             .bind(&to.mcp_settled)
             .bind(&actor_kind.to_owned())
             .bind_optional(actor_id.as_ref())
-            .bind(&to.door)
+            .bind(&Door::of(self.actor()))
             .bind(&to.at);
         if let Some(operation) = to.noted {
             let object = Some(("chat", chat.uuid()));
@@ -409,7 +407,7 @@ impl Granted<Agent, Write> {
             .bind(&mcp_settled)
             .bind(&actor_kind.to_owned())
             .bind_optional(actor_id.as_ref())
-            .bind(&Door::Agent)
+            .bind(&Door::of(self.actor()))
             .bind(&head.received_at)
             .execute()
             .await?;
@@ -464,7 +462,7 @@ impl Granted<Agent, Write> {
             .bind(&mcp_settled)
             .bind(&actor_kind.to_owned())
             .bind_optional(actor_id.as_ref())
-            .bind(&Door::Agent)
+            .bind(&Door::of(self.actor()))
             .bind(&head.received_at)
             .execute()
             .await?;

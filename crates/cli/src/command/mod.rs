@@ -18,11 +18,14 @@ mod user;
 mod watch;
 
 use std::process::ExitCode;
+use std::str::FromStr;
 
 pub use chat::{holdings, removed, removed_bytes};
 pub use scan::home_directory;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use ctxpin_model::resource::UnknownWord;
 use ctxpin_protocol::http::page::{PAGE_ITEMS_MAX, PageQuery};
 
 use crate::say::{self, Failure};
@@ -141,6 +144,15 @@ impl PageArguments {
             limit: Some(self.limit),
         }
     }
+}
+
+/// Returns a parser of the words in `all`. The help lists them, and every other word is refused.
+fn words<W>(all: &'static [W], spelling: fn(W) -> &'static str) -> impl TypedValueParser<Value = W>
+where
+    W: Copy + FromStr<Err = UnknownWord> + Send + Sync,
+{
+    let spellings = all.iter().map(move |word| spelling(*word));
+    PossibleValuesParser::new(spellings).try_map(|word| word.parse())
 }
 
 /// Says how to go on, if there is more.

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Duration, Utc};
 use clap::{Args, Subcommand};
 use ctxpin_client::Client;
+use ctxpin_model::access::Scope;
 use ctxpin_model::id::TokenId;
 use ctxpin_protocol::http::page::PageQuery;
 use ctxpin_protocol::http::people::{Token, TokenCreate, TokenRevoke};
 
 use super::user::user_named;
-use super::{Output, PageArguments, say_next};
+use super::{Output, PageArguments, say_next, words};
 use crate::chat_choice::{only, whole_id};
 use crate::connect::Connection;
 use crate::pages::each_item;
@@ -67,8 +68,8 @@ struct Create {
     label: Option<String>,
     /// What it may do; several add up [default: read and write]
     #[arg(long = "scope", value_name = "SCOPE",
-          value_parser = ["read", "write", "provision", "admin"])]
-    scopes: Vec<String>,
+          value_parser = words(Scope::ALL, Scope::as_str))]
+    scopes: Vec<Scope>,
     /// When it ends, as a time such as 2027-01-31T00:00:00Z [default: never]
     #[arg(long, value_name = "TIME", conflicts_with = "days")]
     expires_at: Option<DateTime<Utc>>,
@@ -120,7 +121,8 @@ impl Create {
         let created = client
             .token_create(&TokenCreate {
                 label: self.label,
-                scopes: Some(self.scopes).filter(|scopes| !scopes.is_empty()),
+                scopes: (!self.scopes.is_empty())
+                    .then(|| self.scopes.iter().map(Scope::to_string).collect()),
                 expires_at: self.expires_at.or(in_days),
                 user,
             })

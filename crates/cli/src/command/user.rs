@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 use ctxpin_client::Client;
+use ctxpin_model::access::Role;
 use ctxpin_model::id::UserId;
 use ctxpin_model::quota::Stock;
 use ctxpin_protocol::http::page::PageQuery;
@@ -9,7 +10,7 @@ use ctxpin_protocol::http::people::{User, UserChange, UserCreate};
 use ctxpin_protocol::http::quotas::{QuotaChange, Usage};
 use uuid::Uuid;
 
-use super::{Output, PageArguments, say_next};
+use super::{Output, PageArguments, say_next, words};
 use crate::bytes::Bytes;
 use crate::chat_choice::{only, whole_id};
 use crate::connect::Connection;
@@ -33,8 +34,8 @@ enum Verb {
         name: String,
         /// What the user is; several add up
         #[arg(long = "role", value_name = "ROLE", default_value = "member",
-              value_parser = ["member", "auditor", "admin"])]
-        roles: Vec<String>,
+              value_parser = words(Role::ALL, Role::as_str))]
+        roles: Vec<Role>,
         #[command(flatten)]
         output: Output,
     },
@@ -143,7 +144,12 @@ impl Noun {
                 roles,
                 output,
             } => {
-                let user = client.user_create(&UserCreate { name, roles }).await?;
+                let user = client
+                    .user_create(&UserCreate {
+                        name,
+                        roles: roles.iter().map(Role::to_string).collect(),
+                    })
+                    .await?;
                 said(&user, "created", output)
             }
             Verb::List { page, output } => list(&client, &page, output).await,

@@ -158,9 +158,9 @@ async fn live_tools_are_no_drift(test: &TestService) {
         .await;
     let context = chat.context().await;
     assert!(context.chat.drift().is_none() && context.changes().is_empty());
-    assert!(context.tools_differ());
+    assert!(context.chat.tools_differ());
     chat.refresh().await.unwrap();
-    assert!(!chat.context().await.tools_differ());
+    assert!(!chat.context().await.chat.tools_differ());
 }
 
 async fn pinned(scene: &Scene<'_>) -> TestChat {
@@ -183,7 +183,7 @@ async fn pinned_tools_are_drift(test: &TestService) {
         .await;
     let context = chat.context().await;
     assert_eq!(context.chat.drift().unwrap().since, began);
-    assert!(!context.tools_differ(), "they are the pin's own");
+    assert!(!context.chat.tools_differ(), "they are the pin's own");
     let changes = context.changes();
     assert_eq!(changes.len(), 1);
     assert_eq!(changes[0].subject, Subject::Resource(Kind::McpServer));
@@ -198,7 +198,7 @@ async fn a_changed_configuration_counts_among_the_tools(test: &TestService) {
     let (live, pinned) = (scene.chat().await, pinned(&scene).await);
     // Its shape is the same; only the claimed hash tells.
     scene.push(&agents_md("one").mcp_config("{\"a\": 2}")).await;
-    assert!(!live.is_dirty().await && live.context().await.tools_differ());
+    assert!(!live.is_dirty().await && live.context().await.chat.tools_differ());
     let context = pinned.context().await;
     assert!(context.chat.drift().is_some());
     assert_eq!(context.changes().len(), 1);

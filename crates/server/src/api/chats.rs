@@ -73,8 +73,8 @@ pub(crate) async fn create(
         agent: body.agent_id.map(Into::into),
         parent: body.parent_id.map(Into::into),
         title: named("title", body.title)?,
-        policy: policy(body.policy.as_deref())?.unwrap_or(Policy::Manual),
-        tools: tools(body.tools.as_deref())?.unwrap_or(ToolsMode::Live),
+        policy: policy(body.policy.as_deref())?.unwrap_or_default(),
+        tools: tools(body.tools.as_deref())?.unwrap_or_default(),
     };
     let (record, is_new) = chats::create(&app.service, credential, &request).await?;
     let status = match is_new {

@@ -64,7 +64,7 @@ fn context(view: &ContextView, warnings: &[QuotaWarning]) -> Response {
         latest_renderer: view.latest_renderer(),
         notices: None,
         policy: view.chat.policy.to_string(),
-        tools_differ: view.tools_differ(),
+        tools_differ: view.chat.tools_differ(),
         quota_warnings: warnings.iter().map(quotas::warning).collect(),
     };
     let tag = context.pin.snapshot.as_ref().and_then(etag);

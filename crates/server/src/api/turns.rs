@@ -4,7 +4,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use ctxpin_model::delivery::Delivery;
 use ctxpin_model::turn::TurnRecord;
 use ctxpin_operations::turns::{self, TurnRequest, TurnView};
 use ctxpin_protocol::convert::members::{label, word};
@@ -48,7 +47,7 @@ pub(crate) async fn begin(
     let delivery = body.delivery.map(|text| word("delivery", &text));
     let request = TurnRequest {
         reference: reference.transpose()?,
-        delivery: delivery.transpose()?.unwrap_or(Delivery::Delivered),
+        delivery: delivery.transpose()?.unwrap_or_default(),
     };
     let view = turns::begin(&app.service, credential, path.id("chat")?, &request).await?;
     let status = match view.is_new {

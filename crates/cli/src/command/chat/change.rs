@@ -1,11 +1,13 @@
 //! `ctxpin chat bind`, `set`, `archive` and `delete`.
 
 use clap::Args;
+use ctxpin_model::policy::Policy;
+use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_protocol::http::chats::{Chat, ChatChange};
 
 use super::{name, state};
 use crate::chat_choice::{self, CHAT_VARIABLE, ChatArgument, ChatOption, agent_named};
-use crate::command::Output;
+use crate::command::{Output, words};
 use crate::connect::Connected;
 use crate::say::{self, Failure};
 use crate::setting::variable;
@@ -61,11 +63,11 @@ pub struct Set {
     no_title: bool,
     /// When its pin moves by itself: `manual` never, `additive` takes up what is new at the next
     /// turn, `follow` everything
-    #[arg(long, value_parser = ["manual", "additive", "follow"])]
-    policy: Option<String>,
+    #[arg(long, value_parser = words(Policy::ALL, Policy::as_str))]
+    policy: Option<Policy>,
     /// Where its tools come from: `live` from the agent, `pinned` from the pin
-    #[arg(long, value_parser = ["live", "pinned"])]
-    tools: Option<String>,
+    #[arg(long, value_parser = words(ToolsMode::ALL, ToolsMode::as_str))]
+    tools: Option<ToolsMode>,
     #[command(flatten)]
     output: Output,
 }
@@ -79,8 +81,8 @@ impl Set {
     pub async fn run(self, connected: &Connected) -> Result<(), Failure> {
         let change = ChatChange {
             title: (self.no_title || self.title.is_some()).then_some(self.title),
-            policy: self.policy,
-            tools: self.tools,
+            policy: self.policy.map(|policy| policy.to_string()),
+            tools: self.tools.map(|tools| tools.to_string()),
             ..ChatChange::default()
         };
         let id = chat_choice::chat(connected, self.chat.chat.as_deref()).await?;

@@ -1,11 +1,13 @@
 //! `ctxpin chat new`.
 
 use clap::Args;
+use ctxpin_model::policy::Policy;
+use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_protocol::http::chats::ChatCreate;
 
 use super::{name, state};
 use crate::chat_choice::{agent_here, agent_named, chat_named, not_watched};
-use crate::command::Output;
+use crate::command::{Output, words};
 use crate::connect::Connected;
 use crate::say::{self, Failure};
 
@@ -32,11 +34,11 @@ pub struct New {
     #[arg(long)]
     reference: Option<String>,
     /// When its pin moves by itself
-    #[arg(long, value_parser = ["manual", "additive", "follow"])]
-    policy: Option<String>,
+    #[arg(long, value_parser = words(Policy::ALL, Policy::as_str))]
+    policy: Option<Policy>,
     /// Where its tools come from
-    #[arg(long, value_parser = ["live", "pinned"])]
-    tools: Option<String>,
+    #[arg(long, value_parser = words(ToolsMode::ALL, ToolsMode::as_str))]
+    tools: Option<ToolsMode>,
     #[command(flatten)]
     output: Output,
 }
@@ -69,8 +71,8 @@ impl New {
                 agent_id: agent,
                 parent_id: parent,
                 title: self.title,
-                policy: self.policy,
-                tools: self.tools,
+                policy: self.policy.map(|policy| policy.to_string()),
+                tools: self.tools.map(|tools| tools.to_string()),
             })
             .await?;
         let chat = &opened.chat;

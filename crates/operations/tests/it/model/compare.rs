@@ -164,7 +164,11 @@ async fn assert_context(hands: &Hands<'_>, index: usize) {
         (Some(pin), Some(head)) => chat.tools == ToolsMode::Live && pin.tools() != head.tools(),
         _ => false,
     };
-    assert_eq!(context.tools_differ(), tools_differ, "tools of {chat:?}");
+    assert_eq!(
+        context.chat.tools_differ(),
+        tools_differ,
+        "tools of {chat:?}"
+    );
     assert_changes(&context, chat, head);
     assert_history(hands, &real, chat).await;
     assert_prompt(&real.prompt().await, chat.pin());
