@@ -4,13 +4,14 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use axum::extract::FromRequestParts;
 use axum::http::header::HOST;
 use axum::http::request::Parts;
 use axum::http::uri;
+use ctxpin_listener::LocalAddress;
 use ctxpin_model::proof::is_this_machine;
 use ctxpin_protocol::problem::ProblemName;
 use url::{Host, Url};
@@ -50,17 +51,6 @@ impl FromStr for PublicUrl {
             port: url.port_or_known_default().ok_or(InvalidPublicUrl)?,
             is_usual_port: url.port().is_none(),
         })
-    }
-}
-
-/// This server's end of the connection, as whoever connected names it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct LocalAddress(SocketAddr);
-
-impl LocalAddress {
-    /// An address of version 4 that came through a socket of version 6 is meant as what it is.
-    pub fn new(address: SocketAddr) -> Self {
-        Self(SocketAddr::new(address.ip().to_canonical(), address.port()))
     }
 }
 

@@ -2,24 +2,21 @@
 //! compressed.
 
 use std::io::{self, Read};
-use std::time::Duration;
 
-use axum::body::BodyDataStream;
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use axum::http::request::Parts;
 use bytes::{Bytes, BytesMut};
+use ctxpin_listener::{BodyError, BodyPace};
 use ctxpin_model::access::Operation;
 use ctxpin_model::token::Credential;
 use ctxpin_protocol::problem::ProblemName;
 use flate2::bufread::MultiGzDecoder;
-use futures_util::StreamExt;
-use tokio::time::{Instant, timeout_at};
 
 use crate::app::App;
 use crate::callers::Known;
-use crate::limits::{Limits, OTHER_BYTES_MAX, STRANGER_BYTES_MAX, ZSTD_WINDOW_LOG_MAX};
+use crate::limits::{OTHER_BYTES_MAX, STRANGER_BYTES_MAX, ZSTD_WINDOW_LOG_MAX};
 use crate::load::Load;
 use crate::observe::Deadline;
 use crate::respond::{Answer, Refusal};
@@ -60,11 +57,11 @@ impl FromRequest<App> for Raw {
             operation: limit.and_then(|limit| limit.operation),
             known: None,
         };
-        let mut pace = Pace::new(&app.limits);
+        let mut pace = BodyPace::new(&app.limits.connections);
         let mut pieces = body.into_data_stream();
         let mut body = BytesMut::new();
         sender.may_send(told).await?;
-        while let Some(piece) = pace.next(&mut pieces).await? {
+        while let Some(piece) = pace.next(&mut pieces).await.map_err(unread)? {
             let length = (body.len() + piece.len()) as u64;
             if length > most {
                 return Err(too_long(most));
@@ -137,42 +134,20 @@ fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// How fast a body must come. Each byte gives time for the next ones; what came quickly gives no more
-/// of it than a pause, for as long as it takes is what was sent held.
-struct Pace {
-    latest: Instant,
-    pause_max: Duration,
-    rate_min: u64,
-}
-
-impl Pace {
-    fn new(limits: &Limits) -> Self {
-        Self {
-            latest: Instant::now() + limits.body_pause_max,
-            pause_max: limits.body_pause_max,
-            rate_min: limits.body_rate_min,
-        }
-    }
-
-    /// The next piece of the body; none at its end.
-    async fn next(&mut self, pieces: &mut BodyDataStream) -> Answer<Option<Bytes>> {
-        match timeout_at(self.latest, pieces.next()).await {
-            Ok(None) => Ok(None),
-            Ok(Some(Ok(piece))) => {
-                let time = Duration::from_secs_f64(piece.len() as f64 / self.rate_min as f64);
-                let pause = Instant::now() + self.pause_max;
-                self.latest = pause.min(self.latest + time);
-                Ok(Some(piece))
-            }
-            Ok(Some(Err(_))) => Err(Unpacking::Broken.refusal(0)),
-            Err(_) => {
-                let (rate, pause) = (self.rate_min, self.pause_max.as_secs());
-                let detail = format!(
-                    "The body came too slowly: send {rate} bytes a second on the whole, and \
-                     something every {pause} s."
-                );
-                Err(Refusal::new(ProblemName::RequestTimeout, detail))
-            }
+/// The problem of a body that could not be read to its end.
+fn unread(error: BodyError) -> Refusal {
+    match error {
+        BodyError::Broken => Unpacking::Broken.refusal(0),
+        BodyError::TooSlow {
+            rate_min,
+            pause_max,
+        } => {
+            let pause = pause_max.as_secs();
+            let detail = format!(
+                "The body came too slowly: send {rate_min} bytes a second on the whole, and something \
+                 every {pause} s."
+            );
+            Refusal::new(ProblemName::RequestTimeout, detail)
         }
     }
 }

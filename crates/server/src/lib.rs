@@ -4,7 +4,6 @@
 //! and no workspace files, decides nothing about data, and does not know who may do what: a
 //! handler that does more than translate is in the wrong place.
 
-mod activity;
 mod address;
 mod admin_token;
 mod api;
@@ -19,11 +18,9 @@ mod events;
 mod footing;
 mod identify;
 pub mod limits;
-mod listen;
 mod load;
 mod metrics;
 mod observe;
-mod opening;
 mod read;
 mod respond;
 pub mod router;

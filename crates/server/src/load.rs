@@ -10,12 +10,12 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use ctxpin_listener::Connection;
 use ctxpin_model::access::Operation;
 use ctxpin_model::token::Credential;
 use ctxpin_protocol::problem::ProblemName;
 use http_body::Body as _;
 
-use crate::activity::Activity;
 use crate::app::App;
 use crate::budget::{Full, Held, Holder};
 use crate::callers::Known;
@@ -28,7 +28,7 @@ pub(crate) struct Load(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    connection: Activity,
+    connection: Connection,
     held: Mutex<Held>,
     /// Bytes of the head that strangers have no more room for: it is held once the caller is known.
     refused: Mutex<u64>,
@@ -37,7 +37,7 @@ struct Shared {
 
 /// Holds a request, and its answer.
 pub(crate) async fn held(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let connection = request.extensions().get::<Activity>().cloned();
+    let connection = request.extensions().get::<Connection>().cloned();
     let load = match Load::begin(&app, connection.unwrap_or_default(), head_bytes(&request)) {
         Ok(load) => load,
         Err(refusal) => return refusal.into_response(),
@@ -72,7 +72,7 @@ impl Load {
         load.ok_or_else(|| Refusal::new(ProblemName::Internal, "The request is held by nobody."))
     }
 
-    fn begin(app: &App, connection: Activity, head_bytes: u64) -> Answer<Self> {
+    fn begin(app: &App, connection: Connection, head_bytes: u64) -> Answer<Self> {
         let of_connection = Holder::Connection(connection.id());
         let is_known = connection.is_known();
         let mut held = match is_known {
@@ -102,7 +102,7 @@ impl Load {
         *lock(&self.0.caller) = Some(credential);
         let connection = &self.0.connection;
         let is_one_too_many =
-            *lock(&self.0.refused) > 0 || connection.under_way() > STRANGER_REQUESTS_MAX;
+            *lock(&self.0.refused) > 0 || connection.in_progress() > STRANGER_REQUESTS_MAX;
         if is_one_too_many && !connection.is_known() {
             self.look_up(app, credential, None).await?;
         }

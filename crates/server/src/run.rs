@@ -3,7 +3,6 @@
 use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::io;
-use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,7 +15,7 @@ use ctxpin_operations::error::Error;
 use ctxpin_operations::people::{self, FirstToken};
 use ctxpin_operations::service::{Service, Storage, StorageError};
 use ctxpin_operations::{quotas, refusals, treatments, wakes};
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin_token::AdminToken;
@@ -28,13 +27,12 @@ use crate::data_directory;
 use crate::footing::Footing;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
-use crate::{listen, router};
+use crate::router;
+
+pub use ctxpin_listener::bind;
 
 /// The name of the SQLite file in the data directory.
 const SQLITE_NAME: &str = "ctxpin.sqlite";
-
-/// Most connections that wait to be taken in; the system may allow fewer.
-const QUEUE_MAX: u32 = 4096;
 
 /// The name of the file whose lock says that a server uses the SQLite file.
 const LOCK_NAME: &str = "ctxpin.lock";
@@ -150,23 +148,6 @@ fn with_cause(error: &Error) -> String {
     }
 }
 
-/// Takes an address to listen on, with a long queue of connections that are not taken in yet: whoever
-/// finds it full tries again a second later.
-///
-/// # Errors
-///
-/// If the system does not let it have the address.
-pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = match address {
-        SocketAddr::V4(_) => TcpSocket::new_v4()?,
-        SocketAddr::V6(_) => TcpSocket::new_v6()?,
-    };
-    // Connections of a server before may still be on their way out.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(QUEUE_MAX)
-}
-
 /// Serves on `listener` until `shutdown` is cancelled. Then every watch ends, what is under way has
 /// 10 seconds to end, and the data is closed.
 ///
@@ -222,7 +203,8 @@ pub async fn serve(
     };
     let served = match user {
         Ok(()) => {
-            let limits = settings.limits.within_descriptors();
+            let mut limits = settings.limits;
+            limits.connections = limits.connections.within_descriptors();
             let app = App {
                 service: service.clone(),
                 clock,
@@ -249,8 +231,8 @@ pub async fn serve(
 /// `shutdown` is cancelled. So it can be measured what these cost by themselves.
 pub async fn serve_routes(listener: TcpListener, shutdown: CancellationToken, routes: Router) {
     let router = router::foreign_router(routes);
-    let limits = Limits::default().within_descriptors();
-    listen::serve(listener, router, &shutdown, limits).await;
+    let limits = Limits::default().connections.within_descriptors();
+    ctxpin_listener::serve(listener, router, &shutdown, limits).await;
 }
 
 /// Serves until `shutdown`, or until files that have to be there are gone.
@@ -285,10 +267,10 @@ async fn serve_app(listener: TcpListener, app: App, shutdown: &CancellationToken
         storage = service.storage_kind(),
         "serving"
     );
-    let limits = app.limits;
+    let limits = app.limits.connections;
     let router = router::router(app);
     tokio::select! {
-        () = listen::serve(listener, router, shutdown, limits) => {}
+        () = ctxpin_listener::serve(listener, router, shutdown, limits) => {}
         // It ends only when it is dropped.
         () = async {
             tokio::join!(

@@ -14,7 +14,7 @@ use crate::command;
 const PREFIX: &str = "ctxpin-";
 
 /// The arrows: what each of our crates may use of the others. `testing` may use all.
-const ARROWS: [(&str, &[&str]); 17] = [
+const ARROWS: [(&str, &[&str]); 18] = [
     // The benchmark measures operations in process, serves the limits of an HTTP answer, and
     // calls the program that was built.
     (
@@ -27,7 +27,9 @@ const ARROWS: [(&str, &[&str]); 17] = [
             "server", "agent", "client", "scan", "render", "protocol", "model",
         ],
     ),
-    ("server", &["operations", "protocol", "model"]),
+    ("server", &["listener", "operations", "protocol", "model"]),
+    // It serves any service.
+    ("listener", &[]),
     ("agent", &["scan", "client", "protocol", "model"]),
     ("client", &["protocol", "model"]),
     ("cluster", &[]),

@@ -13,7 +13,7 @@ use crate::bench::{Bench, Running, Served, assert_says, said};
 
 #[test]
 fn case_b01_timeouts_stand_in_order() {
-    let server = Limits::default();
+    let server = Limits::default().connections;
     let heartbeat = ctxpin_agent::HEARTBEAT_INTERVAL;
     let idle = ctxpin_client::IDLE_TIME_MAX;
     assert!(idle < PROXY_IDLE_TIME);

@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::raw::{Answer, connect, dripped, head_with, read};
-use crate::server::{Agent, SOON, Server, problem};
+use crate::server::{Agent, SOON, Server, problem, with_connections};
 
 const CHATS: &str = "/api/v1/chats";
 const PUSH: &str = "/api/v1/agent/context";
@@ -180,10 +180,10 @@ async fn finding_02_answers_that_nobody_takes_have_a_budget() {
 
 #[tokio::test]
 async fn what_came_quickly_is_not_held_for_somebody_who_drips() {
-    let server = Server::start_limited(Limits {
+    let server = Server::start_limited(with_connections(ctxpin_listener::Limits {
         body_pause_max: Duration::from_millis(200),
-        ..Limits::default()
-    })
+        ..Default::default()
+    }))
     .await;
     let token = server.agent_token().await;
     // At 8 KiB a second it would have a minute.

@@ -3,13 +3,12 @@
 
 use std::time::Duration;
 
-use ctxpin_server::limits::Limits;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::raw::connect;
-use crate::server::{SOON, Server};
+use crate::server::{SOON, Server, with_connections};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -137,10 +136,10 @@ async fn a_head_without_end() {
 
 #[tokio::test]
 async fn pings_and_settings_whose_answers_nobody_reads() {
-    let limits = Limits {
+    let limits = with_connections(ctxpin_listener::Limits {
         quiet_time_max: Duration::from_millis(50),
-        ..Limits::default()
-    };
+        ..Default::default()
+    });
     let server = Server::start_limited(limits).await;
     for flood in [frame(PING, 0, 0, &[7; 8]), frame(SETTINGS, 0, 0, &[])] {
         let mut attack = begin(&server, &[]).await;
@@ -155,10 +154,10 @@ async fn pings_and_settings_whose_answers_nobody_reads() {
 
 #[tokio::test]
 async fn answers_for_which_there_is_no_window() {
-    let limits = Limits {
+    let limits = with_connections(ctxpin_listener::Limits {
         quiet_time_max: Duration::from_millis(50),
-        ..Limits::default()
-    };
+        ..Default::default()
+    });
     let server = Server::start_limited(limits).await;
     // SETTINGS_INITIAL_WINDOW_SIZE (section 6.5.2) is 0, or 1.
     for window in [0, 1] {

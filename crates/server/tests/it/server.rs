@@ -38,6 +38,14 @@ pub struct Server {
     directory: TempDir,
 }
 
+/// Returns the usual limits with those of connections.
+pub fn with_connections(connections: ctxpin_listener::Limits) -> Limits {
+    Limits {
+        connections,
+        ..Limits::default()
+    }
+}
+
 impl Server {
     /// A server on a new SQLite file.
     pub async fn start() -> Self {

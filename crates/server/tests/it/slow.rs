@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout};
 
 use crate::raw::{connect, dripped, head, read};
-use crate::server::{SOON, Server, problem};
+use crate::server::{SOON, Server, problem, with_connections};
 
 const CHATS: &str = "/api/v1/chats";
 const JSON: &str = "content-type: application/json\r\n";
@@ -20,10 +20,10 @@ const JSON: &str = "content-type: application/json\r\n";
 const SHORT: Duration = Duration::from_millis(50);
 
 async fn impatient() -> Server {
-    Server::start_limited(Limits {
+    Server::start_limited(with_connections(ctxpin_listener::Limits {
         body_pause_max: SHORT,
-        ..Limits::default()
-    })
+        ..Default::default()
+    }))
     .await
 }
 
@@ -60,12 +60,12 @@ async fn a_body_that_stops_is_not_waited_for() {
 
 #[tokio::test]
 async fn a_body_that_drips_is_not_waited_for() {
-    let limits = Limits {
+    let limits = with_connections(ctxpin_listener::Limits {
         body_pause_max: 4 * SHORT,
         // So much that what was sent gives no time.
         body_rate_min: u64::MAX,
-        ..Limits::default()
-    };
+        ..Default::default()
+    });
     let server = Server::start_limited(limits).await;
     let mut stream = connect(&server).await;
     let head = head(
@@ -100,8 +100,10 @@ async fn a_body_of_http_2_that_stops_is_not_waited_for() {
 async fn an_honest_body_may_take_longer_than_any_other_request() {
     let limits = Limits {
         request_time_max: 4 * SHORT,
-        body_rate_min: 1,
-        ..Limits::default()
+        ..with_connections(ctxpin_listener::Limits {
+            body_rate_min: 1,
+            ..Default::default()
+        })
     };
     let server = Server::start_limited(limits).await;
     let mut stream = connect(&server).await;

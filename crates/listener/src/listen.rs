@@ -1,27 +1,35 @@
-//! Connections: taken in, served over HTTP/1.1 or HTTP/2, and ended with the server.
+//! Connections: accepted, served over HTTP/1.1 or HTTP/2, and ended at the shutdown.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::{BoxError, Router};
+use bytes::Bytes;
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tower::{BoxError, Service};
 
-use crate::activity::{Activity, NotedRouter};
-use crate::authority::LocalAddress;
+use crate::connection::{Connection, ConnectionService, LocalAddress};
 use crate::limits::{
     CONNECTION_WINDOW_BYTES, CONNECTIONS_CROWDED_PERCENT, HEAD_BYTES_MAX, HEADER_LIST_BYTES_MAX,
     Limits, STREAM_WINDOW_BYTES, STREAMS_BROKEN_MAX, STREAMS_CANCELLED_MAX, STREAMS_MAX,
 };
 use crate::opening::Opening;
+
+/// Most connections that wait to be accepted; the system may allow fewer.
+const QUEUE_MAX: u32 = 4096;
 
 /// How often a silent HTTP/2 connection is asked whether it still lives, and how long it may take.
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(30);
@@ -29,25 +37,52 @@ const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(30);
 /// How long a quiet connection may take to end in order, before it is cut.
 const FAREWELL_TIME_MAX: Duration = Duration::from_secs(1);
 
-/// The same for one that tried tokens in vain.
+/// The same for one whose requests were refused too often.
 const FAREWELL_TIME_SHORT: Duration = Duration::from_millis(100);
 
-/// How many of the oldest connections are looked at to find one to end.
+/// How many of the oldest connections are searched for one to end.
 const SEARCHED_MAX: usize = 64;
 
-/// How long a head takes on a bad line. Whoever sends none for longer goes first where it is crowded.
+/// How long a head takes on a bad line. Where it is crowded, a connection ends first that sent none for
+/// longer.
 const HEAD_TIME_FAIR: Duration = Duration::from_secs(1);
 
-/// Pause after a connection could not be taken in, as when there are no file descriptors left.
+/// Pause after a connection could not be accepted, as when there are no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
-/// Serves until `shutdown`. What is under way then goes on, but no longer than the limit allows.
-pub(crate) async fn serve(
+/// Takes an address to listen on, with a long queue of connections that are not accepted yet: a caller who
+/// finds it full tries again a second later.
+///
+/// # Errors
+///
+/// If the system does not let it have the address.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // Connections of a server before may still be on their way out.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(QUEUE_MAX)
+}
+
+/// Serves until `shutdown`. Requests in progress then go on, but no longer than the limit allows.
+///
+/// Each request has a [`Connection`] and, if the system tells it, a [`LocalAddress`] in its extensions.
+pub async fn serve<S, B>(
     listener: TcpListener,
-    router: Router,
+    service: S,
     shutdown: &CancellationToken,
     limits: Limits,
-) {
+) where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
+        + Clone
+        + Send
+        + 'static,
+    S::Future: Send,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Default + Send + Unpin + 'static,
+{
     let room = Arc::new(Semaphore::new(limits.connections_max));
     let mut connections = JoinSet::new();
     let mut open = Open::default();
@@ -62,22 +97,22 @@ pub(crate) async fn serve(
         };
         match accepted {
             Ok((stream, place)) => {
-                let (activity, cut) = (Activity::default(), CancellationToken::new());
+                let (connection, cut) = (Connection::default(), CancellationToken::new());
                 if connections.len() * 100 >= limits.connections_max * CONNECTIONS_CROWDED_PERCENT {
                     open.make_room();
                 }
-                let id = activity.id();
-                let (activity_of, cut_of) = (activity.clone(), cut.clone());
-                open.0.insert(id, (activity_of, Instant::now(), cut_of));
-                let service = NotedRouter {
-                    router: router.clone(),
-                    activity,
+                let id = connection.id();
+                open.0
+                    .insert(id, (connection.clone(), Instant::now(), cut.clone()));
+                let service = ConnectionService {
+                    service: service.clone(),
+                    connection,
                     local: stream.local_addr().ok().map(LocalAddress::new),
                 };
-                let connection = connection(stream, service, shutdown.clone(), limits);
+                let serving = serve_connection(stream, service, shutdown.clone(), limits);
                 connections.spawn(async move {
                     tokio::select! {
-                        () = connection => {}
+                        () = serving => {}
                         () = cut.cancelled() => {}
                     }
                     drop(place);
@@ -86,7 +121,7 @@ pub(crate) async fn serve(
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
-                tracing::error!(%error, "no connection can be taken in");
+                tracing::error!(%error, "no connection can be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -104,36 +139,36 @@ pub(crate) async fn serve(
     }
 }
 
-/// The open connections on which no token was good when they were last looked at, oldest first, with what
-/// ends each.
+/// The open connections on which no caller was known when they were last looked at, oldest first, with when
+/// each began and what cuts it.
 #[derive(Default)]
-struct Open(BTreeMap<u64, (Activity, Instant, CancellationToken)>);
+struct Open(BTreeMap<u64, (Connection, Instant, CancellationToken)>);
 
 impl Open {
-    /// Forgets a connection that has ended. What panicked tells no number: it is forgotten when it is to make
-    /// room.
+    /// Forgets a connection that has ended. One that panicked tells no number: it is forgotten when it is to
+    /// make room.
     fn ended(&mut self, ended: Result<u64, JoinError>) {
         if let Ok(id) = ended {
             self.0.remove(&id);
         }
     }
 
-    /// Ends the oldest connection that never had a whole head and has had time for it, or else the oldest
-    /// that shows no token and is at rest, or else the oldest without a head.
+    /// Cuts the oldest connection that never had a whole head and has had time for it, or else the oldest
+    /// unknown one at rest, or else the oldest without a head.
     fn make_room(&mut self) {
         let oldest = self.0.iter().take(SEARCHED_MAX);
-        let known = oldest.filter(|(_, (activity, ..))| activity.is_known());
+        let known = oldest.filter(|(_, (connection, ..))| connection.is_known());
         for id in known.map(|(id, _)| *id).collect::<Vec<_>>() {
             self.0.remove(&id);
         }
-        let oldest = |is_meant: fn(&Activity) -> bool| {
+        let oldest = |is_meant: fn(&Connection) -> bool| {
             let mut oldest = self.0.iter().take(SEARCHED_MAX);
-            oldest.find(|(_, (activity, ..))| is_meant(activity))
+            oldest.find(|(_, (connection, ..))| is_meant(connection))
         };
-        let silent = || oldest(|activity| !activity.has_begun());
+        let silent = || oldest(|connection| !connection.has_begun());
         let found = silent()
             .filter(|(_, (_, since, _))| since.elapsed() > HEAD_TIME_FAIR)
-            .or_else(|| oldest(Activity::is_at_rest_unknown))
+            .or_else(|| oldest(Connection::is_at_rest_unknown))
             .or_else(silent);
         let found = found.map(|(id, _)| *id);
         if let Some((.., cut)) = found.and_then(|id| self.0.remove(&id)) {
@@ -142,7 +177,7 @@ impl Open {
     }
 }
 
-/// Takes in a connection once there is room for it. Until then the system keeps it waiting.
+/// Accepts a connection once there is room for it. Until then the system keeps it waiting.
 async fn accept(
     listener: &TcpListener,
     room: &Arc<Semaphore>,
@@ -160,7 +195,7 @@ async fn accept(
     Ok((stream, place))
 }
 
-/// Whether it is the fault of one that was coming in, and the next may well be taken.
+/// Returns whether one connection alone failed, so that the next may well be accepted.
 fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -170,31 +205,38 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-async fn connection(
+async fn serve_connection<S, B>(
     stream: TcpStream,
-    service: NotedRouter,
+    service: ConnectionService<S>,
     shutdown: CancellationToken,
     limits: Limits,
-) {
-    // Answers are written whole; waiting for more to send would only delay them.
+) where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
+        + Clone
+        + Send
+        + 'static,
+    S::Future: Send,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Default + Send + Unpin + 'static,
+{
+    // Responses are written whole; waiting for more to send would only delay them.
     let _ = stream.set_nodelay(true);
-    let activity = service.activity.clone();
+    let connection = service.connection.clone();
     let builder = builder(&limits);
     let service = TowerToHyperService::new(service);
-    let stream = TokioIo::new(Opening::new(stream, activity.clone(), limits.head_time_max));
-    let mut connection = std::pin::pin!(builder.serve_connection(stream, service));
+    let opening = Opening::new(stream, connection.clone(), limits.head_time_max);
+    let mut serving = std::pin::pin!(builder.serve_connection(TokioIo::new(opening), service));
     let farewell = tokio::select! {
-        served = connection.as_mut() => return ended(served),
+        served = serving.as_mut() => return ended(served),
         () = shutdown.cancelled() => None,
-        () = activity.quiet(limits.quiet_time_max) => Some(FAREWELL_TIME_MAX),
-        () = activity.unwelcome() => Some(FAREWELL_TIME_SHORT),
+        () = connection.quiet(limits.quiet_time_max) => Some(FAREWELL_TIME_MAX),
+        () = connection.unwelcome() => Some(FAREWELL_TIME_SHORT),
     };
-    connection.as_mut().graceful_shutdown();
+    serving.as_mut().graceful_shutdown();
     match farewell {
-        None => ended(connection.await),
-        Some(time_max) => match tokio::time::timeout(time_max, connection).await {
+        None => ended(serving.await),
+        Some(time_max) => match tokio::time::timeout(time_max, serving).await {
             Ok(served) => ended(served),
-            Err(_) => ended(Err("it was quiet, or tried tokens in vain".into())),
+            Err(_) => ended(Err("it was quiet, or was refused too often".into())),
         },
     }
 }
@@ -206,7 +248,7 @@ fn ended(served: Result<(), BoxError>) {
     }
 }
 
-/// How HTTP is spoken.
+/// Returns how HTTP is spoken.
 fn builder(limits: &Limits) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder

@@ -1,13 +1,9 @@
 //! Connections over real sockets, with short limits.
 
-use std::convert::Infallible;
-use std::net::SocketAddr;
-
-use axum::Extension;
-use axum::body::Body;
+use axum::body;
 use axum::http::Uri;
 use axum::routing::get;
-use bytes::Bytes;
+use axum::{Extension, Router};
 use futures_util::{Stream, stream};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::{Notify, mpsc};
@@ -229,7 +225,7 @@ async fn an_answer_that_nobody_reads_is_given_up() {
     let (given_up, mut is_given_up) = mpsc::channel(9);
     let router = Router::new().route(
         "/",
-        get(async move || Body::from_stream(endless(given_up.clone()))),
+        get(async move || body::Body::from_stream(endless(given_up.clone()))),
     );
     let (address, _guard) = served(router, limits).await;
     let mut first = TcpStream::connect(address).await.unwrap();
@@ -261,13 +257,14 @@ async fn a_connection_too_many_waits() {
         ..Limits::default()
     };
     let (asked, mut order) = mpsc::channel::<String>(9);
-    let router = Router::new().fallback(async move |activity: Extension<Activity>, uri: Uri| {
-        // As if a token had been good.
-        activity.become_known();
-        let path = uri.path().to_owned();
-        asked.send(path.clone()).await.unwrap();
-        path
-    });
+    let router =
+        Router::new().fallback(async move |connection: Extension<Connection>, uri: Uri| {
+            // As if a token had been good.
+            connection.become_known();
+            let path = uri.path().to_owned();
+            asked.send(path.clone()).await.unwrap();
+            path
+        });
     let (address, _guard) = served(router, limits).await;
     let ask = async |client: &mut TcpStream, path: &str| {
         let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n");

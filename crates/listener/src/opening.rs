@@ -1,6 +1,7 @@
-//! A connection whose first head must come in time. What is read first tells HTTP/1.1 from HTTP/2, and
-//! neither of them is at work yet to bound how long that takes; and HTTP/1.1 knows one bound only, which
-//! holds for the pauses between requests too.
+//! A connection whose first head must come in time.
+//!
+//! The first bytes tell HTTP/1.1 from HTTP/2, and until they are read neither bounds how long that takes.
+//! HTTP/1.1 has one bound only, which holds for the pauses between requests too.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-use crate::activity::Activity;
+use crate::connection::Connection;
 
 /// What an HTTP/2 connection begins with (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -18,7 +19,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// A stream that fails if the first head, or the beginning of HTTP/2, does not come in time.
 pub(crate) struct Opening<S> {
     stream: S,
-    activity: Activity,
+    connection: Connection,
     /// How many bytes of the preface there were; none for HTTP/1.1.
     preface: Option<usize>,
     /// How long the opening may take; none once it is over.
@@ -26,11 +27,11 @@ pub(crate) struct Opening<S> {
 }
 
 impl<S> Opening<S> {
-    /// A stream on which nothing was read yet. `activity` tells whether there was a whole head.
-    pub fn new(stream: S, activity: Activity, time_max: Duration) -> Self {
+    /// A stream on which nothing was read yet. `connection` tells whether there was a whole head.
+    pub fn new(stream: S, connection: Connection, time_max: Duration) -> Self {
         Self {
             stream,
-            activity,
+            connection,
             preface: Some(0),
             time: Some(Box::pin(sleep(time_max))),
         }
@@ -45,7 +46,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Opening<S> {
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         let filled = buffer.filled().len();
-        if this.activity.has_begun() {
+        if this.connection.has_begun() {
             this.time = None;
         }
         let Some(time) = &mut this.time else {
