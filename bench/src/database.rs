@@ -25,7 +25,7 @@ pub struct Kind {
 impl FromStr for Kind {
     type Err = String;
 
-    /// Reads `name=postgres://..`.
+    /// Parses a text of the form `name=postgres://..`.
     fn from_str(text: &str) -> Result<Self, String> {
         let (name, url) = text
             .split_once('=')
@@ -38,7 +38,7 @@ impl FromStr for Kind {
 }
 
 impl Kind {
-    /// SQLite.
+    /// Returns a SQLite database in a file.
     pub fn sqlite() -> Self {
         Self {
             name: SQLITE.to_owned(),

@@ -9,11 +9,8 @@ use crate::measure::{Samples, Summary};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
-    /// Time.
     Milliseconds,
-    /// Space.
     Bytes,
-    /// Throughput.
     RequestsPerSecond,
 }
 
@@ -21,7 +18,6 @@ pub enum Unit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Design {
-    /// The product.
     Ctxpin,
     /// Rows copied into each chat, and drift marked in each chat.
     Copying,
@@ -40,7 +36,7 @@ impl Design {
     }
 }
 
-/// One figure.
+/// One measured figure of a subject.
 #[derive(Debug, Clone, Serialize)]
 pub struct Figure {
     /// The group it belongs to: figures of one group and quantity are compared.
@@ -53,7 +49,6 @@ pub struct Figure {
     pub design: Design,
     /// On which database; none where no database takes part.
     pub database: Option<String>,
-    /// The unit.
     pub unit: Unit,
     /// The samples in short.
     pub summary: Summary,

@@ -40,7 +40,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Measure.
+    /// Measure and write the tables and plots.
     Measure(Measure),
     /// Compare with another build of the program.
     Compare(compare::Compare),

@@ -24,7 +24,7 @@ pub struct Summary {
 }
 
 impl Samples {
-    /// Adds one.
+    /// Adds one sample.
     pub fn add(&mut self, value: f64) {
         self.0.push(value);
     }

@@ -153,7 +153,7 @@ impl Server {
         self.process.resident_bytes()
     }
 
-    /// Ends it.
+    /// Stops the server and waits for its end.
     pub async fn stop(self) -> anyhow::Result<()> {
         self.process.stop().await
     }

@@ -26,7 +26,6 @@ pub struct File {
     pub path: String,
     /// The hash of its bytes.
     pub hash: BlobHash,
-    /// Its bytes.
     pub bytes: Arc<[u8]>,
 }
 

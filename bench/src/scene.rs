@@ -26,7 +26,6 @@ use crate::sql::{Pool, Value};
 
 /// The product on a database of its own.
 pub struct Scene {
-    /// The service.
     pub service: Service,
     /// Plain connections to the same database.
     pub pool: Pool,
@@ -38,9 +37,7 @@ pub struct Scene {
 
 /// An agent with an open session.
 pub struct Agent {
-    /// Its id.
     pub id: AgentId,
-    /// Its token.
     pub token: Token,
     epoch: i64,
     version: i64,

@@ -32,7 +32,6 @@ pub const POSTGRES_CONNECTIONS_MAX: u32 = 8;
 pub enum Pool {
     /// One connection, for SQLite has one writer.
     Sqlite(SqlitePool),
-    /// Several.
     Postgres(PgPool),
 }
 
@@ -47,15 +46,11 @@ pub enum Work {
 /// What is bound to a parameter.
 #[derive(Clone)]
 pub enum Value {
-    /// An id.
     Id(Uuid),
-    /// Bytes.
     Bytes(Vec<u8>),
-    /// A text.
     Text(String),
     /// A whole number.
     Number(i64),
-    /// A time.
     Time(DateTime<Utc>),
 }
 

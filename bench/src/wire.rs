@@ -30,11 +30,9 @@ pub struct Connection {
 /// What of an answer is looked at.
 #[derive(Debug)]
 pub struct Answer {
-    /// Its status.
     pub status: u16,
     /// Its head, as it came.
     pub head: String,
-    /// Its body.
     pub body: Vec<u8>,
 }
 
@@ -81,7 +79,7 @@ fn bearer(token: &str) -> String {
 }
 
 impl Connection {
-    /// Connects.
+    /// Opens a connection to a server.
     pub async fn open(address: SocketAddr) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;

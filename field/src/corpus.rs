@@ -18,7 +18,6 @@ const INSTRUCTION_NAMES: [&str; 6] = [
 /// A file of a checkout.
 #[derive(Debug)]
 pub struct File {
-    /// The checkout.
     pub checkout: PathBuf,
     /// Where it lies.
     pub path: PathBuf,

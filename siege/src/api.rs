@@ -22,12 +22,10 @@ pub struct Connection {
     buffer: Vec<u8>,
 }
 
-/// An answer.
+/// A response of the server.
 #[derive(Debug)]
 pub struct Answer {
-    /// Its status.
     pub status: u16,
-    /// Its body.
     pub body: Vec<u8>,
 }
 
@@ -55,7 +53,7 @@ pub fn hash(bytes: &[u8]) -> String {
 }
 
 impl Connection {
-    /// Connects.
+    /// Opens a connection to the server.
     pub async fn open(address: SocketAddr) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
@@ -118,9 +116,7 @@ impl Connection {
 /// Somebody with a token.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// The server.
     pub address: SocketAddr,
-    /// The token.
     pub token: String,
 }
 
@@ -207,14 +203,12 @@ impl Member {
     }
 }
 
-/// An agent.
+/// An agent that attacks, or is attacked.
 #[derive(Debug, Clone)]
 pub struct Agent {
-    /// Its id.
     pub id: String,
     /// Its own token.
     pub caller: Caller,
-    /// Its session.
     pub epoch: i64,
     /// The version of its last push.
     pub version: i64,

@@ -24,7 +24,7 @@ const GOAWAY: u8 = 7;
 const WINDOW_UPDATE: u8 = 8;
 pub(crate) const CONTINUATION: u8 = 9;
 
-/// Flags.
+/// Flags of a frame (RFC 9113, section 6).
 const ACK: u8 = 1;
 pub(crate) const END_STREAM: u8 = 1;
 pub(crate) const END_HEADERS: u8 = 4;
@@ -39,7 +39,7 @@ const WINDOW_BYTES_MAX: u32 = i32::MAX as u32;
 /// The identifier of the setting that says how many bytes of a stream may be on their way.
 const INITIAL_WINDOW_SIZE: u16 = 4;
 
-/// A frame.
+/// Returns an HTTP/2 frame with its header (RFC 9113, section 4.1).
 pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = (payload.len() as u32).to_be_bytes();
     let mut frame = length[1..].to_vec();

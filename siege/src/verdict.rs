@@ -34,7 +34,6 @@ what as many syncs of the disk take by themselves; none may fail; and the server
 pub struct Observed {
     /// What the neighbour saw before it.
     pub undisturbed: Work,
-    /// And meanwhile.
     pub disturbed: Work,
     /// How long syncs of the disk took meanwhile, in milliseconds.
     pub syncs: Vec<f64>,

@@ -40,14 +40,12 @@ pub struct SessionSeen {
     pub process: Uuid,
     /// The number that it was given.
     pub epoch: i64,
-    /// When.
     pub span: Span,
 }
 
 /// An accepted push.
 #[derive(Debug, Clone)]
 pub struct PushSeen {
-    /// Its session.
     pub epoch: i64,
     /// Its version in the session.
     pub version: i64,
@@ -55,11 +53,10 @@ pub struct PushSeen {
     pub snapshot: String,
     /// The head's place in the timeline.
     pub seq: i64,
-    /// When.
     pub span: Span,
 }
 
-/// One agent.
+/// What the servers acknowledged of one agent.
 #[derive(Debug, Clone, Default)]
 pub struct AgentBook {
     /// Its acknowledged sessions.
@@ -84,11 +81,9 @@ impl AgentBook {
 /// A member of a chat that clients set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Field {
-    /// The title.
     Title,
     /// Whether it is archived.
     Archived,
-    /// The agent.
     Agent,
 }
 
@@ -112,7 +107,6 @@ pub struct ChangeSeen {
 pub struct RefreshSeen {
     /// The snapshot that it pinned.
     pub snapshot: String,
-    /// When.
     pub span: Span,
 }
 
@@ -128,7 +122,7 @@ pub enum Presence {
     Gone,
 }
 
-/// One chat.
+/// What the servers acknowledged of one chat.
 #[derive(Debug, Clone, Default)]
 pub struct ChatBook {
     /// The client's own id of it.
@@ -141,9 +135,7 @@ pub struct ChatBook {
     pub presence: Presence,
     /// Every pin that an answer told; `None` for an answer that told of none.
     pub observed: BTreeSet<Option<String>>,
-    /// Acknowledged refreshes.
     pub refreshes: Vec<RefreshSeen>,
-    /// Acknowledged turns.
     pub turns: Vec<Turn>,
     /// Changes that were asked for.
     pub changes: Vec<ChangeSeen>,
@@ -191,7 +183,7 @@ pub struct Faults {
 pub struct Delays(Vec<Duration>);
 
 impl Delays {
-    /// Notes one.
+    /// Adds one delay.
     pub fn add(&mut self, delay: Duration) {
         self.0.push(delay);
     }

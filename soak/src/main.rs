@@ -65,7 +65,7 @@ struct Options {
     /// What the callers choose by; a random one, which is printed, without it.
     #[arg(long)]
     seed: Option<u64>,
-    /// Which database.
+    /// The databases to run on.
     #[arg(long, value_enum, default_value_t = Databases::Both)]
     database: Databases,
     /// Where to write the figures as a Markdown table.

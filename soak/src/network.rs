@@ -15,7 +15,6 @@ use url::Url;
 /// What the network does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Network {
-    /// Everything passes.
     Well,
     /// Every connection is dropped, and each new one at once.
     Dropping,

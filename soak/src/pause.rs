@@ -19,7 +19,6 @@ const RUN_FOR: Duration = Duration::from_millis(15);
 
 /// Whose turn it is to be paused, and when.
 pub struct Pause<'s> {
-    /// The replica.
     pub index: usize,
     /// When it stops.
     pub at: Instant,

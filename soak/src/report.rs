@@ -20,7 +20,6 @@ pub struct Figures {
 pub struct Counted {
     /// For how long there was load.
     pub worked: Duration,
-    /// Rounds.
     pub rounds: u64,
     /// Servers that were killed.
     pub kills: u64,
@@ -125,7 +124,7 @@ impl Figures {
         );
     }
 
-    /// Prints them.
+    /// Prints the counts of a run.
     pub fn print(&self, seed: u64) {
         println!("\n{}, seed {seed}:", self.name);
         let width = self

@@ -125,7 +125,7 @@ impl Servers {
         self.replicas.len()
     }
 
-    /// Their addresses.
+    /// Returns the addresses of all replicas.
     pub fn addresses(&self) -> anyhow::Result<Vec<Url>> {
         let ports = self.replicas.iter().map(|replica| replica.port);
         ports.map(address).collect()

@@ -52,7 +52,6 @@ fn note_presence(ledger: &Ledger, agent: Uuid, presence: Presence) {
 
 /// The agent that is replaced, and what its successors need.
 pub struct Line {
-    /// The agent.
     pub agent: Uuid,
     /// The name of its workspace, which its successors share.
     pub workspace: String,

@@ -32,9 +32,9 @@ type Agents = BTreeMap<Uuid, (Agent, Vec<TimelineHead>)>;
 struct Told {
     chat: Chat,
     context: Context,
-    /// Oldest first.
+    /// Ordered by age, the oldest first.
     history: Vec<Pin>,
-    /// Oldest first.
+    /// Ordered by age, the oldest first.
     turns: Vec<Turn>,
     prompt: Vec<u8>,
     etag: Option<String>,

@@ -14,7 +14,6 @@ pub const VARIABLE: &str = "CTXPIN_TEST_POSTGRES";
 pub enum Server {
     /// The caller's own, from [`VARIABLE`].
     Given(String),
-    /// Started here.
     Private(Cluster),
 }
 

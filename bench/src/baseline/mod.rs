@@ -22,7 +22,6 @@ use crate::sql::{Pool, Value, Work};
 
 /// The design on a database of its own.
 pub struct Baseline {
-    /// Its connections.
     pub pool: Pool,
     fresh: Fresh,
 }

@@ -23,7 +23,7 @@ const SKILLS: usize = 49;
 /// Longest pause between two edits, in milliseconds: people do not edit in step with the agent.
 const PAUSE_MS_MAX: u64 = 120;
 
-/// Measures edits.
+/// Measures how long an edit of a file takes to show as drift.
 pub async fn run(run: &mut Run, kind: &Kind) -> anyhow::Result<()> {
     let place = tempfile::Builder::new().prefix("ctxpin-bench-").tempdir()?;
     scan::workspace(place.path(), SKILLS)?;

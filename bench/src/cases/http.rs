@@ -72,7 +72,7 @@ struct Chats {
     prompt: PinnedPrompt,
 }
 
-/// Measures requests.
+/// Measures requests over HTTP, from several connections at once.
 pub async fn run(run: &mut Run, kind: &Kind) -> anyhow::Result<()> {
     let chats = Chats::prepare(kind).await?;
     if kind.name == run.kinds[0].name {

@@ -20,7 +20,7 @@ use clap::ValueEnum;
 use crate::database::Kind;
 use crate::figures::Figures;
 
-/// A subject.
+/// A subject of the measurements, with a module of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Case {
     /// Pushes, with chats that are pinned already and with chats that they hydrate.

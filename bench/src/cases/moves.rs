@@ -34,7 +34,7 @@ pub fn refresh_first_of(files: usize) -> String {
     format!("refresh, {files} files, prompt rendered")
 }
 
-/// Measures moves.
+/// Measures moves of chats' pins.
 pub async fn run(run: &mut Run, kind: &Kind) -> anyhow::Result<()> {
     let scene = Scene::open(kind).await?;
     let baseline = Baseline::open(kind).await?;

@@ -85,7 +85,7 @@ impl Pair {
     }
 }
 
-/// Measures pushes.
+/// Measures pushes to pinned and to unpinned chats.
 pub async fn run(run: &mut Run, kind: &Kind) -> anyhow::Result<()> {
     to_pinned(run, kind).await?;
     hydrating_chats(run, kind).await

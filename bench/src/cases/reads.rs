@@ -20,7 +20,7 @@ const READS: &str = "reads in process";
 /// Items on a page of the list.
 const PAGE: i64 = 100;
 
-/// Measures reads.
+/// Measures reads of one chat, and of lists of chats.
 pub async fn run(run: &mut Run, kind: &Kind) -> anyhow::Result<()> {
     of_one_chat(run, kind).await?;
     lists(run, kind).await?;

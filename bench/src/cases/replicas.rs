@@ -21,7 +21,7 @@ pub const REPLICAS_KNOWN: &str = "GET prompt (304), by servers on one database";
 /// The figures' group of turns, each of which is a commit.
 pub const REPLICAS_TURN: &str = "POST turn (one commit), by servers on one database";
 
-/// Most servers.
+/// The largest number of servers on one database.
 const SERVERS_MAX: usize = 4;
 
 /// How long one load is kept up.

@@ -23,7 +23,7 @@ const SCAN: &str = "scan";
 /// Skills of the workspace.
 const SKILLS: usize = 500;
 
-/// Measures scans.
+/// Measures scans of generated workspaces.
 pub fn run(run: &mut Run) -> anyhow::Result<()> {
     let place = tempfile::Builder::new().prefix("ctxpin-bench-").tempdir()?;
     let files = workspace(place.path(), SKILLS)?;

@@ -22,7 +22,7 @@ const WATCHERS: &str = "watches";
 /// Watches that are opened at a time.
 const OPENING: usize = 32;
 
-/// Measures watches.
+/// Measures how soon the watchers of many chats are woken.
 pub async fn run(run: &mut Run, kind: &Kind) -> anyhow::Result<()> {
     let count = run.count(5_000);
     let scene = Scene::open(kind).await?;

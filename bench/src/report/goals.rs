@@ -167,7 +167,7 @@ const PROMPT_ROW: &str = "throughput of `GET prompt`, against one read by primar
 const KNOWN: &str = "throughput of `GET prompt` answered 304, against sending it";
 const DRIFT: &str = "edit of a file to drift visible to a watcher, median";
 
-/// A bound.
+/// The bound that a figure must keep.
 #[derive(Debug, Clone, Copy)]
 enum Bound {
     Least(f64),

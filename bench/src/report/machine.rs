@@ -4,16 +4,14 @@ use serde::Serialize;
 
 use crate::database::Kind;
 
-/// A machine.
+/// The machine on which the figures were measured.
 #[derive(Debug, Serialize)]
 pub struct Machine {
-    /// Its processor.
     pub processor: String,
     /// Processors that this program may use.
     pub cores: usize,
     /// Its memory, in GiB.
     pub memory_gibibytes: f64,
-    /// Its kernel.
     pub kernel: String,
     /// The databases and their versions.
     pub databases: Vec<(String, String)>,

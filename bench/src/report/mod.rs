@@ -60,7 +60,7 @@ impl Report {
         put("results.md", self.markdown())
     }
 
-    /// The tables.
+    /// Returns the tables as Markdown.
     pub fn markdown(&self) -> String {
         markdown::text(self)
     }

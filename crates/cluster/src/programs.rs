@@ -15,7 +15,6 @@ const NEEDED: [&str; 3] = ["initdb", "pg_ctl", "postgres"];
 /// A directory that holds every needed program, of a version that is new enough.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Programs {
-    /// The directory.
     pub directory: PathBuf,
     /// The major version of its `postgres`.
     pub version: u32,

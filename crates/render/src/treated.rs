@@ -8,7 +8,6 @@ use ctxpin_model::warning::Warning;
 /// A text as a model is given it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Treated {
-    /// The text.
     pub text: String,
     /// What became of the text before: its pieces in their order, all of them. What of them is given
     /// makes [`Self::text`].

@@ -212,7 +212,6 @@ pub(crate) enum Located {
 pub(crate) struct Refused {
     /// Anything but `ok`.
     pub status: Status,
-    /// For people.
     pub reason: String,
     /// Where a link leads that may not be followed: the thing may be found there by another way.
     pub target: Option<PathBuf>,

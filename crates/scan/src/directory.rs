@@ -80,7 +80,7 @@ impl Directory {
         })
     }
 
-    /// Its descriptor.
+    /// Returns the open file descriptor of the directory.
     pub fn descriptor(&self) -> &OwnedFd {
         &self.fd
     }

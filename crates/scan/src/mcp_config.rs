@@ -33,7 +33,7 @@ pub enum ShapeError {
     /// It is no JSON.
     #[error("not valid JSON, at line {line} column {column}")]
     Syntax {
-        /// From 1.
+        /// Counted from 1.
         line: usize,
         /// From 1, or 0 at the start of a line.
         column: usize,
@@ -41,7 +41,7 @@ pub enum ShapeError {
     /// It would be JSON without its comments.
     #[error("JSON has no comments, and there is one at line {line}")]
     Comment {
-        /// From 1.
+        /// Counted from 1.
         line: usize,
     },
     /// The outermost value is something else.

@@ -19,7 +19,6 @@ pub struct Place {
 /// What in a directory is of interest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Interest {
-    /// Every entry.
     All,
     /// The entries of these names.
     Names(BTreeSet<OsString>),

@@ -268,7 +268,6 @@ impl Roots {
 struct Ground {
     /// The canonical working directory.
     directory: PathBuf,
-    /// Its project.
     project: Project,
     /// Whose roots are read, with canonical paths.
     trust: Trust,

@@ -50,7 +50,6 @@ pub enum WatchError {
     /// The file system of a directory sends no events.
     #[error("{} lies on {file_system}, which sends no events", .directory.display())]
     Silent {
-        /// The directory.
         directory: PathBuf,
         /// What people call the file system.
         file_system: &'static str,
@@ -63,12 +62,7 @@ pub enum WatchError {
     Asked,
     /// A directory cannot be watched.
     #[error("{} cannot be watched: {reason}", .directory.display())]
-    Failed {
-        /// The directory.
-        directory: PathBuf,
-        /// Why.
-        reason: String,
-    },
+    Failed { directory: PathBuf, reason: String },
 }
 
 impl WatchError {

@@ -47,7 +47,6 @@ pub struct TestChat {
     pub service: Service,
     /// Whose token asks.
     pub owner: Credential,
-    /// Its id.
     pub id: ChatId,
 }
 

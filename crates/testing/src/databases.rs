@@ -23,9 +23,7 @@ pub fn test_start() -> Moment {
 
 /// A service on a database of its own, whose clock stands until it is moved.
 pub struct TestService {
-    /// The service.
     pub service: Service,
-    /// Its clock.
     pub clock: Clock,
     /// Where its data is, to open it a second time.
     pub storage: Storage,
@@ -217,7 +215,7 @@ impl Held {
         self.connection.close().await.expect("a closed connection");
     }
 
-    /// Lets go.
+    /// Rolls the transaction back, which releases its locks.
     pub async fn release(mut self) {
         self.connection.execute("rollback").await.expect("an end");
         self.connection.close().await.expect("a closed connection");

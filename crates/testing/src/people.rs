@@ -72,7 +72,6 @@ pub async fn chat(service: &Service, owner: Credential, agent: Option<AgentId>) 
 
 /// An agent with an open session.
 pub struct TestAgent {
-    /// Its id.
     pub id: AgentId,
     /// Its own token.
     pub credential: Credential,

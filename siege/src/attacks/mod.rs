@@ -25,7 +25,7 @@ use crate::api::{Agent, Caller, instruction_file};
 /// A pause before what failed is tried again, so that an attacker who is refused does not only connect.
 const AGAIN_PAUSE: Duration = Duration::from_millis(10);
 
-/// An attack.
+/// An attack on the server, with a module of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 pub enum Attack {
     /// Two diffs at once of skills with 240 files of 260 KB that all differ.
@@ -93,7 +93,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Counts something.
+    /// Adds `count` to the counter called `what`.
     pub fn add(&mut self, what: &str, count: u64) {
         *self.counts.entry(what.to_owned()).or_default() += count;
     }

@@ -113,7 +113,7 @@ impl Room {
         }
     }
 
-    /// Makes room.
+    /// Frees space on the full disk.
     pub fn make(&mut self, servers: &Servers) -> anyhow::Result<()> {
         match &self.kind {
             Kind::Mounted { ballast, .. } => {
