@@ -16,7 +16,8 @@ use ctxpin_store::grant::{Granted, object, right};
 use ctxpin_store::tokens::{Holder, NewToken};
 use ctxpin_store::wake::Topic;
 
-use crate::error::{Result, attempt};
+use crate::error::Result;
+use crate::frame::retry;
 use crate::pushes::{demand_in_force, lock_one};
 use crate::quotas::demand_room;
 use crate::service::Service;
@@ -49,7 +50,7 @@ pub async fn create(
     credential: Credential,
     request: &AgentRequest,
 ) -> Result<(AgentRecord, Token)> {
-    let outcome = attempt!(create_once(service, credential, request));
+    let outcome = retry(|_| create_once(service, credential, request)).await;
     service
         .audited(credential, Operation::AgentCreate, None, outcome)
         .await
@@ -142,7 +143,7 @@ pub async fn token_rotate(
     credential: Credential,
     agent: AgentId,
 ) -> Result<(AgentRecord, Token)> {
-    let outcome = attempt!(token_rotate_once(service, credential, agent));
+    let outcome = retry(|_| token_rotate_once(service, credential, agent)).await;
     let object = Some(("agent", agent.uuid()));
     service
         .audited(credential, Operation::AgentTokenRotate, object, outcome)
@@ -233,7 +234,7 @@ pub async fn heads(
 
 /// Deletes an agent with its timeline and its token. Its chats keep their pins and their history.
 pub async fn delete(service: &Service, credential: Credential, agent: AgentId) -> Result<()> {
-    let outcome = attempt!(delete_once(service, credential, agent));
+    let outcome = retry(|_| delete_once(service, credential, agent)).await;
     let object = Some(("agent", agent.uuid()));
     service
         .audited(credential, Operation::AgentDelete, object, outcome)

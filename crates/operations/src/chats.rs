@@ -17,7 +17,8 @@ use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::{Caller, Granted, Sighting, object, right};
 use ctxpin_store::wake::Topic;
 
-use crate::error::{ATTEMPT_UNDER_LOCKS, Error, Result, attempt};
+use crate::error::{Error, Result};
+use crate::frame::{ATTEMPT_UNDER_LOCKS, retry};
 use crate::ground::Ground;
 use crate::moves::{Cause, write_move};
 use crate::prompts::{Prompt, RENDERING_TIME_MAX, Source};
@@ -56,7 +57,7 @@ pub async fn create(
             "a `reference` is a client's own name for the chat, so it needs `client` too".into(),
         ));
     }
-    let outcome = attempt!(nth => create_once(service, credential, request, nth));
+    let outcome = retry(|nth| create_once(service, credential, request, nth)).await;
     service
         .audited(credential, Operation::ChatCreate, None, outcome)
         .await
@@ -426,7 +427,7 @@ pub async fn change(
     chat: ChatId,
     change: &ChatChange,
 ) -> Result<ChatRecord> {
-    let outcome = attempt!(nth => change_once(service, credential, chat, change, nth));
+    let outcome = retry(|nth| change_once(service, credential, chat, change, nth)).await;
     let object = Some(("chat", chat.uuid()));
     service
         .audited(credential, Operation::ChatChange, object, outcome)
@@ -592,7 +593,7 @@ impl Rebind<'_> {
 
 /// Deletes a chat with its history and its turns. Its children keep their pins.
 pub async fn delete(service: &Service, credential: Credential, chat: ChatId) -> Result<()> {
-    let outcome = attempt!(delete_once(service, credential, chat));
+    let outcome = retry(|_| delete_once(service, credential, chat)).await;
     let object = Some(("chat", chat.uuid()));
     service
         .audited(credential, Operation::ChatDelete, object, outcome)

@@ -141,32 +141,3 @@ impl Error {
 
 /// What comes of an operation.
 pub type Result<T> = std::result::Result<T, Error>;
-
-/// Does something again, from nothing, as long as it loses against other transactions.
-macro_rules! attempt {
-    // The same, where it matters how often it was tried.
-    ($nth:ident => $once:expr) => {{
-        let mut $nth = 0_u32;
-        $crate::error::attempt!({
-            $nth += 1;
-            $once
-        })
-    }};
-    ($once:expr) => {{
-        let mut attempts = ctxpin_store::database::Attempts::default();
-        loop {
-            match $once.await {
-                Err(error) => match $crate::error::Error::contended(&error) {
-                    Some(contention) if attempts.again(contention).await => {}
-                    _ => break Err(error),
-                },
-                done => break done,
-            }
-        }
-    }};
-}
-pub(crate) use attempt;
-
-/// The attempt at which an operation works things out under its locks, where nothing moves any more: so
-/// whoever pushes without a pause starves nobody.
-pub(crate) const ATTEMPT_UNDER_LOCKS: u32 = 3;

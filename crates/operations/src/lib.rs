@@ -10,6 +10,7 @@ pub mod contexts;
 pub mod diffs;
 pub mod error;
 pub mod exposures;
+mod frame;
 mod ground;
 mod ingest;
 mod moves;

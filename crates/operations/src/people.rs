@@ -17,7 +17,8 @@ use ctxpin_store::grant::{Granted, object, right};
 use ctxpin_store::tokens::{Holder, NewToken, RevokedChild};
 use ctxpin_store::wake::Topic;
 
-use crate::error::{Error, Result, attempt};
+use crate::error::{Error, Result};
+use crate::frame::retry;
 use crate::quotas::demand_room;
 use crate::service::Service;
 
@@ -50,7 +51,7 @@ pub async fn first_user<E>(
     policy: FirstToken,
     keep: impl Fn(&Token) -> std::result::Result<(), E>,
 ) -> Result<std::result::Result<bool, E>> {
-    attempt!(first_user_once(service, policy, &keep))
+    retry(|_| first_user_once(service, policy, &keep)).await
 }
 
 async fn first_user_once<E>(
@@ -146,7 +147,7 @@ pub async fn user_create(
     name: &str,
     roles: Roles,
 ) -> Result<UserRecord> {
-    let outcome = attempt!(user_create_once(service, credential, name, roles));
+    let outcome = retry(|_| user_create_once(service, credential, name, roles)).await;
     service
         .audited(credential, Operation::UserCreate, None, outcome)
         .await
@@ -209,7 +210,7 @@ pub async fn user_change(
     user: UserId,
     change: &UserChange,
 ) -> Result<UserRecord> {
-    let outcome = attempt!(user_change_once(service, credential, user, change));
+    let outcome = retry(|_| user_change_once(service, credential, user, change)).await;
     let object = Some(("user", user.uuid()));
     service
         .audited(credential, Operation::UserChange, object, outcome)
@@ -281,7 +282,7 @@ pub async fn token_create(
         Some(_) => Operation::TokenCreateFor,
         None => Operation::TokenCreate,
     };
-    let outcome = attempt!(token_create_once(service, credential, request, operation));
+    let outcome = retry(|_| token_create_once(service, credential, request, operation)).await;
     service.audited(credential, operation, None, outcome).await
 }
 
@@ -422,7 +423,7 @@ pub async fn token_revoke(
     token: TokenId,
     revoked: Revoked,
 ) -> Result<()> {
-    let outcome = attempt!(token_revoke_once(service, credential, token, revoked));
+    let outcome = retry(|_| token_revoke_once(service, credential, token, revoked)).await;
     let object = Some(("token", token.uuid()));
     service
         .audited(credential, Operation::TokenRevoke, object, outcome)

@@ -17,7 +17,8 @@ use ctxpin_store::grant::{Granted, object, right};
 use ctxpin_store::wake::Topic;
 
 use crate::contexts::{self, ContextView};
-use crate::error::{ATTEMPT_UNDER_LOCKS, Error, Result, attempt};
+use crate::error::{Error, Result};
+use crate::frame::{ATTEMPT_UNDER_LOCKS, retry};
 use crate::ground::Ground;
 use crate::moves::{Cause, Composed, Prepared, no_head, write_move};
 use crate::prompts::{Prompt, weight};
@@ -63,7 +64,7 @@ pub async fn pin_move(
         request,
         only_from,
     };
-    let outcome = attempt!(nth => move_once(service, credential, &wanted, nth));
+    let outcome = retry(|nth| move_once(service, credential, &wanted, nth)).await;
     service
         .audited(credential, operation, Some(("chat", chat.uuid())), outcome)
         .await
@@ -400,7 +401,7 @@ pub async fn pin_clear(
     chat: ChatId,
     only_from: Option<SnapshotId>,
 ) -> Result<ContextView> {
-    let outcome = attempt!(nth => clear_once(service, credential, chat, only_from, nth));
+    let outcome = retry(|nth| clear_once(service, credential, chat, only_from, nth)).await;
     let object = Some(("chat", chat.uuid()));
     service
         .audited(credential, Operation::PinClear, object, outcome)
@@ -520,7 +521,7 @@ async fn refresh_each(
             request: &request,
             only_from: None,
         };
-        match attempt!(nth => move_once(service, credential, &wanted, nth)) {
+        match retry(|nth| move_once(service, credential, &wanted, nth)).await {
             Ok(_) => refreshed += 1,
             // Deleted, rebound or unbound since the look at the list.
             Err(Error::NoHead(_) | Error::Store(ctxpin_store::error::Error::NotFound(_))) => {}

@@ -25,7 +25,8 @@ use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::{Caller, Granted, Sighting, object, right};
 use ctxpin_store::wake::Topic;
 
-use crate::error::{ATTEMPT_UNDER_LOCKS, Error, Result, attempt};
+use crate::error::{Error, Result};
+use crate::frame::{ATTEMPT_UNDER_LOCKS, retry};
 use crate::ingest::{self, Proved};
 use crate::prompts::{Prompt, Source, weight};
 use crate::service::Service;
@@ -95,7 +96,7 @@ pub async fn session_open(
     credential: Credential,
     process: ProcessId,
 ) -> Result<Session> {
-    let outcome = attempt!(session_open_once(service, credential, process));
+    let outcome = retry(|_| session_open_once(service, credential, process)).await;
     service
         .audited(credential, Operation::SessionOpen, None, outcome)
         .await
@@ -216,9 +217,8 @@ pub async fn blob_upload(
     if computed != claimed {
         return Err(Error::HashMismatch { claimed, computed });
     }
-    let outcome = attempt!(nth => blob_upload_once(
-        service, credential, epoch, claimed, &bytes, nth
-    ));
+    let outcome =
+        retry(|nth| blob_upload_once(service, credential, epoch, claimed, &bytes, nth)).await;
     note_refused(service, credential, Operation::BlobUpload, &outcome).await;
     service
         .audited(credential, Operation::BlobUpload, None, outcome)
@@ -237,7 +237,7 @@ async fn note_refused<T>(
         return;
     };
     let limit = exceeded.limit;
-    let noted = attempt!(note_refused_once(service, credential, operation, limit));
+    let noted = retry(|_| note_refused_once(service, credential, operation, limit)).await;
     if let Err(error) = noted {
         tracing::warn!(%error, "it could not be noted that an agent was refused");
     }
@@ -352,7 +352,7 @@ pub async fn push(service: &Service, credential: Credential, push: Push) -> Resu
         return Err(Error::InvalidManifest("`version` counts from 1".into()));
     }
     let push = Arc::new(push);
-    let outcome = attempt!(nth => push_once(service, credential, &push, nth));
+    let outcome = retry(|nth| push_once(service, credential, &push, nth)).await;
     note_refused(service, credential, Operation::ContextPush, &outcome).await;
     service
         .audited(credential, Operation::ContextPush, None, outcome)

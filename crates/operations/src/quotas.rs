@@ -12,7 +12,8 @@ use ctxpin_model::token::Credential;
 use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::{Granted, object, right};
 
-use crate::error::{Error, Result, attempt};
+use crate::error::{Error, Result};
+use crate::frame::retry;
 use crate::service::Service;
 
 /// How often it is looked who is to be warned.
@@ -74,7 +75,7 @@ pub async fn change(
     user: UserId,
     change: &QuotaChange,
 ) -> Result<UsageView> {
-    let outcome = attempt!(change_once(service, credential, user, change));
+    let outcome = retry(|_| change_once(service, credential, user, change)).await;
     let object = Some(("user", user.uuid()));
     service
         .audited(credential, Operation::QuotaChange, object, outcome)

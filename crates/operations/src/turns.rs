@@ -22,7 +22,8 @@ use ctxpin_store::grant::{Granted, object, right};
 use ctxpin_store::wake::Topic;
 
 use crate::contexts;
-use crate::error::{ATTEMPT_UNDER_LOCKS, Error, Result, attempt};
+use crate::error::{Error, Result};
+use crate::frame::{ATTEMPT_UNDER_LOCKS, retry};
 use crate::ground::Ground;
 use crate::moves::{Cause, Composed, Prepared};
 use crate::pins::was_settled;
@@ -72,7 +73,7 @@ pub async fn begin(
     chat: ChatId,
     request: &TurnRequest,
 ) -> Result<TurnView> {
-    let outcome = attempt!(nth => begin_once(service, credential, chat, request, nth));
+    let outcome = retry(|nth| begin_once(service, credential, chat, request, nth)).await;
     let object = Some(("chat", chat.uuid()));
     service
         .audited(credential, Operation::TurnBegin, object, outcome)

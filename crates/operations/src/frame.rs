@@ -1,0 +1,32 @@
+//! The frame of an operation: what is the same whatever is asked for.
+
+use ctxpin_store::database::Attempts;
+
+use crate::error::{Error, Result};
+
+/// The attempt at which an operation works things out under its locks, where nothing moves any more: so
+/// whoever pushes without a pause starves nobody.
+pub(crate) const ATTEMPT_UNDER_LOCKS: u32 = 3;
+
+/// Runs an operation, and runs it again from nothing as long as its transaction loses against others.
+/// `once` is given the number of the attempt, from 1.
+///
+/// # Errors
+///
+/// The first error that another attempt would only repeat, or the last one when there were too many.
+pub(crate) async fn retry<T, Once>(mut once: impl FnMut(u32) -> Once) -> Result<T>
+where
+    Once: Future<Output = Result<T>>,
+{
+    let mut attempts = Attempts::default();
+    let mut nth = 1;
+    loop {
+        match once(nth).await {
+            Err(error) => match Error::contended(&error) {
+                Some(contention) if attempts.again(contention).await => nth += 1,
+                _ => return Err(error),
+            },
+            done => return done,
+        }
+    }
+}
