@@ -9,11 +9,11 @@ use axum::response::{IntoResponse, Response};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::token::Credential;
 use ctxpin_operations::watches::{self, Changed, Detail, Event, Subject, Watch};
+use ctxpin_protocol::convert::{agents, chats, turns};
 use ctxpin_protocol::problem::{Problem, ProblemName};
 use ctxpin_protocol::watch as wire;
 use futures_util::stream;
 
-use crate::api::{agents, chats, turns};
 use crate::app::App;
 use crate::metrics::OpenWatch;
 use crate::respond::{Answer, Refusal};

@@ -1,9 +1,13 @@
 //! Between the shapes on the wire and the model. What comes in is checked once, here, and becomes a
 //! type that cannot be wrong; whatever is refused is named by its member.
 
+pub mod agents;
+pub mod chats;
 pub mod diff;
 pub mod manifest;
 pub mod members;
+pub mod pages;
 pub mod pins;
 pub mod quotas;
 pub mod resources;
+pub mod turns;

@@ -3,48 +3,21 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use ctxpin_model::agent::{AgentRecord, Head as HeadRecord};
-use ctxpin_model::moment::Moment;
+use ctxpin_model::id::AgentId;
 use ctxpin_operations::agents::{self, AgentRequest, Replaces};
-use ctxpin_protocol::convert;
+use ctxpin_protocol::convert::agents::{agent, timeline_head};
 use ctxpin_protocol::convert::members::{InvalidMember, label};
-use ctxpin_protocol::http::agents::{Agent, AgentCreate, AgentCreated, Head, TimelineHead};
+use ctxpin_protocol::convert::pages::{page, page_request};
+use ctxpin_protocol::convert::resources::note;
+use ctxpin_protocol::http::agents::{Agent, AgentCreate, AgentCreated, TimelineHead};
 use ctxpin_protocol::http::page::{Page, PageQuery};
 use ctxpin_protocol::http::people::Secret;
 
-use crate::address::{Asked, Segments, page, page_request};
+use crate::address::{Asked, Segments};
 use crate::app::App;
 use crate::identify::Identity;
 use crate::read::Given;
 use crate::respond::{Answer, Problems};
-
-/// An agent, as it is told.
-pub(crate) fn agent(agent: &AgentRecord, now: Moment) -> Agent {
-    Agent {
-        id: agent.id.uuid(),
-        workspace: agent.workspace.clone(),
-        name: Some(agent.name.clone()).filter(|name| !name.is_empty()),
-        epoch: agent.epoch,
-        head: agent.head.map(head),
-        mcp_settled: agent.mcp_settled,
-        connected: agent.is_connected(now),
-        last_push_at: agent.last_push_at.map(Moment::utc),
-        created_at: agent.created_at.utc(),
-        notes: Vec::new(),
-        refused: agent.refused.map(convert::quotas::refused),
-        token_expires_at: agent.token_expires_at.map(Moment::utc),
-        token_revoked_at: agent.token_revoked_at.map(Moment::utc),
-    }
-}
-
-/// A head, as it is told.
-pub(crate) fn head(head: HeadRecord) -> Head {
-    Head {
-        snapshot: head.snapshot.to_string(),
-        seq: head.seq,
-        received_at: head.received_at.utc(),
-    }
-}
 
 /// Create an agent
 ///
@@ -104,7 +77,7 @@ pub(crate) async fn read(
 ) -> Answer<Json<Agent>> {
     let view = agents::read(&app.service, credential, path.id("agent")?).await?;
     Ok(Json(Agent {
-        notes: view.notes.iter().map(convert::resources::note).collect(),
+        notes: view.notes.iter().map(note).collect(),
         ..agent(&view, app.now())
     }))
 }
@@ -154,15 +127,8 @@ pub(crate) async fn heads(
     path: Segments,
     Asked(query): Asked<PageQuery>,
 ) -> Answer<Json<Page<TimelineHead>>> {
-    let id: ctxpin_model::id::AgentId = path.id("agent")?;
+    let id: AgentId = path.id("agent")?;
     let asked = page_request(query.cursor.as_deref(), query.limit)?;
     let heads = agents::heads(&app.service, credential, id, &asked).await?;
-    Ok(Json(page(heads, |head| TimelineHead {
-        agent: id.uuid(),
-        seq: head.seq,
-        snapshot: head.snapshot.to_string(),
-        context_hash: head.hashes.context.to_string(),
-        tools_hash: head.hashes.tools.to_string(),
-        received_at: head.received_at.utc(),
-    })))
+    Ok(Json(page(heads, |head| timeline_head(id, head))))
 }

@@ -6,11 +6,12 @@ use ctxpin_model::audit::{AuditRecord, NewTokenRecord};
 use ctxpin_model::id::{TokenId, UserId};
 use ctxpin_model::moment::Moment;
 use ctxpin_operations::people;
+use ctxpin_protocol::convert::pages::{page, page_request};
 use ctxpin_protocol::http::audit::{AuditEntry, NewToken, Party};
 use ctxpin_protocol::http::page::{Page, PageQuery};
 
 use super::people::scope_words;
-use crate::address::{Asked, page, page_request};
+use crate::address::Asked;
 use crate::app::App;
 use crate::identify::Identity;
 use crate::respond::{Answer, Problems};

@@ -3,59 +3,25 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use ctxpin_model::chat::{ChatFilter, ChatRecord};
-use ctxpin_model::id::AgentId;
+use ctxpin_model::chat::ChatFilter;
 use ctxpin_model::policy::Policy;
 use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_operations::chats::{self, ChatRequest};
 use ctxpin_operations::pins;
+use ctxpin_protocol::convert::chats::chat;
 use ctxpin_protocol::convert::members::{InvalidMember, label, word};
+use ctxpin_protocol::convert::pages::{page, page_request};
 use ctxpin_protocol::convert::pins::refresh_filter;
-use ctxpin_protocol::convert::quotas;
 use ctxpin_protocol::http::agents::Refreshed;
 use ctxpin_protocol::http::chats::{Chat, ChatChange, ChatCreate, ChatQuery};
-use ctxpin_protocol::http::context::{ChatContext, RefreshFilter};
+use ctxpin_protocol::http::context::RefreshFilter;
 use ctxpin_protocol::http::page::Page;
 
-use crate::address::{Asked, Segments, page, page_request};
+use crate::address::{Asked, Segments};
 use crate::app::App;
 use crate::identify::Identity;
 use crate::read::Given;
 use crate::respond::{Answer, Problems};
-
-/// A chat, as it is told.
-pub(crate) fn chat(chat: &ChatRecord) -> Chat {
-    Chat {
-        id: chat.id.uuid(),
-        title: chat.title.clone(),
-        client: chat.client.clone(),
-        reference: chat.reference.clone(),
-        agent_id: chat.agent.map(AgentId::uuid),
-        parent_id: chat.parent.map(|parent| parent.uuid()),
-        policy: chat.policy.to_string(),
-        tools: chat.tools.to_string(),
-        archived: chat.archived_at.is_some(),
-        created_at: chat.created_at.utc(),
-        updated_at: chat.updated_at.utc(),
-        context: pin_in_brief(chat),
-    }
-}
-
-/// A chat's pin in brief.
-pub(crate) fn pin_in_brief(chat: &ChatRecord) -> ChatContext {
-    let (pin, drift) = (chat.pin.as_ref(), chat.drift());
-    ChatContext {
-        snapshot: pin.map(|pin| pin.pin.snapshot.to_string()),
-        context_hash: pin.map(|pin| pin.pin.hashes.context.to_string()),
-        pinned_at: pin.map(|pin| pin.pinned_at.utc()),
-        dirty: drift.is_some(),
-        dirty_since: drift.map(|drift| drift.since.utc()),
-        declined: drift.is_some_and(|drift| drift.declined),
-        error: pin.and_then(|pin| pin.error.clone()),
-        renderer: pin.map(|pin| pin.pin.prompt.renderer),
-        agent_refused: chat.agent_refused.map(quotas::refused),
-    }
-}
 
 /// Create a chat
 ///

@@ -15,8 +15,11 @@ use ctxpin_model::token::Credential;
 use ctxpin_operations::contexts::{self, ContextView};
 use ctxpin_operations::diffs::{self, DiffRequest, DiffView, Told};
 use ctxpin_operations::pins::{self, MoveRequest};
+use ctxpin_protocol::convert::agents::head;
+use ctxpin_protocol::convert::chats::context_brief;
 use ctxpin_protocol::convert::diff::{Form, change as change_text};
 use ctxpin_protocol::convert::members::InvalidMember;
+use ctxpin_protocol::convert::pages::{page, page_request};
 use ctxpin_protocol::convert::pins::{Move, pin_move};
 use ctxpin_protocol::convert::quotas;
 use ctxpin_protocol::http::context::{Actor, Context, ContextMove, Pin};
@@ -24,10 +27,8 @@ use ctxpin_protocol::http::diff::{Diff, DiffQuery};
 use ctxpin_protocol::http::page::{Page, PageQuery};
 use ctxpin_protocol::http::resources::ResourceText;
 
-use super::agents::head;
-use super::chats::pin_in_brief;
 use super::resources::{change, resource};
-use crate::address::{Asked, Segments, page, page_request};
+use crate::address::{Asked, Segments};
 use crate::app::App;
 use crate::conditions::{etag, if_match};
 use crate::identify::Identity;
@@ -48,7 +49,7 @@ fn context(view: &ContextView, warnings: &[QuotaWarning]) -> Response {
     let pinned = view.pinned.iter().flat_map(|pinned| &pinned.resources);
     let changes = view.changes();
     let context = Context {
-        pin: pin_in_brief(&view.chat),
+        pin: context_brief(&view.chat),
         head: view.chat.head.map(head),
         resources: pinned
             .map(|pinned| {

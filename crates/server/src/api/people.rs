@@ -10,13 +10,14 @@ use ctxpin_model::token::{self, TokenRecord};
 use ctxpin_model::user::{UserChange, UserRecord};
 use ctxpin_operations::people::{self, Revoked, TokenRequest};
 use ctxpin_protocol::convert::members::{InvalidMember, label, word};
+use ctxpin_protocol::convert::pages::{page, page_request};
 use ctxpin_protocol::http::page::{Page, PageQuery};
 use ctxpin_protocol::http::people::{
     Maker, Me, Secret, Token, TokenCreate, TokenCreated, TokenRevoke, User,
     UserChange as UserChanged, UserCreate,
 };
 
-use crate::address::{Asked, Segments, page, page_request};
+use crate::address::{Asked, Segments};
 use crate::app::App;
 use crate::identify::Identity;
 use crate::read::Given;

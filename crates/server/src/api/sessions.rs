@@ -7,6 +7,7 @@ use ctxpin_model::moment::Moment;
 use ctxpin_model::push::Verdict;
 use ctxpin_operations::pins;
 use ctxpin_operations::pushes;
+use ctxpin_protocol::convert::agents::head;
 use ctxpin_protocol::convert::manifest::{Manifest, manifest};
 use ctxpin_protocol::convert::members::{InvalidMember, hash};
 use ctxpin_protocol::convert::quotas::warning;
@@ -15,7 +16,6 @@ use ctxpin_protocol::http::agents::{EPOCH_HEADER, Refreshed, Session, SessionOpe
 use ctxpin_protocol::http::push::{Push, PushAnswer};
 use ctxpin_protocol::problem::Problem;
 
-use super::agents::head;
 use crate::address::Segments;
 use crate::app::App;
 use crate::body::Raw;

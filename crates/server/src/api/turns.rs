@@ -4,32 +4,20 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use ctxpin_model::turn::TurnRecord;
 use ctxpin_operations::turns::{self, TurnRequest, TurnView};
 use ctxpin_protocol::convert::members::{label, word};
+use ctxpin_protocol::convert::pages::{page, page_request};
+use ctxpin_protocol::convert::turns::turn;
 use ctxpin_protocol::http::page::{Page, PageQuery};
 use ctxpin_protocol::http::turns::{Turn, TurnBegin, TurnBegun};
 
 use super::skills::entry;
 use super::tools::tool_offer;
-use crate::address::{Asked, Segments, page, page_request};
+use crate::address::{Asked, Segments};
 use crate::app::App;
 use crate::identify::Identity;
 use crate::read::Given;
 use crate::respond::{Answer, Problems};
-
-/// A turn, as it is told.
-pub(crate) fn turn(turn: &TurnRecord) -> Turn {
-    Turn {
-        number: turn.number,
-        snapshot: turn.snapshot.map(|snapshot| snapshot.to_string()),
-        prompt_hash: turn.prompt.map(|prompt| prompt.to_string()),
-        tools_snapshot: turn.tools_snapshot.map(|snapshot| snapshot.to_string()),
-        delivery: turn.delivery.to_string(),
-        reference: turn.reference.clone(),
-        started_at: turn.started_at.utc(),
-    }
-}
 
 /// Begin a turn
 ///
