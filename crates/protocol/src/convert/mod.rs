@@ -2,11 +2,13 @@
 //! type that cannot be wrong; whatever is refused is named by its member.
 
 pub mod agents;
+pub mod audit;
 pub mod chats;
 pub mod diff;
 pub mod manifest;
 pub mod members;
 pub mod pages;
+pub mod people;
 pub mod pins;
 pub mod quotas;
 pub mod resources;

@@ -3,18 +3,15 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use ctxpin_model::access::{Role, Roles, Scope, Scopes};
-use ctxpin_model::id::{AgentId, TokenId};
 use ctxpin_model::moment::Moment;
-use ctxpin_model::token::{self, TokenRecord};
-use ctxpin_model::user::{UserChange, UserRecord};
 use ctxpin_operations::people::{self, Revoked, TokenRequest};
-use ctxpin_protocol::convert::members::{InvalidMember, label, word};
+use ctxpin_protocol::convert;
+use ctxpin_protocol::convert::members::label;
 use ctxpin_protocol::convert::pages::{page, page_request};
+use ctxpin_protocol::convert::people::{roles, token, token_scopes, user};
 use ctxpin_protocol::http::page::{Page, PageQuery};
 use ctxpin_protocol::http::people::{
-    Maker, Me, Secret, Token, TokenCreate, TokenCreated, TokenRevoke, User,
-    UserChange as UserChanged, UserCreate,
+    Me, Secret, Token, TokenCreate, TokenCreated, TokenRevoke, User, UserChange, UserCreate,
 };
 
 use crate::address::{Asked, Segments};
@@ -22,58 +19,6 @@ use crate::app::App;
 use crate::identify::Identity;
 use crate::read::Given;
 use crate::respond::{Answer, Problems};
-
-fn user(user: UserRecord) -> User {
-    User {
-        id: user.id.uuid(),
-        name: user.name,
-        roles: user.roles.words().map(|role| role.to_string()).collect(),
-        disabled: user.disabled,
-        created_at: user.created_at.utc(),
-    }
-}
-
-/// Scopes, as they are told.
-pub(crate) fn scope_words(scopes: Scopes) -> Vec<String> {
-    scopes.words().map(|scope| scope.to_string()).collect()
-}
-
-fn token(token: TokenRecord) -> Token {
-    Token {
-        id: token.id.uuid(),
-        label: token.label,
-        scopes: scope_words(token.scopes),
-        user: token.user.uuid(),
-        agent_id: token.agent.map(AgentId::uuid),
-        created_at: token.created_at.utc(),
-        expires_at: token.expires_at.map(Moment::utc),
-        last_used_at: token.last_used_at.map(Moment::utc),
-        revoked_at: token.revoked_at.map(Moment::utc),
-        made_by: token.made_by.map(maker),
-    }
-}
-
-fn maker(maker: token::Maker) -> Maker {
-    Maker {
-        token: maker.token.map(TokenId::uuid),
-        user: maker.user.uuid(),
-        name: maker.name,
-    }
-}
-
-fn roles(texts: &[String]) -> Result<Roles, InvalidMember> {
-    texts
-        .iter()
-        .map(|text| word::<Role>("roles", text))
-        .collect()
-}
-
-fn scopes(texts: &[String]) -> Result<Scopes, InvalidMember> {
-    texts
-        .iter()
-        .map(|text| word::<Scope>("scopes", text))
-        .collect()
-}
 
 /// Create a user
 #[utoipa::path(post, path = "/users", operation_id = "user_create", tag = "people", request_body = UserCreate,
@@ -103,18 +48,14 @@ pub(crate) async fn user_list(
 
 /// Change a user's name or roles, or lock the user out
 #[utoipa::path(patch, path = "/users/{user}", operation_id = "user_change", tag = "people", params(("user" = Uuid, Path)),
-    request_body = UserChanged, responses((status = 200, body = User), Problems))]
+    request_body = UserChange, responses((status = 200, body = User), Problems))]
 pub(crate) async fn user_change(
     State(app): State<App>,
     Identity(credential): Identity,
     path: Segments,
-    Given(body): Given<UserChanged>,
+    Given(body): Given<UserChange>,
 ) -> Answer<Json<User>> {
-    let change = UserChange {
-        name: body.name.map(|name| label("name", name)).transpose()?,
-        roles: body.roles.as_deref().map(roles).transpose()?,
-        disabled: body.disabled,
-    };
+    let change = convert::people::user_change(body)?;
     let changed = people::user_change(&app.service, credential, path.id("user")?, &change).await?;
     Ok(Json(user(changed)))
 }
@@ -131,10 +72,7 @@ pub(crate) async fn token_create(
 ) -> Answer<(StatusCode, Json<TokenCreated>)> {
     let request = TokenRequest {
         label: body.label.map(|text| label("label", text)).transpose()?,
-        scopes: match &body.scopes {
-            Some(texts) => scopes(texts)?,
-            None => [Scope::Read, Scope::Write].into_iter().collect(),
-        },
+        scopes: token_scopes(body.scopes.as_deref())?,
         expires_at: body.expires_at.map(Moment::new),
         user: body.user.map(Into::into),
     };

@@ -1,0 +1,94 @@
+//! Users and their tokens.
+
+use ctxpin_model::access::{Role, Roles, Scope, Scopes};
+use ctxpin_model::id::{AgentId, TokenId};
+use ctxpin_model::moment::Moment;
+use ctxpin_model::token::{Maker as TokenMaker, TokenRecord};
+use ctxpin_model::user::{UserChange, UserRecord};
+
+use super::members::{InvalidMember, label, word};
+use crate::http::people::{self, Maker, Token, User};
+
+/// Returns the wire shape of a user.
+pub fn user(user: UserRecord) -> User {
+    User {
+        id: user.id.uuid(),
+        name: user.name,
+        roles: user.roles.words().map(|role| role.to_string()).collect(),
+        disabled: user.disabled,
+        created_at: user.created_at.utc(),
+    }
+}
+
+/// Returns the words of scopes.
+pub fn scope_words(scopes: Scopes) -> Vec<String> {
+    scopes.words().map(|scope| scope.to_string()).collect()
+}
+
+/// Returns the wire shape of a token, which holds no secret.
+pub fn token(token: TokenRecord) -> Token {
+    Token {
+        id: token.id.uuid(),
+        label: token.label,
+        scopes: scope_words(token.scopes),
+        user: token.user.uuid(),
+        agent_id: token.agent.map(AgentId::uuid),
+        created_at: token.created_at.utc(),
+        expires_at: token.expires_at.map(Moment::utc),
+        last_used_at: token.last_used_at.map(Moment::utc),
+        revoked_at: token.revoked_at.map(Moment::utc),
+        made_by: token.made_by.map(maker),
+    }
+}
+
+fn maker(maker: TokenMaker) -> Maker {
+    Maker {
+        token: maker.token.map(TokenId::uuid),
+        user: maker.user.uuid(),
+        name: maker.name,
+    }
+}
+
+/// Reads roles.
+///
+/// # Errors
+///
+/// If a word is no role.
+pub fn roles(texts: &[String]) -> Result<Roles, InvalidMember> {
+    texts
+        .iter()
+        .map(|text| word::<Role>("roles", text))
+        .collect()
+}
+
+fn scopes(texts: &[String]) -> Result<Scopes, InvalidMember> {
+    texts
+        .iter()
+        .map(|text| word::<Scope>("scopes", text))
+        .collect()
+}
+
+/// Reads what is to change in a user.
+///
+/// # Errors
+///
+/// If the name is no label, or a word is no role.
+pub fn user_change(change: people::UserChange) -> Result<UserChange, InvalidMember> {
+    Ok(UserChange {
+        name: change.name.map(|name| label("name", name)).transpose()?,
+        roles: change.roles.as_deref().map(roles).transpose()?,
+        disabled: change.disabled,
+    })
+}
+
+/// Reads the scopes that a new token is to have: `read` and `write` if none are named.
+///
+/// # Errors
+///
+/// If a word is no scope.
+pub fn token_scopes(texts: Option<&[String]>) -> Result<Scopes, InvalidMember> {
+    match texts {
+        Some(texts) => scopes(texts),
+        None => Ok([Scope::Read, Scope::Write].into_iter().collect()),
+    }
+}
