@@ -4,6 +4,15 @@ use crate::id::ChatId;
 use crate::moment::Moment;
 use crate::resource::Kind;
 
+/// Where a content was in force.
+#[derive(Debug, Clone)]
+pub struct Exposure {
+    /// In pins, newest first.
+    pub chats: Vec<PinnedExposure>,
+    /// At turns, newest first.
+    pub turns: Vec<TurnExposure>,
+}
+
 /// A stay of a content in a chat's pin.
 #[derive(Debug, Clone)]
 pub struct PinnedExposure {

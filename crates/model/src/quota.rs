@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::id::UserId;
 use crate::moment::Moment;
 use crate::resource::{UnknownWord, spelled};
 
@@ -160,6 +161,17 @@ impl QuotaChange {
             tokens: self.tokens.unwrap_or(before.tokens),
         }
     }
+}
+
+/// What a user has and may have.
+#[derive(Debug, Clone, Copy)]
+pub struct UserUsage {
+    /// Whose it is.
+    pub user: UserId,
+    /// What there is, and what an admin has set.
+    pub usage: Usage,
+    /// What holds where no admin has set anything.
+    pub defaults: Amounts,
 }
 
 /// What a user has, and what was said of how much it may be.

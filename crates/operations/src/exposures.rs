@@ -1,7 +1,7 @@
 //! The answer to "who read the poisoned file?".
 
 use ctxpin_model::access::Operation;
-use ctxpin_model::exposure::{PinnedExposure, TurnExposure};
+use ctxpin_model::exposure::Exposure;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::token::Credential;
 use ctxpin_store::grant::{Granted, object, right};
@@ -9,16 +9,7 @@ use ctxpin_store::grant::{Granted, object, right};
 use crate::error::{Error, Result};
 use crate::service::Service;
 
-/// Where a content was in force, of what the caller may read the metadata of.
-#[derive(Debug, Clone)]
-pub struct Exposure {
-    /// In pins, newest first.
-    pub chats: Vec<PinnedExposure>,
-    /// At turns, newest first.
-    pub turns: Vec<TurnExposure>,
-}
-
-/// Which chats and turns had a content in force, a skill's files and tools included. It asks much of the
+/// Which chats and turns, of those whose metadata the caller may read, had a content in force, a skill's files and tools included. It asks much of the
 /// database, so each caller's questions are answered in turn.
 pub async fn read(
     service: &Service,

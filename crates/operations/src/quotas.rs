@@ -7,7 +7,7 @@ use std::time::Duration;
 use ctxpin_model::access::Operation;
 use ctxpin_model::id::UserId;
 use ctxpin_model::moment::Moment;
-use ctxpin_model::quota::{Amounts, QuotaChange, QuotaWarning, Stock, Usage};
+use ctxpin_model::quota::{QuotaChange, QuotaWarning, Stock, Usage, UserUsage};
 use ctxpin_model::token::Credential;
 use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::{Granted, object, right};
@@ -22,30 +22,19 @@ const LOOKED_EVERY: Duration = Duration::from_secs(60);
 /// Who was to be warned when it was looked last.
 pub(crate) type Warned = Arc<Mutex<HashMap<UserId, Vec<QuotaWarning>>>>;
 
-/// What a user has, and what holds for them.
-#[derive(Debug, Clone, Copy)]
-pub struct UsageView {
-    /// Whose it is.
-    pub user: UserId,
-    /// What there is, and what an admin has said.
-    pub usage: Usage,
-    /// What holds where no admin has said anything.
-    pub defaults: Amounts,
-}
-
 /// Tells what a user has; for `None` the caller.
 pub async fn usage(
     service: &Service,
     credential: Credential,
     user: Option<UserId>,
-) -> Result<UsageView> {
+) -> Result<UserUsage> {
     let caller = service.caller(credential);
     let mut transaction = service.database.read().await?;
     let account = transaction
         .grant_account_of(&caller, Operation::UsageRead, user)
         .await?;
     let usage = account.usage(&mut transaction, caller.now).await?;
-    Ok(UsageView {
+    Ok(UserUsage {
         user: account.owner(),
         usage: usage.ok_or(Error::NotFound("user"))?,
         defaults: service.quotas.amounts,
@@ -74,7 +63,7 @@ pub async fn change(
     credential: Credential,
     user: UserId,
     change: &QuotaChange,
-) -> Result<UsageView> {
+) -> Result<UserUsage> {
     let outcome = retry(|_| change_once(service, credential, user, change)).await;
     let object = Some(("user", user.uuid()));
     service
@@ -87,7 +76,7 @@ async fn change_once(
     credential: Credential,
     user: UserId,
     change: &QuotaChange,
-) -> Result<UsageView> {
+) -> Result<UserUsage> {
     let caller = service.caller(credential);
     let mut transaction = service.database.write().await?;
     let account: Granted<object::Account, right::Write> = transaction
@@ -106,7 +95,7 @@ async fn change_once(
         .audit(account.actor(), Operation::QuotaChange, object, caller.now)
         .await?;
     transaction.commit().await?;
-    Ok(UsageView {
+    Ok(UserUsage {
         user,
         usage: Usage {
             overrides,

@@ -1,9 +1,10 @@
 //! Who had a content in force.
 
+use ctxpin_model::exposure::Exposure;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::resource::{Detail, Kind};
 use ctxpin_model::tools_mode::ToolsMode;
-use ctxpin_operations::exposures::{self, Exposure};
+use ctxpin_operations::exposures;
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::{member, user};
 use ctxpin_testing::workspace::Workspace;

@@ -8,14 +8,14 @@ use ctxpin_model::id::{ProcessId, UserId};
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::push::Verdict;
 use ctxpin_model::quota::{
-    Amounts, Limit, QuotaChange, QuotaExceeded, QuotaWarning, Quotas, Rate, Rates, Stock,
+    Amounts, Limit, QuotaChange, QuotaExceeded, QuotaWarning, Quotas, Rate, Rates, Stock, UserUsage,
 };
 use ctxpin_model::token::Credential;
 use ctxpin_operations::agents::{self, AgentRequest};
 use ctxpin_operations::chats;
 use ctxpin_operations::error::{Error, Result};
 use ctxpin_operations::people::{self, Revoked, TokenRequest};
-use ctxpin_operations::quotas::{self, UsageView};
+use ctxpin_operations::quotas;
 use ctxpin_operations::service::Service;
 use ctxpin_operations::watches::{self, Detail, Event, Subject};
 use ctxpin_operations::{pins, pushes, refusals};
@@ -79,7 +79,7 @@ impl<'t> Scene<'t> {
         }
     }
 
-    async fn usage(&self) -> UsageView {
+    async fn usage(&self) -> UserUsage {
         let usage = quotas::usage(&self.service, self.owner.1, None).await;
         usage.expect("one's own can be read")
     }
@@ -92,7 +92,7 @@ impl<'t> Scene<'t> {
         TestAgent::create(&self.service, self.owner.1, workspace).await
     }
 
-    async fn allow(&self, change: QuotaChange) -> UsageView {
+    async fn allow(&self, change: QuotaChange) -> UserUsage {
         let changed = quotas::change(&self.service, self.admin, self.owner.0, &change).await;
         changed.expect("an admin may")
     }
@@ -228,7 +228,7 @@ async fn finding_06_an_admins_word_goes_before_the_default(test: &TestService) {
         ..QuotaChange::default()
     };
     let changed = scene.allow(change(Some(Some(101)))).await;
-    let quota = |view: &UsageView| view.usage.quota(Stock::ContentBytes, &view.defaults);
+    let quota = |view: &UserUsage| view.usage.quota(Stock::ContentBytes, &view.defaults);
     assert_eq!((changed.user, quota(&changed)), (scene.owner.0, 101));
     agent.push(service, &of_bytes("a", 101)).await.unwrap();
     // Another one stays, and what is there stays when it is lowered.

@@ -1,7 +1,7 @@
 //! What quotas are to the model, as it travels.
 
 use ctxpin_model::agent::PushRefused;
-use ctxpin_model::quota::{QuotaChange, QuotaWarning};
+use ctxpin_model::quota::{QuotaChange, QuotaWarning, Stock, UserUsage};
 
 use super::members::{InvalidMember, NUMBER_MAX};
 use crate::http::quotas;
@@ -20,6 +20,22 @@ pub fn refused(refused: PushRefused) -> quotas::PushRefused {
     quotas::PushRefused {
         limit: refused.limit.to_string(),
         at: refused.at.utc(),
+    }
+}
+
+/// Returns the wire shape of what a user has and may have.
+pub fn usage(view: &UserUsage) -> quotas::Usage {
+    let used = |stock| quotas::Used {
+        used: view.usage.used.of(stock),
+        quota: view.usage.quota(stock, &view.defaults),
+        is_default: view.usage.overrides.of(stock).is_none(),
+    };
+    quotas::Usage {
+        user: view.user.uuid(),
+        content_bytes: used(Stock::ContentBytes),
+        agents: used(Stock::Agents),
+        chats: used(Stock::Chats),
+        tokens: used(Stock::Tokens),
     }
 }
 

@@ -2,10 +2,10 @@
 
 use axum::Json;
 use axum::extract::State;
-use ctxpin_model::moment::Moment;
 use ctxpin_operations::exposures;
+use ctxpin_protocol::convert::exposures::exposure;
 use ctxpin_protocol::convert::members::hash;
-use ctxpin_protocol::http::exposure::{ExposedChat, ExposedTurn, Exposure};
+use ctxpin_protocol::http::exposure::Exposure;
 
 use crate::address::Segments;
 use crate::app::App;
@@ -25,23 +25,5 @@ pub(crate) async fn read(
 ) -> Answer<Json<Exposure>> {
     let content = hash("hash", path.text("hash"))?;
     let found = exposures::read(&app.service, credential, content).await?;
-    let chats = found.chats.into_iter().map(|exposed| ExposedChat {
-        chat_id: exposed.chat.uuid(),
-        kind: exposed.kind.to_string(),
-        source: exposed.source,
-        path: exposed.path,
-        from_seq: exposed.from_seq,
-        from: exposed.from.utc(),
-        until: exposed.until.map(Moment::utc),
-    });
-    let turns = found.turns.into_iter().map(|exposed| ExposedTurn {
-        chat_id: exposed.chat.uuid(),
-        number: exposed.number,
-        started_at: exposed.started_at.utc(),
-        by_tools: exposed.by_tools,
-    });
-    Ok(Json(Exposure {
-        chats: chats.collect(),
-        turns: turns.collect(),
-    }))
+    Ok(Json(exposure(found)))
 }

@@ -2,31 +2,15 @@
 
 use axum::Json;
 use axum::extract::State;
-use ctxpin_model::quota::Stock;
-use ctxpin_operations::quotas::{self, UsageView};
-use ctxpin_protocol::convert::quotas::change;
-use ctxpin_protocol::http::quotas::{QuotaChange, Usage, Used};
+use ctxpin_operations::quotas;
+use ctxpin_protocol::convert::quotas::{change, usage};
+use ctxpin_protocol::http::quotas::{QuotaChange, Usage};
 
 use crate::address::Segments;
 use crate::app::App;
 use crate::identify::Identity;
 use crate::read::Given;
 use crate::respond::{Answer, Problems};
-
-fn usage(view: &UsageView) -> Usage {
-    let used = |stock| Used {
-        used: view.usage.used.of(stock),
-        quota: view.usage.quota(stock, &view.defaults),
-        is_default: view.usage.overrides.of(stock).is_none(),
-    };
-    Usage {
-        user: view.user.uuid(),
-        content_bytes: used(Stock::ContentBytes),
-        agents: used(Stock::Agents),
-        chats: used(Stock::Chats),
-        tokens: used(Stock::Tokens),
-    }
-}
 
 /// Tell how much the caller has and may have
 #[utoipa::path(get, path = "/me/usage", operation_id = "own_usage_read", tag = "people",

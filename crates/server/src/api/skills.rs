@@ -7,9 +7,8 @@ use axum::http::header::{
 };
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use ctxpin_model::resource::Resource;
 use ctxpin_operations::skills::{self, Reader};
-use ctxpin_protocol::convert::resources::skill_file;
+use ctxpin_protocol::convert::skills::{entry, skill};
 use ctxpin_protocol::http::page::Page;
 use ctxpin_protocol::http::skills::{Skill, SkillEntry, SkillQuery};
 
@@ -21,19 +20,6 @@ use crate::respond::{Answer, Problems};
 
 /// What a browser may do with a file of a skill: nothing.
 const SANDBOX: HeaderValue = HeaderValue::from_static("default-src 'none'; sandbox");
-
-/// A skill, as the prompt's index lists it.
-pub(crate) fn entry(skill: &Resource) -> SkillEntry {
-    SkillEntry {
-        name: skill.name.clone().unwrap_or_default(),
-        description: skill.description.clone().unwrap_or_default(),
-        source: skill.source.clone(),
-        content_hash: skill
-            .body()
-            .map(|hash| hash.to_string())
-            .unwrap_or_default(),
-    }
-}
 
 /// List the skills of a chat's pin
 #[utoipa::path(get, path = "/chats/{chat}/skills", operation_id = "skill_list", tag = "context",
@@ -67,11 +53,7 @@ pub(crate) async fn read(
     };
     let (chat, name) = (path.id("chat")?, path.text("name"));
     let found = skills::read(&app.service, credential, chat, name, reader).await?;
-    Ok(Json(Skill {
-        entry: entry(&found.skill),
-        files: found.skill.files.iter().map(skill_file).collect(),
-        body: found.body,
-    }))
+    Ok(Json(skill(&found.skill, found.body)))
 }
 
 /// Read a supporting file of a skill

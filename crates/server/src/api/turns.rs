@@ -7,12 +7,12 @@ use axum::response::{IntoResponse, Response};
 use ctxpin_operations::turns::{self, TurnRequest, TurnView};
 use ctxpin_protocol::convert::members::{label, word};
 use ctxpin_protocol::convert::pages::{page, page_request};
+use ctxpin_protocol::convert::skills::entry;
+use ctxpin_protocol::convert::tools::tool_offer;
 use ctxpin_protocol::convert::turns::turn;
 use ctxpin_protocol::http::page::{Page, PageQuery};
 use ctxpin_protocol::http::turns::{Turn, TurnBegin, TurnBegun};
 
-use super::skills::entry;
-use super::tools::tool_offer;
 use crate::address::{Asked, Segments};
 use crate::app::App;
 use crate::identify::Identity;

@@ -1,0 +1,30 @@
+//! Tools as they are offered to a model.
+
+use ctxpin_model::tool::{Offered, Tools};
+
+use crate::http::turns::{ToolInvalid, ToolList, ToolOffer};
+
+/// Returns the wire shape of a tool that is offered.
+pub fn tool_offer(tool: Offered) -> ToolOffer {
+    ToolOffer {
+        name: tool.name,
+        server: tool.server,
+        tool: tool.tool,
+        description: tool.description,
+        input_schema: tool.input_schema,
+    }
+}
+
+/// Returns the wire shape of the tools of a snapshot, with those that are not offered.
+pub fn tool_list(tools: Tools) -> ToolList {
+    let refused = tools.refused.into_iter().map(|tool| ToolInvalid {
+        server: tool.server,
+        tool: tool.tool,
+        reason: tool.reason,
+    });
+    ToolList {
+        items: tools.offered.into_iter().map(tool_offer).collect(),
+        next: None,
+        invalid: refused.collect(),
+    }
+}
