@@ -38,3 +38,4 @@ pub mod treatment;
 pub mod turn;
 pub mod user;
 pub mod warning;
+pub mod watch;

@@ -3,6 +3,8 @@
 use crate::delivery::Delivery;
 use crate::hash::{BlobHash, SnapshotId};
 use crate::moment::Moment;
+use crate::resource::Resource;
+use crate::tool::Tools;
 
 /// A row of `turns`.
 #[derive(Debug, Clone)]
@@ -21,4 +23,30 @@ pub struct TurnRecord {
     pub reference: Option<String>,
     /// When it began.
     pub started_at: Moment,
+}
+
+/// A turn with what is in force for it.
+#[derive(Debug, Clone)]
+pub struct TurnBegun {
+    /// The row that says what was in force.
+    pub turn: TurnRecord,
+    /// Whether it began just now.
+    pub is_new: bool,
+    /// What the model is to be given; `None` for a token that may not read.
+    pub given: Option<TurnContext>,
+    /// What the caller should know: why there is no prompt, or that its beginning has changed.
+    pub notice: Option<String>,
+}
+
+/// What a model is to be given for a turn.
+#[derive(Debug, Clone)]
+pub struct TurnContext {
+    /// The prompt; empty without a pin.
+    pub prompt: String,
+    /// About how many tokens that is.
+    pub prompt_tokens: u64,
+    /// The pin's `ok` skills.
+    pub skills: Vec<Resource>,
+    /// The tools.
+    pub tools: Tools,
 }

@@ -13,10 +13,9 @@ use ctxpin_model::page::{Page, PageRequest};
 use ctxpin_model::pin::{Pin, Reason};
 use ctxpin_model::policy::Uptake;
 use ctxpin_model::quota::Rate;
-use ctxpin_model::resource::Resource;
 use ctxpin_model::token::Credential;
 use ctxpin_model::tool::Tools;
-use ctxpin_model::turn::TurnRecord;
+use ctxpin_model::turn::{TurnBegun, TurnContext, TurnRecord};
 use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::{Granted, object, right};
 use ctxpin_store::wake::Topic;
@@ -39,32 +38,6 @@ pub struct TurnRequest {
     pub delivery: Delivery,
 }
 
-/// A turn with what is in force for it.
-#[derive(Debug, Clone)]
-pub struct TurnView {
-    /// The stamp.
-    pub turn: TurnRecord,
-    /// Whether it began just now.
-    pub is_new: bool,
-    /// What the model is to be given; `None` for a token that may not read.
-    pub given: Option<Given>,
-    /// What the caller should know: why there is no prompt, or that its beginning has changed.
-    pub notice: Option<String>,
-}
-
-/// What a model is to be given for a turn.
-#[derive(Debug, Clone)]
-pub struct Given {
-    /// The prompt; empty without a pin.
-    pub prompt: String,
-    /// About how many tokens that is.
-    pub prompt_tokens: u64,
-    /// The pin's `ok` skills.
-    pub skills: Vec<Resource>,
-    /// The tools.
-    pub tools: Tools,
-}
-
 /// Begins a turn: an unpinned chat whose agent has a head is hydrated, the chat's policy is
 /// applied, and the turn is stamped.
 pub async fn begin(
@@ -72,7 +45,7 @@ pub async fn begin(
     credential: Credential,
     chat: ChatId,
     request: &TurnRequest,
-) -> Result<TurnView> {
+) -> Result<TurnBegun> {
     let outcome = retry(|nth| begin_once(service, credential, chat, request, nth)).await;
     let object = Some(("chat", chat.uuid()));
     service
@@ -94,7 +67,7 @@ async fn begin_once(
     chat: ChatId,
     request: &TurnRequest,
     nth: u32,
-) -> Result<TurnView> {
+) -> Result<TurnBegun> {
     let caller = service.caller(credential);
     let mut reading = service.database.read().await?;
     let seen = reading
@@ -164,7 +137,7 @@ async fn begin_once(
         owner: granted.owner(),
         chat,
     });
-    Ok(TurnView {
+    Ok(TurnBegun {
         is_new: true,
         ..view
     })
@@ -312,7 +285,7 @@ async fn deliver<R>(
     granted: &Granted<object::Chat, R>,
     turn: TurnRecord,
     notice: Option<String>,
-) -> Result<TurnView> {
+) -> Result<TurnBegun> {
     let (given, notice) = match granted.bodies() {
         Some(granted) => (Some(given(transaction, &granted, &turn).await?), notice),
         None => {
@@ -320,7 +293,7 @@ async fn deliver<R>(
             (None, Some(told.collect::<Vec<_>>().join(" ")))
         }
     };
-    Ok(TurnView {
+    Ok(TurnBegun {
         turn,
         is_new: false,
         given,
@@ -332,7 +305,7 @@ async fn given(
     transaction: &mut Transaction,
     granted: &Granted<object::Chat, right::Body>,
     turn: &TurnRecord,
-) -> Result<Given> {
+) -> Result<TurnContext> {
     let prompt = match turn.prompt {
         Some(hash) => {
             // A turn that is not written yet has the chat's pinned prompt.
@@ -353,7 +326,7 @@ async fn given(
         }
         None => Tools::default(),
     };
-    Ok(Given {
+    Ok(TurnContext {
         prompt_tokens: ctxpin_render::estimate::tokens(&prompt),
         prompt,
         skills: pinned.skills().cloned().collect(),

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use axum::response::sse::{Event as Sent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use ctxpin_model::moment::Moment;
 use ctxpin_model::token::Credential;
-use ctxpin_operations::watches::{self, Changed, Detail, Event, Subject, Watch};
-use ctxpin_protocol::convert::{agents, chats, turns};
+use ctxpin_model::watch::Subject;
+use ctxpin_operations::watches::{self, Watch};
+use ctxpin_protocol::convert;
 use ctxpin_protocol::problem::{Problem, ProblemName};
 use ctxpin_protocol::watch as wire;
 use futures_util::stream;
@@ -40,10 +40,7 @@ pub(crate) async fn events(
     subject: Subject,
     query: &wire::WatchQuery,
 ) -> Answer<Response> {
-    let detail = match query.state {
-        Some(false) => Detail::Ids,
-        _ => Detail::Things,
-    };
+    let detail = convert::watches::detail(query);
     let watch = watches::watch(&app.service, credential, subject, detail).await?;
     let telling = Telling {
         watch,
@@ -76,31 +73,12 @@ impl Telling {
             next = self.watch.next() => next,
         };
         match next {
-            Ok(event) => event.map(|event| tell(event, self.app.now())),
+            Ok(event) => event.map(|event| convert::watches::event(event, self.app.now())),
             Err(error) => {
                 self.is_over = true;
                 Some(wire::Event::Closed(Refusal::from(error).into_problem()))
             }
         }
-    }
-}
-
-fn tell(event: Event, now: Moment) -> wire::Event {
-    match event {
-        Event::Chat(chat) => wire::Event::Chat(Box::new(chats::chat(&chat))),
-        Event::Turn(chat, turn) => wire::Event::Turn(wire::ChatTurn {
-            chat_id: chat.uuid(),
-            turn: turns::turn(&turn),
-        }),
-        Event::Agent(agent) => wire::Event::Agent(agents::agent(&agent, now)),
-        Event::Deleted(chat) => wire::Event::Deleted(wire::Deleted { id: chat.uuid() }),
-        Event::AgentDeleted(agent) => wire::Event::Deleted(wire::Deleted { id: agent.uuid() }),
-        Event::Changed(changed) => wire::Event::Changed(match changed {
-            Changed::Chat(chat) => wire::Changed::Chat(chat.uuid()),
-            Changed::Agent(agent) => wire::Changed::Agent(agent.uuid()),
-            Changed::Everything => wire::Changed::Everything,
-        }),
-        Event::Ready => wire::Event::Ready,
     }
 }
 

@@ -11,13 +11,14 @@ use ctxpin_model::policy::Policy;
 use ctxpin_model::token::Credential;
 use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_model::turn::TurnRecord;
+use ctxpin_model::turn::{TurnBegun, TurnContext};
 use ctxpin_operations::chats::{self, ChatChange, ChatRequest};
 use ctxpin_operations::contexts::{self, ContextView};
 use ctxpin_operations::error::Error;
 use ctxpin_operations::pins::{self, MoveRequest};
 use ctxpin_operations::prompts;
 use ctxpin_operations::service::Service;
-use ctxpin_operations::turns::{self, Given, TurnRequest, TurnView};
+use ctxpin_operations::turns::{self, TurnRequest};
 
 /// A request for a chat without anything.
 pub fn plain() -> ChatRequest {
@@ -51,7 +52,7 @@ pub struct TestChat {
 }
 
 /// What a turn hands out to whoever may read.
-pub fn given(view: &TurnView) -> &Given {
+pub fn given(view: &TurnBegun) -> &TurnContext {
     view.given.as_ref().expect("the token may read")
 }
 
@@ -218,7 +219,7 @@ impl TestChat {
     }
 
     /// Begins a turn.
-    pub async fn turn(&self) -> Result<TurnView, Error> {
+    pub async fn turn(&self) -> Result<TurnBegun, Error> {
         self.turn_as(None, Delivery::Delivered).await
     }
 
@@ -227,7 +228,7 @@ impl TestChat {
         &self,
         reference: Option<&str>,
         delivery: Delivery,
-    ) -> Result<TurnView, Error> {
+    ) -> Result<TurnBegun, Error> {
         let request = TurnRequest {
             reference: reference.map(Into::into),
             delivery,

@@ -11,13 +11,14 @@ use ctxpin_model::quota::{
     Amounts, Limit, QuotaChange, QuotaExceeded, QuotaWarning, Quotas, Rate, Rates, Stock, UserUsage,
 };
 use ctxpin_model::token::Credential;
+use ctxpin_model::watch::{Detail, Event, Subject};
 use ctxpin_operations::agents::{self, AgentRequest};
 use ctxpin_operations::chats;
 use ctxpin_operations::error::{Error, Result};
 use ctxpin_operations::people::{self, Revoked, TokenRequest};
 use ctxpin_operations::quotas;
 use ctxpin_operations::service::Service;
-use ctxpin_operations::watches::{self, Detail, Event, Subject};
+use ctxpin_operations::watches;
 use ctxpin_operations::{pins, pushes, refusals};
 use ctxpin_testing::chats::{TestChat, plain};
 use ctxpin_testing::databases::TestService;

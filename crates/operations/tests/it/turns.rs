@@ -4,8 +4,8 @@ use ctxpin_model::delivery::Delivery;
 use ctxpin_model::pin::Reason;
 use ctxpin_model::policy::Policy;
 use ctxpin_model::tools_mode::ToolsMode;
+use ctxpin_model::turn::TurnBegun;
 use ctxpin_operations::chats::ChatRequest;
-use ctxpin_operations::turns::TurnView;
 use ctxpin_testing::chats::{TestChat, bound_to, given, plain};
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::workspace::Workspace;
@@ -66,7 +66,7 @@ async fn a_turn_is_stamped_with_what_is_in_force(test: &TestService) {
     assert_eq!(turn.started_at, test.clock.now());
 }
 
-fn tools(view: &TurnView) -> String {
+fn tools(view: &TurnBegun) -> String {
     let names: Vec<_> = given(view)
         .tools
         .offered

@@ -16,3 +16,4 @@ pub mod resources;
 pub mod skills;
 pub mod tools;
 pub mod turns;
+pub mod watches;

@@ -1,8 +1,10 @@
 //! Turns.
 
-use ctxpin_model::turn::TurnRecord;
+use ctxpin_model::turn::{self, TurnRecord};
 
-use crate::http::turns::Turn;
+use super::skills::entry;
+use super::tools::tool_offer;
+use crate::http::turns::{Turn, TurnBegun};
 
 /// Returns the wire shape of a turn.
 pub fn turn(turn: &TurnRecord) -> Turn {
@@ -14,5 +16,29 @@ pub fn turn(turn: &TurnRecord) -> Turn {
         delivery: turn.delivery.to_string(),
         reference: turn.reference.clone(),
         started_at: turn.started_at.utc(),
+    }
+}
+
+/// Returns the wire shape of a turn that has begun, with what its caller may read.
+pub fn turn_begun(view: turn::TurnBegun) -> TurnBegun {
+    let begun = TurnBegun {
+        turn: turn(&view.turn),
+        prompt: None,
+        prompt_tokens: None,
+        notices: None,
+        skills: None,
+        tools: None,
+        notice: view.notice,
+    };
+    let Some(given) = view.given else {
+        return begun;
+    };
+    let tools = given.tools.offered.into_iter();
+    TurnBegun {
+        prompt: Some(given.prompt),
+        prompt_tokens: Some(given.prompt_tokens),
+        skills: Some(given.skills.iter().map(entry).collect()),
+        tools: Some(tools.map(tool_offer).collect()),
+        ..begun
     }
 }

@@ -4,12 +4,10 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use ctxpin_operations::turns::{self, TurnRequest, TurnView};
+use ctxpin_operations::turns::{self, TurnRequest};
 use ctxpin_protocol::convert::members::{label, word};
 use ctxpin_protocol::convert::pages::{page, page_request};
-use ctxpin_protocol::convert::skills::entry;
-use ctxpin_protocol::convert::tools::tool_offer;
-use ctxpin_protocol::convert::turns::turn;
+use ctxpin_protocol::convert::turns::{turn, turn_begun};
 use ctxpin_protocol::http::page::{Page, PageQuery};
 use ctxpin_protocol::http::turns::{Turn, TurnBegin, TurnBegun};
 
@@ -44,31 +42,8 @@ pub(crate) async fn begin(
     };
     let given = view.given.as_ref();
     let weight = given.map_or(0, |given| given.prompt.len() as u64);
-    let answer = move || (status, Json(begun(view))).into_response();
+    let answer = move || (status, Json(turn_begun(view))).into_response();
     app.answer(credential, weight, answer).await
-}
-
-fn begun(view: TurnView) -> TurnBegun {
-    let begun = TurnBegun {
-        turn: turn(&view.turn),
-        prompt: None,
-        prompt_tokens: None,
-        notices: None,
-        skills: None,
-        tools: None,
-        notice: view.notice,
-    };
-    let Some(given) = view.given else {
-        return begun;
-    };
-    let tools = given.tools.offered.into_iter();
-    TurnBegun {
-        prompt: Some(given.prompt),
-        prompt_tokens: Some(given.prompt_tokens),
-        skills: Some(given.skills.iter().map(entry).collect()),
-        tools: Some(tools.map(tool_offer).collect()),
-        ..begun
-    }
 }
 
 /// List the turns of a chat

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use ctxpin_operations::watches::Subject;
+use ctxpin_model::watch::Subject;
 use ctxpin_protocol::watch::WatchQuery;
 
 use crate::address::{Asked, Segments};

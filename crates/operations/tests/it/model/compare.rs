@@ -10,10 +10,10 @@ use ctxpin_model::id::ChatId;
 use ctxpin_model::page::{PAGE_ITEMS_MAX, PageRequest};
 use ctxpin_model::resource::Kind;
 use ctxpin_model::tools_mode::ToolsMode;
+use ctxpin_model::turn::TurnBegun;
 use ctxpin_operations::agents;
 use ctxpin_operations::chats;
 use ctxpin_operations::contexts::ContextView;
-use ctxpin_operations::turns::TurnView;
 use ctxpin_testing::chats::{TestChat, given};
 
 use super::content::{
@@ -301,7 +301,7 @@ fn assert_prompt(prompt: &str, pin: Option<&Content>) {
 }
 
 /// What a turn hands to a model is what its stamp says.
-pub fn assert_handed_out(view: &TurnView, turn: &Turn) {
+pub fn assert_handed_out(view: &TurnBegun, turn: &Turn) {
     assert_prompt(&given(view).prompt, turn.content.as_ref());
     let skills: Vec<_> = given(view)
         .skills
