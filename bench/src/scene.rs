@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, bail};
+use ctxpin_model::context::ContextView;
 use ctxpin_model::id::{AgentId, ChatId, ProcessId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::page::PageRequest;
@@ -13,7 +14,6 @@ use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_operations::agents::{self, AgentRequest};
 use ctxpin_operations::chats::{self, ChatRequest};
 use ctxpin_operations::clock::Clock;
-use ctxpin_operations::contexts::ContextView;
 use ctxpin_operations::people::{self, FirstToken};
 use ctxpin_operations::pins::{self, MoveRequest};
 use ctxpin_operations::pushes::{self, Push, Pushed};

@@ -3,7 +3,7 @@
 use ctxpin_model::chat::ChatFilter;
 use ctxpin_model::page::PageRequest;
 use ctxpin_operations::contexts;
-use ctxpin_operations::diffs::{self, DiffRequest, Told};
+use ctxpin_operations::diffs::{self, DiffRequest};
 use ctxpin_operations::{chats, prompts};
 
 use crate::database::Kind;
@@ -131,10 +131,9 @@ async fn diffs(run: &mut Run, kind: &Kind) -> anyhow::Result<()> {
             let diff = async {
                 let view = diffs::diff(&scene.service, scene.owner(), chat, request).await?;
                 let changes = view.changes();
-                let told = changes.iter().filter_map(|(_, told)| match told {
-                    Told::Here(difference) => Some(difference.text()),
-                    Told::More => None,
-                });
+                let told = changes
+                    .iter()
+                    .filter_map(|(_, told)| told.map(|difference| difference.text()));
                 Ok((changes.len(), told.count()))
             };
             let ((changes, told), time) = timed(diff).await?;

@@ -11,6 +11,7 @@ pub mod audit;
 pub mod canonical;
 pub mod chat;
 pub mod compose;
+pub mod context;
 pub mod delivery;
 pub mod diff;
 pub mod door;

@@ -4,15 +4,14 @@ use std::sync::Arc;
 
 use ctxpin_model::access::Operation;
 use ctxpin_model::chat::ChatRecord;
-use ctxpin_model::diff::effect::Sides;
-use ctxpin_model::diff::{Change, changes};
+use ctxpin_model::context::ContextView;
 use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::history::PinRecord;
 use ctxpin_model::id::ChatId;
 use ctxpin_model::page::{Page, PageRequest};
 use ctxpin_model::resource::{Resource, ResourceId};
 use ctxpin_model::token::Credential;
-use ctxpin_model::treatment::{TreatedSnapshot, Treatment, Treatments};
+use ctxpin_model::treatment::{TreatedSnapshot, Treatment};
 use ctxpin_render::renderer::Renderer;
 use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::right::ReadsBodies;
@@ -22,67 +21,16 @@ use crate::error::{Error, Result};
 use crate::prompts::weight;
 use crate::service::Service;
 
-/// A chat's pin and its drift.
-#[derive(Debug, Clone)]
-pub struct ContextView {
-    /// The chat.
-    pub chat: ChatRecord,
-    /// What is pinned; `None` while the chat is unpinned.
-    pub pinned: Option<Arc<TreatedSnapshot>>,
-    /// The head of its agent; `None` without agent or head.
-    pub head: Option<Arc<TreatedSnapshot>>,
-    /// Whether descriptions, tools and shapes may be told: they are bodies.
-    pub tells_bodies: bool,
-}
-
-impl ContextView {
-    /// What differs between the pin and the head. Empty exactly if the chat is not dirty.
-    pub fn changes(&self) -> Vec<Change<'_>> {
-        match (&self.pinned, &self.head) {
-            (Some(pinned), Some(head)) => changes(pinned, head, self.chat.tools.pins_tools()),
-            _ => Vec::new(),
-        }
-    }
-
-    /// The number of the renderer of the pin's prompt, or of the present one while there is no pin.
-    pub fn renderer(&self) -> i64 {
-        renderer_of(&self.chat)
-    }
-
-    /// What is known of the bodies of both sides, under the renderer of the pin's prompt.
-    pub fn sides(&self) -> Sides<'_> {
-        sides(self.pinned.as_ref(), self.head.as_ref(), self.renderer())
-    }
-
-    /// About how many bytes going through it takes.
-    pub fn weight(&self) -> u64 {
-        let sides = [&self.pinned, &self.head].into_iter().flatten();
-        sides.map(|side| weight(side)).sum()
-    }
-
-    /// The number of the renderer that would render a prompt now.
-    pub fn latest_renderer(&self) -> i64 {
-        Renderer::CURRENT.number()
-    }
+/// Returns about how many bytes going through a context takes.
+pub fn context_weight(view: &ContextView) -> u64 {
+    let sides = [&view.pinned, &view.head].into_iter().flatten();
+    sides.map(|side| weight(side)).sum()
 }
 
 /// The number of the renderer of a chat's prompt, or of the present one while it has no pin.
 pub(crate) fn renderer_of(chat: &ChatRecord) -> i64 {
     let pin = chat.pin.as_ref();
     pin.map_or(Renderer::CURRENT.number(), |pin| pin.pin.prompt.renderer)
-}
-
-pub(crate) fn sides<'s>(
-    pinned: Option<&'s Arc<TreatedSnapshot>>,
-    head: Option<&'s Arc<TreatedSnapshot>>,
-    renderer: i64,
-) -> Sides<'s> {
-    static NONE: Treatments = Treatments::NONE;
-    Sides {
-        pinned: pinned.map_or(&NONE, |pinned| &pinned.treatments),
-        head: head.map_or(&NONE, |head| &head.treatments),
-        renderer,
-    }
 }
 
 /// Reads a chat's pin and its drift.
@@ -122,6 +70,7 @@ pub(crate) async fn view<R: ReadsBodies>(
         pinned,
         head,
         tells_bodies: granted.tells_bodies(),
+        latest_renderer: Renderer::CURRENT.number(),
     })
 }
 

@@ -18,7 +18,7 @@ use ctxpin_model::treatment::TreatedSnapshot;
 use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::{Granted, object, right};
 
-use crate::contexts::{renderer_of, sides};
+use crate::contexts::renderer_of;
 use crate::error::{Error, Result};
 use crate::prompts::weight;
 use crate::service::Service;
@@ -53,17 +53,8 @@ pub struct DiffRequest {
 #[derive(Debug, Clone)]
 pub struct DiffView {
     compared: Arc<Compared>,
-    /// The changes that were asked for, by their place.
-    told: Vec<(usize, Told)>,
-}
-
-/// How much of a change an answer tells.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Told {
-    /// All of it, or all that is ever told.
-    Here(Difference),
-    /// That there is more than the answer holds: it is asked for by its resource.
-    More,
+    /// The changes that were asked for, by their place; `None` for one with more than the response holds.
+    told: Vec<(usize, Option<Difference>)>,
 }
 
 /// Compares a chat's pin with its agent's head, or two snapshots of its history. What is past
@@ -123,28 +114,27 @@ impl DiffView {
         self.compared.head.as_ref().map(|(id, _)| *id)
     }
 
-    /// What differs, in order, with how much of it is told.
-    pub fn changes(&self) -> Vec<(Change<'_>, &Told)> {
+    /// Returns what differs, in order. `None` stands for a difference with more than the response holds: the
+    /// caller asks for it by its resource.
+    pub fn changes(&self) -> Vec<(Change<'_>, Option<&Difference>)> {
         let changes = self.compared.changes();
         let told = self.told.iter();
-        told.map(|(index, told)| (changes[*index], told)).collect()
+        told.map(|(index, told)| (changes[*index], told.as_ref()))
+            .collect()
     }
 
     /// About how many bytes going through it takes.
     pub fn weight(&self) -> u64 {
-        let told = self.told.iter().map(|(_, told)| match told {
-            Told::Here(difference) => difference.bytes(),
-            Told::More => 0,
-        });
-        self.compared.weight() + told.sum::<u64>()
+        let told = self.told.iter().filter_map(|(_, told)| told.as_ref());
+        self.compared.weight() + told.map(Difference::bytes).sum::<u64>()
     }
 
     /// What is known of the bodies of both sides, under the renderer of the chat's prompt.
     pub fn sides(&self) -> Sides<'_> {
         let Compared { pinned, head, .. } = &*self.compared;
-        sides(
-            pinned.as_ref().map(|(_, snapshot)| snapshot),
-            head.as_ref().map(|(_, snapshot)| snapshot),
+        Sides::of(
+            pinned.as_ref().map(|(_, snapshot)| &**snapshot),
+            head.as_ref().map(|(_, snapshot)| &**snapshot),
             self.compared.renderer,
         )
     }
@@ -266,7 +256,7 @@ impl Compared {
         plan: &Plan,
         bodies: &Bodies,
         watch: &Watch,
-    ) -> Vec<(usize, Told)> {
+    ) -> Vec<(usize, Option<Difference>)> {
         let (Some((_, pinned)), Some((_, head))) = (&self.pinned, &self.head) else {
             return Vec::new();
         };
@@ -300,11 +290,10 @@ impl Compared {
                     .filter(|_| !is_over())
                     .and_then(|left| Difference::whole(change, snapshots, bodies, budget(left))),
             };
-            let Some(difference) = difference else {
-                return (*index, Told::More);
-            };
-            left = left.saturating_sub(listing + difference.bytes());
-            (*index, Told::Here(difference))
+            if let Some(difference) = &difference {
+                left = left.saturating_sub(listing + difference.bytes());
+            }
+            (*index, difference)
         });
         told.collect()
     }

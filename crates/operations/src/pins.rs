@@ -3,6 +3,7 @@
 use ctxpin_model::access::Operation;
 use ctxpin_model::chat::ChatRecord;
 use ctxpin_model::compose::{Selector, UnknownSources, partial};
+use ctxpin_model::context::ContextView;
 use ctxpin_model::drift::Hashes;
 use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_model::id::{AgentId, ChatId};
@@ -16,7 +17,7 @@ use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::{Granted, object, right};
 use ctxpin_store::wake::Topic;
 
-use crate::contexts::{self, ContextView};
+use crate::contexts;
 use crate::error::{Error, Result};
 use crate::frame::{ATTEMPT_UNDER_LOCKS, retry};
 use crate::ground::Ground;

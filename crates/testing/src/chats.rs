@@ -2,6 +2,7 @@
 
 use ctxpin_model::chat::ChatRecord;
 use ctxpin_model::compose::Selector;
+use ctxpin_model::context::ContextView;
 use ctxpin_model::delivery::Delivery;
 use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_model::history::PinRecord;
@@ -13,7 +14,7 @@ use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_model::turn::TurnRecord;
 use ctxpin_model::turn::{TurnBegun, TurnContext};
 use ctxpin_operations::chats::{self, ChatChange, ChatRequest};
-use ctxpin_operations::contexts::{self, ContextView};
+use ctxpin_operations::contexts;
 use ctxpin_operations::error::Error;
 use ctxpin_operations::pins::{self, MoveRequest};
 use ctxpin_operations::prompts;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Change, Subject, Verb};
 use crate::hash::BlobHash;
 use crate::resource::{Content, Kind, Resource, Status, spelled};
-use crate::treatment::{Treatment, Treatments};
+use crate::treatment::{TreatedSnapshot, Treatment, Treatments};
 
 spelled! {
     /// What of that which a model is given differs by a change; the later ones are the stronger.
@@ -38,6 +38,26 @@ pub struct Sides<'t> {
     pub head: &'t Treatments,
     /// The number of the renderer of the pin's prompt, under which both are compared.
     pub renderer: i64,
+}
+
+impl<'t> Sides<'t> {
+    /// Returns what is known of two snapshots. Of one that is missing nothing is.
+    pub fn of(
+        pinned: Option<&'t TreatedSnapshot>,
+        head: Option<&'t TreatedSnapshot>,
+        renderer: i64,
+    ) -> Self {
+        static NONE: Treatments = Treatments::NONE;
+        let treatments = |side: Option<&'t TreatedSnapshot>| match side {
+            Some(side) => &side.treatments,
+            None => &NONE,
+        };
+        Self {
+            pinned: treatments(pinned),
+            head: treatments(head),
+            renderer,
+        }
+    }
 }
 
 /// What a model is given of an instruction file or a skill.

@@ -5,7 +5,7 @@ use ctxpin_model::diff::effect::{Effect, strongest};
 use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::resource::{Detail, Kind, Resource, ResourceId, Status, Tool};
 use ctxpin_model::tools_mode::ToolsMode;
-use ctxpin_operations::diffs::{self, DiffRequest, DiffView, Told};
+use ctxpin_operations::diffs::{self, DiffRequest, DiffView};
 use ctxpin_operations::error::Error;
 use ctxpin_testing::chats::TestChat;
 use ctxpin_testing::databases::TestService;
@@ -53,7 +53,7 @@ async fn diff(
 fn told(diff: &DiffView) -> Vec<(Verb, String, String)> {
     let changes = diff.changes();
     let told = changes.iter().map(|(change, told)| {
-        let Told::Here(difference) = told else {
+        let Some(difference) = told else {
             panic!("left out: {change:?}");
         };
         (change.verb, change.source().to_owned(), difference.text())
@@ -517,10 +517,9 @@ async fn finding_01_two_diffs_keep_nobody_waiting(test: &TestService) {
 /// How long an answer is about, as it counts it.
 fn bytes(diff: &DiffView) -> u64 {
     let changes = diff.changes();
-    let told = changes.iter().filter_map(|(_, told)| match told {
-        Told::Here(difference) => Some(difference.bytes()),
-        Told::More => None,
-    });
+    let told = changes
+        .iter()
+        .filter_map(|(_, told)| told.map(|difference| difference.bytes()));
     told.sum()
 }
 
@@ -534,7 +533,7 @@ async fn finding_02_a_diff_has_a_bound(test: &TestService) {
     scene.push(&head).await;
     let whole = diff(&chat, None, None).await.unwrap();
     let changes = whole.changes();
-    let [(short, Told::Here(_)), (skill, Told::More)] = changes[..] else {
+    let [(short, Some(_)), (skill, None)] = changes[..] else {
         panic!("what is short is told, what is long is asked for: {changes:?}");
     };
     assert_eq!(short.source(), "/w/AGENTS.md");
@@ -546,7 +545,7 @@ async fn finding_02_a_diff_has_a_bound(test: &TestService) {
     let alone = diffs::diff(&chat.service, chat.owner, chat.id, request).await;
     let alone = alone.unwrap();
     let changes = alone.changes();
-    let [(_, Told::Here(difference))] = changes[..] else {
+    let [(_, Some(difference))] = changes[..] else {
         panic!("one is told as far as it goes: {changes:?}");
     };
     assert!(bytes(&alone) < 8 * 1024 * 1024);

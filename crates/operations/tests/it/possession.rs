@@ -9,7 +9,7 @@ use ctxpin_model::push::Verdict;
 use ctxpin_model::resource::{Bodies, Content, Kind, Resource, SkillFile, Status};
 use ctxpin_model::snapshot::Snapshot;
 use ctxpin_model::token::Credential;
-use ctxpin_operations::diffs::{self, DiffRequest, Told};
+use ctxpin_operations::diffs::{self, DiffRequest};
 use ctxpin_operations::error::{Error, Result};
 use ctxpin_operations::pushes::{self, Pushed};
 use ctxpin_operations::service::Service;
@@ -431,7 +431,7 @@ async fn a_claimed_hash_opens_nothing_to_the_owner_of_a_chat(test: &TestService)
     let changes = diff.changes();
     assert!(!changes.is_empty());
     for (_, told) in &changes {
-        let Told::Here(difference) = told else {
+        let Some(difference) = told else {
             panic!("told whole");
         };
         let text = difference.text();

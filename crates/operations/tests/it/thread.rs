@@ -7,7 +7,7 @@ use ctxpin_model::pin::Reason;
 use ctxpin_model::policy::Policy;
 use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_operations::chats::{self, ChatRequest};
-use ctxpin_operations::diffs::{self, DiffRequest, Told};
+use ctxpin_operations::diffs::{self, DiffRequest};
 use ctxpin_operations::pins::MoveRequest;
 use ctxpin_operations::{contexts, pins, prompts};
 use ctxpin_testing::databases::TestService;
@@ -47,7 +47,7 @@ async fn a_chat_is_pinned_drifts_and_is_refreshed(test: &TestService) {
     let diff = diffs::diff(service, owner, chat.id, DiffRequest::default())
         .await
         .unwrap();
-    let [(_, Told::Here(difference))] = diff.changes()[..] else {
+    let [(_, Some(difference))] = diff.changes()[..] else {
         panic!("one change, told whole");
     };
     let text = difference.text();

@@ -1,5 +1,6 @@
 //! A database that an earlier release left is opened, and its chats are as they were.
 
+use ctxpin_model::context::ContextView;
 use ctxpin_model::diff::effect::Cause;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::id::{AgentId, ChatId};
@@ -138,10 +139,10 @@ async fn the_prompts_of_pinned_chats_stay(left: &Left<'_>) {
 async fn a_prompt_is_rendered_anew_on_request(left: &Left<'_>) {
     let chat = left.chat("manual");
     let before = chat.context().await;
-    assert_eq!((before.renderer(), before.latest_renderer()), (1, 2));
+    assert_eq!((before.renderer(), before.latest_renderer), (1, 2));
     let after = chat.move_to(MoveRequest::Render).await.unwrap();
     assert_eq!(after.renderer(), 2);
-    let pinned = |view: &contexts::ContextView| view.chat.pin.as_ref().map(|pin| pin.pin.snapshot);
+    let pinned = |view: &ContextView| view.chat.pin.as_ref().map(|pin| pin.pin.snapshot);
     assert_eq!(pinned(&after), pinned(&before), "the pin stays");
     assert_eq!(after.chat.drift(), before.chat.drift(), "it is no drift");
     let prompt = chat.prompt().await;

@@ -4,10 +4,11 @@ use ctxpin_model::diff;
 use ctxpin_model::diff::effect::Sides;
 use ctxpin_model::diff::lines;
 use ctxpin_model::diff::texts::{self, Difference, Lines};
+use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::resource::Resource;
 
 use super::resources;
-use crate::http::diff::{ChangeText, FileDifference, Hunk, Line, Stored, TooLarge};
+use crate::http::diff::{ChangeText, Diff, FileDifference, Hunk, Line, Stored, TooLarge};
 use crate::http::resources::Change;
 
 /// How the lines of a change are told.
@@ -17,6 +18,25 @@ pub enum Form {
     Text,
     /// As sentences and hunks.
     Hunks,
+}
+
+/// Returns the wire shape of what differs between two snapshots: each change with its difference, or `None` if
+/// that is more than the response holds.
+pub fn diff(
+    pinned: Option<SnapshotId>,
+    head: Option<SnapshotId>,
+    changes: &[(diff::Change<'_>, Option<&Difference>)],
+    sides: Sides<'_>,
+    form: Form,
+) -> Diff {
+    let changes = changes.iter();
+    Diff {
+        pinned: pinned.map(|id| id.to_string()),
+        head: head.map(|id| id.to_string()),
+        changes: changes
+            .map(|(differs, difference)| change(differs, sides, *difference, form))
+            .collect(),
+    }
 }
 
 /// A change with what differs in it; `None` if there is more than the answer holds.

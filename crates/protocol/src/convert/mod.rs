@@ -4,6 +4,7 @@
 pub mod agents;
 pub mod audit;
 pub mod chats;
+pub mod contexts;
 pub mod diff;
 pub mod exposures;
 pub mod manifest;

@@ -1,13 +1,14 @@
-//! How a pin is to be moved.
+//! The pin of a chat: how it is to be moved, and its history.
 
 use ctxpin_model::compose::Selector;
 use ctxpin_model::diff::Subject;
 use ctxpin_model::hash::{BlobHash, SnapshotId};
+use ctxpin_model::history::PinRecord;
 use ctxpin_model::id::AgentId;
 use ctxpin_model::limits::{SNAPSHOT_LISTED_MAX, SOURCE_BYTES_MAX};
 
 use super::members::{InvalidMember, count, hash, text, word};
-use crate::http::context;
+use crate::http::context::{self, Actor, Pin};
 
 /// One of the ways to move a pin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,6 +139,26 @@ fn selector(index: usize, selector: context::Selector) -> Result<Selector, Inval
         )),
         (false, true) => Err(InvalidMember::new(member, "a source is not empty")),
         _ => Ok(Selector { subject, source }),
+    }
+}
+
+/// Returns the wire shape of one move of a pin.
+pub fn pin(pin: PinRecord) -> Pin {
+    Pin {
+        seq: pin.seq,
+        snapshot: pin.snapshot.map(|snapshot| snapshot.to_string()),
+        context_hash: pin.context_hash.map(|hash| hash.to_string()),
+        agent_id: pin.agent.map(AgentId::uuid),
+        reason: pin.reason.to_string(),
+        renderer: pin.rendered.map(|rendered| rendered.renderer),
+        mcp_settled: pin.mcp_settled,
+        actor: Actor {
+            kind: pin.actor_kind,
+            id: pin.actor_id,
+            name: pin.actor_name.filter(|name| !name.is_empty()),
+            door: pin.door.to_string(),
+        },
+        at: pin.at.utc(),
     }
 }
 

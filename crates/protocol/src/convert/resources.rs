@@ -92,6 +92,50 @@ pub fn change(change: &diff::Change<'_>, sides: Sides<'_>) -> Change {
     }
 }
 
+/// Returns the wire shape of a resource, without what is a body unless `tells_bodies`: descriptions, tools,
+/// shapes, and what warnings say of a body.
+pub fn resource_within(
+    found: &resource::Resource,
+    treatment: Option<&Treatment>,
+    tells_bodies: bool,
+) -> Resource {
+    let told = resource(found, treatment);
+    match tells_bodies {
+        true => told,
+        false => without_bodies(told),
+    }
+}
+
+/// Returns the wire shape of a change, whose resources have no bodies unless `tells_bodies`.
+pub fn change_within(differs: &diff::Change<'_>, sides: Sides<'_>, tells_bodies: bool) -> Change {
+    let told = change(differs, sides);
+    match tells_bodies {
+        true => told,
+        false => Change {
+            pinned: told.pinned.map(without_bodies),
+            head: told.head.map(without_bodies),
+            ..told
+        },
+    }
+}
+
+fn without_bodies(resource: Resource) -> Resource {
+    Resource {
+        description: None,
+        tools: Vec::new(),
+        shape: None,
+        warnings: resource
+            .warnings
+            .into_iter()
+            .map(|warning| Warning {
+                detail: None,
+                ..warning
+            })
+            .collect(),
+        ..resource
+    }
+}
+
 /// The facts about a workspace.
 pub fn facts(facts: &snapshot::Facts) -> Facts {
     Facts {
@@ -185,4 +229,67 @@ pub(super) fn shape(detail: Option<&Detail>) -> Option<Shape> {
     Some(Shape {
         servers: servers.collect(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use ctxpin_model::hash::BlobHash;
+    use ctxpin_model::resource::ServerShape;
+    use ctxpin_model::treatment::Removed;
+    use ctxpin_model::warning::Code;
+
+    use super::*;
+
+    #[test]
+    fn bodies_are_told_to_those_who_may_read_them() {
+        let mut skill = resource::Resource::new(Kind::Skill, "/w/skills/s/SKILL.md", Status::Ok);
+        skill.name = Some("s".into());
+        skill.description = Some("what it does".into());
+        let mut config = resource::Resource::new(Kind::McpConfig, "/w/.mcp.json", Status::Ok);
+        config.detail = Some(Detail::Shape(vec![ServerShape::default()]));
+        let treatment = Treatment {
+            given: BlobHash::of(b""),
+            removed: Removed::default(),
+            warnings: vec![warning::Warning::new(Code::DefinitionUnused).about("a label")],
+        };
+        let told = [
+            resource_within(&skill, Some(&treatment), true),
+            resource_within(&config, None, true),
+        ];
+        assert!(told[0].description.is_some() && told[1].shape.is_some());
+        assert_eq!(told[0].warnings[0].detail.as_deref(), Some("a label"));
+        let told = [
+            resource_within(&skill, Some(&treatment), false),
+            resource_within(&config, None, false),
+        ];
+        assert!(told[0].description.is_none() && told[1].shape.is_none());
+        assert_eq!(told[0].name.as_deref(), Some("s"));
+        assert_eq!(told[0].warnings[0].code, "definition-unused");
+        assert_eq!(told[0].warnings[0].detail, None);
+        let sides = Sides {
+            pinned: &Treatments::NONE,
+            head: &Treatments::NONE,
+            renderer: 1,
+        };
+        let differs = diff::Change {
+            subject: diff::Subject::Resource(Kind::Skill),
+            verb: diff::Verb::Added,
+            pinned: None,
+            head: Some(&skill),
+        };
+        assert!(
+            change_within(&differs, sides, true)
+                .head
+                .unwrap()
+                .description
+                .is_some()
+        );
+        assert!(
+            change_within(&differs, sides, false)
+                .head
+                .unwrap()
+                .description
+                .is_none()
+        );
+    }
 }

@@ -5,29 +5,26 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::ETAG;
 use axum::response::{IntoResponse, Response};
-use ctxpin_model::diff::effect::strongest;
+use ctxpin_model::context::ContextView;
 use ctxpin_model::hash::SnapshotId;
-use ctxpin_model::history::PinRecord;
-use ctxpin_model::id::{AgentId, ChatId};
+use ctxpin_model::id::ChatId;
 use ctxpin_model::page::PageRequest;
-use ctxpin_model::quota::QuotaWarning;
 use ctxpin_model::token::Credential;
-use ctxpin_operations::contexts::{self, ContextView};
-use ctxpin_operations::diffs::{self, DiffRequest, DiffView, Told};
+use ctxpin_operations::contexts;
+use ctxpin_operations::diffs::{self, DiffRequest};
 use ctxpin_operations::pins::{self, MoveRequest};
-use ctxpin_protocol::convert::agents::head;
-use ctxpin_protocol::convert::chats::context_brief;
-use ctxpin_protocol::convert::diff::{Form, change as change_text};
+use ctxpin_protocol::convert;
+use ctxpin_protocol::convert::contexts::context;
+use ctxpin_protocol::convert::diff::Form;
 use ctxpin_protocol::convert::members::InvalidMember;
 use ctxpin_protocol::convert::pages::{page, page_request};
-use ctxpin_protocol::convert::pins::{Move, pin_move};
-use ctxpin_protocol::convert::quotas;
-use ctxpin_protocol::http::context::{Actor, Context, ContextMove, Pin};
+use ctxpin_protocol::convert::pins::{Move, pin, pin_move};
+use ctxpin_protocol::convert::resources::resource;
+use ctxpin_protocol::http::context::{Context, ContextMove, Pin};
 use ctxpin_protocol::http::diff::{Diff, DiffQuery};
 use ctxpin_protocol::http::page::{Page, PageQuery};
 use ctxpin_protocol::http::resources::ResourceText;
 
-use super::resources::{change, resource};
 use crate::address::{Asked, Segments};
 use crate::app::App;
 use crate::conditions::{etag, if_match};
@@ -37,43 +34,21 @@ use crate::respond::{Answer, Problems};
 
 /// A context with the tag by which a move is made conditional on it.
 async fn answered(app: &App, credential: Credential, view: ContextView) -> Answer<Response> {
-    let weight = view.weight();
+    let weight = contexts::context_weight(&view);
     let warnings = app.service.quota_warnings(view.chat.owner);
-    let answer = move || context(&view, &warnings);
-    app.answer(credential, weight, answer).await
-}
-
-fn context(view: &ContextView, warnings: &[QuotaWarning]) -> Response {
-    let tells_bodies = view.tells_bodies;
-    let sides = view.sides();
-    let pinned = view.pinned.iter().flat_map(|pinned| &pinned.resources);
-    let changes = view.changes();
-    let context = Context {
-        pin: context_brief(&view.chat),
-        head: view.chat.head.map(head),
-        resources: pinned
-            .map(|pinned| {
-                let treatment = sides.pinned.of(pinned, sides.renderer);
-                resource(pinned, treatment, tells_bodies)
-            })
-            .collect(),
-        changes: changes
-            .iter()
-            .map(|differs| change(differs, sides, tells_bodies))
-            .collect(),
-        effect: strongest(&changes, sides).to_string(),
-        latest_renderer: view.latest_renderer(),
-        notices: None,
-        policy: view.chat.policy.to_string(),
-        tools_differ: view.chat.tools_differ(),
-        quota_warnings: warnings.iter().map(quotas::warning).collect(),
+    let tag = view
+        .chat
+        .pin
+        .as_ref()
+        .and_then(|pin| etag(pin.pin.snapshot));
+    let answer = move || {
+        let mut response = Json(context(&view, &warnings)).into_response();
+        if let Some(tag) = tag {
+            response.headers_mut().insert(ETAG, tag);
+        }
+        response
     };
-    let tag = context.pin.snapshot.as_ref().and_then(etag);
-    let mut response = Json(context).into_response();
-    if let Some(tag) = tag {
-        response.headers_mut().insert(ETAG, tag);
-    }
-    response
+    app.answer(credential, weight, answer).await
 }
 
 /// Read the pin of a chat and its drift
@@ -165,24 +140,18 @@ pub(crate) async fn diff(
     };
     let view = diffs::diff(&app.service, credential, chat, request).await?;
     let weight = view.weight();
-    let answer = move || Json(difference(&view, form)).into_response();
+    let answer = move || {
+        let (changes, sides) = (view.changes(), view.sides());
+        Json(convert::diff::diff(
+            view.pinned(),
+            view.head(),
+            &changes,
+            sides,
+            form,
+        ))
+        .into_response()
+    };
     app.answer(credential, weight, answer).await
-}
-
-fn difference(view: &DiffView, form: Form) -> Diff {
-    let changes = view.changes();
-    let changes = changes.iter().map(|(differs, told)| {
-        let difference = match told {
-            Told::Here(difference) => Some(difference),
-            Told::More => None,
-        };
-        change_text(differs, view.sides(), difference, form)
-    });
-    Diff {
-        pinned: view.pinned().map(|id| id.to_string()),
-        head: view.head().map(|id| id.to_string()),
-        changes: changes.collect(),
-    }
 }
 
 /// The snapshot of a move of the chat's history, by its number there.
@@ -225,25 +194,6 @@ pub(crate) async fn history(
     Ok(Json(page(pins, pin)))
 }
 
-fn pin(pin: PinRecord) -> Pin {
-    Pin {
-        seq: pin.seq,
-        snapshot: pin.snapshot.map(|snapshot| snapshot.to_string()),
-        context_hash: pin.context_hash.map(|hash| hash.to_string()),
-        agent_id: pin.agent.map(AgentId::uuid),
-        reason: pin.reason.to_string(),
-        renderer: pin.rendered.map(|rendered| rendered.renderer),
-        mcp_settled: pin.mcp_settled,
-        actor: Actor {
-            kind: pin.actor_kind,
-            id: pin.actor_id,
-            name: pin.actor_name.filter(|name| !name.is_empty()),
-            door: pin.door.to_string(),
-        },
-        at: pin.at.utc(),
-    }
-}
-
 /// Read one pinned resource with its text
 #[utoipa::path(get, path = "/chats/{chat}/context/resources/{resource}", operation_id = "resource_read", tag = "context",
     params(("chat" = Uuid, Path), ("resource" = String, Path)),
@@ -256,7 +206,7 @@ pub(crate) async fn read_resource(
     let (chat, id) = (path.id("chat")?, path.id("resource")?);
     let found = contexts::resource(&app.service, credential, chat, id).await?;
     Ok(Json(ResourceText {
-        resource: resource(&found.resource, found.treatment.as_ref(), true),
+        resource: resource(&found.resource, found.treatment.as_ref()),
         body: found.body,
     }))
 }

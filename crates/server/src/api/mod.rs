@@ -9,7 +9,6 @@ pub(crate) mod health;
 pub(crate) mod people;
 pub(crate) mod prompts;
 pub(crate) mod quotas;
-pub(crate) mod resources;
 pub(crate) mod sessions;
 pub(crate) mod skills;
 pub(crate) mod tools;

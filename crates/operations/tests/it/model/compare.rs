@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use ctxpin_model::agent::AgentRecord;
 use ctxpin_model::chat::{ChatFilter, ChatRecord};
+use ctxpin_model::context::ContextView;
 use ctxpin_model::diff::{Subject, Verb};
 use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::id::ChatId;
@@ -13,7 +14,6 @@ use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_model::turn::TurnBegun;
 use ctxpin_operations::agents;
 use ctxpin_operations::chats;
-use ctxpin_operations::contexts::ContextView;
 use ctxpin_testing::chats::{TestChat, given};
 
 use super::content::{
