@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use crate::access::Scopes;
-use crate::id::{AuditId, TokenId, UserId};
+use crate::id::{AgentId, AuditId, ChatId, TokenId, UserId};
 use crate::moment::Moment;
 
 /// A row of the audit log.
@@ -44,4 +44,39 @@ pub struct NewTokenRecord {
     pub scopes: Scopes,
     /// From when on it opens nothing.
     pub expires_at: Option<Moment>,
+}
+
+/// What something is done to, as the audit log names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuditObject {
+    /// A user.
+    User(UserId),
+    /// An agent.
+    Agent(AgentId),
+    /// A chat.
+    Chat(ChatId),
+    /// A token.
+    Token(TokenId),
+}
+
+impl AuditObject {
+    /// Returns the word for its kind.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::User(_) => "user",
+            Self::Agent(_) => "agent",
+            Self::Chat(_) => "chat",
+            Self::Token(_) => "token",
+        }
+    }
+
+    /// Returns its id, whatever it is.
+    pub fn uuid(self) -> Uuid {
+        match self {
+            Self::User(id) => id.uuid(),
+            Self::Agent(id) => id.uuid(),
+            Self::Chat(id) => id.uuid(),
+            Self::Token(id) => id.uuid(),
+        }
+    }
 }

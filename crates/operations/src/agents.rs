@@ -4,6 +4,7 @@ use std::ops::Deref;
 
 use ctxpin_model::access::{Actor, Operation, Scope, Scopes};
 use ctxpin_model::agent::{AgentRecord, Head};
+use ctxpin_model::audit::AuditObject;
 use ctxpin_model::id::{AgentId, TokenId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
@@ -12,12 +13,12 @@ use ctxpin_model::token::{Credential, Token};
 use ctxpin_model::warning::Note;
 use ctxpin_store::agents::NewAgent;
 use ctxpin_store::database::Transaction;
+use ctxpin_store::deed::Deed;
 use ctxpin_store::grant::{Granted, object, right};
 use ctxpin_store::tokens::{Holder, NewToken};
-use ctxpin_store::wake::Topic;
 
 use crate::error::Result;
-use crate::frame::retry;
+use crate::frame::{commit, write};
 use crate::pushes::{demand_in_force, lock_one};
 use crate::quotas::demand_room;
 use crate::service::Service;
@@ -50,10 +51,10 @@ pub async fn create(
     credential: Credential,
     request: &AgentRequest,
 ) -> Result<(AgentRecord, Token)> {
-    let outcome = retry(|_| create_once(service, credential, request)).await;
-    service
-        .audited(credential, Operation::AgentCreate, None, outcome)
-        .await
+    write(service, credential, Operation::AgentCreate, None, |_| {
+        create_once(service, credential, request)
+    })
+    .await
 }
 
 async fn create_once(
@@ -94,14 +95,9 @@ async fn create_once(
         created_at: caller.now,
     };
     let granted = account.agent_insert(&mut transaction, &agent).await?;
-    let operation = Operation::AgentCreate;
-    let token = token_set(&mut transaction, &granted, operation, longest, caller.now).await?;
+    let (token, deed) = token_set(&mut transaction, &granted, longest, caller.now).await?;
     let created = granted.agent(&mut transaction).await?;
-    transaction.commit().await?;
-    service.wakes.publish(Topic::Agent {
-        owner: created.owner,
-        agent: created.id,
-    });
+    commit(service, transaction, deed).await?;
     Ok((created, token))
 }
 
@@ -115,10 +111,9 @@ fn provisions(actor: &Actor) -> bool {
 async fn token_set(
     transaction: &mut Transaction,
     granted: &Granted<object::Agent, right::Write>,
-    operation: Operation,
     longest: Option<Moment>,
     now: Moment,
-) -> Result<Token> {
+) -> Result<(Token, Deed)> {
     let token = Token::new(TokenId::generate(now), rand::random());
     let new_token = NewToken {
         credential: token.credential(),
@@ -128,12 +123,8 @@ async fn token_set(
         created_at: now,
         expires_at: longest.filter(|_| !provisions(granted.actor())),
     };
-    granted.agent_token_set(transaction, &new_token).await?;
-    let object = ("agent", granted.id().uuid());
-    transaction
-        .audit_new_token(granted.actor(), operation, object, &new_token)
-        .await?;
-    Ok(token)
+    let deed = granted.agent_token_set(transaction, &new_token).await?;
+    Ok((token, deed))
 }
 
 /// Gives an agent of the caller another token, and ends the one that it had. The agent, its timeline and its
@@ -143,11 +134,15 @@ pub async fn token_rotate(
     credential: Credential,
     agent: AgentId,
 ) -> Result<(AgentRecord, Token)> {
-    let outcome = retry(|_| token_rotate_once(service, credential, agent)).await;
-    let object = Some(("agent", agent.uuid()));
-    service
-        .audited(credential, Operation::AgentTokenRotate, object, outcome)
-        .await
+    let object = Some(AuditObject::Agent(agent));
+    write(
+        service,
+        credential,
+        Operation::AgentTokenRotate,
+        object,
+        |_| token_rotate_once(service, credential, agent),
+    )
+    .await
 }
 
 async fn token_rotate_once(
@@ -155,23 +150,18 @@ async fn token_rotate_once(
     credential: Credential,
     agent: AgentId,
 ) -> Result<(AgentRecord, Token)> {
-    let operation = Operation::AgentTokenRotate;
     let caller = service.caller(credential);
     let sighting = service
         .database
-        .sight_agent(&caller, operation, agent)
+        .sight_agent(&caller, Operation::AgentTokenRotate, agent)
         .await?;
     let mut transaction = service.database.write().await?;
     let granted = lock_one(&mut transaction, &caller, sighting).await?;
     demand_in_force(granted.record()?)?;
     let longest = granted.own_token_hold(&mut transaction).await?;
-    let token = token_set(&mut transaction, &granted, operation, longest, caller.now).await?;
+    let (token, deed) = token_set(&mut transaction, &granted, longest, caller.now).await?;
     let rotated = granted.agent(&mut transaction).await?;
-    transaction.commit().await?;
-    service.wakes.publish(Topic::Agent {
-        owner: granted.owner(),
-        agent,
-    });
+    commit(service, transaction, deed).await?;
     Ok((rotated, token))
 }
 
@@ -234,11 +224,11 @@ pub async fn heads(
 
 /// Deletes an agent with its timeline and its token. Its chats keep their pins and their history.
 pub async fn delete(service: &Service, credential: Credential, agent: AgentId) -> Result<()> {
-    let outcome = retry(|_| delete_once(service, credential, agent)).await;
-    let object = Some(("agent", agent.uuid()));
-    service
-        .audited(credential, Operation::AgentDelete, object, outcome)
-        .await
+    let object = Some(AuditObject::Agent(agent));
+    write(service, credential, Operation::AgentDelete, object, |_| {
+        delete_once(service, credential, agent)
+    })
+    .await
 }
 
 async fn delete_once(service: &Service, credential: Credential, agent: AgentId) -> Result<()> {
@@ -251,14 +241,6 @@ async fn delete_once(service: &Service, credential: Credential, agent: AgentId) 
     let granted = lock_one(&mut transaction, &caller, sighting).await?;
     granted.lock_chats(&mut transaction).await?;
     granted.delete(&mut transaction, caller.now).await?;
-    let object = Some(("agent", agent.uuid()));
-    transaction
-        .audit(granted.actor(), Operation::AgentDelete, object, caller.now)
-        .await?;
-    transaction.commit().await?;
-    service.wakes.publish(Topic::Agent {
-        owner: granted.owner(),
-        agent,
-    });
+    commit(service, transaction, granted.deed()).await?;
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use ctxpin_model::access::Operation;
 use ctxpin_model::agent::AgentRecord;
+use ctxpin_model::audit::AuditObject;
 use ctxpin_model::chat::{ChatFilter, ChatRecord};
 use ctxpin_model::drift::Hashes;
 use ctxpin_model::id::{AgentId, ChatId, UserId};
@@ -14,11 +15,11 @@ use ctxpin_model::token::Credential;
 use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_store::chats::{ChatUpdate, NewChat};
 use ctxpin_store::database::Transaction;
+use ctxpin_store::deed::Deed;
 use ctxpin_store::grant::{Caller, Granted, Sighting, object, right};
-use ctxpin_store::wake::Topic;
 
 use crate::error::{Error, Result};
-use crate::frame::{ATTEMPT_UNDER_LOCKS, retry};
+use crate::frame::{ATTEMPT_UNDER_LOCKS, commit, write};
 use crate::ground::Ground;
 use crate::moves::{Cause, write_move};
 use crate::prompts::{Prompt, RENDERING_TIME_MAX, Source};
@@ -57,10 +58,10 @@ pub async fn create(
             "a `reference` is a client's own name for the chat, so it needs `client` too".into(),
         ));
     }
-    let outcome = retry(|nth| create_once(service, credential, request, nth)).await;
-    service
-        .audited(credential, Operation::ChatCreate, None, outcome)
-        .await
+    write(service, credential, Operation::ChatCreate, None, |nth| {
+        create_once(service, credential, request, nth)
+    })
+    .await
 }
 
 /// What was seen before the writing transaction of a creation.
@@ -151,12 +152,14 @@ async fn create_once(
         return Err(Error::overtaken());
     };
     let mut chat = granted.chat(&mut transaction).await?;
+    let mut deed = granted.deed();
     if let Some((to, cause)) = locked.inherited {
         let cause = Cause {
             at: caller.now,
             ..cause
         };
-        write_move(&mut transaction, &granted, &mut chat, Some(to), &cause).await?;
+        let to = Some(to);
+        write_move(&mut transaction, &granted, &mut chat, to, &cause, &mut deed).await?;
     } else if let Some(agent) = &locked.agent {
         // The parent's pin may have been cleared since the look before.
         let origin = origin.agent.as_ref().ok_or_else(Error::overtaken)?;
@@ -167,19 +170,11 @@ async fn create_once(
             origin,
             nth,
         };
-        to.pin(&mut transaction, &granted, &mut chat, &cause)
+        to.pin(&mut transaction, &granted, &mut chat, &cause, &mut deed)
             .await?;
     }
-    let object = Some(("chat", chat.id.uuid()));
-    transaction
-        .audit(granted.actor(), Operation::ChatCreate, object, caller.now)
-        .await?;
     let created = granted.chat(&mut transaction).await?;
-    transaction.commit().await?;
-    service.wakes.publish(Topic::Chat {
-        owner: created.owner,
-        chat: created.id,
-    });
+    commit(service, transaction, deed).await?;
     Ok((created, true))
 }
 
@@ -221,7 +216,7 @@ async fn see_origin(
         Some(agent) => Some(see_agent(reading, caller, agent, None).await?),
         None => None,
     };
-    Ok((Some(granted.sighting(Operation::ChatInherit)), agent))
+    Ok((Some(granted.sighting()), agent))
 }
 
 async fn prepared(service: &Service, seen: Option<AgentSeen>) -> Result<Option<AgentOrigin>> {
@@ -252,7 +247,7 @@ async fn see_agent(
         _ => None,
     };
     Ok(AgentSeen {
-        sighting: granted.sighting(Operation::AgentUse),
+        sighting: granted.sighting(),
         user: granted.actor().user().unwrap_or(granted.owner()),
         head,
     })
@@ -342,6 +337,7 @@ impl ToHead<'_> {
         granted: &Granted<object::Chat, right::Write>,
         chat: &mut ChatRecord,
         cause: &Cause,
+        deed: &mut Deed,
     ) -> Result<()> {
         let Some(head) = self.agent.head else {
             return Ok(());
@@ -376,7 +372,8 @@ impl ToHead<'_> {
                 }
             },
         };
-        write_move(transaction, granted, chat, Some((target, prompt)), &cause).await
+        let to = Some((target, prompt));
+        write_move(transaction, granted, chat, to, &cause, deed).await
     }
 }
 
@@ -427,11 +424,11 @@ pub async fn change(
     chat: ChatId,
     change: &ChatChange,
 ) -> Result<ChatRecord> {
-    let outcome = retry(|nth| change_once(service, credential, chat, change, nth)).await;
-    let object = Some(("chat", chat.uuid()));
-    service
-        .audited(credential, Operation::ChatChange, object, outcome)
-        .await
+    let object = Some(AuditObject::Chat(chat));
+    write(service, credential, Operation::ChatChange, object, |nth| {
+        change_once(service, credential, chat, change, nth)
+    })
+    .await
 }
 
 async fn change_once(
@@ -462,7 +459,7 @@ async fn change_once(
         Some(agent) => Some(see_agent(&mut reading, &caller, agent, pinned.as_ref()).await?),
         None => None,
     };
-    let sighting = seen.sighting(Operation::ChatChange);
+    let sighting = seen.sighting();
     drop(reading);
     let origin = prepared(service, agent).await?;
     let mut transaction = service.database.write().await?;
@@ -471,6 +468,7 @@ async fn change_once(
         .grant_chat_locked(&caller, &sighting, &others)
         .await?;
     let mut now = granted.record()?.clone();
+    let mut deed = granted.deed();
     let update = what_differs(change, &now, caller.now);
     let bound_before = now.agent;
     if update != ChatUpdate::default() {
@@ -495,7 +493,7 @@ async fn change_once(
         };
         let rebind = Rebind { bound_before, to };
         rebind
-            .carry_out(&mut transaction, &granted, &mut now, &caller)
+            .carry_out(&mut transaction, &granted, &mut now, &mut deed)
             .await?;
     } else if now.agent.is_some() && now.pin.is_none() && update.archived_at == Some(None) {
         let origin = origin.as_ref().ok_or_else(Error::overtaken)?;
@@ -509,18 +507,11 @@ async fn change_once(
             nth,
         };
         let cause = Cause::of(Reason::Hydrate, &now, caller.now);
-        to.pin(&mut transaction, &granted, &mut now, &cause).await?;
+        to.pin(&mut transaction, &granted, &mut now, &cause, &mut deed)
+            .await?;
     }
-    let object = Some(("chat", chat.uuid()));
-    transaction
-        .audit(granted.actor(), Operation::ChatChange, object, caller.now)
-        .await?;
     let after = granted.chat(&mut transaction).await?;
-    transaction.commit().await?;
-    service.wakes.publish(Topic::Chat {
-        owner: after.owner,
-        chat,
-    });
+    commit(service, transaction, deed).await?;
     Ok(after)
 }
 
@@ -552,13 +543,13 @@ impl Rebind<'_> {
         transaction: &mut Transaction,
         granted: &Granted<object::Chat, right::Write>,
         chat: &mut ChatRecord,
-        caller: &Caller,
+        deed: &mut Deed,
     ) -> Result<()> {
         let target = self.to.agent;
         let cause = |reason| Cause {
             agent: Some(target.id),
             mcp_settled: target.mcp_settled,
-            ..Cause::of(reason, chat, caller.now)
+            ..Cause::of(reason, chat, granted.at())
         };
         if chat.pin.is_none() {
             if chat.archived_at.is_none() {
@@ -568,7 +559,9 @@ impl Rebind<'_> {
                     Reason::Rebind
                 };
                 let cause = cause(reason);
-                self.to.pin(transaction, granted, chat, &cause).await?;
+                self.to
+                    .pin(transaction, granted, chat, &cause, deed)
+                    .await?;
             }
             return Ok(());
         }
@@ -584,20 +577,20 @@ impl Rebind<'_> {
         }
         let cause = cause(Reason::Rebind);
         if target.head.is_some() {
-            self.to.pin(transaction, granted, chat, &cause).await
+            self.to.pin(transaction, granted, chat, &cause, deed).await
         } else {
-            write_move(transaction, granted, chat, None, &cause).await
+            write_move(transaction, granted, chat, None, &cause, deed).await
         }
     }
 }
 
 /// Deletes a chat with its history and its turns. Its children keep their pins.
 pub async fn delete(service: &Service, credential: Credential, chat: ChatId) -> Result<()> {
-    let outcome = retry(|_| delete_once(service, credential, chat)).await;
-    let object = Some(("chat", chat.uuid()));
-    service
-        .audited(credential, Operation::ChatDelete, object, outcome)
-        .await
+    let object = Some(AuditObject::Chat(chat));
+    write(service, credential, Operation::ChatDelete, object, |_| {
+        delete_once(service, credential, chat)
+    })
+    .await
 }
 
 async fn delete_once(service: &Service, credential: Credential, chat: ChatId) -> Result<()> {
@@ -611,14 +604,5 @@ async fn delete_once(service: &Service, credential: Credential, chat: ChatId) ->
         .grant_chat_locked(&caller, &sighting, &[])
         .await?;
     granted.delete(&mut transaction).await?;
-    let object = Some(("chat", chat.uuid()));
-    transaction
-        .audit(granted.actor(), Operation::ChatDelete, object, caller.now)
-        .await?;
-    transaction.commit().await?;
-    service.wakes.publish(Topic::Chat {
-        owner: granted.owner(),
-        chat,
-    });
-    Ok(())
+    commit(service, transaction, granted.deed()).await
 }

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use ctxpin_model::access::Operation;
 use ctxpin_model::chat::{ChatRecord, PinState};
 use ctxpin_model::drift::Hashes;
 use ctxpin_model::id::AgentId;
@@ -12,6 +11,7 @@ use ctxpin_model::pin::{Pin, Reason, Rendered, Step, Target, step};
 use ctxpin_model::snapshot::{Addresses, Snapshot};
 use ctxpin_model::treatment::TreatedSnapshot;
 use ctxpin_store::database::Transaction;
+use ctxpin_store::deed::Deed;
 use ctxpin_store::grant::{Granted, object, right};
 use ctxpin_store::pins::Move;
 
@@ -111,17 +111,18 @@ impl Prepared {
     }
 
     /// Moves the pin of a locked chat there, whatever the reason: the one way in which a pin moves
-    /// but for a rollback and a clearing, and brings `chat` up to date. Tells whether it moved.
+    /// but for a rollback and a clearing, and brings `chat` up to date. A pin that is there stays.
     pub async fn carry_out(
         &self,
         transaction: &mut Transaction,
         granted: &Granted<object::Chat, right::Write>,
         chat: &mut ChatRecord,
         cause: &Cause,
-    ) -> Result<bool> {
+        deed: &mut Deed,
+    ) -> Result<()> {
         let pin = chat.pin.as_ref().map(|pin| pin.pin);
         let prompt = match step(pin.as_ref(), &self.target) {
-            Step::Stay => return Ok(false),
+            Step::Stay => return Ok(()),
             Step::Keep(prompt) => prompt,
             Step::Render => {
                 let prompt = self.prompt.as_ref().ok_or_else(Error::overtaken)?;
@@ -140,15 +141,8 @@ impl Prepared {
                 .snapshot_insert(transaction, snapshot, &addresses, cause.at)
                 .await?;
         }
-        write_move(
-            transaction,
-            granted,
-            chat,
-            Some((self.target, prompt)),
-            cause,
-        )
-        .await?;
-        Ok(true)
+        let to = Some((self.target, prompt));
+        write_move(transaction, granted, chat, to, cause, deed).await
     }
 }
 
@@ -159,8 +153,6 @@ pub(crate) struct Cause {
     /// The agent that the new pin comes from.
     pub agent: Option<AgentId>,
     pub mcp_settled: bool,
-    /// What is noted in the audit log along with the move.
-    pub noted: Option<Operation>,
     pub at: Moment,
 }
 
@@ -171,19 +163,20 @@ impl Cause {
             reason,
             agent: chat.agent,
             mcp_settled: chat.head_settled,
-            noted: None,
             at,
         }
     }
 }
 
-/// Writes a move and brings `chat`, which was read under its lock, up to date.
+/// Writes a move, along with what the audit log says of the deed that it is a part of, and brings `chat`,
+/// which was read under its lock, up to date.
 pub(crate) async fn write_move(
     transaction: &mut Transaction,
     granted: &Granted<object::Chat, right::Write>,
     chat: &mut ChatRecord,
     to: Option<(Target, Rendered)>,
     cause: &Cause,
+    deed: &mut Deed,
 ) -> Result<()> {
     let pinned_at = match (&chat.pin, cause.reason) {
         (Some(pin), Reason::Render) => pin.pinned_at,
@@ -194,12 +187,11 @@ pub(crate) async fn write_move(
         agent: cause.agent,
         reason: cause.reason,
         mcp_settled: cause.mcp_settled,
-        noted: cause.noted,
         at: cause.at,
         pinned_at,
     };
     granted
-        .pin_move(transaction, chat.pin_seq, &written)
+        .pin_move(transaction, chat.pin_seq, &written, deed)
         .await?;
     chat.pin_seq += 1;
     chat.pin = to.map(|(Target { snapshot, hashes }, prompt)| PinState {

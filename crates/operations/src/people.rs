@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::Datelike;
 use ctxpin_model::access::{Actor, Operation, Role, Roles, Scope, Scopes, demand_no_wider};
-use ctxpin_model::audit::AuditRecord;
+use ctxpin_model::audit::{AuditObject, AuditRecord};
 use ctxpin_model::id::{TokenId, UserId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
@@ -13,12 +13,13 @@ use ctxpin_model::quota::Stock;
 use ctxpin_model::token::{Credential, Token, TokenRecord};
 use ctxpin_model::user::{UserChange, UserRecord};
 use ctxpin_store::database::Transaction;
+use ctxpin_store::deed::Deed;
 use ctxpin_store::grant::{Granted, object, right};
 use ctxpin_store::tokens::{Holder, NewToken, RevokedChild};
 use ctxpin_store::wake::Topic;
 
 use crate::error::{Error, Result};
-use crate::frame::retry;
+use crate::frame::{commit, retry, write};
 use crate::quotas::demand_room;
 use crate::service::Service;
 
@@ -67,11 +68,12 @@ async fn first_user_once<E>(
         None => user_make_first(&mut transaction, now).await?,
     };
     let token = Token::new(TokenId::generate(now), rand::random());
-    token_write_first(&mut transaction, &token, FIRST_TOKEN_LABEL, user, now).await?;
+    let written = token_write_first(&mut transaction, &token, FIRST_TOKEN_LABEL, user, now);
+    let deed = written.await?;
     if let Err(error) = keep(&token) {
         return Ok(Err(error));
     }
-    transaction.commit().await?;
+    commit(service, transaction, deed).await?;
     Ok(Ok(true))
 }
 
@@ -101,8 +103,9 @@ async fn first_token_write(service: &Service, token: &Token) -> Result<()> {
         Some(user) => user.id,
         None => user_make_first(&mut transaction, now).await?,
     };
-    token_write_first(&mut transaction, token, GIVEN_TOKEN_LABEL, user, now).await?;
-    Ok(transaction.commit().await?)
+    let written = token_write_first(&mut transaction, token, GIVEN_TOKEN_LABEL, user, now);
+    let deed = written.await?;
+    commit(service, transaction, deed).await
 }
 
 async fn user_make_first(transaction: &mut Transaction, now: Moment) -> Result<UserId> {
@@ -123,7 +126,7 @@ async fn token_write_first(
     label: &str,
     user: UserId,
     now: Moment,
-) -> Result<()> {
+) -> Result<Deed> {
     let new_token = NewToken {
         credential: token.credential(),
         holder: Holder::User(user),
@@ -132,12 +135,7 @@ async fn token_write_first(
         created_at: now,
         expires_at: None,
     };
-    transaction.token_insert_first(&new_token).await?;
-    let object = ("token", new_token.credential.id.uuid());
-    transaction
-        .audit_new_token(&Actor::System, Operation::TokenCreate, object, &new_token)
-        .await?;
-    Ok(())
+    Ok(transaction.token_insert_first(&new_token).await?)
 }
 
 /// Creates a user, who has no token yet.
@@ -147,10 +145,10 @@ pub async fn user_create(
     name: &str,
     roles: Roles,
 ) -> Result<UserRecord> {
-    let outcome = retry(|_| user_create_once(service, credential, name, roles)).await;
-    service
-        .audited(credential, Operation::UserCreate, None, outcome)
-        .await
+    write(service, credential, Operation::UserCreate, None, |_| {
+        user_create_once(service, credential, name, roles)
+    })
+    .await
 }
 
 async fn user_create_once(
@@ -175,11 +173,8 @@ async fn user_create_once(
         created_at: caller.now,
     };
     account.user_insert(&mut transaction, &user).await?;
-    let object = Some(("user", user.id.uuid()));
-    transaction
-        .audit(account.actor(), Operation::UserCreate, object, caller.now)
-        .await?;
-    transaction.commit().await?;
+    let deed = account.deed([AuditObject::User(user.id)], []);
+    commit(service, transaction, deed).await?;
     Ok(user)
 }
 
@@ -210,11 +205,11 @@ pub async fn user_change(
     user: UserId,
     change: &UserChange,
 ) -> Result<UserRecord> {
-    let outcome = retry(|_| user_change_once(service, credential, user, change)).await;
-    let object = Some(("user", user.uuid()));
-    service
-        .audited(credential, Operation::UserChange, object, outcome)
-        .await
+    let object = Some(AuditObject::User(user));
+    write(service, credential, Operation::UserChange, object, |_| {
+        user_change_once(service, credential, user, change)
+    })
+    .await
 }
 
 async fn user_change_once(
@@ -245,12 +240,8 @@ async fn user_change_once(
     }
     let after = account.user_update(&mut transaction, user, change).await?;
     let after = after.ok_or(Error::NotFound("user"))?;
-    let object = Some(("user", user.uuid()));
-    transaction
-        .audit(account.actor(), Operation::UserChange, object, caller.now)
-        .await?;
-    transaction.commit().await?;
-    service.wakes.publish(Topic::Account { owner: user });
+    let deed = account.deed([AuditObject::User(user)], [Topic::Account { owner: user }]);
+    commit(service, transaction, deed).await?;
     Ok(after)
 }
 
@@ -282,8 +273,10 @@ pub async fn token_create(
         Some(_) => Operation::TokenCreateFor,
         None => Operation::TokenCreate,
     };
-    let outcome = retry(|_| token_create_once(service, credential, request, operation)).await;
-    service.audited(credential, operation, None, outcome).await
+    write(service, credential, operation, None, |_| {
+        token_create_once(service, credential, request, operation)
+    })
+    .await
 }
 
 async fn token_create_once(
@@ -341,13 +334,10 @@ async fn token_create_once(
         created_at: caller.now,
         expires_at,
     };
-    account.token_insert(&mut transaction, &new_token).await?;
+    let deed = account.token_insert(&mut transaction, &new_token).await?;
     let id = new_token.credential.id;
-    transaction
-        .audit_new_token(account.actor(), operation, ("token", id.uuid()), &new_token)
-        .await?;
     let record = account.token(&mut transaction, id, None).await?;
-    transaction.commit().await?;
+    commit(service, transaction, deed).await?;
     Ok((record.ok_or(Error::NotFound("token"))?, token))
 }
 
@@ -423,11 +413,11 @@ pub async fn token_revoke(
     token: TokenId,
     revoked: Revoked,
 ) -> Result<()> {
-    let outcome = retry(|_| token_revoke_once(service, credential, token, revoked)).await;
-    let object = Some(("token", token.uuid()));
-    service
-        .audited(credential, Operation::TokenRevoke, object, outcome)
-        .await
+    let object = Some(AuditObject::Token(token));
+    write(service, credential, Operation::TokenRevoke, object, |_| {
+        token_revoke_once(service, credential, token, revoked)
+    })
+    .await
 }
 
 async fn token_revoke_once(
@@ -450,20 +440,17 @@ async fn token_revoke_once(
     account
         .token_revoke(&mut transaction, token, caller.now)
         .await?;
-    let object = Some(("token", token.uuid()));
-    transaction
-        .audit(account.actor(), operation, object, caller.now)
-        .await?;
+    let children = match revoked {
+        Revoked::Alone => Vec::new(),
+        Revoked::WithChildren => {
+            children_revoke(&mut transaction, &account, token, caller.now).await?
+        }
+    };
+    let tokens = std::iter::once(token).chain(children.iter().map(|child| child.token));
     let mut topics = BTreeSet::from([Topic::Account { owner: named.user }]);
-    if revoked == Revoked::WithChildren {
-        let children = children_revoke(&mut transaction, &account, token, caller.now).await?;
-        topics.extend(children.iter().map(topic));
-    }
-    transaction.commit().await?;
-    for topic in topics {
-        service.wakes.publish(topic);
-    }
-    Ok(())
+    topics.extend(children.iter().map(topic));
+    let deed = account.deed(tokens.map(AuditObject::Token), topics);
+    commit(service, transaction, deed).await
 }
 
 /// Revokes what a token made until there is no more: what was being made meanwhile too.
@@ -481,10 +468,6 @@ async fn children_revoke(
         if children.is_empty() {
             return Ok(revoked);
         }
-        let ids = children.iter().map(|child| child.token.uuid());
-        transaction
-            .audit_each(account.actor(), Operation::TokenRevoke, "token", ids, at)
-            .await?;
         revoked.extend(children);
     }
 }

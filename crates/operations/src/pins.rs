@@ -1,25 +1,25 @@
 //! The moves of a chat's pin that somebody asks for.
 
 use ctxpin_model::access::Operation;
+use ctxpin_model::audit::AuditObject;
 use ctxpin_model::chat::ChatRecord;
 use ctxpin_model::compose::{Selector, UnknownSources, partial};
 use ctxpin_model::context::ContextView;
 use ctxpin_model::drift::Hashes;
 use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_model::id::{AgentId, ChatId};
-use ctxpin_model::moment::Moment;
 use ctxpin_model::pin::{Reason, Rendered, Target};
 use ctxpin_model::quota::Rate;
 use ctxpin_model::token::Credential;
 use ctxpin_render::renderer::Renderer;
 use ctxpin_store::chats::ChatUpdate;
 use ctxpin_store::database::Transaction;
+use ctxpin_store::deed::Deed;
 use ctxpin_store::grant::{Granted, object, right};
-use ctxpin_store::wake::Topic;
 
 use crate::contexts;
 use crate::error::{Error, Result};
-use crate::frame::{ATTEMPT_UNDER_LOCKS, retry};
+use crate::frame::{ATTEMPT_UNDER_LOCKS, commit, retry, write};
 use crate::ground::Ground;
 use crate::moves::{Cause, Composed, Prepared, no_head, write_move};
 use crate::prompts::{Prompt, weight};
@@ -65,10 +65,11 @@ pub async fn pin_move(
         request,
         only_from,
     };
-    let outcome = retry(|nth| move_once(service, credential, &wanted, nth)).await;
-    service
-        .audited(credential, operation, Some(("chat", chat.uuid())), outcome)
-        .await
+    let object = Some(AuditObject::Chat(chat));
+    write(service, credential, operation, object, |nth| {
+        move_once(service, credential, &wanted, nth)
+    })
+    .await
 }
 
 /// What is to be done to the chat, worked out before it is locked.
@@ -97,16 +98,15 @@ fn is_as_planned(before: &ChatRecord, now: &ChatRecord) -> bool {
 }
 
 impl Plan {
-    /// Does it to the locked chat, and brings `chat` up to date but for what tells of a drift. Tells
-    /// whether it was noted in the audit log.
+    /// Does it to the locked chat, and brings `chat` up to date but for what tells of a drift.
     async fn carry_out(
         &self,
         transaction: &mut Transaction,
         granted: &Granted<object::Chat, right::Write>,
         chat: &mut ChatRecord,
-        operation: Operation,
-        at: Moment,
-    ) -> Result<bool> {
+        deed: &mut Deed,
+    ) -> Result<()> {
+        let at = granted.at();
         match self {
             Self::Move {
                 prepared,
@@ -114,18 +114,19 @@ impl Plan {
                 ..
             } => {
                 let cause = Cause {
-                    noted: Some(operation),
                     mcp_settled: mcp_settled.unwrap_or(chat.head_settled),
                     ..Cause::of(Reason::Refresh, chat, at)
                 };
-                prepared.carry_out(transaction, granted, chat, &cause).await
+                prepared
+                    .carry_out(transaction, granted, chat, &cause, deed)
+                    .await
             }
             Self::Decline(hashes) => {
                 granted.decline(transaction, *hashes).await?;
                 chat.declined = Some(*hashes);
-                Ok(false)
+                Ok(())
             }
-            Self::Render(None) => Ok(false),
+            Self::Render(None) => Ok(()),
             Self::Render(Some((target, prompt))) => {
                 let context = target.hashes.context;
                 let rendered = prompt.keep(transaction, granted, context).await?;
@@ -134,12 +135,10 @@ impl Plan {
                 let cause = Cause {
                     agent: row.agent,
                     mcp_settled: row.mcp_settled,
-                    noted: Some(operation),
                     ..Cause::of(Reason::Render, chat, at)
                 };
                 let to = Some((*target, rendered));
-                write_move(transaction, granted, chat, to, &cause).await?;
-                Ok(true)
+                write_move(transaction, granted, chat, to, &cause, deed).await
             }
             Self::Rollback {
                 target,
@@ -154,11 +153,10 @@ impl Plan {
                     let cause = Cause {
                         agent: *agent,
                         mcp_settled: *mcp_settled,
-                        noted: Some(operation),
                         ..Cause::of(Reason::Rollback, chat, at)
                     };
                     let to = Some((*target, *rendered));
-                    write_move(transaction, granted, chat, to, &cause).await?;
+                    write_move(transaction, granted, chat, to, &cause, deed).await?;
                 }
                 let policy = chat.policy.after_rollback();
                 if chat.policy != policy {
@@ -169,7 +167,7 @@ impl Plan {
                     granted.update(transaction, &update, at).await?;
                     (chat.policy, chat.updated_at) = (policy, at);
                 }
-                Ok(!is_there)
+                Ok(())
             }
         }
     }
@@ -212,7 +210,7 @@ async fn move_once(
             let seen = reading.grant_chat_within(&caller, operation, chat).await?;
             before = seen.record()?.clone();
             demand_pin(&before, only_from)?;
-            sighting = seen.sighting(operation);
+            sighting = seen.sighting();
             let mut ground = Ground::reading(service, &caller, operation, reading, seen);
             plan(&mut ground, &before, request).await?
         }
@@ -234,15 +232,10 @@ async fn move_once(
         };
         planned = plan(&mut ground, &now, request).await?;
     }
-    let is_noted = planned
-        .carry_out(&mut transaction, &granted, &mut now, operation, caller.now)
+    let mut deed = granted.deed();
+    planned
+        .carry_out(&mut transaction, &granted, &mut now, &mut deed)
         .await?;
-    if !is_noted {
-        let object = Some(("chat", chat.uuid()));
-        transaction
-            .audit(granted.actor(), operation, object, caller.now)
-            .await?;
-    }
     // Only a chat that has drifted holds more than the move has brought up to date.
     let after = if now.drift().is_some() {
         granted.chat(&mut transaction).await?
@@ -250,11 +243,7 @@ async fn move_once(
         now
     };
     let view = contexts::view(&mut transaction, &granted, after).await?;
-    transaction.commit().await?;
-    service.wakes.publish(Topic::Chat {
-        owner: granted.owner(),
-        chat,
-    });
+    commit(service, transaction, deed).await?;
     Ok(view)
 }
 
@@ -402,11 +391,11 @@ pub async fn pin_clear(
     chat: ChatId,
     only_from: Option<SnapshotId>,
 ) -> Result<ContextView> {
-    let outcome = retry(|nth| clear_once(service, credential, chat, only_from, nth)).await;
-    let object = Some(("chat", chat.uuid()));
-    service
-        .audited(credential, Operation::PinClear, object, outcome)
-        .await
+    let object = Some(AuditObject::Chat(chat));
+    write(service, credential, Operation::PinClear, object, |nth| {
+        clear_once(service, credential, chat, only_from, nth)
+    })
+    .await
 }
 
 async fn clear_once(
@@ -430,20 +419,25 @@ async fn clear_once(
         .await?;
     let mut now = granted.record()?.clone();
     demand_pin(&now, only_from)?;
+    let mut deed = match now.pin {
+        Some(_) => granted.deed(),
+        None => granted.unnoted("there was no pin to clear"),
+    };
     if now.pin.is_some() {
-        let cause = Cause {
-            noted: Some(Operation::PinClear),
-            ..Cause::of(Reason::Clear, &now, caller.now)
-        };
-        write_move(&mut transaction, &granted, &mut now, None, &cause).await?;
+        let cause = Cause::of(Reason::Clear, &now, caller.now);
+        write_move(
+            &mut transaction,
+            &granted,
+            &mut now,
+            None,
+            &cause,
+            &mut deed,
+        )
+        .await?;
     }
     let after = granted.chat(&mut transaction).await?;
     let view = contexts::view(&mut transaction, &granted, after).await?;
-    transaction.commit().await?;
-    service.wakes.publish(Topic::Chat {
-        owner: granted.owner(),
-        chat,
-    });
+    commit(service, transaction, deed).await?;
     Ok(view)
 }
 

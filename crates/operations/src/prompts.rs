@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ctxpin_model::access::Operation;
+use ctxpin_model::audit::AuditObject;
 use ctxpin_model::hash::{BlobHash, ContextHash};
 use ctxpin_model::id::ChatId;
 use ctxpin_model::pin::Rendered;
@@ -39,7 +40,7 @@ pub async fn prompt(
 ) -> Result<PinnedPrompt> {
     let caller = service.caller(credential);
     let read = service.database.prompt(&caller, chat, known).await;
-    let object = Some(("chat", chat.uuid()));
+    let object = Some(AuditObject::Chat(chat));
     let read = service
         .audited(
             credential,

@@ -22,11 +22,11 @@ use ctxpin_render::renderer::Renderer;
 use ctxpin_store::agents::PushMarks;
 use ctxpin_store::blobs::Upload;
 use ctxpin_store::database::Transaction;
+use ctxpin_store::deed::Deed;
 use ctxpin_store::grant::{Caller, Granted, Sighting, object, right};
-use ctxpin_store::wake::Topic;
 
 use crate::error::{Error, Result};
-use crate::frame::{ATTEMPT_UNDER_LOCKS, retry};
+use crate::frame::{ATTEMPT_UNDER_LOCKS, commit, retry, write};
 use crate::ingest::{self, Proved};
 use crate::prompts::{Prompt, Source, weight};
 use crate::service::Service;
@@ -96,10 +96,10 @@ pub async fn session_open(
     credential: Credential,
     process: ProcessId,
 ) -> Result<Session> {
-    let outcome = retry(|_| session_open_once(service, credential, process)).await;
-    service
-        .audited(credential, Operation::SessionOpen, None, outcome)
-        .await
+    write(service, credential, Operation::SessionOpen, None, |_| {
+        session_open_once(service, credential, process)
+    })
+    .await
 }
 
 async fn session_open_once(
@@ -120,7 +120,7 @@ async fn session_open_once(
         service.database.signs().agent(agent.id);
         return Ok(session);
     }
-    let sighting = own.sighting(Operation::SessionOpen);
+    let sighting = own.sighting();
     drop(reading);
     let mut transaction = service.database.write().await?;
     let granted = lock_one(&mut transaction, &caller, sighting).await?;
@@ -133,11 +133,8 @@ async fn session_open_once(
     granted
         .session_open(&mut transaction, process, epoch, caller.now)
         .await?;
-    transaction.commit().await?;
-    service.wakes.publish(Topic::Agent {
-        owner: agent.owner,
-        agent: agent.id,
-    });
+    let deed = granted.unnoted("a session changes nothing but who may push");
+    commit(service, transaction, deed).await?;
     Ok(Session {
         agent: agent.id,
         epoch,
@@ -256,7 +253,7 @@ async fn note_refused_once(
     if noted.is_some_and(|refused| refused.is_noted(limit, caller.now)) {
         return Ok(());
     }
-    let sighting = own.sighting(operation);
+    let sighting = own.sighting();
     drop(reading);
     let mut transaction = service.database.write().await?;
     let granted = lock_one(&mut transaction, &caller, sighting).await?;
@@ -265,12 +262,8 @@ async fn note_refused_once(
         at: caller.now,
     };
     granted.push_refused(&mut transaction, refused).await?;
-    transaction.commit().await?;
-    service.wakes.publish(Topic::Agent {
-        owner: granted.owner(),
-        agent: granted.id(),
-    });
-    Ok(())
+    let deed = granted.unnoted("the agent's own record tells of it");
+    commit(service, transaction, deed).await
 }
 
 async fn blob_upload_once(
@@ -290,7 +283,7 @@ async fn blob_upload_once(
     if nth == 1 {
         service.demand_rate(Rate::UploadBytes, own.id().uuid(), size, caller.now)?;
     }
-    let sighting = own.sighting(Operation::BlobUpload);
+    let sighting = own.sighting();
     drop(reading);
     let mut transaction = service.database.write().await?;
     let granted = lock_one(&mut transaction, &caller, sighting).await?;
@@ -303,7 +296,8 @@ async fn blob_upload_once(
     {
         Upload::Kept => {
             charge(service, &mut transaction, &granted, new_bytes).await?;
-            Ok(transaction.commit().await?)
+            let deed = Deed::unnoted("what was sent ahead shows once a push uses it");
+            commit(service, transaction, deed).await
         }
         Upload::Full => Err(Error::TooLarge(
             "this agent has sent too much ahead; push what uses it first".into(),
@@ -408,17 +402,9 @@ async fn push_once(
                 nth,
             };
             let pushed = accept(&mut transaction, &locked, push, &prepared).await?;
-            transaction.commit().await?;
-            service.wakes.publish(Topic::Agent {
-                owner: agent.owner,
-                agent: agent.id,
-            });
-            for old in &replaced {
-                service.wakes.publish(Topic::Agent {
-                    owner: agent.owner,
-                    agent: old.id(),
-                });
-            }
+            let deed = granted.unnoted("the agent's timeline tells of it");
+            let deed = deed.waking(replaced.iter().map(Granted::topic));
+            commit(service, transaction, deed).await?;
             Ok(pushed)
         }
         verdict => {
@@ -426,13 +412,12 @@ async fn push_once(
                 granted
                     .push_unchanged(&mut transaction, &push.marks(caller.now))
                     .await?;
-                transaction.commit().await?;
-                if agent.mcp_settled != push.mcp_settled {
-                    service.wakes.publish(Topic::Agent {
-                        owner: agent.owner,
-                        agent: agent.id,
-                    });
-                }
+                const REASON: &str = "the head stays as it is";
+                let deed = match agent.mcp_settled == push.mcp_settled {
+                    true => Deed::unnoted(REASON),
+                    false => granted.unnoted(REASON),
+                };
+                commit(service, transaction, deed).await?;
             }
             Ok(Pushed {
                 verdict,
@@ -542,7 +527,7 @@ async fn see(
     let seems_to_repeat =
         |head: &Snapshot| nth == 1 && ingest::seems_to_repeat(&push.manifest, head);
     let mut seen = Seen {
-        sighting: own.sighting(Operation::ContextPush),
+        sighting: own.sighting(),
         user: own.owner(),
         is_repeat: head_plain.is_some_and(seems_to_repeat),
         replaced: Vec::new(),

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ctxpin_model::access::Operation;
+use ctxpin_model::audit::AuditObject;
 use ctxpin_model::id::UserId;
 use ctxpin_model::moment::Moment;
 use ctxpin_model::quota::{QuotaChange, QuotaWarning, Stock, Usage, UserUsage};
@@ -13,7 +14,7 @@ use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::{Granted, object, right};
 
 use crate::error::{Error, Result};
-use crate::frame::retry;
+use crate::frame::{commit, write};
 use crate::service::Service;
 
 /// How often it is looked who is to be warned.
@@ -64,11 +65,11 @@ pub async fn change(
     user: UserId,
     change: &QuotaChange,
 ) -> Result<UserUsage> {
-    let outcome = retry(|_| change_once(service, credential, user, change)).await;
-    let object = Some(("user", user.uuid()));
-    service
-        .audited(credential, Operation::QuotaChange, object, outcome)
-        .await
+    let object = Some(AuditObject::User(user));
+    write(service, credential, Operation::QuotaChange, object, |_| {
+        change_once(service, credential, user, change)
+    })
+    .await
 }
 
 async fn change_once(
@@ -90,11 +91,8 @@ async fn change_once(
     account
         .quota_set(&mut transaction, user, &overrides)
         .await?;
-    let object = Some(("user", user.uuid()));
-    transaction
-        .audit(account.actor(), Operation::QuotaChange, object, caller.now)
-        .await?;
-    transaction.commit().await?;
+    let deed = account.deed([AuditObject::User(user)], []);
+    commit(service, transaction, deed).await?;
     Ok(UserUsage {
         user,
         usage: Usage {

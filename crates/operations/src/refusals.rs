@@ -6,12 +6,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ctxpin_model::access::Operation;
+use ctxpin_model::audit::AuditObject;
 use ctxpin_model::id::{AuditId, TokenId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::token::Credential;
-use uuid::Uuid;
+use ctxpin_store::deed::Deed;
 
 use crate::error::Result;
+use crate::frame::commit;
 use crate::service::Service;
 
 /// How long refusals are added to one row.
@@ -132,7 +134,7 @@ pub(crate) async fn note(
     service: &Service,
     credential: Credential,
     operation: Operation,
-    object: Option<(&str, Uuid)>,
+    object: Option<AuditObject>,
 ) -> Result<()> {
     let caller = service.caller(credential);
     let actor = service.database.identify(&caller, None).await?;
@@ -148,7 +150,8 @@ pub(crate) async fn note(
     for (row, more) in &first.left {
         transaction.audit_add(*row, *more).await?;
     }
-    transaction.commit().await?;
+    let deed = Deed::unnoted("a refusal is a line of the audit log by itself");
+    commit(service, transaction, deed).await?;
     first.written();
     Ok(())
 }
@@ -167,11 +170,14 @@ pub async fn write(service: &Service) -> Result<()> {
     for (row, more) in left {
         transaction.audit_add(row, more).await?;
     }
-    Ok(transaction.commit().await?)
+    let deed = Deed::unnoted("a refusal is a line of the audit log by itself");
+    commit(service, transaction, deed).await
 }
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ctxpin_model::access::Operation;
+use ctxpin_model::audit::AuditObject;
 use ctxpin_model::id::{ChatId, UserId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::quota::{Quotas, Rate};
@@ -199,7 +200,7 @@ impl Service {
                 .await?;
             Ok((transaction, granted))
         };
-        let object = Some(("chat", chat.uuid()));
+        let object = Some(AuditObject::Chat(chat));
         self.audited(credential, operation, object, granted.await)
             .await
     }
@@ -209,7 +210,7 @@ impl Service {
         &self,
         credential: Credential,
         operation: Operation,
-        object: Option<(&str, Uuid)>,
+        object: Option<AuditObject>,
         outcome: Result<T>,
     ) -> Result<T> {
         let is_refused = matches!(

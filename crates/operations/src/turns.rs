@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ctxpin_model::access::Operation;
+use ctxpin_model::audit::AuditObject;
 use ctxpin_model::chat::ChatRecord;
 use ctxpin_model::compose::{additive, settle};
 use ctxpin_model::delivery::Delivery;
@@ -18,11 +19,10 @@ use ctxpin_model::tool::Tools;
 use ctxpin_model::turn::{TurnBegun, TurnContext, TurnRecord};
 use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::{Granted, object, right};
-use ctxpin_store::wake::Topic;
 
 use crate::contexts;
 use crate::error::{Error, Result};
-use crate::frame::{ATTEMPT_UNDER_LOCKS, retry};
+use crate::frame::{ATTEMPT_UNDER_LOCKS, commit, write};
 use crate::ground::Ground;
 use crate::moves::{Cause, Composed, Prepared};
 use crate::pins::was_settled;
@@ -46,11 +46,11 @@ pub async fn begin(
     chat: ChatId,
     request: &TurnRequest,
 ) -> Result<TurnBegun> {
-    let outcome = retry(|nth| begin_once(service, credential, chat, request, nth)).await;
-    let object = Some(("chat", chat.uuid()));
-    service
-        .audited(credential, Operation::TurnBegin, object, outcome)
-        .await
+    let object = Some(AuditObject::Chat(chat));
+    write(service, credential, Operation::TurnBegin, object, |nth| {
+        begin_once(service, credential, chat, request, nth)
+    })
+    .await
 }
 
 /// The moves that a turn begins with, and what they hold for.
@@ -83,7 +83,7 @@ async fn begin_once(
     if nth == 1 {
         service.demand_rate(Rate::Turns, credential.id.uuid(), 1, caller.now)?;
     }
-    let sighting = seen.sighting(Operation::TurnBegin);
+    let sighting = seen.sighting();
     let mut ground = Ground::reading(service, &caller, Operation::TurnBegin, reading, seen);
     let mut planned = plan(&mut ground, &before).await?;
     drop(ground);
@@ -109,13 +109,15 @@ async fn begin_once(
         };
         planned = plan(&mut ground, &now).await?;
     }
+    let mut deed =
+        granted.unnoted("a turn is a record of its own, and the history tells of its moves");
     for (prepared, reason, mcp_settled) in &planned.moves {
         let cause = Cause {
             mcp_settled: mcp_settled.unwrap_or(now.head_settled),
             ..Cause::of(*reason, &now, caller.now)
         };
         prepared
-            .carry_out(&mut transaction, &granted, &mut now, &cause)
+            .carry_out(&mut transaction, &granted, &mut now, &cause, &mut deed)
             .await?;
     }
     let mut notices = planned.notices;
@@ -132,11 +134,7 @@ async fn begin_once(
     granted.turn_insert(&mut transaction, &turn).await?;
     let notice = (!notices.is_empty()).then(|| notices.join(" "));
     let view = deliver(&mut transaction, &granted, turn, notice).await?;
-    transaction.commit().await?;
-    service.wakes.publish(Topic::Chat {
-        owner: granted.owner(),
-        chat,
-    });
+    commit(service, transaction, deed).await?;
     Ok(TurnBegun {
         is_new: true,
         ..view

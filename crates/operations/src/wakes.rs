@@ -6,10 +6,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ctxpin_model::id::UserId;
+use ctxpin_store::deed::Deed;
 use ctxpin_store::wake::Topic;
 use tokio::sync::{Notify, broadcast};
 use tokio::time::Instant;
 
+use crate::frame::commit;
 use crate::refusals;
 use crate::service::Service;
 
@@ -61,7 +63,7 @@ impl Wakes {
         }
     }
 
-    /// Tells everybody who watches, here and elsewhere. Called after a commit.
+    /// Tells everybody who watches, here and elsewhere. [`commit`] alone calls it.
     pub(crate) fn publish(&self, topic: Topic) {
         self.tell_here(topic);
         self.lock_outgoing().insert(topic);
@@ -180,7 +182,8 @@ pub async fn signs_write(service: &Service) -> crate::error::Result<()> {
     }
     let mut transaction = service.database.write().await?;
     transaction.signs_write(&signs, service.clock.now()).await?;
-    Ok(transaction.commit().await?)
+    let deed = Deed::unnoted("when somebody was seen last is no deed");
+    commit(service, transaction, deed).await
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The audit log: who did what. Rows are only ever added; a refusal's counts on for a minute.
 
-use ctxpin_model::audit::{AuditRecord, NewTokenRecord};
+use ctxpin_model::audit::{AuditObject, AuditRecord, NewTokenRecord};
 use uuid::Uuid;
 
 use ctxpin_model::access::{Actor, Operation};
@@ -8,10 +8,10 @@ use ctxpin_model::id::{AuditId, TokenId};
 use ctxpin_model::moment::Moment;
 
 use crate::database::{CHUNK, Transaction, placeholders};
+use crate::deed::Deed;
 use crate::error::Result;
 use crate::grant::{Granted, object::Account};
 use crate::together::Together;
-use crate::tokens::{Holder, NewToken};
 use crate::values::Row;
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
 
@@ -64,146 +64,93 @@ fn read_new_token(row: &mut Row) -> Result<Option<NewTokenRecord>> {
     }))
 }
 
-/// Adds the row to what is written together.
-fn add<'t>(
-    writes: Together<'t>,
-    row: AuditId,
-    actor: &Actor,
-    operation: Operation,
-    object: Option<(&str, Uuid)>,
-    outcome: &str,
-    at: Moment,
-) -> Together<'t> {
-    let (kind, id) = actor_words(actor);
-    let (object_kind, object_id) = object.unzip();
-    writes
-        .write(
-            "insert into audit_log (id, actor_kind, actor_id, token_id, action, object_kind, object_id, outcome, at) \
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        )
-        .bind(&row)
-        .bind(&kind.to_owned())
-        .bind_optional(id.as_ref())
-        .bind_optional(token_of(actor).as_ref())
-        .bind(&operation.to_string())
-        .bind_optional(object_kind.map(str::to_owned).as_ref())
-        .bind_optional(object_id.as_ref())
-        .bind(&outcome.to_owned())
-        .bind(&at)
+/// A line to write.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Line {
+    pub id: AuditId,
+    pub by: Actor,
+    pub operation: Operation,
+    pub object: Option<AuditObject>,
+    pub outcome: &'static str,
+    pub at: Moment,
+    pub new_token: Option<NewTokenRecord>,
+}
+
+impl Line {
+    /// Returns the line of something that was done, to nothing in particular.
+    pub fn done(by: Actor, operation: Operation, at: Moment) -> Self {
+        Self {
+            id: AuditId::generate(at),
+            by,
+            operation,
+            object: None,
+            outcome: "done",
+            at,
+            new_token: None,
+        }
+    }
+
+    fn write<'t>(&self, writes: Together<'t>) -> Together<'t> {
+        let (kind, id) = actor_words(&self.by);
+        let new_token = self.new_token.as_ref();
+        writes
+            .bind(&self.id)
+            .bind(&kind.to_owned())
+            .bind_optional(id.as_ref())
+            .bind_optional(token_of(&self.by).as_ref())
+            .bind(&self.operation.to_string())
+            .bind_optional(self.object.map(|object| object.kind().to_owned()).as_ref())
+            .bind_optional(self.object.map(AuditObject::uuid).as_ref())
+            .bind(&self.outcome.to_owned())
+            .bind(&self.at)
+            .bind_optional(new_token.map(|token| &token.id))
+            .bind_optional(new_token.and_then(|token| token.user.as_ref()))
+            .bind_optional(new_token.map(|token| &token.scopes))
+            .bind_optional(new_token.and_then(|token| token.expires_at.as_ref()))
+    }
 }
 
 impl<'t> Together<'t> {
-    /// Notes along with the rest that `actor`, who was granted it in this transaction, did
-    /// something.
-    pub(crate) fn audit(
-        self,
-        actor: &Actor,
-        operation: Operation,
-        object: Option<(&str, Uuid)>,
-        at: Moment,
-    ) -> Self {
-        let row = AuditId::generate(at);
-        add(self, row, actor, operation, object, "done", at)
+    /// Adds what the audit log says of a deed, unless it is written already.
+    pub(crate) fn note(self, deed: &mut Deed) -> Self {
+        self.lines(&deed.take_lines())
+    }
+
+    fn lines(self, lines: &[Line]) -> Self {
+        lines.chunks(CHUNK).fold(self, |writes, chunk| {
+            let list = placeholders(chunk.len(), 13, 1);
+            let writes = writes.write(format!(
+                "insert into audit_log (id, actor_kind, actor_id, token_id, action, object_kind, object_id, outcome, at, \
+                 new_token_id, new_token_user, new_token_scopes, new_token_expires_at) values {list}"
+            ));
+            chunk.iter().fold(writes, |writes, line| line.write(writes))
+        })
     }
 }
 
 impl Transaction {
-    /// Notes that `actor`, who was granted it in this transaction, did something.
-    pub async fn audit(
-        &mut self,
-        actor: &Actor,
-        operation: Operation,
-        object: Option<(&str, Uuid)>,
-        at: Moment,
-    ) -> Result<()> {
-        let writes = self.together().audit(actor, operation, object, at);
-        writes.execute().await?;
+    /// Writes what the audit log says of a deed, unless it is written already.
+    pub(crate) async fn note(&mut self, deed: &mut Deed) -> Result<()> {
+        self.together().note(deed).execute().await?;
         Ok(())
     }
 
-    /// Notes that `actor`, who was granted it in this transaction, made a token.
-    pub async fn audit_new_token(
-        &mut self,
-        actor: &Actor,
-        operation: Operation,
-        object: (&str, Uuid),
-        token: &NewToken,
-    ) -> Result<()> {
-        let (kind, id) = actor_words(actor);
-        let user = match token.holder {
-            Holder::User(user) => Some(user),
-            Holder::Agent(_) => None,
-        };
-        self.query(
-            "insert into audit_log (id, actor_kind, actor_id, token_id, action, object_kind, object_id, outcome, at, \
-             new_token_id, new_token_user, new_token_scopes, new_token_expires_at) \
-             values ($1, $2, $3, $4, $5, $6, $7, 'done', $8, $9, $10, $11, $12)",
-        )
-        .bind(&AuditId::generate(token.created_at))
-        .bind(&kind.to_owned())
-        .bind_optional(id.as_ref())
-        .bind_optional(token_of(actor).as_ref())
-        .bind(&operation.to_string())
-        .bind(&object.0.to_owned())
-        .bind(&object.1)
-        .bind(&token.created_at)
-        .bind(&token.credential.id)
-        .bind_optional(user.as_ref())
-        .bind(&token.scopes)
-        .bind_optional(token.expires_at.as_ref())
-        .execute()
-        .await?;
-        Ok(())
-    }
-
-    /// Notes that `actor`, who was granted it in this transaction, did the same to several things of a kind.
-    pub async fn audit_each(
-        &mut self,
-        actor: &Actor,
-        operation: Operation,
-        object_kind: &str,
-        objects: impl Iterator<Item = Uuid>,
-        at: Moment,
-    ) -> Result<()> {
-        let (kind, id) = actor_words(actor);
-        let (kind, operation) = (kind.to_owned(), operation.to_string());
-        let (object_kind, token) = (object_kind.to_owned(), token_of(actor));
-        let rows: Vec<_> = objects.map(|id| (AuditId::generate(at), id)).collect();
-        for chunk in rows.chunks(CHUNK) {
-            let list = placeholders(chunk.len(), 9, 1);
-            let mut query = self.query(format!(
-                "insert into audit_log (id, object_id, actor_kind, actor_id, token_id, action, object_kind, outcome, at) \
-                 values {list}"
-            ));
-            for (row, object) in chunk {
-                query = query
-                    .bind(row)
-                    .bind(object)
-                    .bind(&kind)
-                    .bind_optional(id.as_ref())
-                    .bind_optional(token.as_ref())
-                    .bind(&operation)
-                    .bind(&object_kind)
-                    .bind(&"done".to_owned())
-                    .bind(&at);
-            }
-            query.execute().await?;
-        }
-        Ok(())
-    }
-
-    /// Notes that `actor` was refused something, as the row of that id.
+    /// Notes that `actor`, who was granted it in this transaction, was refused something, as the row of that id.
     pub async fn audit_forbidden(
         &mut self,
         row: AuditId,
         actor: &Actor,
         operation: Operation,
-        object: Option<(&str, Uuid)>,
+        object: Option<AuditObject>,
         at: Moment,
     ) -> Result<()> {
-        let writes = self.together();
-        let writes = add(writes, row, actor, operation, object, "forbidden", at);
-        writes.execute().await?;
+        let line = Line {
+            id: row,
+            object,
+            outcome: "forbidden",
+            ..Line::done(*actor, operation, at)
+        };
+        self.together().lines(&[line]).execute().await?;
         Ok(())
     }
 

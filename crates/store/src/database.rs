@@ -15,6 +15,7 @@ use sqlx::sqlite::{
 
 use crate::connections::{Connections, Lease, TAKE_TIME_MAX};
 use crate::counts::{Counters, Counts};
+use crate::deed::{Committed, Deed};
 use crate::error::{Error, Result};
 use crate::fault::{Cause, Fault};
 use crate::grant::Signs;
@@ -388,14 +389,20 @@ impl Transaction {
         }
     }
 
-    /// Makes what was written durable. An error here leaves open whether it was.
-    pub async fn commit(self) -> Result<()> {
+    /// Writes what the audit log says of the deed, as far as that is not written yet, and makes all that
+    /// was written durable. Returns who is to be woken.
+    ///
+    /// # Errors
+    ///
+    /// An error leaves open whether it was committed.
+    pub async fn commit(mut self, mut deed: Deed) -> Result<Committed> {
+        self.note(&mut deed).await?;
         self.shared.counters.round_trip();
         match self.connection {
             Connection::Sqlite(transaction) => transaction.commit().await?,
             Connection::Postgres(lease) => lease.commit().await?,
         }
-        Ok(())
+        Ok(deed.committed())
     }
 
     /// What makes the grants of this transaction its own.
@@ -524,7 +531,7 @@ mod tests {
                 .bind(&vec![number; 100_000])
                 .execute()
                 .await?;
-            transaction.commit().await
+            transaction.commit(Deed::unnoted("a test")).await.map(drop)
         };
         write(1).await.unwrap();
         // The limit is the connection's: another one finds room again.

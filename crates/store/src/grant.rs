@@ -114,6 +114,8 @@ pub(crate) trait Owned: Grantable<Id: crate::values::Value> {
 pub struct Granted<O: Grantable, R> {
     id: O::Id,
     actor: Actor,
+    operation: Operation,
+    at: Moment,
     owner: UserId,
     binding: Option<AgentId>,
     /// What the check read; nothing of an object that was made in this transaction.
@@ -133,6 +135,16 @@ impl<O: Grantable, R> Granted<O, R> {
         &self.actor
     }
 
+    /// Returns the operation that it was granted for.
+    pub fn operation(&self) -> Operation {
+        self.operation
+    }
+
+    /// Returns when the caller asked for it.
+    pub fn at(&self) -> Moment {
+        self.at
+    }
+
     /// Whose the object is; for an account, the caller.
     pub fn owner(&self) -> UserId {
         self.owner
@@ -150,6 +162,8 @@ impl<O: Grantable, R> Granted<O, R> {
         Granted {
             id: self.id,
             actor: self.actor,
+            operation: self.operation,
+            at: self.at,
             owner: self.owner,
             binding: self.binding,
             record: self.record,
@@ -158,12 +172,11 @@ impl<O: Grantable, R> Granted<O, R> {
         }
     }
 
-    /// What was granted without a lock, as the ticket to locking it for `operation`, which is the
-    /// one that it was granted for.
-    pub fn sighting(&self, operation: Operation) -> Sighting<O::Id> {
+    /// Returns the ticket to locking what was granted without a lock, for the same operation.
+    pub fn sighting(&self) -> Sighting<O::Id> {
         Sighting {
             id: self.id,
-            operation,
+            operation: self.operation,
             binding: self.binding,
             actor: self.actor,
             owner: self.owner,
@@ -452,7 +465,7 @@ impl Transaction {
             Actor::Agent { owner, .. } => owner,
             Actor::System => return Err(Error::Unauthenticated),
         };
-        Ok(self.granted((), &actor, owner))
+        Ok(self.granted(caller, operation, (), &actor, owner))
     }
 
     /// Grants reading an account, the caller's own for `None`, to whoever may do `operation` on it.
@@ -466,7 +479,7 @@ impl Transaction {
         let actor = self.check_caller(caller).await?;
         let user = user.or(actor.user()).ok_or(Error::NotFound("user"))?;
         demand(&actor, operation, Object::Owned(user), "user")?;
-        Ok(self.granted((), &actor, user))
+        Ok(self.granted(caller, operation, (), &actor, user))
     }
 
     /// Grants reading an agent.
@@ -478,7 +491,7 @@ impl Transaction {
     ) -> Result<Granted<object::Agent, right::Metadata>> {
         let checked = self.check(caller, agent).await?;
         demand_owned(&checked, operation)?;
-        self.granted_checked(agent, checked)
+        self.granted_checked(caller, operation, agent, checked)
     }
 
     /// Grants the operation itself the bodies that an agent pushes: to render its head for a chat. What it
@@ -509,7 +522,7 @@ impl Transaction {
             .ok_or(Error::Unauthenticated)?;
         demand(&checked.actor, operation, Object::Collection, "agent")?;
         match checked.actor {
-            Actor::Agent { id, .. } => self.granted_checked(id, checked),
+            Actor::Agent { id, .. } => self.granted_checked(caller, operation, id, checked),
             _ => Err(Error::Forbidden(Refusal::AgentNeeded)),
         }
     }
@@ -523,7 +536,7 @@ impl Transaction {
     ) -> Result<Granted<object::Chat, right::Metadata>> {
         let checked = self.check(caller, chat).await?;
         demand_owned(&checked, operation)?;
-        self.granted_checked(chat, checked)
+        self.granted_checked(caller, operation, chat, checked)
     }
 
     /// Grants reading a chat's bodies.
@@ -573,7 +586,7 @@ impl Transaction {
             } else {
                 demand_owned(&checked, sighting.operation)?;
             }
-            grants.push(self.granted_checked(sighting.id, checked)?);
+            grants.push(self.granted_checked(caller, sighting.operation, sighting.id, checked)?);
         }
         Ok(grants)
     }
@@ -628,7 +641,7 @@ impl Transaction {
         if demand_owned(&checked, sighted.operation)?.agent != sighted.binding {
             return Err(Error::Conflict);
         }
-        self.granted_checked(sighted.id, checked)
+        self.granted_checked(caller, sighted.operation, sighted.id, checked)
     }
 
     /// Locks agents in the order of their ids.
@@ -702,11 +715,13 @@ impl Transaction {
     /// The grant of an object that was read by the check.
     fn granted_checked<O: Owned, R>(
         &self,
+        caller: &Caller,
+        operation: Operation,
         id: O::Id,
         checked: Checked<O>,
     ) -> Result<Granted<O, R>> {
         let record = checked.record.ok_or(Error::NotFound(O::NOUN))?;
-        let granted = self.granted(id, &checked.actor, O::owner(&record));
+        let granted = self.granted(caller, operation, id, &checked.actor, O::owner(&record));
         Ok(Granted {
             binding: O::binding(&record),
             record: Some(Arc::new(record)),
@@ -714,10 +729,19 @@ impl Transaction {
         })
     }
 
-    fn granted<O: Grantable, R>(&self, id: O::Id, actor: &Actor, owner: UserId) -> Granted<O, R> {
+    fn granted<O: Grantable, R>(
+        &self,
+        caller: &Caller,
+        operation: Operation,
+        id: O::Id,
+        actor: &Actor,
+        owner: UserId,
+    ) -> Granted<O, R> {
         Granted {
             id,
             actor: *actor,
+            operation,
+            at: caller.now,
             owner,
             binding: None,
             record: None,
@@ -729,10 +753,10 @@ impl Transaction {
 
 impl<R> Granted<object::Agent, R> {
     /// A sighting of another agent of the same owner, which this one was created to replace.
-    pub(crate) fn sighting_of(&self, agent: AgentId, operation: Operation) -> Sighting<AgentId> {
+    pub(crate) fn sighting_of(&self, agent: AgentId) -> Sighting<AgentId> {
         Sighting {
             id: agent,
-            ..self.sighting(operation)
+            ..self.sighting()
         }
     }
 
@@ -753,6 +777,8 @@ impl<R> Granted<object::Chat, R> {
         reads_bodies(&self.actor, self.owner).then_some(Granted {
             id: self.id,
             actor: self.actor,
+            operation: self.operation,
+            at: self.at,
             owner: self.owner,
             binding: self.binding,
             record: self.record.clone(),
@@ -777,6 +803,8 @@ impl Granted<object::Account, right::Write> {
         Granted {
             id,
             actor: self.actor,
+            operation: self.operation,
+            at: self.at,
             owner: self.owner,
             binding: None,
             record: None,

@@ -11,6 +11,7 @@ pub mod chats;
 mod connections;
 pub mod counts;
 pub mod database;
+pub mod deed;
 pub mod error;
 pub mod exposure;
 pub mod fault;

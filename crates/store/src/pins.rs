@@ -13,6 +13,7 @@ use ctxpin_model::pin::{Reason, Rendered};
 use crate::audit::actor_words;
 use crate::blobs;
 use crate::database::{Database, Lock, Transaction, placeholders};
+use crate::deed::Deed;
 use crate::error::{Error, Result};
 use crate::grant::{
     Caller, Granted, PRINCIPAL_COLUMNS, PRINCIPAL_TABLES, Sighting, Signs, demand, object::Agent,
@@ -34,8 +35,6 @@ pub struct Move {
     pub reason: Reason,
     /// Whether that agent's MCP servers had settled.
     pub mcp_settled: bool,
-    /// What is noted in the audit log along with it.
-    pub noted: Option<Operation>,
     /// When.
     pub at: Moment,
     /// Since when the chat is pinned to that; later than before unless the snapshot stays.
@@ -164,16 +163,22 @@ impl<R: ReadsBodies> Granted<Chat, R> {
 }
 
 impl Granted<Chat, Write> {
-    /// Moves the pin, or clears it, and appends to the history. `seq` is the chat's last one, read
-    /// under the chat's lock.
-    pub async fn pin_move(&self, transaction: &mut Transaction, seq: i64, to: &Move) -> Result<()> {
+    /// Moves the pin, or clears it, and appends to the history, along with what the audit log says of the
+    /// deed that it is a part of. `seq` is the chat's last one, read under the chat's lock.
+    pub async fn pin_move(
+        &self,
+        transaction: &mut Transaction,
+        seq: i64,
+        to: &Move,
+        deed: &mut Deed,
+    ) -> Result<()> {
         let chat = self.id();
         let (actor_kind, actor_id) = actor_words(self.actor());
         let (snapshot, rendered) = to.to.unzip();
         let (prompt, renderer) = columns(rendered);
         let pinned_at = snapshot.map(|_| to.pinned_at);
         let transaction = self.within(transaction)?;
-        let mut writes = transaction
+        transaction
             .together()
             .write(
                 "update chats set pin_seq = $2, pin_snapshot = $3, pin_prompt = $4, pin_renderer = $5, pinned_at = $6 \
@@ -201,12 +206,10 @@ impl Granted<Chat, Write> {
             .bind(&actor_kind.to_owned())
             .bind_optional(actor_id.as_ref())
             .bind(&Door::of(self.actor()))
-            .bind(&to.at);
-        if let Some(operation) = to.noted {
-            let object = Some(("chat", chat.uuid()));
-            writes = writes.audit(self.actor(), operation, object, to.at);
-        }
-        writes.execute().await?;
+            .bind(&to.at)
+            .note(deed)
+            .execute()
+            .await?;
         Ok(())
     }
 
@@ -326,7 +329,7 @@ impl<R: ReadsBodies> Granted<Agent, R> {
                  select id from chain where id <> $1 order by id",
             )
             .bind(&agent)
-            .all(|row| Ok(self.sighting_of(row.take()?, Operation::ContextPush)))
+            .all(|row| Ok(self.sighting_of(row.take()?)))
             .await
     }
 }

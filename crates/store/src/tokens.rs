@@ -1,6 +1,7 @@
 //! Tokens. Of a token's secret only a hash is here, and it never leaves this crate.
 
 use ctxpin_model::access::{Actor, Object, Operation, Scopes};
+use ctxpin_model::audit::AuditObject;
 use ctxpin_model::id::{AgentId, TokenId, UserId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::proof::{self, Challenge, Proof};
@@ -10,6 +11,7 @@ use ctxpin_model::token::{Maker, TokenRecord};
 use uuid::Uuid;
 
 use crate::database::{CHUNK, Database, Lock, Transaction, placeholders};
+use crate::deed::Deed;
 use crate::error::{Error, Result};
 use crate::grant::{Caller, check_caller_sql, demand, read_caller};
 use crate::grant::{Grantable, Granted, SignsOfLife, object::Account, object::Agent, right::Write};
@@ -151,8 +153,11 @@ impl Database {
 
 impl Transaction {
     /// Writes a token for the first user, whom nobody is there to grant it.
-    pub async fn token_insert_first(&mut self, token: &NewToken) -> Result<()> {
-        insert(self, token, &Actor::System).await
+    pub async fn token_insert_first(&mut self, token: &NewToken) -> Result<Deed> {
+        insert(self, token, &Actor::System).await?;
+        let object = AuditObject::Token(token.credential.id);
+        let (by, operation) = (Actor::System, Operation::TokenCreate);
+        Ok(Deed::of_new_token(by, operation, object, token))
     }
 
     /// Writes signs of life: when agents were seen, and when tokens were used last. Rows are locked
@@ -227,8 +232,11 @@ impl Granted<Account, Write> {
         &self,
         transaction: &mut Transaction,
         token: &NewToken,
-    ) -> Result<()> {
-        insert(self.within(transaction)?, token, self.actor()).await
+    ) -> Result<Deed> {
+        insert(self.within(transaction)?, token, self.actor()).await?;
+        let object = AuditObject::Token(token.credential.id);
+        let (by, operation) = (*self.actor(), self.operation());
+        Ok(Deed::of_new_token(by, operation, object, token))
     }
 
     /// Revokes a token. Revoking twice keeps the first time.
@@ -295,7 +303,7 @@ impl Granted<Agent, Write> {
         &self,
         transaction: &mut Transaction,
         token: &NewToken,
-    ) -> Result<()> {
+    ) -> Result<Deed> {
         let agent = self.id();
         let transaction = self.within(transaction)?;
         transaction
@@ -303,7 +311,10 @@ impl Granted<Agent, Write> {
             .bind(&agent)
             .execute()
             .await?;
-        insert(transaction, token, self.actor()).await
+        insert(transaction, token, self.actor()).await?;
+        let (by, operation) = (*self.actor(), self.operation());
+        let deed = Deed::of_new_token(by, operation, AuditObject::Agent(agent), token);
+        Ok(deed.waking([self.topic()]))
     }
 }
 

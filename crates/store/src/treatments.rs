@@ -5,6 +5,7 @@ use ctxpin_model::treatment::{Removed, Treatment, TreatmentKey, Treatments};
 use ctxpin_model::warning;
 
 use crate::database::{CHUNK, Database, Transaction, placeholders};
+use crate::deed::Deed;
 use crate::error::{Error, Result};
 use crate::grant::{Granted, object::Agent, right::Write};
 use crate::values::Row;
@@ -145,7 +146,8 @@ impl Database {
     pub async fn treatments_keep(&self, treatments: &Treatments) -> Result<()> {
         let mut transaction = self.write().await?;
         insert(&mut transaction, treatments).await?;
-        transaction.commit().await
+        let deed = Deed::unnoted("a treatment follows from what is stored");
+        transaction.commit(deed).await.map(drop)
     }
 
     /// Notes that everything stored has been treated by that renderer.
@@ -160,6 +162,7 @@ impl Database {
             .bind(&renderer)
             .execute()
             .await?;
-        transaction.commit().await
+        let deed = Deed::unnoted("a treatment follows from what is stored");
+        transaction.commit(deed).await.map(drop)
     }
 }

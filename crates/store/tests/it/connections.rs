@@ -9,6 +9,7 @@ use ctxpin_operations::error::Error as OperationError;
 use ctxpin_operations::people;
 use ctxpin_operations::service::Storage;
 use ctxpin_store::database::{Database, Location};
+use ctxpin_store::deed::Deed;
 use ctxpin_store::error::Error;
 use ctxpin_store::grant::{Caller, Granted, object, right};
 use ctxpin_testing::databases::{
@@ -67,7 +68,8 @@ async fn connections_that_were_cut_while_idle_are_replaced_unnoticed() {
             database.write()
         );
         for transaction in [one, two, three, four] {
-            transaction.unwrap().commit().await.unwrap();
+            let deed = Deed::unnoted("a test");
+            let _ = transaction.unwrap().commit(deed).await.unwrap();
         }
         cut_all(url).await;
         let chat = ChatId::from(Uuid::from_u128(1));
@@ -109,9 +111,10 @@ async fn a_replica_that_stops_in_a_transaction_holds_nobody_up_for_long() {
     let pushed = tokio::time::timeout(HELD_UP_MAX, pushed).await;
     assert!(pushed.expect("the lock was let go").is_ok());
     // When it comes back, what it began is not done, and it goes on with the next request.
-    let late = transaction.commit().await;
+    let late = transaction.commit(Deed::unnoted("a test")).await;
     assert!(matches!(late, Err(Error::Unavailable(_))), "{late:?}");
-    paused.write().await.unwrap().commit().await.unwrap();
+    let later = paused.write().await.unwrap();
+    let _ = later.commit(Deed::unnoted("a test")).await.unwrap();
     paused.close().await;
     test.finish().await;
 }
