@@ -1,0 +1,200 @@
+//! Who calls, and the check of the caller together with an object.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use subtle::ConstantTimeEq;
+
+use ctxpin_model::access::{Actor, Decision, Object, Operation, Roles, Scopes, decide};
+use ctxpin_model::id::{AgentId, TokenId, UserId};
+use ctxpin_model::moment::Moment;
+use ctxpin_model::token::Credential;
+
+use super::{Grantable, Owned};
+use crate::error::{Error, Result};
+use crate::migrations::SCHEMA_VERSION;
+use crate::values::Row;
+
+/// How old the last noted use of a token must be for its use to be noted again.
+const USE_NOTED_EVERY: Duration = Duration::from_secs(60);
+
+/// Who calls, and when.
+#[derive(Debug, Clone, Copy)]
+pub struct Caller {
+    /// What they presented.
+    pub credential: Credential,
+    /// The time of the call; an expiry is compared with it.
+    pub now: Moment,
+}
+
+/// What every check reads of the caller, the first columns of its statement.
+pub(crate) const PRINCIPAL_COLUMNS: &str = "t.secret_hash, t.expires_at, t.revoked_at, t.last_used_at, t.scopes, \
+     t.agent_id, u.id, u.roles, u.disabled, coalesce(ta.may_refresh, false)";
+
+/// Where it reads it from. `$1` is the token.
+pub(crate) const PRINCIPAL_TABLES: &str = "tokens t \
+     left join agents ta on ta.id = t.agent_id \
+     join users u on u.id = coalesce(t.user_id, ta.owner_id)";
+
+/// Who has given a sign of life that is to be written, off the requests' path.
+#[derive(Debug, Default, Clone)]
+pub struct Signs(Arc<Mutex<SignsOfLife>>);
+
+/// What was noted since the last time.
+#[derive(Debug, Default)]
+pub struct SignsOfLife {
+    /// Tokens that were used.
+    pub tokens: BTreeSet<TokenId>,
+    /// Agents that told that they live.
+    pub agents: BTreeSet<AgentId>,
+}
+
+impl Signs {
+    fn token(&self, token: TokenId) {
+        self.lock().tokens.insert(token);
+    }
+
+    /// Notes that an agent told that it lives.
+    pub fn agent(&self, agent: AgentId) {
+        self.lock().agents.insert(agent);
+    }
+
+    /// Takes out what was noted.
+    pub fn take(&self) -> SignsOfLife {
+        std::mem::take(&mut *self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, SignsOfLife> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reads [`PRINCIPAL_COLUMNS`] and finds who the caller is.
+pub(crate) fn principal(row: &mut Row, caller: &Caller, used: &Signs) -> Result<Actor> {
+    let secret_hash: [u8; 32] = row.take()?;
+    let expires_at: Option<Moment> = row.take_optional()?;
+    let revoked_at: Option<Moment> = row.take_optional()?;
+    let last_used_at: Option<Moment> = row.take_optional()?;
+    let scopes: Scopes = row.take()?;
+    let agent: Option<AgentId> = row.take_optional()?;
+    let user: UserId = row.take()?;
+    let roles: Roles = row.take()?;
+    let disabled: bool = row.take()?;
+    let may_refresh: bool = row.take()?;
+    let matches = secret_hash.ct_eq(&caller.credential.secret_hash);
+    let expired = expires_at.is_some_and(|at| at <= caller.now);
+    if !bool::from(matches) || expired || revoked_at.is_some() || disabled {
+        return Err(Error::Unauthenticated);
+    }
+    let token = caller.credential.id;
+    if last_used_at.is_none_or(|at| at.after(USE_NOTED_EVERY) <= caller.now) {
+        used.token(token);
+    }
+    Ok(match agent {
+        Some(id) => Actor::Agent {
+            id,
+            owner: user,
+            may_refresh,
+            token,
+        },
+        None => Actor::User {
+            id: user,
+            roles,
+            token,
+            scopes,
+        },
+    })
+}
+
+/// Turns the decision of the table into an error, if it is one.
+pub(crate) fn demand(
+    actor: &Actor,
+    operation: Operation,
+    object: Object,
+    noun: &'static str,
+) -> Result<()> {
+    match decide(actor, operation, object) {
+        Decision::Allow => Ok(()),
+        Decision::Forbidden(refusal) => Err(Error::Forbidden(refusal)),
+        Decision::NotFound => Err(Error::NotFound(noun)),
+    }
+}
+
+/// A caller and the object, if it is there.
+pub(super) struct Checked<O: Grantable> {
+    pub(super) actor: Actor,
+    pub(super) record: Option<O::Record>,
+}
+
+/// The statement of a check: of the caller, the schema's version and the object of that id.
+pub(super) fn check_sql<O: Owned>(of: &str, renderer: i64) -> String {
+    let (id, columns, joins) = (O::ID, O::columns(renderer), O::joins(of));
+    format!(
+        "select {PRINCIPAL_COLUMNS}, (select max(version) from _sqlx_migrations), \
+         {id} is not null, {columns} from {PRINCIPAL_TABLES} {joins} where t.id = $1"
+    )
+}
+
+/// The statement of a check that needs no object.
+pub(crate) fn check_caller_sql() -> String {
+    format!(
+        "select {PRINCIPAL_COLUMNS}, (select max(version) from _sqlx_migrations) \
+         from {PRINCIPAL_TABLES} where t.id = $1"
+    )
+}
+
+/// Reads who calls, and refuses to write under a schema that a newer release has migrated.
+pub(crate) fn read_caller(
+    row: &mut Row,
+    caller: &Caller,
+    used: &Signs,
+    writes: bool,
+) -> Result<Actor> {
+    let actor = principal(row, caller, used)?;
+    let found: i64 = row.take()?;
+    if writes && found > SCHEMA_VERSION {
+        return Err(Error::SchemaNewer {
+            found,
+            known: SCHEMA_VERSION,
+        });
+    }
+    Ok(actor)
+}
+
+pub(super) fn read_check<O: Owned>(
+    row: &mut Row,
+    caller: &Caller,
+    used: &Signs,
+    writes: bool,
+) -> Result<Checked<O>> {
+    let actor = read_caller(row, caller, used, writes)?;
+    let is_there: bool = row.take()?;
+    let record = match is_there {
+        true => Some(O::read(row)?),
+        false => None,
+    };
+    Ok(Checked { actor, record })
+}
+
+/// Puts the two halves of an owned object's check together: a wrong kind of token is told before
+/// anything about the object is.
+pub(super) fn demand_owned<O: Owned>(
+    checked: &Checked<O>,
+    operation: Operation,
+) -> Result<&O::Record> {
+    let (actor, noun) = (&checked.actor, O::NOUN);
+    let Some(record) = &checked.record else {
+        let is_agent = matches!(actor, Actor::Agent { .. });
+        if is_agent != operation.is_for_agents() {
+            demand(actor, operation, Object::Collection, noun)?;
+        }
+        return Err(Error::NotFound(noun));
+    };
+    demand(actor, operation, Object::Owned(O::owner(record)), noun)?;
+    match actor {
+        // An agent reaches itself and the chats that are bound to it.
+        Actor::Agent { id, .. } if O::binding(record) != Some(*id) => Err(Error::NotFound(noun)),
+        _ => Ok(record),
+    }
+}

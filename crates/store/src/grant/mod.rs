@@ -1,0 +1,95 @@
+//! The only door to the queries: authorization is something that an operation holds.
+//!
+//! A [`Granted`] value says that its actor may do its operation on its object, within one
+//! transaction, and carries the queries that the operation may use. It is made here and nowhere
+//! else. Whoever writes goes three steps: a [`Sighting`] checks without locking, so that a stranger
+//! locks nothing; then the locks are taken, agents before chats before users; then the permission is
+//! checked again in a statement of its own, since a caller may have been revoked while waiting.
+
+mod caller;
+mod granted;
+mod sighting;
+
+use ctxpin_model::agent::AgentRecord;
+use ctxpin_model::chat::ChatRecord;
+use ctxpin_model::id::{AgentId, ChatId, UserId};
+
+use crate::error::Result;
+use crate::values::Row;
+
+pub use caller::{Caller, Signs, SignsOfLife};
+pub(crate) use caller::{
+    PRINCIPAL_COLUMNS, PRINCIPAL_TABLES, check_caller_sql, demand, principal, read_caller,
+};
+pub use granted::Granted;
+pub use sighting::Sighting;
+
+/// The objects that can be granted.
+pub mod object {
+    /// A list, something new, or the caller's own account.
+    #[derive(Debug)]
+    pub struct Account;
+    /// An agent.
+    #[derive(Debug)]
+    pub struct Agent;
+    /// A chat.
+    #[derive(Debug)]
+    pub struct Chat;
+}
+
+/// What a grant allows.
+pub mod right {
+    /// Reading what describes an object: no bodies.
+    #[derive(Debug)]
+    pub struct Metadata;
+    /// Reading bodies too.
+    #[derive(Debug)]
+    pub struct Body;
+    /// Writing; reading too.
+    #[derive(Debug)]
+    pub struct Write;
+
+    /// A right that reads bodies.
+    pub trait ReadsBodies {}
+    impl ReadsBodies for Body {}
+    impl ReadsBodies for Write {}
+}
+
+/// Something that can be granted, by its id.
+pub trait Grantable {
+    /// What names it.
+    type Id: Copy + std::fmt::Debug + Send + Sync;
+    /// What is told of it.
+    type Record: Clone + std::fmt::Debug + Send + Sync;
+}
+
+impl Grantable for object::Account {
+    type Id = ();
+    type Record = ();
+}
+
+impl Grantable for object::Agent {
+    type Id = AgentId;
+    type Record = AgentRecord;
+}
+
+impl Grantable for object::Chat {
+    type Id = ChatId;
+    type Record = ChatRecord;
+}
+
+/// An object that has an owner, and how the statement that checks reads it along.
+pub(crate) trait Owned: Grantable<Id: crate::values::Value> {
+    /// What people call it.
+    const NOUN: &str;
+    /// The column that tells whether it is there.
+    const ID: &str;
+    /// What [`Self::read`] reads.
+    fn columns(renderer: i64) -> String;
+    /// Joined to the caller's tables: it and what it refers to. `id` is a parameter or a column.
+    fn joins(id: &str) -> String;
+    fn read(row: &mut Row) -> Result<Self::Record>;
+    fn owner(record: &Self::Record) -> UserId;
+    /// The agent that it is, or is bound to.
+    fn binding(record: &Self::Record) -> Option<AgentId>;
+}
