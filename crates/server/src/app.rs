@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::authority::PublicUrl;
 use crate::budget::Budget;
 use crate::callers::Callers;
-use crate::footing::Footing;
+use crate::data_files::DataFiles;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::respond::Answer;
@@ -34,8 +34,8 @@ pub(crate) struct App {
     pub budget: Budget,
     /// Who called lately.
     pub callers: Callers,
-    /// The files that have to be there.
-    pub footing: Footing,
+    /// The files that hold the data.
+    pub data_files: DataFiles,
     /// Under which addresses others reach the server, beside its own.
     pub public_urls: Arc<[PublicUrl]>,
     /// Cancelled when the server is to end.

@@ -1,4 +1,4 @@
-//! At which address a request asks for the server, and for which addresses the server vouches: those of
+//! Which address a request asks for, and for which addresses the server vouches: those of
 //! its own socket, and those that its operator names. Somebody else may have any other, and pass on what
 //! this server answers.
 
@@ -63,12 +63,12 @@ pub(crate) struct Authority {
 
 /// What a request asks for, if it says so soundly, and at which address of the server it came in.
 #[derive(Debug, Clone)]
-pub(crate) struct AskedAt {
+pub(crate) struct RequestAuthority {
     authority: Option<Authority>,
     local: Option<LocalAddress>,
 }
 
-impl<S: Sync> FromRequestParts<S> for AskedAt {
+impl<S: Sync> FromRequestParts<S> for RequestAuthority {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
@@ -113,7 +113,7 @@ impl fmt::Display for Authority {
     }
 }
 
-impl AskedAt {
+impl RequestAuthority {
     /// Host and port that were asked for, if the server vouches for them.
     ///
     /// # Errors
@@ -185,8 +185,8 @@ fn unnamed() -> Refusal {
 mod tests {
     use super::*;
 
-    fn asked(authority: &str, local: &str) -> AskedAt {
-        AskedAt {
+    fn asked(authority: &str, local: &str) -> RequestAuthority {
+        RequestAuthority {
             authority: Authority::read(authority),
             local: Some(LocalAddress::new(local.parse().unwrap())),
         }

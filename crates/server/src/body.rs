@@ -30,15 +30,15 @@ pub(crate) struct BodyLimit {
     pub operation: Option<Operation>,
 }
 
-/// A body.
-pub(crate) struct Raw {
+/// Extracts the bytes of a body.
+pub(crate) struct RawBody {
     /// Its bytes, decompressed.
     pub body: Bytes,
     /// Who sent it; it is short if that was not found out.
     pub sender: Option<Known>,
 }
 
-impl FromRequest<App> for Raw {
+impl FromRequest<App> for RawBody {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Refusal> {

@@ -4,7 +4,6 @@
 //! and no workspace files, decides nothing about data, and does not know who may do what: a
 //! handler that does more than translate is in the wrong place.
 
-mod address;
 mod admin_token;
 mod api;
 mod app;
@@ -14,14 +13,15 @@ mod budget;
 mod callers;
 mod conditions;
 mod data_directory;
+mod data_files;
 mod events;
-mod footing;
 mod identify;
+mod json_body;
 pub mod limits;
 mod load;
 mod metrics;
 mod observe;
-mod read;
+mod params;
 mod respond;
 pub mod router;
 pub mod run;

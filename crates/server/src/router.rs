@@ -28,7 +28,7 @@ use crate::api::{
 };
 use crate::app::App;
 use crate::body::BodyLimit;
-use crate::footing::lasting;
+use crate::data_files::lasting;
 use crate::limits::{Limits, MOVE_BYTES_MAX, OTHER_BYTES_MAX, PUSH_BYTES_MAX, UPLOAD_BYTES_MAX};
 use crate::load::held;
 use crate::metrics::Metrics;
@@ -63,7 +63,7 @@ pub(crate) fn router(app: App) -> Router {
     let (metrics, limits) = (app.metrics.clone(), app.limits);
     let router = router
         .layer(Extension(Document::new(document.into())))
-        .layer(from_fn_with_state(app.footing.clone(), lasting))
+        .layer(from_fn_with_state(app.data_files.clone(), lasting))
         .layer(from_fn_with_state(app.clone(), held))
         .with_state(app);
     surrounded(router, metrics, limits)

@@ -24,7 +24,7 @@ use crate::authority::PublicUrl;
 use crate::budget::Budget;
 use crate::callers::Callers;
 use crate::data_directory;
-use crate::footing::Footing;
+use crate::data_files::DataFiles;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::router;
@@ -48,7 +48,7 @@ pub const DATABASE_CONNECTIONS_RANGE: RangeInclusive<u32> = 2..=1_000;
 /// How a server is to run.
 #[derive(Clone)]
 pub struct Settings {
-    /// Where the server keeps what is its own. Made, for its owner alone, if it is missing.
+    /// Where the server keeps what is its own. ConvertedBody, for its owner alone, if it is missing.
     pub data_directory: PathBuf,
     /// The URL of a PostgreSQL database; without it the data is in SQLite in the data directory.
     pub database: Option<String>,
@@ -191,7 +191,7 @@ pub async fn serve(
         Storage::Sqlite(path) => vec![path.clone(), directory.join(LOCK_NAME)],
         Storage::Postgres { .. } => Vec::new(),
     };
-    let footing = Footing::on(files).map_err(unusable)?;
+    let data_files = DataFiles::on(files).map_err(unusable)?;
     let clock = Clock::system();
     let service = Service::open(&storage, clock.clone())
         .await?
@@ -213,7 +213,7 @@ pub async fn serve(
                 limits,
                 budget: Budget::new(limits),
                 callers: Callers::default(),
-                footing,
+                data_files,
                 public_urls: settings.public_urls.into(),
                 shutdown: shutdown.clone(),
             };
@@ -243,11 +243,11 @@ async fn serve_while_lasting(
 ) -> Result<(), ServeError> {
     let ending = shutdown.child_token();
     app.shutdown = ending.clone();
-    let footing = app.footing.clone();
+    let data_files = app.data_files.clone();
     let mut serving = std::pin::pin!(serve_app(listener, app, &ending));
     tokio::select! {
         () = &mut serving => Ok(()),
-        path = footing.until_lost() => {
+        path = data_files.until_lost() => {
             tracing::error!(path = %path.display(), "files of the server are gone");
             ending.cancel();
             serving.await;

@@ -13,10 +13,10 @@ use ctxpin_protocol::http::agents::{Agent, AgentCreate, AgentCreated, TimelineHe
 use ctxpin_protocol::http::page::{Page, PageQuery};
 use ctxpin_protocol::http::people::Secret;
 
-use crate::address::{Asked, Segments};
 use crate::app::App;
 use crate::identify::Identity;
-use crate::read::Given;
+use crate::json_body::JsonBody;
+use crate::params::{PathParams, QueryParams};
 use crate::respond::{Answer, Problems};
 
 /// Create an agent
@@ -27,7 +27,7 @@ use crate::respond::{Answer, Problems};
 pub(crate) async fn create(
     State(app): State<App>,
     Identity(credential): Identity,
-    Given(body): Given<AgentCreate>,
+    JsonBody(body): JsonBody<AgentCreate>,
 ) -> Answer<(StatusCode, Json<AgentCreated>)> {
     let name = body.name.map(|name| label("name", name)).transpose()?;
     let request = AgentRequest {
@@ -59,7 +59,7 @@ fn replaces(text: &str) -> Result<Replaces, InvalidMember> {
 pub(crate) async fn list(
     State(app): State<App>,
     Identity(credential): Identity,
-    Asked(query): Asked<PageQuery>,
+    QueryParams(query): QueryParams<PageQuery>,
 ) -> Answer<Json<Page<Agent>>> {
     let asked = page_request(query.cursor.as_deref(), query.limit)?;
     let agents = agents::list(&app.service, credential, &asked).await?;
@@ -73,7 +73,7 @@ pub(crate) async fn list(
 pub(crate) async fn read(
     State(app): State<App>,
     Identity(credential): Identity,
-    path: Segments,
+    path: PathParams,
 ) -> Answer<Json<Agent>> {
     let view = agents::read(&app.service, credential, path.id("agent")?).await?;
     Ok(Json(Agent {
@@ -90,7 +90,7 @@ pub(crate) async fn read(
 pub(crate) async fn delete(
     State(app): State<App>,
     Identity(credential): Identity,
-    path: Segments,
+    path: PathParams,
 ) -> Answer<StatusCode> {
     agents::delete(&app.service, credential, path.id("agent")?).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -105,7 +105,7 @@ pub(crate) async fn delete(
 pub(crate) async fn token_rotate(
     State(app): State<App>,
     Identity(credential): Identity,
-    path: Segments,
+    path: PathParams,
 ) -> Answer<Json<AgentCreated>> {
     let (rotated, token) =
         agents::token_rotate(&app.service, credential, path.id("agent")?).await?;
@@ -124,8 +124,8 @@ pub(crate) async fn token_rotate(
 pub(crate) async fn heads(
     State(app): State<App>,
     Identity(credential): Identity,
-    path: Segments,
-    Asked(query): Asked<PageQuery>,
+    path: PathParams,
+    QueryParams(query): QueryParams<PageQuery>,
 ) -> Answer<Json<Page<TimelineHead>>> {
     let id: AgentId = path.id("agent")?;
     let asked = page_request(query.cursor.as_deref(), query.limit)?;

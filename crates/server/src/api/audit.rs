@@ -8,9 +8,9 @@ use ctxpin_protocol::convert::pages::{page, page_request};
 use ctxpin_protocol::http::audit::AuditEntry;
 use ctxpin_protocol::http::page::{Page, PageQuery};
 
-use crate::address::Asked;
 use crate::app::App;
 use crate::identify::Identity;
+use crate::params::QueryParams;
 use crate::respond::{Answer, Problems};
 
 /// List the audit log
@@ -19,7 +19,7 @@ use crate::respond::{Answer, Problems};
 pub(crate) async fn list(
     State(app): State<App>,
     Identity(credential): Identity,
-    Asked(query): Asked<PageQuery>,
+    QueryParams(query): QueryParams<PageQuery>,
 ) -> Answer<Json<Page<AuditEntry>>> {
     let asked = page_request(query.cursor.as_deref(), query.limit)?;
     let log = people::audit_log(&app.service, credential, &asked).await?;

@@ -17,10 +17,10 @@ use ctxpin_protocol::http::chats::{Chat, ChatChange, ChatCreate, ChatQuery};
 use ctxpin_protocol::http::context::RefreshFilter;
 use ctxpin_protocol::http::page::Page;
 
-use crate::address::{Asked, Segments};
 use crate::app::App;
 use crate::identify::Identity;
-use crate::read::Given;
+use crate::json_body::JsonBody;
+use crate::params::{PathParams, QueryParams};
 use crate::respond::{Answer, Problems};
 
 /// Create a chat
@@ -31,7 +31,7 @@ use crate::respond::{Answer, Problems};
 pub(crate) async fn create(
     State(app): State<App>,
     Identity(credential): Identity,
-    Given(body): Given<ChatCreate>,
+    JsonBody(body): JsonBody<ChatCreate>,
 ) -> Answer<(StatusCode, Json<Chat>)> {
     let request = ChatRequest {
         client: named("client", body.client)?,
@@ -68,7 +68,7 @@ fn tools(text: Option<&str>) -> Result<Option<ToolsMode>, InvalidMember> {
 pub(crate) async fn list(
     State(app): State<App>,
     Identity(credential): Identity,
-    Asked(query): Asked<ChatQuery>,
+    QueryParams(query): QueryParams<ChatQuery>,
 ) -> Answer<Json<Page<Chat>>> {
     let asked = page_request(query.cursor.as_deref(), query.limit)?;
     let filter = ChatFilter {
@@ -89,7 +89,7 @@ pub(crate) async fn list(
 pub(crate) async fn read(
     State(app): State<App>,
     Identity(credential): Identity,
-    path: Segments,
+    path: PathParams,
 ) -> Answer<Json<Chat>> {
     let record = chats::read(&app.service, credential, path.id("chat")?).await?;
     Ok(Json(chat(&record)))
@@ -101,8 +101,8 @@ pub(crate) async fn read(
 pub(crate) async fn change(
     State(app): State<App>,
     Identity(credential): Identity,
-    path: Segments,
-    Given(body): Given<ChatChange>,
+    path: PathParams,
+    JsonBody(body): JsonBody<ChatChange>,
 ) -> Answer<Json<Chat>> {
     let title = body.title.map(|title| named("title", title)).transpose()?;
     let change = chats::ChatChange {
@@ -122,7 +122,7 @@ pub(crate) async fn change(
 pub(crate) async fn delete(
     State(app): State<App>,
     Identity(credential): Identity,
-    path: Segments,
+    path: PathParams,
 ) -> Answer<StatusCode> {
     chats::delete(&app.service, credential, path.id("chat")?).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -134,7 +134,7 @@ pub(crate) async fn delete(
 pub(crate) async fn refresh_many(
     State(app): State<App>,
     Identity(credential): Identity,
-    Given(body): Given<RefreshFilter>,
+    JsonBody(body): JsonBody<RefreshFilter>,
 ) -> Answer<Json<Refreshed>> {
     let filter = refresh_filter(&body)?;
     let filter = pins::RefreshFilter {

@@ -25,11 +25,11 @@ use ctxpin_protocol::http::diff::{Diff, DiffQuery};
 use ctxpin_protocol::http::page::{Page, PageQuery};
 use ctxpin_protocol::http::resources::ResourceText;
 
-use crate::address::{Asked, Segments};
 use crate::app::App;
 use crate::conditions::{etag, if_match};
 use crate::identify::Identity;
-use crate::read::Given;
+use crate::json_body::JsonBody;
+use crate::params::{PathParams, QueryParams};
 use crate::respond::{Answer, Problems};
 
 /// A context with the tag by which a move is made conditional on it.
@@ -59,7 +59,7 @@ async fn answered(app: &App, credential: Credential, view: ContextView) -> Answe
 pub(crate) async fn read(
     State(app): State<App>,
     Identity(credential): Identity,
-    path: Segments,
+    path: PathParams,
 ) -> Answer<Response> {
     let view = contexts::read(&app.service, credential, path.id("chat")?).await?;
     answered(&app, credential, view).await
@@ -76,9 +76,9 @@ pub(crate) async fn read(
 pub(crate) async fn put(
     State(app): State<App>,
     Identity(credential): Identity,
-    path: Segments,
+    path: PathParams,
     headers: HeaderMap,
-    Given(body): Given<ContextMove>,
+    JsonBody(body): JsonBody<ContextMove>,
 ) -> Answer<Response> {
     let (chat, only_from) = (path.id("chat")?, if_match(&headers)?);
     let request = match pin_move(body)? {
@@ -104,7 +104,7 @@ pub(crate) async fn put(
 pub(crate) async fn clear(
     State(app): State<App>,
     Identity(credential): Identity,
-    path: Segments,
+    path: PathParams,
     headers: HeaderMap,
 ) -> Answer<Response> {
     let (chat, only_from) = (path.id("chat")?, if_match(&headers)?);
@@ -122,8 +122,8 @@ pub(crate) async fn clear(
 pub(crate) async fn diff(
     State(app): State<App>,
     Identity(credential): Identity,
-    path: Segments,
-    Asked(query): Asked<DiffQuery>,
+    path: PathParams,
+    QueryParams(query): QueryParams<DiffQuery>,
 ) -> Answer<Response> {
     let chat = path.id("chat")?;
     let unknown = || InvalidMember::new("resource", "this is no id of a resource");
@@ -186,8 +186,8 @@ async fn snapshot_at(
 pub(crate) async fn history(
     State(app): State<App>,
     Identity(credential): Identity,
-    path: Segments,
-    Asked(query): Asked<PageQuery>,
+    path: PathParams,
+    QueryParams(query): QueryParams<PageQuery>,
 ) -> Answer<Json<Page<Pin>>> {
     let asked = page_request(query.cursor.as_deref(), query.limit)?;
     let pins = contexts::history(&app.service, credential, path.id("chat")?, &asked).await?;
@@ -201,7 +201,7 @@ pub(crate) async fn history(
 pub(crate) async fn read_resource(
     State(app): State<App>,
     Identity(credential): Identity,
-    path: Segments,
+    path: PathParams,
 ) -> Answer<Json<ResourceText>> {
     let (chat, id) = (path.id("chat")?, path.id("resource")?);
     let found = contexts::resource(&app.service, credential, chat, id).await?;

@@ -7,9 +7,9 @@ use ctxpin_protocol::convert::exposures::exposure;
 use ctxpin_protocol::convert::members::hash;
 use ctxpin_protocol::http::exposure::Exposure;
 
-use crate::address::Segments;
 use crate::app::App;
 use crate::identify::Identity;
+use crate::params::PathParams;
 use crate::respond::{Answer, Problems};
 
 /// Tell which chats and turns had a content in force
@@ -21,7 +21,7 @@ use crate::respond::{Answer, Problems};
 pub(crate) async fn read(
     State(app): State<App>,
     Identity(credential): Identity,
-    path: Segments,
+    path: PathParams,
 ) -> Answer<Json<Exposure>> {
     let content = hash("hash", path.text("hash"))?;
     let found = exposures::read(&app.service, credential, content).await?;

@@ -20,12 +20,12 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
-use crate::address::Asked;
 use crate::app::App;
-use crate::authority::AskedAt;
+use crate::authority::RequestAuthority;
 use crate::conditions::IfNoneMatch;
 use crate::identify::Identity;
 use crate::metrics::METRICS_MEDIA_TYPE;
+use crate::params::QueryParams;
 use crate::respond::{Answer, Problems, Refusal};
 use crate::run::MetricsReaders;
 
@@ -70,14 +70,14 @@ pub(crate) async fn alive() -> Json<Value> {
     params(ReadinessQuery), responses((status = 200, body = Readiness), Problems))]
 pub(crate) async fn ready(
     State(app): State<App>,
-    asked_at: AskedAt,
-    Asked(query): Asked<ReadinessQuery>,
+    authority: RequestAuthority,
+    QueryParams(query): QueryParams<ReadinessQuery>,
 ) -> Answer<Json<Readiness>> {
     let Some((token, nonce)) = proof_asked(&query)? else {
         app.service.demand_writable().await?;
         return Ok(Json(readiness(None)));
     };
-    let challenge = Challenge::new(nonce, asked_at.vouched(&app.public_urls)?);
+    let challenge = Challenge::new(nonce, authority.vouched(&app.public_urls)?);
     let proof = app.callers.prove(&app.service, token, &challenge).await?;
     match app.service.demand_writable().await {
         Ok(()) => Ok(Json(readiness(Some(proof)))),
@@ -115,11 +115,11 @@ fn readiness(proof: Option<Proof>) -> Readiness {
     responses((status = 200, body = String, content_type = "application/openmetrics-text"), Problems))]
 pub(crate) async fn metrics(
     State(app): State<App>,
-    asked_at: AskedAt,
+    authority: RequestAuthority,
     identity: Result<Identity, Refusal>,
 ) -> Answer<Response> {
     match app.metrics_readers {
-        MetricsReaders::Everybody => asked_at.demand_host(&app.public_urls)?,
+        MetricsReaders::Everybody => authority.demand_host(&app.public_urls)?,
         // A page of the web has no token to show.
         MetricsReaders::Auditors => {
             people::demand_metrics(&app.service, identity?.0).await?;
@@ -143,11 +143,11 @@ pub(crate) async fn metrics(
         (status = 304), Problems))]
 pub(crate) async fn document(
     State(app): State<App>,
-    asked_at: AskedAt,
+    authority: RequestAuthority,
     headers: HeaderMap,
     Extension(document): Extension<Document>,
 ) -> Answer<Response> {
-    asked_at.demand_host(&app.public_urls)?;
+    authority.demand_host(&app.public_urls)?;
     let Document { hash, plain, gzip } = document;
     let mut response = match IfNoneMatch::read(&headers).has(hash) {
         true => StatusCode::NOT_MODIFIED.into_response(),

@@ -14,10 +14,10 @@ use ctxpin_protocol::http::people::{
     Me, Secret, Token, TokenCreate, TokenCreated, TokenRevoke, User, UserChange, UserCreate,
 };
 
-use crate::address::{Asked, Segments};
 use crate::app::App;
 use crate::identify::Identity;
-use crate::read::Given;
+use crate::json_body::JsonBody;
+use crate::params::{PathParams, QueryParams};
 use crate::respond::{Answer, Problems};
 
 /// Create a user
@@ -26,7 +26,7 @@ use crate::respond::{Answer, Problems};
 pub(crate) async fn user_create(
     State(app): State<App>,
     Identity(credential): Identity,
-    Given(body): Given<UserCreate>,
+    JsonBody(body): JsonBody<UserCreate>,
 ) -> Answer<(StatusCode, Json<User>)> {
     let (name, roles) = (label("name", body.name)?, roles(&body.roles)?);
     let created = people::user_create(&app.service, credential, &name, roles).await?;
@@ -39,7 +39,7 @@ pub(crate) async fn user_create(
 pub(crate) async fn user_list(
     State(app): State<App>,
     Identity(credential): Identity,
-    Asked(query): Asked<PageQuery>,
+    QueryParams(query): QueryParams<PageQuery>,
 ) -> Answer<Json<Page<User>>> {
     let asked = page_request(query.cursor.as_deref(), query.limit)?;
     let users = people::users(&app.service, credential, &asked).await?;
@@ -52,8 +52,8 @@ pub(crate) async fn user_list(
 pub(crate) async fn user_change(
     State(app): State<App>,
     Identity(credential): Identity,
-    path: Segments,
-    Given(body): Given<UserChange>,
+    path: PathParams,
+    JsonBody(body): JsonBody<UserChange>,
 ) -> Answer<Json<User>> {
     let change = convert::people::user_change(body)?;
     let changed = people::user_change(&app.service, credential, path.id("user")?, &change).await?;
@@ -68,7 +68,7 @@ pub(crate) async fn user_change(
 pub(crate) async fn token_create(
     State(app): State<App>,
     Identity(credential): Identity,
-    Given(body): Given<TokenCreate>,
+    JsonBody(body): JsonBody<TokenCreate>,
 ) -> Answer<(StatusCode, Json<TokenCreated>)> {
     let request = TokenRequest {
         label: body.label.map(|text| label("label", text)).transpose()?,
@@ -90,7 +90,7 @@ pub(crate) async fn token_create(
 pub(crate) async fn token_list(
     State(app): State<App>,
     Identity(credential): Identity,
-    Asked(query): Asked<PageQuery>,
+    QueryParams(query): QueryParams<PageQuery>,
 ) -> Answer<Json<Page<Token>>> {
     let asked = page_request(query.cursor.as_deref(), query.limit)?;
     let tokens = people::tokens(&app.service, credential, &asked).await?;
@@ -107,8 +107,8 @@ pub(crate) async fn token_list(
 pub(crate) async fn token_children(
     State(app): State<App>,
     Identity(credential): Identity,
-    path: Segments,
-    Asked(query): Asked<PageQuery>,
+    path: PathParams,
+    QueryParams(query): QueryParams<PageQuery>,
 ) -> Answer<Json<Page<Token>>> {
     let asked = page_request(query.cursor.as_deref(), query.limit)?;
     let id = path.id("token")?;
@@ -125,8 +125,8 @@ pub(crate) async fn token_children(
 pub(crate) async fn token_revoke(
     State(app): State<App>,
     Identity(credential): Identity,
-    path: Segments,
-    Asked(query): Asked<TokenRevoke>,
+    path: PathParams,
+    QueryParams(query): QueryParams<TokenRevoke>,
 ) -> Answer<StatusCode> {
     let revoked = match query.children {
         Some(true) => Revoked::WithChildren,

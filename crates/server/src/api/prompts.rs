@@ -6,10 +6,10 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use ctxpin_operations::prompts;
 
-use crate::address::Segments;
 use crate::app::App;
 use crate::conditions::{IfNoneMatch, etag};
 use crate::identify::Identity;
+use crate::params::PathParams;
 use crate::respond::{Answer, Problems};
 
 const MARKDOWN: HeaderValue = HeaderValue::from_static("text/markdown; charset=utf-8");
@@ -26,7 +26,7 @@ const MARKDOWN: HeaderValue = HeaderValue::from_static("text/markdown; charset=u
 pub(crate) async fn read(
     State(app): State<App>,
     Identity(credential): Identity,
-    path: Segments,
+    path: PathParams,
     headers: HeaderMap,
 ) -> Answer<Response> {
     let known = IfNoneMatch::read(&headers);

@@ -6,10 +6,10 @@ use ctxpin_operations::quotas;
 use ctxpin_protocol::convert::quotas::{change, usage};
 use ctxpin_protocol::http::quotas::{QuotaChange, Usage};
 
-use crate::address::Segments;
 use crate::app::App;
 use crate::identify::Identity;
-use crate::read::Given;
+use crate::json_body::JsonBody;
+use crate::params::PathParams;
 use crate::respond::{Answer, Problems};
 
 /// Tell how much the caller has and may have
@@ -29,7 +29,7 @@ pub(crate) async fn read_own(
 pub(crate) async fn read(
     State(app): State<App>,
     Identity(credential): Identity,
-    path: Segments,
+    path: PathParams,
 ) -> Answer<Json<Usage>> {
     let view = quotas::usage(&app.service, credential, Some(path.id("user")?)).await?;
     Ok(Json(usage(&view)))
@@ -41,8 +41,8 @@ pub(crate) async fn read(
 pub(crate) async fn change_quota(
     State(app): State<App>,
     Identity(credential): Identity,
-    path: Segments,
-    Given(body): Given<QuotaChange>,
+    path: PathParams,
+    JsonBody(body): JsonBody<QuotaChange>,
 ) -> Answer<Json<Usage>> {
     let change = change(&body)?;
     let view = quotas::change(&app.service, credential, path.id("user")?, &change).await?;

@@ -16,12 +16,12 @@ use ctxpin_protocol::http::agents::{EPOCH_HEADER, Refreshed, Session, SessionOpe
 use ctxpin_protocol::http::push::{Push, PushAnswer};
 use ctxpin_protocol::problem::Problem;
 
-use crate::address::Segments;
 use crate::app::App;
-use crate::body::Raw;
+use crate::body::RawBody;
 use crate::identify::Identity;
+use crate::json_body::{ConvertedBody, FromBody, JsonBody};
 use crate::limits::PUSH_BYTES_MAX;
-use crate::read::{FromBody, Given, Made};
+use crate::params::PathParams;
 use crate::respond::{Answer, Problems};
 
 /// Open the session of an agent's process
@@ -32,7 +32,7 @@ use crate::respond::{Answer, Problems};
 pub(crate) async fn open(
     State(app): State<App>,
     Identity(credential): Identity,
-    Given(body): Given<SessionOpen>,
+    JsonBody(body): JsonBody<SessionOpen>,
 ) -> Answer<Json<Session>> {
     let session = pushes::session_open(&app.service, credential, body.process.into()).await?;
     Ok(Json(Session {
@@ -59,7 +59,7 @@ impl FromBody for Result<Manifest, Problem> {
 pub(crate) async fn push(
     State(app): State<App>,
     Identity(credential): Identity,
-    Made(manifest): Made<Result<Manifest, Problem>>,
+    ConvertedBody(manifest): ConvertedBody<Result<Manifest, Problem>>,
 ) -> Answer<Json<PushAnswer>> {
     let refused = || app.metrics.push("refused", 0);
     let manifest = manifest.inspect_err(|_| refused())?;
@@ -100,9 +100,9 @@ pub(crate) async fn push(
 pub(crate) async fn blob_upload(
     State(app): State<App>,
     Identity(credential): Identity,
-    path: Segments,
+    path: PathParams,
     headers: HeaderMap,
-    Raw { body: bytes, .. }: Raw,
+    RawBody { body: bytes, .. }: RawBody,
 ) -> Answer<StatusCode> {
     let (claimed, epoch) = (hash("hash", path.text("hash"))?, epoch(&headers)?);
     pushes::blob_upload(&app.service, credential, epoch, claimed, bytes[..].into()).await?;

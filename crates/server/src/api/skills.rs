@@ -12,10 +12,10 @@ use ctxpin_protocol::convert::skills::{entry, skill};
 use ctxpin_protocol::http::page::Page;
 use ctxpin_protocol::http::skills::{Skill, SkillEntry, SkillQuery};
 
-use crate::address::{Asked, Segments};
 use crate::app::App;
 use crate::conditions::{IfNoneMatch, etag};
 use crate::identify::Identity;
+use crate::params::{PathParams, QueryParams};
 use crate::respond::{Answer, Problems};
 
 /// What a browser may do with a file of a skill: nothing.
@@ -28,7 +28,7 @@ const SANDBOX: HeaderValue = HeaderValue::from_static("default-src 'none'; sandb
 pub(crate) async fn list(
     State(app): State<App>,
     Identity(credential): Identity,
-    path: Segments,
+    path: PathParams,
 ) -> Answer<Json<Page<SkillEntry>>> {
     let skills = skills::list(&app.service, credential, path.id("chat")?).await?;
     Ok(Json(Page {
@@ -44,8 +44,8 @@ pub(crate) async fn list(
 pub(crate) async fn read(
     State(app): State<App>,
     Identity(credential): Identity,
-    path: Segments,
-    Asked(query): Asked<SkillQuery>,
+    path: PathParams,
+    QueryParams(query): QueryParams<SkillQuery>,
 ) -> Answer<Json<Skill>> {
     let reader = match query.raw {
         true => Reader::Person,
@@ -68,7 +68,7 @@ pub(crate) async fn read(
 pub(crate) async fn read_file(
     State(app): State<App>,
     Identity(credential): Identity,
-    path: Segments,
+    path: PathParams,
     headers: HeaderMap,
 ) -> Answer<Response> {
     let (chat, name, file) = (path.id("chat")?, path.text("name"), path.text("path"));

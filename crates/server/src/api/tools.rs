@@ -6,9 +6,9 @@ use ctxpin_operations::skills;
 use ctxpin_protocol::convert::tools::tool_list;
 use ctxpin_protocol::http::turns::ToolList;
 
-use crate::address::Segments;
 use crate::app::App;
 use crate::identify::Identity;
+use crate::params::PathParams;
 use crate::respond::{Answer, Problems};
 
 /// List the tools that a turn of the chat would offer
@@ -18,7 +18,7 @@ use crate::respond::{Answer, Problems};
 pub(crate) async fn list(
     State(app): State<App>,
     Identity(credential): Identity,
-    path: Segments,
+    path: PathParams,
 ) -> Answer<Json<ToolList>> {
     let tools = skills::tools(&app.service, credential, path.id("chat")?).await?;
     Ok(Json(tool_list(tools)))

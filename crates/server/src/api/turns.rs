@@ -11,10 +11,10 @@ use ctxpin_protocol::convert::turns::{turn, turn_begun};
 use ctxpin_protocol::http::page::{Page, PageQuery};
 use ctxpin_protocol::http::turns::{Turn, TurnBegin, TurnBegun};
 
-use crate::address::{Asked, Segments};
 use crate::app::App;
 use crate::identify::Identity;
-use crate::read::Given;
+use crate::json_body::JsonBody;
+use crate::params::{PathParams, QueryParams};
 use crate::respond::{Answer, Problems};
 
 /// Begin a turn
@@ -26,8 +26,8 @@ use crate::respond::{Answer, Problems};
 pub(crate) async fn begin(
     State(app): State<App>,
     Identity(credential): Identity,
-    path: Segments,
-    Given(body): Given<TurnBegin>,
+    path: PathParams,
+    JsonBody(body): JsonBody<TurnBegin>,
 ) -> Answer<Response> {
     let reference = body.reference.map(|text| label("reference", text));
     let delivery = body.delivery.map(|text| word("delivery", &text));
@@ -53,8 +53,8 @@ pub(crate) async fn begin(
 pub(crate) async fn list(
     State(app): State<App>,
     Identity(credential): Identity,
-    path: Segments,
-    Asked(query): Asked<PageQuery>,
+    path: PathParams,
+    QueryParams(query): QueryParams<PageQuery>,
 ) -> Answer<Json<Page<Turn>>> {
     let asked = page_request(query.cursor.as_deref(), query.limit)?;
     let turns = turns::list(&app.service, credential, path.id("chat")?, &asked).await?;

@@ -5,10 +5,10 @@ use axum::response::Response;
 use ctxpin_model::watch::Subject;
 use ctxpin_protocol::watch::WatchQuery;
 
-use crate::address::{Asked, Segments};
 use crate::app::App;
 use crate::events::events;
 use crate::identify::Identity;
+use crate::params::{PathParams, QueryParams};
 use crate::respond::{Answer, Problems};
 
 /// Watch the caller's chats and agents
@@ -21,7 +21,7 @@ use crate::respond::{Answer, Problems};
 pub(crate) async fn own(
     State(app): State<App>,
     Identity(credential): Identity,
-    Asked(query): Asked<WatchQuery>,
+    QueryParams(query): QueryParams<WatchQuery>,
 ) -> Answer<Response> {
     events(app, credential, Subject::Own, &query).await
 }
@@ -35,8 +35,8 @@ pub(crate) async fn own(
 pub(crate) async fn chat(
     State(app): State<App>,
     Identity(credential): Identity,
-    path: Segments,
-    Asked(query): Asked<WatchQuery>,
+    path: PathParams,
+    QueryParams(query): QueryParams<WatchQuery>,
 ) -> Answer<Response> {
     events(app, credential, Subject::Chat(path.id("chat")?), &query).await
 }

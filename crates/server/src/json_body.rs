@@ -1,4 +1,4 @@
-//! What the body of a request says.
+//! Bodies in JSON.
 
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
@@ -8,7 +8,7 @@ use ctxpin_protocol::problem::{Problem, ProblemName};
 use serde::de::DeserializeOwned;
 
 use crate::app::App;
-use crate::body::Raw;
+use crate::body::RawBody;
 use crate::callers::Known;
 use crate::limits::JSON_VALUES_MAX;
 use crate::respond::{Answer, Refusal};
@@ -16,44 +16,45 @@ use crate::respond::{Answer, Refusal};
 /// Longest part of a reason that is told, in bytes.
 const REASON_BYTES_MAX: usize = 400;
 
-/// A body in JSON.
-pub(crate) struct Given<T>(pub T);
+/// Extracts a body in JSON.
+pub(crate) struct JsonBody<T>(pub T);
 
-impl<T: DeserializeOwned + Send + 'static> FromRequest<App> for Given<T> {
+impl<T: DeserializeOwned + Send + 'static> FromRequest<App> for JsonBody<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Refusal> {
         demand_json(request.headers())?;
-        let raw = Raw::from_request(request, app).await?;
+        let raw = RawBody::from_request(request, app).await?;
         Ok(Self(raw.worked(app, parse).await?))
     }
 }
 
-/// What is made of a body in JSON. With a large one that takes a while, for which others shall not wait.
-pub(crate) struct Made<T>(pub T);
+/// Extracts what is made of a body in JSON. A large one is parsed and converted in the workshop, so that no other
+/// request waits for it.
+pub(crate) struct ConvertedBody<T>(pub T);
 
-impl<T: FromBody> FromRequest<App> for Made<T> {
+impl<T: FromBody> FromRequest<App> for ConvertedBody<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Refusal> {
         demand_json(request.headers())?;
-        let raw = Raw::from_request(request, app).await?;
-        let made = raw.worked(app, |body| Ok(T::from_body(parse(body)?)));
-        Ok(Self(made.await?))
+        let raw = RawBody::from_request(request, app).await?;
+        let converted = raw.worked(app, |body| Ok(T::from_body(parse(body)?)));
+        Ok(Self(converted.await?))
     }
 }
 
-/// Something that is made of a body.
+/// A type that is made of a body.
 pub(crate) trait FromBody: Sized + Send + 'static {
     /// The shape of the body.
     type Body: DeserializeOwned;
 
-    /// Makes it.
+    /// Converts the body.
     fn from_body(body: Self::Body) -> Self;
 }
 
-impl Raw {
-    /// Has something made of the body, when it is the sender's turn.
+impl RawBody {
+    /// Works on the body, in the workshop if its sender was found out.
     async fn worked<T: Send + 'static>(
         self,
         app: &App,

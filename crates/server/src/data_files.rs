@@ -1,5 +1,5 @@
-//! The files that a server stands on. Whoever deletes one takes its name away, and what is written to it
-//! then lasts as long as this process.
+//! The files that hold a server's data. When somebody deletes one, the process can still write to it, and
+//! what it writes is gone when it ends.
 
 use std::fs;
 use std::io;
@@ -16,12 +16,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::respond::Refusal;
 
-/// How often is looked whether they are still there, if nobody writes.
+/// How often the server checks that they are still there, if nobody writes.
 const LOOKED_EVERY: Duration = Duration::from_secs(5);
 
 /// Files that have to be what their paths name. Cloning it shares everything.
 #[derive(Debug, Clone)]
-pub(crate) struct Footing(Arc<Files>);
+pub(crate) struct DataFiles(Arc<Files>);
 
 #[derive(Debug)]
 struct Files {
@@ -31,8 +31,8 @@ struct Files {
     found_lost: CancellationToken,
 }
 
-impl Footing {
-    /// Stands on the files that these paths name now.
+impl DataFiles {
+    /// Notes the files that these paths name now.
     ///
     /// # Errors
     ///
@@ -48,7 +48,7 @@ impl Footing {
         })))
     }
 
-    /// The first file that is gone, or in whose place another one is.
+    /// Returns the first file that is gone or was replaced.
     pub fn lost(&self) -> Option<&Path> {
         let is_lost = |(path, device, number): &&(PathBuf, u64, u64)| {
             match fs::symlink_metadata(path) {
@@ -64,7 +64,7 @@ impl Footing {
         lost.map(|(path, ..)| path.as_path())
     }
 
-    /// Waits until a file is gone: until a request has found that, or else looking now and then.
+    /// Waits until a file is gone. It checks now and then, and when a request found one gone.
     pub async fn until_lost(&self) -> PathBuf {
         loop {
             if let Some(path) = self.lost() {
@@ -78,19 +78,19 @@ impl Footing {
     }
 }
 
-/// Acknowledges nothing that cannot last: a request that may have written is answered only while the
-/// files are there.
+/// Answers a request that may have written with its response only if the files are still there, so that
+/// nothing is acknowledged that cannot last.
 pub(crate) async fn lasting(
-    State(footing): State<Footing>,
+    State(data_files): State<DataFiles>,
     request: Request,
     next: Next,
 ) -> Response {
     let may_write = !request.method().is_safe();
     let response = next.run(request).await;
-    if !may_write || !response.status().is_success() || footing.lost().is_none() {
+    if !may_write || !response.status().is_success() || data_files.lost().is_none() {
         return response;
     }
-    footing.0.found_lost.cancel();
+    data_files.0.found_lost.cancel();
     let detail = "The server's data was deleted while it ran; it ends, and nothing was kept.";
     Refusal::new(ProblemName::Unavailable, detail).into_response()
 }
@@ -106,17 +106,17 @@ mod tests {
         for path in &paths {
             fs::write(path, "").unwrap();
         }
-        let footing = Footing::on(paths.clone()).unwrap();
-        assert_eq!(footing.lost(), None);
+        let data_files = DataFiles::on(paths.clone()).unwrap();
+        assert_eq!(data_files.lost(), None);
         fs::write(&paths[0], "written").unwrap();
-        assert_eq!(footing.lost(), None);
+        assert_eq!(data_files.lost(), None);
         let other = directory.path().join("other");
         fs::write(&other, "").unwrap();
         fs::rename(&other, &paths[1]).unwrap();
-        assert_eq!(footing.until_lost().await, paths[1]);
+        assert_eq!(data_files.until_lost().await, paths[1]);
         fs::remove_dir_all(directory.path()).unwrap();
-        assert_eq!(footing.until_lost().await, paths[0]);
-        assert!(Footing::on(paths).is_err());
-        assert_eq!(Footing::on([]).unwrap().lost(), None);
+        assert_eq!(data_files.until_lost().await, paths[0]);
+        assert!(DataFiles::on(paths).is_err());
+        assert_eq!(DataFiles::on([]).unwrap().lost(), None);
     }
 }

@@ -1,4 +1,4 @@
-//! What a request's address says: the parts of its path, and its query.
+//! The parameters of a request: the parts of its path, and its query.
 
 use std::str::FromStr;
 
@@ -7,24 +7,24 @@ use axum::http::request::Parts;
 use ctxpin_protocol::problem::ProblemName;
 use serde::de::DeserializeOwned;
 
-use crate::read::without_values;
+use crate::json_body::without_values;
 use crate::respond::{Answer, Refusal};
 
-/// The named parts of a path, decoded.
-pub(crate) struct Segments(Vec<(String, String)>);
+/// Extracts the named parts of a path, decoded.
+pub(crate) struct PathParams(Vec<(String, String)>);
 
-impl Segments {
-    /// The part of that name.
+impl PathParams {
+    /// Returns the part of that name, or an empty text.
     pub fn text(&self, name: &str) -> &str {
         let part = self.0.iter().find(|(known, _)| known == name);
         part.map_or("", |(_, value)| value)
     }
 
-    /// The id of that name.
+    /// Parses the part of that name as an id.
     ///
     /// # Errors
     ///
-    /// `not-found` for what is no id: there is nothing of that name.
+    /// `not-found` if it is no id.
     pub fn id<I: FromStr>(&self, name: &str) -> Answer<I> {
         self.text(name).parse().map_err(|_| {
             let detail = format!("There is no such {name}.");
@@ -33,7 +33,7 @@ impl Segments {
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Segments {
+impl<S: Send + Sync> FromRequestParts<S> for PathParams {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
@@ -50,10 +50,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Segments {
     }
 }
 
-/// The members of a query.
-pub(crate) struct Asked<T>(pub T);
+/// Extracts the members of a query.
+pub(crate) struct QueryParams<T>(pub T);
 
-impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Asked<T> {
+impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for QueryParams<T> {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
