@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ctxpin_client::Client;
 use ctxpin_model::snapshot::Snapshot;
-use ctxpin_protocol::control::Resynced;
+use ctxpin_protocol::control::ResyncReply;
 use ctxpin_scan::roots::Request;
 use ctxpin_scan::scan;
 use tokio::sync::watch;
@@ -74,7 +74,7 @@ pub async fn once(
         let seconds = time_max.as_secs();
         return Err(AgentError::TimedOut { seconds, reason });
     };
-    let Resynced {
+    let ResyncReply {
         snapshot: head,
         seq,
         hydrated,

@@ -78,9 +78,10 @@ pub async fn run(
     }
     request.sources = sources.declared();
     let socket = Socket::bind(&settings.state_directory)?;
-    report(Report::Started {
-        socket: socket_path(&settings.state_directory),
-    });
+    let path = socket_path(&settings.state_directory);
+    let socket_path =
+        std::path::absolute(&path).map_err(|error| AgentError::state(&path, &error))?;
+    report(Report::Started { socket: path });
 
     let process = Uuid::new_v4();
     let changes = match settings.poll {
@@ -92,6 +93,7 @@ pub async fn run(
     let stop = shutdown.child_token();
     let handler = Arc::new(ControlHandler {
         process,
+        socket: socket_path,
         server: settings.server.to_string(),
         request,
         sources: Arc::new(Mutex::new(sources)),

@@ -1,8 +1,11 @@
-//! What travels through the control socket of a running agent: one request, one answer, each a line
-//! of JSON (RFC 8259) in UTF-8, ended by a line feed. Then the connection is closed.
+//! The requests that a running agent takes through its control socket, and its responses.
 //!
-//! A request is read strictly, as everywhere; a reader of an answer ignores members that it does
-//! not know, since a newer agent may add some.
+//! A connection carries one request and one response. Each is one line of JSON (RFC 8259) in UTF-8
+//! that ends with a line feed; then the agent closes the connection. Programs that are not ctxpin
+//! speak it too: docs/operating.md describes it for them.
+//!
+//! The agent reads a request strictly. A reader of a response ignores members that it does not know,
+//! since a newer agent may add some.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -11,167 +14,242 @@ use uuid::Uuid;
 use crate::http::quotas::QuotaWarning;
 use crate::http::resources::{Note, Resource};
 
-/// Longest request, in bytes with its line feed: the longest path and its escapes fit.
+/// Longest request, in bytes with its line feed: the longest path fits, with its escapes.
 pub const REQUEST_BYTES_MAX: usize = 64 * 1024;
 
-/// Longest answer, in bytes with its line feed: every resource of a snapshot fits.
-pub const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Longest response, in bytes with its line feed: every resource of a snapshot fits.
+pub const RESPONSE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// Asks something of a running agent. On the wire an object whose `ask` says what.
+/// Longest wait that a resync may ask for, in seconds.
+pub const RESYNC_SECONDS_MAX: u64 = 600;
+
+/// What a request may ask, as its member `ask` says it.
+pub const REQUEST_NAMES: [&str; 7] = [
+    "status",
+    "resync",
+    "source_add",
+    "source_remove",
+    "source_list",
+    "source_show",
+    "stop",
+];
+
+/// A request to a running agent. On the wire an object whose member `ask` names the request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {
-    /// How it stands.
     Status {},
-    /// Scan now and push what is found, even if it is what was pushed last. The answer comes when
-    /// the server has acknowledged or refused it.
+    /// Scans now and pushes the result, even if nothing has changed. The response comes when the
+    /// server has acknowledged or refused the push.
     Resync {
-        /// Longest wait for that answer, in seconds, 1 to 600.
+        /// Longest wait for the response, from 1 to [`RESYNC_SECONDS_MAX`].
         wait_seconds: u64,
     },
-    /// Declare a source, behind those that are declared already.
+    /// Declares a source after the existing ones.
     SourceAdd {
-        /// An absolute path of a directory or a file, which need not exist yet.
+        /// The absolute path of a directory or a file. It need not exist yet.
         path: String,
     },
-    /// Take a declared source away.
+    /// Removes a declared source.
     SourceRemove {
         /// The absolute path that it was declared by, or another one to the same place.
         path: String,
     },
-    /// The declared sources in their order.
+    /// Lists the declared sources in their order.
     SourceList {},
-    /// One declared source, and what was found in it.
+    /// Shows one declared source, and what the last scan found in it.
     SourceShow {
         /// The absolute path that it was declared by, or another one to the same place.
         path: String,
     },
-    /// End. The connection stays open until the agent has ended.
+    /// Ends the agent. The connection stays open until the agent has ended.
     Stop {},
 }
 
-/// What an agent answers. On the wire an object with one member, whose name says which answer it is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Answer {
-    /// How it stands.
-    Status(Box<Status>),
-    /// What a resync led to.
-    Resynced(Resynced),
-    /// The declared sources in their order.
-    Sources(Vec<Source>),
-    /// One declared source, and what was found in it.
-    Source(SourceFound),
-    /// A source was added or taken away.
-    SourceChanged(SourceChanged),
-    /// It ends.
-    Stopping {},
-    /// It did not do what was asked.
-    Refused {
-        /// Why, and what to do, for people.
-        reason: String,
-    },
+/// Why a line is no request.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// An older agent does not know the requests of a newer program.
+    #[error(
+        "this agent knows no request `{name}`; it knows {}",
+        REQUEST_NAMES.map(|name| format!("`{name}`")).join(", ")
+    )]
+    Unknown { name: String },
+    #[error("the request cannot be read: {reason}")]
+    Invalid { reason: String },
 }
 
-/// How an agent stands.
+impl Request {
+    /// Reads a request from a line of JSON.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::Unknown`] if the line is an object with an `ask` that names no request, else
+    /// [`RequestError::Invalid`].
+    pub fn parse(line: &[u8]) -> Result<Self, RequestError> {
+        #[derive(Deserialize)]
+        struct Named {
+            ask: String,
+        }
+        serde_json::from_slice(line).map_err(|error| match serde_json::from_slice(line) {
+            Ok(Named { ask }) if !REQUEST_NAMES.contains(&ask.as_str()) => {
+                RequestError::Unknown { name: ask }
+            }
+            _ => RequestError::Invalid {
+                reason: error.to_string(),
+            },
+        })
+    }
+}
+
+/// The response of an agent. On the wire an object with one member, whose name says which response it
+/// is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Response {
+    Status(Box<AgentStatus>),
+    Resynced(ResyncReply),
+    Sources(Vec<Source>),
+    Source(SourceDetails),
+    SourceChanged(SourceChange),
+    /// The agent ends now.
+    Stopping {},
+    /// The agent did not do what was requested.
+    Refused(Refusal),
+}
+
+/// Why an agent did not do what was requested.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Status {
-    /// The number of its process on this machine.
+pub struct Refusal {
+    #[serde(default)]
+    pub kind: RefusalKind,
+    /// What went wrong and what to do, for people.
+    pub reason: String,
+}
+
+/// What went wrong, for programs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", from = "String")]
+pub enum RefusalKind {
+    /// The caller is neither the user who runs the agent nor root.
+    Forbidden,
+    /// The agent knows no request of this name. It may be older than the caller.
+    UnknownRequest,
+    /// The request cannot be read: it is no JSON, too long, or has other members than it should.
+    InvalidRequest,
+    /// The agent could not do it. Readers take a kind that they do not know for this one.
+    #[default]
+    Failed,
+}
+
+impl From<String> for RefusalKind {
+    fn from(kind: String) -> Self {
+        match kind.as_str() {
+            "forbidden" => Self::Forbidden,
+            "unknown_request" => Self::UnknownRequest,
+            "invalid_request" => Self::InvalidRequest,
+            _ => Self::Failed,
+        }
+    }
+}
+
+/// The status of an agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentStatus {
     pub pid: u32,
-    /// The random id of its process.
+    /// The random id of the agent's process.
     pub process: Uuid,
-    /// The directory that it scans.
+    /// The absolute path of the control socket; empty if the agent is of a release that does not say
+    /// it.
+    #[serde(default)]
+    pub socket: String,
+    /// The workspace's directory.
     pub directory: String,
-    /// The server that it pushes to.
+    /// The server's address.
     pub server: String,
-    /// The number of its session; null until the server has given it one.
+    /// The number of the session; null until the server has opened one.
     pub epoch: Option<i64>,
-    /// What the first scan waits for; null once that has begun.
+    /// What the first scan waits for; null once it has begun.
     pub not_ready: Option<String>,
-    /// Why files are polled and not watched; null while they are watched.
+    /// Why the agent polls files; null while it watches them.
     pub polling: Option<String>,
     /// Why the last scan failed; null if it did not.
     pub scan_error: Option<String>,
-    /// What was found last; null before the first scan.
-    pub found: Option<Found>,
-    /// What the server last acknowledged; null before the first time.
-    pub pushed: Option<Pushed>,
-    /// How pushing stands.
-    pub pushing: Pushing,
+    /// What the last scan found; null before the first scan.
+    pub found: Option<ScanSummary>,
+    /// The last push that the server acknowledged; null before the first.
+    pub pushed: Option<LastPush>,
+    pub pushing: PushStatus,
     /// How many sources are declared.
     pub sources: u64,
-    /// What the agent's owner has nearly as much of as is allowed, or more, as the server last told.
+    /// The quotas that the agent's owner has nearly or fully used, as the server last said.
     #[serde(default)]
     pub quota_warnings: Vec<QuotaWarning>,
-    /// When the agent's token ends, as the server last told; null if never, or before that.
+    /// When the agent's token expires, as the server last said; null if it does not, or before that.
     #[serde(default)]
     pub token_expires_at: Option<DateTime<Utc>>,
 }
 
 /// What a scan found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Found {
+pub struct ScanSummary {
     /// The snapshot's id, as the agent computes it.
     pub snapshot: String,
-    /// How many resources there are.
     pub resources: u64,
-    /// How many of them cannot be used.
+    /// How many of the resources cannot be used.
     pub unusable: u64,
-    /// What kept the scan from being whole; null if nothing did.
+    /// Why the snapshot is not complete; null if it is.
     pub error: Option<String>,
-    /// What there is to know of the workspace that no resource tells.
+    /// What there is to know of the workspace that no resource says.
     #[serde(default)]
     pub notes: Vec<Note>,
 }
 
-/// What a server acknowledged.
+/// The last push that a server acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pushed {
+pub struct LastPush {
     /// The head's snapshot.
     pub snapshot: String,
-    /// Its place in the agent's timeline.
+    /// The head's number in the agent's timeline.
     pub seq: i64,
-    /// How many seconds ago, cut to whole ones.
+    /// How long ago, in whole seconds, rounded down.
     pub seconds_ago: u64,
 }
 
-/// How pushing stands.
+/// Whether the server has what the last scan found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
-pub enum Pushing {
-    /// The server has what was found, or nothing was found yet.
+pub enum PushStatus {
+    /// It has, or there was no scan yet.
     Settled,
-    /// What was found is on its way.
     Sending,
-    /// The server could not take it for the moment; it is tried again.
+    /// The last attempt failed for the moment.
     Waiting {
-        /// Why.
         reason: String,
-        /// In how many seconds, rounded up.
+        /// The seconds until the next attempt, rounded up.
         seconds: u64,
     },
-    /// The server refused what was found. It is not sent again until something changes.
+    /// The server refused it. The agent sends it again only after something has changed.
     Refused {
-        /// Why.
         reason: String,
-        /// In how many seconds it is tried again all the same, rounded up; left out if it is not.
+        /// The seconds until the agent sends it again even if nothing has changed, rounded up; absent
+        /// if it does not.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         seconds: Option<u64>,
     },
 }
 
-/// What a resync led to.
+/// The result of a resync.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Resynced {
+pub struct ResyncReply {
     /// The head's snapshot.
     pub snapshot: String,
-    /// Its place in the agent's timeline.
+    /// The head's number in the agent's timeline.
     pub seq: i64,
-    /// How many chats were given their first pin.
+    /// How many chats got their first pin.
     pub hydrated: u64,
-    /// How many resources were found.
     pub resources: u64,
-    /// How many of them cannot be used.
+    /// How many of the resources cannot be used.
     pub unusable: u64,
 }
 
@@ -180,7 +258,6 @@ pub struct Resynced {
 pub struct Source {
     /// The absolute path that it was declared by.
     pub path: String,
-    /// Who declared it.
     pub declared_by: DeclaredBy,
 }
 
@@ -188,30 +265,29 @@ pub struct Source {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeclaredBy {
-    /// The machine's operator, for everyone. It cannot be taken away through the socket.
+    /// The machine's operator, for every agent. Nobody can remove it through the socket.
     Operator,
-    /// Whoever runs the agent.
+    /// The user who runs the agent.
     User,
 }
 
 /// A declared source, and what the last scan found in it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SourceFound {
-    /// The source.
+pub struct SourceDetails {
     #[serde(flatten)]
     pub source: Source,
-    /// What was found, in order. A path that another root covers shows nothing here.
+    /// The resources in their order, without those that another root covers.
     pub resources: Vec<Resource>,
 }
 
-/// What became of adding a source or taking one away.
+/// The result of adding or removing a source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SourceChanged {
-    /// The absolute path that it is, or was, declared by.
+pub struct SourceChange {
+    /// The absolute path that the source is, or was, declared by.
     pub path: String,
-    /// Whether the list is another one than before.
+    /// Whether the list of sources is another one than before.
     pub changed: bool,
-    /// How many resources a source that was added gives now; null for one that was taken away.
+    /// How many resources an added source has now; null for a removed one.
     #[serde(default)]
     pub gives: Option<u64>,
 }
@@ -223,7 +299,7 @@ mod tests {
     #[test]
     fn requests_are_read_strictly() {
         let check = |text: &str, expected: Option<Request>| {
-            assert_eq!(serde_json::from_str(text).ok(), expected, "{text}");
+            assert_eq!(Request::parse(text.as_bytes()).ok(), expected, "{text}");
         };
         let path = || "/w/docs".to_owned();
         check(r#"{"ask":"status"}"#, Some(Request::Status {}));
@@ -253,26 +329,79 @@ mod tests {
     }
 
     #[test]
-    fn every_request_and_answer_is_one_line() {
+    fn every_request_and_response_is_one_line() {
         let source = Source {
             path: "/w\n".into(),
             declared_by: DeclaredBy::Operator,
         };
-        let answer = Answer::Source(SourceFound {
+        let response = Response::Source(SourceDetails {
             source,
             resources: Vec::new(),
         });
-        let text = serde_json::to_string(&answer).unwrap();
+        let text = serde_json::to_string(&response).unwrap();
         let expected = r#"{"source":{"path":"/w\n","declared_by":"operator","resources":[]}}"#;
         assert_eq!(text, expected);
-        assert_eq!(serde_json::from_str::<Answer>(&text).unwrap(), answer);
+        assert_eq!(serde_json::from_str::<Response>(&text).unwrap(), response);
         let newer = r#"{"stopping":{"soon":true}}"#;
         assert_eq!(
-            serde_json::from_str::<Answer>(newer).unwrap(),
-            Answer::Stopping {}
+            serde_json::from_str::<Response>(newer).unwrap(),
+            Response::Stopping {}
         );
         let request = Request::Stop {};
         let text = serde_json::to_string(&request).unwrap();
         assert_eq!(text, r#"{"ask":"stop"}"#);
+    }
+
+    #[test]
+    fn a_request_of_another_release_is_named() {
+        let check = |text: &str, expected: &str| {
+            let error = Request::parse(text.as_bytes()).unwrap_err();
+            assert!(error.to_string().starts_with(expected), "{text}: {error}");
+        };
+        let unknown = "this agent knows no request `prompt`; it knows `status`, `resync`, ";
+        check(r#"{"ask":"prompt"}"#, unknown);
+        check(r#"{"ask":"prompt","chat":"7"}"#, unknown);
+        check(
+            r#"{"ask":"stop","force":true}"#,
+            "the request cannot be read",
+        );
+        check(r#"{"request":"stop"}"#, "the request cannot be read");
+    }
+
+    #[test]
+    fn a_request_is_in_the_list_and_on_the_operators_page() {
+        let page = include_str!("../../../docs/operating.md");
+        for name in REQUEST_NAMES {
+            assert!(page.contains(&format!("{{\"ask\": \"{name}\"")), "{name}");
+        }
+        // serde names every request that there is.
+        let unknown = serde_json::from_str::<Request>(r#"{"ask":""}"#).unwrap_err();
+        let names = REQUEST_NAMES.map(|name| format!("`{name}`")).join(", ");
+        assert!(unknown.to_string().contains(&names), "{unknown}");
+    }
+
+    #[test]
+    fn a_refusal_of_another_release_can_be_read() {
+        let check = |text: &str, kind: RefusalKind| {
+            let expected = Refusal {
+                kind,
+                reason: "why".into(),
+            };
+            assert_eq!(serde_json::from_str::<Refusal>(text).unwrap(), expected);
+        };
+        check(r#"{"reason":"why"}"#, RefusalKind::Failed);
+        check(r#"{"kind":"newer","reason":"why"}"#, RefusalKind::Failed);
+        for kind in [
+            RefusalKind::Forbidden,
+            RefusalKind::UnknownRequest,
+            RefusalKind::InvalidRequest,
+            RefusalKind::Failed,
+        ] {
+            let refusal = Refusal {
+                kind,
+                reason: "why".into(),
+            };
+            check(&serde_json::to_string(&refusal).unwrap(), kind);
+        }
     }
 }

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use ctxpin_model::moment::Moment;
 use ctxpin_protocol::control::{
-    Answer, Pushed, Pushing, Request, Resynced, SourceChanged, SourceFound, Status,
+    self, AgentStatus, LastPush, RESYNC_SECONDS_MAX, Refusal, RefusalKind, Request, Response,
+    ResyncReply, SourceChange, SourceDetails,
 };
 use ctxpin_protocol::convert::resources;
 use ctxpin_scan::{roots, scan};
@@ -14,7 +15,6 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::blocking::blocking;
-use crate::control::serve::RESYNC_SECONDS_MAX;
 use crate::reading::ReadingHandle;
 use crate::session::{PushStatus, SessionHandle};
 use crate::sources::Sources;
@@ -23,6 +23,8 @@ use crate::sources::Sources;
 pub(crate) struct ControlHandler {
     /// The random id of this process.
     pub process: Uuid,
+    /// The absolute path of the control socket.
+    pub socket: PathBuf,
     /// The server's address.
     pub server: String,
     /// What is scanned. Its sources are not used here.
@@ -36,31 +38,36 @@ pub(crate) struct ControlHandler {
 }
 
 impl ControlHandler {
-    /// Carries out a request and returns the answer. The caller ends the agent after it has sent
-    /// [`Answer::Stopping`].
-    pub async fn answer(&self, request: Request) -> Answer {
-        let answer = match request {
-            Request::Status {} => Ok(Answer::Status(Box::new(self.status()))),
+    /// Carries out a request and returns the response. The caller ends the agent after it has sent
+    /// [`Response::Stopping`].
+    pub async fn handle(&self, request: Request) -> Response {
+        let response = match request {
+            Request::Status {} => Ok(Response::Status(Box::new(self.status()))),
             Request::Resync { wait_seconds } => {
-                self.resync(wait_seconds).await.map(Answer::Resynced)
+                self.resync(wait_seconds).await.map(Response::Resynced)
             }
             Request::SourceAdd { path } => self.source_add(path.into()).await,
             Request::SourceRemove { path } => self.source_remove(path.into()).await,
-            Request::SourceList {} => Ok(Answer::Sources(lock(&self.sources).list())),
+            Request::SourceList {} => Ok(self.source_list().await),
             Request::SourceShow { path } => self.source_show(path.into()).await,
-            Request::Stop {} => Ok(Answer::Stopping {}),
+            Request::Stop {} => Ok(Response::Stopping {}),
         };
-        answer.unwrap_or_else(|reason| Answer::Refused { reason })
+        response.unwrap_or_else(|reason| {
+            let kind = RefusalKind::Failed;
+            Response::Refused(Refusal { kind, reason })
+        })
     }
 
-    fn status(&self) -> Status {
+    /// Returns the status. It waits for nothing, not for a disk either.
+    fn status(&self) -> AgentStatus {
         let now = Instant::now();
         let scan_state = self.reading.state().borrow().clone();
         let push_state = self.session.push_state.borrow().clone();
         let newest = self.session.newest.borrow().clone();
-        Status {
+        AgentStatus {
             pid: std::process::id(),
             process: self.process,
+            socket: self.socket.to_string_lossy().into_owned(),
             directory: self.request.directory.to_string_lossy().into_owned(),
             server: self.server.clone(),
             epoch: push_state.epoch,
@@ -68,20 +75,20 @@ impl ControlHandler {
             polling: scan_state.polling,
             scan_error: scan_state.failure.map(|failure| failure.reason),
             found: newest.map(|newest| newest.to_wire()),
-            pushed: push_state.acknowledged.map(|push| Pushed {
+            pushed: push_state.acknowledged.map(|push| LastPush {
                 snapshot: push.snapshot,
                 seq: push.seq,
                 seconds_ago: now.saturating_duration_since(push.at).as_secs(),
             }),
-            pushing: pushing(push_state.status, now),
-            sources: lock(&self.sources).list().len() as u64,
+            pushing: to_wire(push_state.status, now),
+            sources: self.reading.source_count() as u64,
             quota_warnings: push_state.quota_warnings,
             token_expires_at: push_state.token_expires_at.map(Moment::utc),
         }
     }
 
     /// Requests a scan and a push of it, and waits for the outcome.
-    async fn resync(&self, wait_seconds: u64) -> Result<Resynced, String> {
+    async fn resync(&self, wait_seconds: u64) -> Result<ResyncReply, String> {
         if !(1..=RESYNC_SECONDS_MAX).contains(&wait_seconds) {
             return Err(format!("`wait_seconds` is from 1 to {RESYNC_SECONDS_MAX}"));
         }
@@ -103,7 +110,7 @@ impl ControlHandler {
     }
 
     /// Waits for the outcome of the resync of that number.
-    async fn resync_outcome(&self, number: u64) -> Result<Resynced, String> {
+    async fn resync_outcome(&self, number: u64) -> Result<ResyncReply, String> {
         let mut scan_state = self.reading.state();
         let mut push_state = self.session.push_state.clone();
         loop {
@@ -127,7 +134,7 @@ impl ControlHandler {
         }
     }
 
-    async fn source_add(&self, path: PathBuf) -> Result<Answer, String> {
+    async fn source_add(&self, path: PathBuf) -> Result<Response, String> {
         let request = self.request.clone();
         let changed = self.source_change(move |sources| sources.add(&request, &path));
         let changed = changed.await?;
@@ -137,22 +144,28 @@ impl ControlHandler {
             let found = scan(&alone, &|| false);
             found.map_or(0, |found| found.snapshot.resources.len() as u64)
         });
-        Ok(Answer::SourceChanged(SourceChanged {
+        Ok(Response::SourceChanged(SourceChange {
             gives: Some(gives.await),
             ..changed
         }))
     }
 
-    async fn source_remove(&self, path: PathBuf) -> Result<Answer, String> {
+    async fn source_list(&self) -> Response {
+        let sources = Arc::clone(&self.sources);
+        // Another request may hold the lock while it writes to the disk.
+        Response::Sources(blocking(move || lock(&sources).list()).await)
+    }
+
+    async fn source_remove(&self, path: PathBuf) -> Result<Response, String> {
         let changed = self.source_change(move |sources| Ok((sources.remove(&path)?, true)));
-        changed.await.map(Answer::SourceChanged)
+        changed.await.map(Response::SourceChanged)
     }
 
     /// Changes the declared sources and requests a scan. When it returns, the change is on disk.
     async fn source_change(
         &self,
         change: impl FnOnce(&mut Sources) -> Result<(PathBuf, bool), String> + Send + 'static,
-    ) -> Result<SourceChanged, String> {
+    ) -> Result<SourceChange, String> {
         let sources = Arc::clone(&self.sources);
         let reading = self.reading.clone();
         let (path, changed) = blocking(move || {
@@ -163,14 +176,14 @@ impl ControlHandler {
             Ok::<_, String>(changed)
         })
         .await?;
-        Ok(SourceChanged {
+        Ok(SourceChange {
             path: path.to_string_lossy().into_owned(),
             changed,
             gives: None,
         })
     }
 
-    async fn source_show(&self, path: PathBuf) -> Result<Answer, String> {
+    async fn source_show(&self, path: PathBuf) -> Result<Response, String> {
         let sources = Arc::clone(&self.sources);
         let scan = self.reading.scans().borrow().clone();
         let source = blocking(move || {
@@ -194,7 +207,7 @@ impl ControlHandler {
         let in_source = |root: &Option<String>| root.as_ref().is_some_and(|r| roots.contains(r));
         let found = scan.iter().flat_map(|scan| &scan.snapshot.resources);
         let found = found.filter(|resource| in_source(&resource.root));
-        Ok(Answer::Source(SourceFound {
+        Ok(Response::Source(SourceDetails {
             source,
             resources: found
                 .map(|resource| resources::resource(resource, None))
@@ -203,15 +216,15 @@ impl ControlHandler {
     }
 }
 
-fn pushing(status: PushStatus, now: Instant) -> Pushing {
+fn to_wire(status: PushStatus, now: Instant) -> control::PushStatus {
     match status {
-        PushStatus::UpToDate => Pushing::Settled,
-        PushStatus::Sending => Pushing::Sending,
-        PushStatus::Waiting(retry) => Pushing::Waiting {
+        PushStatus::Settled => control::PushStatus::Settled,
+        PushStatus::Sending => control::PushStatus::Sending,
+        PushStatus::Waiting(retry) => control::PushStatus::Waiting {
             seconds: seconds_until(retry.at, now),
             reason: retry.reason,
         },
-        PushStatus::Refused(refusal) => Pushing::Refused {
+        PushStatus::Refused(refusal) => control::PushStatus::Refused {
             reason: refusal.reason,
             seconds: refusal.retry_at.map(|at| seconds_until(at, now)),
         },

@@ -1,4 +1,5 @@
-//! The Unix socket through which a running agent is asked: where it is, and both of its ends.
+//! The control socket: a Unix socket through which other processes of the user send requests to a
+//! running agent.
 
 mod client;
 pub(crate) mod handler;
@@ -12,7 +13,7 @@ pub use client::{Client, ControlError};
 /// The name of the socket in the state directory.
 const SOCKET_NAME: &str = "control.sock";
 
-/// Where the agent of a state directory is asked.
+/// Returns the path of the control socket in a state directory.
 pub fn socket_path(state_directory: &Path) -> PathBuf {
     state_directory.join(SOCKET_NAME)
 }

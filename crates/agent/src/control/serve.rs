@@ -1,4 +1,4 @@
-//! Answering at the socket.
+//! The agent's end of the control socket.
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ctxpin_protocol::control::{Answer, REQUEST_BYTES_MAX, Request};
+use ctxpin_protocol::control::{
+    REQUEST_BYTES_MAX, Refusal, RefusalKind, Request, RequestError, Response,
+};
 use rustix::process::geteuid;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -19,26 +21,26 @@ use super::socket_path;
 use crate::control::handler::ControlHandler;
 use crate::error::AgentError;
 
-/// Longest wait that a resync may ask for, in seconds.
-pub(crate) const RESYNC_SECONDS_MAX: u64 = 600;
-
-/// Longest wait for a request, once a connection is there.
+/// Longest wait for a request after the connection was accepted.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// Most connections at a time. Others wait until one has its answer.
+/// Longest wait until the caller has read the response.
+const RESPONSE_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// Most connections at a time. Others wait until one of them is closed.
 const CONNECTIONS_MAX: usize = 32;
 
-/// The pause after a connection could not be taken, for want of files or memory.
+/// The pause after the system refused a connection for lack of file descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
-/// Most bytes of a request that is too long which are still taken in: a socket that is closed with
-/// bytes unread loses the answer.
+/// Most bytes that are read, and discarded, of a request that is too long. A socket that is closed
+/// with unread bytes loses the response.
 const DRAIN_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
-/// Longest wait for them.
+/// Longest time for reading those bytes.
 const DRAIN_TIME_MAX: Duration = Duration::from_millis(200);
 
-/// The socket of a running agent. Its file goes when this is dropped.
+/// The control socket of this process. Dropping it removes its file.
 #[derive(Debug)]
 pub(crate) struct Socket {
     listener: UnixListener,
@@ -46,8 +48,8 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    /// Binds the socket in a state directory that this process holds: one that is there already
-    /// belongs to nobody any more.
+    /// Binds the socket in a state directory that this process has locked. It replaces a socket that
+    /// is there already, since no running agent can own it.
     pub fn bind(state_directory: &Path) -> Result<Self, AgentError> {
         let path = socket_path(state_directory);
         let failed = |reason| AgentError::State {
@@ -62,18 +64,18 @@ impl Socket {
                 let reason = "it is in the way of the agent's socket; move it away";
                 return Err(failed(reason.to_owned()));
             }
-            // If it is more than missing, binding says so.
+            // If the path is more than missing, binding fails.
             Err(_) => {}
         }
         let bind = || UnixListener::bind(ShortPath::of(&path)?.path());
         let listener = bind().map_err(|error: io::Error| failed(error.to_string()))?;
-        // Until here the directory has kept others away.
+        // Up to here the mode of the directory kept other users away.
         fs::set_permissions(&path, Permissions::from_mode(0o600))
             .map_err(|error| failed(error.to_string()))?;
         Ok(Self { listener, path })
     }
 
-    /// Answers for ever. Connections live on in `connections` until that is shut down.
+    /// Accepts connections until it is dropped. They live on in `connections` until that is shut down.
     pub async fn serve(&self, handler: &Arc<ControlHandler>, connections: &mut JoinSet<()>) {
         let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         loop {
@@ -85,14 +87,14 @@ impl Socket {
                 Ok((stream, _)) => {
                     let handler = Arc::clone(handler);
                     connections.spawn(async move {
-                        if let Err(error) = converse(stream, &handler).await {
+                        if let Err(error) = respond(stream, &handler).await {
                             tracing::debug!(%error, "a control connection broke");
                         }
                         drop(permit);
                     });
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "a control connection could not be taken");
+                    tracing::warn!(%error, "a control connection could not be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
@@ -102,43 +104,58 @@ impl Socket {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        // If it is gone already, so much the better.
+        // It may be gone already.
         let _ = fs::remove_file(&self.path);
     }
 }
 
-/// One request, one answer.
-async fn converse(mut stream: UnixStream, handler: &ControlHandler) -> io::Result<()> {
-    let answer = if is_admitted(stream.peer_cred()?.uid(), geteuid().as_raw()) {
+/// Reads the request of a connection and sends the response.
+async fn respond(mut stream: UnixStream, handler: &ControlHandler) -> io::Result<()> {
+    let request = if is_admitted(stream.peer_cred()?.uid(), geteuid().as_raw()) {
         let (read, _) = stream.split();
-        let mut reader = BufReader::new(read);
-        let line = read_line(&mut reader, REQUEST_BYTES_MAX);
-        let line = tokio::time::timeout(REQUEST_TIME_MAX, line).await??;
-        if line.is_none() {
-            drain(&mut reader).await;
-        }
-        match parse(line) {
-            Ok(request) => handler.answer(request).await,
-            Err(reason) => Answer::Refused { reason },
-        }
+        read_request(&mut BufReader::new(read)).await?
     } else {
-        Answer::Refused {
-            reason: "only the user that runs this agent may ask it".into(),
-        }
+        Err(Refusal {
+            kind: RefusalKind::Forbidden,
+            reason: "only the user who runs this agent may use its control socket".into(),
+        })
     };
-    let mut line = serde_json::to_vec(&answer)?;
+    let response = match request {
+        Ok(request) => handler.handle(request).await,
+        Err(refusal) => Response::Refused(refusal),
+    };
+    let mut line = serde_json::to_vec(&response)?;
     line.push(b'\n');
-    stream.write_all(&line).await?;
-    if matches!(answer, Answer::Stopping {}) {
+    tokio::time::timeout(RESPONSE_TIME_MAX, stream.write_all(&line)).await??;
+    if matches!(response, Response::Stopping {}) {
         handler.stop.cancel();
-        // Whoever asked waits for the end of the connection, which comes with that of the agent.
+        // The caller waits for the end of the connection, which comes with the end of the agent.
         std::future::pending::<()>().await;
     }
     Ok(())
 }
 
-/// Takes in the rest of a request that is too long. A peer that goes on and on has waited long
-/// enough.
+async fn read_request(
+    reader: &mut (impl AsyncBufRead + Unpin),
+) -> io::Result<Result<Request, Refusal>> {
+    let line = read_line(reader, REQUEST_BYTES_MAX);
+    let Some(line) = tokio::time::timeout(REQUEST_TIME_MAX, line).await?? else {
+        drain(reader).await;
+        return Ok(Err(Refusal {
+            kind: RefusalKind::InvalidRequest,
+            reason: format!("a request is a line of at most {REQUEST_BYTES_MAX} bytes"),
+        }));
+    };
+    Ok(Request::parse(&line).map_err(|error| Refusal {
+        kind: match error {
+            RequestError::Unknown { .. } => RefusalKind::UnknownRequest,
+            RequestError::Invalid { .. } => RefusalKind::InvalidRequest,
+        },
+        reason: error.to_string(),
+    }))
+}
+
+/// Reads and discards the rest of a request that is too long, within bounds.
 async fn drain(reader: &mut (impl AsyncBufRead + Unpin)) {
     let mut rest = reader.take(DRAIN_BYTES_MAX);
     let mut nowhere = tokio::io::sink();
@@ -146,8 +163,8 @@ async fn drain(reader: &mut (impl AsyncBufRead + Unpin)) {
     let _ = tokio::time::timeout(DRAIN_TIME_MAX, rest).await;
 }
 
-/// Reads a line of at most `bytes_max` bytes; none if it is longer. The end of the stream ends a
-/// line too.
+/// Reads a line of at most `bytes_max` bytes, or returns `None` if it is longer. The end of the stream
+/// also ends a line.
 pub(crate) async fn read_line(
     reader: &mut (impl AsyncBufRead + Unpin),
     bytes_max: usize,
@@ -158,16 +175,7 @@ pub(crate) async fn read_line(
     Ok((line.len() <= bytes_max).then_some(line))
 }
 
-fn parse(line: Option<Vec<u8>>) -> Result<Request, String> {
-    let Some(line) = line else {
-        return Err(format!(
-            "a request is a line of at most {REQUEST_BYTES_MAX} bytes"
-        ));
-    };
-    serde_json::from_slice(&line).map_err(|error| format!("the request cannot be read: {error}"))
-}
-
-/// Whether a user may ask an agent of the user `own`: that one, and root, who may do anything.
+/// Returns whether `peer` may send requests to an agent of the user `own`: the same user and root may.
 fn is_admitted(peer: u32, own: u32) -> bool {
     peer == own || peer == 0
 }

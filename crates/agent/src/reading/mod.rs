@@ -160,6 +160,11 @@ impl ReadingHandle {
         self.state.clone()
     }
 
+    /// Returns how many sources are declared.
+    pub(crate) fn source_count(&self) -> usize {
+        self.triggers.borrow().sources.len()
+    }
+
     /// Requests a scan, and that every session pushes it even if nothing has changed. Returns the
     /// number of this resync.
     pub(crate) fn resync(&self) -> u64 {

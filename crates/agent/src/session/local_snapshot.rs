@@ -7,7 +7,7 @@ use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::snapshot::Snapshot;
 use ctxpin_model::warning::{Note, notes_to_json};
-use ctxpin_protocol::control::Found;
+use ctxpin_protocol::control::ScanSummary;
 use ctxpin_protocol::convert::resources;
 
 use crate::reading::ProjectScan;
@@ -63,8 +63,8 @@ impl LocalSnapshot {
     }
 
     /// Returns what the control socket says of it.
-    pub fn to_wire(&self) -> Found {
-        Found {
+    pub fn to_wire(&self) -> ScanSummary {
+        ScanSummary {
             snapshot: self.id.to_string(),
             resources: self.snapshot().resources.len() as u64,
             unusable: self.unusable() as u64,

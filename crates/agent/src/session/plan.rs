@@ -73,7 +73,7 @@ pub(crate) struct Retry {
 pub(crate) enum PushStatus {
     /// It has, or there is none yet.
     #[default]
-    UpToDate,
+    Settled,
     Sending,
     Waiting(Retry),
     Refused(Refusal),
@@ -229,7 +229,7 @@ impl Plan {
             return PushStatus::Waiting(retry.clone());
         }
         let Some(snapshot) = snapshot else {
-            return PushStatus::UpToDate;
+            return PushStatus::Settled;
         };
         if let Some((key, refusal)) = &self.refused
             && key.covers(snapshot)
@@ -237,7 +237,7 @@ impl Plan {
             return PushStatus::Refused(refusal.clone());
         }
         match &self.push_retry {
-            _ if !self.is_due(snapshot) => PushStatus::UpToDate,
+            _ if !self.is_due(snapshot) => PushStatus::Settled,
             Some(retry) => PushStatus::Waiting(retry.clone()),
             None => PushStatus::Sending,
         }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use ctxpin_model::moment::Moment;
-use ctxpin_protocol::control::Resynced;
+use ctxpin_protocol::control::ResyncReply;
 use ctxpin_protocol::http::quotas::QuotaWarning;
 
 use super::plan::PushStatus;
@@ -38,7 +38,7 @@ pub(crate) struct PushOutcome {
     /// The number of the last resync that the push answered.
     pub resync: u64,
     /// The answer to the resync, or why the server refused the push.
-    pub result: Result<Resynced, String>,
+    pub result: Result<ResyncReply, String>,
 }
 
 impl PushState {
@@ -46,7 +46,7 @@ impl PushState {
     pub fn waits_because(&self) -> Option<&str> {
         match &self.status {
             PushStatus::Waiting(retry) => Some(&retry.reason),
-            PushStatus::UpToDate | PushStatus::Sending | PushStatus::Refused(_) => None,
+            PushStatus::Settled | PushStatus::Sending | PushStatus::Refused(_) => None,
         }
     }
 }

@@ -9,7 +9,7 @@ use ctxpin_client::error::ClientError;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::moment::Moment;
 use ctxpin_model::resource::Bodies;
-use ctxpin_protocol::control::Resynced;
+use ctxpin_protocol::control::ResyncReply;
 use ctxpin_protocol::convert::manifest;
 use ctxpin_protocol::http::agents::SessionOpen;
 use tokio::sync::watch;
@@ -176,7 +176,7 @@ impl<'r> Pusher<'r> {
             hydrated,
             unchanged,
         } = acknowledged;
-        let result = Ok(Resynced {
+        let result = Ok(ResyncReply {
             snapshot: snapshot.clone(),
             seq,
             hydrated,

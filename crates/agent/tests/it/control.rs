@@ -10,7 +10,7 @@ use std::time::Duration;
 use ctxpin_agent::control::{Client, ControlError, socket_path};
 use ctxpin_agent::error::AgentError;
 use ctxpin_agent::report::Report;
-use ctxpin_protocol::control::{Answer, Pushing, REQUEST_BYTES_MAX};
+use ctxpin_protocol::control::{PushStatus, REQUEST_BYTES_MAX, Refusal, RefusalKind, Response};
 use ctxpin_protocol::problem::ProblemName;
 use rustix::process::{Uid, geteuid};
 use rustix::thread::set_thread_res_uid;
@@ -29,7 +29,7 @@ async fn status_tells_how_it_stands() {
     let status = agent.control.status().await.unwrap();
     assert_eq!(status.pid, std::process::id());
     assert_eq!(status.epoch, Some(1));
-    assert_eq!(status.pushing, Pushing::Settled);
+    assert_eq!(status.pushing, PushStatus::Settled);
     assert_eq!(status.directory, w.path("project").to_str().unwrap());
     let head = server.held.lock().unwrap().head.unwrap().to_string();
     let pushed = status.pushed.unwrap();
@@ -37,6 +37,7 @@ async fn status_tells_how_it_stands() {
     let found = status.found.unwrap();
     assert_eq!((found.snapshot, found.resources), (head, 1));
     let path = socket_path(&w.settings.state_directory);
+    assert_eq!(status.socket, path.to_str().unwrap());
     for (path, mode) in [(path, 0o600), (w.settings.state_directory.clone(), 0o700)] {
         let found = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(found & 0o777, mode, "{}", path.display());
@@ -163,28 +164,41 @@ async fn bad_requests_are_refused() {
         r#"{{"ask":"source_add","path":"/{}"}}"#,
         "x".repeat(100_000)
     );
-    let check = async |line: &[u8], expected: &str| {
+    let check = async |line: &[u8], expected_kind: RefusalKind, expected: &str| {
         let path = socket_path(&w.settings.state_directory);
         let mut stream = UnixStream::connect(path).await.unwrap();
         stream.write_all(line).await.unwrap();
         stream.shutdown().await.unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).await.unwrap();
-        let Answer::Refused { reason } = serde_json::from_str(&text).unwrap() else {
+        let Response::Refused(Refusal { kind, reason }) = serde_json::from_str(&text).unwrap()
+        else {
             panic!("{text}");
         };
         assert!(reason.contains(expected), "{reason}");
+        assert_eq!(kind, expected_kind, "{reason}");
     };
-    check(b"", "cannot be read").await;
-    check(b"\n", "cannot be read").await;
-    check(b"status\n", "cannot be read").await;
-    check(b"\xff\xfe\n", "cannot be read").await;
-    check(b"{\"ask\":\"status\"", "cannot be read").await;
-    check(b"{\"ask\":\"nothing\"}\n", "unknown variant").await;
-    check(b"{\"ask\":\"stop\",\"now\":1}\n", "unknown field").await;
-    check(b"{\"ask\":\"resync\",\"wait_seconds\":0}\n", "from 1 to").await;
-    check(long.as_bytes(), &REQUEST_BYTES_MAX.to_string()).await;
-    check(&vec![b'x'; 3 * REQUEST_BYTES_MAX], "at most").await;
+    let (invalid, unknown) = (RefusalKind::InvalidRequest, RefusalKind::UnknownRequest);
+    check(b"", invalid, "cannot be read").await;
+    check(b"\n", invalid, "cannot be read").await;
+    check(b"status\n", invalid, "cannot be read").await;
+    check(b"\xff\xfe\n", invalid, "cannot be read").await;
+    check(b"{\"ask\":\"status\"", invalid, "cannot be read").await;
+    check(
+        b"{\"ask\":\"nothing\"}\n",
+        unknown,
+        "knows no request `nothing`",
+    )
+    .await;
+    check(b"{\"ask\":\"stop\",\"now\":1}\n", invalid, "unknown field").await;
+    check(
+        b"{\"ask\":\"resync\",\"wait_seconds\":0}\n",
+        RefusalKind::Failed,
+        "from 1 to",
+    )
+    .await;
+    check(long.as_bytes(), invalid, &REQUEST_BYTES_MAX.to_string()).await;
+    check(&vec![b'x'; 3 * REQUEST_BYTES_MAX], invalid, "at most").await;
     agent.control.status().await.unwrap();
     agent.shut_down().await;
 }
@@ -214,10 +228,10 @@ async fn another_user_is_kept_away() {
         assert_eq!(refused.kind(), io::ErrorKind::PermissionDenied);
         mode(&socket, 0o666);
         let answer = asked_by_another(&socket).await.unwrap();
-        let Answer::Refused { reason } = serde_json::from_str(&answer).unwrap() else {
+        let Response::Refused(refusal) = serde_json::from_str(&answer).unwrap() else {
             panic!("{answer}");
         };
-        assert!(reason.contains("only the user"), "{reason}");
+        assert_eq!(refusal.kind, RefusalKind::Forbidden, "{}", refusal.reason);
         mode(&socket, 0o600);
         mode(&directory, 0o700);
     } else {

@@ -7,7 +7,7 @@ use ctxpin_agent::error::AgentError;
 use ctxpin_agent::report::Report;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::moment::Moment;
-use ctxpin_protocol::control::Pushing;
+use ctxpin_protocol::control::PushStatus;
 use ctxpin_protocol::http::quotas::QuotaWarning;
 use ctxpin_protocol::problem::{Problem, ProblemName};
 use tokio_util::sync::CancellationToken;
@@ -92,7 +92,7 @@ async fn what_may_pass_is_tried_again() {
     agent.until(waiting).await;
     let status = agent.control.status().await.unwrap();
     assert_eq!(status.epoch, None);
-    assert!(matches!(status.pushing, Pushing::Waiting { .. }));
+    assert!(matches!(status.pushing, PushStatus::Waiting { .. }));
     let paused = Fault::new(ProblemName::SyncPaused, "later").with_header("retry-after: 1");
     server.fail_next_push(paused);
     for _ in 0..1_000 {
@@ -125,14 +125,14 @@ async fn a_refusal_waits_for_a_change() {
     let mut agent = w.start();
     agent.until(|r| matches!(r, Report::Refused { .. })).await;
     let status = agent.control.status().await.unwrap();
-    let Pushing::Refused { reason, .. } = status.pushing else {
+    let PushStatus::Refused { reason, .. } = status.pushing else {
         panic!("{status:?}");
     };
     assert!(reason.contains("not this"), "{reason}");
     w.write("project/AGENTS.md", "another");
     agent.pushed(1).await;
     let status = agent.control.status().await.unwrap();
-    assert_eq!(status.pushing, Pushing::Settled);
+    assert_eq!(status.pushing, PushStatus::Settled);
     agent.shut_down().await;
 }
 
@@ -158,7 +158,7 @@ async fn finding_06_after_too_many_pushes_the_newest_is_sent() {
         agent.until(|r| matches!(r, Report::Scanned { .. })).await;
     }
     let status = agent.control.status().await.unwrap();
-    assert!(matches!(status.pushing, Pushing::Waiting { .. }));
+    assert!(matches!(status.pushing, PushStatus::Waiting { .. }));
     agent.pushed(2).await;
     {
         let held = server.held.lock().unwrap();
@@ -189,7 +189,7 @@ async fn finding_06_without_room_the_agent_goes_on_watching() {
     let mut agent = w.start();
     agent.until(|r| matches!(r, Report::NoRoom { .. })).await;
     let status = agent.control.status().await.unwrap();
-    let Pushing::Refused {
+    let PushStatus::Refused {
         reason,
         seconds: Some(seconds),
     } = status.pushing
@@ -207,7 +207,7 @@ async fn finding_06_without_room_the_agent_goes_on_watching() {
     w.write("project/AGENTS.md", "three");
     agent.pushed(1).await;
     let status = agent.control.status().await.unwrap();
-    assert_eq!(status.pushing, Pushing::Settled);
+    assert_eq!(status.pushing, PushStatus::Settled);
     agent.shut_down().await;
 }
 

@@ -8,7 +8,7 @@ use ctxpin_agent::report::Report;
 use ctxpin_agent::run;
 use ctxpin_agent::sources::OPERATOR_CONFIG;
 use ctxpin_client::Client;
-use ctxpin_protocol::control::{Pushing, Status};
+use ctxpin_protocol::control::{AgentStatus, PushStatus};
 use ctxpin_protocol::http::agents::{AgentCreate, AgentCreated};
 
 use super::source::LocalAgent;
@@ -355,7 +355,7 @@ async fn list(client: &Client, page: &PageArguments, output: Output) -> Result<(
     Ok(())
 }
 
-fn status_text(status: &Status) -> String {
+fn status_text(status: &AgentStatus) -> String {
     let mut facts = vec![
         ("server", status.server.trim_end_matches('/').to_owned()),
         ("process", status.pid.to_string()),
@@ -392,14 +392,14 @@ fn status_text(status: &Status) -> String {
     };
     facts.push(("pushed", pushed));
     let pushing = match &status.pushing {
-        Pushing::Settled => "the server has what was found".to_owned(),
-        Pushing::Sending => "sending".to_owned(),
-        Pushing::Waiting { reason, seconds } => format!("again in {seconds} s: {reason}"),
-        Pushing::Refused {
+        PushStatus::Settled => "the server has what was found".to_owned(),
+        PushStatus::Sending => "sending".to_owned(),
+        PushStatus::Waiting { reason, seconds } => format!("again in {seconds} s: {reason}"),
+        PushStatus::Refused {
             reason,
             seconds: None,
         } => format!("refused until something changes: {reason}"),
-        Pushing::Refused {
+        PushStatus::Refused {
             reason,
             seconds: Some(seconds),
         } => format!("refused, again in {seconds} s or when something changes: {reason}"),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use ctxpin_agent::control::{Client, ControlError};
-use ctxpin_protocol::control::{DeclaredBy, SourceChanged};
+use ctxpin_protocol::control::{DeclaredBy, SourceChange};
 
 use super::Output;
 use crate::chat_choice::current_directory;
@@ -192,7 +192,7 @@ fn by(declared_by: DeclaredBy) -> &'static str {
     }
 }
 
-fn said(changed: &SourceChanged, words: [&str; 2], output: Output) -> Result<(), Failure> {
+fn said(changed: &SourceChange, words: [&str; 2], output: Output) -> Result<(), Failure> {
     if output.json {
         return say::print_json(changed);
     }

@@ -163,7 +163,7 @@ fn a_first_push_carries_what_an_empty_server_lacks() {
     assert_eq!(played.plan.status(Some(&one)), PushStatus::Sending);
     let acknowledged = played.answered(&one, 1);
     assert!(!acknowledged.unchanged);
-    assert_eq!(played.plan.status(Some(&one)), PushStatus::UpToDate);
+    assert_eq!(played.plan.status(Some(&one)), PushStatus::Settled);
     played.expect_wait(&one, HEARTBEAT_INTERVAL);
     let two = local(&[b"a", b"c"]);
     played.expect_push(&two, 2, &[b"c"]);
@@ -290,7 +290,7 @@ fn a_refusal_stands_until_something_changes() {
     played.expect_wait(&one, HEARTBEAT_INTERVAL);
     // Back to what the server has: nothing to send.
     played.expect_wait(&two, HEARTBEAT_INTERVAL);
-    assert_eq!(played.plan.status(Some(&two)), PushStatus::UpToDate);
+    assert_eq!(played.plan.status(Some(&two)), PushStatus::Settled);
 }
 
 #[test]
