@@ -264,9 +264,14 @@ impl Token {
     /// If it may not travel there, or is none; where it came from.
     fn client(&self, server: &Url, transport: Transport) -> Result<Client, Failure> {
         let made = Client::by(server.clone(), self.secret.clone(), transport.plain_http());
-        made.map_err(|error| match error {
-            ClientError::MalformedToken { .. } => Failure::from(error).hint(self.told()),
-            error => Failure::from(error),
+        made.map_err(|error| {
+            let is_malformed = matches!(error, ClientError::MalformedToken { .. });
+            let failure = Failure::from(error);
+            if is_malformed {
+                failure.hint(self.told())
+            } else {
+                failure
+            }
         })
     }
 
@@ -287,7 +292,7 @@ impl Token {
                 "the token came from {}; delete that file and start the server again, which writes a new one",
                 say::path(path)
             ),
-            origin => format!(
+            origin @ (Origin::Option(_) | Origin::OptionFile(..) | Origin::Variable(_)) => format!(
                 "the token came from {origin}; give a valid one with --token-file FILE or in {TOKEN_VARIABLE}"
             ),
         }

@@ -4,6 +4,8 @@
 //! machine, and how to start a server and an agent. It knows no SQL, no HTTP and no format of
 //! workspace files: what is stored it reads and changes through `ctxpin-client` alone.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 mod agent_credentials;
 mod bytes;
 mod chat_choice;

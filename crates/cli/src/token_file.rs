@@ -26,13 +26,15 @@ impl TokenFile {
     pub fn create(path: &Path) -> Result<Self, Failure> {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true).mode(0o600);
-        let file = options.open(path).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => Failure::new(format!(
+        let file = options.open(path).map_err(|error| {
+            if error.kind() != io::ErrorKind::AlreadyExists {
+                return Failure::new(format!("{} cannot be made: {error}", say::path(&path)));
+            }
+            Failure::new(format!(
                 "{} is there already, and may hold another token; no token was made",
                 say::path(&path)
             ))
-            .hint("name a new file with --write-token, or remove that one first"),
-            _ => Failure::new(format!("{} cannot be made: {error}", say::path(&path))),
+            .hint("name a new file with --write-token, or remove that one first")
         })?;
         Ok(Self {
             path: path.to_owned(),

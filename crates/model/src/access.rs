@@ -369,7 +369,9 @@ pub fn decide(actor: &Actor, operation: Operation, object: Object) -> Decision {
             Who::Agent => Decision::Allow,
             Who::RefreshingAgent if may_refresh => Decision::Allow,
             Who::RefreshingAgent => Decision::Forbidden(Refusal::MayNotRefresh),
-            _ => Decision::Forbidden(Refusal::UserNeeded),
+            Who::Anyone | Who::Member | Who::Owner | Who::Reader | Who::Auditor | Who::Admin => {
+                Decision::Forbidden(Refusal::UserNeeded)
+            }
         },
         Actor::User {
             id, roles, scopes, ..

@@ -27,7 +27,7 @@ pub fn admit(resources: &mut Vec<Resource>) -> Option<String> {
             }
             match resource.kind {
                 Kind::Skill => names.reach(index, resources, &mut room),
-                _ => {
+                Kind::InstructionFile | Kind::McpConfig | Kind::McpServer => {
                     room.admit(&mut resources[index]);
                 }
             }

@@ -4,6 +4,8 @@
 //! an argument, and every rule is a function of its arguments, so that it can be read and tested
 //! alone. Whoever needs one of these types says so by its path; there are no re-exports.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 pub mod access;
 pub mod admission;
 pub mod agent;

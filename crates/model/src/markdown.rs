@@ -86,6 +86,10 @@ struct Reading {
 
 impl Reading {
     /// Reads `text` as the parser reads `read`, which has the same length.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "most events of the parser matter to others"
+    )]
     fn of(text: &str, read: &str) -> Self {
         let mut parts = Vec::new();
         let mut ended_tables: Vec<Range<usize>> = Vec::new();
@@ -336,6 +340,10 @@ pub struct Mention {
 }
 
 /// Finds what a text mentions.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "most events of the parser matter to others"
+)]
 pub fn mentions(text: &str) -> Mentions {
     let mut found = Mentions::default();
     let mut used: HashSet<String> = HashSet::new();

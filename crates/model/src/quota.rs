@@ -376,7 +376,9 @@ impl fmt::Display for QuotaExceeded {
                 let seconds = self.wait_seconds().unwrap_or(1);
                 let (done, most) = match rate {
                     Rate::UploadBytes => (bytes_text(*used), bytes_text(*quota)),
-                    _ => (used.to_string(), quota.to_string()),
+                    Rate::Pushes | Rate::Turns | Rate::Moves => {
+                        (used.to_string(), quota.to_string())
+                    }
                 };
                 let (whose, what) = match rate {
                     Rate::Pushes => ("agent", "pushes"),

@@ -119,18 +119,18 @@ impl From<UnknownSources> for Error {
 impl Error {
     /// The cause that only whoever operates the server may see.
     pub fn cause(&self) -> Option<String> {
-        match self {
-            Self::Store(error) => error.source().map(ToString::to_string),
-            _ => None,
-        }
+        let Self::Store(error) = self else {
+            return None;
+        };
+        error.source().map(ToString::to_string)
     }
 
     /// Whether trying the whole operation again may succeed at once.
     pub(crate) fn contended(&self) -> Option<&ctxpin_store::error::Error> {
-        match self {
-            Self::Store(error) if error.is_contended() => Some(error),
-            _ => None,
-        }
+        let Self::Store(error) = self else {
+            return None;
+        };
+        error.is_contended().then_some(error)
     }
 
     /// Another request got in between: the operation starts over.

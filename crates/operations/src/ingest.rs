@@ -148,7 +148,9 @@ pub(crate) fn to_read(
         .filter_map(|resource| Some((resource, resource.content?.hash())))
         .filter(|(resource, hash)| match resource.kind {
             Kind::Skill => derived_from_head(resource, *hash, head).is_none(),
-            _ => proved.known.get(hash).is_some_and(|known| !known.is_text),
+            Kind::InstructionFile | Kind::McpConfig | Kind::McpServer => {
+                proved.known.get(hash).is_some_and(|known| !known.is_text)
+            }
         })
         .map(|(_, hash)| hash)
         .filter(|hash| !proved.bodies.contains_key(hash))

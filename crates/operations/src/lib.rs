@@ -3,6 +3,8 @@
 //!
 //! There is no transport here: no HTTP, no status codes, no wire format. Nor is there SQL.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 pub mod agents;
 pub mod chats;
 pub mod clock;

@@ -101,7 +101,7 @@ impl Prepared {
         let Composed { snapshot, target } = composed;
         let prompt = match step(pin, &target) {
             Step::Render => Some(ground.prompt(target.hashes.context, &snapshot).await?),
-            _ => None,
+            Step::Stay | Step::Keep(_) => None,
         };
         Ok(Self {
             target,

@@ -367,7 +367,7 @@ pub async fn tokens(
 fn revokes_of<R>(account: &Granted<object::Account, R>) -> Option<UserId> {
     let of_everybody = match account.actor() {
         Actor::User { roles, scopes, .. } => roles.has(Role::Admin) && scopes.has(Scope::Admin),
-        _ => false,
+        Actor::Agent { .. } | Actor::System => false,
     };
     (!of_everybody).then_some(account.owner())
 }

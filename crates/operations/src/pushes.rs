@@ -407,7 +407,8 @@ async fn push_once(
             commit(service, transaction, deed).await?;
             Ok(pushed)
         }
-        verdict => {
+        verdict
+        @ (Verdict::Fenced | Verdict::NotNewer | Verdict::Repeated | Verdict::Unchanged) => {
             if verdict == Verdict::Unchanged {
                 granted
                     .push_unchanged(&mut transaction, &push.marks(caller.now))
@@ -445,7 +446,10 @@ fn judge(agent: &AgentRecord, push: &Push, addresses: &Addresses) -> Result<Verd
             current: agent.epoch,
             offered: push.epoch,
         }),
-        verdict => Ok(verdict),
+        verdict @ (Verdict::NotNewer
+        | Verdict::Repeated
+        | Verdict::Unchanged
+        | Verdict::Accepted) => Ok(verdict),
     }
 }
 

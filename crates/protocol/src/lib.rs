@@ -5,6 +5,8 @@
 //! transport, no database, no files, no clock. A shape says what may be written; what a caller may
 //! do, and what it means, is decided elsewhere.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 pub mod control;
 pub mod convert;
 pub mod http;

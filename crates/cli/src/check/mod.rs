@@ -241,7 +241,9 @@ fn of_body(resource: &Resource, body: &[u8], found: &mut Vec<Finding>) {
     }
     let treated = match resource.kind {
         Kind::Skill => treat::skill(body, renderer),
-        _ => treat::instruction_file(body, renderer),
+        Kind::InstructionFile | Kind::McpConfig | Kind::McpServer => {
+            treat::instruction_file(body, renderer)
+        }
     };
     let text = String::from_utf8_lossy(body);
     let lines = Lines::of(&text);
@@ -258,7 +260,7 @@ fn of_body(resource: &Resource, body: &[u8], found: &mut Vec<Finding>) {
             Fate::Gone(Reason::Invisible) => {
                 *invisible.entry(lines.line_of(at)).or_default() += bytes;
             }
-            _ => {}
+            Fate::Kept | Fate::Replaced(_) | Fate::Gone(Reason::Blank) => {}
         }
     }
     let removed = |code, (line, bytes): (u64, u64)| {

@@ -138,10 +138,12 @@ fn still_runs(what: &str, process: Option<&Process>) -> Failure {
             process.name_with_host()
         ))
         .hint("run `ctxpin down` there"),
-        _ => Failure::new(format!("{what} does not end ({})", process.name())).hint(format!(
-            "`kill -KILL {}` ends it at once; what was acknowledged is kept",
-            process.pid
-        )),
+        Whereabouts::Here(_) | Whereabouts::Ended => {
+            Failure::new(format!("{what} does not end ({})", process.name())).hint(format!(
+                "`kill -KILL {}` ends it at once; what was acknowledged is kept",
+                process.pid
+            ))
+        }
     }
 }
 

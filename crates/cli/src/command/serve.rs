@@ -254,14 +254,14 @@ fn connections(text: &str) -> Result<u32, String> {
 
 fn not_listening(address: SocketAddr, error: &io::Error) -> Failure {
     let failure = Failure::new(format!("{address} cannot be listened on: {error}"));
-    match error.kind() {
-        ErrorKind::AddrInUse => {
-            failure.hint("another process has it: choose another with --listen, or port 0")
-        }
-        ErrorKind::AddrNotAvailable => failure.hint(
+    if error.kind() == ErrorKind::AddrInUse {
+        failure.hint("another process has it: choose another with --listen, or port 0")
+    } else if error.kind() == ErrorKind::AddrNotAvailable {
+        failure.hint(
             "it is no address of this machine: take 127.0.0.1, or 0.0.0.0 for all that it has",
-        ),
-        _ => failure,
+        )
+    } else {
+        failure
     }
 }
 
@@ -274,7 +274,7 @@ fn probe(mut address: SocketAddr) -> Result<Url, Failure> {
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
         IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
-        _ => {}
+        IpAddr::V4(_) | IpAddr::V6(_) => {}
     }
     Url::parse(&format!("http://{address}")).map_err(failure)
 }

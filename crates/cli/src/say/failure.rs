@@ -107,6 +107,25 @@ fn problem_hint(name: ProblemName) -> Option<&'static str> {
         ProblemName::PreconditionFailed => {
             "look at what it is now with `ctxpin chat diff`, then decide again"
         }
-        _ => return None,
+        ProblemName::MalformedRequest
+        | ProblemName::Unauthenticated
+        | ProblemName::MethodNotAllowed
+        | ProblemName::RequestTimeout
+        | ProblemName::Fenced
+        | ProblemName::MissingBlobs
+        | ProblemName::AgentReplaced
+        | ProblemName::Conflict
+        | ProblemName::TooLarge
+        | ProblemName::UnsupportedMediaType
+        | ProblemName::Misdirected
+        | ProblemName::InvalidRequest
+        | ProblemName::InvalidManifest
+        | ProblemName::HashMismatch
+        | ProblemName::QuotaExceeded
+        | ProblemName::Internal
+        | ProblemName::Busy
+        | ProblemName::SyncPaused
+        | ProblemName::Unavailable
+        | ProblemName::UpgradeNeeded => return None,
     })
 }

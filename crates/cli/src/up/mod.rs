@@ -249,7 +249,13 @@ impl Session<'_> {
                 | Report::ScanFailed { .. }
                 | Report::Polling { .. }
                 | Report::Watching => voice.tell(&report.to_string()),
-                _ => {}
+                Report::Started { .. }
+                | Report::NotReady { .. }
+                | Report::Ready
+                | Report::SessionOpened { .. }
+                | Report::Scanned { .. }
+                | Report::Unchanged { .. }
+                | Report::Fenced => {}
             }
         }
     }

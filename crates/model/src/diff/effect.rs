@@ -146,7 +146,9 @@ fn is_left_out(resource: &Resource, treatment: Option<&Treatment>) -> bool {
 fn given_of<'s>(resource: &'s Resource, treatment: Option<&Treatment>) -> Given<'s> {
     let line = match resource.kind {
         Kind::Skill => [resource.name.as_deref(), resource.description.as_deref()],
-        _ => [Some(resource.source.as_str()), None],
+        Kind::InstructionFile | Kind::McpConfig | Kind::McpServer => {
+            [Some(resource.source.as_str()), None]
+        }
     };
     let files = resource.files.iter().filter_map(|file| {
         let body = file.body()?;

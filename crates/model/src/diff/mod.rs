@@ -309,7 +309,7 @@ mod tests {
             let hash = BlobHash::of(body.as_bytes());
             resource.content = Some(match kind {
                 Kind::McpConfig => Content::Claimed(hash),
-                _ => Content::Pinned(hash),
+                Kind::InstructionFile | Kind::Skill | Kind::McpServer => Content::Pinned(hash),
             });
             resource
         });

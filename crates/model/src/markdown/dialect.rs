@@ -72,6 +72,10 @@ const CODE_COLUMNS: usize = 4;
 
 impl Indents {
     /// Follows the parser into containers and out of them.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "most events of the parser matter to others"
+    )]
     pub fn follow(&mut self, event: &Event<'_>, text: &str, at: usize) {
         match event {
             Event::Start(Tag::BlockQuote(_)) => self.0.push(0),

@@ -184,10 +184,10 @@ fn fault(error: &Error) -> Fault {
     let location = error.location();
     let place = location.map(|location| format!("line {}: ", location.line() + LINES_BEFORE));
     let place = place.unwrap_or_default();
-    let cause = match error {
-        Error::AliasError { error, .. } => error,
-        other => other,
-    };
+    let mut cause = error;
+    if let Error::AliasError { error: aliased, .. } = error {
+        cause = aliased;
+    }
     let said = cause.to_string();
     let is_excess = matches!(
         cause,

@@ -215,7 +215,7 @@ fn read_resource(at: &str, resource: ManifestResource) -> Result<Resource, Inval
     }
     let detail = match kind {
         Kind::McpServer => read_tools(at, resource.tools)?,
-        _ => read_shape(at, resource.shape)?,
+        Kind::InstructionFile | Kind::Skill | Kind::McpConfig => read_shape(at, resource.shape)?,
     };
     Ok(Resource {
         kind,
