@@ -18,17 +18,8 @@ use crate::app::App;
 use crate::callers::Known;
 use crate::limits::{OTHER_BYTES_MAX, STRANGER_BYTES_MAX, ZSTD_WINDOW_LOG_MAX};
 use crate::load::Load;
-use crate::observe::Deadline;
 use crate::respond::{Answer, Refusal};
-
-/// What may be sent. Stands in the request's extensions.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct BodyLimit {
-    /// The longest body, in bytes, before and after it is decompressed.
-    pub bytes_max: u64,
-    /// What its sender must be allowed to do before a long one is read.
-    pub operation: Option<Operation>,
-}
+use crate::route::{BodyLimit, Deadline};
 
 /// Extracts the bytes of a body.
 pub(crate) struct RawBody {

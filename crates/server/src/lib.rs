@@ -23,5 +23,6 @@ mod metrics;
 mod observe;
 mod params;
 mod respond;
+pub mod route;
 pub mod router;
 pub mod run;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 pub use ctxpin_listener::PROXY_IDLE_TIME;
 
+use crate::route::REQUEST_TIME_MAX;
+
 /// Longest body of a push, in bytes, before and after it is decompressed: an agent sends up to
 /// 4 MiB along, which is 6 MiB of base64, beside a manifest whose paths and reasons take about
 /// 1 KiB for each of 2,000 resources and 4,096 files.
@@ -46,8 +48,7 @@ pub(crate) const JSON_VALUES_MAX: usize = 500_000;
 pub struct Limits {
     /// Those of connections. A watch sends something every 15 s, so that `quiet_time_max` does not end it.
     pub connections: ctxpin_listener::Limits,
-    /// Longest time from the last byte of a request to the head of its response. The events of a
-    /// watch come after that.
+    /// Longest time of a request, where its route allows no less.
     pub request_time_max: Duration,
     /// Most bytes of requests and unread responses at a time, in total; what is large may take three quarters
     /// of it.
@@ -66,7 +67,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: ctxpin_listener::Limits::default(),
-            request_time_max: Duration::from_secs(60),
+            request_time_max: REQUEST_TIME_MAX,
             held_max: 192 * 1024 * 1024,
             held_by_strangers_max: 16 * 1024 * 1024,
             held_by_connection_max: 32 * 1024 * 1024,

@@ -1,6 +1,7 @@
-//! Every route of the server. A route is registered here once, for the router and for the API's
-//! document, so that the two cannot part.
+//! Every route of the server with its policy. A route is registered here once, for the router and for the
+//! API's document, so that the two cannot part.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
@@ -27,13 +28,13 @@ use crate::api::{
     tools, turns, watches,
 };
 use crate::app::App;
-use crate::body::BodyLimit;
 use crate::data_files::lasting;
-use crate::limits::{Limits, MOVE_BYTES_MAX, OTHER_BYTES_MAX, PUSH_BYTES_MAX, UPLOAD_BYTES_MAX};
+use crate::limits::{MOVE_BYTES_MAX, PUSH_BYTES_MAX, UPLOAD_BYTES_MAX};
 use crate::load::held;
 use crate::metrics::Metrics;
-use crate::observe::{in_time, observe};
+use crate::observe::observe;
 use crate::respond::{panicked, unknown_method, unknown_path};
+use crate::route::{Cache, Route, RoutePolicy, serve_by_policy};
 
 /// Under which path the API lies.
 const API: &str = "/api/v1";
@@ -51,40 +52,59 @@ const API: &str = "/api/v1";
 )]
 struct Outline;
 
-/// The API's document (OpenAPI 3.1).
+/// Returns the API's document (OpenAPI 3.1).
 pub fn document() -> OpenApiDocument {
-    finished(routes().into_openapi())
+    finished(joined(|methods, _| methods).into_openapi())
 }
 
-/// The whole server as a service.
+/// Returns the policy of every route, by path as the document spells it.
+pub fn policies() -> BTreeMap<String, RoutePolicy> {
+    let routes = |prefix: &'static str, routes: Vec<Route>| {
+        routes.into_iter().flat_map(move |route| {
+            let (_, paths, _) = route.methods;
+            let paths = paths.paths.into_keys();
+            paths.map(move |path| (spelled(&format!("{prefix}{path}")), route.policy))
+        })
+    };
+    routes(API, api()).chain(routes("", operation())).collect()
+}
+
+/// Returns the whole server as a service.
 pub(crate) fn router(app: App) -> Router {
-    let (router, document) = routes().split_for_parts();
-    let document = finished(document).to_json().unwrap_or_default();
-    let (metrics, limits) = (app.metrics.clone(), app.limits);
-    let router = router
-        .layer(Extension(Document::new(document.into())))
-        .layer(from_fn_with_state(app.data_files.clone(), lasting))
-        .layer(from_fn_with_state(app.clone(), held))
-        .with_state(app);
-    surrounded(router, metrics, limits)
+    let text = document().to_json().unwrap_or_default();
+    let document = Document::new(text.into());
+    let request_time_max = app.limits.request_time_max;
+    let router = joined(|methods, policy| {
+        let policy = RoutePolicy {
+            time_max: policy.time_max.min(request_time_max),
+            ..policy
+        };
+        // The first layer is the innermost.
+        methods
+            .layer(Extension(document.clone()))
+            .layer(from_fn_with_state(app.data_files.clone(), lasting))
+            .layer(from_fn_with_state(app.clone(), held))
+            .layer(from_fn_with_state(policy, serve_by_policy))
+    });
+    let (router, _) = router.split_for_parts();
+    let metrics = app.metrics.clone();
+    surrounded(router.with_state(app), metrics)
 }
 
-/// Routes of others, with everything around them that stands around those of the API.
+/// Returns routes of others, with everything around them that stands around those of the API.
 pub(crate) fn foreign_router(routes: Router) -> Router {
-    let (router, _) = limited(OpenApiRouter::from(routes), OTHERS).split_for_parts();
-    surrounded(router, Arc::new(Metrics::new()), Limits::default())
+    let routes = routes.layer(from_fn_with_state(RoutePolicy::USUAL, serve_by_policy));
+    surrounded(routes, Arc::new(Metrics::new()))
 }
 
-/// What stands around every route.
-fn surrounded(router: Router, metrics: Arc<Metrics>, limits: Limits) -> Router {
-    // What people wrote is in most answers, so none is kept by whoever stands between.
-    let no_store = HeaderValue::from_static("no-store");
+/// Puts around routes what holds for all of them, and for requests that none is for.
+fn surrounded(router: Router, metrics: Arc<Metrics>) -> Router {
+    let no_store = HeaderValue::from_static(Cache::NoStore.header());
     let nosniff = HeaderValue::from_static("nosniff");
     router
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
         // The first layer is the innermost.
-        .layer(from_fn_with_state(limits.request_time_max, in_time))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(
             CompressionLayer::new()
@@ -110,85 +130,75 @@ fn compressible() -> impl Predicate {
         .and(NotForContentType::const_new("application/octet-stream"))
 }
 
-fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(Outline::openapi())
-        .nest(API, api())
-        .merge(limited(operation(), OTHERS))
-}
-
-fn operation() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(health::alive))
-        .routes(routes!(health::ready))
-        .routes(routes!(health::metrics))
-}
-
-fn api() -> OpenApiRouter<App> {
-    let pushes = OpenApiRouter::new().routes(routes!(sessions::push));
-    let uploads = OpenApiRouter::new().routes(routes!(sessions::blob_upload));
-    let moves =
-        OpenApiRouter::new().routes(routes!(contexts::read, contexts::put, contexts::clear));
-    let may = |bytes_max, operation| BodyLimit {
-        bytes_max,
-        operation: Some(operation),
+/// Joins all routes, each with its policy put around it.
+fn joined(
+    around: impl Fn(OpenApiRouter<App>, RoutePolicy) -> OpenApiRouter<App>,
+) -> OpenApiRouter<App> {
+    let join = |routes: Vec<Route>| {
+        let routes = routes.into_iter();
+        let routes =
+            routes.map(|route| around(OpenApiRouter::new().routes(route.methods), route.policy));
+        routes.fold(OpenApiRouter::new(), OpenApiRouter::merge)
     };
-    limited(others(), OTHERS)
-        .merge(limited(pushes, may(PUSH_BYTES_MAX, Operation::ContextPush)))
-        .merge(limited(
-            uploads,
-            may(UPLOAD_BYTES_MAX, Operation::BlobUpload),
-        ))
-        .merge(limited(moves, may(MOVE_BYTES_MAX, Operation::PinMove)))
+    OpenApiRouter::with_openapi(Outline::openapi())
+        .nest(API, join(api()))
+        .merge(join(operation()))
 }
 
-/// What is sent to most routes.
-const OTHERS: BodyLimit = BodyLimit {
-    bytes_max: OTHER_BYTES_MAX,
-    operation: None,
-};
-
-/// Routes with such bodies.
-fn limited<S>(routes: OpenApiRouter<S>, limit: BodyLimit) -> OpenApiRouter<S>
-where
-    S: Clone + Send + Sync + 'static,
-{
-    routes.layer(Extension(limit))
+/// The routes for whoever operates the server.
+fn operation() -> Vec<Route> {
+    vec![
+        Route::new(routes!(health::alive)),
+        Route::new(routes!(health::ready)),
+        Route::new(routes!(health::metrics)),
+    ]
 }
 
-fn others() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(health::document))
-        .routes(routes!(agents::create, agents::list))
-        .routes(routes!(agents::read, agents::delete))
-        .routes(routes!(agents::token_rotate))
-        .routes(routes!(agents::heads))
-        .routes(routes!(sessions::open))
-        .routes(routes!(sessions::refresh))
-        .routes(routes!(chats::create, chats::list))
-        .routes(routes!(chats::refresh_many))
-        .routes(routes!(chats::read, chats::change, chats::delete))
-        .routes(routes!(contexts::diff))
-        .routes(routes!(contexts::history))
-        .routes(routes!(contexts::read_resource))
-        .routes(routes!(prompts::read))
-        .routes(routes!(skills::list))
-        .routes(routes!(skills::read))
-        .routes(routes!(skills::read_file))
-        .routes(routes!(tools::list))
-        .routes(routes!(turns::begin, turns::list))
-        .routes(routes!(exposures::read))
-        .routes(routes!(watches::own))
-        .routes(routes!(watches::chat))
-        .routes(routes!(people::user_create, people::user_list))
-        .routes(routes!(people::user_change))
-        .routes(routes!(people::token_create, people::token_list))
-        .routes(routes!(people::token_revoke))
-        .routes(routes!(people::token_children))
-        .routes(routes!(people::me))
-        .routes(routes!(quotas::read_own))
-        .routes(routes!(quotas::read))
-        .routes(routes!(quotas::change_quota))
-        .routes(routes!(audit::list))
+/// The routes of the API, below [`API`].
+fn api() -> Vec<Route> {
+    vec![
+        Route::new(routes!(health::document)).cached(Cache::Revalidate),
+        Route::new(routes!(agents::create, agents::list)),
+        Route::new(routes!(agents::read, agents::delete)),
+        Route::new(routes!(agents::token_rotate)),
+        Route::new(routes!(agents::heads)),
+        Route::new(routes!(sessions::open)),
+        Route::new(routes!(sessions::push)).body(PUSH_BYTES_MAX, Operation::ContextPush),
+        Route::new(routes!(sessions::blob_upload)).body(UPLOAD_BYTES_MAX, Operation::BlobUpload),
+        Route::new(routes!(sessions::refresh)),
+        Route::new(routes!(chats::create, chats::list)),
+        Route::new(routes!(chats::refresh_many)),
+        Route::new(routes!(chats::read, chats::change, chats::delete)),
+        Route::new(routes!(contexts::read, contexts::put, contexts::clear))
+            .body(MOVE_BYTES_MAX, Operation::PinMove),
+        Route::new(routes!(contexts::diff)),
+        Route::new(routes!(contexts::history)),
+        Route::new(routes!(contexts::read_resource)),
+        Route::new(routes!(prompts::read)),
+        Route::new(routes!(skills::list)),
+        Route::new(routes!(skills::read)),
+        Route::new(routes!(skills::read_file)),
+        Route::new(routes!(tools::list)),
+        Route::new(routes!(turns::begin, turns::list)),
+        Route::new(routes!(exposures::read)),
+        Route::new(routes!(watches::own)).cached(Cache::Revalidate),
+        Route::new(routes!(watches::chat)).cached(Cache::Revalidate),
+        Route::new(routes!(people::user_create, people::user_list)),
+        Route::new(routes!(people::user_change)),
+        Route::new(routes!(people::token_create, people::token_list)),
+        Route::new(routes!(people::token_revoke)),
+        Route::new(routes!(people::token_children)),
+        Route::new(routes!(people::me)),
+        Route::new(routes!(quotas::read_own)),
+        Route::new(routes!(quotas::read)),
+        Route::new(routes!(quotas::change_quota)),
+        Route::new(routes!(audit::list)),
+    ]
+}
+
+/// Spells a path as OpenAPI does.
+fn spelled(path: &str) -> String {
+    path.replace("{*", "{")
 }
 
 /// Adds what holds for all routes, and writes paths as OpenAPI does.
@@ -204,7 +214,7 @@ fn finished(mut document: OpenApiDocument) -> OpenApiDocument {
     let paths = std::mem::take(&mut document.paths.paths);
     document.paths.paths = paths
         .into_iter()
-        .map(|(path, item)| (path.replace("{*", "{"), described(item)))
+        .map(|(path, item)| (spelled(&path), described(item)))
         .collect();
     document
 }

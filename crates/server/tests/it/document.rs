@@ -5,12 +5,15 @@ use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::Path;
 
+use ctxpin_model::access::Operation;
 use ctxpin_protocol::problem::ProblemName;
-use ctxpin_server::router::document;
+use ctxpin_server::route::RoutePolicy;
+use ctxpin_server::router::{document, policies};
 use reqwest::header::AUTHORIZATION;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
+use crate::raw::{head, head_with, send};
 use crate::server::{Server, problem};
 
 /// Paths that ask for no token.
@@ -65,6 +68,7 @@ fn the_document_is_as_reviewed() {
 
 #[test]
 fn the_routes_are_as_reviewed() {
+    let policies = policies();
     let lines = operations().into_iter().map(|(method, path, operation)| {
         let summary = operation["summary"].as_str().unwrap_or_default().to_owned();
         let open = if OPEN.contains(&path.as_str()) {
@@ -72,7 +76,17 @@ fn the_routes_are_as_reviewed() {
         } else {
             ""
         };
-        format!("{:<6} {path:<52} {summary}{open}\n", method.as_str())
+        let RoutePolicy {
+            cache,
+            time_max,
+            body,
+        } = policies[&path];
+        let (cache, seconds, bytes) = (cache.header(), time_max.as_secs(), body.bytes_max);
+        let allowed = body.operation.map_or("-", Operation::as_str);
+        format!(
+            "{:<6} {path:<52} {cache:<8} {seconds:>3} s {bytes:>8} {allowed:<12} {summary}{open}\n",
+            method.as_str()
+        )
     });
     check_golden("routes.txt", &lines.collect::<String>());
 }
@@ -115,6 +129,44 @@ fn the_document_is_whole() {
             .collect();
         assert_eq!(told, there, "{at}");
     }
+}
+
+#[tokio::test]
+async fn every_route_keeps_its_policy() {
+    let server = Server::start().await;
+    let mut seen = policies();
+    for (method, path, operation) in operations() {
+        let at = format!("{method} {path}");
+        let policy = policies()[&path];
+        seen.remove(&path);
+        let path = concrete(&path);
+        // Nobody keeps a problem; `TRACE` is a method that no path has.
+        for method in ["TRACE", method.as_str()] {
+            let answer = send(&server, head_with("x", method, &path, "").as_bytes()).await;
+            let expected = match answer.status {
+                200 => policy.cache.header(),
+                _ => "no-store",
+            };
+            let told = format!("cache-control: {expected}\r\n");
+            assert!(answer.head.contains(&told), "{at}: {}", answer.head);
+        }
+        if operation["requestBody"].is_null() {
+            continue;
+        }
+        let length = policy.body.bytes_max + 1;
+        let lines = format!("content-type: application/json\r\ncontent-length: {length}\r\n");
+        let answer = send(
+            &server,
+            head(&server, method.as_str(), &path, &lines).as_bytes(),
+        )
+        .await;
+        let (name, problem) = answer.problem();
+        assert_eq!(name, ProblemName::TooLarge, "{at}: {problem}");
+        let most = format!("at most {} bytes", policy.body.bytes_max);
+        assert!(problem.detail.contains(&most), "{at}: {problem}");
+    }
+    assert!(seen.is_empty(), "a route is not in the document: {seen:?}");
+    server.stop().await;
 }
 
 fn collect_references(value: &Value, into: &mut Vec<String>) {
