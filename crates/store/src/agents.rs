@@ -12,6 +12,7 @@ use ctxpin_model::warning::{self, Note};
 use crate::database::Transaction;
 use crate::error::{Error, Result};
 use crate::grant::{Granted, Owned, object::Account, object::Agent, right::Write};
+use crate::query::Query;
 use crate::usage::read_refused;
 use crate::values::Row;
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
@@ -52,19 +53,18 @@ const COLUMNS: &str = "a.id, a.owner_id, a.workspace, a.name, a.may_refresh, a.r
      h.seq, h.snapshot_id, h.context_hash, h.tools_hash, h.received_at, k.expires_at, k.revoked_at";
 
 /// What an agent's row, which is called `a`, refers to, and its token.
-const JOINS: &str = "left join agent_heads h on h.agent_id = a.id and h.seq = a.head_seq \
+const JOINS: &str = " left join agent_heads h on h.agent_id = a.id and h.seq = a.head_seq \
      left join tokens k on k.agent_id = a.id";
 
 impl Owned for Agent {
     const NOUN: &str = "agent";
     const ID: &str = "a.id";
 
-    fn columns(_: i64) -> String {
-        COLUMNS.to_owned()
-    }
+    const TABLE: &str = "agents a";
+    const JOINS: &str = JOINS;
 
-    fn joins(id: &str) -> String {
-        format!("left join agents a on a.id = {id} {JOINS}")
+    fn columns(query: Query<'_>, _: i64) -> Query<'_> {
+        query.push(COLUMNS)
     }
 
     fn read(row: &mut Row) -> Result<AgentRecord> {
@@ -121,10 +121,10 @@ pub(crate) fn read_head_optional(row: &mut Row) -> Result<Option<Head>> {
 }
 
 async fn read_one(transaction: &mut Transaction, agent: AgentId) -> Result<AgentRecord> {
-    let sql = format!("select {COLUMNS} from agents a {JOINS} where a.id = $1");
     transaction
-        .query(sql)
-        .bind(&agent)
+        .query("select ")
+        .push_all([COLUMNS, " from agents a", JOINS, " where a.id = "])
+        .value(&agent)
         .optional(read)
         .await?
         .ok_or(Error::NotFound("agent"))
@@ -203,29 +203,20 @@ impl<R> Granted<Account, R> {
         page: &PageRequest<IdCursor>,
     ) -> Result<Page<AgentRecord, IdCursor>> {
         let transaction = self.within(transaction)?;
-        let mut conditions = Vec::new();
-        if owner.is_some() {
-            conditions.push("a.owner_id = $2".to_owned());
-        }
-        if page.after.is_some() {
-            conditions.push(format!("a.id < ${}", 2 + conditions.len()));
-        }
-        let conditions = if conditions.is_empty() {
-            String::new()
-        } else {
-            format!("where {}", conditions.join(" and "))
-        };
-        let sql = format!(
-            "select {COLUMNS} from agents a {JOINS} {conditions} order by a.id desc limit $1"
-        );
-        let mut query = transaction.query(sql).bind(&(page.limit + 1));
+        let mut query = transaction.query("select ").push_all([
+            COLUMNS,
+            " from agents a",
+            JOINS,
+            " where true",
+        ]);
         if let Some(owner) = &owner {
-            query = query.bind(owner);
+            query = query.push(" and a.owner_id = ").value(owner);
         }
         if let Some(after) = &page.after {
-            query = query.bind(after);
+            query = query.push(" and a.id < ").value(after);
         }
-        let agents = query.all(read).await?;
+        let query = query.push(" order by a.id desc limit ");
+        let agents = query.value(&(page.limit + 1)).all(read).await?;
         Ok(Page::of(agents, page.limit, |agent| agent.id.uuid()))
     }
 }

@@ -7,12 +7,13 @@ use ctxpin_model::access::{Actor, Operation};
 use ctxpin_model::id::{AuditId, TokenId};
 use ctxpin_model::moment::Moment;
 
-use crate::database::{CHUNK, Transaction, placeholders};
+use crate::database::{CHUNK, Transaction};
 use crate::deed::Deed;
 use crate::error::Result;
 use crate::grant::{Granted, object::Account};
+use crate::query::Tuple;
 use crate::together::Together;
-use crate::values::Row;
+use crate::values::{Row, Value};
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
 
 /// What an actor is called in a row, and its id.
@@ -90,40 +91,53 @@ impl Line {
         }
     }
 
-    fn write<'t>(&self, writes: Together<'t>) -> Together<'t> {
+    fn bind<B: Bind>(&self, values: B) -> B {
         let (kind, id) = actor_words(&self.by);
         let new_token = self.new_token.as_ref();
-        writes
-            .bind(&self.id)
-            .bind(&kind.to_owned())
-            .bind_optional(id.as_ref())
-            .bind_optional(token_of(&self.by).as_ref())
-            .bind(&self.operation.to_string())
-            .bind_optional(self.object.map(|object| object.kind().to_owned()).as_ref())
-            .bind_optional(self.object.map(AuditObject::uuid).as_ref())
-            .bind(&self.outcome.to_owned())
-            .bind(&self.at)
-            .bind_optional(new_token.map(|token| &token.id))
-            .bind_optional(new_token.and_then(|token| token.user.as_ref()))
-            .bind_optional(new_token.map(|token| &token.scopes))
-            .bind_optional(new_token.and_then(|token| token.expires_at.as_ref()))
+        values
+            .bind(Some(&self.id))
+            .bind(Some(&kind.to_owned()))
+            .bind(id.as_ref())
+            .bind(token_of(&self.by).as_ref())
+            .bind(Some(&self.operation.to_string()))
+            .bind(self.object.map(|object| object.kind().to_owned()).as_ref())
+            .bind(self.object.map(AuditObject::uuid).as_ref())
+            .bind(Some(&self.outcome.to_owned()))
+            .bind(Some(&self.at))
+            .bind(new_token.map(|token| &token.id))
+            .bind(new_token.and_then(|token| token.user.as_ref()))
+            .bind(new_token.map(|token| &token.scopes))
+            .bind(new_token.and_then(|token| token.expires_at.as_ref()))
+    }
+}
+
+/// What takes the values of a line.
+trait Bind: Sized {
+    fn bind<V: Value + Clone + Send + 'static>(self, value: Option<&V>) -> Self;
+}
+
+impl Bind for Together<'_> {
+    fn bind<V: Value + Clone + Send + 'static>(self, value: Option<&V>) -> Self {
+        self.bind_optional(value)
+    }
+}
+
+impl Bind for Tuple<'_> {
+    fn bind<V: Value + Clone + Send + 'static>(self, value: Option<&V>) -> Self {
+        self.value_optional(value)
     }
 }
 
 impl<'t> Together<'t> {
     /// Adds what the audit log says of a deed, unless it is written already.
     pub(crate) fn note(self, deed: &mut Deed) -> Self {
-        self.lines(&deed.take_lines())
-    }
-
-    fn lines(self, lines: &[Line]) -> Self {
-        lines.chunks(CHUNK).fold(self, |writes, chunk| {
-            let list = placeholders(chunk.len(), 13, 1);
-            let writes = writes.write(format!(
+        deed.take_lines().iter().fold(self, |writes, line| {
+            let writes = writes.write(
                 "insert into audit_log (id, actor_kind, actor_id, token_id, action, object_kind, object_id, outcome, at, \
-                 new_token_id, new_token_user, new_token_scopes, new_token_expires_at) values {list}"
-            ));
-            chunk.iter().fold(writes, |writes, line| line.write(writes))
+                 new_token_id, new_token_user, new_token_scopes, new_token_expires_at) \
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+            );
+            line.bind(writes)
         })
     }
 }
@@ -131,7 +145,19 @@ impl<'t> Together<'t> {
 impl Transaction {
     /// Writes what the audit log says of a deed, unless it is written already.
     pub(crate) async fn note(&mut self, deed: &mut Deed) -> Result<()> {
-        self.together().note(deed).execute().await?;
+        self.lines_write(&deed.take_lines()).await
+    }
+
+    async fn lines_write(&mut self, lines: &[Line]) -> Result<()> {
+        for chunk in lines.chunks(CHUNK) {
+            self.query(
+                "insert into audit_log (id, actor_kind, actor_id, token_id, action, object_kind, object_id, outcome, at, \
+                 new_token_id, new_token_user, new_token_scopes, new_token_expires_at) values ",
+            )
+            .rows(chunk, |values, line| line.bind(values))
+            .execute()
+            .await?;
+        }
         Ok(())
     }
 
@@ -150,8 +176,7 @@ impl Transaction {
             outcome: "forbidden",
             ..Line::done(*actor, operation, at)
         };
-        self.together().lines(&[line]).execute().await?;
-        Ok(())
+        self.lines_write(&[line]).await
     }
 
     /// Adds to how often what a row tells of was refused.
@@ -173,17 +198,15 @@ impl<R> Granted<Account, R> {
         page: &PageRequest<IdCursor>,
     ) -> Result<Page<AuditRecord, IdCursor>> {
         let transaction = self.within(transaction)?;
-        let after = if page.after.is_some() {
-            "where id < $2"
-        } else {
-            ""
-        };
-        let sql = format!("select {COLUMNS} from audit_log {after} order by id desc limit $1");
-        let mut query = transaction.query(sql).bind(&(page.limit + 1));
+        let mut query = transaction
+            .query("select ")
+            .push(COLUMNS)
+            .push(" from audit_log");
         if let Some(after) = &page.after {
-            query = query.bind(after);
+            query = query.push(" where id < ").value(after);
         }
-        let rows = query.all(read).await?;
+        let query = query.push(" order by id desc limit ");
+        let rows = query.value(&(page.limit + 1)).all(read).await?;
         Ok(Page::of(rows, page.limit, |row| row.id.uuid()))
     }
 }

@@ -9,7 +9,7 @@ use ctxpin_model::limits::{AGENT_UPLOAD_BYTES_MAX, AGENT_UPLOADS_MAX};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::resource::Bodies;
 
-use crate::database::{CHUNK, Transaction, placeholders};
+use crate::database::{CHUNK, Transaction};
 use crate::error::Result;
 use crate::grant::{Granted, object::Agent, right::Write};
 
@@ -27,12 +27,9 @@ pub(crate) async fn read(
     let mut bodies = BTreeMap::new();
     let hashes: Vec<_> = hashes.iter().copied().collect();
     for chunk in hashes.chunks(CHUNK) {
-        let list = placeholders(1, chunk.len(), 1);
         let rows = transaction
-            .query(format!(
-                "select hash, bytes from blobs where hash in {list}"
-            ))
-            .bind_all(chunk)
+            .query("select hash, bytes from blobs where hash in ")
+            .list(chunk)
             .all(|row| Ok((row.take::<BlobHash>()?, row.take::<Vec<u8>>()?)))
             .await?;
         bodies.extend(
@@ -69,17 +66,16 @@ async fn insert_chunk(
     if chunk.is_empty() {
         return Ok(());
     }
-    let list = placeholders(chunk.len(), 3, 1);
-    let mut query = transaction.query(format!(
-        "insert into blobs (hash, size, bytes) values {list} on conflict do nothing"
-    ));
-    for (hash, bytes) in chunk {
-        query = query
-            .bind(*hash)
-            .bind(&(bytes.len() as u64))
-            .bind(&bytes.to_vec());
-    }
-    query.execute().await?;
+    transaction
+        .query("insert into blobs (hash, size, bytes) values ")
+        .rows(chunk, |row, (hash, bytes)| {
+            row.value(*hash)
+                .value(&(bytes.len() as u64))
+                .value(&bytes.to_vec())
+        })
+        .push(" on conflict do nothing")
+        .execute()
+        .await?;
     Ok(())
 }
 
@@ -152,13 +148,11 @@ impl Granted<Agent, Write> {
         let transaction = self.within(transaction)?;
         let used: Vec<_> = used.iter().copied().collect();
         for chunk in used.chunks(CHUNK) {
-            let list = placeholders(1, chunk.len(), 2);
             transaction
-                .query(format!(
-                    "delete from agent_uploads where agent_id = $1 and hash in {list}"
-                ))
-                .bind(&agent)
-                .bind_all(chunk)
+                .query("delete from agent_uploads where agent_id = ")
+                .value(&agent)
+                .push(" and hash in ")
+                .list(chunk)
                 .execute()
                 .await?;
         }

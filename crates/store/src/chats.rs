@@ -14,6 +14,7 @@ use crate::database::Transaction;
 use crate::error::{Error, Result};
 use crate::grant::{Granted, Owned, object::Account, object::Agent, object::Chat, right::Write};
 use crate::pins::read_rendered;
+use crate::query::Query;
 use crate::usage::read_refused;
 use crate::values::Row;
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
@@ -65,16 +66,23 @@ const COLUMNS: &str = "c.id, c.owner_id, c.client, c.reference, c.title, c.agent
          and e.context_hash = ps.context_hash and (c.tools = 'live' or e.tools_hash = ps.tools_hash)) \
       order by n.seq limit 1)";
 
-/// [`COLUMNS`], and the prompt that the renderer has made of the head.
-fn columns(renderer: i64) -> String {
-    format!(
-        "{COLUMNS}, (select p.prompt from prompts p \
-         where p.context_hash = h.context_hash and p.renderer = {renderer})"
-    )
+/// Adds [`COLUMNS`], and the prompt that the renderer has made of the head.
+fn columns(query: Query<'_>, renderer: i64) -> Query<'_> {
+    query
+        .push(COLUMNS)
+        .push(", (select p.prompt from prompts p where p.context_hash = h.context_hash and p.renderer = ")
+        .number(renderer)
+        .push(")")
+}
+
+/// Begins the statement that reads chats.
+fn select(transaction: &mut Transaction) -> Query<'_> {
+    let renderer = transaction.shared().renderer;
+    columns(transaction.query("select "), renderer).push_all([" from chats c", JOINS])
 }
 
 /// What a chat's row, which is called `c`, refers to.
-const JOINS: &str = "left join snapshots ps on ps.id = c.pin_snapshot \
+const JOINS: &str = " left join snapshots ps on ps.id = c.pin_snapshot \
      left join agents a on a.id = c.agent_id \
      left join agent_heads h on h.agent_id = a.id and h.seq = a.head_seq";
 
@@ -82,12 +90,11 @@ impl Owned for Chat {
     const NOUN: &str = "chat";
     const ID: &str = "c.id";
 
-    fn columns(renderer: i64) -> String {
-        columns(renderer)
-    }
+    const TABLE: &str = "chats c";
+    const JOINS: &str = JOINS;
 
-    fn joins(id: &str) -> String {
-        format!("left join chats c on c.id = {id} {JOINS}")
+    fn columns(query: Query<'_>, renderer: i64) -> Query<'_> {
+        columns(query, renderer)
     }
 
     fn read(row: &mut Row) -> Result<ChatRecord> {
@@ -233,12 +240,8 @@ impl<R> Granted<Account, R> {
     ) -> Result<Option<ChatRecord>> {
         let owner = self.owner();
         let transaction = self.within(transaction)?;
-        let columns = columns(transaction.shared().renderer);
-        let sql = format!(
-            "select {columns} from chats c {JOINS} where c.owner_id = $1 and c.client = $2 and c.reference = $3"
-        );
-        transaction
-            .query(sql)
+        select(transaction)
+            .push(" where c.owner_id = $1 and c.client = $2 and c.reference = $3")
             .bind(&owner)
             .bind(&client.to_owned())
             .bind(&reference.to_owned())
@@ -259,56 +262,34 @@ impl<R> Granted<Account, R> {
             self.reads_of()
         };
         let transaction = self.within(transaction)?;
-        let mut conditions: Vec<String> = Vec::new();
-        let mut parameters = 1;
-        let mut on = |column: &str, is_there: bool| {
-            if is_there {
-                parameters += 1;
-                conditions.push(format!("{column} ${parameters}"));
-            }
-        };
-        on("c.owner_id =", owner.is_some());
-        on("c.agent_id =", filter.agent.is_some());
-        on("c.client =", filter.client.is_some());
-        on("c.reference =", filter.reference.is_some());
-        on("c.id <", page.after.is_some());
-        conditions.extend(filter.archived.map(|archived| {
-            let not = if archived { "not " } else { "" };
-            format!("c.archived_at is {not}null")
-        }));
-        conditions.extend(filter.dirty.map(|dirty| {
-            if dirty {
-                DIRTY.to_owned()
-            } else {
-                format!("not {DIRTY}")
-            }
-        }));
-        let conditions = if conditions.is_empty() {
-            String::new()
-        } else {
-            format!("where {}", conditions.join(" and "))
-        };
-        let columns = columns(transaction.shared().renderer);
-        let sql = format!(
-            "select {columns} from chats c {JOINS} {conditions} order by c.id desc limit $1"
-        );
-        let mut query = transaction.query(sql).bind(&(page.limit + 1));
+        let mut query = select(transaction).push(" where true");
         if let Some(owner) = &owner {
-            query = query.bind(owner);
+            query = query.push(" and c.owner_id = ").value(owner);
         }
         if let Some(agent) = &filter.agent {
-            query = query.bind(agent);
+            query = query.push(" and c.agent_id = ").value(agent);
         }
         if let Some(client) = &filter.client {
-            query = query.bind(client);
+            query = query.push(" and c.client = ").value(client);
         }
         if let Some(reference) = &filter.reference {
-            query = query.bind(reference);
+            query = query.push(" and c.reference = ").value(reference);
         }
         if let Some(after) = &page.after {
-            query = query.bind(after);
+            query = query.push(" and c.id < ").value(after);
         }
-        let chats = query.all(read).await?;
+        query = match filter.archived {
+            Some(true) => query.push(" and c.archived_at is not null"),
+            Some(false) => query.push(" and c.archived_at is null"),
+            None => query,
+        };
+        query = match filter.dirty {
+            Some(true) => query.push_all([" and ", DIRTY]),
+            Some(false) => query.push_all([" and not ", DIRTY]),
+            None => query,
+        };
+        let query = query.push(" order by c.id desc limit ");
+        let chats = query.value(&(page.limit + 1)).all(read).await?;
         Ok(Page::of(chats, page.limit, |chat| chat.id.uuid()))
     }
 
@@ -321,30 +302,29 @@ impl<R> Granted<Account, R> {
         content: Option<BlobHash>,
     ) -> Result<Vec<ChatId>> {
         let transaction = self.within(transaction)?;
-        let mut conditions = vec![DIRTY.to_owned(), "c.archived_at is null".to_owned()];
-        if agent.is_some() {
-            conditions.push("c.agent_id = $1".into());
-        }
-        if content.is_some() {
-            let parameter = if agent.is_some() { "$2" } else { "$1" };
-            conditions.push(format!(
-                "exists (select 1 from snapshot_resources r left join skill_files f \
-                 on f.snapshot_id = r.snapshot_id and f.ordinal = r.ordinal and f.body = {parameter} \
-                 where r.snapshot_id in (c.pin_snapshot, h.snapshot_id) \
-                 and (r.body = {parameter} or r.detail = {parameter} or f.body is not null))"
-            ));
-        }
-        let sql = format!(
-            "select c.id from chats c {JOINS} where {} order by c.id",
-            conditions.join(" and ")
-        );
-        let mut query = transaction.query(sql);
+        let mut query = transaction.query("select c.id from chats c").push_all([
+            JOINS,
+            " where ",
+            DIRTY,
+            " and c.archived_at is null",
+        ]);
         if let Some(agent) = &agent {
-            query = query.bind(agent);
+            query = query.push(" and c.agent_id = ").value(agent);
         }
         if let Some(content) = &content {
-            query = query.bind(content);
+            query = query
+                .push(
+                    " and exists (select 1 from snapshot_resources r left join skill_files f \
+                     on f.snapshot_id = r.snapshot_id and f.ordinal = r.ordinal and f.body = ",
+                )
+                .value(content)
+                .push(" where r.snapshot_id in (c.pin_snapshot, h.snapshot_id) and (r.body = ")
+                .value(content)
+                .push(" or r.detail = ")
+                .value(content)
+                .push(" or f.body is not null))");
         }
+        query = query.push(" order by c.id");
         query.all(|row| row.take()).await
     }
 }
@@ -354,12 +334,11 @@ impl<R> Granted<Agent, R> {
     /// first. One whose head somebody has declined is left to people.
     pub async fn dirty_chats(&self, transaction: &mut Transaction) -> Result<Vec<ChatId>> {
         let (agent, owner) = (self.id(), self.owner());
-        let sql = format!(
-            "select c.id from chats c {JOINS} where c.agent_id = $1 and c.owner_id = $2 \
-             and c.archived_at is null and {DIRTY} and not {DECLINED} order by c.id"
-        );
         self.within(transaction)?
-            .query(sql)
+            .query("select c.id from chats c")
+            .push(JOINS)
+            .push(" where c.agent_id = $1 and c.owner_id = $2 and c.archived_at is null and ")
+            .push_all([DIRTY, " and not ", DECLINED, " order by c.id"])
             .bind(&agent)
             .bind(&owner)
             .all(|row| row.take())
@@ -372,11 +351,9 @@ impl<R> Granted<Chat, R> {
     pub async fn chat(&self, transaction: &mut Transaction) -> Result<ChatRecord> {
         let chat = self.id();
         let transaction = self.within(transaction)?;
-        let columns = columns(transaction.shared().renderer);
-        let sql = format!("select {columns} from chats c {JOINS} where c.id = $1");
-        transaction
-            .query(sql)
-            .bind(&chat)
+        select(transaction)
+            .push(" where c.id = ")
+            .value(&chat)
             .optional(read)
             .await?
             .ok_or(Error::NotFound("chat"))
@@ -392,36 +369,28 @@ impl Granted<Chat, Write> {
         now: Moment,
     ) -> Result<()> {
         let chat = self.id();
-        let mut changes = vec!["updated_at = $2".to_owned()];
-        let mut parameters = 2;
-        let mut set = |column: &str, is_there: bool| {
-            if is_there {
-                parameters += 1;
-                changes.push(format!("{column} = ${parameters}"));
-            }
-        };
-        set("title", update.title.is_some());
-        set("archived_at", update.archived_at.is_some());
-        set("agent_id", update.agent.is_some());
-        set("policy", update.policy.is_some());
-        set("tools", update.tools.is_some());
-        let sql = format!("update chats set {} where id = $1", changes.join(", "));
-        let mut query = self.within(transaction)?.query(sql).bind(&chat).bind(&now);
+        let mut query = self
+            .within(transaction)?
+            .query("update chats set updated_at = ")
+            .value(&now);
         if let Some(title) = &update.title {
-            query = query.bind_optional(title.as_ref());
+            query = query.push(", title = ").value_optional(title.as_ref());
         }
         if let Some(archived_at) = &update.archived_at {
-            query = query.bind_optional(archived_at.as_ref());
+            query = query
+                .push(", archived_at = ")
+                .value_optional(archived_at.as_ref());
         }
         if let Some(agent) = &update.agent {
-            query = query.bind_optional(agent.as_ref());
+            query = query.push(", agent_id = ").value_optional(agent.as_ref());
         }
         if let Some(policy) = &update.policy {
-            query = query.bind(policy);
+            query = query.push(", policy = ").value(policy);
         }
         if let Some(tools) = &update.tools {
-            query = query.bind(tools);
+            query = query.push(", tools = ").value(tools);
         }
+        query = query.push(" where id = ").value(&chat);
         query.execute().await?;
         Ok(())
     }

@@ -21,7 +21,7 @@ use crate::fault::{Cause, Fault};
 use crate::grant::Signs;
 use crate::kept::{PromptCache, SnapshotCache};
 use crate::migrations;
-use crate::query::{Query, Single, Statement};
+use crate::query::Query;
 use crate::session::Sessions;
 
 /// Oldest SQLite that is safe: before it, a checkpoint could lose committed writes of a database in
@@ -154,12 +154,8 @@ impl Database {
     }
 
     /// Runs one reading statement outside any transaction: one round trip.
-    pub(crate) fn single(&self, sql: impl Into<String>) -> Single<'_> {
-        Single {
-            pools: &self.pools,
-            counters: &self.shared.counters,
-            statement: Statement::new(sql.into(), self.is_postgres()),
-        }
+    pub(crate) fn single(&self, sql: &'static str) -> Query<'_> {
+        Query::outside(&self.pools, &self.shared.counters).push(sql)
     }
 
     /// Whether the database takes writes, as far as it can be told without one.
@@ -425,13 +421,8 @@ impl Transaction {
     }
 
     /// Begins a statement with parameters `$1`, `$2` and so on.
-    pub(crate) fn query(&mut self, sql: impl Into<String>) -> Query<'_> {
-        let statement = Statement::new(sql.into(), self.is_postgres());
-        Query {
-            connection: &mut self.connection,
-            counters: &self.shared.counters,
-            statement,
-        }
+    pub(crate) fn query(&mut self, sql: &'static str) -> Query<'_> {
+        Query::within(&mut self.connection, &self.shared.counters).push(sql)
     }
 
     pub(crate) fn is_postgres(&self) -> bool {
@@ -441,16 +432,6 @@ impl Transaction {
     /// Whether rows can be locked: on SQLite a transaction that writes is alone anyway.
     pub(crate) fn has_row_locks(&self) -> bool {
         self.is_postgres()
-    }
-
-    /// Begins a statement that locks the rows it reads, where the database has such locks: on
-    /// SQLite a transaction that writes is alone anyway.
-    pub(crate) fn query_locking(&mut self, sql: &str, lock: Lock) -> Query<'_> {
-        let sql = match self.connection {
-            Connection::Sqlite(_) => sql.to_owned(),
-            Connection::Postgres(_) => format!("{sql} {}", lock.suffix()),
-        };
-        self.query(sql)
     }
 }
 
@@ -466,22 +447,13 @@ pub enum Lock {
 }
 
 impl Lock {
-    fn suffix(self) -> &'static str {
+    pub(crate) fn suffix(self) -> &'static str {
         match self {
-            Self::Share => "for share",
-            Self::Update => "for update",
-            Self::UpdateNoKey => "for no key update",
+            Self::Share => " for share",
+            Self::Update => " for update",
+            Self::UpdateNoKey => " for no key update",
         }
     }
-}
-
-/// `($1, $2), ($3, $4)`: placeholders for that many rows of that many columns, from `$first` on.
-pub(crate) fn placeholders(rows: usize, columns: usize, first: usize) -> String {
-    let row = |index: usize| {
-        let numbers = (0..columns).map(|column| format!("${}", first + index * columns + column));
-        format!("({})", numbers.collect::<Vec<_>>().join(", "))
-    };
-    (0..rows).map(row).collect::<Vec<_>>().join(", ")
 }
 
 /// Counts the attempts of a transaction that may lose against others, and pauses between them.
@@ -508,12 +480,6 @@ mod tests {
     use sqlx::Executor as _;
 
     use super::*;
-
-    #[test]
-    fn placeholders_count_on() {
-        assert_eq!(placeholders(2, 2, 3), "($3, $4), ($5, $6)");
-        assert_eq!(placeholders(1, 3, 1), "($1, $2, $3)");
-    }
 
     /// A full disk makes SQLite end the transaction by itself, which must not spoil the connection
     /// for whoever writes next.

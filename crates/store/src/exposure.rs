@@ -43,60 +43,63 @@ const PLACES_IN_NAMED: &str = "held as materialized (select n.snapshot_id from n
 /// The chats of one owner, `$3`.
 const OWN_CHATS: &str = "own as materialized (select id from chats where owner_id = $3)";
 
-/// The statement that finds stays: in the pins of one owner, or of everybody.
-fn pinned_statement(of_owner: bool) -> String {
-    let stays = if of_owner {
-        format!(
-            "{OWN_CHATS}, \
-             stays as materialized (select p.chat_id, p.seq, p.snapshot_id, p.pinned_at from own \
-               cross join chat_pins p where p.chat_id = own.id and p.snapshot_id is not null), \
-             named as materialized (select distinct snapshot_id from stays), {PLACES_IN_NAMED}"
-        )
-    } else {
-        format!("stays as (select chat_id, seq, snapshot_id, pinned_at from chat_pins), {PLACES}")
+/// The pins of that owner.
+const OWN_STAYS: &str = ", stays as materialized (select p.chat_id, p.seq, p.snapshot_id, p.pinned_at from own \
+       cross join chat_pins p where p.chat_id = own.id and p.snapshot_id is not null), \
+     named as materialized (select distinct snapshot_id from stays), ";
+
+/// What the turns of that owner had in force.
+const OWN_TURNS: &str = ", taken as materialized (select distinct t.snapshot_id, t.tools_snapshot from own \
+       cross join turns t where t.chat_id = own.id), \
+     named as materialized (select snapshot_id from taken where snapshot_id is not null \
+       union select tools_snapshot from taken where tools_snapshot is not null), ";
+
+/// Whether a turn gave the content by its pin: what reaches a model from there is its instruction files
+/// and skills.
+const BY_PIN: &str = "exists (select 1 from places x where x.snapshot_id = t.snapshot_id \
+     and x.kind in ('instruction_file', 'skill'))";
+
+/// Whether a turn gave the content by its tools, which come from the turn's own snapshot.
+const BY_TOOLS: &str = "exists (select 1 from places x where x.snapshot_id = t.tools_snapshot \
+     and x.kind in ('mcp_config', 'mcp_server'))";
+
+/// Returns the parts of the statement that finds stays: in the pins of one owner, or of everybody.
+fn pinned_statement(of_owner: bool) -> Vec<&'static str> {
+    let stays = match of_owner {
+        true => vec!["with ", OWN_CHATS, OWN_STAYS, PLACES_IN_NAMED],
+        false => vec![
+            "with stays as (select chat_id, seq, snapshot_id, pinned_at from chat_pins), ",
+            PLACES,
+        ],
     };
-    format!(
-        "with {stays} \
-         select p.chat_id, x.kind, x.source, x.path, p.seq, p.pinned_at, n.pinned_at \
+    let select = " select p.chat_id, x.kind, x.source, x.path, p.seq, p.pinned_at, n.pinned_at \
          from places x join stays p on p.snapshot_id = x.snapshot_id \
          left join chat_pins n on n.chat_id = p.chat_id and n.seq = p.seq + 1 \
-         order by p.pinned_at desc, p.chat_id, p.seq desc, x.source limit $2"
-    )
+         order by p.pinned_at desc, p.chat_id, p.seq desc, x.source limit $2";
+    stays.into_iter().chain([select]).collect()
 }
 
-/// The statement that finds turns: those of one owner, or everybody's.
-fn turn_statement(of_owner: bool) -> String {
-    let (places, turns) = if of_owner {
-        let places = format!(
-            "{OWN_CHATS}, \
-             taken as materialized (select distinct t.snapshot_id, t.tools_snapshot from own \
-               cross join turns t where t.chat_id = own.id), \
-             named as materialized (select snapshot_id from taken where snapshot_id is not null \
-               union select tools_snapshot from taken where tools_snapshot is not null), \
-             {PLACES_IN_NAMED}"
-        );
-        (
-            places,
+/// Returns the parts of the statement that finds turns: those of one owner, or everybody's.
+fn turn_statement(of_owner: bool) -> Vec<&'static str> {
+    let (places, turns) = match of_owner {
+        true => (
+            vec!["with ", OWN_CHATS, OWN_TURNS, PLACES_IN_NAMED],
             "own cross join turns t where t.chat_id = own.id and",
-        )
-    } else {
-        (PLACES.to_owned(), "turns t where")
+        ),
+        false => (vec!["with ", PLACES], "turns t where"),
     };
-    // What reaches a model from the pin is its instruction files and skills; its tools come from the
-    // turn's own snapshot.
-    let has = |snapshot: &str, kinds: &str| {
-        format!(
-            "exists (select 1 from places x where x.snapshot_id = t.{snapshot} and x.kind in {kinds})"
-        )
-    };
-    let by_pin = has("snapshot_id", "('instruction_file', 'skill')");
-    let by_tools = has("tools_snapshot", "('mcp_config', 'mcp_server')");
-    format!(
-        "with {places} \
-         select t.chat_id, t.number, t.started_at, not {by_pin} from {turns} \
-           exists (select 1 from places) and ({by_pin} or {by_tools}) \
-         order by t.started_at desc, t.chat_id, t.number desc limit $2"
-    )
+    let select = [
+        " select t.chat_id, t.number, t.started_at, not ",
+        BY_PIN,
+        " from ",
+        turns,
+        " exists (select 1 from places) and (",
+        BY_PIN,
+        " or ",
+        BY_TOOLS,
+        ") order by t.started_at desc, t.chat_id, t.number desc limit $2",
+    ];
+    places.into_iter().chain(select).collect()
 }
 
 impl<R> Granted<Account, R> {
@@ -110,7 +113,8 @@ impl<R> Granted<Account, R> {
         let owner = self.reads_of();
         let transaction = self.within(transaction)?;
         let mut query = transaction
-            .query(pinned_statement(owner.is_some()))
+            .query("")
+            .push_all(pinned_statement(owner.is_some()))
             .bind(&content)
             .bind(&EXPOSURES_MAX);
         if let Some(owner) = &owner {
@@ -141,7 +145,8 @@ impl<R> Granted<Account, R> {
         let owner = self.reads_of();
         let transaction = self.within(transaction)?;
         let mut query = transaction
-            .query(turn_statement(owner.is_some()))
+            .query("")
+            .push_all(turn_statement(owner.is_some()))
             .bind(&content)
             .bind(&EXPOSURES_MAX);
         if let Some(owner) = &owner {
@@ -269,6 +274,7 @@ mod tests {
     /// Checks that it is as much work for a reader to ask for what others hold as for what they do not.
     async fn check(test: &TestService, held_by_others: &str, not_held: &str, reader: Uuid) {
         for sql in [pinned_statement(true), turn_statement(true)] {
+            let sql = sql.concat();
             let held = work(test, &sql, held_by_others, reader).await;
             let not_held = work(test, &sql, not_held, reader).await;
             let difference = held.abs_diff(not_held);

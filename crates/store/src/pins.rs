@@ -12,7 +12,7 @@ use ctxpin_model::pin::{Reason, Rendered};
 
 use crate::audit::actor_words;
 use crate::blobs;
-use crate::database::{Database, Lock, Transaction, placeholders};
+use crate::database::{Database, Lock, Transaction};
 use crate::deed::Deed;
 use crate::error::{Error, Result};
 use crate::grant::{
@@ -44,7 +44,7 @@ pub struct Move {
 const COLUMNS: &str = "p.seq, p.snapshot_id, s.context_hash, p.prompt, p.renderer, p.agent_id, p.reason, p.mcp_settled, \
      p.actor_kind, p.actor_id, coalesce(u.name, a.name), p.door, p.pinned_at";
 
-const TABLES: &str = "chat_pins p left join snapshots s on s.id = p.snapshot_id \
+const TABLES: &str = " from chat_pins p left join snapshots s on s.id = p.snapshot_id \
      left join users u on u.id = p.actor_id left join agents a on a.id = p.actor_id";
 
 fn read(row: &mut Row) -> Result<PinRecord> {
@@ -81,12 +81,11 @@ impl<R> Granted<Chat, R> {
         page: &PageRequest<i64>,
     ) -> Result<Page<PinRecord, i64>> {
         let chat = self.id();
-        let sql = format!(
-            "select {COLUMNS} from {TABLES} where p.chat_id = $1 and p.seq < $2 order by p.seq desc limit $3"
-        );
         let pins = self
             .within(transaction)?
-            .query(sql)
+            .query("select ")
+            .push_all([COLUMNS, TABLES])
+            .push(" where p.chat_id = $1 and p.seq < $2 order by p.seq desc limit $3")
             .bind(&chat)
             .bind(&page.after.unwrap_or(i64::MAX))
             .bind(&(page.limit + 1))
@@ -102,12 +101,10 @@ impl<R> Granted<Chat, R> {
         snapshot: SnapshotId,
     ) -> Result<Option<PinRecord>> {
         let chat = self.id();
-        let sql = format!(
-            "select {COLUMNS} from {TABLES} where p.chat_id = $1 and p.snapshot_id = $2 \
-             order by p.seq desc limit 1"
-        );
         self.within(transaction)?
-            .query(sql)
+            .query("select ")
+            .push_all([COLUMNS, TABLES])
+            .push(" where p.chat_id = $1 and p.snapshot_id = $2 order by p.seq desc limit 1")
             .bind(&chat)
             .bind(&snapshot)
             .optional(read)
@@ -121,9 +118,10 @@ impl<R> Granted<Chat, R> {
         seq: i64,
     ) -> Result<Option<PinRecord>> {
         let chat = self.id();
-        let sql = format!("select {COLUMNS} from {TABLES} where p.chat_id = $1 and p.seq = $2");
         self.within(transaction)?
-            .query(sql)
+            .query("select ")
+            .push_all([COLUMNS, TABLES])
+            .push(" where p.chat_id = $1 and p.seq = $2")
             .bind(&chat)
             .bind(&seq)
             .optional(read)
@@ -272,6 +270,17 @@ fn columns(rendered: Option<Rendered>) -> (Option<BlobHash>, Option<i64>) {
 /// The chats that an agent's first or next head concerns.
 const UNPINNED: &str = "agent_id = $1 and pin_snapshot is null and archived_at is null";
 
+/// The chats of a replaced agent, `$1`, whose pins move with their binding.
+const REBOUND: &str = "agent_id = $1 and (pin_snapshot is not null or archived_at is null)";
+
+/// The prompt of such a chat: its own if its pin has the context `$3`, else `$4`.
+const REBOUND_PROMPT: &str = "case when exists (select 1 from snapshots s where s.id = chats.pin_snapshot \
+     and s.context_hash = $3) then pin_prompt else $4 end";
+
+/// The renderer of that prompt, else `$5`.
+const REBOUND_RENDERER: &str = "case when exists (select 1 from snapshots s where s.id = chats.pin_snapshot \
+     and s.context_hash = $3) then pin_renderer else $5 end";
+
 impl<R: ReadsBodies> Granted<Agent, R> {
     /// Whether a push would hydrate a chat, of this agent or of those that it replaces.
     pub async fn has_chats_to_pin(
@@ -282,20 +291,17 @@ impl<R: ReadsBodies> Granted<Agent, R> {
         let agent = self.id();
         let replaced: Vec<_> = replaced.iter().map(Sighting::id).collect();
         let transaction = self.within(transaction)?;
-        let of_replaced = if replaced.is_empty() {
-            String::new()
-        } else {
-            format!(
-                "union all select id from chats where agent_id in {} ",
-                placeholders(1, replaced.len(), 2)
-            )
-        };
-        let found = transaction
-            .query(format!(
-                "select id from chats where {UNPINNED} {of_replaced} limit 1"
-            ))
-            .bind(&agent)
-            .bind_all(&replaced)
+        let mut query = transaction
+            .query("select id from chats where ")
+            .push(UNPINNED)
+            .bind(&agent);
+        if !replaced.is_empty() {
+            query = query
+                .push(" union all select id from chats where agent_id in ")
+                .list(&replaced);
+        }
+        let found = query
+            .push(" limit 1")
             .optional(|row| row.take::<ChatId>())
             .await?;
         Ok(found.is_some())
@@ -350,11 +356,9 @@ impl Granted<Agent, Write> {
     pub async fn lock_chats(&self, transaction: &mut Transaction) -> Result<()> {
         let agent = self.id();
         self.within(transaction)?
-            .query_locking(
-                "select id from chats where agent_id = $1 order by id",
-                Lock::Update,
-            )
+            .query("select id from chats where agent_id = $1 order by id")
             .bind(&agent)
+            .locking(Lock::Update)
             .all(|row| row.take::<ChatId>())
             .await?;
         Ok(())
@@ -369,17 +373,17 @@ impl Granted<Agent, Write> {
     ) -> Result<usize> {
         let agent = self.id();
         let replaced: Vec<_> = replaced.iter().map(Granted::id).collect();
-        let of_replaced = if replaced.is_empty() {
-            String::new()
-        } else {
-            format!("or agent_id in {} ", placeholders(1, replaced.len(), 2))
-        };
-        let sql = format!("select id from chats where ({UNPINNED}) {of_replaced} order by id");
-        let locked = self
+        let mut query = self
             .within(transaction)?
-            .query_locking(&sql, Lock::Update)
-            .bind(&agent)
-            .bind_all(&replaced)
+            .query("select id from chats where (")
+            .push_all([UNPINNED, ")"])
+            .bind(&agent);
+        if !replaced.is_empty() {
+            query = query.push(" or agent_id in ").list(&replaced);
+        }
+        let locked = query
+            .push(" order by id")
+            .locking(Lock::Update)
             .all(|row| row.take::<ChatId>())
             .await?;
         Ok(locked.len())
@@ -397,11 +401,12 @@ impl Granted<Agent, Write> {
         let (actor_kind, actor_id) = actor_words(self.actor());
         let transaction = self.within(transaction)?;
         transaction
-            .query(format!(
+            .query(
                 "insert into chat_pins (chat_id, seq, snapshot_id, prompt, renderer, agent_id, reason, \
                  mcp_settled, actor_kind, actor_id, door, pinned_at) \
-                 select id, pin_seq + 1, $2, $3, $4, $1, $5, $6, $7, $8, $9, $10 from chats where {UNPINNED}"
-            ))
+                 select id, pin_seq + 1, $2, $3, $4, $1, $5, $6, $7, $8, $9, $10 from chats where ",
+            )
+            .push(UNPINNED)
             .bind(&agent)
             .bind(&head.snapshot)
             .bind(&rendered.prompt)
@@ -415,10 +420,11 @@ impl Granted<Agent, Write> {
             .execute()
             .await?;
         transaction
-            .query(format!(
+            .query(
                 "update chats set pin_seq = pin_seq + 1, pin_snapshot = $2, pin_prompt = $3, \
-                 pin_renderer = $4, pinned_at = $5 where {UNPINNED}"
-            ))
+                 pin_renderer = $4, pinned_at = $5 where ",
+            )
+            .push(UNPINNED)
             .bind(&agent)
             .bind(&head.snapshot)
             .bind(&rendered.prompt)
@@ -443,18 +449,14 @@ impl Granted<Agent, Write> {
         let (agent, old) = (self.id(), replaced.id());
         let (actor_kind, actor_id) = actor_words(self.actor());
         let transaction = self.within(transaction)?;
-        let moving = "agent_id = $1 and (pin_snapshot is not null or archived_at is null)";
-        let is_equal = "exists (select 1 from snapshots s where s.id = chats.pin_snapshot \
-             and s.context_hash = $3)";
-        let prompt = format!("case when {is_equal} then pin_prompt else $4 end");
-        let renderer = format!("case when {is_equal} then pin_renderer else $5 end");
         transaction
-            .query(format!(
+            .query(
                 "insert into chat_pins (chat_id, seq, snapshot_id, prompt, renderer, agent_id, reason, \
-                 mcp_settled, actor_kind, actor_id, door, pinned_at) \
-                 select id, pin_seq + 1, $2, {prompt}, {renderer}, $6, $7, $8, $9, $10, $11, $12 \
-                 from chats where {moving}"
-            ))
+                 mcp_settled, actor_kind, actor_id, door, pinned_at) select id, pin_seq + 1, $2, ",
+            )
+            .push_all([REBOUND_PROMPT, ", ", REBOUND_RENDERER])
+            .push(", $6, $7, $8, $9, $10, $11, $12 from chats where ")
+            .push(REBOUND)
             .bind(&old)
             .bind(&head.snapshot)
             .bind(&head.hashes.context)
@@ -470,10 +472,9 @@ impl Granted<Agent, Write> {
             .execute()
             .await?;
         let pinned = transaction
-            .query(format!(
-                "update chats set pin_seq = pin_seq + 1, pin_snapshot = $2, pin_prompt = {prompt}, \
-                 pin_renderer = {renderer}, pinned_at = $6 where {moving}"
-            ))
+            .query("update chats set pin_seq = pin_seq + 1, pin_snapshot = $2, pin_prompt = ")
+            .push_all([REBOUND_PROMPT, ", pin_renderer = ", REBOUND_RENDERER])
+            .push_all([", pinned_at = $6 where ", REBOUND])
             .bind(&old)
             .bind(&head.snapshot)
             .bind(&head.hashes.context)
@@ -514,14 +515,18 @@ impl Database {
         let prompts = &self.shared().prompts;
         let kept = prompts.last_of(chat);
         let kept_hash = kept.as_ref().map(|(hash, _)| *hash);
-        let sql = format!(
-            "select {PRINCIPAL_COLUMNS}, o.owner_id, o.pin_prompt, b.bytes \
-             from {PRINCIPAL_TABLES} left join chats o on o.id = $2 \
-             left join blobs b on b.hash = o.pin_prompt and ($3 is null or b.hash <> $3) \
-             and ($4 is null or b.hash <> $4) where t.id = $1"
-        );
         let mut read = self
-            .single(sql)
+            .single("select ")
+            .push_all([
+                PRINCIPAL_COLUMNS,
+                ", o.owner_id, o.pin_prompt, b.bytes from ",
+                PRINCIPAL_TABLES,
+            ])
+            .push(
+                " left join chats o on o.id = $2 \
+                 left join blobs b on b.hash = o.pin_prompt and ($3 is null or b.hash <> $3) \
+                 and ($4 is null or b.hash <> $4) where t.id = $1",
+            )
             .bind(&caller.credential.id)
             .bind(&chat)
             .bind_optional(known.as_ref())

@@ -1,4 +1,5 @@
-//! A statement on its way to whichever database is open, and the rows that come back.
+//! A statement on its way to whichever database is open, and the rows that come back. Every text of a
+//! statement is written in this crate, for only `'static` texts become one; values go beside it.
 
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::sqlite::SqlitePool;
@@ -6,62 +7,10 @@ use sqlx::{AssertSqlSafe, Executor as _};
 
 use crate::connections::{Connections, Lease};
 use crate::counts::Counters;
-use crate::database::{Connection, Pools};
+use crate::database::{Connection, Lock, Pools};
 use crate::error::{Error, Result};
 use crate::fault::Fault;
 use crate::values::{Arguments, Plain, Row, RowSource, Value};
-
-pub(crate) struct Statement {
-    sql: String,
-    arguments: Result<Arguments>,
-    /// Of the values, together.
-    bytes: u64,
-}
-
-impl Statement {
-    pub(crate) fn new(sql: String, is_postgres: bool) -> Self {
-        let (sql, arguments) = if is_postgres {
-            (sql, Arguments::Postgres(Default::default()))
-        } else {
-            (for_sqlite(sql), Arguments::Sqlite(Default::default()))
-        };
-        Self {
-            sql,
-            arguments: Ok(arguments),
-            bytes: 0,
-        }
-    }
-
-    fn bind<V: Value>(&mut self, value: Option<&V>) {
-        let plain = value.map(V::to_plain);
-        self.bytes += plain.as_ref().map_or(0, Plain::bytes);
-        if let Ok(arguments) = &mut self.arguments
-            && let Err(error) = arguments.add(plain)
-        {
-            self.arguments = Err(error);
-        }
-    }
-}
-
-/// The statement as SQLite takes it best. `$1` is a name there, and each name is compared with all
-/// before it: a list of 500 resources would take 20 million comparisons, when it is prepared and
-/// again when its values are bound. Where every parameter stands once and in its order, which is so
-/// in lists, the bare `?` says the same. Our statements have a `$` before a number and nowhere else.
-fn for_sqlite(sql: String) -> String {
-    let mut parts = sql.split('$');
-    let mut bare = parts.next().unwrap_or_default().to_owned();
-    for (index, part) in parts.enumerate() {
-        let Some(rest) = part.strip_prefix(&(index + 1).to_string()) else {
-            return sql;
-        };
-        if rest.starts_with(|c: char| c.is_ascii_digit()) {
-            return sql;
-        }
-        bare.push('?');
-        bare.push_str(rest);
-    }
-    bare
-}
 
 /// Which database a statement goes to, and through what.
 enum Target<'c> {
@@ -71,99 +20,184 @@ enum Target<'c> {
     PostgresConnections(&'c Connections),
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "every text comes from this crate, where values go through `bind` alone"
-)]
-fn safe(sql: String) -> AssertSqlSafe<String> {
-    AssertSqlSafe(sql)
+/// A statement, within a transaction or outside any.
+///
+/// A statement that is always the same is one text with `$1`, `$2` and so on, whose values are
+/// bound in that order. A statement that is put together goes on with [`push`](Self::push) and
+/// [`value`](Self::value), which counts on.
+pub(crate) struct Query<'c> {
+    target: Target<'c>,
+    counters: &'c Counters,
+    sql: String,
+    arguments: Result<Arguments>,
+    /// How many values there are.
+    count: usize,
+    /// Of the values, together.
+    bytes: u64,
 }
 
-async fn fetch_all(target: Target<'_>, statement: Statement) -> Result<Vec<Row>> {
-    let sql = safe(statement.sql);
-    let sqlite = |rows: Vec<sqlx::sqlite::SqliteRow>| {
-        rows.into_iter()
-            .map(|row| Row::new(RowSource::Sqlite(row)))
-            .collect()
-    };
-    let postgres = |rows: Vec<sqlx::postgres::PgRow>| {
-        rows.into_iter()
-            .map(|row| Row::new(RowSource::Postgres(row)))
-            .collect()
-    };
-    Ok(match (target, statement.arguments?) {
-        (Target::SqliteConnection(connection), Arguments::Sqlite(arguments)) => sqlite(
-            connection
-                .fetch_all(sqlx::query_with(sql, arguments))
-                .await?,
-        ),
-        (Target::SqlitePool(pool), Arguments::Sqlite(arguments)) => {
-            sqlite(pool.fetch_all(sqlx::query_with(sql, arguments)).await?)
-        }
-        (Target::PostgresLease(lease), Arguments::Postgres(arguments)) => {
-            postgres(lease.fetch_all(sql, arguments).await?)
-        }
-        (Target::PostgresConnections(connections), Arguments::Postgres(arguments)) => {
-            postgres(fetch_all_postgres(connections, sql, arguments).await?)
-        }
-        _ => return Err(Error::Unexpected("arguments of the other database".into())),
-    })
-}
-
-/// Runs one reading statement on a connection that lives: it may be run again.
-async fn fetch_all_postgres(
-    connections: &Connections,
-    sql: AssertSqlSafe<String>,
-    arguments: PgArguments,
-) -> Result<Vec<PgRow>> {
-    let mut others = connections.count();
-    loop {
-        let mut lease = connections.take().await?;
-        let fetched = lease.fetch_all(safe(sql.0.clone()), arguments.clone());
-        match fetched.await {
-            Err(error) if others > 0 && Fault::of(&error) == Fault::Lost => others -= 1,
-            fetched => return Ok(fetched?),
+impl<'c> Query<'c> {
+    /// Begins a statement within a transaction.
+    pub(crate) fn within(connection: &'c mut Connection, counters: &'c Counters) -> Self {
+        match connection {
+            Connection::Sqlite(transaction) => {
+                Self::new(Target::SqliteConnection(transaction), counters)
+            }
+            Connection::Postgres(lease) => Self::new(Target::PostgresLease(lease), counters),
         }
     }
-}
 
-/// A statement within a transaction.
-pub(crate) struct Query<'t> {
-    pub(crate) connection: &'t mut Connection,
-    pub(crate) counters: &'t Counters,
-    pub(crate) statement: Statement,
-}
+    /// Begins a statement outside any transaction, which reads.
+    pub(crate) fn outside(pools: &'c Pools, counters: &'c Counters) -> Self {
+        match pools {
+            Pools::Sqlite { readers, .. } => Self::new(Target::SqlitePool(readers), counters),
+            Pools::Postgres(connections) => {
+                Self::new(Target::PostgresConnections(connections), counters)
+            }
+        }
+    }
 
-impl Query<'_> {
-    pub(crate) fn bind<V: Value>(mut self, value: &V) -> Self {
-        self.statement.bind(Some(value));
+    fn new(target: Target<'c>, counters: &'c Counters) -> Self {
+        let arguments = match target {
+            Target::SqliteConnection(_) | Target::SqlitePool(_) => {
+                Arguments::Sqlite(Default::default())
+            }
+            Target::PostgresLease(_) | Target::PostgresConnections(_) => {
+                Arguments::Postgres(Default::default())
+            }
+        };
+        Self {
+            target,
+            counters,
+            sql: String::new(),
+            arguments: Ok(arguments),
+            count: 0,
+            bytes: 0,
+        }
+    }
+
+    /// Adds text.
+    pub(crate) fn push(mut self, sql: &'static str) -> Self {
+        self.sql.push_str(sql);
         self
     }
 
-    pub(crate) fn bind_optional<V: Value>(mut self, value: Option<&V>) -> Self {
-        self.statement.bind(value);
+    /// Adds several texts.
+    pub(crate) fn push_all(self, parts: impl IntoIterator<Item = &'static str>) -> Self {
+        parts.into_iter().fold(self, Self::push)
+    }
+
+    /// Adds a number of our own, which is the same for every caller.
+    pub(crate) fn number(mut self, number: i64) -> Self {
+        self.sql.push_str(&number.to_string());
         self
     }
 
-    pub(crate) fn bind_all<'v, V: Value + 'v>(
-        mut self,
-        values: impl IntoIterator<Item = &'v V>,
+    /// Adds a text whose parameters were counted on by [`crate::together`].
+    pub(crate) fn renumbered(mut self, sql: &str) -> Self {
+        self.sql.push_str(sql);
+        self
+    }
+
+    /// Adds a value.
+    pub(crate) fn value<V: Value>(self, value: &V) -> Self {
+        self.value_optional(Some(value))
+    }
+
+    /// Adds a value that may be null.
+    pub(crate) fn value_optional<V: Value>(mut self, value: Option<&V>) -> Self {
+        self.sql.push_str(&format!("${}", self.count + 1));
+        self.add(value);
+        self
+    }
+
+    /// Adds `($1, $2)`: a list of values.
+    pub(crate) fn list<'v, V: Value + 'v>(self, values: impl IntoIterator<Item = &'v V>) -> Self {
+        let tuple = Tuple::begin(self);
+        values.into_iter().fold(tuple, Tuple::value).end()
+    }
+
+    /// Adds `($1, $2), ($3, $4)`: a row for each item, whose values `row` adds.
+    pub(crate) fn rows<T>(
+        self,
+        items: impl IntoIterator<Item = T>,
+        row: impl Fn(Tuple<'c>, T) -> Tuple<'c>,
     ) -> Self {
-        values
-            .into_iter()
-            .for_each(|value| self.statement.bind(Some(value)));
+        let row_of = |query: Self, (index, item)| {
+            let query = if index == 0 { query } else { query.push(", ") };
+            row(Tuple::begin(query), item).end()
+        };
+        items.into_iter().enumerate().fold(self, row_of)
+    }
+
+    /// Locks the rows that it reads, where the database has such locks: on SQLite a transaction that
+    /// writes is alone anyway.
+    pub(crate) fn locking(self, lock: Lock) -> Self {
+        match self.target {
+            Target::SqliteConnection(_) | Target::SqlitePool(_) => self,
+            Target::PostgresLease(_) | Target::PostgresConnections(_) => self.push(lock.suffix()),
+        }
+    }
+
+    /// Gives the value of the next parameter that the text names by its number.
+    pub(crate) fn bind<V: Value>(mut self, value: &V) -> Self {
+        self.add(Some(value));
         self
+    }
+
+    /// Gives the value of the next parameter, which may be null.
+    pub(crate) fn bind_optional<V: Value>(mut self, value: Option<&V>) -> Self {
+        self.add(value);
+        self
+    }
+
+    fn add<V: Value>(&mut self, value: Option<&V>) {
+        let plain = value.map(V::to_plain);
+        self.count += 1;
+        self.bytes += plain.as_ref().map_or(0, Plain::bytes);
+        if let Ok(arguments) = &mut self.arguments
+            && let Err(error) = arguments.add(plain)
+        {
+            self.arguments = Err(error);
+        }
     }
 
     /// Runs it and reads every row.
     pub(crate) async fn all<T>(self, read: impl Fn(&mut Row) -> Result<T>) -> Result<Vec<T>> {
-        let target = match self.connection {
-            Connection::Sqlite(transaction) => Target::SqliteConnection(transaction),
-            Connection::Postgres(lease) => Target::PostgresLease(lease),
-        };
-        self.counters.statement(self.statement.bytes);
-        let rows = fetch_all(target, self.statement).await?;
+        self.counters.statement(self.bytes);
+        let rows = self.fetch_all().await?;
         rows.into_iter().map(|mut row| read(&mut row)).collect()
+    }
+
+    async fn fetch_all(self) -> Result<Vec<Row>> {
+        let sqlite = |rows: Vec<sqlx::sqlite::SqliteRow>| {
+            rows.into_iter()
+                .map(|row| Row::new(RowSource::Sqlite(row)))
+                .collect()
+        };
+        let postgres = |rows: Vec<sqlx::postgres::PgRow>| {
+            rows.into_iter()
+                .map(|row| Row::new(RowSource::Postgres(row)))
+                .collect()
+        };
+        let sql = self.sql;
+        Ok(match (self.target, self.arguments?) {
+            (Target::SqliteConnection(connection), Arguments::Sqlite(arguments)) => {
+                let query = sqlx::query_with(safe(for_sqlite(sql)), arguments);
+                sqlite(connection.fetch_all(query).await?)
+            }
+            (Target::SqlitePool(pool), Arguments::Sqlite(arguments)) => {
+                let query = sqlx::query_with(safe(for_sqlite(sql)), arguments);
+                sqlite(pool.fetch_all(query).await?)
+            }
+            (Target::PostgresLease(lease), Arguments::Postgres(arguments)) => {
+                postgres(lease.fetch_all(safe(sql), arguments).await?)
+            }
+            (Target::PostgresConnections(connections), Arguments::Postgres(arguments)) => {
+                postgres(fetch_all_postgres(connections, safe(sql), arguments).await?)
+            }
+            _ => return Err(Error::Unexpected("arguments of the other database".into())),
+        })
     }
 
     /// Runs it and reads the first row, if there is one.
@@ -202,66 +236,109 @@ impl Query<'_> {
         Ok(written)
     }
 
-    /// Runs it and tells how many rows it wrote.
+    /// Runs it and returns how many rows it wrote. Only a transaction writes.
     pub(crate) async fn execute(self) -> Result<u64> {
-        self.counters.statement(self.statement.bytes);
-        let sql = safe(self.statement.sql);
-        let written = match (self.connection, self.statement.arguments?) {
-            (Connection::Sqlite(transaction), Arguments::Sqlite(arguments)) => {
-                let done = transaction
-                    .execute(sqlx::query_with(sql, arguments))
-                    .await?;
-                done.rows_affected()
+        self.counters.statement(self.bytes);
+        let sql = self.sql;
+        let written = match (self.target, self.arguments?) {
+            (Target::SqliteConnection(connection), Arguments::Sqlite(arguments)) => {
+                let query = sqlx::query_with(safe(for_sqlite(sql)), arguments);
+                connection.execute(query).await?.rows_affected()
             }
-            (Connection::Postgres(lease), Arguments::Postgres(arguments)) => {
-                lease.execute(sql, arguments).await?
+            (Target::PostgresLease(lease), Arguments::Postgres(arguments)) => {
+                lease.execute(safe(sql), arguments).await?
             }
-            _ => return Err(Error::Unexpected("arguments of the other database".into())),
+            _ => return Err(Error::Unexpected("a write outside a transaction".into())),
         };
         self.counters.rows_written(written);
         Ok(written)
     }
 }
 
-/// A statement outside any transaction.
-pub(crate) struct Single<'d> {
-    pub(crate) pools: &'d Pools,
-    pub(crate) counters: &'d Counters,
-    pub(crate) statement: Statement,
+/// Values in parentheses.
+pub(crate) struct Tuple<'c> {
+    query: Query<'c>,
+    is_empty: bool,
 }
 
-impl Single<'_> {
-    pub(crate) fn bind<V: Value>(mut self, value: &V) -> Self {
-        self.statement.bind(Some(value));
-        self
+impl<'c> Tuple<'c> {
+    fn begin(query: Query<'c>) -> Self {
+        Self {
+            query: query.push("("),
+            is_empty: true,
+        }
     }
 
-    pub(crate) fn bind_optional<V: Value>(mut self, value: Option<&V>) -> Self {
-        self.statement.bind(value);
-        self
+    /// Adds a value.
+    pub(crate) fn value<V: Value>(self, value: &V) -> Self {
+        self.value_optional(Some(value))
     }
 
-    pub(crate) async fn optional<T>(
-        self,
-        read: impl Fn(&mut Row) -> Result<T>,
-    ) -> Result<Option<T>> {
-        let target = match self.pools {
-            Pools::Sqlite { readers, .. } => Target::SqlitePool(readers),
-            Pools::Postgres(connections) => Target::PostgresConnections(connections),
+    /// Adds a value that may be null.
+    pub(crate) fn value_optional<V: Value>(self, value: Option<&V>) -> Self {
+        let query = match self.is_empty {
+            true => self.query,
+            false => self.query.push(", "),
         };
-        self.counters.statement(self.statement.bytes);
-        let rows = fetch_all(target, self.statement).await?;
-        rows.into_iter()
-            .next()
-            .map(|mut row| read(&mut row))
-            .transpose()
+        Self {
+            query: query.value_optional(value),
+            is_empty: false,
+        }
+    }
+
+    fn end(self) -> Query<'c> {
+        self.query.push(")")
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "every text comes from this crate, where values go through `bind` and `value` alone"
+)]
+fn safe(sql: String) -> AssertSqlSafe<String> {
+    AssertSqlSafe(sql)
+}
+
+/// The statement as SQLite takes it best. `$1` is a name there, and each name is compared with all
+/// before it: a list of 500 resources would take 20 million comparisons, when it is prepared and
+/// again when its values are bound. Where every parameter stands once and in its order, which is so
+/// in lists, the bare `?` says the same. Our statements have a `$` before a number and nowhere else.
+fn for_sqlite(sql: String) -> String {
+    let mut parts = sql.split('$');
+    let mut bare = parts.next().unwrap_or_default().to_owned();
+    for (index, part) in parts.enumerate() {
+        let Some(rest) = part.strip_prefix(&(index + 1).to_string()) else {
+            return sql;
+        };
+        if rest.starts_with(|c: char| c.is_ascii_digit()) {
+            return sql;
+        }
+        bare.push('?');
+        bare.push_str(rest);
+    }
+    bare
+}
+
+/// Runs one reading statement on a connection that lives: it may be run again.
+async fn fetch_all_postgres(
+    connections: &Connections,
+    sql: AssertSqlSafe<String>,
+    arguments: PgArguments,
+) -> Result<Vec<PgRow>> {
+    let mut others = connections.count();
+    loop {
+        let mut lease = connections.take().await?;
+        let fetched = lease.fetch_all(safe(sql.0.clone()), arguments.clone());
+        match fetched.await {
+            Err(error) if others > 0 && Fault::of(&error) == Fault::Lost => others -= 1,
+            fetched => return Ok(fetched?),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::database::placeholders;
 
     #[test]
     fn parameters_in_their_order_need_no_names() {
@@ -278,7 +355,28 @@ mod tests {
         for (given, expected) in cases {
             assert_eq!(for_sqlite(given.to_owned()), expected);
         }
-        let many = placeholders(3, 5, 1);
-        assert_eq!(for_sqlite(many).matches('?').count(), 15);
+    }
+
+    #[tokio::test]
+    async fn values_count_on() {
+        let counters = Counters::default();
+        let connections = sqlx::sqlite::SqlitePoolOptions::new();
+        let pools = || connections.clone().connect_lazy("sqlite::memory:").unwrap();
+        let pools = Pools::Sqlite {
+            writer: pools(),
+            readers: pools(),
+        };
+        let query = Query::outside(&pools, &counters)
+            .push("insert into t values ")
+            .bind(&1_i64)
+            .rows([1_i64, 2], |row, item| {
+                row.value(&item).value(&"x".to_owned())
+            })
+            .push(" where a in ")
+            .list(&[3_i64, 4]);
+        assert_eq!(
+            query.sql,
+            "insert into t values ($2, $3), ($4, $5) where a in ($6, $7)"
+        );
     }
 }

@@ -11,7 +11,7 @@ use ctxpin_model::resource::{Bodies, Content, Detail, Resource, SkillFile};
 use ctxpin_model::snapshot::{Addresses, Facts, Snapshot};
 use ctxpin_model::treatment::{TreatedSnapshot, TreatmentKey, Treatments};
 
-use crate::database::{CHUNK, Transaction, placeholders};
+use crate::database::{CHUNK, Transaction};
 use crate::error::{Error, Result};
 use crate::grant::{Granted, object::Agent, object::Chat, right::ReadsBodies, right::Write};
 use crate::{blobs, treatments};
@@ -81,13 +81,15 @@ async fn read_resources(
     id: SnapshotId,
 ) -> Result<(Vec<(i64, Resource, Option<BlobHash>)>, Treatments)> {
     let rows = transaction
-        .query(format!(
+        .query(
             "select r.ordinal, r.kind, r.source, r.status, r.error, r.body, r.claimed, r.size, r.name, \
-             r.description, r.root, r.detail, {} from snapshot_resources r \
-             left join treatments t on t.blob = r.body and t.kind = r.kind \
+             r.description, r.root, r.detail, ",
+        )
+        .push(treatments::COLUMNS)
+        .push(
+            " from snapshot_resources r left join treatments t on t.blob = r.body and t.kind = r.kind \
              where r.snapshot_id = $1 order by r.ordinal",
-            treatments::COLUMNS
-        ))
+        )
         .bind(&id)
         .all(|row| {
             let ordinal: i64 = row.take()?;
@@ -206,33 +208,31 @@ async fn insert_resources(
     id: SnapshotId,
 ) -> Result<()> {
     for (chunk_index, chunk) in snapshot.resources.chunks(CHUNK).enumerate() {
-        let mut query = transaction.query(format!(
-            "insert into snapshot_resources (snapshot_id, ordinal, kind, source, status, error, \
-             body, claimed, size, name, description, root, detail) values {}",
-            placeholders(chunk.len(), 13, 1)
-        ));
-        for (index, resource) in chunk.iter().enumerate() {
-            let (body, claimed) = split(resource.content);
-            let detail = resource
-                .detail
-                .as_ref()
-                .map(|d| BlobHash::of(&d.canonical_json()));
-            query = query
-                .bind(&id)
-                .bind(&((chunk_index * CHUNK + index) as u64))
-                .bind(&resource.kind)
-                .bind(&resource.source)
-                .bind(&resource.status)
-                .bind_optional(resource.error.as_ref())
-                .bind_optional(body.as_ref())
-                .bind_optional(claimed.as_ref())
-                .bind(&resource.size)
-                .bind_optional(resource.name.as_ref())
-                .bind_optional(resource.description.as_ref())
-                .bind_optional(resource.root.as_ref())
-                .bind_optional(detail.as_ref());
-        }
-        query.execute().await?;
+        transaction
+            .query(
+                "insert into snapshot_resources (snapshot_id, ordinal, kind, source, status, error, \
+                 body, claimed, size, name, description, root, detail) values ",
+            )
+            .rows(chunk.iter().enumerate(), |row, (index, resource)| {
+                let (body, claimed) = split(resource.content);
+                let detail = resource.detail.as_ref();
+                let detail = detail.map(|detail| BlobHash::of(&detail.canonical_json()));
+                row.value(&id)
+                    .value(&((chunk_index * CHUNK + index) as u64))
+                    .value(&resource.kind)
+                    .value(&resource.source)
+                    .value(&resource.status)
+                    .value_optional(resource.error.as_ref())
+                    .value_optional(body.as_ref())
+                    .value_optional(claimed.as_ref())
+                    .value(&resource.size)
+                    .value_optional(resource.name.as_ref())
+                    .value_optional(resource.description.as_ref())
+                    .value_optional(resource.root.as_ref())
+                    .value_optional(detail.as_ref())
+            })
+            .execute()
+            .await?;
     }
     Ok(())
 }
@@ -254,23 +254,23 @@ async fn insert_files(
         })
         .collect();
     for chunk in files.chunks(CHUNK) {
-        let mut query = transaction.query(format!(
-            "insert into skill_files (snapshot_id, ordinal, path, body, claimed, size, executable, error) values {}",
-            placeholders(chunk.len(), 8, 1)
-        ));
-        for (ordinal, file) in chunk {
-            let (body, claimed) = split(file.content);
-            query = query
-                .bind(&id)
-                .bind(ordinal)
-                .bind(&file.path)
-                .bind_optional(body.as_ref())
-                .bind_optional(claimed.as_ref())
-                .bind(&file.size)
-                .bind(&file.executable)
-                .bind_optional(file.error.as_ref());
-        }
-        query.execute().await?;
+        transaction
+            .query(
+                "insert into skill_files (snapshot_id, ordinal, path, body, claimed, size, executable, error) values ",
+            )
+            .rows(chunk, |row, (ordinal, file)| {
+                let (body, claimed) = split(file.content);
+                row.value(&id)
+                    .value(ordinal)
+                    .value(&file.path)
+                    .value_optional(body.as_ref())
+                    .value_optional(claimed.as_ref())
+                    .value(&file.size)
+                    .value(&file.executable)
+                    .value_optional(file.error.as_ref())
+            })
+            .execute()
+            .await?;
     }
     Ok(())
 }

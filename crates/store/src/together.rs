@@ -1,7 +1,5 @@
 //! Several writes in one round trip.
 
-use std::borrow::Cow;
-
 use crate::database::Transaction;
 use crate::error::Result;
 use crate::query::Query;
@@ -17,7 +15,7 @@ pub(crate) struct Together<'t> {
 
 /// One `insert`, `update` or `delete` without `returning`.
 struct Write {
-    sql: Cow<'static, str>,
+    sql: &'static str,
     values: Vec<Box<dyn Bindable>>,
 }
 
@@ -44,8 +42,8 @@ impl Transaction {
 
 impl Together<'_> {
     /// Adds a statement with parameters `$1`, `$2` and so on; the values that follow are its.
-    pub(crate) fn write(mut self, sql: impl Into<Cow<'static, str>>) -> Self {
-        let (sql, values) = (sql.into(), Vec::new());
+    pub(crate) fn write(mut self, sql: &'static str) -> Self {
+        let values = Vec::new();
         self.writes.push(Write { sql, values });
         self
     }
@@ -64,11 +62,8 @@ impl Together<'_> {
         self
     }
 
-    /// Runs them and tells how many rows they wrote together. Without any it does nothing.
+    /// Runs them and tells how many rows they wrote together.
     pub(crate) async fn execute(self) -> Result<u64> {
-        if self.writes.is_empty() {
-            return Ok(0);
-        }
         if !self.transaction.is_postgres() {
             let mut written = 0;
             for write in self.writes {
@@ -78,7 +73,8 @@ impl Together<'_> {
             return Ok(written);
         }
         let counted = self.writes.len() as u64;
-        let mut query = self.transaction.query(composed(&self.writes));
+        let sql = composed(&self.writes);
+        let mut query = self.transaction.query("").renumbered(&sql);
         for write in &self.writes {
             query = bind_all(query, &write.values);
         }
@@ -96,7 +92,7 @@ fn composed(writes: &[Write]) -> String {
     let mut counts = Vec::new();
     let mut values_before = 0;
     for (index, write) in writes.iter().enumerate() {
-        let sql = renumbered(&write.sql, values_before);
+        let sql = renumbered(write.sql, values_before);
         parts.push(format!("w{index} as ({sql} returning 1)"));
         counts.push(format!("(select count(*) from w{index})"));
         values_before += write.values.len();
@@ -136,7 +132,7 @@ mod tests {
     #[test]
     fn writes_become_one_statement() {
         let write = |sql, count: i64| Write {
-            sql: Cow::Borrowed(sql),
+            sql,
             values: (0..count).map(|n| Box::new(Some(n)) as _).collect(),
         };
         let writes = [

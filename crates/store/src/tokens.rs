@@ -10,10 +10,10 @@ use ctxpin_model::token::{Maker, TokenRecord};
 
 use uuid::Uuid;
 
-use crate::database::{CHUNK, Database, Lock, Transaction, placeholders};
+use crate::database::{CHUNK, Database, Lock, Transaction};
 use crate::deed::Deed;
 use crate::error::{Error, Result};
-use crate::grant::{Caller, check_caller_sql, demand, read_caller};
+use crate::grant::{Caller, check_caller, demand, read_caller};
 use crate::grant::{Grantable, Granted, SignsOfLife, object::Account, object::Agent, right::Write};
 use crate::values::{Row, Value};
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
@@ -49,7 +49,7 @@ const COLUMNS: &str = "t.id, coalesce(t.user_id, a.owner_id), t.agent_id, t.labe
 
 /// What a token's row, which is called `t`, refers to.
 const JOINS: &str =
-    "left join agents a on a.id = t.agent_id left join users m on m.id = t.made_by_user";
+    " left join agents a on a.id = t.agent_id left join users m on m.id = t.made_by_user";
 
 /// A token that ended with the one that made it.
 #[derive(Debug, Clone, Copy)]
@@ -137,8 +137,7 @@ impl Database {
     /// Tells who calls, if they may do the operation on what is theirs. Without one it is enough that the
     /// token opens anything.
     pub async fn identify(&self, caller: &Caller, operation: Option<Operation>) -> Result<Actor> {
-        let actor = self
-            .single(check_caller_sql())
+        let actor = check_caller(self.single(""))
             .bind(&caller.credential.id)
             .optional(|row| read_caller(row, caller, self.signs(), false))
             .await?
@@ -165,36 +164,46 @@ impl Transaction {
     pub async fn signs_write(&mut self, signs: &SignsOfLife, at: Moment) -> Result<()> {
         let agents: Vec<_> = signs.agents.iter().collect();
         for chunk in agents.chunks(CHUNK) {
-            self.sign("agents", "last_seen_at", chunk, at).await?;
+            self.sign(
+                "select id from agents where id in ",
+                "update agents set last_seen_at = ",
+                chunk,
+                at,
+            )
+            .await?;
         }
         let tokens: Vec<_> = signs.tokens.iter().collect();
         for chunk in tokens.chunks(CHUNK) {
-            self.sign("tokens", "last_used_at", chunk, at).await?;
+            self.sign(
+                "select id from tokens where id in ",
+                "update tokens set last_used_at = ",
+                chunk,
+                at,
+            )
+            .await?;
         }
         Ok(())
     }
 
     async fn sign<V: Value>(
         &mut self,
-        table: &str,
-        column: &str,
+        select: &'static str,
+        update: &'static str,
         ids: &[&V],
         at: Moment,
     ) -> Result<()> {
-        let list = placeholders(1, ids.len(), 1);
-        let sql = format!("select id from {table} where id in {list} order by id");
-        self.query_locking(&sql, Lock::Update)
-            .bind_all(ids.iter().copied())
+        self.query(select)
+            .list(ids.iter().copied())
+            .push(" order by id")
+            .locking(Lock::Update)
             .all(|row| row.take::<Uuid>())
             .await?;
-        let list = placeholders(1, ids.len(), 2);
-        self.query(format!(
-            "update {table} set {column} = $1 where id in {list}"
-        ))
-        .bind(&at)
-        .bind_all(ids.iter().copied())
-        .execute()
-        .await?;
+        self.query(update)
+            .value(&at)
+            .push(" where id in ")
+            .list(ids.iter().copied())
+            .execute()
+            .await?;
         Ok(())
     }
 }
@@ -212,11 +221,9 @@ impl<O: Grantable> Granted<O, Write> {
         };
         let (expires_at, revoked_at): (_, Option<Moment>) = self
             .within(transaction)?
-            .query_locking(
-                "select expires_at, revoked_at from tokens where id = $1",
-                Lock::Share,
-            )
+            .query("select expires_at, revoked_at from tokens where id = $1")
             .bind(&token)
+            .locking(Lock::Share)
             .one(|row| Ok((row.take_optional()?, row.take_optional()?)))
             .await?;
         match revoked_at {
@@ -265,15 +272,19 @@ impl Granted<Account, Write> {
         at: Moment,
     ) -> Result<Vec<RevokedChild>> {
         let transaction = self.within(transaction)?;
-        let sql = format!(
-            "select t.id, coalesce(t.user_id, (select a.owner_id from agents a where a.id = t.agent_id)), t.agent_id \
-             from tokens t where t.id in ({CHILDREN} select id from children) \
-             and t.revoked_at is null and (t.expires_at is null or t.expires_at > $2) order by t.id"
-        );
         let children = transaction
-            .query_locking(&sql, Lock::Update)
+            .query(
+                "select t.id, coalesce(t.user_id, (select a.owner_id from agents a where a.id = t.agent_id)), t.agent_id \
+                 from tokens t where t.id in (",
+            )
+            .push(CHILDREN)
+            .push(
+                " select id from children) and t.revoked_at is null \
+                 and (t.expires_at is null or t.expires_at > $2) order by t.id",
+            )
             .bind(&token)
             .bind(&at)
+            .locking(Lock::Update)
             .all(|row| {
                 Ok(RevokedChild {
                     token: row.take()?,
@@ -283,13 +294,11 @@ impl Granted<Account, Write> {
             })
             .await?;
         for chunk in children.chunks(CHUNK) {
-            let list = placeholders(1, chunk.len(), 2);
             transaction
-                .query(format!(
-                    "update tokens set revoked_at = $1 where id in {list}"
-                ))
-                .bind(&at)
-                .bind_all(chunk.iter().map(|child| &child.token))
+                .query("update tokens set revoked_at = ")
+                .value(&at)
+                .push(" where id in ")
+                .list(chunk.iter().map(|child| &child.token))
                 .execute()
                 .await?;
         }
@@ -327,19 +336,15 @@ impl<R> Granted<Account, R> {
     ) -> Result<Page<TokenRecord, IdCursor>> {
         let owner = self.owner();
         let transaction = self.within(transaction)?;
-        let after = if page.after.is_some() {
-            "and t.id < $3"
-        } else {
-            ""
-        };
-        let sql = format!(
-            "select {COLUMNS} from tokens t {JOINS} where t.user_id = $1 {after} order by t.id desc limit $2"
-        );
-        let mut query = transaction.query(sql).bind(&owner).bind(&(page.limit + 1));
+        let mut query = transaction
+            .query("select ")
+            .push_all([COLUMNS, " from tokens t", JOINS, " where t.user_id = "])
+            .value(&owner);
         if let Some(after) = &page.after {
-            query = query.bind(after);
+            query = query.push(" and t.id < ").value(after);
         }
-        let tokens = query.all(read).await?;
+        let query = query.push(" order by t.id desc limit ");
+        let tokens = query.value(&(page.limit + 1)).all(read).await?;
         Ok(Page::of(tokens, page.limit, |token| token.id.uuid()))
     }
 
@@ -351,10 +356,11 @@ impl<R> Granted<Account, R> {
         owner: Option<UserId>,
     ) -> Result<Option<TokenRecord>> {
         let transaction = self.within(transaction)?;
-        let sql = format!(
-            "select {COLUMNS} from tokens t {JOINS} where t.id = $1 and t.user_id is not null"
-        );
-        let found = transaction.query(sql).bind(&token).optional(read).await?;
+        let query = transaction
+            .query("select ")
+            .push_all([COLUMNS, " from tokens t", JOINS]);
+        let query = query.push(" where t.id = $1 and t.user_id is not null");
+        let found = query.bind(&token).optional(read).await?;
         Ok(found.filter(|found| owner.is_none_or(|owner| found.user == owner)))
     }
 
@@ -368,25 +374,22 @@ impl<R> Granted<Account, R> {
         page: &PageRequest<IdCursor>,
     ) -> Result<Page<TokenRecord, IdCursor>> {
         let transaction = self.within(transaction)?;
-        let after = if page.after.is_some() {
-            "and t.id < $4"
-        } else {
-            ""
-        };
-        let sql = format!(
-            "{CHILDREN} select {COLUMNS} from children join tokens t on t.id = children.id \
-             {JOINS} where t.revoked_at is null and (t.expires_at is null or t.expires_at > $2) {after} \
-             order by t.id desc limit $3"
-        );
         let mut query = transaction
-            .query(sql)
+            .query(CHILDREN)
+            .push_all([
+                " select ",
+                COLUMNS,
+                " from children join tokens t on t.id = children.id",
+                JOINS,
+            ])
+            .push(" where t.revoked_at is null and (t.expires_at is null or t.expires_at > $2)")
             .bind(&token)
-            .bind(&now)
-            .bind(&(page.limit + 1));
+            .bind(&now);
         if let Some(after) = &page.after {
-            query = query.bind(after);
+            query = query.push(" and t.id < ").value(after);
         }
-        let tokens = query.all(read).await?;
+        let query = query.push(" order by t.id desc limit ");
+        let tokens = query.value(&(page.limit + 1)).all(read).await?;
         Ok(Page::of(tokens, page.limit, |token| token.id.uuid()))
     }
 }

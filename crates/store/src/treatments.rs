@@ -4,7 +4,7 @@ use ctxpin_model::hash::BlobHash;
 use ctxpin_model::treatment::{Removed, Treatment, TreatmentKey, Treatments};
 use ctxpin_model::warning;
 
-use crate::database::{CHUNK, Database, Transaction, placeholders};
+use crate::database::{CHUNK, Database, Transaction};
 use crate::deed::Deed;
 use crate::error::{Error, Result};
 use crate::grant::{Granted, object::Agent, right::Write};
@@ -44,23 +44,24 @@ pub(crate) fn read(row: &mut Row) -> Result<Option<(i64, Treatment)>> {
 async fn insert(transaction: &mut Transaction, treatments: &Treatments) -> Result<()> {
     let treatments: Vec<_> = treatments.iter().collect();
     for chunk in treatments.chunks(CHUNK) {
-        let list = placeholders(chunk.len(), 8, 1);
-        let mut query = transaction.query(format!(
-            "insert into treatments (blob, kind, renderer, given, removed_comment, removed_invisible, \
-             removed_blank, warnings) values {list} on conflict do nothing"
-        ));
-        for (key, treatment) in chunk {
-            query = query
-                .bind(&key.blob)
-                .bind(&key.kind)
-                .bind(&key.renderer)
-                .bind(&treatment.given)
-                .bind(&treatment.removed.comment)
-                .bind(&treatment.removed.invisible)
-                .bind(&treatment.removed.blank)
-                .bind(&warning::to_json(&treatment.warnings));
-        }
-        query.execute().await?;
+        transaction
+            .query(
+                "insert into treatments (blob, kind, renderer, given, removed_comment, removed_invisible, \
+                 removed_blank, warnings) values ",
+            )
+            .rows(chunk, |row, (key, treatment)| {
+                row.value(&key.blob)
+                    .value(&key.kind)
+                    .value(&key.renderer)
+                    .value(&treatment.given)
+                    .value(&treatment.removed.comment)
+                    .value(&treatment.removed.invisible)
+                    .value(&treatment.removed.blank)
+                    .value(&warning::to_json(&treatment.warnings))
+            })
+            .push(" on conflict do nothing")
+            .execute()
+            .await?;
     }
     Ok(())
 }

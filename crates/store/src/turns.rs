@@ -31,12 +31,11 @@ impl<R> Granted<Chat, R> {
         page: &PageRequest<i64>,
     ) -> Result<Page<TurnRecord, i64>> {
         let chat = self.id();
-        let sql = format!(
-            "select {COLUMNS} from turns where chat_id = $1 and number < $2 order by number desc limit $3"
-        );
         let turns = self
             .within(transaction)?
-            .query(sql)
+            .query("select ")
+            .push(COLUMNS)
+            .push(" from turns where chat_id = $1 and number < $2 order by number desc limit $3")
             .bind(&chat)
             .bind(&page.after.unwrap_or(i64::MAX))
             .bind(&(page.limit + 1))
@@ -52,9 +51,10 @@ impl<R> Granted<Chat, R> {
         reference: &str,
     ) -> Result<Option<TurnRecord>> {
         let chat = self.id();
-        let sql = format!("select {COLUMNS} from turns where chat_id = $1 and reference = $2");
         self.within(transaction)?
-            .query(sql)
+            .query("select ")
+            .push(COLUMNS)
+            .push(" from turns where chat_id = $1 and reference = $2")
             .bind(&chat)
             .bind(&reference.to_owned())
             .optional(read)

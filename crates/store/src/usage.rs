@@ -9,7 +9,7 @@ use ctxpin_model::id::UserId;
 use ctxpin_model::moment::Moment;
 use ctxpin_model::quota::{Amounts, QuotaOverrides, Stock, Usage, WARNED_FROM_PERCENT};
 
-use crate::database::{CHUNK, Lock, Transaction, placeholders};
+use crate::database::{CHUNK, Lock, Transaction};
 use crate::error::Result;
 use crate::grant::{Granted, object::Account, object::Agent, right::Write};
 use crate::values::Row;
@@ -44,7 +44,8 @@ async fn of_user(
     now: Moment,
 ) -> Result<Option<Usage>> {
     transaction
-        .query(format!("select {COLUMNS} from users u where u.id = $2"))
+        .query("select ")
+        .push_all([COLUMNS, " from users u where u.id = $2"])
         .bind(&now)
         .bind(&user)
         .optional(read)
@@ -70,37 +71,47 @@ impl Transaction {
         defaults: &Amounts,
         now: Moment,
     ) -> Result<Vec<(UserId, Usage)>> {
-        let near = |used: &str, quota: &str, default: usize| {
-            // A large quota times a percentage is more than a bigint holds.
-            format!(
-                "{used} * 100 >= cast(coalesce({quota}, ${default}) as numeric) * {WARNED_FROM_PERCENT}"
-            )
-        };
-        let near = [
-            near("w.content_bytes", "w.content_bytes_quota", 2),
-            near("w.agents", "w.agents_quota", 3),
-            near("w.chat_count", "w.chats_quota", 4),
-            near("w.tokens", "w.tokens_quota", 5),
+        const NEAR: [(&str, Stock); 4] = [
+            (
+                "w.content_bytes * 100 >= cast(coalesce(w.content_bytes_quota, ",
+                Stock::ContentBytes,
+            ),
+            (
+                " or w.agents * 100 >= cast(coalesce(w.agents_quota, ",
+                Stock::Agents,
+            ),
+            (
+                " or w.chat_count * 100 >= cast(coalesce(w.chats_quota, ",
+                Stock::Chats,
+            ),
+            (
+                " or w.tokens * 100 >= cast(coalesce(w.tokens_quota, ",
+                Stock::Tokens,
+            ),
         ];
-        let sql = format!(
-            "with agents_of as (select owner_id, count(*) as number from agents group by owner_id), \
-             tokens_of as (select user_id, count(*) as number from tokens where user_id is not null \
-                and revoked_at is null and (expires_at is null or expires_at > $1) group by user_id), \
-             w as (select u.id, u.content_bytes, cast(coalesce(a.number, 0) as bigint) as agents, u.chat_count, \
-                cast(coalesce(t.number, 0) as bigint) as tokens, \
-                u.content_bytes_quota, u.agents_quota, u.chats_quota, u.tokens_quota \
-                from users u left join agents_of a on a.owner_id = u.id left join tokens_of t on t.user_id = u.id) \
-             select w.id, w.content_bytes, w.agents, w.chat_count, w.tokens, \
-             w.content_bytes_quota, w.agents_quota, w.chats_quota, w.tokens_quota \
-             from w where {} order by w.id",
-            near.join(" or ")
-        );
-        self.query(sql)
-            .bind(&now)
-            .bind(&defaults.of(Stock::ContentBytes))
-            .bind(&defaults.of(Stock::Agents))
-            .bind(&defaults.of(Stock::Chats))
-            .bind(&defaults.of(Stock::Tokens))
+        let query = self
+            .query(
+                "with agents_of as (select owner_id, count(*) as number from agents group by owner_id), \
+                 tokens_of as (select user_id, count(*) as number from tokens where user_id is not null \
+                    and revoked_at is null and (expires_at is null or expires_at > $1) group by user_id), \
+                 w as (select u.id, u.content_bytes, cast(coalesce(a.number, 0) as bigint) as agents, u.chat_count, \
+                    cast(coalesce(t.number, 0) as bigint) as tokens, \
+                    u.content_bytes_quota, u.agents_quota, u.chats_quota, u.tokens_quota \
+                    from users u left join agents_of a on a.owner_id = u.id left join tokens_of t on t.user_id = u.id) \
+                 select w.id, w.content_bytes, w.agents, w.chat_count, w.tokens, \
+                 w.content_bytes_quota, w.agents_quota, w.chats_quota, w.tokens_quota from w where ",
+            )
+            .bind(&now);
+        let query = NEAR.into_iter().fold(query, |query, (near, stock)| {
+            // A large quota times a percentage is more than a bigint holds.
+            query
+                .push(near)
+                .value(&defaults.of(stock))
+                .push(") as numeric) * ")
+                .number(WARNED_FROM_PERCENT as i64)
+        });
+        query
+            .push(" order by w.id")
             .all(|row| Ok((row.take()?, read(row)?)))
             .await
     }
@@ -125,8 +136,9 @@ impl Granted<Account, Write> {
         let transaction = self.within(transaction)?;
         if transaction.has_row_locks() {
             transaction
-                .query_locking("select id from users where id = $1", Lock::UpdateNoKey)
+                .query("select id from users where id = $1")
                 .bind(&user)
+                .locking(Lock::UpdateNoKey)
                 .optional(|row| row.take::<UserId>())
                 .await?;
         }
@@ -176,20 +188,22 @@ impl Granted<Account, Write> {
         let transaction = self.within(transaction)?;
         // From the uppermost downwards: each is gone through once, however long a chain is.
         transaction
-            .query(format!(
-                "with recursive gone (id, maker) as (select id, made_by_token from tokens where {GONE}), \
-                 heirs (id, maker) as (\
+            .query("with recursive gone (id, maker) as (select id, made_by_token from tokens where ")
+            .push(GONE)
+            .push(
+                "), heirs (id, maker) as (\
                  select g.id, g.maker from gone g where g.maker is null or g.maker not in (select id from gone) \
                  union all select g.id, h.maker from gone g join heirs h on h.id = g.maker) \
                  update tokens set made_by_token = (select h.maker from heirs h where h.id = tokens.made_by_token) \
-                 where made_by_token in (select id from gone) and id not in (select id from gone)"
-            ))
+                 where made_by_token in (select id from gone) and id not in (select id from gone)",
+            )
             .bind(&user)
             .bind(&now)
             .execute()
             .await?;
         transaction
-            .query(format!("delete from tokens where {GONE}"))
+            .query("delete from tokens where ")
+            .push(GONE)
             .bind(&user)
             .bind(&now)
             .execute()
@@ -215,17 +229,16 @@ impl Granted<Agent, Write> {
         };
         let contents: Vec<_> = contents.iter().collect();
         for chunk in contents.chunks(CHUNK) {
-            let list = placeholders(chunk.len(), 3, 1);
-            let mut query = transaction.query(format!(
-                "insert into user_contents (user_id, hash, size) values {list} on conflict do nothing \
-                 returning size, \
-                 (select u.content_bytes from users u where u.id = user_contents.user_id), \
-                 (select u.content_bytes_quota from users u where u.id = user_contents.user_id)"
-            ));
-            for (hash, size) in chunk {
-                query = query.bind(&owner).bind(*hash).bind(*size);
-            }
-            let rows: Vec<(u64, u64, Option<u64>)> = query
+            let rows: Vec<(u64, u64, Option<u64>)> = transaction
+                .query("insert into user_contents (user_id, hash, size) values ")
+                .rows(chunk, |row, (hash, size)| {
+                    row.value(&owner).value(*hash).value(*size)
+                })
+                .push(
+                    " on conflict do nothing returning size, \
+                     (select u.content_bytes from users u where u.id = user_contents.user_id), \
+                     (select u.content_bytes_quota from users u where u.id = user_contents.user_id)",
+                )
                 .all_written(|row| Ok((row.take()?, row.take()?, row.take_optional()?)))
                 .await?;
             for (size, used, quota) in rows {

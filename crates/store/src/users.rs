@@ -40,7 +40,8 @@ async fn insert(transaction: &mut Transaction, user: &UserRecord) -> Result<()> 
 impl Transaction {
     /// The user that was created first, or `None` in a new database.
     pub async fn user_first(&mut self) -> Result<Option<UserRecord>> {
-        self.query(format!("select {COLUMNS} from users order by id limit 1"))
+        self.query("select ")
+            .push_all([COLUMNS, " from users order by id limit 1"])
             .optional(read)
             .await
     }
@@ -68,8 +69,9 @@ impl Granted<Account, Write> {
         user: UserId,
     ) -> Result<Option<UserRecord>> {
         let transaction = self.within(transaction)?;
-        let sql = format!("select {COLUMNS} from users where id = $1");
-        transaction.query(sql).bind(&user).optional(read).await
+        let query = transaction.query("select ");
+        let query = query.push_all([COLUMNS, " from users where id = "]);
+        query.value(&user).optional(read).await
     }
 
     /// Whether the user of that name exists.
@@ -91,12 +93,12 @@ impl Granted<Account, Write> {
         change: &UserChange,
     ) -> Result<Option<UserRecord>> {
         let transaction = self.within(transaction)?;
-        let sql = format!(
-            "update users set name = coalesce($2, name), roles = coalesce($3, roles), \
-             disabled = coalesce($4, disabled) where id = $1 returning {COLUMNS}"
-        );
         transaction
-            .query(sql)
+            .query(
+                "update users set name = coalesce($2, name), roles = coalesce($3, roles), \
+                 disabled = coalesce($4, disabled) where id = $1 returning ",
+            )
+            .push(COLUMNS)
             .bind(&user)
             .bind_optional(change.name.as_ref())
             .bind_optional(change.roles.as_ref())
@@ -114,17 +116,14 @@ impl<R> Granted<Account, R> {
         page: &PageRequest<IdCursor>,
     ) -> Result<Page<UserRecord, IdCursor>> {
         let transaction = self.within(transaction)?;
-        let after = if page.after.is_some() {
-            "where id < $2"
-        } else {
-            ""
-        };
-        let sql = format!("select {COLUMNS} from users {after} order by id desc limit $1");
-        let mut query = transaction.query(sql).bind(&(page.limit + 1));
+        let mut query = transaction
+            .query("select ")
+            .push_all([COLUMNS, " from users"]);
         if let Some(after) = &page.after {
-            query = query.bind(after);
+            query = query.push(" where id < ").value(after);
         }
-        let users = query.all(read).await?;
+        let query = query.push(" order by id desc limit ");
+        let users = query.value(&(page.limit + 1)).all(read).await?;
         Ok(Page::of(users, page.limit, |user| user.id.uuid()))
     }
 
@@ -132,7 +131,8 @@ impl<R> Granted<Account, R> {
     pub async fn own_user(&self, transaction: &mut Transaction) -> Result<UserRecord> {
         let owner = self.owner();
         let transaction = self.within(transaction)?;
-        let sql = format!("select {COLUMNS} from users where id = $1");
-        transaction.query(sql).bind(&owner).one(read).await
+        let query = transaction.query("select ");
+        let query = query.push_all([COLUMNS, " from users where id = "]);
+        query.value(&owner).one(read).await
     }
 }

@@ -14,6 +14,7 @@ use ctxpin_model::token::Credential;
 use super::{Grantable, Owned};
 use crate::error::{Error, Result};
 use crate::migrations::SCHEMA_VERSION;
+use crate::query::Query;
 use crate::values::Row;
 
 /// How old the last noted use of a token must be for its use to be noted again.
@@ -31,6 +32,9 @@ pub struct Caller {
 /// What every check reads of the caller, the first columns of its statement.
 pub(crate) const PRINCIPAL_COLUMNS: &str = "t.secret_hash, t.expires_at, t.revoked_at, t.last_used_at, t.scopes, \
      t.agent_id, u.id, u.roles, u.disabled, coalesce(ta.may_refresh, false)";
+
+/// Behind them, the version of the schema.
+const SCHEMA: &str = ", (select max(version) from _sqlx_migrations)";
 
 /// Where it reads it from. `$1` is the token.
 pub(crate) const PRINCIPAL_TABLES: &str = "tokens t \
@@ -127,21 +131,41 @@ pub(super) struct Checked<O: Grantable> {
     pub(super) record: Option<O::Record>,
 }
 
-/// The statement of a check: of the caller, the schema's version and the object of that id.
-pub(super) fn check_sql<O: Owned>(of: &str, renderer: i64) -> String {
-    let (id, columns, joins) = (O::ID, O::columns(renderer), O::joins(of));
-    format!(
-        "select {PRINCIPAL_COLUMNS}, (select max(version) from _sqlx_migrations), \
-         {id} is not null, {columns} from {PRINCIPAL_TABLES} {joins} where t.id = $1"
-    )
+/// Adds the statement of a check: of the caller, the schema's version and the object whose id is
+/// `of`, a parameter or a column.
+pub(super) fn check<'q, O: Owned>(query: Query<'q>, of: &'static str, renderer: i64) -> Query<'q> {
+    let query = query.push_all([
+        "select ",
+        PRINCIPAL_COLUMNS,
+        SCHEMA,
+        ", ",
+        O::ID,
+        " is not null, ",
+    ]);
+    O::columns(query, renderer)
+        .push_all([
+            " from ",
+            PRINCIPAL_TABLES,
+            " left join ",
+            O::TABLE,
+            " on ",
+            O::ID,
+            " = ",
+            of,
+        ])
+        .push_all([O::JOINS, " where t.id = $1"])
 }
 
-/// The statement of a check that needs no object.
-pub(crate) fn check_caller_sql() -> String {
-    format!(
-        "select {PRINCIPAL_COLUMNS}, (select max(version) from _sqlx_migrations) \
-         from {PRINCIPAL_TABLES} where t.id = $1"
-    )
+/// Adds the statement of a check that needs no object.
+pub(crate) fn check_caller(query: Query<'_>) -> Query<'_> {
+    query.push_all([
+        "select ",
+        PRINCIPAL_COLUMNS,
+        SCHEMA,
+        " from ",
+        PRINCIPAL_TABLES,
+        " where t.id = $1",
+    ])
 }
 
 /// Reads who calls, and refuses to write under a schema that a newer release has migrated.

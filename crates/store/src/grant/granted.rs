@@ -9,11 +9,11 @@ use ctxpin_model::id::{AgentId, ChatId, UserId};
 use ctxpin_model::moment::Moment;
 
 use super::caller::{
-    Caller, Checked, check_caller_sql, check_sql, demand, demand_owned, read_caller, read_check,
+    Caller, Checked, check, check_caller, demand, demand_owned, read_caller, read_check,
 };
 use super::sighting::Sighting;
 use super::{Grantable, Owned, object, right};
-use crate::database::{Lock, Transaction, placeholders};
+use crate::database::{Lock, Transaction};
 use crate::error::{Error, Result};
 
 /// Proof that an actor may use an object, within one transaction.
@@ -167,9 +167,9 @@ impl Transaction {
         operation: Operation,
     ) -> Result<Granted<object::Agent, right::Body>> {
         let (used, writes) = (self.signs().clone(), self.writes());
-        let sql = check_sql::<object::Agent>("t.agent_id", self.shared().renderer);
-        let checked: Checked<object::Agent> = self
-            .query(sql)
+        let renderer = self.shared().renderer;
+        let statement = self.query("");
+        let checked = check::<object::Agent>(statement, "t.agent_id", renderer)
             .bind(&caller.credential.id)
             .optional(|row| read_check(row, caller, &used, writes))
             .await?
@@ -303,10 +303,10 @@ impl Transaction {
         if agents.is_empty() || !self.has_row_locks() {
             return Ok(());
         }
-        let list = placeholders(1, agents.len(), 1);
-        let sql = format!("select id from agents where id in {list} order by id");
-        self.query_locking(&sql, lock)
-            .bind_all(agents)
+        self.query("select id from agents where id in ")
+            .list(agents)
+            .push(" order by id")
+            .locking(lock)
             .all(|row| row.take::<AgentId>())
             .await?;
         Ok(())
@@ -324,19 +324,18 @@ impl Transaction {
         if !self.has_row_locks() {
             return Ok(());
         }
-        let sql = if agents.is_empty() {
-            "select c.id from chats c where c.id = $1".to_owned()
+        let query = if agents.is_empty() {
+            self.query("select c.id from chats c where c.id = ")
+                .value(&chat)
         } else {
-            let list = placeholders(1, agents.len(), 2);
-            format!(
-                "with locked as materialized (\
-                 select id from agents where id in {list} order by id for share) \
-                 select c.id from chats c where c.id = $1 and (select count(*) from locked) >= 0"
-            )
+            self.query("with locked as materialized (select id from agents where id in ")
+                .list(agents)
+                .push(" order by id for share) select c.id from chats c where c.id = ")
+                .value(&chat)
+                .push(" and (select count(*) from locked) >= 0")
         };
-        self.query_locking(&sql, lock)
-            .bind(&chat)
-            .bind_all(agents)
+        query
+            .locking(lock)
             .optional(|row| row.take::<ChatId>())
             .await?;
         Ok(())
@@ -345,9 +344,8 @@ impl Transaction {
     async fn check<O: Owned>(&mut self, caller: &Caller, id: O::Id) -> Result<Checked<O>> {
         let used = self.signs().clone();
         let writes = self.writes();
-        let sql = check_sql::<O>("$2", self.shared().renderer);
-        let checked = self
-            .query(sql)
+        let renderer = self.shared().renderer;
+        let checked = check::<O>(self.query(""), "$2", renderer)
             .bind(&caller.credential.id)
             .bind(&id)
             .optional(|row| read_check(row, caller, &used, writes))
@@ -358,8 +356,7 @@ impl Transaction {
     async fn check_caller(&mut self, caller: &Caller) -> Result<Actor> {
         let used = self.signs().clone();
         let writes = self.writes();
-        let actor = self
-            .query(check_caller_sql())
+        let actor = check_caller(self.query(""))
             .bind(&caller.credential.id)
             .optional(|row| read_caller(row, caller, &used, writes))
             .await?;

@@ -15,11 +15,12 @@ use ctxpin_model::chat::ChatRecord;
 use ctxpin_model::id::{AgentId, ChatId, UserId};
 
 use crate::error::Result;
+use crate::query::Query;
 use crate::values::Row;
 
 pub use caller::{Caller, Signs, SignsOfLife};
 pub(crate) use caller::{
-    PRINCIPAL_COLUMNS, PRINCIPAL_TABLES, check_caller_sql, demand, principal, read_caller,
+    PRINCIPAL_COLUMNS, PRINCIPAL_TABLES, check_caller, demand, principal, read_caller,
 };
 pub use granted::Granted;
 pub use sighting::Sighting;
@@ -82,12 +83,14 @@ impl Grantable for object::Chat {
 pub(crate) trait Owned: Grantable<Id: crate::values::Value> {
     /// What people call it.
     const NOUN: &str;
+    /// Its table, and what the statement calls a row of it.
+    const TABLE: &str;
     /// The column that tells whether it is there.
     const ID: &str;
-    /// What [`Self::read`] reads.
-    fn columns(renderer: i64) -> String;
-    /// Joined to the caller's tables: it and what it refers to. `id` is a parameter or a column.
-    fn joins(id: &str) -> String;
+    /// What its row refers to.
+    const JOINS: &str;
+    /// Adds what [`Self::read`] reads. `renderer` is whose prompts are looked for.
+    fn columns(query: Query<'_>, renderer: i64) -> Query<'_>;
     fn read(row: &mut Row) -> Result<Self::Record>;
     fn owner(record: &Self::Record) -> UserId;
     /// The agent that it is, or is bound to.

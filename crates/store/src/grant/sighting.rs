@@ -4,7 +4,7 @@ use ctxpin_model::access::{Actor, Operation};
 use ctxpin_model::chat::ChatRecord;
 use ctxpin_model::id::{AgentId, ChatId, UserId};
 
-use super::caller::{Caller, Checked, check_sql, demand_owned, read_check};
+use super::caller::{Caller, Checked, check, demand_owned, read_check};
 use super::{Owned, object};
 use crate::database::Database;
 use crate::error::{Error, Result};
@@ -72,8 +72,8 @@ impl Database {
         operation: Operation,
         id: O::Id,
     ) -> Result<(Sighting<O::Id>, O::Record)> {
-        let checked: Checked<O> = self
-            .single(check_sql::<O>("$2", self.shared().renderer))
+        let statement = self.single("");
+        let checked: Checked<O> = check::<O>(statement, "$2", self.shared().renderer)
             .bind(&caller.credential.id)
             .bind(&id)
             .optional(|row| read_check(row, caller, self.signs(), false))
