@@ -21,7 +21,7 @@ use crate::setting::{Origin, SERVER_VARIABLE, TOKEN_VARIABLE, server_address, va
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Server")]
 pub struct Connection {
-    /// The server's address, such as http://127.0.0.1:7878 [default: what `ctxpin up` runs]
+    /// The server's address, such as http://127.0.0.1:7878 [default: the server of `ctxpin up`]
     #[arg(
         long,
         global = true,
@@ -31,8 +31,7 @@ pub struct Connection {
         value_parser = server_address
     )]
     pub server: Option<Url>,
-    /// A file that holds your token; the token itself may stand in CTXPIN_TOKEN [default: the one
-    /// of what `ctxpin up` runs]
+    /// A file with your token, or put the token in CTXPIN_TOKEN [default: the token of `ctxpin up`]
     #[arg(long, global = true, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
     #[command(flatten)]
@@ -43,7 +42,7 @@ pub struct Connection {
 #[derive(Debug, Clone, Copy, Default, Args)]
 #[command(next_help_heading = "Server")]
 pub struct Transport {
-    /// Send the token to another machine by plain HTTP too, where whoever is on the way can read it
+    /// Send the token to another machine over plain HTTP, where others can read it
     #[arg(
         long,
         global = true,

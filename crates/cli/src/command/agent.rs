@@ -25,7 +25,7 @@ use crate::stop;
 use crate::token_file::TokenFile;
 use crate::up::directory_check;
 
-/// Agents: the ctxpin processes beside workspaces
+/// Run and manage agents, the ctxpin processes beside workspaces
 #[derive(Debug, Args)]
 pub struct Noun {
     #[command(subcommand)]
@@ -46,14 +46,14 @@ enum Verb {
         #[command(flatten)]
         connection: Connection,
     },
-    /// Show how the agent that runs on this directory stands
+    /// Show the state of the agent that runs on this directory
     Status {
         #[command(flatten)]
         output: Output,
         #[command(flatten)]
         agent: LocalAgent,
     },
-    /// Have the agent that runs on this directory scan and push now
+    /// Let the agent that runs on this directory scan and push now
     Resync {
         /// How long to wait for the server, in seconds
         #[arg(long, value_name = "SECONDS", default_value_t = 60,
@@ -66,7 +66,7 @@ enum Verb {
     },
 }
 
-/// Run an agent: scan a workspace, push what is found, and repeat when it changes
+/// Run an agent: scan a workspace, push the result, and repeat on every change
 #[derive(Debug, Args)]
 struct Run {
     /// The workspace's directory
@@ -75,7 +75,7 @@ struct Run {
     /// Also scan ~/.agents, ~/.claude and ~/.codex
     #[arg(long)]
     user_roots: bool,
-    /// Where the agent keeps its declared sources and its control socket [default: in your data
+    /// The directory for the agent's declared sources and its control socket [default: in your data
     /// directory]
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
@@ -85,27 +85,27 @@ struct Run {
     connection: AgentConnection,
 }
 
-/// Create an agent; its token is printed this once
+/// Create an agent, and print its token once
 #[derive(Debug, Args)]
 struct Create {
-    /// The name of the workspace that it stands beside
+    /// The name of its workspace
     #[arg(long)]
     workspace: String,
-    /// A name for it
+    /// The agent's name
     #[arg(long)]
     name: Option<String>,
-    /// Let it refresh your chats by itself
+    /// Allow the agent to refresh your chats
     #[arg(long)]
     may_refresh: bool,
-    /// The older agent whose chats it takes over with its first push: its id, the end of it, its
-    /// workspace, or `same` for the one of the same workspace and name
+    /// The older agent whose chats move to the first push of the new one: its id, the end of it,
+    /// its workspace, or `same` for the agent with the same workspace and name
     #[arg(long, value_name = "AGENT")]
     replaces: Option<String>,
     #[command(flatten)]
     target: TokenTarget,
 }
 
-/// Give an agent another token, printed this once; the one that it had ends at once
+/// Give an agent a new token, and print it once; the old token ends at once
 #[derive(Debug, Args)]
 struct RotateToken {
     /// The agent: its id, or the end of it (at least 4 digits)
@@ -117,7 +117,7 @@ struct RotateToken {
 /// Where an agent gets its token from, and where that goes.
 #[derive(Debug, Args)]
 struct TokenTarget {
-    /// Write the token to this new file, which you alone may read, and do not print it
+    /// Write the token to this new file, which only you can read, instead of printing it
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
     write_token: Option<PathBuf>,
     #[command(flatten)]

@@ -13,31 +13,31 @@ use crate::check::{Before, Exceptions, Finding, Level, findings, project_root};
 use crate::say::{self, Failure, Viewpoint};
 use crate::stop;
 
-/// Check a workspace for what a chat could not use, or people would not see
+/// Check a workspace for files that a chat cannot use and text that people cannot see
 ///
-/// For continuous integration and for hooks of git. It tells of everything that is not used, with the
-/// reason, and of what a person wants to know before a merge: imports and named files that are not
-/// there, comments and characters that readers do not see, two skills of one name, equal files.
+/// Run it in continuous integration and in git hooks. It reports unused files with the reason, and
+/// everything that a reviewer should know before a merge: missing imports and files, hidden
+/// comments and characters, two skills with the same name, equal files.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit codes: 0 nothing is wrong, 1 there are problems (with --strict also \
-                        warnings), 2 usage.\n\
-                        A file `.ctxpin.toml` in the project's root makes exceptions; docs/check.md \
-                        lists what is told."
+    after_help = "Exit codes: 0 no problems, 1 problems (with --strict also warnings), 2 usage.\n\
+                  A file `.ctxpin.toml` in the project's root makes exceptions; docs/check.md lists \
+                  the codes."
 )]
 pub struct Check {
-    /// Directories, each with those above it up to the root of its project, and files alone
+    /// Directories, each with the directories above it up to the root of its project, and single
+    /// files
     #[arg(default_value = ".")]
     paths: Vec<PathBuf>,
-    /// Let warnings count as problems
+    /// Count warnings as problems
     #[arg(long)]
     strict: bool,
-    /// Only what has come since this commit
+    /// Report only findings that are new since this commit
     #[arg(long, value_name = "REV")]
     since: Option<String>,
     #[command(flatten)]
     trust: TrustRoots,
-    /// How to print
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
     /// The same as --format json
@@ -49,9 +49,9 @@ pub struct Check {
 enum Format {
     /// A line for each finding, for people
     Text,
-    /// One object, for programs
+    /// One JSON object, for programs
     Json,
-    /// Workflow commands, which GitHub shows beside the lines
+    /// Workflow commands; GitHub shows the findings beside the lines
     Github,
 }
 

@@ -6,7 +6,7 @@ use clap_complete::Shell;
 use super::Cli;
 use crate::say::{self, Failure};
 
-/// Print a script that completes ctxpin's commands in a shell
+/// Print a completion script for a shell
 #[derive(Debug, Args)]
 pub struct Completions {
     /// The shell

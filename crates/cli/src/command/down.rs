@@ -17,7 +17,7 @@ const ENDED_INTERVAL: Duration = Duration::from_millis(25);
 /// How long a process is given to end.
 const ENDED_WAIT_MAX: Duration = Duration::from_secs(30);
 
-/// Stop every `ctxpin up` of yours, and the server with them
+/// Stop all your `ctxpin up` processes and their server
 #[derive(Debug, Args)]
 pub struct Down {}
 

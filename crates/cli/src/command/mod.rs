@@ -38,7 +38,7 @@ use crate::setting::{blamed_variable, without_empty_variables};
     version,
     max_term_width = 100,
     disable_help_subcommand = true,
-    after_help = "Start with `ctxpin scan`, which needs nothing, or with `ctxpin up`.\n\
+    after_help = "Start with `ctxpin scan`, which needs no server, or with `ctxpin up`.\n\
                   Exit codes: 0 done, 1 failed, 2 usage."
 )]
 pub struct Cli {
@@ -128,11 +128,11 @@ struct Output {
 /// Which page of a list is wanted.
 #[derive(Debug, Clone, Default, Args)]
 struct PageArguments {
-    /// Most items to print
+    /// Maximum number of items to print
     #[arg(long, value_name = "COUNT", default_value_t = 50,
           value_parser = clap::value_parser!(u32).range(1..=i64::from(PAGE_ITEMS_MAX)))]
     limit: u32,
-    /// Where to go on: what the page before said
+    /// Where to continue: the cursor that the previous page printed
     #[arg(long, value_name = "CURSOR")]
     cursor: Option<String>,
 }

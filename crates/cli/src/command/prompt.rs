@@ -14,13 +14,13 @@ use crate::chat_choice::{self, ChatArgument};
 use crate::connect::Connection;
 use crate::say::{self, Failure, Viewpoint};
 
-/// Print the system prompt of a chat: exactly the pinned bytes
+/// Print the pinned system prompt of a chat, byte for byte
 #[derive(Debug, Args)]
 pub struct Prompt {
     #[command(flatten)]
     chat: ChatArgument,
-    /// Print it with what was taken out of the files, struck out; where there are no colours, as
-    /// `[-comment-]`
+    /// Also print the text that was removed from the files, struck through, or as `[-comment-]`
+    /// without colours
     #[arg(long)]
     removed: bool,
     #[command(flatten)]

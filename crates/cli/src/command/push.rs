@@ -15,9 +15,9 @@ use crate::connect::AgentConnection;
 use crate::say::{self, Failure, Progress};
 use crate::up::directory_check;
 
-/// Scan a directory and push what is found, once, with an agent's token
+/// Scan a directory and push the result once, with an agent's token
 ///
-/// For continuous integration and for workspaces that do not last.
+/// Use it in continuous integration and in short-lived workspaces.
 #[derive(Debug, Args)]
 pub struct Push {
     /// The directory
@@ -28,7 +28,7 @@ pub struct Push {
     user_roots: bool,
     #[command(flatten)]
     trust: TrustRoots,
-    /// How long to try, in seconds
+    /// How long to retry, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60,
           value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout: u64,

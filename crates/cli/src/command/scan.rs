@@ -20,10 +20,10 @@ use super::{Output, removed_bytes};
 use crate::data_directory::DataDirectory;
 use crate::say::{self, Failure, Table, Viewpoint};
 
-/// Show what would be pinned, without a server
+/// List the files that a pin would hold; needs no server
 ///
-/// A directory is scanned with those above it, up to the root of its project, and with the sources that
-/// were declared to its agent; a file alone.
+/// For a directory, the scan includes the directories above it, up to the root of its project, and
+/// the declared sources of its agent. A file is scanned alone.
 #[derive(Debug, Args)]
 pub struct Scan {
     /// The directory or file
@@ -32,7 +32,8 @@ pub struct Scan {
     /// Also scan ~/.agents, ~/.claude and ~/.codex, as `ctxpin up` does
     #[arg(long)]
     user_roots: bool,
-    /// Read links of the user roots, and declared sources, below this directory too; several add up
+    /// Also follow links of the user roots, and read declared sources, below this directory;
+    /// repeatable
     #[arg(long = "allow-root", value_name = "DIR")]
     allow_roots: Vec<PathBuf>,
     #[command(flatten)]

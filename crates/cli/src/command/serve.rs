@@ -25,32 +25,32 @@ use crate::stop;
 
 /// Run a server
 ///
-/// At its first start it writes the token of the first user, who may do everything, to the file
-/// `admin-token` in the data directory, unless it is given one.
+/// At its first start the server creates a first user with every right. It writes the user's token
+/// to `admin-token` in the data directory, unless you supply one.
 #[derive(Debug, Args)]
 pub struct Serve {
     /// The address to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7878",
           value_parser = listen_address)]
     listen: SocketAddr,
-    /// Where the server keeps what is its own: its first token, and its database if that is SQLite
+    /// The directory for the server's first token, and for its SQLite database
     #[arg(long, value_name = "DIR")]
     data_dir: PathBuf,
     #[command(flatten)]
     database: Database,
-    /// Most connections to PostgreSQL, from 2 to 1000; one of them listens to the other replicas
+    /// Maximum number of connections to PostgreSQL, from 2 to 1000; one of them receives
+    /// notifications of other replicas
     #[arg(long, value_name = "N", requires = "address", default_value_t = DATABASE_CONNECTIONS,
           value_parser = connections)]
     database_connections: u32,
-    /// A file that holds the token of the first user, of your own making; nothing is written to
-    /// `admin-token` then. A database that has users takes it in too
+    /// A file with a token that you created for the first user; the server then writes no
+    /// `admin-token`. It also works on a database that has users
     #[arg(long, value_name = "FILE")]
     first_token_file: Option<PathBuf>,
-    /// An address by which others reach the server, such as https://ctxpin.example.org; give it again for
-    /// each further one
+    /// An address at which others reach the server, such as https://ctxpin.example.org; repeatable
     #[arg(long = "public-url", value_name = "URL")]
     public_urls: Vec<PublicUrl>,
-    /// Answer pushes with 503 `sync-paused`; all else works
+    /// Answer pushes with 503 `sync-paused`; everything else works
     #[arg(long)]
     pause_sync: bool,
     /// Who may read `/metrics`
@@ -63,7 +63,7 @@ pub struct Serve {
 /// Who reads what is counted.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Readers {
-    /// Whoever reaches the port
+    /// Everybody who reaches the port
     Everybody,
     /// Auditors and admins, by a token with the scope `read`
     Auditors,
@@ -81,36 +81,36 @@ impl From<Readers> for MetricsReaders {
 /// How much users may have, and what may be done in a minute.
 #[derive(Debug, Args)]
 struct Allowed {
-    /// How much the agents of a user may send, each content counted once; an admin changes it for one
-    /// user by `ctxpin user quota`
+    /// Content that a user's agents may send, each content counted once; `ctxpin user quota`
+    /// changes it for one user
     #[arg(long, value_name = "SIZE", env = "CTXPIN_CONTENT_QUOTA", hide_env_values = true,
           default_value_t = Bytes(Amounts::QUOTA.content_bytes))]
     content_quota: Bytes,
-    /// How many agents a user may have
+    /// Maximum number of agents of a user
     #[arg(long, value_name = "N", env = "CTXPIN_AGENTS_QUOTA", hide_env_values = true,
           default_value_t = Amounts::QUOTA.agents)]
     agents_quota: u64,
-    /// How many chats a user may have
+    /// Maximum number of chats of a user
     #[arg(long, value_name = "N", env = "CTXPIN_CHATS_QUOTA", hide_env_values = true,
           default_value_t = Amounts::QUOTA.chats)]
     chats_quota: u64,
-    /// How many tokens of their own a user may have
+    /// Maximum number of tokens of a user, without those of agents
     #[arg(long, value_name = "N", env = "CTXPIN_TOKENS_QUOTA", hide_env_values = true,
           default_value_t = Amounts::QUOTA.tokens)]
     tokens_quota: u64,
-    /// How often an agent may push in a minute
+    /// Pushes of an agent per minute
     #[arg(long, value_name = "N", env = "CTXPIN_PUSHES_PER_MINUTE", hide_env_values = true,
           default_value_t = Rates::DEFAULT.pushes)]
     pushes_per_minute: u64,
-    /// How much an agent may send in a minute
+    /// Content that an agent may send per minute
     #[arg(long, value_name = "SIZE", env = "CTXPIN_UPLOAD_PER_MINUTE", hide_env_values = true,
           default_value_t = Bytes(Rates::DEFAULT.upload_bytes))]
     upload_per_minute: Bytes,
-    /// How many turns may begin with one token in a minute
+    /// Turns with one token per minute
     #[arg(long, value_name = "N", env = "CTXPIN_TURNS_PER_MINUTE", hide_env_values = true,
           default_value_t = Rates::DEFAULT.turns)]
     turns_per_minute: u64,
-    /// How often pins may be moved and chats changed with one token in a minute
+    /// Moves of pins and changes of chats with one token per minute
     #[arg(long, value_name = "N", env = "CTXPIN_MOVES_PER_MINUTE", hide_env_values = true,
           default_value_t = Rates::DEFAULT.moves)]
     moves_per_minute: u64,

@@ -10,7 +10,7 @@ use crate::chat_choice::{self, ChatArgument, ChatOption};
 use crate::connect::Connection;
 use crate::say::{self, Failure, Table};
 
-/// The skills of a chat's pin, whether or not the workspace is still there
+/// Show the skills of a chat's pin, even if the workspace no longer exists
 #[derive(Debug, Args)]
 pub struct Noun {
     #[command(subcommand)]
@@ -35,7 +35,7 @@ enum Verb {
         /// The path of one of its files, below the skill's directory
         #[arg(conflicts_with_all = ["json", "sanitised"])]
         file: Option<String>,
-        /// Print the SKILL.md as a model is given it
+        /// Print the SKILL.md as a model gets it
         #[arg(long)]
         sanitised: bool,
         #[command(flatten)]

@@ -12,7 +12,7 @@ use crate::data_directory::DataDirectory;
 use crate::process::Process;
 use crate::say::{self, Failure, Table, Viewpoint, waited};
 
-/// Further directories and files that the running agent of a directory scans
+/// Declare further directories and files for the running agent of a directory
 #[derive(Debug, Args)]
 pub struct Noun {
     #[command(subcommand)]
@@ -38,7 +38,7 @@ enum Verb {
         #[command(flatten)]
         output: Output,
     },
-    /// Take a declared source away
+    /// Remove a declared source
     Remove {
         /// Its path
         path: PathBuf,
@@ -50,7 +50,7 @@ enum Verb {
         #[command(flatten)]
         output: Output,
     },
-    /// Show what was found in a declared source
+    /// Show the resources of a declared source
     Show {
         /// Its path
         path: PathBuf,

@@ -21,7 +21,7 @@ use crate::token_file::TokenFile;
 /// Longest life that is asked for, in days: the calendar of the database holds it.
 const LIFE_DAYS_MAX: i64 = 36_500;
 
-/// Your tokens
+/// Manage your tokens
 #[derive(Debug, Args)]
 pub struct Noun {
     #[command(subcommand)]
@@ -32,7 +32,7 @@ pub struct Noun {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Make a token; its secret is printed this once
+    /// Create a token, and print its secret once
     Create(Create),
     /// List your tokens
     List {
@@ -41,7 +41,7 @@ enum Verb {
         #[command(flatten)]
         output: Output,
     },
-    /// List what a token made, and what that made, as far as it opens something
+    /// List the valid tokens and agents that a token created, directly or through others
     Children {
         /// The token: its id, or the end of it (at least 4 digits)
         token: String,
@@ -50,12 +50,12 @@ enum Verb {
         #[command(flatten)]
         output: Output,
     },
-    /// End a token; only one with no scope that yours lacks
+    /// Revoke a token; your own token must have all of its scopes
     Revoke {
         /// The token: its id, or the end of it (at least 4 digits)
         token: String,
-        /// End what it made too, and what that made, and show it: tokens of users, and those of agents, which
-        /// stay and need another one
+        /// Also revoke the tokens that it created, directly or through others, and list them;
+        /// agents stay, but need a new token
         #[arg(long)]
         with_children: bool,
     },
@@ -63,23 +63,23 @@ enum Verb {
 
 #[derive(Debug, Args)]
 struct Create {
-    /// What to call it
+    /// A label
     #[arg(long)]
     label: Option<String>,
-    /// What it may do; several add up [default: read and write]
+    /// A scope; repeatable [default: read and write]
     #[arg(long = "scope", value_name = "SCOPE",
           value_parser = words(Scope::ALL, Scope::as_str))]
     scopes: Vec<Scope>,
-    /// When it ends, as a time such as 2027-01-31T00:00:00Z [default: never]
+    /// When the token expires, such as 2027-01-31T00:00:00Z [default: never]
     #[arg(long, value_name = "TIME", conflicts_with = "days")]
     expires_at: Option<DateTime<Utc>>,
-    /// In how many days it ends
+    /// The number of days until the token expires
     #[arg(long, value_parser = clap::value_parser!(i64).range(1..=LIFE_DAYS_MAX))]
     days: Option<i64>,
-    /// The user whose token it will be, for administrators: name, id, or the end of it
+    /// For administrators: the user of the token, by name, id, or the end of it
     #[arg(long)]
     user: Option<String>,
-    /// Write the secret to this new file, which you alone may read, and do not print it
+    /// Write the secret to this new file, which only you can read, instead of printing it
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
     write_token: Option<PathBuf>,
     #[command(flatten)]

@@ -17,8 +17,8 @@ const TRUST_VARIABLE: &str = "CTXPIN_TRUST_ROOT";
 /// Whose directories a scan believes.
 #[derive(Debug, Clone, Default, Args)]
 pub struct TrustRoots {
-    /// Read this directory and what is below it although it is somebody else's; several add up, with those
-    /// in CTXPIN_TRUST_ROOT
+    /// Read this directory and everything below it, although it belongs to another user;
+    /// repeatable, adds to CTXPIN_TRUST_ROOT
     #[arg(long = "trust-root", value_name = "DIR")]
     trust_roots: Vec<PathBuf>,
 }

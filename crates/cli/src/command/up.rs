@@ -12,16 +12,16 @@ use crate::log;
 use crate::say::{self, Failure};
 use crate::up::{Voice, Watching, detach};
 
-/// Watch a directory: start the server or join the one that runs, and pin a first chat
+/// Watch a directory: start your server or join the running one, and pin a first chat
 ///
-/// There is one server for you, which listens to this machine alone; each further `ctxpin up` adds a
+/// You have one server, which listens on this machine only. Each further `ctxpin up` adds a
 /// directory to it.
 #[derive(Debug, Args)]
 pub struct Up {
     /// The directory to watch
     #[arg(default_value = ".")]
     directory: PathBuf,
-    /// Leave it running in the background; `ctxpin down` ends it
+    /// Run in the background; `ctxpin down` stops it
     #[arg(long)]
     detach: bool,
     /// Do not scan ~/.agents, ~/.claude and ~/.codex
@@ -29,8 +29,8 @@ pub struct Up {
     no_user_roots: bool,
     #[command(flatten)]
     database: Database,
-    /// A file that holds your token, if the database was set up from elsewhere; the token itself
-    /// may stand in CTXPIN_TOKEN
+    /// A file with your token, if another machine set up the database; or put the token in
+    /// CTXPIN_TOKEN
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     #[command(flatten)]
@@ -43,14 +43,13 @@ pub struct Up {
 /// What holds for every agent.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Workspace {
-    /// Allow sources below this directory to be declared, and links of the user roots to lead there;
-    /// several add up
+    /// Allow declared sources, and targets of links in the user roots, below this directory;
+    /// repeatable
     #[arg(long = "allow-root", value_name = "DIR")]
     allow_roots: Vec<PathBuf>,
     #[command(flatten)]
     trust: TrustRoots,
-    /// Look for changes every two seconds, where no events tell of them; known file systems without
-    /// events are recognised
+    /// Poll for changes every two seconds; known file systems without events are polled anyway
     #[arg(long)]
     poll: bool,
     /// Scan nothing until this file exists

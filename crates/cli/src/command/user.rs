@@ -17,7 +17,7 @@ use crate::connect::Connection;
 use crate::pages::each_item;
 use crate::say::{self, Failure, Table};
 
-/// Users, and how much they may have
+/// Manage users and their quotas
 #[derive(Debug, Args)]
 pub struct Noun {
     #[command(subcommand)]
@@ -32,7 +32,7 @@ enum Verb {
     Create {
         /// The name
         name: String,
-        /// What the user is; several add up
+        /// A role; repeatable
         #[arg(long = "role", value_name = "ROLE", default_value = "member",
               value_parser = words(Role::ALL, Role::as_str))]
         roles: Vec<Role>,
@@ -46,28 +46,28 @@ enum Verb {
         #[command(flatten)]
         output: Output,
     },
-    /// Lock a user out: their tokens and those of their agents open nothing, and their watches end
+    /// Disable a user: their tokens, those of their agents and their watches end
     Disable {
         /// The user: their name, their id, or the end of it
         user: String,
         #[command(flatten)]
         output: Output,
     },
-    /// Let a user in again, with everything but what has expired or was revoked meanwhile
+    /// Enable a user again, with all tokens that did not expire and were not revoked meanwhile
     Enable {
         /// The user: their name, their id, or the end of it
         user: String,
         #[command(flatten)]
         output: Output,
     },
-    /// Show how much you have and may have, or for auditors and administrators another user
+    /// Show your usage and quotas, or for auditors and administrators those of another user
     Usage {
-        /// The user: for administrators their name, their id, or the end of it, for auditors their id
+        /// The user: by name, id, or the end of it for administrators, by id for auditors
         user: Option<String>,
         #[command(flatten)]
         output: Output,
     },
-    /// Change how much a user may have; what is there already stays
+    /// Change a user's quotas; existing data stays
     Quota {
         /// The user: their name, their id, or the end of it
         user: String,
@@ -82,16 +82,17 @@ enum Verb {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
 struct QuotaArguments {
-    /// How much their agents may send, each content counted once, such as 20GiB; or `default`
+    /// Content that the user's agents may send, each content counted once, such as 20GiB; or
+    /// `default`
     #[arg(long, value_name = "SIZE", value_parser = size_or_default)]
     content: Option<Quota>,
-    /// How many agents they may have; or `default`
+    /// Maximum number of agents; or `default`
     #[arg(long, value_name = "N", value_parser = number_or_default)]
     agents: Option<Quota>,
-    /// How many chats they may have; or `default`
+    /// Maximum number of chats; or `default`
     #[arg(long, value_name = "N", value_parser = number_or_default)]
     chats: Option<Quota>,
-    /// How many tokens of their own they may have; or `default`
+    /// Maximum number of tokens, without those of agents; or `default`
     #[arg(long, value_name = "N", value_parser = number_or_default)]
     tokens: Option<Quota>,
 }

@@ -18,7 +18,7 @@ use crate::say::{self, Failure};
 const RETRY_PAUSE_MIN: Duration = Duration::from_millis(250);
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(5);
 
-/// Print a line for everything that happens to your chats and agents: first the state, then changes
+/// Print the state of your chats and agents, then a line for each change
 #[derive(Debug, Args)]
 pub struct Watch {
     /// Only this chat: its id, or the end of it (at least 4 digits)

@@ -12,13 +12,13 @@ use crate::connect::Connected;
 use crate::say::{self, Failure};
 use crate::setting::variable;
 
-/// Bind a chat to another agent: its pin becomes what that agent last pushed
+/// Bind a chat to another agent, and pin it to that agent's latest push
 #[derive(Debug, Args)]
 pub struct Bind {
     /// The agent: its id, the end of it (at least 4 digits), or its workspace
     #[arg(required_unless_present = "none", conflicts_with = "none")]
     agent: Option<String>,
-    /// Bind it to no agent, and keep the pin
+    /// Unbind the chat from its agent, and keep the pin
     #[arg(long)]
     none: bool,
     #[command(flatten)]
@@ -58,14 +58,14 @@ pub struct Set {
     /// A new title
     #[arg(long, conflicts_with = "no_title")]
     title: Option<String>,
-    /// Take the title away
+    /// Remove the title
     #[arg(long)]
     no_title: bool,
-    /// When its pin moves by itself: `manual` never, `additive` takes up what is new at the next
-    /// turn, `follow` everything
+    /// When the pin moves by itself: `manual` never, `additive` takes new resources at the next
+    /// turn, `follow` takes every change
     #[arg(long, value_parser = words(Policy::ALL, Policy::as_str))]
     policy: Option<Policy>,
-    /// Where its tools come from: `live` from the agent, `pinned` from the pin
+    /// Where the tools come from: `live` from the agent, `pinned` from the pin
     #[arg(long, value_parser = words(ToolsMode::ALL, ToolsMode::as_str))]
     tools: Option<ToolsMode>,
     #[command(flatten)]
@@ -91,12 +91,12 @@ impl Set {
     }
 }
 
-/// Put a chat away: its pin stays, and it is shown no drift
+/// Archive a chat: it keeps its pin and shows no drift
 #[derive(Debug, Args)]
 pub struct Archive {
     #[command(flatten)]
     chat: ChatArgument,
-    /// Take it back
+    /// Unarchive the chat
     #[arg(long)]
     undo: bool,
     #[command(flatten)]
@@ -124,7 +124,7 @@ impl Archive {
     }
 }
 
-/// Delete a chat with its history and turns, for good
+/// Delete a chat permanently, with its history and turns
 #[derive(Debug, Args)]
 pub struct Delete {
     /// The chat: its id, or the end of it (at least 4 digits)

@@ -10,7 +10,7 @@ use crate::command::Output;
 use crate::connect::Connected;
 use crate::say::{self, Failure, Viewpoint};
 
-/// Show the lines that differ between the pin and what the agent last pushed
+/// Show the lines that differ between the pin and the agent's latest push
 #[derive(Debug, Args)]
 pub struct Diff {
     #[command(flatten)]

@@ -12,7 +12,7 @@ use crate::connect::Connected;
 use crate::pages::each_item;
 use crate::say::{self, Failure, Table};
 
-/// List every pin that a chat had, newest first
+/// List all pins of a chat, newest first
 #[derive(Debug, Args)]
 pub struct History {
     #[command(flatten)]
@@ -67,10 +67,10 @@ fn actor(actor: &Actor) -> String {
     format!("{who} ({})", actor.door)
 }
 
-/// Go back to an earlier pin of the chat; its policy becomes manual
+/// Move the chat back to an earlier pin; its policy becomes manual
 #[derive(Debug, Args)]
 pub struct Rollback {
-    /// The number of a pin, or a snapshot's hash or the beginning of it [default: the pin before]
+    /// The number of a pin, or a snapshot's hash or the beginning of it [default: the previous pin]
     to: Option<String>,
     #[command(flatten)]
     chat: ChatOption,

@@ -21,10 +21,10 @@ pub struct List {
     /// Only chats that have not drifted
     #[arg(long)]
     clean: bool,
-    /// Only archived chats [default: those that are not]
+    /// Only archived chats
     #[arg(long, conflicts_with = "all")]
     archived: bool,
-    /// Archived chats too
+    /// Include archived chats
     #[arg(long)]
     all: bool,
     /// Only chats of this client

@@ -19,7 +19,7 @@ use ctxpin_protocol::http::chats::Chat;
 use crate::connect::Connection;
 use crate::say::{self, Failure};
 
-/// Chats: what each is pinned to, how it drifted, and what to do about it
+/// Show and change chats, their pins and their drift
 #[derive(Debug, Args)]
 pub struct Noun {
     #[command(subcommand)]

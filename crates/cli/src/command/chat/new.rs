@@ -11,32 +11,32 @@ use crate::command::{Output, words};
 use crate::connect::Connected;
 use crate::say::{self, Failure};
 
-/// Open a chat: it starts pinned to what its agent last pushed
+/// Create a chat, pinned to its agent's latest push
 #[derive(Debug, Args)]
 pub struct New {
     /// Its title
     #[arg(long)]
     title: Option<String>,
-    /// The agent to bind it to: its id, the end of it, or its workspace [default: the agent of this
+    /// The agent of the chat: its id, the end of it, or its workspace [default: the agent of this
     /// directory]
     #[arg(long, conflicts_with = "no_agent")]
     agent: Option<String>,
-    /// Bind it to no agent
+    /// Create a chat without an agent
     #[arg(long)]
     no_agent: bool,
-    /// The chat whose pin and agent it starts with: its id, or the end of it
+    /// The chat to inherit the pin and the agent from: its id, or the end of it
     #[arg(long, value_name = "CHAT", conflicts_with_all = ["agent", "no_agent"])]
     parent: Option<String>,
     /// The program that holds the conversation
     #[arg(long)]
     client: Option<String>,
-    /// That program's own id for it; the same client and reference give the same chat again
+    /// That program's own id for the chat; the same client and reference return the same chat
     #[arg(long)]
     reference: Option<String>,
-    /// When its pin moves by itself
+    /// When the pin moves by itself
     #[arg(long, value_parser = words(Policy::ALL, Policy::as_str))]
     policy: Option<Policy>,
-    /// Where its tools come from
+    /// Where the tools come from
     #[arg(long, value_parser = words(ToolsMode::ALL, ToolsMode::as_str))]
     tools: Option<ToolsMode>,
     #[command(flatten)]

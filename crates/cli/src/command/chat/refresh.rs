@@ -19,15 +19,15 @@ const TRIES_MAX: usize = 5;
 /// The name under which a change of the facts about a workspace is taken.
 const FACTS: &str = "facts";
 
-/// Move the pin to what the agent last pushed
+/// Move the pin to the agent's latest push
 #[derive(Debug, Args)]
 pub struct Refresh {
     #[command(flatten)]
     chat: ChatArgument,
-    /// Take this snapshot and no other, as `ctxpin chat diff` named it
+    /// Take only this snapshot, as `ctxpin chat diff` printed it
     #[arg(long, value_name = "SNAPSHOT")]
     head: Option<String>,
-    /// Take only this source: a path, the name of an MCP server, or `facts`; several add up
+    /// Take only this source: a path, the name of an MCP server, or `facts`; repeatable
     #[arg(long = "source", value_name = "SOURCE")]
     sources: Vec<String>,
     #[command(flatten)]
@@ -177,12 +177,12 @@ fn pinned_now(context: &Context) -> String {
     }
 }
 
-/// Keep the pin in spite of the present drift, until the workspace changes again
+/// Keep the pin despite the present drift, until the workspace changes again
 #[derive(Debug, Args)]
 pub struct Decline {
     #[command(flatten)]
     chat: ChatArgument,
-    /// Decline this snapshot and no other, as `ctxpin chat diff` named it
+    /// Decline only this snapshot, as `ctxpin chat diff` printed it
     #[arg(long, value_name = "SNAPSHOT")]
     head: Option<String>,
     #[command(flatten)]
@@ -246,7 +246,7 @@ impl Unpin {
     }
 }
 
-/// Render the pin's prompt anew, if an older release rendered it; the pin stays
+/// Render the pin's prompt again if an older release rendered it; the pin stays
 #[derive(Debug, Args)]
 pub struct Render {
     #[command(flatten)]

@@ -19,15 +19,15 @@ use crate::say::{self, Failure, Viewpoint};
 /// The exit code that tells of a drift.
 const DIRTY_EXIT_CODE: u8 = 3;
 
-/// Show a chat: its pin, and whether it has drifted
+/// Show a chat, its pin and its drift
 #[derive(Debug, Args)]
 pub struct Show {
     #[command(flatten)]
     chat: ChatArgument,
-    /// Exit with 3 if the chat is dirty in something that a model is given
+    /// Exit with 3 if the chat has drift that reaches a model
     #[arg(long)]
     exit_code: bool,
-    /// Also list everything that the pin holds
+    /// Also list all resources of the pin
     #[arg(long)]
     resources: bool,
     #[command(flatten)]
