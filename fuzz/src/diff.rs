@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use ctxpin_model::diff::changes;
-use ctxpin_model::diff::lines::{Bounds, hunks, unified};
+use ctxpin_model::diff::lines::{Bounds, hunks};
+use ctxpin_model::diff::unified::unified;
 use ctxpin_model::snapshot::Snapshot;
 
 use crate::{patch, pieces, snapshots};

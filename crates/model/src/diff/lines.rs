@@ -1,11 +1,10 @@
-//! What differs between two texts, line by line.
+//! What differs between two texts, line by line and word by word. How that is drawn is in `unified.rs`.
 
 use std::collections::HashSet;
 use std::time::Instant;
 
 use similar::{ChangeTag, DiffOp, DiffTag, TextChangesIter, TextDiff};
 
-use super::label;
 use crate::limits::json_bytes;
 use crate::resource::spelled;
 
@@ -204,44 +203,12 @@ fn line(tag: ChangeTag, text: &str, words: Vec<(usize, usize)>) -> Line {
     }
 }
 
-/// Draws hunks as a unified diff, empty if there are none. It is for eyes: never stored, signed or
-/// compared, since a later release may draw it differently. The labels are made [`label`]s.
-pub fn unified(hunks: &[Hunk], pinned_label: &str, head_label: &str) -> String {
-    let mut drawn = String::new();
-    for hunk in hunks {
-        if drawn.is_empty() {
-            drawn = format!("--- {}\n+++ {}\n", label(pinned_label), label(head_label));
-        }
-        let range = |start: usize, lines: usize| match lines {
-            1 => start.to_string(),
-            lines => format!("{start},{lines}"),
-        };
-        drawn += &format!(
-            "@@ -{} +{} @@\n",
-            range(hunk.pinned_start, hunk.pinned_lines),
-            range(hunk.head_start, hunk.head_lines)
-        );
-        for line in &hunk.lines {
-            drawn.push(match line.kind {
-                LineKind::Context => ' ',
-                LineKind::Removed => '-',
-                LineKind::Added => '+',
-            });
-            drawn += &line.text;
-            drawn.push('\n');
-            if !line.is_ended {
-                drawn += "\\ No newline at end of file\n";
-            }
-        }
-    }
-    drawn
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::diff::unified::unified;
 
     fn bounds() -> Bounds {
         Bounds {
@@ -253,10 +220,6 @@ mod tests {
 
     fn compared(pinned: &str, head: &str) -> Vec<Hunk> {
         hunks(pinned, head, bounds()).unwrap()
-    }
-
-    fn unified(pinned: &str, head: &str, pinned_label: &str, head_label: &str) -> String {
-        super::unified(&compared(pinned, head), pinned_label, head_label)
     }
 
     #[test]
@@ -288,8 +251,8 @@ mod tests {
         let plain = super::hunks(pinned, head, without).unwrap();
         assert!(plain[0].lines.iter().all(|line| line.words.is_empty()));
         assert_eq!(
-            super::unified(&plain, "a", "b"),
-            unified(pinned, head, "a", "b")
+            unified(&plain, "a", "b"),
+            unified(&compared(pinned, head), "a", "b")
         );
         // Where nothing is the same, nothing is pointed out.
         for (pinned, head) in [("abc\n", "xyz\n"), ("a b\nc\n", "d e\nf\n")] {
@@ -329,46 +292,5 @@ mod tests {
             hunks(&pinned, &head, bounds).is_some()
         };
         assert!(fit(bytes) && !fit(bytes - 1));
-    }
-
-    #[test]
-    fn a_text_diff_is_unified() {
-        let diff = unified("a\nb\nc\n", "a\nx\nc\n", "pinned", "head");
-        assert_eq!(
-            diff,
-            "--- pinned\n+++ head\n@@ -1,3 +1,3 @@\n a\n-b\n+x\n c\n"
-        );
-        assert_eq!(unified("a\n", "a\n", "pinned", "head"), "");
-        let diff = unified("a", "b", "pinned", "head");
-        let unended = "\\ No newline at end of file\n";
-        let expected = format!("--- pinned\n+++ head\n@@ -1 +1 @@\n-a\n{unended}+b\n{unended}");
-        assert_eq!(diff, expected);
-    }
-
-    #[test]
-    fn a_carriage_return_hides_no_line_of_a_diff() {
-        for (pinned, head, expected) in [
-            ("x\ry\n", "x\rz\ry\n", "-x\ry\n+x\rz\ry\n"),
-            ("x\r\n", "x\n", "-x\r\n+x\n"),
-        ] {
-            let expected = format!("--- a\n+++ b\n@@ -1 +1 @@\n{expected}");
-            assert_eq!(unified(pinned, head, "a", "b"), expected);
-        }
-        // Not even where it is the last byte.
-        let diff = unified("x\r", "y\r", "a", "b");
-        assert!(
-            diff.contains("\n-x\r\n") && diff.contains("\n+y\r\n"),
-            "{diff}"
-        );
-    }
-
-    #[test]
-    fn a_path_writes_no_line_of_a_diff() {
-        let path = "/w/a\n+++ /w/b\r\n@@ -1 +1 @@\u{2028}-x\u{85}";
-        let shown = "/w/a\\n+++ /w/b\\r\\n@@ -1 +1 @@\\u{2028}-x\\u{85}";
-        assert_eq!(label(path), shown);
-        let expected = format!("--- {shown}\n+++ /dev/null\n@@ -1 +0,0 @@\n-a\n");
-        assert_eq!(unified("a\n", "", path, "/dev/null"), expected);
-        assert_eq!(label("/w/\u{e9} b"), "/w/\u{e9} b");
     }
 }

@@ -1,4 +1,5 @@
-//! What differs between two snapshots, and the text of it.
+//! What differs between two snapshots: changes of resources, hunks of their texts, and words of their lines.
+//! `unified.rs` draws it as text, and nothing here depends on that.
 //!
 //! The changes are empty exactly if the two context hashes are equal (and, where tools count, the
 //! two tools hashes): both are made from the same records.
@@ -7,6 +8,7 @@ pub mod attributes;
 pub mod effect;
 pub mod lines;
 pub mod texts;
+pub mod unified;
 
 use std::collections::BTreeMap;
 

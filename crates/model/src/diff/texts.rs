@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::attributes::attributes;
-use super::lines::{Bounds, Hunk, hunks, unified};
-use super::{Change, label, line_ends};
+use super::lines::{Bounds, Hunk, hunks};
+use super::{Change, line_ends};
 use crate::hash::BlobHash;
 use crate::limits::json_bytes;
 use crate::resource::{Bodies, Resource, Status};
@@ -237,15 +237,6 @@ impl Difference {
         let files = self.files.iter().map(FileDifference::bytes);
         sentences.chain(files).sum()
     }
-
-    /// Returns it as text: a sentence on each line, then unified diffs. It is for eyes: a later release may
-    /// draw it differently. Empty if nothing differs that has words.
-    pub fn text(&self) -> String {
-        let sentences = self.sentences.iter().map(|line| format!("{line}\n"));
-        sentences
-            .chain(self.files.iter().map(FileDifference::text))
-            .collect()
-    }
 }
 
 impl FileDifference {
@@ -259,37 +250,6 @@ impl FileDifference {
             Lines::TooLarge { .. } => 256,
         };
         128 + paths.map(|path| json_bytes(path)).sum::<u64>() + lines
-    }
-
-    fn text(&self) -> String {
-        let path = |path: &Option<String>| path.clone().unwrap_or_else(|| "/dev/null".to_owned());
-        let (pinned, head) = (path(&self.pinned), path(&self.head));
-        match &self.lines {
-            Lines::Hunks(hunks) => {
-                let ends = self.line_ends.iter().map(|line| format!("{line}\n"));
-                ends.collect::<String>() + &unified(hunks, &pinned, &head)
-            }
-            Lines::Binary => {
-                let (pinned, head) = (label(&pinned), label(&head));
-                format!("Binary files {pinned} and {head} differ\n")
-            }
-            Lines::TooLarge {
-                pinned: before,
-                head: now,
-            } => {
-                let side = |stored: &Option<Stored>| match stored {
-                    Some(Stored { hash, size }) => format!("{size} bytes, {hash}"),
-                    None => "nothing".to_owned(),
-                };
-                format!(
-                    "{} and {} are too large to compare here ({}; {})\n",
-                    label(&pinned),
-                    label(&head),
-                    side(before),
-                    side(now)
-                )
-            }
-        }
     }
 }
 
