@@ -1,7 +1,7 @@
-//! The connections to PostgreSQL. Whoever needs one takes what is free; if none is, one is opened, by one
-//! task for everybody who waits: whoever waits is given what comes free first, the new one or another's.
-//! So a user of few connections is served with those that there are, and PostgreSQL meets one attempt at
-//! a time, less and less often while it takes none.
+//! A pool of connections to PostgreSQL. A caller takes a free connection. If none is free, a single task
+//! opens new ones for all waiting callers, and each caller gets whichever becomes free first, a new one or a
+//! returned one. So the pool stays small under a light load, and an unreachable PostgreSQL sees one attempt
+//! at a time, with growing pauses.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,136 +16,136 @@ use crate::error::{Error, Result};
 use crate::fault::{Cause, Fault};
 use crate::session::{NoSession, Sessions};
 
-/// Longest wait for a free connection.
+/// The longest wait for a free connection.
 pub(crate) const TAKE_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// Longest wait until a connection on which something was given up is at rest again.
-const REST_TIME_MAX: Duration = Duration::from_secs(10);
+/// The longest wait for a rollback, or for the response to a statement whose caller stopped waiting.
+const CLEANUP_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// Shortest and longest pause after a connection could not be opened; each is twice the one before.
+// The pause after a connection could not be opened, which doubles with each failure.
 const PAUSE_MIN: Duration = Duration::from_millis(10);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
-/// A connection that nobody needed for so long is closed: its place may be wanted elsewhere.
+/// A connection that was free for this long is closed, because another client may need its place.
 const IDLE_TIME_MAX: Duration = Duration::from_secs(10 * 60);
 
-/// After so long a connection is replaced, as what PostgreSQL keeps for it only grows.
+/// A connection of this age is replaced, because the memory of its PostgreSQL process only grows.
 const LIFE_TIME_MAX: Duration = Duration::from_secs(30 * 60);
 
-/// The connections of this process. Cloning it shares them.
+/// The pool of this process. Clones share it.
 #[derive(Clone)]
-pub(crate) struct Connections(Arc<Home>);
+pub(crate) struct Connections(Arc<Pool>);
 
-/// Where the connections are at home.
-struct Home {
+struct Pool {
     sessions: Sessions,
     count_max: u32,
-    /// A permit for each connection that is free.
+    /// A permit for each free connection.
     free: Semaphore,
     /// A permit for each connection that may still be opened.
-    room: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
     state: Mutex<State>,
-    /// Told when no connection is open and none can be opened.
-    out_of_reach: Notify,
+    /// Notified when no connection is open and none can be opened.
+    unreachable: Notify,
 }
 
 #[derive(Default)]
 struct State {
-    /// Those that are free, the last used one last.
-    free: Vec<Free>,
-    /// How many wait for one.
+    /// The free connections, ordered by their last use.
+    free: Vec<FreeConnection>,
+    /// How many callers wait for a connection.
     waiting: usize,
     is_opening: bool,
     is_closed: bool,
-    /// How it failed last, if it did.
-    failing: Option<Failing>,
+    /// The last failure to open a connection, if no later attempt succeeded.
+    failure: Option<OpenFailure>,
 }
 
-struct Free {
+struct FreeConnection {
     open: Open,
     since: Instant,
 }
 
-/// A connection, which takes its room as long as it is open.
+/// An open connection with its permit.
 struct Open {
     connection: PgConnection,
     opened_at: Instant,
-    room: OwnedSemaphorePermit,
+    slot: OwnedSemaphorePermit,
 }
 
-struct Failing {
+struct OpenFailure {
     cause: Cause,
     pause: Duration,
-    /// Before it nobody tries again.
+    /// When the next attempt may begin.
     until: Instant,
 }
 
 impl Connections {
-    /// No connection is open yet; there will be at most `count_max`.
+    /// Returns a pool of at most `count_max` connections. It opens none yet.
     pub(crate) fn new(sessions: Sessions, count_max: u32) -> Self {
-        Self(Arc::new(Home {
+        Self(Arc::new(Pool {
             sessions,
             count_max,
             free: Semaphore::new(0),
-            room: Arc::new(Semaphore::new(count_max as usize)),
+            slots: Arc::new(Semaphore::new(count_max as usize)),
             state: Mutex::default(),
-            out_of_reach: Notify::new(),
+            unreachable: Notify::new(),
         }))
     }
 
-    /// Takes a connection, waiting for one if need be.
+    /// Takes a connection, and waits for one if none is free.
     ///
     /// # Errors
     ///
-    /// [`Error::Unavailable`] if none came free in [`TAKE_TIME_MAX`], or if none is open and none can be.
+    /// Returns [`Error::Unavailable`] if none becomes free within [`TAKE_TIME_MAX`], or if none is open and
+    /// none can be opened.
     pub(crate) async fn take(&self) -> Result<Lease> {
-        let home = &self.0;
-        let taken = timeout(TAKE_TIME_MAX, home.take()).await;
-        let open = taken.unwrap_or_else(|_| Err(home.why_none()))?;
+        let pool = &self.0;
+        let taken = timeout(TAKE_TIME_MAX, pool.take()).await;
+        let open = taken.unwrap_or_else(|_| Err(pool.unavailable()))?;
         Ok(Lease {
             open: Some(open),
-            home: Arc::clone(home),
-            under_way: UnderWay::Nothing,
+            pool: Arc::clone(pool),
+            in_progress: InProgress::Nothing,
             is_lost: false,
         })
     }
 
-    /// How many are open, whether free or not.
+    /// Returns how many connections are open, free or in use.
     pub(crate) fn count(&self) -> u32 {
         self.0.count()
     }
 
-    /// How their sessions are begun.
+    /// Returns what begins the sessions of the connections.
     pub(crate) fn sessions(&self) -> &Sessions {
         &self.0.sessions
     }
 
-    /// Closes every connection. What is under way is finished first.
+    /// Closes all connections, after the requests in progress have finished.
     pub(crate) async fn close(&self) {
-        let home = &self.0;
-        home.free.close();
+        let pool = &self.0;
+        pool.free.close();
         let free = {
-            let mut state = home.lock();
+            let mut state = pool.lock();
             state.is_closed = true;
             std::mem::take(&mut state.free)
         };
-        for Free { open, .. } in free {
-            // It is at rest: nothing is lost with it.
+        for FreeConnection { open, .. } in free {
+            // The connection is idle, so an error loses nothing.
             let _ = open.connection.close().await;
         }
-        // It fails only if it was closed, which nobody does.
-        let _ = home.room.acquire_many(home.count_max).await;
+        // This fails only if the semaphore was closed, and nothing closes it.
+        let _ = pool.slots.acquire_many(pool.count_max).await;
     }
 }
 
-impl Home {
+impl Pool {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn count(&self) -> u32 {
-        let room = u32::try_from(self.room.available_permits()).unwrap_or(u32::MAX);
-        self.count_max.saturating_sub(room)
+        let unused = u32::try_from(self.slots.available_permits()).unwrap_or(u32::MAX);
+        self.count_max.saturating_sub(unused)
     }
 
     async fn take(self: &Arc<Self>) -> Result<Open> {
@@ -153,19 +153,19 @@ impl Home {
             if let Ok(permit) = self.free.try_acquire() {
                 permit.forget();
             } else {
-                let out_of_reach = self.out_of_reach.notified();
+                let unreachable = self.unreachable.notified();
                 let _waiting = Waiting::begin(self);
                 tokio::select! {
                     permit = self.free.acquire() => match permit {
                         Ok(permit) => permit.forget(),
-                        Err(_) => return Err(self.why_none()),
+                        Err(_) => return Err(self.unavailable()),
                     },
-                    () = out_of_reach => return Err(self.why_none()),
+                    () = unreachable => return Err(self.unavailable()),
                 }
             }
-            // There is one for each permit, unless they were closed in between.
+            // There is a free connection for each permit, unless the pool was closed in between.
             let free = self.lock().free.pop();
-            // Whoever began to wait in between took this one for theirs.
+            // A caller who began to wait in between counted on this connection.
             self.open_if_wanted();
             if let Some(free) = free {
                 return Ok(free.open);
@@ -173,41 +173,42 @@ impl Home {
         }
     }
 
-    /// Why nobody is given a connection.
-    fn why_none(&self) -> Error {
+    /// Returns the error for a caller who gets no connection.
+    fn unavailable(&self) -> Error {
         let state = self.lock();
-        Error::Unavailable(match &state.failing {
+        Error::Unavailable(match &state.failure {
             _ if state.is_closed => Cause::new("the connections to the database are closed"),
-            Some(failing) => failing.cause.clone(),
+            Some(failure) => failure.cause.clone(),
             None => Cause::new(format!(
-                "all {} connections to PostgreSQL were in use for {} s; if that goes on, give this server more with --database-connections",
+                "all {} connections to PostgreSQL were in use for {} s; if that goes on, raise --database-connections",
                 self.count_max,
                 TAKE_TIME_MAX.as_secs()
             )),
         })
     }
 
-    /// Opens a connection if somebody waits for one, there is room, and nobody opens one already.
+    /// Starts the task that opens connections, if a caller waits, the limit allows one more, and the task
+    /// does not run already.
     fn open_if_wanted(self: &Arc<Self>) {
-        let room = self.next_room(&mut self.lock());
-        if let Some(room) = room {
-            tokio::spawn(Arc::clone(self).open_while_wanted(room));
+        let slot = self.next_slot(&mut self.lock());
+        if let Some(slot) = slot {
+            tokio::spawn(Arc::clone(self).open_while_wanted(slot));
         }
     }
 
-    /// Room for one more connection, if one is wanted and nobody else opens one.
-    fn next_room(&self, state: &mut State) -> Option<OwnedSemaphorePermit> {
+    /// Returns a permit for one more connection, if one is wanted and the opening task does not run.
+    fn next_slot(&self, state: &mut State) -> Option<OwnedSemaphorePermit> {
         if state.is_opening || state.is_closed || state.waiting <= state.free.len() {
             return None;
         }
-        let room = Arc::clone(&self.room).try_acquire_owned().ok()?;
+        let slot = Arc::clone(&self.slots).try_acquire_owned().ok()?;
         state.is_opening = true;
-        Some(room)
+        Some(slot)
     }
 
-    async fn open_while_wanted(self: Arc<Self>, mut room: OwnedSemaphorePermit) {
+    async fn open_while_wanted(self: Arc<Self>, mut slot: OwnedSemaphorePermit) {
         loop {
-            let until = self.lock().failing.as_ref().map(|failing| failing.until);
+            let until = self.lock().failure.as_ref().map(|failure| failure.until);
             if let Some(until) = until {
                 sleep_until(until).await;
             }
@@ -220,18 +221,18 @@ impl Home {
             }
             match self.sessions.begin().await {
                 Ok(connection) => {
-                    if self.lock().failing.take().is_some() {
+                    if self.lock().failure.take().is_some() {
                         tracing::info!("PostgreSQL takes connections again");
                     }
-                    self.give(Open {
+                    self.put_back(Open {
                         connection,
                         opened_at: Instant::now(),
-                        room,
+                        slot,
                     });
                     let mut state = self.lock();
                     state.is_opening = false;
-                    match self.next_room(&mut state) {
-                        Some(next) => room = next,
+                    match self.next_slot(&mut state) {
+                        Some(next) => slot = next,
                         None => return,
                     }
                 }
@@ -240,40 +241,40 @@ impl Home {
         }
     }
 
-    /// Notes that no connection could be opened; it is logged once until one can. Whoever waits goes on
-    /// waiting if another one may come free or the fault may be over in moments.
+    /// Records that no connection could be opened, and logs each new cause once. Callers go on waiting if
+    /// another connection may become free, or if the cause may pass within moments.
     fn note_failure(&self, refused: NoSession) {
-        // The one that was to be opened is counted.
+        // The count includes the one that could not be opened.
         let others = self.count() - 1;
         let mut state = self.lock();
-        let before = state.failing.take();
-        if before.as_ref().map(|failing| &failing.cause) != Some(&refused.cause) {
+        let before = state.failure.take();
+        if before.as_ref().map(|failure| &failure.cause) != Some(&refused.cause) {
             tracing::warn!(cause = %refused.cause, open = others,
                 "no further connection to PostgreSQL can be opened");
         }
-        let pause = before.map_or(PAUSE_MIN, |failing| (failing.pause * 2).min(PAUSE_MAX));
-        state.failing = Some(Failing {
+        let pause = before.map_or(PAUSE_MIN, |failure| (failure.pause * 2).min(PAUSE_MAX));
+        state.failure = Some(OpenFailure {
             cause: refused.cause,
             pause,
             until: Instant::now() + pause,
         });
         drop(state);
         if !refused.is_brief && others == 0 {
-            self.out_of_reach.notify_waiters();
+            self.unreachable.notify_waiters();
         }
     }
 
-    /// Gives a connection that is at rest to whoever waits longest, or keeps it.
-    fn give(self: &Arc<Self>, open: Open) {
+    /// Returns an idle connection to the pool, where the longest waiting caller gets it.
+    fn put_back(self: &Arc<Self>, open: Open) {
         let mut state = self.lock();
         if state.is_closed || open.opened_at.elapsed() > LIFE_TIME_MAX {
             drop(state);
             return self.retire(open);
         }
         let since = Instant::now();
-        state.free.push(Free { open, since });
+        state.free.push(FreeConnection { open, since });
         self.free.add_permits(1);
-        let is_stale = |free: &Free| free.since.elapsed() > IDLE_TIME_MAX;
+        let is_stale = |free: &FreeConnection| free.since.elapsed() > IDLE_TIME_MAX;
         if state.free.first().is_some_and(is_stale)
             && let Ok(permit) = self.free.try_acquire()
         {
@@ -284,49 +285,49 @@ impl Home {
         }
     }
 
-    /// Closes a connection that is at rest, and opens another one if one is wanted.
+    /// Closes an idle connection, and opens another one if a caller waits.
     fn retire(self: &Arc<Self>, open: Open) {
-        let home = Arc::clone(self);
+        let pool = Arc::clone(self);
         tokio::spawn(async move {
-            let _ = timeout(REST_TIME_MAX, open.connection.close()).await;
-            drop(open.room);
-            home.open_if_wanted();
+            let _ = timeout(CLEANUP_TIME_MAX, open.connection.close()).await;
+            drop(open.slot);
+            pool.open_if_wanted();
         });
     }
 
-    /// Takes back a connection on which something is under way: it is given up first.
-    fn bring_to_rest(self: &Arc<Self>, mut open: Open, under_way: UnderWay) {
-        let home = Arc::clone(self);
+    /// Returns a connection to the pool after its transaction is rolled back or its statement has ended.
+    fn roll_back(self: &Arc<Self>, mut open: Open, in_progress: InProgress) {
+        let pool = Arc::clone(self);
         tokio::spawn(async move {
             let connection = &mut open.connection;
-            let at_rest = timeout(REST_TIME_MAX, async {
-                match under_way {
-                    UnderWay::Transaction => connection.execute("rollback").await.map(drop),
-                    UnderWay::Statement | UnderWay::Nothing => connection.ping().await,
+            let done = timeout(CLEANUP_TIME_MAX, async {
+                match in_progress {
+                    InProgress::Transaction => connection.execute("rollback").await.map(drop),
+                    InProgress::Statement | InProgress::Nothing => connection.ping().await,
                 }
             });
-            match at_rest.await {
-                Ok(Ok(())) => home.give(open),
-                _ => home.abandon(open),
+            match done.await {
+                Ok(Ok(())) => pool.put_back(open),
+                _ => pool.abandon(open),
             }
         });
     }
 
-    /// Drops a connection that is lost.
+    /// Drops a lost connection, and opens another one if a caller waits.
     fn abandon(self: &Arc<Self>, open: Open) {
         drop(open);
         self.open_if_wanted();
     }
 }
 
-/// Somebody who waits for a connection, until it is dropped.
-struct Waiting<'h>(&'h Home);
+/// Counts a caller as waiting until it is dropped.
+struct Waiting<'h>(&'h Pool);
 
 impl<'h> Waiting<'h> {
-    fn begin(home: &'h Arc<Home>) -> Self {
-        home.lock().waiting += 1;
-        home.open_if_wanted();
-        Self(home)
+    fn begin(pool: &'h Arc<Pool>) -> Self {
+        pool.lock().waiting += 1;
+        pool.open_if_wanted();
+        Self(pool)
     }
 }
 
@@ -336,45 +337,45 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// What is under way on a connection.
+/// What a connection is used for at the moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum UnderWay {
+enum InProgress {
     Nothing,
-    /// A statement that was not answered, or that failed, outside any transaction.
+    /// A statement outside a transaction, which has no response yet or has failed.
     Statement,
     Transaction,
 }
 
-/// A connection that somebody has. Dropped, it goes home: at once if nothing is under way on it, else
-/// once that was given up; a lost one is closed.
+/// A connection on loan from the pool. When the lease is dropped, an idle connection returns at once,
+/// another one after a rollback, and a lost one is closed.
 pub(crate) struct Lease {
     open: Option<Open>,
-    home: Arc<Home>,
-    under_way: UnderWay,
+    pool: Arc<Pool>,
+    in_progress: InProgress,
     is_lost: bool,
 }
 
 impl Lease {
-    /// Begins a transaction by a statement of its own.
+    /// Begins a transaction by executing `statement`.
     pub(crate) async fn begin(&mut self, statement: &'static str) -> sqlx::Result<()> {
-        // Whoever stops waiting for the answer leaves open whether it has begun.
+        // If the caller stops waiting here, nobody knows whether the transaction has begun.
         self.is_lost = true;
         (**self).execute(statement).await?;
         self.is_lost = false;
-        self.under_way = UnderWay::Transaction;
+        self.in_progress = InProgress::Transaction;
         Ok(())
     }
 
-    /// Commits the transaction.
+    /// Commits the transaction and returns the connection to the pool.
     pub(crate) async fn commit(mut self) -> sqlx::Result<()> {
         let committed = (*self).execute("commit").await;
         if committed.is_ok() {
-            self.under_way = UnderWay::Nothing;
+            self.in_progress = InProgress::Nothing;
         }
         self.noted(committed).map(drop)
     }
 
-    /// Runs a statement and reads its rows.
+    /// Executes a statement and returns its rows.
     pub(crate) async fn fetch_all(
         &mut self,
         sql: AssertSqlSafe<String>,
@@ -386,7 +387,7 @@ impl Lease {
         self.noted(fetched)
     }
 
-    /// Runs a statement and tells how many rows it wrote.
+    /// Executes a statement and returns how many rows it wrote.
     pub(crate) async fn execute(
         &mut self,
         sql: impl SqlSafeStr,
@@ -398,17 +399,19 @@ impl Lease {
         self.noted(done.map(|done| done.rows_affected()))
     }
 
-    /// Notes that a statement is sent.
+    /// Records that a statement is sent.
     fn run(&mut self) {
-        if self.under_way == UnderWay::Nothing {
-            self.under_way = UnderWay::Statement;
+        if self.in_progress == InProgress::Nothing {
+            self.in_progress = InProgress::Statement;
         }
     }
 
-    /// Notes what an answer tells of the connection.
+    /// Records what a response says about the state of the connection.
     fn noted<T>(&mut self, answer: sqlx::Result<T>) -> sqlx::Result<T> {
         match &answer {
-            Ok(_) if self.under_way == UnderWay::Statement => self.under_way = UnderWay::Nothing,
+            Ok(_) if self.in_progress == InProgress::Statement => {
+                self.in_progress = InProgress::Nothing
+            }
             Ok(_) => {}
             Err(error) => self.is_lost |= Fault::of(error) == Fault::Lost,
         }
@@ -430,7 +433,7 @@ impl DerefMut for Lease {
     }
 }
 
-/// Why a lease has a connection.
+/// Why a lease always holds a connection.
 const HELD: &str = "a lease has its connection until it is dropped";
 
 impl Drop for Lease {
@@ -439,11 +442,11 @@ impl Drop for Lease {
             return;
         };
         if self.is_lost {
-            self.home.abandon(open);
-        } else if self.under_way == UnderWay::Nothing {
-            self.home.give(open);
+            self.pool.abandon(open);
+        } else if self.in_progress == InProgress::Nothing {
+            self.pool.put_back(open);
         } else {
-            self.home.bring_to_rest(open, self.under_way);
+            self.pool.roll_back(open, self.in_progress);
         }
     }
 }

@@ -1,21 +1,20 @@
-//! What a database is asked for, counted as it happens: what an operation costs whatever the
-//! machine.
+//! Counts of statements, round trips, rows and bytes: what an operation costs on any machine.
 
 use std::ops::Sub;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What was asked of a database so far, over all its connections. The difference of two is what
-/// came in between.
+/// The work that a database was given since it was opened, over all its connections. Subtract an earlier
+/// value to get the work in between.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Statements that read or write data; beginning and ending a transaction is none.
+    /// Statements that read or write data. Beginning and ending a transaction do not count.
     pub statements: u64,
-    /// Times that somebody waited for an answer: a statement, several that were sent together, the
-    /// beginning of a transaction or its commit. To give one up waits for nothing.
+    /// Waits for a response: to one statement, to several that were sent together, to the beginning of a
+    /// transaction or to its commit. A rollback does not wait.
     pub round_trips: u64,
-    /// Rows that were inserted, changed or deleted by name; not those that a foreign key took along.
+    /// Rows that statements inserted, updated or deleted, without those that a foreign key cascaded to.
     pub rows_written: u64,
-    /// Bytes of the values that went with the statements.
+    /// Bytes of the values that were bound to the statements.
     pub bytes_sent: u64,
 }
 
@@ -32,7 +31,7 @@ impl Sub for Counts {
     }
 }
 
-/// The counters behind [`Counts`]. They order nothing, so that relaxed additions are enough.
+/// The counters behind [`Counts`]. They order nothing, so relaxed additions are enough.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     statements: AtomicU64,
@@ -51,19 +50,19 @@ impl Counters {
         }
     }
 
-    /// The beginning or the commit of a transaction.
+    /// Counts the beginning or the commit of a transaction.
     pub fn round_trip(&self) {
         self.round_trips.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A statement with values of that many bytes.
+    /// Counts a statement and its round trip; `bytes` is the size of its values.
     pub fn statement(&self, bytes: u64) {
         self.statements.fetch_add(1, Ordering::Relaxed);
         self.bytes_sent.fetch_add(bytes, Ordering::Relaxed);
         self.round_trip();
     }
 
-    /// Statements that went along with one that is counted already.
+    /// Counts statements that were sent together with one that is already counted.
     pub fn further_statements(&self, count: u64) {
         self.statements.fetch_add(count, Ordering::Relaxed);
     }

@@ -1,49 +1,45 @@
-//! What can go wrong between an operation and its data.
+//! The errors of the store.
 
 use ctxpin_model::access::Refusal;
 
 use crate::fault::{Cause, Fault};
 
-/// A failure of the store. Its kind tells the operation what to do; the causes of the last two are
-/// for whoever operates the server, not for whoever asked.
+/// An error of the store. Its variant decides what the operation does next. Only the server's operator
+/// may see the cause of [`Error::Contended`] and [`Error::Unavailable`].
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The token is missing from the store, revoked, expired, or its owner is disabled.
+    /// The token does not exist, is revoked or expired, or its user is disabled.
     #[error("the token is unknown, expired or revoked")]
     Unauthenticated,
-    /// The caller may know of the object, but not do this.
+    /// The caller may know that the object exists, but not do this.
     #[error("{0}")]
     Forbidden(Refusal),
-    /// There is no such object, or the caller may not know of it.
+    /// The object does not exist, or the caller may not know that it does.
     #[error("there is no such {0}")]
     NotFound(&'static str),
-    /// A unique or foreign key was hit: somebody else wrote at the same time.
+    /// A statement violated a unique or foreign key, because another transaction wrote at the same time.
     #[error("somebody else changed the same thing at the same time")]
     Conflict,
-    /// The transaction lost against another one and may be tried again from nothing.
+    /// The transaction lost against another one. The whole transaction can be retried.
     #[error("the transaction lost against another one")]
     Contended(#[source] Cause),
-    /// A newer release has migrated the schema, so that this one no longer writes.
+    /// A newer release migrated the schema, so this release no longer writes.
     #[error(
         "the database's schema ({found}) is newer than this release knows ({known}); upgrade ctxpin"
     )]
-    SchemaNewer {
-        /// The schema's version.
-        found: i64,
-        /// The newest version that this release knows.
-        known: i64,
-    },
-    /// The database cannot be reached or cannot do it now (a full disk, say); the same may succeed later.
+    SchemaNewer { found: i64, known: i64 },
+    /// The database cannot be reached, or cannot do it now, for instance because its disk is full. A retry
+    /// may succeed later.
     #[error("the database is not available")]
     Unavailable(#[source] Cause),
-    /// The database refuses what it should do, or what is in it is not as this release writes it; the
-    /// same fails again.
-    #[error("the database does what is not expected: {0}")]
+    /// The database refused a valid statement, or holds something that this release does not write. A retry
+    /// fails again.
+    #[error("unexpected result from the database: {0}")]
     Unexpected(String),
 }
 
 impl Error {
-    /// Whether trying the whole transaction again may succeed.
+    /// Returns whether a retry of the whole transaction may succeed at once.
     pub fn is_contended(&self) -> bool {
         matches!(self, Self::Contended(_) | Self::Conflict)
     }

@@ -1,26 +1,26 @@
-//! What an error of a database means: to whoever asked, and to whoever operates the server.
+//! What a database's error means: for the code that ran the statement, and for the server's operator.
 
 use sqlx::error::{DatabaseError, ErrorKind};
 use sqlx::postgres::PgDatabaseError;
 use sqlx::sqlite::SqliteError;
 
-/// What an error of a database means to whoever asked.
+/// What a database's error means for the code that ran the statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// The transaction lost against another one.
     Contended,
-    /// A unique or foreign key was hit.
+    /// The statement violated a unique or foreign key.
     Conflict,
-    /// The connection is of no further use. Another one may be.
+    /// The connection can no longer be used. Another one may work.
     Lost,
-    /// The same may succeed in a while: others let go, or somebody makes room.
+    /// The same statement may succeed later, after others release their locks or somebody frees space.
     Passing,
-    /// The same fails again.
+    /// The same statement fails again.
     Permanent,
 }
 
 impl Fault {
-    /// Judges an error.
+    /// Returns what an error means, judged by its code.
     pub(crate) fn of(error: &sqlx::Error) -> Self {
         let Some(database) = error.as_database_error() else {
             return match error {
@@ -47,41 +47,41 @@ impl Fault {
         Self::Permanent
     }
 
-    /// Judges a SQLSTATE (appendix A of PostgreSQL's manual).
+    /// Returns what a SQLSTATE means (PostgreSQL's manual, appendix A).
     fn of_postgres(code: &str) -> Self {
         match code {
             // A serialisation failure and a deadlock.
             "40001" | "40P01" => Self::Contended,
-            // Too long without a statement in a transaction.
+            // The transaction was idle for too long.
             "25P03" => Self::Lost,
-            // It cannot write: a standby, or a primary that has become one. To a standby that is asked
-            // for a transaction that writes this is a feature that it lacks.
+            // The server is a standby, or has become one. A standby answers `feature not supported` to the
+            // beginning of a transaction that writes.
             "25006" | "0A000" => Self::Lost,
-            // Too long a wait for a lock, and for a statement.
+            // The wait for a lock, or the statement itself, took too long.
             "55P03" | "57014" => Self::Passing,
-            // Connections that break, and a server that stops or starts.
+            // The connection broke, or the server is stopping or starting.
             _ if code.starts_with("08") || code.starts_with("57P") => Self::Lost,
-            // Too little of something, and errors of the system, such as a disk's.
+            // The server lacks a resource, or its system reported an error, such as a disk's.
             _ if code.starts_with("53") || code.starts_with("58") => Self::Passing,
             _ => Self::Permanent,
         }
     }
 }
 
-/// The primary code of an error of SQLite.
+/// Returns the primary result code of a SQLite error.
 fn sqlite_code(error: &dyn DatabaseError) -> Option<u32> {
     let error = error.try_downcast_ref::<SqliteError>()?;
     let code: u32 = error.code()?.parse().ok()?;
-    // Further bytes tell more exactly which.
+    // The other bytes hold the extended result code.
     Some(code & 0xff)
 }
 
-/// The codes of SQLite for a full disk, and for a file that cannot be written.
+// SQLite's result codes for a full disk, and for a file that cannot be written.
 const SQLITE_FULL: u32 = 13;
 const SQLITE_READONLY: u32 = 8;
 
-/// Whether a primary code of SQLite tells of what may pass: others who hold the file (5, 6, 15), too
-/// little memory (7), an interruption (9), and what the disk or the file's mode refuses (10, 14).
+/// Returns whether a condition may pass by itself: another process holds the file (5, 6, 15), memory is
+/// short (7), the statement was interrupted (9), or the disk or the file's mode refuses (8, 10, 13, 14).
 fn is_passing_in_sqlite(code: Option<u32>) -> bool {
     code.is_some_and(|code| {
         matches!(
@@ -91,14 +91,14 @@ fn is_passing_in_sqlite(code: Option<u32>) -> bool {
     })
 }
 
-/// Why a database did not do what it was asked, for whoever operates the server: what it says, and what
-/// to do if that is known.
+/// Why a database failed, for the server's operator: the database's own message, and advice where there
+/// is some.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Cause(String);
 
 impl Cause {
-    /// A cause that no database tells.
+    /// Returns a cause that was found here and not by the database.
     pub(crate) fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
@@ -109,13 +109,13 @@ impl From<&sqlx::Error> for Cause {
         let Some(database) = error.as_database_error() else {
             return Self(error.to_string());
         };
-        // As it is displayed, it ends in a line of PostgreSQL's own source.
+        // `Display` would add the line in PostgreSQL's own source.
         let message = database.message();
-        let (told, advice) = match database.try_downcast_ref::<PgDatabaseError>() {
+        let (text, advice) = match database.try_downcast_ref::<PgDatabaseError>() {
             Some(error) => {
                 let code = error.code();
-                let told = format!("{message} (SQLSTATE {code})");
-                (told, advice_postgres(code))
+                let text = format!("{message} (SQLSTATE {code})");
+                (text, advice_postgres(code))
             }
             None => (
                 message.to_owned(),
@@ -123,44 +123,46 @@ impl From<&sqlx::Error> for Cause {
             ),
         };
         Self(match advice {
-            Some(advice) => format!("{told}; {advice}"),
-            None => told,
+            Some(advice) => format!("{text}; {advice}"),
+            None => text,
         })
     }
 }
 
-/// What whoever operates the server does about a SQLSTATE.
+/// Returns what the operator can do about a SQLSTATE.
 fn advice_postgres(code: &str) -> Option<&'static str> {
     Some(match code {
         "25006" | "0A000" => {
-            "this is a standby, or a session that may not write: let the database's address lead to the primary"
+            "this is a standby, or a session that may not write: point the database's address at the primary"
         }
         "28000" | "28P01" => {
-            "PostgreSQL does not take this user: correct the database's address, the user's password or pg_hba.conf"
+            "PostgreSQL rejects this user: correct the database's address, the user's password or pg_hba.conf"
         }
         "3D000" => {
-            "make it first, for instance with `create database ctxpin owner ctxpin encoding 'UTF8'`"
+            "create it first, for instance with `create database ctxpin owner ctxpin encoding 'UTF8'`"
         }
         "3F000" | "42501" => {
-            "let the user own the database, or the schema that its search_path begins with"
+            "make the user the owner of the database, or of the first schema in its search_path"
         }
         "42P05" | "26000" => {
-            "something before PostgreSQL gives each statement another connection: connect directly, or by a pooler in session mode"
+            "a pooler gives each statement another connection: connect directly, or use the pooler's session mode"
         }
         "53100" => "free space on the disk of PostgreSQL",
         "53200" => "give PostgreSQL more memory, or this server fewer connections",
         "53300" => {
-            "raise max_connections or the user's connection limit, or give this server fewer with --database-connections"
+            "raise max_connections or the user's connection limit, or lower this server's --database-connections"
         }
         _ => return None,
     })
 }
 
-/// The same for a primary code of SQLite.
+/// Returns what the operator can do about a primary result code of SQLite.
 fn advice_sqlite(code: u32) -> Option<&'static str> {
     Some(match code {
         SQLITE_FULL => "free space on the disk of the data directory",
-        SQLITE_READONLY => "let the server's user write to the data directory and what is in it",
+        SQLITE_READONLY => {
+            "give the server's user write access to the data directory and everything in it"
+        }
         _ => return None,
     })
 }
@@ -169,7 +171,6 @@ fn advice_sqlite(code: u32) -> Option<&'static str> {
 mod tests {
     use super::*;
 
-    /// What may pass is told apart from what does not.
     #[test]
     fn case_b4_codes_of_postgres_are_judged() {
         let check = |codes: &[&str], fault: Fault| {
@@ -193,7 +194,7 @@ mod tests {
         for code in [5, 6, 8, 10, 13, 14] {
             assert!(is_passing_in_sqlite(Some(code)), "{code}");
         }
-        // An error in a statement, a broken file, no database at all.
+        // An error in the statement, a corrupt file, and a file that is no database.
         for code in [1, 11, 26] {
             assert!(!is_passing_in_sqlite(Some(code)), "{code}");
         }

@@ -1,6 +1,5 @@
-//! What is kept in memory of what never changes: snapshots and rendered prompts by their hash.
-//! Nothing here decides who may read what. A caller's right, and which of them a chat has, come out
-//! of the database each time; only the content then need not.
+//! A cache of what never changes: snapshots and rendered prompts, by their hash. The database still
+//! decides each time what a caller may read and which prompt a chat has. Only the content comes from here.
 
 use std::sync::Arc;
 
@@ -14,24 +13,24 @@ use ctxpin_model::resource::Resource;
 use ctxpin_model::snapshot::Snapshot;
 use ctxpin_model::treatment::{TreatedSnapshot, Treatment};
 
-/// Most memory for snapshots, in bytes: about a thousand of 50 resources.
+/// The most memory for snapshots, in bytes: about a thousand snapshots of 50 resources.
 const SNAPSHOT_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
-/// Most memory for the bytes of prompts: a few hundred large ones.
+/// The most memory for prompts, in bytes: a few hundred large ones.
 const PROMPT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// Chats of which it is known which prompt they had last; each takes about 100 bytes.
+/// The most chats whose last prompt is remembered. Each takes about 100 bytes.
 const CHATS_MAX: usize = 65_536;
 
-/// About how much a snapshot or a prompt takes, to begin with.
+// The usual sizes, from which the caches derive how many entries they allocate at first.
 const SNAPSHOT_BYTES_USUAL: u64 = 32 * 1024;
 const PROMPT_BYTES_USUAL: u64 = 64 * 1024;
 
-/// The snapshots that were read or pushed last.
+/// The snapshots that were most recently read or pushed.
 pub(crate) struct SnapshotCache(Cache<SnapshotId, KeptSnapshot, SnapshotSize>);
 
-/// A snapshot and about how much it takes in memory, which is worked out once: the cache asks for it
-/// when something comes and when it goes.
+/// A snapshot with its approximate size in memory. The size is computed once, because the cache asks for
+/// it on every insertion and eviction.
 #[derive(Clone)]
 struct KeptSnapshot {
     snapshot: Arc<TreatedSnapshot>,
@@ -47,7 +46,7 @@ impl Weighter<SnapshotId, KeptSnapshot> for SnapshotSize {
     }
 }
 
-/// About how much a resource takes in memory.
+/// Returns the approximate size of a resource in memory, in bytes.
 fn bytes_of(resource: &Resource) -> u64 {
     let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
     let texts = resource.source.len()
@@ -57,7 +56,7 @@ fn bytes_of(resource: &Resource) -> u64 {
         + text(&resource.root);
     let file = size_of::<ctxpin_model::resource::SkillFile>();
     let files = resource.files.iter().map(|f| file + f.path.len());
-    // A tree of JSON takes a few times its text.
+    // A JSON tree takes a few times the size of its text.
     let detail = resource.detail.as_ref();
     let detail = detail.map_or(0, |detail| 4 * detail.canonical_json().len());
     (size_of::<Resource>() + texts + files.sum::<usize>() + detail) as u64
@@ -79,8 +78,8 @@ impl SnapshotCache {
         self.0.get(&id).map(|kept| kept.snapshot)
     }
 
-    /// Keeps a snapshot that has been treated as a whole by that renderer. Another one will be known
-    /// better when it is read the next time.
+    /// Caches a snapshot if the renderer has treated all of it. Otherwise the next read may know more of
+    /// its treatments.
     pub fn keep(&self, id: SnapshotId, snapshot: &Arc<TreatedSnapshot>, renderer: i64) {
         if !snapshot.treatments.are_whole(snapshot, renderer) {
             return;
@@ -101,7 +100,7 @@ impl SnapshotCache {
     }
 }
 
-/// The prompts that were read last, and which one each chat had then.
+/// The prompts that were most recently read, and which of them each chat had then.
 pub(crate) struct PromptCache {
     of_chats: Cache<ChatId, BlobHash>,
     bytes: Cache<BlobHash, Bytes, PromptSize>,
@@ -127,7 +126,7 @@ impl Default for PromptCache {
 }
 
 impl PromptCache {
-    /// The prompt that a chat had when it was read last. It may have another one by now.
+    /// Returns the prompt that a chat had at the last read. The chat may have another one by now.
     pub fn last_of(&self, chat: ChatId) -> Option<(BlobHash, Bytes)> {
         let hash = self.of_chats.get(&chat)?;
         Some((hash, self.bytes.get(&hash)?))

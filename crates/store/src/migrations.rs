@@ -1,7 +1,7 @@
-//! The schema, brought up to date at start.
+//! Migrations of the schema. They run when a server starts.
 //!
-//! Both folders hold the same file names. A migration that was released is never edited; a change
-//! expands first and contracts in a later release, so that replicas of two releases work together.
+//! Both folders hold the same file names. A released migration is never edited. A change expands the
+//! schema first and contracts it in a later release, so replicas of two releases can work together.
 
 use std::borrow::Cow;
 
@@ -13,10 +13,10 @@ use sqlx::{Connection as _, Executor as _};
 use crate::database::OpenError;
 use crate::fault::Cause;
 
-/// Number, name and the texts for SQLite and PostgreSQL of a migration.
+/// A migration: its number, its name, and its SQL for SQLite and for PostgreSQL.
 type Texts = (i64, &'static str, &'static str, &'static str);
 
-/// Every migration, in order.
+/// All migrations, ordered by number.
 const MIGRATIONS: &[Texts] = &[
     (
         1,
@@ -68,7 +68,7 @@ const MIGRATIONS: &[Texts] = &[
     ),
 ];
 
-/// The newest schema that this release knows.
+/// The version of the newest schema that this release knows.
 pub(crate) const SCHEMA_VERSION: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 
 fn migrator(pick: fn(&Texts) -> &'static str) -> Migrator {
@@ -85,22 +85,21 @@ fn migrator(pick: fn(&Texts) -> &'static str) -> Migrator {
     Migrator::with_migrations(migrations.collect())
 }
 
-/// Applies what is missing to a SQLite file. It has one server, which holds the lock of its data
-/// directory.
+/// Applies the missing migrations to a SQLite file. No lock is needed: the file has one server, which
+/// holds the lock of its data directory.
 pub(crate) async fn apply_to_sqlite(writer: &SqlitePool) -> Result<(), OpenError> {
     let applied = migrator(|migration| migration.2).run(writer).await;
     applied.map_err(failure)
 }
 
-/// Applies what is missing to a PostgreSQL database, in a session that serves nothing else. An advisory
-/// lock makes replicas that start together do it one after the other; each waits for as long as another
-/// one migrates, however long that takes.
+/// Applies the missing migrations to a PostgreSQL database, in a session of its own. Replicas that start
+/// together take turns by an advisory lock. Each waits without limit while another one migrates.
 pub(crate) async fn apply_to_postgres(mut session: PgConnection) -> Result<(), OpenError> {
     let patient = session.execute("set lock_timeout = 0").await;
     patient.map_err(|error| failure(MigrateError::Execute(error)))?;
     let migrator = migrator(|migration| migration.3);
     let applied = migrator.run_direct(None, &mut session, false).await;
-    // What was applied is committed.
+    // An error changes nothing: the migrations are committed.
     let _ = session.close().await;
     applied.map_err(failure)
 }

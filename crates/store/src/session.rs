@@ -1,5 +1,5 @@
-//! A session of PostgreSQL as everything here expects it, whatever the server, the database or the user
-//! has as defaults.
+//! Sets up a PostgreSQL session in the way that the store relies on, whatever the defaults of the server,
+//! the database or the user are.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -10,29 +10,29 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use crate::database::OpenError;
 use crate::fault::{Cause, Fault};
 
-/// Oldest PostgreSQL that is supported, as `server_version_num` tells it.
+/// The oldest supported PostgreSQL, in the form of `server_version_num`.
 const VERSION_MIN: i64 = 150_000;
 
-/// The encoding of the database: every text that is stored is UTF-8, and no other holds them all.
+/// The only supported encoding. All stored texts are UTF-8, and no other encoding can hold all of them.
 const ENCODING: &str = "UTF8";
 
-/// Longest wait for PostgreSQL to take a connection.
+/// The longest wait for a connection to be established.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// What is asked of the database at the start: version, encoding and user, and the schema that holds our
-/// tables or, as long as there are none, the one that the search path leads to.
+/// Reads what must be known of the database at the start: version, encoding, name and user, and the schema
+/// that holds the tables. Before the first migration that is the first schema in the search path.
 const ABOUT: &str = "select current_setting('server_version_num')::bigint, \
      current_setting('server_encoding'), current_database()::text, current_user::text, \
      coalesce((select relnamespace::regnamespace::text from pg_class \
                where oid = to_regclass('_sqlx_migrations')), quote_ident(current_schema()))";
 
-/// Makes a session what it must be, and tells whether it cannot write. What is set comes after the
-/// connecting, for a pooler may pass nothing on that stands in the request for one.
+/// Sets up a session, and returns whether the server is a standby. The settings are sent in a statement
+/// after the connection is established, because a pooler may drop those in the startup message.
 ///
-/// After so long without a statement PostgreSQL ends a transaction, and with it the locks of a replica
-/// that stopped (a machine that sleeps, a lost network); none pauses for more than the time to render.
-/// Others wait for a lock for longer than that, so that mostly it comes; whoever waits behind several of
-/// them is told to come again. What is acknowledged is durable: `synchronous_commit` may be anything but off.
+/// The idle timeout ends the transaction of a replica that stopped, for instance because its machine
+/// sleeps, and releases its locks. No transaction pauses for longer than a prompt takes to render. The
+/// lock timeout is longer than the idle timeout, so a waiter usually gets its lock. `synchronous_commit`
+/// may have any value except `off`, because what was acknowledged must be durable.
 const SETUP: &str = "select pg_is_in_recovery(), set_config('search_path', $1, false), \
      set_config('default_transaction_isolation', 'read committed', false), \
      set_config('default_transaction_read_only', 'off', false), \
@@ -42,14 +42,14 @@ const SETUP: &str = "select pg_is_in_recovery(), set_config('search_path', $1, f
      set_config('lock_timeout', '10s', false), \
      set_config('client_min_messages', 'warning', false)";
 
-/// Why a standby is of no use.
-const STANDBY: &str = "this PostgreSQL is a standby, which cannot write: promote it, or let the database's address lead to the primary";
+/// The error for a standby.
+const STANDBY: &str = "this PostgreSQL is a standby, which cannot write: promote it, or point the database's address at the primary";
 
-/// How sessions are begun.
+/// Begins sessions on one database.
 #[derive(Debug)]
 pub(crate) struct Sessions {
     options: PgConnectOptions,
-    /// The schema of our tables, as it is quoted in a search path.
+    /// The schema of the tables, quoted for a search path.
     schema: String,
 }
 
@@ -57,7 +57,8 @@ pub(crate) struct Sessions {
 #[derive(Debug, Clone)]
 pub(crate) struct NoSession {
     pub cause: Cause,
-    /// Whether it is likely to pass in moments: a server that starts, a place that is taken.
+    /// Whether the cause will probably pass within moments: the server is starting, or all its connections
+    /// are in use.
     pub is_brief: bool,
 }
 
@@ -71,7 +72,7 @@ impl From<&sqlx::Error> for NoSession {
     }
 }
 
-/// Whether nobody answers, or a server that does not take connections yet.
+/// Returns whether the server does not respond, or does not accept connections yet.
 fn is_starting(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) => true,
@@ -81,7 +82,12 @@ fn is_starting(error: &sqlx::Error) -> bool {
 }
 
 impl Sessions {
-    /// Looks at the database of an address, refuses one that cannot be used, and begins a first session.
+    /// Connects to the database at `url`, checks that it can be used, and begins a first session.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the address is invalid, the server does not respond or is a standby, or its version, its
+    /// encoding or its schemas do not fit.
     pub(crate) async fn find(url: &str) -> Result<(Self, PgConnection), OpenError> {
         let options = PgConnectOptions::from_str(url);
         let options = options.map_err(|error| OpenError::Url(error.to_string()))?;
@@ -128,7 +134,7 @@ impl Sessions {
         self.set_up(connected(&self.options).await?).await
     }
 
-    /// Makes the session of a connection what it must be.
+    /// Sets up the session of a new connection.
     async fn set_up(&self, mut connection: PgConnection) -> Result<PgConnection, NoSession> {
         let set_up = sqlx::query_scalar(SETUP)
             .bind(&self.schema)
@@ -144,7 +150,7 @@ impl Sessions {
         }
     }
 
-    /// How to connect, for what begins its session by itself.
+    /// Returns the options for a connection that needs no set-up, such as one that only listens.
     pub(crate) fn options(&self) -> &PgConnectOptions {
         &self.options
     }
@@ -156,7 +162,7 @@ async fn connected(options: &PgConnectOptions) -> Result<PgConnection, NoSession
         Ok(connected) => connected.map_err(|error| NoSession::from(&error)),
         Err(_) => Err(NoSession {
             cause: Cause::new(format!(
-                "PostgreSQL took no connection in {} s",
+                "PostgreSQL accepted no connection within {} s",
                 CONNECT_TIME_MAX.as_secs()
             )),
             is_brief: true,

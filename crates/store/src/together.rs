@@ -1,4 +1,4 @@
-//! Several writes in one round trip.
+//! Sends several writes in one round trip.
 
 use crate::database::Transaction;
 use crate::error::Result;
@@ -13,7 +13,7 @@ pub(crate) struct Together<'t> {
     writes: Vec<Write>,
 }
 
-/// One `insert`, `update` or `delete` without `returning`.
+/// An `insert`, `update` or `delete` without `returning`.
 struct Write {
     sql: &'static str,
     values: Vec<Box<dyn Bindable>>,
@@ -31,7 +31,7 @@ impl<V: Value + Send> Bindable for Option<V> {
 }
 
 impl Transaction {
-    /// Begins with no statement.
+    /// Returns an empty list of writes, which run in this transaction.
     pub(crate) fn together(&mut self) -> Together<'_> {
         Together {
             transaction: self,
@@ -41,7 +41,7 @@ impl Transaction {
 }
 
 impl Together<'_> {
-    /// Adds a statement with parameters `$1`, `$2` and so on; the values that follow are its.
+    /// Adds a statement with the parameters `$1`, `$2` and so on. The values that are bound next belong to it.
     pub(crate) fn write(mut self, sql: &'static str) -> Self {
         let values = Vec::new();
         self.writes.push(Write { sql, values });
@@ -62,7 +62,7 @@ impl Together<'_> {
         self
     }
 
-    /// Runs them and tells how many rows they wrote together.
+    /// Executes the statements and returns how many rows they wrote in total.
     pub(crate) async fn execute(self) -> Result<u64> {
         if !self.transaction.is_postgres() {
             let mut written = 0;
@@ -86,7 +86,7 @@ fn bind_all<'t>(query: Query<'t>, values: &[Box<dyn Bindable>]) -> Query<'t> {
     values.iter().fold(query, |query, value| value.bind(query))
 }
 
-/// One statement of several: it answers how many rows they wrote.
+/// Composes one statement of several. It returns how many rows they wrote in total.
 fn composed(writes: &[Write]) -> String {
     let mut parts = Vec::new();
     let mut counts = Vec::new();

@@ -1,5 +1,5 @@
-//! How the model's types stand in a column. Both databases take and give the same few plain types;
-//! a [`Value`] is a model type written as one of them.
+//! How the model's types are stored in a column. Both databases accept and return the same few plain
+//! types. A [`Value`] is a type of the model that is stored as one of them.
 
 use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgArguments, PgRow, Postgres};
@@ -21,13 +21,13 @@ use ctxpin_model::tools_mode::ToolsMode;
 
 use crate::error::{Error, Result};
 
-/// The arguments of a statement, for whichever database is open.
+/// The arguments of a statement, for the open database.
 pub(crate) enum Arguments {
     Sqlite(SqliteArguments),
     Postgres(PgArguments),
 }
 
-/// A type that both databases take and give as it is.
+/// A type that both databases accept and return without conversion.
 pub(crate) trait Plain:
     for<'q> Encode<'q, Sqlite>
     + Type<Sqlite>
@@ -37,7 +37,7 @@ pub(crate) trait Plain:
     + for<'r> Decode<'r, Postgres>
     + Send
 {
-    /// How much it is to send.
+    /// Returns how many bytes of a statement the value takes.
     fn bytes(&self) -> u64;
 }
 
@@ -53,7 +53,7 @@ macro_rules! of_fixed_size {
 
 of_fixed_size!(i64, bool, Uuid);
 
-/// Either database takes a time in eight bytes or about as many.
+/// Both databases store a time in about eight bytes.
 impl Plain for DateTime<Utc> {
     fn bytes(&self) -> u64 {
         8
@@ -82,7 +82,7 @@ impl Arguments {
     }
 }
 
-/// A row of a result. Columns are taken in the order in which the statement names them.
+/// A row of a result. Its columns are read in the order in which the statement names them.
 pub(crate) struct Row {
     source: RowSource,
     next: usize,
@@ -98,7 +98,11 @@ impl Row {
         Self { source, next: 0 }
     }
 
-    /// Takes the next column.
+    /// Reads the next column.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::Unexpected`] if it is null or not a value of this type.
     pub(crate) fn take<V: Value>(&mut self) -> Result<V> {
         match self.take_optional()? {
             Some(value) => Ok(value),
@@ -106,7 +110,11 @@ impl Row {
         }
     }
 
-    /// Takes the next column, which may be null.
+    /// Reads the next column, which may be null.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::Unexpected`] if it is not a value of this type.
     pub(crate) fn take_optional<V: Value>(&mut self) -> Result<Option<V>> {
         let index = self.next;
         self.next += 1;
@@ -116,20 +124,21 @@ impl Row {
         };
         plain
             .map(|plain| {
-                V::from_plain(plain)
-                    .ok_or_else(|| Error::Unexpected(format!("column {index} holds no such value")))
+                V::from_plain(plain).ok_or_else(|| {
+                    Error::Unexpected(format!("column {index} holds a value of another type"))
+                })
             })
             .transpose()
     }
 }
 
-/// A type that can stand in a column.
+/// A type that can be stored in a column.
 pub(crate) trait Value: Sized {
     type Plain: Plain;
 
     fn to_plain(&self) -> Self::Plain;
 
-    /// `None` if the plain value is not of this type.
+    /// Returns `None` if the plain value is not one of this type.
     fn from_plain(plain: Self::Plain) -> Option<Self>;
 }
 
@@ -243,7 +252,7 @@ impl Value for Moment {
     }
 }
 
-/// Sizes are never negative and far below 2^63.
+// Sizes are never negative and far below 2^63.
 impl Value for u64 {
     type Plain = i64;
 

@@ -1,8 +1,8 @@
-//! Wakes: hints between the replicas of one PostgreSQL that something was written. They carry no
-//! content, may be lost and may come twice; whoever gets one reads the state.
+//! Wakes: hints between the replicas of one PostgreSQL that something was written. A hint carries no
+//! content, may be lost and may arrive twice. Its receiver reads the state.
 //!
-//! A transaction never notifies by itself, since PostgreSQL takes one lock for the whole instance
-//! when a transaction that did commits.
+//! A hint is sent after the transaction and never in it. When a transaction that notifies commits,
+//! PostgreSQL takes one lock for the whole instance.
 
 use sqlx::Arguments as _;
 use sqlx::postgres::{PgArguments, PgListener, PgPoolOptions};
@@ -17,37 +17,25 @@ use crate::error::{Error, Result};
 /// The channel of PostgreSQL's notifications.
 const CHANNEL: &str = "ctxpin_wake";
 
-/// Longest payload of a notification, in bytes; PostgreSQL refuses 8,000.
+/// The longest payload of a notification, in bytes. PostgreSQL refuses 8,000.
 const PAYLOAD_BYTES_MAX: usize = 7_900;
 
-/// What a wake is about.
+/// What has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Topic {
-    /// An agent's head, session or settling, and so the drift of its chats.
-    Agent {
-        /// Whose it is.
-        owner: UserId,
-        /// Which.
-        agent: AgentId,
-    },
+    /// An agent's head, its session or whether its MCP servers have settled. Each can change the drift of
+    /// its chats.
+    Agent { owner: UserId, agent: AgentId },
     /// A chat's pin, fields or turns.
-    Chat {
-        /// Whose it is.
-        owner: UserId,
-        /// Which.
-        chat: ChatId,
-    },
-    /// Who may call on a user's behalf: whether the user is let in, the user's roles and tokens.
-    Account {
-        /// Whose it is.
-        owner: UserId,
-    },
-    /// Anything: hints may have been lost.
+    Chat { owner: UserId, chat: ChatId },
+    /// A user's roles or tokens, or whether the user is disabled.
+    Account { owner: UserId },
+    /// Anything, because hints may have been lost.
     Everything,
 }
 
 impl Topic {
-    /// Whose it is; `None` if it may be anybody's.
+    /// Returns the owner of what changed, or `None` if it may belong to any user.
     pub fn owner(self) -> Option<UserId> {
         match self {
             Self::Agent { owner, .. } | Self::Chat { owner, .. } | Self::Account { owner } => {
@@ -96,7 +84,11 @@ impl Topic {
 }
 
 impl Database {
-    /// Tells the other replicas, in one notification. Does nothing on SQLite, which has one server.
+    /// Notifies the other replicas of all topics at once. Does nothing on SQLite, which has one server.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::Unavailable`] if PostgreSQL cannot be reached.
     pub async fn notify(&self, topics: &[Topic]) -> Result<()> {
         let Some(connections) = self.postgres() else {
             return Ok(());
@@ -119,13 +111,17 @@ impl Database {
         Ok(())
     }
 
-    /// Listens to what the other replicas tell (and this one). `None` on SQLite.
+    /// Begins to listen to the notifications of all replicas, this one included. Returns `None` on SQLite.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::Unavailable`] if PostgreSQL cannot be reached.
     pub async fn listen(&self) -> Result<Option<Listener>> {
         let Some(connections) = self.postgres() else {
             return Ok(None);
         };
         let options = connections.sessions().options().clone();
-        // It is needed by the listener for connecting anew.
+        // The listener reconnects through a pool.
         let pool = PgPoolOptions::new()
             .max_connections(1)
             .acquire_timeout(TAKE_TIME_MAX)
@@ -138,14 +134,19 @@ impl Database {
     }
 }
 
-/// An open ear for notifications, on a connection of its own.
+/// A listener for notifications, on a connection of its own.
 pub struct Listener {
     listener: PgListener,
 }
 
 impl Listener {
-    /// Waits for the next topics. After an error, or an answer of [`Topic::Everything`], hints may
-    /// have been lost; after an error the listener is of no further use.
+    /// Waits for the next notification and returns its topics. [`Topic::Everything`] means that hints may
+    /// have been lost.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the connection was lost and cannot be established again. Hints may have been lost, and the
+    /// listener can no longer be used.
     pub async fn next(&mut self) -> Result<Vec<Topic>> {
         match self.listener.try_recv().await.map_err(Error::from)? {
             Some(notification) => {
@@ -157,7 +158,7 @@ impl Listener {
                     .map(|topic| topic.unwrap_or(Topic::Everything))
                     .collect())
             }
-            // The connection was lost and made anew.
+            // The connection was lost and established again.
             None => Ok(vec![Topic::Everything]),
         }
     }

@@ -1,4 +1,4 @@
-//! Faults that come back every time are not told as passing ones.
+//! A permanent fault is not reported as one that may pass.
 
 use ctxpin_operations::error::Error as OperationError;
 use ctxpin_operations::people;
@@ -20,7 +20,7 @@ async fn case_k4_a_permanent_fault_is_none_that_passes(test: &TestService) {
     );
 }
 
-/// What only the operator can mend says how, and is told in PostgreSQL's words alone.
+/// The cause is PostgreSQL's own message, followed by what the operator can do.
 #[tokio::test]
 async fn case_b17_missing_rights_are_told_with_what_to_do() {
     let test = TestService::postgres_at(create_postgres_database_of_user(5).await).await;
@@ -33,8 +33,8 @@ async fn case_b17_missing_rights_are_told_with_what_to_do() {
     };
     assert_eq!(
         told,
-        "permission denied for table users (SQLSTATE 42501); let the user own the database, \
-         or the schema that its search_path begins with"
+        "permission denied for table users (SQLSTATE 42501); make the user the owner of \
+         the database, or of the first schema in its search_path"
     );
     test.finish().await;
 }
