@@ -72,3 +72,61 @@ impl BodyPace {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use futures_util::stream;
+    use tokio::time::sleep;
+
+    use super::*;
+
+    /// Sends pieces of so many bytes, each so many seconds after the one before, on a clock that stands still
+    /// but for that. Returns after how many seconds the body ended or was given up.
+    async fn read(pieces: &[(usize, u64)]) -> (u64, Result<(), BodyError>) {
+        let begun = Instant::now();
+        let sent = pieces
+            .iter()
+            .map(|(bytes, seconds)| (vec![b'a'; *bytes], *seconds));
+        let mut body = Box::pin(stream::unfold(sent, |mut sent| async move {
+            let (piece, seconds) = sent.next()?;
+            sleep(Duration::from_secs(seconds)).await;
+            Some((Ok::<_, Infallible>(Bytes::from(piece)), sent))
+        }));
+        let mut pace = BodyPace::new(&Limits {
+            body_pause_max: Duration::from_secs(30),
+            body_rate_min: 10,
+            ..Limits::default()
+        });
+        let ended = loop {
+            match pace.next(&mut body).await {
+                Ok(Some(_)) => {}
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+        };
+        (begun.elapsed().as_secs(), ended)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_byte_gives_time_for_the_next_ones() {
+        let too_slow = Err(BodyError::TooSlow {
+            rate_min: 10,
+            pause_max: Duration::from_secs(30),
+        });
+        assert_eq!(read(&[]).await, (0, Ok(())));
+        assert_eq!(read(&[(1, 29), (0, 0)]).await, (29, Ok(())));
+        assert_eq!(read(&[(1, 31)]).await, (30, too_slow));
+        // 200 bytes give 20 s, and 100 of them 10 s.
+        assert_eq!(read(&[(200, 20), (1, 29)]).await, (49, Ok(())));
+        assert_eq!(read(&[(100, 20), (1, 29)]).await, (40, too_slow));
+        // At the least rate a body may take as long as it will.
+        let steady = [(100, 10); 60];
+        assert_eq!(read(&steady).await, (600, Ok(())));
+        let dripping = [(1, 1); 60];
+        assert_eq!(read(&dripping).await, (33, too_slow));
+        // What came quickly gives no more than one pause.
+        assert_eq!(read(&[(1_000_000, 0), (1, 31)]).await, (30, too_slow));
+    }
+}

@@ -6,9 +6,6 @@ use utoipa::{IntoParams, ToSchema};
 /// Most items on one page.
 pub const PAGE_ITEMS_MAX: u32 = 500;
 
-/// Items on a page whose reader does not say how many it wants.
-pub const PAGE_ITEMS_DEFAULT: u32 = 50;
-
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Page<T> {
