@@ -1,14 +1,14 @@
-//! Work that waits for the disk.
+//! Work that blocks its thread, such as reading files.
 
 use std::panic::resume_unwind;
 
-/// Does the work on a thread that may wait.
+/// Runs `work` on a thread that may block, and returns its result. A panic of `work` goes on here.
 pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => resume_unwind(panic),
-            // The runtime ends, and with it whoever waits for this.
+            // The runtime shuts down, and drops the caller.
             Err(_) => std::future::pending().await,
         },
     }

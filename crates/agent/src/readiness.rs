@@ -1,4 +1,4 @@
-//! What the first scan waits for, so that no half-started workspace is pinned.
+//! What the first scan waits for, so that no chat is pinned to a workspace that is only half set up.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -9,47 +9,51 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, Command};
 
-/// How often a file is looked for.
+/// The pause between two looks for a file.
 const FILE_INTERVAL: Duration = Duration::from_millis(200);
 
-/// The pause after a command's first failure. It doubles with each.
+/// The pause after a command's first failure. It doubles with each further one.
 const COMMAND_PAUSE_MIN: Duration = Duration::from_millis(200);
 
 /// Longest pause between two runs of a command.
 const COMMAND_PAUSE_MAX: Duration = Duration::from_secs(5);
 
-/// How the environment variables begin that are for ctxpin. They may hold tokens and passwords, which no
-/// command of others needs.
+/// The prefix of ctxpin's environment variables. They may hold tokens and passwords, which a command
+/// does not need.
 const VARIABLE_PREFIX: &[u8] = b"CTXPIN_";
 
-/// Those of them that hold no secret, and that a command may need to call `ctxpin` in its turn.
+/// The ctxpin variables that hold no secret. A command may need them to call `ctxpin` itself.
 const VARIABLES_KEPT: [&str; 3] = ["CTXPIN_DATA_DIR", "CTXPIN_CHAT", "CTXPIN_LOG"];
 
 /// When a workspace is ready.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Readiness {
-    /// When this file, or anything else of that path, exists.
+    /// When something exists at this path.
     File(PathBuf),
-    /// When this command, given to `sh -c` in the workspace, succeeds. It may take its time.
+    /// When this command succeeds, which `sh -c` runs in the workspace. It may take any time.
     Command(String),
 }
 
-/// Waits until a workspace is ready. `tell` is given the reason why it is not, at the beginning and
-/// whenever that changes. When dropped, it ends a command under way with its children.
-pub(crate) async fn wait(readiness: &Readiness, directory: &Path, mut tell: impl FnMut(String)) {
-    let mut told = None;
+/// Waits until a workspace is ready. It calls `not_ready` with the reason at the start, and whenever the
+/// reason changes. Dropping the future kills a running command and its children.
+pub(crate) async fn wait(
+    readiness: &Readiness,
+    directory: &Path,
+    mut not_ready: impl FnMut(String),
+) {
+    let mut last_reason = None;
     let mut pause = match readiness {
         Readiness::File(_) => FILE_INTERVAL,
         Readiness::Command(_) => COMMAND_PAUSE_MIN,
     };
     if let Readiness::Command(_) = readiness {
-        // It may run for long, and whoever watches should know what is waited for.
-        tell("the ready command runs".to_owned());
+        // It may run for long, and a person who watches should know what the agent waits for.
+        not_ready("the ready command runs".to_owned());
     }
     while let Err(reason) = attempt(readiness, directory).await {
-        if told.as_ref() != Some(&reason) {
-            tell(reason.clone());
-            told = Some(reason);
+        if last_reason.as_ref() != Some(&reason) {
+            not_ready(reason.clone());
+            last_reason = Some(reason);
         }
         tokio::time::sleep(pause).await;
         if let Readiness::Command(_) = readiness {
@@ -58,7 +62,7 @@ pub(crate) async fn wait(readiness: &Readiness, directory: &Path, mut tell: impl
     }
 }
 
-/// Whether a workspace is ready now, and if not, why.
+/// Checks once whether a workspace is ready. The error says why it is not.
 async fn attempt(readiness: &Readiness, directory: &Path) -> Result<(), String> {
     match readiness {
         Readiness::File(path) => {
@@ -82,7 +86,7 @@ async fn attempt(readiness: &Readiness, directory: &Path) -> Result<(), String> 
 async fn run(command: &str, directory: &Path) -> std::io::Result<std::process::ExitStatus> {
     let names = std::env::vars_os().map(|(name, _)| name);
     let mut shell = Command::new("sh");
-    for name in names.filter(|name| is_kept_from_others(name)) {
+    for name in names.filter(|name| may_be_secret(name)) {
         shell.env_remove(name);
     }
     let child = shell
@@ -95,26 +99,26 @@ async fn run(command: &str, directory: &Path) -> std::io::Result<std::process::E
         .process_group(0)
         .kill_on_drop(true)
         .spawn()?;
-    let mut group = Group(child);
+    let mut group = ProcessGroup(child);
     group.0.wait().await
 }
 
-/// Whether a variable may hold a secret of ours: a new one does until it is known not to.
-fn is_kept_from_others(name: &OsStr) -> bool {
+/// Returns whether a variable may hold a secret of ctxpin's. A variable that is not listed here may.
+fn may_be_secret(name: &OsStr) -> bool {
     let is_ours = name.as_bytes().starts_with(VARIABLE_PREFIX);
     is_ours && !VARIABLES_KEPT.iter().any(|kept| name == *kept)
 }
 
-/// A child that is the first of a process group of its own.
-struct Group(Child);
+/// A child process that leads a process group. Dropping this kills the group.
+struct ProcessGroup(Child);
 
-impl Drop for Group {
+impl Drop for ProcessGroup {
     fn drop(&mut self) {
-        // While the child was not waited for, its number belongs to nobody else. Afterwards there
-        // is no number here, and what it left running on purpose goes on.
+        // Until the child has been waited for, no other process gets its id. Afterwards there is no
+        // id here, and what the child left running on purpose goes on.
         let id = self.0.id().and_then(|id| i32::try_from(id).ok());
         if let Some(group) = id.and_then(Pid::from_raw) {
-            // An error says that there is none any more.
+            // An error says that the group has ended.
             let _ = kill_process_group(group, Signal::KILL);
         }
     }
@@ -132,7 +136,7 @@ mod tests {
             "CTXPIN_SERVER",
             "CTXPIN_NEW",
         ] {
-            assert!(is_kept_from_others(OsStr::new(name)), "{name}");
+            assert!(may_be_secret(OsStr::new(name)), "{name}");
         }
         for name in [
             "PATH",
@@ -141,7 +145,7 @@ mod tests {
             "MY_CTXPIN_TOKEN",
             "",
         ] {
-            assert!(!is_kept_from_others(OsStr::new(name)), "{name}");
+            assert!(!may_be_secret(OsStr::new(name)), "{name}");
         }
     }
 }

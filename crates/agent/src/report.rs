@@ -1,4 +1,4 @@
-//! What an agent tells a person who watches it.
+//! What happens in an agent, for a person who watches it.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -13,84 +13,58 @@ pub type Reporter<'r> = &'r (dyn Fn(Report) + Send + Sync);
 /// Something that happened in an agent. Its text is one sentence for people, without a full stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Report {
-    /// The agent is there: it can be asked through its control socket from now on.
-    Started {
-        /// The control socket.
-        socket: PathBuf,
-    },
-    /// Nothing is scanned yet. Told at the beginning and when the reason changes.
-    NotReady {
-        /// What is waited for.
-        reason: String,
-    },
-    /// What was waited for has come.
+    /// The agent accepts requests through its control socket.
+    Started { socket: PathBuf },
+    /// The first scan still waits. Reported at the start, and whenever the reason changes.
+    NotReady { reason: String },
+    /// The first scan begins.
     Ready,
-    /// The server has given this process a session.
+    /// The server has opened a session for this process.
     SessionOpened {
-        /// The agent, if the server tells it.
+        /// The agent, if the server's release says it.
         agent: Option<Uuid>,
-        /// Its number.
         epoch: i64,
-        /// The head's snapshot, if the agent has one.
+        /// The head's snapshot, if the agent has a head.
         head: Option<String>,
     },
     /// A scan found something else than the one before.
     Scanned {
         /// The snapshot's id, as the agent computes it.
         snapshot: SnapshotId,
-        /// How many resources there are.
         resources: usize,
-        /// How many of them cannot be used.
+        /// How many of the resources cannot be used.
         unusable: usize,
     },
-    /// The directory could not be scanned. What was found before stays.
-    ScanFailed {
-        /// Why.
-        reason: String,
-    },
+    /// A scan failed. The snapshot of the last one stays.
+    ScanFailed { reason: String },
     /// The server has a new head.
     Pushed {
         /// The head's snapshot.
         snapshot: String,
-        /// Its place in the agent's timeline.
+        /// The head's number in the agent's timeline.
         seq: i64,
-        /// How many chats were given their first pin.
+        /// How many chats got their first pin.
         hydrated: u64,
     },
-    /// The server had what was found.
+    /// The server had the pushed snapshot as its head already.
     Unchanged {
         /// The head's snapshot.
         snapshot: String,
-        /// Its place in the agent's timeline.
+        /// The head's number in the agent's timeline.
         seq: i64,
     },
-    /// The server could not answer or take it for the moment.
-    Waiting {
-        /// Why.
-        reason: String,
-        /// How long until it is asked again.
-        pause: Duration,
-    },
-    /// The server refused what was found. It is not sent again until something changes.
-    Refused {
-        /// Why.
-        reason: String,
-    },
-    /// The server has no room for what was found. It is not sent again for long, unless something changes.
-    NoRoom {
-        /// Why.
-        reason: String,
-        /// How long until it is tried again.
-        pause: Duration,
-    },
-    /// Files cannot be watched and are polled.
-    Polling {
-        /// Why.
-        reason: String,
-    },
-    /// Files are watched again.
+    /// A request failed for the moment, and is retried after the pause.
+    Waiting { reason: String, pause: Duration },
+    /// The server refused the snapshot. The session sends it again only after something has changed.
+    Refused { reason: String },
+    /// The server has no room for the snapshot. The session sends it again after the pause, or when
+    /// something changes.
+    NoRoom { reason: String, pause: Duration },
+    /// The agent polls files, because it cannot watch them or was asked to poll.
+    Polling { reason: String },
+    /// The agent watches files again.
     Watching,
-    /// A newer process has taken over. The agent ends.
+    /// A newer process of the same agent has taken over. The session ends.
     Fenced,
 }
 
@@ -98,7 +72,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Started { socket } => {
-                write!(f, "started; it can be asked at {}", socket.display())
+                write!(f, "started; the control socket is {}", socket.display())
             }
             Self::NotReady { reason } => write!(f, "not ready yet: {reason}"),
             Self::Ready => f.write_str("ready"),

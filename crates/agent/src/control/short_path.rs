@@ -1,5 +1,4 @@
-//! A path to a socket that the system takes, however deep its directory lies. It takes about a hundred
-//! bytes.
+//! A short path to a socket in a deep directory. The system accepts about a hundred bytes.
 
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File};
@@ -11,13 +10,13 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
-/// Where the system shows a process its open files, if it does.
+/// The directory in which Linux shows a process its open files.
 const OPEN_FILES: &str = "/proc/self/fd";
 
 /// The name of the link to the directory.
 const LINK_NAME: &str = "d";
 
-/// A path that leads to a socket as long as this is kept.
+/// A path that leads to a socket until this is dropped.
 #[derive(Debug)]
 pub(crate) struct ShortPath {
     path: PathBuf,
@@ -25,12 +24,12 @@ pub(crate) struct ShortPath {
     _link: Option<Link>,
 }
 
-/// A link in a directory that nobody else can write. Both go when this is dropped.
+/// A directory that only this user can write to, with a link in it. Dropping this removes both.
 #[derive(Debug)]
 struct Link(PathBuf);
 
 impl ShortPath {
-    /// A way to a socket, which need not be there.
+    /// Returns a path to `socket`, which need not exist.
     ///
     /// # Errors
     ///
@@ -51,7 +50,7 @@ impl ShortPath {
         }
     }
 
-    /// What to bind or to connect to.
+    /// Returns the path to bind or to connect to.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -69,7 +68,7 @@ impl ShortPath {
     fn linked(directory: &Path, name: &OsStr) -> io::Result<Self> {
         let directory = std::path::absolute(directory)?;
         let base = std::env::temp_dir().join(format!("ctxpin-{}", Uuid::new_v4().simple()));
-        // It fails if somebody was there first.
+        // This fails if the directory exists already.
         DirBuilder::new().mode(0o700).create(&base)?;
         let link = Link(base);
         symlink(directory, link.path())?;
@@ -89,7 +88,7 @@ impl Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
-        // What stays behind leads nowhere that was not open before.
+        // A link that stays behind opens nothing that was closed before.
         let _ = fs::remove_file(self.path());
         let _ = fs::remove_dir(&self.0);
     }

@@ -16,9 +16,9 @@ use tokio::sync::mpsc::{Receiver, channel};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::played_server::PlayedServer;
+use crate::fake_server::FakeServer;
 
-/// Far longer than anything here takes.
+/// A time limit far longer than any step of a test takes.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The token of every agent, unless a test has two.
@@ -33,7 +33,7 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    pub fn new(server: &PlayedServer) -> Self {
+    pub fn new(server: &FakeServer) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let base = directory.path().canonicalize().unwrap();
         for path in ["project/.git", "project/docs", "home", "outside"] {
@@ -84,7 +84,7 @@ impl Workspace {
         }
     }
 
-    /// Starts an agent that must end by itself.
+    /// Starts an agent that must fail, and returns its error.
     pub async fn fail(&self) -> AgentError {
         self.start().ended().await.unwrap_err()
     }
@@ -145,7 +145,7 @@ impl Running {
         self.reports.pushed(seq).await;
     }
 
-    /// Waits until it has ended by itself.
+    /// Waits until it has ended.
     pub async fn ended(self) -> Result<(), AgentError> {
         let ended = tokio::time::timeout(PATIENCE, self.task).await;
         ended.unwrap().unwrap()

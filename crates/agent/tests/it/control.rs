@@ -18,11 +18,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
 use crate::agent::{PATIENCE, Workspace};
-use crate::played_server::{Fault, PlayedServer};
+use crate::fake_server::{FakeServer, Fault};
 
 #[tokio::test]
 async fn status_tells_how_it_stands() {
-    let server = PlayedServer::start().await;
+    let server = FakeServer::start().await;
     let w = Workspace::new(&server);
     let mut agent = w.start();
     agent.pushed(1).await;
@@ -47,7 +47,7 @@ async fn status_tells_how_it_stands() {
 
 #[tokio::test]
 async fn a_resync_is_answered_when_it_is_settled() {
-    let server = PlayedServer::start().await;
+    let server = FakeServer::start().await;
     let w = Workspace::new(&server);
     let mut agent = w.start();
     agent.pushed(1).await;
@@ -61,7 +61,7 @@ async fn a_resync_is_answered_when_it_is_settled() {
     server.fail_next_push(Fault::new(ProblemName::InvalidManifest, "not this"));
     let error = agent.control.resync(PATIENCE).await.unwrap_err();
     assert!(error.to_string().contains("not this"), "{error}");
-    // Asked for again, it is sent again.
+    // A resync sends it again.
     let resynced = agent.control.resync(PATIENCE).await.unwrap();
     assert_eq!(resynced.seq, 2);
     let paused = Fault::new(ProblemName::SyncPaused, "later").with_header("retry-after: 60");
@@ -77,7 +77,7 @@ async fn a_resync_is_answered_when_it_is_settled() {
 
 #[tokio::test]
 async fn stop_waits_for_the_end() {
-    let server = PlayedServer::start().await;
+    let server = FakeServer::start().await;
     let w = Workspace::new(&server);
     for seq in [1, 2] {
         w.write("project/AGENTS.md", &format!("{seq}"));
@@ -86,7 +86,7 @@ async fn stop_waits_for_the_end() {
         let control = agent.control.clone();
         control.stop().await.unwrap();
         assert!(!socket_path(&w.settings.state_directory).exists());
-        // Another one can start at once; the old one needs no more time.
+        // Another one can start at once.
         agent.ended().await.unwrap();
         let error = control.status().await.unwrap_err();
         assert!(matches!(error, ControlError::NotRunning { .. }), "{error}");
@@ -95,7 +95,7 @@ async fn stop_waits_for_the_end() {
 
 #[tokio::test]
 async fn a_second_agent_is_told_of_the_first() {
-    let server = PlayedServer::start().await;
+    let server = FakeServer::start().await;
     let w = Workspace::new(&server);
     let mut agent = w.start();
     agent.pushed(1).await;
@@ -108,7 +108,7 @@ async fn a_second_agent_is_told_of_the_first() {
 
 #[tokio::test]
 async fn what_lies_at_the_sockets_path() {
-    let server = PlayedServer::start().await;
+    let server = FakeServer::start().await;
     let w = Workspace::new(&server);
     let path = socket_path(&w.settings.state_directory);
     fs::create_dir(&w.settings.state_directory).unwrap();
@@ -135,7 +135,7 @@ async fn what_lies_at_the_sockets_path() {
 
 #[tokio::test]
 async fn case_b06_a_state_directory_may_be_deep() {
-    let server = PlayedServer::start().await;
+    let server = FakeServer::start().await;
     let mut w = Workspace::new(&server);
     w.settings.state_directory = w.path(&"x".repeat(200));
     for seq in [1, 2] {
@@ -156,7 +156,7 @@ async fn case_b06_a_state_directory_may_be_deep() {
 
 #[tokio::test]
 async fn bad_requests_are_refused() {
-    let server = PlayedServer::start().await;
+    let server = FakeServer::start().await;
     let w = Workspace::new(&server);
     let mut agent = w.start();
     agent.until(|r| matches!(r, Report::Scanned { .. })).await;
@@ -203,10 +203,10 @@ async fn bad_requests_are_refused() {
     agent.shut_down().await;
 }
 
-/// Each of the three things that keep others away does so without the other two.
+/// Three things keep other users away, and each of them does so without the other two.
 #[tokio::test]
 async fn another_user_is_kept_away() {
-    let server = PlayedServer::start().await;
+    let server = FakeServer::start().await;
     let w = Workspace::new(&server);
     let mut agent = w.start();
     agent.pushed(1).await;
@@ -214,20 +214,20 @@ async fn another_user_is_kept_away() {
     let socket = socket_path(&directory);
     let mode = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
     if geteuid().is_root() {
-        // The way to the directory is open, and is no part of what is tried.
+        // Others may reach the directory itself, so that only its own mode is tested.
         for above in directory.ancestors().skip(1) {
             let found = fs::metadata(above).unwrap().mode() & 0o7777;
             if found & 0o001 == 0 {
                 mode(above, found | 0o001);
             }
         }
-        let refused = asked_by_another(&socket).await.unwrap_err();
+        let refused = response_to_nobody(&socket).await.unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::PermissionDenied);
         mode(&directory, 0o711);
-        let refused = asked_by_another(&socket).await.unwrap_err();
+        let refused = response_to_nobody(&socket).await.unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::PermissionDenied);
         mode(&socket, 0o666);
-        let answer = asked_by_another(&socket).await.unwrap();
+        let answer = response_to_nobody(&socket).await.unwrap();
         let Response::Refused(refusal) = serde_json::from_str(&answer).unwrap() else {
             panic!("{answer}");
         };
@@ -235,7 +235,7 @@ async fn another_user_is_kept_away() {
         mode(&socket, 0o600);
         mode(&directory, 0o700);
     } else {
-        eprintln!("not root, so no other user asks: only owner and modes are compared");
+        eprintln!("not root, so no other user connects: only owner and modes are compared");
     }
     for (path, expected) in [(&socket, 0o600), (&directory, 0o700)] {
         let metadata = fs::metadata(path).unwrap();
@@ -246,9 +246,9 @@ async fn another_user_is_kept_away() {
     agent.shut_down().await;
 }
 
-/// What is answered at a socket to the user `nobody`, as whom one thread goes on: the server does
-/// not wait for the question.
-async fn asked_by_another(socket: &Path) -> io::Result<String> {
+/// Connects to a socket as the user `nobody`, on a thread that becomes this user, and returns the
+/// response. The agent sends it without waiting for a request.
+async fn response_to_nobody(socket: &Path) -> io::Result<String> {
     let socket = socket.to_owned();
     let asking = std::thread::spawn(move || {
         let nobody = Uid::from_raw(65_534);
@@ -259,14 +259,14 @@ async fn asked_by_another(socket: &Path) -> io::Result<String> {
         stream.read_to_string(&mut answer)?;
         Ok(answer)
     });
-    // The agent that is to answer runs on this thread.
+    // The agent itself runs on this thread.
     let joined = tokio::task::spawn_blocking(|| asking.join());
     joined.await.unwrap().unwrap()
 }
 
 #[tokio::test]
 async fn a_link_in_place_of_the_socket_is_not_followed() {
-    let server = PlayedServer::start().await;
+    let server = FakeServer::start().await;
     let w = Workspace::new(&server);
     let directory = w.settings.state_directory.clone();
     let elsewhere = w.path("elsewhere.sock");

@@ -1,9 +1,9 @@
-//! Whole agents on real directories, against a server that is played in a few lines.
+//! Whole agents on real directories, against a fake server of a few lines.
 
 mod agent;
 mod control;
+mod fake_server;
 mod once;
-mod played_server;
 mod pushing;
 mod readiness;
 mod sessions;

@@ -11,7 +11,7 @@ use ctxpin_scan::roots::Request;
 use ctxpin_scan::trust::Trust;
 
 use crate::agent::{PATIENCE, TOKEN, Workspace};
-use crate::played_server::{Fault, PlayedServer};
+use crate::fake_server::{FakeServer, Fault};
 
 async fn push(w: &Workspace, time_max: Duration) -> Result<PushReport, AgentError> {
     let client = Client::new(w.settings.server.clone(), Secret::new(TOKEN)).unwrap();
@@ -21,7 +21,7 @@ async fn push(w: &Workspace, time_max: Duration) -> Result<PushReport, AgentErro
 
 #[tokio::test]
 async fn what_is_there_is_pushed() {
-    let server = PlayedServer::start().await;
+    let server = FakeServer::start().await;
     let w = Workspace::new(&server);
     let pushed = push(&w, PATIENCE).await.unwrap();
     assert_eq!((pushed.seq, pushed.snapshot.resources.len()), (1, 1));
@@ -33,7 +33,7 @@ async fn what_is_there_is_pushed() {
 
 #[tokio::test]
 async fn what_fails_is_told() {
-    let server = PlayedServer::start().await;
+    let server = FakeServer::start().await;
     let w = Workspace::new(&server);
     let check = async |name, time_max, expected: &str| {
         server.fail_next_push(Fault::new(name, "why"));

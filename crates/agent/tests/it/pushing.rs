@@ -13,11 +13,11 @@ use ctxpin_protocol::problem::{Problem, ProblemName};
 use tokio_util::sync::CancellationToken;
 
 use crate::agent::{PATIENCE, Workspace};
-use crate::played_server::{Fault, PlayedServer};
+use crate::fake_server::{FakeServer, Fault};
 
 #[tokio::test]
 async fn edits_are_pushed_and_nothing_else() {
-    let server = PlayedServer::start().await;
+    let server = FakeServer::start().await;
     let w = Workspace::new(&server);
     let mut agent = w.start();
     agent.pushed(1).await;
@@ -38,7 +38,7 @@ async fn edits_are_pushed_and_nothing_else() {
 
 #[tokio::test]
 async fn a_restart_with_the_same_content_sends_no_bytes() {
-    let server = PlayedServer::start().await;
+    let server = FakeServer::start().await;
     let w = Workspace::new(&server);
     let mut agent = w.start();
     agent.pushed(1).await;
@@ -50,7 +50,7 @@ async fn a_restart_with_the_same_content_sends_no_bytes() {
     agent.until(unchanged).await;
     assert_eq!(server.held.lock().unwrap().carried, [1, 0]);
     agent.shut_down().await;
-    // While it was away one file changed: the server names the bytes, and they come.
+    // One file changed while no agent ran: the server requests its bytes and gets them.
     w.write("project/CLAUDE.md", "two");
     let mut agent = w.start();
     agent.pushed(2).await;
@@ -60,7 +60,7 @@ async fn a_restart_with_the_same_content_sends_no_bytes() {
 
 #[tokio::test]
 async fn what_is_large_goes_ahead() {
-    let server = PlayedServer::start().await;
+    let server = FakeServer::start().await;
     let w = Workspace::new(&server);
     let skill = w.path("project/skills/big");
     fs::create_dir_all(&skill).unwrap();
@@ -84,7 +84,7 @@ async fn what_is_large_goes_ahead() {
 
 #[tokio::test]
 async fn what_may_pass_is_tried_again() {
-    let server = PlayedServer::start().await;
+    let server = FakeServer::start().await;
     server.held.lock().unwrap().fault = Some(Fault::new(ProblemName::Unavailable, "starting"));
     let w = Workspace::new(&server);
     let mut agent = w.start();
@@ -106,7 +106,7 @@ async fn what_may_pass_is_tried_again() {
         _ => false,
     };
     agent.until(paused).await;
-    // What is sent in the end is what the workspace holds then.
+    // In the end it sends what the workspace holds then.
     w.write("project/AGENTS.md", "newer");
     agent.until(|r| matches!(r, Report::Scanned { .. })).await;
     server.held.lock().unwrap().faults.clear();
@@ -119,7 +119,7 @@ async fn what_may_pass_is_tried_again() {
 
 #[tokio::test]
 async fn a_refusal_waits_for_a_change() {
-    let server = PlayedServer::start().await;
+    let server = FakeServer::start().await;
     server.fail_next_push(Fault::new(ProblemName::InvalidManifest, "not this"));
     let w = Workspace::new(&server);
     let mut agent = w.start();
@@ -138,7 +138,7 @@ async fn a_refusal_waits_for_a_change() {
 
 #[tokio::test]
 async fn finding_06_after_too_many_pushes_the_newest_is_sent() {
-    let server = PlayedServer::start().await;
+    let server = FakeServer::start().await;
     let w = Workspace::new(&server);
     let mut agent = w.start();
     agent.pushed(1).await;
@@ -152,7 +152,7 @@ async fn finding_06_after_too_many_pushes_the_newest_is_sent() {
         _ => false,
     };
     agent.until(waiting).await;
-    // Whatever comes meanwhile waits too, and only the last of it is sent.
+    // Changes meanwhile wait too, and it sends only the last of them.
     for text in ["three", "four"] {
         w.write("project/AGENTS.md", text);
         agent.until(|r| matches!(r, Report::Scanned { .. })).await;
@@ -171,7 +171,7 @@ async fn finding_06_after_too_many_pushes_the_newest_is_sent() {
 
 #[tokio::test]
 async fn finding_06_without_room_the_agent_goes_on_watching() {
-    let server = PlayedServer::start().await;
+    let server = FakeServer::start().await;
     let warning = QuotaWarning {
         limit: "content_bytes".into(),
         used: 9,
@@ -200,7 +200,7 @@ async fn finding_06_without_room_the_agent_goes_on_watching() {
     assert_eq!(status.quota_warnings, [warning]);
     assert_eq!(status.token_expires_at, ends.map(Moment::utc));
     assert_eq!(status.pushed, None);
-    // Every change is tried, and the first for which there is room is the head.
+    // It tries every change. The first for which there is room becomes the head.
     server.fail_next_push(no_room());
     w.write("project/AGENTS.md", "two");
     agent.until(|r| matches!(r, Report::NoRoom { .. })).await;
@@ -213,7 +213,7 @@ async fn finding_06_without_room_the_agent_goes_on_watching() {
 
 #[tokio::test]
 async fn a_newer_process_fences() {
-    let server = PlayedServer::start().await;
+    let server = FakeServer::start().await;
     let w = Workspace::new(&server);
     let mut agent = w.start();
     agent.pushed(1).await;
@@ -230,7 +230,7 @@ async fn a_newer_process_fences() {
 
 #[tokio::test]
 async fn a_token_that_is_not_taken_ends_the_agent() {
-    let server = PlayedServer::start().await;
+    let server = FakeServer::start().await;
     let w = Workspace::new(&server);
     let refuse = |name| server.held.lock().unwrap().fault = Some(Fault::new(name, "why"));
     refuse(ProblemName::Unauthenticated);
@@ -249,7 +249,7 @@ async fn a_token_that_is_not_taken_ends_the_agent() {
 
 #[tokio::test]
 async fn endless_writing_keeps_nothing_from_being_seen() {
-    let server = PlayedServer::start().await;
+    let server = FakeServer::start().await;
     let w = Workspace::new(&server);
     let mut agent = w.start();
     agent.pushed(1).await;
@@ -257,7 +257,7 @@ async fn endless_writing_keeps_nothing_from_being_seen() {
     let (next, writing) = (w.path("next"), ended.clone());
     let writer = std::thread::spawn(move || {
         for number in 0_u64.. {
-            // In one step, or most scans would find the same: a file that was emptied a moment ago.
+            // In one step, else most scans would find the same: an empty file.
             fs::write(&next, number.to_string()).unwrap();
             fs::rename(&next, &path).unwrap();
             if writing.is_cancelled() {
@@ -281,7 +281,7 @@ async fn endless_writing_keeps_nothing_from_being_seen() {
 
 #[tokio::test]
 async fn without_events_it_polls_on_request() {
-    let server = PlayedServer::start().await;
+    let server = FakeServer::start().await;
     let mut w = Workspace::new(&server);
     w.settings.poll = true;
     let mut agent = w.start();
@@ -291,14 +291,14 @@ async fn without_events_it_polls_on_request() {
     agent.pushed(2).await;
     let status = agent.control.status().await.unwrap();
     assert_eq!(status.polling.as_deref(), Some("it was asked for"));
-    // It is no fault of the workspace.
+    // The snapshot has no error, since the person asked for polling.
     assert_eq!(status.found.unwrap().error, None);
     agent.shut_down().await;
 }
 
 #[tokio::test]
 async fn a_directory_that_is_gone_is_waited_for() {
-    let server = PlayedServer::start().await;
+    let server = FakeServer::start().await;
     let w = Workspace::new(&server);
     let mut agent = w.start();
     agent.pushed(1).await;
@@ -321,7 +321,7 @@ async fn a_directory_that_is_gone_is_waited_for() {
 
 #[tokio::test]
 async fn a_directory_that_is_not_there_is_an_error() {
-    let server = PlayedServer::start().await;
+    let server = FakeServer::start().await;
     let mut w = Workspace::new(&server);
     w.settings.directory = w.path("nowhere");
     let error = w.fail().await;

@@ -10,7 +10,7 @@ use ctxpin_agent::report::Report;
 use tokio::process::Command;
 
 use crate::agent::{PATIENCE, Running, Workspace};
-use crate::played_server::PlayedServer;
+use crate::fake_server::FakeServer;
 
 async fn not_ready(agent: &mut Running) -> String {
     let not_ready = |report: &Report| matches!(report, Report::NotReady { .. });
@@ -22,7 +22,7 @@ async fn not_ready(agent: &mut Running) -> String {
 
 #[tokio::test]
 async fn a_file_is_waited_for() {
-    let server = PlayedServer::start().await;
+    let server = FakeServer::start().await;
     let mut w = Workspace::new(&server);
     // Even the directory is made only later.
     fs::remove_dir_all(w.path("project")).unwrap();
@@ -47,7 +47,7 @@ async fn a_file_is_waited_for() {
 
 #[tokio::test]
 async fn a_command_is_run_until_it_succeeds() {
-    let server = PlayedServer::start().await;
+    let server = FakeServer::start().await;
     let mut w = Workspace::new(&server);
     let command = "echo x >> ../home/runs; test $(wc -l < ../home/runs) -ge 3";
     w.settings.ready = Some(Readiness::Command(command.into()));
@@ -62,7 +62,7 @@ async fn a_command_is_run_until_it_succeeds() {
     agent.shut_down().await;
 }
 
-/// Runs a program on a path; `flock` then needs something to do.
+/// Runs a program on a path. `flock` gets `true` to run.
 async fn run(program: &str, path: PathBuf) {
     let mut command = Command::new(program);
     command.arg(path).stdout(Stdio::null());
@@ -75,9 +75,9 @@ async fn run(program: &str, path: PathBuf) {
 
 #[tokio::test]
 async fn a_command_ends_with_the_agent() {
-    let server = PlayedServer::start().await;
+    let server = FakeServer::start().await;
     let mut w = Workspace::new(&server);
-    // A grandchild holds the lock as long as it lives, and says through the pipe that it does.
+    // A grandchild holds the lock while it lives, and says through the pipe that it has it.
     run("mkfifo", w.path("home/begun")).await;
     let command = "flock ../home/lock sh -c 'echo > ../home/begun; sleep 1000'; true";
     w.settings.ready = Some(Readiness::Command(command.into()));

@@ -15,20 +15,20 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use crate::agent::{Reports, TOKEN, Workspace};
-use crate::played_server::{Fault, PlayedServer};
+use crate::fake_server::{FakeServer, Fault};
 
 /// The token of the second agent.
 const OTHER_TOKEN: &str = "ctxpin_00000000000000000000000000000008_\
     cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd";
 
-fn client(server: &PlayedServer, token: &str) -> Client {
+fn client(server: &FakeServer, token: &str) -> Client {
     Client::new(server.url.clone(), Secret::new(token)).unwrap()
 }
 
 #[tokio::test]
 async fn one_that_is_refused_or_fenced_does_not_stop_the_other() {
-    let first_server = PlayedServer::start().await;
-    let second_server = PlayedServer::start_for(OTHER_TOKEN).await;
+    let first_server = FakeServer::start().await;
+    let second_server = FakeServer::start_for(OTHER_TOKEN).await;
     second_server.held.lock().unwrap().epoch = 6;
     let w = Workspace::new(&first_server);
     let state = w.path("state");
@@ -54,7 +54,7 @@ async fn one_that_is_refused_or_fenced_does_not_stop_the_other() {
         second_reports.until(opened).await;
         first_reports.pushed(1).await;
         second_reports.pushed(1).await;
-        let head = |server: &PlayedServer| server.held.lock().unwrap().head;
+        let head = |server: &FakeServer| server.held.lock().unwrap().head;
         assert_eq!(head(&first_server), head(&second_server));
 
         first_server.fail_next_push(Fault::new(ProblemName::InvalidManifest, "not this"));

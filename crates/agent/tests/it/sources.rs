@@ -1,4 +1,4 @@
-//! Declared sources: through the socket, across a restart, and by the operator.
+//! Declared sources: those of the control socket, before and after a restart, and those of the operator.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -11,7 +11,7 @@ use ctxpin_protocol::control::DeclaredBy;
 use ctxpin_scan::trust::Trust;
 
 use crate::agent::{PATIENCE, Workspace};
-use crate::played_server::PlayedServer;
+use crate::fake_server::FakeServer;
 
 async fn listed(control: &Client, base: &Path) -> Vec<String> {
     let sources = control.source_list().await.unwrap();
@@ -28,7 +28,7 @@ async fn listed(control: &Client, base: &Path) -> Vec<String> {
 
 #[tokio::test]
 async fn sources_are_declared_and_survive_a_restart() {
-    let server = PlayedServer::start().await;
+    let server = FakeServer::start().await;
     let w = Workspace::new(&server);
     fs::write(w.path("project/docs/style.md"), "style").unwrap();
     fs::create_dir(w.path("project/rules")).unwrap();
@@ -81,7 +81,7 @@ async fn sources_are_declared_and_survive_a_restart() {
 
 #[tokio::test]
 async fn what_is_no_source_is_refused() {
-    let server = PlayedServer::start().await;
+    let server = FakeServer::start().await;
     let w = Workspace::new(&server);
     fs::write(w.path("project/main.rs"), "x").unwrap();
     let mut agent = w.start();
@@ -115,7 +115,7 @@ async fn what_is_no_source_is_refused() {
 
 #[tokio::test]
 async fn a_list_that_cannot_be_read_is_left_alone() {
-    let server = PlayedServer::start().await;
+    let server = FakeServer::start().await;
     let w = Workspace::new(&server);
     w.start().shut_down().await;
     for text in ["", "{\"sources\":[\"/a\"", "[]", "{\"sources\":[\"a\"]}"] {
@@ -130,7 +130,7 @@ async fn a_list_that_cannot_be_read_is_left_alone() {
 
 #[tokio::test]
 async fn the_operator_declares_for_everyone() {
-    let server = PlayedServer::start().await;
+    let server = FakeServer::start().await;
     let w = Workspace::new(&server);
     for path in ["outside/all", "outside/some"] {
         fs::create_dir(w.path(path)).unwrap();
@@ -159,7 +159,7 @@ async fn the_operator_declares_for_everyone() {
 
 #[tokio::test]
 async fn an_operators_mistake_is_named() {
-    let server = PlayedServer::start().await;
+    let server = FakeServer::start().await;
     let w = Workspace::new(&server);
     for (text, expected) in [
         ("# x\nallow_root = []\n", "line 2: unknown field"),
@@ -174,10 +174,10 @@ async fn an_operators_mistake_is_named() {
     }
 }
 
-/// Whoever runs this owns the workspace, and is not the one for whom it is scanned.
+/// The user who runs the test owns the workspace, but the agent scans it for another user.
 #[tokio::test]
 async fn finding_07_the_operator_trusts_for_everyone() {
-    let server = PlayedServer::start().await;
+    let server = FakeServer::start().await;
     let mut w = Workspace::new(&server);
     w.settings.trust = Trust::of(4_242, None);
     let project = w.path("project");
@@ -190,7 +190,7 @@ async fn finding_07_the_operator_trusts_for_everyone() {
     agent.pushed(1).await;
     assert_eq!(server.sources(&w.base), ["project/AGENTS.md"]);
     agent.shut_down().await;
-    // What everybody may write says nothing for everyone.
+    // A configuration that everybody can write to does not count.
     fs::set_permissions(w.path("agent.toml"), Permissions::from_mode(0o666)).unwrap();
     let error = w.fail().await.to_string();
     assert!(

@@ -1,4 +1,4 @@
-//! A plan against a server that is played by hand.
+//! A plan, with the responses of a server that the test makes up.
 
 use std::sync::Arc;
 
@@ -93,13 +93,13 @@ fn transient() -> Failure {
     }
 }
 
-/// A plan at a moment that the test moves on.
-struct Played {
+/// A plan with a clock that the test moves.
+struct Fixture {
     plan: Plan,
     now: Instant,
 }
 
-impl Played {
+impl Fixture {
     fn new() -> Self {
         let now = Instant::now();
         Self {
@@ -108,12 +108,12 @@ impl Played {
         }
     }
 
-    /// A plan whose session is open, with the head given.
+    /// Returns a plan whose session is open with this head.
     fn opened(head: Option<&str>) -> Self {
-        let mut played = Self::new();
-        assert_eq!(played.next(None), Step::OpenSession);
-        assert!(played.plan.session_opened(played.now, session(3, head)));
-        played
+        let mut fixture = Self::new();
+        assert_eq!(fixture.next(None), Step::OpenSession);
+        assert!(fixture.plan.session_opened(fixture.now, session(3, head)));
+        fixture
     }
 
     fn pass(&mut self, duration: Duration) {
@@ -124,7 +124,7 @@ impl Played {
         self.plan.next(self.now, local)
     }
 
-    /// Expects a push with these bytes.
+    /// Checks that the next step is a push with these bytes.
     fn expect_push(&mut self, local: &LocalSnapshot, version: i64, inline: &[&[u8]]) {
         let expected = Step::Push {
             epoch: 3,
@@ -157,58 +157,58 @@ impl Played {
 
 #[test]
 fn a_first_push_carries_what_an_empty_server_lacks() {
-    let mut played = Played::opened(None);
+    let mut fixture = Fixture::opened(None);
     let one = local(&[b"a", b"b"]);
-    played.expect_push(&one, 1, &[b"a", b"b"]);
-    assert_eq!(played.plan.status(Some(&one)), PushStatus::Sending);
-    let acknowledged = played.answered(&one, 1);
+    fixture.expect_push(&one, 1, &[b"a", b"b"]);
+    assert_eq!(fixture.plan.status(Some(&one)), PushStatus::Sending);
+    let acknowledged = fixture.answered(&one, 1);
     assert!(!acknowledged.unchanged);
-    assert_eq!(played.plan.status(Some(&one)), PushStatus::Settled);
-    played.expect_wait(&one, HEARTBEAT_INTERVAL);
+    assert_eq!(fixture.plan.status(Some(&one)), PushStatus::Settled);
+    fixture.expect_wait(&one, HEARTBEAT_INTERVAL);
     let two = local(&[b"a", b"c"]);
-    played.expect_push(&two, 2, &[b"c"]);
-    played.answered(&two, 2);
-    // What was there two pushes ago is not the head's any more.
-    played.expect_push(&one, 3, &[b"b"]);
+    fixture.expect_push(&two, 2, &[b"c"]);
+    fixture.answered(&two, 2);
+    // The head no longer holds the bytes of two pushes ago.
+    fixture.expect_push(&one, 3, &[b"b"]);
 }
 
 #[test]
 fn a_head_that_is_ours_costs_no_bytes() {
     let one = local(&[b"a"]);
     let head = one.id.to_string();
-    let mut played = Played::opened(Some(&head));
-    played.expect_push(&one, 1, &[]);
-    assert!(played.answered(&one, 4).unchanged);
-    played.expect_wait(&one, HEARTBEAT_INTERVAL);
+    let mut fixture = Fixture::opened(Some(&head));
+    fixture.expect_push(&one, 1, &[]);
+    assert!(fixture.answered(&one, 4).unchanged);
+    fixture.expect_wait(&one, HEARTBEAT_INTERVAL);
 }
 
 #[test]
 fn a_head_of_another_process_is_asked_what_it_lacks() {
-    let mut played = Played::opened(Some("sha256:other"));
+    let mut fixture = Fixture::opened(Some("sha256:other"));
     let one = local(&[b"a", b"b", b"c"]);
-    played.expect_push(&one, 1, &[]);
-    assert_eq!(played.missing(&one, &[b"a", b"b"]), Recovery::Continue);
-    played.expect_push(&one, 2, &[b"a", b"b"]);
-    played.answered(&one, 2);
+    fixture.expect_push(&one, 1, &[]);
+    assert_eq!(fixture.missing(&one, &[b"a", b"b"]), Recovery::Continue);
+    fixture.expect_push(&one, 2, &[b"a", b"b"]);
+    fixture.answered(&one, 2);
     let two = local(&[b"a", b"b", b"c", b"d"]);
-    played.expect_push(&two, 3, &[b"d"]);
+    fixture.expect_push(&two, 3, &[b"d"]);
 }
 
 #[test]
 fn a_server_that_asks_for_ever_is_given_up() {
-    let mut played = Played::opened(Some("sha256:other"));
+    let mut fixture = Fixture::opened(Some("sha256:other"));
     let one = local(&[b"a"]);
     for version in 1..=i64::from(MISSING_ROUNDS_MAX) {
-        assert!(matches!(played.next(Some(&one)), Step::Push { version: v, .. } if v == version));
-        assert_eq!(played.missing(&one, &[b"a"]), Recovery::Continue);
+        assert!(matches!(fixture.next(Some(&one)), Step::Push { version: v, .. } if v == version));
+        assert_eq!(fixture.missing(&one, &[b"a"]), Recovery::Continue);
     }
     assert!(matches!(
-        played.missing(&one, &[b"a"]),
+        fixture.missing(&one, &[b"a"]),
         Recovery::Refused { .. }
     ));
-    played.expect_wait(&one, HEARTBEAT_INTERVAL);
+    fixture.expect_wait(&one, HEARTBEAT_INTERVAL);
     let two = local(&[b"b"]);
-    let Recovery::Refused { reason } = played.missing(&two, &[b"not ours"]) else {
+    let Recovery::Refused { reason } = fixture.missing(&two, &[b"not ours"]) else {
         panic!();
     };
     assert!(reason.contains("not part"), "{reason}");
@@ -217,54 +217,54 @@ fn a_server_that_asks_for_ever_is_given_up() {
 #[test]
 fn large_bytes_go_ahead() {
     let (large, small) = (vec![1; 5 * MIB], vec![2; 7]);
-    let mut played = Played::opened(None);
+    let mut fixture = Fixture::opened(None);
     let one = local(&[&large, &small]);
     let hash = BlobHash::of(&large);
     let upload = Step::Upload { epoch: 3, hash };
-    assert_eq!(played.next(Some(&one)), upload);
+    assert_eq!(fixture.next(Some(&one)), upload);
     // A pause, and a newer scan that needs the same bytes: they are not sent twice.
-    played.plan.uploaded(hash);
-    played.failed(&one, transient());
-    played.pass(Duration::from_secs(1));
+    fixture.plan.uploaded(hash);
+    fixture.failed(&one, transient());
+    fixture.pass(Duration::from_secs(1));
     let two = local(&[&large, b"x"]);
-    played.expect_push(&two, 1, &[b"x"]);
-    // They have expired: the server says so, and they are.
-    assert_eq!(played.missing(&two, &[&large]), Recovery::Continue);
-    assert_eq!(played.next(Some(&two)), upload);
+    fixture.expect_push(&two, 1, &[b"x"]);
+    // They have expired on the server, which requests them again.
+    assert_eq!(fixture.missing(&two, &[&large]), Recovery::Continue);
+    assert_eq!(fixture.next(Some(&two)), upload);
 }
 
 #[test]
 fn a_pause_ends_with_the_newest() {
-    let mut played = Played::opened(None);
+    let mut fixture = Fixture::opened(None);
     let (one, two) = (local(&[b"a"]), local(&[b"b"]));
-    played.expect_push(&one, 1, &[b"a"]);
-    let recovery = played.failed(&one, transient());
+    fixture.expect_push(&one, 1, &[b"a"]);
+    let recovery = fixture.failed(&one, transient());
     let pause = Duration::from_millis(250);
     assert!(matches!(recovery, Recovery::Retry { pause: p, .. } if p == pause));
     assert!(matches!(
-        played.plan.status(Some(&one)),
+        fixture.plan.status(Some(&one)),
         PushStatus::Waiting(_)
     ));
-    played.expect_wait(&one, pause);
-    played.expect_wait(&two, pause);
-    played.pass(pause);
-    played.expect_push(&two, 2, &[b"b"]);
-    // The server names a time that is longer than the heartbeat's.
+    fixture.expect_wait(&one, pause);
+    fixture.expect_wait(&two, pause);
+    fixture.pass(pause);
+    fixture.expect_push(&two, 2, &[b"b"]);
+    // The server names a time longer than the heartbeat interval.
     let asked = Duration::from_secs(120);
-    played.failed(
+    fixture.failed(
         &two,
         Failure::Transient {
             reason: "paused".into(),
             retry_after: Some(asked),
         },
     );
-    played.pass(HEARTBEAT_INTERVAL);
-    assert_eq!(played.next(Some(&two)), Step::OpenSession);
-    played.plan.session_opened(played.now, session(3, None));
-    played.expect_wait(&two, HEARTBEAT_INTERVAL);
-    played.pass(asked);
-    played.plan.session_opened(played.now, session(3, None));
-    played.expect_push(&two, 3, &[b"b"]);
+    fixture.pass(HEARTBEAT_INTERVAL);
+    assert_eq!(fixture.next(Some(&two)), Step::OpenSession);
+    fixture.plan.session_opened(fixture.now, session(3, None));
+    fixture.expect_wait(&two, HEARTBEAT_INTERVAL);
+    fixture.pass(asked);
+    fixture.plan.session_opened(fixture.now, session(3, None));
+    fixture.expect_push(&two, 3, &[b"b"]);
 }
 
 #[test]
@@ -272,25 +272,25 @@ fn a_refusal_stands_until_something_changes() {
     let refused = || Failure::Refused {
         reason: "no".into(),
     };
-    let mut played = Played::opened(None);
+    let mut fixture = Fixture::opened(None);
     let (one, two) = (local(&[b"a"]), local(&[b"b"]));
-    played.expect_push(&one, 1, &[b"a"]);
-    played.failed(&one, refused());
+    fixture.expect_push(&one, 1, &[b"a"]);
+    fixture.failed(&one, refused());
     let expected = PushStatus::Refused(Refusal {
         reason: "no".into(),
         retry_at: None,
     });
-    assert_eq!(played.plan.status(Some(&one)), expected);
-    played.expect_wait(&one, HEARTBEAT_INTERVAL);
-    played.expect_push(&two, 2, &[b"b"]);
-    played.answered(&two, 1);
-    // Back to what was refused: that is a change too.
-    played.expect_push(&one, 3, &[b"a"]);
-    played.failed(&one, refused());
-    played.expect_wait(&one, HEARTBEAT_INTERVAL);
+    assert_eq!(fixture.plan.status(Some(&one)), expected);
+    fixture.expect_wait(&one, HEARTBEAT_INTERVAL);
+    fixture.expect_push(&two, 2, &[b"b"]);
+    fixture.answered(&two, 1);
+    // A return to the refused snapshot is a change too.
+    fixture.expect_push(&one, 3, &[b"a"]);
+    fixture.failed(&one, refused());
+    fixture.expect_wait(&one, HEARTBEAT_INTERVAL);
     // Back to what the server has: nothing to send.
-    played.expect_wait(&two, HEARTBEAT_INTERVAL);
-    assert_eq!(played.plan.status(Some(&two)), PushStatus::Settled);
+    fixture.expect_wait(&two, HEARTBEAT_INTERVAL);
+    assert_eq!(fixture.plan.status(Some(&two)), PushStatus::Settled);
 }
 
 #[test]
@@ -298,111 +298,111 @@ fn finding_06_what_there_is_no_room_for_is_tried_again_rarely() {
     let no_room = || Failure::NoRoom {
         reason: "full".into(),
     };
-    let mut played = Played::opened(None);
+    let mut fixture = Fixture::opened(None);
     let (one, two) = (local(&[b"a"]), local(&[b"b"]));
-    played.expect_push(&one, 1, &[b"a"]);
-    let recovery = played.plan.push_failed(played.now, &one, no_room(), 0.5);
+    fixture.expect_push(&one, 1, &[b"a"]);
+    let recovery = fixture.plan.push_failed(fixture.now, &one, no_room(), 0.5);
     let pause = Duration::from_secs(15 * 60);
     let reason = "full".to_owned();
     let expected = Recovery::NoRoom { reason, pause };
     assert_eq!(recovery.unwrap(), expected);
-    let PushStatus::Refused(refused) = played.plan.status(Some(&one)) else {
+    let PushStatus::Refused(refused) = fixture.plan.status(Some(&one)) else {
         panic!("it is told");
     };
-    assert_eq!(refused.retry_at, Some(played.now + pause));
-    // It lives meanwhile, and whatever changes is tried at once.
-    played.expect_wait(&one, HEARTBEAT_INTERVAL);
-    played.expect_push(&two, 2, &[b"b"]);
-    played.failed(&two, no_room());
+    assert_eq!(refused.retry_at, Some(fixture.now + pause));
+    // Meanwhile it sends heartbeats, and tries every change at once.
+    fixture.expect_wait(&one, HEARTBEAT_INTERVAL);
+    fixture.expect_push(&two, 2, &[b"b"]);
+    fixture.failed(&two, no_room());
     for _ in 0..NO_ROOM_PAUSE.as_secs() / HEARTBEAT_INTERVAL.as_secs() {
-        played.pass(HEARTBEAT_INTERVAL);
-        assert_eq!(played.next(Some(&two)), Step::OpenSession);
-        played.plan.session_opened(played.now, session(3, None));
-        played.expect_wait(&two, HEARTBEAT_INTERVAL);
+        fixture.pass(HEARTBEAT_INTERVAL);
+        assert_eq!(fixture.next(Some(&two)), Step::OpenSession);
+        fixture.plan.session_opened(fixture.now, session(3, None));
+        fixture.expect_wait(&two, HEARTBEAT_INTERVAL);
     }
-    played.pass(HEARTBEAT_INTERVAL);
-    played.plan.session_opened(played.now, session(3, None));
-    played.expect_push(&two, 3, &[b"b"]);
+    fixture.pass(HEARTBEAT_INTERVAL);
+    fixture.plan.session_opened(fixture.now, session(3, None));
+    fixture.expect_push(&two, 3, &[b"b"]);
 }
 
 #[test]
 fn other_notes_are_pushed_with_the_same_content() {
-    let mut played = Played::opened(None);
+    let mut fixture = Fixture::opened(None);
     let one = local(&[b"a"]);
-    played.expect_push(&one, 1, &[b"a"]);
-    played.answered(&one, 1);
+    fixture.expect_push(&one, 1, &[b"a"]);
+    fixture.answered(&one, 1);
     let with_note = noted(&one, "GEMINI.md");
-    played.expect_push(&with_note, 2, &[]);
-    played.answered(&with_note, 1);
-    played.expect_wait(&with_note, HEARTBEAT_INTERVAL);
-    played.expect_push(&one, 3, &[]);
-    assert_eq!(played.plan.notes_max(), 200);
+    fixture.expect_push(&with_note, 2, &[]);
+    fixture.answered(&with_note, 1);
+    fixture.expect_wait(&with_note, HEARTBEAT_INTERVAL);
+    fixture.expect_push(&one, 3, &[]);
+    assert_eq!(fixture.plan.notes_max(), 200);
 }
 
 #[test]
 fn a_resync_is_pushed_even_if_nothing_changed() {
-    let mut played = Played::opened(None);
+    let mut fixture = Fixture::opened(None);
     let one = local(&[b"a"]);
-    played.expect_push(&one, 1, &[b"a"]);
-    played.answered(&one, 1);
+    fixture.expect_push(&one, 1, &[b"a"]);
+    fixture.answered(&one, 1);
     let again = local_for(&[b"a"], 1);
-    played.expect_push(&again, 2, &[]);
-    assert!(played.answered(&again, 1).unchanged);
-    played.expect_wait(&again, HEARTBEAT_INTERVAL);
-    played.expect_wait(&one, HEARTBEAT_INTERVAL);
+    fixture.expect_push(&again, 2, &[]);
+    assert!(fixture.answered(&again, 1).unchanged);
+    fixture.expect_wait(&again, HEARTBEAT_INTERVAL);
+    fixture.expect_wait(&one, HEARTBEAT_INTERVAL);
     let asked = local_for(&[b"a"], 2);
-    played.expect_push(&asked, 3, &[]);
-    played.failed(
+    fixture.expect_push(&asked, 3, &[]);
+    fixture.failed(
         &asked,
         Failure::Refused {
             reason: "no".into(),
         },
     );
-    played.expect_wait(&asked, HEARTBEAT_INTERVAL);
-    played.expect_push(&local_for(&[b"a"], 3), 4, &[]);
+    fixture.expect_wait(&asked, HEARTBEAT_INTERVAL);
+    fixture.expect_push(&local_for(&[b"a"], 3), 4, &[]);
 }
 
 #[test]
 fn the_session_is_repeated_and_tells_of_a_server_set_back() {
-    let mut played = Played::opened(None);
+    let mut fixture = Fixture::opened(None);
     let one = local(&[b"a"]);
     let head = one.id.to_string();
-    played.expect_push(&one, 1, &[b"a"]);
-    played.answered(&one, 1);
-    played.pass(HEARTBEAT_INTERVAL);
-    assert_eq!(played.next(Some(&one)), Step::OpenSession);
+    fixture.expect_push(&one, 1, &[b"a"]);
+    fixture.answered(&one, 1);
+    fixture.pass(HEARTBEAT_INTERVAL);
+    assert_eq!(fixture.next(Some(&one)), Step::OpenSession);
     assert!(
-        !played
+        !fixture
             .plan
-            .session_opened(played.now, session(3, Some(&head)))
+            .session_opened(fixture.now, session(3, Some(&head)))
     );
-    played.expect_wait(&one, HEARTBEAT_INTERVAL);
-    // A heartbeat that fails is repeated, and pushing goes on meanwhile.
-    played.pass(HEARTBEAT_INTERVAL);
-    let recovery = played.plan.session_failed(played.now, transient(), 0.0);
+    fixture.expect_wait(&one, HEARTBEAT_INTERVAL);
+    // A heartbeat that fails is repeated, and pushes go on meanwhile.
+    fixture.pass(HEARTBEAT_INTERVAL);
+    let recovery = fixture.plan.session_failed(fixture.now, transient(), 0.0);
     assert!(matches!(recovery, Ok(Recovery::Retry { .. })));
-    let waiting = played.plan.status(Some(&one));
+    let waiting = fixture.plan.status(Some(&one));
     assert!(matches!(waiting, PushStatus::Waiting(_)));
-    played.expect_push(&local(&[b"a", b"b"]), 2, &[b"b"]);
-    played.pass(Duration::from_secs(1));
-    assert_eq!(played.next(Some(&one)), Step::OpenSession);
-    // It has lost what it acknowledged.
-    played.plan.session_opened(played.now, session(3, None));
-    played.expect_push(&one, 3, &[b"a"]);
+    fixture.expect_push(&local(&[b"a", b"b"]), 2, &[b"b"]);
+    fixture.pass(Duration::from_secs(1));
+    assert_eq!(fixture.next(Some(&one)), Step::OpenSession);
+    // The server has lost what it acknowledged.
+    fixture.plan.session_opened(fixture.now, session(3, None));
+    fixture.expect_push(&one, 3, &[b"a"]);
 }
 
 #[test]
 fn without_a_session_nothing_is_pushed() {
-    let mut played = Played::new();
+    let mut fixture = Fixture::new();
     let one = local(&[b"a"]);
-    assert_eq!(played.next(Some(&one)), Step::OpenSession);
+    assert_eq!(fixture.next(Some(&one)), Step::OpenSession);
     for pause in [250, 250, 250] {
-        let _ = played.plan.session_failed(played.now, transient(), 0.0);
-        played.expect_wait(&one, Duration::from_millis(pause));
-        played.pass(Duration::from_millis(pause));
-        assert_eq!(played.next(Some(&one)), Step::OpenSession);
+        let _ = fixture.plan.session_failed(fixture.now, transient(), 0.0);
+        fixture.expect_wait(&one, Duration::from_millis(pause));
+        fixture.pass(Duration::from_millis(pause));
+        assert_eq!(fixture.next(Some(&one)), Step::OpenSession);
     }
-    let recovery = played.plan.session_failed(played.now, transient(), 1.0);
+    let recovery = fixture.plan.session_failed(fixture.now, transient(), 1.0);
     let pause = Duration::from_secs(4);
     let reason = "away".to_owned();
     assert_eq!(recovery.unwrap(), Recovery::Retry { reason, pause });
@@ -411,10 +411,12 @@ fn without_a_session_nothing_is_pushed() {
 #[test]
 fn what_ends_an_agent() {
     let check = |failure: Failure, at_session: &str, at_push: &str| {
-        let mut played = Played::opened(None);
+        let mut fixture = Fixture::opened(None);
         let one = local(&[b"a"]);
-        let session = played.plan.session_failed(played.now, failure.clone(), 0.0);
-        let push = played.plan.push_failed(played.now, &one, failure, 0.0);
+        let session = fixture
+            .plan
+            .session_failed(fixture.now, failure.clone(), 0.0);
+        let push = fixture.plan.push_failed(fixture.now, &one, failure, 0.0);
         let name = |result: Result<Recovery, AgentError>| match result {
             Ok(recovery) => format!("{recovery:?}"),
             Err(error) => format!("{error:?}"),
@@ -440,18 +442,18 @@ fn what_ends_an_agent() {
 
 #[test]
 fn an_answer_without_a_head_is_no_success() {
-    let mut played = Played::opened(None);
+    let mut fixture = Fixture::opened(None);
     let one = local(&[b"a"]);
-    let check = |played: &mut Played, answer: PushAnswer, expected: &str| {
-        let failure = played.plan.push_answered(&one, answer).unwrap_err();
+    let check = |fixture: &mut Fixture, answer: PushAnswer, expected: &str| {
+        let failure = fixture.plan.push_answered(&one, answer).unwrap_err();
         assert!(format!("{failure:?}").contains(expected), "{failure:?}");
     };
     let mut not_newer = answer(&one, 1);
     not_newer.accepted = false;
-    check(&mut played, not_newer, "not newer");
+    check(&mut fixture, not_newer, "not newer");
     let mut headless = answer(&one, 1);
     headless.snapshot = None;
-    check(&mut played, headless, "names no head");
-    played.expect_push(&one, 1, &[b"a"]);
-    played.expect_push(&one, 2, &[b"a"]);
+    check(&mut fixture, headless, "names no head");
+    fixture.expect_push(&one, 1, &[b"a"]);
+    fixture.expect_push(&one, 2, &[b"a"]);
 }

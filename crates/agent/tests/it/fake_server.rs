@@ -1,5 +1,5 @@
-//! A server that proves itself, knows sessions, pushes and uploads, keeps the head in memory, and can be told to
-//! misbehave.
+//! A fake server. It proves that it knows the token, takes sessions, pushes and uploads, keeps the head in
+//! memory, and fails on request.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -22,7 +22,7 @@ use url::Url;
 
 use crate::agent::TOKEN;
 
-/// What the server holds and has seen.
+/// What the server holds, and what it has received.
 #[derive(Default)]
 pub struct Held {
     pub epoch: i64,
@@ -31,16 +31,16 @@ pub struct Held {
     pub head: Option<SnapshotId>,
     pub snapshot: Snapshot,
     pub seq: i64,
-    /// The bytes that the head proves, and those that were sent ahead.
+    /// The bytes of the head, and those that were sent ahead of a push.
     pub blobs: BTreeSet<BlobHash>,
     /// How many blobs came with each push, refused ones included.
     pub carried: Vec<usize>,
     pub uploads: usize,
-    /// What is answered to the next pushes, whatever they hold.
+    /// The responses to the next pushes, whatever they hold.
     pub faults: VecDeque<Fault>,
-    /// What is answered to every request from now on.
+    /// The response to every request from now on.
     pub fault: Option<Fault>,
-    /// What is told with every session.
+    /// Part of every session's response.
     pub quota_warnings: Vec<QuotaWarning>,
     pub token_expires_at: Option<Moment>,
 }
@@ -73,14 +73,14 @@ impl Fault {
 }
 
 #[derive(Clone)]
-pub struct PlayedServer {
+pub struct FakeServer {
     pub url: Url,
     /// The token that it knows.
     token: &'static str,
     pub held: Arc<Mutex<Held>>,
 }
 
-impl PlayedServer {
+impl FakeServer {
     pub async fn start() -> Self {
         Self::start_for(TOKEN).await
     }
@@ -104,7 +104,7 @@ impl PlayedServer {
         server
     }
 
-    /// The sources of the head, without the directory before them.
+    /// Returns the sources of the head, relative to a directory.
     pub fn sources(&self, base: &std::path::Path) -> Vec<String> {
         let base = format!("{}/", base.display());
         let held = self.held.lock().unwrap();
@@ -140,7 +140,7 @@ impl PlayedServer {
         let text = format!(
             "HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
         );
-        // A client that was ended meanwhile hears nothing.
+        // The client may have ended meanwhile.
         let _ = stream.write_all(text.as_bytes()).await;
         let _ = stream.shutdown().await;
     }
