@@ -67,7 +67,7 @@ pub async fn run(
     report: impl Fn(Report) + Send + Sync,
 ) -> Result<(), AgentError> {
     let (server, token) = (settings.server.clone(), settings.token.clone());
-    let client = Client::by(server, token, settings.plain_http)?;
+    let client = Client::with_plain_http(server, token, settings.plain_http)?;
     let held = state_directory::hold(&settings.state_directory)?;
     let operator = Operator::read(&settings.operator_config)?;
     let mut request = request_of(&settings)?;

@@ -198,8 +198,8 @@ impl Connection {
         let client = token.client(server, self.transport)?;
         let told = Once::new();
         Ok(client
-            .with_token_told(format!("{}; {asked}", token.told()))
-            .telling(say::TOLD_AFTER, move || {
+            .with_token_origin(format!("{}; {asked}", token.told()))
+            .on_slow_response(say::TOLD_AFTER, move || {
                 told.call_once(|| say::note(&waiting))
             }))
     }
@@ -262,7 +262,8 @@ impl Token {
     ///
     /// If it may not travel there, or is none; where it came from.
     fn client(&self, server: &Url, transport: Transport) -> Result<Client, Failure> {
-        let made = Client::by(server.clone(), self.secret.clone(), transport.plain_http());
+        let made =
+            Client::with_plain_http(server.clone(), self.secret.clone(), transport.plain_http());
         made.map_err(|error| {
             let is_malformed = matches!(error, ClientError::MalformedToken { .. });
             let failure = Failure::from(error);

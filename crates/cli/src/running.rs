@@ -130,7 +130,7 @@ pub const READY_INTERVAL: Duration = Duration::from_millis(25);
 ///
 /// If the address is none that a server can have.
 pub fn prober(url: &Url) -> Result<Client, Failure> {
-    let client = Client::by(url.clone(), Secret::new("none"), PlainHttp::Allowed);
+    let client = Client::with_plain_http(url.clone(), Secret::new("none"), PlainHttp::Allowed);
     Ok(client?)
 }
 

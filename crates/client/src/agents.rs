@@ -1,4 +1,4 @@
-//! Agents, as their owners see them.
+//! Calls for the owner of agents.
 
 use ctxpin_model::id::AgentId;
 use ctxpin_protocol::http::agents::{Agent, AgentCreate, AgentCreated, TimelineHead};
@@ -9,60 +9,36 @@ use crate::connection::{Client, with_json};
 use crate::error::ClientError;
 
 impl Client {
-    /// Creates an agent. The answer shows its token once.
-    ///
-    /// # Errors
-    ///
-    /// Those of any call.
+    /// Creates an agent. The response shows its token this once.
     pub async fn agent_create(&self, agent: &AgentCreate) -> Result<AgentCreated, ClientError> {
         let request = self.request(Method::POST, &["agents"])?;
         self.json(with_json(request, agent).await?).await
     }
 
     /// Lists agents.
-    ///
-    /// # Errors
-    ///
-    /// Those of any call.
     pub async fn agents(&self, page: &PageQuery) -> Result<Page<Agent>, ClientError> {
         self.json(self.query_request(&["agents"], page)?).await
     }
 
     /// Reads an agent.
-    ///
-    /// # Errors
-    ///
-    /// Those of any call.
     pub async fn agent(&self, agent: AgentId) -> Result<Agent, ClientError> {
         let request = self.request(Method::GET, &["agents", &agent.to_string()])?;
         self.json(request).await
     }
 
-    /// Gives an agent another token, which the answer shows once; the one that it had ends at once.
-    ///
-    /// # Errors
-    ///
-    /// Those of any call.
+    /// Gives an agent another token, which the response shows this once. The old token ends at once.
     pub async fn agent_token_rotate(&self, agent: AgentId) -> Result<AgentCreated, ClientError> {
         let request = self.request(Method::POST, &["agents", &agent.to_string(), "token"])?;
         self.json(request).await
     }
 
-    /// Deletes an agent; its chats keep their pins.
-    ///
-    /// # Errors
-    ///
-    /// Those of any call.
+    /// Deletes an agent. Its chats keep their pins.
     pub async fn agent_delete(&self, agent: AgentId) -> Result<(), ClientError> {
         let request = self.request(Method::DELETE, &["agents", &agent.to_string()])?;
-        self.nothing(request).await
+        self.execute(request).await
     }
 
-    /// Lists the heads of an agent: the timeline of its workspace's context.
-    ///
-    /// # Errors
-    ///
-    /// Those of any call.
+    /// Lists the heads of an agent, which are the timeline of its workspace's context.
     pub async fn agent_heads(
         &self,
         agent: AgentId,

@@ -1,4 +1,4 @@
-//! Chats.
+//! Calls for chats.
 
 use ctxpin_model::id::ChatId;
 use ctxpin_protocol::http::agents::Refreshed;
@@ -10,53 +10,36 @@ use reqwest::{Method, StatusCode};
 use crate::connection::{Client, with_json};
 use crate::error::ClientError;
 
-/// The chat that was asked for.
+/// The result of [`Client::chat_create`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChatOpened {
-    /// The chat.
     pub chat: Chat,
-    /// Whether it was made just now; else there was one of the same client and reference.
+    /// Whether the call has created it. Otherwise a chat of the same client and reference existed.
     pub is_new: bool,
 }
 
 impl Client {
-    /// Creates a chat, or answers the one of the same client and reference.
-    ///
-    /// # Errors
-    ///
-    /// Those of any call.
+    /// Creates a chat, or returns the existing one of the same client and reference.
     pub async fn chat_create(&self, chat: &ChatCreate) -> Result<ChatOpened, ClientError> {
         let request = self.request(Method::POST, &["chats"])?;
-        let response = self.answer(with_json(request, chat).await?).await?;
+        let response = self.send(with_json(request, chat).await?).await?;
         let is_new = response.status() == StatusCode::CREATED;
-        let chat = self.json_of(response).await?;
+        let chat = self.read_json(response).await?;
         Ok(ChatOpened { chat, is_new })
     }
 
     /// Lists chats.
-    ///
-    /// # Errors
-    ///
-    /// Those of any call.
     pub async fn chats(&self, query: &ChatQuery) -> Result<Page<Chat>, ClientError> {
         self.json(self.query_request(&["chats"], query)?).await
     }
 
     /// Reads a chat.
-    ///
-    /// # Errors
-    ///
-    /// Those of any call.
     pub async fn chat(&self, chat: ChatId) -> Result<Chat, ClientError> {
         let request = self.request(Method::GET, &["chats", &chat.to_string()])?;
         self.json(request).await
     }
 
     /// Changes a chat's title, archive, binding, policy or tools.
-    ///
-    /// # Errors
-    ///
-    /// Those of any call.
     pub async fn chat_change(
         &self,
         chat: ChatId,
@@ -67,20 +50,12 @@ impl Client {
     }
 
     /// Deletes a chat with its history and turns.
-    ///
-    /// # Errors
-    ///
-    /// Those of any call.
     pub async fn chat_delete(&self, chat: ChatId) -> Result<(), ClientError> {
         let request = self.request(Method::DELETE, &["chats", &chat.to_string()])?;
-        self.nothing(request).await
+        self.execute(request).await
     }
 
-    /// Refreshes chats of anybody, for administrators.
-    ///
-    /// # Errors
-    ///
-    /// Those of any call.
+    /// Refreshes chats of any user. Only administrators may.
     pub async fn chats_refresh(&self, filter: &RefreshFilter) -> Result<Refreshed, ClientError> {
         let request = self.request(Method::POST, &["chats", "refresh"])?;
         self.json(with_json(request, filter).await?).await

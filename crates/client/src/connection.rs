@@ -1,4 +1,4 @@
-//! The connection to one server: addresses, headers, timeouts, and the reading of answers.
+//! The connection to one server: addresses, headers, timeouts, and reading responses.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -20,76 +20,82 @@ use serde_json::Value;
 use url::{Host, Url};
 
 use crate::error::ClientError;
-use crate::proof::{Proving, Unproven};
+use crate::proof::{ProofLayer, Unproven};
 use crate::proxy::UsedProxy;
 
-/// How clients call themselves.
+/// The `User-Agent` of clients.
 pub(crate) const USER_AGENT_NAME: &str = concat!("ctxpin/", env!("CARGO_PKG_VERSION"));
 
 /// Longest wait for a connection.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// Longest wait for a connection that has to prove itself: a server that is busy may take a while.
+/// Longest wait for a connection that must prove itself. A busy server may take a while.
 const PROOF_TIME_MAX: Duration = Duration::from_secs(15);
 
-/// Longest wait for a whole answer, and for the first bytes of a stream.
-pub(crate) const ANSWER_TIME_MAX: Duration = Duration::from_secs(60);
+/// Longest wait for a whole response, and for the first bytes of a stream.
+pub(crate) const RESPONSE_TIME_MAX: Duration = Duration::from_secs(60);
 
-/// How often an idle connection is probed, so that a stream whose server vanished ends.
+/// The pause between probes of an idle connection. They end a stream whose server has vanished.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 
-/// How long a connection is kept that nobody uses: much shorter than servers and proxies keep it, so that
-/// none of them closes it just as it is used again.
+/// How long an unused connection is kept. Servers and proxies keep it much longer, so none of them closes it
+/// just as it is used again.
 pub const IDLE_TIME_MAX: Duration = Duration::from_secs(15);
 
-/// Longest answer that is read, in bytes: a page of 500 chats with the longest titles and errors fits, and
-/// so do a prompt and a text of a skill.
-const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Longest response, in bytes: a page of 500 chats with the longest titles and errors fits, and so do a prompt
+/// and the text of a skill.
+const RESPONSE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Longest answer that tells of whole snapshots, in bytes: two of 2,000 resources and 4,096 files of skills
-/// each fit, with what differs between them.
+/// Longest response with whole snapshots, in bytes: two of 2,000 resources and 4,096 files of skills each fit,
+/// with the differences between them.
 const SNAPSHOTS_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// Longest answer that says why something failed, in bytes: the hashes of every file of a snapshot
-/// fit.
+/// Longest problem, in bytes: the hashes of every file of a snapshot fit.
 const PROBLEM_BYTES_MAX: usize = 1024 * 1024;
 
-/// Where names for this machine lead, in the order in which it is tried.
+/// The addresses of names for this machine, in the order of attempts.
 const LOOPBACK: [IpAddr; 2] = [
     IpAddr::V4(Ipv4Addr::LOCALHOST),
     IpAddr::V6(Ipv6Addr::LOCALHOST),
 ];
 
-/// Where a server tells whether it is ready, and proves who it is.
+/// The path at which a server says whether it is ready, and proves that it knows a token.
 const READINESS: &str = "readyz";
 
-/// Bodies from this many bytes on are compressed; smaller ones would gain nothing.
+/// Shortest body that is compressed, in bytes. Compression gains nothing on shorter ones.
 const COMPRESS_BYTES_MIN: usize = 1024;
 
-/// Fast, and most of what can be gained on text.
+/// A fast level that gains nearly all that can be gained on text.
 const COMPRESS_LEVEL: i32 = 3;
 
-/// Whether a token may go to another machine by plain HTTP, where whoever is on the way can read it.
+/// Whether a token may travel to another machine by plain HTTP, where others on the way can read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PlainHttp {
-    /// It may not.
     Refused,
-    /// It may: the person said so.
+    /// The person has allowed it.
     Allowed,
 }
 
-/// A server and the token to show it. Cheap to clone; clones share their connections.
+/// A client of one server, with one token. Clones are cheap and share their connections.
+///
+/// Every call can fail with any [`ClientError`] except where it says more.
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
-    /// What asks without the token, made when it is first needed.
+    /// Sends requests without the token. Created when it is first needed.
     probing: Arc<OnceLock<reqwest::Client>>,
     server: Url,
     authorization: HeaderValue,
-    /// Where the token came from, for whoever sees it refused.
-    token_told: Option<Arc<str>>,
-    /// How long an answer may take before somebody is told, and who.
-    telling: Option<(Duration, Arc<dyn Fn() + Send + Sync>)>,
+    /// Where the token came from, for the error if it is refused.
+    token_origin: Option<Arc<str>>,
+    slow_response: Option<SlowResponse>,
+}
+
+/// What to call if a response takes long.
+#[derive(Clone)]
+struct SlowResponse {
+    after: Duration,
+    call: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl fmt::Debug for Client {
@@ -101,23 +107,26 @@ impl fmt::Debug for Client {
 }
 
 impl Client {
-    /// A client of the server at `server`, such as `http://127.0.0.1:7878`, with `token`. Nothing
-    /// is sent yet.
+    /// Returns a client of the server at `server`, such as `http://127.0.0.1:7878`. It sends nothing yet.
     ///
     /// # Errors
     ///
-    /// If the address is not `http` or `https` with a host, or holds more than a path; if it is another
-    /// machine's over plain HTTP; if the token cannot stand in a header.
+    /// If the address is not `http` or `https` with a host, or has more than a path; if it is plain HTTP to
+    /// another machine; if the token cannot be part of a header.
     pub fn new(server: Url, token: Secret) -> Result<Self, ClientError> {
-        Self::by(server, token, PlainHttp::Refused)
+        Self::with_plain_http(server, token, PlainHttp::Refused)
     }
 
-    /// The same, and by plain HTTP also to another machine if that is allowed.
+    /// Returns a client like [`Self::new`] that may also use plain HTTP to another machine.
     ///
     /// # Errors
     ///
     /// Those of [`Self::new`].
-    pub fn by(server: Url, token: Secret, plain_http: PlainHttp) -> Result<Self, ClientError> {
+    pub fn with_plain_http(
+        server: Url,
+        token: Secret,
+        plain_http: PlainHttp,
+    ) -> Result<Self, ClientError> {
         check_server(&server)?;
         if server.scheme() == "http"
             && plain_http == PlainHttp::Refused
@@ -128,51 +137,56 @@ impl Client {
             });
         }
         let mut authorization = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
-            .map_err(|_| ClientError::MalformedToken { token_told: None })?;
+            .map_err(|_| ClientError::MalformedToken { token_origin: None })?;
         authorization.set_sensitive(true);
         let mut builder = builder(&server);
         if server.scheme() == "http" {
-            // A certificate proves by itself who answers.
+            // With https the certificate proves who responds.
             let readiness = address(&server, &[READINESS])?;
             let is_local = leads_to_this_machine(&server);
-            builder = builder.connector_layer(Proving::new(&readiness, &token, is_local));
+            builder = builder.connector_layer(ProofLayer::new(&readiness, &token, is_local));
             if is_local {
                 builder = builder.connect_timeout(PROOF_TIME_MAX);
             }
         }
-        let http = built(builder, &server)?;
+        let http = build(builder, &server)?;
         Ok(Self {
             http,
             probing: Arc::default(),
             server,
             authorization,
-            token_told: None,
-            telling: None,
+            token_origin: None,
+            slow_response: None,
         })
     }
 
-    /// The same client, whose errors say of a token that is refused where it came from.
-    pub fn with_token_told(self, told: impl Into<Arc<str>>) -> Self {
+    /// Sets where the token came from. Errors about the token name it.
+    pub fn with_token_origin(self, origin: impl Into<Arc<str>>) -> Self {
         Self {
-            token_told: Some(told.into()),
+            token_origin: Some(origin.into()),
             ..self
         }
     }
 
-    /// The same client, which calls `tell` whenever an answer has not begun after that time.
-    pub fn telling(self, after: Duration, tell: impl Fn() + Send + Sync + 'static) -> Self {
+    /// Sets a function that the client calls whenever a response has not begun after that time.
+    pub fn on_slow_response(
+        self,
+        after: Duration,
+        call: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
+        let call = Arc::new(call);
         Self {
-            telling: Some((after, Arc::new(tell))),
+            slow_response: Some(SlowResponse { after, call }),
             ..self
         }
     }
 
-    /// The server's address.
+    /// Returns the server's address.
     pub fn server(&self) -> &Url {
         &self.server
     }
 
-    /// Whether the server is alive.
+    /// Checks that the server is alive.
     ///
     /// # Errors
     ///
@@ -181,30 +195,29 @@ impl Client {
         self.probe("healthz").await
     }
 
-    /// Whether the server can answer: its database is there and not newer than it.
+    /// Checks that the server is ready: its database is available and not of a newer release.
     ///
     /// # Errors
     ///
-    /// If it cannot, or cannot be reached.
+    /// If it is not, or cannot be reached.
     pub async fn readiness_check(&self) -> Result<(), ClientError> {
         self.probe(READINESS).await
     }
 
-    /// Asks without the token, since nobody in particular may ask this, and on a connection that proved
-    /// nothing.
+    /// Sends a request without the token, on a connection that need not prove itself. Everybody may send it.
     async fn probe(&self, path: &str) -> Result<(), ClientError> {
         let url = address(&self.server, &[path])?;
         let http = match self.probing.get() {
             Some(http) => http,
             None => {
-                let http = built(builder(&self.server), &self.server)?;
+                let http = build(builder(&self.server), &self.server)?;
                 self.probing.get_or_init(|| http)
             }
         };
-        self.nothing(http.get(url).timeout(ANSWER_TIME_MAX)).await
+        self.execute(http.get(url).timeout(RESPONSE_TIME_MAX)).await
     }
 
-    /// A request with the token and the usual time limit; `segments` follow `/api/v1/`.
+    /// Returns a request with the token and the usual time limit. `segments` follow `/api/v1/`.
     pub(crate) fn request(
         &self,
         method: Method,
@@ -212,10 +225,10 @@ impl Client {
     ) -> Result<RequestBuilder, ClientError> {
         Ok(self
             .stream_request(method, segments)?
-            .timeout(ANSWER_TIME_MAX))
+            .timeout(RESPONSE_TIME_MAX))
     }
 
-    /// A request with the token whose answer may go on for ever.
+    /// Returns a request with the token and no time limit, for a stream.
     pub(crate) fn stream_request(
         &self,
         method: Method,
@@ -230,7 +243,7 @@ impl Client {
             .header(AUTHORIZATION, authorization))
     }
 
-    /// The same with a query: the members of `query` that are not left out.
+    /// Returns a GET request with a query, which consists of the members of `query`.
     pub(crate) fn query_request(
         &self,
         segments: &[&str],
@@ -239,7 +252,7 @@ impl Client {
         self.with_query(self.request(Method::GET, segments)?, query)
     }
 
-    /// A request with a query.
+    /// Adds the members of `query` to a request.
     pub(crate) fn with_query(
         &self,
         request: RequestBuilder,
@@ -251,89 +264,89 @@ impl Client {
         Ok(RequestBuilder::from_parts(http, request))
     }
 
-    /// Sends a request and reads its answer as JSON.
+    /// Sends a request and reads the response as JSON.
     pub(crate) async fn json<T: DeserializeOwned>(
         &self,
         request: RequestBuilder,
     ) -> Result<T, ClientError> {
-        let response = self.answer(request).await?;
-        self.json_of(response).await
+        let response = self.send(request).await?;
+        self.read_json(response).await
     }
 
-    /// Sends a request and reads its answer, which tells of whole snapshots, as JSON.
+    /// Sends a request and reads the response, which holds whole snapshots, as JSON.
     pub(crate) async fn snapshots<T: DeserializeOwned>(
         &self,
         request: RequestBuilder,
     ) -> Result<T, ClientError> {
-        let response = self.answer(request).await?;
-        self.json_within(response, SNAPSHOTS_BYTES_MAX).await
+        let response = self.send(request).await?;
+        self.read_json_within(response, SNAPSHOTS_BYTES_MAX).await
     }
 
-    /// Reads the JSON of an answer.
-    pub(crate) async fn json_of<T: DeserializeOwned>(
+    /// Reads a response as JSON.
+    pub(crate) async fn read_json<T: DeserializeOwned>(
         &self,
         response: Response,
     ) -> Result<T, ClientError> {
-        self.json_within(response, ANSWER_BYTES_MAX).await
+        self.read_json_within(response, RESPONSE_BYTES_MAX).await
     }
 
-    async fn json_within<T: DeserializeOwned>(
+    async fn read_json_within<T: DeserializeOwned>(
         &self,
         response: Response,
         bytes_max: usize,
     ) -> Result<T, ClientError> {
         let status = response.status();
-        let body = self.body(response, bytes_max).await?;
+        let body = self.read_body(response, bytes_max).await?;
         serde_json::from_slice(&body).map_err(|error| {
-            self.unexpected(status, format!("and no answer of ctxpin's ({error})"))
+            self.unexpected(status, format!("and no response of ctxpin's ({error})"))
         })
     }
 
-    /// Sends a request and reads its answer as bytes.
+    /// Sends a request and reads the response as bytes.
     pub(crate) async fn bytes(&self, request: RequestBuilder) -> Result<Bytes, ClientError> {
-        let response = self.answer(request).await?;
-        self.bytes_of(response).await
+        let response = self.send(request).await?;
+        self.read_bytes(response).await
     }
 
-    /// Reads the bytes of an answer.
-    pub(crate) async fn bytes_of(&self, response: Response) -> Result<Bytes, ClientError> {
-        self.body(response, ANSWER_BYTES_MAX).await
+    /// Reads a response as bytes.
+    pub(crate) async fn read_bytes(&self, response: Response) -> Result<Bytes, ClientError> {
+        self.read_body(response, RESPONSE_BYTES_MAX).await
     }
 
-    /// Sends a request of whose answer only the success matters.
-    pub(crate) async fn nothing(&self, request: RequestBuilder) -> Result<(), ClientError> {
-        self.answer(request).await.map(drop)
+    /// Sends a request and drops the response.
+    pub(crate) async fn execute(&self, request: RequestBuilder) -> Result<(), ClientError> {
+        self.send(request).await.map(drop)
     }
 
-    /// Sends a request; an answer of success (2xx, or 304 to a conditional request) is handed on
-    /// unread.
-    pub(crate) async fn answer(&self, request: RequestBuilder) -> Result<Response, ClientError> {
+    /// Sends a request and returns the response with its body unread, if it is a success: a status 2xx, or 304
+    /// to a conditional request.
+    pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Response, ClientError> {
         let (http, request) = request.build_split();
         let request = request.map_err(|source| self.unreachable(source))?;
         let body = request.body().and_then(|body| body.as_bytes());
         let body_bytes = body.map_or(0, <[u8]>::len);
-        let mut sending = std::pin::pin!(sent(&http, request));
-        let sent = match &self.telling {
+        let mut sending = std::pin::pin!(send_with_retry(&http, request));
+        let response = match &self.slow_response {
             None => sending.await,
-            Some((after, tell)) => tokio::select! {
+            Some(SlowResponse { after, call }) => tokio::select! {
                 biased;
-                sent = &mut sending => sent,
+                response = &mut sending => response,
                 () = tokio::time::sleep(*after) => {
-                    tell();
+                    call();
                     sending.await
                 }
             },
         };
-        let response = sent.map_err(|source| self.unreachable(source))?;
+        let response = response.map_err(|source| self.unreachable(source))?;
         let status = response.status();
         if status.is_success() || status == StatusCode::NOT_MODIFIED {
             return Ok(response);
         }
-        Err(self.refusal(response, body_bytes).await)
+        Err(self.error_of(response, body_bytes).await)
     }
 
-    /// What an answer that is no success says, to a request with so long a body.
-    async fn refusal(&self, response: Response, body_bytes: usize) -> ClientError {
+    /// Returns the error of a response that is no success. `body_bytes` is the length of the request's body.
+    async fn error_of(&self, response: Response, body_bytes: usize) -> ClientError {
         let status = response.status();
         let retry_after = retry_after(response.headers());
         if let Some(location) = response
@@ -346,34 +359,38 @@ impl Client {
             return self.unexpected(status, reason);
         }
         let is_problem = content_type_is(response.headers(), PROBLEM_MEDIA_TYPE);
-        let body = match self.body(response, PROBLEM_BYTES_MAX).await {
+        let body = match self.read_body(response, PROBLEM_BYTES_MAX).await {
             Ok(body) => body,
             Err(error) => return error,
         };
         match serde_json::from_slice::<Problem>(&body) {
             Ok(mut problem) if is_problem => {
-                // What was answered counts, whatever the body says of it.
+                // The status of the response counts, whatever the body says.
                 problem.status = status.as_u16();
                 ClientError::Problem {
                     problem: Box::new(problem),
                     retry_after,
-                    token_told: self.token_told.clone(),
+                    token_origin: self.token_origin.clone(),
                 }
             }
-            _ if status == StatusCode::PAYLOAD_TOO_LARGE => ClientError::TooLargeOnTheWay {
+            _ if status == StatusCode::PAYLOAD_TOO_LARGE => ClientError::BodyTooLarge {
                 server: self.server.to_string(),
                 bytes: body_bytes,
             },
             _ => ClientError::Unexpected {
                 server: self.server.to_string(),
                 status: status.as_u16(),
-                reason: self.by_whom("and no problem of ctxpin's".into()),
+                reason: self.with_proxy("and no problem of ctxpin's".into()),
                 retry_after,
             },
         }
     }
 
-    async fn body(&self, mut response: Response, bytes_max: usize) -> Result<Bytes, ClientError> {
+    async fn read_body(
+        &self,
+        mut response: Response,
+        bytes_max: usize,
+    ) -> Result<Bytes, ClientError> {
         let status = response.status();
         let mut body = BytesMut::new();
         while let Some(piece) = response
@@ -392,10 +409,10 @@ impl Client {
 
     pub(crate) fn unreachable(&self, source: reqwest::Error) -> ClientError {
         let mut error = unreachable(&self.server, source);
-        if let ClientError::MalformedToken { token_told }
-        | ClientError::Unproven { token_told, .. } = &mut error
+        if let ClientError::MalformedToken { token_origin }
+        | ClientError::Unproven { token_origin, .. } = &mut error
         {
-            token_told.clone_from(&self.token_told);
+            token_origin.clone_from(&self.token_origin);
         }
         error
     }
@@ -404,47 +421,47 @@ impl Client {
         ClientError::Unexpected {
             server: self.server.to_string(),
             status: status.as_u16(),
-            reason: self.by_whom(reason),
+            reason: self.with_proxy(reason),
             retry_after: None,
         }
     }
 
-    /// Adds to a reason that a proxy may be the one who answers.
-    fn by_whom(&self, reason: String) -> String {
+    /// Adds the proxy to a reason, since the response may be the proxy's.
+    fn with_proxy(&self, reason: String) -> String {
         match UsedProxy::before(&self.server) {
-            Some(proxy) => format!("{reason}, asked through {proxy}"),
+            Some(proxy) => format!("{reason}, through {proxy}"),
             None => reason,
         }
     }
 }
 
-/// How servers are reached.
+/// Returns the settings that all connections to a server share.
 fn builder(server: &Url) -> reqwest::ClientBuilder {
-    // Whoever came first has installed the same provider: there is no other in this program.
+    // This fails if the provider is installed already. It is the same one: the program has no other.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = reqwest::Client::builder()
         .user_agent(USER_AGENT_NAME)
         .connect_timeout(CONNECT_TIME_MAX)
         .tcp_keepalive(KEEPALIVE_INTERVAL)
         .pool_idle_timeout(IDLE_TIME_MAX)
-        // If the kept one is closed, what is sent again needs a new one.
+        // If a kept connection is closed, the retry must not get another kept one.
         .pool_max_idle_per_host(1)
-        // Nothing may lead the token to another place.
+        // A redirect must not lead the token to another server.
         .redirect(Policy::none())
         .referer(false);
     if !leads_to_this_machine(server) {
         return builder;
     }
-    // A proxy cannot reach this machine, and must not see what stays on it.
+    // A proxy cannot reach this machine, and must not see its traffic.
     let builder = builder.no_proxy();
     match server.domain() {
-        // Nobody else is asked where that is. Port 0 stands for the one that the address names.
+        // No resolver is consulted. Port 0 stands for the port of the address.
         Some(name) => builder.resolve_to_addrs(name, &LOOPBACK.map(|ip| SocketAddr::new(ip, 0))),
         None => builder,
     }
 }
 
-fn built(builder: reqwest::ClientBuilder, server: &Url) -> Result<reqwest::Client, ClientError> {
+fn build(builder: reqwest::ClientBuilder, server: &Url) -> Result<reqwest::Client, ClientError> {
     builder
         .build()
         .map_err(|source| unreachable(server, source))
@@ -453,11 +470,11 @@ fn built(builder: reqwest::ClientBuilder, server: &Url) -> Result<reqwest::Clien
 fn unreachable(address: &Url, source: reqwest::Error) -> ClientError {
     let server = address.to_string();
     match Unproven::find(&source) {
-        Some(Unproven::NoToken(_)) => ClientError::MalformedToken { token_told: None },
+        Some(Unproven::NoToken(_)) => ClientError::MalformedToken { token_origin: None },
         Some(unproven) => ClientError::Unproven {
             server,
             reason: unproven.to_string(),
-            token_told: None,
+            token_origin: None,
         },
         None => ClientError::Unreachable {
             proxy: UsedProxy::before(address),
@@ -467,7 +484,7 @@ fn unreachable(address: &Url, source: reqwest::Error) -> ClientError {
     }
 }
 
-/// Gives a request a JSON body, compressed with zstd where that gains something.
+/// Adds a JSON body to a request, compressed with zstd if that gains something.
 pub(crate) async fn with_json(
     request: RequestBuilder,
     body: &impl Serialize,
@@ -477,7 +494,7 @@ pub(crate) async fn with_json(
     with_body(request, "application/json", json.into()).await
 }
 
-/// Gives a request a body, compressed with zstd where that gains something.
+/// Adds a body to a request, compressed with zstd if that gains something.
 pub(crate) async fn with_body(
     request: RequestBuilder,
     content_type: &'static str,
@@ -488,7 +505,7 @@ pub(crate) async fn with_body(
         return Ok(request.body(body));
     }
     let compress = move || zstd::bulk::compress(&body, COMPRESS_LEVEL);
-    // Megabytes take a while: other tasks of this thread go on meanwhile.
+    // Megabytes take a while, in which other tasks of this thread go on.
     let compressed = tokio::task::spawn_blocking(compress)
         .await
         .map_err(|error| ClientError::InvalidRequest(error.to_string()))?
@@ -496,18 +513,18 @@ pub(crate) async fn with_body(
     Ok(request.header(CONTENT_ENCODING, "zstd").body(compressed))
 }
 
-/// Sends a request, and sends it once more if the connection ended before an answer began: one that was
-/// kept may be closed by the other end just as it is used again. A new one proves itself first, like any other.
-async fn sent(http: &reqwest::Client, request: Request) -> reqwest::Result<Response> {
+/// Sends a request, and retries it once if the connection ended before a response began: the other end may
+/// close a kept connection just as it is used again. A new connection proves itself first, like any other.
+async fn send_with_retry(http: &reqwest::Client, request: Request) -> reqwest::Result<Response> {
     let again = may_repeat(&request).then(|| request.try_clone()).flatten();
     match (http.execute(request).await, again) {
         (Err(error), Some(again)) if is_cut_off(&error) => http.execute(again).await,
-        (sent, _) => sent,
+        (result, _) => result,
     }
 }
 
-/// Whether a request may come twice: all that only reads, and what an agent sends. The same process has the
-/// same session, and a push or bytes that are there already change nothing.
+/// Returns whether a request may be sent twice: all that only reads, and the requests of an agent. A process
+/// gets the same session again, and a push or bytes that the server has already change nothing.
 fn may_repeat(request: &Request) -> bool {
     let path = request.url().path();
     match *request.method() {
@@ -517,7 +534,7 @@ fn may_repeat(request: &Request) -> bool {
     }
 }
 
-/// Whether a connection ended before the head of an answer.
+/// Returns whether a connection ended before the head of a response.
 fn is_cut_off(error: &reqwest::Error) -> bool {
     error.is_request() && !error.is_timeout() && !error.is_connect()
 }
@@ -529,14 +546,14 @@ fn check_server(server: &Url) -> Result<(), ClientError> {
     } else if server.host().is_none() {
         "it has no host"
     } else if has_password {
-        "it holds no user or password; the token is given apart"
+        "it holds no user or password; give the token separately"
     } else if server.query().is_some() || server.fragment().is_some() {
         "it holds no query or fragment"
     } else {
         return Ok(());
     };
     let mut shown = server.clone();
-    // These fail for addresses without a host only, which hold no password either.
+    // These fail only for addresses without a host, which have no password either.
     let _ = shown.set_username("");
     let _ = shown.set_password(None);
     Err(ClientError::InvalidServer {
@@ -545,8 +562,8 @@ fn check_server(server: &Url) -> Result<(), ClientError> {
     })
 }
 
-/// Whether an address leads to this machine by itself. The one that stands for all of a machine does when one
-/// connects to it.
+/// Returns whether an address leads to this machine without a look at a resolver. An unspecified address does
+/// when one connects to it.
 pub fn leads_to_this_machine(server: &Url) -> bool {
     let is_own = |ip: IpAddr| ip.is_loopback() || ip.is_unspecified();
     match server.host() {
@@ -557,9 +574,9 @@ pub fn leads_to_this_machine(server: &Url) -> bool {
     }
 }
 
-/// The address below the server's with these path segments, percent-encoded.
+/// Returns the server's address with these path segments, percent-encoded.
 fn address(server: &Url, segments: &[&str]) -> Result<Url, ClientError> {
-    // A URL cannot hold these three as segments: they would name another resource.
+    // A URL cannot have these as segments: they would name another resource.
     if let Some(segment) = segments.iter().find(|s| matches!(**s, "" | "." | "..")) {
         return Err(ClientError::InvalidRequest(format!(
             "nothing is called `{segment}`"
@@ -600,8 +617,8 @@ pub(crate) fn content_type_is(headers: &HeaderMap, media_type: &str) -> bool {
     essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(media_type))
 }
 
-/// The seconds of `Retry-After` (RFC 9110, section 10.2.3). Its other form, a date, is for people's
-/// clocks and not sent by ctxpin.
+/// Returns the seconds of `Retry-After` (RFC 9110, section 10.2.3). Its other form, a date, depends on the
+/// clock of this machine; ctxpin does not send it.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers
         .get(RETRY_AFTER)?

@@ -1,4 +1,4 @@
-//! Contents, by their hash.
+//! Calls for contents, by their hash.
 
 use ctxpin_model::hash::BlobHash;
 use ctxpin_protocol::http::exposure::Exposure;
@@ -8,11 +8,8 @@ use crate::connection::Client;
 use crate::error::ClientError;
 
 impl Client {
-    /// Tells which chats and turns had a content in force, of those that the caller may read about.
-    ///
-    /// # Errors
-    ///
-    /// Those of any call.
+    /// Returns which chats and turns had a content in force. It includes those that the caller may read
+    /// about.
     pub async fn exposure(&self, content: BlobHash) -> Result<Exposure, ClientError> {
         let content = content.to_string();
         self.json(self.request(Method::GET, &["content", &content, "exposure"])?)

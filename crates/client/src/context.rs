@@ -1,4 +1,4 @@
-//! The pin of a chat and the prompt made from it.
+//! Calls for the pin of a chat and the prompt made from it.
 
 use bytes::Bytes;
 use ctxpin_model::hash::SnapshotId;
@@ -17,34 +17,29 @@ use crate::error::ClientError;
 /// The prompt of a chat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Prompt {
-    /// It is the one that the caller has.
+    /// It is the one of the `etag` that the caller sent.
     Unchanged,
-    /// It is this one.
     Bytes {
         /// Markdown in UTF-8; empty while the chat is unpinned.
         bytes: Bytes,
-        /// What to send with the next request, so that the same bytes are not sent again.
+        /// What to pass to the next call, so that the server does not send the same bytes again.
         etag: Option<String>,
     },
 }
 
 impl Client {
     /// Reads the pin of a chat and its drift.
-    ///
-    /// # Errors
-    ///
-    /// Those of any call.
     pub async fn context(&self, chat: ChatId) -> Result<Context, ClientError> {
         self.snapshots(self.context_request(Method::GET, chat)?)
             .await
     }
 
-    /// Moves the pin of a chat; with `only_from`, only if that is the pin now.
+    /// Moves the pin of a chat. With `only_from`, it does so only if that is the current pin.
     ///
     /// # Errors
     ///
-    /// Those of any call; `precondition-failed` if the pin or the head is another one by now,
-    /// `no-head` if there is nothing to move it to.
+    /// `precondition-failed` if the pin or the head has changed meanwhile, `no-head` if there is
+    /// nothing to move it to.
     pub async fn context_move(
         &self,
         chat: ChatId,
@@ -55,25 +50,21 @@ impl Client {
         self.snapshots(with_json(request, to).await?).await
     }
 
-    /// Clears the pin of a chat; with `only_from`, only if that is the pin now.
+    /// Clears the pin of a chat. With `only_from`, it does so only if that is the current pin.
     ///
     /// # Errors
     ///
-    /// Those of any call; `precondition-failed` if the pin is another one by now.
+    /// `precondition-failed` if the pin has changed meanwhile.
     pub async fn context_clear(
         &self,
         chat: ChatId,
         only_from: Option<SnapshotId>,
     ) -> Result<(), ClientError> {
         let request = if_match(self.context_request(Method::DELETE, chat)?, only_from);
-        self.nothing(request).await
+        self.execute(request).await
     }
 
-    /// Reads what differs, with its text. What is past the size of an answer says `more`.
-    ///
-    /// # Errors
-    ///
-    /// Those of any call.
+    /// Reads the differences with their texts. A text that does not fit into the response has `more`.
     pub async fn diff(&self, chat: ChatId, query: &DiffQuery) -> Result<Diff, ClientError> {
         let chat = chat.to_string();
         self.snapshots(self.query_request(&["chats", &chat, "context", "diff"], query)?)
@@ -81,10 +72,6 @@ impl Client {
     }
 
     /// Lists every pin that a chat had.
-    ///
-    /// # Errors
-    ///
-    /// Those of any call.
     pub async fn history(&self, chat: ChatId, page: &PageQuery) -> Result<Page<Pin>, ClientError> {
         let chat = chat.to_string();
         self.json(self.query_request(&["chats", &chat, "context", "history"], page)?)
@@ -92,10 +79,6 @@ impl Client {
     }
 
     /// Reads one pinned resource with its text.
-    ///
-    /// # Errors
-    ///
-    /// Those of any call.
     pub async fn resource(
         &self,
         chat: ChatId,
@@ -107,22 +90,18 @@ impl Client {
     }
 
     /// Reads the prompt of a chat, unless it is still the one of `etag`.
-    ///
-    /// # Errors
-    ///
-    /// Those of any call.
     pub async fn prompt(&self, chat: ChatId, etag: Option<&str>) -> Result<Prompt, ClientError> {
         let mut request = self.request(Method::GET, &["chats", &chat.to_string(), "prompt"])?;
         if let Some(etag) = etag {
             request = request.header(IF_NONE_MATCH, etag);
         }
-        let response = self.answer(request).await?;
+        let response = self.send(request).await?;
         if response.status() == StatusCode::NOT_MODIFIED {
             return Ok(Prompt::Unchanged);
         }
         let etag = response.headers().get(ETAG);
         let etag = etag.and_then(|etag| etag.to_str().ok()).map(str::to_owned);
-        let bytes = self.bytes_of(response).await?;
+        let bytes = self.read_bytes(response).await?;
         Ok(Prompt::Bytes { bytes, etag })
     }
 

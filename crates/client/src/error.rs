@@ -1,4 +1,4 @@
-//! What can go wrong between a caller and a server.
+//! Why a call fails.
 
 use std::error::Error;
 use std::io;
@@ -10,116 +10,95 @@ use ctxpin_protocol::problem::{Problem, ProblemName};
 
 use crate::proxy::UsedProxy;
 
-/// Why a call gave no answer, or not the one that was asked for.
+/// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// The address is none that a ctxpin server can have.
+    /// A ctxpin server cannot have this address.
     #[error("{server} is no address of a ctxpin server: {reason}")]
     InvalidServer {
         /// The address as it was given, without what might be a password in it.
         server: String,
-        /// What is wrong with it.
         reason: String,
     },
-    /// The token would go to another machine where others can read it.
+    /// The token would travel to another machine in plain text.
     #[error(
-        "the token was not sent: {server} is another machine, and by plain HTTP whoever is on the way can read it; use https://, or allow it by --allow-http or CTXPIN_ALLOW_HTTP=1"
+        "the token was not sent: {server} is another machine, and by plain HTTP others on the way can read it; use https://, or allow it by --allow-http or CTXPIN_ALLOW_HTTP=1"
     )]
-    PlainHttp {
-        /// The server's address.
-        server: String,
-    },
-    /// What was given for a token is none, so that no server can know it.
+    PlainHttp { server: String },
+    /// The token is malformed, so that no server can know it.
     #[error("the token is {}", MalformedToken)]
     MalformedToken {
-        /// Where it came from, if the client was told.
-        token_told: Option<Arc<str>>,
+        /// Where the token came from, if the client knows.
+        token_origin: Option<Arc<str>>,
     },
-    /// The request cannot be put together from what was given.
+    /// The arguments make no valid request.
     #[error("the request cannot be sent: {0}")]
     InvalidRequest(String),
-    /// Whoever answers on this machine did not prove to be the server that knows the token.
+    /// The process that listens on this machine has not proved that it knows the token.
     #[error(
-        "what answers at {server} has not proved to be your ctxpin server, and was sent no token: {reason}"
+        "the process that listens at {server} has not proved to be your ctxpin server, and was sent no token: {reason}"
     )]
     Unproven {
-        /// The server's address.
         server: String,
-        /// What is wrong, and what to do.
+        /// What is wrong and what to do.
         reason: String,
-        /// Where the token came from that would have been shown, if the client was told.
-        token_told: Option<Arc<str>>,
+        /// Where the token came from, if the client knows.
+        token_origin: Option<Arc<str>>,
     },
-    /// No answer came, or not the whole of it.
+    /// No response came, or not the whole of it.
     #[error("{}", unreachable_text(server, proxy.as_ref(), source))]
     Unreachable {
-        /// The server's address.
         server: String,
-        /// Through what it was asked.
+        /// The proxy in front of the server.
         proxy: Option<UsedProxy>,
-        /// What happened.
         source: reqwest::Error,
     },
-    /// No answer began in the time that was allowed.
-    #[error("the ctxpin server at {server} did not answer within {} s", after.as_secs())]
-    Silent {
-        /// The server's address.
-        server: String,
-        /// How long was waited.
-        after: Duration,
-    },
-    /// The server answered why it does not do what was asked.
+    /// No response began in time.
+    #[error("the ctxpin server at {server} did not respond within {} s", after.as_secs())]
+    TimedOut { server: String, after: Duration },
+    /// The server responded with a problem.
     #[error("{problem}")]
     Problem {
-        /// The answer.
         problem: Box<Problem>,
-        /// How long the server wants not to be asked again.
+        /// How long the server wants no further request.
         retry_after: Option<Duration>,
-        /// Where the token came from that was shown, if the client was told.
-        token_told: Option<Arc<str>>,
+        /// Where the token of the request came from, if the client knows.
+        token_origin: Option<Arc<str>>,
     },
-    /// Something before the server takes no body as long as that of the request. The server itself takes
-    /// 12 MiB, or answers a problem.
+    /// Something in front of the server rejects a body as long as that of the request. The server itself
+    /// accepts 12 MiB, or responds with a problem.
     #[error(
-        "something before the server at {server} takes no body of {bytes} bytes (status 413); let it take 12 MiB, as nginx does with `client_max_body_size 12m;`"
+        "something in front of the server at {server} rejects a body of {bytes} bytes (status 413); let it accept 12 MiB, as nginx does with `client_max_body_size 12m;`"
     )]
-    TooLargeOnTheWay {
-        /// The server's address.
+    BodyTooLarge {
         server: String,
-        /// How long the body was, as it was sent.
+        /// The length of the body as it was sent.
         bytes: usize,
     },
-    /// The answer is none that a ctxpin server gives.
-    #[error("{server} answered with status {status}, {reason}; is it a ctxpin server?")]
+    /// A ctxpin server does not respond like this.
+    #[error("{server} responded with status {status}, {reason}; is it a ctxpin server?")]
     Unexpected {
-        /// The server's address.
         server: String,
-        /// The status of the answer.
         status: u16,
-        /// What is unexpected about it.
+        /// What is unexpected about the response.
         reason: String,
-        /// How long whoever answered wants not to be asked again.
+        /// How long the other end wants no further request.
         retry_after: Option<Duration>,
     },
     /// A stream of events broke, or carried something that cannot be read.
     #[error("the events of the server at {server} stopped: {reason}")]
-    StreamBroken {
-        /// The server's address.
-        server: String,
-        /// What happened.
-        reason: String,
-    },
+    StreamBroken { server: String, reason: String },
 }
 
 impl ClientError {
-    /// Whether the same request may well succeed a little later: the server could not be reached,
-    /// or it or something before it is overloaded or away for the moment.
+    /// Returns whether the same request may succeed a little later: the server could not be reached, or it or
+    /// something in front of it is overloaded or away for the moment.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable { .. }
-            | Self::Silent { .. }
+            | Self::TimedOut { .. }
             | Self::StreamBroken { .. }
-            // The next one who answers may be the server.
+            // The next process that listens there may be the server.
             | Self::Unproven { .. } => true,
             Self::Problem { problem, .. } => is_transient(problem.status),
             Self::Unexpected { status, .. } => is_transient(*status),
@@ -127,11 +106,11 @@ impl ClientError {
             | Self::PlainHttp { .. }
             | Self::MalformedToken { .. }
             | Self::InvalidRequest(_)
-            | Self::TooLargeOnTheWay { .. } => false,
+            | Self::BodyTooLarge { .. } => false,
         }
     }
 
-    /// How long not to ask again, if the answer says so.
+    /// Returns how long to send no further request, if the response says so.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Problem { retry_after, .. } | Self::Unexpected { retry_after, .. } => {
@@ -141,7 +120,7 @@ impl ClientError {
         }
     }
 
-    /// The server's problem, if that is what it answered.
+    /// Returns the problem with which the server responded, if it did.
     pub fn problem(&self) -> Option<&Problem> {
         match self {
             Self::Problem { problem, .. } => Some(problem),
@@ -149,17 +128,17 @@ impl ClientError {
         }
     }
 
-    /// Where the token came from that was shown or kept back, if it may be the reason and the client was told.
-    pub fn token_told(&self) -> Option<&str> {
+    /// Returns where the token came from, if the token may be the reason and the client knows its origin.
+    pub fn token_origin(&self) -> Option<&str> {
         match self {
-            Self::Problem { token_told, .. }
-            | Self::Unproven { token_told, .. }
-            | Self::MalformedToken { token_told } => token_told.as_deref(),
+            Self::Problem { token_origin, .. }
+            | Self::Unproven { token_origin, .. }
+            | Self::MalformedToken { token_origin } => token_origin.as_deref(),
             _ => None,
         }
     }
 
-    /// The name of the server's problem, if it is one that this version knows.
+    /// Returns the name of the server's problem, if this version knows it.
     pub fn problem_name(&self) -> Option<ProblemName> {
         self.problem().and_then(Problem::name)
     }
@@ -183,19 +162,19 @@ fn unreachable_text(server: &str, proxy: Option<&UsedProxy>, error: &reqwest::Er
     let cause = root_cause(error);
     if let Some(fault) = cause.strip_prefix("invalid peer certificate: ") {
         return format!(
-            "the server at {server} shows a certificate that is not trusted here: {}",
+            "the server at {server} has a certificate that is not trusted here: {}",
             certificate_fault(fault)
         );
     }
     let what = match () {
-        () if error.is_timeout() => "did not answer in time",
+        () if error.is_timeout() => "did not respond in time",
         () if error.is_connect() => "cannot be reached",
-        () => "broke off its answer",
+        () => "broke off its response",
     };
     format!("the ctxpin server at {server} {what}: {cause}")
 }
 
-/// What the TLS library's name of a fault means.
+/// Returns what the TLS library's name of a fault means.
 fn certificate_fault(fault: &str) -> &str {
     let known = [
         (
@@ -220,7 +199,7 @@ fn is_refused(error: &reqwest::Error) -> bool {
         .any(|cause| cause.kind() == io::ErrorKind::ConnectionRefused)
 }
 
-/// The innermost text: the ones around it only repeat that a request failed.
+/// Returns the innermost text. The outer ones only repeat that a request failed.
 fn root_cause(error: &reqwest::Error) -> String {
     chain(error)
         .last()
@@ -228,7 +207,7 @@ fn root_cause(error: &reqwest::Error) -> String {
         .unwrap_or_default()
 }
 
-/// An error, and what caused it, one after the other.
+/// Returns an error and its causes, from the outermost to the innermost.
 pub(crate) fn chain<'e>(
     error: &'e (dyn Error + 'static),
 ) -> impl Iterator<Item = &'e (dyn Error + 'static)> {

@@ -1,7 +1,9 @@
-//! Connections over which a token may go: to this machine only those whose other end has proved that it
-//! knows the token. Any user may listen at a port of this machine that is free, and so may be the one who
-//! answers. The proof is asked for on the very connection that the requests then take, so nobody can come
-//! in between; a new connection proves itself anew.
+//! Connections that have proved themselves.
+//!
+//! Any user of this machine can listen at a free port, and so pose as the server. A connection to this
+//! machine is therefore used only after its other end has proved that it knows the token. The client
+//! requests the proof on the very connection that carries the requests later, so nobody can come in between.
+//! Each new connection proves itself anew.
 
 use std::io;
 use std::pin::Pin;
@@ -27,63 +29,60 @@ use url::Url;
 use crate::connection::USER_AGENT_NAME;
 use crate::error::chain;
 
-/// Longest answer that is read, in bytes: a problem with a long detail fits.
-const ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// Longest response, in bytes: a problem with a long detail fits.
+const RESPONSE_BYTES_MAX: usize = 64 * 1024;
 
-/// Makes connections of which those to this machine have proved themselves.
+/// Requests a proof on every new connection to this machine.
 #[derive(Debug, Clone)]
-pub(crate) struct Proving(Arc<Asked>);
+pub(crate) struct ProofLayer(Arc<ProofRequest>);
 
-/// Connects like `S`, then asks for the proof.
+/// Connects like `S`, then requests the proof.
 #[derive(Debug, Clone)]
-pub(crate) struct ProvingConnector<S> {
+pub(crate) struct ProofConnector<S> {
     connector: S,
-    asked: Arc<Asked>,
+    proof: Arc<ProofRequest>,
 }
 
-/// What is asked of whoever answers.
+/// The request of a proof.
 #[derive(Debug)]
-struct Asked {
-    /// Where the server tells whether it is ready.
+struct ProofRequest {
+    /// The path of the server's readiness.
     path: String,
-    /// Of the token, if it is one.
+    /// Of the token, if it is well-formed.
     credential: Result<Credential, MalformedToken>,
-    /// Whether the server's address itself says that it is on this machine.
+    /// Whether the server's address names this machine.
     is_local: bool,
 }
 
 /// Why a connection is not used.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum Unproven {
-    /// There is nothing that could be proved.
+    /// The token is malformed, so nobody can know it.
     #[error(transparent)]
     NoToken(MalformedToken),
-    /// Whoever answers knows another token, or none.
+    /// The proof is of another token.
     #[error(
         "it does not know the token, which is another server's, or was deleted, or another process has the server's port; give a token of that server with --token-file FILE or in CTXPIN_TOKEN, or see who listens there"
     )]
     Wrong,
-    /// Whoever answers proves nothing.
+    /// The response has no proof.
     #[error(
-        "it answered with status {status} and without a proof; update the server if it is an older one, and see which process has the port if not"
+        "it responded with status {status} and without a proof; update the server if it is an older one, and see which process has the port if not"
     )]
-    Missing {
-        /// The status of the answer.
-        status: u16,
-    },
-    /// Whoever answers says why it proves nothing.
+    Missing { status: u16 },
+    /// The response is a problem that says why there is no proof.
     #[error("it says: {0}")]
     Refused(Box<Problem>),
-    /// Nothing can be read.
+    /// The response cannot be read.
     #[error("{0}")]
     Broken(String),
 }
 
-impl Proving {
-    /// Asks the server below `readiness` for proofs.
+impl ProofLayer {
+    /// Returns a layer that requests the proof at the address `readiness`.
     pub fn new(readiness: &Url, token: &Secret, is_local: bool) -> Self {
         let token = token.expose().parse::<Token>();
-        Self(Arc::new(Asked {
+        Self(Arc::new(ProofRequest {
             path: readiness.path().to_owned(),
             credential: token.map(|token| token.credential()),
             is_local,
@@ -92,24 +91,24 @@ impl Proving {
 }
 
 impl Unproven {
-    /// What a failed request came to grief on, if it is this.
+    /// Returns the missing proof that made a request fail, if that is the reason.
     pub fn find(error: &reqwest::Error) -> Option<&Self> {
         chain(error).find_map(|cause| cause.downcast_ref())
     }
 }
 
-impl<S> Layer<S> for Proving {
-    type Service = ProvingConnector<S>;
+impl<S> Layer<S> for ProofLayer {
+    type Service = ProofConnector<S>;
 
-    fn layer(&self, connector: S) -> ProvingConnector<S> {
-        ProvingConnector {
+    fn layer(&self, connector: S) -> ProofConnector<S> {
+        ProofConnector {
             connector,
-            asked: Arc::clone(&self.0),
+            proof: Arc::clone(&self.0),
         }
     }
 }
 
-impl<S, D> Service<D> for ProvingConnector<S>
+impl<S, D> Service<D> for ProofConnector<S>
 where
     S: Service<D, Error = BoxError>,
     S::Response: Connection + Read + Write + Unpin + Send + 'static,
@@ -125,14 +124,15 @@ where
 
     fn call(&mut self, destination: D) -> Self::Future {
         let connecting = self.connector.call(destination);
-        let asked = Arc::clone(&self.asked);
-        Box::pin(async move { Ok(asked.prove(connecting.await?).await?) })
+        let proof = Arc::clone(&self.proof);
+        Box::pin(async move { Ok(proof.check(connecting.await?).await?) })
     }
 }
 
-impl Asked {
-    /// Has whoever is at the other end prove itself, if that is on this machine.
-    async fn prove<C>(&self, connection: C) -> Result<C, Unproven>
+impl ProofRequest {
+    /// Requests a proof if the other end of the connection is on this machine. Returns the connection as it
+    /// was.
+    async fn check<C>(&self, connection: C) -> Result<C, Unproven>
     where
         C: Connection + Read + Write + Unpin + Send + 'static,
     {
@@ -143,7 +143,7 @@ impl Asked {
         let mut extras = Extensions::new();
         connected.get_extras(&mut extras);
         let Some(info) = extras.get::<HttpInfo>() else {
-            return Err(Unproven::Broken("nothing says where it is".into()));
+            return Err(Unproven::Broken("its address is unknown".into()));
         };
         let mut remote = info.remote_addr();
         remote.set_ip(remote.ip().to_canonical());
@@ -152,7 +152,7 @@ impl Asked {
         }
         let credential = self.credential.map_err(Unproven::NoToken)?;
         let nonce = Nonce::new(rand::random());
-        // By numbers, for a name may lead to several: it must be known to whom.
+        // The proof is for one address in numbers. A name may lead to several.
         let authority = remote.to_string();
         let target = format!(
             "{}?token={}&nonce={nonce}",
@@ -164,8 +164,8 @@ impl Asked {
             .header(USER_AGENT, USER_AGENT_NAME)
             .body(String::new())
             .map_err(|error| Unproven::Broken(error.to_string()))?;
-        let (status, body, connection) = ask(connection, request).await?;
-        let proof = proof_of(status, &body)?;
+        let (status, body, connection) = exchange(connection, request).await?;
+        let proof = parse_proof(status, &body)?;
         let challenge = Challenge::new(nonce, authority);
         match challenge.is_met(&credential.secret_hash, &proof) {
             true => Ok(connection),
@@ -174,8 +174,8 @@ impl Asked {
     }
 }
 
-/// Asks on a connection, and hands it back as it was.
-async fn ask<C>(
+/// Sends a request on a connection. Returns the response and the connection as it was.
+async fn exchange<C>(
     connection: C,
     request: Request<String>,
 ) -> Result<(StatusCode, Vec<u8>, C), Unproven>
@@ -183,32 +183,32 @@ where
     C: Read + Write + Unpin + Send + 'static,
 {
     let (mut sender, connection) = http1::handshake(connection).await.map_err(broken)?;
-    let answer = async move {
+    let response = async move {
         let response = sender.send_request(request).await.map_err(broken)?;
         let status = response.status();
-        let body = body_of(response.into_body()).await?;
-        // The other half ends when this one does.
+        let body = read_body(response.into_body()).await?;
+        // This ends the connection's half, too.
         drop(sender);
         Ok((status, body))
     };
-    let (answer, parts) = tokio::join!(answer, connection.without_shutdown());
-    let (status, body) = answer?;
+    let (response, parts) = tokio::join!(response, connection.without_shutdown());
+    let (status, body) = response?;
     let parts = parts.map_err(broken)?;
     match parts.read_buf.is_empty() {
         true => Ok((status, body, parts.io)),
-        false => Err(Unproven::Broken("it sends what nobody asked for".into())),
+        false => Err(Unproven::Broken("it sends more than a response".into())),
     }
 }
 
-async fn body_of(mut body: Incoming) -> Result<Vec<u8>, Unproven> {
+async fn read_body(mut body: Incoming) -> Result<Vec<u8>, Unproven> {
     let mut bytes = Vec::new();
     let next = |body: &mut Incoming, context: &mut Context<'_>| Pin::new(body).poll_frame(context);
     while let Some(frame) = std::future::poll_fn(|context| next(&mut body, context)).await {
         let Ok(piece) = frame.map_err(broken)?.into_data() else {
             continue;
         };
-        if bytes.len() + piece.len() > ANSWER_BYTES_MAX {
-            let reason = format!("it answered with more than {ANSWER_BYTES_MAX} bytes");
+        if bytes.len() + piece.len() > RESPONSE_BYTES_MAX {
+            let reason = format!("it responded with more than {RESPONSE_BYTES_MAX} bytes");
             return Err(Unproven::Broken(reason));
         }
         bytes.extend_from_slice(&piece);
@@ -216,8 +216,8 @@ async fn body_of(mut body: Incoming) -> Result<Vec<u8>, Unproven> {
     Ok(bytes)
 }
 
-/// The proof in an answer: a server that cannot store now proves itself all the same.
-fn proof_of(status: StatusCode, body: &[u8]) -> Result<Proof, Unproven> {
+/// Returns the proof in a response. A server that is not ready proves itself as well, in its problem.
+fn parse_proof(status: StatusCode, body: &[u8]) -> Result<Proof, Unproven> {
     let missing = Unproven::Missing {
         status: status.as_u16(),
     };

@@ -1,4 +1,4 @@
-//! The proxy through which a server is asked, so that a failure of the one is not told of the other.
+//! The proxy between a client and a server. An error names it, so that the server is not blamed.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use hyper::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
 use url::Url;
 
-/// Which variables name a proxy for which addresses; of two of a pair the first that is set counts.
+/// The variables that name a proxy, by the scheme of the server. The first of a pair that is set counts.
 const VARIABLES: [(&str, [&str; 2]); 4] = [
     ("http", ["HTTP_PROXY", "http_proxy"]),
     ("http", ["ALL_PROXY", "all_proxy"]),
@@ -22,7 +22,7 @@ pub struct UsedProxy {
 }
 
 impl UsedProxy {
-    /// The proxy through which clients ask a server on another machine, if there is one.
+    /// Returns the proxy between clients and a server on another machine, if there is one.
     pub(crate) fn before(server: &Url) -> Option<Self> {
         if crate::connection::leads_to_this_machine(server) {
             return None;
@@ -30,7 +30,7 @@ impl UsedProxy {
         let uri: Uri = server.as_str().parse().ok()?;
         let proxy = Matcher::from_env().intercept(&uri)?;
         let proxy = proxy.uri();
-        // Without what may be a password.
+        // Without the user part, which may hold a password.
         let port = proxy.port_u16().map(|port| format!(":{port}"));
         let address = format!(
             "{}://{}{}",

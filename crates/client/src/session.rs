@@ -1,4 +1,4 @@
-//! What an agent asks for, with its own token.
+//! Calls of an agent, with its own token.
 
 use bytes::Bytes;
 use ctxpin_model::hash::BlobHash;
@@ -10,11 +10,11 @@ use crate::connection::{Client, with_body, with_json};
 use crate::error::ClientError;
 
 impl Client {
-    /// Opens the session of a process, or repeats the request that did.
+    /// Opens the session of a process. A repeat by the same process returns the same session.
     ///
     /// # Errors
     ///
-    /// Those of any call; `agent-replaced` if another agent has taken over for good.
+    /// `agent-replaced` if another agent has replaced this one for good.
     pub async fn session_open(&self, process: &SessionOpen) -> Result<Session, ClientError> {
         let request = self.request(Method::POST, &["agent", "session"])?;
         self.json(with_json(request, process).await?).await
@@ -24,18 +24,18 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Those of any call; `fenced` if a newer process has taken over, `missing-blobs` if bytes are
-    /// to be sent along.
+    /// `fenced` if a newer process has taken over, `missing-blobs` if the server lacks bytes that the
+    /// push names.
     pub async fn push(&self, push: &Push) -> Result<PushAnswer, ClientError> {
         let request = self.request(Method::PUT, &["agent", "context"])?;
         self.json(with_json(request, push).await?).await
     }
 
-    /// Sends bytes ahead of a push, for what is too large to go with it.
+    /// Sends bytes ahead of a push that are too large to travel in it.
     ///
     /// # Errors
     ///
-    /// Those of any call; `fenced` if a newer process has taken over.
+    /// `fenced` if a newer process has taken over.
     pub async fn blob_upload(
         &self,
         epoch: i64,
@@ -45,15 +45,15 @@ impl Client {
         let request = self
             .request(Method::PUT, &["agent", "blobs", &hash.to_string()])?
             .header(EPOCH_HEADER, epoch);
-        self.nothing(with_body(request, "application/octet-stream", bytes).await?)
+        self.execute(with_body(request, "application/octet-stream", bytes).await?)
             .await
     }
 
-    /// Refreshes every drifted chat of the agent that its owner owns.
+    /// Refreshes every drifted chat of the agent that belongs to the agent's owner.
     ///
     /// # Errors
     ///
-    /// Those of any call; `forbidden` unless the agent was created with leave to refresh.
+    /// `forbidden` unless the agent was created with `may_refresh`.
     pub async fn agent_refresh(&self, epoch: i64) -> Result<Refreshed, ClientError> {
         let request = self.request(Method::POST, &["agent", "refresh"])?;
         self.json(request.header(EPOCH_HEADER, epoch)).await

@@ -1,4 +1,4 @@
-//! Skills and tools of a chat's pin.
+//! Calls for the skills and tools of a chat's pin.
 
 use bytes::Bytes;
 use ctxpin_model::id::ChatId;
@@ -12,20 +12,12 @@ use crate::error::ClientError;
 
 impl Client {
     /// Lists the skills of a chat's pin.
-    ///
-    /// # Errors
-    ///
-    /// Those of any call.
     pub async fn skills(&self, chat: ChatId) -> Result<Page<SkillEntry>, ClientError> {
         let request = self.request(Method::GET, &["chats", &chat.to_string(), "skills"])?;
         self.json(request).await
     }
 
     /// Reads a skill with its text.
-    ///
-    /// # Errors
-    ///
-    /// Those of any call.
     pub async fn skill(
         &self,
         chat: ChatId,
@@ -37,11 +29,7 @@ impl Client {
             .await
     }
 
-    /// Reads a supporting file of a skill; `path` is the one in the skill's list of files.
-    ///
-    /// # Errors
-    ///
-    /// Those of any call.
+    /// Reads a supporting file of a skill. `path` is one of the skill's list of files.
     pub async fn skill_file(
         &self,
         chat: ChatId,
@@ -55,10 +43,6 @@ impl Client {
     }
 
     /// Lists the tools that a turn of the chat would offer.
-    ///
-    /// # Errors
-    ///
-    /// Those of any call.
     pub async fn tools(&self, chat: ChatId) -> Result<Page<ToolOffer>, ClientError> {
         let request = self.request(Method::GET, &["chats", &chat.to_string(), "tools"])?;
         self.json(request).await

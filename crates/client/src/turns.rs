@@ -1,4 +1,4 @@
-//! Turns.
+//! Calls for turns.
 
 use ctxpin_model::id::ChatId;
 use ctxpin_protocol::http::page::{Page, PageQuery};
@@ -9,11 +9,11 @@ use crate::connection::{Client, with_json};
 use crate::error::ClientError;
 
 impl Client {
-    /// Begins a turn, or repeats the request that did.
+    /// Begins a turn. A repeat with the same `reference` returns the same turn.
     ///
     /// # Errors
     ///
-    /// Those of any call; `archived` if the chat is put away.
+    /// `archived` if the chat is archived.
     pub async fn turn_begin(
         &self,
         chat: ChatId,
@@ -24,10 +24,6 @@ impl Client {
     }
 
     /// Lists the turns of a chat.
-    ///
-    /// # Errors
-    ///
-    /// Those of any call.
     pub async fn turns(&self, chat: ChatId, page: &PageQuery) -> Result<Page<Turn>, ClientError> {
         let chat = chat.to_string();
         self.json(self.query_request(&["chats", &chat, "turns"], page)?)

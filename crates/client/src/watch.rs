@@ -1,4 +1,4 @@
-//! Watches: streams of events.
+//! Watches, which are streams of events.
 
 use std::pin::Pin;
 
@@ -9,18 +9,18 @@ use reqwest::header::ACCEPT;
 use reqwest::{Method, StatusCode};
 use sse_stream::{Sse, SseStream};
 
-use crate::connection::{ANSWER_TIME_MAX, Client, content_type_is};
+use crate::connection::{Client, RESPONSE_TIME_MAX, content_type_is};
 use crate::error::ClientError;
 
-/// Longest event that is read, in bytes, with the comments before it. The longest that a server sends is a
-/// chat with the longest error.
+/// Longest event, in bytes, with the comments before it. The longest that a server sends is a chat with the
+/// longest error.
 const EVENT_BYTES_MAX: usize = 256 * 1024;
 
 /// The media type of Server-Sent Events.
 const EVENT_STREAM: &str = "text/event-stream";
 
-/// Events as they come: the state, [`Event::Ready`], then changes. It ends with the connection and
-/// is not resumed: whoever wants more watches again, and is told the state again.
+/// Events in their order: the state, [`Event::Ready`], then changes. The stream ends with the connection and
+/// cannot be resumed. A caller that wants more watches again, and gets the state again.
 pub type Watch = Pin<Box<dyn Stream<Item = Result<Event, ClientError>> + Send>>;
 
 impl Client {
@@ -28,7 +28,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Those of any call. Those of the stream itself are items of it.
+    /// If the stream cannot be opened. Its later errors are items of it.
     pub async fn watch(&self) -> Result<Watch, ClientError> {
         self.events(&["watch"]).await
     }
@@ -37,19 +37,19 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Those of any call. Those of the stream itself are items of it.
+    /// If the stream cannot be opened. Its later errors are items of it.
     pub async fn chat_watch(&self, chat: ChatId) -> Result<Watch, ClientError> {
         self.events(&["chats", &chat.to_string(), "watch"]).await
     }
 
     async fn events(&self, segments: &[&str]) -> Result<Watch, ClientError> {
         let request = self.stream_request(Method::GET, segments)?;
-        let answer = self.answer(request.header(ACCEPT, EVENT_STREAM));
-        let response = tokio::time::timeout(ANSWER_TIME_MAX, answer)
+        let response = self.send(request.header(ACCEPT, EVENT_STREAM));
+        let response = tokio::time::timeout(RESPONSE_TIME_MAX, response)
             .await
-            .map_err(|_| ClientError::Silent {
+            .map_err(|_| ClientError::TimedOut {
                 server: self.server().to_string(),
-                after: ANSWER_TIME_MAX,
+                after: RESPONSE_TIME_MAX,
             })??;
         if !content_type_is(response.headers(), EVENT_STREAM) {
             return Err(self.unexpected(response.status(), "and no events".into()));
@@ -69,7 +69,7 @@ impl Client {
         })))
     }
 
-    /// Reads one event; `None` for one that this version does not know.
+    /// Parses an event. Returns `None` for one that this version does not know.
     fn event(&self, event: Result<Sse, sse_stream::Error>) -> Result<Option<Event>, ClientError> {
         let broken = |reason: String| ClientError::StreamBroken {
             server: self.server().to_string(),
@@ -88,13 +88,11 @@ impl Client {
     }
 }
 
-/// Why a piece of a stream is not read.
+/// Why a piece of a stream cannot be read.
 #[derive(Debug, thiserror::Error)]
 enum PieceError {
-    /// The connection broke.
     #[error(transparent)]
     Broken(reqwest::Error),
-    /// An event goes on and on.
     #[error("an event has more than {EVENT_BYTES_MAX} bytes")]
     EventTooLong,
 }
@@ -104,16 +102,16 @@ fn is_too_long(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool 
     matches!(error, Some(PieceError::EventTooLong))
 }
 
-/// The event that has begun: the bytes since the last empty line.
+/// An event that has begun: the bytes since the last empty line.
 #[derive(Debug, Default)]
 struct UnendedEvent {
     bytes: usize,
-    /// Whether nothing stands in its present line yet.
+    /// Whether the current line is empty so far.
     is_line_empty: bool,
 }
 
 impl UnendedEvent {
-    /// Reads on; false if the event is too long by now.
+    /// Adds a piece of the stream. Returns `false` if the event has become too long.
     fn has_room_for(&mut self, piece: &[u8]) -> bool {
         for byte in piece {
             match byte {

@@ -71,14 +71,14 @@ fn is_final(error: &ClientError) -> bool {
         | ClientError::PlainHttp { .. }
         | ClientError::MalformedToken { .. }
         | ClientError::InvalidRequest(_)
-        | ClientError::TooLargeOnTheWay { .. } => true,
+        | ClientError::BodyTooLarge { .. } => true,
         ClientError::Problem { problem, .. } => {
             !error.is_transient() && (400..500).contains(&problem.status)
         }
         ClientError::Unexpected { .. }
         | ClientError::Unreachable { .. }
         | ClientError::Unproven { .. }
-        | ClientError::Silent { .. }
+        | ClientError::TimedOut { .. }
         | ClientError::StreamBroken { .. } => false,
     }
 }
@@ -92,7 +92,7 @@ mod tests {
         ClientError::Problem {
             problem: Box::new(Problem::new(name, "why")),
             retry_after: seconds.map(Duration::from_secs),
-            token_told: None,
+            token_origin: None,
         }
     }
 
@@ -126,14 +126,14 @@ mod tests {
         let no_room = ClientError::Problem {
             problem: Box::new(no_room),
             retry_after: None,
-            token_told: None,
+            token_origin: None,
         };
         check(no_room, "NoRoom");
         check(problem(ProblemName::Internal, None), "Transient");
         check(problem(ProblemName::SyncPaused, Some(7)), "Transient");
         check(unexpected(200), "Transient");
         check(unexpected(404), "Transient");
-        let too_large = ClientError::TooLargeOnTheWay {
+        let too_large = ClientError::BodyTooLarge {
             server: "http://s/".into(),
             bytes: 7,
         };
@@ -159,7 +159,7 @@ mod tests {
         let error = ClientError::Problem {
             problem: Box::new(Problem::new(ProblemName::MissingBlobs, "").with_missing(missing)),
             retry_after: None,
-            token_told: None,
+            token_origin: None,
         };
         assert_eq!(
             Failure::of(&error),

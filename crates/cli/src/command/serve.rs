@@ -239,7 +239,7 @@ async fn opens(server: &Url, file: &Path) -> bool {
         return false;
     };
     // It goes to the listener of this very process.
-    match Client::by(server.clone(), token, PlainHttp::Allowed) {
+    match Client::with_plain_http(server.clone(), token, PlainHttp::Allowed) {
         Ok(client) => client.me().await.is_ok(),
         Err(_) => false,
     }

@@ -71,7 +71,7 @@ impl From<ClientError> for Failure {
                 error,
                 ClientError::MalformedToken { .. } | ClientError::Unproven { .. }
             );
-        match (error.token_told(), error.problem_name()) {
+        match (error.token_origin(), error.problem_name()) {
             (Some(told), _) if is_refused => failure.hint(told),
             (_, name) => match name.and_then(problem_hint) {
                 Some(hint) => failure.hint(hint),

@@ -1,4 +1,4 @@
-//! What is sent.
+//! What a client sends.
 
 use bytes::Bytes;
 use ctxpin_client::{Client, Prompt};
@@ -212,7 +212,7 @@ fn a_server_has_an_address() {
     check("localhost:7878", "begins with http:// or https://");
     check(
         "http://me:hidden@example.org",
-        "no user or password; the token is given apart",
+        "no user or password; give the token separately",
     );
     check("http://example.org/?a=b", "it holds no query or fragment");
 }

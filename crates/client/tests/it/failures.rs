@@ -1,4 +1,4 @@
-//! How answers that are none are told.
+//! The errors for responses that are not ctxpin's, and for those that do not come.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -63,7 +63,7 @@ async fn another_program_is_told_from_a_server() {
         assert!(text.ends_with("is it a ctxpin server?"), "{text}");
         assert_eq!(error.is_transient(), is_transient, "{status}");
     };
-    check("200 OK", "<html>", "and no answer of ctxpin's", false).await;
+    check("200 OK", "<html>", "and no response of ctxpin's", false).await;
     check("404 Not Found", "<html>", "status 404", false).await;
     check("500 Internal Server Error", "", "status 500", false).await;
     check("502 Bad Gateway", "<html>", "status 502", true).await;
@@ -83,17 +83,18 @@ async fn case_b14_a_body_that_a_proxy_refuses_tells_what_to_change() {
     let error = upload.await.unwrap_err();
     assert!(!error.is_transient());
     let text = error.to_string();
-    assert!(text.contains("no body of 10 bytes"), "{text}");
+    assert!(text.contains("a body of 10 bytes"), "{text}");
     assert!(text.contains("client_max_body_size 12m"), "{text}");
 }
 
-/// What a client says of an answer that does not come, and when.
+/// A client calls a function while a response does not come.
 #[tokio::test]
 async fn case_b09_whoever_waits_is_told() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server = format!("http://{}", listener.local_addr().unwrap());
     let (told, mut is_told) = tokio::sync::mpsc::channel(9);
-    let client = client(&server).telling(Duration::ZERO, move || told.try_send(()).unwrap());
+    let client =
+        client(&server).on_slow_response(Duration::ZERO, move || told.try_send(()).unwrap());
     let asking = tokio::spawn(async move { client.health_check().await });
     let (mut stream, _) = listener.accept().await.unwrap();
     receive(&mut stream).await;
@@ -103,7 +104,7 @@ async fn case_b09_whoever_waits_is_told() {
     asking.await.unwrap().unwrap();
 }
 
-/// Whoever asks a server that never answers does not wait for ever.
+/// A call to a server that never responds ends.
 #[tokio::test]
 async fn case_b09_a_wait_ends() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -113,10 +114,10 @@ async fn case_b09_a_wait_ends() {
     let (mut stream, _) = listener.accept().await.unwrap();
     receive(&mut stream).await;
     let began = tokio::time::Instant::now();
-    // From here on time goes by as soon as nothing else does.
+    // From here on the clock advances whenever nothing else can run.
     tokio::time::pause();
     let error = asking.await.unwrap().unwrap_err();
-    assert!(error.to_string().contains("did not answer"), "{error}");
+    assert!(error.to_string().contains("did not respond"), "{error}");
     assert!(began.elapsed() <= Duration::from_secs(61));
 }
 
@@ -129,11 +130,11 @@ async fn case_b12_a_token_that_is_refused_says_where_it_came_from() {
     );
     let (client, _received) = listener(vec![refusal]).await;
     let error = client
-        .with_token_told("from a test")
+        .with_token_origin("from a test")
         .me()
         .await
         .unwrap_err();
-    assert_eq!(error.token_told(), Some("from a test"));
+    assert_eq!(error.token_origin(), Some("from a test"));
 }
 
 #[tokio::test]
@@ -152,7 +153,7 @@ async fn a_redirect_is_not_followed() {
             .contains(&format!("a redirect to {location}")),
         "{error}"
     );
-    // Whoever had connected would be accepted first.
+    // A connection by the client would be accepted first.
     let probe = tokio::net::TcpStream::connect(elsewhere.local_addr().unwrap())
         .await
         .unwrap();
@@ -180,18 +181,18 @@ async fn an_answer_that_breaks_off_is_transient() {
     let error = failure("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{".to_owned()).await;
     assert!(error.is_transient());
     assert!(
-        error.to_string().contains("broke off its answer"),
+        error.to_string().contains("broke off its response"),
         "{error}"
     );
     let error = failure(String::new()).await;
     assert!(error.is_transient());
 }
 
-/// A server that proves itself, answers the first request of a connection after that, and ends the connection at the next one without
-/// a word.
+/// A server that proves itself, responds to the first request of a connection, and closes the connection at
+/// the next one without a response.
 #[derive(Default)]
 struct Forgetful {
-    /// The requests so far, and whether each was answered.
+    /// The requests so far, and whether each got a response.
     received: Mutex<Vec<(String, bool)>>,
 }
 
@@ -220,7 +221,7 @@ impl Forgetful {
         (client, server)
     }
 
-    /// How many requests of a line came, and how many of them were not answered.
+    /// Returns how many requests had this line, and how many of them got no response.
     fn counts(&self, line: &str) -> (usize, usize) {
         let received = self.received.lock().unwrap();
         let of_line = received.iter().filter(|(received, _)| received == line);
@@ -232,7 +233,7 @@ impl Forgetful {
 #[tokio::test]
 async fn case_b01_what_may_come_twice_is_sent_again_when_a_kept_connection_ends() {
     let (client, server) = Forgetful::start().await;
-    // A connection is kept a moment after its answer: sooner or later one is used again.
+    // A connection is kept for a moment after a response, and is soon used again.
     let mut asked = 0;
     let line = "get /api/v1/me";
     while server.counts(line).1 == 0 {

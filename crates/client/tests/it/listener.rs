@@ -1,5 +1,4 @@
-//! A listener that proves itself, answers each connection with the next of its texts and keeps what was
-//! sent.
+//! A listener that proves itself, sends one canned response for each connection, and keeps the requests.
 
 use ctxpin_client::Client;
 use ctxpin_protocol::http::people::Secret;
@@ -9,33 +8,32 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use url::Url;
 
-/// The token of every client here.
+/// The token of every client.
 pub const TOKEN: &str = "ctxpin_00000000000000000000000000000007_\
     abababababababababababababababababababababababababababababababab";
 
-/// One request as it came.
+/// A request as it was received.
 pub struct Received {
     /// The request line and the headers, in lower case.
     pub head: String,
-    /// The body.
     pub body: Vec<u8>,
 }
 
 impl Received {
-    /// The value of a header.
+    /// Returns the value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
         lines.find(|(key, _)| *key == name).map(|(_, value)| value)
     }
 
-    /// The method and the path.
+    /// Returns the method and the path.
     pub fn line(&self) -> &str {
         let line = self.head.lines().next().unwrap_or_default();
         line.strip_suffix(" http/1.1").unwrap_or(line)
     }
 }
 
-/// A client of a listener that answers with these texts, and what the listener will have received.
+/// Returns a client of a listener with these responses, and what the listener will have received.
 pub async fn listener(answers: Vec<String>) -> (Client, JoinHandle<Vec<Received>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server = format!("http://{}", listener.local_addr().unwrap());
@@ -44,7 +42,7 @@ pub async fn listener(answers: Vec<String>) -> (Client, JoinHandle<Vec<Received>
         for answer in answers {
             let (mut stream, _) = listener.accept().await.unwrap();
             received.push(receive_proved(&mut stream).await);
-            // Whoever has read enough leaves before the end.
+            // A client that has read enough closes the connection before the end.
             let _ = stream.write_all(answer.as_bytes()).await;
             let _ = stream.shutdown().await;
         }
@@ -53,12 +51,12 @@ pub async fn listener(answers: Vec<String>) -> (Client, JoinHandle<Vec<Received>
     (client(&server), received)
 }
 
-/// A client of that server.
+/// Returns a client of that server.
 pub fn client(server: &str) -> Client {
     Client::new(Url::parse(server).unwrap(), Secret::new(TOKEN)).unwrap()
 }
 
-/// An answer with a body; `headers` end with a line break each.
+/// Returns a response with a body. Each of the `headers` ends with a line break.
 pub fn answer(status: &str, headers: &str, body: &str) -> String {
     let length = body.len();
     format!(
@@ -66,7 +64,7 @@ pub fn answer(status: &str, headers: &str, body: &str) -> String {
     )
 }
 
-/// Proves to whoever wants it that the token is known, and takes the request that comes after that.
+/// Proves that it knows the token if the client requests that, and receives the request after it.
 pub async fn receive_proved(stream: &mut TcpStream) -> Received {
     let received = receive(stream).await;
     let Some(proof) = proof_answer(&received.head, TOKEN) else {
@@ -76,7 +74,7 @@ pub async fn receive_proved(stream: &mut TcpStream) -> Received {
     receive(stream).await
 }
 
-/// Takes a request.
+/// Receives a request.
 pub async fn receive(stream: &mut TcpStream) -> Received {
     let mut bytes = Vec::new();
     let end = loop {

@@ -1,4 +1,4 @@
-//! Calls against a listener that answers canned HTTP: what is sent, and how answers are read.
+//! Calls to a listener with canned responses: what a client sends, and how it reads responses.
 
 mod calls;
 mod failures;

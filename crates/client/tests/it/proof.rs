@@ -1,4 +1,4 @@
-//! Before a token goes to this machine, whoever answers must prove to be the server.
+//! Before a client sends a token to this machine, the other end must prove to be the server.
 
 use ctxpin_client::Client;
 use ctxpin_client::error::ClientError;
@@ -13,7 +13,7 @@ use crate::listener::{Received, TOKEN, answer, client, receive};
 const ME: &str = r#"{"user":{"id":"0192f0c1-1111-7abc-8def-0123456789ab","name":"ada","roles":[],
     "disabled":false,"created_at":"2026-01-01T00:00:00Z"},"token":null}"#;
 
-/// Answers the first request of each connection alike, and keeps all of them.
+/// Sends the same response to the first request of each connection, and returns the requests.
 fn squatter(
     listener: TcpListener,
     answer: String,
@@ -87,7 +87,7 @@ async fn finding_08_who_proves_nothing_is_sent_no_token() {
     }
 }
 
-/// The proof is asked for by numbers: behind a name may be several.
+/// The client requests the proof for an address in numbers, since a name may have several.
 #[tokio::test]
 async fn finding_08_every_way_to_this_machine_is_proved() {
     for host in [
@@ -116,7 +116,7 @@ async fn finding_08_every_way_to_this_machine_is_proved() {
     }
 }
 
-/// The server ends after its first answer, and another process takes its port.
+/// The server ends after its first response, and another process takes its port.
 #[tokio::test]
 async fn finding_08_a_port_that_changed_hands_between_two_requests() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -142,7 +142,7 @@ async fn finding_08_a_port_that_changed_hands_between_two_requests() {
     drop(kept_open);
     let listener = match listener {
         Ok(listener) => listener,
-        // Some systems give the port away only when its last connection has ended.
+        // Some systems free the port only when its last connection has ended.
         Err(_) => TcpListener::bind(address).await.unwrap(),
     };
     let received = squatter(listener, answer("200 OK", "", r#"{"status":"ok"}"#), 2);

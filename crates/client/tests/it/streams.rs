@@ -1,4 +1,4 @@
-//! How events are read.
+//! How a client reads events.
 
 use ctxpin_client::error::ClientError;
 use ctxpin_protocol::problem::ProblemName;
@@ -10,7 +10,7 @@ use crate::listener::{answer, listener};
 
 const EVENTS: &str = "content-type: text/event-stream\r\n";
 
-/// More than any event may have.
+/// More bytes than an event may have.
 const LONG_BYTES: usize = 1024 * 1024;
 
 async fn events(text: &str) -> Vec<Result<Event, ClientError>> {
