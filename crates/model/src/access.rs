@@ -239,17 +239,26 @@ spelled! {
     }
 }
 
-/// Who may do an operation.
+/// How much of an object an operation tells its caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// What describes it: no text, no description and no tool.
+    Metadata,
+    /// Its bodies too.
+    Bodies,
+}
+
+/// Who may do an operation, and how much it tells them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Who {
     /// Any user.
     Anyone,
     /// Any member.
     Member,
-    /// The owner of the object.
-    Owner,
-    /// The owner of the object, auditors and admins: it tells metadata only.
-    Reader,
+    /// The owner of the object, who gets this.
+    Owner(Reach),
+    /// The owner of the object, who gets the first, and auditors and admins, who get the second.
+    Reader(Reach, Reach),
     /// Auditors and admins.
     Auditor,
     /// Admins.
@@ -261,8 +270,10 @@ enum Who {
 }
 
 impl Operation {
-    /// The table: who may do it, and the scope that a user's token needs.
+    /// Returns its row of the table: who may do it and how much it tells them, and the scope that a
+    /// user's token needs.
     fn rule(self) -> (Who, Option<Scope>) {
+        use Reach::{Bodies, Metadata};
         use Scope::{Admin, Read, Write};
         match self {
             Self::AgentCreate | Self::ChatCreate => (Who::Member, Some(Write)),
@@ -271,27 +282,24 @@ impl Operation {
             | Self::ExposureRead
             | Self::TokenList
             | Self::TokenChildren => (Who::Anyone, Some(Read)),
-            Self::AgentRead
-            | Self::HeadList
+            Self::AgentRead | Self::ContextRead => (Who::Reader(Bodies, Metadata), Some(Read)),
+            Self::HeadList
             | Self::ChatRead
-            | Self::ContextRead
             | Self::HistoryRead
             | Self::UsageRead
-            | Self::TurnList => (Who::Reader, Some(Read)),
+            | Self::TurnList => (Who::Reader(Metadata, Metadata), Some(Read)),
             Self::DiffRead
             | Self::ResourceRead
             | Self::PromptRead
             | Self::SkillRead
-            | Self::ToolRead => (Who::Owner, Some(Read)),
+            | Self::ToolRead => (Who::Owner(Bodies), Some(Read)),
+            Self::PinMove | Self::PinClear | Self::TurnBegin => (Who::Owner(Bodies), Some(Write)),
             Self::AgentDelete
             | Self::AgentTokenRotate
             | Self::AgentUse
             | Self::ChatChange
             | Self::ChatDelete
-            | Self::ChatInherit
-            | Self::PinMove
-            | Self::PinClear
-            | Self::TurnBegin => (Who::Owner, Some(Write)),
+            | Self::ChatInherit => (Who::Owner(Metadata), Some(Write)),
             Self::PinMoveMany
             | Self::UserCreate
             | Self::UserList
@@ -324,8 +332,8 @@ pub enum Object {
 /// What comes of asking for permission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
-    /// Do it.
-    Allow,
+    /// Do it, and tell so much.
+    Allow(Reach),
     /// The caller may know that the object exists, but not do this.
     Forbidden(Refusal),
     /// The caller may not know that the object exists.
@@ -360,18 +368,22 @@ pub enum Refusal {
     MayNotRefresh,
 }
 
-/// Decides whether `actor` may do `operation` on `object`. Total, and depends on nothing else.
+/// Decides whether `actor` may do `operation` on `object`, and how much it tells them. Total, and depends
+/// on nothing else. A token without the scope `read` gets no bodies, whatever it may do.
 pub fn decide(actor: &Actor, operation: Operation, object: Object) -> Decision {
     let (who, scope) = operation.rule();
     match *actor {
-        Actor::System => Decision::Allow,
+        Actor::System => Decision::Allow(Reach::Metadata),
         Actor::Agent { may_refresh, .. } => match who {
-            Who::Agent => Decision::Allow,
-            Who::RefreshingAgent if may_refresh => Decision::Allow,
+            Who::Agent => Decision::Allow(Reach::Metadata),
+            Who::RefreshingAgent if may_refresh => Decision::Allow(Reach::Metadata),
             Who::RefreshingAgent => Decision::Forbidden(Refusal::MayNotRefresh),
-            Who::Anyone | Who::Member | Who::Owner | Who::Reader | Who::Auditor | Who::Admin => {
-                Decision::Forbidden(Refusal::UserNeeded)
-            }
+            Who::Anyone
+            | Who::Member
+            | Who::Owner(_)
+            | Who::Reader(..)
+            | Who::Auditor
+            | Who::Admin => Decision::Forbidden(Refusal::UserNeeded),
         },
         Actor::User {
             id, roles, scopes, ..
@@ -389,15 +401,35 @@ pub fn decide(actor: &Actor, operation: Operation, object: Object) -> Decision {
                 Who::Member => {
                     (!roles.has(Role::Member)).then_some(Refusal::RoleMissing(Role::Member))
                 }
-                Who::Owner => (!owns).then_some(Refusal::NotOwner),
-                Who::Reader => (!owns && !reads_all).then_some(Refusal::NotOwner),
+                Who::Owner(_) => (!owns).then_some(Refusal::NotOwner),
+                Who::Reader(..) => (!owns && !reads_all).then_some(Refusal::NotOwner),
                 Who::Auditor => (!reads_all).then_some(Refusal::RoleMissing(Role::Auditor)),
                 Who::Admin => {
                     (!roles.has(Role::Admin)).then_some(Refusal::RoleMissing(Role::Admin))
                 }
                 Who::Agent | Who::RefreshingAgent => Some(Refusal::AgentNeeded),
             };
-            refusal.map_or(Decision::Allow, Decision::Forbidden)
+            let reach = match who {
+                Who::Owner(reach) => reach,
+                Who::Reader(own, others) => {
+                    if owns {
+                        own
+                    } else {
+                        others
+                    }
+                }
+                Who::Anyone
+                | Who::Member
+                | Who::Auditor
+                | Who::Admin
+                | Who::Agent
+                | Who::RefreshingAgent => Reach::Metadata,
+            };
+            let reach = match scopes.has(Scope::Read) {
+                true => reach,
+                false => Reach::Metadata,
+            };
+            refusal.map_or(Decision::Allow(reach), Decision::Forbidden)
         }
     }
 }
@@ -411,16 +443,6 @@ pub fn demand_no_wider(scopes: Scopes, others: Scopes) -> Result<(), Refusal> {
     match scopes.missing(others) {
         Some(scope) => Err(Refusal::RevokesWider(scope)),
         None => Ok(()),
-    }
-}
-
-/// Whether the actor may read the bodies of what `owner` owns, where an operation tells metadata
-/// to more people than bodies, or is allowed to tokens that cannot read.
-pub fn reads_bodies(actor: &Actor, owner: UserId) -> bool {
-    match actor {
-        Actor::User { id, scopes, .. } => *id == owner && scopes.has(Scope::Read),
-        Actor::Agent { .. } => false,
-        Actor::System => true,
     }
 }
 
@@ -480,7 +502,8 @@ mod tests {
             writeln!(matrix, "{operation}").unwrap();
             for (name, actor) in &actors {
                 let told = |object| match decide(actor, *operation, object) {
-                    Decision::Allow => "yes".to_owned(),
+                    Decision::Allow(Reach::Metadata) => "yes".to_owned(),
+                    Decision::Allow(Reach::Bodies) => "yes, with bodies".to_owned(),
                     Decision::Forbidden(refusal) => format!("forbidden: {refusal}"),
                     Decision::NotFound => "not found".to_owned(),
                 };

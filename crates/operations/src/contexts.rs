@@ -14,7 +14,7 @@ use ctxpin_model::token::Credential;
 use ctxpin_model::treatment::{TreatedSnapshot, Treatment};
 use ctxpin_render::renderer::Renderer;
 use ctxpin_store::database::Transaction;
-use ctxpin_store::grant::right::ReadsBodies;
+use ctxpin_store::grant::right::UsesBodies;
 use ctxpin_store::grant::{Granted, object};
 
 use crate::error::{Error, Result};
@@ -45,7 +45,7 @@ pub async fn read(service: &Service, credential: Credential, chat: ChatId) -> Re
 }
 
 /// Puts the view of a chat together.
-pub(crate) async fn view<R: ReadsBodies>(
+pub(crate) async fn view<R: UsesBodies>(
     transaction: &mut Transaction,
     granted: &Granted<object::Chat, R>,
     mut chat: ChatRecord,
@@ -75,7 +75,7 @@ pub(crate) async fn view<R: ReadsBodies>(
 }
 
 /// A snapshot that the chat reaches.
-pub(crate) async fn snapshot<R: ReadsBodies>(
+pub(crate) async fn snapshot<R: UsesBodies>(
     transaction: &mut Transaction,
     granted: &Granted<object::Chat, R>,
     id: SnapshotId,

@@ -40,7 +40,7 @@ pub(crate) struct Reading<'g> {
     operation: Operation,
     chat: ChatId,
     user: UserId,
-    open: Option<(Transaction, Granted<object::Chat, right::Body>)>,
+    open: Option<(Transaction, Granted<object::Chat, right::Within>)>,
     /// Whether the open transaction is not the first one.
     is_late: bool,
 }
@@ -52,7 +52,7 @@ impl<'g> Ground<'g> {
         caller: &'g Caller,
         operation: Operation,
         transaction: Transaction,
-        seen: Granted<object::Chat, right::Body>,
+        seen: Granted<object::Chat, right::Within>,
     ) -> Self {
         Self::Reading(Box::new(Reading {
             service,
@@ -174,7 +174,7 @@ impl<'g> Ground<'g> {
 }
 
 impl Reading<'_> {
-    async fn open(&mut self) -> Result<(&mut Transaction, &Granted<object::Chat, right::Body>)> {
+    async fn open(&mut self) -> Result<(&mut Transaction, &Granted<object::Chat, right::Within>)> {
         if self.open.is_none() {
             let mut transaction = self.service.database.read().await?;
             let seen = transaction

@@ -15,7 +15,7 @@ use ctxpin_model::token::Credential;
 use ctxpin_model::treatment::TreatedSnapshot;
 use ctxpin_render::renderer::Renderer;
 use ctxpin_store::database::Transaction;
-use ctxpin_store::grant::right::ReadsBodies;
+use ctxpin_store::grant::right::UsesBodies;
 use ctxpin_store::grant::{Granted, object, right};
 
 use crate::error::{Error, Result};
@@ -68,7 +68,7 @@ pub(crate) enum Source {
 
 impl Source {
     /// Finds the prompt of a context, or reads what the chat reaches to render it from.
-    pub async fn of_chat<R: ReadsBodies>(
+    pub async fn of_chat<R: UsesBodies>(
         transaction: &mut Transaction,
         granted: &Granted<object::Chat, R>,
         context: ContextHash,
@@ -84,7 +84,7 @@ impl Source {
 
     /// Finds the prompt of what an agent pushes, or reads what it is rendered from. Of its bodies some are
     /// at hand, and the others stored.
-    pub async fn of_push<R: ReadsBodies>(
+    pub async fn of_push<R: UsesBodies>(
         transaction: &mut Transaction,
         granted: &Granted<object::Agent, R>,
         context: ContextHash,
@@ -105,7 +105,7 @@ impl Source {
     }
 
     /// Finds the prompt of an agent's head, or reads what it is rendered from.
-    pub async fn of_head<R: ReadsBodies>(
+    pub async fn of_head<R: UsesBodies>(
         transaction: &mut Transaction,
         granted: &Granted<object::Agent, R>,
         context: ContextHash,

@@ -17,10 +17,10 @@ use crate::deed::Deed;
 use crate::error::{Error, Result};
 use crate::grant::{
     Caller, Granted, PRINCIPAL_COLUMNS, PRINCIPAL_TABLES, Sighting, Signs, demand, object::Agent,
-    object::Chat, principal, right::ReadsBodies, right::Write,
+    object::Chat, principal, right::Body, right::UsesBodies, right::Write,
 };
 use crate::values::Row;
-use ctxpin_model::access::{Object, Operation};
+use ctxpin_model::access::{Actor, Object, Operation, Reach};
 use ctxpin_model::page::{Page, PageRequest};
 use ctxpin_model::resource::Bodies;
 
@@ -129,7 +129,7 @@ impl<R> Granted<Chat, R> {
     }
 }
 
-impl<R: ReadsBodies> Granted<Chat, R> {
+impl Granted<Chat, Body> {
     /// The bytes of the chat's pinned prompt.
     pub async fn prompt_bytes(
         &self,
@@ -148,7 +148,9 @@ impl<R: ReadsBodies> Granted<Chat, R> {
             .one(|row| row.take())
             .await
     }
+}
 
+impl<R: UsesBodies> Granted<Chat, R> {
     /// The prompt that was rendered for a context by that renderer, if it has been.
     pub async fn prompt_find(
         &self,
@@ -281,7 +283,7 @@ const REBOUND_PROMPT: &str = "case when exists (select 1 from snapshots s where 
 const REBOUND_RENDERER: &str = "case when exists (select 1 from snapshots s where s.id = chats.pin_snapshot \
      and s.context_hash = $3) then pin_renderer else $5 end";
 
-impl<R: ReadsBodies> Granted<Agent, R> {
+impl<R: UsesBodies> Granted<Agent, R> {
     /// Whether a push would hydrate a chat, of this agent or of those that it replaces.
     pub async fn has_chats_to_pin(
         &self,
@@ -551,10 +553,13 @@ fn read_prompt(row: &mut Row, caller: &Caller, used: &Signs) -> Result<PromptRea
     let actor = principal(row, caller, used)?;
     let owner = row.take_optional()?;
     let object = owner.map_or(Object::Collection, Object::Owned);
-    if owner.is_some() || matches!(actor, ctxpin_model::access::Actor::Agent { .. }) {
-        demand(&actor, Operation::PromptRead, object, "chat")?;
+    let mut reach = Reach::Metadata;
+    if owner.is_some() || matches!(actor, Actor::Agent { .. }) {
+        reach = demand(&actor, Operation::PromptRead, object, "chat")?;
     }
-    owner.ok_or(Error::NotFound("chat"))?;
+    if owner.is_none() || reach != Reach::Bodies {
+        return Err(Error::NotFound("chat"));
+    }
     let hash = row.take_optional()?;
     let bytes: Option<Vec<u8>> = row.take_optional()?;
     Ok(PromptRead {

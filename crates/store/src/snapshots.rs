@@ -13,7 +13,9 @@ use ctxpin_model::treatment::{TreatedSnapshot, TreatmentKey, Treatments};
 
 use crate::database::{CHUNK, Transaction};
 use crate::error::{Error, Result};
-use crate::grant::{Granted, object::Agent, object::Chat, right::ReadsBodies, right::Write};
+use crate::grant::{
+    Granted, object::Agent, object::Chat, right::Body, right::UsesBodies, right::Write,
+};
 use crate::{blobs, treatments};
 
 /// A snapshot, out of memory if it was read of late. The caller has seen that the actor may read it.
@@ -332,7 +334,7 @@ impl Granted<Chat, Write> {
     }
 }
 
-impl<R: ReadsBodies> Granted<Agent, R> {
+impl<R: UsesBodies> Granted<Agent, R> {
     /// The agent's head, or `None` before its first accepted push.
     pub async fn head_snapshot(
         &self,
@@ -375,7 +377,7 @@ impl<R: ReadsBodies> Granted<Agent, R> {
     }
 }
 
-impl<R: ReadsBodies> Granted<Chat, R> {
+impl<R: UsesBodies> Granted<Chat, R> {
     /// The snapshot of that id, if the chat's history or a turn has it, or the head of the agent
     /// that the chat is bound to is it.
     pub async fn snapshot(
@@ -438,7 +440,9 @@ impl<R: ReadsBodies> Granted<Chat, R> {
     ) -> Result<Bodies> {
         blobs::read(self.within(transaction)?, &prompt_bodies(snapshot)).await
     }
+}
 
+impl Granted<Chat, Body> {
     /// The bytes of those of `hashes` that `snapshot`, which the chat reaches, stores.
     pub async fn bodies_of(
         &self,

@@ -336,7 +336,7 @@ fn expected(operation: Operation, caller: &Caller, owner: UserId) -> Outcome {
         return Outcome::Unauthenticated;
     };
     let outcome = |operation, object| match decide(actor, operation, object) {
-        Decision::Allow => Outcome::Done,
+        Decision::Allow(_) => Outcome::Done,
         Decision::Forbidden(refusal) => Outcome::Forbidden(refusal),
         Decision::NotFound => Outcome::NotFound,
     };

@@ -418,7 +418,7 @@ fn expected(route: &Route, caller: &Caller, owner: Uuid) -> Option<ProblemName> 
     match decide(actor, operation(&route.id), object) {
         Decision::Forbidden(_) => Some(ProblemName::Forbidden),
         Decision::NotFound => Some(ProblemName::NotFound),
-        Decision::Allow => match *actor {
+        Decision::Allow(_) => match *actor {
             // A token of somebody else is there for an admin alone.
             Actor::User {
                 id, roles, scopes, ..

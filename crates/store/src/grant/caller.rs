@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use subtle::ConstantTimeEq;
 
-use ctxpin_model::access::{Actor, Decision, Object, Operation, Roles, Scopes, decide};
+use ctxpin_model::access::{Actor, Decision, Object, Operation, Reach, Roles, Scopes, decide};
 use ctxpin_model::id::{AgentId, TokenId, UserId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::token::Credential;
@@ -111,15 +111,15 @@ pub(crate) fn principal(row: &mut Row, caller: &Caller, used: &Signs) -> Result<
     })
 }
 
-/// Turns the decision of the table into an error, if it is one.
+/// Returns how much the table lets the actor read, or its refusal as an error.
 pub(crate) fn demand(
     actor: &Actor,
     operation: Operation,
     object: Object,
     noun: &'static str,
-) -> Result<()> {
+) -> Result<Reach> {
     match decide(actor, operation, object) {
-        Decision::Allow => Ok(()),
+        Decision::Allow(reach) => Ok(reach),
         Decision::Forbidden(refusal) => Err(Error::Forbidden(refusal)),
         Decision::NotFound => Err(Error::NotFound(noun)),
     }
@@ -129,6 +129,28 @@ pub(crate) fn demand(
 pub(super) struct Checked<O: Grantable> {
     pub(super) actor: Actor,
     pub(super) record: Option<O::Record>,
+    at: Moment,
+}
+
+impl<O: Grantable> Checked<O> {
+    /// Returns what the caller is granted.
+    pub(super) fn access(&self, operation: Operation, reach: Reach) -> Access {
+        Access {
+            actor: self.actor,
+            operation,
+            reach,
+            at: self.at,
+        }
+    }
+}
+
+/// What a caller is granted: to do an operation that tells so much.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Access {
+    pub(super) actor: Actor,
+    pub(super) operation: Operation,
+    pub(super) reach: Reach,
+    pub(super) at: Moment,
 }
 
 /// Adds the statement of a check: of the caller, the schema's version and the object whose id is
@@ -198,15 +220,16 @@ pub(super) fn read_check<O: Owned>(
         true => Some(O::read(row)?),
         false => None,
     };
-    Ok(Checked { actor, record })
+    Ok(Checked {
+        actor,
+        record,
+        at: caller.now,
+    })
 }
 
 /// Puts the two halves of an owned object's check together: a wrong kind of token is told before
 /// anything about the object is.
-pub(super) fn demand_owned<O: Owned>(
-    checked: &Checked<O>,
-    operation: Operation,
-) -> Result<&O::Record> {
+pub(super) fn demand_owned<O: Owned>(checked: &Checked<O>, operation: Operation) -> Result<Access> {
     let (actor, noun) = (&checked.actor, O::NOUN);
     let Some(record) = &checked.record else {
         let is_agent = matches!(actor, Actor::Agent { .. });
@@ -215,10 +238,10 @@ pub(super) fn demand_owned<O: Owned>(
         }
         return Err(Error::NotFound(noun));
     };
-    demand(actor, operation, Object::Owned(O::owner(record)), noun)?;
+    let reach = demand(actor, operation, Object::Owned(O::owner(record)), noun)?;
     match actor {
         // An agent reaches itself and the chats that are bound to it.
         Actor::Agent { id, .. } if O::binding(record) != Some(*id) => Err(Error::NotFound(noun)),
-        _ => Ok(record),
+        _ => Ok(checked.access(operation, reach)),
     }
 }

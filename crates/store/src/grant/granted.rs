@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use ctxpin_model::access::{Actor, Object, Operation, Refusal, reads_all, reads_bodies};
+use ctxpin_model::access::{Actor, Object, Operation, Reach, Refusal, reads_all};
 use ctxpin_model::id::{AgentId, ChatId, UserId};
 use ctxpin_model::moment::Moment;
 
 use super::caller::{
-    Caller, Checked, check, check_caller, demand, demand_owned, read_caller, read_check,
+    Access, Caller, Checked, check, check_caller, demand, demand_owned, read_caller, read_check,
 };
 use super::sighting::Sighting;
 use super::{Grantable, Owned, object, right};
@@ -20,9 +20,7 @@ use crate::error::{Error, Result};
 #[derive(Debug)]
 pub struct Granted<O: Grantable, R> {
     id: O::Id,
-    actor: Actor,
-    operation: Operation,
-    at: Moment,
+    access: Access,
     owner: UserId,
     binding: Option<AgentId>,
     /// What the check read; nothing of an object that was made in this transaction.
@@ -39,17 +37,17 @@ impl<O: Grantable, R> Granted<O, R> {
 
     /// To whom.
     pub fn actor(&self) -> &Actor {
-        &self.actor
+        &self.access.actor
     }
 
     /// Returns the operation that it was granted for.
     pub fn operation(&self) -> Operation {
-        self.operation
+        self.access.operation
     }
 
     /// Returns when the caller asked for it.
     pub fn at(&self) -> Moment {
-        self.at
+        self.access.at
     }
 
     /// Whose the object is; for an account, the caller.
@@ -68,9 +66,7 @@ impl<O: Grantable, R> Granted<O, R> {
     fn with_right<S>(self) -> Granted<O, S> {
         Granted {
             id: self.id,
-            actor: self.actor,
-            operation: self.operation,
-            at: self.at,
+            access: self.access,
             owner: self.owner,
             binding: self.binding,
             record: self.record,
@@ -83,9 +79,9 @@ impl<O: Grantable, R> Granted<O, R> {
     pub fn sighting(&self) -> Sighting<O::Id> {
         Sighting {
             id: self.id,
-            operation: self.operation,
+            operation: self.access.operation,
             binding: self.binding,
-            actor: self.actor,
+            actor: self.access.actor,
             owner: self.owner,
         }
     }
@@ -113,13 +109,19 @@ impl Transaction {
         operation: Operation,
     ) -> Result<Granted<object::Account, R>> {
         let actor = self.check_caller(caller).await?;
-        demand(&actor, operation, Object::Collection, "account")?;
+        let reach = demand(&actor, operation, Object::Collection, "account")?;
         let owner = match actor {
             Actor::User { id, .. } => id,
             Actor::Agent { owner, .. } => owner,
             Actor::System => return Err(Error::Unauthenticated),
         };
-        Ok(self.granted(caller, operation, (), &actor, owner))
+        let access = Access {
+            actor,
+            operation,
+            reach,
+            at: caller.now,
+        };
+        Ok(self.granted(access, (), owner))
     }
 
     /// Grants reading an account, the caller's own for `None`, to whoever may do `operation` on it.
@@ -132,8 +134,14 @@ impl Transaction {
     ) -> Result<Granted<object::Account, right::Metadata>> {
         let actor = self.check_caller(caller).await?;
         let user = user.or(actor.user()).ok_or(Error::NotFound("user"))?;
-        demand(&actor, operation, Object::Owned(user), "user")?;
-        Ok(self.granted(caller, operation, (), &actor, user))
+        let reach = demand(&actor, operation, Object::Owned(user), "user")?;
+        let access = Access {
+            actor,
+            operation,
+            reach,
+            at: caller.now,
+        };
+        Ok(self.granted(access, (), user))
     }
 
     /// Grants reading an agent.
@@ -144,18 +152,18 @@ impl Transaction {
         agent: AgentId,
     ) -> Result<Granted<object::Agent, right::Metadata>> {
         let checked = self.check(caller, agent).await?;
-        demand_owned(&checked, operation)?;
-        self.granted_checked(caller, operation, agent, checked)
+        let access = demand_owned(&checked, operation)?;
+        self.granted_checked(access, agent, checked)
     }
 
-    /// Grants the operation itself the bodies that an agent pushes: to render its head for a chat. What it
-    /// answers must not tell them, unless [`Granted::tells_bodies`].
+    /// Grants an operation to work things out with the bodies that an agent pushes: to render its head for
+    /// a chat.
     pub async fn grant_agent_within(
         &mut self,
         caller: &Caller,
         operation: Operation,
         agent: AgentId,
-    ) -> Result<Granted<object::Agent, right::Body>> {
+    ) -> Result<Granted<object::Agent, right::Within>> {
         let granted = self.grant_agent(caller, operation, agent).await?;
         Ok(granted.with_right())
     }
@@ -165,7 +173,7 @@ impl Transaction {
         &mut self,
         caller: &Caller,
         operation: Operation,
-    ) -> Result<Granted<object::Agent, right::Body>> {
+    ) -> Result<Granted<object::Agent, right::Within>> {
         let (used, writes) = (self.signs().clone(), self.writes());
         let renderer = self.shared().renderer;
         let statement = self.query("");
@@ -174,9 +182,11 @@ impl Transaction {
             .optional(|row| read_check(row, caller, &used, writes))
             .await?
             .ok_or(Error::Unauthenticated)?;
-        demand(&checked.actor, operation, Object::Collection, "agent")?;
+        let reach = demand(&checked.actor, operation, Object::Collection, "agent")?;
         match checked.actor {
-            Actor::Agent { id, .. } => self.granted_checked(caller, operation, id, checked),
+            Actor::Agent { id, .. } => {
+                self.granted_checked(checked.access(operation, reach), id, checked)
+            }
             _ => Err(Error::Forbidden(Refusal::AgentNeeded)),
         }
     }
@@ -189,8 +199,8 @@ impl Transaction {
         chat: ChatId,
     ) -> Result<Granted<object::Chat, right::Metadata>> {
         let checked = self.check(caller, chat).await?;
-        demand_owned(&checked, operation)?;
-        self.granted_checked(caller, operation, chat, checked)
+        let access = demand_owned(&checked, operation)?;
+        self.granted_checked(access, chat, checked)
     }
 
     /// Grants reading a chat's bodies.
@@ -204,14 +214,14 @@ impl Transaction {
         granted.bodies().ok_or(Error::NotFound("chat"))
     }
 
-    /// Grants the operation itself a chat's bodies: to render them for a move of its pin, or to
-    /// find what differs. What it answers must not tell them, unless [`Granted::tells_bodies`].
+    /// Grants an operation to work things out with a chat's bodies: to render them for a move of its pin,
+    /// or to find what differs.
     pub async fn grant_chat_within(
         &mut self,
         caller: &Caller,
         operation: Operation,
         chat: ChatId,
-    ) -> Result<Granted<object::Chat, right::Body>> {
+    ) -> Result<Granted<object::Chat, right::Within>> {
         let granted = self.grant_chat(caller, operation, chat).await?;
         Ok(granted.with_right())
     }
@@ -228,29 +238,26 @@ impl Transaction {
         let mut grants = Vec::with_capacity(sighted.len());
         for sighting in sighted {
             let checked = self.check(caller, sighting.id).await?;
-            if sighting.operation.is_for_agents() {
+            let operation = sighting.operation;
+            let access = if operation.is_for_agents() {
                 // Also an agent that this one replaces, which was its owner's to name.
-                demand(
-                    &checked.actor,
-                    sighting.operation,
-                    Object::Collection,
-                    "agent",
-                )?;
+                let reach = demand(&checked.actor, operation, Object::Collection, "agent")?;
                 checked.record.as_ref().ok_or(Error::Conflict)?;
+                checked.access(operation, reach)
             } else {
-                demand_owned(&checked, sighting.operation)?;
-            }
-            grants.push(self.granted_checked(caller, sighting.operation, sighting.id, checked)?);
+                demand_owned(&checked, operation)?
+            };
+            grants.push(self.granted_checked(access, sighting.id, checked)?);
         }
         Ok(grants)
     }
 
-    /// Locks the sighted agent for share and grants the operation itself its bodies.
+    /// Locks the sighted agent for share and grants an operation to work things out with its bodies.
     pub async fn grant_agent_shared(
         &mut self,
         caller: &Caller,
         sighted: &Sighting<AgentId>,
-    ) -> Result<Granted<object::Agent, right::Body>> {
+    ) -> Result<Granted<object::Agent, right::Within>> {
         self.lock_agents(&[sighted.id].into(), Lock::Share).await?;
         self.grant_agent_within(caller, sighted.operation, sighted.id)
             .await
@@ -276,7 +283,7 @@ impl Transaction {
         caller: &Caller,
         sighted: &Sighting<ChatId>,
         others: &[Sighting<AgentId>],
-    ) -> Result<Granted<object::Chat, right::Body>> {
+    ) -> Result<Granted<object::Chat, right::Within>> {
         self.lock_and_check_chat(caller, sighted, others, Lock::Share)
             .await
     }
@@ -292,10 +299,12 @@ impl Transaction {
         let agents: BTreeSet<_> = bound.chain(others.iter().map(|other| other.id)).collect();
         self.lock_chat(&agents, sighted.id, lock).await?;
         let checked: Checked<object::Chat> = self.check(caller, sighted.id).await?;
-        if demand_owned(&checked, sighted.operation)?.agent != sighted.binding {
-            return Err(Error::Conflict);
+        let access = demand_owned(&checked, sighted.operation)?;
+        let granted = self.granted_checked(access, sighted.id, checked)?;
+        match granted.binding == sighted.binding {
+            true => Ok(granted),
+            false => Err(Error::Conflict),
         }
-        self.granted_checked(caller, sighted.operation, sighted.id, checked)
     }
 
     /// Locks agents in the order of their ids.
@@ -366,13 +375,12 @@ impl Transaction {
     /// The grant of an object that was read by the check.
     fn granted_checked<O: Owned, R>(
         &self,
-        caller: &Caller,
-        operation: Operation,
+        access: Access,
         id: O::Id,
         checked: Checked<O>,
     ) -> Result<Granted<O, R>> {
         let record = checked.record.ok_or(Error::NotFound(O::NOUN))?;
-        let granted = self.granted(caller, operation, id, &checked.actor, O::owner(&record));
+        let granted = self.granted(access, id, O::owner(&record));
         Ok(Granted {
             binding: O::binding(&record),
             record: Some(Arc::new(record)),
@@ -380,19 +388,10 @@ impl Transaction {
         })
     }
 
-    fn granted<O: Grantable, R>(
-        &self,
-        caller: &Caller,
-        operation: Operation,
-        id: O::Id,
-        actor: &Actor,
-        owner: UserId,
-    ) -> Granted<O, R> {
+    fn granted<O: Grantable, R>(&self, access: Access, id: O::Id, owner: UserId) -> Granted<O, R> {
         Granted {
             id,
-            actor: *actor,
-            operation,
-            at: caller.now,
+            access,
             owner,
             binding: None,
             record: None,
@@ -411,25 +410,23 @@ impl<R> Granted<object::Agent, R> {
         }
     }
 
-    /// Whether the actor may read the bodies that this agent pushes.
+    /// Returns whether the operation may tell the bodies that this agent pushes.
     pub fn tells_bodies(&self) -> bool {
-        reads_bodies(&self.actor, self.owner)
+        self.access.reach == Reach::Bodies
     }
 }
 
 impl<R> Granted<object::Chat, R> {
-    /// Whether the actor may read this chat's bodies.
+    /// Returns whether the operation may tell this chat's bodies.
     pub fn tells_bodies(&self) -> bool {
-        reads_bodies(&self.actor, self.owner)
+        self.access.reach == Reach::Bodies
     }
 
-    /// The same grant for reading bodies, if the actor may read this chat's.
+    /// Returns the same grant for reading bodies, if the operation may tell this chat's.
     pub fn bodies(&self) -> Option<Granted<object::Chat, right::Body>> {
-        reads_bodies(&self.actor, self.owner).then_some(Granted {
+        self.tells_bodies().then(|| Granted {
             id: self.id,
-            actor: self.actor,
-            operation: self.operation,
-            at: self.at,
+            access: self.access,
             owner: self.owner,
             binding: self.binding,
             record: self.record.clone(),
@@ -453,9 +450,7 @@ impl Granted<object::Account, right::Write> {
     fn onto<O: Grantable>(&self, id: O::Id) -> Granted<O, right::Write> {
         Granted {
             id,
-            actor: self.actor,
-            operation: self.operation,
-            at: self.at,
+            access: self.access,
             owner: self.owner,
             binding: None,
             record: None,
@@ -468,6 +463,6 @@ impl Granted<object::Account, right::Write> {
 impl<R> Granted<object::Account, R> {
     /// The user whose objects a list tells; `None` if the actor reads everybody's.
     pub fn reads_of(&self) -> Option<UserId> {
-        (!reads_all(&self.actor)).then_some(self.owner)
+        (!reads_all(self.actor())).then_some(self.owner)
     }
 }

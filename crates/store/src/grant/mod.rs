@@ -43,17 +43,22 @@ pub mod right {
     /// Reading what describes an object: no bodies.
     #[derive(Debug)]
     pub struct Metadata;
-    /// Reading bodies too.
+    /// Working things out with bodies within an operation: to render, compose or compare them. What it
+    /// tells is hashes, sizes and whether something differs, unless the caller may read the bodies.
+    #[derive(Debug)]
+    pub struct Within;
+    /// Reading bodies, and telling them.
     #[derive(Debug)]
     pub struct Body;
-    /// Writing; reading too.
+    /// Writing; working things out with bodies too.
     #[derive(Debug)]
     pub struct Write;
 
-    /// A right that reads bodies.
-    pub trait ReadsBodies {}
-    impl ReadsBodies for Body {}
-    impl ReadsBodies for Write {}
+    /// A right that works things out with bodies.
+    pub trait UsesBodies {}
+    impl UsesBodies for Within {}
+    impl UsesBodies for Body {}
+    impl UsesBodies for Write {}
 }
 
 /// Something that can be granted, by its id.

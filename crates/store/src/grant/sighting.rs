@@ -79,7 +79,8 @@ impl Database {
             .optional(|row| read_check(row, caller, self.signs(), false))
             .await?
             .ok_or(Error::Unauthenticated)?;
-        let record = demand_owned(&checked, operation)?;
+        demand_owned(&checked, operation)?;
+        let record = checked.record.as_ref().ok_or(Error::NotFound(O::NOUN))?;
         let sighting = Sighting {
             id,
             operation,
