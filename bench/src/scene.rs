@@ -3,19 +3,21 @@
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, bail};
+use ctxpin_model::chat::ChatCreate;
 use ctxpin_model::context::ContextView;
 use ctxpin_model::id::{AgentId, ChatId, ProcessId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::page::PageRequest;
+use ctxpin_model::pin_move::PinMove;
 use ctxpin_model::policy::Policy;
 use ctxpin_model::quota::{Amounts, Quotas, Rates};
 use ctxpin_model::token::{Credential, Token};
 use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_operations::agents::{self, AgentRequest};
-use ctxpin_operations::chats::{self, ChatRequest};
+use ctxpin_operations::chats;
 use ctxpin_operations::clock::Clock;
 use ctxpin_operations::people::{self, FirstToken};
-use ctxpin_operations::pins::{self, MoveRequest};
+use ctxpin_operations::pins;
 use ctxpin_operations::pushes::{self, Push, Pushed};
 use ctxpin_operations::service::Service;
 use uuid::Uuid;
@@ -134,7 +136,7 @@ impl Scene {
 
     /// A new chat, bound to an agent and pinned to its head.
     pub async fn chat(&self, agent: AgentId) -> anyhow::Result<ChatId> {
-        let request = ChatRequest {
+        let request = ChatCreate {
             client: None,
             reference: None,
             agent: Some(agent),
@@ -172,11 +174,7 @@ impl Scene {
     }
 
     /// Moves a pin.
-    pub async fn pin_move(
-        &self,
-        chat: ChatId,
-        request: &MoveRequest,
-    ) -> anyhow::Result<ContextView> {
+    pub async fn pin_move(&self, chat: ChatId, request: &PinMove) -> anyhow::Result<ContextView> {
         Ok(pins::pin_move(&self.service, self.owner(), chat, request, None).await?)
     }
 

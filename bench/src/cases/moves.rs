@@ -1,7 +1,8 @@
 //! Moves of one chat's pin: refresh, rebind, rollback, beside a copy of the same and a bare commit.
 
-use ctxpin_operations::chats::{self, ChatChange};
-use ctxpin_operations::pins::MoveRequest;
+use ctxpin_model::chat::ChatChange;
+use ctxpin_model::pin_move::PinMove;
+use ctxpin_operations::chats;
 
 use crate::baseline::Baseline;
 use crate::database::Kind;
@@ -74,7 +75,7 @@ async fn refreshes(
         repository.change(round % files);
         agent.push(&scene.service, &repository).await?;
         baseline.push(copying, &repository).await?;
-        let refresh = MoveRequest::Refresh { head: None };
+        let refresh = PinMove::Refresh { head: None };
         let (_, time) = timed(scene.pin_move(first_chat, &refresh)).await?;
         first.add_time(time);
         let (_, time) = timed(baseline.refresh(copying_chat, copying)).await?;
@@ -136,7 +137,7 @@ async fn others(
         let Some(snapshot) = agents[round % 2].1 else {
             anyhow::bail!("an agent has no head");
         };
-        let (_, time) = timed(scene.pin_move(chat, &MoveRequest::Rollback(snapshot))).await?;
+        let (_, time) = timed(scene.pin_move(chat, &PinMove::Rollback(snapshot))).await?;
         rollbacks.add_time(time);
     }
     let of = Of::new(OTHER_MOVES, kind, Unit::Milliseconds, "rebind, 50 files");

@@ -107,6 +107,50 @@ pub struct PinState {
     pub error: Option<String>,
 }
 
+/// A request for a new chat, or for the caller's chat of the same client and reference.
+#[derive(Debug, Clone, Default)]
+pub struct ChatCreate {
+    /// The client that holds it.
+    pub client: Option<String>,
+    /// The client's own id for it; unique per owner and client, and goes with `client` only.
+    pub reference: Option<String>,
+    /// The agent to bind it to.
+    pub agent: Option<AgentId>,
+    /// The chat whose pin and agent it inherits.
+    pub parent: Option<ChatId>,
+    pub title: Option<String>,
+    pub policy: Policy,
+    pub tools: ToolsMode,
+}
+
+/// What is to change of a chat apart from its pin. What is `None` stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChatChange {
+    /// A new title; `Some(None)` takes it away.
+    pub title: Option<Option<String>>,
+    pub archived: Option<bool>,
+    /// The agent to bind it to; `Some(None)` unbinds it.
+    pub agent: Option<Option<AgentId>>,
+    pub policy: Option<Policy>,
+    pub tools: Option<ToolsMode>,
+}
+
+impl ChatChange {
+    /// Returns what of the change differs from the chat as it is. Asking again for what is there
+    /// changes nothing.
+    pub fn differing(&self, now: &ChatRecord) -> Self {
+        Self {
+            title: self.title.clone().filter(|title| *title != now.title),
+            archived: self
+                .archived
+                .filter(|archived| *archived != now.archived_at.is_some()),
+            agent: self.agent.filter(|agent| *agent != now.agent),
+            policy: self.policy.filter(|policy| *policy != now.policy),
+            tools: self.tools.filter(|tools| *tools != now.tools),
+        }
+    }
+}
+
 /// Which chats a list tells.
 #[derive(Debug, Clone, Default)]
 pub struct ChatFilter {

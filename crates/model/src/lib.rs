@@ -27,6 +27,7 @@ pub mod markdown;
 pub mod moment;
 pub mod page;
 pub mod pin;
+pub mod pin_move;
 pub mod policy;
 pub mod proof;
 pub mod push;

@@ -3,17 +3,13 @@
 use ctxpin_model::access::Operation;
 use ctxpin_model::agent::AgentRecord;
 use ctxpin_model::audit::AuditObject;
-use ctxpin_model::chat::{ChatFilter, ChatRecord};
+use ctxpin_model::chat::{ChatChange, ChatCreate, ChatFilter, ChatRecord};
 use ctxpin_model::drift::Hashes;
 use ctxpin_model::id::{AgentId, ChatId, UserId};
-use ctxpin_model::moment::Moment;
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
 use ctxpin_model::pin::{Reason, Rendered, Step, Target, step};
-use ctxpin_model::policy::Policy;
 use ctxpin_model::quota::{Rate, Stock};
 use ctxpin_model::token::Credential;
-use ctxpin_model::tools_mode::ToolsMode;
-use ctxpin_store::chats::{ChatUpdate, NewChat};
 use ctxpin_store::database::Transaction;
 use ctxpin_store::deed::Deed;
 use ctxpin_store::grant::{Caller, Granted, Sighting, object, right};
@@ -27,31 +23,12 @@ use crate::pushes::demand_in_force;
 use crate::quotas::demand_room;
 use crate::service::Service;
 
-/// What a chat is created from.
-#[derive(Debug, Clone)]
-pub struct ChatRequest {
-    /// The client that holds it, and the client's own id for it: unique per owner.
-    pub client: Option<String>,
-    /// Goes with `client` only.
-    pub reference: Option<String>,
-    /// The agent to bind it to.
-    pub agent: Option<AgentId>,
-    /// The chat whose pin and agent it inherits.
-    pub parent: Option<ChatId>,
-    /// Its title.
-    pub title: Option<String>,
-    /// What it does at a turn when the head differs.
-    pub policy: Policy,
-    /// Where its tools come from.
-    pub tools: ToolsMode,
-}
-
 /// Creates a chat, or answers the one that is there of the same client and reference. The flag
 /// tells whether it is new.
 pub async fn create(
     service: &Service,
     credential: Credential,
-    request: &ChatRequest,
+    request: &ChatCreate,
 ) -> Result<(ChatRecord, bool)> {
     if request.reference.is_some() && request.client.is_none() {
         return Err(Error::Invalid(
@@ -107,7 +84,7 @@ impl AgentSeen {
 async fn create_once(
     service: &Service,
     credential: Credential,
-    request: &ChatRequest,
+    request: &ChatCreate,
     nth: u32,
 ) -> Result<(ChatRecord, bool)> {
     let caller = service.caller(credential);
@@ -132,19 +109,13 @@ async fn create_once(
     if let Some(there) = of_reference(&account, &mut transaction, request).await? {
         return Ok((there, false));
     }
-    let chat = NewChat {
-        id: ChatId::generate(caller.now),
-        client: request.client.clone(),
-        reference: request.reference.clone(),
-        title: request.title.clone(),
+    let id = ChatId::generate(caller.now);
+    let bound = ChatCreate {
         agent: locked.agent.as_ref().map(|agent| agent.id),
-        parent: request.parent,
-        policy: request.policy,
-        tools: request.tools,
-        created_at: caller.now,
+        ..request.clone()
     };
     let quota_default = service.quotas.amounts.chats;
-    let inserted = account.chat_insert(&mut transaction, &chat, quota_default);
+    let inserted = account.chat_insert(&mut transaction, id, &bound, caller.now, quota_default);
     let Some(granted) = inserted.await? else {
         let (stock, owner, now) = (Stock::Chats, account.owner(), caller.now);
         demand_room(service, &mut transaction, &account, owner, stock, now).await?;
@@ -181,7 +152,7 @@ async fn create_once(
 async fn of_reference<R>(
     account: &Granted<object::Account, R>,
     transaction: &mut Transaction,
-    request: &ChatRequest,
+    request: &ChatCreate,
 ) -> Result<Option<ChatRecord>> {
     match (&request.client, &request.reference) {
         (Some(client), Some(reference)) => Ok(account
@@ -194,7 +165,7 @@ async fn of_reference<R>(
 async fn see_origin(
     reading: &mut Transaction,
     caller: &Caller,
-    request: &ChatRequest,
+    request: &ChatCreate,
 ) -> Result<(Option<Sighting<ChatId>>, Option<AgentSeen>)> {
     let Some(parent) = request.parent else {
         let agent = match request.agent {
@@ -402,21 +373,6 @@ pub async fn read(service: &Service, credential: Credential, chat: ChatId) -> Re
     Ok(sighted?.1)
 }
 
-/// What is to be changed of a chat.
-#[derive(Debug, Clone, Default)]
-pub struct ChatChange {
-    /// A new title, or none.
-    pub title: Option<Option<String>>,
-    /// Archived, or not.
-    pub archived: Option<bool>,
-    /// Bound to this agent, or to none.
-    pub agent: Option<Option<AgentId>>,
-    /// A new policy.
-    pub policy: Option<Policy>,
-    /// A new source of tools.
-    pub tools: Option<ToolsMode>,
-}
-
 /// Changes a chat, and its pin as far as a new binding or unarchiving moves it.
 pub async fn change(
     service: &Service,
@@ -469,16 +425,18 @@ async fn change_once(
         .await?;
     let mut now = granted.record()?.clone();
     let mut deed = granted.deed();
-    let update = what_differs(change, &now, caller.now);
+    let change = change.differing(&now);
     let bound_before = now.agent;
-    if update != ChatUpdate::default() {
+    if change != ChatChange::default() {
         granted
-            .update(&mut transaction, &update, caller.now)
+            .update(&mut transaction, &change, caller.now)
             .await?;
     }
-    now.archived_at = update.archived_at.unwrap_or(now.archived_at);
-    now.agent = update.agent.unwrap_or(now.agent);
-    if let Some(Some(agent)) = update.agent {
+    if let Some(archived) = change.archived {
+        now.archived_at = archived.then_some(caller.now);
+    }
+    now.agent = change.agent.unwrap_or(now.agent);
+    if let Some(Some(agent)) = change.agent {
         let origin = origin.as_ref().ok_or_else(Error::overtaken)?;
         let target = transaction
             .grant_agent(&caller, Operation::AgentUse, agent)
@@ -495,7 +453,7 @@ async fn change_once(
         rebind
             .carry_out(&mut transaction, &granted, &mut now, &mut deed)
             .await?;
-    } else if now.agent.is_some() && now.pin.is_none() && update.archived_at == Some(None) {
+    } else if now.agent.is_some() && now.pin.is_none() && change.archived == Some(false) {
         let origin = origin.as_ref().ok_or_else(Error::overtaken)?;
         let agent = transaction
             .grant_agent(&caller, Operation::AgentUse, origin.sighting.id())
@@ -513,20 +471,6 @@ async fn change_once(
     let after = granted.chat(&mut transaction).await?;
     commit(service, transaction, deed).await?;
     Ok(after)
-}
-
-/// What of a change is not so already: asking again for what is there changes nothing.
-fn what_differs(change: &ChatChange, now: &ChatRecord, at: Moment) -> ChatUpdate {
-    ChatUpdate {
-        title: change.title.clone().filter(|title| *title != now.title),
-        archived_at: change
-            .archived
-            .filter(|archived| *archived != now.archived_at.is_some())
-            .map(|archived| archived.then_some(at)),
-        agent: change.agent.filter(|agent| *agent != now.agent),
-        policy: change.policy.filter(|policy| *policy != now.policy),
-        tools: change.tools.filter(|tools| *tools != now.tools),
-    }
 }
 
 /// A binding to an agent that the chat is not bound to.

@@ -2,17 +2,17 @@
 
 use ctxpin_model::access::Operation;
 use ctxpin_model::audit::AuditObject;
-use ctxpin_model::chat::ChatRecord;
-use ctxpin_model::compose::{Selector, UnknownSources, partial};
+use ctxpin_model::chat::{ChatChange, ChatRecord};
+use ctxpin_model::compose::{UnknownSources, partial};
 use ctxpin_model::context::ContextView;
 use ctxpin_model::drift::Hashes;
-use ctxpin_model::hash::{BlobHash, SnapshotId};
+use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::id::{AgentId, ChatId};
 use ctxpin_model::pin::{Reason, Rendered, Target};
+use ctxpin_model::pin_move::{PinMove, RefreshFilter};
 use ctxpin_model::quota::Rate;
 use ctxpin_model::token::Credential;
 use ctxpin_render::renderer::Renderer;
-use ctxpin_store::chats::ChatUpdate;
 use ctxpin_store::database::Transaction;
 use ctxpin_store::deed::Deed;
 use ctxpin_store::grant::{Granted, object, right};
@@ -26,36 +26,13 @@ use crate::prompts::{Prompt, weight};
 use crate::pushes::demand_epoch;
 use crate::service::Service;
 
-/// How a pin is asked to move.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum MoveRequest {
-    /// To the agent's head; given one, to that one and no other.
-    Refresh {
-        /// The head that the caller has seen.
-        head: Option<SnapshotId>,
-    },
-    /// To the pin with some things taken from the head.
-    Sources {
-        /// What is taken.
-        selectors: Vec<Selector>,
-        /// The head that the caller has seen.
-        head: Option<SnapshotId>,
-    },
-    /// Not at all: the head is noted as looked at.
-    Decline(SnapshotId),
-    /// Back to a snapshot of the chat's own history.
-    Rollback(SnapshotId),
-    /// Not at all: its prompt is rendered by the present renderer, if an older one made it.
-    Render,
-}
-
 /// Moves a chat's pin as asked, if the pin is still `only_from` where that is given, and answers
 /// the pin that came of it.
 pub async fn pin_move(
     service: &Service,
     credential: Credential,
     chat: ChatId,
-    request: &MoveRequest,
+    request: &PinMove,
     only_from: Option<SnapshotId>,
 ) -> Result<ContextView> {
     let operation = Operation::PinMove;
@@ -160,11 +137,11 @@ impl Plan {
                 }
                 let policy = chat.policy.after_rollback();
                 if chat.policy != policy {
-                    let update = ChatUpdate {
+                    let change = ChatChange {
                         policy: Some(policy),
-                        ..ChatUpdate::default()
+                        ..ChatChange::default()
                     };
-                    granted.update(transaction, &update, at).await?;
+                    granted.update(transaction, &change, at).await?;
                     (chat.policy, chat.updated_at) = (policy, at);
                 }
                 Ok(())
@@ -177,7 +154,7 @@ impl Plan {
 struct Wanted<'r> {
     operation: Operation,
     chat: ChatId,
-    request: &'r MoveRequest,
+    request: &'r PinMove,
     only_from: Option<SnapshotId>,
 }
 
@@ -248,9 +225,9 @@ async fn move_once(
 }
 
 /// What is to be done, if nothing must be read for it.
-fn plan_at_hand(chat: &ChatRecord, request: &MoveRequest) -> Result<Option<Plan>> {
+fn plan_at_hand(chat: &ChatRecord, request: &PinMove) -> Result<Option<Plan>> {
     match request {
-        MoveRequest::Refresh { head } => {
+        PinMove::Refresh { head } => {
             demand_head(chat, *head)?;
             let prepared = Prepared::head_at_hand(chat)?;
             Ok(prepared.map(|prepared| Plan::Move {
@@ -258,10 +235,9 @@ fn plan_at_hand(chat: &ChatRecord, request: &MoveRequest) -> Result<Option<Plan>
                 mcp_settled: None,
             }))
         }
-        MoveRequest::Sources { .. }
-        | MoveRequest::Decline(_)
-        | MoveRequest::Rollback(_)
-        | MoveRequest::Render => Ok(None),
+        PinMove::Sources { .. } | PinMove::Decline(_) | PinMove::Rollback(_) | PinMove::Render => {
+            Ok(None)
+        }
     }
 }
 
@@ -292,10 +268,10 @@ fn demand_head(chat: &ChatRecord, seen: Option<SnapshotId>) -> Result<()> {
     }
 }
 
-async fn plan(ground: &mut Ground<'_>, chat: &ChatRecord, request: &MoveRequest) -> Result<Plan> {
+async fn plan(ground: &mut Ground<'_>, chat: &ChatRecord, request: &PinMove) -> Result<Plan> {
     let pin = chat.pin.as_ref().map(|pin| pin.pin);
     match request {
-        MoveRequest::Refresh { head } => {
+        PinMove::Refresh { head } => {
             demand_head(chat, *head)?;
             let prepared = Prepared::head(ground, chat).await?;
             Ok(Plan::Move {
@@ -303,7 +279,7 @@ async fn plan(ground: &mut Ground<'_>, chat: &ChatRecord, request: &MoveRequest)
                 mcp_settled: None,
             })
         }
-        MoveRequest::Sources { selectors, head } => {
+        PinMove::Sources { selectors, head } => {
             demand_head(chat, *head)?;
             let Some(pin) = pin else {
                 return Err(Error::Invalid(
@@ -329,7 +305,7 @@ async fn plan(ground: &mut Ground<'_>, chat: &ChatRecord, request: &MoveRequest)
                 mcp_settled,
             })
         }
-        MoveRequest::Decline(head) => {
+        PinMove::Decline(head) => {
             demand_head(chat, Some(*head))?;
             if pin.is_none() {
                 return Err(Error::Invalid("the chat has no pin to keep".into()));
@@ -337,7 +313,7 @@ async fn plan(ground: &mut Ground<'_>, chat: &ChatRecord, request: &MoveRequest)
             let head = chat.head.ok_or_else(|| no_head(chat))?;
             Ok(Plan::Decline(head.hashes))
         }
-        MoveRequest::Rollback(snapshot) => {
+        PinMove::Rollback(snapshot) => {
             let unknown = || {
                 Error::Invalid(format!(
                     "{snapshot} is not in the chat's history; see the history for what it can go back to"
@@ -358,7 +334,7 @@ async fn plan(ground: &mut Ground<'_>, chat: &ChatRecord, request: &MoveRequest)
                 mcp_settled: row.mcp_settled,
             })
         }
-        MoveRequest::Render => {
+        PinMove::Render => {
             let Some(pin) = pin else {
                 return Err(Error::Invalid(
                     "the chat has no pin whose prompt could be rendered".into(),
@@ -468,15 +444,6 @@ pub async fn refresh_of_agent(
     refresh_each(service, credential, Operation::AgentRefresh, &chats).await
 }
 
-/// Which chats an admin refreshes.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct RefreshFilter {
-    /// Those bound to this agent.
-    pub agent: Option<AgentId>,
-    /// Those whose pin or head holds this content.
-    pub content: Option<BlobHash>,
-}
-
 /// Refreshes every drifted and unarchived chat that a filter selects. Answers how many moved.
 pub async fn refresh_many(
     service: &Service,
@@ -493,9 +460,7 @@ pub async fn refresh_many(
         .audited(credential, Operation::PinMoveMany, None, account)
         .await?;
     service.demand_rate(Rate::Moves, credential.id.uuid(), 1, caller.now)?;
-    let chats = account
-        .chats_to_refresh(&mut reading, filter.agent, filter.content)
-        .await?;
+    let chats = account.chats_to_refresh(&mut reading, filter).await?;
     drop(reading);
     refresh_each(service, credential, Operation::PinMoveMany, &chats).await
 }
@@ -507,7 +472,7 @@ async fn refresh_each(
     operation: Operation,
     chats: &[ChatId],
 ) -> Result<u64> {
-    let request = MoveRequest::Refresh { head: None };
+    let request = PinMove::Refresh { head: None };
     let mut refreshed = 0;
     for chat in chats {
         let wanted = Wanted {

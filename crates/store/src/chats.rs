@@ -1,13 +1,12 @@
 //! Chats: what is told of one, and what may be changed.
 
-use ctxpin_model::chat::{ChatFilter, ChatRecord, PinState};
+use ctxpin_model::chat::{ChatChange, ChatCreate, ChatFilter, ChatRecord, PinState};
 use ctxpin_model::drift::Hashes;
-use ctxpin_model::hash::{BlobHash, ContextHash, SnapshotId, ToolsHash};
+use ctxpin_model::hash::{ContextHash, SnapshotId, ToolsHash};
 use ctxpin_model::id::{AgentId, ChatId, UserId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::pin::Pin;
-use ctxpin_model::policy::Policy;
-use ctxpin_model::tools_mode::ToolsMode;
+use ctxpin_model::pin_move::RefreshFilter;
 
 use crate::agents::read_head_optional;
 use crate::database::Transaction;
@@ -18,44 +17,6 @@ use crate::query::Query;
 use crate::usage::read_refused;
 use crate::values::Row;
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
-
-/// A chat to write.
-#[derive(Debug, Clone)]
-pub struct NewChat {
-    /// Its id.
-    pub id: ChatId,
-    /// The client that holds it.
-    pub client: Option<String>,
-    /// The client's own id for it.
-    pub reference: Option<String>,
-    /// Its title.
-    pub title: Option<String>,
-    /// The agent to bind it to.
-    pub agent: Option<AgentId>,
-    /// The chat whose pin it inherits.
-    pub parent: Option<ChatId>,
-    /// What it does at a turn when the head differs.
-    pub policy: Policy,
-    /// Where its tools come from.
-    pub tools: ToolsMode,
-    /// When it was created.
-    pub created_at: Moment,
-}
-
-/// What may be changed of a chat apart from its pin.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct ChatUpdate {
-    /// A new title, or none.
-    pub title: Option<Option<String>>,
-    /// Archived since then, or not.
-    pub archived_at: Option<Option<Moment>>,
-    /// Bound to this agent, or to none.
-    pub agent: Option<Option<AgentId>>,
-    /// A new policy.
-    pub policy: Option<Policy>,
-    /// A new source of tools.
-    pub tools: Option<ToolsMode>,
-}
 
 const COLUMNS: &str = "c.id, c.owner_id, c.client, c.reference, c.title, c.agent_id, c.parent_id, c.archived_at, \
      c.policy, c.tools, c.declined_context, c.declined_tools, c.pin_seq, c.pin_snapshot, c.pin_prompt, \
@@ -192,7 +153,9 @@ impl Granted<Account, Write> {
     pub async fn chat_insert(
         &self,
         transaction: &mut Transaction,
-        chat: &NewChat,
+        id: ChatId,
+        chat: &ChatCreate,
+        at: Moment,
         quota_default: u64,
     ) -> Result<Option<Granted<Chat, Write>>> {
         let owner = self.owner();
@@ -214,7 +177,7 @@ impl Granted<Account, Write> {
                 "insert into chats (id, owner_id, client, reference, title, agent_id, parent_id, policy, tools, \
                  created_at, updated_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)",
             )
-            .bind(&chat.id)
+            .bind(&id)
             .bind(&owner)
             .bind_optional(chat.client.as_ref())
             .bind_optional(chat.reference.as_ref())
@@ -223,10 +186,10 @@ impl Granted<Account, Write> {
             .bind_optional(chat.parent.as_ref())
             .bind(&chat.policy)
             .bind(&chat.tools)
-            .bind(&chat.created_at)
+            .bind(&at)
             .execute()
             .await?;
-        Ok(Some(self.new_chat(chat.id)))
+        Ok(Some(self.new_chat(id)))
     }
 }
 
@@ -293,14 +256,13 @@ impl<R> Granted<Account, R> {
         Ok(Page::of(chats, page.limit, |chat| chat.id.uuid()))
     }
 
-    /// The unarchived, drifted chats of whomever that a refresh by filter concerns, oldest first:
-    /// bound to `agent`, and with a pin or a head that holds `content`, where these are given.
+    /// Returns the unarchived, drifted chats of anybody that the filter selects, oldest first.
     pub async fn chats_to_refresh(
         &self,
         transaction: &mut Transaction,
-        agent: Option<AgentId>,
-        content: Option<BlobHash>,
+        filter: RefreshFilter,
     ) -> Result<Vec<ChatId>> {
+        let RefreshFilter { agent, content } = filter;
         let transaction = self.within(transaction)?;
         let mut query = transaction.query("select c.id from chats c").push_all([
             JOINS,
@@ -361,11 +323,11 @@ impl<R> Granted<Chat, R> {
 }
 
 impl Granted<Chat, Write> {
-    /// Changes what is given and moves `updated_at`.
+    /// Changes what is given and moves `updated_at`. A chat is archived at `now`.
     pub async fn update(
         &self,
         transaction: &mut Transaction,
-        update: &ChatUpdate,
+        change: &ChatChange,
         now: Moment,
     ) -> Result<()> {
         let chat = self.id();
@@ -373,21 +335,21 @@ impl Granted<Chat, Write> {
             .within(transaction)?
             .query("update chats set updated_at = ")
             .value(&now);
-        if let Some(title) = &update.title {
+        if let Some(title) = &change.title {
             query = query.push(", title = ").value_optional(title.as_ref());
         }
-        if let Some(archived_at) = &update.archived_at {
+        if let Some(archived) = change.archived {
             query = query
                 .push(", archived_at = ")
-                .value_optional(archived_at.as_ref());
+                .value_optional(archived.then_some(now).as_ref());
         }
-        if let Some(agent) = &update.agent {
+        if let Some(agent) = &change.agent {
             query = query.push(", agent_id = ").value_optional(agent.as_ref());
         }
-        if let Some(policy) = &update.policy {
+        if let Some(policy) = &change.policy {
             query = query.push(", policy = ").value(policy);
         }
-        if let Some(tools) = &update.tools {
+        if let Some(tools) = &change.tools {
             query = query.push(", tools = ").value(tools);
         }
         query = query.push(" where id = ").value(&chat);

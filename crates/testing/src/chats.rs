@@ -1,6 +1,7 @@
 //! Chats, as their owner moves and reads them.
 
 use ctxpin_model::chat::ChatRecord;
+use ctxpin_model::chat::{ChatChange, ChatCreate};
 use ctxpin_model::compose::Selector;
 use ctxpin_model::context::ContextView;
 use ctxpin_model::delivery::Delivery;
@@ -8,22 +9,23 @@ use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_model::history::PinRecord;
 use ctxpin_model::id::{AgentId, ChatId};
 use ctxpin_model::page::{PAGE_ITEMS_MAX, PageRequest};
+use ctxpin_model::pin_move::PinMove;
 use ctxpin_model::policy::Policy;
 use ctxpin_model::token::Credential;
 use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_model::turn::TurnRecord;
 use ctxpin_model::turn::{TurnBegun, TurnContext};
-use ctxpin_operations::chats::{self, ChatChange, ChatRequest};
+use ctxpin_operations::chats;
 use ctxpin_operations::contexts;
 use ctxpin_operations::error::Error;
-use ctxpin_operations::pins::{self, MoveRequest};
+use ctxpin_operations::pins;
 use ctxpin_operations::prompts;
 use ctxpin_operations::service::Service;
 use ctxpin_operations::turns::{self, TurnRequest};
 
 /// A request for a chat without anything.
-pub fn plain() -> ChatRequest {
-    ChatRequest {
+pub fn plain() -> ChatCreate {
+    ChatCreate {
         client: None,
         reference: None,
         agent: None,
@@ -35,8 +37,8 @@ pub fn plain() -> ChatRequest {
 }
 
 /// A request for a chat that is bound to an agent.
-pub fn bound_to(agent: AgentId) -> ChatRequest {
-    ChatRequest {
+pub fn bound_to(agent: AgentId) -> ChatCreate {
+    ChatCreate {
         agent: Some(agent),
         ..plain()
     }
@@ -62,7 +64,7 @@ impl TestChat {
     pub async fn create(
         service: &Service,
         owner: Credential,
-        request: &ChatRequest,
+        request: &ChatCreate,
     ) -> Result<Self, Error> {
         let (chat, _) = chats::create(service, owner, request).await?;
         Ok(Self {
@@ -138,13 +140,13 @@ impl TestChat {
     }
 
     /// Moves the pin.
-    pub async fn move_to(&self, request: MoveRequest) -> Result<ContextView, Error> {
+    pub async fn move_to(&self, request: PinMove) -> Result<ContextView, Error> {
         pins::pin_move(&self.service, self.owner, self.id, &request, None).await
     }
 
     /// Moves the pin to the head, whichever that is.
     pub async fn refresh(&self) -> Result<ContextView, Error> {
-        self.move_to(MoveRequest::Refresh { head: None }).await
+        self.move_to(PinMove::Refresh { head: None }).await
     }
 
     /// Takes these sources, of whatever kind, from the head.
@@ -159,18 +161,18 @@ impl TestChat {
     /// Takes what is selected from the head.
     pub async fn take_selected(&self, selectors: Vec<Selector>) -> Result<ContextView, Error> {
         let head = None;
-        self.move_to(MoveRequest::Sources { selectors, head }).await
+        self.move_to(PinMove::Sources { selectors, head }).await
     }
 
     /// Declines the present head.
     pub async fn decline(&self) -> Result<ContextView, Error> {
         let head = self.record().await.head.expect("there is a head");
-        self.move_to(MoveRequest::Decline(head.snapshot)).await
+        self.move_to(PinMove::Decline(head.snapshot)).await
     }
 
     /// Rolls back to a snapshot of the history.
     pub async fn rollback(&self, snapshot: SnapshotId) -> Result<ContextView, Error> {
-        self.move_to(MoveRequest::Rollback(snapshot)).await
+        self.move_to(PinMove::Rollback(snapshot)).await
     }
 
     /// Clears the pin.

@@ -2,12 +2,13 @@
 
 use ctxpin_model::access::{Roles, Scopes};
 use ctxpin_model::agent::AgentRecord;
+use ctxpin_model::chat::ChatCreate;
 use ctxpin_model::chat::ChatRecord;
 use ctxpin_model::id::{AgentId, ProcessId, UserId};
 use ctxpin_model::snapshot::Snapshot;
 use ctxpin_model::token::Credential;
 use ctxpin_operations::agents::{self, AgentRequest, Replaces};
-use ctxpin_operations::chats::{self, ChatRequest};
+use ctxpin_operations::chats;
 use ctxpin_operations::error::Error;
 use ctxpin_operations::people::{self, FirstToken, TokenRequest};
 use ctxpin_operations::pushes::{self, Push, Pushed};
@@ -62,7 +63,7 @@ pub async fn member(service: &Service, admin: Credential, name: &str) -> Credent
 
 /// A new chat of `owner`, bound to this agent or to none.
 pub async fn chat(service: &Service, owner: Credential, agent: Option<AgentId>) -> ChatRecord {
-    let request = ChatRequest { agent, ..plain() };
+    let request = ChatCreate { agent, ..plain() };
     let (chat, is_new) = chats::create(service, owner, &request)
         .await
         .expect("a new chat");

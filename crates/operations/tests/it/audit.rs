@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use ctxpin_model::access::{Refusal, Role};
 use ctxpin_model::audit::AuditRecord;
+use ctxpin_model::chat::ChatChange;
 use ctxpin_model::page::PageRequest;
+use ctxpin_model::pin_move::{PinMove, RefreshFilter};
 use ctxpin_model::token::Credential;
 use ctxpin_model::user::UserChange;
 use ctxpin_operations::agents::{self, AgentRequest};
-use ctxpin_operations::chats::{self, ChatChange};
+use ctxpin_operations::chats;
 use ctxpin_operations::people::{self, Revoked, TokenRequest};
-use ctxpin_operations::pins::{self, MoveRequest, RefreshFilter};
+use ctxpin_operations::pins;
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::{TestAgent, chat, first_admin, member, user};
 use ctxpin_testing::workspace::Workspace;
@@ -144,7 +146,7 @@ async fn writes_on_agents_and_chats(test: &TestService, admin: Credential) {
         .push(service, &Workspace::with_agents_md("/w", "Two.\n"))
         .await
         .unwrap();
-    let refresh = MoveRequest::Refresh { head: None };
+    let refresh = PinMove::Refresh { head: None };
     pins::pin_move(service, admin, pinned, &refresh, None)
         .await
         .unwrap();
@@ -217,7 +219,7 @@ async fn what_changed_nothing_leaves_no_row(test: &TestService) {
     let pinned = chat(service, admin, Some(agent.id)).await.id;
     let before = log(test, admin).await.len();
     // Refused for what was asked, not for who asked.
-    let refresh = MoveRequest::Refresh { head: None };
+    let refresh = PinMove::Refresh { head: None };
     assert!(
         pins::pin_move(service, admin, pinned, &refresh, None)
             .await
@@ -244,7 +246,7 @@ async fn what_is_forbidden_is_noted(test: &TestService) {
     let (id, auditor) = user(service, admin, "auditor", "auditor", "read write").await;
     let pinned = chat(service, admin, None).await.id;
     test.advance(Duration::from_secs(1));
-    let refresh = MoveRequest::Refresh { head: None };
+    let refresh = PinMove::Refresh { head: None };
     let moved = pins::pin_move(service, auditor, pinned, &refresh, None).await;
     assert_eq!(Outcome::of(&moved), Outcome::Forbidden(Refusal::NotOwner));
     let row = log(test, admin).await.pop().unwrap();

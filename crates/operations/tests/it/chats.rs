@@ -2,11 +2,12 @@
 
 use ctxpin_model::access::Operation;
 use ctxpin_model::chat::ChatFilter;
+use ctxpin_model::chat::{ChatChange, ChatCreate};
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pin::Reason;
 use ctxpin_model::policy::Policy;
 use ctxpin_model::tools_mode::ToolsMode;
-use ctxpin_operations::chats::{self, ChatChange, ChatRequest};
+use ctxpin_operations::chats;
 use ctxpin_operations::{agents, people};
 use ctxpin_testing::chats::{TestChat, bound_to, given, plain};
 use ctxpin_testing::databases::TestService;
@@ -95,8 +96,8 @@ async fn a_snapshots_error_fails_no_creation(test: &TestService) {
     assert_eq!(pin.error.as_deref(), Some("a cap was reached"));
 }
 
-fn child_of(parent: &TestChat) -> ChatRequest {
-    ChatRequest {
+fn child_of(parent: &TestChat) -> ChatCreate {
+    ChatCreate {
         parent: Some(parent.id),
         ..plain()
     }
@@ -107,7 +108,7 @@ async fn a_child_starts_with_its_parents_pin(test: &TestService) {
     scene.push(&agents_md("one")).await;
     let parent = scene.chat().await;
     scene.push(&agents_md("two")).await;
-    let request = ChatRequest {
+    let request = ChatCreate {
         agent: Some(scene.agent.id),
         ..child_of(&parent)
     };
@@ -168,7 +169,7 @@ async fn a_child_with_another_agent_is_refused(test: &TestService) {
     let unbound = scene.chat().await;
     unbound.bind(None).await.unwrap();
     for parent in [parent, unbound] {
-        let request = ChatRequest {
+        let request = ChatCreate {
             agent: Some(other.id),
             ..child_of(&parent)
         };
@@ -195,8 +196,8 @@ async fn only_ones_own_can_be_named(test: &TestService) {
     }
 }
 
-fn named(client: &str, reference: &str) -> ChatRequest {
-    ChatRequest {
+fn named(client: &str, reference: &str) -> ChatCreate {
+    ChatCreate {
         client: Some(client.into()),
         reference: Some(reference.into()),
         ..plain()
@@ -206,7 +207,7 @@ fn named(client: &str, reference: &str) -> ChatRequest {
 async fn a_chat_created_again_is_the_same(test: &TestService) {
     let mut scene = Scene::new(test).await;
     scene.push(&agents_md("one")).await;
-    let request = ChatRequest {
+    let request = ChatCreate {
         agent: Some(scene.agent.id),
         title: Some("first".into()),
         ..named("zed", "s1")
@@ -216,7 +217,7 @@ async fn a_chat_created_again_is_the_same(test: &TestService) {
         .unwrap();
     assert!(is_new);
     scene.push(&agents_md("two")).await;
-    let again = ChatRequest {
+    let again = ChatCreate {
         title: Some("second".into()),
         policy: Policy::Follow,
         ..request
@@ -235,7 +236,7 @@ async fn a_chat_created_again_is_the_same(test: &TestService) {
 
 async fn a_reference_needs_a_client(test: &TestService) {
     let scene = Scene::new(test).await;
-    let request = ChatRequest {
+    let request = ChatCreate {
         client: None,
         ..named("", "s1")
     };
@@ -253,7 +254,7 @@ async fn references_are_unique_per_owner_and_client(test: &TestService) {
             assert!(is_new && ids.insert(chat.id));
         }
     }
-    let without = ChatRequest {
+    let without = ChatCreate {
         client: Some("zed".into()),
         ..plain()
     };
@@ -504,7 +505,7 @@ async fn chats_are_listed_by_filter(test: &TestService) {
     let new = TestChat::create(
         scene.service,
         scene.owner,
-        &ChatRequest {
+        &ChatCreate {
             agent: Some(scene.agent.id),
             tools: ToolsMode::Pinned,
             ..named("zed", "s1")

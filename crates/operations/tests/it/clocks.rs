@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ctxpin_model::access::Scopes;
+use ctxpin_model::chat::ChatChange;
 use ctxpin_model::chat::{ChatFilter, ChatRecord};
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::id::ProcessId;
@@ -11,7 +12,7 @@ use ctxpin_model::page::PageRequest;
 use ctxpin_model::push::Verdict;
 use ctxpin_model::resource::Bodies;
 use ctxpin_model::watch::{Detail, Event, Subject};
-use ctxpin_operations::chats::{self, ChatChange};
+use ctxpin_operations::chats;
 use ctxpin_operations::error::Error;
 use ctxpin_operations::people::{Revoked, TokenRequest};
 use ctxpin_operations::watches::watch;

@@ -3,11 +3,12 @@
 //! What may come out of a race is stated; what may not is that a caller sees a lost transaction, a
 //! chat that missed the head, a history with a gap or a prompt of another snapshot.
 
+use ctxpin_model::chat::{ChatChange, ChatCreate};
 use ctxpin_model::delivery::Delivery;
 use ctxpin_model::page::{PAGE_ITEMS_MAX, PageRequest};
 use ctxpin_model::policy::Policy;
 use ctxpin_operations::agents;
-use ctxpin_operations::chats::{self, ChatChange, ChatRequest};
+use ctxpin_operations::chats;
 use ctxpin_operations::error::Error;
 use ctxpin_store::error::Error as StoreError;
 use ctxpin_testing::chats::{TestChat, bound_to, given, plain};
@@ -418,7 +419,7 @@ async fn pushes_against_deletions(test: &TestService) {
         let mut chats = Vec::new();
         for _ in 0..5 {
             let parent = TestChat::bound(scene.service, scene.owner, agent.id).await;
-            let request = ChatRequest {
+            let request = ChatCreate {
                 parent: Some(parent.id),
                 ..plain()
             };
@@ -461,7 +462,7 @@ async fn children_against_pushes(test: &TestService) {
         for _ in 0..6 {
             let parent = parent.clone();
             race.add(async move {
-                let request = ChatRequest {
+                let request = ChatCreate {
                     parent: Some(parent.id),
                     ..plain()
                 };
@@ -490,7 +491,7 @@ async fn children_against_unpinning(test: &TestService) {
                     done(parent.clear().await);
                     return None;
                 }
-                let request = ChatRequest {
+                let request = ChatCreate {
                     parent: Some(parent.id),
                     ..plain()
                 };
@@ -514,7 +515,7 @@ async fn creations_again_make_one_chat(test: &TestService) {
         let mut race = Race::of(8);
         for _ in 0..8 {
             let (service, owner) = (scene.service.clone(), scene.owner);
-            let request = ChatRequest {
+            let request = ChatCreate {
                 client: Some("zed".into()),
                 reference: Some(format!("session {round}")),
                 ..bound_to(scene.agent.id)
@@ -561,7 +562,7 @@ async fn two_partial_refreshes(test: &TestService) {
 async fn turns_against_pushes(test: &TestService) {
     let mut scene = Scene::new(test).await;
     scene.push(&agents_md("first")).await;
-    let chats = [Policy::Follow, Policy::Additive, Policy::Manual].map(|policy| ChatRequest {
+    let chats = [Policy::Follow, Policy::Additive, Policy::Manual].map(|policy| ChatCreate {
         policy,
         ..bound_to(scene.agent.id)
     });

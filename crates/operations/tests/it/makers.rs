@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ctxpin_model::access::{Refusal, Scope};
 use ctxpin_model::audit::{AuditRecord, NewTokenRecord};
+use ctxpin_model::chat::ChatCreate;
 use ctxpin_model::delivery::Delivery;
 use ctxpin_model::id::{TokenId, UserId};
 use ctxpin_model::page::PageRequest;
@@ -13,7 +14,6 @@ use ctxpin_model::quota::{Amounts, Quotas};
 use ctxpin_model::token::{Credential, TokenRecord};
 use ctxpin_model::user::UserChange;
 use ctxpin_operations::agents::{self, AgentRequest, Replaces};
-use ctxpin_operations::chats::ChatRequest;
 use ctxpin_operations::contexts;
 use ctxpin_operations::diffs::{self, DiffRequest};
 use ctxpin_operations::error::Error;
@@ -599,7 +599,7 @@ async fn finding_25_a_token_that_only_writes_is_told_no_bodies(test: &TestServic
     let chat = TestChat::create(service, writes, &bound_to(agent.id))
         .await
         .unwrap();
-    let child = ChatRequest {
+    let child = ChatCreate {
         parent: Some(chat.id),
         ..plain()
     };

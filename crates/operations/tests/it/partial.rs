@@ -3,9 +3,9 @@
 use ctxpin_model::compose::Selector;
 use ctxpin_model::diff::Subject;
 use ctxpin_model::limits::PROMPT_FILE_BYTES_MAX;
+use ctxpin_model::pin_move::PinMove;
 use ctxpin_model::resource::{Kind, Status};
 use ctxpin_model::tools_mode::ToolsMode;
-use ctxpin_operations::pins::MoveRequest;
 use ctxpin_testing::chats::TestChat;
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::workspace::Workspace;
@@ -200,7 +200,7 @@ async fn a_head_that_moved_on_is_not_taken_from(test: &TestService) {
     let chat = scene.chat().await;
     let seen = scene.push(&agents_md("two")).await.head.unwrap().snapshot;
     scene.push(&agents_md("three")).await;
-    let request = |head| MoveRequest::Sources {
+    let request = |head| PinMove::Sources {
         selectors: vec![Selector {
             subject: None,
             source: "/w/AGENTS.md".into(),

@@ -6,13 +6,14 @@ use std::time::Duration;
 use ctxpin_model::access::{Actor, Decision, Object, Operation, Refusal, Role, Scope, decide};
 use ctxpin_model::id::{AgentId, ChatId, TokenId, UserId};
 use ctxpin_model::page::PageRequest;
+use ctxpin_model::pin_move::PinMove;
 use ctxpin_model::token::{Credential, Token};
 use ctxpin_model::user::UserChange;
 use ctxpin_operations::agents::{self, AgentRequest};
 use ctxpin_operations::chats;
 use ctxpin_operations::contexts;
 use ctxpin_operations::people::{self, Revoked, TokenRequest};
-use ctxpin_operations::pins::{self, MoveRequest};
+use ctxpin_operations::pins;
 use ctxpin_operations::service::Service;
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::{TestAgent, chat, first_admin, user};
@@ -465,7 +466,7 @@ async fn revoked_while_waiting(held: &'static str, is_of_agent: bool) {
             let workspace = Workspace::with_agents_md("/w", "Three.\n");
             Outcome::of(&agent.push(&service, &workspace).await)
         } else {
-            let refresh = MoveRequest::Refresh { head: None };
+            let refresh = PinMove::Refresh { head: None };
             Outcome::of(&pins::pin_move(&service, owner, pinned.id, &refresh, None).await)
         }
     });

@@ -1,8 +1,9 @@
 //! The moves of a pin that somebody asks for: refresh, decline, rollback, unpin.
 
 use ctxpin_model::pin::Reason;
+use ctxpin_model::pin_move::PinMove;
 use ctxpin_model::policy::Policy;
-use ctxpin_operations::pins::{self, MoveRequest};
+use ctxpin_operations::pins;
 use ctxpin_testing::chats::{TestChat, given, plain};
 use ctxpin_testing::databases::TestService;
 
@@ -67,11 +68,11 @@ async fn a_refresh_of_a_given_head_takes_no_other(test: &TestService) {
     let second = scene.push(&agents_md("two")).await.head.unwrap().snapshot;
     let third = scene.push(&agents_md("three")).await.head.unwrap().snapshot;
     for stale in [first, second] {
-        let request = MoveRequest::Refresh { head: Some(stale) };
+        let request = PinMove::Refresh { head: Some(stale) };
         assert_eq!(refusal(chat.move_to(request).await), "precondition-failed");
     }
     assert_eq!(chat.snapshot().await, Some(first));
-    let request = MoveRequest::Refresh { head: Some(third) };
+    let request = PinMove::Refresh { head: Some(third) };
     chat.move_to(request).await.unwrap();
     assert_eq!(chat.snapshot().await, Some(third));
 }
@@ -135,15 +136,15 @@ async fn a_move_from_another_pin_is_refused(test: &TestService) {
     let chat = scene.chat().await;
     let second = scene.push(&agents_md("two")).await.head.unwrap().snapshot;
     let requests = [
-        MoveRequest::Refresh { head: None },
-        MoveRequest::Sources {
+        PinMove::Refresh { head: None },
+        PinMove::Sources {
             selectors: Vec::new(),
             head: None,
         },
-        MoveRequest::Decline(second),
-        MoveRequest::Rollback(first),
+        PinMove::Decline(second),
+        PinMove::Rollback(first),
     ];
-    let moved = async |request: &MoveRequest, from| {
+    let moved = async |request: &PinMove, from| {
         pins::pin_move(scene.service, scene.owner, chat.id, request, Some(from)).await
     };
     for request in &requests {
@@ -187,14 +188,14 @@ async fn declining_needs_the_head_and_a_pin(test: &TestService) {
     let first = scene.push(&agents_md("one")).await.head.unwrap().snapshot;
     let chat = scene.chat().await;
     let second = scene.push(&agents_md("two")).await.head.unwrap().snapshot;
-    let decline = chat.move_to(MoveRequest::Decline(first)).await;
+    let decline = chat.move_to(PinMove::Decline(first)).await;
     assert_eq!(refusal(decline), "precondition-failed");
     assert!(!chat.record().await.drift().unwrap().declined);
     chat.clear().await.unwrap();
-    let decline = chat.move_to(MoveRequest::Decline(second)).await;
+    let decline = chat.move_to(PinMove::Decline(second)).await;
     assert_eq!(refusal(decline), "invalid");
     chat.bind(None).await.unwrap();
-    let decline = chat.move_to(MoveRequest::Decline(second)).await;
+    let decline = chat.move_to(PinMove::Decline(second)).await;
     assert_eq!(refusal(decline), "no-head");
 }
 

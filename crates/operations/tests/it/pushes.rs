@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ctxpin_model::agent::{AgentRecord, Head};
+use ctxpin_model::chat::ChatChange;
 use ctxpin_model::door::Door;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::page::PageRequest;
@@ -10,7 +11,7 @@ use ctxpin_model::pin::Reason;
 use ctxpin_model::push::Verdict;
 use ctxpin_model::resource::{Content, Detail, Kind, Resource, ServerShape, Status, Tool};
 use ctxpin_model::warning::{Code, Note, Warning};
-use ctxpin_operations::chats::{self, ChatChange};
+use ctxpin_operations::chats;
 use ctxpin_operations::error::{Error, Result};
 use ctxpin_operations::pushes::{self, Push, Pushed};
 use ctxpin_operations::{agents, contexts, pins};

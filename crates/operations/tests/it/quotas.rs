@@ -291,7 +291,7 @@ async fn finding_06_agents_and_chats_are_bounded(test: &TestService) {
     let chat = list.unwrap().items[0].id;
     chats::delete(service, owner, chat).await.unwrap();
     // One that a client asks for again is not another one.
-    let request = chats::ChatRequest {
+    let request = ctxpin_model::chat::ChatCreate {
         client: Some("c".into()),
         reference: Some("r".into()),
         ..plain()
@@ -437,7 +437,7 @@ async fn finding_06_turns_and_moves_are_bounded_by_the_minute(test: &TestService
     };
     by_other.archive(false).await.unwrap();
     by_other.bind(Some(agent.id)).await.unwrap();
-    let filter = pins::RefreshFilter::default();
+    let filter = ctxpin_model::pin_move::RefreshFilter::default();
     for _ in 0..4 {
         pins::refresh_many(service, scene.admin, filter)
             .await

@@ -1,15 +1,17 @@
 //! What a chat reaches: its own history and its agent's head, for its owner and for nobody else.
 
 use ctxpin_model::access::Refusal;
+use ctxpin_model::chat::ChatCreate;
 use ctxpin_model::hash::SnapshotId;
+use ctxpin_model::pin_move::PinMove;
 use ctxpin_model::resource::{Kind, ResourceId};
 use ctxpin_model::token::Credential;
-use ctxpin_operations::chats::{self, ChatRequest};
+use ctxpin_operations::chats;
 use ctxpin_operations::contexts;
 use ctxpin_operations::diffs::{self, DiffRequest};
 use ctxpin_operations::error::Error;
 use ctxpin_operations::people::Revoked;
-use ctxpin_operations::pins::{self, MoveRequest};
+use ctxpin_operations::pins;
 use ctxpin_operations::{people, prompts, skills};
 use ctxpin_testing::chats::{TestChat, plain};
 use ctxpin_testing::databases::TestService;
@@ -41,8 +43,8 @@ async fn pinned_twice(test: &TestService, owner: Credential) -> (TestAgent, Test
     (agent, chat, pushed.head.unwrap().snapshot)
 }
 
-fn child_of(parent: &TestChat) -> ChatRequest {
-    ChatRequest {
+fn child_of(parent: &TestChat) -> ChatCreate {
+    ChatCreate {
         parent: Some(parent.id),
         ..plain()
     }
@@ -69,7 +71,7 @@ async fn a_child_reaches_its_parents_pin_and_not_its_history(test: &TestService)
     );
     let diff = diffs::diff(service, owner, child.id, to_older).await;
     assert!(matches!(diff, Err(Error::Invalid(_))));
-    let back = MoveRequest::Rollback(older);
+    let back = PinMove::Rollback(older);
     let moved = pins::pin_move(service, owner, child.id, &back, None).await;
     assert!(matches!(moved, Err(Error::Invalid(_))));
 }
@@ -157,7 +159,7 @@ async fn the_id_of_a_snapshot_opens_nothing(test: &TestService) {
         };
         let diff = diffs::diff(service, stranger, own.id, request).await;
         assert_eq!(diff.is_ok(), is_reached, "only what its own history has");
-        let only = MoveRequest::Refresh { head: Some(secret) };
+        let only = PinMove::Refresh { head: Some(secret) };
         let moved = pins::pin_move(service, stranger, own.id, &only, None).await;
         assert!(matches!(moved, Err(Error::PreconditionFailed(_))));
     }

@@ -1,8 +1,8 @@
 //! Binding and pin move together.
 
+use ctxpin_model::chat::ChatChange;
 use ctxpin_model::pin::Reason;
 use ctxpin_operations::agents;
-use ctxpin_operations::chats::ChatChange;
 use ctxpin_testing::databases::TestService;
 
 use crate::scene::{Scene, agents_md, assert_sound, refusal, rendered};

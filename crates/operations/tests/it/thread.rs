@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use ctxpin_model::chat::ChatCreate;
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pin::Reason;
+use ctxpin_model::pin_move::PinMove;
 use ctxpin_model::policy::Policy;
 use ctxpin_model::tools_mode::ToolsMode;
-use ctxpin_operations::chats::{self, ChatRequest};
+use ctxpin_operations::chats;
 use ctxpin_operations::diffs::{self, DiffRequest};
-use ctxpin_operations::pins::MoveRequest;
 use ctxpin_operations::{contexts, pins, prompts};
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::{TestAgent, first_admin};
@@ -20,7 +21,7 @@ async fn a_chat_is_pinned_drifts_and_is_refreshed(test: &TestService) {
     let service = &test.service;
     let owner = first_admin(service).await;
     let mut agent = TestAgent::create(service, owner, "project").await;
-    let request = ChatRequest {
+    let request = ChatCreate {
         client: None,
         reference: None,
         agent: Some(agent.id),
@@ -65,7 +66,7 @@ async fn a_chat_is_pinned_drifts_and_is_refreshed(test: &TestService) {
         .unwrap();
     assert_eq!(unchanged.bytes, None);
 
-    let refresh = MoveRequest::Refresh { head: None };
+    let refresh = PinMove::Refresh { head: None };
     let context = pins::pin_move(service, owner, chat.id, &refresh, None)
         .await
         .unwrap();
@@ -84,15 +85,9 @@ async fn a_chat_is_pinned_drifts_and_is_refreshed(test: &TestService) {
     let reasons: Vec<_> = history.items.iter().map(|pin| pin.reason).collect();
     assert_eq!(reasons, [Reason::Refresh, Reason::Hydrate]);
     let oldest = history.items[1].snapshot.unwrap();
-    let context = pins::pin_move(
-        service,
-        owner,
-        chat.id,
-        &MoveRequest::Rollback(oldest),
-        None,
-    )
-    .await
-    .unwrap();
+    let context = pins::pin_move(service, owner, chat.id, &PinMove::Rollback(oldest), None)
+        .await
+        .unwrap();
     assert!(context.chat.drift().is_some());
     agent.push(service, &first).await.unwrap();
     let context = contexts::read(service, owner, chat.id).await.unwrap();

@@ -1,11 +1,11 @@
 //! Turns: what is handed out and stamped, and what a chat's policy does before.
 
+use ctxpin_model::chat::ChatCreate;
 use ctxpin_model::delivery::Delivery;
 use ctxpin_model::pin::Reason;
 use ctxpin_model::policy::Policy;
 use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_model::turn::TurnBegun;
-use ctxpin_operations::chats::ChatRequest;
 use ctxpin_testing::chats::{TestChat, bound_to, given, plain};
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::workspace::Workspace;
@@ -187,7 +187,7 @@ async fn manual_moves_nothing(test: &TestService) {
 }
 
 async fn chat_with(scene: &Scene<'_>, policy: Policy, tools: ToolsMode) -> TestChat {
-    let request = ChatRequest {
+    let request = ChatCreate {
         policy,
         tools,
         ..bound_to(scene.agent.id)
@@ -275,7 +275,7 @@ async fn finding_03_turns_at_the_limits_keep_nobody_waiting(test: &TestService) 
     });
     let pin = files(excluded, "a", 499);
     scene.push(&pin).await;
-    let request = ChatRequest {
+    let request = ChatCreate {
         policy: Policy::Additive,
         ..bound_to(scene.agent.id)
     };
@@ -510,7 +510,7 @@ async fn a_child_of_an_unsettled_pin_settles_too(test: &TestService) {
     let parent = chat_with(&scene, Policy::Manual, ToolsMode::Pinned).await;
     parent.turn().await.unwrap();
     scene.push(&agents_md("one").server("git", &["log"])).await;
-    let request = ChatRequest {
+    let request = ChatCreate {
         parent: Some(parent.id),
         tools: ToolsMode::Pinned,
         ..plain()

@@ -6,11 +6,11 @@ use ctxpin_model::hash::BlobHash;
 use ctxpin_model::id::{AgentId, ChatId};
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pin::Reason;
+use ctxpin_model::pin_move::PinMove;
 use ctxpin_model::policy::Policy;
 use ctxpin_model::resource::{Bodies, Content, Kind, ResourceId, Status};
 use ctxpin_model::token::{Credential, Token};
 use ctxpin_model::treatment::Removed;
-use ctxpin_operations::pins::MoveRequest;
 use ctxpin_operations::skills::{self, Reader};
 use ctxpin_operations::{agents, contexts, people, quotas, treatments};
 use ctxpin_testing::chats::{TestChat, given};
@@ -140,7 +140,7 @@ async fn a_prompt_is_rendered_anew_on_request(left: &Left<'_>) {
     let chat = left.chat("manual");
     let before = chat.context().await;
     assert_eq!((before.renderer(), before.latest_renderer), (1, 2));
-    let after = chat.move_to(MoveRequest::Render).await.unwrap();
+    let after = chat.move_to(PinMove::Render).await.unwrap();
     assert_eq!(after.renderer(), 2);
     let pinned = |view: &ContextView| view.chat.pin.as_ref().map(|pin| pin.pin.snapshot);
     assert_eq!(pinned(&after), pinned(&before), "the pin stays");
@@ -162,11 +162,11 @@ async fn a_prompt_is_rendered_anew_on_request(left: &Left<'_>) {
     );
     // Once more there is nothing to do.
     let seq = last.seq;
-    chat.move_to(MoveRequest::Render).await.unwrap();
+    chat.move_to(PinMove::Render).await.unwrap();
     assert_eq!(chat.history().await.pop().unwrap().seq, seq);
     let unpinned = left.chat("child");
     unpinned.clear().await.unwrap();
-    let error = unpinned.move_to(MoveRequest::Render).await.unwrap_err();
+    let error = unpinned.move_to(PinMove::Render).await.unwrap_err();
     assert!(error.to_string().contains("no pin"), "{error}");
 }
 
@@ -184,7 +184,7 @@ async fn what_was_stored_is_treated_in_the_background(left: &Left<'_>) {
     let comments = "<!-- and tell nobody -->".len() + "<!-- shots -->".len();
     assert_eq!(removed.comment, comments as u64);
     assert_eq!(removed.invisible, 3);
-    chat.move_to(MoveRequest::Render).await.unwrap();
+    chat.move_to(PinMove::Render).await.unwrap();
     let expected = Removed {
         comment: "<!-- and tell nobody -->".len() as u64,
         ..removed
@@ -208,7 +208,7 @@ async fn a_skill_is_read_under_the_renderer_of_its_pin(left: &Left<'_>) {
         read.await.unwrap().body
     };
     assert!(!body().await.contains("<!-- code -->"));
-    chat.move_to(MoveRequest::Render).await.unwrap();
+    chat.move_to(PinMove::Render).await.unwrap();
     assert!(body().await.ends_with("\n    <!-- code -->\n"));
 }
 

@@ -1,10 +1,14 @@
 //! Chats.
 
-use ctxpin_model::chat::ChatRecord;
-use ctxpin_model::id::{AgentId, ChatId};
+use std::str::FromStr;
 
+use ctxpin_model::chat::{ChatChange, ChatCreate, ChatFilter, ChatRecord};
+use ctxpin_model::id::{AgentId, ChatId};
+use ctxpin_model::resource::UnknownWord;
+
+use super::members::{InvalidMember, label, word};
 use super::quotas::refused;
-use crate::http::chats::Chat;
+use crate::http::chats::{self, Chat};
 use crate::http::context::ChatContext;
 
 /// Returns the wire shape of a chat.
@@ -39,4 +43,64 @@ pub fn context_brief(chat: &ChatRecord) -> ChatContext {
         renderer: pin.map(|pin| pin.pin.prompt.renderer),
         agent_refused: chat.agent_refused.map(refused),
     }
+}
+
+/// Reads a request for a chat.
+///
+/// # Errors
+///
+/// If a name is empty, too long or holds control characters, or a word is not known.
+pub fn chat_create(chat: chats::ChatCreate) -> Result<ChatCreate, InvalidMember> {
+    Ok(ChatCreate {
+        client: named("client", chat.client)?,
+        reference: named("reference", chat.reference)?,
+        agent: chat.agent_id.map(Into::into),
+        parent: chat.parent_id.map(Into::into),
+        title: named("title", chat.title)?,
+        policy: known("policy", chat.policy)?.unwrap_or_default(),
+        tools: known("tools", chat.tools)?.unwrap_or_default(),
+    })
+}
+
+/// Reads a change of a chat.
+///
+/// # Errors
+///
+/// If the title is empty, too long or holds control characters, or a word is not known.
+pub fn chat_change(change: chats::ChatChange) -> Result<ChatChange, InvalidMember> {
+    let title = change.title.map(|title| named("title", title));
+    Ok(ChatChange {
+        title: title.transpose()?,
+        archived: change.archived,
+        agent: change.agent_id.map(|agent| agent.map(Into::into)),
+        policy: known("policy", change.policy)?,
+        tools: known("tools", change.tools)?,
+    })
+}
+
+/// Reads the filter of a list of chats.
+///
+/// # Errors
+///
+/// If a name is empty, too long or holds control characters.
+pub fn chat_filter(query: chats::ChatQuery) -> Result<ChatFilter, InvalidMember> {
+    Ok(ChatFilter {
+        agent: query.agent.map(Into::into),
+        dirty: query.dirty,
+        archived: query.archived,
+        client: named("client", query.client)?,
+        reference: named("reference", query.reference)?,
+        own: false,
+    })
+}
+
+fn named(member: &str, text: Option<String>) -> Result<Option<String>, InvalidMember> {
+    text.map(|text| label(member, text)).transpose()
+}
+
+fn known<W: FromStr<Err = UnknownWord>>(
+    member: &str,
+    text: Option<String>,
+) -> Result<Option<W>, InvalidMember> {
+    text.map(|text| word(member, &text)).transpose()
 }

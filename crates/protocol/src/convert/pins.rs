@@ -2,51 +2,13 @@
 
 use ctxpin_model::compose::Selector;
 use ctxpin_model::diff::Subject;
-use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_model::history::PinRecord;
 use ctxpin_model::id::AgentId;
 use ctxpin_model::limits::{SNAPSHOT_LISTED_MAX, SOURCE_BYTES_MAX};
+use ctxpin_model::pin_move::{PinMove, RefreshFilter};
 
 use super::members::{InvalidMember, count, hash, text, word};
 use crate::http::context::{self, Actor, Pin};
-
-/// One of the ways to move a pin.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Move {
-    /// To the agent's head.
-    Refresh {
-        /// Only if the head is this snapshot.
-        head: Option<SnapshotId>,
-    },
-    /// To the pin with some sources taken from the agent's head.
-    Sources {
-        /// Only if the head is this snapshot.
-        head: Option<SnapshotId>,
-        /// What to take, at least one.
-        sources: Vec<Selector>,
-    },
-    /// Nowhere: the drift was seen, and the pin stays.
-    Decline {
-        /// The snapshot that was seen.
-        head: SnapshotId,
-    },
-    /// Back to a snapshot of the chat's own history.
-    Rollback {
-        /// Which.
-        snapshot: SnapshotId,
-    },
-    /// Nowhere: its prompt is rendered by the present renderer.
-    Render,
-}
-
-/// Which chats an administrator refreshes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RefreshFilter {
-    /// Those bound to this agent.
-    pub agent: Option<AgentId>,
-    /// Those whose pin, or whose agent's head, holds this content.
-    pub content: Option<BlobHash>,
-}
 
 /// Reads a move.
 ///
@@ -54,7 +16,7 @@ pub struct RefreshFilter {
 ///
 /// If members exclude each other, `sources` is empty or longer than a snapshot, a source or a hash
 /// is malformed, or a `mode` is asked for.
-pub fn pin_move(body: context::ContextMove) -> Result<Move, InvalidMember> {
+pub fn pin_move(body: context::ContextMove) -> Result<PinMove, InvalidMember> {
     let named = [
         ("head", body.head.is_some()),
         ("sources", body.sources.is_some()),
@@ -86,24 +48,24 @@ pub fn pin_move(body: context::ContextMove) -> Result<Move, InvalidMember> {
     }
     if let Some(render) = body.render {
         return match render {
-            true => Ok(Move::Render),
+            true => Ok(PinMove::Render),
             false => Err(InvalidMember::new("render", "it is true, or left out")),
         };
     }
     if let Some(decline) = body.decline {
         let head = hash("decline", &decline)?;
-        return Ok(Move::Decline { head });
+        return Ok(PinMove::Decline(head));
     }
     if let Some(snapshot) = body.snapshot {
         let snapshot = hash("snapshot", &snapshot)?;
-        return Ok(Move::Rollback { snapshot });
+        return Ok(PinMove::Rollback(snapshot));
     }
     let head = body.head.map(|head| hash("head", &head)).transpose()?;
     match body.sources {
-        None => Ok(Move::Refresh { head }),
+        None => Ok(PinMove::Refresh { head }),
         Some(sources) => {
-            let sources = selectors(sources)?;
-            Ok(Move::Sources { head, sources })
+            let selectors = selectors(sources)?;
+            Ok(PinMove::Sources { selectors, head })
         }
     }
 }
@@ -185,11 +147,12 @@ pub fn refresh_filter(filter: &context::RefreshFilter) -> Result<RefreshFilter, 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ctxpin_model::hash::SnapshotId;
     use ctxpin_model::resource::Kind;
 
     const HASH: &str = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
-    fn read(json: &str) -> Result<Move, String> {
+    fn read(json: &str) -> Result<PinMove, String> {
         let body: context::ContextMove =
             serde_json::from_str(&json.replace("HASH", HASH)).map_err(|error| error.to_string())?;
         pin_move(body).map_err(|invalid| invalid.to_string())
@@ -212,17 +175,17 @@ mod tests {
             source: source.to_owned(),
         };
         let hash: SnapshotId = HASH.parse().unwrap();
-        let check = |json: &str, expected: Move| assert_eq!(read(json), Ok(expected), "{json}");
-        check("{}", Move::Refresh { head: None });
-        check(r#"{"head": "HASH"}"#, Move::Refresh { head: Some(hash) });
-        check(r#"{"decline": "HASH"}"#, Move::Decline { head: hash });
-        check(r#"{"snapshot": "HASH"}"#, Move::Rollback { snapshot: hash });
-        check(r#"{"render": true}"#, Move::Render);
+        let check = |json: &str, expected: PinMove| assert_eq!(read(json), Ok(expected), "{json}");
+        check("{}", PinMove::Refresh { head: None });
+        check(r#"{"head": "HASH"}"#, PinMove::Refresh { head: Some(hash) });
+        check(r#"{"decline": "HASH"}"#, PinMove::Decline(hash));
+        check(r#"{"snapshot": "HASH"}"#, PinMove::Rollback(hash));
+        check(r#"{"render": true}"#, PinMove::Render);
         check(
             r#"{"head": "HASH", "sources": ["/a", {"kind": "skill", "source": "/b"}, {"kind": "facts", "source": ""}]}"#,
-            Move::Sources {
+            PinMove::Sources {
                 head: Some(hash),
-                sources: vec![
+                selectors: vec![
                     selector(None, "/a"),
                     selector(Some(Subject::Resource(Kind::Skill)), "/b"),
                     selector(Some(Subject::Facts), ""),

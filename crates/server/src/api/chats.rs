@@ -3,13 +3,9 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use ctxpin_model::chat::ChatFilter;
-use ctxpin_model::policy::Policy;
-use ctxpin_model::tools_mode::ToolsMode;
-use ctxpin_operations::chats::{self, ChatRequest};
+use ctxpin_operations::chats;
 use ctxpin_operations::pins;
-use ctxpin_protocol::convert::chats::chat;
-use ctxpin_protocol::convert::members::{InvalidMember, label, word};
+use ctxpin_protocol::convert::chats::{chat, chat_change, chat_create, chat_filter};
 use ctxpin_protocol::convert::pages::{page, page_request};
 use ctxpin_protocol::convert::pins::refresh_filter;
 use ctxpin_protocol::http::agents::Refreshed;
@@ -33,33 +29,13 @@ pub(crate) async fn create(
     Identity(credential): Identity,
     JsonBody(body): JsonBody<ChatCreate>,
 ) -> Answer<(StatusCode, Json<Chat>)> {
-    let request = ChatRequest {
-        client: named("client", body.client)?,
-        reference: named("reference", body.reference)?,
-        agent: body.agent_id.map(Into::into),
-        parent: body.parent_id.map(Into::into),
-        title: named("title", body.title)?,
-        policy: policy(body.policy.as_deref())?.unwrap_or_default(),
-        tools: tools(body.tools.as_deref())?.unwrap_or_default(),
-    };
+    let request = chat_create(body)?;
     let (record, is_new) = chats::create(&app.service, credential, &request).await?;
     let status = match is_new {
         true => StatusCode::CREATED,
         false => StatusCode::OK,
     };
     Ok((status, Json(chat(&record))))
-}
-
-fn named(member: &str, text: Option<String>) -> Result<Option<String>, InvalidMember> {
-    text.map(|text| label(member, text)).transpose()
-}
-
-fn policy(text: Option<&str>) -> Result<Option<Policy>, InvalidMember> {
-    text.map(|text| word("policy", text)).transpose()
-}
-
-fn tools(text: Option<&str>) -> Result<Option<ToolsMode>, InvalidMember> {
-    text.map(|text| word("tools", text)).transpose()
 }
 
 /// List chats
@@ -71,14 +47,7 @@ pub(crate) async fn list(
     QueryParams(query): QueryParams<ChatQuery>,
 ) -> Answer<Json<Page<Chat>>> {
     let asked = page_request(query.cursor.as_deref(), query.limit)?;
-    let filter = ChatFilter {
-        agent: query.agent.map(Into::into),
-        dirty: query.dirty,
-        archived: query.archived,
-        client: named("client", query.client)?,
-        reference: named("reference", query.reference)?,
-        own: false,
-    };
+    let filter = chat_filter(query)?;
     let chats = chats::list(&app.service, credential, &filter, &asked).await?;
     Ok(Json(page(chats, |record| chat(&record))))
 }
@@ -104,14 +73,7 @@ pub(crate) async fn change(
     path: PathParams,
     JsonBody(body): JsonBody<ChatChange>,
 ) -> Answer<Json<Chat>> {
-    let title = body.title.map(|title| named("title", title)).transpose()?;
-    let change = chats::ChatChange {
-        title,
-        archived: body.archived,
-        agent: body.agent_id.map(|agent| agent.map(Into::into)),
-        policy: policy(body.policy.as_deref())?,
-        tools: tools(body.tools.as_deref())?,
-    };
+    let change = chat_change(body)?;
     let record = chats::change(&app.service, credential, path.id("chat")?, &change).await?;
     Ok(Json(chat(&record)))
 }
@@ -137,10 +99,6 @@ pub(crate) async fn refresh_many(
     JsonBody(body): JsonBody<RefreshFilter>,
 ) -> Answer<Json<Refreshed>> {
     let filter = refresh_filter(&body)?;
-    let filter = pins::RefreshFilter {
-        agent: filter.agent,
-        content: filter.content,
-    };
     let refreshed = pins::refresh_many(&app.service, credential, filter).await?;
     Ok(Json(Refreshed { refreshed }))
 }

@@ -12,13 +12,13 @@ use ctxpin_model::page::PageRequest;
 use ctxpin_model::token::Credential;
 use ctxpin_operations::contexts;
 use ctxpin_operations::diffs::{self, DiffRequest};
-use ctxpin_operations::pins::{self, MoveRequest};
+use ctxpin_operations::pins;
 use ctxpin_protocol::convert;
 use ctxpin_protocol::convert::contexts::context;
 use ctxpin_protocol::convert::diff::Form;
 use ctxpin_protocol::convert::members::InvalidMember;
 use ctxpin_protocol::convert::pages::{page, page_request};
-use ctxpin_protocol::convert::pins::{Move, pin, pin_move};
+use ctxpin_protocol::convert::pins::{pin, pin_move};
 use ctxpin_protocol::convert::resources::resource;
 use ctxpin_protocol::http::context::{Context, ContextMove, Pin};
 use ctxpin_protocol::http::diff::{Diff, DiffQuery};
@@ -81,16 +81,7 @@ pub(crate) async fn put(
     JsonBody(body): JsonBody<ContextMove>,
 ) -> Answer<Response> {
     let (chat, only_from) = (path.id("chat")?, if_match(&headers)?);
-    let request = match pin_move(body)? {
-        Move::Refresh { head } => MoveRequest::Refresh { head },
-        Move::Sources { head, sources } => MoveRequest::Sources {
-            selectors: sources,
-            head,
-        },
-        Move::Decline { head } => MoveRequest::Decline(head),
-        Move::Rollback { snapshot } => MoveRequest::Rollback(snapshot),
-        Move::Render => MoveRequest::Render,
-    };
+    let request = pin_move(body)?;
     let view = pins::pin_move(&app.service, credential, chat, &request, only_from).await?;
     answered(&app, credential, view).await
 }

@@ -2,17 +2,19 @@
 
 use std::time::Duration;
 
+use ctxpin_model::chat::{ChatChange, ChatCreate};
 use ctxpin_model::compose::Selector;
 use ctxpin_model::delivery::Delivery;
 use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::id::{AgentId, ChatId, ProcessId};
 use ctxpin_model::moment::Moment;
+use ctxpin_model::pin_move::PinMove;
 use ctxpin_model::push::Verdict;
 use ctxpin_model::token::Credential;
 use ctxpin_operations::agents::{self, AgentRequest, Replaces};
-use ctxpin_operations::chats::{self, ChatChange, ChatRequest};
+use ctxpin_operations::chats;
 use ctxpin_operations::error::Error;
-use ctxpin_operations::pins::{self, MoveRequest};
+use ctxpin_operations::pins;
 use ctxpin_operations::pushes;
 use ctxpin_operations::service::Service;
 use ctxpin_operations::turns::{self, TurnRequest};
@@ -304,7 +306,7 @@ impl Hands<'_> {
             policy,
             tools,
         };
-        let request = ChatRequest {
+        let request = ChatCreate {
             client: reference.map(|_| "client".into()),
             reference: reference.map(|reference| reference.to_string()),
             agent: new.agent.map(|agent| self.agents[agent].id),
@@ -347,7 +349,7 @@ impl Hands<'_> {
         Some(match step {
             Step::Refresh { chat, head, pin } => {
                 let chat = self.chat(*chat)?;
-                let request = MoveRequest::Refresh {
+                let request = PinMove::Refresh {
                     head: self.head(chat, *head),
                 };
                 let real = self.move_pin(chat, &request, *pin).await;
@@ -370,7 +372,7 @@ impl Hands<'_> {
                     subject: None,
                     source: source.clone(),
                 };
-                let request = MoveRequest::Sources {
+                let request = PinMove::Sources {
                     selectors: sources.iter().map(select).collect(),
                     head: None,
                 };
@@ -383,7 +385,7 @@ impl Hands<'_> {
                     Seen::Any => Seen::Present,
                     head => *head,
                 };
-                let request = MoveRequest::Decline(self.head(chat, seen).unwrap_or_else(another));
+                let request = PinMove::Decline(self.head(chat, seen).unwrap_or_else(another));
                 let real = self.move_pin(chat, &request, Seen::Any).await;
                 (real, self.model.decline(chat, seen))
             }
@@ -393,7 +395,7 @@ impl Hands<'_> {
                 let id = target
                     .as_ref()
                     .map(|content| content.snapshot().addresses().id);
-                let request = MoveRequest::Rollback(id.unwrap_or_else(another));
+                let request = PinMove::Rollback(id.unwrap_or_else(another));
                 let real = self.move_pin(chat, &request, Seen::Any).await;
                 (real, self.model.rollback(chat, target.as_ref(), now))
             }
@@ -407,7 +409,7 @@ impl Hands<'_> {
         })
     }
 
-    async fn move_pin(&self, chat: usize, request: &MoveRequest, pin: Seen) -> Answer {
+    async fn move_pin(&self, chat: usize, request: &PinMove, pin: Seen) -> Answer {
         let (id, seen) = (self.chats[chat], self.pin(chat, pin));
         done(pins::pin_move(&self.test.service, self.owner, id, request, seen).await)
     }

@@ -2,19 +2,21 @@
 
 use ctxpin_model::access::{Actor, Operation, Roles};
 use ctxpin_model::chat::ChatFilter;
+use ctxpin_model::chat::{ChatChange, ChatCreate};
 use ctxpin_model::delivery::Delivery;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::page::PageRequest;
+use ctxpin_model::pin_move::{PinMove, RefreshFilter};
 use ctxpin_model::quota::QuotaChange;
 use ctxpin_model::resource::{Kind, ResourceId};
 use ctxpin_model::user::UserChange;
 use ctxpin_model::watch::{Detail, Subject};
 use ctxpin_operations::agents::{self, AgentRequest, Replaces};
-use ctxpin_operations::chats::{self, ChatChange, ChatRequest};
+use ctxpin_operations::chats;
 use ctxpin_operations::contexts;
 use ctxpin_operations::diffs::{self, DiffRequest};
 use ctxpin_operations::people::{self, Revoked, TokenRequest};
-use ctxpin_operations::pins::{self, MoveRequest, RefreshFilter};
+use ctxpin_operations::pins;
 use ctxpin_operations::pushes::{self, Push};
 use ctxpin_operations::skills::{self, Reader};
 use ctxpin_operations::turns::{self, TurnRequest};
@@ -167,7 +169,7 @@ async fn on_chats(
         }
         Operation::ChatDelete => vec![Outcome::of(&chats::delete(service, by, chat).await)],
         Operation::ChatInherit => {
-            let request = ChatRequest {
+            let request = ChatCreate {
                 parent: Some(chat),
                 ..plain()
             };
@@ -187,7 +189,7 @@ async fn on_pins(
     let outcome = match operation {
         Operation::ContextRead => Outcome::of(&contexts::read(service, by, chat).await),
         Operation::PinMove => {
-            let refresh = MoveRequest::Refresh { head: None };
+            let refresh = PinMove::Refresh { head: None };
             Outcome::of(&pins::pin_move(service, by, chat, &refresh, None).await)
         }
         Operation::PinClear => Outcome::of(&pins::pin_clear(service, by, chat, None).await),
