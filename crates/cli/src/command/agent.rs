@@ -160,7 +160,7 @@ impl Noun {
                     return say::print_json(&resynced);
                 }
                 say::print(&format!(
-                    "the head is {}, number {}: {}, of which {} cannot be used\n",
+                    "the head is {}, number {}: {}, {} of them unusable\n",
                     say::hash(&resynced.snapshot),
                     resynced.seq,
                     say::counted(resynced.resources, "resource"),
@@ -225,7 +225,7 @@ fn note_run(note: &RunNote, directory: &Path) {
     let noted = DataDirectory::locate().and_then(|data| note.write(&data, directory));
     if let Err(failure) = noted {
         say::note(
-            "commands in this directory will have to name the agent, for it cannot be noted:",
+            "commands in this directory must name the agent, because ctxpin cannot record it:",
         );
         failure.report();
     }
@@ -264,7 +264,7 @@ impl RotateToken {
         let file = self.target.file()?;
         let rotated = client.agent_token_rotate(agent).await?;
         let told = format!(
-            "agent {} of workspace \"{}\" has another token; the one that it had opens nothing any more",
+            "agent {} of workspace \"{}\" has a new token; the old one is no longer valid",
             rotated.agent.id,
             say::line(&rotated.agent.workspace)
         );
@@ -293,7 +293,7 @@ impl TokenTarget {
         say::note(told);
         if let Some(time) = created.agent.token_expires_at {
             say::note(&format!(
-                "its token ends {}, with the one that made it; `ctxpin agent rotate-token` gives it another",
+                "its token expires {}, with the token that created it; `ctxpin agent rotate-token` gives it a new one",
                 time.to_rfc3339()
             ));
         }
@@ -316,7 +316,7 @@ async fn list(client: &Client, page: &PageArguments, output: Output) -> Result<(
         return say::print_json(&page);
     }
     if page.items.is_empty() {
-        say::note("no agents; `ctxpin up` or `ctxpin agent create` makes one");
+        say::note("no agents; `ctxpin up` or `ctxpin agent create` creates one");
         return Ok(());
     }
     let now = say::now();
@@ -369,7 +369,7 @@ fn status_text(status: &AgentStatus) -> String {
     match &status.found {
         Some(found) => {
             let text = format!(
-                "{}: {}, of which {} cannot be used",
+                "{}: {}, {} of them unusable",
                 say::hash(&found.snapshot),
                 say::counted(found.resources, "resource"),
                 found.unusable
@@ -392,9 +392,9 @@ fn status_text(status: &AgentStatus) -> String {
     };
     facts.push(("pushed", pushed));
     let pushing = match &status.pushing {
-        PushStatus::Settled => "the server has what was found".to_owned(),
+        PushStatus::Settled => "the server has the latest scan".to_owned(),
         PushStatus::Sending => "sending".to_owned(),
-        PushStatus::Waiting { reason, seconds } => format!("again in {seconds} s: {reason}"),
+        PushStatus::Waiting { reason, seconds } => format!("retries in {seconds} s: {reason}"),
         PushStatus::Refused {
             reason,
             seconds: None,
@@ -402,7 +402,7 @@ fn status_text(status: &AgentStatus) -> String {
         PushStatus::Refused {
             reason,
             seconds: Some(seconds),
-        } => format!("refused, again in {seconds} s or when something changes: {reason}"),
+        } => format!("refused; retries in {seconds} s or when something changes: {reason}"),
     };
     facts.push(("state", pushing));
     let troubles = [
@@ -418,7 +418,7 @@ fn status_text(status: &AgentStatus) -> String {
     facts.push(("sources", status.sources.to_string()));
     if let Some(time) = status.token_expires_at {
         let fact = format!(
-            "ends {}; `ctxpin agent rotate-token` gives another",
+            "expires {}; `ctxpin agent rotate-token` creates a new one",
             time.to_rfc3339()
         );
         facts.push(("token", fact));
@@ -428,7 +428,7 @@ fn status_text(status: &AgentStatus) -> String {
     let viewpoint = Viewpoint::here();
     let notes = status.found.iter().flat_map(|found| &found.notes);
     let notes: Vec<_> = notes.map(|note| say::noted(note, &viewpoint)).collect();
-    let names = std::iter::once("to know").chain(std::iter::repeat(""));
+    let names = std::iter::once("notes").chain(std::iter::repeat(""));
     facts.extend(names.zip(notes));
     let heading = format!("agent on {}", say::line(&status.directory));
     let lines = facts.iter();

@@ -99,7 +99,7 @@ impl Check {
             let stopped = stop::on_signal()?;
             let before = tokio::select! {
                 before = Before::read(revision, &root, &self.paths, &home, &trust) => before?,
-                () = stopped.cancelled() => return Err(Failure::new("stopped; nothing was told")),
+                () = stopped.cancelled() => return Err(Failure::new("stopped before the check was complete")),
             };
             found = before.subtract(found, &root);
         }
@@ -199,7 +199,7 @@ fn text(found: &[Finding], told: &Told) -> String {
     }
     let counts = match (told.problems, told.warnings) {
         (0, 0) if told.resources == 0 => say::paint(say::WARNING, "nothing was checked"),
-        (0, 0) => say::paint(say::GOOD, "nothing is wrong"),
+        (0, 0) => say::paint(say::GOOD, "no problems found"),
         (problems, warnings) => format!(
             "{}, {}",
             say::counted(problems as u64, "problem"),

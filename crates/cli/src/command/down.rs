@@ -45,7 +45,7 @@ impl Down {
             }
         }
         if watchers.is_empty() && !is_locked(&data.server_lock())? {
-            return say::print("nothing runs\n");
+            return say::print("nothing is running\n");
         }
         let leader = Process::noted(&data.server_lock());
         watchers.sort_by_key(|watcher| watcher.process.is_some() && watcher.pid() == pid(&leader));

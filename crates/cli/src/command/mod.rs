@@ -158,7 +158,7 @@ where
 /// Says how to go on, if there is more.
 fn say_next(next: Option<&str>) {
     if let Some(next) = next {
-        say::note(&format!("there is more: --cursor {next}"));
+        say::note(&format!("for the next page, add --cursor {next}"));
     }
 }
 

@@ -45,7 +45,7 @@ impl Prompt {
         };
         if bytes.is_empty() {
             say::note(
-                "the chat is not pinned yet, so its prompt is empty; it is pinned by the next push of its agent",
+                "the chat is not pinned yet, so its prompt is empty; its agent's next push pins it",
             );
         }
         match self.removed {

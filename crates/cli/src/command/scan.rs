@@ -214,11 +214,11 @@ fn totals(found: &Found, told: &Told) -> String {
             bytes += file.size;
         }
     }
-    let mut text = format!("{count} of {} are used, ", resources.len());
+    let mut text = format!("{count} of {} used, ", resources.len());
     if files > 0 {
         text += &format!("with {}, ", say::counted(files, "supporting file"));
     }
-    text += &format!("{} together", say::size(bytes));
+    text += &format!("{} in total", say::size(bytes));
     let removed: u64 = told
         .resources
         .iter()
@@ -231,7 +231,7 @@ fn totals(found: &Found, told: &Told) -> String {
         .sum();
     match removed {
         0 => text,
-        removed => text + &format!(", {} of them not given to a model", say::size(removed)),
+        removed => text + &format!(", {} of them removed from the prompt", say::size(removed)),
     }
 }
 
@@ -243,5 +243,5 @@ fn notes(told: &Told, viewpoint: &Viewpoint) -> String {
     let lines: String = lines
         .map(|note| format!("  {}\n", say::noted(note, viewpoint)))
         .collect();
-    format!("\nto know of this workspace:\n{lines}")
+    format!("\nnotes on this workspace:\n{lines}")
 }

@@ -216,8 +216,8 @@ impl Serve {
         say::note(&format!("serving {url}"));
         if !address.ip().is_loopback() {
             say::note(&format!(
-                "{} it listens on {address}, and other machines reach it over plain HTTP, where tokens can be \
-                 read on their way: put a reverse proxy with TLS before it, and listen on 127.0.0.1",
+                "{} other machines can reach {address} over plain HTTP, where others can read tokens: put a \
+                 reverse proxy with TLS in front of it, and listen on 127.0.0.1",
                 say::paint(say::WARNING, "warning:")
             ));
         }

@@ -170,7 +170,7 @@ impl Noun {
                     ]);
                 }
                 match table.is_empty() {
-                    true => text += "nothing was found in it\n",
+                    true => text += "no resources found\n",
                     false => text += &table.text(),
                 }
                 say::print(&text)
@@ -201,9 +201,9 @@ fn said(changed: &SourceChange, words: [&str; 2], output: Output) -> Result<(), 
     if changed.gives == Some(0) {
         text += match Path::new(&changed.path).exists() {
             true => {
-                "nothing is read from it: a directory gives AGENTS.md, CLAUDE.md, .cursorrules and its folders of skills; declare other files one by one\n"
+                "a scan reads nothing from it: from a directory it takes AGENTS.md, CLAUDE.md, .cursorrules and folders of skills; declare other files one by one\n"
             }
-            false => "it is not there yet, and is waited for\n",
+            false => "it does not exist yet; the agent waits for it\n",
         };
     }
     say::print(&text)

@@ -162,7 +162,7 @@ pub fn secret_hand_over(secret: &str, file: Option<&mut TokenFile>) -> Result<()
             Ok(())
         }
         None => {
-            say::note("this is its token; it is not shown again:");
+            say::note("this is its token; ctxpin prints it only once:");
             say::print(&format!("{secret}\n"))
         }
     }
@@ -176,9 +176,9 @@ pub fn token_state(
 ) -> String {
     match (revoked_at, expires_at) {
         (Some(_), _) => "revoked".to_owned(),
-        (None, Some(time)) if time <= now => "ended".to_owned(),
-        (None, Some(time)) => format!("ends {}", time.to_rfc3339()),
-        (None, None) => "never ends".to_owned(),
+        (None, Some(time)) if time <= now => "expired".to_owned(),
+        (None, Some(time)) => format!("expires {}", time.to_rfc3339()),
+        (None, None) => "never expires".to_owned(),
     }
 }
 
@@ -195,7 +195,7 @@ async fn list(client: &Client, page: &PageArguments, output: Output) -> Result<(
         "created",
         "last used",
         "state",
-        "made by",
+        "created by",
     ]);
     for token in &page.items {
         let others = token.made_by.as_ref();
@@ -239,7 +239,7 @@ async fn children(
 
 fn children_text(children: &[Token]) -> String {
     if children.is_empty() {
-        return "it made nothing that opens anything\n".to_owned();
+        return "it created no valid tokens or agents\n".to_owned();
     }
     let now = say::now();
     let mut table = Table::new(&[
@@ -281,7 +281,7 @@ async fn revoke(client: &Client, named: &str, with_children: bool) -> Result<(),
     };
     client.token_revoke(token, &how).await?;
     let what = if with_children {
-        " with what it made"
+        " and its children"
     } else {
         ""
     };

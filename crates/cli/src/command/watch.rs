@@ -62,7 +62,7 @@ impl Watch {
                 None => None,
             };
             let reason = error.unwrap_or_else(|| "the server ended the stream".to_owned());
-            say::note(&format!("{}; connecting again", say::line(&reason)));
+            say::note(&format!("{}; reconnecting", say::line(&reason)));
             events = open_again(&client, chat).await?;
         }
     }
@@ -142,7 +142,7 @@ fn words(event: &Event) -> String {
         ),
         Event::Deleted(deleted) => format!("deleted {}", say::id(deleted.id)),
         Event::Changed(_) => "something changed".to_owned(),
-        Event::Ready => "ready: what follows are changes".to_owned(),
+        Event::Ready => "ready: changes follow".to_owned(),
         Event::Closed(problem) => problem.to_string(),
     }
 }

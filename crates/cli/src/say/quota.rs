@@ -19,7 +19,7 @@ pub fn quota_warning(warning: &QuotaWarning) -> String {
         false => limit,
     };
     format!(
-        "{what}: {} of {}; `ctxpin user usage` tells more",
+        "{what}: {} of {}; `ctxpin user usage` shows more",
         amount(limit, *used),
         amount(limit, *quota)
     )
@@ -40,13 +40,13 @@ mod tests {
             "content_bytes",
             9 << 30,
             10 << 30,
-            "content: 9 GiB of 10 GiB; `ctxpin user usage` tells more",
+            "content: 9 GiB of 10 GiB; `ctxpin user usage` shows more",
         );
         check(
             "agents",
             800,
             1_000,
-            "agents: 800 of 1000; `ctxpin user usage` tells more",
+            "agents: 800 of 1000; `ctxpin user usage` shows more",
         );
     }
 }

@@ -32,87 +32,86 @@ pub fn warning(code: &str, detail: Option<&str>) -> String {
 fn sentence(code: Code, detail: &str) -> String {
     match code {
         Code::CommentKept => {
-            "a comment stays, since code depends on it: readers do not see it, a model does".into()
+            "a comment stays because code depends on it: readers do not see it, but a model does"
+                .into()
         }
         Code::CommentUnclosed => {
             format!(
-                "a comment is opened and never closed: readers do not see {detail} bytes from here on, a model does"
+                "a comment is opened and never closed: readers do not see {detail} bytes from here on, but a model does"
             )
         }
         Code::CommentHidden => {
-            format!("a comment of {detail} bytes, which readers do not see and a model does")
+            format!("a comment of {detail} bytes: readers do not see it, but a model does")
         }
         Code::InvisibleMarked => {
             format!(
-                "code depends on an invisible character ({detail}); a model is given U+FFFD in its place"
+                "code depends on an invisible character ({detail}); a model gets U+FFFD in its place"
             )
         }
         Code::DefinitionUnused => {
-            format!("nothing refers to [{detail}], so that readers do not see it; a model does")
+            format!("nothing refers to [{detail}]: readers do not see it, but a model does")
         }
         Code::ElementHidden => {
-            format!("<{detail}> is hidden from readers; a model sees what is in it")
+            format!("<{detail}> is hidden from readers; a model sees its content")
         }
-        Code::NameMissing => "it has no `name`, and goes by its directory's".into(),
+        Code::NameMissing => "it has no `name`; ctxpin uses the name of its directory".into(),
         Code::NameUnfit => {
-            format!("its name `{detail}` cannot be used, and it goes by its directory's")
+            format!("its name `{detail}` is unusable; ctxpin uses the name of its directory")
         }
         Code::NameForm => {
             format!(
-                "its name `{detail}` is not formed as the specification asks: a-z, 0-9 and single hyphens between them"
+                "its name `{detail}` departs from the specification: a-z, 0-9 and single hyphens between them"
             )
         }
         Code::NameDirectory => {
-            format!("its directory is `{detail}`; the specification asks for the same name")
+            format!("its directory is `{detail}`; the specification requires the same name")
         }
         Code::DescriptionLong => {
             format!("its description has {detail} characters; the prompt has the first 1024")
         }
         Code::ValueUnquoted => {
-            format!("`{detail}` must be quoted to be YAML; it is read as if it was")
+            format!("`{detail}` must be quoted to be valid YAML; ctxpin reads it as if it were")
         }
-        Code::FieldTwice => format!("`{detail}` stands twice; the last one counts"),
+        Code::FieldTwice => format!("`{detail}` occurs twice; ctxpin uses the last one"),
         Code::FieldForm => {
-            format!("`{detail}` is not what the specification says; ctxpin does not use it")
+            format!("`{detail}` departs from the specification; ctxpin does not use it")
         }
-        Code::ServersMissing => "it has no `mcpServers`: nothing is declared here".into(),
-        Code::ImportMissing => format!("@{detail} names a file that is not there"),
-        Code::ImportOutside => format!("@{detail} names a file that may not be read from here"),
+        Code::ServersMissing => "it has no `mcpServers`, so it declares nothing".into(),
+        Code::ImportMissing => format!("@{detail} names a file that does not exist"),
+        Code::ImportOutside => format!("@{detail} names a file that a scan may not read"),
         Code::ImportUnpinned => {
             // What else a source may be is no Markdown that somebody imports.
             let advice = match detail.ends_with(".md") || detail.ends_with(".mdc") {
                 true => "; `ctxpin source add` pins it",
                 false => "",
             };
-            format!("@{detail} is not followed, and so not pinned{advice}")
+            format!("ctxpin does not follow @{detail}, so the file is not pinned{advice}")
         }
         Code::SkillAbsent => detail.to_owned(),
-        Code::NameCase => format!("it is not read under this name; it would be as {detail}"),
+        Code::NameCase => format!("ctxpin does not read it under this name, only as {detail}"),
         Code::OtherTool => {
-            format!("seen, not read: {detail}; `ctxpin source add FILE` reads a Markdown file")
+            format!("found but not read: {detail}; `ctxpin source add FILE` reads a Markdown file")
         }
         Code::SourceEmpty => format!("this source gives nothing: {detail}"),
         Code::LinkAsText => {
             format!(
-                "it holds nothing but the path {detail}: it looks like a link that git could not make"
+                "it holds only the path {detail}: it looks like a link that git could not create"
             )
         }
-        Code::FileLeftOut => format!("it names {detail}, which is left out of the skill"),
+        Code::FileLeftOut => format!("it names {detail}, which is not part of the skill"),
         Code::RootLeftOut => detail.to_owned(),
-        Code::NotesCut => format!("{detail} more are not told"),
+        Code::NotesCut => format!("{detail} more are not shown"),
         Code::Invalid | Code::Unreadable | Code::Oversize | Code::Excluded | Code::SameName => {
             detail.to_owned()
         }
         Code::SameBytes => format!("it holds the same bytes as {detail}"),
         Code::FileUnpinned => detail.to_owned(),
-        Code::FileMissing => format!("it names {detail}, which is not there"),
+        Code::FileMissing => format!("it names {detail}, which does not exist"),
         Code::CommentRemoved => {
-            format!(
-                "a comment of {detail} bytes: readers do not see it, and a model is not given it"
-            )
+            format!("a comment of {detail} bytes: neither readers nor a model see it")
         }
         Code::InvisibleRemoved => {
-            format!("invisible characters ({detail} bytes), which a model is not given")
+            format!("invisible characters ({detail} bytes), which a model does not get")
         }
     }
 }

@@ -118,7 +118,7 @@ impl Plan {
             () = shutdown.cancelled() => return Ok(()),
         };
         note(&format!(
-            "the server has ended elsewhere; it goes on here at {url}"
+            "the other process has stopped the server; it continues here at {url}"
         ));
         let host = self.lead(lock, url.port(), shutdown).await?;
         host.task.await.map_err(|error| broken(&error))?
@@ -198,7 +198,7 @@ impl Plan {
             Err(error) => {
                 if kept.is_some() {
                     note(&format!(
-                        "port {wanted} is taken ({error}); the server gets another"
+                        "port {wanted} is taken ({error}); the server uses another"
                     ));
                 }
                 bind(0)

@@ -49,7 +49,7 @@ pub async fn agent_replace(
     credentials: &Path,
     directory: &Path,
 ) -> Result<AgentCredentials, Failure> {
-    say::note("the server does not take this directory's agent any more; it gets a new one");
+    say::note("the server no longer accepts this directory's agent; ctxpin creates a new one");
     agent_create(client, credentials, directory, Some("same".to_owned())).await
 }
 

@@ -315,7 +315,7 @@ impl Session<'_> {
     /// What a push has changed for the agent's chats.
     async fn drift(&self, agent: &AgentCredentials, snapshot: &str, seq: i64) -> String {
         let mut text = format!(
-            "the workspace changed: {} is its head number {seq}",
+            "the workspace changed: its head is {}, number {seq}",
             say::hash(snapshot)
         );
         let query = ChatQuery {

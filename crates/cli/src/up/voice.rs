@@ -204,7 +204,7 @@ impl Summary {
             self.chat,
         );
         if self.is_empty {
-            let empty = "nothing to pin was found; an AGENTS.md written here becomes a drift that you can take";
+            let empty = "found nothing to pin; an AGENTS.md that you add here shows as drift, which you can take";
             text += &format!("            {}\n", say::paint(say::WARNING, empty));
         }
         if let Some(error) = &self.error {
@@ -214,22 +214,22 @@ impl Summary {
             );
         }
         if let Some(removed) = &self.removed {
-            text += &format!("            not given to a model: {removed}\n");
+            text += &format!("            removed from the prompt: {removed}\n");
         }
         if self.dirty {
-            let dirty = "dirty: the workspace is not what the chat is pinned to";
+            let dirty = "dirty: the workspace differs from the chat's pin";
             text += &format!("            {}\n", say::paint(say::WARNING, dirty));
         }
         text += &format!(
             "  server    {}, {}\n  API       {}/api/v1/openapi.json\n",
             self.server, self.database, self.server
         );
-        text += "\n  ctxpin chat show       is the pin still what the workspace says?\
-                 \n  ctxpin chat diff       what changed, line by line\
+        text += "\n  ctxpin chat show       compare the pin with the workspace\
+                 \n  ctxpin chat diff       show the changed lines\
                  \n  ctxpin chat refresh    take the changes\
-                 \n  ctxpin prompt          what the model is given\n\n";
+                 \n  ctxpin prompt          print the model's prompt\n\n";
         text += &match place {
-            Place::Foreground => "Ctrl-C stops it; `ctxpin up` goes on where it was.\n".to_owned(),
+            Place::Foreground => "Ctrl-C stops it; the next `ctxpin up` resumes it.\n".to_owned(),
             Place::Elsewhere => "`ctxpin down` stops it.\n".to_owned(),
             Place::Background => format!(
                 "It runs in the background; `ctxpin down` stops it. Its log is {}.\n",

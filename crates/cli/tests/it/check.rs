@@ -60,16 +60,16 @@ fn git(root: &Path, arguments: &[&str]) {
 
 const TEXT: &str = "\
 .cursorrules: warning: it holds the same bytes as CLAUDE.md [same-bytes]
-.mcp.json: warning: it has no `mcpServers`: nothing is declared here [servers-missing]
+.mcp.json: warning: it has no `mcpServers`, so it declares nothing [servers-missing]
 .agents/skills/mail/SKILL.md: warning: shadowed by skills/mail/SKILL.md [same-name]
-AGENTS.md:3: warning: a comment of 13 bytes: readers do not see it, and a model is not given it [comment-removed]
-AGENTS.md:5: problem: it names docs/more.md, which is not there [file-missing]
-CLAUDE.md:2: problem: @gone.md names a file that is not there [import-missing]
-CLAUDE.md:3: problem: invisible characters (3 bytes), which a model is not given [invisible-removed]
+AGENTS.md:3: warning: a comment of 13 bytes: neither readers nor a model see it [comment-removed]
+AGENTS.md:5: problem: it names docs/more.md, which does not exist [file-missing]
+CLAUDE.md:2: problem: @gone.md names a file that does not exist [import-missing]
+CLAUDE.md:3: problem: invisible characters (3 bytes), which a model does not get [invisible-removed]
 skills/broken/SKILL.md: problem: no frontmatter: the first line must be `---` [invalid]
-skills/mail/SKILL.md: warning: its directory is `mail`; the specification asks for the same name [name-directory]
-skills/mail/SKILL.md:2: warning: its name `Mail` is not formed as the specification asks: a-z, 0-9 and single hyphens between them [name-form]
-skills/mail/SKILL.md:5: problem: it names references/api.md, which is not there [file-missing]
+skills/mail/SKILL.md: warning: its directory is `mail`; the specification requires the same name [name-directory]
+skills/mail/SKILL.md:2: warning: its name `Mail` departs from the specification: a-z, 0-9 and single hyphens between them [name-form]
+skills/mail/SKILL.md:5: problem: it names references/api.md, which does not exist [file-missing]
 skills/notes: warning: it has no SKILL.md, but skill.md [skill-absent]
 5 problems, 7 warnings
 ";
@@ -108,7 +108,7 @@ fn json_and_workflow_commands_tell_the_same() {
     );
     let missing = json!({
         "level": "problem", "code": "file-missing", "path": "AGENTS.md", "line": 5,
-        "detail": "docs/more.md", "message": "it names docs/more.md, which is not there",
+        "detail": "docs/more.md", "message": "it names docs/more.md, which does not exist",
     });
     assert!(
         told["findings"].as_array().unwrap().contains(&missing),
@@ -120,7 +120,7 @@ fn json_and_workflow_commands_tell_the_same() {
     );
     let github = bench.run(&root, &["check", "--format", "github"]);
     assert_eq!(github.code, Some(1));
-    let expected = "::error file=AGENTS.md,line=5,title=file-missing::it names docs/more.md, which is not there\n";
+    let expected = "::error file=AGENTS.md,line=5,title=file-missing::it names docs/more.md, which does not exist\n";
     assert!(github.out.contains(expected), "{}", github.out);
     assert!(
         github
@@ -134,8 +134,8 @@ fn a_file_is_checked_where_it_lies() {
     let bench = Bench::new();
     let root = project(&bench);
     let said = bench.run(&root, &["check", "CLAUDE.md"]);
-    let expected = "CLAUDE.md:2: problem: @gone.md names a file that is not there [import-missing]\n\
-                    CLAUDE.md:3: problem: invisible characters (3 bytes), which a model is not given [invisible-removed]\n\
+    let expected = "CLAUDE.md:2: problem: @gone.md names a file that does not exist [import-missing]\n\
+                    CLAUDE.md:3: problem: invisible characters (3 bytes), which a model does not get [invisible-removed]\n\
                     2 problems, 0 warnings\n";
     assert_eq!((said.code, said.out.as_str()), (Some(1), expected));
     // Several at once, as a hook of git names them, and one that no tool reads by itself.
@@ -150,7 +150,7 @@ fn a_file_is_checked_where_it_lies() {
     let said = bench.run(&root, &["check", "docs/fine.md"]);
     assert_eq!(
         (said.code, said.out.as_str()),
-        (Some(0), "nothing is wrong\n")
+        (Some(0), "no problems found\n")
     );
 }
 
@@ -165,7 +165,7 @@ fn warnings_count_when_asked_and_exceptions_do_not() {
     fs::write(root.join(".ctxpin.toml"), except).unwrap();
     assert_eq!(
         bench.ok(&root, &["check", "--strict"]),
-        "nothing is wrong\n"
+        "no problems found\n"
     );
     fs::write(
         root.join(".ctxpin.toml"),
@@ -186,7 +186,7 @@ fn only_what_a_change_brought_is_told() {
     git(&root, &["add", "--all"]);
     git(&root, &["commit", "--message", "first"]);
     let since = |revision: &str| bench.run(&root, &["check", "--since", revision]);
-    let nothing = "nothing is wrong\n";
+    let nothing = "no problems found\n";
     assert_eq!(
         (since("HEAD").code, since("HEAD").out.as_str()),
         (Some(0), nothing)
@@ -198,7 +198,7 @@ fn only_what_a_change_brought_is_told() {
     )
     .unwrap();
     let said = since("HEAD");
-    let expected = "AGENTS.md:7: problem: it names docs/most.md, which is not there [file-missing]\n\
+    let expected = "AGENTS.md:7: problem: it names docs/most.md, which does not exist [file-missing]\n\
                     1 problem, 0 warnings\n";
     assert_eq!((said.code, said.out.as_str()), (Some(1), expected));
     // A file that goes takes what was right elsewhere along.
@@ -269,7 +269,7 @@ fn where_nothing_is_there_nothing_is_said_to_be_right() {
     let said = bench.run(&root, &["check"]);
     assert_eq!(
         (said.code, said.out.as_str()),
-        (Some(0), "nothing is wrong\n")
+        (Some(0), "no problems found\n")
     );
     fs::remove_file(root.join("AGENTS.md")).unwrap();
     let said = bench.run(&root, &["check"]);

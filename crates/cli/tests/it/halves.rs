@@ -225,7 +225,7 @@ fn people_and_their_tokens() {
     let mut command = bench.command(&app, &["token", "list", "--server", &served.url]);
     let listed = said(command.env("CTXPIN_TOKEN", secret.trim()));
     assert_eq!(listed.code, Some(0), "{listed:?}");
-    assert_says(&listed.out, &["read", "never ends"]);
+    assert_says(&listed.out, &["read", "never expires"]);
     assert_says(&ok(&["user", "disable", "ada"]), &["disabled"]);
     let mut command = bench.command(&app, &["token", "list", "--server", &served.url]);
     let listed = said(command.env("CTXPIN_TOKEN", secret.trim()));
@@ -259,7 +259,7 @@ fn finding_11_what_a_stolen_token_made_ends_with_it() {
     let created = by_stolen(&[&create[..], &["--write-token", first]].concat());
     assert_says(
         &created.err,
-        &["its token ends", "ctxpin agent rotate-token"],
+        &["its token expires", "ctxpin agent rotate-token"],
     );
     by_stolen(&["token", "create", "--label", "spare", "--scope", "read"]);
     let agent = json(&["agent", "list"]);
@@ -269,12 +269,12 @@ fn finding_11_what_a_stolen_token_made_ends_with_it() {
     // What goes is shown before.
     let children = ok(&["token", "children", id]);
     let short = &agent[agent.len() - 8..];
-    assert_says(&children, &[&format!("agent {short}"), "spare", "ends"]);
+    assert_says(&children, &[&format!("agent {short}"), "spare", "expires"]);
     let revoked = ok(&["token", "revoke", id, "--with-children"]);
-    assert_says(&revoked, &["spare", "revoked token", "with what it made"]);
+    assert_says(&revoked, &["spare", "revoked token", "and its children"]);
     assert_says(
         &ok(&["token", "children", id]),
-        &["it made nothing that opens anything"],
+        &["it created no valid tokens or agents"],
     );
     bench.fails(&app, &[&push[..], &[first]].concat(), 1);
     assert_says(&ok(&["agent", "list"]), &["app", "revoked"]);
@@ -285,7 +285,7 @@ fn finding_11_what_a_stolen_token_made_ends_with_it() {
     assert_says(&refused, &["is there already", "no token was made"]);
     ok(&[&rotate[..], &[second]].concat());
     bench.ok(&app, &[&push[..], &[second]].concat());
-    assert_says(&ok(&["agent", "list"]), &["app", "never ends"]);
+    assert_says(&ok(&["agent", "list"]), &["app", "never expires"]);
 }
 
 #[test]
@@ -299,7 +299,7 @@ fn finding_12_an_admins_tokens_for_others_are_marked() {
     let secret = ok(&["token", "create", "--user", "ada"]);
     let mut command = bench.command(&app, &["token", "list", "--server", &served.url]);
     let listed = said(command.env("CTXPIN_TOKEN", secret.trim()));
-    assert_says(&listed.out, &["MADE BY", "admin admin"]);
+    assert_says(&listed.out, &["CREATED BY", "admin admin"]);
     let own = ok(&["token", "list"]);
     assert!(!own.contains("admin admin"), "{own}");
 }

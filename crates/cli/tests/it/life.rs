@@ -77,7 +77,7 @@ fn a_chat_is_pinned_drifts_and_moves_only_when_asked() {
 
     let down = bench.ok(&app, &["down"]);
     assert_says(&down, &["stopped watching", "stopped the server"]);
-    assert_eq!(bench.ok(&app, &["down"]), "nothing runs\n");
+    assert_eq!(bench.ok(&app, &["down"]), "nothing is running\n");
     let gone = bench.fails(&app, &["chat", "show"], 1);
     assert_says(&gone, &["no ctxpin server runs", "ctxpin up"]);
 }
@@ -168,7 +168,7 @@ fn sources_and_skills_are_pinned_too() {
     bench.fails(&app, &["source", "remove", "docs/more.md"], 1);
     assert_says(
         &bench.ok(&app, &["agent", "status"]),
-        &["agent on", "the server has what was found"],
+        &["agent on", "the server has the latest scan"],
     );
 }
 

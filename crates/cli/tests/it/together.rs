@@ -94,7 +94,7 @@ fn a_directory_is_watched_once() {
     let missing = bench.fails(&app, &["up", "nowhere"], 1);
     assert_says(&missing, &["nowhere"]);
     assert_eq!(up.terminate(), Some(0));
-    assert_eq!(bench.ok(&app, &["down"]), "nothing runs\n");
+    assert_eq!(bench.ok(&app, &["down"]), "nothing is running\n");
 }
 
 #[test]

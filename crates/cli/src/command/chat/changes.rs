@@ -36,7 +36,7 @@ pub fn line(change: &Change, viewpoint: &Viewpoint) -> String {
         text += &format!(" (now {}: {})", say::line(&head.status), say::line(reason));
     }
     if change.effect == "none" {
-        text += " (nothing that a model is given)";
+        text += " (no effect on a model)";
     }
     if change.cause.as_deref() == Some("rules") {
         text += " (the same bytes, read by newer rules)";

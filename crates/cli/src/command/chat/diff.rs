@@ -48,7 +48,7 @@ impl Diff {
             return say::print_json(&diff);
         }
         if diff.changes.is_empty() {
-            say::note("nothing differs");
+            say::note("no differences");
             return Ok(());
         }
         let viewpoint = Viewpoint::here();
@@ -64,7 +64,7 @@ impl Diff {
                 None => String::new(),
             };
             say::note(&format!(
-                "`ctxpin chat refresh{chat} --head {}` takes exactly this",
+                "`ctxpin chat refresh{chat} --head {}` takes exactly these changes",
                 say::hash(head)
             ));
         }

@@ -65,7 +65,7 @@ impl List {
             return say::print_json(&page);
         }
         if page.items.is_empty() {
-            say::note("no such chats; `ctxpin chat new` opens one");
+            say::note("no such chats; `ctxpin chat new` creates one");
             return Ok(());
         }
         let now = say::now();

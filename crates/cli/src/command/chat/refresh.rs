@@ -61,7 +61,7 @@ impl Refresh {
         };
         if self.sources.is_empty() && head.is_some() && head == before.pin.snapshot {
             self.tell(
-                "nothing to take: the chat is pinned to what its agent last pushed\n",
+                "nothing to take: the chat is pinned to its agent's latest push\n",
                 &before,
             )?;
             return Ok(());
@@ -281,7 +281,7 @@ impl Render {
                 pinned_now(&after)
             ),
             false => format!(
-                "nothing to do: the prompt is by renderer {}, the newest of the server\n",
+                "nothing to do: renderer {}, the server's latest, rendered the prompt\n",
                 renderer(&after)
             ),
         })

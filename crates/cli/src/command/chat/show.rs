@@ -156,7 +156,7 @@ impl Page<'_> {
             .filter(|number| *number < latest)?;
         let chat = self.named_chat();
         Some(format!(
-            "{renderer}, by now {latest}: `ctxpin chat render{chat}` renders the prompt anew"
+            "{renderer}, latest {latest}: `ctxpin chat render{chat}` renders the prompt again"
         ))
     }
 
@@ -187,11 +187,9 @@ impl Page<'_> {
         let context = self.context;
         if context.pin.snapshot.is_none() {
             let next = match (&context.head, self.chat.archived) {
-                (_, true) => "it is pinned when it is taken back from the archive",
-                (Some(_), _) => {
-                    "it is pinned by the next push or turn, or now by `ctxpin chat refresh`"
-                }
-                (None, _) => "it is pinned when its agent first pushes",
+                (_, true) => "unarchiving pins it",
+                (Some(_), _) => "the next push or turn pins it, or `ctxpin chat refresh` now",
+                (None, _) => "its agent's first push pins it",
             };
             return format!("\nnot pinned: {next}\n");
         }
@@ -208,14 +206,14 @@ impl Page<'_> {
         if !is_dirty(context) {
             let changes = changes::lines(&context.changes, &self.viewpoint);
             return format!(
-                "\n{}: the workspace differs{since}, but in nothing that a model is given\n{changes}{}",
+                "\n{}: the workspace differs{since}, but a model sees no change\n{changes}{}",
                 say::paint(say::GOOD, "clean to a model"),
                 self.next()
             );
         }
         let label = say::paint(say::WARNING, &format!("dirty{since}"));
         let declined = match context.pin.declined {
-            true => " - declined: the pin is kept until the workspace changes again",
+            true => " - declined: the chat keeps its pin until the workspace changes again",
             false => "",
         };
         let changes = changes::lines(&context.changes, &self.viewpoint);
@@ -226,8 +224,8 @@ impl Page<'_> {
     fn refused(&self, refused: &PushRefused) -> String {
         let label = say::paint(say::WARNING, "not known to be clean");
         format!(
-            "\n{label}: what its agent sent {} is more than is allowed ({}), so the head may be older than \
-             the workspace\n`ctxpin agent status` in the workspace tells what to do\n",
+            "\n{label}: its agent's push of {} exceeded a limit ({}), so the head may be older than the \
+             workspace\n`ctxpin agent status` in the workspace says what to do\n",
             say::since(refused.at, self.now),
             say::line(&refused.limit)
         )
@@ -235,9 +233,12 @@ impl Page<'_> {
 
     fn next(&self) -> String {
         let chat = self.named_chat();
-        let mut commands = vec![("diff", "see the lines"), ("refresh", "take the changes")];
+        let mut commands = vec![
+            ("diff", "show the changed lines"),
+            ("refresh", "take the changes"),
+        ];
         if !self.context.pin.declined {
-            commands.push(("decline", "keep the pin all the same"));
+            commands.push(("decline", "keep the pin"));
         }
         let lines = commands.into_iter().map(|(verb, what)| {
             let command = format!("ctxpin chat {verb}{chat}");
