@@ -42,28 +42,28 @@ struct Arguments {
 enum Task {
     /// Measure and write the tables and plots.
     Measure(Measure),
-    /// Compare with another build of the program.
+    /// Compare two builds of the program.
     Compare(compare::Compare),
-    /// Serve the limits of an HTTP answer; a measurement starts this by itself.
+    /// Serve the limits of an HTTP response; a measurement starts this by itself.
     Limits(limits::Serve),
 }
 
-/// What to measure.
+/// Options of a measurement.
 #[derive(Debug, Args)]
 struct Measure {
     /// The built program.
     #[arg(long, value_name = "FILE")]
     program: PathBuf,
-    /// A PostgreSQL server, as `name=URL`; may be given several times.
+    /// A PostgreSQL server, as `name=URL`; repeatable.
     #[arg(long, value_name = "NAME=URL")]
     postgres: Vec<Kind>,
-    /// Where the report goes; without it the figures are only printed.
+    /// The directory for the report. Without it, the figures are only printed.
     #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
-    /// One subject alone.
+    /// Measure only this subject.
     #[arg(long, value_enum)]
     only: Option<Case>,
-    /// Small counts, to try it out.
+    /// Use small counts, to check that everything runs.
     #[arg(long)]
     quick: bool,
 }

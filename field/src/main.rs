@@ -26,13 +26,13 @@ struct Arguments {
     /// Checkouts of repositories
     #[arg(required = true)]
     directories: Vec<PathBuf>,
-    /// The program, to draw findings of `ctxpin check` by lot
+    /// The program, which finds the findings of `ctxpin check` to draw from
     #[arg(long, value_name = "FILE")]
     program: PathBuf,
-    /// How many findings are drawn
+    /// Number of findings to draw
     #[arg(long, value_name = "COUNT", default_value_t = 30)]
     draw: usize,
-    /// What the lot depends on
+    /// The seed of the draw
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }
@@ -54,7 +54,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let standing = standing::of(&files);
     println!("{standing}");
     let lost = judge::lost(&files);
-    println!("code, judged by another parser of Markdown:");
+    println!("code, according to another Markdown parser:");
     println!(
         "  {} of {} files lose text inside code",
         lost.len(),
@@ -64,20 +64,18 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         println!("    {}: {code:?}", path.display());
     }
     let costs = cost::measure(&files);
-    println!("\nsanitising beside the first renderer, median of rounds:");
+    println!("\nsanitising compared with the first renderer, median of rounds:");
     for cost in &costs {
         println!("  {cost}");
     }
     println!(
-        "\n{} findings of `ctxpin check`, drawn by lot {}:",
+        "\n{} findings of `ctxpin check`, drawn with seed {}:",
         arguments.draw, arguments.seed
     );
     draw::print(&files, arguments)?;
     let is_few = standing.skills < SKILLS_MIN;
     if is_few {
-        println!(
-            "\nthere are fewer than {SKILLS_MIN} skills, which says little of the share refused"
-        );
+        println!("\nfewer than {SKILLS_MIN} skills: too few to judge the share of refused ones");
     }
     let is_fine = lost.is_empty()
         && standing.refused_percent() < REFUSED_PERCENT_MAX
@@ -85,9 +83,9 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     println!(
         "\n{}",
         if is_fine {
-            "as it must be"
+            "all checks passed"
         } else {
-            "NOT as it must be"
+            "some checks FAILED"
         }
     );
     Ok(is_fine)

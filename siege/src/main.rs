@@ -48,26 +48,27 @@ struct Arguments {
 enum Task {
     /// Attack servers, one after the other.
     Lay(Lay),
-    /// Be the attacker, as standard input says; a siege starts this by itself.
+    /// Run the attacker with the options from standard input; a siege starts this by itself.
     Attack,
 }
 
-/// What to attack, and how.
+/// Options of a siege.
 #[derive(Debug, Args)]
 struct Lay {
     /// The built program.
     #[arg(long, value_name = "FILE")]
     program: PathBuf,
-    /// A PostgreSQL server on which databases may be made; without it SQLite alone is attacked.
+    /// A PostgreSQL server on which the siege may create databases. Without it, the siege attacks
+    /// only SQLite.
     #[arg(long, value_name = "URL")]
     postgres: Option<String>,
     /// Leave SQLite out.
     #[arg(long, requires = "postgres")]
     without_sqlite: bool,
-    /// These attacks alone; may be given several times.
+    /// Run only this attack; repeatable.
     #[arg(long, value_enum, value_name = "NAME")]
     only: Vec<Attack>,
-    /// How long each attack goes on, in seconds.
+    /// Duration of each attack, in seconds.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     seconds: u64,
 }
@@ -123,7 +124,7 @@ fn raise_open_files() -> anyhow::Result<()> {
 async fn attack() -> anyhow::Result<bool> {
     let mut given = String::new();
     std::io::stdin().read_to_string(&mut given)?;
-    let means: Means = serde_json::from_str(&given).context("reading what to attack")?;
+    let means: Means = serde_json::from_str(&given).context("reading the options of the attack")?;
     let tally = attacks::run(&means).await;
     println!("{}", serde_json::to_string(&tally)?);
     Ok(true)
@@ -163,7 +164,7 @@ impl Lay {
         let undisturbed = neighbour.work(UNDISTURBED).await;
         ensure!(
             undisturbed.failures.is_empty(),
-            "the neighbour fails undisturbed: {:?}",
+            "the neighbour fails without an attack: {:?}",
             undisturbed.failures
         );
         server.forget_peak()?;
@@ -202,5 +203,5 @@ async fn spawn(means: &Means) -> anyhow::Result<Tally> {
     drop(stdin);
     let output = child.wait_with_output().await?;
     ensure!(output.status.success(), "the attacker failed");
-    serde_json::from_slice(&output.stdout).context("reading what came of the attack")
+    serde_json::from_slice(&output.stdout).context("reading the result of the attack")
 }

@@ -22,13 +22,13 @@ const MIB: u64 = 1024 * 1024;
 
 /// The head of the table of which each attack is a row.
 pub const HEAD: &str = "\
-| attack | database | median before, ms | median, ms | 99 %, ms | longest, ms | a sync, 99 %, ms | failed | memory, MiB | violated | what came of the attack |
+| attack | database | median before, ms | median, ms | 99 %, ms | longest, ms | a sync, 99 %, ms | failed | memory, MiB | violated | result of the attack |
 |---|---|---|---|---|---|---|---|---|---|---|";
 
 /// The limits, for readers.
 pub const LIMITS: &str = "\
-The neighbour's median may grow to 10 times what it was, or to 10 ms; 99 of 100 requests may take 1 s, or \
-what as many syncs of the disk take by themselves; none may fail; and the server may have 512 MiB.";
+Limits: the neighbour's median grows to at most 10 times its value before, or 10 ms. 99 of 100 requests take at \
+most 1 s, or the time of as many syncs of the disk. No request fails. The server uses at most 512 MiB.";
 
 /// What was seen of one attack.
 pub struct Observed {

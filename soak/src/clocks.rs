@@ -97,7 +97,7 @@ pub fn demand_moved(told: &[i64], began: i64, ended: i64) -> anyhow::Result<()> 
     if told.iter().any(is_moved) {
         return Ok(());
     }
-    bail!("the servers' clocks were moved, and none of the times that they told shows it")
+    bail!("the servers' clocks jumped, but no time in a response shows it")
 }
 
 #[cfg(test)]

@@ -92,7 +92,7 @@ pub async fn run(
             // Two clusters of one machine cannot have a tablespace at one place.
             service.part().await?;
             let Some((room, url)) = Room::of_postgres(service).await? else {
-                println!("full disk: not tried, since no file system can be mounted here");
+                println!("full disk: skipped, because this machine allows no mount");
                 return Ok(());
             };
             (room, Some(url))

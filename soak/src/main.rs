@@ -54,21 +54,21 @@ const ROUND_MAX: Duration = Duration::from_secs(60);
 /// Replicas on one PostgreSQL. SQLite has one server at a time.
 const REPLICAS: usize = 3;
 
-/// Put servers under load, kill them again and again, and check that nothing acknowledged is lost and that
-/// every pin holds what was pushed.
+/// Put servers under load, kill them repeatedly, and check that no acknowledged write is lost and
+/// that every pin holds the pushed content.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask soak", bin_name = "cargo xtask soak")]
 struct Options {
-    /// How long each database is worked on, in minutes; the checks come on top.
+    /// Time under load for each database, in minutes; the checks take extra time.
     #[arg(long, default_value_t = 1.0, value_parser = minutes)]
     minutes: f64,
-    /// What the callers choose by; a random one, which is printed, without it.
+    /// The seed of the callers' choices [default: a random one, which is printed].
     #[arg(long)]
     seed: Option<u64>,
     /// The databases to run on.
     #[arg(long, value_enum, default_value_t = Databases::Both)]
     database: Databases,
-    /// Where to write the figures as a Markdown table.
+    /// Write the figures to this file as a Markdown table.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
 }
@@ -80,7 +80,7 @@ enum Databases {
     Sqlite,
     /// Three replicas on a private PostgreSQL that syncs to disk and has a standby.
     Postgres,
-    /// One after the other.
+    /// Both, one after the other.
     Both,
 }
 
@@ -203,7 +203,7 @@ async fn soak(
         for line in soak.servers.errors(20) {
             println!("  {line}");
         }
-        println!("seed {seed} repeats the choices: --seed {seed}");
+        println!("--seed {seed} repeats the choices of this run");
     }
     Ok((figures, state.violations.is_empty()))
 }
@@ -319,7 +319,7 @@ fn rounds_of(time: Duration) -> (u32, Duration) {
 
 /// Reads a number of minutes: more than none, at most a week.
 fn minutes(text: &str) -> Result<f64, String> {
-    let minutes: f64 = text.parse().map_err(|_| "it is no number".to_owned())?;
+    let minutes: f64 = text.parse().map_err(|_| "it is not a number".to_owned())?;
     if minutes > 0.0 && minutes <= 10_080.0 {
         Ok(minutes)
     } else {

@@ -41,11 +41,11 @@ impl Figures {
         figures.add_load(counted, state);
         figures.add_faults(counted, state);
         figures.add(
-            "writes told, undisturbed: p50, p99, longest",
+            "delay of events, without faults: p50, p99, longest",
             delays(&state.delays_quiet),
         );
         figures.add(
-            "writes told, under faults: p50, p99, longest",
+            "delay of events, under faults: p50, p99, longest",
             delays(&state.delays_faults),
         );
         figures.add(

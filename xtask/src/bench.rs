@@ -34,16 +34,17 @@ wal_level = replica
 /// Where the report goes.
 const OUTPUT: &str = "docs/performance";
 
-/// What to measure.
+/// Options of a measurement.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// One subject alone; the figures are then printed, and the report is left as it is.
+    /// Measure only this subject; prints the figures and keeps the report.
     #[arg(long, value_name = "CASE")]
     only: Option<String>,
-    /// Small counts, to try a case out; the report is left as it is.
+    /// Use small counts, to try a case out; keeps the report.
     #[arg(long)]
     quick: bool,
-    /// Compare with another commit instead: fails if anything is more than 1.1 times slower for certain.
+    /// Compare with another commit instead; fails if anything is certainly more than 1.1 times
+    /// slower.
     #[arg(long, value_name = "REV", conflicts_with_all = ["only", "quick"])]
     against: Option<String>,
 }

@@ -7,16 +7,16 @@ use clap::Args;
 use crate::command;
 use crate::interrupt::Interrupt;
 
-/// What to try it on.
+/// Options of a trial.
 #[derive(Debug, Args)]
 pub struct Options {
     /// Checkouts of repositories.
     #[arg(required = true, value_name = "DIR")]
     directories: Vec<PathBuf>,
-    /// How many findings of `ctxpin check` are drawn by lot, for you to judge.
+    /// Number of findings of `ctxpin check` to draw, for you to judge.
     #[arg(long, value_name = "COUNT", default_value_t = 30)]
     draw: usize,
-    /// What the lot depends on.
+    /// The seed of the draw.
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }

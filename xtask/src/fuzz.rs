@@ -20,9 +20,9 @@ const INPUT_SECONDS_MAX: u32 = 10;
 /// What to run.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// The target; every one without it.
+    /// The target [default: all targets].
     target: Option<String>,
-    /// How long each target runs.
+    /// Time for each target, in seconds.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
     seconds: u32,
 }
@@ -77,7 +77,7 @@ fn install(root: &Path, interrupt: &Interrupt) -> anyhow::Result<()> {
     if command::output_of(command::cargo(root).args(["fuzz", "--version"])).is_ok() {
         return Ok(());
     }
-    println!("cargo-fuzz is missing: installing it beside cargo's other commands");
+    println!("cargo-fuzz is missing; installing it");
     let mut install = command::cargo(root);
     install.args(["install", "cargo-fuzz", "--locked"]);
     ensure!(
@@ -125,8 +125,8 @@ impl fmt::Display for Run {
         } = self;
         write!(f, "{target:<12} {inputs:>10} inputs, {edges:>6} edges")?;
         match (findings.as_slice(), passed) {
-            ([], true) => write!(f, ", nothing found"),
-            ([], false) => write!(f, ", did not run to its end"),
+            ([], true) => write!(f, ", no findings"),
+            ([], false) => write!(f, ", did not finish"),
             (findings, _) => {
                 for finding in findings {
                     write!(f, "\n  found {}", finding.display())?;
@@ -206,9 +206,9 @@ mod tests {
             findings: Vec::new(),
         };
         let begin = "diff                  7 inputs,      3 edges";
-        assert_eq!(run.to_string(), format!("{begin}, nothing found"));
+        assert_eq!(run.to_string(), format!("{begin}, no findings"));
         run.passed = false;
-        assert_eq!(run.to_string(), format!("{begin}, did not run to its end"));
+        assert_eq!(run.to_string(), format!("{begin}, did not finish"));
         run.findings = vec!["fuzz/artifacts/diff/crash-1".into()];
         let found = format!("{begin}\n  found fuzz/artifacts/diff/crash-1");
         assert_eq!(run.to_string(), found);

@@ -34,39 +34,40 @@ struct Arguments {
 enum Task {
     /// Check format, lints and house rules, then run every test on SQLite and on PostgreSQL.
     ///
-    /// PostgreSQL is a private server in a temporary directory, started and stopped here, unless
+    /// The task starts and stops a private PostgreSQL server in a temporary directory, unless
     /// CTXPIN_TEST_POSTGRES names one.
     Test {
-        /// Passed on to `cargo test`, for instance `-- -p ctxpin-store name_of_a_test`.
+        /// Arguments for `cargo test`, such as `-- -p ctxpin-store name_of_a_test`.
         #[arg(last = true)]
         cargo_arguments: Vec<String>,
     },
-    /// Start a private PostgreSQL server for tests of your own and keep it until Ctrl-C.
+    /// Start a private PostgreSQL server for your own tests, and stop it on Ctrl-C.
     Postgres,
-    /// Put servers under load, kill them again and again, and check that nothing acknowledged is
-    /// lost and that every pin holds what was pushed.
+    /// Put servers under load, kill them repeatedly, and check that no acknowledged write is lost
+    /// and that every pin holds the pushed content.
     #[command(disable_help_flag = true)]
     Soak {
-        /// Passed on, such as `--minutes 4`; `--help` tells them all.
+        /// Arguments for the soak, such as `--minutes 4`; `--help` lists them.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
-    /// Attack servers while somebody else works with them, and check that this neighbour is answered in
+    /// Attack servers while a neighbour uses them, and check that the neighbour gets responses in
     /// time and that the memory stays bounded.
     ///
-    /// It takes about half an hour for both databases. Nothing else should run meanwhile.
+    /// This takes about half an hour for both databases. Run nothing else meanwhile.
     Siege(siege::Options),
-    /// Measure ctxpin beside the obvious design and beside what nothing can beat, and write the
+    /// Compare ctxpin with the obvious design and with a lower limit for each task, and write the
     /// report.
     ///
-    /// It takes about ten minutes once everything is built. Nothing else should run meanwhile.
+    /// This takes about ten minutes after the build. Run nothing else meanwhile.
     Bench(bench::Options),
-    /// Run the fuzzer on each target, or on one, and tell what it found.
+    /// Run the fuzzer on each target, or on one, and report its findings.
     Fuzz(fuzz::Options),
     /// Try ctxpin on checkouts of other people's repositories.
     ///
-    /// Prints what of them is not used and why, and fails if more than one skill in a hundred is not, if
-    /// text inside code is lost (by another parser of Markdown), or if sanitising costs too much.
+    /// Prints the unused files with their reasons. Fails if more than one skill in a hundred is
+    /// unused, if text inside code is lost (according to another Markdown parser), or if sanitising
+    /// costs too much.
     Field(field::Options),
     /// Check the house rules: which crate may use what, forgotten files, names, links, leftovers.
     Tidy,

@@ -28,8 +28,8 @@ impl Server {
         }
         let programs = install::programs().with_context(|| {
             format!(
-                "no PostgreSQL for the tests; besides installing one you can name a server on which they may \
-                 create databases: export {VARIABLE}=postgres://USER:PASSWORD@HOST/postgres"
+                "no PostgreSQL for the tests; install it, or name a server on which the tests may create \
+                 databases: export {VARIABLE}=postgres://USER:PASSWORD@HOST/postgres"
             )
         })?;
         Ok(Self::Private(Cluster::start(&programs)?))

@@ -9,16 +9,16 @@ use crate::command;
 use crate::interrupt::Interrupt;
 use crate::postgres::{self, Cluster};
 
-/// What to attack, and how.
+/// Options of a siege.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// One attack alone; may be given several times. A name that does not exist shows those that do.
+    /// Run only this attack; repeatable. An unknown name prints the list of attacks.
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
-    /// Servers on one database alone.
+    /// Attack servers on this database only.
     #[arg(long, value_enum)]
     database: Option<Database>,
-    /// How long each attack goes on, in seconds.
+    /// Duration of each attack, in seconds.
     #[arg(long, value_name = "COUNT", default_value_t = 30)]
     seconds: u64,
 }

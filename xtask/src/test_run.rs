@@ -89,7 +89,7 @@ pub fn run(root: &Path, cargo_arguments: &[String]) -> anyhow::Result<bool> {
             let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
             run.tests(&arguments, server.url());
         }
-        None => println!("\nThe tests are not run: they need both databases."),
+        None => println!("\nThe tests did not run, because they need both databases."),
     }
     drop(server);
 

@@ -30,7 +30,7 @@ pub struct Compare {
     /// The program that it is compared with.
     #[arg(long, value_name = "FILE")]
     against: PathBuf,
-    /// A PostgreSQL server, as `name=URL`; may be given several times.
+    /// A PostgreSQL server, as `name=URL`; repeatable.
     #[arg(long, value_name = "NAME=URL")]
     postgres: Vec<Kind>,
 }
@@ -47,8 +47,8 @@ impl Compare {
             is_good &= self.compare(kind).await?;
         }
         println!(
-            "\nThe ratio is the median of {ROUNDS} rounds, its interval is of order statistics; over {RATIO_MAX:.2} \
-             from end to end is slower for certain."
+            "\nThe ratio is the median of {ROUNDS} rounds, with an interval of order statistics. If the whole interval \
+             is above {RATIO_MAX:.2}, the figure is certainly slower."
         );
         Ok(is_good)
     }
@@ -64,7 +64,7 @@ impl Compare {
             }
             if let Err(error) = before.measure(figure).await {
                 println!(
-                    "| {} | {} | | | | | not measured: the other program says \"{error:#}\" |",
+                    "| {} | {} | | | | | not measured: the other program failed with \"{error:#}\" |",
                     figure.name(),
                     kind.name
                 );

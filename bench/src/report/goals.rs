@@ -86,7 +86,7 @@ fn asked() -> Vec<Asked> {
     ));
     asked.push(against(
         KNOWN,
-        "more, for no body is read",
+        "more, because it reads no body",
         PROMPT_KNOWN.to_owned(),
         (PROMPT.to_owned(), Design::Ctxpin),
         Bound::Least(1.0),

@@ -13,7 +13,7 @@ const KIB: f64 = 1024.0;
 pub fn text(report: &Report) -> String {
     let mut text = String::from("# Results\n\n");
     text.push_str(
-        "Written by `cargo xtask bench`; [how it is measured and how to read it](README.md).\n",
+        "`cargo xtask bench` writes this page; [README.md](README.md) says how to read it.\n",
     );
     text.push_str(&machine(report));
     text.push_str(&goals_table(report));
@@ -58,7 +58,7 @@ fn goals_table(report: &Report) -> String {
     }
     text.push_str(
         "\nThe statements of ctxpin check permissions and write history and audit log; those of the \
-         baseline need not and do not.\n",
+         baseline do neither.\n",
     );
     text
 }

@@ -19,7 +19,7 @@ pub fn check(file: &File) -> Vec<Breach> {
         return Vec::new();
     };
     let undocumented = undocumented(&parsed.items).into_iter();
-    let says = "a public item without a doc comment: say what it is, does or returns";
+    let says = "a public item without a doc comment: describe what it is, does or returns";
     undocumented
         .map(|index| Breach::at_line(&file.path, index, says))
         .collect()

@@ -68,7 +68,7 @@ const OUTSIDE: [(&str, Users, &str); 8] = [
     (
         "axum",
         Users::Only(&["server", "bench"]),
-        "only the server knows HTTP requests, and the benchmark what is the least that one costs",
+        "only the server knows HTTP requests; the benchmark measures the least cost of one",
     ),
     (
         "clap",
@@ -83,22 +83,22 @@ const OUTSIDE: [(&str, Users, &str); 8] = [
     (
         "serde",
         Users::AllBut(&["render", "store", "operations"]),
-        "domain types do not serialise themselves: shapes for others are protocol's",
+        "domain types do not serialise themselves: wire shapes belong to protocol",
     ),
     (
         "tokio",
         Users::AllBut(&["model", "render", "scan"]),
-        "these crates do not wait: their callers choose the threads",
+        "these crates never wait: their callers choose the threads",
     ),
     (
         "libfuzzer-sys",
         Users::Only(&["fuzz"]),
-        "the fuzzer is C++ with a main function of its own, and only its targets want it",
+        "the fuzzer is C++ with a main function of its own; only its targets link it",
     ),
     (
         "utoipa",
         Users::Only(&["protocol", "server"]),
-        "the API's description is made where its shapes and routes are",
+        "the API's description belongs to its shapes and routes",
     ),
 ];
 

@@ -18,7 +18,9 @@ pub fn check(files: &[File]) -> Vec<Breach> {
     };
     let (sqlite, postgres) = (names(SQLITE), names(POSTGRES));
     let lacking = |name: &&str, here: &str, there: &str| {
-        let says = format!("has no namesake in {there}: a migration is written for both databases");
+        let says = format!(
+            "has no file of the same name in {there}: write each migration for both databases"
+        );
         Breach::of_file(&format!("{here}{name}"), says)
     };
     let in_sqlite = sqlite.difference(&postgres);

@@ -16,13 +16,13 @@ pub fn check_names(files: &[File]) -> Vec<Breach> {
     for file in files {
         let mut parts = file.path.split('/');
         if let Some(empty) = parts.find(|part| is_empty_name(stem(part))) {
-            let says = format!("`{empty}` says nothing of what is inside: find its name");
+            let says = format!("`{empty}` does not say what is inside: find a better name");
             breaches.push(Breach::of_file(&file.path, says));
         }
         let Some(source) = file.rust() else { continue };
         for declared in declarations(source) {
             if is_empty_name(&declared.name) {
-                let says = format!("module `{}` says nothing of what is inside", declared.name);
+                let says = format!("module `{}` does not say what is inside", declared.name);
                 breaches.push(Breach::at_line(&file.path, declared.line, says));
             }
         }
@@ -89,7 +89,7 @@ pub fn check_heads(packages: &[Package], files: &[File]) -> Vec<Breach> {
         .filter(|file| heads.contains(file.path.as_str()))
         .filter(|file| !file.rust().is_some_and(|source| source.starts_with("//!")))
         .map(|file| {
-            let says = "does not begin with `//!`: say what it is and what it must not know";
+            let says = "does not begin with `//!`: describe what it is and what it must not know";
             Breach::of_file(&file.path, says)
         })
         .collect()

@@ -11,15 +11,15 @@ const PURE: [&str; 2] = ["crates/model/src/", "crates/render/src/"];
 const BANNED: [(&str, &str); 8] = [
     (
         "std::fs",
-        "take bytes as an argument; reading files is scan's",
+        "take bytes as an argument; only scan reads files",
     ),
     ("std::env", "take the value as an argument"),
     ("std::process", "take the value as an argument"),
-    ("std::net", "nothing here talks to anybody"),
+    ("std::net", "this crate uses no network"),
     ("SystemTime", "take a Moment as an argument"),
     ("Instant::now", "take a Moment as an argument"),
     ("Utc::now", "take a Moment as an argument"),
-    ("tokio", "nothing here waits"),
+    ("tokio", "this crate never waits"),
 ];
 
 /// Reports what a pure crate's source uses and must not. Its tests may read golden files: a module
@@ -38,7 +38,7 @@ pub fn check(file: &File) -> Vec<Breach> {
     for (index, line) in lines[..tests.unwrap_or(lines.len())].iter().enumerate() {
         for (name, instead) in BANNED {
             if line.contains(name) {
-                let says = format!("{name} in a crate that is pure: {instead}");
+                let says = format!("{name} in a pure crate: {instead}");
                 breaches.push(Breach::at_line(&file.path, index, says));
             }
         }
@@ -68,8 +68,8 @@ mod tests {
         assert_eq!(
             found,
             [
-                "crates/model/src/moment.rs:2: std::fs in a crate that is pure: take bytes as an argument; reading files is scan's",
-                "crates/model/src/moment.rs:3: Utc::now in a crate that is pure: take a Moment as an argument",
+                "crates/model/src/moment.rs:2: std::fs in a pure crate: take bytes as an argument; only scan reads files",
+                "crates/model/src/moment.rs:3: Utc::now in a pure crate: take a Moment as an argument",
             ]
         );
         assert_eq!(

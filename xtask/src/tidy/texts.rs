@@ -78,7 +78,7 @@ fn places(line: &str, machine_paths: &[String]) -> Option<String> {
         return Some(format!("{BESIDE} is not in this repository"));
     }
     let found = machine_paths.iter().find(|path| begins_in(line, path))?;
-    Some(format!("{found} is a path of one machine"))
+    Some(format!("{found} is a path that exists on one machine only"))
 }
 
 /// Whether the absolute path stands in the line: as a whole, and not as a part of another path.
