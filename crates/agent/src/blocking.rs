@@ -2,7 +2,7 @@
 
 use std::panic::resume_unwind;
 
-/// Runs `work` on a thread that may block, and returns its result. A panic of `work` goes on here.
+/// Runs `work` on a thread that may block, and returns its result. A panic in `work` continues in the caller.
 pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,

@@ -1,5 +1,5 @@
-//! The declared sources: what the machine's operator declares for everyone, and what the person
-//! declares through the control socket, which survives a restart.
+//! The declared sources: those of the machine's operator, which hold for every agent, and those that
+//! the person declares through the control socket, which survive a restart.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
@@ -15,49 +15,50 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::AgentError;
 
-/// Where the machine's operator configures every agent.
+/// The file in which the machine's operator configures every agent.
 pub const OPERATOR_CONFIG: &str = "/etc/ctxpin/agent.toml";
 
-/// The file of the person's sources, in the state directory.
+/// The file with the person's sources, in the state directory.
 const FILE_NAME: &str = "sources.json";
 
 /// Where the next one is written before it takes the old one's place.
 const NEXT_FILE_NAME: &str = "sources.json.next";
 
-/// Most sources that may be declared: each is a root that every scan looks at.
+/// Most sources that a person may declare. Every scan reads each of them.
 const SOURCES_MAX: usize = 200;
 
-/// Longest file that is read here, in bytes.
+/// Longest configuration or list of sources, in bytes.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
-/// What the machine's operator says, in TOML.
+/// The operator's configuration, in TOML. All paths are absolute.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Operator {
-    /// Directories below which anybody may declare sources: absolute paths.
+    /// Directories below which anybody may declare sources.
     pub allow_roots: Vec<PathBuf>,
-    /// Sources for everyone, in their order, before those that a person declares: absolute paths,
-    /// which are thereby allowed.
+    /// Sources of every agent, in their order, before those that a person declares. They are allowed
+    /// as well.
     pub sources: Vec<PathBuf>,
-    /// Directories of others that everybody's scans believe, with all below them: absolute paths.
+    /// Directories of other users that every agent reads, with everything below them.
     pub trust_roots: Vec<PathBuf>,
 }
 
-/// The person's sources as they are kept, in JSON.
+/// The person's sources in their file, in JSON.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Kept {
+struct UserSources {
     /// Absolute paths, in their order.
     sources: Vec<PathBuf>,
 }
 
 impl Operator {
-    /// Reads the operator's configuration. Without the file, the operator says nothing.
+    /// Reads the operator's configuration. If the file is missing, it is empty.
     ///
     /// # Errors
     ///
-    /// If the file cannot be read, is longer than 1 MiB, is no such configuration, or is not the operator's
-    /// alone: it must belong to root, or to the user who reads it, and others may not write it.
+    /// If the file cannot be read, is longer than 1 MiB, is no such configuration, or does not belong to
+    /// the operator alone: its owner must be root or the user who reads it, and others must not be able to
+    /// write to it.
     pub fn read(path: &Path) -> Result<Self, AgentError> {
         let Some((bytes, metadata)) = read(path)? else {
             return Ok(Self::default());
@@ -87,7 +88,7 @@ impl Operator {
         }
     }
 
-    /// Adds to a request what the operator allows, trusts and declares.
+    /// Adds what the operator allows, trusts and declares to a scan request.
     pub fn apply(&self, request: &mut Request) {
         self.vouch(&mut request.trust);
         let allowed = self.allow_roots.iter().chain(&self.sources);
@@ -95,7 +96,7 @@ impl Operator {
         request.sources.splice(0..0, self.declared());
     }
 
-    /// Adds what the operator trusts.
+    /// Adds the directories that the operator trusts.
     pub fn vouch(&self, trust: &mut Trust) {
         trust.roots.extend(self.trust_roots.iter().cloned());
     }
@@ -106,8 +107,8 @@ impl Operator {
     }
 }
 
-/// Reads the sources that a person declared to the agent of a state directory, in their order; none if
-/// there is no such agent.
+/// Reads the sources that a person declared to the agent of a state directory, in their order. It
+/// returns none if there is no such agent.
 ///
 /// # Errors
 ///
@@ -121,11 +122,11 @@ pub fn declared(state_directory: &Path) -> Result<Vec<Declared>, AgentError> {
 pub(crate) struct Sources {
     state_directory: PathBuf,
     operator: Operator,
-    kept: Kept,
+    user: UserSources,
 }
 
 impl Sources {
-    /// Reads what was declared before.
+    /// Reads the sources that were declared before.
     pub fn open(state_directory: &Path, operator: Operator) -> Result<Self, AgentError> {
         let path = state_directory.join(FILE_NAME);
         let corrupt = |reason| AgentError::Corrupt {
@@ -134,65 +135,69 @@ impl Sources {
             reason,
             remedy: "repair it, or move it away and declare the sources again with `ctxpin source add`",
         };
-        let kept: Kept = match read(&path)? {
-            None => Kept::default(),
+        let user: UserSources = match read(&path)? {
+            None => UserSources::default(),
             Some((bytes, _)) => serde_json::from_slice(&bytes).map_err(|error| {
                 let (line, column) = (error.line(), error.column());
                 corrupt(format!("at line {line} column {column}"))
             })?,
         };
-        if let Some(relative) = kept.sources.iter().find(|path| !path.is_absolute()) {
+        if let Some(relative) = user.sources.iter().find(|path| !path.is_absolute()) {
             return Err(corrupt(format!("{} is not absolute", relative.display())));
         }
         Ok(Self {
             state_directory: state_directory.to_owned(),
             operator,
-            kept,
+            user,
         })
     }
 
-    /// What a scan is to look at, in order.
+    /// Returns the sources of a scan, in order.
     pub fn declared(&self) -> Vec<Declared> {
-        let kept = self.kept.sources.iter();
-        let kept = kept.map(|path| Declared { path: path.clone() });
-        self.operator.declared().chain(kept).collect()
+        let user = self.user.sources.iter();
+        let user = user.map(|path| Declared { path: path.clone() });
+        self.operator.declared().chain(user).collect()
     }
 
-    /// Every source with whoever declared it, in order.
+    /// Returns every source and who declared it, in order.
     pub fn list(&self) -> Vec<Source> {
-        let told = |declared_by| {
+        let listed = |declared_by| {
             move |path: &PathBuf| Source {
                 path: path.to_string_lossy().into_owned(),
                 declared_by,
             }
         };
-        let operators = self.operator.sources.iter().map(told(DeclaredBy::Operator));
-        let users = self.kept.sources.iter().map(told(DeclaredBy::User));
+        let operators = self
+            .operator
+            .sources
+            .iter()
+            .map(listed(DeclaredBy::Operator));
+        let users = self.user.sources.iter().map(listed(DeclaredBy::User));
         operators.chain(users).collect()
     }
 
-    /// Declares a source behind the others, if a scan of `request` would take it. Answers the path
-    /// that is kept, and whether it is new.
+    /// Declares a source after the others, if a scan of `request` would accept it. Returns the path
+    /// that the list has, and whether it is new there.
     pub fn add(&mut self, request: &Request, path: &Path) -> Result<(PathBuf, bool), String> {
-        let path = spelled(path)?;
+        let path = normalized(path)?;
         let path = check_source(request, &path).map_err(|error| error.to_string())?;
         if let Some(known) = self.find(&path) {
             return Ok((known.to_owned(), false));
         }
-        if self.kept.sources.len() >= SOURCES_MAX {
+        if self.user.sources.len() >= SOURCES_MAX {
             return Err(format!(
-                "{SOURCES_MAX} sources are declared, and no more are taken; remove one first"
+                "{SOURCES_MAX} sources are declared, which is the most; remove one first"
             ));
         }
-        let mut sources = self.kept.sources.clone();
+        let mut sources = self.user.sources.clone();
         sources.push(path.clone());
         self.keep(sources)?;
         Ok((path, true))
     }
 
-    /// Takes a person's source away. Answers the path that was kept.
+    /// Removes a source of the person's. Returns the path that the list had.
     pub fn remove(&mut self, path: &Path) -> Result<PathBuf, String> {
-        let path = spelled(path)?;
+        let path = normalized(path)?;
         let known = self.find(&path).map(Path::to_owned);
         let Some(known) = known else {
             return Err(format!(
@@ -200,9 +205,9 @@ impl Sources {
                 path.display()
             ));
         };
-        let mut sources = self.kept.sources.clone();
+        let mut sources = self.user.sources.clone();
         sources.retain(|source| *source != known);
-        if sources.len() == self.kept.sources.len() {
+        if sources.len() == self.user.sources.len() {
             return Err(format!(
                 "{} was declared by this machine's operator, who alone can remove it",
                 known.display()
@@ -212,9 +217,9 @@ impl Sources {
         Ok(known)
     }
 
-    /// The declared path that is this one, or leads to the same place.
+    /// Returns the declared path that equals this one, or leads to the same place.
     pub fn find(&self, path: &Path) -> Option<&Path> {
-        let all = || self.kept.sources.iter().chain(&self.operator.sources);
+        let all = || self.user.sources.iter().chain(&self.operator.sources);
         let same = all().find(|source| *source == path);
         let found = same.or_else(|| {
             let real = path.canonicalize().ok()?;
@@ -223,15 +228,15 @@ impl Sources {
         found.map(PathBuf::as_path)
     }
 
-    /// Writes the list in full beside the old one, then puts it in its place: whatever happens
-    /// meanwhile, one of the two is there.
+    /// Replaces the list. It writes the new file beside the old one, so that one of the two exists whatever
+    /// happens meanwhile.
     fn keep(&mut self, sources: Vec<PathBuf>) -> Result<(), String> {
-        let kept = Kept { sources };
+        let user = UserSources { sources };
         let path = self.state_directory.join(FILE_NAME);
-        let json = serde_json::to_vec_pretty(&kept).map_err(|error| error.to_string())?;
+        let json = serde_json::to_vec_pretty(&user).map_err(|error| error.to_string())?;
         self.write(&path, &json)
             .map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
-        self.kept = kept;
+        self.user = user;
         Ok(())
     }
 
@@ -254,8 +259,8 @@ impl Sources {
     }
 }
 
-/// A path as it is kept: absolute, without `.` and doubled `/`, and writable in JSON.
-fn spelled(path: &Path) -> Result<PathBuf, String> {
+/// Returns a path as the list has it: absolute, in UTF-8, without `.` and doubled `/`.
+fn normalized(path: &Path) -> Result<PathBuf, String> {
     let shown = path.display();
     if !path.is_absolute() {
         return Err(format!("{shown} is not an absolute path"));
@@ -272,7 +277,7 @@ fn spelled(path: &Path) -> Result<PathBuf, String> {
     }
 }
 
-/// Why a file of that owner and mode is no operator's, for the user `own`.
+/// Returns why a file of that owner and mode does not belong to the operator alone, for the user `own`.
 fn unfit(owner: u32, mode: u32, own: u32) -> Option<String> {
     if owner != 0 && owner != own {
         return Some(format!(
@@ -283,7 +288,7 @@ fn unfit(owner: u32, mode: u32, own: u32) -> Option<String> {
     is_open.then(|| "everybody may write it; `chmod o-w` it".to_owned())
 }
 
-/// The bytes of a file of ours with what the system says of it, if it exists.
+/// Reads a file and its metadata. Returns `None` if it does not exist.
 fn read(path: &Path) -> Result<Option<(Vec<u8>, Metadata)>, AgentError> {
     let file = match File::open(path) {
         Ok(file) => file,

@@ -29,7 +29,7 @@ pub(crate) struct ControlHandler {
     pub server: String,
     /// What is scanned. Its sources are not used here.
     pub request: roots::Request,
-    /// The declared sources. The reading is told of each change under the same lock.
+    /// The declared sources. The lock is held until the reading has each change.
     pub sources: Arc<Mutex<Sources>>,
     pub reading: ReadingHandle,
     pub session: SessionHandle,
@@ -101,7 +101,7 @@ impl ControlHandler {
             Ok(outcome) => outcome,
             Err(_) => {
                 let state = self.session.push_state.borrow();
-                let reason = state.waits_because().unwrap_or("it goes on");
+                let reason = state.waits_because().unwrap_or("the push goes on");
                 Err(format!(
                     "nothing was acknowledged within {wait_seconds} s: {reason}"
                 ))

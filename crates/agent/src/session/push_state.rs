@@ -1,4 +1,4 @@
-//! The state of a session's pushes, for whoever waits for one or asks.
+//! The state of a session's pushes, for callers that wait for a push or report the status.
 
 use std::time::Instant;
 

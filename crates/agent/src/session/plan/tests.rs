@@ -307,7 +307,7 @@ fn finding_06_what_there_is_no_room_for_is_tried_again_rarely() {
     let expected = Recovery::NoRoom { reason, pause };
     assert_eq!(recovery.unwrap(), expected);
     let PushStatus::Refused(refused) = fixture.plan.status(Some(&one)) else {
-        panic!("it is told");
+        panic!("the status is another one");
     };
     assert_eq!(refused.retry_at, Some(fixture.now + pause));
     // Meanwhile it sends heartbeats, and tries every change at once.
