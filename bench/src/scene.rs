@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, bail};
+use ctxpin_model::agent::AgentRequest;
 use ctxpin_model::chat::ChatCreate;
 use ctxpin_model::context::ContextView;
 use ctxpin_model::id::{AgentId, ChatId, ProcessId};
@@ -13,7 +14,7 @@ use ctxpin_model::policy::Policy;
 use ctxpin_model::quota::{Amounts, Quotas, Rates};
 use ctxpin_model::token::{Credential, Token};
 use ctxpin_model::tools_mode::ToolsMode;
-use ctxpin_operations::agents::{self, AgentRequest};
+use ctxpin_operations::agents;
 use ctxpin_operations::chats;
 use ctxpin_operations::clock::Clock;
 use ctxpin_operations::people::{self, FirstToken};

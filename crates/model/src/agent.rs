@@ -101,3 +101,25 @@ impl Head {
         }
     }
 }
+
+/// What an agent is created from.
+#[derive(Debug, Clone)]
+pub struct AgentRequest {
+    /// The workspace's name, in its owner's words.
+    pub workspace: String,
+    /// The agent's name within the workspace.
+    pub name: String,
+    /// Whether it may refresh the chats of its owner.
+    pub may_refresh: bool,
+    /// Which agent it replaces at its first accepted push.
+    pub replaces: Option<Replaces>,
+}
+
+/// Which agent a new one replaces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replaces {
+    /// This one.
+    Agent(AgentId),
+    /// The newest one of the same workspace and name, if there is one.
+    Same,
+}

@@ -120,6 +120,19 @@ pub struct Maker {
     pub name: String,
 }
 
+/// What a token is created from.
+#[derive(Debug, Clone)]
+pub struct TokenRequest {
+    /// What it is for, in its owner's words.
+    pub label: Option<String>,
+    /// What it may be used for.
+    pub scopes: Scopes,
+    /// From when on it opens nothing.
+    pub expires_at: Option<Moment>,
+    /// Another user to make it for; an admin may.
+    pub user: Option<UserId>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -50,3 +50,12 @@ pub struct TurnContext {
     /// The tools.
     pub tools: Tools,
 }
+
+/// What is asked of a turn.
+#[derive(Debug, Clone)]
+pub struct TurnRequest {
+    /// The caller's own name for the turn: asking again with it answers the same turn.
+    pub reference: Option<String>,
+    /// How the context reaches the model.
+    pub delivery: Delivery,
+}

@@ -4,6 +4,7 @@ use std::ops::Deref;
 
 use ctxpin_model::access::{Actor, Operation, Scope, Scopes};
 use ctxpin_model::agent::{AgentRecord, Head};
+use ctxpin_model::agent::{AgentRequest, Replaces};
 use ctxpin_model::audit::AuditObject;
 use ctxpin_model::id::{AgentId, TokenId};
 use ctxpin_model::moment::Moment;
@@ -22,28 +23,6 @@ use crate::frame::{commit, write};
 use crate::pushes::{demand_in_force, lock_one};
 use crate::quotas::demand_room;
 use crate::service::Service;
-
-/// What an agent is created from.
-#[derive(Debug, Clone)]
-pub struct AgentRequest {
-    /// The workspace's name, in its owner's words.
-    pub workspace: String,
-    /// The agent's name within the workspace.
-    pub name: String,
-    /// Whether it may refresh the chats of its owner.
-    pub may_refresh: bool,
-    /// Which agent it replaces at its first accepted push.
-    pub replaces: Option<Replaces>,
-}
-
-/// Which agent a new one replaces.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Replaces {
-    /// This one.
-    Agent(AgentId),
-    /// The newest one of the same workspace and name, if there is one.
-    Same,
-}
 
 /// Creates an agent of the caller. The token is in the answer and nowhere else.
 pub async fn create(

@@ -10,6 +10,7 @@ use ctxpin_model::moment::Moment;
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
 use ctxpin_model::proof::{Challenge, Proof};
 use ctxpin_model::quota::Stock;
+use ctxpin_model::token::TokenRequest;
 use ctxpin_model::token::{Credential, Token, TokenRecord};
 use ctxpin_model::user::{UserChange, UserRecord};
 use ctxpin_store::database::Transaction;
@@ -247,19 +248,6 @@ async fn user_change_once(
 
 fn locks_out(change: &UserChange) -> bool {
     change.disabled == Some(true) || change.roles.is_some_and(|roles| !roles.has(Role::Admin))
-}
-
-/// What a token is created from.
-#[derive(Debug, Clone)]
-pub struct TokenRequest {
-    /// What it is for, in its owner's words.
-    pub label: Option<String>,
-    /// What it may be used for.
-    pub scopes: Scopes,
-    /// From when on it opens nothing.
-    pub expires_at: Option<Moment>,
-    /// Another user to make it for; an admin may.
-    pub user: Option<UserId>,
 }
 
 /// Makes a token. Its text is in the answer and nowhere else. It is never wider or longer-lived

@@ -6,7 +6,6 @@ use ctxpin_model::access::Operation;
 use ctxpin_model::audit::AuditObject;
 use ctxpin_model::chat::ChatRecord;
 use ctxpin_model::compose::{additive, settle};
-use ctxpin_model::delivery::Delivery;
 use ctxpin_model::diff::changes;
 use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::id::ChatId;
@@ -16,6 +15,7 @@ use ctxpin_model::policy::Uptake;
 use ctxpin_model::quota::Rate;
 use ctxpin_model::token::Credential;
 use ctxpin_model::tool::Tools;
+use ctxpin_model::turn::TurnRequest;
 use ctxpin_model::turn::{TurnBegun, TurnContext, TurnRecord};
 use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::{Granted, object, right};
@@ -28,15 +28,6 @@ use crate::moves::{Cause, Composed, Prepared};
 use crate::pins::was_settled;
 use crate::prompts::weight;
 use crate::service::Service;
-
-/// What is asked of a turn.
-#[derive(Debug, Clone)]
-pub struct TurnRequest {
-    /// The caller's own name for the turn: asking again with it answers the same turn.
-    pub reference: Option<String>,
-    /// How the context reaches the model.
-    pub delivery: Delivery,
-}
 
 /// Begins a turn: an unpinned chat whose agent has a head is hydrated, the chat's policy is
 /// applied, and the turn is stamped.

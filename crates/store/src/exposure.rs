@@ -172,8 +172,9 @@ mod tests {
 
     use ctxpin_model::delivery::Delivery;
     use ctxpin_model::token::Credential;
+    use ctxpin_model::turn::TurnRequest;
     use ctxpin_operations::service::Storage;
-    use ctxpin_operations::turns::{self, TurnRequest};
+    use ctxpin_operations::turns;
     use ctxpin_testing::databases::TestService;
     use ctxpin_testing::people::{TestAgent, chat, first_admin, member, user};
     use ctxpin_testing::workspace::Workspace;

@@ -14,6 +14,7 @@ use ctxpin_model::policy::Policy;
 use ctxpin_model::token::Credential;
 use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_model::turn::TurnRecord;
+use ctxpin_model::turn::TurnRequest;
 use ctxpin_model::turn::{TurnBegun, TurnContext};
 use ctxpin_operations::chats;
 use ctxpin_operations::contexts;
@@ -21,7 +22,7 @@ use ctxpin_operations::error::Error;
 use ctxpin_operations::pins;
 use ctxpin_operations::prompts;
 use ctxpin_operations::service::Service;
-use ctxpin_operations::turns::{self, TurnRequest};
+use ctxpin_operations::turns;
 
 /// A request for a chat without anything.
 pub fn plain() -> ChatCreate {

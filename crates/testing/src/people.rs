@@ -2,15 +2,17 @@
 
 use ctxpin_model::access::{Roles, Scopes};
 use ctxpin_model::agent::AgentRecord;
+use ctxpin_model::agent::{AgentRequest, Replaces};
 use ctxpin_model::chat::ChatCreate;
 use ctxpin_model::chat::ChatRecord;
 use ctxpin_model::id::{AgentId, ProcessId, UserId};
 use ctxpin_model::snapshot::Snapshot;
 use ctxpin_model::token::Credential;
-use ctxpin_operations::agents::{self, AgentRequest, Replaces};
+use ctxpin_model::token::TokenRequest;
+use ctxpin_operations::agents;
 use ctxpin_operations::chats;
 use ctxpin_operations::error::Error;
-use ctxpin_operations::people::{self, FirstToken, TokenRequest};
+use ctxpin_operations::people::{self, FirstToken};
 use ctxpin_operations::pushes::{self, Push, Pushed};
 use ctxpin_operations::service::Service;
 use std::cell::RefCell;

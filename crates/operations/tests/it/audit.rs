@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use ctxpin_model::access::{Refusal, Role};
+use ctxpin_model::agent::AgentRequest;
 use ctxpin_model::audit::AuditRecord;
 use ctxpin_model::chat::ChatChange;
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pin_move::{PinMove, RefreshFilter};
 use ctxpin_model::token::Credential;
+use ctxpin_model::token::TokenRequest;
 use ctxpin_model::user::UserChange;
-use ctxpin_operations::agents::{self, AgentRequest};
+use ctxpin_operations::agents;
 use ctxpin_operations::chats;
-use ctxpin_operations::people::{self, Revoked, TokenRequest};
+use ctxpin_operations::people::{self, Revoked};
 use ctxpin_operations::pins;
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::{TestAgent, chat, first_admin, member, user};

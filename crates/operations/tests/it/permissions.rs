@@ -4,15 +4,17 @@
 use std::time::Duration;
 
 use ctxpin_model::access::{Actor, Decision, Object, Operation, Refusal, Role, Scope, decide};
+use ctxpin_model::agent::AgentRequest;
 use ctxpin_model::id::{AgentId, ChatId, TokenId, UserId};
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pin_move::PinMove;
+use ctxpin_model::token::TokenRequest;
 use ctxpin_model::token::{Credential, Token};
 use ctxpin_model::user::UserChange;
-use ctxpin_operations::agents::{self, AgentRequest};
+use ctxpin_operations::agents;
 use ctxpin_operations::chats;
 use ctxpin_operations::contexts;
-use ctxpin_operations::people::{self, Revoked, TokenRequest};
+use ctxpin_operations::people::{self, Revoked};
 use ctxpin_operations::pins;
 use ctxpin_operations::service::Service;
 use ctxpin_testing::databases::TestService;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ctxpin_model::access::Operation;
+use ctxpin_model::agent::AgentRequest;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::id::{ProcessId, UserId};
 use ctxpin_model::page::PageRequest;
@@ -11,11 +12,12 @@ use ctxpin_model::quota::{
     Amounts, Limit, QuotaChange, QuotaExceeded, QuotaWarning, Quotas, Rate, Rates, Stock, UserUsage,
 };
 use ctxpin_model::token::Credential;
+use ctxpin_model::token::TokenRequest;
 use ctxpin_model::watch::{Detail, Event, Subject};
-use ctxpin_operations::agents::{self, AgentRequest};
+use ctxpin_operations::agents;
 use ctxpin_operations::chats;
 use ctxpin_operations::error::{Error, Result};
-use ctxpin_operations::people::{self, Revoked, TokenRequest};
+use ctxpin_operations::people::{self, Revoked};
 use ctxpin_operations::quotas;
 use ctxpin_operations::service::Service;
 use ctxpin_operations::watches;

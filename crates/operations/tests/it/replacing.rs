@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ctxpin_model::agent::{AgentRequest, Replaces};
 use ctxpin_model::chat::ChatChange;
 use ctxpin_model::chat::ChatRecord;
 use ctxpin_model::door::Door;
@@ -11,7 +12,7 @@ use ctxpin_model::id::{ChatId, ProcessId};
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pin::Reason;
 use ctxpin_model::token::Credential;
-use ctxpin_operations::agents::{self, AgentRequest, Replaces};
+use ctxpin_operations::agents;
 use ctxpin_operations::chats;
 use ctxpin_operations::error::Error;
 use ctxpin_operations::{contexts, pins, prompts, pushes};

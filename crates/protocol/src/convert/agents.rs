@@ -1,11 +1,12 @@
 //! Agents and their heads.
 
-use ctxpin_model::agent::{AgentRecord, Head as HeadRecord};
+use ctxpin_model::agent::{AgentRecord, AgentRequest, Head as HeadRecord, Replaces};
 use ctxpin_model::id::AgentId;
 use ctxpin_model::moment::Moment;
 
+use super::members::{InvalidMember, label};
 use super::quotas::refused;
-use crate::http::agents::{Agent, Head, TimelineHead};
+use crate::http::agents::{Agent, AgentCreate, Head, TimelineHead};
 
 /// Returns the wire shape of an agent, without its notes. `now` decides whether it counts as connected.
 pub fn agent(agent: &AgentRecord, now: Moment) -> Agent {
@@ -44,5 +45,29 @@ pub fn timeline_head(agent: AgentId, head: HeadRecord) -> TimelineHead {
         context_hash: head.hashes.context.to_string(),
         tools_hash: head.hashes.tools.to_string(),
         received_at: head.received_at.utc(),
+    }
+}
+
+/// Reads what an agent is to be created from.
+///
+/// # Errors
+///
+/// If a name is no label, or `replaces` is neither an id nor `same`.
+pub fn agent_request(create: AgentCreate) -> Result<AgentRequest, InvalidMember> {
+    let name = create.name.map(|name| label("name", name)).transpose()?;
+    Ok(AgentRequest {
+        workspace: label("workspace", create.workspace)?,
+        name: name.unwrap_or_default(),
+        may_refresh: create.may_refresh,
+        replaces: create.replaces.as_deref().map(replaces).transpose()?,
+    })
+}
+
+fn replaces(text: &str) -> Result<Replaces, InvalidMember> {
+    match text {
+        "same" => Ok(Replaces::Same),
+        id => id.parse().map(Replaces::Agent).map_err(|_| {
+            InvalidMember::new("replaces", "it is the id of an agent of yours, or `same`")
+        }),
     }
 }

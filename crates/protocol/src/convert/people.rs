@@ -3,7 +3,7 @@
 use ctxpin_model::access::{Role, Roles, Scope, Scopes};
 use ctxpin_model::id::{AgentId, TokenId};
 use ctxpin_model::moment::Moment;
-use ctxpin_model::token::{Maker as TokenMaker, TokenRecord};
+use ctxpin_model::token::{Maker as TokenMaker, TokenRecord, TokenRequest};
 use ctxpin_model::user::{UserChange, UserRecord};
 
 use super::members::{InvalidMember, label, word};
@@ -81,14 +81,19 @@ pub fn user_change(change: people::UserChange) -> Result<UserChange, InvalidMemb
     })
 }
 
-/// Reads the scopes that a new token is to have: `read` and `write` if none are named.
+/// Reads what a token is to be made from. It may read and write if no scopes are named.
 ///
 /// # Errors
 ///
-/// If a word is no scope.
-pub fn token_scopes(texts: Option<&[String]>) -> Result<Scopes, InvalidMember> {
-    match texts {
-        Some(texts) => scopes(texts),
-        None => Ok([Scope::Read, Scope::Write].into_iter().collect()),
-    }
+/// If the label is none, or a word is no scope.
+pub fn token_request(create: people::TokenCreate) -> Result<TokenRequest, InvalidMember> {
+    Ok(TokenRequest {
+        label: create.label.map(|text| label("label", text)).transpose()?,
+        scopes: match &create.scopes {
+            Some(texts) => scopes(texts)?,
+            None => [Scope::Read, Scope::Write].into_iter().collect(),
+        },
+        expires_at: create.expires_at.map(Moment::new),
+        user: create.user.map(Into::into),
+    })
 }

@@ -1,10 +1,11 @@
 //! Turns.
 
-use ctxpin_model::turn::{self, TurnRecord};
+use ctxpin_model::turn::{self, TurnRecord, TurnRequest};
 
+use super::members::{InvalidMember, label, word};
 use super::skills::entry;
 use super::tools::tool_offer;
-use crate::http::turns::{Turn, TurnBegun};
+use crate::http::turns::{Turn, TurnBegin, TurnBegun};
 
 /// Returns the wire shape of a turn.
 pub fn turn(turn: &TurnRecord) -> Turn {
@@ -41,4 +42,18 @@ pub fn turn_begun(view: turn::TurnBegun) -> TurnBegun {
         tools: Some(tools.map(tool_offer).collect()),
         ..begun
     }
+}
+
+/// Reads what is asked of a turn. The context is delivered if nothing else is said.
+///
+/// # Errors
+///
+/// If the reference is no label, or the delivery is not known.
+pub fn turn_request(begin: TurnBegin) -> Result<TurnRequest, InvalidMember> {
+    let reference = begin.reference.map(|text| label("reference", text));
+    let delivery = begin.delivery.map(|text| word("delivery", &text));
+    Ok(TurnRequest {
+        reference: reference.transpose()?,
+        delivery: delivery.transpose()?.unwrap_or_default(),
+    })
 }

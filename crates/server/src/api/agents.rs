@@ -4,9 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use ctxpin_model::id::AgentId;
-use ctxpin_operations::agents::{self, AgentRequest, Replaces};
-use ctxpin_protocol::convert::agents::{agent, timeline_head};
-use ctxpin_protocol::convert::members::{InvalidMember, label};
+use ctxpin_operations::agents;
+use ctxpin_protocol::convert::agents::{agent, agent_request, timeline_head};
 use ctxpin_protocol::convert::pages::{page, page_request};
 use ctxpin_protocol::convert::resources::note;
 use ctxpin_protocol::http::agents::{Agent, AgentCreate, AgentCreated, TimelineHead};
@@ -29,28 +28,13 @@ pub(crate) async fn create(
     Identity(credential): Identity,
     JsonBody(body): JsonBody<AgentCreate>,
 ) -> Answer<(StatusCode, Json<AgentCreated>)> {
-    let name = body.name.map(|name| label("name", name)).transpose()?;
-    let request = AgentRequest {
-        workspace: label("workspace", body.workspace)?,
-        name: name.unwrap_or_default(),
-        may_refresh: body.may_refresh,
-        replaces: body.replaces.as_deref().map(replaces).transpose()?,
-    };
+    let request = agent_request(body)?;
     let (created, token) = agents::create(&app.service, credential, &request).await?;
     let created = AgentCreated {
         agent: agent(&created, app.now()),
         token: Secret::new(token.reveal()),
     };
     Ok((StatusCode::CREATED, Json(created)))
-}
-
-fn replaces(text: &str) -> Result<Replaces, InvalidMember> {
-    match text {
-        "same" => Ok(Replaces::Same),
-        id => id.parse().map(Replaces::Agent).map_err(|_| {
-            InvalidMember::new("replaces", "it is the id of an agent of yours, or `same`")
-        }),
-    }
 }
 
 /// List agents

@@ -3,12 +3,11 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use ctxpin_model::moment::Moment;
-use ctxpin_operations::people::{self, Revoked, TokenRequest};
+use ctxpin_operations::people::{self, Revoked};
 use ctxpin_protocol::convert;
 use ctxpin_protocol::convert::members::label;
 use ctxpin_protocol::convert::pages::{page, page_request};
-use ctxpin_protocol::convert::people::{roles, token, token_scopes, user};
+use ctxpin_protocol::convert::people::{roles, token, token_request, user};
 use ctxpin_protocol::http::page::{Page, PageQuery};
 use ctxpin_protocol::http::people::{
     Me, Secret, Token, TokenCreate, TokenCreated, TokenRevoke, User, UserChange, UserCreate,
@@ -70,12 +69,7 @@ pub(crate) async fn token_create(
     Identity(credential): Identity,
     JsonBody(body): JsonBody<TokenCreate>,
 ) -> Answer<(StatusCode, Json<TokenCreated>)> {
-    let request = TokenRequest {
-        label: body.label.map(|text| label("label", text)).transpose()?,
-        scopes: token_scopes(body.scopes.as_deref())?,
-        expires_at: body.expires_at.map(Moment::new),
-        user: body.user.map(Into::into),
-    };
+    let request = token_request(body)?;
     let (record, secret) = people::token_create(&app.service, credential, &request).await?;
     let created = TokenCreated {
         token: token(record),

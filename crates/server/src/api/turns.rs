@@ -4,10 +4,9 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use ctxpin_operations::turns::{self, TurnRequest};
-use ctxpin_protocol::convert::members::{label, word};
+use ctxpin_operations::turns;
 use ctxpin_protocol::convert::pages::{page, page_request};
-use ctxpin_protocol::convert::turns::{turn, turn_begun};
+use ctxpin_protocol::convert::turns::{turn, turn_begun, turn_request};
 use ctxpin_protocol::http::page::{Page, PageQuery};
 use ctxpin_protocol::http::turns::{Turn, TurnBegin, TurnBegun};
 
@@ -29,12 +28,7 @@ pub(crate) async fn begin(
     path: PathParams,
     JsonBody(body): JsonBody<TurnBegin>,
 ) -> Answer<Response> {
-    let reference = body.reference.map(|text| label("reference", text));
-    let delivery = body.delivery.map(|text| word("delivery", &text));
-    let request = TurnRequest {
-        reference: reference.transpose()?,
-        delivery: delivery.transpose()?.unwrap_or_default(),
-    };
+    let request = turn_request(body)?;
     let view = turns::begin(&app.service, credential, path.id("chat")?, &request).await?;
     let status = match view.is_new {
         true => StatusCode::CREATED,

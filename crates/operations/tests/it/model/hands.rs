@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ctxpin_model::agent::{AgentRequest, Replaces};
 use ctxpin_model::chat::{ChatChange, ChatCreate};
 use ctxpin_model::compose::Selector;
 use ctxpin_model::delivery::Delivery;
@@ -11,13 +12,14 @@ use ctxpin_model::moment::Moment;
 use ctxpin_model::pin_move::PinMove;
 use ctxpin_model::push::Verdict;
 use ctxpin_model::token::Credential;
-use ctxpin_operations::agents::{self, AgentRequest, Replaces};
+use ctxpin_model::turn::TurnRequest;
+use ctxpin_operations::agents;
 use ctxpin_operations::chats;
 use ctxpin_operations::error::Error;
 use ctxpin_operations::pins;
 use ctxpin_operations::pushes;
 use ctxpin_operations::service::Service;
-use ctxpin_operations::turns::{self, TurnRequest};
+use ctxpin_operations::turns;
 use ctxpin_store::error::Error as StoreError;
 use ctxpin_testing::databases::TestService;
 use uuid::Uuid;

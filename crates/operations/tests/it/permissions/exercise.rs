@@ -1,6 +1,7 @@
 //! How each operation is asked for, in every way that there is.
 
 use ctxpin_model::access::{Actor, Operation, Roles};
+use ctxpin_model::agent::{AgentRequest, Replaces};
 use ctxpin_model::chat::ChatFilter;
 use ctxpin_model::chat::{ChatChange, ChatCreate};
 use ctxpin_model::delivery::Delivery;
@@ -9,17 +10,19 @@ use ctxpin_model::page::PageRequest;
 use ctxpin_model::pin_move::{PinMove, RefreshFilter};
 use ctxpin_model::quota::QuotaChange;
 use ctxpin_model::resource::{Kind, ResourceId};
+use ctxpin_model::token::TokenRequest;
+use ctxpin_model::turn::TurnRequest;
 use ctxpin_model::user::UserChange;
 use ctxpin_model::watch::{Detail, Subject};
-use ctxpin_operations::agents::{self, AgentRequest, Replaces};
+use ctxpin_operations::agents;
 use ctxpin_operations::chats;
 use ctxpin_operations::contexts;
 use ctxpin_operations::diffs::{self, DiffRequest};
-use ctxpin_operations::people::{self, Revoked, TokenRequest};
+use ctxpin_operations::people::{self, Revoked};
 use ctxpin_operations::pins;
 use ctxpin_operations::pushes::{self, Push};
 use ctxpin_operations::skills::{self, Reader};
-use ctxpin_operations::turns::{self, TurnRequest};
+use ctxpin_operations::turns;
 use ctxpin_operations::watches;
 use ctxpin_operations::{exposures, prompts, quotas};
 use ctxpin_testing::chats::{bound_to, plain};
