@@ -1,6 +1,5 @@
 //! What every operation stands on: the database, the clock and the wakes.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +11,8 @@ use ctxpin_model::quota::{Quotas, Rate};
 use ctxpin_model::token::Credential;
 use ctxpin_render::renderer::Renderer;
 use ctxpin_store::counts::Counts;
-use ctxpin_store::database::{Database, Location, OpenError, Transaction};
+pub use ctxpin_store::database::Storage;
+use ctxpin_store::database::{Database, OpenError, Transaction};
 use ctxpin_store::grant::{Caller, Granted, object, right};
 use uuid::Uuid;
 
@@ -27,20 +27,6 @@ use crate::workshop::{self, Workshop};
 
 /// How long a caller's work may take. It is bounded by its bytes, so it does not ask.
 const WORK_TIME_MAX: Duration = Duration::from_secs(60);
-
-/// Where the data is.
-#[derive(Debug, Clone)]
-pub enum Storage {
-    /// A SQLite file, made if it is missing.
-    Sqlite(PathBuf),
-    /// A PostgreSQL database.
-    Postgres {
-        /// Its URL, as libpq knows it.
-        url: String,
-        /// Most connections of this process, beside the one that listens to the other replicas.
-        connections_max: u32,
-    },
-}
 
 /// Why the data could not be opened, for whoever starts the server.
 #[derive(Debug, thiserror::Error)]
@@ -67,17 +53,7 @@ pub struct Service {
 impl Service {
     /// Opens the data and brings its schema up to date.
     pub async fn open(storage: &Storage, clock: Clock) -> std::result::Result<Self, StorageError> {
-        let location = match storage.clone() {
-            Storage::Sqlite(path) => Location::Sqlite(path),
-            Storage::Postgres {
-                url,
-                connections_max,
-            } => Location::Postgres {
-                url,
-                connections_max,
-            },
-        };
-        let database = Database::open(&location).await?;
+        let database = Database::open(storage).await?;
         let database = database.with_renderer(Renderer::CURRENT.number());
         Ok(Self {
             database,

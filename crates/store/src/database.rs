@@ -48,7 +48,7 @@ const ATTEMPT_PAUSE: Duration = Duration::from_millis(2);
 
 /// Where the data is.
 #[derive(Debug, Clone)]
-pub enum Location {
+pub enum Storage {
     /// A SQLite file, made if it is missing.
     Sqlite(PathBuf),
     /// A PostgreSQL database.
@@ -104,10 +104,10 @@ impl Database {
     /// Opens the database, checks that its version is supported, and brings its schema up to date.
     ///
     /// Fails with a text for whoever starts the server.
-    pub async fn open(location: &Location) -> std::result::Result<Self, OpenError> {
-        let pools = match location {
-            Location::Sqlite(path) => connect_sqlite(path).await?,
-            Location::Postgres {
+    pub async fn open(storage: &Storage) -> std::result::Result<Self, OpenError> {
+        let pools = match storage {
+            Storage::Sqlite(path) => connect_sqlite(path).await?,
+            Storage::Postgres {
                 url,
                 connections_max,
             } => {
@@ -486,8 +486,8 @@ mod tests {
     #[tokio::test]
     async fn writing_goes_on_after_the_disk_was_full() {
         let directory = tempfile::tempdir().unwrap();
-        let location = Location::Sqlite(directory.path().join("ctxpin.sqlite"));
-        let database = Database::open(&location).await.unwrap();
+        let storage = Storage::Sqlite(directory.path().join("ctxpin.sqlite"));
+        let database = Database::open(&storage).await.unwrap();
         let write = async |number: u8| {
             let mut transaction = database.write().await?;
             transaction

@@ -7,8 +7,7 @@ use ctxpin_model::access::Operation;
 use ctxpin_model::id::ChatId;
 use ctxpin_operations::error::Error as OperationError;
 use ctxpin_operations::people;
-use ctxpin_operations::service::Storage;
-use ctxpin_store::database::{Database, Location};
+use ctxpin_store::database::{Database, Storage};
 use ctxpin_store::deed::Deed;
 use ctxpin_store::error::Error;
 use ctxpin_store::grant::{Caller, Granted, object, right};
@@ -28,11 +27,11 @@ async fn replica(test: &TestService) -> Database {
     let Storage::Postgres { url, .. } = &test.storage else {
         panic!("a PostgreSQL database")
     };
-    let location = Location::Postgres {
+    let storage = Storage::Postgres {
         url: url.clone(),
         connections_max: 4,
     };
-    Database::open(&location).await.unwrap()
+    Database::open(&storage).await.unwrap()
 }
 
 /// Ends every connection to the database but the one that asks.

@@ -3,7 +3,7 @@
 use ctxpin_model::access::Operation;
 use ctxpin_model::id::{ChatId, TokenId};
 use ctxpin_model::token::Token;
-use ctxpin_store::database::{Database, Location};
+use ctxpin_store::database::{Database, Storage};
 use ctxpin_store::error::Error;
 use ctxpin_store::grant::{Caller, Granted, object, right};
 use ctxpin_testing::databases::{TestService, test_start};
@@ -11,11 +11,11 @@ use ctxpin_testing::people::first_admin;
 use sqlx::{Connection, Executor, SqliteConnection};
 use uuid::Uuid;
 
-async fn opened() -> (TestService, Database, Caller, Location) {
+async fn opened() -> (TestService, Database, Caller, Storage) {
     let test = TestService::sqlite().await;
     let credential = first_admin(&test.service).await;
-    let location = Location::Sqlite(test.sqlite_path().expect("a SQLite file"));
-    let database = Database::open(&location).await.unwrap();
+    let storage = Storage::Sqlite(test.sqlite_path().expect("a SQLite file"));
+    let database = Database::open(&storage).await.unwrap();
     (
         test,
         database,
@@ -23,7 +23,7 @@ async fn opened() -> (TestService, Database, Caller, Location) {
             credential,
             now: test_start(),
         },
-        location,
+        storage,
     )
 }
 
@@ -64,8 +64,8 @@ async fn a_forged_token_opens_nothing() {
 
 #[tokio::test]
 async fn a_newer_schema_is_read_but_not_written() {
-    let (_test, database, caller, location) = opened().await;
-    let Location::Sqlite(path) = &location else {
+    let (_test, database, caller, storage) = opened().await;
+    let Storage::Sqlite(path) = &storage else {
         panic!("a SQLite file")
     };
     let mut raw = SqliteConnection::connect(&format!("sqlite://{}", path.display()))
@@ -89,6 +89,6 @@ async fn a_newer_schema_is_read_but_not_written() {
         Err(Error::SchemaNewer { found: 9999, .. })
     ));
     drop(writing);
-    let error = Database::open(&location).await.err().unwrap().to_string();
+    let error = Database::open(&storage).await.err().unwrap().to_string();
     assert!(error.contains("9999"), "{error}");
 }

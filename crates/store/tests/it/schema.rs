@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ctxpin_store::database::{Database, Location};
+use ctxpin_store::database::{Database, Storage};
 use ctxpin_testing::databases::create_postgres_database;
 use sqlx::{Connection, PgConnection, Row, SqliteConnection};
 
@@ -161,7 +161,7 @@ async fn postgres_schema(connection: &mut PgConnection) -> Schema {
 async fn both() -> (Schema, Schema) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("ctxpin.sqlite");
-    let database = Database::open(&Location::Sqlite(path.clone()))
+    let database = Database::open(&Storage::Sqlite(path.clone()))
         .await
         .unwrap();
     database.close().await;
@@ -169,11 +169,11 @@ async fn both() -> (Schema, Schema) {
         .await
         .unwrap();
     let url = create_postgres_database().await;
-    let location = Location::Postgres {
+    let storage = Storage::Postgres {
         url: url.clone(),
         connections_max: 2,
     };
-    Database::open(&location).await.unwrap().close().await;
+    Database::open(&storage).await.unwrap().close().await;
     let mut postgres = PgConnection::connect(&url).await.unwrap();
     (
         sqlite_schema(&mut sqlite).await,
@@ -209,35 +209,35 @@ async fn every_foreign_key_has_an_index() {
 #[tokio::test]
 async fn migrating_twice_changes_nothing() {
     let directory = tempfile::tempdir().unwrap();
-    let location = Location::Sqlite(directory.path().join("ctxpin.sqlite"));
+    let storage = Storage::Sqlite(directory.path().join("ctxpin.sqlite"));
     for _ in 0..2 {
-        Database::open(&location).await.unwrap().close().await;
+        Database::open(&storage).await.unwrap().close().await;
     }
     let url = create_postgres_database().await;
-    let location = Location::Postgres {
+    let storage = Storage::Postgres {
         url,
         connections_max: 2,
     };
     // Replicas that start together migrate one after the other.
-    let (one, two) = tokio::join!(Database::open(&location), Database::open(&location));
+    let (one, two) = tokio::join!(Database::open(&storage), Database::open(&storage));
     one.unwrap().close().await;
     two.unwrap().close().await;
 }
 
 #[tokio::test]
 async fn a_database_that_cannot_be_reached_is_told_without_its_password() {
-    let location = Location::Postgres {
+    let storage = Storage::Postgres {
         url: "postgres://somebody:hunter2@127.0.0.1:1/ctxpin".into(),
         connections_max: 1,
     };
-    let error = Database::open(&location).await.err().unwrap().to_string();
+    let error = Database::open(&storage).await.err().unwrap().to_string();
     assert!(
         error.contains("127.0.0.1") && !error.contains("hunter2"),
         "{error}"
     );
-    let location = Location::Postgres {
+    let storage = Storage::Postgres {
         url: "mysql://x".into(),
         connections_max: 1,
     };
-    assert!(Database::open(&location).await.is_err());
+    assert!(Database::open(&storage).await.is_err());
 }
