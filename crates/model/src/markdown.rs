@@ -1,9 +1,8 @@
-//! Finds in a Markdown text what is code and what no reader sees.
+//! Finds code, and what readers do not see, in Markdown.
 //!
-//! Markdown is CommonMark 0.31 with the tables and footnotes of GitHub, as the parser reads it but where
-//! `dialect` knows better.
-//! Line ends are LF: whoever has others converts them first. Every function is linear in the length
-//! of the text, and total: any text is Markdown.
+//! Markdown is CommonMark 0.31 with GitHub's tables and footnotes, as `pulldown_cmark` parses it;
+//! `dialect` corrects where the parser differs from these. Line ends must be LF. Every function takes
+//! time linear in the length of the text, and accepts any text.
 
 mod dialect;
 mod hides;
@@ -15,38 +14,38 @@ use pulldown_cmark::{Event, LinkType, Options, Parser, Tag, TagEnd};
 
 use self::dialect::Indents;
 
-/// A part of a text that is not prose. Parts are disjoint and in the order of the text.
+/// A part of a text that is not prose.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
-    /// Its bytes in the text.
+    /// A range of bytes of the text.
     pub range: Range<usize>,
-    /// What it is.
     pub kind: PartKind,
 }
 
-/// What a part is that is not prose.
+/// The kind of a [`Part`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PartKind {
     /// Fenced (with its fences), indented or inline code (with its backticks).
     Code,
-    /// HTML in which blanks count: `<pre>`, `<script>`, `<style>` or `<textarea>`.
+    /// HTML in which blanks are significant: `<pre>`, `<script>`, `<style>` or `<textarea>`.
     Preformatted,
-    /// The blanks that break a line, with the line feed.
+    /// The blanks of a hard line break, with the line feed.
     HardBreak,
-    /// A comment, processing instruction, declaration or CDATA section: rendered, nobody sees it.
+    /// A comment, processing instruction, declaration or CDATA section. A browser does not show it.
     Hidden,
-    /// The opener of one that is not closed where it stands, to the end of the HTML around it.
+    /// Like [`Self::Hidden`], but not closed: from its opener to the end of the HTML around it.
     Unclosed,
 }
 
-/// How often a text is read again because a table in it ends earlier than the parser thinks.
+/// The number of times that a text is parsed again because one of its tables ends earlier than the
+/// parser thinks.
 const ENDED_TABLES_ROUNDS_MAX: usize = 4;
 
-/// Finds the parts of a text that are not prose.
+/// Returns the parts of a text that are not prose. They are disjoint and in the order of the text.
 pub fn parts(text: &str) -> Vec<Part> {
     let mut read = dialect::with_one_closing_tag(text);
     let mut last = Reading::of(text, &read);
-    // A table that ends earlier than the parser thinks was read well up to there.
+    // Parts of a table are right up to the row at which it ends.
     let mut settled = Vec::new();
     let mut ended: Vec<Range<usize>> = Vec::new();
     for _ in 0..ENDED_TABLES_ROUNDS_MAX {
@@ -71,24 +70,24 @@ pub fn parts(text: &str) -> Vec<Part> {
     parts
 }
 
-/// Whether a place lies in one of some ranges, which are disjoint and in order.
+/// Returns whether `at` is within one of `ranges`, which must be disjoint and in order.
 fn is_within(ranges: &[Range<usize>], at: usize) -> bool {
     let next = ranges.partition_point(|range| range.end <= at);
     ranges.get(next).is_some_and(|range| range.start <= at)
 }
 
-/// What the parser makes of a text.
+/// The result of parsing a text once.
 struct Reading {
     parts: Vec<Part>,
-    /// The tables in which a row is code, up to that row.
+    /// The tables that end at a row that is code, up to that row.
     ended_tables: Vec<Range<usize>>,
 }
 
 impl Reading {
-    /// Reads `text` as the parser reads `read`, which has the same length.
+    /// Parses `read`, which has the same length as `text`, and takes the content from `text`.
     #[expect(
         clippy::wildcard_enum_match_arm,
-        reason = "most events of the parser matter to others"
+        reason = "only a few of the parser's events matter here"
     )]
     fn of(text: &str, read: &str) -> Self {
         let mut parts = Vec::new();
@@ -153,13 +152,14 @@ fn opens_hidden(html: &str) -> bool {
     html.starts_with("<!") || html.starts_with("<?")
 }
 
-/// How long a comment is for a browser, which may end it before Markdown does.
+/// Returns the length of a comment in a browser, which may close it before Markdown does. `None` if
+/// `html` is no comment, or if the comment is not closed.
 fn closed_early(html: &str) -> Option<usize> {
     let comment = html.strip_prefix("<!--")?;
     comment_length(comment).map(|length| "<!--".len() + length)
 }
 
-/// Reads an HTML block, whose lines may stand behind the marks of a list or a quote.
+/// Adds the parts of an HTML block. Its lines may have markers of a list or a quote before them.
 fn html_block(text: &str, lines: &[Range<usize>], parts: &mut Vec<Part>) {
     let (Some(first), Some(last)) = (lines.first(), lines.last()) else {
         return;
@@ -184,13 +184,14 @@ fn html_block(text: &str, lines: &[Range<usize>], parts: &mut Vec<Part>) {
     html_parts(&html, place, parts);
 }
 
-/// Elements whose content HTML reads as text, so that no comment is in them. A block of Markdown
-/// that begins with one of the first four ends with its closing tag only, and keeps its blanks.
+/// Elements whose content HTML reads as text, so that it contains no comments.
 const RAW_ELEMENTS: [&str; 4] = ["script", "style", "textarea", "title"];
+
+/// Elements whose block in Markdown ends with a closing tag only, and in which blanks are significant.
 const BLANKS_COUNT: [&str; 4] = ["pre", "script", "style", "textarea"];
 
-/// Reads HTML as a browser does (HTML Living Standard, 13.2.5), as far as it tells what is seen.
-/// `place` tells where a byte of `html` stands in the text.
+/// Adds the parts of `html`, which it tokenises as a browser does (HTML Living Standard, 13.2.5).
+/// `place` maps an offset in `html` to one in the text.
 fn html_parts(html: &str, place: impl Fn(usize) -> usize, parts: &mut Vec<Part>) {
     let first = html.trim_start();
     let is_preformatted = !first.starts_with("</")
@@ -226,10 +227,12 @@ fn html_parts(html: &str, place: impl Fn(usize) -> usize, parts: &mut Vec<Part>)
     }
 }
 
-/// Whether what stands at a `<` is seen by no reader, and how far it goes.
+/// Whether a browser hides the markup at a `<`.
 enum Unseen {
     No,
+    /// It hides this number of bytes.
     Closed(usize),
+    /// It hides everything up to the end.
     Open,
 }
 
@@ -258,8 +261,9 @@ fn unseen_length(html: &str) -> Unseen {
     }
 }
 
-/// How long the rest of a comment is behind its `<!--`, with the closer: `-->`, `--!>`, or `>` and
-/// `->` at once (HTML Living Standard, 13.2.5.43 to 13.2.5.51).
+/// Returns the length of a comment after its `<!--`, including the closer: `-->`, `--!>`, or `>` or
+/// `->` directly after the opener (HTML Living Standard, 13.2.5.43 to 13.2.5.51). `None` if the
+/// comment is not closed.
 fn comment_length(comment: &str) -> Option<usize> {
     let closes = |(at, _): &(usize, &str)| {
         let before = &comment[..*at];
@@ -269,8 +273,8 @@ fn comment_length(comment: &str) -> Option<usize> {
     close.map(|(at, closer)| at + closer.len())
 }
 
-/// How long a tag is, with the content of an element that holds text alone. A `<` that begins no tag
-/// has one byte; a tag without end goes to the end.
+/// Returns the length of the tag at the beginning of `html`, including the content of one of
+/// [`RAW_ELEMENTS`]. It is 1 for a `<` that begins no tag, and the whole length for an unclosed tag.
 fn tag_length(html: &str) -> usize {
     let Some(name) = tag_name(html) else {
         return 1;
@@ -302,7 +306,7 @@ fn tag_length(html: &str) -> usize {
     close.map_or(html.len(), |(at, _)| end + at)
 }
 
-/// The name of the tag that `html` begins with, opening or closing.
+/// Returns the name of the opening or closing tag at the beginning of `html`.
 fn tag_name(html: &str) -> Option<&str> {
     let name = html.strip_prefix('<')?;
     let name = name.strip_prefix('/').unwrap_or(name);
@@ -316,33 +320,31 @@ fn is_one_of(name: &str, names: &[&str]) -> bool {
     names.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
-/// What a text mentions, and what of its source no reader sees though it is no part of
-/// [`PartKind::Hidden`]. Places are bytes of the text.
+/// The links and inline code of a text, and what it hides from readers besides [`PartKind::Hidden`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Mentions {
-    /// The targets of links and images, as they are written.
+    /// The targets of links and images.
     pub links: Vec<Mention>,
     /// The contents of inline code.
     pub spans: Vec<Mention>,
-    /// The labels of definitions, of links and of footnotes, that nothing refers to.
+    /// The labels of definitions of links and footnotes to which nothing refers.
     pub unused: Vec<Mention>,
-    /// The tags of elements that are not shown: `hidden`, or styled so.
+    /// The tag names of elements that are hidden by an attribute or a style.
     pub concealed: Vec<Mention>,
 }
 
-/// One thing that is mentioned.
+/// A piece of a text, with its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mention {
-    /// Where it begins.
+    /// The byte offset at which the link, code, definition or tag begins.
     pub at: usize,
-    /// What it says.
     pub text: String,
 }
 
-/// Finds what a text mentions.
+/// Returns what a text mentions, each list in the order of the text.
 #[expect(
     clippy::wildcard_enum_match_arm,
-    reason = "most events of the parser matter to others"
+    reason = "only a few of the parser's events matter here"
 )]
 pub fn mentions(text: &str) -> Mentions {
     let mut found = Mentions::default();
@@ -384,7 +386,7 @@ pub fn mentions(text: &str) -> Mentions {
             Event::Start(Tag::FootnoteDefinition(label)) => {
                 notes.push(mention(range.start, &format!("^{label}")));
             }
-            // A tag may go over several lines.
+            // A tag may span several lines, so the lines of a block are collected first.
             Event::Start(Tag::HtmlBlock) => block.clear(),
             Event::Html(_) => block.push(range),
             Event::End(TagEnd::HtmlBlock) => concealed(text, &block, &mut found.concealed),
@@ -407,13 +409,13 @@ fn mention(at: usize, text: &str) -> Mention {
     }
 }
 
-/// A label as Markdown compares it (CommonMark 0.31, section 4.7).
+/// Returns a label in the form in which Markdown compares it (CommonMark 0.31, section 4.7).
 fn folded(label: &str) -> String {
     let words: Vec<_> = label.split_whitespace().collect();
     words.join(" ").to_lowercase()
 }
 
-/// Adds the opening tags of an HTML block, or of one inline tag, whose elements are not shown.
+/// Adds the hidden elements among the opening tags of an HTML block or of an inline tag.
 fn concealed(text: &str, lines: &[Range<usize>], found: &mut Vec<Mention>) {
     let html: String = lines.iter().map(|line| &text[line.clone()]).collect();
     let mut length = 0;

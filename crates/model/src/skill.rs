@@ -1,7 +1,7 @@
-//! A skill's `SKILL.md`: strict in what is said of it, lenient in what is used.
+//! The frontmatter of a `SKILL.md`: its name, its description, and warnings for its author.
 //!
-//! The Agent Skills specification (agentskills.io) says what is right. A breach of it is a warning; a
-//! skill is refused only if nothing can be made of it.
+//! A breach of the Agent Skills specification (agentskills.io) is a warning. A skill is refused only
+//! if it has no usable name or description.
 
 pub mod files;
 mod yaml;
@@ -18,22 +18,21 @@ use crate::warning::{Code, Warning};
 /// The exact name of the file that makes a directory a skill.
 pub const SKILL_FILE_NAME: &str = "SKILL.md";
 
-/// What a `SKILL.md` says.
+/// The contents of a `SKILL.md`'s frontmatter, and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Reading {
-    /// The name that the skill goes by: its frontmatter's, or its directory's where that cannot be used.
+    /// The name in the frontmatter, or the directory's name if that one is missing or unusable.
     pub name: Option<String>,
-    /// What the frontmatter says of it.
     pub description: Option<String>,
-    /// Why the skill cannot be used, in a sentence for its author. `None` if it can.
+    /// Why the skill cannot be used, as a message for its author. `None` if it can.
     pub refusal: Option<String>,
-    /// What the specification asks for otherwise, in the order of the file. None of it depends on where
-    /// the file lies; see [`directory_warning`] for what does.
+    /// Breaches of the specification, in the order of the file. None of them depends on the file's
+    /// path; see [`directory_warning`] for the one that does.
     pub warnings: Vec<Warning>,
 }
 
-/// Reads the bytes of a `SKILL.md` that lies in a directory of the name `directory`. Line ends may
-/// be CRLF, and a byte order mark is tolerated.
+/// Reads the bytes of a `SKILL.md` in a directory named `directory`. Accepts CRLF line ends and a
+/// byte order mark.
 pub fn read(skill_md: &[u8], directory: &str) -> Reading {
     let mut reading = Reading::default();
     let frontmatter = match std::str::from_utf8(skill_md) {
@@ -55,25 +54,27 @@ pub fn read(skill_md: &[u8], directory: &str) -> Reading {
     reading
 }
 
-/// Returns how many bytes of a `SKILL.md` [`read`] parses.
+/// Returns the size of the frontmatter that [`read`] parses, in bytes. It is 0 if there is none.
 pub fn frontmatter_bytes(skill_md: &[u8]) -> usize {
     let text = std::str::from_utf8(skill_md).unwrap_or_default();
     frontmatter(text).map_or(0, |yaml| yaml.len())
 }
 
-/// Returns the directory that holds the skill whose `SKILL.md` has this path, as its last component.
+/// Returns the name of the directory that holds a `SKILL.md`. `None` if `source` is no path of a
+/// `SKILL.md`, or if the file is in the root directory.
 pub fn directory_name(source: &str) -> Option<&str> {
     let directory = source.strip_suffix(SKILL_FILE_NAME)?.strip_suffix('/')?;
     directory.rsplit('/').next().filter(|name| !name.is_empty())
 }
 
-/// Returns the warning that a skill of that name does not lie in a directory of that name.
+/// Returns a warning if a skill's name differs from the name of its directory. Both are compared in
+/// Unicode's composed form.
 pub fn directory_warning(name: &str, source: &str) -> Option<Warning> {
     let directory = directory_name(source)?;
     (directory.nfc().ne(name.nfc())).then(|| Warning::new(Code::NameDirectory).about(directory))
 }
 
-/// The text between the opening and the closing `---` line.
+/// Returns the text between the opening and the closing `---` line, with LF line ends.
 fn frontmatter(text: &str) -> Result<String, String> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut lines = text.lines();
@@ -94,21 +95,21 @@ fn frontmatter(text: &str) -> Result<String, String> {
             ));
         }
     }
-    Err("the frontmatter has no end: a line `---` must close it".into())
+    Err("the frontmatter has no end: close it with a line `---`".into())
 }
 
-/// What a frontmatter says, with what had to be passed over to read it.
+/// The keys and values of a frontmatter, with the warnings that arose while reading it.
 #[derive(Debug, Default)]
 struct Fields {
     values: Map<String, Value>,
-    /// The line of the file on which each key stands.
+    /// Each key of the outermost mapping, with its line in the file.
     lines: Vec<(String, u64)>,
     warnings: Vec<Warning>,
 }
 
 impl Fields {
     fn warning(&self, code: Code, key: &str) -> Warning {
-        // Of two that are alike the last one counts.
+        // If a key occurs twice, the last one counts.
         let line = self.lines.iter().rfind(|(known, _)| known == key);
         Warning {
             line: line.map(|(_, line)| *line),
@@ -132,7 +133,7 @@ fn judge(fields: &Fields, directory: &str, reading: &mut Reading) -> Result<(), 
     name.map(drop)
 }
 
-/// The name that the skill goes by.
+/// Returns the name in the frontmatter if it is usable, otherwise the directory's.
 fn judge_name(
     fields: &Fields,
     directory: &str,
@@ -140,7 +141,7 @@ fn judge_name(
 ) -> Result<String, String> {
     let own = match fields.values.get("name") {
         None | Some(Value::Null) => None,
-        // What is no text has no name that could be used.
+        // A list or a mapping is never usable; its JSON text goes into the warning.
         Some(value) => Some(scalar(value).unwrap_or_else(|| value.to_string())),
     };
     let own = own.filter(|name| !name.trim().is_empty());
@@ -160,21 +161,22 @@ fn judge_name(
             Ok(name)
         }
         (None, Some(own)) => Err(format!(
-            "neither its name `{}` nor its directory's can be used: a name has 1 to {SKILL_NAME_CHARS_MAX} letters, digits, `-`, `_`, `.` or `:`",
+            "neither its name `{}` nor its directory's name is usable: a name has 1 to {SKILL_NAME_CHARS_MAX} letters, digits, `-`, `_`, `.` or `:`",
             cut(&own, 200)
         )),
         (None, None) => Err(format!(
-            "it has no name, and its directory's cannot be used: a name has 1 to {SKILL_NAME_CHARS_MAX} letters, digits, `-`, `_`, `.` or `:`"
+            "it has no name, and its directory's name is not usable: a name has 1 to {SKILL_NAME_CHARS_MAX} letters, digits, `-`, `_`, `.` or `:`"
         )),
     }
 }
 
-/// Whether a skill can go by a name.
+/// Returns whether a skill can have this name: 1 to [`SKILL_NAME_CHARS_MAX`] letters, digits, `-`,
+/// `_`, `.` or `:`, and no `.` at the beginning.
 pub fn is_usable_name(name: &str) -> bool {
     usable_name(name).is_some()
 }
 
-/// A name that can be used, in Unicode's composed form.
+/// Returns the name in Unicode's composed form, if it is usable.
 fn usable_name(name: &str) -> Option<String> {
     let name: String = name.nfc().collect();
     let chars = name.chars().count();
@@ -185,7 +187,7 @@ fn usable_name(name: &str) -> Option<String> {
     is_usable.then_some(name)
 }
 
-/// Whether a name is formed as the specification asks.
+/// Returns whether a name has the form that the specification demands.
 fn is_specified(name: &str) -> bool {
     let is_fit = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
     name.bytes().all(is_fit)
@@ -194,7 +196,7 @@ fn is_specified(name: &str) -> bool {
         && !name.contains("--")
 }
 
-/// Judges the fields that ctxpin does not use: whatever they are, the skill is used.
+/// Checks the fields that ctxpin does not use. A malformed one is a warning, never a refusal.
 fn judge_optional(fields: &Fields, warnings: &mut Vec<Warning>) {
     let is_text = |value: &Value| scalar(value).is_some();
     let is_fit = |key: &str, value: &Value| match key {
@@ -205,8 +207,7 @@ fn judge_optional(fields: &Fields, warnings: &mut Vec<Warning>) {
             let map = value.as_object();
             map.is_some_and(|map| map.values().all(is_text))
         }
-        // The specification says a text of names with spaces between them; a list of names is in wide
-        // use and means the same.
+        // The specification demands a string of names separated by spaces, but lists are in wide use.
         "allowed-tools" => {
             let list = value.as_array();
             is_text(value) || list.is_some_and(|list| list.iter().all(is_text))
@@ -229,12 +230,12 @@ fn required_text(fields: &Map<String, Value>, key: &str) -> Result<String, Strin
             Some(text) if text.trim().is_empty() => Err(format!("`{key}` is empty")),
             Some(text) if text.contains('\0') => Err(format!("`{key}` contains a NUL character")),
             Some(text) => Ok(text),
-            None => Err(format!("`{key}` must be a text")),
+            None => Err(format!("`{key}` must be a string")),
         },
     }
 }
 
-/// A scalar as text, so that a `version: 1.0` is one.
+/// Returns a scalar as text, because YAML reads values such as `version: 1.0` as numbers.
 fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),

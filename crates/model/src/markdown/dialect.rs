@@ -1,5 +1,5 @@
-//! Where the parser reads otherwise than CommonMark and GitHub: a copy of the text, of the same length, of
-//! which it makes what they make of the text itself.
+//! Corrects where the parser differs from CommonMark and GitHub. Each function returns a copy of the
+//! text, of the same length, from which the parser gets the blocks that the original means.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -8,9 +8,10 @@ use pulldown_cmark::{Event, Tag, TagEnd};
 
 use super::{BLANKS_COUNT, is_one_of, tag_name};
 
-/// An HTML block that `<pre>`, `<script>`, `<style>` or `<textarea>` begins ends with the closing tag of
-/// any of them, in any case (CommonMark 0.31, section 4.6, condition 1). The parser wants the same name,
-/// in lower case; so all of them become `<pre` and `</pre>`, filled up.
+/// Replaces the tags of `<pre>`, `<script>`, `<style>` and `<textarea>` by `<pre` and `</pre>`, padded
+/// to the same length. A block that begins with one of them ends with the closing tag of any, in
+/// either case (CommonMark 0.31, section 4.6, condition 1), but the parser waits for the same name in
+/// lower case.
 pub(super) fn with_one_closing_tag(text: &str) -> Cow<'_, str> {
     let tags: Vec<_> = text.match_indices('<').filter_map(raw_tag(text)).collect();
     if !tags.iter().any(|tag| tag.closes) {
@@ -32,7 +33,7 @@ pub(super) fn with_one_closing_tag(text: &str) -> Cow<'_, str> {
 }
 
 struct RawTag {
-    /// An opening tag without what follows its name, or a whole closing one.
+    /// The `<` and the name of an opening tag, or the whole of a closing one.
     range: Range<usize>,
     closes: bool,
 }
@@ -60,21 +61,21 @@ fn raw_tag(text: &str) -> impl Fn((usize, &str)) -> Option<RawTag> {
     }
 }
 
-/// How far the content of the containers around a line is indented in it.
+/// The indentation, in columns, of the content of each container around a line.
 #[derive(Debug, Default)]
 pub(super) struct Indents(Vec<usize>);
 
-/// A tab goes to the next column that this divides.
+/// A tab advances to the next multiple of this column.
 const TAB_COLUMNS: usize = 4;
 
-/// Least indentation of code (CommonMark 0.31, section 4.4), and of the content of a footnote.
+/// The least indentation of code (CommonMark 0.31, section 4.4), and of the content of a footnote.
 const CODE_COLUMNS: usize = 4;
 
 impl Indents {
-    /// Follows the parser into containers and out of them.
+    /// Records that the parser enters or leaves a container.
     #[expect(
         clippy::wildcard_enum_match_arm,
-        reason = "most events of the parser matter to others"
+        reason = "only a few of the parser's events matter here"
     )]
     pub fn follow(&mut self, event: &Event<'_>, text: &str, at: usize) {
         match event {
@@ -88,7 +89,7 @@ impl Indents {
         }
     }
 
-    /// Whether the line in which `at` stands is indented as code is.
+    /// Returns whether the line that contains `at` is indented as code.
     pub fn is_code(&self, text: &str, at: usize) -> bool {
         let line = &text[line_start(text, at)..];
         let blanks = line.trim_start_matches([' ', '\t', '>']);
@@ -101,7 +102,7 @@ impl Indents {
     }
 }
 
-/// How many columns there are from the last quote around the item that begins at `at` to its content.
+/// Returns the column at which the content of the list item at `at` begins, counted as in [`columns`].
 fn item_columns(text: &str, at: usize) -> usize {
     let start = line_start(text, at);
     let item = &text[at..];
@@ -118,7 +119,8 @@ fn item_columns(text: &str, at: usize) -> usize {
     }
 }
 
-/// How many columns a beginning of a line takes behind its last mark of a quote and the blank of that.
+/// Returns the number of columns of `prefix`, the beginning of a line, after its last `>` and the
+/// blank that belongs to the `>`.
 fn columns(prefix: &str) -> usize {
     let (mut column, mut base) = (0, 0);
     let quote = prefix.rfind('>');
@@ -135,13 +137,13 @@ fn columns(prefix: &str) -> usize {
     column.saturating_sub(base)
 }
 
-/// Where the line begins in which `at` stands.
+/// Returns the offset of the beginning of the line that contains `at`.
 pub(super) fn line_start(text: &str, at: usize) -> usize {
     text[..at].rfind('\n').map_or(0, |end| end + 1)
 }
 
-/// A table ends before a line that is indented as code is, as before any other block; the parser goes on
-/// with it. So what stands before such a row becomes a heading, which nothing goes on with.
+/// Turns the line before each of `rows` into a heading, so that the parser ends the table there. A
+/// table ends before a line that is indented as code, but the parser reads that line as a row.
 pub(super) fn with_tables_ended(text: &str, rows: &[usize]) -> String {
     let mut masked = String::with_capacity(text.len());
     for row in rows {

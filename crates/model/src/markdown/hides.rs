@@ -1,11 +1,11 @@
-//! Whether an HTML element is hidden from readers, as far as its own tag tells.
+//! Finds HTML elements that their own tag hides from readers.
 
 use super::tag_name;
 
-/// From how far out of the page on, in whatever unit, nobody sees an element.
+/// At this offset or beyond, in any unit, an element is outside of the page.
 const FAR_OUT: f64 = -900.0;
 
-/// Whether an opening tag says that its element is not shown: by `hidden`, or by a style.
+/// Returns whether an opening tag hides its element, by `hidden` or by a style.
 pub(super) fn is_concealed(tag: &str) -> bool {
     let Some(name) = tag_name(tag).filter(|_| !tag.starts_with("</")) else {
         return false;
@@ -18,14 +18,15 @@ pub(super) fn is_concealed(tag: &str) -> bool {
     })
 }
 
-/// The attributes of a tag behind its name, the names in lower case (HTML Living Standard, 13.2.5.32).
+/// Returns the attributes in a tag's text after its name, with names in lower case (HTML Living
+/// Standard, 13.2.5.32).
 fn attributes(tag: &str) -> Vec<(String, &str)> {
     let mut found = Vec::new();
     let is_between = |c: char| c.is_ascii_whitespace() || c == '/' || c == '>';
     let mut rest = tag.trim_start_matches(is_between);
     while !rest.is_empty() {
         let end = rest.find(|c: char| is_between(c) || c == '=');
-        // What begins with `=` has a name all the same.
+        // A `=` at the beginning is the first character of a name.
         let end = end.map_or(rest.len(), |end| end.max(1));
         let name = rest.get(..end).unwrap_or(rest).to_ascii_lowercase();
         rest = rest.get(end..).unwrap_or_default();
@@ -47,7 +48,7 @@ fn attributes(tag: &str) -> Vec<(String, &str)> {
     found
 }
 
-/// Whether a style lets nothing be seen of an element.
+/// Returns whether a style hides its element.
 fn is_hiding(style: &str) -> bool {
     let style = style.to_ascii_lowercase();
     let declarations = style.split(';').filter_map(|declaration| {
@@ -85,7 +86,7 @@ fn is_hiding(style: &str) -> bool {
     is_clipped && is_empty
 }
 
-/// The number that a value begins with, whatever its unit.
+/// Returns the number at the beginning of a value, without its unit.
 fn number(value: &str) -> Option<f64> {
     let end = value.find(|c: char| !matches!(c, '0'..='9' | '.' | '-' | '+'));
     value[..end.unwrap_or(value.len())].parse().ok()
@@ -96,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_hides_an_element_is_known() {
+    fn hidden_elements_are_found() {
         for tag in [
             "<div hidden>",
             "<div\nhidden\n>",

@@ -25,13 +25,13 @@ fn code_is_found_in_every_form() {
     check("> ```\n> x\n> ```\n", &[(Code, "```\n> x\n> ```")]);
     check("```\nnever closed\n\n", &[(Code, "```\nnever closed\n\n")]);
     check("`a\nb`", &[(Code, "`a\nb`")]);
-    // A line in a paragraph is no code, however far it is indented.
+    // An indented line within a paragraph is not code.
     check("a\n      b", &[]);
     check("`open", &[]);
 }
 
 #[test]
-fn what_readers_do_not_see_is_hidden() {
+fn hidden_markup_is_found() {
     check("a <!-- b --> c", &[(Hidden, "<!-- b -->")]);
     check("<!-- a\n\n# b -->\nc", &[(Hidden, "<!-- a\n\n# b -->")]);
     check(
@@ -54,7 +54,7 @@ fn what_readers_do_not_see_is_hidden() {
 }
 
 #[test]
-fn what_readers_see_is_not_hidden() {
+fn visible_text_is_not_hidden() {
     check("a `<!-- b -->`", &[(Code, "`<!-- b -->`")]);
     check("    <!-- b -->\n", &[(Code, "<!-- b -->\n")]);
     check("\\<!-- b -->", &[]);
@@ -66,7 +66,7 @@ fn what_readers_see_is_not_hidden() {
 }
 
 #[test]
-fn an_opener_may_be_left_open() {
+fn an_unclosed_opener_is_found() {
     check(
         "<!-- a\n\n```\nb\n```\n",
         &[(Unclosed, "<!-- a\n\n```\nb\n```\n")],
@@ -78,7 +78,7 @@ fn an_opener_may_be_left_open() {
 }
 
 #[test]
-fn blanks_that_count_are_found() {
+fn significant_blanks_are_found() {
     check("a  \nb\\\nc  ", &[(HardBreak, "  \n")]);
     check(
         "<pre>\na  \n\n<!-- b -->\n</pre>\n",
@@ -163,7 +163,7 @@ fn a_table_ends_before_code() {
             (Code, "`5`"),
         ],
     );
-    // Less is no code.
+    // A smaller indentation is not code.
     for row in [
         "a | b\n--|--\n   <!-- x -->",
         "- a | b\n  --|--\n     <!-- x -->",
@@ -171,7 +171,7 @@ fn a_table_ends_before_code() {
     ] {
         check(row, &[(Hidden, "<!-- x -->")]);
     }
-    // Each of these ends the one before it.
+    // Each of these tables ends the one before it.
     let many = "a | b\n--|--\n    `x <!-- y -->`\n".repeat(20);
     let shown = parts(&many).into_iter().filter(|part| part.kind == Code);
     assert_eq!(shown.count(), 20);

@@ -1,11 +1,11 @@
-//! How many of a skill's files are pinned with it and listed. What is not is one line, so that a
-//! change of it still shows.
+//! The limits of a skill's files. Files past a limit are summarised in one entry, whose hash changes
+//! when any of them does.
 
 use crate::hash::BlobHasher;
 use crate::limits::{SKILL_BYTES_MAX, SKILL_FILES_MAX, SKILL_LISTED_MAX, SKILL_UNPINNED_MAX};
 use crate::resource::{Content, SkillFile};
 
-/// Why files of a skill are left out that would be pinned without this limit.
+/// Returns the reason for leaving out files that are past a limit, as a message for people.
 pub fn past_limits() -> String {
     format!(
         "a skill holds at most {SKILL_FILES_MAX} files and {} MiB, and lists at most {SKILL_UNPINNED_MAX} others",
@@ -13,10 +13,9 @@ pub fn past_limits() -> String {
     )
 }
 
-/// Why the files of a skill that is not used are one line.
 const SKILL_UNUSED: &str = "the skill is not used";
 
-/// What is left of the room of one skill for files that are pinned with it.
+/// The number and the size of the files that can still be pinned with a skill.
 #[derive(Debug)]
 pub struct Room {
     files: usize,
@@ -33,7 +32,8 @@ impl Default for Room {
 }
 
 impl Room {
-    /// Takes the room of one more file of that size, if there is so much.
+    /// Reserves room for one file of `size` bytes. Returns false, and reserves nothing, if there is
+    /// not enough.
     pub fn take(&mut self, size: u64) -> bool {
         let is_enough = self.files > 0 && size <= self.bytes;
         if is_enough {
@@ -44,7 +44,7 @@ impl Room {
     }
 }
 
-/// Files that become one line.
+/// A summary of files that are left out.
 #[derive(Default)]
 pub struct Fold {
     first: Option<String>,
@@ -54,13 +54,14 @@ pub struct Fold {
 }
 
 impl Fold {
-    /// Adds a file. They are added in the order of their paths, so that equal files make equal lines.
+    /// Adds a file. Add files in the order of their paths: equal files in equal order give equal
+    /// hashes.
     pub fn add(&mut self, path: &str, size: u64, content: Option<Content>) {
         self.first.get_or_insert_with(|| path.to_owned());
         self.count += 1;
         self.size = self.size.saturating_add(size);
         self.hasher.update(path.as_bytes());
-        // No path holds NUL, so that two lists never give the same bytes.
+        // No path contains NUL, so different files never give the same bytes.
         self.hasher.update(&[0, u8::from(content.is_some())]);
         self.hasher.update(&size.to_be_bytes());
         if let Some(content) = content {
@@ -68,14 +69,14 @@ impl Fold {
         }
     }
 
-    /// How many files there are.
+    /// Returns the number of files added.
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// Returns the line under the path of the first file: how many they are and why they are left out,
-    /// their size together, and as a claim the hash of their names, sizes and known hashes. `None` if
-    /// there are no files.
+    /// Returns an entry under the path of the first file: its error gives the number of files and
+    /// `reason`, its size is their sum, and its claimed hash covers their paths, sizes and known
+    /// hashes. `None` if no file was added.
     pub fn line(self, reason: &str) -> Option<SkillFile> {
         let path = self.first.clone()?;
         let error = match self.count {
@@ -85,7 +86,7 @@ impl Fold {
         Some(self.line_at(path, error))
     }
 
-    /// Returns the line under another path, with an error that says the whole.
+    /// Returns the same entry with another path and error.
     pub fn line_at(self, path: String, error: String) -> SkillFile {
         SkillFile {
             path,
@@ -97,8 +98,8 @@ impl Fold {
     }
 }
 
-/// Sorts the files of a skill by path, pins as many as there is room for, and makes one line of what is
-/// past a limit. Doing it twice changes nothing.
+/// Sorts the files of a skill by path, pins as many as the limits allow, and summarises the others in
+/// one entry. Applying it to its own result changes nothing.
 pub fn admit(mut files: Vec<SkillFile>) -> Vec<SkillFile> {
     files.sort_by(|a, b| a.path.as_bytes().cmp(b.path.as_bytes()));
     let mut room = Room::default();
@@ -108,7 +109,7 @@ pub fn admit(mut files: Vec<SkillFile>) -> Vec<SkillFile> {
         .collect();
     let unpinned = files.iter().filter(|file| file.body().is_none()).count();
     let without_room = files.len() - unpinned - is_pinned.iter().filter(|pinned| **pinned).count();
-    // The line is one of those that are not pinned.
+    // The summary counts as one of the unpinned entries.
     let mut listed = match unpinned > SKILL_UNPINNED_MAX || without_room > 0 {
         true => SKILL_UNPINNED_MAX - 1,
         false => SKILL_UNPINNED_MAX,
@@ -134,7 +135,7 @@ pub fn admit(mut files: Vec<SkillFile>) -> Vec<SkillFile> {
     admitted
 }
 
-/// Makes one line of the files of a skill that is not used. A line stays as it is.
+/// Summarises the files of an unused skill in one entry. An existing summary stays as it is.
 pub(crate) fn fold(mut files: Vec<SkillFile>) -> Vec<SkillFile> {
     if files.len() == 1 && files[0].body().is_none() && files[0].error.is_some() {
         return files;
@@ -170,7 +171,8 @@ mod tests {
         }
     }
 
-    /// Admits, twice, and returns how many are pinned, how many are listed without bytes, and the line.
+    /// Admits the files twice. Compares the number of pinned and of unpinned entries, and the path and
+    /// the beginning of the error of the summary.
     fn check(files: Vec<SkillFile>, pinned: usize, listed: usize, line: Option<(&str, &str)>) {
         let admitted = admit(files);
         assert_eq!(admit(admitted.clone()), admitted);
@@ -201,13 +203,13 @@ mod tests {
             1,
             Some(("0512", "this and 87 more are ")),
         );
-        // What is not pinned takes no place of what could be.
+        // Unpinned files take no room of pinned ones.
         let with_unpinned = many(513).chain([unpinned("0000a"), unpinned("z")]);
         check(with_unpinned.collect(), 512, 3, Some(("0512", "")));
     }
 
     #[test]
-    fn what_fits_after_a_large_one_is_pinned() {
+    fn a_file_that_fits_is_pinned_after_one_that_does_not() {
         let files = vec![
             file("a", SKILL_BYTES_MAX - 2),
             file("b", 3),
@@ -218,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_bytes_is_listed_32_times() {
+    fn at_most_32_entries_are_unpinned() {
         let many = |count: usize| (0..count).map(|n| unpinned(&format!("{n:04}")));
         check(many(32).collect(), 0, 32, None);
         check(
@@ -243,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn the_files_of_a_skill_that_is_not_used_are_one_line() {
+    fn the_files_of_an_unused_skill_become_one_entry() {
         let line = fold(vec![file("b", 2), file("a", 1)]);
         assert_eq!(line.len(), 1);
         assert_eq!((line[0].path.as_str(), line[0].size), ("a", 3));
@@ -251,7 +253,7 @@ mod tests {
         assert_eq!(line[0].error.as_deref(), Some(error));
         assert_eq!(fold(line.clone()), line);
         assert_eq!(fold(Vec::new()), []);
-        // A change of one of them shows.
+        // The hash changes with any of the files.
         let mut other = vec![file("a", 1), file("b", 2)];
         other[1].content = Some(Content::Claimed(BlobHash::of(b"other")));
         assert_ne!(fold(other), line);

@@ -1,11 +1,11 @@
 use super::*;
 
-/// Reads a skill that lies in the directory `pdf-tools`.
+/// Reads a `SKILL.md` in the directory `pdf-tools`.
 fn read_pdf(text: &str) -> Reading {
     read(text.as_bytes(), "pdf-tools")
 }
 
-/// The warnings of a skill that is used, as `code line detail`.
+/// Compares the warnings of a usable skill, each as `code line detail`.
 fn check(text: &str, expected: &[&str]) -> Reading {
     let reading = read_pdf(text);
     assert_eq!(reading.refusal, None, "{text}");
@@ -48,7 +48,7 @@ fn a_skill_without_a_usable_file_is_refused() {
     check_refused("# Title\n", "no frontmatter: the first line must be `---`");
     check_refused(
         "---\nname: pdf-tools\n",
-        "the frontmatter has no end: a line `---` must close it",
+        "the frontmatter has no end: close it with a line `---`",
     );
     check_refused(
         "---\n---\n",
@@ -63,7 +63,7 @@ fn a_skill_without_a_usable_file_is_refused() {
     check_refused("---\ndescription: ' '\n---\n", "`description` is empty");
     check_refused(
         "---\ndescription: [a]\n---\n",
-        "`description` must be a text",
+        "`description` must be a string",
     );
     check_refused(
         "---\ndescription: \"a\\0b\"\n---\n",
@@ -77,16 +77,16 @@ fn a_skill_without_a_usable_file_is_refused() {
     let refusal = read(b"---\nname: a b\ndescription: d\n---\n", "c d")
         .refusal
         .unwrap();
-    assert!(refusal.starts_with("neither its name `a b` nor its directory's can be used"));
+    assert!(refusal.starts_with("neither its name `a b` nor its directory's name is usable"));
     let refusal = read(b"---\ndescription: d\n---\n", ".c").refusal.unwrap();
-    assert!(refusal.starts_with("it has no name, and its directory's cannot be used"));
+    assert!(refusal.starts_with("it has no name, and its directory's name is not usable"));
 }
 
 #[test]
-fn faults_of_yaml_are_told_in_plain_words_and_with_the_lines_of_the_file() {
+fn yaml_errors_are_plain_and_have_the_lines_of_the_file() {
     check_refused(
         "---\nname: b\ndescription: x\nmetadata:\n\tk: v\n---\n",
-        "line 5: a tab stands where YAML wants spaces",
+        "line 5: YAML does not allow a tab here; use spaces",
     );
     check_refused(
         "---\nname: b\ndescription: \"x\n---\n",
@@ -95,23 +95,23 @@ fn faults_of_yaml_are_told_in_plain_words_and_with_the_lines_of_the_file() {
     check_refused("---\nname: [b\n---\n", "line 2: a bracket is not closed");
     check_refused(
         "---\nname: b\ndescription: \"quoted\" then more: text\n---\n",
-        "line 3: this is no valid YAML; write the value in one pair of double quotes, with a backslash before each double quote in it",
+        "line 3: this is not valid YAML; write the value in one pair of double quotes, with a backslash before each double quote in it",
     );
     check_refused(
         "---\nname: b\ndescription: a\0b\n---\n",
-        "line 3: a control character (U+0000) stands here, which YAML does not allow; take it out",
+        "line 3: YAML does not allow the control character U+0000; remove it",
     );
     check_refused(
         "---\nname: \u{1B}b\ndescription: a\n---\n",
-        "line 2: a control character (U+001B) stands here, which YAML does not allow; take it out",
+        "line 2: YAML does not allow the control character U+001B; remove it",
     );
     check_refused(
         "---\nname: *b\n---\n",
-        "line 2: an alias (`*name`) names nothing",
+        "line 2: an alias (`*name`) has no anchor (`&name`)",
     );
     check_refused(
         "---\nname: a\n description: x\n---\n",
-        "line 3: a `: ` stands where none can; quote the value, or mend the indentation",
+        "line 3: YAML does not allow `: ` here; quote the value, or correct the indentation",
     );
     for text in [
         "---\nname: a\ndescription: x\n  y: z\n---\n",
@@ -162,7 +162,7 @@ fn a_value_with_a_bare_colon_is_read() {
         reading.description.as_deref(),
         Some("@Observable in Swift.")
     );
-    // What YAML can read is not touched.
+    // Valid YAML stays as it is.
     let reading = check(
         "---\nname: pdf-tools\ndescription: 'Does it: well.'\n---\n",
         &[],
@@ -171,7 +171,7 @@ fn a_value_with_a_bare_colon_is_read() {
 }
 
 #[test]
-fn fields_that_are_not_used_decide_nothing() {
+fn a_malformed_optional_field_is_a_warning() {
     check(
         "---\nname: pdf-tools\ndescription: d\ncompatibility: ''\nmetadata:\n  tool:\n    requires: [curl]\nlicense: [MIT]\nallowed-tools: {}\n---\n",
         &[
@@ -192,7 +192,7 @@ fn fields_that_are_not_used_decide_nothing() {
 }
 
 #[test]
-fn of_fields_that_stand_twice_the_last_one_counts() {
+fn the_last_of_duplicate_fields_counts() {
     let reading = check(
         "---\nname: x\ndescription: 1\nname: pdf-tools\ndescription: d\nlicense: a\nlicense: b\n---\n",
         &[
@@ -255,7 +255,7 @@ fn a_name_may_differ_from_its_directory() {
 }
 
 #[test]
-fn a_long_description_is_warned_of() {
+fn a_long_description_is_a_warning() {
     let described = |description: &str, warnings: &[&str]| {
         let text = format!("---\nname: pdf-tools\ndescription: {description}\n---\n");
         check(&text, warnings);
@@ -265,7 +265,7 @@ fn a_long_description_is_warned_of() {
 }
 
 #[test]
-fn a_plain_text_is_one_even_if_it_looks_like_something_else() {
+fn a_plain_value_is_a_string_even_if_it_looks_like_something_else() {
     for name in ["y", "007", "1e5", "true"] {
         let text = format!("---\nname: {name}\ndescription: no\n---\n");
         let expected = Reading {

@@ -1,4 +1,4 @@
-//! The YAML of a frontmatter.
+//! Parses the YAML of a frontmatter, within limits, and translates its errors for authors of skills.
 
 use std::collections::BTreeSet;
 
@@ -9,16 +9,15 @@ use super::Fields;
 use crate::limits::cut;
 use crate::warning::{Code, Warning, line_of};
 
-/// Deepest nesting and most nodes of a frontmatter; honest ones have a handful.
 const DEPTH_MAX: usize = 16;
 const NODES_MAX: usize = 2_000;
 const ALIASES_MAX: usize = 100;
 
-/// The lines of a file before its frontmatter's first.
+/// The number of lines before the frontmatter's first, which is the opening `---`.
 const LINES_BEFORE: u64 = 1;
 
-/// Reads the text between the `---` lines. Where it is no YAML because a value holds a bare `: `, or begins
-/// with a character that no plain one may, it is read as if that was quoted.
+/// Parses the text between the `---` lines. If that fails because a plain value contains `: `, or
+/// begins with a character that YAML reserves, it parses the text with such values quoted.
 pub(super) fn read(yaml: &str) -> Result<Fields, String> {
     if let Some(refusal) = control_character(yaml) {
         return Err(refusal);
@@ -39,16 +38,16 @@ pub(super) fn read(yaml: &str) -> Result<Fields, String> {
     }
 }
 
-/// Why a frontmatter was not read.
+/// The reason why a frontmatter cannot be parsed, as a message for its author.
 enum Fault {
-    /// It is no YAML, which quoting may mend.
+    /// Quoting values may help.
     Syntax(String),
-    /// It is YAML that says nothing useful.
+    /// Quoting values does not help.
     Final(String),
 }
 
-/// The two texts as they are written: the specification's frontmatter knows texts only, so a skill
-/// of the name `y` or `007` has that name.
+/// The two fields as they are written. The specification's frontmatter has strings only, so a skill
+/// with `name: y` or `name: 007` has that name.
 #[derive(serde::Deserialize)]
 struct Written {
     name: Option<String>,
@@ -83,8 +82,8 @@ fn attempt(yaml: &str) -> Result<Fields, Fault> {
     Ok(fields)
 }
 
-/// The warnings of keys that stand twice: of the first that the reader met, wherever it stands, and of all in
-/// the outermost mapping.
+/// Returns a warning for each duplicate key of the outermost mapping, and one for `first`, the first
+/// duplicate that the parser found at any depth.
 fn stand_twice(lines: &[(String, u64)], first: (String, u64)) -> Vec<Warning> {
     let mut known = BTreeSet::new();
     let twice = lines.iter().filter(|(key, _)| !known.insert(key));
@@ -126,24 +125,24 @@ fn parse_as<T: serde::de::DeserializeOwned>(
             max_aliases: ALIASES_MAX,
         },
         duplicate_keys: duplicate_keys,
-        // A snippet would put the file's text into an error that others may read.
+        // A snippet would copy text of the file into an error that other users may read.
         with_snippet: false,
     };
     serde_saphyr::from_str_with_options(yaml, options)
 }
 
-/// What the reader of YAML says, by some of its words, and what that means to the author of a skill.
+/// Words of the YAML parser's messages, each with the message for the author of a skill.
 const FAULTS: [(&str, &str); 11] = [
-    ("tabs", "a tab stands where YAML wants spaces"),
+    ("tabs", "YAML does not allow a tab here; use spaces"),
     (
         "mapping values",
-        "a `: ` stands where none can; quote the value, or mend the indentation",
+        "YAML does not allow `: ` here; quote the value, or correct the indentation",
     ),
     ("unclosed quote", "a quote is not closed"),
     ("unclosed bracket", "a bracket is not closed"),
     (
         "misplaced bracket",
-        "a bracket is closed that was not opened",
+        "a bracket is closed but was never opened",
     ),
     (
         "unexpected character",
@@ -151,35 +150,38 @@ const FAULTS: [(&str, &str); 11] = [
     ),
     (
         "unknown escape",
-        "a backslash in double quotes begins nothing that YAML knows",
+        "YAML does not know this backslash sequence; write `\\\\` for a backslash in double quotes",
     ),
-    ("unknown anchor", "an alias (`*name`) names nothing"),
+    (
+        "unknown anchor",
+        "an alias (`*name`) has no anchor (`&name`)",
+    ),
     (
         "sequence entries",
-        "a list begins where none can; quote the value, or put the list on lines of its own",
+        "a list cannot begin here; quote the value, or begin the list on the next line",
     ),
-    ("key", "a key with a `:` behind it is expected"),
+    ("key", "YAML expects a key followed by `:`"),
     (
         "multiple YAML documents",
-        "the frontmatter goes on behind its end",
+        "the frontmatter continues after the end of its YAML document",
     ),
 ];
 
-/// What is said of any other fault. Nearly always it is a value that is not quoted as a whole.
-const UNKNOWN_FAULT: &str = "this is no valid YAML; write the value in one pair of double quotes, with a backslash before each double quote in it";
+/// The message for every other error. Nearly always, only a part of the value is quoted.
+const UNKNOWN_FAULT: &str = "this is not valid YAML; write the value in one pair of double quotes, with a backslash before each double quote in it";
 
-/// The first control character that YAML does not know (YAML 1.2, section 5.1), by its line.
+/// Returns a message about the first control character that YAML forbids (YAML 1.2, section 5.1).
 fn control_character(yaml: &str) -> Option<String> {
     let is_unknown = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}');
     let at = yaml.find(is_unknown)?;
     let line = line_of(yaml, at) + LINES_BEFORE;
     let code = u32::from(yaml[at..].chars().next()?);
     Some(format!(
-        "line {line}: a control character (U+{code:04X}) stands here, which YAML does not allow; take it out"
+        "line {line}: YAML does not allow the control character U+{code:04X}; remove it"
     ))
 }
 
-/// What is wrong with a YAML, in words for the author of a skill.
+/// Translates an error of the YAML parser for the author of a skill.
 fn fault(error: &Error) -> Fault {
     let location = error.location();
     let place = location.map(|location| format!("line {}: ", location.line() + LINES_BEFORE));
@@ -206,7 +208,7 @@ fn fault(error: &Error) -> Fault {
     Fault::Syntax(format!("{place}{reason}"))
 }
 
-/// Where the keys of the outermost mapping stand.
+/// Returns each key of the outermost mapping, with its line in the file.
 fn lines_of_keys(yaml: &str) -> Vec<(String, u64)> {
     let lines = yaml.lines().zip(1..);
     let keys = lines.filter_map(|(line, number)| {
@@ -217,12 +219,13 @@ fn lines_of_keys(yaml: &str) -> Vec<(String, u64)> {
     keys.collect()
 }
 
-/// The YAML with every value quoted that must be and is not, and a warning for each.
+/// Quotes every plain value that YAML does not accept as one. Returns the new text, and a warning for
+/// each such value.
 fn quoted(yaml: &str) -> (String, Vec<Warning>) {
     let mut quoted = String::with_capacity(yaml.len() + 16);
     let mut warnings = Vec::new();
     let mut lines = yaml.lines().zip(1..).peekable();
-    // Lines that are further in than this belong to a block of text.
+    // The indentation of the key of a block scalar; deeper lines are its text and stay as they are.
     let mut block: Option<usize> = None;
     while let Some((line, number)) = lines.next() {
         let indent = line.len() - line.trim_start_matches(' ').len();
@@ -243,7 +246,7 @@ fn quoted(yaml: &str) -> (String, Vec<Warning>) {
             quoted.push('\n');
             continue;
         };
-        // A plain value goes on in the lines that are further in, unless these are keys of their own.
+        // A plain value continues on deeper lines, unless these have keys themselves.
         let mut whole = value.to_owned();
         let mut last = Vec::new();
         while let Some((next, _)) = lines.next_if(|(next, _)| {
@@ -274,7 +277,8 @@ fn quoted(yaml: &str) -> (String, Vec<Warning>) {
     (quoted, warnings)
 }
 
-/// The key, with what stands before it, and the value of a line, if that is plain or should not be.
+/// Splits a line into its key, with the indentation and any `- ` before it, and its value. `None` if
+/// the line has no key, or if its value is empty or not a plain scalar.
 fn plain_value(line: &str) -> Option<(&str, &str)> {
     let (key, value) = line.split_once(": ")?;
     let value = value.trim();
