@@ -1,6 +1,6 @@
 //! The frontmatter of a `SKILL.md`.
 
-use ctxpin_model::skill::{Reading, read};
+use ctxpin_model::skill::{Frontmatter, parse};
 use ctxpin_model::warning::{Code, DETAIL_BYTES_MAX};
 
 /// Most warnings of one file: one for each rule, and one for each value that had to be quoted.
@@ -11,38 +11,52 @@ const REFUSAL_BYTES_MAX: usize = 1_000;
 
 /// A `SKILL.md`, which has an answer, the right one and the same one however its lines end.
 pub fn check(bytes: &[u8]) {
-    let reading = read(bytes, "directory");
-    check_told(&reading);
-    if reading.refusal.is_none() {
-        check_usable(&reading);
+    let frontmatter = parse(bytes, "directory");
+    check_told(&frontmatter);
+    if frontmatter.refusal.is_none() {
+        check_usable(&frontmatter);
         // A name of its own does not depend on where it lies.
-        let elsewhere = read(bytes, "elsewhere");
-        let is_own = reading.name == elsewhere.name;
+        let elsewhere = parse(bytes, "elsewhere");
+        let is_own = frontmatter.name == elsewhere.name;
         assert!(is_own || elsewhere.name.as_deref() == Some("elsewhere"));
-        assert_eq!(reading.warnings, elsewhere.warnings);
+        assert_eq!(frontmatter.warnings, elsewhere.warnings);
     }
     if let Ok(text) = std::str::from_utf8(bytes) {
-        check_spellings(text, &reading);
+        check_spellings(text, &frontmatter);
     }
 }
 
 /// What is told is short, and in the order of the file.
-fn check_told(reading: &Reading) {
-    assert!(reading.warnings.len() <= WARNINGS_MAX, "{reading:?}");
-    assert!(reading.warnings.is_sorted_by_key(|warning| warning.line));
-    for detail in reading.warnings.iter().flat_map(|warning| &warning.detail) {
+fn check_told(frontmatter: &Frontmatter) {
+    assert!(
+        frontmatter.warnings.len() <= WARNINGS_MAX,
+        "{frontmatter:?}"
+    );
+    assert!(
+        frontmatter
+            .warnings
+            .is_sorted_by_key(|warning| warning.line)
+    );
+    for detail in frontmatter
+        .warnings
+        .iter()
+        .flat_map(|warning| &warning.detail)
+    {
         assert!(detail.len() <= DETAIL_BYTES_MAX, "{detail}");
     }
-    if let Some(refusal) = &reading.refusal {
+    if let Some(refusal) = &frontmatter.refusal {
         assert!(refusal.len() <= REFUSAL_BYTES_MAX, "{refusal}");
     }
-    for text in reading.name.iter().chain(&reading.description) {
+    for text in frontmatter.name.iter().chain(&frontmatter.description) {
         assert!(!text.contains('\0') && !text.trim().is_empty(), "{text:?}");
     }
 }
 
-fn check_usable(reading: &Reading) {
-    let name = reading.name.as_deref().expect("a usable skill has a name");
+fn check_usable(frontmatter: &Frontmatter) {
+    let name = frontmatter
+        .name
+        .as_deref()
+        .expect("a usable skill has a name");
     let is_known = |c: char| c.is_alphabetic() || c.is_numeric() || "-_.:".contains(c);
     assert!(name.chars().all(is_known), "{name:?}");
     assert!((1..=64).contains(&name.chars().count()) && !name.starts_with('.'));
@@ -50,26 +64,35 @@ fn check_usable(reading: &Reading) {
         let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
         !part.is_empty() && part.chars().all(is_plain)
     };
-    let warned = |code| reading.warnings.iter().any(|warning| warning.code == code);
+    let warned = |code| {
+        frontmatter
+            .warnings
+            .iter()
+            .any(|warning| warning.code == code)
+    };
     if !name.split('-').all(is_part) {
-        assert!(warned(Code::NameForm), "{reading:?}");
+        assert!(warned(Code::NameForm), "{frontmatter:?}");
     }
-    let description = reading.description.as_deref();
+    let description = frontmatter.description.as_deref();
     let description = description.expect("a usable skill has a description");
     let is_long = description.chars().count() > 1_024;
     assert_eq!(is_long, warned(Code::DescriptionLong));
 }
 
-fn check_spellings(text: &str, reading: &Reading) {
-    let again = |text: &str| read(text.as_bytes(), "directory");
+fn check_spellings(text: &str, frontmatter: &Frontmatter) {
+    let again = |text: &str| parse(text.as_bytes(), "directory");
     if !text.starts_with('\u{feff}') {
-        assert_eq!(again(&format!("\u{feff}{text}")), *reading, "a mark");
+        assert_eq!(again(&format!("\u{feff}{text}")), *frontmatter, "a mark");
     }
     if !text.contains('\r') {
-        assert_eq!(again(&text.replace('\n', "\r\n")), *reading, "CRLF");
+        assert_eq!(again(&text.replace('\n', "\r\n")), *frontmatter, "CRLF");
     }
     // What follows a frontmatter that is whole says nothing of it.
-    if reading.refusal.is_none() {
-        assert_eq!(again(&format!("{text}\n---\nname: x\n")), *reading, "body");
+    if frontmatter.refusal.is_none() {
+        assert_eq!(
+            again(&format!("{text}\n---\nname: x\n")),
+            *frontmatter,
+            "body"
+        );
     }
 }

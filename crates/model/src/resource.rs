@@ -275,7 +275,7 @@ impl Resource {
         self.error = Some(reason.into());
         self.content = claim(self.content);
         self.detail = None;
-        self.files = files::fold(std::mem::take(&mut self.files));
+        self.files = files::summarise(std::mem::take(&mut self.files));
     }
 }
 

@@ -20,7 +20,7 @@ pub const SKILL_FILE_NAME: &str = "SKILL.md";
 
 /// The contents of a `SKILL.md`'s frontmatter, and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Reading {
+pub struct Frontmatter {
     /// The name in the frontmatter, or the directory's name if that one is missing or unusable.
     pub name: Option<String>,
     pub description: Option<String>,
@@ -31,33 +31,33 @@ pub struct Reading {
     pub warnings: Vec<Warning>,
 }
 
-/// Reads the bytes of a `SKILL.md` in a directory named `directory`. Accepts CRLF line ends and a
+/// Parses the bytes of a `SKILL.md` in a directory named `directory`. Accepts CRLF line ends and a
 /// byte order mark.
-pub fn read(skill_md: &[u8], directory: &str) -> Reading {
-    let mut reading = Reading::default();
-    let frontmatter = match std::str::from_utf8(skill_md) {
-        Ok(text) => frontmatter(text),
+pub fn parse(skill_md: &[u8], directory: &str) -> Frontmatter {
+    let mut frontmatter = Frontmatter::default();
+    let yaml = match std::str::from_utf8(skill_md) {
+        Ok(text) => yaml_text(text),
         Err(error) => Err(format!(
             "not UTF-8 (first bad byte at offset {})",
             error.valid_up_to()
         )),
     };
-    let fields = frontmatter.and_then(|yaml| yaml::read(&yaml));
-    reading.refusal = match fields {
+    let fields = yaml.and_then(|yaml| yaml::read(&yaml));
+    frontmatter.refusal = match fields {
         Ok(fields) => {
-            reading.warnings.extend(fields.warnings.iter().cloned());
-            judge(&fields, directory, &mut reading).err()
+            frontmatter.warnings.extend(fields.warnings.iter().cloned());
+            validate(&fields, directory, &mut frontmatter).err()
         }
         Err(refusal) => Some(refusal),
     };
-    reading.warnings.sort_by_key(|warning| warning.line);
-    reading
+    frontmatter.warnings.sort_by_key(|warning| warning.line);
+    frontmatter
 }
 
-/// Returns the size of the frontmatter that [`read`] parses, in bytes. It is 0 if there is none.
+/// Returns the size of the frontmatter that [`parse`] reads, in bytes. It is 0 if there is none.
 pub fn frontmatter_bytes(skill_md: &[u8]) -> usize {
     let text = std::str::from_utf8(skill_md).unwrap_or_default();
-    frontmatter(text).map_or(0, |yaml| yaml.len())
+    yaml_text(text).map_or(0, |yaml| yaml.len())
 }
 
 /// Returns the name of the directory that holds a `SKILL.md`. `None` if `source` is no path of a
@@ -75,7 +75,7 @@ pub fn directory_warning(name: &str, source: &str) -> Option<Warning> {
 }
 
 /// Returns the text between the opening and the closing `---` line, with LF line ends.
-fn frontmatter(text: &str) -> Result<String, String> {
+fn yaml_text(text: &str) -> Result<String, String> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut lines = text.lines();
     if lines.next().is_none_or(|line| line.trim_end() != "---") {
@@ -98,7 +98,7 @@ fn frontmatter(text: &str) -> Result<String, String> {
     Err("the frontmatter has no end: close it with a line `---`".into())
 }
 
-/// The keys and values of a frontmatter, with the warnings that arose while reading it.
+/// The keys and values of a frontmatter, with the warnings that arose while parsing it.
 #[derive(Debug, Default)]
 struct Fields {
     values: Map<String, Value>,
@@ -118,23 +118,23 @@ impl Fields {
     }
 }
 
-fn judge(fields: &Fields, directory: &str, reading: &mut Reading) -> Result<(), String> {
-    judge_optional(fields, &mut reading.warnings);
+fn validate(fields: &Fields, directory: &str, frontmatter: &mut Frontmatter) -> Result<(), String> {
+    check_optional(fields, &mut frontmatter.warnings);
     let description = required_text(&fields.values, "description");
-    let name = judge_name(fields, directory, &mut reading.warnings);
-    reading.name = name.as_ref().ok().cloned();
+    let name = choose_name(fields, directory, &mut frontmatter.warnings);
+    frontmatter.name = name.as_ref().ok().cloned();
     let description = description?;
     let chars = description.chars().count();
     if chars > SKILL_DESCRIPTION_CHARS_MAX {
         let warning = fields.warning(Code::DescriptionLong, "description");
-        reading.warnings.push(warning.about(chars.to_string()));
+        frontmatter.warnings.push(warning.about(chars.to_string()));
     }
-    reading.description = Some(description);
+    frontmatter.description = Some(description);
     name.map(drop)
 }
 
 /// Returns the name in the frontmatter if it is usable, otherwise the directory's.
-fn judge_name(
+fn choose_name(
     fields: &Fields,
     directory: &str,
     warnings: &mut Vec<Warning>,
@@ -197,7 +197,7 @@ fn is_specified(name: &str) -> bool {
 }
 
 /// Checks the fields that ctxpin does not use. A malformed one is a warning, never a refusal.
-fn judge_optional(fields: &Fields, warnings: &mut Vec<Warning>) {
+fn check_optional(fields: &Fields, warnings: &mut Vec<Warning>) {
     let is_text = |value: &Value| scalar(value).is_some();
     let is_fit = |key: &str, value: &Value| match key {
         "compatibility" => scalar(value).is_some_and(|text| {

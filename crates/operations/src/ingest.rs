@@ -298,7 +298,7 @@ fn judge_skill(resource: &mut Resource, head: Option<&Snapshot>, proved: &Proved
         None => {
             let directory = skill::directory_name(&resource.source).unwrap_or_default();
             let bytes = proved.bodies.get(&hash).map_or(&[][..], |bytes| &bytes[..]);
-            let reading = skill::read(bytes, directory);
+            let reading = skill::parse(bytes, directory);
             let refusals = reading.refusal.into_iter().collect();
             (reading.name, reading.description, refusals)
         }

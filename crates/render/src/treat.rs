@@ -57,7 +57,7 @@ pub fn treatment(kind: Kind, body: &[u8], renderer: Renderer) -> Treatment {
 
 fn skill_warnings(body: &[u8]) -> Vec<Warning> {
     // The directory gives no more than a name that may stand in, which no warning tells.
-    let mut warnings = skill_md::read(body, "any").warnings;
+    let mut warnings = skill_md::parse(body, "any").warnings;
     let text = String::from_utf8_lossy(body);
     let text = unix(&text);
     let hidden = markdown::parts(&text).into_iter();

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use ctxpin_model::limits::{PROMPT_FILE_BYTES_MAX, SKILL_DEPTH_MAX, SKILL_FILE_BYTES_MAX};
 use ctxpin_model::resource::{Content, Kind, SkillFile, Status};
-use ctxpin_model::skill::files::{Fold, Room, admit, past_limits};
+use ctxpin_model::skill::files::{FileBudget, OmittedFiles, admit, limits_reason};
 use ctxpin_model::skill::{self, SKILL_FILE_NAME};
 use ctxpin_model::warning::{Code, Warning, line_of};
 use rustix::fs::FileType;
@@ -159,7 +159,7 @@ fn judge(finding: &mut Finding, reading: &Reading, gathering: &mut Gathering) {
         return finding.refuse(Status::Excluded, reason);
     }
     let directory = skill::directory_name(&finding.resource.source).unwrap_or_default();
-    let read = skill::read(bytes, directory);
+    let read = skill::parse(bytes, directory);
     finding.resource.name = read.name;
     finding.resource.description = read.description;
     if let Some(refusal) = read.refusal {
@@ -223,7 +223,7 @@ enum What {
     Refused(Refused),
     /// A directory that marks itself as made by a program.
     LeftOut {
-        files: Fold,
+        files: OmittedFiles,
         /// False if there are more.
         is_whole: bool,
         mark: &'static str,
@@ -302,7 +302,7 @@ impl<'b> Walk<'b> {
                     Some(mark) => {
                         let marks = [ENVIRONMENT_NAME, CACHE_TAG_NAME];
                         gathering.places.names(&child.path, &marks);
-                        let mut files = Fold::default();
+                        let mut files = OmittedFiles::default();
                         let is_whole = self.count(&child, &path, depth + 1, &mut files);
                         What::LeftOut {
                             files,
@@ -342,7 +342,7 @@ impl<'b> Walk<'b> {
         directory: &Directory,
         below: &Path,
         depth: usize,
-        files: &mut Fold,
+        files: &mut OmittedFiles,
     ) -> bool {
         let Ok(listing) = directory.list() else {
             return false;
@@ -401,21 +401,21 @@ fn add_files(
             .as_encoded_bytes()
             .cmp(b.path.as_os_str().as_encoded_bytes())
     });
-    let (mut room, mut past) = (Room::default(), Fold::default());
+    let (mut budget, mut past) = (FileBudget::default(), OmittedFiles::default());
     let mut files = Vec::new();
     for entry in entries {
         gathering.go_on()?;
         // What cannot be pinned anyway is not even read.
         if let What::File { size } = entry.what
             && size <= SKILL_FILE_BYTES_MAX
-            && !room.take(size)
+            && !budget.reserve(size)
         {
             past.add(&source_text(&entry.path).0, size, None);
             continue;
         }
         files.extend(read_file(finding, boundary, entry, gathering));
     }
-    files.extend(past.line(&past_limits()));
+    files.extend(past.entry(&limits_reason()));
     // Files may have grown since they were listed, and a link's size was not known.
     files = admit(files);
     finding.resource.files = files;
@@ -442,7 +442,7 @@ fn unread(entry: Entry) -> SkillFile {
             let at_least = if is_whole { "" } else { "at least " };
             let noun = if count == 1 { "file" } else { "files" };
             let error = format!("left out with {at_least}{count} {noun}: it is {mark}");
-            return files.line_at(path, error);
+            return files.entry_at(path, error);
         }
     };
     SkillFile {

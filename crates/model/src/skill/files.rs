@@ -6,7 +6,7 @@ use crate::limits::{SKILL_BYTES_MAX, SKILL_FILES_MAX, SKILL_LISTED_MAX, SKILL_UN
 use crate::resource::{Content, SkillFile};
 
 /// Returns the reason for leaving out files that are past a limit, as a message for people.
-pub fn past_limits() -> String {
+pub fn limits_reason() -> String {
     format!(
         "a skill holds at most {SKILL_FILES_MAX} files and {} MiB, and lists at most {SKILL_UNPINNED_MAX} others",
         SKILL_BYTES_MAX / (1024 * 1024)
@@ -17,12 +17,12 @@ const SKILL_UNUSED: &str = "the skill is not used";
 
 /// The number and the size of the files that can still be pinned with a skill.
 #[derive(Debug)]
-pub struct Room {
+pub struct FileBudget {
     files: usize,
     bytes: u64,
 }
 
-impl Default for Room {
+impl Default for FileBudget {
     fn default() -> Self {
         Self {
             files: SKILL_FILES_MAX,
@@ -31,10 +31,10 @@ impl Default for Room {
     }
 }
 
-impl Room {
+impl FileBudget {
     /// Reserves room for one file of `size` bytes. Returns false, and reserves nothing, if there is
     /// not enough.
-    pub fn take(&mut self, size: u64) -> bool {
+    pub fn reserve(&mut self, size: u64) -> bool {
         let is_enough = self.files > 0 && size <= self.bytes;
         if is_enough {
             self.files -= 1;
@@ -46,14 +46,14 @@ impl Room {
 
 /// A summary of files that are left out.
 #[derive(Default)]
-pub struct Fold {
+pub struct OmittedFiles {
     first: Option<String>,
     count: usize,
     size: u64,
     hasher: BlobHasher,
 }
 
-impl Fold {
+impl OmittedFiles {
     /// Adds a file. Add files in the order of their paths: equal files in equal order give equal
     /// hashes.
     pub fn add(&mut self, path: &str, size: u64, content: Option<Content>) {
@@ -77,17 +77,17 @@ impl Fold {
     /// Returns an entry under the path of the first file: its error gives the number of files and
     /// `reason`, its size is their sum, and its claimed hash covers their paths, sizes and known
     /// hashes. `None` if no file was added.
-    pub fn line(self, reason: &str) -> Option<SkillFile> {
+    pub fn entry(self, reason: &str) -> Option<SkillFile> {
         let path = self.first.clone()?;
         let error = match self.count {
             1 => format!("left out: {reason}"),
             count => format!("this and {} more are left out: {reason}", count - 1),
         };
-        Some(self.line_at(path, error))
+        Some(self.entry_at(path, error))
     }
 
-    /// Returns the same entry with another path and error.
-    pub fn line_at(self, path: String, error: String) -> SkillFile {
+    /// Returns an entry with the given path and error, and the same size and hash.
+    pub fn entry_at(self, path: String, error: String) -> SkillFile {
         SkillFile {
             path,
             content: Some(Content::Claimed(self.hasher.finish())),
@@ -102,10 +102,10 @@ impl Fold {
 /// one entry. Applying it to its own result changes nothing.
 pub fn admit(mut files: Vec<SkillFile>) -> Vec<SkillFile> {
     files.sort_by(|a, b| a.path.as_bytes().cmp(b.path.as_bytes()));
-    let mut room = Room::default();
+    let mut budget = FileBudget::default();
     let is_pinned: Vec<_> = files
         .iter()
-        .map(|file| file.body().is_some() && room.take(file.size))
+        .map(|file| file.body().is_some() && budget.reserve(file.size))
         .collect();
     let unpinned = files.iter().filter(|file| file.body().is_none()).count();
     let without_room = files.len() - unpinned - is_pinned.iter().filter(|pinned| **pinned).count();
@@ -115,7 +115,7 @@ pub fn admit(mut files: Vec<SkillFile>) -> Vec<SkillFile> {
         false => SKILL_UNPINNED_MAX,
     };
     let (mut admitted, mut place) = (Vec::with_capacity(files.len().min(SKILL_LISTED_MAX)), None);
-    let mut fold = Fold::default();
+    let mut omitted = OmittedFiles::default();
     for (file, is_pinned) in files.into_iter().zip(is_pinned) {
         let is_listed = is_pinned || file.body().is_none() && listed > 0;
         match is_listed {
@@ -125,27 +125,27 @@ pub fn admit(mut files: Vec<SkillFile>) -> Vec<SkillFile> {
             }
             false => {
                 place.get_or_insert(admitted.len());
-                fold.add(&file.path, file.size, file.content);
+                omitted.add(&file.path, file.size, file.content);
             }
         }
     }
-    if let (Some(place), Some(line)) = (place, fold.line(&past_limits())) {
-        admitted.insert(place, line);
+    if let (Some(place), Some(summary)) = (place, omitted.entry(&limits_reason())) {
+        admitted.insert(place, summary);
     }
     admitted
 }
 
 /// Summarises the files of an unused skill in one entry. An existing summary stays as it is.
-pub(crate) fn fold(mut files: Vec<SkillFile>) -> Vec<SkillFile> {
+pub(crate) fn summarise(mut files: Vec<SkillFile>) -> Vec<SkillFile> {
     if files.len() == 1 && files[0].body().is_none() && files[0].error.is_some() {
         return files;
     }
     files.sort_by(|a, b| a.path.as_bytes().cmp(b.path.as_bytes()));
-    let mut fold = Fold::default();
+    let mut omitted = OmittedFiles::default();
     for file in files {
-        fold.add(&file.path, file.size, file.content);
+        omitted.add(&file.path, file.size, file.content);
     }
-    fold.line(SKILL_UNUSED).into_iter().collect()
+    omitted.entry(SKILL_UNUSED).into_iter().collect()
 }
 
 #[cfg(test)]
@@ -179,13 +179,14 @@ mod tests {
         assert!(admitted.is_sorted_by_key(|file| file.path.clone()));
         let count = admitted.iter().filter(|file| file.body().is_some()).count();
         assert_eq!((count, admitted.len() - count), (pinned, listed));
-        let is_line = |file: &&SkillFile| {
+        let is_summary = |file: &&SkillFile| {
             let error = file.error.as_deref().unwrap_or_default();
             error.contains("left out")
         };
-        let found = admitted.iter().find(is_line);
+        let found = admitted.iter().find(is_summary);
         let found = found.map(|file| (file.path.as_str(), file.error.as_deref().unwrap()));
-        let reason = line.map(|(path, more)| (path, format!("{more}left out: {}", past_limits())));
+        let reason =
+            line.map(|(path, more)| (path, format!("{more}left out: {}", limits_reason())));
         assert_eq!(
             found,
             reason.as_ref().map(|(path, error)| (*path, error.as_str()))
@@ -246,17 +247,17 @@ mod tests {
 
     #[test]
     fn the_files_of_an_unused_skill_become_one_entry() {
-        let line = fold(vec![file("b", 2), file("a", 1)]);
+        let line = summarise(vec![file("b", 2), file("a", 1)]);
         assert_eq!(line.len(), 1);
         assert_eq!((line[0].path.as_str(), line[0].size), ("a", 3));
         let error = "this and 1 more are left out: the skill is not used";
         assert_eq!(line[0].error.as_deref(), Some(error));
-        assert_eq!(fold(line.clone()), line);
-        assert_eq!(fold(Vec::new()), []);
+        assert_eq!(summarise(line.clone()), line);
+        assert_eq!(summarise(Vec::new()), []);
         // The hash changes with any of the files.
         let mut other = vec![file("a", 1), file("b", 2)];
         other[1].content = Some(Content::Claimed(BlobHash::of(b"other")));
-        assert_ne!(fold(other), line);
-        assert_eq!(fold(vec![file("a", 1), file("b", 2)]), line);
+        assert_ne!(summarise(other), line);
+        assert_eq!(summarise(vec![file("a", 1), file("b", 2)]), line);
     }
 }

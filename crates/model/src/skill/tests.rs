@@ -1,15 +1,15 @@
 use super::*;
 
 /// Reads a `SKILL.md` in the directory `pdf-tools`.
-fn read_pdf(text: &str) -> Reading {
-    read(text.as_bytes(), "pdf-tools")
+fn read_pdf(text: &str) -> Frontmatter {
+    parse(text.as_bytes(), "pdf-tools")
 }
 
 /// Compares the warnings of a usable skill, each as `code line detail`.
-fn check(text: &str, expected: &[&str]) -> Reading {
-    let reading = read_pdf(text);
-    assert_eq!(reading.refusal, None, "{text}");
-    let shown: Vec<_> = reading
+fn check(text: &str, expected: &[&str]) -> Frontmatter {
+    let frontmatter = read_pdf(text);
+    assert_eq!(frontmatter.refusal, None, "{text}");
+    let shown: Vec<_> = frontmatter
         .warnings
         .iter()
         .map(|warning| {
@@ -19,7 +19,7 @@ fn check(text: &str, expected: &[&str]) -> Reading {
         })
         .collect();
     assert_eq!(shown, expected, "{text}");
-    reading
+    frontmatter
 }
 
 fn check_refused(text: &str, expected: &str) {
@@ -29,15 +29,15 @@ fn check_refused(text: &str, expected: &str) {
 
 #[test]
 fn a_valid_skill() {
-    let reading = read_pdf(
+    let frontmatter = read_pdf(
         "\u{feff}---\r\nname: pdf-tools\r\ndescription: >-\r\n  Reads PDFs.\r\n  Use it for PDFs.\r\nlicense: MIT\r\nmetadata:\r\n  version: 1.0\r\nallowed-tools: Read Bash(git:*)\r\nuser-invocable: false\r\n---\r\n# Body\r\n",
     );
     assert_eq!(
-        reading,
-        Reading {
+        frontmatter,
+        Frontmatter {
             name: Some("pdf-tools".into()),
             description: Some("Reads PDFs. Use it for PDFs.".into()),
-            ..Reading::default()
+            ..Frontmatter::default()
         }
     );
 }
@@ -69,16 +69,16 @@ fn a_skill_without_a_usable_file_is_refused() {
         "---\ndescription: \"a\\0b\"\n---\n",
         "`description` contains a NUL character",
     );
-    let refusal = read(b"---\nname: \xff\n---\n", "x").refusal;
+    let refusal = parse(b"---\nname: \xff\n---\n", "x").refusal;
     assert_eq!(
         refusal.as_deref(),
         Some("not UTF-8 (first bad byte at offset 10)")
     );
-    let refusal = read(b"---\nname: a b\ndescription: d\n---\n", "c d")
+    let refusal = parse(b"---\nname: a b\ndescription: d\n---\n", "c d")
         .refusal
         .unwrap();
     assert!(refusal.starts_with("neither its name `a b` nor its directory's name is usable"));
-    let refusal = read(b"---\ndescription: d\n---\n", ".c").refusal.unwrap();
+    let refusal = parse(b"---\ndescription: d\n---\n", ".c").refusal.unwrap();
     assert!(refusal.starts_with("it has no name, and its directory's name is not usable"));
 }
 
@@ -141,33 +141,33 @@ fn yaml_errors_are_plain_and_have_the_lines_of_the_file() {
 
 #[test]
 fn a_value_with_a_bare_colon_is_read() {
-    let reading = check(
+    let frontmatter = check(
         "---\nname: pdf-tools\ndescription: Does it: well.\n---\n",
         &["value-unquoted 3 description"],
     );
-    assert_eq!(reading.description.as_deref(), Some("Does it: well."));
-    let reading = check(
+    assert_eq!(frontmatter.description.as_deref(), Some("Does it: well."));
+    let frontmatter = check(
         "---\nname: pdf-tools\ndescription: Use when:\n  the \"user\" asks: C:\\x\nmetadata:\n  author: a: b\n  note: |\n    kept: as: it is\n---\n",
         &["value-unquoted 3 description", "value-unquoted 6 author"],
     );
     assert_eq!(
-        reading.description.as_deref(),
+        frontmatter.description.as_deref(),
         Some("Use when: the \"user\" asks: C:\\x")
     );
-    let reading = check(
+    let frontmatter = check(
         "---\nname: pdf-tools\ndescription: @Observable in Swift.\n---\n",
         &["value-unquoted 3 description"],
     );
     assert_eq!(
-        reading.description.as_deref(),
+        frontmatter.description.as_deref(),
         Some("@Observable in Swift.")
     );
     // Valid YAML stays as it is.
-    let reading = check(
+    let frontmatter = check(
         "---\nname: pdf-tools\ndescription: 'Does it: well.'\n---\n",
         &[],
     );
-    assert_eq!(reading.description.as_deref(), Some("Does it: well."));
+    assert_eq!(frontmatter.description.as_deref(), Some("Does it: well."));
 }
 
 #[test]
@@ -193,7 +193,7 @@ fn a_malformed_optional_field_is_a_warning() {
 
 #[test]
 fn the_last_of_duplicate_fields_counts() {
-    let reading = check(
+    let frontmatter = check(
         "---\nname: x\ndescription: 1\nname: pdf-tools\ndescription: d\nlicense: a\nlicense: b\n---\n",
         &[
             "field-twice 4 name",
@@ -201,8 +201,8 @@ fn the_last_of_duplicate_fields_counts() {
             "field-twice 7 license",
         ],
     );
-    assert_eq!(reading.name.as_deref(), Some("pdf-tools"));
-    assert_eq!(reading.description.as_deref(), Some("d"));
+    assert_eq!(frontmatter.name.as_deref(), Some("pdf-tools"));
+    assert_eq!(frontmatter.description.as_deref(), Some("d"));
     check(
         "---\nname: A\nname: B\ndescription: d\nmetadata:\n  x: 1\n  x: 2\n---\n",
         &["field-twice 3 name", "name-form 3 B"],
@@ -217,8 +217,8 @@ fn the_last_of_duplicate_fields_counts() {
 fn a_name_is_used_if_it_can_be() {
     let named = |name: &str, expected: &str, warnings: &[&str]| {
         let text = format!("---\nname: {name}\ndescription: d\n---\n");
-        let reading = check(&text, warnings);
-        assert_eq!(reading.name.as_deref(), Some(expected));
+        let frontmatter = check(&text, warnings);
+        assert_eq!(frontmatter.name.as_deref(), Some(expected));
     };
     named("pdf", "pdf", &[]);
     named("itx:execute", "itx:execute", &["name-form 2 itx:execute"]);
@@ -233,8 +233,8 @@ fn a_name_is_used_if_it_can_be() {
     let long = "a".repeat(65);
     named(&long, "pdf-tools", &[&format!("name-unfit 2 {long}")]);
     named("[a]", "pdf-tools", &["name-unfit 2 [\"a\"]"]);
-    let reading = check("---\ndescription: d\n---\n", &["name-missing - -"]);
-    assert_eq!(reading.name.as_deref(), Some("pdf-tools"));
+    let frontmatter = check("---\ndescription: d\n---\n", &["name-missing - -"]);
+    assert_eq!(frontmatter.name.as_deref(), Some("pdf-tools"));
     check(
         "---\nname: ''\ndescription: d\n---\n",
         &["name-missing 2 -"],
@@ -268,12 +268,12 @@ fn a_long_description_is_a_warning() {
 fn a_plain_value_is_a_string_even_if_it_looks_like_something_else() {
     for name in ["y", "007", "1e5", "true"] {
         let text = format!("---\nname: {name}\ndescription: no\n---\n");
-        let expected = Reading {
+        let expected = Frontmatter {
             name: Some(name.into()),
             description: Some("no".into()),
-            ..Reading::default()
+            ..Frontmatter::default()
         };
-        assert_eq!(read(text.as_bytes(), name), expected);
+        assert_eq!(parse(text.as_bytes(), name), expected);
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) fn read(yaml: &str) -> Result<Fields, String> {
     if let Some(refusal) = control_character(yaml) {
         return Err(refusal);
     }
-    match attempt(yaml) {
+    match parse(yaml) {
         Ok(fields) => Ok(fields),
         Err(Fault::Final(refusal)) => Err(refusal),
         Err(Fault::Syntax(refusal)) => {
@@ -30,7 +30,7 @@ pub(super) fn read(yaml: &str) -> Result<Fields, String> {
             if warnings.is_empty() {
                 return Err(refusal);
             }
-            let mut fields = attempt(&quoted).map_err(|_| refusal)?;
+            let mut fields = parse(&quoted).map_err(|_| refusal)?;
             fields.warnings.extend(warnings);
             fields.lines = lines_of_keys(yaml);
             Ok(fields)
@@ -54,7 +54,7 @@ struct Written {
     description: Option<String>,
 }
 
-fn attempt(yaml: &str) -> Result<Fields, Fault> {
+fn parse(yaml: &str) -> Result<Fields, Fault> {
     let mut fields = Fields {
         lines: lines_of_keys(yaml),
         ..Fields::default()
@@ -63,7 +63,7 @@ fn attempt(yaml: &str) -> Result<Fields, Fault> {
     if let Err(Error::DuplicateMappingKey { key, location }) = &parsed {
         let key = key.as_deref().unwrap_or_default();
         let first = (key.to_owned(), location.line() + LINES_BEFORE);
-        fields.warnings = stand_twice(&fields.lines, first);
+        fields.warnings = duplicates(&fields.lines, first);
         parsed = parse_as(yaml, serde_saphyr::options::DuplicateKeyPolicy::LastWins);
     }
     fields.values = match parsed {
@@ -78,13 +78,13 @@ fn attempt(yaml: &str) -> Result<Fields, Fault> {
         }
         Err(error) => return Err(fault(&error)),
     };
-    take_as_written(yaml, &mut fields.values);
+    keep_as_written(yaml, &mut fields.values);
     Ok(fields)
 }
 
 /// Returns a warning for each duplicate key of the outermost mapping, and one for `first`, the first
 /// duplicate that the parser found at any depth.
-fn stand_twice(lines: &[(String, u64)], first: (String, u64)) -> Vec<Warning> {
+fn duplicates(lines: &[(String, u64)], first: (String, u64)) -> Vec<Warning> {
     let mut known = BTreeSet::new();
     let twice = lines.iter().filter(|(key, _)| !known.insert(key));
     let mut twice: Vec<_> = twice.cloned().collect();
@@ -98,7 +98,7 @@ fn stand_twice(lines: &[(String, u64)], first: (String, u64)) -> Vec<Warning> {
     warnings.collect()
 }
 
-fn take_as_written(yaml: &str, values: &mut Map<String, Value>) {
+fn keep_as_written(yaml: &str, values: &mut Map<String, Value>) {
     let is_typed = |key: &str| matches!(values.get(key), Some(Value::Bool(_) | Value::Number(_)));
     if !is_typed("name") && !is_typed("description") {
         return;

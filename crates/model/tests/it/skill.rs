@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use ctxpin_model::limits::FRONTMATTER_BYTES_MAX;
-use ctxpin_model::skill::{Reading, read};
+use ctxpin_model::skill::{Frontmatter, parse};
 use ctxpin_model::warning::Code;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -68,13 +68,18 @@ fn is_description(description: &str) -> bool {
     (1..=1_024).contains(&description.chars().count()) && !description.trim().is_empty()
 }
 
-fn judge(reading: &Reading, directory: &str) -> Result<(), TestCaseError> {
-    if reading.refusal.is_none() {
-        let name = reading.name.as_deref().unwrap_or_default();
-        let description = reading.description.as_deref().unwrap_or_default();
+fn judge(frontmatter: &Frontmatter, directory: &str) -> Result<(), TestCaseError> {
+    if frontmatter.refusal.is_none() {
+        let name = frontmatter.name.as_deref().unwrap_or_default();
+        let description = frontmatter.description.as_deref().unwrap_or_default();
         prop_assert!(is_usable_name(name), "{name}");
         prop_assert!(!description.trim().is_empty(), "{}", description);
-        let has_warning = |code| reading.warnings.iter().any(|warning| warning.code == code);
+        let has_warning = |code| {
+            frontmatter
+                .warnings
+                .iter()
+                .any(|warning| warning.code == code)
+        };
         prop_assert_eq!(
             has_warning(Code::DescriptionLong),
             !is_description(description)
@@ -87,8 +92,8 @@ fn judge(reading: &Reading, directory: &str) -> Result<(), TestCaseError> {
             name
         );
     }
-    let lines = reading.warnings.iter().map(|warning| warning.line);
-    prop_assert!(lines.is_sorted(), "{:?}", reading.warnings);
+    let lines = frontmatter.warnings.iter().map(|warning| warning.line);
+    prop_assert!(lines.is_sorted(), "{:?}", frontmatter.warnings);
     Ok(())
 }
 
@@ -163,24 +168,24 @@ fn the_largest_bombs_are_answered_in_time() {
     }
     for bomb in bombs {
         let start = Instant::now();
-        let reading = read(bomb.as_bytes(), "a");
+        let frontmatter = parse(bomb.as_bytes(), "a");
         let took = start.elapsed();
         let begin = &bomb[..60.min(bomb.floor_char_boundary(60))];
         assert!(took < READING_TIME_MAX, "{took:?} for {begin:?}");
-        assert!(judge(&reading, "a").is_ok());
+        assert!(judge(&frontmatter, "a").is_ok());
     }
 }
 
 proptest! {
     #[test]
     fn any_bytes_have_an_answer(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        judge(&read(&bytes, "pdf-tools"), "pdf-tools")?;
+        judge(&parse(&bytes, "pdf-tools"), "pdf-tools")?;
     }
 
     #[test]
     fn any_text_in_a_frontmatter_has_an_answer(text in any::<String>()) {
         let skill = format!("---\n{text}\n---\n");
-        judge(&read(skill.as_bytes(), "pdf-tools"), "pdf-tools")?;
+        judge(&parse(skill.as_bytes(), "pdf-tools"), "pdf-tools")?;
     }
 
     #[test]
@@ -189,8 +194,8 @@ proptest! {
         end in select(&["\n", "\r\n", "\r"][..]),
     ) {
         let fenced = format!("---{end}{}{end}---{end}", lines.join(end));
-        judge(&read(fenced.as_bytes(), "pdf-tools"), "pdf-tools")?;
-        judge(&read(lines.join(end).as_bytes(), "pdf-tools"), "pdf-tools")?;
+        judge(&parse(fenced.as_bytes(), "pdf-tools"), "pdf-tools")?;
+        judge(&parse(lines.join(end).as_bytes(), "pdf-tools"), "pdf-tools")?;
     }
 
     #[test]
@@ -201,10 +206,10 @@ proptest! {
             let is_yaml_text = quote == "\"" || name.starts_with(|c: char| c.is_ascii_alphanumeric());
             let is_null = quote.is_empty() && name.eq_ignore_ascii_case("null");
             if is_yaml_text && !is_null {
-                let reading = read(skill.as_bytes(), &name);
-                prop_assert_eq!(reading.name.as_ref(), Some(&name).filter(|name| is_usable_name(name)));
-                let is_specified = reading.warnings.is_empty() && reading.refusal.is_none();
-                prop_assert_eq!(is_specified, is_name(&name), "{:?}", reading);
+                let frontmatter = parse(skill.as_bytes(), &name);
+                prop_assert_eq!(frontmatter.name.as_ref(), Some(&name).filter(|name| is_usable_name(name)));
+                let is_specified = frontmatter.warnings.is_empty() && frontmatter.refusal.is_none();
+                prop_assert_eq!(is_specified, is_name(&name), "{:?}", frontmatter);
             }
         }
     }
@@ -213,8 +218,8 @@ proptest! {
     fn a_description_is_judged_by_its_characters(description in "[a-zé \u{1f980}]{0,20}", times in 0..120_usize) {
         let description = description.repeat(times);
         let skill = format!("---\nname: a\ndescription: \"{description}\"\n---\n");
-        let reading = read(skill.as_bytes(), "a");
-        let is_specified = reading.warnings.is_empty() && reading.refusal.is_none();
+        let frontmatter = parse(skill.as_bytes(), "a");
+        let is_specified = frontmatter.warnings.is_empty() && frontmatter.refusal.is_none();
         prop_assert_eq!(is_specified, is_description(&description));
     }
 }
