@@ -1,6 +1,6 @@
-//! How a server proves that it knows a token, before anybody sends it one. The proof is an HMAC under the
-//! hash that a server keeps of the token: whoever has neither the token nor the hash cannot make it, and
-//! nothing can be learnt from it.
+//! The proof that a server knows a token, which a client demands before it sends the token. The proof
+//! is an HMAC whose key is the hash of the token's secret, which the server stores. Without the token
+//! or the hash nobody can compute it, and it reveals neither of them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,30 +10,30 @@ use sha2::Sha256;
 
 use crate::id::TokenId;
 
-/// What every input of a proof begins with, so that it is the input of nothing else.
+/// The first line of every HMAC input, which separates proofs from any other use of the key.
 const LABEL: &str = "ctxpin-server-proof-v1";
 
 /// Length of a key, of a nonce and of a proof, in bytes.
 const BYTES: usize = 32;
 
-/// Length of what HMAC-SHA-256 makes of a key first, in bytes (RFC 2104, section 2).
+/// Block size of SHA-256, to which HMAC pads its key, in bytes (RFC 2104, section 2).
 const BLOCK_BYTES: usize = 64;
 
-/// What a server is asked to prove something with: 32 random bytes, drawn anew each time. Written as 64
-/// hexadecimal digits in lower case.
+/// Random bytes that a client draws for each challenge. Its text is 64 hexadecimal digits in lower
+/// case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Nonce([u8; BYTES]);
 
-/// What a server proves. Written as 64 hexadecimal digits in lower case.
+/// A server's response to a challenge. Its text is 64 hexadecimal digits in lower case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Proof([u8; BYTES]);
 
-/// A text that is no nonce or no proof.
+/// The error of parsing a nonce or a proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("it is 64 hexadecimal digits in lower case")]
+#[error("expected 64 hexadecimal digits in lower case")]
 pub struct MalformedDigits;
 
-/// What is to be proved: that whoever is asked at this address, now, knows the token.
+/// A demand to prove that the server at an address knows a token now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Challenge {
     nonce: Nonce,
@@ -41,15 +41,15 @@ pub struct Challenge {
 }
 
 impl Nonce {
-    /// A nonce of random bytes.
+    /// Makes a nonce of 32 random bytes.
     pub fn new(bytes: [u8; BYTES]) -> Self {
         Self(bytes)
     }
 }
 
 impl Challenge {
-    /// A challenge to whoever is asked at `authority`: host and port, such as `127.0.0.1:7878` or
-    /// `[::1]:7878`, the port also where it is the usual one.
+    /// Makes a challenge to the server at `authority`, which is its host and port, such as
+    /// `127.0.0.1:7878` or `[::1]:7878`. A default port must be written too.
     pub fn new(nonce: Nonce, authority: impl Into<String>) -> Self {
         Self {
             nonce,
@@ -57,12 +57,12 @@ impl Challenge {
         }
     }
 
-    /// The proof under a token's hash.
+    /// Returns the proof for the token whose secret has this hash.
     pub fn proof(&self, secret_hash: &[u8; BYTES]) -> Proof {
         Proof(self.mac(secret_hash).finalize().into_bytes().into())
     }
 
-    /// Whether a proof was made for this challenge under that hash.
+    /// Returns whether `proof` answers this challenge for the token whose secret has this hash.
     pub fn is_met(&self, secret_hash: &[u8; BYTES], proof: &Proof) -> bool {
         self.mac(secret_hash).verify_slice(&proof.0).is_ok()
     }
@@ -71,28 +71,28 @@ impl Challenge {
         mac(key, self.input().as_bytes())
     }
 
-    /// The label, the nonce and the address, a line each.
+    /// Returns the label, the nonce and the authority, each on a line.
     fn input(&self) -> String {
         format!("{LABEL}\n{}\n{}\n", self.nonce, self.authority)
     }
 }
 
-/// Whether a name always leads to the machine that asks for it, where anybody may listen (RFC 6761, section
-/// 6.3).
+/// Returns whether a host name always resolves to the caller's own machine, where any process may
+/// listen (RFC 6761, section 6.3).
 pub fn is_this_machine(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     name == "localhost" || name.ends_with(".localhost")
 }
 
-/// What stands in for the hash of a token that is not known: another one for each id, so that its proofs
-/// look like any other's. `random` is the server's own.
+/// Returns a hash to use in place of an unknown token's, so that its proofs look like any other's.
+/// Each id has a different one, derived from `random`, a secret of the server.
 pub fn stand_in(random: &[u8; BYTES], token: TokenId) -> [u8; BYTES] {
     let mac = mac(random, token.uuid().as_bytes());
     mac.finalize().into_bytes().into()
 }
 
 fn mac(key: &[u8; BYTES], input: &[u8]) -> Hmac<Sha256> {
-    // A short key is filled up with zeros: this is the same key, in a length that cannot be wrong.
+    // HMAC pads a short key with zeros, so this is the same key, of a length checked at compile time.
     let mut block = [0; BLOCK_BYTES];
     block[..BYTES].copy_from_slice(key);
     let mut mac = Hmac::<Sha256>::new(&block.into());
@@ -103,7 +103,7 @@ fn mac(key: &[u8; BYTES], input: &[u8]) -> Hmac<Sha256> {
 fn digits_read(text: &str) -> Result<[u8; BYTES], MalformedDigits> {
     let mut bytes = [0; BYTES];
     hex::decode_to_slice(text, &mut bytes).map_err(|_| MalformedDigits)?;
-    // The very digits are part of the input: one nonce has one text.
+    // The digits are part of the HMAC's input, so a nonce must have only one text.
     match hex::encode(bytes) == text {
         true => Ok(bytes),
         false => Err(MalformedDigits),
@@ -144,7 +144,7 @@ mod tests {
 
     const KEY: [u8; BYTES] = [0xab; BYTES];
 
-    /// Made by another program: `printf 'ctxpin-server-proof-v1\n%s\n127.0.0.1:7878\n' NONCE |
+    /// Computed with `printf 'ctxpin-server-proof-v1\n%s\n127.0.0.1:7878\n' NONCE |
     /// openssl dgst -sha256 -mac HMAC -macopt hexkey:KEY`.
     #[test]
     fn finding_08_a_proof_is_what_others_compute() {

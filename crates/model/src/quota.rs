@@ -1,5 +1,5 @@
-//! Quotas and rates: how much of what one user, agent or token may take, and what is told when it is
-//! too much.
+//! Limits on what a user can store and on what an agent or a token can do in a minute, and the error
+//! when one of them is exceeded.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,51 +9,48 @@ use crate::id::UserId;
 use crate::moment::Moment;
 use crate::resource::{UnknownWord, spelled};
 
-/// How long rates are counted before counting begins anew.
+/// The time after which the counters of rates are reset.
 pub const RATE_WINDOW: Duration = Duration::from_secs(60);
 
-/// From which part of a quota on people are warned, in percent.
+/// The used part of a quota, in percent, from which on people are warned.
 pub const WARNED_FROM_PERCENT: u64 = 80;
 
 spelled! {
-    /// What a user has in store, so that waiting does not make room.
+    /// Something stored for a user. Waiting does not reduce it.
     Stock {
         /// Bytes that the user's agents have sent, each content counted once.
         ContentBytes = "content_bytes",
-        /// Agents.
         Agents = "agents",
-        /// Chats, archived ones too.
+        /// Chats, including archived ones.
         Chats = "chats",
-        /// Tokens of the user's own that open something.
+        /// The user's own valid tokens, without those of the user's agents.
         Tokens = "tokens",
     }
 }
 
 spelled! {
-    /// What is counted by the minute.
+    /// Something counted per minute.
     Rate {
-        /// Pushes of one agent, also those that say nothing new.
+        /// Pushes of one agent, including unchanged ones.
         Pushes = "pushes",
-        /// Bytes that one agent sends, with a push or ahead of it.
+        /// Bytes that one agent sends, with a push or before it.
         UploadBytes = "upload_bytes",
         /// Turns begun with one token.
         Turns = "turns",
-        /// Moves of pins and changes of chats asked for with one token.
+        /// Moves of pins and changes of chats, requested with one token.
         Moves = "moves",
     }
 }
 
-/// Something of which there can be too much.
+/// Something that is limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Limit {
-    /// Of a user, for good.
     Stock(Stock),
-    /// Of an agent or a token, in a minute.
     Rate(Rate),
 }
 
 impl Limit {
-    /// The one spelling of its name.
+    /// Returns the name that [`str::parse`] reads back.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Stock(stock) => stock.as_str(),
@@ -79,22 +76,18 @@ impl FromStr for Limit {
     }
 }
 
-/// A number for each [`Stock`]: what a user has, or may have.
+/// A number for each [`Stock`]: what a user has, or can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Amounts {
-    /// Of [`Stock::ContentBytes`].
     pub content_bytes: u64,
-    /// Of [`Stock::Agents`].
     pub agents: u64,
-    /// Of [`Stock::Chats`].
     pub chats: u64,
-    /// Of [`Stock::Tokens`].
     pub tokens: u64,
 }
 
 impl Amounts {
-    /// What a user may have where nobody has said otherwise: far more than honest use takes, and few
-    /// enough that one stolen token fills no disk.
+    /// The default quota: far more than honest use needs, but too little for one stolen token to fill
+    /// a disk.
     pub const QUOTA: Self = Self {
         content_bytes: 10 * 1024 * 1024 * 1024,
         agents: 1_000,
@@ -102,7 +95,7 @@ impl Amounts {
         tokens: 1_000,
     };
 
-    /// The number for one stock.
+    /// Returns the number for one stock.
     pub fn of(&self, stock: Stock) -> u64 {
         match stock {
             Stock::ContentBytes => self.content_bytes,
@@ -113,21 +106,17 @@ impl Amounts {
     }
 }
 
-/// What an admin has said of one user's quota. `None` leaves the default.
+/// The parts of one user's quota that an admin has set. `None` means the default.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct QuotaOverrides {
-    /// Of [`Stock::ContentBytes`].
     pub content_bytes: Option<u64>,
-    /// Of [`Stock::Agents`].
     pub agents: Option<u64>,
-    /// Of [`Stock::Chats`].
     pub chats: Option<u64>,
-    /// Of [`Stock::Tokens`].
     pub tokens: Option<u64>,
 }
 
 impl QuotaOverrides {
-    /// What was said of one stock.
+    /// Returns the override for one stock.
     pub fn of(&self, stock: Stock) -> Option<u64> {
         match stock {
             Stock::ContentBytes => self.content_bytes,
@@ -138,21 +127,18 @@ impl QuotaOverrides {
     }
 }
 
-/// What is to change in a user's quota: for each stock nothing, a number, or back to the default.
+/// A change of a user's quota. For each stock, `None` keeps the override, `Some(None)` removes it, and
+/// `Some(Some(n))` sets it to `n`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct QuotaChange {
-    /// Of [`Stock::ContentBytes`].
     pub content_bytes: Option<Option<u64>>,
-    /// Of [`Stock::Agents`].
     pub agents: Option<Option<u64>>,
-    /// Of [`Stock::Chats`].
     pub chats: Option<Option<u64>>,
-    /// Of [`Stock::Tokens`].
     pub tokens: Option<Option<u64>>,
 }
 
 impl QuotaChange {
-    /// The overrides after it.
+    /// Returns the overrides after this change.
     pub fn applied(&self, before: &QuotaOverrides) -> QuotaOverrides {
         QuotaOverrides {
             content_bytes: self.content_bytes.unwrap_or(before.content_bytes),
@@ -163,34 +149,33 @@ impl QuotaChange {
     }
 }
 
-/// What a user has and may have.
+/// A user's usage, with the quota that holds where no admin has set one.
 #[derive(Debug, Clone, Copy)]
 pub struct UserUsage {
-    /// Whose it is.
     pub user: UserId,
-    /// What there is, and what an admin has set.
     pub usage: Usage,
-    /// What holds where no admin has set anything.
     pub defaults: Amounts,
 }
 
-/// What a user has, and what was said of how much it may be.
+/// What a user has in store, with the overrides of the user's quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Usage {
-    /// What there is.
     pub used: Amounts,
-    /// What an admin has said.
     pub overrides: QuotaOverrides,
 }
 
 impl Usage {
-    /// How much the user may have of one stock, where `defaults` hold for whoever has no override.
+    /// Returns the user's quota of one stock: the override, or the default.
     pub fn quota(&self, stock: Stock, defaults: &Amounts) -> u64 {
         let overridden = self.overrides.of(stock);
         overridden.unwrap_or(defaults.of(stock))
     }
 
-    /// Refuses to add `more` if there would be more than the quota.
+    /// Checks whether the user can add `more` to a stock.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`QuotaExceeded`] if the sum would exceed the quota. Adding 0 never fails.
     pub fn demand_room(
         &self,
         stock: Stock,
@@ -205,8 +190,7 @@ impl Usage {
         )
     }
 
-    /// What people are warned of: every stock of which the user has nearly as much as is allowed, or
-    /// more.
+    /// Returns a warning for every stock of which [`WARNED_FROM_PERCENT`] or more of the quota is used.
     pub fn warnings(&self, defaults: &Amounts) -> Vec<QuotaWarning> {
         let warned = |stock: &Stock| {
             let (used, quota) = (self.used.of(*stock), self.quota(*stock, defaults));
@@ -220,8 +204,12 @@ impl Usage {
     }
 }
 
-/// Refuses to add `more` to what is `used` if it would be more than the quota. Whoever adds nothing is never
-/// refused, though the quota was lowered below what there is.
+/// Checks whether `more` can be added to what is `used` of a stock.
+///
+/// # Errors
+///
+/// Returns [`QuotaExceeded`] if the sum would exceed the quota. Adding 0 never fails, even if the quota
+/// was lowered below what is used.
 pub fn demand_room(stock: Stock, used: u64, more: u64, quota: u64) -> Result<(), QuotaExceeded> {
     if more == 0 || used.saturating_add(more) <= quota {
         return Ok(());
@@ -234,38 +222,30 @@ pub fn demand_room(stock: Stock, used: u64, more: u64, quota: u64) -> Result<(),
     })
 }
 
-/// Whether so much of a quota is used that people are warned.
+/// Returns whether [`WARNED_FROM_PERCENT`] or more of a quota is used.
 fn is_nearly(used: u64, quota: u64) -> bool {
     u128::from(used) * 100 >= u128::from(quota) * u128::from(WARNED_FROM_PERCENT)
 }
 
-/// A stock of which a user has nearly as much as is allowed, or more.
+/// A warning that a quota is nearly used up, or exceeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QuotaWarning {
-    /// Which.
     pub stock: Stock,
-    /// How much there is.
     pub used: u64,
-    /// How much there may be.
     pub quota: u64,
 }
 
-/// How much may be done in a minute.
+/// The limit of each [`Rate`] in a minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rates {
-    /// Of [`Rate::Pushes`].
     pub pushes: u64,
-    /// Of [`Rate::UploadBytes`].
     pub upload_bytes: u64,
-    /// Of [`Rate::Turns`].
     pub turns: u64,
-    /// Of [`Rate::Moves`].
     pub moves: u64,
 }
 
 impl Rates {
-    /// What may be done where nobody has said otherwise: ten times what an honest caller does in a busy
-    /// minute.
+    /// The default limits: ten times what an honest caller does in a busy minute.
     pub const DEFAULT: Self = Self {
         pushes: 600,
         upload_bytes: 256 * 1024 * 1024,
@@ -273,7 +253,7 @@ impl Rates {
         moves: 600,
     };
 
-    /// The number for one rate.
+    /// Returns the limit of one rate.
     pub fn of(&self, rate: Rate) -> u64 {
         match rate {
             Rate::Pushes => self.pushes,
@@ -283,8 +263,13 @@ impl Rates {
         }
     }
 
-    /// Refuses `more` in a minute that began at `since`, when `used` are done already. What comes first
-    /// in a minute is taken, however much it is.
+    /// Checks whether `more` can be done in the minute that began at `since`, in which `used` is done
+    /// already.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`QuotaExceeded`] if the sum would exceed the limit. The first request of a minute never
+    /// fails, however large it is.
     pub fn demand(
         &self,
         rate: Rate,
@@ -307,12 +292,11 @@ impl Rates {
     }
 }
 
-/// What the operator lets everybody have and do.
+/// The limits that an operator configures for a server.
 #[derive(Debug, Clone, Copy)]
 pub struct Quotas {
-    /// What a user may have for whom no admin has said otherwise.
+    /// The quota of a user for whom no admin has set another.
     pub amounts: Amounts,
-    /// What may be done in a minute.
     pub rates: Rates,
 }
 
@@ -325,21 +309,19 @@ impl Default for Quotas {
     }
 }
 
-/// Somebody has, or does, as much as is allowed. Its text says what to do.
+/// A request would exceed a quota or a rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub struct QuotaExceeded {
-    /// Of what.
     pub limit: Limit,
-    /// How much is allowed.
     pub quota: u64,
-    /// How much there is, or was done in this minute.
+    /// What is stored, or was done in this minute.
     pub used: u64,
-    /// When it may go on; never by itself for a stock.
+    /// The time until the caller can retry. `None` for a stock, which time does not reduce.
     pub wait: Option<Duration>,
 }
 
 impl QuotaExceeded {
-    /// In how many whole seconds it may go on.
+    /// Returns the time until the caller can retry, in whole seconds, rounded up.
     pub fn wait_seconds(&self) -> Option<u64> {
         let wait = self.wait?;
         Some((wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1))
@@ -352,7 +334,7 @@ impl fmt::Display for QuotaExceeded {
         match self.limit {
             Limit::Stock(Stock::ContentBytes) => write!(
                 f,
-                "your agents have sent {} of the {} that are kept for you; ask an admin to raise it: \
+                "your agents have sent {} of your {}; ask an admin to raise the quota: \
                  `ctxpin user quota NAME --content 20GiB`",
                 bytes_text(*used),
                 bytes_text(*quota)
@@ -360,17 +342,17 @@ impl fmt::Display for QuotaExceeded {
             Limit::Stock(Stock::Agents) => write!(
                 f,
                 "you have {used} of {quota} agents; delete those that you no longer need, or ask an admin \
-                 to raise it: `ctxpin user quota NAME --agents N`"
+                 to raise the quota: `ctxpin user quota NAME --agents N`"
             ),
             Limit::Stock(Stock::Chats) => write!(
                 f,
                 "you have {used} of {quota} chats; delete those that you no longer need, or ask an admin \
-                 to raise it: `ctxpin user quota NAME --chats N`"
+                 to raise the quota: `ctxpin user quota NAME --chats N`"
             ),
             Limit::Stock(Stock::Tokens) => write!(
                 f,
                 "the user has {used} of {quota} tokens; revoke those that are no longer needed, or ask an \
-                 admin to raise it: `ctxpin user quota NAME --tokens N`"
+                 admin to raise the quota: `ctxpin user quota NAME --tokens N`"
             ),
             Limit::Rate(rate) => {
                 let seconds = self.wait_seconds().unwrap_or(1);
@@ -380,22 +362,23 @@ impl fmt::Display for QuotaExceeded {
                         (used.to_string(), quota.to_string())
                     }
                 };
-                let (whose, what) = match rate {
+                let (subject, what) = match rate {
                     Rate::Pushes => ("agent", "pushes"),
-                    Rate::UploadBytes => ("agent", "that it may send"),
+                    Rate::UploadBytes => ("agent", "of uploads"),
                     Rate::Turns => ("token", "turns"),
                     Rate::Moves => ("token", "moves of pins and changes of chats"),
                 };
                 write!(
                     f,
-                    "this {whose} has used {done} of the {most} {what} in a minute; wait {seconds} s"
+                    "this {subject} has used {done} of its {most} {what} per minute; wait {seconds} s"
                 )
             }
         }
     }
 }
 
-/// Bytes as people say them: in the largest unit of which there is one, cut to a tenth.
+/// Formats a number of bytes for people: in the largest unit that gives at least 1, rounded down to a
+/// tenth.
 pub fn bytes_text(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     let fits = |power: &usize| bytes >> (10 * power) > 0;
@@ -430,14 +413,14 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_is_taken_and_no_byte_more() {
+    fn a_stock_can_be_filled_up_to_its_quota() {
         let demand = |used, more| {
             let room = usage(used).demand_room(Stock::ContentBytes, more, &Amounts::QUOTA);
             room.map_err(|exceeded| (exceeded.used, exceeded.quota, exceeded.wait))
         };
         assert_eq!(demand(990, 10), Ok(()));
         assert_eq!(demand(990, 11), Err((990, 1_000, None)));
-        // Lowered below what there is: nothing is taken away, and nothing is added.
+        // A quota below what is used refuses every addition, but not an empty one.
         assert_eq!(demand(2_000, 1), Err((2_000, 1_000, None)));
         assert_eq!(demand(2_000, 0), Ok(()));
         assert_eq!(demand(1, u64::MAX), Err((1, 1_000, None)));
@@ -446,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn people_are_warned_from_four_fifths_on() {
+    fn people_are_warned_from_80_percent_on() {
         let warned = |used| {
             let warnings = usage(used).warnings(&Amounts::QUOTA);
             let names: Vec<_> = warnings.iter().map(|warning| warning.stock).collect();
@@ -473,7 +456,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_say_what_to_do() {
+    fn messages_say_what_to_do() {
         let exceeded = |limit, quota, used, wait: Option<u64>| {
             let wait = wait.map(Duration::from_secs);
             QuotaExceeded {
@@ -491,7 +474,7 @@ mod tests {
                 (10 << 30) - 1,
                 None
             ),
-            "your agents have sent 9.9 GiB of the 10 GiB that are kept for you; ask an admin to raise it: \
+            "your agents have sent 9.9 GiB of your 10 GiB; ask an admin to raise the quota: \
              `ctxpin user quota NAME --content 20GiB`"
         );
         assert_eq!(
@@ -501,16 +484,16 @@ mod tests {
                 255 << 20,
                 Some(7)
             ),
-            "this agent has used 255 MiB of the 256 MiB that it may send in a minute; wait 7 s"
+            "this agent has used 255 MiB of its 256 MiB of uploads per minute; wait 7 s"
         );
         assert_eq!(
             exceeded(Limit::Rate(Rate::Turns), 600, 600, Some(59)),
-            "this token has used 600 of the 600 turns in a minute; wait 59 s"
+            "this token has used 600 of its 600 turns per minute; wait 59 s"
         );
     }
 
     #[test]
-    fn bytes_as_people_say_them() {
+    fn bytes_are_formatted_for_people() {
         let check = |bytes, expected: &str| assert_eq!(bytes_text(bytes), expected);
         check(0, "0 bytes");
         check(1_023, "1023 bytes");
@@ -521,7 +504,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_are_read_as_they_are_written() {
+    fn a_limit_parses_its_own_name() {
         for limit in Rate::ALL.iter().map(|rate| Limit::Rate(*rate)) {
             assert_eq!(limit.as_str().parse(), Ok(limit));
         }
