@@ -1,14 +1,14 @@
-//! Content addresses: SHA-256 (FIPS 180-4), because people check them with `sha256sum`.
+//! Content addresses. They are SHA-256 hashes (FIPS 180-4), so people can check them with `sha256sum`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
-/// The text before the 64 hexadecimal digits wherever a person or a client sees a hash.
+/// The text before the 64 hexadecimal digits of every hash that a person or a client sees.
 pub const HASH_PREFIX: &str = "sha256:";
 
-/// A text that is no `sha256:<64 lower-case hexadecimal digits>`.
+/// The error of parsing a hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a hash is written sha256: followed by 64 lower-case hexadecimal digits")]
 pub struct MalformedHash;
@@ -20,17 +20,17 @@ macro_rules! hashes {
         pub struct $name([u8; 32]);
 
         impl $name {
-            /// The SHA-256 of `bytes`.
+            /// Returns the SHA-256 of `bytes`.
             pub fn of(bytes: &[u8]) -> Self {
                 Self(Sha256::digest(bytes).into())
             }
 
-            /// The 32 bytes of the hash.
+            /// Returns the 32 bytes of the hash.
             pub fn bytes(&self) -> &[u8; 32] {
                 &self.0
             }
 
-            /// The 64 hexadecimal digits without their prefix.
+            /// Returns the 64 hexadecimal digits, without [`HASH_PREFIX`].
             pub fn hex(&self) -> String {
                 hex::encode(self.0)
             }
@@ -65,19 +65,19 @@ macro_rules! hashes {
 }
 
 hashes! {
-    /// The name of a blob: the SHA-256 of its bytes.
+    /// The hash of a blob's bytes.
     BlobHash,
-    /// The name of a snapshot: covers everything that is stored of it.
+    /// The hash of everything that is stored of a snapshot.
     SnapshotId,
-    /// Covers exactly what reaches a model from a pin: facts, instruction files and skills.
+    /// The hash of exactly what reaches a model from a pin: facts, instruction files and skills.
     ContextHash,
-    /// Covers the MCP configurations and servers of a snapshot.
+    /// The hash of the MCP configurations and servers of a snapshot.
     ToolsHash,
 }
 
 fn parse(text: &str) -> Result<[u8; 32], MalformedHash> {
     let digits = text.strip_prefix(HASH_PREFIX).ok_or(MalformedHash)?;
-    // Upper case would be a second spelling of the same hash.
+    // A hash has one spelling, so that texts can be compared.
     if digits.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return Err(MalformedHash);
     }
@@ -86,17 +86,17 @@ fn parse(text: &str) -> Result<[u8; 32], MalformedHash> {
     Ok(bytes)
 }
 
-/// Hashes bytes that arrive in pieces.
+/// A hasher of bytes that arrive in pieces.
 #[derive(Default)]
 pub struct BlobHasher(Sha256);
 
 impl BlobHasher {
-    /// Takes in the next piece.
+    /// Adds the next piece.
     pub fn update(&mut self, piece: &[u8]) {
         self.0.update(piece);
     }
 
-    /// The hash of all pieces together.
+    /// Returns the hash of all pieces.
     pub fn finish(self) -> BlobHash {
         BlobHash(self.0.finalize().into())
     }

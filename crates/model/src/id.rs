@@ -1,5 +1,5 @@
-//! The identities of stored things: UUIDs, one type for each kind, so that the id of a chat cannot
-//! be passed for the id of an agent.
+//! The ids of stored objects: UUIDs, with a type for each kind of object, so that the id of a chat
+//! cannot be passed as the id of an agent.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,12 +15,12 @@ macro_rules! ids {
         pub struct $name(Uuid);
 
         impl $name {
-            /// A new UUIDv7 (RFC 9562) whose time is `now`, so that ids sort by their making.
+            /// Generates a UUIDv7 (RFC 9562) with the time `now`, so that ids sort by creation time.
             pub fn generate(now: Moment) -> Self {
                 Self(generate(now))
             }
 
-            /// The id as a plain UUID.
+            /// Returns the id as a plain UUID.
             pub fn uuid(self) -> Uuid {
                 self.0
             }
@@ -55,17 +55,17 @@ macro_rules! ids {
 }
 
 ids! {
-    /// Somebody who may call.
+    /// The id of a user.
     UserId,
-    /// A credential of a user or of an agent.
+    /// The id of a token of a user or of an agent.
     TokenId,
-    /// The ctxpin process beside a workspace, across its restarts.
+    /// The id of an agent, which stays the same across restarts of its process.
     AgentId,
-    /// One start of an agent. It is drawn by the agent, and the server answers it with an epoch.
+    /// The id of one process of an agent. The agent generates it, and the server assigns it an epoch.
     ProcessId,
-    /// One conversation with a model.
+    /// The id of a chat.
     ChatId,
-    /// One row of the audit log.
+    /// The id of a row of the audit log.
     AuditId,
 }
 

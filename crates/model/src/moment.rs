@@ -1,5 +1,5 @@
-//! A point in time, cut to microseconds when it is made, so that a value read from a database
-//! equals the value that was written: PostgreSQL keeps no nanoseconds.
+//! Points in time with the resolution of PostgreSQL, so that a value read from a database equals the
+//! value that was written.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,27 +11,28 @@ use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
 pub struct Moment(DateTime<Utc>);
 
 impl Moment {
-    /// Cuts `time` to microseconds.
+    /// Truncates `time` to microseconds.
     pub fn new(time: DateTime<Utc>) -> Self {
         Self(time.trunc_subsecs(6))
     }
 
-    /// The moment that many microseconds after 1970-01-01T00:00:00Z, if a calendar can hold it.
+    /// Returns the moment `micros` microseconds after 1970-01-01T00:00:00Z, or `None` if it is out of
+    /// the range of dates.
     pub fn from_unix_micros(micros: i64) -> Option<Self> {
         DateTime::from_timestamp_micros(micros).map(Self)
     }
 
-    /// The moment as `chrono` writes it.
+    /// Returns the moment as a `chrono` type.
     pub fn utc(self) -> DateTime<Utc> {
         self.0
     }
 
-    /// The time passed since 1970-01-01T00:00:00Z; zero for anything before.
+    /// Returns the time since 1970-01-01T00:00:00Z, which is zero for earlier moments.
     pub fn since_unix_epoch(self) -> Duration {
         (self.0 - DateTime::UNIX_EPOCH).to_std().unwrap_or_default()
     }
 
-    /// The moment `duration` later, or the same one where the calendar ends.
+    /// Returns the moment `duration` later, or the same moment if the result is out of range.
     pub fn after(self, duration: Duration) -> Self {
         chrono::Duration::from_std(duration)
             .ok()
@@ -39,7 +40,7 @@ impl Moment {
             .map_or(self, Self::new)
     }
 
-    /// The moment `duration` earlier, or the same one where the calendar begins.
+    /// Returns the moment `duration` earlier, or the same moment if the result is out of range.
     pub fn before(self, duration: Duration) -> Self {
         chrono::Duration::from_std(duration)
             .ok()
@@ -49,7 +50,7 @@ impl Moment {
 }
 
 impl fmt::Display for Moment {
-    /// RFC 3339 in UTC, with as many digits as are not zero.
+    /// Writes RFC 3339 in UTC, with 0, 3 or 6 digits of a second's fraction.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.to_rfc3339_opts(SecondsFormat::AutoSi, true))
     }

@@ -2,41 +2,41 @@
 
 use uuid::Uuid;
 
-/// Most items on a page, and as many as come unasked.
+/// The greatest number of items on a page.
 pub const PAGE_ITEMS_MAX: i64 = 500;
-/// Items on a page if the caller does not say.
+/// The number of items on a page if the caller does not give one.
 pub const PAGE_ITEMS_DEFAULT: i64 = 50;
 
-/// Which page of a list of things with ids.
+/// A request for a page of a list.
 #[derive(Debug, Clone, Copy)]
 pub struct PageRequest<C> {
-    /// Everything older than this; from the newest on if absent.
+    /// The cursor of the last item of the previous page. `None` requests the first page.
     pub after: Option<C>,
-    /// Most items, from 1 to [`PAGE_ITEMS_MAX`].
+    /// The greatest number of items, from 1 to [`PAGE_ITEMS_MAX`].
     pub limit: i64,
 }
 
 impl<C> PageRequest<C> {
-    /// The newest `limit` items.
+    /// Requests the newest `limit` items.
     pub fn newest(limit: i64) -> Self {
         Self { after: None, limit }
     }
 }
 
-/// A cursor of a list of things with ids.
+/// The cursor of a list of objects with ids.
 pub type IdCursor = Uuid;
 
-/// One page.
+/// A page of a list.
 #[derive(Debug, Clone)]
 pub struct Page<T, C> {
     /// The items, newest first.
     pub items: Vec<T>,
-    /// Where the next page begins, if there is one.
+    /// The [`PageRequest::after`] of the next page, if there is one.
     pub next: Option<C>,
 }
 
 impl<T, C> Page<T, C> {
-    /// Makes a page of what was found when one item more than `limit` was asked for.
+    /// Makes a page of the items of a query that was limited to `limit + 1` items.
     pub fn of(mut items: Vec<T>, limit: i64, cursor: impl Fn(&T) -> C) -> Self {
         let limit = usize::try_from(limit).unwrap_or(0);
         let more = items.len() > limit;
@@ -45,7 +45,7 @@ impl<T, C> Page<T, C> {
         Self { items, next }
     }
 
-    /// The same page of other items.
+    /// Converts the items.
     pub fn map<U>(self, convert: impl FnMut(T) -> U) -> Page<U, C> {
         Page {
             items: self.items.into_iter().map(convert).collect(),

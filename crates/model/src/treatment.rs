@@ -1,5 +1,5 @@
-//! What a renderer makes of the bytes of one resource. Derived from the bytes alone, so that it is
-//! worked out once and kept beside them.
+//! The result of rendering one resource. It depends on the resource's bytes alone, so the server
+//! computes it once and stores it beside them.
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -9,56 +9,55 @@ use crate::resource::{Kind, Resource};
 use crate::snapshot::Snapshot;
 use crate::warning::Warning;
 
-/// What a renderer makes of an instruction file or of a `SKILL.md`.
+/// The result of rendering an instruction file or a `SKILL.md`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Treatment {
-    /// The SHA-256 of the text that a model is given. The text of an instruction file that is left
-    /// out of a prompt is empty.
+    /// The hash of the text that a model gets. An instruction file that is left out of the prompt has
+    /// an empty text.
     pub given: BlobHash,
-    /// How much is taken out.
     pub removed: Removed,
-    /// What a person should know of it, in the order of the file.
+    /// The warnings, in the order of the file.
     pub warnings: Vec<Warning>,
 }
 
-/// Bytes that are taken out, by reason.
+/// The number of bytes removed from a resource, by reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Removed {
-    /// Of comments, processing instructions, declarations and CDATA sections.
+    /// Comments, processing instructions, declarations and CDATA sections.
     pub comment: u64,
-    /// Of characters without shape, and of those that turn the direction of others.
+    /// Invisible characters, and those that change the direction of text.
     pub invisible: u64,
-    /// Of blanks at the end of lines and of blank lines past the first.
+    /// Blanks at line ends, and blank lines after another blank line.
     pub blank: u64,
 }
 
 impl Removed {
-    /// Returns whether nothing is taken out.
+    /// Returns whether no bytes are removed.
     pub fn is_nothing(self) -> bool {
         self == Self::default()
     }
 }
 
-/// What is treated: bytes, as a resource of one kind, by one renderer.
+/// The inputs that determine a treatment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TreatmentKey {
-    /// The body.
     pub blob: BlobHash,
-    /// As what it is read: a `SKILL.md` is treated otherwise than an instruction file.
+    /// The kind as which the blob is rendered. The same bytes give different treatments as an
+    /// instruction file and as a skill.
     pub kind: Kind,
-    /// The number of the renderer.
+    /// The version of the renderer.
     pub renderer: i64,
 }
 
-/// Treatments of the resources of a snapshot, as far as they have been worked out.
+/// The treatments of a snapshot's resources that are known so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Treatments(BTreeMap<TreatmentKey, Treatment>);
 
 impl Treatments {
-    /// None at all.
+    /// An empty set of treatments.
     pub const NONE: Self = Self(BTreeMap::new());
 
-    /// Returns the treatment of a resource's body, if it has one and that has been treated.
+    /// Returns the treatment of a resource's body by a renderer, if it is known.
     pub fn of(&self, resource: &Resource, renderer: i64) -> Option<&Treatment> {
         let key = TreatmentKey {
             blob: resource.body()?,
@@ -68,7 +67,7 @@ impl Treatments {
         self.0.get(&key)
     }
 
-    /// Returns the treatment of that key, if it has been worked out.
+    /// Returns the treatment of `key`, if it is known.
     pub fn get(&self, key: &TreatmentKey) -> Option<&Treatment> {
         self.0.get(key)
     }
@@ -78,13 +77,13 @@ impl Treatments {
         self.0.insert(key, treatment);
     }
 
-    /// Returns every treatment.
+    /// Iterates over all treatments, in the order of their keys.
     pub fn iter(&self) -> impl Iterator<Item = (&TreatmentKey, &Treatment)> {
         self.0.iter()
     }
 
-    /// Returns whether every body of `snapshot` that reaches its context has been treated by that
-    /// renderer.
+    /// Returns whether the treatment by `renderer` is known of every resource of `snapshot` that
+    /// reaches a model.
     pub fn are_whole(&self, snapshot: &Snapshot, renderer: i64) -> bool {
         let mut resources = snapshot.resources.iter();
         resources
@@ -92,12 +91,11 @@ impl Treatments {
     }
 }
 
-/// A snapshot with what is known of its bodies.
+/// A snapshot with the known treatments of its resources.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TreatedSnapshot {
-    /// The snapshot.
     pub snapshot: Snapshot,
-    /// The treatments of its resources, by any renderer.
+    /// Treatments by any version of the renderer.
     pub treatments: Treatments,
 }
 

@@ -1,122 +1,122 @@
-//! Warnings: what a person should know of a resource that is used all the same.
+//! Warnings about resources and workspaces, for people. A warning never prevents a resource's use.
 
 use serde_json::{Map, Value};
 
 use crate::limits::cut;
 use crate::resource::spelled;
 
-/// Most warnings of one resource that are told.
+/// The greatest number of warnings that are reported of one resource.
 pub const WARNINGS_MAX: usize = 50;
 
-/// Longest detail of a warning, in bytes of UTF-8.
+/// The greatest length of a warning's detail, in bytes of UTF-8.
 pub const DETAIL_BYTES_MAX: usize = 300;
 
 spelled! {
-    /// What is warned of. The spellings are stable: people write them into exceptions.
+    /// The reason of a warning, and what its detail holds. The spellings are stable, because people
+    /// write them into exceptions.
     Code {
-        /// A comment stays, because without it something else would become code, or would not be.
+        /// A comment stays in the prompt, because removing it would change what is code.
         CommentKept = "comment-kept",
-        /// A comment is opened and never closed, so that readers miss the rest. Detail: how many bytes.
+        /// A comment is not closed, so readers do not see the rest. Detail: its number of bytes.
         CommentUnclosed = "comment-unclosed",
-        /// A comment that readers do not see and a model does, since it reads the file whole. Detail: how
-        /// many bytes.
+        /// A comment that readers do not see but a model does, because it reads the whole file. Detail:
+        /// its number of bytes.
         CommentHidden = "comment-hidden",
-        /// Something visible stands for an invisible character, because without either something else
-        /// would become code, or would not be. Detail: the character, as `U+200B`.
+        /// A visible mark replaces an invisible character, because removing the character would change
+        /// what is code. Detail: the character, as `U+200B`.
         InvisibleMarked = "invisible-marked",
-        /// A definition of a link or footnote that nothing refers to. Detail: its label.
+        /// A definition of a link or footnote to which nothing refers. Detail: its label.
         DefinitionUnused = "definition-unused",
-        /// An element that is not shown. Detail: its tag.
+        /// An element that a browser does not show. Detail: its tag.
         ElementHidden = "element-hidden",
-        /// The skill has no name of its own, so that it goes by its directory's.
+        /// The skill has no name, so it has its directory's.
         NameMissing = "name-missing",
-        /// The skill's own name cannot be used, so that it goes by its directory's. Detail: its own.
+        /// The skill's name is unusable, so it has its directory's. Detail: the unusable name.
         NameUnfit = "name-unfit",
-        /// The skill's name is not formed as the specification asks. Detail: the name.
+        /// The skill's name does not have the form that the specification demands. Detail: the name.
         NameForm = "name-form",
-        /// The skill's name is not its directory's. Detail: the directory's.
+        /// The skill's name differs from its directory's. Detail: the directory's.
         NameDirectory = "name-directory",
-        /// The description is cut in the prompt. Detail: how many characters it has.
+        /// The prompt shortens the description. Detail: its number of characters.
         DescriptionLong = "description-long",
-        /// A value holds a bare `: ` and was read as if it were quoted. Detail: its key.
+        /// A value that must be quoted is not, and was read as if it were. Detail: its key.
         ValueUnquoted = "value-unquoted",
-        /// A field stands twice; the last one counts. Detail: its key.
+        /// A field occurs twice, and the last one counts. Detail: its key.
         FieldTwice = "field-twice",
-        /// A field that ctxpin does not use is not what the specification says. Detail: its key.
+        /// A field that ctxpin does not use breaks the specification. Detail: its key.
         FieldForm = "field-form",
-        /// An MCP configuration declares nothing: it has no `mcpServers`.
+        /// An MCP configuration has no `mcpServers`.
         ServersMissing = "servers-missing",
-        /// An import names a file that is not there. Detail: the import as it is written.
+        /// An import names a file that does not exist. Detail: the import.
         ImportMissing = "import-missing",
-        /// An import names a file that may not be read from here. Detail: the import.
+        /// An import names a file that must not be read from here. Detail: the import.
         ImportOutside = "import-outside",
-        /// An import names a file that is not pinned and could be. Detail: the import.
+        /// An import names a file that could be pinned but is not. Detail: the import.
         ImportUnpinned = "import-unpinned",
-        /// Something in a folder of skills is no skill. Detail: its name and why.
+        /// An entry of a folder of skills is not a skill. Detail: its name and why.
         SkillAbsent = "skill-absent",
-        /// A file would be read if its name was spelt otherwise. Detail: how.
+        /// A file is ignored because of the case of its name. Detail: the required spelling.
         NameCase = "name-case",
-        /// Files of other tools that are not read. Detail: their paths.
+        /// Files of other tools, which are ignored. Detail: their paths.
         OtherTool = "other-tool",
-        /// A declared source that gives nothing. Detail: why.
+        /// A declared source has no resources. Detail: why.
         SourceEmpty = "source-empty",
-        /// A file that holds nothing but the path of another one, as where git cannot make a link.
+        /// A file contains only the path of another, as when git cannot create a link.
         LinkAsText = "link-as-text",
-        /// A skill names a file of its own that is left out. Detail: its path.
+        /// A skill refers to one of its files that is left out. Detail: its path.
         FileLeftOut = "file-left-out",
-        /// A directory that is not scanned although it lies above the working directory. Detail: why.
+        /// A directory above the working directory is not scanned. Detail: why.
         RootLeftOut = "root-left-out",
-        /// There are more notes than are told. Detail: how many.
+        /// There are more notes than are reported. Detail: their number.
         NotesCut = "notes-cut",
-        /// A resource that breaks a rule and is not used. Detail: its error.
+        /// A resource breaks a rule and is not used. Detail: its error.
         Invalid = "invalid",
-        /// A resource that cannot be read. Detail: its error.
+        /// A resource cannot be read. Detail: its error.
         Unreadable = "unreadable",
-        /// A resource that is too large to be used. Detail: its error.
+        /// A resource is too large to be used. Detail: its error.
         Oversize = "oversize",
-        /// A resource that is left out of the snapshot. Detail: its error.
+        /// A resource is left out of the snapshot. Detail: its error.
         Excluded = "excluded",
-        /// A skill that another one of its name goes before. Detail: its error.
+        /// Another skill of the same name takes precedence. Detail: the error.
         SameName = "same-name",
-        /// An instruction file that holds the bytes of another one. Detail: the other one.
+        /// An instruction file has the same bytes as another. Detail: the other one.
         SameBytes = "same-bytes",
-        /// A file of a skill that is not pinned with it. Detail: its path and why.
+        /// A file of a skill is not pinned. Detail: its path and why.
         FileUnpinned = "file-unpinned",
-        /// A file that a text names and that is not there. Detail: its path as it is written.
+        /// A text names a file that does not exist. Detail: its path as the text writes it.
         FileMissing = "file-missing",
-        /// A comment that a model is not given. Detail: how many bytes.
+        /// A comment is removed from the prompt. Detail: its number of bytes.
         CommentRemoved = "comment-removed",
-        /// Characters without shape, or that turn the direction of others. Detail: how many bytes.
+        /// Invisible characters, or ones that change the direction of text, are removed from the
+        /// prompt. Detail: their number of bytes.
         InvisibleRemoved = "invisible-removed",
     }
 }
 
-/// Something that a person should know of a workspace, which only whoever sees its files can tell. It is
-/// in no snapshot and in no hash.
+/// A warning about a workspace, from the agent that sees its files. It is part of no snapshot and no
+/// hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
-    /// The file or directory that it is about: an absolute path.
+    /// The absolute path of the file or directory concerned.
     pub source: Option<String>,
-    /// What there is to know.
     pub warning: Warning,
 }
 
-/// Most notes of one workspace that are told.
+/// The greatest number of notes that are reported of one workspace.
 pub const NOTES_MAX: usize = 200;
 
-/// One warning.
+/// A warning for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
-    /// What is warned of.
     pub code: Code,
-    /// The line of the file, from 1.
+    /// The line of the file, counted from 1. `None` if the warning concerns the whole file.
     pub line: Option<u64>,
-    /// What [`Code`] says of it, at most [`DETAIL_BYTES_MAX`] bytes.
+    /// The detail that [`Code`] describes, at most [`DETAIL_BYTES_MAX`] bytes.
     pub detail: Option<String>,
 }
 
 impl Warning {
-    /// A warning of a whole file.
+    /// Makes a warning about a whole file, without a detail.
     pub fn new(code: Code) -> Self {
         Self {
             code,
@@ -125,7 +125,7 @@ impl Warning {
         }
     }
 
-    /// The same, of a line.
+    /// Sets the line.
     pub fn at_line(self, line: u64) -> Self {
         Self {
             line: Some(line),
@@ -133,7 +133,7 @@ impl Warning {
         }
     }
 
-    /// The same, with a detail, which is cut if it is too long.
+    /// Sets the detail, and cuts it if it is too long.
     pub fn about(self, detail: impl AsRef<str>) -> Self {
         Self {
             detail: Some(cut(detail.as_ref(), DETAIL_BYTES_MAX).to_owned()),
@@ -142,35 +142,35 @@ impl Warning {
     }
 }
 
-/// The number of the line of `text`, from 1, that the byte `at` stands in.
+/// Returns the number of the line, counted from 1, that contains the byte offset `at` of `text`.
 pub fn line_of(text: &str, at: usize) -> u64 {
     let before = &text.as_bytes()[..at.min(text.len())];
     before.iter().filter(|byte| **byte == b'\n').count() as u64 + 1
 }
 
-/// Where the lines of a text end, for whoever asks for many places in it.
+/// The offsets of the line ends of a text, to look up the lines of many offsets.
 #[derive(Debug)]
 pub struct Lines(Vec<usize>);
 
 impl Lines {
-    /// Those of `text`, which is gone through once.
+    /// Finds the line ends of `text`.
     pub fn of(text: &str) -> Self {
         Self(text.match_indices('\n').map(|(at, _)| at).collect())
     }
 
-    /// As [`line_of`].
+    /// Returns the same as [`line_of`].
     pub fn line_of(&self, at: usize) -> u64 {
         self.0.partition_point(|end| *end < at) as u64 + 1
     }
 }
 
-/// Warnings as JSON text: a list of objects with `code`, `line` and `detail`.
+/// Returns warnings as JSON text: a list of objects with `code`, `line` and `detail`.
 pub fn to_json(warnings: &[Warning]) -> String {
     let values: Vec<Value> = warnings.iter().map(|w| to_object(w).into()).collect();
     Value::Array(values).to_string()
 }
 
-/// Notes as JSON text: as [`to_json`], with `source` besides.
+/// Returns notes as JSON text: a list as of [`to_json`], with `source` in each object.
 pub fn notes_to_json(notes: &[Note]) -> String {
     let values = notes.iter().map(|note| {
         let mut object = to_object(&note.warning);
@@ -182,7 +182,7 @@ pub fn notes_to_json(notes: &[Note]) -> String {
     Value::Array(values.collect()).to_string()
 }
 
-/// Reads what [`notes_to_json`] wrote, as [`from_json`] does.
+/// Parses the result of [`notes_to_json`], with the rules of [`from_json`].
 pub fn notes_from_json(text: &str) -> Option<Vec<Note>> {
     let value: Value = serde_json::from_str(text).ok()?;
     let notes = value.as_array()?.iter().filter_map(|value| {
@@ -197,8 +197,8 @@ pub fn notes_from_json(text: &str) -> Option<Vec<Note>> {
     Some(notes.collect())
 }
 
-/// Reads what [`to_json`] wrote, in this release or another: a code that is not known is passed over.
-/// `None` if the text is no such list.
+/// Parses the result of [`to_json`], of this release or another, and skips unknown codes. Returns
+/// `None` if the text is not a JSON list.
 pub fn from_json(text: &str) -> Option<Vec<Warning>> {
     let value: Value = serde_json::from_str(text).ok()?;
     let warnings = value.as_array()?.iter();
