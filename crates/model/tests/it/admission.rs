@@ -1,4 +1,4 @@
-//! Admission: it is done once, and takes away only.
+//! Admission removes resources only, and applying it twice changes nothing.
 
 use ctxpin_model::admission::admit;
 use ctxpin_model::resource::{Resource, Status};
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::sample::any_snapshot;
 
-/// Sizes around the limits of a snapshot and beyond every sum.
+/// Generates sizes around the limits of a snapshot, and sizes whose sum overflows.
 fn size() -> impl Strategy<Value = u64> {
     prop_oneof![
         3 => 0..3_000_000_u64,

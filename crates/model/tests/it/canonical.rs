@@ -1,4 +1,4 @@
-//! The canonical encodings: one meaning, one sequence of bytes.
+//! The canonical encodings: snapshots have equal bytes exactly if they have equal meanings.
 
 use ctxpin_model::canonical;
 use ctxpin_model::hash::BlobHash;
@@ -8,8 +8,8 @@ use proptest::prelude::*;
 
 use crate::sample::{any_snapshot, any_two, detail};
 
-/// What the encoding tells apart: not the order of a skill's files, and of a detail its canonical
-/// form.
+/// Returns what the encoding distinguishes: a snapshot with sorted files and without details, and the
+/// canonical form of each detail.
 fn told_apart(snapshot: &Snapshot) -> (Snapshot, Vec<Option<Vec<u8>>>) {
     let mut snapshot = snapshot.clone();
     let mut details = Vec::new();

@@ -1,4 +1,4 @@
-//! The listed changes and the hashes say the same.
+//! The list of changes agrees with the hashes.
 
 use ctxpin_model::diff::{Verb, changes};
 use ctxpin_model::hash::BlobHash;
@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use crate::sample::{any_two, two};
 
-/// Whether the changes are empty exactly if the hashes are equal.
+/// Checks that there are no changes exactly if the hashes are equal.
 fn agree(a: &Snapshot, b: &Snapshot) -> Result<(), TestCaseError> {
     let (of_a, of_b) = (a.addresses(), b.addresses());
     let same_context = of_a.context_hash == of_b.context_hash;
@@ -31,7 +31,7 @@ fn files(order: &[usize]) -> Snapshot {
     }
 }
 
-/// The length of the longest increasing run, by trying every selection.
+/// Returns the length of the longest increasing subsequence, by trying every selection.
 fn longest_run(order: &[usize]) -> usize {
     let selections = 0..1_usize << order.len();
     let runs = selections.filter_map(|selection| {

@@ -1,4 +1,4 @@
-//! Snapshots made of two: nothing is lost and nothing comes along that was not asked for.
+//! Composed snapshots lose nothing, and gain nothing that was not selected.
 
 use ctxpin_model::compose::{additive, partial, settle};
 use ctxpin_model::diff::changes;
@@ -20,7 +20,7 @@ fn by_source(snapshot: &Snapshot) -> Vec<&Resource> {
     resources
 }
 
-/// Whether it is the same, or the same taken out of use.
+/// Returns whether a resource is the same, or the same but no longer used.
 fn is_kept(before: &Resource, after: &Resource) -> bool {
     let mut demoted = before.clone();
     demoted.demote(Status::Excluded, after.error.clone().unwrap_or_default());

@@ -1,4 +1,4 @@
-//! What holds for every snapshot, and the hashing vectors that other languages share.
+//! Properties of every snapshot, and the hashing vectors for other languages.
 
 mod admission;
 mod canonical;

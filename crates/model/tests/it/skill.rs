@@ -9,7 +9,7 @@ use ctxpin_model::warning::Code;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-/// Lines that a frontmatter is made of, and others that break one.
+/// Lines of a frontmatter, and lines that break one.
 const LINES: [&str; 36] = [
     "---",
     "--- ",
@@ -49,7 +49,7 @@ const LINES: [&str; 36] = [
     "\u{feff}%YAML 1.1",
 ];
 
-/// The rule for names, said in another way than the code does.
+/// The specification's rule for names, implemented in another way than in the code.
 fn is_name(name: &str) -> bool {
     let is_part = |part: &str| {
         let is_known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
@@ -58,7 +58,7 @@ fn is_name(name: &str) -> bool {
     name.chars().count() <= 64 && name.split('-').all(is_part)
 }
 
-/// The rule for names that are used all the same.
+/// The rule for usable names.
 fn is_usable_name(name: &str) -> bool {
     let is_known = |c: char| c.is_alphabetic() || c.is_numeric() || "-_.:".contains(c);
     (1..=64).contains(&name.chars().count()) && name.chars().all(is_known) && !name.starts_with('.')
@@ -101,14 +101,14 @@ fn judge(frontmatter: &Frontmatter, directory: &str) -> Result<(), TestCaseError
 /// second; what grows too fast with its input takes minutes.
 const READING_TIME_MAX: Duration = Duration::from_secs(20);
 
-/// The largest `SKILL.md` whose frontmatter is `begin` and then nothing but `unit`.
+/// Returns the largest `SKILL.md` whose frontmatter is `begin` and then `unit` repeated.
 fn filled(begin: &str, unit: &str) -> String {
     let end = "\n---\n";
     let room = FRONTMATTER_BYTES_MAX - begin.len() - 1;
     format!("---\n{begin}{}{end}", unit.repeat(room / unit.len()))
 }
 
-/// Texts that are slow for a reader which goes back, copies or expands again and again.
+/// Texts that are slow to parse with backtracking, copying or expansion.
 #[test]
 fn the_largest_bombs_are_answered_in_time() {
     let anchors = (0..90).map(|number| format!("a{number}: &a{number} [x, x]\n"));

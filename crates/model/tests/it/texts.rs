@@ -1,4 +1,4 @@
-//! Texts that are read and written: hashes, ids, words, tokens, sources.
+//! Values with a text form parse what they display: hashes, ids, words, tokens, sources.
 
 use ctxpin_model::hash::{BlobHash, ContextHash, SnapshotId, ToolsHash};
 use ctxpin_model::limits::SOURCE_BYTES_MAX;
