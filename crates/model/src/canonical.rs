@@ -1,10 +1,10 @@
-//! The canonical encoding of what is hashed: one meaning, one sequence of bytes.
+//! The canonical encoding whose bytes are hashed: equal meanings have equal bytes.
 //!
-//! `docs/hashing.md` specifies it for other languages and `testdata/hashing/` holds vectors. In
-//! short: a *field* is a tag of one byte, the length of its value in four bytes (big-endian) and
-//! the value; a *record* is a sequence of fields. The first field of what is hashed names the
-//! encoding and its version. An absent optional value adds no bytes, so that a later release can
-//! add an optional field without changing a hash.
+//! `docs/hashing.md` specifies it for other languages, and `testdata/hashing/` has vectors. A *field*
+//! is a tag of one byte, the length of its value in four bytes (big-endian) and the value. A *record*
+//! is a sequence of fields. The first field of the outermost record names the encoding and its
+//! version. An absent optional value adds no bytes, so a later release can add an optional field
+//! without changing a hash.
 
 use crate::hash::BlobHash;
 use crate::resource::{Content, Kind, Resource, SkillFile, Status};
@@ -50,7 +50,7 @@ mod file {
     pub const ERROR: u8 = 6;
 }
 
-/// What the snapshot id is the hash of: everything that is stored, in its order.
+/// Returns the bytes whose hash is the snapshot id: everything that is stored, in its order.
 pub fn snapshot(snapshot: &Snapshot) -> Vec<u8> {
     let mut record = Record::versioned("ctxpin-snapshot-1");
     record.nested(top::FACTS, facts(&snapshot.facts));
@@ -81,8 +81,8 @@ pub fn snapshot(snapshot: &Snapshot) -> Vec<u8> {
     record.0
 }
 
-/// What the context hash is the hash of: the facts, then the `ok` instruction files and after them
-/// the `ok` skills, both in the snapshot's order, with the files that can be read from the pin.
+/// Returns the bytes whose hash is the context hash: the facts, then the `ok` instruction files, then
+/// the `ok` skills, both in the snapshot's order, with the pinned files of the skills.
 pub fn context(snapshot: &Snapshot) -> Vec<u8> {
     let mut record = Record::versioned("ctxpin-context-1");
     record.nested(top::FACTS, facts(&snapshot.facts));
@@ -92,8 +92,8 @@ pub fn context(snapshot: &Snapshot) -> Vec<u8> {
     record.0
 }
 
-/// The record of one resource within the context hash. Two resources with equal records are the
-/// same to a model.
+/// Returns the record of one resource within the context hash. Resources with equal records are equal
+/// to a model.
 pub(crate) fn context_entry(item: &Resource) -> Record {
     let mut entry = Record::default();
     entry.text(resource::KIND, item.kind.as_str());
@@ -114,7 +114,8 @@ pub(crate) fn context_entry(item: &Resource) -> Record {
     entry
 }
 
-/// What the tools hash is the hash of: the `ok` MCP configurations and servers in their order.
+/// Returns the bytes whose hash is the tools hash: the `ok` MCP configurations and servers in the
+/// snapshot's order.
 pub fn tools(snapshot: &Snapshot) -> Vec<u8> {
     let mut record = Record::versioned("ctxpin-tools-1");
     for item in &snapshot.resources {
@@ -125,7 +126,7 @@ pub fn tools(snapshot: &Snapshot) -> Vec<u8> {
     record.0
 }
 
-/// The record of one resource within the tools hash.
+/// Returns the record of one resource within the tools hash.
 pub(crate) fn tools_entry(item: &Resource) -> Record {
     let mut entry = Record::default();
     entry.text(resource::KIND, item.kind.as_str());
@@ -181,7 +182,7 @@ impl Record {
         self.field(tag, &value.to_be_bytes());
     }
 
-    /// A flag that is not set is absent.
+    /// Adds a flag. One that is not set adds no bytes.
     fn flag(&mut self, tag: u8, value: bool) {
         if value {
             self.field(tag, &[1]);
@@ -210,5 +211,5 @@ impl Record {
     }
 }
 
-/// The kinds in the order in which their resources stand in a prompt.
+/// The kinds of context, in the order of a prompt.
 pub(crate) const CONTEXT_KINDS: [Kind; 2] = [Kind::InstructionFile, Kind::Skill];

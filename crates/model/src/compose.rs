@@ -1,4 +1,4 @@
-//! A snapshot made of two: the pin with some things taken from the head.
+//! Snapshots composed of a pin and a head, for moves that take only a part of the head.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,12 +9,12 @@ use crate::resource::{Kind, Resource, Status};
 use crate::snapshot::Snapshot;
 use crate::tools_mode::ToolsMode;
 
-/// Names something that a partial refresh takes.
+/// A selector of what a partial refresh takes from the head.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selector {
-    /// Of this kind; of whatever kind if absent.
+    /// `None` selects every kind.
     pub subject: Option<Subject>,
-    /// At this source, in the pin or in the head. Empty for the facts.
+    /// A source of the pin or of the head. It is empty for the facts.
     pub source: String,
 }
 
@@ -24,7 +24,7 @@ impl Selector {
     }
 }
 
-/// Selectors by what they name, so that looking one up does not depend on how many there are.
+/// A set of selectors, to look up each resource in constant time.
 struct Selected<'s>(HashSet<(Option<Subject>, &'s str)>);
 
 impl<'s> Selected<'s> {
@@ -41,15 +41,21 @@ impl<'s> Selected<'s> {
     }
 }
 
-/// Selectors that name nothing in the pin or the head, as the caller wrote them.
+/// The error of selectors that select nothing in the pin or the head. Each has the caller's spelling.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("neither the pin nor the head has {}", .0.join(", "))]
 pub struct UnknownSources(pub Vec<String>);
 
-/// The pin with what is selected taken from the head: added, replaced or removed, under the same
-/// limits and shadowing as any snapshot. Resources that the head has stand in the head's order; one
-/// that it lacks follows its predecessor in the pin. The error and everything not selected stay the
-/// pin's. Once nothing that `mode` counts differs from the head any more, it is the head itself.
+/// Returns the pin with everything selected taken from the head, that is added, replaced or removed.
+///
+/// The limits and the precedence of skills are those of any snapshot. Resources that the head has are
+/// in the head's order, and one that it lacks follows its predecessor in the pin. The error, and
+/// everything not selected, is the pin's. If nothing that counts under `mode` differs from the head
+/// any more, the result is the head itself.
+///
+/// # Errors
+///
+/// Returns [`UnknownSources`] if a selector selects nothing in the pin or the head.
 pub fn partial(
     pinned: &Snapshot,
     head: &Snapshot,
@@ -87,18 +93,18 @@ pub fn partial(
     Ok(if complete { head.clone() } else { composed })
 }
 
-/// The pin with the head's `ok` resources added whose kind and source it does not have. What is
-/// pinned keeps its name, bytes and budget: an addition that would shadow, displace or exceed is
-/// left out. `None` if nothing can be added.
+/// Returns the pin with those `ok` resources of the head added that it does not have, or `None` if
+/// nothing can be added.
 ///
-/// It looks at each resource once, however many there are.
+/// An addition is left out if it would take precedence over a pinned skill, displace a pinned
+/// resource or exceed a limit. The time is linear in the number of resources.
 pub fn additive(pinned: &Snapshot, head: &Snapshot) -> Option<Snapshot> {
     let pairs = pairs(pinned, head);
     let mut ledger = Ledger::of(&pinned.resources);
     let mut room = SNAPSHOT_LISTED_MAX.saturating_sub(pinned.resources.len());
     let mut added = HashSet::new();
     for pair in &pairs {
-        // What stands for something in the pin is no addition, wherever the workspace lies.
+        // A resource with a counterpart in the pin is no addition, even under another source.
         let candidate = pair.head.filter(|_| pair.pinned.is_none());
         let Some(candidate) = candidate.filter(|candidate| candidate.status == Status::Ok) else {
             continue;
@@ -120,13 +126,13 @@ pub fn additive(pinned: &Snapshot, head: &Snapshot) -> Option<Snapshot> {
         .map(|r| ((r.kind, r.source.as_str()), r))
         .collect();
     let is_kept = |r: &&Resource| there.get(&(r.kind, r.source.as_str())) == Some(r);
-    // A pin of an older release may hold more than fits by now.
+    // A pin of an older release may exceed the present limits.
     let is_whole = pinned.resources.iter().all(|r| is_kept(&r));
     is_whole.then_some(composed)
 }
 
-/// The pin with the head's MCP configurations and servers in place of its own, after everything
-/// else: the pinned context keeps its order, its limits and so its hash.
+/// Returns the pin with its MCP configurations and servers replaced by the head's. They come after
+/// everything else, so the pinned context keeps its order, its limits and its hash.
 pub fn settle(pinned: &Snapshot, head: &Snapshot) -> Snapshot {
     let context = pinned.resources.iter().filter(|r| r.kind.is_context());
     let tools = head.resources.iter().filter(|r| !r.kind.is_context());
@@ -154,12 +160,12 @@ fn take(
             pair.pinned.cloned()
         }
     };
-    // In the head's order, each with its place in the pin.
+    // The resources that the head has, in its order, each with its index in the pin.
     let in_head = pairs.iter().filter(|pair| pair.head.is_some());
     let in_head: Vec<(Option<usize>, Resource)> = in_head
         .filter_map(|pair| Some((pair.pinned_at, taken_of(pair)?)))
         .collect();
-    // What only the pin has, in its order: each follows the nearest one before it that is still there.
+    // Resources that only the pin has, each after the nearest one before it that remains.
     let still_there: HashSet<_> = in_head.iter().filter_map(|(at, _)| *at).collect();
     let only_pinned = pairs.iter().filter(|pair| pair.head.is_none());
     let mut only_pinned: HashMap<_, _> = only_pinned
@@ -181,7 +187,7 @@ fn take(
             resources.extend(followers.remove(&at).unwrap_or_default());
         }
     }
-    // MCP servers stand last in every snapshot.
+    // MCP servers are last in every snapshot.
     resources.sort_by_key(|resource| resource.kind == Kind::McpServer);
     admit(&mut resources);
     let facts = if facts { &head.facts } else { &pinned.facts };
@@ -199,7 +205,7 @@ mod tests {
     use crate::limits::SNAPSHOT_PROMPT_BYTES_MAX;
     use crate::resource::Content;
 
-    /// One resource a word: `source=body`, or `source=body*bytes` for one of that size.
+    /// Makes a resource of each word: `source=body`, or `source=body*size`.
     fn snapshot(words: &str) -> Snapshot {
         let resources = words.split_whitespace().map(|word| {
             let (source, body) = word.split_once('=').unwrap();
@@ -254,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_head_has_stands_in_its_order() {
+    fn resources_of_the_head_are_in_its_order() {
         check("a=1 b=1 c=1", "c=2 b=2 a=2", "a", "c=1 b=1 a=2");
         check("a=1 x=1 b=1", "b=2 a=2", "b", "b=2 a=1 x=1");
         check("x=1 a=1", "a=2 b=1", "a", "x=1 a=2");
@@ -266,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_sources_are_told() {
+    fn unknown_sources_are_an_error() {
         let (pinned, head) = (snapshot("a=1"), snapshot("a=2"));
         let selectors = [
             by_source("a"),

@@ -1,53 +1,46 @@
-//! Drift: derived from the pin and the head, never stored.
+//! Drift: the difference of a chat's pin from its agent's head. It is derived and never stored.
 
 use crate::hash::{ContextHash, ToolsHash};
 use crate::moment::Moment;
 use crate::tools_mode::ToolsMode;
 
-/// The two hashes that tell whether contexts and tools are the same.
+/// The hashes of a snapshot's context and tools.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hashes {
-    /// What reaches a model through the prompt and the skills.
     pub context: ContextHash,
-    /// The tools.
     pub tools: ToolsHash,
 }
 
 impl Hashes {
-    /// Whether both are the same to a chat: tools count only where they are pinned.
+    /// Returns whether two snapshots are the same to a chat. Tools count only if `mode` pins them.
     pub fn same(self, other: Self, mode: ToolsMode) -> bool {
         self.context == other.context && (!mode.pins_tools() || self.tools == other.tools)
     }
 }
 
-/// How a chat's pin stands to its agent's head.
+/// The drift of a chat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Drift {
-    /// Since when.
     pub since: Moment,
-    /// Whether somebody looked at this very head and kept the pin all the same.
+    /// Whether a caller has declined this head to keep the pin.
     pub declined: bool,
 }
 
-/// What drift is derived from.
+/// The facts from which [`drift`] is derived.
 #[derive(Debug, Clone, Copy)]
 pub struct Standing {
-    /// The hashes of the pin.
     pub pinned: Hashes,
-    /// When the chat was pinned.
     pub pinned_at: Moment,
-    /// The hashes of the head.
     pub head: Hashes,
     /// The hashes of the head that was declined last.
     pub declined: Option<Hashes>,
-    /// Of the agent's heads, when the first was received after the last whose hashes equal the
-    /// pin's; none if no head equals the pin.
+    /// The time at which the server received the first head after the agent's last head that equals
+    /// the pin. `None` if no head equals the pin.
     pub first_other_at: Option<Moment>,
-    /// What the chat does with tools.
     pub tools: ToolsMode,
 }
 
-/// The drift of a chat that has a pin and whose agent has a head; `None` if they are the same.
+/// Returns the drift of a chat that has a pin and whose agent has a head. `None` if they are the same.
 pub fn drift(standing: &Standing) -> Option<Drift> {
     if standing.pinned.same(standing.head, standing.tools) {
         return None;

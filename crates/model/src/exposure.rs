@@ -1,46 +1,39 @@
-//! Where a content was in force.
+//! The pins and turns in which a content was in force.
 
 use crate::id::ChatId;
 use crate::moment::Moment;
 use crate::resource::Kind;
 
-/// Where a content was in force.
+/// The pins and turns in which a content was in force, both newest first.
 #[derive(Debug, Clone)]
 pub struct Exposure {
-    /// In pins, newest first.
     pub chats: Vec<PinnedExposure>,
-    /// At turns, newest first.
     pub turns: Vec<TurnExposure>,
 }
 
-/// A stay of a content in a chat's pin.
+/// A period in which a chat's pin contained a content.
 #[derive(Debug, Clone)]
 pub struct PinnedExposure {
-    /// In which chat.
     pub chat: ChatId,
-    /// As what.
+    /// The kind of the resource that had the content.
     pub kind: Kind,
-    /// Where.
     pub source: String,
-    /// The skill's file, if it was one.
+    /// The path of the skill's file that had the content. `None` for the resource's own body.
     pub path: Option<String>,
-    /// The number of the move that brought it.
+    /// The number of the move that pinned it.
     pub from_seq: i64,
-    /// When it came.
     pub from: Moment,
-    /// When another move took it away; `None` while it is pinned.
+    /// The time of the move that removed it. `None` while it is pinned.
     pub until: Option<Moment>,
 }
 
-/// A turn that had a content in force.
+/// A turn for which a content was in force.
 #[derive(Debug, Clone)]
 pub struct TurnExposure {
-    /// In which chat.
     pub chat: ChatId,
-    /// Its number.
+    /// The turn's number in the chat.
     pub number: i64,
-    /// When it began.
     pub started_at: Moment,
-    /// Whether the content came through the tools rather than the pin.
+    /// Whether the content was part of the tools. Otherwise it was part of the pin.
     pub by_tools: bool,
 }

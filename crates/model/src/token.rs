@@ -1,4 +1,4 @@
-//! The text of a token: what a caller presents.
+//! Tokens: the text that a caller presents, and what the server stores of it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,39 +10,38 @@ use crate::access::Scopes;
 use crate::id::{AgentId, TokenId, UserId};
 use crate::moment::Moment;
 
-/// What every token begins with, so that people and scanners recognise one.
+/// The beginning of every token, by which people and scanners recognise one.
 pub const TOKEN_PREFIX: &str = "ctxpin_";
 
-/// A whole token: `ctxpin_<32 hexadecimal digits>_<64 hexadecimal digits>`, the id by which it is
-/// found and a secret of 32 random bytes. Only [`Self::reveal`] shows it.
+/// A token: `ctxpin_<32 hexadecimal digits>_<64 hexadecimal digits>`, which are its id and a secret of
+/// 32 random bytes. Only [`Self::reveal`] shows the secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token {
     id: TokenId,
     secret: [u8; 32],
 }
 
-/// What the server keeps of a presented token: enough to find it and to compare it. The secret has
-/// 256 random bits, so that a fast hash is enough.
+/// The part of a token that the server stores and compares. The secret has 256 random bits, so a fast
+/// hash is enough.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Credential {
-    /// By which the token is found.
     pub id: TokenId,
-    /// SHA-256 of the secret.
+    /// The SHA-256 of the secret.
     pub secret_hash: [u8; 32],
 }
 
-/// A text that is no token.
+/// The error of parsing a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a ctxpin token: one begins with `ctxpin_` and is 104 characters long")]
 pub struct MalformedToken;
 
 impl Token {
-    /// Puts a token together from its id and 32 random bytes.
+    /// Makes a token of its id and 32 random bytes.
     pub fn new(id: TokenId, secret: [u8; 32]) -> Self {
         Self { id, secret }
     }
 
-    /// What to keep of it.
+    /// Returns the part to store.
     pub fn credential(&self) -> Credential {
         Credential {
             id: self.id,
@@ -50,7 +49,7 @@ impl Token {
         }
     }
 
-    /// The text to hand to its holder, once.
+    /// Returns the token's text, including the secret. Show it to the token's holder only, once.
     pub fn reveal(&self) -> String {
         format!(
             "{TOKEN_PREFIX}{}_{}",
@@ -84,39 +83,35 @@ impl fmt::Debug for Token {
     }
 }
 
-/// A token, without its secret.
+/// A token as the server stores it, without the hash of its secret.
 #[derive(Debug, Clone)]
 pub struct TokenRecord {
-    /// Its id, which is part of its text.
     pub id: TokenId,
-    /// Whose it is; of an agent's, whose the agent is.
+    /// The owner of the token, or of its agent.
     pub user: UserId,
-    /// The agent whose it is, unless it is a user's.
+    /// The agent that the token belongs to. `None` for a user's own token.
     pub agent: Option<AgentId>,
-    /// What it is for, in its owner's words.
+    /// The owner's description of its purpose.
     pub label: Option<String>,
-    /// What it may be used for.
     pub scopes: Scopes,
-    /// When it was made.
     pub created_at: Moment,
-    /// From when on it opens nothing.
+    /// The time from which on the server rejects the token.
     pub expires_at: Option<Moment>,
-    /// When it was used last, to the minute or so.
+    /// The time of the last use, accurate to about a minute.
     pub last_used_at: Option<Moment>,
-    /// When it was revoked.
     pub revoked_at: Option<Moment>,
-    /// Who made it; `None` for a server's first token, and for one that an earlier release made.
+    /// `None` for a server's first token, and for one that an earlier release made.
     pub made_by: Option<Maker>,
 }
 
-/// Who made a token, and with which.
+/// The maker of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Maker {
-    /// The token that made it, or the nearest of that one's makers that is still kept.
+    /// The token that the maker used. If it is deleted, the nearest of its own makers that is not.
     pub token: Option<TokenId>,
-    /// Who had that token.
+    /// The user who had that token.
     pub user: UserId,
-    /// That user's name.
+    /// The name of that user.
     pub name: String,
 }
 

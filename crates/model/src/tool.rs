@@ -2,40 +2,41 @@
 
 use serde_json::{Map, Value};
 
-/// Longest name of a tool in characters: what the model providers accept.
+/// The greatest length of a tool's name, in characters, that model providers accept.
 pub const TOOL_NAME_CHARS_MAX: usize = 64;
 
 /// The tools of a snapshot.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Tools {
-    /// What is offered to the model, by name in byte order. No two have the same name.
+    /// In the byte order of their names, which are unique.
     pub offered: Vec<Offered>,
-    /// What is not, by server and tool in byte order.
+    /// In the byte order of their servers and tools.
     pub refused: Vec<Refused>,
 }
 
 /// A tool that is offered to a model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Offered {
-    /// The model's name for it, `server__tool`: 1 to [`TOOL_NAME_CHARS_MAX`] of `[A-Za-z0-9_-]`.
+    /// The tool's name for the model, `server__tool`: 1 to [`TOOL_NAME_CHARS_MAX`] of `[A-Za-z0-9_-]`.
     pub name: String,
-    /// The name of its server.
+    /// The name of the tool's MCP server.
     pub server: String,
-    /// The server's own name for it, with which it is called.
+    /// The server's name for the tool, with which it is called.
     pub tool: String,
-    /// What it does, in the server's words.
+    /// The server's description.
     pub description: Option<String>,
-    /// JSON Schema of its input, as the server gave it; an empty one is an empty object.
+    /// The JSON Schema of the tool's input, as the server gave it. It is an empty object if the server
+    /// gave none.
     pub input_schema: Map<String, Value>,
 }
 
-/// A tool that a server has and a model is not offered.
+/// A tool that a model is not offered.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Refused {
-    /// The name of its server.
+    /// The name of the tool's MCP server.
     pub server: String,
-    /// The server's own name for it.
+    /// The server's name for the tool.
     pub tool: String,
-    /// Why it is not offered, for people.
+    /// Why it is not offered, as a message for people.
     pub reason: String,
 }

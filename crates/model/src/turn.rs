@@ -1,4 +1,4 @@
-//! Turns: generations by the model, stamped with what was in force.
+//! Turns: generations by a model, each recorded with what was in force for it.
 
 use crate::delivery::Delivery;
 use crate::hash::{BlobHash, SnapshotId};
@@ -9,45 +9,40 @@ use crate::tool::Tools;
 /// A row of `turns`.
 #[derive(Debug, Clone)]
 pub struct TurnRecord {
-    /// Its number in the chat, from 1.
+    /// The turn's number in the chat, counted from 1.
     pub number: i64,
-    /// What was pinned; `None` without a pin.
+    /// The pinned snapshot. `None` if the chat had no pin.
     pub snapshot: Option<SnapshotId>,
-    /// The prompt that was in force.
     pub prompt: Option<BlobHash>,
-    /// Where the tools came from.
+    /// The snapshot that the tools came from.
     pub tools_snapshot: Option<SnapshotId>,
-    /// How the context reached the model.
     pub delivery: Delivery,
-    /// The caller's own name for the turn; unique in the chat.
+    /// The caller's name for the turn, unique in the chat.
     pub reference: Option<String>,
-    /// When it began.
     pub started_at: Moment,
 }
 
-/// A turn with what is in force for it.
+/// The result of beginning a turn.
 #[derive(Debug, Clone)]
 pub struct TurnBegun {
-    /// The row that says what was in force.
     pub turn: TurnRecord,
-    /// Whether it began just now.
+    /// False if the turn had already begun, with the same reference.
     pub is_new: bool,
-    /// What the model is to be given; `None` for a token that may not read.
+    /// The model's context. `None` if the token lacks the right to read it.
     pub given: Option<TurnContext>,
-    /// What the caller should know: why there is no prompt, or that its beginning has changed.
+    /// A message for the caller: why there is no prompt, or that its beginning has changed.
     pub notice: Option<String>,
 }
 
-/// What a model is to be given for a turn.
+/// The context to give to a model for a turn.
 #[derive(Debug, Clone)]
 pub struct TurnContext {
-    /// The prompt; empty without a pin.
+    /// The prompt, which is empty without a pin.
     pub prompt: String,
-    /// About how many tokens that is.
+    /// The estimated number of tokens of the prompt.
     pub prompt_tokens: u64,
     /// The pin's `ok` skills.
     pub skills: Vec<Resource>,
-    /// The tools.
     pub tools: Tools,
 }
 

@@ -7,25 +7,19 @@ use crate::moment::Moment;
 /// A row of `users`.
 #[derive(Debug, Clone)]
 pub struct UserRecord {
-    /// Its id.
     pub id: UserId,
-    /// Unique, for people.
+    /// The user's name, unique on the server.
     pub name: String,
-    /// What the user is.
     pub roles: Roles,
-    /// A disabled user's tokens, and those of the user's agents, open nothing.
+    /// Whether the server rejects all tokens of the user and of the user's agents.
     pub disabled: bool,
-    /// When it was created.
     pub created_at: Moment,
 }
 
-/// What may be changed of a user.
+/// A change of a user. `None` keeps the present value.
 #[derive(Debug, Clone, Default)]
 pub struct UserChange {
-    /// A new name.
     pub name: Option<String>,
-    /// New roles.
     pub roles: Option<Roles>,
-    /// Disabled or enabled.
     pub disabled: Option<bool>,
 }
