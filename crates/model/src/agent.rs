@@ -9,70 +9,62 @@ use crate::moment::Moment;
 use crate::pin::Target;
 use crate::quota::Limit;
 
-/// How long after its last sign of life an agent counts as connected. It gives one at least every
-/// 30 seconds.
+/// The time after its last request for which an agent counts as connected. Agents send one at least
+/// every 30 seconds.
 const CONNECTED_FOR: Duration = Duration::from_secs(90);
 
-/// How old the note of a refusal must be for another one of the same kind to be noted.
+/// The time for which a stored refusal also stands for later ones of the same limit.
 const REFUSED_NOTED_EVERY: Duration = Duration::from_secs(60);
 
 /// A row of `agents`.
 #[derive(Debug, Clone)]
 pub struct AgentRecord {
-    /// Its id.
     pub id: AgentId,
-    /// Whose it is.
     pub owner: UserId,
     /// The workspace's name.
     pub workspace: String,
     /// The agent's name within the workspace.
     pub name: String,
-    /// Whether it may refresh its owner's chats.
+    /// Whether the agent may refresh its owner's chats.
     pub may_refresh: bool,
-    /// The agent that it replaces at its first accepted push.
+    /// The agent that this one replaces at its first accepted push.
     pub replaces: Option<AgentId>,
-    /// The agent that has replaced it for good; itself if that one has been deleted.
+    /// The agent that has replaced this one. It is this agent's own id if that one is deleted.
     pub replaced_by: Option<AgentId>,
-    /// The number of its newest process.
+    /// The epoch of the newest process.
     pub epoch: i64,
-    /// The last accepted push of that process.
+    /// The version of the last accepted push of that process.
     pub version: i64,
-    /// The head, if there is one.
     pub head: Option<Head>,
-    /// Whether its MCP servers had all answered or failed at the last push.
+    /// Whether all MCP servers had answered or failed at the last push.
     pub mcp_settled: bool,
-    /// When it pushed last.
     pub last_push_at: Option<Moment>,
-    /// When it gave its last sign of life.
+    /// The time of the last request.
     pub last_seen_at: Option<Moment>,
-    /// When it was created.
     pub created_at: Moment,
-    /// That what it sent last was refused, if it was.
+    /// The refusal of the last push or upload, if it was refused.
     pub refused: Option<PushRefused>,
-    /// From when on its token opens nothing.
     pub token_expires_at: Option<Moment>,
-    /// When its token was revoked.
     pub token_revoked_at: Option<Moment>,
 }
 
-/// That an agent sent more than is allowed, and has sent nothing since that was taken.
+/// The refusal of a push or upload that exceeds a limit. It stays until the server accepts one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PushRefused {
-    /// What there was too much of.
     pub limit: Limit,
-    /// When. Told anew once a minute while it goes on.
+    /// The time of the refusal. While refusals continue, it is updated once a minute.
     pub at: Moment,
 }
 
 impl PushRefused {
-    /// Whether a refusal for `limit` needs no other note than this one.
+    /// Returns whether this refusal is recent enough to stand for another one for `limit`.
     pub fn is_noted(&self, limit: Limit, now: Moment) -> bool {
         self.limit == limit && self.at.after(REFUSED_NOTED_EVERY) > now
     }
 }
 
 impl AgentRecord {
-    /// Whether it has given a sign of life of late.
+    /// Returns whether the agent has sent a request in the last 90 seconds.
     pub fn is_connected(&self, now: Moment) -> bool {
         self.last_seen_at
             .is_some_and(|at| at.after(CONNECTED_FOR) >= now)
@@ -82,18 +74,16 @@ impl AgentRecord {
 /// A row of `agent_heads`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {
-    /// Its number in the agent's timeline, from 1.
+    /// The number of the head in the agent's timeline, counted from 1.
     pub seq: i64,
-    /// What was pushed.
     pub snapshot: SnapshotId,
-    /// Its hashes.
     pub hashes: Hashes,
-    /// When the server accepted it.
+    /// The time at which the server accepted the push.
     pub received_at: Moment,
 }
 
 impl Head {
-    /// Where a pin goes that goes to it.
+    /// Returns the target of a move to this head.
     pub fn target(&self) -> Target {
         Target {
             snapshot: self.snapshot,

@@ -6,10 +6,10 @@ spelled! {
     /// How the context of a turn reached the model.
     #[derive(Default)]
     Delivery {
-        /// From ctxpin, by the pin and nothing else.
+        /// The model got exactly the pin, from ctxpin.
         #[default]
         Delivered = "delivered",
-        /// The client read the workspace by itself; ctxpin only observed.
+        /// The client read the workspace itself, and ctxpin only recorded the turn.
         Observed = "observed",
     }
 }

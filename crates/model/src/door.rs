@@ -4,7 +4,7 @@ use crate::access::Actor;
 use crate::resource::spelled;
 
 spelled! {
-    /// Through which door an actor came.
+    /// The way by which an actor reached the server.
     Door {
         /// The HTTP API.
         Api = "api",
@@ -16,7 +16,7 @@ spelled! {
 }
 
 impl Door {
-    /// Returns the door that an actor came through.
+    /// Returns the door of an actor.
     pub fn of(actor: &Actor) -> Self {
         match actor {
             Actor::User { .. } => Self::Api,

@@ -1,96 +1,97 @@
-//! Every limit of a snapshot and of the texts in it, with its reason.
+//! The limits of a snapshot and of the texts in it.
 
-/// Longest instruction file and longest `SKILL.md`, in bytes. Of real ones one in three hundred has more
-/// than 64 KiB, and what tools give their models of them is cut by the tools' own budgets.
+/// Greatest size of an instruction file and of a `SKILL.md`, in bytes. Of real ones, one in 300 is
+/// larger than 64 KiB, and tools cut them to budgets of their own.
 pub const PROMPT_FILE_BYTES_MAX: u64 = 1024 * 1024;
 
-/// Longest MCP configuration, in bytes. No honest one comes near it, and its shape is told to people.
+/// Greatest size of an MCP configuration, in bytes. No honest one comes near it.
 pub const MCP_CONFIG_BYTES_MAX: u64 = 64 * 1024;
 
-/// Longest supporting file of a skill that is pinned with it, in bytes.
+/// Greatest size of a supporting file that is pinned with its skill, in bytes.
 pub const SKILL_FILE_BYTES_MAX: u64 = 512 * 1024;
 
-/// Most supporting files in one skill that are pinned with it, as the MCP Skills extension asks of hosts.
+/// Greatest number of supporting files pinned with one skill. The MCP Skills extension requires it of
+/// hosts.
 pub const SKILL_FILES_MAX: usize = 512;
 
-/// Most bytes of supporting files in one skill that are pinned with it, as the MCP Skills extension asks
-/// of hosts.
+/// Greatest size of all supporting files pinned with one skill, in bytes. The MCP Skills extension
+/// requires it of hosts.
 pub const SKILL_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
-/// Most files in one skill that are listed without being pinned, the line of all others counted too. A
-/// thousand skills that list so many still fit into a push.
+/// Greatest number of unpinned files listed in one skill, including the summary of omitted files. A
+/// thousand skills with this number still fit into a push.
 pub const SKILL_UNPINNED_MAX: usize = 32;
 
-/// Most files in one skill that are listed.
+/// Greatest number of files listed in one skill.
 pub const SKILL_LISTED_MAX: usize = SKILL_FILES_MAX + SKILL_UNPINNED_MAX;
 
-/// Deepest directory below a skill's own that is looked into.
+/// Greatest depth below a skill's directory that is scanned.
 pub const SKILL_DEPTH_MAX: usize = 16;
 
-/// Most files of all skills of one snapshot, each `SKILL.md` with them.
+/// Greatest number of files of all skills in one snapshot, including each `SKILL.md`.
 pub const SNAPSHOT_SKILL_FILES_MAX: usize = 4_096;
 
-/// Most bytes of files of all skills of one snapshot, each `SKILL.md` with them.
+/// Greatest size of the files of all skills in one snapshot, including each `SKILL.md`, in bytes.
 pub const SNAPSHOT_SKILL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// Most bytes of what stands in the prompt of one snapshot: instruction files, and the names and
+/// Greatest size of what one snapshot adds to a prompt, in bytes: instruction files, and the names and
 /// descriptions of skills.
 pub const SNAPSHOT_PROMPT_BYTES_MAX: u64 = 2 * 1024 * 1024;
 
-/// Most `ok` resources in one snapshot.
+/// Greatest number of `ok` resources in one snapshot.
 pub const SNAPSHOT_RESOURCES_MAX: usize = 1_000;
 
-/// Most resources that one snapshot lists, with those that are not used. What would be past it is told
-/// by one line in the snapshot's error.
+/// Greatest number of resources listed in one snapshot, including unused ones. The snapshot's error
+/// gives the number of the others.
 pub const SNAPSHOT_LISTED_MAX: usize = 2_000;
 
-/// Most tools of one MCP server.
+/// Greatest number of tools of one MCP server.
 pub const SERVER_TOOLS_MAX: usize = 128;
 
-/// Most bytes of one MCP server's tools, as canonical JSON.
+/// Greatest size of one MCP server's tools as canonical JSON, in bytes.
 pub const SERVER_TOOLS_BYTES_MAX: u64 = 256 * 1024;
 
-/// Most bytes of all MCP servers' tools in one snapshot, as canonical JSON.
+/// Greatest size of all MCP servers' tools in one snapshot as canonical JSON, in bytes.
 pub const SNAPSHOT_TOOLS_BYTES_MAX: u64 = 1024 * 1024;
 
-/// Longest source and longest path of a skill's file, in bytes of UTF-8.
+/// Greatest length of a source and of the path of a skill's file, in bytes of UTF-8.
 pub const SOURCE_BYTES_MAX: usize = 1_024;
 
-/// Longest error of a resource or of a snapshot, in bytes of UTF-8.
+/// Greatest length of the error of a resource or of a snapshot, in bytes of UTF-8.
 pub const ERROR_BYTES_MAX: usize = 4_096;
 
-/// Longest fact about a workspace, in bytes of UTF-8.
+/// Greatest length of a fact about a workspace, in bytes of UTF-8.
 pub const FACT_BYTES_MAX: usize = 1_024;
 
-/// Longest name of a skill, in characters (Agent Skills specification).
+/// Greatest length of a skill's name, in characters (Agent Skills specification).
 pub const SKILL_NAME_CHARS_MAX: usize = 64;
 
-/// Longest frontmatter of a `SKILL.md` that is read, in bytes: honest ones have a few hundred, and each
-/// is parsed at every scan and push.
+/// Greatest size of a frontmatter that is parsed, in bytes. Honest ones have a few hundred, and every
+/// scan and push parses each one.
 pub const FRONTMATTER_BYTES_MAX: usize = 64 * 1024;
 
-/// Longest description of a skill, in characters (Agent Skills specification).
+/// Greatest length of a skill's description, in characters (Agent Skills specification).
 pub const SKILL_DESCRIPTION_CHARS_MAX: usize = 1_024;
 
-/// Longest `compatibility` of a skill, in characters (Agent Skills specification).
+/// Greatest length of a skill's `compatibility`, in characters (Agent Skills specification).
 pub const SKILL_COMPATIBILITY_CHARS_MAX: usize = 500;
 
-/// Longest name that a person or a client gives to something (an agent, a user, a chat's title, a
-/// token's label), in characters.
+/// Greatest length of a name that a person or a client chooses, such as an agent's name or a chat's
+/// title, in characters.
 pub const LABEL_CHARS_MAX: usize = 200;
 
-/// Most bytes that one agent may have uploaded ahead of a push.
+/// Greatest size of one agent's uploads that wait for a push, in bytes.
 pub const AGENT_UPLOAD_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// Most uploads of an agent that wait for a push: a snapshot names fewer bodies.
+/// Greatest number of one agent's uploads that wait for a push. A snapshot names fewer bodies.
 pub const AGENT_UPLOADS_MAX: u64 = 8_192;
 
-/// Cuts `text` to at most `bytes_max` bytes, at a character.
+/// Returns the longest prefix of `text` with at most `bytes_max` bytes and only whole characters.
 pub fn cut(text: &str, bytes_max: usize) -> &str {
     &text[..text.floor_char_boundary(bytes_max)]
 }
 
-/// How many bytes a text takes as JSON.
+/// Returns the size of `text` as a JSON string, in bytes, including the quotes.
 pub fn json_bytes(text: &str) -> u64 {
     let escaped = text.bytes().map(|byte| match byte {
         b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,

@@ -1,43 +1,41 @@
-//! A pin, and every way in which it moves.
+//! Pins, and the reasons and the steps of their moves.
 
 use crate::drift::Hashes;
 use crate::hash::{BlobHash, SnapshotId};
 use crate::resource::spelled;
 
 spelled! {
-    /// Why a pin moved.
+    /// The reason for which a pin moved.
     Reason {
         /// The chat was created pinned.
         Create = "create",
-        /// The chat had no pin, and its agent came to have a head.
+        /// The chat had no pin, and its agent got a head.
         Hydrate = "hydrate",
-        /// Somebody asked for the head, or for parts of it.
+        /// A caller requested the head, or parts of it.
         Refresh = "refresh",
         /// The chat was bound to another agent.
         Rebind = "rebind",
-        /// Somebody asked for an earlier snapshot of the chat's own history.
+        /// A caller requested an earlier snapshot of the chat's history.
         Rollback = "rollback",
-        /// The chat took over its parent's pin.
+        /// The chat was created with its parent's pin.
         Inherit = "inherit",
         /// The chat's policy took the head at a turn.
         Follow = "follow",
-        /// The chat's policy took up additions at a turn.
+        /// The chat's policy took additions of the head at a turn.
         Additive = "additive",
-        /// The tools of a settled head were taken up at the first turn.
+        /// The first turn took the tools of a head whose MCP servers had settled.
         Settle = "settle",
-        /// Somebody asked for the pin to be cleared.
+        /// A caller cleared the pin.
         Clear = "clear",
-        /// Somebody asked for the prompt to be rendered by the present renderer.
+        /// A caller requested the prompt of the latest renderer.
         Render = "render",
     }
 }
 
-/// What a chat is pinned to.
+/// A chat's pin: a snapshot and its rendered prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pin {
-    /// The snapshot.
     pub snapshot: SnapshotId,
-    /// Its hashes.
     pub hashes: Hashes,
     /// The prompt that was rendered when the pin was made.
     pub prompt: Rendered,
@@ -46,35 +44,33 @@ pub struct Pin {
 /// A rendered prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rendered {
-    /// Its hash.
+    /// The hash of the prompt.
     pub prompt: BlobHash,
-    /// The number of the renderer that made it.
+    /// The version of the renderer that rendered it.
     pub renderer: i64,
 }
 
-/// Where a pin is asked to go.
+/// The snapshot to which a pin shall move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Target {
-    /// The snapshot.
     pub snapshot: SnapshotId,
-    /// Its hashes.
     pub hashes: Hashes,
 }
 
-/// What comes of asking a pin to go to a target.
+/// The way in which a pin gets to a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// It is there already: nothing is written.
+    /// The pin is at the target already, and nothing is written.
     Stay,
-    /// It moves and keeps the prompt that it has, since what reaches the model is the same. So the
-    /// prompt's bytes outlive an upgrade of the renderer.
+    /// The pin moves and keeps its prompt, because both contexts are equal. So the prompt's bytes stay
+    /// the same when the renderer is upgraded.
     Keep(Rendered),
-    /// It moves and needs the target's rendered prompt.
+    /// The pin moves and needs the target's prompt.
     Render,
 }
 
-/// Decides how a pin gets to `target`. Every move but a rollback, which restores the prompt of its
-/// row of the history, is decided here.
+/// Decides how a pin gets to `target`, for every move except a rollback, which restores the prompt of
+/// a row of the history.
 pub fn step(pin: Option<&Pin>, target: &Target) -> Step {
     match pin {
         Some(pin) if pin.snapshot == target.snapshot => Step::Stay,

@@ -1,32 +1,33 @@
-//! Policies: what a chat does by itself when its agent's head differs from its pin.
+//! Policies: how a chat's pin moves at a turn without a request.
 
 use crate::resource::spelled;
 
 spelled! {
-    /// What a chat does at a turn when its agent's head differs from its pin.
+    /// How a chat's pin moves at a turn whose head differs from the pin.
     #[derive(Default)]
     Policy {
-        /// Nothing: the pin moves only when asked.
+        /// The pin does not move without a request.
         #[default]
         Manual = "manual",
-        /// It takes up what is new and keeps what is pinned.
+        /// The pin takes new resources and keeps the pinned ones.
         Additive = "additive",
-        /// It takes the head.
+        /// The pin moves to the head.
         Follow = "follow",
     }
 }
 
-/// How much of a head that has moved on a chat takes by itself.
+/// The part of a drifted head that a policy takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Uptake {
-    /// What the pin does not have yet.
+    /// The resources that the pin does not have.
     Additions,
-    /// All of it.
+    /// The whole head.
     Head,
 }
 
 impl Policy {
-    /// Returns how much of a drifted head a chat takes when a turn begins; `None` if its pin stays.
+    /// Returns the part of a drifted head that the chat takes when a turn begins. `None` means that the
+    /// pin stays.
     pub fn uptake(self) -> Option<Uptake> {
         match self {
             Self::Manual => None,
@@ -35,8 +36,8 @@ impl Policy {
         }
     }
 
-    /// Returns the policy of a chat after a rollback. The next turn must not undo what somebody went
-    /// back to, so only a policy that moves no pin stays.
+    /// Returns the policy of a chat after a rollback. It moves no pin, so that the next turn does not
+    /// undo the rollback.
     pub fn after_rollback(self) -> Self {
         match self {
             Self::Manual | Self::Additive | Self::Follow => Self::Manual,

@@ -1,42 +1,41 @@
-//! Whether a push is taken, by the number of its process and its own.
+//! Decides whether a push is accepted, by its epoch and version.
 
-/// What the server knows of an agent when a push arrives.
+/// The server's state of an agent when a push arrives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Known {
     /// The epoch of the newest process.
     pub epoch: i64,
-    /// The last accepted version within that epoch; 0 before the first.
+    /// The last accepted version within that epoch, or 0.
     pub version: i64,
 }
 
-/// What a push says of itself.
+/// A push, as far as it matters to [`verdict`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Offered {
-    /// The epoch that its process was given.
+    /// The epoch of the process that pushes.
     pub epoch: i64,
-    /// Its number within the epoch, from 1 upwards.
+    /// The number of the push within its epoch, counted from 1.
     pub version: i64,
-    /// Whether its content is the head's.
+    /// Whether the push and the head have the same content.
     pub same_content: bool,
 }
 
-/// What comes of a push.
+/// The decision about a push.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// A newer process has taken over: nothing is written.
+    /// The epoch is another process's, and nothing is written.
     Fenced,
-    /// The version is not newer: nothing is written.
+    /// The version is not newer, and nothing is written.
     NotNewer,
-    /// The present version with the present content: the answer to it was lost, and it is given
-    /// again.
+    /// The push is a retry of the last accepted one, and gets the same response.
     Repeated,
-    /// Newer, with the content that the head has: the version advances.
+    /// The version is newer and the content the same, so only the version advances.
     Unchanged,
-    /// Newer, with other content: it becomes the head.
+    /// The version is newer and the content differs, so the push becomes the head.
     Accepted,
 }
 
-/// Decides what comes of a push.
+/// Decides about a push.
 pub fn verdict(known: &Known, offered: &Offered) -> Verdict {
     if offered.epoch != known.epoch {
         return Verdict::Fenced;

@@ -1,22 +1,22 @@
-//! Tools modes: where a chat's tool definitions come from.
+//! Tools modes: the source of a chat's tool definitions.
 
 use crate::resource::spelled;
 
 spelled! {
-    /// Where a chat's tool definitions come from.
+    /// The source of a chat's tool definitions.
     #[derive(Default)]
     ToolsMode {
-        /// From the agent's head, since a stale tool cannot be called.
+        /// The agent's head, because a model cannot call a tool that no longer exists.
         #[default]
         Live = "live",
-        /// From the pin.
+        /// The pin.
         Pinned = "pinned",
     }
 }
 
 impl ToolsMode {
-    /// Returns whether the pin decides which tools a model is offered. Only then do other tools in the
-    /// head count as drift.
+    /// Returns whether tools come from the pin. Only then do different tools in the head count as
+    /// drift.
     pub fn pins_tools(self) -> bool {
         match self {
             Self::Live => false,
