@@ -1,4 +1,4 @@
-//! Who may do what: one table, asked by everything that touches stored data.
+//! Authorization: one table says who may do what, and every access to stored data asks it.
 
 use std::fmt;
 
@@ -6,33 +6,32 @@ use crate::id::{AgentId, TokenId, UserId};
 use crate::resource::{UnknownWord, spelled};
 
 spelled! {
-    /// What a user may be. Roles add up.
+    /// A role of a user. A user can have several.
     Role {
-        /// Owns agents and chats, and sees nothing of others'.
+        /// Owns agents and chats, and cannot see those of others.
         Member = "member",
-        /// Reads metadata, history and the audit log of all, no bodies.
+        /// Reads the metadata and the history of all users and the audit log, but no bodies.
         Auditor = "auditor",
-        /// Manages users and refreshes by filter; reads as an auditor does.
+        /// Manages users, refreshes chats by filter, and reads the same as an auditor.
         Admin = "admin",
     }
 }
 
 spelled! {
-    /// What a token may be used for.
+    /// A scope of a token, which limits what its user can do with it.
     Scope {
-        /// Reading.
         Read = "read",
-        /// Writing what is one's own.
+        /// Write the user's own objects.
         Write = "write",
-        /// Creating agents whose tokens outlive this one, and agents for other users.
+        /// Create agents whose tokens outlive this one, and agents for other users.
         Provision = "provision",
-        /// What an admin may do beyond a member.
+        /// Do what an admin may do beyond a member.
         Admin = "admin",
     }
 }
 
-/// A set of [`Role`]s or [`Scope`]s. Written as its words in their order of declaration, separated
-/// by a space.
+/// Declares a set of [`Role`]s or [`Scope`]s. Its text is the words in their order of declaration,
+/// separated by spaces.
 macro_rules! word_sets {
     ($($(#[$doc:meta])* $set:ident of $word:ident),+ $(,)?) => {$(
         $(#[$doc])*
@@ -40,32 +39,32 @@ macro_rules! word_sets {
         pub struct $set(u8);
 
         impl $set {
-            /// All of them.
+            /// Returns the set of all words.
             pub fn all() -> Self {
                 $word::ALL.iter().copied().collect()
             }
 
-            /// Whether the word is in the set.
+            /// Returns whether the word is in the set.
             pub fn has(self, word: $word) -> bool {
                 self.0 & (1 << word as u8) != 0
             }
 
-            /// Whether every word of `other` is in this set.
+            /// Returns whether every word of `other` is in this set.
             pub fn covers(self, other: Self) -> bool {
                 self.0 & other.0 == other.0
             }
 
-            /// The first word of `other` that is not in this set.
+            /// Returns the first word of `other` that is not in this set.
             pub fn missing(self, other: Self) -> Option<$word> {
                 other.words().find(|word| !self.has(*word))
             }
 
-            /// Whether there is no word in the set.
+            /// Returns whether the set has no words.
             pub fn is_empty(self) -> bool {
                 self.0 == 0
             }
 
-            /// The words in their order of declaration.
+            /// Iterates over the words, in their order of declaration.
             pub fn words(self) -> impl Iterator<Item = $word> {
                 $word::ALL.iter().copied().filter(move |word| self.has(*word))
             }
@@ -107,29 +106,20 @@ word_sets! {
     Scopes of Scope,
 }
 
-/// Who calls, as the store found them to be.
+/// The authenticated caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Actor {
-    /// A user, by one of their tokens.
     User {
-        /// Who.
         id: UserId,
-        /// What they are.
         roles: Roles,
-        /// By which token.
         token: TokenId,
-        /// What the token may be used for.
         scopes: Scopes,
     },
-    /// An agent, by its token.
     Agent {
-        /// Which.
         id: AgentId,
-        /// Whose.
         owner: UserId,
-        /// Whether it may refresh the chats of its owner.
+        /// Whether the agent may refresh its owner's chats.
         may_refresh: bool,
-        /// By which token.
         token: TokenId,
     },
     /// Background work of the server.
@@ -137,7 +127,8 @@ pub enum Actor {
 }
 
 impl Actor {
-    /// The user on whose behalf something is asked: the owner of an agent. The system has none.
+    /// Returns the user on whose behalf the actor calls, who is the owner of an agent. `None` for the
+    /// system.
     pub fn user(&self) -> Option<UserId> {
         match self {
             Self::User { id, .. } => Some(*id),
@@ -148,7 +139,7 @@ impl Actor {
 }
 
 spelled! {
-    /// Everything that can be asked for on stored data.
+    /// An operation on stored data.
     Operation {
         /// Create an agent.
         AgentCreate = "agent_create",
@@ -158,9 +149,9 @@ spelled! {
         AgentRead = "agent_read",
         /// Delete an agent.
         AgentDelete = "agent_delete",
-        /// Give an agent another token.
+        /// Replace an agent's token.
         AgentTokenRotate = "agent_token_rotate",
-        /// Name an agent: bind a chat to it, or replace it.
+        /// Bind a chat to an agent, or replace the agent.
         AgentUse = "agent_use",
         /// Read an agent's timeline.
         HeadList = "head_list",
@@ -168,7 +159,7 @@ spelled! {
         SessionOpen = "session_open",
         /// Push a snapshot.
         ContextPush = "context_push",
-        /// Send bytes ahead of a push.
+        /// Upload a blob before a push.
         BlobUpload = "blob_upload",
         /// Refresh the agent's drifted chats on the agent's own behalf.
         AgentRefresh = "agent_refresh",
@@ -190,7 +181,7 @@ spelled! {
         PinMove = "pin_move",
         /// Clear a chat's pin.
         PinClear = "pin_clear",
-        /// Refresh chats of anybody by a filter.
+        /// Refresh chats of any user by a filter.
         PinMoveMany = "pin_move_many",
         /// Read a chat's pin history.
         HistoryRead = "history_read",
@@ -208,7 +199,7 @@ spelled! {
         TurnBegin = "turn_begin",
         /// List turns.
         TurnList = "turn_list",
-        /// Ask which chats and turns had a content in force.
+        /// List the chats and turns in which a content was in force.
         ExposureRead = "exposure_read",
         /// Create a user.
         UserCreate = "user_create",
@@ -216,62 +207,61 @@ spelled! {
         UserList = "user_list",
         /// Change a user.
         UserChange = "user_change",
-        /// Read what a user has of what is limited.
+        /// Read a user's usage and quota.
         UsageRead = "usage_read",
-        /// Change how much a user may have.
+        /// Change a user's quota.
         QuotaChange = "quota_change",
-        /// Make a token for oneself.
+        /// Make a token for the caller.
         TokenCreate = "token_create",
         /// Make a token for another user.
         TokenCreateFor = "token_create_for",
-        /// List one's tokens.
+        /// List the caller's tokens.
         TokenList = "token_list",
-        /// List what one's own token made; an admin with the admin scope what anybody's made.
+        /// List the tokens that one of the caller's tokens made. An admin with the admin scope may name
+        /// any user's token.
         TokenChildren = "token_children",
-        /// Revoke one's own token; an admin with the admin scope anybody's.
+        /// Revoke one of the caller's tokens. An admin with the admin scope may revoke any user's.
         TokenRevoke = "token_revoke",
-        /// Read who one is.
+        /// Read the caller's own user.
         MeRead = "me_read",
         /// Read the audit log.
         AuditRead = "audit_read",
-        /// Read what the server counts, where not everybody may.
+        /// Read the server's metrics, if they are not public.
         MetricsRead = "metrics_read",
     }
 }
 
-/// How much of an object an operation tells its caller.
+/// The part of an object that an operation shows to its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
-    /// What describes it: no text, no description and no tool.
+    /// No text, no description and no tool.
     Metadata,
-    /// Its bodies too.
+    /// Metadata and bodies.
     Bodies,
 }
 
-/// Who may do an operation, and how much it tells them.
+/// The callers that may do an operation, and the reach that they get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Who {
     /// Any user.
     Anyone,
-    /// Any member.
     Member,
-    /// The owner of the object, who gets this.
+    /// The owner of the object.
     Owner(Reach),
-    /// The owner of the object, who gets the first, and auditors and admins, who get the second.
+    /// The owner of the object, with the first reach, and auditors and admins, with the second.
     Reader(Reach, Reach),
     /// Auditors and admins.
     Auditor,
-    /// Admins.
     Admin,
-    /// The agent itself, and nobody else.
+    /// The agent itself.
     Agent,
-    /// The agent itself, if it was created with leave to refresh.
+    /// The agent itself, if it was created with `may_refresh`.
     RefreshingAgent,
 }
 
 impl Operation {
-    /// Returns its row of the table: who may do it and how much it tells them, and the scope that a
-    /// user's token needs.
+    /// Returns the operation's row of the table: its callers and their reach, and the scope that a user's
+    /// token needs.
     fn rule(self) -> (Who, Option<Scope>) {
         use Reach::{Bodies, Metadata};
         use Scope::{Admin, Read, Write};
@@ -314,45 +304,45 @@ impl Operation {
         }
     }
 
-    /// Whether it is for agents' tokens rather than users'.
+    /// Returns whether the operation needs an agent's token rather than a user's.
     pub fn is_for_agents(self) -> bool {
         matches!(self.rule().0, Who::Agent | Who::RefreshingAgent)
     }
 }
 
-/// The object of an operation, as far as permission depends on it.
+/// The part of an operation's object on which permission depends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Object {
-    /// Nothing in particular: a list, something new, or the caller.
+    /// A list, a new object, or the caller.
     Collection,
-    /// Something that a user owns.
+    /// An object of this user.
     Owned(UserId),
 }
 
-/// What comes of asking for permission.
+/// The result of [`decide`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
-    /// Do it, and tell so much.
+    /// The response may contain this much of the object.
     Allow(Reach),
-    /// The caller may know that the object exists, but not do this.
+    /// The caller may see the object, but not do this.
     Forbidden(Refusal),
-    /// The caller may not know that the object exists.
+    /// The caller may not see the object.
     NotFound,
 }
 
-/// Why something is forbidden.
+/// The reason why an operation is forbidden, as a message for the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// An agent's token where a user's is needed.
+    /// The operation needs a user's token, and the caller has an agent's.
     #[error("this is an agent's token; use a user's")]
     UserNeeded,
-    /// A user's token where an agent's is needed.
+    /// The operation needs an agent's token, and the caller has a user's.
     #[error("this is a user's token; use the agent's own")]
     AgentNeeded,
     /// The token lacks a scope.
     #[error("the token lacks the scope `{0}`")]
     ScopeMissing(Scope),
-    /// The token that is to be revoked has a scope which the caller's lacks.
+    /// The token to revoke has a scope that the caller's token lacks.
     #[error(
         "a token revokes none wider than itself, and yours lacks the scope `{0}`; use one that has it, or that token itself"
     )]
@@ -363,13 +353,13 @@ pub enum Refusal {
     /// Only the owner may.
     #[error("only its owner may do this")]
     NotOwner,
-    /// The agent was created without leave to refresh.
+    /// The agent was created without `may_refresh`.
     #[error("this agent was created without `may_refresh`, so it cannot refresh chats")]
     MayNotRefresh,
 }
 
-/// Decides whether `actor` may do `operation` on `object`, and how much it tells them. Total, and depends
-/// on nothing else. A token without the scope `read` gets no bodies, whatever it may do.
+/// Decides whether `actor` may do `operation` on `object`, and with which reach. The decision depends on
+/// nothing else. A token without the scope `read` gets no bodies.
 pub fn decide(actor: &Actor, operation: Operation, object: Object) -> Decision {
     let (who, scope) = operation.rule();
     match *actor {
@@ -434,11 +424,11 @@ pub fn decide(actor: &Actor, operation: Operation, object: Object) -> Decision {
     }
 }
 
-/// Refuses a token of `scopes` to revoke one of `others`, if that one is wider.
+/// Checks whether a token with `scopes` may revoke one with `others`.
 ///
 /// # Errors
 ///
-/// The first scope that it lacks.
+/// Returns [`Refusal::RevokesWider`] with the first scope of `others` that is not in `scopes`.
 pub fn demand_no_wider(scopes: Scopes, others: Scopes) -> Result<(), Refusal> {
     match scopes.missing(others) {
         Some(scope) => Err(Refusal::RevokesWider(scope)),
@@ -446,7 +436,7 @@ pub fn demand_no_wider(scopes: Scopes, others: Scopes) -> Result<(), Refusal> {
     }
 }
 
-/// Whether the actor reads the metadata of everybody's objects.
+/// Returns whether the actor may read the metadata of all users' objects.
 pub fn reads_all(actor: &Actor) -> bool {
     match actor {
         Actor::User { roles, .. } => roles.has(Role::Auditor) || roles.has(Role::Admin),
@@ -479,7 +469,7 @@ mod tests {
         }
     }
 
-    /// Every actor against every operation, as reviewers read it.
+    /// Writes the decision about every actor and every operation.
     #[test]
     fn the_matrix_is_as_reviewed() {
         let owner: UserId = Uuid::from_u128(1).into();
