@@ -1,5 +1,5 @@
-//! What of a list of sound resources a snapshot takes up: one skill of each name, and no more than
-//! its limits allow. The scan, the server and a partial refresh all decide it here.
+//! Decides which valid resources a snapshot uses: one skill of each name, within the limits. The scan,
+//! the server and a partial refresh all use it.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 
@@ -10,15 +10,15 @@ use crate::limits::{
 use crate::resource::{Kind, Resource, Status};
 use crate::skill;
 
-/// Demotes to `excluded` whatever is shadowed or past a limit, by all limits together in the order of
-/// the list: what is left out counts for none of them, and something smaller after it may still fit.
-/// Answers the line for the snapshot's error if resources had to be left out of the list altogether.
+/// Demotes resources that are shadowed or exceed a limit to `excluded`, in the order of the list. An
+/// excluded resource counts for no limit, so a smaller one after it may still fit. Returns a message
+/// for the snapshot's error if it removed resources from the list.
 ///
-/// Doing it twice changes nothing.
+/// Applying it twice changes nothing.
 pub fn admit(resources: &mut Vec<Resource>) -> Option<String> {
     let mut room = Room::default();
     let mut names = Names::of(resources);
-    // MCP servers are counted last, so that they crowd out no file.
+    // MCP servers come last, so that they displace no file.
     for of_servers in [false, true] {
         for index in 0..resources.len() {
             let resource = &resources[index];
@@ -36,14 +36,14 @@ pub fn admit(resources: &mut Vec<Resource>) -> Option<String> {
     limit_listed(resources)
 }
 
-/// What is left beside resources that stay as they are: their limits and their names.
+/// The free room and the used names of a snapshot whose resources stay as they are.
 pub(crate) struct Ledger<'r> {
     room: Room,
     names: HashSet<&'r str>,
 }
 
 impl<'r> Ledger<'r> {
-    /// What is left beside those that are `ok`.
+    /// Counts the `ok` resources.
     pub fn of(resources: &'r [Resource]) -> Self {
         let mut ledger = Self {
             room: Room::default(),
@@ -56,7 +56,8 @@ impl<'r> Ledger<'r> {
         ledger
     }
 
-    /// Takes what one more `ok` resource needs, if that is left and its name is free.
+    /// Reserves room and name for one more `ok` resource. Returns false, and reserves nothing, if there
+    /// is not enough room or the name is in use.
     pub fn take(&mut self, resource: &'r Resource) -> bool {
         let need = Need::of(resource);
         let name = skill_name(resource);
@@ -70,15 +71,15 @@ impl<'r> Ledger<'r> {
     }
 }
 
-/// The `ok` skills of each name, and which of them is used.
+/// The `ok` skills of each name, by precedence.
 struct Names {
-    /// By name, where those stand that have not been tried, the one to use first.
+    /// The indices of the skills of each name that have not been tried yet, by precedence.
     candidates: BTreeMap<String, VecDeque<usize>>,
 }
 
 impl Names {
-    /// Those whose directory bears the name come first; then those of the last root; of one root those
-    /// that stand first.
+    /// Sorts skills of one name: those whose directory has that name first, then by root from the last
+    /// to the first, then by the order of the list.
     fn of(resources: &[Resource]) -> Self {
         let mut roots = BTreeMap::new();
         let mut candidates: BTreeMap<String, Vec<_>> = BTreeMap::new();
@@ -102,8 +103,8 @@ impl Names {
         }
     }
 
-    /// Tries the skill at `index` if it is the one to use, and if it does not fit those after it that
-    /// stand before it in the list. When one fits, all others of its name are shadowed.
+    /// Admits the first skill of the name up to `index` that fits, by precedence, and demotes all others
+    /// of the name as shadowed. Does nothing while a skill after `index` takes precedence.
     fn reach(&mut self, index: usize, resources: &mut [Resource], room: &mut Room) {
         let name = skill_name(&resources[index]).map(str::to_owned);
         let Some(candidates) = name.and_then(|name| self.candidates.get_mut(&name)) else {
@@ -127,7 +128,7 @@ fn skill_name(resource: &Resource) -> Option<&str> {
     resource.name.as_deref().filter(|_| is_skill)
 }
 
-/// What is left of a snapshot's limits.
+/// The free room within a snapshot's limits.
 struct Room {
     resources: usize,
     prompt_bytes: u64,
@@ -148,7 +149,7 @@ impl Default for Room {
     }
 }
 
-/// What one resource takes of a snapshot's limits.
+/// The room that one resource needs.
 struct Need {
     prompt_bytes: u64,
     skill_files: usize,
@@ -186,7 +187,7 @@ impl Need {
 }
 
 impl Room {
-    /// Takes what a resource needs, or demotes the resource if that is not left.
+    /// Reserves room for a resource, or demotes it. Returns whether it fits.
     fn admit(&mut self, resource: &mut Resource) -> bool {
         let need = Need::of(resource);
         if let Some(reason) = self.refusal(&need, resource.kind) {
@@ -197,7 +198,7 @@ impl Room {
         true
     }
 
-    /// What is pinned already may take more than there is, for an older release pinned it.
+    /// Reserves room. A pin of an older release may need more than there is, so this saturates.
     fn spend(&mut self, need: &Need) {
         self.resources = self.resources.saturating_sub(1);
         self.prompt_bytes = self.prompt_bytes.saturating_sub(need.prompt_bytes);
@@ -236,7 +237,7 @@ impl Room {
     }
 }
 
-/// Leaves out of the list what is past its limit: from the end, and nothing that is used.
+/// Removes unused resources from the end of the list until it is within its limit.
 fn limit_listed(resources: &mut Vec<Resource>) -> Option<String> {
     let dropped = resources.len().saturating_sub(SNAPSHOT_LISTED_MAX);
     let unused = resources.iter().filter(|r| r.status != Status::Ok).count();
@@ -388,7 +389,7 @@ mod tests {
 
     #[test]
     fn limits_are_counted_together() {
-        // What one limit takes away takes no place under another.
+        // A resource that exceeds one limit counts for no other.
         let described = |name: &str, bytes: usize| {
             let mut skill = skill("/w", "skills", name);
             skill.description = Some("d".repeat(bytes));

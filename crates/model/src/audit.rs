@@ -9,58 +9,50 @@ use crate::moment::Moment;
 /// A row of the audit log.
 #[derive(Debug, Clone)]
 pub struct AuditRecord {
-    /// Its id.
     pub id: AuditId,
     /// `user`, `agent` or `system`.
     pub actor_kind: String,
-    /// Which user or agent.
+    /// The id of the user or agent.
     pub actor_id: Option<Uuid>,
-    /// With which token; `None` for the system, and in rows of an earlier release.
+    /// `None` for the system, and in rows of an earlier release.
     pub token: Option<TokenId>,
-    /// The operation's name.
+    /// The name of the operation.
     pub action: String,
-    /// What kind of thing it was done to.
     pub object_kind: Option<String>,
-    /// To which; of several refusals to the first.
+    /// The object, which is the first one's for several refusals.
     pub object_id: Option<Uuid>,
     /// `done` or `forbidden`.
     pub outcome: String,
-    /// When; of several refusals when the first was.
+    /// The time, which is the first one's for several refusals.
     pub at: Moment,
-    /// How often. More than once only for refusals of one token and action within one minute.
+    /// More than 1 only for refusals of one token and action within one minute.
     pub count: u64,
-    /// The token that came of it, if one did.
+    /// The token that the operation made, if any.
     pub new_token: Option<NewTokenRecord>,
 }
 
-/// A token that was made, as it was then.
+/// A new token, as it was when it was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NewTokenRecord {
-    /// The public part of its text, by which its row is found.
     pub id: TokenId,
-    /// The user whose it is, unless it is an agent's.
+    /// The user that the token belongs to. `None` for an agent's token.
     pub user: Option<UserId>,
-    /// What it may be used for.
     pub scopes: Scopes,
-    /// From when on it opens nothing.
+    /// The time from which on the server rejects the token.
     pub expires_at: Option<Moment>,
 }
 
-/// What something is done to, as the audit log names it.
+/// The object of an operation in the audit log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuditObject {
-    /// A user.
     User(UserId),
-    /// An agent.
     Agent(AgentId),
-    /// A chat.
     Chat(ChatId),
-    /// A token.
     Token(TokenId),
 }
 
 impl AuditObject {
-    /// Returns the word for its kind.
+    /// Returns the word for the object's kind.
     pub fn kind(self) -> &'static str {
         match self {
             Self::User(_) => "user",
@@ -70,7 +62,7 @@ impl AuditObject {
         }
     }
 
-    /// Returns its id, whatever it is.
+    /// Returns the object's id as a plain UUID.
     pub fn uuid(self) -> Uuid {
         match self {
             Self::User(id) => id.uuid(),

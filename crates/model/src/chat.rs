@@ -9,55 +9,47 @@ use crate::pin::Pin;
 use crate::policy::{Policy, Uptake};
 use crate::tools_mode::ToolsMode;
 
-/// A chat with its pin, its agent's head and what its drift is derived from.
+/// A chat with its pin, its agent's head and the facts that its drift is derived from.
 #[derive(Debug, Clone)]
 pub struct ChatRecord {
-    /// Its id.
     pub id: ChatId,
-    /// Whose it is.
     pub owner: UserId,
-    /// The client that holds it.
+    /// The name of the client that the chat belongs to.
     pub client: Option<String>,
-    /// The client's own id for it; unique per owner and client.
+    /// The client's id for the chat, unique for each owner and client.
     pub reference: Option<String>,
-    /// Its title.
     pub title: Option<String>,
-    /// The agent that it is bound to.
+    /// The agent that the chat is bound to.
     pub agent: Option<AgentId>,
-    /// The chat whose pin it inherited.
+    /// The chat whose pin this one inherited.
     pub parent: Option<ChatId>,
-    /// Since when it is archived.
+    /// `None` if the chat is not archived.
     pub archived_at: Option<Moment>,
-    /// What it does at a turn when the head differs.
     pub policy: Policy,
-    /// Where its tools come from.
     pub tools: ToolsMode,
     /// The hashes of the head that was declined last.
     pub declined: Option<Hashes>,
-    /// The number of the last move of its pin; 0 before the first.
+    /// The number of the last move of the pin, or 0.
     pub pin_seq: i64,
-    /// Its pin.
     pub pin: Option<PinState>,
-    /// How many turns it has had.
     pub turn_count: i64,
-    /// When it was created.
     pub created_at: Moment,
-    /// When its title, policy, tools, binding or archive changed last, or its last turn began.
+    /// The time of the last turn, or of the last change of title, policy, tools, binding or archive.
     pub updated_at: Moment,
-    /// The head of the agent that it is bound to.
+    /// The head of the chat's agent.
     pub head: Option<Head>,
-    /// Whether that agent's MCP servers had settled at its last push.
+    /// Whether the agent's MCP servers had settled at its last push.
     pub head_settled: bool,
-    /// What [`Standing::first_other_at`] is.
+    /// [`Standing::first_other_at`].
     pub first_other_at: Option<Moment>,
-    /// The prompt of that head, if it has been rendered.
+    /// The prompt of the head, if it has been rendered.
     pub head_prompt: Option<BlobHash>,
-    /// That what its agent sent last was refused, if it was: the head may not be what the workspace has.
+    /// The refusal of the agent's last push. If there is one, the head may be older than the workspace.
     pub agent_refused: Option<PushRefused>,
 }
 
 impl ChatRecord {
-    /// How the pin stands to the head; `None` if they are the same, or one is missing.
+    /// Returns the drift. `None` if pin and head are the same, or if one is missing.
     pub fn drift(&self) -> Option<Drift> {
         let (pin, head) = (self.pin.as_ref()?, self.head?);
         drift(&Standing {
@@ -70,8 +62,8 @@ impl ChatRecord {
         })
     }
 
-    /// Returns how much of the head the chat takes by itself when a turn begins; `None` if its pin
-    /// stays. A head that somebody declined is not taken.
+    /// Returns the part of the head that the chat takes when a turn begins. `None` if the pin stays, as
+    /// it does for a declined head.
     pub fn uptake(&self) -> Option<Uptake> {
         let drift = self.drift().filter(|drift| !drift.declined);
         drift.and_then(|_| self.policy.uptake())
@@ -87,7 +79,7 @@ impl ChatRecord {
         }
     }
 
-    /// Returns whether a turn would offer other tools than the pin's.
+    /// Returns whether the tools of a turn would differ from the pin's.
     pub fn tools_differ(&self) -> bool {
         let (Some(pin), Some(head)) = (&self.pin, &self.head) else {
             return false;
@@ -96,48 +88,45 @@ impl ChatRecord {
     }
 }
 
-/// The pin of a chat.
+/// The pin of a chat, with its time and the error of its snapshot.
 #[derive(Debug, Clone)]
 pub struct PinState {
-    /// What is pinned.
     pub pin: Pin,
-    /// When.
     pub pinned_at: Moment,
-    /// The error of the snapshot.
+    /// The error of the pinned snapshot.
     pub error: Option<String>,
 }
 
 /// A request for a new chat, or for the caller's chat of the same client and reference.
 #[derive(Debug, Clone, Default)]
 pub struct ChatCreate {
-    /// The client that holds it.
+    /// The name of the client that the chat belongs to.
     pub client: Option<String>,
-    /// The client's own id for it; unique per owner and client, and goes with `client` only.
+    /// The client's id for the chat, unique for each owner and client. It requires `client`.
     pub reference: Option<String>,
-    /// The agent to bind it to.
+    /// The agent to bind the chat to.
     pub agent: Option<AgentId>,
-    /// The chat whose pin and agent it inherits.
+    /// The chat whose pin and agent the new one inherits.
     pub parent: Option<ChatId>,
     pub title: Option<String>,
     pub policy: Policy,
     pub tools: ToolsMode,
 }
 
-/// What is to change of a chat apart from its pin. What is `None` stays.
+/// A change of a chat, except of its pin. `None` keeps the present value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChatChange {
-    /// A new title; `Some(None)` takes it away.
+    /// `Some(None)` removes the title.
     pub title: Option<Option<String>>,
     pub archived: Option<bool>,
-    /// The agent to bind it to; `Some(None)` unbinds it.
+    /// The agent to bind the chat to. `Some(None)` unbinds it.
     pub agent: Option<Option<AgentId>>,
     pub policy: Option<Policy>,
     pub tools: Option<ToolsMode>,
 }
 
 impl ChatChange {
-    /// Returns what of the change differs from the chat as it is. Asking again for what is there
-    /// changes nothing.
+    /// Returns the change without those values that the chat already has.
     pub fn differing(&self, now: &ChatRecord) -> Self {
         Self {
             title: self.title.clone().filter(|title| *title != now.title),
@@ -151,19 +140,15 @@ impl ChatChange {
     }
 }
 
-/// Which chats a list tells.
+/// A filter of chats. `None` accepts every value.
 #[derive(Debug, Clone, Default)]
 pub struct ChatFilter {
-    /// Of this agent.
     pub agent: Option<AgentId>,
-    /// Drifted, or not.
+    /// Whether the chats have drifted.
     pub dirty: Option<bool>,
-    /// Archived, or not.
     pub archived: Option<bool>,
-    /// Of this client.
     pub client: Option<String>,
-    /// With this reference.
     pub reference: Option<String>,
-    /// Of the caller alone, also for those who read everybody's.
+    /// Whether to list only the caller's chats, even if the caller may read those of others.
     pub own: bool,
 }

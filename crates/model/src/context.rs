@@ -1,4 +1,4 @@
-//! A chat's context as people look at it.
+//! The view of a chat's context: its pin, its agent's head, and the changes between them.
 
 use std::sync::Arc;
 
@@ -7,23 +7,22 @@ use crate::diff::effect::Sides;
 use crate::diff::{Change, changes};
 use crate::treatment::TreatedSnapshot;
 
-/// A chat's pin and its drift, with what both sides hold.
+/// A chat with the snapshots of its pin and its agent's head.
 #[derive(Debug, Clone)]
 pub struct ContextView {
-    /// The chat.
     pub chat: ChatRecord,
-    /// What is pinned; `None` while the chat is unpinned.
+    /// `None` if the chat has no pin.
     pub pinned: Option<Arc<TreatedSnapshot>>,
-    /// The head of its agent; `None` without agent or head.
+    /// `None` if the chat has no agent, or the agent no head.
     pub head: Option<Arc<TreatedSnapshot>>,
-    /// Whether descriptions, tools and shapes may be told: they are bodies.
+    /// Whether the caller may read bodies, which include descriptions, tools and shapes.
     pub tells_bodies: bool,
-    /// The number of the renderer that would render a prompt now.
+    /// The version of the latest renderer.
     pub latest_renderer: i64,
 }
 
 impl ContextView {
-    /// Returns what differs between the pin and the head. Empty exactly if the chat is not dirty.
+    /// Returns the changes from the pin to the head. They are empty exactly if the chat has not drifted.
     pub fn changes(&self) -> Vec<Change<'_>> {
         match (&self.pinned, &self.head) {
             (Some(pinned), Some(head)) => changes(pinned, head, self.chat.tools.pins_tools()),
@@ -31,13 +30,13 @@ impl ContextView {
         }
     }
 
-    /// Returns the number of the renderer of the pin's prompt, or of the latest one while there is no pin.
+    /// Returns the version of the renderer of the pin's prompt, or the latest one without a pin.
     pub fn renderer(&self) -> i64 {
         let pin = self.chat.pin.as_ref();
         pin.map_or(self.latest_renderer, |pin| pin.pin.prompt.renderer)
     }
 
-    /// Returns what is known of the bodies of both sides, under the renderer of the pin's prompt.
+    /// Returns the treatments of both snapshots by the renderer of the pin's prompt.
     pub fn sides(&self) -> Sides<'_> {
         Sides::of(
             self.pinned.as_deref(),

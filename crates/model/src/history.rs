@@ -11,28 +11,24 @@ use crate::pin::{Reason, Rendered};
 /// A row of a chat's pin history.
 #[derive(Debug, Clone)]
 pub struct PinRecord {
-    /// Its number in the chat's history, from 1.
+    /// The number of the move in the chat's history, counted from 1.
     pub seq: i64,
-    /// What was pinned; `None` if the pin was cleared.
+    /// The pinned snapshot. `None` if the pin was cleared.
     pub snapshot: Option<SnapshotId>,
-    /// What of it reaches a model.
     pub context_hash: Option<ContextHash>,
-    /// The prompt; `None` if the pin was cleared.
+    /// `None` if the pin was cleared.
     pub rendered: Option<Rendered>,
-    /// The agent that it came from.
+    /// The agent that the snapshot came from.
     pub agent: Option<AgentId>,
-    /// Why.
     pub reason: Reason,
-    /// Whether that agent's MCP servers had settled.
+    /// Whether the agent's MCP servers had settled.
     pub mcp_settled: bool,
     /// `user`, `agent` or `system`.
     pub actor_kind: String,
-    /// Which user or agent.
+    /// The id of the user or agent.
     pub actor_id: Option<Uuid>,
-    /// The user's name, or the agent's, while they exist.
+    /// The present name of the user or agent. `None` if it is deleted.
     pub actor_name: Option<String>,
-    /// By which door.
     pub door: Door,
-    /// When.
     pub at: Moment,
 }

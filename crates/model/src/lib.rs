@@ -1,8 +1,8 @@
-//! What things are in ctxpin, and the rules between them.
+//! The domain types of ctxpin, and the rules between them.
 //!
-//! This crate is pure: no async, no files, no SQL, no wire format and no clock. Time comes in as
-//! an argument, and every rule is a function of its arguments, so that it can be read and tested
-//! alone. Whoever needs one of these types says so by its path; there are no re-exports.
+//! This crate is pure: no async, no files, no SQL, no wire formats and no clock. Every rule is a
+//! function of its arguments, including the time, so it can be read and tested alone. Import each type
+//! by its module's path; there are no re-exports.
 
 #![deny(clippy::wildcard_enum_match_arm)]
 

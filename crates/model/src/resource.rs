@@ -1,4 +1,4 @@
-//! A resource: one thing found in a workspace.
+//! Resources: what a scan finds in a workspace.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,7 +12,7 @@ use crate::hash::BlobHash;
 use crate::limits::{SOURCE_BYTES_MAX, cut, json_bytes};
 use crate::skill::files;
 
-/// The bytes of the bodies of a snapshot, by their hash.
+/// The bodies of a snapshot, by their hash.
 pub type Bodies = BTreeMap<BlobHash, Arc<[u8]>>;
 
 /// Declares an enum whose variants have one spelling, which the wire, the stores and people share.
@@ -28,7 +28,7 @@ macro_rules! spelled {
             /// Every variant, in the order of declaration.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
-            /// The one spelling of this variant.
+            /// Returns the spelling of this variant.
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $text),+
@@ -60,7 +60,7 @@ macro_rules! spelled {
 }
 pub(crate) use spelled;
 
-/// A word that is none of those that are known where it stands.
+/// The error of parsing a word that is no spelling of an enum's variant.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{word}` is not one of {known}")]
 pub struct UnknownWord {
@@ -78,9 +78,9 @@ impl UnknownWord {
 }
 
 spelled! {
-    /// What a resource is.
+    /// The kind of a resource.
     Kind {
-        /// A text that a model reads at every turn, such as `AGENTS.md`.
+        /// A text that a model gets at every turn, such as `AGENTS.md`.
         InstructionFile = "instruction_file",
         /// A directory with a `SKILL.md` (agentskills.io).
         Skill = "skill",
@@ -92,8 +92,8 @@ spelled! {
 }
 
 impl Kind {
-    /// Whether a resource of this kind reaches the model through the prompt and the skills; the
-    /// others reach it as tools.
+    /// Returns whether resources of this kind reach a model through the prompt and the skills. The
+    /// other kinds reach it as tools.
     pub fn is_context(self) -> bool {
         matches!(self, Self::InstructionFile | Self::Skill)
     }
@@ -104,35 +104,35 @@ spelled! {
     Status {
         /// It is used.
         Ok = "ok",
-        /// It is larger than its limit.
+        /// It exceeds its size limit.
         Oversize = "oversize",
-        /// It could not be read, or did not start.
+        /// It could not be read, or the MCP server did not start.
         Unreadable = "unreadable",
         /// It breaks a rule of its kind.
         Invalid = "invalid",
-        /// It is sound, but something else is used in its place or no room is left.
+        /// It is valid, but shadowed by another resource or past a limit of the snapshot.
         Excluded = "excluded",
     }
 }
 
-/// What is known of a thing's bytes.
+/// The hash of a resource's or file's bytes, and whether the snapshot has the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
-    /// The bytes are stored and belong to the snapshot.
+    /// The bytes are part of the snapshot and stored.
     Pinned(BlobHash),
-    /// The bytes never left the workspace. The hash tells that they changed, and opens nothing.
+    /// The bytes never left the workspace. The hash shows changes, and gives access to no bytes.
     Claimed(BlobHash),
 }
 
 impl Content {
-    /// The hash, whatever it is good for.
+    /// Returns the hash, pinned or claimed.
     pub fn hash(self) -> BlobHash {
         match self {
             Self::Pinned(hash) | Self::Claimed(hash) => hash,
         }
     }
 
-    /// The hash of bytes that are stored.
+    /// Returns the hash if the bytes are pinned.
     pub fn pinned(self) -> Option<BlobHash> {
         match self {
             Self::Pinned(hash) => Some(hash),
@@ -141,13 +141,13 @@ impl Content {
     }
 }
 
-/// The short name of a resource within any snapshot: the first 8 bytes of the SHA-256 of its kind,
-/// a NUL and its source. Equal in every snapshot that has the resource.
+/// The id of a resource, which is the same in every snapshot: the first 8 bytes of the SHA-256 of its
+/// kind, a NUL and its source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ResourceId([u8; 8]);
 
 impl ResourceId {
-    /// The id of the resource of that kind and source.
+    /// Returns the id of the resource with this kind and source.
     pub fn of(kind: Kind, source: &str) -> Self {
         let mut hasher = Sha256::new();
         hasher.update(kind.as_str());
@@ -176,38 +176,34 @@ impl FromStr for ResourceId {
     }
 }
 
-/// One thing found in a workspace.
+/// An instruction file, skill, MCP configuration or MCP server of a workspace.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Resource {
-    /// What it is.
     pub kind: Kind,
-    /// Where it is: the absolute path of a file-backed resource (a skill's is its `SKILL.md`), the
-    /// name of an MCP server. Unique per kind within a snapshot, at most
-    /// [`SOURCE_BYTES_MAX`] bytes.
+    /// The absolute path of a file (a skill's is its `SKILL.md`), or the name of an MCP server. Unique
+    /// for each kind within a snapshot, at most [`SOURCE_BYTES_MAX`] bytes.
     pub source: String,
-    /// Whether it is used.
     pub status: Status,
-    /// Why it is not used, for people.
+    /// Why the resource is not used, as a message for people.
     pub error: Option<String>,
-    /// What is known of its bytes; a skill's are those of its `SKILL.md`. [`Content::Pinned`]
-    /// exactly when the status is `ok` and the kind is an instruction file or a skill.
+    /// The content of the file (a skill's is its `SKILL.md`). It is [`Content::Pinned`] exactly if the
+    /// status is `ok` and the kind is an instruction file or a skill.
     pub content: Option<Content>,
-    /// Real size of the file in bytes, also where it was not read to its end.
+    /// The size of the whole file in bytes, even if only a part was read.
     pub size: u64,
-    /// A skill's name.
+    /// The name of a skill.
     pub name: Option<String>,
-    /// A skill's description.
+    /// The description of a skill.
     pub description: Option<String>,
-    /// The root that contributed it: an absolute path.
+    /// The absolute path of the root in which the resource was found.
     pub root: Option<String>,
-    /// What a configuration or a server consists of.
     pub detail: Option<Detail>,
-    /// A skill's supporting files, by path.
+    /// The supporting files of a skill, by path.
     pub files: Vec<SkillFile>,
 }
 
 impl Resource {
-    /// A resource of which nothing else is known yet.
+    /// Makes a resource with nothing but a kind, a source and a status.
     pub fn new(kind: Kind, source: impl Into<String>, status: Status) -> Self {
         Self {
             kind,
@@ -224,28 +220,29 @@ impl Resource {
         }
     }
 
-    /// Its short name.
+    /// Returns the id of the resource.
     pub fn id(&self) -> ResourceId {
         ResourceId::of(self.kind, &self.source)
     }
 
-    /// The hash of its stored body, if it has one.
+    /// Returns the hash of the pinned body, if there is one.
     pub fn body(&self) -> Option<BlobHash> {
         self.content.and_then(Content::pinned)
     }
 
-    /// Whether it reaches a model from the pin: an `ok` instruction file or skill.
+    /// Returns whether the resource is an `ok` instruction file or skill, and so reaches a model from
+    /// the pin.
     pub fn reaches_context(&self) -> bool {
         self.status == Status::Ok && self.kind.is_context()
     }
 
-    /// The hashes of all bytes that the snapshot stores for it: its body and its files'.
+    /// Iterates over the hashes of the pinned body and of the pinned files.
     pub fn stored(&self) -> impl Iterator<Item = BlobHash> {
         let files = self.files.iter().filter_map(SkillFile::body);
         self.body().into_iter().chain(files)
     }
 
-    /// How long it is in an answer, in bytes: about what it takes as JSON, and seldom less.
+    /// Estimates the size of the resource as JSON, in bytes. The estimate is seldom too low.
     pub fn json_bytes(&self) -> u64 {
         let texts = [&self.error, &self.name, &self.description, &self.root];
         let texts = texts.into_iter().flatten().chain([&self.source]);
@@ -260,15 +257,15 @@ impl Resource {
         512 + texts.map(|text| json_bytes(text)).sum::<u64>() + files.chain(detail).sum::<u64>()
     }
 
-    /// How many bytes it has, with a skill's files.
+    /// Returns the size of the resource and of its files, in bytes.
     pub fn total_bytes(&self) -> u64 {
         let files = self.files.iter().map(|file| file.size);
         files.fold(self.size, u64::saturating_add)
     }
 
-    /// Takes the resource out of use: its bytes and its detail are no longer part of the snapshot,
-    /// the hashes of its bytes stay as claims, so that a change still shows; those of a skill's files
-    /// as one.
+    /// Sets a status other than `ok`. The snapshot then has neither the resource's bytes nor its detail.
+    /// The hash of its body stays as a claim, and those of its files as one claim, so changes still
+    /// show.
     pub fn demote(&mut self, status: Status, reason: impl Into<String>) {
         let claim = |content: Option<Content>| content.map(|c| Content::Claimed(c.hash()));
         self.status = status;
@@ -282,65 +279,64 @@ impl Resource {
 /// A supporting file of a skill.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SkillFile {
-    /// Path below the skill's directory, with `/`, at most [`SOURCE_BYTES_MAX`] bytes.
+    /// The path below the skill's directory, separated by `/`, at most [`SOURCE_BYTES_MAX`] bytes.
     pub path: String,
-    /// What is known of its bytes.
     pub content: Option<Content>,
-    /// Real size in bytes.
+    /// The size of the whole file in bytes.
     pub size: u64,
-    /// Whether its owner may execute it.
+    /// Whether the file's owner may execute it.
     pub executable: bool,
-    /// Why its bytes are not part of the snapshot, for people.
+    /// Why the file is not pinned, as a message for people.
     pub error: Option<String>,
 }
 
 impl SkillFile {
-    /// The hash of its stored bytes, if they are stored.
+    /// Returns the hash of the file's bytes, if they are pinned.
     pub fn body(&self) -> Option<BlobHash> {
         self.content.and_then(Content::pinned)
     }
 }
 
-/// What a configuration or a server consists of, apart from any bytes.
+/// The contents of an MCP configuration or server.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Detail {
-    /// The shape of an `mcp_config`: its servers by name, never a value that could be a secret.
+    /// The servers of an `mcp_config`, by name and without any value that could be a secret.
     Shape(Vec<ServerShape>),
     /// The tools of an `mcp_server`, in the server's order.
     Tools(Vec<Tool>),
 }
 
-/// What may be told of one server in an `.mcp.json`.
+/// The parts of a server in an `.mcp.json` that cannot be secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ServerShape {
-    /// Its key under `mcpServers`, or `(unfit name)` for one that could hold a secret.
+    /// The server's key under `mcpServers`, or `(unfit name)` if that could be a secret.
     pub name: String,
     /// `stdio`, `http`, `sse`, `streamable-http` or `(unknown)`.
     pub transport: String,
     /// The program of a local server, without its directory and arguments.
     pub command: Option<String>,
-    /// The host of a remote server, as far as it is made of words, without user, port, path or query.
+    /// The parts of a remote server's host that are words, without user, port, path and query.
     pub host: Option<String>,
-    /// Names of its environment variables, sorted.
+    /// The sorted names of its environment variables.
     pub env: Vec<String>,
-    /// Names of its headers, sorted.
+    /// The sorted names of its headers.
     pub headers: Vec<String>,
 }
 
 /// A tool that an MCP server offers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tool {
-    /// The server's own name for it.
+    /// The server's name for the tool.
     pub name: String,
-    /// What it does, for the model.
+    /// The server's description, for a model.
     pub description: Option<String>,
-    /// JSON Schema of its input: always an object, and an empty one stays one.
+    /// The JSON Schema of the tool's input.
     pub input_schema: Map<String, Value>,
 }
 
 impl Detail {
-    /// Canonical JSON (RFC 8785): equal details have equal bytes. This is what is hashed and
-    /// stored.
+    /// Returns the canonical JSON (RFC 8785), which is hashed and stored. Equal details have equal
+    /// bytes.
     pub fn canonical_json(&self) -> Vec<u8> {
         let value = match self {
             Self::Shape(servers) => {
@@ -353,14 +349,14 @@ impl Detail {
         serde_jcs::to_vec(&value).expect("a JSON value always has a canonical form")
     }
 
-    /// Returns the same JSON for people: indented, with a line feed at its end.
+    /// Returns the JSON for people, indented and with a line feed at the end.
     pub fn indented_json(&self) -> String {
         let value: Value = serde_json::from_slice(&self.canonical_json()).unwrap_or_default();
         format!("{value:#}\n")
     }
 
-    /// Reads what [`Self::canonical_json`] wrote, in this release or another: a member that is not
-    /// known is passed over. `None` if these are not such bytes.
+    /// Parses the result of [`Self::canonical_json`], of this release or another, and skips unknown
+    /// members. Returns `None` if the bytes are not a detail.
     pub fn from_canonical_json(bytes: &[u8]) -> Option<Self> {
         let value: Value = serde_json::from_slice(bytes).ok()?;
         if let Some(servers) = value.get("servers") {
@@ -424,8 +420,8 @@ fn tool_from_value(value: &Value) -> Option<Tool> {
     })
 }
 
-/// Cuts a source or a path that is longer than [`SOURCE_BYTES_MAX`] and ends it with the hash of
-/// the whole, so that two long sources stay two.
+/// Shortens a source or a path to [`SOURCE_BYTES_MAX`]. A shortened one ends with the hash of the
+/// whole, so different sources stay different.
 pub fn fit_source(source: &str) -> String {
     if source.len() <= SOURCE_BYTES_MAX {
         return source.to_owned();

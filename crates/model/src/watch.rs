@@ -1,54 +1,52 @@
-//! What is watched, and what a watcher is told.
+//! The subjects of watches, and the events that a watcher gets.
 
 use crate::agent::AgentRecord;
 use crate::chat::ChatRecord;
 use crate::id::{AgentId, ChatId};
 use crate::turn::TurnRecord;
 
-/// What a watcher is told.
+/// An event that a watcher gets.
 #[derive(Debug, Clone)]
 pub enum Event {
-    /// A chat as it is now.
+    /// The present state of a chat.
     Chat(Box<ChatRecord>),
     /// A turn has begun.
     Turn(ChatId, TurnRecord),
-    /// An agent as it is now.
+    /// The present state of an agent.
     Agent(Box<AgentRecord>),
-    /// A chat is gone.
+    /// A chat was deleted.
     Deleted(ChatId),
-    /// An agent is gone.
+    /// An agent was deleted.
     AgentDeleted(AgentId),
-    /// Something may have changed: all that is told where ids are asked for.
+    /// An object may have changed. With [`Detail::Ids`] there are no other events.
     Changed(Changed),
-    /// The state was told; what follows is changes.
+    /// The whole state has been sent, and the following events are changes.
     Ready,
 }
 
-/// What is watched.
+/// The subject of a watch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
-    /// One chat.
     Chat(ChatId),
     /// The caller's own unarchived chats, and the caller's agents.
     Own,
 }
 
-/// How much is told.
+/// The detail of a watch's events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Detail {
-    /// The state first, then each thing as it is whenever it changed.
+    /// First the state of all objects, then that of each object that changes.
     Things,
-    /// Of what changed its kind and id, and nothing before: for whoever reads it then.
+    /// Only the kind and id of each object that changes, for watchers that read it themselves.
     Ids,
 }
 
-/// What may have changed.
+/// An object that may have changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Changed {
-    /// A chat.
     Chat(ChatId),
-    /// An agent, and so the drift of its chats.
+    /// An agent, and with it the drift of its chats.
     Agent(AgentId),
-    /// Anything that is watched.
+    /// Any watched object.
     Everything,
 }
