@@ -1,4 +1,4 @@
-//! What differs of a resource apart from its text, in sentences.
+//! Differences of a resource besides its text, as messages for people.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,8 @@ use crate::hash::BlobHash;
 use crate::resource::{Content, Kind, Resource, SkillFile, Status};
 use crate::snapshot::{Facts, Snapshot};
 
-/// Returns a sentence, without a full stop, for everything that differs in `change` and that a diff of
-/// the texts does not show: facts, places, names, and the modes of files.
+/// Returns a message, without a full stop, for each difference that a diff of the texts does not show:
+/// facts, order, names, and the modes of files.
 pub fn attributes(change: &Change<'_>, pinned: &Snapshot, head: &Snapshot) -> Vec<String> {
     let mut sentences = Vec::new();
     match change.subject {
@@ -49,7 +49,7 @@ fn became(name: &str, before: Option<&str>, now: Option<&str>) -> Option<String>
     (before != now).then(|| format!("the {name} is {} now; it was {}", shown(now), shown(before)))
 }
 
-/// What the text of a resource that only one side has leaves out.
+/// Adds messages for empty and executable files of a resource that only one side has.
 fn one_side(resource: &Resource, what: &str, sentences: &mut Vec<String>) {
     if resource.body().is_some_and(is_empty) {
         sentences.push(format!("it is {what}, and empty"));
@@ -59,7 +59,7 @@ fn one_side(resource: &Resource, what: &str, sentences: &mut Vec<String>) {
     }
 }
 
-/// What the text of a skill's file that only one side has leaves out: that there is none, and its mode.
+/// Returns a message for an empty or executable file of a skill that only one side has.
 fn file_of_one_side(item: &SkillFile, what: &str) -> Option<String> {
     let traits = match (is_empty(item.body()?), item.executable) {
         (true, true) => "empty and executable",
@@ -78,7 +78,7 @@ fn resource(pinned: &Resource, head: &Resource, sentences: &mut Vec<String>) {
     if pinned.source != head.source {
         sentences.extend(became("path", Some(&pinned.source), Some(&head.source)));
     }
-    // What stands in its text is shown there.
+    // If the bodies differ, the diff of their texts shows name and description.
     if pinned.body() == head.body() {
         sentences.extend(became("name", pinned.name.as_deref(), head.name.as_deref()));
         let (before, now) = (pinned.description.as_deref(), head.description.as_deref());
@@ -119,7 +119,7 @@ fn resource(pinned: &Resource, head: &Resource, sentences: &mut Vec<String>) {
     }
 }
 
-/// Where a resource stands among those of its kind.
+/// Returns the position of a resource among those of its group.
 fn place(snapshot: &Snapshot, kind: Kind, resource: &Resource) -> String {
     let same_group = |other: &&Resource| {
         let is_same = match CONTEXT_KINDS.contains(&kind) {

@@ -1,4 +1,4 @@
-//! What a change means to a model.
+//! The effect of a change on a model.
 
 use std::collections::BTreeSet;
 
@@ -8,40 +8,36 @@ use crate::resource::{Content, Kind, Resource, Status, spelled};
 use crate::treatment::{TreatedSnapshot, Treatment, Treatments};
 
 spelled! {
-    /// What of that which a model is given differs by a change; the later ones are the stronger.
+    /// The part of a model's context that a change affects, from the weakest to the strongest.
     Effect {
-        /// Nothing: only what no model is given.
+        /// No model gets anything different.
         None = "none",
-        /// The tools.
         Tools = "tools",
-        /// What it reads of a skill on request.
+        /// The text or the files of a skill, which a model reads on request.
         Skill = "skill",
-        /// The prompt.
         Prompt = "prompt",
     }
 }
 
 spelled! {
-    /// Why something differs, where it is not the workspace that changed.
+    /// The cause of a change, if it is not the workspace.
     Cause {
-        /// The same bytes are read by other rules now.
+        /// Different rules read the same bytes now.
         Rules = "rules",
     }
 }
 
-/// What is known of the bodies on both sides of a change.
+/// The treatments of the pin's and of the head's resources.
 #[derive(Debug, Clone, Copy)]
 pub struct Sides<'t> {
-    /// The treatments of the pin's resources.
     pub pinned: &'t Treatments,
-    /// The treatments of the head's resources.
     pub head: &'t Treatments,
-    /// The number of the renderer of the pin's prompt, under which both are compared.
+    /// The version of the renderer of the pin's prompt, whose treatments are compared.
     pub renderer: i64,
 }
 
 impl<'t> Sides<'t> {
-    /// Returns what is known of two snapshots. Of one that is missing nothing is.
+    /// Returns the treatments of two snapshots. A missing snapshot has none.
     pub fn of(
         pinned: Option<&'t TreatedSnapshot>,
         head: Option<&'t TreatedSnapshot>,
@@ -60,26 +56,25 @@ impl<'t> Sides<'t> {
     }
 }
 
-/// What a model is given of an instruction file or a skill.
+/// The parts of an instruction file or a skill that a model gets.
 #[derive(PartialEq)]
 struct Given<'s> {
-    /// Where it stands in the prompt: a file under its path, a skill under its name.
+    /// The path of a file, or the name and the description of a skill.
     line: [Option<&'s str>; 2],
-    /// Its text. `None` if that has not been worked out.
+    /// The hash of the text. `None` if the treatment is not known.
     text: Option<BlobHash>,
-    /// A skill's files, as far as their bytes are there.
+    /// The pinned files of a skill.
     files: Vec<(&'s str, BlobHash, bool)>,
 }
 
-/// Returns the strongest effect of some changes; without any, none.
+/// Returns the strongest effect of some changes, which is [`Effect::None`] without changes.
 pub fn strongest(changes: &[Change<'_>], sides: Sides<'_>) -> Effect {
     let effects = changes.iter().map(|change| change.effect(sides));
     effects.max().unwrap_or(Effect::None)
 }
 
 impl Change<'_> {
-    /// Returns what of that which a model is given differs. Where a text has not been worked out yet,
-    /// it counts as different.
+    /// Returns the effect of this change. A text whose treatment is not known counts as different.
     pub fn effect(&self, sides: Sides<'_>) -> Effect {
         let Subject::Resource(kind) = self.subject else {
             return Effect::Prompt;
@@ -119,11 +114,11 @@ impl Change<'_> {
         }
     }
 
-    /// Returns why it differs, where it is not the workspace that changed: the same bytes could not be
-    /// used before and can now, or the other way round, or bear another name or description.
+    /// Returns the cause of this change, if it is not the workspace: the bytes are the same, but their
+    /// status, name or description differs.
     pub fn cause(&self) -> Option<Cause> {
         let (pinned, head) = (self.pinned?, self.head?);
-        // What is excluded gave way to something else, and what is unreadable was not read.
+        // The rules did not decide about excluded resources, which depend on others, or unread ones.
         let is_judged =
             |resource: &Resource| !matches!(resource.status, Status::Excluded | Status::Unreadable);
         let is_same = pinned.content.map(Content::hash)? == head.content.map(Content::hash)?
@@ -137,7 +132,7 @@ impl Change<'_> {
     }
 }
 
-/// Whether a file leaves no trace in a prompt: nothing remains of it.
+/// Returns whether a prompt leaves out an instruction file because its text is empty.
 fn is_left_out(resource: &Resource, treatment: Option<&Treatment>) -> bool {
     resource.kind == Kind::InstructionFile
         && treatment.is_some_and(|treatment| treatment.given == BlobHash::of(b""))
@@ -163,7 +158,8 @@ fn given_of<'s>(resource: &'s Resource, treatment: Option<&Treatment>) -> Given<
     }
 }
 
-/// Whether no file of a skill has changed. Of one that held too many to be read none is known.
+/// Returns whether no file of a skill has changed. A skill whose files were not read counts as
+/// unchanged.
 fn have_same_files(pinned: &Resource, head: &Resource) -> bool {
     let files = |resource: &Resource| -> BTreeSet<_> {
         let files = resource.files.iter();

@@ -1,4 +1,4 @@
-//! What differs between two texts, line by line and word by word. How that is drawn is in `unified.rs`.
+//! Compares two texts by lines and words. `unified.rs` renders the result.
 
 use std::collections::HashSet;
 use std::time::Instant;
@@ -8,23 +8,23 @@ use similar::{ChangeTag, DiffOp, DiffTag, TextChangesIter, TextDiff};
 use crate::limits::json_bytes;
 use crate::resource::spelled;
 
-/// Lines around a change that are shown with it.
+/// The number of equal lines before and after a change that a hunk includes.
 const CONTEXT_LINES: usize = 3;
 
-/// Most bytes of lines that replace each other and whose words are compared: nobody looks for words in more.
+/// The greatest size, in bytes, of replaced lines whose words are compared.
 const WORDS_BYTES_MAX: usize = 64 * 1024;
 
-/// What a hunk takes besides its lines, in bytes.
+/// The size of a hunk as JSON besides its lines, in bytes.
 const HUNK_BYTES: u64 = 96;
 
 spelled! {
-    /// Which text has a line.
+    /// The kind of a line in a hunk.
     LineKind {
-        /// Both.
+        /// Both texts have it.
         Context = "context",
-        /// The pinned one alone.
+        /// Only the pinned text has it.
         Removed = "removed",
-        /// The head's alone.
+        /// Only the head's text has it.
         Added = "added",
     }
 }
@@ -32,34 +32,34 @@ spelled! {
 /// A line of a hunk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// Which text has it.
     pub kind: LineKind,
-    /// Its text, without the line feed.
+    /// The text without its line feed.
     pub text: String,
-    /// Where words of it differ from the line that it replaces, or that replaces it: ranges of bytes of
-    /// its text.
+    /// Ranges of bytes of the text that differ from the line that this one replaces, or that replaces it.
     pub words: Vec<(usize, usize)>,
-    /// Whether a line feed ends it; only the last line of a text may have none.
+    /// Whether a line feed ends the line. Only the last line of a text may have none.
     pub is_ended: bool,
 }
 
-/// Lines that differ, with those around them.
+/// A group of different lines, with the equal lines around them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hunk {
-    /// The number of the first line in the pinned text, from 1; of the line before if there is none.
+    /// The number of the first line in the pinned text, counted from 1. Without pinned lines, it is the
+    /// number of the line before.
     pub pinned_start: usize,
-    /// How many lines of the pinned text there are.
+    /// The number of lines of the pinned text.
     pub pinned_lines: usize,
-    /// The same of the head's text.
+    /// As `pinned_start`, in the head's text.
     pub head_start: usize,
-    /// The same of the head's text.
+    /// The number of lines of the head's text.
     pub head_lines: usize,
-    /// The lines, removed ones before added ones.
+    /// The lines. Where lines replace others, the removed ones are first.
     pub lines: Vec<Line>,
 }
 
 impl Hunk {
-    /// How long it is in an answer, in bytes: no less than it takes as JSON, and about twice that at most.
+    /// Estimates the size of the hunk as JSON, in bytes. The estimate is never too low, and at most about
+    /// twice too high.
     pub fn bytes(&self) -> u64 {
         HUNK_BYTES + self.lines.iter().map(Line::bytes).sum::<u64>()
     }
@@ -71,22 +71,20 @@ impl Line {
     }
 }
 
-/// What comparing two texts may give.
+/// The limits of comparing two texts.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
-    /// Most bytes, counted as [`Hunk::bytes`].
+    /// The greatest size of all hunks, counted as by [`Hunk::bytes`].
     pub bytes_max: u64,
-    /// When the comparison is to be over: past it hunks are coarser, not wrong.
+    /// After the deadline, hunks are coarser, but not wrong.
     pub deadline: Instant,
-    /// Whether words of lines that replace each other are compared.
+    /// Whether to compare the words of lines that replace each other.
     pub with_words: bool,
 }
 
-/// Compares two texts: the hunks that make the one the other, none if they are equal. `None` if they have
-/// more bytes than they may.
+/// Returns the hunks that turn one text into the other, or `None` if they exceed [`Bounds::bytes_max`].
 ///
-/// A line ends with LF and with nothing else, as in other tools, so that every line of a diff has its sign
-/// in front.
+/// Only LF ends a line, as in other tools.
 pub fn hunks(pinned: &str, head: &str, bounds: Bounds) -> Option<Vec<Hunk>> {
     let pinned: Vec<&str> = pinned.split_inclusive('\n').collect();
     let head: Vec<&str> = head.split_inclusive('\n').collect();
@@ -101,7 +99,7 @@ pub fn hunks(pinned: &str, head: &str, bounds: Bounds) -> Option<Vec<Hunk>> {
     Some(hunks)
 }
 
-/// A hunk, whose bytes are taken from those that are `left`; `None` if these are too few.
+/// Returns a hunk and subtracts its bytes from `left`. `None` if there are too few left.
 fn hunk(
     diff: &TextDiff<'_, '_, str>,
     ops: &[DiffOp],
@@ -111,7 +109,7 @@ fn hunk(
     let span = |ranges: Vec<std::ops::Range<usize>>| {
         let start = ranges.first().map_or(0, |range| range.start);
         let end = ranges.last().map_or(start, |range| range.end);
-        // A text without lines begins at the line before its first.
+        // A side without lines has the number of the line before.
         (if end > start { start + 1 } else { start }, end - start)
     };
     let (pinned_start, pinned_lines) = span(ops.iter().map(DiffOp::old_range).collect());
@@ -141,7 +139,7 @@ fn lines_of<'d>(
     let bytes = |changes: TextChangesIter<'_, '_, '_, str>| {
         changes.map(|change| change.value().len()).sum::<usize>()
     };
-    // Only what replaces something has words to compare.
+    // Only lines that replace each other have words to compare.
     if !bounds.with_words
         || op.tag() != DiffTag::Replace
         || bytes(diff.iter_changes(op)) > WORDS_BYTES_MAX
@@ -165,8 +163,8 @@ fn lines_of<'d>(
     }))
 }
 
-/// Whether lines that replace each other have a word in common. Where they have none, to compare words takes ten
-/// times as long as all else, and finds that nothing is the same.
+/// Returns whether lines that replace each other share a word. If they share none, comparing their words
+/// takes ten times as long as everything else, and finds nothing.
 fn shares_words(diff: &TextDiff<'_, '_, str>, op: &DiffOp) -> bool {
     let words_of = |tag: ChangeTag| {
         let changes = diff
@@ -188,7 +186,7 @@ fn line(tag: ChangeTag, text: &str, words: Vec<(usize, usize)>) -> Line {
         .map(|(begin, end)| (begin, end.min(text.len())));
     let mut words: Vec<_> = words.filter(|(begin, end)| begin < end).collect();
     if words == [(0, text.len())] {
-        // Nothing of it is the same, which the line says already.
+        // The kind of the line already says that all of it differs.
         words.clear();
     }
     Line {
@@ -223,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn words_of_a_line_that_was_replaced_are_told() {
+    fn the_different_words_of_a_replaced_line_are_found() {
         let hunks = compared(
             "one\nKeep functions short.\n",
             "one\nKeep functions very short.\n",
@@ -254,7 +252,7 @@ mod tests {
             unified(&plain, "a", "b"),
             unified(&compared(pinned, head), "a", "b")
         );
-        // Where nothing is the same, nothing is pointed out.
+        // Lines that share no word have no different words.
         for (pinned, head) in [("abc\n", "xyz\n"), ("a b\nc\n", "d e\nf\n")] {
             let hunks = compared(pinned, head);
             assert!(hunks[0].lines.iter().all(|line| line.words.is_empty()));

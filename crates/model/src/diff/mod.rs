@@ -1,8 +1,8 @@
-//! What differs between two snapshots: changes of resources, hunks of their texts, and words of their lines.
-//! `unified.rs` draws it as text, and nothing here depends on that.
+//! The differences between two snapshots: changes of resources, hunks of their texts, and words of their
+//! lines. `unified.rs` renders them as text, and nothing else here knows that form.
 //!
-//! The changes are empty exactly if the two context hashes are equal (and, where tools count, the
-//! two tools hashes): both are made from the same records.
+//! Changes and hashes are computed from the same records. So there are no changes exactly if the context
+//! hashes are equal and, where tools count, the tools hashes.
 
 pub mod attributes;
 pub mod effect;
@@ -17,30 +17,30 @@ use crate::resource::{Kind, Resource, Status, spelled};
 use crate::snapshot::Snapshot;
 
 spelled! {
-    /// How something changed from the pin to the head.
+    /// The kind of a change from the pin to the head. Resources that are not `ok` count as absent.
     Verb {
-        /// The head has it, the pin does not.
+        /// Only the head has the resource.
         Added = "added",
-        /// The pin has it, the head does not, or not in a usable state.
+        /// Only the pin has the resource.
         Removed = "removed",
-        /// Both have it, with other content.
+        /// Both have the resource, with different contents.
         Modified = "modified",
-        /// Both have it with the same content, in another order.
+        /// Both have the resource with the same content, in a different order.
         Moved = "moved",
     }
 }
 
-/// What changed: the facts about the workspace, or a resource.
+/// The subject of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Subject {
-    /// The facts; their source is empty.
+    /// The facts about the workspace, whose source is empty.
     Facts,
-    /// A resource of that kind.
+    /// A resource of this kind.
     Resource(Kind),
 }
 
 impl Subject {
-    /// `facts`, or the kind.
+    /// Returns `facts`, or the word for the kind.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Facts => "facts",
@@ -60,21 +60,19 @@ impl std::str::FromStr for Subject {
     }
 }
 
-/// One thing that differs.
+/// A change from the pin to the head.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Change<'s> {
-    /// What it is.
     pub subject: Subject,
-    /// How it changed.
     pub verb: Verb,
-    /// The pin's resource, also where it is not usable.
+    /// The pin's resource, even if it is not usable.
     pub pinned: Option<&'s Resource>,
-    /// The head's resource, also where it is not usable.
+    /// The head's resource, even if it is not usable.
     pub head: Option<&'s Resource>,
 }
 
 impl Change<'_> {
-    /// Where it is: the head's source, or the pin's if the head has none; empty for the facts.
+    /// Returns the head's source, or the pin's if the head lacks the resource. It is empty for the facts.
     pub fn source(&self) -> &str {
         self.head
             .or(self.pinned)
@@ -82,8 +80,9 @@ impl Change<'_> {
     }
 }
 
-/// Lists what differs: the facts first, then in the head's order, then what the head lacks in the
-/// pin's order. MCP configurations and servers count only `with_tools`.
+/// Returns the changes from the pin to the head: first the facts, then those of resources by kind, in
+/// the head's order, and those that the head lacks in the pin's order. MCP configurations and servers
+/// count only if `with_tools`.
 pub fn changes<'s>(pinned: &'s Snapshot, head: &'s Snapshot, with_tools: bool) -> Vec<Change<'s>> {
     let mut changes = Vec::new();
     if pinned.facts != head.facts {
@@ -112,17 +111,17 @@ pub fn changes<'s>(pinned: &'s Snapshot, head: &'s Snapshot, with_tools: bool) -
     changes
 }
 
-/// A resource of the pin and the one of the head that stands for the same thing, in the head's
-/// order, then the pin's.
+/// A resource of the pin and its counterpart in the head.
 pub(crate) struct Pair<'s> {
     pub pinned: Option<&'s Resource>,
     pub head: Option<&'s Resource>,
-    /// The place in the pin's list.
+    /// The index in the pin's list.
     pub pinned_at: Option<usize>,
 }
 
-/// Matches by kind and source; between different directories also by kind and the path relative
-/// to the directory, so that a workspace rebuilt elsewhere is compared file by file.
+/// Matches resources by kind and source. If the working directories differ, it also matches by kind and
+/// relative path, so that a workspace rebuilt elsewhere is compared file by file. The pairs are in the
+/// head's order, then those that the head lacks in the pin's.
 pub(crate) fn pairs<'s>(pinned: &'s Snapshot, head: &'s Snapshot) -> Vec<Pair<'s>> {
     let mut unmatched: BTreeMap<(Kind, &str), usize> = BTreeMap::new();
     for (index, resource) in pinned.resources.iter().enumerate() {
@@ -174,7 +173,7 @@ pub(crate) fn pairs<'s>(pinned: &'s Snapshot, head: &'s Snapshot) -> Vec<Pair<'s
     in_head.chain(only_pinned).collect()
 }
 
-/// The path from `directory` to `source`, as `..` steps and names. What is no path stays as it is.
+/// Returns the path from `directory` to `source`, with `..` where necessary.
 fn relative(source: &str, directory: &str) -> String {
     let mut source_parts = source.split('/').peekable();
     let mut directory_parts = directory.trim_end_matches('/').split('/').peekable();
@@ -186,7 +185,8 @@ fn relative(source: &str, directory: &str) -> String {
     up + &source_parts.collect::<Vec<_>>().join("/")
 }
 
-/// Compares the resources of one group; `entry` gives the record of those that belong to it.
+/// Adds the changes of one group of resources. `entry` returns the record of a resource of the group,
+/// and `None` for others.
 fn compare<'s>(
     pairs: &[Pair<'s>],
     entry: impl Fn(&Resource) -> Option<Record>,
@@ -232,10 +232,10 @@ fn change<'s>(pair: &Pair<'s>, verb: Verb) -> Change<'s> {
     }
 }
 
-/// Of `(index, position in the pin)` in the head's order, the fewest indices that must have moved:
-/// those outside one longest increasing run of positions.
+/// Returns the fewest indices that must have moved, those outside a longest increasing subsequence of
+/// positions. `unchanged` holds `(index, position in the pin)` in the head's order.
 fn moved(unchanged: &[(usize, usize)]) -> Vec<usize> {
-    // Patience sorting: `tails[n]` is the element that ends the best run of length n + 1.
+    // Patience sorting: `tails[n]` is the last element of the best subsequence of length n + 1.
     let mut tails: Vec<usize> = Vec::new();
     let mut before: Vec<Option<usize>> = vec![None; unchanged.len()];
     for (element, (_, position)) in unchanged.iter().enumerate() {
@@ -257,7 +257,7 @@ fn moved(unchanged: &[(usize, usize)]) -> Vec<usize> {
     moved.map(|((index, _), _)| *index).collect()
 }
 
-/// Returns a sentence if two texts differ in nothing but how their lines end.
+/// Returns a message if two texts differ only in their line ends.
 pub fn line_ends(pinned: &str, head: &str) -> Option<String> {
     let unix = |text: &str| text.replace("\r\n", "\n");
     let ends = |text: &str| match (text.matches("\r\n").count(), text.matches('\n').count()) {
@@ -274,8 +274,8 @@ pub fn line_ends(pinned: &str, head: &str) -> Option<String> {
     })
 }
 
-/// A path as a diff names it: on one line, whatever it holds. A path with a line end would otherwise
-/// write lines of the diff.
+/// Returns a path with control characters and line separators escaped, so that it cannot write lines of
+/// a diff.
 pub fn label(path: &str) -> String {
     let ends_line = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
     let shown = path.chars().map(|c| match ends_line(c) {

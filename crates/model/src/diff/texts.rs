@@ -1,4 +1,4 @@
-//! What differs in one change, with its texts, within a budget.
+//! The differences of one change, with its texts, within a budget.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,65 +10,58 @@ use crate::limits::json_bytes;
 use crate::resource::{Bodies, Resource, Status};
 use crate::snapshot::Snapshot;
 
-/// What differs in one change.
+/// The differences of one change.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Difference {
-    /// A sentence for everything that is no text.
+    /// A message for each difference that is not in a text.
     pub sentences: Vec<String>,
-    /// The texts that differ: a skill's files after its `SKILL.md`, by their path. Between workspaces in
-    /// different directories they are matched by their path below the resource.
+    /// The texts that differ: the resource's own first, then a skill's files by path below its directory.
     pub files: Vec<FileDifference>,
 }
 
-/// What differs in one text.
+/// The difference of one text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileDifference {
-    /// Its path in the pinned snapshot; `None` if it is new.
+    /// The path in the pin. `None` if the file is new.
     pub pinned: Option<String>,
-    /// Its path in the head; `None` if it is gone.
+    /// The path in the head. `None` if the file is removed.
     pub head: Option<String>,
-    /// A sentence, if nothing differs but how lines end.
+    /// A message, if only the line ends differ.
     pub line_ends: Option<String>,
-    /// Its lines.
     pub lines: Lines,
 }
 
-/// The lines of a text that differs.
+/// The different lines of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lines {
-    /// Those that differ, with those around them.
     Hunks(Vec<Hunk>),
-    /// None: a side is no text.
+    /// At least one side is not text.
     Binary,
-    /// They are past the budget.
+    /// The hunks exceed the budget.
     TooLarge {
-        /// What the pinned snapshot has.
         pinned: Option<Stored>,
-        /// What the head has.
         head: Option<Stored>,
     },
 }
 
-/// Bytes that a snapshot holds.
+/// The hash and the size, in bytes, of one side of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stored {
-    /// Their hash.
     pub hash: BlobHash,
-    /// How many they are.
     pub size: u64,
 }
 
-/// How much may be told of a change.
+/// The limits of computing a difference.
 #[derive(Clone, Copy)]
 pub struct Budget<'b> {
-    /// Those of its texts; the bytes are counted as [`Difference::bytes`].
+    /// The limits of its texts. Bytes are counted as by [`Difference::bytes`].
     pub bounds: Bounds,
-    /// Whether it is to be over, or nobody waits for it any more.
+    /// Returns whether to stop, because of a deadline or because no caller waits any more.
     pub is_over: &'b dyn Fn() -> bool,
 }
 
 impl Budget<'_> {
-    /// As much of everything else, and so many bytes.
+    /// Returns the budget with another limit of bytes.
     fn within(self, bytes_max: u64) -> Self {
         let bounds = Bounds {
             bytes_max,
@@ -78,7 +71,7 @@ impl Budget<'_> {
     }
 }
 
-/// A text of a change that differs, as both sides store it.
+/// The two sides of a text that differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pair {
     pinned: Option<Part>,
@@ -92,7 +85,7 @@ struct Part {
 }
 
 impl Pair {
-    /// What either side stores.
+    /// Iterates over the sides that exist.
     pub fn stored(&self) -> impl Iterator<Item = Stored> {
         let sides = [&self.pinned, &self.head].into_iter().flatten();
         sides.map(|part| part.stored)
@@ -117,7 +110,7 @@ impl Pair {
         self.difference(lines, None)
     }
 
-    /// Compares the two; `None` if a body is not at hand, or the budget is used up.
+    /// Compares the two sides. `None` if `bodies` lacks one of them, or if the budget is used up.
     fn compared(&self, bodies: &Bodies, budget: Budget<'_>) -> Option<FileDifference> {
         if (budget.is_over)() {
             return None;
@@ -142,7 +135,7 @@ impl Pair {
     }
 }
 
-/// Lists the texts that differ in a change, a skill's files after its `SKILL.md`.
+/// Returns the texts that differ in a change: the resource's own first, then a skill's files by path.
 pub fn pairs(change: &Change<'_>) -> Vec<Pair> {
     let (mut pinned, mut head) = (parts(change.pinned), parts(change.head));
     let paths: BTreeSet<_> = pinned.keys().chain(head.keys()).copied().collect();
@@ -156,7 +149,7 @@ pub fn pairs(change: &Change<'_>) -> Vec<Pair> {
         .collect()
 }
 
-/// The stored files of a resource: its body first, then a skill's supporting files by their path.
+/// Returns the pinned body of a resource under `None`, and the pinned files of a skill under their paths.
 fn parts(resource: Option<&Resource>) -> BTreeMap<Option<&str>, Part> {
     let Some(resource) = resource else {
         return BTreeMap::new();
@@ -181,7 +174,7 @@ fn parts(resource: Option<&Resource>) -> BTreeMap<Option<&str>, Part> {
 }
 
 impl Difference {
-    /// Works out what differs in a change between two snapshots. `None` if that is past the budget.
+    /// Computes the difference of a change between two snapshots. `None` if it exceeds the budget.
     pub fn whole(
         change: &Change<'_>,
         snapshots: (&Snapshot, &Snapshot),
@@ -191,8 +184,8 @@ impl Difference {
         Self::of(change, snapshots, bodies, budget, |_| None)
     }
 
-    /// Works out what differs in a change between two snapshots, and tells the size of those texts that are
-    /// past the budget.
+    /// Computes the difference of a change between two snapshots. Texts that exceed the budget are
+    /// [`Lines::TooLarge`].
     pub fn within(
         change: &Change<'_>,
         snapshots: (&Snapshot, &Snapshot),
@@ -231,7 +224,8 @@ impl Difference {
         Some(difference)
     }
 
-    /// How long it is in an answer, in bytes: no less than it takes as JSON, and about twice that at most.
+    /// Estimates the size of the difference as JSON, in bytes. The estimate is never too low, and at most
+    /// about twice too high.
     pub fn bytes(&self) -> u64 {
         let sentences = self.sentences.iter().map(|line| json_bytes(line) + 1);
         let files = self.files.iter().map(FileDifference::bytes);
@@ -253,7 +247,8 @@ impl FileDifference {
     }
 }
 
-/// What differs in what a configuration or a server consists of, as JSON; `None` if nothing does.
+/// Returns the difference of the details of an MCP configuration or server, as indented JSON. `None` if
+/// they are equal.
 fn detail(change: &Change<'_>, budget: Budget<'_>) -> Option<FileDifference> {
     let side = |resource: Option<&Resource>| {
         let resource = resource.filter(|resource| resource.status == Status::Ok)?;

@@ -1,13 +1,12 @@
-//! A difference drawn as text. People read it; nothing stores, signs or compares it, because a later release
-//! may draw it differently.
+//! Renders a difference as text for people. Do not store, sign or compare the text: a later release may
+//! render it differently.
 
 use super::label;
 use super::lines::{Hunk, LineKind};
 use super::texts::{Difference, FileDifference, Lines, Stored};
 
 impl Difference {
-    /// Returns the difference as text: a sentence on each line, then unified diffs. Empty if nothing differs that
-    /// has words.
+    /// Returns the difference as text: a message on each line, then unified diffs.
     pub fn text(&self) -> String {
         let sentences = self.sentences.iter().map(|line| format!("{line}\n"));
         sentences
@@ -49,7 +48,7 @@ impl FileDifference {
     }
 }
 
-/// Draws hunks as a unified diff, empty if there are none. The labels are made [`label`]s.
+/// Renders hunks as a unified diff, which is empty without hunks. It escapes the labels with [`label`].
 pub fn unified(hunks: &[Hunk], pinned_label: &str, head_label: &str) -> String {
     let mut drawn = String::new();
     for hunk in hunks {
