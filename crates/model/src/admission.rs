@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_shadows_nothing() {
+    fn a_skill_that_does_not_fit_shadows_nothing() {
         let sized = |root: &str, size: u64| {
             let mut skill = skill(root, "skills", "a");
             skill.size = size;
@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_used_counts_and_servers_come_last() {
+    fn only_used_resources_count_and_servers_come_last() {
         let mut invalid = skill("/w", "skills", "broken");
         invalid.demote(Status::Invalid, "broken");
         let mut resources: Vec<_> = (0..SNAPSHOT_RESOURCES_MAX)
@@ -458,7 +458,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_listed_is_told_and_nothing_that_is_used() {
+    fn unused_resources_past_the_limit_are_counted_in_the_message() {
         let mut resources: Vec<_> = (0..2_001)
             .map(|i| {
                 let mut invalid = file(&format!("/w/{i:04}.md"), 1);

@@ -10,7 +10,7 @@ use crate::sample::{any_snapshot, any_two, detail};
 
 /// Returns what the encoding distinguishes: a snapshot with sorted files and without details, and the
 /// canonical form of each detail.
-fn told_apart(snapshot: &Snapshot) -> (Snapshot, Vec<Option<Vec<u8>>>) {
+fn distinguished(snapshot: &Snapshot) -> (Snapshot, Vec<Option<Vec<u8>>>) {
     let mut snapshot = snapshot.clone();
     let mut details = Vec::new();
     for resource in &mut snapshot.resources {
@@ -24,13 +24,13 @@ proptest! {
     #[test]
     fn different_snapshots_have_different_bytes((a, b) in any_two()) {
         let same_bytes = canonical::snapshot(&a) == canonical::snapshot(&b);
-        prop_assert_eq!(same_bytes, told_apart(&a) == told_apart(&b));
+        prop_assert_eq!(same_bytes, distinguished(&a) == distinguished(&b));
         let same_id = a.addresses().id == b.addresses().id;
         prop_assert_eq!(same_bytes, same_id);
     }
 
     #[test]
-    fn the_order_of_skill_files_is_no_matter(snapshot in any_snapshot()) {
+    fn the_order_of_skill_files_does_not_matter(snapshot in any_snapshot()) {
         let mut turned = snapshot.clone();
         for resource in &mut turned.resources {
             resource.files.reverse();
@@ -57,7 +57,7 @@ proptest! {
     fn the_bytes_of_a_detail_read_back(detail in detail()) {
         let json = detail.canonical_json();
         let read = Detail::from_canonical_json(&json);
-        // Numbers come back as canonical JSON has them: 1.0 as 1, and large ones rounded.
+        // Canonical JSON writes 1.0 as 1, and rounds large numbers.
         let again = read.as_ref().map(Detail::canonical_json);
         prop_assert_eq!(again.as_ref(), Some(&json));
         if let Detail::Shape(_) = detail {

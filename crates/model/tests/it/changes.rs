@@ -77,7 +77,7 @@ proptest! {
         let moved = changes(&pinned, &head, false);
         prop_assert!(moved.iter().all(|change| change.verb == Verb::Moved));
         prop_assert_eq!(moved.len(), order.len() - longest_run(&order));
-        // Without them the order is the same.
+        // The order of the other files is the same.
         let stays = |resource: &&Resource| !moved.iter().any(|m| m.source() == resource.source);
         let left: Vec<_> = pinned.resources.iter().filter(stays).collect();
         let right: Vec<_> = head.resources.iter().filter(stays).collect();

@@ -53,12 +53,12 @@ proptest! {
     }
 
     #[test]
-    fn what_is_not_named_stays_or_is_displaced(
+    fn unselected_resources_stay_or_are_displaced(
         (mut pinned, head) in two(),
         mode in mode(),
         chosen in prop::collection::vec(any::<Index>(), 1..4),
     ) {
-        // In one directory a resource of the pin stands for the one of the same source alone.
+        // In one directory, resources of pin and head match by source only.
         pinned.facts.directory = head.facts.directory.clone();
         let all: Vec<_> = pinned.resources.iter().chain(&head.resources).collect();
         if all.is_empty() {
@@ -100,7 +100,7 @@ proptest! {
             }
         }
         prop_assert!(composed.resources.len() > pinned.resources.len());
-        // What was left out would be left out again.
+        // A second time adds nothing.
         prop_assert_eq!(additive(&composed, &head), None);
     }
 

@@ -1,4 +1,4 @@
-//! Random snapshots out of small pools, so that two of them are often alike.
+//! Random snapshots with parts from small pools, so that two of them are often alike.
 
 use ctxpin_model::admission::admit;
 use ctxpin_model::compose::Selector;
@@ -17,7 +17,7 @@ const ROOTS: [&str; 2] = ["/w", "/home"];
 const NAMES: [&str; 3] = ["a", "ab", "c-1"];
 const TEXTS: [&str; 5] = ["", "a", "b", "ab", "é\u{1f980}"];
 
-/// Every kind and source that a snapshot can have, in no special order.
+/// Every kind and source that a random snapshot can have.
 const PLACES: [(Kind, &str); 14] = [
     (Kind::InstructionFile, "/w/AGENTS.md"),
     (Kind::InstructionFile, "/w/CLAUDE.md"),
@@ -30,7 +30,7 @@ const PLACES: [(Kind, &str); 14] = [
     (Kind::Skill, "/old/w/skills/a/SKILL.md"),
     (Kind::McpConfig, "/w/.mcp.json"),
     (Kind::McpConfig, "/old/w/.mcp.json"),
-    // The same source under another kind is another thing.
+    // The same source under another kind is another resource.
     (Kind::McpConfig, "/w/AGENTS.md"),
     (Kind::McpServer, "files"),
     (Kind::McpServer, "search"),
@@ -44,7 +44,7 @@ fn hash() -> impl Strategy<Value = BlobHash> {
     select(&["x", "y", "z"][..]).prop_map(|body| BlobHash::of(body.as_bytes()))
 }
 
-/// Any JSON that a schema could hold, numbers of every sort included.
+/// Generates any JSON that a schema could contain, including numbers of all types.
 fn json_value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -100,7 +100,7 @@ fn server_shape() -> impl Strategy<Value = ServerShape> {
         )
 }
 
-/// Any detail at all.
+/// Generates any detail.
 pub fn detail() -> impl Strategy<Value = Detail> {
     prop_oneof![
         prop::collection::vec(server_shape(), 0..3).prop_map(Detail::Shape),
@@ -108,7 +108,7 @@ pub fn detail() -> impl Strategy<Value = Detail> {
     ]
 }
 
-/// One of few details, so that two are often equal.
+/// Generates one of a few details, so that two are often equal.
 fn small_detail() -> impl Strategy<Value = Option<Detail>> {
     let tool = |name: &str| {
         Detail::Tools(vec![Tool {
@@ -151,7 +151,7 @@ fn files() -> impl Strategy<Value = Vec<SkillFile>> {
     })
 }
 
-/// A resource whose members need not fit together.
+/// Generates a resource whose members may contradict each other.
 fn any_resource(kind: Kind, source: &'static str) -> impl Strategy<Value = Resource> {
     let texts = (
         optional_text(),
@@ -177,7 +177,7 @@ fn any_resource(kind: Kind, source: &'static str) -> impl Strategy<Value = Resou
     })
 }
 
-/// A resource as a server takes it: what is stored is what is `ok`.
+/// Generates a valid resource, whose bytes are pinned exactly if it is `ok`.
 fn sound_resource(kind: Kind, source: &'static str) -> impl Strategy<Value = Resource> {
     let status = prop_oneof![3 => Just(Status::Ok), 1 => select(Status::ALL)];
     let words = (select(&NAMES[..]), select(&TEXTS[..]), select(&ROOTS[..]));
@@ -231,12 +231,13 @@ fn snapshot_of(resources: impl Strategy<Value = Vec<Resource>>) -> impl Strategy
     })
 }
 
-/// A snapshot whose members need not fit together; no two of its resources have one kind and source.
+/// Generates a snapshot whose members may contradict each other. The kinds and sources of its resources
+/// are unique.
 pub fn any_snapshot() -> impl Strategy<Value = Snapshot> {
     snapshot_of(resources(any_resource))
 }
 
-/// A snapshot as a server takes it: admitted, and the MCP servers last.
+/// Generates a valid snapshot: admitted, with the MCP servers last.
 pub fn snapshot() -> impl Strategy<Value = Snapshot> {
     snapshot_of(resources(sound_resource)).prop_map(admitted)
 }
@@ -248,7 +249,7 @@ fn admitted(mut snapshot: Snapshot) -> Snapshot {
     snapshot
 }
 
-/// The same snapshot with at most one thing changed, of which some show in no hash.
+/// Returns the snapshot with at most one change. Some of the changes affect no hash.
 fn nearly(snapshot: &Snapshot, change: usize, at: Index) -> Snapshot {
     let mut other = snapshot.clone();
     match change {
@@ -274,7 +275,7 @@ fn nearly(snapshot: &Snapshot, change: usize, at: Index) -> Snapshot {
     other
 }
 
-/// How many changes [`nearly`] knows, the last being none.
+/// The number of changes that [`nearly`] knows. The last one changes nothing.
 const CHANGES: usize = 20;
 
 fn change_resource(resource: &mut Resource, change: usize) {
@@ -282,7 +283,7 @@ fn change_resource(resource: &mut Resource, change: usize) {
         6 => resource.status = Status::Excluded,
         7 => resource.error = Some("b".into()),
         8 => {
-            // The same letters over the border of two fields.
+            // The same letters, split differently over two fields.
             let name = resource.name.take().unwrap_or_default();
             let all = name + &resource.description.take().unwrap_or_default();
             resource.description = Some(all);
@@ -316,17 +317,17 @@ fn alike<S: Strategy<Value = Snapshot>>(
     prop_oneof![(snapshot(), snapshot()), near]
 }
 
-/// Two of [`any_snapshot`] that are often alike, at times equal.
+/// Generates two of [`any_snapshot`] that are often alike and sometimes equal.
 pub fn any_two() -> impl Strategy<Value = (Snapshot, Snapshot)> {
     alike(any_snapshot)
 }
 
-/// Two of [`snapshot`] that are often alike, at times equal.
+/// Generates two of [`snapshot`] that are often alike and sometimes equal.
 pub fn two() -> impl Strategy<Value = (Snapshot, Snapshot)> {
     alike(snapshot).prop_map(|(one, other)| (one, admitted(other)))
 }
 
-/// What selects the resource and nothing else.
+/// Returns the selector of one resource.
 pub fn selector(resource: &Resource) -> Selector {
     Selector {
         subject: Some(Subject::Resource(resource.kind)),
@@ -334,7 +335,7 @@ pub fn selector(resource: &Resource) -> Selector {
     }
 }
 
-/// What selects the facts.
+/// Returns the selector of the facts.
 pub fn facts_selector() -> Selector {
     Selector {
         subject: Some(Subject::Facts),
@@ -342,7 +343,7 @@ pub fn facts_selector() -> Selector {
     }
 }
 
-/// What selects what changed.
+/// Returns the selector of what changed.
 pub fn change_selector(change: &Change<'_>) -> Selector {
     Selector {
         subject: Some(change.subject),

@@ -1,5 +1,5 @@
-//! `testdata/hashing/*.json` against the code. `docs/hashing.md` says what a vector holds.
-//! `UPDATE_GOLDEN=1` rewrites what is expected; the snapshots are written by hand.
+//! Compares the code with `testdata/hashing/*.json`. `docs/hashing.md` describes a vector.
+//! `UPDATE_GOLDEN=1` rewrites the expected values. The snapshots are written by hand.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use ctxpin_model::resource::{Content, Detail, Resource, ServerShape, SkillFile, 
 use ctxpin_model::snapshot::{Facts, Snapshot};
 use serde_json::{Map, Value, json};
 
-/// Longest encoding in bytes that a vector spells out; of longer ones it holds the hash alone.
+/// The greatest size, in bytes, of an encoding in a vector. For larger ones it has the hash only.
 const ENCODING_SHOWN_MAX: usize = 4_096;
 
 fn folder() -> PathBuf {
@@ -46,7 +46,7 @@ fn check(path: &Path, updates: bool) {
     }
 }
 
-/// What the code makes of a snapshot.
+/// Returns the encodings and the hashes of a snapshot, as JSON.
 fn expected(snapshot: &Snapshot) -> Value {
     let addresses = snapshot.addresses();
     let shown = |bytes: Vec<u8>| {
