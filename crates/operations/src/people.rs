@@ -14,8 +14,7 @@ use ctxpin_model::token::TokenRequest;
 use ctxpin_model::token::{Credential, Token, TokenRecord};
 use ctxpin_model::user::{UserChange, UserRecord};
 use ctxpin_store::database::Transaction;
-use ctxpin_store::deed::Deed;
-use ctxpin_store::grant::{Granted, object, right};
+use ctxpin_store::grant::{Granted, Upkeep, object, right, task};
 use ctxpin_store::tokens::{Holder, NewToken, RevokedChild};
 use ctxpin_store::wake::Topic;
 
@@ -62,15 +61,16 @@ async fn first_user_once<E>(
     keep: &impl Fn(&Token) -> std::result::Result<(), E>,
 ) -> Result<std::result::Result<bool, E>> {
     let now = service.clock.now();
+    let upkeep = service.database.upkeep(task::FirstUser);
     let mut transaction = service.database.write().await?;
-    let user = match transaction.user_first().await? {
+    let user = match upkeep.user_first(&mut transaction).await? {
         Some(_) if policy == FirstToken::OnlyWithUser => return Ok(Ok(false)),
         Some(user) => user.id,
-        None => user_make_first(&mut transaction, now).await?,
+        None => user_make_first(&upkeep, &mut transaction, now).await?,
     };
     let token = Token::new(TokenId::generate(now), rand::random());
-    let written = token_write_first(&mut transaction, &token, FIRST_TOKEN_LABEL, user, now);
-    let deed = written.await?;
+    let new_token = first_token(&token, FIRST_TOKEN_LABEL, user, now);
+    let deed = upkeep.token_insert(&mut transaction, &new_token).await?;
     if let Err(error) = keep(&token) {
         return Ok(Err(error));
     }
@@ -99,17 +99,22 @@ pub async fn first_token_given(service: &Service, token: &Token) -> Result<bool>
 
 async fn first_token_write(service: &Service, token: &Token) -> Result<()> {
     let now = service.clock.now();
+    let upkeep = service.database.upkeep(task::FirstUser);
     let mut transaction = service.database.write().await?;
-    let user = match transaction.user_first().await? {
+    let user = match upkeep.user_first(&mut transaction).await? {
         Some(user) => user.id,
-        None => user_make_first(&mut transaction, now).await?,
+        None => user_make_first(&upkeep, &mut transaction, now).await?,
     };
-    let written = token_write_first(&mut transaction, token, GIVEN_TOKEN_LABEL, user, now);
-    let deed = written.await?;
+    let new_token = first_token(token, GIVEN_TOKEN_LABEL, user, now);
+    let deed = upkeep.token_insert(&mut transaction, &new_token).await?;
     commit(service, transaction, deed).await
 }
 
-async fn user_make_first(transaction: &mut Transaction, now: Moment) -> Result<UserId> {
+async fn user_make_first(
+    upkeep: &Upkeep<'_, task::FirstUser>,
+    transaction: &mut Transaction,
+    now: Moment,
+) -> Result<UserId> {
     let user = UserRecord {
         id: UserId::generate(now),
         name: FIRST_USER_NAME.into(),
@@ -117,26 +122,20 @@ async fn user_make_first(transaction: &mut Transaction, now: Moment) -> Result<U
         disabled: false,
         created_at: now,
     };
-    transaction.user_insert_first(&user).await?;
+    upkeep.user_insert(transaction, &user).await?;
     Ok(user.id)
 }
 
-async fn token_write_first(
-    transaction: &mut Transaction,
-    token: &Token,
-    label: &str,
-    user: UserId,
-    now: Moment,
-) -> Result<Deed> {
-    let new_token = NewToken {
+/// Returns a token of the first user with every scope, to be written.
+fn first_token(token: &Token, label: &str, user: UserId, now: Moment) -> NewToken {
+    NewToken {
         credential: token.credential(),
         holder: Holder::User(user),
         label: Some(label.into()),
         scopes: Scopes::all(),
         created_at: now,
         expires_at: None,
-    };
-    Ok(transaction.token_insert_first(&new_token).await?)
+    }
 }
 
 /// Creates a user, who has no token yet.

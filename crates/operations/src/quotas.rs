@@ -11,7 +11,7 @@ use ctxpin_model::moment::Moment;
 use ctxpin_model::quota::{QuotaChange, QuotaWarning, Stock, Usage, UserUsage};
 use ctxpin_model::token::Credential;
 use ctxpin_store::database::Transaction;
-use ctxpin_store::grant::{Granted, object, right};
+use ctxpin_store::grant::{Granted, object, right, task};
 
 use crate::error::{Error, Result};
 use crate::frame::{commit, write};
@@ -110,9 +110,9 @@ async fn change_once(
 pub async fn look(service: &Service) -> Result<()> {
     let defaults = &service.quotas.amounts;
     let mut reading = service.database.read().await?;
-    let found = reading
-        .usage_of_warned(defaults, service.clock.now())
-        .await?;
+    let upkeep = service.database.upkeep(task::QuotaWarnings);
+    let now = service.clock.now();
+    let found = upkeep.usage_of_warned(&mut reading, defaults, now).await?;
     let warnings = |(user, usage): (UserId, Usage)| (user, usage.warnings(defaults));
     let found = found.into_iter().map(warnings).collect();
     *service

@@ -10,7 +10,7 @@ use ctxpin_model::audit::AuditObject;
 use ctxpin_model::id::{AuditId, TokenId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::token::Credential;
-use ctxpin_store::deed::Deed;
+use ctxpin_store::grant::task;
 
 use crate::error::Result;
 use crate::frame::commit;
@@ -144,14 +144,15 @@ pub(crate) async fn note(
         Entered::First(first) => first,
     };
     let mut transaction = service.database.write().await?;
-    transaction
-        .audit_forbidden(first.row, &actor, operation, object, caller.now)
+    let upkeep = service.database.upkeep(task::Refusals);
+    let at = caller.now;
+    upkeep
+        .refusal_insert(&mut transaction, first.row, &actor, operation, object, at)
         .await?;
     for (row, more) in &first.left {
-        transaction.audit_add(*row, *more).await?;
+        upkeep.refusals_add(&mut transaction, *row, *more).await?;
     }
-    let deed = Deed::unnoted("a refusal is a line of the audit log by itself");
-    commit(service, transaction, deed).await?;
+    commit(service, transaction, upkeep.unnoted()).await?;
     first.written();
     Ok(())
 }
@@ -167,11 +168,11 @@ pub async fn write(service: &Service) -> Result<()> {
         return Ok(());
     }
     let mut transaction = service.database.write().await?;
+    let upkeep = service.database.upkeep(task::Refusals);
     for (row, more) in left {
-        transaction.audit_add(row, more).await?;
+        upkeep.refusals_add(&mut transaction, row, more).await?;
     }
-    let deed = Deed::unnoted("a refusal is a line of the audit log by itself");
-    commit(service, transaction, deed).await
+    commit(service, transaction, upkeep.unnoted()).await
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use ctxpin_model::snapshot::Snapshot;
 use ctxpin_model::treatment::{TreatedSnapshot, TreatmentKey, Treatments};
 use ctxpin_render::renderer::Renderer;
 use ctxpin_render::treat;
+use ctxpin_store::grant::task;
 
 use crate::error::Result;
 use crate::service::Service;
@@ -58,14 +59,14 @@ pub(crate) fn treated(
 ///
 /// If the database does not answer: what was done stays done.
 pub async fn catch_up(service: &Service) -> Result<()> {
-    let database = &service.database;
+    let upkeep = service.database.upkeep(task::Treatments);
     for renderer in Renderer::ALL {
-        if database.is_treated(renderer.number()).await? {
+        if upkeep.is_treated(renderer.number()).await? {
             continue;
         }
         let mut from = None;
         loop {
-            let batch = database.untreated(renderer.number(), from, BATCH).await?;
+            let batch = upkeep.untreated(renderer.number(), from, BATCH).await?;
             let Some(last) = batch.last() else { break };
             from = Some(last.key.blob);
             let treat_all = move || {
@@ -84,9 +85,9 @@ pub async fn catch_up(service: &Service) -> Result<()> {
                     Err(_) => return Ok(()),
                 },
             };
-            database.treatments_keep(&treatments).await?;
+            upkeep.treatments_keep(&treatments).await?;
         }
-        database.treated(renderer.number()).await?;
+        upkeep.treated(renderer.number()).await?;
     }
     Ok(())
 }

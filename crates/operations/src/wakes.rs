@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ctxpin_model::id::UserId;
-use ctxpin_store::deed::Deed;
+use ctxpin_store::grant::task;
 use ctxpin_store::wake::Topic;
 use tokio::sync::{Notify, broadcast};
 use tokio::time::Instant;
@@ -181,9 +181,10 @@ pub async fn signs_write(service: &Service) -> crate::error::Result<()> {
         return Ok(());
     }
     let mut transaction = service.database.write().await?;
-    transaction.signs_write(&signs, service.clock.now()).await?;
-    let deed = Deed::unnoted("when somebody was seen last is no deed");
-    commit(service, transaction, deed).await
+    let upkeep = service.database.upkeep(task::SignsOfLife);
+    let now = service.clock.now();
+    upkeep.signs_write(&mut transaction, &signs, now).await?;
+    commit(service, transaction, upkeep.unnoted()).await
 }
 
 #[cfg(test)]

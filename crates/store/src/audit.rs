@@ -10,7 +10,7 @@ use ctxpin_model::moment::Moment;
 use crate::database::{CHUNK, Transaction};
 use crate::deed::Deed;
 use crate::error::Result;
-use crate::grant::{Granted, object::Account};
+use crate::grant::{Granted, Upkeep, object::Account, task};
 use crate::query::Tuple;
 use crate::together::Together;
 use crate::values::{Row, Value};
@@ -160,10 +160,13 @@ impl Transaction {
         }
         Ok(())
     }
+}
 
-    /// Notes that `actor`, who was granted it in this transaction, was refused something, as the row of that id.
-    pub async fn audit_forbidden(
-        &mut self,
+impl Upkeep<'_, task::Refusals> {
+    /// Notes that `actor` was refused something, as the row of that id.
+    pub async fn refusal_insert(
+        &self,
+        transaction: &mut Transaction,
         row: AuditId,
         actor: &Actor,
         operation: Operation,
@@ -176,12 +179,18 @@ impl Transaction {
             outcome: "forbidden",
             ..Line::done(*actor, operation, at)
         };
-        self.lines_write(&[line]).await
+        transaction.lines_write(&[line]).await
     }
 
     /// Adds to how often what a row tells of was refused.
-    pub async fn audit_add(&mut self, row: AuditId, more: u64) -> Result<()> {
-        self.query("update audit_log set count = count + $2 where id = $1")
+    pub async fn refusals_add(
+        &self,
+        transaction: &mut Transaction,
+        row: AuditId,
+        more: u64,
+    ) -> Result<()> {
+        transaction
+            .query("update audit_log set count = count + $2 where id = $1")
             .bind(&row)
             .bind(&more)
             .execute()

@@ -14,7 +14,9 @@ use crate::database::{CHUNK, Database, Lock, Transaction};
 use crate::deed::Deed;
 use crate::error::{Error, Result};
 use crate::grant::{Caller, check_caller, demand, read_caller};
-use crate::grant::{Grantable, Granted, SignsOfLife, object::Account, object::Agent, right::Write};
+use crate::grant::{
+    Grantable, Granted, SignsOfLife, Upkeep, object::Account, object::Agent, right::Write, task,
+};
 use crate::values::{Row, Value};
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
 
@@ -150,62 +152,68 @@ impl Database {
     }
 }
 
-impl Transaction {
-    /// Writes a token for the first user, whom nobody is there to grant it.
-    pub async fn token_insert_first(&mut self, token: &NewToken) -> Result<Deed> {
-        insert(self, token, &Actor::System).await?;
+impl Upkeep<'_, task::FirstUser> {
+    /// Writes a token for the first user. Returns the deed of that, which names the system.
+    pub async fn token_insert(
+        &self,
+        transaction: &mut Transaction,
+        token: &NewToken,
+    ) -> Result<Deed> {
+        insert(transaction, token, &Actor::System).await?;
         let object = AuditObject::Token(token.credential.id);
         let (by, operation) = (Actor::System, Operation::TokenCreate);
         Ok(Deed::of_new_token(by, operation, object, token))
     }
+}
 
+impl Upkeep<'_, task::SignsOfLife> {
     /// Writes signs of life: when agents were seen, and when tokens were used last. Rows are locked
     /// in the order of their ids, since several replicas may do so at once, and agents before tokens.
-    pub async fn signs_write(&mut self, signs: &SignsOfLife, at: Moment) -> Result<()> {
+    pub async fn signs_write(
+        &self,
+        transaction: &mut Transaction,
+        signs: &SignsOfLife,
+        at: Moment,
+    ) -> Result<()> {
         let agents: Vec<_> = signs.agents.iter().collect();
         for chunk in agents.chunks(CHUNK) {
-            self.sign(
-                "select id from agents where id in ",
-                "update agents set last_seen_at = ",
-                chunk,
-                at,
-            )
-            .await?;
+            let lock = "select id from agents where id in ";
+            let update = "update agents set last_seen_at = ";
+            sign(transaction, lock, update, chunk, at).await?;
         }
         let tokens: Vec<_> = signs.tokens.iter().collect();
         for chunk in tokens.chunks(CHUNK) {
-            self.sign(
-                "select id from tokens where id in ",
-                "update tokens set last_used_at = ",
-                chunk,
-                at,
-            )
-            .await?;
+            let lock = "select id from tokens where id in ";
+            let update = "update tokens set last_used_at = ";
+            sign(transaction, lock, update, chunk, at).await?;
         }
         Ok(())
     }
+}
 
-    async fn sign<V: Value>(
-        &mut self,
-        select: &'static str,
-        update: &'static str,
-        ids: &[&V],
-        at: Moment,
-    ) -> Result<()> {
-        self.query(select)
-            .list(ids.iter().copied())
-            .push(" order by id")
-            .locking(Lock::Update)
-            .all(|row| row.take::<Uuid>())
-            .await?;
-        self.query(update)
-            .value(&at)
-            .push(" where id in ")
-            .list(ids.iter().copied())
-            .execute()
-            .await?;
-        Ok(())
-    }
+/// Locks rows in the order of their ids, and notes the time in them.
+async fn sign<V: Value>(
+    transaction: &mut Transaction,
+    lock: &'static str,
+    update: &'static str,
+    ids: &[&V],
+    at: Moment,
+) -> Result<()> {
+    transaction
+        .query(lock)
+        .list(ids.iter().copied())
+        .push(" order by id")
+        .locking(Lock::Update)
+        .all(|row| row.take::<Uuid>())
+        .await?;
+    transaction
+        .query(update)
+        .value(&at)
+        .push(" where id in ")
+        .list(ids.iter().copied())
+        .execute()
+        .await?;
+    Ok(())
 }
 
 impl<O: Grantable> Granted<O, Write> {

@@ -4,10 +4,9 @@ use ctxpin_model::hash::BlobHash;
 use ctxpin_model::treatment::{Removed, Treatment, TreatmentKey, Treatments};
 use ctxpin_model::warning;
 
-use crate::database::{CHUNK, Database, Transaction};
-use crate::deed::Deed;
+use crate::database::{CHUNK, Transaction};
 use crate::error::{Error, Result};
-use crate::grant::{Granted, object::Agent, right::Write};
+use crate::grant::{Granted, Upkeep, object::Agent, right::Write, task};
 use crate::values::Row;
 
 /// The columns of a treatment behind its blob and its kind.
@@ -86,8 +85,8 @@ pub struct Untreated {
     pub bytes: Vec<u8>,
 }
 
-/// Background work of the server, on everybody's bodies: nothing of them leaves it but treatments.
-impl Database {
+/// It goes through everybody's bodies, and nothing of them leaves it but treatments.
+impl Upkeep<'_, task::Treatments> {
     /// Returns whether everything that is stored has been treated by that renderer.
     ///
     /// # Errors
@@ -95,6 +94,7 @@ impl Database {
     /// If the database does not answer.
     pub async fn is_treated(&self, renderer: i64) -> Result<bool> {
         let found = self
+            .database
             .single("select renderer from treated_renderers where renderer = $1")
             .bind(&renderer)
             .optional(|row| row.take::<i64>())
@@ -114,7 +114,7 @@ impl Database {
         from: Option<BlobHash>,
         count: u64,
     ) -> Result<Vec<Untreated>> {
-        let mut transaction = self.read().await?;
+        let mut transaction = self.database.read().await?;
         let first = BlobHash::from([0; 32]);
         transaction
             .query(
@@ -145,10 +145,9 @@ impl Database {
     ///
     /// If the database does not take them.
     pub async fn treatments_keep(&self, treatments: &Treatments) -> Result<()> {
-        let mut transaction = self.write().await?;
+        let mut transaction = self.database.write().await?;
         insert(&mut transaction, treatments).await?;
-        let deed = Deed::unnoted("a treatment follows from what is stored");
-        transaction.commit(deed).await.map(drop)
+        transaction.commit(self.unnoted()).await.map(drop)
     }
 
     /// Notes that everything stored has been treated by that renderer.
@@ -157,13 +156,12 @@ impl Database {
     ///
     /// If the database does not take it.
     pub async fn treated(&self, renderer: i64) -> Result<()> {
-        let mut transaction = self.write().await?;
+        let mut transaction = self.database.write().await?;
         transaction
             .query("insert into treated_renderers (renderer) values ($1) on conflict do nothing")
             .bind(&renderer)
             .execute()
             .await?;
-        let deed = Deed::unnoted("a treatment follows from what is stored");
-        transaction.commit(deed).await.map(drop)
+        transaction.commit(self.unnoted()).await.map(drop)
     }
 }

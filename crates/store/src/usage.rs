@@ -11,7 +11,7 @@ use ctxpin_model::quota::{Amounts, QuotaOverrides, Stock, Usage, WARNED_FROM_PER
 
 use crate::database::{CHUNK, Lock, Transaction};
 use crate::error::Result;
-use crate::grant::{Granted, object::Account, object::Agent, right::Write};
+use crate::grant::{Granted, Upkeep, object::Account, object::Agent, right::Write, task};
 use crate::values::Row;
 
 /// What a user, whose row is called `u`, has and may have. `$1` is now.
@@ -64,10 +64,11 @@ pub struct Noted {
     pub quota: Option<u64>,
 }
 
-impl Transaction {
-    /// Of everybody what they have, who have at least so much of something that people are warned.
+impl Upkeep<'_, task::QuotaWarnings> {
+    /// Returns what everybody has who has so much of something that people are warned.
     pub async fn usage_of_warned(
-        &mut self,
+        &self,
+        transaction: &mut Transaction,
         defaults: &Amounts,
         now: Moment,
     ) -> Result<Vec<(UserId, Usage)>> {
@@ -89,7 +90,7 @@ impl Transaction {
                 Stock::Tokens,
             ),
         ];
-        let query = self
+        let query = transaction
             .query(
                 "with agents_of as (select owner_id, count(*) as number from agents group by owner_id), \
                  tokens_of as (select user_id, count(*) as number from tokens where user_id is not null \

@@ -5,7 +5,7 @@ use ctxpin_model::user::{UserChange, UserRecord};
 
 use crate::database::Transaction;
 use crate::error::Result;
-use crate::grant::{Granted, object::Account, right::Write};
+use crate::grant::{Granted, Upkeep, object::Account, right::Write, task};
 use crate::values::Row;
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
 
@@ -37,18 +37,23 @@ async fn insert(transaction: &mut Transaction, user: &UserRecord) -> Result<()> 
     Ok(())
 }
 
-impl Transaction {
-    /// The user that was created first, or `None` in a new database.
-    pub async fn user_first(&mut self) -> Result<Option<UserRecord>> {
-        self.query("select ")
+impl Upkeep<'_, task::FirstUser> {
+    /// Returns the user that was created first, or `None` in a new database.
+    pub async fn user_first(&self, transaction: &mut Transaction) -> Result<Option<UserRecord>> {
+        transaction
+            .query("select ")
             .push_all([COLUMNS, " from users order by id limit 1"])
             .optional(read)
             .await
     }
 
-    /// Writes the first user of a new database, which nobody is there to grant.
-    pub async fn user_insert_first(&mut self, user: &UserRecord) -> Result<()> {
-        insert(self, user).await
+    /// Writes the first user of a new database.
+    pub async fn user_insert(
+        &self,
+        transaction: &mut Transaction,
+        user: &UserRecord,
+    ) -> Result<()> {
+        insert(transaction, user).await
     }
 }
 

@@ -9,6 +9,7 @@
 mod caller;
 mod granted;
 mod sighting;
+mod upkeep;
 
 use ctxpin_model::agent::AgentRecord;
 use ctxpin_model::chat::ChatRecord;
@@ -24,6 +25,7 @@ pub(crate) use caller::{
 };
 pub use granted::Granted;
 pub use sighting::Sighting;
+pub use upkeep::{Task, Upkeep, task};
 
 /// The objects that can be granted.
 pub mod object {
