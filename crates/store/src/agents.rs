@@ -3,7 +3,7 @@
 use ctxpin_model::agent::{AgentRecord, Head};
 
 use ctxpin_model::drift::Hashes;
-use ctxpin_model::hash::{ContextHash, SnapshotId, ToolsHash};
+use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::id::{AgentId, ProcessId, UserId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::snapshot::Addresses;
@@ -13,8 +13,7 @@ use crate::database::Transaction;
 use crate::error::{Error, Result};
 use crate::grant::{Granted, Owned, object::Account, object::Agent, right::Write};
 use crate::query::Query;
-use crate::usage::read_refused;
-use crate::values::Row;
+use crate::values::{Columns, Row, columns};
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
 
 /// What comes with a push beside the snapshot.
@@ -47,10 +46,27 @@ pub struct NewAgent {
     pub created_at: Moment,
 }
 
-const COLUMNS: &str = "a.id, a.owner_id, a.workspace, a.name, a.may_refresh, a.replaces_id, a.replaced_by, \
-     a.epoch, a.version, a.mcp_settled, a.last_push_at, a.last_seen_at, a.created_at, \
-     a.refused_limit, a.refused_at, \
-     h.seq, h.snapshot_id, h.context_hash, h.tools_hash, h.received_at, k.expires_at, k.revoked_at";
+columns! {
+    COLUMNS of AgentRecord {
+        id: "a.id",
+        owner: "a.owner_id",
+        workspace: "a.workspace",
+        name: "a.name",
+        may_refresh: "a.may_refresh",
+        replaces: "a.replaces_id",
+        replaced_by: "a.replaced_by",
+        epoch: "a.epoch",
+        version: "a.version",
+        mcp_settled: "a.mcp_settled",
+        last_push_at: "a.last_push_at",
+        last_seen_at: "a.last_seen_at",
+        created_at: "a.created_at",
+        refused: "a.refused_limit, a.refused_at",
+        head: "h.seq, h.snapshot_id, h.context_hash, h.tools_hash, h.received_at",
+        token_expires_at: "k.expires_at",
+        token_revoked_at: "k.revoked_at",
+    }
+}
 
 /// What an agent's row, which is called `a`, refers to, and its token.
 const JOINS: &str = " left join agent_heads h on h.agent_id = a.id and h.seq = a.head_seq \
@@ -67,10 +83,6 @@ impl Owned for Agent {
         query.push(COLUMNS)
     }
 
-    fn read(row: &mut Row) -> Result<AgentRecord> {
-        read(row)
-    }
-
     fn owner(agent: &AgentRecord) -> UserId {
         agent.owner
     }
@@ -80,44 +92,23 @@ impl Owned for Agent {
     }
 }
 
-fn read(row: &mut Row) -> Result<AgentRecord> {
-    Ok(AgentRecord {
-        id: row.take()?,
-        owner: row.take()?,
-        workspace: row.take()?,
-        name: row.take()?,
-        may_refresh: row.take()?,
-        replaces: row.take_optional()?,
-        replaced_by: row.take_optional()?,
-        epoch: row.take()?,
-        version: row.take()?,
-        mcp_settled: row.take()?,
-        last_push_at: row.take_optional()?,
-        last_seen_at: row.take_optional()?,
-        created_at: row.take()?,
-        refused: read_refused(row)?,
-        head: read_head_optional(row)?,
-        token_expires_at: row.take_optional()?,
-        token_revoked_at: row.take_optional()?,
-    })
-}
-
-/// Reads seq, snapshot, both hashes and the time of a head that may be missing.
-pub(crate) fn read_head_optional(row: &mut Row) -> Result<Option<Head>> {
-    let seq: Option<i64> = row.take_optional()?;
-    let snapshot: Option<SnapshotId> = row.take_optional()?;
-    let context: Option<ContextHash> = row.take_optional()?;
-    let tools: Option<ToolsHash> = row.take_optional()?;
-    let received_at: Option<Moment> = row.take_optional()?;
-    Ok(match (seq, snapshot, context, tools, received_at) {
-        (Some(seq), Some(snapshot), Some(context), Some(tools), Some(received_at)) => Some(Head {
-            seq,
-            snapshot,
-            hashes: Hashes { context, tools },
-            received_at,
-        }),
-        _ => None,
-    })
+/// There may be no head yet.
+impl Columns for Option<Head> {
+    fn take(row: &mut Row) -> Result<Self> {
+        let seq: Option<i64> = row.take()?;
+        let snapshot: Option<SnapshotId> = row.take()?;
+        let hashes: Option<Hashes> = row.take()?;
+        let received_at: Option<Moment> = row.take()?;
+        Ok(match (seq, snapshot, hashes, received_at) {
+            (Some(seq), Some(snapshot), Some(hashes), Some(received_at)) => Some(Head {
+                seq,
+                snapshot,
+                hashes,
+                received_at,
+            }),
+            _ => None,
+        })
+    }
 }
 
 async fn read_one(transaction: &mut Transaction, agent: AgentId) -> Result<AgentRecord> {
@@ -125,7 +116,7 @@ async fn read_one(transaction: &mut Transaction, agent: AgentId) -> Result<Agent
         .query("select ")
         .push_all([COLUMNS, " from agents a", JOINS, " where a.id = "])
         .value(&agent)
-        .optional(read)
+        .optional(Row::take)
         .await?
         .ok_or(Error::NotFound("agent"))
 }
@@ -216,7 +207,7 @@ impl<R> Granted<Account, R> {
             query = query.push(" and a.id < ").value(after);
         }
         let query = query.push(" order by a.id desc limit ");
-        let agents = query.value(&(page.limit + 1)).all(read).await?;
+        let agents = query.value(&(page.limit + 1)).all(Row::take).await?;
         Ok(Page::of(agents, page.limit, |agent| agent.id.uuid()))
     }
 }
@@ -263,8 +254,8 @@ impl<R> Granted<Agent, R> {
             .bind(&page.after.unwrap_or(i64::MAX))
             .bind(&(page.limit + 1))
             .all(|row| {
-                read_head_optional(row)?
-                    .ok_or_else(|| Error::Unexpected("a head is not whole".into()))
+                let head: Option<Head> = row.take()?;
+                head.ok_or_else(|| Error::Unexpected("a head is not whole".into()))
             })
             .await?;
         Ok(Page::of(heads, page.limit, |head| head.seq))

@@ -3,7 +3,7 @@
 use ctxpin_model::audit::{AuditObject, AuditRecord, NewTokenRecord};
 use uuid::Uuid;
 
-use ctxpin_model::access::{Actor, Operation};
+use ctxpin_model::access::{Actor, Operation, Scopes};
 use ctxpin_model::id::{AuditId, TokenId};
 use ctxpin_model::moment::Moment;
 
@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::grant::{Granted, Upkeep, object::Account, task};
 use crate::query::Tuple;
 use crate::together::Together;
-use crate::values::{Row, Value};
+use crate::values::{Columns, Row, Value, columns};
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
 
 /// What an actor is called in a row, and its id.
@@ -33,36 +33,35 @@ fn token_of(actor: &Actor) -> Option<TokenId> {
     }
 }
 
-const COLUMNS: &str = "id, actor_kind, actor_id, token_id, action, object_kind, object_id, outcome, at, count, \
-     new_token_id, new_token_user, new_token_scopes, new_token_expires_at";
-
-fn read(row: &mut Row) -> Result<AuditRecord> {
-    Ok(AuditRecord {
-        id: row.take()?,
-        actor_kind: row.take()?,
-        actor_id: row.take_optional()?,
-        token: row.take_optional()?,
-        action: row.take()?,
-        object_kind: row.take_optional()?,
-        object_id: row.take_optional()?,
-        outcome: row.take()?,
-        at: row.take()?,
-        count: row.take()?,
-        new_token: read_new_token(row)?,
-    })
+columns! {
+    COLUMNS of AuditRecord {
+        id: "id",
+        actor_kind: "actor_kind",
+        actor_id: "actor_id",
+        token: "token_id",
+        action: "action",
+        object_kind: "object_kind",
+        object_id: "object_id",
+        outcome: "outcome",
+        at: "at",
+        count: "count",
+        new_token: "new_token_id, new_token_user, new_token_scopes, new_token_expires_at",
+    }
 }
 
-fn read_new_token(row: &mut Row) -> Result<Option<NewTokenRecord>> {
-    let id = row.take_optional()?;
-    let user = row.take_optional()?;
-    let scopes = row.take_optional()?;
-    let expires_at = row.take_optional()?;
-    Ok(id.zip(scopes).map(|(id, scopes)| NewTokenRecord {
-        id,
-        user,
-        scopes,
-        expires_at,
-    }))
+impl Columns for Option<NewTokenRecord> {
+    fn take(row: &mut Row) -> Result<Self> {
+        let id: Option<TokenId> = row.take()?;
+        let user = row.take()?;
+        let scopes: Option<Scopes> = row.take()?;
+        let expires_at = row.take()?;
+        Ok(id.zip(scopes).map(|(id, scopes)| NewTokenRecord {
+            id,
+            user,
+            scopes,
+            expires_at,
+        }))
+    }
 }
 
 /// A line to write.
@@ -215,7 +214,7 @@ impl<R> Granted<Account, R> {
             query = query.push(" where id < ").value(after);
         }
         let query = query.push(" order by id desc limit ");
-        let rows = query.value(&(page.limit + 1)).all(read).await?;
+        let rows = query.value(&(page.limit + 1)).all(Row::take).await?;
         Ok(Page::of(rows, page.limit, |row| row.id.uuid()))
     }
 }

@@ -5,27 +5,44 @@ use ctxpin_model::drift::Hashes;
 use ctxpin_model::hash::{ContextHash, SnapshotId, ToolsHash};
 use ctxpin_model::id::{AgentId, ChatId, UserId};
 use ctxpin_model::moment::Moment;
-use ctxpin_model::pin::Pin;
+use ctxpin_model::pin::{Pin, Rendered};
 use ctxpin_model::pin_move::RefreshFilter;
 
-use crate::agents::read_head_optional;
 use crate::database::Transaction;
 use crate::error::{Error, Result};
 use crate::grant::{Granted, Owned, object::Account, object::Agent, object::Chat, right::Write};
-use crate::pins::read_rendered;
 use crate::query::Query;
-use crate::usage::read_refused;
-use crate::values::Row;
+use crate::values::{Columns, Row, columns};
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
 
-const COLUMNS: &str = "c.id, c.owner_id, c.client, c.reference, c.title, c.agent_id, c.parent_id, c.archived_at, \
-     c.policy, c.tools, c.declined_context, c.declined_tools, c.pin_seq, c.pin_snapshot, c.pin_prompt, \
-     c.pin_renderer, c.pinned_at, c.turn_count, c.created_at, c.updated_at, ps.context_hash, ps.tools_hash, ps.error, \
-     coalesce(a.mcp_settled, false), a.refused_limit, a.refused_at, h.seq, h.snapshot_id, h.context_hash, h.tools_hash, h.received_at, \
-     (select n.received_at from agent_heads n where n.agent_id = c.agent_id and n.seq > \
-        (select max(e.seq) from agent_heads e where e.agent_id = c.agent_id \
-         and e.context_hash = ps.context_hash and (c.tools = 'live' or e.tools_hash = ps.tools_hash)) \
-      order by n.seq limit 1)";
+columns! {
+    COLUMNS of ChatRecord {
+        id: "c.id",
+        owner: "c.owner_id",
+        client: "c.client",
+        reference: "c.reference",
+        title: "c.title",
+        agent: "c.agent_id",
+        parent: "c.parent_id",
+        archived_at: "c.archived_at",
+        policy: "c.policy",
+        tools: "c.tools",
+        declined: "c.declined_context, c.declined_tools",
+        pin_seq: "c.pin_seq",
+        pin: "c.pin_snapshot, ps.context_hash, ps.tools_hash, c.pin_prompt, c.pin_renderer, c.pinned_at, ps.error",
+        turn_count: "c.turn_count",
+        created_at: "c.created_at",
+        updated_at: "c.updated_at",
+        head_settled: "coalesce(a.mcp_settled, false)",
+        agent_refused: "a.refused_limit, a.refused_at",
+        head: "h.seq, h.snapshot_id, h.context_hash, h.tools_hash, h.received_at",
+        first_other_at: "(select n.received_at from agent_heads n where n.agent_id = c.agent_id and n.seq > \
+            (select max(e.seq) from agent_heads e where e.agent_id = c.agent_id \
+             and e.context_hash = ps.context_hash and (c.tools = 'live' or e.tools_hash = ps.tools_hash)) \
+            order by n.seq limit 1)",
+    }
+    then { head_prompt }
+}
 
 /// Adds [`COLUMNS`], and the prompt that the renderer has made of the head.
 fn columns(query: Query<'_>, renderer: i64) -> Query<'_> {
@@ -58,10 +75,6 @@ impl Owned for Chat {
         columns(query, renderer)
     }
 
-    fn read(row: &mut Row) -> Result<ChatRecord> {
-        read(row)
-    }
-
     fn owner(chat: &ChatRecord) -> UserId {
         chat.owner
     }
@@ -80,70 +93,35 @@ const DIRTY: &str = "(c.pin_snapshot is not null and h.seq is not null and \
 const DECLINED: &str = "(c.declined_context is not null and c.declined_context = h.context_hash \
      and (c.tools = 'live' or c.declined_tools = h.tools_hash))";
 
-fn read(row: &mut Row) -> Result<ChatRecord> {
-    let id = row.take()?;
-    let owner = row.take()?;
-    let client = row.take_optional()?;
-    let reference = row.take_optional()?;
-    let title = row.take_optional()?;
-    let agent = row.take_optional()?;
-    let parent = row.take_optional()?;
-    let archived_at = row.take_optional()?;
-    let policy = row.take()?;
-    let tools = row.take()?;
-    let declined = read_hashes(row)?;
-    let pin_seq = row.take()?;
-    let snapshot: Option<SnapshotId> = row.take_optional()?;
-    let rendered = read_rendered(row)?;
-    let pinned_at: Option<Moment> = row.take_optional()?;
-    let turn_count = row.take()?;
-    let created_at = row.take()?;
-    let updated_at = row.take()?;
-    let hashes = read_hashes(row)?;
-    let error = row.take_optional()?;
-    let pin = match (snapshot, hashes, rendered, pinned_at) {
-        (Some(snapshot), Some(hashes), Some(prompt), Some(pinned_at)) => Some(PinState {
-            pin: Pin {
-                snapshot,
-                hashes,
-                prompt,
-            },
-            pinned_at,
-            error,
-        }),
-        _ => None,
-    };
-    Ok(ChatRecord {
-        id,
-        owner,
-        client,
-        reference,
-        title,
-        agent,
-        parent,
-        archived_at,
-        policy,
-        tools,
-        declined,
-        pin_seq,
-        pin,
-        turn_count,
-        created_at,
-        updated_at,
-        head_settled: row.take()?,
-        agent_refused: read_refused(row)?,
-        head: read_head_optional(row)?,
-        first_other_at: row.take_optional()?,
-        head_prompt: row.take_optional()?,
-    })
+impl Columns for Option<PinState> {
+    fn take(row: &mut Row) -> Result<Self> {
+        let snapshot: Option<SnapshotId> = row.take()?;
+        let hashes: Option<Hashes> = row.take()?;
+        let prompt: Option<Rendered> = row.take()?;
+        let pinned_at: Option<Moment> = row.take()?;
+        let error = row.take()?;
+        Ok(match (snapshot, hashes, prompt, pinned_at) {
+            (Some(snapshot), Some(hashes), Some(prompt), Some(pinned_at)) => Some(PinState {
+                pin: Pin {
+                    snapshot,
+                    hashes,
+                    prompt,
+                },
+                pinned_at,
+                error,
+            }),
+            _ => None,
+        })
+    }
 }
 
-fn read_hashes(row: &mut Row) -> Result<Option<Hashes>> {
-    let context: Option<ContextHash> = row.take_optional()?;
-    let tools: Option<ToolsHash> = row.take_optional()?;
-    Ok(context
-        .zip(tools)
-        .map(|(context, tools)| Hashes { context, tools }))
+impl Columns for Option<Hashes> {
+    fn take(row: &mut Row) -> Result<Self> {
+        let context: Option<ContextHash> = row.take()?;
+        let tools: Option<ToolsHash> = row.take()?;
+        let hashes = context.zip(tools);
+        Ok(hashes.map(|(context, tools)| Hashes { context, tools }))
+    }
 }
 
 impl Granted<Account, Write> {
@@ -208,7 +186,7 @@ impl<R> Granted<Account, R> {
             .bind(&owner)
             .bind(&client.to_owned())
             .bind(&reference.to_owned())
-            .optional(read)
+            .optional(Row::take)
             .await
     }
 
@@ -252,7 +230,7 @@ impl<R> Granted<Account, R> {
             None => query,
         };
         let query = query.push(" order by c.id desc limit ");
-        let chats = query.value(&(page.limit + 1)).all(read).await?;
+        let chats = query.value(&(page.limit + 1)).all(Row::take).await?;
         Ok(Page::of(chats, page.limit, |chat| chat.id.uuid()))
     }
 
@@ -316,7 +294,7 @@ impl<R> Granted<Chat, R> {
         select(transaction)
             .push(" where c.id = ")
             .value(&chat)
-            .optional(read)
+            .optional(Row::take)
             .await?
             .ok_or(Error::NotFound("chat"))
     }

@@ -126,10 +126,10 @@ impl<R> Granted<Account, R> {
                     chat: row.take()?,
                     kind: row.take()?,
                     source: row.take()?,
-                    path: row.take_optional()?,
+                    path: row.take()?,
                     from_seq: row.take()?,
                     from: row.take()?,
-                    until: row.take_optional()?,
+                    until: row.take()?,
                 })
             })
             .await

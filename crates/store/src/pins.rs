@@ -6,7 +6,7 @@ use ctxpin_model::history::PinRecord;
 
 use ctxpin_model::door::Door;
 use ctxpin_model::hash::{BlobHash, ContextHash, SnapshotId};
-use ctxpin_model::id::{AgentId, ChatId};
+use ctxpin_model::id::{AgentId, ChatId, UserId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::pin::{Reason, Rendered};
 
@@ -19,7 +19,7 @@ use crate::grant::{
     Caller, Granted, PRINCIPAL_COLUMNS, PRINCIPAL_TABLES, Sighting, Signs, demand, object::Agent,
     object::Chat, principal, right::Body, right::UsesBodies, right::Write,
 };
-use crate::values::Row;
+use crate::values::{Columns, Row, columns};
 use ctxpin_model::access::{Actor, Object, Operation, Reach};
 use ctxpin_model::page::{Page, PageRequest};
 use ctxpin_model::resource::Bodies;
@@ -41,36 +41,34 @@ pub struct Move {
     pub pinned_at: Moment,
 }
 
-const COLUMNS: &str = "p.seq, p.snapshot_id, s.context_hash, p.prompt, p.renderer, p.agent_id, p.reason, p.mcp_settled, \
-     p.actor_kind, p.actor_id, coalesce(u.name, a.name), p.door, p.pinned_at";
+columns! {
+    COLUMNS of PinRecord {
+        seq: "p.seq",
+        snapshot: "p.snapshot_id",
+        context_hash: "s.context_hash",
+        rendered: "p.prompt, p.renderer",
+        agent: "p.agent_id",
+        reason: "p.reason",
+        mcp_settled: "p.mcp_settled",
+        actor_kind: "p.actor_kind",
+        actor_id: "p.actor_id",
+        actor_name: "coalesce(u.name, a.name)",
+        door: "p.door",
+        at: "p.pinned_at",
+    }
+}
 
 const TABLES: &str = " from chat_pins p left join snapshots s on s.id = p.snapshot_id \
      left join users u on u.id = p.actor_id left join agents a on a.id = p.actor_id";
 
-fn read(row: &mut Row) -> Result<PinRecord> {
-    Ok(PinRecord {
-        seq: row.take()?,
-        snapshot: row.take_optional()?,
-        context_hash: row.take_optional()?,
-        rendered: read_rendered(row)?,
-        agent: row.take_optional()?,
-        reason: row.take()?,
-        mcp_settled: row.take()?,
-        actor_kind: row.take()?,
-        actor_id: row.take_optional()?,
-        actor_name: row.take_optional()?,
-        door: row.take()?,
-        at: row.take()?,
-    })
-}
-
-/// A prompt and its renderer, from two columns.
-pub(crate) fn read_rendered(row: &mut Row) -> Result<Option<Rendered>> {
-    let prompt: Option<BlobHash> = row.take_optional()?;
-    let renderer: Option<i64> = row.take_optional()?;
-    Ok(prompt
-        .zip(renderer)
-        .map(|(prompt, renderer)| Rendered { prompt, renderer }))
+/// A prompt and its renderer.
+impl Columns for Option<Rendered> {
+    fn take(row: &mut Row) -> Result<Self> {
+        let prompt: Option<BlobHash> = row.take()?;
+        let renderer: Option<i64> = row.take()?;
+        let rendered = prompt.zip(renderer);
+        Ok(rendered.map(|(prompt, renderer)| Rendered { prompt, renderer }))
+    }
 }
 
 impl<R> Granted<Chat, R> {
@@ -89,7 +87,7 @@ impl<R> Granted<Chat, R> {
             .bind(&chat)
             .bind(&page.after.unwrap_or(i64::MAX))
             .bind(&(page.limit + 1))
-            .all(read)
+            .all(Row::take)
             .await?;
         Ok(Page::of(pins, page.limit, |pin| pin.seq))
     }
@@ -107,7 +105,7 @@ impl<R> Granted<Chat, R> {
             .push(" where p.chat_id = $1 and p.snapshot_id = $2 order by p.seq desc limit 1")
             .bind(&chat)
             .bind(&snapshot)
-            .optional(read)
+            .optional(Row::take)
             .await
     }
 
@@ -124,7 +122,7 @@ impl<R> Granted<Chat, R> {
             .push(" where p.chat_id = $1 and p.seq = $2")
             .bind(&chat)
             .bind(&seq)
-            .optional(read)
+            .optional(Row::take)
             .await
     }
 }
@@ -551,7 +549,7 @@ impl Database {
 
 fn read_prompt(row: &mut Row, caller: &Caller, used: &Signs) -> Result<PromptRead> {
     let actor = principal(row, caller, used)?;
-    let owner = row.take_optional()?;
+    let owner: Option<UserId> = row.take()?;
     let object = owner.map_or(Object::Collection, Object::Owned);
     let mut reach = Reach::Metadata;
     if owner.is_some() || matches!(actor, Actor::Agent { .. }) {
@@ -560,8 +558,8 @@ fn read_prompt(row: &mut Row, caller: &Caller, used: &Signs) -> Result<PromptRea
     if owner.is_none() || reach != Reach::Bodies {
         return Err(Error::NotFound("chat"));
     }
-    let hash = row.take_optional()?;
-    let bytes: Option<Vec<u8>> = row.take_optional()?;
+    let hash = row.take()?;
+    let bytes: Option<Vec<u8>> = row.take()?;
     Ok(PromptRead {
         hash,
         bytes: bytes.map(Bytes::from),

@@ -36,10 +36,10 @@ async fn read_stored(transaction: &mut Transaction, id: SnapshotId) -> Result<Tr
         .optional(|row| {
             Ok(Snapshot {
                 facts: Facts {
-                    os: row.take_optional()?,
-                    directory: row.take_optional()?,
+                    os: row.take()?,
+                    directory: row.take()?,
                 },
-                error: row.take_optional()?,
+                error: row.take()?,
                 resources: Vec::new(),
             })
         })
@@ -96,13 +96,13 @@ async fn read_resources(
         .all(|row| {
             let ordinal: i64 = row.take()?;
             let mut resource = Resource::new(row.take()?, row.take::<String>()?, row.take()?);
-            resource.error = row.take_optional()?;
-            resource.content = content(row.take_optional()?, row.take_optional()?);
+            resource.error = row.take()?;
+            resource.content = content(row.take()?, row.take()?);
             resource.size = row.take()?;
-            resource.name = row.take_optional()?;
-            resource.description = row.take_optional()?;
-            resource.root = row.take_optional()?;
-            let detail = row.take_optional()?;
+            resource.name = row.take()?;
+            resource.description = row.take()?;
+            resource.root = row.take()?;
+            let detail = row.take()?;
             Ok(((ordinal, resource, detail), treatments::read(row)?))
         })
         .await?;
@@ -141,10 +141,10 @@ async fn read_files(
             let ordinal: i64 = row.take()?;
             let file = SkillFile {
                 path: row.take()?,
-                content: content(row.take_optional()?, row.take_optional()?),
+                content: content(row.take()?, row.take()?),
                 size: row.take()?,
                 executable: row.take()?,
-                error: row.take_optional()?,
+                error: row.take()?,
             };
             Ok((ordinal, file))
         })

@@ -17,7 +17,7 @@ use crate::grant::{Caller, check_caller, demand, read_caller};
 use crate::grant::{
     Grantable, Granted, SignsOfLife, Upkeep, object::Account, object::Agent, right::Write, task,
 };
-use crate::values::{Row, Value};
+use crate::values::{Columns, Row, Value, columns};
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
 
 /// Whom a new token is for.
@@ -46,8 +46,20 @@ pub struct NewToken {
     pub expires_at: Option<Moment>,
 }
 
-const COLUMNS: &str = "t.id, coalesce(t.user_id, a.owner_id), t.agent_id, t.label, t.scopes, t.created_at, \
-     t.expires_at, t.last_used_at, t.revoked_at, t.made_by_token, t.made_by_user, m.name";
+columns! {
+    COLUMNS of TokenRecord {
+        id: "t.id",
+        user: "coalesce(t.user_id, a.owner_id)",
+        agent: "t.agent_id",
+        label: "t.label",
+        scopes: "t.scopes",
+        created_at: "t.created_at",
+        expires_at: "t.expires_at",
+        last_used_at: "t.last_used_at",
+        revoked_at: "t.revoked_at",
+        made_by: "t.made_by_token, t.made_by_user, m.name",
+    }
+}
 
 /// What a token's row, which is called `t`, refers to.
 const JOINS: &str =
@@ -69,27 +81,14 @@ const CHILDREN: &str = "with recursive children (id) as (\
      select c.id from tokens c where c.made_by_token = $1 \
      union select c.id from tokens c join children p on p.id = c.made_by_token)";
 
-fn read(row: &mut Row) -> Result<TokenRecord> {
-    Ok(TokenRecord {
-        id: row.take()?,
-        user: row.take()?,
-        agent: row.take_optional()?,
-        label: row.take_optional()?,
-        scopes: row.take()?,
-        created_at: row.take()?,
-        expires_at: row.take_optional()?,
-        last_used_at: row.take_optional()?,
-        revoked_at: row.take_optional()?,
-        made_by: read_maker(row)?,
-    })
-}
-
-fn read_maker(row: &mut Row) -> Result<Option<Maker>> {
-    let token = row.take_optional()?;
-    let user: Option<UserId> = row.take_optional()?;
-    let name: Option<String> = row.take_optional()?;
-    let made_by = user.zip(name);
-    Ok(made_by.map(|(user, name)| Maker { token, user, name }))
+impl Columns for Option<Maker> {
+    fn take(row: &mut Row) -> Result<Self> {
+        let token = row.take()?;
+        let user: Option<UserId> = row.take()?;
+        let name: Option<String> = row.take()?;
+        let made_by = user.zip(name);
+        Ok(made_by.map(|(user, name)| Maker { token, user, name }))
+    }
 }
 
 /// Writes a token that the actor made.
@@ -232,7 +231,7 @@ impl<O: Grantable> Granted<O, Write> {
             .query("select expires_at, revoked_at from tokens where id = $1")
             .bind(&token)
             .locking(Lock::Share)
-            .one(|row| Ok((row.take_optional()?, row.take_optional()?)))
+            .one(|row| Ok((row.take()?, row.take()?)))
             .await?;
         match revoked_at {
             Some(_) => Err(Error::Unauthenticated),
@@ -297,7 +296,7 @@ impl Granted<Account, Write> {
                 Ok(RevokedChild {
                     token: row.take()?,
                     user: row.take()?,
-                    agent: row.take_optional()?,
+                    agent: row.take()?,
                 })
             })
             .await?;
@@ -352,7 +351,7 @@ impl<R> Granted<Account, R> {
             query = query.push(" and t.id < ").value(after);
         }
         let query = query.push(" order by t.id desc limit ");
-        let tokens = query.value(&(page.limit + 1)).all(read).await?;
+        let tokens = query.value(&(page.limit + 1)).all(Row::take).await?;
         Ok(Page::of(tokens, page.limit, |token| token.id.uuid()))
     }
 
@@ -368,7 +367,7 @@ impl<R> Granted<Account, R> {
             .query("select ")
             .push_all([COLUMNS, " from tokens t", JOINS]);
         let query = query.push(" where t.id = $1 and t.user_id is not null");
-        let found = query.bind(&token).optional(read).await?;
+        let found: Option<TokenRecord> = query.bind(&token).optional(Row::take).await?;
         Ok(found.filter(|found| owner.is_none_or(|owner| found.user == owner)))
     }
 
@@ -397,7 +396,7 @@ impl<R> Granted<Account, R> {
             query = query.push(" and t.id < ").value(after);
         }
         let query = query.push(" order by t.id desc limit ");
-        let tokens = query.value(&(page.limit + 1)).all(read).await?;
+        let tokens = query.value(&(page.limit + 1)).all(Row::take).await?;
         Ok(Page::of(tokens, page.limit, |token| token.id.uuid()))
     }
 }

@@ -15,12 +15,12 @@ pub(crate) const COLUMNS: &str = "t.renderer, t.given, t.removed_comment, t.remo
 
 /// Reads [`COLUMNS`], which are all null where there is no treatment.
 pub(crate) fn read(row: &mut Row) -> Result<Option<(i64, Treatment)>> {
-    let renderer: Option<i64> = row.take_optional()?;
-    let given: Option<BlobHash> = row.take_optional()?;
-    let comment = row.take_optional()?;
-    let invisible = row.take_optional()?;
-    let blank = row.take_optional()?;
-    let warnings: Option<String> = row.take_optional()?;
+    let renderer: Option<i64> = row.take()?;
+    let given: Option<BlobHash> = row.take()?;
+    let comment: Option<u64> = row.take()?;
+    let invisible: Option<u64> = row.take()?;
+    let blank: Option<u64> = row.take()?;
+    let warnings: Option<String> = row.take()?;
     let (Some(renderer), Some(given), Some(warnings)) = (renderer, given, warnings) else {
         return Ok(None);
     };

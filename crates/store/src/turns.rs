@@ -5,22 +5,19 @@ use ctxpin_model::turn::TurnRecord;
 use crate::database::Transaction;
 use crate::error::Result;
 use crate::grant::{Granted, object::Chat, right::Write};
-use crate::values::Row;
+use crate::values::{Row, columns};
 use ctxpin_model::page::{Page, PageRequest};
 
-const COLUMNS: &str =
-    "number, snapshot_id, prompt, tools_snapshot, delivery, reference, started_at";
-
-fn read(row: &mut Row) -> Result<TurnRecord> {
-    Ok(TurnRecord {
-        number: row.take()?,
-        snapshot: row.take_optional()?,
-        prompt: row.take_optional()?,
-        tools_snapshot: row.take_optional()?,
-        delivery: row.take()?,
-        reference: row.take_optional()?,
-        started_at: row.take()?,
-    })
+columns! {
+    COLUMNS of TurnRecord {
+        number: "number",
+        snapshot: "snapshot_id",
+        prompt: "prompt",
+        tools_snapshot: "tools_snapshot",
+        delivery: "delivery",
+        reference: "reference",
+        started_at: "started_at",
+    }
 }
 
 impl<R> Granted<Chat, R> {
@@ -39,7 +36,7 @@ impl<R> Granted<Chat, R> {
             .bind(&chat)
             .bind(&page.after.unwrap_or(i64::MAX))
             .bind(&(page.limit + 1))
-            .all(read)
+            .all(Row::take)
             .await?;
         Ok(Page::of(turns, page.limit, |turn| turn.number))
     }
@@ -57,7 +54,7 @@ impl<R> Granted<Chat, R> {
             .push(" from turns where chat_id = $1 and reference = $2")
             .bind(&chat)
             .bind(&reference.to_owned())
-            .optional(read)
+            .optional(Row::take)
             .await
     }
 }

@@ -7,12 +7,12 @@ use ctxpin_model::agent::PushRefused;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::id::UserId;
 use ctxpin_model::moment::Moment;
-use ctxpin_model::quota::{Amounts, QuotaOverrides, Stock, Usage, WARNED_FROM_PERCENT};
+use ctxpin_model::quota::{Amounts, Limit, QuotaOverrides, Stock, Usage, WARNED_FROM_PERCENT};
 
 use crate::database::{CHUNK, Lock, Transaction};
 use crate::error::Result;
 use crate::grant::{Granted, Upkeep, object::Account, object::Agent, right::Write, task};
-use crate::values::Row;
+use crate::values::{Columns, Row};
 
 /// What a user, whose row is called `u`, has and may have. `$1` is now.
 const COLUMNS: &str = "u.content_bytes, \
@@ -30,10 +30,10 @@ fn read(row: &mut Row) -> Result<Usage> {
             tokens: row.take()?,
         },
         overrides: QuotaOverrides {
-            content_bytes: row.take_optional()?,
-            agents: row.take_optional()?,
-            chats: row.take_optional()?,
-            tokens: row.take_optional()?,
+            content_bytes: row.take()?,
+            agents: row.take()?,
+            chats: row.take()?,
+            tokens: row.take()?,
         },
     })
 }
@@ -240,7 +240,7 @@ impl Granted<Agent, Write> {
                      (select u.content_bytes from users u where u.id = user_contents.user_id), \
                      (select u.content_bytes_quota from users u where u.id = user_contents.user_id)",
                 )
-                .all_written(|row| Ok((row.take()?, row.take()?, row.take_optional()?)))
+                .all_written(|row| Ok((row.take()?, row.take()?, row.take()?)))
                 .await?;
             for (size, used, quota) in rows {
                 noted.new_bytes += size;
@@ -292,9 +292,11 @@ impl Granted<Agent, Write> {
     }
 }
 
-/// Reads why and when what an agent sent last was refused.
-pub(crate) fn read_refused(row: &mut Row) -> Result<Option<PushRefused>> {
-    let limit = row.take_optional()?;
-    let at = row.take_optional()?;
-    Ok(limit.zip(at).map(|(limit, at)| PushRefused { limit, at }))
+/// Why and when what an agent sent last was refused.
+impl Columns for Option<PushRefused> {
+    fn take(row: &mut Row) -> Result<Self> {
+        let limit: Option<Limit> = row.take()?;
+        let at: Option<Moment> = row.take()?;
+        Ok(limit.zip(at).map(|(limit, at)| PushRefused { limit, at }))
+    }
 }

@@ -6,19 +6,17 @@ use ctxpin_model::user::{UserChange, UserRecord};
 use crate::database::Transaction;
 use crate::error::Result;
 use crate::grant::{Granted, Upkeep, object::Account, right::Write, task};
-use crate::values::Row;
+use crate::values::{Row, columns};
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
 
-const COLUMNS: &str = "id, name, roles, disabled, created_at";
-
-fn read(row: &mut Row) -> Result<UserRecord> {
-    Ok(UserRecord {
-        id: row.take()?,
-        name: row.take()?,
-        roles: row.take()?,
-        disabled: row.take()?,
-        created_at: row.take()?,
-    })
+columns! {
+    COLUMNS of UserRecord {
+        id: "id",
+        name: "name",
+        roles: "roles",
+        disabled: "disabled",
+        created_at: "created_at",
+    }
 }
 
 /// Writes a user. Conflict if the name is taken.
@@ -43,7 +41,7 @@ impl Upkeep<'_, task::FirstUser> {
         transaction
             .query("select ")
             .push_all([COLUMNS, " from users order by id limit 1"])
-            .optional(read)
+            .optional(Row::take)
             .await
     }
 
@@ -76,7 +74,7 @@ impl Granted<Account, Write> {
         let transaction = self.within(transaction)?;
         let query = transaction.query("select ");
         let query = query.push_all([COLUMNS, " from users where id = "]);
-        query.value(&user).optional(read).await
+        query.value(&user).optional(Row::take).await
     }
 
     /// Whether the user of that name exists.
@@ -108,7 +106,7 @@ impl Granted<Account, Write> {
             .bind_optional(change.name.as_ref())
             .bind_optional(change.roles.as_ref())
             .bind_optional(change.disabled.as_ref())
-            .optional(read)
+            .optional(Row::take)
             .await
     }
 }
@@ -128,7 +126,7 @@ impl<R> Granted<Account, R> {
             query = query.push(" where id < ").value(after);
         }
         let query = query.push(" order by id desc limit ");
-        let users = query.value(&(page.limit + 1)).all(read).await?;
+        let users = query.value(&(page.limit + 1)).all(Row::take).await?;
         Ok(Page::of(users, page.limit, |user| user.id.uuid()))
     }
 
@@ -138,6 +136,6 @@ impl<R> Granted<Account, R> {
         let transaction = self.within(transaction)?;
         let query = transaction.query("select ");
         let query = query.push_all([COLUMNS, " from users where id = "]);
-        query.value(&owner).one(read).await
+        query.value(&owner).one(Row::take).await
     }
 }

@@ -98,24 +98,16 @@ impl Row {
         Self { source, next: 0 }
     }
 
-    /// Reads the next column.
+    /// Reads the next column, or as many columns as the type takes.
     ///
     /// # Errors
     ///
-    /// Returns [`Error::Unexpected`] if it is null or not a value of this type.
-    pub(crate) fn take<V: Value>(&mut self) -> Result<V> {
-        match self.take_optional()? {
-            Some(value) => Ok(value),
-            None => Err(Error::Unexpected(format!("column {} is null", self.next))),
-        }
+    /// Returns [`Error::Unexpected`] if a column does not hold a value of its type.
+    pub(crate) fn take<C: Columns>(&mut self) -> Result<C> {
+        C::take(self)
     }
 
-    /// Reads the next column, which may be null.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`Error::Unexpected`] if it is not a value of this type.
-    pub(crate) fn take_optional<V: Value>(&mut self) -> Result<Option<V>> {
+    fn take_value<V: Value>(&mut self) -> Result<Option<V>> {
         let index = self.next;
         self.next += 1;
         let plain: Option<V::Plain> = match &self.source {
@@ -131,6 +123,53 @@ impl Row {
             .transpose()
     }
 }
+
+/// What is read from one column, or from several that follow each other.
+pub(crate) trait Columns: Sized {
+    fn take(row: &mut Row) -> Result<Self>;
+}
+
+impl<V: Value> Columns for V {
+    fn take(row: &mut Row) -> Result<Self> {
+        let next = row.next;
+        let value = row.take_value()?;
+        value.ok_or_else(|| Error::Unexpected(format!("column {next} is null")))
+    }
+}
+
+/// The column may be null.
+impl<V: Value> Columns for Option<V> {
+    fn take(row: &mut Row) -> Result<Self> {
+        row.take_value()
+    }
+}
+
+/// Names the columns of a record and reads it: one list for both. A field that is read from several
+/// columns names all of them. Fields behind `then` are read from what a statement adds to the list.
+macro_rules! columns {
+    (
+        $(#[$doc:meta])*
+        $name:ident of $record:ident {
+            $first:ident: $first_sql:literal
+            $(, $field:ident: $sql:literal)* $(,)?
+        }
+        $(then { $($behind:ident),+ })?
+    ) => {
+        $(#[$doc])*
+        const $name: &str = concat!($first_sql $(, ", ", $sql)*);
+
+        impl $crate::values::Columns for $record {
+            fn take(row: &mut $crate::values::Row) -> $crate::error::Result<Self> {
+                Ok(Self {
+                    $first: row.take()?,
+                    $($field: row.take()?,)*
+                    $($($behind: row.take()?,)+)?
+                })
+            }
+        }
+    };
+}
+pub(crate) use columns;
 
 /// A type that can be stored in a column.
 pub(crate) trait Value: Sized {

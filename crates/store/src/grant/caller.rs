@@ -77,11 +77,11 @@ impl Signs {
 /// Reads [`PRINCIPAL_COLUMNS`] and finds who the caller is.
 pub(crate) fn principal(row: &mut Row, caller: &Caller, used: &Signs) -> Result<Actor> {
     let secret_hash: [u8; 32] = row.take()?;
-    let expires_at: Option<Moment> = row.take_optional()?;
-    let revoked_at: Option<Moment> = row.take_optional()?;
-    let last_used_at: Option<Moment> = row.take_optional()?;
+    let expires_at: Option<Moment> = row.take()?;
+    let revoked_at: Option<Moment> = row.take()?;
+    let last_used_at: Option<Moment> = row.take()?;
     let scopes: Scopes = row.take()?;
-    let agent: Option<AgentId> = row.take_optional()?;
+    let agent: Option<AgentId> = row.take()?;
     let user: UserId = row.take()?;
     let roles: Roles = row.take()?;
     let disabled: bool = row.take()?;
@@ -217,7 +217,7 @@ pub(super) fn read_check<O: Owned>(
     let actor = read_caller(row, caller, used, writes)?;
     let is_there: bool = row.take()?;
     let record = match is_there {
-        true => Some(O::read(row)?),
+        true => Some(row.take()?),
         false => None,
     };
     Ok(Checked {

@@ -15,9 +15,8 @@ use ctxpin_model::agent::AgentRecord;
 use ctxpin_model::chat::ChatRecord;
 use ctxpin_model::id::{AgentId, ChatId, UserId};
 
-use crate::error::Result;
 use crate::query::Query;
-use crate::values::Row;
+use crate::values::{Columns, Value};
 
 pub use caller::{Caller, Signs, SignsOfLife};
 pub(crate) use caller::{
@@ -87,7 +86,7 @@ impl Grantable for object::Chat {
 }
 
 /// An object that has an owner, and how the statement that checks reads it along.
-pub(crate) trait Owned: Grantable<Id: crate::values::Value> {
+pub(crate) trait Owned: Grantable<Id: Value, Record: Columns> {
     /// What people call it.
     const NOUN: &str;
     /// Its table, and what the statement calls a row of it.
@@ -96,9 +95,8 @@ pub(crate) trait Owned: Grantable<Id: crate::values::Value> {
     const ID: &str;
     /// What its row refers to.
     const JOINS: &str;
-    /// Adds what [`Self::read`] reads. `renderer` is whose prompts are looked for.
+    /// Adds the columns of its record. `renderer` is whose prompts are looked for.
     fn columns(query: Query<'_>, renderer: i64) -> Query<'_>;
-    fn read(row: &mut Row) -> Result<Self::Record>;
     fn owner(record: &Self::Record) -> UserId;
     /// The agent that it is, or is bound to.
     fn binding(record: &Self::Record) -> Option<AgentId>;
