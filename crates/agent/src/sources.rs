@@ -1,16 +1,16 @@
 //! The declared sources: those of the machine's operator, which hold for every agent, and those that
 //! the person declares through the control socket, which survive a restart.
 
-use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::fs::Metadata;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use ctxpin_model::limits::SOURCE_BYTES_MAX;
+use ctxpin_private_files::exposure::{Demand, Exposure};
+use ctxpin_private_files::file;
 use ctxpin_protocol::control::{DeclaredBy, Source};
 use ctxpin_scan::roots::{Declared, Request, check_source};
 use ctxpin_scan::trust::Trust;
-use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 
 use crate::error::AgentError;
@@ -20,9 +20,6 @@ pub const OPERATOR_CONFIG: &str = "/etc/ctxpin/agent.toml";
 
 /// The file with the person's sources, in the state directory.
 const FILE_NAME: &str = "sources.json";
-
-/// Where the next one is written before it takes the old one's place.
-const NEXT_FILE_NAME: &str = "sources.json.next";
 
 /// Most sources that a person may declare. Every scan reads each of them.
 const SOURCES_MAX: usize = 200;
@@ -63,10 +60,12 @@ impl Operator {
         let Some((bytes, metadata)) = read(path)? else {
             return Ok(Self::default());
         };
-        let own = geteuid().as_raw();
-        if let Some(reason) = unfit(metadata.uid(), metadata.mode(), own) {
-            let path = path.to_owned();
-            return Err(AgentError::State { path, reason });
+        let demand = Demand::only_the_group_writes().or_roots();
+        if let Some(exposure) = Exposure::of(&metadata, demand) {
+            return Err(AgentError::State {
+                path: path.to_owned(),
+                reason: no_operators(exposure),
+            });
         }
         let corrupt = |reason| AgentError::Corrupt {
             path: path.to_owned(),
@@ -228,34 +227,15 @@ impl Sources {
         found.map(PathBuf::as_path)
     }
 
-    /// Replaces the list. It writes the new file beside the old one, so that one of the two exists whatever
-    /// happens meanwhile.
+    /// Replaces the list.
     fn keep(&mut self, sources: Vec<PathBuf>) -> Result<(), String> {
         let user = UserSources { sources };
         let path = self.state_directory.join(FILE_NAME);
         let json = serde_json::to_vec_pretty(&user).map_err(|error| error.to_string())?;
-        self.write(&path, &json)
+        file::replace(&path, &json)
             .map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
         self.user = user;
         Ok(())
-    }
-
-    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let next = self.state_directory.join(NEXT_FILE_NAME);
-        match fs::remove_file(&next) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut options = OpenOptions::new();
-        let mut file = options
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&next)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&next, path)?;
-        File::open(&self.state_directory)?.sync_all()
     }
 }
 
@@ -277,50 +257,53 @@ fn normalized(path: &Path) -> Result<PathBuf, String> {
     }
 }
 
-/// Returns why a file of that owner and mode does not belong to the operator alone, for the user `own`.
-fn unfit(owner: u32, mode: u32, own: u32) -> Option<String> {
-    if owner != 0 && owner != own {
-        return Some(format!(
+/// Returns why a file is not the operator's alone, and what to do about it.
+fn no_operators(exposure: Exposure) -> String {
+    match exposure {
+        Exposure::ForeignOwner { owner, .. } => format!(
             "it belongs to the user {owner}, who could allow and trust anything in everybody's name; `chown root` it"
-        ));
+        ),
+        _ => "everybody may write it; `chmod o-w` it".to_owned(),
     }
-    let is_open = mode & 0o002 != 0;
-    is_open.then(|| "everybody may write it; `chmod o-w` it".to_owned())
 }
 
 /// Reads a file and its metadata. Returns `None` if it does not exist.
 fn read(path: &Path) -> Result<Option<(Vec<u8>, Metadata)>, AgentError> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(AgentError::state(path, &error)),
-    };
-    let metadata = file.metadata();
-    let metadata = metadata.map_err(|error| AgentError::state(path, &error))?;
-    let mut bytes = Vec::new();
-    let mut file = file.take(FILE_BYTES_MAX + 1);
-    file.read_to_end(&mut bytes)
-        .map_err(|error| AgentError::state(path, &error))?;
-    if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(AgentError::State {
-            path: path.to_owned(),
-            reason: format!("it is longer than {FILE_BYTES_MAX} bytes"),
-        });
+    match file::read(path, FILE_BYTES_MAX) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        read => read
+            .map(Some)
+            .map_err(|error| AgentError::state(path, &error)),
     }
-    Ok(Some((bytes, metadata)))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
     fn finding_07_an_operators_file_is_the_operators_alone() {
-        for (owner, mode) in [(0, 0o100_644), (7, 0o100_664), (0, 0o100_600)] {
-            assert_eq!(unfit(owner, mode, 7), None, "{owner} {mode:o}");
+        let base = tempfile::tempdir().unwrap();
+        let path = base.path().join("agent.toml");
+        fs::write(&path, "").unwrap();
+        let read_with = |mode| {
+            fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            Operator::read(&path)
+        };
+        for mode in [0o644, 0o664, 0o600] {
+            assert_eq!(read_with(mode).unwrap(), Operator::default(), "{mode:o}");
         }
-        for (owner, mode) in [(8, 0o100_600), (0, 0o100_646), (7, 0o100_666)] {
-            assert!(unfit(owner, mode, 7).is_some(), "{owner} {mode:o}");
+        for mode in [0o646, 0o666] {
+            let error = read_with(mode).unwrap_err().to_string();
+            assert!(
+                error.contains("everybody may write it; `chmod o-w` it"),
+                "{error}"
+            );
         }
+        let foreign = no_operators(Exposure::ForeignOwner { owner: 8, own: 7 });
+        assert!(foreign.contains("the user 8") && foreign.contains("`chown root` it"));
     }
 }

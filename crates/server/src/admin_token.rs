@@ -1,12 +1,12 @@
 //! The file with the token of the first user.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ctxpin_model::token::Token;
+use ctxpin_private_files::file;
 
 /// The name of the file in the data directory.
 const NAME: &str = "admin-token";
@@ -55,19 +55,9 @@ impl AdminToken {
         if !self.was_written.load(Ordering::SeqCst) && path.try_exists()? {
             self.keep(&path)?;
         }
-        let new = self
-            .directory
-            .join(format!(".{NAME}.{}", std::process::id()));
-        // What an earlier process of this number left behind.
-        let _ = fs::remove_file(&new);
-        let written = write_new(&new, token).and_then(|()| fs::rename(&new, &path));
-        if written.is_err() {
-            let _ = fs::remove_file(&new);
-        }
-        written?;
+        file::replace(&path, format!("{}\n", token.reveal()).as_bytes())?;
         self.was_written.store(true, Ordering::SeqCst);
-        // The name must last as long as the bytes.
-        File::open(&self.directory)?.sync_all()
+        Ok(())
     }
 
     /// Puts what stands there under a name of its own.
@@ -91,16 +81,6 @@ impl AdminToken {
             "there are {KEPT_MAX} old ones beside it; remove those that are not needed"
         )))
     }
-}
-
-fn write_new(path: &Path, token: &Token) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    writeln!(file, "{}", token.reveal())?;
-    file.sync_all()
 }
 
 #[cfg(test)]

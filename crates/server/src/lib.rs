@@ -12,7 +12,6 @@ mod body;
 mod budget;
 mod callers;
 mod conditions;
-mod data_directory;
 mod data_files;
 mod events;
 mod identify;

@@ -1,7 +1,7 @@
 //! A whole server, from opening its data to closing it.
 
 use std::fmt;
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::io;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,9 @@ use ctxpin_operations::error::Error;
 use ctxpin_operations::people::{self, FirstToken};
 use ctxpin_operations::service::{Service, Storage, StorageError};
 use ctxpin_operations::{quotas, refusals, treatments, wakes};
+use ctxpin_private_files::exposure::Demand;
+use ctxpin_private_files::lock::Lock;
+use ctxpin_private_files::{directory, file};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -23,7 +26,6 @@ use crate::app::App;
 use crate::authority::PublicUrl;
 use crate::budget::Budget;
 use crate::callers::Callers;
-use crate::data_directory;
 use crate::data_files::DataFiles;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
@@ -165,12 +167,13 @@ pub async fn serve(
     shutdown: CancellationToken,
     settings: Settings,
 ) -> Result<(), ServeError> {
-    let directory = &settings.data_directory;
+    let data_directory = &settings.data_directory;
     let unusable = |source| ServeError::Directory {
-        path: directory.clone(),
+        path: data_directory.clone(),
         source,
     };
-    data_directory::open(directory).map_err(unusable)?;
+    // Others could put a link in the place of the database, the lock or the token.
+    directory::open(data_directory, Demand::nobody_else_writes()).map_err(unusable)?;
     let (storage, lock) = match settings.database {
         Some(url) => {
             // Another one listens.
@@ -182,13 +185,14 @@ pub async fn serve(
             (storage, None)
         }
         None => {
-            let lock = lock(directory)?;
-            data_directory::file_create(&directory.join(SQLITE_NAME)).map_err(unusable)?;
-            (Storage::Sqlite(directory.join(SQLITE_NAME)), Some(lock))
+            let lock = lock(data_directory)?;
+            let path = data_directory.join(SQLITE_NAME);
+            file::open_to_write(&path).map_err(unusable)?;
+            (Storage::Sqlite(path), Some(lock))
         }
     };
     let files = match &storage {
-        Storage::Sqlite(path) => vec![path.clone(), directory.join(LOCK_NAME)],
+        Storage::Sqlite(path) => vec![path.clone(), data_directory.join(LOCK_NAME)],
         Storage::Postgres { .. } => Vec::new(),
     };
     let data_files = DataFiles::on(files).map_err(unusable)?;
@@ -199,7 +203,7 @@ pub async fn serve(
         .with_quotas(settings.quotas);
     let user = match &settings.first_token {
         Some(file) => given_token(&service, file).await,
-        None => first_user(&service, directory, lock.is_some()).await,
+        None => first_user(&service, data_directory, lock.is_some()).await,
     };
     let served = match user {
         Ok(()) => {
@@ -287,20 +291,16 @@ async fn serve_app(listener: TcpListener, app: App, shutdown: &CancellationToken
     tracing::info!("stopped");
 }
 
-/// Takes the lock of a data directory. It is let go with the file, also if the process is killed.
-fn lock(directory: &Path) -> Result<File, ServeError> {
+/// Takes the lock of a data directory.
+fn lock(directory: &Path) -> Result<Lock, ServeError> {
     let failed = |source| ServeError::Directory {
         path: directory.to_owned(),
         source,
     };
-    let file = data_directory::file_create(&directory.join(LOCK_NAME)).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(ServeError::InUse {
-            path: directory.to_owned(),
-        }),
-        Err(TryLockError::Error(source)) => Err(failed(source)),
-    }
+    let lock = Lock::take(&directory.join(LOCK_NAME)).map_err(failed)?;
+    lock.ok_or_else(|| ServeError::InUse {
+        path: directory.to_owned(),
+    })
 }
 
 /// Sees to it that somebody can call. `has_data` tells that whoever has the directory has the data

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use ctxpin_private_files::file;
 use sqlx::Connection as _;
 use sqlx::sqlite::{
     Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
@@ -288,7 +289,8 @@ async fn connect_sqlite(path: &Path) -> std::result::Result<Pools, OpenError> {
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT);
-    create_private(path).map_err(|error| failed(sqlx::Error::Io(error)))?;
+    // It holds what people wrote. The files that SQLite puts beside it get the same mode.
+    file::open_to_write(path).map_err(|error| failed(sqlx::Error::Io(error)))?;
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
         .acquire_timeout(TAKE_TIME_MAX)
@@ -323,16 +325,6 @@ async fn connect_sqlite(path: &Path) -> std::result::Result<Pools, OpenError> {
         .connect_lazy_with(options.read_only(true).create_if_missing(false));
     migrations::apply_to_sqlite(&writer).await?;
     Ok(Pools::Sqlite { writer, readers })
-}
-
-/// Makes the file if it is missing, readable by its owner alone: it holds what people wrote. The
-/// files that SQLite puts beside it get the same mode.
-fn create_private(path: &Path) -> std::io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop)
 }
 
 fn is_at_least(version: &str, (major, minor, patch): (u32, u32, u32)) -> bool {

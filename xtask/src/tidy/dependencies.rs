@@ -14,7 +14,7 @@ use crate::command;
 const PREFIX: &str = "ctxpin-";
 
 /// The arrows: what each of our crates may use of the others. `testing` may use all.
-const ARROWS: [(&str, &[&str]); 18] = [
+const ARROWS: [(&str, &[&str]); 19] = [
     // The benchmark measures operations in process, serves the limits of an HTTP answer, and
     // calls the program that was built.
     (
@@ -24,17 +24,38 @@ const ARROWS: [(&str, &[&str]); 18] = [
     (
         "cli",
         &[
-            "server", "agent", "client", "scan", "render", "protocol", "model",
+            "server",
+            "agent",
+            "client",
+            "scan",
+            "render",
+            "protocol",
+            "model",
+            "private-files",
         ],
     ),
-    ("server", &["listener", "operations", "protocol", "model"]),
+    (
+        "server",
+        &[
+            "listener",
+            "operations",
+            "protocol",
+            "model",
+            "private-files",
+        ],
+    ),
     // It serves any service.
     ("listener", &[]),
-    ("agent", &["scan", "client", "protocol", "model"]),
+    (
+        "agent",
+        &["scan", "client", "protocol", "model", "private-files"],
+    ),
     ("client", &["protocol", "model"]),
     ("cluster", &[]),
     ("operations", &["store", "render", "model"]),
-    ("store", &["model"]),
+    ("store", &["model", "private-files"]),
+    // It knows no type of ours.
+    ("private-files", &[]),
     ("render", &["model"]),
     ("scan", &["model"]),
     ("protocol", &["model"]),
