@@ -144,8 +144,9 @@ impl ClientError {
     }
 }
 
-/// A request that came too slowly, too many of them, and what servers and proxies answer while they are starting or overloaded.
-fn is_transient(status: u16) -> bool {
+/// Returns whether the same request may well succeed a little later after an answer of that status: it came too
+/// slowly, there were too many, or a server or proxy is starting or overloaded.
+pub fn is_transient(status: u16) -> bool {
     matches!(status, 408 | 429 | 502 | 503 | 504)
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use ctxpin_client::error::ClientError;
+use ctxpin_client::error::{ClientError, is_transient};
 use ctxpin_client::{Client, Watch as Events};
 use ctxpin_model::id::ChatId;
 use ctxpin_protocol::watch::Event;
@@ -89,10 +89,6 @@ async fn open_again(client: &Client, chat: Option<ChatId>) -> Result<Events, Cli
             answer => return answer,
         }
     }
-}
-
-fn is_transient(status: u16) -> bool {
-    matches!(status, 429 | 502 | 503 | 504)
 }
 
 fn line(event: &Event, is_json: bool) -> Result<String, Failure> {
