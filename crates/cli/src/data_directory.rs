@@ -16,13 +16,13 @@
 //!   state/                    the agent's own, unless --state-dir names another place
 //! ```
 
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use ctxpin_model::hash::BlobHash;
+use ctxpin_private_files::{directory, file};
 use etcetera::BaseStrategy;
 use serde::de::DeserializeOwned;
 
@@ -262,15 +262,11 @@ fn key(bytes: &[u8]) -> String {
 ///
 /// If it cannot be created.
 pub fn directory_create(path: &Path) -> Result<(), Failure> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(|error| {
-            Failure::new(format!("{} cannot be created: {error}", say::path(&path))).hint(format!(
-                "name a directory that you may write in {DATA_DIRECTORY_VARIABLE}"
-            ))
-        })
+    directory::create(path).map_err(|error| {
+        Failure::new(format!("{} cannot be created: {error}", say::path(&path))).hint(format!(
+            "name a directory that you may write in {DATA_DIRECTORY_VARIABLE}"
+        ))
+    })
 }
 
 /// Reads a file of JSON that is kept here; `None` if there is none.
@@ -299,27 +295,8 @@ pub fn unreadable(path: &Path, reason: &str) -> Failure {
 ///
 /// If it cannot be written.
 pub fn file_write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{}", std::process::id()));
-    let draft = PathBuf::from(name);
-    // What an earlier process of this number left behind.
-    let _ = fs::remove_file(&draft);
-    let write = || -> io::Result<()> {
-        // It is made anew, so no link is followed either.
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&draft)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&draft, path)
-    };
-    write().map_err(|error| {
-        // What was begun is of no use; that it stays behind is no worse than the failure.
-        let _ = fs::remove_file(&draft);
-        Failure::new(format!("{} cannot be written: {error}", say::path(&path)))
-    })
+    file::replace(path, bytes)
+        .map_err(|error| Failure::new(format!("{} cannot be written: {error}", say::path(&path))))
 }
 
 #[cfg(test)]
@@ -337,19 +314,6 @@ mod tests {
         assert_eq!(DatabaseKey::of(None).as_str(), "sqlite");
         assert_eq!(DatabaseKey::noted("../x"), None);
         assert_eq!(DatabaseKey::noted(""), None);
-    }
-
-    #[test]
-    fn finding_20_a_draft_follows_no_link() {
-        let temporary = tempfile::tempdir().unwrap();
-        let (path, other) = (temporary.path().join("a"), temporary.path().join("other"));
-        fs::write(&other, "kept").unwrap();
-        let draft = format!("{}.{}", path.display(), std::process::id());
-        std::os::unix::fs::symlink(&other, &draft).unwrap();
-        file_write(&path, b"new").unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"new");
-        assert_eq!(fs::read(&other).unwrap(), b"kept");
-        assert!(!path.is_symlink() && !Path::new(&draft).is_symlink());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use ctxpin_private_files::exposure::{Demand, Exposure};
 use rustix::process::geteuid;
 
 use crate::data_directory::DATA_DIRECTORY_VARIABLE;
@@ -18,11 +19,8 @@ use crate::say::{self, Failure};
 ///
 /// If it is refused, or cannot be looked at.
 pub fn directory_demand(path: &Path) -> Result<(), Failure> {
-    match fs::metadata(path) {
-        Ok(metadata) => demand(path, &metadata, Kind::Directory),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(unseen(path, &error)),
-    }
+    let exposure = Exposure::of_directory(path, Demand::nobody_else_writes());
+    demand(path, exposure, Kind::Directory)
 }
 
 /// Refuses a file that is another user's, that others may write, or that is a link. It may be missing.
@@ -31,16 +29,8 @@ pub fn directory_demand(path: &Path) -> Result<(), Failure> {
 ///
 /// If it is refused, or cannot be looked at.
 pub fn file_demand(path: &Path) -> Result<(), Failure> {
-    match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_symlink() => Err(Failure::new(format!(
-            "{} is a link, and ctxpin makes none there",
-            say::path(&path)
-        ))
-        .hint("take it away, and start the command again")),
-        Ok(metadata) => demand(path, &metadata, Kind::File),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(unseen(path, &error)),
-    }
+    let exposure = Exposure::of_file(path, Demand::nobody_else_writes());
+    demand(path, exposure, Kind::File)
 }
 
 /// Refuses a file of a token that is another user's, unless that is root, or that others may write.
@@ -49,17 +39,8 @@ pub fn file_demand(path: &Path) -> Result<(), Failure> {
 ///
 /// If it is refused.
 pub fn token_demand(path: &Path, metadata: &Metadata) -> Result<(), Failure> {
-    let own = geteuid().as_raw();
-    let owner = if metadata.uid() == 0 {
-        own
-    } else {
-        metadata.uid()
-    };
-    told(
-        path,
-        unfit(owner, metadata.mode(), own, Kind::Token),
-        Kind::Token,
-    )
+    let exposure = Exposure::of(metadata, Demand::nobody_else_writes().or_roots());
+    demand(path, Ok(exposure), Kind::Token)
 }
 
 /// Refuses to root to make a directory below one that another user has: that user could not use it.
@@ -76,49 +57,63 @@ pub fn place_demand(path: &Path) -> Result<(), Failure> {
     };
     let owner = metadata.uid();
     match is_foreign_place(owner, geteuid().as_raw()) {
-        true => {
-            let shown = say::path(&there);
-            let reason = format!("{shown} belongs to the user {owner}, and you are root");
-            Err(Failure::new(reason).hint(root_hint()))
-        }
+        true => Err(foreign_to_root(there, owner)),
         false => Ok(()),
     }
 }
 
-fn demand(path: &Path, metadata: &Metadata, kind: Kind) -> Result<(), Failure> {
-    let unfit = unfit(metadata.uid(), metadata.mode(), geteuid().as_raw(), kind);
-    told(path, unfit, kind)
+fn demand(path: &Path, found: io::Result<Option<Exposure>>, kind: Kind) -> Result<(), Failure> {
+    match found {
+        Ok(None) => Ok(()),
+        Ok(Some(exposure)) => Err(refusal(path, exposure, kind)),
+        Err(error) => Err(Failure::new(format!(
+            "{} cannot be looked at: {error}",
+            say::path(&path)
+        ))),
+    }
 }
 
-fn told(path: &Path, unfit: Option<Unfit>, kind: Kind) -> Result<(), Failure> {
-    match unfit {
-        None => Ok(()),
-        Some(Unfit { reason, remedy }) => {
-            let shown = say::path(&path);
-            let hint = match remedy {
-                Remedy::OtherUser => root_hint(),
-                Remedy::Chown(user) => {
-                    // Where sudo left a file, it left several.
-                    let directory = match kind {
-                        Kind::Directory => path,
-                        Kind::File | Kind::Token => path.parent().unwrap_or(path),
-                    };
-                    let directory = say::path(&directory);
-                    format!("`sudo chown -R {user} {directory}` makes it yours")
-                }
-                Remedy::OtherToken => {
-                    "take it over into a file of your own, if it is the right one".to_owned()
-                }
-                Remedy::OtherDirectory => {
-                    format!("name a directory of yours in {DATA_DIRECTORY_VARIABLE}")
-                }
-                Remedy::Chmod => format!(
-                    "if nobody else has written there, `chmod go-w {shown}` makes it yours alone"
-                ),
+/// Says why a file or a directory is not believed, and what to do about it.
+fn refusal(path: &Path, exposure: Exposure, kind: Kind) -> Failure {
+    let shown = say::path(&path);
+    match exposure {
+        Exposure::Link => Failure::new(format!("{shown} is a link, and ctxpin makes none there"))
+            .hint("take it away, and start the command again"),
+        Exposure::ForeignOwner { owner, .. } if kind == Kind::Token => {
+            Failure::new(format!("{shown} belongs to the user {owner}"))
+                .hint("take it over into a file of your own, if it is the right one")
+        }
+        Exposure::ForeignOwner { owner, own: 0 } => foreign_to_root(path, owner),
+        Exposure::ForeignOwner { owner: 0, own } => {
+            // Where sudo left a file, it left several.
+            let directory = match kind {
+                Kind::Directory => path,
+                Kind::File | Kind::Token => path.parent().unwrap_or(path),
             };
-            Err(Failure::new(format!("{shown} {reason}")).hint(hint))
+            Failure::new(format!("{shown} belongs to root, as what sudo makes does")).hint(format!(
+                "`sudo chown -R {own} {}` makes it yours",
+                say::path(&directory)
+            ))
+        }
+        Exposure::ForeignOwner { owner, own } => Failure::new(format!(
+            "{shown} belongs to the user {owner}, and you are {own}"
+        ))
+        .hint(format!(
+            "name a directory of yours in {DATA_DIRECTORY_VARIABLE}"
+        )),
+        Exposure::OthersWrite { .. } | Exposure::OthersEnter { .. } => {
+            Failure::new(format!("{shown} cannot be believed: {exposure}")).hint(format!(
+                "if nobody else has written there, `chmod go-w {shown}` makes it yours alone"
+            ))
         }
     }
+}
+
+fn foreign_to_root(path: &Path, owner: u32) -> Failure {
+    let shown = say::path(&path);
+    Failure::new(format!("{shown} belongs to the user {owner}, and you are root")).hint(format!(
+        "run the command as that user, without sudo; or name a directory of root's in HOME or {DATA_DIRECTORY_VARIABLE}"
+    ))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,72 +125,10 @@ enum Kind {
     Token,
 }
 
-/// Why something is not believed.
-#[derive(Debug, PartialEq, Eq)]
-struct Unfit {
-    reason: String,
-    remedy: Remedy,
-}
-
-/// What to do about it.
-#[derive(Debug, PartialEq, Eq)]
-enum Remedy {
-    /// To be another user.
-    OtherUser,
-    /// To give it back to that user: sudo left it.
-    Chown(u32),
-    OtherDirectory,
-    OtherToken,
-    Chmod,
-}
-
-/// Why what belongs to `owner` and has that mode is not for the user `own`.
-fn unfit(owner: u32, mode: u32, own: u32, kind: Kind) -> Option<Unfit> {
-    if owner != own {
-        let (who, remedy) = match (owner, own) {
-            _ if kind == Kind::Token => (format!("the user {owner}"), Remedy::OtherToken),
-            (_, 0) => (
-                format!("the user {owner}, and you are root"),
-                Remedy::OtherUser,
-            ),
-            (0, _) => (
-                "root, as what sudo makes does".to_owned(),
-                Remedy::Chown(own),
-            ),
-            _ => (
-                format!("the user {owner}, and you are {own}"),
-                Remedy::OtherDirectory,
-            ),
-        };
-        let reason = format!("belongs to {who}");
-        return Some(Unfit { reason, remedy });
-    }
-    if mode & 0o022 != 0 {
-        let what = match kind {
-            Kind::Directory => "others may write in it",
-            Kind::File | Kind::Token => "others may write it",
-        };
-        let reason = format!("cannot be believed: {what} (mode {:o})", mode & 0o7777);
-        let remedy = Remedy::Chmod;
-        return Some(Unfit { reason, remedy });
-    }
-    None
-}
-
 /// Whether the user `own` makes nothing below what belongs to `owner`. Whoever is not root cannot, where
 /// they should not.
 fn is_foreign_place(owner: u32, own: u32) -> bool {
     own == 0 && owner != 0
-}
-
-fn root_hint() -> String {
-    format!(
-        "run the command as that user, without sudo; or name a directory of root's in HOME or {DATA_DIRECTORY_VARIABLE}"
-    )
-}
-
-fn unseen(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(format!("{} cannot be looked at: {error}", say::path(&path)))
 }
 
 #[cfg(test)]
@@ -206,26 +139,41 @@ mod tests {
 
     #[test]
     fn finding_20_what_others_could_have_written_is_not_believed() {
-        let check = |owner, mode, own, expected: Option<Remedy>| {
-            let found = unfit(owner, mode, own, Kind::Directory).map(|unfit| unfit.remedy);
-            assert_eq!(found, expected, "{owner} {mode:o} {own}");
+        let check = |owner, own, kind, expected: [&str; 2]| {
+            let exposure = Exposure::ForeignOwner { owner, own };
+            let said = format!("{:?}", refusal(Path::new("/d/f"), exposure, kind));
+            for part in expected {
+                assert!(said.contains(part), "{said}");
+            }
         };
-        check(7, 0o40_700, 7, None);
-        check(7, 0o40_755, 7, None);
-        check(8, 0o40_700, 7, Some(Remedy::OtherDirectory));
-        check(7, 0o40_770, 7, Some(Remedy::Chmod));
-        check(7, 0o41_777, 7, Some(Remedy::Chmod));
+        let yours = "name a directory of yours in CTXPIN_DATA_DIR";
+        check(
+            8,
+            7,
+            Kind::Directory,
+            ["belongs to the user 8, and you are 7", yours],
+        );
         // Left by sudo, and about to be.
-        check(0, 0o40_700, 7, Some(Remedy::Chown(7)));
-        check(7, 0o40_700, 0, Some(Remedy::OtherUser));
-        check(0, 0o40_700, 0, None);
-    }
-
-    #[test]
-    fn finding_20_a_token_of_another_is_not_believed() {
-        let unfit = unfit(8, 0o100_600, 7, Kind::Token).unwrap();
-        assert_eq!(unfit.remedy, Remedy::OtherToken);
-        assert_eq!(unfit.reason, "belongs to the user 8");
+        let chown = "`sudo chown -R 7 /d/f`";
+        check(
+            0,
+            7,
+            Kind::Directory,
+            ["belongs to root, as what sudo makes does", chown],
+        );
+        check(
+            0,
+            7,
+            Kind::File,
+            ["belongs to root", "`sudo chown -R 7 /d`"],
+        );
+        check(7, 0, Kind::File, ["and you are root", "without sudo"]);
+        check(
+            8,
+            7,
+            Kind::Token,
+            ["belongs to the user 8", "a file of your own"],
+        );
     }
 
     #[test]

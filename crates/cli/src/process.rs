@@ -1,11 +1,12 @@
 //! A process that others write down to find it again. A number alone tells none: it may be another
 //! process by now, or one of another container or machine that shares the home directory.
 
-use std::fs::{self, File};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::fs;
+use std::io;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
+use ctxpin_private_files::lock::Lock;
 use serde::{Deserialize, Serialize};
 
 use crate::say;
@@ -77,11 +78,8 @@ impl Process {
     /// # Errors
     ///
     /// If that cannot be written.
-    pub fn note(&self, mut lock: &File) -> io::Result<()> {
-        let json = serde_json::to_vec(self)?;
-        lock.set_len(0)?;
-        lock.seek(SeekFrom::Start(0))?;
-        lock.write_all(&json)
+    pub fn note(&self, lock: &Lock) -> io::Result<()> {
+        lock.write(&serde_json::to_vec(self)?)
     }
 
     /// Where it is, seen from this process.
@@ -218,14 +216,10 @@ mod tests {
         let temporary = tempfile::tempdir().unwrap();
         let path = temporary.path().join("lock");
         assert_eq!(Process::noted(&path), None);
-        fs::write(
-            &path,
-            "a longer text that was there before, of whatever kind ".repeat(9),
-        )
-        .unwrap();
+        fs::write(&path, "another text").unwrap();
         assert_eq!(Process::noted(&path), None);
         let own = Process::own();
-        let lock = File::options().write(true).open(&path).unwrap();
+        let lock = Lock::take(&path).unwrap().unwrap();
         own.note(&lock).unwrap();
         assert_eq!(Process::noted(&path), Some(own));
     }

@@ -1,15 +1,14 @@
 //! The server that `ctxpin up` runs, as other processes of the user find it.
 
 use std::fmt::Display;
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
 use ctxpin_client::{Client, PlainHttp};
+use ctxpin_private_files::file;
+use ctxpin_private_files::lock::Lock;
 use ctxpin_protocol::http::people::Secret;
-use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -163,58 +162,23 @@ pub fn token_read(path: &Path) -> Result<Secret, Failure> {
             say::path(&path)
         ))
     };
-    // A FIFO would be waited for.
-    let mut options = OpenOptions::new();
-    let options = options
-        .read(true)
-        .custom_flags(OFlags::NONBLOCK.bits().cast_signed());
-    let file = options.open(path).map_err(|error| failed(&error))?;
-    let metadata = file.metadata().map_err(|error| failed(&error))?;
-    if !metadata.is_file() {
-        return Err(failed(&"it is no regular file"));
-    }
+    let (bytes, metadata) = file::read(path, TOKEN_BYTES_MAX).map_err(|error| failed(&error))?;
     owned::token_demand(path, &metadata)?;
-    let mut text = String::new();
-    let mut file = file.take(TOKEN_BYTES_MAX + 1);
-    file.read_to_string(&mut text)
-        .map_err(|error| failed(&error))?;
-    if text.len() as u64 > TOKEN_BYTES_MAX {
-        return Err(failed(&"it is too long for one"));
-    }
+    let text = String::from_utf8(bytes).map_err(|_| failed(&"it is not UTF-8"))?;
     match text.trim() {
         "" => Err(Failure::new(format!("{} holds no token", say::path(&path)))),
         token => Ok(Secret::new(token)),
     }
 }
 
-/// Opens a file to lock it.
+/// Takes a lock, unless another process holds it.
 ///
 /// # Errors
 ///
-/// If it cannot be created or opened.
-pub fn lock_open(path: &Path) -> Result<File, Failure> {
+/// If its file is not the user's own, or cannot be opened or locked at all.
+pub fn lock_take(path: &Path) -> Result<Option<Lock>, Failure> {
     owned::file_demand(path)?;
-    OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
-        .map_err(|error| Failure::new(format!("{} cannot be opened: {error}", say::path(&path))))
-}
-
-/// Takes a lock, unless another process holds it. It is released with the answered file.
-///
-/// # Errors
-///
-/// If the file cannot be locked at all.
-pub fn lock_try(path: &Path) -> Result<Option<File>, Failure> {
-    let file = lock_open(path)?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(error)) => Err(lock_failure(path, &error)),
-    }
+    Lock::take(path).map_err(|error| lock_failure(path, &error))
 }
 
 /// Notes in a lock that this process holds it, for whoever waits for it or wants to end it.
@@ -222,7 +186,7 @@ pub fn lock_try(path: &Path) -> Result<Option<File>, Failure> {
 /// # Errors
 ///
 /// If it cannot be written.
-pub fn lock_note(path: &Path, lock: &File) -> Result<(), Failure> {
+pub fn lock_note(path: &Path, lock: &Lock) -> Result<(), Failure> {
     Process::own()
         .note(lock)
         .map_err(|error| Failure::new(format!("{} cannot be written: {error}", say::path(&path))))
@@ -232,18 +196,10 @@ pub fn lock_note(path: &Path, lock: &File) -> Result<(), Failure> {
 ///
 /// # Errors
 ///
-/// If the file cannot be locked at all.
+/// If its file is not the user's own, or cannot be opened or locked at all.
 pub fn is_locked(path: &Path) -> Result<bool, Failure> {
     owned::file_demand(path)?;
-    let file = match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        file => file.map_err(|error| lock_failure(path, &error))?,
-    };
-    match file.try_lock_shared() {
-        Ok(()) => Ok(false),
-        Err(TryLockError::WouldBlock) => Ok(true),
-        Err(TryLockError::Error(error)) => Err(lock_failure(path, &error)),
-    }
+    Lock::is_held(path).map_err(|error| lock_failure(path, &error))
 }
 
 fn lock_failure(path: &Path, error: &io::Error) -> Failure {
@@ -256,19 +212,6 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
-
-    #[test]
-    fn a_lock_is_held_once() {
-        let temporary = tempfile::tempdir().unwrap();
-        let path = temporary.path().join("lock");
-        assert!(!is_locked(&path).unwrap());
-        let held = lock_try(&path).unwrap().unwrap();
-        assert!(is_locked(&path).unwrap());
-        assert!(lock_try(&path).unwrap().is_none());
-        drop(held);
-        assert!(!is_locked(&path).unwrap());
-        assert!(lock_try(&path).unwrap().is_some());
-    }
 
     /// What is asked there is sent no token, so that plain HTTP is no fault.
     #[test]
@@ -317,6 +260,6 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         fs::write(&path, "a".repeat(5_000)).unwrap();
         let said = format!("{:?}", token_read(&path).unwrap_err());
-        assert!(said.contains("too long"), "{said}");
+        assert!(said.contains("longer than 4096 bytes"), "{said}");
     }
 }

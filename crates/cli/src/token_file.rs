@@ -1,9 +1,10 @@
 //! The file into which a command writes a new token.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+
+use ctxpin_private_files::file;
 
 use crate::say::{self, Failure};
 
@@ -24,9 +25,7 @@ impl TokenFile {
     ///
     /// If something is there already, or the file cannot be made.
     pub fn create(path: &Path) -> Result<Self, Failure> {
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true).mode(0o600);
-        let file = options.open(path).map_err(|error| {
+        let file = file::create_new(path).map_err(|error| {
             if error.kind() != io::ErrorKind::AlreadyExists {
                 return Failure::new(format!("{} cannot be made: {error}", say::path(&path)));
             }

@@ -3,10 +3,10 @@
 use std::env;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::Stdio;
 
+use ctxpin_private_files::file;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
@@ -85,12 +85,7 @@ pub async fn start() -> Result<(), Failure> {
 
 /// Opens the log. Of one that has become long the end is kept.
 fn log_open(path: &Path) -> io::Result<File> {
-    let mut log = OpenOptions::new()
-        .read(true)
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(path)?;
+    let mut log = file::open(path, OpenOptions::new().read(true).append(true))?;
     let length = log.metadata()?.len();
     if length > LOG_BYTES_MAX {
         let mut end = Vec::new();

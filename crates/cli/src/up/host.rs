@@ -1,15 +1,14 @@
 //! The one server of a user: whoever holds the lock runs it, all others join it, and one of them
 //! takes over when it ends.
 
-use std::fs::{self, File, Metadata};
+use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 use std::time::Duration;
 
 use ctxpin_client::Client;
 use ctxpin_model::quota::Quotas;
+use ctxpin_private_files::lock::Lock;
 use ctxpin_server::limits::Limits;
 use ctxpin_server::run::{DATABASE_CONNECTIONS, MetricsReaders, Settings, serve};
 use tokio::net::TcpListener;
@@ -21,9 +20,7 @@ use url::Url;
 use crate::data_directory::{DataDirectory, DatabaseKey, directory_create, file_write};
 use crate::owned::file_demand;
 use crate::process::Process;
-use crate::running::{
-    READY_INTERVAL, RunningServer, lock_note, lock_open, lock_try, prober, until_ready,
-};
+use crate::running::{READY_INTERVAL, RunningServer, lock_note, lock_take, prober, until_ready};
 use crate::say::{self, Failure, note, waited};
 
 /// The port that is tried first.
@@ -66,7 +63,7 @@ impl Plan {
         shutdown: CancellationToken,
         tell: impl FnOnce(&str),
     ) -> Result<Host, Failure> {
-        if let Some(lock) = lock_try(&self.data.server_lock())? {
+        if let Some(lock) = lock_take(&self.data.server_lock())? {
             return self.lead(lock, None, shutdown).await;
         }
         let mut lock = lock_await(&self.data)?;
@@ -109,7 +106,7 @@ impl Plan {
     /// Waits until whoever runs the server ends, then runs it at the same address.
     async fn inherit(
         self,
-        lock: oneshot::Receiver<io::Result<File>>,
+        lock: oneshot::Receiver<io::Result<Lock>>,
         url: Url,
         shutdown: CancellationToken,
     ) -> Result<(), Failure> {
@@ -127,11 +124,11 @@ impl Plan {
     /// Runs the server in this process, which holds the lock until the server has ended.
     async fn lead(
         self,
-        lock: File,
+        lock: Lock,
         port: Option<u16>,
         shutdown: CancellationToken,
     ) -> Result<Host, Failure> {
-        if !is_named(&self.data.server_lock(), &lock) {
+        if !lock.is_at(&self.data.server_lock()) {
             return Err(Failure::new(format!(
                 "{} was deleted or replaced while this waited for it",
                 say::path(&self.data.server_lock())
@@ -240,7 +237,7 @@ impl Running {
     async fn attend(
         mut self,
         data: DataDirectory,
-        lock: File,
+        lock: Lock,
         shutdown: CancellationToken,
     ) -> Result<(), Failure> {
         let answer = tokio::select! {
@@ -288,37 +285,23 @@ async fn bind(port: u16) -> io::Result<TcpListener> {
 
 /// Waits for the lock on a thread of its own: nothing else wakes up for it, and it ends with the
 /// process.
-fn lock_await(data: &DataDirectory) -> Result<oneshot::Receiver<io::Result<File>>, Failure> {
-    let file = lock_open(&data.server_lock())?;
+fn lock_await(data: &DataDirectory) -> Result<oneshot::Receiver<io::Result<Lock>>, Failure> {
+    let path = data.server_lock();
+    file_demand(&path)?;
     let (sender, receiver) = oneshot::channel();
     std::thread::Builder::new()
         .name("server-lock".to_owned())
         .spawn(move || {
-            let locked = loop {
-                match file.lock() {
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    answer => break answer,
-                }
-            };
-            // If nobody waits any more, the lock is released with the file.
-            let _ = sender.send(locked.map(|()| file));
+            // If nobody waits any more, the lock is released at once.
+            let _ = sender.send(Lock::wait(&path));
         })
         .map_err(|error| Failure::new(format!("no thread can be started: {error}")))?;
     Ok(receiver)
 }
 
-/// Whether a path names that very file.
-fn is_named(path: &Path, file: &File) -> bool {
-    let identity = |metadata: Metadata| (metadata.dev(), metadata.ino());
-    match (fs::metadata(path), file.metadata()) {
-        (Ok(named), Ok(held)) => identity(named) == identity(held),
-        _ => false,
-    }
-}
-
-fn locked(answer: Result<io::Result<File>, oneshot::error::RecvError>) -> Result<File, Failure> {
+fn locked(answer: Result<io::Result<Lock>, oneshot::error::RecvError>) -> Result<Lock, Failure> {
     match answer {
-        Ok(Ok(file)) => Ok(file),
+        Ok(Ok(lock)) => Ok(lock),
         Ok(Err(error)) => Err(Failure::new(format!(
             "the server cannot be locked: {error}"
         ))),
@@ -381,7 +364,7 @@ mod tests {
     async fn case_b09_a_wait_for_a_server_ends() {
         let temporary = tempfile::tempdir().unwrap();
         let data = DataDirectory::at(temporary.path());
-        let _held = lock_try(&data.server_lock()).unwrap().unwrap();
+        let _held = lock_take(&data.server_lock()).unwrap().unwrap();
         let plan = Plan {
             data,
             database: None,

@@ -27,7 +27,7 @@ use crate::agent_credentials::AgentCredentials;
 use crate::command::home_directory;
 use crate::connect::token_given;
 use crate::data_directory::{AgentDirectory, DataDirectory};
-use crate::running::{RunningServer, is_locked, lock_note, lock_try, token_read};
+use crate::running::{RunningServer, is_locked, lock_note, lock_take, token_read};
 use crate::say::{self, Failure, waited};
 use crate::stop;
 
@@ -97,7 +97,7 @@ impl Watching {
         }
         let kept = data.agent(&directory);
         kept.create(&directory)?;
-        let Some(lock) = lock_try(&kept.lock())? else {
+        let Some(lock) = lock_take(&kept.lock())? else {
             return self.already(&data, &directory, voice).await;
         };
         lock_note(&kept.lock(), &lock)?;
