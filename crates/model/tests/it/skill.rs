@@ -200,7 +200,7 @@ proptest! {
 
     #[test]
     fn a_name_is_judged_by_the_rule(name in "[a-z0-9-]{1,8}|[a-z0-9]{60,68}|[0-9e.+_x-]{1,6}|[a-zA-Z0-9-]{1,6}") {
-        // An unquoted name is a text all the same, also where it looks like a number.
+        // An unquoted name is a string, even if it looks like a number.
         for quote in ["\"", ""] {
             let skill = format!("---\nname: {quote}{name}{quote}\ndescription: d\n---\n");
             let is_yaml_text = quote == "\"" || name.starts_with(|c: char| c.is_ascii_alphanumeric());
