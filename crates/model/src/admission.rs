@@ -7,8 +7,8 @@ use crate::limits::{
     SNAPSHOT_LISTED_MAX, SNAPSHOT_PROMPT_BYTES_MAX, SNAPSHOT_RESOURCES_MAX,
     SNAPSHOT_SKILL_BYTES_MAX, SNAPSHOT_SKILL_FILES_MAX, SNAPSHOT_TOOLS_BYTES_MAX,
 };
-use crate::resource::{Kind, Resource, Status};
-use crate::skill;
+use crate::resource::{Content, Kind, Resource, Status};
+use crate::skill::{self, files};
 
 /// Demotes resources that are shadowed or exceed a limit to `excluded`, in the order of the list. An
 /// excluded resource counts for no limit, so a smaller one after it may still fit. Returns a message
@@ -34,6 +34,20 @@ pub fn admit(resources: &mut Vec<Resource>) -> Option<String> {
         }
     }
     limit_listed(resources)
+}
+
+impl Resource {
+    /// Sets a status other than `ok`. The snapshot then has neither the resource's bytes nor its detail.
+    /// The hash of its body stays as a claim, and those of its files as one claim, so changes still
+    /// show.
+    pub fn demote(&mut self, status: Status, reason: impl Into<String>) {
+        let claim = |content: Option<Content>| content.map(|c| Content::Claimed(c.hash()));
+        self.status = status;
+        self.error = Some(reason.into());
+        self.content = claim(self.content);
+        self.detail = None;
+        self.files = files::summarise(std::mem::take(&mut self.files));
+    }
 }
 
 /// The free room and the used names of a snapshot whose resources stay as they are.
@@ -257,7 +271,7 @@ fn limit_listed(resources: &mut Vec<Resource>) -> Option<String> {
 mod tests {
     use super::*;
     use crate::hash::BlobHash;
-    use crate::resource::{Content, SkillFile};
+    use crate::resource::SkillFile;
 
     fn file(source: &str, size: u64) -> Resource {
         let mut resource = Resource::new(Kind::InstructionFile, source, Status::Ok);

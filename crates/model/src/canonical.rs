@@ -6,9 +6,9 @@
 //! version. An absent optional value adds no bytes, so a later release can add an optional field
 //! without changing a hash.
 
-use crate::hash::BlobHash;
+use crate::hash::{BlobHash, ContextHash, SnapshotId, ToolsHash};
 use crate::resource::{Content, Kind, Resource, SkillFile, Status};
-use crate::snapshot::{Facts, Snapshot};
+use crate::snapshot::{Addresses, Facts, Snapshot};
 
 /// Tags of the fields of the outermost record.
 mod top {
@@ -48,6 +48,17 @@ mod file {
     pub const SIZE: u8 = 4;
     pub const EXECUTABLE: u8 = 5;
     pub const ERROR: u8 = 6;
+}
+
+impl Snapshot {
+    /// Computes the hashes, in time linear in the number of resources, whatever their sizes.
+    pub fn addresses(&self) -> Addresses {
+        Addresses {
+            id: SnapshotId::of(&snapshot(self)),
+            context_hash: ContextHash::of(&context(self)),
+            tools_hash: ToolsHash::of(&tools(self)),
+        }
+    }
 }
 
 /// Returns the bytes whose hash is the snapshot id: everything that is stored, in its order.

@@ -10,7 +10,6 @@ use sha2::{Digest, Sha256};
 
 use crate::hash::BlobHash;
 use crate::limits::{SOURCE_BYTES_MAX, cut, json_bytes};
-use crate::skill::files;
 
 /// The bodies of a snapshot, by their hash.
 pub type Bodies = BTreeMap<BlobHash, Arc<[u8]>>;
@@ -261,18 +260,6 @@ impl Resource {
     pub fn total_bytes(&self) -> u64 {
         let files = self.files.iter().map(|file| file.size);
         files.fold(self.size, u64::saturating_add)
-    }
-
-    /// Sets a status other than `ok`. The snapshot then has neither the resource's bytes nor its detail.
-    /// The hash of its body stays as a claim, and those of its files as one claim, so changes still
-    /// show.
-    pub fn demote(&mut self, status: Status, reason: impl Into<String>) {
-        let claim = |content: Option<Content>| content.map(|c| Content::Claimed(c.hash()));
-        self.status = status;
-        self.error = Some(reason.into());
-        self.content = claim(self.content);
-        self.detail = None;
-        self.files = files::summarise(std::mem::take(&mut self.files));
     }
 }
 

@@ -1,6 +1,5 @@
 //! A snapshot: an immutable, ordered set of resources with its own hash.
 
-use crate::canonical;
 use crate::hash::{ContextHash, SnapshotId, ToolsHash};
 use crate::resource::{Kind, Resource, ResourceId};
 
@@ -32,15 +31,6 @@ pub struct Addresses {
 }
 
 impl Snapshot {
-    /// Computes the hashes, in time linear in the number of resources, whatever their sizes.
-    pub fn addresses(&self) -> Addresses {
-        Addresses {
-            id: SnapshotId::of(&canonical::snapshot(self)),
-            context_hash: ContextHash::of(&canonical::context(self)),
-            tools_hash: ToolsHash::of(&canonical::tools(self)),
-        }
-    }
-
     /// Returns the resource with this kind and source.
     pub fn find(&self, kind: Kind, source: &str) -> Option<&Resource> {
         self.resources
