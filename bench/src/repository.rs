@@ -82,21 +82,12 @@ impl Repository {
         format!("{}/{}", self.directory, file.path)
     }
 
-    /// What an agent pushes: every hash is a claim.
-    pub fn manifest(&self) -> Snapshot {
-        self.listed(Content::Claimed)
-    }
-
     /// What an agent finds: every body is to be stored.
     pub fn found(&self) -> Snapshot {
-        self.listed(Content::Pinned)
-    }
-
-    fn listed(&self, content: impl Fn(BlobHash) -> Content) -> Snapshot {
         let resources = self.files.iter().map(|file| {
             let source = self.source(file);
             let mut resource = Resource::new(Kind::InstructionFile, source, Status::Ok);
-            resource.content = Some(content(file.hash));
+            resource.content = Some(Content::Pinned(file.hash));
             resource.size = file.bytes.len() as u64;
             resource.root = Some(self.directory.clone());
             resource

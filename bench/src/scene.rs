@@ -7,10 +7,12 @@ use ctxpin_model::agent::AgentRequest;
 use ctxpin_model::chat::ChatCreate;
 use ctxpin_model::context::ContextView;
 use ctxpin_model::id::{AgentId, ChatId, ProcessId};
+use ctxpin_model::manifest::{Claims, Manifest};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pin_move::PinMove;
 use ctxpin_model::policy::Policy;
+use ctxpin_model::push::{Position, Push};
 use ctxpin_model::quota::{Amounts, Quotas, Rates};
 use ctxpin_model::token::{Credential, Token};
 use ctxpin_model::tools_mode::ToolsMode;
@@ -19,7 +21,7 @@ use ctxpin_operations::chats;
 use ctxpin_operations::clock::Clock;
 use ctxpin_operations::people::{self, FirstToken};
 use ctxpin_operations::pins;
-use ctxpin_operations::pushes::{self, Push, Pushed};
+use ctxpin_operations::pushes::{self, Pushed};
 use ctxpin_operations::service::Service;
 use uuid::Uuid;
 
@@ -194,13 +196,15 @@ impl Agent {
         self.version += 1;
         let inline = repository.bodies_since(self.head.as_ref());
         self.head = Some(repository.clone());
+        let claims = Claims::of(&repository.found(), inline);
         Push {
-            epoch: self.epoch,
-            version: self.version,
+            position: Position {
+                epoch: self.epoch,
+                version: self.version,
+            },
             mcp_settled: true,
-            manifest: repository.manifest(),
+            manifest: Manifest::new(claims).expect("a repository's claims are well formed"),
             notes: Vec::new(),
-            inline,
         }
     }
 

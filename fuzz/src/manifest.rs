@@ -2,14 +2,18 @@
 
 use ctxpin_model::admission::admit;
 use ctxpin_model::limits::{
-    ERROR_BYTES_MAX, FACT_BYTES_MAX, FRONTMATTER_BYTES_MAX, PROMPT_FILE_BYTES_MAX,
-    SERVER_TOOLS_MAX, SKILL_FILE_BYTES_MAX, SKILL_LISTED_MAX, SNAPSHOT_LISTED_MAX,
-    SNAPSHOT_PROMPT_BYTES_MAX, SNAPSHOT_RESOURCES_MAX, SNAPSHOT_SKILL_BYTES_MAX,
-    SNAPSHOT_SKILL_FILES_MAX, SNAPSHOT_TOOLS_BYTES_MAX, SOURCE_BYTES_MAX,
+    BLOB_UPLOAD_BYTES_MAX, ERROR_BYTES_MAX, FACT_BYTES_MAX, FRONTMATTER_BYTES_MAX,
+    SERVER_TOOLS_MAX, SKILL_LISTED_MAX, SNAPSHOT_LISTED_MAX, SNAPSHOT_PROMPT_BYTES_MAX,
+    SNAPSHOT_RESOURCES_MAX, SNAPSHOT_SKILL_BYTES_MAX, SNAPSHOT_SKILL_FILES_MAX,
+    SNAPSHOT_TOOLS_BYTES_MAX, SOURCE_BYTES_MAX,
 };
-use ctxpin_model::resource::{Content, Detail, Kind, Resource, SkillFile, Status};
+use ctxpin_model::manifest::agent_blobs::AgentBlobs;
+use ctxpin_model::manifest::judge::judge;
+use ctxpin_model::manifest::{Claim, ClaimedFile, Claims, Manifest};
+use ctxpin_model::push::{self, Position};
+use ctxpin_model::resource::{Detail, Kind, Status};
 use ctxpin_model::snapshot::Snapshot;
-use ctxpin_protocol::convert::manifest::{Manifest, manifest, push};
+use ctxpin_protocol::convert::manifest::{push as write, read};
 use ctxpin_protocol::http::push::Push;
 
 /// Longest refusal: it names a place and a reason, and quotes at most one source.
@@ -20,69 +24,83 @@ pub fn check(bytes: &[u8]) {
     let Ok(sent) = serde_json::from_slice::<Push>(bytes) else {
         return;
     };
-    let read = match manifest(sent.clone()) {
-        Ok(read) => read,
+    let push = match read(sent.clone()) {
+        Ok(push) => push,
         Err(problem) => {
             assert!(problem.detail.len() <= REFUSAL_BYTES_MAX, "{problem:?}");
             return;
         }
     };
-    assert_eq!(manifest(sent).expect("it was taken before"), read);
-    assert!(read.epoch >= 0 && read.version >= 1);
-    check_snapshot(&read.snapshot);
-    for (hash, bytes) in &read.bodies {
+    assert_eq!(read(sent).expect("it was taken before"), push);
+    let Position { epoch, version } = push.position;
+    assert!(epoch >= 0 && version >= 1);
+    check_claims(push.manifest.claims());
+    for (hash, bytes) in push.manifest.blobs() {
         let computed = ctxpin_model::hash::BlobHash::of(bytes);
         assert_eq!(computed, *hash);
-        assert!(bytes.len() as u64 <= SKILL_FILE_BYTES_MAX.max(PROMPT_FILE_BYTES_MAX));
+        assert!(bytes.len() as u64 <= BLOB_UPLOAD_BYTES_MAX);
     }
-    check_sent_on(&read);
-    check_admitted(read.snapshot);
+    let snapshot = judged(&push.manifest);
+    check_snapshot(&snapshot);
+    check_sent_on(&push, &snapshot);
+}
+
+fn check_claims(claims: &Claims) {
+    let used = claims.resources.iter().filter(|c| c.status == Status::Ok);
+    assert!(used.count() <= SNAPSHOT_RESOURCES_MAX);
+    assert!(claims.resources.len() <= SNAPSHOT_LISTED_MAX);
+    check_text(&claims.error, ERROR_BYTES_MAX);
+    check_text(&claims.facts.os, FACT_BYTES_MAX);
+    check_text(&claims.facts.directory, FACT_BYTES_MAX);
+    for (index, claim) in claims.resources.iter().enumerate() {
+        let others = &claims.resources[index + 1..];
+        let is_same = |other: &Claim| (other.kind, &other.source) == (claim.kind, &claim.source);
+        assert!(!others.iter().any(is_same), "{claim:?} is there twice");
+        check_claim(claim);
+    }
+}
+
+fn check_claim(claim: &Claim) {
+    check_text([&claim.source], SOURCE_BYTES_MAX);
+    check_text(&claim.root, SOURCE_BYTES_MAX);
+    check_text(&claim.error, ERROR_BYTES_MAX);
+    check_text(&claim.name, FRONTMATTER_BYTES_MAX);
+    check_text(&claim.description, FRONTMATTER_BYTES_MAX);
+    assert!(!claim.source.is_empty());
+    assert!(claim.size < 1 << 53);
+    assert!(!claim.reaches_context() || claim.content_hash.is_some());
+    assert!(claim.files.is_empty() || claim.kind == Kind::Skill);
+    assert!(claim.files.len() <= SKILL_LISTED_MAX);
+    claim.files.iter().for_each(check_file);
+    assert!(claim.tools.is_empty() || claim.kind == Kind::McpServer);
+    assert!(claim.tools.len() <= SERVER_TOOLS_MAX);
+    assert!(claim.shape.is_none() || claim.kind == Kind::McpConfig);
+}
+
+/// Returns the snapshot of a manifest whose bytes were all sent. Those that did not come along are
+/// empty.
+fn judged(manifest: &Manifest) -> Snapshot {
+    let empty = |hash| (hash, 0);
+    let mut blobs = AgentBlobs::default();
+    blobs.add(manifest.blobs());
+    let missing = manifest.missing(&blobs);
+    let mut blobs = AgentBlobs::new(None, missing.into_iter().map(empty).collect());
+    blobs.add(manifest.blobs());
+    judge(manifest, None, &blobs)
 }
 
 fn check_snapshot(snapshot: &Snapshot) {
-    let counted = |status: &Status| *status == Status::Ok;
-    let statuses = snapshot.resources.iter().map(|resource| resource.status);
-    assert!(statuses.filter(counted).count() <= SNAPSHOT_RESOURCES_MAX);
-    assert!(snapshot.resources.len() <= SNAPSHOT_LISTED_MAX);
-    check_text(&snapshot.error, ERROR_BYTES_MAX);
-    check_text(&snapshot.facts.os, FACT_BYTES_MAX);
-    check_text(&snapshot.facts.directory, FACT_BYTES_MAX);
-    for (index, resource) in snapshot.resources.iter().enumerate() {
-        let others = &snapshot.resources[index + 1..];
-        let is_same = |other: &Resource| other.id() == resource.id();
-        assert!(!others.iter().any(is_same), "{resource:?} is there twice");
-        check_resource(resource);
-    }
-}
-
-fn check_resource(resource: &Resource) {
-    check_text([&resource.source], SOURCE_BYTES_MAX);
-    check_text(&resource.root, SOURCE_BYTES_MAX);
-    check_text(&resource.error, ERROR_BYTES_MAX);
-    check_text(&resource.name, FRONTMATTER_BYTES_MAX);
-    check_text(&resource.description, FRONTMATTER_BYTES_MAX);
-    assert!(!resource.source.is_empty());
-    assert!(resource.size < 1 << 53);
-    assert!(matches!(resource.content, None | Some(Content::Claimed(_))));
-    assert!(!resource.reaches_context() || resource.content.is_some());
-    assert!(resource.files.is_empty() || resource.kind == Kind::Skill);
-    assert!(resource.files.len() <= SKILL_LISTED_MAX);
-    resource.files.iter().for_each(check_file);
-    match &resource.detail {
-        None => {}
-        Some(Detail::Tools(tools)) => {
-            assert_eq!(resource.kind, Kind::McpServer);
-            assert!((1..=SERVER_TOOLS_MAX).contains(&tools.len()));
+    for resource in &snapshot.resources {
+        assert_eq!(resource.body().is_some(), resource.reaches_context());
+        if let Some(detail) = &resource.detail {
+            let json = detail.canonical_json();
+            let text = String::from_utf8(json.clone()).expect("JSON is text");
+            assert!(!has_nul(&text), "{text}");
+            let again = Detail::from_canonical_json(&json).expect("it reads back");
+            assert_eq!(again.canonical_json(), json);
         }
-        Some(Detail::Shape(_)) => assert_eq!(resource.kind, Kind::McpConfig),
     }
-    if let Some(detail) = &resource.detail {
-        let json = detail.canonical_json();
-        let text = String::from_utf8(json.clone()).expect("JSON is text");
-        assert!(!has_nul(&text), "{text}");
-        let again = Detail::from_canonical_json(&json).expect("it reads back");
-        assert_eq!(again.canonical_json(), json);
-    }
+    check_admitted(snapshot.clone());
 }
 
 /// Whether a text of a JSON holds a NUL: an escape that no backslash escapes.
@@ -94,7 +112,7 @@ fn has_nul(json: &str) -> bool {
     json.match_indices("\\u0000").any(is_escape)
 }
 
-fn check_file(file: &SkillFile) {
+fn check_file(file: &ClaimedFile) {
     check_text([&file.path], SOURCE_BYTES_MAX);
     check_text(&file.error, ERROR_BYTES_MAX);
     let mut parts = std::path::Path::new(&file.path).components();
@@ -110,31 +128,26 @@ fn check_text<'t>(texts: impl IntoIterator<Item = &'t String>, bytes_max: usize)
     }
 }
 
-/// A snapshot of these bytes, sent as an agent would, is read as the same.
-fn check_sent_on(read: &Manifest) {
-    let mut snapshot = read.snapshot.clone();
-    let pin = |content: Option<Content>| content.map(|content| Content::Pinned(content.hash()));
-    for resource in &mut snapshot.resources {
-        if resource.reaches_context() {
-            resource.content = pin(resource.content);
-            for file in resource.files.iter_mut().filter(|f| f.error.is_none()) {
-                file.content = pin(file.content);
-            }
-        }
-    }
-    let sent = push(
-        read.epoch,
-        read.version,
-        read.mcp_settled,
-        &snapshot,
-        &read.notes,
-        &read.bodies,
+/// A snapshot, sent as an agent would, is read as what it claims.
+fn check_sent_on(read_before: &push::Push, snapshot: &Snapshot) {
+    let Position { epoch, version } = read_before.position;
+    let settled = read_before.mcp_settled;
+    let bodies = read_before.manifest.blobs();
+    let sent = write(
+        epoch,
+        version,
+        settled,
+        snapshot,
+        &read_before.notes,
+        bodies,
     );
     let json = serde_json::to_string(&sent).expect("a push is JSON");
     let sent = serde_json::from_str(&json).expect("and reads back");
-    let again = manifest(sent).expect("what was taken is taken again");
-    assert_eq!(again, *read);
-    assert_eq!(again.snapshot.addresses(), read.snapshot.addresses());
+    let again = read(sent).expect("what was taken is taken again");
+    let claims = Claims::of(snapshot, again.manifest.blobs().clone());
+    assert_eq!(*again.manifest.claims(), claims);
+    assert_eq!(again.notes, read_before.notes);
+    assert!(again.manifest.seems_to_repeat(snapshot));
 }
 
 /// What is admitted is within the limits of a snapshot, and admitting it again changes nothing.

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use ctxpin_model::push::Position;
 use ctxpin_protocol::convert::manifest;
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -43,8 +44,15 @@ pub async fn run(run: &mut Run, kind: &Kind) -> anyhow::Result<()> {
     for round in 0..3 {
         repository.change(round);
         let push = agent.push_of(&repository);
-        let (epoch, version) = (push.epoch, push.version);
-        let body = manifest::push(epoch, version, true, &repository.found(), &[], &push.inline);
+        let Position { epoch, version } = push.position;
+        let body = manifest::push(
+            epoch,
+            version,
+            true,
+            &repository.found(),
+            &[],
+            push.manifest.blobs(),
+        );
         let body = serde_json::to_string(&body)?;
         let request = wire::send("PUT", "/api/v1/agent/context", &agent.token.reveal(), &body);
         let begun = Instant::now();

@@ -1,8 +1,21 @@
 //! The limits of a snapshot and of the texts in it.
 
-/// Greatest size of an instruction file and of a `SKILL.md`, in bytes. Of real ones, one in 300 is
-/// larger than 64 KiB, and tools cut them to budgets of their own.
-pub const PROMPT_FILE_BYTES_MAX: u64 = 1024 * 1024;
+/// Greatest size of an instruction file, in bytes. Of real ones, one in 300 is larger than 64 KiB, and
+/// tools cut them to budgets of their own.
+pub const INSTRUCTION_FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Greatest size of a `SKILL.md`, in bytes. A model reads the whole of it when it uses the skill.
+pub const SKILL_MD_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Greatest size of a blob that an agent uploads ahead of a push, in bytes. Every file that a snapshot
+/// pins fits.
+pub const BLOB_UPLOAD_BYTES_MAX: u64 = 1024 * 1024;
+
+const _: () = assert!(
+    BLOB_UPLOAD_BYTES_MAX >= INSTRUCTION_FILE_BYTES_MAX
+        && BLOB_UPLOAD_BYTES_MAX >= SKILL_MD_BYTES_MAX
+        && BLOB_UPLOAD_BYTES_MAX >= SKILL_FILE_BYTES_MAX
+);
 
 /// Greatest size of an MCP configuration, in bytes. No honest one comes near it.
 pub const MCP_CONFIG_BYTES_MAX: u64 = 64 * 1024;

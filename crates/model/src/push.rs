@@ -1,26 +1,31 @@
-//! Decides whether a push is accepted, by its epoch and version.
+//! A push, and whether it is accepted: by the epoch of its process and its version.
 
-/// The server's state of an agent when a push arrives.
+use crate::manifest::Manifest;
+use crate::warning::Note;
+
+/// What an agent pushes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Push {
+    /// The epoch and the version of the push.
+    pub position: Position,
+    /// Whether every MCP server has answered or failed.
+    pub mcp_settled: bool,
+    /// What the agent claims to have found.
+    pub manifest: Manifest,
+    /// Notes on the workspace that belong to no resource.
+    pub notes: Vec<Note>,
+}
+
+/// A place in the order of an agent's pushes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Known {
-    /// The epoch of the newest process.
+pub struct Position {
+    /// The number that the server gave to the agent's process, not negative.
     pub epoch: i64,
-    /// The last accepted version within that epoch, or 0.
+    /// The number of the push within the epoch, from 1 upwards; 0 before the first.
     pub version: i64,
 }
 
-/// A push, as far as it matters to [`verdict`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Offered {
-    /// The epoch of the process that pushes.
-    pub epoch: i64,
-    /// The number of the push within its epoch, counted from 1.
-    pub version: i64,
-    /// Whether the push and the head have the same content.
-    pub same_content: bool,
-}
-
-/// The decision about a push.
+/// What the server does with a push.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// The epoch is another process's, and nothing is written.
@@ -35,12 +40,13 @@ pub enum Verdict {
     Accepted,
 }
 
-/// Decides about a push.
-pub fn verdict(known: &Known, offered: &Offered) -> Verdict {
-    if offered.epoch != known.epoch {
+/// Returns what to do with a push at the position `offered`, when the agent's last accepted push is at
+/// `current`. `is_head` says whether its snapshot is the head.
+pub fn verdict(current: Position, offered: Position, is_head: bool) -> Verdict {
+    if offered.epoch != current.epoch {
         return Verdict::Fenced;
     }
-    match (offered.version.cmp(&known.version), offered.same_content) {
+    match (offered.version.cmp(&current.version), is_head) {
         (std::cmp::Ordering::Less, _) | (std::cmp::Ordering::Equal, false) => Verdict::NotNewer,
         (std::cmp::Ordering::Equal, true) => Verdict::Repeated,
         (std::cmp::Ordering::Greater, true) => Verdict::Unchanged,
@@ -54,22 +60,13 @@ mod tests {
 
     #[test]
     fn verdicts() {
-        let known = Known {
+        let current = Position {
             epoch: 2,
             version: 5,
         };
-        let check = |epoch, version, same_content, expected| {
-            assert_eq!(
-                verdict(
-                    &known,
-                    &Offered {
-                        epoch,
-                        version,
-                        same_content
-                    }
-                ),
-                expected
-            );
+        let check = |epoch, version, is_head, expected| {
+            let offered = Position { epoch, version };
+            assert_eq!(verdict(current, offered, is_head), expected);
         };
         check(1, 9, false, Verdict::Fenced);
         check(3, 9, false, Verdict::Fenced);

@@ -44,9 +44,6 @@ pub enum Error {
         /// What it is.
         computed: BlobHash,
     },
-    /// A manifest that no honest agent sends.
-    #[error("the manifest cannot be taken: {0}")]
-    InvalidManifest(String),
     /// Something asked for does not make sense.
     #[error("{0}")]
     Invalid(String),

@@ -14,7 +14,6 @@ pub mod error;
 pub mod exposures;
 mod frame;
 mod ground;
-mod ingest;
 mod moves;
 pub mod people;
 pub mod pins;

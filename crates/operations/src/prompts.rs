@@ -8,6 +8,7 @@ use ctxpin_model::access::Operation;
 use ctxpin_model::audit::AuditObject;
 use ctxpin_model::hash::{BlobHash, ContextHash};
 use ctxpin_model::id::ChatId;
+use ctxpin_model::manifest::Manifest;
 use ctxpin_model::pin::Rendered;
 use ctxpin_model::resource::{Bodies, Kind, Resource};
 use ctxpin_model::snapshot::Snapshot;
@@ -146,15 +147,26 @@ impl Source {
 
 /// About how many bytes going through a snapshot takes, without its bodies.
 pub(crate) fn weight(snapshot: &Snapshot) -> u64 {
+    let resources = snapshot.resources.iter().map(|resource| {
+        let has_tools = resource.detail.is_some() && resource.kind == Kind::McpServer;
+        resource_weight(resource.files.len(), has_tools)
+    });
+    resources.sum()
+}
+
+/// Returns about how many bytes going through a manifest takes, without its blobs.
+pub(crate) fn manifest_weight(manifest: &Manifest) -> u64 {
+    let claims = manifest.claims().resources.iter();
+    let weights = claims.map(|claim| resource_weight(claim.files.len(), !claim.tools.is_empty()));
+    weights.sum()
+}
+
+fn resource_weight(files: usize, has_tools: bool) -> u64 {
     /// What the line of a file takes.
     const LINE: u64 = 256;
     /// What the tools of a server take.
     const TOOLS: u64 = 16 * 1024;
-    let resources = snapshot.resources.iter().map(|resource| {
-        let tools = resource.detail.is_some() && resource.kind == Kind::McpServer;
-        LINE * (1 + resource.files.len() as u64) + u64::from(tools) * TOOLS
-    });
-    resources.sum()
+    LINE * (1 + files as u64) + u64::from(has_tools) * TOOLS
 }
 
 /// The prompt of a context, before it is pinned.

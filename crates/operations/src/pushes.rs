@@ -8,16 +8,17 @@ use ctxpin_model::access::Operation;
 use ctxpin_model::agent::{AgentRecord, Head, PushRefused};
 use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_model::id::{AgentId, ProcessId, UserId};
-use ctxpin_model::limits::PROMPT_FILE_BYTES_MAX;
+use ctxpin_model::limits::BLOB_UPLOAD_BYTES_MAX;
+use ctxpin_model::manifest::agent_blobs::AgentBlobs;
+use ctxpin_model::manifest::judge::judge;
 use ctxpin_model::moment::Moment;
 use ctxpin_model::pin::Rendered;
-use ctxpin_model::push::{Known, Offered, Verdict, verdict};
+use ctxpin_model::push::{Position, Push, Verdict, verdict};
 use ctxpin_model::quota::{Limit, QuotaWarning, Rate, Stock, demand_room};
 use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::snapshot::{Addresses, Snapshot};
 use ctxpin_model::token::Credential;
 use ctxpin_model::treatment::{TreatedSnapshot, Treatments};
-use ctxpin_model::warning::Note;
 use ctxpin_render::renderer::Renderer;
 use ctxpin_store::agents::PushMarks;
 use ctxpin_store::blobs::Upload;
@@ -27,39 +28,19 @@ use ctxpin_store::grant::{Caller, Granted, Sighting, object, right};
 
 use crate::error::{Error, Result};
 use crate::frame::{ATTEMPT_UNDER_LOCKS, commit, retry, write};
-use crate::ingest::{self, Proved};
-use crate::prompts::{Prompt, Source, weight};
+use crate::prompts::{Prompt, Source, manifest_weight};
 use crate::service::Service;
 use crate::treatments::treated;
 
 /// Longest work on one push. It takes a tenth of that where a snapshot is at every limit.
 const PUSHING_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// What an agent pushes.
-#[derive(Debug, Clone)]
-pub struct Push {
-    /// The epoch that its process was given.
-    pub epoch: i64,
-    /// Its number within the epoch, from 1 upwards.
-    pub version: i64,
-    /// Whether every MCP server has answered or failed.
-    pub mcp_settled: bool,
-    /// What was found, every hash being a claim.
-    pub manifest: Snapshot,
-    /// What there is to know of the workspace that no resource tells.
-    pub notes: Vec<Note>,
-    /// Bytes that come with it, by the hash that the sender says they have.
-    pub inline: Bodies,
-}
-
-impl Push {
-    fn marks(&self, at: Moment) -> PushMarks<'_> {
-        PushMarks {
-            version: self.version,
-            mcp_settled: self.mcp_settled,
-            notes: &self.notes,
-            at,
-        }
+fn marks(push: &Push, at: Moment) -> PushMarks<'_> {
+    PushMarks {
+        version: push.position.version,
+        mcp_settled: push.mcp_settled,
+        notes: &push.notes,
+        at,
     }
 }
 
@@ -204,8 +185,8 @@ pub async fn blob_upload(
     bytes: Arc<[u8]>,
 ) -> Result<()> {
     service.demand_sync()?;
-    if bytes.len() as u64 > PROMPT_FILE_BYTES_MAX {
-        let most = PROMPT_FILE_BYTES_MAX / 1024;
+    if bytes.len() as u64 > BLOB_UPLOAD_BYTES_MAX {
+        let most = BLOB_UPLOAD_BYTES_MAX / 1024;
         return Err(Error::TooLarge(format!(
             "no file is stored that has more than {most} KiB"
         )));
@@ -342,9 +323,6 @@ async fn charge(
 /// Takes a push. See [`verdict`] for what becomes of it.
 pub async fn push(service: &Service, credential: Credential, push: Push) -> Result<Pushed> {
     service.demand_sync()?;
-    if push.version < 1 {
-        return Err(Error::InvalidManifest("`version` counts from 1".into()));
-    }
     let push = Arc::new(push);
     let outcome = retry(|nth| push_once(service, credential, &push, nth)).await;
     note_refused(service, credential, Operation::ContextPush, &outcome).await;
@@ -392,7 +370,7 @@ async fn push_once(
         // What was proved by the old head may not be by the new one.
         return Err(Error::overtaken());
     }
-    match judge(&agent, push, &prepared.addresses)? {
+    match demand_unfenced(&agent, push, &prepared.addresses)? {
         Verdict::Accepted => {
             let locked = Locked {
                 service,
@@ -411,7 +389,7 @@ async fn push_once(
         @ (Verdict::Fenced | Verdict::NotNewer | Verdict::Repeated | Verdict::Unchanged) => {
             if verdict == Verdict::Unchanged {
                 granted
-                    .push_unchanged(&mut transaction, &push.marks(caller.now))
+                    .push_unchanged(&mut transaction, &marks(push, caller.now))
                     .await?;
                 const REASON: &str = "the head stays as it is";
                 let deed = match agent.mcp_settled == push.mcp_settled {
@@ -429,22 +407,17 @@ async fn push_once(
     }
 }
 
-fn judge(agent: &AgentRecord, push: &Push, addresses: &Addresses) -> Result<Verdict> {
+fn demand_unfenced(agent: &AgentRecord, push: &Push, addresses: &Addresses) -> Result<Verdict> {
     demand_in_force(agent)?;
-    let known = Known {
+    let current = Position {
         epoch: agent.epoch,
         version: agent.version,
     };
-    let same_content = agent.head.is_some_and(|head| head.snapshot == addresses.id);
-    let offered = Offered {
-        epoch: push.epoch,
-        version: push.version,
-        same_content,
-    };
-    match verdict(&known, &offered) {
+    let is_head = agent.head.is_some_and(|head| head.snapshot == addresses.id);
+    match verdict(current, push.position, is_head) {
         Verdict::Fenced => Err(Error::Fenced {
-            current: agent.epoch,
-            offered: push.epoch,
+            current: current.epoch,
+            offered: push.position.epoch,
         }),
         verdict @ (Verdict::NotNewer
         | Verdict::Repeated
@@ -462,7 +435,7 @@ struct Seen {
     replaced: Vec<Sighting<AgentId>>,
     head_before: Option<SnapshotId>,
     head: Option<Arc<TreatedSnapshot>>,
-    proved: Proved,
+    blobs: AgentBlobs,
     /// The bodies of unchanged instruction files, if there are chats to pin.
     stored: Option<Bodies>,
 }
@@ -479,11 +452,10 @@ async fn prepare(
         Ok(seen) => seen,
         Err(pushed) => return Ok(Err(pushed)),
     };
-    let inline = push.inline.values().map(|bytes| bytes.len() as u64);
-    let read = seen.proved.bodies.values().map(|bytes| bytes.len() as u64);
+    let read = seen.blobs.read().values();
     let stored = seen.stored.iter().flat_map(Bodies::values);
-    let stored = stored.map(|bytes| bytes.len() as u64);
-    let bytes = inline.chain(read).chain(stored).sum::<u64>() + weight(&push.manifest);
+    let lengths = read.chain(stored).map(|bytes| bytes.len() as u64);
+    let bytes = lengths.sum::<u64>() + manifest_weight(&push.manifest);
     let (push, user) = (Arc::clone(push), seen.user);
     let work = move |_: &_| worked_out(seen, &push);
     let prepared = service.workshop.work(user, bytes, PUSHING_TIME_MAX, work);
@@ -502,13 +474,14 @@ async fn see(
         .grant_own_agent(caller, Operation::ContextPush)
         .await?;
     let agent = own.record()?;
-    demand_epoch(agent, push.epoch)?;
+    demand_epoch(agent, push.position.epoch)?;
     if nth == 1 {
-        let inline = push.inline.values().map(|bytes| bytes.len() as u64).sum();
+        let inline = push.manifest.blobs().values();
+        let inline = inline.map(|bytes| bytes.len() as u64).sum();
         service.demand_rate(Rate::Pushes, agent.id.uuid(), 1, caller.now)?;
         service.demand_rate(Rate::UploadBytes, agent.id.uuid(), inline, caller.now)?;
     }
-    if push.version < agent.version {
+    if push.position.version < agent.version {
         return Ok(Err(Pushed {
             verdict: Verdict::NotNewer,
             head: agent.head,
@@ -519,17 +492,15 @@ async fn see(
     let head = own.head_snapshot(&mut reading).await?;
     let head_plain = head.as_deref().map(|head| &head.snapshot);
     let uploads = own.uploads(&mut reading, caller.now).await?;
-    let mut proved = Proved::new(head_plain, uploads);
-    proved.expect_inline(&push.inline);
-    let missing = ingest::missing(&push.manifest, &proved);
+    let mut blobs = AgentBlobs::new(head_plain, uploads);
+    blobs.add(push.manifest.blobs());
+    let missing = push.manifest.missing(&blobs);
     if !missing.is_empty() {
         return Err(Error::MissingBlobs(missing));
     }
-    let to_read = ingest::to_read(&push.manifest, head_plain, &proved);
-    let read = own.proved_bodies(&mut reading, &to_read).await?;
-    proved.bodies.extend(read);
-    let seems_to_repeat =
-        |head: &Snapshot| nth == 1 && ingest::seems_to_repeat(&push.manifest, head);
+    let to_read = push.manifest.to_read(head_plain, &blobs);
+    blobs.add(&own.proved_bodies(&mut reading, &to_read).await?);
+    let seems_to_repeat = |head: &Snapshot| nth == 1 && push.manifest.seems_to_repeat(head);
     let mut seen = Seen {
         sighting: own.sighting(),
         user: own.owner(),
@@ -537,7 +508,7 @@ async fn see(
         replaced: Vec::new(),
         head_before,
         head,
-        proved,
+        blobs,
         stored: None,
     };
     if seen.is_repeat {
@@ -545,8 +516,8 @@ async fn see(
     }
     seen.replaced = own.replaced_chain(&mut reading).await?;
     if own.has_chats_to_pin(&mut reading, &seen.replaced).await? {
-        let hashes = ingest::instructions(&push.manifest);
-        let stored = hashes.filter(|hash| !push.inline.contains_key(hash));
+        let hashes = push.manifest.instruction_bodies();
+        let stored = hashes.filter(|hash| !push.manifest.blobs().contains_key(hash));
         seen.stored = Some(own.proved_bodies(&mut reading, &stored.collect()).await?);
     }
     Ok(Ok(seen))
@@ -560,24 +531,23 @@ fn worked_out(seen: Seen, push: &Push) -> Result<Prepared> {
         replaced,
         head_before,
         head,
-        mut proved,
+        blobs,
         stored,
         ..
     } = seen;
     let head_plain = head.as_deref().map(|head| &head.snapshot);
-    proved.add_inline(&push.inline)?;
-    let snapshot = ingest::ingest(push.manifest.clone(), head_plain, &proved)?;
+    let snapshot = judge(&push.manifest, head_plain, &blobs);
     let addresses = snapshot.addresses();
     if is_repeat && head_before != Some(addresses.id) {
         // What else it needs is read at the next try.
         return Err(Error::overtaken());
     }
-    let (snapshot, treatments) = treated(snapshot, head.as_deref(), &proved.bodies);
+    let (snapshot, treatments) = treated(snapshot, head.as_deref(), blobs.read());
     let snapshot = Arc::new(snapshot);
     let prompt = stored
         .filter(|_| head_before != Some(addresses.id))
         .map(|mut bodies| {
-            bodies.extend(proved.bodies.clone());
+            bodies.extend(blobs.read().clone());
             Source::Bodies(Arc::clone(&snapshot), bodies).rendered()
         });
     Ok(Prepared {
@@ -616,8 +586,8 @@ async fn accept(
         now,
         nth,
     } = *locked;
-    let inline = ingest::to_store(snapshot, &push.inline);
-    let contents = ingest::sent(snapshot, &inline);
+    let inline = to_store(snapshot, push.manifest.blobs());
+    let contents = contents_sent(snapshot, &inline);
     let new_bytes = note_contents(service, transaction, granted, &contents).await?;
     granted.blobs_insert(transaction, &inline).await?;
     let treatments = &prepared.treatments;
@@ -626,7 +596,7 @@ async fn accept(
         .snapshot_insert(transaction, snapshot, addresses, now)
         .await?;
     let head = granted
-        .head_append(transaction, &push.marks(now), addresses)
+        .head_append(transaction, &marks(push, now), addresses)
         .await?;
     let stored: BTreeSet<_> = snapshot
         .resources
@@ -643,7 +613,7 @@ async fn accept(
             // A chat came since the look before.
             None if nth < ATTEMPT_UNDER_LOCKS => return Err(Error::overtaken()),
             None => {
-                let at_hand = &push.inline;
+                let at_hand = push.manifest.blobs();
                 let source = Source::of_push(transaction, granted, context, snapshot, at_hand);
                 let source = source.await?;
                 let bytes = source.weight();
@@ -680,4 +650,29 @@ async fn accept(
         head: Some(head),
         hydrated,
     })
+}
+
+/// Returns the blobs that came with a push and that its snapshot stores.
+fn to_store(snapshot: &Snapshot, inline: &Bodies) -> Bodies {
+    let stored: BTreeSet<_> = snapshot
+        .resources
+        .iter()
+        .flat_map(Resource::stored)
+        .collect();
+    let used = inline.iter().filter(|(hash, _)| stored.contains(hash));
+    used.map(|(hash, bytes)| (*hash, Arc::clone(bytes)))
+        .collect()
+}
+
+/// Returns what a push sends of the contents that its snapshot stores, with their sizes: the blobs that
+/// came with it, and details, which a manifest spells out. The server may have some of them already.
+fn contents_sent(snapshot: &Snapshot, inline: &Bodies) -> BTreeMap<BlobHash, u64> {
+    let inline = inline
+        .iter()
+        .map(|(hash, bytes)| (*hash, bytes.len() as u64));
+    let details = snapshot.resources.iter().filter_map(|resource| {
+        let json = resource.detail.as_ref()?.canonical_json();
+        Some((BlobHash::of(&json), json.len() as u64))
+    });
+    inline.chain(details).collect()
 }

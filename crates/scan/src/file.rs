@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use ctxpin_model::limits::{MCP_CONFIG_BYTES_MAX, PROMPT_FILE_BYTES_MAX};
+use ctxpin_model::limits::{INSTRUCTION_FILE_BYTES_MAX, MCP_CONFIG_BYTES_MAX};
 use ctxpin_model::resource::{Detail, Kind, Status};
 use ctxpin_model::warning::{Code, Warning};
 
@@ -52,7 +52,7 @@ pub(crate) fn read(
 fn bytes_max(kind: Kind) -> u64 {
     match kind {
         Kind::McpConfig => MCP_CONFIG_BYTES_MAX,
-        _ => PROMPT_FILE_BYTES_MAX,
+        _ => INSTRUCTION_FILE_BYTES_MAX,
     }
 }
 

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use ctxpin_model::limits::{PROMPT_FILE_BYTES_MAX, SKILL_DEPTH_MAX, SKILL_FILE_BYTES_MAX};
+use ctxpin_model::limits::{SKILL_DEPTH_MAX, SKILL_FILE_BYTES_MAX, SKILL_MD_BYTES_MAX};
 use ctxpin_model::resource::{Content, Kind, SkillFile, Status};
 use ctxpin_model::skill::files::{FileBudget, OmittedFiles, admit, limits_reason};
 use ctxpin_model::skill::{self, SKILL_FILE_NAME};
@@ -110,7 +110,7 @@ pub(crate) fn read(
     let boundary = Boundary::of_skill(directory, Rc::clone(&gathering.common));
     let name = OsStr::new(SKILL_FILE_NAME);
     let reader = &mut gathering.reader;
-    let outcome = boundary.read(&boundary.directory, name, PROMPT_FILE_BYTES_MAX, reader);
+    let outcome = boundary.read(&boundary.directory, name, SKILL_MD_BYTES_MAX, reader);
     if matches!(outcome, Outcome::Absent) || !boundary.directory.spells(name) {
         gathering.places.names(&path, &[name]);
         return Ok(());
@@ -148,10 +148,7 @@ pub(crate) fn read(
 /// Judges a `SKILL.md` by the Agent Skills specification.
 fn judge(finding: &mut Finding, reading: &Reading, gathering: &mut Gathering) {
     let Some(bytes) = &reading.bytes else {
-        return finding.refuse(
-            Status::Oversize,
-            oversize(reading.size, PROMPT_FILE_BYTES_MAX),
-        );
+        return finding.refuse(Status::Oversize, oversize(reading.size, SKILL_MD_BYTES_MAX));
     };
     if !gathering.may_parse(skill::frontmatter_bytes(bytes)) {
         let mebibytes = FRONTMATTERS_BYTES_MAX / (1024 * 1024);

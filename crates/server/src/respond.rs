@@ -132,7 +132,6 @@ fn name_of(error: &Error) -> ProblemName {
         Error::AgentReplaced(_) => ProblemName::AgentReplaced,
         Error::MissingBlobs(_) => ProblemName::MissingBlobs,
         Error::HashMismatch { .. } => ProblemName::HashMismatch,
-        Error::InvalidManifest(_) => ProblemName::InvalidManifest,
         Error::Invalid(_) | Error::WiderToken(_) => ProblemName::InvalidRequest,
         Error::NoHead(_) => ProblemName::NoHead,
         Error::Archived => ProblemName::Archived,

@@ -6,6 +6,7 @@ use ctxpin_model::agent::{AgentRequest, Replaces};
 use ctxpin_model::chat::ChatCreate;
 use ctxpin_model::chat::ChatRecord;
 use ctxpin_model::id::{AgentId, ProcessId, UserId};
+use ctxpin_model::push::{Position, Push};
 use ctxpin_model::snapshot::Snapshot;
 use ctxpin_model::token::Credential;
 use ctxpin_model::token::TokenRequest;
@@ -13,13 +14,13 @@ use ctxpin_operations::agents;
 use ctxpin_operations::chats;
 use ctxpin_operations::error::Error;
 use ctxpin_operations::people::{self, FirstToken};
-use ctxpin_operations::pushes::{self, Push, Pushed};
+use ctxpin_operations::pushes::{self, Pushed};
 use ctxpin_operations::service::Service;
 use std::cell::RefCell;
 use uuid::Uuid;
 
 use crate::chats::plain;
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, claimed};
 
 /// The first user of a new service: member and admin, with a token of every scope.
 pub async fn first_admin(service: &Service) -> Credential {
@@ -184,12 +185,13 @@ impl TestAgent {
     fn next_push(&mut self, manifest: Snapshot, inline: ctxpin_model::resource::Bodies) -> Push {
         self.version += 1;
         Push {
-            epoch: self.epoch,
-            version: self.version,
+            position: Position {
+                epoch: self.epoch,
+                version: self.version,
+            },
             mcp_settled: true,
-            manifest,
+            manifest: claimed(&manifest, inline),
             notes: Vec::new(),
-            inline,
         }
     }
 }

@@ -1,10 +1,20 @@
 //! Workspaces made of words: the manifest that an agent would push, without files.
 
 use ctxpin_model::hash::BlobHash;
+use ctxpin_model::manifest::{Claims, Manifest};
 use ctxpin_model::resource::{
     Bodies, Content, Detail, Kind, Resource, ServerShape, SkillFile, Status, Tool,
 };
 use ctxpin_model::snapshot::{Facts, Snapshot};
+
+/// Returns the manifest of a snapshot, with these bytes.
+///
+/// # Panics
+///
+/// If it is not well formed.
+pub fn claimed(snapshot: &Snapshot, inline: Bodies) -> Manifest {
+    Manifest::new(Claims::of(snapshot, inline)).expect("claims that are well formed")
+}
 
 /// A workspace under a directory. Its resources stand in the order in which they were put.
 #[derive(Debug, Clone)]
@@ -161,20 +171,9 @@ impl Workspace {
         }
     }
 
-    /// What travels: every hash is a claim, and all bytes are there.
+    /// Returns what an agent pushes, with all its bytes.
     pub fn manifest(&self) -> (Snapshot, Bodies) {
-        let mut manifest = self.snapshot();
-        let claim = |content: &mut Option<Content>| {
-            *content = content.map(|content| Content::Claimed(content.hash()));
-        };
-        for resource in &mut manifest.resources {
-            claim(&mut resource.content);
-            resource
-                .files
-                .iter_mut()
-                .for_each(|file| claim(&mut file.content));
-        }
-        (manifest, self.bodies_in_use())
+        (self.snapshot(), self.bodies_in_use())
     }
 
     fn bodies_in_use(&self) -> Bodies {

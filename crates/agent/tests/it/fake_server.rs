@@ -5,9 +5,11 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use ctxpin_model::hash::{BlobHash, SnapshotId};
+use ctxpin_model::manifest::agent_blobs::AgentBlobs;
+use ctxpin_model::manifest::judge::judge;
 use ctxpin_model::moment::Moment;
-use ctxpin_model::push::{Known, Offered, Verdict, verdict};
-use ctxpin_model::resource::{Content, Resource};
+use ctxpin_model::push::{Position, Verdict, verdict};
+use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::snapshot::Snapshot;
 use ctxpin_protocol::convert::{manifest, resources};
 use ctxpin_protocol::http::agents::{Head, Session, SessionOpen};
@@ -32,7 +34,7 @@ pub struct Held {
     pub snapshot: Snapshot,
     pub seq: i64,
     /// The bytes of the head, and those that were sent ahead of a push.
-    pub blobs: BTreeSet<BlobHash>,
+    pub blobs: Bodies,
     /// How many blobs came with each push, refused ones included.
     pub carried: Vec<usize>,
     pub uploads: usize,
@@ -156,7 +158,7 @@ impl FakeServer {
                 let hash: BlobHash = name.parse().unwrap();
                 assert_eq!(BlobHash::of(body), hash);
                 assert!(headers.contains(&format!("ctxpin-epoch: {}", held.epoch)));
-                held.blobs.insert(hash);
+                held.blobs.insert(hash, body.into());
                 held.uploads += 1;
                 Ok(json!({}))
             }
@@ -194,51 +196,39 @@ impl Held {
         if let Some(fault) = self.faults.pop_front() {
             return Err(fault);
         }
-        let manifest = manifest::manifest(push).unwrap();
-        let mut snapshot = manifest.snapshot;
-        let mut missing = Vec::new();
-        let mut proved = BTreeSet::new();
-        for resource in snapshot
-            .resources
-            .iter_mut()
-            .filter(|r| r.reaches_context())
-        {
-            for content in contents(resource) {
-                let hash = content.hash();
-                if !self.blobs.contains(&hash) && !manifest.bodies.contains_key(&hash) {
-                    missing.push(hash.to_string());
-                }
-                proved.insert(hash);
-                *content = Content::Pinned(hash);
-            }
-        }
+        let push = manifest::read(push).unwrap();
+        let mut blobs = AgentBlobs::default();
+        blobs.add(&self.blobs);
+        blobs.add(push.manifest.blobs());
+        let missing = push.manifest.missing(&blobs);
+        let snapshot = judge(&push.manifest, None, &blobs);
+        let stored = snapshot.resources.iter().flat_map(Resource::stored);
+        let stored: BTreeSet<_> = stored.collect();
+        let mut stored_blobs = blobs.read().clone();
+        stored_blobs.retain(|hash, _| stored.contains(hash));
         let id = snapshot.addresses().id;
-        let known = Known {
+        let current = Position {
             epoch: self.epoch,
             version: self.version,
         };
-        let offered = Offered {
-            epoch: manifest.epoch,
-            version: manifest.version,
-            same_content: self.head == Some(id),
-        };
-        let decided = verdict(&known, &offered);
+        let decided = verdict(current, push.position, self.head == Some(id));
         if decided == Verdict::Fenced {
             return Err(Fault::new(ProblemName::Fenced, "another process"));
         }
         if !missing.is_empty() {
             let mut fault = Fault::new(ProblemName::MissingBlobs, "");
-            fault.body["missing"] = json!(missing);
+            fault.body["missing"] =
+                json!(missing.iter().map(ToString::to_string).collect::<Vec<_>>());
             return Err(fault);
         }
         let accepted = decided != Verdict::NotNewer;
         if accepted {
-            self.version = manifest.version;
+            self.version = push.position.version;
         }
         if decided == Verdict::Accepted {
             self.seq += 1;
             self.head = Some(id);
-            self.blobs = proved;
+            self.blobs = stored_blobs;
             self.snapshot = snapshot;
         }
         let answer = PushAnswer {
@@ -250,12 +240,6 @@ impl Held {
         };
         Ok(serde_json::to_value(answer).unwrap())
     }
-}
-
-fn contents(resource: &mut Resource) -> impl Iterator<Item = &mut Content> {
-    let files = resource.files.iter_mut();
-    let files = files.filter_map(|file| file.content.as_mut());
-    resource.content.as_mut().into_iter().chain(files)
 }
 
 async fn receive(stream: &mut TcpStream, token: &str) -> (String, String, Vec<u8>) {

@@ -163,8 +163,8 @@ async fn finding_06_after_too_many_pushes_the_newest_is_sent() {
     {
         let held = server.held.lock().unwrap();
         assert_eq!(held.carried, [1, 1, 1]);
-        assert!(held.blobs.contains(&BlobHash::of(b"four")));
-        assert!(!held.blobs.contains(&BlobHash::of(b"three")));
+        assert!(held.blobs.contains_key(&BlobHash::of(b"four")));
+        assert!(!held.blobs.contains_key(&BlobHash::of(b"three")));
     }
     agent.shut_down().await;
 }

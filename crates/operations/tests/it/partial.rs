@@ -2,7 +2,7 @@
 
 use ctxpin_model::compose::Selector;
 use ctxpin_model::diff::Subject;
-use ctxpin_model::limits::PROMPT_FILE_BYTES_MAX;
+use ctxpin_model::limits::INSTRUCTION_FILE_BYTES_MAX;
 use ctxpin_model::pin_move::PinMove;
 use ctxpin_model::resource::{Kind, Status};
 use ctxpin_model::tools_mode::ToolsMode;
@@ -244,7 +244,7 @@ async fn an_addition_shadows_as_in_any_snapshot(test: &TestService) {
 }
 
 async fn an_addition_past_the_budget_is_excluded(test: &TestService) {
-    let large = |letter: &str| letter.repeat(usize::try_from(PROMPT_FILE_BYTES_MAX).unwrap());
+    let large = |letter: &str| letter.repeat(usize::try_from(INSTRUCTION_FILE_BYTES_MAX).unwrap());
     // Two of the largest files are all that a snapshot holds.
     let full = (0..2).fold(Workspace::new("/w"), |workspace, number| {
         workspace.file(&format!("{number}.md"), &large("x"))

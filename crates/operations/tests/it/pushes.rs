@@ -8,16 +8,16 @@ use ctxpin_model::door::Door;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pin::Reason;
-use ctxpin_model::push::Verdict;
+use ctxpin_model::push::{Position, Push, Verdict};
 use ctxpin_model::resource::{Content, Detail, Kind, Resource, ServerShape, Status, Tool};
 use ctxpin_model::warning::{Code, Note, Warning};
 use ctxpin_operations::chats;
 use ctxpin_operations::error::{Error, Result};
-use ctxpin_operations::pushes::{self, Push, Pushed};
+use ctxpin_operations::pushes::{self, Pushed};
 use ctxpin_operations::{agents, contexts, pins};
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::{TestAgent, chat, first_admin, member, user};
-use ctxpin_testing::workspace::Workspace;
+use ctxpin_testing::workspace::{Workspace, claimed};
 
 ctxpin_testing::on_both_databases!(
     a_first_push_becomes_the_head,
@@ -28,7 +28,6 @@ ctxpin_testing::on_both_databases!(
     notes_are_replaced_by_each_push_and_told_to_the_owner,
     a_lost_answer_is_given_again,
     a_version_that_is_not_newer_is_not_taken,
-    a_version_counts_from_one,
     the_timeline_has_no_gap_and_tells_the_newest_first,
     content_that_comes_back_is_the_same_snapshot_at_a_new_place,
     two_agents_share_a_snapshot_of_the_same_content,
@@ -49,12 +48,13 @@ async fn push_version(
 ) -> Result<Pushed> {
     let (manifest, inline) = workspace.manifest();
     let push = Push {
-        epoch: agent.epoch,
-        version,
+        position: Position {
+            epoch: agent.epoch,
+            version,
+        },
         mcp_settled,
-        manifest,
+        manifest: claimed(&manifest, inline),
         notes: Vec::new(),
-        inline,
     };
     pushes::push(&test.service, agent.credential, push).await
 }
@@ -194,12 +194,13 @@ async fn a_push_that_only_seems_to_be_what_is_there_is_taken(test: &TestService)
     let (mut manifest, inline) = workspace.manifest();
     manifest.resources[0].files[0].executable = true;
     let push = Push {
-        epoch: agent.epoch,
-        version: 2,
+        position: Position {
+            epoch: agent.epoch,
+            version: 2,
+        },
         mcp_settled: true,
-        manifest,
+        manifest: claimed(&manifest, inline),
         notes: Vec::new(),
-        inline,
     };
     let pushed = pushes::push(&test.service, agent.credential, push)
         .await
@@ -241,12 +242,13 @@ async fn notes_are_replaced_by_each_push_and_told_to_the_owner(test: &TestServic
         let (manifest, inline) = workspace.clone().file("AGENTS.md", text).manifest();
         agent.version += 1;
         let push = Push {
-            epoch: agent.epoch,
-            version: agent.version,
+            position: Position {
+                epoch: agent.epoch,
+                version: agent.version,
+            },
             mcp_settled: true,
-            manifest,
+            manifest: claimed(&manifest, inline),
             notes: notes.clone(),
-            inline,
         };
         let pushed = pushes::push(&test.service, agent.credential, push)
             .await
@@ -322,23 +324,6 @@ async fn a_version_that_is_not_newer_is_not_taken(test: &TestService) {
         assert_eq!((after.version, after.mcp_settled), (5, true));
         assert_eq!(after.last_push_at, before.last_push_at);
     }
-}
-
-async fn a_version_counts_from_one(test: &TestService) {
-    let owner = first_admin(&test.service).await;
-    let agent = TestAgent::create(&test.service, owner, "project").await;
-    let workspace = Workspace::with_agents_md("/w", "One.\n");
-    for version in [0, -1, i64::MIN] {
-        let refused = push_version(test, &agent, version, true, &workspace).await;
-        assert!(
-            matches!(refused, Err(Error::InvalidManifest(_))),
-            "{version}"
-        );
-    }
-    let (after, heads) = agent_and_heads(test, owner, &agent).await;
-    assert_eq!((after.head, heads.len()), (None, 0));
-    let last = push_version(test, &agent, i64::MAX, true, &workspace).await;
-    assert_eq!(last.unwrap().verdict, Verdict::Accepted);
 }
 
 async fn the_timeline_has_no_gap_and_tells_the_newest_first(test: &TestService) {

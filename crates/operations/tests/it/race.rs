@@ -4,13 +4,14 @@ use std::future::Future;
 use std::sync::Arc;
 
 use ctxpin_model::id::AgentId;
+use ctxpin_model::push::{Position, Push};
 use ctxpin_model::token::Credential;
 use ctxpin_operations::error::Error;
-use ctxpin_operations::pushes::{self, Push};
+use ctxpin_operations::pushes;
 use ctxpin_operations::service::Service;
 use ctxpin_store::error::Error as StoreError;
 use ctxpin_testing::people::TestAgent;
-use ctxpin_testing::workspace::Workspace;
+use ctxpin_testing::workspace::{Workspace, claimed};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
@@ -84,12 +85,13 @@ impl Pusher {
     pub async fn push(&self, version: i64, workspace: &Workspace) -> Result<pushes::Pushed, Error> {
         let (manifest, inline) = workspace.manifest();
         let push = Push {
-            epoch: self.epoch,
-            version,
+            position: Position {
+                epoch: self.epoch,
+                version,
+            },
             mcp_settled: true,
-            manifest,
+            manifest: claimed(&manifest, inline),
             notes: Vec::new(),
-            inline,
         };
         pushes::push(&self.service, self.credential, push).await
     }

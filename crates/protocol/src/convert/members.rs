@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use ctxpin_model::fault;
 use ctxpin_model::hash::MalformedHash;
 use ctxpin_model::limits::{LABEL_CHARS_MAX, cut};
 use ctxpin_model::resource::UnknownWord;
@@ -49,18 +50,8 @@ impl From<InvalidMember> for Problem {
 ///
 /// If it is longer or holds a NUL.
 pub fn text(member: impl Display, text: String, bytes_max: usize) -> Result<String, InvalidMember> {
-    if text.len() > bytes_max {
-        let reason = format!(
-            "it has {} bytes, and at most {bytes_max} are taken",
-            text.len()
-        );
+    if let Some(reason) = fault::of_text(&text, bytes_max) {
         return Err(InvalidMember::new(member, reason));
-    }
-    if text.contains('\0') {
-        return Err(InvalidMember::new(
-            member,
-            "it holds a NUL character, which no text may",
-        ));
     }
     Ok(text)
 }
@@ -131,12 +122,9 @@ pub fn size(member: impl Display, size: u64) -> Result<u64, InvalidMember> {
 ///
 /// If it has more.
 pub fn count(member: impl Display, count: usize, count_max: usize) -> Result<(), InvalidMember> {
-    match count <= count_max {
-        true => Ok(()),
-        false => Err(InvalidMember::new(
-            member,
-            format!("there are {count}, and at most {count_max} are taken"),
-        )),
+    match fault::of_count(count, count_max) {
+        None => Ok(()),
+        Some(reason) => Err(InvalidMember::new(member, reason)),
     }
 }
 

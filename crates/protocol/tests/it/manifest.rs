@@ -5,30 +5,32 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ctxpin_model::hash::BlobHash;
+use ctxpin_model::manifest::{Claims, Manifest};
+use ctxpin_model::push::{self, Position};
 use ctxpin_model::resource::{
     Bodies, Content, Detail, Kind, Resource, ServerShape, SkillFile, Status, Tool,
 };
 use ctxpin_model::snapshot::{Facts, Snapshot};
 use ctxpin_model::warning::{Code, Note, Warning};
-use ctxpin_protocol::convert::manifest::{Manifest, manifest, push};
+use ctxpin_protocol::convert::manifest::{push, read};
 use ctxpin_protocol::http::push::Push;
 use ctxpin_protocol::problem::Problem;
 use serde_json::{Map, Value, json};
 
-/// A snapshot with something of everything; `content` says what its hashes are.
-fn everything(content: fn(BlobHash) -> Content) -> Snapshot {
+/// A snapshot with something of everything.
+fn everything() -> Snapshot {
     let mut agents = Resource::new(Kind::InstructionFile, "/w/AGENTS.md", Status::Ok);
-    agents.content = Some(content(BlobHash::of(b"abc")));
+    agents.content = Some(Content::Pinned(BlobHash::of(b"abc")));
     agents.size = 3;
     agents.root = Some("/w".into());
     let mut skill = Resource::new(Kind::Skill, "/w/skills/s/SKILL.md", Status::Ok);
-    skill.content = Some(content(BlobHash::of(b"---")));
+    skill.content = Some(Content::Pinned(BlobHash::of(b"---")));
     skill.name = Some("s".into());
     skill.description = Some("d".into());
     skill.files = vec![
         SkillFile {
             path: "a/b.sh".into(),
-            content: Some(content(BlobHash::of(b"echo"))),
+            content: Some(Content::Pinned(BlobHash::of(b"echo"))),
             size: 4,
             executable: true,
             error: None,
@@ -75,7 +77,7 @@ fn bodies(texts: &[&str]) -> Bodies {
 
 #[test]
 fn what_is_sent_is_what_is_read() {
-    let snapshot = everything(Content::Pinned);
+    let snapshot = everything();
     let notes = vec![
         Note {
             source: Some("/w/CLAUDE.md".into()),
@@ -95,20 +97,22 @@ fn what_is_sent_is_what_is_read() {
         &bodies(&["abc", "echo", "secret", "big"]),
     );
     let json = serde_json::to_string(&sent).unwrap();
-    let read = manifest(serde_json::from_str(&json).unwrap()).unwrap();
-    let expected = Manifest {
-        epoch: 4,
-        version: 9,
+    let read = read(serde_json::from_str(&json).unwrap()).unwrap();
+    let claims = Claims::of(&everything(), bodies(&["abc", "echo"]));
+    let expected = push::Push {
+        position: Position {
+            epoch: 4,
+            version: 9,
+        },
         mcp_settled: false,
-        snapshot: everything(Content::Claimed),
+        manifest: Manifest::new(claims).unwrap(),
         notes,
-        bodies: bodies(&["abc", "echo"]),
     };
     assert_eq!(read, expected);
 }
 
 /// A push of one instruction file, changed by `change`.
-fn changed(change: impl FnOnce(&mut Value)) -> Result<Manifest, Problem> {
+fn changed(change: impl FnOnce(&mut Value)) -> Result<push::Push, Problem> {
     let hash = BlobHash::of(b"abc").to_string();
     let mut value = json!({
         "epoch": 1, "version": 1, "facts": {},
@@ -120,7 +124,7 @@ fn changed(change: impl FnOnce(&mut Value)) -> Result<Manifest, Problem> {
     });
     change(&mut value);
     let push: Push = serde_json::from_value(value).expect("the shape of a push");
-    manifest(push)
+    read(push)
 }
 
 #[test]
@@ -244,7 +248,7 @@ fn a_path_below_is_taken_as_it_is_written() {
                 json!([{"path": path, "size_bytes": 0, "executable": false, "error": "e"}]);
         });
         let read = read.unwrap_or_else(|problem| panic!("{path:?}: {problem:?}"));
-        assert_eq!(read.snapshot.resources[0].files[0].path, path);
+        assert_eq!(read.manifest.claims().resources[0].files[0].path, path);
     }
 }
 
@@ -256,7 +260,7 @@ fn a_source_is_taken_as_it_is_written() {
         "/w/../AGENTS.md",
     ] {
         let read = changed(|push| push["resources"][0]["source"] = json!(source)).unwrap();
-        assert_eq!(read.snapshot.resources[0].source, source);
+        assert_eq!(read.manifest.claims().resources[0].source, source);
     }
     check_refused(
         "invalid-manifest: `resources[0].source`: it holds a NUL",
@@ -298,7 +302,7 @@ fn two_thousand_are_listed_of_which_a_thousand_are_ok() {
         });
         push["resources"] = copies.collect();
     });
-    assert_eq!(read.unwrap().snapshot.resources.len(), 2_000);
+    assert_eq!(read.unwrap().manifest.claims().resources.len(), 2_000);
 }
 
 #[test]
@@ -338,7 +342,8 @@ fn lists_that_are_refused() {
     assert_eq!(
         changed(copies(1_000, "ok"))
             .unwrap()
-            .snapshot
+            .manifest
+            .claims()
             .resources
             .len(),
         1_000

@@ -4,11 +4,11 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use ctxpin_model::moment::Moment;
-use ctxpin_model::push::Verdict;
+use ctxpin_model::push::{self, Verdict};
 use ctxpin_operations::pins;
 use ctxpin_operations::pushes;
 use ctxpin_protocol::convert::agents::head;
-use ctxpin_protocol::convert::manifest::{Manifest, manifest};
+use ctxpin_protocol::convert::manifest;
 use ctxpin_protocol::convert::members::{InvalidMember, hash};
 use ctxpin_protocol::convert::quotas::warning;
 use ctxpin_protocol::convert::resources::limits;
@@ -45,11 +45,11 @@ pub(crate) async fn open(
     }))
 }
 
-impl FromBody for Result<Manifest, Problem> {
+impl FromBody for Result<push::Push, Problem> {
     type Body = Push;
 
     fn from_body(push: Push) -> Self {
-        manifest(push)
+        manifest::read(push)
     }
 }
 
@@ -59,18 +59,10 @@ impl FromBody for Result<Manifest, Problem> {
 pub(crate) async fn push(
     State(app): State<App>,
     Identity(credential): Identity,
-    ConvertedBody(manifest): ConvertedBody<Result<Manifest, Problem>>,
+    ConvertedBody(push): ConvertedBody<Result<push::Push, Problem>>,
 ) -> Answer<Json<PushAnswer>> {
     let refused = || app.metrics.push("refused", 0);
-    let manifest = manifest.inspect_err(|_| refused())?;
-    let push = pushes::Push {
-        epoch: manifest.epoch,
-        version: manifest.version,
-        mcp_settled: manifest.mcp_settled,
-        manifest: manifest.snapshot,
-        notes: manifest.notes,
-        inline: manifest.bodies,
-    };
+    let push = push.inspect_err(|_| refused())?;
     let pushed = pushes::push(&app.service, credential, push)
         .await
         .inspect_err(|_| refused())?;

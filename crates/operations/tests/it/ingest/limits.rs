@@ -1,81 +1,22 @@
 //! Limits: what is past one is listed without its bytes, and sizes are never a claim.
 
-use ctxpin_model::limits::{
-    ERROR_BYTES_MAX, PROMPT_FILE_BYTES_MAX, SKILL_FILE_BYTES_MAX, SKILL_FILES_MAX,
-    SNAPSHOT_LISTED_MAX, SNAPSHOT_RESOURCES_MAX, SOURCE_BYTES_MAX,
-};
+use ctxpin_model::limits::{INSTRUCTION_FILE_BYTES_MAX, SKILL_FILE_BYTES_MAX, SKILL_FILES_MAX};
 use ctxpin_model::resource::{Detail, Kind, Resource, Status, Tool};
-use ctxpin_model::snapshot::Snapshot;
-use ctxpin_operations::error::Error;
 use ctxpin_testing::databases::TestService;
 
 use super::{Intake, claim, demand_unused, file, instructions, of, pinned, skill, skill_md};
 
 ctxpin_testing::on_both_databases!(
-    a_source_that_is_too_long_is_cut_and_invalid,
-    too_many_resources_are_refused,
     sizes_are_those_of_the_bytes,
-    a_body_that_is_too_large_is_not_kept,
+    a_body_of_the_largest_size_is_kept,
     a_supporting_file_that_is_too_large_is_listed_alone,
     a_skill_keeps_as_many_files_as_fit,
     a_skill_keeps_as_many_bytes_as_fit,
     skills_past_the_limits_of_a_snapshot_are_excluded,
     of_skills_of_one_name_the_last_root_wins,
     bodies_past_the_limit_are_excluded_and_smaller_ones_still_fit,
-    a_server_with_too_many_tools_is_oversize,
-    errors_are_cut_at_a_character,
+    a_server_with_too_large_tools_is_oversize,
 );
-
-async fn a_source_that_is_too_long_is_cut_and_invalid(test: &TestService) {
-    let mut intake = Intake::new(test).await;
-    let fits = format!("/{}", "é".repeat((SOURCE_BYTES_MAX - 1) / 2));
-    let taken = intake.take_one(instructions(&fits, b"x"), &[b"x"]).await;
-    assert_eq!((taken.status, taken.source), (Status::Ok, fits));
-
-    let long = |last: &str| format!("/{}{last}", "é".repeat(SOURCE_BYTES_MAX));
-    let both = vec![
-        instructions(&long("a"), b"x"),
-        instructions(&long("b"), b"x"),
-    ];
-    let taken = intake.take(of(both), &[b"x"]).await.unwrap().resources;
-    for resource in &taken {
-        demand_unused(resource, Status::Invalid, "more than 1024 bytes");
-        assert!(resource.source.len() <= SOURCE_BYTES_MAX);
-    }
-    assert_ne!(taken[0].source, taken[1].source, "two stay two");
-}
-
-async fn too_many_resources_are_refused(test: &TestService) {
-    let mut intake = Intake::new(test).await;
-    let listed = |ok: usize, excluded: usize| {
-        let sources = (0..ok + excluded).map(|index| format!("/w/{index}.md"));
-        let mut resources: Vec<_> = sources.map(|s| instructions(&s, b"x")).collect();
-        for resource in &mut resources[ok..] {
-            resource.status = Status::Excluded;
-            resource.error = Some("same bytes as another".into());
-        }
-        of(resources)
-    };
-    let most_excluded = SNAPSHOT_LISTED_MAX - SNAPSHOT_RESOURCES_MAX;
-    for (ok, excluded) in [
-        (SNAPSHOT_RESOURCES_MAX + 1, 0),
-        (SNAPSHOT_RESOURCES_MAX, most_excluded + 1),
-        (0, SNAPSHOT_LISTED_MAX + 1),
-    ] {
-        let refused = intake.take(listed(ok, excluded), &[b"x"]).await;
-        assert!(
-            matches!(refused, Err(Error::InvalidManifest(_))),
-            "{ok} + {excluded}"
-        );
-    }
-    let most = listed(SNAPSHOT_RESOURCES_MAX, most_excluded);
-    let taken = intake.take(most, &[b"x"]).await.unwrap().resources;
-    assert_eq!(taken.len(), SNAPSHOT_LISTED_MAX);
-    let used = taken
-        .iter()
-        .filter(|resource| resource.status == Status::Ok);
-    assert_eq!(used.count(), SNAPSHOT_RESOURCES_MAX);
-}
 
 async fn sizes_are_those_of_the_bytes(test: &TestService) {
     let mut intake = Intake::new(test).await;
@@ -103,35 +44,16 @@ async fn sizes_are_those_of_the_bytes(test: &TestService) {
     }
 }
 
-async fn a_body_that_is_too_large_is_not_kept(test: &TestService) {
+async fn a_body_of_the_largest_size_is_kept(test: &TestService) {
     let mut intake = Intake::new(test).await;
-    let most = usize::try_from(PROMPT_FILE_BYTES_MAX).unwrap();
+    let most = usize::try_from(INSTRUCTION_FILE_BYTES_MAX).unwrap();
     let fits = vec![b'x'; most];
     let taken = intake
         .take_one(instructions("/w/AGENTS.md", &fits), &[&fits])
         .await;
     assert_eq!(
         (taken.status, taken.size),
-        (Status::Ok, PROMPT_FILE_BYTES_MAX)
-    );
-    let larger = vec![b'x'; most + 1];
-    for mut resource in [
-        instructions("/w/AGENTS.md", &larger),
-        skill("/w", "pdf", &larger),
-    ] {
-        resource.size = 1;
-        let taken = intake.take_one(resource, &[&larger]).await;
-        demand_unused(&taken, Status::Oversize, "1 MiB");
-        assert_eq!(
-            (taken.content, taken.size),
-            (claim(&larger), PROMPT_FILE_BYTES_MAX + 1)
-        );
-    }
-    // Only the sound one, for nothing else was kept (a prompt of it is rendered and kept too).
-    assert_eq!(
-        test.count("select count(*) from blobs b where b.size = 1048577")
-            .await,
-        0
+        (Status::Ok, INSTRUCTION_FILE_BYTES_MAX)
     );
 }
 
@@ -143,8 +65,9 @@ async fn a_supporting_file_that_is_too_large_is_listed_alone(test: &TestService)
     let mut script = file("b.sh", b"small");
     script.executable = true;
     resource.files = vec![script, file("a.bin", &larger)];
+    intake.upload(&larger).await;
     let taken = intake
-        .take_one(resource, &[text.as_bytes(), &larger, b"small"])
+        .take_one(resource, &[text.as_bytes(), b"small"])
         .await;
     assert_eq!(taken.status, Status::Ok);
     let paths: Vec<_> = taken.files.iter().map(|file| file.path.as_str()).collect();
@@ -159,11 +82,6 @@ async fn a_supporting_file_that_is_too_large_is_listed_alone(test: &TestService)
     assert_eq!(
         (taken.files[1].content, taken.files[1].executable),
         (pinned(b"small"), true)
-    );
-    assert_eq!(
-        test.count("select count(*) from blobs where size > 512 * 1024")
-            .await,
-        0
     );
 }
 
@@ -231,7 +149,7 @@ async fn skills_past_the_limits_of_a_snapshot_are_excluded(test: &TestService) {
             small,
         ));
         let mut sent: Vec<&[u8]> = texts.iter().map(String::as_bytes).collect();
-        sent.extend([bytes, small]);
+        sent.push(bytes);
         let taken = intake.take(of(resources), &sent).await.unwrap().resources;
         assert!(
             taken[..fitting]
@@ -271,7 +189,7 @@ async fn of_skills_of_one_name_the_last_root_wins(test: &TestService) {
 
 async fn bodies_past_the_limit_are_excluded_and_smaller_ones_still_fit(test: &TestService) {
     let mut intake = Intake::new(test).await;
-    let most = vec![b'x'; usize::try_from(PROMPT_FILE_BYTES_MAX).unwrap()];
+    let most = vec![b'x'; usize::try_from(INSTRUCTION_FILE_BYTES_MAX).unwrap()];
     let text = skill_md("pdf", "Reads PDFs.");
     // Room for two of them; the last leaves what the name and the description of a skill take, and one
     // byte. Its body takes none of it.
@@ -292,7 +210,7 @@ async fn bodies_past_the_limit_are_excluded_and_smaller_ones_still_fit(test: &Te
     assert_eq!(ok.count(), 4);
 }
 
-async fn a_server_with_too_many_tools_is_oversize(test: &TestService) {
+async fn a_server_with_too_large_tools_is_oversize(test: &TestService) {
     let mut intake = Intake::new(test).await;
     let server = |name: &str, tools: usize, description: usize| {
         let mut resource = Resource::new(Kind::McpServer, name, Status::Ok);
@@ -306,7 +224,6 @@ async fn a_server_with_too_many_tools_is_oversize(test: &TestService) {
     };
     for (resource, status) in [
         (server("files", 128, 1), Status::Ok),
-        (server("files", 129, 1), Status::Oversize),
         (server("files", 1, 256 * 1024), Status::Oversize),
     ] {
         let taken = intake.take_one(resource, &[]).await;
@@ -325,29 +242,4 @@ async fn a_server_with_too_many_tools_is_oversize(test: &TestService) {
     let statuses: Vec<_> = taken.iter().map(|resource| resource.status).collect();
     assert_eq!(statuses[..4], [Status::Ok; 4]);
     assert_eq!(statuses[4], Status::Excluded);
-}
-
-async fn errors_are_cut_at_a_character(test: &TestService) {
-    let mut intake = Intake::new(test).await;
-    let text = skill_md("pdf", "Reads PDFs.");
-    let long = format!("x{}", "é".repeat(ERROR_BYTES_MAX));
-    let mut broken = Resource::new(Kind::InstructionFile, "/w/AGENTS.md", Status::Unreadable);
-    broken.error = Some(long.clone());
-    let mut pdf = skill("/w", "pdf", text.as_bytes());
-    let mut supporting = file("a", b"never read");
-    supporting.error = Some(long.clone());
-    pdf.files.push(supporting);
-    let manifest = Snapshot {
-        error: Some(long.clone()),
-        ..of(vec![broken, pdf])
-    };
-    let taken = intake.take(manifest, &[text.as_bytes()]).await.unwrap();
-    let expected = &long[..ERROR_BYTES_MAX - 1];
-    assert_eq!(taken.error.as_deref(), Some(expected));
-    assert_eq!(taken.resources[0].error.as_deref(), Some(expected));
-    let file = &taken.resources[1].files[0];
-    assert_eq!(
-        (file.error.as_deref(), file.content),
-        (Some(expected), claim(b"never read"))
-    );
 }

@@ -10,7 +10,7 @@ use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::id::{AgentId, ChatId, ProcessId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::pin_move::PinMove;
-use ctxpin_model::push::Verdict;
+use ctxpin_model::push::{Position, Verdict};
 use ctxpin_model::token::Credential;
 use ctxpin_model::turn::TurnRequest;
 use ctxpin_operations::agents;
@@ -22,6 +22,7 @@ use ctxpin_operations::service::Service;
 use ctxpin_operations::turns;
 use ctxpin_store::error::Error as StoreError;
 use ctxpin_testing::databases::TestService;
+use ctxpin_testing::workspace::claimed;
 use uuid::Uuid;
 
 use super::lifecycle::{Answer, Lifecycle, NewChat, Push};
@@ -209,13 +210,14 @@ impl Hands<'_> {
 
     async fn push(&self, push: &Push) -> Answer {
         let (manifest, inline) = push.content.workspace().manifest();
-        let request = pushes::Push {
-            epoch: push.epoch,
-            version: push.version,
+        let request = ctxpin_model::push::Push {
+            position: Position {
+                epoch: push.epoch,
+                version: push.version,
+            },
             mcp_settled: push.is_settled,
-            manifest,
+            manifest: claimed(&manifest, inline),
             notes: Vec::new(),
-            inline,
         };
         let credential = self.agents[push.agent].credential;
         let pushed = pushes::push(&self.test.service, credential, request).await;

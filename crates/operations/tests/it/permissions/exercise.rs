@@ -8,6 +8,7 @@ use ctxpin_model::delivery::Delivery;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pin_move::{PinMove, RefreshFilter};
+use ctxpin_model::push::{Position, Push};
 use ctxpin_model::quota::QuotaChange;
 use ctxpin_model::resource::{Kind, ResourceId};
 use ctxpin_model::token::TokenRequest;
@@ -20,13 +21,13 @@ use ctxpin_operations::contexts;
 use ctxpin_operations::diffs::{self, DiffRequest};
 use ctxpin_operations::people::{self, Revoked};
 use ctxpin_operations::pins;
-use ctxpin_operations::pushes::{self, Push};
+use ctxpin_operations::pushes;
 use ctxpin_operations::skills::{self, Reader};
 use ctxpin_operations::turns;
 use ctxpin_operations::watches;
 use ctxpin_operations::{exposures, prompts, quotas};
 use ctxpin_testing::chats::{bound_to, plain};
-use ctxpin_testing::workspace::Workspace;
+use ctxpin_testing::workspace::{Workspace, claimed};
 use uuid::Uuid;
 
 use super::{Caller, Objects, World};
@@ -118,12 +119,10 @@ async fn by_agents(world: &World<'_>, operation: Operation, caller: &Caller) -> 
         Operation::ContextPush => {
             let (manifest, inline) = Workspace::with_agents_md("/w", "Pushed.\n").manifest();
             let push = Push {
-                epoch,
-                version,
+                position: Position { epoch, version },
                 mcp_settled: true,
-                manifest,
+                manifest: claimed(&manifest, inline),
                 notes: Vec::new(),
-                inline,
             };
             Outcome::of(&pushes::push(service, by, push).await)
         }

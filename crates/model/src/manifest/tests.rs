@@ -1,16 +1,17 @@
-//! Ingest on manifests that nobody wrote: what is taken is within every limit, is what the bytes say,
-//! and is taken as it is when it comes again.
+//! Manifests that nobody wrote: their snapshot is within every limit, is what the bytes say, and
+//! gives itself when an agent claims it again.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::{Component, Path};
 use std::sync::LazyLock;
 
-use ctxpin_model::limits::SNAPSHOT_PROMPT_BYTES_MAX;
-use ctxpin_model::resource::Tool;
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
+use crate::limits::{
+    ERROR_BYTES_MAX, INSTRUCTION_FILE_BYTES_MAX, SNAPSHOT_PROMPT_BYTES_MAX, SOURCE_BYTES_MAX,
+};
 
 const SOURCES: [&str; 9] = [
     "/w/AGENTS.md",
@@ -24,17 +25,7 @@ const SOURCES: [&str; 9] = [
     "files",
 ];
 
-const PATHS: [&str; 9] = [
-    "a",
-    "b/c.sh",
-    "..",
-    "../a",
-    "a/../../b",
-    "/etc/passwd",
-    "",
-    "a\n\u{202e}b",
-    "a\0",
-];
+const PATHS: [&str; 5] = ["a", "b/c.sh", "...", "d/..e", "a\n\u{202e}b"];
 
 /// Every body that a manifest can name; the last is longer than an instruction file may be, and one
 /// more is never sent.
@@ -48,21 +39,21 @@ fn contents() -> Vec<Vec<u8>> {
         skill("lint").into_bytes(),
         skill("PDF").into_bytes(),
         b"---\na: &a [*a]\n---\n".to_vec(),
-        vec![b'x'; usize::try_from(PROMPT_FILE_BYTES_MAX).expect("it is small") + 1],
+        vec![b'x'; usize::try_from(INSTRUCTION_FILE_BYTES_MAX).expect("it is small") + 1],
     ]
 }
 
-fn content() -> impl Strategy<Value = Option<Content>> {
+fn hash() -> impl Strategy<Value = Option<BlobHash>> {
     let hashes: Vec<_> = contents().iter().map(|b| BlobHash::of(b)).collect();
     let hash = prop_oneof![
         40 => select(hashes),
         1 => Just(BlobHash::of(b"never sent")),
     ];
-    prop::option::weighted(0.9, hash.prop_map(Content::Claimed))
+    prop::option::weighted(0.9, hash)
 }
 
 fn error() -> impl Strategy<Value = Option<String>> {
-    let long = "é".repeat(ERROR_BYTES_MAX);
+    let long = "é".repeat(ERROR_BYTES_MAX / 2);
     prop::option::weighted(0.2, select(vec![String::new(), "why".into(), long]))
 }
 
@@ -71,27 +62,28 @@ fn size() -> impl Strategy<Value = u64> {
     select(&[0, 1, 150, u64::MAX][..])
 }
 
-fn supporting_file() -> impl Strategy<Value = SkillFile> {
-    (select(&PATHS[..]), content(), size(), error()).prop_map(|(path, content, size, error)| {
-        SkillFile {
+fn supporting_file() -> impl Strategy<Value = ClaimedFile> {
+    (select(&PATHS[..]), hash(), size(), error()).prop_map(|(path, content_hash, size, error)| {
+        let why = content_hash.is_none().then(|| "a FIFO".to_owned());
+        ClaimedFile {
             path: path.into(),
-            content,
+            content_hash,
             size,
             executable: size % 2 == 0,
-            error,
+            error: error.or(why),
         }
     })
 }
 
 fn source() -> impl Strategy<Value = String> {
-    let long = format!("/{}/SKILL.md", "é".repeat(SOURCE_BYTES_MAX));
+    let long = format!("/{}/SKILL.md", "x".repeat(SOURCE_BYTES_MAX - 10));
     prop_oneof![
         9 => select(&SOURCES[..]).prop_map(str::to_owned),
         1 => Just(long),
     ]
 }
 
-fn resource() -> impl Strategy<Value = Resource> {
+fn claim() -> impl Strategy<Value = Claim> {
     let status = prop_oneof![3 => Just(Status::Ok), 1 => select(Status::ALL)];
     let named = prop::option::weighted(0.3, select(&["pdf", "lint", "x"][..]));
     let files = prop::collection::vec(supporting_file(), 0..4);
@@ -99,62 +91,67 @@ fn resource() -> impl Strategy<Value = Resource> {
         select(Kind::ALL),
         source(),
         status,
-        content(),
+        hash(),
         named,
         files,
         size(),
     );
     (made, error()).prop_map(
-        |((kind, source, status, content, name, files, size), error)| {
+        |((kind, source, status, content_hash, name, mut files, size), error)| {
             let tool = |number: u64| Tool {
                 name: format!("tool{number}"),
                 description: None,
                 input_schema: Default::default(),
             };
-            Resource {
-                error,
-                content,
-                size,
-                name: name.map(str::to_owned),
+            let mut seen = BTreeSet::new();
+            files.retain(|file| kind == Kind::Skill && seen.insert(file.path.clone()));
+            let is_named = matches!(kind, Kind::Skill | Kind::McpServer);
+            let tools = (0..size % 100).map(tool);
+            Claim {
+                kind,
                 root: Some(source.chars().take(2).collect()),
-                detail: (kind == Kind::McpServer)
-                    .then(|| Detail::Tools((0..size % 200).map(tool).collect())),
-                files: if kind == Kind::Skill {
-                    files
-                } else {
-                    Vec::new()
+                source,
+                // What is `ok` has a hash.
+                status: match content_hash {
+                    None if kind.is_context() && status == Status::Ok => Status::Unreadable,
+                    _ => status,
                 },
-                ..Resource::new(kind, source, status)
+                error,
+                content_hash,
+                size,
+                name: name.filter(|_| is_named).map(str::to_owned),
+                description: None,
+                files,
+                tools: tools.filter(|_| kind == Kind::McpServer).collect(),
+                shape: None,
             }
         },
     )
 }
 
-/// What the protocol lets through, except that it is stricter with lengths and paths.
-fn manifest() -> impl Strategy<Value = Snapshot> {
-    (prop::collection::vec(resource(), 0..8), error()).prop_map(|(mut resources, error)| {
+fn manifest() -> impl Strategy<Value = Manifest> {
+    (prop::collection::vec(claim(), 0..8), error()).prop_map(|(mut resources, error)| {
         let mut seen = BTreeSet::new();
-        resources.retain(|resource| seen.insert((resource.kind, resource.source.clone())));
-        Snapshot {
+        resources.retain(|claim| seen.insert((claim.kind, claim.source.clone())));
+        let claims = Claims {
             resources,
             error,
-            ..Snapshot::default()
-        }
+            ..Claims::default()
+        };
+        Manifest::new(claims).expect("claims that are well formed")
     })
 }
 
 /// Everything in [`contents`], sent along. The long one is slow to hash.
-static PROVED: LazyLock<Proved> = LazyLock::new(|| {
-    let mut proved = Proved::new(None, BTreeMap::new());
+static BLOBS: LazyLock<AgentBlobs> = LazyLock::new(|| {
     let bodies = contents().into_iter();
-    let bodies = bodies.map(|bytes| (BlobHash::of(&bytes), Arc::from(bytes)));
-    proved
-        .add_inline(&bodies.collect())
-        .expect("its own hashes");
-    proved
+    let bodies = bodies.map(|bytes| (BlobHash::of(&bytes), bytes.into()));
+    let mut blobs = AgentBlobs::new(None, BTreeMap::new());
+    blobs.add(&bodies.collect());
+    blobs
 });
 
-fn check_taken(snapshot: &Snapshot, proved: &Proved) -> std::result::Result<(), TestCaseError> {
+fn check_snapshot(snapshot: &Snapshot, blobs: &AgentBlobs) -> Result<(), TestCaseError> {
     let fits = |error: &Option<String>| error.as_ref().is_none_or(|e| e.len() <= ERROR_BYTES_MAX);
     prop_assert!(fits(&snapshot.error));
     let used = snapshot.resources.iter().filter(|r| r.reaches_context());
@@ -167,9 +164,9 @@ fn check_taken(snapshot: &Snapshot, proved: &Proved) -> std::result::Result<(), 
         prop_assert!(is_ok || resource.error.is_some(), "{:?}", resource);
         prop_assert_eq!(resource.body().is_some(), resource.reaches_context());
         if let Some(hash) = resource.body() {
-            let bytes = &proved.bodies[&hash];
+            let bytes = &blobs.read()[&hash];
             prop_assert_eq!(resource.size, bytes.len() as u64);
-            prop_assert!(resource.size <= PROMPT_FILE_BYTES_MAX);
+            prop_assert!(resource.size <= INSTRUCTION_FILE_BYTES_MAX);
             prop_assert!(std::str::from_utf8(bytes).is_ok() && resource.source.starts_with('/'));
         }
         if resource.kind == Kind::Skill && is_ok {
@@ -190,19 +187,19 @@ fn check_taken(snapshot: &Snapshot, proved: &Proved) -> std::result::Result<(), 
 
 proptest! {
     #[test]
-    fn what_is_taken_is_sound_and_is_taken_again_as_it_is(manifest in manifest()) {
-        let proved = &*PROVED;
-        // A push that names what was not sent comes no further.
-        if !missing(&manifest, proved).is_empty() {
+    fn a_snapshot_is_sound_and_gives_itself_again(manifest in manifest()) {
+        let blobs = &*BLOBS;
+        // The server asks for what was not sent, and makes no snapshot yet.
+        if !manifest.missing(blobs).is_empty() {
             return Ok(());
         }
-        let Ok(taken) = ingest(manifest, None, proved) else {
-            return Err(TestCaseError::fail("an honest manifest is refused"));
-        };
-        check_taken(&taken, proved)?;
-        for head in [None, Some(&taken)] {
-            let again = ingest(taken.clone(), head, proved);
-            prop_assert_eq!(again.ok(), Some(taken.clone()));
+        let snapshot = judge::judge(&manifest, None, blobs);
+        check_snapshot(&snapshot, blobs)?;
+        let again = Manifest::new(Claims::of(&snapshot, Bodies::new()));
+        let again = again.expect("a snapshot makes well-formed claims");
+        prop_assert!(again.seems_to_repeat(&snapshot));
+        for head in [None, Some(&snapshot)] {
+            prop_assert_eq!(&judge::judge(&again, head, blobs), &snapshot);
         }
     }
 }

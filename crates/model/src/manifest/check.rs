@@ -1,0 +1,248 @@
+//! Whether claims are well formed. Every fault names the member as the API names it.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt::Display;
+
+use serde_json::Value;
+
+use super::{Claim, ClaimedFile, Claims};
+use crate::fault::{self, Fault};
+use crate::hash::BlobHash;
+use crate::limits::{
+    ERROR_BYTES_MAX, FACT_BYTES_MAX, FRONTMATTER_BYTES_MAX, INSTRUCTION_FILE_BYTES_MAX,
+    MCP_CONFIG_BYTES_MAX, SERVER_TOOLS_BYTES_MAX, SERVER_TOOLS_MAX, SKILL_FILE_BYTES_MAX,
+    SKILL_LISTED_MAX, SKILL_MD_BYTES_MAX, SNAPSHOT_LISTED_MAX, SNAPSHOT_RESOURCES_MAX,
+    SOURCE_BYTES_MAX,
+};
+use crate::resource::{Kind, ServerShape, Status, Tool};
+
+/// Longest name or description of a skill in bytes: both stand in a frontmatter.
+const HEADER_BYTES_MAX: usize = FRONTMATTER_BYTES_MAX;
+
+/// Longest text of a tool in bytes: no longer than all tools of its server together.
+const TOOL_BYTES_MAX: usize = SERVER_TOOLS_BYTES_MAX as usize;
+
+/// Longest text and longest list of a shape: all of it stands in a file that is no longer.
+const SHAPE_BYTES_MAX: usize = MCP_CONFIG_BYTES_MAX as usize;
+
+/// Checks all claims. See [`super::Manifest`] for the rules.
+pub fn claims(claims: &Claims) -> Result<(), Fault> {
+    let facts = &claims.facts;
+    optional("facts.os", facts.os.as_deref(), FACT_BYTES_MAX)?;
+    optional(
+        "facts.directory",
+        facts.directory.as_deref(),
+        FACT_BYTES_MAX,
+    )?;
+    optional("error", claims.error.as_deref(), ERROR_BYTES_MAX)?;
+    resources(&claims.resources)?;
+    blobs(claims)
+}
+
+fn resources(claims: &[Claim]) -> Result<(), Fault> {
+    count("resources", claims.len(), SNAPSHOT_LISTED_MAX)?;
+    for (index, claim) in claims.iter().enumerate() {
+        resource(&format!("resources[{index}]"), claim)?;
+    }
+    let used = claims.iter().filter(|c| c.status == Status::Ok).count();
+    if used > SNAPSHOT_RESOURCES_MAX {
+        let reason =
+            format!("there are {used} that are ok, and at most {SNAPSHOT_RESOURCES_MAX} are taken");
+        return Err(Fault::malformed("resources", reason));
+    }
+    let mut seen = HashSet::new();
+    for (index, claim) in claims.iter().enumerate() {
+        if !seen.insert((claim.kind, claim.source.as_str())) {
+            let reason = format!("{} {} is listed twice", claim.kind, claim.source);
+            return Err(Fault::malformed(format!("resources[{index}]"), reason));
+        }
+    }
+    Ok(())
+}
+
+fn resource(at: &str, claim: &Claim) -> Result<(), Fault> {
+    foreign_members(at, claim)?;
+    text(format!("{at}.source"), &claim.source, SOURCE_BYTES_MAX)?;
+    if claim.source.is_empty() {
+        let reason = "a source is not empty";
+        return Err(Fault::malformed(format!("{at}.source"), reason));
+    }
+    let kind = claim.kind;
+    if claim.reaches_context() && claim.content_hash.is_none() {
+        let article = article(kind);
+        let reason = format!("{article} {kind} that is ok has the hash of its bytes");
+        return Err(Fault::malformed(format!("{at}.content_hash"), reason));
+    }
+    for (member, value, bytes_max) in [
+        ("error", &claim.error, ERROR_BYTES_MAX),
+        ("name", &claim.name, HEADER_BYTES_MAX),
+        ("description", &claim.description, HEADER_BYTES_MAX),
+        ("root", &claim.root, SOURCE_BYTES_MAX),
+    ] {
+        optional(format!("{at}.{member}"), value.as_deref(), bytes_max)?;
+    }
+    tools(at, &claim.tools)?;
+    shape(at, claim.shape.as_deref().unwrap_or_default())?;
+    files(at, claim.status, &claim.files)
+}
+
+/// A member that means nothing for a kind would be lost or, worse, change its hash.
+fn foreign_members(at: &str, claim: &Claim) -> Result<(), Fault> {
+    let kind = claim.kind;
+    let is_named = matches!(kind, Kind::Skill | Kind::McpServer);
+    let foreign = [
+        ("name", claim.name.is_some() && !is_named),
+        ("description", claim.description.is_some() && !is_named),
+        ("files", !claim.files.is_empty() && kind != Kind::Skill),
+        ("tools", !claim.tools.is_empty() && kind != Kind::McpServer),
+        ("shape", claim.shape.is_some() && kind != Kind::McpConfig),
+    ];
+    match foreign.iter().find(|(_, is_foreign)| *is_foreign) {
+        None => Ok(()),
+        Some((member, _)) => Err(Fault::malformed(
+            format!("{at}.{member}"),
+            format!("{} {kind} has no such member", article(kind)),
+        )),
+    }
+}
+
+fn article(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Skill => "a",
+        Kind::InstructionFile | Kind::McpConfig | Kind::McpServer => "an",
+    }
+}
+
+fn files(at: &str, status: Status, files: &[ClaimedFile]) -> Result<(), Fault> {
+    count(format!("{at}.files"), files.len(), SKILL_LISTED_MAX)?;
+    let mut seen = HashSet::new();
+    for (index, file) in files.iter().enumerate() {
+        let at = format!("{at}.files[{index}]");
+        text(format!("{at}.path"), &file.path, SOURCE_BYTES_MAX)?;
+        let is_name = |part: &str| !matches!(part, "" | "." | "..");
+        if !file.path.split('/').all(is_name) {
+            let reason = "a path lies below the skill's directory: names with `/` between them";
+            return Err(Fault::malformed(format!("{at}.path"), reason));
+        }
+        if !seen.insert(file.path.as_str()) {
+            return Err(Fault::malformed(format!("{at}.path"), "it is listed twice"));
+        }
+        optional(
+            format!("{at}.error"),
+            file.error.as_deref(),
+            ERROR_BYTES_MAX,
+        )?;
+        if status == Status::Ok && file.content_hash.is_none() && file.error.is_none() {
+            let reason = "a file has the hash of its bytes, or an error that says why not";
+            return Err(Fault::malformed(format!("{at}.content_hash"), reason));
+        }
+    }
+    Ok(())
+}
+
+fn tools(at: &str, tools: &[Tool]) -> Result<(), Fault> {
+    count(format!("{at}.tools"), tools.len(), SERVER_TOOLS_MAX)?;
+    for (index, tool) in tools.iter().enumerate() {
+        let at = format!("{at}.tools[{index}]");
+        let mut members = tool.input_schema.iter();
+        if members.any(|(key, value)| key.contains('\0') || has_nul(value)) {
+            let reason = "it holds a NUL character, which no text may";
+            return Err(Fault::malformed(format!("{at}.input_schema"), reason));
+        }
+        text(format!("{at}.name"), &tool.name, SOURCE_BYTES_MAX)?;
+        let description = tool.description.as_deref();
+        optional(format!("{at}.description"), description, TOOL_BYTES_MAX)?;
+    }
+    Ok(())
+}
+
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(has_nul),
+        Value::Object(members) => members
+            .iter()
+            .any(|(key, value)| key.contains('\0') || has_nul(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+fn shape(at: &str, servers: &[ServerShape]) -> Result<(), Fault> {
+    let at = format!("{at}.shape.servers");
+    count(&at, servers.len(), SHAPE_BYTES_MAX)?;
+    for (index, server) in servers.iter().enumerate() {
+        let at = format!("{at}[{index}]");
+        for (member, names) in [("env", &server.env), ("headers", &server.headers)] {
+            for name in names {
+                text(format!("{at}.{member}"), name, SHAPE_BYTES_MAX)?;
+            }
+        }
+        text(format!("{at}.name"), &server.name, SHAPE_BYTES_MAX)?;
+        text(
+            format!("{at}.transport"),
+            &server.transport,
+            SHAPE_BYTES_MAX,
+        )?;
+        for (member, value) in [("command", &server.command), ("host", &server.host)] {
+            optional(format!("{at}.{member}"), value.as_deref(), SHAPE_BYTES_MAX)?;
+        }
+    }
+    Ok(())
+}
+
+/// Bytes that belong to no `ok` instruction file or skill are refused: what an agent does not mean
+/// to pin, such as an MCP configuration with its secrets, must not be stored by mistake.
+fn blobs(claims: &Claims) -> Result<(), Fault> {
+    let wanted = wanted(&claims.resources);
+    for (claimed, bytes) in &claims.blobs {
+        let refused = |reason: String| Err(Fault::malformed(format!("blobs.{claimed}"), reason));
+        let Some(bytes_max) = wanted.get(claimed) else {
+            return refused("no ok instruction file or skill of this push has it".into());
+        };
+        if bytes.len() as u64 > *bytes_max {
+            return refused(format!("at most {bytes_max} bytes are taken"));
+        }
+        let (claimed, computed) = (*claimed, BlobHash::of(bytes));
+        if claimed != computed {
+            return Err(Fault::HashMismatch { claimed, computed });
+        }
+    }
+    Ok(())
+}
+
+/// Returns the hashes under which bytes may come, each with the most bytes that it may stand for.
+fn wanted(claims: &[Claim]) -> BTreeMap<BlobHash, u64> {
+    let mut wanted = BTreeMap::new();
+    for claim in claims.iter().filter(|claim| claim.reaches_context()) {
+        let body_bytes_max = match claim.kind {
+            Kind::Skill => SKILL_MD_BYTES_MAX,
+            Kind::InstructionFile | Kind::McpConfig | Kind::McpServer => INSTRUCTION_FILE_BYTES_MAX,
+        };
+        let body = claim.content_hash.map(|hash| (hash, body_bytes_max));
+        let files = claim.files.iter().filter(|file| file.error.is_none());
+        let files = files.filter_map(|file| Some((file.content_hash?, SKILL_FILE_BYTES_MAX)));
+        for (hash, bytes_max) in body.into_iter().chain(files) {
+            let most = wanted.entry(hash).or_insert(bytes_max);
+            *most = bytes_max.max(*most);
+        }
+    }
+    wanted
+}
+
+fn text(member: impl Display, text: &str, bytes_max: usize) -> Result<(), Fault> {
+    match fault::of_text(text, bytes_max) {
+        None => Ok(()),
+        Some(reason) => Err(Fault::malformed(member, reason)),
+    }
+}
+
+fn optional(member: impl Display, value: Option<&str>, bytes_max: usize) -> Result<(), Fault> {
+    value.map_or(Ok(()), |value| text(member, value, bytes_max))
+}
+
+fn count(member: impl Display, count: usize, count_max: usize) -> Result<(), Fault> {
+    match fault::of_count(count, count_max) {
+        None => Ok(()),
+        Some(reason) => Err(Fault::malformed(member, reason)),
+    }
+}
