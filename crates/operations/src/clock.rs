@@ -1,4 +1,4 @@
-//! The time, as an argument: the server's own clock, or one that a test moves.
+//! A clock that is passed as an argument: the machine's, or one that a test moves.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ctxpin_model::moment::Moment;
 
-/// Tells the time.
+/// A source of the current time. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Clock(Source);
 
@@ -18,18 +18,18 @@ enum Source {
 }
 
 impl Clock {
-    /// The clock of this machine.
+    /// Returns the clock of this machine.
     pub fn system() -> Self {
         Self(Source::System)
     }
 
-    /// A clock that stands at `start` until it is moved.
+    /// Returns a clock that stands at `start` until it is moved.
     pub fn standing_at(start: Moment) -> Self {
         let micros = i64::try_from(start.since_unix_epoch().as_micros()).unwrap_or(i64::MAX);
         Self(Source::Set(Arc::new(AtomicI64::new(micros))))
     }
 
-    /// The present moment.
+    /// Returns the current time.
     pub fn now(&self) -> Moment {
         match &self.0 {
             Source::System => system_now(),
@@ -39,7 +39,7 @@ impl Clock {
         }
     }
 
-    /// Sets a clock that stands to any moment, also back; the machine's own moves by itself.
+    /// Sets a standing clock to any moment, also back. Does nothing to the machine's clock.
     pub fn set(&self, moment: Moment) {
         if let Source::Set(micros) = &self.0 {
             let to = i64::try_from(moment.since_unix_epoch().as_micros()).unwrap_or(i64::MAX);
@@ -47,7 +47,7 @@ impl Clock {
         }
     }
 
-    /// Moves a clock that stands; the machine's own moves by itself.
+    /// Moves a standing clock forward. Does nothing to the machine's clock.
     pub fn advance(&self, duration: Duration) {
         if let Source::Set(micros) = &self.0 {
             let by = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);

@@ -1,4 +1,4 @@
-//! A chat's context as people look at it: the pin, its drift, its history and what differs.
+//! The context of a chat: its pin, its drift, its history and its resources.
 
 use std::sync::Arc;
 
@@ -21,19 +21,23 @@ use crate::error::{Error, Result};
 use crate::prompts::weight;
 use crate::service::Service;
 
-/// Returns about how many bytes going through a context takes.
+/// Returns about how many bytes a context has.
 pub fn context_weight(view: &ContextView) -> u64 {
     let sides = [&view.pinned, &view.head].into_iter().flatten();
     sides.map(|side| weight(side)).sum()
 }
 
-/// The number of the renderer of a chat's prompt, or of the present one while it has no pin.
+/// Returns the number of the renderer of a chat's prompt, or of the current renderer for an unpinned chat.
 pub(crate) fn renderer_of(chat: &ChatRecord) -> i64 {
     let pin = chat.pin.as_ref();
     pin.map_or(Renderer::CURRENT.number(), |pin| pin.pin.prompt.renderer)
 }
 
-/// Reads a chat's pin and its drift.
+/// Returns a chat's pin and its drift.
+///
+/// # Errors
+///
+/// Returns the store's errors if the caller may not see the chat.
 pub async fn read(service: &Service, credential: Credential, chat: ChatId) -> Result<ContextView> {
     let caller = service.caller(credential);
     let mut transaction = service.database.read().await?;
@@ -44,7 +48,7 @@ pub async fn read(service: &Service, credential: Credential, chat: ChatId) -> Re
     view(&mut transaction, &granted, chat).await
 }
 
-/// Puts the view of a chat together.
+/// Composes the view of a chat.
 pub(crate) async fn view<R: UsesBodies>(
     transaction: &mut Transaction,
     granted: &Granted<object::Chat, R>,
@@ -61,7 +65,7 @@ pub(crate) async fn view<R: UsesBodies>(
         Some(id) => Some(snapshot(transaction, granted, id).await?),
         None => None,
     };
-    // A move that has just been made does not know it.
+    // The record of a move that was just made lacks it.
     if let (Some(pin), Some(pinned)) = (&mut chat.pin, &pinned) {
         pin.error.clone_from(&pinned.error);
     }
@@ -74,7 +78,7 @@ pub(crate) async fn view<R: UsesBodies>(
     })
 }
 
-/// A snapshot that the chat reaches.
+/// Reads a snapshot that the chat can reach.
 pub(crate) async fn snapshot<R: UsesBodies>(
     transaction: &mut Transaction,
     granted: &Granted<object::Chat, R>,
@@ -86,7 +90,11 @@ pub(crate) async fn snapshot<R: UsesBodies>(
         .ok_or(Error::NotFound("snapshot"))
 }
 
-/// Reads a chat's pin history, newest first.
+/// Returns a page of a chat's pin history, newest first.
+///
+/// # Errors
+///
+/// Returns the store's errors if the caller may not see the chat.
 pub async fn history(
     service: &Service,
     credential: Credential,
@@ -104,15 +112,19 @@ pub async fn history(
 /// A pinned resource with its text.
 #[derive(Debug, Clone)]
 pub struct ResourceText {
-    /// The resource.
     pub resource: Resource,
-    /// What the renderer of the pin's prompt makes of it.
+    /// The treatment of the body by the renderer of the chat's prompt.
     pub treatment: Option<Treatment>,
-    /// The text of its body, if it has one.
+    /// `None` if the resource has no body.
     pub body: Option<String>,
 }
 
-/// Reads one resource of a chat's pin with its text.
+/// Returns a resource of a chat's pin with its text.
+///
+/// # Errors
+///
+/// Returns [`Error::NotFound`] if the pin has no such resource, and the store's errors if the caller may not read
+/// the chat's bodies.
 pub async fn resource(
     service: &Service,
     credential: Credential,

@@ -1,4 +1,4 @@
-//! What differs between a chat's pin and its agent's head, or between two pins, with the texts.
+//! Diffs between a chat's pin and its agent's head, or between two pins, with their texts.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -24,45 +24,46 @@ use crate::prompts::weight;
 use crate::service::Service;
 use crate::workshop::{Watch, is_light};
 
-/// Most bytes of changes that are told whole in one answer.
+/// The most bytes of changes in one response.
 const TOLD_BYTES_MAX: u64 = 1024 * 1024;
 
-/// Most bytes of one change that is asked for by its resource.
+/// The most bytes of a change that is requested by its resource.
 const TOLD_ALONE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
-/// Most bytes of files that are read for one answer. A prompt file has at most an eighth.
+/// The most bytes of files that are read for one response. A prompt file has at most an eighth of it.
 const READ_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
-/// Longest comparison for one answer.
+/// The longest comparison for one response.
 const COMPARING_TIME_MAX: Duration = Duration::from_secs(2);
 
-/// Which two snapshots are compared, and of which resource.
+/// A request to compare two snapshots.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct DiffRequest {
-    /// From this one of the chat's history; else from the pin.
+    /// A snapshot in the chat's history. `None` stands for the pin.
     pub from: Option<SnapshotId>,
-    /// To this one of the chat's history, or the head; else to the head.
+    /// A snapshot in the chat's history, or the head. `None` stands for the head.
     pub to: Option<SnapshotId>,
-    /// Of this resource alone, as either side has it; else of all.
+    /// Compares only this resource, which either side may have.
     pub resource: Option<ResourceId>,
-    /// Whether the words that differ in a line are told too.
+    /// Whether the response marks the words that differ in a line.
     pub with_words: bool,
 }
 
-/// What differs between two snapshots.
+/// The differences between two snapshots.
 #[derive(Debug, Clone)]
 pub struct DiffView {
     compared: Arc<Compared>,
-    /// The changes that were asked for, by their place; `None` for one with more than the response holds.
+    /// The requested changes by their place. `None` stands for a change that is too large for the response.
     told: Vec<(usize, Option<Difference>)>,
 }
 
-/// Compares a chat's pin with its agent's head, or two snapshots of its history. What is past
-/// one mebibyte is left out, and asked for by its resource.
+/// Compares a chat's pin with its agent's head, or two snapshots of its history. Changes beyond 1 MiB are left
+/// out; the caller requests them by their resource.
 ///
 /// # Errors
 ///
-/// [`Error::Busy`] if too much work of the caller waits already.
+/// Returns [`Error::Busy`] if too many of the user's requests wait already, and the store's errors if the caller
+/// may not read the chat's bodies.
 pub async fn diff(
     service: &Service,
     credential: Credential,
@@ -104,18 +105,18 @@ pub async fn diff(
 }
 
 impl DiffView {
-    /// The one snapshot.
+    /// Returns the id of the first snapshot.
     pub fn pinned(&self) -> Option<SnapshotId> {
         self.compared.pinned.as_ref().map(|(id, _)| *id)
     }
 
-    /// The other.
+    /// Returns the id of the second snapshot.
     pub fn head(&self) -> Option<SnapshotId> {
         self.compared.head.as_ref().map(|(id, _)| *id)
     }
 
-    /// Returns what differs, in order. `None` stands for a difference with more than the response holds: the
-    /// caller asks for it by its resource.
+    /// Returns the changes, in order. `None` stands for a difference that is too large for the response; the
+    /// caller requests it by its resource.
     pub fn changes(&self) -> Vec<(Change<'_>, Option<&Difference>)> {
         let changes = self.compared.changes();
         let told = self.told.iter();
@@ -123,13 +124,13 @@ impl DiffView {
             .collect()
     }
 
-    /// About how many bytes going through it takes.
+    /// Returns about how many bytes the view has.
     pub fn weight(&self) -> u64 {
         let told = self.told.iter().filter_map(|(_, told)| told.as_ref());
         self.compared.weight() + told.map(Difference::bytes).sum::<u64>()
     }
 
-    /// What is known of the bodies of both sides, under the renderer of the chat's prompt.
+    /// Returns the treatments of the bodies of both sides, by the renderer of the chat's prompt.
     pub fn sides(&self) -> Sides<'_> {
         let Compared { pinned, head, .. } = &*self.compared;
         Sides::of(
@@ -140,28 +141,28 @@ impl DiffView {
     }
 }
 
-/// Two snapshots that are compared.
+/// Two snapshots to compare.
 #[derive(Debug)]
 struct Compared {
     pinned: Option<(SnapshotId, Arc<TreatedSnapshot>)>,
     head: Option<(SnapshotId, Arc<TreatedSnapshot>)>,
-    /// Whether tools count.
+    /// Whether tools are compared.
     with_tools: bool,
-    /// The number of the renderer under which both are compared: the one of the chat's prompt.
+    /// The number of the renderer of the chat's prompt, which both sides are compared by.
     renderer: i64,
 }
 
-/// What an answer tells of a comparison.
+/// What a response says of a comparison.
 struct Plan {
-    /// The changes that are asked for, by their place.
+    /// The requested changes, by their place.
     asked: Vec<usize>,
-    /// Whether one resource is asked for: what is past a bound is then told of its files.
+    /// Whether one resource is requested. Then the response names the files that exceed a limit.
     is_alone: bool,
-    /// Whether the words that differ in a line are told too.
+    /// Whether the response marks the words that differ in a line.
     with_words: bool,
-    /// What is read: the blobs that differ, of as many changes as may be.
+    /// The blobs to read: those that differ, of as many changes as fit.
     blobs: BTreeSet<BlobHash>,
-    /// How many bytes that is.
+    /// The bytes of these blobs.
     bytes: u64,
 }
 
@@ -278,7 +279,7 @@ impl Compared {
                 },
                 is_over: &is_over,
             };
-            // The facts are short, and nothing asks for them alone.
+            // The facts are short, and cannot be requested alone.
             let is_told_whole = !plan.is_alone && change.subject != Subject::Facts;
             let difference = match is_told_whole {
                 false => {

@@ -1,4 +1,4 @@
-//! What an operation answers when it cannot do what was asked.
+//! The errors of operations.
 
 use std::error::Error as _;
 
@@ -7,47 +7,40 @@ use ctxpin_model::hash::BlobHash;
 use ctxpin_model::id::AgentId;
 use ctxpin_model::quota::QuotaExceeded;
 
-/// A refusal or a failure. Its text is for whoever asked and says what to do; what only the
-/// operator may see is told by [`Error::cause`].
+/// A refusal or a failure. Its text is for the caller and says what to do. [`Error::cause`] returns what only
+/// the server's operator may see.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The store refused or failed.
+    /// The store refused the request or failed.
     #[error(transparent)]
     Store(#[from] ctxpin_store::error::Error),
-    /// There is no such thing in what the caller may see.
+    /// There is no such object among those that the caller may see.
     #[error("there is no such {0}")]
     NotFound(&'static str),
     /// A newer process of the agent has taken over.
     #[error(
         "a newer process of this agent has taken over (epoch {current}, yours is {offered}); stop this one"
     )]
-    Fenced {
-        /// The epoch in force.
-        current: i64,
-        /// The caller's.
-        offered: i64,
-    },
-    /// Another agent, or one that has been deleted since, has replaced this one for good.
+    Fenced { current: i64, offered: i64 },
+    /// Another agent has replaced this one for good. `None` if that one was deleted since.
     #[error("{}", match .0 {
         Some(successor) => format!("this agent was replaced by agent {successor}; use that one"),
         None => "this agent was replaced by one that has been deleted; create a new one".into(),
     })]
     AgentReplaced(Option<AgentId>),
-    /// A manifest names bytes that the agent has not proved to have.
+    /// The manifest names bytes that the agent has not proved to have.
     #[error("the manifest names {} blobs that this agent has not sent; send them and push again", .0.len())]
     MissingBlobs(Vec<BlobHash>),
-    /// Bytes that do not have the hash that they were sent under.
+    /// The bytes do not have the hash under which they were sent.
     #[error("bytes sent as {claimed} have the hash {computed}")]
     HashMismatch {
-        /// What the sender says.
         claimed: BlobHash,
-        /// What it is.
         computed: BlobHash,
     },
-    /// Something asked for does not make sense.
+    /// The request makes no sense for this object.
     #[error("{0}")]
     Invalid(String),
-    /// A token that would open more than the one that makes it, or for longer.
+    /// The new token would allow more than the one that creates it, or be valid for longer.
     #[error("a token cannot make one {0}")]
     WiderToken(String),
     /// The chat has no agent, or its agent has no head.
@@ -56,40 +49,40 @@ pub enum Error {
     /// The chat is archived.
     #[error("the chat is archived; unarchive it first")]
     Archived,
-    /// The pin or the head is not the one that the caller has seen.
+    /// The pin or the head is not the one that the caller expects.
     #[error("{0}")]
     PreconditionFailed(String),
-    /// More than the server takes.
+    /// The request exceeds a limit of the server.
     #[error("{0}")]
     TooLarge(String),
-    /// Something of that name is there already.
+    /// An object of that name exists already.
     #[error("{0}")]
     Conflict(String),
-    /// Too much of the caller is under way already.
+    /// Too many requests of the caller are in progress.
     #[error("{0}")]
     Busy(&'static str),
-    /// The caller has, or does, as much as is allowed.
+    /// The caller has reached a quota or a rate limit.
     #[error(transparent)]
     QuotaExceeded(#[from] QuotaExceeded),
-    /// Pushes are paused by whoever operates the server.
+    /// The server's operator has paused pushes.
     #[error("pushes are paused; try again later")]
     SyncPaused,
 }
 
-/// What kind of refusal or failure of the store it is, for whoever does not know the store.
+/// The kind of a store error, for crates that do not know the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreFailure {
-    /// The caller's token opens nothing.
+    /// The caller's token is not valid.
     Unauthenticated,
-    /// The caller may know of the object, but not do this.
+    /// The caller may know that the object exists, but not do this.
     Forbidden,
-    /// The caller may not know of the object, or there is none.
+    /// The object does not exist, or the caller may not know that it does.
     NotFound,
-    /// Others were quicker at every attempt, or the database does not answer.
+    /// Other transactions won at each attempt, or the database does not respond.
     Unavailable,
-    /// A newer release has migrated the schema.
+    /// A newer release has migrated the schema, so this one does not write.
     SchemaNewer,
-    /// The database holds what this release does not write.
+    /// The database failed permanently, or holds something that this release does not write.
     Unexpected,
 }
 
@@ -114,7 +107,7 @@ impl From<UnknownSources> for Error {
 }
 
 impl Error {
-    /// The cause that only whoever operates the server may see.
+    /// Returns the cause, which only the server's operator may see.
     pub fn cause(&self) -> Option<String> {
         let Self::Store(error) = self else {
             return None;
@@ -122,7 +115,7 @@ impl Error {
         error.source().map(ToString::to_string)
     }
 
-    /// Whether trying the whole operation again may succeed at once.
+    /// Returns the store's error if a retry of the whole operation may succeed at once.
     pub(crate) fn contended(&self) -> Option<&ctxpin_store::error::Error> {
         let Self::Store(error) = self else {
             return None;
@@ -130,11 +123,11 @@ impl Error {
         error.is_contended().then_some(error)
     }
 
-    /// Another request got in between: the operation starts over.
+    /// Returns the error for an operation that another request overtook. The operation is retried.
     pub(crate) fn overtaken() -> Self {
         Self::Store(ctxpin_store::error::Error::Conflict)
     }
 }
 
-/// What comes of an operation.
+/// The result of an operation.
 pub type Result<T> = std::result::Result<T, Error>;

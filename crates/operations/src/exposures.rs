@@ -1,4 +1,4 @@
-//! The answer to "who read the poisoned file?".
+//! Exposure: which chats and turns had a content in force. It answers "who read the poisoned file?".
 
 use ctxpin_model::access::Operation;
 use ctxpin_model::exposure::Exposure;
@@ -9,8 +9,12 @@ use ctxpin_store::grant::{Granted, object, right};
 use crate::error::{Error, Result};
 use crate::service::Service;
 
-/// Which chats and turns, of those whose metadata the caller may read, had a content in force, a skill's files and tools included. It asks much of the
-/// database, so each caller's questions are answered in turn.
+/// Returns the chats and turns that had a content in force, among those whose metadata the caller may read.
+/// Files of skills and tools count too. The query is expensive, so each user runs one at a time.
+///
+/// # Errors
+///
+/// Returns [`Error::Busy`] if too many of the user's requests wait already.
 pub async fn read(
     service: &Service,
     credential: Credential,

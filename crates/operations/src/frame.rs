@@ -1,4 +1,4 @@
-//! The frame of an operation: what is the same whatever is asked for.
+//! The frame that all operations share: retries, refusals in the audit log, and the commit with its wakes.
 
 use ctxpin_model::access::Operation;
 use ctxpin_model::audit::AuditObject;
@@ -9,16 +9,16 @@ use ctxpin_store::deed::Deed;
 use crate::error::{Error, Result};
 use crate::service::Service;
 
-/// The attempt at which an operation works things out under its locks, where nothing moves any more: so
-/// whoever pushes without a pause starves nobody.
+/// The attempt at which an operation works under its locks, where nothing can move. So an agent that pushes
+/// without a pause starves nobody.
 pub(crate) const ATTEMPT_UNDER_LOCKS: u32 = 3;
 
-/// Runs an operation, and runs it again from nothing as long as its transaction loses against others.
-/// `once` is given the number of the attempt, from 1.
+/// Runs an operation, and retries it from the beginning while its transaction loses against others. `once`
+/// receives the number of the attempt, counted from 1.
 ///
 /// # Errors
 ///
-/// The first error that another attempt would only repeat, or the last one when there were too many.
+/// Returns the first error that a retry would repeat, or the last error after too many attempts.
 pub(crate) async fn retry<T, Once>(mut once: impl FnMut(u32) -> Once) -> Result<T>
 where
     Once: Future<Output = Result<T>>,
@@ -36,12 +36,11 @@ where
     }
 }
 
-/// Runs an operation that writes, as often as [`retry`] does. That its caller was forbidden it, is noted in
-/// the audit log.
+/// Runs a writing operation like [`retry`], and records a refusal in the audit log.
 ///
 /// # Errors
 ///
-/// Those of `once`.
+/// Returns the errors of `once`.
 pub(crate) async fn write<T, Once>(
     service: &Service,
     credential: Credential,
@@ -58,11 +57,11 @@ where
         .await
 }
 
-/// Commits a transaction with what it did, and then wakes those who watch that.
+/// Commits a transaction with its deed, and then wakes the watchers.
 ///
 /// # Errors
 ///
-/// An error leaves open whether it was committed. Nobody is woken then.
+/// Fails if the database does. The transaction may or may not be committed then, and nobody is woken.
 pub(crate) async fn commit(service: &Service, transaction: Transaction, deed: Deed) -> Result<()> {
     for topic in transaction.commit(deed).await?.wakes() {
         service.wakes.publish(topic);

@@ -1,5 +1,5 @@
-//! Where the move of a chat's pin is planned: on what short reading transactions tell, of which none is
-//! open while something is worked out; or under the locks, once others were quicker again and again.
+//! What the plan of a pin's move is based on: short reading transactions, none of which is open while the
+//! plan is computed, or the writing transaction with its locks, after other requests won several times.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,12 +18,12 @@ use crate::prompts::{Prompt, Source};
 use crate::service::Service;
 use crate::workshop::is_light;
 
-/// Longest work on one plan.
+/// The longest work on one plan.
 const PLANNING_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// What planning stands on.
+/// The transactions that a plan reads from.
 pub(crate) enum Ground<'g> {
-    /// Reading transactions, one after the other.
+    /// Reading transactions, one after another.
     Reading(Box<Reading<'g>>),
     /// The writing transaction that holds the chat's lock.
     Locked {
@@ -33,7 +33,7 @@ pub(crate) enum Ground<'g> {
     },
 }
 
-/// A chat that is read when something of it is needed.
+/// Reads a chat, in a new transaction if none is open.
 pub(crate) struct Reading<'g> {
     service: &'g Service,
     caller: &'g Caller,
@@ -46,7 +46,7 @@ pub(crate) struct Reading<'g> {
 }
 
 impl<'g> Ground<'g> {
-    /// The transaction in which the chat was seen, and others after it.
+    /// Returns a ground that begins with the transaction in which the chat was seen.
     pub fn reading(
         service: &'g Service,
         caller: &'g Caller,
@@ -65,7 +65,7 @@ impl<'g> Ground<'g> {
         }))
     }
 
-    /// A snapshot that the chat reaches.
+    /// Returns a snapshot that the chat can reach.
     pub async fn snapshot(&mut self, id: SnapshotId) -> Result<Arc<TreatedSnapshot>> {
         let found = match self {
             Self::Reading(reading) => {
@@ -86,7 +86,7 @@ impl<'g> Ground<'g> {
         found.ok_or(Error::NotFound("snapshot"))
     }
 
-    /// The hashes of a snapshot of the chat's history.
+    /// Returns the hashes of a snapshot in the chat's history.
     pub async fn snapshot_hashes(&mut self, id: SnapshotId) -> Result<Option<Hashes>> {
         Ok(match self {
             Self::Reading(reading) => {
@@ -101,7 +101,7 @@ impl<'g> Ground<'g> {
         })
     }
 
-    /// The newest row of the chat's history with that snapshot.
+    /// Returns the newest row of the chat's history with that snapshot.
     pub async fn history_of(&mut self, id: SnapshotId) -> Result<Option<PinRecord>> {
         Ok(match self {
             Self::Reading(reading) => {
@@ -116,7 +116,7 @@ impl<'g> Ground<'g> {
         })
     }
 
-    /// The row of the chat's history with that number.
+    /// Returns the row with that number in the chat's history.
     pub async fn history_at(&mut self, seq: i64) -> Result<Option<PinRecord>> {
         Ok(match self {
             Self::Reading(reading) => {
@@ -131,7 +131,7 @@ impl<'g> Ground<'g> {
         })
     }
 
-    /// Finds the prompt of a context, or renders it.
+    /// Returns the prompt of a context. Renders it if it was never rendered before.
     pub async fn prompt(
         &mut self,
         context: ContextHash,
@@ -151,7 +151,8 @@ impl<'g> Ground<'g> {
         self.work(source.weight(), || source.rendered()).await
     }
 
-    /// Works something out that takes about as long as going through so many bytes.
+    /// Runs work outside any reading transaction, or under the locks. `bytes` is how much it reads, or work that
+    /// takes equally long.
     pub async fn work<T: Send + 'static>(
         &mut self,
         bytes: u64,
@@ -160,7 +161,7 @@ impl<'g> Ground<'g> {
         match self {
             Self::Reading(_) if is_light(bytes) => Ok(work()),
             Self::Reading(reading) => {
-                // Nobody's transaction waits for it.
+                // No transaction stays open during the work.
                 reading.open = None;
                 let workshop = &reading.service.workshop;
                 let work = |_: &_| work();

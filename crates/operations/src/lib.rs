@@ -1,7 +1,7 @@
-//! Everything that a caller can ask for, one function each. An operation takes who calls and what
-//! they ask, and sequences reads, decisions of `ctxpin-model` and writes of `ctxpin-store`.
+//! Everything that a caller can ask for, one function each. An operation takes the caller and the
+//! request, and orders the reads, the decisions of `ctxpin-model` and the writes of `ctxpin-store`.
 //!
-//! There is no transport here: no HTTP, no status codes, no wire format. Nor is there SQL.
+//! This crate knows no transport (HTTP, status codes, wire formats) and no SQL.
 
 #![deny(clippy::wildcard_enum_match_arm)]
 

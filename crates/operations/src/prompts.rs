@@ -1,4 +1,4 @@
-//! The prompt: what ctxpin hands to a model.
+//! Prompts: the text that ctxpin gives to a model.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,14 +25,18 @@ use crate::service::Service;
 /// A chat's pinned prompt.
 #[derive(Debug, Clone)]
 pub struct PinnedPrompt {
-    /// Its hash; `None` while the chat is unpinned.
+    /// `None` if the chat is unpinned.
     pub hash: Option<BlobHash>,
-    /// Its bytes, unless they are the ones that the caller knows.
+    /// `None` if the chat is unpinned, or if the caller has these bytes already.
     pub bytes: Option<Bytes>,
 }
 
-/// Reads the pinned prompt of a chat. If it is the one that the caller knows, its bytes are not
-/// read.
+/// Returns the pinned prompt of a chat. Does not read the bytes if `known` is the prompt's hash.
+///
+/// # Errors
+///
+/// Returns the store's errors if the caller may not read the chat's bodies, and writes a line of the audit
+/// log for a refusal.
 pub async fn prompt(
     service: &Service,
     credential: Credential,
@@ -56,19 +60,23 @@ pub async fn prompt(
     })
 }
 
-/// Longest rendering of a prompt. It takes a tenth of that where a snapshot is at every limit.
+/// The longest time to render a prompt. A snapshot at every limit takes a tenth of it.
 pub(crate) const RENDERING_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// What the prompt of a context is made from.
+/// Where the prompt of a context comes from.
 pub(crate) enum Source {
-    /// It was rendered before and is kept.
+    /// A prompt that was rendered before and is stored.
     Kept(BlobHash),
-    /// It is yet to be rendered from these.
+    /// The bodies to render it from.
     Bodies(Arc<TreatedSnapshot>, Bodies),
 }
 
 impl Source {
-    /// Finds the prompt of a context, or reads what the chat reaches to render it from.
+    /// Finds the stored prompt of a context, or reads the bodies to render it from.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn of_chat<R: UsesBodies>(
         transaction: &mut Transaction,
         granted: &Granted<object::Chat, R>,
@@ -83,8 +91,12 @@ impl Source {
         Ok(Self::Bodies(Arc::clone(snapshot), bodies))
     }
 
-    /// Finds the prompt of what an agent pushes, or reads what it is rendered from. Of its bodies some are
-    /// at hand, and the others stored.
+    /// Finds the stored prompt of a pushed context, or collects the bodies to render it from. Some of them are
+    /// in `at_hand`, and the others are read.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn of_push<R: UsesBodies>(
         transaction: &mut Transaction,
         granted: &Granted<object::Agent, R>,
@@ -105,7 +117,11 @@ impl Source {
         Ok(Self::Bodies(Arc::clone(snapshot), bodies))
     }
 
-    /// Finds the prompt of an agent's head, or reads what it is rendered from.
+    /// Finds the stored prompt of an agent's head, or reads the bodies to render it from.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn of_head<R: UsesBodies>(
         transaction: &mut Transaction,
         granted: &Granted<object::Agent, R>,
@@ -123,7 +139,7 @@ impl Source {
         Self::of_push(transaction, granted, context, &head, &at_hand).await
     }
 
-    /// How many bytes are to be worked through.
+    /// Returns how many bytes the rendering reads.
     pub fn weight(&self) -> u64 {
         match self {
             Self::Kept(_) => 0,
@@ -134,7 +150,7 @@ impl Source {
         }
     }
 
-    /// Renders what is not kept.
+    /// Renders the prompt if it is not stored.
     pub fn rendered(self) -> Prompt {
         match self {
             Self::Kept(hash) => Prompt::Kept(hash),
@@ -145,7 +161,7 @@ impl Source {
     }
 }
 
-/// About how many bytes going through a snapshot takes, without its bodies.
+/// Returns about how many bytes a snapshot has, without its bodies.
 pub(crate) fn weight(snapshot: &Snapshot) -> u64 {
     let resources = snapshot.resources.iter().map(|resource| {
         let has_tools = resource.detail.is_some() && resource.kind == Kind::McpServer;
@@ -154,7 +170,7 @@ pub(crate) fn weight(snapshot: &Snapshot) -> u64 {
     resources.sum()
 }
 
-/// Returns about how many bytes going through a manifest takes, without its blobs.
+/// Returns about how many bytes a manifest has, without its blobs.
 pub(crate) fn manifest_weight(manifest: &Manifest) -> u64 {
     let claims = manifest.claims().resources.iter();
     let weights = claims.map(|claim| resource_weight(claim.files.len(), !claim.tools.is_empty()));
@@ -162,24 +178,28 @@ pub(crate) fn manifest_weight(manifest: &Manifest) -> u64 {
 }
 
 fn resource_weight(files: usize, has_tools: bool) -> u64 {
-    /// What the line of a file takes.
+    /// Bytes of the line that lists a file.
     const LINE: u64 = 256;
-    /// What the tools of a server take.
+    /// Bytes of the tools of a server.
     const TOOLS: u64 = 16 * 1024;
     LINE * (1 + files as u64) + u64::from(has_tools) * TOOLS
 }
 
-/// The prompt of a context, before it is pinned.
+/// The prompt of a context before it is pinned.
 #[derive(Debug, Clone)]
 pub(crate) enum Prompt {
-    /// It was rendered before and is kept.
+    /// It is stored.
     Kept(BlobHash),
-    /// It was rendered just now.
+    /// It was just rendered, and is not stored.
     Rendered(String),
 }
 
 impl Prompt {
-    /// Returns the kept prompt; one that was rendered just now is kept by this.
+    /// Returns the stored prompt, and stores one that was just rendered.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn keep(
         &self,
         transaction: &mut Transaction,

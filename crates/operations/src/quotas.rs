@@ -1,4 +1,4 @@
-//! How much users may have and have.
+//! Quotas: how much users may have, and how much they have.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,13 +17,17 @@ use crate::error::{Error, Result};
 use crate::frame::{commit, write};
 use crate::service::Service;
 
-/// How often it is looked who is to be warned.
+/// How often the users near a quota are looked up.
 const LOOKED_EVERY: Duration = Duration::from_secs(60);
 
-/// Who was to be warned when it was looked last.
+/// The users near a quota, as of the last look.
 pub(crate) type Warned = Arc<Mutex<HashMap<UserId, Vec<QuotaWarning>>>>;
 
-/// Tells what a user has; for `None` the caller.
+/// Returns how much a user has of everything that is limited. `None` stands for the caller.
+///
+/// # Errors
+///
+/// Returns [`Error::NotFound`] if there is no such user, or the caller may not know of the user.
 pub async fn usage(
     service: &Service,
     credential: Credential,
@@ -42,8 +46,7 @@ pub async fn usage(
     })
 }
 
-/// Refuses to give a user one more of a stock if they have as many as they may. Returns what they have,
-/// which stays locked.
+/// Checks that a user may have one more of a stock, and returns the user's usage. The row stays locked.
 pub(crate) async fn demand_room(
     service: &Service,
     transaction: &mut Transaction,
@@ -58,7 +61,11 @@ pub(crate) async fn demand_room(
     Ok(usage)
 }
 
-/// Changes how much a user may have. Nothing is taken away from whoever has more by now.
+/// Changes how much a user may have. A user who already has more keeps it.
+///
+/// # Errors
+///
+/// Returns [`Error::NotFound`] if there is no such user.
 pub async fn change(
     service: &Service,
     credential: Credential,
@@ -103,10 +110,11 @@ async fn change_once(
     })
 }
 
-/// Looks who has nearly as much as is allowed, so that they are warned. [`run`] does so every minute.
+/// Finds the users who are near a quota, so that they are warned. [`run`] calls this every minute.
 ///
 /// # Errors
-/// If the data cannot be read.
+///
+/// Fails if the database does.
 pub async fn look(service: &Service) -> Result<()> {
     let defaults = &service.quotas.amounts;
     let mut reading = service.database.read().await?;
@@ -122,24 +130,24 @@ pub async fn look(service: &Service) -> Result<()> {
     Ok(())
 }
 
-/// Looks every minute who is to be warned. Runs until it is dropped.
+/// Calls [`look`] every minute until it is dropped.
 pub async fn run(service: &Service) {
     loop {
         if let Err(error) = look(service).await {
-            tracing::warn!(%error, "it could not be looked who is near a quota");
+            tracing::warn!(%error, "could not look up who is near a quota");
         }
         tokio::time::sleep(LOOKED_EVERY).await;
     }
 }
 
 impl Service {
-    /// What a user is to be warned of, as it was within the last minute.
+    /// Returns the quotas that a user is near, as of the last minute.
     pub fn quota_warnings(&self, user: UserId) -> Vec<QuotaWarning> {
         let warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
         warned.get(&user).cloned().unwrap_or_default()
     }
 
-    /// How many users are to be warned of each stock, as it was within the last minute.
+    /// Returns how many users are near the quota of each stock, as of the last minute.
     pub fn users_warned(&self) -> Vec<(Stock, u64)> {
         let warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
         let count = |stock: &Stock| {

@@ -1,5 +1,5 @@
-//! How much each agent and each token does in a minute. This process counts by itself and in memory: with
-//! several replicas each lets through so much.
+//! Rate limits: counts what each agent and each token does within a minute. The counts are in memory, so
+//! each replica allows the full rate.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,11 +8,11 @@ use ctxpin_model::moment::Moment;
 use ctxpin_model::quota::{QuotaExceeded, RATE_WINDOW, Rate, Rates};
 use uuid::Uuid;
 
-/// Most minutes that are counted at a time: some megabytes. Past that, which takes ten thousands of callers
-/// in one minute, all counting begins anew.
+/// The most counters at a time, which take some megabytes. More need tens of thousands of callers within one
+/// minute; then all counters are reset.
 const COUNTED_MAX: usize = 100_000;
 
-/// What was done in this minute, by whom.
+/// The counters of the current minutes, by rate and by agent or token.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RateCounts(Arc<Mutex<HashMap<(Rate, Uuid), Minute>>>);
 
@@ -23,19 +23,19 @@ struct Minute {
 }
 
 impl Minute {
-    /// Whether it is neither over nor, since a clock was set back, yet to come.
+    /// Returns whether `now` lies in this minute. A minute that begins in the future, because the clock was
+    /// set back, does not count.
     fn is_on(&self, now: Moment) -> bool {
         self.since <= now && now < self.since.after(RATE_WINDOW)
     }
 }
 
 impl RateCounts {
-    /// Counts so much of something that an agent or a token does. A minute begins with what is first
-    /// done after the one before.
+    /// Adds `more` to a counter. A minute begins with the first event after the previous minute.
     ///
     /// # Errors
     ///
-    /// If it is too much; then nothing is counted.
+    /// Returns [`QuotaExceeded`] and counts nothing if the rate would be exceeded.
     pub fn count(
         &self,
         rates: &Rates,
@@ -46,7 +46,7 @@ impl RateCounts {
         let mut minutes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if minutes.len() >= COUNTED_MAX && !minutes.contains_key(&(rate, whose)) {
             minutes.retain(|_, minute| minute.is_on(now));
-            // So that not every newcomer looks through all of them.
+            // Otherwise each new counter would walk through all of them.
             if minutes.len() >= COUNTED_MAX / 2 {
                 minutes.clear();
             }

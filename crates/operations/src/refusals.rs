@@ -1,5 +1,5 @@
-//! Refusals for the audit log, summed up: of one token and action within one minute the first is written at
-//! once, and how many followed it is added to its row later. So a flood of them is no flood of writes.
+//! Refusals in the audit log. Of one token and operation within a minute, the first is written at once and the
+//! number of the others is added to its row later. So a flood of refused requests causes few writes.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,48 +16,49 @@ use crate::error::Result;
 use crate::frame::commit;
 use crate::service::Service;
 
-/// How long refusals are added to one row.
+/// How long refusals are counted in one row.
 const SUMMED_FOR: Duration = Duration::from_secs(60);
 
-/// Most rows that are added to at a time. Past that they are written and begun anew.
+/// The most rows with open counts. At the limit all counts are written, and new rows begin.
 const SUMS_MAX: usize = 4_096;
 
-/// The rows that refusals are added to.
+/// The rows whose counts are still open.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Refusals(Arc<Mutex<HashMap<Key, Sum>>>);
 
-/// Which token was refused, and what.
+/// The refused token and operation.
 type Key = (TokenId, Operation);
 
 #[derive(Debug)]
 struct Sum {
     row: AuditId,
     since: Moment,
-    /// Whether the row is there to be added to.
+    /// Whether the row is committed, so that a count can be added.
     is_written: bool,
-    /// How many have not been added yet.
+    /// How many refusals have not been added yet.
     more: u64,
 }
 
-/// What becomes of a refusal.
+/// Where a refusal is counted.
 enum Entered<'r> {
-    /// It is added to the row of this minute by and by.
+    /// In the row of the current minute, later.
     Added,
-    /// It is the first within a minute.
+    /// In a new row, because it is the first within a minute.
     First(First<'r>),
 }
 
-/// A row that is to be written. Dropped before it was, it is added to no more.
+/// A row that must be written now. If it is dropped before, the next refusal begins another row.
 struct First<'r> {
     refusals: &'r Refusals,
     key: Key,
     row: AuditId,
-    /// What of the row before has not been added to it, and of all others if there were too many.
+    /// Counts that must be added to earlier rows: to the previous row of this key, and to all rows if there
+    /// were too many.
     left: Vec<(AuditId, u64)>,
 }
 
 impl Refusals {
-    /// Adds a refusal to the row of this minute, or begins one.
+    /// Counts a refusal in the row of the current minute, or begins a row.
     fn enter(&self, key: Key, now: Moment) -> Entered<'_> {
         let mut sums = self.lock();
         let is_on = |sum: &&mut Sum| sum.since <= now && now < sum.since.after(SUMMED_FOR);
@@ -86,7 +87,7 @@ impl Refusals {
         })
     }
 
-    /// Takes out what has not been added yet, and forgets the rows whose minute is over.
+    /// Takes the open counts, and forgets the rows whose minute has passed.
     fn take(&self, now: Moment) -> Vec<(AuditId, u64)> {
         let mut sums = self.lock();
         let left = sums.values_mut().filter_map(Sum::take).collect();
@@ -100,7 +101,7 @@ impl Refusals {
 }
 
 impl Sum {
-    /// Takes out what can be added.
+    /// Takes the open count of a committed row.
     fn take(&mut self) -> Option<(AuditId, u64)> {
         if !self.is_written || self.more == 0 {
             return None;
@@ -110,7 +111,7 @@ impl Sum {
 }
 
 impl First<'_> {
-    /// The row is there.
+    /// Records that the row is committed.
     fn written(self) {
         let mut sums = self.refusals.lock();
         if let Some(sum) = sums.get_mut(&self.key).filter(|sum| sum.row == self.row) {
@@ -129,7 +130,11 @@ impl Drop for First<'_> {
     }
 }
 
-/// Notes that a caller was refused something, at once if it is the first time within a minute.
+/// Records a refusal in the audit log: at once if it is the first within a minute, else later.
+///
+/// # Errors
+///
+/// Fails if the database does, or if the token is no longer valid.
 pub(crate) async fn note(
     service: &Service,
     credential: Credential,
@@ -157,11 +162,12 @@ pub(crate) async fn note(
     Ok(())
 }
 
-/// Writes how often what was refused was refused again, all of it in one transaction.
-/// [`crate::wakes::run`] does so every now and then, and a server when it ends.
+/// Adds the open counts of refusals to their rows, in one transaction. [`crate::wakes::run`] calls this every
+/// 30 seconds, and a server when it stops.
 ///
 /// # Errors
-/// If the data cannot be written; what was to be added is lost then.
+///
+/// Fails if the database does. The counts are lost then.
 pub async fn write(service: &Service) -> Result<()> {
     let left = service.refusals.take(service.clock.now());
     if left.is_empty() {

@@ -1,4 +1,4 @@
-//! What every operation stands on: the database, the clock and the wakes.
+//! The service that all operations share: the database, the clock, the wakes and the limits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ use crate::wakes::Wakes;
 use crate::watches::{Listings, RECHECK_EVERY, Watching};
 use crate::workshop::{self, Workshop};
 
-/// How long a caller's work may take. It is bounded by its bytes, so it does not ask.
+/// The deadline for a caller's work. Its bytes bound the work, so it does not check the deadline.
 const WORK_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// Why the data could not be opened, for whoever starts the server.
@@ -33,7 +33,7 @@ const WORK_TIME_MAX: Duration = Duration::from_secs(60);
 #[error(transparent)]
 pub struct StorageError(#[from] OpenError);
 
-/// What every operation stands on. Cloning it shares everything.
+/// What all operations share. Clones share everything.
 #[derive(Clone)]
 pub struct Service {
     pub(crate) database: Database,
@@ -51,7 +51,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// Opens the data and brings its schema up to date.
+    /// Opens the database and applies the missing migrations.
     pub async fn open(storage: &Storage, clock: Clock) -> std::result::Result<Self, StorageError> {
         let database = Database::open(storage).await?;
         let database = database.with_renderer(Renderer::CURRENT.number());
@@ -71,7 +71,7 @@ impl Service {
         })
     }
 
-    /// The same service, answering pushes with [`Error::SyncPaused`].
+    /// Returns the service with pushes paused: they fail with [`Error::SyncPaused`].
     pub fn with_sync_paused(self, sync_paused: bool) -> Self {
         Self {
             sync_paused,
@@ -79,12 +79,12 @@ impl Service {
         }
     }
 
-    /// The same service, letting everybody have and do so much.
+    /// Returns the service with other default quotas and rates.
     pub fn with_quotas(self, quotas: Quotas) -> Self {
         Self { quotas, ..self }
     }
 
-    /// The same service, whose watches read the state so often without being woken.
+    /// Returns the service with another interval at which watches read without a wake.
     pub fn with_recheck_every(self, recheck_every: Duration) -> Self {
         Self {
             recheck_every,
@@ -92,37 +92,42 @@ impl Service {
         }
     }
 
-    /// `sqlite` or `postgres`.
+    /// Returns `sqlite` or `postgres`.
     pub fn storage_kind(&self) -> &'static str {
         self.database.kind()
     }
 
-    /// What was asked of the database so far.
+    /// Returns how much work the database was given so far.
     pub fn counts(&self) -> Counts {
         self.database.counts()
     }
 
-    /// Whether the data can be reached and written, as far as that can be told without writing.
+    /// Checks that the database can be reached and accepts writes, as far as that shows without a write.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it does not.
     pub async fn demand_writable(&self) -> Result<()> {
         Ok(self.database.demand_writable().await?)
     }
 
-    /// Ends every connection to the data.
+    /// Closes all connections to the database.
     pub async fn close(&self) {
         self.database.close().await;
     }
 
-    /// Whether work that takes about as long as going through so many bytes is done at once.
+    /// Returns whether [`Self::work`] runs a job on the caller's thread. `bytes` is how much it reads, or work
+    /// that takes equally long.
     pub fn is_light(&self, bytes: u64) -> bool {
         workshop::is_light(bytes)
     }
 
-    /// Does a caller's work that takes about as long as going through so many bytes: at once if that is
-    /// little, else in the workshop when it is the caller's turn.
+    /// Runs a job of a user: at once if it is light, else in the workshop when it is the user's turn. `bytes` is
+    /// how much it reads, or work that takes equally long.
     ///
     /// # Errors
     ///
-    /// [`Error::Busy`] if too much of their work waits already.
+    /// Returns [`Error::Busy`] if too many of the user's jobs wait already.
     pub async fn work<T: Send + 'static>(
         &self,
         user: UserId,
@@ -148,7 +153,11 @@ impl Service {
         }
     }
 
-    /// Counts something that an agent or a token does, and refuses it if it is too much in a minute.
+    /// Counts an event of an agent or a token.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::QuotaExceeded`] if there are too many in a minute.
     pub(crate) fn demand_rate(
         &self,
         rate: Rate,
@@ -160,8 +169,8 @@ impl Service {
         Ok(self.rate_counts.count(&self.quotas.rates, key, more, now)?)
     }
 
-    /// Begins to read a chat's bodies. That whoever sees the chat asked for them and may not read them is
-    /// noted in the audit log.
+    /// Begins a transaction that reads a chat's bodies. Records a refusal in the audit log, if the caller may
+    /// see the chat but not read its bodies.
     pub(crate) async fn read_bodies(
         &self,
         credential: Credential,
@@ -181,7 +190,7 @@ impl Service {
             .await
     }
 
-    /// Notes in the audit log that something forbidden was asked for, and passes the answer on.
+    /// Returns `outcome`, and records it in the audit log if it is a refusal.
     pub(crate) async fn audited<T>(
         &self,
         credential: Credential,
@@ -195,7 +204,7 @@ impl Service {
         );
         if is_refused && let Err(error) = refusals::note(self, credential, operation, object).await
         {
-            tracing::warn!(%error, "a refusal could not be noted in the audit log");
+            tracing::warn!(%error, "could not write a refusal to the audit log");
         }
         outcome
     }

@@ -1,4 +1,4 @@
-//! Skills and tool definitions, from the pin, whether or not the workspace can be reached.
+//! Skills and tool definitions from the pin. They can be read even if the workspace is out of reach.
 
 use std::sync::Arc;
 
@@ -18,8 +18,8 @@ use crate::contexts;
 use crate::error::{Error, Result};
 use crate::service::Service;
 
-/// How a `SKILL.md` is treated for a model: under the renderer of the pin, or the newest that this
-/// release knows.
+/// Returns the renderer that treats a `SKILL.md` for a model: that of the pin, or the newest one that this
+/// release knows if the pin's is newer.
 fn renderer_of(pin: Option<&PinState>) -> Renderer {
     let number = pin.map(|pin| pin.pin.prompt.renderer);
     number
@@ -27,30 +27,26 @@ fn renderer_of(pin: Option<&PinState>) -> Renderer {
         .unwrap_or(Renderer::CURRENT)
 }
 
-/// For whom a `SKILL.md` is read.
+/// The reader of a `SKILL.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reader {
-    /// For a model: sanitised like the prompt.
+    /// A model, which gets the text sanitised like the prompt.
     Model,
-    /// For a person: as it stands in the workspace.
+    /// A person, who gets the text as it is in the workspace.
     Person,
 }
 
 /// A skill with the text of its `SKILL.md`.
 #[derive(Debug, Clone)]
 pub struct SkillText {
-    /// The skill.
     pub skill: Resource,
-    /// The text.
     pub body: String,
 }
 
-/// A skill's supporting file.
+/// A supporting file of a skill, such as a script.
 #[derive(Debug, Clone)]
 pub struct SkillFileBytes {
-    /// Its hash.
     pub hash: BlobHash,
-    /// Its bytes.
     pub bytes: Arc<[u8]>,
 }
 
@@ -74,7 +70,11 @@ async fn pinned(
     Ok((transaction, granted, pinned))
 }
 
-/// The `ok` skills of a chat's pin, in prompt order.
+/// Returns the `ok` skills of a chat's pin, in the order of the prompt.
+///
+/// # Errors
+///
+/// Returns the store's errors if the caller may not read the chat's bodies.
 pub async fn list(
     service: &Service,
     credential: Credential,
@@ -86,7 +86,11 @@ pub async fn list(
         .unwrap_or_default())
 }
 
-/// One skill of a chat's pin, by its name.
+/// Returns a skill of a chat's pin by its name.
+///
+/// # Errors
+///
+/// Returns [`Error::NotFound`] if the pin has no such `ok` skill.
 pub async fn read(
     service: &Service,
     credential: Credential,
@@ -115,7 +119,12 @@ pub async fn read(
     Ok(SkillText { skill, body })
 }
 
-/// One supporting file of a skill of a chat's pin.
+/// Returns a supporting file of a skill of a chat's pin, by its path below the skill's directory.
+///
+/// # Errors
+///
+/// Returns [`Error::NotFound`] if the pin has no such skill or file, and [`Error::Invalid`] if the file's
+/// bytes are not part of the pin.
 pub async fn file(
     service: &Service,
     credential: Credential,
@@ -144,7 +153,11 @@ pub async fn file(
     Ok(SkillFileBytes { hash, bytes })
 }
 
-/// The tools that a chat offers: from the agent's head or from the pin, as the chat is set.
+/// Returns the tools that a chat offers: from the agent's head or from the pin, by the chat's tools mode.
+///
+/// # Errors
+///
+/// Returns the store's errors if the caller may not read the chat's bodies.
 pub async fn tools(service: &Service, credential: Credential, chat: ChatId) -> Result<Tools> {
     let (mut transaction, granted) = service
         .read_bodies(credential, Operation::ToolRead, chat)

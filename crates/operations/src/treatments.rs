@@ -1,5 +1,5 @@
-//! What the renderers make of bodies: worked out when a push brings them, and in the background for
-//! what was stored before a renderer came.
+//! Treatments: what each renderer makes of a body. A push computes those of its bodies. The background computes
+//! those of bodies that are older than a renderer.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ use ctxpin_store::grant::task;
 use crate::error::Result;
 use crate::service::Service;
 
-/// How many bodies are read at once in the background: together at most 16 MiB.
+/// How many bodies the background reads at once: at most 16 MiB.
 const BATCH: u64 = 16;
 
-/// Treats what a push brings, by every renderer, for chats may be pinned by any of them. Returns the
-/// snapshot with all that is known of its bodies, and of this what is new. A body that is neither in the
-/// head nor at hand is left to the background.
+/// Treats the bodies of a push by every renderer, because chats may be pinned by any of them. Returns the
+/// snapshot with all known treatments of its bodies, and the new ones among these. A body that is neither
+/// in the head nor in `bodies` is left to the background.
 pub(crate) fn treated(
     snapshot: Snapshot,
     head: Option<&TreatedSnapshot>,
@@ -52,12 +52,12 @@ pub(crate) fn treated(
     (treated, new)
 }
 
-/// Treats what was stored before the renderers of this release came, as far as no server has done it yet.
-/// Safe to run at several replicas at once.
+/// Treats the bodies that are older than the renderers of this release, unless a server has done so already.
+/// Several replicas may run this at once.
 ///
 /// # Errors
 ///
-/// If the database does not answer: what was done stays done.
+/// Fails if the database does. The finished part stays.
 pub async fn catch_up(service: &Service) -> Result<()> {
     let upkeep = service.database.upkeep(task::Treatments);
     for renderer in Renderer::ALL {
@@ -81,7 +81,7 @@ pub async fn catch_up(service: &Service) -> Result<()> {
                 Ok(treatments) => treatments,
                 Err(error) => match error.try_into_panic() {
                     Ok(panic) => std::panic::resume_unwind(panic),
-                    // The server ends.
+                    // The job was cancelled with the runtime.
                     Err(_) => return Ok(()),
                 },
             };
@@ -92,13 +92,13 @@ pub async fn catch_up(service: &Service) -> Result<()> {
     Ok(())
 }
 
-/// How long after a failure it is tried again.
+/// The pause before a retry.
 const RETRY_PAUSE: Duration = Duration::from_secs(30);
 
-/// Runs [`catch_up`], again after a failure, until nothing is left to do.
+/// Runs [`catch_up`] and retries after a failure, until nothing is left to do.
 pub async fn run(service: &Service) {
     while let Err(error) = catch_up(service).await {
-        tracing::warn!(%error, "what was stored before could not be treated yet");
+        tracing::warn!(%error, "could not treat the older bodies yet; will retry in 30 seconds");
         tokio::time::sleep(RETRY_PAUSE).await;
     }
 }

@@ -1,4 +1,4 @@
-//! Turns: a model is about to generate, and ctxpin hands out and stamps what is in force.
+//! Turns: before a model generates, the server returns the context in force and records it with a stamp.
 
 use std::sync::Arc;
 
@@ -29,8 +29,13 @@ use crate::pins::was_settled;
 use crate::prompts::weight;
 use crate::service::Service;
 
-/// Begins a turn: an unpinned chat whose agent has a head is hydrated, the chat's policy is
-/// applied, and the turn is stamped.
+/// Begins a turn: pins an unpinned chat whose agent has a head, applies the chat's policy, and records the
+/// turn with its stamp.
+///
+/// # Errors
+///
+/// Returns [`Error::Archived`] for an archived chat, and [`Error::QuotaExceeded`] if the token begins too many
+/// turns.
 pub async fn begin(
     service: &Service,
     credential: Credential,
@@ -44,10 +49,10 @@ pub async fn begin(
     .await
 }
 
-/// The moves that a turn begins with, and what they hold for.
+/// The moves that a turn begins with, and the state of the chat that they were planned for.
 struct Plan {
-    /// With each its reason, and whether the tools that it pins are those of settled servers,
-    /// where they are not the head's.
+    /// Each with its reason. The last value says whether the agent's MCP servers had settled, if the pinned
+    /// tools are not the head's.
     moves: Vec<(Prepared, Reason, Option<bool>)>,
     notices: Vec<String>,
 }
@@ -101,7 +106,7 @@ async fn begin_once(
         planned = plan(&mut ground, &now).await?;
     }
     let mut deed =
-        granted.unnoted("a turn is a record of its own, and the history tells of its moves");
+        granted.unnoted("the turn is a record of its own, and the history shows its moves");
     for (prepared, reason, mcp_settled) in &planned.moves {
         let cause = Cause {
             mcp_settled: mcp_settled.unwrap_or(now.head_settled),
@@ -143,7 +148,7 @@ async fn of_reference<R>(
     }
 }
 
-/// Whether the chat is what the plan was made for.
+/// Returns whether the chat is still as the plan expects.
 fn is_as_planned(before: &ChatRecord, now: &ChatRecord) -> bool {
     let head = |chat: &ChatRecord| chat.head.map(|head| head.snapshot);
     before.pin_seq == now.pin_seq
@@ -195,7 +200,7 @@ async fn plan(ground: &mut Ground<'_>, chat: &ChatRecord) -> Result<Plan> {
         if let Some(composed) = ground.work(bytes, compose).await? {
             at = Arc::clone(&composed.snapshot);
             pin = plan.add(ground, composed, &pin, Reason::Additive).await?;
-            // Tools that stay the pin's own are as settled as they were.
+            // If the pin keeps its own tools, so does what is known of their servers.
             if let Some((prepared, _, mcp_settled)) = plan.moves.last_mut() {
                 *mcp_settled = (prepared.target.hashes.tools != head_tools).then_some(was_settled);
             }
@@ -210,7 +215,7 @@ async fn plan(ground: &mut Ground<'_>, chat: &ChatRecord) -> Result<Plan> {
     Ok(plan)
 }
 
-/// Whether nobody changed anything: the same bytes are read otherwise by now.
+/// Returns whether only the reading of the same bytes changed, in a newer release.
 async fn is_by_rules_alone(
     ground: &mut Ground<'_>,
     chat: &ChatRecord,
@@ -229,8 +234,7 @@ async fn is_by_rules_alone(
 }
 
 impl Plan {
-    /// Adds a move to a composed snapshot. Answers what the pin will be, as far as the next move
-    /// depends on it.
+    /// Adds a move to a composed snapshot. Returns the pin after it, as far as the next move depends on it.
     async fn add(
         &mut self,
         ground: &mut Ground<'_>,
@@ -249,7 +253,7 @@ impl Plan {
     }
 }
 
-/// What the caller should know of the chat as it stands.
+/// Returns the warnings about the state of the chat.
 fn standing_notice(chat: &ChatRecord) -> Option<String> {
     if chat.pin.is_none() {
         let why = match chat.agent {
@@ -265,10 +269,10 @@ fn standing_notice(chat: &ChatRecord) -> Option<String> {
     })
 }
 
-/// Why an answer has none of what the model is to be given.
+/// Why a response has no context.
 const NOTHING_GIVEN: &str = "The token lacks the scope `read`, so the answer has no prompt, no skills and no tools; use a token that has it.";
 
-/// Reads what a turn's stamp names, for a caller who may.
+/// Reads what a turn's stamp names, if the caller may read bodies.
 async fn deliver<R>(
     transaction: &mut Transaction,
     granted: &Granted<object::Chat, R>,
@@ -297,7 +301,7 @@ async fn given(
 ) -> Result<TurnContext> {
     let prompt = match turn.prompt {
         Some(hash) => {
-            // A turn that is not written yet has the chat's pinned prompt.
+            // A turn that is not written yet uses the chat's pinned prompt.
             let bytes = granted.prompt_bytes(transaction, hash).await?;
             String::from_utf8_lossy(&bytes).into_owned()
         }
@@ -323,7 +327,11 @@ async fn given(
     })
 }
 
-/// Lists a chat's turns, newest first.
+/// Returns a page of a chat's turns, newest first.
+///
+/// # Errors
+///
+/// Returns the store's errors if the caller may not see the chat.
 pub async fn list(
     service: &Service,
     credential: Credential,

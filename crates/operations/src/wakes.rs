@@ -1,5 +1,5 @@
-//! Wakes: hints that something was written, for whoever watches. They follow the commit, carry no
-//! content, and may be lost: a watcher reads the state, and reads it again from time to time.
+//! Wakes: hints to watchers that something was written. A hint is sent after the commit, carries no
+//! content and may be lost. A watcher reads the state after a hint, and periodically without one.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,40 +15,38 @@ use crate::frame::commit;
 use crate::refusals;
 use crate::service::Service;
 
-/// Hints of one owner that a slow watcher may fall behind before it is told to read everything anew;
-/// past a page of chats that is cheaper than reading them one by one.
+/// How many hints of one owner are kept for a slow watcher. A watcher that missed more reads everything
+/// again. With more changes than a page of chats that is cheaper than reading them one by one.
 const HINTS_KEPT: usize = 64;
 
-/// Most topics of one notification to the other replicas.
+/// The most topics in one notification to the other replicas.
 const TOPICS_AT_ONCE: usize = 64;
 
-/// Pause before the listener is made anew after it failed.
+/// The pause before a failed listener is replaced.
 const LISTENER_PAUSE: Duration = Duration::from_secs(1);
 
-/// How often signs of life are written, and how often something was refused.
+/// How often the last uses of tokens and agents, and the counts of refusals, are written.
 const SIGNS_WRITTEN_EVERY: Duration = Duration::from_secs(30);
 
-/// A hint, and when it was given.
+/// A hint and the time at which it was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Hint {
-    /// What it is about.
     pub topic: Topic,
-    /// What was read later has seen what it is about.
+    /// Everything that was read later includes the change.
     pub at: Instant,
 }
 
 impl Hint {
-    /// Anything may have been written until now.
+    /// Returns a hint that anything may have changed until now.
     pub fn everything() -> Self {
         let (topic, at) = (Topic::Everything, Instant::now());
         Self { topic, at }
     }
 }
 
-/// The hints of this process, and those that wait to be told to the others.
+/// The hints of this process, and the topics that the other replicas have not been notified of yet.
 pub(crate) struct Wakes {
-    /// By whose things are watched, so that a write wakes nobody whom it does not concern. Owners
-    /// whom nobody watches are not kept.
+    /// By owner, so a write wakes only the watchers of its owner. Owners without watchers are not kept.
     local: Mutex<HashMap<UserId, broadcast::Sender<Hint>>>,
     outgoing: Mutex<BTreeSet<Topic>>,
     outgoing_grew: Notify,
@@ -63,14 +61,14 @@ impl Wakes {
         }
     }
 
-    /// Tells everybody who watches, here and elsewhere. [`commit`] alone calls it.
+    /// Wakes the watchers of a topic, here and at the other replicas. Only [`commit`] calls this.
     pub(crate) fn publish(&self, topic: Topic) {
-        self.tell_here(topic);
+        self.wake_here(topic);
         self.lock_outgoing().insert(topic);
         self.outgoing_grew.notify_one();
     }
 
-    /// The hints about what belongs to `owner`, and those that may concern anybody.
+    /// Returns the hints about what belongs to `owner`, and those about everything.
     pub(crate) fn subscribe(&self, owner: UserId) -> broadcast::Receiver<Hint> {
         let mut local = self.lock_local();
         let sender = local.entry(owner);
@@ -79,11 +77,11 @@ impl Wakes {
             .subscribe()
     }
 
-    fn tell_here(&self, topic: Topic) {
+    fn wake_here(&self, topic: Topic) {
         let at = Instant::now();
         let hint = Hint { topic, at };
         let mut local = self.lock_local();
-        // Whom nobody watches any more is forgotten at the next hint.
+        // An owner without watchers is removed at the next hint.
         match topic.owner() {
             Some(owner) => {
                 let is_watched = local.get(&owner).map(|sender| sender.send(hint).is_ok());
@@ -113,45 +111,45 @@ impl Wakes {
     }
 }
 
-/// The background work of a server: tells and hears the other replicas, and writes signs
-/// of life and sums of refusals. Runs until it is dropped.
+/// Runs the background work of a server until it is dropped: it notifies the other replicas, listens to
+/// them, and writes last uses and counts of refusals.
 pub async fn run(service: &Service) {
     tokio::join!(
-        tell_others(service),
-        hear_others(service),
+        notify_others(service),
+        listen_to_others(service),
         write_signs(service)
     );
 }
 
-async fn tell_others(service: &Service) {
+async fn notify_others(service: &Service) {
     loop {
         service.wakes.outgoing_grew.notified().await;
-        // One notification for all that came while the last was on its way.
+        // One notification for all topics that came during the previous one.
         let topics = service.wakes.take_outgoing();
         if topics.is_empty() {
             continue;
         }
         if let Err(error) = service.database.notify(&topics).await {
-            tracing::warn!(%error, "the other replicas could not be told; they will look by themselves");
+            tracing::warn!(%error, "could not notify the other replicas; they will find the change within 30 seconds");
         }
     }
 }
 
-async fn hear_others(service: &Service) {
+async fn listen_to_others(service: &Service) {
     loop {
         match service.database.listen().await {
             Ok(None) => return,
             Ok(Some(mut listener)) => {
-                // Whatever was told before this moment was missed.
-                service.wakes.tell_here(Topic::Everything);
+                // Earlier notifications were missed.
+                service.wakes.wake_here(Topic::Everything);
                 while let Ok(topics) = listener.next().await {
                     topics
                         .into_iter()
-                        .for_each(|topic| service.wakes.tell_here(topic));
+                        .for_each(|topic| service.wakes.wake_here(topic));
                 }
-                tracing::warn!("the connection that hears the other replicas was lost");
+                tracing::warn!("lost the connection that listens to the other replicas");
             }
-            Err(error) => tracing::warn!(%error, "the other replicas cannot be heard"),
+            Err(error) => tracing::warn!(%error, "cannot listen to the other replicas"),
         }
         tokio::time::sleep(LISTENER_PAUSE).await;
     }
@@ -164,7 +162,7 @@ async fn write_signs(service: &Service) {
             tracing::warn!(%error, "signs of life could not be written");
         }
         if let Err(error) = refusals::write(service).await {
-            tracing::warn!(%error, "it could not be noted how often something was refused");
+            tracing::warn!(%error, "could not write how often requests were refused");
         }
     }
 }
@@ -206,15 +204,15 @@ mod tests {
         for receiver in &mut ones {
             assert_eq!(receiver.try_recv().unwrap().topic, of(one));
         }
-        assert!(others.try_recv().is_err(), "it is not theirs");
-        wakes.tell_here(Topic::Everything);
+        assert!(others.try_recv().is_err(), "it belongs to another owner");
+        wakes.wake_here(Topic::Everything);
         for receiver in ones.iter_mut().chain([&mut others]) {
             assert_eq!(receiver.try_recv().unwrap().topic, Topic::Everything);
         }
         drop(ones);
         wakes.publish(of(one));
         drop(others);
-        wakes.tell_here(Topic::Everything);
-        assert!(wakes.lock_local().is_empty(), "nobody watches any more");
+        wakes.wake_here(Topic::Everything);
+        assert!(wakes.lock_local().is_empty(), "no watcher is left");
     }
 }

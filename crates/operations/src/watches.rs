@@ -1,7 +1,7 @@
-//! Watches: first the state, then what changes. A watch subscribes to wakes before it reads the
-//! state, takes every wake for a hint to read it again, and reads it from time to time anyway; so a
-//! lost hint costs at most one such interval. Each reading checks the caller's token and permission. The
-//! state is told page by page, as it is taken, and a page is read once for all who watch the same owner.
+//! Watches: streams that begin with the state and continue with its changes. A watch subscribes to wakes
+//! before it reads the state. It reads again after each wake, and every 30 seconds without one, so a lost
+//! wake delays an event by at most 30 seconds. Each read checks the caller's token and permission. The state
+//! is emitted page by page as the caller reads, and a page is read once for all watchers of its owner.
 
 mod listings;
 mod told;
@@ -31,23 +31,23 @@ use told::{ToldAgent, ToldChat};
 
 pub(crate) use listings::Listings;
 
-/// How often a watch reads the state without being woken, usually.
+/// How often a watch reads the state without a wake, unless a test sets another interval.
 pub const RECHECK_EVERY: Duration = Duration::from_secs(30);
 
-/// How long a watcher may be told pages that others have read after its token was looked up.
+/// How long a check of the token is valid for pages that another watcher has read.
 const CHECKED_FOR: Duration = Duration::from_secs(1);
 
-/// Most chats that are read one by one where a list could tell of them.
+/// The most chats that are read one by one instead of by a list.
 const READ_ALONE_MAX: usize = 64;
 
-/// Most watches of one token.
+/// The most watches of one token.
 const WATCHES_MAX: usize = 16;
 
-/// The watches that are under way, by token.
+/// The number of open watches, by token.
 #[derive(Default)]
 pub(crate) struct Watching(Mutex<HashMap<TokenId, usize>>);
 
-/// A watch's place among those of its token.
+/// Counts a watch of its token until it is dropped.
 struct WatchPlace {
     watching: Arc<Watching>,
     token: TokenId,
@@ -59,7 +59,7 @@ impl Watching {
         let count = watching.entry(token).or_default();
         if *count >= WATCHES_MAX {
             return Err(Error::Busy(
-                "this token watches 16 times already; end one of its watches first",
+                "this token has 16 open watches, which is the limit; close one of them first",
             ));
         }
         *count += 1;
@@ -70,7 +70,7 @@ impl Watching {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<TokenId, usize>> {
-        // Nothing is half-done behind a panic.
+        // No panic leaves the counts half changed.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -87,20 +87,20 @@ impl Drop for WatchPlace {
     }
 }
 
-/// A watch under way.
+/// An open watch.
 pub struct Watch {
     service: Service,
     credential: Credential,
     subject: Subject,
     detail: Detail,
     hints: Receiver<Hint>,
-    /// Taken from `hints` and not followed to the end yet.
+    /// Received from `hints` and not handled yet.
     taken: VecDeque<Hint>,
     lists: Arc<OwnLists>,
     listing: Option<Listing>,
-    /// Chats that are to be read one by one.
+    /// Chats to read one by one.
     due: VecDeque<ChatId>,
-    /// Whether the state is being told for the first time.
+    /// Whether the first state has not been emitted completely.
     is_beginning: bool,
     chats: BTreeMap<ChatId, ToldChat>,
     agents: BTreeMap<AgentId, ToldAgent>,
@@ -110,24 +110,30 @@ pub struct Watch {
     _place: WatchPlace,
 }
 
-/// A list that is read page by page, each once the page before has been taken.
+/// A list that is read page by page, each after the caller has read the previous one.
 #[derive(Debug, Clone)]
 struct Listing {
-    /// How old a page may be that somebody else has read.
+    /// A page that another watcher read before this time is too old.
     since: Instant,
-    /// When the token was looked up last.
+    /// When the token was last checked.
     checked_at: Option<Instant>,
-    /// Whether agents are listed; else chats.
+    /// Whether the list is of agents, and not of chats.
     is_of_agents: bool,
-    /// The chats of this agent; else all.
+    /// Restricts the list to the chats of one agent.
     agent: Option<AgentId>,
     after: Option<IdCursor>,
-    /// What was told before and is not listed yet.
+    /// Known agents that have not appeared in the list yet.
     agents: BTreeSet<AgentId>,
+    /// Known chats that have not appeared in the list yet.
     chats: BTreeSet<ChatId>,
 }
 
-/// Begins to watch; fails if the caller may not, or if their token watches too often already.
+/// Opens a watch.
+///
+/// # Errors
+///
+/// Returns [`Error::Busy`] if the token has too many open watches, and the store's errors if the caller may
+/// not read the subject.
 pub async fn watch(
     service: &Service,
     credential: Credential,
@@ -167,7 +173,7 @@ pub async fn watch(
     Ok(watch)
 }
 
-/// To whom belongs what is watched: the agent that a chat is bound to as well.
+/// Returns the owner of what is watched. The agent of a chat has the same owner.
 async fn owner(service: &Service, credential: Credential, subject: Subject) -> Result<UserId> {
     let caller = service.caller(credential);
     match subject {
@@ -188,10 +194,12 @@ async fn owner(service: &Service, credential: Credential, subject: Subject) -> R
 }
 
 impl Watch {
-    /// Waits for the next event. `None` once there can be no more, for the one chat that was
-    /// watched is gone. An error ends the watch: the caller may no longer see it.
+    /// Waits for the next event. Returns `None` if the only watched chat was deleted. The future can be dropped
+    /// without losing an event.
     ///
-    /// Dropping the wait loses nothing.
+    /// # Errors
+    ///
+    /// Fails if the database does, or if the caller may no longer read the subject. An error ends the watch.
     pub async fn next(&mut self) -> Result<Option<Event>> {
         loop {
             if let Some(event) = self.events.pop_front() {
@@ -200,7 +208,7 @@ impl Watch {
             if self.is_over {
                 return Ok(None);
             }
-            // Each step is noted as done only after it was, so that a wait that is dropped while it reads
+            // A step is removed only after it has ended. If the future is dropped during a read, the next call
             // reads again.
             if let Some(chat) = self.due.front().copied() {
                 self.read_chat(chat).await?;
@@ -226,8 +234,8 @@ impl Watch {
         }
     }
 
-    /// Looks without a hint at the next of the moments that all watchers of the owner have in common, so that
-    /// one of them reads for all.
+    /// Schedules the next read without a hint. All watchers of an owner use the same moments, so one of them
+    /// reads for all.
     fn look_again_after(&mut self, at: Instant) {
         let every = self.service.recheck_every;
         let now = Instant::now().max(at);
@@ -236,7 +244,7 @@ impl Watch {
         self.recheck_at = self.lists.since + next;
     }
 
-    /// Takes a hint, and those that came with it.
+    /// Takes a hint and all others that have arrived.
     fn take(&mut self, first: Hint) {
         let mut taken = BTreeMap::from([(first.topic, first.at)]);
         loop {
@@ -253,7 +261,7 @@ impl Watch {
         self.taken = taken.map(|(topic, at)| Hint { topic, at }).collect();
     }
 
-    /// Reads what a hint is about.
+    /// Reads what a hint is about, and emits what changed.
     async fn follow(&mut self, hint: Hint) -> Result<()> {
         match (self.subject, hint.topic) {
             (_, Topic::Account { .. }) => self.check(Operation::ChatList).await,
@@ -277,7 +285,7 @@ impl Watch {
         }
     }
 
-    /// Tells what a hint is about, to whoever may still watch it.
+    /// Emits the topic of a hint, if the caller may still watch it.
     async fn pass_on(&mut self, topic: Topic) -> Result<()> {
         let changed = match (self.subject, topic) {
             (Subject::Chat(watched), topic) => {
@@ -288,7 +296,7 @@ impl Watch {
                     Topic::Everything => true,
                 };
                 if bound {
-                    // It may be gone, or be bound to another agent.
+                    // The chat may be deleted, or bound to another agent.
                     self.read_chat(watched).await?;
                     let told = |event: &Event| matches!(event, Event::Chat(_) | Event::Turn(..));
                     self.events.retain(|event| !told(event));
@@ -322,7 +330,7 @@ impl Watch {
             .is_some_and(|told| told.agent == Some(agent))
     }
 
-    /// Reads one chat and tells what changed of it.
+    /// Reads one chat and emits its changes.
     async fn read_chat(&mut self, chat: ChatId) -> Result<()> {
         let caller = self.service.caller(self.credential);
         let sighted = self
@@ -343,7 +351,7 @@ impl Watch {
         Ok(())
     }
 
-    /// Reads a chat together with its new turns, and tells these.
+    /// Reads a chat together with its new turns, and emits the turns.
     async fn read_turns(&mut self, caller: &Caller, chat: ChatId) -> Result<ChatRecord> {
         let mut reading = self.service.database.read().await?;
         let granted = reading
@@ -359,7 +367,11 @@ impl Watch {
         Ok(record)
     }
 
-    /// A chat that was known is gone; one that never was seen cannot be watched.
+    /// Handles a chat that was not found: emits its deletion if it was known.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::NotFound`] if the watched chat was never seen.
     fn gone(&mut self, chat: ChatId) -> Result<()> {
         let was_known = self.chats.remove(&chat).is_some();
         if was_known {
@@ -374,7 +386,7 @@ impl Watch {
         Ok(())
     }
 
-    /// Tells a chat if it is not as it was told last.
+    /// Emits a chat if it differs from what was emitted last.
     fn tell(&mut self, chat: &ChatRecord) {
         let told = ToldChat::of(chat);
         if self.subject == Subject::Own
@@ -388,7 +400,7 @@ impl Watch {
         }
     }
 
-    /// Reads an agent of the caller, then the chats that are bound to it, or were.
+    /// Reads an agent of the caller, and then the chats that are or were bound to it.
     async fn read_agent(&mut self, agent: AgentId, since: Instant) -> Result<()> {
         let caller = self.service.caller(self.credential);
         let mut reading = self.service.database.read().await?;
@@ -417,7 +429,7 @@ impl Watch {
         Ok(())
     }
 
-    /// Tells an agent if it is not as it was told last.
+    /// Emits an agent if it differs from what was emitted last.
     fn tell_agent(&mut self, agent: &AgentRecord) {
         let told = ToldAgent::of(agent);
         if self.agents.insert(agent.id, told) != Some(told) {
@@ -431,7 +443,7 @@ impl Watch {
         }
     }
 
-    /// Lists all agents, then all chats.
+    /// Begins to list all agents, and then all chats.
     fn list_everything(&mut self, since: Instant) {
         self.listing = Some(Listing {
             since,
@@ -444,7 +456,7 @@ impl Watch {
         });
     }
 
-    /// Reads the next page of a list and tells what changed on it.
+    /// Reads the next page of a list and emits its changes.
     async fn list(&mut self, mut listing: Listing) -> Result<()> {
         let next = match listing.is_of_agents {
             true => self.list_agents(&mut listing).await?,
@@ -501,7 +513,7 @@ impl Watch {
             listing.chats.remove(&chat.id);
             let told = self.chats.get(&chat.id);
             if told.is_some_and(|told| told.turn_count < chat.turn_count) {
-                // Its new turns are told too.
+                // Its new turns are emitted too.
                 self.due.push_back(chat.id);
             } else {
                 self.tell(chat);
@@ -517,7 +529,7 @@ impl Watch {
         }
     }
 
-    /// Looks the token up, where the page was read with another one.
+    /// Checks the token, if another watcher's token read the page.
     async fn look_up(
         &self,
         listing: &mut Listing,
@@ -533,7 +545,7 @@ impl Watch {
         Ok(())
     }
 
-    /// What is done about what was told before and is not listed, and what is listed next.
+    /// Handles what was known and is not in the list, and returns the next list.
     fn after_list(&mut self, listing: Listing) -> Option<Listing> {
         if listing.is_of_agents {
             let gone = listing.agents.into_iter();
@@ -544,7 +556,7 @@ impl Watch {
                 ..listing
             });
         }
-        // Many were bound to an agent that is gone, or to another one now: a list tells that sooner.
+        // Many chats lost their agent or were bound to another one. A list of all is quicker.
         if listing.agent.is_some() && listing.chats.len() > READ_ALONE_MAX {
             return Some(Listing {
                 agent: None,
@@ -552,7 +564,7 @@ impl Watch {
                 ..listing
             });
         }
-        // Archived, deleted, or bound to another agent.
+        // These are archived, deleted, or bound to another agent.
         self.due.extend(listing.chats);
         None
     }

@@ -1,8 +1,8 @@
-//! Where heavy work is done: off the threads that answer others, a few pieces at a time, and no user
-//! before all others.
+//! The pool for heavy work. Its jobs run on threads that serve no requests, a few at a time, and no user
+//! can fill it.
 //!
-//! Whoever has heavy work first enters the workshop and gets a slot, then reads what the work needs,
-//! then has it done. So what waits holds nothing but its place in a queue.
+//! A caller with heavy work first enters the workshop and gets a slot, then reads what the work needs, and
+//! then runs the work. So a waiting caller holds nothing but a place in a queue.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,24 +15,24 @@ use tokio::sync::oneshot;
 
 use crate::error::{Error, Result};
 
-/// Fewest pieces of work that are done at a time: with one, one user could hold up all others.
+/// The fewest slots. With one, a single user could hold up all others.
 const SLOTS_MIN: usize = 2;
 
-/// Most pieces of work of one user that wait. A page that shows several chats asks for fewer at once.
+/// The most waiting jobs of one user. A page that shows several chats asks for fewer at once.
 const WAITING_MAX: usize = 8;
 
-/// Work of so few bytes is done where it comes up: it takes less than handing it over.
+/// Work on at most this many bytes runs on the caller's thread, because handing it over would take longer.
 const LIGHT_BYTES: u64 = 64 * 1024;
 
-/// Longest work under locks, for which others wait.
+/// The longest work under locks, which other requests wait for.
 const UNDER_LOCKS_MAX: Duration = Duration::from_millis(250);
 
-/// Whether work that takes about as long as going through so many bytes needs no slot.
+/// Returns whether work needs no slot. `bytes` is how much it reads, or work that takes equally long.
 pub(crate) fn is_light(bytes: u64) -> bool {
     bytes <= LIGHT_BYTES
 }
 
-/// A place for so many pieces of work at a time.
+/// A pool with a number of slots. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Workshop(Arc<Inner>);
 
@@ -44,16 +44,15 @@ struct Inner {
 #[derive(Default)]
 struct State {
     taken: usize,
-    /// How many slots each user has.
+    /// How many slots each user holds.
     running: HashMap<UserId, usize>,
-    /// Who waits for a slot, by user.
+    /// The callers who wait for a slot, by user.
     waiting: HashMap<UserId, VecDeque<oneshot::Sender<Slot>>>,
-    /// The users that wait, the one whose turn is next in front.
+    /// The users who wait. The next one is in front.
     turns: VecDeque<UserId>,
 }
 
-/// The right to do one piece of work after another. It ends with the last of them, also if its caller
-/// has left by then.
+/// The right to run one job after another. It ends when the caller has dropped it and the last job has ended.
 pub(crate) struct Slot(Arc<Held>);
 
 struct Held {
@@ -61,14 +60,14 @@ struct Held {
     user: UserId,
 }
 
-/// What a piece of work asks while it goes on.
+/// Tells a running job when to stop.
 pub(crate) struct Watch {
     deadline: Instant,
     is_abandoned: Arc<AtomicBool>,
 }
 
 impl Watch {
-    /// Watches over work that is done at once.
+    /// Returns a watch that ends after `time_max` and knows no caller.
     pub fn lasting(time_max: Duration) -> Self {
         Self {
             deadline: Instant::now() + time_max,
@@ -76,19 +75,19 @@ impl Watch {
         }
     }
 
-    /// When the work is to be over.
+    /// Returns when the job must have ended.
     pub fn deadline(&self) -> Instant {
         self.deadline
     }
 
-    /// Whether there is no more time, or nobody waits for the outcome any more.
+    /// Returns whether the deadline has passed or the caller has stopped waiting.
     pub fn is_over(&self) -> bool {
         self.is_abandoned.load(Ordering::Relaxed) || Instant::now() >= self.deadline
     }
 }
 
 impl Default for Workshop {
-    /// As many slots as the machine has processors.
+    /// Returns a workshop with one slot per processor of the machine.
     fn default() -> Self {
         Self::with_slots(available_parallelism().map_or(SLOTS_MIN, usize::from))
     }
@@ -102,12 +101,12 @@ impl Workshop {
         }))
     }
 
-    /// Waits for a slot, in turn with the other users. A user who has one is never given the last, nor
-    /// more than half.
+    /// Waits for a slot, in turn with the other users. A user who holds one never gets the last free one, and
+    /// nobody gets more than half of all.
     ///
     /// # Errors
     ///
-    /// [`Error::Busy`] if too much work of that user waits already.
+    /// Returns [`Error::Busy`] if too many jobs of the user wait already, or if the server is stopping.
     pub async fn enter(&self, user: UserId) -> Result<Slot> {
         let slot = {
             let mut state = self.0.lock();
@@ -122,7 +121,7 @@ impl Workshop {
             }
             if count >= WAITING_MAX {
                 return Err(Error::Busy(
-                    "too much work of yours waits already; try again in a moment",
+                    "too many of your requests wait already; try again in a moment",
                 ));
             }
             let (waiter, slot) = oneshot::channel();
@@ -132,17 +131,17 @@ impl Workshop {
             state.waiting.entry(user).or_default().push_back(waiter);
             slot
         };
-        // The workshop lives as long as the service, so nobody is forgotten.
+        // The workshop lives as long as the service, so the sender is dropped only when the server stops.
         slot.await
             .map_err(|_| Error::Busy("the server is stopping; try again"))
     }
 
-    /// Does one piece of work of a user that takes about as long as going through so many bytes, and
-    /// waits for a slot if they are many.
+    /// Runs a job of a user. `bytes` is how much it reads, or work that takes equally long. A job that is not
+    /// light waits for a slot.
     ///
     /// # Errors
     ///
-    /// As [`Self::enter`].
+    /// Returns the errors of [`Self::enter`].
     pub async fn work<T: Send + 'static>(
         &self,
         user: UserId,
@@ -156,11 +155,11 @@ impl Workshop {
         self.enter(user).await?.run(time_max, work).await
     }
 
-    /// Does work for which others wait that hold no slot: at once, and no longer than they can wait.
+    /// Runs a job at once, without a slot, because the caller holds locks that other requests wait for.
     ///
     /// # Errors
     ///
-    /// As if others had been quicker, if it takes longer.
+    /// Fails like a lost race ([`Error::overtaken`]) if the job takes longer than 250 ms.
     pub async fn under_locks<T: Send + 'static>(
         &self,
         bytes: u64,
@@ -176,8 +175,12 @@ impl Workshop {
 }
 
 impl Slot {
-    /// Does a piece of work on a thread of its own. It is told when `time_max` is over or its caller has
-    /// left, and goes on until it asks.
+    /// Runs a job on a blocking thread. The job asks its [`Watch`] whether `time_max` has passed or the caller
+    /// has stopped waiting.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::Busy`] if the server is stopping.
     pub async fn run<T: Send + 'static>(
         &self,
         time_max: Duration,
@@ -207,13 +210,13 @@ async fn done<T: Send + 'static>(
         Ok(outcome) => Ok(outcome),
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            // The server ends.
+            // The job was cancelled with the runtime.
             Err(_) => Err(Error::Busy("the server is stopping; try again")),
         },
     }
 }
 
-/// Tells work that nobody waits for it any more.
+/// Marks a job as abandoned when its caller stops waiting.
 struct AbandonOnDrop(Arc<AtomicBool>);
 
 impl Drop for AbandonOnDrop {
@@ -230,7 +233,7 @@ impl Drop for Held {
 
 impl Inner {
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing is half-done behind a panic.
+        // No panic leaves the state half changed.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -241,7 +244,7 @@ impl Inner {
         }))
     }
 
-    /// Takes a slot back, and gives what is free to those whose turn it is.
+    /// Takes a slot back, and hands free slots to the next waiting callers.
     fn end(self: &Arc<Self>, user: UserId) {
         let mut given = Vec::new();
         {
@@ -252,7 +255,7 @@ impl Inner {
                 given.push((user, waiter));
             }
         }
-        // Outside the lock: whoever has left gives the slot back in here.
+        // A caller who has left returns the slot here, which needs the lock.
         for (user, waiter) in given {
             drop(waiter.send(self.slot(user)));
         }
@@ -281,7 +284,7 @@ impl State {
         }
     }
 
-    /// The first waiter of the first user whose turn it is and who may run.
+    /// Returns the first waiting caller of the next user who may run.
     fn next(&mut self, slots: usize) -> Option<(UserId, oneshot::Sender<Slot>)> {
         let at = self
             .turns
@@ -309,7 +312,7 @@ mod tests {
         std::array::from_fn(|_| UserId::generate(Clock::system().now()))
     }
 
-    /// Enters without waiting: a slot if there is one at once.
+    /// Returns a slot if one is free at once.
     fn at_once(workshop: &Workshop, user: UserId) -> Option<Slot> {
         workshop
             .enter(user)

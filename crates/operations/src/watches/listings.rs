@@ -1,4 +1,4 @@
-//! The lists of an owner's things, read once for all who watch them.
+//! Lists of an owner's agents and chats, read once for all watchers.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -11,28 +11,27 @@ use tokio::time::Instant;
 
 use crate::error::Result;
 
-/// Most pages that are kept of a list: watchers read about the same ones at about the same time.
+/// The most cached pages of a list. Watchers read about the same pages at about the same time.
 const PAGES_KEPT: usize = 8;
 
-/// The lists of those owners whose things are watched.
+/// The lists of the owners who have watchers.
 #[derive(Default)]
 pub(crate) struct Listings(Mutex<HashMap<UserId, Weak<OwnLists>>>);
 
-/// What an owner has.
+/// The lists of one owner.
 pub(super) struct OwnLists {
-    /// Since when this is kept: from here the looks without a hint are counted, so that all watchers look
-    /// at the same moments.
+    /// When the first watcher came. The reads without a hint are scheduled from here, so all watchers read at
+    /// the same moments.
     pub since: Instant,
-    /// Their agents.
     pub agents: Pages<AgentRecord>,
-    /// Their unarchived chats.
+    /// The unarchived chats.
     pub chats: Pages<ChatRecord>,
 }
 
-/// Pages of a list that were read lately.
+/// The most recently read pages of a list.
 pub(super) struct Pages<T>(tokio::sync::Mutex<VecDeque<Kept<T>>>);
 
-/// Which page: of the chats of one agent, or of all.
+/// The place of a page: the agent whose chats are listed (`None` for all), and the cursor.
 pub(super) type Place = (Option<AgentId>, Option<IdCursor>);
 
 struct Kept<T> {
@@ -42,7 +41,7 @@ struct Kept<T> {
 }
 
 impl Listings {
-    /// The lists of an owner, for as long as somebody has them.
+    /// Returns the lists of an owner, which live as long as a watcher holds them.
     pub(super) fn of(&self, owner: UserId) -> Arc<OwnLists> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(lists) = kept.get(&owner).and_then(Weak::upgrade) {
@@ -60,8 +59,12 @@ impl Listings {
 }
 
 impl<T> Pages<T> {
-    /// Returns a page as it was at `since` or later, and whether it was read for this. One watcher reads at a
-    /// time; the others wait for what it finds.
+    /// Returns a page as of `since` or later, and whether `read` was used to get it. One watcher reads at a
+    /// time, and the others wait for its result.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of `read`.
     pub async fn page(
         &self,
         place: Place,

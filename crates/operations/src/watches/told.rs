@@ -1,5 +1,5 @@
-//! What was told of a chat or an agent last, to tell whether it changed. Of what may have changed a hash
-//! is kept, so that a watcher of thousands of chats takes little memory.
+//! What a watch last emitted of a chat or an agent, to find changes. It keeps a hash instead of the record, so a
+//! watcher of thousands of chats takes little memory.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -7,7 +7,7 @@ use ctxpin_model::agent::AgentRecord;
 use ctxpin_model::chat::ChatRecord;
 use ctxpin_model::id::AgentId;
 
-/// A chat, as it was told last.
+/// A chat as it was last emitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ToldChat {
     hash: u64,
@@ -16,8 +16,8 @@ pub(super) struct ToldChat {
 }
 
 impl ToldChat {
-    /// The members themselves are hashed: by a clock that was set back, a change may have the very time of an
-    /// earlier one.
+    /// A hash of the fields and not only of a time, because after the clock was set back, two changes can have
+    /// the same time.
     pub fn of(chat: &ChatRecord) -> Self {
         let head = chat.head.map(|head| (head.snapshot, chat.head_settled));
         let drift = chat.drift().map(|drift| (drift.since, drift.declined));
@@ -33,7 +33,7 @@ impl ToldChat {
     }
 }
 
-/// An agent, as it was told last. Its signs of life are no part of it: they come all the time.
+/// An agent as it was last emitted, without `last_seen_at`, which changes all the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ToldAgent {
     hash: u64,
