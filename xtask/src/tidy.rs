@@ -2,6 +2,7 @@
 //! is reported at once. Each rule is a pure function of file texts or of cargo's metadata, in a
 //! module that says why the rule is there.
 
+mod circles;
 mod comments;
 mod dependencies;
 mod files;
@@ -71,6 +72,7 @@ pub fn run(root: &Path) -> anyhow::Result<bool> {
     breaches.extend(modules::check_names(&files));
     breaches.extend(modules::check_reachable(&packages, &files));
     breaches.extend(modules::check_heads(&packages, &files));
+    breaches.extend(circles::check(&files));
     breaches.extend(links::check(&files));
     breaches.extend(proofs::check(&files));
     for file in &files {
