@@ -1,4 +1,5 @@
-//! Agents, as their owners see them.
+//! Agents: an owner creates, reads and deletes them, and rotates their tokens. What an agent does itself is in
+//! [`crate::pushes`].
 
 use std::ops::Deref;
 
@@ -24,7 +25,12 @@ use crate::pushes::{demand_in_force, lock_one};
 use crate::quotas::demand_room;
 use crate::service::Service;
 
-/// Creates an agent of the caller. The token is in the answer and nowhere else.
+/// Creates an agent of the caller, and returns it with its token, which is kept nowhere else.
+///
+/// # Errors
+///
+/// Returns [`Error::QuotaExceeded`] if the caller has too many agents, [`Error::AgentReplaced`] if the agent to
+/// replace was replaced already, and the store's errors if the caller is no member or does not own that agent.
 pub async fn create(
     service: &Service,
     credential: Credential,
@@ -80,13 +86,13 @@ async fn create_once(
     Ok((created, token))
 }
 
-/// Whether an actor's token is there to set up what stays.
+/// Returns whether the actor's token may create what outlives it.
 fn provisions(actor: &Actor) -> bool {
     matches!(actor, Actor::User { scopes, .. } if scopes.has(Scope::Provision))
 }
 
-/// Makes a token for an agent; the one that it had ends at once. It expires with the caller's own, at
-/// `longest`, unless that one may provision: whoever has a token for a while has no agent for longer.
+/// Creates a token for an agent and revokes the previous one. The new token expires at `longest`, with the
+/// caller's own token, unless that one has the scope `provision`.
 async fn token_set(
     transaction: &mut Transaction,
     granted: &Granted<object::Agent, right::Write>,
@@ -106,8 +112,13 @@ async fn token_set(
     Ok((token, deed))
 }
 
-/// Gives an agent of the caller another token, and ends the one that it had. The agent, its timeline and its
-/// chats stay. The token is in the answer and nowhere else.
+/// Replaces the token of an agent, and returns the agent with the new token, which is kept nowhere else. The
+/// agent's timeline and its chats stay.
+///
+/// # Errors
+///
+/// Returns [`Error::AgentReplaced`] if another agent has replaced this one, and the store's errors if the caller
+/// does not own it.
 pub async fn token_rotate(
     service: &Service,
     credential: Credential,
@@ -144,7 +155,11 @@ async fn token_rotate_once(
     Ok((rotated, token))
 }
 
-/// Lists the agents that the caller may read, newest first.
+/// Returns a page of the agents that the caller may read, newest first.
+///
+/// # Errors
+///
+/// Returns the store's errors if the token may not read.
 pub async fn list(
     service: &Service,
     credential: Credential,
@@ -157,12 +172,11 @@ pub async fn list(
     Ok(account.agents(&mut transaction, page).await?)
 }
 
-/// An agent with what there is to know of its workspace.
+/// An agent with the notes on its workspace.
 #[derive(Debug, Clone)]
 pub struct AgentView {
-    /// The agent.
     pub agent: AgentRecord,
-    /// What no resource tells; empty for whoever is not its owner.
+    /// What concerns no single resource. Empty if the caller may not read bodies.
     pub notes: Vec<Note>,
 }
 
@@ -174,7 +188,11 @@ impl Deref for AgentView {
     }
 }
 
-/// Reads an agent.
+/// Returns an agent.
+///
+/// # Errors
+///
+/// Returns the store's errors if the caller may not see the agent.
 pub async fn read(service: &Service, credential: Credential, agent: AgentId) -> Result<AgentView> {
     let caller = service.caller(credential);
     let mut transaction = service.database.read().await?;
@@ -186,7 +204,11 @@ pub async fn read(service: &Service, credential: Credential, agent: AgentId) -> 
     Ok(AgentView { agent, notes })
 }
 
-/// Reads an agent's timeline, newest first.
+/// Returns a page of an agent's timeline, newest first.
+///
+/// # Errors
+///
+/// Returns the store's errors if the caller may not see the agent.
 pub async fn heads(
     service: &Service,
     credential: Credential,
@@ -202,6 +224,10 @@ pub async fn heads(
 }
 
 /// Deletes an agent with its timeline and its token. Its chats keep their pins and their history.
+///
+/// # Errors
+///
+/// Returns the store's errors if the caller does not own the agent.
 pub async fn delete(service: &Service, credential: Credential, agent: AgentId) -> Result<()> {
     let object = Some(AuditObject::Agent(agent));
     write(service, credential, Operation::AgentDelete, object, |_| {

@@ -1,4 +1,4 @@
-//! Chats: created, listed, changed, deleted.
+//! Chats: a user creates, reads, changes and deletes them. How pins move on request is in [`crate::pins`].
 
 use ctxpin_model::access::Operation;
 use ctxpin_model::agent::AgentRecord;
@@ -23,8 +23,13 @@ use crate::pushes::demand_in_force;
 use crate::quotas::demand_room;
 use crate::service::Service;
 
-/// Creates a chat, or answers the one that is there of the same client and reference. The flag
-/// tells whether it is new.
+/// Creates a chat, or finds the caller's chat of the same client and reference. Returns whether it is new.
+///
+/// # Errors
+///
+/// Returns [`Error::Invalid`] for a reference without a client, or an agent that is not the parent's;
+/// [`Error::QuotaExceeded`] if the caller has too many chats; [`Error::AgentReplaced`] if the agent was replaced;
+/// and the store's errors if the caller is no member, or does not own the agent or the parent.
 pub async fn create(
     service: &Service,
     credential: Credential,
@@ -41,21 +46,21 @@ pub async fn create(
     .await
 }
 
-/// What was seen before the writing transaction of a creation.
+/// What a new chat comes from, read before the writing transaction.
 #[derive(Default)]
 struct Origin {
     parent: Option<Sighting<ChatId>>,
     agent: Option<AgentOrigin>,
 }
 
-/// An agent that a chat is about to be bound to.
+/// The agent of a binding, with the prompt of its head.
 struct AgentOrigin {
     sighting: Sighting<AgentId>,
-    /// The hashes of its head and the prompt for it.
+    /// `None` if the agent has no head, or the chat's pin has its context already.
     head: Option<(Hashes, Prompt)>,
 }
 
-/// What was seen of an agent, its prompt not rendered yet.
+/// The agent of a binding, before the prompt of its head is rendered.
 struct AgentSeen {
     sighting: Sighting<AgentId>,
     user: UserId,
@@ -63,7 +68,7 @@ struct AgentSeen {
 }
 
 impl AgentSeen {
-    /// Renders the prompt, if it is not kept. No transaction is open meanwhile.
+    /// Renders the prompt unless it is kept. No transaction may be open meanwhile.
     async fn prepared(self, service: &Service) -> Result<AgentOrigin> {
         let head = match self.head {
             Some((hashes, source)) => {
@@ -119,7 +124,7 @@ async fn create_once(
     let Some(granted) = inserted.await? else {
         let (stock, owner, now) = (Stock::Chats, account.owner(), caller.now);
         demand_room(service, &mut transaction, &account, owner, stock, now).await?;
-        // By now there is room again.
+        // There was no room for the insert, but now there is.
         return Err(Error::overtaken());
     };
     let mut chat = granted.chat(&mut transaction).await?;
@@ -132,7 +137,7 @@ async fn create_once(
         let to = Some(to);
         write_move(&mut transaction, &granted, &mut chat, to, &cause, &mut deed).await?;
     } else if let Some(agent) = &locked.agent {
-        // The parent's pin may have been cleared since the look before.
+        // The agent was not read if the parent had a pin then, which was cleared since.
         let origin = origin.agent.as_ref().ok_or_else(Error::overtaken)?;
         let cause = Cause::of(Reason::Create, &chat, caller.now);
         let to = ToHead {
@@ -197,8 +202,8 @@ async fn prepared(service: &Service, seen: Option<AgentSeen>) -> Result<Option<A
     }
 }
 
-/// Looks at an agent that a chat is about to be bound to. Its prompt is prepared unless the chat's
-/// pin has that context already.
+/// Reads the agent of a binding, and the source of its head's prompt unless the chat's pin has that context
+/// already.
 async fn see_agent(
     reading: &mut Transaction,
     caller: &Caller,
@@ -224,7 +229,7 @@ async fn see_agent(
     })
 }
 
-/// What a creation found once it held the locks.
+/// What a new chat comes from, read under the locks.
 #[derive(Default)]
 struct LockedOrigin {
     agent: Option<AgentRecord>,
@@ -252,7 +257,7 @@ async fn lock_origin(
             None => Ok(LockedOrigin::default()),
         };
     };
-    // The parent's agent is locked with it, before it.
+    // This locks the parent's agent too, before the parent.
     let granted = transaction.grant_chat_shared(caller, parent, &[]).await?;
     let parent = granted.record()?.clone();
     let agent = match parent.agent {
@@ -289,19 +294,19 @@ async fn lock_origin(
     })
 }
 
-/// The way of a locked chat to the head of a locked agent.
+/// The move of a locked chat's pin to the head of a locked agent.
 struct ToHead<'t> {
     service: &'t Service,
     agent: &'t AgentRecord,
-    /// What was seen of the agent before.
+    /// The agent as it was read before the lock.
     origin: &'t AgentOrigin,
-    /// How often it was tried.
+    /// The number of the attempt, counted from 1.
     nth: u32,
 }
 
 impl ToHead<'_> {
-    /// Moves the pin there, if there is a head. A pin that is there already, which came from another
-    /// agent, is noted as this one's.
+    /// Moves the pin if the agent has a head. A pin from another agent that is at the same snapshot already
+    /// gets a row of the history with this agent.
     async fn pin(
         &self,
         transaction: &mut Transaction,
@@ -328,9 +333,9 @@ impl ToHead<'_> {
                 Some((hashes, prompt)) if hashes.context == context => {
                     prompt.keep(transaction, granted, context).await?
                 }
-                // A push came in between.
+                // The agent has pushed since it was read.
                 _ if self.nth < ATTEMPT_UNDER_LOCKS => return Err(Error::overtaken()),
-                // No other one can while the agent is locked.
+                // Render under the locks, where the agent cannot push.
                 _ => {
                     let mut ground = Ground::Locked {
                         service: self.service,
@@ -348,7 +353,11 @@ impl ToHead<'_> {
     }
 }
 
-/// Lists the chats that the caller may read, newest first.
+/// Returns a page of the chats that the caller may read, newest first.
+///
+/// # Errors
+///
+/// Returns the store's errors if the token may not read.
 pub async fn list(
     service: &Service,
     credential: Credential,
@@ -363,7 +372,11 @@ pub async fn list(
     Ok(account.chats(&mut transaction, filter, page).await?)
 }
 
-/// Reads a chat.
+/// Returns a chat.
+///
+/// # Errors
+///
+/// Returns the store's errors if the caller may not see the chat.
 pub async fn read(service: &Service, credential: Credential, chat: ChatId) -> Result<ChatRecord> {
     let caller = service.caller(credential);
     let sighted = service
@@ -373,7 +386,12 @@ pub async fn read(service: &Service, credential: Credential, chat: ChatId) -> Re
     Ok(sighted?.1)
 }
 
-/// Changes a chat, and its pin as far as a new binding or unarchiving moves it.
+/// Changes a chat. Moves its pin too if it is bound to another agent, or unarchived without a pin.
+///
+/// # Errors
+///
+/// Returns [`Error::AgentReplaced`] if the new agent was replaced, [`Error::QuotaExceeded`] if the token moves too
+/// many pins, and the store's errors if the caller does not own the chat or the new agent.
 pub async fn change(
     service: &Service,
     credential: Credential,
@@ -403,7 +421,7 @@ async fn change_once(
         service.demand_rate(Rate::Moves, credential.id.uuid(), 1, caller.now)?;
     }
     let before = seen.record()?;
-    // Only a binding and an unarchiving can need a head.
+    // Only a new binding or unarchiving can move the pin.
     let agent_needed = match change.agent.filter(|agent| *agent != before.agent) {
         Some(agent) => agent,
         None => before
@@ -473,15 +491,15 @@ async fn change_once(
     Ok(after)
 }
 
-/// A binding to an agent that the chat is not bound to.
+/// A new binding of a chat to an agent.
 struct Rebind<'r> {
     bound_before: Option<AgentId>,
     to: ToHead<'r>,
 }
 
 impl Rebind<'_> {
-    /// Moves the pin with the binding. An unbound chat that is bound again to the agent that its
-    /// pin came from keeps its pin.
+    /// Moves the pin to the new agent's head, or clears it if there is none. The pin stays if it came from the
+    /// same agent before the chat was unbound.
     async fn carry_out(
         &self,
         transaction: &mut Transaction,
@@ -529,6 +547,10 @@ impl Rebind<'_> {
 }
 
 /// Deletes a chat with its history and its turns. Its children keep their pins.
+///
+/// # Errors
+///
+/// Returns the store's errors if the caller does not own the chat.
 pub async fn delete(service: &Service, credential: Credential, chat: ChatId) -> Result<()> {
     let object = Some(AuditObject::Chat(chat));
     write(service, credential, Operation::ChatDelete, object, |_| {

@@ -1,6 +1,10 @@
 //! Everything that a caller can ask for, one function each. An operation takes the caller and the
 //! request, and orders the reads, the decisions of `ctxpin-model` and the writes of `ctxpin-store`.
 //!
+//! Every operation returns [`error::Error::Store`] if the token is not valid, if the caller may not do the operation
+//! or know of the object, and if the database fails. The errors of a function name these only where a caller needs
+//! to know more.
+//!
 //! This crate knows no transport (HTTP, status codes, wire formats) and no SQL.
 
 #![deny(clippy::wildcard_enum_match_arm)]

@@ -1,5 +1,5 @@
-//! How a pin moves: what a move needs is worked out before the chat is locked, and then carried
-//! out in the one way in which pins move.
+//! How a pin moves: a move is prepared before the chat is locked, and then carried out. Every move is written by
+//! [`write_move`].
 
 use std::sync::Arc;
 
@@ -19,16 +19,16 @@ use crate::error::{Error, Result};
 use crate::ground::Ground;
 use crate::prompts::Prompt;
 
-/// A target with what its move needs, worked out before the chat is locked.
+/// A target with what a move to it needs, prepared before the chat is locked.
 pub(crate) struct Prepared {
     pub target: Target,
-    /// The snapshot, if it was composed and must be written first.
+    /// The snapshot, if it is composed and must be written first.
     pub composed: Option<Arc<TreatedSnapshot>>,
     /// The prompt, if the move needs one.
     pub prompt: Option<Prompt>,
 }
 
-/// A snapshot that was made of others, with where a pin goes that goes to it.
+/// A snapshot composed of others, with the target of a move to it.
 #[derive(Clone)]
 pub(crate) struct Composed {
     pub snapshot: Arc<TreatedSnapshot>,
@@ -36,7 +36,7 @@ pub(crate) struct Composed {
 }
 
 impl Composed {
-    /// Works out the addresses of a snapshot.
+    /// Computes the target of a move to a snapshot.
     pub fn of(snapshot: Snapshot) -> Self {
         let Addresses {
             id,
@@ -61,7 +61,12 @@ impl Composed {
 }
 
 impl Prepared {
-    /// The way to the agent's head, if nothing must be read or rendered for it.
+    /// Prepares a move to the agent's head from the chat's record alone. Returns `None` if something must be read
+    /// or rendered.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::NoHead`] if the chat has no agent or its agent no head.
     pub fn head_at_hand(chat: &ChatRecord) -> Result<Option<Self>> {
         let target = chat.head.ok_or_else(|| no_head(chat))?.target();
         let pin = chat.pin.as_ref().map(|pin| &pin.pin);
@@ -77,7 +82,7 @@ impl Prepared {
         }))
     }
 
-    /// The way to the agent's head.
+    /// Prepares a move to the agent's head.
     pub async fn head(ground: &mut Ground<'_>, chat: &ChatRecord) -> Result<Self> {
         if let Some(prepared) = Self::head_at_hand(chat)? {
             return Ok(prepared);
@@ -92,7 +97,7 @@ impl Prepared {
         })
     }
 
-    /// The way to a snapshot that was composed of what the chat reaches.
+    /// Prepares a move to a composed snapshot.
     pub async fn composed(
         ground: &mut Ground<'_>,
         composed: Composed,
@@ -110,8 +115,8 @@ impl Prepared {
         })
     }
 
-    /// Moves the pin of a locked chat there, whatever the reason: the one way in which a pin moves
-    /// but for a rollback and a clearing, and brings `chat` up to date. A pin that is there stays.
+    /// Moves the pin of a locked chat to the target and updates `chat`. Does nothing if the pin is there
+    /// already.
     pub async fn carry_out(
         &self,
         transaction: &mut Transaction,
@@ -146,18 +151,18 @@ impl Prepared {
     }
 }
 
-/// Why a pin moves, and when.
+/// The cause of a move, as the history tells it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cause {
     pub reason: Reason,
-    /// The agent that the new pin comes from.
+    /// The agent from which the new pin comes.
     pub agent: Option<AgentId>,
     pub mcp_settled: bool,
     pub at: Moment,
 }
 
 impl Cause {
-    /// Returns the cause of a move to what the chat's agent has.
+    /// Returns the cause of a move to the head of the chat's agent.
     pub fn of(reason: Reason, chat: &ChatRecord, at: Moment) -> Self {
         Self {
             reason,
@@ -168,8 +173,8 @@ impl Cause {
     }
 }
 
-/// Writes a move, along with what the audit log says of the deed that it is a part of, and brings `chat`,
-/// which was read under its lock, up to date.
+/// Writes a move of a locked chat's pin, adds it to the deed, and updates `chat`. `None` as the target clears the
+/// pin.
 pub(crate) async fn write_move(
     transaction: &mut Transaction,
     granted: &Granted<object::Chat, right::Write>,

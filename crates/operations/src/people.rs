@@ -1,4 +1,5 @@
-//! Users, their tokens and the audit log.
+//! Users, their tokens and the audit log. The secret of a token is in the response that creates it, and kept
+//! nowhere.
 
 use std::collections::BTreeSet;
 
@@ -26,27 +27,30 @@ use crate::service::Service;
 /// The name of the first user of a new database.
 pub const FIRST_USER_NAME: &str = "admin";
 
-/// What the label of the first user's token is.
+/// The label of the first user's token.
 const FIRST_TOKEN_LABEL: &str = "made by ctxpin serve";
 
-/// What the label of a token is that was given for the first user.
+/// The label of a token that the operator chose for the first user.
 const GIVEN_TOKEN_LABEL: &str = "given to ctxpin serve";
 
 /// The last year that RFC 3339 can write (section 5.6).
 const YEAR_MAX: i32 = 9999;
 
-/// When [`first_user`] makes a token for a user that is there.
+/// When [`first_user`] creates a token for a user that exists already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FirstToken {
-    /// Never: another replica has it.
+    /// Never, because another replica has kept it.
     OnlyWithUser,
-    /// Whoever holds the data itself may have one made anew.
+    /// Always. Whoever can write the database's files may have a new token.
     Always,
 }
 
-/// Makes the first user, member and admin, with a token of every scope, if there is no user. The
-/// token is handed to `keep` before anything is written for good, so that it is never lost; if
-/// `keep` fails, nothing is written. Answers whether a token was made.
+/// Creates the first user, who is a member and admin, with a token of every scope, unless there is a user.
+/// Returns whether a token was created. `keep` gets the token before the commit, so that it is never lost.
+///
+/// # Errors
+///
+/// Fails if the database does. The inner result holds the error of `keep`; nothing is written then.
 pub async fn first_user<E>(
     service: &Service,
     policy: FirstToken,
@@ -78,9 +82,12 @@ async fn first_user_once<E>(
     Ok(Ok(true))
 }
 
-/// Lets a token of the operator's own making open the database as the first user's, with every scope;
-/// the first user, member and admin, is made if there is none. A token that was revoked stays so.
-/// Answers whether it opens.
+/// Adds a token that the operator chose to the first user, with every scope. Creates that user if there is none.
+/// Returns whether the token is valid: a token that was revoked stays revoked.
+///
+/// # Errors
+///
+/// Fails if the database does.
 pub async fn first_token_given(service: &Service, token: &Token) -> Result<bool> {
     let opens = async || match may_send(service, token.credential(), None).await {
         Ok(_) => Ok(true),
@@ -91,7 +98,7 @@ pub async fn first_token_given(service: &Service, token: &Token) -> Result<bool>
         return Ok(true);
     }
     match first_token_write(service, token).await {
-        // There is one of that id: it was revoked, or another replica has just taken it in.
+        // A token of that id exists: it was revoked, or another replica has just added it.
         Ok(()) | Err(Error::Store(ctxpin_store::error::Error::Conflict)) => opens().await,
         Err(error) => Err(error),
     }
@@ -126,7 +133,7 @@ async fn user_make_first(
     Ok(user.id)
 }
 
-/// Returns a token of the first user with every scope, to be written.
+/// Returns the row of a token of the first user with every scope.
 fn first_token(token: &Token, label: &str, user: UserId, now: Moment) -> NewToken {
     NewToken {
         credential: token.credential(),
@@ -138,7 +145,11 @@ fn first_token(token: &Token, label: &str, user: UserId, now: Moment) -> NewToke
     }
 }
 
-/// Creates a user, who has no token yet.
+/// Creates a user without a token.
+///
+/// # Errors
+///
+/// Returns [`Error::Conflict`] if the name is taken, and the store's errors if the caller is no admin.
 pub async fn user_create(
     service: &Service,
     credential: Credential,
@@ -182,7 +193,11 @@ fn name_taken(name: &str) -> Error {
     Error::Conflict(format!("there is a user called `{name}` already"))
 }
 
-/// Lists the users, newest first.
+/// Returns a page of the users, newest first.
+///
+/// # Errors
+///
+/// Returns the store's errors if the caller is no admin.
 pub async fn users(
     service: &Service,
     credential: Credential,
@@ -196,9 +211,15 @@ pub async fn users(
     Ok(account.users(&mut transaction, page).await?)
 }
 
-/// Changes a user's name, roles or whether the user is disabled. A disabled user's tokens, and
-/// those of the user's agents, open nothing, and the user's watches end. Once enabled, the user has what was
-/// there, but for what expired or was revoked meanwhile.
+/// Renames, disables or enables a user, or changes the user's roles. While a user is disabled, the tokens of the
+/// user and of the user's agents are not valid, and their watches end. Tokens that did not expire and were not
+/// revoked meanwhile are valid again once the user is enabled.
+///
+/// # Errors
+///
+/// Returns [`Error::NotFound`] if there is no such user, [`Error::Conflict`] if the name is taken,
+/// [`Error::Invalid`] if admins disable themselves or give up their role, and the store's errors if the caller is
+/// no admin.
 pub async fn user_change(
     service: &Service,
     credential: Credential,
@@ -245,12 +266,19 @@ async fn user_change_once(
     Ok(after)
 }
 
+/// Returns whether the change would keep a user from acting as an admin.
 fn locks_out(change: &UserChange) -> bool {
     change.disabled == Some(true) || change.roles.is_some_and(|roles| !roles.has(Role::Admin))
 }
 
-/// Makes a token. Its text is in the answer and nowhere else. It is never wider or longer-lived
-/// than the one that makes it, also where an admin makes it for another user.
+/// Creates a token for the caller, or for another user if the caller is an admin.
+///
+/// # Errors
+///
+/// Returns [`Error::WiderToken`] if it would have more scopes or be valid for longer than the caller's token,
+/// [`Error::Invalid`] if it has no scope or an impossible expiry, [`Error::QuotaExceeded`] if the user has too
+/// many tokens, [`Error::NotFound`] if there is no such user, and the store's errors if the caller may not create
+/// it.
 pub async fn token_create(
     service: &Service,
     credential: Credential,
@@ -307,7 +335,7 @@ async fn token_create_once(
     let usage = demand_room(service, &mut transaction, &account, user, stock, now).await?;
     let kept = account.tokens_kept(&mut transaction, user).await?;
     if kept >= usage.quota(stock, &service.quotas.amounts) {
-        // Those that open nothing any more are kept to be looked at, as long as there is room.
+        // Tokens that are no longer valid stay listed as long as there is room.
         account
             .tokens_forget(&mut transaction, user, caller.now)
             .await?;
@@ -328,7 +356,7 @@ async fn token_create_once(
     Ok((record.ok_or(Error::NotFound("token"))?, token))
 }
 
-/// What the caller's token may be used for; nothing of an agent's.
+/// Returns the scopes of a user's token, and none for an agent's.
 fn scopes_of(actor: &Actor) -> Scopes {
     match actor {
         Actor::User { scopes, .. } => *scopes,
@@ -336,7 +364,11 @@ fn scopes_of(actor: &Actor) -> Scopes {
     }
 }
 
-/// Lists the caller's own tokens, newest first, without their secrets.
+/// Returns a page of the caller's own tokens, newest first.
+///
+/// # Errors
+///
+/// Returns the store's errors if the caller is an agent.
 pub async fn tokens(
     service: &Service,
     credential: Credential,
@@ -350,7 +382,8 @@ pub async fn tokens(
     Ok(account.own_tokens(&mut transaction, page).await?)
 }
 
-/// Whose tokens the caller may revoke: their own; `None` stands for everybody's, with an admin's scope.
+/// Returns the user whose tokens the caller may revoke: the caller, or `None` (all users) for an admin with the
+/// admin scope.
 fn revokes_of<R>(account: &Granted<object::Account, R>) -> Option<UserId> {
     let of_everybody = match account.actor() {
         Actor::User { roles, scopes, .. } => roles.has(Role::Admin) && scopes.has(Scope::Admin),
@@ -359,8 +392,12 @@ fn revokes_of<R>(account: &Granted<object::Account, R>) -> Option<UserId> {
     (!of_everybody).then_some(account.owner())
 }
 
-/// Lists what a token made, and what that made, as far as it opens something: users' and agents' tokens,
-/// newest first. How many there are is bounded by how many tokens and agents their users may have.
+/// Returns a page of the valid tokens that a token created, directly or through others, newest first: those of
+/// users and those of agents.
+///
+/// # Errors
+///
+/// Returns [`Error::NotFound`] if there is no such token, or the caller may not revoke it.
 pub async fn token_children(
     service: &Service,
     credential: Credential,
@@ -383,17 +420,22 @@ pub async fn token_children(
     Ok(children)
 }
 
-/// How much ends with a token.
+/// The tokens that a revocation covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Revoked {
-    /// It alone.
+    /// The token alone.
     Alone,
-    /// What it made too, and what that made: users' tokens, and agents', which stay without one.
+    /// The token, and all that it created, directly or through others. An agent stays without a token.
     WithChildren,
 }
 
-/// Revokes one of the caller's own tokens; an admin with the admin scope any user's. It revokes none wider
-/// than itself. An agent's token is not named: it goes with its maker, or with the agent.
+/// Revokes one of the caller's tokens, or any user's if the caller is an admin with the admin scope. An agent's
+/// token cannot be named: it is revoked with the token that created it, or with the agent.
+///
+/// # Errors
+///
+/// Returns [`Error::NotFound`] if there is no such token, or the caller may not see it, and the store's `Forbidden`
+/// if it has more scopes than the caller's token.
 pub async fn token_revoke(
     service: &Service,
     credential: Credential,
@@ -421,7 +463,7 @@ async fn token_revoke_once(
     let owner = revokes_of(&account);
     let named = account.token(&mut transaction, token, owner).await?;
     let named = named.ok_or(Error::NotFound("token"))?;
-    // What it made is no wider than itself.
+    // Its children have no more scopes than itself.
     demand_no_wider(scopes_of(account.actor()), named.scopes)
         .map_err(ctxpin_store::error::Error::Forbidden)?;
     account
@@ -440,7 +482,7 @@ async fn token_revoke_once(
     commit(service, transaction, deed).await
 }
 
-/// Revokes what a token made until there is no more: what was being made meanwhile too.
+/// Revokes the children of a token. Repeats until none is found, because new ones may be created meanwhile.
 async fn children_revoke(
     transaction: &mut Transaction,
     account: &Granted<object::Account, right::Write>,
@@ -459,7 +501,7 @@ async fn children_revoke(
     }
 }
 
-/// What those who watch are told of a token that ended with another one.
+/// Returns the topic that wakes the watches of a revoked child's holder.
 fn topic(child: &RevokedChild) -> Topic {
     let owner = child.user;
     match child.agent {
@@ -468,7 +510,11 @@ fn topic(child: &RevokedChild) -> Topic {
     }
 }
 
-/// Who the caller is, and by which token.
+/// Returns the calling user and the token of the request.
+///
+/// # Errors
+///
+/// Returns the store's errors if the token is not valid, or the caller is an agent.
 pub async fn me(service: &Service, credential: Credential) -> Result<(UserRecord, TokenRecord)> {
     let caller = service.caller(credential);
     let mut transaction = service.database.read().await?;
@@ -480,8 +526,12 @@ pub async fn me(service: &Service, credential: Credential) -> Result<(UserRecord
     Ok((user, token.ok_or(Error::NotFound("token"))?))
 }
 
-/// Proves to whoever has a token that this server knows it. Nobody is asked who they are: a proof tells
-/// nothing to those who do not have the token, not even whether there is one of that id.
+/// Proves to the holder of a token that this server knows the token. Needs no permission: without the token, a
+/// proof does not even reveal whether there is one of that id.
+///
+/// # Errors
+///
+/// Fails if the database does.
 pub async fn token_proof(
     service: &Service,
     token: TokenId,
@@ -490,9 +540,13 @@ pub async fn token_proof(
     Ok(service.database.token_proof(token, challenge).await?)
 }
 
-/// Tells who presents a token, or whose agent does, in one statement: before more is done for them than
-/// to read a few bytes. With an operation, only if they may do it on what is theirs; whether they may do
-/// it on what they ask for is seen by the operation itself.
+/// Returns the user of a token, or the owner of its agent, in one statement, so that a request can be refused
+/// before its body is read. With an operation, checks that the caller may do it on objects of their own. The
+/// operation itself checks the object of the request.
+///
+/// # Errors
+///
+/// Returns the store's errors if the token is not valid, or the caller may not do the operation.
 pub async fn may_send(
     service: &Service,
     credential: Credential,
@@ -508,7 +562,11 @@ pub async fn may_send(
     actor.user().ok_or(Error::NotFound("account"))
 }
 
-/// Demands that the caller may read what the server counts.
+/// Checks that the caller may read the server's metrics.
+///
+/// # Errors
+///
+/// Returns the store's errors if the caller is neither auditor nor admin.
 pub async fn demand_metrics(service: &Service, credential: Credential) -> Result<()> {
     let caller = service.caller(credential);
     let mut transaction = service.database.read().await?;
@@ -518,7 +576,11 @@ pub async fn demand_metrics(service: &Service, credential: Credential) -> Result
     Ok(())
 }
 
-/// Lists the audit log, newest first.
+/// Returns a page of the audit log, newest first.
+///
+/// # Errors
+///
+/// Returns the store's errors if the caller is neither auditor nor admin.
 pub async fn audit_log(
     service: &Service,
     credential: Credential,

@@ -1,4 +1,4 @@
-//! The moves of a chat's pin that somebody asks for.
+//! Moves of a chat's pin on request.
 
 use ctxpin_model::access::Operation;
 use ctxpin_model::audit::AuditObject;
@@ -26,8 +26,15 @@ use crate::prompts::{Prompt, weight};
 use crate::pushes::demand_epoch;
 use crate::service::Service;
 
-/// Moves a chat's pin as asked, if the pin is still `only_from` where that is given, and answers
-/// the pin that came of it.
+/// Moves a chat's pin, and returns the chat's context after the move. With `only_from`, the pin must be that
+/// snapshot.
+///
+/// # Errors
+///
+/// Returns [`Error::PreconditionFailed`] if the pin or the head is not the expected one; [`Error::NoHead`] if a
+/// move needs a head and there is none; [`Error::Invalid`] if the request does not fit the chat, such as a rollback
+/// to a snapshot that is not in its history; [`Error::QuotaExceeded`] if the token moves too many pins; and
+/// the store's errors if the caller may not move it.
 pub async fn pin_move(
     service: &Service,
     credential: Credential,
@@ -49,12 +56,12 @@ pub async fn pin_move(
     .await
 }
 
-/// What is to be done to the chat, worked out before it is locked.
+/// The steps of a request, prepared before the chat is locked.
 enum Plan {
     Move {
         prepared: Box<Prepared>,
-        /// Whether the tools that it pins are those of settled servers, where they are not the
-        /// head's.
+        /// Whether the MCP servers had settled when the pinned tools were read. `None` if the tools are those
+        /// of the head.
         mcp_settled: Option<bool>,
     },
     Decline(Hashes),
@@ -64,18 +71,18 @@ enum Plan {
         agent: Option<AgentId>,
         mcp_settled: bool,
     },
-    /// The pin's own snapshot with another prompt. `None` if the present renderer made the one it has.
+    /// Renders the prompt of the pin again. `None` if the current renderer made it.
     Render(Option<(Target, Prompt)>),
 }
 
-/// Whether what was worked out for the chat as it was `before` holds for it as it is `now`.
+/// Returns whether a plan for the chat as it was `before` is valid for the chat as it is `now`.
 fn is_as_planned(before: &ChatRecord, now: &ChatRecord) -> bool {
     let head = |chat: &ChatRecord| chat.head.map(|head| head.snapshot);
     before.pin_seq == now.pin_seq && head(before) == head(now) && before.tools == now.tools
 }
 
 impl Plan {
-    /// Does it to the locked chat, and brings `chat` up to date but for what tells of a drift.
+    /// Carries out the plan on the locked chat, and updates the fields of `chat` that do not describe a drift.
     async fn carry_out(
         &self,
         transaction: &mut Transaction,
@@ -150,7 +157,7 @@ impl Plan {
     }
 }
 
-/// What is wanted of a chat's pin.
+/// A request to move one chat's pin.
 struct Wanted<'r> {
     operation: Operation,
     chat: ChatId,
@@ -175,7 +182,7 @@ async fn move_once(
         .database
         .sight_chat(&caller, operation, chat)
         .await?;
-    // A request that moves many counts once, where it begins.
+    // A request that moves many chats is counted once, where it begins.
     if nth == 1 && operation == Operation::PinMove {
         service.demand_rate(Rate::Moves, credential.id.uuid(), 1, caller.now)?;
     }
@@ -213,7 +220,7 @@ async fn move_once(
     planned
         .carry_out(&mut transaction, &granted, &mut now, &mut deed)
         .await?;
-    // Only a chat that has drifted holds more than the move has brought up to date.
+    // `carry_out` does not update the fields that describe a drift.
     let after = if now.drift().is_some() {
         granted.chat(&mut transaction).await?
     } else {
@@ -224,7 +231,7 @@ async fn move_once(
     Ok(view)
 }
 
-/// What is to be done, if nothing must be read for it.
+/// Returns the plan of a request if it can be made from the chat's record alone.
 fn plan_at_hand(chat: &ChatRecord, request: &PinMove) -> Result<Option<Plan>> {
     match request {
         PinMove::Refresh { head } => {
@@ -241,7 +248,7 @@ fn plan_at_hand(chat: &ChatRecord, request: &PinMove) -> Result<Option<Plan>> {
     }
 }
 
-/// Refuses if the pin is not the one that the caller has seen.
+/// Checks that the pin is the one that the caller has seen.
 fn demand_pin(chat: &ChatRecord, only_from: Option<SnapshotId>) -> Result<()> {
     let pin = chat.pin.as_ref().map(|pin| pin.pin.snapshot);
     match (only_from, pin) {
@@ -256,7 +263,7 @@ fn demand_pin(chat: &ChatRecord, only_from: Option<SnapshotId>) -> Result<()> {
     }
 }
 
-/// Refuses if the head is not the one that the caller has seen.
+/// Checks that the head is the one that the caller has seen.
 fn demand_head(chat: &ChatRecord, seen: Option<SnapshotId>) -> Result<()> {
     let head = chat.head.ok_or_else(|| no_head(chat))?;
     match seen {
@@ -354,13 +361,18 @@ async fn plan(ground: &mut Ground<'_>, chat: &ChatRecord, request: &PinMove) -> 
     }
 }
 
-/// Whether the agent's MCP servers had settled when the tools of the pin were taken.
+/// Returns whether the MCP servers had settled when the pinned tools were read.
 pub(crate) async fn was_settled(ground: &mut Ground<'_>, chat: &ChatRecord) -> Result<bool> {
     let row = ground.history_at(chat.pin_seq).await?;
     Ok(row.is_none_or(|row| row.mcp_settled))
 }
 
-/// Clears a chat's pin. The agent's next head, unarchiving or a turn hydrates it.
+/// Clears a chat's pin, and returns the chat's context. The next head, unarchiving or a turn pins the chat again.
+///
+/// # Errors
+///
+/// Returns [`Error::PreconditionFailed`] if the pin is not `only_from`, [`Error::QuotaExceeded`] if the token moves
+/// too many pins, and the store's errors if the caller may not move it.
 pub async fn pin_clear(
     service: &Service,
     credential: Credential,
@@ -417,8 +429,14 @@ async fn clear_once(
     Ok(view)
 }
 
-/// Refreshes, on behalf of an agent, every drifted and unarchived chat that is bound to it and
-/// belongs to its owner. Answers how many moved.
+/// Refreshes the drifted, unarchived chats of the calling agent that belong to its owner, except those that
+/// declined the head. Returns how many moved.
+///
+/// # Errors
+///
+/// Returns [`Error::Fenced`] if a newer process of the agent has taken over, [`Error::AgentReplaced`] if another
+/// agent has replaced it, [`Error::QuotaExceeded`] if it refreshes too often, and the store's errors if the agent
+/// may not refresh.
 pub async fn refresh_of_agent(
     service: &Service,
     credential: Credential,
@@ -444,7 +462,12 @@ pub async fn refresh_of_agent(
     refresh_each(service, credential, Operation::AgentRefresh, &chats).await
 }
 
-/// Refreshes every drifted and unarchived chat that a filter selects. Answers how many moved.
+/// Refreshes the drifted, unarchived chats of all users that a filter selects. Returns how many moved.
+///
+/// # Errors
+///
+/// Returns [`Error::QuotaExceeded`] if the token moves too many pins, and the store's errors if the caller is no
+/// admin. The chats that moved before an error stay moved.
 pub async fn refresh_many(
     service: &Service,
     credential: Credential,
@@ -465,7 +488,7 @@ pub async fn refresh_many(
     refresh_each(service, credential, Operation::PinMoveMany, &chats).await
 }
 
-/// Each chat moves in a transaction of its own, so that many of them hold up nobody.
+/// Refreshes each chat in a transaction of its own, so that no lock is held for long.
 async fn refresh_each(
     service: &Service,
     credential: Credential,
@@ -483,7 +506,7 @@ async fn refresh_each(
         };
         match retry(|nth| move_once(service, credential, &wanted, nth)).await {
             Ok(_) => refreshed += 1,
-            // Deleted, rebound or unbound since the look at the list.
+            // The chat was deleted, rebound or unbound since it was listed.
             Err(Error::NoHead(_) | Error::Store(ctxpin_store::error::Error::NotFound(_))) => {}
             Err(error) => return Err(error),
         }

@@ -1,4 +1,4 @@
-//! Quotas: how much users may have, and how much they have.
+//! Quotas: how much users may have and how much they have.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,10 +17,10 @@ use crate::error::{Error, Result};
 use crate::frame::{commit, write};
 use crate::service::Service;
 
-/// How often the users near a quota are looked up.
+/// The interval between two reads of the users near a quota.
 const LOOKED_EVERY: Duration = Duration::from_secs(60);
 
-/// The users near a quota, as of the last look.
+/// The users near a quota, as of the last read.
 pub(crate) type Warned = Arc<Mutex<HashMap<UserId, Vec<QuotaWarning>>>>;
 
 /// Returns how much a user has of everything that is limited. `None` stands for the caller.

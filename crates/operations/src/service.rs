@@ -28,7 +28,7 @@ use crate::workshop::{self, Workshop};
 /// The deadline for a caller's work. Its bytes bound the work, so it does not check the deadline.
 const WORK_TIME_MAX: Duration = Duration::from_secs(60);
 
-/// Why the data could not be opened, for whoever starts the server.
+/// The error of opening the database, for the operator who starts the server.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct StorageError(#[from] OpenError);
@@ -52,6 +52,10 @@ pub struct Service {
 
 impl Service {
     /// Opens the database and applies the missing migrations.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be opened, or if a newer release has migrated it.
     pub async fn open(storage: &Storage, clock: Clock) -> std::result::Result<Self, StorageError> {
         let database = Database::open(storage).await?;
         let database = database.with_renderer(Renderer::CURRENT.number());
