@@ -12,7 +12,7 @@ use ctxpin_model::moment::Moment;
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pin_move::PinMove;
 use ctxpin_model::policy::Policy;
-use ctxpin_model::push::{Position, Push};
+use ctxpin_model::push::{Position, Push, PushOutcome};
 use ctxpin_model::quota::{Amounts, Quotas, Rates};
 use ctxpin_model::token::{Credential, Token};
 use ctxpin_model::tools_mode::ToolsMode;
@@ -21,7 +21,7 @@ use ctxpin_operations::chats;
 use ctxpin_operations::clock::Clock;
 use ctxpin_operations::people::{self, FirstToken};
 use ctxpin_operations::pins;
-use ctxpin_operations::pushes::{self, Pushed};
+use ctxpin_operations::pushes;
 use ctxpin_operations::service::Service;
 use uuid::Uuid;
 
@@ -213,7 +213,7 @@ impl Agent {
         &mut self,
         service: &Service,
         repository: &Repository,
-    ) -> anyhow::Result<Pushed> {
+    ) -> anyhow::Result<PushOutcome> {
         let push = self.push_of(repository);
         Ok(pushes::push(service, self.token.credential(), push).await?)
     }

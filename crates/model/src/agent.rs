@@ -7,7 +7,7 @@ use crate::hash::SnapshotId;
 use crate::id::{AgentId, UserId};
 use crate::moment::Moment;
 use crate::pin::Target;
-use crate::quota::Limit;
+use crate::quota::{Limit, QuotaWarning};
 
 /// The time after its last request for which an agent counts as connected. Agents send one at least
 /// every 30 seconds.
@@ -90,6 +90,18 @@ impl Head {
             hashes: self.hashes,
         }
     }
+}
+
+/// The open session of an agent's process.
+#[derive(Debug, Clone)]
+pub struct Session {
+    pub agent: AgentId,
+    /// The number of the process, which it sends with every request.
+    pub epoch: i64,
+    pub head: Option<Head>,
+    /// The quotas that the agent's owner has nearly used up.
+    pub warnings: Vec<QuotaWarning>,
+    pub token_expires_at: Option<Moment>,
 }
 
 /// What an agent is created from.

@@ -1,5 +1,6 @@
 //! A push, and whether it is accepted: by the epoch of its process and its version.
 
+use crate::agent::Head;
 use crate::manifest::Manifest;
 use crate::warning::Note;
 
@@ -38,6 +39,38 @@ pub enum Verdict {
     Unchanged,
     /// The version is newer and the content differs, so the push becomes the head.
     Accepted,
+}
+
+impl Verdict {
+    /// Returns the word for this verdict in responses and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fenced => "fenced",
+            Self::NotNewer => "not-newer",
+            Self::Repeated => "repeated",
+            Self::Unchanged => "unchanged",
+            Self::Accepted => "accepted",
+        }
+    }
+
+    /// Returns whether the agent's head now has the content of the push.
+    pub fn is_head(self) -> bool {
+        match self {
+            Self::Fenced | Self::NotNewer => false,
+            Self::Repeated | Self::Unchanged | Self::Accepted => true,
+        }
+    }
+}
+
+/// The result of a push.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PushOutcome {
+    /// The verdict, never [`Verdict::Fenced`]: a fenced push fails.
+    pub verdict: Verdict,
+    /// The agent's head after the push.
+    pub head: Option<Head>,
+    /// The number of chats that the push pinned.
+    pub hydrated: u64,
 }
 
 /// Returns what to do with a push at the position `offered`, when the agent's last accepted push is at

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ctxpin_model::access::Operation;
-use ctxpin_model::agent::{AgentRecord, Head, PushRefused};
+use ctxpin_model::agent::{AgentRecord, PushRefused, Session};
 use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_model::id::{AgentId, ProcessId, UserId};
 use ctxpin_model::limits::BLOB_UPLOAD_BYTES_MAX;
@@ -13,8 +13,8 @@ use ctxpin_model::manifest::agent_blobs::AgentBlobs;
 use ctxpin_model::manifest::judge::judge;
 use ctxpin_model::moment::Moment;
 use ctxpin_model::pin::Rendered;
-use ctxpin_model::push::{Position, Push, Verdict, verdict};
-use ctxpin_model::quota::{Limit, QuotaWarning, Rate, Stock, demand_room};
+use ctxpin_model::push::{Position, Push, PushOutcome, Verdict, verdict};
+use ctxpin_model::quota::{Limit, Rate, Stock, demand_room};
 use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::snapshot::{Addresses, Snapshot};
 use ctxpin_model::token::Credential;
@@ -42,32 +42,6 @@ fn marks(push: &Push, at: Moment) -> PushMarks<'_> {
         notes: &push.notes,
         at,
     }
-}
-
-/// What came of a push.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pushed {
-    /// What became of it; never [`Verdict::Fenced`], which is an error.
-    pub verdict: Verdict,
-    /// The head after it, if there is one.
-    pub head: Option<Head>,
-    /// How many chats it pinned.
-    pub hydrated: u64,
-}
-
-/// An open session.
-#[derive(Debug, Clone)]
-pub struct Session {
-    /// Whose session it is: an agent knows its own token alone.
-    pub agent: AgentId,
-    /// The process's number: it goes with every request.
-    pub epoch: i64,
-    /// The agent's head, if it has one.
-    pub head: Option<Head>,
-    /// What the agent's owner is to be warned of.
-    pub warnings: Vec<QuotaWarning>,
-    /// From when on the agent's token opens nothing.
-    pub token_expires_at: Option<Moment>,
 }
 
 /// Opens the session of a process, or repeats the answer to it, which is also how an agent tells
@@ -321,7 +295,7 @@ async fn charge(
 }
 
 /// Takes a push. See [`verdict`] for what becomes of it.
-pub async fn push(service: &Service, credential: Credential, push: Push) -> Result<Pushed> {
+pub async fn push(service: &Service, credential: Credential, push: Push) -> Result<PushOutcome> {
     service.demand_sync()?;
     let push = Arc::new(push);
     let outcome = retry(|nth| push_once(service, credential, &push, nth)).await;
@@ -349,7 +323,7 @@ async fn push_once(
     credential: Credential,
     push: &Arc<Push>,
     nth: u32,
-) -> Result<Pushed> {
+) -> Result<PushOutcome> {
     let caller = service.caller(credential);
     let prepared = match prepare(service, &caller, push, nth).await? {
         Ok(prepared) => prepared,
@@ -398,7 +372,7 @@ async fn push_once(
                 };
                 commit(service, transaction, deed).await?;
             }
-            Ok(Pushed {
+            Ok(PushOutcome {
                 verdict,
                 head: agent.head,
                 hydrated: 0,
@@ -447,7 +421,7 @@ async fn prepare(
     caller: &Caller,
     push: &Arc<Push>,
     nth: u32,
-) -> Result<std::result::Result<Prepared, Pushed>> {
+) -> Result<std::result::Result<Prepared, PushOutcome>> {
     let seen = match see(service, caller, push, nth).await? {
         Ok(seen) => seen,
         Err(pushed) => return Ok(Err(pushed)),
@@ -468,7 +442,7 @@ async fn see(
     caller: &Caller,
     push: &Push,
     nth: u32,
-) -> Result<std::result::Result<Seen, Pushed>> {
+) -> Result<std::result::Result<Seen, PushOutcome>> {
     let mut reading = service.database.read().await?;
     let own = reading
         .grant_own_agent(caller, Operation::ContextPush)
@@ -482,7 +456,7 @@ async fn see(
         service.demand_rate(Rate::UploadBytes, agent.id.uuid(), inline, caller.now)?;
     }
     if push.position.version < agent.version {
-        return Ok(Err(Pushed {
+        return Ok(Err(PushOutcome {
             verdict: Verdict::NotNewer,
             head: agent.head,
             hydrated: 0,
@@ -577,7 +551,7 @@ async fn accept(
     locked: &Locked<'_>,
     push: &Push,
     prepared: &Prepared,
-) -> Result<Pushed> {
+) -> Result<PushOutcome> {
     let (snapshot, addresses) = (&prepared.snapshot, &prepared.addresses);
     let Locked {
         service,
@@ -645,7 +619,7 @@ async fn accept(
         old.replaced(transaction, granted.id()).await?;
     }
     charge(service, transaction, granted, new_bytes).await?;
-    Ok(Pushed {
+    Ok(PushOutcome {
         verdict: Verdict::Accepted,
         head: Some(head),
         hydrated,

@@ -6,7 +6,7 @@ use ctxpin_model::agent::{AgentRequest, Replaces};
 use ctxpin_model::chat::ChatCreate;
 use ctxpin_model::chat::ChatRecord;
 use ctxpin_model::id::{AgentId, ProcessId, UserId};
-use ctxpin_model::push::{Position, Push};
+use ctxpin_model::push::{Position, Push, PushOutcome};
 use ctxpin_model::snapshot::Snapshot;
 use ctxpin_model::token::Credential;
 use ctxpin_model::token::TokenRequest;
@@ -14,7 +14,7 @@ use ctxpin_operations::agents;
 use ctxpin_operations::chats;
 use ctxpin_operations::error::Error;
 use ctxpin_operations::people::{self, FirstToken};
-use ctxpin_operations::pushes::{self, Pushed};
+use ctxpin_operations::pushes;
 use ctxpin_operations::service::Service;
 use std::cell::RefCell;
 use uuid::Uuid;
@@ -152,7 +152,7 @@ impl TestAgent {
         &mut self,
         service: &Service,
         workspace: &Workspace,
-    ) -> Result<Pushed, Error> {
+    ) -> Result<PushOutcome, Error> {
         let (manifest, inline) = workspace.manifest();
         self.push_as(service, manifest, inline).await
     }
@@ -163,7 +163,7 @@ impl TestAgent {
         service: &Service,
         manifest: Snapshot,
         inline: ctxpin_model::resource::Bodies,
-    ) -> Result<Pushed, Error> {
+    ) -> Result<PushOutcome, Error> {
         let push = self.next_push(manifest, inline);
         pushes::push(service, self.credential, push).await
     }
@@ -173,7 +173,7 @@ impl TestAgent {
         &mut self,
         service: &Service,
         workspace: &Workspace,
-    ) -> Result<Pushed, Error> {
+    ) -> Result<PushOutcome, Error> {
         let (manifest, inline) = workspace.manifest();
         let push = Push {
             mcp_settled: false,

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ctxpin_model::hash::BlobHash;
-use ctxpin_model::push::Verdict;
+use ctxpin_model::push::{PushOutcome, Verdict};
 use ctxpin_model::resource::{Bodies, Content, Kind, Resource, SkillFile, Status};
 use ctxpin_model::snapshot::Snapshot;
 use ctxpin_model::token::Credential;
 use ctxpin_operations::diffs::{self, DiffRequest};
 use ctxpin_operations::error::{Error, Result};
-use ctxpin_operations::pushes::{self, Pushed};
+use ctxpin_operations::pushes;
 use ctxpin_operations::service::Service;
 use ctxpin_operations::{contexts, exposures, prompts, skills};
 use ctxpin_testing::databases::TestService;
@@ -42,7 +42,7 @@ fn hash(text: &str) -> BlobHash {
     BlobHash::of(text.as_bytes())
 }
 
-fn missing(result: Result<Pushed>) -> BTreeSet<BlobHash> {
+fn missing(result: Result<PushOutcome>) -> BTreeSet<BlobHash> {
     match result {
         Err(Error::MissingBlobs(missing)) => {
             let set: BTreeSet<_> = missing.iter().copied().collect();
@@ -58,7 +58,7 @@ async fn push_bare(
     test: &TestService,
     agent: &mut TestAgent,
     workspace: &Workspace,
-) -> Result<Pushed> {
+) -> Result<PushOutcome> {
     let (manifest, _) = workspace.manifest();
     agent.push_as(&test.service, manifest, Bodies::new()).await
 }

@@ -8,12 +8,12 @@ use ctxpin_model::door::Door;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pin::Reason;
-use ctxpin_model::push::{Position, Push, Verdict};
+use ctxpin_model::push::{Position, Push, PushOutcome, Verdict};
 use ctxpin_model::resource::{Content, Detail, Kind, Resource, ServerShape, Status, Tool};
 use ctxpin_model::warning::{Code, Note, Warning};
 use ctxpin_operations::chats;
 use ctxpin_operations::error::{Error, Result};
-use ctxpin_operations::pushes::{self, Pushed};
+use ctxpin_operations::pushes;
 use ctxpin_operations::{agents, contexts, pins};
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::{TestAgent, chat, first_admin, member, user};
@@ -45,7 +45,7 @@ async fn push_version(
     version: i64,
     mcp_settled: bool,
     workspace: &Workspace,
-) -> Result<Pushed> {
+) -> Result<PushOutcome> {
     let (manifest, inline) = workspace.manifest();
     let push = Push {
         position: Position {

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use ctxpin_model::id::AgentId;
-use ctxpin_model::push::{Position, Push};
+use ctxpin_model::push::{Position, Push, PushOutcome};
 use ctxpin_model::token::Credential;
 use ctxpin_operations::error::Error;
 use ctxpin_operations::pushes;
@@ -82,7 +82,7 @@ impl Pusher {
         }
     }
 
-    pub async fn push(&self, version: i64, workspace: &Workspace) -> Result<pushes::Pushed, Error> {
+    pub async fn push(&self, version: i64, workspace: &Workspace) -> Result<PushOutcome, Error> {
         let (manifest, inline) = workspace.manifest();
         let push = Push {
             position: Position {

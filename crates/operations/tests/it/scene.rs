@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use ctxpin_model::push::PushOutcome;
 use ctxpin_model::resource::ResourceId;
 use ctxpin_model::token::Credential;
 use ctxpin_operations::error::Error;
-use ctxpin_operations::pushes::Pushed;
 use ctxpin_operations::service::Service;
 use ctxpin_operations::{contexts, people};
 use ctxpin_store::error::Error as StoreError;
@@ -42,14 +42,14 @@ impl<'t> Scene<'t> {
     }
 
     /// A minute passes, then the agent pushes.
-    pub async fn push(&mut self, workspace: &Workspace) -> Pushed {
+    pub async fn push(&mut self, workspace: &Workspace) -> PushOutcome {
         self.minute();
         let pushed = self.agent.push(self.service, workspace).await;
         pushed.expect("the push is taken")
     }
 
     /// As [`Self::push`], while the MCP servers have not all answered.
-    pub async fn push_unsettled(&mut self, workspace: &Workspace) -> Pushed {
+    pub async fn push_unsettled(&mut self, workspace: &Workspace) -> PushOutcome {
         self.minute();
         let pushed = self.agent.push_unsettled(self.service, workspace).await;
         pushed.expect("the push is taken")

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ctxpin_model::agent::Session;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::id::ProcessId;
 use ctxpin_model::page::PageRequest;
@@ -9,7 +10,7 @@ use ctxpin_model::push::Verdict;
 use ctxpin_model::token::Credential;
 use ctxpin_operations::agents;
 use ctxpin_operations::error::{Error, Result};
-use ctxpin_operations::pushes::{self, Session};
+use ctxpin_operations::pushes;
 use ctxpin_operations::wakes;
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::{TestAgent, first_admin};

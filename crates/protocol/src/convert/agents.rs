@@ -1,12 +1,13 @@
 //! Agents and their heads.
 
-use ctxpin_model::agent::{AgentRecord, AgentRequest, Head as HeadRecord, Replaces};
+use ctxpin_model::agent::{self, AgentRecord, AgentRequest, Head as HeadRecord, Replaces};
 use ctxpin_model::id::AgentId;
 use ctxpin_model::moment::Moment;
 
 use super::members::{InvalidMember, label};
-use super::quotas::refused;
-use crate::http::agents::{Agent, AgentCreate, Head, TimelineHead};
+use super::quotas::{refused, warning};
+use super::resources::limits;
+use crate::http::agents::{Agent, AgentCreate, Head, Session, TimelineHead};
 
 /// Returns the wire shape of an agent, without its notes. `now` decides whether it counts as connected.
 pub fn agent(agent: &AgentRecord, now: Moment) -> Agent {
@@ -45,6 +46,18 @@ pub fn timeline_head(agent: AgentId, head: HeadRecord) -> TimelineHead {
         context_hash: head.hashes.context.to_string(),
         tools_hash: head.hashes.tools.to_string(),
         received_at: head.received_at.utc(),
+    }
+}
+
+/// Returns the wire shape of a session. `request_bytes_max` is the longest body that the server accepts.
+pub fn session(session: &agent::Session, request_bytes_max: u64) -> Session {
+    Session {
+        agent_id: Some(session.agent.uuid()),
+        epoch: session.epoch,
+        head: session.head.map(head),
+        limits: limits(request_bytes_max),
+        quota_warnings: session.warnings.iter().map(warning).collect(),
+        token_expires_at: session.token_expires_at.map(Moment::utc),
     }
 }
 

@@ -12,6 +12,7 @@ pub mod members;
 pub mod pages;
 pub mod people;
 pub mod pins;
+pub mod pushes;
 pub mod quotas;
 pub mod resources;
 pub mod skills;

@@ -3,15 +3,13 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use ctxpin_model::moment::Moment;
-use ctxpin_model::push::{self, Verdict};
+use ctxpin_model::push;
 use ctxpin_operations::pins;
 use ctxpin_operations::pushes;
-use ctxpin_protocol::convert::agents::head;
+use ctxpin_protocol::convert::agents::session;
 use ctxpin_protocol::convert::manifest;
 use ctxpin_protocol::convert::members::{InvalidMember, hash};
-use ctxpin_protocol::convert::quotas::warning;
-use ctxpin_protocol::convert::resources::limits;
+use ctxpin_protocol::convert::pushes::push_answer;
 use ctxpin_protocol::http::agents::{EPOCH_HEADER, Refreshed, Session, SessionOpen};
 use ctxpin_protocol::http::push::{Push, PushAnswer};
 use ctxpin_protocol::problem::Problem;
@@ -34,15 +32,8 @@ pub(crate) async fn open(
     Identity(credential): Identity,
     JsonBody(body): JsonBody<SessionOpen>,
 ) -> Answer<Json<Session>> {
-    let session = pushes::session_open(&app.service, credential, body.process.into()).await?;
-    Ok(Json(Session {
-        agent_id: Some(session.agent.uuid()),
-        epoch: session.epoch,
-        head: session.head.map(head),
-        limits: limits(PUSH_BYTES_MAX),
-        quota_warnings: session.warnings.iter().map(warning).collect(),
-        token_expires_at: session.token_expires_at.map(Moment::utc),
-    }))
+    let opened = pushes::session_open(&app.service, credential, body.process.into()).await?;
+    Ok(Json(session(&opened, PUSH_BYTES_MAX)))
 }
 
 impl FromBody for Result<push::Push, Problem> {
@@ -63,23 +54,11 @@ pub(crate) async fn push(
 ) -> Answer<Json<PushAnswer>> {
     let refused = || app.metrics.push("refused", 0);
     let push = push.inspect_err(|_| refused())?;
-    let pushed = pushes::push(&app.service, credential, push)
+    let outcome = pushes::push(&app.service, credential, push)
         .await
         .inspect_err(|_| refused())?;
-    let (word, accepted) = match pushed.verdict {
-        Verdict::Accepted => ("accepted", true),
-        Verdict::Unchanged => ("unchanged", true),
-        Verdict::Repeated => ("repeated", true),
-        Verdict::NotNewer | Verdict::Fenced => ("not-newer", false),
-    };
-    app.metrics.push(word, pushed.hydrated);
-    Ok(Json(PushAnswer {
-        accepted,
-        reason: (pushed.verdict != Verdict::Accepted).then(|| word.to_owned()),
-        snapshot: pushed.head.map(|head| head.snapshot.to_string()),
-        seq: pushed.head.map(|head| head.seq),
-        hydrated: pushed.hydrated,
-    }))
+    app.metrics.push(outcome.verdict.as_str(), outcome.hydrated);
+    Ok(Json(push_answer(&outcome)))
 }
 
 /// Send bytes ahead of a push

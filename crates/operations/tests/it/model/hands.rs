@@ -10,7 +10,7 @@ use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::id::{AgentId, ChatId, ProcessId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::pin_move::PinMove;
-use ctxpin_model::push::{Position, Verdict};
+use ctxpin_model::push::Position;
 use ctxpin_model::token::Credential;
 use ctxpin_model::turn::TurnRequest;
 use ctxpin_operations::agents;
@@ -222,13 +222,7 @@ impl Hands<'_> {
         let credential = self.agents[push.agent].credential;
         let pushed = pushes::push(&self.test.service, credential, request).await;
         answer(pushed, |pushed| Answer::Pushed {
-            became: match pushed.verdict {
-                Verdict::Fenced => "fenced",
-                Verdict::NotNewer => "not-newer",
-                Verdict::Repeated => "repeated",
-                Verdict::Unchanged => "unchanged",
-                Verdict::Accepted => "accepted",
-            },
+            became: pushed.verdict.as_str(),
             seq: pushed.head.map_or(0, |head| head.seq),
             hydrated: pushed.hydrated,
         })
