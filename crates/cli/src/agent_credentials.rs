@@ -16,9 +16,7 @@ use crate::say::Failure;
 /// The id and the token of an agent.
 #[derive(Debug, Clone)]
 pub struct AgentCredentials {
-    /// The agent.
     pub id: AgentId,
-    /// Its token.
     pub token: Secret,
 }
 

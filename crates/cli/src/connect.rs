@@ -104,7 +104,6 @@ pub struct AgentAccess {
 
 /// A server, and what is known of it on this machine.
 pub struct Connected {
-    /// Calls it.
     pub client: Client,
     /// What `ctxpin up` keeps, if it is that server.
     pub local: Option<Local>,

@@ -23,11 +23,9 @@ pub const ADMIN_TOKEN_NAME: &str = "admin-token";
 /// The server that runs now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunningServer {
-    /// Its address.
     pub url: Url,
     /// The process in which it runs.
     pub pid: u32,
-    /// Its database.
     pub database: DatabaseKey,
 }
 

@@ -15,7 +15,7 @@ impl Client {
         self.json(with_json(request, agent).await?).await
     }
 
-    /// Lists agents.
+    /// Returns a page of agents.
     pub async fn agents(&self, page: &PageQuery) -> Result<Page<Agent>, ClientError> {
         self.json(self.query_request(&["agents"], page)?).await
     }

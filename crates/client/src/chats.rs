@@ -28,7 +28,7 @@ impl Client {
         Ok(ChatOpened { chat, is_new })
     }
 
-    /// Lists chats.
+    /// Returns a page of chats.
     pub async fn chats(&self, query: &ChatQuery) -> Result<Page<Chat>, ClientError> {
         self.json(self.query_request(&["chats"], query)?).await
     }

@@ -143,7 +143,6 @@ spelled! {
     Operation {
         /// Create an agent.
         AgentCreate = "agent_create",
-        /// List agents.
         AgentList = "agent_list",
         /// Read an agent.
         AgentRead = "agent_read",
@@ -165,7 +164,6 @@ spelled! {
         AgentRefresh = "agent_refresh",
         /// Create a chat.
         ChatCreate = "chat_create",
-        /// List chats.
         ChatList = "chat_list",
         /// Read a chat.
         ChatRead = "chat_read",
@@ -197,13 +195,11 @@ spelled! {
         ToolRead = "tool_read",
         /// Begin a turn.
         TurnBegin = "turn_begin",
-        /// List turns.
         TurnList = "turn_list",
         /// List the chats and turns in which a content was in force.
         ExposureRead = "exposure_read",
         /// Create a user.
         UserCreate = "user_create",
-        /// List users.
         UserList = "user_list",
         /// Change a user.
         UserChange = "user_change",
@@ -243,7 +239,6 @@ pub enum Reach {
 /// The callers that may do an operation, and the reach that they get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Who {
-    /// Any user.
     Anyone,
     Member,
     /// The owner of the object.

@@ -120,7 +120,6 @@ pub struct AgentRequest {
 /// Which agent a new one replaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Replaces {
-    /// This one.
     Agent(AgentId),
     /// The newest one of the same workspace and name, if there is one.
     Same,

@@ -9,7 +9,7 @@ spelled! {
         /// The agent's head, because a model cannot call a tool that no longer exists.
         #[default]
         Live = "live",
-        /// The pin.
+        /// Tools come from the pin.
         Pinned = "pinned",
     }
 }

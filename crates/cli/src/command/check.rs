@@ -37,7 +37,7 @@ pub struct Check {
     since: Option<String>,
     #[command(flatten)]
     trust: TrustRoots,
-    /// Output format
+    /// The format of the output
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
     /// The same as --format json

@@ -9,7 +9,7 @@ use crate::say::{self, Failure};
 /// Print a completion script for a shell
 #[derive(Debug, Args)]
 pub struct Completions {
-    /// The shell
+    /// The shell to write completions for
     shell: Shell,
 }
 

@@ -20,7 +20,7 @@ use crate::up::directory_check;
 /// Use it in continuous integration and in short-lived workspaces.
 #[derive(Debug, Args)]
 pub struct Push {
-    /// The directory
+    /// The directory of the workspace
     #[arg(default_value = ".")]
     directory: PathBuf,
     /// Also scan ~/.agents, ~/.claude and ~/.codex

@@ -40,7 +40,7 @@ enum Verb {
     },
     /// Remove a declared source
     Remove {
-        /// Its path
+        /// The path of the source
         path: PathBuf,
         #[command(flatten)]
         output: Output,
@@ -52,7 +52,7 @@ enum Verb {
     },
     /// Show the resources of a declared source
     Show {
-        /// Its path
+        /// The path of the source
         path: PathBuf,
         #[command(flatten)]
         output: Output,

@@ -63,7 +63,7 @@ enum Verb {
 
 #[derive(Debug, Args)]
 struct Create {
-    /// A label
+    /// A label for the token
     #[arg(long)]
     label: Option<String>,
     /// A scope; repeatable [default: read and write]

@@ -30,7 +30,7 @@ pub struct Noun {
 enum Verb {
     /// Create a user; `ctxpin token create --user` gives them a token
     Create {
-        /// The name
+        /// The name of the user
         name: String,
         /// A role; repeatable
         #[arg(long = "role", value_name = "ROLE", default_value = "member",

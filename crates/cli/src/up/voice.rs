@@ -52,9 +52,8 @@ pub enum Place {
     Elsewhere,
 }
 
-/// Who listens.
+/// The reader of the output of `ctxpin up`.
 pub enum Voice {
-    /// A person.
     Person {
         /// What is waited for; `None` once it runs.
         progress: Option<Progress>,

@@ -14,7 +14,7 @@ use crate::say::{self, Failure};
 /// Create a chat, pinned to its agent's latest push
 #[derive(Debug, Args)]
 pub struct New {
-    /// Its title
+    /// The chat's title
     #[arg(long)]
     title: Option<String>,
     /// The agent of the chat: its id, the end of it, or its workspace [default: the agent of this
