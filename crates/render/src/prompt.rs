@@ -4,16 +4,7 @@ use ctxpin_model::limits::SKILL_DESCRIPTION_CHARS_MAX;
 use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::snapshot::{Facts, Snapshot};
 
-use crate::sanitise;
-
-/// The element that holds the facts and the instruction files.
-pub(crate) const CONTEXT_TAG: &str = "workspace-context";
-
-/// The element that lists the skills.
-pub(crate) const SKILLS_TAG: &str = "available-skills";
-
-/// The element that holds the content of one instruction file.
-pub(crate) const FILE_TAG: &str = "context-file";
+use crate::sanitise::{self, CONTEXT_TAG, FILE_TAG, SKILLS_TAG};
 
 /// What the model is told about the skills.
 const SKILLS_USAGE: &str = "These skills are pinned to this chat. When a task matches a skill's description, read that skill by its name before you start, and follow it.";

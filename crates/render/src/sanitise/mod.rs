@@ -16,6 +16,7 @@ use ctxpin_model::warning::{Code, WARNINGS_MAX, Warning, line_of};
 
 use self::comments::{Commented, PARSED_BYTES_MAX};
 use self::edit::{Edit, Layers};
+pub(crate) use self::tags::{CONTEXT_TAG, FILE_TAG, SKILLS_TAG};
 use crate::treated::{Fate, Piece, Reason, Treated};
 
 /// A text of one line without blanks at its ends: every C0 control, U+0085, U+2028 and U+2029 is a

@@ -2,7 +2,15 @@
 
 use super::characters::is_unseen;
 use super::edit::Edit;
-use crate::prompt::{CONTEXT_TAG, FILE_TAG, SKILLS_TAG};
+
+/// The element that holds the facts and the instruction files.
+pub(crate) const CONTEXT_TAG: &str = "workspace-context";
+
+/// The element that lists the skills.
+pub(crate) const SKILLS_TAG: &str = "available-skills";
+
+/// The element that holds the content of one instruction file.
+pub(crate) const FILE_TAG: &str = "context-file";
 
 /// The tags that are ctxpin's alone. A tag whose name merely begins like one of these is escaped as
 /// well; so `workspace-context-update`, which tells a chat of a change, is reserved too.
