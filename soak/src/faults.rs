@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use sqlx::{AssertSqlSafe, Connection as _};
+use sqlx::Connection as _;
 
 use crate::ledger::Ledger;
 use crate::pause::Pause;
 use crate::servers::Servers;
 use crate::service::{Replaced, Service};
+use crate::sql::safe;
 
 /// Shortest and longest time from one kill to the next, in milliseconds: of the only server, which
 /// has to serve in between, and of one replica of several.
@@ -180,15 +181,6 @@ async fn cut(service: &Service, only_listeners: bool) -> anyhow::Result<()> {
         .await
         .context("cutting connections")?;
     Ok(connection.close().await?)
-}
-
-/// A text that is made here, of nothing from outside.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "every caller makes its text of its own words and paths"
-)]
-pub fn safe(sql: String) -> AssertSqlSafe<String> {
-    AssertSqlSafe(sql)
 }
 
 async fn sleep(random: &mut StdRng, millis: std::ops::Range<u64>) {

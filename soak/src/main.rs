@@ -21,6 +21,7 @@ mod report;
 mod round;
 mod servers;
 mod service;
+mod sql;
 mod succession;
 mod verdict;
 mod watchers;

@@ -10,6 +10,7 @@ use sqlx::{Connection as _, PgConnection};
 use tokio::sync::Mutex;
 
 use crate::servers::LOOK_INTERVAL;
+use crate::sql::safe;
 
 /// Longest wait until a new standby has caught up with its primary.
 const CATCH_UP_MAX: Duration = Duration::from_secs(60);
@@ -142,7 +143,7 @@ impl Service {
         let mut connection = self.connect().await?;
         let names = format!("alter system set synchronous_standby_names = '{standbys}'");
         for sql in [&names, "select pg_reload_conf()"] {
-            sqlx::raw_sql(super::faults::safe(sql.to_owned()))
+            sqlx::raw_sql(safe(sql.to_owned()))
                 .execute(&mut connection)
                 .await?;
         }

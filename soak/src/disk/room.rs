@@ -9,9 +9,9 @@ use anyhow::Context;
 use sqlx::Connection as _;
 use tempfile::TempDir;
 
-use crate::faults;
 use crate::servers::Servers;
 use crate::service::Service;
+use crate::sql::safe;
 use ctxpin_cluster::command;
 
 /// Size of the file system below SQLite, and of what takes up room on it until there shall be more.
@@ -84,9 +84,7 @@ impl Room {
             tablespace,
             "create database small tablespace small".to_owned(),
         ] {
-            let made = sqlx::raw_sql(faults::safe(sql))
-                .execute(&mut connection)
-                .await;
+            let made = sqlx::raw_sql(safe(sql)).execute(&mut connection).await;
             made.context("making a database on a small disk")?;
         }
         connection.close().await?;
