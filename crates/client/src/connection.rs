@@ -6,7 +6,6 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use ctxpin_model::proof::is_this_machine;
 use ctxpin_protocol::http::people::Secret;
 use ctxpin_protocol::problem::{PROBLEM_MEDIA_TYPE, Problem};
 use reqwest::header::{
@@ -17,14 +16,13 @@ use reqwest::{Method, Request, RequestBuilder, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use url::{Host, Url};
+use url::Url;
 
 use crate::error::ClientError;
 use crate::proof::{ProofLayer, Unproven};
 use crate::proxy::UsedProxy;
-
-/// The `User-Agent` of clients.
-pub(crate) const USER_AGENT_NAME: &str = concat!("ctxpin/", env!("CARGO_PKG_VERSION"));
+use crate::this_machine::leads_to_this_machine;
+use crate::user_agent::USER_AGENT_NAME;
 
 /// Longest wait for a connection.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
@@ -560,18 +558,6 @@ fn check_server(server: &Url) -> Result<(), ClientError> {
         server: shown.to_string(),
         reason: reason.into(),
     })
-}
-
-/// Returns whether an address leads to this machine without a look at a resolver. An unspecified address does
-/// when one connects to it.
-pub fn leads_to_this_machine(server: &Url) -> bool {
-    let is_own = |ip: IpAddr| ip.is_loopback() || ip.is_unspecified();
-    match server.host() {
-        Some(Host::Ipv4(ip)) => is_own(ip.into()),
-        Some(Host::Ipv6(ip)) => is_own(ip.to_canonical()),
-        Some(Host::Domain(name)) => is_this_machine(name),
-        None => false,
-    }
 }
 
 /// Returns the server's address with these path segments, percent-encoded.

@@ -17,11 +17,14 @@ mod proof;
 mod proxy;
 mod session;
 mod skills;
+mod this_machine;
 mod turns;
+mod user_agent;
 mod watch;
 
 pub use chats::ChatOpened;
-pub use connection::{Client, IDLE_TIME_MAX, PlainHttp, leads_to_this_machine};
+pub use connection::{Client, IDLE_TIME_MAX, PlainHttp};
 pub use context::Prompt;
 pub use proxy::UsedProxy;
+pub use this_machine::leads_to_this_machine;
 pub use watch::Watch;

@@ -26,8 +26,8 @@ use hyper_util::client::legacy::connect::{Connection, HttpInfo};
 use tower::{BoxError, Layer, Service};
 use url::Url;
 
-use crate::connection::USER_AGENT_NAME;
 use crate::error::chain;
+use crate::user_agent::USER_AGENT_NAME;
 
 /// Longest response, in bytes: a problem with a long detail fits.
 const RESPONSE_BYTES_MAX: usize = 64 * 1024;

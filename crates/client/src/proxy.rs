@@ -6,6 +6,8 @@ use hyper::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
 use url::Url;
 
+use crate::this_machine::leads_to_this_machine;
+
 /// The variables that name a proxy, by the scheme of the server. The first of a pair that is set counts.
 const VARIABLES: [(&str, [&str; 2]); 4] = [
     ("http", ["HTTP_PROXY", "http_proxy"]),
@@ -24,7 +26,7 @@ pub struct UsedProxy {
 impl UsedProxy {
     /// Returns the proxy between clients and a server on another machine, if there is one.
     pub(crate) fn before(server: &Url) -> Option<Self> {
-        if crate::connection::leads_to_this_machine(server) {
+        if leads_to_this_machine(server) {
             return None;
         }
         let uri: Uri = server.as_str().parse().ok()?;

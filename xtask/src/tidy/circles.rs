@@ -10,9 +10,8 @@ use super::Breach;
 use super::files::File;
 
 /// The crates that still have circles. The list only becomes shorter.
-const EXCEPTIONS: [&str; 6] = [
+const EXCEPTIONS: &[&str] = &[
     "crates/cli",
-    "crates/client",
     "crates/operations",
     "crates/scan",
     "crates/server",
@@ -35,7 +34,7 @@ struct Reference<'a> {
 /// Reports the references that are part of a circle between the modules of one folder, and the
 /// exceptions that have no circle any more.
 pub fn check(files: &[File]) -> Vec<Breach> {
-    check_except(files, &EXCEPTIONS)
+    check_except(files, EXCEPTIONS)
 }
 
 fn check_except(files: &[File], exceptions: &[&str]) -> Vec<Breach> {

@@ -1,0 +1,4 @@
+//! How clients name themselves.
+
+/// The `User-Agent` of clients.
+pub(crate) const USER_AGENT_NAME: &str = concat!("ctxpin/", env!("CARGO_PKG_VERSION"));
