@@ -28,10 +28,7 @@ use serde::de::DeserializeOwned;
 
 use crate::owned;
 use crate::say::{self, Failure};
-use crate::setting::variable;
-
-/// Names another data directory, for tests and for several users in one account.
-pub const DATA_DIRECTORY_VARIABLE: &str = "CTXPIN_DATA_DIR";
+use crate::setting::{DATA_DIRECTORY_VARIABLE, variable};
 
 /// Digits of a hash that stand for a path or an address in a name: enough that two never meet.
 const KEY_DIGITS: usize = 16;

@@ -9,8 +9,8 @@ use std::path::Path;
 use ctxpin_private_files::exposure::{Demand, Exposure};
 use rustix::process::geteuid;
 
-use crate::data_directory::DATA_DIRECTORY_VARIABLE;
 use crate::say::{self, Failure};
+use crate::setting::DATA_DIRECTORY_VARIABLE;
 
 /// Refuses a directory that is another user's, or in which others may write. It may be missing, and a link
 /// counts for what it leads to.

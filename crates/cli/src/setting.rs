@@ -24,6 +24,9 @@ pub const TOKEN_VARIABLE: &str = "CTXPIN_TOKEN";
 /// Names the database of a server.
 pub const DATABASE_VARIABLE: &str = "CTXPIN_DATABASE";
 
+/// Names another data directory, for tests and for several users in one account.
+pub const DATA_DIRECTORY_VARIABLE: &str = "CTXPIN_DATA_DIR";
+
 /// Where a setting was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {

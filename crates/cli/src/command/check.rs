@@ -7,9 +7,9 @@ use clap::{Args, ValueEnum};
 use ctxpin_scan::trust::Trust;
 use serde::Serialize;
 
-use super::home_directory;
 use super::trust::TrustRoots;
 use crate::check::{Before, Exceptions, Finding, Level, findings, project_root};
+use crate::home::home_directory;
 use crate::say::{self, Failure, Viewpoint};
 use crate::stop;
 

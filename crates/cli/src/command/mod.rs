@@ -1,5 +1,6 @@
 //! What can be asked for: one file for each verb or noun.
 
+mod absolute;
 mod agent;
 mod chat;
 mod check;
@@ -19,9 +20,6 @@ mod watch;
 
 use std::process::ExitCode;
 use std::str::FromStr;
-
-pub use chat::{holdings, removed, removed_bytes};
-pub use scan::home_directory;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};

@@ -9,9 +9,10 @@ use ctxpin_agent::report::Report;
 use ctxpin_protocol::http::push::PushAnswer;
 use ctxpin_scan::roots::Request;
 
+use super::Output;
 use super::trust::TrustRoots;
-use super::{Output, home_directory};
 use crate::connect::AgentConnection;
+use crate::home::home_directory;
 use crate::say::{self, Failure, Progress};
 use crate::up::directory_check;
 

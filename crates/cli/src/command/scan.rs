@@ -14,10 +14,11 @@ use ctxpin_render::treat;
 use ctxpin_scan::Scan as Found;
 use ctxpin_scan::roots::{Request, Scope};
 
+use super::Output;
+use super::absolute::absolute_paths;
 use super::trust::TrustRoots;
-use super::up::allowed_roots;
-use super::{Output, removed_bytes};
 use crate::data_directory::DataDirectory;
+use crate::home::home_directory;
 use crate::say::{self, Failure, Table, Viewpoint};
 
 /// List the files that a pin would hold; needs no server
@@ -57,7 +58,7 @@ impl Scan {
         };
         let mut request = Request {
             user_roots: self.user_roots,
-            allowed: allowed_roots(&self.allow_roots)?,
+            allowed: absolute_paths(&self.allow_roots)?,
             ..request
         };
         declare(&mut request)?;
@@ -108,19 +109,6 @@ pub fn treatments(found: &Found) -> Treatments {
         treatments.insert(key, treatment);
     }
     treatments
-}
-
-/// The person's home, which is needed only where user roots are wanted.
-///
-/// # Errors
-///
-/// If it is needed and cannot be found.
-pub fn home_directory(is_needed: bool) -> Result<PathBuf, Failure> {
-    match etcetera::home_dir() {
-        Ok(home) => Ok(home),
-        Err(_) if !is_needed => Ok(PathBuf::new()),
-        Err(_) => Err(Failure::new("your home directory cannot be found").hint("set HOME")),
-    }
 }
 
 fn report(found: &Found, told: &Told, viewpoint: &Viewpoint) -> String {
@@ -178,7 +166,7 @@ fn reasons(told: &Told, viewpoint: &Viewpoint) -> String {
             .removed
             .filter(|removed| is_told(&resource.kind, removed))
         {
-            let removed = removed_bytes(std::slice::from_ref(&removed));
+            let removed = say::removed_bytes(std::slice::from_ref(&removed));
             text += &format!("{source}: not given to a model: {removed}\n");
         }
         for warning in &resource.warnings {

@@ -7,7 +7,7 @@ use clap::Args;
 use ctxpin_agent::sources::{OPERATOR_CONFIG, Operator};
 use ctxpin_scan::trust::Trust;
 
-use super::up::allowed_roots;
+use super::absolute::absolute_paths;
 use crate::say::Failure;
 use crate::setting::variable;
 
@@ -34,7 +34,7 @@ impl TrustRoots {
         let named = env::split_paths(&listed).filter(|path| !path.as_os_str().is_empty());
         let named: Vec<_> = self.trust_roots.iter().cloned().chain(named).collect();
         let mut trust = Trust::of_process();
-        trust.roots = allowed_roots(&named)?;
+        trust.roots = absolute_paths(&named)?;
         Operator::read(Path::new(OPERATOR_CONFIG))?.vouch(&mut trust);
         Ok(trust)
     }

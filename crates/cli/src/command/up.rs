@@ -1,15 +1,16 @@
 //! `ctxpin up`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use ctxpin_agent::readiness::Readiness;
 use ctxpin_scan::trust::Trust;
 
+use super::absolute::{absolute, absolute_paths};
 use super::serve::Database;
 use super::trust::TrustRoots;
 use crate::log;
-use crate::say::{self, Failure};
+use crate::say::Failure;
 use crate::up::{Voice, Watching, detach};
 
 /// Watch a directory: start your server or join the running one, and pin a first chat
@@ -67,7 +68,7 @@ impl Workspace {
     ///
     /// If the current directory is gone.
     pub fn allowed_roots(&self) -> Result<Vec<PathBuf>, Failure> {
-        allowed_roots(&self.allow_roots)
+        absolute_paths(&self.allow_roots)
     }
 
     /// Whose directories are believed.
@@ -97,20 +98,6 @@ impl Workspace {
             (None, None) => None,
         })
     }
-}
-
-/// Paths on the command line, as absolute ones.
-///
-/// # Errors
-///
-/// If the current directory is gone.
-pub fn allowed_roots(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
-    paths.iter().map(|path| absolute(path)).collect()
-}
-
-fn absolute(path: &Path) -> Result<PathBuf, Failure> {
-    std::path::absolute(path)
-        .map_err(|error| Failure::new(format!("{}: {error}", say::path(&path))))
 }
 
 impl Up {

@@ -6,6 +6,7 @@
 mod clean;
 mod count;
 mod failure;
+mod holdings;
 mod progress;
 mod quota;
 mod short;
@@ -19,6 +20,7 @@ mod warning;
 pub use clean::{line, path, text};
 pub use count::counted;
 pub use failure::Failure;
+pub use holdings::{holdings, removed, removed_bytes};
 pub use progress::Progress;
 pub use quota::{amount, quota_warning};
 pub use short::{DIGITS_MIN, ends_with, hash, hash_starts_with, id};

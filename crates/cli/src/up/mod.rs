@@ -24,9 +24,9 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::agent_credentials::AgentCredentials;
-use crate::command::home_directory;
 use crate::connect::token_given;
 use crate::data_directory::{AgentDirectory, DataDirectory};
+use crate::home::home_directory;
 use crate::running::{RunningServer, is_locked, lock_note, lock_take, token_read};
 use crate::say::{self, Failure, waited};
 use crate::stop;

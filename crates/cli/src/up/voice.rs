@@ -7,7 +7,6 @@ use ctxpin_protocol::http::chats::Chat;
 use ctxpin_protocol::http::context::Context;
 use serde::{Deserialize, Serialize};
 
-use crate::command::{holdings, removed};
 use crate::data_directory::DataDirectory;
 use crate::running::RunningServer;
 use crate::say::{self, Failure, Progress, Viewpoint};
@@ -162,10 +161,10 @@ impl Summary {
             chat: say::id(chat.id),
             title: chat.title.clone(),
             snapshot: context.pin.snapshot.clone(),
-            holdings: holdings(context),
+            holdings: say::holdings(context),
             is_empty: context.resources.is_empty(),
             error: context.pin.error.clone(),
-            removed: removed(context),
+            removed: say::removed(context),
             dirty: context.pin.dirty && context.effect != "none",
             server: server.url.to_string().trim_end_matches('/').to_owned(),
             database: match server.database.is_remote() {

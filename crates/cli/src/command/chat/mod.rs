@@ -11,8 +11,6 @@ mod show;
 
 use std::process::ExitCode;
 
-pub use show::{holdings, removed, removed_bytes};
-
 use clap::{Args, Subcommand};
 use ctxpin_protocol::http::chats::Chat;
 

@@ -121,8 +121,8 @@ impl Page<'_> {
                     "pinned",
                     format!("{}, {}", say::hash(snapshot), say::since(at, self.now)),
                 ));
-                facts.push(("holds", holdings(context)));
-                facts.extend(removed(context).map(|removed| ("removed", removed)));
+                facts.push(("holds", say::holdings(context)));
+                facts.extend(say::removed(context).map(|removed| ("removed", removed)));
                 facts.extend(warned(context).map(|warned| ("warnings", warned)));
                 facts.extend(self.old_renderer().map(|old| ("renderer", old)));
             }
@@ -267,7 +267,7 @@ fn details_with(resource: &Resource, removed: Option<Removed>) -> String {
     if let Some(removed) = &removed {
         text += &format!(
             "    removed: {}\n",
-            removed_bytes(std::slice::from_ref(removed))
+            say::removed_bytes(std::slice::from_ref(removed))
         );
     }
     for warning in &resource.warnings {
@@ -280,68 +280,8 @@ fn details_with(resource: &Resource, removed: Option<Removed>) -> String {
     text
 }
 
-/// What a model is not given of what the pin holds, if that is more than blanks.
-pub fn removed(context: &Context) -> Option<String> {
-    let removed: Vec<Removed> = context
-        .resources
-        .iter()
-        .filter(|resource| resource.kind == "instruction_file")
-        .filter_map(|resource| resource.removed)
-        .filter(|removed| removed.comment + removed.invisible > 0)
-        .collect();
-    (!removed.is_empty()).then(|| {
-        format!(
-            "{} in {}; `ctxpin prompt --removed` shows it",
-            removed_bytes(&removed),
-            say::counted(removed.len(), "file")
-        )
-    })
-}
-
-/// Bytes by reason, those of several files together.
-pub fn removed_bytes(removed: &[Removed]) -> String {
-    let sum = |bytes: fn(&Removed) -> u64| removed.iter().map(bytes).sum::<u64>();
-    let sums = [
-        (sum(|removed| removed.comment), "comments"),
-        (sum(|removed| removed.invisible), "invisible characters"),
-        (sum(|removed| removed.blank), "blanks"),
-    ];
-    let told = sums.iter().filter(|(bytes, _)| *bytes > 0);
-    let told: Vec<_> = told
-        .map(|(bytes, what)| format!("{} of {what}", say::size(*bytes)))
-        .collect();
-    told.join(", ")
-}
-
 /// How many warnings there are of what the pin holds.
 fn warned(context: &Context) -> Option<String> {
     let count: usize = context.resources.iter().map(|r| r.warnings.len()).sum();
     (count > 0).then(|| format!("{count}; `--resources` lists them"))
-}
-
-/// How much of what the pin holds is used.
-pub fn holdings(context: &Context) -> String {
-    let count = |kind: &str| {
-        let resources = context.resources.iter();
-        resources
-            .filter(|resource| resource.kind == kind && resource.status == "ok")
-            .count()
-    };
-    let unused = context
-        .resources
-        .iter()
-        .filter(|resource| resource.status != "ok");
-    let mut text = format!(
-        "{}, {}",
-        say::counted(count("instruction_file"), "instruction file"),
-        say::counted(count("skill"), "skill")
-    );
-    match count("mcp_config") {
-        0 => {}
-        configs => text += &format!(", {}", say::counted(configs, "MCP configuration")),
-    }
-    match unused.count() {
-        0 => text,
-        unused => format!("{text}; {unused} not used"),
-    }
 }

@@ -1,0 +1,24 @@
+//! Paths on the command line start where the person stands.
+
+use std::path::{Path, PathBuf};
+
+use crate::say::{self, Failure};
+
+/// Returns absolute paths.
+///
+/// # Errors
+///
+/// Fails if the current directory is gone.
+pub fn absolute_paths(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    paths.iter().map(|path| absolute(path)).collect()
+}
+
+/// Returns an absolute path.
+///
+/// # Errors
+///
+/// Fails if the current directory is gone.
+pub fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(path)
+        .map_err(|error| Failure::new(format!("{}: {error}", say::path(&path))))
+}
