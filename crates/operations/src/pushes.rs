@@ -72,7 +72,7 @@ async fn session_open_once(
     if let Some(epoch) = own.session(&mut reading, process).await? {
         // What an idle agent does every half a minute locks and writes nothing.
         let session = session_again(service, &agent, epoch)?;
-        service.database.signs().agent(agent.id);
+        service.database.last_used().agent_seen(agent.id);
         return Ok(session);
     }
     let sighting = own.sighting();

@@ -26,7 +26,7 @@ const TOPICS_AT_ONCE: usize = 64;
 const LISTENER_PAUSE: Duration = Duration::from_secs(1);
 
 /// How often the last uses of tokens and agents, and the counts of refusals, are written.
-const SIGNS_WRITTEN_EVERY: Duration = Duration::from_secs(30);
+const LAST_USED_WRITTEN_EVERY: Duration = Duration::from_secs(30);
 
 /// A hint and the time at which it was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,7 +117,7 @@ pub async fn run(service: &Service) {
     tokio::join!(
         notify_others(service),
         listen_to_others(service),
-        write_signs(service)
+        write_last_used(service)
     );
 }
 
@@ -155,11 +155,11 @@ async fn listen_to_others(service: &Service) {
     }
 }
 
-async fn write_signs(service: &Service) {
+async fn write_last_used(service: &Service) {
     loop {
-        tokio::time::sleep(SIGNS_WRITTEN_EVERY).await;
-        if let Err(error) = signs_write(service).await {
-            tracing::warn!(%error, "signs of life could not be written");
+        tokio::time::sleep(LAST_USED_WRITTEN_EVERY).await;
+        if let Err(error) = last_used_write(service).await {
+            tracing::warn!(%error, "could not write when tokens and agents were last used");
         }
         if let Err(error) = refusals::write(service).await {
             tracing::warn!(%error, "could not write how often requests were refused");
@@ -172,16 +172,16 @@ async fn write_signs(service: &Service) {
 /// then.
 ///
 /// # Errors
-/// If the data cannot be written; what was to be noted is lost then.
-pub async fn signs_write(service: &Service) -> crate::error::Result<()> {
-    let signs = service.database.signs().take();
-    if signs.tokens.is_empty() && signs.agents.is_empty() {
+/// Fails if the database does. The uses are lost then.
+pub async fn last_used_write(service: &Service) -> crate::error::Result<()> {
+    let uses = service.database.last_used().take();
+    if uses.tokens.is_empty() && uses.agents.is_empty() {
         return Ok(());
     }
     let mut transaction = service.database.write().await?;
-    let upkeep = service.database.upkeep(task::SignsOfLife);
+    let upkeep = service.database.upkeep(task::LastUsed);
     let now = service.clock.now();
-    upkeep.signs_write(&mut transaction, &signs, now).await?;
+    upkeep.last_used_write(&mut transaction, &uses, now).await?;
     commit(service, transaction, upkeep.unnoted()).await
 }
 

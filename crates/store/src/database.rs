@@ -19,7 +19,7 @@ use crate::counts::{Counters, Counts};
 use crate::deed::{Committed, Deed};
 use crate::error::{Error, Result};
 use crate::fault::{Cause, Fault};
-use crate::grant::Signs;
+use crate::grant::LastUsed;
 use crate::kept::{PromptCache, SnapshotCache};
 use crate::migrations;
 use crate::query::Query;
@@ -71,7 +71,7 @@ pub struct Database {
 /// What the transactions of a database have in common.
 #[derive(Clone, Default)]
 pub(crate) struct Shared {
-    pub signs: Signs,
+    pub last_used: LastUsed,
     pub counters: Arc<Counters>,
     pub snapshots: Arc<SnapshotCache>,
     pub prompts: Arc<PromptCache>,
@@ -175,9 +175,9 @@ impl Database {
         }
     }
 
-    /// The signs of life that have not been written yet.
-    pub fn signs(&self) -> &Signs {
-        &self.shared.signs
+    /// Returns the uses that have not been written yet.
+    pub fn last_used(&self) -> &LastUsed {
+        &self.shared.last_used
     }
 
     /// What was asked of the database so far.
@@ -403,8 +403,8 @@ impl Transaction {
         self.writes
     }
 
-    pub(crate) fn signs(&self) -> &Signs {
-        &self.shared.signs
+    pub(crate) fn last_used(&self) -> &LastUsed {
+        &self.shared.last_used
     }
 
     /// What is kept in memory of what never changes.

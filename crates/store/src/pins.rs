@@ -16,8 +16,8 @@ use crate::database::{Database, Lock, Transaction};
 use crate::deed::Deed;
 use crate::error::{Error, Result};
 use crate::grant::{
-    Caller, Granted, PRINCIPAL_COLUMNS, PRINCIPAL_TABLES, Sighting, Signs, demand, object::Agent,
-    object::Chat, principal, right::Body, right::UsesBodies, right::Write,
+    Caller, Granted, LastUsed, PRINCIPAL_COLUMNS, PRINCIPAL_TABLES, Sighting, demand,
+    object::Agent, object::Chat, principal, right::Body, right::UsesBodies, right::Write,
 };
 use crate::values::{Columns, Row, columns};
 use ctxpin_model::access::{Actor, Object, Operation, Reach};
@@ -531,7 +531,7 @@ impl Database {
             .bind(&chat)
             .bind_optional(known.as_ref())
             .bind_optional(kept_hash.as_ref())
-            .optional(|row| read_prompt(row, caller, self.signs()))
+            .optional(|row| read_prompt(row, caller, self.last_used()))
             .await?
             .ok_or(Error::Unauthenticated)?;
         match (read.hash, &read.bytes, kept) {
@@ -547,8 +547,8 @@ impl Database {
     }
 }
 
-fn read_prompt(row: &mut Row, caller: &Caller, used: &Signs) -> Result<PromptRead> {
-    let actor = principal(row, caller, used)?;
+fn read_prompt(row: &mut Row, caller: &Caller, last_used: &LastUsed) -> Result<PromptRead> {
+    let actor = principal(row, caller, last_used)?;
     let owner: Option<UserId> = row.take()?;
     let object = owner.map_or(Object::Collection, Object::Owned);
     let mut reach = Reach::Metadata;

@@ -15,7 +15,7 @@ use crate::deed::Deed;
 use crate::error::{Error, Result};
 use crate::grant::{Caller, check_caller, demand, read_caller};
 use crate::grant::{
-    Grantable, Granted, SignsOfLife, Upkeep, object::Account, object::Agent, right::Write, task,
+    Grantable, Granted, Upkeep, Uses, object::Account, object::Agent, right::Write, task,
 };
 use crate::values::{Columns, Row, Value, columns};
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
@@ -140,7 +140,7 @@ impl Database {
     pub async fn identify(&self, caller: &Caller, operation: Option<Operation>) -> Result<Actor> {
         let actor = check_caller(self.single(""))
             .bind(&caller.credential.id)
-            .optional(|row| read_caller(row, caller, self.signs(), false))
+            .optional(|row| read_caller(row, caller, self.last_used(), false))
             .await?
             .ok_or(Error::Unauthenticated)?;
         if let Some(operation) = operation {
@@ -165,33 +165,33 @@ impl Upkeep<'_, task::FirstUser> {
     }
 }
 
-impl Upkeep<'_, task::SignsOfLife> {
-    /// Writes signs of life: when agents were seen, and when tokens were used last. Rows are locked
-    /// in the order of their ids, since several replicas may do so at once, and agents before tokens.
-    pub async fn signs_write(
+impl Upkeep<'_, task::LastUsed> {
+    /// Writes `at` as the last time that these tokens were used and these agents were seen. Locks agents
+    /// before tokens, and rows in the order of their ids, because several replicas may do so at once.
+    pub async fn last_used_write(
         &self,
         transaction: &mut Transaction,
-        signs: &SignsOfLife,
+        uses: &Uses,
         at: Moment,
     ) -> Result<()> {
-        let agents: Vec<_> = signs.agents.iter().collect();
+        let agents: Vec<_> = uses.agents.iter().collect();
         for chunk in agents.chunks(CHUNK) {
             let lock = "select id from agents where id in ";
             let update = "update agents set last_seen_at = ";
-            sign(transaction, lock, update, chunk, at).await?;
+            write_time(transaction, lock, update, chunk, at).await?;
         }
-        let tokens: Vec<_> = signs.tokens.iter().collect();
+        let tokens: Vec<_> = uses.tokens.iter().collect();
         for chunk in tokens.chunks(CHUNK) {
             let lock = "select id from tokens where id in ";
             let update = "update tokens set last_used_at = ";
-            sign(transaction, lock, update, chunk, at).await?;
+            write_time(transaction, lock, update, chunk, at).await?;
         }
         Ok(())
     }
 }
 
-/// Locks rows in the order of their ids, and notes the time in them.
-async fn sign<V: Value>(
+/// Locks rows in the order of their ids, and writes the time into them.
+async fn write_time<V: Value>(
     transaction: &mut Transaction,
     lock: &'static str,
     update: &'static str,

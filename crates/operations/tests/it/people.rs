@@ -581,17 +581,17 @@ async fn the_use_of_a_token_is_noted_once_a_minute(test: &TestService) {
         None,
         "it is written off the request's path"
     );
-    wakes::signs_write(&test.service).await.unwrap();
+    wakes::last_used_write(&test.service).await.unwrap();
     assert_eq!(last_use().await, Some(start));
 
     test.advance(Duration::from_secs(59));
     assert_eq!(me(test, used).await, Outcome::Done);
-    wakes::signs_write(&test.service).await.unwrap();
+    wakes::last_used_write(&test.service).await.unwrap();
     assert_eq!(last_use().await, Some(start));
 
     test.advance(Duration::from_secs(1));
     assert_eq!(me(test, used).await, Outcome::Done);
-    wakes::signs_write(&test.service).await.unwrap();
+    wakes::last_used_write(&test.service).await.unwrap();
     assert_eq!(last_use().await, Some(test.clock.now()));
 
     // What was not used, or in vain, is not noted.
@@ -600,6 +600,6 @@ async fn the_use_of_a_token_is_noted_once_a_minute(test: &TestService) {
     let mut wrong = used;
     wrong.secret_hash[0] ^= 1;
     assert_eq!(me(test, wrong).await, Outcome::Unauthenticated);
-    wakes::signs_write(&test.service).await.unwrap();
+    wakes::last_used_write(&test.service).await.unwrap();
     assert_eq!(last_use().await, noted);
 }

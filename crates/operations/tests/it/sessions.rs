@@ -26,7 +26,7 @@ ctxpin_testing::on_both_databases!(
     a_restarted_agent_that_found_the_same_changes_nothing,
     a_session_tells_the_head,
     processes_of_two_agents_do_not_meet,
-    a_repeated_session_is_a_sign_of_life,
+    a_repeated_session_counts_as_seen,
 );
 
 fn process(number: u128) -> ProcessId {
@@ -193,7 +193,7 @@ async fn is_connected(test: &TestService, owner: Credential, agent: &TestAgent) 
     record.is_connected(test.clock.now())
 }
 
-async fn a_repeated_session_is_a_sign_of_life(test: &TestService) {
+async fn a_repeated_session_counts_as_seen(test: &TestService) {
     let owner = first_admin(&test.service).await;
     let agent = TestAgent::create(&test.service, owner, "project").await;
     open(test, &agent, 7).await.unwrap();
@@ -202,7 +202,7 @@ async fn a_repeated_session_is_a_sign_of_life(test: &TestService) {
         test.advance(Duration::from_secs(30));
         open(test, &agent, 7).await.unwrap();
         // It is written with those of all others, by the server's background work.
-        wakes::signs_write(&test.service).await.unwrap();
+        wakes::last_used_write(&test.service).await.unwrap();
         assert!(is_connected(test, owner, &agent).await);
     }
     // A process that was replaced tells nothing of the agent.
@@ -215,7 +215,7 @@ async fn a_repeated_session_is_a_sign_of_life(test: &TestService) {
     let before = seen_at().await;
     test.advance(Duration::from_secs(30));
     assert!(open(test, &agent, 7).await.is_err());
-    wakes::signs_write(&test.service).await.unwrap();
+    wakes::last_used_write(&test.service).await.unwrap();
     assert_eq!(seen_at().await, before);
     test.advance(Duration::from_secs(120));
     assert!(!is_connected(test, owner, &agent).await);

@@ -41,41 +41,40 @@ pub(crate) const PRINCIPAL_TABLES: &str = "tokens t \
      left join agents ta on ta.id = t.agent_id \
      join users u on u.id = coalesce(t.user_id, ta.owner_id)";
 
-/// Who has given a sign of life that is to be written, off the requests' path.
+/// The tokens used and agents seen since the last write of them. Writing them later spares requests a
+/// commit. Clones share one set.
 #[derive(Debug, Default, Clone)]
-pub struct Signs(Arc<Mutex<SignsOfLife>>);
+pub struct LastUsed(Arc<Mutex<Uses>>);
 
-/// What was noted since the last time.
+/// A set of tokens used and agents seen.
 #[derive(Debug, Default)]
-pub struct SignsOfLife {
-    /// Tokens that were used.
+pub struct Uses {
     pub tokens: BTreeSet<TokenId>,
-    /// Agents that told that they live.
     pub agents: BTreeSet<AgentId>,
 }
 
-impl Signs {
-    fn token(&self, token: TokenId) {
+impl LastUsed {
+    fn token_used(&self, token: TokenId) {
         self.lock().tokens.insert(token);
     }
 
-    /// Notes that an agent told that it lives.
-    pub fn agent(&self, agent: AgentId) {
+    /// Notes that an agent was seen.
+    pub fn agent_seen(&self, agent: AgentId) {
         self.lock().agents.insert(agent);
     }
 
-    /// Takes out what was noted.
-    pub fn take(&self) -> SignsOfLife {
+    /// Takes out everything noted since the last call.
+    pub fn take(&self) -> Uses {
         std::mem::take(&mut *self.lock())
     }
 
-    fn lock(&self) -> MutexGuard<'_, SignsOfLife> {
+    fn lock(&self) -> MutexGuard<'_, Uses> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Reads [`PRINCIPAL_COLUMNS`] and finds who the caller is.
-pub(crate) fn principal(row: &mut Row, caller: &Caller, used: &Signs) -> Result<Actor> {
+pub(crate) fn principal(row: &mut Row, caller: &Caller, last_used: &LastUsed) -> Result<Actor> {
     let secret_hash: [u8; 32] = row.take()?;
     let expires_at: Option<Moment> = row.take()?;
     let revoked_at: Option<Moment> = row.take()?;
@@ -93,7 +92,7 @@ pub(crate) fn principal(row: &mut Row, caller: &Caller, used: &Signs) -> Result<
     }
     let token = caller.credential.id;
     if last_used_at.is_none_or(|at| at.after(USE_NOTED_EVERY) <= caller.now) {
-        used.token(token);
+        last_used.token_used(token);
     }
     Ok(match agent {
         Some(id) => Actor::Agent {
@@ -194,10 +193,10 @@ pub(crate) fn check_caller(query: Query<'_>) -> Query<'_> {
 pub(crate) fn read_caller(
     row: &mut Row,
     caller: &Caller,
-    used: &Signs,
+    last_used: &LastUsed,
     writes: bool,
 ) -> Result<Actor> {
-    let actor = principal(row, caller, used)?;
+    let actor = principal(row, caller, last_used)?;
     let found: i64 = row.take()?;
     if writes && found > SCHEMA_VERSION {
         return Err(Error::SchemaNewer {
@@ -211,10 +210,10 @@ pub(crate) fn read_caller(
 pub(super) fn read_check<O: Owned>(
     row: &mut Row,
     caller: &Caller,
-    used: &Signs,
+    last_used: &LastUsed,
     writes: bool,
 ) -> Result<Checked<O>> {
-    let actor = read_caller(row, caller, used, writes)?;
+    let actor = read_caller(row, caller, last_used, writes)?;
     let is_there: bool = row.take()?;
     let record = match is_there {
         true => Some(row.take()?),

@@ -174,12 +174,12 @@ impl Transaction {
         caller: &Caller,
         operation: Operation,
     ) -> Result<Granted<object::Agent, right::Within>> {
-        let (used, writes) = (self.signs().clone(), self.writes());
+        let (last_used, writes) = (self.last_used().clone(), self.writes());
         let renderer = self.shared().renderer;
         let statement = self.query("");
         let checked = check::<object::Agent>(statement, "t.agent_id", renderer)
             .bind(&caller.credential.id)
-            .optional(|row| read_check(row, caller, &used, writes))
+            .optional(|row| read_check(row, caller, &last_used, writes))
             .await?
             .ok_or(Error::Unauthenticated)?;
         let reach = demand(&checked.actor, operation, Object::Collection, "agent")?;
@@ -351,23 +351,23 @@ impl Transaction {
     }
 
     async fn check<O: Owned>(&mut self, caller: &Caller, id: O::Id) -> Result<Checked<O>> {
-        let used = self.signs().clone();
+        let last_used = self.last_used().clone();
         let writes = self.writes();
         let renderer = self.shared().renderer;
         let checked = check::<O>(self.query(""), "$2", renderer)
             .bind(&caller.credential.id)
             .bind(&id)
-            .optional(|row| read_check(row, caller, &used, writes))
+            .optional(|row| read_check(row, caller, &last_used, writes))
             .await?;
         checked.ok_or(Error::Unauthenticated)
     }
 
     async fn check_caller(&mut self, caller: &Caller) -> Result<Actor> {
-        let used = self.signs().clone();
+        let last_used = self.last_used().clone();
         let writes = self.writes();
         let actor = check_caller(self.query(""))
             .bind(&caller.credential.id)
-            .optional(|row| read_caller(row, caller, &used, writes))
+            .optional(|row| read_caller(row, caller, &last_used, writes))
             .await?;
         actor.ok_or(Error::Unauthenticated)
     }

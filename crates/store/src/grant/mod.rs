@@ -18,7 +18,7 @@ use ctxpin_model::id::{AgentId, ChatId, UserId};
 use crate::query::Query;
 use crate::values::{Columns, Value};
 
-pub use caller::{Caller, Signs, SignsOfLife};
+pub use caller::{Caller, LastUsed, Uses};
 pub(crate) use caller::{
     PRINCIPAL_COLUMNS, PRINCIPAL_TABLES, check_caller, demand, principal, read_caller,
 };

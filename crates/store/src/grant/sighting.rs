@@ -76,7 +76,7 @@ impl Database {
         let checked: Checked<O> = check::<O>(statement, "$2", self.shared().renderer)
             .bind(&caller.credential.id)
             .bind(&id)
-            .optional(|row| read_check(row, caller, self.signs(), false))
+            .optional(|row| read_check(row, caller, self.last_used(), false))
             .await?
             .ok_or(Error::Unauthenticated)?;
         demand_owned(&checked, operation)?;

@@ -11,9 +11,9 @@ pub mod task {
     /// Making the first user of a new database, and a token for whoever holds the database itself.
     #[derive(Debug)]
     pub struct FirstUser;
-    /// Writing when tokens and agents were seen last.
+    /// Writing when tokens were last used and agents last seen.
     #[derive(Debug)]
-    pub struct SignsOfLife;
+    pub struct LastUsed;
     /// Writing who was refused what, and how often.
     #[derive(Debug)]
     pub struct Refusals;
@@ -35,8 +35,8 @@ impl Task for task::FirstUser {
     const NAME: &str = "make the first user";
 }
 
-impl Task for task::SignsOfLife {
-    const NAME: &str = "note who was seen last";
+impl Task for task::LastUsed {
+    const NAME: &str = "write last uses";
 }
 
 impl Task for task::Refusals {
