@@ -16,33 +16,31 @@ use crate::query::Query;
 use crate::values::{Columns, Row, columns};
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
 
-/// What comes with a push beside the snapshot.
+/// The parts of a push beside its snapshot.
 #[derive(Debug, Clone)]
 pub struct PushMarks<'p> {
-    /// Its number within the epoch.
+    /// The number of the push within its epoch.
     pub version: i64,
     /// Whether every MCP server has answered or failed.
     pub mcp_settled: bool,
-    /// What there is to know of the workspace that no resource tells.
+    /// What no resource tells of the workspace.
     pub notes: &'p [Note],
-    /// When it came.
+    /// When the server received the push.
     pub at: Moment,
 }
 
-/// An agent to write.
+/// An agent to insert.
 #[derive(Debug, Clone)]
 pub struct NewAgent {
-    /// Its id.
     pub id: AgentId,
-    /// The workspace's name.
+    /// The name of the workspace.
     pub workspace: String,
-    /// Its name within the workspace.
+    /// The name of the agent within the workspace.
     pub name: String,
-    /// Whether it may refresh its owner's chats.
+    /// Whether the agent may refresh its owner's chats.
     pub may_refresh: bool,
-    /// The agent that it replaces at its first accepted push.
+    /// The agent that this one replaces at its first accepted push.
     pub replaces: Option<AgentId>,
-    /// When it was created.
     pub created_at: Moment,
 }
 
@@ -68,7 +66,7 @@ columns! {
     }
 }
 
-/// What an agent's row, which is called `a`, refers to, and its token.
+/// The joins that [`COLUMNS`] need: the agent is `a`, its head `h` and its token `k`.
 const JOINS: &str = " left join agent_heads h on h.agent_id = a.id and h.seq = a.head_seq \
      left join tokens k on k.agent_id = a.id";
 
@@ -92,7 +90,7 @@ impl Owned for Agent {
     }
 }
 
-/// There may be no head yet.
+/// An agent has no head before its first accepted push.
 impl Columns for Option<Head> {
     fn take(row: &mut Row) -> Result<Self> {
         let seq: Option<i64> = row.take()?;
@@ -122,7 +120,11 @@ async fn read_one(transaction: &mut Transaction, agent: AgentId) -> Result<Agent
 }
 
 impl Granted<Account, Write> {
-    /// Writes an agent of the caller.
+    /// Inserts an agent of the caller.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::Conflict`] if the agent that it replaces was deleted at the same time.
     pub async fn agent_insert(
         &self,
         transaction: &mut Transaction,
@@ -146,7 +148,11 @@ impl Granted<Account, Write> {
         Ok(self.new_agent(agent.id))
     }
 
-    /// The caller's newest agent of that workspace and name that nothing has replaced.
+    /// Returns the newest agent of the caller that has this workspace and name and has not been replaced.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn agent_same(
         &self,
         transaction: &mut Transaction,
@@ -168,7 +174,11 @@ impl Granted<Account, Write> {
 }
 
 impl<R> Granted<Account, R> {
-    /// Lists the agents that the caller may read, newest first.
+    /// Returns a page of the agents that the caller may read, newest first.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn agents(
         &self,
         transaction: &mut Transaction,
@@ -177,7 +187,11 @@ impl<R> Granted<Account, R> {
         self.agents_of(transaction, self.reads_of(), page).await
     }
 
-    /// The caller's own agents, also where others' can be read too.
+    /// Returns a page of the caller's own agents, newest first.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn own_agents(
         &self,
         transaction: &mut Transaction,
@@ -213,14 +227,22 @@ impl<R> Granted<Account, R> {
 }
 
 impl<R> Granted<Agent, R> {
-    /// The agent.
+    /// Reads the agent, with the changes of this transaction.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::NotFound`] if the agent was deleted.
     pub async fn agent(&self, transaction: &mut Transaction) -> Result<AgentRecord> {
         let agent = self.id();
         read_one(self.within(transaction)?, agent).await
     }
 
-    /// What there is to know of the agent's workspace that no resource tells; nothing for whoever may
-    /// not read its bodies, for it names what stands in them.
+    /// Returns the notes on the agent's workspace, or none if the operation may not tell bodies: notes name
+    /// what bodies contain.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::Unexpected`] if the stored notes cannot be parsed.
     pub async fn notes(&self, transaction: &mut Transaction) -> Result<Vec<Note>> {
         if !self.tells_bodies() {
             return Ok(Vec::new());
@@ -234,10 +256,14 @@ impl<R> Granted<Agent, R> {
             .await?;
         let notes = notes.unwrap_or_else(|| "[]".to_owned());
         warning::notes_from_json(&notes)
-            .ok_or_else(|| Error::Unexpected("an agent's notes are no list".into()))
+            .ok_or_else(|| Error::Unexpected("the stored notes of an agent are not a list".into()))
     }
 
-    /// The agent's timeline, newest first.
+    /// Returns a page of the agent's heads, newest first.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn heads(
         &self,
         transaction: &mut Transaction,
@@ -255,7 +281,7 @@ impl<R> Granted<Agent, R> {
             .bind(&(page.limit + 1))
             .all(|row| {
                 let head: Option<Head> = row.take()?;
-                head.ok_or_else(|| Error::Unexpected("a head is not whole".into()))
+                head.ok_or_else(|| Error::Unexpected("a column of a head is null".into()))
             })
             .await?;
         Ok(Page::of(heads, page.limit, |head| head.seq))
@@ -263,7 +289,11 @@ impl<R> Granted<Agent, R> {
 }
 
 impl<R> Granted<Agent, R> {
-    /// The epoch that a process was given, if it has opened a session before.
+    /// Returns the epoch of a process, or `None` if it has not opened a session.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn session(
         &self,
         transaction: &mut Transaction,
@@ -280,7 +310,11 @@ impl<R> Granted<Agent, R> {
 }
 
 impl Granted<Agent, Write> {
-    /// Gives the next epoch to a process that has none.
+    /// Assigns the next epoch to a process that has none.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::Conflict`] if the epoch or the process has a session already.
     pub async fn session_open(
         &self,
         transaction: &mut Transaction,
@@ -306,8 +340,12 @@ impl Granted<Agent, Write> {
         Ok(())
     }
 
-    /// Takes a push whose content is the head's: the version advances, and what comes beside the
-    /// snapshot is kept.
+    /// Records a push whose content equals the head's: sets the version and the other marks, and clears an
+    /// earlier refusal.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn push_unchanged(
         &self,
         transaction: &mut Transaction,
@@ -329,7 +367,11 @@ impl Granted<Agent, Write> {
         Ok(())
     }
 
-    /// Makes a snapshot that is there the agent's head, and adds it to the timeline.
+    /// Makes a stored snapshot the agent's head.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::Unexpected`] if the agent was created in this transaction.
     pub async fn head_append(
         &self,
         transaction: &mut Transaction,
@@ -337,7 +379,7 @@ impl Granted<Agent, Write> {
         addresses: &Addresses,
     ) -> Result<Head> {
         let agent = self.id();
-        // Nobody else appends while this one is locked.
+        // The agent is locked, so no other transaction takes the same number.
         let seq = self.record()?.head.map_or(0, |head| head.seq) + 1;
         let transaction = self.within(transaction)?;
         transaction
@@ -378,8 +420,12 @@ impl Granted<Agent, Write> {
         })
     }
 
-    /// Fences the agent for good in favour of `successor`, unless another one has replaced it
-    /// already: that one has its chats.
+    /// Fences the agent for good in favour of `successor`. An agent that is fenced already stays as it is,
+    /// because its successor has its chats.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn replaced(&self, transaction: &mut Transaction, successor: AgentId) -> Result<()> {
         let agent = self.id();
         self.within(transaction)?
@@ -391,9 +437,12 @@ impl Granted<Agent, Write> {
         Ok(())
     }
 
-    /// Deletes the agent with its timeline, its sessions and its token. Its chats stay, unbound.
-    /// Those that it replaced stay fenced: in favour of its own successor, or of themselves if it
-    /// has none.
+    /// Deletes the agent with its heads, its sessions and its token. Its chats stay, unbound. The agents
+    /// that it replaced stay fenced, in favour of its own successor, or of themselves if it has none.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn delete(&self, transaction: &mut Transaction, now: Moment) -> Result<()> {
         let agent = self.id();
         let transaction = self.within(transaction)?;

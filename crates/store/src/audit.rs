@@ -1,4 +1,4 @@
-//! The audit log: who did what. Rows are only ever added; a refusal's counts on for a minute.
+//! The audit log. A row is never removed or changed, except that the count of a refusal grows for a minute.
 
 use ctxpin_model::audit::{AuditObject, AuditRecord, NewTokenRecord};
 use uuid::Uuid;
@@ -16,7 +16,7 @@ use crate::together::Together;
 use crate::values::{Columns, Row, Value, columns};
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
 
-/// What an actor is called in a row, and its id.
+/// Returns the word for the kind of an actor, and its id.
 pub(crate) fn actor_words(actor: &Actor) -> (&'static str, Option<Uuid>) {
     match actor {
         Actor::User { id, .. } => ("user", Some(id.uuid())),
@@ -25,7 +25,7 @@ pub(crate) fn actor_words(actor: &Actor) -> (&'static str, Option<Uuid>) {
     }
 }
 
-/// With which token.
+/// Returns the actor's token.
 fn token_of(actor: &Actor) -> Option<TokenId> {
     match actor {
         Actor::User { token, .. } | Actor::Agent { token, .. } => Some(*token),
@@ -64,7 +64,7 @@ impl Columns for Option<NewTokenRecord> {
     }
 }
 
-/// A line to write.
+/// A line to insert.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Line {
     pub id: AuditId,
@@ -77,7 +77,7 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// Returns the line of something that was done, to nothing in particular.
+    /// Returns the line of an operation that was done, without an object.
     pub fn done(by: Actor, operation: Operation, at: Moment) -> Self {
         Self {
             id: AuditId::generate(at),
@@ -110,7 +110,7 @@ impl Line {
     }
 }
 
-/// What takes the values of a line.
+/// A target for the values of a line.
 trait Bind: Sized {
     fn bind<V: Value + Clone + Send + 'static>(self, value: Option<&V>) -> Self;
 }
@@ -128,7 +128,7 @@ impl Bind for Tuple<'_> {
 }
 
 impl<'t> Together<'t> {
-    /// Adds what the audit log says of a deed, unless it is written already.
+    /// Adds the deed's lines of the audit log, unless they are written already.
     pub(crate) fn note(self, deed: &mut Deed) -> Self {
         deed.take_lines().iter().fold(self, |writes, line| {
             let writes = writes.write(
@@ -142,7 +142,7 @@ impl<'t> Together<'t> {
 }
 
 impl Transaction {
-    /// Writes what the audit log says of a deed, unless it is written already.
+    /// Writes the deed's lines of the audit log, unless they are written already.
     pub(crate) async fn note(&mut self, deed: &mut Deed) -> Result<()> {
         self.lines_write(&deed.take_lines()).await
     }
@@ -162,7 +162,11 @@ impl Transaction {
 }
 
 impl Upkeep<'_, task::Refusals> {
-    /// Notes that `actor` was refused something, as the row of that id.
+    /// Inserts the row `row`, which says that `actor` was refused an operation.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn refusal_insert(
         &self,
         transaction: &mut Transaction,
@@ -181,7 +185,11 @@ impl Upkeep<'_, task::Refusals> {
         transaction.lines_write(&[line]).await
     }
 
-    /// Adds to how often what a row tells of was refused.
+    /// Adds to the count of a refusal.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn refusals_add(
         &self,
         transaction: &mut Transaction,
@@ -199,7 +207,11 @@ impl Upkeep<'_, task::Refusals> {
 }
 
 impl<R> Granted<Account, R> {
-    /// Lists the audit log, newest first.
+    /// Returns a page of the audit log, newest first.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn audit_log(
         &self,
         transaction: &mut Transaction,

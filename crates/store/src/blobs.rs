@@ -1,4 +1,4 @@
-//! Blobs: bytes by their SHA-256, stored once.
+//! Blobs: bytes that are stored once, by their SHA-256.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,13 +13,13 @@ use crate::database::{CHUNK, Transaction};
 use crate::error::Result;
 use crate::grant::{Granted, object::Agent, right::Write};
 
-/// How long bytes that were sent ahead wait for a push that uses them.
+/// How long an uploaded blob waits for a push that uses it.
 pub(crate) const UPLOAD_KEPT: Duration = Duration::from_secs(60 * 60);
 
-/// Most bytes of blobs that are written by one statement.
+/// The most bytes of blobs that one statement inserts. A single larger blob has a statement of its own.
 const INSERT_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// Reads the bytes of the named blobs. One that is missing is missing in the answer.
+/// Returns the bytes of the named blobs. The result leaves out those that are not stored.
 pub(crate) async fn read(
     transaction: &mut Transaction,
     hashes: &BTreeSet<BlobHash>,
@@ -40,8 +40,8 @@ pub(crate) async fn read(
     Ok(bodies)
 }
 
-/// Writes blobs that are not there yet, in the order of their hashes, so that two transactions
-/// which write the same ones wait for each other instead of deadlocking.
+/// Inserts the blobs that are not stored yet, in the order of their hashes. Two transactions that insert
+/// the same blobs then wait for each other and do not deadlock.
 pub(crate) async fn insert(transaction: &mut Transaction, bodies: &Bodies) -> Result<()> {
     let mut chunk: Vec<(&BlobHash, &Arc<[u8]>)> = Vec::new();
     let mut bytes_of_chunk = 0;
@@ -79,17 +79,22 @@ async fn insert_chunk(
     Ok(())
 }
 
-/// What comes of sending bytes ahead.
+/// The outcome of an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Upload {
-    /// They wait for a push.
+    /// The blob waits for a push.
     Kept,
-    /// The agent has sent too many already.
+    /// The agent has too many blobs or bytes waiting already.
     Full,
 }
 
 impl Granted<Agent, Write> {
-    /// Keeps bytes that the agent sends ahead of a push, and drops those that have waited too long.
+    /// Stores bytes that the agent sends ahead of a push. Forgets uploads that have waited for longer than
+    /// an hour.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn upload(
         &self,
         transaction: &mut Transaction,
@@ -133,12 +138,20 @@ impl Granted<Agent, Write> {
         Ok(Upload::Kept)
     }
 
-    /// Writes blobs that a push brought inline.
+    /// Inserts the blobs that a push carries itself.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn blobs_insert(&self, transaction: &mut Transaction, bodies: &Bodies) -> Result<()> {
         insert(self.within(transaction)?, bodies).await
     }
 
-    /// Forgets what was sent ahead and is part of the agent's head now.
+    /// Forgets the uploads that are part of the agent's head now.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn uploads_used(
         &self,
         transaction: &mut Transaction,

@@ -1,4 +1,4 @@
-//! Chats: what is told of one, and what may be changed.
+//! Chats: their records, lists and changes.
 
 use ctxpin_model::chat::{ChatChange, ChatCreate, ChatFilter, ChatRecord, PinState};
 use ctxpin_model::drift::Hashes;
@@ -44,7 +44,7 @@ columns! {
     then { head_prompt }
 }
 
-/// Adds [`COLUMNS`], and the prompt that the renderer has made of the head.
+/// Adds [`COLUMNS`], and the prompt that the renderer made of the head's context.
 fn columns(query: Query<'_>, renderer: i64) -> Query<'_> {
     query
         .push(COLUMNS)
@@ -53,13 +53,14 @@ fn columns(query: Query<'_>, renderer: i64) -> Query<'_> {
         .push(")")
 }
 
-/// Begins the statement that reads chats.
+/// Begins a statement that reads chats.
 fn select(transaction: &mut Transaction) -> Query<'_> {
     let renderer = transaction.shared().renderer;
     columns(transaction.query("select "), renderer).push_all([" from chats c", JOINS])
 }
 
-/// What a chat's row, which is called `c`, refers to.
+/// The joins that [`COLUMNS`] need: the chat is `c`, the snapshot of its pin `ps`, its agent `a` and the
+/// head `h`.
 const JOINS: &str = " left join snapshots ps on ps.id = c.pin_snapshot \
      left join agents a on a.id = c.agent_id \
      left join agent_heads h on h.agent_id = a.id and h.seq = a.head_seq";
@@ -84,12 +85,12 @@ impl Owned for Chat {
     }
 }
 
-/// Whether a row of [`JOINS`] has drifted: the same rule as [`ctxpin_model::drift::drift`], for
-/// filtering.
+/// Whether a row of [`JOINS`] has drifted. It is the rule of [`ctxpin_model::drift::drift`], as a filter.
 const DIRTY: &str = "(c.pin_snapshot is not null and h.seq is not null and \
      (ps.context_hash <> h.context_hash or (c.tools = 'pinned' and ps.tools_hash <> h.tools_hash)))";
 
-/// Whether the head of a row of [`JOINS`] is the one that was declined: the same rule again.
+/// Whether the chat of a row of [`JOINS`] has declined the agent's head. It compares the same hashes as
+/// [`DIRTY`].
 const DECLINED: &str = "(c.declined_context is not null and c.declined_context = h.context_hash \
      and (c.tools = 'live' or c.declined_tools = h.tools_hash))";
 
@@ -125,9 +126,12 @@ impl Columns for Option<Hashes> {
 }
 
 impl Granted<Account, Write> {
-    /// Writes a chat of the caller, not pinned yet, and counts it. `None` if the caller has as many as
-    /// they may: `quota_default`, unless an admin has said another number. Conflict if the caller has one
-    /// of the same client and reference.
+    /// Inserts a chat of the caller, unpinned, and counts it. Returns `None` if the caller has as many
+    /// chats as their quota allows, which is `quota_default` unless an admin has set another.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::Conflict`] if the caller has a chat of the same client and reference.
     pub async fn chat_insert(
         &self,
         transaction: &mut Transaction,
@@ -172,7 +176,11 @@ impl Granted<Account, Write> {
 }
 
 impl<R> Granted<Account, R> {
-    /// The caller's chat of that client and reference.
+    /// Returns the caller's chat of that client and reference.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn chat_of_reference(
         &self,
         transaction: &mut Transaction,
@@ -190,7 +198,11 @@ impl<R> Granted<Account, R> {
             .await
     }
 
-    /// Lists the chats that the caller may read, newest first.
+    /// Returns a page of the chats that the caller may read, newest first.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn chats(
         &self,
         transaction: &mut Transaction,
@@ -234,7 +246,11 @@ impl<R> Granted<Account, R> {
         Ok(Page::of(chats, page.limit, |chat| chat.id.uuid()))
     }
 
-    /// Returns the unarchived, drifted chats of anybody that the filter selects, oldest first.
+    /// Returns the unarchived, drifted chats of all users that the filter selects, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn chats_to_refresh(
         &self,
         transaction: &mut Transaction,
@@ -270,8 +286,12 @@ impl<R> Granted<Account, R> {
 }
 
 impl<R> Granted<Agent, R> {
-    /// The unarchived, drifted chats that are bound to the agent and belong to its owner, oldest
-    /// first. One whose head somebody has declined is left to people.
+    /// Returns the unarchived, drifted chats that are bound to the agent and belong to its owner, oldest
+    /// first. Leaves out chats that have declined the head.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn dirty_chats(&self, transaction: &mut Transaction) -> Result<Vec<ChatId>> {
         let (agent, owner) = (self.id(), self.owner());
         self.within(transaction)?
@@ -287,7 +307,11 @@ impl<R> Granted<Agent, R> {
 }
 
 impl<R> Granted<Chat, R> {
-    /// The chat.
+    /// Reads the chat, with the changes of this transaction.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::NotFound`] if the chat was deleted.
     pub async fn chat(&self, transaction: &mut Transaction) -> Result<ChatRecord> {
         let chat = self.id();
         let transaction = self.within(transaction)?;
@@ -301,7 +325,12 @@ impl<R> Granted<Chat, R> {
 }
 
 impl Granted<Chat, Write> {
-    /// Changes what is given and moves `updated_at`. A chat is archived at `now`.
+    /// Writes the fields of the change that are set, and `updated_at`. A chat that is archived gets the
+    /// time `now`.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::Conflict`] if the new agent was deleted at the same time.
     pub async fn update(
         &self,
         transaction: &mut Transaction,
@@ -335,7 +364,11 @@ impl Granted<Chat, Write> {
         Ok(())
     }
 
-    /// Notes which head was looked at and not taken.
+    /// Records the head that the chat declines.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn decline(&self, transaction: &mut Transaction, head: Hashes) -> Result<()> {
         let chat = self.id();
         self.within(transaction)?
@@ -348,8 +381,12 @@ impl Granted<Chat, Write> {
         Ok(())
     }
 
-    /// Deletes the chat with its history and its turns, and counts it no more. Its children stay,
-    /// without parent.
+    /// Deletes the chat with its history and turns, and lowers its owner's count. Its children stay,
+    /// without a parent.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn delete(&self, transaction: &mut Transaction) -> Result<()> {
         let (chat, owner) = (self.id(), self.owner());
         self.within(transaction)?

@@ -1,6 +1,5 @@
-//! The open database: SQLite or PostgreSQL behind one small query builder, so that each statement
-//! is written once. The matches in this file and in `query` are the only places that know which one
-//! is open.
+//! The open database: SQLite or PostgreSQL behind one small query builder, so that each statement is
+//! written once. Only the matches in this file and in `query` know which one is open.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,63 +24,64 @@ use crate::migrations;
 use crate::query::Query;
 use crate::session::Sessions;
 
-/// Oldest SQLite that is safe: before it, a checkpoint could lose committed writes of a database in
-/// WAL mode (fixed in 3.51.3).
+/// The oldest supported version of SQLite. In earlier ones a checkpoint could lose committed writes of a
+/// database in WAL mode (fixed in 3.51.3).
 const SQLITE_VERSION_MIN: (u32, u32, u32) = (3, 51, 3);
 
-/// Most values in one `in (...)` list or rows in one `insert`. SQLite plans long lists badly, and
-/// PostgreSQL takes at most 65,535 parameters.
+/// The most values in one `in (...)` list, and the most rows in one `insert`. SQLite plans long lists
+/// badly, and PostgreSQL takes at most 65,535 parameters.
 pub(crate) const CHUNK: usize = 500;
 
-/// Longest wait of a SQLite connection for another process's lock.
+/// The longest wait of a SQLite connection for the lock of another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How transactions begin on PostgreSQL: what they rely on is said, whatever the defaults are.
+/// The statements that begin a transaction on PostgreSQL. They set what it relies on, whatever the server's
+/// defaults are.
 const POSTGRES_READ: &str = "begin isolation level repeatable read read only";
 const POSTGRES_WRITE: &str = "begin isolation level read committed read write";
 
-/// Most connections that read SQLite at a time; each has a thread.
+/// The most connections that read SQLite. Each has a thread.
 const SQLITE_READERS_MAX: u32 = 8;
 
-/// How many attempts a transaction has against others, and the first pause between two.
+/// The most attempts at a transaction that loses against others, and the base of the pauses between them.
 const ATTEMPTS_MAX: u32 = 20;
 const ATTEMPT_PAUSE: Duration = Duration::from_millis(2);
 
-/// Where the data is.
+/// The place of the data.
 #[derive(Debug, Clone)]
 pub enum Storage {
-    /// A SQLite file, made if it is missing.
+    /// A SQLite file, which is created if it is missing.
     Sqlite(PathBuf),
     /// A PostgreSQL database.
     Postgres {
-        /// `postgres://user:password@host:port/database`, as libpq knows it.
+        /// `postgres://user:password@host:port/database`, as libpq accepts it.
         url: String,
-        /// Most connections of this process, beside the one that listens to the other replicas.
+        /// The most connections of this process, apart from the one that listens to the other replicas.
         connections_max: u32,
     },
 }
 
-/// An open database. Cloning it shares the connections.
+/// An open database. Clones share the connections.
 #[derive(Clone)]
 pub struct Database {
     pools: Pools,
     shared: Shared,
 }
 
-/// What the transactions of a database have in common.
+/// The state that all transactions of a database share.
 #[derive(Clone, Default)]
 pub(crate) struct Shared {
     pub last_used: LastUsed,
     pub counters: Arc<Counters>,
     pub snapshots: Arc<SnapshotCache>,
     pub prompts: Arc<PromptCache>,
-    /// Whose prompts are looked for.
+    /// The renderer whose prompts the records of chats contain.
     pub renderer: i64,
-    /// What proofs for unknown tokens are made of.
+    /// The key of the proofs for unknown tokens.
     pub proof_key: ProofKey,
 }
 
-/// A key that nobody else has, drawn when the database is opened.
+/// A random key that is generated when the database is opened.
 #[derive(Clone)]
 pub(crate) struct ProofKey(pub [u8; 32]);
 
@@ -102,9 +102,11 @@ pub(crate) enum Pools {
 }
 
 impl Database {
-    /// Opens the database, checks that its version is supported, and brings its schema up to date.
+    /// Opens the database, checks that its version is supported, and migrates its schema.
     ///
-    /// Fails with a text for whoever starts the server.
+    /// # Errors
+    ///
+    /// Fails with a text for the operator of the server.
     pub async fn open(storage: &Storage) -> std::result::Result<Self, OpenError> {
         let pools = match storage {
             Storage::Sqlite(path) => connect_sqlite(path).await?,
@@ -123,13 +125,17 @@ impl Database {
         })
     }
 
-    /// The same database, whose records of chats tell the prompts of that renderer's.
+    /// Returns the same database, whose records of chats contain the prompts of that renderer.
     pub fn with_renderer(mut self, renderer: i64) -> Self {
         self.shared.renderer = renderer;
         self
     }
 
-    /// Begins a transaction that reads one state of everything.
+    /// Begins a transaction that reads. All its statements see one state.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::Unavailable`] if no connection becomes free or the database cannot be reached.
     pub async fn read(&self) -> Result<Transaction> {
         let connection = match &self.pools {
             Pools::Sqlite { readers, .. } => Connection::Sqlite(readers.begin().await?),
@@ -140,8 +146,12 @@ impl Database {
         Ok(Transaction::new(connection, false, self.shared.clone()))
     }
 
-    /// Begins a transaction that writes. On SQLite it is the only one; on PostgreSQL it locks what
-    /// it is granted.
+    /// Begins a transaction that writes. On SQLite there is one at a time. On PostgreSQL it locks the rows
+    /// that it is granted.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::Unavailable`] if no connection becomes free or the database cannot be reached.
     pub async fn write(&self) -> Result<Transaction> {
         let connection = match &self.pools {
             Pools::Sqlite { writer, .. } => {
@@ -154,17 +164,21 @@ impl Database {
         Ok(Transaction::new(connection, true, self.shared.clone()))
     }
 
-    /// Runs one reading statement outside any transaction: one round trip.
+    /// Begins a statement that reads outside any transaction, in one round trip.
     pub(crate) fn single(&self, sql: &'static str) -> Query<'_> {
         Query::outside(&self.pools, &self.shared.counters).push(sql)
     }
 
-    /// Whether the database takes writes, as far as it can be told without one.
+    /// Checks whether the database takes writes, without writing.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::Unavailable`] if no writing transaction can begin.
     pub async fn demand_writable(&self) -> Result<()> {
         self.write().await.map(drop)
     }
 
-    /// Closes every connection. What is under way is finished first.
+    /// Closes every connection once its current use is over.
     pub async fn close(&self) {
         match &self.pools {
             Pools::Sqlite { writer, readers } => {
@@ -180,17 +194,16 @@ impl Database {
         &self.shared.last_used
     }
 
-    /// What was asked of the database so far.
+    /// Returns the counts of statements and rows since the database was opened.
     pub fn counts(&self) -> Counts {
         self.shared.counters.read()
     }
 
-    /// What is kept in memory of what never changes.
     pub(crate) fn shared(&self) -> &Shared {
         &self.shared
     }
 
-    /// `sqlite` or `postgres`, for logs and metrics.
+    /// Returns `sqlite` or `postgres`, for logs and metrics.
     pub fn kind(&self) -> &'static str {
         if self.is_postgres() {
             "postgres"
@@ -199,7 +212,7 @@ impl Database {
         }
     }
 
-    /// The connections to a PostgreSQL database, for what SQLite has no match of: notifications.
+    /// Returns the connections to PostgreSQL, for its notifications, or `None` on SQLite.
     pub(crate) fn postgres(&self) -> Option<&Connections> {
         match &self.pools {
             Pools::Sqlite { .. } => None,
@@ -220,59 +233,48 @@ impl Database {
     }
 }
 
-/// Why a database could not be opened, for whoever starts the server.
+/// The reason why a database could not be opened, for the operator of the server.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The URL is not understood.
+    /// The URL cannot be parsed.
     #[error("the database URL is not valid: {0}")]
     Url(String),
     /// The database cannot be reached.
     #[error("cannot open the database {location}: {cause}")]
     Connect {
-        /// Where, without password.
+        /// The file, or the URL without its password.
         location: String,
-        /// Why.
         cause: Cause,
     },
-    /// The database is older than what is supported.
+    /// The version of the database is not supported.
     #[error("{name} {found} is too old: ctxpin needs {needed} or later")]
     TooOld {
-        /// Which.
+        /// `SQLite` or `PostgreSQL`.
         name: &'static str,
-        /// Its version.
         found: String,
         /// The oldest supported version.
         needed: String,
     },
-    /// The database cannot hold every text.
+    /// The encoding of the database cannot hold every text.
     #[error(
-        "the database {database} has the encoding {found}, which does not hold every text: make another one with `create database NAME encoding 'UTF8' template template0`"
+        "the database {database} has the encoding {found}, which does not hold every text: create another one with `create database NAME encoding 'UTF8' template template0`"
     )]
-    Encoding {
-        /// Its name.
-        database: String,
-        /// Its encoding.
-        found: String,
-    },
-    /// There is no schema for our tables.
+    Encoding { database: String, found: String },
+    /// The search path leads to no schema.
     #[error(
-        "the search_path of the database's user {user} leads to no schema: make one, such as with `create schema ctxpin authorization {user}`, and let `alter role {user} set search_path = ctxpin` lead to it"
+        "the search_path of the database's user {user} leads to no schema: create one, for example with `create schema ctxpin authorization {user}`, then run `alter role {user} set search_path = ctxpin`"
     )]
-    NoSchema {
-        /// The name of the user.
-        user: String,
-    },
+    NoSchema { user: String },
     /// A newer release has migrated the schema.
     #[error(
         "the database's schema ({found}) is newer than this release knows ({known}); start a newer ctxpin"
     )]
     SchemaNewer {
-        /// The schema's version.
         found: i64,
         /// The newest version that this release knows.
         known: i64,
     },
-    /// The schema could not be brought up to date.
+    /// A migration of the schema failed.
     #[error("cannot migrate the database: {0}")]
     Migrate(Cause),
 }
@@ -289,13 +291,13 @@ async fn connect_sqlite(path: &Path) -> std::result::Result<Pools, OpenError> {
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT);
-    // It holds what people wrote. The files that SQLite puts beside it get the same mode.
+    // Only the owner may read the file. SQLite gives its other files the same mode.
     file::open_to_write(path).map_err(|error| failed(sqlx::Error::Io(error)))?;
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
         .acquire_timeout(TAKE_TIME_MAX)
-        // When a disk is full or fails, SQLite ends the transaction by itself, and the connection
-        // takes it for open for ever. The ping is answered after a rollback that is on its way.
+        // When a disk is full or fails, SQLite ends the transaction by itself, but the connection still
+        // counts it as open. The ping waits for a rollback that has been sent.
         .test_before_acquire(true)
         .before_acquire(|connection, _| {
             let is_fit = !connection.is_in_transaction();
@@ -335,8 +337,8 @@ fn is_at_least(version: &str, (major, minor, patch): (u32, u32, u32)) -> bool {
     (next(), next(), next()) >= (major, minor, patch)
 }
 
-/// Begins on a connection that lives. Nothing has been done yet on one that was cut while it was
-/// idle, so that another one can be taken.
+/// Begins a transaction on a live connection. A connection that was cut while it was idle has done nothing
+/// yet, so another one is tried.
 async fn begin_postgres(connections: &Connections, statement: &'static str) -> Result<Lease> {
     let mut others = connections.count();
     loop {
@@ -354,10 +356,10 @@ pub(crate) enum Connection {
     Postgres(Lease),
 }
 
-/// Numbers the transactions, so that a grant of one is refused by another.
+/// The brand of the next transaction. Brands let a transaction refuse the grants of another.
 static NEXT_BRAND: AtomicU64 = AtomicU64::new(1);
 
-/// A transaction. Dropped without [`Transaction::commit`], it leaves nothing behind.
+/// A transaction. Dropping it without [`Transaction::commit`] rolls it back.
 pub struct Transaction {
     connection: Connection,
     brand: u64,
@@ -377,12 +379,12 @@ impl Transaction {
         }
     }
 
-    /// Writes what the audit log says of the deed, as far as that is not written yet, and makes all that
-    /// was written durable. Returns who is to be woken.
+    /// Writes the lines of the deed to the audit log, unless they are written already, and commits. Returns
+    /// the topics to wake.
     ///
     /// # Errors
     ///
-    /// An error leaves open whether it was committed.
+    /// After an error the transaction may or may not have been committed.
     pub async fn commit(mut self, mut deed: Deed) -> Result<Committed> {
         self.note(&mut deed).await?;
         self.shared.counters.round_trip();
@@ -393,12 +395,11 @@ impl Transaction {
         Ok(deed.committed())
     }
 
-    /// What makes the grants of this transaction its own.
+    /// Returns the number that the grants of this transaction carry.
     pub(crate) fn brand(&self) -> u64 {
         self.brand
     }
 
-    /// Whether it may write.
     pub(crate) fn writes(&self) -> bool {
         self.writes
     }
@@ -407,12 +408,11 @@ impl Transaction {
         &self.shared.last_used
     }
 
-    /// What is kept in memory of what never changes.
     pub(crate) fn shared(&self) -> &Shared {
         &self.shared
     }
 
-    /// Begins a statement with parameters `$1`, `$2` and so on.
+    /// Begins a statement with the parameters `$1`, `$2` and so on.
     pub(crate) fn query(&mut self, sql: &'static str) -> Query<'_> {
         Query::within(&mut self.connection, &self.shared.counters).push(sql)
     }
@@ -421,20 +421,20 @@ impl Transaction {
         matches!(self.connection, Connection::Postgres(_))
     }
 
-    /// Whether rows can be locked: on SQLite a transaction that writes is alone anyway.
+    /// Returns whether rows can be locked. A transaction that writes to SQLite is the only one.
     pub(crate) fn has_row_locks(&self) -> bool {
         self.is_postgres()
     }
 }
 
-/// How rows are locked until the end of the transaction.
+/// A lock on rows until the end of the transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lock {
-    /// Others may lock them for share, none may change them.
+    /// Other transactions may lock the rows for share, and none may change them.
     Share,
-    /// Nobody else may lock or change them.
+    /// No other transaction may lock or change the rows.
     Update,
-    /// The same, but others may write rows that refer to them.
+    /// As `Update`, but other transactions may insert rows that refer to them.
     UpdateNoKey,
 }
 
@@ -448,14 +448,13 @@ impl Lock {
     }
 }
 
-/// Counts the attempts of a transaction that may lose against others, and pauses between them.
+/// A count of the attempts at a transaction that may lose against others.
 #[derive(Debug, Default)]
 pub struct Attempts(u32);
 
 impl Attempts {
-    /// Whether the transaction may be tried again after `error`; if so, pauses for a moment that
-    /// grows and differs between callers. An error that comes back every time is given to whoever
-    /// asked.
+    /// Returns whether to retry the transaction after `error`. If so, it first pauses for a random time
+    /// whose limit grows with each attempt.
     pub async fn again(&mut self, error: &Error) -> bool {
         self.0 += 1;
         if !error.is_contended() || self.0 >= ATTEMPTS_MAX {
@@ -473,8 +472,8 @@ mod tests {
 
     use super::*;
 
-    /// A full disk makes SQLite end the transaction by itself, which must not spoil the connection
-    /// for whoever writes next.
+    /// A full disk makes SQLite end the transaction by itself. The connection must still serve the next
+    /// writer.
     #[tokio::test]
     async fn writing_goes_on_after_the_disk_was_full() {
         let directory = tempfile::tempdir().unwrap();
@@ -492,7 +491,7 @@ mod tests {
             transaction.commit(Deed::unnoted("a test")).await.map(drop)
         };
         write(1).await.unwrap();
-        // The limit is the connection's: another one finds room again.
+        // The limit belongs to the connection, so a new one has room again.
         let writer = database.sqlite_writer().unwrap();
         writer.execute("pragma max_page_count = 1").await.unwrap();
         assert!(matches!(write(2).await, Err(Error::Unavailable(_))));
@@ -503,7 +502,7 @@ mod tests {
         assert_eq!(
             count.await.unwrap(),
             Some(2),
-            "what was acknowledged is there, and nothing else"
+            "the acknowledged writes, and no others"
         );
     }
 

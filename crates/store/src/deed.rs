@@ -1,5 +1,5 @@
-//! Deeds: what a transaction did, for the audit log and for those who watch. No transaction commits
-//! without one, so a forgotten line or wake does not compile.
+//! Deeds: what a transaction did, for the audit log and for watchers. A transaction commits only with a
+//! deed, so a forgotten audit line or wake does not compile.
 
 use ctxpin_model::access::{Actor, Operation};
 use ctxpin_model::audit::{AuditObject, NewTokenRecord};
@@ -10,18 +10,18 @@ use crate::grant::{Granted, object};
 use crate::tokens::{Holder, NewToken};
 use crate::wake::Topic;
 
-/// What a transaction did. A grant makes it, so it names who was granted what.
+/// What a transaction did. A grant makes it, so it names the actor and the operation.
 #[derive(Debug)]
-#[must_use = "the transaction is committed with it"]
+#[must_use = "a transaction commits with it"]
 pub struct Deed {
     lines: Lines,
     wakes: Vec<Topic>,
 }
 
-/// What the audit log says of a deed.
+/// The lines of a deed in the audit log.
 #[derive(Debug)]
 enum Lines {
-    /// One line for each object, or one without an object.
+    /// To be written: one line for each object, or one without an object.
     Due {
         by: Actor,
         operation: Operation,
@@ -29,14 +29,14 @@ enum Lines {
         new_token: Option<NewTokenRecord>,
         at: Moment,
     },
-    /// They were written along with something else.
+    /// Written together with another statement.
     Written,
-    /// Nothing, for this reason.
+    /// Left out on purpose, for this reason.
     None(&'static str),
 }
 
 impl Deed {
-    /// Returns a deed that the audit log does not tell of, for a reason, and that wakes nobody.
+    /// Returns a deed without a line in the audit log, for a reason, that wakes nobody.
     pub fn unnoted(reason: &'static str) -> Self {
         Self {
             lines: Lines::None(reason),
@@ -44,13 +44,13 @@ impl Deed {
         }
     }
 
-    /// Wakes those who watch these as well.
+    /// Adds topics to wake.
     pub fn waking(mut self, topics: impl IntoIterator<Item = Topic>) -> Self {
         self.wakes.extend(topics);
         self
     }
 
-    /// Returns the deed of making a token, which the line of `object` describes.
+    /// Returns the deed of creating a token. The line is about `object`.
     pub(crate) fn of_new_token(
         by: Actor,
         operation: Operation,
@@ -79,7 +79,7 @@ impl Deed {
         }
     }
 
-    /// Takes out the lines that are to be written yet.
+    /// Takes out the lines that are not written yet.
     pub(crate) fn take_lines(&mut self) -> Vec<Line> {
         if let Lines::None(reason) = self.lines {
             tracing::trace!(reason, "the audit log does not tell of this");
@@ -106,21 +106,20 @@ impl Deed {
         }
     }
 
-    /// Returns what was committed.
     pub(crate) fn committed(self) -> Committed {
         Committed { wakes: self.wakes }
     }
 }
 
-/// What a transaction did once it is durable: those who watch are to be woken.
+/// The effects of a committed transaction: the topics to wake.
 #[derive(Debug)]
-#[must_use = "those who watch are not woken yet"]
+#[must_use = "the watchers are not woken yet"]
 pub struct Committed {
     wakes: Vec<Topic>,
 }
 
 impl Committed {
-    /// Returns what those watch who are to be woken.
+    /// Returns the topics to wake.
     pub fn wakes(self) -> Vec<Topic> {
         self.wakes
     }
@@ -142,7 +141,7 @@ impl<O: crate::grant::Grantable, R> Granted<O, R> {
 }
 
 impl<R> Granted<object::Account, R> {
-    /// Returns what the caller did to these objects, and whom it wakes.
+    /// Returns the deed of the caller on these objects, which wakes these topics.
     pub fn deed(
         &self,
         objects: impl IntoIterator<Item = AuditObject>,
@@ -154,17 +153,17 @@ impl<R> Granted<object::Account, R> {
 }
 
 impl<R> Granted<object::Agent, R> {
-    /// Returns what the caller did to the agent, which wakes those who watch it.
+    /// Returns the deed of the caller on the agent, which wakes its watchers.
     pub fn deed(&self) -> Deed {
         self.deed_on(vec![AuditObject::Agent(self.id())], vec![self.topic()])
     }
 
-    /// Returns the same without a line in the audit log, for a reason.
+    /// Returns a deed without a line in the audit log, for a reason, that wakes the watchers of the agent.
     pub fn unnoted(&self, reason: &'static str) -> Deed {
         Deed::unnoted(reason).waking([self.topic()])
     }
 
-    /// Returns what those watch who watch the agent.
+    /// Returns the topic of the agent.
     pub fn topic(&self) -> Topic {
         Topic::Agent {
             owner: self.owner(),
@@ -174,12 +173,12 @@ impl<R> Granted<object::Agent, R> {
 }
 
 impl<R> Granted<object::Chat, R> {
-    /// Returns what the caller did to the chat, which wakes those who watch it.
+    /// Returns the deed of the caller on the chat, which wakes its watchers.
     pub fn deed(&self) -> Deed {
         self.deed_on(vec![AuditObject::Chat(self.id())], vec![self.topic()])
     }
 
-    /// Returns the same without a line in the audit log, for a reason.
+    /// Returns a deed without a line in the audit log, for a reason, that wakes the watchers of the chat.
     pub fn unnoted(&self, reason: &'static str) -> Deed {
         Deed::unnoted(reason).waking([self.topic()])
     }

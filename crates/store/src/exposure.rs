@@ -1,4 +1,4 @@
-//! Who had a content in force: the way from bytes back to chats and turns.
+//! Exposures: the chats and turns that had a content in force.
 
 use ctxpin_model::exposure::{PinnedExposure, TurnExposure};
 use ctxpin_model::hash::BlobHash;
@@ -7,11 +7,11 @@ use crate::database::Transaction;
 use crate::error::Result;
 use crate::grant::{Granted, object::Account};
 
-/// Most chats, and most turns, that one answer tells.
+/// The most chats, and the most turns, in one response.
 pub const EXPOSURES_MAX: i64 = 1_000;
 
-/// The places of a content in all snapshots: bodies, tools and shapes, and skills' files. `$1` is its
-/// hash.
+/// The places of a content in all snapshots: bodies and details of resources, and files of skills. `$1` is
+/// its hash.
 const PLACES: &str = "places as (select snapshot_id, kind, source, null as path from snapshot_resources \
        where body = $1 or detail = $1 \
      union all \
@@ -19,10 +19,10 @@ const PLACES: &str = "places as (select snapshot_id, kind, source, null as path 
        join snapshot_resources r on r.snapshot_id = f.snapshot_id and r.ordinal = f.ordinal \
        where f.body = $1)";
 
-/// The same in the snapshots that `named` tells. How long it takes must not tell whether somebody else
-/// holds the content. So each of these snapshots is asked for it, which no planner turns round for a
-/// union, and what the ones that hold it list is compared afterwards. `cross join` keeps SQLite from
-/// beginning with everybody's rows.
+/// The places of a content in the snapshots of `named`. The time that this takes must not reveal whether
+/// another user holds the content. So the statement first looks into each named snapshot, by a union that
+/// no planner turns into a search from the content, and then compares what the snapshots that hold it list.
+/// `cross join` keeps SQLite from starting with the rows of all users.
 const PLACES_IN_NAMED: &str = "held as materialized (select n.snapshot_id from named n where exists ( \
        select 1 from snapshot_resources r where r.snapshot_id = n.snapshot_id and r.body = $1 \
        union all \
@@ -40,30 +40,29 @@ const PLACES_IN_NAMED: &str = "held as materialized (select n.snapshot_id from n
      places as materialized (select snapshot_id, kind, source, path from listed \
        where body = $1 or detail = $1)";
 
-/// The chats of one owner, `$3`.
+/// The chats of the owner `$3`.
 const OWN_CHATS: &str = "own as materialized (select id from chats where owner_id = $3)";
 
-/// The pins of that owner.
+/// The rows of their histories that have a snapshot, and these snapshots.
 const OWN_STAYS: &str = ", stays as materialized (select p.chat_id, p.seq, p.snapshot_id, p.pinned_at from own \
        cross join chat_pins p where p.chat_id = own.id and p.snapshot_id is not null), \
      named as materialized (select distinct snapshot_id from stays), ";
 
-/// What the turns of that owner had in force.
+/// The snapshots that their turns had in force.
 const OWN_TURNS: &str = ", taken as materialized (select distinct t.snapshot_id, t.tools_snapshot from own \
        cross join turns t where t.chat_id = own.id), \
      named as materialized (select snapshot_id from taken where snapshot_id is not null \
        union select tools_snapshot from taken where tools_snapshot is not null), ";
 
-/// Whether a turn gave the content by its pin: what reaches a model from there is its instruction files
-/// and skills.
+/// Whether the pin of a turn had the content. Instruction files and skills reach a model through the pin.
 const BY_PIN: &str = "exists (select 1 from places x where x.snapshot_id = t.snapshot_id \
      and x.kind in ('instruction_file', 'skill'))";
 
-/// Whether a turn gave the content by its tools, which come from the turn's own snapshot.
+/// Whether the tools of a turn had the content. They come from the turn's tools snapshot.
 const BY_TOOLS: &str = "exists (select 1 from places x where x.snapshot_id = t.tools_snapshot \
      and x.kind in ('mcp_config', 'mcp_server'))";
 
-/// Returns the parts of the statement that finds stays: in the pins of one owner, or of everybody.
+/// Returns the parts of the statement that searches the pins of one owner or of all users.
 fn pinned_statement(of_owner: bool) -> Vec<&'static str> {
     let stays = match of_owner {
         true => vec!["with ", OWN_CHATS, OWN_STAYS, PLACES_IN_NAMED],
@@ -79,7 +78,7 @@ fn pinned_statement(of_owner: bool) -> Vec<&'static str> {
     stays.into_iter().chain([select]).collect()
 }
 
-/// Returns the parts of the statement that finds turns: those of one owner, or everybody's.
+/// Returns the parts of the statement that searches the turns of one owner or of all users.
 fn turn_statement(of_owner: bool) -> Vec<&'static str> {
     let (places, turns) = match of_owner {
         true => (
@@ -103,8 +102,12 @@ fn turn_statement(of_owner: bool) -> Vec<&'static str> {
 }
 
 impl<R> Granted<Account, R> {
-    /// The stays of a content in the pins of chats whose metadata the caller may read, newest
-    /// first, at most [`EXPOSURES_MAX`].
+    /// Returns the pins that had a content, of the chats whose metadata the caller may read, newest first,
+    /// at most [`EXPOSURES_MAX`].
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn pinned_exposures(
         &self,
         transaction: &mut Transaction,
@@ -135,8 +138,12 @@ impl<R> Granted<Account, R> {
             .await
     }
 
-    /// The turns, of chats whose metadata the caller may read, that had a content in force, newest
-    /// first, at most [`EXPOSURES_MAX`].
+    /// Returns the turns that had a content in force, of the chats whose metadata the caller may read,
+    /// newest first, at most [`EXPOSURES_MAX`].
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn turn_exposures(
         &self,
         transaction: &mut Transaction,
@@ -185,23 +192,23 @@ mod tests {
     use super::*;
 
     ctxpin_testing::on_both_databases!(
-        finding_17_what_others_hold_takes_no_work_of_whoever_does_not,
-        finding_17_what_others_hold_takes_no_work_of_whoever_holds_it_too,
+        finding_17_the_work_for_a_reader_without_the_content_is_constant,
+        finding_17_the_work_for_a_reader_with_the_content_is_constant,
     );
 
-    /// How many agents and chats of another user hold a content.
+    /// How many agents and chats of another user hold the content.
     const HOLDERS: usize = 40;
 
-    /// Steps of SQLite's machine, of which there are hundreds, that one more look at an index may take.
-    const STEPS_OF_A_LOOK: u64 = 4;
+    /// The most steps of SQLite's machine that one more index lookup takes. A statement takes hundreds.
+    const LOOKUP_STEPS_MAX: u64 = 4;
 
     #[expect(clippy::disallowed_methods, reason = "the text is this file's own")]
     fn safe(sql: String) -> sqlx::AssertSqlSafe<String> {
         sqlx::AssertSqlSafe(sql)
     }
 
-    /// The steps of SQLite's machine, or the rows that PostgreSQL looks at, until a statement has told
-    /// where a content was in force for an owner.
+    /// Returns the steps that SQLite takes, or the rows that PostgreSQL visits, in a search for a content
+    /// among the chats of an owner.
     async fn work(test: &TestService, sql: &str, content: &str, owner: Uuid) -> u64 {
         let hash = BlobHash::of(content.as_bytes()).bytes().to_vec();
         match &test.storage {
@@ -226,7 +233,7 @@ mod tests {
             }
             Storage::Postgres { url, .. } => {
                 let mut connection = PgConnection::connect(url).await.unwrap();
-                // As with tables that are not as small as a test's.
+                // PostgreSQL would scan tables as small as these.
                 for setting in ["analyze", "set enable_seqscan = off"] {
                     sqlx::query(setting).execute(&mut connection).await.unwrap();
                 }
@@ -234,14 +241,15 @@ mod tests {
                     format!("explain (analyze, timing off, summary off, format json) {sql}");
                 let query = sqlx::query_scalar(safe(explain));
                 let query = query.bind(hash).bind(EXPOSURES_MAX).bind(owner);
-                let told: JsonValue = query.fetch_one(&mut connection).await.unwrap();
+                let explained: JsonValue = query.fetch_one(&mut connection).await.unwrap();
                 connection.close().await.unwrap();
-                rows(&told[0]["Plan"])
+                rows(&explained[0]["Plan"])
             }
         }
     }
 
-    /// The rows that a part of a plan of PostgreSQL looked at, told or not, with its own parts.
+    /// Returns the rows that a node of a plan of PostgreSQL and its children visited, with those that they
+    /// filtered out.
     fn rows(plan: &JsonValue) -> u64 {
         let number = |name: &str| plan[name].as_f64().unwrap_or_default();
         let seen = number("Actual Rows")
@@ -253,7 +261,7 @@ mod tests {
         own + parts.map_or(0, |parts| parts.iter().map(rows).sum())
     }
 
-    /// Pushes a skill with a file of this text, pins it, and begins a turn.
+    /// Pushes a skill with a file of this text, pins the head, and begins a turn.
     async fn hold(test: &TestService, owner: Credential, directory: &str, text: &str) {
         let mut agent = TestAgent::create(&test.service, owner, directory).await;
         let workspace = Workspace::with_agents_md(directory, &format!("{directory}\n")).skill(
@@ -272,7 +280,8 @@ mod tests {
             .unwrap();
     }
 
-    /// Checks that it is as much work for a reader to ask for what others hold as for what they do not.
+    /// Checks that a search for what others hold takes a reader as much work as a search for what they do
+    /// not hold.
     async fn check(test: &TestService, held_by_others: &str, not_held: &str, reader: Uuid) {
         for sql in [pinned_statement(true), turn_statement(true)] {
             let sql = sql.concat();
@@ -281,7 +290,7 @@ mod tests {
             let difference = held.abs_diff(not_held);
             match &test.storage {
                 Storage::Sqlite(_) => assert!(
-                    difference <= STEPS_OF_A_LOOK,
+                    difference <= LOOKUP_STEPS_MAX,
                     "{held} steps against {not_held}: {sql}"
                 ),
                 Storage::Postgres { .. } => {
@@ -291,7 +300,7 @@ mod tests {
         }
     }
 
-    async fn finding_17_what_others_hold_takes_no_work_of_whoever_does_not(test: &TestService) {
+    async fn finding_17_the_work_for_a_reader_without_the_content_is_constant(test: &TestService) {
         let admin = first_admin(&test.service).await;
         let other = member(&test.service, admin, "other").await;
         for number in 0..HOLDERS {
@@ -302,7 +311,7 @@ mod tests {
         check(test, "secret", "nobody's", id.uuid()).await;
     }
 
-    async fn finding_17_what_others_hold_takes_no_work_of_whoever_holds_it_too(test: &TestService) {
+    async fn finding_17_the_work_for_a_reader_with_the_content_is_constant(test: &TestService) {
         let admin = first_admin(&test.service).await;
         let other = member(&test.service, admin, "other").await;
         for number in 0..HOLDERS {

@@ -1,8 +1,10 @@
-//! The one crate that knows SQL. It offers facts, locks and writes on SQLite and PostgreSQL, and
-//! decides nothing: decisions are in `ctxpin-model`, their sequence in `ctxpin-operations`.
+//! The one crate that knows SQL. It offers facts, locks and writes on SQLite and PostgreSQL, and decides
+//! nothing: `ctxpin-model` decides, and `ctxpin-operations` puts the steps in order.
 //!
-//! Whatever touches an object goes through a [`grant`], which is the only door to its queries.
-//! This crate knows nothing of HTTP, of rendering or of the workspace's files.
+//! Every access to an object goes through a [`grant`]. This crate knows nothing of HTTP, of rendering or of
+//! a workspace's files.
+
+#![deny(clippy::missing_errors_doc)]
 
 pub mod agents;
 pub mod audit;

@@ -1,4 +1,4 @@
-//! The moves of pins: each updates one row of the chat and appends one to its history.
+//! Moves of pins. Each updates the chat's row and appends a row to its history.
 
 use bytes::Bytes;
 use ctxpin_model::agent::Head;
@@ -27,17 +27,16 @@ use ctxpin_model::resource::Bodies;
 /// A move of a pin.
 #[derive(Debug, Clone, Copy)]
 pub struct Move {
-    /// To what, with which prompt; `None` clears the pin.
+    /// The snapshot and its prompt, or `None` to clear the pin.
     pub to: Option<(SnapshotId, Rendered)>,
-    /// The agent that it came from.
+    /// The agent that the snapshot came from.
     pub agent: Option<AgentId>,
-    /// Why.
     pub reason: Reason,
-    /// Whether that agent's MCP servers had settled.
+    /// Whether the agent's MCP servers had settled.
     pub mcp_settled: bool,
-    /// When.
+    /// The time of the move.
     pub at: Moment,
-    /// Since when the chat is pinned to that; later than before unless the snapshot stays.
+    /// The time since which the chat has been pinned to the snapshot. It is `at` unless the snapshot stays.
     pub pinned_at: Moment,
 }
 
@@ -61,7 +60,6 @@ columns! {
 const TABLES: &str = " from chat_pins p left join snapshots s on s.id = p.snapshot_id \
      left join users u on u.id = p.actor_id left join agents a on a.id = p.actor_id";
 
-/// A prompt and its renderer.
 impl Columns for Option<Rendered> {
     fn take(row: &mut Row) -> Result<Self> {
         let prompt: Option<BlobHash> = row.take()?;
@@ -72,7 +70,11 @@ impl Columns for Option<Rendered> {
 }
 
 impl<R> Granted<Chat, R> {
-    /// The chat's pin history, newest first.
+    /// Returns a page of the chat's pin history, newest first.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn history(
         &self,
         transaction: &mut Transaction,
@@ -92,7 +94,11 @@ impl<R> Granted<Chat, R> {
         Ok(Page::of(pins, page.limit, |pin| pin.seq))
     }
 
-    /// The newest row of the history that has that snapshot.
+    /// Returns the newest row of the history that has the snapshot.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn history_of(
         &self,
         transaction: &mut Transaction,
@@ -109,7 +115,11 @@ impl<R> Granted<Chat, R> {
             .await
     }
 
-    /// The row of the history of that number.
+    /// Returns the row of the history with that number.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn history_at(
         &self,
         transaction: &mut Transaction,
@@ -128,7 +138,11 @@ impl<R> Granted<Chat, R> {
 }
 
 impl Granted<Chat, Body> {
-    /// The bytes of the chat's pinned prompt.
+    /// Returns the bytes of the prompt of the chat's pin or of one of its turns.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::Unexpected`] if neither the pin nor a turn has the prompt.
     pub async fn prompt_bytes(
         &self,
         transaction: &mut Transaction,
@@ -149,7 +163,11 @@ impl Granted<Chat, Body> {
 }
 
 impl<R: UsesBodies> Granted<Chat, R> {
-    /// The prompt that was rendered for a context by that renderer, if it has been.
+    /// Returns the prompt that the renderer has made of the context, if it is stored.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn prompt_find(
         &self,
         transaction: &mut Transaction,
@@ -161,8 +179,12 @@ impl<R: UsesBodies> Granted<Chat, R> {
 }
 
 impl Granted<Chat, Write> {
-    /// Moves the pin, or clears it, and appends to the history, along with what the audit log says of the
-    /// deed that it is a part of. `seq` is the chat's last one, read under the chat's lock.
+    /// Moves or clears the pin, appends to the history, and writes the lines of the deed to the audit log,
+    /// in one round trip. `seq` is the chat's last number, read under the chat's lock.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn pin_move(
         &self,
         transaction: &mut Transaction,
@@ -211,8 +233,12 @@ impl Granted<Chat, Write> {
         Ok(())
     }
 
-    /// Keeps a rendered prompt. If another replica has kept one for the same context and renderer
-    /// in the meantime, they are the same bytes.
+    /// Stores a rendered prompt and returns its hash. If another replica has stored one for the same
+    /// context and renderer, it has the same bytes.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn prompt_keep(
         &self,
         transaction: &mut Transaction,
@@ -261,16 +287,16 @@ async fn prompt_keep(
     Ok(hash)
 }
 
-/// A prompt and its renderer, as two columns.
+/// Returns the values of the two columns of a prompt.
 fn columns(rendered: Option<Rendered>) -> (Option<BlobHash>, Option<i64>) {
     let columns = rendered.map(|rendered| (rendered.prompt, rendered.renderer));
     columns.unzip()
 }
 
-/// The chats that an agent's first or next head concerns.
+/// The chats of an agent that its next head pins.
 const UNPINNED: &str = "agent_id = $1 and pin_snapshot is null and archived_at is null";
 
-/// The chats of a replaced agent, `$1`, whose pins move with their binding.
+/// The chats of a replaced agent, `$1`, whose pins move to the head of its successor.
 const REBOUND: &str = "agent_id = $1 and (pin_snapshot is not null or archived_at is null)";
 
 /// The prompt of such a chat: its own if its pin has the context `$3`, else `$4`.
@@ -282,7 +308,11 @@ const REBOUND_RENDERER: &str = "case when exists (select 1 from snapshots s wher
      and s.context_hash = $3) then pin_renderer else $5 end";
 
 impl<R: UsesBodies> Granted<Agent, R> {
-    /// Whether a push would hydrate a chat, of this agent or of those that it replaces.
+    /// Returns whether a push would pin a chat of this agent or of those that it replaces.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn has_chats_to_pin(
         &self,
         transaction: &mut Transaction,
@@ -307,7 +337,11 @@ impl<R: UsesBodies> Granted<Agent, R> {
         Ok(found.is_some())
     }
 
-    /// The prompt that was rendered for a context by that renderer, if it has been.
+    /// Returns the prompt that the renderer has made of the context, if it is stored.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn prompt_find(
         &self,
         transaction: &mut Transaction,
@@ -317,8 +351,12 @@ impl<R: UsesBodies> Granted<Agent, R> {
         prompt_find(self.within(transaction)?, context, renderer).await
     }
 
-    /// The agents that this one replaces at its first accepted push: the one that it names, the
-    /// one that that one was to replace, and so on, but none that has been replaced already.
+    /// Returns the agents that this one replaces at its first accepted push: the one that it names, the one
+    /// that that one was to replace, and so on. Leaves out agents that have been replaced already.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn replaced_chain(
         &self,
         transaction: &mut Transaction,
@@ -341,7 +379,11 @@ impl<R: UsesBodies> Granted<Agent, R> {
 }
 
 impl Granted<Agent, Write> {
-    /// Keeps a rendered prompt.
+    /// Stores a rendered prompt and returns its hash.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn prompt_keep(
         &self,
         transaction: &mut Transaction,
@@ -352,7 +394,11 @@ impl Granted<Agent, Write> {
         prompt_keep(self.within(transaction)?, context, renderer, prompt).await
     }
 
-    /// Locks, in the order of their ids, the chats that are bound to the agent.
+    /// Locks the chats that are bound to the agent, in the order of their ids.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn lock_chats(&self, transaction: &mut Transaction) -> Result<()> {
         let agent = self.id();
         self.within(transaction)?
@@ -364,8 +410,12 @@ impl Granted<Agent, Write> {
         Ok(())
     }
 
-    /// Locks, in the order of their ids, the chats that this agent's new head pins: its own
-    /// unpinned ones and all of those that it replaces. Tells how many there are.
+    /// Locks the chats that the agent's new head pins, in the order of their ids, and returns how many
+    /// there are: its own unpinned ones, and all chats of the agents that it replaces.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn lock_chats_to_pin(
         &self,
         transaction: &mut Transaction,
@@ -389,7 +439,11 @@ impl Granted<Agent, Write> {
         Ok(locked.len())
     }
 
-    /// Pins every unpinned, unarchived chat of the agent to its head. Tells how many.
+    /// Pins the unpinned, unarchived chats of the agent to its head, and returns how many there were.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn hydrate(
         &self,
         transaction: &mut Transaction,
@@ -434,10 +488,13 @@ impl Granted<Agent, Write> {
             .await
     }
 
-    /// Binds the chats of an agent that this one replaces to this one, and moves their pins to its
-    /// head: all but those that are archived without a pin. A pin of an equal context keeps its
-    /// prompt; one that is there already is noted as this agent's from now on. Tells how many pins
+    /// Binds the chats of a replaced agent to this one and moves their pins to its head, except those of
+    /// archived chats without a pin. A pin of an equal context keeps its prompt. Returns how many pins
     /// moved.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn rebind_from(
         &self,
         transaction: &mut Transaction,
@@ -494,18 +551,22 @@ impl Granted<Agent, Write> {
     }
 }
 
-/// What `GET prompt` answers.
+/// A chat's prompt.
 #[derive(Debug, Clone)]
 pub struct PromptRead {
-    /// The prompt's hash; `None` while the chat is unpinned.
+    /// The hash of the prompt, or `None` while the chat is unpinned.
     pub hash: Option<BlobHash>,
-    /// Its bytes, unless the caller has them.
+    /// The bytes of the prompt, unless the caller has them.
     pub bytes: Option<Bytes>,
 }
 
 impl Database {
-    /// Reads a chat's prompt: checks and reads in one statement, and reads no blob if the caller
-    /// has it already, or this process has.
+    /// Reads a chat's prompt. Checks and reads in one statement, which reads no bytes that the caller or
+    /// this process has already.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the [check](crate::grant) does.
     pub async fn prompt(
         &self,
         caller: &Caller,

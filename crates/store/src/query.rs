@@ -1,5 +1,5 @@
-//! A statement on its way to whichever database is open, and the rows that come back. Every text of a
-//! statement is written in this crate, for only `'static` texts become one; values go beside it.
+//! The builder of statements, which runs them on the open database and returns rows. Only `'static` text
+//! becomes SQL, so every statement's text is in this crate. Values are bound.
 
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::sqlite::SqlitePool;
@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::fault::Fault;
 use crate::values::{Arguments, Plain, Row, RowSource, Value};
 
-/// Which database a statement goes to, and through what.
+/// The connection or pool that a statement runs on.
 enum Target<'c> {
     SqliteConnection(&'c mut sqlx::SqliteConnection),
     PostgresLease(&'c mut Lease),
@@ -22,17 +22,17 @@ enum Target<'c> {
 
 /// A statement, within a transaction or outside any.
 ///
-/// A statement that is always the same is one text with `$1`, `$2` and so on, whose values are
-/// bound in that order. A statement that is put together goes on with [`push`](Self::push) and
-/// [`value`](Self::value), which counts on.
+/// A statement that is always the same is one text with `$1`, `$2` and so on, and [`bind`](Self::bind)
+/// binds the values in that order. A statement that is assembled uses [`push`](Self::push) and
+/// [`value`](Self::value), which numbers the parameters.
 pub(crate) struct Query<'c> {
     target: Target<'c>,
     counters: &'c Counters,
     sql: String,
     arguments: Result<Arguments>,
-    /// How many values there are.
+    /// The number of values.
     count: usize,
-    /// Of the values, together.
+    /// The bytes of all values together.
     bytes: u64,
 }
 
@@ -47,7 +47,7 @@ impl<'c> Query<'c> {
         }
     }
 
-    /// Begins a statement outside any transaction, which reads.
+    /// Begins a statement that reads outside any transaction.
     pub(crate) fn outside(pools: &'c Pools, counters: &'c Counters) -> Self {
         match pools {
             Pools::Sqlite { readers, .. } => Self::new(Target::SqlitePool(readers), counters),
@@ -87,37 +87,37 @@ impl<'c> Query<'c> {
         parts.into_iter().fold(self, Self::push)
     }
 
-    /// Adds a number of our own, which is the same for every caller.
+    /// Adds a number that is the same for every caller.
     pub(crate) fn number(mut self, number: i64) -> Self {
         self.sql.push_str(&number.to_string());
         self
     }
 
-    /// Adds a text whose parameters were counted on by [`crate::together`].
+    /// Adds a text whose parameters [`crate::together`] has renumbered.
     pub(crate) fn renumbered(mut self, sql: &str) -> Self {
         self.sql.push_str(sql);
         self
     }
 
-    /// Adds a value.
+    /// Adds a parameter and its value.
     pub(crate) fn value<V: Value>(self, value: &V) -> Self {
         self.value_optional(Some(value))
     }
 
-    /// Adds a value that may be null.
+    /// Adds a parameter and its value, which may be null.
     pub(crate) fn value_optional<V: Value>(mut self, value: Option<&V>) -> Self {
         self.sql.push_str(&format!("${}", self.count + 1));
         self.add(value);
         self
     }
 
-    /// Adds `($1, $2)`: a list of values.
+    /// Adds `($1, $2)`, a list of values.
     pub(crate) fn list<'v, V: Value + 'v>(self, values: impl IntoIterator<Item = &'v V>) -> Self {
         let tuple = Tuple::begin(self);
         values.into_iter().fold(tuple, Tuple::value).end()
     }
 
-    /// Adds `($1, $2), ($3, $4)`: a row for each item, whose values `row` adds.
+    /// Adds `($1, $2), ($3, $4)`, a row for each item. `row` adds the values of one.
     pub(crate) fn rows<T>(
         self,
         items: impl IntoIterator<Item = T>,
@@ -130,8 +130,8 @@ impl<'c> Query<'c> {
         items.into_iter().enumerate().fold(self, row_of)
     }
 
-    /// Locks the rows that it reads, where the database has such locks: on SQLite a transaction that
-    /// writes is alone anyway.
+    /// Locks the rows that the statement reads. Does nothing on SQLite, where a transaction that writes is
+    /// the only one.
     pub(crate) fn locking(self, lock: Lock) -> Self {
         match self.target {
             Target::SqliteConnection(_) | Target::SqlitePool(_) => self,
@@ -139,13 +139,13 @@ impl<'c> Query<'c> {
         }
     }
 
-    /// Gives the value of the next parameter that the text names by its number.
+    /// Binds the value of the next numbered parameter.
     pub(crate) fn bind<V: Value>(mut self, value: &V) -> Self {
         self.add(Some(value));
         self
     }
 
-    /// Gives the value of the next parameter, which may be null.
+    /// Binds the value of the next numbered parameter, which may be null.
     pub(crate) fn bind_optional<V: Value>(mut self, value: Option<&V>) -> Self {
         self.add(value);
         self
@@ -162,7 +162,7 @@ impl<'c> Query<'c> {
         }
     }
 
-    /// Runs it and reads every row.
+    /// Runs the statement and reads every row.
     pub(crate) async fn all<T>(self, read: impl Fn(&mut Row) -> Result<T>) -> Result<Vec<T>> {
         self.counters.statement(self.bytes);
         let rows = self.fetch_all().await?;
@@ -200,7 +200,7 @@ impl<'c> Query<'c> {
         })
     }
 
-    /// Runs it and reads the first row, if there is one.
+    /// Runs the statement and reads the first row, if there is one.
     pub(crate) async fn optional<T>(
         self,
         read: impl Fn(&mut Row) -> Result<T>,
@@ -208,14 +208,14 @@ impl<'c> Query<'c> {
         Ok(self.all(read).await?.into_iter().next())
     }
 
-    /// Runs it and reads the first row, which must be there.
+    /// Runs the statement and reads the first row. Fails if there is none.
     pub(crate) async fn one<T>(self, read: impl Fn(&mut Row) -> Result<T>) -> Result<T> {
         self.optional(read)
             .await?
             .ok_or_else(|| Error::Unexpected("a row is missing".into()))
     }
 
-    /// Runs what writes and tells what it wrote, and reads every row.
+    /// Runs a statement that writes and returns rows, counts these as written, and reads them.
     pub(crate) async fn all_written<T>(
         self,
         read: impl Fn(&mut Row) -> Result<T>,
@@ -226,17 +226,17 @@ impl<'c> Query<'c> {
         Ok(rows)
     }
 
-    /// Runs what was put together of `count` writes and answers how many rows these wrote.
+    /// Runs `count` writes that were assembled into one statement, and returns how many rows they wrote.
     pub(crate) async fn written_together(self, count: u64) -> Result<u64> {
         let counters = self.counters;
         let written = self.one(|row| row.take()).await?;
-        // They are one round trip, which was counted with one statement.
+        // `all` has counted one statement and the round trip.
         counters.further_statements(count - 1);
         counters.rows_written(written);
         Ok(written)
     }
 
-    /// Runs it and returns how many rows it wrote. Only a transaction writes.
+    /// Runs the statement within a transaction and returns how many rows it wrote.
     pub(crate) async fn execute(self) -> Result<u64> {
         self.counters.statement(self.bytes);
         let sql = self.sql;
@@ -255,7 +255,7 @@ impl<'c> Query<'c> {
     }
 }
 
-/// Values in parentheses.
+/// A list of values in parentheses.
 pub(crate) struct Tuple<'c> {
     query: Query<'c>,
     is_empty: bool,
@@ -299,10 +299,10 @@ fn safe(sql: String) -> AssertSqlSafe<String> {
     AssertSqlSafe(sql)
 }
 
-/// The statement as SQLite takes it best. `$1` is a name there, and each name is compared with all
-/// before it: a list of 500 resources would take 20 million comparisons, when it is prepared and
-/// again when its values are bound. Where every parameter stands once and in its order, which is so
-/// in lists, the bare `?` says the same. Our statements have a `$` before a number and nowhere else.
+/// Returns the statement in the form that SQLite handles fastest. SQLite treats `$1` as a name and compares
+/// each name with all before it. A list of 500 resources would take 20 million comparisons to prepare, and
+/// as many to bind. If every parameter occurs once and in order, as in lists, a bare `?` means the same. In
+/// our statements `$` stands only before a number.
 fn for_sqlite(sql: String) -> String {
     let mut parts = sql.split('$');
     let mut bare = parts.next().unwrap_or_default().to_owned();
@@ -319,7 +319,8 @@ fn for_sqlite(sql: String) -> String {
     bare
 }
 
-/// Runs one reading statement on a connection that lives: it may be run again.
+/// Runs one statement that reads, on a live connection. It can be repeated on another connection if the
+/// first was lost.
 async fn fetch_all_postgres(
     connections: &Connections,
     sql: AssertSqlSafe<String>,
@@ -341,7 +342,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parameters_in_their_order_need_no_names() {
+    fn parameters_in_order_become_bare() {
         let cases = [
             ("select 1", "select 1"),
             (
@@ -352,13 +353,13 @@ mod tests {
             ("b = $2 and a = $1", "b = $2 and a = $1"),
             ("a = $12", "a = $12"),
         ];
-        for (given, expected) in cases {
-            assert_eq!(for_sqlite(given.to_owned()), expected);
+        for (sql, expected) in cases {
+            assert_eq!(for_sqlite(sql.to_owned()), expected);
         }
     }
 
     #[tokio::test]
-    async fn values_count_on() {
+    async fn values_continue_the_numbering() {
         let counters = Counters::default();
         let connections = sqlx::sqlite::SqlitePoolOptions::new();
         let pools = || connections.clone().connect_lazy("sqlite::memory:").unwrap();

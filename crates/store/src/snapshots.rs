@@ -1,4 +1,4 @@
-//! Snapshots, as they were pushed or composed. They are written once and never changed.
+//! Snapshots, pushed or composed. A snapshot is inserted once and never changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,7 +18,8 @@ use crate::grant::{
 };
 use crate::{blobs, treatments};
 
-/// A snapshot, out of memory if it was read of late. The caller has seen that the actor may read it.
+/// Returns a snapshot, from memory if it was read recently. The caller must have checked that the actor may
+/// read it.
 async fn read(transaction: &mut Transaction, id: SnapshotId) -> Result<Arc<TreatedSnapshot>> {
     if let Some(kept) = transaction.shared().snapshots.get(id) {
         return Ok(kept);
@@ -76,8 +77,8 @@ fn content(body: Option<BlobHash>, claimed: Option<BlobHash>) -> Option<Content>
     body.map(Content::Pinned).or(claimed.map(Content::Claimed))
 }
 
-/// The resources, each with its ordinal and the hash of its detail. A resource has a row for each renderer
-/// that has treated its body, or one.
+/// Returns the resources, each with its ordinal and the hash of its detail. The statement returns a row for
+/// each treatment of a resource, or one row.
 async fn read_resources(
     transaction: &mut Transaction,
     id: SnapshotId,
@@ -156,7 +157,7 @@ async fn read_files(
     Ok(files)
 }
 
-/// Writes a snapshot whose blobs are there, unless it is there itself.
+/// Inserts a snapshot whose blobs are stored, unless it is stored itself.
 async fn insert(
     transaction: &mut Transaction,
     snapshot: &Snapshot,
@@ -277,14 +278,14 @@ async fn insert_files(
     Ok(())
 }
 
-/// Whether a chat's record itself names the snapshot, as its pin or its agent's head.
+/// Returns whether the chat's record names the snapshot as its pin or its agent's head.
 fn tells(chat: &ChatRecord, id: SnapshotId) -> bool {
     let pin = chat.pin.as_ref().map(|pin| pin.pin.snapshot);
     let head = chat.head.map(|head| head.snapshot);
     pin == Some(id) || head == Some(id)
 }
 
-/// The hashes of everything that a snapshot stores as blobs, details left out.
+/// Returns the hashes of the blobs of a snapshot, without those of details.
 fn stored(snapshot: &Snapshot) -> BTreeSet<BlobHash> {
     snapshot
         .resources
@@ -293,7 +294,7 @@ fn stored(snapshot: &Snapshot) -> BTreeSet<BlobHash> {
         .collect()
 }
 
-/// The bodies that a render of the snapshot reads.
+/// Returns the hashes of the bodies that a render of the snapshot reads.
 fn prompt_bodies(snapshot: &Snapshot) -> BTreeSet<BlobHash> {
     snapshot
         .instruction_files()
@@ -302,7 +303,11 @@ fn prompt_bodies(snapshot: &Snapshot) -> BTreeSet<BlobHash> {
 }
 
 impl Granted<Agent, Write> {
-    /// Writes a snapshot whose blobs are there, unless it is there itself.
+    /// Inserts a snapshot whose blobs are stored, unless it is stored itself.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn snapshot_insert(
         &self,
         transaction: &mut Transaction,
@@ -312,7 +317,7 @@ impl Granted<Agent, Write> {
     ) -> Result<()> {
         let transaction = self.within(transaction)?;
         insert(transaction, snapshot, addresses, now).await?;
-        // The next push is compared with it. If this one is not committed, nothing will name it.
+        // The next push is compared with it. If this transaction is not committed, nothing names it.
         let shared = transaction.shared();
         shared
             .snapshots
@@ -322,7 +327,11 @@ impl Granted<Agent, Write> {
 }
 
 impl Granted<Chat, Write> {
-    /// Writes a snapshot that was composed of two whose blobs are there, unless it is there itself.
+    /// Inserts a snapshot that was composed of stored ones, unless it is stored itself.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn snapshot_insert(
         &self,
         transaction: &mut Transaction,
@@ -335,7 +344,11 @@ impl Granted<Chat, Write> {
 }
 
 impl<R: UsesBodies> Granted<Agent, R> {
-    /// The agent's head, or `None` before its first accepted push.
+    /// Returns the snapshot of the agent's head, or `None` before its first accepted push.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::Unexpected`] if the agent was created in this transaction.
     pub async fn head_snapshot(
         &self,
         transaction: &mut Transaction,
@@ -347,7 +360,11 @@ impl<R: UsesBodies> Granted<Agent, R> {
         read(transaction, head.snapshot).await.map(Some)
     }
 
-    /// The hashes and sizes of what the agent sent ahead of a push, and not too long ago.
+    /// Returns the hashes and sizes of the agent's uploads that still wait for a push.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn uploads(
         &self,
         transaction: &mut Transaction,
@@ -367,7 +384,11 @@ impl<R: UsesBodies> Granted<Agent, R> {
         Ok(sent.into_iter().collect())
     }
 
-    /// The bytes of blobs that the agent has proved to have.
+    /// Returns the bytes of blobs. The caller must know that the agent has proved to have them.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn proved_bodies(
         &self,
         transaction: &mut Transaction,
@@ -378,8 +399,12 @@ impl<R: UsesBodies> Granted<Agent, R> {
 }
 
 impl<R: UsesBodies> Granted<Chat, R> {
-    /// The snapshot of that id, if the chat's history or a turn has it, or the head of the agent
-    /// that the chat is bound to is it.
+    /// Returns the snapshot of that id if the chat's history or one of its turns names it, or if it is the
+    /// head of the chat's agent.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn snapshot(
         &self,
         transaction: &mut Transaction,
@@ -409,7 +434,11 @@ impl<R: UsesBodies> Granted<Chat, R> {
         }
     }
 
-    /// The hashes of a snapshot of the chat's history.
+    /// Returns the hashes of a snapshot of the chat's history.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn snapshot_hashes(
         &self,
         transaction: &mut Transaction,
@@ -432,7 +461,12 @@ impl<R: UsesBodies> Granted<Chat, R> {
             .await
     }
 
-    /// What a render of `snapshot`, which the chat reaches, reads.
+    /// Returns the bodies that a render of `snapshot` reads. The caller must have got `snapshot` through
+    /// this chat.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn prompt_bodies(
         &self,
         transaction: &mut Transaction,
@@ -443,7 +477,12 @@ impl<R: UsesBodies> Granted<Chat, R> {
 }
 
 impl Granted<Chat, Body> {
-    /// The bytes of those of `hashes` that `snapshot`, which the chat reaches, stores.
+    /// Returns the bytes of those of `hashes` that `snapshot` stores. The caller must have got `snapshot`
+    /// through this chat.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn bodies_of(
         &self,
         transaction: &mut Transaction,

@@ -1,4 +1,4 @@
-//! Tokens. Of a token's secret only a hash is here, and it never leaves this crate.
+//! Tokens. The database holds only a hash of a token's secret, and the hash never leaves this crate.
 
 use ctxpin_model::access::{Actor, Object, Operation, Scopes};
 use ctxpin_model::audit::AuditObject;
@@ -20,29 +20,23 @@ use crate::grant::{
 use crate::values::{Columns, Row, Value, columns};
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
 
-/// Whom a new token is for.
+/// The holder of a new token.
 #[derive(Debug, Clone, Copy)]
 pub enum Holder {
-    /// A user.
     User(UserId),
-    /// An agent.
     Agent(AgentId),
 }
 
-/// A token to write.
+/// A token to insert.
 #[derive(Debug, Clone)]
 pub struct NewToken {
-    /// Its id and the hash of its secret.
     pub credential: Credential,
-    /// Whom it is for.
     pub holder: Holder,
-    /// What it is for.
+    /// The user's note on the purpose of the token.
     pub label: Option<String>,
-    /// What it may be used for.
     pub scopes: Scopes,
-    /// When it was made.
     pub created_at: Moment,
-    /// From when on it opens nothing.
+    /// The time from which the token opens nothing.
     pub expires_at: Option<Moment>,
 }
 
@@ -61,22 +55,21 @@ columns! {
     }
 }
 
-/// What a token's row, which is called `t`, refers to.
+/// The joins that [`COLUMNS`] need: the token is `t`, its agent `a` and the user who made it `m`.
 const JOINS: &str =
     " left join agents a on a.id = t.agent_id left join users m on m.id = t.made_by_user";
 
-/// A token that ended with the one that made it.
+/// A token that was revoked along with the token that made it.
 #[derive(Debug, Clone, Copy)]
 pub struct RevokedChild {
-    /// The token, which opens nothing any more.
     pub token: TokenId,
-    /// Whose it was; of an agent's, whose the agent is.
+    /// The user of the token, or the owner of its agent.
     pub user: UserId,
-    /// The agent whose it was, unless it was a user's.
+    /// The agent, if the token is an agent's.
     pub agent: Option<AgentId>,
 }
 
-/// What a token, which is `$1`, made, and what that made.
+/// The tokens that the token `$1` made, directly or through others.
 const CHILDREN: &str = "with recursive children (id) as (\
      select c.id from tokens c where c.made_by_token = $1 \
      union select c.id from tokens c join children p on p.id = c.made_by_token)";
@@ -91,7 +84,7 @@ impl Columns for Option<Maker> {
     }
 }
 
-/// Writes a token that the actor made.
+/// Inserts a token that the actor makes.
 async fn insert(transaction: &mut Transaction, token: &NewToken, by: &Actor) -> Result<()> {
     let (user, agent) = match token.holder {
         Holder::User(user) => (Some(user), None),
@@ -123,8 +116,12 @@ async fn insert(transaction: &mut Transaction, token: &NewToken, by: &Actor) -> 
 }
 
 impl Database {
-    /// Proves that this is where the token of that id is known. For an id that is not known it is a proof
-    /// that nobody can check, made by the same statement.
+    /// Returns the proof that this server knows the token. For an unknown id the same statement runs, and
+    /// nobody can verify the proof.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn token_proof(&self, token: TokenId, challenge: &Challenge) -> Result<Proof> {
         let secret_hash: Option<[u8; 32]> = self
             .single("select secret_hash from tokens where id = $1")
@@ -135,8 +132,12 @@ impl Database {
         Ok(challenge.proof(&secret_hash.unwrap_or(stand_in)))
     }
 
-    /// Tells who calls, if they may do the operation on what is theirs. Without one it is enough that the
-    /// token opens anything.
+    /// Returns the actor of the token, if it may do `operation` on an object of its own. With `None`, any
+    /// valid token will do.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the [check](crate::grant) does.
     pub async fn identify(&self, caller: &Caller, operation: Option<Operation>) -> Result<Actor> {
         let actor = check_caller(self.single(""))
             .bind(&caller.credential.id)
@@ -152,7 +153,11 @@ impl Database {
 }
 
 impl Upkeep<'_, task::FirstUser> {
-    /// Writes a token for the first user. Returns the deed of that, which names the system.
+    /// Inserts a token of the first user. Returns a deed of the system.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn token_insert(
         &self,
         transaction: &mut Transaction,
@@ -166,8 +171,12 @@ impl Upkeep<'_, task::FirstUser> {
 }
 
 impl Upkeep<'_, task::LastUsed> {
-    /// Writes `at` as the last time that these tokens were used and these agents were seen. Locks agents
-    /// before tokens, and rows in the order of their ids, because several replicas may do so at once.
+    /// Writes `at` as the last use of these tokens and agents. Locks agents before tokens, and rows in the
+    /// order of their ids, because several replicas may write at once.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn last_used_write(
         &self,
         transaction: &mut Transaction,
@@ -216,12 +225,12 @@ async fn write_time<V: Value>(
 }
 
 impl<O: Grantable> Granted<O, Write> {
-    /// Tells when the caller's own token expires, and keeps anybody from revoking it before the transaction
-    /// ends: so whoever revokes it with what it made sees what is made now.
+    /// Returns the expiry of the caller's own token, and locks it against revocation until the transaction
+    /// ends. A revocation with its children therefore finds the tokens that this transaction makes.
     ///
     /// # Errors
     ///
-    /// [`Error::Unauthenticated`] if it was revoked since this was granted.
+    /// Returns [`Error::Unauthenticated`] if the token was revoked since the grant, or is an agent's.
     pub async fn own_token_hold(&self, transaction: &mut Transaction) -> Result<Option<Moment>> {
         let Actor::User { token, .. } = *self.actor() else {
             return Err(Error::Unauthenticated);
@@ -241,7 +250,11 @@ impl<O: Grantable> Granted<O, Write> {
 }
 
 impl Granted<Account, Write> {
-    /// Writes a token that the caller made.
+    /// Inserts a token that the caller makes.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn token_insert(
         &self,
         transaction: &mut Transaction,
@@ -253,7 +266,11 @@ impl Granted<Account, Write> {
         Ok(Deed::of_new_token(by, operation, object, token))
     }
 
-    /// Revokes a token. Revoking twice keeps the first time.
+    /// Revokes a token. A token that is revoked already keeps its time.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn token_revoke(
         &self,
         transaction: &mut Transaction,
@@ -269,9 +286,12 @@ impl Granted<Account, Write> {
         Ok(())
     }
 
-    /// Revokes what a token made, and what that made, as far as it opens something: users' and agents'
-    /// tokens. Tells which these were; with none, there was nothing left. What was being made meanwhile is
-    /// found once this is asked again.
+    /// Revokes the valid tokens of users and agents that a token made, directly or through others, and
+    /// returns them. A token made meanwhile is found by a further call, so call it until it returns none.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn token_children_revoke(
         &self,
         transaction: &mut Transaction,
@@ -314,7 +334,11 @@ impl Granted<Account, Write> {
 }
 
 impl Granted<Agent, Write> {
-    /// Writes the token of the agent, which the caller made. One that it had ends at once.
+    /// Inserts the token that the caller makes for the agent, and deletes the agent's previous one.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn agent_token_set(
         &self,
         transaction: &mut Transaction,
@@ -335,7 +359,11 @@ impl Granted<Agent, Write> {
 }
 
 impl<R> Granted<Account, R> {
-    /// Lists the caller's own tokens, newest first, those revoked and expired too.
+    /// Returns a page of the caller's own tokens, newest first, with those revoked and expired.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn own_tokens(
         &self,
         transaction: &mut Transaction,
@@ -355,7 +383,11 @@ impl<R> Granted<Account, R> {
         Ok(Page::of(tokens, page.limit, |token| token.id.uuid()))
     }
 
-    /// A user's token, if there is one of that id; with `owner` only if it is theirs.
+    /// Returns the user's token of that id. With `owner`, returns it only if it is theirs.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn token(
         &self,
         transaction: &mut Transaction,
@@ -371,8 +403,12 @@ impl<R> Granted<Account, R> {
         Ok(found.filter(|found| owner.is_none_or(|owner| found.user == owner)))
     }
 
-    /// Lists what a token made, and what that made, as far as it opens something at `now`: users' and
-    /// agents' tokens, newest first.
+    /// Returns a page of the tokens of users and agents that a token made, directly or through others, and
+    /// that are valid at `now`, newest first.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn token_children(
         &self,
         transaction: &mut Transaction,

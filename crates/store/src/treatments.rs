@@ -1,4 +1,4 @@
-//! Treatments: what a renderer makes of a body, kept beside it.
+//! Treatments: what a renderer made of a body, stored beside it.
 
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::treatment::{Removed, Treatment, TreatmentKey, Treatments};
@@ -9,11 +9,11 @@ use crate::error::{Error, Result};
 use crate::grant::{Granted, Upkeep, object::Agent, right::Write, task};
 use crate::values::Row;
 
-/// The columns of a treatment behind its blob and its kind.
+/// The columns of a treatment, after its blob and its kind.
 pub(crate) const COLUMNS: &str = "t.renderer, t.given, t.removed_comment, t.removed_invisible, \
      t.removed_blank, t.warnings";
 
-/// Reads [`COLUMNS`], which are all null where there is no treatment.
+/// Reads [`COLUMNS`]. Returns `None` if they are null, because the body has no treatment.
 pub(crate) fn read(row: &mut Row) -> Result<Option<(i64, Treatment)>> {
     let renderer: Option<i64> = row.take()?;
     let given: Option<BlobHash> = row.take()?;
@@ -24,8 +24,9 @@ pub(crate) fn read(row: &mut Row) -> Result<Option<(i64, Treatment)>> {
     let (Some(renderer), Some(given), Some(warnings)) = (renderer, given, warnings) else {
         return Ok(None);
     };
-    let warnings = warning::from_json(&warnings)
-        .ok_or_else(|| Error::Unexpected("warnings that are no list".into()))?;
+    let warnings = warning::from_json(&warnings).ok_or_else(|| {
+        Error::Unexpected("the stored warnings of a treatment are not a list".into())
+    })?;
     let removed = Removed {
         comment: comment.unwrap_or_default(),
         invisible: invisible.unwrap_or_default(),
@@ -39,7 +40,7 @@ pub(crate) fn read(row: &mut Row) -> Result<Option<(i64, Treatment)>> {
     Ok(Some((renderer, treatment)))
 }
 
-/// Writes treatments that are not there yet.
+/// Inserts the treatments that are not stored yet.
 async fn insert(transaction: &mut Transaction, treatments: &Treatments) -> Result<()> {
     let treatments: Vec<_> = treatments.iter().collect();
     for chunk in treatments.chunks(CHUNK) {
@@ -66,7 +67,11 @@ async fn insert(transaction: &mut Transaction, treatments: &Treatments) -> Resul
 }
 
 impl Granted<Agent, Write> {
-    /// Keeps treatments of bodies that are there.
+    /// Inserts treatments of stored bodies.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn treatments_insert(
         &self,
         transaction: &mut Transaction,
@@ -79,19 +84,17 @@ impl Granted<Agent, Write> {
 /// A body that a renderer has not treated.
 #[derive(Debug, Clone)]
 pub struct Untreated {
-    /// What is to be treated.
     pub key: TreatmentKey,
-    /// The body.
     pub bytes: Vec<u8>,
 }
 
-/// It goes through everybody's bodies, and nothing of them leaves it but treatments.
+/// The task reads the bodies of all users, and lets nothing of them out but treatments.
 impl Upkeep<'_, task::Treatments> {
-    /// Returns whether everything that is stored has been treated by that renderer.
+    /// Returns whether the renderer has treated every stored body.
     ///
     /// # Errors
     ///
-    /// If the database does not answer.
+    /// Fails if the database does.
     pub async fn is_treated(&self, renderer: i64) -> Result<bool> {
         let found = self
             .database
@@ -102,12 +105,12 @@ impl Upkeep<'_, task::Treatments> {
         Ok(found.is_some())
     }
 
-    /// Returns the next bodies, in the order of their hashes, that belong to a context and that the
-    /// renderer has not treated: at most `count`, from `from` on.
+    /// Returns up to `count` bodies of contexts that the renderer has not treated, in the order of their
+    /// hashes, from `from` on.
     ///
     /// # Errors
     ///
-    /// If the database does not answer.
+    /// Fails if the database does.
     pub async fn untreated(
         &self,
         renderer: i64,
@@ -139,22 +142,22 @@ impl Upkeep<'_, task::Treatments> {
             .await
     }
 
-    /// Keeps treatments that were worked out in the background.
+    /// Inserts treatments in a transaction of its own.
     ///
     /// # Errors
     ///
-    /// If the database does not take them.
+    /// Fails if the database does.
     pub async fn treatments_keep(&self, treatments: &Treatments) -> Result<()> {
         let mut transaction = self.database.write().await?;
         insert(&mut transaction, treatments).await?;
         transaction.commit(self.unnoted()).await.map(drop)
     }
 
-    /// Notes that everything stored has been treated by that renderer.
+    /// Records that the renderer has treated every stored body.
     ///
     /// # Errors
     ///
-    /// If the database does not take it.
+    /// Fails if the database does.
     pub async fn treated(&self, renderer: i64) -> Result<()> {
         let mut transaction = self.database.write().await?;
         transaction

@@ -1,4 +1,4 @@
-//! Turns: generations by the model, stamped with what was in force.
+//! Turns: generations by the model, with the snapshot and prompt in force.
 
 use ctxpin_model::turn::TurnRecord;
 
@@ -21,7 +21,11 @@ columns! {
 }
 
 impl<R> Granted<Chat, R> {
-    /// The chat's turns, newest first.
+    /// Returns a page of the chat's turns, newest first.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn turns(
         &self,
         transaction: &mut Transaction,
@@ -41,7 +45,11 @@ impl<R> Granted<Chat, R> {
         Ok(Page::of(turns, page.limit, |turn| turn.number))
     }
 
-    /// The turn that the caller named so, if there is one.
+    /// Returns the chat's turn with the caller's reference.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn turn_of_reference(
         &self,
         transaction: &mut Transaction,
@@ -60,7 +68,12 @@ impl<R> Granted<Chat, R> {
 }
 
 impl Granted<Chat, Write> {
-    /// Writes a turn whose number is one more than the chat's count, read under the chat's lock.
+    /// Inserts a turn and sets the chat's count to its number, which is one more than the count read under
+    /// the chat's lock.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::Conflict`] if the chat has a turn of the same reference.
     pub async fn turn_insert(
         &self,
         transaction: &mut Transaction,

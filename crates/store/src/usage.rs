@@ -1,5 +1,5 @@
-//! What users have of what is limited. Agents and tokens are counted when it is asked, for there are few
-//! of them; a user's row keeps the sum of their contents and the number of their chats.
+//! What users have of what quotas limit. A user's row holds the bytes of their contents and the number of
+//! their chats. Agents and tokens are few, and each query counts them.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::grant::{Granted, Upkeep, object::Account, object::Agent, right::Write, task};
 use crate::values::{Columns, Row};
 
-/// What a user, whose row is called `u`, has and may have. `$1` is now.
+/// The amounts and quotas of a user, whose row is `u`. `$1` is the time.
 const COLUMNS: &str = "u.content_bytes, \
      (select cast(count(*) as bigint) from agents a where a.owner_id = u.id), u.chat_count, \
      (select cast(count(*) as bigint) from tokens t where t.user_id = u.id and t.revoked_at is null \
@@ -52,20 +52,24 @@ async fn of_user(
         .await
 }
 
-/// What became of noting contents as sent by a user.
+/// The contents that a push added to those of the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Noted {
-    /// How many bytes of them the user had not sent before.
+    /// The bytes that the user had not sent before.
     pub new_bytes: u64,
-    /// How many bytes the user had sent before; told if something is new. Others may send more meanwhile:
-    /// [`Granted::content_bytes_add`] decides.
+    /// The bytes that the user had sent before, or 0 if nothing is new. Other transactions may add to them,
+    /// so [`Granted::content_bytes_add`] decides.
     pub used: u64,
-    /// How many bytes the user may send, if an admin has said so; told with the others.
+    /// The user's own quota of bytes, if an admin has set one and something is new.
     pub quota: Option<u64>,
 }
 
 impl Upkeep<'_, task::QuotaWarnings> {
-    /// Returns what everybody has who has so much of something that people are warned.
+    /// Returns the usage of every user who is near one of their quotas.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn usage_of_warned(
         &self,
         transaction: &mut Transaction,
@@ -104,7 +108,7 @@ impl Upkeep<'_, task::QuotaWarnings> {
             )
             .bind(&now);
         let query = NEAR.into_iter().fold(query, |query, (near, stock)| {
-            // A large quota times a percentage is more than a bigint holds.
+            // A large quota times a percentage exceeds a bigint.
             query
                 .push(near)
                 .value(&defaults.of(stock))
@@ -119,15 +123,23 @@ impl Upkeep<'_, task::QuotaWarnings> {
 }
 
 impl<R> Granted<Account, R> {
-    /// What the account's user has; `None` if there is no such user.
+    /// Returns the usage of the account's user, or `None` if there is no such user.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn usage(&self, transaction: &mut Transaction, now: Moment) -> Result<Option<Usage>> {
         of_user(self.within(transaction)?, self.owner(), now).await
     }
 }
 
 impl Granted<Account, Write> {
-    /// Locks what a user has, after every agent and chat that the transaction locks, and tells it: until
-    /// the transaction ends nobody else adds to it.
+    /// Locks the row of a user and returns the usage, which no other transaction changes until this one
+    /// ends. Call it after the locks on agents and chats.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn usage_locked(
         &self,
         transaction: &mut Transaction,
@@ -146,7 +158,11 @@ impl Granted<Account, Write> {
         of_user(transaction, user, now).await
     }
 
-    /// Changes what is said of a user's quota.
+    /// Writes a user's own quotas.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn quota_set(
         &self,
         transaction: &mut Transaction,
@@ -168,7 +184,11 @@ impl Granted<Account, Write> {
         Ok(())
     }
 
-    /// How many tokens of a user are kept, with those that open nothing any more.
+    /// Returns how many tokens of a user are stored, with those revoked and expired.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn tokens_kept(&self, transaction: &mut Transaction, user: UserId) -> Result<u64> {
         self.within(transaction)?
             .query("select cast(count(*) as bigint) from tokens where user_id = $1")
@@ -177,8 +197,12 @@ impl Granted<Account, Write> {
             .await
     }
 
-    /// Forgets the tokens of a user that open nothing any more. What they made counts as made by the nearest
-    /// of their makers that is kept.
+    /// Deletes the user's tokens that are revoked or expired. A token that one of them made counts as made
+    /// by the nearest maker that is kept.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn tokens_forget(
         &self,
         transaction: &mut Transaction,
@@ -187,7 +211,7 @@ impl Granted<Account, Write> {
     ) -> Result<()> {
         const GONE: &str = "user_id = $1 and (revoked_at is not null or expires_at <= $2)";
         let transaction = self.within(transaction)?;
-        // From the uppermost downwards: each is gone through once, however long a chain is.
+        // Going down from the topmost maker visits each token once, however long a chain is.
         transaction
             .query("with recursive gone (id, maker) as (select id, made_by_token from tokens where ")
             .push(GONE)
@@ -214,8 +238,13 @@ impl Granted<Account, Write> {
 }
 
 impl Granted<Agent, Write> {
-    /// Notes that the agent's owner has sent contents, which are written later in this transaction, in
-    /// the order of their hashes. Whoever notes them adds what is new to the sum.
+    /// Records that the agent's owner has sent contents, in the order of their hashes. The blobs are
+    /// inserted later in this transaction, and the caller adds the new bytes with
+    /// [`Self::content_bytes_add`].
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn contents_note(
         &self,
         transaction: &mut Transaction,
@@ -250,9 +279,12 @@ impl Granted<Agent, Write> {
         Ok(noted)
     }
 
-    /// Adds to the sum of what the agent's owner has sent, after every agent and chat that the
-    /// transaction locks; `false` if it would be more than the quota, for others have sent something
-    /// since.
+    /// Adds to the bytes that the agent's owner has sent. Returns `false` if the sum would exceed the
+    /// quota, because another transaction has added to it. Call it after the locks on agents and chats.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn content_bytes_add(
         &self,
         transaction: &mut Transaction,
@@ -274,7 +306,11 @@ impl Granted<Agent, Write> {
         Ok(changed > 0)
     }
 
-    /// Notes that what the agent sent was refused.
+    /// Records that the agent's latest push was refused.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn push_refused(
         &self,
         transaction: &mut Transaction,
@@ -292,7 +328,6 @@ impl Granted<Agent, Write> {
     }
 }
 
-/// Why and when what an agent sent last was refused.
 impl Columns for Option<PushRefused> {
     fn take(row: &mut Row) -> Result<Self> {
         let limit: Option<Limit> = row.take()?;

@@ -19,7 +19,7 @@ columns! {
     }
 }
 
-/// Writes a user. Conflict if the name is taken.
+/// Inserts a user.
 async fn insert(transaction: &mut Transaction, user: &UserRecord) -> Result<()> {
     transaction
         .query(
@@ -37,6 +37,10 @@ async fn insert(transaction: &mut Transaction, user: &UserRecord) -> Result<()> 
 
 impl Upkeep<'_, task::FirstUser> {
     /// Returns the user that was created first, or `None` in a new database.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn user_first(&self, transaction: &mut Transaction) -> Result<Option<UserRecord>> {
         transaction
             .query("select ")
@@ -45,7 +49,11 @@ impl Upkeep<'_, task::FirstUser> {
             .await
     }
 
-    /// Writes the first user of a new database.
+    /// Inserts the first user of a new database.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::Conflict`](crate::error::Error::Conflict) if the name is taken.
     pub async fn user_insert(
         &self,
         transaction: &mut Transaction,
@@ -56,7 +64,11 @@ impl Upkeep<'_, task::FirstUser> {
 }
 
 impl Granted<Account, Write> {
-    /// Writes a user. Conflict if the name is taken.
+    /// Inserts a user.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::Conflict`](crate::error::Error::Conflict) if the name is taken.
     pub async fn user_insert(
         &self,
         transaction: &mut Transaction,
@@ -65,7 +77,11 @@ impl Granted<Account, Write> {
         insert(self.within(transaction)?, user).await
     }
 
-    /// One user, if there is one of that id.
+    /// Returns the user of that id.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn user(
         &self,
         transaction: &mut Transaction,
@@ -77,7 +93,11 @@ impl Granted<Account, Write> {
         query.value(&user).optional(Row::take).await
     }
 
-    /// Whether the user of that name exists.
+    /// Returns whether a user of that name exists.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn user_name_taken(&self, transaction: &mut Transaction, name: &str) -> Result<bool> {
         let transaction = self.within(transaction)?;
         let found = transaction
@@ -88,7 +108,11 @@ impl Granted<Account, Write> {
         Ok(found.is_some())
     }
 
-    /// Changes a user. Conflict if the new name is taken.
+    /// Changes a user and returns the new record, or `None` if there is no such user.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::Conflict`](crate::error::Error::Conflict) if the new name is taken.
     pub async fn user_update(
         &self,
         transaction: &mut Transaction,
@@ -112,7 +136,11 @@ impl Granted<Account, Write> {
 }
 
 impl<R> Granted<Account, R> {
-    /// Lists all users, newest first.
+    /// Returns a page of all users, newest first.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn users(
         &self,
         transaction: &mut Transaction,
@@ -130,7 +158,11 @@ impl<R> Granted<Account, R> {
         Ok(Page::of(users, page.limit, |user| user.id.uuid()))
     }
 
-    /// The caller's own user.
+    /// Returns the user of the caller. For an agent's token it is the owner.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
     pub async fn own_user(&self, transaction: &mut Transaction) -> Result<UserRecord> {
         let owner = self.owner();
         let transaction = self.within(transaction)?;

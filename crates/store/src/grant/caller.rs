@@ -1,4 +1,4 @@
-//! Who calls, and the check of the caller together with an object.
+//! Callers, and the statement that checks a caller together with an object.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,26 +17,25 @@ use crate::migrations::SCHEMA_VERSION;
 use crate::query::Query;
 use crate::values::Row;
 
-/// How old the last noted use of a token must be for its use to be noted again.
+/// The least age of the last use of a token at which a new use is noted.
 const USE_NOTED_EVERY: Duration = Duration::from_secs(60);
 
-/// Who calls, and when.
+/// The token that a request presents, and the time of the request.
 #[derive(Debug, Clone, Copy)]
 pub struct Caller {
-    /// What they presented.
     pub credential: Credential,
-    /// The time of the call; an expiry is compared with it.
+    /// The time of the request. Expiry is judged by it.
     pub now: Moment,
 }
 
-/// What every check reads of the caller, the first columns of its statement.
+/// The columns of the caller, which come first in the statement of a check.
 pub(crate) const PRINCIPAL_COLUMNS: &str = "t.secret_hash, t.expires_at, t.revoked_at, t.last_used_at, t.scopes, \
      t.agent_id, u.id, u.roles, u.disabled, coalesce(ta.may_refresh, false)";
 
-/// Behind them, the version of the schema.
+/// The version of the schema, which follows them.
 const SCHEMA: &str = ", (select max(version) from _sqlx_migrations)";
 
-/// Where it reads it from. `$1` is the token.
+/// The tables of [`PRINCIPAL_COLUMNS`]. `$1` is the id of the token.
 pub(crate) const PRINCIPAL_TABLES: &str = "tokens t \
      left join agents ta on ta.id = t.agent_id \
      join users u on u.id = coalesce(t.user_id, ta.owner_id)";
@@ -73,7 +72,7 @@ impl LastUsed {
     }
 }
 
-/// Reads [`PRINCIPAL_COLUMNS`] and finds who the caller is.
+/// Reads [`PRINCIPAL_COLUMNS`] and returns the actor that they identify, or [`Error::Unauthenticated`].
 pub(crate) fn principal(row: &mut Row, caller: &Caller, last_used: &LastUsed) -> Result<Actor> {
     let secret_hash: [u8; 32] = row.take()?;
     let expires_at: Option<Moment> = row.take()?;
@@ -110,7 +109,7 @@ pub(crate) fn principal(row: &mut Row, caller: &Caller, last_used: &LastUsed) ->
     })
 }
 
-/// Returns how much the table lets the actor read, or its refusal as an error.
+/// Returns how much the actor may read in an operation, or the refusal as an error.
 pub(crate) fn demand(
     actor: &Actor,
     operation: Operation,
@@ -124,7 +123,7 @@ pub(crate) fn demand(
     }
 }
 
-/// A caller and the object, if it is there.
+/// An authenticated caller, and the object if it exists.
 pub(super) struct Checked<O: Grantable> {
     pub(super) actor: Actor,
     pub(super) record: Option<O::Record>,
@@ -132,7 +131,7 @@ pub(super) struct Checked<O: Grantable> {
 }
 
 impl<O: Grantable> Checked<O> {
-    /// Returns what the caller is granted.
+    /// Returns the access that the actor has.
     pub(super) fn access(&self, operation: Operation, reach: Reach) -> Access {
         Access {
             actor: self.actor,
@@ -143,7 +142,7 @@ impl<O: Grantable> Checked<O> {
     }
 }
 
-/// What a caller is granted: to do an operation that tells so much.
+/// The operation that an actor may do, and how much it may tell.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Access {
     pub(super) actor: Actor,
@@ -152,8 +151,8 @@ pub(super) struct Access {
     pub(super) at: Moment,
 }
 
-/// Adds the statement of a check: of the caller, the schema's version and the object whose id is
-/// `of`, a parameter or a column.
+/// Adds the statement of a check: the caller, the version of the schema, and the object whose id is `of`,
+/// which is a parameter or a column.
 pub(super) fn check<'q, O: Owned>(query: Query<'q>, of: &'static str, renderer: i64) -> Query<'q> {
     let query = query.push_all([
         "select ",
@@ -177,7 +176,7 @@ pub(super) fn check<'q, O: Owned>(query: Query<'q>, of: &'static str, renderer: 
         .push_all([O::JOINS, " where t.id = $1"])
 }
 
-/// Adds the statement of a check that needs no object.
+/// Adds the statement of a check without an object.
 pub(crate) fn check_caller(query: Query<'_>) -> Query<'_> {
     query.push_all([
         "select ",
@@ -189,7 +188,8 @@ pub(crate) fn check_caller(query: Query<'_>) -> Query<'_> {
     ])
 }
 
-/// Reads who calls, and refuses to write under a schema that a newer release has migrated.
+/// Returns the actor, or [`Error::SchemaNewer`] if a transaction writes and a newer release has migrated
+/// the schema.
 pub(crate) fn read_caller(
     row: &mut Row,
     caller: &Caller,
@@ -226,8 +226,8 @@ pub(super) fn read_check<O: Owned>(
     })
 }
 
-/// Puts the two halves of an owned object's check together: a wrong kind of token is told before
-/// anything about the object is.
+/// Checks what the actor may do to the object. A token of the wrong kind is refused before the response
+/// depends on whether the object exists.
 pub(super) fn demand_owned<O: Owned>(checked: &Checked<O>, operation: Operation) -> Result<Access> {
     let (actor, noun) = (&checked.actor, O::NOUN);
     let Some(record) = &checked.record else {
@@ -239,7 +239,7 @@ pub(super) fn demand_owned<O: Owned>(checked: &Checked<O>, operation: Operation)
     };
     let reach = demand(actor, operation, Object::Owned(O::owner(record)), noun)?;
     match actor {
-        // An agent reaches itself and the chats that are bound to it.
+        // An agent may reach only itself and the chats that are bound to it.
         Actor::Agent { id, .. } if O::binding(record) != Some(*id) => Err(Error::NotFound(noun)),
         _ => Ok(checked.access(operation, reach)),
     }

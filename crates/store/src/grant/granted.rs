@@ -1,4 +1,4 @@
-//! Grants, and the locks that are taken on the way to one.
+//! Grants, and the locks that come before some of them.
 
 use std::collections::BTreeSet;
 use std::marker::PhantomData;
@@ -16,53 +16,57 @@ use super::{Grantable, Owned, object, right};
 use crate::database::{Lock, Transaction};
 use crate::error::{Error, Result};
 
-/// Proof that an actor may use an object, within one transaction.
+/// Proof that an actor may do an operation on an object within one transaction.
 #[derive(Debug)]
 pub struct Granted<O: Grantable, R> {
     id: O::Id,
     access: Access,
     owner: UserId,
     binding: Option<AgentId>,
-    /// What the check read; nothing of an object that was made in this transaction.
+    /// The record that the check read, or `None` if the object was created in this transaction.
     record: Option<Arc<O::Record>>,
     brand: u64,
     right: PhantomData<fn() -> (O, R)>,
 }
 
 impl<O: Grantable, R> Granted<O, R> {
-    /// What is granted.
+    /// Returns the id of the object.
     pub fn id(&self) -> O::Id {
         self.id
     }
 
-    /// To whom.
+    /// Returns the actor that holds the grant.
     pub fn actor(&self) -> &Actor {
         &self.access.actor
     }
 
-    /// Returns the operation that it was granted for.
+    /// Returns the operation that the grant is for.
     pub fn operation(&self) -> Operation {
         self.access.operation
     }
 
-    /// Returns when the caller asked for it.
+    /// Returns the time of the request.
     pub fn at(&self) -> Moment {
         self.access.at
     }
 
-    /// Whose the object is; for an account, the caller.
+    /// Returns the owner of the object, or the user of an account.
     pub fn owner(&self) -> UserId {
         self.owner
     }
 
-    /// The object as it was when this was granted: for a locked one, after it was locked.
+    /// Returns the object as the check read it, which for a locked object was after it was locked.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::Unexpected`] if the object was created in this transaction.
     pub fn record(&self) -> Result<&O::Record> {
         self.record
             .as_deref()
-            .ok_or_else(|| Error::Unexpected("a grant of something new was not read yet".into()))
+            .ok_or_else(|| Error::Unexpected("a grant of a new object has no record".into()))
     }
 
-    /// The same with another right.
+    /// Returns the same grant with another right.
     fn with_right<S>(self) -> Granted<O, S> {
         Granted {
             id: self.id,
@@ -75,7 +79,7 @@ impl<O: Grantable, R> Granted<O, R> {
         }
     }
 
-    /// Returns the ticket to locking what was granted without a lock, for the same operation.
+    /// Returns the sighting that is needed to lock the object for the same operation.
     pub fn sighting(&self) -> Sighting<O::Id> {
         Sighting {
             id: self.id,
@@ -86,7 +90,7 @@ impl<O: Grantable, R> Granted<O, R> {
         }
     }
 
-    /// Refuses a transaction that this was not granted in.
+    /// Returns the transaction if it is the one of this grant.
     pub(crate) fn within<'t>(
         &self,
         transaction: &'t mut Transaction,
@@ -102,7 +106,11 @@ impl<O: Grantable, R> Granted<O, R> {
 }
 
 impl Transaction {
-    /// Grants what needs no object: a list, something new, the caller's own account.
+    /// Grants an operation without an object: on a list, a new object or the caller's own account.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the check does.
     pub async fn grant_account<R>(
         &mut self,
         caller: &Caller,
@@ -124,8 +132,12 @@ impl Transaction {
         Ok(self.granted(access, (), owner))
     }
 
-    /// Grants reading an account, the caller's own for `None`, to whoever may do `operation` on it.
-    /// Whether there is such a user shows when it is read.
+    /// Grants reading the account of `user`, or the caller's own for `None`. Does not check that the user
+    /// exists.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the check does.
     pub async fn grant_account_of(
         &mut self,
         caller: &Caller,
@@ -145,6 +157,10 @@ impl Transaction {
     }
 
     /// Grants reading an agent.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the check does.
     pub async fn grant_agent(
         &mut self,
         caller: &Caller,
@@ -156,8 +172,11 @@ impl Transaction {
         self.granted_checked(access, agent, checked)
     }
 
-    /// Grants an operation to work things out with the bodies that an agent pushes: to render its head for
-    /// a chat.
+    /// Grants using the bodies of an agent inside an operation, such as to render its head for a chat.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the check does.
     pub async fn grant_agent_within(
         &mut self,
         caller: &Caller,
@@ -168,7 +187,11 @@ impl Transaction {
         Ok(granted.with_right())
     }
 
-    /// Grants reading to the agent whose token the caller presents.
+    /// Grants reading the agent of the caller's token.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the check does. Returns [`Error::Forbidden`] if the token is not an agent's.
     pub async fn grant_own_agent(
         &mut self,
         caller: &Caller,
@@ -192,6 +215,10 @@ impl Transaction {
     }
 
     /// Grants reading a chat's metadata.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the check does.
     pub async fn grant_chat(
         &mut self,
         caller: &Caller,
@@ -204,6 +231,10 @@ impl Transaction {
     }
 
     /// Grants reading a chat's bodies.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the check does. Returns [`Error::NotFound`] if the caller may not read the bodies.
     pub async fn grant_chat_body(
         &mut self,
         caller: &Caller,
@@ -214,8 +245,12 @@ impl Transaction {
         granted.bodies().ok_or(Error::NotFound("chat"))
     }
 
-    /// Grants an operation to work things out with a chat's bodies: to render them for a move of its pin,
-    /// or to find what differs.
+    /// Grants using the bodies of a chat inside an operation, such as to render them for a move of its pin
+    /// or to compare them.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the check does.
     pub async fn grant_chat_within(
         &mut self,
         caller: &Caller,
@@ -227,7 +262,11 @@ impl Transaction {
     }
 
     /// Locks the sighted agents for update and grants writing them, in the order of `sighted`.
-    /// Contended if one of them has been deleted since.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the check does. In an operation of an agent, returns [`Error::Conflict`] if one of them was
+    /// deleted since its sighting.
     pub async fn grant_agents_locked(
         &mut self,
         caller: &Caller,
@@ -240,7 +279,7 @@ impl Transaction {
             let checked = self.check(caller, sighting.id).await?;
             let operation = sighting.operation;
             let access = if operation.is_for_agents() {
-                // Also an agent that this one replaces, which was its owner's to name.
+                // The agent may also be one that the caller replaces, as its owner decided.
                 let reach = demand(&checked.actor, operation, Object::Collection, "agent")?;
                 checked.record.as_ref().ok_or(Error::Conflict)?;
                 checked.access(operation, reach)
@@ -252,7 +291,11 @@ impl Transaction {
         Ok(grants)
     }
 
-    /// Locks the sighted agent for share and grants an operation to work things out with its bodies.
+    /// Locks the sighted agent for share and grants using its bodies inside an operation.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the check does.
     pub async fn grant_agent_shared(
         &mut self,
         caller: &Caller,
@@ -263,9 +306,12 @@ impl Transaction {
             .await
     }
 
-    /// Locks for share the agent that the sighted chat is bound to and `others` (agents that were
-    /// sighted for the same request), then the chat, then grants writing it. Contended if the
-    /// binding has changed since the sighting.
+    /// Locks the agent that the chat is bound to and `others` for share, then the chat for update, and
+    /// grants writing the chat.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the check does. Returns [`Error::Conflict`] if the binding has changed since the sighting.
     pub async fn grant_chat_locked(
         &mut self,
         caller: &Caller,
@@ -276,8 +322,12 @@ impl Transaction {
             .await
     }
 
-    /// As [`Self::grant_chat_locked`], but locks the chat for share and grants reading it: for a
-    /// parent.
+    /// Locks as [`Self::grant_chat_locked`] does, but the chat for share, and grants reading it. It is for
+    /// the parent of a new chat.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`Self::grant_chat_locked`] does.
     pub async fn grant_chat_shared(
         &mut self,
         caller: &Caller,
@@ -321,9 +371,9 @@ impl Transaction {
         Ok(())
     }
 
-    /// Locks agents for share in the order of their ids, then the chat, in one round trip. The
-    /// condition on the agents is judged once, before the chat is looked at. Of what the statement
-    /// sees nothing is used: it may have waited, and what holds then is read by the next one.
+    /// Locks agents for share in the order of their ids, then the chat, in one round trip. PostgreSQL
+    /// evaluates the condition on the agents once, before it looks for the chat. The statement may have
+    /// waited, so nothing that it reads is used.
     async fn lock_chat(
         &mut self,
         agents: &BTreeSet<AgentId>,
@@ -372,7 +422,7 @@ impl Transaction {
         actor.ok_or(Error::Unauthenticated)
     }
 
-    /// The grant of an object that was read by the check.
+    /// Returns the grant of an object that the check has read.
     fn granted_checked<O: Owned, R>(
         &self,
         access: Access,
@@ -402,7 +452,7 @@ impl Transaction {
 }
 
 impl<R> Granted<object::Agent, R> {
-    /// A sighting of another agent of the same owner, which this one was created to replace.
+    /// Returns a sighting of an agent of the same owner, which this agent replaces.
     pub(crate) fn sighting_of(&self, agent: AgentId) -> Sighting<AgentId> {
         Sighting {
             id: agent,
@@ -422,7 +472,7 @@ impl<R> Granted<object::Chat, R> {
         self.access.reach == Reach::Bodies
     }
 
-    /// Returns the same grant for reading bodies, if the operation may tell this chat's.
+    /// Returns the grant for reading bodies, if the operation may tell this chat's.
     pub fn bodies(&self) -> Option<Granted<object::Chat, right::Body>> {
         self.tells_bodies().then(|| Granted {
             id: self.id,
@@ -437,12 +487,12 @@ impl<R> Granted<object::Chat, R> {
 }
 
 impl Granted<object::Account, right::Write> {
-    /// The grant of an agent that was just written on behalf of this account.
+    /// Returns the grant of an agent that this account has just created.
     pub(crate) fn new_agent(&self, agent: AgentId) -> Granted<object::Agent, right::Write> {
         self.onto(agent)
     }
 
-    /// The grant of a chat that was just written on behalf of this account.
+    /// Returns the grant of a chat that this account has just created.
     pub(crate) fn new_chat(&self, chat: ChatId) -> Granted<object::Chat, right::Write> {
         self.onto(chat)
     }
@@ -461,7 +511,7 @@ impl Granted<object::Account, right::Write> {
 }
 
 impl<R> Granted<object::Account, R> {
-    /// The user whose objects a list tells; `None` if the actor reads everybody's.
+    /// Returns the user whose objects a list contains, or `None` if the actor may read those of all users.
     pub fn reads_of(&self) -> Option<UserId> {
         (!reads_all(self.actor())).then_some(self.owner)
     }

@@ -1,10 +1,18 @@
-//! The only door to the queries: authorization is something that an operation holds.
+//! Grants, the only way to a query: an operation holds what it is authorized to do.
 //!
-//! A [`Granted`] value says that its actor may do its operation on its object, within one
-//! transaction, and carries the queries that the operation may use. It is made here and nowhere
-//! else. Whoever writes goes three steps: a [`Sighting`] checks without locking, so that a stranger
-//! locks nothing; then the locks are taken, agents before chats before users; then the permission is
-//! checked again in a statement of its own, since a caller may have been revoked while waiting.
+//! A [`Granted`] value proves that its actor may do its operation on its object within one transaction. Its
+//! methods are the queries that the operation may use. Only this module makes one. A write takes three
+//! steps. A [`Sighting`] checks without a lock, so that a stranger locks nothing. Then the rows are locked:
+//! agents, chats, tokens, users. Then a statement of its own checks again, because the caller may have been
+//! revoked during the wait.
+//!
+//! # Errors
+//!
+//! The functions that check a caller (`grant_*`, `sight_*`, `identify`, `prompt`) return
+//! `Error::Unauthenticated` if the token opens nothing, `Error::NotFound` if the caller may not know of the
+//! object, `Error::Forbidden` if they may, and `Error::SchemaNewer` in a transaction that writes if a newer
+//! release has migrated the schema. A query of a grant returns `Error::Unexpected` in a transaction other
+//! than the grant's.
 
 mod caller;
 mod granted;
@@ -26,9 +34,9 @@ pub use granted::Granted;
 pub use sighting::Sighting;
 pub use upkeep::{Task, Upkeep, task};
 
-/// The objects that can be granted.
+/// The objects that a grant is for.
 pub mod object {
-    /// A list, something new, or the caller's own account.
+    /// The caller's own account, a list, or an object that is yet to be created.
     #[derive(Debug)]
     pub struct Account;
     /// An agent.
@@ -39,34 +47,33 @@ pub mod object {
     pub struct Chat;
 }
 
-/// What a grant allows.
+/// The rights of a grant.
 pub mod right {
-    /// Reading what describes an object: no bodies.
+    /// Reading what describes an object, without its bodies.
     #[derive(Debug)]
     pub struct Metadata;
-    /// Working things out with bodies within an operation: to render, compose or compare them. What it
-    /// tells is hashes, sizes and whether something differs, unless the caller may read the bodies.
+    /// Rendering, composing and comparing bodies inside an operation. Unless the caller may read the
+    /// bodies, the operation tells only hashes, sizes and whether something differs.
     #[derive(Debug)]
     pub struct Within;
-    /// Reading bodies, and telling them.
+    /// Reading bodies and telling them.
     #[derive(Debug)]
     pub struct Body;
-    /// Writing; working things out with bodies too.
+    /// Writing, and using bodies as [`Within`] does.
     #[derive(Debug)]
     pub struct Write;
 
-    /// A right that works things out with bodies.
+    /// A right whose holder computes with bodies.
     pub trait UsesBodies {}
     impl UsesBodies for Within {}
     impl UsesBodies for Body {}
     impl UsesBodies for Write {}
 }
 
-/// Something that can be granted, by its id.
+/// An object that can be granted.
 pub trait Grantable {
-    /// What names it.
     type Id: Copy + std::fmt::Debug + Send + Sync;
-    /// What is told of it.
+    /// What the check reads of the object.
     type Record: Clone + std::fmt::Debug + Send + Sync;
 }
 
@@ -85,19 +92,19 @@ impl Grantable for object::Chat {
     type Record = ChatRecord;
 }
 
-/// An object that has an owner, and how the statement that checks reads it along.
+/// An object with an owner, and the parts of the statement that checks a caller and reads the object.
 pub(crate) trait Owned: Grantable<Id: Value, Record: Columns> {
-    /// What people call it.
+    /// The word for it in errors.
     const NOUN: &str;
-    /// Its table, and what the statement calls a row of it.
+    /// Its table and the alias of its row.
     const TABLE: &str;
-    /// The column that tells whether it is there.
+    /// The column of its id. It is null if the object does not exist.
     const ID: &str;
-    /// What its row refers to.
+    /// The joins that the columns need.
     const JOINS: &str;
-    /// Adds the columns of its record. `renderer` is whose prompts are looked for.
+    /// Adds the columns of its record. Those of a chat include the prompt by `renderer`.
     fn columns(query: Query<'_>, renderer: i64) -> Query<'_>;
     fn owner(record: &Self::Record) -> UserId;
-    /// The agent that it is, or is bound to.
+    /// Returns the id of an agent, or of the agent that a chat is bound to.
     fn binding(record: &Self::Record) -> Option<AgentId>;
 }

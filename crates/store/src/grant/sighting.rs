@@ -1,4 +1,4 @@
-//! Seeing an object without a lock.
+//! Checks without a lock.
 
 use ctxpin_model::access::{Actor, Operation};
 use ctxpin_model::chat::ChatRecord;
@@ -9,7 +9,8 @@ use super::{Owned, object};
 use crate::database::Database;
 use crate::error::{Error, Result};
 
-/// An object seen without a lock by a caller who may do something to it: the ticket to locking it.
+/// An object that a check found without a lock, and what the caller may do to it. It is needed to lock the
+/// object.
 #[derive(Debug, Clone, Copy)]
 pub struct Sighting<I> {
     pub(super) id: I,
@@ -20,29 +21,33 @@ pub struct Sighting<I> {
 }
 
 impl<I: Copy> Sighting<I> {
-    /// What was seen.
+    /// Returns the id of the object.
     pub fn id(&self) -> I {
         self.id
     }
 
-    /// The agent that the chat was bound to when it was seen.
+    /// Returns the agent that the chat was bound to, or the id of an agent.
     pub fn binding(&self) -> Option<AgentId> {
         self.binding
     }
 
-    /// Who saw it.
+    /// Returns the actor that the check identified.
     pub fn actor(&self) -> &Actor {
         &self.actor
     }
 
-    /// Whose it is.
+    /// Returns the owner of the object.
     pub fn owner(&self) -> UserId {
         self.owner
     }
 }
 
 impl Database {
-    /// Sees an agent without locking it.
+    /// Checks the caller and an agent without a lock.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the check does.
     pub async fn sight_agent(
         &self,
         caller: &Caller,
@@ -55,7 +60,11 @@ impl Database {
         Ok(sighting)
     }
 
-    /// Sees a chat without locking it, in one round trip.
+    /// Checks the caller and a chat without a lock, in one round trip. Returns the chat as it was then.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the check does.
     pub async fn sight_chat(
         &self,
         caller: &Caller,
@@ -65,7 +74,7 @@ impl Database {
         self.sight::<object::Chat>(caller, operation, chat).await
     }
 
-    /// Checks outside any transaction, which locks nothing and writes nothing.
+    /// Checks outside any transaction.
     async fn sight<O: Owned>(
         &self,
         caller: &Caller,

@@ -1,33 +1,33 @@
-//! The grants of the server's own work, which no caller asks for. A task is granted its own queries and
-//! no other.
+//! The grants of the server's own work, which no caller asks for. The grant of a task allows the queries of
+//! that task alone.
 
 use std::marker::PhantomData;
 
 use crate::database::Database;
 use crate::deed::Deed;
 
-/// The tasks.
+/// The tasks of the server.
 pub mod task {
-    /// Making the first user of a new database, and a token for whoever holds the database itself.
+    /// Creating the first user of a new database, and a token for the holder of the database.
     #[derive(Debug)]
     pub struct FirstUser;
     /// Writing when tokens were last used and agents last seen.
     #[derive(Debug)]
     pub struct LastUsed;
-    /// Writing who was refused what, and how often.
+    /// Writing which requests were refused, and how often.
     #[derive(Debug)]
     pub struct Refusals;
-    /// Looking who is to be warned of a quota.
+    /// Finding the users who are near a quota.
     #[derive(Debug)]
     pub struct QuotaWarnings;
-    /// Treating what was stored before a renderer came.
+    /// Treating the bodies that were stored before a new renderer.
     #[derive(Debug)]
     pub struct Treatments;
 }
 
 /// A task of the server.
 pub trait Task {
-    /// What the server does.
+    /// The task in a few words, for traces.
     const NAME: &str;
 }
 
@@ -51,7 +51,7 @@ impl Task for task::Treatments {
     const NAME: &str = "treat what is stored";
 }
 
-/// Proof that the server itself does a task.
+/// The grant of a task.
 #[derive(Clone, Copy)]
 pub struct Upkeep<'d, T> {
     pub(crate) database: &'d Database,
@@ -59,7 +59,7 @@ pub struct Upkeep<'d, T> {
 }
 
 impl Database {
-    /// Grants the server its own work.
+    /// Grants the server a task of its own.
     pub fn upkeep<T: Task>(&self, _: T) -> Upkeep<'_, T> {
         Upkeep {
             database: self,
@@ -69,7 +69,7 @@ impl Database {
 }
 
 impl<T: Task> Upkeep<'_, T> {
-    /// Returns the deed of a task that leaves no line in the audit log.
+    /// Returns a deed without a line in the audit log.
     pub fn unnoted(&self) -> Deed {
         Deed::unnoted(T::NAME)
     }
