@@ -1,5 +1,5 @@
-//! Connections that PostgreSQL ends: while nobody uses them, or because their replica stopped in the
-//! middle of a transaction.
+//! Connections that PostgreSQL closes while they are idle, or because their replica stopped in the middle
+//! of a transaction, and connections that it refuses.
 
 use std::time::Duration;
 
@@ -19,10 +19,10 @@ use ctxpin_testing::workspace::Workspace;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
-/// Far longer than anybody may be held up by a replica that stopped.
-const HELD_UP_MAX: Duration = Duration::from_secs(60);
+/// Far longer than a stopped replica may block others.
+const BLOCKED_MAX: Duration = Duration::from_secs(60);
 
-/// A database of its own on the same data, as another replica has.
+/// Opens the same data with connections of its own, as another replica does.
 async fn replica(test: &TestService) -> Database {
     let Storage::Postgres { url, .. } = &test.storage else {
         panic!("a PostgreSQL database")
@@ -34,8 +34,8 @@ async fn replica(test: &TestService) -> Database {
     Database::open(&storage).await.unwrap()
 }
 
-/// Ends every connection to the database but the one that asks.
-async fn cut_all(url: &str) {
+/// Closes every other connection to the database.
+async fn close_all(url: &str) {
     let mut connection = PgConnection::connect(url).await.unwrap();
     sqlx::query(
         "select pg_terminate_backend(pid, 10000) from pg_stat_activity \
@@ -47,7 +47,7 @@ async fn cut_all(url: &str) {
 }
 
 #[tokio::test]
-async fn connections_that_were_cut_while_idle_are_replaced_unnoticed() {
+async fn connections_closed_while_idle_are_replaced() {
     let test = TestService::postgres().await;
     let credential = first_admin(&test.service).await;
     let Storage::Postgres { url, .. } = &test.storage else {
@@ -59,7 +59,7 @@ async fn connections_that_were_cut_while_idle_are_replaced_unnoticed() {
         now: test_start(),
     };
     for _ in 0..2 {
-        // All four are open at once, and idle again.
+        // All four connections are open at once, then idle.
         let (one, two, three, four) = tokio::join!(
             database.read(),
             database.write(),
@@ -70,7 +70,7 @@ async fn connections_that_were_cut_while_idle_are_replaced_unnoticed() {
             let deed = Deed::unnoted("a test");
             let _ = transaction.unwrap().commit(deed).await.unwrap();
         }
-        cut_all(url).await;
+        close_all(url).await;
         let chat = ChatId::from(Uuid::from_u128(1));
         let missing = database.prompt(&caller, chat, None).await;
         assert!(matches!(missing, Err(Error::NotFound(_))), "{missing:?}");
@@ -86,7 +86,7 @@ async fn connections_that_were_cut_while_idle_are_replaced_unnoticed() {
 }
 
 #[tokio::test]
-async fn a_replica_that_stops_in_a_transaction_holds_nobody_up_for_long() {
+async fn a_replica_that_stops_in_a_transaction_does_not_block_others_for_long() {
     let test = TestService::postgres().await;
     let credential = first_admin(&test.service).await;
     let mut agent = TestAgent::create(&test.service, credential, "project").await;
@@ -104,12 +104,12 @@ async fn a_replica_that_stops_in_a_transaction_holds_nobody_up_for_long() {
         .grant_agents_locked(&caller, &[sighting])
         .await
         .unwrap();
-    // Nothing comes from that replica any more, and another one writes.
+    // That replica is silent from here on, and another one writes.
     let workspace = Workspace::with_agents_md("/w", "One.\n");
     let pushed = agent.push(&test.service, &workspace);
-    let pushed = tokio::time::timeout(HELD_UP_MAX, pushed).await;
-    assert!(pushed.expect("the lock was let go").is_ok());
-    // When it comes back, what it began is not done, and it goes on with the next request.
+    let pushed = tokio::time::timeout(BLOCKED_MAX, pushed).await;
+    assert!(pushed.expect("the lock was released").is_ok());
+    // When it returns, its transaction fails, and its next one succeeds.
     let late = transaction.commit(Deed::unnoted("a test")).await;
     assert!(matches!(late, Err(Error::Unavailable(_))), "{late:?}");
     let later = paused.write().await.unwrap();
@@ -119,7 +119,7 @@ async fn a_replica_that_stops_in_a_transaction_holds_nobody_up_for_long() {
 }
 
 #[tokio::test]
-async fn whoever_waits_too_long_for_a_lock_is_told_to_come_again() {
+async fn too_long_a_wait_for_a_lock_fails_as_unavailable() {
     let test = TestService::postgres().await;
     let credential = first_admin(&test.service).await;
     let mut agent = TestAgent::create(&test.service, credential, "project").await;
@@ -128,8 +128,8 @@ async fn whoever_waits_too_long_for_a_lock_is_told_to_come_again() {
     let held = test.hold("select 1 from agents for update").await;
     let workspace = Workspace::with_agents_md("/w", "Two.\n");
     let pushed = agent.push(&test.service, &workspace);
-    let pushed = tokio::time::timeout(HELD_UP_MAX, pushed).await;
-    let pushed = pushed.expect("nobody waits for ever");
+    let pushed = tokio::time::timeout(BLOCKED_MAX, pushed).await;
+    let pushed = pushed.expect("the wait ends");
     assert!(
         matches!(pushed, Err(OperationError::Store(Error::Unavailable(_)))),
         "{pushed:?}"
@@ -139,27 +139,27 @@ async fn whoever_waits_too_long_for_a_lock_is_told_to_come_again() {
     test.finish().await;
 }
 
-/// A user of few connections, as on a server that others share: nobody waits for one that cannot be opened
-/// while another one is free.
+/// A user may have few connections on a shared server. A request must not wait for a connection that cannot
+/// be opened while another is free.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn case_b7_few_connections_serve_everybody() {
+async fn case_b7_few_connections_serve_many_requests() {
     let url = create_postgres_database_of_user(2).await;
     let test = TestService::postgres_at(url).await;
     let credential = first_admin(&test.service).await;
     for _ in 0..3 {
-        let asked = (0..30).map(|_| {
+        let requests = (0..30).map(|_| {
             let service = test.service.clone();
             tokio::spawn(async move { people::me(&service, credential).await })
         });
-        for asked in asked.collect::<Vec<_>>() {
-            asked.await.unwrap().unwrap();
+        for request in requests.collect::<Vec<_>>() {
+            request.await.unwrap().unwrap();
         }
     }
     test.finish().await;
 }
 
-/// Waits until PostgreSQL has let go of every connection to a database.
-async fn nobody_is_connected(url: &str) {
+/// Waits until PostgreSQL has closed every connection to a database.
+async fn all_are_closed(url: &str) {
     let mut connection = PgConnection::connect(&postgres_url()).await.unwrap();
     let connected = "select count(*) from pg_stat_activity where $1 like '%/' || datname || '?%'";
     let count = async |connection: &mut PgConnection| -> i64 {
@@ -171,30 +171,28 @@ async fn nobody_is_connected(url: &str) {
     }
 }
 
-/// The same while neighbours hold all that the user may have, until they let go of one.
+/// Other clients hold all connections that the user may have, and then close one.
 #[tokio::test]
-async fn case_b7_a_connection_is_opened_once_there_is_a_place() {
+async fn case_b7_a_connection_is_opened_when_another_is_closed() {
     let url = create_postgres_database_of_user(2).await;
     let test = TestService::postgres_at(url.clone()).await;
     let credential = first_admin(&test.service).await;
     test.service.close().await;
-    nobody_is_connected(&url).await;
+    all_are_closed(&url).await;
     let second = test.replica().await;
-    nobody_is_connected(&url).await;
-    let _stays = PgConnection::connect(&url).await.unwrap();
+    all_are_closed(&url).await;
+    let _other = PgConnection::connect(&url).await.unwrap();
     let neighbour = PgConnection::connect(&url).await.unwrap();
-    let asked = people::me(&second, credential);
-    let refused = asked.await.unwrap_err();
+    let refused = people::me(&second, credential).await.unwrap_err();
     let cause = refused.cause().unwrap();
     assert!(
         cause.contains("(SQLSTATE 53300); raise max_connections"),
         "{cause}"
     );
-    let asked = people::me(&second, credential);
-    let leaving = neighbour.close();
-    let (answered, left) = tokio::join!(asked, leaving);
-    left.unwrap();
-    answered.unwrap();
+    let request = people::me(&second, credential);
+    let (response, closed) = tokio::join!(request, neighbour.close());
+    closed.unwrap();
+    response.unwrap();
     second.close().await;
     test.finish().await;
 }

@@ -1,4 +1,4 @@
-//! Grants hold within their own transaction only, and a newer schema stops the writing.
+//! A grant is valid in its own transaction only, and a newer schema is not written.
 
 use ctxpin_model::access::Operation;
 use ctxpin_model::id::{ChatId, TokenId};

@@ -1,5 +1,5 @@
-//! Tests of what both databases must share, of what grants refuse, of transactions that lose, of
-//! connections that are lost, and of databases that are set otherwise than usual.
+//! Tests of the two schemas, of grants, of transactions that lose against others, of lost connections, of
+//! faults, and of databases with unusual settings.
 
 mod connections;
 mod contention;

@@ -1,4 +1,4 @@
-//! The two migrated schemas are the same schema.
+//! The schemas of the two databases are the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use ctxpin_store::database::{Database, Storage};
 use ctxpin_testing::databases::create_postgres_database;
 use sqlx::{Connection, PgConnection, Row, SqliteConnection};
 
-/// A table: its columns with whether they must be there, its keys, and its indexes by columns.
+/// A table: its columns and whether they are required, its keys, and the columns of its indexes.
 #[derive(Debug, Default, PartialEq)]
 struct Table {
     columns: BTreeMap<String, (String, bool)>,
@@ -18,7 +18,7 @@ struct Table {
 
 type Schema = BTreeMap<String, Table>;
 
-/// What a type of one database is in words that both share.
+/// Returns a name that both databases share for a type of one of them.
 fn shared_type(name: &str) -> &'static str {
     match name.to_ascii_lowercase().as_str() {
         "uuid" | "bytea" | "blob" => "bytes",
@@ -157,7 +157,7 @@ async fn postgres_schema(connection: &mut PgConnection) -> Schema {
     schema
 }
 
-/// Migrates a new database of each kind and reads both schemas.
+/// Migrates a new database of each kind and returns both schemas.
 async fn both() -> (Schema, Schema) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("ctxpin.sqlite");
@@ -191,7 +191,7 @@ async fn both_databases_have_the_same_schema() {
     }
 }
 
-/// Without an index, deleting what a key points at reads the whole table.
+/// Without an index, deleting a referenced row reads the whole table.
 #[tokio::test]
 async fn every_foreign_key_has_an_index() {
     let (_, postgres) = both().await;
@@ -218,14 +218,14 @@ async fn migrating_twice_changes_nothing() {
         url,
         connections_max: 2,
     };
-    // Replicas that start together migrate one after the other.
+    // Replicas that start together migrate one after another.
     let (one, two) = tokio::join!(Database::open(&storage), Database::open(&storage));
     one.unwrap().close().await;
     two.unwrap().close().await;
 }
 
 #[tokio::test]
-async fn a_database_that_cannot_be_reached_is_told_without_its_password() {
+async fn the_error_of_an_unreachable_database_hides_the_password() {
     let storage = Storage::Postgres {
         url: "postgres://somebody:hunter2@127.0.0.1:1/ctxpin".into(),
         connections_max: 1,

@@ -1,4 +1,4 @@
-//! Databases that are set otherwise than usual: what the rules rely on is set or checked, not assumed.
+//! Databases with unusual settings: the store sets or checks what it relies on.
 
 use ctxpin_operations::clock::Clock;
 use ctxpin_operations::service::{Service, Storage};
@@ -10,7 +10,7 @@ use ctxpin_testing::people::{TestAgent, first_admin};
 use ctxpin_testing::workspace::Workspace;
 use sqlx::{Connection as _, Executor as _, PgConnection};
 
-/// A new database, after a statement on it.
+/// Creates a database, runs a statement on it and returns its URL.
 async fn database_after(statement: &'static str) -> String {
     let url = create_postgres_database().await;
     let mut connection = PgConnection::connect(&url).await.unwrap();
@@ -19,7 +19,7 @@ async fn database_after(statement: &'static str) -> String {
     url
 }
 
-/// Why a database is refused.
+/// Returns the error that refuses a database.
 async fn refusal(url: String) -> String {
     let storage = Storage::Postgres {
         url,
@@ -29,8 +29,8 @@ async fn refusal(url: String) -> String {
     opened.err().expect("it is refused").to_string()
 }
 
-/// A chat that is created while its agent's first push waits for the agent is pinned by it.
-async fn a_push_pins_a_chat_of_the_last_moment(url: String) {
+/// Checks that a push pins a chat that is created while the push waits for the lock on its agent.
+async fn check_no_pin_is_lost(url: String) {
     let test = TestService::postgres_at(url).await;
     let owner = first_admin(&test.service).await;
     let mut agent = TestAgent::create(&test.service, owner, "project").await;
@@ -55,7 +55,7 @@ async fn case_b3_repeatable_read_as_the_default_loses_no_pin() {
         "do $$ begin execute format('alter database %I \
          set default_transaction_isolation to ''repeatable read''', current_database()); end $$",
     );
-    a_push_pins_a_chat_of_the_last_moment(url.await).await;
+    check_no_pin_is_lost(url.await).await;
 }
 
 #[tokio::test]
@@ -64,11 +64,11 @@ async fn case_b3_serializable_as_the_default_loses_no_pin() {
         "do $$ begin execute format('alter database %I \
          set default_transaction_isolation to serializable', current_database()); end $$",
     );
-    a_push_pins_a_chat_of_the_last_moment(url.await).await;
+    check_no_pin_is_lost(url.await).await;
 }
 
 #[tokio::test]
-async fn case_b3_read_only_as_the_default_is_written() {
+async fn case_b3_read_only_as_the_default_does_not_stop_writes() {
     let url = database_after(
         "do $$ begin execute format('alter database %I \
          set default_transaction_read_only to on', current_database()); end $$",
@@ -100,7 +100,7 @@ async fn case_k6_a_search_path_that_leads_nowhere_is_refused() {
     assert!(refused.contains("create schema"), "{refused}");
 }
 
-/// Tables of the same names in a schema that comes first by now are somebody else's.
+/// A schema that now comes first in the search path may have tables of the same names.
 #[tokio::test]
 async fn case_k6_the_schema_of_the_first_start_is_kept() {
     let url = database_after(
