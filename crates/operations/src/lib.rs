@@ -7,7 +7,7 @@
 //!
 //! This crate knows no transport (HTTP, status codes, wire formats) and no SQL.
 
-#![deny(clippy::wildcard_enum_match_arm)]
+#![deny(clippy::missing_errors_doc, clippy::wildcard_enum_match_arm)]
 
 pub mod agents;
 pub mod chats;

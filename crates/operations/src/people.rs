@@ -190,7 +190,7 @@ async fn user_create_once(
 }
 
 fn name_taken(name: &str) -> Error {
-    Error::Conflict(format!("there is a user called `{name}` already"))
+    Error::Conflict(format!("a user called `{name}` exists already"))
 }
 
 /// Returns a page of the users, newest first.
@@ -317,14 +317,14 @@ async fn token_create_once(
     let expires_at = match (request.expires_at, longest) {
         (Some(asked), Some(longest)) if asked > longest => {
             return Err(Error::WiderToken(format!(
-                "that lives longer than itself, until {longest}"
+                "that is valid for longer than itself, until {longest}"
             )));
         }
         (asked, longest) => asked.or(longest),
     };
     if expires_at.is_some_and(|at| at.utc().year() > YEAR_MAX) {
         return Err(Error::Invalid(format!(
-            "`expires_at` lies after the year {YEAR_MAX}; leave it out for a token that does not expire"
+            "`expires_at` is after the year {YEAR_MAX}; leave it out for a token that does not expire"
         )));
     }
     if expires_at.is_some_and(|at| at <= caller.now) {

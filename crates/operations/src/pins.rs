@@ -255,10 +255,10 @@ fn demand_pin(chat: &ChatRecord, only_from: Option<SnapshotId>) -> Result<()> {
         (None, _) => Ok(()),
         (Some(expected), Some(pin)) if expected == pin => Ok(()),
         (Some(_), Some(pin)) => Err(Error::PreconditionFailed(format!(
-            "the pin is {pin} by now; look at the chat again"
+            "the pin is now {pin}; read the chat again"
         ))),
         (Some(_), None) => Err(Error::PreconditionFailed(
-            "the chat has no pin by now; look at it again".into(),
+            "the chat now has no pin; read the chat again".into(),
         )),
     }
 }
@@ -268,7 +268,7 @@ fn demand_head(chat: &ChatRecord, seen: Option<SnapshotId>) -> Result<()> {
     let head = chat.head.ok_or_else(|| no_head(chat))?;
     match seen {
         Some(seen) if seen != head.snapshot => Err(Error::PreconditionFailed(format!(
-            "the head is {} by now; look at the diff again",
+            "the head is now {}; read the diff again",
             head.snapshot
         ))),
         _ => Ok(()),
@@ -290,7 +290,8 @@ async fn plan(ground: &mut Ground<'_>, chat: &ChatRecord, request: &PinMove) -> 
             demand_head(chat, *head)?;
             let Some(pin) = pin else {
                 return Err(Error::Invalid(
-                    "the chat has no pin to take sources into; refresh it as a whole".into(),
+                    "the chat has no pin into which sources could be taken; refresh the whole chat"
+                        .into(),
                 ));
             };
             let head = chat.head.ok_or_else(|| no_head(chat))?;
@@ -323,7 +324,7 @@ async fn plan(ground: &mut Ground<'_>, chat: &ChatRecord, request: &PinMove) -> 
         PinMove::Rollback(snapshot) => {
             let unknown = || {
                 Error::Invalid(format!(
-                    "{snapshot} is not in the chat's history; see the history for what it can go back to"
+                    "{snapshot} is not in the chat's history; choose a snapshot from the history"
                 ))
             };
             let row = ground.history_of(*snapshot).await?.ok_or_else(unknown)?;

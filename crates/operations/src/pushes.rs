@@ -1,4 +1,4 @@
-//! What an agent does: it opens a session, sends bytes ahead and pushes snapshots.
+//! The requests of agents: open a session, upload blobs, and push snapshots.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -32,7 +32,7 @@ use crate::prompts::{Prompt, Source, manifest_weight};
 use crate::service::Service;
 use crate::treatments::treated;
 
-/// Longest work on one push. It takes a tenth of that where a snapshot is at every limit.
+/// The longest work on one push. A snapshot at every limit takes a tenth of it.
 const PUSHING_TIME_MAX: Duration = Duration::from_secs(10);
 
 fn marks(push: &Push, at: Moment) -> PushMarks<'_> {
@@ -44,8 +44,13 @@ fn marks(push: &Push, at: Moment) -> PushMarks<'_> {
     }
 }
 
-/// Opens the session of a process, or repeats the answer to it, which is also how an agent tells
-/// that it lives. A process that a newer one replaced is refused as fenced.
+/// Opens the session of a process. A process that repeats the request gets its session again; agents do this to
+/// show that they are alive.
+///
+/// # Errors
+///
+/// Returns [`Error::Fenced`] if a newer process has opened a session, and [`Error::AgentReplaced`] if another agent
+/// has replaced this one.
 pub async fn session_open(
     service: &Service,
     credential: Credential,
@@ -70,7 +75,7 @@ async fn session_open_once(
     let agent = own.record()?.clone();
     demand_in_force(&agent)?;
     if let Some(epoch) = own.session(&mut reading, process).await? {
-        // What an idle agent does every half a minute locks and writes nothing.
+        // An idle agent does this every 30 seconds, so it takes no lock and writes nothing.
         let session = session_again(service, &agent, epoch)?;
         service.database.last_used().agent_seen(agent.id);
         return Ok(session);
@@ -88,7 +93,7 @@ async fn session_open_once(
     granted
         .session_open(&mut transaction, process, epoch, caller.now)
         .await?;
-    let deed = granted.unnoted("a session changes nothing but who may push");
+    let deed = granted.unnoted("a session only changes which process may push");
     commit(service, transaction, deed).await?;
     Ok(Session {
         agent: agent.id,
@@ -99,7 +104,7 @@ async fn session_open_once(
     })
 }
 
-/// The answer to a process that has opened its session before.
+/// Returns the session of a process that has opened it before.
 fn session_again(service: &Service, agent: &AgentRecord, epoch: i64) -> Result<Session> {
     if epoch == agent.epoch {
         Ok(Session {
@@ -117,7 +122,7 @@ fn session_again(service: &Service, agent: &AgentRecord, epoch: i64) -> Result<S
     }
 }
 
-/// Locks one agent that was sighted.
+/// Locks one agent and checks the caller again.
 pub(crate) async fn lock_one(
     transaction: &mut Transaction,
     caller: &Caller,
@@ -127,7 +132,7 @@ pub(crate) async fn lock_one(
     granted.pop().ok_or_else(Error::overtaken)
 }
 
-/// Refuses an agent that was replaced.
+/// Checks that no other agent has replaced this one.
 pub(crate) fn demand_in_force(agent: &AgentRecord) -> Result<()> {
     agent.replaced_by.map_or(Ok(()), |successor| {
         Err(Error::AgentReplaced(
@@ -136,7 +141,7 @@ pub(crate) fn demand_in_force(agent: &AgentRecord) -> Result<()> {
     })
 }
 
-/// Refuses a process that is not the newest one, and every process of an agent that was replaced.
+/// Checks that the process is the newest one, and that no other agent has replaced this one.
 pub(crate) fn demand_epoch(agent: &AgentRecord, offered: i64) -> Result<()> {
     demand_in_force(agent)?;
     if agent.epoch == offered {
@@ -149,8 +154,14 @@ pub(crate) fn demand_epoch(agent: &AgentRecord, offered: i64) -> Result<()> {
     }
 }
 
-/// Keeps bytes that the agent sends ahead of a push. The answer does not tell whether the server
-/// had them.
+/// Stores a blob for a push that follows. The response does not reveal whether the server had it already.
+///
+/// # Errors
+///
+/// Returns [`Error::SyncPaused`] while pushes are paused, [`Error::TooLarge`] if the blob is too large or the agent
+/// has uploaded too much, [`Error::HashMismatch`] if the hash is not that of the bytes, [`Error::QuotaExceeded`] if
+/// the owner has no room or the agent uploads too fast, [`Error::Fenced`] if a newer process has taken over, and
+/// [`Error::AgentReplaced`] if another agent has replaced this one.
 pub async fn blob_upload(
     service: &Service,
     credential: Credential,
@@ -162,7 +173,7 @@ pub async fn blob_upload(
     if bytes.len() as u64 > BLOB_UPLOAD_BYTES_MAX {
         let most = BLOB_UPLOAD_BYTES_MAX / 1024;
         return Err(Error::TooLarge(format!(
-            "no file is stored that has more than {most} KiB"
+            "a file may have at most {most} KiB"
         )));
     }
     let computed = BlobHash::of(&bytes);
@@ -177,8 +188,8 @@ pub async fn blob_upload(
         .await
 }
 
-/// Notes on the agent that what it sent was more than is allowed, so that whoever looks at its chats does
-/// not take its head for what the workspace has.
+/// Records on the agent that it exceeded a quota or a rate, so that readers of its chats know that its head may
+/// be out of date.
 async fn note_refused<T>(
     service: &Service,
     credential: Credential,
@@ -191,7 +202,7 @@ async fn note_refused<T>(
     let limit = exceeded.limit;
     let noted = retry(|_| note_refused_once(service, credential, operation, limit)).await;
     if let Err(error) = noted {
-        tracing::warn!(%error, "it could not be noted that an agent was refused");
+        tracing::warn!(%error, "could not record that an agent exceeded a limit");
     }
 }
 
@@ -217,7 +228,7 @@ async fn note_refused_once(
         at: caller.now,
     };
     granted.push_refused(&mut transaction, refused).await?;
-    let deed = granted.unnoted("the agent's own record tells of it");
+    let deed = granted.unnoted("the agent's record shows it");
     commit(service, transaction, deed).await
 }
 
@@ -251,17 +262,17 @@ async fn blob_upload_once(
     {
         Upload::Kept => {
             charge(service, &mut transaction, &granted, new_bytes).await?;
-            let deed = Deed::unnoted("what was sent ahead shows once a push uses it");
+            let deed = Deed::unnoted("an upload has no effect until a push uses it");
             commit(service, transaction, deed).await
         }
         Upload::Full => Err(Error::TooLarge(
-            "this agent has sent too much ahead; push what uses it first".into(),
+            "this agent has uploaded too much; push a snapshot that uses it first".into(),
         )),
     }
 }
 
-/// Notes contents as sent by the agent's owner, before any of them is written, and refuses what is more
-/// than the owner may have. Answers how many bytes of them are new.
+/// Records contents as sent by the agent's owner, before any of them is written. Returns how many bytes are new
+/// to the owner. Fails if the owner has no room for them.
 async fn note_contents(
     service: &Service,
     transaction: &mut Transaction,
@@ -275,7 +286,7 @@ async fn note_contents(
     Ok(noted.new_bytes)
 }
 
-/// Adds what is new to what the owner has sent, once every agent and chat is locked that will be.
+/// Adds the new bytes to the owner's total. This locks the owner, so it follows all locks of agents and chats.
 async fn charge(
     service: &Service,
     transaction: &mut Transaction,
@@ -289,12 +300,20 @@ async fn charge(
     let added = granted.content_bytes_add(transaction, new_bytes, quota_default);
     match added.await? {
         true => Ok(()),
-        // Another agent was quicker: what there is by now tells why it is too much.
+        // Another agent used up the room meanwhile. The retry returns the quota error.
         false => Err(Error::overtaken()),
     }
 }
 
-/// Takes a push. See [`verdict`] for what becomes of it.
+/// Handles a push. [`verdict`] decides whether its snapshot becomes the agent's head; if so, the chats that wait
+/// for a pin are pinned to it.
+///
+/// # Errors
+///
+/// Returns [`Error::SyncPaused`] while pushes are paused, [`Error::MissingBlobs`] if the agent must upload blobs
+/// first, [`Error::QuotaExceeded`] if the owner has no room or the agent pushes too fast, [`Error::Fenced`] if a
+/// newer process has taken over, [`Error::AgentReplaced`] if another agent has replaced this one, and
+/// [`Error::Busy`] if too many of the owner's requests wait already.
 pub async fn push(service: &Service, credential: Credential, push: Push) -> Result<PushOutcome> {
     service.demand_sync()?;
     let push = Arc::new(push);
@@ -305,16 +324,16 @@ pub async fn push(service: &Service, credential: Credential, push: Push) -> Resu
         .await
 }
 
-/// What was worked out before the writing transaction, and what it holds for.
+/// The snapshot of a push, computed before the writing transaction, and what it is based on.
 struct Prepared {
     sighting: Sighting<AgentId>,
     replaced: Vec<Sighting<AgentId>>,
     head_before: Option<SnapshotId>,
     snapshot: Arc<TreatedSnapshot>,
-    /// What was worked out of its bodies and is not kept yet.
+    /// The treatments of its bodies that are not stored yet.
     treatments: Treatments,
     addresses: Addresses,
-    /// The prompt, if there were chats to pin.
+    /// `None` if no chat waited for a pin.
     prompt: Option<Prompt>,
 }
 
@@ -341,7 +360,7 @@ async fn push_once(
     let replaced: Vec<_> = grants.collect();
     let agent = granted.record()?.clone();
     if agent.head.map(|head| head.snapshot) != prepared.head_before {
-        // What was proved by the old head may not be by the new one.
+        // The agent may have the bytes of the old head, but not those of the new one.
         return Err(Error::overtaken());
     }
     match demand_unfenced(&agent, push, &prepared.addresses)? {
@@ -354,7 +373,7 @@ async fn push_once(
                 nth,
             };
             let pushed = accept(&mut transaction, &locked, push, &prepared).await?;
-            let deed = granted.unnoted("the agent's timeline tells of it");
+            let deed = granted.unnoted("the agent's timeline shows it");
             let deed = deed.waking(replaced.iter().map(Granted::topic));
             commit(service, transaction, deed).await?;
             Ok(pushed)
@@ -400,22 +419,22 @@ fn demand_unfenced(agent: &AgentRecord, push: &Push, addresses: &Addresses) -> R
     }
 }
 
-/// What is read before a push is worked out.
+/// What the snapshot of a push is computed from.
 struct Seen {
     sighting: Sighting<AgentId>,
     user: UserId,
-    /// Whether it seems to be what the head is, so that the rest was not read.
+    /// Whether the push seems to repeat the head. Then only the fields above and the head are read.
     is_repeat: bool,
     replaced: Vec<Sighting<AgentId>>,
     head_before: Option<SnapshotId>,
     head: Option<Arc<TreatedSnapshot>>,
     blobs: AgentBlobs,
-    /// The bodies of unchanged instruction files, if there are chats to pin.
+    /// The bodies of unchanged instruction files. `None` if no chat waits for a pin.
     stored: Option<Bodies>,
 }
 
-/// Hashes, derives and renders before anything is locked, with no transaction open. Answers a push at
-/// once that is not newer.
+/// Computes the snapshot of a push and renders its prompt, with no lock held and no transaction open. Returns the
+/// outcome instead if the push is not newer.
 async fn prepare(
     service: &Service,
     caller: &Caller,
@@ -436,7 +455,7 @@ async fn prepare(
     prepared.await?.map(Ok)
 }
 
-/// Reads what a push is judged by.
+/// Reads what the snapshot of a push is computed from, or returns the outcome if the push is not newer.
 async fn see(
     service: &Service,
     caller: &Caller,
@@ -497,7 +516,7 @@ async fn see(
     Ok(Ok(seen))
 }
 
-/// Works out what a push makes of a workspace.
+/// Computes the snapshot of a push, its treatments and its prompt.
 fn worked_out(seen: Seen, push: &Push) -> Result<Prepared> {
     let Seen {
         sighting,
@@ -513,7 +532,7 @@ fn worked_out(seen: Seen, push: &Push) -> Result<Prepared> {
     let snapshot = judge(&push.manifest, head_plain, &blobs);
     let addresses = snapshot.addresses();
     if is_repeat && head_before != Some(addresses.id) {
-        // What else it needs is read at the next try.
+        // It does not repeat the head. The next attempt reads the rest.
         return Err(Error::overtaken());
     }
     let (snapshot, treatments) = treated(snapshot, head.as_deref(), blobs.read());
@@ -535,17 +554,17 @@ fn worked_out(seen: Seen, push: &Push) -> Result<Prepared> {
     })
 }
 
-/// The agent that pushes and those that it replaces, locked.
+/// The locked agent that pushes, and the locked agents that it replaces.
 struct Locked<'g> {
     service: &'g Service,
     granted: &'g Granted<object::Agent, right::Write>,
     replaced: &'g [Granted<object::Agent, right::Write>],
     now: Moment,
-    /// How often the push was tried.
+    /// The number of the attempt, counted from 1.
     nth: u32,
 }
 
-/// Writes what became of an accepted push.
+/// Writes an accepted push, and pins the chats that wait for a pin.
 async fn accept(
     transaction: &mut Transaction,
     locked: &Locked<'_>,
@@ -584,7 +603,7 @@ async fn accept(
         let late;
         let prompt = match &prepared.prompt {
             Some(prompt) => prompt,
-            // A chat came since the look before.
+            // A chat began to wait since it was read.
             None if nth < ATTEMPT_UNDER_LOCKS => return Err(Error::overtaken()),
             None => {
                 let at_hand = push.manifest.blobs();
@@ -626,7 +645,7 @@ async fn accept(
     })
 }
 
-/// Returns the blobs that came with a push and that its snapshot stores.
+/// Returns the blobs sent with a push that its snapshot stores.
 fn to_store(snapshot: &Snapshot, inline: &Bodies) -> Bodies {
     let stored: BTreeSet<_> = snapshot
         .resources
@@ -638,8 +657,8 @@ fn to_store(snapshot: &Snapshot, inline: &Bodies) -> Bodies {
         .collect()
 }
 
-/// Returns what a push sends of the contents that its snapshot stores, with their sizes: the blobs that
-/// came with it, and details, which a manifest spells out. The server may have some of them already.
+/// Returns the sizes of the stored contents that came with a push: its blobs, and the details of resources, which
+/// are part of the manifest. The server may have some of them already.
 fn contents_sent(snapshot: &Snapshot, inline: &Bodies) -> BTreeMap<BlobHash, u64> {
     let inline = inline
         .iter()
