@@ -21,7 +21,7 @@ use ctxpin_store::tokens::{Holder, NewToken};
 
 use crate::error::Result;
 use crate::frame::{commit, write};
-use crate::pushes::{demand_in_force, lock_one};
+use crate::pushes::{demand_not_replaced, lock_agent};
 use crate::quotas::demand_room;
 use crate::service::Service;
 
@@ -63,7 +63,7 @@ async fn create_once(
             let old = transaction
                 .grant_agent(&caller, Operation::AgentUse, agent)
                 .await?;
-            demand_in_force(old.record()?)?;
+            demand_not_replaced(old.record()?)?;
             Some(agent)
         }
     };
@@ -80,20 +80,20 @@ async fn create_once(
         created_at: caller.now,
     };
     let granted = account.agent_insert(&mut transaction, &agent).await?;
-    let (token, deed) = token_set(&mut transaction, &granted, longest, caller.now).await?;
+    let (token, deed) = replace_token(&mut transaction, &granted, longest, caller.now).await?;
     let created = granted.agent(&mut transaction).await?;
     commit(service, transaction, deed).await?;
     Ok((created, token))
 }
 
 /// Returns whether the actor's token may create what outlives it.
-fn provisions(actor: &Actor) -> bool {
+fn may_provision(actor: &Actor) -> bool {
     matches!(actor, Actor::User { scopes, .. } if scopes.has(Scope::Provision))
 }
 
 /// Creates a token for an agent and revokes the previous one. The new token expires at `longest`, with the
 /// caller's own token, unless that one has the scope `provision`.
-async fn token_set(
+async fn replace_token(
     transaction: &mut Transaction,
     granted: &Granted<object::Agent, right::Write>,
     longest: Option<Moment>,
@@ -106,7 +106,7 @@ async fn token_set(
         label: None,
         scopes: Scopes::default(),
         created_at: now,
-        expires_at: longest.filter(|_| !provisions(granted.actor())),
+        expires_at: longest.filter(|_| !may_provision(granted.actor())),
     };
     let deed = granted.agent_token_set(transaction, &new_token).await?;
     Ok((token, deed))
@@ -146,10 +146,10 @@ async fn token_rotate_once(
         .sight_agent(&caller, Operation::AgentTokenRotate, agent)
         .await?;
     let mut transaction = service.database.write().await?;
-    let granted = lock_one(&mut transaction, &caller, sighting).await?;
-    demand_in_force(granted.record()?)?;
+    let granted = lock_agent(&mut transaction, &caller, sighting).await?;
+    demand_not_replaced(granted.record()?)?;
     let longest = granted.own_token_hold(&mut transaction).await?;
-    let (token, deed) = token_set(&mut transaction, &granted, longest, caller.now).await?;
+    let (token, deed) = replace_token(&mut transaction, &granted, longest, caller.now).await?;
     let rotated = granted.agent(&mut transaction).await?;
     commit(service, transaction, deed).await?;
     Ok((rotated, token))
@@ -243,7 +243,7 @@ async fn delete_once(service: &Service, credential: Credential, agent: AgentId) 
         .sight_agent(&caller, Operation::AgentDelete, agent)
         .await?;
     let mut transaction = service.database.write().await?;
-    let granted = lock_one(&mut transaction, &caller, sighting).await?;
+    let granted = lock_agent(&mut transaction, &caller, sighting).await?;
     granted.lock_chats(&mut transaction).await?;
     granted.delete(&mut transaction, caller.now).await?;
     commit(service, transaction, granted.deed()).await?;

@@ -19,7 +19,7 @@ use crate::frame::{ATTEMPT_UNDER_LOCKS, commit, write};
 use crate::ground::Ground;
 use crate::moves::{Cause, write_move};
 use crate::prompts::{Prompt, RENDERING_TIME_MAX, Source};
-use crate::pushes::demand_in_force;
+use crate::pushes::demand_not_replaced;
 use crate::quotas::demand_room;
 use crate::service::Service;
 
@@ -40,9 +40,13 @@ pub async fn create(
             "a `reference` is a client's own name for the chat, so it needs `client` too".into(),
         ));
     }
-    write(service, credential, Operation::ChatCreate, None, |nth| {
-        create_once(service, credential, request, nth)
-    })
+    write(
+        service,
+        credential,
+        Operation::ChatCreate,
+        None,
+        |attempt| create_once(service, credential, request, attempt),
+    )
     .await
 }
 
@@ -61,15 +65,15 @@ struct AgentOrigin {
 }
 
 /// The agent of a binding, before the prompt of its head is rendered.
-struct AgentSeen {
+struct AgentSource {
     sighting: Sighting<AgentId>,
     user: UserId,
     head: Option<(Hashes, Source)>,
 }
 
-impl AgentSeen {
+impl AgentSource {
     /// Renders the prompt unless it is kept. No transaction may be open meanwhile.
-    async fn prepared(self, service: &Service) -> Result<AgentOrigin> {
+    async fn prepare(self, service: &Service) -> Result<AgentOrigin> {
         let head = match self.head {
             Some((hashes, source)) => {
                 let (workshop, bytes) = (&service.workshop, source.weight());
@@ -90,29 +94,29 @@ async fn create_once(
     service: &Service,
     credential: Credential,
     request: &ChatCreate,
-    nth: u32,
+    attempt: u32,
 ) -> Result<(ChatRecord, bool)> {
     let caller = service.caller(credential);
     let mut reading = service.database.read().await?;
     let account: Granted<object::Account, right::Metadata> = reading
         .grant_account(&caller, Operation::ChatCreate)
         .await?;
-    if let Some(there) = of_reference(&account, &mut reading, request).await? {
-        return Ok((there, false));
+    if let Some(found) = find_by_reference(&account, &mut reading, request).await? {
+        return Ok((found, false));
     }
-    let (parent, agent) = see_origin(&mut reading, &caller, request).await?;
+    let (parent, agent) = read_origin(&mut reading, &caller, request).await?;
     drop(reading);
     let origin = Origin {
         parent,
-        agent: prepared(service, agent).await?,
+        agent: prepare_agent(service, agent).await?,
     };
     let mut transaction = service.database.write().await?;
     let locked = lock_origin(&mut transaction, &caller, &origin).await?;
     let account: Granted<object::Account, right::Write> = transaction
         .grant_account(&caller, Operation::ChatCreate)
         .await?;
-    if let Some(there) = of_reference(&account, &mut transaction, request).await? {
-        return Ok((there, false));
+    if let Some(found) = find_by_reference(&account, &mut transaction, request).await? {
+        return Ok((found, false));
     }
     let id = ChatId::generate(caller.now);
     let bound = ChatCreate {
@@ -140,11 +144,11 @@ async fn create_once(
         // The agent was not read if the parent had a pin then, which was cleared since.
         let origin = origin.agent.as_ref().ok_or_else(Error::overtaken)?;
         let cause = Cause::of(Reason::Create, &chat, caller.now);
-        let to = ToHead {
+        let to = HeadMove {
             service,
             agent,
             origin,
-            nth,
+            attempt,
         };
         to.pin(&mut transaction, &granted, &mut chat, &cause, &mut deed)
             .await?;
@@ -154,7 +158,7 @@ async fn create_once(
     Ok((created, true))
 }
 
-async fn of_reference<R>(
+async fn find_by_reference<R>(
     account: &Granted<object::Account, R>,
     transaction: &mut Transaction,
     request: &ChatCreate,
@@ -167,14 +171,14 @@ async fn of_reference<R>(
     }
 }
 
-async fn see_origin(
+async fn read_origin(
     reading: &mut Transaction,
     caller: &Caller,
     request: &ChatCreate,
-) -> Result<(Option<Sighting<ChatId>>, Option<AgentSeen>)> {
+) -> Result<(Option<Sighting<ChatId>>, Option<AgentSource>)> {
     let Some(parent) = request.parent else {
         let agent = match request.agent {
-            Some(agent) => Some(see_agent(reading, caller, agent, None).await?),
+            Some(agent) => Some(read_agent(reading, caller, agent, None).await?),
             None => None,
         };
         return Ok((None, agent));
@@ -189,32 +193,35 @@ async fn see_origin(
         ));
     }
     let agent = match parent.agent.filter(|_| parent.pin.is_none()) {
-        Some(agent) => Some(see_agent(reading, caller, agent, None).await?),
+        Some(agent) => Some(read_agent(reading, caller, agent, None).await?),
         None => None,
     };
     Ok((Some(granted.sighting()), agent))
 }
 
-async fn prepared(service: &Service, seen: Option<AgentSeen>) -> Result<Option<AgentOrigin>> {
+async fn prepare_agent(
+    service: &Service,
+    seen: Option<AgentSource>,
+) -> Result<Option<AgentOrigin>> {
     match seen {
-        Some(seen) => Ok(Some(seen.prepared(service).await?)),
+        Some(seen) => Ok(Some(seen.prepare(service).await?)),
         None => Ok(None),
     }
 }
 
 /// Reads the agent of a binding, and the source of its head's prompt unless the chat's pin has that context
 /// already.
-async fn see_agent(
+async fn read_agent(
     reading: &mut Transaction,
     caller: &Caller,
     agent: AgentId,
     pinned: Option<&Hashes>,
-) -> Result<AgentSeen> {
+) -> Result<AgentSource> {
     let granted = reading
         .grant_agent_within(caller, Operation::AgentUse, agent)
         .await?;
     let record = granted.record()?;
-    demand_in_force(record)?;
+    demand_not_replaced(record)?;
     let head = match record.head {
         Some(head) if pinned.is_none_or(|pinned| pinned.context != head.hashes.context) => {
             let source = Source::of_head(reading, &granted, head.hashes.context).await?;
@@ -222,7 +229,7 @@ async fn see_agent(
         }
         _ => None,
     };
-    Ok(AgentSeen {
+    Ok(AgentSource {
         sighting: granted.sighting(),
         user: granted.actor().user().unwrap_or(granted.owner()),
         head,
@@ -248,7 +255,7 @@ async fn lock_origin(
                     .grant_agent_shared(caller, &agent.sighting)
                     .await?;
                 let record = granted.record()?.clone();
-                demand_in_force(&record)?;
+                demand_not_replaced(&record)?;
                 Ok(LockedOrigin {
                     agent: Some(record),
                     inherited: None,
@@ -295,16 +302,16 @@ async fn lock_origin(
 }
 
 /// The move of a locked chat's pin to the head of a locked agent.
-struct ToHead<'t> {
+struct HeadMove<'t> {
     service: &'t Service,
     agent: &'t AgentRecord,
     /// The agent as it was read before the lock.
     origin: &'t AgentOrigin,
     /// The number of the attempt, counted from 1.
-    nth: u32,
+    attempt: u32,
 }
 
-impl ToHead<'_> {
+impl HeadMove<'_> {
     /// Moves the pin if the agent has a head. A pin from another agent that is at the same snapshot already
     /// gets a row of the history with this agent.
     async fn pin(
@@ -334,7 +341,7 @@ impl ToHead<'_> {
                     prompt.keep(transaction, granted, context).await?
                 }
                 // The agent has pushed since it was read.
-                _ if self.nth < ATTEMPT_UNDER_LOCKS => return Err(Error::overtaken()),
+                _ if self.attempt < ATTEMPT_UNDER_LOCKS => return Err(Error::overtaken()),
                 // Render under the locks, where the agent cannot push.
                 _ => {
                     let mut ground = Ground::Locked {
@@ -399,9 +406,13 @@ pub async fn change(
     change: &ChatChange,
 ) -> Result<ChatRecord> {
     let object = Some(AuditObject::Chat(chat));
-    write(service, credential, Operation::ChatChange, object, |nth| {
-        change_once(service, credential, chat, change, nth)
-    })
+    write(
+        service,
+        credential,
+        Operation::ChatChange,
+        object,
+        |attempt| change_once(service, credential, chat, change, attempt),
+    )
     .await
 }
 
@@ -410,14 +421,14 @@ async fn change_once(
     credential: Credential,
     chat: ChatId,
     change: &ChatChange,
-    nth: u32,
+    attempt: u32,
 ) -> Result<ChatRecord> {
     let caller = service.caller(credential);
     let mut reading = service.database.read().await?;
     let seen = reading
         .grant_chat(&caller, Operation::ChatChange, chat)
         .await?;
-    if nth == 1 {
+    if attempt == 1 {
         service.demand_rate(Rate::Moves, credential.id.uuid(), 1, caller.now)?;
     }
     let before = seen.record()?;
@@ -430,12 +441,12 @@ async fn change_once(
     };
     let pinned = before.pin.as_ref().map(|pin| pin.pin.hashes);
     let agent = match agent_needed {
-        Some(agent) => Some(see_agent(&mut reading, &caller, agent, pinned.as_ref()).await?),
+        Some(agent) => Some(read_agent(&mut reading, &caller, agent, pinned.as_ref()).await?),
         None => None,
     };
     let sighting = seen.sighting();
     drop(reading);
-    let origin = prepared(service, agent).await?;
+    let origin = prepare_agent(service, agent).await?;
     let mut transaction = service.database.write().await?;
     let others: Vec<_> = origin.iter().map(|origin| origin.sighting).collect();
     let granted = transaction
@@ -460,12 +471,12 @@ async fn change_once(
             .grant_agent(&caller, Operation::AgentUse, agent)
             .await?;
         let target = target.record()?;
-        demand_in_force(target)?;
-        let to = ToHead {
+        demand_not_replaced(target)?;
+        let to = HeadMove {
             service,
             agent: target,
             origin,
-            nth,
+            attempt,
         };
         let rebind = Rebind { bound_before, to };
         rebind
@@ -476,11 +487,11 @@ async fn change_once(
         let agent = transaction
             .grant_agent(&caller, Operation::AgentUse, origin.sighting.id())
             .await?;
-        let to = ToHead {
+        let to = HeadMove {
             service,
             agent: agent.record()?,
             origin,
-            nth,
+            attempt,
         };
         let cause = Cause::of(Reason::Hydrate, &now, caller.now);
         to.pin(&mut transaction, &granted, &mut now, &cause, &mut deed)
@@ -494,7 +505,7 @@ async fn change_once(
 /// A new binding of a chat to an agent.
 struct Rebind<'r> {
     bound_before: Option<AgentId>,
-    to: ToHead<'r>,
+    to: HeadMove<'r>,
 }
 
 impl Rebind<'_> {

@@ -24,11 +24,11 @@ where
     Once: Future<Output = Result<T>>,
 {
     let mut attempts = Attempts::default();
-    let mut nth = 1;
+    let mut attempt = 1;
     loop {
-        match once(nth).await {
+        match once(attempt).await {
             Err(error) => match Error::contended(&error) {
-                Some(contention) if attempts.again(contention).await => nth += 1,
+                Some(contention) if attempts.again(contention).await => attempt += 1,
                 _ => return Err(error),
             },
             done => return done,

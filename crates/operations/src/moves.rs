@@ -67,7 +67,7 @@ impl Prepared {
     /// # Errors
     ///
     /// Returns [`Error::NoHead`] if the chat has no agent or its agent no head.
-    pub fn head_at_hand(chat: &ChatRecord) -> Result<Option<Self>> {
+    pub fn head_from_record(chat: &ChatRecord) -> Result<Option<Self>> {
         let target = chat.head.ok_or_else(|| no_head(chat))?.target();
         let pin = chat.pin.as_ref().map(|pin| &pin.pin);
         let prompt = match (step(pin, &target), chat.head_prompt) {
@@ -84,7 +84,7 @@ impl Prepared {
 
     /// Prepares a move to the agent's head.
     pub async fn head(ground: &mut Ground<'_>, chat: &ChatRecord) -> Result<Self> {
-        if let Some(prepared) = Self::head_at_hand(chat)? {
+        if let Some(prepared) = Self::head_from_record(chat)? {
             return Ok(prepared);
         }
         let head = chat.head.ok_or_else(|| no_head(chat))?;

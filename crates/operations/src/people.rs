@@ -31,7 +31,7 @@ pub const FIRST_USER_NAME: &str = "admin";
 const FIRST_TOKEN_LABEL: &str = "made by ctxpin serve";
 
 /// The label of a token that the operator chose for the first user.
-const GIVEN_TOKEN_LABEL: &str = "given to ctxpin serve";
+const CHOSEN_TOKEN_LABEL: &str = "given to ctxpin serve";
 
 /// The last year that RFC 3339 can write (section 5.6).
 const YEAR_MAX: i32 = 9999;
@@ -70,7 +70,7 @@ async fn first_user_once<E>(
     let user = match upkeep.user_first(&mut transaction).await? {
         Some(_) if policy == FirstToken::OnlyWithUser => return Ok(Ok(false)),
         Some(user) => user.id,
-        None => user_make_first(&upkeep, &mut transaction, now).await?,
+        None => create_first_user(&upkeep, &mut transaction, now).await?,
     };
     let token = Token::new(TokenId::generate(now), rand::random());
     let new_token = first_token(&token, FIRST_TOKEN_LABEL, user, now);
@@ -89,7 +89,7 @@ async fn first_user_once<E>(
 ///
 /// Fails if the database does.
 pub async fn first_token_given(service: &Service, token: &Token) -> Result<bool> {
-    let opens = async || match may_send(service, token.credential(), None).await {
+    let opens = async || match identify(service, token.credential(), None).await {
         Ok(_) => Ok(true),
         Err(Error::Store(ctxpin_store::error::Error::Unauthenticated)) => Ok(false),
         Err(error) => Err(error),
@@ -97,27 +97,27 @@ pub async fn first_token_given(service: &Service, token: &Token) -> Result<bool>
     if opens().await? {
         return Ok(true);
     }
-    match first_token_write(service, token).await {
+    match add_first_token(service, token).await {
         // A token of that id exists: it was revoked, or another replica has just added it.
         Ok(()) | Err(Error::Store(ctxpin_store::error::Error::Conflict)) => opens().await,
         Err(error) => Err(error),
     }
 }
 
-async fn first_token_write(service: &Service, token: &Token) -> Result<()> {
+async fn add_first_token(service: &Service, token: &Token) -> Result<()> {
     let now = service.clock.now();
     let upkeep = service.database.upkeep(task::FirstUser);
     let mut transaction = service.database.write().await?;
     let user = match upkeep.user_first(&mut transaction).await? {
         Some(user) => user.id,
-        None => user_make_first(&upkeep, &mut transaction, now).await?,
+        None => create_first_user(&upkeep, &mut transaction, now).await?,
     };
-    let new_token = first_token(token, GIVEN_TOKEN_LABEL, user, now);
+    let new_token = first_token(token, CHOSEN_TOKEN_LABEL, user, now);
     let deed = upkeep.token_insert(&mut transaction, &new_token).await?;
     commit(service, transaction, deed).await
 }
 
-async fn user_make_first(
+async fn create_first_user(
     upkeep: &Upkeep<'_, task::FirstUser>,
     transaction: &mut Transaction,
     now: Moment,
@@ -248,7 +248,7 @@ async fn user_change_once(
         .user(&mut transaction, user)
         .await?
         .ok_or(Error::NotFound("user"))?;
-    if user == account.owner() && locks_out(change) {
+    if user == account.owner() && removes_admin_access(change) {
         return Err(Error::Invalid(
             "an admin cannot take away their own role or disable themselves; ask another admin"
                 .into(),
@@ -267,7 +267,7 @@ async fn user_change_once(
 }
 
 /// Returns whether the change would keep a user from acting as an admin.
-fn locks_out(change: &UserChange) -> bool {
+fn removes_admin_access(change: &UserChange) -> bool {
     change.disabled == Some(true) || change.roles.is_some_and(|roles| !roles.has(Role::Admin))
 }
 
@@ -384,7 +384,7 @@ pub async fn tokens(
 
 /// Returns the user whose tokens the caller may revoke: the caller, or `None` (all users) for an admin with the
 /// admin scope.
-fn revokes_of<R>(account: &Granted<object::Account, R>) -> Option<UserId> {
+fn revocable_user<R>(account: &Granted<object::Account, R>) -> Option<UserId> {
     let of_everybody = match account.actor() {
         Actor::User { roles, scopes, .. } => roles.has(Role::Admin) && scopes.has(Scope::Admin),
         Actor::Agent { .. } | Actor::System => false,
@@ -409,7 +409,7 @@ pub async fn token_children(
     let account: Granted<object::Account, right::Metadata> = transaction
         .grant_account(&caller, Operation::TokenChildren)
         .await?;
-    let owner = revokes_of(&account);
+    let owner = revocable_user(&account);
     account
         .token(&mut transaction, token, owner)
         .await?
@@ -422,7 +422,7 @@ pub async fn token_children(
 
 /// The tokens that a revocation covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Revoked {
+pub enum Revocation {
     /// The token alone.
     Alone,
     /// The token, and all that it created, directly or through others. An agent stays without a token.
@@ -440,11 +440,11 @@ pub async fn token_revoke(
     service: &Service,
     credential: Credential,
     token: TokenId,
-    revoked: Revoked,
+    revocation: Revocation,
 ) -> Result<()> {
     let object = Some(AuditObject::Token(token));
     write(service, credential, Operation::TokenRevoke, object, |_| {
-        token_revoke_once(service, credential, token, revoked)
+        token_revoke_once(service, credential, token, revocation)
     })
     .await
 }
@@ -453,14 +453,14 @@ async fn token_revoke_once(
     service: &Service,
     credential: Credential,
     token: TokenId,
-    revoked: Revoked,
+    revocation: Revocation,
 ) -> Result<()> {
     let operation = Operation::TokenRevoke;
     let caller = service.caller(credential);
     let mut transaction = service.database.write().await?;
     let account: Granted<object::Account, right::Write> =
         transaction.grant_account(&caller, operation).await?;
-    let owner = revokes_of(&account);
+    let owner = revocable_user(&account);
     let named = account.token(&mut transaction, token, owner).await?;
     let named = named.ok_or(Error::NotFound("token"))?;
     // Its children have no more scopes than itself.
@@ -469,10 +469,10 @@ async fn token_revoke_once(
     account
         .token_revoke(&mut transaction, token, caller.now)
         .await?;
-    let children = match revoked {
-        Revoked::Alone => Vec::new(),
-        Revoked::WithChildren => {
-            children_revoke(&mut transaction, &account, token, caller.now).await?
+    let children = match revocation {
+        Revocation::Alone => Vec::new(),
+        Revocation::WithChildren => {
+            revoke_children(&mut transaction, &account, token, caller.now).await?
         }
     };
     let tokens = std::iter::once(token).chain(children.iter().map(|child| child.token));
@@ -483,7 +483,7 @@ async fn token_revoke_once(
 }
 
 /// Revokes the children of a token. Repeats until none is found, because new ones may be created meanwhile.
-async fn children_revoke(
+async fn revoke_children(
     transaction: &mut Transaction,
     account: &Granted<object::Account, right::Write>,
     token: TokenId,
@@ -547,7 +547,7 @@ pub async fn token_proof(
 /// # Errors
 ///
 /// Returns the store's errors if the token is not valid, or the caller may not do the operation.
-pub async fn may_send(
+pub async fn identify(
     service: &Service,
     credential: Credential,
     operation: Option<Operation>,

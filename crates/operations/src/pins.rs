@@ -43,15 +43,15 @@ pub async fn pin_move(
     only_from: Option<SnapshotId>,
 ) -> Result<ContextView> {
     let operation = Operation::PinMove;
-    let wanted = Wanted {
+    let chat_move = ChatMove {
         operation,
         chat,
         request,
         only_from,
     };
     let object = Some(AuditObject::Chat(chat));
-    write(service, credential, operation, object, |nth| {
-        move_once(service, credential, &wanted, nth)
+    write(service, credential, operation, object, |attempt| {
+        move_once(service, credential, &chat_move, attempt)
     })
     .await
 }
@@ -76,7 +76,7 @@ enum Plan {
 }
 
 /// Returns whether a plan for the chat as it was `before` is valid for the chat as it is `now`.
-fn is_as_planned(before: &ChatRecord, now: &ChatRecord) -> bool {
+fn is_still_valid(before: &ChatRecord, now: &ChatRecord) -> bool {
     let head = |chat: &ChatRecord| chat.head.map(|head| head.snapshot);
     before.pin_seq == now.pin_seq && head(before) == head(now) && before.tools == now.tools
 }
@@ -158,7 +158,7 @@ impl Plan {
 }
 
 /// A request to move one chat's pin.
-struct Wanted<'r> {
+struct ChatMove<'r> {
     operation: Operation,
     chat: ChatId,
     request: &'r PinMove,
@@ -168,26 +168,26 @@ struct Wanted<'r> {
 async fn move_once(
     service: &Service,
     credential: Credential,
-    wanted: &Wanted<'_>,
-    nth: u32,
+    chat_move: &ChatMove<'_>,
+    attempt: u32,
 ) -> Result<ContextView> {
     let caller = service.caller(credential);
-    let Wanted {
+    let ChatMove {
         operation,
         chat,
         request,
         only_from,
-    } = *wanted;
+    } = *chat_move;
     let (mut sighting, mut before) = service
         .database
         .sight_chat(&caller, operation, chat)
         .await?;
     // A request that moves many chats is counted once, where it begins.
-    if nth == 1 && operation == Operation::PinMove {
+    if attempt == 1 && operation == Operation::PinMove {
         service.demand_rate(Rate::Moves, credential.id.uuid(), 1, caller.now)?;
     }
     demand_pin(&before, only_from)?;
-    let mut planned = match plan_at_hand(&before, request)? {
+    let mut planned = match plan_from_record(&before, request)? {
         Some(planned) => planned,
         None => {
             let mut reading = service.database.read().await?;
@@ -205,8 +205,8 @@ async fn move_once(
         .await?;
     let mut now = granted.record()?.clone();
     demand_pin(&now, only_from)?;
-    if !is_as_planned(&before, &now) {
-        if nth < ATTEMPT_UNDER_LOCKS && plan_at_hand(&now, request)?.is_none() {
+    if !is_still_valid(&before, &now) {
+        if attempt < ATTEMPT_UNDER_LOCKS && plan_from_record(&now, request)?.is_none() {
             return Err(Error::overtaken());
         }
         let mut ground = Ground::Locked {
@@ -232,11 +232,11 @@ async fn move_once(
 }
 
 /// Returns the plan of a request if it can be made from the chat's record alone.
-fn plan_at_hand(chat: &ChatRecord, request: &PinMove) -> Result<Option<Plan>> {
+fn plan_from_record(chat: &ChatRecord, request: &PinMove) -> Result<Option<Plan>> {
     match request {
         PinMove::Refresh { head } => {
             demand_head(chat, *head)?;
-            let prepared = Prepared::head_at_hand(chat)?;
+            let prepared = Prepared::head_from_record(chat)?;
             Ok(prepared.map(|prepared| Plan::Move {
                 prepared: Box::new(prepared),
                 mcp_settled: None,
@@ -381,9 +381,13 @@ pub async fn pin_clear(
     only_from: Option<SnapshotId>,
 ) -> Result<ContextView> {
     let object = Some(AuditObject::Chat(chat));
-    write(service, credential, Operation::PinClear, object, |nth| {
-        clear_once(service, credential, chat, only_from, nth)
-    })
+    write(
+        service,
+        credential,
+        Operation::PinClear,
+        object,
+        |attempt| clear_once(service, credential, chat, only_from, attempt),
+    )
     .await
 }
 
@@ -392,14 +396,14 @@ async fn clear_once(
     credential: Credential,
     chat: ChatId,
     only_from: Option<SnapshotId>,
-    nth: u32,
+    attempt: u32,
 ) -> Result<ContextView> {
     let caller = service.caller(credential);
     let (sighting, _) = service
         .database
         .sight_chat(&caller, Operation::PinClear, chat)
         .await?;
-    if nth == 1 {
+    if attempt == 1 {
         service.demand_rate(Rate::Moves, credential.id.uuid(), 1, caller.now)?;
     }
     let mut transaction = service.database.write().await?;
@@ -499,13 +503,13 @@ async fn refresh_each(
     let request = PinMove::Refresh { head: None };
     let mut refreshed = 0;
     for chat in chats {
-        let wanted = Wanted {
+        let chat_move = ChatMove {
             operation,
             chat: *chat,
             request: &request,
             only_from: None,
         };
-        match retry(|nth| move_once(service, credential, &wanted, nth)).await {
+        match retry(|attempt| move_once(service, credential, &chat_move, attempt)).await {
             Ok(_) => refreshed += 1,
             // The chat was deleted, rebound or unbound since it was listed.
             Err(Error::NoHead(_) | Error::Store(ctxpin_store::error::Error::NotFound(_))) => {}

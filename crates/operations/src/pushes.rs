@@ -35,7 +35,7 @@ use crate::treatments::treated;
 /// The longest work on one push. A snapshot at every limit takes a tenth of it.
 const PUSHING_TIME_MAX: Duration = Duration::from_secs(10);
 
-fn marks(push: &Push, at: Moment) -> PushMarks<'_> {
+fn push_marks(push: &Push, at: Moment) -> PushMarks<'_> {
     PushMarks {
         version: push.position.version,
         mcp_settled: push.mcp_settled,
@@ -73,21 +73,21 @@ async fn session_open_once(
         .grant_own_agent(&caller, Operation::SessionOpen)
         .await?;
     let agent = own.record()?.clone();
-    demand_in_force(&agent)?;
+    demand_not_replaced(&agent)?;
     if let Some(epoch) = own.session(&mut reading, process).await? {
         // An idle agent does this every 30 seconds, so it takes no lock and writes nothing.
-        let session = session_again(service, &agent, epoch)?;
+        let session = session_of(service, &agent, epoch)?;
         service.database.last_used().agent_seen(agent.id);
         return Ok(session);
     }
     let sighting = own.sighting();
     drop(reading);
     let mut transaction = service.database.write().await?;
-    let granted = lock_one(&mut transaction, &caller, sighting).await?;
+    let granted = lock_agent(&mut transaction, &caller, sighting).await?;
     let agent = granted.record()?.clone();
-    demand_in_force(&agent)?;
+    demand_not_replaced(&agent)?;
     if let Some(epoch) = granted.session(&mut transaction, process).await? {
-        return session_again(service, &agent, epoch);
+        return session_of(service, &agent, epoch);
     }
     let epoch = agent.epoch + 1;
     granted
@@ -105,7 +105,7 @@ async fn session_open_once(
 }
 
 /// Returns the session of a process that has opened it before.
-fn session_again(service: &Service, agent: &AgentRecord, epoch: i64) -> Result<Session> {
+fn session_of(service: &Service, agent: &AgentRecord, epoch: i64) -> Result<Session> {
     if epoch == agent.epoch {
         Ok(Session {
             agent: agent.id,
@@ -123,7 +123,7 @@ fn session_again(service: &Service, agent: &AgentRecord, epoch: i64) -> Result<S
 }
 
 /// Locks one agent and checks the caller again.
-pub(crate) async fn lock_one(
+pub(crate) async fn lock_agent(
     transaction: &mut Transaction,
     caller: &Caller,
     sighting: Sighting<AgentId>,
@@ -133,7 +133,7 @@ pub(crate) async fn lock_one(
 }
 
 /// Checks that no other agent has replaced this one.
-pub(crate) fn demand_in_force(agent: &AgentRecord) -> Result<()> {
+pub(crate) fn demand_not_replaced(agent: &AgentRecord) -> Result<()> {
     agent.replaced_by.map_or(Ok(()), |successor| {
         Err(Error::AgentReplaced(
             Some(successor).filter(|successor| *successor != agent.id),
@@ -143,7 +143,7 @@ pub(crate) fn demand_in_force(agent: &AgentRecord) -> Result<()> {
 
 /// Checks that the process is the newest one, and that no other agent has replaced this one.
 pub(crate) fn demand_epoch(agent: &AgentRecord, offered: i64) -> Result<()> {
-    demand_in_force(agent)?;
+    demand_not_replaced(agent)?;
     if agent.epoch == offered {
         Ok(())
     } else {
@@ -181,8 +181,9 @@ pub async fn blob_upload(
         return Err(Error::HashMismatch { claimed, computed });
     }
     let outcome =
-        retry(|nth| blob_upload_once(service, credential, epoch, claimed, &bytes, nth)).await;
-    note_refused(service, credential, Operation::BlobUpload, &outcome).await;
+        retry(|attempt| blob_upload_once(service, credential, epoch, claimed, &bytes, attempt))
+            .await;
+    record_exceeded(service, credential, Operation::BlobUpload, &outcome).await;
     service
         .audited(credential, Operation::BlobUpload, None, outcome)
         .await
@@ -190,7 +191,7 @@ pub async fn blob_upload(
 
 /// Records on the agent that it exceeded a quota or a rate, so that readers of its chats know that its head may
 /// be out of date.
-async fn note_refused<T>(
+async fn record_exceeded<T>(
     service: &Service,
     credential: Credential,
     operation: Operation,
@@ -200,13 +201,13 @@ async fn note_refused<T>(
         return;
     };
     let limit = exceeded.limit;
-    let noted = retry(|_| note_refused_once(service, credential, operation, limit)).await;
+    let noted = retry(|_| record_exceeded_once(service, credential, operation, limit)).await;
     if let Err(error) = noted {
         tracing::warn!(%error, "could not record that an agent exceeded a limit");
     }
 }
 
-async fn note_refused_once(
+async fn record_exceeded_once(
     service: &Service,
     credential: Credential,
     operation: Operation,
@@ -222,7 +223,7 @@ async fn note_refused_once(
     let sighting = own.sighting();
     drop(reading);
     let mut transaction = service.database.write().await?;
-    let granted = lock_one(&mut transaction, &caller, sighting).await?;
+    let granted = lock_agent(&mut transaction, &caller, sighting).await?;
     let refused = PushRefused {
         limit,
         at: caller.now,
@@ -238,7 +239,7 @@ async fn blob_upload_once(
     epoch: i64,
     hash: BlobHash,
     bytes: &Arc<[u8]>,
-    nth: u32,
+    attempt: u32,
 ) -> Result<()> {
     let caller = service.caller(credential);
     let mut reading = service.database.read().await?;
@@ -246,22 +247,22 @@ async fn blob_upload_once(
         .grant_own_agent(&caller, Operation::BlobUpload)
         .await?;
     let size = bytes.len() as u64;
-    if nth == 1 {
+    if attempt == 1 {
         service.demand_rate(Rate::UploadBytes, own.id().uuid(), size, caller.now)?;
     }
     let sighting = own.sighting();
     drop(reading);
     let mut transaction = service.database.write().await?;
-    let granted = lock_one(&mut transaction, &caller, sighting).await?;
+    let granted = lock_agent(&mut transaction, &caller, sighting).await?;
     demand_epoch(granted.record()?, epoch)?;
     let contents = [(hash, size)].into();
-    let new_bytes = note_contents(service, &mut transaction, &granted, &contents).await?;
+    let new_bytes = record_contents(service, &mut transaction, &granted, &contents).await?;
     match granted
         .upload(&mut transaction, hash, bytes, caller.now)
         .await?
     {
         Upload::Kept => {
-            charge(service, &mut transaction, &granted, new_bytes).await?;
+            add_content_bytes(service, &mut transaction, &granted, new_bytes).await?;
             let deed = Deed::unnoted("an upload has no effect until a push uses it");
             commit(service, transaction, deed).await
         }
@@ -273,7 +274,7 @@ async fn blob_upload_once(
 
 /// Records contents as sent by the agent's owner, before any of them is written. Returns how many bytes are new
 /// to the owner. Fails if the owner has no room for them.
-async fn note_contents(
+async fn record_contents(
     service: &Service,
     transaction: &mut Transaction,
     granted: &Granted<object::Agent, right::Write>,
@@ -287,7 +288,7 @@ async fn note_contents(
 }
 
 /// Adds the new bytes to the owner's total. This locks the owner, so it follows all locks of agents and chats.
-async fn charge(
+async fn add_content_bytes(
     service: &Service,
     transaction: &mut Transaction,
     granted: &Granted<object::Agent, right::Write>,
@@ -317,8 +318,8 @@ async fn charge(
 pub async fn push(service: &Service, credential: Credential, push: Push) -> Result<PushOutcome> {
     service.demand_sync()?;
     let push = Arc::new(push);
-    let outcome = retry(|nth| push_once(service, credential, &push, nth)).await;
-    note_refused(service, credential, Operation::ContextPush, &outcome).await;
+    let outcome = retry(|attempt| push_once(service, credential, &push, attempt)).await;
+    record_exceeded(service, credential, Operation::ContextPush, &outcome).await;
     service
         .audited(credential, Operation::ContextPush, None, outcome)
         .await
@@ -341,10 +342,10 @@ async fn push_once(
     service: &Service,
     credential: Credential,
     push: &Arc<Push>,
-    nth: u32,
+    attempt: u32,
 ) -> Result<PushOutcome> {
     let caller = service.caller(credential);
-    let prepared = match prepare(service, &caller, push, nth).await? {
+    let prepared = match prepare(service, &caller, push, attempt).await? {
         Ok(prepared) => prepared,
         Err(pushed) => return Ok(pushed),
     };
@@ -365,12 +366,12 @@ async fn push_once(
     }
     match demand_unfenced(&agent, push, &prepared.addresses)? {
         Verdict::Accepted => {
-            let locked = Locked {
+            let locked = LockedAgents {
                 service,
                 granted: &granted,
                 replaced: &replaced,
                 now: caller.now,
-                nth,
+                attempt,
             };
             let pushed = accept(&mut transaction, &locked, push, &prepared).await?;
             let deed = granted.unnoted("the agent's timeline shows it");
@@ -382,7 +383,7 @@ async fn push_once(
         @ (Verdict::Fenced | Verdict::NotNewer | Verdict::Repeated | Verdict::Unchanged) => {
             if verdict == Verdict::Unchanged {
                 granted
-                    .push_unchanged(&mut transaction, &marks(push, caller.now))
+                    .push_unchanged(&mut transaction, &push_marks(push, caller.now))
                     .await?;
                 const REASON: &str = "the head stays as it is";
                 let deed = match agent.mcp_settled == push.mcp_settled {
@@ -401,7 +402,7 @@ async fn push_once(
 }
 
 fn demand_unfenced(agent: &AgentRecord, push: &Push, addresses: &Addresses) -> Result<Verdict> {
-    demand_in_force(agent)?;
+    demand_not_replaced(agent)?;
     let current = Position {
         epoch: agent.epoch,
         version: agent.version,
@@ -420,7 +421,7 @@ fn demand_unfenced(agent: &AgentRecord, push: &Push, addresses: &Addresses) -> R
 }
 
 /// What the snapshot of a push is computed from.
-struct Seen {
+struct Basis {
     sighting: Sighting<AgentId>,
     user: UserId,
     /// Whether the push seems to repeat the head. Then only the fields above and the head are read.
@@ -439,36 +440,36 @@ async fn prepare(
     service: &Service,
     caller: &Caller,
     push: &Arc<Push>,
-    nth: u32,
+    attempt: u32,
 ) -> Result<std::result::Result<Prepared, PushOutcome>> {
-    let seen = match see(service, caller, push, nth).await? {
-        Ok(seen) => seen,
+    let basis = match read_basis(service, caller, push, attempt).await? {
+        Ok(basis) => basis,
         Err(pushed) => return Ok(Err(pushed)),
     };
-    let read = seen.blobs.read().values();
-    let stored = seen.stored.iter().flat_map(Bodies::values);
+    let read = basis.blobs.read().values();
+    let stored = basis.stored.iter().flat_map(Bodies::values);
     let lengths = read.chain(stored).map(|bytes| bytes.len() as u64);
     let bytes = lengths.sum::<u64>() + manifest_weight(&push.manifest);
-    let (push, user) = (Arc::clone(push), seen.user);
-    let work = move |_: &_| worked_out(seen, &push);
+    let (push, user) = (Arc::clone(push), basis.user);
+    let work = move |_: &_| compute(basis, &push);
     let prepared = service.workshop.work(user, bytes, PUSHING_TIME_MAX, work);
     prepared.await?.map(Ok)
 }
 
 /// Reads what the snapshot of a push is computed from, or returns the outcome if the push is not newer.
-async fn see(
+async fn read_basis(
     service: &Service,
     caller: &Caller,
     push: &Push,
-    nth: u32,
-) -> Result<std::result::Result<Seen, PushOutcome>> {
+    attempt: u32,
+) -> Result<std::result::Result<Basis, PushOutcome>> {
     let mut reading = service.database.read().await?;
     let own = reading
         .grant_own_agent(caller, Operation::ContextPush)
         .await?;
     let agent = own.record()?;
     demand_epoch(agent, push.position.epoch)?;
-    if nth == 1 {
+    if attempt == 1 {
         let inline = push.manifest.blobs().values();
         let inline = inline.map(|bytes| bytes.len() as u64).sum();
         service.demand_rate(Rate::Pushes, agent.id.uuid(), 1, caller.now)?;
@@ -493,8 +494,8 @@ async fn see(
     }
     let to_read = push.manifest.to_read(head_plain, &blobs);
     blobs.add(&own.proved_bodies(&mut reading, &to_read).await?);
-    let seems_to_repeat = |head: &Snapshot| nth == 1 && push.manifest.seems_to_repeat(head);
-    let mut seen = Seen {
+    let seems_to_repeat = |head: &Snapshot| attempt == 1 && push.manifest.seems_to_repeat(head);
+    let mut basis = Basis {
         sighting: own.sighting(),
         user: own.owner(),
         is_repeat: head_plain.is_some_and(seems_to_repeat),
@@ -504,21 +505,21 @@ async fn see(
         blobs,
         stored: None,
     };
-    if seen.is_repeat {
-        return Ok(Ok(seen));
+    if basis.is_repeat {
+        return Ok(Ok(basis));
     }
-    seen.replaced = own.replaced_chain(&mut reading).await?;
-    if own.has_chats_to_pin(&mut reading, &seen.replaced).await? {
+    basis.replaced = own.replaced_chain(&mut reading).await?;
+    if own.has_chats_to_pin(&mut reading, &basis.replaced).await? {
         let hashes = push.manifest.instruction_bodies();
         let stored = hashes.filter(|hash| !push.manifest.blobs().contains_key(hash));
-        seen.stored = Some(own.proved_bodies(&mut reading, &stored.collect()).await?);
+        basis.stored = Some(own.proved_bodies(&mut reading, &stored.collect()).await?);
     }
-    Ok(Ok(seen))
+    Ok(Ok(basis))
 }
 
 /// Computes the snapshot of a push, its treatments and its prompt.
-fn worked_out(seen: Seen, push: &Push) -> Result<Prepared> {
-    let Seen {
+fn compute(basis: Basis, push: &Push) -> Result<Prepared> {
+    let Basis {
         sighting,
         is_repeat,
         replaced,
@@ -527,7 +528,7 @@ fn worked_out(seen: Seen, push: &Push) -> Result<Prepared> {
         blobs,
         stored,
         ..
-    } = seen;
+    } = basis;
     let head_plain = head.as_deref().map(|head| &head.snapshot);
     let snapshot = judge(&push.manifest, head_plain, &blobs);
     let addresses = snapshot.addresses();
@@ -555,33 +556,33 @@ fn worked_out(seen: Seen, push: &Push) -> Result<Prepared> {
 }
 
 /// The locked agent that pushes, and the locked agents that it replaces.
-struct Locked<'g> {
+struct LockedAgents<'g> {
     service: &'g Service,
     granted: &'g Granted<object::Agent, right::Write>,
     replaced: &'g [Granted<object::Agent, right::Write>],
     now: Moment,
     /// The number of the attempt, counted from 1.
-    nth: u32,
+    attempt: u32,
 }
 
 /// Writes an accepted push, and pins the chats that wait for a pin.
 async fn accept(
     transaction: &mut Transaction,
-    locked: &Locked<'_>,
+    locked: &LockedAgents<'_>,
     push: &Push,
     prepared: &Prepared,
 ) -> Result<PushOutcome> {
     let (snapshot, addresses) = (&prepared.snapshot, &prepared.addresses);
-    let Locked {
+    let LockedAgents {
         service,
         granted,
         replaced,
         now,
-        nth,
+        attempt,
     } = *locked;
-    let inline = to_store(snapshot, push.manifest.blobs());
+    let inline = stored_blobs(snapshot, push.manifest.blobs());
     let contents = contents_sent(snapshot, &inline);
-    let new_bytes = note_contents(service, transaction, granted, &contents).await?;
+    let new_bytes = record_contents(service, transaction, granted, &contents).await?;
     granted.blobs_insert(transaction, &inline).await?;
     let treatments = &prepared.treatments;
     granted.treatments_insert(transaction, treatments).await?;
@@ -589,7 +590,7 @@ async fn accept(
         .snapshot_insert(transaction, snapshot, addresses, now)
         .await?;
     let head = granted
-        .head_append(transaction, &marks(push, now), addresses)
+        .head_append(transaction, &push_marks(push, now), addresses)
         .await?;
     let stored: BTreeSet<_> = snapshot
         .resources
@@ -604,7 +605,7 @@ async fn accept(
         let prompt = match &prepared.prompt {
             Some(prompt) => prompt,
             // A chat began to wait since it was read.
-            None if nth < ATTEMPT_UNDER_LOCKS => return Err(Error::overtaken()),
+            None if attempt < ATTEMPT_UNDER_LOCKS => return Err(Error::overtaken()),
             None => {
                 let at_hand = push.manifest.blobs();
                 let source = Source::of_push(transaction, granted, context, snapshot, at_hand);
@@ -637,7 +638,7 @@ async fn accept(
     for old in replaced {
         old.replaced(transaction, granted.id()).await?;
     }
-    charge(service, transaction, granted, new_bytes).await?;
+    add_content_bytes(service, transaction, granted, new_bytes).await?;
     Ok(PushOutcome {
         verdict: Verdict::Accepted,
         head: Some(head),
@@ -646,7 +647,7 @@ async fn accept(
 }
 
 /// Returns the blobs sent with a push that its snapshot stores.
-fn to_store(snapshot: &Snapshot, inline: &Bodies) -> Bodies {
+fn stored_blobs(snapshot: &Snapshot, inline: &Bodies) -> Bodies {
     let stored: BTreeSet<_> = snapshot
         .resources
         .iter()

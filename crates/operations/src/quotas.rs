@@ -18,10 +18,10 @@ use crate::frame::{commit, write};
 use crate::service::Service;
 
 /// The interval between two reads of the users near a quota.
-const LOOKED_EVERY: Duration = Duration::from_secs(60);
+const WARNINGS_EVERY: Duration = Duration::from_secs(60);
 
 /// The users near a quota, as of the last read.
-pub(crate) type Warned = Arc<Mutex<HashMap<UserId, Vec<QuotaWarning>>>>;
+pub(crate) type Warnings = Arc<Mutex<HashMap<UserId, Vec<QuotaWarning>>>>;
 
 /// Returns how much a user has of everything that is limited. `None` stands for the caller.
 ///
@@ -115,7 +115,7 @@ async fn change_once(
 /// # Errors
 ///
 /// Fails if the database does.
-pub async fn look(service: &Service) -> Result<()> {
+pub async fn refresh_warnings(service: &Service) -> Result<()> {
     let defaults = &service.quotas.amounts;
     let mut reading = service.database.read().await?;
     let upkeep = service.database.upkeep(task::QuotaWarnings);
@@ -130,13 +130,13 @@ pub async fn look(service: &Service) -> Result<()> {
     Ok(())
 }
 
-/// Calls [`look`] every minute until it is dropped.
+/// Calls [`refresh_warnings`] every minute until it is dropped.
 pub async fn run(service: &Service) {
     loop {
-        if let Err(error) = look(service).await {
+        if let Err(error) = refresh_warnings(service).await {
             tracing::warn!(%error, "could not look up who is near a quota");
         }
-        tokio::time::sleep(LOOKED_EVERY).await;
+        tokio::time::sleep(WARNINGS_EVERY).await;
     }
 }
 

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::error::{Error, Result};
-use crate::quotas::Warned;
+use crate::quotas::Warnings;
 use crate::rates::RateCounts;
 use crate::refusals::{self, Refusals};
 use crate::wakes::Wakes;
@@ -46,7 +46,7 @@ pub struct Service {
     pub(crate) quotas: Quotas,
     pub(crate) rate_counts: RateCounts,
     pub(crate) refusals: Refusals,
-    pub(crate) warned: Warned,
+    pub(crate) warned: Warnings,
     sync_paused: bool,
 }
 
@@ -70,7 +70,7 @@ impl Service {
             quotas: Quotas::default(),
             rate_counts: RateCounts::default(),
             refusals: Refusals::default(),
-            warned: Warned::default(),
+            warned: Warnings::default(),
             sync_paused: false,
         })
     }

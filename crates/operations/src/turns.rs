@@ -43,9 +43,13 @@ pub async fn begin(
     request: &TurnRequest,
 ) -> Result<TurnBegun> {
     let object = Some(AuditObject::Chat(chat));
-    write(service, credential, Operation::TurnBegin, object, |nth| {
-        begin_once(service, credential, chat, request, nth)
-    })
+    write(
+        service,
+        credential,
+        Operation::TurnBegin,
+        object,
+        |attempt| begin_once(service, credential, chat, request, attempt),
+    )
     .await
 }
 
@@ -62,7 +66,7 @@ async fn begin_once(
     credential: Credential,
     chat: ChatId,
     request: &TurnRequest,
-    nth: u32,
+    attempt: u32,
 ) -> Result<TurnBegun> {
     let caller = service.caller(credential);
     let mut reading = service.database.read().await?;
@@ -76,7 +80,7 @@ async fn begin_once(
     if before.archived_at.is_some() {
         return Err(Error::Archived);
     }
-    if nth == 1 {
+    if attempt == 1 {
         service.demand_rate(Rate::Turns, credential.id.uuid(), 1, caller.now)?;
     }
     let sighting = seen.sighting();
@@ -95,7 +99,7 @@ async fn begin_once(
         return Err(Error::Archived);
     }
     if !is_as_planned(&before, &now) {
-        if nth < ATTEMPT_UNDER_LOCKS {
+        if attempt < ATTEMPT_UNDER_LOCKS {
             return Err(Error::overtaken());
         }
         let mut ground = Ground::Locked {

@@ -82,7 +82,7 @@ impl Callers {
         }
         // It is never closed.
         let _place = self.0.room.acquire().await.ok();
-        let user = people::may_send(service, credential, operation).await?;
+        let user = people::identify(service, credential, operation).await?;
         let token = credential.id;
         let known = Known { token, user };
         self.keep(asked, credential, known);

@@ -13,7 +13,7 @@ use ctxpin_model::token::TokenRequest;
 use ctxpin_model::user::UserChange;
 use ctxpin_operations::agents;
 use ctxpin_operations::chats;
-use ctxpin_operations::people::{self, Revoked};
+use ctxpin_operations::people::{self, Revocation};
 use ctxpin_operations::pins;
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::{TestAgent, chat, first_admin, member, user};
@@ -105,7 +105,7 @@ async fn every_write_of_a_person_leaves_a_row(test: &TestService) {
         newest(test, admin).await,
         told("token_create", "token", token.id.uuid())
     );
-    people::token_revoke(service, admin, token.id, Revoked::Alone)
+    people::token_revoke(service, admin, token.id, Revocation::Alone)
         .await
         .unwrap();
     assert_eq!(

@@ -15,7 +15,7 @@ use ctxpin_model::token::TokenRequest;
 use ctxpin_model::watch::{Detail, Event, Subject};
 use ctxpin_operations::chats;
 use ctxpin_operations::error::Error;
-use ctxpin_operations::people::Revoked;
+use ctxpin_operations::people::Revocation;
 use ctxpin_operations::watches::watch;
 use ctxpin_operations::{agents, people, pushes};
 use ctxpin_testing::chats::TestChat;
@@ -264,7 +264,7 @@ async fn a_revoked_token_stays_revoked(test: &TestService) {
     let made = people::token_create(scene.service, scene.owner, &request).await;
     let credential = made.unwrap().1.credential();
     people::me(scene.service, credential).await.unwrap();
-    people::token_revoke(scene.service, scene.owner, credential.id, Revoked::Alone)
+    people::token_revoke(scene.service, scene.owner, credential.id, Revocation::Alone)
         .await
         .unwrap();
     for minutes in JUMPS {

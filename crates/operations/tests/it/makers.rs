@@ -19,7 +19,7 @@ use ctxpin_operations::agents;
 use ctxpin_operations::contexts;
 use ctxpin_operations::diffs::{self, DiffRequest};
 use ctxpin_operations::error::Error;
-use ctxpin_operations::people::{self, Revoked};
+use ctxpin_operations::people::{self, Revocation};
 use ctxpin_operations::service::Service;
 use ctxpin_operations::skills::{self, Reader};
 use ctxpin_operations::{prompts, pushes, refusals};
@@ -77,8 +77,13 @@ async fn me(service: &Service, credential: Credential) -> Outcome {
     Outcome::of(&people::me(service, credential).await)
 }
 
-async fn revoke(service: &Service, by: Credential, token: Credential, revoked: Revoked) -> Outcome {
-    Outcome::of(&people::token_revoke(service, by, token.id, revoked).await)
+async fn revoke(
+    service: &Service,
+    by: Credential,
+    token: Credential,
+    revocation: Revocation,
+) -> Outcome {
+    Outcome::of(&people::token_revoke(service, by, token.id, revocation).await)
 }
 
 async fn children(service: &Service, by: Credential, token: Credential) -> Vec<TokenRecord> {
@@ -121,7 +126,7 @@ async fn finding_11_what_a_token_made_ends_with_it(test: &TestService) {
     assert_eq!(maker(&made[1]), Some(stolen.id));
     assert_eq!((made[0].agent, made[1].agent), (Some(agent.id), None));
     // Alone it takes nothing along, which is seen and mended afterwards.
-    let revoked = revoke(service, owner, stolen, Revoked::Alone).await;
+    let revoked = revoke(service, owner, stolen, Revocation::Alone).await;
     assert_eq!(revoked, Outcome::Done);
     assert_eq!(me(service, stolen).await, Outcome::Unauthenticated);
     assert_eq!(me(service, child).await, Outcome::Done);
@@ -129,7 +134,7 @@ async fn finding_11_what_a_token_made_ends_with_it(test: &TestService) {
     agent.restart(service).await;
     assert_eq!(children(service, owner, stolen).await.len(), 2);
     test.advance(Duration::from_secs(1));
-    let revoked = revoke(service, owner, stolen, Revoked::WithChildren).await;
+    let revoked = revoke(service, owner, stolen, Revocation::WithChildren).await;
     assert_eq!(revoked, Outcome::Done);
     assert_eq!(me(service, child).await, Outcome::Unauthenticated);
     assert_eq!(session(service, &agent).await, Outcome::Unauthenticated);
@@ -175,7 +180,7 @@ async fn finding_11_what_an_admin_made_for_others_ends_too(test: &TestService) {
     let page = PageRequest::newest(9);
     let theirs = people::token_children(service, owner, stolen.id, &page).await;
     assert_eq!(Outcome::of(&theirs), Outcome::NotFound);
-    revoke(service, admin, stolen, Revoked::WithChildren).await;
+    revoke(service, admin, stolen, Revocation::WithChildren).await;
     assert_eq!(me(service, made).await, Outcome::Unauthenticated);
     assert_eq!(session(service, &agent).await, Outcome::Unauthenticated);
     assert_eq!(me(service, owner).await, Outcome::Done);
@@ -199,7 +204,7 @@ async fn finding_11_what_a_forgotten_token_made_is_its_makers(test: &TestService
     test.advance(Duration::from_secs(1));
     let agent = TestAgent::create(service, third, "project").await;
     for gone in [third, second] {
-        revoke(service, owner, gone, Revoked::Alone).await;
+        revoke(service, owner, gone, Revocation::Alone).await;
     }
     // There is room for two more, for which those that open nothing give way.
     for _ in 0..2 {
@@ -214,7 +219,7 @@ async fn finding_11_what_a_forgotten_token_made_is_its_makers(test: &TestService
         let maker = token.made_by.as_ref().and_then(|maker| maker.token);
         assert_eq!(maker, Some(first.id));
     }
-    revoke(service, owner, first, Revoked::WithChildren).await;
+    revoke(service, owner, first, Revocation::WithChildren).await;
     assert_eq!(me(service, last).await, Outcome::Unauthenticated);
     assert_eq!(session(service, &agent).await, Outcome::Unauthenticated);
 }
@@ -240,7 +245,7 @@ async fn finding_11_nothing_made_meanwhile_escapes(test: &TestService) {
         });
     }
     made.notified().await;
-    let revoked = revoke(service, owner, stolen, Revoked::WithChildren).await;
+    let revoked = revoke(service, owner, stolen, Revocation::WithChildren).await;
     assert_eq!(revoked, Outcome::Done);
     assert!(children(service, owner, stolen).await.is_empty());
     thieves.join_all().await;
@@ -328,7 +333,7 @@ async fn finding_11_an_agents_token_is_rotated(test: &TestService) {
     assert_eq!(head.map(|head| head.seq), Some(2));
     assert!(chat.record().await.drift().is_some());
     // Where it was revoked, it has one again.
-    revoke(service, owner, for_a_while, Revoked::WithChildren).await;
+    revoke(service, owner, for_a_while, Revocation::WithChildren).await;
     let replaces = Replaces::Agent(agent.id);
     let mut next = TestAgent::create_replacing(service, owner, "project", replaces).await;
     next.push(service, &Workspace::with_agents_md("/w", "Three.\n"))
@@ -343,28 +348,28 @@ async fn finding_11_a_token_revokes_none_wider(test: &TestService) {
     let admin = first_admin(service).await;
     let narrow = token(service, admin, "write").await;
     let wide = token(service, admin, "read write admin").await;
-    for revoked in [Revoked::Alone, Revoked::WithChildren] {
+    for revoked in [Revocation::Alone, Revocation::WithChildren] {
         let outcome = revoke(service, narrow, wide, revoked).await;
         let expected = Outcome::Forbidden(Refusal::RevokesWider(Scope::Read));
         assert_eq!(outcome, expected);
     }
     let reads = token(service, admin, "read write").await;
-    let outcome = people::token_revoke(service, reads, wide.id, Revoked::Alone).await;
+    let outcome = people::token_revoke(service, reads, wide.id, Revocation::Alone).await;
     let told = outcome.unwrap_err().to_string();
     assert!(told.contains("lacks the scope `admin`"), "{told}");
     assert_eq!(me(service, wide).await, Outcome::Done);
     assert_eq!(
-        revoke(service, wide, reads, Revoked::Alone).await,
+        revoke(service, wide, reads, Revocation::Alone).await,
         Outcome::Done
     );
     // Itself, and what is as wide.
     let same = token(service, admin, "write").await;
     assert_eq!(
-        revoke(service, narrow, same, Revoked::Alone).await,
+        revoke(service, narrow, same, Revocation::Alone).await,
         Outcome::Done
     );
     assert_eq!(
-        revoke(service, narrow, narrow, Revoked::Alone).await,
+        revoke(service, narrow, narrow, Revocation::Alone).await,
         Outcome::Done
     );
     assert_eq!(me(service, narrow).await, Outcome::Unauthenticated);
@@ -395,7 +400,7 @@ async fn finding_11_a_user_who_is_let_in_again_has_what_was_there(test: &TestSer
     assert_eq!(session(service, &agent).await, Outcome::Unauthenticated);
     // What ends meanwhile does not come back.
     assert_eq!(
-        revoke(service, admin, revoked, Revoked::Alone).await,
+        revoke(service, admin, revoked, Revocation::Alone).await,
         Outcome::Done
     );
     test.advance(Duration::from_secs(60));

@@ -13,7 +13,7 @@ use ctxpin_model::token::TokenRequest;
 use ctxpin_model::token::{Credential, Token, TokenRecord};
 use ctxpin_model::user::UserChange;
 use ctxpin_operations::error::{Error, Result};
-use ctxpin_operations::people::{self, FirstToken, Revoked};
+use ctxpin_operations::people::{self, FirstToken, Revocation};
 use ctxpin_operations::{agents, pushes, wakes};
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::{TestAgent, first_admin, member, user};
@@ -424,13 +424,13 @@ async fn a_revoked_token_opens_nothing(test: &TestService) {
     let credential = token(test, admin, "read write").await.credential();
     assert_eq!(me(test, credential).await, Outcome::Done);
     // It may revoke itself.
-    people::token_revoke(&test.service, credential, credential.id, Revoked::Alone)
+    people::token_revoke(&test.service, credential, credential.id, Revocation::Alone)
         .await
         .unwrap();
     let first = test.clock.now();
     assert_eq!(me(test, credential).await, Outcome::Unauthenticated);
     test.advance(Duration::from_secs(5));
-    people::token_revoke(&test.service, admin, credential.id, Revoked::Alone)
+    people::token_revoke(&test.service, admin, credential.id, Revocation::Alone)
         .await
         .unwrap();
     let record = record_of(test, admin, credential).await;
@@ -458,18 +458,18 @@ async fn a_token_is_revoked_by_its_owner_or_an_admin(test: &TestService) {
     let admin_without_scope = token(test, admin, "read write").await.credential();
     let target = token(test, owner, "read").await.credential();
     for caller in [stranger, auditor, admin_without_scope] {
-        let revoked = people::token_revoke(service, caller, target.id, Revoked::Alone).await;
+        let revoked = people::token_revoke(service, caller, target.id, Revocation::Alone).await;
         assert_eq!(Outcome::of(&revoked), Outcome::NotFound);
     }
     let nobodys = Uuid::from_u128(1).into();
-    let revoked = people::token_revoke(service, admin, nobodys, Revoked::Alone).await;
+    let revoked = people::token_revoke(service, admin, nobodys, Revocation::Alone).await;
     assert_eq!(Outcome::of(&revoked), Outcome::NotFound);
     assert_eq!(me(test, target).await, Outcome::Done);
-    people::token_revoke(service, owner, target.id, Revoked::Alone)
+    people::token_revoke(service, owner, target.id, Revocation::Alone)
         .await
         .unwrap();
     assert_eq!(me(test, target).await, Outcome::Unauthenticated);
-    people::token_revoke(service, admin, owner.id, Revoked::Alone)
+    people::token_revoke(service, admin, owner.id, Revocation::Alone)
         .await
         .unwrap();
     assert_eq!(me(test, owner).await, Outcome::Unauthenticated);
@@ -479,7 +479,8 @@ async fn an_agents_token_is_not_revoked_by_itself(test: &TestService) {
     let service = &test.service;
     let admin = first_admin(service).await;
     let mut agent = TestAgent::create(service, admin, "project").await;
-    let revoked = people::token_revoke(service, admin, agent.credential.id, Revoked::Alone).await;
+    let revoked =
+        people::token_revoke(service, admin, agent.credential.id, Revocation::Alone).await;
     assert_eq!(Outcome::of(&revoked), Outcome::NotFound);
     let workspace = Workspace::with_agents_md("/w", "One.\n");
     agent.push(service, &workspace).await.unwrap();

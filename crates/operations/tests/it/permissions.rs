@@ -14,7 +14,7 @@ use ctxpin_model::user::UserChange;
 use ctxpin_operations::agents;
 use ctxpin_operations::chats;
 use ctxpin_operations::contexts;
-use ctxpin_operations::people::{self, Revoked};
+use ctxpin_operations::people::{self, Revocation};
 use ctxpin_operations::pins;
 use ctxpin_operations::service::Service;
 use ctxpin_testing::databases::TestService;
@@ -162,7 +162,7 @@ impl<'t> World<'t> {
         wrong.secret_hash[0] ^= 1;
         self.add("wrong secret", wrong, None);
         let revoked = self.token(self.owner.0, "read write").await;
-        people::token_revoke(self.service, self.owner.1, revoked.id, Revoked::Alone)
+        people::token_revoke(self.service, self.owner.1, revoked.id, Revocation::Alone)
             .await
             .unwrap();
         self.add("revoked token", revoked, None);
@@ -482,7 +482,7 @@ async fn revoked_while_waiting(held: &'static str, is_of_agent: bool) {
             .await
             .unwrap();
     } else {
-        people::token_revoke(&test.service, admin, owner.id, Revoked::Alone)
+        people::token_revoke(&test.service, admin, owner.id, Revocation::Alone)
             .await
             .unwrap();
     }

@@ -17,7 +17,7 @@ use ctxpin_model::watch::{Detail, Event, Subject};
 use ctxpin_operations::agents;
 use ctxpin_operations::chats;
 use ctxpin_operations::error::{Error, Result};
-use ctxpin_operations::people::{self, Revoked};
+use ctxpin_operations::people::{self, Revocation};
 use ctxpin_operations::quotas;
 use ctxpin_operations::service::Service;
 use ctxpin_operations::watches;
@@ -251,7 +251,7 @@ async fn finding_06_an_admins_word_goes_before_the_default(test: &TestService) {
     assert_eq!(log.items[0].object_id, Some(scene.owner.0.uuid()));
     // No number is too large for the look at who is near.
     scene.allow(change(Some(Some(u64::MAX)))).await;
-    quotas::look(service).await.unwrap();
+    quotas::refresh_warnings(service).await.unwrap();
     assert_eq!(service.quota_warnings(scene.owner.0), []);
     let nobody = Uuid::from_u128(1).into();
     let changed = quotas::change(service, scene.admin, nobody, &agents).await;
@@ -330,7 +330,7 @@ async fn finding_06_tokens_are_bounded_and_dead_ones_give_way(test: &TestService
     };
     let by_admin = people::token_create(service, scene.admin, &for_owner).await;
     assert_eq!(exceeded(by_admin), of_stock(Stock::Tokens, 3, 3));
-    people::token_revoke(service, owner, revoked.id, Revoked::Alone)
+    people::token_revoke(service, owner, revoked.id, Revocation::Alone)
         .await
         .unwrap();
     assert_eq!(scene.usage().await.usage.used.tokens, 2);
@@ -689,7 +689,7 @@ async fn finding_06_whoever_is_near_a_quota_is_warned(test: &TestService) {
     let service = &scene.service;
     let mut agent = scene.agent("project").await;
     agent.push(service, &of_bytes("a", 79)).await.unwrap();
-    quotas::look(service).await.unwrap();
+    quotas::refresh_warnings(service).await.unwrap();
     assert_eq!(service.quota_warnings(scene.owner.0), []);
     agent.push(service, &of_bytes("b", 1)).await.unwrap();
     for _ in 0..3 {
@@ -697,7 +697,7 @@ async fn finding_06_whoever_is_near_a_quota_is_warned(test: &TestService) {
             .await
             .unwrap();
     }
-    quotas::look(service).await.unwrap();
+    quotas::refresh_warnings(service).await.unwrap();
     let warning = |stock, used, quota| QuotaWarning { stock, used, quota };
     let expected = [
         warning(Stock::ContentBytes, 80, 100),
@@ -721,13 +721,13 @@ async fn finding_06_whoever_is_near_a_quota_is_warned(test: &TestService) {
             ..QuotaChange::default()
         })
         .await;
-    quotas::look(service).await.unwrap();
+    quotas::refresh_warnings(service).await.unwrap();
     assert_eq!(service.quota_warnings(scene.owner.0), []);
     // Agents and tokens are counted when it is looked.
     for _ in 0..2 {
         scene.agent("another").await;
     }
-    quotas::look(service).await.unwrap();
+    quotas::refresh_warnings(service).await.unwrap();
     let expected = [warning(Stock::Agents, 3, 3)];
     assert_eq!(service.quota_warnings(scene.owner.0), expected);
 }

@@ -10,7 +10,7 @@ use ctxpin_operations::chats;
 use ctxpin_operations::contexts;
 use ctxpin_operations::diffs::{self, DiffRequest};
 use ctxpin_operations::error::Error;
-use ctxpin_operations::people::Revoked;
+use ctxpin_operations::people::Revocation;
 use ctxpin_operations::pins;
 use ctxpin_operations::{people, prompts, skills};
 use ctxpin_testing::chats::{TestChat, plain};
@@ -206,7 +206,7 @@ async fn what_is_kept_in_memory_opens_nothing(test: &TestService) {
     assert_eq!(refusal(prompt(agent.credential).await), "forbidden");
     let theirs = contexts::read(service, stranger, chat.id).await;
     assert_eq!(refusal(theirs), "not-found");
-    people::token_revoke(service, leaver, leaver.id, Revoked::Alone)
+    people::token_revoke(service, leaver, leaver.id, Revocation::Alone)
         .await
         .unwrap();
     assert_eq!(refusal(prompt(leaver).await), "unauthenticated");

@@ -11,7 +11,7 @@ use ctxpin_model::user::UserChange;
 use ctxpin_model::watch::{Changed, Detail, Event, Subject};
 use ctxpin_operations::agents;
 use ctxpin_operations::error::Error;
-use ctxpin_operations::people::{self, Revoked};
+use ctxpin_operations::people::{self, Revocation};
 use ctxpin_operations::wakes;
 use ctxpin_operations::watches::{Watch, watch};
 use ctxpin_testing::chats::{TestChat, plain};
@@ -406,7 +406,7 @@ async fn a_revoked_token_ends_the_watch(test: &TestService) {
     }
     scene.minute();
     chat.turn().await.unwrap();
-    people::token_revoke(scene.service, visitor, visitor.id, Revoked::Alone)
+    people::token_revoke(scene.service, visitor, visitor.id, Revocation::Alone)
         .await
         .unwrap();
     for watch in [&mut own, &mut one] {
@@ -447,7 +447,7 @@ async fn finding_11_who_is_locked_out_watches_no_longer(test: &TestService) {
         let open = people::user_change(service, admin, id, &disabled(false)).await;
         open.unwrap();
         let watches = begin().await;
-        people::token_revoke(service, visitor, visitor.id, Revoked::Alone)
+        people::token_revoke(service, visitor, visitor.id, Revocation::Alone)
             .await
             .unwrap();
         for mut watch in watches {

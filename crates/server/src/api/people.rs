@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use ctxpin_operations::people::{self, Revoked};
+use ctxpin_operations::people::{self, Revocation};
 use ctxpin_protocol::convert;
 use ctxpin_protocol::convert::members::label;
 use ctxpin_protocol::convert::pages::{page, page_request};
@@ -123,8 +123,8 @@ pub(crate) async fn token_revoke(
     QueryParams(query): QueryParams<TokenRevoke>,
 ) -> Answer<StatusCode> {
     let revoked = match query.children {
-        Some(true) => Revoked::WithChildren,
-        _ => Revoked::Alone,
+        Some(true) => Revocation::WithChildren,
+        _ => Revocation::Alone,
     };
     people::token_revoke(&app.service, credential, path.id("token")?, revoked).await?;
     Ok(StatusCode::NO_CONTENT)

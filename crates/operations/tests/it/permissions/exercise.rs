@@ -19,7 +19,7 @@ use ctxpin_operations::agents;
 use ctxpin_operations::chats;
 use ctxpin_operations::contexts;
 use ctxpin_operations::diffs::{self, DiffRequest};
-use ctxpin_operations::people::{self, Revoked};
+use ctxpin_operations::people::{self, Revocation};
 use ctxpin_operations::pins;
 use ctxpin_operations::pushes;
 use ctxpin_operations::skills::{self, Reader};
@@ -311,7 +311,7 @@ async fn on_people(
             Outcome::of(&people::token_children(service, by, objects.token, &page).await)
         }
         Operation::TokenRevoke => {
-            Outcome::of(&people::token_revoke(service, by, objects.token, Revoked::Alone).await)
+            Outcome::of(&people::token_revoke(service, by, objects.token, Revocation::Alone).await)
         }
         Operation::MeRead => Outcome::of(&people::me(service, by).await),
         Operation::AuditRead => Outcome::of(&people::audit_log(service, by, &page).await),
