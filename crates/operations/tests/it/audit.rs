@@ -220,7 +220,7 @@ async fn what_changed_nothing_leaves_no_row(test: &TestService) {
     let mut agent = TestAgent::create(service, admin, "project").await;
     let pinned = chat(service, admin, Some(agent.id)).await.id;
     let before = log(test, admin).await.len();
-    // Refused for what was asked, not for who asked.
+    // These requests fail because of their content. Their caller may do the operation.
     let refresh = PinMove::Refresh { head: None };
     assert!(
         pins::pin_move(service, admin, pinned, &refresh, None)
@@ -233,7 +233,7 @@ async fn what_changed_nothing_leaves_no_row(test: &TestService) {
             .await
             .is_err()
     );
-    // Reading leaves none, and a push is told by the timeline and the history.
+    // Reads leave no row. The timeline and the history show a push.
     chats::read(service, admin, pinned).await.unwrap();
     agent
         .push(service, &Workspace::with_agents_md("/w", "One.\n"))

@@ -1,4 +1,4 @@
-//! Chats: created, archived, renamed, deleted, and what of it moves `updated_at`.
+//! Creation, changes and deletion of chats, and which of them move `updated_at`.
 
 use ctxpin_model::access::Operation;
 use ctxpin_model::chat::ChatFilter;
@@ -155,7 +155,7 @@ async fn a_child_of_an_unbound_parent_keeps_the_pin(test: &TestService) {
         .unwrap();
     assert_eq!(child.record().await.agent, None);
     assert_eq!(child.prompt().await, rendered(&agents_md("one")));
-    // The child's pin came from the same agent as its parent's.
+    // The child's pin came from the same agent as the parent's.
     scene.push(&agents_md("two")).await;
     child.bind(Some(scene.agent.id)).await.unwrap();
     assert_eq!(child.reasons().await, "inherit");

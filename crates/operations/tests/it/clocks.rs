@@ -1,4 +1,4 @@
-//! Clocks that jump, forward and back: what holds, holds by numbers, epochs and hashes.
+//! Clocks that jump forward and back. The rules hold because they rest on numbers, epochs and hashes.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -36,10 +36,10 @@ ctxpin_testing::on_both_databases!(
     a_token_ends_by_the_clock,
 );
 
-/// Where the clock jumps, in minutes from its beginning: forward and back, and twice to one moment.
+/// The moments to which the clock jumps, in minutes from its start. One of them occurs twice.
 const JUMPS: [i64; 9] = [5, -10, -10, 40, -2, 0, 90, -60, 3];
 
-/// Longer than anything takes; a test that waits so long has failed.
+/// The longest wait for an event. A test that waits this long has failed.
 const FAR_TOO_LONG: Duration = Duration::from_secs(20);
 
 fn jump(test: &TestService, minutes: i64) {
@@ -73,7 +73,7 @@ async fn a_drift_never_began_before_the_pin_whatever_the_clock(test: &TestServic
             assert_sound(chat).await;
         }
     }
-    // Content that is put back ends every drift from it, whenever that was.
+    // A head with the pin's content ends the drift, whatever its time.
     jump(test, -100);
     push(&mut scene, "one").await;
     assert!(!pinned[0].is_dirty().await);
@@ -90,7 +90,7 @@ async fn a_refresh_pins_the_head_whatever_the_clock(test: &TestService) {
         assert_eq!(head.seq, i64::try_from(number).unwrap() + 1);
         chat.refresh().await.unwrap();
         assert_eq!(chat.snapshot().await, Some(head.snapshot));
-        // A push also pins what waits, although it was unpinned at a later time.
+        // A push also pins a chat that was unpinned at a later time.
         assert_eq!(waiting.snapshot().await, Some(head.snapshot));
         assert!(!chat.is_dirty().await);
     }
@@ -253,7 +253,7 @@ async fn bytes_sent_ahead_stay_proved_when_the_clock_goes_back(test: &TestServic
             }
             Err(error) => panic!("{error}"),
         }
-        // The head proves what it holds: another one forgets it.
+        // The head proves that the agent has its bytes. Another head does not.
         push(&mut scene, &format!("{minutes_sent} {minutes_pushed}")).await;
     }
 }

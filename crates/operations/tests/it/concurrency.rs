@@ -1,6 +1,6 @@
-//! Many callers at once: whoever wins, the rules hold afterwards, and nobody is told of the race.
+//! Concurrent callers. Whoever wins, the rules hold afterwards, and no caller gets an error because of the race.
 //!
-//! What may come out of a race is stated; what may not is that a caller sees a lost transaction, a
+//! Each test states the possible results of its race. Never may a caller see a lost transaction, a
 //! chat that missed the head, a history with a gap or a prompt of another snapshot.
 
 use ctxpin_model::chat::{ChatChange, ChatCreate};
@@ -39,7 +39,7 @@ ctxpin_testing::on_both_databases!(
     deleting_the_agent_against_everything,
 );
 
-/// Rounds of each race.
+/// The number of rounds of each race.
 const ROUNDS: usize = 12;
 
 fn text(round: usize, name: &str) -> Workspace {
@@ -50,7 +50,7 @@ fn version(round: usize, step: usize) -> i64 {
     i64::try_from(round * 10 + step + 1).unwrap()
 }
 
-/// No unarchived, unpinned chat is bound to an agent that has a head.
+/// Checks that the chat has a pin unless it is archived, or its agent has no head.
 async fn assert_hydrated(chat: &TestChat) {
     let record = chat.record().await;
     let may_be_unpinned = record.archived_at.is_some() || record.head.is_none();
@@ -145,8 +145,8 @@ async fn pushes_against_refreshes(test: &TestService) {
     assert_hydrated(&chat).await;
 }
 
-/// What was prepared for a head that has been replaced meanwhile is prepared again where nobody
-/// can replace it any more: an agent that pushes without a pause starves no chat.
+/// A move whose head was replaced meanwhile is prepared again under the locks, where nobody can replace
+/// it. So an agent that pushes without a pause starves no chat.
 #[tokio::test]
 async fn an_overtaken_refresh_does_not_start_over() {
     let test = TestService::postgres().await;
@@ -163,7 +163,7 @@ async fn an_overtaken_refresh_does_not_start_over() {
         async move { done(chat.refresh().await) }
     });
     held.awaited().await;
-    // As a push would that brings back what was there first.
+    // The same as a push that restores the first content.
     held.change(
         "update agents set head_seq = 1, \
          head_snapshot = (select snapshot_id from agent_heads where seq = 1)",
@@ -173,7 +173,7 @@ async fn an_overtaken_refresh_does_not_start_over() {
     let asked = test.service.counts() - before;
     assert_eq!(chat.prompt().await, rendered(&agents_md("first")));
     assert_sound(&chat).await;
-    // Each statement of a refresh that renders, once.
+    // The statements of one refresh with a rendering.
     assert_eq!(asked.statements, 9, "{asked:?}");
     test.finish().await;
 }
@@ -257,8 +257,8 @@ async fn pushes_against_rebinds(test: &TestService) {
     }
 }
 
-/// Whatever wins, each pin is of the agent that the chat had when it moved, and of a head that this
-/// one had by then.
+/// Each pin is from the agent that the chat had when it moved, and from a head that this agent had by
+/// then.
 async fn refreshes_against_rebinds_against_pushes(test: &TestService) {
     let mut scene = Scene::new(test).await;
     scene.push(&agents_md("of the first")).await;
@@ -355,7 +355,7 @@ async fn rebinds_to_and_fro_against_pushes_of_both(test: &TestService) {
         race.add(async move {
             for round in 0..ROUNDS {
                 done(chat.bind(agents[round % 3]).await);
-                // A chat without a head at that moment is refused, which is no lost race.
+                // The agent may have no head yet, which is a refusal and not a lost race.
                 let _ = settled(chat.refresh().await);
             }
         });

@@ -1,5 +1,5 @@
-//! What operations ask of a database: statements, rows, bytes and round trips, which are the same on
-//! every machine. The table is compared with one that was reviewed, so that a statement more shows;
+//! The cost of operations in a database: statements, rows, bytes and round trips, which are the same on
+//! every machine. A test compares the table with a reviewed one, so that an added statement shows.
 //! `UPDATE_GOLDEN=1` writes it anew.
 
 use std::fmt::Write as _;
@@ -26,10 +26,10 @@ use crate::scene::Scene;
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/costs.txt");
 
-/// Instruction files of the workspaces here.
+/// The number of instruction files in each workspace.
 const FILES: usize = 50;
 
-/// What each step asked for, in order.
+/// The cost of each step, in order.
 struct Ledger<'s> {
     service: &'s Service,
     rows: Vec<(String, Counts)>,
@@ -45,7 +45,7 @@ impl Ledger<'_> {
     }
 }
 
-/// A workspace whose first file is of that edition.
+/// Returns a workspace with an edition of its first file.
 fn workspace(edition: usize) -> Workspace {
     let first = Workspace::with_agents_md("/w", &format!("Edition {edition:04}."));
     (1..FILES).fold(first, |workspace, number| {
@@ -56,7 +56,7 @@ fn workspace(edition: usize) -> Workspace {
     })
 }
 
-/// The everyday operations, one after the other.
+/// Runs the everyday operations one after the other.
 async fn everyday(test: &TestService) -> Vec<(String, Counts)> {
     let mut scene = Scene::new(test).await;
     let mut ledger = Ledger {
@@ -112,7 +112,7 @@ async fn pushed(scene: &mut Scene<'_>, ledger: &mut Ledger<'_>) {
 
 async fn moves(scene: &mut Scene<'_>, ledger: &mut Ledger<'_>, chat: &TestChat) {
     let other = scene.chat().await;
-    // Another chat has rendered the head already.
+    // The head was rendered for another chat already.
     ledger
         .note("refresh to a prompt that is kept", chat.refresh())
         .await
@@ -225,7 +225,7 @@ async fn watched(scene: &mut Scene<'_>, ledger: &mut Ledger<'_>, chat: &TestChat
     let state = async { while !matches!(watch.next().await.unwrap(), Some(Event::Ready)) {} };
     ledger.note("take its state, 100 chats", state).await;
     scene.push(&workspace(7)).await;
-    // The agent, and those of the chats that are bound to it.
+    // A push wakes the watches of the agent and of the chats that are bound to it.
     let told = async { while !matches!(watch.next().await.unwrap(), Some(Event::Chat(_))) {} };
     ledger.note("tell it of a push", told).await;
 }
@@ -250,7 +250,7 @@ async fn operations_cost_what_was_reviewed() {
     );
 }
 
-/// One line for each step. SQLite is not asked for row locks; both write the same.
+/// Returns a line for each step. SQLite gets no row locks; both databases write the same.
 fn table(sqlite: &[(String, Counts)], postgres: &[(String, Counts)]) -> String {
     let mut table = String::from(
         "                                      statements       round trips     rows\n\
@@ -273,7 +273,7 @@ fn table(sqlite: &[(String, Counts)], postgres: &[(String, Counts)]) -> String {
     table
 }
 
-/// A prompt that is unchanged is told without its bytes being read: they could be gone.
+/// A response with an unchanged prompt does not read its bytes, so they may be missing here.
 async fn an_unchanged_prompt_reads_no_blob(test: &TestService) {
     let mut scene = Scene::new(test).await;
     scene.push(&workspace(1)).await;

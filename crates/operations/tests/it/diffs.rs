@@ -1,4 +1,4 @@
-//! What differs, with the texts.
+//! Differences between a pin and a head, with the texts.
 
 use ctxpin_model::diff::Verb;
 use ctxpin_model::diff::effect::{Effect, strongest};
@@ -49,7 +49,7 @@ async fn diff(
     diffs::diff(&chat.service, chat.owner, chat.id, request).await
 }
 
-/// Every change of a diff that is told whole: how, where, and its text.
+/// Returns the verb, the source and the text of every change in an untruncated diff.
 fn told(diff: &DiffView) -> Vec<(Verb, String, String)> {
     let changes = diff.changes();
     let told = changes.iter().map(|(change, told)| {
@@ -135,7 +135,7 @@ fn with_tool(tool: Tool) -> Workspace {
     agents_md("x\n").resource(resource)
 }
 
-/// Every field of the context hash and of the tools hash.
+/// Returns every field that the context hash or the tools hash covers.
 fn fields() -> Vec<Field> {
     let empty = || Workspace::new("/w");
     let file = |path: &str, text: &str| Workspace::new("/w").file(path, text);
@@ -429,7 +429,7 @@ async fn a_rebuilt_workspace_is_compared_by_path(test: &TestService) {
     assert_eq!(verbs, expected);
     let text = told[1].2.as_str();
     assert!(text.contains("-one\n+two\n"), "{text}");
-    // The same bytes at another path: the path reaches the model, the text is the same.
+    // The same bytes are at another path. That is a change, but the texts are equal.
     let text = told[2].2.as_str();
     assert!(!text.contains("-b\n"), "{text}");
 }
@@ -474,7 +474,7 @@ async fn an_auditor_reads_no_diff(test: &TestService) {
     assert!(!context.tells_bodies);
 }
 
-/// A skill of so many files, each of one text.
+/// Returns a workspace with a skill of `count` files.
 fn skill_of_files(count: usize, text: impl Fn(usize) -> String) -> Workspace {
     let files: Vec<_> = (0..count)
         .map(|index| (format!("{index:03}.txt"), text(index)))
@@ -486,7 +486,7 @@ fn skill_of_files(count: usize, text: impl Fn(usize) -> String) -> Workspace {
     Workspace::new("/w").skill("large", "Has large files.", &files)
 }
 
-/// Two sides of 48 files of 256 KiB in which every line differs: far past what one answer reads.
+/// Pushes 48 files of 256 KiB twice, with every line changed: far more than one response reads.
 async fn large(scene: &mut Scene<'_>) -> TestChat {
     let lines = |side: usize| {
         move |file: usize| -> String {
@@ -514,7 +514,7 @@ async fn finding_01_two_diffs_keep_nobody_waiting(test: &TestService) {
     assert!(answered > 20, "{answered}");
 }
 
-/// How long an answer is about, as it counts it.
+/// Returns the approximate length of a response, as the operation counts it.
 fn bytes(diff: &DiffView) -> u64 {
     let changes = diff.changes();
     let told = changes
@@ -525,7 +525,7 @@ fn bytes(diff: &DiffView) -> u64 {
 
 async fn finding_02_a_diff_has_a_bound(test: &TestService) {
     let mut scene = Scene::new(test).await;
-    // A byte that is six in JSON.
+    // JSON writes this byte as six.
     let control = |byte: char| move |_: usize| byte.to_string().repeat(256 * 1024);
     scene.push(&skill_of_files(16, control('\u{1}'))).await;
     let chat = scene.chat().await;

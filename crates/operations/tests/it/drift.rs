@@ -1,4 +1,4 @@
-//! Drift is derived: what counts, since when, and that a pinned prompt stays the same bytes.
+//! Drift: which changes count, when a drift began, and that the bytes of a pinned prompt stay.
 
 use ctxpin_model::diff::Subject;
 use ctxpin_model::resource::Kind;
@@ -56,7 +56,7 @@ async fn a_move_to_equal_content_keeps_the_prompt_of_another_renderer(test: &Tes
     let chat = scene.chat().await;
     let before = chat.prompt_hash().await;
     scene.push(&agents_md("one").server("git", &["log"])).await;
-    // As if this release rendered everything otherwise.
+    // Pretend that this release renders everything differently.
     test.tamper("update prompts set prompt = (select b.hash from blobs b where b.hash <> prompts.prompt order by b.hash limit 1)")
         .await;
     chat.refresh().await.unwrap();
@@ -142,7 +142,7 @@ async fn a_partial_pin_drifts_since_it_was_made(test: &TestService) {
     assert_eq!(chat.record().await.drift().unwrap().since, pinned_at);
     scene.push(&files("a3", "b3")).await;
     assert_eq!(chat.record().await.drift().unwrap().since, pinned_at);
-    // The agent comes to have what the chat composed, and leaves it again.
+    // The agent pushes what the chat composed, and then something else.
     scene.push(&files("a2", "b1")).await;
     assert!(!chat.is_dirty().await);
     scene.push(&files("a4", "b4")).await;
@@ -196,7 +196,7 @@ async fn a_changed_configuration_counts_among_the_tools(test: &TestService) {
     let mut scene = Scene::new(test).await;
     scene.push(&agents_md("one").mcp_config("{\"a\": 1}")).await;
     let (live, pinned) = (scene.chat().await, pinned(&scene).await);
-    // Its shape is the same; only the claimed hash tells.
+    // The shape is the same, and only the claimed hash differs.
     scene.push(&agents_md("one").mcp_config("{\"a\": 2}")).await;
     assert!(!live.is_dirty().await && live.context().await.chat.tools_differ());
     let context = pinned.context().await;
@@ -244,7 +244,7 @@ async fn the_facts_are_drift(test: &TestService) {
     assert_eq!(context.changes()[0].source(), "");
 }
 
-/// A workspace of a few things, each in one of a few states.
+/// Generates workspaces of a few resources, each in one of a few states.
 fn workspaces() -> impl Strategy<Value = Workspace> {
     let thing = (0..6_usize, 0..4_usize);
     let things = prop::collection::vec(thing, 0..6);
@@ -290,7 +290,7 @@ async fn changes_are_listed_exactly_if_dirty(test: &TestService) {
             assert_sound(chat).await;
             let context = chat.context().await;
             dirty += usize::from(context.chat.drift().is_some());
-            // Everything that is listed, taken one by one, ends the drift.
+            // Taking every listed source, one by one, ends the drift.
             if round % 3 == 0 {
                 for _ in 0..context.changes().len() {
                     let context = chat.context().await;
@@ -317,11 +317,11 @@ async fn an_empty_context_is_a_pin_and_no_pin_is_none(test: &TestService) {
     assert_eq!(waiting.snapshot().await, None);
     let head = scene.push(&empty).await.head.unwrap().snapshot;
     assert_eq!(waiting.snapshot().await, Some(head));
-    // It has its pin: the next push is no first one for it.
+    // The chat has a pin, so the next push does not pin it.
     assert_eq!(scene.push(&agents_md("one")).await.hydrated, 0);
     assert_eq!(waiting.prompt().await, rendered(&empty));
     waiting.refresh().await.unwrap();
-    // Nothing of what was there is left over when everything is gone.
+    // Nothing remains of a workspace that was emptied.
     scene.push(&empty).await;
     assert!(waiting.is_dirty().await);
     waiting.refresh().await.unwrap();

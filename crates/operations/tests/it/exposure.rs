@@ -1,4 +1,4 @@
-//! Who had a content in force.
+//! Which chats and turns had a content in force.
 
 use ctxpin_model::exposure::Exposure;
 use ctxpin_model::hash::BlobHash;

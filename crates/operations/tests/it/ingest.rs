@@ -1,5 +1,5 @@
-//! Ingest: what the server makes of a manifest. Every claim is checked as far as there are bytes,
-//! a bad resource is listed with its reason, and only what no honest agent sends is refused whole.
+//! Ingest: how the server judges a manifest. It checks every claim for which it has the bytes, lists a
+//! bad resource with the reason, and refuses a whole manifest only if no honest agent would send it.
 
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::resource::{
@@ -31,7 +31,7 @@ ctxpin_testing::on_both_databases!(
     what_is_not_used_keeps_its_claims_and_says_why,
 );
 
-/// An agent, and a way to see what the server made of its manifest.
+/// An agent, and a chat that shows how the server judged its manifest.
 struct Intake<'t> {
     test: &'t TestService,
     owner: Credential,
@@ -45,7 +45,7 @@ impl<'t> Intake<'t> {
         Self { test, owner, agent }
     }
 
-    /// Pushes a manifest with these bytes, and tells what a chat is pinned to then.
+    /// Pushes a manifest with these bytes, and returns the snapshot that a chat is pinned to then.
     async fn take(&mut self, manifest: Snapshot, sent: &[&[u8]]) -> Result<Snapshot> {
         let bodies: Bodies = sent
             .iter()
@@ -54,18 +54,18 @@ impl<'t> Intake<'t> {
         let service = &self.test.service;
         let pushed = self.agent.push_as(service, manifest, bodies).await?;
         let chat = chat(service, self.owner, Some(self.agent.id)).await;
-        // Out of the database: this service still has in memory what was pushed.
+        // Read it from the database: this service still has the pushed snapshot in memory.
         let cold = self.test.replica().await;
         let context = contexts::read(&cold, self.owner, chat.id).await?;
         cold.close().await;
         let pinned = context.pinned.expect("a pin");
-        // What is stored is what was hashed.
+        // The stored snapshot has the hash.
         let id = pinned.addresses().id;
         assert_eq!(pushed.head.map(|head| head.snapshot), Some(id));
         Ok(Snapshot::clone(&pinned))
     }
 
-    /// Sends bytes ahead of a push.
+    /// Uploads bytes before a push.
     async fn upload(&self, bytes: &[u8]) {
         let (agent, hash) = (&self.agent, BlobHash::of(bytes));
         let service = &self.test.service;
@@ -73,7 +73,7 @@ impl<'t> Intake<'t> {
         sent.await.unwrap();
     }
 
-    /// What the server made of one resource.
+    /// Pushes one resource, and returns it as the server judged it.
     async fn take_one(&mut self, resource: Resource, sent: &[&[u8]]) -> Resource {
         let mut taken = self.take(of(vec![resource]), sent).await.unwrap();
         taken.resources.remove(0)
@@ -107,7 +107,7 @@ fn skill_md(name: &str, description: &str) -> String {
     format!("---\nname: {name}\ndescription: {description}\n---\n")
 }
 
-/// A skill in a directory `name` of `root`, without a claim on what its file says.
+/// Returns a skill in the directory `name` of `root`, without claims on the content of its file.
 fn skill(root: &str, name: &str, skill_md: &[u8]) -> Resource {
     let source = format!("{root}/skills/{name}/SKILL.md");
     Resource {
@@ -127,7 +127,7 @@ fn file(path: &str, bytes: &[u8]) -> SkillFile {
     }
 }
 
-/// That a resource is listed under this status with a reason that says this, and without bytes.
+/// Checks that a resource is listed with this status, a reason that contains `reason`, and no bytes.
 #[track_caller]
 fn demand_unused(resource: &Resource, status: Status, reason: &str) {
     let error = resource.error.as_deref().unwrap_or_default();
@@ -245,7 +245,7 @@ async fn an_instruction_file_must_be_utf_8(test: &TestService) {
         .await;
     demand_unused(&taken, Status::Invalid, "first bad byte at offset 2");
     assert_eq!((taken.content, taken.size), (claim(latin), 6));
-    // Anything else is kept verbatim, also what rendering removes.
+    // Any other text is stored verbatim, even what rendering removes.
     for bytes in ["", "\u{feff}x\r\n", "a\0b", "Grüße \u{202e}\n"] {
         let bytes = bytes.as_bytes();
         let taken = intake
@@ -263,7 +263,7 @@ async fn bytes_of_a_skills_file_are_judged_anew_as_instructions(test: &TestServi
     with_file.files.push(file("a.png", binary));
     let taken = intake.take_one(with_file, &[text.as_bytes(), binary]).await;
     assert_eq!(taken.files[0].content, pinned(binary));
-    // The agent has proved these bytes, but not that they are text.
+    // The agent has proved that it has these bytes, but not that they are text.
     let taken = intake
         .take_one(instructions("/w/AGENTS.md", binary), &[])
         .await;
@@ -288,7 +288,7 @@ async fn a_source_is_absolute(test: &TestService) {
 async fn a_skills_files_lie_below_it(test: &TestService) {
     let mut intake = Intake::new(test).await;
     let text = skill_md("pdf", "Reads PDFs.");
-    // Odd names are names all the same. `model::manifest` refuses paths that lead elsewhere.
+    // Odd names are valid. `model::manifest` refuses paths that lead elsewhere.
     let mut odd = skill("/w", "pdf", text.as_bytes());
     odd.files = ["...", "a/..b", "a\\..\\b", "ä ö"]
         .map(|path| file(path, b"x"))

@@ -1,5 +1,5 @@
-//! What tokens make: that it ends with them where that is asked for, lives no longer than they do, and is
-//! told of.
+//! Tokens that tokens create: they can be revoked with their maker, expire no later than it, and are in the
+//! audit log.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,7 +63,7 @@ async fn token(service: &Service, by: Credential, scopes: &str) -> Credential {
     made.expect("a token").1.credential()
 }
 
-/// A token that ends in so many seconds.
+/// Creates a token that expires in `seconds`.
 async fn expiring(test: &TestService, by: Credential, scopes: &str, seconds: u64) -> Credential {
     let request = TokenRequest {
         expires_at: Some(test.clock.now().after(Duration::from_secs(seconds))),
@@ -125,7 +125,7 @@ async fn finding_11_what_a_token_made_ends_with_it(test: &TestService) {
     assert_eq!(maker(&made[0]), Some(child.id));
     assert_eq!(maker(&made[1]), Some(stolen.id));
     assert_eq!((made[0].agent, made[1].agent), (Some(agent.id), None));
-    // Alone it takes nothing along, which is seen and mended afterwards.
+    // Revoked alone, its children stay valid. They can be listed and revoked afterwards.
     let revoked = revoke(service, owner, stolen, Revocation::Alone).await;
     assert_eq!(revoked, Outcome::Done);
     assert_eq!(me(service, stolen).await, Outcome::Unauthenticated);
@@ -141,7 +141,7 @@ async fn finding_11_what_a_token_made_ends_with_it(test: &TestService) {
     assert_eq!(me(service, sibling).await, Outcome::Done);
     assert_eq!(me(service, owner).await, Outcome::Done);
     assert!(children(service, owner, stolen).await.is_empty());
-    // Each is a row, and the agent and its chat are there.
+    // Each revoked token has a row. The agent and its chat stay.
     let now = test.clock.now();
     let rows = log(service, admin).await;
     let ended = rows.iter().filter(|row| row.at == now);
@@ -175,7 +175,7 @@ async fn finding_11_what_an_admin_made_for_others_ends_too(test: &TestService) {
     let found = children(service, admin, stolen).await;
     assert_eq!(found.len(), 2);
     assert!(found.iter().all(|token| token.user == id));
-    // Whose they are sees what their own made, and not what made those.
+    // Their user sees the children of their own tokens, but not the tokens that made those.
     assert_eq!(children(service, owner, made).await.len(), 1);
     let page = PageRequest::newest(9);
     let theirs = people::token_children(service, owner, stolen.id, &page).await;
@@ -206,7 +206,7 @@ async fn finding_11_what_a_forgotten_token_made_is_its_makers(test: &TestService
     for gone in [third, second] {
         revoke(service, owner, gone, Revocation::Alone).await;
     }
-    // There is room for two more, for which those that open nothing give way.
+    // Two more tokens fit, because those that are no longer valid are deleted for them.
     for _ in 0..2 {
         token(service, owner, "read").await;
     }
@@ -234,7 +234,7 @@ async fn finding_11_nothing_made_meanwhile_escapes(test: &TestService) {
     for _ in 0..4 {
         let (service, made) = (service.clone(), Arc::clone(&made));
         thieves.spawn(async move {
-            // Each makes the next one, until none of them opens anything.
+            // Each token creates the next one until all are revoked.
             let mut by = stolen;
             while let Ok((_, token)) =
                 people::token_create(&service, by, &request("read write")).await
@@ -249,7 +249,6 @@ async fn finding_11_nothing_made_meanwhile_escapes(test: &TestService) {
     assert_eq!(revoked, Outcome::Done);
     assert!(children(service, owner, stolen).await.is_empty());
     thieves.join_all().await;
-    // However many they made.
     let made = people::tokens(service, owner, &PageRequest::newest(i64::MAX - 1)).await;
     let open = made.unwrap().items.into_iter();
     let open: Vec<_> = open.filter(|token| token.revoked_at.is_none()).collect();
@@ -273,7 +272,7 @@ async fn finding_11_an_agent_has_its_token_no_longer_than_its_maker(test: &TestS
     test.advance(Duration::from_secs(60));
     assert_eq!(me(service, for_a_while).await, Outcome::Unauthenticated);
     assert_eq!(session(service, &agent).await, Outcome::Unauthenticated);
-    // One that does not end makes one that does not.
+    // A token that does not expire creates an agent's token that does not.
     let agent = TestAgent::create(service, owner, "project").await;
     let read = agents::read(service, owner, agent.id).await.unwrap();
     assert_eq!(read.token_expires_at, None);
@@ -322,7 +321,7 @@ async fn finding_11_an_agents_token_is_rotated(test: &TestService) {
         1
     );
     test.advance(Duration::from_secs(60));
-    // The same agent goes on, with its timeline and its chats.
+    // The agent keeps its timeline and its chats.
     agent.credential = token.credential();
     agent.restart(service).await;
     agent
@@ -332,7 +331,7 @@ async fn finding_11_an_agents_token_is_rotated(test: &TestService) {
     let head = agents::read(service, owner, agent.id).await.unwrap().head;
     assert_eq!(head.map(|head| head.seq), Some(2));
     assert!(chat.record().await.drift().is_some());
-    // Where it was revoked, it has one again.
+    // An agent whose token was revoked gets a new one.
     revoke(service, owner, for_a_while, Revocation::WithChildren).await;
     let replaces = Replaces::Agent(agent.id);
     let mut next = TestAgent::create_replacing(service, owner, "project", replaces).await;
@@ -362,7 +361,7 @@ async fn finding_11_a_token_revokes_none_wider(test: &TestService) {
         revoke(service, wide, reads, Revocation::Alone).await,
         Outcome::Done
     );
-    // Itself, and what is as wide.
+    // It may revoke itself, and a token of the same scopes.
     let same = token(service, admin, "write").await;
     assert_eq!(
         revoke(service, narrow, same, Revocation::Alone).await,
@@ -398,7 +397,7 @@ async fn finding_11_a_user_who_is_let_in_again_has_what_was_there(test: &TestSer
         assert_eq!(me(service, token).await, Outcome::Unauthenticated);
     }
     assert_eq!(session(service, &agent).await, Outcome::Unauthenticated);
-    // What ends meanwhile does not come back.
+    // A token that was revoked meanwhile stays revoked.
     assert_eq!(
         revoke(service, admin, revoked, Revocation::Alone).await,
         Outcome::Done
@@ -467,7 +466,7 @@ async fn finding_12_the_log_tells_with_which_token_and_what_came_of_it(test: &Te
         expires_at,
     };
     assert_eq!(row.new_token, Some(told));
-    // And whatever else is done.
+    // The same holds for other operations.
     test.advance(Duration::from_secs(1));
     TestChat::create(service, made, &plain()).await.unwrap();
     let row = newest().await;
@@ -521,7 +520,7 @@ async fn finding_12_refused_reads_of_bodies_are_noted(test: &TestService) {
     }
     told.sort();
     let mut expected = Vec::new();
-    // What is not there for a stranger tells of nobody.
+    // A stranger's `not-found` leaves no row.
     for reader in [auditor, admin] {
         expected.extend([
             (reader.id, "prompt_read", 2),
@@ -602,7 +601,7 @@ async fn finding_25_a_token_that_only_writes_is_told_no_bodies(test: &TestServic
     let mut agent = TestAgent::create_from(service, writes, &request).await;
     let one = Workspace::with_agents_md("/w", "One.\n").skill("pdf", "Reads.", &[]);
     agent.push(service, &one).await.unwrap();
-    // It does everything that writing takes.
+    // It may do everything that needs the scope `write`.
     let chat = TestChat::create(service, writes, &bound_to(agent.id))
         .await
         .unwrap();
@@ -619,7 +618,7 @@ async fn finding_25_a_token_that_only_writes_is_told_no_bodies(test: &TestServic
     assert!(turn.given.is_none());
     assert!(turn.notice.unwrap().contains("lacks the scope `read`"));
     assert!(turn.turn.prompt.is_some());
-    // The same turn, asked for by a token that reads, has them.
+    // The same turn contains the bodies for a token that may read.
     let read = TestChat { owner, ..chat };
     let again = read.turn_as(Some("t"), Delivery::Delivered).await.unwrap();
     assert!(given(&again).prompt.contains("Two."));

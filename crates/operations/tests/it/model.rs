@@ -1,13 +1,13 @@
-//! The whole lifecycle against a model: random histories are carried out by the real operations
-//! and by a small sequential model, and whatever can be observed is compared after every step.
+//! The whole lifecycle against a model. The real operations and a small sequential model carry out random
+//! histories, and the test compares everything observable after every step.
 //!
-//! The steps are a plain list that proptest makes and shrinks. A state machine of its own would
-//! want transitions without `await` and would hold a model of preconditions besides; here a step
-//! names whom it is about by a number that is taken modulo those who exist, so that every list is a
-//! history and every part of it too.
+//! The steps are a plain list that proptest generates and shrinks. Its state machines would need
+//! transitions without `await` and a second model of preconditions. Here a step names its object
+//! by a number modulo the number of objects that exist, so every list is a history, and so is every
+//! part of one.
 //!
-//! `CTXPIN_MODEL_CASES` sets how many histories each database sees, `PROPTEST_RNG_SEED` which. A
-//! failure prints the shortest history that fails, and its seed goes to a file that is kept.
+//! `CTXPIN_MODEL_CASES` sets how many histories each database gets, `PROPTEST_RNG_SEED` which. A
+//! failure prints the shortest failing history, and writes its seed to a file of the repository.
 
 mod compare;
 mod content;
@@ -36,7 +36,7 @@ const REGRESSIONS: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/tests/it/proptest-regressions/model.txt"
 );
-/// Most histories that are tried to shorten one that fails.
+/// The most histories that are tried to shorten a failing one.
 const SHRINKS_MAX: u32 = 4_000;
 
 #[test]
@@ -90,7 +90,7 @@ fn check<F: Future<Output = TestService>>(normally: u32, open: impl FnOnce() -> 
     runtime.block_on(test.finish());
 }
 
-/// Carries out a history with an owner of its own, who begins with two agents and two chats.
+/// Carries out a history with a new owner, who begins with two agents and two chats.
 async fn carry_out(test: &TestService, admin: Credential, name: &str, steps: &[Step]) -> Done {
     let mut hands = Hands {
         test,
@@ -117,7 +117,7 @@ async fn carry_out(test: &TestService, admin: Credential, name: &str, steps: &[S
             assert!(before == hands.model, "the model moved at a refused {at}");
         }
     }
-    // To the end, everything once more, by a service that has nothing in memory.
+    // At the end, compare everything again through a service with nothing in memory.
     hands.reading = test.replica().await;
     compare::assert_as_modelled(&hands, &Lifecycle::default()).await;
     hands.reading.close().await;
@@ -127,13 +127,13 @@ async fn carry_out(test: &TestService, admin: Credential, name: &str, steps: &[S
     }
 }
 
-/// What came of a history.
+/// The result of a history.
 struct Done {
     steps: usize,
     model: Lifecycle,
 }
 
-/// How many steps were taken and how often a pin moved, by the reason.
+/// The number of steps, and of moves by reason.
 #[derive(Default)]
 struct Tally {
     histories: usize,

@@ -1,26 +1,25 @@
-//! What came of an operation, as far as a caller may know.
+//! The outcome of an operation, as a caller sees it.
 
 use ctxpin_model::access::Refusal;
 use ctxpin_operations::error::{Error, Result};
 use ctxpin_store::error::Error as StoreError;
 
-/// What came of an operation.
+/// The outcome of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was done.
     Done,
     /// The caller may not do it.
     Forbidden(Refusal),
-    /// There is no such thing for the caller.
+    /// The object does not exist for the caller.
     NotFound,
-    /// The token opens nothing.
+    /// The token is not valid.
     Unauthenticated,
-    /// The caller may, but it was refused for what was asked.
+    /// The caller may do the operation, but the request was refused.
     Refused,
 }
 
 impl Outcome {
-    /// The outcome of a result.
+    /// Returns the outcome of a result.
     pub fn of<T>(result: &Result<T>) -> Self {
         match result {
             Ok(_) => Self::Done,

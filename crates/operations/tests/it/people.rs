@@ -215,7 +215,7 @@ async fn a_name_is_taken_once(test: &TestService) {
     }
     let renamed = change(test, admin, user, named(people::FIRST_USER_NAME)).await;
     assert!(matches!(renamed, Err(Error::Conflict(_))));
-    // Its own name, another one, and then the one that became free.
+    // The user keeps the name, takes another one, and then somebody takes the old one.
     change(test, admin, user, named("one")).await.unwrap();
     let renamed = change(test, admin, user, named("two")).await.unwrap();
     assert_eq!((renamed.id, renamed.name.as_str()), (user, "two"));
@@ -298,7 +298,7 @@ async fn an_admin_cannot_lock_themselves_out(test: &TestService) {
         (after.name, after.roles, after.disabled),
         (own.name, own.roles, false)
     );
-    // What keeps the role is allowed, and so is what another admin does.
+    // Changes that keep the role are allowed, and so are changes by another admin.
     change(test, admin, own.id, with_roles("admin auditor"))
         .await
         .unwrap();
@@ -349,7 +349,7 @@ async fn a_token_is_no_wider_than_the_one_that_makes_it(test: &TestService) {
         };
         assert!(is_refused, "{scopes:?}: {made:?}");
     }
-    // Without `write` it makes none at all, and an admin's is bound by its scopes too.
+    // A token without `write` creates none, and an admin's token is bound by its scopes too.
     let reads = token(test, narrow, "read").await.credential();
     let made = people::token_create(&test.service, reads, &token_request("read")).await;
     let expected = Outcome::Forbidden(Refusal::ScopeMissing(Scope::Write));
@@ -386,7 +386,7 @@ async fn a_token_lives_no_longer_than_the_one_that_makes_it(test: &TestService) 
         let made = people::token_create(&test.service, bound, &asking(Some(at))).await;
         assert_eq!(made.unwrap().0.expires_at, Some(at));
     }
-    // RFC 3339 cannot write it.
+    // RFC 3339 cannot write this year.
     let never = Moment::from_unix_micros(253_402_300_800_000_000);
     let made = people::token_create(&test.service, admin, &asking(never)).await;
     assert!(matches!(made, Err(Error::Invalid(_))));
@@ -423,7 +423,7 @@ async fn a_revoked_token_opens_nothing(test: &TestService) {
     let admin = first_admin(&test.service).await;
     let credential = token(test, admin, "read write").await.credential();
     assert_eq!(me(test, credential).await, Outcome::Done);
-    // It may revoke itself.
+    // A token may revoke itself.
     people::token_revoke(&test.service, credential, credential.id, Revocation::Alone)
         .await
         .unwrap();
@@ -484,7 +484,7 @@ async fn an_agents_token_is_not_revoked_by_itself(test: &TestService) {
     assert_eq!(Outcome::of(&revoked), Outcome::NotFound);
     let workspace = Workspace::with_agents_md("/w", "One.\n");
     agent.push(service, &workspace).await.unwrap();
-    // It goes with its agent.
+    // It is revoked with its agent.
     agents::delete(service, admin, agent.id).await.unwrap();
     let pushed = agent.push(service, &workspace).await;
     assert_eq!(Outcome::of(&pushed), Outcome::Unauthenticated);
@@ -521,7 +521,7 @@ async fn own_tokens_are_listed_without_their_secrets(test: &TestService) {
         .await
         .unwrap();
     let ids: Vec<_> = page.items.iter().map(|record| record.id).collect();
-    // Newest first, nobody else's, and no agent's.
+    // The list is newest first, without tokens of others or of agents.
     assert_eq!(ids, [token.credential().id, owner.id]);
     assert_eq!(page.items[0].label.as_deref(), Some("laptop"));
     assert_eq!(page.items[0].created_at, test.clock.now());
@@ -550,7 +550,7 @@ async fn an_admin_makes_a_token_for_another_user(test: &TestService) {
     assert_eq!(record.user, id);
     let (me, _) = people::me(service, token.credential()).await.unwrap();
     assert_eq!(me.id, id);
-    // Roles are the user's, so scopes of the maker's give the user no more than a member has.
+    // Roles belong to the user, so the scopes of an admin's token give a member no more rights.
     let all = TokenRequest {
         user: Some(id),
         ..token_request("read write provision admin")
@@ -561,7 +561,7 @@ async fn an_admin_makes_a_token_for_another_user(test: &TestService) {
         Outcome::of(&users),
         Outcome::Forbidden(Refusal::RoleMissing(Role::Admin))
     );
-    // Nobody else may.
+    // Only admins may.
     for (caller, refusal) in [
         (owner, Refusal::ScopeMissing(Scope::Admin)),
         (wide.credential(), Refusal::RoleMissing(Role::Admin)),
@@ -595,7 +595,7 @@ async fn the_use_of_a_token_is_noted_once_a_minute(test: &TestService) {
     wakes::last_used_write(&test.service).await.unwrap();
     assert_eq!(last_use().await, Some(test.clock.now()));
 
-    // What was not used, or in vain, is not noted.
+    // A token that was not used, or used in vain, gets no time.
     let noted = last_use().await;
     test.advance(Duration::from_secs(600));
     let mut wrong = used;

@@ -1,5 +1,5 @@
-//! Permissions: every operation, asked for by everybody, answers what the one table says, and who
-//! is refused leaves nothing behind but a row of the audit log.
+//! Permissions: for every caller, every operation has the outcome that the table states. A refused caller
+//! leaves nothing behind except a row of the audit log.
 
 use std::time::Duration;
 
@@ -28,14 +28,14 @@ mod exercise;
 
 ctxpin_testing::on_both_databases!(every_operation_answers_what_the_table_says);
 
-/// Who calls, and who they are to the table; nobody if their token opens nothing.
+/// A caller, with the actor of the table. `None` if the token is not valid.
 struct Caller {
     name: &'static str,
     credential: Credential,
     actor: Option<Actor>,
 }
 
-/// What an operation is done to. Everything is the owner's.
+/// The objects of the operations. All belong to the owner.
 struct Objects {
     agent: AgentId,
     chat: ChatId,
@@ -43,7 +43,7 @@ struct Objects {
     token: TokenId,
 }
 
-/// Everybody, and what they have.
+/// All callers, and the objects.
 struct World<'t> {
     test: &'t TestService,
     service: &'t Service,
@@ -70,7 +70,7 @@ impl<'t> World<'t> {
         world
     }
 
-    /// A token of a user.
+    /// Creates a token of a user.
     async fn token(&self, user: UserId, scopes: &str) -> Credential {
         let request = TokenRequest {
             label: None,
@@ -231,8 +231,8 @@ impl<'t> World<'t> {
         objects
     }
 
-    /// The refusals of this moment in the audit log, sorted; then the clock moves. Nothing else may
-    /// have been noted.
+    /// Returns the refusals of this moment in the audit log, sorted, and moves the clock. There may be no
+    /// other rows of this moment.
     async fn noted(&self) -> Vec<String> {
         let page = PageRequest::newest(9);
         let log = people::audit_log(self.service, self.admin, &page)
@@ -248,15 +248,15 @@ impl<'t> World<'t> {
             actions.push(row.action);
         }
         actions.sort();
-        // So long that what is refused next is not added to these.
+        // Long enough that later refusals get rows of their own.
         self.test.advance(Duration::from_secs(60));
         actions
     }
 
-    /// Everything that can be seen of the objects, and how many rows there are of anything.
+    /// Returns everything observable of the objects, and the number of rows in the tables.
     async fn state(&self, objects: &Objects) -> String {
         let (service, owner) = (self.service, self.owner.1);
-        // The objects' user and token are the newest.
+        // The user and the token among the objects are the newest.
         let page = PageRequest::newest(3);
         let seqs = PageRequest::newest(9);
         let agent = agents::read(service, owner, objects.agent).await.unwrap();
@@ -280,7 +280,7 @@ impl<'t> World<'t> {
     }
 }
 
-/// Whether the operation is on something that the owner owns.
+/// Returns whether the operation is on an object of the owner.
 fn is_on_owned(operation: Operation) -> bool {
     use Operation::*;
     match operation {
@@ -295,7 +295,7 @@ fn is_on_owned(operation: Operation) -> bool {
     }
 }
 
-/// The operations under which a refusal is noted. Reading is noted where it reads bodies.
+/// Returns the operations whose refusal is in the audit log. Of the reads, these read bodies.
 fn noted_as(operation: Operation) -> &'static [&'static str] {
     use Operation::*;
     match operation {
@@ -333,7 +333,7 @@ fn noted_as(operation: Operation) -> &'static [&'static str] {
     }
 }
 
-/// What the table says of a caller, as the outcome of the operation.
+/// Returns the outcome that the table states for a caller.
 fn expected(operation: Operation, caller: &Caller, owner: UserId) -> Outcome {
     let Some(actor) = &caller.actor else {
         return Outcome::Unauthenticated;
@@ -348,7 +348,7 @@ fn expected(operation: Operation, caller: &Caller, owner: UserId) -> Outcome {
         false => Object::Collection,
     };
     match operation {
-        // These come with the creation of something else.
+        // These are part of the creation of another object.
         Operation::AgentUse | Operation::ChatInherit => {
             match outcome(Operation::ChatCreate, Object::Collection) {
                 Outcome::Done => outcome(operation, object),
@@ -422,7 +422,7 @@ async fn every_operation_answers_what_the_table_says(test: &TestService) {
     assert!(failures.is_empty(), "{failures:#?}");
 }
 
-/// Asks for an operation in every way, and tells which of them had another outcome.
+/// Requests an operation in every way, and returns the ways that had another outcome.
 async fn ask(
     world: &World<'_>,
     operation: Operation,
@@ -444,7 +444,7 @@ async fn ask(
         .collect()
 }
 
-/// What `pin_move` does while somebody else holds the chat, and the caller is locked out meanwhile.
+/// Checks that a caller whose token is revoked while the request waits for a lock is refused.
 async fn revoked_while_waiting(held: &'static str, is_of_agent: bool) {
     let test = TestService::postgres().await;
     let service = test.service.clone();

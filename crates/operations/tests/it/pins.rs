@@ -1,4 +1,4 @@
-//! The moves of a pin that somebody asks for: refresh, decline, rollback, unpin.
+//! Moves of a pin on request: refresh, decline, rollback and clearing.
 
 use ctxpin_model::pin::Reason;
 use ctxpin_model::pin_move::PinMove;
@@ -174,7 +174,7 @@ async fn a_declined_drift_stays_listed_until_the_head_changes(test: &TestService
     assert_eq!(context.changes().len(), 1);
     assert_eq!(chat.snapshot().await, pinned);
     assert_eq!(chat.reasons().await, "create");
-    // What reaches no model is no change of the content.
+    // A change that reaches no model does not change the content.
     scene
         .push(&agents_md("two").error("a cap was reached"))
         .await;
@@ -217,7 +217,7 @@ async fn a_rollback_restores_the_prompt_of_its_row(test: &TestService) {
     let prompt = chat.prompt().await;
     scene.push(&agents_md("two")).await;
     chat.refresh().await.unwrap();
-    // As if this release rendered everything otherwise.
+    // Pretend that this release renders everything differently.
     let changed = test
         .tamper("update prompts set prompt = (select b.hash from blobs b where b.hash <> prompts.prompt order by b.hash limit 1)")
         .await;

@@ -1,5 +1,5 @@
-//! Possession: knowing a hash is worth nothing. A push may name without bytes only what its agent
-//! has proved to have, and a claimed hash opens nothing to anybody.
+//! Possession: a hash alone gives no access. A push may name without bytes only what its agent has
+//! proved to have, and a claimed hash lets nobody read the bytes.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -68,7 +68,7 @@ async fn upload(service: &Service, agent: &TestAgent, text: &str) -> Result<()> 
     pushes::blob_upload(service, agent.credential, agent.epoch, hash(text), bytes).await
 }
 
-/// Somebody else's agent, whose head holds [`SECRET`].
+/// Creates an agent of another user, whose head contains [`SECRET`].
 async fn victim(test: &TestService, admin: Credential) -> TestAgent {
     let victim = member(&test.service, admin, "victim").await;
     let mut agent = TestAgent::create(&test.service, victim, "theirs").await;
@@ -171,7 +171,7 @@ async fn bytes_of_another_agent_cannot_be_named(test: &TestService) {
             [hash(text)].into()
         );
     }
-    // Nor is the prompt that was rendered for somebody, or a server's tools.
+    // The same holds for a rendered prompt and for the tools of a server.
     let of_server = Workspace::new("/s").server("git", &["log"]);
     sibling.push(&test.service, &of_server).await.unwrap();
     let tools = of_server.snapshot().resources[0].detail.clone().unwrap();
@@ -188,7 +188,7 @@ async fn bytes_of_another_agent_cannot_be_named(test: &TestService) {
     );
 }
 
-/// A manifest that claims a hash in every place that needs no bytes.
+/// Returns a manifest that claims a hash wherever no bytes are needed.
 fn claims_of(claimed: BlobHash) -> Snapshot {
     let mut large = Resource::new(Kind::InstructionFile, "/w/AGENTS.md", Status::Oversize);
     large.error = Some("larger than 64 KiB".into());
@@ -245,7 +245,7 @@ async fn bytes_of_an_older_head_are_not_proved_any_more(test: &TestService) {
     agent.push(&test.service, &second).await.unwrap();
     let back = push_bare(test, &mut agent, &first).await;
     assert_eq!(missing(back), [hash("One.\n")].into());
-    // A new process of the agent has what the agent has.
+    // What the agent has proved holds for a new process too.
     agent.restart(&test.service).await;
     let same = push_bare(test, &mut agent, &second).await.unwrap();
     assert_eq!(same.verdict, Verdict::Unchanged);
@@ -276,7 +276,7 @@ async fn bytes_that_another_agent_sent_ahead_cannot_be_named(test: &TestService)
     let workspace = Workspace::with_agents_md("/w", "One.\n");
     let pushed = push_bare(test, &mut agent, &workspace).await;
     assert_eq!(missing(pushed), [hash("One.\n")].into());
-    // The answer to sending them is the same as if the server had not had them.
+    // The response to an upload is the same as if the server did not have the bytes.
     upload(&test.service, &agent, "One.\n").await.unwrap();
     let pushed = push_bare(test, &mut agent, &workspace).await.unwrap();
     assert_eq!(pushed.verdict, Verdict::Accepted);
@@ -286,7 +286,7 @@ async fn finding_06_no_more_is_sent_ahead_than_a_snapshot_names(test: &TestServi
     let owner = first_admin(&test.service).await;
     let agent = TestAgent::create(&test.service, owner, "project").await;
     upload(&test.service, &agent, "first").await.unwrap();
-    // As many as may wait, of a byte each.
+    // Upload as many blobs as may wait, of one byte each.
     let blobs = match test.sqlite_path() {
         Some(_) => {
             "with recursive n(i) as (select 2 union all select i + 1 from n where i < 8192) \
@@ -320,7 +320,7 @@ async fn bytes_sent_ahead_are_proved_for_an_hour(test: &TestService) {
     test.advance(Duration::from_secs(2 * 60));
     let late = push_bare(test, &mut agent, &workspace).await;
     assert_eq!(missing(late), [hash("One.\n")].into());
-    // Sending anew begins the hour anew.
+    // Another upload of the same bytes restarts the hour.
     let renewed = Workspace::with_agents_md("/w", "Two.\n");
     let pushed = push_bare(test, &mut agent, &renewed).await.unwrap();
     assert_eq!(pushed.verdict, Verdict::Accepted);
@@ -346,7 +346,7 @@ async fn sixty_four_mebibytes_can_wait_for_a_push(test: &TestService) {
     let agent = TestAgent::create(&test.service, owner, "project").await;
     let other = TestAgent::create(&test.service, owner, "other").await;
     upload(&test.service, &agent, "much").await.unwrap();
-    // As if it had been ten bytes less than all there is room for.
+    // Pretend that the agent has uploaded ten bytes less than the limit.
     let enlarged = test
         .tamper("update agent_uploads set size = 64 * 1024 * 1024 - 10")
         .await;
@@ -356,7 +356,7 @@ async fn sixty_four_mebibytes_can_wait_for_a_push(test: &TestService) {
     assert!(matches!(refused, Err(Error::TooLarge(_))), "{refused:?}");
     assert_eq!(test.count("select count(*) from blobs").await, 1);
     upload(&test.service, &agent, "just fits!").await.unwrap();
-    // The same bytes again need no room, and another agent has its own.
+    // The same bytes need no more room, and another agent has room of its own.
     upload(&test.service, &agent, "just fits!").await.unwrap();
     upload(&test.service, &other, "eleven byte").await.unwrap();
     let refused = upload(&test.service, &agent, "x").await;
@@ -431,7 +431,7 @@ async fn a_claimed_hash_opens_nothing_to_the_owner_of_a_chat(test: &TestService)
     let prompt = prompts::prompt(service, owner, after, None).await.unwrap();
     let prompt = String::from_utf8(prompt.bytes.unwrap().to_vec()).unwrap();
     assert!(!prompt.contains("secret"), "{prompt}");
-    // Nor does it tell that somebody has it, or make the claimer one of those who had it.
+    // The claim does not reveal that somebody has the bytes, and the claimer does not count among them.
     for caller in [owner, admin] {
         let exposure = exposures::read(service, caller, hash(SECRET))
             .await

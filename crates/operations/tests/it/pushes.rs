@@ -1,4 +1,4 @@
-//! Pushes: what is taken, what is not, and which chats they pin.
+//! Pushes: which are accepted, and which chats they pin.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ ctxpin_testing::on_both_databases!(
     a_paused_server_takes_no_push_and_no_bytes,
 );
 
-/// Pushes a workspace under this version.
+/// Pushes a workspace with this version.
 async fn push_version(
     test: &TestService,
     agent: &TestAgent,
@@ -151,7 +151,7 @@ async fn the_server_computes_the_hashes_that_the_agent_computes(test: &TestServi
     assert_eq!(head.hashes.context, own.context_hash);
     assert_eq!(head.hashes.tools, own.tools_hash);
 
-    // What is read back is what was pushed, so that a later push of the same is found unchanged.
+    // The snapshot reads back as it was pushed, so a repeated push is unchanged.
     let chat = chat(&test.service, owner, Some(agent.id)).await;
     let context = contexts::read(&test.service, owner, chat.id).await.unwrap();
     let pinned = context.pinned.expect("a pin");
@@ -232,7 +232,7 @@ async fn notes_are_replaced_by_each_push_and_told_to_the_owner(test: &TestServic
         warning: Warning::new(Code::ImportMissing).at_line(3).about(detail),
     };
     let workspace = Workspace::with_agents_md("/w", "One.\n");
-    // With a new head, with the same content, and with none at all.
+    // Push notes with a new head and with the same content, and then none at all.
     for (text, notes, seq) in [
         ("One.\n", vec![note("a.md"), note("b.md")], 1),
         ("One.\n", vec![note("b.md")], 1),
@@ -259,7 +259,7 @@ async fn notes_are_replaced_by_each_push_and_told_to_the_owner(test: &TestServic
         if notes.is_empty() {
             continue;
         }
-        // They name what stands in bodies.
+        // Notes name content of bodies.
         let (_, auditor) = user(
             &test.service,
             owner,
@@ -510,7 +510,7 @@ async fn the_error_of_a_snapshot_is_kept_and_pinned(test: &TestService) {
     let workspace = Workspace::with_agents_md("/w", "One.\n").error("7 more resources were found");
     agent.push(service, &workspace).await.unwrap();
     let created = chat(service, owner, Some(agent.id)).await.id;
-    // A head without the error: the pins keep theirs.
+    // The new head has no error. The pins keep theirs.
     let sound = Workspace::with_agents_md("/w", "One.\n");
     let pushed = agent.push(service, &sound).await.unwrap();
     assert_eq!(pushed.verdict, Verdict::Accepted);
@@ -538,7 +538,7 @@ async fn a_paused_server_takes_no_push_and_no_bytes(test: &TestService) {
     assert!(matches!(sent, Err(Error::SyncPaused)));
     let (after, heads) = agent_and_heads(test, owner, &agent).await;
     assert_eq!((after.version, heads.len()), (0, 0));
-    // All else works, and so does the same push once it is no longer paused.
+    // Everything else works, and so does the same push after the pause.
     chat(&paused, owner, Some(agent.id)).await;
     let pushed = agent.push(&test.service, &workspace).await.unwrap();
     assert_eq!(pushed.hydrated, 1);

@@ -1,4 +1,4 @@
-//! Quotas and rates: what is counted, what is refused, and that nothing comes of what is refused.
+//! Quotas and rates: what counts, what is refused, and that a refused request changes nothing.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ ctxpin_testing::on_both_databases!(
     finding_06_whoever_is_near_a_quota_is_warned,
 );
 
-/// A member with small quotas by default, and an admin.
+/// A service with small default quotas, with a member and an admin.
 struct Scene<'t> {
     test: &'t TestService,
     service: Service,
@@ -161,13 +161,13 @@ async fn finding_06_a_content_is_charged_once_however_often_it_is_sent(test: &Te
     assert_eq!(scene.content_bytes().await, 40);
     let of_other = quotas::usage(service, other.1, None).await.unwrap();
     assert_eq!(of_other.usage.used.content_bytes, 40, "theirs is theirs");
-    // Away and back, at another path, and in a skill beside it.
+    // The content is removed and restored, moved to another path, and used by a skill too.
     one.push(service, &of_bytes("b", 50)).await.unwrap();
     one.push(service, &of_bytes("a", 40)).await.unwrap();
     let moved = Workspace::new("/w").file("CLAUDE.md", &"b".repeat(50));
     one.push(service, &moved).await.unwrap();
     assert_eq!(scene.content_bytes().await, 90);
-    // Nothing is freed yet.
+    // A removed content still counts.
     agents::delete(service, scene.owner.1, one.id)
         .await
         .unwrap();
@@ -190,7 +190,7 @@ async fn finding_06_content_past_the_quota_is_refused_and_stores_nothing(test: &
         .await
         .unwrap();
     assert_eq!((after.version, after.head.unwrap().seq), (1, 1));
-    // To the last byte, and what is there already is never too much.
+    // The quota can be used to the last byte, and what is there already needs no room.
     agent.push(service, &of_bytes("b", 40)).await.unwrap();
     exceeded(agent.push(service, &of_bytes("c", 1)).await);
     agent.push(service, &of_bytes("a", 60)).await.unwrap();
@@ -249,7 +249,7 @@ async fn finding_06_an_admins_word_goes_before_the_default(test: &TestService) {
         .unwrap();
     assert_eq!(log.items[0].action, Operation::QuotaChange.to_string());
     assert_eq!(log.items[0].object_id, Some(scene.owner.0.uuid()));
-    // No number is too large for the look at who is near.
+    // The query for users near a quota accepts the largest numbers.
     scene.allow(change(Some(Some(u64::MAX)))).await;
     quotas::refresh_warnings(service).await.unwrap();
     assert_eq!(service.quota_warnings(scene.owner.0), []);
@@ -292,7 +292,7 @@ async fn finding_06_agents_and_chats_are_bounded(test: &TestService) {
     let list = chats::list(service, owner, &Default::default(), &page).await;
     let chat = list.unwrap().items[0].id;
     chats::delete(service, owner, chat).await.unwrap();
-    // One that a client asks for again is not another one.
+    // A repeated creation with the same reference adds no chat.
     let request = ctxpin_model::chat::ChatCreate {
         client: Some("c".into()),
         reference: Some("r".into()),
@@ -364,7 +364,7 @@ async fn finding_06_pushes_and_uploads_are_bounded_by_the_minute(test: &TestServ
     let again = agent.push_as(service, manifest.clone(), Default::default());
     assert_eq!(again.await.unwrap().verdict, Verdict::Unchanged);
     test.advance(Duration::from_secs(20));
-    // A push that is refused for its bytes is a push too.
+    // A push that is refused for its bytes counts as a push.
     let refused = exceeded(agent.push(service, &of_bytes("b", 41)).await);
     assert_eq!(refused, of_rate(Rate::UploadBytes, 60, 100, 40));
     let again = agent.push_as(service, manifest.clone(), Default::default());
@@ -376,7 +376,7 @@ async fn finding_06_pushes_and_uploads_are_bounded_by_the_minute(test: &TestServ
         exceeded(upload.await),
         of_rate(Rate::UploadBytes, 60, 100, 40)
     );
-    // To tell that one lives is no push, and another agent has its own rate.
+    // A sign of life is no push, and another agent has its own rate.
     for _ in 0..9 {
         open(agent.credential).await.unwrap();
     }
@@ -409,7 +409,7 @@ async fn finding_06_turns_and_moves_are_bounded_by_the_minute(test: &TestService
     let refused = exceeded(chat.turn().await);
     assert_eq!(refused, of_rate(Rate::Turns, 2, 2, 60));
     assert_eq!(chat.turns().await.len(), 2);
-    // The answer to a turn that began is given again.
+    // A repeated request gets the turn that began.
     chat.turn_as(Some("two"), ctxpin_model::delivery::Delivery::Delivered)
         .await
         .unwrap();
@@ -423,7 +423,7 @@ async fn finding_06_turns_and_moves_are_bounded_by_the_minute(test: &TestService
     assert_eq!(exceeded(chat.clear().await), moved);
     assert_eq!(exceeded(chat.archive(false).await), moved);
     assert_eq!(chat.record().await.pin_seq, seq);
-    // Another token of the same user counts by itself, and so does a request that moves many.
+    // Another token of the same user has its own count, and a request that moves many counts once.
     let request = TokenRequest {
         label: None,
         scopes: "read write".parse().unwrap(),
@@ -483,7 +483,7 @@ async fn finding_06_pushes_at_once_fit_the_quota_exactly(test: &TestService) {
         ..Quotas::default()
     };
     let scene = Scene::with(test, quotas).await;
-    // Every content is pushed by two agents: it is charged once, whoever comes first.
+    // Two agents push each content. It counts once, whoever comes first.
     let mut pushes = tokio::task::JoinSet::new();
     for number in 0..AGENTS {
         let mut agent = scene.agent(&number.to_string()).await;
@@ -584,7 +584,7 @@ async fn finding_06_a_refused_push_is_noted_until_one_is_taken(test: &TestServic
     assert_eq!(refused.limit, Limit::Stock(Stock::ContentBytes));
     assert_eq!(refused.at, test.clock.now());
     assert!(!chat.is_dirty().await, "nothing else tells");
-    // A flood of them is no flood of writes.
+    // Many refusals cause few writes.
     test.advance(Duration::from_secs(30));
     let before = service.counts();
     exceeded(agent.push(service, &of_bytes("b", 100)).await);
@@ -598,7 +598,7 @@ async fn finding_06_a_refused_push_is_noted_until_one_is_taken(test: &TestServic
     exceeded(agent.push(service, &of_bytes("b", 100)).await);
     let again = chat.record().await.agent_refused.expect("it is noted");
     assert_eq!(again.at, test.clock.now());
-    // Also a push that says nothing new is one that is taken.
+    // An unchanged push counts as accepted too.
     agent.push(service, &of_bytes("a", 9)).await.unwrap();
     assert_eq!(chat.record().await.agent_refused, None);
     let hash = BlobHash::of(&[b'c'; 100]);
@@ -655,7 +655,7 @@ async fn finding_06_refusals_of_one_minute_are_one_row(test: &TestService) {
     let others = row(Operation::UserCreate, 1);
     let second = row(Operation::QuotaChange, 1);
     assert_eq!(log().await, [first.clone(), others.clone(), second.clone()]);
-    // What came after is added to the same row, also by the first refusal of the next minute.
+    // Later refusals are added to the same row, at the latest by the first one of the next minute.
     refuse().await;
     test.advance(Duration::from_secs(59));
     refuse().await;
@@ -723,7 +723,7 @@ async fn finding_06_whoever_is_near_a_quota_is_warned(test: &TestService) {
         .await;
     quotas::refresh_warnings(service).await.unwrap();
     assert_eq!(service.quota_warnings(scene.owner.0), []);
-    // Agents and tokens are counted when it is looked.
+    // Agents and tokens are counted by the query.
     for _ in 0..2 {
         scene.agent("another").await;
     }

@@ -1,4 +1,4 @@
-//! Tasks that race, and what may not come out of a race.
+//! Tasks that race, and the results that a race may not have.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -15,14 +15,13 @@ use ctxpin_testing::workspace::{Workspace, claimed};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
-/// Tasks that begin at one moment.
+/// Tasks that begin at the same moment.
 pub struct Race<T> {
     tasks: JoinSet<T>,
     start: Arc<Barrier>,
 }
 
 impl<T: Send + 'static> Race<T> {
-    /// Of that many tasks.
     pub fn of(count: usize) -> Self {
         Self {
             tasks: JoinSet::new(),
@@ -43,7 +42,7 @@ impl<T: Send + 'static> Race<T> {
     }
 }
 
-/// Whoever asks sees what became of it, never that somebody else was at it.
+/// Checks that the caller got a final outcome, and not an error because of the race.
 pub fn settled<T>(outcome: Result<T, Error>) -> Result<T, Error> {
     match outcome {
         Err(Error::Store(
@@ -58,12 +57,12 @@ pub fn settled<T>(outcome: Result<T, Error>) -> Result<T, Error> {
     }
 }
 
-/// As [`settled`], where nothing may be refused.
+/// As [`settled`], and checks that the request was not refused.
 pub fn done<T>(outcome: Result<T, Error>) -> T {
     settled(outcome).expect("nothing here is refused")
 }
 
-/// An agent's hand that many tasks may use at once: each push says its version.
+/// An agent that many tasks may use at once, because each push names its version.
 #[derive(Clone)]
 pub struct Pusher {
     service: Service,

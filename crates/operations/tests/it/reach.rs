@@ -1,4 +1,4 @@
-//! What a chat reaches: its own history and its agent's head, for its owner and for nobody else.
+//! What a chat can reach: its own history and its agent's head, and only for its owner.
 
 use ctxpin_model::access::Refusal;
 use ctxpin_model::chat::ChatCreate;
@@ -30,7 +30,7 @@ ctxpin_testing::on_both_databases!(
     a_head_is_out_of_reach_once_the_chat_is_unbound,
 );
 
-/// An agent of the owner, a chat pinned to its first push and then to its second.
+/// An agent, and a chat that was pinned to its first push and then to its second.
 async fn pinned_twice(test: &TestService, owner: Credential) -> (TestAgent, TestChat, SnapshotId) {
     let service = &test.service;
     let mut agent = TestAgent::create(service, owner, "project").await;
@@ -145,7 +145,7 @@ async fn the_id_of_a_snapshot_opens_nothing(test: &TestService) {
     let (_, _, theirs) = pinned_twice(test, owner).await;
     let stranger = member(service, admin, "stranger").await;
     let (_, own, _) = pinned_twice(test, stranger).await;
-    // The same content is the same snapshot, so another content has to be looked for.
+    // Equal content is the same snapshot, so this needs other content.
     let mut other = TestAgent::create(service, owner, "other").await;
     let pushed = other
         .push(service, &Workspace::with_agents_md("/o", "Theirs.\n"))
@@ -188,7 +188,7 @@ async fn a_head_is_out_of_reach_once_the_chat_is_unbound(test: &TestService) {
     assert!(matches!(diff, Err(Error::Invalid(_))));
 }
 
-/// The same process has just read what the next caller asks for.
+/// The process has just read the same object for another caller.
 async fn what_is_kept_in_memory_opens_nothing(test: &TestService) {
     let service = &test.service;
     let owner = first_admin(service).await;
@@ -210,7 +210,7 @@ async fn what_is_kept_in_memory_opens_nothing(test: &TestService) {
         .await
         .unwrap();
     assert_eq!(refusal(prompt(leaver).await), "unauthenticated");
-    // The pin is looked at each time, whatever is kept.
+    // The pin is read each time, whatever is cached.
     chat.rollback(first).await.unwrap();
     assert!(chat.prompt().await.contains("The old secret."));
     chat.clear().await.unwrap();

@@ -1,4 +1,4 @@
-//! Binding and pin move together.
+//! A new binding moves the pin with it.
 
 use ctxpin_model::chat::ChatChange;
 use ctxpin_model::pin::Reason;
@@ -184,7 +184,7 @@ async fn an_equal_context_keeps_the_prompt(test: &TestService) {
     let mut other = scene.other_agent().await;
     let tooled = agents_md("one").server("git", &["log"]);
     other.push(scene.service, &tooled).await.unwrap();
-    // As if this release rendered everything otherwise.
+    // Pretend that this release renders everything differently.
     test.tamper("update prompts set prompt = (select b.hash from blobs b where b.hash <> prompts.prompt order by b.hash limit 1)")
         .await;
     chat.bind(Some(other.id)).await.unwrap();

@@ -1,4 +1,4 @@
-//! A new agent that takes the place of an old one: its first accepted push takes over the chats.
+//! A new agent that replaces an old one: its first accepted push takes over the chats.
 
 use std::time::Duration;
 
@@ -140,7 +140,7 @@ async fn an_equal_context_keeps_its_prompt_when_the_agent_changes(test: &TestSer
     let pinned = chat(service, owner, Some(old.id)).await;
     let mut new =
         TestAgent::create_replacing(service, owner, "project", Replaces::Agent(old.id)).await;
-    // Another snapshot of the same context: only its error differs.
+    // This is another snapshot with the same context: only its error differs.
     let same_context = with_text("One.\n").error("polls instead");
     let pushed = new.push(service, &same_context).await.unwrap();
     let after = read(test, owner, pinned.id).await;
@@ -166,7 +166,7 @@ async fn the_same_snapshot_is_noted_as_the_new_agents(test: &TestService) {
     let after = read(test, owner, pinned.id).await;
     assert_eq!((after.agent, after.pin_seq), (Some(new.id), 2));
     assert_eq!(after.pin.unwrap().pin, pinned.pin.unwrap().pin);
-    // The pin came from the new agent, so binding it again after unbinding is no other one.
+    // The pin came from the new agent, so the chat keeps it when it is bound to that agent again.
     for agent in [None, Some(new.id)] {
         let bind = ChatChange {
             agent: Some(agent),
@@ -205,7 +205,7 @@ async fn archived_chats_come_along_and_are_not_hydrated(test: &TestService) {
     assert_eq!((after.agent, after.pin_seq), (Some(new.id), 0));
     assert!(after.pin.is_none() && after.archived_at.is_some());
     assert_eq!(read(test, owner, pinned).await.agent, Some(new.id));
-    // Unarchived, it takes the head of the new agent.
+    // Unarchiving pins it to the new agent's head.
     let unarchive = ChatChange {
         archived: Some(false),
         ..ChatChange::default()
@@ -375,7 +375,7 @@ async fn the_old_agent_works_until_the_new_one_pushes(test: &TestService) {
         TestAgent::create_replacing(service, owner, "project", Replaces::Agent(old.id)).await;
     old.push(service, &with_text("Two.\n")).await.unwrap();
     assert!(read(test, owner, pinned).await.drift().is_some());
-    // A push that is refused takes over nothing.
+    // A refused push takes over no chat.
     let (manifest, _) = with_text("Three.\n").manifest();
     let refused = new.push_as(service, manifest, Default::default()).await;
     assert!(matches!(refused, Err(Error::MissingBlobs(_))));
@@ -413,7 +413,7 @@ async fn a_strangers_agent_cannot_be_replaced(test: &TestService) {
     };
     let named = agents::create(service, stranger, &request(Replaces::Agent(old.id))).await;
     assert_eq!(Outcome::of(&named), Outcome::NotFound);
-    // An admin sees the agent, and still does not own it.
+    // An admin may see the agent, but does not own it.
     let named = agents::create(service, admin, &request(Replaces::Agent(old.id))).await;
     assert!(matches!(Outcome::of(&named), Outcome::Forbidden(_)));
     let (made, _) = agents::create(service, stranger, &request(Replaces::Same))

@@ -1,4 +1,4 @@
-//! An owner with an agent: what most tests begin with.
+//! An owner with an agent, with which most tests begin.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::{TestAgent, first_admin, member};
 use ctxpin_testing::workspace::Workspace;
 
-/// An owner with an agent. Its clock moves a minute at each push.
+/// An owner with an agent. The clock moves by a minute at each push.
 pub struct Scene<'t> {
     pub test: &'t TestService,
     pub service: &'t Service,
@@ -23,7 +23,7 @@ pub struct Scene<'t> {
 }
 
 impl<'t> Scene<'t> {
-    /// The agent has pushed nothing.
+    /// Creates a scene whose agent has pushed nothing.
     pub async fn new(test: &'t TestService) -> Self {
         let service = &test.service;
         let owner = first_admin(service).await;
@@ -36,49 +36,49 @@ impl<'t> Scene<'t> {
         }
     }
 
-    /// A minute passes.
+    /// Moves the clock by a minute.
     pub fn minute(&self) {
         self.test.advance(Duration::from_secs(60));
     }
 
-    /// A minute passes, then the agent pushes.
+    /// Moves the clock by a minute, and pushes.
     pub async fn push(&mut self, workspace: &Workspace) -> PushOutcome {
         self.minute();
         let pushed = self.agent.push(self.service, workspace).await;
         pushed.expect("the push is taken")
     }
 
-    /// As [`Self::push`], while the MCP servers have not all answered.
+    /// As [`Self::push`], before all MCP servers have settled.
     pub async fn push_unsettled(&mut self, workspace: &Workspace) -> PushOutcome {
         self.minute();
         let pushed = self.agent.push_unsettled(self.service, workspace).await;
         pushed.expect("the push is taken")
     }
 
-    /// Another agent of the owner.
+    /// Creates another agent of the owner.
     pub async fn other_agent(&self) -> TestAgent {
         TestAgent::create(self.service, self.owner, "other").await
     }
 
-    /// A chat that is bound to the agent.
+    /// Creates a chat that is bound to the agent.
     pub async fn chat(&self) -> TestChat {
         TestChat::bound(self.service, self.owner, self.agent.id).await
     }
 }
 
-/// A workspace of one `AGENTS.md` under `/w`.
+/// Returns a workspace with one `AGENTS.md` under `/w`.
 pub fn agents_md(text: &str) -> Workspace {
     Workspace::with_agents_md("/w", text)
 }
 
-/// What the prompt of a workspace must be.
+/// Returns the expected prompt of a workspace.
 pub fn rendered(workspace: &Workspace) -> String {
     let (_, bodies) = workspace.manifest();
     ctxpin_render::prompt::render(&workspace.snapshot(), &bodies)
 }
 
-/// Does two of a kind at once, as many as the runtime has threads, and tells how often somebody else was
-/// answered before both had ended.
+/// Runs two requests at once, as many as the runtime has threads, and returns how often another caller got
+/// a response before both had ended.
 pub async fn answered_beside<T, F>(scene: &Scene<'_>, work: impl Fn() -> F) -> ([T; 2], usize)
 where
     T: Send + 'static,
@@ -101,7 +101,7 @@ where
     (done, others.await.expect("it does not panic"))
 }
 
-/// The one word of what went wrong.
+/// Returns the name of an error.
 pub fn refusal<T: std::fmt::Debug>(outcome: Result<T, Error>) -> &'static str {
     match outcome.expect_err("it must be refused") {
         Error::Store(StoreError::NotFound(_)) | Error::NotFound(_) => "not-found",

@@ -1,4 +1,4 @@
-//! Sessions: which process of an agent is the one in force.
+//! Sessions: which process of an agent may push.
 
 use std::time::Duration;
 
@@ -70,7 +70,7 @@ async fn the_same_process_gets_the_same_epoch_again(test: &TestService) {
         let again = open(test, &agent, 7).await.unwrap();
         assert_eq!(again.epoch, first.epoch);
     }
-    // The version of that epoch is as it was, so an old push is still told from a new one.
+    // The epoch keeps its version, so an old push is still recognised.
     let record = agents::read(&test.service, owner, agent.id).await.unwrap();
     assert_eq!((record.epoch, record.version), (first.epoch, 1));
 }
@@ -90,7 +90,7 @@ async fn a_process_that_was_replaced_is_fenced_for_good(test: &TestService) {
     let hash = BlobHash::of(bytes);
     let upload = pushes::blob_upload(service, agent.credential, old, hash, bytes[..].into());
     demand_fenced(upload.await, new, old);
-    // Repeating its session late does not bring the old process back.
+    // The old process cannot take over again by repeating its session.
     demand_fenced(open(test, &agent, 7).await, new, old);
     demand_fenced(open(test, &agent, 7).await, new, old);
 
@@ -201,11 +201,11 @@ async fn a_repeated_session_counts_as_seen(test: &TestService) {
     for _ in 0..4 {
         test.advance(Duration::from_secs(30));
         open(test, &agent, 7).await.unwrap();
-        // It is written with those of all others, by the server's background work.
+        // The server's background work writes it together with all others.
         wakes::last_used_write(&test.service).await.unwrap();
         assert!(is_connected(test, owner, &agent).await);
     }
-    // A process that was replaced tells nothing of the agent.
+    // A replaced process is no sign of life of the agent.
     test.advance(Duration::from_secs(30));
     open(test, &agent, 8).await.unwrap();
     let seen_at = async || {

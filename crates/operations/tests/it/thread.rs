@@ -1,4 +1,4 @@
-//! The main job in one go: a workspace is pushed, a chat is pinned to it, drifts, and is refreshed.
+//! The main flow: an agent pushes a workspace, and a chat is pinned to it, drifts, and is refreshed.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Turns: what is handed out and stamped, and what a chat's policy does before.
+//! Turns: their content and stamp, and what a chat's policy does to the pin before.
 
 use ctxpin_model::chat::ChatCreate;
 use ctxpin_model::delivery::Delivery;
@@ -263,7 +263,7 @@ async fn additive_with_nothing_to_add_moves_nothing(test: &TestService) {
 
 async fn finding_03_turns_at_the_limits_keep_nobody_waiting(test: &TestService) {
     let mut scene = Scene::new(test).await;
-    // Long paths make what is compared and looked up long.
+    // Long paths make the comparison and the queries long.
     let source = |name: String| format!("{}/{name}.md", "d".repeat(900));
     let files = |workspace: Workspace, name: &str, count: usize| {
         (0..count).fold(workspace, |workspace, index| {
@@ -539,7 +539,7 @@ async fn the_first_turn_after_a_rebind_is_of_the_new_agent(test: &TestService) {
         let head = pushed.head.unwrap().snapshot;
         let stamp = (view.turn.snapshot, view.turn.tools_snapshot);
         assert_eq!(stamp, (Some(head), Some(head)));
-        // Nothing of the old ones is left where the new one has not pushed yet.
+        // The old agent's tools are gone although the new agent has not pushed yet.
         chat.bind(Some(silent.id)).await.unwrap();
         let view = chat.turn().await.unwrap();
         assert_eq!(

@@ -1,4 +1,4 @@
-//! A database that an earlier release left is opened, and its chats are as they were.
+//! Opens a database of an earlier release, whose chats must be unchanged.
 
 use ctxpin_model::context::ContextView;
 use ctxpin_model::diff::effect::Cause;
@@ -19,7 +19,7 @@ use ctxpin_testing::people::TestAgent;
 use ctxpin_testing::workspace::Workspace;
 use serde_json::Value;
 
-/// Makes two tests of one body, on the dump of each database.
+/// Expands a body to two tests, one on the dump of each database.
 macro_rules! on_both_dumps {
     ($($name:ident),+ $(,)?) => {
         mod sqlite {
@@ -59,7 +59,7 @@ on_both_dumps!(
     finding_11_tokens_that_were_there_have_no_maker,
 );
 
-/// What the earlier release left, and what is known of it.
+/// The data of the earlier release, and the facts known of it.
 struct Left<'t> {
     test: &'t TestService,
     known: Value,
@@ -94,7 +94,7 @@ impl<'t> Left<'t> {
         names.keys().map(|name| self.chat(name)).collect()
     }
 
-    /// The agent, with a new process.
+    /// Opens a session of a new process of the agent.
     async fn agent(&self) -> TestAgent {
         let id = self.text("agent").parse::<uuid::Uuid>().expect("an id");
         let mut agent = TestAgent {
@@ -125,7 +125,7 @@ async fn the_prompts_of_pinned_chats_stay(left: &Left<'_>) {
     for chat in &chats {
         assert_eq!(chat.prompt().await, prompt);
     }
-    // A turn hands out the same bytes, and going back brings them again.
+    // A turn returns the same bytes, and so does a rollback.
     let turn = left.chat("manual").turn().await.unwrap();
     assert_eq!(given(&turn).prompt, prompt);
     let chat = left.chat("rolled_back");
@@ -160,7 +160,7 @@ async fn a_prompt_is_rendered_anew_on_request(left: &Left<'_>) {
         (last.reason, last.rendered.unwrap().renderer),
         (Reason::Render, 2)
     );
-    // Once more there is nothing to do.
+    // The second run has nothing to do.
     let seq = last.seq;
     chat.move_to(PinMove::Render).await.unwrap();
     assert_eq!(chat.history().await.pop().unwrap().seq, seq);
@@ -179,7 +179,7 @@ async fn what_was_stored_is_treated_in_the_background(left: &Left<'_>) {
     };
     assert_eq!(treatment().await, None, "nobody has worked it out yet");
     treatments::catch_up(&left.test.service).await.unwrap();
-    // As the first renderer took it, which did not know what is code.
+    // The treatment by the first renderer, which did not recognise code.
     let removed = treatment().await.unwrap().removed;
     let comments = "<!-- and tell nobody -->".len() + "<!-- shots -->".len();
     assert_eq!(removed.comment, comments as u64);
@@ -212,10 +212,10 @@ async fn a_skill_is_read_under_the_renderer_of_its_pin(left: &Left<'_>) {
     assert!(body().await.ends_with("\n    <!-- code -->\n"));
 }
 
-/// The present release uses skills that the earlier one refused.
+/// This release uses skills that the earlier one refused.
 async fn what_only_the_rules_changed_is_left_to_a_person(left: &Left<'_>) {
     let follow = left.chat("follow");
-    // Somebody edited files before the upgrade: that is taken.
+    // A change of files before the upgrade is accepted.
     follow.turn().await.unwrap();
     let before = follow.context().await;
     assert!(before.changes().is_empty());
@@ -265,7 +265,7 @@ async fn what_only_the_rules_changed_is_left_to_a_person(left: &Left<'_>) {
     additive.turn().await.unwrap();
     let skills = additive.context().await.pinned.unwrap().skills().count();
     assert_eq!(skills, 1, "nothing is new");
-    // A change of content takes it along, and so does a person.
+    // A change of content includes it, and so does a refresh.
     let agents_md = "Another.\n";
     let hash = BlobHash::of(agents_md.as_bytes());
     let file = &mut manifest.resources[0];

@@ -1,4 +1,4 @@
-//! Watches: first the state, then what changes.
+//! Watches: first the state, then the changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::task::Poll;
@@ -49,7 +49,7 @@ ctxpin_testing::on_both_databases!(
     ids_alone_are_told_where_they_are_asked_for,
 );
 
-/// Longer than anything takes; a test that waits so long has failed.
+/// The longest wait for an event. A test that waits this long has failed.
 const FAR_TOO_LONG: Duration = Duration::from_secs(20);
 
 async fn next(watch: &mut Watch) -> Result<Option<Event>, Error> {
@@ -65,7 +65,7 @@ async fn next_event(watch: &mut Watch) -> Event {
         .expect("it goes on")
 }
 
-/// The next event that tells a chat; agents are passed over.
+/// Returns the next event of a chat, and skips those of agents.
 async fn next_chat(watch: &mut Watch) -> ChatRecord {
     loop {
         match next_event(watch).await {
@@ -76,12 +76,12 @@ async fn next_chat(watch: &mut Watch) -> ChatRecord {
     }
 }
 
-/// The chats of the state: what comes before `ready`.
+/// Returns the chats of the state, which come before `ready`.
 async fn state(watch: &mut Watch) -> Vec<ChatRecord> {
     whole_state(watch).await.1
 }
 
-/// The agents and the chats of the state.
+/// Returns the agents and the chats of the state.
 async fn whole_state(watch: &mut Watch) -> (Vec<AgentRecord>, Vec<ChatRecord>) {
     let (mut agents, mut chats) = (Vec::new(), Vec::new());
     loop {
@@ -94,7 +94,7 @@ async fn whole_state(watch: &mut Watch) -> (Vec<AgentRecord>, Vec<ChatRecord>) {
     }
 }
 
-/// A watch of which nothing was taken.
+/// Opens a watch without reading an event.
 async fn watch_own_unread(scene: &Scene<'_>) -> Watch {
     let (service, owner) = (scene.service, scene.owner);
     let watch = watch(service, owner, Subject::Own, Detail::Things).await;
@@ -143,7 +143,7 @@ async fn agents_are_part_of_the_state(test: &TestService) {
     scene.push(&agents_md("one")).await;
     let stranger = member(scene.service, scene.owner, "stranger").await;
     TestAgent::create(scene.service, stranger, "theirs").await;
-    // The scene's owner may read all agents, and watches their own.
+    // The scene's owner may read all agents, but watches only their own.
     let mut own = watch_own_unread(&scene).await;
     let (agents, chats) = whole_state(&mut own).await;
     assert!(chats.is_empty());
@@ -183,12 +183,12 @@ async fn agents_are_part_of_the_state(test: &TestService) {
     );
 }
 
-/// What happened to agents while a watcher was far behind is seen at its next look.
+/// A watcher that fell far behind finds the changes of agents at its next read.
 async fn agents_are_seen_by_a_watcher_far_behind(test: &TestService) {
     let scene = Scene::new(test).await;
     let gone = scene.other_agent().await;
     let mut own = watch_own(&scene).await;
-    // More hints than are kept, so that those about the agents are lost.
+    // Publish more hints than are kept, so that those about the agents are lost.
     agents::delete(scene.service, scene.owner, gone.id)
         .await
         .unwrap();
@@ -258,7 +258,7 @@ async fn moves_of_the_pin_are_seen(test: &TestService) {
     }
 }
 
-/// The next turn that is told, whatever is told between.
+/// Returns the next event of a turn, and skips all others.
 async fn next_turn(watch: &mut Watch) -> (ChatId, i64) {
     loop {
         if let Event::Turn(chat, turn) = next_event(watch).await {
@@ -284,7 +284,7 @@ async fn a_turn_is_seen_although_a_push_came_before_it(test: &TestService) {
     scene.push(&agents_md("one")).await;
     let chat = scene.chat().await;
     let mut own = watch_own(&scene).await;
-    // Both hints wait: the agent's tells to read its chats, where the turn is seen first.
+    // Both hints wait. The one of the agent makes the watch read its chats, and so find the turn first.
     scene.push(&agents_md("two")).await;
     chat.turn().await.unwrap();
     assert_eq!(next_turn(&mut own).await, (chat.id, 1));
@@ -474,7 +474,7 @@ async fn others_chats_are_not_seen(test: &TestService) {
         .unwrap();
     let event = next_event(&mut theirs).await;
     assert!(matches!(event, Event::Chat(seen) if seen.id == visible.id));
-    // Neither does one who may read all see others' among their own.
+    // A caller who may read all still gets only their own here.
     scene.minute();
     let mine = scene.chat().await;
     loop {
@@ -530,7 +530,7 @@ async fn a_watcher_far_behind_converges(test: &TestService) {
     scene.push(&agents_md("one")).await;
     let chat = scene.chat().await;
     let mut own = watch_own(&scene).await;
-    // More hints than are kept for a watcher.
+    // Publish more hints than are kept for a watcher.
     let idle = TestChat::create(scene.service, scene.owner, &plain())
         .await
         .unwrap();
@@ -569,7 +569,7 @@ async fn a_dropped_wait_loses_nothing(test: &TestService) {
     let (mut own, mut one) = (watch_own(&scene).await, watch_chat(&chat).await);
     scene.push(&agents_md("one")).await;
     for watch in [&mut own, &mut one] {
-        // The wait takes the hint, begins to read, and is given up.
+        // The wait takes the hint, begins to read, and is cancelled.
         let polled = {
             let mut wait = std::pin::pin!(watch.next());
             std::future::poll_fn(|context| Poll::Ready(wait.as_mut().poll(context))).await
@@ -582,7 +582,7 @@ async fn a_dropped_wait_loses_nothing(test: &TestService) {
     }
 }
 
-/// A second service on the same data whose hints never come here: each of them is lost.
+/// A second service on the same data, whose hints are all lost.
 async fn what_no_hint_tells_is_seen_at_the_next_look(test: &TestService) {
     let mut scene = Scene::new(test).await;
     let chat = scene.chat().await;
@@ -723,8 +723,8 @@ async fn replicas_of_one_postgres_wake_each_other() {
         ..chat.clone()
     };
     let mut watches = [watch_chat(&chat).await, watch_chat(&there).await];
-    // What is written before the others can be heard is found when they are; from then on only a
-    // wake tells in time.
+    // Writes before the service listens are found once it does. After that, only a wake tells in
+    // time.
     for text in ["one", "two", "three"] {
         let head = scene.push(&agents_md(text)).await.head.unwrap();
         for watch in &mut watches {

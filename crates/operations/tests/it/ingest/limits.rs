@@ -1,4 +1,4 @@
-//! Limits: what is past one is listed without its bytes, and sizes are never a claim.
+//! Limits: a resource beyond a limit is listed without its bytes, and sizes come from the bytes.
 
 use ctxpin_model::limits::{INSTRUCTION_FILE_BYTES_MAX, SKILL_FILE_BYTES_MAX, SKILL_FILES_MAX};
 use ctxpin_model::resource::{Detail, Kind, Resource, Status, Tool};
@@ -85,7 +85,7 @@ async fn a_supporting_file_that_is_too_large_is_listed_alone(test: &TestService)
     );
 }
 
-/// How many files of a skill are pinned and how many are listed besides; it is used in any case.
+/// Returns how many files of a usable skill are pinned, and how many are only listed.
 fn counted(taken: &Resource) -> (usize, usize) {
     assert_eq!(taken.status, Status::Ok);
     let files = taken.files.iter();
@@ -106,7 +106,7 @@ async fn a_skill_keeps_as_many_files_as_fit(test: &TestService) {
     }
 }
 
-/// A skill with that many files of the same bytes.
+/// Returns a skill with `count` files of the same bytes.
 fn skill_with(name: &str, skill_md: &str, count: usize, bytes: &[u8]) -> Resource {
     let mut resource = skill("/w", name, skill_md.as_bytes());
     let files = (0..count).map(|index| file(&format!("{index:04}"), bytes));
@@ -118,7 +118,7 @@ async fn a_skill_keeps_as_many_bytes_as_fit(test: &TestService) {
     let mut intake = Intake::new(test).await;
     let text = skill_md("pdf", "Reads PDFs.");
     let largest = vec![b'x'; usize::try_from(SKILL_FILE_BYTES_MAX).unwrap()];
-    // 32 of them are 16 MiB.
+    // 32 files are 16 MiB.
     for (count, expected) in [(32, (32, 0)), (33, (32, 1))] {
         let resource = skill_with("pdf", &text, count, &largest);
         let taken = intake
@@ -232,7 +232,7 @@ async fn a_server_with_too_large_tools_is_oversize(test: &TestService) {
             (status, status == Status::Ok)
         );
     }
-    // All servers together.
+    // The tools of all servers count together.
     let servers = (0..5).map(|index| server(&format!("server{index}"), 1, 250 * 1024));
     let taken = intake
         .take(of(servers.collect()), &[])

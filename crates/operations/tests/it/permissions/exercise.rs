@@ -1,4 +1,4 @@
-//! How each operation is asked for, in every way that there is.
+//! Requests for each operation, in every way that there is.
 
 use ctxpin_model::access::{Actor, Operation, Roles};
 use ctxpin_model::agent::{AgentRequest, Replaces};
@@ -33,7 +33,7 @@ use uuid::Uuid;
 use super::{Caller, Objects, World};
 use crate::outcome::Outcome;
 
-/// Asks for an operation in every way, and tells what came of each.
+/// Requests an operation in every way, and returns the outcome of each.
 pub async fn exercise(
     world: &World<'_>,
     operation: Operation,
@@ -101,7 +101,7 @@ async fn on_agents(
     }
 }
 
-/// What an agent asks for is always about itself.
+/// Requests the operations of an agent, which always concern the agent itself.
 async fn by_agents(world: &World<'_>, operation: Operation, caller: &Caller) -> Vec<Outcome> {
     let (service, by) = (world.service, caller.credential);
     let (epoch, version) = match &caller.actor {
@@ -269,7 +269,7 @@ async fn on_people(
 ) -> Vec<Outcome> {
     let (service, by) = (world.service, caller.credential);
     let page = PageRequest::newest(9);
-    // No wider than the caller's own, whatever that is.
+    // The new token has the scopes of the caller's.
     let scopes = match &caller.actor {
         Some(Actor::User { scopes, .. }) => *scopes,
         _ => "read".parse().unwrap(),
