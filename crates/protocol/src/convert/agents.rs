@@ -49,7 +49,7 @@ pub fn timeline_head(agent: AgentId, head: HeadRecord) -> TimelineHead {
     }
 }
 
-/// Returns the wire shape of a session. `request_bytes_max` is the longest body that the server accepts.
+/// Returns the wire shape of a session. `request_bytes_max` is the greatest size of a request's body.
 pub fn session(session: &agent::Session, request_bytes_max: u64) -> Session {
     Session {
         agent_id: Some(session.agent.uuid()),
@@ -61,11 +61,11 @@ pub fn session(session: &agent::Session, request_bytes_max: u64) -> Session {
     }
 }
 
-/// Reads what an agent is to be created from.
+/// Reads a request to create an agent.
 ///
 /// # Errors
 ///
-/// If a name is no label, or `replaces` is neither an id nor `same`.
+/// Fails if a name is not a label, or `replaces` is neither an id nor `same`.
 pub fn agent_request(create: AgentCreate) -> Result<AgentRequest, InvalidMember> {
     let name = create.name.map(|name| label("name", name)).transpose()?;
     Ok(AgentRequest {
@@ -80,7 +80,10 @@ fn replaces(text: &str) -> Result<Replaces, InvalidMember> {
     match text {
         "same" => Ok(Replaces::Same),
         id => id.parse().map(Replaces::Agent).map_err(|_| {
-            InvalidMember::new("replaces", "it is the id of an agent of yours, or `same`")
+            InvalidMember::new(
+                "replaces",
+                "it must be the id of one of your agents, or `same`",
+            )
         }),
     }
 }

@@ -45,11 +45,11 @@ pub fn context_brief(chat: &ChatRecord) -> ChatContext {
     }
 }
 
-/// Reads a request for a chat.
+/// Reads a request to create a chat.
 ///
 /// # Errors
 ///
-/// If a name is empty, too long or holds control characters, or a word is not known.
+/// Fails if a name is empty, too long or holds control characters, or a word is unknown.
 pub fn chat_create(chat: chats::ChatCreate) -> Result<ChatCreate, InvalidMember> {
     Ok(ChatCreate {
         client: named("client", chat.client)?,
@@ -66,7 +66,7 @@ pub fn chat_create(chat: chats::ChatCreate) -> Result<ChatCreate, InvalidMember>
 ///
 /// # Errors
 ///
-/// If the title is empty, too long or holds control characters, or a word is not known.
+/// Fails if the title is empty, too long or holds control characters, or a word is unknown.
 pub fn chat_change(change: chats::ChatChange) -> Result<ChatChange, InvalidMember> {
     let title = change.title.map(|title| named("title", title));
     Ok(ChatChange {
@@ -82,7 +82,7 @@ pub fn chat_change(change: chats::ChatChange) -> Result<ChatChange, InvalidMembe
 ///
 /// # Errors
 ///
-/// If a name is empty, too long or holds control characters.
+/// Fails if a name is empty, too long or holds control characters.
 pub fn chat_filter(query: chats::ChatQuery) -> Result<ChatFilter, InvalidMember> {
     Ok(ChatFilter {
         agent: query.agent.map(Into::into),

@@ -1,4 +1,4 @@
-//! The context of a chat.
+//! The pin of a chat and its drift.
 
 use ctxpin_model::context::ContextView;
 use ctxpin_model::diff::effect::strongest;
@@ -10,7 +10,7 @@ use super::quotas::warning;
 use super::resources::{change_within, resource_within};
 use crate::http::context::Context;
 
-/// Returns the wire shape of a context, with its owner's quota warnings.
+/// Returns the wire shape of a chat's context, with its owner's quota warnings.
 pub fn context(view: &ContextView, warnings: &[QuotaWarning]) -> Context {
     let tells_bodies = view.tells_bodies;
     let sides = view.sides();

@@ -1,4 +1,4 @@
-//! Differences of the model, as an answer tells them.
+//! Differences between snapshots.
 
 use ctxpin_model::diff;
 use ctxpin_model::diff::effect::Sides;
@@ -11,17 +11,17 @@ use super::resources;
 use crate::http::diff::{ChangeText, Diff, FileDifference, Hunk, Line, Stored, TooLarge};
 use crate::http::resources::Change;
 
-/// How the lines of a change are told.
+/// The form of the differences in a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// As text for eyes.
+    /// Text for people to read.
     Text,
-    /// As sentences and hunks.
+    /// Sentences and hunks.
     Hunks,
 }
 
-/// Returns the wire shape of what differs between two snapshots: each change with its difference, or `None` if
-/// that is more than the response holds.
+/// Returns the wire shape of the changes between two snapshots. The difference of a change is
+/// `None` if it does not fit into the response.
 pub fn diff(
     pinned: Option<SnapshotId>,
     head: Option<SnapshotId>,
@@ -39,25 +39,26 @@ pub fn diff(
     }
 }
 
-/// A change with what differs in it; `None` if there is more than the answer holds.
+/// Returns the wire shape of a change with its difference, which is `None` if it does not fit into
+/// the response.
 pub fn change(
     change: &diff::Change<'_>,
     sides: Sides<'_>,
     difference: Option<&Difference>,
     form: Form,
 ) -> ChangeText {
-    let mut told = resources::change(change, sides);
+    let mut wire = resources::change(change, sides);
     if difference.is_none() {
-        told = Change {
+        wire = Change {
             pinned: None,
             head: None,
-            ..told
+            ..wire
         };
     }
     let texts = |form_asked| difference.filter(|_| form == form_asked);
     let hunks = texts(Form::Hunks);
     ChangeText {
-        change: told,
+        change: wire,
         id: change.head.or(change.pinned).map(|of| of.id().to_string()),
         pinned_bytes: change.pinned.map(Resource::total_bytes),
         head_bytes: change.head.map(Resource::total_bytes),
@@ -65,9 +66,11 @@ pub fn change(
         text: texts(Form::Text)
             .map(Difference::text)
             .filter(|text| !text.is_empty()),
-        sentences: hunks.map(|told| told.sentences.clone()).unwrap_or_default(),
+        sentences: hunks
+            .map(|hunks| hunks.sentences.clone())
+            .unwrap_or_default(),
         files: hunks
-            .map(|told| told.files.iter().map(file).collect())
+            .map(|hunks| hunks.files.iter().map(file).collect())
             .unwrap_or_default(),
     }
 }
@@ -110,7 +113,7 @@ fn hunk(hunk: &lines::Hunk) -> Hunk {
 
 fn line(line: &lines::Line) -> Line {
     let mut at = (0, 0);
-    // From one place to the next, so that a line is gone through once.
+    // Each count continues where the last one ended, so that the line is read once.
     let mut code_points = |to: usize| {
         let (bytes, code_points) = at;
         let between = line.text.get(bytes..to).unwrap_or_default();

@@ -1,11 +1,11 @@
-//! Where a content was in force.
+//! The chats and turns in which a content was in force.
 
 use ctxpin_model::exposure;
 use ctxpin_model::moment::Moment;
 
 use crate::http::exposure::{ExposedChat, ExposedTurn, Exposure};
 
-/// Returns the wire shape of the pins and turns that had a content in force.
+/// Returns the wire shape of the chats and turns in which a content was in force.
 pub fn exposure(exposure: exposure::Exposure) -> Exposure {
     let chats = exposure.chats.into_iter().map(|exposed| ExposedChat {
         chat_id: exposed.chat.uuid(),

@@ -105,13 +105,13 @@ fn problem(fault: Fault) -> Problem {
     Problem::new(name, fault.to_string()).with("member", fault.member())
 }
 
-/// A version counts from 1, because 0 stands for "none yet".
+/// Versions count from 1, because 0 means that there is none yet.
 fn read_position(push: &Push) -> Result<Position, InvalidMember> {
     for (member, number, least) in [("epoch", push.epoch, 0), ("version", push.version, 1)] {
         if number < least {
             return Err(InvalidMember::new(
                 member,
-                format!("it is at least {least}"),
+                format!("it must be at least {least}"),
             ));
         }
     }
@@ -229,7 +229,7 @@ fn read_blobs(blobs: BTreeMap<String, String>) -> Result<Bodies, InvalidMember> 
         let at = format!("blobs.{name}");
         let hash: BlobHash = hash(&at, &name)?;
         let bytes = STANDARD.decode(&base64).map_err(|error| {
-            let reason = format!("it is no base64 (RFC 4648, padded): {error}");
+            let reason = format!("it is not base64 (RFC 4648, padded): {error}");
             InvalidMember::new(&at, reason)
         })?;
         read.insert(hash, Arc::from(bytes));

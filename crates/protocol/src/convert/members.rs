@@ -1,4 +1,4 @@
-//! Single members of a request: texts, words, hashes, sizes.
+//! Single members of a request: texts, words, hashes, sizes and lists.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -10,21 +10,21 @@ use ctxpin_model::resource::UnknownWord;
 
 use crate::problem::{Problem, ProblemName};
 
-/// Largest number that every reader of JSON keeps exactly (RFC 8259, section 6).
+/// The greatest number that every reader of JSON keeps exactly (RFC 8259, section 6).
 pub const NUMBER_MAX: u64 = (1 << 53) - 1;
 
-/// A member of a request that cannot be taken.
+/// The error of a member that is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{member}`: {reason}")]
 pub struct InvalidMember {
-    /// Where it stands, such as `resources[3].source`.
+    /// The path of the member, such as `resources[3].source`.
     pub member: String,
-    /// What is wrong with it, for people.
+    /// The rule that it breaks, for people.
     pub reason: String,
 }
 
 impl InvalidMember {
-    /// The member and what is wrong with it.
+    /// Returns the error of a member. A long path is cut.
     pub fn new(member: impl Display, reason: impl Into<String>) -> Self {
         Self {
             member: cut(&member.to_string(), 200).to_owned(),
@@ -32,7 +32,7 @@ impl InvalidMember {
         }
     }
 
-    /// The problem of that name, with the member's name in `member`.
+    /// Returns the problem of this name, with the member's path in `member`.
     pub fn problem(self, name: ProblemName) -> Problem {
         Problem::new(name, self.to_string()).with("member", self.member)
     }
@@ -44,11 +44,11 @@ impl From<InvalidMember> for Problem {
     }
 }
 
-/// Takes a text of at most `bytes_max` bytes without NUL, which PostgreSQL cannot store.
+/// Returns a text of at most `bytes_max` bytes without NUL, which PostgreSQL cannot store.
 ///
 /// # Errors
 ///
-/// If it is longer or holds a NUL.
+/// Fails if the text is longer or holds a NUL.
 pub fn text(member: impl Display, text: String, bytes_max: usize) -> Result<String, InvalidMember> {
     if let Some(reason) = fault::of_text(&text, bytes_max) {
         return Err(InvalidMember::new(member, reason));
@@ -56,17 +56,17 @@ pub fn text(member: impl Display, text: String, bytes_max: usize) -> Result<Stri
     Ok(text)
 }
 
-/// Takes a name that a person or a client gives to something: 1 to [`LABEL_CHARS_MAX`] characters,
-/// not all blank, none of them a control character.
+/// Returns a name that a person or a client gives to something: 1 to [`LABEL_CHARS_MAX`]
+/// characters, not all of them blank, and no control characters.
 ///
 /// # Errors
 ///
-/// If it is anything else.
+/// Fails for any other text.
 pub fn label(member: impl Display, text: String) -> Result<String, InvalidMember> {
     let reason = if text.trim().is_empty() {
         "it must not be empty".to_owned()
     } else if text.chars().count() > LABEL_CHARS_MAX {
-        format!("it may have at most {LABEL_CHARS_MAX} characters")
+        format!("it must have at most {LABEL_CHARS_MAX} characters")
     } else if text.chars().any(char::is_control) {
         "it must not hold control characters".to_owned()
     } else {
@@ -75,11 +75,11 @@ pub fn label(member: impl Display, text: String) -> Result<String, InvalidMember
     Err(InvalidMember::new(member, reason))
 }
 
-/// Takes one of the words that are known there.
+/// Reads a word.
 ///
 /// # Errors
 ///
-/// If it is none of them; the reason lists them.
+/// Fails if the word is unknown. The reason lists the known ones.
 pub fn word<W: FromStr<Err = UnknownWord>>(
     member: impl Display,
     text: &str,
@@ -88,11 +88,11 @@ pub fn word<W: FromStr<Err = UnknownWord>>(
         .map_err(|unknown: UnknownWord| InvalidMember::new(member, unknown.to_string()))
 }
 
-/// Takes a hash.
+/// Reads a hash.
 ///
 /// # Errors
 ///
-/// If it is not written `sha256:<64 hexadecimal digits>`.
+/// Fails if the text is not `sha256:` and 64 lower-case hexadecimal digits.
 pub fn hash<H: FromStr<Err = MalformedHash>>(
     member: impl Display,
     text: &str,
@@ -101,26 +101,26 @@ pub fn hash<H: FromStr<Err = MalformedHash>>(
         .map_err(|malformed: MalformedHash| InvalidMember::new(member, malformed.to_string()))
 }
 
-/// Takes a size of something that may be real.
+/// Returns a size that every reader of JSON keeps exactly.
 ///
 /// # Errors
 ///
-/// If it is greater than [`NUMBER_MAX`].
+/// Fails if it is greater than [`NUMBER_MAX`].
 pub fn size(member: impl Display, size: u64) -> Result<u64, InvalidMember> {
     match size <= NUMBER_MAX {
         true => Ok(size),
         false => Err(InvalidMember::new(
             member,
-            format!("no size is greater than {NUMBER_MAX}"),
+            format!("a size must be at most {NUMBER_MAX}"),
         )),
     }
 }
 
-/// Takes a list of at most `count_max` items.
+/// Checks the number of items in a list.
 ///
 /// # Errors
 ///
-/// If it has more.
+/// Fails if it is greater than `count_max`.
 pub fn count(member: impl Display, count: usize, count_max: usize) -> Result<(), InvalidMember> {
     match fault::of_count(count, count_max) {
         None => Ok(()),
@@ -150,8 +150,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused_is_named() {
-        let refused = [
+    fn errors_name_their_member() {
+        let errors = [
             text("error", "a\0b".to_owned(), 10).unwrap_err(),
             text("error", "abc".to_owned(), 2).unwrap_err(),
             word::<Status>("status", "fine").unwrap_err(),
@@ -159,7 +159,7 @@ mod tests {
             size("size_bytes", u64::MAX).unwrap_err(),
             count("files", 3, 2).unwrap_err(),
         ];
-        let texts: Vec<String> = refused.iter().map(ToString::to_string).collect();
+        let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
         assert_eq!(
             texts,
             [
@@ -167,11 +167,11 @@ mod tests {
                 "`error`: it has 3 bytes, and at most 2 are taken",
                 "`status`: `fine` is not one of ok, oversize, unreadable, invalid, excluded",
                 "`head`: a hash is written sha256: followed by 64 lower-case hexadecimal digits",
-                "`size_bytes`: no size is greater than 9007199254740991",
+                "`size_bytes`: a size must be at most 9007199254740991",
                 "`files`: there are 3, and at most 2 are taken",
             ]
         );
-        let problem = Problem::from(refused[0].clone());
+        let problem = Problem::from(errors[0].clone());
         assert_eq!(problem.name(), Some(ProblemName::InvalidRequest));
         assert_eq!(problem.members["member"], "error");
     }

@@ -1,5 +1,7 @@
-//! Between the shapes on the wire and the model. What comes in is checked once, here, and becomes a
-//! type that cannot be wrong; whatever is refused is named by its member.
+//! The translation between wire shapes and the model.
+//!
+//! A request is checked here, once, and becomes a type whose values are always valid. An error
+//! names the invalid member.
 
 pub mod agents;
 pub mod audit;

@@ -7,11 +7,11 @@ use ctxpin_model::page::{PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, Page, PageRequest};
 use super::members::InvalidMember;
 use crate::http::page;
 
-/// Reads which page of a list a query asks for.
+/// Reads the request for a page of a list.
 ///
 /// # Errors
 ///
-/// If the cursor is none of the list's, or the limit is out of bounds.
+/// Fails if the cursor is not one of this list, or the limit is not from 1 to [`PAGE_ITEMS_MAX`].
 pub fn page_request<C: FromStr>(
     cursor: Option<&str>,
     limit: Option<u32>,
@@ -19,12 +19,12 @@ pub fn page_request<C: FromStr>(
     let after = match cursor {
         None => None,
         Some(text) => Some(text.parse().map_err(|_| {
-            InvalidMember::new("cursor", "it is not the `next` of a page of this list")
+            InvalidMember::new("cursor", "it must be the `next` of a page of this list")
         })?),
     };
     let limit = limit.map_or(PAGE_ITEMS_DEFAULT, i64::from);
     if !(1..=PAGE_ITEMS_MAX).contains(&limit) {
-        let reason = format!("it is from 1 to {PAGE_ITEMS_MAX}");
+        let reason = format!("it must be from 1 to {PAGE_ITEMS_MAX}");
         return Err(InvalidMember::new("limit", reason));
     }
     Ok(PageRequest { after, limit })

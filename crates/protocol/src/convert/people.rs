@@ -20,7 +20,7 @@ pub fn user(user: UserRecord) -> User {
     }
 }
 
-/// Returns the words of scopes.
+/// Returns the names of scopes.
 pub fn scope_words(scopes: Scopes) -> Vec<String> {
     scopes.words().map(|scope| scope.to_string()).collect()
 }
@@ -53,7 +53,7 @@ fn maker(maker: TokenMaker) -> Maker {
 ///
 /// # Errors
 ///
-/// If a word is no role.
+/// Fails if a word is not a role.
 pub fn roles(texts: &[String]) -> Result<Roles, InvalidMember> {
     texts
         .iter()
@@ -68,11 +68,11 @@ fn scopes(texts: &[String]) -> Result<Scopes, InvalidMember> {
         .collect()
 }
 
-/// Reads what is to change in a user.
+/// Reads a change of a user.
 ///
 /// # Errors
 ///
-/// If the name is no label, or a word is no role.
+/// Fails if the name is not a label, or a word is not a role.
 pub fn user_change(change: people::UserChange) -> Result<UserChange, InvalidMember> {
     Ok(UserChange {
         name: change.name.map(|name| label("name", name)).transpose()?,
@@ -81,11 +81,11 @@ pub fn user_change(change: people::UserChange) -> Result<UserChange, InvalidMemb
     })
 }
 
-/// Reads what a token is to be made from. It may read and write if no scopes are named.
+/// Reads a request to create a token. Without scopes, the token may read and write.
 ///
 /// # Errors
 ///
-/// If the label is none, or a word is no scope.
+/// Fails if the label is not valid, or a word is not a scope.
 pub fn token_request(create: people::TokenCreate) -> Result<TokenRequest, InvalidMember> {
     Ok(TokenRequest {
         label: create.label.map(|text| label("label", text)).transpose()?,

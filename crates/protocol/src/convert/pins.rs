@@ -1,4 +1,4 @@
-//! The pin of a chat: how it is to be moved, and its history.
+//! Requests to move a chat's pin, and the pin's history.
 
 use ctxpin_model::compose::Selector;
 use ctxpin_model::diff::Subject;
@@ -10,14 +10,14 @@ use ctxpin_model::pin_move::{PinMove, RefreshFilter};
 use super::members::{InvalidMember, count, hash, text, word};
 use crate::http::context::{self, Actor, Pin};
 
-/// Reads a move.
+/// Reads a request to move a pin.
 ///
 /// # Errors
 ///
-/// If members exclude each other, `sources` is empty or longer than a snapshot, a source or a hash
-/// is malformed, or a `mode` is asked for.
+/// Fails if members exclude each other, `sources` is empty or longer than a snapshot, a source or a
+/// hash is malformed, or there is a `mode`.
 pub fn pin_move(body: context::ContextMove) -> Result<PinMove, InvalidMember> {
-    let named = [
+    let members = [
         ("head", body.head.is_some()),
         ("sources", body.sources.is_some()),
         ("mode", body.mode.is_some()),
@@ -25,10 +25,10 @@ pub fn pin_move(body: context::ContextMove) -> Result<PinMove, InvalidMember> {
         ("snapshot", body.snapshot.is_some()),
         ("render", body.render.is_some()),
     ];
-    let named: Vec<&str> = named
+    let named: Vec<&str> = members
         .iter()
-        .filter(|(_, is)| *is)
-        .map(|(n, _)| *n)
+        .filter(|(_, is_present)| *is_present)
+        .map(|(name, _)| *name)
         .collect();
     if let Some(mode) = &body.mode {
         let reason = match mode.as_str() {
@@ -49,7 +49,7 @@ pub fn pin_move(body: context::ContextMove) -> Result<PinMove, InvalidMember> {
     if let Some(render) = body.render {
         return match render {
             true => Ok(PinMove::Render),
-            false => Err(InvalidMember::new("render", "it is true, or left out")),
+            false => Err(InvalidMember::new("render", "it must be true or absent")),
         };
     }
     if let Some(decline) = body.decline {
@@ -97,14 +97,14 @@ fn selector(index: usize, selector: context::Selector) -> Result<Selector, Inval
     match (subject == Some(Subject::Facts), source.is_empty()) {
         (true, false) => Err(InvalidMember::new(
             member,
-            "the source of the facts is empty",
+            "the source of the facts must be empty",
         )),
-        (false, true) => Err(InvalidMember::new(member, "a source is not empty")),
+        (false, true) => Err(InvalidMember::new(member, "a source must not be empty")),
         _ => Ok(Selector { subject, source }),
     }
 }
 
-/// Returns the wire shape of one move of a pin.
+/// Returns the wire shape of a move in a pin's history.
 pub fn pin(pin: PinRecord) -> Pin {
     Pin {
         seq: pin.seq,
@@ -124,16 +124,16 @@ pub fn pin(pin: PinRecord) -> Pin {
     }
 }
 
-/// Reads the filter of an administrator's refresh.
+/// Reads the filter of an admin's refresh.
 ///
 /// # Errors
 ///
-/// If the hash is malformed.
+/// Fails if there is no condition, or the hash is malformed.
 pub fn refresh_filter(filter: &context::RefreshFilter) -> Result<RefreshFilter, InvalidMember> {
     let content = filter.content_hash.as_deref();
     if filter.agent_id.is_none() && content.is_none() {
-        // Forgotten members would refresh the chats of everybody.
-        let reason = "name an agent, or a content with `content_hash`, or both";
+        // Without a condition, the refresh would move everybody's chats.
+        let reason = "set `agent_id`, `content_hash` or both";
         return Err(InvalidMember::new("agent_id", reason));
     }
     Ok(RefreshFilter {
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn moves_that_are_refused() {
+    fn invalid_moves_are_refused() {
         let check = |json: &str, expected: &str| {
             let text = read(json).unwrap_err();
             assert!(text.starts_with(expected), "{json}: {text}");
@@ -209,7 +209,7 @@ mod tests {
         check(r#"{"sources": []}"#, "`sources`: the list is empty;");
         check(
             r#"{"sources": [""]}"#,
-            "`sources[0]`: a source is not empty",
+            "`sources[0]`: a source must not be empty",
         );
         check(
             r#"{"sources": [7]}"#,
@@ -229,7 +229,7 @@ mod tests {
         );
         check(
             r#"{"sources": [{"kind": "facts", "source": "/a"}]}"#,
-            "`sources[0]`: the source of the facts is empty",
+            "`sources[0]`: the source of the facts must be empty",
         );
         check(
             r#"{"mode": "append"}"#,
@@ -245,7 +245,10 @@ mod tests {
             "`decline`: `head` and `decline` exclude each other",
         );
         check(r#"{"head": "HEAD"}"#, "`head`: a hash is written");
-        check(r#"{"render": false}"#, "`render`: it is true, or left out");
+        check(
+            r#"{"render": false}"#,
+            "`render`: it must be true or absent",
+        );
         check(
             r#"{"head": "HASH", "render": true}"#,
             "`render`: `head` and `render` exclude each other",

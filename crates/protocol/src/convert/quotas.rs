@@ -1,4 +1,4 @@
-//! What quotas are to the model, as it travels.
+//! Quotas, their use and their warnings.
 
 use ctxpin_model::agent::PushRefused;
 use ctxpin_model::quota::{QuotaChange, QuotaWarning, Stock, UserUsage};
@@ -6,7 +6,7 @@ use ctxpin_model::quota::{QuotaChange, QuotaWarning, Stock, UserUsage};
 use super::members::{InvalidMember, NUMBER_MAX};
 use crate::http::quotas;
 
-/// A warning, as it is told.
+/// Returns the wire shape of a warning.
 pub fn warning(warning: &QuotaWarning) -> quotas::QuotaWarning {
     quotas::QuotaWarning {
         limit: warning.stock.to_string(),
@@ -15,7 +15,7 @@ pub fn warning(warning: &QuotaWarning) -> quotas::QuotaWarning {
     }
 }
 
-/// A refusal, as it is told.
+/// Returns the wire shape of a refusal.
 pub fn refused(refused: PushRefused) -> quotas::PushRefused {
     quotas::PushRefused {
         limit: refused.limit.to_string(),
@@ -23,7 +23,7 @@ pub fn refused(refused: PushRefused) -> quotas::PushRefused {
     }
 }
 
-/// Returns the wire shape of what a user has and may have.
+/// Returns the wire shape of a user's quotas and their use.
 pub fn usage(view: &UserUsage) -> quotas::Usage {
     let used = |stock| quotas::Used {
         used: view.usage.used.of(stock),
@@ -39,11 +39,11 @@ pub fn usage(view: &UserUsage) -> quotas::Usage {
     }
 }
 
-/// What is to change.
+/// Reads a change of a user's quotas.
 ///
 /// # Errors
 ///
-/// If nothing is, or a number is too large.
+/// Fails if the change is empty, or a number is too large.
 pub fn change(change: &quotas::QuotaChange) -> Result<QuotaChange, InvalidMember> {
     let changed = QuotaChange {
         content_bytes: number("content_bytes", change.content_bytes)?,
@@ -52,7 +52,7 @@ pub fn change(change: &quotas::QuotaChange) -> Result<QuotaChange, InvalidMember
         tokens: number("tokens", change.tokens)?,
     };
     if changed == QuotaChange::default() {
-        let reason = "nothing is to change; name `content_bytes`, `agents`, `chats` or `tokens`";
+        let reason = "the change is empty; set `content_bytes`, `agents`, `chats` or `tokens`";
         return Err(InvalidMember::new("quota", reason));
     }
     Ok(changed)
@@ -61,7 +61,7 @@ pub fn change(change: &quotas::QuotaChange) -> Result<QuotaChange, InvalidMember
 fn number(member: &str, number: Option<Option<u64>>) -> Result<Option<Option<u64>>, InvalidMember> {
     match number {
         Some(Some(number)) if number > NUMBER_MAX => {
-            let reason = format!("it is at most {NUMBER_MAX}");
+            let reason = format!("it must be at most {NUMBER_MAX}");
             Err(InvalidMember::new(member, reason))
         }
         number => Ok(number),
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_says_something() {
+    fn an_empty_change_is_refused() {
         let read = |text: &str| {
             let asked = serde_json::from_str(text).unwrap();
             change(&asked).map_err(|invalid| invalid.member)

@@ -1,4 +1,4 @@
-//! What the model holds, as answers tell it.
+//! Snapshots, their resources and their changes.
 
 use ctxpin_model::diff::effect::Sides;
 use ctxpin_model::resource::{self, Content, Detail, Kind, Status};
@@ -13,7 +13,7 @@ use crate::http::resources::{
 };
 use crate::http::scan::Scan;
 
-/// A resource as an answer tells it, with what is known of its body, if that is known.
+/// Returns the wire shape of a resource, with the treatment of its body if that is known.
 pub fn resource(resource: &resource::Resource, treatment: Option<&Treatment>) -> Resource {
     Resource {
         id: resource.id().to_string(),
@@ -37,7 +37,7 @@ pub fn resource(resource: &resource::Resource, treatment: Option<&Treatment>) ->
     }
 }
 
-/// What is warned of, by the body and by where it lies.
+/// Returns the warning about the place of a resource, then those about its body.
 fn warnings(resource: &resource::Resource, treatment: Option<&Treatment>) -> Vec<Warning> {
     let of_body = treatment
         .into_iter()
@@ -48,7 +48,7 @@ fn warnings(resource: &resource::Resource, treatment: Option<&Treatment>) -> Vec
     of_place.iter().chain(of_body).map(warning).collect()
 }
 
-/// A warning as an answer tells it.
+/// Returns the wire shape of a warning.
 pub fn warning(warning: &warning::Warning) -> Warning {
     Warning {
         code: warning.code.to_string(),
@@ -57,7 +57,7 @@ pub fn warning(warning: &warning::Warning) -> Warning {
     }
 }
 
-/// A note as it travels.
+/// Returns the wire shape of a note.
 pub fn note(note: &warning::Note) -> Note {
     let Warning { code, line, detail } = warning(&note.warning);
     Note {
@@ -76,9 +76,9 @@ fn removed(removed: treatment::Removed) -> Removed {
     }
 }
 
-/// A change as an answer tells it.
+/// Returns the wire shape of a change.
 pub fn change(change: &diff::Change<'_>, sides: Sides<'_>) -> Change {
-    let told = |side: Option<&resource::Resource>, treatments: &Treatments| {
+    let shape_of = |side: Option<&resource::Resource>, treatments: &Treatments| {
         side.map(|side| resource(side, treatments.of(side, sides.renderer)))
     };
     Change {
@@ -87,34 +87,34 @@ pub fn change(change: &diff::Change<'_>, sides: Sides<'_>) -> Change {
         change: change.verb.to_string(),
         effect: change.effect(sides).to_string(),
         cause: change.cause().map(|cause| cause.to_string()),
-        pinned: told(change.pinned, sides.pinned),
-        head: told(change.head, sides.head),
+        pinned: shape_of(change.pinned, sides.pinned),
+        head: shape_of(change.head, sides.head),
     }
 }
 
-/// Returns the wire shape of a resource, without what is a body unless `tells_bodies`: descriptions, tools,
-/// shapes, and what warnings say of a body.
+/// Returns the wire shape of a resource. Without `tells_bodies`, it lacks descriptions, tools,
+/// shapes and the details of warnings, which say something of a body.
 pub fn resource_within(
     found: &resource::Resource,
     treatment: Option<&Treatment>,
     tells_bodies: bool,
 ) -> Resource {
-    let told = resource(found, treatment);
+    let wire = resource(found, treatment);
     match tells_bodies {
-        true => told,
-        false => without_bodies(told),
+        true => wire,
+        false => without_bodies(wire),
     }
 }
 
-/// Returns the wire shape of a change, whose resources have no bodies unless `tells_bodies`.
+/// Returns the wire shape of a change. Without `tells_bodies`, its resources lack their bodies.
 pub fn change_within(differs: &diff::Change<'_>, sides: Sides<'_>, tells_bodies: bool) -> Change {
-    let told = change(differs, sides);
+    let wire = change(differs, sides);
     match tells_bodies {
-        true => told,
+        true => wire,
         false => Change {
-            pinned: told.pinned.map(without_bodies),
-            head: told.head.map(without_bodies),
-            ..told
+            pinned: wire.pinned.map(without_bodies),
+            head: wire.head.map(without_bodies),
+            ..wire
         },
     }
 }
@@ -136,7 +136,7 @@ fn without_bodies(resource: Resource) -> Resource {
     }
 }
 
-/// The facts about a workspace.
+/// Returns the wire shape of the facts about a workspace.
 pub fn facts(facts: &snapshot::Facts) -> Facts {
     Facts {
         os: facts.os.clone(),
@@ -144,7 +144,8 @@ pub fn facts(facts: &snapshot::Facts) -> Facts {
     }
 }
 
-/// A snapshot that was made and sent nowhere, with what the renderer of that number makes of its bodies.
+/// Returns the wire shape of a scanned snapshot, with the treatments by this version of the
+/// renderer.
 pub fn scan(
     snapshot: &Snapshot,
     notes: &[warning::Note],
@@ -167,7 +168,7 @@ pub fn scan(
     }
 }
 
-/// The limits of the model, with the longest request that this server takes, in bytes.
+/// Returns the limits of the model, with the greatest size of a request to this server, in bytes.
 pub fn limits(request_bytes_max: u64) -> Limits {
     Limits {
         request_bytes_max,
@@ -187,7 +188,7 @@ pub fn limits(request_bytes_max: u64) -> Limits {
     }
 }
 
-/// A supporting file of a skill.
+/// Returns the wire shape of a supporting file of a skill.
 pub fn skill_file(file: &resource::SkillFile) -> SkillFile {
     SkillFile {
         path: file.path.clone(),
@@ -241,7 +242,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bodies_are_told_to_those_who_may_read_them() {
+    fn bodies_are_left_out_without_the_right() {
         let mut skill = resource::Resource::new(Kind::Skill, "/w/skills/s/SKILL.md", Status::Ok);
         skill.name = Some("s".into());
         skill.description = Some("what it does".into());
@@ -252,20 +253,20 @@ mod tests {
             removed: Removed::default(),
             warnings: vec![warning::Warning::new(Code::DefinitionUnused).about("a label")],
         };
-        let told = [
+        let wire = [
             resource_within(&skill, Some(&treatment), true),
             resource_within(&config, None, true),
         ];
-        assert!(told[0].description.is_some() && told[1].shape.is_some());
-        assert_eq!(told[0].warnings[0].detail.as_deref(), Some("a label"));
-        let told = [
+        assert!(wire[0].description.is_some() && wire[1].shape.is_some());
+        assert_eq!(wire[0].warnings[0].detail.as_deref(), Some("a label"));
+        let wire = [
             resource_within(&skill, Some(&treatment), false),
             resource_within(&config, None, false),
         ];
-        assert!(told[0].description.is_none() && told[1].shape.is_none());
-        assert_eq!(told[0].name.as_deref(), Some("s"));
-        assert_eq!(told[0].warnings[0].code, "definition-unused");
-        assert_eq!(told[0].warnings[0].detail, None);
+        assert!(wire[0].description.is_none() && wire[1].shape.is_none());
+        assert_eq!(wire[0].name.as_deref(), Some("s"));
+        assert_eq!(wire[0].warnings[0].code, "definition-unused");
+        assert_eq!(wire[0].warnings[0].detail, None);
         let sides = Sides {
             pinned: &Treatments::NONE,
             head: &Treatments::NONE,

@@ -1,11 +1,11 @@
-//! Skills of a pin.
+//! The skills of a pin.
 
 use ctxpin_model::resource::Resource;
 
 use super::resources::skill_file;
 use crate::http::skills::{Skill, SkillEntry};
 
-/// Returns a skill as the prompt's index lists it.
+/// Returns the wire shape of a skill in the prompt's index.
 pub fn entry(skill: &Resource) -> SkillEntry {
     SkillEntry {
         name: skill.name.clone().unwrap_or_default(),

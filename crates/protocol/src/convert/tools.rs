@@ -1,10 +1,10 @@
-//! Tools as they are offered to a model.
+//! Tools that a model is offered.
 
 use ctxpin_model::tool::{Offered, Tools};
 
 use crate::http::turns::{ToolInvalid, ToolList, ToolOffer};
 
-/// Returns the wire shape of a tool that is offered.
+/// Returns the wire shape of an offered tool.
 pub fn tool_offer(tool: Offered) -> ToolOffer {
     ToolOffer {
         name: tool.name,
@@ -15,7 +15,7 @@ pub fn tool_offer(tool: Offered) -> ToolOffer {
     }
 }
 
-/// Returns the wire shape of the tools of a snapshot, with those that are not offered.
+/// Returns the wire shape of the tools of a snapshot, including those that are not offered.
 pub fn tool_list(tools: Tools) -> ToolList {
     let refused = tools.refused.into_iter().map(|tool| ToolInvalid {
         server: tool.server,

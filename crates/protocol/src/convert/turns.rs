@@ -20,7 +20,7 @@ pub fn turn(turn: &TurnRecord) -> Turn {
     }
 }
 
-/// Returns the wire shape of a turn that has begun, with what its caller may read.
+/// Returns the wire shape of a turn that has begun, with the context that its caller may read.
 pub fn turn_begun(view: turn::TurnBegun) -> TurnBegun {
     let begun = TurnBegun {
         turn: turn(&view.turn),
@@ -44,11 +44,11 @@ pub fn turn_begun(view: turn::TurnBegun) -> TurnBegun {
     }
 }
 
-/// Reads what is asked of a turn. The context is delivered if nothing else is said.
+/// Reads a request to begin a turn. The default delivery is `delivered`.
 ///
 /// # Errors
 ///
-/// If the reference is no label, or the delivery is not known.
+/// Fails if the reference is not a label, or the delivery is unknown.
 pub fn turn_request(begin: TurnBegin) -> Result<TurnRequest, InvalidMember> {
     let reference = begin.reference.map(|text| label("reference", text));
     let delivery = begin.delivery.map(|text| word("delivery", &text));

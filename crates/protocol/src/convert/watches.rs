@@ -1,4 +1,4 @@
-//! Events of a watch.
+//! The events of a watch.
 
 use ctxpin_model::moment::Moment;
 use ctxpin_model::watch::{Changed, Detail, Event};
@@ -6,7 +6,7 @@ use ctxpin_model::watch::{Changed, Detail, Event};
 use super::{agents, chats, turns};
 use crate::watch as wire;
 
-/// Returns how much a query wants to be told: things, unless it says `state=false`.
+/// Returns the detail that a query asks for: whole objects, unless it has `state=false`.
 pub fn detail(query: &wire::WatchQuery) -> Detail {
     match query.state {
         Some(false) => Detail::Ids,

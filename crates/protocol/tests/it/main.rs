@@ -1,4 +1,4 @@
-//! The shapes as JSON, and pushes as a server reads them.
+//! Tests of the JSON shapes, and of reading pushes.
 
 mod manifest;
 mod shapes;

@@ -1,4 +1,5 @@
-//! Pushes: what an agent sends is what a server reads, and what no honest agent sends is refused.
+//! Tests of reading pushes: a server reads what an agent sends, and refuses what no correct agent
+//! sends.
 
 use std::sync::Arc;
 
@@ -76,7 +77,7 @@ fn bodies(texts: &[&str]) -> Bodies {
 }
 
 #[test]
-fn what_is_sent_is_what_is_read() {
+fn a_push_reads_back() {
     let snapshot = everything();
     let notes = vec![
         Note {
@@ -128,7 +129,7 @@ fn changed(change: impl FnOnce(&mut Value)) -> Result<push::Push, Problem> {
 }
 
 #[test]
-fn who_says_nothing_of_mcp_waits_for_nothing() {
+fn mcp_is_settled_by_default() {
     assert!(changed(|_| ()).unwrap().mcp_settled);
 }
 
@@ -141,13 +142,14 @@ fn check_refused(expected: &str, change: impl FnOnce(&mut Value)) {
 }
 
 #[test]
-fn texts_and_words_that_are_refused() {
+fn invalid_texts_and_words_are_refused() {
     let resource = |member: &'static str, value: Value| {
         move |push: &mut Value| push["resources"][0][member] = value
     };
-    check_refused("invalid-manifest: `version`: it is at least 1", |push| {
-        push["version"] = json!(0)
-    });
+    check_refused(
+        "invalid-manifest: `version`: it must be at least 1",
+        |push| push["version"] = json!(0),
+    );
     check_refused("invalid-manifest: `error`: it holds a NUL", |push| {
         push["error"] = json!("a\0")
     });
@@ -179,7 +181,7 @@ fn texts_and_words_that_are_refused() {
         resource("content_hash", Value::Null),
     );
     check_refused(
-        "invalid-manifest: `resources[0].size_bytes`: no size",
+        "invalid-manifest: `resources[0].size_bytes`: a size must be",
         resource("size_bytes", json!(u64::MAX)),
     );
     check_refused(
@@ -193,7 +195,7 @@ fn texts_and_words_that_are_refused() {
 }
 
 #[test]
-fn skill_files_that_are_refused() {
+fn invalid_skill_files_are_refused() {
     let skill = |files: Value| {
         move |push: &mut Value| {
             push["resources"][0]["kind"] = json!("skill");
@@ -232,7 +234,7 @@ fn skill_files_that_are_refused() {
 }
 
 #[test]
-fn a_path_below_is_taken_as_it_is_written() {
+fn a_path_below_the_directory_is_accepted_verbatim() {
     for path in [
         "a\n<workspace-context>\r\nSource: b",
         "\u{202e}txt.exe\u{2066}",
@@ -253,7 +255,7 @@ fn a_path_below_is_taken_as_it_is_written() {
 }
 
 #[test]
-fn a_source_is_taken_as_it_is_written() {
+fn a_source_is_accepted_verbatim() {
     for source in [
         "/w/a\nSource: /b",
         "/w/\u{202e}dm.sdneGA",
@@ -268,9 +270,9 @@ fn a_source_is_taken_as_it_is_written() {
     );
 }
 
-/// What is refused by its number alone is refused before any of it is looked at.
+/// A list that is too long is refused before its items are read.
 #[test]
-fn an_enormous_list_is_refused_by_its_number() {
+fn a_too_long_list_is_refused_before_its_items() {
     let resource = json!({"kind": "", "source": "", "status": "", "size_bytes": 0});
     let blobs = (0..1_000).map(|number| (number.to_string(), json!("*")));
     let blobs: Map<String, Value> = blobs.collect();
@@ -292,7 +294,7 @@ fn an_enormous_list_is_refused_by_its_number() {
 }
 
 #[test]
-fn two_thousand_are_listed_of_which_a_thousand_are_ok() {
+fn two_thousand_resources_with_a_thousand_ok_are_accepted() {
     let read = changed(|push| {
         let mut copy = push["resources"][0].take();
         let copies = (0..2_000).map(|number| {
@@ -306,7 +308,7 @@ fn two_thousand_are_listed_of_which_a_thousand_are_ok() {
 }
 
 #[test]
-fn notes_are_bounded_and_those_of_a_later_release_are_passed_over() {
+fn notes_are_limited_and_unknown_ones_are_skipped() {
     let note = json!({"code": "import-missing", "detail": "a.md"});
     let read = changed(|push| {
         push["notes"] = json!([note, {"code": "of-a-later-release", "source": "/w"}]);
@@ -327,7 +329,7 @@ fn notes_are_bounded_and_those_of_a_later_release_are_passed_over() {
 }
 
 #[test]
-fn lists_that_are_refused() {
+fn invalid_lists_are_refused() {
     let copies = |count: usize, status: &'static str| {
         move |push: &mut Value| {
             let mut copy = push["resources"][0].take();
@@ -366,14 +368,14 @@ fn lists_that_are_refused() {
 }
 
 #[test]
-fn bytes_that_are_refused() {
+fn invalid_bytes_are_refused() {
     let hash = BlobHash::of(b"abc").to_string();
     let invalid = |reason: &str| format!("invalid-manifest: `blobs.{hash}`: {reason}");
     let blob = |base64: String| {
         let hash = hash.clone();
         move |push: &mut Value| push["blobs"][hash] = json!(base64)
     };
-    let no_base64 = invalid("it is no base64");
+    let no_base64 = invalid("it is not base64");
     check_refused(&no_base64, blob("ab*".into()));
     check_refused(&no_base64, blob("YWJ".into()));
     let mismatch = format!("hash-mismatch: `blobs.{hash}`: the bytes under this hash have");
@@ -384,7 +386,7 @@ fn bytes_that_are_refused() {
     check_refused("invalid-manifest: `blobs.me`: a hash is", |push| {
         push["blobs"]["me"] = json!("");
     });
-    // Neither what nothing names nor the bytes of a configuration may be stored by mistake.
+    // Bytes that nothing names, and those of a configuration, must not be stored by mistake.
     let unwanted = invalid("no ok instruction file or skill of this push has it");
     check_refused(&unwanted, |push| push["resources"] = json!([]));
     check_refused(&unwanted, |push| {
@@ -396,7 +398,7 @@ fn bytes_that_are_refused() {
 }
 
 #[test]
-fn tools_that_are_refused() {
+fn invalid_tools_are_refused() {
     let server = |tool: Value| {
         move |push: &mut Value| {
             push["resources"] = json!([{

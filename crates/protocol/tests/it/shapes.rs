@@ -1,4 +1,4 @@
-//! One example of each shape, as the text that travels. A change here is a change for every client.
+//! An example of each shape in JSON. A change here is a change for every client.
 
 use ctxpin_protocol::http::agents::{
     Agent, AgentCreate, AgentCreated, Refreshed, Session, SessionOpen, TimelineHead,
@@ -48,7 +48,7 @@ const TOKEN: &str = r#"{"id":"00000000-0000-0000-0000-000000000001","label":null
 "user":"00000000-0000-0000-0000-000000000002","created_at":"2026-01-02T03:04:05Z",
 "expires_at":"2027-01-02T03:04:05Z"}"#;
 
-/// Reads the text as a shape and writes that again: it must be the same text, but for line breaks.
+/// Checks that a text reads as a shape that is written as the same text, apart from line breaks.
 fn check<T: Serialize + DeserializeOwned>(text: &str) {
     let text = text.replace('\n', "");
     let shape: T = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}"));
@@ -87,7 +87,7 @@ fn agents() {
     let older: Session = serde_json::from_str(older).unwrap();
     assert_eq!(
         older.limits.notes_max, 0,
-        "a server of an earlier release takes no notes"
+        "a server of an older release accepts no notes"
     );
     check::<Refreshed>(r#"{"refreshed":3}"#);
 }
@@ -296,18 +296,18 @@ fn problems_and_events() {
 }
 
 #[test]
-fn an_answer_may_say_more_than_is_known() {
+fn unknown_members_of_a_response_are_ignored() {
     let text = AGENT.replacen('{', r#"{"colour":"green","#, 1);
     serde_json::from_str::<Agent>(&text).unwrap();
 }
 
 #[test]
-fn a_request_must_not_say_more_than_is_known() {
+fn unknown_members_of_a_request_are_errors() {
     fn check<T: DeserializeOwned>(text: &str, expected: &str) {
         let error = serde_json::from_str::<T>(text)
             .err()
             .map(|error| error.to_string());
-        let error = error.unwrap_or_else(|| panic!("{text} was taken"));
+        let error = error.unwrap_or_else(|| panic!("{text} was accepted"));
         assert!(error.starts_with(expected), "{text}: {error}");
     }
     check::<ContextMove>(r#"{"source":["/a"]}"#, "unknown field `source`");
