@@ -1,11 +1,11 @@
-//! The requests that a running agent takes through its control socket, and its responses.
+//! The requests that a running agent accepts through its control socket, and its responses.
 //!
 //! A connection carries one request and one response. Each is one line of JSON (RFC 8259) in UTF-8
-//! that ends with a line feed; then the agent closes the connection. Programs that are not ctxpin
-//! speak it too: docs/operating.md describes it for them.
+//! that ends with a line feed; then the agent closes the connection. Programs other than ctxpin can
+//! use it too: docs/operating.md describes it for them.
 //!
-//! The agent reads a request strictly. A reader of a response ignores members that it does not know,
-//! since a newer agent may add some.
+//! The agent reads a request strictly. A reader of a response ignores members that it does not
+//! know, because a newer agent may add some.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -14,16 +14,17 @@ use uuid::Uuid;
 use crate::http::quotas::QuotaWarning;
 use crate::http::resources::{Note, Resource};
 
-/// Longest request, in bytes with its line feed: the longest path fits, with its escapes.
+/// Greatest size of a request, in bytes with its line feed: the longest path fits, with its
+/// escapes.
 pub const REQUEST_BYTES_MAX: usize = 64 * 1024;
 
-/// Longest response, in bytes with its line feed: every resource of a snapshot fits.
+/// Greatest size of a response, in bytes with its line feed: every resource of a snapshot fits.
 pub const RESPONSE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// Longest wait that a resync may ask for, in seconds.
+/// The longest wait for a resync, in seconds.
 pub const RESYNC_SECONDS_MAX: u64 = 600;
 
-/// What a request may ask, as its member `ask` says it.
+/// The names of the requests, as the member `ask` gives them.
 pub const REQUEST_NAMES: [&str; 7] = [
     "status",
     "resync",
@@ -66,7 +67,7 @@ pub enum Request {
     Stop {},
 }
 
-/// Why a line is no request.
+/// The error of reading a request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
     /// An older agent does not know the requests of a newer program.
@@ -84,8 +85,8 @@ impl Request {
     ///
     /// # Errors
     ///
-    /// [`RequestError::Unknown`] if the line is an object with an `ask` that names no request, else
-    /// [`RequestError::Invalid`].
+    /// Returns [`RequestError::Unknown`] if the line is an object with an `ask` that names no
+    /// request, else [`RequestError::Invalid`].
     pub fn parse(line: &[u8]) -> Result<Self, RequestError> {
         #[derive(Deserialize)]
         struct Named {
@@ -137,7 +138,7 @@ pub enum RefusalKind {
     UnknownRequest,
     /// The request cannot be read: it is no JSON, too long, or has other members than it should.
     InvalidRequest,
-    /// The agent could not do it. Readers take a kind that they do not know for this one.
+    /// The agent failed to do it. Readers treat an unknown kind as this one.
     #[default]
     Failed,
 }
@@ -180,7 +181,7 @@ pub struct AgentStatus {
     /// The last push that the server acknowledged; null before the first.
     pub pushed: Option<LastPush>,
     pub pushing: PushStatus,
-    /// How many sources are declared.
+    /// The number of declared sources.
     pub sources: u64,
     /// The quotas that the agent's owner has nearly or fully used, as the server last said.
     #[serde(default)]
@@ -196,11 +197,11 @@ pub struct ScanSummary {
     /// The snapshot's id, as the agent computes it.
     pub snapshot: String,
     pub resources: u64,
-    /// How many of the resources cannot be used.
+    /// The number of resources that cannot be used.
     pub unusable: u64,
     /// Why the snapshot is not complete; null if it is.
     pub error: Option<String>,
-    /// What there is to know of the workspace that no resource says.
+    /// Notes about the workspace.
     #[serde(default)]
     pub notes: Vec<Note>,
 }
@@ -212,7 +213,7 @@ pub struct LastPush {
     pub snapshot: String,
     /// The head's number in the agent's timeline.
     pub seq: i64,
-    /// How long ago, in whole seconds, rounded down.
+    /// The time since then in whole seconds, rounded down.
     pub seconds_ago: u64,
 }
 
@@ -220,10 +221,10 @@ pub struct LastPush {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum PushStatus {
-    /// It has, or there was no scan yet.
+    /// The server has it, or there was no scan yet.
     Settled,
     Sending,
-    /// The last attempt failed for the moment.
+    /// The last attempt failed, and the agent will retry.
     Waiting {
         reason: String,
         /// The seconds until the next attempt, rounded up.
@@ -246,10 +247,10 @@ pub struct ResyncReply {
     pub snapshot: String,
     /// The head's number in the agent's timeline.
     pub seq: i64,
-    /// How many chats got their first pin.
+    /// The number of chats that got their first pin.
     pub hydrated: u64,
     pub resources: u64,
-    /// How many of the resources cannot be used.
+    /// The number of resources that cannot be used.
     pub unusable: u64,
 }
 
@@ -285,9 +286,9 @@ pub struct SourceDetails {
 pub struct SourceChange {
     /// The absolute path that the source is, or was, declared by.
     pub path: String,
-    /// Whether the list of sources is another one than before.
+    /// Whether the request changed the list of sources.
     pub changed: bool,
-    /// How many resources an added source has now; null for a removed one.
+    /// The number of resources that an added source has now; null for a removed one.
     #[serde(default)]
     pub gives: Option<u64>,
 }

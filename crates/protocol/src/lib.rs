@@ -1,9 +1,9 @@
-//! What travels between ctxpin's processes: the shapes of requests, answers, problems and events,
-//! and their translation to and from the model.
+//! The shapes of requests, responses, problems and events between ctxpin's processes, and their
+//! translation to and from the model.
 //!
-//! This is the only crate whose types serialise themselves. It knows the model and nothing else: no
-//! transport, no database, no files, no clock. A shape says what may be written; what a caller may
-//! do, and what it means, is decided elsewhere.
+//! This is the only crate whose types are serialised. It knows the model and nothing else: no
+//! transport, no database, no files, no clock. It says what a request may contain. What the request
+//! means, and whether the caller may make it, is decided elsewhere.
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
