@@ -1,4 +1,4 @@
-//! Problem details (RFC 9457): what an answer says when a request could not be met.
+//! Problem details (RFC 9457): the body of a response to a request that failed.
 
 use std::fmt;
 
@@ -9,36 +9,36 @@ use utoipa::ToSchema;
 /// The media type of a problem.
 pub const PROBLEM_MEDIA_TYPE: &str = "application/problem+json";
 
-/// What stands before the name in the `type` of each of our problems.
+/// The prefix of the `type` of each ctxpin problem.
 pub const PROBLEM_URN: &str = "urn:ctxpin:problem:";
 
 macro_rules! problems {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, $status:literal, $title:literal;)+) => {
-        /// The kinds of problem that ctxpin answers with. Their names are stable.
+        /// The kinds of problem in ctxpin's responses. Their names are stable.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum ProblemName {
             $($(#[$doc])* $variant),+
         }
 
         impl ProblemName {
-            /// Every name.
+            /// All names.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
-            /// The last part of the `type`.
+            /// Returns the last part of the `type`.
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $name),+
                 }
             }
 
-            /// The HTTP status that it is answered with.
+            /// Returns the HTTP status of the response.
             pub fn status(self) -> u16 {
                 match self {
                     $(Self::$variant => $status),+
                 }
             }
 
-            /// What it is in general, for people.
+            /// Returns the general description, for people.
             pub fn title(self) -> &'static str {
                 match self {
                     $(Self::$variant => $title),+
@@ -49,81 +49,81 @@ macro_rules! problems {
 }
 
 problems! {
-    /// The body of a request is no JSON.
+    /// The body of a request is not JSON.
     MalformedRequest = "malformed-request", 400, "The request cannot be read";
     /// The token is missing, unknown, expired or revoked.
-    Unauthenticated = "unauthenticated", 401, "A valid token is needed";
-    /// The caller may see the thing, but not do this.
+    Unauthenticated = "unauthenticated", 401, "The request needs a valid token";
+    /// The caller may see the object, but not do this.
     Forbidden = "forbidden", 403, "This is not allowed";
-    /// There is no such thing, or the caller may not see it.
-    NotFound = "not-found", 404, "There is no such thing";
-    /// The path is known, but not with this method.
-    MethodNotAllowed = "method-not-allowed", 405, "This method is not offered here";
-    /// The request came too slowly.
-    RequestTimeout = "request-timeout", 408, "The request came too slowly";
+    /// There is no such object, or the caller may not see it.
+    NotFound = "not-found", 404, "There is no such object";
+    /// The path exists, but not with this method.
+    MethodNotAllowed = "method-not-allowed", 405, "The path does not support this method";
+    /// The request arrived too slowly.
+    RequestTimeout = "request-timeout", 408, "The request arrived too slowly";
     /// A newer process of the same agent has taken over.
     Fenced = "fenced", 409, "A newer process has taken over this agent";
-    /// A push names bytes that it does not carry; `missing` lists their hashes.
+    /// A push lacks bytes that the server does not have either; `missing` lists their hashes.
     MissingBlobs = "missing-blobs", 409, "Bytes are missing from the push";
-    /// There is nothing to move the pin to.
+    /// There is no head to move the pin to.
     NoHead = "no-head", 409, "There is no head to pin";
-    /// Another agent has taken the place of this one for good.
+    /// Another agent has replaced this one for good.
     AgentReplaced = "agent-replaced", 409, "Another agent has replaced this one";
-    /// An archived chat does not take part.
+    /// The chat is archived, and archived chats do not allow this.
     Archived = "archived", 409, "The chat is archived";
-    /// The request contradicts what is stored.
-    Conflict = "conflict", 409, "The request contradicts what is stored";
-    /// What the request was conditional on is no longer so.
-    PreconditionFailed = "precondition-failed", 412, "It has changed in the meantime";
+    /// The request conflicts with stored data.
+    Conflict = "conflict", 409, "The request conflicts with stored data";
+    /// A condition of the request is no longer true.
+    PreconditionFailed = "precondition-failed", 412, "The object has changed in the meantime";
     /// The request is larger than its limit.
     TooLarge = "too-large", 413, "The request is too large";
-    /// The body is not in a format or a compression that is taken here.
-    UnsupportedMediaType = "unsupported-media-type", 415, "This kind of body is not taken here";
-    /// It was asked for under an address that the server does not vouch for.
-    Misdirected = "misdirected", 421, "The request is for another address";
-    /// A member is unknown, missing, of a wrong type or has a value that is not taken.
+    /// The server does not accept the format or the compression of the body.
+    UnsupportedMediaType = "unsupported-media-type", 415, "The server does not accept this kind of body";
+    /// The server does not vouch for the address that the request was sent to.
+    Misdirected = "misdirected", 421, "The request was sent to another address";
+    /// A member is unknown, missing or of a wrong type, or its value is not accepted.
     InvalidRequest = "invalid-request", 422, "The request is not valid";
-    /// A push says something that no honest agent says.
+    /// A push says something that no correct agent says.
     InvalidManifest = "invalid-manifest", 422, "The push is not valid";
-    /// Bytes do not have the hash that they were sent under.
-    HashMismatch = "hash-mismatch", 422, "Bytes and hash do not belong together";
-    /// The caller has, or does, as much as is allowed; `limit`, `quota` and `used` tell of what. 507 where
+    /// Bytes do not have the hash under which they were sent.
+    HashMismatch = "hash-mismatch", 422, "The bytes do not match their hash";
+    /// The caller exceeds a limit; `limit`, `quota` and `used` say which. The status is 507 if
     /// waiting does not help.
-    QuotaExceeded = "quota-exceeded", 429, "It is more than is allowed";
-    /// Something failed that was not the caller's doing.
+    QuotaExceeded = "quota-exceeded", 429, "The request exceeds a limit";
+    /// The server failed, and the caller did not cause it.
     Internal = "internal", 500, "The server failed";
-    /// Too much work or too many bytes of the caller, or of all callers, are under way.
-    Busy = "busy", 503, "Too much is under way";
+    /// The server is busy with too many requests or bytes, of this caller or of all.
+    Busy = "busy", 503, "The server is busy";
     /// The operator has paused pushes.
     SyncPaused = "sync-paused", 503, "Pushes are paused";
-    /// The server cannot answer now, but may do so later.
+    /// The server cannot answer now, but may later.
     Unavailable = "unavailable", 503, "The server cannot answer now";
-    /// The database is newer than this server knows.
+    /// The database is newer than this server.
     UpgradeNeeded = "upgrade-needed", 503, "The server must be upgraded";
 }
 
 impl ProblemName {
-    /// The `type` of such a problem.
+    /// Returns the `type` of such a problem.
     pub fn urn(self) -> String {
         format!("{PROBLEM_URN}{}", self.as_str())
     }
 }
 
-/// Why a request was not met.
+/// The reason why a request failed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
-    /// `urn:ctxpin:problem:` and a name that does not change.
+    /// `urn:ctxpin:problem:` and a stable name.
     #[serde(rename = "type")]
     pub kind: String,
-    /// What it is in general, for people.
+    /// The general description, for people.
     pub title: String,
-    /// The status of the answer.
+    /// The HTTP status of the response.
     pub status: u16,
-    /// What it is here, and what to do next, for people.
+    /// What is wrong in this case and what to do next, for people.
     #[serde(default)]
     #[schema(required = true)]
     pub detail: String,
-    /// The hashes of the bytes that are to be sent along (`missing-blobs`).
+    /// The hashes of the bytes that the push lacks (`missing-blobs`).
     #[serde(default, skip_serializing_if = "<[String]>::is_empty")]
     #[schema(value_type = Vec<String>, required = false)]
     pub missing: Box<[String]>,
@@ -134,7 +134,8 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem of that name; `detail` is what it is here and what to do next.
+    /// Returns a problem of this name. `detail` says what is wrong in this case and what to do
+    /// next.
     pub fn new(name: ProblemName, detail: impl Into<String>) -> Self {
         Self {
             kind: name.urn(),
@@ -146,25 +147,25 @@ impl Problem {
         }
     }
 
-    /// That waiting does not help: there is no room for it (507).
+    /// Changes the status to 507, because waiting does not help.
     pub fn without_room(mut self) -> Self {
         self.status = 507;
         self
     }
 
-    /// Adds a member of that name. The names of the standard members are not for it.
+    /// Adds a member. It must not have the name of a standard member.
     pub fn with(mut self, member: &str, value: impl Into<Value>) -> Self {
         self.members.insert(member.to_owned(), value.into());
         self
     }
 
-    /// Adds the hashes of the bytes that are to be sent along.
+    /// Sets the hashes of the bytes that the push lacks.
     pub fn with_missing(mut self, hashes: Vec<String>) -> Self {
         self.missing = hashes.into();
         self
     }
 
-    /// Its name, if it is one of ours that this version knows.
+    /// Returns the name, or `None` if this version does not know it.
     pub fn name(&self) -> Option<ProblemName> {
         let name = self.kind.strip_prefix(PROBLEM_URN)?;
         ProblemName::ALL
@@ -190,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_catalogue_is_what_clients_know() {
+    fn names_and_statuses_are_stable() {
         let lines: Vec<String> = ProblemName::ALL
             .iter()
             .map(|name| format!("{} {}", name.status(), name.urn()))
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_problem_of_somebody_else_is_read() {
+    fn a_problem_of_another_program_has_no_name() {
         let text = r#"{"type":"about:blank","title":"Bad Gateway","status":502,"trace":7}"#;
         let problem: Problem = serde_json::from_str(text).unwrap();
         assert_eq!(problem.name(), None);

@@ -1,7 +1,8 @@
-//! The events of a watch, as they travel in Server-Sent Events (HTML standard, section 9.2).
+//! The events of a watch, as Server-Sent Events carry them (HTML standard, section 9.2).
 //!
-//! A watch first tells the state, thing by thing, then `ready`, then changes. An event carries the
-//! whole thing as it is, never a difference: whoever missed some is right again at the next.
+//! A watch first sends the state of every object, then `ready`, then changes. An event has the
+//! whole object, never a difference, so a watcher that missed events is up to date after the next
+//! one.
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -12,65 +13,63 @@ use crate::http::chats::Chat;
 use crate::http::turns::Turn;
 use crate::problem::Problem;
 
-/// Something that a watcher is told.
+/// An event that a watcher gets.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// A chat as it is now.
+    /// The present state of a chat.
     Chat(Box<Chat>),
     /// A turn has begun.
     Turn(ChatTurn),
-    /// An agent as it is now.
+    /// The present state of an agent.
     Agent(Agent),
-    /// A chat or an agent is gone, or may no longer be seen.
+    /// A chat or an agent was deleted, or the watcher may no longer see it.
     Deleted(Deleted),
-    /// Something may have changed: all that is told with `state=false`.
+    /// An object may have changed. A watch with `state=false` sends this in place of the object.
     Changed(Changed),
-    /// The state has been told; what follows are changes.
+    /// The whole state has been sent, and the following events are changes.
     Ready,
-    /// The server ends the stream, and why.
+    /// The server ends the stream for this reason.
     Closed(Problem),
 }
 
-/// A turn and its chat.
+/// A turn with its chat.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ChatTurn {
-    /// The chat.
     pub chat_id: Uuid,
-    /// The turn.
     pub turn: Turn,
 }
 
-/// The id of something that is gone.
+/// An object that is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Deleted {
-    /// The id of the chat or the agent.
+    /// The id of the chat or agent.
     pub id: Uuid,
 }
 
-/// What may have changed.
+/// An object that may have changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", content = "id", rename_all = "snake_case")]
 pub enum Changed {
-    /// A chat.
     Chat(Uuid),
-    /// An agent, and so the drift of its chats.
+    /// An agent, and with it the drift of its chats.
     Agent(Uuid),
-    /// Anything that is watched.
+    /// Any watched object.
     Everything,
 }
 
-/// How much a watch tells.
+/// The detail of a watch's events.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct WatchQuery {
-    /// `false`: no state first, and of what may have changed its kind and id alone (`changed`).
+    /// `false`: the watch sends no state at first, and of a changed object only the kind and id
+    /// (`changed`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<bool>,
 }
 
 impl Event {
-    /// The name in the `event` field.
+    /// Returns the value of the `event` field.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Chat(_) => "chat",
@@ -83,11 +82,11 @@ impl Event {
         }
     }
 
-    /// The text of the `data` field: one line of JSON.
+    /// Returns the value of the `data` field: one line of JSON.
     ///
     /// # Errors
     ///
-    /// None for any value of these types; what `serde_json` may answer is passed on.
+    /// Returns the error of `serde_json`, which no value of these types causes.
     pub fn data(&self) -> serde_json::Result<String> {
         match self {
             Self::Chat(chat) => serde_json::to_string(chat),
@@ -100,12 +99,12 @@ impl Event {
         }
     }
 
-    /// Reads an event. `None` for a name that this version does not know: a newer server may tell
-    /// more.
+    /// Reads an event. Returns `None` for a name that this version does not know, because a newer
+    /// server may send more.
     ///
     /// # Errors
     ///
-    /// If `data` is not what an event of that name carries.
+    /// Fails if `data` is not what an event of this name carries.
     pub fn parse(name: &str, data: &str) -> serde_json::Result<Option<Self>> {
         Ok(Some(match name {
             "chat" => Self::Chat(serde_json::from_str(data)?),

@@ -5,53 +5,52 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// One row of the audit log.
+/// A row of the audit log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AuditEntry {
-    /// Its id.
     pub id: Uuid,
-    /// Who acted.
     pub actor: Party,
-    /// With which token; left out for the system, and in rows of an earlier release.
+    /// The token that the actor used; absent for the system, and in rows of an earlier release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<Uuid>,
-    /// The operation's name.
+    /// The name of the operation.
     pub action: String,
-    /// What it was done to, of several refusals the first; null for what concerns no single thing.
+    /// The object of the operation, for several refusals that of the first; null if there is no
+    /// single object.
     #[schema(required = true)]
     pub object: Option<Party>,
-    /// What became of it: `done` or `forbidden`.
+    /// `done` or `forbidden`.
     pub outcome: String,
-    /// When; of several refusals the first.
+    /// When it happened; for several refusals, the time of the first.
     pub at: DateTime<Utc>,
-    /// How often: refusals of one token and action within one minute are one row.
+    /// The number of events in this row. Refusals of one token and action within one minute share a
+    /// row.
     pub count: u64,
-    /// The token that came of it; left out where none did.
+    /// The token that the operation made; absent if it made none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new_token: Option<NewToken>,
 }
 
-/// A token that was made, as it was then.
+/// A new token, as it was when it was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct NewToken {
-    /// Its id.
     pub id: Uuid,
-    /// The user whose token it is; left out for an agent's, which is the object.
+    /// The user that the token belongs to; absent for an agent's token, whose agent is the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<Uuid>,
-    /// What it may be used for; none of an agent's.
+    /// Any of `read`, `write`, `provision` and `admin`; empty for an agent's token.
     pub scopes: Vec<String>,
-    /// When it ends, if ever.
+    /// When the token expires; absent if it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<DateTime<Utc>>,
 }
 
-/// Who acted, or what was acted on.
+/// The actor or the object of an operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Party {
     /// `user`, `agent`, `system`, `chat` or `token`.
     pub kind: String,
-    /// The id; left out where there is none.
+    /// Absent for the system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<Uuid>,
 }

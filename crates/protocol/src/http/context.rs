@@ -1,4 +1,4 @@
-//! The pin of a chat: what it is, how it drifted, how it is moved, and its history.
+//! A chat's pin: its drift, the requests to move it, and its history.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -10,33 +10,33 @@ use super::present;
 use super::quotas::{PushRefused, QuotaWarning};
 use super::resources::{Change, Resource, effect_unknown};
 
-/// A chat's pin in brief.
+/// A chat's pin and its drift in brief.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ChatContext {
-    /// The pinned snapshot; null while unpinned.
+    /// The pinned snapshot; null without a pin.
     #[schema(required = true)]
     pub snapshot: Option<String>,
-    /// What of it reaches a model through the pin; null while unpinned.
+    /// The hash of what a model gets through the pin; null without a pin.
     #[schema(required = true)]
     pub context_hash: Option<String>,
-    /// When the pin last moved; null while unpinned.
+    /// When the pin last moved; null without a pin.
     #[schema(required = true)]
     pub pinned_at: Option<DateTime<Utc>>,
-    /// Whether the agent's head differs in what reaches the model.
+    /// Whether the chat has drifted: its agent's head differs from the pin in what a model gets.
     pub dirty: bool,
-    /// Since when it does; null while it does not.
+    /// When the drift began; null without drift.
     #[schema(required = true)]
     pub dirty_since: Option<DateTime<Utc>>,
-    /// Whether somebody looked at this very drift and kept the pin.
+    /// Whether a caller has declined this drift and kept the pin.
     pub declined: bool,
-    /// What kept the pinned snapshot from being whole, for people.
+    /// Why the pinned snapshot is not complete, for people; null if it is.
     #[schema(required = true)]
     pub error: Option<String>,
-    /// The number of the renderer that made the pinned prompt; null while unpinned.
+    /// The version of the renderer that made the pinned prompt; null without a pin.
     #[schema(required = true)]
     pub renderer: Option<i64>,
-    /// That what the chat's agent sent last was more than is allowed, so that the head may not be what its
-    /// workspace has; left out once something was taken again.
+    /// The refusal of the agent's last push or upload; absent once the server accepts one. Until
+    /// then, the head may be older than the workspace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_refused: Option<PushRefused>,
 }
@@ -44,46 +44,45 @@ pub struct ChatContext {
 /// A chat's pin and its drift in full.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Context {
-    /// The pin in brief.
     #[serde(flatten)]
     pub pin: ChatContext,
-    /// The head of the chat's agent; null without agent or head.
+    /// The head of the chat's agent; null without an agent or a head.
     #[schema(required = true)]
     pub head: Option<Head>,
-    /// What the pin holds, in order; empty while unpinned.
+    /// The pinned resources, in order; empty without a pin.
     pub resources: Vec<Resource>,
-    /// What differs from the pin to the head; empty exactly when the chat is not dirty.
+    /// The changes from the pin to the head; empty exactly if the chat is not dirty.
     pub changes: Vec<Change>,
-    /// The strongest effect of the changes: `prompt`, `skill`, `tools` or `none`. With `none` a chat may
-    /// be dirty, and no model can tell.
+    /// The strongest effect of the changes: `prompt`, `skill`, `tools` or `none`. With `none`, a
+    /// model gets no different context although the chat is dirty.
     #[serde(default = "effect_unknown")]
     #[schema(required = true)]
     pub effect: String,
-    /// The number of the renderer of this server. If the pin's is less, `{"render": true}` renders its
-    /// prompt anew.
+    /// The version of this server's renderer. If the pin's is older, `{"render": true}` renders its
+    /// prompt again.
     #[serde(default)]
     #[schema(required = true)]
     pub latest_renderer: i64,
-    /// What was told to the model beside the prompt; null where nothing was.
+    /// What the model was told besides the prompt; null if nothing.
     #[schema(required = true)]
     pub notices: Option<String>,
     /// When the pin moves by itself: `manual`, `additive` or `follow`.
     pub policy: String,
-    /// Whether the tools that a turn would offer are others than the pin's.
+    /// Whether the tools of a new turn would differ from the pin's.
     pub tools_differ: bool,
-    /// What the chat's owner has nearly as much of as is allowed, or more; as it was a minute ago.
+    /// The quotas that the chat's owner has nearly or fully used. They may be a minute old.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quota_warnings: Vec<QuotaWarning>,
 }
 
-/// How a pin is to be moved. Empty: to the agent's head.
+/// A request to move a pin. Without members, it moves the pin to the agent's head.
 ///
-/// An unknown member is refused, since a misspelt `sources` would else refresh everything; so is a
-/// null, for the same reason.
+/// An unknown member or a null is an error, because a misspelt or empty `sources` would otherwise
+/// refresh everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ContextMove {
-    /// Refresh to this snapshot and no other: 412 if it is no longer the head.
+    /// Refresh only if this snapshot is still the head. The response is 412 if it is not.
     #[serde(
         default,
         deserialize_with = "present",
@@ -91,7 +90,7 @@ pub struct ContextMove {
     )]
     #[schema(value_type = String, required = false)]
     pub head: Option<String>,
-    /// Refresh these sources only.
+    /// Refresh only these sources.
     #[serde(
         default,
         deserialize_with = "present",
@@ -99,7 +98,7 @@ pub struct ContextMove {
     )]
     #[schema(value_type = Vec<Selector>, required = false, min_items = 1)]
     pub sources: Option<Vec<Selector>>,
-    /// Another way to refresh. This version offers none.
+    /// Another way to refresh. This version has none.
     #[serde(
         default,
         deserialize_with = "present",
@@ -107,7 +106,7 @@ pub struct ContextMove {
     )]
     #[schema(value_type = String, required = false)]
     pub mode: Option<String>,
-    /// Keep the pin in sight of this snapshot: 412 if it is no longer the head.
+    /// Keep the pin and decline this snapshot. The response is 412 if it is no longer the head.
     #[serde(
         default,
         deserialize_with = "present",
@@ -115,7 +114,7 @@ pub struct ContextMove {
     )]
     #[schema(value_type = String, required = false)]
     pub decline: Option<String>,
-    /// Go back to this snapshot of the chat's own history.
+    /// Go back to this snapshot of the chat's history.
     #[serde(
         default,
         deserialize_with = "present",
@@ -123,7 +122,7 @@ pub struct ContextMove {
     )]
     #[schema(value_type = String, required = false)]
     pub snapshot: Option<String>,
-    /// True: keep the pin, and have its prompt rendered by the present renderer, if an older one made it.
+    /// True keeps the pinned snapshot and renders its prompt again, if an older renderer made it.
     #[serde(
         default,
         deserialize_with = "present",
@@ -133,31 +132,32 @@ pub struct ContextMove {
     pub render: Option<bool>,
 }
 
-/// Names what is to be taken from the head: a source of whatever kind, or a source of one kind.
+/// What to take from the head: all resources of a source, or the one of a kind and source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged, expecting = "a source must be a text or {kind, source}")]
 pub enum Selector {
-    /// Every resource of that source.
+    /// Every resource of this source.
     Source(String),
-    /// The resource of that kind and source.
+    /// The resource of this kind and source.
     Resource(KindAndSource),
 }
 
-/// One kind and source.
+/// A kind and a source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KindAndSource {
     /// The kind of a resource, or `facts`.
     pub kind: String,
-    /// Its source; empty for the facts.
+    /// The source of the resource; empty for the facts.
     pub source: String,
 }
 
-/// Which chats an administrator refreshes. Filters add up; at least one is needed.
+/// A filter of the chats that an admin refreshes. A chat must meet every condition, and there must
+/// be at least one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RefreshFilter {
-    /// Those bound to this agent.
+    /// The chat is bound to this agent.
     #[serde(
         default,
         deserialize_with = "present",
@@ -165,7 +165,7 @@ pub struct RefreshFilter {
     )]
     #[schema(value_type = Uuid, required = false)]
     pub agent_id: Option<Uuid>,
-    /// Those whose pin, or whose agent's head, holds this content.
+    /// The chat's pin or its agent's head holds this content.
     #[serde(
         default,
         deserialize_with = "present",
@@ -175,15 +175,15 @@ pub struct RefreshFilter {
     pub content_hash: Option<String>,
 }
 
-/// One move of a pin.
+/// A move of a pin, as the chat's history records it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Pin {
-    /// Its place in the chat's history, from 1.
+    /// The number of the move in the chat's history, counted from 1.
     pub seq: i64,
-    /// The snapshot; null where the pin was cleared.
+    /// The pinned snapshot; null if the pin was cleared.
     #[schema(required = true)]
     pub snapshot: Option<String>,
-    /// What of it reaches a model through the pin; null where the pin was cleared.
+    /// The hash of what a model gets through the pin; null if the pin was cleared.
     #[schema(required = true)]
     pub context_hash: Option<String>,
     /// The agent that the chat was bound to.
@@ -192,28 +192,26 @@ pub struct Pin {
     /// `create`, `hydrate`, `refresh`, `rebind`, `rollback`, `inherit`, `follow`, `additive`,
     /// `append`, `settle`, `clear` or `render`.
     pub reason: String,
-    /// The number of the renderer that made the prompt; null where the pin was cleared.
+    /// The version of the renderer that made the prompt; null if the pin was cleared.
     #[schema(required = true)]
     pub renderer: Option<i64>,
-    /// Whether every MCP server had answered or failed by then.
+    /// Whether every MCP server had answered or failed at that time.
     pub mcp_settled: bool,
-    /// Who moved it.
     pub actor: Actor,
-    /// When.
     pub at: DateTime<Utc>,
 }
 
-/// Who did something, and by which door.
+/// The actor of a move, and the door that the request came through.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Actor {
     /// `user`, `agent` or `system`.
     pub kind: String,
-    /// The id of the user or the agent.
+    /// The id of the user or the agent; absent for the system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<Uuid>,
     /// The name of the user or the agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Through what it was asked for, such as `api`.
+    /// The door, such as `api`.
     pub door: String,
 }

@@ -1,11 +1,14 @@
-//! Bodies and queries of the HTTP API, split by noun.
+//! The request bodies, query parameters and response bodies of the HTTP API, a module for each
+//! noun.
 //!
-//! Three rules hold for all of them. Hashes are texts `sha256:<64 hexadecimal digits>`, ids are
-//! UUIDs, times are RFC 3339 in UTC. In an answer, a member that may be left out is left out when it
-//! is empty, and every other member is always there, as null where there is nothing; members may be
-//! added, so a reader ignores those that it does not know. A request is read strictly: a member that
-//! is not known is an error, because in many of them an absent member means "all", and a misspelt
-//! one would then do more than was asked for.
+//! Hashes are texts `sha256:<64 hexadecimal digits>`, ids are UUIDs, and times are RFC 3339 in UTC.
+//!
+//! In a response, an optional member is absent if it is empty. Every other member is present, and
+//! null if it has no value. A newer server may add members, so a reader ignores those that it does
+//! not know.
+//!
+//! In a request, an unknown member is an error. In many requests an absent member means "all", so a
+//! misspelt one would do more than the caller asked for.
 
 use serde::{Deserialize, Deserializer};
 
@@ -25,8 +28,8 @@ pub mod scan;
 pub mod skills;
 pub mod turns;
 
-/// Reads a member that is there, so that `null` is told from an absent member: for a plain type it
-/// is an error, for an optional one it is `Some(None)`.
+/// Reads a member that is present, so that null differs from an absent member. Null is an error for
+/// a plain type, and `Some(None)` for an optional one.
 fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {

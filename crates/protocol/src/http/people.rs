@@ -1,4 +1,4 @@
-//! Users, tokens, and who is calling.
+//! Users and their tokens.
 
 use std::fmt;
 
@@ -9,19 +9,19 @@ use uuid::Uuid;
 
 use super::present;
 
-/// A token in clear. It is told once, and its `Debug` tells nothing.
+/// The text of a token. Its `Debug` output does not show it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Takes over a token in clear.
+    /// Makes a secret of a token's text.
     pub fn new(token: impl Into<String>) -> Self {
         Self(token.into())
     }
 
-    /// The token in clear: for the header of a request, the answer that tells it, and a file that
-    /// its owner alone may read.
+    /// Returns the token's text, for the header of a request, the response that shows a new token,
+    /// and a file that only its owner may read.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -33,37 +33,34 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Somebody who may call.
+/// A user of the server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct User {
-    /// The id.
     pub id: Uuid,
-    /// The name.
     pub name: String,
-    /// `member`, `auditor`, `admin`; they add up.
+    /// Any of `member`, `auditor` and `admin`.
     pub roles: Vec<String>,
-    /// Whether no token of the user's is taken any more.
+    /// Whether the server rejects the user's tokens.
     pub disabled: bool,
-    /// When the user was created.
     pub created_at: DateTime<Utc>,
 }
 
-/// Asks for a new user.
+/// A request to create a user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UserCreate {
-    /// The name, 1 to 200 characters.
+    /// 1 to 200 characters.
     #[schema(min_length = 1, max_length = 200)]
     pub name: String,
-    /// `member`, `auditor`, `admin`.
+    /// Any of `member`, `auditor` and `admin`.
     pub roles: Vec<String>,
 }
 
-/// What is to change in a user. What is absent stays.
+/// A change of a user. An absent member leaves its value as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UserChange {
-    /// A new name, 1 to 200 characters.
+    /// The new name, 1 to 200 characters.
     #[serde(
         default,
         deserialize_with = "present",
@@ -71,7 +68,7 @@ pub struct UserChange {
     )]
     #[schema(value_type = String, required = false, min_length = 1, max_length = 200)]
     pub name: Option<String>,
-    /// All the roles from now on.
+    /// All roles that the user has from now on.
     #[serde(
         default,
         deserialize_with = "present",
@@ -79,7 +76,7 @@ pub struct UserChange {
     )]
     #[schema(value_type = Vec<String>, required = false)]
     pub roles: Option<Vec<String>>,
-    /// Whether the user is locked out.
+    /// Whether the server rejects the user's tokens.
     #[serde(
         default,
         deserialize_with = "present",
@@ -89,94 +86,91 @@ pub struct UserChange {
     pub disabled: Option<bool>,
 }
 
-/// A credential, without its secret.
+/// A token without its secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Token {
-    /// The id.
     pub id: Uuid,
-    /// What its owner calls it.
+    /// The name that its owner gave it.
     #[schema(required = true)]
     pub label: Option<String>,
-    /// `read`, `write`, `provision`, `admin`.
+    /// Any of `read`, `write`, `provision` and `admin`.
     pub scopes: Vec<String>,
-    /// The user whose token it is; of an agent's, whose the agent is.
+    /// The user that the token or its agent belongs to.
     pub user: Uuid,
-    /// The agent whose token it is; left out for a user's.
+    /// The agent that the token belongs to; absent for a user's own token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_id: Option<Uuid>,
-    /// When it was created.
     pub created_at: DateTime<Utc>,
-    /// When it ends, if ever.
+    /// When the token expires; absent if it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<DateTime<Utc>>,
-    /// When it was last used, to the minute.
+    /// When the token was last used, accurate to a minute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_used_at: Option<DateTime<Utc>>,
-    /// When it was revoked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked_at: Option<DateTime<Utc>>,
-    /// Who made it; left out for a server's first token, and for one that an earlier release made.
+    /// The maker of the token; absent for a server's first token, and for those of an earlier
+    /// release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made_by: Option<Maker>,
 }
 
-/// Who made a token, and with which.
+/// The user who made a token, and the token with which they made it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Maker {
-    /// The token that made it, or the nearest of that one's makers that is still kept.
+    /// The token that made it, or the nearest of its makers that still exists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<Uuid>,
-    /// The user who had that token: another one than the token's own where an admin made it for them.
+    /// The user of that token. It is another one than the new token's user if an admin made it for
+    /// them.
     pub user: Uuid,
-    /// That user's name.
+    /// The name of that user.
     pub name: String,
 }
 
-/// How a token is revoked.
+/// The parameters of revoking a token.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct TokenRevoke {
-    /// Whether what it made ends with it, and what that made: users' tokens, and agents', which stay
-    /// without one.
+    /// Whether to revoke also the tokens that it made, and those that they made. Agents whose
+    /// tokens are revoked stay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub children: Option<bool>,
 }
 
-/// Asks for a new token.
+/// A request to create a token.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TokenCreate {
-    /// What to call it, 1 to 200 characters.
+    /// A name for it, 1 to 200 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 200)]
     pub label: Option<String>,
-    /// `read`, `write`, `provision`, `admin`; `read` and `write` without it.
+    /// Any of `read`, `write`, `provision` and `admin`. The default is `read` and `write`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scopes: Option<Vec<String>>,
-    /// When it ends; never without it, or with the token that asks.
+    /// When the token expires. Without it, it expires with the token of the request, or never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<DateTime<Utc>>,
-    /// The user whose token it will be; the caller without it.
+    /// The user that the token is for. The default is the caller.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<Uuid>,
 }
 
-/// A new token with its secret, which is told this once.
+/// A new token with its secret. No later response shows the secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TokenCreated {
-    /// The token.
     pub token: Token,
-    /// What to send as `Authorization: Bearer`.
+    /// The value to send as `Authorization: Bearer`.
     #[schema(value_type = String)]
     pub secret: Secret,
 }
 
-/// Who is calling.
+/// The caller.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Me {
-    /// The user.
     pub user: User,
-    /// The token that was sent.
+    /// The token of the request.
     pub token: Token,
 }

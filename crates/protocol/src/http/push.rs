@@ -1,4 +1,4 @@
-//! What an agent pushes, and the answer.
+//! Pushes of agents, and the responses to them.
 
 use std::collections::BTreeMap;
 
@@ -7,100 +7,101 @@ use utoipa::ToSchema;
 
 use super::resources::{Note, Shape, SkillFile, Tool};
 
-/// A whole snapshot of a workspace with the bytes that the server does not have.
+/// A push: a complete snapshot of a workspace, with the bytes that the server does not have.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Push {
     /// The number of the agent's session.
     #[schema(minimum = 0)]
     pub epoch: i64,
-    /// From 1 upwards; greater than that of every earlier push of the session.
+    /// The number of the push, from 1. It must be greater than those of all earlier pushes of the
+    /// session.
     #[schema(minimum = 1)]
     pub version: i64,
-    /// What kept the scan from being whole, for people.
+    /// Why the scan is not complete, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// Whether every MCP server has answered or failed. Without it: true, for whoever says nothing
-    /// of MCP has nothing to wait for.
+    /// Whether every MCP server has answered or failed. The default is true, because an agent
+    /// without MCP waits for no server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mcp_settled: Option<bool>,
-    /// What is told to a model about the workspace itself.
+    /// What a model is told about the workspace itself.
     pub facts: Facts,
-    /// Everything found, in order: roots from broad to specific, and MCP servers last.
+    /// The resources in order: roots from broad to specific, then MCP servers.
     pub resources: Vec<ManifestResource>,
-    /// What there is to know of the workspace that no resource tells: at most 200. They are in no hash,
-    /// and take the place of those of the push before.
+    /// Notes about the workspace, at most 200. No hash covers them, and they replace those of the
+    /// previous push.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Note>,
-    /// Bytes by their hash, in base64 (RFC 4648, section 4, padded).
+    /// The bytes by their hash, in base64 (RFC 4648, section 4, padded).
     #[serde(default)]
     pub blobs: BTreeMap<String, String>,
 }
 
-/// What is told to a model about a workspace.
+/// What a model is told about a workspace.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Facts {
     /// The operating system, such as `linux`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub os: Option<String>,
-    /// The working directory: an absolute path.
+    /// The absolute path of the working directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub directory: Option<String>,
 }
 
-/// One thing found in a workspace, as an agent tells it.
+/// A resource as an agent describes it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ManifestResource {
     /// `instruction_file`, `skill`, `mcp_config` or `mcp_server`.
     pub kind: String,
-    /// The absolute path of what is a file (a skill's is its `SKILL.md`), the name of an
-    /// `mcp_server`. At most 1,024 bytes; unique within its kind.
+    /// The absolute path of a file, which is a skill's `SKILL.md`, or the name of an `mcp_server`.
+    /// At most 1,024 bytes; unique within its kind.
     pub source: String,
     /// `ok`, `oversize`, `unreadable`, `invalid` or `excluded`.
     pub status: String,
-    /// Why it is not used, for people.
+    /// Why the resource is not used, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// SHA-256 of its bytes; a skill's is that of its `SKILL.md`.
+    /// The SHA-256 of its bytes, which are a skill's `SKILL.md`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_hash: Option<String>,
-    /// Real size in bytes.
+    /// The real size, even if it exceeds the limit.
     pub size_bytes: u64,
-    /// The root that contributed it: an absolute path.
+    /// The absolute path of the root that contributes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root: Option<String>,
-    /// A skill's name.
+    /// The name of a skill.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// A skill's description.
+    /// The description of a skill.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// A skill's supporting files, by path.
+    /// The supporting files of a skill, by path.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<SkillFile>,
     /// The tools of an `mcp_server`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tools: Vec<Tool>,
-    /// What an `mcp_config` says, without any value that could be a secret.
+    /// The contents of an `mcp_config`, without values that could be secrets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shape: Option<Shape>,
 }
 
-/// What became of a push.
+/// The result of a push.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PushAnswer {
-    /// Whether the agent's head now is what was pushed.
+    /// Whether the pushed snapshot is now the agent's head.
     pub accepted: bool,
-    /// Why it was not accepted, for people.
+    /// Why it is not, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The agent's head; null if it has none.
+    /// The snapshot of the agent's head; null without a head.
     #[schema(required = true)]
     pub snapshot: Option<String>,
-    /// The head's place in the agent's timeline; null if there is no head.
+    /// The head's number in the agent's timeline; null without a head.
     #[schema(required = true)]
     pub seq: Option<i64>,
-    /// How many chats were given their first pin.
+    /// The number of chats that got their first pin.
     pub hydrated: u64,
 }

@@ -1,4 +1,4 @@
-//! How much a user may have, and has.
+//! The quotas of users, and how much of them is used.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -7,37 +7,34 @@ use uuid::Uuid;
 
 use super::present;
 
-/// What a user has of everything that is limited.
+/// The quotas of a user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Usage {
-    /// Whose it is.
     pub user: Uuid,
-    /// Bytes that the user's agents have sent, each content counted once.
+    /// The bytes that the user's agents have sent, each content counted once.
     pub content_bytes: Used,
-    /// Agents.
     pub agents: Used,
-    /// Chats, archived ones too.
+    /// Chats, including archived ones.
     pub chats: Used,
-    /// Tokens of the user's own that are neither revoked nor expired.
+    /// The user's own tokens that are neither revoked nor expired.
     pub tokens: Used,
 }
 
-/// How much there is of something, and how much there may be.
+/// A quota and how much of it is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Used {
-    /// How much there is.
     pub used: u64,
-    /// How much there may be.
     pub quota: u64,
-    /// Whether that is what holds for everybody of whom no admin has said otherwise.
+    /// Whether the quota is the default, because no admin has set another one.
     pub is_default: bool,
 }
 
-/// What is to change in how much a user may have. What is absent stays.
+/// A change of a user's quotas. An absent member leaves its quota as it is, and null restores the
+/// default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct QuotaChange {
-    /// Bytes that the user's agents may send, each content counted once; null goes back to the default.
+    /// The bytes that the user's agents may send, each content counted once.
     #[serde(
         default,
         deserialize_with = "present",
@@ -45,7 +42,6 @@ pub struct QuotaChange {
     )]
     #[schema(value_type = Option<u64>)]
     pub content_bytes: Option<Option<u64>>,
-    /// Agents; null goes back to the default.
     #[serde(
         default,
         deserialize_with = "present",
@@ -53,7 +49,6 @@ pub struct QuotaChange {
     )]
     #[schema(value_type = Option<u64>)]
     pub agents: Option<Option<u64>>,
-    /// Chats; null goes back to the default.
     #[serde(
         default,
         deserialize_with = "present",
@@ -61,7 +56,6 @@ pub struct QuotaChange {
     )]
     #[schema(value_type = Option<u64>)]
     pub chats: Option<Option<u64>>,
-    /// Tokens; null goes back to the default.
     #[serde(
         default,
         deserialize_with = "present",
@@ -71,22 +65,20 @@ pub struct QuotaChange {
     pub tokens: Option<Option<u64>>,
 }
 
-/// Something of which a user has nearly as much as is allowed, or more.
+/// A quota that a user has nearly or fully used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct QuotaWarning {
     /// `content_bytes`, `agents`, `chats` or `tokens`.
     pub limit: String,
-    /// How much there is.
     pub used: u64,
-    /// How much there may be.
     pub quota: u64,
 }
 
-/// That what an agent sent last was more than is allowed.
+/// The refusal of a push or upload that exceeds a limit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PushRefused {
-    /// What there was too much of: `content_bytes`, `pushes` or `upload_bytes`.
+    /// `content_bytes`, `pushes` or `upload_bytes`.
     pub limit: String,
-    /// When; told anew once a minute while it goes on.
+    /// The time of the refusal. While refusals continue, it is updated once a minute.
     pub at: DateTime<Utc>,
 }

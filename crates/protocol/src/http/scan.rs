@@ -1,4 +1,4 @@
-//! What a scan of a workspace would push, as `ctxpin scan --json` prints it.
+//! The output of `ctxpin scan --json`.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -6,23 +6,23 @@ use utoipa::ToSchema;
 use super::push::Facts;
 use super::resources::{Note, Resource};
 
-/// A snapshot that was made and sent nowhere.
+/// The snapshot that a scan would push.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Scan {
     /// The snapshot's id.
     pub snapshot: String,
-    /// What of it would reach a model through the pin.
+    /// The hash of what a model would get through the pin.
     pub context_hash: String,
-    /// What of it would reach a model as tools.
+    /// The hash of what a model would get as tools.
     pub tools_hash: String,
-    /// What kept the scan from being whole, for people.
+    /// Why the scan is not complete, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// What would be told to a model about the workspace itself.
+    /// What a model would be told about the workspace itself.
     pub facts: Facts,
-    /// Everything found, in order.
+    /// The resources in order.
     pub resources: Vec<Resource>,
-    /// What there is to know of the workspace that no resource tells.
+    /// Notes about the workspace.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Note>,
 }
