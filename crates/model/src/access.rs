@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use uuid::Uuid;
+
 use crate::id::{AgentId, TokenId, UserId};
 use crate::resource::{UnknownWord, spelled};
 
@@ -133,6 +135,54 @@ impl Actor {
         match self {
             Self::User { id, .. } => Some(*id),
             Self::Agent { owner, .. } => Some(*owner),
+            Self::System => None,
+        }
+    }
+}
+
+/// An actor as the audit log and the pin history store it: without its token and its rights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ActorRef {
+    User(UserId),
+    Agent(AgentId),
+    System,
+}
+
+impl ActorRef {
+    /// Returns the reference to an actor.
+    pub fn of(actor: &Actor) -> Self {
+        match actor {
+            Actor::User { id, .. } => Self::User(*id),
+            Actor::Agent { id, .. } => Self::Agent(*id),
+            Actor::System => Self::System,
+        }
+    }
+
+    /// Returns the actor of a kind and an id, as [`ActorRef::kind`] and [`ActorRef::uuid`] give them.
+    /// `None` if no actor has both.
+    pub fn from_parts(kind: &str, id: Option<Uuid>) -> Option<Self> {
+        match (kind, id) {
+            ("user", Some(id)) => Some(Self::User(id.into())),
+            ("agent", Some(id)) => Some(Self::Agent(id.into())),
+            ("system", None) => Some(Self::System),
+            _ => None,
+        }
+    }
+
+    /// Returns the word for the actor's kind.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::User(_) => "user",
+            Self::Agent(_) => "agent",
+            Self::System => "system",
+        }
+    }
+
+    /// Returns the actor's id as a plain UUID. `None` for the system.
+    pub fn uuid(self) -> Option<Uuid> {
+        match self {
+            Self::User(id) => Some(id.uuid()),
+            Self::Agent(id) => Some(id.uuid()),
             Self::System => None,
         }
     }

@@ -2,33 +2,36 @@
 
 use uuid::Uuid;
 
-use crate::access::Scopes;
+use crate::access::{ActorRef, Operation, Scopes};
 use crate::id::{AgentId, AuditId, ChatId, TokenId, UserId};
 use crate::moment::Moment;
+use crate::resource::spelled;
 
 /// A row of the audit log.
 #[derive(Debug, Clone)]
 pub struct AuditRecord {
     pub id: AuditId,
-    /// `user`, `agent` or `system`.
-    pub actor_kind: String,
-    /// The id of the user or agent.
-    pub actor_id: Option<Uuid>,
+    pub actor: ActorRef,
     /// `None` for the system, and in rows of an earlier release.
     pub token: Option<TokenId>,
-    /// The name of the operation.
-    pub action: String,
-    pub object_kind: Option<String>,
-    /// The object, which is the first one's for several refusals.
-    pub object_id: Option<Uuid>,
-    /// `done` or `forbidden`.
-    pub outcome: String,
-    /// The time, which is the first one's for several refusals.
+    pub action: Operation,
+    /// For several refusals, the object of the first one.
+    pub object: Option<AuditObject>,
+    pub outcome: AuditOutcome,
+    /// For several refusals, the time of the first one.
     pub at: Moment,
     /// More than 1 only for refusals of one token and action within one minute.
     pub count: u64,
     /// The token that the operation made, if any.
     pub new_token: Option<NewTokenRecord>,
+}
+
+spelled! {
+    /// The result of an operation in the audit log.
+    AuditOutcome {
+        Done = "done",
+        Forbidden = "forbidden",
+    }
 }
 
 /// A new token, as it was when it was made.
@@ -52,6 +55,18 @@ pub enum AuditObject {
 }
 
 impl AuditObject {
+    /// Returns the object of a kind and an id, as [`AuditObject::kind`] and [`AuditObject::uuid`] give
+    /// them. `None` if the kind is unknown.
+    pub fn from_parts(kind: &str, id: Uuid) -> Option<Self> {
+        match kind {
+            "user" => Some(Self::User(id.into())),
+            "agent" => Some(Self::Agent(id.into())),
+            "chat" => Some(Self::Chat(id.into())),
+            "token" => Some(Self::Token(id.into())),
+            _ => None,
+        }
+    }
+
     /// Returns the word for the object's kind.
     pub fn kind(self) -> &'static str {
         match self {
@@ -69,6 +84,52 @@ impl AuditObject {
             Self::Agent(id) => id.uuid(),
             Self::Chat(id) => id.uuid(),
             Self::Token(id) => id.uuid(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn actors_and_objects_are_made_of_their_parts() {
+        let id = Uuid::from_u128(7);
+        let actors = [
+            ActorRef::User(id.into()),
+            ActorRef::Agent(id.into()),
+            ActorRef::System,
+        ];
+        for actor in actors {
+            let parts = ActorRef::from_parts(actor.kind(), actor.uuid());
+            assert_eq!(parts, Some(actor));
+        }
+        let objects = [
+            AuditObject::User(id.into()),
+            AuditObject::Agent(id.into()),
+            AuditObject::Chat(id.into()),
+            AuditObject::Token(id.into()),
+        ];
+        for object in objects {
+            let parts = AuditObject::from_parts(object.kind(), object.uuid());
+            assert_eq!(parts, Some(object));
+        }
+    }
+
+    #[test]
+    fn parts_of_nothing_are_refused() {
+        let id = Uuid::from_u128(7);
+        for (kind, id) in [
+            ("user", None),
+            ("agent", None),
+            ("system", Some(id)),
+            ("chat", Some(id)),
+            ("", None),
+        ] {
+            assert_eq!(ActorRef::from_parts(kind, id), None, "{kind} {id:?}");
+        }
+        for kind in ["system", "users", ""] {
+            assert_eq!(AuditObject::from_parts(kind, id), None, "{kind}");
         }
     }
 }

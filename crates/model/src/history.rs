@@ -1,7 +1,6 @@
 //! A chat's pin history, as it is stored.
 
-use uuid::Uuid;
-
+use crate::access::ActorRef;
 use crate::door::Door;
 use crate::hash::{ContextHash, SnapshotId};
 use crate::id::AgentId;
@@ -23,10 +22,7 @@ pub struct PinRecord {
     pub reason: Reason,
     /// Whether the agent's MCP servers had settled.
     pub mcp_settled: bool,
-    /// `user`, `agent` or `system`.
-    pub actor_kind: String,
-    /// The id of the user or agent.
-    pub actor_id: Option<Uuid>,
+    pub actor: ActorRef,
     /// The present name of the user or agent. `None` if it is deleted.
     pub actor_name: Option<String>,
     pub door: Door,

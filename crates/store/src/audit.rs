@@ -1,29 +1,20 @@
 //! The audit log. A row is never removed or changed, except that the count of a refusal grows for a minute.
 
-use ctxpin_model::audit::{AuditObject, AuditRecord, NewTokenRecord};
+use ctxpin_model::audit::{AuditObject, AuditOutcome, AuditRecord, NewTokenRecord};
 use uuid::Uuid;
 
-use ctxpin_model::access::{Actor, Operation, Scopes};
+use ctxpin_model::access::{Actor, ActorRef, Operation, Scopes};
 use ctxpin_model::id::{AuditId, TokenId};
 use ctxpin_model::moment::Moment;
 
 use crate::database::{CHUNK, Transaction};
 use crate::deed::Deed;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::grant::{Granted, Upkeep, object::Account, task};
 use crate::query::Tuple;
 use crate::together::Together;
 use crate::values::{Columns, Row, Value, columns};
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
-
-/// Returns the word for the kind of an actor, and its id.
-pub(crate) fn actor_words(actor: &Actor) -> (&'static str, Option<Uuid>) {
-    match actor {
-        Actor::User { id, .. } => ("user", Some(id.uuid())),
-        Actor::Agent { id, .. } => ("agent", Some(id.uuid())),
-        Actor::System => ("system", None),
-    }
-}
 
 /// Returns the actor's token.
 fn token_of(actor: &Actor) -> Option<TokenId> {
@@ -36,16 +27,35 @@ fn token_of(actor: &Actor) -> Option<TokenId> {
 columns! {
     COLUMNS of AuditRecord {
         id: "id",
-        actor_kind: "actor_kind",
-        actor_id: "actor_id",
+        actor: "actor_kind, actor_id",
         token: "token_id",
         action: "action",
-        object_kind: "object_kind",
-        object_id: "object_id",
+        object: "object_kind, object_id",
         outcome: "outcome",
         at: "at",
         count: "count",
         new_token: "new_token_id, new_token_user, new_token_scopes, new_token_expires_at",
+    }
+}
+
+impl Columns for ActorRef {
+    fn take(row: &mut Row) -> Result<Self> {
+        let kind: String = row.take()?;
+        let id = row.take()?;
+        Self::from_parts(&kind, id)
+            .ok_or_else(|| Error::Unexpected(format!("there is no actor `{kind}` with id {id:?}")))
+    }
+}
+
+impl Columns for Option<AuditObject> {
+    fn take(row: &mut Row) -> Result<Self> {
+        let kind: Option<String> = row.take()?;
+        let id: Option<Uuid> = row.take()?;
+        let read = |(kind, id): (String, Uuid)| {
+            AuditObject::from_parts(&kind, id)
+                .ok_or_else(|| Error::Unexpected(format!("there is no object `{kind}`")))
+        };
+        kind.zip(id).map(read).transpose()
     }
 }
 
@@ -71,7 +81,7 @@ pub(crate) struct Line {
     pub by: Actor,
     pub operation: Operation,
     pub object: Option<AuditObject>,
-    pub outcome: &'static str,
+    pub outcome: AuditOutcome,
     pub at: Moment,
     pub new_token: Option<NewTokenRecord>,
 }
@@ -84,24 +94,24 @@ impl Line {
             by,
             operation,
             object: None,
-            outcome: "done",
+            outcome: AuditOutcome::Done,
             at,
             new_token: None,
         }
     }
 
     fn bind<B: Bind>(&self, values: B) -> B {
-        let (kind, id) = actor_words(&self.by);
+        let actor = ActorRef::of(&self.by);
         let new_token = self.new_token.as_ref();
         values
             .bind(Some(&self.id))
-            .bind(Some(&kind.to_owned()))
-            .bind(id.as_ref())
+            .bind(Some(&actor.kind().to_owned()))
+            .bind(actor.uuid().as_ref())
             .bind(token_of(&self.by).as_ref())
-            .bind(Some(&self.operation.to_string()))
+            .bind(Some(&self.operation))
             .bind(self.object.map(|object| object.kind().to_owned()).as_ref())
             .bind(self.object.map(AuditObject::uuid).as_ref())
-            .bind(Some(&self.outcome.to_owned()))
+            .bind(Some(&self.outcome))
             .bind(Some(&self.at))
             .bind(new_token.map(|token| &token.id))
             .bind(new_token.and_then(|token| token.user.as_ref()))
@@ -179,7 +189,7 @@ impl Upkeep<'_, task::Refusals> {
         let line = Line {
             id: row,
             object,
-            outcome: "forbidden",
+            outcome: AuditOutcome::Forbidden,
             ..Line::done(*actor, operation, at)
         };
         transaction.lines_write(&[line]).await

@@ -10,7 +10,6 @@ use ctxpin_model::id::{AgentId, ChatId, UserId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::pin::{Reason, Rendered};
 
-use crate::audit::actor_words;
 use crate::blobs;
 use crate::database::{Database, Lock, Transaction};
 use crate::deed::Deed;
@@ -20,7 +19,7 @@ use crate::grant::{
     object::Agent, object::Chat, principal, right::Body, right::UsesBodies, right::Write,
 };
 use crate::values::{Columns, Row, columns};
-use ctxpin_model::access::{Actor, Object, Operation, Reach};
+use ctxpin_model::access::{Actor, ActorRef, Object, Operation, Reach};
 use ctxpin_model::page::{Page, PageRequest};
 use ctxpin_model::resource::Bodies;
 
@@ -49,8 +48,7 @@ columns! {
         agent: "p.agent_id",
         reason: "p.reason",
         mcp_settled: "p.mcp_settled",
-        actor_kind: "p.actor_kind",
-        actor_id: "p.actor_id",
+        actor: "p.actor_kind, p.actor_id",
         actor_name: "coalesce(u.name, a.name)",
         door: "p.door",
         at: "p.pinned_at",
@@ -193,7 +191,7 @@ impl Granted<Chat, Write> {
         deed: &mut Deed,
     ) -> Result<()> {
         let chat = self.id();
-        let (actor_kind, actor_id) = actor_words(self.actor());
+        let actor = ActorRef::of(self.actor());
         let (snapshot, rendered) = to.to.unzip();
         let (prompt, renderer) = columns(rendered);
         let pinned_at = snapshot.map(|_| to.pinned_at);
@@ -223,8 +221,8 @@ impl Granted<Chat, Write> {
             .bind_optional(to.agent.as_ref())
             .bind(&to.reason)
             .bind(&to.mcp_settled)
-            .bind(&actor_kind.to_owned())
-            .bind_optional(actor_id.as_ref())
+            .bind(&actor.kind().to_owned())
+            .bind_optional(actor.uuid().as_ref())
             .bind(&Door::of(self.actor()))
             .bind(&to.at)
             .note(deed)
@@ -452,7 +450,7 @@ impl Granted<Agent, Write> {
         mcp_settled: bool,
     ) -> Result<u64> {
         let agent = self.id();
-        let (actor_kind, actor_id) = actor_words(self.actor());
+        let actor = ActorRef::of(self.actor());
         let transaction = self.within(transaction)?;
         transaction
             .query(
@@ -467,8 +465,8 @@ impl Granted<Agent, Write> {
             .bind(&rendered.renderer)
             .bind(&Reason::Hydrate)
             .bind(&mcp_settled)
-            .bind(&actor_kind.to_owned())
-            .bind_optional(actor_id.as_ref())
+            .bind(&actor.kind().to_owned())
+            .bind_optional(actor.uuid().as_ref())
             .bind(&Door::of(self.actor()))
             .bind(&head.received_at)
             .execute()
@@ -504,7 +502,7 @@ impl Granted<Agent, Write> {
         mcp_settled: bool,
     ) -> Result<u64> {
         let (agent, old) = (self.id(), replaced.id());
-        let (actor_kind, actor_id) = actor_words(self.actor());
+        let actor = ActorRef::of(self.actor());
         let transaction = self.within(transaction)?;
         transaction
             .query(
@@ -522,8 +520,8 @@ impl Granted<Agent, Write> {
             .bind(&agent)
             .bind(&Reason::Rebind)
             .bind(&mcp_settled)
-            .bind(&actor_kind.to_owned())
-            .bind_optional(actor_id.as_ref())
+            .bind(&actor.kind().to_owned())
+            .bind_optional(actor.uuid().as_ref())
             .bind(&Door::of(self.actor()))
             .bind(&head.received_at)
             .execute()

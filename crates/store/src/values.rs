@@ -7,7 +7,8 @@ use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
 use sqlx::{Arguments as _, Decode, Encode, Row as _, Type};
 use uuid::Uuid;
 
-use ctxpin_model::access::{Roles, Scopes};
+use ctxpin_model::access::{Operation, Roles, Scopes};
+use ctxpin_model::audit::AuditOutcome;
 use ctxpin_model::delivery::Delivery;
 use ctxpin_model::door::Door;
 use ctxpin_model::hash::{BlobHash, ContextHash, SnapshotId, ToolsHash};
@@ -276,7 +277,18 @@ macro_rules! words {
 }
 
 words!(
-    Kind, Status, Policy, ToolsMode, Reason, Delivery, Door, Roles, Scopes, Limit
+    Kind,
+    Status,
+    Policy,
+    ToolsMode,
+    Reason,
+    Delivery,
+    Door,
+    Roles,
+    Scopes,
+    Limit,
+    Operation,
+    AuditOutcome
 );
 
 impl Value for Moment {

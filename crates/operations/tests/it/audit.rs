@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use ctxpin_model::access::{Refusal, Role};
+use ctxpin_model::access::{ActorRef, Operation, Refusal, Role};
 use ctxpin_model::agent::AgentRequest;
-use ctxpin_model::audit::AuditRecord;
+use ctxpin_model::audit::{AuditObject, AuditOutcome, AuditRecord};
 use ctxpin_model::chat::ChatChange;
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pin_move::{PinMove, RefreshFilter};
@@ -41,18 +41,15 @@ async fn log(test: &TestService, admin: Credential) -> Vec<AuditRecord> {
     rows
 }
 
-/// The newest row, as action, object's kind and object's id.
-async fn newest(test: &TestService, admin: Credential) -> (String, Option<String>, Option<Uuid>) {
+/// Returns the action and the object of the newest row. Checks that the caller did it now.
+async fn newest(test: &TestService, admin: Credential) -> (Operation, Option<AuditObject>) {
     let row = log(test, admin).await.pop().expect("a row");
-    let own = people::me(&test.service, admin).await.unwrap().0.id.uuid();
-    assert_eq!((row.actor_kind.as_str(), row.actor_id), ("user", Some(own)));
-    assert_eq!((row.outcome.as_str(), row.at), ("done", test.clock.now()));
+    let own = people::me(&test.service, admin).await.unwrap().0.id;
+    assert_eq!(row.actor, ActorRef::User(own));
+    let expected = (AuditOutcome::Done, test.clock.now());
+    assert_eq!((row.outcome, row.at), expected);
     test.advance(Duration::from_secs(1));
-    (row.action, row.object_kind, row.object_id)
-}
-
-fn told(action: &str, kind: &str, id: Uuid) -> (String, Option<String>, Option<Uuid>) {
-    (action.into(), Some(kind.into()), Some(id))
+    (row.action, row.object)
 }
 
 async fn every_write_of_a_person_leaves_a_row(test: &TestService) {
@@ -60,18 +57,15 @@ async fn every_write_of_a_person_leaves_a_row(test: &TestService) {
     let admin = first_admin(service).await;
     let first = log(test, admin).await;
     assert_eq!(first.len(), 1);
-    assert_eq!(
-        (first[0].actor_kind.as_str(), first[0].actor_id),
-        ("system", None)
-    );
-    assert_eq!(first[0].action, "token_create");
+    assert_eq!(first[0].actor, ActorRef::System);
+    assert_eq!(first[0].action, Operation::TokenCreate);
     test.advance(Duration::from_secs(1));
 
     let made = people::user_create(service, admin, "x", "member".parse().unwrap()).await;
     let user = made.unwrap().id;
     assert_eq!(
         newest(test, admin).await,
-        told("user_create", "user", user.uuid())
+        (Operation::UserCreate, Some(AuditObject::User(user)))
     );
     let change = UserChange {
         disabled: Some(true),
@@ -82,7 +76,7 @@ async fn every_write_of_a_person_leaves_a_row(test: &TestService) {
         .unwrap();
     assert_eq!(
         newest(test, admin).await,
-        told("user_change", "user", user.uuid())
+        (Operation::UserChange, Some(AuditObject::User(user)))
     );
     let mut request = TokenRequest {
         label: None,
@@ -95,7 +89,10 @@ async fn every_write_of_a_person_leaves_a_row(test: &TestService) {
         .unwrap();
     assert_eq!(
         newest(test, admin).await,
-        told("token_create_for", "token", token.id.uuid())
+        (
+            Operation::TokenCreateFor,
+            Some(AuditObject::Token(token.id))
+        )
     );
     request.user = None;
     let (token, _) = people::token_create(service, admin, &request)
@@ -103,14 +100,14 @@ async fn every_write_of_a_person_leaves_a_row(test: &TestService) {
         .unwrap();
     assert_eq!(
         newest(test, admin).await,
-        told("token_create", "token", token.id.uuid())
+        (Operation::TokenCreate, Some(AuditObject::Token(token.id)))
     );
     people::token_revoke(service, admin, token.id, Revocation::Alone)
         .await
         .unwrap();
     assert_eq!(
         newest(test, admin).await,
-        told("token_revoke", "token", token.id.uuid())
+        (Operation::TokenRevoke, Some(AuditObject::Token(token.id)))
     );
     writes_on_agents_and_chats(test, admin).await;
 }
@@ -118,20 +115,18 @@ async fn every_write_of_a_person_leaves_a_row(test: &TestService) {
 async fn writes_on_agents_and_chats(test: &TestService, admin: Credential) {
     let service = &test.service;
     let mut agent = TestAgent::create(service, admin, "project").await;
-    let agent_id = agent.id.uuid();
     assert_eq!(
         newest(test, admin).await,
-        told("agent_create", "agent", agent_id)
+        (Operation::AgentCreate, Some(AuditObject::Agent(agent.id)))
     );
     agent
         .push(service, &Workspace::with_agents_md("/w", "One.\n"))
         .await
         .unwrap();
     let pinned = chat(service, admin, Some(agent.id)).await.id;
-    let chat_id = pinned.uuid();
     assert_eq!(
         newest(test, admin).await,
-        told("chat_create", "chat", chat_id)
+        (Operation::ChatCreate, Some(AuditObject::Chat(pinned)))
     );
     let change = ChatChange {
         title: Some(Some("Other".into())),
@@ -142,7 +137,7 @@ async fn writes_on_agents_and_chats(test: &TestService, admin: Credential) {
         .unwrap();
     assert_eq!(
         newest(test, admin).await,
-        told("chat_change", "chat", chat_id)
+        (Operation::ChatChange, Some(AuditObject::Chat(pinned)))
     );
     agent
         .push(service, &Workspace::with_agents_md("/w", "Two.\n"))
@@ -152,7 +147,10 @@ async fn writes_on_agents_and_chats(test: &TestService, admin: Credential) {
     pins::pin_move(service, admin, pinned, &refresh, None)
         .await
         .unwrap();
-    assert_eq!(newest(test, admin).await, told("pin_move", "chat", chat_id));
+    assert_eq!(
+        newest(test, admin).await,
+        (Operation::PinMove, Some(AuditObject::Chat(pinned)))
+    );
     agent
         .push(service, &Workspace::with_agents_md("/w", "Three.\n"))
         .await
@@ -162,22 +160,22 @@ async fn writes_on_agents_and_chats(test: &TestService, admin: Credential) {
         .unwrap();
     assert_eq!(
         newest(test, admin).await,
-        told("pin_move_many", "chat", chat_id)
+        (Operation::PinMoveMany, Some(AuditObject::Chat(pinned)))
     );
     pins::pin_clear(service, admin, pinned, None).await.unwrap();
     assert_eq!(
         newest(test, admin).await,
-        told("pin_clear", "chat", chat_id)
+        (Operation::PinClear, Some(AuditObject::Chat(pinned)))
     );
     chats::delete(service, admin, pinned).await.unwrap();
     assert_eq!(
         newest(test, admin).await,
-        told("chat_delete", "chat", chat_id)
+        (Operation::ChatDelete, Some(AuditObject::Chat(pinned)))
     );
     agents::delete(service, admin, agent.id).await.unwrap();
     assert_eq!(
         newest(test, admin).await,
-        told("agent_delete", "agent", agent_id)
+        (Operation::AgentDelete, Some(AuditObject::Agent(agent.id)))
     );
 }
 
@@ -204,13 +202,10 @@ async fn an_agents_refresh_names_the_agent(test: &TestService) {
     let moved = pins::refresh_of_agent(service, agent.credential, agent.epoch).await;
     assert_eq!(moved.unwrap(), 1);
     let row = log(test, admin).await.pop().unwrap();
+    assert_eq!(row.actor, ActorRef::Agent(agent.id));
     assert_eq!(
-        (row.actor_kind.as_str(), row.actor_id),
-        ("agent", Some(agent.id.uuid()))
-    );
-    assert_eq!(
-        (row.action.as_str(), row.object_id),
-        ("agent_refresh", Some(pinned.uuid()))
+        (row.action, row.object),
+        (Operation::AgentRefresh, Some(AuditObject::Chat(pinned)))
     );
 }
 
@@ -253,17 +248,13 @@ async fn what_is_forbidden_is_noted(test: &TestService) {
     assert_eq!(Outcome::of(&moved), Outcome::Forbidden(Refusal::NotOwner));
     let row = log(test, admin).await.pop().unwrap();
     assert_eq!(
-        (row.action.as_str(), row.outcome.as_str()),
-        ("pin_move", "forbidden")
+        (row.action, row.outcome),
+        (Operation::PinMove, AuditOutcome::Forbidden)
     );
+    assert_eq!(row.actor, ActorRef::User(id));
     assert_eq!(
-        (row.actor_kind.as_str(), row.actor_id),
-        ("user", Some(id.uuid()))
-    );
-    assert_eq!(row.object_kind.as_deref(), Some("chat"));
-    assert_eq!(
-        (row.object_id, row.at),
-        (Some(pinned.uuid()), test.clock.now())
+        (row.object, row.at),
+        (Some(AuditObject::Chat(pinned)), test.clock.now())
     );
 }
 
@@ -340,14 +331,14 @@ async fn rows_outlive_what_they_tell_of(test: &TestService) {
     agents::delete(service, admin, agent.id).await.unwrap();
     let rows = log(test, admin).await;
     for (action, object) in [
-        ("chat_create", bound.uuid()),
-        ("chat_delete", bound.uuid()),
-        ("agent_create", agent.id.uuid()),
-        ("agent_delete", agent.id.uuid()),
+        (Operation::ChatCreate, AuditObject::Chat(bound)),
+        (Operation::ChatDelete, AuditObject::Chat(bound)),
+        (Operation::AgentCreate, AuditObject::Agent(agent.id)),
+        (Operation::AgentDelete, AuditObject::Agent(agent.id)),
     ] {
         let found = rows
             .iter()
-            .filter(|row| row.action == action && row.object_id == Some(object));
+            .filter(|row| row.action == action && row.object == Some(object));
         assert_eq!(found.count(), 1, "{action}");
     }
 }

@@ -1,6 +1,7 @@
 //! Creation, changes and deletion of chats, and which of them move `updated_at`.
 
-use ctxpin_model::access::Operation;
+use ctxpin_model::access::{ActorRef, Operation};
+use ctxpin_model::audit::AuditObject;
 use ctxpin_model::chat::ChatFilter;
 use ctxpin_model::chat::{ChatChange, ChatCreate};
 use ctxpin_model::page::PageRequest;
@@ -65,7 +66,7 @@ async fn a_chat_of_an_agent_without_head_is_hydrated_by_its_push(test: &TestServ
     let history = chat.history().await;
     assert_eq!(history.len(), 1);
     assert_eq!(history[0].reason, Reason::Hydrate);
-    assert_eq!(history[0].actor_kind, "agent");
+    assert_eq!(history[0].actor, ActorRef::Agent(scene.agent.id));
     assert!(!history[0].mcp_settled);
     assert_eq!(scene.push(&agents_md("two")).await.hydrated, 0);
     assert_eq!(chat.prompt().await, rendered(&agents_md("one")));
@@ -479,7 +480,7 @@ async fn a_deleted_chat_takes_its_history_and_leaves_its_children(test: &TestSer
     assert_sound(&child).await;
     let audit = people::audit_log(scene.service, scene.owner, &PageRequest::newest(10)).await;
     let row = audit.unwrap().items.into_iter().find(|row| {
-        row.object_id == Some(parent.id.uuid()) && row.action == Operation::ChatDelete.as_str()
+        row.object == Some(AuditObject::Chat(parent.id)) && row.action == Operation::ChatDelete
     });
     assert!(row.is_some(), "the audit row stays");
     assert_eq!(

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ctxpin_model::access::{Refusal, Scope};
+use ctxpin_model::access::{Operation, Refusal, Scope};
 use ctxpin_model::agent::{AgentRequest, Replaces};
-use ctxpin_model::audit::{AuditRecord, NewTokenRecord};
+use ctxpin_model::audit::{AuditObject, AuditOutcome, AuditRecord, NewTokenRecord};
 use ctxpin_model::chat::ChatCreate;
 use ctxpin_model::delivery::Delivery;
 use ctxpin_model::id::{TokenId, UserId};
@@ -145,13 +145,11 @@ async fn finding_11_what_a_token_made_ends_with_it(test: &TestService) {
     let now = test.clock.now();
     let rows = log(service, admin).await;
     let ended = rows.iter().filter(|row| row.at == now);
-    let mut ended: Vec<_> = ended
-        .map(|row| (row.action.as_str(), row.object_id))
-        .collect();
-    ended.sort();
-    let mut expected =
-        [stolen, child, agent.credential].map(|token| ("token_revoke", Some(token.id.uuid())));
-    expected.sort();
+    let mut ended: Vec<_> = ended.map(|row| (row.action, row.object)).collect();
+    ended.sort_by_key(|(_, object)| object.map(AuditObject::uuid));
+    let mut tokens = [stolen, child, agent.credential].map(|token| token.id);
+    tokens.sort();
+    let expected = tokens.map(|token| (Operation::TokenRevoke, Some(AuditObject::Token(token))));
     assert_eq!(ended, expected);
     let kept = agents::read(service, owner, agent.id).await.unwrap();
     assert_eq!(kept.token_revoked_at, Some(now));
@@ -418,8 +416,8 @@ async fn finding_12_the_log_tells_with_which_token_and_what_came_of_it(test: &Te
     let admin = first_admin(service).await;
     let first = log(service, admin).await.pop().unwrap();
     assert_eq!(
-        (first.token, first.object_id),
-        (None, Some(admin.id.uuid()))
+        (first.token, first.object),
+        (None, Some(AuditObject::Token(admin.id)))
     );
     assert_eq!(first.new_token.map(|made| made.id), Some(admin.id));
     let (id, _) = user(service, admin, "owner", "member", "read").await;
@@ -437,12 +435,8 @@ async fn finding_12_the_log_tells_with_which_token_and_what_came_of_it(test: &Te
     let row = newest().await;
     assert_eq!(row.token, Some(by.id));
     assert_eq!(
-        (
-            row.action.as_str(),
-            row.object_kind.as_deref(),
-            row.object_id
-        ),
-        ("token_create_for", Some("token"), Some(made.id.uuid()))
+        (row.action, row.object),
+        (Operation::TokenCreateFor, Some(AuditObject::Token(made.id)))
     );
     let told = NewTokenRecord {
         id: made.id,
@@ -455,10 +449,10 @@ async fn finding_12_the_log_tells_with_which_token_and_what_came_of_it(test: &Te
     let agent = TestAgent::create(service, made, "project").await;
     let row = newest().await;
     assert_eq!(
-        (row.action.as_str(), row.token),
-        ("agent_create", Some(made.id))
+        (row.action, row.token),
+        (Operation::AgentCreate, Some(made.id))
     );
-    assert_eq!(row.object_id, Some(agent.id.uuid()));
+    assert_eq!(row.object, Some(AuditObject::Agent(agent.id)));
     let told = NewTokenRecord {
         id: agent.credential.id,
         user: None,
@@ -513,21 +507,21 @@ async fn finding_12_refused_reads_of_bodies_are_noted(test: &TestService) {
     rows.truncate(rows.len() - before);
     let mut told = Vec::new();
     for row in &rows {
-        assert_eq!(row.outcome, "forbidden");
-        assert_eq!(row.object_id, Some(chat.uuid()));
+        assert_eq!(row.outcome, AuditOutcome::Forbidden);
+        assert_eq!(row.object, Some(AuditObject::Chat(chat)));
         let token = row.token.expect("somebody's");
-        told.push((token, row.action.as_str(), row.count));
+        told.push((token, row.action, row.count));
     }
     told.sort();
     let mut expected = Vec::new();
     // A stranger's `not-found` leaves no row.
     for reader in [auditor, admin] {
         expected.extend([
-            (reader.id, "prompt_read", 2),
-            (reader.id, "diff_read", 2),
-            (reader.id, "skill_read", 6),
-            (reader.id, "tool_read", 2),
-            (reader.id, "resource_read", 2),
+            (reader.id, Operation::PromptRead, 2),
+            (reader.id, Operation::DiffRead, 2),
+            (reader.id, Operation::SkillRead, 6),
+            (reader.id, Operation::ToolRead, 2),
+            (reader.id, Operation::ResourceRead, 2),
         ]);
     }
     expected.sort();
@@ -552,16 +546,11 @@ async fn finding_12_who_asks_for_a_wider_token_is_noted(test: &TestService) {
     let rows = log(service, admin).await;
     let rows: Vec<_> = rows[..rows.len() - before]
         .iter()
-        .map(|row| {
-            (
-                row.token,
-                row.action.as_str(),
-                row.outcome.as_str(),
-                row.count,
-            )
-        })
+        .map(|row| (row.token, row.action, row.outcome, row.count))
         .collect();
-    assert_eq!(rows, [(Some(stolen.id), "token_create", "forbidden", 3)]);
+    let token = Some(stolen.id);
+    let expected = (token, Operation::TokenCreate, AuditOutcome::Forbidden, 3);
+    assert_eq!(rows, [expected]);
 }
 
 async fn finding_12_its_owner_sees_what_an_admin_made(test: &TestService) {

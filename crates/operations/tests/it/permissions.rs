@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ctxpin_model::access::{Actor, Decision, Object, Operation, Refusal, Role, Scope, decide};
 use ctxpin_model::agent::AgentRequest;
+use ctxpin_model::audit::AuditOutcome;
 use ctxpin_model::id::{AgentId, ChatId, TokenId, UserId};
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pin_move::PinMove;
@@ -233,7 +234,7 @@ impl<'t> World<'t> {
 
     /// Returns the refusals of this moment in the audit log, sorted, and moves the clock. There may be no
     /// other rows of this moment.
-    async fn noted(&self) -> Vec<String> {
+    async fn noted(&self) -> Vec<Operation> {
         let page = PageRequest::newest(9);
         let log = people::audit_log(self.service, self.admin, &page)
             .await
@@ -244,7 +245,7 @@ impl<'t> World<'t> {
             .filter(|row| row.at == self.test.clock.now());
         let mut actions = Vec::new();
         for row in of_now {
-            assert_eq!(row.outcome, "forbidden", "{row:?}");
+            assert_eq!(row.outcome, AuditOutcome::Forbidden, "{row:?}");
             actions.push(row.action);
         }
         actions.sort();
@@ -296,40 +297,40 @@ fn is_on_owned(operation: Operation) -> bool {
 }
 
 /// Returns the operations whose refusal is in the audit log. Of the reads, these read bodies.
-fn noted_as(operation: Operation) -> &'static [&'static str] {
+fn noted_as(operation: Operation) -> &'static [Operation] {
     use Operation::*;
     match operation {
         AgentList | AgentRead | HeadList | ChatList | ChatRead | ContextRead | HistoryRead
         | TurnList | ExposureRead | UserList | UsageRead | TokenList | TokenChildren | MeRead
         | AuditRead | MetricsRead => &[],
-        DiffRead => &["diff_read"],
-        ResourceRead => &["resource_read"],
-        PromptRead => &["prompt_read"],
-        SkillRead => &["skill_read"],
-        ToolRead => &["tool_read"],
+        DiffRead => &[DiffRead],
+        ResourceRead => &[ResourceRead],
+        PromptRead => &[PromptRead],
+        SkillRead => &[SkillRead],
+        ToolRead => &[ToolRead],
         // An agent is named, and a pin inherited, by something that is created.
-        AgentUse => &["agent_create", "chat_create"],
-        ChatInherit => &["chat_create"],
-        AgentCreate => &["agent_create"],
-        AgentDelete => &["agent_delete"],
-        AgentTokenRotate => &["agent_token_rotate"],
-        SessionOpen => &["session_open"],
-        ContextPush => &["context_push"],
-        BlobUpload => &["blob_upload"],
-        AgentRefresh => &["agent_refresh"],
-        ChatCreate => &["chat_create"],
-        ChatChange => &["chat_change"],
-        ChatDelete => &["chat_delete"],
-        PinMove => &["pin_move"],
-        PinClear => &["pin_clear"],
-        PinMoveMany => &["pin_move_many"],
-        TurnBegin => &["turn_begin"],
-        UserCreate => &["user_create"],
-        UserChange => &["user_change"],
-        QuotaChange => &["quota_change"],
-        TokenCreate => &["token_create"],
-        TokenCreateFor => &["token_create_for"],
-        TokenRevoke => &["token_revoke"],
+        AgentUse => &[AgentCreate, ChatCreate],
+        ChatInherit => &[ChatCreate],
+        AgentCreate => &[AgentCreate],
+        AgentDelete => &[AgentDelete],
+        AgentTokenRotate => &[AgentTokenRotate],
+        SessionOpen => &[SessionOpen],
+        ContextPush => &[ContextPush],
+        BlobUpload => &[BlobUpload],
+        AgentRefresh => &[AgentRefresh],
+        ChatCreate => &[ChatCreate],
+        ChatChange => &[ChatChange],
+        ChatDelete => &[ChatDelete],
+        PinMove => &[PinMove],
+        PinClear => &[PinClear],
+        PinMoveMany => &[PinMoveMany],
+        TurnBegin => &[TurnBegin],
+        UserCreate => &[UserCreate],
+        UserChange => &[UserChange],
+        QuotaChange => &[QuotaChange],
+        TokenCreate => &[TokenCreate],
+        TokenCreateFor => &[TokenCreateFor],
+        TokenRevoke => &[TokenRevoke],
     }
 }
 

@@ -1,5 +1,6 @@
 //! Moves of a pin on request: refresh, decline, rollback and clearing.
 
+use ctxpin_model::access::ActorRef;
 use ctxpin_model::pin::Reason;
 use ctxpin_model::pin_move::PinMove;
 use ctxpin_model::policy::Policy;
@@ -285,7 +286,7 @@ async fn a_rollback_drifts_from_the_head(test: &TestService) {
         (last.reason, last.snapshot),
         (Reason::Rollback, Some(first))
     );
-    assert_eq!(last.actor_kind, "user");
+    assert!(matches!(last.actor, ActorRef::User(_)));
     scene.push(&agents_md("one")).await;
     assert!(!chat.is_dirty().await);
 }

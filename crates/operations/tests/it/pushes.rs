@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ctxpin_model::access::ActorRef;
 use ctxpin_model::agent::{AgentRecord, Head};
 use ctxpin_model::chat::ChatChange;
 use ctxpin_model::door::Door;
@@ -436,10 +437,9 @@ async fn a_push_hydrates_every_chat_without_a_pin_and_no_archived_one(test: &Tes
             (Some(head.snapshot), Some(agent.id))
         );
         assert_eq!(
-            (rows[0].actor_kind.as_str(), rows[0].door),
-            ("agent", Door::Agent)
+            (rows[0].actor, rows[0].door),
+            (ActorRef::Agent(agent.id), Door::Agent)
         );
-        assert_eq!(rows[0].actor_id, Some(agent.id.uuid()));
     }
     for chat in [archived, elsewhere, unbound] {
         let left = chats::read(service, owner, chat).await.unwrap();

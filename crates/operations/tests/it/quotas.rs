@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ctxpin_model::access::Operation;
 use ctxpin_model::agent::AgentRequest;
+use ctxpin_model::audit::{AuditObject, AuditOutcome};
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::id::{ProcessId, UserId};
 use ctxpin_model::page::PageRequest;
@@ -247,8 +248,9 @@ async fn finding_06_an_admins_word_goes_before_the_default(test: &TestService) {
     let log = people::audit_log(service, scene.admin, &page)
         .await
         .unwrap();
-    assert_eq!(log.items[0].action, Operation::QuotaChange.to_string());
-    assert_eq!(log.items[0].object_id, Some(scene.owner.0.uuid()));
+    assert_eq!(log.items[0].action, Operation::QuotaChange);
+    let owner = AuditObject::User(scene.owner.0);
+    assert_eq!(log.items[0].object, Some(owner));
     // The query for users near a quota accepts the largest numbers.
     scene.allow(change(Some(Some(u64::MAX)))).await;
     quotas::refresh_warnings(service).await.unwrap();
@@ -616,17 +618,16 @@ async fn finding_06_refusals_of_one_minute_are_one_row(test: &TestService) {
         let page = PageRequest::newest(100);
         let log = people::audit_log(service, scene.admin, &page).await;
         let refused = log.unwrap().items.into_iter().rev();
-        let refused = refused.filter(|row| row.outcome == "forbidden");
+        let refused = refused.filter(|row| row.outcome == AuditOutcome::Forbidden);
         let told = refused.map(|row| (row.action, row.count));
         told.collect::<Vec<_>>()
     };
-    let row = |action: Operation, count| (action.to_string(), count);
     let refuse = async || {
         let made = people::user_create(service, owner, "x", "member".parse().unwrap()).await;
         assert!(made.is_err());
     };
     refuse().await;
-    assert_eq!(log().await, [row(Operation::UserCreate, 1)], "at once");
+    assert_eq!(log().await, [(Operation::UserCreate, 1)], "at once");
     let before = service.counts();
     for _ in 0..50 {
         refuse().await;
@@ -651,19 +652,19 @@ async fn finding_06_refusals_of_one_minute_are_one_row(test: &TestService) {
     let changed = quotas::change(service, owner, scene.owner.0, &change).await;
     assert!(changed.is_err());
     refusals::write(service).await.unwrap();
-    let first = row(Operation::UserCreate, 51);
-    let others = row(Operation::UserCreate, 1);
-    let second = row(Operation::QuotaChange, 1);
-    assert_eq!(log().await, [first.clone(), others.clone(), second.clone()]);
+    let first = (Operation::UserCreate, 51);
+    let others = (Operation::UserCreate, 1);
+    let second = (Operation::QuotaChange, 1);
+    assert_eq!(log().await, [first, others, second]);
     // Later refusals are added to the same row, at the latest by the first one of the next minute.
     refuse().await;
     test.advance(Duration::from_secs(59));
     refuse().await;
     let expected = [
-        row(Operation::UserCreate, 52),
+        (Operation::UserCreate, 52),
         others,
         second,
-        row(Operation::UserCreate, 1),
+        (Operation::UserCreate, 1),
     ];
     assert_eq!(log().await, expected);
     refusals::write(service).await.unwrap();

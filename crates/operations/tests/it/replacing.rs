@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ctxpin_model::access::ActorRef;
 use ctxpin_model::agent::{AgentRequest, Replaces};
 use ctxpin_model::chat::ChatChange;
 use ctxpin_model::chat::ChatRecord;
@@ -85,7 +86,10 @@ async fn the_first_accepted_push_takes_over_the_chats(test: &TestService) {
         (row.agent, row.snapshot),
         (Some(new.id), Some(head.snapshot))
     );
-    assert_eq!((row.actor_id, row.door), (Some(new.id.uuid()), Door::Agent));
+    assert_eq!(
+        (row.actor, row.door),
+        (ActorRef::Agent(new.id), Door::Agent)
+    );
     let record = agents::read(service, owner, old.id).await.unwrap();
     assert_eq!(record.replaced_by, Some(new.id));
     let prompt = prompts::prompt(service, owner, pinned, None).await.unwrap();

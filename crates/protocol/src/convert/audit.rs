@@ -1,6 +1,6 @@
 //! The audit log.
 
-use ctxpin_model::audit::{AuditRecord, NewTokenRecord};
+use ctxpin_model::audit::{AuditObject, AuditRecord, NewTokenRecord};
 use ctxpin_model::id::{TokenId, UserId};
 use ctxpin_model::moment::Moment;
 
@@ -9,20 +9,20 @@ use crate::http::audit::{AuditEntry, NewToken, Party};
 
 /// Returns the wire shape of an entry.
 pub fn entry(record: AuditRecord) -> AuditEntry {
-    let object = record.object_kind.map(|kind| Party {
-        kind,
-        id: record.object_id,
-    });
+    let object = |object: AuditObject| Party {
+        kind: object.kind().to_owned(),
+        id: Some(object.uuid()),
+    };
     AuditEntry {
         id: record.id.uuid(),
         actor: Party {
-            kind: record.actor_kind,
-            id: record.actor_id,
+            kind: record.actor.kind().to_owned(),
+            id: record.actor.uuid(),
         },
         token: record.token.map(TokenId::uuid),
-        action: record.action,
-        object,
-        outcome: record.outcome,
+        action: record.action.to_string(),
+        object: record.object.map(object),
+        outcome: record.outcome.to_string(),
         at: record.at.utc(),
         count: record.count,
         new_token: record.new_token.map(new_token),

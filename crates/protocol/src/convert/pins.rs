@@ -115,8 +115,8 @@ pub fn pin(pin: PinRecord) -> Pin {
         renderer: pin.rendered.map(|rendered| rendered.renderer),
         mcp_settled: pin.mcp_settled,
         actor: Actor {
-            kind: pin.actor_kind,
-            id: pin.actor_id,
+            kind: pin.actor.kind().to_owned(),
+            id: pin.actor.uuid(),
             name: pin.actor_name.filter(|name| !name.is_empty()),
             door: pin.door.to_string(),
         },

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use ctxpin_model::access::ActorRef;
 use ctxpin_model::agent::AgentRecord;
 use ctxpin_model::chat::{ChatFilter, ChatRecord};
 use ctxpin_model::context::ContextView;
@@ -251,8 +252,11 @@ async fn assert_history(hands: &Hands<'_>, real: &TestChat, chat: &Chat) {
         );
         let agent = row.agent.map(|agent| hands.agents[agent].id);
         assert_eq!(told.agent, agent, "the agent of row {number} of {chat:?}");
-        let mover = row.mover.map(|mover| hands.agents[mover].id.uuid());
-        let told_mover = told.actor_id.filter(|_| told.actor_kind == "agent");
+        let mover = row.mover.map(|mover| hands.agents[mover].id);
+        let told_mover = match told.actor {
+            ActorRef::Agent(agent) => Some(agent),
+            ActorRef::User(_) | ActorRef::System => None,
+        };
         assert_eq!(told_mover, mover, "who moved row {number} of {chat:?}");
         // A cleared pin has no tools that could be those of settled servers.
         if row.content.is_some() {
