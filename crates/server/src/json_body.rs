@@ -16,6 +16,9 @@ use crate::respond::{Answer, Refusal};
 /// Longest part of a reason that is told, in bytes.
 const REASON_BYTES_MAX: usize = 400;
 
+/// Longest path of a member in a problem, in bytes. The caller chooses the names in it.
+const MEMBER_BYTES_MAX: usize = 200;
+
 /// Extracts a body in JSON.
 pub(crate) struct JsonBody<T>(pub T);
 
@@ -115,15 +118,36 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Answer<T> {
             return Refusal::new(ProblemName::MalformedRequest, detail);
         }
         let reason = without_values(reason);
-        let member = named_member(&reason).map(str::to_owned);
         let detail =
             format!("The body cannot be taken: {reason}, at line {line}, column {column}.");
-        let mut problem = Problem::new(ProblemName::InvalidRequest, detail);
-        if let Some(member) = member {
-            problem = problem.with("member", member);
+        let problem = Problem::new(ProblemName::InvalidRequest, detail);
+        match member_at_fault::<T>(body) {
+            Some(member) => problem.with("member", member).into(),
+            None => problem.into(),
         }
-        problem.into()
     })
+}
+
+/// Returns the path of the member that cannot be taken, such as `resources[3].source`. Returns `None` if the fault
+/// is not in a member.
+///
+/// It parses the body again. To keep the path costs an allocation for each member, and a good body should not pay
+/// that.
+fn member_at_fault<T: DeserializeOwned>(body: &[u8]) -> Option<String> {
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let error = serde_path_to_error::deserialize::<_, T>(&mut deserializer).err()?;
+    let (path, reason) = (error.path().to_string(), error.inner().to_string());
+    // The path of these two ends at the object. The name is one of ours.
+    let named = ["missing field `", "duplicate field `"];
+    let named = named.iter().find_map(|told| reason.strip_prefix(told));
+    let named = named.and_then(|rest| rest.split('`').next());
+    let is_body = error.path().iter().next().is_none();
+    let member = match (is_body, named) {
+        (true, named) => named?.to_owned(),
+        (false, Some(named)) => format!("{path}.{named}"),
+        (false, None) => path,
+    };
+    Some(cut(&member, MEMBER_BYTES_MAX).to_owned())
 }
 
 /// How many values and names of members the text of a JSON body may hold: each but the first comes
@@ -164,13 +188,6 @@ pub(crate) fn without_values(reason: &str) -> String {
         REASON_BYTES_MAX,
     )
     .to_owned()
-}
-
-/// The member that a reason names: it is the first thing that stands in backquotes.
-fn named_member(reason: &str) -> Option<&str> {
-    let named = ["unknown field `", "missing field `", "duplicate field `"];
-    let rest = named.iter().find_map(|told| reason.strip_prefix(told))?;
-    rest.split_once('`').map(|(member, _)| member)
 }
 
 #[cfg(test)]
@@ -259,6 +276,27 @@ mod tests {
             invalid,
             "The body cannot be taken: invalid type: string,",
         );
+    }
+
+    #[test]
+    fn a_problem_names_the_member_at_fault() {
+        fn check<T: DeserializeOwned>(body: &str, expected: Option<&str>) {
+            let refusal = parse::<T>(body.as_bytes()).err().expect(body);
+            let member = refusal.problem().members.get("member").cloned();
+            assert_eq!(member, expected.map(Into::into), "{body}");
+        }
+        check::<ChatCreate>(r#"{"titel":""}"#, Some("titel"));
+        check::<ChatCreate>(r#"{"title":7}"#, Some("title"));
+        check::<ChatCreate>(r#"{"title":"","title":""}"#, Some("title"));
+        check::<ChatCreate>("7", None);
+        check::<ContextMove>(r#"{"sources":["",7]}"#, Some("sources[1]"));
+        let in_push = |resource: &str| {
+            format!(r#"{{"epoch":1,"version":1,"facts":{{}},"resources":[{resource}]}}"#)
+        };
+        check::<Push>(&in_push(r#"{"kind":[]}"#), Some("resources[0].kind"));
+        check::<Push>(&in_push("{}"), Some("resources[0].kind"));
+        let long = format!(r#"{{"{}":1}}"#, "n".repeat(1000));
+        check::<ChatCreate>(&long, Some(&"n".repeat(MEMBER_BYTES_MAX)));
     }
 
     #[test]
