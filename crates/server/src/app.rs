@@ -13,9 +13,8 @@ use crate::budget::Budget;
 use crate::callers::Callers;
 use crate::data_files::DataFiles;
 use crate::limits::Limits;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, MetricsReaders};
 use crate::respond::Answer;
-use crate::run::MetricsReaders;
 
 /// The state of a server. Cloning it shares everything.
 #[derive(Clone)]

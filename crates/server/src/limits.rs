@@ -5,7 +5,8 @@ use std::time::Duration;
 
 pub use ctxpin_listener::PROXY_IDLE_TIME;
 
-use crate::route::REQUEST_TIME_MAX;
+/// Longest time from the last byte of a request to the head of its response.
+pub(crate) const REQUEST_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// Longest body of a push, in bytes, before and after it is decompressed: an agent sends up to
 /// 4 MiB along, which is 6 MiB of base64, beside a manifest whose paths and reasons take about

@@ -13,6 +13,15 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+/// Who may read the metrics of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricsReaders {
+    /// Every caller who reaches the port.
+    Everybody,
+    /// Auditors and admins, with a token of the scope `read`.
+    Auditors,
+}
+
 /// The media type of the text.
 pub(crate) const METRICS_MEDIA_TYPE: &str =
     "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -15,11 +15,8 @@ use tokio::time::{Instant, sleep_until};
 use utoipa_axum::router::UtoipaMethodRouter;
 
 use crate::app::App;
-use crate::limits::OTHER_BYTES_MAX;
+use crate::limits::{OTHER_BYTES_MAX, REQUEST_TIME_MAX};
 use crate::respond::Refusal;
-
-/// Longest time from the last byte of a request to the head of its response.
-pub(crate) const REQUEST_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// Handlers of one path, by method, with what holds for them.
 pub(crate) struct Route {

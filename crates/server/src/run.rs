@@ -31,6 +31,7 @@ use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::router;
 
+pub use crate::metrics::MetricsReaders;
 pub use ctxpin_listener::bind;
 
 /// The name of the SQLite file in the data directory.
@@ -69,15 +70,6 @@ pub struct Settings {
     pub metrics_readers: MetricsReaders,
     /// Under which addresses others reach the server, beside those that it listens on.
     pub public_urls: Vec<PublicUrl>,
-}
-
-/// Who may read what a server counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MetricsReaders {
-    /// Whoever reaches the port.
-    Everybody,
-    /// Auditors and admins, by a token with the scope `read`.
-    Auditors,
 }
 
 impl fmt::Debug for Settings {

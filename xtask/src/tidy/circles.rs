@@ -13,7 +13,6 @@ use super::files::File;
 const EXCEPTIONS: &[&str] = &[
     "crates/operations",
     "crates/scan",
-    "crates/server",
     "crates/store",
 ];
 

@@ -23,9 +23,9 @@ use crate::authority::RequestAuthority;
 use crate::conditions::IfNoneMatch;
 use crate::identify::Identity;
 use crate::metrics::METRICS_MEDIA_TYPE;
+use crate::metrics::MetricsReaders;
 use crate::params::QueryParams;
 use crate::respond::{Answer, Problems, Refusal};
-use crate::run::MetricsReaders;
 
 /// The API's document as JSON. It is compressed once, and every answer shares it: anybody may ask, and
 /// leave it unread.
