@@ -94,7 +94,8 @@ impl Workspace {
         self
     }
 
-    /// Puts an MCP server with tools of these names, in the place of one of the same name.
+    /// Puts an MCP server with tools of these names, in the place of one of the same name. A server
+    /// without tools has no detail, as in a snapshot that was pushed.
     pub fn server(mut self, name: &str, tools: &[&str]) -> Self {
         let mut resource = Resource::new(Kind::McpServer, name, Status::Ok);
         let tools = tools.iter().map(|tool| Tool {
@@ -102,7 +103,8 @@ impl Workspace {
             description: None,
             input_schema: serde_json::Map::new(),
         });
-        resource.detail = Some(Detail::Tools(tools.collect()));
+        let tools: Vec<_> = tools.collect();
+        resource.detail = (!tools.is_empty()).then_some(Detail::Tools(tools));
         self.put(resource);
         self
     }

@@ -191,7 +191,7 @@ fn fields() -> Vec<Field> {
         ),
         (
             agents_md("x\n"),
-            agents_md("x\n").server("git", &[]),
+            agents_md("x\n").server("git", &["log"]),
             "+++ git\n",
         ),
         (
