@@ -1,4 +1,4 @@
-//! How fast the body of a request must come.
+//! The minimum rate of a request's body.
 
 use std::time::Duration;
 
@@ -8,37 +8,36 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::limits::Limits;
 
-/// Reads a body that must come at a least rate. Each byte gives time for the next ones. A caller who
-/// sends quickly gains no more than one pause, because the server holds what was sent for as long as
-/// the rest takes.
+/// A reader of a body with a minimum rate. Each byte extends the time for the next ones. A fast caller gains at
+/// most one pause, because the server holds the body in memory until its end.
 pub struct BodyPace {
     latest: Instant,
     pause_max: Duration,
     rate_min: u64,
 }
 
-/// Why no more of a body is read.
+/// The error of a body that could not be read to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
     /// The caller sent too little for too long.
     #[error(
-        "it came too slowly: at least {rate_min} bytes a second are needed on the whole, and something \
+        "it came too slowly: send {rate_min} bytes a second on average, and at least one byte \
          every {} s",
         pause_max.as_secs()
     )]
     TooSlow {
-        /// Bytes a second.
+        /// The minimum average rate, in bytes a second.
         rate_min: u64,
         /// The longest wait for the next byte.
         pause_max: Duration,
     },
-    /// The body ended before it was whole, or its framing is wrong.
-    #[error("it broke off")]
+    /// The body ended early, or its framing is wrong.
+    #[error("it ended early")]
     Broken,
 }
 
 impl BodyPace {
-    /// Begins to wait for the first piece of a body.
+    /// Starts the time for the first piece of a body.
     pub fn new(limits: &Limits) -> Self {
         Self {
             latest: Instant::now() + limits.body_pause_max,
@@ -51,7 +50,8 @@ impl BodyPace {
     ///
     /// # Errors
     ///
-    /// If the piece does not come in time, or the body breaks off.
+    /// Returns [`BodyError::TooSlow`] if the piece does not come in time, and [`BodyError::Broken`] if the body
+    /// ends early.
     pub async fn next<S, E>(&mut self, pieces: &mut S) -> Result<Option<Bytes>, BodyError>
     where
         S: Stream<Item = Result<Bytes, E>> + Unpin,
@@ -82,8 +82,8 @@ mod tests {
 
     use super::*;
 
-    /// Sends pieces of so many bytes, each so many seconds after the one before, on a clock that stands still
-    /// but for that. Returns after how many seconds the body ended or was given up.
+    /// Reads pieces of the given sizes, each the given number of seconds after the one before. Returns the
+    /// seconds until the end of the body or the error.
     async fn read(pieces: &[(usize, u64)]) -> (u64, Result<(), BodyError>) {
         let begun = Instant::now();
         let sent = pieces
@@ -121,12 +121,12 @@ mod tests {
         // 200 bytes give 20 s, and 100 of them 10 s.
         assert_eq!(read(&[(200, 20), (1, 29)]).await, (49, Ok(())));
         assert_eq!(read(&[(100, 20), (1, 29)]).await, (40, too_slow));
-        // At the least rate a body may take as long as it will.
+        // At the minimum rate a body may take any time.
         let steady = [(100, 10); 60];
         assert_eq!(read(&steady).await, (600, Ok(())));
         let dripping = [(1, 1); 60];
         assert_eq!(read(&dripping).await, (33, too_slow));
-        // What came quickly gives no more than one pause.
+        // A fast caller gains at most one pause.
         assert_eq!(read(&[(1_000_000, 0), (1, 31)]).await, (30, too_slow));
     }
 }

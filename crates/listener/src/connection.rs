@@ -1,8 +1,8 @@
-//! What happens on one connection, and the service that notes it.
+//! The activity of one connection, and the service that records it.
 //!
-//! A connection is quiet while no request is in progress and nothing of a response is taken. That covers a
-//! client that sends nothing more, one that does not read, and one that keeps the window of an HTTP/2
-//! stream shut.
+//! A connection is quiet while no request is in progress and the client reads nothing of a response. That
+//! covers a client that sends nothing, one that does not read, and one that keeps the window of an HTTP/2
+//! stream closed.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -20,10 +20,10 @@ use tower::{Service, ServiceExt as _};
 
 use crate::limits::REFUSED_MAX;
 
-/// Most bytes of a response that are handed on at once, so that a large one shows how it gets on.
+/// The most bytes of a response that are passed on at once, so that a large response shows progress.
 const PIECE_BYTES_MAX: usize = 64 * 1024;
 
-/// One connection. It stands in the extensions of each of its requests. Cloning it shares everything.
+/// A connection. It is an extension of each of its requests. A clone shares its state.
 #[derive(Debug, Clone, Default)]
 pub struct Connection(Arc<State>);
 
@@ -31,13 +31,13 @@ pub struct Connection(Arc<State>);
 struct State {
     id: u64,
     is_known: AtomicBool,
-    /// How many requests were refused with 401.
+    /// The number of requests that got 401.
     refused: AtomicUsize,
     became_unwelcome: Notify,
-    /// Lets the service check one caller after the other, until one is known.
+    /// Lets the service check one caller at a time, until one is known.
     turn: Semaphore,
     in_progress: AtomicUsize,
-    /// Requests and pieces of responses so far.
+    /// The number of requests and pieces of responses so far.
     steps: AtomicU64,
 }
 
@@ -66,40 +66,41 @@ impl Connection {
         InProgress(self.clone())
     }
 
-    /// Returns a number that no other connection of the process has.
+    /// Returns the number of the connection, unique in the process.
     pub fn id(&self) -> u64 {
         self.0.id
     }
 
-    /// Returns how many requests were read and have no response yet.
+    /// Returns the number of requests that have no response yet.
     pub fn in_progress(&self) -> usize {
         self.0.in_progress.load(Ordering::Relaxed)
     }
 
-    /// Returns whether there was ever a whole head.
+    /// Returns whether the connection has sent a complete head.
     pub(crate) fn has_begun(&self) -> bool {
         self.0.steps.load(Ordering::Relaxed) > 0
     }
 
-    /// Returns whether there was a whole head, no caller is known, and no request is in progress.
+    /// Returns whether the connection has sent a complete head, no caller is known, and no request is in
+    /// progress.
     pub(crate) fn is_at_rest_unknown(&self) -> bool {
         self.has_begun() && !self.is_known() && self.in_progress() == 0
     }
 
-    /// Returns whether a caller of the connection was ever known.
+    /// Returns whether any caller of the connection is known.
     pub fn is_known(&self) -> bool {
         self.0.is_known.load(Ordering::Relaxed)
     }
 
-    /// Notes that a caller is known. From then on nobody waits for a [`Connection::turn`], and the
-    /// connection is not ended for others.
+    /// Marks a caller as known. From then on no request waits for a [`Connection::turn`], and the
+    /// connection is not cut to make room.
     pub fn become_known(&self) {
         self.0.is_known.store(true, Ordering::Relaxed);
         self.0.turn.close();
     }
 
-    /// Waits until the service checks no other caller of the connection. Returns `None` at once if one
-    /// was known already.
+    /// Waits until the service checks no other caller of the connection. Returns `None` at once if a caller
+    /// is known.
     pub async fn turn(&self) -> Option<SemaphorePermit<'_>> {
         self.0.turn.acquire().await.ok()
     }
@@ -111,12 +112,12 @@ impl Connection {
         }
     }
 
-    /// Returns whether as many requests were refused as may be, and none was known.
+    /// Returns whether the connection has reached the limit of refused requests, and no caller is known.
     pub fn is_unwelcome(&self) -> bool {
         !self.is_known() && self.0.refused.load(Ordering::Relaxed) >= REFUSED_MAX
     }
 
-    /// Waits until as many requests were refused as may be.
+    /// Waits until the connection reaches the limit of refused requests.
     pub(crate) async fn unwelcome(&self) {
         self.0.became_unwelcome.notified().await;
     }
@@ -125,7 +126,7 @@ impl Connection {
         self.0.steps.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Waits until nothing has happened for `time`, checking that often.
+    /// Waits until the connection was quiet for `time`, which it checks at that interval.
     pub(crate) async fn quiet(&self, time: Duration) {
         let steps = || self.0.steps.load(Ordering::Relaxed);
         loop {
@@ -146,19 +147,18 @@ impl Drop for InProgress {
     }
 }
 
-/// This server's end of a connection, as the caller names it. It stands in the extensions of each request,
-/// if the system tells it.
+/// The server's address of a connection. It is an extension of each request, if the system reports it.
 #[derive(Debug, Clone, Copy)]
 pub struct LocalAddress(pub SocketAddr);
 
 impl LocalAddress {
-    /// Takes an address of version 4 that came through a socket of version 6 as one of version 4.
+    /// Returns the address, with an IPv4-mapped IPv6 address as IPv4.
     pub fn new(address: SocketAddr) -> Self {
         Self(SocketAddr::new(address.ip().to_canonical(), address.port()))
     }
 }
 
-/// The service of one connection: it puts the connection into each request, and notes requests and
+/// The service of one connection. It adds the connection to each request, and records requests and
 /// responses.
 #[derive(Clone)]
 pub(crate) struct ConnectionService<S> {
@@ -195,7 +195,7 @@ where
         }
         Box::pin(async move {
             let response = match connection.is_unwelcome() {
-                // The connection ends in a moment: the service does nothing for it any more.
+                // The connection is about to end, so the service does no work for it.
                 true => {
                     let mut refused = Response::new(B::default());
                     *refused.status_mut() = StatusCode::UNAUTHORIZED;
@@ -218,7 +218,7 @@ where
     }
 }
 
-/// The body of a response. It notes each piece that is taken.
+/// The body of a response. It records each piece that the client reads.
 pub(crate) struct NotedBody<B> {
     body: B,
     rest: Bytes,

@@ -1,9 +1,7 @@
-//! Connections: a socket that listens, HTTP/1.1 and HTTP/2 spoken on what comes in, time limits for callers
-//! that send or read too slowly, and an orderly end.
+//! Serves HTTP/1.1 and HTTP/2 on a socket, with time limits for slow callers and a graceful shutdown.
 //!
-//! It serves any [`tower::Service`], and knows no type of ours: it neither knows what a request asks for nor
-//! who may ask. The service tells it, through [`Connection`], whether a caller of a connection has
-//! proved to be known.
+//! It serves any [`tower::Service`] and depends on no other crate of this workspace: it knows neither routes
+//! nor permissions. The service reports through [`Connection`] whether a caller of a connection is known.
 
 mod body_pace;
 mod connection;

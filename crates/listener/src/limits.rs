@@ -1,73 +1,75 @@
-//! How long callers may take, how many connections they may have, and what one connection may hold.
+//! The limits of connections: time, number and memory.
 
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Longest head of an HTTP/1.1 request, in bytes, and so most of what one connection holds unread: as
-/// much as by HTTP/2.
+/// The longest head of an HTTP/1.1 request, in bytes, as for HTTP/2. It also limits what one connection
+/// buffers.
 pub(crate) const HEAD_BYTES_MAX: usize = 16 * 1024;
 
-/// Most bytes of header fields in an HTTP/2 request, counted as RFC 9113 does (section 6.5.2).
+/// The most bytes of header fields in an HTTP/2 request, counted as in RFC 9113, section 6.5.2.
 pub(crate) const HEADER_LIST_BYTES_MAX: u32 = 16 * 1024;
 
-/// Most requests that one HTTP/2 connection has in progress.
+/// The most requests in progress on one HTTP/2 connection.
 pub(crate) const STREAMS_MAX: u32 = 128;
 
-/// How many bytes of one HTTP/2 body, and of all of a connection's, may be on their way unread.
+/// The most unread bytes of one HTTP/2 body.
 pub(crate) const STREAM_WINDOW_BYTES: u32 = 128 * 1024;
+
+/// The most unread bytes of all HTTP/2 bodies of a connection.
 pub(crate) const CONNECTION_WINDOW_BYTES: u32 = 256 * 1024;
 
-/// Most requests of an HTTP/2 connection that the client cancelled before they were looked at. Past it
-/// the connection ends, because the client makes work and takes it back (CVE-2023-44487).
+/// The most requests of an HTTP/2 connection that the client cancelled before the server accepted them. Past
+/// it the connection ends, because the client makes work on purpose (CVE-2023-44487).
 pub(crate) const STREAMS_CANCELLED_MAX: usize = 20;
 
-/// Most streams of an HTTP/2 connection that the server itself had to break off, because the client
-/// does not keep to the protocol. Past it the connection ends (CVE-2025-8671).
+/// The most streams of an HTTP/2 connection that the server reset because the client broke the protocol.
+/// Past it the connection ends (CVE-2025-8671).
 pub(crate) const STREAMS_BROKEN_MAX: usize = 256;
 
-/// How many requests of a connection may be refused with 401 before it ends. A caller who tries tokens
-/// needs a new connection then.
+/// The number of requests with 401 after which a connection ends. A caller who guesses tokens needs a new
+/// connection then.
 pub(crate) const REFUSED_MAX: usize = 16;
 
-/// From which part of all connections on, in hundredths, the oldest unknown ones end.
+/// The percentage of `connections_max` from which on the oldest unknown connections end.
 pub(crate) const CONNECTIONS_CROWDED_PERCENT: usize = 80;
 
-/// How long the proxies that usually stand before a server keep an unused connection to it: 60 s for
-/// nginx and for the load balancers of AWS. A caller who uses a connection just as the other end closes it
-/// gets no response, so each keeps it for less time than the one that it calls: our client, then a proxy,
-/// then the server.
+/// How long common proxies keep an idle connection to a server: 60 s for nginx and for the load balancers of
+/// AWS. A request on a connection that the other end is closing gets no response, so each side must keep
+/// connections for less time than the side that it calls: the client less than the proxy, and the proxy
+/// less than the server.
 pub const PROXY_IDLE_TIME: Duration = Duration::from_secs(60);
 
-/// Longest that an unused connection is kept, with room for a proxy whose clock is late.
+/// The longest time that an idle connection is kept, with a margin for the proxy.
 const IDLE_TIME_MAX: Duration = PROXY_IDLE_TIME.saturating_add(Duration::from_secs(15));
 
-/// File descriptors that are left for everything but connections: databases, files, sockets.
+/// The file descriptors that are reserved for everything but connections: databases, files, sockets.
 const DESCRIPTORS_KEPT: usize = 256;
 
-/// How long callers may take, and how many connections they may have at a time.
+/// The limits of a server's connections.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Longest wait for the first whole head of a connection.
+    /// The longest wait for the first complete head of a connection.
     pub head_time_max: Duration,
-    /// Longest pause between two requests of a connection, with the head of the second: longer than
-    /// [`PROXY_IDLE_TIME`].
+    /// The longest pause between two requests of a connection, including the head of the second. It is
+    /// longer than [`PROXY_IDLE_TIME`].
     pub idle_time_max: Duration,
-    /// Longest wait for more of a body, and how long it may take beyond what its bytes take at
+    /// The longest wait for the next byte of a body, and the time that a body may take in excess of
     /// `body_rate_min`.
     pub body_pause_max: Duration,
-    /// Least bytes of a body in a second. A bad line carries more; 12 MiB take 26 minutes. A caller who was
-    /// quicker gains no more than one pause.
+    /// The minimum rate of a body, in bytes a second. A bad line carries more; 12 MiB take 26 minutes.
     pub body_rate_min: u64,
-    /// How long a connection may be without a request in progress and without taking anything of a
-    /// response. It is checked that often, so that a quiet connection ends before twice as long. No shorter
-    /// than `idle_time_max`, which would not be reached else.
+    /// The longest time without a request in progress and without reading anything of a response. It is
+    /// checked at this interval, so a quiet connection ends within twice the time. It is no shorter than
+    /// `idle_time_max`, which would have no effect otherwise.
     pub quiet_time_max: Duration,
-    /// Most connections at a time. Past four fifths of it each new one ends the oldest that has sent no whole
-    /// request, or else the oldest unknown one at rest; only if there is none does it wait. The default has
-    /// room for twice the 5,000 watches that one server was measured with. File descriptors may allow fewer.
+    /// The most connections at a time. Past 80 % of it, each new one ends the oldest that has sent no complete
+    /// head, or else the oldest unknown one without a request in progress. If all places are taken, it
+    /// waits. The default has room for twice the 5,000 watches that were measured on one server. File
+    /// descriptors may allow fewer.
     pub connections_max: usize,
-    /// How long requests in progress may take to end after the shutdown; the rest is cut.
+    /// The longest time for requests in progress after the shutdown. Then the connections are cut.
     pub drain_time_max: Duration,
 }
 
@@ -86,9 +88,9 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Returns the same limits with no more connections than this process may have file descriptors
-    /// for. It first raises the soft limit of the process as far as the system allows, because the usual
-    /// 1,024 are for programs that use `select`.
+    /// Returns the limits with no more connections than the process's file descriptors allow. It first raises
+    /// the soft limit of the process to the hard limit, because the usual 1,024 are for programs that use
+    /// `select`.
     pub fn within_descriptors(self) -> Self {
         let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
         let raised = Rlimit {
@@ -114,7 +116,7 @@ impl Limits {
     }
 }
 
-/// Returns how many connections fit beside what else needs file descriptors.
+/// Returns the number of connections that `descriptors` allow. `None` is no limit.
 fn connections_with(descriptors: Option<u64>) -> usize {
     let Some(descriptors) = descriptors else {
         return usize::MAX;

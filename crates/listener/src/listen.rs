@@ -1,4 +1,4 @@
-//! Connections: accepted, served over HTTP/1.1 or HTTP/2, and ended at the shutdown.
+//! Accepts connections, serves HTTP/1.1 or HTTP/2 on them, and ends them at the shutdown.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -28,48 +28,49 @@ use crate::limits::{
 };
 use crate::opening::Opening;
 
-/// Most connections that wait to be accepted; the system may allow fewer.
+/// The most connections that wait to be accepted. The system may allow fewer.
 const QUEUE_MAX: u32 = 4096;
 
-/// How often a silent HTTP/2 connection is asked whether it still lives, and how long it may take.
+/// The interval of pings on a silent HTTP/2 connection, and the time for a reply.
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(30);
 
-/// How long a quiet connection may take to end in order, before it is cut.
+/// The longest graceful shutdown of a quiet connection.
 const FAREWELL_TIME_MAX: Duration = Duration::from_secs(1);
 
-/// The same for one whose requests were refused too often.
+/// The longest graceful shutdown of a connection whose requests were refused too often.
 const FAREWELL_TIME_SHORT: Duration = Duration::from_millis(100);
 
-/// How many of the oldest connections are searched for one to end.
+/// The number of oldest connections that are searched for one to end.
 const SEARCHED_MAX: usize = 64;
 
-/// How long a head takes on a bad line. Where it is crowded, a connection ends first that sent none for
-/// longer.
+/// The time of a head on a bad line. A connection that has sent no head for longer ends first if room is
+/// needed.
 const HEAD_TIME_FAIR: Duration = Duration::from_secs(1);
 
-/// Pause after a connection could not be accepted, as when there are no file descriptors left.
+/// The pause after a connection could not be accepted, for example because no file descriptors are left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
-/// Takes an address to listen on, with a long queue of connections that are not accepted yet: a caller who
-/// finds it full tries again a second later.
+/// Binds a listener to an address, with a long queue of connections that are not accepted yet. A caller who
+/// finds the queue full retries a second later.
 ///
 /// # Errors
 ///
-/// If the system does not let it have the address.
+/// Fails if the system refuses the address.
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
-    // Connections of a server before may still be on their way out.
+    // Connections of a previous server may still be closing.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(QUEUE_MAX)
 }
 
-/// Serves until `shutdown`. Requests in progress then go on, but no longer than the limit allows.
+/// Serves until `shutdown` is cancelled. Then it waits for the requests in progress, at most
+/// [`Limits::drain_time_max`].
 ///
-/// Each request has a [`Connection`] and, if the system tells it, a [`LocalAddress`] in its extensions.
+/// Each request has a [`Connection`] and, if the system reports it, a [`LocalAddress`] as extensions.
 pub async fn serve<S, B>(
     listener: TcpListener,
     service: S,
@@ -126,7 +127,7 @@ pub async fn serve<S, B>(
             }
         }
     }
-    // Nobody new is kept waiting for a server that ends.
+    // New callers must not wait for a server that stops.
     drop(listener);
     let drained = async { while connections.join_next().await.is_some() {} };
     if tokio::time::timeout(limits.drain_time_max, drained)
@@ -134,27 +135,27 @@ pub async fn serve<S, B>(
         .is_err()
     {
         let cut = connections.len();
-        tracing::warn!(cut, "connections were cut, for they did not end in time");
+        tracing::warn!(cut, "connections were cut because they did not end in time");
         connections.shutdown().await;
     }
 }
 
-/// The open connections on which no caller was known when they were last looked at, oldest first, with when
-/// each began and what cuts it.
+/// The open connections with no known caller, oldest first, with the time at which each began and the token that
+/// cuts it. A connection whose caller became known is removed at the next search.
 #[derive(Default)]
 struct Open(BTreeMap<u64, (Connection, Instant, CancellationToken)>);
 
 impl Open {
-    /// Forgets a connection that has ended. One that panicked tells no number: it is forgotten when it is to
-    /// make room.
+    /// Removes a connection that has ended. One that panicked returns no id, and is removed when it would be
+    /// cut.
     fn ended(&mut self, ended: Result<u64, JoinError>) {
         if let Ok(id) = ended {
             self.0.remove(&id);
         }
     }
 
-    /// Cuts the oldest connection that never had a whole head and has had time for it, or else the oldest
-    /// unknown one at rest, or else the oldest without a head.
+    /// Cuts the oldest connection that has sent no complete head in time, or else the oldest unknown one
+    /// without a request in progress, or else the oldest without a complete head.
     fn make_room(&mut self) {
         let oldest = self.0.iter().take(SEARCHED_MAX);
         let known = oldest.filter(|(_, (connection, ..))| connection.is_known());
@@ -177,7 +178,7 @@ impl Open {
     }
 }
 
-/// Accepts a connection once there is room for it. Until then the system keeps it waiting.
+/// Accepts a connection once there is room for it. Until then it waits in the system's queue.
 async fn accept(
     listener: &TcpListener,
     room: &Arc<Semaphore>,
@@ -185,9 +186,9 @@ async fn accept(
     let place = match Arc::clone(room).try_acquire_owned() {
         Ok(place) => place,
         Err(_) => {
-            tracing::warn!("there are as many connections as may be; the next one waits");
+            tracing::warn!("the limit of connections is reached; the next one waits");
             let place = Arc::clone(room).acquire_owned().await;
-            // It is never closed.
+            // The semaphore is never closed.
             place.map_err(io::Error::other)?
         }
     };
@@ -195,7 +196,7 @@ async fn accept(
     Ok((stream, place))
 }
 
-/// Returns whether one connection alone failed, so that the next may well be accepted.
+/// Returns whether the error is of one connection, so that the next one can be accepted at once.
 fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -218,7 +219,7 @@ async fn serve_connection<S, B>(
     S::Future: Send,
     B: Body<Data = Bytes, Error: Into<BoxError>> + Default + Send + Unpin + 'static,
 {
-    // Responses are written whole; waiting for more to send would only delay them.
+    // Responses are written whole, so that Nagle's algorithm would only delay them.
     let _ = stream.set_nodelay(true);
     let connection = service.connection.clone();
     let builder = builder(&limits);
@@ -243,12 +244,12 @@ async fn serve_connection<S, B>(
 
 fn ended(served: Result<(), BoxError>) {
     if let Err(error) = served {
-        // A client that leaves in the middle is an everyday thing.
+        // Clients often disconnect in the middle of a request.
         tracing::debug!(error, "a connection ended");
     }
 }
 
-/// Returns how HTTP is spoken.
+/// Returns the settings of HTTP/1.1 and HTTP/2.
 fn builder(limits: &Limits) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder

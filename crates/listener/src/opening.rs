@@ -1,7 +1,7 @@
-//! A connection whose first head must come in time.
+//! The deadline of a connection's first head.
 //!
-//! The first bytes tell HTTP/1.1 from HTTP/2, and until they are read neither bounds how long that takes.
-//! HTTP/1.1 has one bound only, which holds for the pauses between requests too.
+//! hyper reads the first bytes to choose between HTTP/1.1 and HTTP/2, without a timeout. Its timeout for
+//! HTTP/1.1 applies to the pauses between requests too, and is longer.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -13,21 +13,21 @@ use tokio::time::{Sleep, sleep};
 
 use crate::connection::Connection;
 
-/// What an HTTP/2 connection begins with (RFC 9113, section 3.4).
+/// The first bytes of an HTTP/2 connection (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// A stream that fails if the first head, or the beginning of HTTP/2, does not come in time.
+/// A stream that fails if the first head, or the preface of HTTP/2, does not come in time.
 pub(crate) struct Opening<S> {
     stream: S,
     connection: Connection,
-    /// How many bytes of the preface there were; none for HTTP/1.1.
+    /// The bytes of the preface that were read, or `None` for HTTP/1.1.
     preface: Option<usize>,
-    /// How long the opening may take; none once it is over.
+    /// The deadline, or `None` once the head or the preface was read.
     time: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Opening<S> {
-    /// A stream on which nothing was read yet. `connection` tells whether there was a whole head.
+    /// Returns a stream from which nothing was read yet. `connection` reports the first complete head.
     pub fn new(stream: S, connection: Connection, time_max: Duration) -> Self {
         Self {
             stream,
