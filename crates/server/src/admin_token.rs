@@ -12,7 +12,7 @@ use ctxpin_private_files::file;
 const NAME: &str = "admin-token";
 
 /// Most files of other databases that are kept beside it.
-const KEPT_MAX: u32 = 1_000;
+const OLD_FILES_MAX: u32 = 1_000;
 
 /// The file with the token of the first user. Nothing that stood there before is ever lost: it
 /// may open another database.
@@ -62,7 +62,7 @@ impl AdminToken {
 
     /// Puts what stands there under a name of its own.
     fn keep(&self, path: &Path) -> io::Result<()> {
-        for number in 1..=KEPT_MAX {
+        for number in 1..=OLD_FILES_MAX {
             let kept = self.directory.join(format!("{NAME}.old-{number}"));
             match fs::hard_link(path, &kept) {
                 Ok(()) => {
@@ -78,7 +78,7 @@ impl AdminToken {
             }
         }
         Err(io::Error::other(format!(
-            "there are {KEPT_MAX} old ones beside it; remove those that are not needed"
+            "there are {OLD_FILES_MAX} old ones beside it; remove those that are not needed"
         )))
     }
 }

@@ -8,13 +8,13 @@ use ctxpin_operations::clock::Clock;
 use ctxpin_operations::service::Service;
 use tokio_util::sync::CancellationToken;
 
+use crate::api_error::ApiResult;
 use crate::authority::PublicUrl;
 use crate::budget::Budget;
 use crate::callers::Callers;
 use crate::data_files::DataFiles;
 use crate::limits::Limits;
 use crate::metrics::{Metrics, MetricsReaders};
-use crate::respond::Answer;
 
 /// The state of a server. Cloning it shares everything.
 #[derive(Clone)]
@@ -47,12 +47,12 @@ impl App {
     /// # Errors
     ///
     /// If too much of the caller's work waits already.
-    pub async fn answer<T: Send + 'static>(
+    pub async fn build_response<T: Send + 'static>(
         &self,
         credential: Credential,
         bytes: u64,
         work: impl FnOnce() -> T + Send + 'static,
-    ) -> Answer<T> {
+    ) -> ApiResult<T> {
         if self.service.is_light(bytes) {
             return Ok(work());
         }

@@ -16,7 +16,7 @@ use ctxpin_model::proof::is_this_machine;
 use ctxpin_protocol::problem::ProblemName;
 use url::{Host, Url};
 
-use crate::respond::{Answer, Refusal};
+use crate::api_error::{ApiError, ApiResult};
 
 /// The port of a request over plain HTTP that names none. The server speaks nothing else by itself.
 const HTTP_PORT: u16 = 80;
@@ -120,7 +120,7 @@ impl RequestAuthority {
     ///
     /// `misdirected` for an address that another process may have: whoever has it could be passing on what
     /// this server answers.
-    pub fn vouched(&self, public: &[PublicUrl]) -> Answer<String> {
+    pub fn own_address(&self, public: &[PublicUrl]) -> ApiResult<String> {
         let Self { authority, local } = self;
         let Some(authority) = authority else {
             return Err(unnamed());
@@ -148,7 +148,7 @@ impl RequestAuthority {
         detail += &format!(
             "if others reach it at {authority}, start it with `--public-url http://{authority}` (or https://)."
         );
-        Err(Refusal::new(ProblemName::Misdirected, detail))
+        Err(ApiError::new(ProblemName::Misdirected, detail))
     }
 
     /// Refuses names that may be anybody's: a web page could have one of its own lead here, and read what
@@ -157,7 +157,7 @@ impl RequestAuthority {
     /// # Errors
     ///
     /// `misdirected` for a name that is not known.
-    pub fn demand_host(&self, public: &[PublicUrl]) -> Answer<()> {
+    pub fn demand_host(&self, public: &[PublicUrl]) -> ApiResult<()> {
         let Some(authority) = &self.authority else {
             return Err(unnamed());
         };
@@ -172,13 +172,13 @@ impl RequestAuthority {
             "The server is not known to be {authority}. Ask for it by its IP address, or start it with \
              `--public-url http://{authority}` (or https://)."
         );
-        Err(Refusal::new(ProblemName::Misdirected, detail))
+        Err(ApiError::new(ProblemName::Misdirected, detail))
     }
 }
 
-fn unnamed() -> Refusal {
+fn unnamed() -> ApiError {
     let detail = "Say in one header `Host` for which host and port you ask.";
-    Refusal::new(ProblemName::Misdirected, detail)
+    ApiError::new(ProblemName::Misdirected, detail)
 }
 
 #[cfg(test)]
@@ -198,7 +198,7 @@ mod tests {
             .map(|url| url.parse().unwrap())
             .into();
         let check = |authority: &str, local: &str, expected: Option<&str>| {
-            let found = asked(authority, local).vouched(&public).ok();
+            let found = asked(authority, local).own_address(&public).ok();
             assert_eq!(found.as_deref(), expected, "{authority} at {local}");
         };
         check("127.0.0.1:7878", "127.0.0.1:7878", Some("127.0.0.1:7878"));

@@ -14,11 +14,11 @@ use ctxpin_model::token::Credential;
 use ctxpin_protocol::problem::ProblemName;
 use flate2::bufread::MultiGzDecoder;
 
+use crate::api_error::{ApiError, ApiResult};
 use crate::app::App;
-use crate::callers::Known;
+use crate::callers::KnownCaller;
 use crate::limits::{OTHER_BYTES_MAX, STRANGER_BYTES_MAX, ZSTD_WINDOW_LOG_MAX};
-use crate::load::Load;
-use crate::respond::{Answer, Refusal};
+use crate::request_memory::RequestMemory;
 use crate::route::{BodyLimit, Deadline};
 
 /// Extracts the bytes of a body.
@@ -26,25 +26,25 @@ pub(crate) struct RawBody {
     /// Its bytes, decompressed.
     pub body: Bytes,
     /// Who sent it; it is short if that was not found out.
-    pub sender: Option<Known>,
+    pub sender: Option<KnownCaller>,
 }
 
 impl FromRequest<App> for RawBody {
-    type Rejection = Refusal;
+    type Rejection = ApiError;
 
-    async fn from_request(request: Request, app: &App) -> Result<Self, Refusal> {
+    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
         let limit = parts.extensions.get::<BodyLimit>().copied();
         let most = limit.map_or(OTHER_BYTES_MAX, |limit| limit.bytes_max);
-        let encoding = Encoding::named(&parts.headers)?;
+        let encoding = Encoding::from_headers(&parts.headers)?;
         let told = content_length(&parts.headers).unwrap_or_default();
         if told > most {
             return Err(too_long(most));
         }
-        let mut sender = Sender {
+        let mut sender = BodySender {
             app,
             parts: &parts,
-            load: Load::of(&parts)?,
+            load: RequestMemory::of(&parts)?,
             operation: limit.and_then(|limit| limit.operation),
             known: None,
         };
@@ -52,7 +52,7 @@ impl FromRequest<App> for RawBody {
         let mut pieces = body.into_data_stream();
         let mut body = BytesMut::new();
         sender.may_send(told).await?;
-        while let Some(piece) = pace.next(&mut pieces).await.map_err(unread)? {
+        while let Some(piece) = pace.next(&mut pieces).await.map_err(body_error)? {
             let length = (body.len() + piece.len()) as u64;
             if length > most {
                 return Err(too_long(most));
@@ -60,13 +60,13 @@ impl FromRequest<App> for RawBody {
             sender.may_send(length).await?;
             sender.load.grow(piece.len() as u64)?;
             if let Some(deadline) = parts.extensions.get::<Deadline>() {
-                deadline.put_off();
+                deadline.restart();
             }
             body.extend_from_slice(&piece);
         }
         let mut body = body.freeze();
         if encoding != Encoding::Identity {
-            body = sender.unpacked(encoding, body, most).await?;
+            body = sender.decompress(encoding, body, most).await?;
         }
         let sender = sender.known;
         Ok(Self { body, sender })
@@ -74,29 +74,29 @@ impl FromRequest<App> for RawBody {
 }
 
 /// Whoever sends a body.
-struct Sender<'r> {
+struct BodySender<'r> {
     app: &'r App,
     parts: &'r Parts,
-    load: &'r Load,
+    load: &'r RequestMemory,
     operation: Option<Operation>,
     /// Who it is, once the token was looked up.
-    known: Option<Known>,
+    known: Option<KnownCaller>,
 }
 
-impl Sender<'_> {
+impl BodySender<'_> {
     /// Looks the token up, unless that was done or the body is short.
     ///
     /// # Errors
     ///
     /// If it opens nothing, or not this: then no more is read.
-    async fn may_send(&mut self, bytes: u64) -> Answer<Option<Known>> {
+    async fn may_send(&mut self, bytes: u64) -> ApiResult<Option<KnownCaller>> {
         if self.known.is_some() || bytes <= STRANGER_BYTES_MAX {
             return Ok(self.known);
         }
         let credential = self.parts.extensions.get::<Credential>().copied();
         let credential = credential.ok_or_else(|| {
             let detail = "Send a token as `Authorization: Bearer ctxpin_...`.";
-            Refusal::new(ProblemName::Unauthenticated, detail)
+            ApiError::new(ProblemName::Unauthenticated, detail)
         })?;
         let known = self.load.look_up(self.app, credential, self.operation);
         self.known = Some(known.await?);
@@ -104,10 +104,10 @@ impl Sender<'_> {
     }
 
     /// Decompresses a body, in the workshop if more may come out of it than of a stranger's.
-    async fn unpacked(&mut self, encoding: Encoding, body: Bytes, most: u64) -> Answer<Bytes> {
-        let unpacked = match encoding.unpacked(&body, most.min(STRANGER_BYTES_MAX)) {
-            Err(Unpacking::TooLong) if most > STRANGER_BYTES_MAX => {
-                let unpack = move || encoding.unpacked(&body, most);
+    async fn decompress(&mut self, encoding: Encoding, body: Bytes, most: u64) -> ApiResult<Bytes> {
+        let unpacked = match encoding.decompress(&body, most.min(STRANGER_BYTES_MAX)) {
+            Err(DecompressError::TooLong) if most > STRANGER_BYTES_MAX => {
+                let unpack = move || encoding.decompress(&body, most);
                 match self.may_send(most).await? {
                     Some(known) => self.app.service.work(known.user, most, unpack).await?,
                     None => unpack(),
@@ -115,7 +115,7 @@ impl Sender<'_> {
             }
             unpacked => unpacked,
         };
-        let unpacked = unpacked.map_err(|failed| failed.refusal(most))?;
+        let unpacked = unpacked.map_err(|failed| failed.into_api_error(most))?;
         self.load.grow(unpacked.len() as u64)?;
         Ok(unpacked)
     }
@@ -126,9 +126,9 @@ fn content_length(headers: &HeaderMap) -> Option<u64> {
 }
 
 /// The problem of a body that could not be read to its end.
-fn unread(error: BodyError) -> Refusal {
+fn body_error(error: BodyError) -> ApiError {
     match error {
-        BodyError::Broken => Unpacking::Broken.refusal(0),
+        BodyError::Broken => DecompressError::Broken.into_api_error(0),
         BodyError::TooSlow {
             rate_min,
             pause_max,
@@ -138,7 +138,7 @@ fn unread(error: BodyError) -> Refusal {
                 "The body came too slowly: send {rate_min} bytes a second on the whole, and something \
                  every {pause} s."
             );
-            Refusal::new(ProblemName::RequestTimeout, detail)
+            ApiError::new(ProblemName::RequestTimeout, detail)
         }
     }
 }
@@ -153,7 +153,7 @@ enum Encoding {
 
 /// Why a body could not be decompressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Unpacking {
+enum DecompressError {
     TooLong,
     Broken,
 }
@@ -161,7 +161,7 @@ enum Unpacking {
 impl Encoding {
     /// The encoding that the headers name. Several, one within the other, are not taken: no honest
     /// client sends them.
-    fn named(headers: &HeaderMap) -> Answer<Self> {
+    fn from_headers(headers: &HeaderMap) -> ApiResult<Self> {
         let mut found = Self::Identity;
         for encoding in headers.get_all(CONTENT_ENCODING) {
             let is = |name: &str| encoding.as_bytes().eq_ignore_ascii_case(name.as_bytes());
@@ -171,7 +171,7 @@ impl Encoding {
                 Self::Identity if is("zstd") => Self::Zstd,
                 _ => {
                     let detail = "A body is compressed with gzip or zstd, or not at all.";
-                    return Err(Refusal::new(ProblemName::UnsupportedMediaType, detail));
+                    return Err(ApiError::new(ProblemName::UnsupportedMediaType, detail));
                 }
             };
         }
@@ -179,13 +179,13 @@ impl Encoding {
     }
 
     /// Decompresses a body, as long as it does not get longer than `most`.
-    fn unpacked(self, body: &Bytes, most: u64) -> Result<Bytes, Unpacking> {
+    fn decompress(self, body: &Bytes, most: u64) -> Result<Bytes, DecompressError> {
         match self {
-            Self::Identity if body.len() as u64 > most => Err(Unpacking::TooLong),
+            Self::Identity if body.len() as u64 > most => Err(DecompressError::TooLong),
             Self::Identity => Ok(body.clone()),
             Self::Gzip => read_at_most(MultiGzDecoder::new(&body[..]), most),
             Self::Zstd => {
-                let broken = |_: io::Error| Unpacking::Broken;
+                let broken = |_: io::Error| DecompressError::Broken;
                 let decoder = zstd::stream::read::Decoder::with_buffer(&body[..]);
                 let mut decoder = decoder.map_err(broken)?;
                 let windows = decoder.window_log_max(ZSTD_WINDOW_LOG_MAX);
@@ -196,21 +196,21 @@ impl Encoding {
     }
 }
 
-fn read_at_most(decoder: impl Read, most: u64) -> Result<Bytes, Unpacking> {
+fn read_at_most(decoder: impl Read, most: u64) -> Result<Bytes, DecompressError> {
     let mut unpacked = Vec::new();
     let read = decoder.take(most + 1).read_to_end(&mut unpacked);
     match read {
-        Ok(length) if length as u64 > most => Err(Unpacking::TooLong),
+        Ok(length) if length as u64 > most => Err(DecompressError::TooLong),
         Ok(_) => Ok(unpacked.into()),
-        Err(_) => Err(Unpacking::Broken),
+        Err(_) => Err(DecompressError::Broken),
     }
 }
 
-impl Unpacking {
-    fn refusal(self, most: u64) -> Refusal {
+impl DecompressError {
+    fn into_api_error(self, most: u64) -> ApiError {
         match self {
             Self::TooLong => too_long(most),
-            Self::Broken => Refusal::new(
+            Self::Broken => ApiError::new(
                 ProblemName::MalformedRequest,
                 "The body broke off, or is not compressed as its `Content-Encoding` says (zstd with \
                  a window of at most 8 MiB).",
@@ -219,10 +219,10 @@ impl Unpacking {
     }
 }
 
-fn too_long(most: u64) -> Refusal {
+fn too_long(most: u64) -> ApiError {
     let detail =
         format!("The body may have at most {most} bytes here, before and after decompression.");
-    Refusal::new(ProblemName::TooLarge, detail)
+    ApiError::new(ProblemName::TooLarge, detail)
 }
 
 #[cfg(test)]
@@ -251,7 +251,11 @@ mod tests {
                 .iter()
                 .map(|value| (CONTENT_ENCODING, value.parse().unwrap()));
             let headers: HeaderMap = headers.collect();
-            assert_eq!(Encoding::named(&headers).ok(), expected, "{values:?}");
+            assert_eq!(
+                Encoding::from_headers(&headers).ok(),
+                expected,
+                "{values:?}"
+            );
         };
         check(&[], Some(Encoding::Identity));
         check(&["identity"], Some(Encoding::Identity));
@@ -273,8 +277,8 @@ mod tests {
         ] {
             let packed = Bytes::from(packed);
             assert!(packed.len() < 80_000, "{encoding:?}: {}", packed.len());
-            let found = encoding.unpacked(&packed, 1_000_000);
-            assert_eq!(found, Err(Unpacking::TooLong), "{encoding:?}");
+            let found = encoding.decompress(&packed, 1_000_000);
+            assert_eq!(found, Err(DecompressError::TooLong), "{encoding:?}");
         }
         // What is read of an endless one is one byte more than may be.
         struct Endless(u64);
@@ -285,7 +289,10 @@ mod tests {
             }
         }
         let mut endless = Endless(0);
-        assert_eq!(read_at_most(&mut endless, 7_000), Err(Unpacking::TooLong));
+        assert_eq!(
+            read_at_most(&mut endless, 7_000),
+            Err(DecompressError::TooLong)
+        );
         assert_eq!(endless.0, 7_001);
     }
 
@@ -296,18 +303,21 @@ mod tests {
             (Encoding::Zstd, zstd_with_window(b"abc", 20)),
         ] {
             let twice = Bytes::from(part.repeat(2));
-            assert_eq!(encoding.unpacked(&twice, 6), Ok("abcabc".into()));
-            assert_eq!(encoding.unpacked(&twice, 5), Err(Unpacking::TooLong));
+            assert_eq!(encoding.decompress(&twice, 6), Ok("abcabc".into()));
+            assert_eq!(
+                encoding.decompress(&twice, 5),
+                Err(DecompressError::TooLong)
+            );
             let rest = Bytes::from([&part[..], b"rest"].concat());
-            assert_eq!(encoding.unpacked(&rest, 99), Err(Unpacking::Broken));
+            assert_eq!(encoding.decompress(&rest, 99), Err(DecompressError::Broken));
             let half = Bytes::from(part[..part.len() - 1].to_vec());
-            assert_eq!(encoding.unpacked(&half, 99), Err(Unpacking::Broken));
+            assert_eq!(encoding.decompress(&half, 99), Err(DecompressError::Broken));
             // Whatever is inside is the body: nothing is unpacked twice.
             let nested = match encoding {
                 Encoding::Gzip => gzip(&part),
                 _ => zstd_with_window(&part, 20),
             };
-            assert_eq!(encoding.unpacked(&nested.into(), 99), Ok(part.into()));
+            assert_eq!(encoding.decompress(&nested.into(), 99), Ok(part.into()));
         }
     }
 
@@ -315,10 +325,10 @@ mod tests {
     fn a_large_window_is_refused() {
         let long = vec![7; 9 << 20];
         let fits = zstd_with_window(&long, ZSTD_WINDOW_LOG_MAX);
-        let unpacked = Encoding::Zstd.unpacked(&fits.into(), 12 << 20);
+        let unpacked = Encoding::Zstd.decompress(&fits.into(), 12 << 20);
         assert_eq!(unpacked.map(|bytes| bytes.len()), Ok(9 << 20));
         let large = zstd_with_window(&long, ZSTD_WINDOW_LOG_MAX + 1);
-        let unpacked = Encoding::Zstd.unpacked(&large.into(), 12 << 20);
-        assert_eq!(unpacked, Err(Unpacking::Broken));
+        let unpacked = Encoding::Zstd.decompress(&large.into(), 12 << 20);
+        assert_eq!(unpacked, Err(DecompressError::Broken));
     }
 }

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ctxpin_model::id::{TokenId, UserId};
 use ctxpin_protocol::problem::ProblemName;
 
+use crate::api_error::ApiError;
 use crate::limits::Limits;
-use crate::respond::Refusal;
 
 /// What holds more is large: it leaves a quarter of everything to what is small.
 const LARGE_BYTES: u64 = 64 * 1024;
@@ -20,12 +20,12 @@ pub(crate) struct Budget(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     limits: Limits,
-    held: Mutex<HashMap<Holder, u64>>,
+    held: Mutex<HashMap<Account, u64>>,
 }
 
 /// On whose account bytes are held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Holder {
+pub(crate) enum Account {
     /// Everybody's.
     All,
     /// Of those together whose token was not looked up.
@@ -40,16 +40,16 @@ pub(crate) enum Holder {
 
 /// Bytes that are held until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub(crate) struct Reservation {
     budget: Budget,
-    holders: Vec<Holder>,
+    holders: Vec<Account>,
     bytes: u64,
 }
 
 /// More is held than may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Full {
-    holder: Holder,
+pub(crate) struct OverBudget {
+    holder: Account,
     bytes_max: u64,
 }
 
@@ -61,44 +61,44 @@ impl Budget {
     }
 
     /// Begins to hold nothing yet, for these and for all.
-    pub fn hold(&self, holders: &[Holder]) -> Held {
-        Held {
+    pub fn hold(&self, holders: &[Account]) -> Reservation {
+        Reservation {
             budget: self.clone(),
-            holders: [&[Holder::All], holders].concat(),
+            holders: [&[Account::All], holders].concat(),
             bytes: 0,
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Holder, u64>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Account, u64>> {
         // Nothing is half-done behind a panic.
         self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn most(&self, holder: Holder, is_large: bool) -> u64 {
+    fn most(&self, holder: Account, is_large: bool) -> u64 {
         let limits = &self.0.limits;
         match holder {
-            Holder::All if is_large => limits.held_max / 4 * 3,
-            Holder::All => limits.held_max,
-            Holder::Strangers => limits.held_by_strangers_max,
-            Holder::Connection(_) => limits.held_by_connection_max,
-            Holder::Token(_) => limits.held_by_token_max,
-            Holder::User(_) => limits.held_by_user_max,
+            Account::All if is_large => limits.held_max / 4 * 3,
+            Account::All => limits.held_max,
+            Account::Strangers => limits.held_by_strangers_max,
+            Account::Connection(_) => limits.held_by_connection_max,
+            Account::Token(_) => limits.held_by_token_max,
+            Account::User(_) => limits.held_by_user_max,
         }
     }
 
     #[cfg(test)]
-    fn held(&self, holder: Holder) -> Option<u64> {
+    fn held(&self, holder: Account) -> Option<u64> {
         self.lock().get(&holder).copied()
     }
 }
 
-impl Held {
+impl Reservation {
     /// Holds so many bytes more.
     ///
     /// # Errors
     ///
     /// If that is more than one of the holders may: then it holds what it held.
-    pub fn grow(&mut self, bytes: u64) -> Result<(), Full> {
+    pub fn grow(&mut self, bytes: u64) -> Result<(), OverBudget> {
         let is_large = self.bytes.saturating_add(bytes) > LARGE_BYTES;
         let mut held = self.budget.lock();
         for holder in &self.holders {
@@ -106,7 +106,7 @@ impl Held {
             let now = held.get(holder).copied().unwrap_or_default();
             if now.saturating_add(bytes) > bytes_max {
                 let holder = *holder;
-                return Err(Full { holder, bytes_max });
+                return Err(OverBudget { holder, bytes_max });
             }
         }
         for holder in &self.holders {
@@ -121,7 +121,7 @@ impl Held {
     /// # Errors
     ///
     /// If one of them may not hold it: then nothing is held.
-    pub fn hand_over(&mut self, holders: &[Holder]) -> Result<(), Full> {
+    pub fn transfer(&mut self, holders: &[Account]) -> Result<(), OverBudget> {
         let mut handed_over = self.budget.hold(holders);
         let bytes = self.bytes;
         self.release();
@@ -144,20 +144,20 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for Reservation {
     fn drop(&mut self) {
         self.release();
     }
 }
 
-impl From<Full> for Refusal {
-    fn from(full: Full) -> Self {
-        let Full { holder, bytes_max } = full;
+impl From<OverBudget> for ApiError {
+    fn from(full: OverBudget) -> Self {
+        let OverBudget { holder, bytes_max } = full;
         let whose = match holder {
-            Holder::All | Holder::Strangers => "The server has as many bytes under way as it can",
-            Holder::Connection(_) => "This connection has as many bytes under way as one may have",
-            Holder::Token(_) => "This token has as many bytes under way as one may have",
-            Holder::User(_) => "You have as many bytes under way as one user may have",
+            Account::All | Account::Strangers => "The server has as many bytes under way as it can",
+            Account::Connection(_) => "This connection has as many bytes under way as one may have",
+            Account::Token(_) => "This token has as many bytes under way as one may have",
+            Account::User(_) => "You have as many bytes under way as one user may have",
         };
         let detail = format!(
             "{whose} ({bytes_max}); take the answers that wait for you, and try again in a moment."
@@ -184,11 +184,11 @@ mod tests {
     #[test]
     fn what_is_dropped_is_held_no_more() {
         let budget = budget();
-        let mut held = budget.hold(&[Holder::Connection(1), Holder::Strangers]);
+        let mut held = budget.hold(&[Account::Connection(1), Account::Strangers]);
         held.grow(600).unwrap();
         held.grow(400).unwrap();
-        assert_eq!(budget.held(Holder::All), Some(1_000));
-        assert_eq!(budget.held(Holder::Connection(1)), Some(1_000));
+        assert_eq!(budget.held(Account::All), Some(1_000));
+        assert_eq!(budget.held(Account::Connection(1)), Some(1_000));
         drop(held);
         assert_eq!(*budget.lock(), HashMap::new());
     }
@@ -196,21 +196,21 @@ mod tests {
     #[test]
     fn whoever_is_past_a_bound_holds_what_they_held() {
         let budget = budget();
-        let mut held = budget.hold(&[Holder::Connection(1), Holder::Strangers]);
+        let mut held = budget.hold(&[Account::Connection(1), Account::Strangers]);
         held.grow(900).unwrap();
-        let mut other = budget.hold(&[Holder::Connection(2), Holder::Strangers]);
+        let mut other = budget.hold(&[Account::Connection(2), Account::Strangers]);
         let full = other.grow(101).unwrap_err();
-        assert_eq!((full.holder, full.bytes_max), (Holder::Strangers, 1_000));
-        assert_eq!(budget.held(Holder::Connection(2)), None);
+        assert_eq!((full.holder, full.bytes_max), (Account::Strangers, 1_000));
+        assert_eq!(budget.held(Account::Connection(2)), None);
         other.grow(100).unwrap();
-        assert_eq!(budget.held(Holder::All), Some(1_000));
+        assert_eq!(budget.held(Account::All), Some(1_000));
     }
 
     #[test]
     fn what_is_large_leaves_room_for_what_is_small() {
         let budget = budget();
         let mut large: Vec<_> = (0..6)
-            .map(|n| budget.hold(&[Holder::Connection(n)]))
+            .map(|n| budget.hold(&[Account::Connection(n)]))
             .collect();
         let grown = large.iter_mut().map(|held| held.grow(600_000).is_ok());
         let grown: Vec<_> = grown.collect();
@@ -223,17 +223,17 @@ mod tests {
     #[test]
     fn a_stranger_who_becomes_known_makes_room_for_others() {
         let budget = budget();
-        let mut held = budget.hold(&[Holder::Connection(1), Holder::Strangers]);
+        let mut held = budget.hold(&[Account::Connection(1), Account::Strangers]);
         held.grow(1_000).unwrap();
         let moment = ctxpin_model::moment::Moment::from_unix_micros(0).unwrap();
-        let user = Holder::User(UserId::generate(moment));
-        held.hand_over(&[Holder::Connection(1), user]).unwrap();
-        assert_eq!(budget.held(Holder::Strangers), None);
+        let user = Account::User(UserId::generate(moment));
+        held.transfer(&[Account::Connection(1), user]).unwrap();
+        assert_eq!(budget.held(Account::Strangers), None);
         assert_eq!(budget.held(user), Some(1_000));
         held.grow(900_000).unwrap();
-        let mut more = budget.hold(&[Holder::Connection(2)]);
+        let mut more = budget.hold(&[Account::Connection(2)]);
         more.grow(200_000).unwrap();
-        assert!(more.hand_over(&[Holder::Connection(2), user]).is_err());
-        assert_eq!(budget.held(Holder::Connection(2)), None);
+        assert!(more.transfer(&[Account::Connection(2), user]).is_err());
+        assert_eq!(budget.held(Account::Connection(2)), None);
     }
 }

@@ -14,7 +14,7 @@ use ctxpin_operations::service::Service;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use crate::respond::Answer;
+use crate::api_error::ApiResult;
 
 /// How long a token counts as known. One that was revoked meanwhile has its body read, and is refused
 /// then.
@@ -28,7 +28,7 @@ const LOOKED_UP_MAX: usize = 2;
 
 /// Somebody whose token was looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Known {
+pub(crate) struct KnownCaller {
     /// By which token.
     pub token: TokenId,
     /// Who, or the owner of the agent.
@@ -41,17 +41,17 @@ pub(crate) struct Callers(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    entries: Mutex<HashMap<Asked, Entry>>,
+    entries: Mutex<HashMap<Key, Entry>>,
     /// Places of those that are looked up.
     room: Semaphore,
 }
 
-type Asked = (TokenId, Option<Operation>);
+type Key = (TokenId, Option<Operation>);
 
 #[derive(Debug)]
 struct Entry {
     credential: Credential,
-    known: Known,
+    known: KnownCaller,
     until: Instant,
 }
 
@@ -75,17 +75,17 @@ impl Callers {
         service: &Service,
         credential: Credential,
         operation: Option<Operation>,
-    ) -> Answer<Known> {
-        let asked = (credential.id, operation);
-        if let Some(known) = self.at_hand(asked, credential) {
+    ) -> ApiResult<KnownCaller> {
+        let key = (credential.id, operation);
+        if let Some(known) = self.cached(key, credential) {
             return Ok(known);
         }
         // It is never closed.
         let _place = self.0.room.acquire().await.ok();
         let user = people::identify(service, credential, operation).await?;
         let token = credential.id;
-        let known = Known { token, user };
-        self.keep(asked, credential, known);
+        let known = KnownCaller { token, user };
+        self.insert(key, credential, known);
         Ok(known)
     }
 
@@ -96,20 +96,20 @@ impl Callers {
         service: &Service,
         token: TokenId,
         challenge: &Challenge,
-    ) -> Answer<Proof> {
+    ) -> ApiResult<Proof> {
         // It is never closed.
         let _place = self.0.room.acquire().await.ok();
         Ok(people::token_proof(service, token, challenge).await?)
     }
 
-    fn at_hand(&self, asked: Asked, credential: Credential) -> Option<Known> {
+    fn cached(&self, key: Key, credential: Credential) -> Option<KnownCaller> {
         let entries = self.lock();
-        let entry = entries.get(&asked)?;
+        let entry = entries.get(&key)?;
         let is_good = entry.credential == credential && Instant::now() < entry.until;
         is_good.then_some(entry.known)
     }
 
-    fn keep(&self, asked: Asked, credential: Credential, known: Known) {
+    fn insert(&self, key: Key, credential: Credential, known: KnownCaller) {
         let now = Instant::now();
         let mut entries = self.lock();
         if entries.len() >= KNOWN_MAX {
@@ -122,11 +122,11 @@ impl Callers {
                 known,
                 until,
             };
-            entries.insert(asked, entry);
+            entries.insert(key, entry);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Asked, Entry>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Entry>> {
         // Nothing is half-done behind a panic.
         let entries = self.0.entries.lock();
         entries.unwrap_or_else(PoisonError::into_inner)

@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_protocol::convert::members::{InvalidMember, hash};
 
-use crate::respond::Answer;
+use crate::api_error::ApiResult;
 
 /// A strong entity tag: a hash in quotes.
 pub(crate) fn etag(hash: impl std::fmt::Display) -> Option<HeaderValue> {
@@ -18,7 +18,7 @@ pub(crate) fn etag(hash: impl std::fmt::Display) -> Option<HeaderValue> {
 /// # Errors
 ///
 /// If it is anything but one snapshot's strong tag, for a chat has one pin.
-pub(crate) fn if_match(headers: &HeaderMap) -> Answer<Option<SnapshotId>> {
+pub(crate) fn if_match(headers: &HeaderMap) -> ApiResult<Option<SnapshotId>> {
     let Some(text) = joined(headers, &IF_MATCH)? else {
         return Ok(None);
     };
@@ -83,7 +83,7 @@ impl IfNoneMatch {
 }
 
 /// A header that is a list, also where it was sent in several lines.
-fn joined(headers: &HeaderMap, name: &HeaderName) -> Answer<Option<String>> {
+fn joined(headers: &HeaderMap, name: &HeaderName) -> ApiResult<Option<String>> {
     let mut texts = Vec::new();
     for value in headers.get_all(name) {
         let text = value.to_str();

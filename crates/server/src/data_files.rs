@@ -14,10 +14,10 @@ use axum::response::{IntoResponse as _, Response};
 use ctxpin_protocol::problem::ProblemName;
 use tokio_util::sync::CancellationToken;
 
-use crate::respond::Refusal;
+use crate::api_error::ApiError;
 
 /// How often the server checks that they are still there, if nobody writes.
-const LOOKED_EVERY: Duration = Duration::from_secs(5);
+const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Files that have to be what their paths name. Cloning it shares everything.
 #[derive(Debug, Clone)]
@@ -72,7 +72,7 @@ impl DataFiles {
             }
             tokio::select! {
                 () = self.0.found_lost.cancelled() => {}
-                () = tokio::time::sleep(LOOKED_EVERY) => {}
+                () = tokio::time::sleep(CHECK_INTERVAL) => {}
             }
         }
     }
@@ -80,7 +80,7 @@ impl DataFiles {
 
 /// Answers a request that may have written with its response only if the files are still there, so that
 /// nothing is acknowledged that cannot last.
-pub(crate) async fn lasting(
+pub(crate) async fn confirm_data_files(
     State(data_files): State<DataFiles>,
     request: Request,
     next: Next,
@@ -92,7 +92,7 @@ pub(crate) async fn lasting(
     }
     data_files.0.found_lost.cancel();
     let detail = "The server's data was deleted while it ran; it ends, and nothing was kept.";
-    Refusal::new(ProblemName::Unavailable, detail).into_response()
+    ApiError::new(ProblemName::Unavailable, detail).into_response()
 }
 
 #[cfg(test)]

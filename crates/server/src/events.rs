@@ -1,10 +1,10 @@
-//! Watches as Server-Sent Events. A watch is pulled: the next event is looked for once the last one
+//! Watches as Server-SseEvent Events. A watch is pulled: the next event is looked for once the last one
 //! has been taken, so that a slow client holds back nothing but itself.
 
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::response::sse::{Event as Sent, KeepAlive, Sse};
+use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use ctxpin_model::token::Credential;
 use ctxpin_model::watch::Subject;
@@ -14,9 +14,9 @@ use ctxpin_protocol::problem::{Problem, ProblemName};
 use ctxpin_protocol::watch as wire;
 use futures_util::stream;
 
+use crate::api_error::{ApiError, ApiResult};
 use crate::app::App;
 use crate::metrics::OpenWatch;
-use crate::respond::{Answer, Refusal};
 
 /// A comment is sent when nothing else was for so long, so that proxies keep the connection and a
 /// dead one is noticed.
@@ -26,7 +26,7 @@ const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(15);
 const X_ACCEL_BUFFERING: &str = "x-accel-buffering";
 
 /// A watch that is being told.
-struct Telling {
+struct EventStream {
     app: App,
     watch: Watch,
     is_over: bool,
@@ -39,25 +39,25 @@ pub(crate) async fn events(
     credential: Credential,
     subject: Subject,
     query: &wire::WatchQuery,
-) -> Answer<Response> {
+) -> ApiResult<Response> {
     let detail = convert::watches::detail(query);
     let watch = watches::watch(&app.service, credential, subject, detail).await?;
-    let telling = Telling {
+    let events = EventStream {
         watch,
         is_over: false,
         _open: app.metrics.watch_open(),
         app,
     };
-    let stream = stream::unfold(telling, |mut telling| async move {
-        let event = telling.next().await?;
-        Some((Ok::<_, Infallible>(sent(&event)), telling))
+    let stream = stream::unfold(events, |mut events| async move {
+        let event = events.next().await?;
+        Some((Ok::<_, Infallible>(to_sse(&event)), events))
     });
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE_EVERY);
-    let events = Sse::new(stream).keep_alive(keep_alive);
-    Ok(([(X_ACCEL_BUFFERING, "no")], events).into_response())
+    let sse = Sse::new(stream).keep_alive(keep_alive);
+    Ok(([(X_ACCEL_BUFFERING, "no")], sse).into_response())
 }
 
-impl Telling {
+impl EventStream {
     async fn next(&mut self) -> Option<wire::Event> {
         if self.is_over {
             return None;
@@ -76,14 +76,14 @@ impl Telling {
             Ok(event) => event.map(|event| convert::watches::event(event, self.app.now())),
             Err(error) => {
                 self.is_over = true;
-                Some(wire::Event::Closed(Refusal::from(error).into_problem()))
+                Some(wire::Event::Closed(ApiError::from(error).into_problem()))
             }
         }
     }
 }
 
-fn sent(event: &wire::Event) -> Sent {
+fn to_sse(event: &wire::Event) -> SseEvent {
     // What the shapes hold always has a JSON form.
     let data = event.data().unwrap_or_default();
-    Sent::default().event(event.name()).data(data)
+    SseEvent::default().event(event.name()).data(data)
 }

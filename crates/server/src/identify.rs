@@ -7,29 +7,29 @@ use axum::http::{HeaderMap, HeaderValue};
 use ctxpin_model::token::{Credential, Token};
 use ctxpin_protocol::problem::{Problem, ProblemName};
 
+use crate::api_error::ApiError;
 use crate::app::App;
-use crate::load::Load;
-use crate::respond::Refusal;
+use crate::request_memory::RequestMemory;
 
 /// What the caller presented in `Authorization: Bearer` (RFC 6750, section 2.1). Whether it opens
 /// anything is for the operation to find out.
 pub(crate) struct Identity(pub Credential);
 
 impl FromRequestParts<App> for Identity {
-    type Rejection = Refusal;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let credential = credential(&parts.headers)?;
         // Nothing behind this one has a use for the token.
         parts.headers.remove(AUTHORIZATION);
-        Load::of(parts)?.identify(app, credential).await?;
+        RequestMemory::of(parts)?.identify(app, credential).await?;
         // A large body is read only if it opens anything.
         parts.extensions.insert(credential);
         Ok(Self(credential))
     }
 }
 
-fn credential(headers: &HeaderMap) -> Result<Credential, Refusal> {
+fn credential(headers: &HeaderMap) -> Result<Credential, ApiError> {
     let refused = |detail: &str| Problem::new(ProblemName::Unauthenticated, detail).into();
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else {

@@ -7,11 +7,11 @@ use ctxpin_model::limits::cut;
 use ctxpin_protocol::problem::{Problem, ProblemName};
 use serde::de::DeserializeOwned;
 
+use crate::api_error::{ApiError, ApiResult};
 use crate::app::App;
 use crate::body::RawBody;
-use crate::callers::Known;
+use crate::callers::KnownCaller;
 use crate::limits::JSON_VALUES_MAX;
-use crate::respond::{Answer, Refusal};
 
 /// Longest part of a reason that is told, in bytes.
 const REASON_BYTES_MAX: usize = 400;
@@ -23,12 +23,12 @@ const MEMBER_BYTES_MAX: usize = 200;
 pub(crate) struct JsonBody<T>(pub T);
 
 impl<T: DeserializeOwned + Send + 'static> FromRequest<App> for JsonBody<T> {
-    type Rejection = Refusal;
+    type Rejection = ApiError;
 
-    async fn from_request(request: Request, app: &App) -> Result<Self, Refusal> {
+    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
         demand_json(request.headers())?;
         let raw = RawBody::from_request(request, app).await?;
-        Ok(Self(raw.worked(app, parse).await?))
+        Ok(Self(raw.process(app, parse).await?))
     }
 }
 
@@ -37,12 +37,12 @@ impl<T: DeserializeOwned + Send + 'static> FromRequest<App> for JsonBody<T> {
 pub(crate) struct ConvertedBody<T>(pub T);
 
 impl<T: FromBody> FromRequest<App> for ConvertedBody<T> {
-    type Rejection = Refusal;
+    type Rejection = ApiError;
 
-    async fn from_request(request: Request, app: &App) -> Result<Self, Refusal> {
+    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
         demand_json(request.headers())?;
         let raw = RawBody::from_request(request, app).await?;
-        let converted = raw.worked(app, |body| Ok(T::from_body(parse(body)?)));
+        let converted = raw.process(app, |body| Ok(T::from_body(parse(body)?)));
         Ok(Self(converted.await?))
     }
 }
@@ -58,14 +58,14 @@ pub(crate) trait FromBody: Sized + Send + 'static {
 
 impl RawBody {
     /// Works on the body, in the workshop if its sender was found out.
-    async fn worked<T: Send + 'static>(
+    async fn process<T: Send + 'static>(
         self,
         app: &App,
-        work: impl FnOnce(&[u8]) -> Answer<T> + Send + 'static,
-    ) -> Answer<T> {
+        work: impl FnOnce(&[u8]) -> ApiResult<T> + Send + 'static,
+    ) -> ApiResult<T> {
         let Self { body, sender } = self;
         match sender {
-            Some(Known { user, .. }) => {
+            Some(KnownCaller { user, .. }) => {
                 let length = body.len() as u64;
                 app.service.work(user, length, move || work(&body)).await?
             }
@@ -75,21 +75,21 @@ impl RawBody {
     }
 }
 
-fn demand_json(headers: &HeaderMap) -> Answer<()> {
+fn demand_json(headers: &HeaderMap) -> ApiResult<()> {
     let content_type = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
     let essence = content_type.and_then(|value| value.split(';').next());
     if essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json")) {
         return Ok(());
     }
-    Err(Refusal::new(
+    Err(ApiError::new(
         ProblemName::UnsupportedMediaType,
         "The body is JSON: send it with `Content-Type: application/json`.",
     ))
 }
 
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Answer<T> {
+fn parse<T: DeserializeOwned>(body: &[u8]) -> ApiResult<T> {
     if body.is_empty() {
-        return Err(Refusal::new(
+        return Err(ApiError::new(
             ProblemName::MalformedRequest,
             "The body is empty; send a JSON object, even if it is `{}`.",
         ));
@@ -97,13 +97,13 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Answer<T> {
     // The shapes could be read from a list too, and an empty one as an object without members:
     // nobody means that.
     if body.trim_ascii_start().starts_with(b"[") {
-        return Err(Refusal::new(
+        return Err(ApiError::new(
             ProblemName::InvalidRequest,
             "The body is a list; send a JSON object, even if it is `{}`.",
         ));
     }
-    if values_at_most(body) > JSON_VALUES_MAX {
-        return Err(Refusal::new(
+    if count_values(body) > JSON_VALUES_MAX {
+        return Err(ApiError::new(
             ProblemName::TooLarge,
             format!("The body may have at most {JSON_VALUES_MAX} values and members."),
         ));
@@ -115,7 +115,7 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Answer<T> {
         let reason = text.strip_suffix(&place).unwrap_or(&text);
         if !error.is_data() {
             let detail = format!("The body is no JSON: {reason}, at line {line}, column {column}.");
-            return Refusal::new(ProblemName::MalformedRequest, detail);
+            return ApiError::new(ProblemName::MalformedRequest, detail);
         }
         let reason = without_values(reason);
         let detail =
@@ -152,7 +152,7 @@ fn member_at_fault<T: DeserializeOwned>(body: &[u8]) -> Option<String> {
 
 /// How many values and names of members the text of a JSON body may hold: each but the first comes
 /// after a comma, a colon or an opening bracket that is in no string.
-fn values_at_most(body: &[u8]) -> usize {
+fn count_values(body: &[u8]) -> usize {
     let (mut values, mut is_in_string, mut is_escaped) = (1, false, false);
     for byte in body {
         match byte {
@@ -321,7 +321,7 @@ mod tests {
     #[test]
     fn values_are_counted() {
         let count = |body: &str, expected| {
-            assert_eq!(values_at_most(body.as_bytes()), expected, "{body}");
+            assert_eq!(count_values(body.as_bytes()), expected, "{body}");
         };
         count("", 1);
         count("7", 1);

@@ -6,6 +6,7 @@
 
 mod admin_token;
 mod api;
+mod api_error;
 mod app;
 pub mod authority;
 mod body;
@@ -17,11 +18,11 @@ mod events;
 mod identify;
 mod json_body;
 pub mod limits;
-mod load;
+
 mod metrics;
 mod observe;
 mod params;
-mod respond;
+mod request_memory;
 pub mod route;
 pub mod router;
 pub mod run;

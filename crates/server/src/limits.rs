@@ -33,7 +33,7 @@ pub(crate) const STRANGER_REQUESTS_MAX: usize = 8;
 
 /// Longest answer, in bytes, that counts for nothing until it is taken: the system keeps about as much
 /// of any connection.
-pub(crate) const ANSWER_BYTES_FREE: u64 = 16 * 1024;
+pub(crate) const RESPONSE_BYTES_FREE: u64 = 16 * 1024;
 
 /// Largest window of a body that is compressed with zstd, as a power of two: the 8 MiB beyond which
 /// HTTP allows none (RFC 9659, section 3). A decoder reserves it before there is any text.

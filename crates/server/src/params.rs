@@ -7,8 +7,8 @@ use axum::http::request::Parts;
 use ctxpin_protocol::problem::ProblemName;
 use serde::de::DeserializeOwned;
 
+use crate::api_error::{ApiError, ApiResult};
 use crate::json_body::without_values;
-use crate::respond::{Answer, Refusal};
 
 /// Extracts the named parts of a path, decoded.
 pub(crate) struct PathParams(Vec<(String, String)>);
@@ -25,22 +25,22 @@ impl PathParams {
     /// # Errors
     ///
     /// `not-found` if it is no id.
-    pub fn id<I: FromStr>(&self, name: &str) -> Answer<I> {
+    pub fn id<I: FromStr>(&self, name: &str) -> ApiResult<I> {
         self.text(name).parse().map_err(|_| {
             let detail = format!("There is no such {name}.");
-            Refusal::new(ProblemName::NotFound, detail)
+            ApiError::new(ProblemName::NotFound, detail)
         })
     }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for PathParams {
-    type Rejection = Refusal;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         // It fails for parts that are no UTF-8, and nothing has such a name.
         let params = RawPathParams::from_request_parts(parts, state)
             .await
-            .map_err(|_| Refusal::new(ProblemName::NotFound, "The path is not UTF-8."))?;
+            .map_err(|_| ApiError::new(ProblemName::NotFound, "The path is not UTF-8."))?;
         let params = params.iter();
         Ok(Self(
             params
@@ -54,12 +54,12 @@ impl<S: Send + Sync> FromRequestParts<S> for PathParams {
 pub(crate) struct QueryParams<T>(pub T);
 
 impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for QueryParams<T> {
-    type Rejection = Refusal;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let query = Query::try_from_uri(&parts.uri).map_err(|rejection| {
             let reason = without_values(&rejection.body_text());
-            Refusal::new(
+            ApiError::new(
                 ProblemName::InvalidRequest,
                 format!("The query cannot be taken: {reason}."),
             )

@@ -14,9 +14,9 @@ use ctxpin_protocol::problem::ProblemName;
 use tokio::time::{Instant, sleep_until};
 use utoipa_axum::router::UtoipaMethodRouter;
 
+use crate::api_error::ApiError;
 use crate::app::App;
 use crate::limits::{OTHER_BYTES_MAX, REQUEST_TIME_MAX};
-use crate::respond::Refusal;
 
 /// Handlers of one path, by method, with what holds for them.
 pub(crate) struct Route {
@@ -116,7 +116,7 @@ impl Deadline {
     }
 
     /// Begins anew, because something of the body came. The body's pace bounds how long that may go on.
-    pub fn put_off(&self) {
+    pub fn restart(&self) {
         *self.at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + self.time_max;
     }
 
@@ -146,7 +146,7 @@ pub(crate) async fn serve_by_policy(
         () = deadline.passed() => {
             let most = policy.time_max.as_secs();
             let detail = format!("The request took longer than {most} s; try again.");
-            Refusal::new(ProblemName::Unavailable, detail).into_response()
+            ApiError::new(ProblemName::Unavailable, detail).into_response()
         }
     };
     let status = response.status();

@@ -27,13 +27,13 @@ use crate::api::{
     agents, audit, chats, contexts, exposures, health, people, prompts, quotas, sessions, skills,
     tools, turns, watches,
 };
+use crate::api_error::{panicked, unknown_method, unknown_path};
 use crate::app::App;
-use crate::data_files::lasting;
+use crate::data_files::confirm_data_files;
 use crate::limits::{MOVE_BYTES_MAX, PUSH_BYTES_MAX, UPLOAD_BYTES_MAX};
-use crate::load::held;
 use crate::metrics::Metrics;
 use crate::observe::observe;
-use crate::respond::{panicked, unknown_method, unknown_path};
+use crate::request_memory::reserve_memory;
 use crate::route::{Cache, Route, RoutePolicy, serve_by_policy};
 
 /// Under which path the API lies.
@@ -54,7 +54,7 @@ struct Outline;
 
 /// Returns the API's document (OpenAPI 3.1).
 pub fn document() -> OpenApiDocument {
-    finished(joined(|methods, _| methods).into_openapi())
+    completed(merged(|methods, _| methods).into_openapi())
 }
 
 /// Returns the policy of every route, by path as the document spells it.
@@ -63,10 +63,12 @@ pub fn policies() -> BTreeMap<String, RoutePolicy> {
         routes.into_iter().flat_map(move |route| {
             let (_, paths, _) = route.methods;
             let paths = paths.paths.into_keys();
-            paths.map(move |path| (spelled(&format!("{prefix}{path}")), route.policy))
+            paths.map(move |path| (openapi_path(&format!("{prefix}{path}")), route.policy))
         })
     };
-    routes(API, api()).chain(routes("", operation())).collect()
+    routes(API, api_routes())
+        .chain(routes("", operator_routes()))
+        .collect()
 }
 
 /// Returns the whole server as a service.
@@ -74,7 +76,7 @@ pub(crate) fn router(app: App) -> Router {
     let text = document().to_json().unwrap_or_default();
     let document = Document::new(text.into());
     let request_time_max = app.limits.request_time_max;
-    let router = joined(|methods, policy| {
+    let router = merged(|methods, policy| {
         let policy = RoutePolicy {
             time_max: policy.time_max.min(request_time_max),
             ..policy
@@ -82,23 +84,26 @@ pub(crate) fn router(app: App) -> Router {
         // The first layer is the innermost.
         methods
             .layer(Extension(document.clone()))
-            .layer(from_fn_with_state(app.data_files.clone(), lasting))
-            .layer(from_fn_with_state(app.clone(), held))
+            .layer(from_fn_with_state(
+                app.data_files.clone(),
+                confirm_data_files,
+            ))
+            .layer(from_fn_with_state(app.clone(), reserve_memory))
             .layer(from_fn_with_state(policy, serve_by_policy))
     });
     let (router, _) = router.split_for_parts();
     let metrics = app.metrics.clone();
-    surrounded(router.with_state(app), metrics)
+    with_common_layers(router.with_state(app), metrics)
 }
 
 /// Returns routes of others, with everything around them that stands around those of the API.
 pub(crate) fn foreign_router(routes: Router) -> Router {
     let routes = routes.layer(from_fn_with_state(RoutePolicy::USUAL, serve_by_policy));
-    surrounded(routes, Arc::new(Metrics::new()))
+    with_common_layers(routes, Arc::new(Metrics::new()))
 }
 
 /// Puts around routes what holds for all of them, and for requests that none is for.
-fn surrounded(router: Router, metrics: Arc<Metrics>) -> Router {
+fn with_common_layers(router: Router, metrics: Arc<Metrics>) -> Router {
     let no_store = HeaderValue::from_static(Cache::NoStore.header());
     let nosniff = HeaderValue::from_static("nosniff");
     router
@@ -131,7 +136,7 @@ fn compressible() -> impl Predicate {
 }
 
 /// Joins all routes, each with its policy put around it.
-fn joined(
+fn merged(
     around: impl Fn(OpenApiRouter<App>, RoutePolicy) -> OpenApiRouter<App>,
 ) -> OpenApiRouter<App> {
     let join = |routes: Vec<Route>| {
@@ -141,12 +146,12 @@ fn joined(
         routes.fold(OpenApiRouter::new(), OpenApiRouter::merge)
     };
     OpenApiRouter::with_openapi(Outline::openapi())
-        .nest(API, join(api()))
-        .merge(join(operation()))
+        .nest(API, join(api_routes()))
+        .merge(join(operator_routes()))
 }
 
 /// The routes for whoever operates the server.
-fn operation() -> Vec<Route> {
+fn operator_routes() -> Vec<Route> {
     vec![
         Route::new(routes!(health::alive)),
         Route::new(routes!(health::ready)),
@@ -155,7 +160,7 @@ fn operation() -> Vec<Route> {
 }
 
 /// The routes of the API, below [`API`].
-fn api() -> Vec<Route> {
+fn api_routes() -> Vec<Route> {
     vec![
         Route::new(routes!(health::document)).cached(Cache::Revalidate),
         Route::new(routes!(agents::create, agents::list)),
@@ -197,12 +202,12 @@ fn api() -> Vec<Route> {
 }
 
 /// Spells a path as OpenAPI does.
-fn spelled(path: &str) -> String {
+fn openapi_path(path: &str) -> String {
     path.replace("{*", "{")
 }
 
 /// Adds what holds for all routes, and writes paths as OpenAPI does.
-fn finished(mut document: OpenApiDocument) -> OpenApiDocument {
+fn completed(mut document: OpenApiDocument) -> OpenApiDocument {
     let scheme = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .description(Some("A user's or an agent's token, `ctxpin_...`"))
@@ -214,14 +219,14 @@ fn finished(mut document: OpenApiDocument) -> OpenApiDocument {
     let paths = std::mem::take(&mut document.paths.paths);
     document.paths.paths = paths
         .into_iter()
-        .map(|(path, item)| (spelled(&path), described(item)))
+        .map(|(path, item)| (openapi_path(&path), with_descriptions(item)))
         .collect();
     document
 }
 
 /// Gives every response the description that it must have: where nothing else is told, what its
 /// status says.
-fn described(mut item: PathItem) -> PathItem {
+fn with_descriptions(mut item: PathItem) -> PathItem {
     let operations = [
         &mut item.get,
         &mut item.put,

@@ -194,7 +194,7 @@ pub async fn serve(
         .with_sync_paused(settings.pause_sync)
         .with_quotas(settings.quotas);
     let user = match &settings.first_token {
-        Some(file) => given_token(&service, file).await,
+        Some(file) => adopt_first_token(&service, file).await,
         None => first_user(&service, data_directory, lock.is_some()).await,
     };
     let served = match user {
@@ -213,7 +213,7 @@ pub async fn serve(
                 public_urls: settings.public_urls.into(),
                 shutdown: shutdown.clone(),
             };
-            serve_while_lasting(listener, app, &shutdown).await
+            serve_until_data_lost(listener, app, &shutdown).await
         }
         Err(error) => Err(error),
     };
@@ -232,7 +232,7 @@ pub async fn serve_routes(listener: TcpListener, shutdown: CancellationToken, ro
 }
 
 /// Serves until `shutdown`, or until files that have to be there are gone.
-async fn serve_while_lasting(
+async fn serve_until_data_lost(
     listener: TcpListener,
     mut app: App,
     shutdown: &CancellationToken,
@@ -319,7 +319,7 @@ async fn first_user(service: &Service, directory: &Path, has_data: bool) -> Resu
 }
 
 /// Sees to it that the token in the file opens the database, as the first user's.
-async fn given_token(service: &Service, file: &Path) -> Result<(), ServeError> {
+async fn adopt_first_token(service: &Service, file: &Path) -> Result<(), ServeError> {
     let failed = |reason: String| ServeError::GivenToken {
         path: file.to_owned(),
         reason,

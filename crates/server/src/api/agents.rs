@@ -12,11 +12,11 @@ use ctxpin_protocol::http::agents::{Agent, AgentCreate, AgentCreated, TimelineHe
 use ctxpin_protocol::http::page::{Page, PageQuery};
 use ctxpin_protocol::http::people::Secret;
 
+use crate::api_error::{ApiResult, Problems};
 use crate::app::App;
 use crate::identify::Identity;
 use crate::json_body::JsonBody;
 use crate::params::{PathParams, QueryParams};
-use crate::respond::{Answer, Problems};
 
 /// Create an agent
 ///
@@ -27,7 +27,7 @@ pub(crate) async fn create(
     State(app): State<App>,
     Identity(credential): Identity,
     JsonBody(body): JsonBody<AgentCreate>,
-) -> Answer<(StatusCode, Json<AgentCreated>)> {
+) -> ApiResult<(StatusCode, Json<AgentCreated>)> {
     let request = agent_request(body)?;
     let (created, token) = agents::create(&app.service, credential, &request).await?;
     let created = AgentCreated {
@@ -44,7 +44,7 @@ pub(crate) async fn list(
     State(app): State<App>,
     Identity(credential): Identity,
     QueryParams(query): QueryParams<PageQuery>,
-) -> Answer<Json<Page<Agent>>> {
+) -> ApiResult<Json<Page<Agent>>> {
     let asked = page_request(query.cursor.as_deref(), query.limit)?;
     let agents = agents::list(&app.service, credential, &asked).await?;
     let now = app.now();
@@ -58,7 +58,7 @@ pub(crate) async fn read(
     State(app): State<App>,
     Identity(credential): Identity,
     path: PathParams,
-) -> Answer<Json<Agent>> {
+) -> ApiResult<Json<Agent>> {
     let view = agents::read(&app.service, credential, path.id("agent")?).await?;
     Ok(Json(Agent {
         notes: view.notes.iter().map(note).collect(),
@@ -75,7 +75,7 @@ pub(crate) async fn delete(
     State(app): State<App>,
     Identity(credential): Identity,
     path: PathParams,
-) -> Answer<StatusCode> {
+) -> ApiResult<StatusCode> {
     agents::delete(&app.service, credential, path.id("agent")?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -90,7 +90,7 @@ pub(crate) async fn token_rotate(
     State(app): State<App>,
     Identity(credential): Identity,
     path: PathParams,
-) -> Answer<Json<AgentCreated>> {
+) -> ApiResult<Json<AgentCreated>> {
     let (rotated, token) =
         agents::token_rotate(&app.service, credential, path.id("agent")?).await?;
     Ok(Json(AgentCreated {
@@ -110,7 +110,7 @@ pub(crate) async fn heads(
     Identity(credential): Identity,
     path: PathParams,
     QueryParams(query): QueryParams<PageQuery>,
-) -> Answer<Json<Page<TimelineHead>>> {
+) -> ApiResult<Json<Page<TimelineHead>>> {
     let id: AgentId = path.id("agent")?;
     let asked = page_request(query.cursor.as_deref(), query.limit)?;
     let heads = agents::heads(&app.service, credential, id, &asked).await?;

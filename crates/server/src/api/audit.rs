@@ -8,10 +8,10 @@ use ctxpin_protocol::convert::pages::{page, page_request};
 use ctxpin_protocol::http::audit::AuditEntry;
 use ctxpin_protocol::http::page::{Page, PageQuery};
 
+use crate::api_error::{ApiResult, Problems};
 use crate::app::App;
 use crate::identify::Identity;
 use crate::params::QueryParams;
-use crate::respond::{Answer, Problems};
 
 /// List the audit log
 #[utoipa::path(get, path = "/audit", operation_id = "audit_read", tag = "people", params(PageQuery),
@@ -20,7 +20,7 @@ pub(crate) async fn list(
     State(app): State<App>,
     Identity(credential): Identity,
     QueryParams(query): QueryParams<PageQuery>,
-) -> Answer<Json<Page<AuditEntry>>> {
+) -> ApiResult<Json<Page<AuditEntry>>> {
     let asked = page_request(query.cursor.as_deref(), query.limit)?;
     let log = people::audit_log(&app.service, credential, &asked).await?;
     Ok(Json(page(log, entry)))

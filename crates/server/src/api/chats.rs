@@ -13,11 +13,11 @@ use ctxpin_protocol::http::chats::{Chat, ChatChange, ChatCreate, ChatQuery};
 use ctxpin_protocol::http::context::RefreshFilter;
 use ctxpin_protocol::http::page::Page;
 
+use crate::api_error::{ApiResult, Problems};
 use crate::app::App;
 use crate::identify::Identity;
 use crate::json_body::JsonBody;
 use crate::params::{PathParams, QueryParams};
-use crate::respond::{Answer, Problems};
 
 /// Create a chat
 ///
@@ -28,7 +28,7 @@ pub(crate) async fn create(
     State(app): State<App>,
     Identity(credential): Identity,
     JsonBody(body): JsonBody<ChatCreate>,
-) -> Answer<(StatusCode, Json<Chat>)> {
+) -> ApiResult<(StatusCode, Json<Chat>)> {
     let request = chat_create(body)?;
     let (record, is_new) = chats::create(&app.service, credential, &request).await?;
     let status = match is_new {
@@ -45,7 +45,7 @@ pub(crate) async fn list(
     State(app): State<App>,
     Identity(credential): Identity,
     QueryParams(query): QueryParams<ChatQuery>,
-) -> Answer<Json<Page<Chat>>> {
+) -> ApiResult<Json<Page<Chat>>> {
     let asked = page_request(query.cursor.as_deref(), query.limit)?;
     let filter = chat_filter(query)?;
     let chats = chats::list(&app.service, credential, &filter, &asked).await?;
@@ -59,7 +59,7 @@ pub(crate) async fn read(
     State(app): State<App>,
     Identity(credential): Identity,
     path: PathParams,
-) -> Answer<Json<Chat>> {
+) -> ApiResult<Json<Chat>> {
     let record = chats::read(&app.service, credential, path.id("chat")?).await?;
     Ok(Json(chat(&record)))
 }
@@ -72,7 +72,7 @@ pub(crate) async fn change(
     Identity(credential): Identity,
     path: PathParams,
     JsonBody(body): JsonBody<ChatChange>,
-) -> Answer<Json<Chat>> {
+) -> ApiResult<Json<Chat>> {
     let change = chat_change(body)?;
     let record = chats::change(&app.service, credential, path.id("chat")?, &change).await?;
     Ok(Json(chat(&record)))
@@ -85,7 +85,7 @@ pub(crate) async fn delete(
     State(app): State<App>,
     Identity(credential): Identity,
     path: PathParams,
-) -> Answer<StatusCode> {
+) -> ApiResult<StatusCode> {
     chats::delete(&app.service, credential, path.id("chat")?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -97,7 +97,7 @@ pub(crate) async fn refresh_many(
     State(app): State<App>,
     Identity(credential): Identity,
     JsonBody(body): JsonBody<RefreshFilter>,
-) -> Answer<Json<Refreshed>> {
+) -> ApiResult<Json<Refreshed>> {
     let filter = refresh_filter(&body)?;
     let refreshed = pins::refresh_many(&app.service, credential, filter).await?;
     Ok(Json(Refreshed { refreshed }))

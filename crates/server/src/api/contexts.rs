@@ -25,15 +25,19 @@ use ctxpin_protocol::http::diff::{Diff, DiffQuery};
 use ctxpin_protocol::http::page::{Page, PageQuery};
 use ctxpin_protocol::http::resources::ResourceText;
 
+use crate::api_error::{ApiResult, Problems};
 use crate::app::App;
 use crate::conditions::{etag, if_match};
 use crate::identify::Identity;
 use crate::json_body::JsonBody;
 use crate::params::{PathParams, QueryParams};
-use crate::respond::{Answer, Problems};
 
 /// A context with the tag by which a move is made conditional on it.
-async fn answered(app: &App, credential: Credential, view: ContextView) -> Answer<Response> {
+async fn context_response(
+    app: &App,
+    credential: Credential,
+    view: ContextView,
+) -> ApiResult<Response> {
     let weight = contexts::context_weight(&view);
     let warnings = app.service.quota_warnings(view.chat.owner);
     let tag = view
@@ -48,7 +52,7 @@ async fn answered(app: &App, credential: Credential, view: ContextView) -> Answe
         }
         response
     };
-    app.answer(credential, weight, answer).await
+    app.build_response(credential, weight, answer).await
 }
 
 /// Read the pin of a chat and its drift
@@ -60,9 +64,9 @@ pub(crate) async fn read(
     State(app): State<App>,
     Identity(credential): Identity,
     path: PathParams,
-) -> Answer<Response> {
+) -> ApiResult<Response> {
     let view = contexts::read(&app.service, credential, path.id("chat")?).await?;
-    answered(&app, credential, view).await
+    context_response(&app, credential, view).await
 }
 
 /// Move the pin of a chat
@@ -79,11 +83,11 @@ pub(crate) async fn put(
     path: PathParams,
     headers: HeaderMap,
     JsonBody(body): JsonBody<ContextMove>,
-) -> Answer<Response> {
+) -> ApiResult<Response> {
     let (chat, only_from) = (path.id("chat")?, if_match(&headers)?);
     let request = pin_move(body)?;
     let view = pins::pin_move(&app.service, credential, chat, &request, only_from).await?;
-    answered(&app, credential, view).await
+    context_response(&app, credential, view).await
 }
 
 /// Unpin a chat
@@ -97,10 +101,10 @@ pub(crate) async fn clear(
     Identity(credential): Identity,
     path: PathParams,
     headers: HeaderMap,
-) -> Answer<Response> {
+) -> ApiResult<Response> {
     let (chat, only_from) = (path.id("chat")?, if_match(&headers)?);
     let view = pins::pin_clear(&app.service, credential, chat, only_from).await?;
-    answered(&app, credential, view).await
+    context_response(&app, credential, view).await
 }
 
 /// Read what differs, with its text
@@ -115,7 +119,7 @@ pub(crate) async fn diff(
     Identity(credential): Identity,
     path: PathParams,
     QueryParams(query): QueryParams<DiffQuery>,
-) -> Answer<Response> {
+) -> ApiResult<Response> {
     let chat = path.id("chat")?;
     let unknown = || InvalidMember::new("resource", "this is no id of a resource");
     let resource = query.resource.map(|id| id.parse().map_err(|_| unknown()));
@@ -142,7 +146,7 @@ pub(crate) async fn diff(
         ))
         .into_response()
     };
-    app.answer(credential, weight, answer).await
+    app.build_response(credential, weight, answer).await
 }
 
 /// The snapshot of a move of the chat's history, by its number there.
@@ -152,7 +156,7 @@ async fn snapshot_at(
     chat: ChatId,
     member: &str,
     seq: Option<i64>,
-) -> Answer<Option<SnapshotId>> {
+) -> ApiResult<Option<SnapshotId>> {
     let Some(seq) = seq else { return Ok(None) };
     let newest = PageRequest {
         after: Some(seq.saturating_add(1)),
@@ -179,7 +183,7 @@ pub(crate) async fn history(
     Identity(credential): Identity,
     path: PathParams,
     QueryParams(query): QueryParams<PageQuery>,
-) -> Answer<Json<Page<Pin>>> {
+) -> ApiResult<Json<Page<Pin>>> {
     let asked = page_request(query.cursor.as_deref(), query.limit)?;
     let pins = contexts::history(&app.service, credential, path.id("chat")?, &asked).await?;
     Ok(Json(page(pins, pin)))
@@ -193,7 +197,7 @@ pub(crate) async fn read_resource(
     State(app): State<App>,
     Identity(credential): Identity,
     path: PathParams,
-) -> Answer<Json<ResourceText>> {
+) -> ApiResult<Json<ResourceText>> {
     let (chat, id) = (path.id("chat")?, path.id("resource")?);
     let found = contexts::resource(&app.service, credential, chat, id).await?;
     Ok(Json(ResourceText {

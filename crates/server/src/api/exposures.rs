@@ -7,10 +7,10 @@ use ctxpin_protocol::convert::exposures::exposure;
 use ctxpin_protocol::convert::members::hash;
 use ctxpin_protocol::http::exposure::Exposure;
 
+use crate::api_error::{ApiResult, Problems};
 use crate::app::App;
 use crate::identify::Identity;
 use crate::params::PathParams;
-use crate::respond::{Answer, Problems};
 
 /// Tell which chats and turns had a content in force
 ///
@@ -22,7 +22,7 @@ pub(crate) async fn read(
     State(app): State<App>,
     Identity(credential): Identity,
     path: PathParams,
-) -> Answer<Json<Exposure>> {
+) -> ApiResult<Json<Exposure>> {
     let content = hash("hash", path.text("hash"))?;
     let found = exposures::read(&app.service, credential, content).await?;
     Ok(Json(exposure(found)))

@@ -18,6 +18,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
+use crate::api_error::{ApiError, ApiResult, Problems};
 use crate::app::App;
 use crate::authority::RequestAuthority;
 use crate::conditions::IfNoneMatch;
@@ -25,7 +26,6 @@ use crate::identify::Identity;
 use crate::metrics::METRICS_MEDIA_TYPE;
 use crate::metrics::MetricsReaders;
 use crate::params::QueryParams;
-use crate::respond::{Answer, Problems, Refusal};
 
 /// The API's document as JSON. It is compressed once, and every answer shares it: anybody may ask, and
 /// leave it unread.
@@ -70,22 +70,22 @@ pub(crate) async fn ready(
     State(app): State<App>,
     authority: RequestAuthority,
     QueryParams(query): QueryParams<ReadinessQuery>,
-) -> Answer<Json<Readiness>> {
-    let Some((token, nonce)) = proof_asked(&query)? else {
+) -> ApiResult<Json<Readiness>> {
+    let Some((token, nonce)) = proof_request(&query)? else {
         app.service.demand_writable().await?;
         return Ok(Json(readiness(None)));
     };
-    let challenge = Challenge::new(nonce, authority.vouched(&app.public_urls)?);
+    let challenge = Challenge::new(nonce, authority.own_address(&app.public_urls)?);
     let proof = app.callers.prove(&app.service, token, &challenge).await?;
     match app.service.demand_writable().await {
         Ok(()) => Ok(Json(readiness(Some(proof)))),
         // Who it is does not depend on what it can do.
-        Err(error) => Err(Refusal::from(error).with("proof", proof.to_string())),
+        Err(error) => Err(ApiError::from(error).with("proof", proof.to_string())),
     }
 }
 
 /// The token and the nonce of a proof, if one is asked for.
-fn proof_asked(query: &ReadinessQuery) -> Answer<Option<(TokenId, Nonce)>> {
+fn proof_request(query: &ReadinessQuery) -> ApiResult<Option<(TokenId, Nonce)>> {
     match (query.token, &query.nonce) {
         (None, None) => Ok(None),
         (Some(token), Some(nonce)) => {
@@ -114,8 +114,8 @@ fn readiness(proof: Option<Proof>) -> Readiness {
 pub(crate) async fn metrics(
     State(app): State<App>,
     authority: RequestAuthority,
-    identity: Result<Identity, Refusal>,
-) -> Answer<Response> {
+    identity: Result<Identity, ApiError>,
+) -> ApiResult<Response> {
     match app.metrics_readers {
         MetricsReaders::Everybody => authority.demand_host(&app.public_urls)?,
         // A page of the web has no token to show.
@@ -144,12 +144,12 @@ pub(crate) async fn document(
     authority: RequestAuthority,
     headers: HeaderMap,
     Extension(document): Extension<Document>,
-) -> Answer<Response> {
+) -> ApiResult<Response> {
     authority.demand_host(&app.public_urls)?;
     let Document { hash, plain, gzip } = document;
     let mut response = match IfNoneMatch::read(&headers).has(hash) {
         true => StatusCode::NOT_MODIFIED.into_response(),
-        false if takes_gzip(&headers) => ([(CONTENT_ENCODING, "gzip")], gzip).into_response(),
+        false if accepts_gzip(&headers) => ([(CONTENT_ENCODING, "gzip")], gzip).into_response(),
         false => plain.into_response(),
     };
     let headers = response.headers_mut();
@@ -163,7 +163,7 @@ pub(crate) async fn document(
 }
 
 /// Whether somebody takes gzip (RFC 9110, section 12.5.3). Who weighs it is given the plain text.
-fn takes_gzip(headers: &HeaderMap) -> bool {
+fn accepts_gzip(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all(ACCEPT_ENCODING).iter();
     let mut accepted = accepted.filter_map(|value| value.to_str().ok());
     accepted.any(|value| value.split(',').any(|coding| coding.trim() == "gzip"))

@@ -13,11 +13,11 @@ use ctxpin_protocol::http::people::{
     Me, Secret, Token, TokenCreate, TokenCreated, TokenRevoke, User, UserChange, UserCreate,
 };
 
+use crate::api_error::{ApiResult, Problems};
 use crate::app::App;
 use crate::identify::Identity;
 use crate::json_body::JsonBody;
 use crate::params::{PathParams, QueryParams};
-use crate::respond::{Answer, Problems};
 
 /// Create a user
 #[utoipa::path(post, path = "/users", operation_id = "user_create", tag = "people", request_body = UserCreate,
@@ -26,7 +26,7 @@ pub(crate) async fn user_create(
     State(app): State<App>,
     Identity(credential): Identity,
     JsonBody(body): JsonBody<UserCreate>,
-) -> Answer<(StatusCode, Json<User>)> {
+) -> ApiResult<(StatusCode, Json<User>)> {
     let (name, roles) = (label("name", body.name)?, roles(&body.roles)?);
     let created = people::user_create(&app.service, credential, &name, roles).await?;
     Ok((StatusCode::CREATED, Json(user(created))))
@@ -39,7 +39,7 @@ pub(crate) async fn user_list(
     State(app): State<App>,
     Identity(credential): Identity,
     QueryParams(query): QueryParams<PageQuery>,
-) -> Answer<Json<Page<User>>> {
+) -> ApiResult<Json<Page<User>>> {
     let asked = page_request(query.cursor.as_deref(), query.limit)?;
     let users = people::users(&app.service, credential, &asked).await?;
     Ok(Json(page(users, user)))
@@ -53,7 +53,7 @@ pub(crate) async fn user_change(
     Identity(credential): Identity,
     path: PathParams,
     JsonBody(body): JsonBody<UserChange>,
-) -> Answer<Json<User>> {
+) -> ApiResult<Json<User>> {
     let change = convert::people::user_change(body)?;
     let changed = people::user_change(&app.service, credential, path.id("user")?, &change).await?;
     Ok(Json(user(changed)))
@@ -68,7 +68,7 @@ pub(crate) async fn token_create(
     State(app): State<App>,
     Identity(credential): Identity,
     JsonBody(body): JsonBody<TokenCreate>,
-) -> Answer<(StatusCode, Json<TokenCreated>)> {
+) -> ApiResult<(StatusCode, Json<TokenCreated>)> {
     let request = token_request(body)?;
     let (record, secret) = people::token_create(&app.service, credential, &request).await?;
     let created = TokenCreated {
@@ -85,7 +85,7 @@ pub(crate) async fn token_list(
     State(app): State<App>,
     Identity(credential): Identity,
     QueryParams(query): QueryParams<PageQuery>,
-) -> Answer<Json<Page<Token>>> {
+) -> ApiResult<Json<Page<Token>>> {
     let asked = page_request(query.cursor.as_deref(), query.limit)?;
     let tokens = people::tokens(&app.service, credential, &asked).await?;
     Ok(Json(page(tokens, token)))
@@ -103,7 +103,7 @@ pub(crate) async fn token_children(
     Identity(credential): Identity,
     path: PathParams,
     QueryParams(query): QueryParams<PageQuery>,
-) -> Answer<Json<Page<Token>>> {
+) -> ApiResult<Json<Page<Token>>> {
     let asked = page_request(query.cursor.as_deref(), query.limit)?;
     let id = path.id("token")?;
     let children = people::token_children(&app.service, credential, id, &asked).await?;
@@ -121,7 +121,7 @@ pub(crate) async fn token_revoke(
     Identity(credential): Identity,
     path: PathParams,
     QueryParams(query): QueryParams<TokenRevoke>,
-) -> Answer<StatusCode> {
+) -> ApiResult<StatusCode> {
     let revoked = match query.children {
         Some(true) => Revocation::WithChildren,
         _ => Revocation::Alone,
@@ -133,7 +133,10 @@ pub(crate) async fn token_revoke(
 /// Tell who is calling
 #[utoipa::path(get, path = "/me", operation_id = "me_read", tag = "people",
     responses((status = 200, body = Me), Problems))]
-pub(crate) async fn me(State(app): State<App>, Identity(credential): Identity) -> Answer<Json<Me>> {
+pub(crate) async fn me(
+    State(app): State<App>,
+    Identity(credential): Identity,
+) -> ApiResult<Json<Me>> {
     let (caller, by) = people::me(&app.service, credential).await?;
     Ok(Json(Me {
         user: user(caller),

@@ -6,11 +6,11 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use ctxpin_operations::prompts;
 
+use crate::api_error::{ApiResult, Problems};
 use crate::app::App;
 use crate::conditions::{IfNoneMatch, etag};
 use crate::identify::Identity;
 use crate::params::PathParams;
-use crate::respond::{Answer, Problems};
 
 const MARKDOWN: HeaderValue = HeaderValue::from_static("text/markdown; charset=utf-8");
 
@@ -28,7 +28,7 @@ pub(crate) async fn read(
     Identity(credential): Identity,
     path: PathParams,
     headers: HeaderMap,
-) -> Answer<Response> {
+) -> ApiResult<Response> {
     let known = IfNoneMatch::read(&headers);
     let prompt = prompts::prompt(&app.service, credential, path.id("chat")?, known.first()).await?;
     let Some(hash) = prompt.hash else {

@@ -6,11 +6,11 @@ use ctxpin_operations::quotas;
 use ctxpin_protocol::convert::quotas::{change, usage};
 use ctxpin_protocol::http::quotas::{QuotaChange, Usage};
 
+use crate::api_error::{ApiResult, Problems};
 use crate::app::App;
 use crate::identify::Identity;
 use crate::json_body::JsonBody;
 use crate::params::PathParams;
-use crate::respond::{Answer, Problems};
 
 /// Tell how much the caller has and may have
 #[utoipa::path(get, path = "/me/usage", operation_id = "own_usage_read", tag = "people",
@@ -18,7 +18,7 @@ use crate::respond::{Answer, Problems};
 pub(crate) async fn read_own(
     State(app): State<App>,
     Identity(credential): Identity,
-) -> Answer<Json<Usage>> {
+) -> ApiResult<Json<Usage>> {
     let view = quotas::usage(&app.service, credential, None).await?;
     Ok(Json(usage(&view)))
 }
@@ -30,7 +30,7 @@ pub(crate) async fn read(
     State(app): State<App>,
     Identity(credential): Identity,
     path: PathParams,
-) -> Answer<Json<Usage>> {
+) -> ApiResult<Json<Usage>> {
     let view = quotas::usage(&app.service, credential, Some(path.id("user")?)).await?;
     Ok(Json(usage(&view)))
 }
@@ -43,7 +43,7 @@ pub(crate) async fn change_quota(
     Identity(credential): Identity,
     path: PathParams,
     JsonBody(body): JsonBody<QuotaChange>,
-) -> Answer<Json<Usage>> {
+) -> ApiResult<Json<Usage>> {
     let change = change(&body)?;
     let view = quotas::change(&app.service, credential, path.id("user")?, &change).await?;
     Ok(Json(usage(&view)))

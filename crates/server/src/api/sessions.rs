@@ -14,13 +14,13 @@ use ctxpin_protocol::http::agents::{EPOCH_HEADER, Refreshed, Session, SessionOpe
 use ctxpin_protocol::http::push::{Push, PushAnswer};
 use ctxpin_protocol::problem::Problem;
 
+use crate::api_error::{ApiResult, Problems};
 use crate::app::App;
 use crate::body::RawBody;
 use crate::identify::Identity;
 use crate::json_body::{ConvertedBody, FromBody, JsonBody};
 use crate::limits::PUSH_BYTES_MAX;
 use crate::params::PathParams;
-use crate::respond::{Answer, Problems};
 
 /// Open the session of an agent's process
 ///
@@ -31,7 +31,7 @@ pub(crate) async fn open(
     State(app): State<App>,
     Identity(credential): Identity,
     JsonBody(body): JsonBody<SessionOpen>,
-) -> Answer<Json<Session>> {
+) -> ApiResult<Json<Session>> {
     let opened = pushes::session_open(&app.service, credential, body.process.into()).await?;
     Ok(Json(session(&opened, PUSH_BYTES_MAX)))
 }
@@ -51,7 +51,7 @@ pub(crate) async fn push(
     State(app): State<App>,
     Identity(credential): Identity,
     ConvertedBody(push): ConvertedBody<Result<push::Push, Problem>>,
-) -> Answer<Json<PushAnswer>> {
+) -> ApiResult<Json<PushAnswer>> {
     let refused = || app.metrics.push("refused", 0);
     let push = push.inspect_err(|_| refused())?;
     let outcome = pushes::push(&app.service, credential, push)
@@ -74,7 +74,7 @@ pub(crate) async fn blob_upload(
     path: PathParams,
     headers: HeaderMap,
     RawBody { body: bytes, .. }: RawBody,
-) -> Answer<StatusCode> {
+) -> ApiResult<StatusCode> {
     let (claimed, epoch) = (hash("hash", path.text("hash"))?, epoch(&headers)?);
     pushes::blob_upload(&app.service, credential, epoch, claimed, bytes[..].into()).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -90,7 +90,7 @@ pub(crate) async fn refresh(
     State(app): State<App>,
     Identity(credential): Identity,
     headers: HeaderMap,
-) -> Answer<Json<Refreshed>> {
+) -> ApiResult<Json<Refreshed>> {
     let epoch = epoch(&headers)?;
     let refreshed = pins::refresh_of_agent(&app.service, credential, epoch).await?;
     Ok(Json(Refreshed { refreshed }))

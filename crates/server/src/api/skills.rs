@@ -12,11 +12,11 @@ use ctxpin_protocol::convert::skills::{entry, skill};
 use ctxpin_protocol::http::page::Page;
 use ctxpin_protocol::http::skills::{Skill, SkillEntry, SkillQuery};
 
+use crate::api_error::{ApiResult, Problems};
 use crate::app::App;
 use crate::conditions::{IfNoneMatch, etag};
 use crate::identify::Identity;
 use crate::params::{PathParams, QueryParams};
-use crate::respond::{Answer, Problems};
 
 /// What a browser may do with a file of a skill: nothing.
 const SANDBOX: HeaderValue = HeaderValue::from_static("default-src 'none'; sandbox");
@@ -29,7 +29,7 @@ pub(crate) async fn list(
     State(app): State<App>,
     Identity(credential): Identity,
     path: PathParams,
-) -> Answer<Json<Page<SkillEntry>>> {
+) -> ApiResult<Json<Page<SkillEntry>>> {
     let skills = skills::list(&app.service, credential, path.id("chat")?).await?;
     Ok(Json(Page {
         items: skills.iter().map(entry).collect(),
@@ -46,7 +46,7 @@ pub(crate) async fn read(
     Identity(credential): Identity,
     path: PathParams,
     QueryParams(query): QueryParams<SkillQuery>,
-) -> Answer<Json<Skill>> {
+) -> ApiResult<Json<Skill>> {
     let reader = match query.raw {
         true => Reader::Person,
         false => Reader::Model,
@@ -70,7 +70,7 @@ pub(crate) async fn read_file(
     Identity(credential): Identity,
     path: PathParams,
     headers: HeaderMap,
-) -> Answer<Response> {
+) -> ApiResult<Response> {
     let (chat, name, file) = (path.id("chat")?, path.text("name"), path.text("path"));
     let found = skills::file(&app.service, credential, chat, name, file).await?;
     let mut response = match IfNoneMatch::read(&headers).has(found.hash) {

@@ -10,11 +10,11 @@ use ctxpin_protocol::convert::turns::{turn, turn_begun, turn_request};
 use ctxpin_protocol::http::page::{Page, PageQuery};
 use ctxpin_protocol::http::turns::{Turn, TurnBegin, TurnBegun};
 
+use crate::api_error::{ApiResult, Problems};
 use crate::app::App;
 use crate::identify::Identity;
 use crate::json_body::JsonBody;
 use crate::params::{PathParams, QueryParams};
-use crate::respond::{Answer, Problems};
 
 /// Begin a turn
 ///
@@ -27,7 +27,7 @@ pub(crate) async fn begin(
     Identity(credential): Identity,
     path: PathParams,
     JsonBody(body): JsonBody<TurnBegin>,
-) -> Answer<Response> {
+) -> ApiResult<Response> {
     let request = turn_request(body)?;
     let view = turns::begin(&app.service, credential, path.id("chat")?, &request).await?;
     let status = match view.is_new {
@@ -37,7 +37,7 @@ pub(crate) async fn begin(
     let given = view.given.as_ref();
     let weight = given.map_or(0, |given| given.prompt.len() as u64);
     let answer = move || (status, Json(turn_begun(view))).into_response();
-    app.answer(credential, weight, answer).await
+    app.build_response(credential, weight, answer).await
 }
 
 /// List the turns of a chat
@@ -49,7 +49,7 @@ pub(crate) async fn list(
     Identity(credential): Identity,
     path: PathParams,
     QueryParams(query): QueryParams<PageQuery>,
-) -> Answer<Json<Page<Turn>>> {
+) -> ApiResult<Json<Page<Turn>>> {
     let asked = page_request(query.cursor.as_deref(), query.limit)?;
     let turns = turns::list(&app.service, credential, path.id("chat")?, &asked).await?;
     Ok(Json(page(turns, |record| turn(&record))))

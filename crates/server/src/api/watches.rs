@@ -5,11 +5,11 @@ use axum::response::Response;
 use ctxpin_model::watch::Subject;
 use ctxpin_protocol::watch::WatchQuery;
 
+use crate::api_error::{ApiResult, Problems};
 use crate::app::App;
 use crate::events::events;
 use crate::identify::Identity;
 use crate::params::{PathParams, QueryParams};
-use crate::respond::{Answer, Problems};
 
 /// Watch the caller's chats and agents
 ///
@@ -22,7 +22,7 @@ pub(crate) async fn own(
     State(app): State<App>,
     Identity(credential): Identity,
     QueryParams(query): QueryParams<WatchQuery>,
-) -> Answer<Response> {
+) -> ApiResult<Response> {
     events(app, credential, Subject::Own, &query).await
 }
 
@@ -37,6 +37,6 @@ pub(crate) async fn chat(
     Identity(credential): Identity,
     path: PathParams,
     QueryParams(query): QueryParams<WatchQuery>,
-) -> Answer<Response> {
+) -> ApiResult<Response> {
     events(app, credential, Subject::Chat(path.id("chat")?), &query).await
 }

@@ -16,35 +16,40 @@ use ctxpin_model::token::Credential;
 use ctxpin_protocol::problem::ProblemName;
 use http_body::Body as _;
 
+use crate::api_error::{ApiError, ApiResult};
 use crate::app::App;
-use crate::budget::{Full, Held, Holder};
-use crate::callers::Known;
-use crate::limits::{ANSWER_BYTES_FREE, STRANGER_REQUESTS_MAX};
-use crate::respond::{Answer, Refusal};
+use crate::budget::{Account, OverBudget, Reservation};
+use crate::callers::KnownCaller;
+use crate::limits::{RESPONSE_BYTES_FREE, STRANGER_REQUESTS_MAX};
 
 /// What a request holds. Stands in its extensions; cloning it shares everything.
 #[derive(Debug, Clone)]
-pub(crate) struct Load(Arc<Shared>);
+pub(crate) struct RequestMemory(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
     connection: Connection,
-    held: Mutex<Held>,
+    held: Mutex<Reservation>,
     /// Bytes of the head that strangers have no more room for: it is held once the caller is known.
     refused: Mutex<u64>,
     caller: Mutex<Option<Credential>>,
 }
 
 /// Holds a request, and its answer.
-pub(crate) async fn held(State(app): State<App>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn reserve_memory(
+    State(app): State<App>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let connection = request.extensions().get::<Connection>().cloned();
-    let load = match Load::begin(&app, connection.unwrap_or_default(), head_bytes(&request)) {
-        Ok(load) => load,
-        Err(refusal) => return refusal.into_response(),
-    };
+    let load =
+        match RequestMemory::begin(&app, connection.unwrap_or_default(), head_bytes(&request)) {
+            Ok(load) => load,
+            Err(refusal) => return refusal.into_response(),
+        };
     request.extensions_mut().insert(load.clone());
     let response = next.run(request).await;
-    let held = load.hold_answer(&app, response).await;
+    let held = load.reserve_response(&app, response).await;
     held.unwrap_or_else(IntoResponse::into_response)
 }
 
@@ -61,23 +66,23 @@ fn head_bytes(request: &Request) -> u64 {
     (target + fields(request.headers())) as u64
 }
 
-impl Load {
+impl RequestMemory {
     /// What the request of these parts holds.
     ///
     /// # Errors
     ///
     /// None on the routes of the API, which all are held.
-    pub fn of(parts: &Parts) -> Answer<&Self> {
+    pub fn of(parts: &Parts) -> ApiResult<&Self> {
         let load = parts.extensions.get();
-        load.ok_or_else(|| Refusal::new(ProblemName::Internal, "The request is held by nobody."))
+        load.ok_or_else(|| ApiError::new(ProblemName::Internal, "The request is held by nobody."))
     }
 
-    fn begin(app: &App, connection: Connection, head_bytes: u64) -> Answer<Self> {
-        let of_connection = Holder::Connection(connection.id());
+    fn begin(app: &App, connection: Connection, head_bytes: u64) -> ApiResult<Self> {
+        let of_connection = Account::Connection(connection.id());
         let is_known = connection.is_known();
         let mut held = match is_known {
             true => app.budget.hold(&[of_connection]),
-            false => app.budget.hold(&[of_connection, Holder::Strangers]),
+            false => app.budget.hold(&[of_connection, Account::Strangers]),
         };
         let refused = match held.grow(head_bytes) {
             Ok(()) => 0,
@@ -98,7 +103,7 @@ impl Load {
     /// # Errors
     ///
     /// If it opens nothing, or its owner holds too much.
-    pub async fn identify(&self, app: &App, credential: Credential) -> Answer<()> {
+    pub async fn identify(&self, app: &App, credential: Credential) -> ApiResult<()> {
         *lock(&self.0.caller) = Some(credential);
         let connection = &self.0.connection;
         let is_one_too_many =
@@ -120,18 +125,18 @@ impl Load {
         app: &App,
         credential: Credential,
         operation: Option<Operation>,
-    ) -> Answer<Known> {
+    ) -> ApiResult<KnownCaller> {
         let connection = &self.0.connection;
         let _turn = connection.turn().await;
         if connection.is_unwelcome() {
             let detail = "Too many tokens were tried on this connection.";
-            return Err(Refusal::new(ProblemName::Unauthenticated, detail));
+            return Err(ApiError::new(ProblemName::Unauthenticated, detail));
         }
         let (callers, service) = (&app.callers, &app.service);
         let known = callers.known(service, credential, operation).await?;
         connection.become_known();
         let mut held = lock(&self.0.held);
-        held.hand_over(&self.holders(known))?;
+        held.transfer(&self.holders(known))?;
         held.grow(std::mem::take(&mut *lock(&self.0.refused)))?;
         Ok(known)
     }
@@ -141,20 +146,20 @@ impl Load {
     /// # Errors
     ///
     /// If there are too many already.
-    pub fn grow(&self, bytes: u64) -> Result<(), Full> {
+    pub fn grow(&self, bytes: u64) -> Result<(), OverBudget> {
         lock(&self.0.held).grow(bytes)
     }
 
-    fn holders(&self, known: Known) -> [Holder; 3] {
+    fn holders(&self, known: KnownCaller) -> [Account; 3] {
         [
-            Holder::Connection(self.0.connection.id()),
-            Holder::Token(known.token),
-            Holder::User(known.user),
+            Account::Connection(self.0.connection.id()),
+            Account::Token(known.token),
+            Account::User(known.user),
         ]
     }
 
     /// Holds a large answer until it is taken. What anybody may read is shared by all, and so held by nobody.
-    async fn hold_answer(&self, app: &App, response: Response) -> Answer<Response> {
+    async fn reserve_response(&self, app: &App, response: Response) -> ApiResult<Response> {
         let Some(credential) = *lock(&self.0.caller) else {
             return Ok(response);
         };
@@ -163,7 +168,7 @@ impl Load {
             self.0.connection.become_known();
         }
         let length = response.body().size_hint().exact();
-        let Some(length) = length.filter(|length| *length > ANSWER_BYTES_FREE) else {
+        let Some(length) = length.filter(|length| *length > RESPONSE_BYTES_FREE) else {
             return Ok(response);
         };
         let known = app.callers.known(&app.service, credential, None).await?;
@@ -172,18 +177,18 @@ impl Load {
         let (parts, body) = response.into_parts();
         // It is whole already: its length is known.
         let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
-        let bytes = Bytes::from_owner(HeldBytes { bytes, _held: held });
+        let bytes = Bytes::from_owner(ReservedBytes { bytes, _held: held });
         Ok(Response::from_parts(parts, Body::from(bytes)))
     }
 }
 
 /// Bytes that are held until the last of them has left.
-struct HeldBytes {
+struct ReservedBytes {
     bytes: Bytes,
-    _held: Held,
+    _held: Reservation,
 }
 
-impl AsRef<[u8]> for HeldBytes {
+impl AsRef<[u8]> for ReservedBytes {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }

@@ -17,18 +17,18 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder, response};
 /// Why a request is not met: a problem for whoever asked, and a cause for whoever operates the
 /// server.
 #[derive(Debug)]
-pub(crate) struct Refusal(Box<Told>);
+pub(crate) struct ApiError(Box<Inner>);
 
 #[derive(Debug)]
-struct Told {
+struct Inner {
     problem: Problem,
     cause: Option<String>,
 }
 
 /// What a handler comes to.
-pub(crate) type Answer<T> = Result<T, Refusal>;
+pub(crate) type ApiResult<T> = Result<T, ApiError>;
 
-impl Refusal {
+impl ApiError {
     /// A problem of that name; `detail` is what it is here and what to do next.
     pub fn new(name: ProblemName, detail: impl Into<String>) -> Self {
         Problem::new(name, detail).into()
@@ -42,7 +42,7 @@ impl Refusal {
 
     /// Tells the operator what the caller is not told, and hands over the problem.
     pub fn into_problem(self) -> Problem {
-        let Told { problem, cause } = *self.0;
+        let Inner { problem, cause } = *self.0;
         let is_failure = match problem.name() {
             // Nothing is wrong with the server.
             Some(ProblemName::Busy | ProblemName::QuotaExceeded | ProblemName::SyncPaused) => false,
@@ -57,7 +57,7 @@ impl Refusal {
 }
 
 #[cfg(test)]
-impl Refusal {
+impl ApiError {
     /// What is told to whoever asked.
     pub fn problem(&self) -> &Problem {
         &self.0.problem
@@ -69,22 +69,22 @@ impl Refusal {
     }
 }
 
-impl From<Problem> for Refusal {
+impl From<Problem> for ApiError {
     fn from(problem: Problem) -> Self {
-        Self(Box::new(Told {
+        Self(Box::new(Inner {
             problem,
             cause: None,
         }))
     }
 }
 
-impl From<InvalidMember> for Refusal {
+impl From<InvalidMember> for ApiError {
     fn from(invalid: InvalidMember) -> Self {
         Problem::from(invalid).into()
     }
 }
 
-impl From<Error> for Refusal {
+impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         let mut cause = error.cause();
         let name = name_of(&error);
@@ -107,7 +107,7 @@ impl From<Error> for Refusal {
         if let Error::QuotaExceeded(exceeded) = &error {
             problem = quota_problem(problem, exceeded);
         }
-        Self(Box::new(Told { problem, cause }))
+        Self(Box::new(Inner { problem, cause }))
     }
 }
 
@@ -189,7 +189,7 @@ fn retry_after(problem: &Problem) -> Option<u64> {
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         problem_response(&self.into_problem())
     }
@@ -211,16 +211,16 @@ fn problem_response(problem: &Problem) -> Response {
 }
 
 /// The answer to a path that is not known.
-pub(crate) async fn unknown_path() -> Refusal {
-    Refusal::new(
+pub(crate) async fn unknown_path() -> ApiError {
+    ApiError::new(
         ProblemName::NotFound,
         "Nothing is at this path; /api/v1/openapi.json lists what there is.",
     )
 }
 
 /// The answer to a method that a path does not have. `Allow` is added by the router.
-pub(crate) async fn unknown_method() -> Refusal {
-    Refusal::new(
+pub(crate) async fn unknown_method() -> ApiError {
+    ApiError::new(
         ProblemName::MethodNotAllowed,
         "The path is right, but not with this method; the header `Allow` lists those that are.",
     )
@@ -232,7 +232,7 @@ pub(crate) fn panicked(payload: Box<dyn Any + Send>) -> Response {
         .downcast_ref::<&str>()
         .map(|text| (*text).to_owned())
         .or_else(|| payload.downcast_ref::<String>().cloned());
-    Refusal(Box::new(Told {
+    ApiError(Box::new(Inner {
         problem: Problem::new(
             ProblemName::Internal,
             "It has been noted in the server's log.",
@@ -291,7 +291,7 @@ mod tests {
     #[test]
     fn failures_of_operations() {
         let check = |error: Error, name, detail: &str| {
-            let refusal = Refusal::from(error);
+            let refusal = ApiError::from(error);
             assert_eq!(refusal.name(), Some(name));
             assert_eq!(refusal.problem().detail, detail);
             refusal
@@ -327,7 +327,7 @@ mod tests {
     #[test]
     fn finding_06_a_quota_tells_what_to_do() {
         let exceeded = |limit, wait| {
-            Refusal::from(Error::from(QuotaExceeded {
+            ApiError::from(Error::from(QuotaExceeded {
                 limit,
                 quota: 600,
                 used: 600,
@@ -358,7 +358,7 @@ mod tests {
     #[test]
     fn a_refusal_as_a_response() {
         let check = |name: ProblemName, header: Option<(&str, &str)>| {
-            let response = Refusal::new(name, "d").into_response();
+            let response = ApiError::new(name, "d").into_response();
             assert_eq!(response.status().as_u16(), name.status());
             assert_eq!(response.headers()[CONTENT_TYPE], PROBLEM_MEDIA_TYPE);
             if let Some((header, value)) = header {
