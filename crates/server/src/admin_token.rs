@@ -11,18 +11,18 @@ use ctxpin_private_files::file;
 /// The name of the file in the data directory.
 const NAME: &str = "admin-token";
 
-/// Most files of other databases that are kept beside it.
+/// The most old files that are kept beside it.
 const OLD_FILES_MAX: u32 = 1_000;
 
-/// The file with the token of the first user. Nothing that stood there before is ever lost: it
-/// may open another database.
+/// The file with the token of the first user. An older file is renamed and never lost, because its token
+/// may belong to another database.
 pub(crate) struct AdminToken {
     directory: PathBuf,
     was_written: AtomicBool,
 }
 
 impl AdminToken {
-    /// The file in that directory.
+    /// Returns the file in that directory.
     pub fn new(directory: &Path) -> Self {
         Self {
             directory: directory.to_owned(),
@@ -30,26 +30,25 @@ impl AdminToken {
         }
     }
 
-    /// Where it is.
+    /// Returns the path of the file.
     pub fn path(&self) -> PathBuf {
         self.directory.join(NAME)
     }
 
-    /// Whether it is there.
+    /// Returns whether the file exists.
     ///
     /// # Errors
     ///
-    /// If that cannot be told.
+    /// Fails if the system cannot say.
     pub fn exists(&self) -> io::Result<bool> {
         self.path().try_exists()
     }
 
-    /// Writes it so that it is there whole or not at all, and readable by its owner alone. It may
-    /// be asked for again with another token, as long as none was taken.
+    /// Writes the file atomically, readable by its owner alone. A retry may write another token.
     ///
     /// # Errors
     ///
-    /// If it cannot be written, or what stands there cannot be kept.
+    /// Fails if the file cannot be written, or an older one cannot be renamed.
     pub fn write(&self, token: &Token) -> io::Result<()> {
         let path = self.path();
         if !self.was_written.load(Ordering::SeqCst) && path.try_exists()? {
@@ -60,7 +59,7 @@ impl AdminToken {
         Ok(())
     }
 
-    /// Puts what stands there under a name of its own.
+    /// Renames the older file.
     fn keep(&self, path: &Path) -> io::Result<()> {
         for number in 1..=OLD_FILES_MAX {
             let kept = self.directory.join(format!("{NAME}.old-{number}"));
@@ -78,7 +77,7 @@ impl AdminToken {
             }
         }
         Err(io::Error::other(format!(
-            "there are {OLD_FILES_MAX} old ones beside it; remove those that are not needed"
+            "there are {OLD_FILES_MAX} old files beside it; remove those that you do not need"
         )))
     }
 }
@@ -94,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_written_for_its_owner_alone() {
+    fn only_the_owner_may_read_the_file() {
         let directory = tempfile::tempdir().unwrap();
         let file = AdminToken::new(directory.path());
         assert!(!file.exists().unwrap());
@@ -103,13 +102,13 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         let text = fs::read_to_string(file.path()).unwrap();
         assert_eq!(text, format!("{}\n", token(1).reveal()));
-        // The transaction was tried again: the token before was never taken.
+        // A retry of the transaction replaces the token.
         file.write(&token(2)).unwrap();
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 
     #[test]
-    fn what_stood_there_is_kept() {
+    fn older_files_are_kept() {
         let directory = tempfile::tempdir().unwrap();
         for byte in 1..=3 {
             AdminToken::new(directory.path())
@@ -123,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_is_not_there() {
+    fn a_missing_directory() {
         let directory = tempfile::tempdir().unwrap();
         let file = AdminToken::new(&directory.path().join("missing"));
         assert!(file.write(&token(1)).is_err());

@@ -1,5 +1,5 @@
-//! What a request is answered when it is not met. Here alone is decided which failure has which
-//! status; an operation's error knows nothing of HTTP.
+//! Responses to failed requests. Only this module maps failures to problems and so to statuses; an
+//! operation's error knows nothing of HTTP.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -14,8 +14,7 @@ use ctxpin_protocol::problem::{PROBLEM_MEDIA_TYPE, Problem, ProblemName};
 use serde_json::Value;
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder, response};
 
-/// Why a request is not met: a problem for whoever asked, and a cause for whoever operates the
-/// server.
+/// The failure of a request: a problem for the caller, and a cause for the operator.
 #[derive(Debug)]
 pub(crate) struct ApiError(Box<Inner>);
 
@@ -25,26 +24,26 @@ struct Inner {
     cause: Option<String>,
 }
 
-/// What a handler comes to.
+/// The result of a handler.
 pub(crate) type ApiResult<T> = Result<T, ApiError>;
 
 impl ApiError {
-    /// A problem of that name; `detail` is what it is here and what to do next.
+    /// Returns a problem. `detail` says what went wrong and what the caller can do.
     pub fn new(name: ProblemName, detail: impl Into<String>) -> Self {
         Problem::new(name, detail).into()
     }
 
-    /// Adds a member of that name. The names of the standard members are not for it.
+    /// Adds an extension member, whose name must not be that of a standard member.
     pub fn with(mut self, member: &str, value: impl Into<Value>) -> Self {
         self.0.problem = self.0.problem.with(member, value);
         self
     }
 
-    /// Tells the operator what the caller is not told, and hands over the problem.
+    /// Logs the cause if the server failed, and returns the problem.
     pub fn into_problem(self) -> Problem {
         let Inner { problem, cause } = *self.0;
         let is_failure = match problem.name() {
-            // Nothing is wrong with the server.
+            // These are not failures of the server.
             Some(ProblemName::Busy | ProblemName::QuotaExceeded | ProblemName::SyncPaused) => false,
             _ => problem.status >= 500,
         };
@@ -58,12 +57,10 @@ impl ApiError {
 
 #[cfg(test)]
 impl ApiError {
-    /// What is told to whoever asked.
     pub fn problem(&self) -> &Problem {
         &self.0.problem
     }
 
-    /// The problem's name.
     pub fn name(&self) -> Option<ProblemName> {
         self.0.problem.name()
     }
@@ -90,9 +87,9 @@ impl From<Error> for ApiError {
         let name = name_of(&error);
         let mut detail = sentence(&error.to_string());
         if name == ProblemName::Internal {
-            // What is wrong inside is the operator's to know.
+            // Internal details are for the operator only.
             cause = Some(detail);
-            detail = "It has been noted in the server's log.".into();
+            detail = "The server's log has the details.".into();
         }
         let mut problem = Problem::new(name, detail);
         if let Error::MissingBlobs(missing) = &error {
@@ -111,7 +108,7 @@ impl From<Error> for ApiError {
     }
 }
 
-/// What is told of a quota beside the text.
+/// Adds the members that describe an exceeded quota.
 fn quota_problem(problem: Problem, exceeded: &QuotaExceeded) -> Problem {
     let problem = problem
         .with("limit", exceeded.limit.as_str())
@@ -123,7 +120,7 @@ fn quota_problem(problem: Problem, exceeded: &QuotaExceeded) -> Problem {
     }
 }
 
-/// The table: which failure is which problem, and so has which status.
+/// Returns the problem's name for an error of an operation.
 fn name_of(error: &Error) -> ProblemName {
     match error {
         Error::Store(error) => store_name_of(error.into()),
@@ -144,7 +141,7 @@ fn name_of(error: &Error) -> ProblemName {
     }
 }
 
-/// The same for what comes from below the operations.
+/// Returns the problem's name for a failure of the store.
 fn store_name_of(failure: StoreFailure) -> ProblemName {
     match failure {
         StoreFailure::Unauthenticated => ProblemName::Unauthenticated,
@@ -156,7 +153,8 @@ fn store_name_of(failure: StoreFailure) -> ProblemName {
     }
 }
 
-/// A text of an error, as a sentence. A hash or another name at its beginning stays as it is.
+/// Returns the text of an error as a sentence. If it begins with a hash or another name, its first letter
+/// stays as it is.
 fn sentence(text: &str) -> String {
     let first_word = text.split(' ').next().unwrap_or_default();
     let is_name = first_word.contains(|c: char| c.is_ascii_digit() || matches!(c, ':' | '/'));
@@ -175,14 +173,14 @@ fn sentence(text: &str) -> String {
     format!("{}{}{end}", first.to_uppercase(), chars.as_str())
 }
 
-/// The member that tells how many seconds not to ask again, as the header does.
+/// The member with the same number of seconds as the header `Retry-After`.
 const RETRY_AFTER_MEMBER: &str = "retry_after";
 
-/// How many seconds not to ask again, where that is known.
+/// Returns how many seconds the caller should wait before a retry, if that is known.
 fn retry_after(problem: &Problem) -> Option<u64> {
     match problem.name()? {
         ProblemName::Busy | ProblemName::Unavailable => Some(1),
-        // Somebody has to act first.
+        // An operator must act first.
         ProblemName::SyncPaused | ProblemName::UpgradeNeeded => Some(30),
         ProblemName::QuotaExceeded => problem.members.get(RETRY_AFTER_MEMBER)?.as_u64(),
         _ => None,
@@ -210,39 +208,36 @@ fn problem_response(problem: &Problem) -> Response {
     response
 }
 
-/// The answer to a path that is not known.
+/// Returns the response to an unknown path.
 pub(crate) async fn unknown_path() -> ApiError {
     ApiError::new(
         ProblemName::NotFound,
-        "Nothing is at this path; /api/v1/openapi.json lists what there is.",
+        "This path does not exist; /api/v1/openapi.json lists all paths.",
     )
 }
 
-/// The answer to a method that a path does not have. `Allow` is added by the router.
+/// Returns the response to a method that the path does not support. The router adds `Allow`.
 pub(crate) async fn unknown_method() -> ApiError {
     ApiError::new(
         ProblemName::MethodNotAllowed,
-        "The path is right, but not with this method; the header `Allow` lists those that are.",
+        "The path does not support this method; the header `Allow` lists the methods that it supports.",
     )
 }
 
-/// The answer to a request whose handler panicked.
+/// Returns the response to a request whose handler panicked.
 pub(crate) fn panicked(payload: Box<dyn Any + Send>) -> Response {
     let text = payload
         .downcast_ref::<&str>()
         .map(|text| (*text).to_owned())
         .or_else(|| payload.downcast_ref::<String>().cloned());
     ApiError(Box::new(Inner {
-        problem: Problem::new(
-            ProblemName::Internal,
-            "It has been noted in the server's log.",
-        ),
+        problem: Problem::new(ProblemName::Internal, "The server's log has the details."),
         cause: Some(format!("a panic: {}", text.unwrap_or_default())),
     }))
     .into_response()
 }
 
-/// Every problem of an operation, as the API's document tells them: one shape for all.
+/// The response of any problem in the API's document.
 pub(crate) struct Problems;
 
 impl utoipa::IntoResponses for Problems {
@@ -251,7 +246,7 @@ impl utoipa::IntoResponses for Problems {
             .schema(Some(Ref::from_schema_name("Problem")))
             .build();
         let response = ResponseBuilder::new()
-            .description("Why the request was not met; `type` tells which problem it is.")
+            .description("The request failed; `type` names the problem.")
             .content(PROBLEM_MEDIA_TYPE, problem)
             .build();
         BTreeMap::from([("default".to_owned(), response.into())])
@@ -325,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn finding_06_a_quota_tells_what_to_do() {
+    fn finding_06_a_quota_says_what_to_do() {
         let exceeded = |limit, wait| {
             ApiError::from(Error::from(QuotaExceeded {
                 limit,
@@ -356,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_as_a_response() {
+    fn headers_of_problem_responses() {
         let check = |name: ProblemName, header: Option<(&str, &str)>| {
             let response = ApiError::new(name, "d").into_response();
             assert_eq!(response.status().as_u16(), name.status());

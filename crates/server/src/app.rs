@@ -1,4 +1,4 @@
-//! What every handler stands on.
+//! The state that all handlers share.
 
 use std::sync::Arc;
 
@@ -19,34 +19,31 @@ use crate::metrics::{Metrics, MetricsReaders};
 /// The state of a server. Cloning it shares everything.
 #[derive(Clone)]
 pub(crate) struct App {
-    /// The operations.
     pub service: Service,
-    /// The service's clock.
+    /// The clock of the service.
     pub clock: Clock,
-    /// What is counted.
     pub metrics: Arc<Metrics>,
-    /// Who may read it.
+    /// Who may read the metrics.
     pub metrics_readers: MetricsReaders,
-    /// What callers may take.
     pub limits: Limits,
-    /// What of it is taken.
+    /// The memory that requests and responses hold.
     pub budget: Budget,
-    /// Who called lately.
+    /// The tokens that were looked up recently.
     pub callers: Callers,
-    /// The files that hold the data.
     pub data_files: DataFiles,
-    /// Under which addresses others reach the server, beside its own.
+    /// The addresses under which others reach the server, besides its own.
     pub public_urls: Arc<[PublicUrl]>,
-    /// Cancelled when the server is to end.
+    /// Cancelled when the server must stop.
     pub shutdown: CancellationToken,
 }
 
 impl App {
-    /// Puts an answer together by work that takes about as long as going through so many bytes.
+    /// Returns what `work` builds. It runs in the workshop unless it is light; `bytes` is about how many
+    /// bytes it processes.
     ///
     /// # Errors
     ///
-    /// If too much of the caller's work waits already.
+    /// Fails if the token is not valid, or if too much of the caller's work is waiting.
     pub async fn build_response<T: Send + 'static>(
         &self,
         credential: Credential,
@@ -60,7 +57,7 @@ impl App {
         Ok(self.service.work(known.user, bytes, work).await?)
     }
 
-    /// The present moment.
+    /// Returns the current time.
     pub fn now(&self) -> Moment {
         self.clock.now()
     }

@@ -1,6 +1,6 @@
-//! Which address a request asks for, and for which addresses the server vouches: those of
-//! its own socket, and those that its operator names. Somebody else may have any other, and pass on what
-//! this server answers.
+//! The address that a request names, and the addresses that belong to this server: those of its sockets,
+//! and those that its operator names. Any other address may belong to a process that relays this server's
+//! responses.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -18,11 +18,11 @@ use url::{Host, Url};
 
 use crate::api_error::{ApiError, ApiResult};
 
-/// The port of a request over plain HTTP that names none. The server speaks nothing else by itself.
+/// The default port of plain HTTP, the only scheme that the server itself speaks.
 const HTTP_PORT: u16 = 80;
 
-/// An address under which others reach the server, as through a reverse proxy: `http` or `https` and a
-/// host, with or without a port.
+/// An address under which others reach the server, for example through a reverse proxy: `http` or `https`, a
+/// host, and optionally a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicUrl {
     host: Host,
@@ -30,9 +30,9 @@ pub struct PublicUrl {
     is_usual_port: bool,
 }
 
-/// A text that is no address of a server.
+/// The error of a text that is not the address of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("it is http:// or https:// and a host, such as https://ctxpin.example.org")]
+#[error("use http:// or https:// and a host, such as https://ctxpin.example.org")]
 pub struct InvalidPublicUrl;
 
 impl FromStr for PublicUrl {
@@ -54,14 +54,15 @@ impl FromStr for PublicUrl {
     }
 }
 
-/// The host, and the port if it was named, that a request asks for.
+/// The host and the optional port that a request names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Authority {
     host: Host,
     port: Option<u16>,
 }
 
-/// What a request asks for, if it says so soundly, and at which address of the server it came in.
+/// The authority of a request, if it is well formed, and the server's address on which the request
+/// arrived.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestAuthority {
     authority: Option<Authority>,
@@ -75,7 +76,7 @@ impl<S: Sync> FromRequestParts<S> for RequestAuthority {
         let mut hosts = parts.headers.get_all(HOST).iter();
         let host = hosts.next().filter(|_| hosts.next().is_none());
         let text = match parts.uri.authority() {
-            // HTTP/2, or a request that is put to a proxy (RFC 9112, section 3.2.2).
+            // HTTP/2, or a request to a proxy (RFC 9112, section 3.2.2).
             Some(authority) => Some(authority.as_str()),
             None => host.and_then(|host| host.to_str().ok()),
         };
@@ -114,12 +115,12 @@ impl fmt::Display for Authority {
 }
 
 impl RequestAuthority {
-    /// Host and port that were asked for, if the server vouches for them.
+    /// Returns the host and port that the request names, if they are this server's.
     ///
     /// # Errors
     ///
-    /// `misdirected` for an address that another process may have: whoever has it could be passing on what
-    /// this server answers.
+    /// Returns `misdirected` if another process may have the address, because it could relay this server's
+    /// proof.
     pub fn own_address(&self, public: &[PublicUrl]) -> ApiResult<String> {
         let Self { authority, local } = self;
         let Some(authority) = authority else {
@@ -140,10 +141,9 @@ impl RequestAuthority {
         if let Some(url) = public.iter().find(is_meant) {
             return Ok(format!("{}:{}", url.host, url.port));
         }
-        let mut detail =
-            format!("The server does not vouch for {authority}, which somebody else may have. ");
+        let mut detail = format!("The server cannot prove that {authority} is its own address. ");
         if let Some(LocalAddress(local)) = local {
-            detail += &format!("Ask for {local}, at which it answers you; ");
+            detail += &format!("Use {local}, where it received this request; ");
         }
         detail += &format!(
             "if others reach it at {authority}, start it with `--public-url http://{authority}` (or https://)."
@@ -151,12 +151,12 @@ impl RequestAuthority {
         Err(ApiError::new(ProblemName::Misdirected, detail))
     }
 
-    /// Refuses names that may be anybody's: a web page could have one of its own lead here, and read what
-    /// needs no token. An address in numbers leads where it says.
+    /// Checks that the request names an IP address or a known host. Otherwise a web page could point a host
+    /// name of its own at this server and read what needs no token (DNS rebinding).
     ///
     /// # Errors
     ///
-    /// `misdirected` for a name that is not known.
+    /// Returns `misdirected` for an unknown host name.
     pub fn demand_host(&self, public: &[PublicUrl]) -> ApiResult<()> {
         let Some(authority) = &self.authority else {
             return Err(unnamed());
@@ -169,7 +169,7 @@ impl RequestAuthority {
             return Ok(());
         }
         let detail = format!(
-            "The server is not known to be {authority}. Ask for it by its IP address, or start it with \
+            "The server does not know the host {authority}. Use its IP address, or start it with \
              `--public-url http://{authority}` (or https://)."
         );
         Err(ApiError::new(ProblemName::Misdirected, detail))
@@ -177,7 +177,7 @@ impl RequestAuthority {
 }
 
 fn unnamed() -> ApiError {
-    let detail = "Say in one header `Host` for which host and port you ask.";
+    let detail = "Send one header `Host` with the host and port.";
     ApiError::new(ProblemName::Misdirected, detail)
 }
 
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn finding_08_a_server_vouches_for_what_it_has() {
+    fn finding_08_a_server_proves_its_own_addresses() {
         let public: Vec<PublicUrl> = ["https://ctxpin.example", "http://localhost:9000/below"]
             .map(|url| url.parse().unwrap())
             .into();
@@ -204,7 +204,7 @@ mod tests {
         check("127.0.0.1:7878", "127.0.0.1:7878", Some("127.0.0.1:7878"));
         check("[::1]:7878", "[::1]:7878", Some("[::1]:7878"));
         check("[0:0::1]:7878", "[::1]:7878", Some("[::1]:7878"));
-        // A socket that listens to both versions.
+        // A socket that listens on both versions of IP.
         check(
             "127.0.0.1:7878",
             "[::ffff:127.0.0.1]:7878",
@@ -221,11 +221,11 @@ mod tests {
             "127.0.0.1",
             "127.0.0.2:7878",
             "[::1]:7878",
-            // Where the server is at 127.0.0.1, somebody else may be at [::1].
+            // Another process may listen on [::1].
             "localhost:7878",
             "localhost.:7878",
             "x.localhost:7878",
-            // Nobody knows where these lead.
+            // These addresses name no host.
             "0.0.0.0:7878",
             "[::]:7878",
             "ctxpin.example:7878",
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn finding_26_names_that_anybody_may_have_are_refused() {
+    fn finding_26_unknown_host_names_are_refused() {
         let public: Vec<PublicUrl> = vec!["https://ctxpin.example".parse().unwrap()];
         let check = |authority: &str, expected: bool| {
             let passed = asked(authority, "127.0.0.1:7878").demand_host(&public);
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn public_urls_that_are_none() {
+    fn invalid_public_urls() {
         for text in [
             "",
             "ctxpin.example",

@@ -1,5 +1,4 @@
-//! The body of a request: whose it is, how long it may be, how fast it comes, and how it is
-//! compressed.
+//! Reads the body of a request: checks its sender, length and pace, and decompresses it.
 
 use std::io::{self, Read};
 
@@ -21,11 +20,11 @@ use crate::limits::{OTHER_BYTES_MAX, STRANGER_BYTES_MAX, ZSTD_WINDOW_LOG_MAX};
 use crate::request_memory::RequestMemory;
 use crate::route::{BodyLimit, Deadline};
 
-/// Extracts the bytes of a body.
+/// An extractor of a body's bytes.
 pub(crate) struct RawBody {
-    /// Its bytes, decompressed.
+    /// The bytes after decompression.
     pub body: Bytes,
-    /// Who sent it; it is short if that was not found out.
+    /// The sender, or `None` if the body is too short for a lookup.
     pub sender: Option<KnownCaller>,
 }
 
@@ -73,13 +72,13 @@ impl FromRequest<App> for RawBody {
     }
 }
 
-/// Whoever sends a body.
+/// The sender of a body.
 struct BodySender<'r> {
     app: &'r App,
     parts: &'r Parts,
     load: &'r RequestMemory,
     operation: Option<Operation>,
-    /// Who it is, once the token was looked up.
+    /// Set once the token was looked up.
     known: Option<KnownCaller>,
 }
 
@@ -88,7 +87,7 @@ impl BodySender<'_> {
     ///
     /// # Errors
     ///
-    /// If it opens nothing, or not this: then no more is read.
+    /// Fails if the token is not valid or does not allow the operation. Then the rest is not read.
     async fn may_send(&mut self, bytes: u64) -> ApiResult<Option<KnownCaller>> {
         if self.known.is_some() || bytes <= STRANGER_BYTES_MAX {
             return Ok(self.known);
@@ -103,7 +102,7 @@ impl BodySender<'_> {
         Ok(self.known)
     }
 
-    /// Decompresses a body, in the workshop if more may come out of it than of a stranger's.
+    /// Decompresses a body, in the workshop if the result is longer than [`STRANGER_BYTES_MAX`].
     async fn decompress(&mut self, encoding: Encoding, body: Bytes, most: u64) -> ApiResult<Bytes> {
         let unpacked = match encoding.decompress(&body, most.min(STRANGER_BYTES_MAX)) {
             Err(DecompressError::TooLong) if most > STRANGER_BYTES_MAX => {
@@ -125,7 +124,7 @@ fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// The problem of a body that could not be read to its end.
+/// Returns the response to a body that could not be read to its end.
 fn body_error(error: BodyError) -> ApiError {
     match error {
         BodyError::Broken => DecompressError::Broken.into_api_error(0),
@@ -135,15 +134,15 @@ fn body_error(error: BodyError) -> ApiError {
         } => {
             let pause = pause_max.as_secs();
             let detail = format!(
-                "The body came too slowly: send {rate_min} bytes a second on the whole, and something \
-                 every {pause} s."
+                "The body came too slowly: send {rate_min} bytes a second on average, and at least one \
+                 byte every {pause} s."
             );
             ApiError::new(ProblemName::RequestTimeout, detail)
         }
     }
 }
 
-/// How a body is compressed.
+/// The compression of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Encoding {
     Identity,
@@ -159,8 +158,11 @@ enum DecompressError {
 }
 
 impl Encoding {
-    /// The encoding that the headers name. Several, one within the other, are not taken: no honest
-    /// client sends them.
+    /// Returns the encoding that the headers name.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the encoding is unknown, or if there are several.
     fn from_headers(headers: &HeaderMap) -> ApiResult<Self> {
         let mut found = Self::Identity;
         for encoding in headers.get_all(CONTENT_ENCODING) {
@@ -170,7 +172,7 @@ impl Encoding {
                 Self::Identity if is("gzip") || is("x-gzip") => Self::Gzip,
                 Self::Identity if is("zstd") => Self::Zstd,
                 _ => {
-                    let detail = "A body is compressed with gzip or zstd, or not at all.";
+                    let detail = "Compress the body with gzip or zstd, or not at all.";
                     return Err(ApiError::new(ProblemName::UnsupportedMediaType, detail));
                 }
             };
@@ -178,7 +180,7 @@ impl Encoding {
         Ok(found)
     }
 
-    /// Decompresses a body, as long as it does not get longer than `most`.
+    /// Decompresses a body of at most `most` bytes.
     fn decompress(self, body: &Bytes, most: u64) -> Result<Bytes, DecompressError> {
         match self {
             Self::Identity if body.len() as u64 > most => Err(DecompressError::TooLong),
@@ -212,7 +214,7 @@ impl DecompressError {
             Self::TooLong => too_long(most),
             Self::Broken => ApiError::new(
                 ProblemName::MalformedRequest,
-                "The body broke off, or is not compressed as its `Content-Encoding` says (zstd with \
+                "The body ended early, or is not compressed as its `Content-Encoding` says (zstd with \
                  a window of at most 8 MiB).",
             ),
         }
@@ -269,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_unpacked_than_may_be() {
+    fn decompression_stops_at_the_limit() {
         let long = vec![b'a'; 64 << 20];
         for (encoding, packed) in [
             (Encoding::Gzip, gzip(&long)),
@@ -280,7 +282,7 @@ mod tests {
             let found = encoding.decompress(&packed, 1_000_000);
             assert_eq!(found, Err(DecompressError::TooLong), "{encoding:?}");
         }
-        // What is read of an endless one is one byte more than may be.
+        // Of an endless body, one byte past the limit is read.
         struct Endless(u64);
         impl Read for &mut Endless {
             fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -297,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_one_after_the_other_count_together() {
+    fn concatenated_frames_are_one_body() {
         for (encoding, part) in [
             (Encoding::Gzip, gzip(b"abc")),
             (Encoding::Zstd, zstd_with_window(b"abc", 20)),
@@ -312,7 +314,7 @@ mod tests {
             assert_eq!(encoding.decompress(&rest, 99), Err(DecompressError::Broken));
             let half = Bytes::from(part[..part.len() - 1].to_vec());
             assert_eq!(encoding.decompress(&half, 99), Err(DecompressError::Broken));
-            // Whatever is inside is the body: nothing is unpacked twice.
+            // Nothing is decompressed twice.
             let nested = match encoding {
                 Encoding::Gzip => gzip(&part),
                 _ => zstd_with_window(&part, 20),

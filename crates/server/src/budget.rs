@@ -1,5 +1,5 @@
-//! How many bytes of requests and answers are under way: of each connection, each token and each user,
-//! and in total. Whoever is past a bound is asked to come again; nobody waits for it.
+//! Limits the bytes of requests and responses in memory: for each connection, token and user, and in total.
+//! A request past a limit fails at once and can be retried.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,10 +10,10 @@ use ctxpin_protocol::problem::ProblemName;
 use crate::api_error::ApiError;
 use crate::limits::Limits;
 
-/// What holds more is large: it leaves a quarter of everything to what is small.
+/// The size above which a request is large. Large requests leave a quarter of the total to small ones.
 const LARGE_BYTES: u64 = 64 * 1024;
 
-/// The bytes that are under way. Cloning it shares everything.
+/// The bytes in memory, by account. A clone shares them.
 #[derive(Debug, Clone)]
 pub(crate) struct Budget(Arc<Shared>);
 
@@ -23,22 +23,20 @@ struct Shared {
     held: Mutex<HashMap<Account, u64>>,
 }
 
-/// On whose account bytes are held.
+/// An account that bytes are charged to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Account {
-    /// Everybody's.
     All,
-    /// Of those together whose token was not looked up.
+    /// All callers whose token was not looked up, together.
     Strangers,
-    /// Of one connection.
+    /// The connection's id.
     Connection(u64),
-    /// Of one token.
     Token(TokenId),
-    /// Of one user, with those of their agents.
+    /// A user, with the user's agents.
     User(UserId),
 }
 
-/// Bytes that are held until this is dropped.
+/// Bytes that are reserved until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Reservation {
     budget: Budget,
@@ -46,7 +44,7 @@ pub(crate) struct Reservation {
     bytes: u64,
 }
 
-/// More is held than may be.
+/// The error of a reservation that exceeds an account's limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct OverBudget {
     holder: Account,
@@ -54,13 +52,13 @@ pub(crate) struct OverBudget {
 }
 
 impl Budget {
-    /// A budget of which nothing is used.
+    /// Returns an unused budget.
     pub fn new(limits: Limits) -> Self {
         let held = Mutex::default();
         Self(Arc::new(Shared { limits, held }))
     }
 
-    /// Begins to hold nothing yet, for these and for all.
+    /// Returns an empty reservation for these accounts and the total.
     pub fn hold(&self, holders: &[Account]) -> Reservation {
         Reservation {
             budget: self.clone(),
@@ -70,7 +68,7 @@ impl Budget {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Account, u64>> {
-        // Nothing is half-done behind a panic.
+        // No panic leaves the map inconsistent.
         self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -93,11 +91,11 @@ impl Budget {
 }
 
 impl Reservation {
-    /// Holds so many bytes more.
+    /// Reserves `bytes` more.
     ///
     /// # Errors
     ///
-    /// If that is more than one of the holders may: then it holds what it held.
+    /// Fails if that exceeds the limit of an account. Then the reservation stays as it was.
     pub fn grow(&mut self, bytes: u64) -> Result<(), OverBudget> {
         let is_large = self.bytes.saturating_add(bytes) > LARGE_BYTES;
         let mut held = self.budget.lock();
@@ -116,11 +114,11 @@ impl Reservation {
         Ok(())
     }
 
-    /// Hands what is held over to these and to all.
+    /// Transfers the reservation to these accounts and the total.
     ///
     /// # Errors
     ///
-    /// If one of them may not hold it: then nothing is held.
+    /// Fails if that exceeds the limit of an account. Then nothing is reserved.
     pub fn transfer(&mut self, holders: &[Account]) -> Result<(), OverBudget> {
         let mut handed_over = self.budget.hold(holders);
         let bytes = self.bytes;
@@ -154,13 +152,13 @@ impl From<OverBudget> for ApiError {
     fn from(full: OverBudget) -> Self {
         let OverBudget { holder, bytes_max } = full;
         let whose = match holder {
-            Account::All | Account::Strangers => "The server has as many bytes under way as it can",
-            Account::Connection(_) => "This connection has as many bytes under way as one may have",
-            Account::Token(_) => "This token has as many bytes under way as one may have",
-            Account::User(_) => "You have as many bytes under way as one user may have",
+            Account::All | Account::Strangers => "The server holds as many bytes as it can",
+            Account::Connection(_) => "This connection holds as many bytes as one connection may",
+            Account::Token(_) => "This token holds as many bytes as one token may",
+            Account::User(_) => "You hold as many bytes as one user may",
         };
         let detail = format!(
-            "{whose} ({bytes_max}); take the answers that wait for you, and try again in a moment."
+            "{whose} ({bytes_max}); read the responses that wait for you, and retry in a moment."
         );
         Self::new(ProblemName::Busy, detail)
     }
@@ -182,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_dropped_is_held_no_more() {
+    fn a_dropped_reservation_is_free() {
         let budget = budget();
         let mut held = budget.hold(&[Account::Connection(1), Account::Strangers]);
         held.grow(600).unwrap();
@@ -194,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_past_a_bound_holds_what_they_held() {
+    fn a_reservation_past_a_limit_stays_as_it_was() {
         let budget = budget();
         let mut held = budget.hold(&[Account::Connection(1), Account::Strangers]);
         held.grow(900).unwrap();
@@ -207,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_large_leaves_room_for_what_is_small() {
+    fn large_reservations_leave_room_for_small_ones() {
         let budget = budget();
         let mut large: Vec<_> = (0..6)
             .map(|n| budget.hold(&[Account::Connection(n)]))
@@ -221,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_who_becomes_known_makes_room_for_others() {
+    fn a_transfer_frees_the_old_accounts() {
         let budget = budget();
         let mut held = budget.hold(&[Account::Connection(1), Account::Strangers]);
         held.grow(1_000).unwrap();

@@ -1,5 +1,5 @@
-//! Who calls, as far as it was found out lately: before a large body is kept, and before a large answer
-//! is. What a caller may do is checked by the operation itself, each time.
+//! A cache of recent token lookups. The server looks a token up before it holds a large body or a large
+//! response for its caller. The operation itself checks the caller's permissions each time.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,33 +16,32 @@ use tokio::time::Instant;
 
 use crate::api_error::ApiResult;
 
-/// How long a token counts as known. One that was revoked meanwhile has its body read, and is refused
-/// then.
+/// How long a lookup is valid. A request with a token that was revoked meanwhile is refused after its body
+/// was read.
 const KNOWN_FOR: Duration = Duration::from_secs(10);
 
-/// Most tokens that are known at a time.
+/// The most lookups in the cache.
 const KNOWN_MAX: usize = 10_000;
 
-/// Most tokens that are looked up at a time: strangers leave room in the database for those who work.
+/// The most lookups at a time, so that unknown callers do not fill the database's connections.
 const LOOKED_UP_MAX: usize = 2;
 
-/// Somebody whose token was looked up.
+/// A caller whose token was looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct KnownCaller {
-    /// By which token.
     pub token: TokenId,
-    /// Who, or the owner of the agent.
+    /// The user, or the owner of the agent.
     pub user: UserId,
 }
 
-/// The tokens that were looked up lately. Cloning it shares everything.
+/// The cache of token lookups. A clone shares it.
 #[derive(Debug, Clone)]
 pub(crate) struct Callers(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
     entries: Mutex<HashMap<Key, Entry>>,
-    /// Places of those that are looked up.
+    /// Limits the lookups at a time.
     room: Semaphore,
 }
 
@@ -65,11 +64,11 @@ impl Default for Callers {
 }
 
 impl Callers {
-    /// Looks a token up, unless that was done just now.
+    /// Looks a token up, unless the cache has it.
     ///
     /// # Errors
     ///
-    /// If it opens nothing, or not the operation.
+    /// Fails if the token is not valid, or does not allow the operation.
     pub async fn known(
         &self,
         service: &Service,
@@ -80,7 +79,7 @@ impl Callers {
         if let Some(known) = self.cached(key, credential) {
             return Ok(known);
         }
-        // It is never closed.
+        // The semaphore is never closed.
         let _place = self.0.room.acquire().await.ok();
         let user = people::identify(service, credential, operation).await?;
         let token = credential.id;
@@ -89,15 +88,15 @@ impl Callers {
         Ok(known)
     }
 
-    /// Proves that the server knows a token, to whoever asks: as many at a time as there are tokens looked
-    /// up, and behind the same.
+    /// Returns a proof that the server knows a token. Proofs share the limit of lookups, because anyone
+    /// may ask for one.
     pub async fn prove(
         &self,
         service: &Service,
         token: TokenId,
         challenge: &Challenge,
     ) -> ApiResult<Proof> {
-        // It is never closed.
+        // The semaphore is never closed.
         let _place = self.0.room.acquire().await.ok();
         Ok(people::token_proof(service, token, challenge).await?)
     }
@@ -127,7 +126,7 @@ impl Callers {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, Entry>> {
-        // Nothing is half-done behind a panic.
+        // No panic leaves the map inconsistent.
         let entries = self.0.entries.lock();
         entries.unwrap_or_else(PoisonError::into_inner)
     }

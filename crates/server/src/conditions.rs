@@ -1,4 +1,4 @@
-//! Conditional requests (RFC 9110, section 13): entity tags and what is compared with them.
+//! Conditional requests (RFC 9110, section 13): entity tags and the headers that compare them.
 
 use axum::http::header::{IF_MATCH, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
@@ -7,17 +7,17 @@ use ctxpin_protocol::convert::members::{InvalidMember, hash};
 
 use crate::api_error::ApiResult;
 
-/// A strong entity tag: a hash in quotes.
+/// Returns a strong entity tag: the hash in quotes.
 pub(crate) fn etag(hash: impl std::fmt::Display) -> Option<HeaderValue> {
     HeaderValue::from_str(&format!("\"{hash}\"")).ok()
 }
 
-/// The pin that a request is conditional on. `*` is any, and so no condition: a chat always has a
-/// context, even if it is unpinned.
+/// Returns the pin that `If-Match` requires, or `None` if there is no condition. `*` is no condition, because
+/// even an unpinned chat has a context.
 ///
 /// # Errors
 ///
-/// If it is anything but one snapshot's strong tag, for a chat has one pin.
+/// Fails if the header is anything but `*` or the strong tag of one snapshot.
 pub(crate) fn if_match(headers: &HeaderMap) -> ApiResult<Option<SnapshotId>> {
     let Some(text) = joined(headers, &IF_MATCH)? else {
         return Ok(None);
@@ -31,23 +31,22 @@ pub(crate) fn if_match(headers: &HeaderMap) -> ApiResult<Option<SnapshotId>> {
     let quoted = quoted.ok_or_else(|| {
         InvalidMember::new(
             "If-Match",
-            "it is one snapshot in double quotes, such as the `ETag` of a context, or `*`",
+            "send `*`, or one snapshot in double quotes, such as the `ETag` of a context",
         )
     })?;
     Ok(Some(hash("If-Match", quoted)?))
 }
 
-/// What a caller has already.
+/// The content that a caller already has, by `If-None-Match`.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum IfNoneMatch {
-    /// Anything at all.
     Any,
-    /// These; a tag that is none of ours is left out, for it matches nothing.
+    /// Tags in other formats are left out, because they match nothing.
     These(Vec<BlobHash>),
 }
 
 impl IfNoneMatch {
-    /// Reads the header; without it, or with one that cannot be read, the caller has nothing.
+    /// Reads the header. If it is missing or malformed, the caller has nothing.
     pub fn read(headers: &HeaderMap) -> Self {
         let Ok(Some(text)) = joined(headers, &IF_NONE_MATCH) else {
             return Self::These(Vec::new());
@@ -55,17 +54,17 @@ impl IfNoneMatch {
         if text == "*" {
             return Self::Any;
         }
-        // Our tags hold no comma, so a tag that does is none of ours.
+        // A tag of this server contains no comma.
         let tags = text.split(',').filter_map(|tag| {
             let tag = tag.trim();
-            // Compared weakly, as section 13.1.2 says.
+            // Section 13.1.2 demands the weak comparison.
             let tag = tag.strip_prefix("W/").unwrap_or(tag);
             tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok()
         });
         Self::These(tags.collect())
     }
 
-    /// Whether the caller has it.
+    /// Returns whether the caller has the content.
     pub fn has(&self, hash: BlobHash) -> bool {
         match self {
             Self::Any => true,
@@ -73,7 +72,7 @@ impl IfNoneMatch {
         }
     }
 
-    /// What the caller most likely has.
+    /// Returns the first hash of the header, if it names any.
     pub fn first(&self) -> Option<BlobHash> {
         match self {
             Self::Any => None,
@@ -82,12 +81,14 @@ impl IfNoneMatch {
     }
 }
 
-/// A header that is a list, also where it was sent in several lines.
+/// Returns the value of a list header, joined if the caller sent it in several lines.
 fn joined(headers: &HeaderMap, name: &HeaderName) -> ApiResult<Option<String>> {
     let mut texts = Vec::new();
     for value in headers.get_all(name) {
         let text = value.to_str();
-        texts.push(text.map_err(|_| InvalidMember::new(name, "it holds what no tag may"))?);
+        texts.push(text.map_err(|_| {
+            InvalidMember::new(name, "it contains a character that no tag may contain")
+        })?);
     }
     Ok((!texts.is_empty()).then(|| texts.join(", ").trim().to_owned()))
 }
@@ -107,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn pins_that_a_request_is_conditional_on() {
+    fn if_match_headers() {
         let check = |values: &[&str], expected: Result<Option<&str>, ()>| {
             let found = if_match(&headers(&IF_MATCH, values));
             let expected = expected.map(|text| text.map(|text| text.parse().unwrap()));
@@ -126,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_caller_has() {
+    fn if_none_match_headers() {
         let check = |values: &[&str], has: bool| {
             let read = IfNoneMatch::read(&headers(&IF_NONE_MATCH, values));
             assert_eq!(read.has(HASH.parse().unwrap()), has, "{values:?}");

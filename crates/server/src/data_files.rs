@@ -1,5 +1,5 @@
-//! The files that hold a server's data. When somebody deletes one, the process can still write to it, and
-//! what it writes is gone when it ends.
+//! The files of a server's data. If one is deleted, the process can still write to it, but loses what it
+//! writes when it ends.
 
 use std::fs;
 use std::io;
@@ -16,27 +16,27 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api_error::ApiError;
 
-/// How often the server checks that they are still there, if nobody writes.
+/// How often the server checks the files if nobody writes.
 const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Files that have to be what their paths name. Cloning it shares everything.
+/// The files that must stay at their paths. A clone shares them.
 #[derive(Debug, Clone)]
 pub(crate) struct DataFiles(Arc<Files>);
 
 #[derive(Debug)]
 struct Files {
-    /// Each file's path, device and number.
+    /// The path, device and inode of each file.
     files: Vec<(PathBuf, u64, u64)>,
-    /// Cancelled once a request found one of them gone.
+    /// Cancelled once a request found a file gone.
     found_lost: CancellationToken,
 }
 
 impl DataFiles {
-    /// Notes the files that these paths name now.
+    /// Notes the files that are at these paths now.
     ///
     /// # Errors
     ///
-    /// If one of them cannot be looked at.
+    /// Fails if the metadata of a file cannot be read.
     pub fn on(paths: impl IntoIterator<Item = PathBuf>) -> io::Result<Self> {
         let files = paths.into_iter().map(|path| {
             let metadata = fs::symlink_metadata(&path)?;
@@ -53,7 +53,7 @@ impl DataFiles {
         let is_lost = |(path, device, number): &&(PathBuf, u64, u64)| {
             match fs::symlink_metadata(path) {
                 Ok(found) => (found.dev(), found.ino()) != (*device, *number),
-                // What cannot be looked at may be there.
+                // Other errors do not prove that the file is gone.
                 Err(error) => matches!(
                     error.kind(),
                     io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
@@ -64,7 +64,8 @@ impl DataFiles {
         lost.map(|(path, ..)| path.as_path())
     }
 
-    /// Waits until a file is gone. It checks now and then, and when a request found one gone.
+    /// Waits until a file is gone, and returns its path. It checks every 5 seconds, and when a request found
+    /// one gone.
     pub async fn until_lost(&self) -> PathBuf {
         loop {
             if let Some(path) = self.lost() {
@@ -78,8 +79,8 @@ impl DataFiles {
     }
 }
 
-/// Answers a request that may have written with its response only if the files are still there, so that
-/// nothing is acknowledged that cannot last.
+/// Replaces the success of a request that may have written by a problem if a file is gone, so that the
+/// server acknowledges no write that will be lost.
 pub(crate) async fn confirm_data_files(
     State(data_files): State<DataFiles>,
     request: Request,
@@ -91,7 +92,8 @@ pub(crate) async fn confirm_data_files(
         return response;
     }
     data_files.0.found_lost.cancel();
-    let detail = "The server's data was deleted while it ran; it ends, and nothing was kept.";
+    let detail =
+        "The server's data was deleted while it ran. The server stops, and the change is lost.";
     ApiError::new(ProblemName::Unavailable, detail).into_response()
 }
 
@@ -100,7 +102,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn case_b11_a_file_that_is_gone_or_replaced_is_noticed() {
+    async fn case_b11_a_missing_or_replaced_file_is_noticed() {
         let directory = tempfile::tempdir().unwrap();
         let paths = ["lock", "database"].map(|name| directory.path().join(name));
         for path in &paths {

@@ -1,5 +1,5 @@
-//! Watches as Server-SseEvent Events. A watch is pulled: the next event is looked for once the last one
-//! has been taken, so that a slow client holds back nothing but itself.
+//! Watches as Server-Sent Events. The server looks for the next event only after the client has read the
+//! last one, so a slow client delays only itself.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -18,14 +18,14 @@ use crate::api_error::{ApiError, ApiResult};
 use crate::app::App;
 use crate::metrics::OpenWatch;
 
-/// A comment is sent when nothing else was for so long, so that proxies keep the connection and a
-/// dead one is noticed.
+/// The interval of comments on a quiet stream. They keep proxies from closing the connection, and reveal a
+/// dead one.
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(15);
 
-/// Has a proxy pass each event on as it comes; nginx and others keep what is answered until it is much.
+/// The header that stops nginx and other proxies from buffering events.
 const X_ACCEL_BUFFERING: &str = "x-accel-buffering";
 
-/// A watch that is being told.
+/// A watch whose events are being sent.
 struct EventStream {
     app: App,
     watch: Watch,
@@ -33,7 +33,11 @@ struct EventStream {
     _open: OpenWatch,
 }
 
-/// Begins to watch, and answers the events as a stream. It ends when the server does.
+/// Starts a watch and returns its events as a stream, which ends when the server stops.
+///
+/// # Errors
+///
+/// Fails if the caller may not watch the subject.
 pub(crate) async fn events(
     app: App,
     credential: Credential,
@@ -63,7 +67,7 @@ impl EventStream {
             return None;
         }
         let next = tokio::select! {
-            // Ending comes first, or a busy watch would never end.
+            // The shutdown comes first, or a busy watch would never end.
             biased;
             () = self.app.shutdown.cancelled() => {
                 self.is_over = true;
@@ -83,7 +87,7 @@ impl EventStream {
 }
 
 fn to_sse(event: &wire::Event) -> SseEvent {
-    // What the shapes hold always has a JSON form.
+    // Every event has a JSON form.
     let data = event.data().unwrap_or_default();
     SseEvent::default().event(event.name()).data(data)
 }

@@ -1,4 +1,4 @@
-//! Who calls: the token of a request.
+//! The token of a request.
 
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
@@ -11,8 +11,8 @@ use crate::api_error::ApiError;
 use crate::app::App;
 use crate::request_memory::RequestMemory;
 
-/// What the caller presented in `Authorization: Bearer` (RFC 6750, section 2.1). Whether it opens
-/// anything is for the operation to find out.
+/// An extractor of the token in `Authorization: Bearer` (RFC 6750, section 2.1). The operation checks
+/// whether the token is valid.
 pub(crate) struct Identity(pub Credential);
 
 impl FromRequestParts<App> for Identity {
@@ -20,10 +20,10 @@ impl FromRequestParts<App> for Identity {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let credential = credential(&parts.headers)?;
-        // Nothing behind this one has a use for the token.
+        // No later code needs the token.
         parts.headers.remove(AUTHORIZATION);
         RequestMemory::of(parts)?.identify(app, credential).await?;
-        // A large body is read only if it opens anything.
+        // The body's extractor looks the token up before it reads a large body.
         parts.extensions.insert(credential);
         Ok(Self(credential))
     }
@@ -48,7 +48,7 @@ fn credential(headers: &HeaderMap) -> Result<Credential, ApiError> {
     Ok(token.credential())
 }
 
-/// The token after the scheme, which is spelled in any case (RFC 9110, section 11.1).
+/// Returns the token after the scheme, whose case does not matter (RFC 9110, section 11.1).
 fn bearer(value: &HeaderValue) -> Option<&str> {
     let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
     scheme
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_that_are_read() {
+    fn accepted_headers() {
         let expected = TOKEN.parse::<Token>().unwrap().credential();
         for scheme in ["Bearer ", "bearer ", "BEARER  "] {
             let found = credential(&headers(&[&format!("{scheme}{TOKEN}")]));
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_that_are_refused() {
+    fn refused_headers() {
         let whole = format!("Bearer {TOKEN}");
         let check = |values: &[&str], detail: &str| {
             let refusal = credential(&headers(values)).unwrap_err();

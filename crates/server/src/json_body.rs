@@ -1,4 +1,4 @@
-//! Bodies in JSON.
+//! Extractors of JSON bodies.
 
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
@@ -13,13 +13,13 @@ use crate::body::RawBody;
 use crate::callers::KnownCaller;
 use crate::limits::JSON_VALUES_MAX;
 
-/// Longest part of a reason that is told, in bytes.
+/// The most bytes of a reason in a response.
 const REASON_BYTES_MAX: usize = 400;
 
-/// Longest path of a member in a problem, in bytes. The caller chooses the names in it.
+/// The most bytes of a member's path in a problem. The caller chooses the names in it.
 const MEMBER_BYTES_MAX: usize = 200;
 
-/// Extracts a body in JSON.
+/// An extractor of a JSON body.
 pub(crate) struct JsonBody<T>(pub T);
 
 impl<T: DeserializeOwned + Send + 'static> FromRequest<App> for JsonBody<T> {
@@ -32,8 +32,8 @@ impl<T: DeserializeOwned + Send + 'static> FromRequest<App> for JsonBody<T> {
     }
 }
 
-/// Extracts what is made of a body in JSON. A large one is parsed and converted in the workshop, so that no other
-/// request waits for it.
+/// An extractor that parses and converts a JSON body. A large body is processed in the workshop, so that
+/// no other request waits for it.
 pub(crate) struct ConvertedBody<T>(pub T);
 
 impl<T: FromBody> FromRequest<App> for ConvertedBody<T> {
@@ -47,9 +47,8 @@ impl<T: FromBody> FromRequest<App> for ConvertedBody<T> {
     }
 }
 
-/// A type that is made of a body.
+/// A type that is converted from a body.
 pub(crate) trait FromBody: Sized + Send + 'static {
-    /// The shape of the body.
     type Body: DeserializeOwned;
 
     /// Converts the body.
@@ -57,7 +56,7 @@ pub(crate) trait FromBody: Sized + Send + 'static {
 }
 
 impl RawBody {
-    /// Works on the body, in the workshop if its sender was found out.
+    /// Processes the body, in the workshop if its sender is known.
     async fn process<T: Send + 'static>(
         self,
         app: &App,
@@ -69,7 +68,7 @@ impl RawBody {
                 let length = body.len() as u64;
                 app.service.work(user, length, move || work(&body)).await?
             }
-            // It is short.
+            // The body is short.
             None => work(&body),
         }
     }
@@ -83,7 +82,7 @@ fn demand_json(headers: &HeaderMap) -> ApiResult<()> {
     }
     Err(ApiError::new(
         ProblemName::UnsupportedMediaType,
-        "The body is JSON: send it with `Content-Type: application/json`.",
+        "Send the body as JSON with `Content-Type: application/json`.",
     ))
 }
 
@@ -94,8 +93,7 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> ApiResult<T> {
             "The body is empty; send a JSON object, even if it is `{}`.",
         ));
     }
-    // The shapes could be read from a list too, and an empty one as an object without members:
-    // nobody means that.
+    // Otherwise serde would read a list as the members in their order.
     if body.trim_ascii_start().starts_with(b"[") {
         return Err(ApiError::new(
             ProblemName::InvalidRequest,
@@ -114,12 +112,12 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> ApiResult<T> {
         let place = format!(" at line {line} column {column}");
         let reason = text.strip_suffix(&place).unwrap_or(&text);
         if !error.is_data() {
-            let detail = format!("The body is no JSON: {reason}, at line {line}, column {column}.");
+            let detail =
+                format!("The body is not JSON: {reason}, at line {line}, column {column}.");
             return ApiError::new(ProblemName::MalformedRequest, detail);
         }
         let reason = without_values(reason);
-        let detail =
-            format!("The body cannot be taken: {reason}, at line {line}, column {column}.");
+        let detail = format!("The body is not valid: {reason}, at line {line}, column {column}.");
         let problem = Problem::new(ProblemName::InvalidRequest, detail);
         match member_at_fault::<T>(body) {
             Some(member) => problem.with("member", member).into(),
@@ -128,7 +126,7 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> ApiResult<T> {
     })
 }
 
-/// Returns the path of the member that cannot be taken, such as `resources[3].source`. Returns `None` if the fault
+/// Returns the path of the member that is not valid, such as `resources[3].source`. Returns `None` if the fault
 /// is not in a member.
 ///
 /// It parses the body again. To keep the path costs an allocation for each member, and a good body should not pay
@@ -150,8 +148,8 @@ fn member_at_fault<T: DeserializeOwned>(body: &[u8]) -> Option<String> {
     Some(cut(&member, MEMBER_BYTES_MAX).to_owned())
 }
 
-/// How many values and names of members the text of a JSON body may hold: each but the first comes
-/// after a comma, a colon or an opening bracket that is in no string.
+/// Returns an upper bound of the values and member names in a JSON text. Each but the first follows a comma,
+/// a colon or an opening bracket outside a string.
 fn count_values(body: &[u8]) -> usize {
     let (mut values, mut is_in_string, mut is_escaped) = (1, false, false);
     for byte in body {
@@ -166,8 +164,8 @@ fn count_values(body: &[u8]) -> usize {
     values
 }
 
-/// Takes the value out of a reason for which it was not taken: a value may be a secret, and a
-/// reason is kept in logs. What was expected, and the name of a member, stay.
+/// Removes the invalid value from serde's reason, because it may be a secret and reasons are logged. The
+/// expected type and the member's name stay.
 pub(crate) fn without_values(reason: &str) -> String {
     const EXPECTED: &str = ", expected ";
     let told = ["invalid type: ", "invalid value: "]
@@ -177,7 +175,7 @@ pub(crate) fn without_values(reason: &str) -> String {
         return cut(reason, REASON_BYTES_MAX).to_owned();
     };
     let start = at + told.len();
-    // What was expected is in our own words, which hold no such text, unlike the value.
+    // The value may contain this text, but the description of the expected type does not.
     let expected = reason[start..]
         .rfind(EXPECTED)
         .map_or("", |found| &reason[start + found..]);
@@ -210,61 +208,57 @@ mod tests {
     }
 
     #[test]
-    fn bodies_that_are_no_json() {
+    fn malformed_bodies() {
         let malformed = ProblemName::MalformedRequest;
         check::<ChatCreate>("", malformed, "The body is empty;");
-        check::<ChatCreate>("{", malformed, "The body is no JSON: EOF while parsing");
+        check::<ChatCreate>("{", malformed, "The body is not JSON: EOF while parsing");
         check::<ChatCreate>(
             "{\"title\":\n \"s3cret\",}",
             malformed,
-            "The body is no JSON: trailing comma, at line 2, column 11.",
+            "The body is not JSON: trailing comma, at line 2, column 11.",
         );
         check::<ChatCreate>(
             "{} x",
             malformed,
-            "The body is no JSON: trailing characters",
+            "The body is not JSON: trailing characters",
         );
         check::<ChatCreate>(
             "\u{feff}{}",
             malformed,
-            "The body is no JSON: expected value",
+            "The body is not JSON: expected value",
         );
         let deep = format!("{{\"title\":{}", "[".repeat(100_000));
-        check::<ChatCreate>(
-            &deep,
-            ProblemName::InvalidRequest,
-            "The body cannot be taken",
-        );
+        check::<ChatCreate>(&deep, ProblemName::InvalidRequest, "The body is not valid");
         let deep = format!("{{\"sources\":{}", "[".repeat(100_000));
-        check::<ContextMove>(&deep, malformed, "The body is no JSON: recursion limit");
+        check::<ContextMove>(&deep, malformed, "The body is not JSON: recursion limit");
     }
 
     #[test]
-    fn bodies_that_say_what_they_should_not() {
+    fn invalid_bodies() {
         let invalid = ProblemName::InvalidRequest;
         let problem = check::<ChatCreate>(
             r#"{"titel":"s3cret"}"#,
             invalid,
-            "The body cannot be taken: unknown field `titel`, expected one of `client`,",
+            "The body is not valid: unknown field `titel`, expected one of `client`,",
         );
         assert_eq!(problem.members["member"], "titel");
         let problem = check::<Push>(
             r#"{"epoch":1,"version":1,"facts":{}}"#,
             invalid,
-            "The body cannot be taken: missing field `resources`",
+            "The body is not valid: missing field `resources`",
         );
         assert_eq!(problem.members["member"], "resources");
         check::<Push>(
             r#"{"epoch":"s3cret, expected x","version":1}"#,
             invalid,
-            "The body cannot be taken: invalid type: string, expected i64, at line 1,",
+            "The body is not valid: invalid type: string, expected i64, at line 1,",
         );
         check::<ChatCreate>(
             r#"{"agent_id":"s3cret"}"#,
             invalid,
-            "The body cannot be taken: UUID parsing failed",
+            "The body is not valid: UUID parsing failed",
         );
-        // A list could be taken for the members in their order, and an empty one for none of them.
+        // serde would read a list as the members in their order.
         for body in ["[7]", "[]", " \n[]"] {
             let detail = "The body is a list; send a JSON object, even if it is `{}`.";
             check::<ChatCreate>(body, invalid, detail);
@@ -274,7 +268,7 @@ mod tests {
         check::<ChatCreate>(
             "\"s3cret\"",
             invalid,
-            "The body cannot be taken: invalid type: string,",
+            "The body is not valid: invalid type: string,",
         );
     }
 
@@ -330,7 +324,7 @@ mod tests {
         count(r#""a,b:[{\"\\""#, 1);
         count(r#"["\\",1]"#, 3);
         let most = format!(r#"{{"sources":[{}]}}"#, ",".repeat(JSON_VALUES_MAX - 4));
-        check::<ContextMove>(&most, ProblemName::MalformedRequest, "The body is no JSON");
+        check::<ContextMove>(&most, ProblemName::MalformedRequest, "The body is not JSON");
         let more = format!(r#"{{"sources":[{}]}}"#, ",".repeat(JSON_VALUES_MAX - 3));
         check::<ContextMove>(
             &more,

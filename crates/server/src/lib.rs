@@ -1,8 +1,7 @@
-//! The server: HTTP translated into operations, and their answers into HTTP.
+//! The HTTP server.
 //!
-//! It reads a request, asks one operation, and tells what came of it. It knows no SQL, no tables
-//! and no workspace files, decides nothing about data, and does not know who may do what: a
-//! handler that does more than translate is in the wrong place.
+//! A handler reads a request, calls one operation and writes its result as a response. This crate knows
+//! no SQL, no tables and no workspace files, and makes no decision about data or permissions.
 
 mod admin_token;
 mod api;

@@ -1,4 +1,4 @@
-//! What is counted, in the text format of OpenMetrics 1.0.
+//! The server's metrics, in the text format of OpenMetrics 1.0.
 
 use std::fmt::Write as _;
 use std::sync::atomic::AtomicU64;
@@ -26,7 +26,7 @@ pub enum MetricsReaders {
 pub(crate) const METRICS_MEDIA_TYPE: &str =
     "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Bounds of the durations that are told apart, in seconds: from a cached prompt to the deadline.
+/// The buckets of the durations, in seconds: from a cached prompt to the deadline.
 const DURATION_BOUNDS: [f64; 12] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0, 60.0,
 ];
@@ -54,8 +54,8 @@ struct LimitLabels {
     limit: &'static str,
 }
 
-/// The counters of one server. Every label has a bounded set of values: a route is a template, a
-/// method one of those that are known.
+/// The metrics of one server. Every label has a bounded set of values: a route is a template, and a
+/// method one of the known ones.
 pub(crate) struct Metrics {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
@@ -69,7 +69,7 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Counters that stand at zero.
+    /// Returns metrics that are all zero.
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("ctxpin");
         let requests = Family::default();
@@ -128,7 +128,7 @@ impl Metrics {
         }
     }
 
-    /// Counts an answered request. `route` is its template; none if no route matched.
+    /// Counts a request. `route` is its template, or `None` if no route matched.
     pub fn request(&self, method: &Method, route: Option<&str>, status: u16, took: Duration) {
         let (method, route) = (known(method), route.unwrap_or("none").to_owned());
         let labels = RequestLabels {
@@ -142,47 +142,47 @@ impl Metrics {
             .observe(took.as_secs_f64());
     }
 
-    /// Counts a push.
+    /// Counts a push and the chats that it pinned.
     pub fn push(&self, verdict: &'static str, hydrated: u64) {
         self.pushes.get_or_create(&VerdictLabels { verdict }).inc();
         self.hydrated.inc_by(hydrated);
     }
 
-    /// Counts a watch as open until the answer is dropped.
+    /// Counts a watch as open until the returned guard is dropped.
     pub fn watch_open(&self) -> OpenWatch {
         self.watches.inc();
         OpenWatch(self.watches.clone())
     }
 
-    /// Takes over how many users are to be warned of something that is limited.
+    /// Sets how many users have nearly used up a limit.
     pub fn users_warned(&self, limit: &'static str, users: u64) {
         let gauge = self.users_warned.get_or_create(&LimitLabels { limit });
         gauge.set(i64::try_from(users).unwrap_or(i64::MAX));
     }
 
-    /// Takes over what the database has been asked so far.
+    /// Sets the statements and round trips of the database so far.
     pub fn database(&self, statements: u64, round_trips: u64) {
         for (counter, now) in [
             (&self.statements, statements),
             (&self.round_trips, round_trips),
         ] {
-            // Two that ask at once may come here in the other order.
+            // Concurrent requests may arrive in another order.
             counter.inc_by(now.saturating_sub(counter.get()));
         }
     }
 
-    /// Everything as text.
+    /// Returns all metrics as text.
     pub fn text(&self) -> String {
         let mut text = String::new();
         if let Err(error) = encode(&mut text, &self.registry) {
-            // Writing to a String does not fail; half a text would be worse than a note in it.
+            // Writing to a String does not fail. If it did, the text would say so.
             let _ = write!(text, "# {error}");
         }
         text
     }
 }
 
-/// A watch that is open.
+/// A guard that counts a watch as open.
 pub(crate) struct OpenWatch(Gauge);
 
 impl Drop for OpenWatch {
@@ -205,7 +205,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_counted_is_told() {
+    fn metrics_as_text() {
         let metrics = Metrics::new();
         let took = Duration::from_millis(3);
         metrics.request(&Method::GET, Some("/api/v1/chats/{chat}"), 200, took);

@@ -1,4 +1,4 @@
-//! Around every request: its id, its log line, its place in the metrics.
+//! The id, the log line and the metrics of every request.
 
 use std::sync::Arc;
 
@@ -12,18 +12,18 @@ use uuid::Uuid;
 
 use crate::metrics::Metrics;
 
-/// The header that tells the id under which a request is found in the log.
+/// The header with the request's id in the log.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Logs and counts a request. What is logged is its method and the template of its path: neither
-/// query nor headers nor bodies, which hold what people wrote.
+/// Logs and counts a request. The log has its method and the template of its path, but neither query nor
+/// headers nor bodies, which hold what people wrote.
 pub(crate) async fn observe(
     State(metrics): State<Arc<Metrics>>,
     request: Request,
     next: Next,
 ) -> Response {
     let begun = Instant::now();
-    // An id that the caller could choose would be a way to write into the log.
+    // If the caller could choose the id, the caller could write into the log.
     let id = Uuid::new_v4().to_string();
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();

@@ -1,4 +1,4 @@
-//! The parameters of a request: the parts of its path, and its query.
+//! Extractors of a request's path parameters and query.
 
 use std::str::FromStr;
 
@@ -10,21 +10,21 @@ use serde::de::DeserializeOwned;
 use crate::api_error::{ApiError, ApiResult};
 use crate::json_body::without_values;
 
-/// Extracts the named parts of a path, decoded.
+/// An extractor of the path's named parameters, decoded.
 pub(crate) struct PathParams(Vec<(String, String)>);
 
 impl PathParams {
-    /// Returns the part of that name, or an empty text.
+    /// Returns the parameter of that name, or an empty text.
     pub fn text(&self, name: &str) -> &str {
         let part = self.0.iter().find(|(known, _)| known == name);
         part.map_or("", |(_, value)| value)
     }
 
-    /// Parses the part of that name as an id.
+    /// Parses the parameter of that name as an id.
     ///
     /// # Errors
     ///
-    /// `not-found` if it is no id.
+    /// Returns `not-found` if it is not an id.
     pub fn id<I: FromStr>(&self, name: &str) -> ApiResult<I> {
         self.text(name).parse().map_err(|_| {
             let detail = format!("There is no such {name}.");
@@ -37,7 +37,7 @@ impl<S: Send + Sync> FromRequestParts<S> for PathParams {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        // It fails for parts that are no UTF-8, and nothing has such a name.
+        // It fails for parameters that are not UTF-8, and nothing has such a name.
         let params = RawPathParams::from_request_parts(parts, state)
             .await
             .map_err(|_| ApiError::new(ProblemName::NotFound, "The path is not UTF-8."))?;
@@ -50,7 +50,7 @@ impl<S: Send + Sync> FromRequestParts<S> for PathParams {
     }
 }
 
-/// Extracts the members of a query.
+/// An extractor of the query.
 pub(crate) struct QueryParams<T>(pub T);
 
 impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for QueryParams<T> {
@@ -61,7 +61,7 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for QueryParams<T> {
             let reason = without_values(&rejection.body_text());
             ApiError::new(
                 ProblemName::InvalidRequest,
-                format!("The query cannot be taken: {reason}."),
+                format!("The query is not valid: {reason}."),
             )
         })?;
         Ok(Self(query.0))

@@ -1,5 +1,5 @@
-//! What a request holds of the server's memory: its head and its body until it is answered, and its
-//! answer until somebody has taken it.
+//! The memory of a request: its head and body until the response begins, and the response until the client
+//! has read it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -22,7 +22,7 @@ use crate::budget::{Account, OverBudget, Reservation};
 use crate::callers::KnownCaller;
 use crate::limits::{RESPONSE_BYTES_FREE, STRANGER_REQUESTS_MAX};
 
-/// What a request holds. Stands in its extensions; cloning it shares everything.
+/// The memory that a request holds. It is an extension of the request; a clone shares it.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestMemory(Arc<Shared>);
 
@@ -30,12 +30,12 @@ pub(crate) struct RequestMemory(Arc<Shared>);
 struct Shared {
     connection: Connection,
     held: Mutex<Reservation>,
-    /// Bytes of the head that strangers have no more room for: it is held once the caller is known.
+    /// The bytes of a head that exceeded the limit of strangers. They are reserved once the caller is known.
     refused: Mutex<u64>,
     caller: Mutex<Option<Credential>>,
 }
 
-/// Holds a request, and its answer.
+/// Reserves memory for a request and its response.
 pub(crate) async fn reserve_memory(
     State(app): State<App>,
     mut request: Request,
@@ -53,7 +53,7 @@ pub(crate) async fn reserve_memory(
     held.unwrap_or_else(IntoResponse::into_response)
 }
 
-/// About how long a head is, in bytes.
+/// Returns the approximate length of a head, in bytes.
 fn head_bytes(request: &Request) -> u64 {
     let fields = |headers: &HeaderMap| -> usize {
         let fields = headers.iter();
@@ -67,14 +67,19 @@ fn head_bytes(request: &Request) -> u64 {
 }
 
 impl RequestMemory {
-    /// What the request of these parts holds.
+    /// Returns the memory of the request with these parts.
     ///
     /// # Errors
     ///
-    /// None on the routes of the API, which all are held.
+    /// Fails on a route without the layer [`reserve_memory`], and so on none of the API.
     pub fn of(parts: &Parts) -> ApiResult<&Self> {
         let load = parts.extensions.get();
-        load.ok_or_else(|| ApiError::new(ProblemName::Internal, "The request is held by nobody."))
+        load.ok_or_else(|| {
+            ApiError::new(
+                ProblemName::Internal,
+                "No memory is reserved for the request.",
+            )
+        })
     }
 
     fn begin(app: &App, connection: Connection, head_bytes: u64) -> ApiResult<Self> {
@@ -86,7 +91,7 @@ impl RequestMemory {
         };
         let refused = match held.grow(head_bytes) {
             Ok(()) => 0,
-            // Who knows who it is.
+            // The caller may turn out to be known.
             Err(_) if !is_known => head_bytes,
             Err(full) => return Err(full.into()),
         };
@@ -98,11 +103,12 @@ impl RequestMemory {
         })))
     }
 
-    /// Notes by which token the request came, and looks it up if strangers are under way enough.
+    /// Notes the token of the request, and looks it up if the connection has too many unknown requests or
+    /// the strangers' memory is used up.
     ///
     /// # Errors
     ///
-    /// If it opens nothing, or its owner holds too much.
+    /// Fails if it looked the token up and the token is not valid, or its owner holds too much.
     pub async fn identify(&self, app: &App, credential: Credential) -> ApiResult<()> {
         *lock(&self.0.caller) = Some(credential);
         let connection = &self.0.connection;
@@ -114,12 +120,12 @@ impl RequestMemory {
         Ok(())
     }
 
-    /// Finds out whose the request is. On a connection on which no token was good that is done for one
-    /// request after the other, so that whoever tries many keeps nobody from the database.
+    /// Looks the caller up and transfers the memory to the caller. Until a token of the connection was valid,
+    /// it looks up one at a time, so that a caller who guesses tokens does not keep others from the database.
     ///
     /// # Errors
     ///
-    /// If the token opens nothing, or not the operation, or its owner holds too much already.
+    /// Fails if the token is not valid or does not allow the operation, or if its owner holds too much.
     pub async fn look_up(
         &self,
         app: &App,
@@ -129,7 +135,7 @@ impl RequestMemory {
         let connection = &self.0.connection;
         let _turn = connection.turn().await;
         if connection.is_unwelcome() {
-            let detail = "Too many tokens were tried on this connection.";
+            let detail = "This connection has sent too many invalid tokens.";
             return Err(ApiError::new(ProblemName::Unauthenticated, detail));
         }
         let (callers, service) = (&app.callers, &app.service);
@@ -141,11 +147,11 @@ impl RequestMemory {
         Ok(known)
     }
 
-    /// Holds so many bytes more.
+    /// Reserves `bytes` more.
     ///
     /// # Errors
     ///
-    /// If there are too many already.
+    /// Fails if that exceeds a limit.
     pub fn grow(&self, bytes: u64) -> Result<(), OverBudget> {
         lock(&self.0.held).grow(bytes)
     }
@@ -158,7 +164,8 @@ impl RequestMemory {
         ]
     }
 
-    /// Holds a large answer until it is taken. What anybody may read is shared by all, and so held by nobody.
+    /// Reserves memory for a large response until the client has read it. A response that needs no token is
+    /// shared, and so not counted.
     async fn reserve_response(&self, app: &App, response: Response) -> ApiResult<Response> {
         let Some(credential) = *lock(&self.0.caller) else {
             return Ok(response);
@@ -175,14 +182,14 @@ impl RequestMemory {
         let mut held = app.budget.hold(&self.holders(known));
         held.grow(length)?;
         let (parts, body) = response.into_parts();
-        // It is whole already: its length is known.
+        // The body is already in memory, because its length is known.
         let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
         let bytes = Bytes::from_owner(ReservedBytes { bytes, _held: held });
         Ok(Response::from_parts(parts, Body::from(bytes)))
     }
 }
 
-/// Bytes that are held until the last of them has left.
+/// Bytes that stay reserved until the last of them is sent.
 struct ReservedBytes {
     bytes: Bytes,
     _held: Reservation,
@@ -195,6 +202,6 @@ impl AsRef<[u8]> for ReservedBytes {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing is half-done behind a panic.
+    // No panic leaves the value inconsistent.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,5 +1,4 @@
-//! A route: its handlers and what holds for its requests and responses. The routes are listed in
-//! `router.rs`; nothing else decides how long a request may be or take, and who may keep a response.
+//! A route: its handlers and its policy of cache, deadline and body. The routes are listed in `router.rs`.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,44 +17,44 @@ use crate::api_error::ApiError;
 use crate::app::App;
 use crate::limits::{OTHER_BYTES_MAX, REQUEST_TIME_MAX};
 
-/// Handlers of one path, by method, with what holds for them.
+/// The handlers of one path, by method, with their policy.
 pub(crate) struct Route {
     pub policy: RoutePolicy,
     pub methods: UtoipaMethodRouter<App>,
 }
 
-/// What holds for the requests and responses of a route.
+/// The policy of a route's requests and responses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RoutePolicy {
     pub cache: Cache,
-    /// Longest time from the last byte of a request to the head of its response. The events of a
+    /// The longest time from the last byte of a request to the head of its response. The events of a
     /// watch come after that.
     pub time_max: Duration,
     pub body: BodyLimit,
 }
 
-/// Who may keep a successful response. A problem is never kept.
+/// Who may cache a successful response. A problem is never cached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cache {
-    /// Nobody: most responses hold what people wrote, so that no proxy or browser may have them. A caller
-    /// of ours keeps what it read by its `ETag` all the same.
+    /// No proxy or browser, because most responses hold what people wrote. ctxpin's own client caches by
+    /// `ETag` all the same.
     NoStore,
-    /// Everybody, if they ask the server again before they use it, with `If-None-Match` where there is an
-    /// `ETag`. An event stream says so too, because proxies know it from there.
+    /// Everyone, if they revalidate the response before each use, with `If-None-Match` where there is an
+    /// `ETag`. Event streams use it too, because proxies expect it of them.
     Revalidate,
 }
 
-/// How long a body may be.
+/// The limit of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BodyLimit {
-    /// The longest body, in bytes, before and after it is decompressed.
+    /// The longest body, in bytes, before and after decompression.
     pub bytes_max: u64,
-    /// What its sender must be allowed to do before the server reads a long one.
+    /// The operation that the sender must be allowed before the server reads a long body.
     pub operation: Option<Operation>,
 }
 
 impl RoutePolicy {
-    /// What holds for most routes.
+    /// The policy of most routes.
     pub(crate) const USUAL: Self = Self {
         cache: Cache::NoStore,
         time_max: REQUEST_TIME_MAX,
@@ -67,7 +66,7 @@ impl RoutePolicy {
 }
 
 impl Route {
-    /// A route for which the usual policy holds.
+    /// Returns a route with the usual policy.
     pub fn new(methods: UtoipaMethodRouter<App>) -> Self {
         Self {
             policy: RoutePolicy::USUAL,
@@ -75,13 +74,13 @@ impl Route {
         }
     }
 
-    /// Lets a caller keep successful responses.
+    /// Sets who may cache successful responses.
     pub fn cached(mut self, cache: Cache) -> Self {
         self.policy.cache = cache;
         self
     }
 
-    /// Takes longer bodies, from callers who are allowed the operation.
+    /// Allows longer bodies from callers who are allowed the operation.
     pub fn body(mut self, bytes_max: u64, operation: Operation) -> Self {
         self.policy.body = BodyLimit {
             bytes_max,
@@ -101,8 +100,8 @@ impl Cache {
     }
 }
 
-/// When the server gives up a request without a response. It stands in the request's extensions; cloning it
-/// shares it.
+/// The time at which the server gives up a request without a response. It is an extension of the request; a
+/// clone shares it.
 #[derive(Debug, Clone)]
 pub(crate) struct Deadline {
     at: Arc<Mutex<Instant>>,
@@ -115,7 +114,7 @@ impl Deadline {
         Self { at, time_max }
     }
 
-    /// Begins anew, because something of the body came. The body's pace bounds how long that may go on.
+    /// Restarts the deadline, because a part of the body came. The body's pace limits how often.
     pub fn restart(&self) {
         *self.at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + self.time_max;
     }
@@ -131,8 +130,8 @@ impl Deadline {
     }
 }
 
-/// Serves a request by the policy of its route. A request that takes too long ends, and whatever it was doing
-/// is rolled back.
+/// Serves a request by the policy of its route. A request that takes too long is dropped, and its transaction
+/// rolled back.
 pub(crate) async fn serve_by_policy(
     State(policy): State<RoutePolicy>,
     mut request: Request,
@@ -145,7 +144,7 @@ pub(crate) async fn serve_by_policy(
         response = next.run(request) => response,
         () = deadline.passed() => {
             let most = policy.time_max.as_secs();
-            let detail = format!("The request took longer than {most} s; try again.");
+            let detail = format!("The request took longer than {most} s; retry it.");
             ApiError::new(ProblemName::Unavailable, detail).into_response()
         }
     };

@@ -1,5 +1,5 @@
-//! Every route of the server with its policy. A route is registered here once, for the router and for the
-//! API's document, so that the two cannot part.
+//! The routes of the server with their policies. Each route is registered once, for the router and for the
+//! API's document.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ use crate::observe::observe;
 use crate::request_memory::reserve_memory;
 use crate::route::{Cache, Route, RoutePolicy, serve_by_policy};
 
-/// Under which path the API lies.
+/// The path of the API.
 const API: &str = "/api/v1";
 
 #[derive(OpenApi)]
@@ -57,7 +57,7 @@ pub fn document() -> OpenApiDocument {
     completed(merged(|methods, _| methods).into_openapi())
 }
 
-/// Returns the policy of every route, by path as the document spells it.
+/// Returns the policy of every route, by its path in the document.
 pub fn policies() -> BTreeMap<String, RoutePolicy> {
     let routes = |prefix: &'static str, routes: Vec<Route>| {
         routes.into_iter().flat_map(move |route| {
@@ -96,13 +96,13 @@ pub(crate) fn router(app: App) -> Router {
     with_common_layers(router.with_state(app), metrics)
 }
 
-/// Returns routes of others, with everything around them that stands around those of the API.
+/// Returns `routes` with the layers and the usual policy of the API.
 pub(crate) fn foreign_router(routes: Router) -> Router {
     let routes = routes.layer(from_fn_with_state(RoutePolicy::USUAL, serve_by_policy));
     with_common_layers(routes, Arc::new(Metrics::new()))
 }
 
-/// Puts around routes what holds for all of them, and for requests that none is for.
+/// Adds the layers that apply to all requests, including those that match no route.
 fn with_common_layers(router: Router, metrics: Arc<Metrics>) -> Router {
     let no_store = HeaderValue::from_static(Cache::NoStore.header());
     let nosniff = HeaderValue::from_static("nosniff");
@@ -127,15 +127,15 @@ fn with_common_layers(router: Router, metrics: Arc<Metrics>) -> Router {
         .layer(from_fn_with_state(metrics, observe))
 }
 
-/// What is compressed: not events, which would wait for one another, and not what has a strong tag,
-/// which names the very bytes.
+/// Returns which responses to compress. Events are not, because compression would delay them, and neither
+/// are responses with a strong `ETag`, which names their exact bytes.
 fn compressible() -> impl Predicate {
     DefaultPredicate::new()
         .and(NotForContentType::const_new("text/markdown"))
         .and(NotForContentType::const_new("application/octet-stream"))
 }
 
-/// Joins all routes, each with its policy put around it.
+/// Merges all routes, after `around` has applied its policy to each.
 fn merged(
     around: impl Fn(OpenApiRouter<App>, RoutePolicy) -> OpenApiRouter<App>,
 ) -> OpenApiRouter<App> {
@@ -150,7 +150,7 @@ fn merged(
         .merge(join(operator_routes()))
 }
 
-/// The routes for whoever operates the server.
+/// Returns the routes for operators.
 fn operator_routes() -> Vec<Route> {
     vec![
         Route::new(routes!(health::alive)),
@@ -159,7 +159,7 @@ fn operator_routes() -> Vec<Route> {
     ]
 }
 
-/// The routes of the API, below [`API`].
+/// Returns the routes of the API, relative to [`API`].
 fn api_routes() -> Vec<Route> {
     vec![
         Route::new(routes!(health::document)).cached(Cache::Revalidate),
@@ -201,12 +201,12 @@ fn api_routes() -> Vec<Route> {
     ]
 }
 
-/// Spells a path as OpenAPI does.
+/// Returns a path in OpenAPI's spelling.
 fn openapi_path(path: &str) -> String {
     path.replace("{*", "{")
 }
 
-/// Adds what holds for all routes, and writes paths as OpenAPI does.
+/// Adds the security scheme, descriptions and OpenAPI's spelling of paths to the document.
 fn completed(mut document: OpenApiDocument) -> OpenApiDocument {
     let scheme = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
@@ -224,8 +224,8 @@ fn completed(mut document: OpenApiDocument) -> OpenApiDocument {
     document
 }
 
-/// Gives every response the description that it must have: where nothing else is told, what its
-/// status says.
+/// Describes each response that has no description by the reason phrase of its status, because OpenAPI
+/// requires one.
 fn with_descriptions(mut item: PathItem) -> PathItem {
     let operations = [
         &mut item.get,

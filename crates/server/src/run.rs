@@ -1,4 +1,4 @@
-//! A whole server, from opening its data to closing it.
+//! Runs a server: opens its data, serves, and closes the data.
 
 use std::fmt;
 use std::fs;
@@ -37,43 +37,40 @@ pub use ctxpin_listener::bind;
 /// The name of the SQLite file in the data directory.
 const SQLITE_NAME: &str = "ctxpin.sqlite";
 
-/// The name of the file whose lock says that a server uses the SQLite file.
+/// The name of the file that a server locks while it uses the SQLite file.
 const LOCK_NAME: &str = "ctxpin.lock";
 
-/// How many connections to PostgreSQL a server may have at most, if nothing else is chosen: several
-/// replicas fit into its usual 100.
+/// The default limit of a server's connections to PostgreSQL. Several replicas fit into PostgreSQL's
+/// default of 100.
 pub const DATABASE_CONNECTIONS: u32 = 20;
 
-/// The fewest and the most that can be chosen: one listens to the other replicas, and PostgreSQL is not
-/// made for more.
+/// The limits of connections that an operator can set. The minimum is 2 because one connection listens to
+/// the other replicas.
 pub const DATABASE_CONNECTIONS_RANGE: RangeInclusive<u32> = 2..=1_000;
 
-/// How a server is to run.
+/// The settings of a server.
 #[derive(Clone)]
 pub struct Settings {
-    /// Where the server keeps what is its own. ConvertedBody, for its owner alone, if it is missing.
+    /// The directory of the server's files. If it is missing, the server creates it for its owner alone.
     pub data_directory: PathBuf,
-    /// The URL of a PostgreSQL database; without it the data is in SQLite in the data directory.
+    /// The URL of a PostgreSQL database. If it is `None`, the data is in SQLite in the data directory.
     pub database: Option<String>,
-    /// Most connections to PostgreSQL, of which one listens to the other replicas, within
-    /// [`DATABASE_CONNECTIONS_RANGE`].
+    /// The most connections to PostgreSQL, within [`DATABASE_CONNECTIONS_RANGE`]. One of them listens to
+    /// the other replicas.
     pub database_connections: u32,
-    /// A file that holds the token of the first user, instead of one that the server makes.
+    /// A file with the first user's token. If it is `None`, the server creates the token.
     pub first_token: Option<PathBuf>,
-    /// Whether pushes are answered with 503 `sync-paused`; all else works.
+    /// Whether pushes get 503 `sync-paused`. Everything else works.
     pub pause_sync: bool,
-    /// What callers may take of the server.
     pub limits: Limits,
-    /// What users may have, and what may be done in a minute.
     pub quotas: Quotas,
-    /// Who may read `/metrics`.
     pub metrics_readers: MetricsReaders,
-    /// Under which addresses others reach the server, beside those that it listens on.
+    /// The addresses under which others reach the server, besides those that it listens on.
     pub public_urls: Vec<PublicUrl>,
 }
 
 impl fmt::Debug for Settings {
-    /// Without the database's URL, which may hold a password.
+    /// Formats the settings without the database's URL, which may hold a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
             .field("data_directory", &self.data_directory)
@@ -82,56 +79,35 @@ impl fmt::Debug for Settings {
     }
 }
 
-/// Why a server did not start. Its text is for whoever starts it.
+/// The reason why a server did not start or had to stop. Its text is for the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The data directory cannot be used.
     #[error("the data directory {} cannot be used: {source}", path.display())]
-    Directory {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// Another server has the data directory.
+    Directory { path: PathBuf, source: io::Error },
+    /// Another server has locked the data directory.
     #[error(
         "another server uses the data directory {}; stop it first, or choose another directory",
         path.display()
     )]
-    InUse {
-        /// Which.
-        path: PathBuf,
-    },
+    InUse { path: PathBuf },
     /// The database cannot be opened.
     #[error(transparent)]
     Storage(#[from] StorageError),
     /// The token of the first user cannot be written.
     #[error("the token of the first user cannot be written to {}: {source}", path.display())]
-    Token {
-        /// Where to.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The token that was given for the first user is none.
-    #[error("the first user's token cannot be taken from {}: {reason}", path.display())]
-    GivenToken {
-        /// Where it was to be.
-        path: PathBuf,
-        /// Why.
-        reason: String,
-    },
+    Token { path: PathBuf, source: io::Error },
+    /// The given file holds no token.
+    #[error("the first user's token cannot be read from {}: {reason}", path.display())]
+    GivenToken { path: PathBuf, reason: String },
     /// Files of the data directory were deleted or replaced while the server ran.
     #[error(
-        "{} was deleted or replaced while the server ran, so what is written cannot last; put back what is missing, or start the server again to begin anew",
+        "{} was deleted or replaced while the server ran, so new data would be lost; restore the missing files, or restart the server to begin with an empty database",
         path.display()
     )]
-    Lost {
-        /// The first of them.
-        path: PathBuf,
-    },
-    /// The first user cannot be made.
-    #[error("the first user cannot be made: {}", with_cause(.0))]
+    Lost { path: PathBuf },
+    /// The first user cannot be created.
+    #[error("the first user cannot be created: {}", with_cause(.0))]
     FirstUser(Error),
 }
 
@@ -142,18 +118,18 @@ fn with_cause(error: &Error) -> String {
     }
 }
 
-/// Serves on `listener` until `shutdown` is cancelled. Then every watch ends, what is under way has
-/// 10 seconds to end, and the data is closed.
+/// Serves on `listener` until `shutdown` is cancelled. Then it ends all watches, gives the requests in
+/// progress 10 seconds, and closes the data.
 ///
-/// A new database is given its first user, whose token is written to `admin-token` in the data
-/// directory; with SQLite also whenever that file is missing, for whoever has the directory has the
-/// data. A token that is given in a file is taken instead, also by a database that has users: whoever
-/// chooses how its server runs holds the data.
+/// In a new database it creates the first user and writes the user's token to `admin-token` in the data
+/// directory. With SQLite it also writes a new token if that file is missing, because the owner of the
+/// directory owns the data. If the settings name a file with a token, the server adopts that token
+/// instead, even if the database has users.
 ///
 /// # Errors
 ///
-/// If the directory or the database cannot be used. Once it serves, only if files of the directory are gone:
-/// then it ends by itself.
+/// Fails if the directory or the database cannot be used. While it serves, it fails only with
+/// [`ServeError::Lost`].
 pub async fn serve(
     listener: TcpListener,
     shutdown: CancellationToken,
@@ -164,11 +140,11 @@ pub async fn serve(
         path: data_directory.clone(),
         source,
     };
-    // Others could put a link in the place of the database, the lock or the token.
+    // Otherwise others could replace the database, the lock or the token by a link.
     directory::open(data_directory, Demand::nobody_else_writes()).map_err(unusable)?;
     let (storage, lock) = match settings.database {
         Some(url) => {
-            // Another one listens.
+            // One more connection listens to the other replicas.
             let connections_max = settings.database_connections.saturating_sub(1).max(1);
             let storage = Storage::Postgres {
                 url,
@@ -218,20 +194,20 @@ pub async fn serve(
         Err(error) => Err(error),
     };
     service.close().await;
-    // The next server may have the data only now.
+    // The next server may open the data only now.
     drop(lock);
     served
 }
 
-/// Serves other routes than the API's, without data, behind the same connections and layers, until
-/// `shutdown` is cancelled. So it can be measured what these cost by themselves.
+/// Serves `routes` without data, behind the same connections and layers as the API, until `shutdown` is
+/// cancelled. The benchmark measures with it what these cost by themselves.
 pub async fn serve_routes(listener: TcpListener, shutdown: CancellationToken, routes: Router) {
     let router = router::foreign_router(routes);
     let limits = Limits::default().connections.within_descriptors();
     ctxpin_listener::serve(listener, router, &shutdown, limits).await;
 }
 
-/// Serves until `shutdown`, or until files that have to be there are gone.
+/// Serves until `shutdown` is cancelled or a data file is gone.
 async fn serve_until_data_lost(
     listener: TcpListener,
     mut app: App,
@@ -244,7 +220,7 @@ async fn serve_until_data_lost(
     tokio::select! {
         () = &mut serving => Ok(()),
         path = data_files.until_lost() => {
-            tracing::error!(path = %path.display(), "files of the server are gone");
+            tracing::error!(path = %path.display(), "a data file is gone");
             ending.cancel();
             serving.await;
             Err(ServeError::Lost { path })
@@ -252,7 +228,7 @@ async fn serve_until_data_lost(
     }
 }
 
-/// Serves, with the background work of the service beside.
+/// Serves, and runs the background work of the service.
 async fn serve_app(listener: TcpListener, app: App, shutdown: &CancellationToken) {
     let service = app.service.clone();
     let address = listener.local_addr();
@@ -267,7 +243,7 @@ async fn serve_app(listener: TcpListener, app: App, shutdown: &CancellationToken
     let router = router::router(app);
     tokio::select! {
         () = ctxpin_listener::serve(listener, router, shutdown, limits) => {}
-        // It ends only when it is dropped.
+        // The background work never ends by itself.
         () = async {
             tokio::join!(
                 wakes::run(&service),
@@ -278,12 +254,12 @@ async fn serve_app(listener: TcpListener, app: App, shutdown: &CancellationToken
         } => {}
     }
     if let Err(error) = refusals::write(&service).await {
-        tracing::warn!(%error, "it could not be noted how often something was refused");
+        tracing::warn!(%error, "the counts of refused requests could not be written");
     }
     tracing::info!("stopped");
 }
 
-/// Takes the lock of a data directory.
+/// Locks a data directory.
 fn lock(directory: &Path) -> Result<Lock, ServeError> {
     let failed = |source| ServeError::Directory {
         path: directory.to_owned(),
@@ -295,8 +271,8 @@ fn lock(directory: &Path) -> Result<Lock, ServeError> {
     })
 }
 
-/// Sees to it that somebody can call. `has_data` tells that whoever has the directory has the data
-/// itself, and so may have a token of the first user made anew.
+/// Creates the first user if there is none. `has_data` says that the data is in the directory, so that its
+/// owner may get a new token of the first user.
 async fn first_user(service: &Service, directory: &Path, has_data: bool) -> Result<(), ServeError> {
     let file = AdminToken::new(directory);
     let failed = |source| ServeError::Token {
@@ -318,7 +294,7 @@ async fn first_user(service: &Service, directory: &Path, has_data: bool) -> Resu
     Ok(())
 }
 
-/// Sees to it that the token in the file opens the database, as the first user's.
+/// Makes the token in the file the first user's.
 async fn adopt_first_token(service: &Service, file: &Path) -> Result<(), ServeError> {
     let failed = |reason: String| ServeError::GivenToken {
         path: file.to_owned(),
@@ -330,7 +306,7 @@ async fn adopt_first_token(service: &Service, file: &Path) -> Result<(), ServeEr
     let given = people::first_token_given(service, &token).await;
     if !given.map_err(ServeError::FirstUser)? {
         tracing::warn!(
-            "the token in {} opens nothing: it was revoked, or the first user is disabled; give another one",
+            "the token in {} is not valid: it was revoked, or the first user is disabled; use another one",
             file.display()
         );
     }

@@ -1,4 +1,4 @@
-//! Agents, as their owners see them.
+//! Handlers of agents, for their owners.
 
 use axum::Json;
 use axum::extract::State;
@@ -20,7 +20,7 @@ use crate::params::{PathParams, QueryParams};
 
 /// Create an agent
 ///
-/// The answer shows its token, this once.
+/// The response shows the agent's token. No other response does.
 #[utoipa::path(post, path = "/agents", operation_id = "agent_create", tag = "agents", request_body = AgentCreate,
     responses((status = 201, body = AgentCreated), Problems))]
 pub(crate) async fn create(
@@ -82,7 +82,7 @@ pub(crate) async fn delete(
 
 /// Give an agent another token
 ///
-/// The one that it had ends at once; the answer shows the new one, this once.
+/// The old token ends at once. The response shows the new one. No other response does.
 #[utoipa::path(post, path = "/agents/{agent}/token", operation_id = "agent_token_rotate", tag = "agents",
     params(("agent" = Uuid, Path)),
     responses((status = 200, body = AgentCreated), Problems))]

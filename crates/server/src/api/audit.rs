@@ -1,4 +1,4 @@
-//! The audit log.
+//! The handler of the audit log.
 
 use axum::Json;
 use axum::extract::State;

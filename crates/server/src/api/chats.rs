@@ -1,4 +1,4 @@
-//! Chats.
+//! Handlers of chats.
 
 use axum::Json;
 use axum::extract::State;
@@ -21,7 +21,7 @@ use crate::params::{PathParams, QueryParams};
 
 /// Create a chat
 ///
-/// 200 if there is one of the same client and reference.
+/// Returns 200 if a chat of the same client and reference exists.
 #[utoipa::path(post, path = "/chats", operation_id = "chat_create", tag = "chats", request_body = ChatCreate,
     responses((status = 201, body = Chat), (status = 200, body = Chat), Problems))]
 pub(crate) async fn create(
@@ -90,7 +90,7 @@ pub(crate) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Refresh chats of anybody by a filter
+/// Refresh chats of any user by a filter
 #[utoipa::path(post, path = "/chats/refresh", operation_id = "pin_move_many", tag = "chats", request_body = RefreshFilter,
     responses((status = 200, body = Refreshed), Problems))]
 pub(crate) async fn refresh_many(

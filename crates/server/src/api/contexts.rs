@@ -1,4 +1,4 @@
-//! The pin of a chat: what it is, how it drifted, how it is moved, and its history.
+//! Handlers of a chat's pin, its drift, its moves and its history.
 
 use axum::Json;
 use axum::extract::State;
@@ -32,7 +32,7 @@ use crate::identify::Identity;
 use crate::json_body::JsonBody;
 use crate::params::{PathParams, QueryParams};
 
-/// A context with the tag by which a move is made conditional on it.
+/// Returns the response with a context and its `ETag`, which `If-Match` compares.
 async fn context_response(
     app: &App,
     credential: Credential,
@@ -71,7 +71,7 @@ pub(crate) async fn read(
 
 /// Move the pin of a chat
 ///
-/// `{}` refreshes it. With `If-Match: "<snapshot>"` only if that is the pin now.
+/// `{}` refreshes it. With `If-Match: "<snapshot>"` it moves only if that is the current pin.
 #[utoipa::path(put, path = "/chats/{chat}/context", operation_id = "pin_move", tag = "context",
     params(("chat" = Uuid, Path), ("If-Match" = Option<String>, Header)),
     request_body = ContextMove,
@@ -92,7 +92,7 @@ pub(crate) async fn put(
 
 /// Unpin a chat
 ///
-/// With `If-Match: "<snapshot>"` only if that is the pin now.
+/// With `If-Match: "<snapshot>"` it clears only if that is the current pin.
 #[utoipa::path(delete, path = "/chats/{chat}/context", operation_id = "pin_clear", tag = "context",
     params(("chat" = Uuid, Path), ("If-Match" = Option<String>, Header)),
     responses((status = 200, body = Context), Problems))]
@@ -107,10 +107,10 @@ pub(crate) async fn clear(
     context_response(&app, credential, view).await
 }
 
-/// Read what differs, with its text
+/// Read the differences with their text
 ///
-/// The pin against the head, or two pins of the chat's history. What is past 1 MiB says `more` and is
-/// asked for by its `id`: `?resource=`.
+/// Compares the pin with the head, or two pins of the chat's history. A resource beyond the first 1 MiB says
+/// `more`; request it alone by its `id`: `?resource=`.
 #[utoipa::path(get, path = "/chats/{chat}/context/diff", operation_id = "diff_read", tag = "context",
     params(("chat" = Uuid, Path), DiffQuery),
     responses((status = 200, body = Diff), Problems))]
@@ -121,7 +121,7 @@ pub(crate) async fn diff(
     QueryParams(query): QueryParams<DiffQuery>,
 ) -> ApiResult<Response> {
     let chat = path.id("chat")?;
-    let unknown = || InvalidMember::new("resource", "this is no id of a resource");
+    let unknown = || InvalidMember::new("resource", "this is not the id of a resource");
     let resource = query.resource.map(|id| id.parse().map_err(|_| unknown()));
     let form = match query.hunks {
         Some(true) => Form::Hunks,
@@ -149,7 +149,7 @@ pub(crate) async fn diff(
     app.build_response(credential, weight, answer).await
 }
 
-/// The snapshot of a move of the chat's history, by its number there.
+/// Returns the snapshot of the move with number `seq` in the chat's history.
 async fn snapshot_at(
     app: &App,
     credential: Credential,
@@ -168,13 +168,13 @@ async fn snapshot_at(
         Some(Some(snapshot)) => Ok(Some(snapshot)),
         Some(None) => Err(InvalidMember::new(member, "that move cleared the pin").into()),
         None => {
-            let reason = "the chat's history has no such number";
+            let reason = "the chat's history has no move of this number";
             Err(InvalidMember::new(member, reason).into())
         }
     }
 }
 
-/// List every pin that a chat had
+/// List the pins that a chat had
 #[utoipa::path(get, path = "/chats/{chat}/context/history", operation_id = "history_read", tag = "context",
     params(("chat" = Uuid, Path), PageQuery),
     responses((status = 200, body = Page<Pin>), Problems))]

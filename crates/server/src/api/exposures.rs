@@ -1,4 +1,4 @@
-//! Who had a content in force.
+//! The handler of exposures: which chats and turns used a content.
 
 use axum::Json;
 use axum::extract::State;
@@ -12,9 +12,9 @@ use crate::app::App;
 use crate::identify::Identity;
 use crate::params::PathParams;
 
-/// Tell which chats and turns had a content in force
+/// List the chats and turns that used a content
 ///
-/// Of those whose metadata the caller may read; a skill's files and tools are contents too.
+/// Lists those whose metadata the caller may read. A skill's files and tools are contents too.
 #[utoipa::path(get, path = "/content/{hash}/exposure", operation_id = "exposure_read", tag = "content",
     params(("hash" = String, Path)),
     responses((status = 200, body = Exposure), Problems))]

@@ -1,4 +1,4 @@
-//! What operators ask, without a token, and the API's own document.
+//! Handlers for operators, and of the API's document.
 
 use std::io::Write as _;
 
@@ -27,8 +27,8 @@ use crate::metrics::METRICS_MEDIA_TYPE;
 use crate::metrics::MetricsReaders;
 use crate::params::QueryParams;
 
-/// The API's document as JSON. It is compressed once, and every answer shares it: anybody may ask, and
-/// leave it unread.
+/// The API's document as JSON. It is compressed once and shared by every response, because anyone may
+/// request it and leave it unread.
 #[derive(Clone)]
 pub(crate) struct Document {
     hash: BlobHash,
@@ -40,7 +40,7 @@ impl Document {
     /// Compresses the text.
     pub fn new(json: Bytes) -> Self {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-        // Nothing can fail in memory.
+        // Writing to memory does not fail.
         let packed = encoder.write_all(&json).and_then(|()| encoder.finish());
         Self {
             hash: BlobHash::of(&json),
@@ -50,20 +50,20 @@ impl Document {
     }
 }
 
-/// Tell that the process is up
+/// Check that the process is up
 #[utoipa::path(get, path = "/healthz", operation_id = "health", tag = "operation", security(()),
     responses((status = 200, body = Object)))]
 pub(crate) async fn alive() -> Json<Value> {
     Json(json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
 }
 
-/// Tell whether the database answers and takes writes, and prove that this server knows a token
+/// Check that the database accepts writes, and prove that this server knows a token
 ///
-/// Whoever is about to send a token to a port of their own machine asks for a proof first: another user may
-/// have taken that port. With `token` and `nonce` the answer has a `proof`, a problem too where the database
-/// takes no writes. The server proves itself at the addresses that it has, and at those that `--public-url`
-/// names; asked at any other it answers 421 `misdirected`. For an id that is not known the proof is one that
-/// nobody can check.
+/// A client that is about to send a token to a port of its own machine requests a proof first, because another
+/// user may have taken that port. With `token` and `nonce` the response has a `proof`, even if it is a problem
+/// because the database accepts no writes. The server proves itself at its own addresses and at those that
+/// `--public-url` names; a request for any other gets 421 `misdirected`. For an unknown id the proof is one
+/// that nobody can check.
 #[utoipa::path(get, path = "/readyz", operation_id = "readiness", tag = "operation", security(()),
     params(ReadinessQuery), responses((status = 200, body = Readiness), Problems))]
 pub(crate) async fn ready(
@@ -79,12 +79,12 @@ pub(crate) async fn ready(
     let proof = app.callers.prove(&app.service, token, &challenge).await?;
     match app.service.demand_writable().await {
         Ok(()) => Ok(Json(readiness(Some(proof)))),
-        // Who it is does not depend on what it can do.
+        // The proof is valid even if the database accepts no writes.
         Err(error) => Err(ApiError::from(error).with("proof", proof.to_string())),
     }
 }
 
-/// The token and the nonce of a proof, if one is asked for.
+/// Returns the token and the nonce of a proof, if the query requests one.
 fn proof_request(query: &ReadinessQuery) -> ApiResult<Option<(TokenId, Nonce)>> {
     match (query.token, &query.nonce) {
         (None, None) => Ok(None),
@@ -93,8 +93,8 @@ fn proof_request(query: &ReadinessQuery) -> ApiResult<Option<(TokenId, Nonce)>> 
             let nonce = nonce.map_err(|error| InvalidMember::new("nonce", error.to_string()))?;
             Ok(Some((token.into(), nonce)))
         }
-        (Some(_), None) => Err(InvalidMember::new("nonce", "it is needed with `token`").into()),
-        (None, Some(_)) => Err(InvalidMember::new("token", "it is needed with `nonce`").into()),
+        (Some(_), None) => Err(InvalidMember::new("nonce", "send it together with `token`").into()),
+        (None, Some(_)) => Err(InvalidMember::new("token", "send it together with `nonce`").into()),
     }
 }
 
@@ -105,10 +105,10 @@ fn readiness(proof: Option<Proof>) -> Readiness {
     }
 }
 
-/// Tell what was counted
+/// Read the metrics
 ///
-/// To whoever asks by IP address, for `localhost`, or for a host that `--public-url` names; any other name is
-/// 421 `misdirected`. Or to auditors and admins alone, under any name, if the server is started so.
+/// A request must name an IP address, `localhost`, or a host that `--public-url` names; any other host gets 421
+/// `misdirected`. If the server restricts metrics, only auditors and admins may read them, under any name.
 #[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "operation", security((), ("token" = [])),
     responses((status = 200, body = String, content_type = "application/openmetrics-text"), Problems))]
 pub(crate) async fn metrics(
@@ -118,7 +118,7 @@ pub(crate) async fn metrics(
 ) -> ApiResult<Response> {
     match app.metrics_readers {
         MetricsReaders::Everybody => authority.demand_host(&app.public_urls)?,
-        // A page of the web has no token to show.
+        // A web page has no token, so the host does not matter.
         MetricsReaders::Auditors => {
             people::demand_metrics(&app.service, identity?.0).await?;
         }
@@ -134,8 +134,7 @@ pub(crate) async fn metrics(
 
 /// Read this document
 ///
-/// With `If-None-Match` 304 for whoever has it. Under a host that is not known 421 `misdirected`, as for
-/// `/metrics`.
+/// Returns 304 if `If-None-Match` names it. An unknown host gets 421 `misdirected`, as for `/metrics`.
 #[utoipa::path(get, path = "/openapi.json", operation_id = "document", tag = "operation", security(()),
     responses((status = 200, body = Object, headers(("ETag", description = "Its hash, in quotes"))),
         (status = 304), Problems))]
@@ -155,14 +154,14 @@ pub(crate) async fn document(
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
-    // Weak, for the two forms share it.
+    // The tag is weak, because both encodings share it.
     if let Ok(tag) = HeaderValue::from_str(&format!("W/\"{hash}\"")) {
         headers.insert(ETAG, tag);
     }
     Ok(response)
 }
 
-/// Whether somebody takes gzip (RFC 9110, section 12.5.3). Who weighs it is given the plain text.
+/// Returns whether the caller accepts gzip without a weight (RFC 9110, section 12.5.3).
 fn accepts_gzip(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all(ACCEPT_ENCODING).iter();
     let mut accepted = accepted.filter_map(|value| value.to_str().ok());

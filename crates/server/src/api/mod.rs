@@ -1,4 +1,4 @@
-//! The handlers, by noun. Each reads what was sent, asks one operation and tells its answer.
+//! The handlers, by noun. Each reads the request, calls one operation and returns its result.
 
 pub(crate) mod agents;
 pub(crate) mod audit;

@@ -1,4 +1,4 @@
-//! Users, their tokens, and who is calling.
+//! Handlers of users and their tokens.
 
 use axum::Json;
 use axum::extract::State;
@@ -45,7 +45,7 @@ pub(crate) async fn user_list(
     Ok(Json(page(users, user)))
 }
 
-/// Change a user's name or roles, or lock the user out
+/// Change a user's name or roles, or disable the user
 #[utoipa::path(patch, path = "/users/{user}", operation_id = "user_change", tag = "people", params(("user" = Uuid, Path)),
     request_body = UserChange, responses((status = 200, body = User), Problems))]
 pub(crate) async fn user_change(
@@ -59,9 +59,9 @@ pub(crate) async fn user_change(
     Ok(Json(user(changed)))
 }
 
-/// Make a token
+/// Create a token
 ///
-/// The answer shows its secret, this once.
+/// The response shows its secret. No other response does.
 #[utoipa::path(post, path = "/tokens", operation_id = "token_create", tag = "people", request_body = TokenCreate,
     responses((status = 201, body = TokenCreated), Problems))]
 pub(crate) async fn token_create(
@@ -91,10 +91,10 @@ pub(crate) async fn token_list(
     Ok(Json(page(tokens, token)))
 }
 
-/// List what a token made
+/// List the tokens that a token created
 ///
-/// And what that made, as far as it opens something, newest first: what `?children=true` revokes along with
-/// it. No more than the tokens and agents that their users may have.
+/// Lists the valid ones, and those that they created, newest first: all that `?children=true` revokes with the
+/// token.
 #[utoipa::path(get, path = "/tokens/{token}/children", operation_id = "token_children", tag = "people",
     params(("token" = Uuid, Path), PageQuery),
     responses((status = 200, body = Page<Token>), Problems))]
@@ -112,7 +112,7 @@ pub(crate) async fn token_children(
 
 /// Revoke a token
 ///
-/// None that has a scope which the caller's lacks. With `children=true` what it made ends too.
+/// It may have no scope that the caller's token lacks. With `children=true` the tokens that it created end too.
 #[utoipa::path(delete, path = "/tokens/{token}", operation_id = "token_revoke", tag = "people",
     params(("token" = Uuid, Path), TokenRevoke),
     responses((status = 204), Problems))]
@@ -130,7 +130,7 @@ pub(crate) async fn token_revoke(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Tell who is calling
+/// Read the caller and the token
 #[utoipa::path(get, path = "/me", operation_id = "me_read", tag = "people",
     responses((status = 200, body = Me), Problems))]
 pub(crate) async fn me(

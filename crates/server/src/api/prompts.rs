@@ -1,4 +1,4 @@
-//! The prompt: what is handed to a model.
+//! The handler of a chat's prompt.
 
 use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, ETAG};
@@ -16,13 +16,13 @@ const MARKDOWN: HeaderValue = HeaderValue::from_static("text/markdown; charset=u
 
 /// Read the prompt of a chat
 ///
-/// Empty, and without `ETag`, while the chat is unpinned.
+/// It is empty and has no `ETag` while the chat is unpinned.
 #[utoipa::path(get, path = "/chats/{chat}/prompt", operation_id = "prompt_read", tag = "context",
     params(("chat" = Uuid, Path), ("If-None-Match" = Option<String>, Header)),
     responses(
         (status = 200, body = String, content_type = "text/markdown",
             headers(("ETag", description = "The hash of the prompt, in quotes"))),
-        (status = 304, description = "It is the one that the caller has"), Problems))]
+        (status = 304, description = "The caller has it"), Problems))]
 pub(crate) async fn read(
     State(app): State<App>,
     Identity(credential): Identity,

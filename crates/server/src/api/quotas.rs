@@ -1,4 +1,4 @@
-//! How much users may have, and have.
+//! Handlers of usage and quotas.
 
 use axum::Json;
 use axum::extract::State;
@@ -12,7 +12,7 @@ use crate::identify::Identity;
 use crate::json_body::JsonBody;
 use crate::params::PathParams;
 
-/// Tell how much the caller has and may have
+/// Read the caller's usage and quotas
 #[utoipa::path(get, path = "/me/usage", operation_id = "own_usage_read", tag = "people",
     responses((status = 200, body = Usage), Problems))]
 pub(crate) async fn read_own(
@@ -23,7 +23,7 @@ pub(crate) async fn read_own(
     Ok(Json(usage(&view)))
 }
 
-/// Tell how much a user has and may have
+/// Read a user's usage and quotas
 #[utoipa::path(get, path = "/users/{user}/usage", operation_id = "usage_read", tag = "people", params(("user" = Uuid, Path)),
     responses((status = 200, body = Usage), Problems))]
 pub(crate) async fn read(
@@ -35,7 +35,7 @@ pub(crate) async fn read(
     Ok(Json(usage(&view)))
 }
 
-/// Change how much a user may have
+/// Change a user's quotas
 #[utoipa::path(patch, path = "/users/{user}/quota", operation_id = "quota_change", tag = "people", params(("user" = Uuid, Path)),
     request_body = QuotaChange, responses((status = 200, body = Usage), Problems))]
 pub(crate) async fn change_quota(

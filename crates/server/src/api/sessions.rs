@@ -1,4 +1,4 @@
-//! What an agent asks for, with its own token.
+//! Handlers for agents, which use their own token.
 
 use axum::Json;
 use axum::extract::State;
@@ -24,7 +24,7 @@ use crate::params::PathParams;
 
 /// Open the session of an agent's process
 ///
-/// Repeating the request repeats the answer, which is also how an agent tells that it lives.
+/// A retry gets the same response. Agents also use it as a heartbeat.
 #[utoipa::path(post, path = "/agent/session", operation_id = "session_open", tag = "agent", request_body = SessionOpen,
     responses((status = 200, body = Session), Problems))]
 pub(crate) async fn open(
@@ -63,7 +63,7 @@ pub(crate) async fn push(
 
 /// Send bytes ahead of a push
 ///
-/// For what is too large to go with it. The answer is the same whether or not the server has them.
+/// For files that are too large to go with the push. The response does not say whether the server has them.
 #[utoipa::path(put, path = "/agent/blobs/{hash}", operation_id = "blob_upload", tag = "agent",
     params(("hash" = String, Path), ("ctxpin-epoch" = i64, Header)),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
@@ -99,7 +99,7 @@ pub(crate) async fn refresh(
 fn epoch(headers: &HeaderMap) -> Result<i64, InvalidMember> {
     let epoch = headers.get(EPOCH_HEADER).and_then(|v| v.to_str().ok());
     epoch.and_then(|epoch| epoch.parse().ok()).ok_or_else(|| {
-        let reason = "the header carries the number that the session was given";
+        let reason = "send the epoch of the session in this header";
         InvalidMember::new(EPOCH_HEADER, reason)
     })
 }

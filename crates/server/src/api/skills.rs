@@ -1,4 +1,4 @@
-//! Skills of a pin and their files.
+//! Handlers of the skills of a pin and their files.
 
 use axum::Json;
 use axum::extract::State;
@@ -18,7 +18,7 @@ use crate::conditions::{IfNoneMatch, etag};
 use crate::identify::Identity;
 use crate::params::{PathParams, QueryParams};
 
-/// What a browser may do with a file of a skill: nothing.
+/// The policy that forbids a browser to run anything in a skill's file.
 const SANDBOX: HeaderValue = HeaderValue::from_static("default-src 'none'; sandbox");
 
 /// List the skills of a chat's pin
@@ -64,7 +64,7 @@ pub(crate) async fn read(
     responses(
         (status = 200, body = Vec<u8>, content_type = "application/octet-stream",
             headers(("ETag", description = "The hash of the file, in quotes"))),
-        (status = 304, description = "It is the one that the caller has"), Problems))]
+        (status = 304, description = "The caller has it"), Problems))]
 pub(crate) async fn read_file(
     State(app): State<App>,
     Identity(credential): Identity,
@@ -90,8 +90,8 @@ pub(crate) async fn read_file(
     Ok(response)
 }
 
-/// That a file is to be saved under its own name, and not shown (RFC 6266, section 4; the second
-/// form of the name is that of RFC 8187, section 3.2).
+/// Returns the header that makes a browser save the file under its own name (RFC 6266, section 4). The second
+/// form of the name follows RFC 8187, section 3.2.
 fn attachment(path: &str) -> HeaderValue {
     let name = path.rsplit('/').next().unwrap_or_default();
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');

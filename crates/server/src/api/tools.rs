@@ -1,4 +1,4 @@
-//! Tool definitions.
+//! The handler of tool definitions.
 
 use axum::Json;
 use axum::extract::State;

@@ -1,4 +1,4 @@
-//! Turns.
+//! Handlers of turns.
 
 use axum::Json;
 use axum::extract::State;
@@ -18,7 +18,7 @@ use crate::params::{PathParams, QueryParams};
 
 /// Begin a turn
 ///
-/// 200 if it is the turn of the same reference again. A token without the scope `read` is told no bodies.
+/// Returns 200 if a turn of the same reference exists. A token without the scope `read` gets no bodies.
 #[utoipa::path(post, path = "/chats/{chat}/turns", operation_id = "turn_begin", tag = "turns", params(("chat" = Uuid, Path)),
     request_body = TurnBegin,
     responses((status = 201, body = TurnBegun), (status = 200, body = TurnBegun), Problems))]

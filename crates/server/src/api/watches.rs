@@ -1,4 +1,4 @@
-//! Watches.
+//! Handlers of watches.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -13,9 +13,9 @@ use crate::params::{PathParams, QueryParams};
 
 /// Watch the caller's chats and agents
 ///
-/// Server-Sent Events `chat`, `turn`, `agent`, `deleted`, `ready` and `closed`: first the state,
-/// agents before chats, then `ready`, then changes. With `state=false` `ready` at once, then `changed`.
-/// A token watches 16 times at most.
+/// Sends the Server-Sent Events `chat`, `turn`, `agent`, `deleted`, `ready` and `closed`: first the state,
+/// agents before chats, then `ready`, then changes. With `state=false` it sends `ready` at once, then `changed`.
+/// A token has at most 16 watches.
 #[utoipa::path(get, path = "/watch", operation_id = "watch", tag = "watch", params(WatchQuery),
     responses((status = 200, body = String, content_type = "text/event-stream"), Problems))]
 pub(crate) async fn own(
@@ -28,7 +28,7 @@ pub(crate) async fn own(
 
 /// Watch one chat
 ///
-/// Server-Sent Events as of `/watch`.
+/// Sends the same events as `/watch`.
 #[utoipa::path(get, path = "/chats/{chat}/watch", operation_id = "chat_watch", tag = "watch",
     params(("chat" = Uuid, Path), WatchQuery),
     responses((status = 200, body = String, content_type = "text/event-stream"), Problems))]

@@ -101,17 +101,17 @@ async fn bodies_that_cannot_be_read() {
         (
             r#"{"title": s3cret}"#,
             ProblemName::MalformedRequest,
-            "The body is no JSON: expected value, at line 1, column 11.",
+            "The body is not JSON: expected value, at line 1, column 11.",
         ),
         (
             r#"{"titel": "s3cret"}"#,
             ProblemName::InvalidRequest,
-            "The body cannot be taken: unknown field `titel`, expected one of",
+            "The body is not valid: unknown field `titel`, expected one of",
         ),
         (
             r#"{"title": 7}"#,
             ProblemName::InvalidRequest,
-            "The body cannot be taken: invalid type: integer, expected a string",
+            "The body is not valid: invalid type: integer, expected a string",
         ),
         (
             r#"{"title": ""}"#,

@@ -103,7 +103,7 @@ async fn finding_05_bodies_under_way_have_a_budget() {
     let (first, second) = (server.agent_token().await, server.agent_token().await);
     let (name, told) = refused(&server, &first, 3_500_000).await.problem();
     assert_eq!(name, ProblemName::Busy);
-    assert!(told.detail.starts_with("This token has"), "{told}");
+    assert!(told.detail.starts_with("This token holds"), "{told}");
     // What was refused is held no more, what goes on is, and all of one user's counts.
     let mut begun = push_begun(&server, &first, 2_500_000).await;
     let (answer, (name, told)) = loop {
@@ -112,7 +112,7 @@ async fn finding_05_bodies_under_way_have_a_budget() {
         if let Ok(answer) = timeout(Duration::from_millis(100), read(&mut other)).await {
             let problem = answer.problem();
             // The one before may not be given up yet.
-            if !problem.1.detail.starts_with("This token has") {
+            if !problem.1.detail.starts_with("This token holds") {
                 break (answer, problem);
             }
         }
@@ -126,7 +126,7 @@ async fn finding_05_bodies_under_way_have_a_budget() {
         }
     };
     assert_eq!(name, ProblemName::Busy);
-    assert!(told.detail.starts_with("You have"), "{told}");
+    assert!(told.detail.starts_with("You hold"), "{told}");
     assert!(answer.head.contains("retry-after: 1"), "{}", answer.head);
     server.client.me().await.unwrap();
     drop(begun);
