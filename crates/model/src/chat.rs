@@ -40,7 +40,7 @@ pub struct ChatRecord {
     pub head: Option<Head>,
     /// Whether the agent's MCP servers had settled at its last push.
     pub head_settled: bool,
-    /// See [`Standing::first_other_at`].
+    /// The same as [`Standing::first_other_at`].
     pub first_other_at: Option<Moment>,
     /// The prompt of the head, if it has been rendered.
     pub head_prompt: Option<BlobHash>,

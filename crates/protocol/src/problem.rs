@@ -21,7 +21,7 @@ macro_rules! problems {
         }
 
         impl ProblemName {
-            /// All names.
+            /// All names of problems.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
             /// Returns the last part of the `type`.
@@ -127,7 +127,7 @@ pub struct Problem {
     #[serde(default, skip_serializing_if = "<[String]>::is_empty")]
     #[schema(value_type = Vec<String>, required = false)]
     pub missing: Box<[String]>,
-    /// Further members.
+    /// Further members of the problem.
     #[serde(flatten)]
     #[schema(value_type = Object)]
     pub members: Map<String, Value>,

@@ -76,7 +76,7 @@ impl<'c> Query<'c> {
         }
     }
 
-    /// Adds text.
+    /// Adds text to the statement.
     pub(crate) fn push(mut self, sql: &'static str) -> Self {
         self.sql.push_str(sql);
         self

@@ -1,28 +1,51 @@
-//! Doc comments: every public item has one. A field or a variant has one only if it says more than
-//! the name, which is why this is not rustc's `missing_docs`.
+//! Doc comments: every public item has one, and each says more than the name below it. A field or
+//! a variant has one only if there is more to say, which is why this is not rustc's `missing_docs`.
 
 use syn::{Attribute, Ident, ImplItem, Item, TraitItem, Type, Visibility};
 
 use super::Breach;
 use super::files::File;
 
-/// Reports public items that have no doc comment.
+/// The fewest words that can say more than a name does.
+const WORDS_MIN: usize = 3;
+
+/// Reports doc comments that are too short, and public items that have none.
 pub fn check(file: &File) -> Vec<Breach> {
     let Some(source) = file.rust() else {
         return Vec::new();
     };
+    let mut breaches = check_terse(&file.path, source);
     let is_test =
         file.path.split('/').any(|part| part == "tests") || file.path.ends_with("/tests.rs");
-    let parsed = (!is_test).then(|| syn::parse_file(source));
-    // The compiler reports what does not parse.
-    let Some(Ok(parsed)) = parsed else {
-        return Vec::new();
-    };
-    let undocumented = undocumented(&parsed.items).into_iter();
-    let says = "a public item without a doc comment: describe what it is, does or returns";
-    undocumented
-        .map(|index| Breach::at_line(&file.path, index, says))
-        .collect()
+    // What does not parse is reported by the compiler.
+    if !is_test && let Ok(parsed) = syn::parse_file(source) {
+        let undocumented = undocumented(&parsed.items);
+        breaches.extend(undocumented.into_iter().map(|index| {
+            let says = "a public item without a doc comment: say what it is, does or returns";
+            Breach::at_line(&file.path, index, says)
+        }));
+    }
+    breaches
+}
+
+fn check_terse(path: &str, source: &str) -> Vec<Breach> {
+    let mut breaches = Vec::new();
+    let mut words = 0;
+    for (index, line) in source.lines().enumerate() {
+        match line.trim_start().strip_prefix("///") {
+            Some(text) => words += text.split_whitespace().count(),
+            None => {
+                // The title of a route in the API's document.
+                let is_title = line.trim_start().starts_with("#[utoipa::path(");
+                if (1..WORDS_MIN).contains(&words) && !is_title {
+                    let says = "a doc comment of one or two words repeats the name: say more, or leave it out";
+                    breaches.push(Breach::at_line(path, index - 1, says));
+                }
+                words = 0;
+            }
+        }
+    }
+    breaches
 }
 
 /// Returns the lines, counted from 0, of the public items without a doc comment. Modules are left
@@ -115,6 +138,14 @@ mod tests {
 
     fn check(path: &str, source: &str) -> Vec<String> {
         lines(super::check(&file(path, source)))
+    }
+
+    #[test]
+    fn a_doc_comment_says_more_than_a_name() {
+        let source = "/// Its id.\nid: u8,\n/// Why.\nreason: u8,\n/// List chats\n#[utoipa::path(get)]\nfn f() {}\n/// Bytes, before\n/// compression.\nsize: u8,\n// fine\nx: u8,\n";
+        let found = check("a.rs", source);
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(found[0].starts_with("a.rs:1:") && found[1].starts_with("a.rs:3:"));
     }
 
     #[test]

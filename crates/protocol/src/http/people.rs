@@ -167,7 +167,7 @@ pub struct TokenCreated {
     pub secret: Secret,
 }
 
-/// The caller.
+/// The user who sent the request, with the token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Me {
     pub user: User,

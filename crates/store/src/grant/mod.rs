@@ -39,10 +39,10 @@ pub mod object {
     /// The caller's own account, a list, or an object that is yet to be created.
     #[derive(Debug)]
     pub struct Account;
-    /// An agent.
+    /// An agent of a user.
     #[derive(Debug)]
     pub struct Agent;
-    /// A chat.
+    /// A chat of a user.
     #[derive(Debug)]
     pub struct Chat;
 }

@@ -28,7 +28,7 @@ pub struct Content {
     pub items: Vec<Item>,
 }
 
-/// One resource.
+/// A resource of a workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
     pub kind: Kind,
@@ -143,7 +143,7 @@ impl Content {
         (self.directory, self.system, things.collect())
     }
 
-    /// The tools.
+    /// Returns the MCP servers with their tools.
     pub fn tools(&self) -> Vec<&Item> {
         let servers = self.items.iter();
         servers

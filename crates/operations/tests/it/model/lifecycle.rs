@@ -46,7 +46,7 @@ pub struct Row {
     pub at: Moment,
 }
 
-/// A stamp.
+/// The stamp of a turn.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Turn {
     pub reference: Option<u8>,

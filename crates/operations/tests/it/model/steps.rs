@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::content::{Sketch, THINGS, VARIANTS};
 
-/// Longest history.
+/// The most steps of a history.
 const STEPS_MAX: usize = 40;
 
 /// Which version a push says that it has.
@@ -110,7 +110,7 @@ pub enum Step {
     },
 }
 
-/// Histories.
+/// Returns a strategy for histories.
 pub fn histories() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step(), 1..=STEPS_MAX)
 }
