@@ -1,5 +1,6 @@
 //! Which chat, which agent: by its id, by the end of its id, or by where the person stands.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -14,7 +15,7 @@ use crate::connect::Connected;
 use crate::data_directory::DataDirectory;
 use crate::pages::each_item;
 use crate::run_note::RunNote;
-use crate::say::{self, Failure};
+use crate::say::{self, Failure, Hint, NextCommand};
 use crate::setting::variable;
 
 /// Names the chat of commands that name none.
@@ -62,7 +63,7 @@ pub async fn chat(connected: &Connected, named: Option<&str>) -> Result<ChatId, 
         return Ok(chat);
     }
     let (agent, directory) =
-        agent_here(connected)?.ok_or_else(|| not_watched(connected, "chat"))?;
+        agent_here(connected)?.ok_or_else(|| not_watched(connected, IdKind::Chat))?;
     let query = ChatQuery {
         agent: Some(agent.uuid()),
         archived: Some(false),
@@ -72,7 +73,7 @@ pub async fn chat(connected: &Connected, named: Option<&str>) -> Result<ChatId, 
     let page = connected.client.chats(&query).await?;
     let chat = page.items.into_iter().next().ok_or_else(|| {
         Failure::new(format!("{} has no chat", say::path(&directory)))
-            .hint("open one with `ctxpin chat new`")
+            .hint(Hint::run(NextCommand::ChatNew, "opens one"))
     })?;
     say_choice(&format!(
         "chat {}{}, the newest of {}",
@@ -95,21 +96,20 @@ fn say_choice(text: &str) {
 }
 
 /// Says that nothing tells which chat or agent is meant, or why what `ctxpin up` keeps does not tell it.
-pub fn not_watched(connected: &Connected, noun: &str) -> Failure {
+pub fn not_watched(connected: &Connected, kind: IdKind) -> Failure {
     let server = connected.client.server();
     match (&connected.named_by, is_watched_by_up()) {
         (Some(named_by), true) => Failure::usage(format!(
-            "no {noun} was named, and `ctxpin up` watches this directory with another server than {server}, which {named_by} names"
+            "no {kind} was named, and `ctxpin up` watches this directory with another server than {server}, which {named_by} names"
         ))
-        .hint(format!(
-            "leave {named_by} out to ask the server of `ctxpin up`, or name one of the {noun}s that `ctxpin {noun} list` shows"
-        )),
+        .hint(Hint::say(format!("leave {named_by} out to ask the server of `ctxpin up`")))
+        .hint(Hint::run(kind.list(), format!("shows the {kind}s that you can name"))),
         _ => Failure::usage(format!(
-            "no {noun} was named, and no agent of {server} watches this directory from here"
+            "no {kind} was named, and no agent of {server} watches this directory from here"
         ))
-        .hint(format!(
-            "name one (`ctxpin {noun} list` shows them), or run `ctxpin up` or `ctxpin agent run` here"
-        )),
+        .hint(Hint::run(kind.list(), format!("shows the {kind}s that you can name")))
+        .hint(Hint::run(NextCommand::Up, "here starts an agent and a server"))
+        .hint(Hint::run(NextCommand::AgentRun, "here starts an agent alone")),
     }
 }
 
@@ -166,7 +166,7 @@ pub fn current_directory() -> Result<PathBuf, Failure> {
 ///
 /// If there is no such chat, or more than one.
 pub async fn chat_named(client: &Client, named: &str) -> Result<ChatId, Failure> {
-    if let Some(id) = whole_id("chat", named)? {
+    if let Some(id) = whole_id(IdKind::Chat, named)? {
         return Ok(ChatId::from(id));
     }
     let mut ids = Vec::new();
@@ -180,7 +180,12 @@ pub async fn chat_named(client: &Client, named: &str) -> Result<ChatId, Failure>
     };
     each_item(read, |chat| ids.push(chat.id)).await?;
     let ids = ids.into_iter();
-    only("chat", named, ids.filter(|id| say::ends_with(*id, named))).map(ChatId::from)
+    only(
+        IdKind::Chat,
+        named,
+        ids.filter(|id| say::ends_with(*id, named)),
+    )
+    .map(ChatId::from)
 }
 
 /// Finds an agent by its id, the end of it, or its workspace: the name, or the last part of one that is a
@@ -207,7 +212,7 @@ pub async fn agent_named(client: &Client, named: &str) -> Result<AgentId, Failur
             "no agent of yours has the workspace \"{0}\", or an id that ends in {0}",
             say::line(named)
         ))
-        .hint("`ctxpin agent list` shows what there is")),
+        .hint(Hint::run(NextCommand::AgentList, "shows what there is"))),
         _ => {
             let found = found
                 .iter()
@@ -218,7 +223,10 @@ pub async fn agent_named(client: &Client, named: &str) -> Result<AgentId, Failur
                 say::line(named),
                 found.collect::<Vec<_>>().join(", ")
             ))
-            .hint("name one by its id; `ctxpin agent list` shows which of them is connected"))
+            .hint(Hint::run(
+                NextCommand::AgentList,
+                "shows which of them is connected; name one by its id",
+            )))
         }
     }
 }
@@ -233,25 +241,57 @@ fn is_agent_named(id: Uuid, workspace: &str, named: &str) -> bool {
         || (is_ending(named) && say::ends_with(id, named))
 }
 
+/// What an id on the command line names.
+#[derive(Debug, Clone, Copy)]
+pub enum IdKind {
+    Agent,
+    Chat,
+    Token,
+    User,
+}
+
+impl IdKind {
+    /// Returns the command that lists them.
+    fn list(self) -> NextCommand {
+        match self {
+            Self::Agent => NextCommand::AgentList,
+            Self::Chat => NextCommand::ChatList,
+            Self::Token => NextCommand::TokenList,
+            Self::User => NextCommand::UserList,
+        }
+    }
+}
+
+impl fmt::Display for IdKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Agent => "agent",
+            Self::Chat => "chat",
+            Self::Token => "token",
+            Self::User => "user",
+        })
+    }
+}
+
 /// Reads a whole id. `None` if it may be the end of one.
 ///
 /// # Errors
 ///
 /// If it is neither.
-pub fn whole_id(noun: &str, named: &str) -> Result<Option<Uuid>, Failure> {
+pub fn whole_id(kind: IdKind, named: &str) -> Result<Option<Uuid>, Failure> {
     if let Ok(id) = Uuid::parse_str(named) {
         return Ok(Some(id));
     }
     match is_ending(named) {
         true => Ok(None),
-        false => Err(Failure::usage(format!(
-            "\"{}\" is no {noun} id",
-            say::line(named)
-        ))
-        .hint(format!(
-            "give a whole id, or at least {} of its last hexadecimal digits; `ctxpin {noun} list` shows them",
-            say::DIGITS_MIN
-        ))),
+        false => Err(
+            Failure::usage(format!("\"{}\" is no {kind} id", say::line(named)))
+                .hint(Hint::say(format!(
+                    "give a whole id, or at least {} of its last hexadecimal digits",
+                    say::DIGITS_MIN
+                )))
+                .hint(Hint::run(kind.list(), "shows them")),
+        ),
     }
 }
 
@@ -267,22 +307,22 @@ fn is_ending(named: &str) -> bool {
 /// # Errors
 ///
 /// If there is none, or more than one.
-pub fn only(noun: &str, named: &str, found: impl Iterator<Item = Uuid>) -> Result<Uuid, Failure> {
+pub fn only(kind: IdKind, named: &str, found: impl Iterator<Item = Uuid>) -> Result<Uuid, Failure> {
     let found: Vec<Uuid> = found.collect();
     match found[..] {
         [id] => Ok(id),
         [] => Err(
-            Failure::new(format!("no {noun} of yours has an id that ends in {named}"))
-                .hint(format!("`ctxpin {noun} list` shows what there is")),
+            Failure::new(format!("no {kind} of yours has an id that ends in {named}"))
+                .hint(Hint::run(kind.list(), "shows what there is")),
         ),
         _ => {
             let ids: Vec<String> = found.iter().map(Uuid::to_string).collect();
             Err(Failure::usage(format!(
-                "{} {noun}s have an id that ends in {named}: {}",
+                "{} {kind}s have an id that ends in {named}: {}",
                 ids.len(),
                 ids.join(", ")
             ))
-            .hint("give more digits"))
+            .hint(Hint::say("give more digits")))
         }
     }
 }
@@ -295,7 +335,7 @@ mod tests {
     fn an_id_is_whole_or_an_ending() {
         let whole = "0192f0c1-1111-7abc-8def-0123456789ab";
         let check = |input: &str, expected: Result<bool, ()>| {
-            let found = whole_id("chat", input).map(|id| id.is_some());
+            let found = whole_id(IdKind::Chat, input).map(|id| id.is_some());
             assert_eq!(found.map_err(drop), expected, "{input}");
         };
         check(whole, Ok(true));
@@ -328,9 +368,9 @@ mod tests {
     fn an_ending_names_one() {
         let one = Uuid::from_u128(0x1234_5678);
         let other = Uuid::from_u128(0x9abc_5678);
-        assert_eq!(only("chat", "5678", [one].into_iter()), Ok(one));
-        assert!(only("chat", "5678", [].into_iter()).is_err());
-        let failure = only("chat", "5678", [one, other].into_iter()).unwrap_err();
+        assert_eq!(only(IdKind::Chat, "5678", [one].into_iter()), Ok(one));
+        assert!(only(IdKind::Chat, "5678", [].into_iter()).is_err());
+        let failure = only(IdKind::Chat, "5678", [one, other].into_iter()).unwrap_err();
         assert!(format!("{failure:?}").contains(&other.to_string()));
     }
 }

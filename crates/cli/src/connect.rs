@@ -14,7 +14,7 @@ use url::Url;
 use crate::data_directory::{DataDirectory, DatabaseKey};
 use crate::process::Process;
 use crate::running::{ADMIN_TOKEN_NAME, RunningServer, is_locked, token_read};
-use crate::say::{self, Failure};
+use crate::say::{self, Failure, Hint, NextCommand, Setting};
 use crate::setting::{Origin, SERVER_VARIABLE, TOKEN_VARIABLE, server_address, variable};
 
 /// Which server is asked, and with which token.
@@ -231,7 +231,10 @@ impl Kept {
         Err(Failure::new(format!(
             "the server of `ctxpin up` is not ready, for it starts or ends; it is run by {who}"
         ))
-        .hint("wait until it is, or end it with `ctxpin down`"))
+        .hint(Hint::run(
+            NextCommand::Down,
+            "ends it, if you do not want to wait",
+        )))
     }
 
     /// The token of its first user.
@@ -267,7 +270,7 @@ impl Token {
             let is_malformed = matches!(error, ClientError::MalformedToken { .. });
             let failure = Failure::from(error);
             if is_malformed {
-                failure.hint(self.told())
+                failure.hint(Hint::say(self.told()))
             } else {
                 failure
             }
@@ -279,7 +282,7 @@ impl Token {
         let told = matches!(error, AgentError::Unauthenticated { .. }).then(|| self.told());
         let failure = Failure::from(error);
         match told {
-            Some(told) => failure.hint(told),
+            Some(told) => failure.hint(Hint::say(told)),
             None => failure,
         }
     }
@@ -306,9 +309,9 @@ impl AgentConnection {
     /// If there is no token.
     pub fn get(&self) -> Result<AgentAccess, Failure> {
         let token = token_given(self.token_file.as_deref())?.ok_or_else(|| {
-            Failure::usage("no agent's token was given").hint(
-                "`ctxpin agent create --write-token FILE` makes an agent; give its token with --token-file FILE",
-            )
+            Failure::usage("no agent's token was given")
+                .hint(Hint::run(NextCommand::AgentCreate, "creates an agent"))
+                .hint(Hint::set(Setting::TokenFile, "gives its token"))
         })?;
         Ok(AgentAccess {
             server: self.server.clone(),
@@ -358,11 +361,12 @@ pub fn token_given(file: Option<&Path>) -> Result<Option<Token>, Failure> {
 
 fn no_server() -> Failure {
     Failure::new("no ctxpin server runs for you")
-        .hint("start one with `ctxpin up`, or name one with --server URL")
+        .hint(Hint::run(NextCommand::Up, "starts one"))
+        .hint(Hint::set(Setting::Server, "names one"))
 }
 
 fn no_token() -> Failure {
-    Failure::usage("no token was given for that server").hint(format!(
-        "give one with --token-file FILE or in {TOKEN_VARIABLE}"
-    ))
+    Failure::usage("no token was given for that server")
+        .hint(Hint::set(Setting::TokenFile, "gives one"))
+        .hint(Hint::set(Setting::Token, "holds one"))
 }

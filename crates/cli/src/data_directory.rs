@@ -27,7 +27,7 @@ use etcetera::BaseStrategy;
 use serde::de::DeserializeOwned;
 
 use crate::owned;
-use crate::say::{self, Failure};
+use crate::say::{self, Failure, Hint, Setting};
 use crate::setting::{DATA_DIRECTORY_VARIABLE, variable};
 
 /// Digits of a hash that stand for a path or an address in a name: enough that two never meet.
@@ -58,9 +58,12 @@ impl DataDirectory {
             })?,
             None => etcetera::choose_base_strategy()
                 .map_err(|_| {
-                    Failure::new("your home directory cannot be found").hint(format!(
-                        "set HOME, or name a data directory in {DATA_DIRECTORY_VARIABLE}"
-                    ))
+                    Failure::new("your home directory cannot be found")
+                        .hint(Hint::set(Setting::Home, "names it"))
+                        .hint(Hint::set(
+                            Setting::DataDirectoryVariable,
+                            "names a data directory",
+                        ))
                 })?
                 .data_dir()
                 .join("ctxpin"),
@@ -260,8 +263,9 @@ fn key(bytes: &[u8]) -> String {
 /// If it cannot be created.
 pub fn directory_create(path: &Path) -> Result<(), Failure> {
     directory::create(path).map_err(|error| {
-        Failure::new(format!("{} cannot be created: {error}", say::path(&path))).hint(format!(
-            "name a directory that you may write in {DATA_DIRECTORY_VARIABLE}"
+        Failure::new(format!("{} cannot be created: {error}", say::path(&path))).hint(Hint::set(
+            Setting::DataDirectoryVariable,
+            "names a directory that you may write to",
         ))
     })
 }

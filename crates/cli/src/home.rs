@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::say::Failure;
+use crate::say::{Failure, Hint, Setting};
 
 /// Returns the person's home directory, or an empty path if it cannot be found and is not needed. It
 /// is needed where user roots are scanned.
@@ -14,6 +14,7 @@ pub fn home_directory(is_needed: bool) -> Result<PathBuf, Failure> {
     match etcetera::home_dir() {
         Ok(home) => Ok(home),
         Err(_) if !is_needed => Ok(PathBuf::new()),
-        Err(_) => Err(Failure::new("your home directory cannot be found").hint("set HOME")),
+        Err(_) => Err(Failure::new("your home directory cannot be found")
+            .hint(Hint::set(Setting::Home, "names it"))),
     }
 }

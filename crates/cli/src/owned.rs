@@ -9,8 +9,7 @@ use std::path::Path;
 use ctxpin_private_files::exposure::{Demand, Exposure};
 use rustix::process::geteuid;
 
-use crate::say::{self, Failure};
-use crate::setting::DATA_DIRECTORY_VARIABLE;
+use crate::say::{self, Failure, Hint, Setting};
 
 /// Refuses a directory that is another user's, or in which others may write. It may be missing, and a link
 /// counts for what it leads to.
@@ -78,10 +77,11 @@ fn refusal(path: &Path, exposure: Exposure, kind: Kind) -> Failure {
     let shown = say::path(&path);
     match exposure {
         Exposure::Link => Failure::new(format!("{shown} is a link, and ctxpin makes none there"))
-            .hint("take it away, and start the command again"),
+            .hint(Hint::say("take it away, and start the command again")),
         Exposure::ForeignOwner { owner, .. } if kind == Kind::Token => {
-            Failure::new(format!("{shown} belongs to the user {owner}"))
-                .hint("take it over into a file of your own, if it is the right one")
+            Failure::new(format!("{shown} belongs to the user {owner}")).hint(Hint::say(
+                "take it over into a file of your own, if it is the right one",
+            ))
         }
         Exposure::ForeignOwner { owner, own: 0 } => foreign_to_root(path, owner),
         Exposure::ForeignOwner { owner: 0, own } => {
@@ -90,29 +90,39 @@ fn refusal(path: &Path, exposure: Exposure, kind: Kind) -> Failure {
                 Kind::Directory => path,
                 Kind::File | Kind::Token => path.parent().unwrap_or(path),
             };
-            Failure::new(format!("{shown} belongs to root, as what sudo makes does")).hint(format!(
-                "`sudo chown -R {own} {}` makes it yours",
-                say::path(&directory)
-            ))
+            Failure::new(format!("{shown} belongs to root, as what sudo makes does")).hint(
+                Hint::say(format!(
+                    "`sudo chown -R {own} {}` makes it yours",
+                    say::path(&directory)
+                )),
+            )
         }
         Exposure::ForeignOwner { owner, own } => Failure::new(format!(
             "{shown} belongs to the user {owner}, and you are {own}"
         ))
-        .hint(format!(
-            "name a directory of yours in {DATA_DIRECTORY_VARIABLE}"
+        .hint(Hint::set(
+            Setting::DataDirectoryVariable,
+            "names a directory of yours",
         )),
-        Exposure::OthersWrite { .. } | Exposure::OthersEnter { .. } => {
-            Failure::new(format!("{shown} cannot be believed: {exposure}")).hint(format!(
-                "if nobody else has written there, `chmod go-w {shown}` makes it yours alone"
-            ))
-        }
+        Exposure::OthersWrite { .. } | Exposure::OthersEnter { .. } => Failure::new(format!(
+            "{shown} cannot be believed: {exposure}"
+        ))
+        .hint(Hint::say(format!(
+            "if nobody else has written there, `chmod go-w {shown}` makes it yours alone"
+        ))),
     }
 }
 
 fn foreign_to_root(path: &Path, owner: u32) -> Failure {
     let shown = say::path(&path);
-    Failure::new(format!("{shown} belongs to the user {owner}, and you are root")).hint(format!(
-        "run the command as that user, without sudo; or name a directory of root's in HOME or {DATA_DIRECTORY_VARIABLE}"
+    Failure::new(format!(
+        "{shown} belongs to the user {owner}, and you are root"
+    ))
+    .hint(Hint::say("run the command as that user, without sudo"))
+    .hint(Hint::set(Setting::Home, "names a directory of root's"))
+    .hint(Hint::set(
+        Setting::DataDirectoryVariable,
+        "names a directory of root's too",
     ))
 }
 
@@ -146,7 +156,7 @@ mod tests {
                 assert!(said.contains(part), "{said}");
             }
         };
-        let yours = "name a directory of yours in CTXPIN_DATA_DIR";
+        let yours = "names a directory of yours";
         check(
             8,
             7,

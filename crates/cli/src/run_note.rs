@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::data_directory::{DataDirectory, directory_create, file_write, json_read};
 use crate::owned::file_demand;
-use crate::say::Failure;
+use crate::say::{Failure, Hint, NextCommand};
 
 /// An agent, and the server that knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,7 +40,10 @@ impl RunNote {
         let path = data.run_note(directory);
         file_demand(&path)?;
         let note: Option<Self> = json_read(&path).map_err(|failure| {
-            failure.hint("delete it; the next `ctxpin agent run` writes it anew")
+            failure.hint(Hint::run(
+                NextCommand::AgentRun,
+                "writes it anew after you delete it",
+            ))
         })?;
         let note = note.filter(|note| note.server == server.as_str());
         Ok(note.map(|note| AgentId::from(note.agent)))

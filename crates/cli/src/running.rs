@@ -15,7 +15,7 @@ use url::Url;
 use crate::data_directory::{DataDirectory, DatabaseKey, file_write, json_read, unreadable};
 use crate::owned;
 use crate::process::Process;
-use crate::say::{self, Failure};
+use crate::say::{self, Failure, Hint, Setting};
 
 /// The name of the file in which a server writes the token of its first user.
 pub const ADMIN_TOKEN_NAME: &str = "admin-token";
@@ -103,9 +103,10 @@ impl RunningServer {
         let path = data.server(&self.database).join(ADMIN_TOKEN_NAME);
         owned::file_demand(&path)?;
         token_read(&path).map_err(|failure| {
-            failure.hint(
-                "the database was set up from elsewhere: give a token of yours with --token-file FILE",
-            )
+            failure.hint(Hint::set(
+                Setting::TokenFile,
+                "gives a token of yours, if the database was set up from elsewhere",
+            ))
         })
     }
 }
@@ -115,7 +116,11 @@ fn elsewhere(process: &Process) -> Failure {
         "the server of `ctxpin up` runs in another container or on another machine ({})",
         process.name_with_host()
     ))
-    .hint("run the command there; those that only ask a server take one that can be reached from here with --server URL")
+    .hint(Hint::say("run the command there"))
+    .hint(Hint::set(
+        Setting::Server,
+        "names a server that can be reached from here, for commands that only ask one",
+    ))
 }
 
 /// How often a server that starts is asked whether it is ready.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use ctxpin_private_files::file;
 
-use crate::say::{self, Failure};
+use crate::say::{self, Failure, Hint, Setting};
 
 /// A new file for a token. It is made before the token is, so that no token is lost for want of a
 /// place; unless the token is written, it goes when this is dropped.
@@ -33,7 +33,8 @@ impl TokenFile {
                 "{} is there already, and may hold another token; no token was made",
                 say::path(&path)
             ))
-            .hint("name a new file with --write-token, or remove that one first")
+            .hint(Hint::set(Setting::WriteToken, "names a new file"))
+            .hint(Hint::say("remove that one first"))
         })?;
         Ok(Self {
             path: path.to_owned(),

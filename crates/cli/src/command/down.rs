@@ -9,7 +9,7 @@ use ctxpin_agent::control::Client;
 use crate::data_directory::{AgentDirectory, DataDirectory};
 use crate::process::{Process, Whereabouts};
 use crate::running::{RunningServer, is_locked};
-use crate::say::{self, Failure, Progress, waited};
+use crate::say::{self, Failure, Hint, NextCommand, Progress, waited};
 
 /// How often is looked whether a process has ended.
 const ENDED_INTERVAL: Duration = Duration::from_millis(25);
@@ -129,19 +129,22 @@ fn waiting(process: Option<&Process>) -> String {
 /// Says that something does not end, and how to end it.
 fn still_runs(what: &str, process: Option<&Process>) -> Failure {
     let Some(process) = process else {
-        return Failure::new(format!("{what} does not end, nor say which process it is"))
-            .hint("find out which process holds the lock in your data directory, and end it");
+        return Failure::new(format!("{what} does not end, nor say which process it is")).hint(
+            Hint::say("find out which process holds the lock in your data directory, and end it"),
+        );
     };
     match process.whereabouts() {
         Whereabouts::Elsewhere => Failure::new(format!(
             "{what} runs in another container or on another machine ({})",
             process.name_with_host()
         ))
-        .hint("run `ctxpin down` there"),
+        .hint(Hint::run(NextCommand::Down, "there ends it")),
         Whereabouts::Here(_) | Whereabouts::Ended => {
-            Failure::new(format!("{what} does not end ({})", process.name())).hint(format!(
-                "`kill -KILL {}` ends it at once; what was acknowledged is kept",
-                process.pid
+            Failure::new(format!("{what} does not end ({})", process.name())).hint(Hint::say(
+                format!(
+                    "`kill -KILL {}` ends it at once; what was acknowledged is kept",
+                    process.pid
+                ),
             ))
         }
     }

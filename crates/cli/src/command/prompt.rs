@@ -12,7 +12,7 @@ use ctxpin_render::treated::Reason;
 
 use crate::chat_choice::{self, ChatArgument};
 use crate::connect::Connection;
-use crate::say::{self, Failure, Viewpoint};
+use crate::say::{self, Failure, Hint, Viewpoint};
 
 /// Print the pinned system prompt of a chat, byte for byte
 #[derive(Debug, Args)]
@@ -75,7 +75,7 @@ async fn with_removed(client: &Client, chat: ChatId, prompt: &str) -> Result<Str
         Failure::new(format!(
             "this release does not know renderer {number}, which made the prompt"
         ))
-        .hint("use a `ctxpin` of the server's release")
+        .hint(Hint::say("use a `ctxpin` of the server's release"))
     })?;
     let mut bodies = Vec::new();
     let files = context.resources.iter();
@@ -95,7 +95,10 @@ async fn with_removed(client: &Client, chat: ChatId, prompt: &str) -> Result<Str
             "the prompt does not hold {} as this `ctxpin` treats it",
             Viewpoint::here().path(file.source)
         ))
-        .hint("run the command again if the pin has just moved; else use a `ctxpin` of the server's release")
+        .hint(Hint::say("run the command again if the pin has just moved"))
+        .hint(Hint::say(
+            "otherwise use a `ctxpin` of the server's release",
+        ))
     })?;
     Ok(shown(&stretches, say::has_colours()))
 }

@@ -19,7 +19,7 @@ use crate::bytes::Bytes;
 use crate::data_directory::directory_create;
 use crate::log;
 use crate::running::{ADMIN_TOKEN_NAME, token_read, until_ready};
-use crate::say::{self, Failure};
+use crate::say::{self, Failure, Hint, Setting};
 use crate::setting::{DATABASE_VARIABLE, Origin, listen_address};
 use crate::stop;
 
@@ -167,7 +167,9 @@ impl Database {
                 "{} holds no address of a PostgreSQL database",
                 Origin::of("--database", DATABASE_VARIABLE)
             ))
-            .hint("it begins with postgres://; leave it out to use SQLite")),
+            .hint(Hint::say(
+                "it begins with postgres://; leave it out to use SQLite",
+            ))),
             address => Ok(address),
         }
     }
@@ -183,7 +185,10 @@ impl Serve {
         log::start();
         let database = self.database.address()?;
         directory_create(&self.data_dir).map_err(|failure| {
-            failure.hint("name a directory that you may write in with --data-dir")
+            failure.only_hint(Hint::set(
+                Setting::DataDirectory,
+                "names a directory that you may write to",
+            ))
         })?;
         if let Some(file) = &self.first_token_file {
             token_read(file).map_err(|failure| failure.about("the first user's token"))?;
@@ -255,11 +260,16 @@ fn connections(text: &str) -> Result<u32, String> {
 fn not_listening(address: SocketAddr, error: &io::Error) -> Failure {
     let failure = Failure::new(format!("{address} cannot be listened on: {error}"));
     if error.kind() == ErrorKind::AddrInUse {
-        failure.hint("another process has it: choose another with --listen, or port 0")
+        failure
+            .hint(Hint::say("another process has it"))
+            .hint(Hint::set(
+                Setting::Listen,
+                "chooses another; port 0 is any free one",
+            ))
     } else if error.kind() == ErrorKind::AddrNotAvailable {
-        failure.hint(
+        failure.hint(Hint::say(
             "it is no address of this machine: take 127.0.0.1, or 0.0.0.0 for all that it has",
-        )
+        ))
     } else {
         failure
     }

@@ -8,7 +8,7 @@ use ctxpin_protocol::problem::ProblemName;
 use super::Output;
 use crate::chat_choice::{self, ChatArgument, ChatOption};
 use crate::connect::Connection;
-use crate::say::{self, Failure, Table};
+use crate::say::{self, Failure, Hint, NextCommand, Table};
 
 /// Show the skills of a chat's pin, even if the workspace no longer exists
 #[derive(Debug, Args)]
@@ -82,16 +82,20 @@ impl Noun {
             } => {
                 let chat = chat_choice::chat(&connected, chat.chat.as_deref()).await?;
                 if let Some(file) = file {
-                    let hint = format!("`ctxpin skill show {name}` lists its files");
+                    let hint =
+                        Hint::run(NextCommand::SkillShow, format!("lists the files of {name}"));
                     let bytes = client
                         .skill_file(chat, &name, &file)
                         .await
-                        .map_err(|error| absent(error, &hint))?;
+                        .map_err(|error| absent(error, hint))?;
                     return say::print_bytes(&bytes);
                 }
                 let query = SkillQuery { raw: !sanitised };
                 let skill = client.skill(chat, &name, &query).await.map_err(|error| {
-                    absent(error, "`ctxpin skill list` shows what the chat's pin holds")
+                    absent(
+                        error,
+                        Hint::run(NextCommand::SkillList, "shows what the chat's pin holds"),
+                    )
                 })?;
                 if output.json {
                     return say::print_json(&skill);
@@ -107,11 +111,11 @@ impl Noun {
 }
 
 /// A failure that tells what there is, if what was named is not there.
-fn absent(error: ClientError, hint: &str) -> Failure {
+fn absent(error: ClientError, hint: Hint) -> Failure {
     let is_absent = error.problem_name() == Some(ProblemName::NotFound);
     let failure = Failure::from(error);
     match is_absent {
-        true => failure.hint(hint),
+        true => failure.only_hint(hint),
         false => failure,
     }
 }

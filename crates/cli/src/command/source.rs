@@ -10,7 +10,7 @@ use super::Output;
 use crate::chat_choice::current_directory;
 use crate::data_directory::DataDirectory;
 use crate::process::Process;
-use crate::say::{self, Failure, Table, Viewpoint, waited};
+use crate::say::{self, Failure, Hint, NextCommand, Setting, Table, Viewpoint, waited};
 
 /// Declare further directories and files for the running agent of a directory
 #[derive(Debug, Args)]
@@ -97,7 +97,8 @@ impl LocalAgent {
                         return Err(Failure::new(format!(
                             "the agent on {watched} does not answer{who}: {error}"
                         ))
-                        .hint("it may answer again by itself; `ctxpin down` ends what `ctxpin up` runs"));
+                        .hint(Hint::say("it may answer again by itself"))
+                        .hint(Hint::run(NextCommand::Down, "ends what `ctxpin up` runs")));
                     }
                 }
             }
@@ -107,7 +108,8 @@ impl LocalAgent {
         }
         Err(
             Failure::new(format!("no agent runs on {}", say::path(&directory)))
-                .hint("start one with `ctxpin up`, or name another directory with --dir"),
+                .hint(Hint::run(NextCommand::Up, "starts one"))
+                .hint(Hint::set(Setting::Directory, "names another directory")),
         )
     }
 }

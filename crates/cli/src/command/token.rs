@@ -12,7 +12,7 @@ use ctxpin_protocol::http::people::{Token, TokenCreate, TokenRevoke};
 
 use super::user::user_named;
 use super::{Output, PageArguments, say_next, words};
-use crate::chat_choice::{only, whole_id};
+use crate::chat_choice::{IdKind, only, whole_id};
 use crate::connect::Connection;
 use crate::pages::each_item;
 use crate::say::{self, Failure, Table};
@@ -289,12 +289,17 @@ async fn revoke(client: &Client, named: &str, with_children: bool) -> Result<(),
 }
 
 async fn token_named(client: &Client, named: &str) -> Result<TokenId, Failure> {
-    if let Some(id) = whole_id("token", named)? {
+    if let Some(id) = whole_id(IdKind::Token, named)? {
         return Ok(TokenId::from(id));
     }
     let mut ids = Vec::new();
     let read = async |page: &PageQuery| client.tokens(page).await;
     each_item(read, |token| ids.push(token.id)).await?;
     let ids = ids.into_iter();
-    only("token", named, ids.filter(|id| say::ends_with(*id, named))).map(TokenId::from)
+    only(
+        IdKind::Token,
+        named,
+        ids.filter(|id| say::ends_with(*id, named)),
+    )
+    .map(TokenId::from)
 }

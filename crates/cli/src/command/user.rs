@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{Output, PageArguments, say_next, words};
 use crate::bytes::Bytes;
-use crate::chat_choice::{only, whole_id};
+use crate::chat_choice::{IdKind, only, whole_id};
 use crate::connect::Connection;
 use crate::pages::each_item;
 use crate::say::{self, Failure, Table};
@@ -287,11 +287,16 @@ pub async fn user_named(client: &Client, named: &str) -> Result<UserId, Failure>
     if let [id] = by_name[..] {
         return Ok(UserId::from(id));
     }
-    if let Some(id) = whole_id("user", named)? {
+    if let Some(id) = whole_id(IdKind::User, named)? {
         return Ok(UserId::from(id));
     }
     let ids = ids.into_iter();
-    only("user", named, ids.filter(|id| say::ends_with(*id, named))).map(UserId::from)
+    only(
+        IdKind::User,
+        named,
+        ids.filter(|id| say::ends_with(*id, named)),
+    )
+    .map(UserId::from)
 }
 
 #[cfg(test)]

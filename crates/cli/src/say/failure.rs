@@ -8,11 +8,13 @@ use ctxpin_client::error::ClientError;
 use ctxpin_protocol::problem::ProblemName;
 use serde::{Deserialize, Serialize};
 
+use super::{Hint, NextCommand};
+
 /// Something failed that a person asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     message: String,
-    hint: Option<String>,
+    hints: Vec<Hint>,
     exit_code: u8,
 }
 
@@ -21,7 +23,7 @@ impl Failure {
     pub fn new(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
-            hint: None,
+            hints: Vec::new(),
             exit_code: 1,
         }
     }
@@ -34,10 +36,18 @@ impl Failure {
         }
     }
 
-    /// Adds what to do next.
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+    /// Adds a hint.
+    pub fn hint(mut self, hint: Hint) -> Self {
+        self.hints.push(hint);
         self
+    }
+
+    /// Replaces all hints by a better one.
+    pub fn only_hint(self, hint: Hint) -> Self {
+        Self {
+            hints: vec![hint],
+            ..self
+        }
     }
 
     /// Says what it is about, where the person did not just name it.
@@ -56,8 +66,8 @@ impl Failure {
             super::paint(label, "error:"),
             super::line(&self.message)
         ));
-        if let Some(hint) = &self.hint {
-            super::hint(hint);
+        for hint in &self.hints {
+            super::hint(&hint.to_string());
         }
         ExitCode::from(self.exit_code)
     }
@@ -65,18 +75,18 @@ impl Failure {
 
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
-        let failure = Self::new(error.to_string());
+        let mut failure = Self::new(error.to_string());
         let is_refused = error.problem_name() == Some(ProblemName::Unauthenticated)
             || matches!(
                 error,
                 ClientError::MalformedToken { .. } | ClientError::Unproven { .. }
             );
         match (error.token_origin(), error.problem_name()) {
-            (Some(told), _) if is_refused => failure.hint(told),
-            (_, name) => match name.and_then(problem_hint) {
-                Some(hint) => failure.hint(hint),
-                None => failure,
-            },
+            (Some(told), _) if is_refused => failure.hint(Hint::say(told)),
+            (_, name) => {
+                failure.hints = name.map(problem_hints).unwrap_or_default();
+                failure
+            }
         }
     }
 }
@@ -93,20 +103,26 @@ impl From<ControlError> for Failure {
     }
 }
 
-/// What to do next on this command line; the server's own words know nothing of it.
-fn problem_hint(name: ProblemName) -> Option<&'static str> {
-    Some(match name {
-        ProblemName::Forbidden => "`ctxpin token list` shows what your tokens may do",
-        ProblemName::NotFound => {
-            "`ctxpin chat list` and `ctxpin agent list` show what there is for you"
-        }
-        ProblemName::NoHead => {
-            "run `ctxpin up` in the workspace, or bind the chat to a running agent with `ctxpin chat bind AGENT`"
-        }
-        ProblemName::Archived => "take it back with `ctxpin chat archive --undo`",
-        ProblemName::PreconditionFailed => {
-            "look at what it is now with `ctxpin chat diff`, then decide again"
-        }
+/// Returns what to do next on this command line, of which the server's own words know nothing.
+fn problem_hints(name: ProblemName) -> Vec<Hint> {
+    match name {
+        ProblemName::Forbidden => vec![Hint::run(
+            NextCommand::TokenList,
+            "shows what your tokens may do",
+        )],
+        ProblemName::NotFound => vec![
+            Hint::run(NextCommand::ChatList, "shows your chats"),
+            Hint::run(NextCommand::AgentList, "shows your agents"),
+        ],
+        ProblemName::NoHead => vec![
+            Hint::run(NextCommand::Up, "in the workspace starts an agent"),
+            Hint::run(NextCommand::ChatBind, "binds the chat to a running agent"),
+        ],
+        ProblemName::Archived => vec![Hint::run(NextCommand::ChatUnarchive, "takes it back")],
+        ProblemName::PreconditionFailed => vec![Hint::run(
+            NextCommand::ChatDiff,
+            "shows what it is now; then decide again",
+        )],
         ProblemName::MalformedRequest
         | ProblemName::Unauthenticated
         | ProblemName::MethodNotAllowed
@@ -126,6 +142,6 @@ fn problem_hint(name: ProblemName) -> Option<&'static str> {
         | ProblemName::Busy
         | ProblemName::SyncPaused
         | ProblemName::Unavailable
-        | ProblemName::UpgradeNeeded => return None,
-    })
+        | ProblemName::UpgradeNeeded => Vec::new(),
+    }
 }

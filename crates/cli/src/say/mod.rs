@@ -6,6 +6,7 @@
 mod clean;
 mod count;
 mod failure;
+mod hint;
 mod holdings;
 mod progress;
 mod quota;
@@ -20,6 +21,7 @@ mod warning;
 pub use clean::{line, path, text};
 pub use count::counted;
 pub use failure::Failure;
+pub use hint::{Hint, NextCommand, Setting};
 pub use holdings::{holdings, removed, removed_bytes};
 pub use progress::Progress;
 pub use quota::{amount, quota_warning};

@@ -13,7 +13,7 @@ use tokio::process::Command;
 use super::{Announcement, Place, Voice};
 use crate::data_directory::DataDirectory;
 use crate::owned::file_demand;
-use crate::say::{self, Failure, Progress};
+use crate::say::{self, Failure, Hint, Progress};
 
 /// Tells a process that another one started it, and reads what it announces.
 const STARTED_FLAG: &str = "--started";
@@ -77,8 +77,9 @@ pub async fn start() -> Result<(), Failure> {
     match child.wait().await {
         Ok(status) if status.success() => Ok(()),
         _ => Err(
-            Failure::new("the process in the background ended before it was ready")
-                .hint(format!("its log is {}", say::path(&data.log_file()))),
+            Failure::new("the process in the background ended before it was ready").hint(
+                Hint::say(format!("its log is {}", say::path(&data.log_file()))),
+            ),
         ),
     }
 }

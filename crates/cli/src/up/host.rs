@@ -21,7 +21,7 @@ use crate::data_directory::{DataDirectory, DatabaseKey, directory_create, file_w
 use crate::owned::file_demand;
 use crate::process::Process;
 use crate::running::{READY_INTERVAL, RunningServer, lock_note, lock_take, prober, until_ready};
-use crate::say::{self, Failure, note, waited};
+use crate::say::{self, Failure, Hint, NextCommand, Setting, note, waited};
 
 /// The port that is tried first.
 const PORT_DEFAULT: u16 = 7878;
@@ -133,7 +133,7 @@ impl Plan {
                 "{} was deleted or replaced while this waited for it",
                 say::path(&self.data.server_lock())
             ))
-            .hint("run `ctxpin up` again"));
+            .hint(Hint::run(NextCommand::Up, "starts it again")));
         }
         lock_note(&self.data.server_lock(), &lock)?;
         // What the one before wrote down is not true any more.
@@ -274,7 +274,8 @@ async fn listen_at(port: u16) -> Result<TcpListener, Failure> {
         .await
         .map_err(|_| {
             Failure::new(format!("the server cannot go on: port {port} is taken"))
-                .hint("run `ctxpin down`, then `ctxpin up`")
+                .hint(Hint::run(NextCommand::Down, "ends it"))
+                .hint(Hint::run(NextCommand::Up, "starts it again"))
         })
 }
 
@@ -335,7 +336,8 @@ fn not_answering(data: &DataDirectory) -> Failure {
     Failure::new(format!(
         "the server does not answer within {seconds} s; it is run by {who}"
     ))
-    .hint("run `ctxpin down`, then `ctxpin up`")
+    .hint(Hint::run(NextCommand::Down, "ends it"))
+    .hint(Hint::run(NextCommand::Up, "starts it again"))
 }
 
 fn stopped() -> Failure {
@@ -352,7 +354,8 @@ fn other_database(server: &RunningServer) -> Failure {
         server.url,
         server.database.describe()
     ))
-    .hint("give the same --database, or stop it with `ctxpin down` first")
+    .hint(Hint::set(Setting::Database, "must be the same"))
+    .hint(Hint::run(NextCommand::Down, "stops that server"))
 }
 
 #[cfg(test)]
@@ -376,10 +379,8 @@ mod tests {
         assert_eq!(told, "waiting for the server, which another process runs");
         let said = format!("{failure:?}");
         assert!(said.contains("does not answer within 60 s"), "{said}");
-        assert!(
-            said.contains("run `ctxpin down`, then `ctxpin up`"),
-            "{said}"
-        );
+        let hints = r#"hints: [Run(Down, "ends it"), Run(Up, "starts it again")]"#;
+        assert!(said.contains(hints), "{said}");
         assert!(began.elapsed() < Duration::from_secs(61));
     }
 }

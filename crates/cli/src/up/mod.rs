@@ -28,7 +28,7 @@ use crate::connect::token_given;
 use crate::data_directory::{AgentDirectory, DataDirectory};
 use crate::home::home_directory;
 use crate::running::{RunningServer, is_locked, lock_note, lock_take, token_read};
-use crate::say::{self, Failure, waited};
+use crate::say::{self, Failure, Hint, NextCommand, waited};
 use crate::stop;
 
 use host::Plan;
@@ -349,7 +349,7 @@ pub fn directory_check(path: &Path) -> Result<PathBuf, Failure> {
         true => Ok(canonical),
         false => Err(
             Failure::new(format!("{} is not a directory", say::path(&path)))
-                .hint("`ctxpin scan FILE` shows what is in a file"),
+                .hint(Hint::run(NextCommand::Scan, "shows what is in a file")),
         ),
     }
 }

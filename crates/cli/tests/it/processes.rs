@@ -119,7 +119,7 @@ fn case_b08_down_ends_no_process_but_its_own() {
             &said,
             &[
                 "in another container or on another machine (process ",
-                "run `ctxpin down` there",
+                "`ctxpin down` there",
             ],
         );
     }

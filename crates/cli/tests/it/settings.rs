@@ -206,7 +206,7 @@ fn after_agent_run_commands_know_the_directory_and_agents_go_by_their_workspace(
     };
     assert_says(
         &fails(&app, &["chat", "show"]),
-        &["no chat was named", "`ctxpin agent run` here"],
+        &["no chat was named", "`ctxpin agent run --server URL` here"],
     );
     let agent = app.join("agent-token");
     let agent = agent.to_str().unwrap();

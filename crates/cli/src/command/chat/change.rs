@@ -9,7 +9,7 @@ use super::{name, state};
 use crate::chat_choice::{self, CHAT_VARIABLE, ChatArgument, ChatOption, agent_named};
 use crate::command::{Output, words};
 use crate::connect::Connected;
-use crate::say::{self, Failure};
+use crate::say::{self, Failure, Hint, NextCommand};
 use crate::setting::variable;
 
 /// Bind a chat to another agent, and pin it to that agent's latest push
@@ -112,7 +112,7 @@ impl Archive {
     pub async fn run(self, connected: &Connected) -> Result<(), Failure> {
         if self.undo && self.chat.chat.is_none() && variable(CHAT_VARIABLE).is_none() {
             return Err(Failure::usage("name the archived chat")
-                .hint("`ctxpin chat list --archived` shows them"));
+                .hint(Hint::run(NextCommand::ChatListArchived, "shows them")));
         }
         let change = ChatChange {
             archived: Some(!self.undo),

@@ -10,7 +10,7 @@ use crate::chat_choice::{self, ChatArgument, ChatOption};
 use crate::command::{Output, PageArguments, say_next};
 use crate::connect::Connected;
 use crate::pages::each_item;
-use crate::say::{self, Failure, Table};
+use crate::say::{self, Failure, Hint, NextCommand, Table};
 
 /// List all pins of a chat, newest first
 #[derive(Debug, Args)]
@@ -146,7 +146,7 @@ fn named<'p>(pins: &'p [Pin], to: &str) -> Result<&'p Pin, Failure> {
         return match pin.snapshot {
             Some(_) => Ok(pin),
             None => Err(Failure::new(format!("at {to} the pin was cleared"))
-                .hint("`ctxpin chat unpin` clears it again")),
+                .hint(Hint::run(NextCommand::ChatUnpin, "clears it again"))),
         };
     }
     let mut found: Vec<&Pin> = pins.iter().filter(|pin| has_snapshot(pin, to)).collect();
@@ -157,12 +157,16 @@ fn named<'p>(pins: &'p [Pin], to: &str) -> Result<&'p Pin, Failure> {
             "the chat was never pinned to \"{}\"",
             say::line(to)
         ))
-        .hint("`ctxpin chat history` shows its pins: give a number, or at least 4 digits of a snapshot")),
+        .hint(Hint::run(NextCommand::ChatHistory, "shows its pins"))
+        .hint(Hint::say(
+            "give a number, or at least 4 digits of a snapshot",
+        ))),
         [pin, ref rest @ ..] if rest.iter().all(|other| other.snapshot == pin.snapshot) => Ok(pin),
-        _ => Err(
-            Failure::usage(format!("more than one snapshot begins with \"{}\"", say::line(to)))
-                .hint("give more digits"),
-        ),
+        _ => Err(Failure::usage(format!(
+            "more than one snapshot begins with \"{}\"",
+            say::line(to)
+        ))
+        .hint(Hint::say("give more digits"))),
     }
 }
 
@@ -173,7 +177,7 @@ fn previous(pins: &[Pin]) -> Result<&Pin, Failure> {
         .find(|pin| pin.snapshot.is_some() && pin.snapshot.as_ref() != current)
         .ok_or_else(|| {
             Failure::new("the chat was never pinned to anything else")
-                .hint("`ctxpin chat history` shows its pins")
+                .hint(Hint::run(NextCommand::ChatHistory, "shows its pins"))
         })
 }
 

@@ -6,7 +6,7 @@ use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_protocol::http::chats::ChatCreate;
 
 use super::{name, state};
-use crate::chat_choice::{agent_here, agent_named, chat_named, not_watched};
+use crate::chat_choice::{IdKind, agent_here, agent_named, chat_named, not_watched};
 use crate::command::{Output, words};
 use crate::connect::Connected;
 use crate::say::{self, Failure};
@@ -60,7 +60,7 @@ impl New {
             None if self.no_agent || parent.is_some() => None,
             None => {
                 let here = agent_here(connected)?;
-                let (agent, _) = here.ok_or_else(|| not_watched(connected, "agent"))?;
+                let (agent, _) = here.ok_or_else(|| not_watched(connected, IdKind::Agent))?;
                 Some(agent.uuid())
             }
         };

@@ -10,7 +10,7 @@ use super::changes;
 use crate::chat_choice::{self, ChatArgument, current_directory};
 use crate::command::Output;
 use crate::connect::Connected;
-use crate::say::{self, Failure, Viewpoint};
+use crate::say::{self, Failure, Hint, NextCommand, Viewpoint};
 
 /// How often a head that moved on meanwhile is looked at again. A workspace that changes faster
 /// than this had better be looked at by a person.
@@ -161,11 +161,20 @@ fn head_named(context: &Context, named: &str) -> Result<String, Failure> {
             say::line(named),
             say::hash(&head.snapshot)
         ))
-        .hint("look at it with `ctxpin chat diff`, then decide again")),
+        .hint(Hint::run(
+            NextCommand::ChatDiff,
+            "shows it; then decide again",
+        ))),
         None => Err(
-            Failure::new("the chat's agent has pushed nothing, or it has none").hint(
-                "run `ctxpin up` in the workspace, or bind the chat with `ctxpin chat bind AGENT`",
-            ),
+            Failure::new("the chat's agent has pushed nothing, or it has none")
+                .hint(Hint::run(
+                    NextCommand::Up,
+                    "in the workspace starts an agent",
+                ))
+                .hint(Hint::run(
+                    NextCommand::ChatBind,
+                    "binds the chat to a running agent",
+                )),
         ),
     }
 }
