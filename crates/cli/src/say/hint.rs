@@ -12,7 +12,7 @@ pub enum Hint {
     Run(NextCommand, String),
     /// Give an option or set a variable, which does this.
     Set(Setting, String),
-    /// Anything else.
+    /// A whole sentence that names neither a command nor a setting.
     Say(String),
 }
 
