@@ -1,6 +1,8 @@
 //! A snapshot: an immutable, ordered set of resources with its own hash.
 
-use crate::hash::{ContextHash, SnapshotId, ToolsHash};
+use std::collections::BTreeSet;
+
+use crate::hash::{BlobHash, ContextHash, SnapshotId, ToolsHash};
 use crate::resource::{Kind, Resource, ResourceId};
 
 /// Facts about a workspace that its prompt states.
@@ -63,6 +65,11 @@ impl Snapshot {
         self.resources
             .iter()
             .filter(move |resource| resource.kind == kind && resource.reaches_context())
+    }
+
+    /// Returns the hashes of the blobs that the snapshot stores, without those of details.
+    pub fn stored(&self) -> BTreeSet<BlobHash> {
+        self.resources.iter().flat_map(Resource::stored).collect()
     }
 
     /// Returns the size of all resources and skill files in the workspace, in bytes.

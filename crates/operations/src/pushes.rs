@@ -1,6 +1,6 @@
 //! The requests of agents: open a session, upload blobs, and push snapshots.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use ctxpin_model::moment::Moment;
 use ctxpin_model::pin::Rendered;
 use ctxpin_model::push::{Position, Push, PushOutcome, Verdict, verdict};
 use ctxpin_model::quota::{Limit, Rate, Stock, demand_room};
-use ctxpin_model::resource::{Bodies, Resource};
+use ctxpin_model::resource::Bodies;
 use ctxpin_model::snapshot::{Addresses, Snapshot};
 use ctxpin_model::token::Credential;
 use ctxpin_model::treatment::{TreatedSnapshot, Treatments};
@@ -580,7 +580,9 @@ async fn accept(
         now,
         attempt,
     } = *locked;
-    let inline = stored_blobs(snapshot, push.manifest.blobs());
+    let stored = snapshot.stored();
+    let mut inline = push.manifest.blobs().clone();
+    inline.retain(|hash, _| stored.contains(hash));
     let contents = contents_sent(snapshot, &inline);
     let new_bytes = record_contents(service, transaction, granted, &contents).await?;
     granted.blobs_insert(transaction, &inline).await?;
@@ -592,11 +594,6 @@ async fn accept(
     let head = granted
         .head_append(transaction, &push_marks(push, now), addresses)
         .await?;
-    let stored: BTreeSet<_> = snapshot
-        .resources
-        .iter()
-        .flat_map(Resource::stored)
-        .collect();
     granted.uploads_used(transaction, &stored).await?;
     let mut hydrated = 0;
     if granted.lock_chats_to_pin(transaction, replaced).await? > 0 {
@@ -644,18 +641,6 @@ async fn accept(
         head: Some(head),
         hydrated,
     })
-}
-
-/// Returns the blobs sent with a push that its snapshot stores.
-fn stored_blobs(snapshot: &Snapshot, inline: &Bodies) -> Bodies {
-    let stored: BTreeSet<_> = snapshot
-        .resources
-        .iter()
-        .flat_map(Resource::stored)
-        .collect();
-    let used = inline.iter().filter(|(hash, _)| stored.contains(hash));
-    used.map(|(hash, bytes)| (*hash, Arc::clone(bytes)))
-        .collect()
 }
 
 /// Returns the sizes of the stored contents that came with a push: its blobs, and the details of resources, which

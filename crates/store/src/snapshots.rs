@@ -285,15 +285,6 @@ fn tells(chat: &ChatRecord, id: SnapshotId) -> bool {
     pin == Some(id) || head == Some(id)
 }
 
-/// Returns the hashes of the blobs of a snapshot, without those of details.
-fn stored(snapshot: &Snapshot) -> BTreeSet<BlobHash> {
-    snapshot
-        .resources
-        .iter()
-        .flat_map(Resource::stored)
-        .collect()
-}
-
 /// Returns the hashes of the bodies that a render of the snapshot reads.
 fn prompt_bodies(snapshot: &Snapshot) -> BTreeSet<BlobHash> {
     snapshot
@@ -489,7 +480,7 @@ impl Granted<Chat, Body> {
         snapshot: &Snapshot,
         hashes: &BTreeSet<BlobHash>,
     ) -> Result<Bodies> {
-        let stored = stored(snapshot);
+        let stored = snapshot.stored();
         let hashes = hashes.intersection(&stored).copied().collect();
         blobs::read(self.within(transaction)?, &hashes).await
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ctxpin_model::hash::{BlobHash, SnapshotId};
-use ctxpin_model::resource::{Bodies, Resource};
+use ctxpin_model::resource::Bodies;
 use ctxpin_model::snapshot::Snapshot;
 use ctxpin_model::warning::{Note, notes_to_json};
 use ctxpin_protocol::control::ScanSummary;
@@ -53,8 +53,7 @@ impl LocalSnapshot {
 
     /// Returns the hashes of all bytes that the snapshot stores.
     pub fn stored(&self) -> BTreeSet<BlobHash> {
-        let resources = self.snapshot().resources.iter();
-        resources.flat_map(Resource::stored).collect()
+        self.snapshot().stored()
     }
 
     /// Returns how many resources cannot be used.

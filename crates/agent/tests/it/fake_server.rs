@@ -1,7 +1,7 @@
 //! A fake server. It proves that it knows the token, takes sessions, pushes and uploads, keeps the head in
 //! memory, and fails on request.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use ctxpin_model::hash::{BlobHash, SnapshotId};
@@ -9,7 +9,7 @@ use ctxpin_model::manifest::agent_blobs::AgentBlobs;
 use ctxpin_model::manifest::judge::judge;
 use ctxpin_model::moment::Moment;
 use ctxpin_model::push::{Position, Verdict, verdict};
-use ctxpin_model::resource::{Bodies, Resource};
+use ctxpin_model::resource::Bodies;
 use ctxpin_model::snapshot::Snapshot;
 use ctxpin_protocol::convert::{manifest, resources};
 use ctxpin_protocol::http::agents::{Head, Session, SessionOpen};
@@ -202,8 +202,7 @@ impl Held {
         blobs.add(push.manifest.blobs());
         let missing = push.manifest.missing(&blobs);
         let snapshot = judge(&push.manifest, None, &blobs);
-        let stored = snapshot.resources.iter().flat_map(Resource::stored);
-        let stored: BTreeSet<_> = stored.collect();
+        let stored = snapshot.stored();
         let mut stored_blobs = blobs.read().clone();
         stored_blobs.retain(|hash, _| stored.contains(hash));
         let id = snapshot.addresses().id;

@@ -2,7 +2,7 @@
 //!
 //! This module decodes words, hashes, numbers and base64. [`Manifest::new`] checks what they say.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -33,11 +33,7 @@ pub fn push(
     notes: &[Note],
     bodies: &Bodies,
 ) -> Push {
-    let stored: BTreeSet<BlobHash> = snapshot
-        .resources
-        .iter()
-        .flat_map(Resource::stored)
-        .collect();
+    let stored = snapshot.stored();
     let sent = bodies.iter().filter(|(hash, _)| stored.contains(hash));
     Push {
         epoch,
