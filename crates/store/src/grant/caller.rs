@@ -142,6 +142,24 @@ impl<O: Grantable> Checked<O> {
     }
 }
 
+impl Caller {
+    /// Returns the access of this caller as `actor`, after checking what the actor may do to `object`.
+    pub(super) fn access(
+        &self,
+        actor: Actor,
+        operation: Operation,
+        object: Object,
+        noun: &'static str,
+    ) -> Result<Access> {
+        Ok(Access {
+            reach: demand(&actor, operation, object, noun)?,
+            actor,
+            operation,
+            at: self.now,
+        })
+    }
+}
+
 /// The operation that an actor may do, and how much it may tell.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Access {

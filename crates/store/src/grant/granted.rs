@@ -79,6 +79,11 @@ impl<O: Grantable, R> Granted<O, R> {
         }
     }
 
+    /// Returns whether the operation may tell the bodies of the object.
+    pub fn tells_bodies(&self) -> bool {
+        self.access.reach == Reach::Bodies
+    }
+
     /// Returns the sighting that is needed to lock the object for the same operation.
     pub fn sighting(&self) -> Sighting<O::Id> {
         Sighting {
@@ -117,17 +122,11 @@ impl Transaction {
         operation: Operation,
     ) -> Result<Granted<object::Account, R>> {
         let actor = self.check_caller(caller).await?;
-        let reach = demand(&actor, operation, Object::Collection, "account")?;
+        let access = caller.access(actor, operation, Object::Collection, "account")?;
         let owner = match actor {
             Actor::User { id, .. } => id,
             Actor::Agent { owner, .. } => owner,
             Actor::System => return Err(Error::Unauthenticated),
-        };
-        let access = Access {
-            actor,
-            operation,
-            reach,
-            at: caller.now,
         };
         Ok(self.granted(access, (), owner))
     }
@@ -146,13 +145,7 @@ impl Transaction {
     ) -> Result<Granted<object::Account, right::Metadata>> {
         let actor = self.check_caller(caller).await?;
         let user = user.or(actor.user()).ok_or(Error::NotFound("user"))?;
-        let reach = demand(&actor, operation, Object::Owned(user), "user")?;
-        let access = Access {
-            actor,
-            operation,
-            reach,
-            at: caller.now,
-        };
+        let access = caller.access(actor, operation, Object::Owned(user), "user")?;
         Ok(self.granted(access, (), user))
     }
 
@@ -459,19 +452,9 @@ impl<R> Granted<object::Agent, R> {
             ..self.sighting()
         }
     }
-
-    /// Returns whether the operation may tell the bodies that this agent pushes.
-    pub fn tells_bodies(&self) -> bool {
-        self.access.reach == Reach::Bodies
-    }
 }
 
 impl<R> Granted<object::Chat, R> {
-    /// Returns whether the operation may tell this chat's bodies.
-    pub fn tells_bodies(&self) -> bool {
-        self.access.reach == Reach::Bodies
-    }
-
     /// Returns the grant for reading bodies, if the operation may tell this chat's.
     pub fn bodies(&self) -> Option<Granted<object::Chat, right::Body>> {
         self.tells_bodies().then(|| Granted {
