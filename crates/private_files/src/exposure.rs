@@ -105,11 +105,8 @@ impl Exposure {
     ///
     /// Fails if the system does not tell the directory's owner.
     pub fn of_directory(path: &Path, demand: Demand) -> io::Result<Option<Self>> {
-        match fs::metadata(path) {
-            Ok(metadata) => Ok(Self::of(&metadata, demand)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+        let found = if_there(fs::metadata(path))?;
+        Ok(found.and_then(|metadata| Self::of(&metadata, demand)))
     }
 
     /// Returns how a file breaks a demand. A missing file breaks none, and a link breaks every one.
@@ -118,12 +115,20 @@ impl Exposure {
     ///
     /// Fails if the system does not tell the file's owner.
     pub fn of_file(path: &Path, demand: Demand) -> io::Result<Option<Self>> {
-        match fs::symlink_metadata(path) {
-            Ok(metadata) if metadata.is_symlink() => Ok(Some(Self::Link)),
-            Ok(metadata) => Ok(Self::of(&metadata, demand)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+        let found = if_there(fs::symlink_metadata(path))?;
+        Ok(found.and_then(|metadata| match metadata.is_symlink() {
+            true => Some(Self::Link),
+            false => Self::of(&metadata, demand),
+        }))
+    }
+}
+
+/// Returns `None` if the file or directory does not exist.
+fn if_there(found: io::Result<Metadata>) -> io::Result<Option<Metadata>> {
+    match found {
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
