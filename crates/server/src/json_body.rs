@@ -4,6 +4,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use ctxpin_model::limits::cut;
+use ctxpin_protocol::convert::members::MEMBER_BYTES_MAX;
 use ctxpin_protocol::problem::{Problem, ProblemName};
 use serde::de::DeserializeOwned;
 
@@ -15,9 +16,6 @@ use crate::limits::JSON_VALUES_MAX;
 
 /// The most bytes of a reason in a response.
 const REASON_BYTES_MAX: usize = 400;
-
-/// The most bytes of a member's path in a problem. The caller chooses the names in it.
-const MEMBER_BYTES_MAX: usize = 200;
 
 /// An extractor of a JSON body.
 pub(crate) struct JsonBody<T>(pub T);

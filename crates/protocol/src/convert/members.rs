@@ -13,6 +13,9 @@ use crate::problem::{Problem, ProblemName};
 /// The greatest number that every reader of JSON keeps exactly (RFC 8259, section 6).
 pub const NUMBER_MAX: u64 = (1 << 53) - 1;
 
+/// The most bytes of a member's path in a problem. The caller chooses the names in it.
+pub const MEMBER_BYTES_MAX: usize = 200;
+
 /// The error of a member that is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{member}`: {reason}")]
@@ -27,7 +30,7 @@ impl InvalidMember {
     /// Returns the error of a member. A long path is cut.
     pub fn new(member: impl Display, reason: impl Into<String>) -> Self {
         Self {
-            member: cut(&member.to_string(), 200).to_owned(),
+            member: cut(&member.to_string(), MEMBER_BYTES_MAX).to_owned(),
             reason: reason.into(),
         }
     }
@@ -86,6 +89,18 @@ pub fn word<W: FromStr<Err = UnknownWord>>(
 ) -> Result<W, InvalidMember> {
     text.parse()
         .map_err(|unknown: UnknownWord| InvalidMember::new(member, unknown.to_string()))
+}
+
+/// Reads a list of words.
+///
+/// # Errors
+///
+/// Fails if a word is unknown. The reason lists the known ones.
+pub fn words<W: FromStr<Err = UnknownWord>, S: FromIterator<W>>(
+    member: &str,
+    texts: &[String],
+) -> Result<S, InvalidMember> {
+    texts.iter().map(|text| word(member, text)).collect()
 }
 
 /// Reads a hash.

@@ -6,7 +6,7 @@ use ctxpin_model::moment::Moment;
 use ctxpin_model::token::{Maker as TokenMaker, TokenRecord, TokenRequest};
 use ctxpin_model::user::{UserChange, UserRecord};
 
-use super::members::{InvalidMember, label, word};
+use super::members::{InvalidMember, label, words};
 use crate::http::people::{self, Maker, Token, User};
 
 /// Returns the wire shape of a user.
@@ -49,23 +49,17 @@ fn maker(maker: TokenMaker) -> Maker {
     }
 }
 
-/// Reads roles.
+/// Reads the words of a set of roles.
 ///
 /// # Errors
 ///
 /// Fails if a word is not a role.
 pub fn roles(texts: &[String]) -> Result<Roles, InvalidMember> {
-    texts
-        .iter()
-        .map(|text| word::<Role>("roles", text))
-        .collect()
+    words::<Role, _>("roles", texts)
 }
 
 fn scopes(texts: &[String]) -> Result<Scopes, InvalidMember> {
-    texts
-        .iter()
-        .map(|text| word::<Scope>("scopes", text))
-        .collect()
+    words::<Scope, _>("scopes", texts)
 }
 
 /// Reads a change of a user.
