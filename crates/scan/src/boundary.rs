@@ -14,14 +14,15 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use ctxpin_model::resource::Status;
 use rustix::fs::{FileType, Mode, OFlags, Stat, fstat, openat};
 use rustix::io::Errno;
 
 use crate::directory::Directory;
-use crate::discover::gives_something;
+use crate::layout::{gives_something, is_skill_part};
 use crate::names::barred;
+use crate::path_text::for_a_shell;
 use crate::reader::{Reader, Reading};
+use crate::refused::{Refused, no_regular_file, unresolved};
 use crate::resolve::Resolver;
 use crate::trust::{self, Trust};
 
@@ -38,14 +39,6 @@ pub(crate) enum Reach {
     Personal,
     /// Of a skill: only those that are part of it.
     Skill,
-}
-
-/// Whether an entry of that name belongs to a skill. The others are hidden, or made by tools: caches,
-/// and what editors keep beside a file.
-pub(crate) fn is_skill_part(name: &OsStr) -> bool {
-    let bytes = name.as_bytes();
-    let is_backup = bytes.ends_with(b"~") || (bytes.starts_with(b"#") && bytes.ends_with(b"#"));
-    !bytes.starts_with(b".") && name != "__pycache__" && name != "node_modules" && !is_backup
 }
 
 impl Reach {
@@ -205,48 +198,6 @@ pub(crate) enum Located {
     Directory(PathBuf),
     /// To something that must not or cannot be used.
     Refused(Refused),
-}
-
-/// Why something is not used.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Refused {
-    /// Anything but `ok`.
-    pub status: Status,
-    pub reason: String,
-    /// Where a link leads that may not be followed: the thing may be found there by another way.
-    pub target: Option<PathBuf>,
-}
-
-impl Refused {
-    /// It breaks a rule.
-    pub fn invalid(reason: impl Into<String>) -> Self {
-        Self {
-            status: Status::Invalid,
-            reason: reason.into(),
-            target: None,
-        }
-    }
-
-    /// It could not be read.
-    pub fn unreadable(reason: impl Into<String>) -> Self {
-        Self {
-            status: Status::Unreadable,
-            reason: reason.into(),
-            target: None,
-        }
-    }
-
-    /// The system would not let it be read.
-    pub fn failed(error: &io::Error) -> Self {
-        Self::unreadable(format!("cannot be read: {error}"))
-    }
-
-    fn leading_to(self, target: PathBuf) -> Self {
-        Self {
-            target: Some(target),
-            ..self
-        }
-    }
 }
 
 /// What came of reading a name in a directory.
@@ -515,41 +466,6 @@ fn advice(target: &Path, reach: Reach, admitting: &Admitting) -> Option<String> 
     })
 }
 
-/// A path as it stands in a command.
-pub(crate) fn for_a_shell(path: &Path) -> String {
-    let path = path.to_string_lossy();
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@%=".contains(c);
-    match path.chars().all(is_plain) {
-        true => path.into_owned(),
-        false => format!("'{}'", path.replace('\'', "'\\''")),
-    }
-}
-
 fn is_regular(stat: &Stat) -> bool {
     FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
-}
-
-/// Why something that is there is no regular file.
-pub(crate) fn no_regular_file(kind: FileType) -> Refused {
-    let noun = match kind {
-        FileType::Directory => "a directory",
-        FileType::Fifo => "a FIFO",
-        FileType::Socket => "a socket",
-        FileType::CharacterDevice | FileType::BlockDevice => "a device",
-        _ => "something else",
-    };
-    Refused::invalid(format!("it is {noun}, not a regular file"))
-}
-
-/// Why a link could not be resolved.
-pub(crate) fn unresolved(error: &io::Error) -> Refused {
-    match error.kind() {
-        io::ErrorKind::NotFound => {
-            Refused::unreadable("a dangling link: what it leads to does not exist")
-        }
-        _ if Errno::from_io_error(error) == Some(Errno::LOOP) => {
-            Refused::unreadable("a loop of links")
-        }
-        _ => Refused::failed(error),
-    }
 }

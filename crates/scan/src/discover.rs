@@ -10,26 +10,16 @@ use ctxpin_model::skill::SKILL_FILE_NAME;
 use ctxpin_model::warning::{Code, Warning};
 
 use crate::ScanError;
-use crate::boundary::{Boundaries, Boundary, Located, Reach, Refused, is_skill_part};
+use crate::boundary::{Boundaries, Boundary, Located, Reach};
 use crate::directory::{Directory, LISTING_MAX};
 use crate::gather::{Finding, Gathering};
-use crate::roots::{FileClass, MCP_CONFIG_NAME, Origin, Root, Standing, UNKNOWN_FILE, classify};
+use crate::layout::{
+    AGENT_FOLDERS, FileClass, INSTRUCTION_FILES, MCP_CONFIG_NAME, SKILLS, UNKNOWN_FILE, classify,
+    holds_skills, is_skill,
+};
+use crate::refused::Refused;
+use crate::roots::{Origin, Root, Standing};
 use crate::{elsewhere, file, skill};
-
-/// The folders in a root that agents keep their own things in.
-const AGENT_FOLDERS: [&str; 3] = [".agents", ".claude", ".codex"];
-
-/// The folder of skills, in a root and in each agent's folder.
-const SKILLS: &str = "skills";
-
-/// The instruction files of a root, by an agent's folder and a name. Of equal ones the first in
-/// this list is used.
-const INSTRUCTION_FILES: [(Option<&str>, &str); 4] = [
-    (None, "AGENTS.md"),
-    (None, "CLAUDE.md"),
-    (Some(".claude"), "CLAUDE.md"),
-    (None, ".cursorrules"),
-];
 
 /// Adds what a root contributes.
 pub(crate) fn root(
@@ -397,47 +387,6 @@ impl Contributor<'_> {
         let path = self.directory.path.join(folder).join(name);
         Some(Finding::refused(kind, &path, &self.root.path, refused))
     }
-}
-
-/// Whether a directory has a `SKILL.md`.
-fn is_skill(directory: &Directory) -> bool {
-    let name = OsStr::new(SKILL_FILE_NAME);
-    matches!(directory.entry(name), Ok(Some(_))) && directory.spells(name)
-}
-
-/// Whether there are skills among the directories in this one.
-fn holds_skills(directory: &Directory) -> bool {
-    let names = directory.list().map(|listing| listing.names);
-    let mut names = names.unwrap_or_default().into_iter();
-    names.any(|name| {
-        let entry = directory.descend(Path::new(&name));
-        is_skill_part(&name) && entry.is_ok_and(|entry| is_skill(&entry))
-    })
-}
-
-/// Whether a source that is declared at a canonical path gives something, as far as names tell.
-pub(crate) fn gives_something(path: &Path) -> bool {
-    let Ok(directory) = Directory::open(path) else {
-        return path.is_file() && classify(path) != FileClass::Other;
-    };
-    let has = |directory: &Directory, name: &str| {
-        matches!(directory.entry(OsStr::new(name)), Ok(Some(_)))
-    };
-    let has_file = INSTRUCTION_FILES.iter().any(|(folder, name)| {
-        let folder = directory.descend(Path::new(folder.unwrap_or_default()));
-        folder.is_ok_and(|folder| has(&folder, name))
-    });
-    let has_folder = AGENT_FOLDERS.iter().any(|folder| {
-        let folder = directory.descend(Path::new(folder));
-        folder.is_ok_and(|folder| has(&folder, SKILLS))
-    });
-    has_file
-        || has_folder
-        || [SKILLS, MCP_CONFIG_NAME]
-            .iter()
-            .any(|name| has(&directory, name))
-        || is_skill(&directory)
-        || holds_skills(&directory)
 }
 
 /// Of instruction files with equal bytes the first is used.

@@ -9,9 +9,10 @@ use ctxpin_model::skill::SKILL_FILE_NAME;
 use ctxpin_model::warning::{Code, Warning};
 use rustix::fs::FileType;
 
-use crate::boundary::{Boundary, Located, is_skill_part};
+use crate::boundary::{Boundary, Located};
 use crate::directory::{Directory, plain_path};
 use crate::gather::Gathering;
+use crate::layout::is_skill_part;
 
 /// What other tools read in a project, by their documentation: files, and folders of them.
 const OTHER_TOOLS: [&str; 34] = [

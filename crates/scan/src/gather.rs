@@ -2,25 +2,26 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use ctxpin_model::admission::admit;
 use ctxpin_model::hash::BlobHash;
-use ctxpin_model::limits::{ERROR_BYTES_MAX, SOURCE_BYTES_MAX, cut};
-use ctxpin_model::resource::{Bodies, Content, Kind, Resource, Status, fit_source};
+use ctxpin_model::limits::{ERROR_BYTES_MAX, cut};
+use ctxpin_model::resource::{Bodies, Content, Kind, Resource, Status};
 use ctxpin_model::snapshot::{Facts, Snapshot};
 use ctxpin_model::warning::{Code, NOTES_MAX, Note, Warning};
 
-use crate::boundary::{Admitting, Boundary, Common, Reach, Refused};
+use crate::boundary::{Admitting, Boundary, Common, Reach};
 use crate::directory::Directory;
 use crate::imports::{self, Import};
 use crate::names::barred;
+use crate::path_text::source_text;
 use crate::place::Places;
 use crate::project::LeftOut;
 use crate::reader::{Reader, Reading};
+use crate::refused::Refused;
 use crate::resolve::USED_UP;
 use crate::{Scan, ScanError};
 
@@ -79,24 +80,6 @@ impl Finding {
 
     fn is_sound(&self) -> bool {
         !matches!(self.resource.status, Status::Invalid | Status::Unreadable)
-    }
-}
-
-/// The text by which a path stands in a snapshot, and why it cannot be used if it cannot.
-pub(crate) fn source_text(path: &Path) -> (String, Option<&'static str>) {
-    match path.to_str() {
-        Some(text) if text.len() <= SOURCE_BYTES_MAX => (text.to_owned(), None),
-        Some(text) => (
-            fit_source(text),
-            Some("its path is longer than 1,024 bytes"),
-        ),
-        None => {
-            // Different bytes may become the same text; their hash keeps them apart.
-            let bytes = path.as_os_str().as_bytes();
-            let digits = &BlobHash::of(bytes).hex()[..16];
-            let text = format!("{}~{digits}", path.to_string_lossy());
-            (fit_source(&text), Some("its path is not UTF-8"))
-        }
     }
 }
 

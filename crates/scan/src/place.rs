@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use crate::project::REPOSITORY_NAME;
 use crate::roots::Roots;
 
 /// A directory to watch. What happens to the directory itself (it is removed, moved, or its
@@ -96,7 +97,7 @@ impl Places {
     /// The start of a repository in the working directory, which would add its ancestors' rules.
     pub fn await_repository(&mut self, roots: &Roots) {
         if roots.list.iter().any(|root| root.path == roots.directory) {
-            self.names(&roots.directory, &[crate::roots::REPOSITORY_NAME]);
+            self.names(&roots.directory, &[REPOSITORY_NAME]);
         }
     }
 

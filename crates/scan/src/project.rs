@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 
 use ctxpin_model::warning::{Code, Note, Warning};
 
-use crate::gather::source_text;
-use crate::roots::REPOSITORY_NAME;
+use crate::path_text::source_text;
 use crate::trust::{Doubt, Trust, advice};
+
+/// The entry that makes a directory the root of a project.
+pub(crate) const REPOSITORY_NAME: &str = ".git";
 
 /// Most directories above the working directory that are looked at. People work a few below the root of
 /// their project, and each of these is a root that every scan reads.

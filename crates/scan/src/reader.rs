@@ -10,7 +10,7 @@ use ctxpin_model::hash::{BlobHash, BlobHasher};
 use ctxpin_model::resource::Status;
 use rustix::fs::Stat;
 
-use crate::boundary::Refused;
+use crate::refused::Refused;
 
 /// Most bytes that one scan reads.
 const SCAN_BYTES_MAX: u64 = 512 * 1024 * 1024;

@@ -1,7 +1,6 @@
 //! Which directories and files a scan looks at, in which order, and what may be declared as one.
 
 use std::collections::HashSet;
-use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -9,22 +8,17 @@ use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
 use ctxpin_model::resource::Status;
-use ctxpin_model::skill::SKILL_FILE_NAME;
 
 use crate::ScanError;
-use crate::boundary::{Admitting, Boundaries, Common, Reach, Refused, no_regular_file, unresolved};
+use crate::boundary::{Admitting, Boundaries, Common, Reach};
+use crate::layout::{FileClass, UNKNOWN_FILE, classify};
 use crate::names::barred;
 use crate::project::{LeftOut, Project};
+use crate::refused::{Refused, no_regular_file, unresolved};
 use crate::trust::{Trust, advice};
 
 /// Below the home directory: where a person keeps what all workspaces share. Broad to specific.
 pub const USER_ROOT_NAMES: [&str; 3] = [".agents", ".claude", ".codex"];
-
-/// The entry that makes a directory the root of a project.
-pub(crate) const REPOSITORY_NAME: &str = ".git";
-
-/// The name of a file that configures MCP servers.
-pub(crate) const MCP_CONFIG_NAME: &str = ".mcp.json";
 
 /// What to scan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,26 +141,6 @@ pub(crate) enum Standing {
     Refused(Refused),
 }
 
-/// What a root that is one file is, by its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum FileClass {
-    Instruction,
-    Skill,
-    McpConfig,
-    Other,
-}
-
-/// What a root that is one file is, by its name: exact case, as agents write it.
-pub(crate) fn classify(path: &Path) -> FileClass {
-    let extension = path.extension().and_then(OsStr::to_str);
-    match path.file_name() {
-        Some(name) if name == SKILL_FILE_NAME => FileClass::Skill,
-        Some(name) if name == MCP_CONFIG_NAME => FileClass::McpConfig,
-        _ if matches!(extension, Some("md" | "mdc")) => FileClass::Instruction,
-        _ => FileClass::Other,
-    }
-}
-
 /// Why a path cannot be declared as a source.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -202,10 +176,6 @@ pub fn check_source(request: &Request, path: &Path) -> Result<PathBuf, SourceErr
         _ => Ok(named),
     }
 }
-
-/// Why a file of another name is no source.
-pub(crate) const UNKNOWN_FILE: &str =
-    "a source that is a file must be named .mcp.json, SKILL.md, or end in .md or .mdc";
 
 impl Roots {
     /// Finds the roots of a request.

@@ -13,12 +13,15 @@ use ctxpin_model::warning::{Code, Warning, line_of};
 use rustix::fs::FileType;
 
 use crate::ScanError;
-use crate::boundary::{Boundary, Located, Outcome, Refused, is_skill_part, no_regular_file};
+use crate::boundary::{Boundary, Located, Outcome};
 use crate::directory::{Directory, LISTING_MAX};
 use crate::elsewhere;
 use crate::file::{await_target, oversize};
-use crate::gather::{FRONTMATTERS_BYTES_MAX, Finding, Gathering, source_text};
+use crate::gather::{FRONTMATTERS_BYTES_MAX, Finding, Gathering};
+use crate::layout::is_skill_part;
+use crate::path_text::source_text;
 use crate::reader::Reading;
+use crate::refused::{Refused, no_regular_file};
 
 /// The file by which a Python environment is known.
 const ENVIRONMENT_NAME: &str = "pyvenv.cfg";

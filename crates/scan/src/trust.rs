@@ -5,7 +5,7 @@ use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::boundary::for_a_shell;
+use crate::path_text::for_a_shell;
 
 /// The user who may do everything on a machine, and need not be kept from anything.
 const ROOT_UID: u32 = 0;
