@@ -18,6 +18,7 @@ use ctxpin_store::grant::right::UsesBodies;
 use ctxpin_store::grant::{Granted, object};
 
 use crate::error::{Error, Result};
+use crate::frame::read_bodies;
 use crate::prompts::weight;
 use crate::service::Service;
 
@@ -131,9 +132,8 @@ pub async fn resource(
     chat: ChatId,
     id: ResourceId,
 ) -> Result<ResourceText> {
-    let (mut transaction, granted) = service
-        .read_bodies(credential, Operation::ResourceRead, chat)
-        .await?;
+    let (mut transaction, granted) =
+        read_bodies(service, credential, Operation::ResourceRead, chat).await?;
     let pin = granted.record()?.pin.as_ref();
     let pin = pin.ok_or(Error::NotFound("resource"))?.pin;
     let pinned = snapshot(&mut transaction, &granted, pin.snapshot).await?;

@@ -20,6 +20,7 @@ use ctxpin_store::grant::{Granted, object, right};
 
 use crate::contexts::renderer_of;
 use crate::error::{Error, Result};
+use crate::frame::read_bodies;
 use crate::prompts::weight;
 use crate::service::Service;
 use crate::workshop::{Watch, is_light};
@@ -71,7 +72,7 @@ pub async fn diff(
     request: DiffRequest,
 ) -> Result<DiffView> {
     let operation = Operation::DiffRead;
-    let (mut transaction, granted) = service.read_bodies(credential, operation, chat).await?;
+    let (mut transaction, granted) = read_bodies(service, credential, operation, chat).await?;
     let user = granted.actor().user().unwrap_or(granted.owner());
     let record = granted.record()?;
     let compared = Compared::read(&mut transaction, &granted, record, request).await?;
@@ -92,7 +93,7 @@ pub async fn diff(
     let planning = Arc::clone(&compared);
     let plan = move |_: &Watch| Plan::of(&planning.changes(), request);
     let plan = slot.run(COMPARING_TIME_MAX, plan).await?;
-    let (mut transaction, granted) = service.read_bodies(credential, operation, chat).await?;
+    let (mut transaction, granted) = read_bodies(service, credential, operation, chat).await?;
     let bodies = compared.bodies(&mut transaction, &granted, &plan).await?;
     drop(transaction);
     let comparing = Arc::clone(&compared);

@@ -2,11 +2,14 @@
 
 use ctxpin_model::access::Operation;
 use ctxpin_model::audit::AuditObject;
+use ctxpin_model::id::ChatId;
 use ctxpin_model::token::Credential;
 use ctxpin_store::database::{Attempts, Transaction};
 use ctxpin_store::deed::Deed;
+use ctxpin_store::grant::{Granted, object, right, task};
 
 use crate::error::{Error, Result};
+use crate::refusals::Entered;
 use crate::service::Service;
 
 /// The attempt at which an operation works under its locks, where nothing can move. So an agent that pushes
@@ -52,9 +55,7 @@ where
     Once: Future<Output = Result<T>>,
 {
     let outcome = retry(once).await;
-    service
-        .audited(credential, operation, object, outcome)
-        .await
+    audited(service, credential, operation, object, outcome).await
 }
 
 /// Commits a transaction with its deed, and then wakes the watchers.
@@ -66,5 +67,83 @@ pub(crate) async fn commit(service: &Service, transaction: Transaction, deed: De
     for topic in transaction.commit(deed).await?.wakes() {
         service.wakes.publish(topic);
     }
+    Ok(())
+}
+
+/// Begins a transaction that reads a chat's bodies. Records a refusal in the audit log, if the caller may
+/// see the chat but not read its bodies.
+///
+/// # Errors
+///
+/// Returns the refusal.
+pub(crate) async fn read_bodies(
+    service: &Service,
+    credential: Credential,
+    operation: Operation,
+    chat: ChatId,
+) -> Result<(Transaction, Granted<object::Chat, right::Body>)> {
+    let caller = service.caller(credential);
+    let granted = async {
+        let mut transaction = service.database.read().await?;
+        let granted = transaction
+            .grant_chat_body(&caller, operation, chat)
+            .await?;
+        Ok((transaction, granted))
+    };
+    let object = Some(AuditObject::Chat(chat));
+    audited(service, credential, operation, object, granted.await).await
+}
+
+/// Returns `outcome`, and records it in the audit log if it is a refusal.
+///
+/// # Errors
+///
+/// Returns the error of `outcome`.
+pub(crate) async fn audited<T>(
+    service: &Service,
+    credential: Credential,
+    operation: Operation,
+    object: Option<AuditObject>,
+    outcome: Result<T>,
+) -> Result<T> {
+    let is_refused = matches!(
+        outcome,
+        Err(Error::Store(ctxpin_store::error::Error::Forbidden(_)) | Error::WiderToken(_))
+    );
+    if is_refused && let Err(error) = refused(service, credential, operation, object).await {
+        tracing::warn!(%error, "could not write a refusal to the audit log");
+    }
+    outcome
+}
+
+/// Records a refusal in the audit log: at once if it is the first within a minute, else later.
+///
+/// # Errors
+///
+/// Fails if the database does, or if the token is no longer valid.
+async fn refused(
+    service: &Service,
+    credential: Credential,
+    operation: Operation,
+    object: Option<AuditObject>,
+) -> Result<()> {
+    let caller = service.caller(credential);
+    let actor = service.database.identify(&caller, None).await?;
+    let key = (credential.id, operation);
+    let first = match service.refusals.enter(key, caller.now) {
+        Entered::Added => return Ok(()),
+        Entered::First(first) => first,
+    };
+    let mut transaction = service.database.write().await?;
+    let upkeep = service.database.upkeep(task::Refusals);
+    let at = caller.now;
+    upkeep
+        .refusal_insert(&mut transaction, first.row, &actor, operation, object, at)
+        .await?;
+    for (row, more) in &first.left {
+        upkeep.refusals_add(&mut transaction, *row, *more).await?;
+    }
+    commit(service, transaction, upkeep.unnoted()).await?;
+    first.written();
     Ok(())
 }

@@ -20,7 +20,7 @@ use ctxpin_store::tokens::{Holder, NewToken, RevokedChild};
 use ctxpin_store::wake::Topic;
 
 use crate::error::{Error, Result};
-use crate::frame::{commit, retry, write};
+use crate::frame::{audited, commit, retry, write};
 use crate::quotas::demand_room;
 use crate::service::Service;
 
@@ -556,7 +556,7 @@ pub async fn identify(
     let actor = service.database.identify(&caller, operation).await;
     let actor = actor.map_err(Error::from);
     let actor = match operation {
-        Some(operation) => service.audited(credential, operation, None, actor).await?,
+        Some(operation) => audited(service, credential, operation, None, actor).await?,
         None => actor?,
     };
     actor.user().ok_or(Error::NotFound("account"))

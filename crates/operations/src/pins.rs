@@ -19,7 +19,7 @@ use ctxpin_store::grant::{Granted, object, right};
 
 use crate::contexts;
 use crate::error::{Error, Result};
-use crate::frame::{ATTEMPT_UNDER_LOCKS, commit, retry, write};
+use crate::frame::{ATTEMPT_UNDER_LOCKS, audited, commit, retry, write};
 use crate::ground::Ground;
 use crate::moves::{Cause, Composed, Prepared, no_head, write_move};
 use crate::prompts::{Prompt, weight};
@@ -452,14 +452,14 @@ pub async fn refresh_of_agent(
     let own = reading
         .grant_own_agent(&caller, Operation::AgentRefresh)
         .await;
-    let own = service
-        .audited(
-            credential,
-            Operation::AgentRefresh,
-            None,
-            own.map_err(Error::from),
-        )
-        .await?;
+    let own = audited(
+        service,
+        credential,
+        Operation::AgentRefresh,
+        None,
+        own.map_err(Error::from),
+    )
+    .await?;
     demand_epoch(own.record()?, epoch)?;
     service.demand_rate(Rate::Moves, credential.id.uuid(), 1, caller.now)?;
     let chats = own.dirty_chats(&mut reading).await?;
@@ -484,9 +484,7 @@ pub async fn refresh_many(
         .grant_account(&caller, Operation::PinMoveMany)
         .await
         .map_err(Error::from);
-    let account = service
-        .audited(credential, Operation::PinMoveMany, None, account)
-        .await?;
+    let account = audited(service, credential, Operation::PinMoveMany, None, account).await?;
     service.demand_rate(Rate::Moves, credential.id.uuid(), 1, caller.now)?;
     let chats = account.chats_to_refresh(&mut reading, filter).await?;
     drop(reading);

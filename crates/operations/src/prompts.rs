@@ -20,6 +20,7 @@ use ctxpin_store::grant::right::UsesBodies;
 use ctxpin_store::grant::{Granted, object, right};
 
 use crate::error::{Error, Result};
+use crate::frame::audited;
 use crate::service::Service;
 
 /// A chat's pinned prompt.
@@ -46,14 +47,14 @@ pub async fn prompt(
     let caller = service.caller(credential);
     let read = service.database.prompt(&caller, chat, known).await;
     let object = Some(AuditObject::Chat(chat));
-    let read = service
-        .audited(
-            credential,
-            Operation::PromptRead,
-            object,
-            read.map_err(Error::from),
-        )
-        .await?;
+    let read = audited(
+        service,
+        credential,
+        Operation::PromptRead,
+        object,
+        read.map_err(Error::from),
+    )
+    .await?;
     Ok(PinnedPrompt {
         hash: read.hash,
         bytes: read.bytes,

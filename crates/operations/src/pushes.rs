@@ -27,7 +27,7 @@ use ctxpin_store::deed::Deed;
 use ctxpin_store::grant::{Caller, Granted, Sighting, object, right};
 
 use crate::error::{Error, Result};
-use crate::frame::{ATTEMPT_UNDER_LOCKS, commit, retry, write};
+use crate::frame::{ATTEMPT_UNDER_LOCKS, audited, commit, retry, write};
 use crate::prompts::{Prompt, Source, manifest_weight};
 use crate::service::Service;
 use crate::treatments::treated;
@@ -184,9 +184,7 @@ pub async fn blob_upload(
         retry(|attempt| blob_upload_once(service, credential, epoch, claimed, &bytes, attempt))
             .await;
     record_exceeded(service, credential, Operation::BlobUpload, &outcome).await;
-    service
-        .audited(credential, Operation::BlobUpload, None, outcome)
-        .await
+    audited(service, credential, Operation::BlobUpload, None, outcome).await
 }
 
 /// Records on the agent that it exceeded a quota or a rate, so that readers of its chats know that its head may
@@ -320,9 +318,7 @@ pub async fn push(service: &Service, credential: Credential, push: Push) -> Resu
     let push = Arc::new(push);
     let outcome = retry(|attempt| push_once(service, credential, &push, attempt)).await;
     record_exceeded(service, credential, Operation::ContextPush, &outcome).await;
-    service
-        .audited(credential, Operation::ContextPush, None, outcome)
-        .await
+    audited(service, credential, Operation::ContextPush, None, outcome).await
 }
 
 /// The snapshot of a push, computed before the writing transaction, and what it is based on.

@@ -1,27 +1,17 @@
 //! Quotas: how much users may have and how much they have.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-
 use ctxpin_model::access::Operation;
 use ctxpin_model::audit::AuditObject;
 use ctxpin_model::id::UserId;
 use ctxpin_model::moment::Moment;
-use ctxpin_model::quota::{QuotaChange, QuotaWarning, Stock, Usage, UserUsage};
+use ctxpin_model::quota::{QuotaChange, Stock, Usage, UserUsage};
 use ctxpin_model::token::Credential;
 use ctxpin_store::database::Transaction;
-use ctxpin_store::grant::{Granted, object, right, task};
+use ctxpin_store::grant::{Granted, object, right};
 
 use crate::error::{Error, Result};
 use crate::frame::{commit, write};
 use crate::service::Service;
-
-/// The interval between two reads of the users near a quota.
-const WARNINGS_EVERY: Duration = Duration::from_secs(60);
-
-/// The users near a quota, as of the last read.
-pub(crate) type Warnings = Arc<Mutex<HashMap<UserId, Vec<QuotaWarning>>>>;
 
 /// Returns how much a user has of everything that is limited. `None` stands for the caller.
 ///
@@ -108,53 +98,4 @@ async fn change_once(
         },
         defaults: service.quotas.amounts,
     })
-}
-
-/// Finds the users who are near a quota, so that they are warned. [`run`] calls this every minute.
-///
-/// # Errors
-///
-/// Fails if the database does.
-pub async fn refresh_warnings(service: &Service) -> Result<()> {
-    let defaults = &service.quotas.amounts;
-    let mut reading = service.database.read().await?;
-    let upkeep = service.database.upkeep(task::QuotaWarnings);
-    let now = service.clock.now();
-    let found = upkeep.usage_of_warned(&mut reading, defaults, now).await?;
-    let warnings = |(user, usage): (UserId, Usage)| (user, usage.warnings(defaults));
-    let found = found.into_iter().map(warnings).collect();
-    *service
-        .warned
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner) = found;
-    Ok(())
-}
-
-/// Calls [`refresh_warnings`] every minute until it is dropped.
-pub async fn run(service: &Service) {
-    loop {
-        if let Err(error) = refresh_warnings(service).await {
-            tracing::warn!(%error, "could not look up who is near a quota");
-        }
-        tokio::time::sleep(WARNINGS_EVERY).await;
-    }
-}
-
-impl Service {
-    /// Returns the quotas that a user is near, as of the last minute.
-    pub fn quota_warnings(&self, user: UserId) -> Vec<QuotaWarning> {
-        let warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
-        warned.get(&user).cloned().unwrap_or_default()
-    }
-
-    /// Returns how many users are near the quota of each stock, as of the last minute.
-    pub fn users_warned(&self) -> Vec<(Stock, u64)> {
-        let warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = |stock: &Stock| {
-            let of_it = |warning: &&QuotaWarning| warning.stock == *stock;
-            let users = warned.values().flatten().filter(of_it).count();
-            (*stock, users as u64)
-        };
-        Stock::ALL.iter().map(count).collect()
-    }
 }

@@ -6,15 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ctxpin_model::access::Operation;
-use ctxpin_model::audit::AuditObject;
 use ctxpin_model::id::{AuditId, TokenId};
 use ctxpin_model::moment::Moment;
-use ctxpin_model::token::Credential;
-use ctxpin_store::grant::task;
-
-use crate::error::Result;
-use crate::frame::commit;
-use crate::service::Service;
 
 /// How long refusals are counted in one row.
 const SUMMED_FOR: Duration = Duration::from_secs(60);
@@ -40,7 +33,7 @@ struct Sum {
 }
 
 /// Where a refusal is counted.
-enum Entered<'r> {
+pub(crate) enum Entered<'r> {
     /// In the row of the current minute, later.
     Added,
     /// In a new row, because it is the first within a minute.
@@ -48,18 +41,18 @@ enum Entered<'r> {
 }
 
 /// A row that must be written now. If it is dropped before, the next refusal begins another row.
-struct First<'r> {
+pub(crate) struct First<'r> {
     refusals: &'r Refusals,
     key: Key,
-    row: AuditId,
+    pub row: AuditId,
     /// Counts that must be added to earlier rows: to the previous row of this key, and to all rows if there
     /// were too many.
-    left: Vec<(AuditId, u64)>,
+    pub left: Vec<(AuditId, u64)>,
 }
 
 impl Refusals {
     /// Counts a refusal in the row of the current minute, or begins a row.
-    fn enter(&self, key: Key, now: Moment) -> Entered<'_> {
+    pub fn enter(&self, key: Key, now: Moment) -> Entered<'_> {
         let mut sums = self.lock();
         let is_on = |sum: &&mut Sum| sum.since <= now && now < sum.since.after(SUMMED_FOR);
         if let Some(sum) = sums.get_mut(&key).filter(is_on) {
@@ -88,7 +81,7 @@ impl Refusals {
     }
 
     /// Takes the open counts, and forgets the rows whose minute has passed.
-    fn take(&self, now: Moment) -> Vec<(AuditId, u64)> {
+    pub fn take(&self, now: Moment) -> Vec<(AuditId, u64)> {
         let mut sums = self.lock();
         let left = sums.values_mut().filter_map(Sum::take).collect();
         sums.retain(|_, sum| now < sum.since.after(SUMMED_FOR));
@@ -112,7 +105,7 @@ impl Sum {
 
 impl First<'_> {
     /// Records that the row is committed.
-    fn written(self) {
+    pub fn written(self) {
         let mut sums = self.refusals.lock();
         if let Some(sum) = sums.get_mut(&self.key).filter(|sum| sum.row == self.row) {
             sum.is_written = true;
@@ -128,57 +121,6 @@ impl Drop for First<'_> {
             sums.remove(&self.key);
         }
     }
-}
-
-/// Records a refusal in the audit log: at once if it is the first within a minute, else later.
-///
-/// # Errors
-///
-/// Fails if the database does, or if the token is no longer valid.
-pub(crate) async fn note(
-    service: &Service,
-    credential: Credential,
-    operation: Operation,
-    object: Option<AuditObject>,
-) -> Result<()> {
-    let caller = service.caller(credential);
-    let actor = service.database.identify(&caller, None).await?;
-    let key = (credential.id, operation);
-    let first = match service.refusals.enter(key, caller.now) {
-        Entered::Added => return Ok(()),
-        Entered::First(first) => first,
-    };
-    let mut transaction = service.database.write().await?;
-    let upkeep = service.database.upkeep(task::Refusals);
-    let at = caller.now;
-    upkeep
-        .refusal_insert(&mut transaction, first.row, &actor, operation, object, at)
-        .await?;
-    for (row, more) in &first.left {
-        upkeep.refusals_add(&mut transaction, *row, *more).await?;
-    }
-    commit(service, transaction, upkeep.unnoted()).await?;
-    first.written();
-    Ok(())
-}
-
-/// Adds the open counts of refusals to their rows, in one transaction. [`crate::wakes::run`] calls this every
-/// 30 seconds, and a server when it stops.
-///
-/// # Errors
-///
-/// Fails if the database does. The counts are lost then.
-pub async fn write(service: &Service) -> Result<()> {
-    let left = service.refusals.take(service.clock.now());
-    if left.is_empty() {
-        return Ok(());
-    }
-    let mut transaction = service.database.write().await?;
-    let upkeep = service.database.upkeep(task::Refusals);
-    for (row, more) in left {
-        upkeep.refusals_add(&mut transaction, row, more).await?;
-    }
-    commit(service, transaction, upkeep.unnoted()).await
 }
 
 #[cfg(test)]

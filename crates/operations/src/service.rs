@@ -3,26 +3,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ctxpin_model::access::Operation;
-use ctxpin_model::audit::AuditObject;
-use ctxpin_model::id::{ChatId, UserId};
+use ctxpin_model::id::UserId;
 use ctxpin_model::moment::Moment;
-use ctxpin_model::quota::{Quotas, Rate};
+use ctxpin_model::quota::{QuotaWarning, Quotas, Rate, Stock};
 use ctxpin_model::token::Credential;
 use ctxpin_render::renderer::Renderer;
 use ctxpin_store::counts::Counts;
 pub use ctxpin_store::database::Storage;
-use ctxpin_store::database::{Database, OpenError, Transaction};
-use ctxpin_store::grant::{Caller, Granted, object, right};
+use ctxpin_store::database::{Database, OpenError};
+use ctxpin_store::grant::Caller;
 use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::error::{Error, Result};
-use crate::quotas::Warnings;
+use crate::quota_warnings::QuotaWarnings;
 use crate::rates::RateCounts;
-use crate::refusals::{self, Refusals};
+use crate::refusals::Refusals;
 use crate::wakes::Wakes;
-use crate::watches::{Listings, RECHECK_EVERY, Watching};
+use crate::watching::{RECHECK_EVERY, Watching};
 use crate::workshop::{self, Workshop};
 
 /// The deadline for a caller's work. Its bytes bound the work, so it does not check the deadline.
@@ -42,11 +40,10 @@ pub struct Service {
     pub(crate) recheck_every: Duration,
     pub(crate) workshop: Workshop,
     pub(crate) watching: Arc<Watching>,
-    pub(crate) listings: Arc<Listings>,
     pub(crate) quotas: Quotas,
     pub(crate) rate_counts: RateCounts,
     pub(crate) refusals: Refusals,
-    pub(crate) warned: Warnings,
+    pub(crate) quota_warnings: Arc<QuotaWarnings>,
     sync_paused: bool,
 }
 
@@ -66,11 +63,10 @@ impl Service {
             recheck_every: RECHECK_EVERY,
             workshop: Workshop::default(),
             watching: Arc::default(),
-            listings: Arc::default(),
             quotas: Quotas::default(),
             rate_counts: RateCounts::default(),
             refusals: Refusals::default(),
-            warned: Warnings::default(),
+            quota_warnings: Arc::default(),
             sync_paused: false,
         })
     }
@@ -104,6 +100,16 @@ impl Service {
     /// Returns how much work the database was given so far.
     pub fn counts(&self) -> Counts {
         self.database.counts()
+    }
+
+    /// Returns the quotas that a user is near, as of the last minute.
+    pub fn quota_warnings(&self, user: UserId) -> Vec<QuotaWarning> {
+        self.quota_warnings.of(user)
+    }
+
+    /// Returns how many users are near the quota of each stock, as of the last minute.
+    pub fn users_warned(&self) -> Vec<(Stock, u64)> {
+        self.quota_warnings.users()
     }
 
     /// Checks that the database can be reached and accepts writes, as far as that shows without a write.
@@ -171,45 +177,5 @@ impl Service {
     ) -> Result<()> {
         let key = (rate, whose);
         Ok(self.rate_counts.count(&self.quotas.rates, key, more, now)?)
-    }
-
-    /// Begins a transaction that reads a chat's bodies. Records a refusal in the audit log, if the caller may
-    /// see the chat but not read its bodies.
-    pub(crate) async fn read_bodies(
-        &self,
-        credential: Credential,
-        operation: Operation,
-        chat: ChatId,
-    ) -> Result<(Transaction, Granted<object::Chat, right::Body>)> {
-        let caller = self.caller(credential);
-        let granted = async {
-            let mut transaction = self.database.read().await?;
-            let granted = transaction
-                .grant_chat_body(&caller, operation, chat)
-                .await?;
-            Ok((transaction, granted))
-        };
-        let object = Some(AuditObject::Chat(chat));
-        self.audited(credential, operation, object, granted.await)
-            .await
-    }
-
-    /// Returns `outcome`, and records it in the audit log if it is a refusal.
-    pub(crate) async fn audited<T>(
-        &self,
-        credential: Credential,
-        operation: Operation,
-        object: Option<AuditObject>,
-        outcome: Result<T>,
-    ) -> Result<T> {
-        let is_refused = matches!(
-            outcome,
-            Err(Error::Store(ctxpin_store::error::Error::Forbidden(_)) | Error::WiderToken(_))
-        );
-        if is_refused && let Err(error) = refusals::note(self, credential, operation, object).await
-        {
-            tracing::warn!(%error, "could not write a refusal to the audit log");
-        }
-        outcome
     }
 }

@@ -16,6 +16,7 @@ use ctxpin_store::grant::{Granted, object, right};
 
 use crate::contexts;
 use crate::error::{Error, Result};
+use crate::frame::read_bodies;
 use crate::service::Service;
 
 /// Returns the renderer that treats a `SKILL.md` for a model: that of the pin, or the newest one that this
@@ -59,9 +60,8 @@ async fn pinned(
     Granted<object::Chat, right::Body>,
     Option<Arc<TreatedSnapshot>>,
 )> {
-    let (mut transaction, granted) = service
-        .read_bodies(credential, Operation::SkillRead, chat)
-        .await?;
+    let (mut transaction, granted) =
+        read_bodies(service, credential, Operation::SkillRead, chat).await?;
     let pin = granted.record()?.pin.as_ref();
     let pinned = match pin.map(|pin| pin.pin.snapshot) {
         Some(pin) => Some(contexts::snapshot(&mut transaction, &granted, pin).await?),
@@ -159,9 +159,8 @@ pub async fn file(
 ///
 /// Returns the store's errors if the caller may not read the chat's bodies.
 pub async fn tools(service: &Service, credential: Credential, chat: ChatId) -> Result<Tools> {
-    let (mut transaction, granted) = service
-        .read_bodies(credential, Operation::ToolRead, chat)
-        .await?;
+    let (mut transaction, granted) =
+        read_bodies(service, credential, Operation::ToolRead, chat).await?;
     match granted.record()?.tools_source() {
         Some(id) => {
             let snapshot = contexts::snapshot(&mut transaction, &granted, id).await?;

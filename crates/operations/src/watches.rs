@@ -3,17 +3,16 @@
 //! wake delays an event by at most 30 seconds. Each read checks the caller's token and permission. The state
 //! is emitted page by page as the caller reads, and a page is read once for all watchers of its owner.
 
-mod listings;
 mod told;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ctxpin_model::access::Operation;
 use ctxpin_model::agent::AgentRecord;
 use ctxpin_model::chat::{ChatFilter, ChatRecord};
-use ctxpin_model::id::{AgentId, ChatId, TokenId, UserId};
+use ctxpin_model::id::{AgentId, ChatId, UserId};
 use ctxpin_model::page::{IdCursor, PAGE_ITEMS_MAX, PageRequest};
 use ctxpin_model::token::Credential;
 use ctxpin_model::watch::{Changed, Detail, Event, Subject};
@@ -26,66 +25,14 @@ use tokio::time::{Instant, sleep_until};
 use crate::error::{Error, Result};
 use crate::service::Service;
 use crate::wakes::Hint;
-use listings::OwnLists;
+use crate::watching::{OwnLists, WatchPlace};
 use told::{ToldAgent, ToldChat};
-
-pub(crate) use listings::Listings;
-
-/// How often a watch reads the state without a wake, unless a test sets another interval.
-pub const RECHECK_EVERY: Duration = Duration::from_secs(30);
 
 /// How long a check of the token is valid for pages that another watcher has read.
 const CHECKED_FOR: Duration = Duration::from_secs(1);
 
 /// The most chats that are read one by one instead of by a list.
 const READ_ALONE_MAX: usize = 64;
-
-/// The most watches of one token.
-const WATCHES_MAX: usize = 16;
-
-/// The number of open watches, by token.
-#[derive(Default)]
-pub(crate) struct Watching(Mutex<HashMap<TokenId, usize>>);
-
-/// Counts a watch of its token until it is dropped.
-struct WatchPlace {
-    watching: Arc<Watching>,
-    token: TokenId,
-}
-
-impl Watching {
-    fn place(self: &Arc<Self>, token: TokenId) -> Result<WatchPlace> {
-        let mut watching = self.lock();
-        let count = watching.entry(token).or_default();
-        if *count >= WATCHES_MAX {
-            return Err(Error::Busy(
-                "this token has 16 open watches, which is the limit; close one of them first",
-            ));
-        }
-        *count += 1;
-        Ok(WatchPlace {
-            watching: Arc::clone(self),
-            token,
-        })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<TokenId, usize>> {
-        // No panic leaves the counts half changed.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for WatchPlace {
-    fn drop(&mut self) {
-        let mut watching = self.watching.lock();
-        if let Some(count) = watching.get_mut(&self.token) {
-            *count -= 1;
-            if *count == 0 {
-                watching.remove(&self.token);
-            }
-        }
-    }
-}
 
 /// An open watch.
 pub struct Watch {
@@ -149,7 +96,7 @@ pub async fn watch(
         detail,
         hints: service.wakes.subscribe(owner),
         taken: VecDeque::new(),
-        lists: service.listings.of(owner),
+        lists: service.watching.lists(owner),
         listing: None,
         due: VecDeque::new(),
         is_beginning: true,

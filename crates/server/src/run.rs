@@ -14,7 +14,7 @@ use ctxpin_operations::clock::Clock;
 use ctxpin_operations::error::Error;
 use ctxpin_operations::people::{self, FirstToken};
 use ctxpin_operations::service::{Service, Storage, StorageError};
-use ctxpin_operations::{quotas, refusals, treatments, wakes};
+use ctxpin_operations::upkeep;
 use ctxpin_private_files::exposure::Demand;
 use ctxpin_private_files::lock::Lock;
 use ctxpin_private_files::{directory, file};
@@ -245,17 +245,11 @@ async fn serve_app(listener: TcpListener, app: App, shutdown: &CancellationToken
         () = ctxpin_listener::serve(listener, router, shutdown, limits) => {}
         // The background work never ends by itself.
         () = async {
-            tokio::join!(
-                wakes::run(&service),
-                treatments::run(&service),
-                quotas::run(&service)
-            );
+            upkeep::run(&service).await;
             std::future::pending().await
         } => {}
     }
-    if let Err(error) = refusals::write(&service).await {
-        tracing::warn!(%error, "the counts of refused requests could not be written");
-    }
+    upkeep::write_counts(&service).await;
     tracing::info!("stopped");
 }
 

@@ -22,7 +22,7 @@ use ctxpin_operations::error::Error;
 use ctxpin_operations::people::{self, Revocation};
 use ctxpin_operations::service::Service;
 use ctxpin_operations::skills::{self, Reader};
-use ctxpin_operations::{prompts, pushes, refusals};
+use ctxpin_operations::{prompts, pushes, upkeep};
 use ctxpin_testing::chats::{TestChat, bound_to, given, plain};
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::{TestAgent, first_admin, member, user};
@@ -502,7 +502,7 @@ async fn finding_12_refused_reads_of_bodies_are_noted(test: &TestService) {
             assert_eq!(refused, [true; 7]);
         }
     }
-    refusals::write(service).await.unwrap();
+    upkeep::refusals::write(service).await.unwrap();
     let mut rows = log(service, admin).await;
     rows.truncate(rows.len() - before);
     let mut told = Vec::new();
@@ -542,7 +542,7 @@ async fn finding_12_who_asks_for_a_wider_token_is_noted(test: &TestService) {
         let refused = people::token_create(service, stolen, &wider).await;
         assert!(matches!(refused, Err(Error::WiderToken(_))), "{refused:?}");
     }
-    refusals::write(service).await.unwrap();
+    upkeep::refusals::write(service).await.unwrap();
     let rows = log(service, admin).await;
     let rows: Vec<_> = rows[..rows.len() - before]
         .iter()

@@ -14,7 +14,7 @@ use ctxpin_model::token::{Credential, Token, TokenRecord};
 use ctxpin_model::user::UserChange;
 use ctxpin_operations::error::{Error, Result};
 use ctxpin_operations::people::{self, FirstToken, Revocation};
-use ctxpin_operations::{agents, pushes, wakes};
+use ctxpin_operations::{agents, pushes, upkeep};
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::{TestAgent, first_admin, member, user};
 use ctxpin_testing::workspace::Workspace;
@@ -582,17 +582,17 @@ async fn the_use_of_a_token_is_noted_once_a_minute(test: &TestService) {
         None,
         "it is written off the request's path"
     );
-    wakes::last_used_write(&test.service).await.unwrap();
+    upkeep::last_used::write(&test.service).await.unwrap();
     assert_eq!(last_use().await, Some(start));
 
     test.advance(Duration::from_secs(59));
     assert_eq!(me(test, used).await, Outcome::Done);
-    wakes::last_used_write(&test.service).await.unwrap();
+    upkeep::last_used::write(&test.service).await.unwrap();
     assert_eq!(last_use().await, Some(start));
 
     test.advance(Duration::from_secs(1));
     assert_eq!(me(test, used).await, Outcome::Done);
-    wakes::last_used_write(&test.service).await.unwrap();
+    upkeep::last_used::write(&test.service).await.unwrap();
     assert_eq!(last_use().await, Some(test.clock.now()));
 
     // A token that was not used, or used in vain, gets no time.
@@ -601,6 +601,6 @@ async fn the_use_of_a_token_is_noted_once_a_minute(test: &TestService) {
     let mut wrong = used;
     wrong.secret_hash[0] ^= 1;
     assert_eq!(me(test, wrong).await, Outcome::Unauthenticated);
-    wakes::last_used_write(&test.service).await.unwrap();
+    upkeep::last_used::write(&test.service).await.unwrap();
     assert_eq!(last_use().await, noted);
 }

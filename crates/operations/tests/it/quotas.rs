@@ -22,7 +22,7 @@ use ctxpin_operations::people::{self, Revocation};
 use ctxpin_operations::quotas;
 use ctxpin_operations::service::Service;
 use ctxpin_operations::watches;
-use ctxpin_operations::{pins, pushes, refusals};
+use ctxpin_operations::{pins, pushes, upkeep};
 use ctxpin_testing::chats::{TestChat, plain};
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::{TestAgent, first_admin, user};
@@ -253,7 +253,7 @@ async fn finding_06_an_admins_word_goes_before_the_default(test: &TestService) {
     assert_eq!(log.items[0].object, Some(owner));
     // The query for users near a quota accepts the largest numbers.
     scene.allow(change(Some(Some(u64::MAX)))).await;
-    quotas::refresh_warnings(service).await.unwrap();
+    upkeep::quota_warnings::refresh(service).await.unwrap();
     assert_eq!(service.quota_warnings(scene.owner.0), []);
     let nobody = Uuid::from_u128(1).into();
     let changed = quotas::change(service, scene.admin, nobody, &agents).await;
@@ -651,7 +651,7 @@ async fn finding_06_refusals_of_one_minute_are_one_row(test: &TestService) {
     let change = QuotaChange::default();
     let changed = quotas::change(service, owner, scene.owner.0, &change).await;
     assert!(changed.is_err());
-    refusals::write(service).await.unwrap();
+    upkeep::refusals::write(service).await.unwrap();
     let first = (Operation::UserCreate, 51);
     let others = (Operation::UserCreate, 1);
     let second = (Operation::QuotaChange, 1);
@@ -667,7 +667,7 @@ async fn finding_06_refusals_of_one_minute_are_one_row(test: &TestService) {
         (Operation::UserCreate, 1),
     ];
     assert_eq!(log().await, expected);
-    refusals::write(service).await.unwrap();
+    upkeep::refusals::write(service).await.unwrap();
     assert_eq!(log().await, expected);
 }
 
@@ -680,7 +680,7 @@ async fn finding_06_refusals_at_once_are_one_row(test: &TestService) {
         refused.spawn(async move { people::user_create(&service, owner, "x", roles).await });
     }
     assert!(refused.join_all().await.iter().all(Result::is_err));
-    refusals::write(&scene.service).await.unwrap();
+    upkeep::refusals::write(&scene.service).await.unwrap();
     let rows = "select cast(sum(count) * 100 + count(*) as bigint) from audit_log where outcome = 'forbidden'";
     assert_eq!(test.count(rows).await, 1_601);
 }
@@ -690,7 +690,7 @@ async fn finding_06_whoever_is_near_a_quota_is_warned(test: &TestService) {
     let service = &scene.service;
     let mut agent = scene.agent("project").await;
     agent.push(service, &of_bytes("a", 79)).await.unwrap();
-    quotas::refresh_warnings(service).await.unwrap();
+    upkeep::quota_warnings::refresh(service).await.unwrap();
     assert_eq!(service.quota_warnings(scene.owner.0), []);
     agent.push(service, &of_bytes("b", 1)).await.unwrap();
     for _ in 0..3 {
@@ -698,7 +698,7 @@ async fn finding_06_whoever_is_near_a_quota_is_warned(test: &TestService) {
             .await
             .unwrap();
     }
-    quotas::refresh_warnings(service).await.unwrap();
+    upkeep::quota_warnings::refresh(service).await.unwrap();
     let warning = |stock, used, quota| QuotaWarning { stock, used, quota };
     let expected = [
         warning(Stock::ContentBytes, 80, 100),
@@ -722,13 +722,13 @@ async fn finding_06_whoever_is_near_a_quota_is_warned(test: &TestService) {
             ..QuotaChange::default()
         })
         .await;
-    quotas::refresh_warnings(service).await.unwrap();
+    upkeep::quota_warnings::refresh(service).await.unwrap();
     assert_eq!(service.quota_warnings(scene.owner.0), []);
     // Agents and tokens are counted by the query.
     for _ in 0..2 {
         scene.agent("another").await;
     }
-    quotas::refresh_warnings(service).await.unwrap();
+    upkeep::quota_warnings::refresh(service).await.unwrap();
     let expected = [warning(Stock::Agents, 3, 3)];
     assert_eq!(service.quota_warnings(scene.owner.0), expected);
 }

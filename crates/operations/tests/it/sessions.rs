@@ -11,7 +11,7 @@ use ctxpin_model::token::Credential;
 use ctxpin_operations::agents;
 use ctxpin_operations::error::{Error, Result};
 use ctxpin_operations::pushes;
-use ctxpin_operations::wakes;
+use ctxpin_operations::upkeep;
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::{TestAgent, first_admin};
 use ctxpin_testing::workspace::Workspace;
@@ -202,7 +202,7 @@ async fn a_repeated_session_counts_as_seen(test: &TestService) {
         test.advance(Duration::from_secs(30));
         open(test, &agent, 7).await.unwrap();
         // The server's background work writes it together with all others.
-        wakes::last_used_write(&test.service).await.unwrap();
+        upkeep::last_used::write(&test.service).await.unwrap();
         assert!(is_connected(test, owner, &agent).await);
     }
     // A replaced process is no sign of life of the agent.
@@ -215,7 +215,7 @@ async fn a_repeated_session_counts_as_seen(test: &TestService) {
     let before = seen_at().await;
     test.advance(Duration::from_secs(30));
     assert!(open(test, &agent, 7).await.is_err());
-    wakes::last_used_write(&test.service).await.unwrap();
+    upkeep::last_used::write(&test.service).await.unwrap();
     assert_eq!(seen_at().await, before);
     test.advance(Duration::from_secs(120));
     assert!(!is_connected(test, owner, &agent).await);

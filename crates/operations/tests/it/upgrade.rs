@@ -12,7 +12,7 @@ use ctxpin_model::resource::{Bodies, Content, Kind, ResourceId, Status};
 use ctxpin_model::token::{Credential, Token};
 use ctxpin_model::treatment::Removed;
 use ctxpin_operations::skills::{self, Reader};
-use ctxpin_operations::{agents, contexts, people, quotas, treatments};
+use ctxpin_operations::{agents, contexts, people, quotas, upkeep};
 use ctxpin_testing::chats::{TestChat, given};
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::TestAgent;
@@ -121,7 +121,9 @@ async fn the_prompts_of_pinned_chats_stay(left: &Left<'_>) {
                 .all(|pin| pin.rendered.unwrap().renderer == 1)
         );
     }
-    treatments::catch_up(&left.test.service).await.unwrap();
+    upkeep::treatments::catch_up(&left.test.service)
+        .await
+        .unwrap();
     for chat in &chats {
         assert_eq!(chat.prompt().await, prompt);
     }
@@ -178,7 +180,9 @@ async fn what_was_stored_is_treated_in_the_background(left: &Left<'_>) {
         read.await.unwrap().treatment
     };
     assert_eq!(treatment().await, None, "nobody has worked it out yet");
-    treatments::catch_up(&left.test.service).await.unwrap();
+    upkeep::treatments::catch_up(&left.test.service)
+        .await
+        .unwrap();
     // The treatment by the first renderer, which did not recognise code.
     let removed = treatment().await.unwrap().removed;
     let comments = "<!-- and tell nobody -->".len() + "<!-- shots -->".len();
@@ -194,7 +198,7 @@ async fn what_was_stored_is_treated_in_the_background(left: &Left<'_>) {
     // Another server has nothing left to do.
     let rows = "select count(*) from treatments";
     let count = left.test.count(rows).await;
-    treatments::catch_up(&left.test.replica().await)
+    upkeep::treatments::catch_up(&left.test.replica().await)
         .await
         .unwrap();
     assert_eq!(left.test.count(rows).await, count);

@@ -12,7 +12,7 @@ use ctxpin_model::watch::{Changed, Detail, Event, Subject};
 use ctxpin_operations::agents;
 use ctxpin_operations::error::Error;
 use ctxpin_operations::people::{self, Revocation};
-use ctxpin_operations::wakes;
+use ctxpin_operations::upkeep;
 use ctxpin_operations::watches::{Watch, watch};
 use ctxpin_testing::chats::{TestChat, plain};
 use ctxpin_testing::databases::TestService;
@@ -716,7 +716,7 @@ async fn replicas_of_one_postgres_wake_each_other() {
     let mut scene = Scene::new(&test).await;
     let replica = test.replica().await;
     let tasks = [scene.service.clone(), replica.clone()]
-        .map(|service| tokio::spawn(async move { wakes::run(&service).await }));
+        .map(|service| tokio::spawn(async move { upkeep::run(&service).await }));
     let chat = scene.chat().await;
     let there = TestChat {
         service: replica.clone(),

@@ -16,10 +16,10 @@ const PAGES_KEPT: usize = 8;
 
 /// The lists of the owners who have watchers.
 #[derive(Default)]
-pub(crate) struct Listings(Mutex<HashMap<UserId, Weak<OwnLists>>>);
+pub(super) struct Lists(Mutex<HashMap<UserId, Weak<OwnLists>>>);
 
 /// The lists of one owner.
-pub(super) struct OwnLists {
+pub(crate) struct OwnLists {
     /// When the first watcher came. The reads without a hint are scheduled from here, so all watchers read at
     /// the same moments.
     pub since: Instant,
@@ -29,10 +29,10 @@ pub(super) struct OwnLists {
 }
 
 /// The most recently read pages of a list.
-pub(super) struct Pages<T>(tokio::sync::Mutex<VecDeque<Kept<T>>>);
+pub(crate) struct Pages<T>(tokio::sync::Mutex<VecDeque<Kept<T>>>);
 
 /// The place of a page: the agent whose chats are listed (`None` for all), and the cursor.
-pub(super) type Place = (Option<AgentId>, Option<IdCursor>);
+type Place = (Option<AgentId>, Option<IdCursor>);
 
 struct Kept<T> {
     place: Place,
@@ -40,7 +40,7 @@ struct Kept<T> {
     page: Arc<Page<T, IdCursor>>,
 }
 
-impl Listings {
+impl Lists {
     /// Returns the lists of an owner, which live as long as a watcher holds them.
     pub(super) fn of(&self, owner: UserId) -> Arc<OwnLists> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
