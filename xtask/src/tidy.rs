@@ -66,7 +66,7 @@ pub fn run(root: &Path) -> anyhow::Result<bool> {
     let machine_paths = texts::machine_paths(root);
 
     let mut breaches = Vec::new();
-    breaches.extend(dependencies::check(&packages));
+    breaches.extend(dependencies::check(&packages, &files));
     breaches.extend(manifests::check(&files));
     breaches.extend(migrations::check(&files));
     breaches.extend(modules::check_names(&files));

@@ -1,6 +1,7 @@
 //! Which crate may use which: the map of the repository, and who may depend on what from outside.
 //! A crate that cannot see a thing cannot come to rely on it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
@@ -8,70 +9,21 @@ use anyhow::Context;
 use serde::Deserialize;
 
 use super::Breach;
+use super::files::File;
 use crate::command;
 
 /// The prefix that package names have and folders have not.
 const PREFIX: &str = "ctxpin-";
 
-/// The arrows: what each of our crates may use of the others. `testing` may use all.
-const ARROWS: [(&str, &[&str]); 19] = [
-    // The benchmark measures operations in process, serves the limits of an HTTP answer, and
-    // calls the program that was built.
-    (
-        "bench",
-        &["server", "operations", "scan", "protocol", "model"],
-    ),
-    (
-        "cli",
-        &[
-            "server",
-            "agent",
-            "client",
-            "scan",
-            "render",
-            "protocol",
-            "model",
-            "private-files",
-        ],
-    ),
-    (
-        "server",
-        &[
-            "listener",
-            "operations",
-            "protocol",
-            "model",
-            "private-files",
-        ],
-    ),
-    // It serves any service.
-    ("listener", &[]),
-    (
-        "agent",
-        &["scan", "client", "protocol", "model", "private-files"],
-    ),
-    ("client", &["protocol", "model"]),
-    ("cluster", &[]),
-    ("operations", &["store", "render", "model"]),
-    ("store", &["model", "private-files"]),
-    // It knows no type of ours.
-    ("private-files", &[]),
-    ("render", &["model"]),
-    ("scan", &["model"]),
-    ("protocol", &["model"]),
-    ("model", &[]),
-    // It scans and renders in process, and calls the program that was built.
-    ("field", &["scan", "render", "model"]),
-    ("fuzz", &["protocol", "scan", "render", "model"]),
-    // It does what none of our clients does, and calls the program that was built.
-    ("siege", &[]),
-    // It works through the client, and calls the program that was built.
-    ("soak", &["client", "cluster", "protocol", "model"]),
-    ("xtask", &["cluster"]),
-];
+/// The page with the map of the crates.
+const PAGE: &str = "ARCHITECTURE.md";
 
-/// Crates that may use every other one: the tests'.
-const UNBOUND: [&str; 1] = ["testing"];
+/// The heading above the code block of [`PAGE`] that lists the crates, one a line: its name, and then the
+/// crates that it uses.
+const HEADING: &str = "### The arrows";
+
+/// The crate of the tests. It may use every other one, and only tests use it.
+const TESTING: &str = "testing";
 
 /// Who may use a crate from outside.
 enum Users {
@@ -180,48 +132,85 @@ fn make_relative(path: &mut String, root: &Path) {
     }
 }
 
-/// Reports every dependency that no arrow allows. Development dependencies are free: they do not
-/// reach the program.
-pub fn check(packages: &[Package]) -> Vec<Breach> {
+/// Reports every dependency that the map lacks, and every arrow of the map that is no dependency. Development
+/// dependencies are free: they do not reach the program.
+pub fn check(packages: &[Package], files: &[File]) -> Vec<Breach> {
+    let page = files.iter().find(|file| file.path == PAGE);
+    let map = read_map(
+        page.and_then(|page| page.text.as_deref())
+            .unwrap_or_default(),
+    );
     let mut breaches = Vec::new();
     for package in packages {
         let user = short(&package.name);
         let breach = |says: String| Breach::of_file(&package.manifest_path, says);
-        let arrows = ARROWS.iter().find(|(name, _)| *name == user);
-        let unbound = UNBOUND.contains(&user);
-        if arrows.is_none() && !unbound {
-            let says = format!("{user} is not on the map: give it its arrows in xtask's tidy");
+        let dependencies = package.dependencies.iter();
+        let names = dependencies
+            .filter(|used| used.kind.as_deref() != Some("dev"))
+            .map(|used| used.name.as_str());
+        let (ours, outside): (Vec<&str>, Vec<&str>) =
+            names.partition(|name| packages.iter().any(|package| package.name == *name));
+        let ours: BTreeSet<String> = ours.into_iter().map(short).collect();
+        if ours.contains(TESTING) {
+            breaches.push(breach(format!(
+                "{TESTING} may only be a development dependency"
+            )));
+        }
+        breaches.extend(
+            outside
+                .into_iter()
+                .filter_map(|used| outside_broken(&user, used))
+                .map(breach),
+        );
+        if user == TESTING {
+            continue;
+        }
+        let Some(arrows) = map.get(&user) else {
+            let says = format!("{user} is not on the map: give it a row in {PAGE}");
+            breaches.push(breach(says));
+            continue;
+        };
+        for used in ours.difference(arrows).filter(|used| *used != TESTING) {
+            breaches.push(breach(arrow_missing(&user, used, arrows)));
+        }
+        for used in arrows.difference(&ours) {
+            let says = format!("{user} does not use {used}: remove it from the row in {PAGE}");
             breaches.push(breach(says));
         }
-        let used = package.dependencies.iter();
-        for used in used.filter(|used| used.kind.as_deref() != Some("dev")) {
-            let ours = packages.iter().any(|package| package.name == used.name);
-            let says = if ours {
-                let allowed = arrows.map(|(_, allowed)| *allowed).unwrap_or_default();
-                arrow_broken(user, short(&used.name), unbound, allowed)
-            } else {
-                outside_broken(user, &used.name)
-            };
-            breaches.extend(says.map(breach));
-        }
+    }
+    let names: BTreeSet<String> = packages
+        .iter()
+        .map(|package| short(&package.name))
+        .collect();
+    for name in map.keys().filter(|name| !names.contains(*name)) {
+        let says = format!("the map has a row for {name}, which is not a crate");
+        breaches.push(Breach::of_file(PAGE, says));
     }
     breaches
 }
 
-fn arrow_broken(user: &str, used: &str, unbound: bool, allowed: &[&str]) -> Option<String> {
-    if UNBOUND.contains(&used) {
-        return Some(format!("{used} may only be a development dependency"));
-    }
-    if unbound || allowed.contains(&used) {
-        return None;
-    }
-    let allowed = match allowed {
+/// Reads the map from its page: each crate with those that it uses.
+fn read_map(page: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let block = page
+        .split_once(HEADING)
+        .and_then(|(_, behind)| behind.split_once("```text\n"))
+        .and_then(|(_, behind)| behind.split_once("```"));
+    let (rows, _) = block.unwrap_or_default();
+    rows.lines()
+        .filter_map(|row| {
+            let mut words = row.split_whitespace().map(str::to_owned);
+            Some((words.next()?, words.collect()))
+        })
+        .collect()
+}
+
+fn arrow_missing(user: &str, used: &str, arrows: &BTreeSet<String>) -> String {
+    let allowed: Vec<&str> = arrows.iter().map(String::as_str).collect();
+    let allowed = match allowed.as_slice() {
         [] => "none of ours".to_owned(),
         allowed => allowed.join(", "),
     };
-    Some(format!(
-        "{user} must not know {used} (it may use: {allowed})"
-    ))
+    format!("{user} must not know {used} (it may use: {allowed})")
 }
 
 fn outside_broken(user: &str, used: &str) -> Option<String> {
@@ -233,15 +222,18 @@ fn outside_broken(user: &str, used: &str) -> Option<String> {
     (!allowed).then(|| format!("{user} must not depend on {used}: {reason}"))
 }
 
-/// A package's name as its folder has it.
-fn short(package: &str) -> &str {
-    package.strip_prefix(PREFIX).unwrap_or(package)
+/// Returns a package's name as its folder has it.
+fn short(package: &str) -> String {
+    package
+        .strip_prefix(PREFIX)
+        .unwrap_or(package)
+        .replace('-', "_")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tidy::lines;
+    use crate::tidy::{file, lines};
 
     /// Packages from lines such as `ctxpin-cli: ctxpin-model, dev ctxpin-testing`.
     fn packages(text: &str) -> Vec<Package> {
@@ -271,41 +263,65 @@ mod tests {
         }
     }
 
+    /// Returns a page with a map of these rows.
+    fn page(rows: &str) -> [File; 1] {
+        let text = format!("# Map\n\n{HEADING}\n\n```text\n{rows}\n```\n\nMore.\n");
+        [file(PAGE, &text)]
+    }
+
     #[test]
-    fn arrows_are_kept() {
+    fn the_map_and_the_manifests_agree() {
         let cases = [
-            ("ctxpin-model:\nctxpin-store: ctxpin-model", None),
             (
-                "ctxpin-store:\nctxpin-agent: ctxpin-store",
-                Some("agent must not know store"),
+                "store model\nmodel",
+                "ctxpin-model:\nctxpin-store: ctxpin-model",
+                None,
             ),
             (
-                "ctxpin-render:\nctxpin-model: ctxpin-render",
-                Some("model must not know render"),
+                "store\nmodel",
+                "ctxpin-model:\nctxpin-store: ctxpin-model",
+                Some("store must not know model (it may use: none of ours)"),
             ),
             (
-                "ctxpin-store:\nctxpin-agent: build ctxpin-store",
-                Some("agent must not know store"),
+                "agent model\nmodel\nstore",
+                "ctxpin-model:\nctxpin-store:\nctxpin-agent: ctxpin-model, build ctxpin-store",
+                Some("agent must not know store (it may use: model)"),
             ),
-            ("ctxpin-testing:\nctxpin-cli: dev ctxpin-testing", None),
             (
+                "store model\nmodel",
+                "ctxpin-model:\nctxpin-store:",
+                Some("store does not use model"),
+            ),
+            (
+                "store model\nmodel",
+                "ctxpin-model:\nctxpin-store: dev ctxpin-model",
+                Some("store does not use model"),
+            ),
+            (
+                "cli private_files\nprivate_files",
+                "ctxpin-private-files:\nctxpin-cli: ctxpin-private-files",
+                None,
+            ),
+            (
+                "cli",
+                "ctxpin-testing:\nctxpin-cli: dev ctxpin-testing",
+                None,
+            ),
+            (
+                "cli",
                 "ctxpin-testing:\nctxpin-cli: ctxpin-testing",
                 Some("testing may only be a development dependency"),
             ),
-            ("ctxpin-store:\nctxpin-testing: ctxpin-store", None),
+            ("store", "ctxpin-store:\nctxpin-testing: ctxpin-store", None),
             (
-                "ctxpin-store:\nxtask: ctxpin-store",
-                Some("xtask must not know store"),
+                "store",
+                "ctxpin-store:\nctxpin-new:",
+                Some("new is not on the map"),
             ),
-            ("ctxpin-new:", Some("new is not on the map")),
-            ("ctxpin-scan:\nctxpin-fuzz: ctxpin-scan", None),
-            (
-                "ctxpin-store:\nctxpin-fuzz: ctxpin-store",
-                Some("fuzz must not know store"),
-            ),
+            ("store\ngone", "ctxpin-store:", Some("a row for gone")),
         ];
-        for (given, expected) in cases {
-            assert_breach(given, expected);
+        for (rows, given, expected) in cases {
+            assert_breach(rows, given, expected);
         }
     }
 
@@ -330,12 +346,13 @@ mod tests {
             ),
         ];
         for (given, expected) in cases {
-            assert_breach(given, expected);
+            let (name, _) = given.split_once(':').unwrap();
+            assert_breach(&short(name), given, expected);
         }
     }
 
-    fn assert_breach(given: &str, expected: Option<&str>) {
-        let found = lines(check(&packages(given)));
+    fn assert_breach(rows: &str, given: &str, expected: Option<&str>) {
+        let found = lines(check(&packages(given), &page(rows)));
         match expected {
             None => assert_eq!(found.len(), 0, "{given}: {found:?}"),
             Some(part) => {
