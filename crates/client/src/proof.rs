@@ -167,7 +167,7 @@ impl ProofRequest {
         let (status, body, connection) = exchange(connection, request).await?;
         let proof = parse_proof(status, &body)?;
         let challenge = Challenge::new(nonce, authority);
-        match challenge.is_met(&credential.secret_hash, &proof) {
+        match challenge.is_answered_by(&credential.secret_hash, &proof) {
             true => Ok(connection),
             false => Err(Unproven::Wrong),
         }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use ctxpin_model::proof::is_this_machine;
+use ctxpin_model::proof::is_loopback_name;
 use url::{Host, Url};
 
 /// Returns whether an address leads to this machine without a look at a resolver. An unspecified address does
@@ -12,7 +12,7 @@ pub fn leads_to_this_machine(server: &Url) -> bool {
     match server.host() {
         Some(Host::Ipv4(ip)) => is_own(ip.into()),
         Some(Host::Ipv6(ip)) => is_own(ip.to_canonical()),
-        Some(Host::Domain(name)) => is_this_machine(name),
+        Some(Host::Domain(name)) => is_loopback_name(name),
         None => false,
     }
 }

@@ -1,7 +1,7 @@
 //! Chats, as they are stored.
 
 use crate::agent::{Head, PushRefused};
-use crate::drift::{Drift, Hashes, Standing, drift};
+use crate::drift::{Drift, DriftFacts, Hashes, drift};
 use crate::hash::{BlobHash, SnapshotId};
 use crate::id::{AgentId, ChatId, UserId};
 use crate::moment::Moment;
@@ -40,7 +40,7 @@ pub struct ChatRecord {
     pub head: Option<Head>,
     /// Whether the agent's MCP servers had settled at its last push.
     pub head_settled: bool,
-    /// The same as [`Standing::first_other_at`].
+    /// The same as [`DriftFacts::first_other_at`].
     pub first_other_at: Option<Moment>,
     /// The prompt of the head, if it has been rendered.
     pub head_prompt: Option<BlobHash>,
@@ -52,7 +52,7 @@ impl ChatRecord {
     /// Returns the drift. `None` if pin and head are the same, or if one is missing.
     pub fn drift(&self) -> Option<Drift> {
         let (pin, head) = (self.pin.as_ref()?, self.head?);
-        drift(&Standing {
+        drift(&DriftFacts {
             pinned: pin.pin.hashes,
             pinned_at: pin.pinned_at,
             head: head.hashes,

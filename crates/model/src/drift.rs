@@ -28,7 +28,7 @@ pub struct Drift {
 
 /// The facts from which [`drift`] is derived.
 #[derive(Debug, Clone, Copy)]
-pub struct Standing {
+pub struct DriftFacts {
     pub pinned: Hashes,
     pub pinned_at: Moment,
     pub head: Hashes,
@@ -41,17 +41,17 @@ pub struct Standing {
 }
 
 /// Returns the drift of a chat that has a pin and whose agent has a head. `None` if they are the same.
-pub fn drift(standing: &Standing) -> Option<Drift> {
-    if standing.pinned.same(standing.head, standing.tools) {
+pub fn drift(facts: &DriftFacts) -> Option<Drift> {
+    if facts.pinned.same(facts.head, facts.tools) {
         return None;
     }
-    let since = standing
+    let since = facts
         .first_other_at
-        .unwrap_or(standing.pinned_at)
-        .max(standing.pinned_at);
-    let declined = standing
+        .unwrap_or(facts.pinned_at)
+        .max(facts.pinned_at);
+    let declined = facts
         .declined
-        .is_some_and(|d| d.same(standing.head, standing.tools));
+        .is_some_and(|d| d.same(facts.head, facts.tools));
     Some(Drift { since, declined })
 }
 
@@ -70,8 +70,8 @@ mod tests {
         Moment::from_unix_micros(seconds * 1_000_000).unwrap()
     }
 
-    fn standing() -> Standing {
-        Standing {
+    fn facts() -> DriftFacts {
+        DriftFacts {
             pinned: hashes("a", "t"),
             pinned_at: at(10),
             head: hashes("b", "t"),
@@ -84,20 +84,20 @@ mod tests {
     #[test]
     fn a_drift_begins_with_the_first_other_head_but_not_before_the_pin() {
         assert_eq!(
-            drift(&standing()),
+            drift(&facts()),
             Some(Drift {
                 since: at(20),
                 declined: false
             })
         );
-        let early = Standing {
+        let early = DriftFacts {
             first_other_at: Some(at(5)),
-            ..standing()
+            ..facts()
         };
         assert_eq!(drift(&early).unwrap().since, at(10));
-        let never_equal = Standing {
+        let never_equal = DriftFacts {
             first_other_at: None,
-            ..standing()
+            ..facts()
         };
         assert_eq!(drift(&never_equal).unwrap().since, at(10));
     }
@@ -105,19 +105,19 @@ mod tests {
     #[test]
     fn the_same_content_is_no_drift() {
         assert_eq!(
-            drift(&Standing {
+            drift(&DriftFacts {
                 head: hashes("a", "t"),
-                ..standing()
+                ..facts()
             }),
             None
         );
-        let tools = Standing {
+        let tools = DriftFacts {
             head: hashes("a", "u"),
-            ..standing()
+            ..facts()
         };
         assert_eq!(drift(&tools), None);
         assert!(
-            drift(&Standing {
+            drift(&DriftFacts {
                 tools: ToolsMode::Pinned,
                 ..tools
             })
@@ -127,13 +127,13 @@ mod tests {
 
     #[test]
     fn a_decline_holds_until_the_head_changes() {
-        let declined = Standing {
+        let declined = DriftFacts {
             declined: Some(hashes("b", "x")),
-            ..standing()
+            ..facts()
         };
         assert!(drift(&declined).unwrap().declined);
         assert!(
-            !drift(&Standing {
+            !drift(&DriftFacts {
                 tools: ToolsMode::Pinned,
                 ..declined
             })
@@ -141,7 +141,7 @@ mod tests {
             .declined
         );
         assert!(
-            !drift(&Standing {
+            !drift(&DriftFacts {
                 head: hashes("c", "t"),
                 ..declined
             })

@@ -63,7 +63,7 @@ impl Challenge {
     }
 
     /// Returns whether `proof` answers this challenge for the token whose secret has this hash.
-    pub fn is_met(&self, secret_hash: &[u8; BYTES], proof: &Proof) -> bool {
+    pub fn is_answered_by(&self, secret_hash: &[u8; BYTES], proof: &Proof) -> bool {
         self.mac(secret_hash).verify_slice(&proof.0).is_ok()
     }
 
@@ -79,14 +79,14 @@ impl Challenge {
 
 /// Returns whether a host name always resolves to the caller's own machine, where any process may
 /// listen (RFC 6761, section 6.3).
-pub fn is_this_machine(name: &str) -> bool {
+pub fn is_loopback_name(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     name == "localhost" || name.ends_with(".localhost")
 }
 
 /// Returns a hash to use in place of an unknown token's, so that its proofs look like any other's.
 /// Each id has a different one, derived from `random`, a secret of the server.
-pub fn stand_in(random: &[u8; BYTES], token: TokenId) -> [u8; BYTES] {
+pub fn decoy_hash(random: &[u8; BYTES], token: TokenId) -> [u8; BYTES] {
     let mac = mac(random, token.uuid().as_bytes());
     mac.finalize().into_bytes().into()
 }
@@ -100,7 +100,7 @@ fn mac(key: &[u8; BYTES], input: &[u8]) -> Hmac<Sha256> {
     mac
 }
 
-fn digits_read(text: &str) -> Result<[u8; BYTES], MalformedDigits> {
+fn parse_digits(text: &str) -> Result<[u8; BYTES], MalformedDigits> {
     let mut bytes = [0; BYTES];
     hex::decode_to_slice(text, &mut bytes).map_err(|_| MalformedDigits)?;
     // The digits are part of the HMAC's input, so a nonce must have only one text.
@@ -114,7 +114,7 @@ impl FromStr for Nonce {
     type Err = MalformedDigits;
 
     fn from_str(text: &str) -> Result<Self, MalformedDigits> {
-        digits_read(text).map(Self)
+        parse_digits(text).map(Self)
     }
 }
 
@@ -122,7 +122,7 @@ impl FromStr for Proof {
     type Err = MalformedDigits;
 
     fn from_str(text: &str) -> Result<Self, MalformedDigits> {
-        digits_read(text).map(Self)
+        parse_digits(text).map(Self)
     }
 }
 
@@ -161,15 +161,15 @@ mod tests {
     fn finding_08_a_proof_is_for_one_token_one_nonce_and_one_address() {
         let challenge = Challenge::new(Nonce::new([7; BYTES]), "127.0.0.1:7878");
         let proof = challenge.proof(&KEY);
-        assert!(challenge.is_met(&KEY, &proof));
-        assert!(!challenge.is_met(&[0xac; BYTES], &proof));
+        assert!(challenge.is_answered_by(&KEY, &proof));
+        assert!(!challenge.is_answered_by(&[0xac; BYTES], &proof));
         for (nonce, authority) in [
             (8, "127.0.0.1:7878"),
             (7, "127.0.0.1:7879"),
             (7, "[::1]:7878"),
         ] {
             let other = Challenge::new(Nonce::new([nonce; BYTES]), authority);
-            assert!(!other.is_met(&KEY, &proof), "{nonce} {authority}");
+            assert!(!other.is_answered_by(&KEY, &proof), "{nonce} {authority}");
         }
     }
 

@@ -9,14 +9,14 @@ pub const TOOL_NAME_CHARS_MAX: usize = 64;
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Tools {
     /// In the byte order of their names, which are unique.
-    pub offered: Vec<Offered>,
+    pub offered: Vec<OfferedTool>,
     /// In the byte order of their servers and tools.
-    pub refused: Vec<Refused>,
+    pub refused: Vec<RefusedTool>,
 }
 
 /// A tool that is offered to a model.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Offered {
+pub struct OfferedTool {
     /// The tool's name for the model, `server__tool`: 1 to [`TOOL_NAME_CHARS_MAX`] of `[A-Za-z0-9_-]`.
     pub name: String,
     /// The name of the tool's MCP server.
@@ -32,7 +32,7 @@ pub struct Offered {
 
 /// A tool that a model is not offered.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Refused {
+pub struct RefusedTool {
     /// The name of the tool's MCP server.
     pub server: String,
     /// The server's name for the tool.

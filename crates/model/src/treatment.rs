@@ -33,7 +33,7 @@ pub struct Removed {
 
 impl Removed {
     /// Returns whether no bytes are removed.
-    pub fn is_nothing(self) -> bool {
+    pub fn is_empty(self) -> bool {
         self == Self::default()
     }
 }
@@ -84,7 +84,7 @@ impl Treatments {
 
     /// Returns whether the treatment by `renderer` is known of every resource of `snapshot` that
     /// reaches a model.
-    pub fn are_whole(&self, snapshot: &Snapshot, renderer: i64) -> bool {
+    pub fn cover(&self, snapshot: &Snapshot, renderer: i64) -> bool {
         let mut resources = snapshot.resources.iter();
         resources
             .all(|resource| !resource.reaches_context() || self.of(resource, renderer).is_some())

@@ -150,9 +150,9 @@ pub fn line_of(text: &str, at: usize) -> u64 {
 
 /// The offsets of the line ends of a text, to look up the lines of many offsets.
 #[derive(Debug)]
-pub struct Lines(Vec<usize>);
+pub struct LineStarts(Vec<usize>);
 
-impl Lines {
+impl LineStarts {
     /// Finds the line ends of `text`.
     pub fn of(text: &str) -> Self {
         Self(text.match_indices('\n').map(|(at, _)| at).collect())
@@ -260,7 +260,7 @@ mod tests {
     #[test]
     fn lines_are_counted_from_one() {
         let text = "a\nb\n\nc";
-        let lines = Lines::of(text);
+        let lines = LineStarts::of(text);
         let check = |at, expected| {
             assert_eq!(line_of(text, at), expected);
             assert_eq!(lines.line_of(at), expected);

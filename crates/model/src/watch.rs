@@ -36,7 +36,7 @@ pub enum Subject {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Detail {
     /// First the state of all objects, then that of each object that changes.
-    Things,
+    Full,
     /// Only the kind and id of each object that changes, for watchers that read it themselves.
     Ids,
 }

@@ -111,7 +111,7 @@ pub async fn watch(
     watch.look_again_after(now);
     match (subject, detail) {
         (Subject::Chat(chat), _) => watch.read_chat(chat).await?,
-        (Subject::Own, Detail::Things) => watch.list_everything(now),
+        (Subject::Own, Detail::Full) => watch.list_everything(now),
         (Subject::Own, Detail::Ids) => {}
     }
     if detail == Detail::Ids {

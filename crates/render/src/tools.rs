@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ctxpin_model::resource::{Detail, Kind, Status, Tool};
 use ctxpin_model::snapshot::Snapshot;
-use ctxpin_model::tool::{Offered, Refused, TOOL_NAME_CHARS_MAX, Tools};
+use ctxpin_model::tool::{OfferedTool, RefusedTool, TOOL_NAME_CHARS_MAX, Tools};
 
 /// What stands between the name of a server and the name of its tool.
 pub const TOOL_NAME_SEPARATOR: &str = "__";
@@ -89,8 +89,8 @@ fn collision(name: &str, claimants: &[(&str, &Tool)], index: usize) -> String {
     )
 }
 
-fn offer(name: String, server: &str, tool: &Tool) -> Offered {
-    Offered {
+fn offer(name: String, server: &str, tool: &Tool) -> OfferedTool {
+    OfferedTool {
         name,
         server: server.to_owned(),
         tool: tool.name.clone(),
@@ -99,8 +99,8 @@ fn offer(name: String, server: &str, tool: &Tool) -> Offered {
     }
 }
 
-fn refuse(server: &str, tool: &Tool, reason: String) -> Refused {
-    Refused {
+fn refuse(server: &str, tool: &Tool, reason: String) -> RefusedTool {
+    RefusedTool {
         server: server.to_owned(),
         tool: tool.name.clone(),
         reason,

@@ -12,7 +12,7 @@ use axum::http::header::HOST;
 use axum::http::request::Parts;
 use axum::http::uri;
 use ctxpin_listener::LocalAddress;
-use ctxpin_model::proof::is_this_machine;
+use ctxpin_model::proof::is_loopback_name;
 use ctxpin_protocol::problem::ProblemName;
 use url::{Host, Url};
 
@@ -163,7 +163,7 @@ impl RequestAuthority {
         };
         let is_own = match &authority.host {
             Host::Ipv4(_) | Host::Ipv6(_) => true,
-            Host::Domain(name) => is_this_machine(name),
+            Host::Domain(name) => is_loopback_name(name),
         };
         if is_own || public.iter().any(|url| url.host == authority.host) {
             return Ok(());

@@ -81,7 +81,7 @@ impl SnapshotCache {
     /// Caches a snapshot if the renderer has treated all of it. Otherwise the next read may know more of
     /// its treatments.
     pub fn keep(&self, id: SnapshotId, snapshot: &Arc<TreatedSnapshot>, renderer: i64) {
-        if !snapshot.treatments.are_whole(snapshot, renderer) {
+        if !snapshot.treatments.cover(snapshot, renderer) {
             return;
         }
         let resources = snapshot.resources.iter().map(bytes_of);

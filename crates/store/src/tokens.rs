@@ -128,8 +128,8 @@ impl Database {
             .bind(&token)
             .optional(|row| row.take())
             .await?;
-        let stand_in = proof::stand_in(&self.shared().proof_key.0, token);
-        Ok(challenge.proof(&secret_hash.unwrap_or(stand_in)))
+        let decoy_hash = proof::decoy_hash(&self.shared().proof_key.0, token);
+        Ok(challenge.proof(&secret_hash.unwrap_or(decoy_hash)))
     }
 
     /// Returns the actor of the token, if it may do `operation` on an object of its own. With `None`, any

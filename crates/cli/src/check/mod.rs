@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use ctxpin_model::resource::{Kind, Resource, Status};
 use ctxpin_model::skill::SKILL_FILE_NAME;
-use ctxpin_model::warning::{Code, Lines, Warning};
+use ctxpin_model::warning::{Code, LineStarts, Warning};
 use ctxpin_protocol::convert;
 use ctxpin_render::renderer::Renderer;
 use ctxpin_render::treat;
@@ -246,7 +246,7 @@ fn of_body(resource: &Resource, body: &[u8], found: &mut Vec<Finding>) {
         }
     };
     let text = String::from_utf8_lossy(body);
-    let lines = Lines::of(&text);
+    let lines = LineStarts::of(&text);
     let mut comments: Vec<(u64, u64)> = Vec::new();
     let mut invisible: BTreeMap<u64, u64> = BTreeMap::new();
     for piece in &treated.pieces {

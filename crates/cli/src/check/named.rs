@@ -7,7 +7,7 @@ use std::path::Path;
 
 use ctxpin_model::markdown;
 use ctxpin_model::resource::Resource;
-use ctxpin_model::warning::{Code, Lines, Warning};
+use ctxpin_model::warning::{Code, LineStarts, Warning};
 
 use super::{Finding, finding};
 
@@ -40,7 +40,7 @@ pub fn missing(resource: &Resource, body: &[u8], project: &Path) -> Vec<Finding>
         return Vec::new();
     };
     let mentions = markdown::mentions(&text);
-    let lines = Lines::of(&text);
+    let lines = LineStarts::of(&text);
     let mut found = Vec::new();
     let tell = |found: &mut Vec<Finding>, at: usize, path: &str| {
         let line = lines.line_of(at);

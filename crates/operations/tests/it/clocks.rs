@@ -191,7 +191,7 @@ async fn changes_are_seen_with_an_older_clock(test: &TestService) {
         scene.service,
         scene.owner,
         Subject::Chat(chat.id),
-        Detail::Things,
+        Detail::Full,
     )
     .await
     .unwrap();

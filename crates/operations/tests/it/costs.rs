@@ -211,13 +211,13 @@ async fn reads(scene: &Scene<'_>, ledger: &mut Ledger<'_>, chat: &TestChat) {
 
 async fn watched(scene: &mut Scene<'_>, ledger: &mut Ledger<'_>, chat: &TestChat) {
     let subject = Subject::Chat(chat.id);
-    let open = watches::watch(scene.service, scene.owner, subject, Detail::Things);
+    let open = watches::watch(scene.service, scene.owner, subject, Detail::Full);
     let mut watch = ledger.note("open a watch of a chat", open).await.unwrap();
     while !matches!(watch.next().await.unwrap(), Some(Event::Ready)) {}
     scene.push(&workspace(6)).await;
     let told = ledger.note("tell a watch of a push", watch.next()).await;
     assert!(matches!(told, Ok(Some(Event::Chat(_)))));
-    let open = watches::watch(scene.service, scene.owner, Subject::Own, Detail::Things);
+    let open = watches::watch(scene.service, scene.owner, Subject::Own, Detail::Full);
     let mut watch = ledger
         .note("open a watch of one's own", open)
         .await

@@ -72,7 +72,7 @@ async fn finding_08_a_proof_costs_the_same_for_tokens_that_are_not_there(test: &
         (proof.unwrap(), statements, round_trips)
     };
     let (proof, statements, round_trips) = prove(known.id).await;
-    assert!(challenge.is_met(&known.secret_hash, &proof));
+    assert!(challenge.is_answered_by(&known.secret_hash, &proof));
     assert_eq!(statements, 1);
     let other = TokenId::from(Uuid::from_u128(7));
     let (unknown, ..) = prove(other).await;

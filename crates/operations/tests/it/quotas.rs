@@ -569,12 +569,7 @@ async fn finding_06_a_refused_push_is_noted_until_one_is_taken(test: &TestServic
     let chat = TestChat::bound(service, scene.owner.1, agent.id).await;
     agent.push(service, &of_bytes("a", 9)).await.unwrap();
     assert_eq!(chat.record().await.agent_refused, None);
-    let watch = watches::watch(
-        service,
-        scene.owner.1,
-        Subject::Chat(chat.id),
-        Detail::Things,
-    );
+    let watch = watches::watch(service, scene.owner.1, Subject::Chat(chat.id), Detail::Full);
     let mut watch = watch.await.unwrap();
     while !matches!(watch.next().await.unwrap(), Some(Event::Ready)) {}
     exceeded(agent.push(service, &of_bytes("b", 100)).await);

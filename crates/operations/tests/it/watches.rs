@@ -97,7 +97,7 @@ async fn whole_state(watch: &mut Watch) -> (Vec<AgentRecord>, Vec<ChatRecord>) {
 /// Opens a watch without reading an event.
 async fn watch_own_unread(scene: &Scene<'_>) -> Watch {
     let (service, owner) = (scene.service, scene.owner);
-    let watch = watch(service, owner, Subject::Own, Detail::Things).await;
+    let watch = watch(service, owner, Subject::Own, Detail::Full).await;
     watch.unwrap()
 }
 
@@ -109,7 +109,7 @@ async fn watch_own(scene: &Scene<'_>) -> Watch {
 
 async fn watch_chat(chat: &TestChat) -> Watch {
     let subject = Subject::Chat(chat.id);
-    let mut watch = watch(&chat.service, chat.owner, subject, Detail::Things)
+    let mut watch = watch(&chat.service, chat.owner, subject, Detail::Full)
         .await
         .unwrap();
     assert_eq!(state(&mut watch).await.len(), 1);
@@ -128,7 +128,7 @@ async fn the_state_comes_first(test: &TestService) {
         scene.service,
         scene.owner,
         Subject::Chat(archived.id),
-        Detail::Things,
+        Detail::Full,
     )
     .await
     .unwrap();
@@ -173,7 +173,7 @@ async fn agents_are_part_of_the_state(test: &TestService) {
         scene.service,
         scene.owner,
         Subject::Chat(chat.id),
-        Detail::Things,
+        Detail::Full,
     )
     .await
     .unwrap();
@@ -390,17 +390,12 @@ async fn a_revoked_token_ends_the_watch(test: &TestService) {
     let chat = TestChat::create(scene.service, visitor, &plain())
         .await
         .unwrap();
-    let mut own = watch(scene.service, visitor, Subject::Own, Detail::Things)
+    let mut own = watch(scene.service, visitor, Subject::Own, Detail::Full)
         .await
         .unwrap();
-    let mut one = watch(
-        scene.service,
-        visitor,
-        Subject::Chat(chat.id),
-        Detail::Things,
-    )
-    .await
-    .unwrap();
+    let mut one = watch(scene.service, visitor, Subject::Chat(chat.id), Detail::Full)
+        .await
+        .unwrap();
     for watch in [&mut own, &mut one] {
         assert_eq!(state(watch).await.len(), 1);
     }
@@ -421,7 +416,7 @@ async fn finding_11_who_is_locked_out_watches_no_longer(test: &TestService) {
         .clone()
         .with_recheck_every(Duration::from_secs(86_400));
     let admin = first_admin(service).await;
-    for detail in [Detail::Things, Detail::Ids] {
+    for detail in [Detail::Full, Detail::Ids] {
         let name = format!("{detail:?}");
         let (id, visitor) = user(service, admin, &name, "member", "read write").await;
         let chat = TestChat::create(service, visitor, &plain()).await.unwrap();
@@ -460,7 +455,7 @@ async fn others_chats_are_not_seen(test: &TestService) {
     let mut scene = Scene::new(test).await;
     scene.push(&agents_md("one")).await;
     let stranger = member(scene.service, scene.owner, "stranger").await;
-    let mut theirs = watch(scene.service, stranger, Subject::Own, Detail::Things)
+    let mut theirs = watch(scene.service, stranger, Subject::Own, Detail::Full)
         .await
         .unwrap();
     assert!(state(&mut theirs).await.is_empty());
@@ -494,19 +489,14 @@ async fn a_chat_that_cannot_be_read_cannot_be_watched(test: &TestService) {
         scene.service,
         stranger,
         Subject::Chat(chat.id),
-        Detail::Things,
+        Detail::Full,
     )
     .await;
     assert_eq!(refusal(watched.map(|_| ())), "not-found");
     let (_, auditor) = user(scene.service, scene.owner, "auditor", "auditor", "read").await;
-    let mut watched = watch(
-        scene.service,
-        auditor,
-        Subject::Chat(chat.id),
-        Detail::Things,
-    )
-    .await
-    .unwrap();
+    let mut watched = watch(scene.service, auditor, Subject::Chat(chat.id), Detail::Full)
+        .await
+        .unwrap();
     assert_eq!(state(&mut watched).await.len(), 1);
 }
 
@@ -588,14 +578,9 @@ async fn what_no_hint_tells_is_seen_at_the_next_look(test: &TestService) {
     let chat = scene.chat().await;
     let silent = test.replica().await;
     let looking = silent.clone().with_recheck_every(Duration::from_millis(20));
-    let mut theirs = watch(
-        &looking,
-        scene.owner,
-        Subject::Chat(chat.id),
-        Detail::Things,
-    )
-    .await
-    .unwrap();
+    let mut theirs = watch(&looking, scene.owner, Subject::Chat(chat.id), Detail::Full)
+        .await
+        .unwrap();
     state(&mut theirs).await;
     for text in ["one", "two"] {
         let head = scene.push(&agents_md(text)).await.head.unwrap();

@@ -32,7 +32,7 @@ pub fn resource(resource: &resource::Resource, treatment: Option<&Treatment>) ->
         warnings: warnings(resource, treatment),
         removed: treatment
             .map(|treatment| treatment.removed)
-            .filter(|removed| !removed.is_nothing())
+            .filter(|removed| !removed.is_empty())
             .map(removed),
     }
 }

@@ -1,11 +1,11 @@
 //! Tools that a model is offered.
 
-use ctxpin_model::tool::{Offered, Tools};
+use ctxpin_model::tool::{OfferedTool, Tools};
 
 use crate::http::turns::{ToolInvalid, ToolList, ToolOffer};
 
 /// Returns the wire shape of an offered tool.
-pub fn tool_offer(tool: Offered) -> ToolOffer {
+pub fn tool_offer(tool: OfferedTool) -> ToolOffer {
     ToolOffer {
         name: tool.name,
         server: tool.server,

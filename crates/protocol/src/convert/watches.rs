@@ -10,7 +10,7 @@ use crate::watch as wire;
 pub fn detail(query: &wire::WatchQuery) -> Detail {
     match query.state {
         Some(false) => Detail::Ids,
-        _ => Detail::Things,
+        _ => Detail::Full,
     }
 }
 

@@ -40,9 +40,9 @@ async fn proof(response: Response) -> Proof {
     readiness.proof.unwrap().parse().unwrap()
 }
 
-fn is_met(credential: Credential, authority: &str, proof: &Proof) -> bool {
+fn is_answered_by(credential: Credential, authority: &str, proof: &Proof) -> bool {
     let challenge = Challenge::new(Nonce::new(NONCE), authority);
-    challenge.is_met(&credential.secret_hash, proof)
+    challenge.is_answered_by(&credential.secret_hash, proof)
 }
 
 async fn proves_itself(server: Server) {
@@ -51,13 +51,13 @@ async fn proves_itself(server: Server) {
     let own = authority(&server);
     for credential in [user, agent] {
         let proof = proof(ask(&server, credential, &own).await).await;
-        assert!(is_met(credential, &own, &proof));
+        assert!(is_answered_by(credential, &own, &proof));
     }
     // Who does not have the token learns nothing, not even whether there is one.
     let mut unknown = credential(&server.token);
     unknown.id = uuid::Uuid::from_u128(7).into();
     let first = proof(ask(&server, unknown, &own).await).await;
-    assert!(!is_met(unknown, &own, &first));
+    assert!(!is_answered_by(unknown, &own, &first));
     assert_eq!(proof(ask(&server, unknown, &own).await).await, first);
     unknown.id = uuid::Uuid::from_u128(8).into();
     assert_ne!(proof(ask(&server, unknown, &own).await).await, first);
@@ -95,7 +95,7 @@ async fn finding_08_it_vouches_for_no_other_address() {
         }
     }
     let proof = proof(ask(&server, known, "ctxpin.example").await).await;
-    assert!(is_met(known, "ctxpin.example:443", &proof));
+    assert!(is_answered_by(known, "ctxpin.example:443", &proof));
     server.stop().await;
 }
 
@@ -114,7 +114,11 @@ async fn finding_08_by_http2_the_authority_counts() {
         .join(&format!("/readyz?token={id}&nonce={nonce}"));
     let response = http.get(url.unwrap()).send().await.unwrap();
     assert_eq!(response.version(), Version::HTTP_2);
-    assert!(is_met(known, &authority(&server), &proof(response).await));
+    assert!(is_answered_by(
+        known,
+        &authority(&server),
+        &proof(response).await
+    ));
     server.stop().await;
 }
 

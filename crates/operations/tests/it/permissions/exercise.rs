@@ -153,12 +153,12 @@ async fn on_chats(
             let filter = ChatFilter::default();
             vec![
                 Outcome::of(&chats::list(service, by, &filter, &page).await),
-                Outcome::of(&watches::watch(service, by, Subject::Own, Detail::Things).await),
+                Outcome::of(&watches::watch(service, by, Subject::Own, Detail::Full).await),
             ]
         }
         Operation::ChatRead => vec![
             Outcome::of(&chats::read(service, by, chat).await),
-            Outcome::of(&watches::watch(service, by, Subject::Chat(chat), Detail::Things).await),
+            Outcome::of(&watches::watch(service, by, Subject::Chat(chat), Detail::Full).await),
         ],
         Operation::ChatChange => {
             let change = ChatChange {
