@@ -17,7 +17,7 @@ use ctxpin_model::user::{UserChange, UserRecord};
 use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::{Granted, Upkeep, object, right, task};
 use ctxpin_store::tokens::{Holder, NewToken, RevokedChild};
-use ctxpin_store::wake::Topic;
+use ctxpin_store::topic::Topic;
 
 use crate::error::{Error, Result};
 use crate::frame::{audited, commit, retry, write};

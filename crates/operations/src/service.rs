@@ -10,7 +10,8 @@ use ctxpin_model::token::Credential;
 use ctxpin_render::renderer::Renderer;
 use ctxpin_store::counts::Counts;
 pub use ctxpin_store::database::Storage;
-use ctxpin_store::database::{Database, OpenError};
+use ctxpin_store::database::Database;
+use ctxpin_store::error::OpenError;
 use ctxpin_store::grant::Caller;
 use uuid::Uuid;
 

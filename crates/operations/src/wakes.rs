@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ctxpin_model::id::UserId;
-use ctxpin_store::wake::Topic;
+use ctxpin_store::topic::Topic;
 use tokio::sync::{Notify, broadcast};
 use tokio::time::Instant;
 

@@ -17,7 +17,7 @@ use ctxpin_model::page::{IdCursor, PAGE_ITEMS_MAX, PageRequest};
 use ctxpin_model::token::Credential;
 use ctxpin_model::watch::{Changed, Detail, Event, Subject};
 use ctxpin_store::grant::{Caller, Granted, object, right};
-use ctxpin_store::wake::Topic;
+use ctxpin_store::topic::Topic;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::TryRecvError;
 use tokio::time::{Instant, sleep_until};

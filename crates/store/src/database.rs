@@ -1,47 +1,30 @@
 //! The open database: SQLite or PostgreSQL behind one small query builder, so that each statement is
 //! written once. Only the matches in this file and in `query` know which one is open.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ctxpin_private_files::file;
-use sqlx::Connection as _;
-use sqlx::sqlite::{
-    Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-    SqliteSynchronous,
-};
+#[cfg(test)]
+use sqlx::sqlite::SqlitePool;
 
-use crate::connections::{Connections, Lease, TAKE_TIME_MAX};
+use crate::connections::Connections;
 use crate::counts::{Counters, Counts};
 use crate::deed::{Committed, Deed};
-use crate::error::{Error, Result};
-use crate::fault::{Cause, Fault};
-use crate::grant::LastUsed;
+use crate::error::{Error, OpenError, Result};
 use crate::kept::{PromptCache, SnapshotCache};
+use crate::last_used::LastUsed;
 use crate::migrations;
+use crate::pools::{
+    Connection, POSTGRES_READ, POSTGRES_WRITE, Pools, begin_postgres, connect_sqlite,
+};
 use crate::query::Query;
 use crate::session::Sessions;
-
-/// The oldest supported version of SQLite. In earlier ones a checkpoint could lose committed writes of a
-/// database in WAL mode (fixed in 3.51.3).
-const SQLITE_VERSION_MIN: (u32, u32, u32) = (3, 51, 3);
 
 /// The most values in one `in (...)` list, and the most rows in one `insert`. SQLite plans long lists
 /// badly, and PostgreSQL takes at most 65,535 parameters.
 pub(crate) const CHUNK: usize = 500;
-
-/// The longest wait of a SQLite connection for the lock of another process.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The statements that begin a transaction on PostgreSQL. They set what it relies on, whatever the server's
-/// defaults are.
-const POSTGRES_READ: &str = "begin isolation level repeatable read read only";
-const POSTGRES_WRITE: &str = "begin isolation level read committed read write";
-
-/// The most connections that read SQLite. Each has a thread.
-const SQLITE_READERS_MAX: u32 = 8;
 
 /// The most attempts at a transaction that loses against others, and the base of the pauses between them.
 const ATTEMPTS_MAX: u32 = 20;
@@ -89,16 +72,6 @@ impl Default for ProofKey {
     fn default() -> Self {
         Self(rand::random())
     }
-}
-
-#[derive(Clone)]
-pub(crate) enum Pools {
-    /// SQLite has one writer at a time, so there is one connection that writes.
-    Sqlite {
-        writer: SqlitePool,
-        readers: SqlitePool,
-    },
-    Postgres(Connections),
 }
 
 impl Database {
@@ -233,129 +206,6 @@ impl Database {
     }
 }
 
-/// The reason why a database could not be opened, for the operator of the server.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The URL cannot be parsed.
-    #[error("the database URL is not valid: {0}")]
-    Url(String),
-    /// The database cannot be reached.
-    #[error("cannot open the database {location}: {cause}")]
-    Connect {
-        /// The file, or the URL without its password.
-        location: String,
-        cause: Cause,
-    },
-    /// The version of the database is not supported.
-    #[error("{name} {found} is too old: ctxpin needs {needed} or later")]
-    TooOld {
-        /// `SQLite` or `PostgreSQL`.
-        name: &'static str,
-        found: String,
-        /// The oldest supported version.
-        needed: String,
-    },
-    /// The encoding of the database cannot hold every text.
-    #[error(
-        "the database {database} has the encoding {found}, which does not hold every text: create another one with `create database NAME encoding 'UTF8' template template0`"
-    )]
-    Encoding { database: String, found: String },
-    /// The search path leads to no schema.
-    #[error(
-        "the search_path of the database's user {user} leads to no schema: create one, for example with `create schema ctxpin authorization {user}`, then run `alter role {user} set search_path = ctxpin`"
-    )]
-    NoSchema { user: String },
-    /// A newer release has migrated the schema.
-    #[error(
-        "the database's schema ({found}) is newer than this release knows ({known}); start a newer ctxpin"
-    )]
-    SchemaNewer {
-        found: i64,
-        /// The newest version that this release knows.
-        known: i64,
-    },
-    /// A migration of the schema failed.
-    #[error("cannot migrate the database: {0}")]
-    Migrate(Cause),
-}
-
-async fn connect_sqlite(path: &Path) -> std::result::Result<Pools, OpenError> {
-    let failed = |error: sqlx::Error| OpenError::Connect {
-        location: path.display().to_string(),
-        cause: Cause::from(&error),
-    };
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .busy_timeout(BUSY_TIMEOUT);
-    // Only the owner may read the file. SQLite gives its other files the same mode.
-    file::open_to_write(path).map_err(|error| failed(sqlx::Error::Io(error)))?;
-    let writer = SqlitePoolOptions::new()
-        .max_connections(1)
-        .acquire_timeout(TAKE_TIME_MAX)
-        // When a disk is full or fails, SQLite ends the transaction by itself, but the connection still
-        // counts it as open. The ping waits for a rollback that has been sent.
-        .test_before_acquire(true)
-        .before_acquire(|connection, _| {
-            let is_fit = !connection.is_in_transaction();
-            Box::pin(async move { Ok(is_fit) })
-        })
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .connect_with(options.clone())
-        .await
-        .map_err(failed)?;
-    let version: String = sqlx::query_scalar("select sqlite_version()")
-        .fetch_one(&writer)
-        .await
-        .map_err(failed)?;
-    if !is_at_least(&version, SQLITE_VERSION_MIN) {
-        let (major, minor, patch) = SQLITE_VERSION_MIN;
-        return Err(OpenError::TooOld {
-            name: "SQLite",
-            found: version,
-            needed: format!("{major}.{minor}.{patch}"),
-        });
-    }
-    let readers = SqlitePoolOptions::new()
-        .max_connections(SQLITE_READERS_MAX)
-        .acquire_timeout(TAKE_TIME_MAX)
-        .test_before_acquire(false)
-        .connect_lazy_with(options.read_only(true).create_if_missing(false));
-    migrations::apply_to_sqlite(&writer).await?;
-    Ok(Pools::Sqlite { writer, readers })
-}
-
-fn is_at_least(version: &str, (major, minor, patch): (u32, u32, u32)) -> bool {
-    let mut parts = version
-        .split('.')
-        .map(|part| part.parse::<u32>().unwrap_or(0));
-    let mut next = || parts.next().unwrap_or(0);
-    (next(), next(), next()) >= (major, minor, patch)
-}
-
-/// Begins a transaction on a live connection. A connection that was cut while it was idle has done nothing
-/// yet, so another one is tried.
-async fn begin_postgres(connections: &Connections, statement: &'static str) -> Result<Lease> {
-    let mut others = connections.count();
-    loop {
-        let mut lease = connections.take().await?;
-        match lease.begin(statement).await {
-            Ok(()) => return Ok(lease),
-            Err(error) if others > 0 && Fault::of(&error) == Fault::Lost => others -= 1,
-            Err(error) => return Err(error.into()),
-        }
-    }
-}
-
-pub(crate) enum Connection {
-    Sqlite(sqlx::Transaction<'static, Sqlite>),
-    Postgres(Lease),
-}
-
 /// The brand of the next transaction. Brands let a transaction refuse the grants of another.
 static NEXT_BRAND: AtomicU64 = AtomicU64::new(1);
 
@@ -427,27 +277,6 @@ impl Transaction {
     }
 }
 
-/// A lock on rows until the end of the transaction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lock {
-    /// Other transactions may lock the rows for share, and none may change them.
-    Share,
-    /// No other transaction may lock or change the rows.
-    Update,
-    /// As `Update`, but other transactions may insert rows that refer to them.
-    UpdateNoKey,
-}
-
-impl Lock {
-    pub(crate) fn suffix(self) -> &'static str {
-        match self {
-            Self::Share => " for share",
-            Self::Update => " for update",
-            Self::UpdateNoKey => " for no key update",
-        }
-    }
-}
-
 /// A count of the attempts at a transaction that may lose against others.
 #[derive(Debug, Default)]
 pub struct Attempts(u32);
@@ -504,13 +333,5 @@ mod tests {
             Some(2),
             "the acknowledged writes, and no others"
         );
-    }
-
-    #[test]
-    fn versions_compare_by_number() {
-        assert!(is_at_least("3.51.3", SQLITE_VERSION_MIN));
-        assert!(is_at_least("3.100.0", SQLITE_VERSION_MIN));
-        assert!(!is_at_least("3.51.2", SQLITE_VERSION_MIN));
-        assert!(!is_at_least("3.9.9", SQLITE_VERSION_MIN));
     }
 }

@@ -8,7 +8,7 @@ use ctxpin_model::moment::Moment;
 use crate::audit::Line;
 use crate::grant::{Granted, object};
 use crate::tokens::{Holder, NewToken};
-use crate::wake::Topic;
+use crate::topic::Topic;
 
 /// What a transaction did. A grant makes it, so it names the actor and the operation.
 #[derive(Debug)]

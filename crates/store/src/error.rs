@@ -59,3 +59,49 @@ impl From<sqlx::Error> for Error {
 
 /// The result of a query.
 pub type Result<T> = std::result::Result<T, Error>;
+
+/// The reason why a database could not be opened, for the operator of the server.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The URL cannot be parsed.
+    #[error("the database URL is not valid: {0}")]
+    Url(String),
+    /// The database cannot be reached.
+    #[error("cannot open the database {location}: {cause}")]
+    Connect {
+        /// The file, or the URL without its password.
+        location: String,
+        cause: Cause,
+    },
+    /// The version of the database is not supported.
+    #[error("{name} {found} is too old: ctxpin needs {needed} or later")]
+    TooOld {
+        /// `SQLite` or `PostgreSQL`.
+        name: &'static str,
+        found: String,
+        /// The oldest supported version.
+        needed: String,
+    },
+    /// The encoding of the database cannot hold every text.
+    #[error(
+        "the database {database} has the encoding {found}, which does not hold every text: create another one with `create database NAME encoding 'UTF8' template template0`"
+    )]
+    Encoding { database: String, found: String },
+    /// The search path leads to no schema.
+    #[error(
+        "the search_path of the database's user {user} leads to no schema: create one, for example with `create schema ctxpin authorization {user}`, then run `alter role {user} set search_path = ctxpin`"
+    )]
+    NoSchema { user: String },
+    /// A newer release has migrated the schema.
+    #[error(
+        "the database's schema ({found}) is newer than this release knows ({known}); start a newer ctxpin"
+    )]
+    SchemaNewer {
+        found: i64,
+        /// The newest version that this release knows.
+        known: i64,
+    },
+    /// A migration of the schema failed.
+    #[error("cannot migrate the database: {0}")]
+    Migrate(Cause),
+}

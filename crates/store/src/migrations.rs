@@ -10,7 +10,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::sqlite::SqlitePool;
 use sqlx::{Connection as _, Executor as _};
 
-use crate::database::OpenError;
+use crate::error::OpenError;
 use crate::fault::Cause;
 
 /// A migration: its number, its name, and its SQL for SQLite and for PostgreSQL.

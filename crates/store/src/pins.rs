@@ -11,13 +11,15 @@ use ctxpin_model::moment::Moment;
 use ctxpin_model::pin::{Reason, Rendered};
 
 use crate::blobs;
-use crate::database::{Database, Lock, Transaction};
+use crate::database::{Database, Transaction};
 use crate::deed::Deed;
 use crate::error::{Error, Result};
 use crate::grant::{
-    Caller, Granted, LastUsed, PRINCIPAL_COLUMNS, PRINCIPAL_TABLES, Sighting, demand,
-    object::Agent, object::Chat, principal, right::Body, right::UsesBodies, right::Write,
+    Caller, Granted, PRINCIPAL_COLUMNS, PRINCIPAL_TABLES, Sighting, demand, object::Agent,
+    object::Chat, principal, right::Body, right::UsesBodies, right::Write,
 };
+use crate::last_used::LastUsed;
+use crate::query::Lock;
 use crate::values::{Columns, Row, columns};
 use ctxpin_model::access::{Actor, ActorRef, Object, Operation, Reach};
 use ctxpin_model::page::{Page, PageRequest};

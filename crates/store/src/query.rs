@@ -7,9 +7,9 @@ use sqlx::{AssertSqlSafe, Executor as _};
 
 use crate::connections::{Connections, Lease};
 use crate::counts::Counters;
-use crate::database::{Connection, Lock, Pools};
 use crate::error::{Error, Result};
 use crate::fault::Fault;
+use crate::pools::{Connection, Pools};
 use crate::values::{Arguments, Plain, Row, RowSource, Value};
 
 /// The connection or pool that a statement runs on.
@@ -252,6 +252,27 @@ impl<'c> Query<'c> {
         };
         self.counters.rows_written(written);
         Ok(written)
+    }
+}
+
+/// A lock on rows until the end of the transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lock {
+    /// Other transactions may lock the rows for share, and none may change them.
+    Share,
+    /// No other transaction may lock or change the rows.
+    Update,
+    /// As `Update`, but other transactions may insert rows that refer to them.
+    UpdateNoKey,
+}
+
+impl Lock {
+    pub(crate) fn suffix(self) -> &'static str {
+        match self {
+            Self::Share => " for share",
+            Self::Update => " for update",
+            Self::UpdateNoKey => " for no key update",
+        }
     }
 }
 

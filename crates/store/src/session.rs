@@ -7,7 +7,7 @@ use std::time::Duration;
 use sqlx::Connection as _;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 
-use crate::database::OpenError;
+use crate::error::OpenError;
 use crate::fault::{Cause, Fault};
 
 /// The oldest supported PostgreSQL, in the form of `server_version_num`.

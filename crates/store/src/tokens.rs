@@ -10,13 +10,15 @@ use ctxpin_model::token::{Maker, TokenRecord};
 
 use uuid::Uuid;
 
-use crate::database::{CHUNK, Database, Lock, Transaction};
+use crate::database::{CHUNK, Database, Transaction};
 use crate::deed::Deed;
 use crate::error::{Error, Result};
 use crate::grant::{Caller, check_caller, demand, read_caller};
 use crate::grant::{
-    Grantable, Granted, Upkeep, Uses, object::Account, object::Agent, right::Write, task,
+    Grantable, Granted, Upkeep, object::Account, object::Agent, right::Write, task,
 };
+use crate::last_used::Uses;
+use crate::query::Lock;
 use crate::values::{Columns, Row, Value, columns};
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
 

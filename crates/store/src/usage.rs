@@ -9,9 +9,10 @@ use ctxpin_model::id::UserId;
 use ctxpin_model::moment::Moment;
 use ctxpin_model::quota::{Amounts, Limit, QuotaOverrides, Stock, Usage, WARNED_FROM_PERCENT};
 
-use crate::database::{CHUNK, Lock, Transaction};
+use crate::database::{CHUNK, Transaction};
 use crate::error::Result;
 use crate::grant::{Granted, Upkeep, object::Account, object::Agent, right::Write, task};
+use crate::query::Lock;
 use crate::values::{Columns, Row};
 
 /// The amounts and quotas of a user, whose row is `u`. `$1` is the time.

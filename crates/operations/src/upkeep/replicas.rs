@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ctxpin_store::wake::Topic;
+use ctxpin_store::topic::Topic;
 
 use crate::service::Service;
 

@@ -1,18 +1,17 @@
 //! Callers, and the statement that checks a caller together with an object.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use subtle::ConstantTimeEq;
 
 use ctxpin_model::access::{Actor, Decision, Object, Operation, Reach, Roles, Scopes, decide};
-use ctxpin_model::id::{AgentId, TokenId, UserId};
+use ctxpin_model::id::{AgentId, UserId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::token::Credential;
 
 use super::{Grantable, Owned};
 use crate::error::{Error, Result};
+use crate::last_used::LastUsed;
 use crate::migrations::SCHEMA_VERSION;
 use crate::query::Query;
 use crate::values::Row;
@@ -39,38 +38,6 @@ const SCHEMA: &str = ", (select max(version) from _sqlx_migrations)";
 pub(crate) const PRINCIPAL_TABLES: &str = "tokens t \
      left join agents ta on ta.id = t.agent_id \
      join users u on u.id = coalesce(t.user_id, ta.owner_id)";
-
-/// The tokens used and agents seen since the last write of them. Writing them later spares requests a
-/// commit. Clones share one set.
-#[derive(Debug, Default, Clone)]
-pub struct LastUsed(Arc<Mutex<Uses>>);
-
-/// A set of tokens used and agents seen.
-#[derive(Debug, Default)]
-pub struct Uses {
-    pub tokens: BTreeSet<TokenId>,
-    pub agents: BTreeSet<AgentId>,
-}
-
-impl LastUsed {
-    fn token_used(&self, token: TokenId) {
-        self.lock().tokens.insert(token);
-    }
-
-    /// Notes that an agent was seen.
-    pub fn agent_seen(&self, agent: AgentId) {
-        self.lock().agents.insert(agent);
-    }
-
-    /// Takes out everything noted since the last call.
-    pub fn take(&self) -> Uses {
-        std::mem::take(&mut *self.lock())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Uses> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// Reads [`PRINCIPAL_COLUMNS`] and returns the actor that they identify, or [`Error::Unauthenticated`].
 pub(crate) fn principal(row: &mut Row, caller: &Caller, last_used: &LastUsed) -> Result<Actor> {

@@ -13,8 +13,9 @@ use super::caller::{
 };
 use super::sighting::Sighting;
 use super::{Grantable, Owned, object, right};
-use crate::database::{Lock, Transaction};
+use crate::database::Transaction;
 use crate::error::{Error, Result};
+use crate::query::Lock;
 
 /// Proof that an actor may do an operation on an object within one transaction.
 #[derive(Debug)]

@@ -26,7 +26,7 @@ use ctxpin_model::id::{AgentId, ChatId, UserId};
 use crate::query::Query;
 use crate::values::{Columns, Value};
 
-pub use caller::{Caller, LastUsed, Uses};
+pub use caller::Caller;
 pub(crate) use caller::{
     PRINCIPAL_COLUMNS, PRINCIPAL_TABLES, check_caller, demand, principal, read_caller,
 };

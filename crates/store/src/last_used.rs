@@ -1,0 +1,38 @@
+//! The uses of tokens and the sightings of agents that wait to be written.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ctxpin_model::id::{AgentId, TokenId};
+
+/// The tokens used and agents seen since the last write of them. Writing them later spares requests a
+/// commit. Clones share one set.
+#[derive(Debug, Default, Clone)]
+pub struct LastUsed(Arc<Mutex<Uses>>);
+
+/// A set of tokens used and agents seen.
+#[derive(Debug, Default)]
+pub struct Uses {
+    pub tokens: BTreeSet<TokenId>,
+    pub agents: BTreeSet<AgentId>,
+}
+
+impl LastUsed {
+    pub(crate) fn token_used(&self, token: TokenId) {
+        self.lock().tokens.insert(token);
+    }
+
+    /// Notes that an agent was seen.
+    pub fn agent_seen(&self, agent: AgentId) {
+        self.lock().agents.insert(agent);
+    }
+
+    /// Takes out everything noted since the last call.
+    pub fn take(&self) -> Uses {
+        std::mem::take(&mut *self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Uses> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
