@@ -8,7 +8,6 @@ use ctxpin_model::id::{AuditId, TokenId};
 use ctxpin_model::moment::Moment;
 
 use crate::database::{CHUNK, Transaction};
-use crate::deed::Deed;
 use crate::error::{Error, Result};
 use crate::grant::{Granted, Upkeep, object::Account, task};
 use crate::query::Tuple;
@@ -137,27 +136,21 @@ impl Bind for Tuple<'_> {
     }
 }
 
-impl<'t> Together<'t> {
-    /// Adds the deed's lines of the audit log, unless they are written already.
-    pub(crate) fn note(self, deed: &mut Deed) -> Self {
-        deed.take_lines().iter().fold(self, |writes, line| {
-            let writes = writes.write(
-                "insert into audit_log (id, actor_kind, actor_id, token_id, action, object_kind, object_id, outcome, at, \
-                 new_token_id, new_token_user, new_token_scopes, new_token_expires_at) \
-                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-            );
-            line.bind(writes)
-        })
+impl Together<'_> {
+    /// Adds the insertion of a line.
+    pub(crate) fn line_insert(self, line: &Line) -> Self {
+        let writes = self.write(
+            "insert into audit_log (id, actor_kind, actor_id, token_id, action, object_kind, object_id, outcome, at, \
+             new_token_id, new_token_user, new_token_scopes, new_token_expires_at) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+        );
+        line.bind(writes)
     }
 }
 
 impl Transaction {
-    /// Writes the deed's lines of the audit log, unless they are written already.
-    pub(crate) async fn note(&mut self, deed: &mut Deed) -> Result<()> {
-        self.lines_write(&deed.take_lines()).await
-    }
-
-    async fn lines_write(&mut self, lines: &[Line]) -> Result<()> {
+    /// Inserts the lines, in chunks.
+    pub(crate) async fn lines_insert(&mut self, lines: &[Line]) -> Result<()> {
         for chunk in lines.chunks(CHUNK) {
             self.query(
                 "insert into audit_log (id, actor_kind, actor_id, token_id, action, object_kind, object_id, outcome, at, \
@@ -192,7 +185,7 @@ impl Upkeep<'_, task::Refusals> {
             outcome: AuditOutcome::Forbidden,
             ..Line::done(*actor, operation, at)
         };
-        transaction.lines_write(&[line]).await
+        transaction.lines_insert(&[line]).await
     }
 
     /// Adds to the count of a refusal.

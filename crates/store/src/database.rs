@@ -1,26 +1,18 @@
-//! The open database: SQLite or PostgreSQL behind one small query builder, so that each statement is
-//! written once. Only the matches in this file and in `query` know which one is open.
+//! The open database and its transactions. SQLite and PostgreSQL execute the same statements. Only `pools`
+//! and `query` know which one is open.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-#[cfg(test)]
-use sqlx::sqlite::SqlitePool;
-
 use crate::connections::Connections;
 use crate::counts::{Counters, Counts};
-use crate::deed::{Committed, Deed};
 use crate::error::{Error, OpenError, Result};
 use crate::kept::{PromptCache, SnapshotCache};
 use crate::last_used::LastUsed;
-use crate::migrations;
-use crate::pools::{
-    Connection, POSTGRES_READ, POSTGRES_WRITE, Pools, begin_postgres, connect_sqlite,
-};
+use crate::pools::{Connection, Pools};
 use crate::query::Query;
-use crate::session::Sessions;
 
 /// The most values in one `in (...)` list, and the most rows in one `insert`. SQLite plans long lists
 /// badly, and PostgreSQL takes at most 65,535 parameters.
@@ -82,15 +74,11 @@ impl Database {
     /// Fails with a text for the operator of the server.
     pub async fn open(storage: &Storage) -> std::result::Result<Self, OpenError> {
         let pools = match storage {
-            Storage::Sqlite(path) => connect_sqlite(path).await?,
+            Storage::Sqlite(path) => Pools::open_sqlite(path).await?,
             Storage::Postgres {
                 url,
                 connections_max,
-            } => {
-                let (sessions, first) = Sessions::find(url).await?;
-                migrations::apply_to_postgres(first).await?;
-                Pools::Postgres(Connections::new(sessions, *connections_max))
-            }
+            } => Pools::open_postgres(url, *connections_max).await?,
         };
         Ok(Self {
             pools,
@@ -110,12 +98,7 @@ impl Database {
     ///
     /// Returns [`Error::Unavailable`] if no connection becomes free or the database cannot be reached.
     pub async fn read(&self) -> Result<Transaction> {
-        let connection = match &self.pools {
-            Pools::Sqlite { readers, .. } => Connection::Sqlite(readers.begin().await?),
-            Pools::Postgres(connections) => {
-                Connection::Postgres(begin_postgres(connections, POSTGRES_READ).await?)
-            }
-        };
+        let connection = self.pools.begin_read().await?;
         Ok(Transaction::new(connection, false, self.shared.clone()))
     }
 
@@ -126,14 +109,7 @@ impl Database {
     ///
     /// Returns [`Error::Unavailable`] if no connection becomes free or the database cannot be reached.
     pub async fn write(&self) -> Result<Transaction> {
-        let connection = match &self.pools {
-            Pools::Sqlite { writer, .. } => {
-                Connection::Sqlite(writer.begin_with("begin immediate").await?)
-            }
-            Pools::Postgres(connections) => {
-                Connection::Postgres(begin_postgres(connections, POSTGRES_WRITE).await?)
-            }
-        };
+        let connection = self.pools.begin_write().await?;
         Ok(Transaction::new(connection, true, self.shared.clone()))
     }
 
@@ -153,13 +129,7 @@ impl Database {
 
     /// Closes every connection once its current use is over.
     pub async fn close(&self) {
-        match &self.pools {
-            Pools::Sqlite { writer, readers } => {
-                readers.close().await;
-                writer.close().await;
-            }
-            Pools::Postgres(connections) => connections.close().await,
-        }
+        self.pools.close().await;
     }
 
     /// Returns the uses that have not been written yet.
@@ -178,31 +148,15 @@ impl Database {
 
     /// Returns `sqlite` or `postgres`, for logs and metrics.
     pub fn kind(&self) -> &'static str {
-        if self.is_postgres() {
-            "postgres"
-        } else {
-            "sqlite"
+        match self.pools.postgres() {
+            Some(_) => "postgres",
+            None => "sqlite",
         }
     }
 
     /// Returns the connections to PostgreSQL, for its notifications, or `None` on SQLite.
     pub(crate) fn postgres(&self) -> Option<&Connections> {
-        match &self.pools {
-            Pools::Sqlite { .. } => None,
-            Pools::Postgres(connections) => Some(connections),
-        }
-    }
-
-    #[cfg(test)]
-    fn sqlite_writer(&self) -> Option<&SqlitePool> {
-        match &self.pools {
-            Pools::Sqlite { writer, .. } => Some(writer),
-            Pools::Postgres(_) => None,
-        }
-    }
-
-    fn is_postgres(&self) -> bool {
-        matches!(self.pools, Pools::Postgres(_))
+        self.pools.postgres()
     }
 }
 
@@ -229,20 +183,10 @@ impl Transaction {
         }
     }
 
-    /// Writes the lines of the deed to the audit log, unless they are written already, and commits. Returns
-    /// the topics to wake.
-    ///
-    /// # Errors
-    ///
-    /// After an error the transaction may or may not have been committed.
-    pub async fn commit(mut self, mut deed: Deed) -> Result<Committed> {
-        self.note(&mut deed).await?;
+    /// Commits. An operation commits with a [deed](crate::deed), which calls this.
+    pub(crate) async fn end(self) -> Result<()> {
         self.shared.counters.round_trip();
-        match self.connection {
-            Connection::Sqlite(transaction) => transaction.commit().await?,
-            Connection::Postgres(lease) => lease.commit().await?,
-        }
-        Ok(deed.committed())
+        self.connection.commit().await
     }
 
     /// Returns the number that the grants of this transaction carry.
@@ -268,7 +212,7 @@ impl Transaction {
     }
 
     pub(crate) fn is_postgres(&self) -> bool {
-        matches!(self.connection, Connection::Postgres(_))
+        self.connection.is_postgres()
     }
 
     /// Returns whether rows can be locked. A transaction that writes to SQLite is the only one.
@@ -300,6 +244,7 @@ mod tests {
     use sqlx::Executor as _;
 
     use super::*;
+    use crate::deed::Deed;
 
     /// A full disk makes SQLite end the transaction by itself. The connection must still serve the next
     /// writer.
@@ -321,7 +266,9 @@ mod tests {
         };
         write(1).await.unwrap();
         // The limit belongs to the connection, so a new one has room again.
-        let writer = database.sqlite_writer().unwrap();
+        let Pools::Sqlite { writer, .. } = &database.pools else {
+            unreachable!("the storage is a file");
+        };
         writer.execute("pragma max_page_count = 1").await.unwrap();
         assert!(matches!(write(2).await, Err(Error::Unavailable(_))));
         write(3).await.unwrap();

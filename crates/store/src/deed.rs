@@ -6,8 +6,10 @@ use ctxpin_model::audit::{AuditObject, NewTokenRecord};
 use ctxpin_model::moment::Moment;
 
 use crate::audit::Line;
-use crate::grant::{Granted, object};
-use crate::tokens::{Holder, NewToken};
+use crate::database::Transaction;
+use crate::error::Result;
+use crate::grant::{Grantable, Granted, Task, Upkeep, object};
+use crate::together::Together;
 use crate::topic::Topic;
 
 /// What a transaction did. A grant makes it, so it names the actor and the operation.
@@ -50,37 +52,28 @@ impl Deed {
         self
     }
 
-    /// Returns the deed of creating a token. The line is about `object`.
+    /// Returns the deed of creating a token at `at`. The line is about `object`.
     pub(crate) fn of_new_token(
         by: Actor,
         operation: Operation,
         object: AuditObject,
-        token: &NewToken,
+        new_token: NewTokenRecord,
+        at: Moment,
     ) -> Self {
-        let user = match token.holder {
-            Holder::User(user) => Some(user),
-            Holder::Agent(_) => None,
-        };
-        let new_token = NewTokenRecord {
-            id: token.credential.id,
-            user,
-            scopes: token.scopes,
-            expires_at: token.expires_at,
-        };
         Self {
             lines: Lines::Due {
                 by,
                 operation,
                 objects: vec![object],
                 new_token: Some(new_token),
-                at: token.created_at,
+                at,
             },
             wakes: Vec::new(),
         }
     }
 
     /// Takes out the lines that are not written yet.
-    pub(crate) fn take_lines(&mut self) -> Vec<Line> {
+    fn take_lines(&mut self) -> Vec<Line> {
         if let Lines::None(reason) = self.lines {
             tracing::trace!(reason, "the audit log does not tell of this");
             return Vec::new();
@@ -105,10 +98,6 @@ impl Deed {
             false => objects.into_iter().map(Some).map(line).collect(),
         }
     }
-
-    pub(crate) fn committed(self) -> Committed {
-        Committed { wakes: self.wakes }
-    }
 }
 
 /// The effects of a committed transaction: the topics to wake.
@@ -125,7 +114,35 @@ impl Committed {
     }
 }
 
-impl<O: crate::grant::Grantable, R> Granted<O, R> {
+impl Together<'_> {
+    /// Adds the lines of the deed, unless they are written already.
+    pub(crate) fn note(self, deed: &mut Deed) -> Self {
+        deed.take_lines().iter().fold(self, Self::line_insert)
+    }
+}
+
+impl Transaction {
+    /// Writes the lines of the deed to the audit log, unless they are written already, and commits. Returns
+    /// the topics to wake.
+    ///
+    /// # Errors
+    ///
+    /// After an error the transaction may or may not have been committed.
+    pub async fn commit(mut self, mut deed: Deed) -> Result<Committed> {
+        self.lines_insert(&deed.take_lines()).await?;
+        self.end().await?;
+        Ok(Committed { wakes: deed.wakes })
+    }
+}
+
+impl<T: Task> Upkeep<'_, T> {
+    /// Returns a deed without a line in the audit log.
+    pub fn unnoted(&self) -> Deed {
+        Deed::unnoted(T::NAME)
+    }
+}
+
+impl<O: Grantable, R> Granted<O, R> {
     fn deed_on(&self, objects: Vec<AuditObject>, wakes: Vec<Topic>) -> Deed {
         Deed {
             lines: Lines::Due {

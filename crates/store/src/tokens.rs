@@ -1,7 +1,7 @@
 //! Tokens. The database holds only a hash of a token's secret, and the hash never leaves this crate.
 
 use ctxpin_model::access::{Actor, Object, Operation, Scopes};
-use ctxpin_model::audit::AuditObject;
+use ctxpin_model::audit::{AuditObject, NewTokenRecord};
 use ctxpin_model::id::{AgentId, TokenId, UserId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::proof::{self, Challenge, Proof};
@@ -40,6 +40,21 @@ pub struct NewToken {
     pub created_at: Moment,
     /// The time from which the token opens nothing.
     pub expires_at: Option<Moment>,
+}
+
+impl NewToken {
+    /// Returns the token as the audit log names it.
+    fn record(&self) -> NewTokenRecord {
+        NewTokenRecord {
+            id: self.credential.id,
+            user: match self.holder {
+                Holder::User(user) => Some(user),
+                Holder::Agent(_) => None,
+            },
+            scopes: self.scopes,
+            expires_at: self.expires_at,
+        }
+    }
 }
 
 columns! {
@@ -168,7 +183,13 @@ impl Upkeep<'_, task::FirstUser> {
         insert(transaction, token, &Actor::System).await?;
         let object = AuditObject::Token(token.credential.id);
         let (by, operation) = (Actor::System, Operation::TokenCreate);
-        Ok(Deed::of_new_token(by, operation, object, token))
+        Ok(Deed::of_new_token(
+            by,
+            operation,
+            object,
+            token.record(),
+            token.created_at,
+        ))
     }
 }
 
@@ -265,7 +286,13 @@ impl Granted<Account, Write> {
         insert(self.within(transaction)?, token, self.actor()).await?;
         let object = AuditObject::Token(token.credential.id);
         let (by, operation) = (*self.actor(), self.operation());
-        Ok(Deed::of_new_token(by, operation, object, token))
+        Ok(Deed::of_new_token(
+            by,
+            operation,
+            object,
+            token.record(),
+            token.created_at,
+        ))
     }
 
     /// Revokes a token. A token that is revoked already keeps its time.
@@ -355,7 +382,8 @@ impl Granted<Agent, Write> {
             .await?;
         insert(transaction, token, self.actor()).await?;
         let (by, operation) = (*self.actor(), self.operation());
-        let deed = Deed::of_new_token(by, operation, AuditObject::Agent(agent), token);
+        let object = AuditObject::Agent(agent);
+        let deed = Deed::of_new_token(by, operation, object, token.record(), token.created_at);
         Ok(deed.waking([self.topic()]))
     }
 }

@@ -9,9 +9,6 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use super::Breach;
 use super::files::File;
 
-/// The crates that still have circles. The list only becomes shorter.
-const EXCEPTIONS: &[&str] = &["crates/store"];
-
 /// A module as the names that lead to it from the root of its crate.
 type Module = Vec<String>;
 
@@ -25,32 +22,18 @@ struct Reference<'a> {
     to: Module,
 }
 
-/// Reports the references that are part of a circle between the modules of one folder, and the
-/// exceptions that have no circle any more.
+/// Reports the references that are part of a circle between the modules of one folder.
 pub fn check(files: &[File]) -> Vec<Breach> {
-    check_except(files, EXCEPTIONS)
-}
-
-fn check_except(files: &[File], exceptions: &[&str]) -> Vec<Breach> {
     let mut crates: BTreeMap<&str, Vec<(&File, Module)>> = BTreeMap::new();
     for file in files {
         if let Some((folder, module)) = module_of(&file.path) {
             crates.entry(folder).or_default().push((file, module));
         }
     }
-    let mut breaches = Vec::new();
-    for (folder, sources) in crates {
-        let circles = circles(&sources);
-        match exceptions.contains(&folder) {
-            false => breaches.extend(circles),
-            true if circles.is_empty() => {
-                let says = format!("{folder} has no circle: remove it from the exceptions");
-                breaches.push(Breach::of_file("xtask/src/tidy/circles.rs", says));
-            }
-            true => {}
-        }
-    }
-    breaches
+    crates
+        .values()
+        .flat_map(|sources| circles(sources))
+        .collect()
 }
 
 /// Returns the folder of the crate that a source file belongs to, and the file's module. Returns
@@ -268,17 +251,16 @@ fn is_punctuation(token: &TokenTree, character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::check_except;
     use crate::tidy::{file, lines};
 
     /// The circles of a crate whose modules have these sources.
-    fn check(sources: &[(&str, &str)], exceptions: &[&str]) -> Vec<String> {
+    fn check(sources: &[(&str, &str)]) -> Vec<String> {
         let path = |name: &str| format!("crates/x/src/{name}.rs");
         let files: Vec<_> = sources
             .iter()
             .map(|(name, source)| file(&path(name), source))
             .collect();
-        lines(check_except(&files, exceptions))
+        lines(super::check(&files))
     }
 
     #[test]
@@ -299,7 +281,7 @@ mod tests {
             "c.rs:1: a circle of modules, c -> a -> b -> c",
         ]
         .map(|line| format!("crates/x/src/{line}{says}"));
-        assert_eq!(check(&sources, &[]), expected);
+        assert_eq!(check(&sources), expected);
     }
 
     #[test]
@@ -318,7 +300,7 @@ mod tests {
             ],
         ];
         for sources in circles {
-            assert!(!check(sources, &[]).is_empty(), "{sources:?}");
+            assert!(!check(sources).is_empty(), "{sources:?}");
         }
         let none: [&[(&str, &str)]; 7] = [
             &[("a", "use b::C;"), use_a],
@@ -333,14 +315,7 @@ mod tests {
             &[("a", "use self::c::C;"), ("a/c", "use super::A;")],
         ];
         for sources in none {
-            assert_eq!(check(sources, &[]), Vec::<String>::new(), "{sources:?}");
+            assert_eq!(check(sources), Vec::<String>::new(), "{sources:?}");
         }
-    }
-
-    #[test]
-    fn an_exception_without_a_circle_goes() {
-        let circle = [("a", "use crate::b;"), ("b", "use crate::a;")];
-        assert_eq!(check(&circle, &["crates/x"]), Vec::<String>::new());
-        assert_eq!(check(&circle[..1], &["crates/x"]).len(), 1);
     }
 }

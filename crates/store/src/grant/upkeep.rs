@@ -4,7 +4,6 @@
 use std::marker::PhantomData;
 
 use crate::database::Database;
-use crate::deed::Deed;
 
 /// The tasks of the server.
 pub mod task {
@@ -65,12 +64,5 @@ impl Database {
             database: self,
             task: PhantomData,
         }
-    }
-}
-
-impl<T: Task> Upkeep<'_, T> {
-    /// Returns a deed without a line in the audit log.
-    pub fn unnoted(&self) -> Deed {
-        Deed::unnoted(T::NAME)
     }
 }
