@@ -4,7 +4,7 @@ use clap::Args;
 use ctxpin_model::id::ChatId;
 use ctxpin_protocol::http::diff::{ChangeText, Diff as Differences, DiffQuery};
 
-use super::{changes, show};
+use super::{drift, show};
 use crate::chat_choice::{self, ChatArgument};
 use crate::command::Output;
 use crate::connect::Connected;
@@ -99,7 +99,7 @@ async fn rest(
 
 /// A terminal is given colours and nothing that it would obey, everything else the very lines.
 fn print(change: &ChangeText, viewpoint: &Viewpoint) -> Result<(), Failure> {
-    let heading = changes::line(&change.change, viewpoint);
+    let heading = drift::line(&change.change, viewpoint);
     say::print(&format!("{}\n", say::paint(say::BOLD, &heading)))?;
     if let Some(head) = &change.change.head {
         say::print(&show::details_of_change(head))?;

@@ -1,8 +1,8 @@
 //! `ctxpin chat`: what a chat is pinned to, how it drifted, and what to do about it.
 
 mod change;
-mod changes;
 mod diff;
+mod drift;
 mod history;
 mod list;
 mod new;

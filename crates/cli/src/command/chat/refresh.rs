@@ -6,7 +6,7 @@ use ctxpin_model::id::ChatId;
 use ctxpin_protocol::http::context::{Context, ContextMove, KindAndSource, Selector};
 use ctxpin_protocol::problem::ProblemName;
 
-use super::changes;
+use super::drift;
 use crate::chat_choice::{self, ChatArgument, current_directory};
 use crate::command::Output;
 use crate::connect::Connected;
@@ -86,13 +86,13 @@ impl Refresh {
             .collect();
         let mut text = match taken.is_empty() {
             true => String::new(),
-            false => format!("took\n{}", changes::lines(&taken, &viewpoint)),
+            false => format!("took\n{}", drift::lines(&taken, &viewpoint)),
         };
         text += &format!("{}\n", pinned_now(&after));
         if !after.changes.is_empty() {
             text += &format!(
                 "still different\n{}",
-                changes::lines(&after.changes, &viewpoint)
+                drift::lines(&after.changes, &viewpoint)
             );
         }
         Ok(self.tell(&text, &after)?)

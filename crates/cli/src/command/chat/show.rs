@@ -10,7 +10,7 @@ use ctxpin_protocol::http::quotas::PushRefused;
 use ctxpin_protocol::http::resources::{Removed, Resource};
 use serde_json::Value;
 
-use super::{changes, name};
+use super::{drift, name};
 use crate::chat_choice::{self, ChatArgument};
 use crate::command::Output;
 use crate::connect::Connected;
@@ -204,7 +204,7 @@ impl Page<'_> {
             None => String::new(),
         };
         if !is_dirty(context) {
-            let changes = changes::lines(&context.changes, &self.viewpoint);
+            let changes = drift::lines(&context.changes, &self.viewpoint);
             return format!(
                 "\n{}: the workspace differs{since}, but a model sees no change\n{changes}{}",
                 say::paint(say::GOOD, "clean to a model"),
@@ -216,7 +216,7 @@ impl Page<'_> {
             true => " - declined: the chat keeps its pin until the workspace changes again",
             false => "",
         };
-        let changes = changes::lines(&context.changes, &self.viewpoint);
+        let changes = drift::lines(&context.changes, &self.viewpoint);
         format!("\n{label}{declined}\n{changes}{}", self.next())
     }
 
