@@ -5,13 +5,13 @@
 //! not know a clock, a locale, a file, a database or a chat, it never goes through a map whose order
 //! could vary, and nothing that a workspace holds can make it fail.
 //!
-//! [`renderer::Renderer`] names the bytes that it gives. What an older renderer gave, for the pins that
-//! name it, stands in a module of its own and is never changed.
+//! [`renderer::Renderer`] names the version of the bytes. An older renderer is frozen in a module with its
+//! number, such as [`renderer_1`], because pins name it.
 
 pub mod estimate;
-pub mod first;
 pub mod prompt;
 pub mod renderer;
+pub mod renderer_1;
 pub mod review;
 pub mod sanitise;
 pub mod tools;

@@ -9,8 +9,8 @@ use ctxpin_model::skill as skill_md;
 use ctxpin_model::treatment::Treatment;
 use ctxpin_model::warning::{Code, WARNINGS_MAX, Warning, line_of};
 
-use crate::first;
 use crate::renderer::Renderer;
+use crate::renderer_1;
 use crate::sanitise;
 use crate::treated::Treated;
 
@@ -19,7 +19,7 @@ use crate::treated::Treated;
 pub fn instruction_file(body: &[u8], renderer: Renderer) -> Treated {
     let text = String::from_utf8_lossy(body);
     match renderer {
-        Renderer::First => first::sanitise::treated(&text),
+        Renderer::First => renderer_1::sanitise::treated(&text),
         Renderer::Second => sanitise::text(&text),
     }
 }
@@ -29,7 +29,7 @@ pub fn instruction_file(body: &[u8], renderer: Renderer) -> Treated {
 pub fn skill(skill_md: &[u8], renderer: Renderer) -> Treated {
     let text = String::from_utf8_lossy(skill_md);
     match renderer {
-        Renderer::First => first::sanitise::treated(&text),
+        Renderer::First => renderer_1::sanitise::treated(&text),
         Renderer::Second => sanitise::alone(&text),
     }
 }
