@@ -89,9 +89,9 @@ pub const SKILL_DESCRIPTION_CHARS_MAX: usize = 1_024;
 /// Greatest length of a skill's `compatibility`, in characters (Agent Skills specification).
 pub const SKILL_COMPATIBILITY_CHARS_MAX: usize = 500;
 
-/// Greatest length of a name that a person or a client chooses, such as an agent's name or a chat's
-/// title, in characters.
-pub const LABEL_CHARS_MAX: usize = 200;
+/// Greatest length of a text that a person or a client chooses as a name, in characters: the name of
+/// a user or an agent, a chat's title, a turn's reference.
+pub const CHOSEN_NAME_CHARS_MAX: usize = 200;
 
 /// Greatest size of one agent's uploads that wait for a push, in bytes.
 pub const AGENT_UPLOAD_BYTES_MAX: u64 = 64 * 1024 * 1024;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ctxpin_client::Client;
-use ctxpin_model::limits::LABEL_CHARS_MAX;
+use ctxpin_model::limits::CHOSEN_NAME_CHARS_MAX;
 use ctxpin_protocol::http::agents::AgentCreate;
 use ctxpin_protocol::http::chats::{Chat, ChatCreate, ChatQuery};
 use ctxpin_protocol::problem::ProblemName;
@@ -74,11 +74,11 @@ async fn agent_create(
 fn workspace_name(directory: &Path) -> String {
     let path = say::line(&directory.to_string_lossy()).into_owned();
     let chars = path.chars().count();
-    if chars <= LABEL_CHARS_MAX {
+    if chars <= CHOSEN_NAME_CHARS_MAX {
         return path;
     }
     let key = path_key(directory);
-    let kept = LABEL_CHARS_MAX - key.len() - 2;
+    let kept = CHOSEN_NAME_CHARS_MAX - key.len() - 2;
     let end: String = path.chars().skip(chars - kept).collect();
     format!("{key} …{end}")
 }
@@ -107,7 +107,7 @@ pub async fn chat_ensure(
     let name = directory.file_name().unwrap_or(directory.as_os_str());
     let title: String = say::line(&name.to_string_lossy())
         .chars()
-        .take(LABEL_CHARS_MAX)
+        .take(CHOSEN_NAME_CHARS_MAX)
         .collect();
     let create = ChatCreate {
         client: Some(CHAT_CLIENT.to_owned()),
@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(workspace_name(Path::new("/srv/app")), "/srv/app");
         let long = format!("/{}/end", "é".repeat(300));
         let name = workspace_name(Path::new(&long));
-        assert_eq!(name.chars().count(), LABEL_CHARS_MAX);
+        assert_eq!(name.chars().count(), CHOSEN_NAME_CHARS_MAX);
         assert!(name.ends_with("é/end"));
     }
 }

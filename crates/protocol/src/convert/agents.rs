@@ -4,7 +4,7 @@ use ctxpin_model::agent::{self, AgentRecord, AgentRequest, Head as HeadRecord, R
 use ctxpin_model::id::AgentId;
 use ctxpin_model::moment::Moment;
 
-use super::members::{InvalidMember, label};
+use super::members::{InvalidMember, chosen_name};
 use super::quotas::{refused, warning};
 use super::resources::limits;
 use crate::http::agents::{Agent, AgentCreate, Head, Session, TimelineHead};
@@ -65,11 +65,14 @@ pub fn session(session: &agent::Session, request_bytes_max: u64) -> Session {
 ///
 /// # Errors
 ///
-/// Fails if a name is not a label, or `replaces` is neither an id nor `same`.
+/// Fails if a name is not valid, or `replaces` is neither an id nor `same`.
 pub fn agent_request(create: AgentCreate) -> Result<AgentRequest, InvalidMember> {
-    let name = create.name.map(|name| label("name", name)).transpose()?;
+    let name = create
+        .name
+        .map(|name| chosen_name("name", name))
+        .transpose()?;
     Ok(AgentRequest {
-        workspace: label("workspace", create.workspace)?,
+        workspace: chosen_name("workspace", create.workspace)?,
         name: name.unwrap_or_default(),
         may_refresh: create.may_refresh,
         replaces: create.replaces.as_deref().map(replaces).transpose()?,

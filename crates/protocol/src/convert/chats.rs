@@ -6,7 +6,7 @@ use ctxpin_model::chat::{ChatChange, ChatCreate, ChatFilter, ChatRecord};
 use ctxpin_model::id::{AgentId, ChatId};
 use ctxpin_model::resource::UnknownWord;
 
-use super::members::{InvalidMember, label, word};
+use super::members::{InvalidMember, chosen_name, word};
 use super::quotas::refused;
 use crate::http::chats::{self, Chat};
 use crate::http::context::ChatContext;
@@ -95,7 +95,7 @@ pub fn chat_filter(query: chats::ChatQuery) -> Result<ChatFilter, InvalidMember>
 }
 
 fn named(member: &str, text: Option<String>) -> Result<Option<String>, InvalidMember> {
-    text.map(|text| label(member, text)).transpose()
+    text.map(|text| chosen_name(member, text)).transpose()
 }
 
 fn known<W: FromStr<Err = UnknownWord>>(

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use ctxpin_model::fault;
 use ctxpin_model::hash::MalformedHash;
-use ctxpin_model::limits::{LABEL_CHARS_MAX, cut};
+use ctxpin_model::limits::{CHOSEN_NAME_CHARS_MAX, cut};
 use ctxpin_model::resource::UnknownWord;
 
 use crate::problem::{Problem, ProblemName};
@@ -59,17 +59,17 @@ pub fn text(member: impl Display, text: String, bytes_max: usize) -> Result<Stri
     Ok(text)
 }
 
-/// Returns a name that a person or a client gives to something: 1 to [`LABEL_CHARS_MAX`]
+/// Returns a name that a person or a client gives to something: 1 to [`CHOSEN_NAME_CHARS_MAX`]
 /// characters, not all of them blank, and no control characters.
 ///
 /// # Errors
 ///
 /// Fails for any other text.
-pub fn label(member: impl Display, text: String) -> Result<String, InvalidMember> {
+pub fn chosen_name(member: impl Display, text: String) -> Result<String, InvalidMember> {
     let reason = if text.trim().is_empty() {
         "it must not be empty".to_owned()
-    } else if text.chars().count() > LABEL_CHARS_MAX {
-        format!("it must have at most {LABEL_CHARS_MAX} characters")
+    } else if text.chars().count() > CHOSEN_NAME_CHARS_MAX {
+        format!("it must have at most {CHOSEN_NAME_CHARS_MAX} characters")
     } else if text.chars().any(char::is_control) {
         "it must not hold control characters".to_owned()
     } else {
@@ -150,14 +150,18 @@ mod tests {
     use ctxpin_model::resource::Status;
 
     #[test]
-    fn labels() {
+    fn chosen_names() {
         let check = |text: &str, ok: bool| {
-            assert_eq!(label("title", text.to_owned()).is_ok(), ok, "{text:?}");
+            assert_eq!(
+                chosen_name("title", text.to_owned()).is_ok(),
+                ok,
+                "{text:?}"
+            );
         };
         check("a", true);
         check("ü b", true);
-        check(&"ü".repeat(LABEL_CHARS_MAX), true);
-        check(&"ü".repeat(LABEL_CHARS_MAX + 1), false);
+        check(&"ü".repeat(CHOSEN_NAME_CHARS_MAX), true);
+        check(&"ü".repeat(CHOSEN_NAME_CHARS_MAX + 1), false);
         check("", false);
         check(" ", false);
         check("a\nb", false);

@@ -6,7 +6,7 @@ use ctxpin_model::moment::Moment;
 use ctxpin_model::token::{Maker as TokenMaker, TokenRecord, TokenRequest};
 use ctxpin_model::user::{UserChange, UserRecord};
 
-use super::members::{InvalidMember, label, words};
+use super::members::{InvalidMember, chosen_name, words};
 use crate::http::people::{self, Maker, Token, User};
 
 /// Returns the wire shape of a user.
@@ -66,10 +66,13 @@ fn scopes(texts: &[String]) -> Result<Scopes, InvalidMember> {
 ///
 /// # Errors
 ///
-/// Fails if the name is not a label, or a word is not a role.
+/// Fails if the name is not valid, or a word is not a role.
 pub fn user_change(change: people::UserChange) -> Result<UserChange, InvalidMember> {
     Ok(UserChange {
-        name: change.name.map(|name| label("name", name)).transpose()?,
+        name: change
+            .name
+            .map(|name| chosen_name("name", name))
+            .transpose()?,
         roles: change.roles.as_deref().map(roles).transpose()?,
         disabled: change.disabled,
     })
@@ -82,7 +85,10 @@ pub fn user_change(change: people::UserChange) -> Result<UserChange, InvalidMemb
 /// Fails if the label is not valid, or a word is not a scope.
 pub fn token_request(create: people::TokenCreate) -> Result<TokenRequest, InvalidMember> {
     Ok(TokenRequest {
-        label: create.label.map(|text| label("label", text)).transpose()?,
+        label: create
+            .label
+            .map(|text| chosen_name("label", text))
+            .transpose()?,
         scopes: match &create.scopes {
             Some(texts) => scopes(texts)?,
             None => [Scope::Read, Scope::Write].into_iter().collect(),

@@ -2,7 +2,7 @@
 
 use ctxpin_model::turn::{self, TurnRecord, TurnRequest};
 
-use super::members::{InvalidMember, label, word};
+use super::members::{InvalidMember, chosen_name, word};
 use super::skills::entry;
 use super::tools::tool_offer;
 use crate::http::turns::{Turn, TurnBegin, TurnBegun};
@@ -48,9 +48,9 @@ pub fn turn_begun(view: turn::TurnBegun) -> TurnBegun {
 ///
 /// # Errors
 ///
-/// Fails if the reference is not a label, or the delivery is unknown.
+/// Fails if the reference is not valid, or the delivery is unknown.
 pub fn turn_request(begin: TurnBegin) -> Result<TurnRequest, InvalidMember> {
-    let reference = begin.reference.map(|text| label("reference", text));
+    let reference = begin.reference.map(|text| chosen_name("reference", text));
     let delivery = begin.delivery.map(|text| word("delivery", &text));
     Ok(TurnRequest {
         reference: reference.transpose()?,

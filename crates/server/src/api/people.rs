@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use ctxpin_operations::people::{self, Revocation};
 use ctxpin_protocol::convert;
-use ctxpin_protocol::convert::members::label;
+use ctxpin_protocol::convert::members::chosen_name;
 use ctxpin_protocol::convert::pages::{page, page_request};
 use ctxpin_protocol::convert::people::{roles, token, token_request, user};
 use ctxpin_protocol::http::page::{Page, PageQuery};
@@ -27,7 +27,7 @@ pub(crate) async fn user_create(
     Identity(credential): Identity,
     JsonBody(body): JsonBody<UserCreate>,
 ) -> ApiResult<(StatusCode, Json<User>)> {
-    let (name, roles) = (label("name", body.name)?, roles(&body.roles)?);
+    let (name, roles) = (chosen_name("name", body.name)?, roles(&body.roles)?);
     let created = people::user_create(&app.service, credential, &name, roles).await?;
     Ok((StatusCode::CREATED, Json(user(created))))
 }
