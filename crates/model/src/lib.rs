@@ -19,7 +19,6 @@ pub mod diff;
 pub mod door;
 pub mod drift;
 pub mod exposure;
-pub mod fault;
 pub mod hash;
 pub mod history;
 pub mod id;

@@ -114,6 +114,25 @@ pub fn json_bytes(text: &str) -> u64 {
     escaped.sum::<u64>() + 2
 }
 
+/// Returns why a text is refused: it has more than `bytes_max` bytes, or a NUL, which PostgreSQL
+/// cannot store. Returns `None` if it is sound.
+pub fn text_fault(text: &str, bytes_max: usize) -> Option<String> {
+    if text.len() > bytes_max {
+        let length = text.len();
+        return Some(format!(
+            "it has {length} bytes, and at most {bytes_max} are taken"
+        ));
+    }
+    text.contains('\0')
+        .then(|| "it holds a NUL character, which no text may".to_owned())
+}
+
+/// Returns why a list of `count` items is refused: it has more than `count_max`. Returns
+/// `None` if it is sound.
+pub fn count_fault(count: usize, count_max: usize) -> Option<String> {
+    (count > count_max).then(|| format!("there are {count}, and at most {count_max} are taken"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,17 +7,18 @@
 
 pub mod agent_blobs;
 mod check;
+pub mod invalid;
 pub mod judge;
 
 use std::collections::BTreeSet;
 
-use crate::fault::Fault;
 use crate::hash::BlobHash;
 use crate::resource::{
     Bodies, Content, Detail, Kind, Resource, ServerShape, SkillFile, Status, Tool,
 };
 use crate::snapshot::{Facts, Snapshot};
 use agent_blobs::AgentBlobs;
+use invalid::InvalidManifest;
 
 /// One resource as an agent describes it. The meaning of its fields is that of [`Resource`].
 #[derive(Debug, Clone, PartialEq)]
@@ -159,8 +160,8 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// Returns the first fault that it finds.
-    pub fn new(claims: Claims) -> Result<Self, Fault> {
+    /// Returns the first rule that a claim breaks.
+    pub fn new(claims: Claims) -> Result<Self, InvalidManifest> {
         check::claims(&claims)?;
         Ok(Self { claims })
     }

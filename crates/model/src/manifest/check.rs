@@ -1,18 +1,18 @@
-//! Whether claims are well formed. Every fault names the member as the API names it.
+//! Whether claims are well formed. An error names the member as the API names it.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Display;
 
 use serde_json::Value;
 
+use super::invalid::InvalidManifest;
 use super::{Claim, ClaimedFile, Claims};
-use crate::fault::{self, Fault};
 use crate::hash::BlobHash;
 use crate::limits::{
     ERROR_BYTES_MAX, FACT_BYTES_MAX, FRONTMATTER_BYTES_MAX, INSTRUCTION_FILE_BYTES_MAX,
     MCP_CONFIG_BYTES_MAX, SERVER_TOOLS_BYTES_MAX, SERVER_TOOLS_MAX, SKILL_FILE_BYTES_MAX,
     SKILL_LISTED_MAX, SKILL_MD_BYTES_MAX, SNAPSHOT_LISTED_MAX, SNAPSHOT_RESOURCES_MAX,
-    SOURCE_BYTES_MAX,
+    SOURCE_BYTES_MAX, count_fault, text_fault,
 };
 use crate::resource::{Kind, ServerShape, Status, Tool};
 
@@ -26,7 +26,7 @@ const TOOL_BYTES_MAX: usize = SERVER_TOOLS_BYTES_MAX as usize;
 const SHAPE_BYTES_MAX: usize = MCP_CONFIG_BYTES_MAX as usize;
 
 /// Checks all claims. See [`super::Manifest`] for the rules.
-pub fn claims(claims: &Claims) -> Result<(), Fault> {
+pub fn claims(claims: &Claims) -> Result<(), InvalidManifest> {
     let facts = &claims.facts;
     optional("facts.os", facts.os.as_deref(), FACT_BYTES_MAX)?;
     optional(
@@ -39,7 +39,7 @@ pub fn claims(claims: &Claims) -> Result<(), Fault> {
     blobs(claims)
 }
 
-fn resources(claims: &[Claim]) -> Result<(), Fault> {
+fn resources(claims: &[Claim]) -> Result<(), InvalidManifest> {
     count("resources", claims.len(), SNAPSHOT_LISTED_MAX)?;
     for (index, claim) in claims.iter().enumerate() {
         resource(&format!("resources[{index}]"), claim)?;
@@ -48,30 +48,36 @@ fn resources(claims: &[Claim]) -> Result<(), Fault> {
     if used > SNAPSHOT_RESOURCES_MAX {
         let reason =
             format!("there are {used} that are ok, and at most {SNAPSHOT_RESOURCES_MAX} are taken");
-        return Err(Fault::malformed("resources", reason));
+        return Err(InvalidManifest::of_member("resources", reason));
     }
     let mut seen = HashSet::new();
     for (index, claim) in claims.iter().enumerate() {
         if !seen.insert((claim.kind, claim.source.as_str())) {
             let reason = format!("{} {} is listed twice", claim.kind, claim.source);
-            return Err(Fault::malformed(format!("resources[{index}]"), reason));
+            return Err(InvalidManifest::of_member(
+                format!("resources[{index}]"),
+                reason,
+            ));
         }
     }
     Ok(())
 }
 
-fn resource(at: &str, claim: &Claim) -> Result<(), Fault> {
+fn resource(at: &str, claim: &Claim) -> Result<(), InvalidManifest> {
     foreign_members(at, claim)?;
     text(format!("{at}.source"), &claim.source, SOURCE_BYTES_MAX)?;
     if claim.source.is_empty() {
         let reason = "a source is not empty";
-        return Err(Fault::malformed(format!("{at}.source"), reason));
+        return Err(InvalidManifest::of_member(format!("{at}.source"), reason));
     }
     let kind = claim.kind;
     if claim.reaches_context() && claim.content_hash.is_none() {
         let article = article(kind);
         let reason = format!("{article} {kind} that is ok has the hash of its bytes");
-        return Err(Fault::malformed(format!("{at}.content_hash"), reason));
+        return Err(InvalidManifest::of_member(
+            format!("{at}.content_hash"),
+            reason,
+        ));
     }
     for (member, value, bytes_max) in [
         ("error", &claim.error, ERROR_BYTES_MAX),
@@ -87,7 +93,7 @@ fn resource(at: &str, claim: &Claim) -> Result<(), Fault> {
 }
 
 /// A member that means nothing for a kind would be lost or, worse, change its hash.
-fn foreign_members(at: &str, claim: &Claim) -> Result<(), Fault> {
+fn foreign_members(at: &str, claim: &Claim) -> Result<(), InvalidManifest> {
     let kind = claim.kind;
     let is_named = matches!(kind, Kind::Skill | Kind::McpServer);
     let foreign = [
@@ -99,7 +105,7 @@ fn foreign_members(at: &str, claim: &Claim) -> Result<(), Fault> {
     ];
     match foreign.iter().find(|(_, is_foreign)| *is_foreign) {
         None => Ok(()),
-        Some((member, _)) => Err(Fault::malformed(
+        Some((member, _)) => Err(InvalidManifest::of_member(
             format!("{at}.{member}"),
             format!("{} {kind} has no such member", article(kind)),
         )),
@@ -113,7 +119,7 @@ fn article(kind: Kind) -> &'static str {
     }
 }
 
-fn files(at: &str, status: Status, files: &[ClaimedFile]) -> Result<(), Fault> {
+fn files(at: &str, status: Status, files: &[ClaimedFile]) -> Result<(), InvalidManifest> {
     count(format!("{at}.files"), files.len(), SKILL_LISTED_MAX)?;
     let mut seen = HashSet::new();
     for (index, file) in files.iter().enumerate() {
@@ -122,10 +128,13 @@ fn files(at: &str, status: Status, files: &[ClaimedFile]) -> Result<(), Fault> {
         let is_name = |part: &str| !matches!(part, "" | "." | "..");
         if !file.path.split('/').all(is_name) {
             let reason = "a path lies below the skill's directory: names with `/` between them";
-            return Err(Fault::malformed(format!("{at}.path"), reason));
+            return Err(InvalidManifest::of_member(format!("{at}.path"), reason));
         }
         if !seen.insert(file.path.as_str()) {
-            return Err(Fault::malformed(format!("{at}.path"), "it is listed twice"));
+            return Err(InvalidManifest::of_member(
+                format!("{at}.path"),
+                "it is listed twice",
+            ));
         }
         optional(
             format!("{at}.error"),
@@ -134,20 +143,26 @@ fn files(at: &str, status: Status, files: &[ClaimedFile]) -> Result<(), Fault> {
         )?;
         if status == Status::Ok && file.content_hash.is_none() && file.error.is_none() {
             let reason = "a file has the hash of its bytes, or an error that says why not";
-            return Err(Fault::malformed(format!("{at}.content_hash"), reason));
+            return Err(InvalidManifest::of_member(
+                format!("{at}.content_hash"),
+                reason,
+            ));
         }
     }
     Ok(())
 }
 
-fn tools(at: &str, tools: &[Tool]) -> Result<(), Fault> {
+fn tools(at: &str, tools: &[Tool]) -> Result<(), InvalidManifest> {
     count(format!("{at}.tools"), tools.len(), SERVER_TOOLS_MAX)?;
     for (index, tool) in tools.iter().enumerate() {
         let at = format!("{at}.tools[{index}]");
         let mut members = tool.input_schema.iter();
         if members.any(|(key, value)| key.contains('\0') || has_nul(value)) {
             let reason = "it holds a NUL character, which no text may";
-            return Err(Fault::malformed(format!("{at}.input_schema"), reason));
+            return Err(InvalidManifest::of_member(
+                format!("{at}.input_schema"),
+                reason,
+            ));
         }
         text(format!("{at}.name"), &tool.name, SOURCE_BYTES_MAX)?;
         let description = tool.description.as_deref();
@@ -167,7 +182,7 @@ fn has_nul(value: &Value) -> bool {
     }
 }
 
-fn shape(at: &str, servers: &[ServerShape]) -> Result<(), Fault> {
+fn shape(at: &str, servers: &[ServerShape]) -> Result<(), InvalidManifest> {
     let at = format!("{at}.shape.servers");
     count(&at, servers.len(), SHAPE_BYTES_MAX)?;
     for (index, server) in servers.iter().enumerate() {
@@ -192,10 +207,15 @@ fn shape(at: &str, servers: &[ServerShape]) -> Result<(), Fault> {
 
 /// Bytes that belong to no `ok` instruction file or skill are refused: what an agent does not mean
 /// to pin, such as an MCP configuration with its secrets, must not be stored by mistake.
-fn blobs(claims: &Claims) -> Result<(), Fault> {
+fn blobs(claims: &Claims) -> Result<(), InvalidManifest> {
     let wanted = wanted(&claims.resources);
     for (claimed, bytes) in &claims.blobs {
-        let refused = |reason: String| Err(Fault::malformed(format!("blobs.{claimed}"), reason));
+        let refused = |reason: String| {
+            Err(InvalidManifest::of_member(
+                format!("blobs.{claimed}"),
+                reason,
+            ))
+        };
         let Some(bytes_max) = wanted.get(claimed) else {
             return refused("no ok instruction file or skill of this push has it".into());
         };
@@ -204,7 +224,7 @@ fn blobs(claims: &Claims) -> Result<(), Fault> {
         }
         let (claimed, computed) = (*claimed, BlobHash::of(bytes));
         if claimed != computed {
-            return Err(Fault::HashMismatch { claimed, computed });
+            return Err(InvalidManifest::HashMismatch { claimed, computed });
         }
     }
     Ok(())
@@ -229,20 +249,24 @@ fn wanted(claims: &[Claim]) -> BTreeMap<BlobHash, u64> {
     wanted
 }
 
-fn text(member: impl Display, text: &str, bytes_max: usize) -> Result<(), Fault> {
-    match fault::of_text(text, bytes_max) {
+fn text(member: impl Display, text: &str, bytes_max: usize) -> Result<(), InvalidManifest> {
+    match text_fault(text, bytes_max) {
         None => Ok(()),
-        Some(reason) => Err(Fault::malformed(member, reason)),
+        Some(reason) => Err(InvalidManifest::of_member(member, reason)),
     }
 }
 
-fn optional(member: impl Display, value: Option<&str>, bytes_max: usize) -> Result<(), Fault> {
+fn optional(
+    member: impl Display,
+    value: Option<&str>,
+    bytes_max: usize,
+) -> Result<(), InvalidManifest> {
     value.map_or(Ok(()), |value| text(member, value, bytes_max))
 }
 
-fn count(member: impl Display, count: usize, count_max: usize) -> Result<(), Fault> {
-    match fault::of_count(count, count_max) {
+fn count(member: impl Display, count: usize, count_max: usize) -> Result<(), InvalidManifest> {
+    match count_fault(count, count_max) {
         None => Ok(()),
-        Some(reason) => Err(Fault::malformed(member, reason)),
+        Some(reason) => Err(InvalidManifest::of_member(member, reason)),
     }
 }

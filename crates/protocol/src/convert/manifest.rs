@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ctxpin_model::fault::Fault;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::limits::{
     SERVER_TOOLS_MAX, SKILL_LISTED_MAX, SNAPSHOT_LISTED_MAX, SOURCE_BYTES_MAX,
 };
+use ctxpin_model::manifest::invalid::InvalidManifest;
 use ctxpin_model::manifest::{Claim, ClaimedFile, Claims, Manifest};
 use ctxpin_model::push::{self, Position};
 use ctxpin_model::resource::{Bodies, Resource, ServerShape, Tool};
@@ -93,12 +93,12 @@ pub fn read(push: Push) -> Result<push::Push, Problem> {
     })
 }
 
-fn problem(fault: Fault) -> Problem {
-    let name = match fault {
-        Fault::Malformed { .. } => ProblemName::InvalidManifest,
-        Fault::HashMismatch { .. } => ProblemName::HashMismatch,
+fn problem(invalid: InvalidManifest) -> Problem {
+    let name = match invalid {
+        InvalidManifest::Member { .. } => ProblemName::InvalidManifest,
+        InvalidManifest::HashMismatch { .. } => ProblemName::HashMismatch,
     };
-    Problem::new(name, fault.to_string()).with("member", fault.member())
+    Problem::new(name, invalid.to_string()).with("member", invalid.member())
 }
 
 /// Versions count from 1, because 0 means that there is none yet.

@@ -3,9 +3,8 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use ctxpin_model::fault;
 use ctxpin_model::hash::MalformedHash;
-use ctxpin_model::limits::{CHOSEN_NAME_CHARS_MAX, cut};
+use ctxpin_model::limits::{CHOSEN_NAME_CHARS_MAX, count_fault, cut, text_fault};
 use ctxpin_model::resource::UnknownWord;
 
 use crate::problem::{Problem, ProblemName};
@@ -53,7 +52,7 @@ impl From<InvalidMember> for Problem {
 ///
 /// Fails if the text is longer or holds a NUL.
 pub fn text(member: impl Display, text: String, bytes_max: usize) -> Result<String, InvalidMember> {
-    if let Some(reason) = fault::of_text(&text, bytes_max) {
+    if let Some(reason) = text_fault(&text, bytes_max) {
         return Err(InvalidMember::new(member, reason));
     }
     Ok(text)
@@ -137,7 +136,7 @@ pub fn size(member: impl Display, size: u64) -> Result<u64, InvalidMember> {
 ///
 /// Fails if it is greater than `count_max`.
 pub fn count(member: impl Display, count: usize, count_max: usize) -> Result<(), InvalidMember> {
-    match fault::of_count(count, count_max) {
+    match count_fault(count, count_max) {
         None => Ok(()),
         Some(reason) => Err(InvalidMember::new(member, reason)),
     }
