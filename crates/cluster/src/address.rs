@@ -16,7 +16,7 @@ pub struct Address {
 }
 
 impl Address {
-    /// An address that leads to this cluster at first.
+    /// Creates an address that leads to this cluster at first.
     ///
     /// # Errors
     ///
@@ -32,12 +32,13 @@ impl Address {
         Ok(address)
     }
 
-    /// The URL of the `postgres` database of whatever it leads to, for its superuser.
+    /// Returns the URL of the `postgres` database of the cluster that the address leads to, for the
+    /// superuser.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Leads whoever connects from now on to another cluster.
+    /// Leads later connections to another cluster.
     ///
     /// # Errors
     ///

@@ -4,8 +4,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 
-/// Runs a command and returns what it printed to its standard output. A failure carries what it
-/// printed to both outputs.
+/// Runs a command and returns its standard output. The error contains both outputs.
 pub fn output_of(command: &mut Command) -> anyhow::Result<String> {
     let name = line(command);
     let output = command
@@ -25,7 +24,7 @@ pub fn output_of(command: &mut Command) -> anyhow::Result<String> {
     Ok(printed.into_owned())
 }
 
-/// A command as a person would type it, for messages.
+/// Returns a command as a person would type it, for messages.
 pub fn line(command: &Command) -> String {
     let mut line = command.get_program().to_string_lossy().into_owned();
     for argument in command.get_args() {

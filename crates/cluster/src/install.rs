@@ -31,8 +31,7 @@ enum Rights {
     None,
 }
 
-/// Installs another of Debian's packages that is needed here, if it may; `why` says what is amiss
-/// without it.
+/// Installs one of Debian's packages, if that is allowed. `why` says what does not work without it.
 pub fn package(name: &str, why: &str) -> anyhow::Result<()> {
     let rights = rights();
     if !has_apt_get() || rights == Rights::None {
@@ -44,8 +43,8 @@ pub fn package(name: &str, why: &str) -> anyhow::Result<()> {
     run(rights, &script).with_context(|| format!("{why}: install {name} and run this again"))
 }
 
-/// Finds PostgreSQL's server programs, and installs them if they are missing and that is allowed. The error
-/// says exactly what to install.
+/// Finds PostgreSQL's server programs, and installs them if they are missing and that is allowed.
+/// The error names the package to install.
 pub fn programs() -> anyhow::Result<Programs> {
     match programs::find() {
         Ok(programs) => Ok(programs),

@@ -32,7 +32,8 @@ wal_level = minimal
 max_wal_senders = 0
 ";
 
-/// Gives durability up, for a cluster that does not outlive the run and is never killed in it.
+/// Settings without durability, for a cluster that does not outlive the run and is never killed in
+/// it.
 const SETTINGS_FAST: &str = "
 fsync = off
 synchronous_commit = off
@@ -64,23 +65,24 @@ struct Owner {
 }
 
 impl Cluster {
-    /// Creates a cluster and starts its server; it accepts connections when this returns.
+    /// Creates a cluster, starts its server, and waits until it accepts connections.
     pub fn start(programs: &Programs) -> anyhow::Result<Self> {
         Self::start_with(programs, &format!("{SETTINGS_ALONE}{SETTINGS_FAST}"))
     }
 
-    /// As [`Self::start`], with what a standby needs of its primary.
+    /// Starts a cluster like [`Self::start`], with the settings that a standby needs.
     pub fn start_primary(programs: &Programs) -> anyhow::Result<Self> {
         Self::start_with(programs, SETTINGS_FAST)
     }
 
-    /// As [`Self::start_primary`], with PostgreSQL's own durability.
+    /// Starts a cluster like [`Self::start_primary`], with PostgreSQL's own durability.
     pub fn start_durable_primary(programs: &Programs) -> anyhow::Result<Self> {
         Self::start_with(programs, "")
     }
 
-    /// As [`Self::start`], with PostgreSQL's own durability: what was acknowledged outlives
-    /// [`Self::crash`]. `settings` are further lines of its configuration, which win.
+    /// Starts a cluster like [`Self::start`], with PostgreSQL's own durability: acknowledged writes
+    /// survive [`Self::crash`]. `settings` are further lines of its configuration, which take
+    /// precedence.
     pub fn start_durable(programs: &Programs, settings: &str) -> anyhow::Result<Self> {
         Self::start_with(programs, &format!("{SETTINGS_ALONE}{settings}"))
     }
@@ -104,7 +106,7 @@ impl Cluster {
         Ok(standby)
     }
 
-    /// Makes a standby a primary; it takes writes when this returns.
+    /// Promotes a standby to a primary, and waits until it accepts writes.
     pub fn promote(&self) -> anyhow::Result<()> {
         command::output_of(
             self.program("pg_ctl")
@@ -143,11 +145,11 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// A directory for a cluster, with nothing in it.
+    /// Creates an empty directory for a cluster.
     fn prepare(programs: &Programs) -> anyhow::Result<Self> {
         let directory = tempfile::Builder::new()
             .prefix("ctxpin-pg-")
-            // Nobody is asked for a password, so nobody else may reach the socket.
+            // The server asks for no password, so no other user may reach the socket.
             .permissions(Permissions::from_mode(0o700))
             .tempdir_in(temporary_root())
             .context("making a directory for PostgreSQL")?;
@@ -173,17 +175,18 @@ impl Cluster {
         })
     }
 
-    /// The URL of its `postgres` database, for its superuser.
+    /// Returns the URL of the `postgres` database, for the superuser.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Where its files are; their owner is the user that the server runs as.
+    /// Returns the directory of the cluster's files. Their owner is the user that the server runs
+    /// as.
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    /// What it is, in words.
+    /// Returns a description for people.
     pub fn description(&self) -> String {
         let user = match &self.owner {
             Some(owner) => format!(" as user {}", owner.name),
@@ -197,13 +200,13 @@ impl Cluster {
         )
     }
 
-    /// Stops the server. Dropping does the same, but cannot tell of a failure.
+    /// Stops the server. Dropping the cluster does the same, but cannot report an error.
     pub fn stop(mut self) -> anyhow::Result<()> {
         self.halt()
     }
 
-    /// Makes the cluster's files. Its default collation is a language's, not bytewise, so that a
-    /// query which forgets to name its collation shows in the tests and not at a user's.
+    /// Creates the cluster's files. Its default collation is that of a language, so that tests find
+    /// a query that does not name its collation.
     fn create(&self, further: &str) -> anyhow::Result<()> {
         command::output_of(
             self.program("initdb")
@@ -216,7 +219,7 @@ impl Cluster {
         self.configure(&format!("{SETTINGS}{further}"))
     }
 
-    /// Adds settings, and where its socket is.
+    /// Writes the settings, among them the directory of the socket.
     fn configure(&self, further: &str) -> anyhow::Result<()> {
         let settings = self.data().join("postgresql.conf");
         let text = std::fs::read_to_string(&settings)
@@ -248,7 +251,7 @@ impl Cluster {
         })
     }
 
-    /// Stops the server at once: nothing in it is worth an orderly shutdown.
+    /// Stops the server at once, because nothing in it needs an orderly shutdown.
     fn halt(&mut self) -> anyhow::Result<()> {
         if !std::mem::take(&mut self.running) || !self.data().join("postmaster.pid").exists() {
             return Ok(());
@@ -268,9 +271,9 @@ impl Cluster {
         self.directory.path().join("data")
     }
 
-    /// One of PostgreSQL's programs, as the right user, in a group of its own so that Ctrl-C on
-    /// the terminal reaches us and not the server, and without the caller's PG* variables, which
-    /// would change what it does.
+    /// Returns a command for one of PostgreSQL's programs, as the right user. It has a process
+    /// group of its own, so that Ctrl-C on the terminal does not reach the server, and none of the
+    /// caller's PG* variables, which would change its behaviour.
     fn program(&self, name: &str) -> Command {
         let mut command = Command::new(self.programs.directory.join(name));
         command
@@ -298,7 +301,8 @@ impl Drop for Cluster {
     }
 }
 
-/// `/tmp` where it exists: its path is short, as a socket's must be, and every user may enter it.
+/// Returns `/tmp` if it exists, because its path is short enough for a socket and every user may
+/// enter it.
 fn temporary_root() -> PathBuf {
     let short = Path::new("/tmp");
     if short.is_dir() {
@@ -308,8 +312,8 @@ fn temporary_root() -> PathBuf {
     }
 }
 
-/// The URL of a server whose socket is in a directory. sqlx and libpq take the directory from the
-/// `host` parameter.
+/// Returns the URL of a server whose socket is in a directory. sqlx and libpq take the directory
+/// from the `host` parameter.
 fn url(directory: &Path) -> anyhow::Result<String> {
     let directory = directory
         .to_str()
@@ -319,7 +323,8 @@ fn url(directory: &Path) -> anyhow::Result<String> {
     ))
 }
 
-/// Whom the server runs as: nobody special unless we are root.
+/// Returns the user that the server runs as. It is another one than the caller only if the caller
+/// is root.
 fn owner() -> anyhow::Result<Option<Owner>> {
     if !rustix::process::geteuid().is_root() {
         return Ok(None);
@@ -334,7 +339,7 @@ fn owner() -> anyhow::Result<Option<Owner>> {
         )
 }
 
-/// Looks a user up in the text of `/etc/passwd`.
+/// Finds a user in the text of `/etc/passwd`.
 fn user(users: &str, name: &str) -> Option<Owner> {
     users.lines().find_map(|line| {
         let mut fields = line.split(':');

@@ -20,7 +20,8 @@ pub struct Programs {
     pub version: u32,
 }
 
-/// No usable programs were found: where it was looked, and what was too old.
+/// The error that no usable programs were found: the searched places, and the programs that were
+/// too old.
 #[derive(Debug)]
 pub struct Missing {
     too_old: Vec<Programs>,
@@ -48,7 +49,8 @@ impl fmt::Display for Missing {
 
 impl std::error::Error for Missing {}
 
-/// Finds the programs: what the caller chose (PATH, pg_config) first, then the newest installed.
+/// Finds the programs: first those that the caller chose (PATH, pg_config), then the newest
+/// installed ones.
 pub fn find() -> Result<Programs, Missing> {
     let chosen = on_path().into_iter().chain(named_by_pg_config());
     let mut installed: Vec<Programs> = installed().filter_map(|d| inspect(&d)).collect();
@@ -56,7 +58,7 @@ pub fn find() -> Result<Programs, Missing> {
     first_usable(chosen.filter_map(|d| inspect(&d)).chain(installed))
 }
 
-/// The first that is new enough; the others are remembered for the message.
+/// Returns the first programs that are new enough. The error lists the others.
 fn first_usable(found: impl Iterator<Item = Programs>) -> Result<Programs, Missing> {
     let mut too_old: Vec<Programs> = Vec::new();
     for programs in found {
@@ -70,8 +72,8 @@ fn first_usable(found: impl Iterator<Item = Programs>) -> Result<Programs, Missi
     Err(Missing { too_old })
 }
 
-/// Directories of PATH that hold an `initdb`. A link is followed, since `initdb` looks for the
-/// other programs beside the file that it really is.
+/// Returns the directories of PATH that hold an `initdb`. Follows links, because `initdb` looks for
+/// the other programs beside its own real file.
 fn on_path() -> Vec<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
@@ -85,7 +87,7 @@ fn named_by_pg_config() -> Option<PathBuf> {
     Some(PathBuf::from(printed.trim()))
 }
 
-/// Where Debian, Red Hat and Homebrew put each version.
+/// Returns the directories in which Debian, Red Hat and Homebrew install each version.
 fn installed() -> impl Iterator<Item = PathBuf> {
     let versioned = [
         ("/usr/lib/postgresql", ""),
@@ -103,7 +105,7 @@ fn installed() -> impl Iterator<Item = PathBuf> {
     })
 }
 
-/// The programs of a directory, if all are there and `postgres` tells its version.
+/// Returns the programs of a directory, if all of them exist and `postgres` prints its version.
 fn inspect(directory: &Path) -> Option<Programs> {
     if !NEEDED.iter().all(|name| directory.join(name).is_file()) {
         return None;
@@ -116,7 +118,7 @@ fn inspect(directory: &Path) -> Option<Programs> {
     })
 }
 
-/// The major version in a line such as `postgres (PostgreSQL) 15.4 (Debian 15.4-1)` or
+/// Returns the major version in a line such as `postgres (PostgreSQL) 15.4 (Debian 15.4-1)` or
 /// `postgres (PostgreSQL) 18beta1`.
 fn major_version(printed: &str) -> Option<u32> {
     let after = printed.split_once("(PostgreSQL)")?.1.trim_start();

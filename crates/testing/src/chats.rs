@@ -24,7 +24,7 @@ use ctxpin_operations::prompts;
 use ctxpin_operations::service::Service;
 use ctxpin_operations::turns;
 
-/// A request for a chat without anything.
+/// Returns a request for a chat with default values.
 pub fn plain() -> ChatCreate {
     ChatCreate {
         client: None,
@@ -37,7 +37,7 @@ pub fn plain() -> ChatCreate {
     }
 }
 
-/// A request for a chat that is bound to an agent.
+/// Returns a request for a chat that is bound to an agent.
 pub fn bound_to(agent: AgentId) -> ChatCreate {
     ChatCreate {
         agent: Some(agent),
@@ -48,14 +48,14 @@ pub fn bound_to(agent: AgentId) -> ChatCreate {
 /// A chat in the hands of its owner.
 #[derive(Clone)]
 pub struct TestChat {
-    /// Where it is.
+    /// The service of the chat.
     pub service: Service,
-    /// Whose token asks.
+    /// The token of the requests.
     pub owner: Credential,
     pub id: ChatId,
 }
 
-/// What a turn hands out to whoever may read.
+/// Returns the context that a turn gives to a caller who may read it.
 pub fn given(view: &TurnBegun) -> &TurnContext {
     view.given.as_ref().expect("the token may read")
 }
@@ -82,41 +82,41 @@ impl TestChat {
             .expect("a chat")
     }
 
-    /// The chat as it is now.
+    /// Returns the chat as it is now.
     pub async fn record(&self) -> ChatRecord {
         let read = chats::read(&self.service, self.owner, self.id).await;
         read.expect("the chat is there")
     }
 
-    /// The chat's pin and its drift.
+    /// Returns the chat's pin and its drift.
     pub async fn context(&self) -> ContextView {
         let read = contexts::read(&self.service, self.owner, self.id).await;
         read.expect("the chat is there")
     }
 
-    /// What is pinned.
+    /// Returns the pinned snapshot.
     pub async fn snapshot(&self) -> Option<SnapshotId> {
         self.record().await.pin.map(|pin| pin.pin.snapshot)
     }
 
-    /// The hash of the pinned prompt.
+    /// Returns the hash of the pinned prompt.
     pub async fn prompt_hash(&self) -> Option<BlobHash> {
         self.record().await.pin.map(|pin| pin.pin.prompt.prompt)
     }
 
-    /// The pinned prompt; empty while unpinned.
+    /// Returns the pinned prompt. It is empty if the chat is unpinned.
     pub async fn prompt(&self) -> String {
         let read = prompts::prompt(&self.service, self.owner, self.id, None).await;
         let bytes = read.expect("the chat is there").bytes.unwrap_or_default();
         String::from_utf8(bytes.into()).expect("a prompt is text")
     }
 
-    /// Whether it has drifted.
+    /// Returns whether the chat has drifted.
     pub async fn is_dirty(&self) -> bool {
         self.record().await.drift().is_some()
     }
 
-    /// Every pin that it had, oldest first.
+    /// Returns every pin of the chat's history, oldest first.
     pub async fn history(&self) -> Vec<PinRecord> {
         let mut page = PageRequest::newest(PAGE_ITEMS_MAX);
         let mut pins = Vec::new();
@@ -133,7 +133,7 @@ impl TestChat {
         pins
     }
 
-    /// The reasons of its history, oldest first, with blanks between them.
+    /// Returns the reasons in the chat's history, oldest first, with blanks between them.
     pub async fn reasons(&self) -> String {
         let history = self.history().await;
         let reasons: Vec<_> = history.iter().map(|pin| pin.reason.as_str()).collect();
@@ -145,12 +145,12 @@ impl TestChat {
         pins::pin_move(&self.service, self.owner, self.id, &request, None).await
     }
 
-    /// Moves the pin to the head, whichever that is.
+    /// Moves the pin to the present head.
     pub async fn refresh(&self) -> Result<ContextView, Error> {
         self.move_to(PinMove::Refresh { head: None }).await
     }
 
-    /// Takes these sources, of whatever kind, from the head.
+    /// Takes these sources, of any kind, from the head.
     pub async fn take(&self, sources: &[&str]) -> Result<ContextView, Error> {
         let selectors = sources.iter().map(|source| Selector {
             subject: None,
@@ -159,7 +159,7 @@ impl TestChat {
         self.take_selected(selectors.collect()).await
     }
 
-    /// Takes what is selected from the head.
+    /// Takes the selected resources from the head.
     pub async fn take_selected(&self, selectors: Vec<Selector>) -> Result<ContextView, Error> {
         let head = None;
         self.move_to(PinMove::Sources { selectors, head }).await
@@ -204,7 +204,7 @@ impl TestChat {
         .await
     }
 
-    /// Gives the chat another policy.
+    /// Changes the chat's policy.
     pub async fn policy(&self, policy: Policy) -> Result<ChatRecord, Error> {
         self.change(ChatChange {
             policy: Some(policy),
@@ -213,7 +213,7 @@ impl TestChat {
         .await
     }
 
-    /// Gives the chat another source of tools.
+    /// Changes the chat's tools mode.
     pub async fn tools(&self, tools: ToolsMode) -> Result<ChatRecord, Error> {
         self.change(ChatChange {
             tools: Some(tools),
@@ -227,7 +227,7 @@ impl TestChat {
         self.turn_as(None, Delivery::Delivered).await
     }
 
-    /// Begins a turn under a name.
+    /// Begins a turn with a reference and a delivery.
     pub async fn turn_as(
         &self,
         reference: Option<&str>,
@@ -240,7 +240,7 @@ impl TestChat {
         turns::begin(&self.service, self.owner, self.id, &request).await
     }
 
-    /// Its turns, oldest first.
+    /// Returns the chat's turns, oldest first.
     pub async fn turns(&self) -> Vec<TurnRecord> {
         let page = PageRequest::newest(PAGE_ITEMS_MAX);
         let read = turns::list(&self.service, self.owner, self.id, &page).await;

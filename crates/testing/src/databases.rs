@@ -16,29 +16,29 @@ pub const POSTGRES_VARIABLE: &str = "CTXPIN_TEST_POSTGRES";
 /// Connections of one test's service: enough for its concurrency, few enough for many tests at once.
 const CONNECTIONS_MAX: u32 = 8;
 
-/// The moment at which the clocks of tests stand first.
+/// Returns the moment at which the clocks of tests begin.
 pub fn test_start() -> Moment {
     Moment::from_unix_micros(1_800_000_000_000_000).expect("a calendar holds it")
 }
 
-/// A service on a database of its own, whose clock stands until it is moved.
+/// A service on a database of its own. Its clock stands still until the test moves it.
 pub struct TestService {
     pub service: Service,
     pub clock: Clock,
-    /// Where its data is, to open it a second time.
+    /// The storage of its data, to open it a second time.
     pub storage: Storage,
     directory: Option<TempDir>,
 }
 
 impl TestService {
-    /// A service on a new SQLite file.
+    /// Returns a service on a new SQLite file.
     pub async fn sqlite() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let storage = Storage::Sqlite(directory.path().join("ctxpin.sqlite"));
         Self::open(storage, Some(directory)).await
     }
 
-    /// A service on a new PostgreSQL database.
+    /// Returns a service on a new PostgreSQL database.
     ///
     /// # Panics
     /// If no server is named by [`POSTGRES_VARIABLE`].
@@ -46,7 +46,7 @@ impl TestService {
         Self::postgres_at(create_postgres_database().await).await
     }
 
-    /// A service on a PostgreSQL database that was made for it.
+    /// Returns a service on a PostgreSQL database that was created for it.
     pub async fn postgres_at(url: String) -> Self {
         let connections_max = CONNECTIONS_MAX;
         let storage = Storage::Postgres {
@@ -56,7 +56,8 @@ impl TestService {
         Self::open(storage, None).await
     }
 
-    /// A service on a SQLite file that an earlier release left, given as the statements that make it.
+    /// Returns a service on the SQLite file of an earlier release. `dump` holds the statements that
+    /// create it.
     pub async fn sqlite_left(dump: &'static str) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let path = directory.path().join("ctxpin.sqlite");
@@ -68,8 +69,8 @@ impl TestService {
         Self::open(Storage::Sqlite(path), Some(directory)).await
     }
 
-    /// A service on a PostgreSQL database that an earlier release left, given as the statements that
-    /// make it.
+    /// Returns a service on the PostgreSQL database of an earlier release. `dump` holds the
+    /// statements that create it.
     ///
     /// # Panics
     /// If no server is named by [`POSTGRES_VARIABLE`].
@@ -95,14 +96,15 @@ impl TestService {
         }
     }
 
-    /// A second service on the same data: another replica, or the same server started again.
+    /// Returns a second service on the same data: another replica, or the same server started
+    /// again.
     pub async fn replica(&self) -> Service {
         Service::open(&self.storage, self.clock.clone())
             .await
             .expect("the database opens again")
     }
 
-    /// The file of a SQLite database.
+    /// Returns the file of a SQLite database.
     pub fn sqlite_path(&self) -> Option<PathBuf> {
         match &self.storage {
             Storage::Sqlite(path) => Some(path.clone()),
@@ -110,8 +112,8 @@ impl TestService {
         }
     }
 
-    /// Runs a statement behind the service's back, to leave what another release or a fault would
-    /// leave. Tells how many rows it changed.
+    /// Runs a statement without the service, to leave what another release or a fault would leave.
+    /// Returns how many rows it changed.
     pub async fn tamper(&self, sql: &'static str) -> u64 {
         match &self.storage {
             Storage::Sqlite(path) => {
@@ -130,7 +132,7 @@ impl TestService {
         }
     }
 
-    /// Counts rows behind the service's back: what `select count(*) ..` answers.
+    /// Returns the result of a `select count(*) ..`, without the service.
     pub async fn count(&self, sql: &'static str) -> i64 {
         let counted = match &self.storage {
             Storage::Sqlite(path) => {
@@ -150,7 +152,7 @@ impl TestService {
         counted.expect("a sound statement")
     }
 
-    /// Holds what a statement locks, as another client of PostgreSQL would.
+    /// Holds the locks of a statement, as another client of PostgreSQL would.
     ///
     /// # Panics
     /// On SQLite, which locks no rows.
@@ -188,7 +190,7 @@ pub struct Held {
 const LOOKS_MAX: usize = 100_000;
 
 impl Held {
-    /// Returns once a session of the same database waits for a lock.
+    /// Waits until a session of the same database waits for a lock.
     pub async fn awaited(&mut self) {
         let waiting = "select count(*) from pg_stat_activity \
                        where datname = current_database() and wait_event_type = 'Lock'";
@@ -207,7 +209,7 @@ impl Held {
         panic!("nobody waits for what is held");
     }
 
-    /// Changes something, then lets go.
+    /// Runs a statement, commits, and so releases the locks.
     pub async fn change(mut self, sql: &'static str) {
         let changed = self.connection.execute(sql).await;
         changed.expect("a sound statement");
@@ -222,7 +224,7 @@ impl Held {
     }
 }
 
-/// The URL of the server that makes databases for tests.
+/// Returns the URL of the PostgreSQL server for the tests' databases.
 pub fn postgres_url() -> String {
     std::env::var(POSTGRES_VARIABLE).unwrap_or_else(|_| {
         panic!(
@@ -232,12 +234,13 @@ pub fn postgres_url() -> String {
     })
 }
 
-/// Makes a database of a new name, and tells its URL.
+/// Creates a database of a new name, and returns its URL.
 pub async fn create_postgres_database() -> String {
     create_postgres_database_with("").await
 }
 
-/// The same with options, as in `create database name encoding 'LATIN1'`.
+/// Creates a database with options, as in `create database name encoding 'LATIN1'`, and returns its
+/// URL.
 pub async fn create_postgres_database_with(options: &'static str) -> String {
     let name = new_name();
     let statement = format!("create database {name} {options}");
@@ -245,8 +248,8 @@ pub async fn create_postgres_database_with(options: &'static str) -> String {
     database_url(&postgres_url(), &name)
 }
 
-/// Makes a database that belongs to a user of its own, who has no special rights and may have no more
-/// than so many connections. Tells its URL for that user.
+/// Creates a database of a new user, who has no special rights and at most `connections_max`
+/// connections. Returns its URL for that user.
 pub async fn create_postgres_database_of_user(connections_max: u32) -> String {
     let name = new_name();
     run_on_server(&[
@@ -275,7 +278,7 @@ async fn run_on_server(statements: &[String]) {
     connection.close().await.expect("a closed connection");
 }
 
-/// Every row of every table of a database, as text; bytes are in hexadecimal digits.
+/// Returns every row of every table of a database as text, with bytes in hexadecimal digits.
 pub async fn postgres_rows(url: &str) -> String {
     let mut connection = PgConnection::connect(url).await.expect("it answers");
     let tables = "select tablename::text from pg_tables where schemaname = 'public' order by 1";
@@ -296,7 +299,7 @@ pub async fn postgres_rows(url: &str) -> String {
     text
 }
 
-/// Waits until a standby has everything that was written to its primary, whose URL this is.
+/// Waits until a standby has every write of its primary, whose URL is `primary`.
 pub async fn await_replication(primary: &str) {
     let mut connection = PgConnection::connect(primary).await.expect("it answers");
     let caught_up =
@@ -337,7 +340,7 @@ fn safe(sql: String) -> sqlx::AssertSqlSafe<String> {
     sqlx::AssertSqlSafe(sql)
 }
 
-/// The URL of another database of the same server.
+/// Returns the URL of another database of the same server.
 fn database_url(server: &str, name: &str) -> String {
     let (base, query) = match server.split_once('?') {
         Some((base, query)) => (base, format!("?{query}")),

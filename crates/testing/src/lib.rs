@@ -1,9 +1,9 @@
-//! What tests of several crates share: a service on each database, people and agents to call it,
-//! and workspaces made of words. Only ever a dev-dependency.
+//! The parts that tests of several crates share: a service on each database, people and agents who
+//! call it, and workspaces without files. It is only a development dependency.
 //!
-//! Both databases always run. PostgreSQL is found through `CTXPIN_TEST_POSTGRES`, which
-//! `cargo xtask test` sets; without it a test fails and says so, for a database that is skipped
-//! silently proves nothing.
+//! The tests always use both databases. `CTXPIN_TEST_POSTGRES`, which `cargo xtask test` sets,
+//! names the PostgreSQL server. Without it a test fails and says so, because a database that is
+//! skipped silently proves nothing.
 
 pub mod chats;
 pub mod databases;

@@ -22,7 +22,7 @@ use uuid::Uuid;
 use crate::chats::plain;
 use crate::workspace::{Workspace, claimed};
 
-/// The first user of a new service: member and admin, with a token of every scope.
+/// Creates the first user of a new service: member and admin, with a token of every scope.
 pub async fn first_admin(service: &Service) -> Credential {
     let kept = RefCell::new(None);
     let keep = |token: &ctxpin_model::token::Token| {
@@ -34,7 +34,7 @@ pub async fn first_admin(service: &Service) -> Credential {
     kept.into_inner().expect("the token was handed out")
 }
 
-/// A new user with these roles (`"member auditor"`), and a token with these scopes.
+/// Creates a new user with these roles (`"member auditor"`), and a token with these scopes.
 pub async fn user(
     service: &Service,
     admin: Credential,
@@ -59,12 +59,12 @@ pub async fn user(
     (user.id, token.credential())
 }
 
-/// A member with a token that reads and writes.
+/// Creates a member with a token that reads and writes.
 pub async fn member(service: &Service, admin: Credential, name: &str) -> Credential {
     user(service, admin, name, "member", "read write").await.1
 }
 
-/// A new chat of `owner`, bound to this agent or to none.
+/// Creates a new chat of `owner`, bound to this agent or to none.
 pub async fn chat(service: &Service, owner: Credential, agent: Option<AgentId>) -> ChatRecord {
     let request = ChatCreate { agent, ..plain() };
     let (chat, is_new) = chats::create(service, owner, &request)
@@ -86,7 +86,7 @@ pub struct TestAgent {
 }
 
 impl TestAgent {
-    /// An agent of `owner` in a workspace of that name, with an open session.
+    /// Creates an agent of `owner` in a workspace of that name, with an open session.
     pub async fn create(service: &Service, owner: Credential, workspace: &str) -> Self {
         Self::create_from(
             service,
@@ -101,7 +101,7 @@ impl TestAgent {
         .await
     }
 
-    /// As [`Self::create`], replacing another agent.
+    /// Creates an agent like [`Self::create`] that replaces another one.
     pub async fn create_replacing(
         service: &Service,
         owner: Credential,
@@ -121,7 +121,7 @@ impl TestAgent {
         .await
     }
 
-    /// An agent made from a request, with an open session.
+    /// Creates an agent by a request, with an open session.
     pub async fn create_from(service: &Service, owner: Credential, request: &AgentRequest) -> Self {
         let (agent, token): (AgentRecord, _) = agents::create(service, owner, request)
             .await
@@ -157,7 +157,7 @@ impl TestAgent {
         self.push_as(service, manifest, inline).await
     }
 
-    /// Pushes a manifest as it is, with the next version.
+    /// Pushes a manifest unchanged, with the next version.
     pub async fn push_as(
         &mut self,
         service: &Service,
@@ -168,7 +168,7 @@ impl TestAgent {
         pushes::push(service, self.credential, push).await
     }
 
-    /// Pushes a workspace while its MCP servers have not all answered yet.
+    /// Pushes a workspace whose MCP servers have not all answered yet.
     pub async fn push_unsettled(
         &mut self,
         service: &Service,

@@ -3,8 +3,8 @@
 use ctxpin_model::proof::{Challenge, Nonce};
 use ctxpin_model::token::Token;
 
-/// What a server that knows `token` answers to a request with this head, if that asks for a proof. The
-/// connection stays open.
+/// Returns the response of a server that knows `token` to a request with this head, if that
+/// requests a proof. The connection stays open.
 ///
 /// # Panics
 /// If `token` is none.

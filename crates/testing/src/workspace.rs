@@ -1,4 +1,4 @@
-//! Workspaces made of words: the manifest that an agent would push, without files.
+//! Workspaces without files: the manifest that an agent would push.
 
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::manifest::{Claims, Manifest};
@@ -16,7 +16,7 @@ pub fn claimed(snapshot: &Snapshot, inline: Bodies) -> Manifest {
     Manifest::new(Claims::of(snapshot, inline)).expect("claims that are well formed")
 }
 
-/// A workspace under a directory. Its resources stand in the order in which they were put.
+/// A workspace in a directory. Its resources have the order in which they were added.
 #[derive(Debug, Clone)]
 pub struct Workspace {
     directory: String,
@@ -27,7 +27,7 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// An empty workspace.
+    /// Returns an empty workspace.
     pub fn new(directory: &str) -> Self {
         Self {
             directory: directory.into(),
@@ -38,12 +38,12 @@ impl Workspace {
         }
     }
 
-    /// A workspace of one `AGENTS.md`.
+    /// Returns a workspace of one `AGENTS.md`.
     pub fn with_agents_md(directory: &str, text: &str) -> Self {
         Self::new(directory).file("AGENTS.md", text)
     }
 
-    /// Puts an instruction file, in the place of one of the same path.
+    /// Adds an instruction file, or replaces the one of the same path.
     pub fn file(mut self, path: &str, text: &str) -> Self {
         let source = format!("{}/{path}", self.directory);
         let mut resource = Resource::new(Kind::InstructionFile, source, Status::Ok);
@@ -54,7 +54,7 @@ impl Workspace {
         self
     }
 
-    /// Puts a skill with supporting files, in the place of one of the same name.
+    /// Adds a skill with supporting files, or replaces the one of the same name.
     pub fn skill(self, name: &str, description: &str, files: &[(&str, &str)]) -> Self {
         let files: Vec<_> = files
             .iter()
@@ -64,7 +64,7 @@ impl Workspace {
         self.skill_of(&directory, name, description, &files)
     }
 
-    /// Puts a skill of another root, with files of any bytes, in the place of one of the same path.
+    /// Adds a skill of another root, with files of any bytes, or replaces the one of the same path.
     pub fn skill_of(
         mut self,
         root: &str,
@@ -94,8 +94,8 @@ impl Workspace {
         self
     }
 
-    /// Puts an MCP server with tools of these names, in the place of one of the same name. A server
-    /// without tools has no detail, as in a snapshot that was pushed.
+    /// Adds an MCP server with tools of these names, or replaces the one of the same name. A server
+    /// without tools has no detail, as in a pushed snapshot.
     pub fn server(mut self, name: &str, tools: &[&str]) -> Self {
         let mut resource = Resource::new(Kind::McpServer, name, Status::Ok);
         let tools = tools.iter().map(|tool| Tool {
@@ -109,7 +109,7 @@ impl Workspace {
         self
     }
 
-    /// Puts a `.mcp.json` that declares one server; its bytes never leave the workspace.
+    /// Adds a `.mcp.json` that declares one server. Its bytes never leave the workspace.
     pub fn mcp_config(mut self, text: &str) -> Self {
         let source = format!("{}/.mcp.json", self.directory);
         let mut resource = Resource::new(Kind::McpConfig, source, Status::Ok);
@@ -126,7 +126,7 @@ impl Workspace {
         self
     }
 
-    /// Puts an instruction file that cannot be used, in the place of one of the same path.
+    /// Adds an unusable instruction file, or replaces the one of the same path.
     pub fn broken(mut self, path: &str, error: &str) -> Self {
         let source = format!("{}/{path}", self.directory);
         let mut resource = Resource::new(Kind::InstructionFile, source, Status::Invalid);
@@ -136,19 +136,19 @@ impl Workspace {
         self
     }
 
-    /// Names another operating system.
+    /// Sets the operating system in the facts.
     pub fn os(mut self, os: &str) -> Self {
         self.os = os.into();
         self
     }
 
-    /// Puts any resource, in the place of one of the same kind and source.
+    /// Adds a resource, or replaces the one of the same kind and source.
     pub fn resource(mut self, resource: Resource) -> Self {
         self.put(resource);
         self
     }
 
-    /// Takes a file away.
+    /// Removes a file.
     pub fn without(mut self, path: &str) -> Self {
         let source = format!("{}/{path}", self.directory);
         self.resources.retain(|resource| resource.source != source);
@@ -161,7 +161,7 @@ impl Workspace {
         self
     }
 
-    /// The snapshot as the server should see it.
+    /// Returns the snapshot that the server should derive.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot {
             facts: Facts {
@@ -173,7 +173,7 @@ impl Workspace {
         }
     }
 
-    /// Returns what an agent pushes, with all its bytes.
+    /// Returns the snapshot that an agent pushes, with all its bytes.
     pub fn manifest(&self) -> (Snapshot, Bodies) {
         (self.snapshot(), self.bodies_in_use())
     }
