@@ -46,12 +46,12 @@ impl Kind {
         }
     }
 
-    /// Whether several servers can share it.
+    /// Returns whether several servers can share it.
     pub fn has_replicas(&self) -> bool {
         self.url.is_some()
     }
 
-    /// What it says of its version.
+    /// Returns the version as the database prints it.
     pub async fn version(&self) -> anyhow::Result<String> {
         let fresh = self.fresh().await?;
         let pool = fresh.pool().await?;
@@ -67,7 +67,7 @@ impl Kind {
         Ok(version)
     }
 
-    /// A new, empty database.
+    /// Returns a new, empty database.
     pub async fn fresh(&self) -> anyhow::Result<Fresh> {
         let directory = tempfile::Builder::new().prefix("ctxpin-bench-").tempdir()?;
         let Some(server) = &self.url else {
@@ -102,7 +102,7 @@ pub struct Fresh {
 }
 
 impl Fresh {
-    /// Where the product keeps its data.
+    /// Returns where the product keeps its data.
     pub fn storage(&self) -> Storage {
         match &self.url {
             None => Storage::Sqlite(self.sqlite_path()),
@@ -113,7 +113,7 @@ impl Fresh {
         }
     }
 
-    /// Plain connections to it.
+    /// Opens connections to the database, without the product.
     pub async fn pool(&self) -> anyhow::Result<Pool> {
         match &self.url {
             None => Pool::sqlite(&self.sqlite_path()).await,
@@ -121,22 +121,23 @@ impl Fresh {
         }
     }
 
-    /// The address of a PostgreSQL database.
+    /// Returns the address of a PostgreSQL database.
     pub fn url(&self) -> Option<&str> {
         self.url.as_deref()
     }
 
-    /// A directory for what belongs to it; SQLite's file is in it under the server's name for it.
+    /// Returns the directory of the database's files. SQLite's file has the same name in it as in a
+    /// server's data directory.
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    /// The file of a SQLite database.
+    /// Returns the file of a SQLite database.
     pub fn sqlite_path(&self) -> PathBuf {
         self.directory.path().join("ctxpin.sqlite")
     }
 
-    /// Removes it. Every connection should be closed by now; what is left is cut.
+    /// Removes the database. It cuts the connections that are still open.
     pub async fn remove(self) -> anyhow::Result<()> {
         if let Some((server, name)) = &self.server {
             let pool = Pool::postgres(server).await?;

@@ -1,4 +1,4 @@
-//! The figures of a run, as the cases find them and the reports tell them.
+//! The figures of a run. The cases measure them, and the reports print them.
 
 use serde::Serialize;
 
@@ -26,7 +26,7 @@ pub enum Design {
 }
 
 impl Design {
-    /// Its name for readers.
+    /// Returns the name for readers.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ctxpin => "ctxpin",
@@ -71,7 +71,7 @@ pub struct Of {
 }
 
 impl Of {
-    /// Something on a database.
+    /// Names a measurement on a database.
     pub fn new(subject: &'static str, kind: &Kind, unit: Unit, measured: &str) -> Self {
         Self {
             database: Some(kind.name.clone()),
@@ -79,7 +79,7 @@ impl Of {
         }
     }
 
-    /// Something in which no database takes part.
+    /// Names a measurement without a database.
     pub fn of_machine(subject: &'static str, unit: Unit, measured: &str) -> Self {
         Self {
             subject,
@@ -90,7 +90,7 @@ impl Of {
         }
     }
 
-    /// The quantity over which it grows.
+    /// Sets the quantity over which the measured value grows.
     pub fn at(self, size: usize) -> Self {
         Self {
             size: Some(size as f64),
@@ -100,7 +100,7 @@ impl Of {
 }
 
 impl Figures {
-    /// Notes samples; nothing if there are none.
+    /// Records the samples, if there are any.
     pub fn note(&mut self, of: &Of, design: Design, samples: &Samples) {
         let Some(summary) = samples.summary() else {
             return;
@@ -118,18 +118,18 @@ impl Figures {
         self.all.push(figure);
     }
 
-    /// All of them, in the order in which they were found.
+    /// Returns all figures, in the order in which they were measured.
     pub fn all(&self) -> &[Figure] {
         &self.all
     }
 
-    /// The median of one, if it was measured.
+    /// Returns the median of a figure, if it was measured.
     pub fn median(&self, database: &str, measured: &str, design: Design) -> Option<f64> {
         self.find(database, measured, design)
             .map(|figure| figure.summary.median)
     }
 
-    /// One of them, if it was measured.
+    /// Returns a figure, if it was measured.
     pub fn find(&self, database: &str, measured: &str, design: Design) -> Option<&Figure> {
         self.all.iter().find(|figure| {
             figure.database.as_deref() == Some(database)
@@ -139,7 +139,7 @@ impl Figures {
     }
 }
 
-/// A figure in one line.
+/// Returns a figure in one line.
 fn line(figure: &Figure) -> String {
     let Summary {
         median,

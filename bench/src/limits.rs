@@ -24,7 +24,7 @@ use crate::sql::{Pool, Value};
 /// The table of the limits, beside the product's own.
 const TABLE: &str = "bench_limits";
 
-/// Serves the limits of an HTTP answer until it is killed.
+/// Serves the limits of an HTTP response until it is killed.
 #[derive(Debug, Args)]
 pub struct Serve {
     /// The port on loopback.
@@ -67,7 +67,7 @@ async fn row(State(pool): State<Pool>, Path(number): Path<i64>) -> impl IntoResp
     }
 }
 
-/// Makes the table, with one row of a body.
+/// Creates the table, with one row that holds `body`.
 pub async fn prepare(pool: &Pool, body: &[u8]) -> anyhow::Result<()> {
     let (number, bytes) = if pool.is_postgres() {
         ("bigint", "bytea")
@@ -94,7 +94,7 @@ pub async fn commit(pool: &Pool) -> anyhow::Result<()> {
     }
 }
 
-/// Copies bytes of that size, again and again, and tells how long one copy takes.
+/// Copies `size` bytes repeatedly, and returns the times of the copies.
 pub fn copies(size: usize) -> Samples {
     let from = vec![7_u8; size];
     let mut to = vec![0_u8; size];

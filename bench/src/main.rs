@@ -1,9 +1,10 @@
-//! The benchmark: the product beside the obvious design and beside what nothing can beat, on the
+//! The benchmark: it compares the product with the obvious design and with lower limits, on the
 //! same databases, in turns, in one run. `cargo xtask bench` builds it, starts the databases and
 //! runs it.
 //!
-//! It measures operations in process and everything else through processes of the built program. It
-//! checks no result beyond what tells that the right thing was measured: that is for the tests.
+//! It measures operations in process, and everything else through processes of the built program.
+//! It checks results only as far as needed to know that it measured the right thing; the tests
+//! check the rest.
 
 mod baseline;
 mod cases;
@@ -80,7 +81,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs the task; false means that a comparison found something slower, which it has printed.
+/// Runs the task. Returns `false` if a comparison found and printed a slower figure.
 fn run(task: Task) -> anyhow::Result<bool> {
     raise_open_files()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -90,7 +91,8 @@ fn run(task: Task) -> anyhow::Result<bool> {
         .context("starting the runtime")?;
     match task {
         Task::Measure(measure) => runtime.block_on(async {
-            // On a thread that hears of answers itself, as the handlers of a server are.
+            // Runs on a thread of the runtime that polls its own I/O, like the handlers of a
+            // server.
             tokio::spawn(measure.run()).await?.map(|()| true)
         }),
         Task::Compare(compare) => runtime.block_on(async { tokio::spawn(compare.run()).await? }),
@@ -98,7 +100,8 @@ fn run(task: Task) -> anyhow::Result<bool> {
     }
 }
 
-/// Thousands of watches need a file each, here and in the server, which inherits this.
+/// Raises the limit of open files. Each of thousands of watches needs one, here and in the server,
+/// which inherits the limit.
 fn raise_open_files() -> anyhow::Result<()> {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {

@@ -1,4 +1,4 @@
-//! Measuring: repeated, in turns, and told by the median with its spread.
+//! Measuring: samples, and their median and spread.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, Default)]
 pub struct Samples(Vec<f64>);
 
-/// What is told of them.
+/// The summary of samples.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Summary {
     /// Half of the samples are below.
@@ -34,12 +34,12 @@ impl Samples {
         self.add(time.as_secs_f64() * 1_000.0);
     }
 
-    /// Adds those of another series.
+    /// Adds the samples of another series.
     pub fn extend(&mut self, others: Self) {
         self.0.extend(others.0);
     }
 
-    /// The samples in short; `None` if there are none.
+    /// Returns the summary of the samples, or `None` if there are none.
     pub fn summary(&self) -> Option<Summary> {
         let mut sorted = self.0.clone();
         sorted.sort_by(f64::total_cmp);
@@ -63,14 +63,15 @@ impl FromIterator<f64> for Samples {
     }
 }
 
-/// The value below which that share of the sorted samples lies, between two of them if need be.
+/// Returns the value below which that share of the sorted samples lies. It interpolates between two
+/// samples.
 fn quantile(sorted: &[f64], share: f64) -> f64 {
     let place = share * (sorted.len() - 1) as f64;
     let (below, above) = (place.floor() as usize, place.ceil() as usize);
     sorted[below] + (sorted[above] - sorted[below]) * (place - place.floor())
 }
 
-/// Waits for `work` and tells what came of it and how long it took.
+/// Waits for `work`, and returns its result and its duration.
 pub async fn timed<T>(
     work: impl Future<Output = anyhow::Result<T>>,
 ) -> anyhow::Result<(T, Duration)> {

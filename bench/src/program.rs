@@ -12,8 +12,8 @@ use tokio::process::{Child, Command};
 use crate::database::Fresh;
 use crate::wire::{self, Connection};
 
-/// What lets everybody have and do more than any case takes: what is measured is what it costs. Variables,
-/// and not options, so that a program that knows no quotas is compared too.
+/// Quotas and rates above the need of every case, so that no case reaches one. They are variables and not
+/// options, so that a program without quotas can be compared too.
 const BOUNDLESS: [&str; 8] = [
     "CTXPIN_CONTENT_QUOTA",
     "CTXPIN_AGENTS_QUOTA",
@@ -36,12 +36,12 @@ pub struct Process {
     child: Child,
 }
 
-/// A server that answers.
+/// A running server.
 pub struct Server {
     process: Process,
-    /// Where it listens.
+    /// The address of its socket.
     pub address: SocketAddr,
-    /// From its start to its first answer that it is ready.
+    /// The time from its start until it is ready.
     pub ready_after: Duration,
 }
 
@@ -60,7 +60,7 @@ impl Process {
         Ok(Self { child })
     }
 
-    /// Bytes of memory that it has resident.
+    /// Returns the resident memory of the process, in bytes.
     pub fn resident_bytes(&self) -> anyhow::Result<u64> {
         let id = self.child.id().context("the process has ended")?;
         let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
@@ -70,7 +70,7 @@ impl Process {
         Ok(kibibytes * 1024)
     }
 
-    /// Ends it as an operator would, and waits until it is gone.
+    /// Ends the process as an operator would, and waits until it has ended.
     pub async fn stop(mut self) -> anyhow::Result<()> {
         let id = self.child.id().context("the process has ended")?;
         let id = rustix::process::Pid::from_raw(i32::try_from(id)?).context("no process id")?;
@@ -148,7 +148,7 @@ impl Server {
         }
     }
 
-    /// Bytes of memory that it has resident.
+    /// Returns the resident memory of the process, in bytes.
     pub fn resident_bytes(&self) -> anyhow::Result<u64> {
         self.process.resident_bytes()
     }
@@ -159,7 +159,7 @@ impl Server {
     }
 }
 
-/// Starts `ctxpin agent run` on a directory. `place` is where it keeps what is its own.
+/// Starts `ctxpin agent run` on a directory. The agent keeps its own files in `place`.
 pub fn agent_start(
     program: &Path,
     server: SocketAddr,
@@ -181,8 +181,8 @@ pub fn agent_start(
     Process::spawn(&mut command, &place.join("agent.log"))
 }
 
-/// A port that is free now. Another process could take it before the server does, which would show
-/// as a server that does not start.
+/// Returns a port that is free now. Another process could take it before the server does, which
+/// would show as a server that does not start.
 fn free_port() -> anyhow::Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("finding a free port")?;
     Ok(listener.local_addr()?.port())

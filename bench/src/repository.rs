@@ -13,7 +13,7 @@ pub const BODY_BYTES: usize = 4_096;
 /// A workspace's files under a directory.
 #[derive(Debug, Clone)]
 pub struct Repository {
-    /// Where it lies.
+    /// The directory of the files.
     pub directory: String,
     /// Its files, in their order.
     pub files: Vec<File>,
@@ -29,8 +29,8 @@ pub struct File {
     pub bytes: Arc<[u8]>,
 }
 
-/// A text of [`BODY_BYTES`] that nobody has seen before: random bytes in hexadecimal, 64 to a line.
-/// A model's files are text, and this one does not compress, for nothing in it comes twice.
+/// Returns a new random text of [`BODY_BYTES`]: bytes in hexadecimal, 64 to a line. Instruction
+/// files are text too, but this text does not compress, because nothing in it repeats.
 pub fn body() -> Vec<u8> {
     let mut random = rand::rng();
     let mut text = String::with_capacity(BODY_BYTES + 65);
@@ -44,7 +44,7 @@ pub fn body() -> Vec<u8> {
 }
 
 impl Repository {
-    /// A repository of `count` files in a directory.
+    /// Returns a repository of `count` files in a directory.
     pub fn new(directory: &str, count: usize) -> Self {
         let mut repository = Self {
             directory: directory.to_owned(),
@@ -61,7 +61,7 @@ impl Repository {
         repository
     }
 
-    /// The same files at another place.
+    /// Returns the same files in another directory.
     pub fn at(&self, directory: &str) -> Self {
         Self {
             directory: directory.to_owned(),
@@ -69,7 +69,7 @@ impl Repository {
         }
     }
 
-    /// Gives one file another content.
+    /// Changes the content of one file.
     pub fn change(&mut self, index: usize) {
         let bytes: Arc<[u8]> = body().into();
         let file = &mut self.files[index];
@@ -77,12 +77,12 @@ impl Repository {
         file.bytes = bytes;
     }
 
-    /// The path of a file.
+    /// Returns the path of a file.
     pub fn source(&self, file: &File) -> String {
         format!("{}/{}", self.directory, file.path)
     }
 
-    /// What an agent finds: every body is to be stored.
+    /// Returns the snapshot that an agent's scan gives, with the hash of every body.
     pub fn found(&self) -> Snapshot {
         let resources = self.files.iter().map(|file| {
             let source = self.source(file);
@@ -102,7 +102,7 @@ impl Repository {
         }
     }
 
-    /// The bytes that go with a push to a server whose head is `before`.
+    /// Returns the bytes that go with a push to a server whose head is `before`.
     pub fn bodies_since(&self, before: Option<&Self>) -> Bodies {
         let known = |file: &File| {
             before.is_some_and(|before| before.files.iter().any(|known| known.hash == file.hash))

@@ -49,7 +49,7 @@ pub struct Agent {
     head: Option<Repository>,
 }
 
-/// What is measured is what it costs, and not how much of it is allowed.
+/// Quotas above the need of every case, so that no case reaches one.
 const BOUNDLESS: Quotas = Quotas {
     amounts: Amounts {
         content_bytes: MORE_THAN_ENOUGH,
@@ -99,12 +99,12 @@ impl Scene {
         })
     }
 
-    /// Whose token asks.
+    /// Returns the token of the requests.
     pub fn owner(&self) -> Credential {
         self.token.credential()
     }
 
-    /// Closes the service, for servers to take its place, and keeps the data.
+    /// Closes the service and keeps the data, for servers that take its place.
     pub async fn leave(self) -> (Fresh, Token) {
         self.service.close().await;
         self.pool.close().await;
@@ -117,7 +117,7 @@ impl Scene {
         fresh.remove().await
     }
 
-    /// A new agent.
+    /// Creates a new agent.
     pub async fn agent(&self, workspace: &str) -> anyhow::Result<Agent> {
         let request = AgentRequest {
             workspace: workspace.to_owned(),
@@ -137,7 +137,7 @@ impl Scene {
         })
     }
 
-    /// A new chat, bound to an agent and pinned to its head.
+    /// Creates a new chat, bound to an agent and pinned to its head.
     pub async fn chat(&self, agent: AgentId) -> anyhow::Result<ChatId> {
         let request = ChatCreate {
             client: None,
@@ -152,9 +152,9 @@ impl Scene {
         Ok(chat.id)
     }
 
-    /// Many unpinned chats that are bound to an agent without a head. Their rows are written as the
-    /// product would write them, but not one transaction for each; their rows of the audit log,
-    /// which no measurement reads, are left out. The agent's first push pins them all.
+    /// Creates many unpinned chats that are bound to an agent without a head. It writes the rows
+    /// that the product would write, but in one transaction, and without the rows of the audit log,
+    /// which no measurement reads. The agent's first push pins all of these chats.
     pub async fn chats_unpinned(&self, agent: AgentId, count: usize) -> anyhow::Result<Vec<Uuid>> {
         let now = now();
         let ids: Vec<Uuid> = (0..count).map(|_| ChatId::generate(now).uuid()).collect();
@@ -181,7 +181,7 @@ impl Scene {
         Ok(pins::pin_move(&self.service, self.owner(), chat, request, None).await?)
     }
 
-    /// The newest chat, which is how one of those from [`Self::chats_unpinned`] is had by its id.
+    /// Returns the newest chat, for example one of those from [`Self::chats_unpinned`].
     pub async fn newest_chat(&self) -> anyhow::Result<ChatId> {
         let page = PageRequest::newest(1);
         let filter = ctxpin_model::chat::ChatFilter::default();
@@ -191,7 +191,7 @@ impl Scene {
 }
 
 impl Agent {
-    /// What the next push of a repository sends.
+    /// Returns the next push of a repository.
     pub fn push_of(&mut self, repository: &Repository) -> Push {
         self.version += 1;
         let inline = repository.bodies_since(self.head.as_ref());
@@ -219,7 +219,7 @@ impl Agent {
     }
 }
 
-/// The present moment.
+/// Returns the present moment.
 pub fn now() -> Moment {
     Clock::system().now()
 }

@@ -70,7 +70,8 @@ macro_rules! query {
     }};
 }
 
-/// Everything here is a constant of this program, or a constant repeated for each row.
+/// Marks a statement as safe. Every statement here is a constant of this program, or repeats a
+/// constant for each row.
 #[expect(
     clippy::disallowed_methods,
     reason = "statements for many rows are composed, and none holds what comes from outside"
@@ -80,7 +81,7 @@ fn vouched(sql: &str) -> sqlx::AssertSqlSafe<String> {
 }
 
 impl Pool {
-    /// Opens a SQLite file, made if it is missing.
+    /// Opens a SQLite file, and creates it if it is missing.
     pub async fn sqlite(path: &Path) -> anyhow::Result<Self> {
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -103,7 +104,7 @@ impl Pool {
         Ok(Self::Sqlite(pool.await.context("opening SQLite")?))
     }
 
-    /// Opens a SQLite file that is there, for reading on several connections.
+    /// Opens an existing SQLite file, for reading on several connections.
     pub async fn sqlite_readers(path: &Path) -> anyhow::Result<Self> {
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -130,12 +131,12 @@ impl Pool {
         Ok(Self::Postgres(pool.await.context("opening PostgreSQL")?))
     }
 
-    /// Whether it is PostgreSQL.
+    /// Returns whether the database is PostgreSQL.
     pub fn is_postgres(&self) -> bool {
         matches!(self, Self::Postgres(_))
     }
 
-    /// Runs one statement in a transaction of its own. Tells how many rows it changed.
+    /// Runs one statement in a transaction of its own, and returns how many rows it changed.
     pub async fn run(&self, sql: &str, values: &[Value]) -> anyhow::Result<u64> {
         Ok(match self {
             Self::Sqlite(pool) => query!(Sqlite, sql, values)
@@ -169,7 +170,7 @@ impl Pool {
         work.commit().await
     }
 
-    /// The one number that a statement answers.
+    /// Returns the only number in the result of a statement.
     pub async fn number(&self, sql: &str) -> anyhow::Result<i64> {
         Ok(match self {
             Self::Sqlite(pool) => sqlx::query_scalar(vouched(sql)).fetch_one(pool).await?,
@@ -177,7 +178,7 @@ impl Pool {
         })
     }
 
-    /// The one text that a statement answers.
+    /// Returns the only text in the result of a statement.
     pub async fn text(&self, sql: &str) -> anyhow::Result<String> {
         Ok(match self {
             Self::Sqlite(pool) => sqlx::query_scalar(vouched(sql)).fetch_one(pool).await?,
@@ -185,7 +186,7 @@ impl Pool {
         })
     }
 
-    /// The bytes of the row with that number.
+    /// Returns the bytes of the row with that number.
     pub async fn bytes(&self, sql: &str, number: i64) -> anyhow::Result<Vec<u8>> {
         let values = [Value::Number(number)];
         Ok(match self {
@@ -208,7 +209,7 @@ impl Pool {
         })
     }
 
-    /// Bytes that the tables and their indexes take, without what an earlier state left in them.
+    /// Returns the size of the tables and their indexes in bytes, after it has removed dead rows.
     pub async fn compact_size(&self) -> anyhow::Result<i64> {
         if self.is_postgres() {
             self.script("vacuum (full, analyze)").await?;
@@ -226,7 +227,7 @@ impl Pool {
         Ok(pages * page)
     }
 
-    /// Has the planner know the tables and the log written back, as in a database that has been in
+    /// Updates the planner's statistics and writes the log back, as in a database that has been in
     /// use for a while.
     pub async fn settle(&self) -> anyhow::Result<()> {
         if self.is_postgres() {
@@ -246,7 +247,7 @@ impl Pool {
 }
 
 impl Work {
-    /// Runs a statement. Tells how many rows it changed.
+    /// Runs a statement, and returns how many rows it changed.
     pub async fn run(&mut self, sql: &str, values: &[Value]) -> anyhow::Result<u64> {
         Ok(match self {
             Self::Sqlite(work) => query!(Sqlite, sql, values)
@@ -260,7 +261,7 @@ impl Work {
         })
     }
 
-    /// The pairs of a text and bytes that a statement with one id answers.
+    /// Returns the rows of a statement with one id, each a text and bytes.
     pub async fn pairs(&mut self, sql: &str, id: Uuid) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
         Ok(match self {
             Self::Sqlite(work) => {
@@ -299,7 +300,7 @@ impl Work {
         Ok(())
     }
 
-    /// Makes it durable.
+    /// Commits the transaction durably.
     pub async fn commit(self) -> anyhow::Result<()> {
         match self {
             Self::Sqlite(work) => work.commit().await?,

@@ -11,23 +11,23 @@ use tokio::task::JoinSet;
 
 use crate::measure::Samples;
 
-/// Longest wait for an answer. It is reached only by a failure.
+/// The longest wait for a response. Only a failure takes so long.
 const WAIT_MAX: Duration = Duration::from_secs(60);
 
-/// Bytes that are read at a time where nothing is known of what comes: little, for thousands of
-/// watches have a buffer each.
+/// The bytes of one read if the length of the response is unknown. It is small, because thousands
+/// of watches have a buffer each.
 const READ_BYTES: usize = 4 * 1024;
 
 /// Connections of a load.
 pub const CONNECTIONS: usize = 8;
 
-/// A connection that is used again and again.
+/// A connection that several requests use.
 pub struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
-/// What of an answer is looked at.
+/// The parts of a response that the benchmark reads.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -36,7 +36,7 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-/// A request as it goes over the wire.
+/// Returns a request as it goes over the wire.
 pub fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
     let mut text = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n");
     for (name, value) in headers {
@@ -53,12 +53,12 @@ pub fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -
     text.into_bytes()
 }
 
-/// A request that reads something with a token.
+/// Returns a request that reads something with a token.
 pub fn get(path: &str, token: &str) -> Vec<u8> {
     request("GET", path, &[("authorization", &bearer(token))], "")
 }
 
-/// A request that reads what the caller has already, under a tag.
+/// Returns a request that reads an object whose `ETag` the caller has.
 pub fn get_known(path: &str, token: &str, tag: &str) -> Vec<u8> {
     let tag = format!("\"{tag}\"");
     let headers = [("authorization", bearer(token)), ("if-none-match", tag)];
@@ -68,12 +68,12 @@ pub fn get_known(path: &str, token: &str, tag: &str) -> Vec<u8> {
     request("GET", path, &headers, "")
 }
 
-/// A request that sends JSON with a token.
+/// Returns a request that sends JSON with a token.
 pub fn send(method: &str, path: &str, token: &str, body: &str) -> Vec<u8> {
     request(method, path, &[("authorization", &bearer(token))], body)
 }
 
-/// The value of the header that presents a token.
+/// Returns the value of the header `Authorization` for a token.
 fn bearer(token: &str) -> String {
     format!("Bearer {token}")
 }
@@ -89,7 +89,7 @@ impl Connection {
         })
     }
 
-    /// Sends a request and reads the whole answer.
+    /// Sends a request and reads the whole response.
     pub async fn ask(&mut self, request: &[u8]) -> anyhow::Result<Answer> {
         tokio::time::timeout(WAIT_MAX, self.ask_patiently(request))
             .await
@@ -118,7 +118,7 @@ impl Connection {
         Ok(Answer { status, head, body })
     }
 
-    /// Reads an answer's head.
+    /// Reads the head of a response.
     async fn head(&mut self) -> anyhow::Result<(u16, String)> {
         let end = loop {
             if let Some(at) = find(&self.buffer, b"\r\n\r\n") {
@@ -132,7 +132,7 @@ impl Connection {
         Ok((status.parse()?, head))
     }
 
-    /// Sends a request for a stream of events and reads until its state was told.
+    /// Sends a request for a stream of events, and reads until the state is complete.
     pub async fn watch(mut self, request: &[u8]) -> anyhow::Result<Events> {
         self.stream.write_all(request).await?;
         let (status, head) = self.head().await?;
@@ -159,7 +159,7 @@ pub struct Events {
 }
 
 impl Events {
-    /// Reads until a text has come, and forgets everything up to it.
+    /// Reads until a text has come, and drops everything up to its end.
     pub async fn until(&mut self, text: &str) -> anyhow::Result<()> {
         let read = async {
             loop {
@@ -176,7 +176,7 @@ impl Events {
     }
 }
 
-/// Where a text begins in bytes.
+/// Returns the position of a text in bytes.
 fn find(bytes: &[u8], text: &[u8]) -> Option<usize> {
     bytes.windows(text.len()).position(|part| part == text)
 }
@@ -189,8 +189,8 @@ pub struct Load {
     pub latencies: Samples,
 }
 
-/// Asks on [`CONNECTIONS`] connections, on each the same as soon as its last answer has come, for a
-/// while. The addresses and the requests are taken in turns.
+/// Sends requests on [`CONNECTIONS`] connections for `time`. Each connection repeats its request as
+/// soon as the response has come. The connections take the addresses and the requests in turns.
 pub async fn load(
     addresses: &[SocketAddr],
     requests: &[Vec<u8>],

@@ -19,21 +19,21 @@ const INSTRUCTION_NAMES: [&str; 6] = [
 #[derive(Debug)]
 pub struct File {
     pub checkout: PathBuf,
-    /// Where it lies.
+    /// The path of the file.
     pub path: PathBuf,
     /// What it holds.
     pub bytes: Vec<u8>,
 }
 
 impl File {
-    /// Whether it is a skill's.
+    /// Returns whether the file is a SKILL.md.
     pub fn is_skill(&self) -> bool {
         self.path.ends_with("SKILL.md")
     }
 }
 
-/// Reads every `SKILL.md` and every instruction file below some directories, in the order of their paths.
-/// Links are not followed.
+/// Reads every `SKILL.md` and every instruction file below the directories, in the order of their
+/// paths. Does not follow links.
 pub fn read(directories: &[PathBuf]) -> anyhow::Result<Vec<File>> {
     let mut files = Vec::new();
     for checkout in directories {

@@ -26,7 +26,7 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// Whether it costs no more than it may.
+    /// Returns whether the cost is within its limit.
     pub fn is_within(&self) -> bool {
         self.ratio <= self.ratio_max
     }
@@ -60,7 +60,7 @@ pub fn measure(files: &[File]) -> Vec<Cost> {
     ]
 }
 
-/// As many files as are measured, from all over the corpus.
+/// Returns the files to measure, evenly spread over the corpus.
 fn spread<'f>(files: &[&'f File]) -> Vec<&'f File> {
     let step = (files.len() / FILES).max(1);
     files.iter().step_by(step).take(FILES).copied().collect()

@@ -1,4 +1,4 @@
-//! Findings of `ctxpin check` by lot, with the lines that they are about, for a person to judge.
+//! Random findings of `ctxpin check` with their lines, for a person to judge.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -27,7 +27,7 @@ struct Finding {
     message: String,
 }
 
-/// Checks every file, prints how often each code is told, and as many findings as are wanted.
+/// Checks every file, and prints how often each code occurs and some findings of each.
 pub fn print(files: &[File], arguments: &Arguments) -> anyhow::Result<()> {
     let mut by_checkout: BTreeMap<&Path, Vec<&Path>> = BTreeMap::new();
     for file in files {

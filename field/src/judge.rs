@@ -10,7 +10,7 @@ use markdown::{ParseOptions, to_mdast};
 
 use crate::corpus::File;
 
-/// The files that lose text inside code, each with the first code that is not whole any more.
+/// Returns the files that lose text inside code, each with the first code that is no longer whole.
 pub fn lost(files: &[File]) -> Vec<(PathBuf, String)> {
     let lost = files.iter().filter_map(|file| {
         let before = String::from_utf8_lossy(&file.bytes).replace("\r\n", "\n");
@@ -20,8 +20,8 @@ pub fn lost(files: &[File]) -> Vec<(PathBuf, String)> {
     lost.collect()
 }
 
-/// The first code of `before` that is not in `after`. Characters that nobody sees may go, and so may blanks
-/// at an end.
+/// Returns the first code of `before` that is not in `after`. Invisible characters and blanks at
+/// the end of a line may be missing.
 fn first_lost(before: &str, after: &str) -> Option<String> {
     let remaining: BTreeSet<_> = codes(after).iter().map(|code| visible(code)).collect();
     let whole = visible(after);
@@ -33,7 +33,7 @@ fn first_lost(before: &str, after: &str) -> Option<String> {
     })
 }
 
-/// The contents of fenced, indented and inline code, in the order of the text.
+/// Returns the contents of fenced, indented and inline code, in the order of the text.
 fn codes(text: &str) -> Vec<String> {
     let mut codes = Vec::new();
     if let Ok(tree) = to_mdast(text, &ParseOptions::gfm()) {

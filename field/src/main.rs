@@ -48,7 +48,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Tries everything and prints it; false if something is not as it must be.
+/// Runs every task and prints its results. Returns `false` if a limit is exceeded.
 fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let files = corpus::read(&arguments.directories)?;
     let standing = standing::of(&files);

@@ -1,4 +1,4 @@
-//! What of the files is used, what is not, and why.
+//! How many files are used and unused, with the reasons.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,7 +13,7 @@ use ctxpin_scan::trust::Trust;
 
 use crate::corpus::File;
 
-/// How files stand.
+/// The counts of used and unused files.
 #[derive(Debug, Default)]
 pub struct Standing {
     /// How many skills there are.
@@ -22,7 +22,7 @@ pub struct Standing {
     refused_skills: usize,
     /// By checkout and reason, how many files are not used, with one of them.
     reasons: BTreeMap<(String, String), (usize, String)>,
-    /// How many files each warning is told of.
+    /// How many files have each warning.
     warnings: BTreeMap<Code, usize>,
 }
 
@@ -47,7 +47,7 @@ pub fn of(files: &[File]) -> Standing {
             standing.tell(file, "it was not found".into());
             continue;
         };
-        // A name that only this scan asks for: an instruction file of another tool.
+        // Only this scan uses the name: it is an instruction file of another tool.
         let is_unnamed = !is_skill
             && resource.status == Status::Invalid
             && resource
@@ -83,7 +83,7 @@ impl Standing {
         *count += 1;
     }
 
-    /// The share of skills that are not used, in percent.
+    /// Returns the share of skills that are not used, in percent.
     pub fn refused_percent(&self) -> f64 {
         100.0 * self.refused_skills as f64 / self.skills.max(1) as f64
     }

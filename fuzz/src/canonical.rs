@@ -6,7 +6,8 @@ use ctxpin_model::snapshot::Snapshot;
 
 use crate::{pieces, snapshots};
 
-/// Two snapshots as lines (see the corpus), encoded alike exactly if they are alike.
+/// Checks that two snapshots, written as lines (see the corpus), have the same encoding exactly if
+/// they are equal.
 pub fn check(bytes: &[u8]) {
     let texts: [String; 2] = pieces::texts(bytes);
     let [a, b] = texts.map(|text| snapshots::read(&text));
@@ -29,8 +30,8 @@ pub fn check(bytes: &[u8]) {
     a_detail_reads_back(bytes);
 }
 
-/// What the encoding tells apart: not the order of a skill's files, and of a detail its canonical
-/// form.
+/// Returns the parts of a snapshot that its encoding distinguishes: files without their order, and
+/// details in their canonical form.
 fn told_apart(snapshot: &Snapshot) -> (Snapshot, Vec<Option<Vec<u8>>>) {
     let mut snapshot = snapshot.clone();
     let mut details = Vec::new();
@@ -58,8 +59,8 @@ fn the_order_of_resources_is(snapshot: &Snapshot) {
     assert_eq!(same, stays, "{snapshot:?}");
 }
 
-/// The canonical form of a detail is one: written once more it stays as it is. Bytes that nobody wrote
-/// are a detail or none.
+/// Checks that the canonical form of a detail stays the same if it is read and written again. Any
+/// other bytes are a detail or an error.
 fn a_detail_reads_back(bytes: &[u8]) {
     let Some(detail) = Detail::from_canonical_json(bytes) else {
         return;

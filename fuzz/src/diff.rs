@@ -12,14 +12,15 @@ use crate::{patch, pieces, snapshots};
 /// Past it a diff is coarser.
 const COMPARING_TIME: Duration = Duration::from_millis(500);
 
-/// Two texts and two labels. The texts are also read as snapshots.
+/// Checks the diff of two texts with two labels. Also reads the texts as snapshots.
 pub fn check(bytes: &[u8]) {
     let [old, new, old_label, new_label] = pieces::texts(bytes);
     check_texts(&old, &new, [&old_label, &new_label]);
     check_snapshots(&snapshots::read(&old), &snapshots::read(&new));
 }
 
-/// The diff is empty exactly if the texts are equal, and else makes one out of the other.
+/// Checks that the diff is empty exactly if the texts are equal, and otherwise turns the old text
+/// into the new one.
 fn check_texts(old: &str, new: &str, labels: [&str; 2]) {
     let bounds = Bounds {
         bytes_max: u64::MAX,
@@ -34,7 +35,7 @@ fn check_texts(old: &str, new: &str, labels: [&str; 2]) {
     assert_eq!(patch::applied(old, &diff), new, "{old:?} {diff}");
 }
 
-/// The changes are empty exactly if the hashes are equal, in both directions.
+/// Checks that there are changes exactly if the hashes differ, in both directions.
 fn check_snapshots(pinned: &Snapshot, head: &Snapshot) {
     let (a, b) = (pinned.addresses(), head.addresses());
     let same_context = a.context_hash == b.context_hash;
@@ -44,7 +45,7 @@ fn check_snapshots(pinned: &Snapshot, head: &Snapshot) {
         assert_eq!(context.is_empty(), same_context, "{context:?}");
         let all = changes(from, to, true);
         assert_eq!(all.is_empty(), same_context && same_tools, "{all:?}");
-        // Everything is told once.
+        // Each change is in the list once.
         let most = 1 + from.resources.len() + to.resources.len();
         assert!(context.len() <= all.len() && all.len() <= most, "{all:?}");
     }

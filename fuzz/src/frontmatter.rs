@@ -9,7 +9,8 @@ const WARNINGS_MAX: usize = 8_000;
 /// Longest refusal: texts of the file are quoted cut.
 const REFUSAL_BYTES_MAX: usize = 1_000;
 
-/// A `SKILL.md`, which has an answer, the right one and the same one however its lines end.
+/// Checks that a `SKILL.md` has a result, that the result obeys the rules, and that line ends do
+/// not change it.
 pub fn check(bytes: &[u8]) {
     let frontmatter = parse(bytes, "directory");
     check_told(&frontmatter);
@@ -26,7 +27,7 @@ pub fn check(bytes: &[u8]) {
     }
 }
 
-/// What is told is short, and in the order of the file.
+/// Checks that warnings are short and in the order of the file.
 fn check_told(frontmatter: &Frontmatter) {
     assert!(
         frontmatter.warnings.len() <= WARNINGS_MAX,

@@ -1,8 +1,8 @@
-//! What the fuzzer asks of the code that meets content from outside, one module for each target.
+//! The guarantees of the code that reads content from outside, with one module for each target.
 //!
-//! A target is a plain function of bytes which panics if a promise is broken. So the same function
+//! A target is a plain function of bytes that panics if a guarantee is broken. So the same function
 //! runs under libFuzzer (`cargo xtask fuzz`) and, with the corpus and generated inputs, among the
-//! tests. The promises are checked in another way than the code under test keeps them.
+//! tests. A target checks a guarantee in another way than the code under test keeps it.
 //!
 //! It must not know databases, HTTP or files: only what is a pure function of its input can be
 //! tried thousands of times a second.

@@ -1,4 +1,4 @@
-//! The manifest of a push: what is taken has bounds, and what is sent on is what was read.
+//! The manifest of a push: an accepted manifest is within the limits, and reads back unchanged.
 
 use ctxpin_model::admission::admit;
 use ctxpin_model::limits::{
@@ -19,7 +19,7 @@ use ctxpin_protocol::http::push::Push;
 /// Longest refusal: it names a place and a reason, and quotes at most one source.
 const REFUSAL_BYTES_MAX: usize = 2_000;
 
-/// The body of a push, in JSON.
+/// Checks the JSON body of a push.
 pub fn check(bytes: &[u8]) {
     let Ok(sent) = serde_json::from_slice::<Push>(bytes) else {
         return;
@@ -77,8 +77,7 @@ fn check_claim(claim: &Claim) {
     assert!(claim.shape.is_none() || claim.kind == Kind::McpConfig);
 }
 
-/// Returns the snapshot of a manifest whose bytes were all sent. Those that did not come along are
-/// empty.
+/// Returns the snapshot of a manifest. Bodies that the push does not contain are empty.
 fn judged(manifest: &Manifest) -> Snapshot {
     let empty = |hash| (hash, 0);
     let mut blobs = AgentBlobs::default();
@@ -103,7 +102,7 @@ fn check_snapshot(snapshot: &Snapshot) {
     check_admitted(snapshot.clone());
 }
 
-/// Whether a text of a JSON holds a NUL: an escape that no backslash escapes.
+/// Returns whether a string in the JSON holds a NUL: an escape that no backslash escapes.
 fn has_nul(json: &str) -> bool {
     let is_escape = |(at, _): (usize, &str)| {
         let before = json[..at].bytes().rev();
@@ -128,7 +127,7 @@ fn check_text<'t>(texts: impl IntoIterator<Item = &'t String>, bytes_max: usize)
     }
 }
 
-/// A snapshot, sent as an agent would, is read as what it claims.
+/// Checks that the push of a snapshot, as an agent sends it, reads back as the snapshot's claims.
 fn check_sent_on(read_before: &push::Push, snapshot: &Snapshot) {
     let Position { epoch, version } = read_before.position;
     let settled = read_before.mcp_settled;
@@ -150,7 +149,8 @@ fn check_sent_on(read_before: &push::Push, snapshot: &Snapshot) {
     assert!(again.manifest.seems_to_repeat(snapshot));
 }
 
-/// What is admitted is within the limits of a snapshot, and admitting it again changes nothing.
+/// Checks that admission keeps the limits of a snapshot, and that a second admission changes
+/// nothing.
 fn check_admitted(snapshot: Snapshot) {
     let mut admitted = snapshot.resources;
     assert_eq!(admit(&mut admitted), None, "no more are listed than fit");

@@ -1,36 +1,35 @@
-//! The shape of a `.mcp.json`: whatever the file holds, no value of it is told, and no name that is none.
+//! The shape of a `.mcp.json`: no file reveals a value, or a name that has not the form of one.
 
 use ctxpin_scan::mcp_config::shape;
 use serde_json::{Map, Value};
 
-/// Stands wherever a secret could. A host is told in lower case.
+/// The text in every place where a secret could be. It is in lower case, like the host of a shape.
 const SECRET: &str = "zq7x9w4kv2";
 
-/// Longest error: it tells places and counts.
+/// The longest error, in bytes. Errors contain only places and counts.
 const ERROR_BYTES_MAX: usize = 100;
 
-/// Ways in which a URL is written with a secret in it, `authority` being what the input says behind
-/// the scheme.
+/// The forms of a URL with a secret in it. `authority` is the input's text behind the scheme.
 const URLS: [fn(&str, &str) -> String; 4] = [
     |scheme, authority| format!("{scheme}://u:{SECRET}@{authority}/{SECRET}?{SECRET}#{SECRET}"),
     |scheme, authority| format!("{scheme}://{authority}/{SECRET}?{SECRET}#{SECRET}"),
     // A password with a slash, which should have been escaped.
     |scheme, authority| format!("{scheme}://{SECRET}/x@{authority}"),
-    // A hook's own name below the domain of whoever offers hooks.
+    // The host of a hook, below the domain of its provider.
     |scheme, authority| format!("{scheme}://{SECRET}.hooks.{authority}"),
 ];
 
-/// Ways in which a name is none because of what somebody has put into it.
+/// The ways in which somebody puts a secret into a name, so that it has not the form of a name.
 const NAMES: [fn(&str) -> String; 3] = [
     |name| format!("{name}: Bearer {SECRET}"),
     |name| format!("{name}={SECRET}"),
     |name| format!("https://{SECRET}@{name}/"),
 ];
 
-/// What stands for a name that is none begins so.
+/// The beginning of the text that replaces an unfit name.
 const UNFIT_NAME: &str = "(unfit name";
 
-/// A `.mcp.json`, also with secrets in every place for a value and cut off in the middle.
+/// Checks a `.mcp.json`, also with a secret in the place of every value, and cut off in the middle.
 pub fn check(bytes: &[u8]) {
     check_cut(bytes);
     let text = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
@@ -55,12 +54,12 @@ pub fn check(bytes: &[u8]) {
     }
 }
 
-/// The first half of the file with a secret behind it.
+/// Checks that the first half of the file with a secret behind it reveals nothing.
 fn check_cut(bytes: &[u8]) {
     if !String::from_utf8_lossy(bytes).contains(SECRET) {
         let mut cut = bytes[..bytes.len() / 2].to_vec();
         cut.extend_from_slice(SECRET.as_bytes());
-        // A cut in a name may be a whole file, and its names are told.
+        // A cut file may still be valid, and then its names are reported.
         if shape(&cut).is_err() {
             check_silent(&cut);
         }
@@ -79,7 +78,7 @@ fn check_silent(config: &[u8]) {
     }
 }
 
-/// Names are sorted, two of them stay two, and each has the form of one.
+/// Checks that names are sorted and stay distinct, and that each has the form of a name.
 fn check_names(config: &[u8]) {
     let Ok(Some(servers)) = shape(config) else {
         return;
@@ -121,7 +120,7 @@ fn plant(config: &mut Value, url: fn(&str, &str) -> String) {
     }
 }
 
-/// Makes every name of a server, a variable or a header none.
+/// Replaces every name of a server, a variable or a header by one that has not the form of a name.
 fn rename(config: &mut Value, name: fn(&str) -> String) {
     let renamed = |members: &Map<String, Value>| {
         let members = members
@@ -139,7 +138,7 @@ fn rename(config: &mut Value, name: fn(&str) -> String) {
                 *names = renamed(names);
             }
         }
-        // Neither is a transport what nobody speaks, nor a program what is written like a token.
+        // An unknown transport is not reported, and neither is a program that looks like a token.
         if let Value::Object(server) = server {
             server.insert("type".into(), SECRET.into());
             server.insert("command".into(), format!("{SECRET}=1").into());
@@ -150,7 +149,7 @@ fn rename(config: &mut Value, name: fn(&str) -> String) {
 fn plant_server(server: &mut Map<String, Value>, url: fn(&str, &str) -> String) {
     for (key, value) in server.iter_mut() {
         *value = match (key.as_str(), &*value) {
-            // A program may be told, a whole command line may not.
+            // A program may be reported, but not a whole command line.
             ("command", Value::String(command)) => format!("{command} {SECRET}").into(),
             ("url", Value::String(text)) => match text.split_once("://") {
                 Some((scheme, authority)) => url(scheme, authority).into(),
@@ -169,7 +168,7 @@ fn plant_server(server: &mut Map<String, Value>, url: fn(&str, &str) -> String) 
     server.insert("args".into(), vec![Value::from(SECRET)].into());
 }
 
-/// Makes every text and number below a secret, and adds one.
+/// Replaces every text and number in the value by the secret, and adds one.
 fn fill(value: &mut Value) {
     match value {
         Value::Array(items) => {

@@ -1,7 +1,7 @@
-//! Applies a unified diff, as a reader understands one: a text of ours stands in it, so that nothing
-//! but the counts of a hunk's header may be believed.
+//! Applies a unified diff as a reader understands it. The lines of a hunk can be any text, so only
+//! the counts of its header say where it ends.
 
-/// What becomes of `old`.
+/// Returns `old` after the changes of `diff`.
 ///
 /// # Panics
 /// If it is no diff of `old`.
@@ -58,7 +58,7 @@ struct Range {
 }
 
 impl Range {
-    /// How many lines stand before it. An empty range names the line before it.
+    /// Returns the number of lines before the range. An empty range names the line before it.
     fn before(&self) -> usize {
         match self.count {
             0 => self.start,

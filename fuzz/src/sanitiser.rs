@@ -15,18 +15,18 @@ use crate::pieces;
 /// Names that only ctxpin's tags may begin with.
 const TAG_NAMES: [&str; 3] = ["workspace-context", "available-skills", "context-file"];
 
-/// The elements of a prompt that are there once at most.
+/// The elements that occur in a prompt at most once.
 const ELEMENTS: [&str; 2] = ["workspace-context", "available-skills"];
 
-/// Longest beginning of a tag that is looked at: its name and what may stand before it.
+/// The longest beginning of a tag to read: its name and the characters before it.
 const TAG_CHARS_MAX: usize = 200;
 
-/// Whether a character is kept somewhere though it is not seen.
+/// Returns whether the character is invisible, but kept in some places.
 fn is_unseen(c: char) -> bool {
     matches!(c, '\u{200C}' | '\u{200D}') || is_selector(c)
 }
 
-/// Whether a character chooses a form of the one before it.
+/// Returns whether the character selects a variant of the one before it.
 fn is_selector(c: char) -> bool {
     matches!(c, '\u{180B}'..='\u{180D}' | '\u{180F}' | '\u{FE00}'..='\u{FE0F}' | '\u{E0100}'..='\u{E01EF}')
 }
@@ -34,7 +34,7 @@ fn is_selector(c: char) -> bool {
 /// What ends a line elsewhere than in Markdown, where it is a space or nothing.
 const ENDS: [char; 5] = ['\u{B}', '\u{C}', '\u{85}', '\u{2028}', '\u{2029}'];
 
-/// Seven texts, which are also put together as the facts, the file and the skill of a prompt.
+/// Checks seven texts, alone and together as the facts, the file and the skill of a prompt.
 pub fn check(bytes: &[u8]) {
     let texts: [String; 7] = pieces::texts(bytes);
     for text in &texts {
@@ -88,8 +88,8 @@ fn check_text(input: &str) {
     assert!(is == 0 || is_warned, "{input:?} became {output:?}");
 }
 
-/// The pieces follow each other, and make the text before and the text that is given. What is not
-/// given as it was is told with its reason, or is another spelling of itself.
+/// Checks that the pieces together are the input, and without the removed parts the output. Each
+/// changed piece has a reason, or is another spelling of itself.
 fn check_pieces(input: &str, treated: &Treated) {
     let (mut given, mut end) = (String::new(), 0);
     for piece in &treated.pieces {
@@ -111,13 +111,13 @@ fn check_pieces(input: &str, treated: &Treated) {
     assert_eq!(given, treated.text, "{input:?}");
 }
 
-/// The text as its lines are, whatever ends them.
+/// Returns the text with LF as its only line end.
 fn unix(text: &str) -> String {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     text.strip_prefix('\u{FEFF}').unwrap_or(&text).to_owned()
 }
 
-/// The parts of some kinds, with what is removed and escaped everywhere.
+/// Returns the parts of some kinds, after the removals and escapes that apply everywhere.
 fn of_kind(text: &str, kinds: &[PartKind]) -> Vec<String> {
     let parts = parts(text).into_iter();
     let parts = parts.filter(|part| kinds.contains(&part.kind));
@@ -126,15 +126,14 @@ fn of_kind(text: &str, kinds: &[PartKind]) -> Vec<String> {
         .collect()
 }
 
-/// A text without what only stands for something removed, or stays or not by what stands before it, and
-/// with its tags as they were.
+/// Returns the text without U+FFFD, joiners and variation selectors, and with its original tags.
 fn unmarked(text: &str) -> String {
     let is_left_out = |c: char| matches!(c, '\u{FFFD}' | '\u{200D}') || is_selector(c);
     let text = text.replace(is_left_out, "");
     text.replace("&lt;", "<").trim_end().to_owned()
 }
 
-/// A text that is read alone keeps everything that can be seen.
+/// Checks that a text which a model reads alone keeps everything visible.
 fn check_alone(input: &str) {
     let output = sanitise::shown(input);
     assert_eq!(sanitise::shown(&output), output, "twice is once: {input:?}");
@@ -156,7 +155,8 @@ fn check_line(input: &str) {
     check_visible(&output);
 }
 
-/// No control character but tab and LF, nothing that has no width or turns the direction.
+/// Checks that the text has no control character except tab and LF, no character without width, and
+/// none that changes the direction.
 fn check_visible(text: &str) {
     let (mut flag, mut before) = (false, ' ');
     for c in text.chars() {
@@ -214,7 +214,7 @@ fn check_prompt(texts: &[String; 7]) {
     assert!(prompt.is_empty() || prompt.ends_with(">\n"), "{prompt:?}");
 }
 
-/// What is shown of a prompt for review is the very prompt, and everything that was taken out.
+/// Checks that the review of a prompt shows exactly the prompt and everything that was removed.
 fn check_review(prompt: &str, files: &[(&String, &String)]) {
     let files = files.iter().map(|(source, body)| File { source, body });
     let files: Vec<_> = files.collect();
@@ -236,7 +236,7 @@ fn check_review(prompt: &str, files: &[(&String, &String)]) {
     assert_eq!(gone, removed.sum::<u64>(), "{files:?}");
 }
 
-/// The text as a reader takes it: without what is not seen, in lower case.
+/// Returns the text as a reader perceives it: without invisible characters, in lower case.
 fn skeleton(text: &str) -> String {
     let seen = text.chars().filter(|c| !is_unseen(*c));
     let upper = seen.flat_map(char::to_uppercase);

@@ -13,7 +13,7 @@ use ctxpin_model::resource::{
 };
 use ctxpin_model::snapshot::Snapshot;
 
-/// What stands between the parts of one field.
+/// The separator of the parts of one field.
 const PART: char = '|';
 
 /// Reads a snapshot. No two of its resources have the same kind and source, and no two files of a
@@ -94,7 +94,7 @@ fn take(resource: &mut Resource, letter: char, value: &str) {
     }
 }
 
-/// `path|body|flags`: `x` for executable, `q` for a claim, `e` for an error.
+/// Reads `path|body|flags`: `x` for executable, `q` for a claim, `e` for an error.
 fn file(value: &str) -> SkillFile {
     let mut parts = value.split(PART);
     let path = parts.next().unwrap_or_default().to_owned();
@@ -113,7 +113,7 @@ fn file(value: &str) -> SkillFile {
     }
 }
 
-/// `name|schema|description`, the schema in JSON.
+/// Reads `name|schema|description`, with the schema in JSON.
 fn tool(value: &str) -> Tool {
     let mut parts = value.split(PART);
     Tool {
@@ -123,7 +123,8 @@ fn tool(value: &str) -> Tool {
     }
 }
 
-/// `name|transport|env|headers|command|host`, the names of variables and headers with commas.
+/// Reads `name|transport|env|headers|command|host`, with commas between the names of variables and
+/// headers.
 fn server(value: &str) -> ServerShape {
     let mut parts = value.split(PART);
     let mut text = || parts.next().map(str::to_owned);

@@ -1,5 +1,4 @@
-//! The API as it goes over the wire: HTTP/1.1 with JSON, for whoever works with a server and for whoever
-//! attacks it.
+//! The API over the wire: HTTP/1.1 with JSON, for the neighbour and for the attacks.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -16,7 +15,7 @@ use uuid::Uuid;
 /// Bytes that are read at a time.
 const READ_BYTES: usize = 64 * 1024;
 
-/// A connection that is used again and again.
+/// A connection that several requests use.
 pub struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
@@ -29,7 +28,7 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-/// A request as it goes over the wire.
+/// Returns a request as it goes over the wire.
 pub fn request(method: &str, path: &str, token: Option<&str>, body: Option<&Value>) -> Vec<u8> {
     let body = body.map(Value::to_string).unwrap_or_default();
     let mut more = String::new();
@@ -40,14 +39,14 @@ pub fn request(method: &str, path: &str, token: Option<&str>, body: Option<&Valu
     [head(method, path, token, &more).as_bytes(), body.as_bytes()].concat()
 }
 
-/// The head of a request; `more` are lines of it.
+/// Returns the head of a request. `more` are further lines of it.
 pub fn head(method: &str, path: &str, token: Option<&str>, more: &str) -> String {
     let token = token.map(|token| format!("authorization: Bearer {token}\r\n"));
     let token = token.unwrap_or_default();
     format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n{token}{more}\r\n")
 }
 
-/// The name of bytes.
+/// Returns the hash of bytes, as ctxpin writes it.
 pub fn hash(bytes: &[u8]) -> String {
     format!("sha256:{}", hex::encode(Sha256::digest(bytes)))
 }
@@ -63,9 +62,9 @@ impl Connection {
         })
     }
 
-    /// Sends a request and reads the whole answer, however long that takes.
+    /// Sends a request and reads the whole response, however long that takes.
     pub async fn ask(&mut self, request: &[u8]) -> anyhow::Result<Answer> {
-        // Whoever is answered early finds the connection closed for the rest.
+        // The write fails if the server has responded early and closed the connection.
         let sent = self.stream.write_all(request).await;
         match (self.answer().await, sent) {
             (Ok(answer), _) => Ok(answer),
@@ -74,7 +73,7 @@ impl Connection {
         }
     }
 
-    /// Reads an answer.
+    /// Reads a response.
     pub async fn answer(&mut self) -> anyhow::Result<Answer> {
         let end = loop {
             let found = self.buffer.windows(4).position(|end| end == b"\r\n\r\n");
@@ -121,7 +120,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Whoever has this token.
+    /// Returns a caller with this token.
     pub fn new(address: SocketAddr, token: &str) -> Self {
         Self {
             address,
@@ -129,13 +128,13 @@ impl Caller {
         }
     }
 
-    /// Asks for what must succeed; `path` follows `/api/v1`.
+    /// Sends a request that must succeed. `path` follows `/api/v1`.
     pub async fn call(&self, method: &str, path: &str, body: &Value) -> anyhow::Result<Value> {
         let mut connection = Connection::open(self.address).await?;
         self.call_on(&mut connection, method, path, body).await
     }
 
-    /// The same on a connection.
+    /// Sends a request that must succeed, on an open connection.
     pub async fn call_on(
         &self,
         connection: &mut Connection,
@@ -155,7 +154,7 @@ impl Caller {
         Ok(serde_json::from_slice(&answer.body).unwrap_or_default())
     }
 
-    /// A new member.
+    /// Creates a new member.
     pub async fn member(&self, name: &str) -> anyhow::Result<Member> {
         let user = json!({"name": name, "roles": ["member"]});
         let user = self.call("POST", "/users", &user).await?;
@@ -166,12 +165,12 @@ impl Caller {
         })
     }
 
-    /// A new chat.
+    /// Creates a new chat.
     pub async fn chat(&self, chat: &Value) -> anyhow::Result<String> {
         text(&self.call("POST", "/chats", chat).await?["id"])
     }
 
-    /// A new agent with an open session.
+    /// Creates a new agent with an open session.
     pub async fn agent(&self, workspace: &str) -> anyhow::Result<Agent> {
         let agent = json!({"workspace": workspace});
         let made = self.call("POST", "/agents", &agent).await?;
@@ -195,7 +194,7 @@ pub struct Member {
 }
 
 impl Member {
-    /// A token with these scopes.
+    /// Creates a token with these scopes.
     pub async fn token(&self, scopes: &[&str]) -> anyhow::Result<Caller> {
         let token = json!({"user": self.id, "scopes": scopes});
         let token = self.caller.call("POST", "/tokens", &token).await?;
@@ -215,7 +214,7 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// The request of its next push: what was found, and the bytes that go along.
+    /// Returns the request of the agent's next push: the resources, and the bytes of some.
     pub fn push_of(&mut self, resources: &[Value], bytes: &[Vec<u8>]) -> Vec<u8> {
         self.version += 1;
         let blobs = bytes
@@ -229,7 +228,7 @@ impl Agent {
         request("PUT", path, Some(&self.caller.token), Some(&push))
     }
 
-    /// Pushes, which must be accepted.
+    /// Sends a push that the server must accept.
     pub async fn push(&mut self, resources: &[Value], bytes: &[Vec<u8>]) -> anyhow::Result<()> {
         let push = self.push_of(resources, bytes);
         let answer = Connection::open(self.caller.address)
@@ -241,7 +240,7 @@ impl Agent {
         Ok(())
     }
 
-    /// The request that sends a file ahead of a push.
+    /// Returns the request that sends a file ahead of a push.
     pub fn upload_of(&self, bytes: &[u8]) -> Vec<u8> {
         let more = format!(
             "ctxpin-epoch: {}\r\ncontent-type: application/octet-stream\r\ncontent-length: {}\r\n",
@@ -265,7 +264,7 @@ impl Agent {
     }
 }
 
-/// An instruction file that was found.
+/// Returns the resource of an instruction file.
 pub fn instruction_file(source: &str, bytes: &[u8]) -> Value {
     json!({
         "kind": "instruction_file", "source": source, "status": "ok",
@@ -273,7 +272,7 @@ pub fn instruction_file(source: &str, bytes: &[u8]) -> Value {
     })
 }
 
-/// A skill of a name with its files that was found, and its `SKILL.md`.
+/// Returns the resource of a skill with its files, and its `SKILL.md`.
 pub fn skill(name: &str, files: &[Vec<u8>]) -> (Value, Vec<u8>) {
     let text = format!("---\nname: {name}\ndescription: d\n---\nx\n").into_bytes();
     let files = files.iter().enumerate().map(|(number, bytes)| {

@@ -24,7 +24,7 @@ pub struct Fresh {
 }
 
 impl Kind {
-    /// Its name for readers.
+    /// Returns the name for readers.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Sqlite => "SQLite",
@@ -32,7 +32,7 @@ impl Kind {
         }
     }
 
-    /// A new one.
+    /// Creates a new database.
     pub async fn fresh(&self) -> anyhow::Result<Fresh> {
         let directory = tempfile::Builder::new().prefix("ctxpin-siege-").tempdir()?;
         let postgres = match self {
@@ -51,12 +51,12 @@ impl Kind {
 }
 
 impl Fresh {
-    /// The server's directory.
+    /// Returns the server's directory.
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    /// The address of a PostgreSQL database.
+    /// Returns the address of a PostgreSQL database.
     pub fn url(&self) -> anyhow::Result<Option<String>> {
         let Some((server, name)) = &self.postgres else {
             return Ok(None);
@@ -69,7 +69,7 @@ impl Fresh {
         Ok(Some(format!("{address}/{name}?{parameters}")))
     }
 
-    /// Removes it. What is still connected is cut.
+    /// Removes the database, and cuts the connections that are still open.
     pub async fn remove(self) -> anyhow::Result<()> {
         match &self.postgres {
             None => Ok(()),

@@ -1,5 +1,5 @@
-//! What the machine's disk does meanwhile, without the server: on some a sync takes seconds while all cores are
-//! busy, and nobody who commits can answer sooner.
+//! The speed of the machine's disk during an attack, without the server. On some machines a sync takes
+//! seconds while all cores are busy, and no commit can be faster.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -16,8 +16,8 @@ const PACE: Duration = Duration::from_millis(50);
 /// Bytes that are written before each sync: a page.
 const PAGE: [u8; 4_096] = [0x5a; 4_096];
 
-/// Syncs a file of its own at an even pace for a while. Returns how long each sync took from the moment at which
-/// it was due, in milliseconds.
+/// Syncs a file at an even pace for `time`. Returns how long each sync took from the moment at
+/// which it was due, in milliseconds.
 ///
 /// # Errors
 ///

@@ -33,7 +33,7 @@ pub(crate) const END_HEADERS: u8 = 4;
 const WINDOW_BYTES: u32 = 65_535;
 pub(crate) const PAYLOAD_BYTES_MAX: usize = 16_384;
 
-/// What a client that reads everything lets a server send: as much as may be said.
+/// The largest window, of a client that reads everything.
 const WINDOW_BYTES_MAX: u32 = i32::MAX as u32;
 
 /// The identifier of the setting that says how many bytes of a stream may be on their way.
@@ -49,12 +49,12 @@ pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// The number of a client's stream, which is odd.
+/// Returns the number of a client's stream, which is odd.
 pub fn stream(number: u32) -> u32 {
     2 * number + 1
 }
 
-/// The fields of a request, packed as RFC 7541 says, none of them kept in a table.
+/// Returns the encoded fields of a request (RFC 7541), without entries for the dynamic table.
 pub fn fields(method: &str, path: &str, token: Option<&str>) -> Vec<u8> {
     let mut fields = Vec::new();
     for (name, value) in [
@@ -72,12 +72,12 @@ pub fn fields(method: &str, path: &str, token: Option<&str>) -> Vec<u8> {
     fields
 }
 
-/// One field, literal and without indexing.
+/// Returns one literal field without indexing.
 pub fn field(name: &str, value: &str) -> Vec<u8> {
     [vec![0], text(name), text(value)].concat()
 }
 
-/// A text with its length in front, of which seven bits stand in the first byte.
+/// Returns a text behind its length, whose first seven bits are in the first byte.
 fn text(text: &str) -> Vec<u8> {
     const FIRST_MAX: usize = 127;
     let mut packed = Vec::new();
@@ -96,18 +96,18 @@ fn text(text: &str) -> Vec<u8> {
     packed
 }
 
-/// A connection whose peer is answered as the protocol asks: what comes is read and forgotten.
+/// A connection that responds as the protocol requires, and discards what it reads.
 pub struct Connection {
     writer: Arc<Mutex<OwnedWriteHalf>>,
     /// Bytes of bodies that the server takes. It is closed with the connection.
     window: Arc<Semaphore>,
-    /// Streams that the server answered or broke off.
+    /// Streams that the server ended or reset.
     ended: Arc<AtomicU64>,
     reader: JoinHandle<()>,
 }
 
 impl Connection {
-    /// Connects and begins.
+    /// Connects, and sends the preface and the settings.
     pub async fn open(address: SocketAddr) -> anyhow::Result<Self> {
         let mut socket = TcpStream::connect(address).await?;
         socket.set_nodelay(true)?;
@@ -149,24 +149,24 @@ impl Connection {
         })
     }
 
-    /// Sends frames as they are.
+    /// Sends frames unchanged.
     pub async fn send(&self, frames: &[u8]) -> anyhow::Result<()> {
         Ok(self.writer.lock().await.write_all(frames).await?)
     }
 
-    /// Sends a part of a body once the server has room for it.
+    /// Sends a part of a body, as soon as the server's window has room for it.
     pub async fn send_body(&self, stream: u32, part: &[u8]) -> anyhow::Result<()> {
         let room = self.window.acquire_many(part.len() as u32).await;
         room.context("the connection ended")?.forget();
         self.send(&frame(DATA, 0, stream, part)).await
     }
 
-    /// How many streams the server has answered or broken off.
+    /// Returns how many streams the server has ended or reset.
     pub fn ended(&self) -> u64 {
         self.ended.load(Ordering::Relaxed)
     }
 
-    /// Whether the server has ended it.
+    /// Returns whether the server has closed the connection.
     pub fn is_closed(&self) -> bool {
         self.window.is_closed()
     }
@@ -178,7 +178,7 @@ impl Drop for Connection {
     }
 }
 
-/// Reads to the end, and does what the protocol asks for.
+/// Reads to the end, and sends the frames that the protocol requires.
 async fn read(
     mut reader: OwnedReadHalf,
     writer: Arc<Mutex<OwnedWriteHalf>>,

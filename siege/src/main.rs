@@ -1,8 +1,9 @@
-//! Attacks on the built server while somebody else works with it: whether that neighbour is answered in
-//! time, and whether the server's memory stays bounded. `cargo xtask siege` builds both and runs it.
+//! Attacks on the built server while a neighbour works with it. The siege checks that the neighbour gets
+//! responses in time, and that the server's memory stays bounded. `cargo xtask siege` builds both programs
+//! and runs it.
 //!
-//! It speaks HTTP by itself and knows nothing of the product's code, so that it can do what no client of
-//! ours does.
+//! It speaks HTTP by itself and knows nothing of the product's code, so that it can do what no honest
+//! client does.
 
 mod api;
 mod attacks;
@@ -34,7 +35,7 @@ use verdict::Observed;
 /// How long the neighbour is measured before an attack.
 const UNDISTURBED: Duration = Duration::from_secs(5);
 
-/// How long a neighbour's work goes on before it is measured, so that everything is warm.
+/// How long the neighbour works before the measurement, so that everything is warm.
 const WARM_UP: Duration = Duration::from_secs(2);
 
 /// Attacks on the server of ctxpin.
@@ -110,7 +111,8 @@ fn run(
     runtime.block_on(work)
 }
 
-/// Thousands of sockets need a file each, here and in the server, which inherits this.
+/// Raises the limit of open files. Each of thousands of sockets needs one, here and in the server,
+/// which inherits the limit.
 fn raise_open_files() -> anyhow::Result<()> {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
@@ -120,7 +122,7 @@ fn raise_open_files() -> anyhow::Result<()> {
     setrlimit(Resource::Nofile, raised).context("raising the number of open files")
 }
 
-/// Attacks as standard input says, and prints what came of it.
+/// Runs the attack that standard input describes, and prints its result.
 async fn attack() -> anyhow::Result<bool> {
     let mut given = String::new();
     std::io::stdin().read_to_string(&mut given)?;
@@ -153,7 +155,7 @@ impl Lay {
         Ok(is_good)
     }
 
-    /// One attack on a new server. True if nothing was violated.
+    /// Runs one attack on a new server. Returns `true` if no limit was violated.
     async fn attack(&self, attack: Attack, kind: &Kind) -> anyhow::Result<bool> {
         let fresh = kind.fresh().await?;
         let server = Server::start(&self.program, &fresh, attack.server_options()).await?;
@@ -188,7 +190,8 @@ impl Lay {
     }
 }
 
-/// Runs an attack in a process of its own, to which the tokens go unseen by others. Tells what came of it.
+/// Runs an attack in a process of its own and returns its result. The tokens go through a pipe,
+/// where other users cannot see them.
 async fn spawn(means: &Means) -> anyhow::Result<Tally> {
     let own = std::env::current_exe().context("finding this program")?;
     let mut child = Command::new(own)

@@ -1,4 +1,4 @@
-//! The neighbour: a member who works with the server as people do, and notes how long each answer takes.
+//! The neighbour: a member who works with the server as people do, and records the time of each response.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,13 +11,13 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::api::{Agent, Caller, Connection, instruction_file, request};
 
-/// Time from one request to the next, whether the last one was answered or not.
+/// The time from one request to the next, whether the response to the first has come or not.
 const PACE: Duration = Duration::from_millis(50);
 
-/// Of so many requests one is a push of a change.
+/// One of this many requests is a push of a change.
 const PUSH_EVERY: usize = 40;
 
-/// Longest wait for an answer: a person has left by then.
+/// The longest wait for a response. A person has left by then.
 const WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// A connection that was not used for so long may be closed by the server.
@@ -29,23 +29,23 @@ const FILES: usize = 10;
 /// What the neighbour saw.
 #[derive(Debug, Default, Clone)]
 pub struct Work {
-    /// How long each answer took from the moment at which it was to be asked for, in milliseconds.
+    /// How long each response took from the moment at which its request was due, in milliseconds.
     pub latencies: Vec<f64>,
-    /// Requests that were not answered as they should be, and how.
+    /// The errors of the requests that failed.
     pub failures: Vec<String>,
 }
 
-/// A member with an agent, and a chat that is pinned to what it pushes.
+/// A member with an agent, and a chat that is pinned to the agent's push.
 pub struct Neighbour {
     caller: Caller,
     chat: String,
     agent: tokio::sync::Mutex<Agent>,
-    /// Connections that nobody uses at the moment.
+    /// The idle connections, and when each was last used.
     connections: Mutex<Vec<(Connection, Instant)>>,
 }
 
 impl Neighbour {
-    /// Makes the member and what it works with.
+    /// Creates the member and its objects.
     pub async fn move_in(admin: &Caller) -> anyhow::Result<Arc<Self>> {
         let caller = admin.member("neighbour").await?;
         let caller = caller.token(&["read", "write"]).await?;
@@ -61,7 +61,7 @@ impl Neighbour {
         }))
     }
 
-    /// Asks at an even pace for a while, and waits for the last answers.
+    /// Sends requests at an even pace for `time`, and waits for the last responses.
     pub async fn work(self: &Arc<Self>, time: Duration) -> Work {
         let begun = Instant::now();
         let mut pace = interval(PACE);
@@ -89,7 +89,7 @@ impl Neighbour {
         work
     }
 
-    /// One request, of which each has its turn.
+    /// Sends one request. `number` selects its kind, in turns.
     async fn ask(&self, number: usize) -> anyhow::Result<()> {
         if number % PUSH_EVERY == PUSH_EVERY - 1 {
             // One push after the other, as an agent does it.
@@ -101,7 +101,7 @@ impl Neighbour {
         let of_chat = |what: &str| format!("/api/v1/chats/{}/{what}", self.chat);
         let token = Some(self.caller.token.as_str());
         match number % 4 {
-            // Whoever comes anew must get in too.
+            // A new connection must succeed too.
             0 => {
                 self.answered(&request("GET", "/api/v1/me", token, None), true)
                     .await
@@ -128,7 +128,7 @@ impl Neighbour {
         };
         let mut answer = None;
         if let Some(mut connection) = kept {
-            // The server may have closed it a moment ago: then it is asked again, as any client does.
+            // The server may have just closed it. Then the request is repeated, as every client does.
             if let Ok(answered) = connection.ask(request).await {
                 answer = Some((answered, connection));
             }
@@ -161,7 +161,7 @@ impl Neighbour {
     }
 }
 
-/// A workspace of files whose texts nobody has seen before.
+/// Returns a workspace of files with new random texts.
 fn workspace() -> (Vec<serde_json::Value>, Vec<Vec<u8>>) {
     let mut random = rand::rng();
     let files = (0..FILES).map(|number| {

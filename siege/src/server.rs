@@ -28,7 +28,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts it on an empty database and waits until it is ready.
+    /// Starts the server on an empty database and waits until it is ready.
     pub async fn start(program: &Path, fresh: &Fresh, options: &[&str]) -> anyhow::Result<Self> {
         // Another process could take the port before the server does, which then does not start.
         let listener =
@@ -73,19 +73,19 @@ impl Server {
         }
     }
 
-    /// The first user, who may do everything.
+    /// Returns a caller for the first user, who may do everything.
     pub fn admin(&self) -> anyhow::Result<Caller> {
         let token = fs::read_to_string(self.directory.join("admin-token"))
             .context("reading the first user's token")?;
         Ok(Caller::new(self.address, token.trim()))
     }
 
-    /// Begins anew to note the most memory that it has.
+    /// Resets the peak of the server's memory.
     pub fn forget_peak(&self) -> anyhow::Result<()> {
         fs::write(self.of_process("clear_refs")?, "5").context("forgetting the peak of memory")
     }
 
-    /// The most bytes of memory that were resident.
+    /// Returns the peak of the resident memory, in bytes.
     pub fn peak_bytes(&self) -> anyhow::Result<u64> {
         let status = fs::read_to_string(self.of_process("status")?)?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -99,7 +99,7 @@ impl Server {
         Ok(PathBuf::from(format!("/proc/{id}/{file}")))
     }
 
-    /// Ends it as an operator would, or else by force.
+    /// Ends the server as an operator would, or by force if that fails.
     pub async fn stop(mut self) -> anyhow::Result<()> {
         if let Some(id) = self.child.id().and_then(|id| i32::try_from(id).ok()) {
             let id = Pid::from_raw(id).context("no process id")?;

@@ -6,9 +6,8 @@ use crate::neighbour::Work;
 /// By how many times the neighbour's median may grow.
 const MEDIAN_RATIO_MAX: f64 = 10.0;
 
-/// A median up to this, in milliseconds, is no violation whatever it was before. Where attacker, server and
-/// neighbour share two cores, a request waits for a turn or two of the scheduler, of about 4 ms each; that is
-/// the machine's doing, and nobody notices it.
+/// A median up to this, in milliseconds, is no violation. If attacker, server and neighbour share two
+/// cores, a request waits for one or two turns of the scheduler of about 4 ms each, which nobody notices.
 const MEDIAN_FLOOR_MS: f64 = 10.0;
 
 /// Longest that 99 of 100 of the neighbour's requests may take, in milliseconds; or as long as 99 of 100 syncs of
@@ -62,7 +61,7 @@ impl Violation {
 }
 
 impl Observed {
-    /// The limits that were not kept.
+    /// Returns the limits that were violated.
     pub fn violations(&self) -> Vec<Violation> {
         let before = quantile(&self.undisturbed.latencies, 0.5);
         let latencies = &self.disturbed.latencies;
@@ -79,7 +78,7 @@ impl Observed {
         .collect()
     }
 
-    /// The attack's row.
+    /// Returns the attack's row of the table.
     pub fn row(&self, attack: &str, database: &str, tally: &Tally) -> String {
         let latencies = &self.disturbed.latencies;
         let violated: Vec<_> = self.violations().iter().map(|v| v.name()).collect();
@@ -105,8 +104,8 @@ impl Observed {
     }
 }
 
-/// The smallest of the values that is not below that share of them. It is infinite if there are none: who was
-/// not answered at all was not answered in time.
+/// Returns the smallest of the values that is not below that share of them. It is infinite if there
+/// are none, because a caller without any response got none in time.
 fn quantile(values: &[f64], share: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);

@@ -1,5 +1,6 @@
-//! The agents: each opens sessions and pushes random workspaces, and now and then an old process
-//! of it goes on after its successor. Now and then one asks to refresh the chats of its owner.
+//! The agents. Each opens sessions and pushes random workspaces. Sometimes an old process of an
+//! agent continues beside its successor, and sometimes an agent requests a refresh of its owner's
+//! chats.
 
 use std::time::Instant;
 
@@ -21,7 +22,8 @@ struct Session {
     version: i64,
 }
 
-/// Pushes until `deadline`. It begins late, so that chats are bound to it before its first push.
+/// Pushes until `deadline`. The agent begins late, so that chats are bound to it before its first
+/// push.
 pub async fn run(mut caller: Caller, agent: Uuid, deadline: Instant) {
     caller.pause(2_000).await;
     let Some(mut session) = open(&mut caller, agent).await else {
@@ -81,12 +83,12 @@ enum Pushed {
     Done,
     /// A newer process has taken over.
     Fenced,
-    /// The agent was replaced or deleted: it is told so at every further request.
+    /// The agent was replaced or deleted. The server refuses every further request.
     Ended,
 }
 
-/// Whether the agent was told that it is replaced or deleted, as it may be told only once somebody
-/// has asked for that.
+/// Returns whether the response says that the agent is replaced or deleted, and somebody had
+/// requested that.
 fn is_ended(caller: &Caller, agent: Uuid, name: Option<ProblemName>) -> bool {
     let state = caller.ledger.open();
     let Some(book) = state.agents.get(&agent) else {
@@ -101,14 +103,15 @@ fn is_ended(caller: &Caller, agent: Uuid, name: Option<ProblemName>) -> bool {
     }
 }
 
-/// Whether the agent may be deleted, so that no server proves itself to it any more.
+/// Returns whether the agent may be deleted, so that no server proves itself to it any more.
 fn may_be_deleted(caller: &Caller, agent: Uuid) -> bool {
     let state = caller.ledger.open();
     let book = state.agents.get(&agent);
     book.is_some_and(|book| book.presence != Presence::There)
 }
 
-/// Asks to refresh the chats of the owner, which only an agent may that was created for it.
+/// Requests a refresh of the owner's chats. Only an agent that was created with this right may do
+/// that.
 async fn refresh(caller: &mut Caller, agent: Uuid, session: Session) {
     let client = caller.client();
     let call = caller.call("agent refresh", client.agent_refresh(session.epoch));
@@ -140,7 +143,7 @@ async fn refresh(caller: &mut Caller, agent: Uuid, session: Session) {
     });
 }
 
-/// Pushes one random workspace, repeating a push whose answer was lost, mostly.
+/// Pushes one random workspace, and mostly repeats a push whose response was lost.
 async fn push(caller: &mut Caller, agent: Uuid, session: Session) -> Pushed {
     let workspace = Workspace::draw(&mut caller.random);
     let mut with_bytes = caller.chance(60);
@@ -180,7 +183,7 @@ async fn attempt(
     caller.call("push", client.push(&push)).await
 }
 
-/// Notes an acknowledged push.
+/// Records an acknowledged push.
 fn note(
     caller: &Caller,
     agent: Uuid,
@@ -217,7 +220,8 @@ async fn open(caller: &mut Caller, agent: Uuid) -> Option<Session> {
     repeat_open(caller, agent, process).await
 }
 
-/// Opens the session of a process, until it is acknowledged, or the agent may be deleted.
+/// Opens the session of a process. Repeats that until the session is acknowledged or the agent may
+/// be deleted.
 async fn repeat_open(caller: &mut Caller, agent: Uuid, process: Uuid) -> Option<Session> {
     loop {
         let client = caller.client();

@@ -14,8 +14,8 @@ use crate::caller::{Caller, Outcome};
 use crate::holders::Round;
 use crate::ledger::{ChangeSeen, Field, RefreshSeen};
 
-/// Longest wait for an answer at a replica that is not paused: a transaction that stopped is ended
-/// after 5 seconds, and nobody waits longer than 10 for a lock; the rest is for a busy machine.
+/// The longest wait for a response of a replica that is not paused. PostgreSQL ends a stopped
+/// transaction after 5 seconds, and a wait for a lock after 10; the rest is for a busy machine.
 const HELD_UP_MAX: Duration = Duration::from_secs(20);
 
 /// How often it looks whether the pause has begun.

@@ -15,10 +15,11 @@ use url::Url;
 use crate::ledger::{Ledger, Span};
 use crate::servers::{LOOK_INTERVAL, READY_TIME_MAX};
 
-/// Longest wait for one answer. Whatever takes longer is unknown, as a lost answer is.
+/// The longest wait for one response. A request that takes longer is unknown, like one whose
+/// response was lost.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
 
-/// Of the requests that would go to a paused replica so many go there.
+/// The percentage of the requests for a paused replica that really go there.
 const PAUSED_PERCENT: u32 = 10;
 
 /// How a request ended.
@@ -34,14 +35,14 @@ pub enum Outcome<T> {
 /// A caller with a token and random choices of its own.
 pub struct Caller {
     clients: Vec<Client>,
-    /// Where its requests are noted.
+    /// The record of its requests.
     pub ledger: Arc<Ledger>,
     /// What it chooses by.
     pub random: StdRng,
 }
 
 impl Caller {
-    /// A caller of the servers at `addresses`.
+    /// Returns a caller of the servers at `addresses`.
     pub fn new(
         addresses: &[Url],
         token: &Secret,
@@ -57,8 +58,7 @@ impl Caller {
         })
     }
 
-    /// A replica at random: mostly one that is not paused, as whatever stands before the replicas
-    /// would choose.
+    /// Returns a random replica, mostly one that is not paused, as a load balancer would choose it.
     pub fn client(&mut self) -> Client {
         let paused = self.ledger.open().paused;
         loop {
@@ -69,19 +69,19 @@ impl Caller {
         }
     }
 
-    /// True `percent` times in a hundred.
+    /// Returns `true` with a probability of `percent` in a hundred.
     pub fn chance(&mut self, percent: u32) -> bool {
         self.random.random_range(0..100) < percent
     }
 
-    /// Lets a random time of up to `millis_max` milliseconds pass, as between the requests of a
+    /// Waits for a random time of up to `millis_max` milliseconds, as between the requests of a
     /// person or a program.
     pub async fn pause(&mut self, millis_max: u64) {
         let millis = self.random.random_range(0..=millis_max);
         tokio::time::sleep(Duration::from_millis(millis)).await;
     }
 
-    /// Awaits one request and notes how it ended.
+    /// Awaits one request and records its result.
     pub async fn call<T>(
         &self,
         kind: &'static str,
@@ -114,7 +114,8 @@ impl Caller {
             |name| name.as_str().to_owned(),
         );
         *state.problems.entry(told).or_default() += 1;
-        // A fault of a database is to be told as such, so that the caller knows to come again.
+        // The server must report a fault of the database as such, so that the caller knows to
+        // retry.
         if !matches!(
             error.problem().map(|problem| problem.status),
             Some(400..=499)
@@ -124,7 +125,7 @@ impl Caller {
         Outcome::Refused(name)
     }
 
-    /// Sends a request until it is answered; `None` once no server comes back.
+    /// Sends a request until a response comes. Returns `None` if no server comes back.
     pub async fn call_until_answered<T, F>(
         &mut self,
         kind: &'static str,
@@ -144,7 +145,7 @@ impl Caller {
         }
     }
 
-    /// Waits until a replica is ready. False if none is for [`READY_TIME_MAX`].
+    /// Waits until a replica is ready. Returns `false` if none is for [`READY_TIME_MAX`].
     pub async fn await_any(&mut self) -> bool {
         let began = Instant::now();
         while let Err(error) = self.client().readiness_check().await {
@@ -160,7 +161,7 @@ impl Caller {
     }
 }
 
-/// Whether the request may have been done although its answer is an error.
+/// Returns whether the server may have done the request although the response is an error.
 fn is_unknown(error: &ClientError) -> bool {
     error.is_transient()
 }
@@ -173,7 +174,7 @@ fn span(began: Instant) -> Span {
     }
 }
 
-/// The machine's clock, in microseconds since 1970.
+/// Returns the machine's clock, in microseconds since 1970.
 #[expect(
     clippy::disallowed_methods,
     reason = "the servers' own times are compared with it, and they read the system's clock"

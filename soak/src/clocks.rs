@@ -23,7 +23,7 @@ pub struct Clocks {
 }
 
 impl Clocks {
-    /// Clocks whose files are in `directory`. Installs the library if it is missing.
+    /// Creates clocks whose files are in `directory`, and installs the library if it is missing.
     pub fn new(directory: &Path) -> anyhow::Result<Self> {
         let library = match find_library() {
             Some(library) => library,
@@ -43,13 +43,13 @@ impl Clocks {
     pub fn set(&self, index: usize, seconds: i64) -> anyhow::Result<()> {
         let path = self.path(index);
         let new = path.with_extension("new");
-        // Renamed, so that nobody reads half of it.
+        // The file is renamed, so that no reader sees half of it.
         std::fs::write(&new, format!("{seconds:+}\n"))
             .and_then(|()| std::fs::rename(&new, &path))
             .with_context(|| format!("writing {}", path.display()))
     }
 
-    /// Gives a server that is about to start a clock of its own, if clocks are moved.
+    /// Gives a clock of its own to a server that is about to start, if clocks are moved.
     pub fn give(&self, index: usize, command: &mut Command) -> anyhow::Result<()> {
         if !self.are_moved {
             return Ok(());
@@ -70,7 +70,8 @@ impl Clocks {
     }
 }
 
-/// Removes what the library of a killed process leaves, which would spoil a process of the same id.
+/// Removes the files that the library of a killed process leaves. They would break a process of the
+/// same id.
 pub fn clean_up(process: u32) {
     for leftover in LEFTOVERS {
         // Mostly there is none.
@@ -88,9 +89,8 @@ fn find_library() -> Option<PathBuf> {
         .find(|library| library.is_file())
 }
 
-/// Whether the servers told a time that their machine's clock did not show then: `told` lies
-/// further outside of the time from `began` to `ended` than clocks of one machine differ. Times are
-/// in microseconds since 1970.
+/// Fails unless a time in `told` is further outside of the time from `began` to `ended` than clocks
+/// of one machine differ. Times are in microseconds since 1970.
 pub fn demand_moved(told: &[i64], began: i64, ended: i64) -> anyhow::Result<()> {
     const APART_MICROS: i64 = 10_000_000;
     let is_moved = |at: &i64| *at < began - APART_MICROS || *at > ended + APART_MICROS;

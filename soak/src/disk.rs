@@ -1,6 +1,6 @@
-//! A disk that fills: a server of its own whose data is on a small file system. When there is no
-//! room, writes are refused and reads go on; everything that was acknowledged is there; and writing
-//! goes on without a restart when there is room again.
+//! A disk that fills: a separate server whose data is on a small file system. Without room, the
+//! server must refuse writes and keep reading. Everything acknowledged must exist, and writes must
+//! succeed without a restart when there is room again.
 
 mod room;
 
@@ -59,7 +59,7 @@ struct Kept {
     titles_refused: Vec<String>,
 }
 
-/// One server on one small disk, and what was written to it.
+/// One server on one small disk, and its acknowledged writes.
 struct Filling {
     client: Client,
     pusher: Client,
@@ -77,7 +77,7 @@ enum Written {
     Refused,
 }
 
-/// Fills a disk below a server of its own, on the service's PostgreSQL or on SQLite.
+/// Fills a disk below a separate server, on the service's PostgreSQL or on SQLite.
 pub async fn run(
     program: &Path,
     service: Option<&Service>,
@@ -172,7 +172,8 @@ impl Filling {
         bail!("the disk was not full after {PUSHES_MAX} pushes")
     }
 
-    /// While the disk is full: whatever is written is done or refused, and everything can be read.
+    /// Checks, while the disk is full, that every write succeeds or is refused, and that every read
+    /// succeeds.
     async fn check_full(&mut self, ledger: &Ledger) -> anyhow::Result<()> {
         for _ in 0..LATE_WRITES {
             self.push().await?;
@@ -186,7 +187,7 @@ impl Filling {
         Ok(())
     }
 
-    /// Writes again, without a restart.
+    /// Waits until writes succeed again, without a restart.
     async fn await_room(&mut self, ledger: &Ledger) -> anyhow::Result<()> {
         let began = Instant::now();
         while let Written::Refused = self.push().await? {
@@ -203,7 +204,7 @@ impl Filling {
         Ok(())
     }
 
-    /// Everything that was acknowledged is there.
+    /// Checks that everything acknowledged exists.
     async fn check_kept(&self, ledger: &Ledger) -> anyhow::Result<()> {
         let (heads, turns, title) = self.read().await?;
         let mut state = ledger.open();
@@ -228,7 +229,8 @@ impl Filling {
         Ok(())
     }
 
-    /// Reads the timeline, the turns' references and the title, and the prompt and the pin beside.
+    /// Reads the timeline, the turns' references and the title, and checks the prompt against the
+    /// pin.
     async fn read(&self) -> anyhow::Result<(BTreeMap<i64, String>, Vec<String>, Option<String>)> {
         let mut page = PageQuery {
             cursor: None,
@@ -319,7 +321,8 @@ impl Filling {
     }
 }
 
-/// What a write on a full disk may be answered: that it is done, or to come again.
+/// Returns the result of a write on a full disk, or `None` if the server asks for a retry. Fails
+/// with any other error.
 fn written<T>(kind: &str, answer: Result<T, ClientError>) -> anyhow::Result<Option<T>> {
     match answer {
         Ok(answer) => Ok(Some(answer)),

@@ -31,11 +31,11 @@ const CUT_MILLIS: std::ops::Range<u64> = 2_000..6_000;
 /// Shortest and longest time that PostgreSQL is away, in milliseconds.
 const OUTAGE_MILLIS: std::ops::Range<u64> = 200..1_500;
 
-/// Of the cuts so many concern only the connections that listen.
+/// The percentage of the cuts that end only the connections that listen.
 const LISTENERS_PERCENT: u32 = 40;
 
-/// Kills a server again and again until `deadline`, and starts each again at once. The one that is
-/// paused meanwhile is left alone: it has to come back.
+/// Kills servers until `deadline`, and starts each again at once. It leaves a paused server alone,
+/// because that one has to go on.
 pub async fn kill(
     servers: &mut Servers,
     ledger: &Ledger,
@@ -87,8 +87,8 @@ fn jump(servers: &Servers, ledger: &Ledger, random: &mut StdRng) -> anyhow::Resu
     Ok(())
 }
 
-/// Cuts connections until `deadline`; stops PostgreSQL and starts it again once, when two fifths of the time
-/// are over, and has its standby take its place after three fifths.
+/// Cuts connections until `deadline`. Stops and starts PostgreSQL after two fifths of the time, and
+/// promotes its standby after three fifths.
 pub async fn trouble(
     service: &Service,
     ledger: &Ledger,
@@ -127,7 +127,7 @@ pub async fn trouble(
         if now >= deadline {
             return Ok(());
         }
-        // A cut of all would let go of the locks of a paused replica.
+        // A cut of all connections would release the locks of a paused replica.
         let is_paused = ledger.open().paused.is_some();
         let only_listeners = random.random_range(0..100) < LISTENERS_PERCENT || is_paused;
         cut(service, only_listeners).await?;
@@ -146,7 +146,7 @@ enum Break {
     Failover,
 }
 
-/// Adds the deadlocks that PostgreSQL has counted since the last time to those of the run.
+/// Adds the deadlocks that PostgreSQL has counted since the last call to those of the run.
 pub async fn count_deadlocks(service: &Service, ledger: &Ledger) -> anyhow::Result<()> {
     let mut connection = service.connect().await?;
     let counted: i64 = sqlx::query_scalar(
@@ -163,8 +163,8 @@ pub async fn count_deadlocks(service: &Service, ledger: &Ledger) -> anyhow::Resu
     Ok(())
 }
 
-/// Ends every other connection to PostgreSQL, or only those that listen: then notifications are
-/// lost and nothing else.
+/// Ends every other connection to PostgreSQL, or only those that listen, which loses nothing but
+/// notifications.
 async fn cut(service: &Service, only_listeners: bool) -> anyhow::Result<()> {
     let mut connection = service.connect().await?;
     let only = if only_listeners {

@@ -29,21 +29,21 @@ pub struct Round {
     pub number: u64,
     /// Its agents: those that chats may be bound to.
     pub agents: Mutex<Vec<Uuid>>,
-    /// Its chats and how many were asked for.
+    /// The chats, and the number of requested ones.
     pub chats: Mutex<(Vec<Uuid>, usize)>,
     /// Whether the servers' clocks jump in it.
     pub is_clock_moved: bool,
 }
 
 impl Round {
-    /// A chat at random; none until there is one.
+    /// Returns a random chat, or `None` if there is none yet.
     pub fn chat(&self, random: &mut StdRng) -> Option<Uuid> {
         let chats = self.chats.lock().unwrap_or_else(PoisonError::into_inner);
         let count = chats.0.len();
         (count > 0).then(|| chats.0[random.random_range(0..count)])
     }
 
-    /// Adds an agent, and takes one away.
+    /// Adds an agent, and removes one.
     pub fn agents_change(&self, add: Option<Uuid>, remove: Option<Uuid>) {
         let agents = self.agents.lock();
         let mut agents = agents.unwrap_or_else(PoisonError::into_inner);
@@ -56,13 +56,13 @@ impl Round {
 pub struct Holder {
     caller: Caller,
     round: Arc<Round>,
-    /// Its own number in the round, for names that are unique.
+    /// The number in the round, for unique names.
     number: usize,
     names: u64,
 }
 
 impl Holder {
-    /// The holder of that number in the round.
+    /// Returns the holder with this number in the round.
     pub fn new(caller: Caller, round: Arc<Round>, number: usize) -> Self {
         Self {
             caller,
@@ -113,7 +113,7 @@ impl Holder {
         format!("{}-{}-{}", self.round.number, self.number, self.names)
     }
 
-    /// Creates a chat and asks for it again; at times as a child of `parent`.
+    /// Creates a chat, sometimes as a child of `parent`, and repeats the request.
     async fn create(&mut self, parent: Option<Uuid>) {
         {
             let chats = self.round.chats.lock();
@@ -185,7 +185,7 @@ impl Holder {
         book.observed.insert(chat.context.snapshot.clone());
     }
 
-    /// A chat may be missing only once somebody has asked to delete it.
+    /// Checks that a missing chat is one that somebody has requested to delete.
     fn explain(&self, chat: Uuid, kind: &str, name: Option<ProblemName>) {
         if name != Some(ProblemName::NotFound) {
             return;

@@ -1,5 +1,5 @@
-//! What the clients did and were answered. The checks compare it with what the servers tell when
-//! everything has settled.
+//! The requests of the clients and the responses to them. The checks compare them with the servers'
+//! data when all faults are over.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,12 +11,12 @@ use uuid::Uuid;
 
 use crate::workspace::Listing;
 
-/// From the sending of a request to its answer.
+/// The time of a request, from its sending to its response.
 #[derive(Debug, Clone, Copy)]
 pub struct Span {
     /// Before it was sent.
     pub began: Instant,
-    /// After its answer was read.
+    /// After the response was read.
     pub ended: Instant,
     /// The same by the machine's clock, in microseconds since 1970: servers write such times.
     pub ended_micros: i64,
@@ -27,7 +27,8 @@ pub struct Span {
 pub struct Tally {
     /// The server said that it is done.
     pub acknowledged: u64,
-    /// No answer came, or one that it cannot be answered now: it is done or it is not.
+    /// Requests without a response, or with an error that leaves open whether the server has done
+    /// them.
     pub unknown: u64,
     /// The server said why it is not done.
     pub refused: u64,
@@ -72,7 +73,7 @@ pub struct AgentBook {
 }
 
 impl AgentBook {
-    /// When its first accepted push was acknowledged.
+    /// Returns when the agent's first accepted push was acknowledged.
     pub fn first_push(&self) -> Option<Instant> {
         self.pushes.iter().map(|push| push.span.ended).min()
     }
@@ -87,7 +88,7 @@ pub enum Field {
     Agent,
 }
 
-/// A change that was asked for.
+/// A requested change.
 #[derive(Debug, Clone)]
 pub struct ChangeSeen {
     /// What was to change.
@@ -102,7 +103,7 @@ pub struct ChangeSeen {
     pub refused: bool,
 }
 
-/// An acknowledged refresh to whatever the head is.
+/// An acknowledged refresh to the present head.
 #[derive(Debug, Clone)]
 pub struct RefreshSeen {
     /// The snapshot that it pinned.
@@ -113,10 +114,10 @@ pub struct RefreshSeen {
 /// Whether a chat or an agent is still there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Presence {
-    /// Nobody asked to delete it.
+    /// Nobody has requested to delete it.
     #[default]
     There,
-    /// Somebody did, without an answer.
+    /// Somebody has requested to delete it, without a response.
     Doubtful,
     /// It was deleted.
     Gone,
@@ -133,15 +134,15 @@ pub struct ChatBook {
     pub is_rebound: bool,
     /// Whether it is still there.
     pub presence: Presence,
-    /// Every pin that an answer told; `None` for an answer that told of none.
+    /// Every pin in a response. `None` stands for a response without a pin.
     pub observed: BTreeSet<Option<String>>,
     pub refreshes: Vec<RefreshSeen>,
     pub turns: Vec<Turn>,
-    /// Changes that were asked for.
+    /// The requested changes.
     pub changes: Vec<ChangeSeen>,
-    /// When each request to unpin it ended; `None` for one whose answer was lost.
+    /// When each request to unpin the chat ended, or `None` if its response was lost.
     pub unpins: Vec<Option<Instant>>,
-    /// Whether the servers' clocks jumped while it was worked on, so that no time tells an order.
+    /// Whether the servers' clocks jumped meanwhile, so that times give no order.
     pub is_clock_moved: bool,
 }
 
@@ -188,12 +189,12 @@ impl Delays {
         self.0.push(delay);
     }
 
-    /// How many there are.
+    /// Returns the count.
     pub fn count(&self) -> usize {
         self.0.len()
     }
 
-    /// The one below which `percent` of them lie; 100 gives the longest.
+    /// Returns the delay below which `percent` of the delays lie. 100 gives the longest.
     pub fn percentile(&self, percent: usize) -> Duration {
         let mut sorted = self.0.clone();
         sorted.sort();
@@ -225,7 +226,7 @@ pub struct State {
     pub paused: Option<usize>,
     /// When the last pause was over.
     pub resumed: Option<Instant>,
-    /// How long after its acknowledgement a write was told to watchers, while nothing was disturbed.
+    /// How long after its acknowledgement watchers learned of a write, without faults.
     pub delays_quiet: Delays,
     /// The same under faults.
     pub delays_faults: Delays,
@@ -234,14 +235,14 @@ pub struct State {
 }
 
 impl State {
-    /// Notes something that is wrong.
+    /// Records a violation.
     pub fn violation(&mut self, says: impl fmt::Display) {
         let says = says.to_string();
         println!("VIOLATION: {says}");
         self.violations.push(says);
     }
 
-    /// Makes one comparison.
+    /// Counts a comparison, and records a violation if it does not hold.
     pub fn check(&mut self, holds: bool, says: impl FnOnce() -> String) {
         self.checks += 1;
         if !holds {
@@ -249,8 +250,8 @@ impl State {
         }
     }
 
-    /// What a chat that was bound to `agent` may be bound to now, if nobody has bound it since: the
-    /// agents that replaced it, or none where it was deleted.
+    /// Returns the possible bindings of a chat that was bound to `agent` and not rebound since: the
+    /// agents that replaced it, or no agent if it was deleted.
     pub fn bindings(&self, agent: Uuid) -> BTreeSet<Option<Uuid>> {
         let Some(book) = self.agents.get(&agent) else {
             return [Some(agent)].into();
@@ -269,20 +270,20 @@ impl State {
         bindings
     }
 
-    /// When it was acknowledged that the successor of `agent` has replaced it.
+    /// Returns when the replacement of `agent` by its successor was acknowledged.
     pub fn taken_over(&self, agent: Uuid) -> Option<Instant> {
         let successor = self.agents.get(&agent)?.successor?;
         self.agents.get(&successor)?.first_push()
     }
 
-    /// Notes the pin that an answer about a chat told.
+    /// Records the pin in a response about a chat.
     pub fn observe(&mut self, chat: Uuid, snapshot: Option<String>) {
         if let Some(book) = self.chats.get_mut(&chat) {
             book.observed.insert(snapshot);
         }
     }
 
-    /// Notes what a snapshot was pushed as; the same id must always hold the same.
+    /// Records the content of a pushed snapshot. The same id must always have the same content.
     pub fn listing(&mut self, snapshot: &str, listing: Listing) {
         let known = self.listings.entry(snapshot.to_owned());
         let same = *known.or_insert_with(|| listing.clone()) == listing;
@@ -291,7 +292,7 @@ impl State {
         });
     }
 
-    /// Notes the prompt of a snapshot; the same snapshot must always have the same.
+    /// Records the prompt of a snapshot. The same snapshot must always have the same prompt.
     pub fn prompt(&mut self, snapshot: &str, hash: &str) {
         let known = self.prompts.entry(snapshot.to_owned());
         let same = known.or_insert_with(|| hash.to_owned()) == hash;
@@ -304,7 +305,7 @@ impl State {
 pub struct Ledger(Mutex<State>);
 
 impl Ledger {
-    /// The record, for a moment: never held over a wait.
+    /// Locks the record. The caller must not hold the lock across an `await`.
     pub fn open(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

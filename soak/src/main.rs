@@ -1,9 +1,9 @@
-//! Servers of the built program under load and faults, and the checks that
-//! nothing acknowledged is lost and that no pin lies. `cargo xtask soak` builds the program and starts this.
+//! The soak: it runs servers of the built program under load and faults, and checks that nothing
+//! acknowledged is lost and that no pin lies. `cargo xtask soak` builds the program and starts the soak.
 //!
-//! A run goes in rounds. In each, agents push and holders of chats work through the client while
-//! servers are killed; then everything settles and is compared with what was answered. The seed
-//! repeats the choices of every caller, not how the machine interleaves them.
+//! A run has rounds. In each, agents push and holders of chats work through the client while servers are
+//! killed. When the faults are over, the soak compares the servers' data with the responses. The seed
+//! repeats the choices of every caller, but not how the machine interleaves them.
 
 mod agents;
 mod bystander;
@@ -108,7 +108,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs the program on the chosen databases. True if nothing was violated.
+/// Runs the program on the chosen databases. Returns `true` if there was no violation.
 fn run(options: &Options) -> anyhow::Result<bool> {
     let program = program()?;
     let seed = options.seed.unwrap_or_else(|| rand::rng().random());
@@ -131,7 +131,7 @@ fn run(options: &Options) -> anyhow::Result<bool> {
     Ok(passed)
 }
 
-/// The program under test, which was built into the directory of this one.
+/// Returns the program under test, from the directory of this program.
 fn program() -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe().context("finding this program")?;
     let program = own.with_file_name("ctxpin");
@@ -164,7 +164,7 @@ fn run_one(
     })
 }
 
-/// Waits for Ctrl-C or a signal that asks to end, so that what was started is stopped.
+/// Waits for Ctrl-C or SIGTERM, so that the soak stops the processes that it started.
 async fn interruption() -> anyhow::Result<()> {
     let (mut int, mut term) = (
         signal(SignalKind::interrupt())?,
@@ -177,8 +177,8 @@ async fn interruption() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs rounds on one database until `time` is over, then restarts every server and checks all
-/// once more. Tells the figures, and whether nothing was violated.
+/// Runs rounds on one database until `time` is over, then restarts every server and checks
+/// everything once more. Returns the figures, and whether there was no violation.
 async fn soak(
     program: &Path,
     time: Duration,
@@ -235,12 +235,12 @@ impl Soak {
         })
     }
 
-    /// Rounds until `time` is over.
+    /// Runs rounds until `time` is over.
     async fn work(&mut self, time: Duration) -> anyhow::Result<()> {
         let began = Instant::now();
         let (count, length) = rounds_of(time);
         for number in 1..=count {
-            // Every other round asks no clock for an order; a single one has to.
+            // In every other round clocks jump, and times give no order. A single round is one of these.
             let is_clock_moved = number % 2 == 0 || count == 1;
             self.round(length, is_clock_moved).await?;
             let state = self.ledger.open();
@@ -262,7 +262,7 @@ impl Soak {
         Ok(Caller::new(&addresses, token, &self.ledger, seed)?)
     }
 
-    /// A client of a replica at random.
+    /// Returns a client of a random replica.
     fn client(&mut self) -> anyhow::Result<Client> {
         let addresses = self.servers.addresses()?;
         let index = self.random.random_range(0..addresses.len());
@@ -276,7 +276,7 @@ impl Soak {
         verdict::check(&client, &self.ledger, chats).await
     }
 
-    /// What is compared at the very end, when every server has been started anew.
+    /// Runs the comparisons at the end, after it has restarted every server.
     async fn finish(&mut self, subject: &mut Subject) -> anyhow::Result<()> {
         let ended = self.servers.ended_serving;
         self.ledger.open().check(ended == 0, || {
@@ -309,7 +309,7 @@ impl Soak {
     }
 }
 
-/// How many rounds fill that time, and how long each is.
+/// Returns the number of rounds that fill `time`, and the length of each.
 fn rounds_of(time: Duration) -> (u32, Duration) {
     let mut count = 1;
     while time / count > ROUND_MAX {
@@ -318,7 +318,7 @@ fn rounds_of(time: Duration) -> (u32, Duration) {
     (count, time / count)
 }
 
-/// Reads a number of minutes: more than none, at most a week.
+/// Parses a number of minutes, above 0 and at most a week.
 fn minutes(text: &str) -> Result<f64, String> {
     let minutes: f64 = text.parse().map_err(|_| "it is not a number".to_owned())?;
     if minutes > 0.0 && minutes <= 10_080.0 {

@@ -31,7 +31,8 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Starts a proxy before servers, which takes them in turn, at a port; 0 takes a free one.
+    /// Starts a proxy at `port`, or at a free port if that is 0. It connects to the servers in
+    /// turns.
     pub async fn start(servers: &[Url], port: u16) -> anyhow::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
         let listener = listener.context("listening for an agent")?;
@@ -50,12 +51,12 @@ impl Proxy {
         })
     }
 
-    /// Where the agent connects.
+    /// Returns the address for the agent.
     pub fn address(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Takes the network away or gives it back.
+    /// Switches the network off or on.
     pub fn set(&self, network: Network) {
         self.network.send_replace(network);
     }
@@ -74,8 +75,8 @@ async fn accept(listener: TcpListener, ports: Arc<[u16]>, network: watch::Receiv
     }
 }
 
-/// Passes one connection on for as long as the network lets it. A connection that is dropped or
-/// broken is no failure here: the agent deals with it.
+/// Forwards one connection while the network is on. A broken connection is no error here, because
+/// the agent handles it.
 async fn pass(mut stream: TcpStream, port: u16, mut network: watch::Receiver<Network>) {
     let is_well = |network: &Network| *network == Network::Well;
     if *network.borrow() == Network::Well {
@@ -107,7 +108,7 @@ mod tests {
 
     use super::*;
 
-    /// A server that sends back what it gets.
+    /// Starts a server that sends back what it receives.
     async fn echo() -> Url {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .await

@@ -38,7 +38,7 @@ const CONNECTED_MAX: Duration = Duration::from_secs(60);
 /// How often the head is looked at.
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// The longest that the network is away with connections dropped, and with nothing answered.
+/// The longest time in which the network drops connections, and in which it sends no response.
 const DROPPING_MAX: Duration = Duration::from_secs(30);
 const SILENT_MAX: Duration = Duration::from_secs(125);
 
@@ -57,7 +57,7 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// Starts the agent. Its first edition is the head when this returns.
+    /// Starts the agent, and returns when its first edition is the head.
     pub async fn start(
         program: &Path,
         mut caller: Caller,
@@ -117,7 +117,7 @@ impl Subject {
         Ok(subject)
     }
 
-    /// Takes the network away twice within about `time`, and compares afterwards.
+    /// Switches the network off twice within about `time`, and compares afterwards.
     pub async fn run(&mut self, time: Duration) -> anyhow::Result<()> {
         for (network, length) in [
             (Network::Dropping, DROPPING_MAX.min(time / 8)),
@@ -141,7 +141,7 @@ impl Subject {
         Ok(())
     }
 
-    /// Compares the timeline with the editions, when every server is well.
+    /// Compares the timeline with the editions. Every server must be ready.
     pub async fn check(&mut self) -> anyhow::Result<()> {
         self.edit().await?;
         self.await_newest(RECOVERY_MAX).await?;
@@ -177,13 +177,13 @@ impl Subject {
         Ok(())
     }
 
-    /// Writes the next edition, and notes its snapshot.
+    /// Writes the next edition, and records its snapshot.
     async fn edit(&mut self) -> anyhow::Result<()> {
         let number = self.editions.len() as u64 + 1;
         let workspace = self.directory.path().join("workspace");
         let new = self.directory.path().join("AGENTS.md.new");
         std::fs::write(&new, format!("Edition {number}\n"))?;
-        // Renamed, so that nobody reads half of it.
+        // The file is renamed, so that no reader sees half of it.
         std::fs::rename(&new, workspace.join("AGENTS.md"))?;
         let scanned = Command::new(&self.program)
             .args(["scan", "--json"])
@@ -199,7 +199,8 @@ impl Subject {
         Ok(())
     }
 
-    /// Waits until the newest edition is the head; a violation if it does not come.
+    /// Waits until the newest edition is the head, and records a violation if that takes longer
+    /// than `most`.
     async fn await_newest(&mut self, most: Duration) -> anyhow::Result<()> {
         let began = Instant::now();
         loop {
@@ -227,7 +228,8 @@ impl Subject {
     }
 }
 
-/// What is wrong with a timeline of editions: one that nobody wrote, or an older one after a newer.
+/// Returns the fault of a timeline of editions: an edition that nobody wrote, or an older one after
+/// a newer one.
 fn wrong_order(heads: &[TimelineHead], editions: &BTreeMap<String, u64>) -> Option<String> {
     let mut last = None;
     for head in heads {

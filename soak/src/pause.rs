@@ -7,11 +7,11 @@ use crate::ledger::Ledger;
 use crate::servers::Servers;
 use crate::service::Service;
 
-/// How long the replica is stopped and let go again until it holds locks.
+/// How long the replica is paused and resumed until it is paused while it holds locks.
 const TRIES_TIME_MAX: Duration = Duration::from_secs(6);
 
-/// How long a stopped replica is watched before its transactions are told from those that go on, at
-/// first, and to be sure: on a busy machine another one may stand still for a moment.
+/// How long a transaction must be idle to count as one of the paused replica: at first, and then to be
+/// sure. On a busy machine, a transaction of another replica may be idle for a moment.
 const WATCHED_FOR: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(900)];
 
 /// How long it runs between two tries.
@@ -24,7 +24,7 @@ pub struct Pause<'s> {
     pub at: Instant,
     /// For how long.
     pub length: Duration,
-    /// Where its transactions are seen.
+    /// The PostgreSQL in which its transactions are visible.
     pub service: &'s Service,
     /// Since when it is stopped, and whether it has been.
     since: Option<Instant>,
@@ -32,7 +32,7 @@ pub struct Pause<'s> {
 }
 
 impl<'s> Pause<'s> {
-    /// A pause that is to come.
+    /// Returns a pause that begins at `at`.
     pub fn new(index: usize, at: Instant, length: Duration, service: &'s Service) -> Self {
         Self {
             index,
@@ -44,7 +44,8 @@ impl<'s> Pause<'s> {
         }
     }
 
-    /// Stops the replica or lets it go on if it is time to; at the end of the round in any case.
+    /// Pauses or resumes the replica if it is time for that. At the end of the round it resumes it
+    /// in any case.
     pub async fn tend(
         &mut self,
         servers: &mut Servers,
@@ -94,8 +95,8 @@ impl<'s> Pause<'s> {
         Ok(())
     }
 
-    /// Whether a transaction has stood still for as long as the replica has, and locks rows. While
-    /// PostgreSQL is away there is none.
+    /// Returns whether a transaction that locks rows has been idle for as long as the replica is
+    /// stopped. Returns `false` while PostgreSQL is down.
     async fn holds_locks(&self, watched: Duration) -> bool {
         let Ok(mut connection) = self.service.connect().await else {
             return false;

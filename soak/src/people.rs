@@ -1,5 +1,5 @@
-//! People whose rights end while they write: a token is revoked, or its user disabled, while several
-//! writers go on with it. Nothing may be done that was asked for after that was acknowledged.
+//! People whose rights end while they write: a token is revoked or its user disabled while several
+//! writers use the token. A request after the acknowledgement must have no effect.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -27,15 +27,15 @@ const WRITE_MILLIS: std::ops::Range<u64> = 500..2_500;
 /// Requests that a writer sends after its right has ended.
 const LATE_REQUESTS: u32 = 3;
 
-/// A title that was asked for, and when.
+/// A requested title, and when it was requested.
 type Asked = (String, Instant);
 
 /// What the writers of one token share.
 #[derive(Default)]
 struct Writing {
-    /// Every title that was asked for.
+    /// Every requested title.
     asked: Mutex<Vec<Asked>>,
-    /// From before the end was asked for, and when it was acknowledged.
+    /// When the end of the right was requested, and when it was acknowledged.
     end: Mutex<(Option<Instant>, Option<Instant>)>,
 }
 
@@ -59,7 +59,7 @@ struct Scene {
     keeper: Secret,
 }
 
-/// Ends the rights of writers again and again until `deadline`. `admin` may do everything.
+/// Ends the rights of writers repeatedly until `deadline`. `admin` may do everything.
 pub async fn run(mut admin: Caller, addresses: Vec<Url>, round: u64, deadline: Instant) {
     let Some(scene) = set_up(&mut admin, addresses, round).await else {
         return;
@@ -104,7 +104,8 @@ async fn set_up(admin: &mut Caller, addresses: Vec<Url>, round: u64) -> Option<S
     })
 }
 
-/// Lets writers write, ends their right, and compares what is done with what was asked in time.
+/// Starts writers, ends their right, and compares the result with the requests that were sent in
+/// time.
 async fn end_once(admin: &mut Caller, scene: &Scene, turn: u32) -> Option<()> {
     let (id, secret) = token(admin, scene.user).await?;
     let writing = Arc::new(Writing::default());
@@ -167,7 +168,7 @@ async fn disable(admin: &mut Caller, user: Uuid, disabled: bool) -> Option<()> {
     expect(admin, kind, call).await.map(drop)
 }
 
-/// Writes titles until its right has ended, and a few more.
+/// Writes titles until the writer's right has ended, and a few more.
 async fn write(mut writer: Caller, writing: Arc<Writing>, chat: Uuid, prefix: String) {
     let mut late = 0;
     for number in 0_u32.. {
@@ -217,7 +218,7 @@ async fn write(mut writer: Caller, writing: Arc<Writing>, chat: Uuid, prefix: St
     }
 }
 
-/// The title that is there was asked for before the right ended.
+/// Checks that the present title was requested before the right ended.
 async fn compare(admin: &mut Caller, scene: &Scene, writing: &Writing) -> Option<()> {
     let mut keeper = caller(admin, &scene.addresses, &scene.keeper)?;
     let read = |client: Client| async move { client.chat(ChatId::from(scene.chat)).await };
@@ -234,7 +235,8 @@ async fn compare(admin: &mut Caller, scene: &Scene, writing: &Writing) -> Option
     Some(())
 }
 
-/// Whether that title was not asked for after `ended`. Those of earlier writers are not listed.
+/// Returns whether the title was not requested after `ended`. Titles of earlier writers are not in
+/// `asked`.
 fn is_in_time(asked: &[Asked], ended: Option<Instant>, title: Option<&str>) -> bool {
     asked
         .iter()
@@ -242,7 +244,7 @@ fn is_in_time(asked: &[Asked], ended: Option<Instant>, title: Option<&str>) -> b
         .all(|(_, began)| ended.is_none_or(|ended| *began <= ended))
 }
 
-/// Makes a token of the user.
+/// Creates a token for the user.
 async fn token(admin: &mut Caller, user: Uuid) -> Option<(Uuid, Secret)> {
     let request = TokenCreate {
         label: None,
@@ -258,7 +260,7 @@ async fn token(admin: &mut Caller, user: Uuid) -> Option<(Uuid, Secret)> {
     Some((created.token.id, created.secret))
 }
 
-/// Sends a request until it is done; a refusal is a violation.
+/// Sends a request until it succeeds. A refusal is a violation.
 async fn expect<T, F>(
     caller: &mut Caller,
     kind: &'static str,

@@ -32,7 +32,7 @@ pub struct Counted {
 }
 
 impl Figures {
-    /// The figures of a run on one database.
+    /// Returns the figures of a run on one database.
     pub fn of(name: &str, counted: &Counted, state: &State) -> Self {
         let mut figures = Self {
             name: name.to_owned(),
@@ -199,7 +199,7 @@ fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())
 }
 
-/// A number with commas between its thousands.
+/// Returns a number with commas between its thousands.
 fn number(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();

@@ -21,7 +21,7 @@ use crate::pause::Pause;
 use crate::watchers::{self, Beacon};
 use crate::{agents, bystander, clocks, people, succession};
 
-/// Agents of one round that are there from its beginning to its end.
+/// The agents that exist during a whole round.
 const AGENTS: usize = 4;
 
 /// Holders of chats in one round, all working at once.
@@ -38,8 +38,8 @@ struct Member {
 }
 
 impl Soak {
-    /// One round of `length`; the comparisons come on top. With `is_clock_moved` the clocks of the
-    /// servers jump all the while.
+    /// Runs one round of `length`, and then the comparisons. With `is_clock_moved`, the clocks of
+    /// the servers jump during the round.
     pub async fn round(&mut self, length: Duration, is_clock_moved: bool) -> anyhow::Result<()> {
         self.rounds += 1;
         if is_clock_moved {
@@ -81,7 +81,7 @@ impl Soak {
         Ok(())
     }
 
-    /// Every fault of the round; each server is ready again when this returns.
+    /// Runs every fault of the round, and returns when each server is ready again.
     async fn disturb(
         &mut self,
         work: &mut JoinSet<()>,
@@ -140,7 +140,7 @@ impl Soak {
         Ok(members)
     }
 
-    /// Starts the agents and holders of a round, and whoever ends agents and rights.
+    /// Starts the agents and holders of a round, and the tasks that end agents and rights.
     fn callers(
         &mut self,
         members: &[Member],
@@ -182,7 +182,7 @@ impl Soak {
         Ok(work)
     }
 
-    /// A watcher at each replica, with the chat whose changes it waits for.
+    /// Starts a watcher at each replica, and returns the chats that they wait for.
     async fn watchers(&mut self) -> anyhow::Result<(Vec<Arc<Beacon>>, JoinSet<()>)> {
         let mut watching = JoinSet::new();
         let mut beacons = Vec::new();
@@ -233,14 +233,14 @@ impl Soak {
         Ok(())
     }
 
-    /// A client of each replica.
+    /// Returns a client of each replica.
     fn clients(&self) -> anyhow::Result<Vec<Client>> {
         let addresses = self.servers.addresses()?.into_iter();
         let clients = addresses.map(|address| Client::new(address, self.token.clone()));
         Ok(clients.collect::<Result<_, _>>()?)
     }
 
-    /// Clients of the other replicas; of the only one where there is one.
+    /// Returns clients of the other replicas, or of the only replica.
     fn others(&self, index: usize) -> anyhow::Result<Vec<Client>> {
         let mut clients = self.clients()?;
         if clients.len() > 1 {
@@ -249,7 +249,7 @@ impl Soak {
         Ok(clients)
     }
 
-    /// Starts every server again, with a clock of its own or with the machine's.
+    /// Restarts every server, with a clock of its own or with the machine's.
     async fn move_clocks(&mut self, are_moved: bool) -> anyhow::Result<()> {
         if let Some(clocks) = &mut self.servers.clocks {
             clocks.are_moved = are_moved;
@@ -257,7 +257,7 @@ impl Soak {
         self.servers.restart_all().await
     }
 
-    /// The times of the round's heads must show that clocks jumped.
+    /// Checks that the times of the round's heads show a jump.
     async fn demand_moved(&mut self, members: &[Member], began: i64) -> anyhow::Result<()> {
         let client = self.client()?;
         let page = PageQuery {

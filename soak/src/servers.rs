@@ -17,8 +17,7 @@ use url::Url;
 
 use crate::clocks::{self, Clocks};
 
-/// Options by which a server lets everybody have and do more than the load takes, which is more than honest
-/// callers do.
+/// Quotas and rates above the load, which is more than honest callers send.
 const BOUNDLESS: [&str; 8] = [
     "--content-quota=1000000000000",
     "--agents-quota=1000000000000",
@@ -43,7 +42,7 @@ pub struct Servers {
     ignores_limits: bool,
     replicas: Vec<Replica>,
     directory: TempDir,
-    /// The port of a proxy before them, for which they vouch.
+    /// The port of the proxy, for which the servers prove themselves.
     pub proxy_port: u16,
     /// Their clocks, if they have some of their own.
     pub clocks: Option<Clocks>,
@@ -69,8 +68,8 @@ struct Replica {
 }
 
 impl Servers {
-    /// Starts `count` servers, on the database of that URL or on SQLite. They are ready when this
-    /// returns.
+    /// Starts `count` servers on the database of that URL, or on SQLite, and waits until they are
+    /// ready.
     pub async fn start(
         program: &Path,
         count: usize,
@@ -80,9 +79,9 @@ impl Servers {
         Self::start_in(directory, program, count, database, false).await
     }
 
-    /// As [`Self::start`], with the data of each server in `data-0` and so on of a given directory.
-    /// With `ignores_limits` a file that would grow past the limit of its size is an error to the
-    /// server, as on a full disk, and does not end it.
+    /// Starts servers like [`Self::start`], with their data in `data-0` and so on of a given
+    /// directory. With `ignores_limits`, a file that would exceed the limit of its size is an error
+    /// for the server, as on a full disk, and does not end the server.
     pub async fn start_in(
         directory: TempDir,
         program: &Path,
@@ -90,7 +89,7 @@ impl Servers {
         database: Option<String>,
         ignores_limits: bool,
     ) -> anyhow::Result<Self> {
-        // A copy: a build that ends during the run must not change what is started again.
+        // The servers run a copy, so that a build during the run does not change a restarted server.
         let copy = directory.path().join("ctxpin");
         std::fs::copy(program, &copy).with_context(|| format!("copying {}", program.display()))?;
         let mut servers = Self {
@@ -120,7 +119,7 @@ impl Servers {
         Ok(servers)
     }
 
-    /// How many there are.
+    /// Returns the count.
     pub fn count(&self) -> usize {
         self.replicas.len()
     }
@@ -131,7 +130,7 @@ impl Servers {
         ports.map(address).collect()
     }
 
-    /// The token of the first user.
+    /// Returns the token of the first user.
     pub fn token(&self) -> anyhow::Result<Secret> {
         let path = self.data_directory(0).join("admin-token");
         let text = std::fs::read_to_string(&path)
@@ -147,7 +146,7 @@ impl Servers {
         self.start_again(index)
     }
 
-    /// Starts those again that have ended by themselves.
+    /// Restarts the servers that have ended by themselves.
     pub fn tend(&mut self) -> anyhow::Result<()> {
         for index in 0..self.replicas.len() {
             if self.replicas[index].child.try_wait()?.is_some() {
@@ -162,17 +161,17 @@ impl Servers {
         Ok(())
     }
 
-    /// Stops a server where it is, as a machine that sleeps does.
+    /// Pauses a server wherever it is, like a machine that sleeps.
     pub fn pause(&self, index: usize) -> anyhow::Result<()> {
         self.signal(index, Signal::STOP)
     }
 
-    /// Lets a paused server go on.
+    /// Resumes a paused server.
     pub fn resume(&self, index: usize) -> anyhow::Result<()> {
         self.signal(index, Signal::CONT)
     }
 
-    /// The process of a server.
+    /// Returns the process of a server.
     pub fn process(&self, index: usize) -> anyhow::Result<u32> {
         let id = self.replicas[index].child.id();
         id.context("the server has ended")
@@ -184,17 +183,17 @@ impl Servers {
         rustix::process::kill_process(process, signal).context("signalling a server")
     }
 
-    /// Where the files of the servers are.
+    /// Returns the directory of the servers' files.
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    /// The program that they run.
+    /// Returns the program that the servers run.
     pub fn program(&self) -> &Path {
         &self.program
     }
 
-    /// Ends every server and starts all again: what they tell from now on was stored.
+    /// Restarts every server, so that later responses come from stored data only.
     pub async fn restart_all(&mut self) -> anyhow::Result<()> {
         self.stop_all().await?;
         for index in 0..self.replicas.len() {
@@ -211,7 +210,7 @@ impl Servers {
         Ok(())
     }
 
-    /// Waits until every server is ready, starting those again that have ended.
+    /// Waits until every server is ready, and restarts those that have ended.
     pub async fn await_all(&mut self) -> anyhow::Result<()> {
         let token = Secret::new("none");
         for address in self.addresses()? {
@@ -228,7 +227,7 @@ impl Servers {
         Ok(())
     }
 
-    /// The lines of the servers' logs that tell of a panic.
+    /// Returns the lines of the servers' logs that report a panic.
     pub fn panics(&self) -> anyhow::Result<Vec<String>> {
         let mut panics = Vec::new();
         for index in 0..self.replicas.len() {
@@ -242,7 +241,7 @@ impl Servers {
         Ok(panics)
     }
 
-    /// The lines of the servers' logs that tell of errors, each once, at most `count_max`.
+    /// Returns the lines of the servers' logs that report errors, each once, at most `count_max`.
     pub fn errors(&self, count_max: usize) -> Vec<String> {
         let logs = (0..self.replicas.len()).map(|index| std::fs::read(self.log_path(index)));
         let mut errors = Vec::new();
@@ -256,7 +255,8 @@ impl Servers {
         errors
     }
 
-    /// Whether the present process of a server, or the one that has just ended, came to serve.
+    /// Returns whether the present process of a server, or the one that has just ended, has begun
+    /// to serve.
     fn has_served(&self, index: usize) -> anyhow::Result<bool> {
         let path = self.log_path(index);
         let log = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
@@ -334,13 +334,13 @@ impl Servers {
     }
 }
 
-/// Whether a line of a server's log says that it serves.
+/// Returns whether a line of a server's log says that it serves.
 fn is_serving(line: &str) -> bool {
     line.contains("serving") && line.contains(SERVING)
 }
 
-/// A port that is free now. Another process could take it before the server does, which would show
-/// as a server that does not start.
+/// Returns a port that is free now. Another process could take it before the server does, which
+/// would show as a server that does not start.
 fn free_port() -> anyhow::Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("finding a free port")?;
     Ok(listener.local_addr()?.port())

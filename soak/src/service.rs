@@ -32,12 +32,12 @@ struct Pair {
 pub enum Replaced {
     /// It is gone.
     Gone,
-    /// It goes on answering, as a standby, to whoever still comes to it.
+    /// It continues as a standby, and answers whoever still connects to it.
     Demoted,
 }
 
 impl Service {
-    /// A service of two clusters that sync to disk.
+    /// Starts a service of two clusters that sync to disk.
     pub async fn start() -> anyhow::Result<Self> {
         let pair = tokio::task::spawn_blocking(|| {
             let primary = Cluster::start_durable_primary(&install::programs()?)?;
@@ -56,24 +56,25 @@ impl Service {
         Ok(service)
     }
 
-    /// The URL of its `postgres` database, for its superuser; the same after a failover.
+    /// Returns the URL of the `postgres` database for the superuser. It stays the same after a
+    /// failover.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// A connection to the primary, beside those of the servers.
+    /// Opens a connection to the primary.
     pub async fn connect(&self) -> anyhow::Result<PgConnection> {
         let connection = PgConnection::connect(&self.url).await;
         connection.context("connecting to PostgreSQL")
     }
 
-    /// Who owns the files of the primary.
+    /// Returns the metadata of the primary's files, which name their owner.
     pub async fn owner(&self) -> anyhow::Result<std::fs::Metadata> {
         let pair = self.pair.lock().await;
         Ok(std::fs::metadata(pair.primary.directory())?)
     }
 
-    /// Stops the primary as by a loss of power, and starts it again after that time.
+    /// Stops the primary as a loss of power would, and starts it again after `away`.
     pub async fn stop_for(&self, away: Duration) -> anyhow::Result<()> {
         self.work(|pair| pair.primary.crash()).await?;
         // The servers run without their database for this long.
@@ -81,8 +82,8 @@ impl Service {
         self.work(|pair| pair.primary.restart()).await
     }
 
-    /// Replaces the primary by its standby, to which the address leads after that time, and gives it
-    /// a standby of its own. Each commit that was acknowledged is there: the standby had confirmed it.
+    /// Promotes the standby, leads the address to it after `misled`, and starts a new standby. No
+    /// acknowledged commit is lost, because the standby had confirmed it.
     pub async fn fail_over(&self, replaced: Replaced, misled: Duration) -> anyhow::Result<()> {
         self.work(move |pair| {
             let standby = pair.standby.take().context("there is no standby")?;
@@ -98,7 +99,7 @@ impl Service {
         tokio::time::sleep(misled).await;
         self.work(|pair| {
             pair.address.lead_to(&pair.primary)?;
-            // The old one goes, and with it whoever still uses it.
+            // This ends the old primary and its last connections.
             pair.standby = None;
             pair.standby = Some(pair.primary.start_standby()?);
             Ok(())
@@ -107,7 +108,7 @@ impl Service {
         self.rely_on_standby().await
     }
 
-    /// Goes on without a standby.
+    /// Stops the standby, and requires no more confirmations of it.
     pub async fn part(&self) -> anyhow::Result<()> {
         self.confirm_by("").await?;
         self.work(|pair| {
@@ -117,7 +118,7 @@ impl Service {
         .await
     }
 
-    /// Has each commit confirmed by the standby, once that has caught up.
+    /// Requires that the standby confirms each commit, once the standby has caught up.
     async fn rely_on_standby(&self) -> anyhow::Result<()> {
         self.confirm_by("*").await?;
         let mut connection = self.connect().await?;
@@ -150,7 +151,7 @@ impl Service {
         Ok(connection.close().await?)
     }
 
-    /// Does something with the clusters that takes its time, on a thread for that.
+    /// Runs blocking work with the clusters on a thread for that.
     async fn work(
         &self,
         work: impl FnOnce(&mut Pair) -> anyhow::Result<()> + Send + 'static,

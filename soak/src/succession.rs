@@ -60,7 +60,7 @@ pub struct Line {
 }
 
 /// Replaces an agent by another, and that one by a third, well before `deadline`. Each successor
-/// goes on pushing; its predecessor does too, until it is told to stop.
+/// pushes; its predecessor pushes too, until the server refuses it.
 pub async fn replace(mut caller: Caller, round: Arc<Round>, line: Line, deadline: Instant) {
     let step = (deadline - Instant::now()) / (SUCCESSORS + 1);
     let mut old = line.agent;
@@ -100,7 +100,8 @@ pub async fn replace(mut caller: Caller, round: Arc<Round>, line: Line, deadline
     }
 }
 
-/// Creates the successor of an agent, which is named by its id or as the one of the same workspace.
+/// Creates the successor of an agent. The request names the agent by its id, or as the one of the
+/// same workspace.
 async fn create(caller: &mut Caller, line: &Line, old: Uuid) -> Option<(Uuid, Secret)> {
     let replaces = if caller.chance(50) {
         old.to_string()

@@ -1,5 +1,5 @@
-//! The checks, when every fault is over and nobody works: what the servers tell is compared with
-//! what the ledger holds.
+//! The checks after all faults, when no caller works: they compare the servers' responses with the
+//! ledger.
 
 mod agents;
 mod bindings;
@@ -28,7 +28,7 @@ use crate::workspace::Listing;
 /// The timelines of all agents, oldest head first, and what each agent is now.
 type Agents = BTreeMap<Uuid, (Agent, Vec<TimelineHead>)>;
 
-/// Everything that the server tells of one chat.
+/// Everything that a server returns about one chat.
 struct Told {
     chat: Chat,
     context: Context,
@@ -42,7 +42,7 @@ struct Told {
     bodies: Listing,
 }
 
-/// Compares all that the servers tell with the ledger. Violations are noted there.
+/// Compares the servers' responses with the ledger, which also records the violations.
 pub async fn check(client: &Client, ledger: &Ledger, chats: &[Uuid]) -> anyhow::Result<()> {
     let ids: Vec<Uuid> = ledger.open().agents.keys().copied().collect();
     let mut found = Agents::new();
@@ -82,7 +82,7 @@ pub async fn check(client: &Client, ledger: &Ledger, chats: &[Uuid]) -> anyhow::
     Ok(())
 }
 
-/// Reads a whole list, and turns it: oldest first.
+/// Reads a whole list, and returns it with the oldest item first.
 async fn every<T>(
     read: impl AsyncFn(&PageQuery) -> Result<Page<T>, ClientError>,
 ) -> anyhow::Result<Vec<T>> {
@@ -102,7 +102,7 @@ async fn every<T>(
     }
 }
 
-/// Reads everything about a chat; `None` if it is not there.
+/// Reads everything about a chat. Returns `None` if the chat does not exist.
 async fn read(client: &Client, id: Uuid) -> anyhow::Result<Option<Told>> {
     let id = ChatId::from(id);
     let chat = match client.chat(id).await {

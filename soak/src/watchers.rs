@@ -1,4 +1,4 @@
-//! Watchers: each watches at one replica what is written at another, and notes when it is told.
+//! Watchers. Each watches at one replica for writes at another, and records when it learns of them.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -28,7 +28,8 @@ const QUIET_WRITES: u32 = 10;
 /// Longest pause between two writes under faults, in milliseconds.
 const WRITE_MILLIS_MAX: u64 = 800;
 
-/// A chat whose title counts on, what was written to it, and what its watcher was told.
+/// A chat whose title is a rising number, with the acknowledged writes and the events of its
+/// watcher.
 pub struct Beacon {
     chat: Uuid,
     state: Mutex<Signals>,
@@ -36,19 +37,19 @@ pub struct Beacon {
 
 #[derive(Default)]
 struct Signals {
-    /// The newest number that was asked for.
+    /// The newest requested number.
     asked: u64,
     /// Acknowledged numbers, ascending, and when.
     acknowledged: Vec<(u64, Instant)>,
-    /// Numbers of which no answer came: such a write may come after newer ones.
+    /// Numbers without a response. Such a write may happen after newer ones.
     unknown: Vec<u64>,
-    /// Numbers that were told, ascending, and when first.
+    /// Numbers that the watcher learned of, ascending, and when it learned of each first.
     told: Vec<(u64, Instant)>,
 }
 
 impl Signals {
-    /// How long after its acknowledgement each number was told, or one past it. `None` for one that
-    /// was not told.
+    /// Returns for each number how long after its acknowledgement the watcher learned of it or of a
+    /// later one, or `None` if it did not.
     fn delays(&self) -> impl Iterator<Item = Option<Duration>> {
         self.acknowledged.iter().map(|(number, at)| {
             let told = self.told.iter().find(|(told, _)| told >= number);
@@ -72,7 +73,7 @@ impl Signals {
 }
 
 impl Beacon {
-    /// A new chat to signal by.
+    /// Creates a new chat for the signals.
     pub async fn create(caller: &mut Caller, reference: String) -> Option<Arc<Self>> {
         let request = ChatCreate {
             client: Some("soak-beacon".to_owned()),
@@ -96,7 +97,7 @@ impl Beacon {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes the next number. Tells which, if that was acknowledged.
+    /// Writes the next number, and returns it if the write was acknowledged.
     async fn write(&self, caller: &Caller, client: &Client) -> Option<u64> {
         let number = {
             let mut state = self.open();
@@ -118,7 +119,7 @@ impl Beacon {
         None
     }
 
-    /// Waits until the watcher has that number. False if it is not told within `most`.
+    /// Waits until the watcher has the number. Returns `false` if that takes longer than `most`.
     async fn await_told(&self, number: u64, most: Duration) -> bool {
         let began = Instant::now();
         while self.open().newest_told() < number {
@@ -130,7 +131,7 @@ impl Beacon {
         true
     }
 
-    /// Writes while nothing is disturbed: each write is told within a second.
+    /// Writes without faults. The watcher must learn of each write within a second.
     pub async fn signal_quietly(&self, caller: &Caller, client: &Client) {
         for _ in 0..QUIET_WRITES {
             let Some(number) = self.write(caller, client).await else {
@@ -158,7 +159,7 @@ impl Beacon {
         };
     }
 
-    /// Writes under faults until `deadline`, at replicas other than the watcher's if there are some.
+    /// Writes under faults until `deadline`, at replicas other than the watcher's if there are any.
     pub async fn signal(
         self: Arc<Self>,
         mut caller: Caller,
@@ -180,7 +181,7 @@ impl Beacon {
         }
     }
 
-    /// Writes once more when things are well again, and notes the delays of all that was written.
+    /// Writes once more after the faults, and records the delays of all writes.
     pub async fn settle(&self, caller: &Caller, client: &Client) {
         let last = self.write(caller, client).await;
         let newest = last.unwrap_or_else(|| self.open().newest_acknowledged());
@@ -196,8 +197,8 @@ impl Beacon {
     }
 }
 
-/// Watches one replica until it is dropped, and again whenever the watch ends. Every other one
-/// watches everything that is its caller's, the others the one chat.
+/// Watches one replica until the future is dropped, and reopens a watch that ends. With
+/// `watches_all` it watches all objects of the caller, otherwise the one chat.
 pub async fn watch(client: Client, beacon: Arc<Beacon>, ledger: Arc<Ledger>, watches_all: bool) {
     loop {
         let before = beacon.open().newest_acknowledged();
@@ -213,8 +214,8 @@ pub async fn watch(client: Client, beacon: Arc<Beacon>, ledger: Arc<Ledger>, wat
     }
 }
 
-/// Notes what one watch tells. By the time that it is ready it has told what was acknowledged
-/// before it began.
+/// Records the events of one watch. By the time of its `ready`, the watch must have sent everything
+/// that was acknowledged before it began.
 async fn follow(mut watch: Watch, beacon: &Beacon, ledger: &Ledger, before: u64) {
     let mut newest = 0;
     while let Some(Ok(event)) = watch.next().await {

@@ -31,7 +31,7 @@ pub type Listing = BTreeMap<String, String>;
 pub struct Workspace([Option<usize>; NAMES.len()]);
 
 impl Workspace {
-    /// Two to six files at random.
+    /// Returns two to six files at random.
     pub fn draw(random: &mut StdRng) -> Self {
         let mut files = [None; NAMES.len()];
         let wanted = random.random_range(2..=NAMES.len());
@@ -42,14 +42,14 @@ impl Workspace {
         Self(files)
     }
 
-    /// What its snapshot must hold.
+    /// Returns the content that the snapshot must have.
     pub fn listing(&self) -> Listing {
         self.texts()
             .map(|(name, text)| (name.to_owned(), BlobHash::of(text.as_bytes()).to_string()))
             .collect()
     }
 
-    /// The push of it, with all bytes or with none.
+    /// Returns a push of the workspace, with all bytes or with none.
     pub fn push(&self, epoch: i64, version: i64, with_bytes: bool) -> Push {
         let resources = self.texts().map(|(name, text)| resource(name, &text));
         let blobs = self.texts().filter(|_| with_bytes).map(|(_, text)| {
@@ -77,7 +77,7 @@ impl Workspace {
     }
 }
 
-/// How a file of that text is listed.
+/// Returns the resource of a file with that text.
 pub fn resource(name: &str, text: &str) -> ManifestResource {
     let is_skill = name.ends_with("SKILL.md");
     ManifestResource {
@@ -101,7 +101,7 @@ pub fn resource(name: &str, text: &str) -> ManifestResource {
     }
 }
 
-/// The text of a file; what it begins with occurs in no other text.
+/// Returns the text of a file. Its beginning occurs in no other text.
 fn text_of(file: usize, text: usize) -> String {
     let marker = marker(file, text);
     if NAMES[file].ends_with("SKILL.md") {
@@ -117,8 +117,7 @@ fn marker(file: usize, text: usize) -> String {
     format!("Rule {file}.{text}:")
 }
 
-/// The hashes of the texts of instruction files that a prompt holds, found by what each begins
-/// with.
+/// Returns the hashes of the instruction files in a prompt. It finds each text by its beginning.
 pub fn hashes_in(prompt: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for (file, name) in NAMES.iter().enumerate() {

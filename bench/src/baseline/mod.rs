@@ -1,10 +1,9 @@
 //! The obvious design, for comparison: every agent has rows of resources with their bodies, every
 //! chat has copies of them, and a push marks in each chat that it has drifted.
 //!
-//! It is written as one would write it with care: what did not change is not written, work for many
-//! rows is one statement, and every statement has the index that it needs. It checks no
-//! permissions, keeps no history and no audit log, and renders nothing, all of which the product
-//! does within what is measured of it.
+//! It is written with care: it writes only what changed, handles many rows with one statement, and
+//! has the index that each statement needs. It checks no permissions, keeps no history and no audit
+//! log, and renders nothing. The product's figures include all of these.
 
 mod schema;
 #[cfg(test)]
@@ -27,7 +26,7 @@ pub struct Baseline {
 }
 
 impl Baseline {
-    /// Makes its tables on a fresh database.
+    /// Creates the baseline's tables on a fresh database.
     pub async fn open(kind: &Kind) -> anyhow::Result<Self> {
         let fresh = kind.fresh().await?;
         let pool = fresh.pool().await?;
@@ -41,7 +40,7 @@ impl Baseline {
         self.fresh.remove().await
     }
 
-    /// A new agent without resources.
+    /// Creates a new agent without resources.
     pub async fn agent(&self) -> anyhow::Result<Uuid> {
         let id = Uuid::new_v4();
         let sql = "insert into agents (id, hash, pushed_at) values ($1, null, null)";
@@ -49,7 +48,7 @@ impl Baseline {
         Ok(id)
     }
 
-    /// Many chats that are bound to an agent and have nothing pinned.
+    /// Creates many unpinned chats that are bound to an agent.
     pub async fn chats(&self, agent: Uuid, count: usize) -> anyhow::Result<Vec<Uuid>> {
         let now = now();
         let ids: Vec<Uuid> = (0..count).map(|_| ChatId::generate(now).uuid()).collect();
@@ -63,8 +62,8 @@ impl Baseline {
         Ok(ids)
     }
 
-    /// Takes a push: stores what changed, copies everything into chats that have nothing pinned,
-    /// and marks those whose pin is another one.
+    /// Accepts a push: stores the changes, copies everything into unpinned chats, and marks the
+    /// chats that have drifted.
     pub async fn push(&self, agent: Uuid, repository: &Repository) -> anyhow::Result<()> {
         let mut work = self.pool.begin().await?;
         let hash = aggregate(repository);
@@ -125,12 +124,12 @@ impl Baseline {
         work.insert(head, &rows, tail).await
     }
 
-    /// Clears what a chat has and copies what an agent has now: a refresh, and a move to another
-    /// agent as well.
+    /// Replaces a chat's copies by the agent's present content. This is a refresh, and also a
+    /// rebind.
     pub async fn refresh(&self, chat: Uuid, agent: Uuid) -> anyhow::Result<()> {
         let mut work = self.pool.begin().await?;
         let ids = [Value::Id(chat), Value::Id(agent)];
-        // First, for it locks the chat.
+        // This comes first, because it locks the chat.
         let pinned = work
             .run(
                 "update chats set agent_id = $2, dirty_since = null, \
@@ -151,7 +150,7 @@ impl Baseline {
         work.commit().await
     }
 
-    /// Takes the marks off the chats of an agent, for the next push to find them clean.
+    /// Removes the marks from the chats of an agent, so that the next push finds them clean.
     pub async fn clean(&self, agent: Uuid, repository: &Repository) -> anyhow::Result<()> {
         let sql = "update chats set dirty_since = null, pinned_hash = $2 where agent_id = $1";
         let hash = Value::Bytes(aggregate(repository));
@@ -159,7 +158,7 @@ impl Baseline {
         Ok(())
     }
 
-    /// Has PostgreSQL take back what updates of chats have left behind.
+    /// Vacuums the chats on PostgreSQL, because updates leave dead rows.
     pub async fn vacuum_chats(&self) -> anyhow::Result<()> {
         if self.pool.is_postgres() {
             self.pool.script("vacuum chats").await?;
@@ -167,7 +166,7 @@ impl Baseline {
         Ok(())
     }
 
-    /// Takes everything that was copied away.
+    /// Deletes all copies.
     pub async fn forget_copies(&self) -> anyhow::Result<()> {
         let clear = if self.pool.is_postgres() {
             "truncate chat_resources"
@@ -178,7 +177,7 @@ impl Baseline {
     }
 }
 
-/// One hash over a whole repository, by which a chat's pin is compared with its agent.
+/// Returns one hash of a whole repository, to compare a chat's pin with its agent.
 fn aggregate(repository: &Repository) -> Vec<u8> {
     let mut text = Vec::new();
     for file in &repository.files {

@@ -39,7 +39,7 @@ create table chat_resources (
 ) END;
 ";
 
-/// The statements that make the tables.
+/// Returns the statements that create the tables.
 pub fn statements(is_postgres: bool) -> String {
     let types = if is_postgres {
         [

@@ -1,4 +1,4 @@
-//! The baseline does what it is compared for, on both databases.
+//! Tests of the baseline on both databases.
 
 use super::Baseline;
 use crate::database::Kind;

@@ -114,7 +114,7 @@ pub async fn run(run: &mut Run, kind: &Kind) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Measures how long a server takes to start, and its first answer.
+/// Measures the start of a server and its first response.
 async fn starts(run: &mut Run, kind: &Kind, chats: &Chats) -> anyhow::Result<()> {
     let request = wire::get(&path(chats.large, "prompt"), &chats.token);
     let (mut ready, mut first) = (Samples::default(), Samples::default());
@@ -143,7 +143,8 @@ fn path(chat: ChatId, what: &str) -> String {
 }
 
 impl Chats {
-    /// One chat with a large prompt, one with a small one, and beside them the rows of the limits.
+    /// Creates a chat with a large prompt and a chat with a small prompt, and the rows of the
+    /// limits.
     async fn prepare(kind: &Kind) -> anyhow::Result<Self> {
         let scene = Scene::open(kind).await?;
         let mut chats = Vec::new();
@@ -165,7 +166,7 @@ impl Chats {
         })
     }
 
-    /// The loads of a round. The limits follow what they are compared with.
+    /// Returns the loads of a round. Each limit follows the load that it is compared with.
     fn turns(&self) -> [Turn; 7] {
         let get = |chat, what| wire::get(&path(chat, what), &self.token);
         let tag = self.prompt.hash.map(|hash| hash.to_string());

@@ -58,7 +58,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// Measures one subject on every database that it has to do with.
+    /// Measures one subject on every database that it concerns.
     pub async fn measure(&mut self, case: Case) -> anyhow::Result<()> {
         if case == Case::Scan {
             eprintln!("scan");
@@ -84,7 +84,7 @@ impl Run {
         Ok(())
     }
 
-    /// One count, or a tenth of it when a case is only tried out.
+    /// Returns the count, or a tenth of it in a quick run.
     fn count(&self, count: usize) -> usize {
         if self.quick {
             (count / 10).max(2)

@@ -25,12 +25,12 @@ const OTHER_MOVES: &str = "other moves of one chat";
 /// The name of the least that a write costs.
 pub const COMMIT: &str = "bare commit of one row";
 
-/// What was measured of a refresh to a head whose prompt is kept.
+/// Returns the name of the measurement: a refresh to a head whose prompt is stored.
 pub fn refresh_of(files: usize) -> String {
     format!("refresh, {files} files, prompt kept")
 }
 
-/// What was measured of the first refresh to a head, which renders its prompt.
+/// Returns the name of the measurement: the first refresh to a head, which renders its prompt.
 pub fn refresh_first_of(files: usize) -> String {
     format!("refresh, {files} files, prompt rendered")
 }

@@ -12,7 +12,7 @@ use super::Run;
 
 const MEMORY: &str = "memory";
 
-/// How long the server is asked for pages before its memory is looked at.
+/// How long requests for pages run before the memory is measured.
 const LOAD: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Measures memory and size.

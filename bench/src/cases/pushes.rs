@@ -23,12 +23,12 @@ const FILES: usize = 50;
 /// Files of a large one: as many as a snapshot may hold.
 const FILES_MANY: usize = 500;
 
-/// What was measured of a push of one changed file.
+/// Returns the name of the measurement: a push of one changed file.
 pub fn one_changed(chats: usize) -> String {
     format!("push, one of 50 files changed, {chats} chats pinned")
 }
 
-/// What was measured of a push that hydrates.
+/// Returns the name of the measurement: a push that hydrates chats.
 pub fn hydrating(chats: usize) -> String {
     format!("first push of 50 files, hydrates {chats} chats")
 }
@@ -48,8 +48,8 @@ struct Times {
 }
 
 impl Pair {
-    /// With chats that are pinned to what was pushed. Those of the baseline have no copies, which
-    /// a push does not look at: 10,000 chats would have two gigabytes of them.
+    /// Pushes a repository, with chats that the push pins. The baseline's chats have no copies,
+    /// because a push does not read them and 10,000 chats would have two gigabytes of them.
     async fn pinned(
         scene: &Scene,
         baseline: &Baseline,
@@ -114,7 +114,7 @@ async fn to_pinned(run: &mut Run, kind: &Kind) -> anyhow::Result<()> {
         many.repository.change(round % FILES_MANY);
         many.push(&scene, &baseline, &mut many_times).await?;
         baseline.clean(many.copying, &many.repository).await?;
-        // As autovacuum would by and by.
+        // Autovacuum would do this later.
         baseline.vacuum_chats().await?;
     }
     let mut note = |of: Of, times: &Times| {

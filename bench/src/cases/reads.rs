@@ -138,7 +138,7 @@ async fn diffs(run: &mut Run, kind: &Kind) -> anyhow::Result<()> {
             };
             let ((changes, told), time) = timed(diff).await?;
             anyhow::ensure!(changes == 1 || changes == 500, "{changes} changes");
-            // An answer has a bound.
+            // A diff has a limit.
             anyhow::ensure!(told >= changes.min(100), "{told} of them are told");
             times.add_time(time);
         }

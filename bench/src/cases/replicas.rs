@@ -72,7 +72,7 @@ pub async fn run(run: &mut Run, kind: &Kind) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A chat for each connection, for turns of one chat wait for each other.
+/// Creates a chat for each connection, because turns of one chat wait for each other.
 async fn prepare(kind: &Kind) -> anyhow::Result<(Fresh, [Load; 3])> {
     let scene = Scene::open(kind).await?;
     let mut agent = scene.agent("replicas").await?;

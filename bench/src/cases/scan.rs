@@ -81,12 +81,12 @@ pub fn run(run: &mut Run) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The workspace's directory in a place.
+/// Returns the directory of the workspace in `place`.
 pub fn workspace_in(place: &Path) -> PathBuf {
     place.join("project")
 }
 
-/// Makes a repository with skills, and a home beside it. Answers the paths of the skills' files.
+/// Creates a repository with skills, and a home beside it. Returns the paths of the skills' files.
 pub fn workspace(place: &Path, skills: usize) -> anyhow::Result<Vec<PathBuf>> {
     let project = workspace_in(place);
     for directory in [project.join(".git"), place.join("home")] {
@@ -102,14 +102,14 @@ pub fn workspace(place: &Path, skills: usize) -> anyhow::Result<Vec<PathBuf>> {
         text.push_str(std::str::from_utf8(&body()[..rest])?);
         let path = directory.join("SKILL.md");
         std::fs::write(&path, text)?;
-        // Only what is on disk can be forgotten.
+        // The page cache drops only what is on disk.
         File::open(&path)?.sync_all()?;
         files.push(path);
     }
     Ok(files)
 }
 
-/// Has the system forget the files' contents. Names and sizes stay in its memory.
+/// Drops the contents of the files from the page cache. Names and sizes stay in memory.
 fn forget(files: &[PathBuf]) -> anyhow::Result<()> {
     for path in files {
         let file = File::open(path)?;

@@ -1,4 +1,4 @@
-//! What pins take on disk, and what the same repository takes in a thousand workspaces.
+//! The size of pins on disk, and the size of one repository in a thousand workspaces.
 
 use crate::baseline::Baseline;
 use crate::database::Kind;
@@ -15,8 +15,8 @@ const STORAGE: &str = "storage";
 /// What was measured of pins.
 pub const PINS: &str = "storage that 1,000 pins of 50 files add";
 
-/// Measures storage. What a thousand workspaces take does not depend on settings, and takes its time:
-/// it is measured once for SQLite and once for PostgreSQL.
+/// Measures storage. The size of a thousand workspaces does not depend on settings and takes long
+/// to measure, so it is measured once for SQLite and once for PostgreSQL.
 pub async fn run(run: &mut Run, kind: &Kind) -> anyhow::Result<()> {
     pins(run, kind).await?;
     let is_same_program = |other: &&Kind| other.has_replicas() == kind.has_replicas();
@@ -26,15 +26,15 @@ pub async fn run(run: &mut Run, kind: &Kind) -> anyhow::Result<()> {
     }
 }
 
-/// Bytes that `grow` adds, once what earlier states have left is taken away.
+/// Returns how many bytes `grow` adds, without dead rows.
 async fn added(pool: &Pool, grow: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<f64> {
     let before = pool.compact_size().await?;
     grow.await?;
     Ok((pool.compact_size().await? - before) as f64)
 }
 
-/// Chats' rows are there before in both designs, and so is what the agent pushed: another one has
-/// pushed the same before.
+/// Measures what a pin adds. In both designs the rows of the chats exist before, and so does the
+/// agent's push, because another agent has pushed the same content.
 async fn pins(run: &mut Run, kind: &Kind) -> anyhow::Result<()> {
     let chats = run.count(1_000);
     let repository = Repository::new("/w/storage", 50);
@@ -70,7 +70,8 @@ async fn pins(run: &mut Run, kind: &Kind) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The baseline takes the same whatever the paths are, and is measured once.
+/// Measures what a thousand workspaces of one repository add. The baseline's size does not depend
+/// on the paths, and is measured once.
 async fn workspaces(run: &mut Run, kind: &Kind) -> anyhow::Result<()> {
     let count = run.count(1_000);
     let repository = Repository::new("/w/same", 50);

@@ -23,7 +23,7 @@ const WATCHERS: &str = "watches";
 /// Watches that are opened at a time.
 const OPENING: usize = 32;
 
-/// Measures how soon the watchers of many chats are woken.
+/// Measures how soon the watchers of many chats wake.
 pub async fn run(run: &mut Run, kind: &Kind) -> anyhow::Result<()> {
     let count = run.count(5_000);
     let scene = Scene::open(kind).await?;
@@ -115,7 +115,7 @@ async fn open_all(address: SocketAddr, chats: &[Uuid], token: &str) -> anyhow::R
     Ok(open)
 }
 
-/// Waits for news of the chat. Tells when they came, in milliseconds.
+/// Waits for an event of the chat. Returns when it came, in milliseconds.
 async fn told_of_chat(mut events: Events, begun: Instant) -> anyhow::Result<(Events, f64)> {
     events.until("event: chat").await?;
     Ok((events, begun.elapsed().as_secs_f64() * 1_000.0))

@@ -1,7 +1,7 @@
-//! Two builds of the product beside each other: the same requests to a server of each, in turns, and for
-//! each figure by how much the one is slower.
+//! Compares two builds of the product: it sends the same requests to a server of each, in turns, and
+//! reports for each figure by how much one is slower.
 //!
-//! Both are asked over HTTP by this program alone, so that a difference is one of the servers.
+//! This program alone sends the requests over HTTP, so every difference is one of the servers.
 
 mod ratio;
 mod side;
@@ -36,7 +36,7 @@ pub struct Compare {
 }
 
 impl Compare {
-    /// Compares on each database. True if no figure is slower for certain.
+    /// Compares on each database. Returns `true` if no figure is certainly slower.
     pub async fn run(self) -> anyhow::Result<bool> {
         let mut kinds = vec![Kind::sqlite()];
         kinds.extend(self.postgres.iter().cloned());
@@ -72,7 +72,7 @@ impl Compare {
             }
             let mut rounds = Vec::new();
             for round in 0..ROUNDS {
-                // Whoever comes second finds the machine as the first has left it.
+                // The order changes, because the second server finds the machine as the first one left it.
                 rounds.push(if round % 2 == 0 {
                     let before = before.measure(figure).await?;
                     (before, now.measure(figure).await?)

@@ -25,8 +25,8 @@ pub struct Ratio {
 }
 
 impl Ratio {
-    /// Of rounds, each with the time before and the time now. The interval is that of the median's order
-    /// statistics, which asks nothing of how the ratios are spread.
+    /// Returns the ratio of rounds, each with the old time and the new time. The interval is that
+    /// of the median's order statistics, which holds for any distribution of the ratios.
     ///
     /// # Panics
     ///
@@ -50,8 +50,9 @@ impl Ratio {
     }
 }
 
-/// How many of `count` sorted values may be left out at each end so that those between them hold the
-/// median all but in [`DOUBT`] of cases. Each value is above the median or below it as a coin falls.
+/// Returns how many of `count` sorted values to leave out at each end, so that the rest contains
+/// the median except in [`DOUBT`] of cases. Each value is above or below the median with equal
+/// probability.
 fn left_out(count: usize) -> usize {
     let mut ways = 1.0;
     let mut below = 0.0;

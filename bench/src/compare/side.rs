@@ -1,4 +1,4 @@
-//! One of the two servers: what is in it, and the requests that are timed.
+//! One of the two servers: its content, and the timed requests.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -58,7 +58,7 @@ impl Figure {
         Self::ChatCreate,
     ];
 
-    /// Its name for readers.
+    /// Returns the name for readers.
     pub fn name(self) -> &'static str {
         match self {
             Self::Me => "GET me",
@@ -76,7 +76,7 @@ impl Figure {
         }
     }
 
-    /// How often it is asked for in a round, so that a round takes a few tenths of a second.
+    /// Returns the number of requests in a round, so that a round takes a few tenths of a second.
     fn repetitions(self) -> usize {
         match self {
             Self::Me | Self::PromptKnown => 300,
@@ -105,8 +105,8 @@ pub struct Side {
 }
 
 impl Side {
-    /// Starts a server and makes what is asked about: a workspace, chats that are pinned to it, and a
-    /// change of it.
+    /// Starts a server and creates the objects of the requests: a workspace, chats that are pinned
+    /// to it, and a change of it.
     pub async fn start(program: &Path, kind: &Kind) -> anyhow::Result<Self> {
         let fresh = kind.fresh().await?;
         let server = Server::start(program, &fresh, 0).await?;
@@ -160,7 +160,7 @@ impl Side {
         Ok(())
     }
 
-    /// Asks for a figure as often as it is repeated; the median time, in milliseconds.
+    /// Sends the requests of a figure for one round, and returns their median time in milliseconds.
     pub async fn measure(&mut self, figure: Figure) -> anyhow::Result<f64> {
         if figure == Figure::PromptAtOnce {
             let request = self.chat_request("GET", "prompt", None);
@@ -178,7 +178,7 @@ impl Side {
         Ok(summary.median)
     }
 
-    /// The next request of a figure. What it needs is done before it is told.
+    /// Returns the next request of a figure, after it has prepared what the request needs.
     async fn request(&mut self, figure: Figure) -> anyhow::Result<Vec<u8>> {
         Ok(match figure {
             Figure::Me => wire::get("/api/v1/me", &self.token),
@@ -218,7 +218,7 @@ impl Side {
         wire::send(method, &path, &self.token, body.unwrap_or_default())
     }
 
-    /// A push of the repository as it is.
+    /// Returns a push of the repository as it is.
     fn push_of(&mut self) -> Vec<u8> {
         self.version += 1;
         let inline: Bodies = self.repository.bodies_since(self.pushed.as_ref());

@@ -11,9 +11,9 @@ use crate::figures::{Design, Figures};
 /// A goal on one database.
 #[derive(Debug, Serialize)]
 pub struct Goal {
-    /// What it is about.
+    /// The subject of the goal.
     pub about: &'static str,
-    /// What is asked for.
+    /// The goal in words.
     pub goal: &'static str,
     /// On which database.
     pub database: String,
@@ -25,7 +25,8 @@ pub struct Goal {
     pub is_met: bool,
 }
 
-/// Every goal that the figures tell of: one after the other, each with its databases.
+/// Returns the results of all goals for which there are figures: for each goal, one result per
+/// database.
 pub fn all(figures: &Figures, kinds: &[String]) -> Vec<Goal> {
     let mut goals = Vec::new();
     for asked in asked() {
@@ -41,10 +42,10 @@ pub fn all(figures: &Figures, kinds: &[String]) -> Vec<Goal> {
     goals
 }
 
-/// What was measured, and whose.
+/// A measurement of one design.
 type Side = (String, Design);
 
-/// What is asked for.
+/// The goal in words.
 struct Asked {
     about: &'static str,
     goal: &'static str,
@@ -68,7 +69,7 @@ impl Asked {
     }
 }
 
-/// Every goal, in the order in which they are told.
+/// Returns every goal, in the order of the page.
 fn asked() -> Vec<Asked> {
     let mut asked = asked_of_writes();
     asked.push(less(
@@ -125,7 +126,7 @@ fn asked_of_writes() -> Vec<Asked> {
     ]
 }
 
-/// What takes the baseline so many times what it takes ctxpin.
+/// Returns a goal: the baseline takes at least `least` times what ctxpin takes.
 fn less(about: &'static str, goal: &'static str, measured: String, least: f64) -> Asked {
     Asked {
         about,
@@ -137,7 +138,7 @@ fn less(about: &'static str, goal: &'static str, measured: String, least: f64) -
     }
 }
 
-/// What is so many times another figure.
+/// Returns a goal for the ratio of two figures.
 fn against(
     about: &'static str,
     goal: &'static str,
@@ -183,7 +184,7 @@ impl Bound {
     }
 }
 
-/// Digits after the point that are worth reading.
+/// Returns how many digits after the point to show.
 fn digits(value: f64) -> usize {
     match value {
         value if value >= 100.0 => 0,

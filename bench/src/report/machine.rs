@@ -1,4 +1,4 @@
-//! The machine that figures are from, without what would tell whose it is.
+//! The machine of the figures, without anything that identifies its owner.
 
 use serde::Serialize;
 
@@ -17,7 +17,7 @@ pub struct Machine {
     pub databases: Vec<(String, String)>,
 }
 
-/// Reads what is known of this machine.
+/// Reads the properties of this machine.
 pub async fn read(kinds: &[Kind]) -> anyhow::Result<Machine> {
     let processors = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
@@ -41,7 +41,7 @@ pub async fn read(kinds: &[Kind]) -> anyhow::Result<Machine> {
     })
 }
 
-/// The value of the first line `name : value`.
+/// Returns the value of the first line `name : value`.
 fn value_of<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let lines = text.lines().filter_map(|line| line.split_once(':'));
     let mut found = lines.filter(|(found, _)| found.trim() == name);

@@ -9,7 +9,7 @@ use super::{Report, goals, plots};
 /// Bytes of a kibibyte.
 const KIB: f64 = 1024.0;
 
-/// The whole page.
+/// Returns the whole page.
 pub fn text(report: &Report) -> String {
     let mut text = String::from("# Results\n\n");
     text.push_str(
@@ -63,7 +63,7 @@ fn goals_table(report: &Report) -> String {
     text
 }
 
-/// A table for each subject, in the order in which they were measured.
+/// Returns a table for each subject, in the order in which they were measured.
 fn tables(report: &Report) -> String {
     let mut subjects: Vec<&str> = Vec::new();
     for figure in report.figures.all() {
@@ -93,7 +93,7 @@ fn tables(report: &Report) -> String {
     text
 }
 
-/// The figures of one thing on one database, side by side.
+/// Returns the row of one measurement on one database, with the designs side by side.
 fn table_row(figures: &[&Figure], (measured, database): (&str, Option<&str>)) -> String {
     let find = |design| {
         figures.iter().find(|figure| {
@@ -121,7 +121,7 @@ fn table_row(figures: &[&Figure], (measured, database): (&str, Option<&str>)) ->
     )
 }
 
-/// The median, with the quartiles where there are several samples.
+/// Returns the median, with the quartiles if there are several samples.
 fn cell(figure: &Figure) -> String {
     let summary = figure.summary;
     let median = amount(summary.median, figure.unit);
@@ -137,7 +137,7 @@ fn cell(figure: &Figure) -> String {
     text
 }
 
-/// An amount for readers, with three digits that count.
+/// Returns an amount for readers, with three significant digits.
 fn amount(value: f64, unit: Unit) -> String {
     let (value, unit) = match unit {
         Unit::Milliseconds if value >= 1_000.0 => (value / 1_000.0, "s"),

@@ -17,7 +17,7 @@ use machine::Machine;
 
 /// What came of a run.
 pub struct Report {
-    /// Where it ran.
+    /// The machine that ran it.
     pub machine: Machine,
     /// The databases, in their order.
     pub kinds: Vec<String>,

@@ -89,12 +89,12 @@ const PLOTS: [Plot; 7] = [
     },
 ];
 
-/// The names of the plots' files, with their titles.
+/// Returns the names of the plots' files, with their titles.
 pub fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
     PLOTS.iter().map(|plot| (plot.name, plot.title))
 }
 
-/// Every plot of which there are figures, with its file's name.
+/// Returns every plot for which there are figures, with its file's name.
 pub fn all(figures: &Figures, kinds: &[String]) -> anyhow::Result<Vec<(String, String)>> {
     let mut plots = Vec::new();
     for plot in &PLOTS {
@@ -256,7 +256,7 @@ where
     Ok(())
 }
 
-/// A number on an axis, without digits that say nothing.
+/// Returns a number on an axis, without needless digits.
 fn number(value: &f64) -> String {
     if *value >= 1.0 {
         format!("{value:.0}")

@@ -57,7 +57,7 @@ fn sanitised_texts() {
     check_corpus("sanitiser");
 }
 
-/// The last parts of the paths in a folder, without what follows a dot.
+/// Returns the names of the files in a folder, without their extensions.
 fn names(folder: &str) -> Vec<String> {
     let stem = |path: &std::path::PathBuf| path.file_stem()?.to_str().map(str::to_owned);
     entries(folder).iter().filter_map(stem).collect()

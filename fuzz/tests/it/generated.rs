@@ -1,4 +1,4 @@
-//! Every target on inputs that nobody wrote. `PROPTEST_CASES` asks for more of them.
+//! Every target with generated inputs. `PROPTEST_CASES` sets their number.
 
 use std::fmt;
 

@@ -6,12 +6,12 @@ mod mutation;
 
 use std::path::{Path, PathBuf};
 
-/// A folder or file of this package.
+/// Returns the path of a folder or file of this package.
 fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-/// The entries of a folder of this package, by name.
+/// Returns the entries of a folder of this package, by name.
 fn entries(folder: &str) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(path(folder)).expect("the folder is there");
     let mut paths: Vec<_> = entries
@@ -21,7 +21,7 @@ fn entries(folder: &str) -> Vec<PathBuf> {
     paths
 }
 
-/// The inputs of a target's corpus with their names.
+/// Returns the inputs of a target's corpus with their names.
 fn inputs(target: &str) -> Vec<(String, Vec<u8>)> {
     let files = entries(&format!("corpus/{target}")).into_iter();
     files

@@ -58,7 +58,7 @@ fn change() -> impl Strategy<Value = Change> {
     ]
 }
 
-/// An input of the corpus with a few changes.
+/// Returns an input of the corpus with a few changes.
 pub fn mutated(corpus: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
     let changes = prop::collection::vec(change(), 1..6);
     (any::<Index>(), changes).prop_map(move |(chosen, changes)| {

@@ -10,7 +10,7 @@ use crate::frames::{Connection, END_HEADERS, HEADERS, PAYLOAD_BYTES_MAX, fields,
 
 use super::Siege;
 
-/// A token that nobody was given, in the form of one.
+/// A well-formed token that no user has.
 pub const UNKNOWN_TOKEN: &str = concat!(
     "ctxpin_00000000000000000000000000000007_",
     "abababababababababababababababababababababababababababababababab"
@@ -20,13 +20,13 @@ pub const UNKNOWN_TOKEN: &str = concat!(
 const STRANGERS: usize = 150;
 const STREAMS: u32 = 120;
 
-/// Bytes of a stranger's body: one less than a window, and than what is taken in of strangers.
+/// The bytes of a stranger's body, one less than a window and than the memory for strangers.
 const STRANGER_BYTES: usize = 65_535;
 
 /// Bodies of callers with a token.
 const UNENDED: usize = 100;
 
-/// What is announced of one, and what is sent at once: 11.9 MiB.
+/// The announced length of a body. 11.9 MiB of it are sent at once.
 const ANNOUNCED_BYTES: usize = 12 * 1024 * 1024;
 const PIECES: usize = 190;
 const PIECE_BYTES: usize = 64 * 1024;
@@ -37,14 +37,14 @@ const DRIP: Duration = Duration::from_secs(20);
 /// Bodies that grow, at a time.
 const BOMBS: usize = 5;
 
-/// Fills streams of HTTP/2 with bodies that are never ended.
+/// Fills HTTP/2 streams with unfinished bodies.
 pub fn of_strangers(siege: &Siege, tasks: &mut JoinSet<()>) {
     siege.again(tasks, STRANGERS, |siege, _| async move {
         let connection = Connection::open(siege.means.address).await?;
         let fields = fields("POST", "/api/v1/chats", Some(UNKNOWN_TOKEN));
         let mut opened = 0;
         loop {
-            // What was answered makes room for another one.
+            // Each response makes room for another request.
             while u64::from(opened) < connection.ended() + u64::from(STREAMS) {
                 let stream = stream(opened);
                 let asked = frame(HEADERS, END_HEADERS, stream, &fields);
@@ -63,7 +63,7 @@ pub fn of_strangers(siege: &Siege, tasks: &mut JoinSet<()>) {
     });
 }
 
-/// Sends bodies that stop before their end: half of them of a token that may not push, half of an agent's.
+/// Sends unfinished bodies, half of them with a token that may not push and half with an agent's.
 pub fn unended(siege: &Siege, tasks: &mut JoinSet<()>) {
     siege.again(tasks, UNENDED, |siege, number| async move {
         let token = match number % 2 {
@@ -98,7 +98,7 @@ pub fn unended(siege: &Siege, tasks: &mut JoinSet<()>) {
     });
 }
 
-/// Sends bodies of a few KiB that are a GiB of blanks.
+/// Sends bodies of a few KiB that decompress to a GiB of blanks.
 pub fn bombs(siege: &Siege, tasks: &mut JoinSet<()>) {
     siege.again(tasks, BOMBS, |siege, number| async move {
         let (bomb, token) = (blanks_packed(1 << 30), &siege.means.agent_token);
@@ -120,8 +120,8 @@ pub fn bombs(siege: &Siege, tasks: &mut JoinSet<()>) {
     });
 }
 
-/// A zstd frame of so many blanks (RFC 8878, section 3.1.1): blocks of 128 KiB that repeat one byte, at four
-/// bytes each. Its window is 8 MiB, the largest that is taken.
+/// Returns a zstd frame of `length` blanks (RFC 8878, section 3.1.1): blocks of 128 KiB that repeat
+/// one byte, at four bytes each. Its window is 8 MiB, the largest that the server accepts.
 fn blanks_packed(length: u32) -> Vec<u8> {
     const BLOCK_BYTES: u32 = 128 * 1024;
     let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0x00, 13 << 3];

@@ -13,7 +13,7 @@ const SOCKETS: u64 = 10_400;
 /// Files that this process needs besides.
 const OTHER_FILES: u64 = 200;
 
-/// Opens the sockets, as many as this process may have, and opens again what the server closes.
+/// Opens as many sockets as this process may have, and reopens those that the server closes.
 pub fn hold(siege: &Siege, tasks: &mut JoinSet<()>) {
     let allowed = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let sockets = SOCKETS.min(allowed.saturating_sub(OTHER_FILES));

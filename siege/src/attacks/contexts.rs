@@ -19,12 +19,11 @@ const FILES: usize = 60;
 /// Lines of a file, of two bytes each.
 const LINES: usize = 130_000;
 
-/// Files of a diff whose answer is large, to a skill, and the bytes of each, which take six times as many in
-/// JSON.
+/// The number of files in each skill of a large diff. Each file's bytes take six times as many in JSON.
 const LARGE_FILES: [usize; 4] = [30, 30, 30, 26];
 const LARGE_BYTES: usize = 512 * 1024 - 10;
 
-/// Answers that nobody reads.
+/// The number of unread responses.
 const UNREAD: usize = 10;
 
 /// Turns under which a content is looked for. A flood of them takes most of the time of preparing.
@@ -36,7 +35,7 @@ const TURNS_AT_ONCE: usize = 4;
 /// Bytes of a path, which may have 1,024.
 const PATH_BYTES: usize = 970;
 
-/// A chat that is pinned to one snapshot, and a head in which everything differs.
+/// Prepares a chat that is pinned to one snapshot, and a head in which everything differs.
 pub async fn prepare_diffs(caller: &Caller, agent: &mut Agent) -> anyhow::Result<Scene> {
     push_skills(agent, &[FILES; SKILLS], |_| lines()).await?;
     let chat = caller.chat(&json!({"agent_id": agent.id})).await?;
@@ -53,7 +52,7 @@ pub async fn prepare_diffs(caller: &Caller, agent: &mut Agent) -> anyhow::Result
     })
 }
 
-/// The same with texts that are compared at once and told at length.
+/// Prepares such a chat with texts that are quick to compare and have long diffs.
 pub async fn prepare_large_diffs(caller: &Caller, agent: &mut Agent) -> anyhow::Result<Scene> {
     let text = |byte: u8| {
         move |number: usize| {
@@ -71,8 +70,8 @@ pub async fn prepare_large_diffs(caller: &Caller, agent: &mut Agent) -> anyhow::
     })
 }
 
-/// Two chats that take what is new, pinned to 499 resources, and a head of 500 others. Each lists 1,500 more
-/// that are not used, so that hardly one more fits.
+/// Prepares two chats with the policy `additive`, pinned to 499 resources, and a head of 500
+/// others. Each snapshot lists 1,500 more unused resources, so that hardly one more fits.
 pub async fn prepare_additive(caller: &Caller, agent: &mut Agent) -> anyhow::Result<Scene> {
     let texts = [b"x".to_vec()];
     let path = |letter: char, number: usize| {
@@ -98,7 +97,7 @@ pub async fn prepare_additive(caller: &Caller, agent: &mut Agent) -> anyhow::Res
     })
 }
 
-/// A chat with many turns on one content.
+/// Prepares a chat with many turns on one content.
 pub async fn prepare_exposure(caller: &Caller, agent: &mut Agent) -> anyhow::Result<Scene> {
     let texts = [b"A content that is looked for.\n".to_vec()];
     let found = [instruction_file("/w/AGENTS.md", &texts[0])];
@@ -128,7 +127,8 @@ pub async fn prepare_exposure(caller: &Caller, agent: &mut Agent) -> anyhow::Res
     })
 }
 
-/// Reads diffs, so many at once. One of two asks for all, the others for one resource each.
+/// Reads `count` diffs at a time. Every second request asks for the whole diff, the others for one
+/// resource each.
 pub fn read_diffs(siege: &Siege, tasks: &mut JoinSet<()>, count: usize) {
     siege.again(tasks, count, move |siege, number| async move {
         let asked = &siege.means.asked;
@@ -148,7 +148,7 @@ pub fn read_diffs(siege: &Siege, tasks: &mut JoinSet<()>, count: usize) {
     });
 }
 
-/// Asks for diffs and reads nothing of the answers.
+/// Requests diffs and reads nothing of the responses.
 pub fn leave_diffs(siege: &Siege, tasks: &mut JoinSet<()>) {
     siege.again(tasks, UNREAD, |siege, _| async move {
         let socket = TcpSocket::new_v4()?;
@@ -157,7 +157,7 @@ pub fn leave_diffs(siege: &Siege, tasks: &mut JoinSet<()>) {
         let head = head("GET", &siege.means.asked[0], Some(&siege.means.token), "");
         stream.write_all(head.as_bytes()).await?;
         siege.add("unread", 1);
-        // Held for as long as the attack goes on.
+        // The connections stay open during the attack.
         std::future::pending::<()>().await;
         drop(stream);
         Ok(())
@@ -176,7 +176,7 @@ pub fn begin_turns(siege: &Siege, tasks: &mut JoinSet<()>) {
     });
 }
 
-/// Pushes skills with so many files each.
+/// Pushes skills. `counts` gives the number of files of each.
 async fn push_skills(
     agent: &mut Agent,
     counts: &[usize],
@@ -195,14 +195,15 @@ async fn push_skills(
     agent.push(&found, &texts).await
 }
 
-/// A text of lines of which no two files have the same order: the dearest to compare.
+/// Returns lines in a random order, which differs in every file. Such texts are the most expensive
+/// to compare.
 fn lines() -> Vec<u8> {
     let mut random = rand::rng();
     let line = |_| [random.random_range(b'a'..=b'c'), b'\n'];
     (0..LINES).flat_map(line).collect()
 }
 
-/// The id of a skill, as it stands in every answer that tells of it.
+/// Returns the id of a skill in the API.
 fn resource_id(source: &str) -> String {
     let named = Sha256::digest([b"skill\0", source.as_bytes()].concat());
     hex::encode(&named[..8])

@@ -1,4 +1,4 @@
-//! Frames of HTTP/2 that cost a server more than whoever sends them.
+//! HTTP/2 frames that cost a server more than their sender.
 
 use tokio::task::JoinSet;
 
@@ -18,7 +18,7 @@ const FRAMES: u32 = 200;
 /// The reason of a stream that its client takes back (RFC 9113, section 7).
 const CANCEL: [u8; 4] = [0, 0, 0, 8];
 
-/// Sends a flood.
+/// Sends the frames of a flood.
 pub fn send(siege: &Siege, tasks: &mut JoinSet<()>, attack: Attack) {
     siege.again(tasks, CONNECTIONS, move |siege, _| async move {
         let connection = Connection::open(siege.means.address).await?;

@@ -1,4 +1,4 @@
-//! The attacks: what each needs to be there, and what it does.
+//! The attacks: the objects that each needs, and its requests.
 
 mod bodies;
 mod connections;
@@ -32,15 +32,16 @@ pub enum Attack {
     DiffsTwo,
     /// Ten of them.
     DiffsTen,
-    /// Ten diffs whose answers would be large, and are not read.
+    /// Ten large diffs whose responses are not read.
     DiffsUnread,
-    /// Turns of two chats that take what is new, where 500 resources are and hardly one fits.
+    /// Turns of two chats with the policy `additive`, which have 500 resources and room for hardly one
+    /// more.
     Additive,
     /// Bodies without end of a stranger on 18,000 streams of HTTP/2.
     StrangersBodies,
     /// Bodies of 12 MiB that stop just before their end, of those who may not push and of an agent.
     Bodies,
-    /// An agent that pushes new content and asks for what it may not, as fast as it goes.
+    /// An agent that pushes new content and sends forbidden requests, as fast as possible.
     Pushes,
     /// Three hundred watches of a member with 4,000 chats.
     Watches,
@@ -56,13 +57,13 @@ pub enum Attack {
     Ping,
     /// Settings over HTTP/2.
     Settings,
-    /// Requests with tokens that nobody was given.
+    /// Requests with unknown tokens.
     Tokens,
     /// Bodies that become a GiB when they are unpacked.
     Bombs,
-    /// The question whether the server is ready, which asks the database.
+    /// Requests for `/readyz`, which reads the database.
     Readiness,
-    /// Sixteen at a time who ask where a content was in force, of 10,000 turns.
+    /// Sixteen concurrent requests for the exposure of a content of 10,000 turns.
     Exposure,
 }
 
@@ -82,11 +83,11 @@ pub struct Means {
     version: i64,
     /// The member's chats that the attack is about.
     chats: Vec<String>,
-    /// What it asks for: paths, or a content's hash.
+    /// The paths of its requests, or the hash of a content.
     asked: Vec<String>,
 }
 
-/// What came of an attack: how often which answer was given, and what else is told.
+/// The result of an attack: counts of its responses, and further figures.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Tally {
     counts: BTreeMap<String, u64>,
@@ -127,8 +128,8 @@ impl Siege {
         Instant::now() >= self.until
     }
 
-    /// Does something again and again on so many tasks. What fails is counted by its words, and tried again
-    /// after a moment.
+    /// Repeats `work` on `count` tasks. It counts failures by their messages, and retries after a
+    /// pause.
     fn again<F: Future<Output = anyhow::Result<()>> + Send>(
         &self,
         tasks: &mut JoinSet<()>,
@@ -150,13 +151,13 @@ impl Siege {
 }
 
 impl Attack {
-    /// Its name on the command line and for readers.
+    /// Returns the name on the command line and for readers.
     pub fn name(self) -> String {
         let value = self.to_possible_value();
         value.map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
-    /// What the server is told beyond its defaults, for what must be there before the attack.
+    /// Returns the server's options for the objects that must exist before the attack.
     pub fn server_options(self) -> &'static [&'static str] {
         match self {
             Self::Exposure => &["--turns-per-minute", "1000000"],
@@ -165,7 +166,7 @@ impl Attack {
     }
 }
 
-/// Makes what an attack needs.
+/// Creates the objects that an attack needs.
 pub async fn prepare(attack: Attack, admin: &Caller, time: Duration) -> anyhow::Result<Means> {
     let member = admin.member("attacker").await?;
     let caller = member.token(&["read", "write"]).await?;
@@ -222,7 +223,7 @@ fn means(
     }
 }
 
-/// Attacks for as long as it was said, and tells what came of it.
+/// Attacks for the time in `means`, and returns the result.
 pub async fn run(means: &Means) -> Tally {
     let siege = Siege {
         means: Arc::new(means.clone()),

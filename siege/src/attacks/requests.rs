@@ -1,4 +1,4 @@
-//! Requests as fast as they go, of what costs more than to ask for it.
+//! Floods of requests that cost the server more than the client.
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -15,10 +15,10 @@ const TOKEN_CONNECTIONS: usize = 64;
 const READINESS_CONNECTIONS: usize = 64;
 const EXPOSURE_CONNECTIONS: usize = 16;
 
-/// Requests that are sent before an answer has come.
+/// The number of requests that are sent before a response has come.
 const AHEAD: usize = 20;
 
-/// Reads the API's document, packed.
+/// Reads the compressed API document.
 pub fn document(siege: &Siege, tasks: &mut JoinSet<()>) {
     let head = head(
         "GET",
@@ -29,13 +29,13 @@ pub fn document(siege: &Siege, tasks: &mut JoinSet<()>) {
     flood(siege, tasks, DOCUMENT_CONNECTIONS, head);
 }
 
-/// Shows tokens that nobody was given.
+/// Sends unknown tokens.
 pub fn tokens(siege: &Siege, tasks: &mut JoinSet<()>) {
     let head = head("GET", "/api/v1/me", Some(UNKNOWN_TOKEN), "");
     flood(siege, tasks, TOKEN_CONNECTIONS, head);
 }
 
-/// Asks whether the server is ready.
+/// Requests `/readyz` on many connections.
 pub fn readiness(siege: &Siege, tasks: &mut JoinSet<()>) {
     flood(
         siege,
@@ -45,7 +45,7 @@ pub fn readiness(siege: &Siege, tasks: &mut JoinSet<()>) {
     );
 }
 
-/// Asks where a content was in force, and where one was that nobody has.
+/// Requests the exposure of a content, and of one that nobody has.
 pub fn exposure(siege: &Siege, tasks: &mut JoinSet<()>) {
     siege.again(tasks, EXPOSURE_CONNECTIONS, |siege, number| async move {
         let path = &siege.means.asked[number % siege.means.asked.len()];
@@ -58,7 +58,7 @@ pub fn exposure(siege: &Siege, tasks: &mut JoinSet<()>) {
     });
 }
 
-/// Sends one request again and again, without waiting for answers, and reads what comes.
+/// Repeats one request without waiting for responses, and reads what comes.
 fn flood(siege: &Siege, tasks: &mut JoinSet<()>, connections: usize, head: String) {
     let requests = head.repeat(AHEAD);
     siege.again(tasks, connections, move |siege, _| {
@@ -87,7 +87,8 @@ fn flood(siege: &Siege, tasks: &mut JoinSet<()>, connections: usize, head: Strin
     });
 }
 
-/// How many answers begin in what was read. One whose first bytes fell between two reads is not counted.
+/// Returns how many responses begin in `bytes`. It does not count one whose first bytes fell
+/// between two reads.
 fn answers(bytes: &[u8]) -> u64 {
     const BEGINNING: &[u8] = b"HTTP/1.1 ";
     let windows = bytes.windows(BEGINNING.len());

@@ -1,4 +1,4 @@
-//! Content that nobody has seen before, and what an agent may not ask for: both are written down.
+//! New content and forbidden requests of an agent. The server stores something for both.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ const SMALL_BYTES: usize = 30_000;
 /// Connections of requests that are refused.
 const REFUSED: usize = 2;
 
-/// Pushes, and asks for what an agent may not do.
+/// Pushes, and sends requests that an agent may not send.
 pub fn fill(siege: &Siege, tasks: &mut JoinSet<()>) {
     let means = &siege.means;
     let agent = Agent {

@@ -1,4 +1,4 @@
-//! Watches without number of somebody with many chats.
+//! Many watches of a user with many chats.
 
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -20,7 +20,7 @@ const WATCHES: u32 = 100;
 /// How often it is looked whether the server has ended a connection or watches.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Makes the chats, with titles as long as they may be.
+/// Creates the chats, with titles of the greatest length.
 pub async fn prepare(caller: &Caller) -> anyhow::Result<()> {
     let mut made = JoinSet::new();
     for _ in 0..CHATS_AT_ONCE {
@@ -42,7 +42,7 @@ pub async fn prepare(caller: &Caller) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Opens the watches, reads what they tell, and opens them again where they end.
+/// Opens the watches, reads their events, and reopens those that end.
 pub fn open(siege: &Siege, tasks: &mut JoinSet<()>) {
     siege.again(tasks, CONNECTIONS, |siege, _| async move {
         let connection = Connection::open(siege.means.address).await?;

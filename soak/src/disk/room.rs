@@ -38,7 +38,7 @@ enum Kind {
 }
 
 impl Room {
-    /// A small disk at the place of a SQLite server's data.
+    /// Mounts a small disk for the data of a SQLite server.
     pub fn of_sqlite(path: &Path) -> anyhow::Result<Self> {
         std::fs::create_dir(path)?;
         let kind = if mount(path, SQLITE_BYTES).is_ok() {
@@ -55,8 +55,8 @@ impl Room {
         Ok(Self { kind, _place: None })
     }
 
-    /// A new database in a tablespace on a small disk, so that PostgreSQL's own log has room. Tells
-    /// its URL; `None` where no file system can be mounted.
+    /// Creates a new database in a tablespace on a small disk, so that PostgreSQL's own log has
+    /// room. Returns it with its URL, or `None` if no file system can be mounted.
     pub async fn of_postgres(service: &Service) -> anyhow::Result<Option<(Self, String)>> {
         let owner = service.owner().await?;
         let place = tempfile::Builder::new()
@@ -93,7 +93,7 @@ impl Room {
         Ok(Some((room, url)))
     }
 
-    /// What it is, in words.
+    /// Returns a description for people.
     pub fn description(&self) -> String {
         match &self.kind {
             Kind::Mounted { path, .. } => {
@@ -103,7 +103,7 @@ impl Room {
         }
     }
 
-    /// Limits a server that has started, where no file system does.
+    /// Limits the files of a started server, if there is no small file system.
     pub fn limit(&self, servers: &Servers) -> anyhow::Result<()> {
         match self.kind {
             Kind::Mounted { .. } => Ok(()),
@@ -121,7 +121,7 @@ impl Room {
         }
     }
 
-    /// Takes the database and the disk away, once nobody uses them.
+    /// Removes the database and the disk. Nobody may use them any more.
     pub async fn remove(self, service: Option<&Service>) -> anyhow::Result<()> {
         let Some(service) = service else {
             return Ok(());

@@ -120,7 +120,7 @@ impl Holder {
         }
     }
 
-    /// Whether somebody asked to delete that agent, so that it may be missing.
+    /// Returns whether somebody requested to delete that agent, so that it may be missing.
     fn is_ended(&self, agent: &str) -> bool {
         let state = self.caller.ledger.open();
         let book = agent.parse::<Uuid>().ok();

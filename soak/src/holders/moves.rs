@@ -1,5 +1,5 @@
-//! Moves of a pin: refreshes to whatever the head is, to a head that was seen, and of some sources
-//! only; declining, rolling back and unpinning.
+//! Moves of a pin: refreshes to the present head, to a head that the caller saw, and of some
+//! sources only; declining, rolling back and unpinning.
 
 use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::id::ChatId;
@@ -15,7 +15,7 @@ use crate::ledger::{RefreshSeen, Span};
 use crate::workspace::Listing;
 
 impl Holder {
-    /// Moves the pin and notes what was answered.
+    /// Moves the pin and records the response.
     async fn move_pin(
         &mut self,
         kind: &'static str,
@@ -77,7 +77,7 @@ impl Holder {
         }
     }
 
-    /// Refreshes to the head that was seen, if the pin is still the one that was seen.
+    /// Refreshes to the head that the caller saw, if the pin is still the one that the caller saw.
     pub(super) async fn accept(&mut self, chat: Uuid) {
         let Some(seen) = self.read_context(chat).await else {
             return;
@@ -101,8 +101,8 @@ impl Holder {
         }
     }
 
-    /// Takes some of the changes that were seen, from the head and to the pin that were seen: what
-    /// comes of it must hold exactly the pin's resources with these in place.
+    /// Takes some of the changes that the caller saw, with that head and that pin as conditions.
+    /// The result must hold exactly the pin's resources with these changes.
     pub(super) async fn take_some(&mut self, chat: Uuid) {
         let Some(seen) = self.read_context(chat).await else {
             return;
@@ -207,7 +207,7 @@ impl Holder {
     }
 }
 
-/// What a pin holds.
+/// Returns the content of a pin.
 fn listing(resources: &[Resource]) -> Listing {
     let hash = |resource: &Resource| resource.content_hash.clone().unwrap_or_default();
     resources
@@ -216,7 +216,8 @@ fn listing(resources: &[Resource]) -> Listing {
         .collect()
 }
 
-/// What a pin holds once `taken` is taken from the head: added, replaced or removed.
+/// Returns the content of a pin with the changes `taken` of the head: added, replaced or removed
+/// resources.
 fn composed(pinned: &[Resource], taken: &[&Change]) -> Listing {
     let mut composed = listing(pinned);
     for change in taken {

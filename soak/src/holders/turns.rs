@@ -10,7 +10,7 @@ use super::Holder;
 use crate::caller::Outcome;
 
 impl Holder {
-    /// Begins a turn until it is answered, and at times asks for the same one again.
+    /// Begins a turn, until a response comes, and sometimes repeats the request.
     pub(super) async fn turn(&mut self, chat: Uuid) {
         let begin = TurnBegin {
             reference: Some(self.name()),

@@ -8,8 +8,7 @@ use uuid::Uuid;
 
 use crate::ledger::{AgentBook, Presence, State};
 
-/// Compares an agent that is there; `taken_over` is when it was acknowledged that another one has
-/// replaced it.
+/// Compares an existing agent. `taken_over` is when its replacement was acknowledged.
 pub fn check(
     state: &mut State,
     agent: &Agent,
@@ -53,7 +52,8 @@ pub fn check(
     check_epochs(state, id, book);
 }
 
-/// A replaced agent is accepted nothing after its successor's first push was acknowledged.
+/// Checks that the server accepted no push of a replaced agent after it had acknowledged the
+/// successor's first push.
 fn check_fence(state: &mut State, id: Uuid, book: &AgentBook, taken_over: Option<Instant>) {
     let Some(taken_over) = taken_over else { return };
     let late_push = book.pushes.iter().find(|push| push.span.began > taken_over);

@@ -1,4 +1,4 @@
-//! What is compared of what a chat is bound to, and of the members that clients set.
+//! The comparisons of a chat's binding, and of the members that clients set.
 
 use std::time::Instant;
 
@@ -17,8 +17,8 @@ pub fn check(state: &mut State, told: &Told, book: &ChatBook, agents: &Agents) {
     check_leave(state, told);
 }
 
-/// The last acknowledged change of a member is what it is now, unless another one overlapped it or
-/// may have come after it.
+/// Checks that each member has the value of its last acknowledged change, unless another change
+/// overlapped that or may have come later.
 fn check_changes(state: &mut State, told: &Told, book: &ChatBook) {
     let chat = &told.chat;
     for field in [Field::Title, Field::Archived, Field::Agent] {
@@ -61,8 +61,8 @@ fn check_changes(state: &mut State, told: &Told, book: &ChatBook) {
     }
 }
 
-/// No unarchived, unpinned chat is bound to an agent that has a head, unless it was unpinned on
-/// request since that head was accepted.
+/// Checks that no unarchived, unpinned chat is bound to an agent with a head, unless somebody
+/// unpinned it after that head was accepted.
 fn check_waiting(state: &mut State, told: &Told, book: &ChatBook, agents: &Agents) {
     let agent = told.chat.agent_id.and_then(|agent| agents.get(&agent));
     let Some(head) = agent.and_then(|(agent, _)| agent.head.as_ref()) else {
@@ -82,8 +82,8 @@ fn check_waiting(state: &mut State, told: &Told, book: &ChatBook, agents: &Agent
     });
 }
 
-/// Whether the head of that number was pushed after every request that may have cleared the chat's
-/// pin had ended. It was if an older head was still acknowledged then: no clock is asked.
+/// Returns whether that head was pushed after the end of every request that may have cleared the
+/// chat's pin. That is so if an older head was still acknowledged then; this needs no clock.
 fn is_pushed_since(state: &State, told: &Told, book: &ChatBook, head: i64) -> bool {
     let rebound = book
         .changes
@@ -109,8 +109,8 @@ fn is_pushed_since(state: &State, told: &Told, book: &ChatBook, head: i64) -> bo
     })
 }
 
-/// A chat that nobody binds to another agent is bound to the one that it was created with, or to
-/// whichever has replaced that, or to none if it was deleted.
+/// Checks that a chat that nobody rebinds is bound to its first agent, to a successor of it, or to
+/// none if the agent was deleted.
 fn check_agent(state: &mut State, told: &Told, book: &ChatBook) {
     let (Some(agent), false) = (book.agent, book.is_rebound) else {
         return;
@@ -123,8 +123,8 @@ fn check_agent(state: &mut State, told: &Told, book: &ChatBook) {
     });
 }
 
-/// An agent that replaces another takes its chats over straight to its first head, and from then on
-/// nothing of the old one is pinned.
+/// Checks that chats of a replaced agent move directly to the first head of the successor, and are
+/// never pinned to the old agent after that.
 fn check_takeovers(state: &mut State, told: &Told, book: &ChatBook, agents: &Agents) {
     let (id, history) = (told.chat.id, &told.history);
     for (old, new) in successions(state) {
@@ -161,7 +161,7 @@ fn check_takeovers(state: &mut State, told: &Told, book: &ChatBook, agents: &Age
     }
 }
 
-/// Each replaced agent with its successor.
+/// Returns each replaced agent with its successor.
 fn successions(state: &State) -> Vec<(Uuid, Uuid)> {
     let pairs = state.agents.iter();
     pairs
@@ -169,14 +169,14 @@ fn successions(state: &State) -> Vec<(Uuid, Uuid)> {
         .collect()
 }
 
-/// Whether the last pin is of that agent.
+/// Returns whether the last pin is one of that agent.
 fn is_of(history: &[Pin], agent: Uuid) -> bool {
     history
         .last()
         .is_some_and(|pin| pin.agent_id == Some(agent))
 }
 
-/// No agent refreshes chats that was not created with leave to.
+/// Checks that no agent refreshed chats unless it was created with that right.
 fn check_leave(state: &mut State, told: &Told) {
     let id = told.chat.id;
     for pin in told.history.iter().filter(|pin| pin.reason == "refresh") {

@@ -10,7 +10,7 @@ use super::{Agents, Told, bindings};
 use crate::ledger::{ChatBook, State};
 use crate::workspace::{Listing, hashes_in};
 
-/// Compares a chat that is there.
+/// Compares an existing chat.
 pub fn check(state: &mut State, told: &Told, book: &ChatBook, agents: &Agents) {
     let id = told.chat.id;
     state.check(
@@ -88,7 +88,7 @@ fn check_content(state: &mut State, told: &Told) {
         format!("chat {id}: the prompt {hash} has the tag {:?}", told.etag)
     });
     state.prompt(pin, &hash);
-    // A policy that adds makes snapshots of its own, which nobody pushed.
+    // The policy `additive` composes snapshots that nobody pushed.
     if let Some(pushed) = state.listings.get(pin).cloned() {
         state.check(pushed == claimed, || {
             format!("chat {id}: {pin} holds something else than was pushed")
@@ -125,11 +125,11 @@ fn check_turns(state: &mut State, told: &Told, book: &ChatBook) {
     });
 }
 
-/// A refresh that began after a push was acknowledged pinned that push or a later one.
+/// Checks that a refresh that began after an acknowledged push pinned that push or a later one.
 fn check_refreshes(state: &mut State, id: Uuid, book: &ChatBook, heads: &[TimelineHead]) {
     let Some(agent) = book.agent else { return };
     if state.agents[&agent].successor.is_some() {
-        // From some moment on, which no answer tells, the successor's heads are pinned.
+        // The successor's heads are pinned from a moment on that no response reveals.
         return;
     }
     let pushes = state.agents[&agent].pushes.clone();

@@ -1,4 +1,4 @@
-//! Each check says so when what it compares is wrong.
+//! Tests that each check finds a fault.
 
 use std::time::{Duration, Instant};
 
@@ -17,12 +17,12 @@ use crate::workspace::Listing;
 
 const AT: &str = "2026-01-01T00:00:00Z";
 
-/// What the checks say about one chat: told as given, noted as given.
+/// Returns the violations of one chat, after `change` has altered the response and the record.
 fn violations(change: impl FnOnce(&mut Told, &mut ChatBook)) -> Vec<String> {
     violations_beside(|_, _, told, book| change(told, book))
 }
 
-/// The same beside agents, as they are told and noted.
+/// Returns the violations of one chat, after `change` has altered also the agents and the state.
 fn violations_beside(
     change: impl FnOnce(&mut State, &mut Agents, &mut Told, &mut ChatBook),
 ) -> Vec<String> {
@@ -200,7 +200,7 @@ fn agent_violations(book: AgentBook, taken_over: Option<Instant>) -> Vec<String>
     state.violations
 }
 
-/// An agent with the heads `s1` and `s2`.
+/// Returns an agent with the heads `s1` and `s2`.
 fn agent_told(id: Uuid) -> (Agent, Vec<TimelineHead>) {
     let head = |seq: i64| {
         json!({"agent": id, "seq": seq, "snapshot": format!("s{seq}"),
@@ -214,7 +214,7 @@ fn agent_told(id: Uuid) -> (Agent, Vec<TimelineHead>) {
     (agent, heads.expect("these are heads"))
 }
 
-/// A push of that number whose span begins at `began` and ends then.
+/// Returns a push of that number whose span begins at `began` and ends then.
 fn pushed(seq: i64, began: Instant) -> PushSeen {
     PushSeen {
         epoch: 1,
@@ -267,7 +267,7 @@ fn whatever_an_agent_is_accepted_after_its_end_is_told() {
     }
 }
 
-/// A chat that was created on an agent which another one replaced.
+/// Prepares a chat whose agent was replaced.
 fn taken_over(state: &mut State, found: &mut Agents, told: &mut Told, book: &mut ChatBook) {
     let [old, new] = [1, 2].map(Uuid::from_u128);
     state.agents.entry(old).or_default().successor = Some(new);
@@ -342,7 +342,8 @@ fn each_fault_of_a_takeover_is_told() {
     }
 }
 
-/// An unpinned chat of an agent with heads, where the clocks jumped and tell nothing.
+/// Checks an unpinned chat of an agent with heads, in a round with clock jumps, where no time can
+/// be compared.
 #[test]
 fn a_chat_that_a_push_forgot_is_told_without_a_clock() {
     let cleared = Instant::now();
