@@ -26,7 +26,7 @@ impl Client {
         self.json(request).await
     }
 
-    /// Gives an agent another token, which the response shows this once. The old token ends at once.
+    /// Gives an agent another token, which only this response shows. The old token ends at once.
     pub async fn agent_token_rotate(&self, agent: AgentId) -> Result<AgentCreated, ClientError> {
         let request = self.request(Method::POST, &["agents", &agent.to_string(), "token"])?;
         self.json(request).await

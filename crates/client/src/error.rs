@@ -144,8 +144,8 @@ impl ClientError {
     }
 }
 
-/// Returns whether the same request may well succeed a little later after an answer of that status: it came too
-/// slowly, there were too many, or a server or proxy is starting or overloaded.
+/// Returns whether a retry may succeed after a response of that status: the request came too slowly, there
+/// were too many, or a server or proxy is starting or overloaded.
 pub fn is_transient(status: u16) -> bool {
     matches!(status, 408 | 429 | 502 | 503 | 504)
 }

@@ -36,7 +36,7 @@ pub struct AgentRecord {
     /// The version of the last accepted push of that process.
     pub version: i64,
     pub head: Option<Head>,
-    /// Whether all MCP servers had answered or failed at the last push.
+    /// Whether every MCP server had answered or failed at the last push.
     pub mcp_settled: bool,
     pub last_push_at: Option<Moment>,
     /// The time of the last request.

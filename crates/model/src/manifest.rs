@@ -54,7 +54,7 @@ pub struct ClaimedFile {
 /// What an agent sends, before anything is checked.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Claims {
-    /// What is told to a model about the workspace itself.
+    /// What a model is told about the workspace itself.
     pub facts: Facts,
     /// What kept the scan from being complete, for people.
     pub error: Option<String>,

@@ -46,10 +46,10 @@ pub struct TurnContext {
     pub tools: Tools,
 }
 
-/// What is asked of a turn.
+/// A request for a turn.
 #[derive(Debug, Clone)]
 pub struct TurnRequest {
-    /// The caller's own name for the turn: asking again with it answers the same turn.
+    /// The caller's own name for the turn. A repeated request with it returns the same turn.
     pub reference: Option<String>,
     /// How the context reaches the model.
     pub delivery: Delivery,

@@ -292,7 +292,8 @@ mod tests {
     use crate::resource::Content;
     use crate::snapshot::Facts;
 
-    /// One resource a word: `path=body`, `path!status` for one that is not ok, `mcp:path=body`.
+    /// Creates a snapshot with a resource for each word: `path=body`, `path!status` for one that is not ok,
+    /// `mcp:path=body`.
     fn snapshot(directory: &str, words: &str) -> Snapshot {
         let resources = words.split_whitespace().map(|word| {
             let (kind, word) = match word.strip_prefix("mcp:") {
@@ -372,7 +373,7 @@ mod tests {
     #[test]
     fn a_rebuilt_workspace_is_compared_file_by_file() {
         let (a, b) = (snapshot("/old/w", "a=1 b=2"), snapshot("/new/w", "a=1 c=2"));
-        // The path stands in the prompt, so an equal file elsewhere is a change all the same.
+        // The path is in the prompt, so an equal file at another path is a change all the same.
         check_between(
             &a,
             &b,

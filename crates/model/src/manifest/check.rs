@@ -16,13 +16,14 @@ use crate::limits::{
 };
 use crate::resource::{Kind, ServerShape, Status, Tool};
 
-/// Longest name or description of a skill in bytes: both stand in a frontmatter.
+/// The longest name or description of a skill in bytes, because both are in a frontmatter.
 const HEADER_BYTES_MAX: usize = FRONTMATTER_BYTES_MAX;
 
 /// Longest text of a tool in bytes: no longer than all tools of its server together.
 const TOOL_BYTES_MAX: usize = SERVER_TOOLS_BYTES_MAX as usize;
 
-/// Longest text and longest list of a shape: all of it stands in a file that is no longer.
+/// The longest text and the longest list of a shape, because the file that holds all of it is no
+/// longer.
 const SHAPE_BYTES_MAX: usize = MCP_CONFIG_BYTES_MAX as usize;
 
 /// Checks all claims. See [`super::Manifest`] for the rules.
@@ -92,7 +93,8 @@ fn resource(at: &str, claim: &Claim) -> Result<(), InvalidManifest> {
     files(at, claim.status, &claim.files)
 }
 
-/// A member that means nothing for a kind would be lost or, worse, change its hash.
+/// Refuses members that mean nothing for the claim's kind. They would be lost or, worse, change its
+/// hash.
 fn foreign_members(at: &str, claim: &Claim) -> Result<(), InvalidManifest> {
     let kind = claim.kind;
     let is_named = matches!(kind, Kind::Skill | Kind::McpServer);
@@ -205,8 +207,8 @@ fn shape(at: &str, servers: &[ServerShape]) -> Result<(), InvalidManifest> {
     Ok(())
 }
 
-/// Bytes that belong to no `ok` instruction file or skill are refused: what an agent does not mean
-/// to pin, such as an MCP configuration with its secrets, must not be stored by mistake.
+/// Refuses bytes that belong to no `ok` instruction file or skill. Bytes that an agent does not
+/// mean to pin, such as an MCP configuration with its secrets, must not be stored by mistake.
 fn blobs(claims: &Claims) -> Result<(), InvalidManifest> {
     let wanted = wanted(&claims.resources);
     for (claimed, bytes) in &claims.blobs {
@@ -230,7 +232,8 @@ fn blobs(claims: &Claims) -> Result<(), InvalidManifest> {
     Ok(())
 }
 
-/// Returns the hashes under which bytes may come, each with the most bytes that it may stand for.
+/// Returns the hashes of the bytes that a push may contain, each with the largest size of the
+/// bytes.
 fn wanted(claims: &[Claim]) -> BTreeMap<BlobHash, u64> {
     let mut wanted = BTreeMap::new();
     for claim in claims.iter().filter(|claim| claim.reaches_context()) {

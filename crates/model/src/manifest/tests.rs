@@ -1,5 +1,5 @@
-//! Manifests that nobody wrote: their snapshot is within every limit, is what the bytes say, and
-//! gives itself when an agent claims it again.
+//! Generated manifests: their snapshot is within every limit, agrees with the bytes, and gives
+//! itself when an agent claims it again.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path};
@@ -27,8 +27,8 @@ const SOURCES: [&str; 9] = [
 
 const PATHS: [&str; 5] = ["a", "b/c.sh", "...", "d/..e", "a\n\u{202e}b"];
 
-/// Every body that a manifest can name; the last is longer than an instruction file may be, and one
-/// more is never sent.
+/// Returns every body that a manifest can name. The last is longer than an instruction file may be.
+/// A further one is never sent.
 fn contents() -> Vec<Vec<u8>> {
     let skill = |name: &str| format!("---\nname: {name}\ndescription: Does it.\n---\n");
     vec![
@@ -57,7 +57,7 @@ fn error() -> impl Strategy<Value = Option<String>> {
     prop::option::weighted(0.2, select(vec![String::new(), "why".into(), long]))
 }
 
-/// What is said to be the size; of a server, the number of its tools.
+/// Returns the claimed size, or the number of tools of a server.
 fn size() -> impl Strategy<Value = u64> {
     select(&[0, 1, 150, u64::MAX][..])
 }
@@ -189,7 +189,7 @@ proptest! {
     #[test]
     fn a_snapshot_is_sound_and_gives_itself_again(manifest in manifest()) {
         let blobs = &*BLOBS;
-        // The server asks for what was not sent, and makes no snapshot yet.
+        // The server requests the missing bodies, and makes no snapshot yet.
         if !manifest.missing(blobs).is_empty() {
             return Ok(());
         }

@@ -49,7 +49,7 @@ const LINES: [&str; 36] = [
     "\u{feff}%YAML 1.1",
 ];
 
-/// The specification's rule for names, implemented in another way than in the code.
+/// Returns the specification's rule for names, implemented in another way than in the code.
 fn is_name(name: &str) -> bool {
     let is_part = |part: &str| {
         let is_known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
@@ -58,7 +58,7 @@ fn is_name(name: &str) -> bool {
     name.chars().count() <= 64 && name.split('-').all(is_part)
 }
 
-/// The rule for usable names.
+/// Returns the rule for usable names.
 fn is_usable_name(name: &str) -> bool {
     let is_known = |c: char| c.is_alphabetic() || c.is_numeric() || "-_.:".contains(c);
     (1..=64).contains(&name.chars().count()) && name.chars().all(is_known) && !name.starts_with('.')

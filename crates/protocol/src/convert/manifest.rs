@@ -1,4 +1,4 @@
-//! Pushes: from an agent's snapshot to the wire, and from the wire to a push that is well formed.
+//! Pushes: from an agent's snapshot to the wire, and from the wire to a well-formed push.
 //!
 //! This module decodes words, hashes, numbers and base64. [`Manifest::new`] checks what they say.
 

@@ -18,7 +18,7 @@ use ctxpin_protocol::http::push::Push;
 use ctxpin_protocol::problem::Problem;
 use serde_json::{Map, Value, json};
 
-/// A snapshot with something of everything.
+/// Returns a snapshot with something of everything.
 fn everything() -> Snapshot {
     let mut agents = Resource::new(Kind::InstructionFile, "/w/AGENTS.md", Status::Ok);
     agents.content = Some(Content::Pinned(BlobHash::of(b"abc")));
@@ -112,7 +112,7 @@ fn a_push_reads_back() {
     assert_eq!(read, expected);
 }
 
-/// A push of one instruction file, changed by `change`.
+/// Returns a push of one instruction file, changed by `change`.
 fn changed(change: impl FnOnce(&mut Value)) -> Result<push::Push, Problem> {
     let hash = BlobHash::of(b"abc").to_string();
     let mut value = json!({

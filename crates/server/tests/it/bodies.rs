@@ -11,7 +11,7 @@ use crate::server::{Agent, Server, problem};
 
 const CHATS: &str = "/api/v1/chats";
 
-/// `{"title":"zipped"}` as `gzip` writes it.
+/// The output of `gzip` for `{"title":"zipped"}`.
 const GZIPPED: &str =
     "1f8b0800000000000203ab562ac92cc94955b252aaca2c28484d51aa050069ab135712000000";
 

@@ -1,4 +1,4 @@
-//! What callers can make the server hold: of bodies that do not end, and of answers that nobody takes.
+//! The memory that callers can make the server use, by unfinished bodies and unread responses.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ const CHATS: &str = "/api/v1/chats";
 const PUSH: &str = "/api/v1/agent/context";
 const JSON: &str = "content-type: application/json\r\n";
 
-/// A client whose requests are streams of one connection, and which reads little ahead of each.
+/// Returns a client whose requests are streams of one HTTP/2 connection, with a small window for each.
 fn http_2() -> Client {
     let client = Client::builder()
         .no_proxy()
@@ -32,7 +32,8 @@ fn http_2() -> Client {
     client.build().unwrap()
 }
 
-/// Requests of a stranger whose bodies begin with so many bytes and never end, all on one connection.
+/// Sends `count` requests of a stranger on one connection, whose bodies begin with `bytes` bytes and never
+/// end.
 async fn endless(
     server: &Server,
     count: usize,
@@ -63,7 +64,8 @@ async fn finding_04_a_strangers_bodies_are_not_kept() {
     while let Some(answer) = timeout(SOON, answers.next()).await.expect("at once") {
         assert_eq!(problem(answer).await.0, ProblemName::Unauthenticated);
     }
-    // Of those that are short a connection has a few under way, and is asked who it is for one more.
+    // A connection may have a few short requests in progress. The server looks up the token of the next
+    // one.
     let mut answers = endless(&server, 20, 1_000).await;
     for _ in 0..12 {
         let answer = timeout(SOON, answers.next()).await.expect("at once");
@@ -74,13 +76,13 @@ async fn finding_04_a_strangers_bodies_are_not_kept() {
     server.stop().await;
 }
 
-/// Begins to push with a body of 12 MiB of which so much comes.
+/// Begins a push of 12 MiB, and sends `bytes` bytes of it.
 async fn push_begun(server: &Server, token: &str, bytes: usize) -> TcpStream {
     let mut stream = connect(server).await;
     let length = format!("{JSON}content-length: {}\r\n", 12 << 20);
     let head = head_with(token, "PUT", PUSH, &length);
     stream.write_all(head.as_bytes()).await.unwrap();
-    // Whoever is refused is not read to the end.
+    // The server does not read a refused request to the end.
     let _ = stream.write_all(&vec![b' '; bytes]).await;
     stream
 }
@@ -97,27 +99,27 @@ async fn finding_05_bodies_under_way_have_a_budget() {
         ..Limits::default()
     })
     .await;
-    // Nothing is kept of who may not do it.
+    // The server keeps no bytes of a caller who may not push.
     let (name, told) = refused(&server, &server.token, 0).await.problem();
     assert_eq!(name, ProblemName::Forbidden, "{told}");
     let (first, second) = (server.agent_token().await, server.agent_token().await);
     let (name, told) = refused(&server, &first, 3_500_000).await.problem();
     assert_eq!(name, ProblemName::Busy);
     assert!(told.detail.starts_with("This token holds"), "{told}");
-    // What was refused is held no more, what goes on is, and all of one user's counts.
+    // The server counts no refused body any more, but all bodies in progress of one user.
     let mut begun = push_begun(&server, &first, 2_500_000).await;
     let (answer, (name, told)) = loop {
-        // What was begun is read as it comes.
+        // The server reads the begun body as it comes.
         let mut other = push_begun(&server, &second, 2_500_000).await;
         if let Ok(answer) = timeout(Duration::from_millis(100), read(&mut other)).await {
             let problem = answer.problem();
-            // The one before may not be given up yet.
+            // The server may not have dropped the one before yet.
             if !problem.1.detail.starts_with("This token holds") {
                 break (answer, problem);
             }
         }
         drop(other);
-        // Nor what was refused at first, and then this was refused too.
+        // The first request of this loop may have been refused too.
         if timeout(Duration::from_millis(1), begun.readable())
             .await
             .is_ok()
@@ -160,7 +162,7 @@ async fn finding_02_answers_that_nobody_takes_have_a_budget() {
     let unread = ask().await;
     assert_eq!(unread.status(), 200);
     assert_eq!(problem(ask().await).await.0, ProblemName::Busy);
-    // Others are answered.
+    // Other callers get responses.
     server.client.me().await.unwrap();
     let mut taken = unread.bytes_stream();
     while taken.try_next().await.unwrap().is_some() {}

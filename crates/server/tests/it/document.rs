@@ -1,5 +1,5 @@
-//! The API's document and its routes, as reviewers read them; and that every route asks for a token.
-//! With `UPDATE_GOLDEN=1` the files are written anew.
+//! The API's document and its routes, as reviewers read them. Every route requires a token.
+//! `UPDATE_GOLDEN=1` rewrites the files.
 
 use std::collections::BTreeSet;
 use std::io::Read as _;
@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::raw::{head, head_with, send};
 use crate::server::{Server, problem};
 
-/// Paths that ask for no token.
+/// The paths that require no token.
 const OPEN: [&str; 4] = ["/api/v1/openapi.json", "/healthz", "/metrics", "/readyz"];
 
 fn check_golden(name: &str, found: &str) {
@@ -33,7 +33,7 @@ fn check_golden(name: &str, found: &str) {
     );
 }
 
-/// Every operation: its method, its path, and what the document says of it.
+/// Returns every operation: its method, its path and its description in the document.
 fn operations() -> Vec<(Method, String, Value)> {
     let document = serde_json::to_value(document()).unwrap();
     let mut operations = Vec::new();
@@ -46,7 +46,7 @@ fn operations() -> Vec<(Method, String, Value)> {
     operations
 }
 
-/// The path with something in place of each of its parameters.
+/// Returns the path with a value in place of each parameter.
 fn concrete(path: &str) -> String {
     let hash = format!("sha256:{}", "0".repeat(64));
     let parts = path.split('/').map(|part| match part {
@@ -229,7 +229,7 @@ async fn every_route_asks_for_a_token() {
             let (name, _) = problem(request.send().await.unwrap()).await;
             assert_eq!(name, ProblemName::Unauthenticated, "{method} {path}");
         }
-        // One that is well formed is looked up; what else is wrong may be told before.
+        // The server looks a well-formed token up. It may report other faults before.
         let request = request().header(AUTHORIZATION, &stranger);
         let (name, _) = problem(request.send().await.unwrap()).await;
         let expected = [

@@ -28,10 +28,10 @@ async fn case_b2_a_server_follows_a_failover() {
     await_replication(old.url()).await;
     new.promote().unwrap();
     old.demote().unwrap();
-    // The address still leads to the old one, which answers, and is a standby.
+    // The address still leads to the old primary, which responds as a standby.
     unavailable(client.chat_create(&ChatCreate::default()).await);
     unavailable(client.readiness_check().await);
-    // What it would tell is as it was before.
+    // Its data would be old.
     unavailable(client.me().await);
     client.health_check().await.unwrap();
 

@@ -37,7 +37,7 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// A connection that has begun, with settings of the client.
+/// Opens a connection and sends the preface and the client's settings.
 async fn begin(server: &Server, settings: &[u8]) -> TcpStream {
     let mut stream = connect(server).await;
     stream.write_all(PREFACE).await.unwrap();
@@ -46,8 +46,8 @@ async fn begin(server: &Server, settings: &[u8]) -> TcpStream {
     stream
 }
 
-/// Sends what there is, however much of it is taken, and answers the codes with which the server
-/// said goodbye before the connection ended.
+/// Sends the frames, as far as the server reads them, and returns the codes of the server's GOAWAY frames
+/// before the connection ended.
 async fn sent_to_the_end(mut stream: TcpStream, frames: Vec<u8>) -> Vec<u32> {
     let (mut reading, mut writing) = stream.split();
     let mut answer = Vec::new();
@@ -80,7 +80,7 @@ fn goodbyes(mut answer: &[u8]) -> Vec<u32> {
     codes
 }
 
-/// Each stream of a client has an odd number.
+/// Returns the numbers of a client's streams, which are odd.
 fn streams(count: u32) -> impl Iterator<Item = u32> {
     (0..count).map(|number| 2 * number + 1)
 }
@@ -122,7 +122,7 @@ async fn streams_that_the_server_must_break_off() {
 async fn a_head_without_end() {
     let server = Server::start().await;
     let attack = begin(&server, &[]).await;
-    // A field of 16,000 bytes without indexing, again and again.
+    // A field of 16,000 bytes without indexing, repeatedly.
     let field = [b"\x00\x01a\x7f\x81\x7c".as_slice(), &[b'a'; 16_000]].concat();
     let mut frames = frame(HEADERS, END_STREAM, 1, HEALTH);
     for _ in 0..1_000 {

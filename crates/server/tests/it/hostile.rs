@@ -1,5 +1,4 @@
-//! Requests that are meant to do harm: each is answered by the problem that it is, and the server
-//! goes on.
+//! Hostile requests: each gets the right problem, and the server continues.
 
 use std::io::Write as _;
 
@@ -32,7 +31,7 @@ fn zstd(bytes: &[u8], window_log: u32) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// Sends a JSON body of that compression and tells what it was answered.
+/// Sends a JSON body with that compression and returns the problem of the response.
 async fn sent(server: &Server, path: &str, encoding: &str, body: Vec<u8>) -> ProblemName {
     let request = match path {
         PUSH => server.push(&server.agent_token().await, body),
@@ -60,7 +59,7 @@ async fn bodies_that_grow() {
             ("gzip", gzip(&spaces[..8 << 20]).repeat(2), large),
             ("zstd", zstd(&spaces[..8 << 20], 20).repeat(2), large),
             ("gzip", [gzip(b"{}"), b"{}".to_vec()].concat(), malformed),
-            // One within the other: what is inside is the body, and no JSON.
+            // One compression within the other: the inner one is the body, and no JSON.
             ("gzip", gzip(&bomb), malformed),
             ("gzip", gzip(&gzip(b"{}")), malformed),
             ("gzip, gzip", gzip(&gzip(b"{}")), kind),
@@ -84,7 +83,8 @@ async fn lengths_that_lie() {
         let head = head(&server, "POST", CHATS, &format!("{JSON}{more}"));
         [head.as_bytes(), body.as_bytes()].concat()
     };
-    // What cannot be framed is no request, and is refused before there is anybody to tell.
+    // Bytes that cannot be framed are no request. The server refuses them before it has a response
+    // to give.
     for more in [
         "content-length: -1\r\n",
         "content-length: 2, 3\r\n",
@@ -110,7 +110,7 @@ async fn lengths_that_lie() {
         let answer = send(&server, &with(chunked, body)).await;
         assert_eq!(answer.problem().0, expected, "{body:?}");
     }
-    // More than may be, in pieces of which none tells.
+    // More than the limit, in chunks that do not announce it.
     let mut long = with(chunked, "");
     for _ in 0..65 {
         long.extend(b"400\r\n");
@@ -185,7 +185,7 @@ async fn heads_that_are_too_large() {
     assert_eq!(answer.problem().0, ProblemName::NotFound);
     let answer = send(&server, &with(&format!("{CHATS}?client={long}"), "")).await;
     assert!(matches!(answer.status, 200 | 422), "{answer:?}");
-    // Past that there is no request, and so no problem of ours to tell.
+    // Past that there is no request, and so no problem of ours.
     let longer = "a".repeat(20_000);
     for (bytes, status) in [
         (with(CHATS, &format!("a: {longer}\r\n")), 431),
@@ -201,7 +201,7 @@ async fn heads_that_are_too_large() {
         assert_eq!(answer.status, status, "{answer:?}");
         assert!(answer.body.is_empty());
     }
-    // A body that nobody asked for is no second request.
+    // An unexpected body is no second request.
     let mut stream = connect(&server).await;
     let with_body = [with(CHATS, "content-length: 5\r\n"), b"GET /".to_vec()].concat();
     stream.write_all(&with_body).await.unwrap();
@@ -211,7 +211,7 @@ async fn heads_that_are_too_large() {
     server.stop().await;
 }
 
-/// What may stand in a segment of a path and means harm.
+/// Hostile segments of a path.
 const SEGMENTS: [&str; 16] = [
     "..",
     ".",

@@ -1,6 +1,6 @@
-//! Permissions over HTTP: every route, asked by everybody, answers what the one table says, and
-//! what may not be known of answers as what does not exist. A route that stands in no line here
-//! fails the test.
+//! Permissions over HTTP: every route answers every caller as the one table says, and the response
+//! for an object that the caller may not know is the same as for one that does not exist. A route
+//! without a line here fails the test.
 
 use std::collections::BTreeMap;
 
@@ -25,10 +25,11 @@ use uuid::Uuid;
 
 use crate::server::{Agent, Server, problem};
 
-/// Routes that ask for no token.
+/// The routes that require no token.
 const OPEN: [&str; 4] = ["document", "health", "metrics", "readiness"];
 
-/// The operation behind a route that is not called as the operation is.
+/// Returns the operation of a route. Only the routes with another name than their operation have a
+/// line here.
 fn operation(id: &str) -> Operation {
     match id {
         "skill_list" | "skill_file_read" => Operation::SkillRead,
@@ -42,10 +43,10 @@ fn operation(id: &str) -> Operation {
     }
 }
 
-/// Who calls, and who they are to the table; nobody if what they present opens nothing.
+/// A caller, and the actor in the table. A caller without a valid token has no actor.
 struct Caller {
     name: String,
-    /// What stands in `Authorization`, if anything.
+    /// The value of the header `Authorization`, if there is one.
     authorization: Option<String>,
     actor: Option<Actor>,
     /// The session of an agent.
@@ -152,7 +153,7 @@ impl World {
         }
     }
 
-    /// An agent of a user and its token.
+    /// Creates an agent of a user, and returns it with its token.
     async fn agent(&self, owner: Uuid, may_refresh: bool) -> (Uuid, Secret) {
         let secret = token(&self.server, owner, "read write").await;
         let client = ctxpin_client::Client::new(self.server.url.clone(), secret).unwrap();
@@ -166,7 +167,7 @@ impl World {
         (made.agent.id, made.token)
     }
 
-    /// Those whose tokens open nothing, though they opened what others' do.
+    /// Adds callers without a valid token. Some of the tokens were valid before.
     async fn add_nobodies(&mut self) {
         let unknown = format!("Bearer ctxpin_{}_{}", "0".repeat(32), "0".repeat(64));
         let owners = bearer(&self.owner_token);
@@ -221,14 +222,15 @@ impl World {
         request.send().await.unwrap().status()
     }
 
-    /// New objects: an agent with a head, a chat that has drifted from it, a user and a token.
+    /// Creates new objects: an agent with a head, a chat that has drifted from it, a user and a
+    /// token.
     async fn objects(&self) -> Objects {
         let first = Workspace::with_agents_md("/w", "One.\n").skill("pdf", "Reads.", &[("a", "a")]);
         let second = first.clone().file("AGENTS.md", "Two.\n");
         self.objects_of(&first, &second).await
     }
 
-    /// The same, of an agent that has pushed these.
+    /// Creates new objects, of an agent that has pushed these workspaces.
     async fn objects_of(&self, first: &Workspace, second: &Workspace) -> Objects {
         let (agent, secret) = self.agent(self.owner, false).await;
         let mut agent = Agent::of(&self.server, agent, secret).await;
@@ -250,7 +252,7 @@ impl World {
         }
     }
 
-    /// A route as somebody asks for it.
+    /// Returns a caller's request for a route.
     fn request(&self, route: &Route, objects: &Objects, caller: &Caller) -> RequestBuilder {
         let url = self.server.url.join(&route.path(objects)).unwrap();
         let request = self.server.http.request(route.method.clone(), url);
@@ -269,7 +271,7 @@ impl World {
         }
     }
 
-    /// What can be seen of the objects.
+    /// Returns the visible state of the objects.
     async fn state(&self, objects: &Objects) -> Vec<String> {
         let owner = bearer(&self.owner_token);
         let mut state = Vec::new();
@@ -295,7 +297,7 @@ impl World {
     }
 }
 
-/// When a token was used last is written by and by.
+/// Removes the times of last uses, because the server writes them later.
 fn without_uses(value: &mut Value) {
     if let Some(items) = value["items"].as_array_mut() {
         for item in items {
@@ -369,7 +371,7 @@ impl Route {
         parts.collect::<Vec<_>>().join("/")
     }
 
-    /// Whose it is what the route is about.
+    /// Returns the object of the route, as the table knows it.
     fn object(&self, actor: &Actor, owner: Uuid) -> Object {
         let is_on = |part| self.template.contains(part);
         match self.id.as_str() {
@@ -382,7 +384,7 @@ impl Route {
     }
 }
 
-/// What is sent along: JSON, or raw bytes as a string.
+/// Returns the body of the request: JSON, or raw bytes as a string.
 fn body(id: &str, caller: &Caller, version: i64) -> Option<Value> {
     Some(match id {
         "agent_create" => json!({ "workspace": "new" }),
@@ -396,7 +398,7 @@ fn body(id: &str, caller: &Caller, version: i64) -> Option<Value> {
         "quota_change" => json!({ "agents": 9 }),
         "session_open" => json!({ "process": Uuid::new_v4() }),
         "token_create" => {
-            // No wider than the caller's own, whatever that is.
+            // No wider than the caller's own scopes.
             let scopes: Vec<_> = match &caller.actor {
                 Some(Actor::User { scopes, .. }) => scopes.words().map(Scope::as_str).collect(),
                 _ => vec!["read"],
@@ -409,7 +411,7 @@ fn body(id: &str, caller: &Caller, version: i64) -> Option<Value> {
     })
 }
 
-/// What the table says of a caller, as the problem that is answered; none if it is done.
+/// Returns the problem that the table demands for a caller, or `None` if the caller is allowed.
 fn expected(route: &Route, caller: &Caller, owner: Uuid) -> Option<ProblemName> {
     let Some(actor) = &caller.actor else {
         return Some(ProblemName::Unauthenticated);
@@ -419,7 +421,7 @@ fn expected(route: &Route, caller: &Caller, owner: Uuid) -> Option<ProblemName> 
         Decision::Forbidden(_) => Some(ProblemName::Forbidden),
         Decision::NotFound => Some(ProblemName::NotFound),
         Decision::Allow(_) => match *actor {
-            // A token of somebody else is there for an admin alone.
+            // A token of another user exists only for an admin.
             Actor::User {
                 id, roles, scopes, ..
             } if route.template.contains("{token}")
@@ -439,7 +441,8 @@ fn expected(route: &Route, caller: &Caller, owner: Uuid) -> Option<ProblemName> 
     }
 }
 
-/// What was answered: a problem, or none. A stream is not read to its end, which it has not.
+/// Returns the problem in a response, or `None` for a success. It does not read a stream to its
+/// end.
 async fn answered(response: Response) -> Option<ProblemName> {
     match response.status().is_success() {
         true => None,
@@ -455,7 +458,7 @@ async fn every_route_answers_what_the_table_says(server: Server) {
             continue;
         }
         let mut objects = world.objects().await;
-        // Whoever reads writes nothing in any case.
+        // A read writes nothing in any case.
         let before = match route.method == Method::GET {
             true => None,
             false => Some(world.state(&objects).await),
@@ -504,7 +507,7 @@ async fn every_route_answers_what_the_table_says_on_postgres() {
     every_route_answers_what_the_table_says(Server::start_on(Some(database)).await).await;
 }
 
-/// Everything of an answer that a stranger sees, with the id of what was asked for taken out.
+/// Returns everything that a stranger sees of a response, without the id of the requested object.
 async fn seen(response: Response, id: Uuid) -> String {
     let status = response.status();
     let mut headers: BTreeMap<_, _> = response
@@ -556,7 +559,7 @@ async fn what_is_somebody_elses_answers_as_what_does_not_exist() {
             assert_eq!(answers[0], answers[1], "{} by {}", route.id, caller.name);
             compared += 1;
         }
-        // And what is named in a body.
+        // The same holds for objects that a body names.
         let stranger = strangers[0].authorization.as_ref().unwrap();
         for (method, path, member) in [
             (Method::POST, "/api/v1/chats", "agent_id"),
@@ -591,10 +594,10 @@ async fn what_is_somebody_elses_answers_as_what_does_not_exist() {
     }
 }
 
-/// What no answer to a token without `read` may hold.
+/// The text that no response to a token without the scope `read` may hold.
 const SENTINEL: &str = "sentinel";
 
-/// A workspace with the sentinel in whatever is a body or stands in one.
+/// Returns a workspace with the sentinel in every body and in everything that comes from one.
 fn planted(text: &str) -> Workspace {
     let said = format!("{SENTINEL} {text}");
     let mut server = Resource::new(Kind::McpServer, "git", Status::Ok);
@@ -620,7 +623,7 @@ fn planted(text: &str) -> Workspace {
         .resource(config)
 }
 
-/// The routes whose answers to a caller hold the sentinel.
+/// Returns the routes whose responses to a caller hold the sentinel.
 async fn telling(world: &World, caller: &Caller) -> Vec<String> {
     let mut telling = Vec::new();
     for route in routes() {
@@ -650,7 +653,7 @@ async fn finding_25_without_the_scope_read_no_answer_tells_bodies() {
     };
     let told = telling(&world, caller("owner (write)")).await;
     assert!(told.is_empty(), "{told:?}");
-    // To whoever may read it is told, so it was planted well.
+    // A caller who may read gets the sentinel, so it is in the right places.
     let told = telling(&world, caller("owner (read write)")).await;
     let expected = [
         "context_read",

@@ -1,4 +1,5 @@
-//! A server proves that it knows a token, at its own address and to nobody else's use.
+//! A server proves that it knows a token, at its own address only, and nobody else can use the
+//! proof.
 
 use ctxpin_client::Client;
 use ctxpin_client::error::ClientError;

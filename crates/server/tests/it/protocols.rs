@@ -1,4 +1,4 @@
-//! HTTP itself: its versions, what is at no path, and headers that all answers have.
+//! HTTP itself: its versions, unknown paths, and the headers of all responses.
 
 use ctxpin_protocol::problem::ProblemName;
 use reqwest::header::{ACCEPT_ENCODING, ALLOW, AUTHORIZATION, CONTENT_ENCODING, WWW_AUTHENTICATE};

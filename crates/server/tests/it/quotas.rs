@@ -14,7 +14,7 @@ fn file(text: &str) -> Workspace {
     Workspace::with_agents_md("/w", text)
 }
 
-/// The status, the seconds of `Retry-After` and the members of a refusal for a quota.
+/// Returns the status, the seconds of `Retry-After` and the members of a refusal for a quota.
 fn told(error: &ClientError) -> (u16, Option<u64>, Value) {
     assert_eq!(error.problem_name(), Some(ProblemName::QuotaExceeded));
     let problem = error.problem().unwrap();
@@ -39,7 +39,7 @@ async fn finding_06_a_refusal_tells_its_quota() {
     let error = agent.try_push(&file("too much\n")).await.unwrap_err();
     let expected = json!({ "limit": "content_bytes", "quota": 10, "used": 6 });
     assert_eq!(told(&error), (507, None, expected));
-    // The chat looks clean, and tells why that may not be so.
+    // The chat has no drift, but says why that may be wrong.
     let context = server.client.context(chat.into()).await.unwrap();
     assert!(!context.pin.dirty);
     assert_eq!(context.pin.agent_refused.unwrap().limit, "content_bytes");

@@ -1,4 +1,4 @@
-//! Requests byte by byte, for what no client of ours sends.
+//! Requests byte by byte, which no client of ours sends.
 
 use ctxpin_protocol::problem::{PROBLEM_MEDIA_TYPE, Problem, ProblemName};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use crate::server::{SOON, Server};
 
-/// What a server answered, and that it then ended the connection or not.
+/// A server's response, and whether the server then closed the connection.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -16,7 +16,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The answer as a problem of ours.
+    /// Returns the problem in the response.
     #[track_caller]
     pub fn problem(&self) -> (ProblemName, Problem) {
         let told = format!("content-type: {PROBLEM_MEDIA_TYPE}");
@@ -27,31 +27,31 @@ impl Answer {
     }
 }
 
-/// A connection to the server.
+/// Opens a connection to the server.
 pub async fn connect(server: &Server) -> TcpStream {
     let address = server.url.socket_addrs(|| None).unwrap()[0];
     TcpStream::connect(address).await.unwrap()
 }
 
-/// The head of a request of the first user; `more` are lines of it.
+/// Returns the head of a request of the first user. `more` are further lines of it.
 pub fn head(server: &Server, method: &str, path: &str, more: &str) -> String {
     head_with(&server.token, method, path, more)
 }
 
-/// The head of a request with a token.
+/// Returns the head of a request with a token.
 pub fn head_with(token: &str, method: &str, path: &str, more: &str) -> String {
     format!("{method} {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n{more}\r\n")
 }
 
-/// Sends bytes on a new connection and reads one answer.
+/// Sends bytes on a new connection and reads one response.
 pub async fn send(server: &Server, bytes: &[u8]) -> Answer {
     let mut stream = connect(server).await;
-    // Whoever is answered early may find the connection closed for the rest.
+    // The write may fail if the server has responded early and closed the connection.
     let _ = stream.write_all(bytes).await;
     read(&mut stream).await
 }
 
-/// Sends a byte of a body after the other until there is an answer, and tells how that begins.
+/// Sends a body byte by byte until a response comes, and returns its beginning.
 pub async fn dripped(server: &Server, stream: &mut TcpStream) -> String {
     let (mut reading, mut writing) = stream.split();
     let dripping = async {
@@ -71,7 +71,7 @@ pub async fn dripped(server: &Server, stream: &mut TcpStream) -> String {
     String::from_utf8(answer.to_vec()).unwrap()
 }
 
-/// Reads one answer with a told length, or to the end of the connection.
+/// Reads one response with a given length, or to the end of the connection.
 pub async fn read(stream: &mut TcpStream) -> Answer {
     let mut bytes = Vec::new();
     loop {

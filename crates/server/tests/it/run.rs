@@ -37,7 +37,7 @@ fn settings(data_directory: &std::path::Path, database: Option<&str>) -> Setting
     }
 }
 
-/// Starts a server, asks it something with the token that it wrote, and stops it.
+/// Starts a server, sends a request with the token that it wrote, and stops it.
 async fn start_and_stop(settings: Settings) -> Result<(), ServeError> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -133,8 +133,8 @@ async fn the_token_of_the_first_user() {
     assert_eq!(std::fs::read_to_string(&file).unwrap(), third);
 }
 
-/// A replica without `admin-token`, or a container that has lost it, is given a token: whoever chooses how
-/// it runs holds the database.
+/// A replica without `admin-token`, or a container that has lost it, accepts a given token, because a
+/// person who chooses its options has the database.
 #[tokio::test]
 async fn case_b10_a_token_is_given_to_a_database_that_has_users() {
     let directory = tempfile::tempdir().unwrap();
@@ -200,7 +200,8 @@ async fn pushes_can_be_paused() {
     server.stop().await;
 }
 
-/// Whoever can read the directory reads no database in it, and a link in its place is not followed.
+/// Another user who can read the directory cannot read the database in it. The server does not follow a
+/// link in its place.
 #[tokio::test]
 async fn the_data_is_for_its_owner_alone() {
     let directory = tempfile::tempdir().unwrap();
@@ -248,7 +249,7 @@ async fn other_routes_are_served_as_the_api_is() {
     tokio::join!(ask, serve_routes(listener, shutdown.clone(), routes));
 }
 
-/// What a server answers on a connection of its own.
+/// Returns the response of a server on a new connection.
 async fn plain_get(address: SocketAddr, path: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");

@@ -31,7 +31,7 @@ pub struct Server {
     pub token: String,
     /// The first user's client.
     pub client: Client,
-    /// For what a client of ours never sends.
+    /// A plain client, for requests that our client never sends.
     pub http: reqwest::Client,
     pub shutdown: CancellationToken,
     task: JoinHandle<Result<(), ServeError>>,
@@ -47,22 +47,22 @@ pub fn with_connections(connections: ctxpin_listener::Limits) -> Limits {
 }
 
 impl Server {
-    /// A server on a new SQLite file.
+    /// Starts a server on a new SQLite file.
     pub async fn start() -> Self {
         Self::start_on(None).await
     }
 
-    /// A server on a database.
+    /// Starts a server on a database.
     pub async fn start_on(database: Option<String>) -> Self {
         Self::start_with(|settings| settings.database = database).await
     }
 
-    /// A server whose callers may take less of it than usual.
+    /// Starts a server with smaller limits for callers.
     pub async fn start_limited(limits: Limits) -> Self {
         Self::start_with(|settings| settings.limits = limits).await
     }
 
-    /// A server that runs in another way than usual.
+    /// Starts a server with changed settings.
     pub async fn start_with(choose: impl FnOnce(&mut Settings)) -> Self {
         Self::start_as(choose, |data_directory| {
             std::fs::read_to_string(data_directory.join("admin-token")).unwrap()
@@ -70,7 +70,7 @@ impl Server {
         .await
     }
 
-    /// The same, whose first user's token is given.
+    /// Starts a server with changed settings and a given token for the first user.
     pub async fn start_given(token: &str, choose: impl FnOnce(&mut Settings)) -> Self {
         Self::start_as(choose, |_| token.to_owned()).await
     }
@@ -120,7 +120,7 @@ impl Server {
         self.directory.path().join("data")
     }
 
-    /// A request of the first user to a path below the server's address.
+    /// Returns a request of the first user to a path below the server's address.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let url = self.url.join(path).unwrap();
         let authorization = format!("Bearer {}", self.token);
@@ -129,7 +129,7 @@ impl Server {
             .header(AUTHORIZATION, authorization)
     }
 
-    /// A request of the first user with a body that is said to be JSON.
+    /// Returns a request of the first user with a body of type JSON.
     pub fn json(
         &self,
         method: Method,
@@ -141,7 +141,7 @@ impl Server {
             .body(body)
     }
 
-    /// A push by an agent's token, whose body is said to be JSON.
+    /// Returns a push with an agent's token and a body of type JSON.
     pub fn push(&self, token: &str, body: impl Into<reqwest::Body>) -> RequestBuilder {
         let url = self.url.join("/api/v1/agent/context").unwrap();
         self.http
@@ -151,7 +151,7 @@ impl Server {
             .body(body)
     }
 
-    /// The token of a new agent.
+    /// Creates an agent, and returns its token.
     pub async fn agent_token(&self) -> String {
         let request = AgentCreate {
             workspace: "project".into(),
@@ -191,7 +191,7 @@ impl Agent {
         Self::of(server, created.agent.id, created.token).await
     }
 
-    /// One that was created, with its token.
+    /// Opens a session of an existing agent.
     pub async fn of(server: &Server, id: Uuid, token: Secret) -> Self {
         let client = Client::new(server.url.clone(), token).unwrap();
         let process = Uuid::new_v4();
@@ -209,7 +209,7 @@ impl Agent {
         self.try_push(workspace).await.unwrap()
     }
 
-    /// The same, where it may be refused.
+    /// Pushes a workspace, and returns the refusal if there is one.
     pub async fn try_push(&mut self, workspace: &Workspace) -> Result<PushAnswer, ClientError> {
         self.version += 1;
         let (_, bodies) = workspace.manifest();
@@ -225,7 +225,7 @@ impl Agent {
     }
 }
 
-/// Reads an answer that must be a problem of a known name.
+/// Reads a response that must be a problem of a known name.
 pub async fn problem(response: Response) -> (ProblemName, Problem) {
     let (status, url) = (response.status().as_u16(), response.url().clone());
     let content_type = response.headers().get(CONTENT_TYPE).cloned();

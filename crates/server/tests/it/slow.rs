@@ -62,7 +62,7 @@ async fn a_body_that_stops_is_not_waited_for() {
 async fn a_body_that_drips_is_not_waited_for() {
     let limits = with_connections(ctxpin_listener::Limits {
         body_pause_max: 4 * SHORT,
-        // So much that what was sent gives no time.
+        // So fast that the sent bytes gain no time.
         body_rate_min: u64::MAX,
         ..Default::default()
     });
@@ -114,7 +114,7 @@ async fn an_honest_body_may_take_longer_than_any_other_request() {
     let begun = Instant::now();
     let mut sent = 0;
     while sent < body.len() {
-        // A round trip of somebody else is the clock.
+        // Another caller's round trip is the clock.
         server.client.health_check().await.unwrap();
         if begun.elapsed() > SHORT * u32::try_from(sent).unwrap() {
             stream.write_all(&body[sent..=sent]).await.unwrap();

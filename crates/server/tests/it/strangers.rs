@@ -1,4 +1,4 @@
-//! What a stranger can make the server do: not even read what they send.
+//! The work that a stranger can cause: the server does not even read the body.
 
 use std::io::Write as _;
 
@@ -10,7 +10,7 @@ use tokio::io::AsyncWriteExt as _;
 use crate::raw::{connect, head_with, read};
 use crate::server::Server;
 
-/// The routes with a large body.
+/// Returns the routes with a large body.
 fn routes() -> [(&'static str, String, &'static str); 3] {
     let hash = BlobHash::of(b"something");
     let chat = "00000000-0000-0000-0000-000000000001";
@@ -26,7 +26,7 @@ fn routes() -> [(&'static str, String, &'static str); 3] {
     ]
 }
 
-/// Tokens that open nothing, and one that opened what the first user's does.
+/// Returns invalid tokens, among them a revoked one of the first user.
 async fn strangers(server: &Server) -> Vec<String> {
     let revoked = server.client.token_create(&TokenCreate::default()).await;
     let revoked = revoked.unwrap();
@@ -46,7 +46,7 @@ async fn strangers(server: &Server) -> Vec<String> {
     ]
 }
 
-/// Sends a head and the beginning of a body, and reads the answer while the rest is missing.
+/// Sends a head and the beginning of a body, and reads the response while the rest is missing.
 async fn asked(server: &Server, head: &str, beginning: &[u8]) -> ProblemName {
     let mut stream = connect(server).await;
     stream.write_all(head.as_bytes()).await.unwrap();
@@ -59,7 +59,7 @@ async fn a_strangers_large_body_is_not_read() {
     let server = Server::start().await;
     for token in strangers(&server).await {
         for (method, path, more) in routes() {
-            // The rest never comes: whoever waited for it would not answer.
+            // The rest never comes, so a server that waits for it would not respond.
             let told = format!("{more}content-length: 65537\r\n");
             let head = head_with(&token, method, &path, &told);
             let name = asked(&server, &head, b"").await;
@@ -79,7 +79,7 @@ async fn a_strangers_large_body_is_not_read() {
 async fn a_strangers_bomb_is_not_unpacked() {
     let server = Server::start().await;
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-    // It is no JSON, which nobody is to find out.
+    // It is no JSON, but the server must not find out.
     packed.write_all(&vec![b'x'; 1 << 20]).unwrap();
     let packed = packed.finish().unwrap();
     assert!(packed.len() < 2_000);
@@ -91,7 +91,7 @@ async fn a_strangers_bomb_is_not_unpacked() {
         let name = asked(&server, &head, &packed).await;
         assert_eq!(name, ProblemName::Unauthenticated);
     }
-    // Whoever is known is told what is wrong with it.
+    // A known caller learns what is wrong with the body.
     let head = head_with(&server.agent_token().await, method, path, &more);
     let name = asked(&server, &head, &packed).await;
     assert_eq!(name, ProblemName::MalformedRequest);

@@ -234,7 +234,7 @@ async fn turns(client: &Client, chat: ChatId) {
     assert_eq!(listed.items, [begun.turn]);
 }
 
-/// What an auditor and a stranger are told.
+/// Checks the responses to an auditor and to a stranger.
 async fn others(server: &Server, chat: ChatId) {
     let caller = async |name: &str, roles: &[&str]| {
         let roles = roles.iter().map(ToString::to_string).collect();

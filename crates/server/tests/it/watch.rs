@@ -1,4 +1,4 @@
-//! Watches: they tell what changes, and end with the server.
+//! Watches: they report changes, and end with the server.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ async fn next(watch: &mut Watch) -> Option<Event> {
     event.map(|event| event.expect("a sound event"))
 }
 
-/// The next chat as it satisfies a condition.
+/// Waits for an event of a chat that satisfies a condition, and returns the chat.
 async fn chat_that(watch: &mut Watch, holds: impl Fn(&ctxpin_protocol::http::chats::Chat) -> bool) {
     loop {
         match next(watch).await.expect("the watch goes on") {
@@ -144,7 +144,7 @@ async fn a_client_that_reads_nothing_does_not_hold_up_the_end() {
     drop(unread);
 }
 
-/// The chats of which a stream of events told last that they had drifted.
+/// Returns the number of chats whose last event in a stream shows a drift.
 fn dirty_at_last(told: &str) -> usize {
     let states = told.lines().filter_map(|line| line.strip_prefix("data: "));
     let mut chats = BTreeMap::new();
@@ -188,13 +188,13 @@ async fn a_watcher_that_does_not_read_holds_up_nobody() {
         let is_dirty = push % 2 == 1;
         let text = if is_dirty { "two\n" } else { "one\n" };
         agent.push(&workspace.clone().file("AGENTS.md", text)).await;
-        // The other one is told each of 8,000 changes, as it happens.
+        // The other watcher gets each of 8,000 changes as it happens.
         for _ in 0..CHATS {
             chat_that(&mut quick, |chat| chat.context.dirty == is_dirty).await;
         }
     }
 
-    // Once it reads on, it ends with the present state, and was not told all that was between.
+    // When it reads on, it ends with the present state, and did not get every state in between.
     let create = ChatCreate {
         title: Some("the end".into()),
         ..ChatCreate::default()
