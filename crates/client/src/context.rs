@@ -4,9 +4,8 @@ use bytes::Bytes;
 use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::id::ChatId;
 use ctxpin_model::resource::ResourceId;
-use ctxpin_protocol::http::context::{Context, ContextMove, Pin};
+use ctxpin_protocol::http::context::{Context, ContextMove};
 use ctxpin_protocol::http::diff::{Diff, DiffQuery};
-use ctxpin_protocol::http::page::{Page, PageQuery};
 use ctxpin_protocol::http::resources::ResourceText;
 use reqwest::header::{ETAG, IF_MATCH, IF_NONE_MATCH};
 use reqwest::{Method, RequestBuilder, StatusCode};
@@ -68,13 +67,6 @@ impl Client {
     pub async fn diff(&self, chat: ChatId, query: &DiffQuery) -> Result<Diff, ClientError> {
         let chat = chat.to_string();
         self.snapshots(self.query_request(&["chats", &chat, "context", "diff"], query)?)
-            .await
-    }
-
-    /// Lists every pin that a chat had.
-    pub async fn history(&self, chat: ChatId, page: &PageQuery) -> Result<Page<Pin>, ClientError> {
-        let chat = chat.to_string();
-        self.json(self.query_request(&["chats", &chat, "context", "history"], page)?)
             .await
     }
 

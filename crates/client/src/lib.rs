@@ -12,6 +12,7 @@ mod connection;
 mod content;
 mod context;
 pub mod error;
+mod history;
 mod people;
 mod proof;
 mod proxy;

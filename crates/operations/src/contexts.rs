@@ -1,4 +1,4 @@
-//! The context of a chat: its pin, its drift, its history and its resources.
+//! The context of a chat: its pin, its drift and its resources.
 
 use std::sync::Arc;
 
@@ -6,9 +6,7 @@ use ctxpin_model::access::Operation;
 use ctxpin_model::chat::ChatRecord;
 use ctxpin_model::context::ContextView;
 use ctxpin_model::hash::SnapshotId;
-use ctxpin_model::history::PinRecord;
 use ctxpin_model::id::ChatId;
-use ctxpin_model::page::{Page, PageRequest};
 use ctxpin_model::resource::{Resource, ResourceId};
 use ctxpin_model::token::Credential;
 use ctxpin_model::treatment::{TreatedSnapshot, Treatment};
@@ -89,25 +87,6 @@ pub(crate) async fn snapshot<R: UsesBodies>(
         .snapshot(transaction, id)
         .await?
         .ok_or(Error::NotFound("snapshot"))
-}
-
-/// Returns a page of a chat's pin history, newest first.
-///
-/// # Errors
-///
-/// Returns the store's errors if the caller may not see the chat.
-pub async fn history(
-    service: &Service,
-    credential: Credential,
-    chat: ChatId,
-    page: &PageRequest<i64>,
-) -> Result<Page<PinRecord, i64>> {
-    let caller = service.caller(credential);
-    let mut transaction = service.database.read().await?;
-    let granted = transaction
-        .grant_chat(&caller, Operation::HistoryRead, chat)
-        .await?;
-    Ok(granted.history(&mut transaction, page).await?)
 }
 
 /// A pinned resource with its text.

@@ -18,6 +18,7 @@ pub mod error;
 pub mod exposures;
 mod frame;
 mod ground;
+pub mod history;
 mod moves;
 pub mod people;
 pub mod pins;

@@ -24,8 +24,8 @@ use utoipa_axum::routes;
 
 use crate::api::health::Document;
 use crate::api::{
-    agents, audit, chats, contexts, exposures, health, people, prompts, quotas, sessions, skills,
-    tools, turns, watches,
+    agents, audit, chats, contexts, exposures, health, history, people, prompts, quotas, sessions,
+    skills, tools, turns, watches,
 };
 use crate::api_error::{panicked, unknown_method, unknown_path};
 use crate::app::App;
@@ -177,7 +177,7 @@ fn api_routes() -> Vec<Route> {
         Route::new(routes!(contexts::read, contexts::put, contexts::clear))
             .body(MOVE_BYTES_MAX, Operation::PinMove),
         Route::new(routes!(contexts::diff)),
-        Route::new(routes!(contexts::history)),
+        Route::new(routes!(history::list)),
         Route::new(routes!(contexts::read_resource)),
         Route::new(routes!(prompts::read)),
         Route::new(routes!(skills::list)),

@@ -18,6 +18,7 @@ pub mod error;
 pub mod exposure;
 pub mod fault;
 pub mod grant;
+pub mod history;
 mod kept;
 pub mod last_used;
 pub mod migrations;

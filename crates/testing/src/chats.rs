@@ -19,6 +19,7 @@ use ctxpin_model::turn::{TurnBegun, TurnContext};
 use ctxpin_operations::chats;
 use ctxpin_operations::contexts;
 use ctxpin_operations::error::Error;
+use ctxpin_operations::history;
 use ctxpin_operations::pins;
 use ctxpin_operations::prompts;
 use ctxpin_operations::service::Service;
@@ -121,7 +122,7 @@ impl TestChat {
         let mut page = PageRequest::newest(PAGE_ITEMS_MAX);
         let mut pins = Vec::new();
         loop {
-            let read = contexts::history(&self.service, self.owner, self.id, &page).await;
+            let read = history::list(&self.service, self.owner, self.id, &page).await;
             let read = read.expect("the chat is there");
             pins.extend(read.items);
             match read.next {

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use ctxpin_protocol::http::context::Pin;
+use ctxpin_protocol::http::history::Pin;
 use uuid::Uuid;
 
 use super::{Agents, Told};

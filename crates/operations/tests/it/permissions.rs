@@ -14,7 +14,7 @@ use ctxpin_model::token::{Credential, Token};
 use ctxpin_model::user::UserChange;
 use ctxpin_operations::agents;
 use ctxpin_operations::chats;
-use ctxpin_operations::contexts;
+use ctxpin_operations::history;
 use ctxpin_operations::people::{self, Revocation};
 use ctxpin_operations::pins;
 use ctxpin_operations::service::Service;
@@ -265,7 +265,7 @@ impl<'t> World<'t> {
             .await
             .unwrap();
         let chat = chats::read(service, owner, objects.chat).await.unwrap();
-        let history = contexts::history(service, owner, objects.chat, &seqs)
+        let history = history::list(service, owner, objects.chat, &seqs)
             .await
             .unwrap();
         let users = people::users(service, self.admin, &page).await.unwrap();

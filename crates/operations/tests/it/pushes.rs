@@ -15,7 +15,7 @@ use ctxpin_model::warning::{Code, Note, Warning};
 use ctxpin_operations::chats;
 use ctxpin_operations::error::{Error, Result};
 use ctxpin_operations::pushes;
-use ctxpin_operations::{agents, contexts, pins};
+use ctxpin_operations::{agents, contexts, history, pins};
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::{TestAgent, chat, first_admin, member, user};
 use ctxpin_testing::workspace::{Workspace, claimed};
@@ -428,7 +428,7 @@ async fn a_push_hydrates_every_chat_without_a_pin_and_no_archived_one(test: &Tes
             hydrated.updated_at, hydrated.created_at,
             "a list of chats does not reorder because an agent pushed"
         );
-        let history = contexts::history(service, owner, chat, &PageRequest::newest(9)).await;
+        let history = history::list(service, owner, chat, &PageRequest::newest(9)).await;
         let rows = history.unwrap().items;
         assert_eq!(rows.len(), 1);
         assert_eq!((rows[0].seq, rows[0].reason), (1, Reason::Hydrate));
@@ -444,7 +444,7 @@ async fn a_push_hydrates_every_chat_without_a_pin_and_no_archived_one(test: &Tes
     for chat in [archived, elsewhere, unbound] {
         let left = chats::read(service, owner, chat).await.unwrap();
         assert!(left.pin.is_none() && left.pin_seq == 0);
-        let history = contexts::history(service, owner, chat, &PageRequest::newest(9)).await;
+        let history = history::list(service, owner, chat, &PageRequest::newest(9)).await;
         assert!(history.unwrap().items.is_empty());
     }
 }
@@ -493,7 +493,7 @@ async fn a_hydrated_chat_notes_whether_tools_had_settled(test: &TestService) {
         push_version(test, &agent, 1, settled, &workspace)
             .await
             .unwrap();
-        let history = contexts::history(service, owner, hydrated, &PageRequest::newest(9)).await;
+        let history = history::list(service, owner, hydrated, &PageRequest::newest(9)).await;
         let rows = history.unwrap().items;
         assert_eq!(
             rows.iter().map(|row| row.mcp_settled).collect::<Vec<_>>(),

@@ -16,7 +16,7 @@ use ctxpin_model::token::Credential;
 use ctxpin_operations::agents;
 use ctxpin_operations::chats;
 use ctxpin_operations::error::Error;
-use ctxpin_operations::{contexts, pins, prompts, pushes};
+use ctxpin_operations::{history, pins, prompts, pushes};
 use ctxpin_testing::chats::bound_to;
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::{TestAgent, chat, first_admin, member};
@@ -49,7 +49,7 @@ async fn read(test: &TestService, owner: Credential, chat: ChatId) -> ChatRecord
 }
 
 async fn newest_row(test: &TestService, owner: Credential, chat: ChatId) -> PinRecord {
-    let page = contexts::history(&test.service, owner, chat, &PageRequest::newest(1)).await;
+    let page = history::list(&test.service, owner, chat, &PageRequest::newest(1)).await;
     page.unwrap().items.remove(0)
 }
 

@@ -10,7 +10,7 @@ use ctxpin_model::policy::Policy;
 use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_operations::chats;
 use ctxpin_operations::diffs::{self, DiffRequest};
-use ctxpin_operations::{contexts, pins, prompts};
+use ctxpin_operations::{contexts, history, pins, prompts};
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::{TestAgent, first_admin};
 use ctxpin_testing::workspace::Workspace;
@@ -79,7 +79,7 @@ async fn a_chat_is_pinned_drifts_and_is_refreshed(test: &TestService) {
             .unwrap()
             .contains("Be quick.")
     );
-    let history = contexts::history(service, owner, chat.id, &PageRequest::newest(10))
+    let history = history::list(service, owner, chat.id, &PageRequest::newest(10))
         .await
         .unwrap();
     let reasons: Vec<_> = history.items.iter().map(|pin| pin.reason).collect();

@@ -9,6 +9,7 @@ pub mod chats;
 pub mod contexts;
 pub mod diff;
 pub mod exposures;
+pub mod history;
 pub mod manifest;
 pub mod members;
 pub mod pages;

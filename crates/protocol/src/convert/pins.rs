@@ -1,14 +1,13 @@
-//! Requests to move a chat's pin, and the pin's history.
+//! Requests to move a chat's pin.
 
 use ctxpin_model::compose::Selector;
 use ctxpin_model::diff::Subject;
-use ctxpin_model::history::PinRecord;
 use ctxpin_model::id::AgentId;
 use ctxpin_model::limits::{SNAPSHOT_LISTED_MAX, SOURCE_BYTES_MAX};
 use ctxpin_model::pin_move::{PinMove, RefreshFilter};
 
 use super::members::{InvalidMember, count, hash, text, word};
-use crate::http::context::{self, Actor, Pin};
+use crate::http::context;
 
 /// Reads a request to move a pin.
 ///
@@ -101,26 +100,6 @@ fn selector(index: usize, selector: context::Selector) -> Result<Selector, Inval
         )),
         (false, true) => Err(InvalidMember::new(member, "a source must not be empty")),
         _ => Ok(Selector { subject, source }),
-    }
-}
-
-/// Returns the wire shape of a move in a pin's history.
-pub fn pin(pin: PinRecord) -> Pin {
-    Pin {
-        seq: pin.seq,
-        snapshot: pin.snapshot.map(|snapshot| snapshot.to_string()),
-        context_hash: pin.context_hash.map(|hash| hash.to_string()),
-        agent_id: pin.agent.map(AgentId::uuid),
-        reason: pin.reason.to_string(),
-        renderer: pin.rendered.map(|rendered| rendered.renderer),
-        mcp_settled: pin.mcp_settled,
-        actor: Actor {
-            kind: pin.actor.kind().to_owned(),
-            id: pin.actor.uuid(),
-            name: pin.actor_name.filter(|name| !name.is_empty()),
-            door: pin.door.to_string(),
-        },
-        at: pin.at.utc(),
     }
 }
 

@@ -18,6 +18,7 @@ pub mod chats;
 pub mod context;
 pub mod diff;
 pub mod exposure;
+pub mod history;
 pub mod page;
 pub mod people;
 pub mod push;

@@ -5,9 +5,10 @@ use ctxpin_protocol::http::agents::{
 };
 use ctxpin_protocol::http::audit::AuditEntry;
 use ctxpin_protocol::http::chats::{Chat, ChatChange, ChatCreate, ChatQuery};
-use ctxpin_protocol::http::context::{Context, ContextMove, Pin, RefreshFilter};
+use ctxpin_protocol::http::context::{Context, ContextMove, RefreshFilter};
 use ctxpin_protocol::http::diff::{Diff, DiffQuery};
 use ctxpin_protocol::http::exposure::Exposure;
+use ctxpin_protocol::http::history::Pin;
 use ctxpin_protocol::http::page::{Page, PageQuery};
 use ctxpin_protocol::http::people::{
     Me, Token, TokenCreate, TokenCreated, TokenRevoke, User, UserChange, UserCreate,

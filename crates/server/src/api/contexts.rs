@@ -1,4 +1,4 @@
-//! Handlers of a chat's pin, its drift, its moves and its history.
+//! Handlers of a chat's pin, its drift and its moves.
 
 use axum::Json;
 use axum::extract::State;
@@ -12,17 +12,15 @@ use ctxpin_model::page::PageRequest;
 use ctxpin_model::token::Credential;
 use ctxpin_operations::contexts;
 use ctxpin_operations::diffs::{self, DiffRequest};
-use ctxpin_operations::pins;
+use ctxpin_operations::{history, pins};
 use ctxpin_protocol::convert;
 use ctxpin_protocol::convert::contexts::context;
 use ctxpin_protocol::convert::diff::Form;
 use ctxpin_protocol::convert::members::InvalidMember;
-use ctxpin_protocol::convert::pages::{page, page_request};
-use ctxpin_protocol::convert::pins::{pin, pin_move};
+use ctxpin_protocol::convert::pins::pin_move;
 use ctxpin_protocol::convert::resources::resource;
-use ctxpin_protocol::http::context::{Context, ContextMove, Pin};
+use ctxpin_protocol::http::context::{Context, ContextMove};
 use ctxpin_protocol::http::diff::{Diff, DiffQuery};
-use ctxpin_protocol::http::page::{Page, PageQuery};
 use ctxpin_protocol::http::resources::ResourceText;
 
 use crate::api_error::{ApiResult, Problems};
@@ -162,7 +160,7 @@ async fn snapshot_at(
         after: Some(seq.saturating_add(1)),
         limit: 1,
     };
-    let found = contexts::history(&app.service, credential, chat, &newest).await?;
+    let found = history::list(&app.service, credential, chat, &newest).await?;
     let found = found.items.iter().find(|pin| pin.seq == seq);
     match found.map(|pin| pin.snapshot) {
         Some(Some(snapshot)) => Ok(Some(snapshot)),
@@ -172,21 +170,6 @@ async fn snapshot_at(
             Err(InvalidMember::new(member, reason).into())
         }
     }
-}
-
-/// List the pins that a chat had
-#[utoipa::path(get, path = "/chats/{chat}/context/history", operation_id = "history_read", tag = "context",
-    params(("chat" = Uuid, Path), PageQuery),
-    responses((status = 200, body = Page<Pin>), Problems))]
-pub(crate) async fn history(
-    State(app): State<App>,
-    Identity(credential): Identity,
-    path: PathParams,
-    QueryParams(query): QueryParams<PageQuery>,
-) -> ApiResult<Json<Page<Pin>>> {
-    let asked = page_request(query.cursor.as_deref(), query.limit)?;
-    let pins = contexts::history(&app.service, credential, path.id("chat")?, &asked).await?;
-    Ok(Json(page(pins, pin)))
 }
 
 /// Read one pinned resource with its text

@@ -3,7 +3,8 @@
 use clap::Args;
 use ctxpin_client::Client;
 use ctxpin_model::id::ChatId;
-use ctxpin_protocol::http::context::{Actor, ContextMove, Pin};
+use ctxpin_protocol::http::context::ContextMove;
+use ctxpin_protocol::http::history::{Actor, Pin};
 use ctxpin_protocol::http::page::PageQuery;
 
 use crate::chat_choice::{self, ChatArgument, ChatOption};

@@ -19,6 +19,7 @@ use ctxpin_operations::agents;
 use ctxpin_operations::chats;
 use ctxpin_operations::contexts;
 use ctxpin_operations::diffs::{self, DiffRequest};
+use ctxpin_operations::history;
 use ctxpin_operations::people::{self, Revocation};
 use ctxpin_operations::pins;
 use ctxpin_operations::pushes;
@@ -204,7 +205,7 @@ async fn on_pins(
         }
         Operation::HistoryRead => {
             let page = PageRequest::newest(9);
-            Outcome::of(&contexts::history(service, by, chat, &page).await)
+            Outcome::of(&history::list(service, by, chat, &page).await)
         }
         other => unreachable!("{other} is not on pins"),
     };

@@ -1,0 +1,29 @@
+//! A chat's pin history.
+
+use ctxpin_model::access::Operation;
+use ctxpin_model::history::PinRecord;
+use ctxpin_model::id::ChatId;
+use ctxpin_model::page::{Page, PageRequest};
+use ctxpin_model::token::Credential;
+
+use crate::error::Result;
+use crate::service::Service;
+
+/// Returns a page of a chat's pin history, newest first.
+///
+/// # Errors
+///
+/// Returns the store's errors if the caller may not see the chat.
+pub async fn list(
+    service: &Service,
+    credential: Credential,
+    chat: ChatId,
+    page: &PageRequest<i64>,
+) -> Result<Page<PinRecord, i64>> {
+    let caller = service.caller(credential);
+    let mut transaction = service.database.read().await?;
+    let granted = transaction
+        .grant_chat(&caller, Operation::HistoryRead, chat)
+        .await?;
+    Ok(granted.history(&mut transaction, page).await?)
+}

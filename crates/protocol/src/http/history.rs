@@ -1,0 +1,47 @@
+//! A chat's pin history.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// A move of a pin, as the chat's history records it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Pin {
+    /// The number of the move in the chat's history, counted from 1.
+    pub seq: i64,
+    /// The pinned snapshot; null if the pin was cleared.
+    #[schema(required = true)]
+    pub snapshot: Option<String>,
+    /// The hash of what a model gets through the pin; null if the pin was cleared.
+    #[schema(required = true)]
+    pub context_hash: Option<String>,
+    /// The agent that the chat was bound to.
+    #[schema(required = true)]
+    pub agent_id: Option<Uuid>,
+    /// `create`, `hydrate`, `refresh`, `rebind`, `rollback`, `inherit`, `follow`, `additive`,
+    /// `append`, `settle`, `clear` or `render`.
+    pub reason: String,
+    /// The version of the renderer that made the prompt; null if the pin was cleared.
+    #[schema(required = true)]
+    pub renderer: Option<i64>,
+    /// Whether every MCP server had answered or failed at that time.
+    pub mcp_settled: bool,
+    pub actor: Actor,
+    pub at: DateTime<Utc>,
+}
+
+/// The actor of a move, and the door that the request came through.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Actor {
+    /// `user`, `agent` or `system`.
+    pub kind: String,
+    /// The id of the user or the agent; absent for the system.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<Uuid>,
+    /// The name of the user or the agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The door, such as `api`.
+    pub door: String,
+}
