@@ -112,7 +112,7 @@ async fn read(client: &Client, id: Uuid) -> anyhow::Result<Option<Told>> {
         Err(error) => bail!("reading chat {id}: {error}"),
     };
     let context = client.context(id).await?;
-    let history = every(async |page| client.history(id, page).await).await?;
+    let history = every(async |page| client.history(id, &page.clone().into()).await).await?;
     let turns = every(async |page| client.turns(id, page).await).await?;
     let Prompt::Bytes { bytes, etag } = client.prompt(id, None).await? else {
         bail!("the prompt of chat {id} was called unchanged without a tag to compare");

@@ -170,14 +170,7 @@ pub async fn chat_named(client: &Client, named: &str) -> Result<ChatId, Failure>
         return Ok(ChatId::from(id));
     }
     let mut ids = Vec::new();
-    let read = async |page: &PageQuery| {
-        let query = ChatQuery {
-            cursor: page.cursor.clone(),
-            limit: page.limit,
-            ..ChatQuery::default()
-        };
-        client.chats(&query).await
-    };
+    let read = async |page: &PageQuery| client.chats(&page.clone().into()).await;
     each_item(read, |chat| ids.push(chat.id)).await?;
     let ids = ids.into_iter();
     only(

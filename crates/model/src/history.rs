@@ -1,11 +1,28 @@
-//! A chat's pin history, as it is stored.
+//! A chat's pin history: its rows, and the request for a page of them.
 
 use crate::access::ActorRef;
 use crate::door::Door;
 use crate::hash::{ContextHash, SnapshotId};
 use crate::id::AgentId;
 use crate::moment::Moment;
+use crate::page::PageRequest;
 use crate::pin::{Reason, Rendered};
+
+/// A request for a page of a chat's pin history, newest first.
+#[derive(Debug, Clone, Copy)]
+pub struct HistoryRequest {
+    /// The cursor is the number of a move.
+    pub page: PageRequest<i64>,
+}
+
+impl HistoryRequest {
+    /// Requests the newest `limit` moves.
+    pub fn newest(limit: i64) -> Self {
+        Self {
+            page: PageRequest::newest(limit),
+        }
+    }
+}
 
 /// A row of a chat's pin history.
 #[derive(Debug, Clone)]

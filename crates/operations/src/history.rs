@@ -1,9 +1,9 @@
 //! A chat's pin history.
 
 use ctxpin_model::access::Operation;
-use ctxpin_model::history::PinRecord;
+use ctxpin_model::history::{HistoryRequest, PinRecord};
 use ctxpin_model::id::ChatId;
-use ctxpin_model::page::{Page, PageRequest};
+use ctxpin_model::page::Page;
 use ctxpin_model::token::Credential;
 
 use crate::error::Result;
@@ -18,12 +18,12 @@ pub async fn list(
     service: &Service,
     credential: Credential,
     chat: ChatId,
-    page: &PageRequest<i64>,
+    request: HistoryRequest,
 ) -> Result<Page<PinRecord, i64>> {
     let caller = service.caller(credential);
     let mut transaction = service.database.read().await?;
     let granted = transaction
         .grant_chat(&caller, Operation::HistoryRead, chat)
         .await?;
-    Ok(granted.history(&mut transaction, page).await?)
+    Ok(granted.history(&mut transaction, request).await?)
 }

@@ -1,8 +1,8 @@
 //! A chat's pin history.
 
 use ctxpin_model::hash::SnapshotId;
-use ctxpin_model::history::PinRecord;
-use ctxpin_model::page::{Page, PageRequest};
+use ctxpin_model::history::{HistoryRequest, PinRecord};
+use ctxpin_model::page::Page;
 
 use crate::database::Transaction;
 use crate::error::Result;
@@ -37,9 +37,10 @@ impl<R> Granted<Chat, R> {
     pub async fn history(
         &self,
         transaction: &mut Transaction,
-        page: &PageRequest<i64>,
+        request: HistoryRequest,
     ) -> Result<Page<PinRecord, i64>> {
         let chat = self.id();
+        let HistoryRequest { page } = request;
         let pins = self
             .within(transaction)?
             .query("select ")

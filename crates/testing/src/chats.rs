@@ -6,7 +6,7 @@ use ctxpin_model::compose::Selector;
 use ctxpin_model::context::ContextView;
 use ctxpin_model::delivery::Delivery;
 use ctxpin_model::hash::{BlobHash, SnapshotId};
-use ctxpin_model::history::PinRecord;
+use ctxpin_model::history::{HistoryRequest, PinRecord};
 use ctxpin_model::id::{AgentId, ChatId};
 use ctxpin_model::page::{PAGE_ITEMS_MAX, PageRequest};
 use ctxpin_model::pin_move::PinMove;
@@ -119,14 +119,14 @@ impl TestChat {
 
     /// Returns every pin of the chat's history, oldest first.
     pub async fn history(&self) -> Vec<PinRecord> {
-        let mut page = PageRequest::newest(PAGE_ITEMS_MAX);
+        let mut request = HistoryRequest::newest(PAGE_ITEMS_MAX);
         let mut pins = Vec::new();
         loop {
-            let read = history::list(&self.service, self.owner, self.id, &page).await;
+            let read = history::list(&self.service, self.owner, self.id, request).await;
             let read = read.expect("the chat is there");
             pins.extend(read.items);
             match read.next {
-                Some(next) => page.after = Some(next),
+                Some(next) => request.page.after = Some(next),
                 None => break,
             }
         }

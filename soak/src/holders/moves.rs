@@ -4,7 +4,7 @@
 use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::id::ChatId;
 use ctxpin_protocol::http::context::{Context, ContextMove, KindAndSource, Selector};
-use ctxpin_protocol::http::page::PageQuery;
+use ctxpin_protocol::http::history::HistoryQuery;
 use ctxpin_protocol::http::resources::{Change, Resource};
 use rand::RngExt as _;
 use uuid::Uuid;
@@ -158,11 +158,11 @@ impl Holder {
 
     pub(super) async fn roll_back(&mut self, chat: Uuid) {
         let client = self.caller.client();
-        let page = PageQuery {
+        let query = HistoryQuery {
             limit: Some(500),
-            ..PageQuery::default()
+            ..HistoryQuery::default()
         };
-        let call = client.history(ChatId::from(chat), &page);
+        let call = client.history(ChatId::from(chat), &query);
         let Outcome::Acknowledged(history, _) = self.caller.call("history", call).await else {
             return;
         };

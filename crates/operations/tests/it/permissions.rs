@@ -6,6 +6,7 @@ use std::time::Duration;
 use ctxpin_model::access::{Actor, Decision, Object, Operation, Refusal, Role, Scope, decide};
 use ctxpin_model::agent::AgentRequest;
 use ctxpin_model::audit::AuditOutcome;
+use ctxpin_model::history::HistoryRequest;
 use ctxpin_model::id::{AgentId, ChatId, TokenId, UserId};
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pin_move::PinMove;
@@ -265,7 +266,7 @@ impl<'t> World<'t> {
             .await
             .unwrap();
         let chat = chats::read(service, owner, objects.chat).await.unwrap();
-        let history = history::list(service, owner, objects.chat, &seqs)
+        let history = history::list(service, owner, objects.chat, HistoryRequest::newest(9))
             .await
             .unwrap();
         let users = people::users(service, self.admin, &page).await.unwrap();

@@ -7,6 +7,7 @@ use ctxpin_model::agent::{AgentRecord, Head};
 use ctxpin_model::chat::ChatChange;
 use ctxpin_model::door::Door;
 use ctxpin_model::hash::BlobHash;
+use ctxpin_model::history::HistoryRequest;
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pin::Reason;
 use ctxpin_model::push::{Position, Push, PushOutcome, Verdict};
@@ -428,7 +429,7 @@ async fn a_push_hydrates_every_chat_without_a_pin_and_no_archived_one(test: &Tes
             hydrated.updated_at, hydrated.created_at,
             "a list of chats does not reorder because an agent pushed"
         );
-        let history = history::list(service, owner, chat, &PageRequest::newest(9)).await;
+        let history = history::list(service, owner, chat, HistoryRequest::newest(9)).await;
         let rows = history.unwrap().items;
         assert_eq!(rows.len(), 1);
         assert_eq!((rows[0].seq, rows[0].reason), (1, Reason::Hydrate));
@@ -444,7 +445,7 @@ async fn a_push_hydrates_every_chat_without_a_pin_and_no_archived_one(test: &Tes
     for chat in [archived, elsewhere, unbound] {
         let left = chats::read(service, owner, chat).await.unwrap();
         assert!(left.pin.is_none() && left.pin_seq == 0);
-        let history = history::list(service, owner, chat, &PageRequest::newest(9)).await;
+        let history = history::list(service, owner, chat, HistoryRequest::newest(9)).await;
         assert!(history.unwrap().items.is_empty());
     }
 }
@@ -493,7 +494,7 @@ async fn a_hydrated_chat_notes_whether_tools_had_settled(test: &TestService) {
         push_version(test, &agent, 1, settled, &workspace)
             .await
             .unwrap();
-        let history = history::list(service, owner, hydrated, &PageRequest::newest(9)).await;
+        let history = history::list(service, owner, hydrated, HistoryRequest::newest(9)).await;
         let rows = history.unwrap().items;
         assert_eq!(
             rows.iter().map(|row| row.mcp_settled).collect::<Vec<_>>(),

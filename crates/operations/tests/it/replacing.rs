@@ -8,7 +8,7 @@ use ctxpin_model::chat::ChatChange;
 use ctxpin_model::chat::ChatRecord;
 use ctxpin_model::door::Door;
 use ctxpin_model::hash::BlobHash;
-use ctxpin_model::history::PinRecord;
+use ctxpin_model::history::{HistoryRequest, PinRecord};
 use ctxpin_model::id::{ChatId, ProcessId};
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pin::Reason;
@@ -49,7 +49,7 @@ async fn read(test: &TestService, owner: Credential, chat: ChatId) -> ChatRecord
 }
 
 async fn newest_row(test: &TestService, owner: Credential, chat: ChatId) -> PinRecord {
-    let page = history::list(&test.service, owner, chat, &PageRequest::newest(1)).await;
+    let page = history::list(&test.service, owner, chat, HistoryRequest::newest(1)).await;
     page.unwrap().items.remove(0)
 }
 

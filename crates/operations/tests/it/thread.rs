@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ctxpin_model::chat::ChatCreate;
-use ctxpin_model::page::PageRequest;
+use ctxpin_model::history::HistoryRequest;
 use ctxpin_model::pin::Reason;
 use ctxpin_model::pin_move::PinMove;
 use ctxpin_model::policy::Policy;
@@ -79,7 +79,7 @@ async fn a_chat_is_pinned_drifts_and_is_refreshed(test: &TestService) {
             .unwrap()
             .contains("Be quick.")
     );
-    let history = history::list(service, owner, chat.id, &PageRequest::newest(10))
+    let history = history::list(service, owner, chat.id, HistoryRequest::newest(10))
         .await
         .unwrap();
     let reasons: Vec<_> = history.items.iter().map(|pin| pin.reason).collect();

@@ -1,9 +1,22 @@
 //! A chat's pin history.
 
-use ctxpin_model::history::PinRecord;
+use ctxpin_model::history::{HistoryRequest, PinRecord};
 use ctxpin_model::id::AgentId;
 
-use crate::http::history::{Actor, Pin};
+use super::members::InvalidMember;
+use super::pages::page_request;
+use crate::http::history::{Actor, HistoryQuery, Pin};
+
+/// Reads the request for a page of a chat's history.
+///
+/// # Errors
+///
+/// Fails if the cursor or the limit is not valid.
+pub fn history_request(query: &HistoryQuery) -> Result<HistoryRequest, InvalidMember> {
+    Ok(HistoryRequest {
+        page: page_request(query.cursor.as_deref(), query.limit)?,
+    })
+}
 
 /// Returns the wire shape of a move in a pin's history.
 pub fn pin(pin: PinRecord) -> Pin {

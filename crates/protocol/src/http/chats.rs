@@ -6,6 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::context::ChatContext;
+use super::page::PageQuery;
 use super::present;
 
 /// A conversation with a model.
@@ -142,4 +143,14 @@ pub struct ChatQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(minimum = 1, maximum = 500)]
     pub limit: Option<u32>,
+}
+
+impl From<PageQuery> for ChatQuery {
+    fn from(page: PageQuery) -> Self {
+        Self {
+            cursor: page.cursor,
+            limit: page.limit,
+            ..Self::default()
+        }
+    }
 }

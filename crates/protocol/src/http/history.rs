@@ -1,9 +1,34 @@
-//! A chat's pin history.
+//! A chat's pin history, and the query for a page of it.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
+
+use super::page::PageQuery;
+
+/// The page of a chat's history to return.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct HistoryQuery {
+    /// The `next` of the previous page; absent for the first page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// The greatest number of items, from 1 to 500. The default is 50.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(minimum = 1, maximum = 500)]
+    pub limit: Option<u32>,
+}
+
+impl From<PageQuery> for HistoryQuery {
+    fn from(page: PageQuery) -> Self {
+        Self {
+            cursor: page.cursor,
+            limit: page.limit,
+        }
+    }
+}
 
 /// A move of a pin, as the chat's history records it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

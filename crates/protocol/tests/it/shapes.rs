@@ -8,7 +8,7 @@ use ctxpin_protocol::http::chats::{Chat, ChatChange, ChatCreate, ChatQuery};
 use ctxpin_protocol::http::context::{Context, ContextMove, RefreshFilter};
 use ctxpin_protocol::http::diff::{Diff, DiffQuery};
 use ctxpin_protocol::http::exposure::Exposure;
-use ctxpin_protocol::http::history::Pin;
+use ctxpin_protocol::http::history::{HistoryQuery, Pin};
 use ctxpin_protocol::http::page::{Page, PageQuery};
 use ctxpin_protocol::http::people::{
     Me, Token, TokenCreate, TokenCreated, TokenRevoke, User, UserChange, UserCreate,
@@ -147,6 +147,7 @@ fn chats() {
         r#"{"agent":"00000000-0000-0000-0000-000000000001","dirty":true,"archived":false,"client":"c",
 "reference":"r","cursor":"x","limit":3}"#,
     );
+    check::<HistoryQuery>(r#"{"cursor":"x","limit":3}"#);
     check::<PageQuery>(r#"{"cursor":"x","limit":3}"#);
 }
 

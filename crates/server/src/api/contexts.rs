@@ -7,6 +7,7 @@ use axum::http::header::ETAG;
 use axum::response::{IntoResponse, Response};
 use ctxpin_model::context::ContextView;
 use ctxpin_model::hash::SnapshotId;
+use ctxpin_model::history::HistoryRequest;
 use ctxpin_model::id::ChatId;
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::token::Credential;
@@ -156,11 +157,13 @@ async fn snapshot_at(
     seq: Option<i64>,
 ) -> ApiResult<Option<SnapshotId>> {
     let Some(seq) = seq else { return Ok(None) };
-    let newest = PageRequest {
-        after: Some(seq.saturating_add(1)),
-        limit: 1,
+    let newest = HistoryRequest {
+        page: PageRequest {
+            after: Some(seq.saturating_add(1)),
+            limit: 1,
+        },
     };
-    let found = history::list(&app.service, credential, chat, &newest).await?;
+    let found = history::list(&app.service, credential, chat, newest).await?;
     let found = found.items.iter().find(|pin| pin.seq == seq);
     match found.map(|pin| pin.snapshot) {
         Some(Some(snapshot)) => Ok(Some(snapshot)),

@@ -6,6 +6,7 @@ use ctxpin_model::id::ChatId;
 use ctxpin_protocol::http::chats::{ChatCreate, ChatQuery};
 use ctxpin_protocol::http::context::ContextMove;
 use ctxpin_protocol::http::diff::DiffQuery;
+use ctxpin_protocol::http::history::HistoryQuery;
 use ctxpin_protocol::http::page::PageQuery;
 use ctxpin_protocol::http::people::{TokenCreate, UserCreate};
 use ctxpin_protocol::http::skills::SkillQuery;
@@ -187,19 +188,19 @@ async fn moves(server: &Server, chat: ChatId, first: &str) {
     let refused = client.context_move(chat, &decline, None).await.unwrap_err();
     assert_eq!(refused.problem_name(), Some(ProblemName::InvalidRequest));
 
-    let page = PageQuery {
+    let query = HistoryQuery {
         limit: Some(1),
-        ..PageQuery::default()
+        ..HistoryQuery::default()
     };
-    let newest = client.history(chat, &page).await.unwrap();
+    let newest = client.history(chat, &query).await.unwrap();
     assert_eq!(newest.items[0].reason, "refresh");
     assert_eq!(newest.items[0].actor.kind, "user");
     assert_eq!(newest.items[0].actor.door, "api");
-    let page = PageQuery {
+    let query = HistoryQuery {
         cursor: newest.next,
-        ..page
+        ..query
     };
-    let oldest = client.history(chat, &page).await.unwrap();
+    let oldest = client.history(chat, &query).await.unwrap();
     assert_eq!(oldest.items[0].reason, "hydrate");
     assert_eq!(oldest.next, None);
     let between = DiffQuery {

@@ -32,7 +32,8 @@ impl History {
     /// If there is no such chat, or the server refuses.
     pub async fn run(self, connected: &Connected) -> Result<(), Failure> {
         let chat = chat_choice::chat(connected, self.chat.chat.as_deref()).await?;
-        let page = connected.client.history(chat, &self.page.query()).await?;
+        let query = self.page.query().into();
+        let page = connected.client.history(chat, &query).await?;
         if self.output.json {
             return say::print_json(&page);
         }
@@ -116,7 +117,7 @@ impl Rollback {
 /// present one and the newest to another snapshot.
 async fn pins(client: &Client, chat: ChatId, to: Option<&str>) -> Result<Vec<Pin>, Failure> {
     let mut pins: Vec<Pin> = Vec::new();
-    let read = async |page: &PageQuery| client.history(chat, page).await;
+    let read = async |page: &PageQuery| client.history(chat, &page.clone().into()).await;
     each_item(read, |pin| {
         let is_meant = match (to, &pins[..]) {
             (Some(to), _) => has_number(&pin, to) || has_snapshot(&pin, to),

@@ -6,6 +6,7 @@ use ctxpin_model::chat::ChatFilter;
 use ctxpin_model::chat::{ChatChange, ChatCreate};
 use ctxpin_model::delivery::Delivery;
 use ctxpin_model::hash::BlobHash;
+use ctxpin_model::history::HistoryRequest;
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pin_move::{PinMove, RefreshFilter};
 use ctxpin_model::push::{Position, Push};
@@ -204,8 +205,8 @@ async fn on_pins(
             Outcome::of(&pins::refresh_many(service, by, filter).await)
         }
         Operation::HistoryRead => {
-            let page = PageRequest::newest(9);
-            Outcome::of(&history::list(service, by, chat, &page).await)
+            let request = HistoryRequest::newest(9);
+            Outcome::of(&history::list(service, by, chat, request).await)
         }
         other => unreachable!("{other} is not on pins"),
     };
