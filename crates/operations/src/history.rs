@@ -27,3 +27,22 @@ pub async fn list(
         .await?;
     Ok(granted.history(&mut transaction, request).await?)
 }
+
+/// Returns the move of that number in a chat's pin history.
+///
+/// # Errors
+///
+/// Returns the store's errors if the caller may not see the chat.
+pub async fn read(
+    service: &Service,
+    credential: Credential,
+    chat: ChatId,
+    seq: i64,
+) -> Result<Option<PinRecord>> {
+    let caller = service.caller(credential);
+    let mut transaction = service.database.read().await?;
+    let granted = transaction
+        .grant_chat(&caller, Operation::HistoryRead, chat)
+        .await?;
+    Ok(granted.history_at(&mut transaction, seq).await?)
+}

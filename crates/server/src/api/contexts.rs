@@ -7,9 +7,7 @@ use axum::http::header::ETAG;
 use axum::response::{IntoResponse, Response};
 use ctxpin_model::context::ContextView;
 use ctxpin_model::hash::SnapshotId;
-use ctxpin_model::history::HistoryRequest;
 use ctxpin_model::id::ChatId;
-use ctxpin_model::page::PageRequest;
 use ctxpin_model::token::Credential;
 use ctxpin_operations::contexts;
 use ctxpin_operations::diffs::{self, DiffRequest};
@@ -157,22 +155,12 @@ async fn snapshot_at(
     seq: Option<i64>,
 ) -> ApiResult<Option<SnapshotId>> {
     let Some(seq) = seq else { return Ok(None) };
-    let newest = HistoryRequest {
-        page: PageRequest {
-            after: Some(seq.saturating_add(1)),
-            limit: 1,
-        },
-    };
-    let found = history::list(&app.service, credential, chat, newest).await?;
-    let found = found.items.iter().find(|pin| pin.seq == seq);
-    match found.map(|pin| pin.snapshot) {
-        Some(Some(snapshot)) => Ok(Some(snapshot)),
-        Some(None) => Err(InvalidMember::new(member, "that move cleared the pin").into()),
-        None => {
-            let reason = "the chat's history has no move of this number";
-            Err(InvalidMember::new(member, reason).into())
-        }
-    }
+    let found = history::read(&app.service, credential, chat, seq).await?;
+    let invalid = |reason| InvalidMember::new(member, reason);
+    let found = found.ok_or_else(|| invalid("the chat's history has no move of this number"))?;
+    let snapshot = found.snapshot;
+    let snapshot = snapshot.ok_or_else(|| invalid("that move cleared the pin"))?;
+    Ok(Some(snapshot))
 }
 
 /// Read one pinned resource with its text

@@ -206,7 +206,10 @@ async fn on_pins(
         }
         Operation::HistoryRead => {
             let request = HistoryRequest::newest(9);
-            Outcome::of(&history::list(service, by, chat, request).await)
+            return vec![
+                Outcome::of(&history::list(service, by, chat, request).await),
+                Outcome::of(&history::read(service, by, chat, 1).await),
+            ];
         }
         other => unreachable!("{other} is not on pins"),
     };
