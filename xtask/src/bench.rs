@@ -11,8 +11,8 @@ use crate::command;
 use crate::interrupt::Interrupt;
 use crate::postgres::{self, Cluster};
 
-/// PostgreSQL as somebody sets it up who runs it on a machine of this kind. What makes commits
-/// durable stays as it is.
+/// The settings of a tuned PostgreSQL on a machine of this kind. The settings that make commits durable
+/// keep their defaults.
 const TUNED: &str = "
 shared_buffers = 1GB
 effective_cache_size = 3GB
@@ -49,8 +49,8 @@ pub struct Options {
     against: Option<String>,
 }
 
-/// Builds, starts, measures. True if everything could be measured, and nothing is slower for certain than
-/// what it was compared with.
+/// Builds, starts and measures. Returns `true` if everything could be measured, and nothing is certainly
+/// slower than the other commit.
 pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     let interrupt = Interrupt::listen()?;
     let packages = ["ctxpin-cli", "ctxpin-bench"];
@@ -90,8 +90,8 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     Ok(passed)
 }
 
-/// Builds the program of a commit and tells where it is. Its files and what cargo makes of them stay in the
-/// target directory, so that the next comparison builds what has changed.
+/// Builds the program of a commit and returns its path. The checkout and its build stay in the target
+/// directory, so that the next comparison builds only changes.
 fn build_of(root: &Path, revision: &str, interrupt: &Interrupt) -> anyhow::Result<PathBuf> {
     let git = |directory: &Path, arguments: &[&str]| {
         command::output_of(Command::new("git").arg("-C").arg(directory).args(arguments))

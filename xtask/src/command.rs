@@ -11,11 +11,12 @@ use rustix::process::Pid;
 
 use crate::interrupt::Interrupt;
 
-/// The cargo that started us, so that a toolchain chosen on its command line holds, in `directory`.
+/// Returns a command for the cargo that started this program, in `directory`. It uses the toolchain that
+/// the caller chose.
 ///
-/// What `cargo run` tells us of our own package is taken out: build scripts (ring's) that look at
-/// these variables would see others than in a call by hand, and everything above them would be
-/// built anew each time.
+/// The command lacks the variables that `cargo run` sets for this package. Build scripts that read them
+/// (ring's) would see other values than in a call by hand, and cargo would rebuild everything above them
+/// each time.
 pub fn cargo(directory: &Path) -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
@@ -36,7 +37,7 @@ pub fn run_shown(command: &mut Command, interrupt: &Interrupt) -> anyhow::Result
     finish(spawn(command)?, interrupt).with_context(|| format!("waiting for `{name}`"))
 }
 
-/// As [`run_shown`], and hands on each line of its standard output.
+/// Runs a command like [`run_shown`], and passes on each line of its standard output.
 pub fn run_heard(
     command: &mut Command,
     interrupt: &Interrupt,
@@ -46,7 +47,7 @@ pub fn run_heard(
     listen(command, interrupt, |child| child.stdout.take(), hear)
 }
 
-/// As [`run_heard`], of a command that tells everything on its standard error.
+/// Runs a command like [`run_heard`], and passes on each line of its standard error.
 pub fn run_overheard(
     command: &mut Command,
     interrupt: &Interrupt,
@@ -81,7 +82,8 @@ fn each_line(output: impl io::Read, mut hear: impl FnMut(&str)) -> io::Result<()
     Ok(())
 }
 
-/// Builds packages of the workspace at `root` as they are released, and tells where their programs are.
+/// Builds packages of the workspace at `root` as they are released, and returns the directory of their
+/// programs.
 ///
 /// # Errors
 ///
@@ -103,7 +105,8 @@ pub fn build_released(
     Ok(target_directory()?.join("release"))
 }
 
-/// Where cargo builds: beside the profile's directory that holds this program.
+/// Returns the directory in which cargo builds. It is the parent of the profile's directory, which holds
+/// this program.
 pub fn target_directory() -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe().context("finding this program")?;
     let target = own.parent().and_then(Path::parent);

@@ -1,7 +1,7 @@
 //! `cargo xtask fuzz`: libFuzzer on the targets of `fuzz/`, one after the other.
 //!
-//! Everything that is fuzzed is safe Rust, so that no sanitizer is asked for: without one the fuzzer
-//! runs with the stable toolchain and tries about twice as many inputs.
+//! All fuzzed code is safe Rust, so the fuzzer uses no sanitizer. Without one it runs with the stable
+//! toolchain, and tries about twice as many inputs.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -47,7 +47,7 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     Ok(runs.iter().all(|run| run.passed && run.findings.is_empty()) && !interrupt.happened())
 }
 
-/// The names of the targets, or that one if it is there.
+/// Returns the names of the targets, or the chosen one if it exists.
 fn targets(root: &Path, chosen: Option<&str>) -> anyhow::Result<Vec<String>> {
     let files = files(&root.join("fuzz/targets"))?;
     let names = files.iter().filter_map(|path| path.file_stem()?.to_str());
@@ -62,7 +62,7 @@ fn targets(root: &Path, chosen: Option<&str>) -> anyhow::Result<Vec<String>> {
     Ok(names)
 }
 
-/// What lies in a folder, nothing if it is not there.
+/// Returns the files of a folder, or none if the folder does not exist.
 fn files(folder: &Path) -> anyhow::Result<BTreeSet<PathBuf>> {
     if !folder.exists() {
         return Ok(BTreeSet::new());
@@ -87,7 +87,7 @@ fn install(root: &Path, interrupt: &Interrupt) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What a target's run told.
+/// The results of a target's run.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Run {
     target: String,
@@ -155,7 +155,7 @@ fn run_target(
     Ok(run)
 }
 
-/// The fuzzer's command. New inputs go into the first folder, which git ignores.
+/// Returns the fuzzer's command. It writes new inputs into the first folder, which git ignores.
 fn fuzzer(root: &Path, target: &str, seconds: u32) -> anyhow::Result<Command> {
     let generated = root.join("fuzz/generated").join(target);
     std::fs::create_dir_all(&generated)

@@ -1,6 +1,6 @@
-//! Ctrl-C and SIGTERM: noticed, so that what was started is stopped before this process ends.
+//! Ctrl-C and SIGTERM: the process stops what it started before it ends.
 //!
-//! Without this a signal would end the process at once and leave the private database running.
+//! Otherwise a signal would end the process at once and leave the private database running.
 
 use std::sync::{Arc, Condvar, Mutex};
 
@@ -17,13 +17,13 @@ pub struct Interrupt {
 #[derive(Default)]
 struct State {
     interrupted: bool,
-    /// The process group of the command that is running, which is told to end.
+    /// The process group of the running command, which a signal ends.
     running: Option<Pid>,
 }
 
 impl Interrupt {
-    /// Starts to listen for SIGINT, SIGTERM and SIGHUP on a thread of its own. From now on these
-    /// signals no longer end the process: whoever calls this must look at [`Self::happened`].
+    /// Listens for SIGINT, SIGTERM and SIGHUP on a thread of its own. From now on these signals do
+    /// not end the process: the caller must check [`Self::happened`].
     pub fn listen() -> anyhow::Result<Self> {
         let interrupt = Self::default();
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -54,7 +54,7 @@ impl Interrupt {
         Ok(interrupt)
     }
 
-    /// Whether a signal came.
+    /// Returns whether a signal has come.
     pub fn happened(&self) -> bool {
         self.lock().interrupted
     }
@@ -81,7 +81,7 @@ impl Interrupt {
         }
     }
 
-    /// What a signal does.
+    /// Records a signal, and ends the running command.
     pub fn interrupt(&self) {
         let mut state = self.lock();
         state.interrupted = true;

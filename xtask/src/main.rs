@@ -1,8 +1,8 @@
-//! `cargo xtask`: what a contributor runs on this repository besides cargo itself.
+//! `cargo xtask`: the commands for contributors to this repository besides cargo's own.
 //!
-//! It knows the repository's rules, how to start a database for the tests, and how to build and start what
-//! measures, attacks and wears out the product. It holds none of that itself, and none of the product: so it
-//! is built in seconds.
+//! It knows the repository's rules, how to start a database for the tests, and how to build and start the
+//! programs that measure, attack and wear out the product. It contains neither these programs nor the
+//! product, so it builds in seconds.
 
 mod bench;
 mod command;
@@ -100,7 +100,7 @@ fn run(task: &Task) -> anyhow::Result<bool> {
     }
 }
 
-/// The directory of the workspace, wherever the caller stands: the parent of this package's.
+/// Returns the directory of the workspace, the parent of this package's, whatever the working directory is.
 fn repository_root() -> anyhow::Result<PathBuf> {
     let package = std::env::var_os("CARGO_MANIFEST_DIR")
         .context("CARGO_MANIFEST_DIR is not set: start this through `cargo xtask`")?;

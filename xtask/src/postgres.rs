@@ -18,7 +18,7 @@ pub enum Server {
 }
 
 impl Server {
-    /// Takes the server that [`VARIABLE`] names, else starts a private one, installing
+    /// Takes the server that [`VARIABLE`] names. Otherwise starts a private one, and installs
     /// PostgreSQL if it is missing and that is possible.
     pub fn find_or_start() -> anyhow::Result<Self> {
         if let Ok(url) = std::env::var(VARIABLE)
@@ -35,7 +35,7 @@ impl Server {
         Ok(Self::Private(Cluster::start(&programs)?))
     }
 
-    /// The URL to put into [`VARIABLE`].
+    /// Returns the URL for [`VARIABLE`].
     pub fn url(&self) -> &str {
         match self {
             Self::Given(url) => url,
@@ -43,7 +43,7 @@ impl Server {
         }
     }
 
-    /// What it is, in words.
+    /// Returns a description for people.
     pub fn description(&self) -> String {
         match self {
             // Not its URL, which may hold a password.
@@ -53,7 +53,7 @@ impl Server {
     }
 }
 
-/// `cargo xtask postgres`: starts a private server, prints the line that a shell evaluates to use
+/// Runs `cargo xtask postgres`: starts a private server, prints the line with which a shell selects
 /// it, and stops it when a signal comes.
 pub fn serve_until_interrupted() -> anyhow::Result<()> {
     let interrupt = Interrupt::listen()?;
@@ -65,8 +65,8 @@ pub fn serve_until_interrupted() -> anyhow::Result<()> {
     cluster.stop()
 }
 
-/// A private server that keeps what it has acknowledged when it is killed, for whoever kills it or
-/// measures it, with further lines of configuration.
+/// Starts a private server with further lines of configuration. It keeps acknowledged writes when
+/// it is killed, for tasks that kill or measure it.
 pub fn start_durable(settings: &str) -> anyhow::Result<Cluster> {
     Cluster::start_durable(&install::programs()?, settings)
 }

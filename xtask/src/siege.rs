@@ -30,7 +30,7 @@ enum Database {
     Postgres,
 }
 
-/// Builds, starts, attacks. True if no limit was violated.
+/// Builds, starts and attacks. Returns `true` if no limit was violated.
 pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     let interrupt = Interrupt::listen()?;
     let packages = ["ctxpin-cli", "ctxpin-siege"];

@@ -9,7 +9,7 @@ use anyhow::ensure;
 use crate::command;
 use crate::interrupt::Interrupt;
 
-/// Builds, and runs with these arguments. True if nothing was violated.
+/// Builds the soak, and runs it with these arguments. Returns `true` if there was no violation.
 pub fn run(root: &Path, arguments: &[OsString]) -> anyhow::Result<bool> {
     let interrupt = Interrupt::listen()?;
     let mut build = command::cargo(root);

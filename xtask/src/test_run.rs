@@ -33,7 +33,7 @@ struct Tally {
 }
 
 impl Tally {
-    /// Counts what a line of `cargo test` tells, if it is the last one of a program of tests:
+    /// Counts the results in a line of `cargo test`, if it is the last line of a test program:
     /// `test result: ok. 3 passed; 0 failed; ...`.
     fn hear(&mut self, line: &str) {
         let Some(counts) = line.strip_prefix("test result: ") else {
@@ -120,7 +120,7 @@ impl Run<'_> {
         self.steps.push(Step { name, passed, took });
     }
 
-    /// A step that is a call of cargo.
+    /// Runs a step that is a call of cargo.
     fn cargo(&mut self, name: &'static str, arguments: &[&str]) {
         let mut command = self.cargo_command(arguments);
         let line = format!("cargo {}", arguments.join(" "));
@@ -129,7 +129,7 @@ impl Run<'_> {
         });
     }
 
-    /// The tests, with the URL of the PostgreSQL server. That none was run is a failure too.
+    /// Runs the tests with the URL of the PostgreSQL server. It is a failure too if no test ran.
     fn tests(&mut self, arguments: &[&str], server: &str) {
         let mut command = self.cargo_command(arguments);
         command.env(VARIABLE, server);
@@ -172,7 +172,7 @@ fn test_arguments(given: &[String]) -> Vec<String> {
     arguments
 }
 
-/// One line for the whole run.
+/// Returns one line for the whole run.
 fn summary(steps: &[Step], interrupted: bool) -> String {
     let all_passed = steps.iter().all(|step| step.passed);
     let verdict = match (interrupted, all_passed) {

@@ -30,7 +30,7 @@ pub struct Breach {
 }
 
 impl Breach {
-    /// A breach by a file as a whole.
+    /// Returns a breach by a file as a whole.
     pub fn of_file(path: &str, says: impl Into<String>) -> Self {
         Self {
             path: path.to_owned(),
@@ -39,7 +39,7 @@ impl Breach {
         }
     }
 
-    /// A breach in a line; `index` counts from 0.
+    /// Returns a breach in a line. `index` counts from 0.
     pub fn at_line(path: &str, index: usize, says: impl Into<String>) -> Self {
         Self {
             path: path.to_owned(),
@@ -98,13 +98,13 @@ pub fn run(root: &Path) -> anyhow::Result<bool> {
     Ok(breaches.is_empty())
 }
 
-/// What the rules' tests share: breaches as the lines that a person would read.
+/// Returns breaches as the lines that a person reads, for the rules' tests.
 #[cfg(test)]
 fn lines(breaches: impl IntoIterator<Item = Breach>) -> Vec<String> {
     breaches.into_iter().map(|b| b.to_string()).collect()
 }
 
-/// A file for the rules' tests.
+/// Returns a file for the rules' tests.
 #[cfg(test)]
 fn file(path: &str, text: &str) -> files::File {
     files::File {

@@ -1,5 +1,5 @@
-//! Modules of one folder form no circle: where `a` uses `b` and `b` uses `a`, neither can be read
-//! or changed without the other, and one item usually stands in the wrong file. A module and the
+//! Modules of one folder form no circle. If `a` uses `b` and `b` uses `a`, nobody can read or
+//! change one without the other, and usually one item is in the wrong file. A module and the
 //! modules below it are one unit, and modules of tests do not count.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -57,7 +57,7 @@ fn circles(sources: &[(&File, Module)]) -> Vec<Breach> {
     let modules: BTreeSet<&Module> = sources.iter().map(|(_, module)| module).collect();
     let mut references = Vec::new();
     for (file, module) in sources {
-        // The compiler reports what has no tokens.
+        // The compiler reports a file that has no tokens.
         let Some(Ok(tokens)) = file.rust().map(str::parse::<TokenStream>) else {
             continue;
         };
@@ -253,7 +253,7 @@ fn is_punctuation(token: &TokenTree, character: char) -> bool {
 mod tests {
     use crate::tidy::{file, lines};
 
-    /// The circles of a crate whose modules have these sources.
+    /// Returns the circles of a crate whose modules have these sources.
     fn check(sources: &[(&str, &str)]) -> Vec<String> {
         let path = |name: &str| format!("crates/x/src/{name}.rs");
         let files: Vec<_> = sources

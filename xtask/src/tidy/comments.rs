@@ -48,8 +48,8 @@ fn check_terse(path: &str, source: &str) -> Vec<Breach> {
     breaches
 }
 
-/// Returns the lines, counted from 0, of the public items without a doc comment. Modules are left
-/// out, because they say at their head what they are, and so are methods of private types.
+/// Returns the lines, counted from 0, of the public items without a doc comment. Leaves out
+/// modules, because their heads say what they are, and methods of private types.
 fn undocumented(items: &[Item]) -> Vec<usize> {
     let private: Vec<&Ident> = items.iter().filter_map(private_type).collect();
     let is_of_private = |item: &Item| type_of(item).is_some_and(|name| private.contains(&name));

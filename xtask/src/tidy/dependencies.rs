@@ -107,7 +107,7 @@ pub struct Target {
     pub src_path: String,
 }
 
-/// Asks cargo for the packages of the workspace.
+/// Reads the packages of the workspace from `cargo metadata`.
 pub fn read(root: &Path) -> anyhow::Result<Vec<Package>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let text = command::output_of(
@@ -235,7 +235,7 @@ mod tests {
     use super::*;
     use crate::tidy::{file, lines};
 
-    /// Packages from lines such as `ctxpin-cli: ctxpin-model, dev ctxpin-testing`.
+    /// Returns packages from lines such as `ctxpin-cli: ctxpin-model, dev ctxpin-testing`.
     fn packages(text: &str) -> Vec<Package> {
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
         lines

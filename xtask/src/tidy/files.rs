@@ -17,7 +17,7 @@ pub struct File {
 }
 
 impl File {
-    /// The text of a Rust file, none for any other.
+    /// Returns the text of a Rust file, or `None` for any other file.
     pub fn rust(&self) -> Option<&str> {
         self.text.as_deref().filter(|_| self.path.ends_with(".rs"))
     }

@@ -1,5 +1,6 @@
-//! Modules: a Rust file that nobody declares is not compiled, and its tests do not run, without a
-//! word from the compiler. And names: a place called after nothing collects everything.
+//! Modules and their names. The compiler does not report a Rust file that no module declares; it
+//! does not compile the file, and the tests in it do not run. A module with a meaningless name
+//! collects everything.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +8,7 @@ use super::dependencies::Package;
 use super::files::File;
 use super::{Breach, rust_text};
 
-/// Names that say nothing of what is inside.
+/// Names that say nothing about the content.
 const EMPTY_NAMES: [&str; 6] = ["util", "utils", "common", "helpers", "core", "misc"];
 
 /// Reports files, folders, modules and crates whose name says nothing.
@@ -67,7 +68,7 @@ pub fn check_reachable(packages: &[Package], files: &[File]) -> Vec<Breach> {
         .collect()
 }
 
-/// Where the modules that a file declares are found.
+/// Returns the folder of the modules that a file declares.
 fn folder_of_children(path: &str, is_root: bool) -> &str {
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
     if is_root || path.ends_with("/mod.rs") {

@@ -19,7 +19,7 @@ pub fn check(files: &[File]) -> Vec<Breach> {
     let page = by_path.get(PAGE).and_then(|page| page.text.as_deref());
     let mut breaches = Vec::new();
     for (index, line) in page.unwrap_or_default().lines().enumerate() {
-        // Every second part stands between backticks.
+        // Every second part is between backticks.
         for span in line.split('`').skip(1).step_by(2) {
             let (is_there, what) = if is_test_path(span) {
                 (has_test(span, &by_path), "test")
@@ -37,7 +37,7 @@ pub fn check(files: &[File]) -> Vec<Breach> {
     breaches
 }
 
-/// Whether this is `crate::test` or has modules between the two.
+/// Returns whether the text is `crate::test`, or has modules between the two.
 fn is_test_path(span: &str) -> bool {
     let is_word = |part: &str| {
         let is_of_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
@@ -46,8 +46,8 @@ fn is_test_path(span: &str) -> bool {
     span.contains("::") && span.split("::").all(is_word)
 }
 
-/// Whether a crate has a test of that name in that module: in its integration tests, or in the
-/// module of its source that is called so or in the tests of that module.
+/// Returns whether a crate has a test of that name in that module: in its integration tests, in the
+/// module of its source, or in the tests of that module.
 fn has_test(span: &str, by_path: &BTreeMap<&str, &File>) -> bool {
     let parts: Vec<&str> = span.split("::").collect();
     let [package, modules @ .., name] = parts.as_slice() else {
@@ -68,7 +68,7 @@ fn has_test(span: &str, by_path: &BTreeMap<&str, &File>) -> bool {
     })
 }
 
-/// Whether a function of that name is marked as a test or handed to a macro that marks it.
+/// Returns whether a function of that name is a test, or an argument of a macro that makes it one.
 fn is_test_in(code: &str, name: &str) -> bool {
     let function = format!("fn {name}(");
     let listed = format!("{name},");

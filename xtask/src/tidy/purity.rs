@@ -1,5 +1,5 @@
-//! `model` and `render` have no filesystem, no clock, no environment and no async: time and bytes
-//! come in as arguments, so that the same input gives the same answer for ever.
+//! `model` and `render` use no filesystem, no clock, no environment and no async. Time and bytes
+//! are arguments, so that the same input always gives the same result.
 
 use super::files::File;
 use super::{Breach, rust_text};
@@ -22,8 +22,8 @@ const BANNED: [(&str, &str); 8] = [
     ("tokio", "this crate never waits"),
 ];
 
-/// Reports what a pure crate's source uses and must not. Its tests may read golden files: a module
-/// of tests stands last in its file, and what follows its beginning is not looked at.
+/// Reports what the source of a pure crate uses and must not use. Its tests may read golden files:
+/// a module of tests is the last item of its file, and the rule does not read past its beginning.
 pub fn check(file: &File) -> Vec<Breach> {
     let Some(source) = file.rust() else {
         return Vec::new();
@@ -46,7 +46,7 @@ pub fn check(file: &File) -> Vec<Breach> {
     breaches
 }
 
-/// Whether two lines begin a module of tests.
+/// Returns whether two lines begin a module of tests.
 fn begins_tests(lines: &[&str]) -> bool {
     lines[0].trim() == "#[cfg(test)]" && lines[1].trim_start().starts_with("mod ")
 }

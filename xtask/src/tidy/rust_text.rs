@@ -1,8 +1,8 @@
-//! Rust source without what is not code: the rules look for names in code, and must not stumble
-//! over the same word in a comment or in a text.
+//! Rust source without comments and texts. The rules search names in code, and must not find the
+//! same word elsewhere.
 
-/// The source with comments and the insides of string and character literals made blank. Lines
-/// stay where they are, and so do the bytes of a line that are code.
+/// Returns the source with blanks in place of comments and of the contents of string and character
+/// literals. Lines, and the bytes of a line that are code, keep their positions.
 pub fn code_only(source: &str) -> String {
     let bytes = source.as_bytes();
     let mut code = Vec::with_capacity(bytes.len());
@@ -34,7 +34,7 @@ fn line_length(rest: &[u8]) -> usize {
     rest.iter().position(|&b| b == b'\n').unwrap_or(rest.len())
 }
 
-/// Block comments nest.
+/// Returns the length of a block comment, with the ones nested in it.
 fn block_comment_length(rest: &[u8]) -> usize {
     let (mut at, mut depth) = (0, 0);
     while at < rest.len() {
@@ -54,7 +54,8 @@ fn block_comment_length(rest: &[u8]) -> usize {
     rest.len()
 }
 
-/// The length of the string literal that begins here, with its prefix (`r`, `b`, `c`, `#`s).
+/// Returns the length of the string literal that begins at `start`, with its prefix (`r`, `b`, `c`,
+/// `#`s), or `None` if none begins there.
 fn string_length(bytes: &[u8], start: usize) -> Option<usize> {
     let rest = &bytes[start..];
     let in_a_word =
@@ -88,7 +89,8 @@ fn string_length(bytes: &[u8], start: usize) -> Option<usize> {
     Some(rest.len())
 }
 
-/// The length of the character literal that begins here, or none for a lifetime.
+/// Returns the length of the character literal at the beginning of `rest`, or `None` for a
+/// lifetime.
 fn character_length(rest: &str) -> Option<usize> {
     if rest.starts_with("'\\") {
         // What is escaped may be a quote itself, so that the closing one is looked for after it.

@@ -12,18 +12,18 @@ const RUST_LINES_MAX: usize = 800;
 /// Notes to oneself. They are written here in two halves so that this file passes its own rule.
 const NOTES: [&str; 2] = [concat!("TO", "DO"), concat!("FIX", "ME")];
 
-/// Calls that stand for code not yet written, or look into code that is.
+/// Calls that stand for missing code, or that debug existing code.
 const LEFTOVER_CALLS: [&str; 3] = ["todo!(", "unimplemented!(", "dbg!("];
 
-/// A directory that whoever clones this does not share, whatever the machine.
+/// The home of root, whose content differs on every machine.
 const ROOT_HOME: &str = concat!("/ro", "ot/");
 
 /// A path to a place beside the repository.
 const BESIDE: &str = concat!("../sha", "red");
 
-/// The absolute paths that exist on this machine alone: this repository and what lies beside it.
-/// A path in an example is free to be anything else. Beside a clone directly in `/` or in `/tmp`
-/// lies what an example may well name, so that there only the repository itself counts.
+/// Returns the absolute paths that exist on this machine alone: this repository and its siblings. A
+/// path in an example may be any other. Examples may name siblings of a clone that is directly in
+/// `/` or `/tmp`, so there only the repository itself counts.
 pub fn machine_paths(root: &Path) -> Vec<String> {
     let mut paths = vec![ROOT_HOME.to_owned()];
     let shared = [Path::new("/"), Path::new("/tmp"), &std::env::temp_dir()];
@@ -38,7 +38,7 @@ pub fn machine_paths(root: &Path) -> Vec<String> {
     paths
 }
 
-/// Reports what a file holds and must not; `machine_paths` are those of [`machine_paths`].
+/// Reports the texts that a file must not contain. `machine_paths` are those of [`machine_paths`].
 pub fn check(file: &File, machine_paths: &[String]) -> Vec<Breach> {
     let Some(text) = file.text.as_deref() else {
         return Vec::new();
@@ -57,8 +57,7 @@ pub fn check(file: &File, machine_paths: &[String]) -> Vec<Breach> {
     breaches
 }
 
-/// Whether every byte of a file is there for a reason of its own: test data, golden files and the
-/// fuzzer's corpus.
+/// Returns whether every byte of a file matters: test data, golden files and the fuzzer's corpus.
 fn is_verbatim(path: &str) -> bool {
     let in_folder = |name| path.split('/').any(|part| part == name);
     in_folder("testdata")
@@ -81,7 +80,8 @@ fn places(line: &str, machine_paths: &[String]) -> Option<String> {
     Some(format!("{found} is a path that exists on one machine only"))
 }
 
-/// Whether the absolute path stands in the line: as a whole, and not as a part of another path.
+/// Returns whether the line contains the absolute path as a whole, and not as a part of another
+/// path.
 fn begins_in(line: &str, path: &str) -> bool {
     let is_name = |c: char| c.is_alphanumeric() || "_-".contains(c);
     line.match_indices(path).any(|(at, _)| {
