@@ -55,7 +55,7 @@ impl AgentCredentials {
         let json = serde_json::to_vec(&AgentFile {
             id: created.agent.id,
         })
-        .map_err(|error| Failure::new(format!("the agent cannot be written down: {error}")))?;
+        .map_err(|error| Failure::new("the agent cannot be written down").because(error))?;
         file_write(&directory.join("token"), created.token.expose().as_bytes())?;
         file_write(&directory.join("agent.json"), &json)?;
         Ok(Self {

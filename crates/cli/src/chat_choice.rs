@@ -157,7 +157,7 @@ pub fn agent_here(connected: &Connected) -> Result<Option<(AgentId, PathBuf)>, F
 pub fn current_directory() -> Result<PathBuf, Failure> {
     std::env::current_dir()
         .and_then(|directory| directory.canonicalize())
-        .map_err(|error| Failure::new(format!("the current directory cannot be read: {error}")))
+        .map_err(|error| Failure::new("the current directory cannot be read").because(error))
 }
 
 /// Finds a chat by its id or the end of it.

@@ -52,9 +52,7 @@ impl DataDirectory {
         let named = variable(DATA_DIRECTORY_VARIABLE);
         let path = match named {
             Some(path) => std::path::absolute(PathBuf::from(path)).map_err(|error| {
-                Failure::new(format!(
-                    "{DATA_DIRECTORY_VARIABLE} names no directory: {error}"
-                ))
+                Failure::new(format!("{DATA_DIRECTORY_VARIABLE} names no directory")).because(error)
             })?,
             None => etcetera::choose_base_strategy()
                 .map_err(|_| {
@@ -133,7 +131,7 @@ impl DataDirectory {
     /// If the list cannot be read.
     pub fn agents(&self) -> Result<Vec<AgentDirectory>, Failure> {
         let agents = self.path.join("agents");
-        let unreadable = |error| Failure::new(format!("{}: {error}", say::path(&agents)));
+        let unreadable = |error: io::Error| unreadable(&agents).because(error);
         let entries = match fs::read_dir(&agents) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries.map_err(unreadable)?,
@@ -263,10 +261,12 @@ fn key(bytes: &[u8]) -> String {
 /// If it cannot be created.
 pub fn directory_create(path: &Path) -> Result<(), Failure> {
     directory::create(path).map_err(|error| {
-        Failure::new(format!("{} cannot be created: {error}", say::path(&path))).hint(Hint::set(
-            Setting::DataDirectoryVariable,
-            "names a directory that you may write to",
-        ))
+        Failure::new(format!("{} cannot be created", say::path(&path)))
+            .because(error)
+            .hint(Hint::set(
+                Setting::DataDirectoryVariable,
+                "names a directory that you may write to",
+            ))
     })
 }
 
@@ -276,17 +276,18 @@ pub fn directory_create(path: &Path) -> Result<(), Failure> {
 ///
 /// If it cannot be read.
 pub fn json_read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Failure> {
-    let read = match fs::read(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => Err(error.to_string()),
-        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| error.to_string()),
-    };
-    read.map(Some).map_err(|reason| unreadable(path, &reason))
+    match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(unreadable(path).because(error)),
+        Ok(bytes) => serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(|error| unreadable(path).because(error)),
+    }
 }
 
-/// Says why a file that is kept here cannot be read.
-pub fn unreadable(path: &Path, reason: &str) -> Failure {
-    Failure::new(format!("{} cannot be read: {reason}", say::path(&path)))
+/// Returns the failure that a file or a directory cannot be read. The caller adds the cause.
+pub fn unreadable(path: &Path) -> Failure {
+    Failure::new(format!("{} cannot be read", say::path(&path)))
 }
 
 /// Writes a file that its user alone may read. It is there whole or not at all, whenever the
@@ -296,8 +297,12 @@ pub fn unreadable(path: &Path, reason: &str) -> Failure {
 ///
 /// If it cannot be written.
 pub fn file_write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    file::replace(path, bytes)
-        .map_err(|error| Failure::new(format!("{} cannot be written: {error}", say::path(&path))))
+    file::replace(path, bytes).map_err(|error| unwritable(path).because(error))
+}
+
+/// Returns the failure that a file cannot be written. The caller adds the cause.
+pub fn unwritable(path: &Path) -> Failure {
+    Failure::new(format!("{} cannot be written", say::path(&path)))
 }
 
 #[cfg(test)]

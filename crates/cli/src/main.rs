@@ -38,7 +38,11 @@ fn main() -> ExitCode {
     };
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
-        Err(error) => return Failure::new(format!("no threads can be started: {error}")).report(),
+        Err(error) => {
+            return Failure::new("no threads can be started")
+                .because(error)
+                .report();
+        }
     };
     let answer = runtime.block_on(cli.run());
     // What still runs on another thread is no longer wanted, and holds nothing that must be kept.

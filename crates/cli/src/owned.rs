@@ -65,10 +65,9 @@ fn demand(path: &Path, found: io::Result<Option<Exposure>>, kind: Kind) -> Resul
     match found {
         Ok(None) => Ok(()),
         Ok(Some(exposure)) => Err(refusal(path, exposure, kind)),
-        Err(error) => Err(Failure::new(format!(
-            "{} cannot be looked at: {error}",
-            say::path(&path)
-        ))),
+        Err(error) => {
+            Err(Failure::new(format!("{} cannot be looked at", say::path(&path))).because(error))
+        }
     }
 }
 

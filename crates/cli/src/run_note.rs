@@ -61,7 +61,7 @@ impl RunNote {
             directory_create(parent)?;
         }
         let json = serde_json::to_vec(self)
-            .map_err(|error| Failure::new(format!("the agent cannot be noted: {error}")))?;
+            .map_err(|error| Failure::new("the agent cannot be noted").because(error))?;
         file_write(&path, &json)
     }
 }

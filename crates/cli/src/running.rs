@@ -1,6 +1,5 @@
 //! The server that `ctxpin up` runs, as other processes of the user find it.
 
-use std::fmt::Display;
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -12,7 +11,9 @@ use ctxpin_protocol::http::people::Secret;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::data_directory::{DataDirectory, DatabaseKey, file_write, json_read, unreadable};
+use crate::data_directory::{
+    DataDirectory, DatabaseKey, file_write, json_read, unreadable, unwritable,
+};
 use crate::owned;
 use crate::process::Process;
 use crate::say::{self, Failure, Hint, Setting};
@@ -68,9 +69,9 @@ impl RunningServer {
         let Some(file) = json_read::<ServerFile>(&path)? else {
             return Ok(None);
         };
-        let url = Url::parse(&file.url).map_err(|error| unreadable(&path, &error.to_string()))?;
+        let url = Url::parse(&file.url).map_err(|error| unreadable(&path).because(error))?;
         let database = DatabaseKey::noted(&file.database)
-            .ok_or_else(|| unreadable(&path, "it names no database"))?;
+            .ok_or_else(|| unreadable(&path).because("it names no database"))?;
         Ok(Some(Self {
             url,
             pid: file.pid,
@@ -90,7 +91,7 @@ impl RunningServer {
             database: self.database.as_str().to_owned(),
         };
         let json = serde_json::to_vec_pretty(&file)
-            .map_err(|error| Failure::new(format!("the server cannot be written down: {error}")))?;
+            .map_err(|error| Failure::new("the server cannot be written down").because(error))?;
         file_write(&data.server_file(), &json)
     }
 
@@ -159,15 +160,11 @@ const TOKEN_BYTES_MAX: u64 = 4 * 1024;
 /// If the file cannot be read, is empty, too long or none; or if somebody else can have written it: whoever
 /// chooses the token chooses whose account everything goes to.
 pub fn token_read(path: &Path) -> Result<Secret, Failure> {
-    let failed = |reason: &dyn Display| {
-        Failure::new(format!(
-            "the token in {} cannot be read: {reason}",
-            say::path(&path)
-        ))
-    };
-    let (bytes, metadata) = file::read(path, TOKEN_BYTES_MAX).map_err(|error| failed(&error))?;
+    let unreadable = || Failure::new(format!("the token in {} cannot be read", say::path(&path)));
+    let (bytes, metadata) =
+        file::read(path, TOKEN_BYTES_MAX).map_err(|error| unreadable().because(error))?;
     owned::token_demand(path, &metadata)?;
-    let text = String::from_utf8(bytes).map_err(|_| failed(&"it is not UTF-8"))?;
+    let text = String::from_utf8(bytes).map_err(|_| unreadable().because("it is not UTF-8"))?;
     match text.trim() {
         "" => Err(Failure::new(format!("{} holds no token", say::path(&path)))),
         token => Ok(Secret::new(token)),
@@ -181,7 +178,7 @@ pub fn token_read(path: &Path) -> Result<Secret, Failure> {
 /// If its file is not the user's own, or cannot be opened or locked at all.
 pub fn lock_take(path: &Path) -> Result<Option<Lock>, Failure> {
     owned::file_demand(path)?;
-    Lock::take(path).map_err(|error| lock_failure(path, &error))
+    Lock::take(path).map_err(|error| lock_failure(path, error))
 }
 
 /// Notes in a lock that this process holds it, for whoever waits for it or wants to end it.
@@ -192,7 +189,7 @@ pub fn lock_take(path: &Path) -> Result<Option<Lock>, Failure> {
 pub fn lock_note(path: &Path, lock: &Lock) -> Result<(), Failure> {
     Process::own()
         .note(lock)
-        .map_err(|error| Failure::new(format!("{} cannot be written: {error}", say::path(&path))))
+        .map_err(|error| unwritable(path).because(error))
 }
 
 /// Whether another process holds a lock. Those who ask at the same time do not disturb each other.
@@ -202,11 +199,11 @@ pub fn lock_note(path: &Path, lock: &Lock) -> Result<(), Failure> {
 /// If its file is not the user's own, or cannot be opened or locked at all.
 pub fn is_locked(path: &Path) -> Result<bool, Failure> {
     owned::file_demand(path)?;
-    Lock::is_held(path).map_err(|error| lock_failure(path, &error))
+    Lock::is_held(path).map_err(|error| lock_failure(path, error))
 }
 
-fn lock_failure(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(format!("{} cannot be locked: {error}", say::path(&path)))
+fn lock_failure(path: &Path, error: io::Error) -> Failure {
+    Failure::new(format!("{} cannot be locked", say::path(&path))).because(error)
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ pub fn on_signal() -> Result<CancellationToken, Failure> {
             return Ok(None);
         }
         let listening = signal(kind)
-            .map_err(|error| Failure::new(format!("signals cannot be listened to: {error}")));
+            .map_err(|error| Failure::new("signals cannot be listened to").because(error));
         listening.map(Some)
     };
     let mut interrupt = listen(SignalKind::interrupt())?;

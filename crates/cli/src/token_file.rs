@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use ctxpin_private_files::file;
 
+use crate::data_directory::unwritable;
 use crate::say::{self, Failure, Hint, Setting};
 
 /// A new file for a token. It is made before the token is, so that no token is lost for want of a
@@ -27,7 +28,7 @@ impl TokenFile {
     pub fn create(path: &Path) -> Result<Self, Failure> {
         let file = file::create_new(path).map_err(|error| {
             if error.kind() != io::ErrorKind::AlreadyExists {
-                return Failure::new(format!("{} cannot be made: {error}", say::path(&path)));
+                return Failure::new(format!("{} cannot be made", say::path(&path))).because(error);
             }
             Failure::new(format!(
                 "{} is there already, and may hold another token; no token was made",
@@ -53,12 +54,7 @@ impl TokenFile {
         let written = self.file.write_all(text.as_bytes());
         written
             .and_then(|()| self.file.sync_all())
-            .map_err(|error| {
-                Failure::new(format!(
-                    "{} cannot be written: {error}",
-                    say::path(&self.path)
-                ))
-            })?;
+            .map_err(|error| unwritable(&self.path).because(error))?;
         self.is_written = true;
         Ok(())
     }

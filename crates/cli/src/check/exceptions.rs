@@ -58,7 +58,7 @@ impl Exceptions {
     /// If the file cannot be read, or says what cannot be.
     pub fn read(root: &Path, trust: &Trust) -> Result<Self, Failure> {
         let path = root.join(FILE_NAME);
-        let failed = |reason: String| Failure::usage(format!("{}: {reason}", say::path(&path)));
+        let failed = |reason: String| Failure::usage(say::path(&path)).because(reason);
         let Some(bytes) = ctxpin_scan::settings(root, FILE_NAME, trust).map_err(failed)? else {
             return Ok(Self::default());
         };

@@ -39,11 +39,11 @@ impl Before {
         let below = below.collect::<Result<Vec<_>, _>>()?;
         let checkout = CheckedOut::make(revision, root).await?;
         let then = checkout.project.canonicalize();
-        let then = then.map_err(|error| Failure::new(format!("the checkout is gone: {error}")))?;
+        let then = then.map_err(|error| Failure::new("the checkout is gone").because(error))?;
         let (home, trust) = (home.to_owned(), trust.clone());
         let counting = move || counts(&then, &below, &home, &trust);
         let counts = tokio::task::spawn_blocking(counting).await;
-        counts.map_err(|error| Failure::new(format!("checking broke: {error}")))?
+        counts.map_err(|error| Failure::new("checking broke").because(error))?
     }
 
     /// Takes away what was there before, as often as it was there. Of equal ones the later stay.
@@ -107,7 +107,7 @@ struct CheckedOut {
 impl CheckedOut {
     async fn make(revision: &str, root: &Path) -> Result<Self, Failure> {
         let failed = |error: std::io::Error| {
-            Failure::new(format!("a temporary directory cannot be made: {error}"))
+            Failure::new("a temporary directory cannot be made").because(error)
         };
         let directory = tempfile::Builder::new()
             .prefix("ctxpin-check-")
@@ -171,5 +171,5 @@ async fn git<A: AsRef<OsStr>>(
         .env("GIT_LFS_SKIP_SMUDGE", "1")
         .kill_on_drop(true);
     let said = command.output().await;
-    said.map_err(|error| Failure::usage(format!("--since needs git, which cannot be run: {error}")))
+    said.map_err(|error| Failure::usage("--since needs git, which cannot be run").because(error))
 }

@@ -19,6 +19,5 @@ pub fn absolute_paths(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
 ///
 /// Fails if the current directory is gone.
 pub fn absolute(path: &Path) -> Result<PathBuf, Failure> {
-    std::path::absolute(path)
-        .map_err(|error| Failure::new(format!("{}: {error}", say::path(&path))))
+    std::path::absolute(path).map_err(|error| Failure::new(say::path(&path)).because(error))
 }

@@ -62,8 +62,7 @@ impl Scan {
             ..request
         };
         declare(&mut request)?;
-        let found = ctxpin_scan::scan(&request, &|| false)
-            .map_err(|error| Failure::new(error.to_string()))?;
+        let found = ctxpin_scan::scan(&request, &|| false).map_err(Failure::of)?;
         let addresses = found.snapshot.addresses();
         let treatments = treatments(&found);
         let renderer = Renderer::CURRENT.number();

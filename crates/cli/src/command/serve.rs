@@ -1,6 +1,5 @@
 //! `ctxpin serve`: a server.
 
-use std::fmt::Display;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -196,7 +195,7 @@ impl Serve {
         let listener = bind(self.listen).map_err(|error| not_listening(self.listen, &error))?;
         let address = listener
             .local_addr()
-            .map_err(|error| Failure::new(format!("the address cannot be read: {error}")))?;
+            .map_err(|error| Failure::new("the address cannot be read").because(error))?;
         let probe = probe(address)?;
         let token = self.first_token_file.clone();
         let token = token.unwrap_or_else(|| self.data_dir.join(ADMIN_TOKEN_NAME));
@@ -214,7 +213,7 @@ impl Serve {
         let shutdown = stop::on_signal()?;
         let mut serving = std::pin::pin!(serve(listener, shutdown, settings));
         tokio::select! {
-            ended = &mut serving => return ended.map_err(failure),
+            ended = &mut serving => return ended.map_err(Failure::of),
             ready = until_ready(&probe) => ready?,
         }
         let url = probe.as_str().trim_end_matches('/');
@@ -227,13 +226,13 @@ impl Serve {
             ));
         }
         tokio::select! {
-            ended = &mut serving => return ended.map_err(failure),
+            ended = &mut serving => return ended.map_err(Failure::of),
             opens = opens(&probe, &token) => if opens {
                 say::note(&format!("the first user's token: {}", say::path(&token)));
             },
         }
         say::note(&format!("the API: {url}/api/v1/openapi.json"));
-        serving.await.map_err(failure)
+        serving.await.map_err(Failure::of)
     }
 }
 
@@ -258,7 +257,7 @@ fn connections(text: &str) -> Result<u32, String> {
 }
 
 fn not_listening(address: SocketAddr, error: &io::Error) -> Failure {
-    let failure = Failure::new(format!("{address} cannot be listened on: {error}"));
+    let failure = Failure::new(format!("{address} cannot be listened on")).because(error);
     if error.kind() == ErrorKind::AddrInUse {
         failure
             .hint(Hint::say("another process has it"))
@@ -275,10 +274,6 @@ fn not_listening(address: SocketAddr, error: &io::Error) -> Failure {
     }
 }
 
-fn failure(error: impl Display) -> Failure {
-    Failure::new(error.to_string())
-}
-
 /// The address by which this machine reaches a server that listens at `address`.
 fn probe(mut address: SocketAddr) -> Result<Url, Failure> {
     match address.ip() {
@@ -286,5 +281,5 @@ fn probe(mut address: SocketAddr) -> Result<Url, Failure> {
         IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
         IpAddr::V4(_) | IpAddr::V6(_) => {}
     }
-    Url::parse(&format!("http://{address}")).map_err(failure)
+    Url::parse(&format!("http://{address}")).map_err(Failure::of)
 }

@@ -7,6 +7,7 @@ use ctxpin_agent::control::{Client, ControlError};
 use ctxpin_protocol::control::{DeclaredBy, SourceChange};
 
 use super::Output;
+use super::absolute::absolute;
 use crate::chat_choice::current_directory;
 use crate::data_directory::DataDirectory;
 use crate::process::Process;
@@ -73,7 +74,8 @@ impl LocalAgent {
                 .canonicalize()
                 .or_else(|_| std::path::absolute(directory))
                 .map_err(|error| {
-                    Failure::usage(format!("{} names nothing: {error}", say::path(&directory)))
+                    Failure::usage(format!("{} names nothing", say::path(&directory)))
+                        .because(error)
                 })?,
             None => current_directory()?,
         };
@@ -95,8 +97,9 @@ impl LocalAgent {
                     Err(ControlError::NotRunning { .. }) => {}
                     Err(error) => {
                         return Err(Failure::new(format!(
-                            "the agent on {watched} does not answer{who}: {error}"
+                            "the agent on {watched} does not answer{who}"
                         ))
+                        .because(error)
                         .hint(Hint::say("it may answer again by itself"))
                         .hint(Hint::run(NextCommand::Down, "ends what `ctxpin up` runs")));
                     }
@@ -179,12 +182,6 @@ impl Noun {
             }
         }
     }
-}
-
-/// A path on the command line starts where the person stands, not where the agent does.
-fn absolute(path: &Path) -> Result<PathBuf, Failure> {
-    std::path::absolute(path)
-        .map_err(|error| Failure::new(format!("{}: {error}", say::path(&path))))
 }
 
 fn by(declared_by: DeclaredBy) -> &'static str {

@@ -1,5 +1,6 @@
 //! What went wrong, and what to do next.
 
+use std::error::Error;
 use std::process::ExitCode;
 
 use ctxpin_agent::control::ControlError;
@@ -14,15 +15,18 @@ use super::{Hint, NextCommand};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     message: String,
+    /// The nearest cause comes first.
+    causes: Vec<String>,
     hints: Vec<Hint>,
     exit_code: u8,
 }
 
 impl Failure {
-    /// A failure; `message` says what failed and why.
+    /// Returns a failure with the exit code 1. `message` says what failed; [`Failure::because`] adds why.
     pub fn new(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
+            causes: Vec::new(),
             hints: Vec::new(),
             exit_code: 1,
         }
@@ -34,6 +38,30 @@ impl Failure {
             exit_code: 2,
             ..Self::new(message)
         }
+    }
+
+    /// Returns the failure that an error is, with the error's own causes.
+    pub fn of<'a>(error: impl Into<Box<dyn Error + 'a>>) -> Self {
+        let error = error.into();
+        Self::new(error.to_string()).because_of(error.source())
+    }
+
+    /// Adds the cause: an error with its own causes, or a text.
+    pub fn because<'a>(self, cause: impl Into<Box<dyn Error + 'a>>) -> Self {
+        self.because_of(Some(&*cause.into()))
+    }
+
+    /// Adds a cause and the causes of it. Many libraries repeat a cause in the text of the error that it caused;
+    /// such a cause is left out.
+    fn because_of(mut self, mut next: Option<&dyn Error>) -> Self {
+        while let Some(cause) = next {
+            let text = cause.to_string();
+            if !self.causes.last().unwrap_or(&self.message).contains(&text) {
+                self.causes.push(text);
+            }
+            next = cause.source().map(|cause| cause as &dyn Error);
+        }
+        self
     }
 
     /// Adds a hint.
@@ -58,14 +86,24 @@ impl Failure {
         }
     }
 
-    /// Says it on standard error and gives the exit code that tells it to a program.
+    /// Prints the failure on standard error, and returns its exit code. A single cause is on the line of the
+    /// message, and of several each has a line.
     pub fn report(&self) -> ExitCode {
         let label = anstyle::AnsiColor::Red.on_default().bold();
-        super::note(&format!(
-            "{} {}",
-            super::paint(label, "error:"),
-            super::line(&self.message)
-        ));
+        let say = |word: &str, text: &str| {
+            super::note(&format!(
+                "{} {}",
+                super::paint(label, word),
+                super::line(text)
+            ));
+        };
+        match self.causes.as_slice() {
+            [cause] => say("error:", &format!("{}: {cause}", self.message)),
+            causes => {
+                say("error:", &self.message);
+                causes.iter().for_each(|cause| say("caused by:", cause));
+            }
+        }
         for hint in &self.hints {
             super::hint(&hint.to_string());
         }
@@ -75,6 +113,7 @@ impl Failure {
 
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
+        // The client's text explains the causes already.
         let mut failure = Self::new(error.to_string());
         let is_refused = error.problem_name() == Some(ProblemName::Unauthenticated)
             || matches!(
@@ -93,13 +132,13 @@ impl From<ClientError> for Failure {
 
 impl From<AgentError> for Failure {
     fn from(error: AgentError) -> Self {
-        Self::new(error.to_string())
+        Self::of(error)
     }
 }
 
 impl From<ControlError> for Failure {
     fn from(error: ControlError) -> Self {
-        Self::new(error.to_string())
+        Self::of(error)
     }
 }
 
@@ -143,5 +182,57 @@ fn problem_hints(name: ProblemName) -> Vec<Hint> {
         | ProblemName::SyncPaused
         | ProblemName::Unavailable
         | ProblemName::UpgradeNeeded => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An error with a cause. Its text may repeat the cause.
+    #[derive(Debug)]
+    struct Layer(&'static str, Option<Box<Layer>>);
+
+    impl std::fmt::Display for Layer {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str(self.0)
+        }
+    }
+
+    impl Error for Layer {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            self.1.as_deref().map(|cause| cause as _)
+        }
+    }
+
+    #[test]
+    fn a_failure_keeps_the_causes_that_its_text_lacks() {
+        let check = |texts: &[&'static str], expected: &[&str]| {
+            let below = texts
+                .iter()
+                .rev()
+                .fold(None, |below, text| Some(Box::new(Layer(text, below))));
+            let layer = below.unwrap();
+            let failure = Failure::new("no port").because(&*layer);
+            assert_eq!(failure.causes, expected);
+            // An error that is the failure itself is its message.
+            let failure = Failure::of(*layer);
+            assert_eq!(
+                (&*failure.message, failure.causes.len()),
+                (expected[0], expected.len() - 1)
+            );
+        };
+        check(&["address in use"], &["address in use"]);
+        check(&["bind", "in use"], &["bind", "in use"]);
+        check(&["bind: in use", "in use"], &["bind: in use"]);
+        check(
+            &["bind: system: in use", "system: in use", "in use"],
+            &["bind: system: in use"],
+        );
+        check(
+            &["bind: system", "system", "in use"],
+            &["bind: system", "in use"],
+        );
+        assert_eq!(Failure::new("a").because("b").causes, ["b"]);
     }
 }

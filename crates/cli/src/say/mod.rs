@@ -68,7 +68,7 @@ pub fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
 /// If it cannot be written.
 pub fn print_json(shape: &impl Serialize) -> Result<(), Failure> {
     let mut json = serde_json::to_string_pretty(shape)
-        .map_err(|error| Failure::new(format!("the answer is no JSON: {error}")))?;
+        .map_err(|error| Failure::new("the answer is no JSON").because(error))?;
     json.push('\n');
     print_json_text(&json)
 }
@@ -107,9 +107,9 @@ pub fn has_colours() -> bool {
 
 fn written(result: io::Result<()>) -> Result<(), Failure> {
     match result {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::new(format!(
-            "the output cannot be written: {error}"
-        ))),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::new("the output cannot be written").because(error))
+        }
         _ => Ok(()),
     }
 }

@@ -33,8 +33,8 @@ pub async fn start() -> Result<(), Failure> {
     let data = DataDirectory::locate()?;
     data.create()?;
     file_demand(&data.log_file())?;
-    let log = log_open(&data.log_file()).map_err(|error| cannot(&error))?;
-    let program = env::current_exe().map_err(|error| cannot(&error))?;
+    let log = log_open(&data.log_file()).map_err(cannot)?;
+    let program = env::current_exe().map_err(cannot)?;
     // The flag stands behind the verb, where nothing else can be meant by it.
     let mut arguments = env::args_os().skip(1);
     let mut child = Command::new(program)
@@ -45,7 +45,7 @@ pub async fn start() -> Result<(), Failure> {
         .stdout(Stdio::piped())
         .stderr(log)
         .spawn()
-        .map_err(|error| cannot(&error))?;
+        .map_err(cannot)?;
     let output = child
         .stdout
         .take()
@@ -53,7 +53,7 @@ pub async fn start() -> Result<(), Failure> {
     let mut lines = BufReader::new(output).lines();
     let mut progress = Progress::new();
     progress.tell("starting");
-    while let Some(line) = lines.next_line().await.map_err(|error| cannot(&error))? {
+    while let Some(line) = lines.next_line().await.map_err(cannot)? {
         match serde_json::from_str(&line) {
             Ok(Announcement::Waiting(text)) => progress.tell(&text),
             Ok(Announcement::Told(text)) => {
@@ -113,10 +113,8 @@ pub fn leave() -> Voice {
     Voice::Starter { listens: true }
 }
 
-fn cannot(error: &io::Error) -> Failure {
-    Failure::new(format!(
-        "ctxpin cannot be started in the background: {error}"
-    ))
+fn cannot(error: io::Error) -> Failure {
+    Failure::new("ctxpin cannot be started in the background").because(error)
 }
 
 #[cfg(test)]

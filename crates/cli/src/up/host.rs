@@ -118,7 +118,7 @@ impl Plan {
             "the other process has stopped the server; it continues here at {url}"
         ));
         let host = self.lead(lock, url.port(), shutdown).await?;
-        host.task.await.map_err(|error| broken(&error))?
+        host.task.await.map_err(broken)?
     }
 
     /// Runs the server in this process, which holds the lock until the server has ended.
@@ -144,9 +144,9 @@ impl Plan {
         };
         let address = listener
             .local_addr()
-            .map_err(|error| Failure::new(format!("the port cannot be read: {error}")))?;
+            .map_err(|error| Failure::new("the port cannot be read").because(error))?;
         let url = Url::parse(&format!("http://{address}"))
-            .map_err(|error| Failure::new(format!("{address} is no address: {error}")))?;
+            .map_err(|error| Failure::new(format!("{address} is no address")).because(error))?;
         let server = RunningServer {
             url,
             pid: std::process::id(),
@@ -168,13 +168,13 @@ impl Plan {
         let mut running = Running::start(listener, settings);
         tokio::select! {
             answer = &mut running.task => {
-                answer.map_err(|error| broken(&error))??;
+                answer.map_err(broken)??;
                 return Err(stopped());
             }
             ready = until_ready(&server.url) => ready?,
             () = shutdown.cancelled() => {
                 running.shutdown.cancel();
-                running.task.await.map_err(|error| broken(&error))??;
+                running.task.await.map_err(broken)??;
                 return Err(stopped());
             }
         }
@@ -200,12 +200,12 @@ impl Plan {
                 }
                 bind(0)
                     .await
-                    .map_err(|error| Failure::new(format!("no port can be listened on: {error}")))?
+                    .map_err(|error| Failure::new("no port can be listened on").because(error))?
             }
         };
         let address = listener
             .local_addr()
-            .map_err(|error| Failure::new(format!("the port cannot be read: {error}")))?;
+            .map_err(|error| Failure::new("the port cannot be read").because(error))?;
         if kept != Some(address.port()) {
             let port = address.port().to_string();
             file_write(&self.data.port_file(), port.as_bytes())?;
@@ -228,7 +228,7 @@ impl Running {
         let task = tokio::spawn(async move {
             serve(listener, told, settings)
                 .await
-                .map_err(|error| Failure::new(format!("the server stopped: {error}")))
+                .map_err(|error| Failure::new("the server stopped").because(error))
         });
         Self { task, shutdown }
     }
@@ -250,7 +250,7 @@ impl Running {
                 self.task.await
             }
         };
-        let answer = answer.map_err(|error| broken(&error));
+        let answer = answer.map_err(broken);
         file_remove(&data)?;
         drop(lock);
         match answer? {
@@ -296,16 +296,14 @@ fn lock_await(data: &DataDirectory) -> Result<oneshot::Receiver<io::Result<Lock>
             // If nobody waits any more, the lock is released at once.
             let _ = sender.send(Lock::wait(&path));
         })
-        .map_err(|error| Failure::new(format!("no thread can be started: {error}")))?;
+        .map_err(|error| Failure::new("no thread can be started").because(error))?;
     Ok(receiver)
 }
 
 fn locked(answer: Result<io::Result<Lock>, oneshot::error::RecvError>) -> Result<Lock, Failure> {
     match answer {
         Ok(Ok(lock)) => Ok(lock),
-        Ok(Err(error)) => Err(Failure::new(format!(
-            "the server cannot be locked: {error}"
-        ))),
+        Ok(Err(error)) => Err(Failure::new("the server cannot be locked").because(error)),
         Err(_) => Err(Failure::new("the server cannot be locked")),
     }
 }
@@ -313,9 +311,10 @@ fn locked(answer: Result<io::Result<Lock>, oneshot::error::RecvError>) -> Result
 fn file_remove(data: &DataDirectory) -> Result<(), Failure> {
     match fs::remove_file(data.server_file()) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failure::new(format!(
-            "{} cannot be removed: {error}",
+            "{} cannot be removed",
             say::path(&data.server_file())
-        ))),
+        ))
+        .because(error)),
         _ => Ok(()),
     }
 }
@@ -344,8 +343,8 @@ fn stopped() -> Failure {
     Failure::new("stopped before the server was ready")
 }
 
-fn broken(error: &tokio::task::JoinError) -> Failure {
-    Failure::new(format!("the server broke: {error}"))
+fn broken(error: tokio::task::JoinError) -> Failure {
+    Failure::new("the server broke").because(error)
 }
 
 fn other_database(server: &RunningServer) -> Failure {

@@ -216,7 +216,7 @@ impl Session<'_> {
                 biased;
                 Some(report) = running.reports.recv() => report,
                 ended = &mut running.task => {
-                    return ended.map_err(|error| Failure::new(format!("the agent broke: {error}")));
+                    return ended.map_err(|error| Failure::new("the agent broke").because(error));
                 }
             };
             if let Report::Waiting { reason, .. } = &report
@@ -343,7 +343,7 @@ impl Session<'_> {
 /// If there is no such directory.
 pub fn directory_check(path: &Path) -> Result<PathBuf, Failure> {
     let canonical = path.canonicalize().map_err(|error| {
-        Failure::new(format!("{} cannot be watched: {error}", say::path(&path)))
+        Failure::new(format!("{} cannot be watched", say::path(&path))).because(error)
     })?;
     match canonical.is_dir() {
         true => Ok(canonical),
@@ -355,5 +355,5 @@ pub fn directory_check(path: &Path) -> Result<PathBuf, Failure> {
 }
 
 fn ended(answer: Result<Result<(), Failure>, tokio::task::JoinError>) -> Result<(), Failure> {
-    answer.map_err(|error| Failure::new(format!("the server broke: {error}")))?
+    answer.map_err(|error| Failure::new("the server broke").because(error))?
 }

@@ -70,7 +70,7 @@ fn is_dirty(context: &Context) -> bool {
 
 /// The chat with all that is known of its context: what a chat has of it, and more members.
 fn whole(chat: &Chat, context: &Context) -> Result<Value, Failure> {
-    let json = |error: serde_json::Error| Failure::new(format!("the answer is no JSON: {error}"));
+    let json = |error: serde_json::Error| Failure::new("the answer is no JSON").because(error);
     let mut whole = serde_json::to_value(chat).map_err(json)?;
     whole["context"] = serde_json::to_value(context).map_err(json)?;
     Ok(whole)
