@@ -129,10 +129,10 @@ impl Run<'_> {
         });
     }
 
-    /// Runs the tests with the URL of the PostgreSQL server. It is a failure too if no test ran.
+    /// Runs the tests with the URL of the PostgreSQL server. They write no golden file. It is a failure too if no test ran.
     fn tests(&mut self, arguments: &[&str], server: &str) {
         let mut command = self.cargo_command(arguments);
-        command.env(VARIABLE, server);
+        command.env(VARIABLE, server).env("INSTA_UPDATE", "no");
         let line = format!("cargo {}", arguments.join(" "));
         let mut tally = Tally::default();
         self.step("tests", &line, |run| {

@@ -554,15 +554,11 @@ mod tests {
                 }
             }
         }
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/access.txt");
-        if std::env::var_os("UPDATE_GOLDEN").is_some() {
-            std::fs::write(path, &matrix).unwrap();
-        }
-        let golden = std::fs::read_to_string(path).unwrap_or_default();
-        assert!(
-            golden == matrix,
-            "the access matrix differs from {path}; if that is meant, run the test with UPDATE_GOLDEN=1 and review the diff"
-        );
+        insta::with_settings!({
+            snapshot_path => "../golden",
+            prepend_module_to_snapshot => false,
+            omit_expression => true,
+        }, { insta::assert_snapshot!("access", matrix) });
     }
 
     #[test]

@@ -162,12 +162,7 @@ fn say_next(next: Option<&str>) {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
-
-    /// Rewrites the golden file instead of comparing with it.
-    const UPDATE_VARIABLE: &str = "UPDATE_GOLDEN";
 
     #[test]
     fn the_commands_fit_together() {
@@ -251,20 +246,15 @@ mod tests {
 
     #[test]
     fn the_help_is_as_it_was() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/help.txt");
         let mut command = Cli::command().term_width(100);
         command.build();
         let mut help = String::new();
         help_write(&mut command, &mut help);
-        if std::env::var_os(UPDATE_VARIABLE).is_some() {
-            std::fs::write(&path, &help).unwrap();
-        }
-        let golden = std::fs::read_to_string(&path).unwrap();
-        assert!(
-            help == golden,
-            "the help differs from {}; if that is meant, run this test with {UPDATE_VARIABLE}=1 and review the difference",
-            path.display()
-        );
+        insta::with_settings!({
+            snapshot_path => "../../tests/golden",
+            prepend_module_to_snapshot => false,
+            omit_expression => true,
+        }, { insta::assert_snapshot!("help", help) });
     }
 
     fn help_write(command: &mut clap::Command, help: &mut String) {

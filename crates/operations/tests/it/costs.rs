@@ -1,6 +1,5 @@
 //! The cost of operations in a database: statements, rows, bytes and round trips, which are the same on
 //! every machine. A test compares the table with a reviewed one, so that an added statement shows.
-//! `UPDATE_GOLDEN=1` writes it anew.
 
 use std::fmt::Write as _;
 
@@ -23,8 +22,6 @@ use ctxpin_testing::workspace::Workspace;
 use uuid::Uuid;
 
 use crate::scene::Scene;
-
-const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/costs.txt");
 
 /// The number of instruction files in each workspace.
 const FILES: usize = 50;
@@ -239,15 +236,11 @@ async fn operations_cost_what_was_reviewed() {
     sqlite.finish().await;
     postgres.finish().await;
     let found = table(&costs, &others);
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(GOLDEN, &found).expect("the table can be written");
-        return;
-    }
-    let expected = std::fs::read_to_string(GOLDEN).expect("the table is there");
-    assert_eq!(
-        found, expected,
-        "the costs differ from {GOLDEN}; if that is meant, run the test with UPDATE_GOLDEN=1 and review the difference"
-    );
+    insta::with_settings!({
+        snapshot_path => "../golden",
+        prepend_module_to_snapshot => false,
+        omit_expression => true,
+    }, { insta::assert_snapshot!("costs", found) });
 }
 
 /// Returns a line for each step. SQLite gets no row locks; both databases write the same.

@@ -1,4 +1,6 @@
 //! Prompts compared with the files in `tests/golden`, so that a review shows every change of them.
+//!
+//! The comparison is our own, because every byte counts: insta ignores line feeds at the end and reads CR LF as LF.
 
 use std::path::Path;
 
@@ -107,7 +109,7 @@ fn check(name: &str, sample: &Sample) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let path = folder.join(name).with_extension("md");
     let prompt = sample.prompt();
-    if std::env::var_os("UPDATE_GOLDEN").is_some_and(|value| value == "1") {
+    if std::env::var_os("INSTA_UPDATE").is_some_and(|value| value == "always") {
         std::fs::write(&path, &prompt).expect("the golden file can be written");
         return;
     }
@@ -115,7 +117,7 @@ fn check(name: &str, sample: &Sample) {
     assert_eq!(
         prompt,
         String::from_utf8_lossy(&golden),
-        "{} is not what is rendered now. Bytes never change under one number: make a new Renderer. Before a release has rendered with this one, run: UPDATE_GOLDEN=1 cargo test -p ctxpin-render",
+        "{} is not what is rendered now. Bytes never change under one number: make a new Renderer. Before a release has rendered with this one, run: INSTA_UPDATE=always cargo test -p ctxpin-render",
         path.display()
     );
 }

@@ -1,9 +1,7 @@
 //! The API's document and its routes, as reviewers read them. Every route requires a token.
-//! `UPDATE_GOLDEN=1` rewrites the files.
 
 use std::collections::BTreeSet;
 use std::io::Read as _;
-use std::path::Path;
 
 use ctxpin_model::access::Operation;
 use ctxpin_protocol::problem::ProblemName;
@@ -20,17 +18,11 @@ use crate::server::{Server, problem};
 const OPEN: [&str; 4] = ["/api/v1/openapi.json", "/healthz", "/metrics", "/readyz"];
 
 fn check_golden(name: &str, found: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(name);
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(&path, found).unwrap();
-    }
-    let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        expected == found,
-        "{name} is not as reviewed; run with UPDATE_GOLDEN=1 and read the difference"
-    );
+    insta::with_settings!({
+        snapshot_path => "../golden",
+        prepend_module_to_snapshot => false,
+        omit_expression => true,
+    }, { insta::assert_snapshot!(name, found) });
 }
 
 /// Returns every operation: its method, its path and its description in the document.
@@ -61,9 +53,7 @@ fn concrete(path: &str) -> String {
 
 #[test]
 fn the_document_is_as_reviewed() {
-    let mut text = document().to_pretty_json().unwrap();
-    text.push('\n');
-    check_golden("openapi.json", &text);
+    check_golden("openapi", &document().to_pretty_json().unwrap());
 }
 
 #[test]
@@ -88,7 +78,7 @@ fn the_routes_are_as_reviewed() {
             method.as_str()
         )
     });
-    check_golden("routes.txt", &lines.collect::<String>());
+    check_golden("routes", &lines.collect::<String>());
 }
 
 #[test]
