@@ -18,6 +18,7 @@ const WAIT_MAX: Duration = Duration::from_secs(60);
 /// Where one test takes place.
 pub struct Bench {
     root: TempDir,
+    data: PathBuf,
 }
 
 /// What a command has said.
@@ -46,25 +47,53 @@ pub struct Served {
 
 impl Bench {
     pub fn new() -> Self {
+        Self::with_data("data")
+    }
+
+    /// Returns a bench whose data directory is the default one below the home.
+    pub fn at_home() -> Self {
+        Self::with_data("home/.local/share/ctxpin")
+    }
+
+    fn with_data(data: &str) -> Self {
         let root = TempDir::new().unwrap();
         fs::create_dir(root.path().join("home")).unwrap();
-        Self { root }
+        let data = root.path().join(data);
+        Self { root, data }
+    }
+
+    /// Returns the directory that holds the home and the workspaces.
+    pub fn root(&self) -> PathBuf {
+        self.root.path().canonicalize().unwrap()
     }
 
     /// Makes a workspace with an `AGENTS.md`.
     pub fn workspace(&self, name: &str, agents: &str) -> PathBuf {
-        let directory = self.root.path().canonicalize().unwrap().join(name);
+        let directory = self.root().join(name);
         fs::create_dir(&directory).unwrap();
         fs::write(directory.join("AGENTS.md"), agents).unwrap();
         directory
     }
 
     pub fn data(&self) -> PathBuf {
-        self.root.path().join("data")
+        self.data.clone()
     }
 
     pub fn command(&self, directory: &Path, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ctxpin"));
+        self.program(env!("CARGO_BIN_EXE_ctxpin"), directory, arguments)
+    }
+
+    /// Returns the command to run a line of a shell, in which `ctxpin` is the built program.
+    pub fn shell(&self, directory: &Path, line: &str) -> Command {
+        let mut command = self.program("sh", directory, &["-c", line]);
+        let built = Path::new(env!("CARGO_BIN_EXE_ctxpin")).parent().unwrap();
+        let others = std::env::var("PATH").unwrap_or_default();
+        command.env("PATH", format!("{}:{others}", built.display()));
+        command
+    }
+
+    fn program(&self, program: &str, directory: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command
             .args(arguments)
             .current_dir(directory)

@@ -8,6 +8,8 @@ mod hostile;
 mod life;
 mod processes;
 mod secrets;
+mod session;
+mod sessions;
 mod settings;
 mod terminal;
 mod together;

@@ -1,0 +1,189 @@
+//! Whole sessions of the command line, with both outputs and the exit status of each command.
+
+use std::fs;
+
+use crate::session::{Session, stable};
+
+/// The README's example workspace.
+const AGENTS: &str = "# House rules\nWrite the test first.\nKeep functions short.\n";
+const AGENTS_EDITED: &str =
+    "# House rules\nWrite the test first.\nKeep functions short, and names long.\n";
+const SKILL: &str = "---\nname: release-notes\ndescription: Writes release notes from the commits since the last tag. Use it before a release.\n---\nList what users notice in their own words, with its change.\n";
+const SKILL_PATH: &str = ".agents/skills/release-notes/SKILL.md";
+
+#[test]
+fn the_first_session_of_the_readme_is_what_is_printed() {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
+    let readme = fs::read_to_string(readme).unwrap();
+    let section = readme
+        .split("\n## ")
+        .find(|section| section.starts_with("A first session\n"));
+    let blocks = section.unwrap().split("```text\n").skip(1);
+    let blocks: Vec<&str> = blocks
+        .map(|block| block.split("```").next().unwrap())
+        .collect();
+    assert_eq!(blocks.len(), 2, "the edit is between two blocks");
+
+    let mut session = Session::start("shop", AGENTS);
+    session.file(SKILL_PATH, SKILL);
+    let mut printed = Vec::new();
+    for (number, block) in blocks.iter().enumerate() {
+        if number == 1 {
+            session.edit("AGENTS.md", AGENTS_EDITED);
+        }
+        let lines = block.lines().filter_map(|line| line.strip_prefix("$ "));
+        let outputs = lines.map(|line| {
+            let said = session.run(line);
+            assert_eq!(said.code, Some(0), "{line}: {said:#?}");
+            format!("$ {line}\n{}", said.out)
+        });
+        printed.push(outputs.collect::<Vec<_>>().join("\n"));
+    }
+    let printed = session.stable(&printed.join("\n"));
+    assert_shown(&stable(&blocks.join("\n")), &printed);
+    session.run("ctxpin down");
+    session.check("readme");
+}
+
+/// Asserts that two texts are equal, and names the first line that is not.
+#[track_caller]
+fn assert_shown(readme: &str, printed: &str) {
+    for (shown, found) in readme.lines().zip(printed.lines()) {
+        assert_eq!(
+            shown, found,
+            "the README is not what is printed:\n{printed}"
+        );
+    }
+    assert_eq!(readme, printed);
+}
+
+#[test]
+fn a_partial_refresh_a_decline_and_a_rollback() {
+    let mut session = Session::start("shop", AGENTS);
+    session.file(SKILL_PATH, SKILL);
+    for line in ["ctxpin up --detach", "ctxpin chat show --exit-code"] {
+        session.run(line);
+    }
+    session.edit("AGENTS.md", AGENTS_EDITED);
+    session.run("ctxpin chat decline");
+    session.run("ctxpin chat show --exit-code");
+    session.edit(".cursorrules", "Answer in English.\n");
+    for line in [
+        "ctxpin agent resync",
+        "ctxpin chat show --resources",
+        "ctxpin chat diff",
+        "ctxpin chat refresh --source .cursorrules",
+        "ctxpin chat history",
+        "ctxpin chat rollback 1",
+        "ctxpin chat refresh",
+        "ctxpin chat refresh",
+        "ctxpin chat set --policy follow --title \"the till\"",
+        "ctxpin chat list",
+        "ctxpin skill list",
+        "ctxpin skill show release-notes",
+        "ctxpin agent list",
+        "ctxpin agent status",
+        "ctxpin source list",
+        "ctxpin chat unpin",
+        "ctxpin prompt",
+        "ctxpin down",
+        "ctxpin down",
+    ] {
+        session.run(line);
+    }
+    session.check("chat");
+}
+
+#[test]
+fn faults_that_need_no_server() {
+    let mut session = Session::start("shop", AGENTS);
+    for line in [
+        "ctxpin chat show",
+        "ctxpin up nowhere",
+        "ctxpin scan nowhere",
+        "ctxpin source list",
+        "ctxpin source list --dir nowhere",
+        "ctxpin chat list --server http://127.0.0.1:1",
+        "CTXPIN_TOKEN=x ctxpin chat list --server http://127.0.0.1:1",
+        "ctxpin chat list --server http://127.0.0.1:1 --token-file nowhere",
+        "ctxpin chat list --server shop",
+        "ctxpin push --server http://127.0.0.1:1 --token-file AGENTS.md --timeout 0",
+        "CTXPIN_DATA_DIR=AGENTS.md ctxpin up --detach",
+        "ctxpin serve --data-dir AGENTS.md",
+        "ctxpin serve --data-dir data --listen localhost",
+        "ctxpin serve --data-dir data --listen 192.0.2.1:7878",
+        "ctxpin serve --data-dir data --database mysql://db/x",
+        "ctxpin",
+        "ctxpin chat",
+        "ctxpin chet show",
+        "ctxpin chat show --colour",
+        "ctxpin chat set",
+        "ctxpin chat set --policy sometimes",
+        "ctxpin check --since HEAD",
+        "ctxpin completions dos",
+    ] {
+        session.run(line);
+    }
+    session.check("faults");
+}
+
+#[test]
+fn faults_of_what_is_named() {
+    let mut session = Session::start("shop", AGENTS);
+    session.run("ctxpin up --detach");
+    for line in [
+        "ctxpin chat show 00000000",
+        "ctxpin chat show 000",
+        "ctxpin chat show shop",
+        "ctxpin chat show 00000000-0000-7000-8000-000000000000",
+        "CTXPIN_CHAT=00000000 ctxpin chat show",
+        "ctxpin chat diff --from 1 --to 9",
+        "ctxpin chat refresh --head 0000",
+        "ctxpin chat refresh --source nowhere.md",
+        "ctxpin chat rollback",
+        "ctxpin chat rollback 9",
+        "ctxpin chat bind 00000000",
+        "ctxpin skill show nothing",
+        "ctxpin source remove nowhere",
+        "ctxpin source add /etc",
+        "ctxpin agent rotate-token 00000000",
+        "ctxpin token revoke 00000000",
+        "ctxpin user quota nobody --content 1GiB",
+        "ctxpin token create --write-token AGENTS.md",
+        "cd .. && ctxpin chat show",
+        "ctxpin chat archive && ctxpin chat refresh",
+        "ctxpin down",
+    ] {
+        session.run(line);
+    }
+    session.check("not_found");
+}
+
+#[test]
+fn a_workspace_is_scanned_and_checked() {
+    let mut session = Session::start(
+        "shop",
+        "# House rules\n<!-- Tell nobody. -->\nRead docs/style.md first.\n",
+    );
+    session.file(SKILL_PATH, SKILL);
+    session.file(".agents/skills/broken/SKILL.md", "No frontmatter.\n");
+    session.file(
+        ".mcp.json",
+        r#"{"mcpServers": {"files": {"command": "mcp-files", "env": {"KEY": "x"}}}}"#,
+    );
+    for line in [
+        "ctxpin scan",
+        "ctxpin scan AGENTS.md",
+        "ctxpin check",
+        "ctxpin check --format github",
+        "ctxpin check .agents/skills/release-notes",
+        "ctxpin check nowhere",
+    ] {
+        session.run(line);
+    }
+    session.file(".ctxpin.toml", "[[check.except]]\ncode = \"no-such\"\n");
+    session.run("ctxpin check");
+    session.file(".ctxpin.toml", "[check]\nexcept = 1\n");
+    session.run("ctxpin check");
+    session.check("check");
+}
