@@ -7,7 +7,7 @@ use ctxpin_model::chat::ChatRecord;
 use ctxpin_model::drift::Hashes;
 use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_model::moment::Moment;
-use ctxpin_model::resource::{Bodies, Content, Detail, Resource, SkillFile};
+use ctxpin_model::resource::{Bodies, Content, Detail, Kind, Resource, SkillFile, Status};
 use ctxpin_model::snapshot::{Addresses, Facts, Snapshot};
 use ctxpin_model::treatment::{TreatedSnapshot, TreatmentKey, Treatments};
 
@@ -16,6 +16,8 @@ use crate::error::{Error, Result};
 use crate::grant::{
     Granted, object::Agent, object::Chat, right::Body, right::UsesBodies, right::Write,
 };
+use crate::treatments::JoinedTreatment;
+use crate::values::{Columns, Row, columns};
 use crate::{blobs, treatments};
 
 /// Returns a snapshot, from memory if it was read recently. The caller must have checked that the actor may
@@ -32,14 +34,12 @@ async fn read(transaction: &mut Transaction, id: SnapshotId) -> Result<Arc<Treat
 
 async fn read_stored(transaction: &mut Transaction, id: SnapshotId) -> Result<TreatedSnapshot> {
     let mut snapshot = transaction
-        .query("select os, directory, error from snapshots where id = $1")
+        .query("select ")
+        .push_all([FACTS, ", error from snapshots where id = $1"])
         .bind(&id)
         .optional(|row| {
             Ok(Snapshot {
-                facts: Facts {
-                    os: row.take()?,
-                    directory: row.take()?,
-                },
+                facts: row.take()?,
                 error: row.take()?,
                 resources: Vec::new(),
             })
@@ -73,44 +73,99 @@ async fn read_stored(transaction: &mut Transaction, id: SnapshotId) -> Result<Tr
     })
 }
 
-fn content(body: Option<BlobHash>, claimed: Option<BlobHash>) -> Option<Content> {
-    body.map(Content::Pinned).or(claimed.map(Content::Claimed))
+columns! {
+    FACTS of Facts {
+        os: "os",
+        directory: "directory",
+    }
 }
 
-/// Returns the resources, each with its ordinal and the hash of its detail. The statement returns a row for
-/// each treatment of a resource, or one row.
+/// A resource without the files of a skill. There is a row for each treatment of the resource, or one row.
+struct ResourceRow {
+    ordinal: i64,
+    kind: Kind,
+    source: String,
+    status: Status,
+    error: Option<String>,
+    content: Option<Content>,
+    size: u64,
+    name: Option<String>,
+    description: Option<String>,
+    root: Option<String>,
+    /// The hash of the detail.
+    detail: Option<BlobHash>,
+    treatment: JoinedTreatment,
+}
+
+columns! {
+    RESOURCE of ResourceRow {
+        ordinal: "r.ordinal",
+        kind: "r.kind",
+        source: "r.source",
+        status: "r.status",
+        error: "r.error",
+        content: "r.body, r.claimed",
+        size: "r.size",
+        name: "r.name",
+        description: "r.description",
+        root: "r.root",
+        detail: "r.detail",
+    }
+    then { treatment }
+}
+
+columns! {
+    FILE of SkillFile {
+        path: "path",
+        content: "body, claimed",
+        size: "size",
+        executable: "executable",
+        error: "error",
+    }
+}
+
+impl Columns for Option<Content> {
+    fn take(row: &mut Row) -> Result<Self> {
+        let body: Option<BlobHash> = row.take()?;
+        let claimed: Option<BlobHash> = row.take()?;
+        Ok(body.map(Content::Pinned).or(claimed.map(Content::Claimed)))
+    }
+}
+
+/// Returns the resources, each with its ordinal and the hash of its detail.
 async fn read_resources(
     transaction: &mut Transaction,
     id: SnapshotId,
 ) -> Result<(Vec<(i64, Resource, Option<BlobHash>)>, Treatments)> {
-    let rows = transaction
-        .query(
-            "select r.ordinal, r.kind, r.source, r.status, r.error, r.body, r.claimed, r.size, r.name, \
-             r.description, r.root, r.detail, ",
-        )
-        .push(treatments::COLUMNS)
+    let rows: Vec<ResourceRow> = transaction
+        .query("select ")
+        .push_all([RESOURCE, ", ", treatments::COLUMNS])
         .push(
             " from snapshot_resources r left join treatments t on t.blob = r.body and t.kind = r.kind \
              where r.snapshot_id = $1 order by r.ordinal",
         )
         .bind(&id)
-        .all(|row| {
-            let ordinal: i64 = row.take()?;
-            let mut resource = Resource::new(row.take()?, row.take::<String>()?, row.take()?);
-            resource.error = row.take()?;
-            resource.content = content(row.take()?, row.take()?);
-            resource.size = row.take()?;
-            resource.name = row.take()?;
-            resource.description = row.take()?;
-            resource.root = row.take()?;
-            let detail = row.take()?;
-            Ok(((ordinal, resource, detail), treatments::read(row)?))
-        })
+        .all(Row::take)
         .await?;
-    let (mut resources, mut treatments) = (Vec::new(), Treatments::default());
-    for (resource, treatment) in rows {
-        if let (Some(blob), Some((renderer, treatment))) = (resource.1.body(), treatment) {
-            let kind = resource.1.kind;
+    let mut resources: Vec<(i64, Resource, Option<BlobHash>)> = Vec::new();
+    let mut treatments = Treatments::default();
+    for row in rows {
+        let ResourceRow {
+            ordinal,
+            kind,
+            source,
+            status,
+            error,
+            content,
+            size,
+            name,
+            description,
+            root,
+            detail,
+            treatment,
+        } = row;
+        let body = content.and_then(Content::pinned);
+        if let (Some(blob), Some((renderer, treatment))) = (body, treatment.treatment()?) {
             let key = TreatmentKey {
                 blob,
                 kind,
@@ -118,12 +173,19 @@ async fn read_resources(
             };
             treatments.insert(key, treatment);
         }
-        if resources
-            .last()
-            .is_none_or(|(ordinal, ..): &(i64, _, _)| *ordinal != resource.0)
-        {
-            resources.push(resource);
+        if resources.last().is_some_and(|(last, ..)| *last == ordinal) {
+            continue;
         }
+        let resource = Resource {
+            error,
+            content,
+            size,
+            name,
+            description,
+            root,
+            ..Resource::new(kind, source, status)
+        };
+        resources.push((ordinal, resource, detail));
     }
     Ok((resources, treatments))
 }
@@ -132,23 +194,12 @@ async fn read_files(
     transaction: &mut Transaction,
     id: SnapshotId,
 ) -> Result<BTreeMap<i64, Vec<SkillFile>>> {
-    let rows = transaction
-        .query(
-            "select ordinal, path, body, claimed, size, executable, error \
-             from skill_files where snapshot_id = $1 order by ordinal, path",
-        )
+    let rows: Vec<(i64, SkillFile)> = transaction
+        .query("select ordinal, ")
+        .push(FILE)
+        .push(" from skill_files where snapshot_id = $1 order by ordinal, path")
         .bind(&id)
-        .all(|row| {
-            let ordinal: i64 = row.take()?;
-            let file = SkillFile {
-                path: row.take()?,
-                content: content(row.take()?, row.take()?),
-                size: row.take()?,
-                executable: row.take()?,
-                error: row.take()?,
-            };
-            Ok((ordinal, file))
-        })
+        .all(|row| Ok((row.take()?, row.take()?)))
         .await?;
     let mut files: BTreeMap<i64, Vec<SkillFile>> = BTreeMap::new();
     for (ordinal, file) in rows {

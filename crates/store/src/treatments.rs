@@ -7,37 +7,59 @@ use ctxpin_model::warning;
 use crate::database::{CHUNK, Transaction};
 use crate::error::{Error, Result};
 use crate::grant::{Granted, Upkeep, object::Agent, right::Write, task};
-use crate::values::Row;
+use crate::values::columns;
 
-/// The columns of a treatment, after its blob and its kind.
-pub(crate) const COLUMNS: &str = "t.renderer, t.given, t.removed_comment, t.removed_invisible, \
-     t.removed_blank, t.warnings";
+/// A treatment as an outer join returns it: every column is null if the body has none.
+pub(crate) struct JoinedTreatment {
+    renderer: Option<i64>,
+    given: Option<BlobHash>,
+    removed_comment: Option<u64>,
+    removed_invisible: Option<u64>,
+    removed_blank: Option<u64>,
+    warnings: Option<String>,
+}
 
-/// Reads [`COLUMNS`]. Returns `None` if they are null, because the body has no treatment.
-pub(crate) fn read(row: &mut Row) -> Result<Option<(i64, Treatment)>> {
-    let renderer: Option<i64> = row.take()?;
-    let given: Option<BlobHash> = row.take()?;
-    let comment: Option<u64> = row.take()?;
-    let invisible: Option<u64> = row.take()?;
-    let blank: Option<u64> = row.take()?;
-    let warnings: Option<String> = row.take()?;
-    let (Some(renderer), Some(given), Some(warnings)) = (renderer, given, warnings) else {
-        return Ok(None);
-    };
-    let warnings = warning::from_json(&warnings).ok_or_else(|| {
-        Error::Unexpected("the stored warnings of a treatment are not a list".into())
-    })?;
-    let removed = Removed {
-        comment: comment.unwrap_or_default(),
-        invisible: invisible.unwrap_or_default(),
-        blank: blank.unwrap_or_default(),
-    };
-    let treatment = Treatment {
-        given,
-        removed,
-        warnings,
-    };
-    Ok(Some((renderer, treatment)))
+columns! {
+    /// The columns of a treatment `t`, without its blob and its kind.
+    pub(crate) COLUMNS of JoinedTreatment {
+        renderer: "t.renderer",
+        given: "t.given",
+        removed_comment: "t.removed_comment",
+        removed_invisible: "t.removed_invisible",
+        removed_blank: "t.removed_blank",
+        warnings: "t.warnings",
+    }
+}
+
+impl JoinedTreatment {
+    /// Returns the renderer and the treatment, or `None` if the body has no treatment.
+    pub(crate) fn treatment(self) -> Result<Option<(i64, Treatment)>> {
+        let Self {
+            renderer: Some(renderer),
+            given: Some(given),
+            removed_comment: Some(comment),
+            removed_invisible: Some(invisible),
+            removed_blank: Some(blank),
+            warnings: Some(warnings),
+        } = self
+        else {
+            return Ok(None);
+        };
+        let warnings = warning::from_json(&warnings).ok_or_else(|| {
+            Error::Unexpected("the stored warnings of a treatment are not a list".into())
+        })?;
+        let removed = Removed {
+            comment,
+            invisible,
+            blank,
+        };
+        let treatment = Treatment {
+            given,
+            removed,
+            warnings,
+        };
+        Ok(Some((renderer, treatment)))
+    }
 }
 
 /// Inserts the treatments that are not stored yet.

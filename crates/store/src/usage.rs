@@ -13,31 +13,44 @@ use crate::database::{CHUNK, Transaction};
 use crate::error::Result;
 use crate::grant::{Granted, Upkeep, object::Account, object::Agent, right::Write, task};
 use crate::query::Lock;
-use crate::values::{Columns, Row};
+use crate::values::{Columns, Row, columns};
 
-/// The amounts and quotas of a user, whose row is `u`. `$1` is the time.
-const COLUMNS: &str = "u.content_bytes, \
-     (select cast(count(*) as bigint) from agents a where a.owner_id = u.id), u.chat_count, \
-     (select cast(count(*) as bigint) from tokens t where t.user_id = u.id and t.revoked_at is null \
-        and (t.expires_at is null or t.expires_at > $1)), \
-     u.content_bytes_quota, u.agents_quota, u.chats_quota, u.tokens_quota";
-
-fn read(row: &mut Row) -> Result<Usage> {
-    Ok(Usage {
-        used: Amounts {
-            content_bytes: row.take()?,
-            agents: row.take()?,
-            chats: row.take()?,
-            tokens: row.take()?,
-        },
-        overrides: QuotaOverrides {
-            content_bytes: row.take()?,
-            agents: row.take()?,
-            chats: row.take()?,
-            tokens: row.take()?,
-        },
-    })
+columns! {
+    AMOUNTS of Amounts {
+        content_bytes: "w.content_bytes",
+        agents: "w.agents",
+        chats: "w.chat_count",
+        tokens: "w.tokens",
+    }
 }
+
+columns! {
+    QUOTAS of QuotaOverrides {
+        content_bytes: "w.content_bytes_quota",
+        agents: "w.agents_quota",
+        chats: "w.chats_quota",
+        tokens: "w.tokens_quota",
+    }
+}
+
+/// The columns of a [`Usage`].
+const COLUMNS: [&str; 3] = [AMOUNTS, ", ", QUOTAS];
+
+impl Columns for Usage {
+    fn take(row: &mut Row) -> Result<Self> {
+        Ok(Self {
+            used: row.take()?,
+            overrides: row.take()?,
+        })
+    }
+}
+
+/// The user `$2` as the table `w` that [`COLUMNS`] are read from. `$1` is the time.
+const OF_USER: &str = " from (select u.content_bytes, \
+     (select cast(count(*) as bigint) from agents a where a.owner_id = u.id) as agents, u.chat_count, \
+     (select cast(count(*) as bigint) from tokens t where t.user_id = u.id and t.revoked_at is null \
+        and (t.expires_at is null or t.expires_at > $1)) as tokens, \
+     u.content_bytes_quota, u.agents_quota, u.chats_quota, u.tokens_quota from users u where u.id = $2) w";
 
 async fn of_user(
     transaction: &mut Transaction,
@@ -46,10 +59,11 @@ async fn of_user(
 ) -> Result<Option<Usage>> {
     transaction
         .query("select ")
-        .push_all([COLUMNS, " from users u where u.id = $2"])
+        .push_all(COLUMNS)
+        .push(OF_USER)
         .bind(&now)
         .bind(&user)
-        .optional(read)
+        .optional(Row::take)
         .await
 }
 
@@ -104,9 +118,10 @@ impl Upkeep<'_, task::QuotaWarnings> {
                     cast(coalesce(t.number, 0) as bigint) as tokens, \
                     u.content_bytes_quota, u.agents_quota, u.chats_quota, u.tokens_quota \
                     from users u left join agents_of a on a.owner_id = u.id left join tokens_of t on t.user_id = u.id) \
-                 select w.id, w.content_bytes, w.agents, w.chat_count, w.tokens, \
-                 w.content_bytes_quota, w.agents_quota, w.chats_quota, w.tokens_quota from w where ",
+                 select w.id, ",
             )
+            .push_all(COLUMNS)
+            .push(" from w where ")
             .bind(&now);
         let query = NEAR.into_iter().fold(query, |query, (near, stock)| {
             // A large quota times a percentage exceeds a bigint.
@@ -118,7 +133,7 @@ impl Upkeep<'_, task::QuotaWarnings> {
         });
         query
             .push(" order by w.id")
-            .all(|row| Ok((row.take()?, read(row)?)))
+            .all(|row| Ok((row.take()?, row.take()?)))
             .await
     }
 }

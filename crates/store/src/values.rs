@@ -150,14 +150,14 @@ impl<V: Value> Columns for Option<V> {
 macro_rules! columns {
     (
         $(#[$doc:meta])*
-        $name:ident of $record:ident {
+        $vis:vis $name:ident of $record:ident {
             $first:ident: $first_sql:literal
             $(, $field:ident: $sql:literal)* $(,)?
         }
         $(then { $($behind:ident),+ })?
     ) => {
         $(#[$doc])*
-        const $name: &str = concat!($first_sql $(, ", ", $sql)*);
+        $vis const $name: &str = concat!($first_sql $(, ", ", $sql)*);
 
         impl $crate::values::Columns for $record {
             fn take(row: &mut $crate::values::Row) -> $crate::error::Result<Self> {
