@@ -93,10 +93,18 @@ impl<'c> Query<'c> {
         self
     }
 
-    /// Adds a text whose parameters [`crate::together`] has renumbered.
-    pub(crate) fn renumbered(mut self, sql: &str) -> Self {
-        self.sql.push_str(sql);
-        self
+    /// Adds a statement whose parameters count on from the number of values that are bound before it. Our
+    /// statements have a `$` before a number and nowhere else.
+    pub(crate) fn push_renumbered(self, sql: &'static str, values_before: usize) -> Self {
+        let mut parts = sql.split('$');
+        let query = self.push(parts.next().unwrap_or_default());
+        parts.fold(query, |query, part| {
+            let digits = part.bytes().take_while(u8::is_ascii_digit).count();
+            let (number, rest) = part.split_at(digits);
+            let number: usize = number.parse().unwrap_or_default();
+            let number = i64::try_from(number + values_before).unwrap_or(i64::MAX);
+            query.push("$").number(number).push(rest)
+        })
     }
 
     /// Adds a parameter and its value.
@@ -359,7 +367,7 @@ async fn fetch_all_postgres(
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     #[test]
@@ -379,8 +387,8 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn values_continue_the_numbering() {
+    /// Returns the text of a statement. It is never executed.
+    pub(crate) fn text(build: impl FnOnce(Query<'_>) -> Query<'_>) -> String {
         let counters = Counters::default();
         let connections = sqlx::sqlite::SqlitePoolOptions::new();
         let pools = || connections.clone().connect_lazy("sqlite::memory:").unwrap();
@@ -388,16 +396,31 @@ mod tests {
             writer: pools(),
             readers: pools(),
         };
-        let query = Query::outside(&pools, &counters)
-            .push("insert into t values ")
-            .bind(&1_i64)
-            .rows([1_i64, 2], |row, item| {
-                row.value(&item).value(&"x".to_owned())
-            })
-            .push(" where a in ")
-            .list(&[3_i64, 4]);
+        build(Query::outside(&pools, &counters)).sql
+    }
+
+    #[tokio::test]
+    async fn parameters_count_on() {
+        let sql = "update t set a = $2, b = $10 where id = $1";
+        let renumbered = |by| text(|query| query.push_renumbered(sql, by));
+        assert_eq!(renumbered(0), sql);
+        assert_eq!(renumbered(3), "update t set a = $5, b = $13 where id = $4");
+    }
+
+    #[tokio::test]
+    async fn values_continue_the_numbering() {
+        let sql = text(|query| {
+            query
+                .push("insert into t values ")
+                .bind(&1_i64)
+                .rows([1_i64, 2], |row, item| {
+                    row.value(&item).value(&"x".to_owned())
+                })
+                .push(" where a in ")
+                .list(&[3_i64, 4])
+        });
         assert_eq!(
-            query.sql,
+            sql,
             "insert into t values ($2, $3), ($4, $5) where a in ($6, $7)"
         );
     }

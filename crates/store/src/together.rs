@@ -73,8 +73,7 @@ impl Together<'_> {
             return Ok(written);
         }
         let counted = self.writes.len() as u64;
-        let sql = composed(&self.writes);
-        let mut query = self.transaction.query("").renumbered(&sql);
+        let mut query = compose(self.transaction.query(""), &self.writes);
         for write in &self.writes {
             query = bind_all(query, &write.values);
         }
@@ -86,51 +85,36 @@ fn bind_all<'t>(query: Query<'t>, values: &[Box<dyn Bindable>]) -> Query<'t> {
     values.iter().fold(query, |query, value| value.bind(query))
 }
 
-/// Composes one statement of several. It returns how many rows they wrote in total.
-fn composed(writes: &[Write]) -> String {
-    let mut parts = Vec::new();
-    let mut counts = Vec::new();
+/// Composes one statement of several, without their values. It returns how many rows they wrote in total.
+fn compose<'t>(mut query: Query<'t>, writes: &[Write]) -> Query<'t> {
     let mut values_before = 0;
-    for (index, write) in writes.iter().enumerate() {
-        let sql = renumbered(write.sql, values_before);
-        parts.push(format!("w{index} as ({sql} returning 1)"));
-        counts.push(format!("(select count(*) from w{index})"));
+    for (number, write) in (0..).zip(writes) {
+        query = query
+            .push(if number == 0 { "with w" } else { ", w" })
+            .number(number)
+            .push(" as (")
+            .push_renumbered(write.sql, values_before)
+            .push(" returning 1)");
         values_before += write.values.len();
     }
-    let (parts, counts) = (parts.join(", "), counts.join(" + "));
-    format!("with {parts} select cast({counts} as bigint)")
-}
-
-/// The statement with its parameters counted on from `by`. Our statements have a `$` before a
-/// number and nowhere else.
-fn renumbered(sql: &str, by: usize) -> String {
-    let mut parts = sql.split('$');
-    let mut whole = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let digits = part.bytes().take_while(u8::is_ascii_digit).count();
-        let (number, rest) = part.split_at(digits);
-        let number: usize = number.parse().unwrap_or_default();
-        whole.push_str(&format!("${}{rest}", number + by));
+    query = query.push(" select cast(");
+    for (number, _) in (0..).zip(writes) {
+        query = query
+            .push(if number == 0 { "" } else { " + " })
+            .push("(select count(*) from w")
+            .number(number)
+            .push(")");
     }
-    whole
+    query.push(" as bigint)")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::query::tests::text;
 
-    #[test]
-    fn parameters_count_on() {
-        let sql = "update t set a = $2, b = $10 where id = $1";
-        assert_eq!(renumbered(sql, 0), sql);
-        assert_eq!(
-            renumbered(sql, 3),
-            "update t set a = $5, b = $13 where id = $4"
-        );
-    }
-
-    #[test]
-    fn writes_become_one_statement() {
+    #[tokio::test]
+    async fn writes_become_one_statement() {
         let write = |sql, count: i64| Write {
             sql,
             values: (0..count).map(|n| Box::new(Some(n)) as _).collect(),
@@ -140,7 +124,7 @@ mod tests {
             write("delete from u where id = $1", 1),
         ];
         assert_eq!(
-            composed(&writes),
+            text(|query| compose(query, &writes)),
             "with w0 as (insert into t values ($1, $2) returning 1), \
              w1 as (delete from u where id = $3 returning 1) \
              select cast((select count(*) from w0) + (select count(*) from w1) as bigint)"
