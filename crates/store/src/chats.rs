@@ -337,26 +337,33 @@ impl Granted<Chat, Write> {
         change: &ChatChange,
         now: Moment,
     ) -> Result<()> {
+        let ChatChange {
+            title,
+            archived,
+            agent,
+            policy,
+            tools,
+        } = change;
         let chat = self.id();
         let mut query = self
             .within(transaction)?
             .query("update chats set updated_at = ")
             .value(&now);
-        if let Some(title) = &change.title {
+        if let Some(title) = title {
             query = query.push(", title = ").value_optional(title.as_ref());
         }
-        if let Some(archived) = change.archived {
+        if let Some(archived) = archived {
             query = query
                 .push(", archived_at = ")
                 .value_optional(archived.then_some(now).as_ref());
         }
-        if let Some(agent) = &change.agent {
+        if let Some(agent) = agent {
             query = query.push(", agent_id = ").value_optional(agent.as_ref());
         }
-        if let Some(policy) = &change.policy {
+        if let Some(policy) = policy {
             query = query.push(", policy = ").value(policy);
         }
-        if let Some(tools) = &change.tools {
+        if let Some(tools) = tools {
             query = query.push(", tools = ").value(tools);
         }
         query = query.push(" where id = ").value(&chat);

@@ -16,19 +16,47 @@ pub(super) struct ToldChat {
 }
 
 impl ToldChat {
-    /// A hash of the fields and not only of a time, because after the clock was set back, two changes can have
-    /// the same time.
+    /// Hashes the fields and not only a time, because after the clock was set back, two changes can have the
+    /// same time. Every field of the record is named here, so that a new one is either hashed or left out on
+    /// purpose.
     pub fn of(chat: &ChatRecord) -> Self {
-        let head = chat.head.map(|head| (head.snapshot, chat.head_settled));
+        let ChatRecord {
+            // These never change.
+            id: _,
+            owner: _,
+            client: _,
+            reference: _,
+            created_at: _,
+            // A move of the pin changes `pin_seq`.
+            pin: _,
+            // The drift says what these mean for the chat.
+            declined: _,
+            first_other_at: _,
+            // It only says how dear a move is.
+            head_prompt: _,
+            title,
+            agent,
+            parent,
+            archived_at,
+            policy,
+            tools,
+            pin_seq,
+            turn_count,
+            updated_at,
+            head,
+            head_settled,
+            agent_refused,
+        } = chat;
+        let head = head.map(|head| (head.snapshot, head_settled));
         let drift = chat.drift().map(|drift| (drift.since, drift.declined));
-        let fields = (chat.updated_at, &chat.title, chat.archived_at.is_some());
-        let choices = (chat.policy, chat.tools, chat.parent, chat.agent);
-        let counts = (chat.pin_seq, chat.turn_count);
-        let refused = chat.agent_refused.map(|refused| refused.limit);
+        let fields = (updated_at, title, archived_at.is_some());
+        let choices = (policy, tools, parent, agent);
+        let counts = (pin_seq, turn_count);
+        let refused = agent_refused.map(|refused| refused.limit);
         Self {
             hash: hash(&(fields, choices, counts, head, drift, refused)),
-            turn_count: chat.turn_count,
-            agent: chat.agent,
+            turn_count: *turn_count,
+            agent: *agent,
         }
     }
 }
