@@ -16,56 +16,40 @@ use crate::fault::Cause;
 /// A migration: its number, its name, and its SQL for SQLite and for PostgreSQL.
 type Texts = (i64, &'static str, &'static str, &'static str);
 
+/// Returns the migration whose files have this number and name.
+macro_rules! migration {
+    ($number:literal, $digits:literal, $name:literal) => {
+        (
+            $number,
+            $name,
+            include_str!(concat!(
+                "../migrations/sqlite/",
+                $digits,
+                "_",
+                $name,
+                ".sql"
+            )),
+            include_str!(concat!(
+                "../migrations/postgres/",
+                $digits,
+                "_",
+                $name,
+                ".sql"
+            )),
+        )
+    };
+}
+
 /// All migrations, ordered by number.
 const MIGRATIONS: &[Texts] = &[
-    (
-        1,
-        "foundation",
-        include_str!("../migrations/sqlite/0001_foundation.sql"),
-        include_str!("../migrations/postgres/0001_foundation.sql"),
-    ),
-    (
-        2,
-        "renderers",
-        include_str!("../migrations/sqlite/0002_renderers.sql"),
-        include_str!("../migrations/postgres/0002_renderers.sql"),
-    ),
-    (
-        3,
-        "treatments",
-        include_str!("../migrations/sqlite/0003_treatments.sql"),
-        include_str!("../migrations/postgres/0003_treatments.sql"),
-    ),
-    (
-        4,
-        "notes",
-        include_str!("../migrations/sqlite/0004_notes.sql"),
-        include_str!("../migrations/postgres/0004_notes.sql"),
-    ),
-    (
-        5,
-        "exposure",
-        include_str!("../migrations/sqlite/0005_exposure.sql"),
-        include_str!("../migrations/postgres/0005_exposure.sql"),
-    ),
-    (
-        6,
-        "quotas",
-        include_str!("../migrations/sqlite/0006_quotas.sql"),
-        include_str!("../migrations/postgres/0006_quotas.sql"),
-    ),
-    (
-        7,
-        "uploads",
-        include_str!("../migrations/sqlite/0007_uploads.sql"),
-        include_str!("../migrations/postgres/0007_uploads.sql"),
-    ),
-    (
-        8,
-        "makers",
-        include_str!("../migrations/sqlite/0008_makers.sql"),
-        include_str!("../migrations/postgres/0008_makers.sql"),
-    ),
+    migration!(1, "0001", "foundation"),
+    migration!(2, "0002", "renderers"),
+    migration!(3, "0003", "treatments"),
+    migration!(4, "0004", "notes"),
+    migration!(5, "0005", "exposure"),
+    migration!(6, "0006", "quotas"),
+    migration!(7, "0007", "uploads"),
+    migration!(8, "0008", "makers"),
 ];
 
 /// The version of the newest schema that this release knows.
@@ -115,5 +99,25 @@ fn failure(error: MigrateError) -> OpenError {
             OpenError::Migrate(Cause::new(format!("{number}: {}", Cause::from(&error))))
         }
         other => OpenError::Migrate(Cause::new(other.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_is_listed() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite");
+        let files = std::fs::read_dir(folder).unwrap();
+        let mut files: Vec<_> = files
+            .map(|file| file.unwrap().file_name().into_string().unwrap())
+            .collect();
+        files.sort();
+        let listed = MIGRATIONS.iter();
+        let listed: Vec<_> = listed
+            .map(|(number, name, ..)| format!("{number:04}_{name}.sql"))
+            .collect();
+        assert_eq!(files, listed);
     }
 }
