@@ -71,12 +71,4 @@ impl Snapshot {
     pub fn stored(&self) -> BTreeSet<BlobHash> {
         self.resources.iter().flat_map(Resource::stored).collect()
     }
-
-    /// Returns the size of all resources and skill files in the workspace, in bytes.
-    pub fn bytes(&self) -> u64 {
-        let files = self.resources.iter().flat_map(|resource| &resource.files);
-        let of_files: u64 = files.map(|file| file.size).fold(0, u64::saturating_add);
-        let of_resources = self.resources.iter().map(|resource| resource.size);
-        of_resources.fold(of_files, u64::saturating_add)
-    }
 }

@@ -50,6 +50,7 @@ const MIGRATIONS: &[Texts] = &[
     migration!(6, "0006", "quotas"),
     migration!(7, "0007", "uploads"),
     migration!(8, "0008", "makers"),
+    migration!(9, "0009", "snapshot_sizes"),
 ];
 
 /// The version of the newest schema that this release knows.

@@ -217,8 +217,8 @@ async fn insert(
 ) -> Result<()> {
     let written = transaction
         .query(
-            "insert into snapshots (id, context_hash, tools_hash, os, directory, error, resource_count, total_bytes, created_at) \
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing",
+            "insert into snapshots (id, context_hash, tools_hash, os, directory, error, created_at) \
+             values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing",
         )
         .bind(&addresses.id)
         .bind(&addresses.context_hash)
@@ -226,8 +226,6 @@ async fn insert(
         .bind_optional(snapshot.facts.os.as_ref())
         .bind_optional(snapshot.facts.directory.as_ref())
         .bind_optional(snapshot.error.as_ref())
-        .bind(&(snapshot.resources.len() as u64))
-        .bind(&snapshot.bytes())
         .bind(&now)
         .execute()
         .await?;
