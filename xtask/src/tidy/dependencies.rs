@@ -1,5 +1,5 @@
-//! Which crate may use which: the map of the repository, and who may depend on what from outside.
-//! A crate that cannot see a thing cannot come to rely on it.
+//! The map of the crates in ARCHITECTURE.md agrees with the manifests, and a library is used only by the
+//! crates that it is for. A crate cannot rely on what it cannot see.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

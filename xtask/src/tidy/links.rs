@@ -1,4 +1,4 @@
-//! Links between the pages of this repository: a page or a heading that moves takes its readers along.
+//! Links between the pages of this repository lead to pages and headings that exist.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

@@ -1,4 +1,5 @@
-//! Every package takes the workspace's lints, else a warning that all others deny passes in one.
+//! Every package uses the workspace's lints. Otherwise one package would accept a warning that all
+//! others deny.
 
 use super::Breach;
 use super::files::File;
