@@ -14,14 +14,14 @@ pub enum Unit {
     RequestsPerSecond,
 }
 
-/// Whose figure it is.
+/// The design that a figure belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Design {
     Ctxpin,
     /// Rows copied into each chat, and drift marked in each chat.
     Copying,
-    /// What nothing can be better than.
+    /// The lower limit.
     Limit,
 }
 
@@ -41,13 +41,13 @@ impl Design {
 pub struct Figure {
     /// The group it belongs to: figures of one group and quantity are compared.
     pub subject: &'static str,
-    /// What was measured.
+    /// The name of the measurement.
     pub measured: String,
     /// Over which quantity it grows, where it does.
     pub size: Option<f64>,
-    /// Whose it is.
+    /// The measured design.
     pub design: Design,
-    /// On which database; none where no database takes part.
+    /// The name of the database, or `None` if no database takes part.
     pub database: Option<String>,
     pub unit: Unit,
     /// The samples in short.
@@ -60,7 +60,7 @@ pub struct Figures {
     all: Vec<Figure>,
 }
 
-/// What a figure is of.
+/// The subject of a figure.
 #[derive(Debug, Clone)]
 pub struct Of {
     subject: &'static str,

@@ -1,5 +1,4 @@
-//! What nothing can be faster than: the same server without the product behind it, a bare commit,
-//! a plain copy of memory.
+//! The lower limits: the same server without the product, a bare commit, a plain copy of memory.
 
 use std::hint::black_box;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -17,7 +17,7 @@ pub struct Summary {
     pub quartile_low: f64,
     /// A quarter of them is above.
     pub quartile_high: f64,
-    /// One of a hundred is above.
+    /// The value that one of a hundred samples exceeds.
     pub percentile_99: f64,
     /// How many there are.
     pub count: usize,

@@ -1,4 +1,4 @@
-//! What a workspace holds: instruction files of 4 KiB that do not compress.
+//! The content of a workspace: instruction files of 4 KiB that do not compress.
 
 use std::sync::Arc;
 

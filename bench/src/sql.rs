@@ -30,7 +30,7 @@ pub const POSTGRES_CONNECTIONS_MAX: u32 = 8;
 /// A pool of connections.
 #[derive(Clone)]
 pub enum Pool {
-    /// One connection, for SQLite has one writer.
+    /// One connection, because SQLite has one writer.
     Sqlite(SqlitePool),
     Postgres(PgPool),
 }
@@ -43,7 +43,7 @@ pub enum Work {
     Postgres(sqlx::Transaction<'static, Postgres>),
 }
 
-/// What is bound to a parameter.
+/// A value for a parameter.
 #[derive(Clone)]
 pub enum Value {
     Id(Uuid),

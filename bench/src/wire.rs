@@ -181,7 +181,7 @@ fn find(bytes: &[u8], text: &[u8]) -> Option<usize> {
     bytes.windows(text.len()).position(|part| part == text)
 }
 
-/// What a load found.
+/// The result of a load.
 pub struct Load {
     /// Answers in a second.
     pub per_second: f64,

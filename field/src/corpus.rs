@@ -21,7 +21,7 @@ pub struct File {
     pub checkout: PathBuf,
     /// The path of the file.
     pub path: PathBuf,
-    /// What it holds.
+    /// The content of the file.
     pub bytes: Vec<u8>,
 }
 

@@ -1,4 +1,4 @@
-//! What sanitising costs beside the first renderer, side by side.
+//! The cost of sanitising, compared with the first renderer.
 
 use std::fmt;
 use std::hint::black_box;

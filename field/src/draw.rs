@@ -60,7 +60,7 @@ pub fn print(files: &[File], arguments: &Arguments) -> anyhow::Result<()> {
 
 fn check(program: &Path, checkout: &Path, paths: &[&Path]) -> anyhow::Result<Vec<Finding>> {
     let mut findings = Vec::new();
-    // No command line is endless.
+    // A command line has a limit.
     for paths in paths.chunks(500) {
         let said = Command::new(program)
             .args(["check", "--json"])

@@ -35,7 +35,7 @@ pub fn of(files: &[File]) -> Standing {
             true => standing.skills += 1,
             false => standing.instruction_files += 1,
         }
-        // What a directory of skills would say of it: the skill, its files and all.
+        // Scans the skill as a folder of skills would, with all its files.
         let found = scan(
             &Request::single(&file.path, "/nonexistent", Trust::of_process()),
             &|| false,

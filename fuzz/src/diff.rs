@@ -1,4 +1,4 @@
-//! What differs: between two snapshots, and between two texts.
+//! The differences between two snapshots, and between two texts.
 
 use std::time::{Duration, Instant};
 

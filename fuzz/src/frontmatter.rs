@@ -88,7 +88,7 @@ fn check_spellings(text: &str, frontmatter: &Frontmatter) {
     if !text.contains('\r') {
         assert_eq!(again(&text.replace('\n', "\r\n")), *frontmatter, "CRLF");
     }
-    // What follows a frontmatter that is whole says nothing of it.
+    // The text behind a complete frontmatter does not affect the result.
     if frontmatter.refusal.is_none() {
         assert_eq!(
             again(&format!("{text}\n---\nname: x\n")),

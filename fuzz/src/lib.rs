@@ -17,7 +17,7 @@ mod pieces;
 pub mod sanitiser;
 mod snapshots;
 
-/// Something to be fuzzed.
+/// A target of the fuzzer.
 #[derive(Debug, Clone, Copy)]
 pub struct Target {
     /// The name of its binary, of its module and of the folder of its corpus.

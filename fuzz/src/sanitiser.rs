@@ -31,7 +31,7 @@ fn is_selector(c: char) -> bool {
     matches!(c, '\u{180B}'..='\u{180D}' | '\u{180F}' | '\u{FE00}'..='\u{FE0F}' | '\u{E0100}'..='\u{E01EF}')
 }
 
-/// What ends a line elsewhere than in Markdown, where it is a space or nothing.
+/// Characters that end a line elsewhere, but are a space or nothing in Markdown.
 const ENDS: [char; 5] = ['\u{B}', '\u{C}', '\u{85}', '\u{2028}', '\u{2029}'];
 
 /// Checks seven texts, alone and together as the facts, the file and the skill of a prompt.
@@ -164,7 +164,7 @@ fn check_visible(text: &str) {
             '\n' | '\t' => false,
             '\u{AD}' | '\u{61C}' | '\u{200B}' | '\u{200E}' | '\u{200F}' => true,
             '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' => true,
-            // One chooses a form of something that is seen, and more than one of nothing.
+            // One selector chooses a form of a visible character. Further ones choose nothing.
             c if is_selector(c) => is_unseen(before) || before.is_ascii_alphabetic(),
             // A tag is a part of a flag, or nothing.
             '\u{E0000}'..='\u{E007F}' => !flag,

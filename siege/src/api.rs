@@ -112,7 +112,7 @@ impl Connection {
     }
 }
 
-/// Somebody with a token.
+/// A user with a token.
 #[derive(Debug, Clone)]
 pub struct Caller {
     pub address: SocketAddr,
@@ -189,7 +189,7 @@ impl Caller {
 /// A user for whom tokens are made.
 pub struct Member {
     id: String,
-    /// Who makes them.
+    /// The caller who pushes.
     caller: Caller,
 }
 

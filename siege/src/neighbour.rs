@@ -26,7 +26,7 @@ const IDLE_MAX: Duration = Duration::from_secs(5);
 /// Files of the workspace, of a few KiB.
 const FILES: usize = 10;
 
-/// What the neighbour saw.
+/// The neighbour's measurements.
 #[derive(Debug, Default, Clone)]
 pub struct Work {
     /// How long each response took from the moment at which its request was due, in milliseconds.

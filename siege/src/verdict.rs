@@ -1,4 +1,4 @@
-//! What is judged of an attack, and by which limits.
+//! The measurements of an attack, and their limits.
 
 use crate::attacks::Tally;
 use crate::neighbour::Work;
@@ -29,9 +29,9 @@ pub const LIMITS: &str = "\
 Limits: the neighbour's median grows to at most 10 times its value before, or 10 ms. 99 of 100 requests take at \
 most 1 s, or the time of as many syncs of the disk. No request fails. The server uses at most 512 MiB.";
 
-/// What was seen of one attack.
+/// The measurements of one attack.
 pub struct Observed {
-    /// What the neighbour saw before it.
+    /// The neighbour's measurements before the attack.
     pub undisturbed: Work,
     pub disturbed: Work,
     /// How long syncs of the disk took meanwhile, in milliseconds.
@@ -151,7 +151,7 @@ mod tests {
         };
         check(observed(2.0, &[20.0; 100]), &[]);
         check(observed(2.0, &[20.1; 100]), &[Violation::Median]);
-        // What was half a millisecond may become ten.
+        // Half a millisecond may become ten.
         check(observed(0.5, &[10.0; 100]), &[]);
         check(observed(0.5, &[10.1; 100]), &[Violation::Median]);
         let mut one_late = [1.0; 100];

@@ -76,7 +76,7 @@ pub async fn run(mut caller: Caller, agent: Uuid, deadline: Instant) {
     }
 }
 
-/// What came of a push.
+/// The result of a push.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pushed {
     /// It was accepted, or is unknown.

@@ -1,4 +1,4 @@
-//! One caller of the servers: it picks a replica for each request, notes how each request ended,
+//! One caller of the servers. It picks a replica for each request, records how each request ended,
 //! and waits for servers that are down.
 
 use std::sync::Arc;
@@ -37,7 +37,7 @@ pub struct Caller {
     clients: Vec<Client>,
     /// The record of its requests.
     pub ledger: Arc<Ledger>,
-    /// What it chooses by.
+    /// The source of the caller's choices.
     pub random: StdRng,
 }
 

@@ -8,10 +8,12 @@ use anyhow::{Context, bail};
 use ctxpin_cluster::install;
 use tokio::process::Command;
 
-/// Where Debian's package `libfaketime` puts the library, below the directory of a processor's own.
+/// The path of the library of Debian's package `libfaketime`, below the directory of the
+/// processor's architecture.
 const LIBRARY: &str = "faketime/libfaketimeMT.so.1";
 
-/// What the library leaves in shared memory when a process is killed; the process's id follows.
+/// The beginnings of the files that the library of a killed process leaves in shared memory. The
+/// process's id follows.
 const LEFTOVERS: [&str; 2] = ["/dev/shm/faketime_shm_", "/dev/shm/sem.faketime_sem_"];
 
 /// The clocks of servers, one file each.

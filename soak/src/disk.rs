@@ -46,7 +46,7 @@ const LATE_WRITES: u32 = 10;
 /// Longest time from new room to the first write.
 const RECOVERY_MAX: Duration = Duration::from_secs(30);
 
-/// What was acknowledged.
+/// The acknowledged writes.
 #[derive(Default)]
 struct Kept {
     /// The snapshots by their place in the timeline.

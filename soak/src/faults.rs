@@ -111,7 +111,7 @@ pub async fn trouble(
                 true => Replaced::Gone,
                 false => Replaced::Demoted,
             };
-            // What it counts is lost with it.
+            // PostgreSQL loses its counts when it dies.
             count_deadlocks(service, ledger).await?;
             match due.1 {
                 Break::Outage => {
@@ -140,7 +140,7 @@ pub async fn trouble(
     }
 }
 
-/// What PostgreSQL as a whole goes through.
+/// The faults of PostgreSQL as a whole.
 enum Break {
     Outage,
     Failover,

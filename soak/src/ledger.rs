@@ -57,7 +57,7 @@ pub struct PushSeen {
     pub span: Span,
 }
 
-/// What the servers acknowledged of one agent.
+/// The acknowledged state of one agent.
 #[derive(Debug, Clone, Default)]
 pub struct AgentBook {
     /// Its acknowledged sessions.
@@ -91,7 +91,7 @@ pub enum Field {
 /// A requested change.
 #[derive(Debug, Clone)]
 pub struct ChangeSeen {
-    /// What was to change.
+    /// The member to change.
     pub field: Field,
     /// To what, as text.
     pub value: String,
@@ -123,7 +123,7 @@ pub enum Presence {
     Gone,
 }
 
-/// What the servers acknowledged of one chat.
+/// The acknowledged state of one chat.
 #[derive(Debug, Clone, Default)]
 pub struct ChatBook {
     /// The client's own id of it.
@@ -151,7 +151,7 @@ pub struct ChatBook {
 pub struct Faults {
     /// Replicas that were stopped for a while and went on.
     pub pauses: u64,
-    /// Those of them that began in a transaction that held locks.
+    /// The pauses that began in a transaction that held locks.
     pub pauses_with_locks: u64,
     /// The longest of these pauses.
     pub pause_longest: Duration,
@@ -214,11 +214,11 @@ pub struct State {
     pub agents: BTreeMap<Uuid, AgentBook>,
     /// Chats by id.
     pub chats: BTreeMap<Uuid, ChatBook>,
-    /// What each pushed snapshot holds.
+    /// The content of each pushed snapshot.
     pub listings: BTreeMap<String, Listing>,
     /// The prompt of each snapshot, by its hash.
     pub prompts: BTreeMap<String, String>,
-    /// What is wrong.
+    /// The violations, in words.
     pub violations: Vec<String>,
     /// How many comparisons were made.
     pub checks: u64,
@@ -230,7 +230,7 @@ pub struct State {
     pub delays_quiet: Delays,
     /// The same under faults.
     pub delays_faults: Delays,
-    /// What was done to the servers and around them.
+    /// The faults that the run caused.
     pub faults: Faults,
 }
 

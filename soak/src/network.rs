@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use url::Url;
 
-/// What the network does.
+/// The state of the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Network {
     Well,
@@ -70,7 +70,7 @@ async fn accept(listener: TcpListener, ports: Arc<[u16]>, network: watch::Receiv
             let port = ports[next.fetch_add(1, Ordering::Relaxed) % ports.len()];
             connections.spawn(pass(stream, port, network.clone()));
         }
-        // Those that have ended are forgotten.
+        // Drops the connections that have ended.
         while connections.try_join_next().is_some() {}
     }
 }

@@ -234,7 +234,7 @@ fn wrong_order(heads: &[TimelineHead], editions: &BTreeMap<String, u64>) -> Opti
     let mut last = None;
     for head in heads {
         let Some(edition) = editions.get(&head.snapshot) else {
-            // What was there before the first edition that is known.
+            // The content before the first known edition.
             if last.is_none() && head.seq == 1 {
                 continue;
             }

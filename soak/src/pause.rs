@@ -17,7 +17,7 @@ const WATCHED_FOR: [Duration; 2] = [Duration::from_millis(100), Duration::from_m
 /// How long it runs between two tries.
 const RUN_FOR: Duration = Duration::from_millis(15);
 
-/// Whose turn it is to be paused, and when.
+/// The replica to pause, and when.
 pub struct Pause<'s> {
     pub index: usize,
     /// When it stops.
@@ -66,7 +66,7 @@ impl<'s> Pause<'s> {
         let mut holds_locks = false;
         let began = Instant::now();
         while began.elapsed() < TRIES_TIME_MAX {
-            // One that ended by itself cannot be stopped.
+            // A replica that ended by itself cannot be paused.
             servers.tend()?;
             servers.pause(self.index)?;
             let mut watched = Duration::ZERO;

@@ -30,7 +30,7 @@ const LATE_REQUESTS: u32 = 3;
 /// A requested title, and when it was requested.
 type Asked = (String, Instant);
 
-/// What the writers of one token share.
+/// The shared state of the writers of one token.
 #[derive(Default)]
 struct Writing {
     /// Every requested title.
@@ -49,7 +49,7 @@ impl Writing {
     }
 }
 
-/// Who is worked with, and where.
+/// The servers of the writers, their user and their chat.
 struct Scene {
     addresses: Vec<Url>,
     ledger: Arc<Ledger>,
@@ -129,7 +129,7 @@ async fn end_once(admin: &mut Caller, scene: &Scene, turn: u32) -> Option<()> {
                 .await
         };
         match admin.call_until_answered("revoke", revoke).await? {
-            // One that was repeated finds it revoked.
+            // A repeated request finds it revoked.
             Ok(_) | Err(Some(ProblemName::NotFound)) => {}
             Err(name) => {
                 let says = format!("a token was not revoked: {name:?}");

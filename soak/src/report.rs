@@ -15,7 +15,7 @@ pub struct Figures {
     rows: Vec<(String, String)>,
 }
 
-/// What is counted elsewhere than in the ledger.
+/// The counts that are not in the ledger.
 #[derive(Debug, Clone, Copy)]
 pub struct Counted {
     /// For how long there was load.

@@ -1,4 +1,4 @@
-//! One round: a quiet phase, then load and faults at once, then everything settles and is compared.
+//! One round: a quiet phase, then load and faults together, then the comparisons.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};

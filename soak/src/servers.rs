@@ -57,7 +57,7 @@ pub struct Servers {
     pub ended_serving: u64,
 }
 
-/// What the log of a server says once it serves.
+/// The text in a server's log that shows that it serves.
 const SERVING: &str = "storage=\"";
 
 struct Replica {
@@ -113,7 +113,8 @@ impl Servers {
                 child,
                 log_begin: 0,
             });
-            // One after the other: the first one makes the first user and writes its token.
+            // One after the other, because the first one creates the first user and writes its
+            // token.
             servers.await_all().await?;
         }
         Ok(servers)

@@ -27,7 +27,7 @@ struct Pair {
     standby: Option<Cluster>,
 }
 
-/// What becomes of a primary that is replaced.
+/// The fate of a replaced primary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Replaced {
     /// It is gone.

@@ -1,5 +1,5 @@
-//! What becomes of agents while their chats are worked on: one of a round is deleted, and one is
-//! replaced by another, which is replaced in turn.
+//! The end of agents while callers work on their chats: in each round, one agent is deleted, and
+//! another one is replaced by a successor, which is replaced in turn.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -34,7 +34,7 @@ pub async fn delete(mut caller: Caller, round: Arc<Round>, agent: Uuid, deadline
     let id = AgentId::from(agent);
     let request = |client: Client| async move { client.agent_delete(id).await };
     match caller.call_until_answered("agent delete", request).await {
-        // One that was repeated finds it gone.
+        // A repeated request finds it deleted.
         Some(Ok(_) | Err(Some(ProblemName::NotFound))) => {
             note_presence(&caller.ledger, agent, Presence::Gone);
         }

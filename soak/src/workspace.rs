@@ -23,7 +23,7 @@ const NAMES: [&str; 6] = [
 /// How many texts each file may have.
 const TEXTS: usize = 4;
 
-/// What a snapshot holds: for each source the hash of its bytes.
+/// The content of a snapshot: for each source the hash of its bytes.
 pub type Listing = BTreeMap<String, String>;
 
 /// A workspace at one moment: for each file of [`NAMES`] the number of its text, if it is there.
@@ -123,7 +123,7 @@ pub fn hashes_in(prompt: &str) -> BTreeSet<String> {
     for (file, name) in NAMES.iter().enumerate() {
         for text in (0..TEXTS).filter(|_| !name.ends_with("SKILL.md")) {
             if prompt.contains(&marker(file, text)) {
-                // One whose beginning is there and whose rest is not matches no listing.
+                // A text with the right beginning and another rest matches no listing.
                 let whole = text_of(file, text);
                 let is_whole = prompt.contains(whole.trim_end());
                 let hash = BlobHash::of(whole.as_bytes()).to_string();

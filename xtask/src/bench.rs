@@ -25,13 +25,13 @@ random_page_cost = 1.1
 jit = off
 ";
 
-/// What a new PostgreSQL has by itself where our clusters differ from it.
+/// The defaults of a new PostgreSQL, for the settings that our clusters change.
 const DEFAULT: &str = "
 shared_buffers = 128MB
 wal_level = replica
 ";
 
-/// Where the report goes.
+/// The directory of the report.
 const OUTPUT: &str = "docs/performance";
 
 /// Options of a measurement.

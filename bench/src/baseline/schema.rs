@@ -1,6 +1,6 @@
 //! The tables of the baseline. Types are each database's own, as in the product.
 
-/// With `ID`, `BYTES`, `TEXT`, `TIME` and `END` in the place of what differs.
+/// The tables, with `ID`, `BYTES`, `TEXT`, `TIME` and `END` in place of the parts that differ.
 const TABLES: &str = "
 create table agents (
     id ID primary key,

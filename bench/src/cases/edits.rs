@@ -1,4 +1,5 @@
-//! From an edit on disk to a watcher that sees drift: a real agent, a real server, a watch.
+//! The time from an edit on disk until a watcher sees drift, with a real agent, a real server and a
+//! watch.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use crate::wire::{self, Connection};
 
 use super::{Run, scan};
 
-/// What was measured.
+/// The name of the measurement.
 pub const EDIT: &str = "edit of a file until a watcher sees the drift";
 
 /// Skills beside the file that is edited.

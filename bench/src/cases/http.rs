@@ -63,7 +63,7 @@ impl Turn {
     }
 }
 
-/// What the requests are for.
+/// The chats of the requests.
 struct Chats {
     fresh: Fresh,
     token: String,

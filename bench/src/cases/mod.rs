@@ -1,4 +1,4 @@
-//! What is measured, by subject.
+//! The measurements, by subject.
 
 mod edits;
 mod http;
@@ -27,7 +27,7 @@ pub enum Case {
     Pushes,
     /// Refresh, rebind and rollback of one chat.
     Moves,
-    /// What pins and workspaces take on disk.
+    /// The size of pins and workspaces on disk.
     Storage,
     /// A chat's context, lists of chats, diffs.
     Reads,
@@ -39,7 +39,7 @@ pub enum Case {
     Watchers,
     /// A scan of a workspace.
     Scan,
-    /// From an edit on disk to a watcher that sees drift.
+    /// The time from an edit on disk until a watcher sees drift.
     Edits,
     /// Memory and the size of the program.
     Program,
@@ -51,7 +51,7 @@ pub struct Run {
     pub program: PathBuf,
     /// The databases, in the order in which they are measured.
     pub kinds: Vec<Kind>,
-    /// What was found.
+    /// The measured figures.
     pub figures: Figures,
     /// Whether counts are small, to try a case out.
     pub quick: bool,

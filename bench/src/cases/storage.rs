@@ -12,7 +12,7 @@ use super::Run;
 
 const STORAGE: &str = "storage";
 
-/// What was measured of pins.
+/// The name of the measurement of pins.
 pub const PINS: &str = "storage that 1,000 pins of 50 files add";
 
 /// Measures storage. The size of a thousand workspaces does not depend on settings and takes long

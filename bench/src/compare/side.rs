@@ -24,7 +24,7 @@ const CHATS: usize = 100;
 /// How long a load of several connections is kept up.
 const SLICE: Duration = Duration::from_millis(200);
 
-/// What is measured. All are times, in milliseconds.
+/// The measured figures. All are times, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Figure {
     Me,

@@ -1,4 +1,4 @@
-//! What it must cost, and whether it does.
+//! The goals, and whether the figures meet them.
 
 use serde::Serialize;
 
@@ -15,9 +15,9 @@ pub struct Goal {
     pub about: &'static str,
     /// The goal in words.
     pub goal: &'static str,
-    /// On which database.
+    /// The name of the database.
     pub database: String,
-    /// What was measured, in the goal's terms.
+    /// The measured value, in the goal's unit.
     pub measured: f64,
     /// The same for readers.
     pub told: String,
@@ -50,7 +50,7 @@ struct Asked {
     about: &'static str,
     goal: &'static str,
     above: Side,
-    /// What it is divided by, if it is a ratio.
+    /// The divisor, if the goal is a ratio.
     below: Option<Side>,
     bound: Bound,
     unit: &'static str,

@@ -15,13 +15,13 @@ use crate::figures::{Figure, Figures};
 use goals::Goal;
 use machine::Machine;
 
-/// What came of a run.
+/// The results of a run.
 pub struct Report {
     /// The machine that ran it.
     pub machine: Machine,
     /// The databases, in their order.
     pub kinds: Vec<String>,
-    /// What was measured.
+    /// The name of the measurement.
     pub figures: Figures,
     /// How long the measurements took.
     pub minutes: f64,
@@ -43,7 +43,7 @@ impl Report {
             .with_context(|| format!("making {}", directory.display()))?;
         let put = |name: &str, text: String| {
             let path = directory.join(name);
-            // As every text in the repository ends.
+            // Every text in the repository ends in one line feed.
             let text = format!("{}\n", text.trim_end());
             std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))
         };

@@ -89,7 +89,7 @@ pub struct Client {
     slow_response: Option<SlowResponse>,
 }
 
-/// What to call if a response takes long.
+/// The callback for a response that takes long.
 #[derive(Clone)]
 struct SlowResponse {
     after: Duration,

@@ -48,7 +48,7 @@ pub(crate) struct ProofConnector<S> {
 struct ProofRequest {
     /// The path of the server's readiness.
     path: String,
-    /// Of the token, if it is well-formed.
+    /// The credential of the token, if the token is well-formed.
     credential: Result<Credential, MalformedToken>,
     /// Whether the server's address names this machine.
     is_local: bool,

@@ -233,7 +233,7 @@ impl Cluster {
     }
 
     fn launch(&mut self) -> anyhow::Result<()> {
-        // From here on there may be a server to stop, also when the next command fails half-way.
+        // From here on there may be a server to stop, even if the next command fails half-way.
         self.running = true;
         let log = self.directory.path().join("log");
         let started = command::output_of(

@@ -1,4 +1,4 @@
-//! Where PostgreSQL's server programs are: distributions keep them off the search path.
+//! Finds PostgreSQL's server programs, which distributions keep off the search path.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

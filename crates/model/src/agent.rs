@@ -104,7 +104,7 @@ pub struct Session {
     pub token_expires_at: Option<Moment>,
 }
 
-/// What an agent is created from.
+/// A request to create an agent.
 #[derive(Debug, Clone)]
 pub struct AgentRequest {
     /// The workspace's name, in its owner's words.

@@ -51,12 +51,12 @@ pub struct ClaimedFile {
     pub error: Option<String>,
 }
 
-/// What an agent sends, before anything is checked.
+/// The content of a push, before any check.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Claims {
     /// What a model is told about the workspace itself.
     pub facts: Facts,
-    /// What kept the scan from being complete, for people.
+    /// Why the scan is incomplete, for people.
     pub error: Option<String>,
     /// The resources in the order of the snapshot.
     pub resources: Vec<Claim>,

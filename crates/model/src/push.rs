@@ -4,14 +4,14 @@ use crate::agent::Head;
 use crate::manifest::Manifest;
 use crate::warning::Note;
 
-/// What an agent pushes.
+/// An agent's push.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Push {
     /// The epoch and the version of the push.
     pub position: Position,
     /// Whether every MCP server has answered or failed.
     pub mcp_settled: bool,
-    /// What the agent claims to have found.
+    /// The agent's claims about the workspace.
     pub manifest: Manifest,
     /// Notes on the workspace that belong to no resource.
     pub notes: Vec<Note>,
@@ -26,7 +26,7 @@ pub struct Position {
     pub version: i64,
 }
 
-/// What the server does with a push.
+/// The server's decision about a push.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// The epoch is another process's, and nothing is written.

@@ -157,7 +157,7 @@ pub struct UserUsage {
     pub defaults: Amounts,
 }
 
-/// What a user has in store, with the overrides of the user's quota.
+/// A user's stored amounts, with the overrides of the user's quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Usage {
     pub used: Amounts,
@@ -314,7 +314,7 @@ impl Default for Quotas {
 pub struct QuotaExceeded {
     pub limit: Limit,
     pub quota: u64,
-    /// What is stored, or was done in this minute.
+    /// The stored amount, or the count of this minute.
     pub used: u64,
     /// The time until the caller can retry. `None` for a stock, which time does not reduce.
     pub wait: Option<Duration>,

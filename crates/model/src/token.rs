@@ -115,14 +115,14 @@ pub struct Maker {
     pub name: String,
 }
 
-/// What a token is created from.
+/// A request to create a token.
 #[derive(Debug, Clone)]
 pub struct TokenRequest {
-    /// What it is for, in its owner's words.
+    /// The token's purpose, in its owner's words.
     pub label: Option<String>,
-    /// What it may be used for.
+    /// The operations that the token allows.
     pub scopes: Scopes,
-    /// From when on it opens nothing.
+    /// When the token ceases to be valid.
     pub expires_at: Option<Moment>,
     /// Another user to make it for; an admin may.
     pub user: Option<UserId>,

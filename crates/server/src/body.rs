@@ -282,7 +282,7 @@ mod tests {
             let found = encoding.decompress(&packed, 1_000_000);
             assert_eq!(found, Err(DecompressError::TooLong), "{encoding:?}");
         }
-        // Of an endless body, one byte past the limit is read.
+        // The server reads one byte past the limit of an endless body.
         struct Endless(u64);
         impl Read for &mut Endless {
             fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

@@ -10,11 +10,11 @@ enum Change {
     Set(Index, u8),
     /// These bytes before it.
     Insert(Index, Vec<u8>),
-    /// What lies between the two places taken out.
+    /// Removes the bytes between two positions.
     Cut(Index, Index),
-    /// What lies between the two places once more.
+    /// Repeats the bytes between two positions.
     Repeat(Index, Index),
-    /// From there on the rest of another input of the corpus.
+    /// Replaces the rest by that of another input of the corpus.
     Splice(Index, Index, Index),
 }
 

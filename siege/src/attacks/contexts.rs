@@ -1,4 +1,4 @@
-//! What is dear to compute: diffs of large snapshots, turns that look for what fits, exposure.
+//! Expensive requests: diffs of large snapshots, turns that search for resources that fit, exposure.
 
 use rand::RngExt as _;
 use serde_json::{Value, json};

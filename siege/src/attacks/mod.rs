@@ -75,7 +75,7 @@ pub struct Means {
     seconds: u64,
     /// A member's token that reads and writes.
     token: String,
-    /// One of the same member that reads only.
+    /// A token of the same member that only reads.
     reading_token: String,
     agent_token: String,
     agent: String,
@@ -193,7 +193,7 @@ pub async fn prepare(attack: Attack, admin: &Caller, time: Duration) -> anyhow::
     Ok(means(attack, time, caller, reading, agent, scene))
 }
 
-/// What a preparation made.
+/// The objects that a preparation created.
 #[derive(Default)]
 struct Scene {
     chats: Vec<String>,

@@ -1,4 +1,4 @@
-//! What is compared of one agent.
+//! The comparisons of one agent.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;

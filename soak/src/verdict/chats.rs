@@ -1,4 +1,4 @@
-//! What is compared of one chat: its history, its content, its turns and its refreshes.
+//! The comparisons of one chat: its history, its content, its turns and its refreshes.
 
 use std::collections::BTreeSet;
 

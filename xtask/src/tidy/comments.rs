@@ -17,7 +17,7 @@ pub fn check(file: &File) -> Vec<Breach> {
     let mut breaches = check_terse(&file.path, source);
     let is_test =
         file.path.split('/').any(|part| part == "tests") || file.path.ends_with("/tests.rs");
-    // What does not parse is reported by the compiler.
+    // The compiler reports a file that does not parse.
     if !is_test && let Ok(parsed) = syn::parse_file(source) {
         let undocumented = undocumented(&parsed.items);
         breaches.extend(undocumented.into_iter().map(|index| {

@@ -75,7 +75,7 @@ const OUTSIDE: [(&str, Users, &str); 8] = [
     ),
 ];
 
-/// What the rules need of cargo's metadata.
+/// The part of cargo's metadata that the rules use.
 #[derive(Deserialize)]
 struct Metadata {
     packages: Vec<Package>,

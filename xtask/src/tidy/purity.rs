@@ -7,7 +7,7 @@ use super::{Breach, rust_text};
 /// The folders whose sources are pure.
 const PURE: [&str; 2] = ["crates/model/src/", "crates/render/src/"];
 
-/// What is not found in them, and what to do instead.
+/// The forbidden names, and what to do instead.
 const BANNED: [(&str, &str); 8] = [
     (
         "std::fs",

@@ -93,7 +93,8 @@ fn string_length(bytes: &[u8], start: usize) -> Option<usize> {
 /// lifetime.
 fn character_length(rest: &str) -> Option<usize> {
     if rest.starts_with("'\\") {
-        // What is escaped may be a quote itself, so that the closing one is looked for after it.
+        // An escaped character may be a quote itself, so the search for the closing quote begins
+        // after it.
         let closing = rest.get(3..)?.find('\'')?;
         return Some(3 + closing + 1);
     }

@@ -1,5 +1,5 @@
-//! What no text file holds: leftovers of work in progress, blanks that only a diff shows, and
-//! places that exist on one machine only.
+//! Texts that no file contains: leftovers of work in progress, blanks that only a diff shows, and
+//! paths that exist on one machine only.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! What a client sends.
+//! Tests of the requests that a client sends.
 
 use bytes::Bytes;
 use ctxpin_client::{Client, Prompt};

@@ -49,7 +49,7 @@ pub struct Hunk {
     pub pinned_start: usize,
     /// The number of lines of the pinned text.
     pub pinned_lines: usize,
-    /// As `pinned_start`, in the head's text.
+    /// The same as `pinned_start`, for the head's text.
     pub head_start: usize,
     /// The number of lines of the head's text.
     pub head_lines: usize,

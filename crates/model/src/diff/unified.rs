@@ -120,7 +120,7 @@ mod tests {
             let expected = format!("--- a\n+++ b\n@@ -1 +1 @@\n{expected}");
             assert_eq!(unified(pinned, head, "a", "b"), expected);
         }
-        // Not even where it is the last byte.
+        // Not even as the last byte.
         let diff = unified("x\r", "y\r", "a", "b");
         assert!(
             diff.contains("\n-x\r\n") && diff.contains("\n+y\r\n"),

@@ -17,7 +17,7 @@ pub struct AgentBlobs {
     bytes: Bodies,
 }
 
-/// What is known of a blob without its bytes.
+/// The properties of a blob without its bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct BlobFacts {
     size: u64,

@@ -111,7 +111,7 @@ fn claim() -> impl Strategy<Value = Claim> {
                 kind,
                 root: Some(source.chars().take(2).collect()),
                 source,
-                // What is `ok` has a hash.
+                // An `ok` resource has a hash.
                 status: match content_hash {
                     None if kind.is_context() && status == Status::Ok => Status::Unreadable,
                     _ => status,

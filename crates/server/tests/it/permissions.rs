@@ -53,7 +53,7 @@ struct Caller {
     epoch: i64,
 }
 
-/// What a route is about. Everything is the owner's.
+/// The objects of the routes. All of them are the owner's.
 #[derive(Clone, Copy)]
 struct Objects {
     agent: Uuid,
@@ -477,7 +477,7 @@ async fn every_route_answers_what_the_table_says(server: Server) {
             {
                 failures.push(format!("{}: who was refused wrote something", route.id));
             }
-            // What was done to the objects is not to be met by the next.
+            // The next caller must not find the changed objects.
             if at > refused_count && route.method != Method::GET {
                 objects = world.objects().await;
             }

@@ -54,7 +54,7 @@ async fn proves_itself(server: Server) {
         let proof = proof(ask(&server, credential, &own).await).await;
         assert!(is_answered_by(credential, &own, &proof));
     }
-    // Who does not have the token learns nothing, not even whether there is one.
+    // A caller without the token learns nothing, not even whether there is one.
     let mut unknown = credential(&server.token);
     unknown.id = uuid::Uuid::from_u128(7).into();
     let first = proof(ask(&server, unknown, &own).await).await;

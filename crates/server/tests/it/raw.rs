@@ -55,7 +55,7 @@ pub async fn send(server: &Server, bytes: &[u8]) -> Answer {
 pub async fn dripped(server: &Server, stream: &mut TcpStream) -> String {
     let (mut reading, mut writing) = stream.split();
     let dripping = async {
-        // Something of it comes all the time.
+        // A byte of it comes all the time.
         while writing.write_all(b" ").await.is_ok() {
             server.client.health_check().await.unwrap();
         }

@@ -102,7 +102,7 @@ impl Server {
         nobody.health_check().await.unwrap();
         let token = token(&data_directory).trim().to_owned();
         let client = Client::new(url.clone(), Secret::new(&token)).unwrap();
-        // What is compressed is to be seen as it came.
+        // The client does not decompress, so that tests see the original bytes.
         let http = reqwest::Client::builder().no_proxy().no_zstd();
         let http = http.build().unwrap();
         Self {

@@ -45,7 +45,7 @@ async fn a_body_that_stops_is_not_waited_for() {
         stream.write_all(sent.as_bytes()).await.unwrap();
         let (name, told) = read(&mut stream).await.problem();
         let expected = match sent.starts_with("5\r\n{\"title") {
-            // What is no chunk is seen at once.
+            // A malformed chunk is refused at once.
             true => ProblemName::MalformedRequest,
             false => ProblemName::RequestTimeout,
         };

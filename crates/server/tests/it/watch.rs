@@ -114,7 +114,7 @@ async fn a_watch_ends_with_its_chat_and_with_its_token() {
         .token_revoke(token, &TokenRevoke::default())
         .await
         .unwrap();
-    // Something happens, and the watch looks again.
+    // A change makes the watch look again.
     server.client.chat_create(&create).await.unwrap();
     let Some(Event::Closed(problem)) = next(&mut watch).await else {
         panic!("it says why it ends");
@@ -172,7 +172,7 @@ async fn a_watcher_that_does_not_read_holds_up_nobody() {
         };
         server.client.chat_create(&create).await.unwrap();
     }
-    // What the system itself takes in for a watcher is kept small.
+    // The buffers of the system for a watcher are small.
     let address = server.url.socket_addrs(|| None).unwrap()[0];
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4 * 1024).unwrap();
