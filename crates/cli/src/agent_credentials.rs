@@ -26,11 +26,12 @@ struct AgentFile {
 }
 
 impl AgentCredentials {
-    /// Reads them from a directory. `None` if there are none, or if writing them was cut short.
+    /// Reads the id and the token from a directory. Returns `None` if they are missing or were not
+    /// written completely.
     ///
     /// # Errors
     ///
-    /// If they cannot be read.
+    /// Fails if they cannot be read.
     pub fn read(directory: &Path) -> Result<Option<Self>, Failure> {
         let path = directory.join("agent.json");
         for name in ["agent.json", "token"] {
@@ -45,11 +46,12 @@ impl AgentCredentials {
         }))
     }
 
-    /// Writes those of a new agent. The token comes first, so that there is never an id without.
+    /// Writes the id and the token of a new agent. The token is written first, so that an id is
+    /// never without its token.
     ///
     /// # Errors
     ///
-    /// If they cannot be written.
+    /// Fails if they cannot be written.
     pub fn write(directory: &Path, created: &AgentCreated) -> Result<Self, Failure> {
         directory_create(directory)?;
         let json = serde_json::to_vec(&AgentFile {

@@ -1,11 +1,11 @@
-//! Numbers of bytes, as people write them.
+//! Sizes as people write them, such as `20GiB`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use ctxpin_model::quota::bytes_text;
 
-/// Units by their names; nothing means bytes.
+/// The units and their sizes. A number without a unit is in bytes.
 const UNITS: [(&str, u64); 6] = [
     ("", 1),
     ("B", 1),
@@ -15,7 +15,7 @@ const UNITS: [(&str, u64); 6] = [
     ("TiB", 1 << 40),
 ];
 
-/// A number of bytes.
+/// A size in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bytes(pub u64);
 

@@ -1,4 +1,4 @@
-//! Which chat, which agent: by its id, by the end of its id, or by where the person stands.
+//! Choosing a chat or an agent by its id, by the end of its id, or by the current directory.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -18,10 +18,10 @@ use crate::run_note::RunNote;
 use crate::say::{self, Failure, Hint, NextCommand};
 use crate::setting::variable;
 
-/// Names the chat of commands that name none.
+/// The variable with the chat for commands that name none.
 pub const CHAT_VARIABLE: &str = "CTXPIN_CHAT";
 
-/// Which chat a command is about.
+/// The argument that names the chat of a command.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ChatArgument {
     /// The chat: its id, or the end of it (at least 4 digits) [default: CTXPIN_CHAT, else the
@@ -29,8 +29,7 @@ pub struct ChatArgument {
     pub chat: Option<String>,
 }
 
-/// The same for commands that may be given something else instead, so that a bare word is not always a
-/// chat.
+/// The option that names the chat of a command whose argument is something else.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ChatOption {
     /// The chat: its id, or the end of it (at least 4 digits) [default: CTXPIN_CHAT, else the
@@ -39,17 +38,17 @@ pub struct ChatOption {
     pub chat: Option<String>,
 }
 
-/// Chooses the chat that a command is about. Where it was not named outright, standard error says
-/// which one it is.
+/// Chooses the chat of a command. If the command line does not name it, standard error says which chat it
+/// is.
 ///
 /// # Errors
 ///
-/// If there is no such chat, or more than one.
+/// Fails if there is no such chat, or more than one.
 pub async fn chat(connected: &Connected, named: Option<&str>) -> Result<ChatId, Failure> {
     if let Some(named) = named {
         return chat_named(&connected.client, named).await;
     }
-    // What is no text names no chat either, and must not be passed over in silence.
+    // A variable that is not UTF-8 is an error and is not ignored.
     let named = variable(CHAT_VARIABLE).unwrap_or_default();
     let named = named.to_string_lossy();
     if !named.trim().is_empty() {
@@ -95,7 +94,7 @@ fn say_choice(text: &str) {
     say::note(&say::paint(say::FAINT, text));
 }
 
-/// Says that nothing tells which chat or agent is meant, or why what `ctxpin up` keeps does not tell it.
+/// Returns the failure that no chat or agent was named, and why what `ctxpin up` keeps does not name one.
 pub fn not_watched(connected: &Connected, kind: IdKind) -> Failure {
     let server = connected.client.server();
     match (&connected.named_by, is_watched_by_up()) {
@@ -113,8 +112,8 @@ pub fn not_watched(connected: &Connected, kind: IdKind) -> Failure {
     }
 }
 
-/// Whether `ctxpin up` keeps something of the current directory or of one above it. Where that cannot be
-/// found out, it says nothing.
+/// Returns whether `ctxpin up` keeps something of the current directory or of one above it. Returns `false`
+/// if that cannot be read.
 fn is_watched_by_up() -> bool {
     let (Ok(data), Ok(current)) = (DataDirectory::locate(), current_directory()) else {
         return false;
@@ -123,14 +122,14 @@ fn is_watched_by_up() -> bool {
     directories.any(|directory| data.agent(directory).directory().is_some())
 }
 
-/// The agent that `ctxpin up` or `ctxpin agent run` keeps for the current directory, or for the nearest
-/// watched one above it, and that directory.
+/// Returns the agent that `ctxpin up` or `ctxpin agent run` keeps for the current directory, or for the
+/// nearest watched directory above it, and that directory.
 ///
 /// # Errors
 ///
-/// If what is kept cannot be read.
+/// Fails if what is kept cannot be read.
 pub fn agent_here(connected: &Connected) -> Result<Option<(AgentId, PathBuf)>, Failure> {
-    // Without a place to keep anything, nothing is kept.
+    // Without a data directory, nothing is kept.
     let Ok(data) = DataDirectory::locate() else {
         return Ok(None);
     };
@@ -149,11 +148,11 @@ pub fn agent_here(connected: &Connected) -> Result<Option<(AgentId, PathBuf)>, F
     Ok(None)
 }
 
-/// The directory where the person stands, without links.
+/// Returns the canonical path of the current directory.
 ///
 /// # Errors
 ///
-/// If it is gone.
+/// Fails if the directory no longer exists.
 pub fn current_directory() -> Result<PathBuf, Failure> {
     std::env::current_dir()
         .and_then(|directory| directory.canonicalize())
@@ -164,7 +163,7 @@ pub fn current_directory() -> Result<PathBuf, Failure> {
 ///
 /// # Errors
 ///
-/// If there is no such chat, or more than one.
+/// Fails if there is no such chat, or more than one.
 pub async fn chat_named(client: &Client, named: &str) -> Result<ChatId, Failure> {
     if let Some(id) = whole_id(IdKind::Chat, named)? {
         return Ok(ChatId::from(id));
@@ -181,12 +180,12 @@ pub async fn chat_named(client: &Client, named: &str) -> Result<ChatId, Failure>
     .map(ChatId::from)
 }
 
-/// Finds an agent by its id, the end of it, or its workspace: the name, or the last part of one that is a
-/// path.
+/// Finds an agent by its id, the end of it, or its workspace: the name, or the last component of a name
+/// that is a path.
 ///
 /// # Errors
 ///
-/// If there is no such agent, or more than one.
+/// Fails if there is no such agent, or more than one.
 pub async fn agent_named(client: &Client, named: &str) -> Result<AgentId, Failure> {
     if let Ok(id) = Uuid::parse_str(named) {
         return Ok(AgentId::from(id));
@@ -224,7 +223,7 @@ pub async fn agent_named(client: &Client, named: &str) -> Result<AgentId, Failur
     }
 }
 
-/// Whether an agent of that id and workspace may be meant.
+/// Returns whether `named` may mean an agent with this id and workspace.
 fn is_agent_named(id: Uuid, workspace: &str, named: &str) -> bool {
     let by_path = Path::new(workspace)
         .is_absolute()
@@ -234,7 +233,7 @@ fn is_agent_named(id: Uuid, workspace: &str, named: &str) -> bool {
         || (is_ending(named) && say::ends_with(id, named))
 }
 
-/// What an id on the command line names.
+/// The kind of object that an id on the command line names.
 #[derive(Debug, Clone, Copy)]
 pub enum IdKind {
     Agent,
@@ -244,7 +243,7 @@ pub enum IdKind {
 }
 
 impl IdKind {
-    /// Returns the command that lists them.
+    /// Returns the command that lists the objects of this kind.
     fn list(self) -> NextCommand {
         match self {
             Self::Agent => NextCommand::AgentList,
@@ -266,11 +265,11 @@ impl fmt::Display for IdKind {
     }
 }
 
-/// Reads a whole id. `None` if it may be the end of one.
+/// Reads a complete id. Returns `None` if `named` may be the end of one.
 ///
 /// # Errors
 ///
-/// If it is neither.
+/// Fails if `named` is neither an id nor the end of one.
 pub fn whole_id(kind: IdKind, named: &str) -> Result<Option<Uuid>, Failure> {
     if let Ok(id) = Uuid::parse_str(named) {
         return Ok(Some(id));
@@ -288,18 +287,18 @@ pub fn whole_id(kind: IdKind, named: &str) -> Result<Option<Uuid>, Failure> {
     }
 }
 
-/// Whether this may be the end of an id.
+/// Returns whether `named` may be the end of an id.
 fn is_ending(named: &str) -> bool {
     let digits = named.replace('-', "");
     (say::DIGITS_MIN..32).contains(&digits.len())
         && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// The only id of those that were found.
+/// Returns the id that was found, if it is the only one.
 ///
 /// # Errors
 ///
-/// If there is none, or more than one.
+/// Fails if there is none, or more than one.
 pub fn only(kind: IdKind, named: &str, found: impl Iterator<Item = Uuid>) -> Result<Uuid, Failure> {
     let found: Vec<Uuid> = found.collect();
     match found[..] {

@@ -1,4 +1,4 @@
-//! Which server is asked, and with which token.
+//! The server that a command calls, and the token it sends.
 
 use std::path::{Path, PathBuf};
 use std::sync::Once;
@@ -17,7 +17,7 @@ use crate::running::{ADMIN_TOKEN_NAME, RunningServer, is_locked, token_read};
 use crate::say::{self, Failure, Hint, NextCommand, Setting};
 use crate::setting::{Origin, SERVER_VARIABLE, TOKEN_VARIABLE, server_address, variable};
 
-/// Which server is asked, and with which token.
+/// The server that a command calls, and the token it sends.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Server")]
 pub struct Connection {
@@ -38,7 +38,7 @@ pub struct Connection {
     pub transport: Transport,
 }
 
-/// How a token may travel.
+/// The option for sending tokens over plain HTTP.
 #[derive(Debug, Clone, Copy, Default, Args)]
 #[command(next_help_heading = "Server")]
 pub struct Transport {
@@ -54,7 +54,7 @@ pub struct Transport {
 }
 
 impl Transport {
-    /// Whether a token may go to another machine by plain HTTP.
+    /// Returns whether a token may go to another machine over plain HTTP.
     pub fn plain_http(self) -> PlainHttp {
         match self.allow_http {
             true => PlainHttp::Allowed,
@@ -62,7 +62,7 @@ impl Transport {
         }
     }
 
-    /// What says the same on another command line, with a blank before it.
+    /// Returns the option for another command line, with a leading space, or nothing.
     pub fn as_option(self) -> &'static str {
         match self.allow_http {
             true => " --allow-http",
@@ -71,8 +71,8 @@ impl Transport {
     }
 }
 
-/// The server and the token of an agent, which are never guessed: what `ctxpin up` runs has its own
-/// agents.
+/// The options for the server and the token of an agent. They have no default, because `ctxpin up` has its
+/// own agents.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Server")]
 pub struct AgentConnection {
@@ -92,54 +92,54 @@ pub struct AgentConnection {
     transport: Transport,
 }
 
-/// The server of an agent, its token, and how that may travel.
+/// The server of an agent, its token, and whether plain HTTP is allowed.
 pub struct AgentAccess {
     /// The server's address.
     pub server: Url,
     /// The agent's token.
     pub token: Token,
-    /// How that may travel.
+    /// Whether the token may go over plain HTTP.
     pub transport: Transport,
 }
 
-/// A server, and what is known of it on this machine.
+/// A client of a server, and what this machine knows of the server.
 pub struct Connected {
     pub client: Client,
-    /// What `ctxpin up` keeps, if it is that server.
+    /// The data of `ctxpin up`, if the server is its own.
     pub local: Option<Local>,
-    /// What named the server, if anything did.
+    /// The setting that named the server, if one did.
     pub named_by: Option<Origin>,
 }
 
-/// A token, and where it was found.
+/// A token, and the setting or file that it came from.
 pub struct Token {
-    /// What is shown to a server.
+    /// The value that is sent to the server.
     pub secret: Secret,
-    /// Where it was found.
+    /// The setting or file that it came from.
     pub origin: Origin,
 }
 
 /// The server of `ctxpin up`.
 pub struct Local {
-    /// What is kept.
+    /// The data directory of `ctxpin up`.
     pub data: DataDirectory,
     /// The server's database.
     pub database: DatabaseKey,
 }
 
 impl Connection {
-    /// Finds the server and the token. Nothing is sent yet. Where no server is named, it is the one of
-    /// `ctxpin up`, with its own token: one in the environment may be meant for another server.
+    /// Finds the server and the token, without a request. If no server is named, uses the server of `ctxpin
+    /// up` with its own token, because a token in the environment may be meant for another server.
     ///
     /// # Errors
     ///
-    /// If no server was named and none runs here, or if there is no token for it.
+    /// Fails if no server was named and none runs here, or if there is no token for it.
     pub fn connect(&self) -> Result<Connected, Failure> {
         let Some(server) = &self.server else {
             return self.connect_to_own();
         };
         let given = token_given(self.token_file.as_deref())?;
-        // It may be the server of `ctxpin up`. Where that cannot be found out, it is any other.
+        // The server may be that of `ctxpin up`. If that cannot be read, it counts as another server.
         let kept = Kept::find().ok().flatten();
         let kept = kept.filter(|kept| kept.running.url == *server);
         let token = match (given, &kept) {
@@ -161,7 +161,7 @@ impl Connection {
         })
     }
 
-    /// Finds the server of `ctxpin up`.
+    /// Connects to the server of `ctxpin up`.
     fn connect_to_own(&self) -> Result<Connected, Failure> {
         let kept = Kept::find()?.ok_or_else(no_server)?;
         let token = match (&self.token_file, kept.token()) {
@@ -186,7 +186,8 @@ impl Connection {
         })
     }
 
-    /// A client that says of a token which is not taken where it came from, and once for whom it waits.
+    /// Returns a client. If the server refuses the token, the failure says where the token came from. If a
+    /// response takes long, the client prints `waiting` once.
     fn client(
         &self,
         server: &Url,
@@ -204,18 +205,19 @@ impl Connection {
     }
 }
 
-/// The server that `ctxpin up` runs here.
+/// The running server of `ctxpin up`.
 struct Kept {
     data: DataDirectory,
     running: RunningServer,
 }
 
 impl Kept {
-    /// Finds it.
+    /// Finds the running server. Returns `None` if none runs.
     ///
     /// # Errors
     ///
-    /// If it cannot be looked for, still starts, or is none that can be reached from here.
+    /// Fails if the data directory cannot be read, the server is still starting, or it cannot be reached
+    /// from here.
     fn find() -> Result<Option<Self>, Failure> {
         let data = DataDirectory::locate()?;
         let lock = data.server_lock();
@@ -237,7 +239,7 @@ impl Kept {
         )))
     }
 
-    /// The token of its first user.
+    /// Returns the token of the server's first user.
     fn token(&self) -> Result<Token, Failure> {
         let path = self
             .data
@@ -258,11 +260,11 @@ impl Kept {
 }
 
 impl Token {
-    /// A client that shows it to a server.
+    /// Returns a client that sends the token to a server.
     ///
     /// # Errors
     ///
-    /// If it may not travel there, or is none; where it came from.
+    /// Fails if the token may not be sent there, or is malformed. A hint then says where it came from.
     fn client(&self, server: &Url, transport: Transport) -> Result<Client, Failure> {
         let made =
             Client::with_plain_http(server.clone(), self.secret.clone(), transport.plain_http());
@@ -277,7 +279,7 @@ impl Token {
         })
     }
 
-    /// Why an agent ended; if the token was refused, with where it came from.
+    /// Returns the failure that ended an agent. If the token was refused, a hint says where it came from.
     pub fn refused(&self, error: AgentError) -> Failure {
         let told = matches!(error, AgentError::Unauthenticated { .. }).then(|| self.told());
         let failure = Failure::from(error);
@@ -287,7 +289,7 @@ impl Token {
         }
     }
 
-    /// Where it came from, and how another one is given.
+    /// Says where the token came from, and how to give another one.
     pub fn told(&self) -> String {
         match &self.origin {
             Origin::Kept(path) => format!(
@@ -302,11 +304,11 @@ impl Token {
 }
 
 impl AgentConnection {
-    /// The server and the token.
+    /// Returns the server and the token.
     ///
     /// # Errors
     ///
-    /// If there is no token.
+    /// Fails if there is no token.
     pub fn get(&self) -> Result<AgentAccess, Failure> {
         let token = token_given(self.token_file.as_deref())?.ok_or_else(|| {
             Failure::usage("no agent's token was given")
@@ -322,21 +324,21 @@ impl AgentConnection {
 }
 
 impl AgentAccess {
-    /// A client that calls the server as the agent.
+    /// Returns a client that calls the server as the agent.
     ///
     /// # Errors
     ///
-    /// If the token may not travel there, or is none.
+    /// Fails if the token may not be sent there, or is malformed.
     pub fn client(&self) -> Result<Client, Failure> {
         self.token.client(&self.server, self.transport)
     }
 }
 
-/// The token that was given, in a file or in the environment, if any.
+/// Returns the token from the file or from the environment, if there is one.
 ///
 /// # Errors
 ///
-/// If the file cannot be read, or the variable is no text.
+/// Fails if the file cannot be read, or the variable is not UTF-8.
 pub fn token_given(file: Option<&Path>) -> Result<Option<Token>, Failure> {
     if let Some(file) = file {
         return Ok(Some(Token {

@@ -30,10 +30,11 @@ use crate::owned;
 use crate::say::{self, Failure, Hint, Setting};
 use crate::setting::{DATA_DIRECTORY_VARIABLE, variable};
 
-/// Digits of a hash that stand for a path or an address in a name: enough that two never meet.
+/// Number of hexadecimal digits of a hash in a file name. With 16 digits, collisions do not occur in
+/// practice.
 const KEY_DIGITS: usize = 16;
 
-/// The key of the database in the data directory.
+/// The key of the SQLite database in the data directory.
 const SQLITE_KEY: &str = "sqlite";
 
 /// The user's data directory.
@@ -43,11 +44,11 @@ pub struct DataDirectory {
 }
 
 impl DataDirectory {
-    /// Where it is, whether or not it exists.
+    /// Returns the data directory, which may not exist yet.
     ///
     /// # Errors
     ///
-    /// If nothing says where the user's data is kept, or if it is another user's or others may write in it.
+    /// Fails if the user's data directory is unknown, belongs to another user, or is writable for others.
     pub fn locate() -> Result<Self, Failure> {
         let named = variable(DATA_DIRECTORY_VARIABLE);
         let path = match named {
@@ -70,7 +71,7 @@ impl DataDirectory {
         Ok(Self { path })
     }
 
-    /// One at a path, for tests.
+    /// Returns the data directory at a path, for tests.
     #[cfg(test)]
     pub fn at(path: &Path) -> Self {
         Self {
@@ -78,57 +79,57 @@ impl DataDirectory {
         }
     }
 
-    /// Creates it, for its user alone.
+    /// Creates the directory with access for its user only.
     ///
     /// # Errors
     ///
-    /// If it cannot be created, or would be root's in the home of another user.
+    /// Fails if the directory cannot be created, or root would create it in the home of another user.
     pub fn create(&self) -> Result<(), Failure> {
         owned::place_demand(&self.path)?;
         directory_create(&self.path)
     }
 
-    /// Where it is.
+    /// Returns the path of the directory.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The lock of the process in which the server runs.
+    /// Returns the path of the lock of the process that runs the server.
     pub fn server_lock(&self) -> PathBuf {
         self.path.join("server.lock")
     }
 
-    /// Where the running server is described.
+    /// Returns the path of the file that describes the running server.
     pub fn server_file(&self) -> PathBuf {
         self.path.join("server.json")
     }
 
-    /// Where the port is kept.
+    /// Returns the path of the file with the server's port.
     pub fn port_file(&self) -> PathBuf {
         self.path.join("port")
     }
 
-    /// Where processes in the background say what they have to say.
+    /// Returns the path of the log of background processes.
     pub fn log_file(&self) -> PathBuf {
         self.path.join("up.log")
     }
 
-    /// The directory of the server with that database.
+    /// Returns the path of the directory of the server with this database.
     pub fn server(&self, database: &DatabaseKey) -> PathBuf {
         self.path.join("servers").join(&database.0)
     }
 
-    /// What is kept of a watched directory, by its canonical path.
+    /// Returns the directory that `ctxpin up` keeps for a watched directory with this canonical path.
     pub fn agent(&self, directory: &Path) -> AgentDirectory {
         let path = self.path.join("agents").join(path_key(directory));
         AgentDirectory { path }
     }
 
-    /// What is kept of every directory that was ever watched by `ctxpin up`.
+    /// Returns the directories that `ctxpin up` keeps, one for each directory that it ever watched.
     ///
     /// # Errors
     ///
-    /// If the list cannot be read.
+    /// Fails if the list cannot be read.
     pub fn agents(&self) -> Result<Vec<AgentDirectory>, Failure> {
         let agents = self.path.join("agents");
         let unreadable = |error: io::Error| unreadable(&agents).because(error);
@@ -144,34 +145,36 @@ impl DataDirectory {
             .collect()
     }
 
-    /// What `ctxpin agent run` keeps of an agent on that canonical path.
+    /// Returns the path of what `ctxpin agent run` keeps for a directory with this canonical path.
     fn run(&self, directory: &Path) -> PathBuf {
         self.path.join("runs").join(path_key(directory))
     }
 
-    /// Where `ctxpin agent run` keeps the state of an agent on that canonical path.
+    /// Returns the path of the state directory of `ctxpin agent run` for a directory with this canonical
+    /// path.
     pub fn run_state(&self, directory: &Path) -> PathBuf {
         self.run(directory).join("state")
     }
 
-    /// Where `ctxpin agent run` notes which agent runs on that canonical path.
+    /// Returns the path of the file in which `ctxpin agent run` records the agent of a directory with this
+    /// canonical path.
     pub fn run_note(&self, directory: &Path) -> PathBuf {
         self.run(directory).join("agent.json")
     }
 }
 
-/// What is kept of one watched directory.
+/// The files that `ctxpin up` keeps for a watched directory.
 #[derive(Debug, Clone)]
 pub struct AgentDirectory {
     path: PathBuf,
 }
 
 impl AgentDirectory {
-    /// Creates it, and notes of which directory it is.
+    /// Creates the state directory, and records the watched directory.
     ///
     /// # Errors
     ///
-    /// If it cannot be created.
+    /// Fails if it cannot be created.
     pub fn create(&self, directory: &Path) -> Result<(), Failure> {
         directory_create(&self.state())?;
         file_write(
@@ -180,34 +183,34 @@ impl AgentDirectory {
         )
     }
 
-    /// The watched directory; `None` if that was never noted.
+    /// Returns the watched directory, or `None` if it was never recorded.
     pub fn directory(&self) -> Option<PathBuf> {
         let path = fs::read(self.path.join("directory")).ok()?;
         Some(PathBuf::from(std::ffi::OsString::from_vec(path)))
     }
 
-    /// The lock of the `ctxpin up` that watches the directory.
+    /// Returns the path of the lock of the `ctxpin up` that watches the directory.
     pub fn lock(&self) -> PathBuf {
         self.path.join("up.lock")
     }
 
-    /// Where the agent keeps its own state.
+    /// Returns the path of the agent's state directory.
     pub fn state(&self) -> PathBuf {
         self.path.join("state")
     }
 
-    /// Where the agent's id and token at the server with that database are kept.
+    /// Returns the path of the directory with the agent's id and token at the server with this database.
     pub fn credentials(&self, database: &DatabaseKey) -> PathBuf {
         self.path.join(&database.0)
     }
 }
 
-/// Stands for a database in the names of files, without telling its address.
+/// The name of a database in file names, which does not reveal its address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatabaseKey(String);
 
 impl DatabaseKey {
-    /// The key of a database: SQLite without an address.
+    /// Returns the key of the database at an address, or of SQLite without an address.
     pub fn of(address: Option<&str>) -> Self {
         Self(match address {
             None => SQLITE_KEY.to_owned(),
@@ -215,7 +218,7 @@ impl DatabaseKey {
         })
     }
 
-    /// Reads a key that was written down.
+    /// Parses a stored key. Returns `None` if the text is not a key.
     pub fn noted(text: &str) -> Option<Self> {
         let is_name = |text: &str| {
             text.bytes()
@@ -224,17 +227,17 @@ impl DatabaseKey {
         (!text.is_empty() && is_name(text)).then(|| Self(text.to_owned()))
     }
 
-    /// The key as it is written down.
+    /// Returns the key as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether it is elsewhere than in the data directory.
+    /// Returns whether the database lies outside the data directory.
     pub fn is_remote(&self) -> bool {
         self.0 != SQLITE_KEY
     }
 
-    /// What kind of database it is, for people.
+    /// Returns the name of the database system.
     pub fn describe(&self) -> &'static str {
         match self.is_remote() {
             false => "SQLite",
@@ -243,7 +246,7 @@ impl DatabaseKey {
     }
 }
 
-/// A name for a path that fits where the path does not.
+/// Returns a short name for a path, for use as a file name.
 pub fn path_key(path: &Path) -> String {
     key(path.as_os_str().as_bytes())
 }
@@ -254,11 +257,11 @@ fn key(bytes: &[u8]) -> String {
     digits
 }
 
-/// Creates a directory and those above it, for the user alone.
+/// Creates a directory and its parents with access for the user only.
 ///
 /// # Errors
 ///
-/// If it cannot be created.
+/// Fails if it cannot be created.
 pub fn directory_create(path: &Path) -> Result<(), Failure> {
     directory::create(path).map_err(|error| {
         Failure::new(format!("{} cannot be created", say::path(&path)))
@@ -270,11 +273,11 @@ pub fn directory_create(path: &Path) -> Result<(), Failure> {
     })
 }
 
-/// Reads a file of JSON that is kept here; `None` if there is none.
+/// Reads a JSON file. Returns `None` if the file does not exist.
 ///
 /// # Errors
 ///
-/// If it cannot be read.
+/// Fails if it cannot be read.
 pub fn json_read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Failure> {
     match fs::read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -290,12 +293,11 @@ pub fn unreadable(path: &Path) -> Failure {
     Failure::new(format!("{} cannot be read", say::path(&path)))
 }
 
-/// Writes a file that its user alone may read. It is there whole or not at all, whenever the
-/// machine stops.
+/// Writes a file that only its user may read. The write is atomic, even if the machine stops.
 ///
 /// # Errors
 ///
-/// If it cannot be written.
+/// Fails if it cannot be written.
 pub fn file_write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     file::replace(path, bytes).map_err(|error| unwritable(path).because(error))
 }

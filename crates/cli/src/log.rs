@@ -1,4 +1,4 @@
-//! What a server and an agent tell whoever operates them.
+//! The log of a server and of an agent.
 
 use std::io::{self, IsTerminal};
 
@@ -6,18 +6,19 @@ use tracing_subscriber::EnvFilter;
 
 use crate::setting::variable;
 
-/// Chooses what is told, in the words of `tracing-subscriber`'s filters.
+/// The variable with the log filter, in the syntax of `tracing-subscriber`.
 const LOG_VARIABLE: &str = "CTXPIN_LOG";
 
-/// Begins to write the log to standard error. A filter that cannot be read is told and replaced.
+/// Starts the log on standard error with the default level `info`. An invalid filter is reported
+/// and replaced by the default.
 pub fn start() {
     start_with("info");
 }
 
-/// The same, with the level of what is told where nothing else was chosen.
+/// Starts the log on standard error with a default level.
 pub fn start_with(level: &str) {
-    // A directory that is gone took its watch with it. `notify` warns of that; nothing is wrong.
-    // That the tables are there already is news to nobody.
+    // `notify` warns when a watch ended with its directory, which is normal. PostgreSQL notices
+    // that tables exist already, which is normal too.
     let default = &format!("{level},notify=error,sqlx::postgres::notice=warn");
     let filter = match variable(LOG_VARIABLE) {
         Some(filter) => EnvFilter::try_new(filter.to_string_lossy()).unwrap_or_else(|error| {
@@ -26,7 +27,7 @@ pub fn start_with(level: &str) {
         }),
         None => EnvFilter::new(default),
     };
-    // It fails only where a log was begun before, which then goes on.
+    // This fails only if a log was started before. That log continues.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(io::stderr().is_terminal())

@@ -45,7 +45,7 @@ fn main() -> ExitCode {
         }
     };
     let answer = runtime.block_on(cli.run());
-    // What still runs on another thread is no longer wanted, and holds nothing that must be kept.
+    // Work on other threads is no longer needed, and holds nothing that must be saved.
     runtime.shutdown_background();
     answer.unwrap_or_else(|failure| failure.report())
 }

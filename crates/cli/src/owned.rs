@@ -1,5 +1,5 @@
-//! Whose a file or a directory is. What vouches for a server, or holds a token, is believed only if nobody
-//! else can have written it.
+//! Checks of the owner and the permissions of files and directories. A file that describes a server or
+//! holds a token is used only if nobody else can have written it.
 
 use std::fs::{self, Metadata};
 use std::io;
@@ -11,42 +11,43 @@ use rustix::process::geteuid;
 
 use crate::say::{self, Failure, Hint, Setting};
 
-/// Refuses a directory that is another user's, or in which others may write. It may be missing, and a link
-/// counts for what it leads to.
+/// Refuses a directory that belongs to another user or is writable for others. The directory may be
+/// missing. For a link, the target counts.
 ///
 /// # Errors
 ///
-/// If it is refused, or cannot be looked at.
+/// Fails if it is refused, or its metadata cannot be read.
 pub fn directory_demand(path: &Path) -> Result<(), Failure> {
     let exposure = Exposure::of_directory(path, Demand::nobody_else_writes());
     demand(path, exposure, Kind::Directory)
 }
 
-/// Refuses a file that is another user's, that others may write, or that is a link. It may be missing.
+/// Refuses a file that belongs to another user, is writable for others, or is a link. The file may be
+/// missing.
 ///
 /// # Errors
 ///
-/// If it is refused, or cannot be looked at.
+/// Fails if it is refused, or its metadata cannot be read.
 pub fn file_demand(path: &Path) -> Result<(), Failure> {
     let exposure = Exposure::of_file(path, Demand::nobody_else_writes());
     demand(path, exposure, Kind::File)
 }
 
-/// Refuses a file of a token that is another user's, unless that is root, or that others may write.
+/// Refuses a token file that belongs to another user than root, or is writable for others.
 ///
 /// # Errors
 ///
-/// If it is refused.
+/// Fails if it is refused.
 pub fn token_demand(path: &Path, metadata: &Metadata) -> Result<(), Failure> {
     let exposure = Exposure::of(metadata, Demand::nobody_else_writes().or_roots());
     demand(path, Ok(exposure), Kind::Token)
 }
 
-/// Refuses to root to make a directory below one that another user has: that user could not use it.
+/// Refuses root a new directory below a directory of another user, because that user could not use it.
 ///
 /// # Errors
 ///
-/// If it is refused.
+/// Fails if it is refused.
 pub fn place_demand(path: &Path) -> Result<(), Failure> {
     let mut there = path
         .ancestors()
@@ -71,7 +72,7 @@ fn demand(path: &Path, found: io::Result<Option<Exposure>>, kind: Kind) -> Resul
     }
 }
 
-/// Says why a file or a directory is not believed, and what to do about it.
+/// Returns the failure that a file or a directory is refused, with hints what to do.
 fn refusal(path: &Path, exposure: Exposure, kind: Kind) -> Failure {
     let shown = say::path(&path);
     match exposure {
@@ -84,7 +85,7 @@ fn refusal(path: &Path, exposure: Exposure, kind: Kind) -> Failure {
         }
         Exposure::ForeignOwner { owner, own: 0 } => foreign_to_root(path, owner),
         Exposure::ForeignOwner { owner: 0, own } => {
-            // Where sudo left a file, it left several.
+            // `sudo` usually creates several files at once.
             let directory = match kind {
                 Kind::Directory => path,
                 Kind::File | Kind::Token => path.parent().unwrap_or(path),
@@ -128,14 +129,14 @@ fn foreign_to_root(path: &Path, owner: u32) -> Failure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Directory,
-    /// One that ctxpin keeps.
+    /// A file that ctxpin keeps.
     File,
-    /// One that was named.
+    /// A token file that the user named.
     Token,
 }
 
-/// Whether the user `own` makes nothing below what belongs to `owner`. Whoever is not root cannot, where
-/// they should not.
+/// Returns whether the user `own` must create nothing below a directory of `owner`. Other users than root
+/// are stopped by the system itself.
 fn is_foreign_place(owner: u32, own: u32) -> bool {
     own == 0 && owner != 0
 }
@@ -162,7 +163,7 @@ mod tests {
             Kind::Directory,
             ["belongs to the user 8, and you are 7", yours],
         );
-        // Left by sudo, and about to be.
+        // What `sudo` created, and what it would create.
         let chown = "`sudo chown -R 7 /d/f`";
         check(
             0,

@@ -5,15 +5,15 @@ use ctxpin_protocol::http::page::{PAGE_ITEMS_MAX, Page, PageQuery};
 
 use crate::say::Failure;
 
-/// Most pages of one list that are read: a million items, ten times as many as anybody has of anything.
+/// Maximum number of pages of one list: a million items, ten times more than anybody has.
 pub const PAGES_MAX: usize = 2_000;
 
-/// Reads a list to its end, page by page, and hands on each item. Nothing of it is kept, so that a server
-/// fills no memory with it.
+/// Reads a list to its end, page by page, and passes each item to `take`. Keeps no items, so that a server
+/// cannot fill the memory.
 ///
 /// # Errors
 ///
-/// Those of reading a page; if the list has no end.
+/// Fails if a page cannot be read, or the list has more than [`PAGES_MAX`] pages.
 pub async fn each_item<T>(
     mut read: impl AsyncFnMut(&PageQuery) -> Result<Page<T>, ClientError>,
     mut take: impl FnMut(T),
@@ -39,7 +39,7 @@ pub async fn each_item<T>(
 mod tests {
     use super::*;
 
-    /// Reads a list of as many pages, of one number each. Tells what was handed on.
+    /// Reads a list of `pages` pages with one number each, and returns the numbers.
     async fn read(pages: usize) -> Result<Vec<usize>, Failure> {
         let mut taken = Vec::new();
         let page = async |query: &PageQuery| {

@@ -1,5 +1,5 @@
-//! A process that others write down to find it again. A number alone tells none: it may be another
-//! process by now, or one of another container or machine that shares the home directory.
+//! Identifies a process to other processes. A process id alone is not enough: it may be reused, or
+//! belong to another container or machine that shares the home directory.
 
 use std::fs;
 use std::io;
@@ -11,44 +11,44 @@ use serde::{Deserialize, Serialize};
 
 use crate::say;
 
-/// Which process it is, written by itself into the lock that it holds.
+/// A process, as it describes itself in the lock that it holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Process {
-    /// Its number, which says nothing without its place.
+    /// The process id, which is only valid together with `place`.
     pub pid: u32,
-    /// When it wrote this.
+    /// When the process wrote this.
     at: DateTime<Utc>,
-    /// The name of its machine, for people.
+    /// The name of the machine, for people.
     host: String,
-    /// Where its number holds; `None` where the system does not tell.
+    /// Where the process id is valid; `None` if the system does not tell.
     place: Option<Place>,
 }
 
-/// Where the number of a process means that very process.
+/// Where and since when a process id means this process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Place {
-    /// The machine, since it started.
+    /// The boot id of the machine.
     boot: String,
-    /// The numbers that containers see.
+    /// The namespace of process ids.
     pid_namespace: String,
-    /// The addresses that containers see.
+    /// The network namespace.
     net_namespace: String,
-    /// When the process began, in ticks since the machine started.
+    /// The start time of the process, in ticks since the machine started.
     began: u64,
 }
 
-/// Where a process is, seen from here.
+/// Where a process is, seen from this process.
 #[derive(Debug)]
 pub enum Whereabouts {
-    /// Here, and it runs.
+    /// It runs here.
     Here(Running),
-    /// It was here, and has ended.
+    /// It ran here, and has ended.
     Ended,
-    /// In another container or on another machine, or it cannot be told.
+    /// It runs in another container or on another machine, or its place is unknown.
     Elsewhere,
 }
 
-/// A process that runs here. As long as this is held its number is given to no other.
+/// A process that runs here. Its process id is not reused while this handle exists.
 #[derive(Debug)]
 pub struct Running {
     #[cfg(target_os = "linux")]
@@ -56,7 +56,7 @@ pub struct Running {
 }
 
 impl Process {
-    /// The process that asks, as others find it again.
+    /// Describes the calling process.
     pub fn own() -> Self {
         let pid = std::process::id();
         let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
@@ -68,21 +68,21 @@ impl Process {
         }
     }
 
-    /// Reads which process holds a lock. `None` if it has not written that yet.
+    /// Reads which process holds a lock. Returns `None` if the process has not written it yet.
     pub fn noted(lock: &Path) -> Option<Self> {
         serde_json::from_slice(&fs::read(lock).ok()?).ok()
     }
 
-    /// Writes it into a lock that it holds.
+    /// Writes the process into a lock that it holds.
     ///
     /// # Errors
     ///
-    /// If that cannot be written.
+    /// Fails if that cannot be written.
     pub fn note(&self, lock: &Lock) -> io::Result<()> {
         lock.write(&serde_json::to_vec(self)?)
     }
 
-    /// Where it is, seen from this process.
+    /// Returns where the process is, seen from the calling process.
     pub fn whereabouts(&self) -> Whereabouts {
         let Some((place, own)) = self.place.as_ref().zip(Place::of(std::process::id())) else {
             return Whereabouts::Elsewhere;
@@ -90,7 +90,7 @@ impl Process {
         if (&place.boot, &place.pid_namespace) != (&own.boot, &own.pid_namespace) {
             return Whereabouts::Elsewhere;
         }
-        // The handle comes first: what is read after that is of the process that the handle means.
+        // Open the handle first, so that the start time belongs to the process of the handle.
         let running = Running::open(self.pid);
         match (running, began(self.pid)) {
             (Some(running), Some(began)) if began == place.began => Whereabouts::Here(running),
@@ -98,21 +98,21 @@ impl Process {
         }
     }
 
-    /// Whether what it listens to on this machine's own addresses can be reached from here.
+    /// Returns whether the loopback addresses of the process can be reached from here.
     pub fn shares_addresses(&self) -> bool {
         let own = Place::of(std::process::id());
-        // Where the system does not tell, there are no containers either.
+        // Systems that do not tell have no containers.
         self.place.as_ref().zip(own).is_none_or(|(place, own)| {
             (&place.boot, &place.net_namespace) == (&own.boot, &own.net_namespace)
         })
     }
 
-    /// Which one it is, for people who look for it here.
+    /// Returns a name of the process for people on the same machine.
     pub fn name(&self) -> String {
         format!("process {}, since {}", self.pid, say::date(self.at))
     }
 
-    /// The same for people who have to look elsewhere.
+    /// Returns a name of the process with its host, for people on another machine.
     pub fn name_with_host(&self) -> String {
         format!(
             "process {} on {}, since {}",
@@ -124,7 +124,7 @@ impl Process {
 }
 
 impl Running {
-    /// Asks it to end. If it has ended by now, so much the better.
+    /// Asks the process to terminate. Does nothing if it has ended.
     pub fn terminate(&self) {
         #[cfg(target_os = "linux")]
         let _ = rustix::process::pidfd_send_signal(&self.handle, rustix::process::Signal::TERM);
@@ -159,13 +159,14 @@ impl Place {
     }
 }
 
-/// When a process began, in ticks since the machine started (proc_pid_stat(5), the 22nd field).
+/// Returns the start time of a process, in ticks since the machine started (proc_pid_stat(5), the
+/// 22nd field).
 fn began(pid: u32) -> Option<u64> {
     began_in(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }
 
 fn began_in(stat: &str) -> Option<u64> {
-    // The second field is a name in brackets, which may hold anything.
+    // The second field is the name in parentheses, which may contain any character.
     let (_, fields) = stat.rsplit_once(')')?;
     fields.split_whitespace().nth(19)?.parse().ok()
 }

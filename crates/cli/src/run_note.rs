@@ -1,4 +1,4 @@
-//! Which agent `ctxpin agent run` ran on a directory, so that commands in it need not be told.
+//! The agent that `ctxpin agent run` last ran on a directory, for commands in that directory.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ pub struct RunNote {
 }
 
 impl RunNote {
-    /// A note of an agent.
+    /// Returns a note of an agent at a server.
     pub fn new(agent: Uuid, server: &Url) -> Self {
         Self {
             agent,
@@ -27,11 +27,11 @@ impl RunNote {
         }
     }
 
-    /// The agent that ran last on a directory for that server, by the directory's canonical path.
+    /// Returns the agent that last ran on a directory with this canonical path for that server.
     ///
     /// # Errors
     ///
-    /// If what is noted cannot be read.
+    /// Fails if the note cannot be read.
     pub fn agent_of(
         data: &DataDirectory,
         directory: &Path,
@@ -49,11 +49,11 @@ impl RunNote {
         Ok(note.map(|note| AgentId::from(note.agent)))
     }
 
-    /// Writes it down for a directory, by its canonical path.
+    /// Writes the note for a directory with this canonical path.
     ///
     /// # Errors
     ///
-    /// If it cannot be written.
+    /// Fails if it cannot be written.
     pub fn write(&self, data: &DataDirectory, directory: &Path) -> Result<(), Failure> {
         data.create()?;
         let path = data.run_note(directory);

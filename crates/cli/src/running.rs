@@ -1,4 +1,4 @@
-//! The server that `ctxpin up` runs, as other processes of the user find it.
+//! The running server of `ctxpin up`, and how other processes of the user find it.
 
 use std::io;
 use std::path::Path;
@@ -21,16 +21,16 @@ use crate::say::{self, Failure, Hint, Setting};
 /// The name of the file in which a server writes the token of its first user.
 pub const ADMIN_TOKEN_NAME: &str = "admin-token";
 
-/// The server that runs now.
+/// A running server of `ctxpin up`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunningServer {
     pub url: Url,
-    /// The process in which it runs.
+    /// The id of the process that runs the server.
     pub pid: u32,
     pub database: DatabaseKey,
 }
 
-/// The same as it is written down.
+/// The content of `server.json`.
 #[derive(Serialize, Deserialize)]
 struct ServerFile {
     url: String,
@@ -39,12 +39,12 @@ struct ServerFile {
 }
 
 impl RunningServer {
-    /// Finds the server. The file that describes it counts only while somebody holds the lock, for
-    /// whoever takes the lock takes the file away first.
+    /// Finds the running server. The file that describes it is valid only while a process holds the lock,
+    /// because a process that takes the lock deletes the file first.
     ///
     /// # Errors
     ///
-    /// If the lock or the file cannot be read.
+    /// Fails if the lock or the file cannot be read.
     pub fn find(data: &DataDirectory) -> Result<Option<Self>, Failure> {
         if !is_locked(&data.server_lock())? {
             return Ok(None);
@@ -52,12 +52,12 @@ impl RunningServer {
         Self::read(data)
     }
 
-    /// Reads the file, for whoever knows that the lock is held. `None` while the server starts or ends.
+    /// Reads the file. The lock must be held. Returns `None` while the server starts or stops.
     ///
     /// # Errors
     ///
-    /// If the file cannot be read, or if the server is none that can be reached from here: at its address
-    /// somebody else may listen.
+    /// Fails if the file cannot be read, or if the server runs in another container or on another machine,
+    /// since another process may listen at its address here.
     pub fn read(data: &DataDirectory) -> Result<Option<Self>, Failure> {
         if let Some(process) = Process::noted(&data.server_lock())
             && !process.shares_addresses()
@@ -79,11 +79,11 @@ impl RunningServer {
         }))
     }
 
-    /// Writes it down, for whoever holds the lock.
+    /// Writes the file. The caller must hold the lock.
     ///
     /// # Errors
     ///
-    /// If it cannot be written.
+    /// Fails if it cannot be written.
     pub fn write(&self, data: &DataDirectory) -> Result<(), Failure> {
         let file = ServerFile {
             url: self.url.to_string(),
@@ -95,11 +95,11 @@ impl RunningServer {
         file_write(&data.server_file(), &json)
     }
 
-    /// The token of the server's first user.
+    /// Returns the token of the server's first user.
     ///
     /// # Errors
     ///
-    /// If there is none.
+    /// Fails if there is none.
     pub fn admin_token(&self, data: &DataDirectory) -> Result<Secret, Failure> {
         let path = data.server(&self.database).join(ADMIN_TOKEN_NAME);
         owned::file_demand(&path)?;
@@ -124,14 +124,14 @@ fn elsewhere(process: &Process) -> Failure {
     ))
 }
 
-/// How often a server that starts is asked whether it is ready.
+/// Pause between two checks whether a starting server is ready.
 pub const READY_INTERVAL: Duration = Duration::from_millis(25);
 
-/// A client that asks what a server tells without a token, such as whether it is ready.
+/// Returns a client for requests that need no token, such as readiness.
 ///
 /// # Errors
 ///
-/// If the address is none that a server can have.
+/// Fails if the address is not one of a server.
 pub fn prober(url: &Url) -> Result<Client, Failure> {
     let client = Client::with_plain_http(url.clone(), Secret::new("none"), PlainHttp::Allowed);
     Ok(client?)
@@ -141,7 +141,7 @@ pub fn prober(url: &Url) -> Result<Client, Failure> {
 ///
 /// # Errors
 ///
-/// If the address is none that a server can have.
+/// Fails if the address is not one of a server.
 pub async fn until_ready(url: &Url) -> Result<(), Failure> {
     let prober = prober(url)?;
     while prober.readiness_check().await.is_err() {
@@ -150,15 +150,15 @@ pub async fn until_ready(url: &Url) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Longest file of a token that is read, in bytes. A token has about a hundred.
+/// Maximum size of a token file, in bytes. A token has about a hundred.
 const TOKEN_BYTES_MAX: u64 = 4 * 1024;
 
-/// Reads a token from a file. It may be a link, as where secrets are mounted, and root's.
+/// Reads a token from a file. The file may be a link, as mounted secrets are, and may belong to root.
 ///
 /// # Errors
 ///
-/// If the file cannot be read, is empty, too long or none; or if somebody else can have written it: whoever
-/// chooses the token chooses whose account everything goes to.
+/// Fails if the file is not a regular file, cannot be read, is empty or too long, or if another user can
+/// have written it: the token decides whose account is used.
 pub fn token_read(path: &Path) -> Result<Secret, Failure> {
     let unreadable = || Failure::new(format!("the token in {} cannot be read", say::path(&path)));
     let (bytes, metadata) =
@@ -171,32 +171,32 @@ pub fn token_read(path: &Path) -> Result<Secret, Failure> {
     }
 }
 
-/// Takes a lock, unless another process holds it.
+/// Takes a lock. Returns `None` if another process holds it.
 ///
 /// # Errors
 ///
-/// If its file is not the user's own, or cannot be opened or locked at all.
+/// Fails if the file of the lock does not belong to the user, or cannot be opened or locked.
 pub fn lock_take(path: &Path) -> Result<Option<Lock>, Failure> {
     owned::file_demand(path)?;
     Lock::take(path).map_err(|error| lock_failure(path, error))
 }
 
-/// Notes in a lock that this process holds it, for whoever waits for it or wants to end it.
+/// Writes into a lock that this process holds it, for processes that wait for it or want to stop this one.
 ///
 /// # Errors
 ///
-/// If it cannot be written.
+/// Fails if it cannot be written.
 pub fn lock_note(path: &Path, lock: &Lock) -> Result<(), Failure> {
     Process::own()
         .note(lock)
         .map_err(|error| unwritable(path).because(error))
 }
 
-/// Whether another process holds a lock. Those who ask at the same time do not disturb each other.
+/// Returns whether another process holds a lock. Concurrent checks do not disturb each other.
 ///
 /// # Errors
 ///
-/// If its file is not the user's own, or cannot be opened or locked at all.
+/// Fails if the file of the lock does not belong to the user, or cannot be opened or locked.
 pub fn is_locked(path: &Path) -> Result<bool, Failure> {
     owned::file_demand(path)?;
     Lock::is_held(path).map_err(|error| lock_failure(path, error))
@@ -213,7 +213,7 @@ mod tests {
 
     use super::*;
 
-    /// What is asked there is sent no token, so that plain HTTP is no fault.
+    /// These requests send no token, so plain HTTP is allowed.
     #[test]
     fn a_server_on_the_network_is_asked_whether_it_is_ready() {
         for address in ["http://192.0.2.1:7878", "http://[2001:db8::1]:7878"] {
@@ -246,7 +246,7 @@ mod tests {
             assert!(said.contains("others may write it"), "{said}");
             assert!(said.contains("chmod go-w"), "{said}");
         }
-        // Nothing is waited for, and nothing is read without an end.
+        // A FIFO does not block, and an endless file is not read.
         let fifo = temporary.path().join("fifo");
         rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, 0o600.into()).unwrap();
         for (path, reason) in [

@@ -1,5 +1,5 @@
-//! Where a setting came from: an option, a variable of the environment, or a file. Whoever has to change
-//! it is told. A variable that is empty is an unset one.
+//! Where a setting came from: an option, an environment variable, or a file. Failures name it, so that the
+//! user knows what to change. An empty variable counts as unset.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -15,33 +15,33 @@ use url::Url;
 
 use crate::say;
 
-/// Names the server that is asked.
+/// The variable with the address of the server to call.
 pub const SERVER_VARIABLE: &str = "CTXPIN_SERVER";
 
-/// Holds a token, so that it stands on no command line.
+/// The variable with a token, so that no command line contains it.
 pub const TOKEN_VARIABLE: &str = "CTXPIN_TOKEN";
 
-/// Names the database of a server.
+/// The variable with the address of a server's database.
 pub const DATABASE_VARIABLE: &str = "CTXPIN_DATABASE";
 
-/// Names another data directory, for tests and for several users in one account.
+/// The variable with another data directory, for tests and for several users of one account.
 pub const DATA_DIRECTORY_VARIABLE: &str = "CTXPIN_DATA_DIR";
 
-/// Where a setting was found.
+/// Where a setting came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     /// An option of the command.
     Option(&'static str),
     /// The file that an option names.
     OptionFile(&'static str, PathBuf),
-    /// A variable of the environment.
+    /// An environment variable.
     Variable(&'static str),
     /// A file that `ctxpin up` keeps.
     Kept(PathBuf),
 }
 
 impl Origin {
-    /// Where something was found that is there, and that both an option and a variable can give.
+    /// Returns where a setting came from that is set, and that both an option and a variable can set.
     pub fn of(option: &'static str, variable: &'static str) -> Self {
         match is_given(option) {
             true => Self::Option(option),
@@ -60,12 +60,12 @@ impl fmt::Display for Origin {
     }
 }
 
-/// A variable of the environment, if it is set to something.
+/// Returns the value of an environment variable, unless it is empty or unset.
 pub fn variable(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// The same commands, for which a variable that is empty is an unset one.
+/// Returns the command with empty environment variables treated as unset.
 pub fn without_empty_variables(command: Command) -> Command {
     let is_empty = |name: &OsStr| env::var_os(name).is_some_and(|value| value.is_empty());
     command
@@ -76,7 +76,7 @@ pub fn without_empty_variables(command: Command) -> Command {
         .mut_subcommands(without_empty_variables)
 }
 
-/// The variable that holds what clap could not read, unless the option itself was given.
+/// Returns the variable with the value that clap rejected, unless the option itself was given.
 pub fn blamed_variable(command: &Command, error: &clap::Error) -> Option<String> {
     let Some(ContextValue::String(blamed)) = error.get(ContextKind::InvalidArg) else {
         return None;
@@ -95,7 +95,7 @@ fn argument<'c>(command: &'c Command, is_meant: &dyn Fn(&Arg) -> bool) -> Option
     own.or_else(|| below.find_map(|command| argument(command, is_meant)))
 }
 
-/// Whether an option stands on the command line.
+/// Returns whether an option is on the command line.
 fn is_given(option: &str) -> bool {
     env::args_os().any(|argument| {
         let argument = argument.to_string_lossy();
@@ -104,11 +104,11 @@ fn is_given(option: &str) -> bool {
     })
 }
 
-/// Reads the address of a server. One of this machine may leave `http://` out.
+/// Parses the address of a server. An address of this machine may omit `http://`.
 ///
 /// # Errors
 ///
-/// If it is none; how it would be one.
+/// Returns a message that says how such an address is written.
 pub fn server_address(text: &str) -> Result<Url, String> {
     let is_whole = text.contains("://");
     let whole = match is_whole {
@@ -126,11 +126,11 @@ pub fn server_address(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-/// Reads an address to listen on.
+/// Parses an address to listen on.
 ///
 /// # Errors
 ///
-/// If it is none; how it would be one.
+/// Returns a message that says how such an address is written.
 pub fn listen_address(text: &str) -> Result<SocketAddr, String> {
     if let Some(port) = text
         .strip_prefix("localhost:")

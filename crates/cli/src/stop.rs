@@ -1,4 +1,4 @@
-//! How a process that would run for ever is told to end.
+//! Stopping a long-running process by signals.
 
 use std::fs;
 
@@ -7,13 +7,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::say::{self, Failure};
 
-/// A token that is cancelled by Ctrl-C, by a request to terminate, and when the terminal goes away.
-/// A second Ctrl-C no longer waits. A signal that whoever started this process had it ignore, as `nohup`
-/// does, stays ignored.
+/// Returns a token that is cancelled by Ctrl-C, SIGTERM or SIGHUP. A second Ctrl-C ends the process at
+/// once. Signals that were ignored when the process started, as under `nohup`, stay ignored.
 ///
 /// # Errors
 ///
-/// If signals cannot be listened to.
+/// Fails if the signal handlers cannot be installed.
 pub fn on_signal() -> Result<CancellationToken, Failure> {
     let ignored = ignored();
     let listen = |kind: SignalKind| -> Result<Option<Signal>, Failure> {
@@ -38,14 +37,14 @@ pub fn on_signal() -> Result<CancellationToken, Failure> {
         cancelled.cancel();
         received(&mut interrupt).await;
         say::note("stopped without waiting");
-        // The locks of this process and its listeners go with it.
+        // The system releases the locks and listeners of this process.
         let _ =
             rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
     });
     Ok(token)
 }
 
-/// Waits for a signal, for ever if it is ignored.
+/// Waits for a signal. Never returns if the signal is ignored.
 async fn received(signal: &mut Option<Signal>) {
     match signal {
         Some(signal) => drop(signal.recv().await),
@@ -53,14 +52,15 @@ async fn received(signal: &mut Option<Signal>) {
     }
 }
 
-/// The signals that are ignored, as a mask: those that were when this process began, as long as nothing is
-/// listened to. None where the system has no `/proc`, for nothing else tells without `unsafe`.
+/// Returns the ignored signals as a mask. Called before any handler is installed, these are the signals
+/// that were ignored when the process started. Returns 0 on systems without `/proc`, where only `unsafe`
+/// code could tell.
 fn ignored() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     ignored_in(&status)
 }
 
-/// Reads the mask out of such a file (proc_pid_status(5)).
+/// Reads the mask from a status file (proc_pid_status(5)).
 fn ignored_in(status: &str) -> u64 {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())

@@ -9,8 +9,8 @@ use ctxpin_private_files::file;
 use crate::data_directory::unwritable;
 use crate::say::{self, Failure, Hint, Setting};
 
-/// A new file for a token. It is made before the token is, so that no token is lost for want of a
-/// place; unless the token is written, it goes when this is dropped.
+/// A new file for a token. It is created before the token, so that a token is never lost because
+/// its file cannot be created. If no token is written, dropping this deletes the file.
 #[derive(Debug)]
 pub struct TokenFile {
     path: PathBuf,
@@ -19,12 +19,12 @@ pub struct TokenFile {
 }
 
 impl TokenFile {
-    /// Makes the file, readable by its owner alone. Nothing that is there is touched, and a link is
-    /// not followed: it may lead to somebody else's file, or hold another token.
+    /// Creates the file, readable by its owner only. An existing file is not touched and a link is
+    /// not followed, since they may belong to another user or hold another token.
     ///
     /// # Errors
     ///
-    /// If something is there already, or the file cannot be made.
+    /// Fails if the path exists already, or the file cannot be created.
     pub fn create(path: &Path) -> Result<Self, Failure> {
         let file = file::create_new(path).map_err(|error| {
             if error.kind() != io::ErrorKind::AlreadyExists {
@@ -44,11 +44,11 @@ impl TokenFile {
         })
     }
 
-    /// Writes the token, and then keeps the file.
+    /// Writes the token. From then on, dropping this keeps the file.
     ///
     /// # Errors
     ///
-    /// If it cannot be written.
+    /// Fails if it cannot be written.
     pub fn write(&mut self, token: &str) -> Result<(), Failure> {
         let text = format!("{token}\n");
         let written = self.file.write_all(text.as_bytes());
@@ -59,7 +59,7 @@ impl TokenFile {
         Ok(())
     }
 
-    /// Where it is.
+    /// Returns the path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -68,7 +68,7 @@ impl TokenFile {
 impl Drop for TokenFile {
     fn drop(&mut self) {
         if !self.is_written {
-            // An empty file is no worse than the failure.
+            // If this fails too, an empty file stays, which does no harm.
             let _ = fs::remove_file(&self.path);
         }
     }

@@ -1,4 +1,4 @@
-//! What a project wants to be no finding: `.ctxpin.toml`.
+//! The findings that a project excepts in its `.ctxpin.toml`.
 
 use std::path::Path;
 
@@ -10,11 +10,11 @@ use serde::Deserialize;
 use super::Finding;
 use crate::say::{self, Failure};
 
-/// The file, in the project's root.
+/// The name of the file in the project's root.
 const FILE_NAME: &str = ".ctxpin.toml";
 
-/// `*` and `?` stand for no slash, so that `**` is what crosses folders; a leading point is like any
-/// other character.
+/// `*` and `?` do not match a slash, so only `**` crosses folders. A leading point is an ordinary
+/// character.
 const OPTIONS: MatchOptions = MatchOptions {
     case_sensitive: true,
     require_literal_separator: true,
@@ -46,16 +46,17 @@ fn everywhere() -> String {
     "**".to_owned()
 }
 
-/// What is to be no finding.
+/// The findings that a project excepts, by code and path.
 #[derive(Debug, Default)]
 pub struct Exceptions(Vec<(String, Pattern)>);
 
 impl Exceptions {
-    /// Reads those of the project at `root`; none if it has no such file.
+    /// Reads the exceptions of the project at `root`. There are none if the project has no such
+    /// file.
     ///
     /// # Errors
     ///
-    /// If the file cannot be read, or says what cannot be.
+    /// Fails if the file cannot be read or is invalid.
     pub fn read(root: &Path, trust: &Trust) -> Result<Self, Failure> {
         let path = root.join(FILE_NAME);
         let failed = |reason: String| Failure::usage(say::path(&path)).because(reason);
@@ -82,7 +83,7 @@ impl Exceptions {
         read.collect::<Result<_, _>>().map(Self)
     }
 
-    /// Whether a finding is one of those, its path being below `root`.
+    /// Returns whether a finding below `root` is excepted.
     pub fn cover(&self, finding: &Finding, root: &Path) -> bool {
         let path = finding.path.strip_prefix(root).unwrap_or(&finding.path);
         let mut exceptions = self.0.iter();

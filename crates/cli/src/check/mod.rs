@@ -1,4 +1,4 @@
-//! What a person wants to know of a workspace before a change of it is merged.
+//! The findings of `ctxpin check` about a workspace.
 
 mod exceptions;
 mod named;
@@ -26,27 +26,27 @@ pub use since::Before;
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// It does not work as it is written.
+    /// A part of the workspace does not work.
     Problem,
-    /// It works, and somebody should know.
+    /// The workspace works, but a reviewer should know about the finding.
     Warning,
 }
 
-/// One thing to know.
+/// A finding about a file or a directory.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {
     /// The file or directory: an absolute path.
     pub path: PathBuf,
-    /// The line, from 1.
+    /// The line number, from 1.
     pub line: Option<u64>,
-    /// What it is.
+    /// The code of the finding, one of [`Code`].
     pub code: &'static str,
-    /// What the code says of this case.
+    /// What the code is about in this case, such as the missing path.
     pub detail: Option<String>,
 }
 
 impl Finding {
-    /// How much it matters.
+    /// Returns the level that follows from the code.
     pub fn level(&self) -> Level {
         match self.code.parse() {
             Ok(
@@ -65,12 +65,13 @@ impl Finding {
     }
 }
 
-/// Checks what a scan of each path finds: a directory with those above it, up to the root of its
-/// project, and the skills that it is or holds itself; of a file what is told of it where it lies.
+/// Scans each path and returns the findings. A directory is scanned with those above it, up to the root of
+/// its project, and with the skills that it is or contains. For a file, only the findings about this file
+/// are returned.
 ///
 /// # Errors
 ///
-/// If a path does not exist or cannot be scanned.
+/// Fails if a path does not exist or cannot be scanned.
 pub fn findings(paths: &[PathBuf], home: &Path, trust: &Trust) -> Result<Checked, Failure> {
     let mut found = BTreeSet::new();
     let mut resources = 0;
@@ -80,7 +81,7 @@ pub fn findings(paths: &[PathBuf], home: &Path, trust: &Trust) -> Result<Checked
         resources += scan.snapshot.resources.len();
         let mut of_path = of_scan(&scan, &project);
         if let Some(file) = path.canonicalize().ok().filter(|path| path.is_file()) {
-            // A link that may not be followed stands under its own name.
+            // A link that the scan does not follow is reported under its own name.
             let named = std::path::absolute(path).unwrap_or_default();
             of_path.retain(|finding| finding.path == file || finding.path == named);
         }
@@ -92,16 +93,16 @@ pub fn findings(paths: &[PathBuf], home: &Path, trust: &Trust) -> Result<Checked
     })
 }
 
-/// What came of a check.
+/// The result of a check.
 #[derive(Debug)]
 pub struct Checked {
-    /// What there is to know, in the order of paths and lines, each once.
+    /// The findings, sorted by path and line, without duplicates.
     pub findings: Vec<Finding>,
-    /// How many resources were looked at; one that two paths give counts twice.
+    /// The number of resources that were scanned. A resource that two paths give counts twice.
     pub resources: usize,
 }
 
-/// Scans a path; where a directory gives nothing, it may be a folder of skills of any name.
+/// Scans a path. A directory without resources is scanned again as a folder of skills.
 fn scanned(path: &Path, project: &Path, home: &Path, trust: &Trust) -> Result<Scan, Failure> {
     let scanned = |request: &Request| {
         let scan = scan(request, &|| false);
@@ -118,8 +119,9 @@ fn scanned(path: &Path, project: &Path, home: &Path, trust: &Trust) -> Result<Sc
     Ok(first)
 }
 
-/// What is scanned for a path. An instruction file is judged among those around it, since it may import
-/// them; a skill and a configuration stand for themselves. A directory that is a skill is checked as one.
+/// Returns the scan of a path. An instruction file is scanned together with those around it, since it may
+/// import them. A skill and a configuration file are scanned alone. A directory that is a skill is scanned
+/// as one.
 fn request(path: &Path, project: &Path, home: &Path, trust: &Trust) -> Request {
     let trust = trust.clone();
     let stands_alone = path.ends_with(SKILL_FILE_NAME) || path.ends_with(".mcp.json");
@@ -136,7 +138,7 @@ fn request(path: &Path, project: &Path, home: &Path, trust: &Trust) -> Request {
                 ..Request::project(path, home, trust)
             }
         }
-        // A link within the project is what it leads to.
+        // A link within the project stands for its target.
         Some(file) if stands_alone && file.starts_with(project) => {
             Request::single(file, home, trust)
         }
@@ -151,11 +153,12 @@ fn request(path: &Path, project: &Path, home: &Path, trust: &Trust) -> Request {
     }
 }
 
-/// The root of the project that a path lies in, wherever a link leads that it is, as a scan finds it.
+/// Returns the root of the project that contains a path, as a scan finds it. The path itself may be a link
+/// to anywhere.
 ///
 /// # Errors
 ///
-/// If the directory is not there, cannot be looked at or is somebody else's.
+/// Fails if the directory does not exist, cannot be read, or belongs to another user.
 pub fn project_root(path: &Path, home: &Path, trust: &Trust) -> Result<PathBuf, Failure> {
     let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let directory = match whole.is_dir() {
@@ -178,7 +181,7 @@ fn of_scan(scan: &Scan, project: &Path) -> Vec<Finding> {
         }
     }
     same_bytes(&scan.snapshot.resources, &mut found);
-    // These are no fault of anybody who changes the workspace.
+    // An author of the workspace can do nothing about these.
     let is_told = |code| !matches!(code, Code::OtherTool | Code::RootLeftOut);
     for note in scan.notes.iter().filter(|note| is_told(note.warning.code)) {
         let source = note.source.as_deref().unwrap_or_default();
@@ -196,7 +199,7 @@ fn finding(source: &str, warning: &Warning) -> Finding {
     }
 }
 
-/// What a resource says of itself.
+/// Adds the findings from the status of a resource and of its files.
 fn of_resource(resource: &Resource, found: &mut Vec<Finding>) {
     let error = resource.error.as_deref().unwrap_or_default();
     let code = match resource.status {
@@ -205,7 +208,7 @@ fn of_resource(resource: &Resource, found: &mut Vec<Finding>) {
         Status::Unreadable => Some(Code::Unreadable),
         Status::Oversize => Some(Code::Oversize),
         Status::Excluded if error.starts_with("shadowed by ") => Some(Code::SameName),
-        // Told with all others that hold the same.
+        // `same_bytes` reports all copies together.
         Status::Excluded if error.starts_with("same bytes as ") => None,
         Status::Excluded => Some(Code::Excluded),
     };
@@ -222,11 +225,11 @@ fn of_resource(resource: &Resource, found: &mut Vec<Finding>) {
     }
 }
 
-/// What the bytes of a resource give reason for.
+/// Adds the findings from the bytes of a resource.
 fn of_body(resource: &Resource, body: &[u8], found: &mut Vec<Finding>) {
     let renderer = Renderer::CURRENT;
     let treatment = treat::treatment(resource.kind, body, renderer);
-    // As an answer tells it, with what its place gives reason for.
+    // The warnings of the API's response, which also depend on where the resource lies.
     let told = convert::resources::resource(resource, Some(&treatment));
     for warning in told.warnings {
         let Ok(code) = warning.code.parse::<Code>() else {
@@ -253,7 +256,7 @@ fn of_body(resource: &Resource, body: &[u8], found: &mut Vec<Finding>) {
         let (at, bytes) = (piece.range.start, piece.range.len() as u64);
         match piece.fate {
             Fate::Gone(Reason::Comment) => match comments.last_mut() {
-                // Line ends and what is invisible besides part a comment into pieces.
+                // Line ends and other invisible characters split a comment into several spans.
                 Some((_, sum)) if !begins_comment(&text[at..]) => *sum += bytes,
                 _ => comments.push((lines.line_of(at), bytes)),
             },
@@ -277,12 +280,12 @@ fn begins_comment(text: &str) -> bool {
     text.starts_with("<!") || text.starts_with("<?")
 }
 
-/// Instruction files that hold the bytes of one before them.
+/// Adds a finding for each instruction file that has the same bytes as an earlier one.
 fn same_bytes(resources: &[Resource], found: &mut Vec<Finding>) {
     let mut first: BTreeMap<_, &str> = BTreeMap::new();
     let files = resources.iter().filter(|r| r.kind == Kind::InstructionFile);
     let with = |status| files.clone().filter(move |file| file.status == status);
-    // What is used goes before what was left out for it.
+    // A file in use comes before its excluded copies.
     for file in with(Status::Ok).chain(with(Status::Excluded)) {
         let Some(content) = file.content.filter(|_| file.size > 0) else {
             continue;

@@ -1,5 +1,5 @@
-//! Files that a text names and that are not there: relative targets of links and images, and inline code
-//! that begins with a folder of a skill.
+//! Missing files that a text names: relative targets of links and images, and inline code that begins with
+//! a folder of a skill.
 
 use std::io;
 use std::ops::Range;
@@ -11,10 +11,10 @@ use ctxpin_model::warning::{Code, LineStarts, Warning};
 
 use super::{Finding, finding};
 
-/// The folders of a skill, by the specification.
+/// The folders of a skill that the specification names.
 const FOLDERS: [&str; 3] = ["scripts/", "references/", "assets/"];
 
-/// Words of a line that speaks of files which need not be there: examples, and what is yet to be written.
+/// Words that mark a line as an example or a plan, whose files may be missing.
 const OTHER_WORDS: [&str; 10] = [
     "example",
     "e.g.",
@@ -28,11 +28,12 @@ const OTHER_WORDS: [&str; 10] = [
     "mirrored",
 ];
 
-/// Most findings of one file.
+/// Maximum number of findings about one file.
 const FINDINGS_MAX: usize = 50;
 
-/// Returns what a resource names and what is neither beside it nor, if it stands in code, below a
-/// directory above it, up to the project's root.
+/// Returns a finding for each file that a resource names and that does not exist. Paths are relative to the
+/// resource's directory. Paths in code may also be relative to any directory above it, up to the project's
+/// root.
 pub fn missing(resource: &Resource, body: &[u8], project: &Path) -> Vec<Finding> {
     let text = String::from_utf8_lossy(body);
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
@@ -85,8 +86,8 @@ pub fn missing(resource: &Resource, body: &[u8], project: &Path) -> Vec<Finding>
     found
 }
 
-/// Whether something is at a path, or nobody may know: what lies in a directory without permission is not
-/// missing, and the directory is told by itself.
+/// Returns whether a path exists, or may exist in a directory that this process may not read. The scan
+/// reports such a directory itself.
 fn may_exist(path: &Path) -> bool {
     match path.metadata() {
         Ok(_) => true,
@@ -94,15 +95,15 @@ fn may_exist(path: &Path) -> bool {
     }
 }
 
-/// The path that the target of a link names, if it names a file of the workspace.
+/// Returns the path that the target of a link names, if it names a file of the workspace.
 fn link_path(target: &str) -> Option<String> {
     let path = target.split(['#', '?']).next()?;
     let begins_elsewhere = path.starts_with(['/', '~', '\\', '$', '@']) || path.starts_with("www.");
     let scheme = path.split_once(':').map(|(scheme, _)| scheme);
     let has_scheme = scheme.is_some_and(|scheme| !scheme.contains('/'));
-    // A bare word stands for a path in an explanation: `[title](url)`.
+    // A bare word is a placeholder in an explanation: `[title](url)`.
     let is_path = path.contains('/') || path.contains('.');
-    // A blank stands in a target between `<` and `>` alone, and belongs to the name.
+    // A target has blanks only between `<` and `>`, where they belong to the name.
     let solid: String = path.split_whitespace().collect();
     if path.is_empty() || begins_elsewhere || has_scheme || !is_path || is_pattern(&solid) {
         return None;
@@ -114,7 +115,7 @@ fn link_path(target: &str) -> Option<String> {
     Some(unescaped(path))
 }
 
-/// The path that inline code begins with, if that lies in a folder of a skill.
+/// Returns the path at the start of inline code, if the path lies in a folder of a skill.
 fn code_path(code: &str) -> Option<&str> {
     let word = code.split_whitespace().next()?;
     let word = word.split(['#', ':']).next()?;
@@ -126,7 +127,7 @@ fn code_path(code: &str) -> Option<&str> {
     (!below.is_empty() && !is_pattern(path)).then_some(path)
 }
 
-/// Whether a path has a place for something else in it.
+/// Returns whether a path contains a placeholder.
 fn is_pattern(path: &str) -> bool {
     let is_sign = |c: char| c.is_whitespace() || "<>{}*[]$|%…".contains(c) && c != '%';
     path.contains(is_sign)
@@ -142,15 +143,15 @@ fn is_host(name: &str) -> bool {
     domain.is_some_and(is_known)
 }
 
-/// Which lines speak of files that need not be there, asked for in their order.
+/// Finds the lines whose files may be missing. Callers ask about positions in rising order.
 #[derive(Default)]
 struct Others {
-    /// The line that was asked for last, with the answer.
+    /// The line of the last call, and its result.
     last: Option<(Range<usize>, bool)>,
 }
 
 impl Others {
-    /// Whether the line on which something stands is one of them.
+    /// Returns whether the line at the position `at` is such a line.
     fn are_meant(&mut self, text: &str, at: usize) -> bool {
         if let Some((line, are_meant)) = &self.last
             && line.contains(&at)
@@ -166,7 +167,7 @@ impl Others {
     }
 }
 
-/// A path with its percent escapes resolved (RFC 3986, section 2.1). What is no escape stays.
+/// Returns a path with its percent escapes decoded (RFC 3986, section 2.1). Invalid escapes stay.
 fn unescaped(path: &str) -> String {
     let mut bytes = Vec::with_capacity(path.len());
     let mut rest = path.as_bytes();

@@ -1,4 +1,4 @@
-//! What a workspace was before a change, so that only what the change brought is told.
+//! The findings of an earlier commit, so that only new findings are reported.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -14,20 +14,20 @@ use tokio::process::Command;
 use super::{Finding, findings};
 use crate::say::{self, Failure};
 
-/// The findings of a commit, by what they say, with how often they say it.
+/// The findings of a commit, with the number of times that each occurs.
 pub struct Before(BTreeMap<Key, usize>);
 
 /// A finding without its line, which moves with every edit above it.
 type Key = (PathBuf, &'static str, Option<String>);
 
 impl Before {
-    /// Checks out the commit `revision` of the repository at `root` into a temporary directory that is its
-    /// user's alone, and checks the same paths there. A path that was not there yet has no findings. The
-    /// directory goes when this ends, and when it is dropped before.
+    /// Checks out the commit `revision` of the repository at `root` into a private temporary directory, and
+    /// checks the same paths there. A path that did not exist yet has no findings. The directory is deleted
+    /// when this function returns or its future is dropped.
     ///
     /// # Errors
     ///
-    /// If `root` is no repository of git, there is no such commit, or it cannot be checked out.
+    /// Fails if `root` is not a git repository, or the commit does not exist or cannot be checked out.
     pub async fn read(
         revision: &str,
         root: &Path,
@@ -46,7 +46,8 @@ impl Before {
         counts.map_err(|error| Failure::new("checking broke").because(error))?
     }
 
-    /// Takes away what was there before, as often as it was there. Of equal ones the later stay.
+    /// Removes the findings that the commit has, as often as it has them. Of equal findings, the last ones
+    /// stay.
     pub fn subtract(mut self, findings: Vec<Finding>, root: &Path) -> Vec<Finding> {
         let mut left = Vec::new();
         for finding in findings {
@@ -61,7 +62,7 @@ impl Before {
 
 fn key(finding: &Finding, root: &Path) -> Key {
     let path = finding.path.strip_prefix(root).unwrap_or(&finding.path);
-    // What it says may name the place of the checkout.
+    // The detail may contain the path of the checkout.
     let root = root.to_string_lossy();
     let detail = finding
         .detail
@@ -70,7 +71,7 @@ fn key(finding: &Finding, root: &Path) -> Key {
     (path.to_owned(), finding.code, detail)
 }
 
-/// The way to a path from the root that it lies below.
+/// Returns a path relative to the root above it.
 fn below(path: &Path, root: &Path) -> Result<PathBuf, Failure> {
     let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let below = real.strip_prefix(root).map_err(|_| {
@@ -83,7 +84,7 @@ fn below(path: &Path, root: &Path) -> Result<PathBuf, Failure> {
     below.map(Path::to_owned)
 }
 
-/// Checks what there was of these paths in a checkout.
+/// Counts the findings of these paths in a checkout. A path that does not exist has none.
 fn counts(then: &Path, below: &[PathBuf], home: &Path, trust: &Trust) -> Result<Before, Failure> {
     let mut counts = BTreeMap::new();
     for path in below.iter().map(|below| then.join(below)) {
@@ -99,7 +100,7 @@ fn counts(then: &Path, below: &[PathBuf], home: &Path, trust: &Trust) -> Result<
 
 /// The files of a commit.
 struct CheckedOut {
-    /// A project as the repository is.
+    /// The root of the checkout, which has a `.git` so that a scan takes it for a project.
     project: PathBuf,
     _directory: TempDir,
 }
@@ -111,7 +112,7 @@ impl CheckedOut {
         };
         let directory = tempfile::Builder::new()
             .prefix("ctxpin-check-")
-            // Whatever the umask: the repository may be for nobody else.
+            // The repository may be private, so the umask does not decide.
             .permissions(Permissions::from_mode(0o700))
             .tempdir()
             .map_err(failed)?;
@@ -156,7 +157,7 @@ impl CheckedOut {
     }
 }
 
-/// Runs git on a repository with an index of its own. Large files stay the pointers that they are.
+/// Runs git on a repository with a separate index. Large files stay pointers.
 async fn git<A: AsRef<OsStr>>(
     root: &Path,
     index: &Path,

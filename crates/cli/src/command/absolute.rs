@@ -1,10 +1,10 @@
-//! Paths on the command line start where the person stands.
+//! Absolute paths for the paths of the command line.
 
 use std::path::{Path, PathBuf};
 
 use crate::say::{self, Failure};
 
-/// Returns absolute paths.
+/// Returns the paths relative to the current directory as absolute paths.
 ///
 /// # Errors
 ///
@@ -13,7 +13,7 @@ pub fn absolute_paths(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     paths.iter().map(|path| absolute(path)).collect()
 }
 
-/// Returns an absolute path.
+/// Returns a path relative to the current directory as an absolute path.
 ///
 /// # Errors
 ///

@@ -115,7 +115,7 @@ struct RotateToken {
     target: TokenTarget,
 }
 
-/// Where an agent gets its token from, and where that goes.
+/// The arguments for what a command does with the agent's new token.
 #[derive(Debug, Args)]
 struct TokenTarget {
     /// Write the token to this new file, which only you can read, instead of printing it
@@ -128,11 +128,11 @@ struct TokenTarget {
 }
 
 impl Noun {
-    /// Does what was asked for.
+    /// Runs the command.
     ///
     /// # Errors
     ///
-    /// If it fails.
+    /// Fails if the command does.
     pub async fn run(self) -> Result<(), Failure> {
         match self.verb {
             Verb::Run(run) => run.run().await,
@@ -221,7 +221,7 @@ impl Run {
     }
 }
 
-/// Notes which agent runs here. It runs all the same where nothing can be noted, which is told.
+/// Records which agent runs on the directory. If that fails, prints the failure and goes on.
 fn note_run(note: &RunNote, directory: &Path) {
     let noted = DataDirectory::locate().and_then(|data| note.write(&data, directory));
     if let Err(failure) = noted {
@@ -274,13 +274,13 @@ impl RotateToken {
 }
 
 impl TokenTarget {
-    /// Makes the file for the token, if one is named.
+    /// Creates the file for the token, if one is named.
     fn file(&self) -> Result<Option<TokenFile>, Failure> {
         token_file(self.write_token.as_deref())
     }
 
-    /// Says what was done and when the agent's new token ends, prints it or writes it to its file, and says
-    /// how it is used; or prints all of it as JSON.
+    /// Says what was done and when the agent's new token expires, prints the token or writes it to its
+    /// file, and says how to use it. With `--json`, prints all of it as JSON.
     fn hand_over(
         &self,
         client: &Client,

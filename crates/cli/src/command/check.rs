@@ -1,4 +1,4 @@
-//! `ctxpin check`: what to know of a workspace before a change of it is merged.
+//! `ctxpin check`: findings about a workspace.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -61,7 +61,7 @@ struct Told {
     findings: Vec<ToldFinding>,
     problems: usize,
     warnings: usize,
-    /// How many files, skills and servers were looked at.
+    /// The number of files, skills and servers that were scanned.
     resources: usize,
 }
 
@@ -69,7 +69,7 @@ struct Told {
 struct ToldFinding {
     level: &'static str,
     code: &'static str,
-    /// Below the project's root if it lies there, else absolute.
+    /// Relative to the project's root if the path lies there, else absolute.
     path: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<u64>,
@@ -78,16 +78,16 @@ struct ToldFinding {
     message: String,
 }
 
-/// What is said where nothing was looked at.
+/// The note if the scan found no resources.
 const NOTHING: &str = "there is nothing to check here: no AGENTS.md, CLAUDE.md, .claude/CLAUDE.md, .cursorrules or .mcp.json, here or above up to the project's root, no SKILL.md, and no skills in the folders here, in skills, .agents/skills, .claude/skills or .codex/skills; name the folder that holds some";
 
 impl Check {
-    /// Checks, prints, and tells by the exit code whether something is wrong.
+    /// Checks the paths and prints the findings. The exit code is 1 if there are problems.
     ///
     /// # Errors
     ///
-    /// If a path cannot be scanned, or the exceptions or the commit cannot be read; or if it is stopped while
-    /// a commit is checked out.
+    /// Fails if a path cannot be scanned, if the exceptions or the commit cannot be read, or if the command
+    /// is stopped while it checks out a commit.
     pub async fn run(self) -> Result<ExitCode, Failure> {
         let home = home_directory(false)?;
         let trust = self.trust.get()?;
@@ -117,7 +117,7 @@ impl Check {
         Ok(ExitCode::from(u8::from(is_wrong)))
     }
 
-    /// The project of all paths.
+    /// Returns the root of the project, which must be the same for all paths.
     fn root(&self, home: &Path, trust: &Trust) -> Result<PathBuf, Failure> {
         let roots = self
             .paths
@@ -159,7 +159,7 @@ fn told_finding(finding: &Finding, root: &Path) -> ToldFinding {
         true => ".".into(),
         false => path.to_string_lossy().into_owned(),
     };
-    // Where the project lies is nobody's business, and differs from machine to machine.
+    // The project's location is private and differs between machines.
     let below = format!("{}/", root.to_string_lossy());
     let detail = finding
         .detail
@@ -209,7 +209,7 @@ fn text(found: &[Finding], told: &Told) -> String {
     text + &counts + "\n"
 }
 
-/// Workflow commands (docs.github.com, "Workflow commands for GitHub Actions").
+/// Returns the findings as workflow commands (docs.github.com, "Workflow commands for GitHub Actions").
 fn github(told: &Told) -> String {
     let mut text = String::new();
     for finding in &told.findings {
@@ -227,14 +227,14 @@ fn github(told: &Told) -> String {
     text
 }
 
-/// What stands in for a character that would end a message.
+/// Escapes the characters that end a message.
 fn escaped(text: &str) -> String {
     text.replace('%', "%25")
         .replace('\r', "%0D")
         .replace('\n', "%0A")
 }
 
-/// What stands in for a character that would end a property.
+/// Escapes the characters that end a property.
 fn property(text: &str) -> String {
     escaped(text).replace(':', "%3A").replace(',', "%2C")
 }

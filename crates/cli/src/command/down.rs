@@ -11,10 +11,10 @@ use crate::process::{Process, Whereabouts};
 use crate::running::{RunningServer, is_locked};
 use crate::say::{self, Failure, Hint, NextCommand, Progress, waited};
 
-/// How often is looked whether a process has ended.
+/// Pause between two checks whether a process has ended.
 const ENDED_INTERVAL: Duration = Duration::from_millis(25);
 
-/// How long a process is given to end.
+/// Maximum time for a process to end.
 const ENDED_WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// Stop all your `ctxpin up` processes and their server
@@ -29,14 +29,16 @@ struct Watcher {
 }
 
 impl Down {
-    /// Stops them all. Whoever runs the server comes last, so that nobody has to take over.
+    /// Stops all processes. The process that runs the server comes last, so that no other takes
+    /// over.
     ///
     /// # Errors
     ///
-    /// If one of them does not end, or is not of this machine and container.
+    /// Fails if one of them does not end, or runs in another container or on another machine.
     pub async fn run(self) -> Result<(), Failure> {
         let data = DataDirectory::locate()?;
-        // It is only told. What cannot be asked can be stopped all the same.
+        // The server is only mentioned in the output. Processes can be stopped even if it cannot be
+        // read.
         let server = RunningServer::find(&data).unwrap_or_default();
         let mut watchers = Vec::new();
         for kept in data.agents()? {
@@ -90,7 +92,7 @@ impl Watcher {
         pid(&self.process)
     }
 
-    /// Asks its agent to end, or the process itself if it has no agent yet.
+    /// Asks the agent to end, or terminates the process if the agent does not answer.
     async fn stop(&self, progress: &mut Progress) -> Result<(), Failure> {
         let what = format!("what watches {}", self.name);
         let agent = Client::new(&self.kept.state());
@@ -100,7 +102,8 @@ impl Watcher {
         if stopped.await.is_err() && is_locked(&self.kept.lock())? {
             match self.process.as_ref().map(Process::whereabouts) {
                 Some(Whereabouts::Here(running)) => running.terminate(),
-                // It ends, or its lock is held by one that has not written down yet who it is.
+                // The process is ending, or its successor holds the lock and has not written its id
+                // yet.
                 Some(Whereabouts::Ended) | None => {}
                 Some(Whereabouts::Elsewhere) => {
                     return Err(still_runs(&what, self.process.as_ref()));
@@ -126,7 +129,7 @@ fn waiting(process: Option<&Process>) -> String {
     }
 }
 
-/// Says that something does not end, and how to end it.
+/// Returns the failure that a process does not end, with a hint how to end it.
 fn still_runs(what: &str, process: Option<&Process>) -> Failure {
     let Some(process) = process else {
         return Failure::new(format!("{what} does not end, nor say which process it is")).hint(
@@ -150,7 +153,7 @@ fn still_runs(what: &str, process: Option<&Process>) -> Failure {
     }
 }
 
-/// Waits until a lock is free; `false` if that takes too long.
+/// Waits until a lock is free. Returns `false` if that takes too long.
 async fn unlocked(
     lock: &Path,
     progress: &mut Progress,

@@ -1,4 +1,4 @@
-//! What can be asked for: one file for each verb or noun.
+//! The commands: one file for each verb or noun.
 
 mod absolute;
 mod agent;
@@ -68,14 +68,15 @@ impl Cli {
     ///
     /// # Errors
     ///
-    /// The exit code, if it cannot be read, or help was all that was wanted; that is printed then.
+    /// Returns the exit code if the command line is invalid or only asked for help. The message or
+    /// the help has been printed.
     pub fn read() -> Result<Self, ExitCode> {
         let mut command = without_empty_variables(Self::command());
         let matches = command.try_get_matches_from_mut(std::env::args_os());
         matches
             .and_then(|matches| Self::from_arg_matches(&matches))
             .map_err(|error| {
-                // What cannot be printed cannot be printed.
+                // Nothing can be done if printing fails.
                 let _ = error.print();
                 command.build();
                 if let Some(variable) = blamed_variable(&command, &error) {
@@ -88,11 +89,11 @@ impl Cli {
             })
     }
 
-    /// Does what was asked for.
+    /// Runs the command, and returns the exit code.
     ///
     /// # Errors
     ///
-    /// If it fails.
+    /// Fails if the command does.
     pub async fn run(self) -> Result<ExitCode, Failure> {
         match self.command {
             Command::Scan(scan) => scan.run()?,
@@ -115,7 +116,7 @@ impl Cli {
     }
 }
 
-/// How an answer is printed.
+/// The option for the format of the output.
 #[derive(Debug, Clone, Copy, Default, Args)]
 struct Output {
     /// Print JSON, in the API's shapes
@@ -123,7 +124,7 @@ struct Output {
     json: bool,
 }
 
-/// Which page of a list is wanted.
+/// The options for the page of a list.
 #[derive(Debug, Clone, Default, Args)]
 struct PageArguments {
     /// Maximum number of items to print
@@ -153,7 +154,7 @@ where
     PossibleValuesParser::new(spellings).try_map(|word| word.parse())
 }
 
-/// Says how to go on, if there is more.
+/// Says how to get the next page, if there is one.
 fn say_next(next: Option<&str>) {
     if let Some(next) = next {
         say::note(&format!("for the next page, add --cursor {next}"));

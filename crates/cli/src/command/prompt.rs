@@ -32,11 +32,11 @@ impl Prompt {
     ///
     /// # Errors
     ///
-    /// If there is no such chat, or it cannot be read.
+    /// Fails if there is no such chat, or its prompt cannot be read.
     pub async fn run(self) -> Result<(), Failure> {
         let connected = self.connection.connect()?;
         let chat = chat_choice::chat(&connected, self.chat.chat.as_deref()).await?;
-        // Without an ETag nothing is unchanged, so that there are always bytes.
+        // A request without an ETag always gets the bytes.
         let bytes = match connected.client.prompt(chat, None).await? {
             PromptAnswer::Bytes { bytes, .. } => bytes,
             PromptAnswer::Unchanged => {
@@ -62,7 +62,7 @@ impl Prompt {
     }
 }
 
-/// The prompt with what its files held besides.
+/// Returns the prompt together with the text that was removed from its files.
 async fn with_removed(client: &Client, chat: ChatId, prompt: &str) -> Result<String, Failure> {
     let context = client.context(chat).await?;
     let Some(number) = context.pin.renderer else {
@@ -103,8 +103,8 @@ async fn with_removed(client: &Client, chat: ChatId, prompt: &str) -> Result<Str
     Ok(shown(&stretches, say::has_colours()))
 }
 
-/// A prompt under review as text. Without what is struck out it is the prompt's very text; a terminal is
-/// given no character that it would obey.
+/// Returns the stretches of a prompt as text, with the removed text marked. Without removed text, this is
+/// the prompt itself. On a terminal, control characters are escaped.
 fn shown(stretches: &[Stretch], is_coloured: bool) -> String {
     let is_gone = |stretch: &Stretch| !matches!(stretch, Stretch::Given(_));
     let marks = Marks::unlike(stretches);
@@ -113,7 +113,7 @@ fn shown(stretches: &[Stretch], is_coloured: bool) -> String {
         let gone = run.iter().map(|stretch| match stretch {
             Stretch::Given(given) if say::is_terminal() => say::text(given),
             Stretch::Given(given) => Cow::from(given),
-            // A blank that nobody sees is struck out by nothing.
+            // Removed blanks are shown as escapes, because a struck-out blank is invisible.
             Stretch::Gone(blanks, Reason::Blank) => say::line(blanks),
             Stretch::Gone(gone, _) | Stretch::Frame(gone) => say::text(gone),
         });
@@ -127,14 +127,14 @@ fn shown(stretches: &[Stretch], is_coloured: bool) -> String {
     text
 }
 
-/// What is put around what is struck out, where there are no colours.
+/// The marks around removed text if there are no colours.
 struct Marks {
     open: String,
     close: String,
 }
 
 impl Marks {
-    /// `[-` and `-]`, with as many hyphens that no content can pass for one of them.
+    /// Returns `[-` and `-]` with enough hyphens that no text of the prompt contains such a mark.
     fn unlike(stretches: &[Stretch]) -> Self {
         let longest = stretches.iter().map(|stretch| {
             let (Stretch::Given(text) | Stretch::Gone(text, _) | Stretch::Frame(text)) = stretch;

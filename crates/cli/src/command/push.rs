@@ -40,11 +40,11 @@ pub struct Push {
 }
 
 impl Push {
-    /// Scans and pushes.
+    /// Scans the directory and pushes the result.
     ///
     /// # Errors
     ///
-    /// If the directory cannot be scanned, or the server does not take it in time.
+    /// Fails if the directory cannot be scanned, or the server does not accept the push in time.
     pub async fn run(self) -> Result<(), Failure> {
         let directory = directory_check(&self.directory)?;
         let access = self.connection.get()?;

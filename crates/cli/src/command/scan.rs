@@ -1,4 +1,4 @@
-//! `ctxpin scan`: what would be pinned, without a server.
+//! `ctxpin scan`: the resources that a pin would hold, without a server.
 
 use std::path::{Path, PathBuf};
 
@@ -44,11 +44,11 @@ pub struct Scan {
 }
 
 impl Scan {
-    /// Scans and prints.
+    /// Scans the path and prints the resources.
     ///
     /// # Errors
     ///
-    /// If the path does not exist, cannot be read, or is somebody else's.
+    /// Fails if the path does not exist, cannot be read, or belongs to another user.
     pub fn run(self) -> Result<(), Failure> {
         let home = home_directory(self.user_roots)?;
         let trust = self.trust.get()?;
@@ -75,8 +75,7 @@ impl Scan {
     }
 }
 
-/// Adds what the machine's operator says of agents, and for a directory the sources that were declared
-/// to its agent.
+/// Adds the operator's settings for agents and, for a directory, the declared sources of its agent.
 fn declare(request: &mut Request) -> Result<(), Failure> {
     let operator = Operator::read(Path::new(OPERATOR_CONFIG))?;
     if let (Scope::Project, Ok(directory)) = (request.scope, request.directory.canonicalize()) {
@@ -90,7 +89,7 @@ fn declare(request: &mut Request) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What the renderer makes of what was found.
+/// Renders the resources that were found, and returns their treatments.
 pub fn treatments(found: &Found) -> Treatments {
     let mut treatments = Treatments::default();
     for resource in &found.snapshot.resources {
@@ -146,7 +145,7 @@ fn table(found: &Found, viewpoint: &Viewpoint) -> String {
     table.text()
 }
 
-/// Why something is not used, and what there is to know of the rest: the table has no room for it.
+/// Returns the errors and warnings of all resources, for which the table has no room.
 fn reasons(told: &Told, viewpoint: &Viewpoint) -> String {
     let mut text = String::new();
     for resource in &told.resources {
@@ -182,7 +181,7 @@ fn reasons(told: &Told, viewpoint: &Viewpoint) -> String {
     }
 }
 
-/// Whether what is taken out is worth a word: blanks are not.
+/// Returns whether removed text is worth a note. Blanks are not.
 fn is_told(kind: &str, removed: &Removed) -> bool {
     removed.invisible > 0 || (kind == "instruction_file" && removed.comment > 0)
 }

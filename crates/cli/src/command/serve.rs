@@ -1,4 +1,4 @@
-//! `ctxpin serve`: a server.
+//! `ctxpin serve`.
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -59,7 +59,7 @@ pub struct Serve {
     allowed: Allowed,
 }
 
-/// Who reads what is counted.
+/// The callers who may read `/metrics`.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Readers {
     /// Everybody who reaches the port
@@ -77,7 +77,7 @@ impl From<Readers> for MetricsReaders {
     }
 }
 
-/// How much users may have, and what may be done in a minute.
+/// The options for quotas and rates.
 #[derive(Debug, Args)]
 struct Allowed {
     /// Content that a user's agents may send, each content counted once; `ctxpin user quota`
@@ -116,7 +116,7 @@ struct Allowed {
 }
 
 impl Allowed {
-    /// What the server is told.
+    /// Returns the quotas and rates as settings of the server.
     fn quotas(&self) -> Quotas {
         Quotas {
             amounts: Amounts {
@@ -135,7 +135,7 @@ impl Allowed {
     }
 }
 
-/// Where the server stores things.
+/// The option for the server's database.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Database {
     /// A PostgreSQL database, such as postgres://user@host/name [default: SQLite in the data
@@ -150,11 +150,12 @@ pub struct Database {
 }
 
 impl Database {
-    /// The address; `None` means SQLite.
+    /// Returns the address of the database, or `None` for SQLite.
     ///
     /// # Errors
     ///
-    /// If it is not one of PostgreSQL. The address is not repeated, since it may hold a password.
+    /// Fails if it is not an address of PostgreSQL. The message does not contain the address, since
+    /// it may hold a password.
     pub fn address(self) -> Result<Option<String>, Failure> {
         let is_postgres = |address: &String| {
             ["postgres://", "postgresql://"]
@@ -179,7 +180,7 @@ impl Serve {
     ///
     /// # Errors
     ///
-    /// If the address is taken, or the database cannot be opened.
+    /// Fails if the address is taken, or the database cannot be opened.
     pub async fn run(self) -> Result<(), Failure> {
         log::start();
         let database = self.database.address()?;
@@ -236,13 +237,13 @@ impl Serve {
     }
 }
 
-/// Whether there is a token in the file that opens the server. One of another database does not, and
-/// another replica's data directory has none.
+/// Returns whether the server accepts the token in the file. It refuses a token of another
+/// database. The data directory of another replica has no token.
 async fn opens(server: &Url, file: &Path) -> bool {
     let Ok(token) = token_read(file) else {
         return false;
     };
-    // It goes to the listener of this very process.
+    // The token goes to this process only.
     match Client::with_plain_http(server.clone(), token, PlainHttp::Allowed) {
         Ok(client) => client.me().await.is_ok(),
         Err(_) => false,
@@ -274,7 +275,7 @@ fn not_listening(address: SocketAddr, error: &io::Error) -> Failure {
     }
 }
 
-/// The address by which this machine reaches a server that listens at `address`.
+/// Returns the address at which this machine reaches a server that listens at `address`.
 fn probe(mut address: SocketAddr) -> Result<Url, Failure> {
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),

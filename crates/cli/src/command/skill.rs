@@ -46,11 +46,11 @@ enum Verb {
 }
 
 impl Noun {
-    /// Lists or shows.
+    /// Runs the command.
     ///
     /// # Errors
     ///
-    /// If there is no such chat or skill, or it cannot be read.
+    /// Fails if there is no such chat or skill, or the skill cannot be read.
     pub async fn run(self) -> Result<(), Failure> {
         let connected = self.connection.connect()?;
         let client = &connected.client;
@@ -110,7 +110,8 @@ impl Noun {
     }
 }
 
-/// A failure that tells what there is, if what was named is not there.
+/// Returns the failure of a request, with a hint what exists if the server found nothing under the
+/// name.
 fn absent(error: ClientError, hint: Hint) -> Failure {
     let is_absent = error.problem_name() == Some(ProblemName::NotFound);
     let failure = Failure::from(error);

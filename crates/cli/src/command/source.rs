@@ -1,4 +1,4 @@
-//! `ctxpin source`: what the agent of this directory scans besides the directory itself.
+//! `ctxpin source`: the declared sources of the agent of this directory.
 
 use std::path::{Path, PathBuf};
 
@@ -22,7 +22,7 @@ pub struct Noun {
     agent: LocalAgent,
 }
 
-/// Which running agent of this machine is asked.
+/// The option for the running agent of this machine.
 #[derive(Debug, Clone, Default, Args)]
 pub struct LocalAgent {
     /// The directory that the agent watches [default: this one, or the nearest watched one above]
@@ -65,11 +65,11 @@ impl LocalAgent {
     ///
     /// # Errors
     ///
-    /// If none runs.
+    /// Fails if no agent runs there.
     pub async fn find(&self) -> Result<Client, Failure> {
         let data = DataDirectory::locate()?;
         let directory = match &self.dir {
-            // One that is gone can still be named: the agent that watches it waits for its return.
+            // The directory may have been deleted: its agent waits until it exists again.
             Some(directory) => directory
                 .canonicalize()
                 .or_else(|_| std::path::absolute(directory))
@@ -118,11 +118,11 @@ impl LocalAgent {
 }
 
 impl Noun {
-    /// Asks the agent.
+    /// Sends the request to the agent.
     ///
     /// # Errors
     ///
-    /// If none runs, or it refuses.
+    /// Fails if no agent runs, or the agent refuses.
     pub async fn run(self) -> Result<(), Failure> {
         let agent = self.agent.find().await?;
         match self.verb {

@@ -1,4 +1,4 @@
-//! `ctxpin token`: what may be shown to the server.
+//! `ctxpin token`: the caller's tokens.
 
 use std::path::{Path, PathBuf};
 
@@ -18,7 +18,7 @@ use crate::pages::each_item;
 use crate::say::{self, Failure, Table};
 use crate::token_file::TokenFile;
 
-/// Longest life that is asked for, in days: the calendar of the database holds it.
+/// Maximum lifetime of a token, in days. The databases can store such a time.
 const LIFE_DAYS_MAX: i64 = 36_500;
 
 /// Manage your tokens
@@ -87,11 +87,11 @@ struct Create {
 }
 
 impl Noun {
-    /// Makes, lists or revokes.
+    /// Runs the command.
     ///
     /// # Errors
     ///
-    /// If it is not allowed, or there is no such token.
+    /// Fails if the caller may not do this, or there is no such token.
     pub async fn run(self) -> Result<(), Failure> {
         let client = self.connection.connect()?.client;
         match self.verb {
@@ -140,11 +140,11 @@ impl Create {
     }
 }
 
-/// Makes the file for a secret, if one is named.
+/// Creates the file for a secret, if one is named.
 ///
 /// # Errors
 ///
-/// If it is there already, or cannot be made.
+/// Fails if the file exists already or cannot be created.
 pub fn token_file(path: Option<&Path>) -> Result<Option<TokenFile>, Failure> {
     path.map(TokenFile::create).transpose()
 }
@@ -153,7 +153,7 @@ pub fn token_file(path: Option<&Path>) -> Result<Option<TokenFile>, Failure> {
 ///
 /// # Errors
 ///
-/// If it cannot be written.
+/// Fails if it cannot be written.
 pub fn secret_hand_over(secret: &str, file: Option<&mut TokenFile>) -> Result<(), Failure> {
     match file {
         Some(file) => {
@@ -168,7 +168,7 @@ pub fn secret_hand_over(secret: &str, file: Option<&mut TokenFile>) -> Result<()
     }
 }
 
-/// Whether a token opens something, and until when.
+/// Returns the state of a token: revoked, expired, or when it expires.
 pub fn token_state(
     revoked_at: Option<DateTime<Utc>>,
     expires_at: Option<DateTime<Utc>>,

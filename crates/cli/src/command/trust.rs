@@ -1,4 +1,4 @@
-//! Whose directories a scan believes.
+//! The directories of other users that a scan trusts.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -11,10 +11,10 @@ use super::absolute::absolute_paths;
 use crate::say::Failure;
 use crate::setting::variable;
 
-/// Names directories of others that are believed, with colons between them.
+/// The variable with directories of other users to trust, separated by colons.
 const TRUST_VARIABLE: &str = "CTXPIN_TRUST_ROOT";
 
-/// Whose directories a scan believes.
+/// The directories of other users that a scan trusts.
 #[derive(Debug, Clone, Default, Args)]
 pub struct TrustRoots {
     /// Read this directory and everything below it, although it belongs to another user;
@@ -24,11 +24,12 @@ pub struct TrustRoots {
 }
 
 impl TrustRoots {
-    /// What is believed, with what the machine's operator trusts.
+    /// Returns the trust of this process, with the directories that the options, the variable and
+    /// the operator name.
     ///
     /// # Errors
     ///
-    /// If the current directory is gone, or the operator's configuration cannot be used.
+    /// Fails if the current directory is gone, or the operator's configuration cannot be used.
     pub fn get(&self) -> Result<Trust, Failure> {
         let listed = variable(TRUST_VARIABLE).unwrap_or_default();
         let named = env::split_paths(&listed).filter(|path| !path.as_os_str().is_empty());

@@ -41,7 +41,7 @@ pub struct Up {
     started: bool,
 }
 
-/// What holds for every agent.
+/// The options of every command that runs an agent.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Workspace {
     /// Allow declared sources, and targets of links in the user roots, below this directory;
@@ -62,37 +62,37 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// Directories below which sources may be declared, as absolute paths.
+    /// Returns the directories below which sources may be declared, as absolute paths.
     ///
     /// # Errors
     ///
-    /// If the current directory is gone.
+    /// Fails if the current directory is gone.
     pub fn allowed_roots(&self) -> Result<Vec<PathBuf>, Failure> {
         absolute_paths(&self.allow_roots)
     }
 
-    /// Whose directories are believed.
+    /// Returns whose directories the agent trusts.
     ///
     /// # Errors
     ///
-    /// If the current directory is gone, or the operator's configuration cannot be used.
+    /// Fails if the current directory is gone, or the operator's configuration cannot be used.
     pub fn trust(&self) -> Result<Trust, Failure> {
         self.trust.get()
     }
 
-    /// Whether to look for changes every two seconds.
+    /// Returns whether to poll for changes every two seconds.
     pub fn poll(&self) -> bool {
         self.poll
     }
 
-    /// What the first scan waits for.
+    /// Returns the condition that the first scan waits for.
     ///
     /// # Errors
     ///
-    /// If the current directory is gone.
+    /// Fails if the current directory is gone.
     pub fn readiness(&self) -> Result<Option<Readiness>, Failure> {
         Ok(match (&self.ready_file, &self.ready_command) {
-            // A path on the command line starts where the person stands.
+            // A path on the command line is relative to the current directory.
             (Some(file), _) => Some(Readiness::File(absolute(file)?)),
             (None, Some(command)) => Some(Readiness::Command(command.clone())),
             (None, None) => None,
@@ -101,11 +101,12 @@ impl Workspace {
 }
 
 impl Up {
-    /// Watches until it is stopped, or starts what does.
+    /// Watches the directory until the process is stopped, or starts a background process that
+    /// does.
     ///
     /// # Errors
     ///
-    /// If the server or the agent cannot start, or must end.
+    /// Fails if the server or the agent cannot start or ends with an error.
     pub async fn run(self) -> Result<(), Failure> {
         if !self.detach {
             log::start_with("warn");
@@ -120,7 +121,8 @@ impl Up {
             Ok(watching) => watching.run(&mut voice).await,
             Err(failure) => Err(failure),
         };
-        // Whoever started this one says it; else it goes to the log.
+        // The process that started this one prints the failure. If it no longer listens, the
+        // failure goes to the log.
         match answer {
             Err(failure) if voice.failed(&failure) => Ok(()),
             answer => answer,
@@ -136,7 +138,7 @@ impl Up {
             database: self.database.address()?,
             poll: self.workspace.poll(),
             ready: self.workspace.readiness()?,
-            // It is read when the process may stand elsewhere.
+            // The file is read after the process may have changed its directory.
             token_file: self.token_file.as_deref().map(absolute).transpose()?,
         })
     }

@@ -1,4 +1,4 @@
-//! `ctxpin user`: who may call, for administrators.
+//! `ctxpin user`: users and their quotas, for administrators.
 
 use clap::{Args, Subcommand};
 use ctxpin_client::Client;
@@ -78,7 +78,7 @@ enum Verb {
     },
 }
 
-/// What is to change in a user's quota.
+/// The options for the quotas of a user.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
 struct QuotaArguments {
@@ -97,7 +97,7 @@ struct QuotaArguments {
     tokens: Option<Quota>,
 }
 
-/// A number, or back to the default.
+/// A new quota: a number, or the server's default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Quota {
     Number(u64),
@@ -105,7 +105,7 @@ enum Quota {
 }
 
 impl Quota {
-    /// As it travels.
+    /// Returns the quota as the API spells it, where `None` is the default.
     fn number(self) -> Option<u64> {
         match self {
             Self::Number(number) => Some(number),
@@ -132,11 +132,11 @@ fn number_or_default(text: &str) -> Result<Quota, String> {
 }
 
 impl Noun {
-    /// Creates, lists or changes.
+    /// Runs the command.
     ///
     /// # Errors
     ///
-    /// If the caller is no administrator, or there is no such user.
+    /// Fails if the caller is not an administrator, or there is no such user.
     pub async fn run(self) -> Result<(), Failure> {
         let client = self.connection.connect()?.client;
         match self.verb {
@@ -275,7 +275,7 @@ async fn user_to_read(client: &Client, named: &str) -> Result<UserId, Failure> {
 ///
 /// # Errors
 ///
-/// If there is no such user, or more than one.
+/// Fails if there is no such user, or more than one.
 pub async fn user_named(client: &Client, named: &str) -> Result<UserId, Failure> {
     let (mut ids, mut by_name) = (Vec::new(), Vec::new());
     let read = async |page: &PageQuery| client.users(page).await;

@@ -1,4 +1,4 @@
-//! `ctxpin watch`: what happens, as it happens.
+//! `ctxpin watch`: the events of chats and agents.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::chat_choice;
 use crate::connect::Connection;
 use crate::say::{self, Failure};
 
-/// First and longest pause before a lost server is asked again.
+/// Shortest and longest pause between attempts to reconnect to the server.
 const RETRY_PAUSE_MIN: Duration = Duration::from_millis(250);
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(5);
 
@@ -31,11 +31,12 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Prints events until it is interrupted. A lost server is awaited, and tells the state again.
+    /// Prints events until the process is interrupted. If the connection is lost, reconnects, and
+    /// the server sends the whole state again.
     ///
     /// # Errors
     ///
-    /// If there is no such chat, or the server no longer wants to tell.
+    /// Fails if there is no such chat, or the server refuses to continue.
     pub async fn run(self) -> Result<(), Failure> {
         let client = self.connection.connect()?.client;
         let chat = match &self.chat {

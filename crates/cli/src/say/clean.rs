@@ -1,23 +1,22 @@
-//! Text of others, made fit for a terminal.
+//! Makes text from others safe for a terminal.
 //!
-//! Files and titles may hold escape sequences, which would steer the terminal, and characters that
-//! hide or reorder what follows, which would let a change slip past whoever reviews it. Both are
-//! shown as escapes such as `\u{202e}`.
+//! Files and titles may contain escape sequences that control the terminal, and characters that hide or
+//! reorder text so that a reviewer misses a change. Both are shown as escapes such as `\u{202e}`.
 
 use std::borrow::Cow;
 use std::path::Path;
 
-/// Makes `text` one line without anything that a terminal obeys or hides.
+/// Returns `text` as one line, with control characters and invisible characters escaped.
 pub fn line(text: &str) -> Cow<'_, str> {
     escaped(text, |character| is_unfit(character) || character == '\t')
 }
 
-/// The same for a text of several lines; tabs and line ends stay.
+/// Returns `text` with control characters and invisible characters escaped. Tabs and line ends stay.
 pub fn text(text: &str) -> Cow<'_, str> {
     escaped(text, |character| is_unfit(character) && character != '\n')
 }
 
-/// The same for a text of JSON, by its own escapes (RFC 8259, section 7).
+/// Returns a JSON text with the same characters written as JSON escapes (RFC 8259, section 7).
 pub fn json(text: &str) -> Cow<'_, str> {
     let is_unfit = |character: char| is_unfit(character) && character != '\n';
     if !text.contains(is_unfit) {
@@ -36,14 +35,13 @@ pub fn json(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// A path in one line that a terminal can show.
+/// Returns a path as one line that is safe for a terminal.
 pub fn path(path: &(impl AsRef<Path> + ?Sized)) -> String {
     line(&path.as_ref().to_string_lossy()).into_owned()
 }
 
-/// What is printed with [`super::paint`]ed words in it: as [`text`], and of all that a terminal obeys the
-/// styles of this program stay. Whatever is printed for people goes through it last, so that what was
-/// put in uncleaned does no harm.
+/// Returns `text` as [`text`] does, but keeps the styles of [`super::paint`]. All output for people passes
+/// through this function last, so that text which was not escaped earlier does no harm.
 pub fn painted(text: &str) -> Cow<'_, str> {
     let mut cleaned = String::new();
     let mut at = 0;
@@ -64,11 +62,11 @@ pub fn painted(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The style or the end of one that `text` begins with: `ESC [`, digits and `;`, and `m`.
+/// Returns the escape sequence of a style at the start of `text`: `ESC [`, digits and `;`, and `m`.
 fn own_style(text: &str) -> Option<&str> {
     let numbers = text.strip_prefix("\u{1b}[")?;
     let end = numbers.find(|c: char| !c.is_ascii_digit() && c != ';')?;
-    // Concealed and blinking text is none of ours.
+    // This program does not use concealed or blinking text.
     let is_ours =
         |number: &str| matches!(number, "0" | "1" | "2" | "9" | "31" | "32" | "33" | "36");
     let is_style = numbers[end..].starts_with('m') && numbers[..end].split(';').all(is_ours);
@@ -86,8 +84,8 @@ fn escaped(text: &str, is_unfit: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(text.chars().map(escape).collect())
 }
 
-/// Control characters but the tab, and what is invisible or changes the direction of what follows.
-/// The joiners stay, since writing systems and emoji need them.
+/// Returns whether a character is a control character other than the tab, is invisible, or changes the
+/// direction of text. Joiners stay, because writing systems and emoji need them.
 fn is_unfit(character: char) -> bool {
     let is_hidden = matches!(
         character,
@@ -129,7 +127,7 @@ mod tests {
         assert_eq!(path("/a\n\u{1b}[1m\u{202e}b"), "/a\\n\\u{1b}[1m\\u{202e}b");
     }
 
-    /// `display()` of a path is what reaches a terminal raw.
+    /// `Path::display` does not escape control characters.
     #[test]
     fn paths_are_said_by_one_function() {
         let mut directories = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];

@@ -1,8 +1,8 @@
-//! Numbers of things.
+//! Counts with nouns.
 
 use std::fmt::Display;
 
-/// A number of things, whose plural has an s.
+/// Returns a count with its noun. The plural ends in s.
 pub fn counted<N: Display + PartialEq + From<u8>>(count: N, noun: &str) -> String {
     match count == N::from(1) {
         true => format!("1 {noun}"),

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Hint, NextCommand};
 
-/// Something failed that a person asked for.
+/// A failed command, with the causes, hints and the exit code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     message: String,
@@ -32,7 +32,7 @@ impl Failure {
         }
     }
 
-    /// A failure because the command was not called as it must be.
+    /// Returns a failure with the exit code 2, because the command was called wrongly.
     pub fn usage(message: impl Into<String>) -> Self {
         Self {
             exit_code: 2,
@@ -70,7 +70,7 @@ impl Failure {
         self
     }
 
-    /// Replaces all hints by a better one.
+    /// Replaces all hints by this one.
     pub fn only_hint(self, hint: Hint) -> Self {
         Self {
             hints: vec![hint],
@@ -78,7 +78,7 @@ impl Failure {
         }
     }
 
-    /// Says what it is about, where the person did not just name it.
+    /// Adds what the failure is about, if the user did not name it on the command line.
     pub fn about(self, subject: &str) -> Self {
         Self {
             message: format!("{subject}: {}", self.message),

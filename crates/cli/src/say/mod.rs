@@ -1,7 +1,7 @@
-//! What is said to a person: words, tables, colours, times, and what went wrong.
+//! Output for people: texts, tables, colours, times and failures.
 //!
-//! Results go to standard output, everything about them to standard error. Colours and progress
-//! are for terminals; what goes to a file or a pipe is plain.
+//! Results go to standard output, and notes about them to standard error. Colours and progress are for
+//! terminals; output to a file or a pipe is plain.
 
 mod clean;
 mod count;
@@ -37,22 +37,23 @@ use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 
-/// Prints for people to standard output, without what a terminal would obey. Whoever no longer listens, such as `head`, has seen enough.
+/// Prints text for people to standard output, with control characters escaped. A closed pipe, such as one
+/// to `head`, is not an error.
 ///
 /// # Errors
 ///
-/// If the output cannot be written, as to a full disk.
+/// Fails if the output cannot be written, as to a full disk.
 pub fn print(text: &str) -> Result<(), Failure> {
     let mut out = anstream::stdout().lock();
     let text = clean::painted(text);
     written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
 }
 
-/// Writes bytes to standard output as they are. A terminal is given a text without what it would obey.
+/// Writes bytes to standard output as they are, or to a terminal as text with control characters escaped.
 ///
 /// # Errors
 ///
-/// If they cannot be written.
+/// Fails if they cannot be written.
 pub fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
     if is_terminal() {
         return print(&text(&String::from_utf8_lossy(bytes)));
@@ -61,11 +62,11 @@ pub fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
     written(out.write_all(bytes).and_then(|()| out.flush()))
 }
 
-/// Prints one of the API's shapes as JSON to standard output.
+/// Prints a value of the API as JSON to standard output.
 ///
 /// # Errors
 ///
-/// If it cannot be written.
+/// Fails if it cannot be written.
 pub fn print_json(shape: &impl Serialize) -> Result<(), Failure> {
     let mut json = serde_json::to_string_pretty(shape)
         .map_err(|error| Failure::new("the answer is no JSON").because(error))?;
@@ -73,34 +74,33 @@ pub fn print_json(shape: &impl Serialize) -> Result<(), Failure> {
     print_json_text(&json)
 }
 
-/// Prints a text of JSON to standard output. What a terminal would obey or hide is written as JSON's own
-/// escapes, which mean the same to whoever reads them.
+/// Prints a JSON text to standard output, with control characters and invisible characters as JSON escapes.
 ///
 /// # Errors
 ///
-/// If it cannot be written.
+/// Fails if it cannot be written.
 pub fn print_json_text(json: &str) -> Result<(), Failure> {
     print_bytes(clean::json(json).as_bytes())
 }
 
-/// Says something about the result on standard error. What cannot be said there cannot be said.
+/// Prints a note to standard error. If that fails, it is ignored.
 pub fn note(text: &str) {
     let mut err = anstream::stderr().lock();
     let _ = writeln!(err, "{}{}", progress::erasure(), clean::painted(text));
 }
 
-/// Says what to do next.
+/// Prints a hint to standard error.
 pub fn hint(text: &str) {
     let label = anstyle::AnsiColor::Cyan.on_default().bold();
     note(&format!("{} {}", paint(label, "hint:"), line(text)));
 }
 
-/// Whether a person reads the results.
+/// Returns whether standard output is a terminal.
 pub fn is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
-/// Whether what is printed keeps its colours.
+/// Returns whether standard output shows colours.
 pub fn has_colours() -> bool {
     anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
 }

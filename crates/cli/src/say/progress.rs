@@ -1,17 +1,17 @@
-//! What is waited for: a spinner on a terminal, plain lines elsewhere.
+//! Progress: a spinner on a terminal, plain lines elsewhere.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// How often the spinner turns.
+/// Pause between two frames of the spinner.
 const TICK_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Whether a spinner stands on the terminal's last line.
+/// Whether a spinner is on the last line of the terminal.
 static IS_SPINNING: AtomicBool = AtomicBool::new(false);
 
-/// What to write before a line to standard error, so that no spinner stands before it.
+/// Returns the text that erases the spinner before a line on standard error.
 pub fn erasure() -> &'static str {
     match IS_SPINNING.load(Ordering::Relaxed) {
         true => "\r\u{1b}[2K",
@@ -19,14 +19,14 @@ pub fn erasure() -> &'static str {
     }
 }
 
-/// Tells what is waited for, until it is dropped.
+/// Shows what the command waits for, until it is dropped.
 pub struct Progress {
     bar: ProgressBar,
     told: String,
 }
 
 impl Progress {
-    /// Nothing is waited for yet.
+    /// Creates a progress that shows nothing yet.
     pub fn new() -> Self {
         let bar = ProgressBar::new_spinner();
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
@@ -38,7 +38,7 @@ impl Progress {
         }
     }
 
-    /// Tells what is waited for now. The same is told once.
+    /// Shows what the command waits for now. The same text is shown once.
     pub fn tell(&mut self, text: &str) {
         if self.told == text {
             return;

@@ -1,9 +1,9 @@
-//! How much there is of what is limited.
+//! Amounts of limited things, and warnings about them.
 
 use ctxpin_model::quota::{Stock, bytes_text};
 use ctxpin_protocol::http::quotas::QuotaWarning;
 
-/// So much of something, in its unit.
+/// Returns an amount with its unit.
 pub fn amount(limit: &str, number: u64) -> String {
     match limit == Stock::ContentBytes.as_str() {
         true => bytes_text(number),
@@ -11,7 +11,7 @@ pub fn amount(limit: &str, number: u64) -> String {
     }
 }
 
-/// What a user is warned of.
+/// Returns the text of a warning about a quota.
 pub fn quota_warning(warning: &QuotaWarning) -> String {
     let QuotaWarning { limit, used, quota } = warning;
     let what = match limit == Stock::ContentBytes.as_str() {

@@ -1,4 +1,4 @@
-//! Short forms of what is too long to read.
+//! Short forms of ids, hashes and paths.
 
 use std::path::Path;
 
@@ -10,36 +10,38 @@ const ID_DIGITS: usize = 8;
 /// Digits of a hash that are printed.
 const HASH_DIGITS: usize = 12;
 
-/// Fewest digits by which something is named.
+/// Minimum number of digits that name an id or a hash.
 pub const DIGITS_MIN: usize = 4;
 
-/// The end of an id.
+/// Returns the end of an id.
 pub fn id(id: Uuid) -> String {
     let digits = id.simple().to_string();
     digits[digits.len() - ID_DIGITS..].to_owned()
 }
 
-/// Whether an id ends in these hexadecimal digits, of which there are at least four. Hyphens and
-/// case do not matter.
+/// Returns whether an id ends in these hexadecimal digits, of which there must be at least four.
+/// Hyphens and case do not matter.
 pub fn ends_with(id: Uuid, ending: &str) -> bool {
     let ending = ending.replace('-', "").to_lowercase();
     ending.len() >= DIGITS_MIN && id.simple().to_string().ends_with(&ending)
 }
 
-/// The beginning of a hash, without the name of its algorithm.
+/// Returns the beginning of a hash, without the name of its algorithm.
 pub fn hash(hash: &str) -> String {
     let digits = hash.strip_prefix("sha256:").unwrap_or(hash);
     digits.chars().take(HASH_DIGITS).collect()
 }
 
-/// Whether a hash begins with these hexadecimal digits, of which there are at least four.
+/// Returns whether a hash begins with these hexadecimal digits, of which there must be at least
+/// four.
 pub fn hash_starts_with(hash: &str, beginning: &str) -> bool {
     let digits = hash.strip_prefix("sha256:").unwrap_or(hash);
     let beginning = beginning.strip_prefix("sha256:").unwrap_or(beginning);
     beginning.len() >= DIGITS_MIN && digits.starts_with(&beginning.to_lowercase())
 }
 
-/// A path as seen from the directory where the person stands, or else from their home.
+/// Returns a path relative to the current directory or else to the home directory, if it lies below
+/// one.
 pub fn path(path: &str, current: &Path, home: &Path) -> String {
     let whole = Path::new(path);
     if let Some(below) = below(whole, current) {
@@ -51,8 +53,8 @@ pub fn path(path: &str, current: &Path, home: &Path) -> String {
     }
 }
 
-/// What of a path follows a directory. `None` for the directory itself, for what is elsewhere, and
-/// where the directory is not known.
+/// Returns a path relative to a directory. Returns `None` for the directory itself, for a path
+/// elsewhere, and if the directory is unknown.
 fn below<'p>(path: &'p Path, directory: &Path) -> Option<&'p Path> {
     let below = path.strip_prefix(directory).ok()?;
     let is_told = directory.parent().is_some() && !below.as_os_str().is_empty();

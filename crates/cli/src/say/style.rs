@@ -1,25 +1,25 @@
-//! Colours. They are written always and taken out again where nobody sees them.
+//! Styles. They are always written, and removed again if the output is not a terminal.
 
 use anstyle::{AnsiColor, Style};
 
-/// What matters most in a text.
+/// The style of headings.
 pub const BOLD: Style = Style::new().bold();
-/// What is there for completeness.
+/// The style of minor details.
 pub const FAINT: Style = Style::new().dimmed();
-/// What was taken out of a text.
+/// The style of removed text.
 pub const STRUCK: Style = AnsiColor::Red.on_default().strikethrough();
-/// All is well.
+/// The style of a good state.
 pub const GOOD: Style = AnsiColor::Green.on_default();
-/// Something waits for a decision.
+/// The style of a state that needs a decision.
 pub const WARNING: Style = AnsiColor::Yellow.on_default();
-/// A line that a diff adds.
+/// The style of an added line.
 pub const ADDED: Style = AnsiColor::Green.on_default();
-/// A line that a diff takes away.
+/// The style of a removed line.
 pub const REMOVED: Style = AnsiColor::Red.on_default();
-/// Where a part of a diff begins.
+/// The style of the heading of a hunk.
 pub const HUNK: Style = AnsiColor::Cyan.on_default();
 
-/// `text` in a style.
+/// Returns `text` in a style.
 pub fn paint(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }

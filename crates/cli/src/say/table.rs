@@ -1,15 +1,15 @@
-//! Tables: columns that line up, without lines.
+//! Tables with aligned columns and without borders.
 
 use comfy_table::{TableStyle, presets::NOTHING};
 
-/// Rows under a heading.
+/// A table with a heading.
 pub struct Table {
     table: comfy_table::Table,
     rows: usize,
 }
 
 impl Table {
-    /// An empty table with that heading.
+    /// Creates an empty table with a heading.
     pub fn new(heading: &[&str]) -> Self {
         let mut table = comfy_table::Table::new();
         let style: TableStyle = NOTHING;
@@ -18,7 +18,7 @@ impl Table {
         Self { table, rows: 0 }
     }
 
-    /// Adds a row. The cells are shown as one line each, without what a terminal would obey.
+    /// Adds a row. Each cell becomes one line with control characters escaped.
     pub fn row<C: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = C>) {
         let cells = cells
             .into_iter()
@@ -27,12 +27,12 @@ impl Table {
         self.rows += 1;
     }
 
-    /// Whether it has no rows.
+    /// Returns whether the table has no rows.
     pub fn is_empty(&self) -> bool {
         self.rows == 0
     }
 
-    /// The table as text, each line ended, without blanks at its end.
+    /// Returns the table as text. Each line ends with a line feed and has no trailing blanks.
     pub fn text(&self) -> String {
         let mut text = String::new();
         for line in self.table.to_string().lines() {

@@ -1,8 +1,8 @@
-//! Times and sizes as people say them.
+//! Times and sizes for people.
 
 use chrono::{DateTime, Duration, Utc};
 
-/// The present time, for telling how long ago something was.
+/// Returns the current time.
 #[expect(
     clippy::disallowed_methods,
     reason = "the command line is where the time comes in"
@@ -11,17 +11,18 @@ pub fn now() -> DateTime<Utc> {
     Utc::now()
 }
 
-/// A time to the second, in UTC.
+/// Returns a time to the second, in UTC.
 pub fn date(time: DateTime<Utc>) -> String {
     time.format("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
-/// A time, and how long before `now` it was.
+/// Returns a time, and how long before `now` it was.
 pub fn since(time: DateTime<Utc>, now: DateTime<Utc>) -> String {
     format!("{} ({})", date(time), ago(time, now))
 }
 
-/// How long before `now` a time was. Clocks that differ a little do not tell of a future.
+/// Returns how long before `now` a time was. A time in the near future, from a clock that differs,
+/// is `just now`.
 pub fn ago(time: DateTime<Utc>, now: DateTime<Utc>) -> String {
     let passed = now - time;
     let (count, unit) = match passed {
@@ -34,13 +35,13 @@ pub fn ago(time: DateTime<Utc>, now: DateTime<Utc>) -> String {
     format!("{count} {unit} ago")
 }
 
-/// A size in bytes, with three digits or fewer where it is a larger unit.
+/// Returns a size. From one KiB on, it has at most three digits.
 pub fn size(bytes: u64) -> String {
     const KIB: f64 = 1024.0;
     if bytes < 1024 {
         return format!("{bytes} B");
     }
-    // Exact to the digits that are shown.
+    // Precise enough for the digits that are shown.
     let kib = bytes as f64 / KIB;
     match kib {
         kib if kib < 10.0 => format!("{kib:.1} KiB"),

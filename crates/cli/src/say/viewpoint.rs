@@ -1,17 +1,18 @@
-//! Where the person stands, so that paths are told as they would type them.
+//! The current directory of the user, so that paths are printed as the user would type them.
 
 use std::path::{Path, PathBuf};
 
 use super::short;
 
-/// Where the person stands.
+/// The current directory and the home directory of the user.
 pub struct Viewpoint {
     current: PathBuf,
     home: PathBuf,
 }
 
 impl Viewpoint {
-    /// Here. Where that cannot be found out, paths are told whole.
+    /// Returns the viewpoint of this process. If a directory cannot be read, paths are printed in
+    /// full.
     pub fn here() -> Self {
         let current = std::env::current_dir().and_then(|directory| directory.canonicalize());
         let home = etcetera::home_dir().ok();
@@ -21,12 +22,12 @@ impl Viewpoint {
         }
     }
 
-    /// Whether a path is the directory where the person stands.
+    /// Returns whether a path is the current directory.
     pub fn is_here(&self, path: &str) -> bool {
         Path::new(path) == self.current
     }
 
-    /// A path as it would be typed here, in one line that a terminal can show.
+    /// Returns a path as the user would type it, as one line that is safe for a terminal.
     pub fn path(&self, path: &str) -> String {
         super::line(&short::path(path, &self.current, &self.home)).into_owned()
     }

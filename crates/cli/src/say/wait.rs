@@ -1,11 +1,11 @@
-//! Whoever waits is told for whom.
+//! Telling the user what a command waits for.
 
 use std::time::Duration;
 
-/// How long a person waits without a word.
+/// How long a command waits before it says so.
 pub const TOLD_AFTER: Duration = Duration::from_secs(3);
 
-/// Waits for `work`, and if that takes longer than a person waits without a word, has `tell` say for whom.
+/// Waits for `work`, and calls `tell` if that takes longer than [`TOLD_AFTER`].
 pub async fn waited<T>(work: impl Future<Output = T>, tell: impl FnOnce()) -> T {
     let mut work = std::pin::pin!(work);
     tokio::select! {

@@ -1,11 +1,11 @@
-//! What a warning's code means, in a sentence.
+//! The sentences of warning codes.
 
 use ctxpin_model::warning::Code;
 use ctxpin_protocol::http::resources::Note;
 
 use super::Viewpoint;
 
-/// Says what a note is about, with the place, on one line.
+/// Returns a note with its place, as one line.
 pub fn noted(note: &Note, viewpoint: &Viewpoint) -> String {
     let said = warning(&note.code, note.detail.as_deref());
     let Some(source) = &note.source else {
@@ -18,7 +18,7 @@ pub fn noted(note: &Note, viewpoint: &Viewpoint) -> String {
     }
 }
 
-/// Says what a warning is about. One of a later release is told as its code.
+/// Returns the sentence of a warning. A code of a later release is returned as it is.
 pub fn warning(code: &str, detail: Option<&str>) -> String {
     let Ok(known) = code.parse::<Code>() else {
         return match detail {
@@ -80,7 +80,7 @@ fn sentence(code: Code, detail: &str) -> String {
         Code::ImportMissing => format!("@{detail} names a file that does not exist"),
         Code::ImportOutside => format!("@{detail} names a file that a scan may not read"),
         Code::ImportUnpinned => {
-            // What else a source may be is no Markdown that somebody imports.
+            // Other kinds of sources are not Markdown files that a person imports.
             let advice = match detail.ends_with(".md") || detail.ends_with(".mdc") {
                 true => "; `ctxpin source add` pins it",
                 false => "",

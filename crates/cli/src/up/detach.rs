@@ -1,4 +1,5 @@
-//! `ctxpin up` in the background: this process starts another one, and waits until that one runs.
+//! `ctxpin up --detach`: this process starts another one in the background, and waits until that
+//! one is ready.
 
 use std::env;
 use std::fs::{File, OpenOptions};
@@ -15,27 +16,27 @@ use crate::data_directory::DataDirectory;
 use crate::owned::file_demand;
 use crate::say::{self, Failure, Hint, Progress};
 
-/// Tells a process that another one started it, and reads what it announces.
+/// The option of a process that another one started, and whose announcements that one reads.
 const STARTED_FLAG: &str = "--started";
 
-/// How long the log may be when a process begins to write to it.
+/// Maximum size of the log when a process opens it, in bytes.
 const LOG_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
-/// How much of a log that is longer is kept, its end.
+/// Size of the end that stays of a longer log, in bytes.
 const LOG_BYTES_KEPT: u64 = 1024 * 1024;
 
-/// Starts this very command again, in the background, and waits until it runs.
+/// Starts this command again in the background, and waits until it is ready.
 ///
 /// # Errors
 ///
-/// If it cannot be started, or ends before it runs.
+/// Fails if the process cannot be started, or ends before it is ready.
 pub async fn start() -> Result<(), Failure> {
     let data = DataDirectory::locate()?;
     data.create()?;
     file_demand(&data.log_file())?;
     let log = log_open(&data.log_file()).map_err(cannot)?;
     let program = env::current_exe().map_err(cannot)?;
-    // The flag stands behind the verb, where nothing else can be meant by it.
+    // The flag follows the verb, where it cannot be mistaken for a value.
     let mut arguments = env::args_os().skip(1);
     let mut child = Command::new(program)
         .args(arguments.by_ref().take(1))
@@ -69,7 +70,7 @@ pub async fn start() -> Result<(), Failure> {
                 });
             }
             Ok(Announcement::Failed(failure)) => return Err(failure),
-            // Not one of ours: some library wrote it.
+            // This line is not an announcement, but output of a library.
             Err(_) => {}
         }
     }
@@ -84,7 +85,7 @@ pub async fn start() -> Result<(), Failure> {
     }
 }
 
-/// Opens the log. Of one that has become long the end is kept.
+/// Opens the log, and truncates a long log to its end.
 fn log_open(path: &Path) -> io::Result<File> {
     let mut log = file::open(path, OpenOptions::new().read(true).append(true))?;
     let length = log.metadata()?.len();
@@ -93,22 +94,22 @@ fn log_open(path: &Path) -> io::Result<File> {
         log.seek(SeekFrom::Start(length - LOG_BYTES_KEPT))?;
         (&log).take(LOG_BYTES_KEPT).read_to_end(&mut end)?;
         let first_line = end.iter().position(|byte| *byte == b'\n');
-        // Others that write to it go on behind what is kept.
+        // Other processes append after what is kept.
         log.set_len(0)?;
         log.write_all(&end[first_line.map_or(0, |at| at + 1)..])?;
     }
     Ok(log)
 }
 
-/// Leaves the directory in which this process was started, which somebody may want to unmount.
+/// Changes to the root directory, so that the directory of the caller can be unmounted.
 pub fn leave_directory() {
-    // Where that cannot be, it stays, and does its work all the same.
+    // If this fails, the process works in the old directory just as well.
     let _ = env::set_current_dir("/");
 }
 
-/// Leaves the terminal of the process that started this one.
+/// Detaches from the terminal of the starting process.
 pub fn leave() -> Voice {
-    // It fails only where it was done already.
+    // This fails only if the process is a session leader already.
     let _ = rustix::process::setsid();
     Voice::Starter { listens: true }
 }

@@ -1,4 +1,4 @@
-//! The one server of a user: whoever holds the lock runs it, all others join it, and one of them
+//! The only server of a user: the process that holds the lock runs it, all others join it, and one of them
 //! takes over when it ends.
 
 use std::fs;
@@ -23,41 +23,40 @@ use crate::process::Process;
 use crate::running::{READY_INTERVAL, RunningServer, lock_note, lock_take, prober, until_ready};
 use crate::say::{self, Failure, Hint, NextCommand, Setting, note, waited};
 
-/// The port that is tried first.
+/// The port of the first attempt.
 const PORT_DEFAULT: u16 = 7878;
 
-/// How long whoever takes over waits for the port that the one before had.
+/// Maximum time that a process which takes over waits for the port of its predecessor.
 const PORT_WAIT_MAX: Duration = Duration::from_secs(10);
 
-/// How long a server that runs, or is started, in another process may take to be ready.
+/// Maximum time for a server in another process to become ready.
 const JOIN_WAIT_MAX: Duration = Duration::from_secs(60);
 
-/// What the server of a user is run with.
+/// The settings of the user's server.
 #[derive(Clone)]
 pub struct Plan {
-    /// Where everything is kept.
+    /// The data directory of the server and its lock.
     pub data: DataDirectory,
-    /// The address of the database; SQLite without.
+    /// The address of the PostgreSQL database, or `None` for SQLite.
     pub database: Option<String>,
 }
 
-/// The server, in this process or in another.
+/// The user's server, which runs in this process or in another.
 pub struct Host {
-    /// The server as it runs.
+    /// The running server.
     pub server: RunningServer,
-    /// Ends when this process has no more to do with the server: after a shutdown, or when the
-    /// server failed.
+    /// Ends after a shutdown, or when the server failed in this process.
     pub task: JoinHandle<Result<(), Failure>>,
 }
 
 impl Plan {
-    /// Starts the server, or joins the one that runs. Answers when it is ready. `tell` is told for whom is
-    /// waited, if that takes long.
+    /// Starts the server, or joins the running one, and returns when it is ready. If joining takes long,
+    /// calls `tell` with what the process waits for.
     ///
     /// # Errors
     ///
-    /// If the server cannot start, or if the one that runs has another database or does not answer within
-    /// 60 s.
+    /// Fails if the server cannot start, or if the running server has another database or is not ready
+    /// within 60 s.
     pub async fn start(
         self,
         shutdown: CancellationToken,
@@ -103,7 +102,7 @@ impl Plan {
         DatabaseKey::of(self.database.as_deref())
     }
 
-    /// Waits until whoever runs the server ends, then runs it at the same address.
+    /// Waits until the process that runs the server ends, then runs the server at the same address.
     async fn inherit(
         self,
         lock: oneshot::Receiver<io::Result<Lock>>,
@@ -121,7 +120,7 @@ impl Plan {
         host.task.await.map_err(broken)?
     }
 
-    /// Runs the server in this process, which holds the lock until the server has ended.
+    /// Runs the server in this process, which holds the lock until the server ends.
     async fn lead(
         self,
         lock: Lock,
@@ -136,7 +135,7 @@ impl Plan {
             .hint(Hint::run(NextCommand::Up, "starts it again")));
         }
         lock_note(&self.data.server_lock(), &lock)?;
-        // What the one before wrote down is not true any more.
+        // The file of the predecessor is no longer valid.
         file_remove(&self.data)?;
         let listener = match port {
             Some(port) => listen_at(port).await?,
@@ -183,7 +182,7 @@ impl Plan {
         Ok(Host { server, task })
     }
 
-    /// Listens at the port that was kept; else at the usual one, or a free one, and keeps that.
+    /// Listens at the recorded port. Otherwise, listens at the default port or a free one, and records it.
     async fn listen(&self) -> Result<TcpListener, Failure> {
         file_demand(&self.data.port_file())?;
         let kept = fs::read_to_string(self.data.port_file())
@@ -217,7 +216,7 @@ impl Plan {
 /// The server in this process.
 struct Running {
     task: JoinHandle<Result<(), Failure>>,
-    /// Ends it, later than everything else learns that it is to end.
+    /// Stops the server, later than the rest of the process.
     shutdown: CancellationToken,
 }
 
@@ -233,7 +232,7 @@ impl Running {
         Self { task, shutdown }
     }
 
-    /// Waits for its end, and lets the lock go then.
+    /// Waits until the server ends, then releases the lock.
     async fn attend(
         mut self,
         data: DataDirectory,
@@ -243,8 +242,8 @@ impl Running {
         let answer = tokio::select! {
             answer = &mut self.task => answer,
             () = shutdown.cancelled() => {
-                // Nobody shall be sent to a port that is about to be anybody's. If it fails, it is tried
-                // again below, and told.
+                // Clients must not find a port that another program may take. If this fails, the removal
+                // below tries again and reports it.
                 let _ = file_remove(&data);
                 self.shutdown.cancel();
                 self.task.await
@@ -260,7 +259,7 @@ impl Running {
     }
 }
 
-/// Listens at the port of the one before. Its agents and clients know no other.
+/// Listens at the port of the predecessor, the only port that its agents and clients know.
 async fn listen_at(port: u16) -> Result<TcpListener, Failure> {
     let listening = async {
         loop {
@@ -279,13 +278,13 @@ async fn listen_at(port: u16) -> Result<TcpListener, Failure> {
         })
 }
 
-/// On this machine alone.
+/// Listens on the loopback address only.
 async fn bind(port: u16) -> io::Result<TcpListener> {
     TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await
 }
 
-/// Waits for the lock on a thread of its own: nothing else wakes up for it, and it ends with the
-/// process.
+/// Waits for the lock on a separate thread, which ends with the process. Nothing else can wake a blocking
+/// wait.
 fn lock_await(data: &DataDirectory) -> Result<oneshot::Receiver<io::Result<Lock>>, Failure> {
     let path = data.server_lock();
     file_demand(&path)?;
@@ -319,7 +318,7 @@ fn file_remove(data: &DataDirectory) -> Result<(), Failure> {
     }
 }
 
-/// For whom is waited that runs the server.
+/// Says which process runs the server that this one waits for.
 pub fn waiting(data: &DataDirectory) -> String {
     match Process::noted(&data.server_lock()) {
         Some(process) => format!("waiting for the server, which is run by {}", process.name()),
@@ -327,7 +326,7 @@ pub fn waiting(data: &DataDirectory) -> String {
     }
 }
 
-/// Says whose server does not answer, and how to go on.
+/// Returns the failure that the server of another process does not answer.
 fn not_answering(data: &DataDirectory) -> Failure {
     let process = Process::noted(&data.server_lock());
     let who = process.map_or("another process".to_owned(), |process| process.name());
@@ -361,7 +360,7 @@ fn other_database(server: &RunningServer) -> Failure {
 mod tests {
     use super::*;
 
-    /// Whoever joins a server that never comes to be ready does not wait for ever.
+    /// A server in another process never becomes ready. Joining it fails after a while.
     #[tokio::test(start_paused = true)]
     async fn case_b09_a_wait_for_a_server_ends() {
         let temporary = tempfile::tempdir().unwrap();

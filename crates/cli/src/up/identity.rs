@@ -12,15 +12,15 @@ use crate::agent_credentials::AgentCredentials;
 use crate::data_directory::path_key;
 use crate::say::{self, Failure};
 
-/// The client of the chats that `ctxpin up` opens.
+/// The `client` of the chats that `ctxpin up` creates.
 const CHAT_CLIENT: &str = "ctxpin";
 
-/// Finds the agent of a directory, or creates it. One that the server does not know any more, say
-/// because its database is new, is replaced.
+/// Finds the agent of a directory, or creates it. Replaces an agent that the server does not know,
+/// for example because its database is new.
 ///
 /// # Errors
 ///
-/// If the server does not answer, or what is kept cannot be read or written.
+/// Fails if the server does not answer, or the credentials cannot be read or written.
 pub async fn agent_ensure(
     client: &Client,
     credentials: &Path,
@@ -38,12 +38,12 @@ pub async fn agent_ensure(
     }
 }
 
-/// Creates a new agent for a directory whose old one cannot be used any more. The chats of the old
-/// one, if there are any, come along.
+/// Creates a new agent for a directory whose old agent the server refuses. The chats of the old
+/// agent move to the new one.
 ///
 /// # Errors
 ///
-/// If the server does not answer, or what is kept cannot be written.
+/// Fails if the server does not answer, or the credentials cannot be written.
 pub async fn agent_replace(
     client: &Client,
     credentials: &Path,
@@ -69,8 +69,8 @@ async fn agent_create(
     AgentCredentials::write(credentials, &created)
 }
 
-/// The whole path, so that two directories of one name are two workspaces. The end of a path that
-/// is too long tells more than its beginning, and its key that it is another one.
+/// Returns the path as the name of a workspace, so that directories with the same name are
+/// different workspaces. A path that is too long is cut to its end, with a key of the whole path.
 fn workspace_name(directory: &Path) -> String {
     let path = say::line(&directory.to_string_lossy()).into_owned();
     let chars = path.chars().count();
@@ -83,12 +83,12 @@ fn workspace_name(directory: &Path) -> String {
     format!("{key} …{end}")
 }
 
-/// Finds the newest chat of an agent, or opens the first one. An archived chat counts only if it
-/// is the one to be opened.
+/// Finds the newest chat of an agent, or creates the first one. An archived chat counts only if it
+/// is this first one.
 ///
 /// # Errors
 ///
-/// If the server does not answer.
+/// Fails if the server does not answer.
 pub async fn chat_ensure(
     client: &Client,
     agent: &AgentCredentials,
@@ -111,7 +111,7 @@ pub async fn chat_ensure(
         .collect();
     let create = ChatCreate {
         client: Some(CHAT_CLIENT.to_owned()),
-        // So that two processes that start at once, or one that asks twice, open one chat.
+        // The reference makes concurrent and repeated requests create one chat only.
         reference: Some(agent.id.to_string()),
         agent_id: Some(agent.id.uuid()),
         title: Some(title),

@@ -1,4 +1,4 @@
-//! The whole thing for one person: a server, an agent on one directory, and a first chat.
+//! `ctxpin up`: a server, an agent on one directory, and a first chat.
 
 pub mod detach;
 mod host;
@@ -34,26 +34,26 @@ use crate::stop;
 use host::Plan;
 pub use voice::{Announcement, Place, Summary, Voice};
 
-/// Reports that may wait to be told. An agent tells a few in a second.
+/// Maximum number of queued reports. An agent sends a few per second.
 const REPORTS_MAX: usize = 256;
 
-/// What is wanted of `ctxpin up`.
+/// The arguments of `ctxpin up`.
 pub struct Watching {
     /// The directory to watch.
     pub directory: PathBuf,
-    /// Whether the person's own files are scanned too.
+    /// Whether to scan the user roots too.
     pub user_roots: bool,
     /// Directories below which sources may be declared, besides what the operator allows.
     pub allowed_roots: Vec<PathBuf>,
-    /// Whose directories are read.
+    /// The directories of other users that are trusted.
     pub trust: Trust,
-    /// The address of the database; SQLite without.
+    /// The address of the PostgreSQL database, or `None` for SQLite.
     pub database: Option<String>,
-    /// Whether to look for changes every two seconds.
+    /// Whether to poll for changes every two seconds.
     pub poll: bool,
-    /// What the first scan waits for.
+    /// The condition that the first scan waits for.
     pub ready: Option<Readiness>,
-    /// A file with the person's token, where the server's first one is not theirs.
+    /// A file with the user's token, if the server's first token is not theirs.
     pub token_file: Option<PathBuf>,
 }
 
@@ -76,11 +76,11 @@ struct RunningAgent {
 }
 
 impl Watching {
-    /// Watches until it is stopped. What there is to tell goes through `voice`.
+    /// Watches the directory until the process is stopped, and reports through `voice`.
     ///
     /// # Errors
     ///
-    /// If the server or the agent cannot start, or must end.
+    /// Fails if the server or the agent cannot start or ends with an error.
     pub async fn run(self, voice: &mut Voice) -> Result<(), Failure> {
         let shutdown = stop::on_signal()?;
         let data = DataDirectory::locate()?;
@@ -88,7 +88,7 @@ impl Watching {
         let directory = directory_check(&self.directory)?;
         let home = home_directory(self.user_roots)?;
         if self.ready.is_none() {
-            // Before anything is started and made for it.
+            // Check the directory before anything is started or created.
             let request = Request::project(&directory, &home, self.trust.clone());
             Roots::of(&request).map_err(AgentError::from)?;
         }
@@ -135,7 +135,7 @@ impl Watching {
             client: Client::new(host.server.url.clone(), token)?,
             server: host.server,
         };
-        // The agent is stopped first, so that it does not miss its server.
+        // Stop the agent before its server.
         let answer = tokio::select! {
             answer = session.watch(&shutdown, voice) => answer,
             server = &mut host.task => return ended(server),
@@ -144,8 +144,8 @@ impl Watching {
         answer.and(ended(host.task.await))
     }
 
-    /// The token that was named; else the server's first, which is the person's own; else the one
-    /// in the environment, which may be meant for another server.
+    /// Returns the token of the option, or else the server's first token, or else the token in the
+    /// environment, which may be meant for another server.
     fn token(&self, server: &RunningServer, data: &DataDirectory) -> Result<Secret, Failure> {
         if let Some(file) = &self.token_file {
             return token_read(file);
@@ -156,7 +156,7 @@ impl Watching {
         }
     }
 
-    /// Tells of the process that watches the directory already.
+    /// Reports that another process watches the directory already, and the directory's state.
     async fn already(
         &self,
         data: &DataDirectory,
@@ -188,7 +188,7 @@ impl Watching {
 }
 
 impl Session<'_> {
-    /// Runs the agent until it ends. One that the server does not take any more is replaced once.
+    /// Runs the agent until it ends. Replaces an agent that the server refuses, once.
     async fn watch(&self, shutdown: &CancellationToken, voice: &mut Voice) -> Result<(), Failure> {
         let place = self.kept.credentials(&self.server.database);
         let agent = identity::agent_ensure(&self.client, &place, &self.directory).await?;
@@ -201,7 +201,7 @@ impl Session<'_> {
         }
     }
 
-    /// Runs the agent until it ends, and tells what it reports. The inner result is the agent's.
+    /// Runs the agent until it ends, and prints its reports. The inner result is that of the agent.
     async fn attend(
         &self,
         agent: &AgentCredentials,
@@ -223,7 +223,7 @@ impl Session<'_> {
                 && self.is_gone(agent, shutdown).await
             {
                 running.stop.cancel();
-                // How it ended does not matter any more.
+                // The result of the agent no longer matters.
                 let _ = running.task.await;
                 let reason = reason.clone();
                 return Ok(Err(AgentError::Unauthenticated { reason }));
@@ -260,8 +260,8 @@ impl Session<'_> {
         }
     }
 
-    /// Whether the server answers that it does not know an agent any more. The agent itself cannot be told:
-    /// a server proves itself only to those whose token it knows.
+    /// Returns whether the server no longer knows the agent. The agent's own requests cannot tell, because
+    /// a server proves its identity only for tokens that it knows.
     async fn is_gone(&self, agent: &AgentCredentials, shutdown: &CancellationToken) -> bool {
         let answer = tokio::select! {
             answer = self.client.agent(agent.id) => answer,
@@ -275,7 +275,7 @@ impl Session<'_> {
         let settings = run::Settings {
             server: self.server.url.clone(),
             token: agent.token.clone(),
-            // It is this machine's.
+            // The server runs on this machine.
             plain_http: PlainHttp::Refused,
             directory: self.directory.clone(),
             home: self.home.clone(),
@@ -288,7 +288,7 @@ impl Session<'_> {
             ready: self.watching.ready.clone(),
         };
         let (sender, reports) = mpsc::channel(REPORTS_MAX);
-        // If so many wait, nobody reads them: the newest are then of no more use.
+        // A full queue means that nobody reads it, so the newest reports are dropped.
         let report = move |report| drop(sender.try_send(report));
         let stop = shutdown.child_token();
         let task = tokio::spawn(run::run(settings, stop.clone(), report));
@@ -299,7 +299,7 @@ impl Session<'_> {
         }
     }
 
-    /// Opens the first chat if there is none, and tells how it all stands.
+    /// Returns the state of the directory. Creates the first chat if there is none.
     async fn summary(&self, agent: &AgentCredentials) -> Result<Summary, Failure> {
         let chat = identity::chat_ensure(&self.client, agent, &self.directory).await?;
         let context = self.client.context(ChatId::from(chat.id)).await?;
@@ -312,7 +312,7 @@ impl Session<'_> {
         ))
     }
 
-    /// What a push has changed for the agent's chats.
+    /// Says what a push changed, and how many of the agent's chats are dirty.
     async fn drift(&self, agent: &AgentCredentials, snapshot: &str, seq: i64) -> String {
         let mut text = format!(
             "the workspace changed: its head is {}, number {seq}",
@@ -324,7 +324,7 @@ impl Session<'_> {
             archived: Some(false),
             ..ChatQuery::default()
         };
-        // It is a service to the reader; whether it can be told now does not matter.
+        // The number of dirty chats is only a convenience, so errors are ignored.
         if let Ok(page) = self.client.chats(&query).await {
             match &page.items[..] {
                 [] => text += "; no chat is dirty",
@@ -336,11 +336,11 @@ impl Session<'_> {
     }
 }
 
-/// The canonical path of a directory.
+/// Returns the canonical path of a directory.
 ///
 /// # Errors
 ///
-/// If there is no such directory.
+/// Fails if there is no such directory.
 pub fn directory_check(path: &Path) -> Result<PathBuf, Failure> {
     let canonical = path.canonicalize().map_err(|error| {
         Failure::new(format!("{} cannot be watched", say::path(&path))).because(error)

@@ -1,5 +1,4 @@
-//! What `ctxpin up` tells, and to whom: the person before it, or the process that started it in
-//! the background.
+//! The output of `ctxpin up`, to a person or to the process that started it in the background.
 
 use std::path::Path;
 
@@ -11,7 +10,7 @@ use crate::data_directory::DataDirectory;
 use crate::running::RunningServer;
 use crate::say::{self, Failure, Progress, Viewpoint};
 
-/// How a watched directory stands.
+/// The state of a watched directory.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Summary {
     directory: String,
@@ -27,52 +26,52 @@ pub struct Summary {
     database: String,
 }
 
-/// What a process in the background tells the one that started it, one line of JSON each.
+/// A message of a background process to the process that started it, as one line of JSON.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Announcement {
-    /// What it waits for.
+    /// The background process waits for this.
     Waiting(String),
-    /// Something that it has noticed.
+    /// A note for the user.
     Told(String),
-    /// It runs; whether in another process that was started before.
+    /// The directory is watched; `true` if another process already watched it.
     Ready(Summary, bool),
-    /// It does not.
+    /// The start failed.
     Failed(Failure),
 }
 
-/// Where the process that watches is, seen by whoever is told.
+/// Where the watching process runs, relative to the reader of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     /// In this terminal.
     Foreground,
-    /// In the background, started just now.
+    /// In the background, started by this command.
     Background,
-    /// Somewhere else, started before.
+    /// In another process, started earlier.
     Elsewhere,
 }
 
 /// The reader of the output of `ctxpin up`.
 pub enum Voice {
     Person {
-        /// What is waited for; `None` once it runs.
+        /// The progress until the directory is watched.
         progress: Option<Progress>,
     },
-    /// The process that started this one, until it has been told that it runs.
+    /// The process that started this one and reads its announcements.
     Starter {
-        /// Whether it still listens.
+        /// Whether that process still reads.
         listens: bool,
     },
 }
 
 impl Voice {
-    /// A person listens.
+    /// Returns the voice for a person at a terminal.
     pub fn person() -> Self {
         Self::Person {
             progress: Some(Progress::new()),
         }
     }
 
-    /// Tells what is waited for.
+    /// Shows what the process waits for.
     pub fn wait(&mut self, text: &str) {
         match self {
             Self::Person {
@@ -83,11 +82,11 @@ impl Voice {
         }
     }
 
-    /// Tells something that was noticed.
+    /// Prints a note.
     pub fn tell(&mut self, text: &str) {
         match self {
             Self::Person { progress } => {
-                // The spinner would be drawn over it.
+                // The spinner would overwrite the note.
                 if progress.take().is_some() {
                     *progress = Some(Progress::new());
                 }
@@ -96,18 +95,18 @@ impl Voice {
             Self::Starter { listens: true } => {
                 self.announce(&Announcement::Told(text.to_owned()));
             }
-            // From now on this goes to the log, where the time tells more than the order.
+            // Notes now go to the log, which needs the time.
             Self::Starter { listens: false } => {
                 say::note(&format!("{} {}", say::now().to_rfc3339(), say::text(text)));
             }
         }
     }
 
-    /// Tells how it stands, now that it runs.
+    /// Prints the state of the directory, which is now watched.
     ///
     /// # Errors
     ///
-    /// If it cannot be told to a person.
+    /// Fails if the output cannot be written.
     pub fn ready(&mut self, summary: &Summary, place: Place) -> Result<(), Failure> {
         match self {
             Self::Person { progress } => {
@@ -126,7 +125,7 @@ impl Voice {
         }
     }
 
-    /// Tells that it failed; whether anybody heard it.
+    /// Announces a failure to the starting process. Returns whether that process still reads.
     pub fn failed(&mut self, failure: &Failure) -> bool {
         let Self::Starter { listens: true } = self else {
             return false;
@@ -141,14 +140,14 @@ impl Voice {
         };
         if let Ok(mut line) = serde_json::to_string(announcement) {
             line.push('\n');
-            // If the starter is gone, nobody is left to tell.
+            // If the starting process has ended, nobody reads this.
             let _ = say::print_bytes(line.as_bytes());
         }
     }
 }
 
 impl Summary {
-    /// How a directory stands whose newest chat is this one.
+    /// Returns the state of a directory with its newest chat.
     pub fn new(
         directory: &Path,
         chat: &Chat,
@@ -178,11 +177,11 @@ impl Summary {
         }
     }
 
-    /// Prints it, with what to do next.
+    /// Prints the state, and what to do next.
     ///
     /// # Errors
     ///
-    /// If it cannot be written.
+    /// Fails if it cannot be written.
     pub fn print(&self, place: Place) -> Result<(), Failure> {
         let viewpoint = Viewpoint::here();
         let title = match &self.title {

@@ -1,4 +1,5 @@
-//! A home, a data directory and workspaces for one test, and everything that was started in them.
+//! The directories of one test and everything that the test starts: a home, a data directory and
+//! workspaces.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
@@ -12,16 +13,16 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Longest wait for anything. It is reached only by a failure.
+/// Maximum wait for an output. Only a failing test reaches it.
 const WAIT_MAX: Duration = Duration::from_secs(60);
 
-/// Where one test takes place.
+/// The directories of one test.
 pub struct Bench {
     root: TempDir,
     data: PathBuf,
 }
 
-/// What a command has said.
+/// The result of a command.
 #[derive(Debug)]
 pub struct Said {
     pub code: Option<i32>,
@@ -29,19 +30,19 @@ pub struct Said {
     pub err: String,
 }
 
-/// A process in the foreground, ended when this is dropped.
+/// A process in the foreground, which is killed when this is dropped.
 pub struct Running {
     child: Child,
     lines: Receiver<String>,
-    /// Everything that was read so far.
+    /// All lines that were read so far.
     read: Arc<Mutex<String>>,
 }
 
-/// A server in the foreground, and how it is reached.
+/// A server in the foreground, with its address and its token file.
 pub struct Served {
     pub server: Running,
     pub url: String,
-    /// The file with its first token.
+    /// The path of the file with the server's first token.
     pub token: String,
 }
 
@@ -67,7 +68,7 @@ impl Bench {
         self.root.path().canonicalize().unwrap()
     }
 
-    /// Makes a workspace with an `AGENTS.md`.
+    /// Creates a workspace with an `AGENTS.md`.
     pub fn workspace(&self, name: &str, agents: &str) -> PathBuf {
         let directory = self.root().join(name);
         fs::create_dir(&directory).unwrap();
@@ -110,27 +111,27 @@ impl Bench {
         said(&mut self.command(directory, arguments))
     }
 
-    /// Runs a command that must succeed, and gives what it printed.
+    /// Runs a command that must succeed, and returns its standard output.
     pub fn ok(&self, directory: &Path, arguments: &[&str]) -> String {
         let said = self.run(directory, arguments);
         assert_eq!(said.code, Some(0), "{arguments:?}: {said:#?}");
         said.out
     }
 
-    /// The same for a command that prints JSON.
+    /// Runs a command with `--json` that must succeed, and returns its output.
     pub fn json(&self, directory: &Path, arguments: &[&str]) -> Value {
         let arguments = [arguments, &["--json"]].concat();
         serde_json::from_str(&self.ok(directory, &arguments)).unwrap()
     }
 
-    /// Runs a command that must fail, and gives what it said of it.
+    /// Runs a command that must fail with an exit code, and returns its standard error.
     pub fn fails(&self, directory: &Path, arguments: &[&str], code: i32) -> String {
         let said = self.run(directory, arguments);
         assert_eq!(said.code, Some(code), "{arguments:?}: {said:#?}");
         said.err
     }
 
-    /// Starts a command that goes on, and reads its standard output line by line.
+    /// Starts a long-running command, and reads its standard output line by line.
     pub fn start(&self, directory: &Path, arguments: &[&str]) -> Running {
         Running::output_of(&mut self.command(directory, arguments))
     }
@@ -140,7 +141,8 @@ impl Bench {
         self.serve_at("127.0.0.1:0", directory, options)
     }
 
-    /// The same for an address. Its data is in `server` below the data directory.
+    /// Starts a server that listens at an address. Its data is in `server` below the data
+    /// directory.
     pub fn serve_at(&self, listen: &str, directory: &Path, options: &[&str]) -> Served {
         let data = self.data().join("server");
         let data_text = data.to_str().unwrap();
@@ -148,13 +150,13 @@ impl Bench {
         let mut command = self.command(directory, &[&serve, options].concat());
         let mut server = Running::errors_of(&mut command);
         let url = server.until(|line| line.strip_prefix("serving ").map(str::to_owned));
-        // It answers as soon as it has written the token.
+        // The server answers only after it has written the token.
         server.until(|line| line.contains("/api/v1/openapi.json").then_some(()));
         let token = data.join("admin-token").to_str().unwrap().to_owned();
         Served { server, url, token }
     }
 
-    /// Watches until a chat, as JSON, is as wanted.
+    /// Watches until the JSON of a chat satisfies `is_wanted`, and returns it.
     pub fn until(&self, directory: &Path, is_wanted: impl Fn(&Value) -> bool) -> Value {
         let mut watch = self.start(directory, &["watch", "--json"]);
         watch.until(|line| {
@@ -163,7 +165,7 @@ impl Bench {
         })
     }
 
-    /// The lock of the process that watches a directory.
+    /// Returns the path of the lock of the process that watches a directory.
     pub fn lock(&self, directory: &Path) -> PathBuf {
         for agent in fs::read_dir(self.data().join("agents")).unwrap() {
             let agent = agent.unwrap().path();
@@ -175,13 +177,12 @@ impl Bench {
         panic!("nothing watches {}", directory.display());
     }
 
-    /// The process that watches a directory in the background.
+    /// Returns the id of the background process that watches a directory.
     pub fn pid(&self, directory: &Path) -> Pid {
         pid(&self.lock(directory)).unwrap()
     }
 
-    /// Ends the process that watches a directory as a crash of the machine would, and waits until
-    /// it is gone.
+    /// Kills the process that watches a directory, and waits until it has ended.
     pub fn kill(&self, directory: &Path) {
         kill_process(self.pid(directory), Signal::KILL).unwrap();
         File::open(self.lock(directory)).unwrap().lock().unwrap();
@@ -189,7 +190,7 @@ impl Bench {
 }
 
 impl Drop for Bench {
-    /// Whatever happened, nothing of the test goes on.
+    /// Ends all background processes of the test.
     fn drop(&mut self) {
         let Ok(agents) = fs::read_dir(self.data().join("agents")) else {
             return;
@@ -203,7 +204,7 @@ impl Drop for Bench {
                 locks.push(lock);
             }
         }
-        // Their files are removed next.
+        // Wait for them, because their files are removed next.
         for lock in locks {
             let _ = File::open(&lock).map(|file| file.lock());
         }
@@ -211,21 +212,21 @@ impl Drop for Bench {
 }
 
 impl Running {
-    /// Starts a command that goes on, and reads its standard output line by line.
+    /// Starts a long-running command, and reads its standard output line by line.
     pub fn output_of(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let (lines, read) = lines(child.stdout.take().unwrap());
         Self { child, lines, read }
     }
 
-    /// Starts a command that goes on, and reads its standard error line by line.
+    /// Starts a long-running command, and reads its standard error line by line.
     pub fn errors_of(command: &mut Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let (lines, read) = lines(child.stderr.take().unwrap());
         Self { child, lines, read }
     }
 
-    /// Reads lines until one gives what is wanted.
+    /// Reads lines until `wanted` returns a value for one.
     pub fn until<T>(&mut self, mut wanted: impl FnMut(&str) -> Option<T>) -> T {
         let mut read = Vec::new();
         loop {
@@ -241,27 +242,27 @@ impl Running {
         }
     }
 
-    /// The number of the process.
+    /// Returns the id of the process.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Waits until the process has ended, and gives its exit code.
+    /// Waits until the process has ended, and returns its exit code.
     pub fn wait(mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
     }
 
-    /// Asks the process to end, and gives its exit code.
+    /// Terminates the process, and returns its exit code.
     pub fn terminate(self) -> Option<i32> {
         self.terminate_and_read().0
     }
 
-    /// The same, and everything that it wrote to what is read.
+    /// Terminates the process, and returns its exit code and all its lines.
     pub fn terminate_and_read(mut self) -> (Option<i32>, String) {
         let pid = Pid::from_raw(self.child.id().try_into().unwrap()).unwrap();
         kill_process(pid, Signal::TERM).unwrap();
         let code = self.child.wait().unwrap().code();
-        // Nothing more comes once the other end is closed.
+        // The channel closes after the last line.
         while self.lines.recv().is_ok() {}
         let read = self.read.lock().unwrap().clone();
         (code, read)
@@ -275,7 +276,7 @@ impl Drop for Running {
     }
 }
 
-/// Reads lines on a thread of its own, so that waiting for one can end.
+/// Reads lines on a separate thread, so that a wait for a line can time out.
 fn lines(output: impl Read + Send + 'static) -> (Receiver<String>, Arc<Mutex<String>>) {
     let (sender, lines) = channel();
     let all = Arc::new(Mutex::new(String::new()));
@@ -285,7 +286,8 @@ fn lines(output: impl Read + Send + 'static) -> (Receiver<String>, Arc<Mutex<Str
             let mut all = all.lock().unwrap();
             all.push_str(&line);
             all.push('\n');
-            // If nobody reads them any more, the process must still be able to write.
+            // If nobody reads the lines, keep reading, so that the process does not block on
+            // writing.
             let _ = sender.send(line);
         }
     });
@@ -301,7 +303,7 @@ pub fn said(command: &mut Command) -> Said {
     }
 }
 
-/// Asserts that a text says several things.
+/// Asserts that a text contains all of several texts.
 #[track_caller]
 pub fn assert_says(text: &str, wanted: &[&str]) {
     for wanted in wanted {
@@ -309,7 +311,7 @@ pub fn assert_says(text: &str, wanted: &[&str]) {
     }
 }
 
-/// The process that has noted in a lock that it holds it.
+/// Returns the process that holds a lock, as the lock says.
 fn pid(lock: &Path) -> Option<Pid> {
     let process: Value = serde_json::from_slice(&fs::read(lock).ok()?).ok()?;
     Pid::from_raw(process["pid"].as_i64()?.try_into().ok()?)

@@ -1,4 +1,4 @@
-//! `ctxpin check`: what it tells, how, and by which exit code.
+//! `ctxpin check`: its findings, formats and exit codes.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::bench::{Bench, Running};
 
-/// A repository with something to find of every kind.
+/// Creates a repository with a finding of every kind.
 fn project(bench: &Bench) -> PathBuf {
     let root = bench.workspace(
         "app",
@@ -37,7 +37,7 @@ fn project(bench: &Bench) -> PathBuf {
     );
     write("skills/notes/skill.md", "---\nname: notes\n---\n");
     write(".mcp.json", "{\"servers\": {}}\n");
-    // A file of another tool is no fault of a change.
+    // A file of another tool is not a finding.
     write("GEMINI.md", "x\n");
     root
 }
@@ -74,7 +74,7 @@ skills/notes: warning: it has no SKILL.md, but skill.md [skill-absent]
 5 problems, 7 warnings
 ";
 
-/// What was printed, without the place of the test.
+/// Returns an output without the directory of the test.
 fn plain(text: &str, root: &Path) -> String {
     text.replace(&format!("{}/", root.display()), "")
 }
@@ -90,7 +90,7 @@ fn everything_is_told_and_problems_fail() {
     lines.sort();
     expected.sort();
     assert_eq!(lines, expected);
-    // From elsewhere the paths are told from there.
+    // Printed paths are relative to the current directory.
     let said = bench.run(&root.join("skills"), &["check", ".."]);
     assert_eq!(said.code, Some(1));
     assert!(!bench.data().exists(), "a check keeps nothing");
@@ -138,7 +138,7 @@ fn a_file_is_checked_where_it_lies() {
                     CLAUDE.md:3: problem: invisible characters (3 bytes), which a model does not get [invisible-removed]\n\
                     2 problems, 0 warnings\n";
     assert_eq!((said.code, said.out.as_str()), (Some(1), expected));
-    // Several at once, as a hook of git names them, and one that no tool reads by itself.
+    // Several files, as a git hook names them, one of which no tool reads by itself.
     fs::write(root.join("docs/fine.md"), "fine\n").unwrap();
     let said = bench.run(&root, &["check", "docs/fine.md", ".mcp.json", ".mcp.json"]);
     assert_eq!(said.code, Some(0));
@@ -191,7 +191,7 @@ fn only_what_a_change_brought_is_told() {
         (since("HEAD").code, since("HEAD").out.as_str()),
         (Some(0), nothing)
     );
-    // Lines move, and one finding more of a kind that was there.
+    // Lines move, and there is another finding of an old kind.
     fs::write(
         root.join("AGENTS.md"),
         "# Rules\n\nBe kind.\n\n<!-- psst -->\n\nSee [more](docs/more.md) and [most](docs/most.md).\n",
@@ -201,7 +201,7 @@ fn only_what_a_change_brought_is_told() {
     let expected = "AGENTS.md:7: problem: it names docs/most.md, which does not exist [file-missing]\n\
                     1 problem, 0 warnings\n";
     assert_eq!((said.code, said.out.as_str()), (Some(1), expected));
-    // A file that goes takes what was right elsewhere along.
+    // Deleting a file breaks links to it in unchanged files.
     fs::remove_file(root.join("docs/style.md")).unwrap();
     fs::write(root.join("CLAUDE.md"), "[style](docs/style.md)\n").unwrap();
     let said = since("HEAD");
@@ -211,7 +211,7 @@ fn only_what_a_change_brought_is_told() {
         "{}",
         said.out
     );
-    // The repository is as it was.
+    // The repository is unchanged.
     let status = Command::new("git")
         .arg("-C")
         .arg(&root)
@@ -254,7 +254,7 @@ fn a_directory_that_is_a_skill_or_holds_some_is_checked_as_such() {
             "{path}: {said:#?}"
         );
     }
-    // Without anything else, the folder is what is meant.
+    // A directory without other resources is checked as a folder of skills.
     fs::remove_file(root.join("AGENTS.md")).unwrap();
     let said = bench.run(&root, &["check", "brand"]);
     assert_eq!(said.code, Some(1), "{said:#?}");
@@ -295,7 +295,8 @@ fn every_code_has_its_section() {
     assert_eq!(told, codes);
 }
 
-/// A directory that is somebody else's: root gives one away, and an ordinary user has those of root.
+/// Returns a directory of another user. Root gives a directory away; for an ordinary user, `/` belongs to
+/// root.
 fn somebody_elses(bench: &Bench) -> PathBuf {
     if !rustix::process::geteuid().is_root() {
         return "/".into();
@@ -320,7 +321,7 @@ fn finding_07_somebody_elses_directory_is_trusted_by_name() {
     for command in ["scan", "check"] {
         let said = bench.run(&mine, &[command, path, "--trust-root", path]);
         assert!(!said.err.contains("and not to you"), "{said:?}");
-        // Relative to where the person stands.
+        // Relative to the current directory.
         let said = bench.run(&theirs, &[command, "--trust-root", "."]);
         assert!(!said.err.contains("and not to you"), "{said:?}");
         let mut named = bench.command(&mine, &[command, path]);
@@ -331,15 +332,15 @@ fn finding_07_somebody_elses_directory_is_trusted_by_name() {
     }
 }
 
-/// What is not committed may be for nobody else, and what is neither: the checkout is its user's alone, and
-/// goes with whoever made it.
+/// The repository may be private, so the checkout is readable for its user only. It is deleted when the
+/// command ends.
 #[test]
 fn a_checkout_is_private_and_goes() {
     let bench = Bench::new();
     let root = project(&bench);
     git(&root, &["add", "--all"]);
     git(&root, &["commit", "--quiet", "--message", "all"]);
-    // A git that tells where it checks out, and then does not end.
+    // A `git` that reports the directory of the checkout and then does not end.
     let bin = root.join("bin");
     fs::create_dir(&bin).unwrap();
     let script = "#!/bin/sh\n\

@@ -1,4 +1,5 @@
-//! The halves of `ctxpin up`: a server, agents with their own tokens, and clients that name both.
+//! The parts of `ctxpin up` on their own: a server, agents with their own tokens, and clients that name
+//! both.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -190,7 +191,7 @@ fn a_server_says_why_it_cannot_start() {
         let refused = bench.fails(&app, &[&data[..], arguments].concat(), 2);
         assert_says(&refused, &["it must be a number from 2 to 1000"]);
     }
-    // SQLite has none.
+    // SQLite has no connections to limit.
     let refused = bench.fails(
         &app,
         &[&data[..], &["--database-connections", "9"]].concat(),
@@ -266,7 +267,7 @@ fn finding_11_what_a_stolen_token_made_ends_with_it() {
     let agent = agent["items"][0]["id"].as_str().unwrap();
     let push = ["push", "--server", &served.url, "--token-file"];
     bench.ok(&app, &[&push[..], &[first]].concat());
-    // What goes is shown before.
+    // `token children` lists first what `revoke --with-children` revokes.
     let children = ok(&["token", "children", id]);
     let short = &agent[agent.len() - 8..];
     assert_says(&children, &[&format!("agent {short}"), "spare", "expires"]);
@@ -278,7 +279,7 @@ fn finding_11_what_a_stolen_token_made_ends_with_it() {
     );
     bench.fails(&app, &[&push[..], &[first]].concat(), 1);
     assert_says(&ok(&["agent", "list"]), &["app", "revoked"]);
-    // The agent is kept, and goes on with another token.
+    // The agent stays and works with a new token.
     let rotate = ["agent", "rotate-token", agent, "--write-token"];
     let refused = [&rotate[..], &[first], &server].concat();
     let refused = bench.fails(&app, &refused, 1);
@@ -323,7 +324,8 @@ fn a_scan_needs_no_server() {
     assert!(!bench.data().exists(), "a scan keeps nothing");
 }
 
-/// What a server tells of its first token is there: a second replica has none, unless it is given one.
+/// A server names the file of its first token only if the file exists. A second replica has none, unless a
+/// token is supplied.
 #[test]
 fn case_b10_a_token_is_told_where_it_is() {
     let bench = Bench::new();
@@ -357,7 +359,7 @@ fn case_b10_a_token_is_told_where_it_is() {
     );
 }
 
-/// The blocks of a section of the README that a shell runs, each for a terminal of its own.
+/// Returns the shell blocks of a section of the README. Each runs in a separate terminal.
 fn blocks_of_readme(title: &str) -> Vec<String> {
     let readme = include_str!("../../../../README.md");
     let (_, section) = readme.split_once(&format!("\n## {title}\n")).unwrap();
@@ -380,7 +382,7 @@ fn the_readme_runs_for_others_as_it_is_printed() {
     let port = port.unwrap().port().to_string();
     let terminal = |block: &str| {
         let block = block.replace("7878", &port);
-        // The last command takes the shell's place, so that it ends with it.
+        // The last command replaces the shell, so that it gets the signals.
         let block = block.trim_end();
         let (before, last) = block.rsplit_once('\n').unwrap_or(("", block));
         let mut shell = Command::new("bash");

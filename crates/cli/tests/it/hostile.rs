@@ -1,5 +1,4 @@
-//! A real server under requests that are meant to fill its memory, and a command that asks a server which
-//! means it harm.
+//! A server under requests that try to fill its memory, and a command against a hostile server.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -10,11 +9,11 @@ use ctxpin_testing::proofs::proof_answer;
 
 use crate::bench::{Bench, Served, assert_says, said};
 
-/// By how much the server may grow at its peak, in KiB: a few bodies of 12 MiB, packed, unpacked and
-/// read, and what the allocator keeps of them. One bomb alone would be a GiB.
+/// Maximum growth of the server's peak memory, in KiB: a few bodies of 12 MiB, compressed, decompressed and
+/// parsed, and the overhead of the allocator. One bomb alone would take a GiB.
 const GROWTH_KIB_MAX: u64 = 160 * 1024;
 
-/// The most memory that a process ever had at once, in KiB.
+/// Returns the peak memory of a process, in KiB.
 fn peak_kib(process: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -22,8 +21,8 @@ fn peak_kib(process: u32) -> u64 {
     number.parse().unwrap()
 }
 
-/// A zstd frame of that many zeros (RFC 8878, section 3.1.1): blocks of 128 KiB that repeat one
-/// byte, at four bytes each. Its window is 8 MiB, the largest that is taken.
+/// Returns a zstd frame of `length` zeros (RFC 8878, section 3.1.1): blocks of 128 KiB that repeat one
+/// byte, at four bytes each. Its window is 8 MiB, the largest that the server accepts.
 fn zeros_packed(length: u32) -> Vec<u8> {
     const BLOCK_BYTES: u32 = 128 * 1024;
     let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0x00, 13 << 3];
@@ -91,7 +90,7 @@ fn bombs_do_not_fill_the_memory() {
     let members = format!("{{\"facts\":{{{members}\"x\":0}}}}");
     for _ in 0..5 {
         assert_eq!(send(&stranger, "zstd", &gibibyte), "401");
-        // Nothing of it is waited for.
+        // The server refuses this before it reads the body.
         assert_eq!(status(begin(&stranger, "identity", zeros.len())), "401");
         assert_eq!(send(&known, "zstd", &gibibyte), "413");
         assert_eq!(send(&known, "identity", zeros.as_bytes()), "413");
@@ -107,8 +106,8 @@ fn bombs_do_not_fill_the_memory() {
 const TOKEN: &str = "ctxpin_00000000000000000000000000000007_\
     abababababababababababababababababababababababababababababababab";
 
-/// Proves itself, then answers every request on a connection with an empty page after which there is always
-/// another.
+/// Proves its identity, then answers every request of a connection with an empty page that names a next
+/// one.
 fn serve_endless_list(stream: TcpStream) {
     let mut reader = BufReader::new(stream);
     for page in 1.. {

@@ -1,4 +1,4 @@
-//! One directory: pinned, drifted, looked at, refreshed, rolled back, put back.
+//! The life of a chat in one directory: pin, drift, diff, refresh and rollback.
 
 use std::fs;
 

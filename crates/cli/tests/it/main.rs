@@ -1,5 +1,5 @@
-//! The program as a person runs it: real processes, a real server on a free port, a home and a data
-//! directory of their own.
+//! Tests of the program as a user runs it: real processes, a real server on a free port, and a
+//! separate home and data directory.
 
 mod bench;
 mod check;

@@ -1,4 +1,4 @@
-//! Processes: which signals they obey, and how long whatever they call is kept waiting.
+//! Processes: signals, locks, and how long others wait for them.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -26,7 +26,7 @@ fn case_b01_timeouts_stand_in_order() {
     }
 }
 
-/// The same command, started by a shell that ignores that the terminal goes away, as `nohup` does.
+/// Returns the command under a shell that ignores SIGHUP, as `nohup` does.
 fn without_hang_up(command: &Command) -> Command {
     let mut shell = Command::new("sh");
     shell
@@ -73,7 +73,7 @@ fn case_b05_an_ignored_signal_stays_ignored() {
     for process in [&serve, &run, &up] {
         signal(process.id(), Signal::HUP);
     }
-    // They go on with their work.
+    // They continue to work.
     fs::write(app.join("AGENTS.md"), "y\n").unwrap();
     run.until(|line| line.contains("number 2").then_some(()));
     assert_says(&bench.ok(&app, &["agent", "resync"]), &["number 2"]);
@@ -81,14 +81,14 @@ fn case_b05_an_ignored_signal_stays_ignored() {
         assert_eq!(process.terminate(), Some(0));
     }
 
-    // Without that it ends, as ever.
+    // Otherwise, SIGHUP ends it.
     let mut up = bench.start(&app, &["up"]);
     up.until(|line| line.contains("Ctrl-C").then_some(()));
     signal(up.id(), Signal::HUP);
     assert_eq!(up.wait(), Some(0));
 }
 
-/// What a lock says of who holds it.
+/// Reads which process holds a lock.
 fn holder(lock: &Path) -> Value {
     serde_json::from_slice(&fs::read(lock).unwrap()).unwrap()
 }
@@ -102,7 +102,8 @@ fn case_b08_down_ends_no_process_but_its_own() {
     let honest = holder(&lock);
     bench.ok(&app, &["down"]);
 
-    // Somebody holds the lock who answers nobody, and the number in it is that of an innocent process.
+    // The holder of the lock does not answer, and the process id in the lock belongs to an innocent
+    // process.
     let mut innocent = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
     let held = File::open(&lock).unwrap();
     held.lock().unwrap();
@@ -123,7 +124,8 @@ fn case_b08_down_ends_no_process_but_its_own() {
             ],
         );
     }
-    // It was of this machine and container, and is another one by now: nothing is done to it.
+    // The process was of this machine and container, and its id was reused. Nothing happens to the new
+    // process.
     let mut noted = honest;
     noted["pid"] = innocent.id().into();
     fs::write(&lock, noted.to_string()).unwrap();

@@ -1,5 +1,5 @@
-//! Secrets in no output: the everyday work through every command, and requests that fail, with the
-//! most verbose log. Whatever is written anywhere is then searched for what was planted.
+//! No output contains secrets. The tests run every command and failing requests with the most
+//! verbose log, and then search all files and outputs for planted secrets.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +12,7 @@ use ctxpin_testing::databases::{create_postgres_database, postgres_rows};
 
 use crate::bench::{Bench, Running, Said, said};
 
-/// Values of `.mcp.json`, which leave the workspace in no way.
+/// Values of `.mcp.json`, which never leave the workspace.
 const CONFIGURED: [&str; 6] = [
     "S3NTINEL-env-4f1a",
     "S3NTINEL-header-9b2c",
@@ -22,7 +22,7 @@ const CONFIGURED: [&str; 6] = [
     "S3NTINEL-query-08ab",
 ];
 
-/// Texts of files, which are in blobs and in what was asked for, and in no log.
+/// Texts of files, which may be in blobs and in requested outputs, but not in logs.
 const BODIES: [&str; 4] = [
     "S3NTINEL-instructions-51aa",
     "S3NTINEL-skill-62bb",
@@ -33,7 +33,7 @@ const BODIES: [&str; 4] = [
 /// The password of the database.
 const PASSWORD: &str = "S3NTINEL-database-c0de";
 
-/// What failing requests hold: a value in a body, a query, a path, a header, a token.
+/// Values in failing requests: in a body, a query, a path, a header, and a token.
 const ASKED: [&str; 5] = [
     "S3NTINEL-body-95ee",
     "S3NTINEL-asked-a6ff",
@@ -42,7 +42,7 @@ const ASKED: [&str; 5] = [
     "S3NTINEL-token-d922",
 ];
 
-/// A workspace with everything planted.
+/// Creates a workspace with the planted secrets.
 fn workspace(bench: &Bench) -> PathBuf {
     let app = bench.workspace("app", &format!("Be brief. {}\n", BODIES[0]));
     let skill = app.join("skills/pdf");
@@ -63,7 +63,7 @@ fn workspace(bench: &Bench) -> PathBuf {
     app
 }
 
-/// Everything that was written, by where.
+/// Everything that was written, by the file or the output.
 #[derive(Default)]
 struct Written(BTreeMap<String, Vec<u8>>);
 
@@ -85,7 +85,7 @@ impl Written {
         }
     }
 
-    /// Where a text stands, as it is or in hexadecimal digits.
+    /// Returns the places that contain a text, as it is or in hexadecimal digits.
     fn places_of(&self, text: &str) -> Vec<&str> {
         let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
         let places = self.0.iter().filter(|(_, bytes)| {
@@ -96,19 +96,19 @@ impl Written {
     }
 }
 
-/// A server and an agent with the most verbose log, and a client of theirs.
+/// A server and an agent with the most verbose log, and a client.
 struct Place<'b> {
     bench: &'b Bench,
     app: PathBuf,
     url: String,
     token_file: PathBuf,
-    /// The chat that commands are about which name none.
+    /// The chat for commands that name none.
     chat: String,
     written: Written,
 }
 
 impl Place<'_> {
-    /// Runs a command of the first user to its end and keeps what it said.
+    /// Runs a command of the first user, and keeps its output.
     fn run(&mut self, arguments: &[&str]) -> Said {
         let token_file = self.token_file.to_str().unwrap().to_owned();
         let server = ["--server", &self.url, "--token-file", &token_file];
@@ -137,14 +137,14 @@ impl Place<'_> {
         said.out
     }
 
-    /// A command about the running agent of the directory.
+    /// Runs a command about the running agent of the directory.
     fn local(&mut self, arguments: &[&str]) {
         let mut command = self.bench.command(&self.app, arguments);
         let said = self.keep(arguments, &mut command);
         assert_eq!(said.code, Some(0), "{arguments:?}: {said:#?}");
     }
 
-    /// Sends a request as it is, and keeps the answer.
+    /// Sends a raw request, and keeps the response.
     fn send(&mut self, name: &str, request: &str) -> String {
         let address = self.url.strip_prefix("http://").unwrap();
         let mut stream = TcpStream::connect(address).unwrap();
@@ -158,7 +158,7 @@ impl Place<'_> {
     }
 }
 
-/// Starts a command with the most verbose log, and waits until it says something.
+/// Starts a command with the most verbose log.
 fn start(bench: &Bench, app: &Path, arguments: &[&str], database: Option<&str>) -> Running {
     let mut command = bench.command(app, arguments);
     command.env("CTXPIN_LOG", "trace");
@@ -168,7 +168,7 @@ fn start(bench: &Bench, app: &Path, arguments: &[&str], database: Option<&str>) 
     Running::errors_of(&mut command)
 }
 
-/// The everyday work, through every command that a person has.
+/// Runs every command of a user.
 fn everyday(place: &mut Place<'_>) {
     let app = place.app.clone();
     place.local(&["scan"]);
@@ -217,7 +217,7 @@ fn everyday(place: &mut Place<'_>) {
     }
 }
 
-/// Requests that fail, each with something in it that is nobody's business.
+/// Sends failing requests, each with a secret.
 fn failures(place: &mut Place<'_>, token: &str) {
     let [in_body, in_query, in_path, in_header, in_token] = ASKED;
     let close = "connection: close\r\nhost: localhost\r\n";
@@ -283,8 +283,8 @@ fn failures(place: &mut Place<'_>, token: &str) {
     }
 }
 
-/// Does everything on a database, and searches what was written. `rows` tells what a database that
-/// is no file holds.
+/// Runs all commands and failing requests on a database, and searches all outputs. `rows` returns
+/// the content of a database that is not a file.
 fn nothing_is_told(database: Option<&str>, rows: impl FnOnce() -> String) {
     let bench = Bench::new();
     let app = workspace(&bench);
@@ -376,7 +376,7 @@ fn nothing_is_told_on_sqlite() {
 fn nothing_is_told_on_postgres() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let database = runtime.block_on(create_postgres_database());
-    // The private server believes everybody; that the password is sent is enough.
+    // The test's PostgreSQL accepts any password. It is enough that the server sends one.
     let (scheme, rest) = database.split_once("://").unwrap();
     let (user, host) = rest.split_once('@').unwrap();
     let with_password = format!("{scheme}://{user}:{PASSWORD}@{host}");

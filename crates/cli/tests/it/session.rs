@@ -1,4 +1,4 @@
-//! A person at a shell: the commands of a session and everything that they print, as one text.
+//! A session at a shell: its commands and everything that they print, as one text.
 //!
 //! A snapshot shows each command after a `$`, its standard output, its standard error below `[stderr]`, and an exit
 //! status other than 0. Ids, hashes, times, ports and paths differ in every run, so [`stable`] replaces them.
@@ -14,7 +14,7 @@ use crate::bench::{Bench, Said, said};
 pub struct Session {
     pub bench: Bench,
     pub directory: PathBuf,
-    /// What was run and printed so far, as it was.
+    /// The commands and their output so far.
     text: String,
 }
 
@@ -133,8 +133,8 @@ pub fn stable(text: &str) -> String {
     outputs.collect::<Vec<_>>().join("\n$ ")
 }
 
-/// Returns the digit for something, by the order in which it was first seen. A session has at most 15 ids and 15
-/// hashes.
+/// Returns the digit for an id or a hash, in the order in which they were first seen. A session has at most
+/// 15 ids and 15 hashes.
 fn number(seen: &mut Vec<String>, found: &str) -> String {
     let at = seen.iter().position(|known| known == found);
     let at = at.unwrap_or_else(|| {

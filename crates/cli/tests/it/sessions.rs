@@ -45,7 +45,7 @@ fn the_first_session_of_the_readme_is_what_is_printed() {
     session.check("readme");
 }
 
-/// Asserts that two texts are equal, and names the first line that is not.
+/// Asserts that two texts are equal, and names the first line that differs.
 #[track_caller]
 fn assert_shown(readme: &str, printed: &str) {
     for (shown, found) in readme.lines().zip(printed.lines()) {

@@ -1,4 +1,5 @@
-//! Where settings come from: what is asked when nothing is named, and what is said of a bad value.
+//! Settings: the server and the token of commands that name none, and messages about invalid
+//! values.
 
 use std::fs;
 use std::path::Path;
@@ -6,12 +7,12 @@ use std::process::Command;
 
 use crate::bench::{Bench, Running, Said, Served, assert_says, said};
 
-/// A server whose address is a name.
+/// Starts a server whose address is a host name.
 fn serve(bench: &Bench, directory: &Path) -> Served {
     bench.serve_at("localhost:0", directory, &[])
 }
 
-/// Runs a command with variables of the environment.
+/// Runs a command with environment variables.
 fn with(bench: &Bench, directory: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Said {
     let mut command: Command = bench.command(directory, arguments);
     said(command.envs(variables.iter().copied()))
@@ -66,12 +67,12 @@ fn case_b12_a_token_for_another_server_is_not_shown_to_the_own_one() {
         &["the token came from ", "wrong (--token-file)"],
     );
     let run = ["agent", "run", "--token-file", wrong];
-    // An agent goes on: whoever listens there now may be another one than its server.
+    // The agent keeps running, and refuses the other server at the address of its own.
     let mut agent = Running::errors_of(bench.command(&app, &run).env(server.0, server.1));
     agent.until(|line| line.contains("has not proved to be").then_some(()));
     drop(agent);
 
-    // The directory is watched, and not by an agent of that server.
+    // The directory is watched by an agent of another server.
     let elsewhere = with(
         &bench,
         &app,
@@ -122,7 +123,7 @@ fn case_b12_a_bad_value_says_where_it_stands_and_an_empty_one_is_none() {
         &bench.fails(&app, &unwritable, 1),
         &["cannot be created", "--data-dir"],
     );
-    // What stands on the command line is not looked for elsewhere.
+    // A message about a value on the command line does not name the variable.
     let refused = bench.fails(&app, &["chat", "list", "--server", "a.example:1"], 2);
     assert_says(&refused, &["write http:// or https:// before it"]);
     assert!(!refused.contains("CTXPIN_SERVER"), "{refused}");
@@ -173,7 +174,8 @@ fn case_b13_nothing_is_looked_up_before_it_is_needed() {
     let prompt = said(&mut homeless(&[&prompt[..], &server].concat()));
     assert_eq!(prompt.code, Some(0), "{prompt:?}");
 
-    // A system may know a home where no variable names one: then there is nothing to do without.
+    // The system may know a home although no variable names one. Otherwise, the command works
+    // without a home.
     let mut up = homeless(&["up", "--no-user-roots", "--detach"]);
     let up = said(up.env("CTXPIN_DATA_DIR", bench.data()));
     assert_eq!(up.code, Some(0), "{up:?}");

@@ -1,4 +1,5 @@
-//! What reaches a terminal. `script` gives a command one, and tells everything that came to it.
+//! Output on a terminal. `script` runs a command on a terminal and returns everything that the
+//! terminal gets.
 
 use std::fs;
 use std::path::Path;
@@ -6,10 +7,10 @@ use std::process::Command;
 
 use crate::bench::{Bench, Said, said};
 
-/// A name that changes the title of a terminal, hides what follows, and turns it around.
+/// A name that changes the title of the terminal, hides what follows, and reverses it.
 const NAME: &str = "app\u{1b}]0;PWNED\u{7}\u{9b}8m\n\u{202e}b";
 
-/// A file that does the same, and writes into the clipboard.
+/// A text that does the same, and writes to the clipboard.
 const TEXT: &str = "Hi.\u{1b}]52;c;eA==\u{7}\u{9b}2J\u{1b}[8m\u{202e}end\n";
 
 /// Runs a command on a terminal.
@@ -33,7 +34,7 @@ fn on_terminal(bench: &Bench, directory: &Path, arguments: &[&str]) -> Said {
     said(&mut script)
 }
 
-/// Asserts that nothing in a text steers or hides, but colours and what takes a spinner away.
+/// Asserts that a text has no control sequences except colours and the erasure of a spinner.
 #[track_caller]
 fn assert_tame(text: &str, arguments: &[&str]) {
     let is_raw = |c: char| matches!(c, '\u{7}' | '\u{9b}' | '\u{202e}');
@@ -121,7 +122,7 @@ fn finding_18_no_name_and_no_file_steers_a_terminal() {
         assert_tame(&said.out, arguments);
     }
 
-    // A pipe is given the very bytes.
+    // A pipe gets the exact bytes.
     bench.ok(&app, &["up", "--detach"]);
     bench.ok(&app, &["chat", "new"]);
     assert_eq!(bench.ok(&app, &["skill", "show", "greet"]), skill_text);
@@ -129,7 +130,7 @@ fn finding_18_no_name_and_no_file_steers_a_terminal() {
         bench.ok(&app, &["skill", "show", "greet", "words.txt"]),
         TEXT
     );
-    // JSON says the same in other characters.
+    // JSON contains the same text with escapes.
     let json = bench.ok(&app, &["skill", "show", "greet", "--json"]);
     assert_tame(&json, &["skill", "show", "--json"]);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();

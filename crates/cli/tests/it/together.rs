@@ -1,4 +1,4 @@
-//! Several directories, one server; processes that end and come back.
+//! Several directories with one server, and processes that end and return.
 
 use std::fs;
 
@@ -23,7 +23,7 @@ fn directories_share_a_server_that_outlives_whoever_started_it() {
     fs::create_dir(&inside).unwrap();
     assert_says(&bench.ok(&inside, &["prompt"]), &["Second."]);
 
-    // The process with the server is gone, without a word: the other one goes on with it.
+    // The process with the server is killed, and the other one takes the server over.
     let leader = bench.pid(&first).as_raw_nonzero().get();
     assert_eq!(server("pid"), leader);
     let history = bench.json(&second, &["chat", "history"]);
@@ -36,7 +36,7 @@ fn directories_share_a_server_that_outlives_whoever_started_it() {
     assert_eq!(server("pid"), bench.pid(&second).as_raw_nonzero().get());
     assert_eq!(bench.json(&second, &["chat", "history"]), history);
 
-    // It comes back, and finds everything.
+    // It starts again, and finds all data.
     let up = bench.ok(&first, &["up", "--detach"]);
     assert_says(
         &up,

@@ -1,5 +1,5 @@
-//! Who is believed: a server only after it has proved itself, a data directory only if it is one's own, and
-//! the way to another machine only if nobody can listen on it.
+//! Trust: in a server only after it has proved its identity, in a data directory only if it belongs to the
+//! user, and in the network only if nobody can listen.
 
 use std::fs::{self, Permissions};
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -17,7 +17,7 @@ use crate::bench::{Bench, Running, Served, assert_says, said};
 const TOKEN: &str = "ctxpin_00000000000000000000000000000007_\
     abababababababababababababababababababababababababababababababab";
 
-/// Takes an address as soon as nobody has it.
+/// Binds an address as soon as it is free.
 fn squat(address: &str) -> TcpListener {
     loop {
         match TcpListener::bind(address) {
@@ -28,7 +28,7 @@ fn squat(address: &str) -> TcpListener {
     }
 }
 
-/// Whether nobody has connected.
+/// Returns whether nobody has connected.
 fn is_untouched(listener: &TcpListener) -> bool {
     listener.set_nonblocking(true).unwrap();
     listener.accept().is_err()
@@ -39,7 +39,7 @@ fn running_server(bench: &Bench) -> Value {
     serde_json::from_slice(&file).unwrap()
 }
 
-/// Somebody keeps a request in flight, so that the server takes a while to end, and takes its port.
+/// A request in flight delays the end of the server. Another process then takes its port.
 #[test]
 fn finding_08_whoever_takes_the_port_of_a_server_that_ends_is_asked_nothing() {
     let bench = Bench::new();
@@ -54,7 +54,7 @@ fn finding_08_whoever_takes_the_port_of_a_server_that_ends_is_asked_nothing() {
          content-type: application/json\r\ncontent-length: 900\r\nexpect: 100-continue\r\n\r\n"
     );
     held.write_all(head.as_bytes()).unwrap();
-    // It waits for the body once it says so.
+    // The server waits for the body after this response.
     let mut answer = [0; 12];
     held.read_exact(&mut answer).unwrap();
     assert_eq!(&answer, b"HTTP/1.1 100");
@@ -69,7 +69,7 @@ fn finding_08_whoever_takes_the_port_of_a_server_that_ends_is_asked_nothing() {
     drop(up);
 }
 
-/// As where two machines share a home.
+/// Two machines may share a home directory.
 #[test]
 fn finding_08_a_server_of_another_machine_is_not_this_ones() {
     let bench = Bench::new();
@@ -219,7 +219,7 @@ fn case_b20_the_proxy_is_not_the_server() {
         assert!(!told.err.contains("s3cret"), "{}", told.err);
     }
 
-    // What is on this machine is asked without one, by whatever name.
+    // Requests to this machine bypass the proxy, whatever name they use.
     let data = app.join("server");
     let serve = [
         "serve",
@@ -254,7 +254,8 @@ fn case_b20_the_proxy_is_not_the_server() {
     assert_eq!(server.terminate(), Some(0));
 }
 
-/// The server that a token is for was reached by an address that it does not know.
+/// The server is reached at an address that it does not know, so its proof fails until `--public-url` names
+/// the address.
 #[test]
 fn finding_08_a_server_that_is_reached_through_something_is_told_of_it() {
     let bench = Bench::new();
@@ -290,7 +291,7 @@ fn finding_08_a_server_that_is_reached_through_something_is_told_of_it() {
     assert_eq!(again.server.terminate(), Some(0));
 }
 
-/// A server proves itself only to those whose token it knows, so the agent cannot find out by itself.
+/// A server proves its identity only for tokens that it knows, so the agent itself cannot find out.
 #[test]
 fn finding_08_an_agent_that_was_deleted_meanwhile_is_replaced() {
     let bench = Bench::new();
@@ -315,7 +316,7 @@ fn finding_08_an_agent_that_was_deleted_meanwhile_is_replaced() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
-    // The other one runs the server now, and all connections are new.
+    // The other process runs the server now, and all connections are new.
     bench.kill(&first);
     loop {
         let said = bench.run(&app, &["chat", "show", "--json"]);

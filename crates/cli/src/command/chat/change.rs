@@ -28,11 +28,11 @@ pub struct Bind {
 }
 
 impl Bind {
-    /// Binds it.
+    /// Binds the chat, and prints it.
     ///
     /// # Errors
     ///
-    /// If there is no such chat, or the server refuses.
+    /// Fails if there is no such chat, or the server refuses.
     pub async fn run(self, connected: &Connected) -> Result<(), Failure> {
         let agent = match &self.agent {
             Some(agent) => Some(agent_named(&connected.client, agent).await?.uuid()),
@@ -73,11 +73,11 @@ pub struct Set {
 }
 
 impl Set {
-    /// Changes it.
+    /// Changes the chat, and prints it.
     ///
     /// # Errors
     ///
-    /// If there is no such chat, or the server refuses.
+    /// Fails if there is no such chat, or the server refuses.
     pub async fn run(self, connected: &Connected) -> Result<(), Failure> {
         let change = ChatChange {
             title: (self.no_title || self.title.is_some()).then_some(self.title),
@@ -104,11 +104,11 @@ pub struct Archive {
 }
 
 impl Archive {
-    /// Puts it away or takes it back.
+    /// Archives or unarchives the chat, and prints it.
     ///
     /// # Errors
     ///
-    /// If there is no such chat, or the server refuses.
+    /// Fails if there is no such chat, or the server refuses.
     pub async fn run(self, connected: &Connected) -> Result<(), Failure> {
         if self.undo && self.chat.chat.is_none() && variable(CHAT_VARIABLE).is_none() {
             return Err(Failure::usage("name the archived chat")
@@ -132,11 +132,11 @@ pub struct Delete {
 }
 
 impl Delete {
-    /// Deletes it.
+    /// Deletes the chat.
     ///
     /// # Errors
     ///
-    /// If there is no such chat, or the server refuses.
+    /// Fails if there is no such chat, or the server refuses.
     pub async fn run(self, connected: &Connected) -> Result<(), Failure> {
         let id = chat_choice::chat_named(&connected.client, &self.chat).await?;
         connected.client.chat_delete(id).await?;

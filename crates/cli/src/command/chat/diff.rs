@@ -26,11 +26,11 @@ pub struct Diff {
 }
 
 impl Diff {
-    /// Shows what differs.
+    /// Prints the lines that differ.
     ///
     /// # Errors
     ///
-    /// If there is no such chat, or the server refuses.
+    /// Fails if there is no such chat, or the server refuses.
     pub async fn run(self, connected: &Connected) -> Result<(), Failure> {
         let chat = chat_choice::chat(connected, self.chat.chat.as_deref()).await?;
         let query = DiffQuery {
@@ -72,7 +72,7 @@ impl Diff {
     }
 }
 
-/// Asks for a change of which the first answer did not hold all.
+/// Requests the rest of a change that the first response cut short.
 async fn rest(
     connected: &Connected,
     chat: ChatId,
@@ -97,7 +97,8 @@ async fn rest(
     })
 }
 
-/// A terminal is given colours and nothing that it would obey, everything else the very lines.
+/// Prints a change. On a terminal, lines have colours and control characters are escaped;
+/// elsewhere, they are printed as they are.
 fn print(change: &ChangeText, viewpoint: &Viewpoint) -> Result<(), Failure> {
     let heading = drift::line(&change.change, viewpoint);
     say::print(&format!("{}\n", say::paint(say::BOLD, &heading)))?;

@@ -1,4 +1,4 @@
-//! What differs between a pin and a head, in one line each.
+//! The changes between a pin and a head, one line each.
 
 use ctxpin_protocol::http::resources::Change;
 
@@ -8,7 +8,7 @@ use crate::say::{self, Viewpoint};
 const CHANGE_WIDTH: usize = "modified".len();
 const KIND_WIDTH: usize = "instruction_file".len();
 
-/// One line for each change, indented.
+/// Returns an indented line for each change.
 pub fn lines(changes: &[Change], viewpoint: &Viewpoint) -> String {
     changes
         .iter()
@@ -16,7 +16,8 @@ pub fn lines(changes: &[Change], viewpoint: &Viewpoint) -> String {
         .collect()
 }
 
-/// One change: how, what, where, and what became of it if it cannot be used.
+/// Returns the line of a change: its type, the kind and the path of the resource, and why it cannot
+/// be used, if so.
 pub fn line(change: &Change, viewpoint: &Viewpoint) -> String {
     let style = match change.change.as_str() {
         "added" => say::ADDED,

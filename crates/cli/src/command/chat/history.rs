@@ -29,7 +29,7 @@ impl History {
     ///
     /// # Errors
     ///
-    /// If there is no such chat, or the server refuses.
+    /// Fails if there is no such chat, or the server refuses.
     pub async fn run(self, connected: &Connected) -> Result<(), Failure> {
         let chat = chat_choice::chat(connected, self.chat.chat.as_deref()).await?;
         let query = self.page.query().into();
@@ -85,7 +85,7 @@ impl Rollback {
     ///
     /// # Errors
     ///
-    /// If there is no such chat, or the server refuses.
+    /// Fails if there is no such chat, or the server refuses.
     pub async fn run(self, connected: &Connected) -> Result<(), Failure> {
         let client = &connected.client;
         let chat = chat_choice::chat(connected, self.chat.chat.as_deref()).await?;
@@ -113,8 +113,8 @@ impl Rollback {
     }
 }
 
-/// The pins of a chat among which the one is that is meant, newest first: those that `to` names, else the
-/// present one and the newest to another snapshot.
+/// Returns the pins of a chat that a rollback may mean, newest first: those that `to` names, or else the
+/// current pin and the newest pin to another snapshot.
 async fn pins(client: &Client, chat: ChatId, to: Option<&str>) -> Result<Vec<Pin>, Failure> {
     let mut pins: Vec<Pin> = Vec::new();
     let read = async |page: &PageQuery| client.history(chat, &page.clone().into()).await;
@@ -142,7 +142,7 @@ fn has_snapshot(pin: &Pin, to: &str) -> bool {
     snapshot.is_some_and(|snapshot| say::hash_starts_with(snapshot, to))
 }
 
-/// The pin that a person names by its number, or by the beginning of its snapshot's hash.
+/// Returns the pin with this number, or with a snapshot whose hash begins with `to`.
 fn named<'p>(pins: &'p [Pin], to: &str) -> Result<&'p Pin, Failure> {
     if let Some(pin) = pins.iter().find(|pin| has_number(pin, to)) {
         return match pin.snapshot {
@@ -152,7 +152,7 @@ fn named<'p>(pins: &'p [Pin], to: &str) -> Result<&'p Pin, Failure> {
         };
     }
     let mut found: Vec<&Pin> = pins.iter().filter(|pin| has_snapshot(pin, to)).collect();
-    // A chat may have been pinned to one snapshot many times; the newest stands for all.
+    // A chat may have been pinned to one snapshot many times. The newest of these pins is enough.
     found.dedup_by(|later, earlier| later.snapshot == earlier.snapshot);
     match found[..] {
         [] => Err(Failure::new(format!(
@@ -172,7 +172,7 @@ fn named<'p>(pins: &'p [Pin], to: &str) -> Result<&'p Pin, Failure> {
     }
 }
 
-/// The newest pin to another snapshot than the present one.
+/// Returns the newest pin to another snapshot than the current one.
 fn previous(pins: &[Pin]) -> Result<&Pin, Failure> {
     let current = pins.first().and_then(|pin| pin.snapshot.as_ref());
     pins.iter()

@@ -40,11 +40,11 @@ pub struct List {
 }
 
 impl List {
-    /// Lists them.
+    /// Prints a page of the chats.
     ///
     /// # Errors
     ///
-    /// If there is no such chat, or the server refuses.
+    /// Fails if there is no such chat, or the server refuses.
     pub async fn run(self, connected: &Connected) -> Result<(), Failure> {
         let client = &connected.client;
         let agent = match &self.agent {

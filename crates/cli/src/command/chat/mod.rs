@@ -1,4 +1,4 @@
-//! `ctxpin chat`: what a chat is pinned to, how it drifted, and what to do about it.
+//! `ctxpin chat`: chats, their pins and their drift.
 
 mod change;
 mod diff;
@@ -45,11 +45,11 @@ enum Verb {
 }
 
 impl Noun {
-    /// Does what was asked for.
+    /// Runs the command, and returns the exit code.
     ///
     /// # Errors
     ///
-    /// If there is no such chat, or the server refuses.
+    /// Fails if there is no such chat, or the server refuses.
     pub async fn run(self) -> Result<ExitCode, Failure> {
         let connected = self.connection.connect()?;
         match self.verb {
@@ -72,7 +72,7 @@ impl Noun {
     }
 }
 
-/// How a chat stands, in a few words.
+/// Returns the state of a chat in a few words.
 pub fn state(chat: &Chat) -> String {
     let context = &chat.context;
     let mut words = match &context.snapshot {
@@ -90,7 +90,7 @@ pub fn state(chat: &Chat) -> String {
     words.join(", ")
 }
 
-/// A chat by its short id and its title.
+/// Returns the short id and the title of a chat.
 fn name(chat: &Chat) -> String {
     match &chat.title {
         Some(title) => format!("{} \"{}\"", say::id(chat.id), say::line(title)),

@@ -44,11 +44,11 @@ pub struct New {
 }
 
 impl New {
-    /// Opens it.
+    /// Creates the chat, and prints it.
     ///
     /// # Errors
     ///
-    /// If there is no such chat, or the server refuses.
+    /// Fails if there is no such chat, or the server refuses.
     pub async fn run(self, connected: &Connected) -> Result<(), Failure> {
         let client = &connected.client;
         let parent = match &self.parent {

@@ -12,11 +12,11 @@ use crate::command::Output;
 use crate::connect::Connected;
 use crate::say::{self, Failure, Hint, NextCommand, Viewpoint};
 
-/// How often a head that moved on meanwhile is looked at again. A workspace that changes faster
-/// than this had better be looked at by a person.
+/// Maximum number of attempts if the agent pushes in between. If the workspace changes even faster,
+/// the command fails.
 const TRIES_MAX: usize = 5;
 
-/// The name under which a change of the facts about a workspace is taken.
+/// The value of `--source` for the facts about a workspace.
 const FACTS: &str = "facts";
 
 /// Move the pin to the agent's latest push
@@ -39,13 +39,13 @@ impl Refresh {
     ///
     /// # Errors
     ///
-    /// If there is no such chat, or the server refuses.
+    /// Fails if there is no such chat, or the server refuses.
     pub async fn run(self, connected: &Connected) -> Result<(), Failure> {
         let client = &connected.client;
         let chat = chat_choice::chat(connected, self.chat.chat.as_deref()).await?;
         for _ in 1..TRIES_MAX {
             match self.attempt(client, chat).await {
-                // The head moved on between looking and taking: look again, unless it was named.
+                // The agent pushed between the two requests. Try again, unless a head was named.
                 Err(Attempt::Overtaken(_)) if self.head.is_none() => {}
                 answer => return answer.map_err(Attempt::failure),
             }
@@ -105,7 +105,8 @@ impl Refresh {
         }
     }
 
-    /// The sources as the server knows them; a path may be given as it is typed here.
+    /// Returns the sources as the server names them. A path may be relative to the current
+    /// directory.
     fn selectors(&self, context: &Context) -> Result<Option<Vec<Selector>>, Failure> {
         if self.sources.is_empty() {
             return Ok(None);
@@ -132,7 +133,7 @@ impl Refresh {
     }
 }
 
-/// Why a refresh did not come about.
+/// Why an attempt to refresh failed.
 enum Attempt {
     Overtaken(Failure),
     Failed(Failure),
@@ -152,7 +153,7 @@ impl From<Failure> for Attempt {
     }
 }
 
-/// The agent's head, if it is the one that was named by its hash or the beginning of it.
+/// Returns the agent's head, if `named` is its hash or the beginning of it.
 fn head_named(context: &Context, named: &str) -> Result<String, Failure> {
     match &context.head {
         Some(head) if say::hash_starts_with(&head.snapshot, named) => Ok(head.snapshot.clone()),
@@ -203,7 +204,7 @@ impl Decline {
     ///
     /// # Errors
     ///
-    /// If there is no such chat, or the server refuses.
+    /// Fails if there is no such chat, or the server refuses.
     pub async fn run(self, connected: &Connected) -> Result<(), Failure> {
         let client = &connected.client;
         let chat = chat_choice::chat(connected, self.chat.chat.as_deref()).await?;
@@ -247,7 +248,7 @@ impl Unpin {
     ///
     /// # Errors
     ///
-    /// If there is no such chat, or the server refuses.
+    /// Fails if there is no such chat, or the server refuses.
     pub async fn run(self, connected: &Connected) -> Result<(), Failure> {
         let chat = chat_choice::chat(connected, self.chat.chat.as_deref()).await?;
         connected.client.context_clear(chat, None).await?;
@@ -269,7 +270,7 @@ impl Render {
     ///
     /// # Errors
     ///
-    /// If there is no such chat, it has no pin, or the server refuses.
+    /// Fails if there is no such chat, it has no pin, or the server refuses.
     pub async fn run(self, connected: &Connected) -> Result<(), Failure> {
         let client = &connected.client;
         let chat = chat_choice::chat(connected, self.chat.chat.as_deref()).await?;

@@ -16,7 +16,7 @@ use crate::command::Output;
 use crate::connect::Connected;
 use crate::say::{self, Failure, Viewpoint};
 
-/// The exit code that tells of a drift.
+/// The exit code of `--exit-code` for a chat that has drifted.
 const DIRTY_EXIT_CODE: u8 = 3;
 
 /// Show a chat, its pin and its drift
@@ -35,11 +35,11 @@ pub struct Show {
 }
 
 impl Show {
-    /// Shows it; the exit code tells of a drift if that was asked for.
+    /// Prints the chat. With `--exit-code`, the exit code says whether it has drifted.
     ///
     /// # Errors
     ///
-    /// If there is no such chat, or the server refuses.
+    /// Fails if there is no such chat, or the server refuses.
     pub async fn run(self, connected: &Connected) -> Result<ExitCode, Failure> {
         let id = chat_choice::chat(connected, self.chat.chat.as_deref()).await?;
         let chat = connected.client.chat(id).await?;
@@ -63,12 +63,12 @@ impl Show {
     }
 }
 
-/// Whether a chat has drifted in something that a model is given.
+/// Returns whether a chat has drift that reaches a model.
 fn is_dirty(context: &Context) -> bool {
     context.pin.dirty && context.effect != "none"
 }
 
-/// The chat with all that is known of its context: what a chat has of it, and more members.
+/// Returns the chat as JSON, with its complete context in place of the summary.
 fn whole(chat: &Chat, context: &Context) -> Result<Value, Failure> {
     let json = |error: serde_json::Error| Failure::new("the answer is no JSON").because(error);
     let mut whole = serde_json::to_value(chat).map_err(json)?;
@@ -76,7 +76,7 @@ fn whole(chat: &Chat, context: &Context) -> Result<Value, Failure> {
     Ok(whole)
 }
 
-/// What is printed.
+/// The output for people.
 struct Page<'a> {
     chat: &'a Chat,
     context: &'a Context,
@@ -146,7 +146,7 @@ impl Page<'_> {
             .collect()
     }
 
-    /// That the prompt would be rendered otherwise by now.
+    /// Returns the note that an older release rendered the prompt, if one did.
     fn old_renderer(&self) -> Option<String> {
         let latest = self.context.latest_renderer;
         let renderer = self
@@ -160,7 +160,8 @@ impl Page<'_> {
         ))
     }
 
-    /// The chat for a command that is told, if it must be named.
+    /// Returns the argument that names the chat in a suggested command, or nothing if the command needs
+    /// none.
     fn named_chat(&self) -> String {
         match self.is_named {
             true => format!(" {}", say::id(self.chat.id)),
@@ -220,7 +221,8 @@ impl Page<'_> {
         format!("\n{label}{declined}\n{changes}{}", self.next())
     }
 
-    /// That the head may be older than the workspace.
+    /// Returns the note that the server refused the agent's last push, so that the head may be older than
+    /// the workspace.
     fn refused(&self, refused: &PushRefused) -> String {
         let label = say::paint(say::WARNING, "not known to be clean");
         format!(
@@ -249,13 +251,12 @@ impl Page<'_> {
     }
 }
 
-/// What is said of one resource, each on a line of its own: what a model is not given of it, and what a
-/// person should know.
+/// Returns the notes about a resource, one line each: what the model does not get of it, and its warnings.
 fn details(resource: &Resource) -> String {
     details_with(resource, resource.removed)
 }
 
-/// The same of a resource that has changed; that blanks go is no news.
+/// Returns the notes about a changed resource. Removed blanks are not worth a note.
 pub fn details_of_change(resource: &Resource) -> String {
     let removed = resource.removed;
     let is_news = |removed: &Removed| removed.comment + removed.invisible > 0;
@@ -280,7 +281,7 @@ fn details_with(resource: &Resource, removed: Option<Removed>) -> String {
     text
 }
 
-/// How many warnings there are of what the pin holds.
+/// Returns the number of warnings about the pin's resources, if there are any.
 fn warned(context: &Context) -> Option<String> {
     let count: usize = context.resources.iter().map(|r| r.warnings.len()).sum();
     (count > 0).then(|| format!("{count}; `--resources` lists them"))
