@@ -57,7 +57,7 @@ impl AgentCredentials {
         let json = serde_json::to_vec(&AgentFile {
             id: created.agent.id,
         })
-        .map_err(|error| Failure::new("the agent cannot be written down").because(error))?;
+        .map_err(|error| Failure::new("the agent's file cannot be written").because(error))?;
         file_write(&directory.join("token"), created.token.expose().as_bytes())?;
         file_write(&directory.join("agent.json"), &json)?;
         Ok(Self {

@@ -99,12 +99,12 @@ pub fn not_watched(connected: &Connected, kind: IdKind) -> Failure {
     let server = connected.client.server();
     match (&connected.named_by, is_watched_by_up()) {
         (Some(named_by), true) => Failure::usage(format!(
-            "no {kind} was named, and `ctxpin up` watches this directory with another server than {server}, which {named_by} names"
+            "you named no {kind}, and `ctxpin up` watches this directory with another server than {server}, which {named_by} names"
         ))
-        .hint(Hint::say(format!("leave {named_by} out to ask the server of `ctxpin up`")))
+        .hint(Hint::say(format!("leave {named_by} out to use the server of `ctxpin up`")))
         .hint(Hint::run(kind.list(), format!("shows the {kind}s that you can name"))),
         _ => Failure::usage(format!(
-            "no {kind} was named, and no agent of {server} watches this directory from here"
+            "you named no {kind}, and no agent of {server} watches this directory"
         ))
         .hint(Hint::run(kind.list(), format!("shows the {kind}s that you can name")))
         .hint(Hint::run(NextCommand::Up, "here starts an agent and a server"))
@@ -204,13 +204,13 @@ pub async fn agent_named(client: &Client, named: &str) -> Result<AgentId, Failur
             "no agent of yours has the workspace \"{0}\", or an id that ends in {0}",
             say::line(named)
         ))
-        .hint(Hint::run(NextCommand::AgentList, "shows what there is"))),
+        .hint(Hint::run(NextCommand::AgentList, "shows yours"))),
         _ => {
             let found = found
                 .iter()
                 .map(|(id, workspace)| format!("{id} (\"{workspace}\")"));
             Err(Failure::usage(format!(
-                "{} agents may be meant by {}: {}",
+                "{} agents match {}: {}",
                 found.len(),
                 say::line(named),
                 found.collect::<Vec<_>>().join(", ")
@@ -277,7 +277,7 @@ pub fn whole_id(kind: IdKind, named: &str) -> Result<Option<Uuid>, Failure> {
     match is_ending(named) {
         true => Ok(None),
         false => Err(
-            Failure::usage(format!("\"{}\" is no {kind} id", say::line(named)))
+            Failure::usage(format!("\"{}\" is not a {kind} id", say::line(named)))
                 .hint(Hint::say(format!(
                     "give a whole id, or at least {} of its last hexadecimal digits",
                     say::DIGITS_MIN
@@ -305,7 +305,7 @@ pub fn only(kind: IdKind, named: &str, found: impl Iterator<Item = Uuid>) -> Res
         [id] => Ok(id),
         [] => Err(
             Failure::new(format!("no {kind} of yours has an id that ends in {named}"))
-                .hint(Hint::run(kind.list(), "shows what there is")),
+                .hint(Hint::run(kind.list(), "shows yours")),
         ),
         _ => {
             let ids: Vec<String> = found.iter().map(Uuid::to_string).collect();

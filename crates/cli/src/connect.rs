@@ -85,7 +85,7 @@ pub struct AgentConnection {
         value_parser = server_address
     )]
     server: Url,
-    /// A file that holds the agent's token; the token itself may stand in CTXPIN_TOKEN
+    /// A file with the agent's token, or put the token in CTXPIN_TOKEN
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     #[command(flatten)]
@@ -148,7 +148,7 @@ impl Connection {
             (None, None) => return Err(no_token()),
         };
         let named_by = Origin::of("--server", SERVER_VARIABLE);
-        let asked = format!("the server asked is {server}, from {named_by}");
+        let asked = format!("the server is {server}, from {named_by}");
         Ok(Connected {
             client: self.client(
                 server,
@@ -170,7 +170,7 @@ impl Connection {
             (None, Err(failure)) => token_given(None)?.ok_or(failure)?,
         };
         let server = kept.running.url.clone();
-        let asked = format!("the server asked is the one of `ctxpin up`, {server}");
+        let asked = format!("the server is that of `ctxpin up`, {server}");
         let process = Process::noted(&kept.data.server_lock());
         let waiting = match process {
             Some(process) => format!(
@@ -231,7 +231,7 @@ impl Kept {
         let process = Process::noted(&lock);
         let who = process.map_or("another process".to_owned(), |process| process.name());
         Err(Failure::new(format!(
-            "the server of `ctxpin up` is not ready, for it starts or ends; it is run by {who}"
+            "the server of `ctxpin up` is starting or ending; it is run by {who}"
         ))
         .hint(Hint::run(
             NextCommand::Down,

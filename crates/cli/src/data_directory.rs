@@ -53,7 +53,10 @@ impl DataDirectory {
         let named = variable(DATA_DIRECTORY_VARIABLE);
         let path = match named {
             Some(path) => std::path::absolute(PathBuf::from(path)).map_err(|error| {
-                Failure::new(format!("{DATA_DIRECTORY_VARIABLE} names no directory")).because(error)
+                Failure::new(format!(
+                    "{DATA_DIRECTORY_VARIABLE} does not name a directory"
+                ))
+                .because(error)
             })?,
             None => etcetera::choose_base_strategy()
                 .map_err(|_| {

@@ -67,7 +67,7 @@ fn demand(path: &Path, found: io::Result<Option<Exposure>>, kind: Kind) -> Resul
         Ok(None) => Ok(()),
         Ok(Some(exposure)) => Err(refusal(path, exposure, kind)),
         Err(error) => {
-            Err(Failure::new(format!("{} cannot be looked at", say::path(&path))).because(error))
+            Err(Failure::new(format!("{} cannot be checked", say::path(&path))).because(error))
         }
     }
 }
@@ -76,11 +76,11 @@ fn demand(path: &Path, found: io::Result<Option<Exposure>>, kind: Kind) -> Resul
 fn refusal(path: &Path, exposure: Exposure, kind: Kind) -> Failure {
     let shown = say::path(&path);
     match exposure {
-        Exposure::Link => Failure::new(format!("{shown} is a link, and ctxpin makes none there"))
-            .hint(Hint::say("take it away, and start the command again")),
+        Exposure::Link => Failure::new(format!("{shown} is a link, and ctxpin creates none there"))
+            .hint(Hint::say("remove it, and run the command again")),
         Exposure::ForeignOwner { owner, .. } if kind == Kind::Token => {
             Failure::new(format!("{shown} belongs to the user {owner}")).hint(Hint::say(
-                "take it over into a file of your own, if it is the right one",
+                "copy it into a file of your own, if it is the right token",
             ))
         }
         Exposure::ForeignOwner { owner, own: 0 } => foreign_to_root(path, owner),
@@ -90,12 +90,13 @@ fn refusal(path: &Path, exposure: Exposure, kind: Kind) -> Failure {
                 Kind::Directory => path,
                 Kind::File | Kind::Token => path.parent().unwrap_or(path),
             };
-            Failure::new(format!("{shown} belongs to root, as what sudo makes does")).hint(
-                Hint::say(format!(
-                    "`sudo chown -R {own} {}` makes it yours",
-                    say::path(&directory)
-                )),
-            )
+            Failure::new(format!(
+                "{shown} belongs to root, like all files that sudo creates"
+            ))
+            .hint(Hint::say(format!(
+                "`sudo chown -R {own} {}` makes it yours",
+                say::path(&directory)
+            )))
         }
         Exposure::ForeignOwner { owner, own } => Failure::new(format!(
             "{shown} belongs to the user {owner}, and you are {own}"
@@ -104,12 +105,11 @@ fn refusal(path: &Path, exposure: Exposure, kind: Kind) -> Failure {
             Setting::DataDirectoryVariable,
             "names a directory of yours",
         )),
-        Exposure::OthersWrite { .. } | Exposure::OthersEnter { .. } => Failure::new(format!(
-            "{shown} cannot be believed: {exposure}"
-        ))
-        .hint(Hint::say(format!(
-            "if nobody else has written there, `chmod go-w {shown}` makes it yours alone"
-        ))),
+        Exposure::OthersWrite { .. } | Exposure::OthersEnter { .. } => {
+            Failure::new(format!("{shown} is not trusted: {exposure}")).hint(Hint::say(format!(
+                "if nobody else has written there, `chmod go-w {shown}` makes it yours alone"
+            )))
+        }
     }
 }
 
@@ -169,7 +169,7 @@ mod tests {
             0,
             7,
             Kind::Directory,
-            ["belongs to root, as what sudo makes does", chown],
+            ["belongs to root, like all files that sudo creates", chown],
         );
         check(
             0,

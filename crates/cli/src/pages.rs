@@ -31,7 +31,7 @@ pub async fn each_item<T>(
         }
     }
     Err(Failure::new(format!(
-        "the server's list has no end: {PAGES_MAX} pages of it were read"
+        "the server's list does not end after {PAGES_MAX} pages"
     )))
 }
 
@@ -70,6 +70,9 @@ mod tests {
     #[tokio::test]
     async fn finding_19_a_list_without_end_is_left() {
         let failure = read(PAGES_MAX + 1).await.unwrap_err();
-        assert!(format!("{failure:?}").contains("has no end"), "{failure:?}");
+        assert!(
+            format!("{failure:?}").contains("does not end after"),
+            "{failure:?}"
+        );
     }
 }

@@ -61,7 +61,7 @@ impl RunNote {
             directory_create(parent)?;
         }
         let json = serde_json::to_vec(self)
-            .map_err(|error| Failure::new("the agent cannot be noted").because(error))?;
+            .map_err(|error| Failure::new("the agent's file cannot be written").because(error))?;
         file_write(&path, &json)
     }
 }

@@ -91,7 +91,7 @@ impl RunningServer {
             database: self.database.as_str().to_owned(),
         };
         let json = serde_json::to_vec_pretty(&file)
-            .map_err(|error| Failure::new("the server cannot be written down").because(error))?;
+            .map_err(|error| Failure::new("the server's file cannot be written").because(error))?;
         file_write(&data.server_file(), &json)
     }
 

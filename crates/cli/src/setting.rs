@@ -116,7 +116,7 @@ pub fn server_address(text: &str) -> Result<Url, String> {
         false => format!("http://{text}"),
     };
     let url = Url::parse(&whole)
-        .map_err(|_| "it is no address; one is written like http://127.0.0.1:7878".to_owned())?;
+        .map_err(|_| "it is not an address; write it like http://127.0.0.1:7878".to_owned())?;
     if !is_whole && !leads_to_this_machine(&url) {
         return Err("write http:// or https:// before it".to_owned());
     }
@@ -167,8 +167,8 @@ mod tests {
         check("a.localhost:7878", Ok("http://a.localhost:7878/"));
         check("a.example:7878", Err("write http:// or https://"));
         check("7878", Err("write http:// or https://"));
-        check("http://127.0.0.1:78789", Err("it is no address"));
-        check("", Err("it is no address"));
+        check("http://127.0.0.1:78789", Err("it is not an address"));
+        check("", Err("it is not an address"));
         check("http://127.0.0.1:1/api/v1", Err("leave out /api/v1"));
 
         let listen = |text: &str| listen_address(text).map(|address| address.to_string());

@@ -19,8 +19,8 @@ pub fn on_signal() -> Result<CancellationToken, Failure> {
         if ignored & bit(kind) != 0 {
             return Ok(None);
         }
-        let listening = signal(kind)
-            .map_err(|error| Failure::new("signals cannot be listened to").because(error));
+        let listening =
+            signal(kind).map_err(|error| Failure::new("cannot listen for signals").because(error));
         listening.map(Some)
     };
     let mut interrupt = listen(SignalKind::interrupt())?;

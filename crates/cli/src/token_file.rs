@@ -28,14 +28,15 @@ impl TokenFile {
     pub fn create(path: &Path) -> Result<Self, Failure> {
         let file = file::create_new(path).map_err(|error| {
             if error.kind() != io::ErrorKind::AlreadyExists {
-                return Failure::new(format!("{} cannot be made", say::path(&path))).because(error);
+                return Failure::new(format!("{} cannot be created", say::path(&path)))
+                    .because(error);
             }
             Failure::new(format!(
-                "{} is there already, and may hold another token; no token was made",
+                "{} already exists and may hold another token; no token was created",
                 say::path(&path)
             ))
             .hint(Hint::set(Setting::WriteToken, "names a new file"))
-            .hint(Hint::say("remove that one first"))
+            .hint(Hint::say("or remove that file first"))
         })?;
         Ok(Self {
             path: path.to_owned(),

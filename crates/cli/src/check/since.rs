@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 use super::{Finding, findings};
-use crate::say::{self, Failure};
+use crate::say::{self, Failure, Hint};
 
 /// The findings of a commit, with the number of times that each occurs.
 pub struct Before(BTreeMap<Key, usize>);
@@ -43,7 +43,7 @@ impl Before {
         let (home, trust) = (home.to_owned(), trust.clone());
         let counting = move || counts(&then, &below, &home, &trust);
         let counts = tokio::task::spawn_blocking(counting).await;
-        counts.map_err(|error| Failure::new("checking broke").because(error))?
+        counts.map_err(|error| Failure::new("the check stopped unexpectedly").because(error))?
     }
 
     /// Removes the findings that the commit has, as often as it has them. Of equal findings, the last ones
@@ -108,7 +108,7 @@ struct CheckedOut {
 impl CheckedOut {
     async fn make(revision: &str, root: &Path) -> Result<Self, Failure> {
         let failed = |error: std::io::Error| {
-            Failure::new("a temporary directory cannot be made").because(error)
+            Failure::new("a temporary directory cannot be created").because(error)
         };
         let directory = tempfile::Builder::new()
             .prefix("ctxpin-check-")
@@ -129,10 +129,14 @@ impl CheckedOut {
         ];
         let named = git(root, &index, arguments).await?;
         if !named.status.success() {
-            return Err(Failure::usage(format!(
-                "{} has no commit `{revision}`; a shallow clone lacks older ones",
-                say::path(&root)
-            )));
+            let failure =
+                Failure::usage(format!("{} has no commit `{revision}`", say::path(&root)));
+            // Git is quiet about a commit that is missing, and says why it cannot look for one.
+            let reason = String::from_utf8_lossy(&named.stderr);
+            return Err(match reason.trim() {
+                "" => failure.hint(Hint::say("a shallow clone lacks older commits")),
+                reason => failure.because(reason),
+            });
         }
         let commit = String::from_utf8_lossy(&named.stdout).trim().to_owned();
         let mut into = OsString::from("--prefix=");
@@ -144,10 +148,8 @@ impl CheckedOut {
         ] {
             let said = git(root, &index, arguments).await?;
             if !said.status.success() {
-                return Err(Failure::new(format!(
-                    "git cannot check out {revision}: {}",
-                    String::from_utf8_lossy(&said.stderr).trim()
-                )));
+                return Err(Failure::new(format!("git cannot check out {revision}"))
+                    .because(String::from_utf8_lossy(&said.stderr).trim()));
             }
         }
         Ok(Self {

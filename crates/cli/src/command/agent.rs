@@ -54,7 +54,7 @@ enum Verb {
         #[command(flatten)]
         agent: LocalAgent,
     },
-    /// Let the agent that runs on this directory scan and push now
+    /// Tell the agent that runs on this directory to scan and push now
     Resync {
         /// How long to wait for the server, in seconds
         #[arg(long, value_name = "SECONDS", default_value_t = 60,
@@ -89,7 +89,7 @@ struct Run {
 /// Create an agent, and print its token once
 #[derive(Debug, Args)]
 struct Create {
-    /// The name of its workspace
+    /// The name of the agent's workspace
     #[arg(long)]
     workspace: String,
     /// The agent's name

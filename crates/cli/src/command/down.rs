@@ -132,8 +132,8 @@ fn waiting(process: Option<&Process>) -> String {
 /// Returns the failure that a process does not end, with a hint how to end it.
 fn still_runs(what: &str, process: Option<&Process>) -> Failure {
     let Some(process) = process else {
-        return Failure::new(format!("{what} does not end, nor say which process it is")).hint(
-            Hint::say("find out which process holds the lock in your data directory, and end it"),
+        return Failure::new(format!("{what} does not end, and its process is unknown")).hint(
+            Hint::say("end the process that holds the lock in your data directory"),
         );
     };
     match process.whereabouts() {
@@ -145,7 +145,7 @@ fn still_runs(what: &str, process: Option<&Process>) -> Failure {
         Whereabouts::Here(_) | Whereabouts::Ended => {
             Failure::new(format!("{what} does not end ({})", process.name())).hint(Hint::say(
                 format!(
-                    "`kill -KILL {}` ends it at once; what was acknowledged is kept",
+                    "`kill -KILL {}` ends it at once; acknowledged data is kept",
                     process.pid
                 ),
             ))

@@ -40,7 +40,7 @@ impl Prompt {
         let bytes = match connected.client.prompt(chat, None).await? {
             PromptAnswer::Bytes { bytes, .. } => bytes,
             PromptAnswer::Unchanged => {
-                return Err(Failure::new("the server answered no prompt"));
+                return Err(Failure::new("the server returned no prompt"));
             }
         };
         if bytes.is_empty() {
@@ -84,7 +84,7 @@ async fn with_removed(client: &Client, chat: ChatId, prompt: &str) -> Result<Str
         let id: ResourceId = file
             .id
             .parse()
-            .map_err(|_| Failure::new("the server named a resource by no id"))?;
+            .map_err(|_| Failure::new("the server returned a resource without a valid id"))?;
         let body = client.resource(chat, id).await?.body.unwrap_or_default();
         bodies.push((file.source.as_str(), body));
     }

@@ -29,7 +29,7 @@ pub struct Push {
     user_roots: bool,
     #[command(flatten)]
     trust: TrustRoots,
-    /// How long to retry, in seconds
+    /// How long to retry a push that fails, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60,
           value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout: u64,

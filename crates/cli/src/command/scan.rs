@@ -24,7 +24,8 @@ use crate::say::{self, Failure, Table, Viewpoint};
 /// List the files that a pin would hold; needs no server
 ///
 /// For a directory, the scan includes the directories above it, up to the root of its project, and
-/// the declared sources of its agent. A file is scanned alone.
+/// the declared sources of its agent. If PATH is a file, the scan reads that file
+/// alone.
 #[derive(Debug, Args)]
 pub struct Scan {
     /// The directory or file

@@ -53,7 +53,8 @@ pub struct Serve {
     #[arg(long)]
     pause_sync: bool,
     /// Who may read `/metrics`
-    #[arg(long, value_enum, env = "CTXPIN_METRICS_READERS", default_value_t = Readers::Everybody)]
+    #[arg(long, value_name = "WHO", value_enum, env = "CTXPIN_METRICS_READERS",
+          hide_env_values = true, default_value_t = Readers::Everybody)]
     metrics_readers: Readers,
     #[command(flatten)]
     allowed: Allowed,
@@ -164,11 +165,11 @@ impl Database {
         };
         match self.address {
             Some(address) if !is_postgres(&address) => Err(Failure::usage(format!(
-                "{} holds no address of a PostgreSQL database",
+                "the value of {} is not the address of a PostgreSQL database",
                 Origin::of("--database", DATABASE_VARIABLE)
             ))
             .hint(Hint::say(
-                "it begins with postgres://; leave it out to use SQLite",
+                "such an address begins with postgres://; leave it out to use SQLite",
             ))),
             address => Ok(address),
         }
@@ -258,7 +259,7 @@ fn connections(text: &str) -> Result<u32, String> {
 }
 
 fn not_listening(address: SocketAddr, error: &io::Error) -> Failure {
-    let failure = Failure::new(format!("{address} cannot be listened on")).because(error);
+    let failure = Failure::new(format!("cannot listen on {address}")).because(error);
     if error.kind() == ErrorKind::AddrInUse {
         failure
             .hint(Hint::say("another process has it"))
@@ -268,7 +269,7 @@ fn not_listening(address: SocketAddr, error: &io::Error) -> Failure {
             ))
     } else if error.kind() == ErrorKind::AddrNotAvailable {
         failure.hint(Hint::say(
-            "it is no address of this machine: take 127.0.0.1, or 0.0.0.0 for all that it has",
+            "this machine does not have that address: use 127.0.0.1, or 0.0.0.0 for all its addresses",
         ))
     } else {
         failure

@@ -34,7 +34,7 @@ pub struct LocalAgent {
 enum Verb {
     /// Declare a source: a directory or a file
     Add {
-        /// Its path, which need not exist yet
+        /// The path of the source, which need not exist yet
         path: PathBuf,
         #[command(flatten)]
         output: Output,
@@ -74,7 +74,7 @@ impl LocalAgent {
                 .canonicalize()
                 .or_else(|_| std::path::absolute(directory))
                 .map_err(|error| {
-                    Failure::usage(format!("{} names nothing", say::path(&directory)))
+                    Failure::usage(format!("{} cannot be found", say::path(&directory)))
                         .because(error)
                 })?,
             None => current_directory()?,
@@ -97,10 +97,10 @@ impl LocalAgent {
                     Err(ControlError::NotRunning { .. }) => {}
                     Err(error) => {
                         return Err(Failure::new(format!(
-                            "the agent on {watched} does not answer{who}"
+                            "the agent on {watched} does not respond{who}"
                         ))
                         .because(error)
-                        .hint(Hint::say("it may answer again by itself"))
+                        .hint(Hint::say("it may respond again by itself"))
                         .hint(Hint::run(NextCommand::Down, "ends what `ctxpin up` runs")));
                     }
                 }

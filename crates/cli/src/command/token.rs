@@ -76,7 +76,7 @@ struct Create {
     /// The number of days until the token expires
     #[arg(long, value_parser = clap::value_parser!(i64).range(1..=LIFE_DAYS_MAX))]
     days: Option<i64>,
-    /// For administrators: the user of the token, by name, id, or the end of it
+    /// For admins: the user of the token, by name, id, or the end of it
     #[arg(long)]
     user: Option<String>,
     /// Write the secret to this new file, which only you can read, instead of printing it

@@ -60,9 +60,9 @@ enum Verb {
         #[command(flatten)]
         output: Output,
     },
-    /// Show your usage and quotas, or for auditors and administrators those of another user
+    /// Show your usage and quotas, or for auditors and admins those of another user
     Usage {
-        /// The user: by name, id, or the end of it for administrators, by id for auditors
+        /// The user: admins give the name, the id or the end of the id, auditors the id
         user: Option<String>,
         #[command(flatten)]
         output: Output,

@@ -98,7 +98,7 @@ fn line(event: &Event, is_json: bool) -> Result<String, Failure> {
             let data = event
                 .data()
                 .and_then(|data| serde_json::from_str::<Value>(&data))
-                .map_err(|error| Failure::new("the event is no JSON").because(error))?;
+                .map_err(|error| Failure::new("the event is not JSON").because(error))?;
             json!({ "event": event.name(), "data": data }).to_string()
         }
         false => words(event),

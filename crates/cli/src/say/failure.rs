@@ -113,16 +113,24 @@ impl Failure {
 
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
-        // The client's text explains the causes already.
-        let mut failure = Self::new(error.to_string());
-        let is_refused = error.problem_name() == Some(ProblemName::Unauthenticated)
+        let name = error.problem_name();
+        let message = match error.problem() {
+            // The detail says which object is missing, and the title only that one is.
+            Some(problem) if name == Some(ProblemName::NotFound) && !problem.detail.is_empty() => {
+                problem.detail.clone()
+            }
+            // The client's text explains the causes already.
+            _ => error.to_string(),
+        };
+        let mut failure = Self::new(message);
+        let is_refused = name == Some(ProblemName::Unauthenticated)
             || matches!(
                 error,
                 ClientError::MalformedToken { .. } | ClientError::Unproven { .. }
             );
-        match (error.token_origin(), error.problem_name()) {
-            (Some(told), _) if is_refused => failure.hint(Hint::say(told)),
-            (_, name) => {
+        match error.token_origin() {
+            Some(told) if is_refused => failure.hint(Hint::say(told)),
+            _ => {
                 failure.hints = name.map(problem_hints).unwrap_or_default();
                 failure
             }
@@ -157,10 +165,10 @@ fn problem_hints(name: ProblemName) -> Vec<Hint> {
             Hint::run(NextCommand::Up, "in the workspace starts an agent"),
             Hint::run(NextCommand::ChatBind, "binds the chat to a running agent"),
         ],
-        ProblemName::Archived => vec![Hint::run(NextCommand::ChatUnarchive, "takes it back")],
+        ProblemName::Archived => vec![Hint::run(NextCommand::ChatUnarchive, "unarchives it")],
         ProblemName::PreconditionFailed => vec![Hint::run(
             NextCommand::ChatDiff,
-            "shows what it is now; then decide again",
+            "shows the present state; then decide again",
         )],
         ProblemName::MalformedRequest
         | ProblemName::Unauthenticated

@@ -69,7 +69,7 @@ pub fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
 /// Fails if it cannot be written.
 pub fn print_json(shape: &impl Serialize) -> Result<(), Failure> {
     let mut json = serde_json::to_string_pretty(shape)
-        .map_err(|error| Failure::new("the answer is no JSON").because(error))?;
+        .map_err(|error| Failure::new("the result cannot be written as JSON").because(error))?;
     json.push('\n');
     print_json_text(&json)
 }

@@ -50,7 +50,7 @@ pub async fn start() -> Result<(), Failure> {
     let output = child
         .stdout
         .take()
-        .ok_or_else(|| Failure::new("the process in the background cannot be listened to"))?;
+        .ok_or_else(|| Failure::new("cannot read what the process in the background prints"))?;
     let mut lines = BufReader::new(output).lines();
     let mut progress = Progress::new();
     progress.tell("starting");
@@ -115,7 +115,7 @@ pub fn leave() -> Voice {
 }
 
 fn cannot(error: io::Error) -> Failure {
-    Failure::new("ctxpin cannot be started in the background").because(error)
+    Failure::new("cannot start ctxpin in the background").because(error)
 }
 
 #[cfg(test)]

@@ -129,7 +129,7 @@ impl Plan {
     ) -> Result<Host, Failure> {
         if !lock.is_at(&self.data.server_lock()) {
             return Err(Failure::new(format!(
-                "{} was deleted or replaced while this waited for it",
+                "{} was deleted or replaced while ctxpin waited for it",
                 say::path(&self.data.server_lock())
             ))
             .hint(Hint::run(NextCommand::Up, "starts it again")));
@@ -145,7 +145,7 @@ impl Plan {
             .local_addr()
             .map_err(|error| Failure::new("the port cannot be read").because(error))?;
         let url = Url::parse(&format!("http://{address}"))
-            .map_err(|error| Failure::new(format!("{address} is no address")).because(error))?;
+            .map_err(|error| Failure::new(format!("{address} is not an address")).because(error))?;
         let server = RunningServer {
             url,
             pid: std::process::id(),
@@ -199,7 +199,7 @@ impl Plan {
                 }
                 bind(0)
                     .await
-                    .map_err(|error| Failure::new("no port can be listened on").because(error))?
+                    .map_err(|error| Failure::new("cannot listen on any port").because(error))?
             }
         };
         let address = listener
@@ -332,7 +332,7 @@ fn not_answering(data: &DataDirectory) -> Failure {
     let who = process.map_or("another process".to_owned(), |process| process.name());
     let seconds = JOIN_WAIT_MAX.as_secs();
     Failure::new(format!(
-        "the server does not answer within {seconds} s; it is run by {who}"
+        "the server did not respond within {seconds} s; it is run by {who}"
     ))
     .hint(Hint::run(NextCommand::Down, "ends it"))
     .hint(Hint::run(NextCommand::Up, "starts it again"))
@@ -343,7 +343,7 @@ fn stopped() -> Failure {
 }
 
 fn broken(error: tokio::task::JoinError) -> Failure {
-    Failure::new("the server broke").because(error)
+    Failure::new("the server stopped unexpectedly").because(error)
 }
 
 fn other_database(server: &RunningServer) -> Failure {
@@ -376,7 +376,7 @@ mod tests {
         let failure = plan.start(CancellationToken::new(), tell).await.err();
         assert_eq!(told, "waiting for the server, which another process runs");
         let said = format!("{failure:?}");
-        assert!(said.contains("does not answer within 60 s"), "{said}");
+        assert!(said.contains("did not respond within 60 s"), "{said}");
         let hints = r#"hints: [Run(Down, "ends it"), Run(Up, "starts it again")]"#;
         assert!(said.contains(hints), "{said}");
         assert!(began.elapsed() < Duration::from_secs(61));

@@ -216,7 +216,7 @@ impl Session<'_> {
                 biased;
                 Some(report) = running.reports.recv() => report,
                 ended = &mut running.task => {
-                    return ended.map_err(|error| Failure::new("the agent broke").because(error));
+                    return ended.map_err(|error| Failure::new("the agent stopped unexpectedly").because(error));
                 }
             };
             if let Report::Waiting { reason, .. } = &report
@@ -355,5 +355,5 @@ pub fn directory_check(path: &Path) -> Result<PathBuf, Failure> {
 }
 
 fn ended(answer: Result<Result<(), Failure>, tokio::task::JoinError>) -> Result<(), Failure> {
-    answer.map_err(|error| Failure::new("the server broke").because(error))?
+    answer.map_err(|error| Failure::new("the server stopped unexpectedly").because(error))?
 }

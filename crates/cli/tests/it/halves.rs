@@ -97,7 +97,7 @@ fn a_server_an_agent_and_a_client_apart() {
         let refused = bench.fails(&app, &arguments, 1);
         assert_says(
             &refused,
-            &["is there already", "no token was made", "hint: "],
+            &["already exists", "no token was created", "hint: "],
         );
         assert_eq!(fs::read(&token).unwrap(), written);
     }
@@ -149,7 +149,7 @@ fn a_server_an_agent_and_a_client_apart() {
         assert_eq!(refused.code, Some(2), "{refused:?}");
         assert_says(
             &refused.err,
-            &["error: CTXPIN_CHAT: ", "is no chat id", "hint: "],
+            &["error: CTXPIN_CHAT: ", "is not a chat id", "hint: "],
         );
     }
 }
@@ -201,10 +201,7 @@ fn a_server_says_why_it_cannot_start() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = listener.local_addr().unwrap().to_string();
     let refused = bench.fails(&app, &[&data[..], &["--listen", &taken]].concat(), 1);
-    assert_says(
-        &refused,
-        &["cannot be listened on", "hint: another process"],
-    );
+    assert_says(&refused, &["cannot listen on", "hint: another process"]);
 }
 
 #[test]
@@ -283,7 +280,7 @@ fn finding_11_what_a_stolen_token_made_ends_with_it() {
     let rotate = ["agent", "rotate-token", agent, "--write-token"];
     let refused = [&rotate[..], &[first], &server].concat();
     let refused = bench.fails(&app, &refused, 1);
-    assert_says(&refused, &["is there already", "no token was made"]);
+    assert_says(&refused, &["already exists", "no token was created"]);
     ok(&[&rotate[..], &[second]].concat());
     bench.ok(&app, &[&push[..], &[second]].concat());
     assert_says(&ok(&["agent", "list"]), &["app", "never expires"]);

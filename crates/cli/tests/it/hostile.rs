@@ -156,6 +156,6 @@ fn finding_19_a_list_without_end_is_left() {
         command.args(["--server", &server]);
         let told = said(command.env("CTXPIN_TOKEN", TOKEN));
         assert_eq!(told.code, Some(1), "{arguments:?}: {}", told.err);
-        assert_says(&told.err, &["the server's list has no end"]);
+        assert_says(&told.err, &["the server's list does not end after"]);
     }
 }

@@ -150,7 +150,7 @@ fn case_b09_whoever_waits_is_told_for_whom() {
     let process = format!("process {pid}, since ");
 
     let status = bench.fails(&app, &["agent", "status"], 1);
-    assert_says(&status, &["does not answer", &process, "`ctxpin down`"]);
+    assert_says(&status, &["does not respond", &process, "`ctxpin down`"]);
     let told = |directory: &Path, arguments: &[&str]| {
         let mut command = Running::errors_of(&mut bench.command(directory, arguments));
         command.until(|line| {

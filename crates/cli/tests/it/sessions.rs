@@ -119,7 +119,7 @@ fn faults_that_need_no_server() {
         "ctxpin chat show --colour",
         "ctxpin chat set",
         "ctxpin chat set --policy sometimes",
-        "ctxpin check --since HEAD",
+        "git init --quiet && ctxpin check --since HEAD",
         "ctxpin completions dos",
     ] {
         session.run(line);

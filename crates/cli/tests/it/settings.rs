@@ -105,7 +105,7 @@ fn case_b12_a_bad_value_says_where_it_stands_and_an_empty_one_is_none() {
     check(
         ("CTXPIN_SERVER", "not an address"),
         &["chat", "list"],
-        &["it is no address", "the value stands in CTXPIN_SERVER"],
+        &["it is not an address", "the value stands in CTXPIN_SERVER"],
     );
     check(
         ("CTXPIN_CONTENT_QUOTA", "much"),
@@ -115,7 +115,7 @@ fn case_b12_a_bad_value_says_where_it_stands_and_an_empty_one_is_none() {
     check(
         ("CTXPIN_DATABASE", "mysql://db"),
         &serve,
-        &["CTXPIN_DATABASE holds no address"],
+        &["the value of CTXPIN_DATABASE is not"],
     );
     let unwritable = app.join("AGENTS.md").join("data");
     let unwritable = [&listen[..], &["--data-dir", unwritable.to_str().unwrap()]].concat();
@@ -208,7 +208,7 @@ fn after_agent_run_commands_know_the_directory_and_agents_go_by_their_workspace(
     };
     assert_says(
         &fails(&app, &["chat", "show"]),
-        &["no chat was named", "`ctxpin agent run --server URL` here"],
+        &["you named no chat", "`ctxpin agent run --server URL` here"],
     );
     let agent = app.join("agent-token");
     let agent = agent.to_str().unwrap();
@@ -239,7 +239,7 @@ fn after_agent_run_commands_know_the_directory_and_agents_go_by_their_workspace(
     let refused = fails(&elsewhere, &["chat", "new", "--agent", "my-project"]);
     assert_says(
         &refused,
-        &["2 agents may be meant by my-project", "name one by its id"],
+        &["2 agents match my-project", "name one by its id"],
     );
     let unknown = ["chat", "new", "--agent", "nobody"];
     let unknown = with(&bench, &elsewhere, &variables, &unknown);

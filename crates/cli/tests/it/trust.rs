@@ -63,7 +63,7 @@ fn finding_08_whoever_takes_the_port_of_a_server_that_ends_is_asked_nothing() {
     let squatter = squat(address);
     assert!(!bench.data().join("server.json").exists());
     let told = bench.fails(&app, &["chat", "show"], 1);
-    assert_says(&told, &["starts or ends", "hint: "]);
+    assert_says(&told, &["is starting or ending", "hint: "]);
     assert!(is_untouched(&squatter));
     drop(held);
     drop(up);

@@ -33,10 +33,11 @@ pub struct New {
     /// That program's own id for the chat; the same client and reference return the same chat
     #[arg(long)]
     reference: Option<String>,
-    /// When the pin moves by itself
+    /// When the pin moves by itself: `manual` never, `additive` takes new resources at the next
+    /// turn, `follow` takes every change
     #[arg(long, value_parser = words(Policy::ALL, Policy::as_str))]
     policy: Option<Policy>,
-    /// Where the tools come from
+    /// Where the tools come from: `live` from the agent, `pinned` from the pin
     #[arg(long, value_parser = words(ToolsMode::ALL, ToolsMode::as_str))]
     tools: Option<ToolsMode>,
     #[command(flatten)]

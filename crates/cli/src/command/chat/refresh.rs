@@ -158,13 +158,13 @@ fn head_named(context: &Context, named: &str) -> Result<String, Failure> {
     match &context.head {
         Some(head) if say::hash_starts_with(&head.snapshot, named) => Ok(head.snapshot.clone()),
         Some(head) => Err(Failure::new(format!(
-            "{} is not what the agent last pushed, which is {}",
+            "{} is not the agent's latest push, which is {}",
             say::line(named),
             say::hash(&head.snapshot)
         ))
         .hint(Hint::run(
             NextCommand::ChatDiff,
-            "shows it; then decide again",
+            "shows that push; then decide again",
         ))),
         None => Err(
             Failure::new("the chat's agent has pushed nothing, or it has none")

@@ -70,7 +70,9 @@ fn is_dirty(context: &Context) -> bool {
 
 /// Returns the chat as JSON, with its complete context in place of the summary.
 fn whole(chat: &Chat, context: &Context) -> Result<Value, Failure> {
-    let json = |error: serde_json::Error| Failure::new("the answer is no JSON").because(error);
+    let json = |error: serde_json::Error| {
+        Failure::new("the result cannot be written as JSON").because(error)
+    };
     let mut whole = serde_json::to_value(chat).map_err(json)?;
     whole["context"] = serde_json::to_value(context).map_err(json)?;
     Ok(whole)
