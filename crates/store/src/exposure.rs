@@ -6,9 +6,31 @@ use ctxpin_model::hash::BlobHash;
 use crate::database::Transaction;
 use crate::error::Result;
 use crate::grant::{Granted, object::Account};
+use crate::values::{Columns, columns};
 
 /// The most chats, and the most turns, in one response.
 pub const EXPOSURES_MAX: i64 = 1_000;
+
+columns! {
+    PINNED of PinnedExposure {
+        chat: "p.chat_id",
+        kind: "x.kind",
+        source: "x.source",
+        path: "x.path",
+        from_seq: "p.seq",
+        from: "p.pinned_at",
+        until: "n.pinned_at",
+    }
+}
+
+columns! {
+    TURN of TurnExposure {
+        chat: "t.chat_id",
+        number: "t.number",
+        started_at: "t.started_at",
+    }
+    then { by_tools }
+}
 
 /// The places of a content in all snapshots: bodies and details of resources, and files of skills. `$1` is
 /// its hash.
@@ -71,11 +93,11 @@ fn pinned_statement(of_owner: bool) -> Vec<&'static str> {
             PLACES,
         ],
     };
-    let select = " select p.chat_id, x.kind, x.source, x.path, p.seq, p.pinned_at, n.pinned_at \
-         from places x join stays p on p.snapshot_id = x.snapshot_id \
+    let from = " from places x join stays p on p.snapshot_id = x.snapshot_id \
          left join chat_pins n on n.chat_id = p.chat_id and n.seq = p.seq + 1 \
          order by p.pinned_at desc, p.chat_id, p.seq desc, x.source limit $2";
-    stays.into_iter().chain([select]).collect()
+    let select = [" select ", PINNED, from];
+    stays.into_iter().chain(select).collect()
 }
 
 /// Returns the parts of the statement that searches the turns of one owner or of all users.
@@ -88,7 +110,9 @@ fn turn_statement(of_owner: bool) -> Vec<&'static str> {
         false => (vec!["with ", PLACES], "turns t where"),
     };
     let select = [
-        " select t.chat_id, t.number, t.started_at, not ",
+        " select ",
+        TURN,
+        ", not ",
         BY_PIN,
         " from ",
         turns,
@@ -113,29 +137,7 @@ impl<R> Granted<Account, R> {
         transaction: &mut Transaction,
         content: BlobHash,
     ) -> Result<Vec<PinnedExposure>> {
-        let owner = self.reads_of();
-        let transaction = self.within(transaction)?;
-        let mut query = transaction
-            .query("")
-            .push_all(pinned_statement(owner.is_some()))
-            .bind(&content)
-            .bind(&EXPOSURES_MAX);
-        if let Some(owner) = &owner {
-            query = query.bind(owner);
-        }
-        query
-            .all(|row| {
-                Ok(PinnedExposure {
-                    chat: row.take()?,
-                    kind: row.take()?,
-                    source: row.take()?,
-                    path: row.take()?,
-                    from_seq: row.take()?,
-                    from: row.take()?,
-                    until: row.take()?,
-                })
-            })
-            .await
+        self.exposures(transaction, content, pinned_statement).await
     }
 
     /// Returns the turns that had a content in force, of the chats whose metadata the caller may read,
@@ -149,26 +151,26 @@ impl<R> Granted<Account, R> {
         transaction: &mut Transaction,
         content: BlobHash,
     ) -> Result<Vec<TurnExposure>> {
+        self.exposures(transaction, content, turn_statement).await
+    }
+
+    async fn exposures<E: Columns>(
+        &self,
+        transaction: &mut Transaction,
+        content: BlobHash,
+        statement: fn(of_owner: bool) -> Vec<&'static str>,
+    ) -> Result<Vec<E>> {
         let owner = self.reads_of();
         let transaction = self.within(transaction)?;
         let mut query = transaction
             .query("")
-            .push_all(turn_statement(owner.is_some()))
+            .push_all(statement(owner.is_some()))
             .bind(&content)
             .bind(&EXPOSURES_MAX);
         if let Some(owner) = &owner {
             query = query.bind(owner);
         }
-        query
-            .all(|row| {
-                Ok(TurnExposure {
-                    chat: row.take()?,
-                    number: row.take()?,
-                    started_at: row.take()?,
-                    by_tools: row.take()?,
-                })
-            })
-            .await
+        query.all(E::take).await
     }
 }
 

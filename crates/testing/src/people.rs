@@ -1,6 +1,6 @@
 //! People and agents, as callers of operations.
 
-use ctxpin_model::access::{Roles, Scopes};
+use ctxpin_model::access::Roles;
 use ctxpin_model::agent::AgentRecord;
 use ctxpin_model::agent::{AgentRequest, Replaces};
 use ctxpin_model::chat::ChatCreate;
@@ -43,20 +43,27 @@ pub async fn user(
     scopes: &str,
 ) -> (UserId, Credential) {
     let roles: Roles = roles.parse().expect("known roles");
-    let scopes: Scopes = scopes.parse().expect("known scopes");
     let user = people::user_create(service, admin, name, roles)
         .await
         .expect("a new user");
     let request = TokenRequest {
-        label: None,
-        scopes,
-        expires_at: None,
         user: Some(user.id),
+        ..token_request(scopes)
     };
     let (_, token) = people::token_create(service, admin, &request)
         .await
         .expect("a token");
     (user.id, token.credential())
+}
+
+/// Returns the request of a caller for a token with these scopes, which does not expire.
+pub fn token_request(scopes: &str) -> TokenRequest {
+    TokenRequest {
+        label: None,
+        scopes: scopes.parse().expect("known scopes"),
+        expires_at: None,
+        user: None,
+    }
 }
 
 /// Creates a member with a token that reads and writes.

@@ -25,7 +25,7 @@ use ctxpin_operations::skills::{self, Reader};
 use ctxpin_operations::{prompts, pushes, upkeep};
 use ctxpin_testing::chats::{TestChat, bound_to, given, plain};
 use ctxpin_testing::databases::TestService;
-use ctxpin_testing::people::{TestAgent, first_admin, member, user};
+use ctxpin_testing::people::{TestAgent, first_admin, member, token_request, user};
 use ctxpin_testing::workspace::Workspace;
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -49,17 +49,8 @@ ctxpin_testing::on_both_databases!(
     finding_25_a_token_that_only_writes_is_told_no_bodies,
 );
 
-fn request(scopes: &str) -> TokenRequest {
-    TokenRequest {
-        label: None,
-        scopes: scopes.parse().expect("known scopes"),
-        expires_at: None,
-        user: None,
-    }
-}
-
 async fn token(service: &Service, by: Credential, scopes: &str) -> Credential {
-    let made = people::token_create(service, by, &request(scopes)).await;
+    let made = people::token_create(service, by, &token_request(scopes)).await;
     made.expect("a token").1.credential()
 }
 
@@ -67,7 +58,7 @@ async fn token(service: &Service, by: Credential, scopes: &str) -> Credential {
 async fn expiring(test: &TestService, by: Credential, scopes: &str, seconds: u64) -> Credential {
     let request = TokenRequest {
         expires_at: Some(test.clock.now().after(Duration::from_secs(seconds))),
-        ..request(scopes)
+        ..token_request(scopes)
     };
     let made = people::token_create(&test.service, by, &request).await;
     made.expect("a token").1.credential()
@@ -165,7 +156,7 @@ async fn finding_11_what_an_admin_made_for_others_ends_too(test: &TestService) {
     let stolen = token(service, admin, "read write admin").await;
     let for_owner = TokenRequest {
         user: Some(id),
-        ..request("read write")
+        ..token_request("read write")
     };
     let made = people::token_create(service, stolen, &for_owner).await;
     let made = made.unwrap().1.credential();
@@ -235,7 +226,7 @@ async fn finding_11_nothing_made_meanwhile_escapes(test: &TestService) {
             // Each token creates the next one until all are revoked.
             let mut by = stolen;
             while let Ok((_, token)) =
-                people::token_create(&service, by, &request("read write")).await
+                people::token_create(&service, by, &token_request("read write")).await
             {
                 by = token.credential();
                 made.notify_one();
@@ -427,7 +418,7 @@ async fn finding_12_the_log_tells_with_which_token_and_what_came_of_it(test: &Te
     let asked = TokenRequest {
         user: Some(id),
         expires_at,
-        ..request("read write")
+        ..token_request("read write")
     };
     let made = people::token_create(service, by, &asked).await;
     let made = made.unwrap().1.credential();
@@ -536,9 +527,9 @@ async fn finding_12_who_asks_for_a_wider_token_is_noted(test: &TestService) {
     test.advance(Duration::from_secs(1));
     let longer = TokenRequest {
         expires_at: Some(test.clock.now().after(Duration::from_secs(3_600))),
-        ..request("write")
+        ..token_request("write")
     };
-    for wider in [request("read write"), request("admin"), longer] {
+    for wider in [token_request("read write"), token_request("admin"), longer] {
         let refused = people::token_create(service, stolen, &wider).await;
         assert!(matches!(refused, Err(Error::WiderToken(_))), "{refused:?}");
     }

@@ -16,7 +16,7 @@ use ctxpin_operations::error::{Error, Result};
 use ctxpin_operations::people::{self, FirstToken, Revocation};
 use ctxpin_operations::{agents, pushes, upkeep};
 use ctxpin_testing::databases::TestService;
-use ctxpin_testing::people::{TestAgent, first_admin, member, user};
+use ctxpin_testing::people::{TestAgent, first_admin, member, token_request, user};
 use ctxpin_testing::workspace::Workspace;
 use uuid::Uuid;
 
@@ -45,15 +45,6 @@ ctxpin_testing::on_both_databases!(
     the_use_of_a_token_is_noted_once_a_minute,
     finding_08_a_proof_costs_the_same_for_tokens_that_are_not_there,
 );
-
-fn token_request(scopes: &str) -> TokenRequest {
-    TokenRequest {
-        label: None,
-        scopes: scopes.parse().expect("known scopes"),
-        expires_at: None,
-        user: None,
-    }
-}
 
 async fn token(test: &TestService, by: Credential, scopes: &str) -> Token {
     let made = people::token_create(&test.service, by, &token_request(scopes)).await;

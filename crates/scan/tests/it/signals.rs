@@ -3,14 +3,13 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use ctxpin_scan::place::{Interest, Place};
 use ctxpin_scan::signal::{Signal, WatchError, Watcher, sends_events};
 
-use crate::workspace::{Workspace, skill_md};
+use crate::workspace::{Workspace, run_in_mount_namespace, skill_md};
 
 /// Far longer than any event takes.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -311,32 +310,14 @@ fn an_overlay_sends_events() {
         fs::create_dir_all(w.path(path)).unwrap();
     }
     w.write("lower/project/AGENTS.md", "x");
-    // In a namespace of its own, so that nothing is left mounted.
-    let mut unshare = Command::new("unshare");
-    let is_root = rustix::process::geteuid().is_root();
-    unshare.args(
-        ["--mount"]
-            .iter()
-            .chain(["--map-root-user"].iter().filter(|_| !is_root)),
+    let mount = "cd \"$1\" && mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work merged";
+    // Where it cannot run, only the types of file systems are compared, in `file_system::tests`.
+    run_in_mount_namespace(
+        mount,
+        &w.base,
+        "signals::on_an_overlay",
+        (OVERLAY_VARIABLE, &w.path("merged/project")),
     );
-    let script = "cd \"$1\" && mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work merged \
-                  || exit 77; exec \"$2\" --exact signals::on_an_overlay --include-ignored";
-    let child = unshare
-        .args(["sh", "-c", script, "sh"])
-        .arg(&w.base)
-        .arg(std::env::current_exe().unwrap())
-        .env(OVERLAY_VARIABLE, w.path("merged/project"))
-        .output();
-    match child {
-        Ok(said) if said.status.success() => {}
-        // Not everybody may mount one: then the types of file systems alone are compared, in
-        // `file_system::tests`.
-        Ok(said) if said.status.code() == Some(77) || said.stdout.is_empty() => {
-            eprintln!("no overlay may be mounted here: {said:?}");
-        }
-        Err(error) => eprintln!("no overlay may be mounted here: {error}"),
-        Ok(said) => panic!("{said:?}"),
-    }
 }
 
 #[test]

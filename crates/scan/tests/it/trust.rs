@@ -3,14 +3,13 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, lchown};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use ctxpin_scan::roots::{Request, check_source};
 use ctxpin_scan::trust::Trust;
 use ctxpin_scan::{Scan, scan};
 use rustix::process::geteuid;
 
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, run_in_mount_namespace};
 
 /// Who scans here: nobody that has anything.
 const STRANGER: u32 = 4_242;
@@ -339,29 +338,13 @@ const MOUNT_VARIABLE: &str = "CTXPIN_TEST_MOUNT";
 fn finding_07_a_project_ends_where_something_else_is_mounted() {
     let w = Workspace::with(&[("project/AGENTS.md", "around")]);
     fs::create_dir(w.path("project/mount")).unwrap();
-    // In a namespace of its own, so that nothing is left mounted.
-    let mut unshare = Command::new("unshare");
-    unshare.arg("--mount");
-    if !geteuid().is_root() {
-        unshare.arg("--map-root-user");
-    }
-    let script = "mount -t tmpfs -o mode=755 tmpfs \"$1\" || exit 77; \
-                  exec \"$2\" --exact trust::on_a_mount --include-ignored";
-    let child = unshare
-        .args(["sh", "-c", script, "sh"])
-        .arg(w.path("project/mount"))
-        .arg(std::env::current_exe().unwrap())
-        .env(MOUNT_VARIABLE, w.path("project"))
-        .output();
-    match child {
-        Ok(said) if said.status.success() => {}
-        // Not everybody may mount: then file systems alone are compared, in `trust::tests`.
-        Ok(said) if said.status.code() == Some(77) || said.stdout.is_empty() => {
-            eprintln!("nothing may be mounted here: {said:?}");
-        }
-        Err(error) => eprintln!("nothing may be mounted here: {error}"),
-        Ok(said) => panic!("{said:?}"),
-    }
+    // Where it cannot run, only file systems are compared, in `trust::tests`.
+    run_in_mount_namespace(
+        "mount -t tmpfs -o mode=755 tmpfs \"$1\"",
+        &w.path("project/mount"),
+        "trust::on_a_mount",
+        (MOUNT_VARIABLE, &w.path("project")),
+    );
 }
 
 #[test]

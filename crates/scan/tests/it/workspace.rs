@@ -3,11 +3,13 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use ctxpin_model::resource::{Kind, Resource, Status};
 use ctxpin_scan::roots::{Declared, Request};
 use ctxpin_scan::trust::Trust;
 use ctxpin_scan::{Scan, scan};
+use rustix::process::geteuid;
 use tempfile::TempDir;
 
 /// `project/` is a repository; `home/` and `outside/` lie beside it.
@@ -133,6 +135,31 @@ impl Workspace {
             .find(|resource| resource.source == source)
             .unwrap();
         resource.error.clone().unwrap()
+    }
+}
+
+/// Runs an ignored test of this program in a mount namespace of its own, after the shell command `mount`, whose
+/// `$1` is `place`. `variable` is set for the test. Where nothing may be mounted, it prints so and returns.
+pub fn run_in_mount_namespace(mount: &str, place: &Path, test: &str, variable: (&str, &Path)) {
+    let mut unshare = Command::new("unshare");
+    unshare.arg("--mount");
+    if !geteuid().is_root() {
+        unshare.arg("--map-root-user");
+    }
+    let script = format!("{mount} || exit 77; exec \"$2\" --exact {test} --include-ignored");
+    let child = unshare
+        .args(["sh", "-c", &script, "sh"])
+        .arg(place)
+        .arg(std::env::current_exe().unwrap())
+        .env(variable.0, variable.1)
+        .output();
+    match child {
+        Ok(output) if output.status.success() => {}
+        Ok(output) if output.status.code() == Some(77) || output.stdout.is_empty() => {
+            eprintln!("nothing may be mounted here: {output:?}");
+        }
+        Err(error) => eprintln!("nothing may be mounted here: {error}"),
+        Ok(output) => panic!("{output:?}"),
     }
 }
 
