@@ -50,7 +50,7 @@ pub async fn create(
     .await
 }
 
-/// What a new chat comes from, read before the writing transaction.
+/// The parent and the agent of a new chat, read before the writing transaction.
 #[derive(Default)]
 struct Origin {
     parent: Option<Sighting<ChatId>>,
@@ -236,7 +236,7 @@ async fn read_agent(
     })
 }
 
-/// What a new chat comes from, read under the locks.
+/// The agent and the inherited pin of a new chat, read under the locks.
 #[derive(Default)]
 struct LockedOrigin {
     agent: Option<AgentRecord>,

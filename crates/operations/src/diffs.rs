@@ -153,7 +153,7 @@ struct Compared {
     renderer: i64,
 }
 
-/// What a response says of a comparison.
+/// The selection of a comparison's changes for a response.
 struct Plan {
     /// The requested changes, by their place.
     asked: Vec<usize>,

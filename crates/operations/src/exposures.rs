@@ -1,4 +1,4 @@
-//! Exposure: which chats and turns had a content in force. It answers "who read the poisoned file?".
+//! Exposure: the chats and turns that had a content in force. It answers "who read the poisoned file?".
 
 use ctxpin_model::access::Operation;
 use ctxpin_model::exposure::Exposure;

@@ -1,5 +1,6 @@
-//! What the plan of a pin's move is based on: short reading transactions, none of which is open while the
-//! plan is computed, or the writing transaction with its locks, after other requests won several times.
+//! The transactions that the plan of a pin's move reads from: short reading transactions, none of which is
+//! open while the plan is computed, or the writing transaction with its locks, after other requests won
+//! several times.
 
 use std::sync::Arc;
 use std::time::Duration;

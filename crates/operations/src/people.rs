@@ -41,7 +41,7 @@ const YEAR_MAX: i32 = 9999;
 pub enum FirstToken {
     /// Never, because another replica has kept it.
     OnlyWithUser,
-    /// Always. Whoever can write the database's files may have a new token.
+    /// Always, because a user who can write the database's files may have a new token.
     Always,
 }
 

@@ -416,7 +416,7 @@ fn demand_unfenced(agent: &AgentRecord, push: &Push, addresses: &Addresses) -> R
     }
 }
 
-/// What the snapshot of a push is computed from.
+/// The data that the snapshot of a push is computed from.
 struct Basis {
     sighting: Sighting<AgentId>,
     user: UserId,

@@ -1,4 +1,4 @@
-//! Quotas: how much users may have and how much they have.
+//! Quotas: how much of each stock users may have, and how much they have.
 
 use ctxpin_model::access::Operation;
 use ctxpin_model::audit::AuditObject;
@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::frame::{commit, write};
 use crate::service::Service;
 
-/// Returns how much a user has of everything that is limited. `None` stands for the caller.
+/// Returns a user's usage and quotas. `None` stands for the caller.
 ///
 /// # Errors
 ///

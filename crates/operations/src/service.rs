@@ -32,7 +32,7 @@ const WORK_TIME_MAX: Duration = Duration::from_secs(60);
 #[error(transparent)]
 pub struct StorageError(#[from] OpenError);
 
-/// What all operations share. Clones share everything.
+/// The state that all operations share. Clones share everything.
 #[derive(Clone)]
 pub struct Service {
     pub(crate) database: Database,

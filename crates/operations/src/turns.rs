@@ -273,7 +273,7 @@ fn standing_notice(chat: &ChatRecord) -> Option<String> {
     })
 }
 
-/// Why a response has no context.
+/// The notice if a response has no context.
 const NOTHING_GIVEN: &str = "The token lacks the scope `read`, so the answer has no prompt, no skills and no tools; use a token that has it.";
 
 /// Reads what a turn's stamp names, if the caller may read bodies.

@@ -1,5 +1,5 @@
-//! What all watches share: how many each token has open, and the lists that are read once for all watchers of an
-//! owner.
+//! The state that all watches share: the number of open watches of each token, and the lists that are read
+//! once for all watchers of an owner.
 
 mod lists;
 
@@ -20,7 +20,7 @@ pub const RECHECK_EVERY: Duration = Duration::from_secs(30);
 /// The most watches of one token.
 const WATCHES_MAX: usize = 16;
 
-/// What the open watches share.
+/// The state that the open watches share.
 #[derive(Default)]
 pub(crate) struct Watching {
     /// The number of open watches, by token.

@@ -23,7 +23,7 @@ pub struct PushMarks<'p> {
     pub version: i64,
     /// Whether every MCP server has answered or failed.
     pub mcp_settled: bool,
-    /// What no resource tells of the workspace.
+    /// Notes on the workspace that concern no single resource.
     pub notes: &'p [Note],
     /// When the server received the push.
     pub at: Moment,

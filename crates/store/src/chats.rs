@@ -85,12 +85,13 @@ impl Owned for Chat {
     }
 }
 
-/// Whether a row of [`JOINS`] has drifted. It is the rule of [`ctxpin_model::drift::drift`], as a filter.
+/// The condition that a row of [`JOINS`] has drifted. It is the rule of [`ctxpin_model::drift::drift`], as
+/// a filter.
 const DIRTY: &str = "(c.pin_snapshot is not null and h.seq is not null and \
      (ps.context_hash <> h.context_hash or (c.tools = 'pinned' and ps.tools_hash <> h.tools_hash)))";
 
-/// Whether the chat of a row of [`JOINS`] has declined the agent's head. It compares the same hashes as
-/// [`DIRTY`].
+/// The condition that the chat of a row of [`JOINS`] has declined the agent's head. It compares the same
+/// hashes as [`DIRTY`].
 const DECLINED: &str = "(c.declined_context is not null and c.declined_context = h.context_hash \
      and (c.tools = 'live' or c.declined_tools = h.tools_hash))";
 

@@ -115,7 +115,7 @@ impl Connections {
         self.0.count()
     }
 
-    /// Returns what begins the sessions of the connections.
+    /// Returns the [`Sessions`] that begin new sessions.
     pub(crate) fn sessions(&self) -> &Sessions {
         &self.0.sessions
     }
@@ -337,7 +337,7 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// What a connection is used for at the moment.
+/// The current use of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum InProgress {
     Nothing,

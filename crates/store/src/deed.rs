@@ -127,7 +127,7 @@ impl Transaction {
     ///
     /// # Errors
     ///
-    /// After an error the transaction may or may not have been committed.
+    /// Fails if the database does. The transaction may or may not be committed then.
     pub async fn commit(mut self, mut deed: Deed) -> Result<Committed> {
         self.lines_insert(&deed.take_lines()).await?;
         self.end().await?;

@@ -76,11 +76,12 @@ const OWN_TURNS: &str = ", taken as materialized (select distinct t.snapshot_id,
      named as materialized (select snapshot_id from taken where snapshot_id is not null \
        union select tools_snapshot from taken where tools_snapshot is not null), ";
 
-/// Whether the pin of a turn had the content. Instruction files and skills reach a model through the pin.
+/// The condition that the pin of a turn had the content. Instruction files and skills reach a model through
+/// the pin.
 const BY_PIN: &str = "exists (select 1 from places x where x.snapshot_id = t.snapshot_id \
      and x.kind in ('instruction_file', 'skill'))";
 
-/// Whether the tools of a turn had the content. They come from the turn's tools snapshot.
+/// The condition that the tools of a turn had the content. They come from the turn's tools snapshot.
 const BY_TOOLS: &str = "exists (select 1 from places x where x.snapshot_id = t.tools_snapshot \
      and x.kind in ('mcp_config', 'mcp_server'))";
 

@@ -1,10 +1,10 @@
-//! What a database's error means: for the code that ran the statement, and for the server's operator.
+//! The meaning of a database's error, for the code that ran the statement and for the server's operator.
 
 use sqlx::error::{DatabaseError, ErrorKind};
 use sqlx::postgres::PgDatabaseError;
 use sqlx::sqlite::SqliteError;
 
-/// What a database's error means for the code that ran the statement.
+/// The kind of a database's error, for the code that ran the statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// The transaction lost against another one.
@@ -91,8 +91,8 @@ fn is_passing_in_sqlite(code: Option<u32>) -> bool {
     })
 }
 
-/// Why a database failed, for the server's operator: the database's own message, and advice where there
-/// is some.
+/// The cause of a database's failure, for the server's operator: the database's own message, with advice if
+/// there is any.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Cause(String);

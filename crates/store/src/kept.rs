@@ -1,5 +1,5 @@
-//! A cache of what never changes: snapshots and rendered prompts, by their hash. The database still
-//! decides each time what a caller may read and which prompt a chat has. Only the content comes from here.
+//! A cache of immutable content: snapshots and rendered prompts, by their hash. The database still decides
+//! each time what a caller may read and which prompt a chat has. Only the content comes from here.
 
 use std::sync::Arc;
 

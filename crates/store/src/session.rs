@@ -53,7 +53,7 @@ pub(crate) struct Sessions {
     schema: String,
 }
 
-/// Why a session could not be begun.
+/// The reason why a session could not begin.
 #[derive(Debug, Clone)]
 pub(crate) struct NoSession {
     pub cause: Cause,

@@ -38,7 +38,7 @@ pub struct NewToken {
     pub label: Option<String>,
     pub scopes: Scopes,
     pub created_at: Moment,
-    /// The time from which the token opens nothing.
+    /// The time from which the token is not valid.
     pub expires_at: Option<Moment>,
 }
 

@@ -1,10 +1,10 @@
-//! What a transaction changed, for those who watch it.
+//! Topics: the changes of a transaction, for watchers.
 
 use uuid::Uuid;
 
 use ctxpin_model::id::{AgentId, ChatId, UserId};
 
-/// What has changed.
+/// A change that watchers may want to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Topic {
     /// An agent's head, its session or whether its MCP servers have settled. Each can change the drift of

@@ -1,5 +1,5 @@
-//! What users have of what quotas limit. A user's row holds the bytes of their contents and the number of
-//! their chats. Agents and tokens are few, and each query counts them.
+//! How much users have of what quotas limit. A user's row holds the bytes of their contents and the number
+//! of their chats. Agents and tokens are few, and each query counts them.
 
 use std::collections::BTreeMap;
 

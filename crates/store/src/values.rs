@@ -1,5 +1,5 @@
-//! How the model's types are stored in a column. Both databases accept and return the same few plain
-//! types. A [`Value`] is a type of the model that is stored as one of them.
+//! The conversion between the model's types and columns. Both databases accept and return the same
+//! few plain types. A [`Value`] is a type of the model that is stored as one of them.
 
 use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgArguments, PgRow, Postgres};
@@ -125,7 +125,7 @@ impl Row {
     }
 }
 
-/// What is read from one column, or from several that follow each other.
+/// A type that is read from one column, or from several consecutive ones.
 pub(crate) trait Columns: Sized {
     fn take(row: &mut Row) -> Result<Self>;
 }

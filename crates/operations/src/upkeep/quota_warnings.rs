@@ -1,4 +1,4 @@
-//! Who is near a quota.
+//! The users who are near a quota.
 
 use std::time::Duration;
 

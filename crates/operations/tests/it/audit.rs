@@ -33,7 +33,7 @@ ctxpin_testing::on_both_databases!(
     rows_outlive_what_they_tell_of,
 );
 
-/// The whole log, oldest first.
+/// Returns the whole log, oldest first.
 async fn log(test: &TestService, admin: Credential) -> Vec<AuditRecord> {
     let page = people::audit_log(&test.service, admin, &PageRequest::newest(500)).await;
     let mut rows = page.unwrap().items;

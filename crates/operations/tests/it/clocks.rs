@@ -73,7 +73,7 @@ async fn a_drift_never_began_before_the_pin_whatever_the_clock(test: &TestServic
             assert_sound(chat).await;
         }
     }
-    // A head with the pin's content ends the drift, whatever its time.
+    // A head with the pin's content ends the drift, whatever its time is.
     jump(test, -100);
     push(&mut scene, "one").await;
     assert!(!pinned[0].is_dirty().await);

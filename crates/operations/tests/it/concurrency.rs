@@ -1,7 +1,8 @@
-//! Concurrent callers. Whoever wins, the rules hold afterwards, and no caller gets an error because of the race.
+//! Concurrent callers. Whichever request wins, the rules hold afterwards, and no caller gets an error
+//! because of the race.
 //!
-//! Each test states the possible results of its race. Never may a caller see a lost transaction, a
-//! chat that missed the head, a history with a gap or a prompt of another snapshot.
+//! Each test states the possible results of its race. No caller may ever see a lost transaction, a chat
+//! that missed the head, a history with a gap or a prompt of another snapshot.
 
 use ctxpin_model::chat::{ChatChange, ChatCreate};
 use ctxpin_model::delivery::Delivery;
@@ -145,8 +146,8 @@ async fn pushes_against_refreshes(test: &TestService) {
     assert_hydrated(&chat).await;
 }
 
-/// A move whose head was replaced meanwhile is prepared again under the locks, where nobody can replace
-/// it. So an agent that pushes without a pause starves no chat.
+/// A move whose head was replaced in between is prepared again under the locks, where no push can replace
+/// it. So an agent that pushes without a pause does not starve a chat.
 #[tokio::test]
 async fn an_overtaken_refresh_does_not_start_over() {
     let test = TestService::postgres().await;
@@ -257,8 +258,7 @@ async fn pushes_against_rebinds(test: &TestService) {
     }
 }
 
-/// Each pin is from the agent that the chat had when it moved, and from a head that this agent had by
-/// then.
+/// Each pin is from the agent that the chat had at the move, and from a head that this agent had by then.
 async fn refreshes_against_rebinds_against_pushes(test: &TestService) {
     let mut scene = Scene::new(test).await;
     scene.push(&agents_md("of the first")).await;
@@ -649,7 +649,7 @@ async fn deleting_the_agent_against_everything(test: &TestService) {
         });
         let pusher = Pusher::of(scene.service, &agent);
         race.add(async move {
-            // Its token goes with it.
+            // The agent's token is deleted with it.
             let _ = settled(pusher.push(2, &text(round, "new")).await);
             None
         });

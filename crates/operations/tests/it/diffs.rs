@@ -119,7 +119,7 @@ async fn a_moved_file_is_told_by_its_place(test: &TestService) {
     assert_eq!((told[0].0, &told[0].2), (Verb::Moved, &text));
 }
 
-/// A field of a snapshot, changed alone: before and after, and what the diff says of it.
+/// Two workspaces that differ in one field only, and the text of the diff.
 type Field = (Workspace, Workspace, &'static str);
 
 fn with_skill(skill: impl FnOnce(&mut Resource)) -> Workspace {

@@ -6,7 +6,7 @@
 //! by a number modulo the number of objects that exist, so every list is a history, and so is every
 //! part of one.
 //!
-//! `CTXPIN_MODEL_CASES` sets how many histories each database gets, `PROPTEST_RNG_SEED` which. A
+//! `CTXPIN_MODEL_CASES` sets the number of histories for each database, and `PROPTEST_RNG_SEED` the seed. A
 //! failure prints the shortest failing history, and writes its seed to a file of the repository.
 
 mod compare;
@@ -29,14 +29,14 @@ use hands::Hands;
 use lifecycle::{Answer, Lifecycle};
 use steps::{Step, histories};
 
-/// Sets how many histories each database sees.
+/// The variable with the number of histories for each database.
 const CASES_VARIABLE: &str = "CTXPIN_MODEL_CASES";
-/// Where the seeds of failures are kept.
+/// The file with the seeds of failures.
 const REGRESSIONS: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/tests/it/proptest-regressions/model.txt"
 );
-/// The most histories that are tried to shorten a failing one.
+/// Maximum number of histories to try while shortening a failing one.
 const SHRINKS_MAX: u32 = 4_000;
 
 #[test]

@@ -31,7 +31,7 @@ ctxpin_testing::on_both_databases!(
     a_source_may_pass_to_another_kind,
 );
 
-/// The pin, the head, what is taken, and the workspace whose prompt must come of it.
+/// Refreshes some sources of a pin from a head, and checks that the prompt is that of `expected`.
 async fn check(
     test: &TestService,
     pin: &Workspace,
@@ -254,7 +254,7 @@ async fn an_addition_past_the_budget_is_excluded(test: &TestService) {
     let context = chat.take(&["/w/new.md"]).await.unwrap();
     let pinned = context.pinned.as_ref().unwrap();
     let status = |path: &str| pinned.find(Kind::InstructionFile, path).unwrap().status;
-    // It stands before 1.md only if the head says so; 1.md follows 0.md.
+    // `1.md` keeps its place after `0.md`, so `new.md` comes last.
     assert_eq!(status("/w/1.md"), Status::Ok);
     assert_eq!(status("/w/new.md"), Status::Excluded);
     assert!(chat.is_dirty().await);

@@ -156,7 +156,7 @@ impl<'t> World<'t> {
         self.add_agent("agent of another", other, true).await;
     }
 
-    /// Whose tokens open nothing, though they opened what the owner's or an admin's do.
+    /// Adds callers whose tokens are not valid, although some of them once were.
     async fn add_nobodies(&mut self) {
         let unknown = Token::new(Uuid::from_u128(1).into(), [7; 32]).credential();
         self.add("unknown token", unknown, None);
@@ -212,7 +212,7 @@ impl<'t> World<'t> {
             .unwrap();
     }
 
-    /// New objects: an agent, and a chat that has drifted from its head.
+    /// Creates an agent, a chat that has drifted from its head, a user and a token.
     async fn objects(&self) -> Objects {
         let (service, owner) = (self.service, self.owner.1);
         let mut agent = TestAgent::create(service, owner, "project").await;
@@ -250,7 +250,7 @@ impl<'t> World<'t> {
             actions.push(row.action);
         }
         actions.sort();
-        // Long enough that later refusals get rows of their own.
+        // Later refusals then get new rows.
         self.test.advance(Duration::from_secs(60));
         actions
     }
@@ -357,7 +357,8 @@ fn expected(operation: Operation, caller: &Caller, owner: UserId) -> Outcome {
                 refused => refused,
             }
         }
-        // Whose the token is counts too, and that it is no wider: it may read.
+        // The token must also belong to the caller or the caller be an admin, and have no more scopes than
+        // the caller's. It has the scope `read`.
         Operation::TokenChildren | Operation::TokenRevoke => {
             match (outcome(operation, object), actor) {
                 (

@@ -95,7 +95,7 @@ async fn a_first_push_becomes_the_head(test: &TestService) {
     assert_eq!(after.last_push_at, Some(test.clock.now()));
 }
 
-/// A workspace with a resource of every kind, and with some that could not be used.
+/// Returns a workspace with a resource of every kind, some of which cannot be used.
 fn workspace_of_every_kind() -> Workspace {
     let mut config = Resource::new(Kind::McpConfig, "/w/.mcp.json", Status::Ok);
     config.content = Some(Content::Claimed(BlobHash::of(b"{}")));

@@ -47,7 +47,7 @@ ctxpin_testing::on_both_databases!(
     finding_06_whoever_is_near_a_quota_is_warned,
 );
 
-/// A service with small default quotas, with a member and an admin.
+/// A service with small default quotas, a member and an admin.
 struct Scene<'t> {
     test: &'t TestService,
     service: Service,
@@ -101,7 +101,7 @@ impl<'t> Scene<'t> {
         changed.expect("an admin may")
     }
 
-    /// How many rows there are of what a push writes.
+    /// Returns the number of rows in the tables that a push writes.
     async fn rows(&self) -> i64 {
         let rows = "select (select count(*) from blobs) + (select count(*) from snapshots) \
             + (select count(*) from snapshot_resources) + (select count(*) from agent_heads) \
@@ -110,7 +110,7 @@ impl<'t> Scene<'t> {
         self.test.count(rows).await
     }
 
-    /// What the sum of a user is besides the contents that it is of.
+    /// Checks that the stored sums of all users equal those of their contents and chats.
     async fn demand_exact_sums(&self) {
         let wrong = "select count(*) from users u where u.content_bytes <> \
             (select coalesce(sum(c.size), 0) from user_contents c where c.user_id = u.id) \
@@ -119,7 +119,7 @@ impl<'t> Scene<'t> {
     }
 }
 
-/// A workspace whose only file has so many bytes, told apart by a letter.
+/// Returns a workspace with one file of `bytes` equal letters.
 fn of_bytes(letter: &str, bytes: usize) -> Workspace {
     Workspace::with_agents_md("/w", &letter.repeat(bytes))
 }
@@ -235,7 +235,7 @@ async fn finding_06_an_admins_word_goes_before_the_default(test: &TestService) {
     let quota = |view: &UserUsage| view.usage.quota(Stock::ContentBytes, &view.defaults);
     assert_eq!((changed.user, quota(&changed)), (scene.owner.0, 101));
     agent.push(service, &of_bytes("a", 101)).await.unwrap();
-    // Another one stays, and what is there stays when it is lowered.
+    // A change of another quota keeps this one, and a lower quota keeps the stored content.
     let agents = QuotaChange {
         agents: Some(Some(9)),
         ..QuotaChange::default()
@@ -378,7 +378,7 @@ async fn finding_06_pushes_and_uploads_are_bounded_by_the_minute(test: &TestServ
         exceeded(upload.await),
         of_rate(Rate::UploadBytes, 60, 100, 40)
     );
-    // A sign of life is no push, and another agent has its own rate.
+    // A repeated session is not a push, and another agent has its own rate.
     for _ in 0..9 {
         open(agent.credential).await.unwrap();
     }
@@ -425,7 +425,8 @@ async fn finding_06_turns_and_moves_are_bounded_by_the_minute(test: &TestService
     assert_eq!(exceeded(chat.clear().await), moved);
     assert_eq!(exceeded(chat.archive(false).await), moved);
     assert_eq!(chat.record().await.pin_seq, seq);
-    // Another token of the same user has its own count, and a request that moves many counts once.
+    // Another token of the same user has its own count, and a request that moves many chats counts
+    // once.
     let request = TokenRequest {
         label: None,
         scopes: "read write".parse().unwrap(),

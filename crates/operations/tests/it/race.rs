@@ -57,7 +57,7 @@ pub fn settled<T>(outcome: Result<T, Error>) -> Result<T, Error> {
     }
 }
 
-/// As [`settled`], and checks that the request was not refused.
+/// Checks that the request succeeded despite the race, and returns its result.
 pub fn done<T>(outcome: Result<T, Error>) -> T {
     settled(outcome).expect("nothing here is refused")
 }

@@ -30,7 +30,8 @@ ctxpin_testing::on_both_databases!(
     a_head_is_out_of_reach_once_the_chat_is_unbound,
 );
 
-/// An agent, and a chat that was pinned to its first push and then to its second.
+/// Returns an agent, a chat that was pinned to its first push and then to its second, and the first
+/// snapshot.
 async fn pinned_twice(test: &TestService, owner: Credential) -> (TestAgent, TestChat, SnapshotId) {
     let service = &test.service;
     let mut agent = TestAgent::create(service, owner, "project").await;
@@ -188,7 +189,7 @@ async fn a_head_is_out_of_reach_once_the_chat_is_unbound(test: &TestService) {
     assert!(matches!(diff, Err(Error::Invalid(_))));
 }
 
-/// The process has just read the same object for another caller.
+/// The caches hold the objects, because another caller has just read them.
 async fn what_is_kept_in_memory_opens_nothing(test: &TestService) {
     let service = &test.service;
     let owner = first_admin(service).await;

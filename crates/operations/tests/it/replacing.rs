@@ -110,7 +110,7 @@ async fn chats_created_on_the_old_agent_meanwhile_come_along(test: &TestService)
     let before = chat(service, owner, Some(new.id)).await.id;
     old.push(service, &with_text("One.\n")).await.unwrap();
     let pinned = chat(service, owner, Some(old.id)).await.id;
-    // This one waits again, on request.
+    // The caller unpins this chat, so it waits for a pin again.
     let cleared = chat(service, owner, Some(old.id)).await.id;
     pins::pin_clear(service, owner, cleared, None)
         .await
@@ -331,7 +331,8 @@ async fn the_old_agent_stays_fenced_without_the_new_one(test: &TestService) {
     let replaces = Replaces::Agent(second.id);
     let mut third = TestAgent::create_replacing(service, owner, "project", replaces).await;
     third.push(service, &with_text("Three.\n")).await.unwrap();
-    // Once the second is gone, the third is where the first one's chats are; then nobody is.
+    // After the second agent is deleted, the third one has the chats of the first. After the third
+    // is deleted, no agent has them.
     for (deleted, successor) in [(second.id, Some(third.id)), (third.id, None)] {
         agents::delete(service, owner, deleted).await.unwrap();
         let push = first.push(service, &with_text("Four.\n")).await;
@@ -456,7 +457,7 @@ async fn of_two_agents_that_replace_one_the_first_to_push_has_the_chats(test: &T
         Some(second.id),
         "the old agent is told where its chats are"
     );
-    // Both go on.
+    // Both can still push.
     first.push(service, &with_text("Four.\n")).await.unwrap();
     second.push(service, &with_text("Five.\n")).await.unwrap();
 }

@@ -1,4 +1,4 @@
-//! An owner with an agent, with which most tests begin.
+//! The setup of most tests: an owner with an agent.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ impl<'t> Scene<'t> {
         pushed.expect("the push is taken")
     }
 
-    /// As [`Self::push`], before all MCP servers have settled.
+    /// Moves the clock by a minute, and pushes before all MCP servers have settled.
     pub async fn push_unsettled(&mut self, workspace: &Workspace) -> PushOutcome {
         self.minute();
         let pushed = self.agent.push_unsettled(self.service, workspace).await;
@@ -117,8 +117,8 @@ pub fn refusal<T: std::fmt::Debug>(outcome: Result<T, Error>) -> &'static str {
     }
 }
 
-/// Holds of every chat at any time: its history counts from 1 without a gap, its last row is the
-/// pin, and the prompt is the one of the pinned snapshot.
+/// Checks what holds for every chat at any time: its history counts from 1 without a gap, its last row is
+/// the pin, and the prompt is that of the pinned snapshot.
 pub async fn assert_sound(chat: &TestChat) {
     let context = chat.context().await;
     let history = chat.history().await;

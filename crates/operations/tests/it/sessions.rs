@@ -205,7 +205,7 @@ async fn a_repeated_session_counts_as_seen(test: &TestService) {
         upkeep::last_used::write(&test.service).await.unwrap();
         assert!(is_connected(test, owner, &agent).await);
     }
-    // A replaced process is no sign of life of the agent.
+    // A request of a replaced process does not count as seeing the agent.
     test.advance(Duration::from_secs(30));
     open(test, &agent, 8).await.unwrap();
     let seen_at = async || {

@@ -216,7 +216,7 @@ async fn a_skill_is_read_under_the_renderer_of_its_pin(left: &Left<'_>) {
     assert!(body().await.ends_with("\n    <!-- code -->\n"));
 }
 
-/// This release uses skills that the earlier one refused.
+/// This release accepts skills that the earlier one refused.
 async fn what_only_the_rules_changed_is_left_to_a_person(left: &Left<'_>) {
     let follow = left.chat("follow");
     // A change of files before the upgrade is accepted.
@@ -293,7 +293,7 @@ async fn what_was_stored_before_is_charged(left: &Left<'_>) {
     let before = quotas::usage(service, owner, None).await.unwrap();
     let used = before.usage.used;
     assert_eq!((used.agents, used.chats, used.tokens), (1, 9, 1));
-    // Whatever is stored came from the one agent, but for what was rendered of it.
+    // All stored blobs came from the one agent, except rendered prompts.
     let sent = "select cast(sum(size) as bigint) from blobs where hash not in (select prompt from prompts)";
     assert_eq!(used.content_bytes as i64, left.test.count(sent).await);
     assert!(used.content_bytes > 0);
@@ -316,7 +316,7 @@ async fn finding_11_tokens_that_were_there_have_no_maker(left: &Left<'_>) {
     let agent = left.agent().await;
     let read = agents::read(service, owner, agent.id).await.unwrap();
     assert_eq!((read.token_expires_at, read.token_revoked_at), (None, None));
-    // Its token is one of somebody's from the next one on.
+    // From the next token on, the agent's token has a maker.
     let (_, token) = agents::token_rotate(service, owner, agent.id)
         .await
         .unwrap();

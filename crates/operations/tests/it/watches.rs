@@ -183,7 +183,7 @@ async fn agents_are_part_of_the_state(test: &TestService) {
     );
 }
 
-/// A watcher that fell far behind finds the changes of agents at its next read.
+/// A watcher that missed hints finds the changes of agents at its next read.
 async fn agents_are_seen_by_a_watcher_far_behind(test: &TestService) {
     let scene = Scene::new(test).await;
     let gone = scene.other_agent().await;
@@ -284,7 +284,7 @@ async fn a_turn_is_seen_although_a_push_came_before_it(test: &TestService) {
     scene.push(&agents_md("one")).await;
     let chat = scene.chat().await;
     let mut own = watch_own(&scene).await;
-    // Both hints wait. The one of the agent makes the watch read its chats, and so find the turn first.
+    // Both hints wait. The hint of the agent makes the watch read its chats, so it finds the turn first.
     scene.push(&agents_md("two")).await;
     chat.turn().await.unwrap();
     assert_eq!(next_turn(&mut own).await, (chat.id, 1));
@@ -409,7 +409,7 @@ async fn a_revoked_token_ends_the_watch(test: &TestService) {
     }
 }
 
-/// Nothing else wakes these watches.
+/// The regular read is a day away, so only a hint wakes these watches.
 async fn finding_11_who_is_locked_out_watches_no_longer(test: &TestService) {
     let service = &test
         .service
@@ -572,7 +572,7 @@ async fn a_dropped_wait_loses_nothing(test: &TestService) {
     }
 }
 
-/// A second service on the same data, whose hints are all lost.
+/// A second service on the same data loses all hints.
 async fn what_no_hint_tells_is_seen_at_the_next_look(test: &TestService) {
     let mut scene = Scene::new(test).await;
     let chat = scene.chat().await;
@@ -708,8 +708,7 @@ async fn replicas_of_one_postgres_wake_each_other() {
         ..chat.clone()
     };
     let mut watches = [watch_chat(&chat).await, watch_chat(&there).await];
-    // Writes before the service listens are found once it does. After that, only a wake tells in
-    // time.
+    // The service finds earlier writes once it listens. After that, only a wake is fast enough.
     for text in ["one", "two", "three"] {
         let head = scene.push(&agents_md(text)).await.head.unwrap();
         for watch in &mut watches {

@@ -9,7 +9,7 @@
 //! # Errors
 //!
 //! The functions that check a caller (`grant_*`, `sight_*`, `identify`, `prompt`) return
-//! `Error::Unauthenticated` if the token opens nothing, `Error::NotFound` if the caller may not know of the
+//! `Error::Unauthenticated` if the token is not valid, `Error::NotFound` if the caller may not know of the
 //! object, `Error::Forbidden` if they may, and `Error::SchemaNewer` in a transaction that writes if a newer
 //! release has migrated the schema. A query of a grant returns `Error::Unexpected` in a transaction other
 //! than the grant's.
@@ -73,7 +73,7 @@ pub mod right {
 /// An object that can be granted.
 pub trait Grantable {
     type Id: Copy + std::fmt::Debug + Send + Sync;
-    /// What the check reads of the object.
+    /// The record that the check reads.
     type Record: Clone + std::fmt::Debug + Send + Sync;
 }
 

@@ -104,7 +104,7 @@ async fn a_replica_that_stops_in_a_transaction_does_not_block_others_for_long() 
         .grant_agents_locked(&caller, &[sighting])
         .await
         .unwrap();
-    // That replica is silent from here on, and another one writes.
+    // That replica is silent from here on, and another replica writes.
     let workspace = Workspace::with_agents_md("/w", "One.\n");
     let pushed = agent.push(&test.service, &workspace);
     let pushed = tokio::time::timeout(BLOCKED_MAX, pushed).await;

@@ -131,8 +131,8 @@ async fn a_skill_keeps_as_many_bytes_as_fit(test: &TestService) {
 async fn skills_past_the_limits_of_a_snapshot_are_excluded(test: &TestService) {
     let mut intake = Intake::new(test).await;
     let largest = vec![b'x'; usize::try_from(SKILL_FILE_BYTES_MAX).unwrap()];
-    // Three skills of 16 MiB are all that fit with their SKILL.md, or seven of 512 files; one without
-    // files still does.
+    // Three skills of 16 MiB fit with their SKILL.md, or seven of 512 files. Another skill without files
+    // still fits.
     let small: &[u8] = b"x";
     for (fitting, count, bytes) in [(3, 32, &largest[..]), (7, SKILL_FILES_MAX, small)] {
         let names: Vec<_> = (0..fitting + 2)
@@ -191,8 +191,8 @@ async fn bodies_past_the_limit_are_excluded_and_smaller_ones_still_fit(test: &Te
     let mut intake = Intake::new(test).await;
     let most = vec![b'x'; usize::try_from(INSTRUCTION_FILE_BYTES_MAX).unwrap()];
     let text = skill_md("pdf", "Reads PDFs.");
-    // Room for two of them; the last leaves what the name and the description of a skill take, and one
-    // byte. Its body takes none of it.
+    // There is room for two of them. The second leaves room for the name and the description of a skill,
+    // and for one byte. The skill's body takes none of it.
     let less = &most[..most.len() - "pdfReads PDFs.".len() - 1];
     let resources = vec![
         instructions("/w/0.md", &most),

@@ -1,4 +1,4 @@
-//! Compares everything that can be observed with what the model says.
+//! Compares everything observable with the model.
 
 use std::collections::BTreeSet;
 
@@ -27,8 +27,8 @@ fn address(content: Option<&Content>) -> Option<SnapshotId> {
     content.map(|content| content.snapshot().addresses().id)
 }
 
-/// Compares what the lists tell of every agent and chat, and all the rest of the chats to which
-/// something has happened since `before`.
+/// Compares the listed agents and chats, and everything else about the chats that have changed
+/// since `before`.
 pub async fn assert_as_modelled(hands: &Hands<'_>, before: &Lifecycle) {
     let (service, owner) = (&hands.reading, hands.owner);
     let page = PageRequest::newest(PAGE_ITEMS_MAX);
@@ -192,7 +192,8 @@ async fn assert_context(hands: &Hands<'_>, index: usize) {
     }
 }
 
-/// Which of several things in another order are told as moved is free: the others must be in order.
+/// Where the order changed, the real operations may choose which things they report as moved. The
+/// others must be in order.
 fn assert_changes(context: &ContextView, chat: &Chat, head: Option<&Content>) {
     let expected = match (chat.pin(), head) {
         (Some(pin), Some(head)) => changes(pin, head, chat.tools),
@@ -258,7 +259,7 @@ async fn assert_history(hands: &Hands<'_>, real: &TestChat, chat: &Chat) {
             ActorRef::User(_) | ActorRef::System => None,
         };
         assert_eq!(told_mover, mover, "who moved row {number} of {chat:?}");
-        // A cleared pin has no tools that could be those of settled servers.
+        // A cleared pin has no tools that could have settled.
         if row.content.is_some() {
             assert_eq!(
                 told.mcp_settled, row.is_settled,
@@ -268,7 +269,8 @@ async fn assert_history(hands: &Hands<'_>, real: &TestChat, chat: &Chat) {
     }
 }
 
-/// A prompt holds the texts of what is pinned, each with its source, and no other text.
+/// Checks that a prompt holds the texts of the pinned things, each with its source, and no other
+/// text.
 fn assert_prompt(prompt: &str, pin: Option<&Content>) {
     let Some(pin) = pin else {
         assert_eq!(prompt, "", "nothing is pinned");
@@ -304,7 +306,7 @@ fn assert_prompt(prompt: &str, pin: Option<&Content>) {
     assert!(prompt.contains(pin.system) && prompt.contains(pin.directory));
 }
 
-/// What a turn hands to a model is what its stamp says.
+/// Checks that a turn returns the content that its stamp names.
 pub fn assert_handed_out(view: &TurnBegun, turn: &Turn) {
     assert_prompt(&given(view).prompt, turn.content.as_ref());
     let skills: Vec<_> = given(view)

@@ -1,7 +1,7 @@
-//! What a workspace can hold in the model, and what two contents have to do with each other.
+//! The contents of workspaces in the model, and the relations between two contents.
 //!
-//! Everything here follows from the rules of the lifecycle; nothing asks the code under test. No
-//! name, limit or size can collide, so shadowing and limits play no part.
+//! Everything here follows from the rules of the lifecycle, without the code under test. Names,
+//! limits and sizes never collide, so shadowing and limits do not matter.
 
 use ctxpin_model::diff::Verb;
 use ctxpin_model::resource::Kind;
@@ -13,13 +13,13 @@ use ctxpin_testing::workspace::Workspace;
 pub const DIRECTORIES: [&str; 2] = ["/w", "/v"];
 /// The files of a workspace.
 pub const FILES: [&str; 3] = ["a.md", "b.md", "c.md"];
-/// How many texts each thing can have.
+/// The number of texts that each thing can have.
 pub const VARIANTS: u8 = 3;
 const SYSTEMS: [&str; 2] = ["linux", "plan9"];
 const ERRORS: [&str; 2] = ["a cap was reached", "another cap was reached"];
 const SERVERS: [&str; 2] = ["git", "web"];
 
-/// What a workspace holds, in its order.
+/// The content of a workspace, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content {
     pub directory: &'static str,
@@ -33,11 +33,11 @@ pub struct Content {
 pub struct Item {
     pub kind: Kind,
     pub source: String,
-    /// Which of its texts it has; `None` if it is broken.
+    /// The number of its text, or `None` if it is broken.
     pub text: Option<u8>,
 }
 
-/// What a proptest strategy makes of a workspace: things by their number, each with its state.
+/// A workspace as a proptest strategy generates it: things by their number, each with its state.
 #[derive(Debug, Clone)]
 pub struct Sketch {
     pub things: Vec<(u8, u8)>,
@@ -45,20 +45,20 @@ pub struct Sketch {
     pub error: Option<u8>,
 }
 
-/// How many things a sketch can name.
+/// The number of things that a sketch can name.
 pub const THINGS: u8 = 6;
 
-/// The text of an instruction file.
+/// Returns the text of an instruction file.
 pub fn file_text(path: &str, variant: u8) -> String {
     format!("The {path} of manner {variant}.\n")
 }
 
-/// The description of a skill.
+/// Returns the description of a skill.
 pub fn skill_text(name: &str, variant: u8) -> String {
     format!("What {name} does in manner {variant}.")
 }
 
-/// A skill's name: each directory has one of its own.
+/// Returns the name of a directory's skill. Each directory has a different one.
 pub fn skill_name(directory: &str) -> String {
     format!("pdf-{}", directory.trim_start_matches('/'))
 }
@@ -88,7 +88,7 @@ fn item(directory: &str, thing: u8, state: u8) -> Item {
 }
 
 impl Content {
-    /// The workspace of a sketch in a directory.
+    /// Returns the content of a sketch in a directory.
     pub fn of(sketch: &Sketch, directory: &'static str) -> Self {
         let mut items: Vec<Item> = Vec::new();
         for (thing, state) in &sketch.things {
@@ -106,7 +106,8 @@ impl Content {
         }
     }
 
-    /// The same as a workspace that an agent can push, if it has one directory only.
+    /// Returns a workspace with this content for an agent to push. All items must lie in one
+    /// directory.
     pub fn workspace(&self) -> Workspace {
         let mut workspace = Workspace::new(self.directory).os(self.system);
         if let Some(error) = self.error {
@@ -126,13 +127,13 @@ impl Content {
         })
     }
 
-    /// The same as the snapshot that must be stored.
+    /// Returns the expected snapshot of this content.
     pub fn snapshot(&self) -> Snapshot {
         self.workspace().snapshot()
     }
 
-    /// What of it reaches a model by the prompt and the skills: the facts, the usable files in
-    /// their order, the usable skills in theirs.
+    /// Returns what reaches a model through the prompt and the skills: the facts, the usable files
+    /// in their order, and the usable skills in theirs.
     pub fn context(&self) -> (&str, &str, Vec<&Item>) {
         let usable = |kind| {
             self.items
@@ -151,13 +152,13 @@ impl Content {
             .collect()
     }
 
-    /// Whether the two are the same to a chat: tools count only where they are pinned.
+    /// Returns whether two contents are equal for a chat. Tools count only if the chat pins them.
     pub fn same(&self, other: &Self, mode: ToolsMode) -> bool {
         self.context() == other.context()
             && (mode == ToolsMode::Live || self.tools() == other.tools())
     }
 
-    /// Whether a usable thing has this source and text.
+    /// Returns whether a usable thing has this source and text.
     pub fn tells(&self, kind: Kind, end: &str, variant: u8) -> bool {
         let mut items = self.items.iter();
         items.any(|item| {
@@ -204,11 +205,12 @@ fn servers_last(items: &mut [Item]) {
     items.sort_by_key(|item| item.kind == Kind::McpServer);
 }
 
-/// A thing of the pin and the thing of the head that stands for the same: by their places.
+/// The places of a thing in the pin and in the head.
 type Pair = (Option<usize>, Option<usize>);
 
-/// Pairs by kind and source; between workspaces in different directories what is left over pairs
-/// by kind and the path below the directory. In the head's order, then the pin's.
+/// Pairs the things of both contents by kind and source. Between workspaces in different
+/// directories, pairs the rest by kind and the path below the directory. The result is in the
+/// head's order, then in the pin's.
 fn pairs(pin: &Content, head: &Content) -> Vec<Pair> {
     let mut free: Vec<usize> = (0..pin.items.len()).collect();
     let mut take = |fits: &dyn Fn(&Item) -> bool| {
@@ -233,8 +235,8 @@ fn pairs(pin: &Content, head: &Content) -> Vec<Pair> {
     pairs
 }
 
-/// What must be told to have changed but for the order, and the things that are in both unchanged:
-/// `(place in the pin, source)` in the head's order.
+/// The expected changes except changes of the order, and the unchanged things of both contents as
+/// `(place in the pin, kind, source)` in the head's order.
 pub struct Changes {
     pub told: Vec<(Option<Kind>, String, Verb)>,
     pub unchanged: Vec<(usize, Kind, String)>,
@@ -272,8 +274,9 @@ pub fn changes(pin: &Content, head: &Content, mode: ToolsMode) -> Changes {
     Changes { told, unchanged }
 }
 
-/// The pin with the facts, where `facts` says so, and what is selected taken from the head. What
-/// the head has stands in its order, and what it lacks follows what it follows in the pin.
+/// Returns the pin with the selected things of the head, and with its facts if `facts` is set.
+/// Things of the head are in the head's order. A thing that the head lacks follows the thing before
+/// it in the pin.
 fn take(
     pin: &Content,
     head: &Content,
@@ -309,8 +312,8 @@ fn take(
     }
 }
 
-/// A refresh of some sources only; an empty source names the facts. Once it leaves no difference
-/// the pin is the head.
+/// Returns the pin after a refresh of some sources. An empty source names the facts. If no
+/// difference is left, the pin becomes the head.
 pub fn partial(pin: &Content, head: &Content, sources: &[String], mode: ToolsMode) -> Content {
     let facts = sources.iter().any(String::is_empty);
     let composed = take(pin, head, facts, &|item| sources.contains(&item.source));
@@ -321,7 +324,7 @@ pub fn partial(pin: &Content, head: &Content, sources: &[String], mode: ToolsMod
     }
 }
 
-/// The pin with what is usable in the head and unknown to it. `None` if there is nothing.
+/// Returns the pin with the usable things of the head that it lacks, or `None` if there are none.
 pub fn additive(pin: &Content, head: &Content) -> Option<Content> {
     let mut added = Vec::new();
     for (pinned, offered) in pairs(pin, head) {
@@ -333,7 +336,7 @@ pub fn additive(pin: &Content, head: &Content) -> Option<Content> {
     (!added.is_empty()).then_some(composed)
 }
 
-/// The pin with the head's tools.
+/// Returns the pin with the head's tools.
 pub fn settle(pin: &Content, head: &Content) -> Content {
     let context = pin.items.iter().filter(|item| item.kind != Kind::McpServer);
     let items = context.chain(head.tools()).cloned().collect();

@@ -1,4 +1,4 @@
-//! Histories that once went wrong, with what was wrong about them.
+//! Histories that once failed, and why.
 
 use ctxpin_model::pin::Reason;
 use ctxpin_model::policy::Policy;
@@ -45,8 +45,8 @@ fn turn(chat: usize) -> Step {
     Step::Turn { chat, reference }
 }
 
-/// The pin kept its unsettled tools, yet history said that they had settled: a child that pins its
-/// tools never took up the settled ones.
+/// The pin kept its unsettled tools, but the history said that they had settled. A child that pins
+/// its tools then never took the settled ones.
 async fn additions_do_not_settle_the_tools_that_they_leave(test: &TestService) {
     let steps = [
         chat(Some(0), None, Policy::Additive, ToolsMode::Live),
@@ -63,7 +63,7 @@ async fn additions_do_not_settle_the_tools_that_they_leave(test: &TestService) {
     assert_eq!(reasons, [Reason::Inherit, Reason::Settle]);
 }
 
-/// With its successor gone, an agent that was fenced for good could push again.
+/// A permanently fenced agent could push again after its successor was deleted.
 async fn what_a_deleted_agent_replaced_stays_replaced(test: &TestService) {
     let steps = [
         push(0, &[(0, 0)], true),
@@ -80,7 +80,7 @@ async fn what_a_deleted_agent_replaced_stays_replaced(test: &TestService) {
     assert_eq!(done.model.agents[0].heads.len(), 1);
 }
 
-/// A chat lost its binding without being told to have changed.
+/// A chat lost its binding, but its `updated_at` stayed.
 async fn deleting_an_agent_changes_its_chats(test: &TestService) {
     let admin = first_admin(&test.service).await;
     let done = carry_out(test, admin, "found", &[Step::AgentDelete(0)]).await;

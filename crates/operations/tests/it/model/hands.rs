@@ -1,4 +1,4 @@
-//! Does each step to the real operations and to the model, and compares what both answer.
+//! Carries out each step on the real operations and on the model, and compares both answers.
 
 use std::time::Duration;
 
@@ -28,10 +28,10 @@ use uuid::Uuid;
 use super::lifecycle::{Answer, Lifecycle, NewChat, Push};
 use super::steps::{Seen, Step};
 
-/// The real things that the model's stand for, in the same order, and the model itself.
+/// The real objects in the order of the model's, and the model itself.
 pub struct Hands<'t> {
     pub test: &'t TestService,
-    /// What is compared is read through this one.
+    /// The service through which the comparison reads.
     pub reading: Service,
     pub owner: Credential,
     pub agents: Vec<RealAgent>,
@@ -39,14 +39,14 @@ pub struct Hands<'t> {
     pub model: Lifecycle,
 }
 
-/// A real agent with its processes: the first has epoch 1.
+/// A real agent with its processes. The first process has epoch 1.
 pub struct RealAgent {
     pub id: AgentId,
     pub credential: Credential,
     processes: Vec<ProcessId>,
 }
 
-/// A step of which everything is there that it is about.
+/// The answers to a step.
 pub struct Answers {
     pub real: Answer,
     pub expected: Answer,
@@ -95,7 +95,7 @@ impl Hands<'_> {
         pick.checked_rem(self.chats.len())
     }
 
-    /// Does a step a second later than the last one. `None` if there is nobody to do it.
+    /// Carries out a step a second after the last one. Returns `None` if there is no object for it.
     pub async fn carry_out(&mut self, step: &Step) -> Option<Answers> {
         self.test.advance(Duration::from_secs(1));
         let now = self.test.clock.now();

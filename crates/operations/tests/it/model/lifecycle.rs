@@ -1,8 +1,8 @@
-//! The lifecycle of agents and chats, one step after the other.
+//! A sequential model of the lifecycle of agents and chats.
 //!
-//! It is written from the rules and asks nothing of the code under test: content is compared as
-//! content, and what differs is looked up in plain lists. Whoever adds an event to the lifecycle
-//! adds it here, in [`super::steps`] and in [`super::hands`].
+//! It follows the rules of the lifecycle and uses nothing of the code under test. It compares
+//! content as content, and finds differences in plain lists. A new event of the lifecycle must be
+//! added here, in [`super::steps`] and in [`super::hands`].
 
 use ctxpin_model::moment::Moment;
 use ctxpin_model::pin::Reason;
@@ -12,22 +12,22 @@ use ctxpin_model::tools_mode::ToolsMode;
 use super::content::{Content, DIRECTORIES, additive, partial, settle};
 use super::steps::{Pushed, Seen, Version};
 
-/// Everything there is.
+/// All agents and chats.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Lifecycle {
     pub agents: Vec<Agent>,
     pub chats: Vec<Chat>,
 }
 
-/// An agent, also after its deletion.
+/// An agent, which may be deleted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Agent {
     pub is_deleted: bool,
     pub directory: &'static str,
-    /// The agent that it takes over at its first accepted push.
+    /// The agent that it replaces at its first accepted push.
     pub replaces: Option<usize>,
     pub is_replaced: bool,
-    /// One for each process so far: the newest holds the epoch.
+    /// The number of processes so far. The newest has this epoch.
     pub epoch: i64,
     pub version: i64,
     pub heads: Vec<(Content, Moment)>,
@@ -55,7 +55,7 @@ pub struct Turn {
     pub at: Moment,
 }
 
-/// A chat, also after its deletion.
+/// A chat, which may be deleted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Chat {
     pub is_deleted: bool,
@@ -66,13 +66,13 @@ pub struct Chat {
     pub policy: Policy,
     pub tools: ToolsMode,
     pub declined: Option<Content>,
-    /// Its last row is the pin.
+    /// The last row is the pin.
     pub history: Vec<Row>,
     pub turns: Vec<Turn>,
     pub updated_at: Moment,
 }
 
-/// What a step answers.
+/// The answer to a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     Done,
@@ -95,7 +95,7 @@ pub enum Answer {
     Refreshed(u64),
 }
 
-/// What a chat is made from.
+/// The request to create a chat.
 #[derive(Debug, Clone, Copy)]
 pub struct NewChat {
     pub agent: Option<usize>,
@@ -105,7 +105,7 @@ pub struct NewChat {
     pub tools: ToolsMode,
 }
 
-/// A push, with everything worked out.
+/// A push with its final content, epoch and version.
 #[derive(Debug, Clone)]
 pub struct Push {
     pub agent: usize,
@@ -137,7 +137,7 @@ impl Chat {
         });
     }
 
-    /// Moves the pin, unless it is there already.
+    /// Moves the pin, unless it has this content already.
     fn move_pin(&mut self, content: Content, why: &Why) {
         if self.pin() != Some(&content) {
             self.push_row(Some(content), self.agent, why);
@@ -145,7 +145,7 @@ impl Chat {
     }
 }
 
-/// Why and when a pin moves, and whether the tools that it gets are those of settled servers.
+/// The cause and time of a move of a pin, and whether its new tools are those of settled servers.
 #[derive(Debug, Clone, Copy)]
 struct Why {
     reason: Reason,
@@ -165,7 +165,7 @@ impl Why {
     }
 }
 
-/// How a chat's pin stands to its agent's head.
+/// The difference between a chat's pin and its agent's head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Drift {
     pub since: Moment,
@@ -173,7 +173,7 @@ pub struct Drift {
 }
 
 impl Lifecycle {
-    /// The head of a chat's agent.
+    /// Returns the head of a chat's agent.
     pub fn head_of(&self, chat: &Chat) -> Option<&Content> {
         self.agents[chat.agent?].head()
     }
@@ -183,7 +183,7 @@ impl Lifecycle {
             .is_some_and(|agent| self.agents[agent].is_settled)
     }
 
-    /// What a chat must tell of its drift.
+    /// Returns the expected drift of a chat.
     pub fn drift_of(&self, chat: &Chat) -> Option<Drift> {
         let (pin, head) = (chat.pin()?, self.head_of(chat)?);
         if pin.same(head, chat.tools) {
@@ -236,7 +236,7 @@ impl Lifecycle {
         Answer::Done
     }
 
-    /// Whether an agent's token still opens something.
+    /// Returns the refusal of an agent that is deleted or replaced.
     fn refused(&self, agent: usize) -> Option<Answer> {
         let agent = &self.agents[agent];
         if agent.is_deleted {
@@ -246,7 +246,8 @@ impl Lifecycle {
         agent.is_replaced.then_some(replaced)
     }
 
-    /// A session of the process with that number; a new one if it is one more than the epoch.
+    /// Opens a session of the process with this number. A number one above the epoch is a new
+    /// process.
     pub fn session(&mut self, agent: usize, process: i64) -> Answer {
         if let Some(refused) = self.refused(agent) {
             return refused;
@@ -261,7 +262,7 @@ impl Lifecycle {
         Answer::Session { epoch: process }
     }
 
-    /// What a step of a push means at this moment.
+    /// Returns the content, the epoch and the version of a push at this moment.
     pub fn push_of(
         &self,
         agent: usize,
@@ -327,7 +328,7 @@ impl Lifecycle {
         }
     }
 
-    /// The unpinned chats of the agent pin what was pushed.
+    /// Pins the unpinned chats of the agent to the pushed content.
     fn hydrate(&mut self, push: &Push, at: Moment) -> u64 {
         let why = Why {
             mover: Some(push.agent),
@@ -343,8 +344,8 @@ impl Lifecycle {
         hydrated
     }
 
-    /// The chats of the agent that this one replaces come along, and so do those of one that it
-    /// was to replace itself and never did.
+    /// Takes over the chats of the agent that this one replaces, and those of the agents that the
+    /// replaced one was to replace and never did.
     fn take_over(&mut self, push: &Push, at: Moment) -> u64 {
         let why = Why {
             mover: Some(push.agent),
@@ -370,7 +371,7 @@ impl Lifecycle {
         moved
     }
 
-    /// The agent refreshes what has drifted of its chats, but for what somebody has declined.
+    /// Refreshes the agent's chats that have drifted, except those that declined the head.
     pub fn agent_refresh(&mut self, agent: usize, is_fenced: bool, at: Moment) -> Answer {
         if let Some(refused) = self.refused(agent) {
             return refused;
@@ -456,7 +457,7 @@ impl Lifecycle {
         Answer::Done
     }
 
-    /// Refuses what does not fit what the caller has seen.
+    /// Returns the refusal if the pin or the head is not the expected one.
     fn demand(&self, chat: usize, head: Option<Seen>, pin: Seen) -> Option<Answer> {
         let chat = &self.chats[chat];
         if chat.is_deleted {
@@ -485,7 +486,8 @@ impl Lifecycle {
         Answer::Done
     }
 
-    /// The sources that a partial refresh could name, in some order; the facts are an empty one.
+    /// Returns the sources that a partial refresh can name, sorted. The empty source stands for the
+    /// facts.
     pub fn sources(&self, chat: usize) -> Vec<String> {
         let chat = &self.chats[chat];
         let mut sources = vec![String::new()];
@@ -528,7 +530,7 @@ impl Lifecycle {
         Answer::Done
     }
 
-    /// Back to the content of an earlier row, counted from the newest that has one.
+    /// Returns the content of an earlier row, counted back from the newest row with content.
     pub fn rollback_target(&self, chat: usize, back: usize) -> Option<&Content> {
         let rows = self.chats[chat].history.iter().rev();
         let pinned: Vec<_> = rows.filter_map(|row| row.content.as_ref()).collect();
@@ -625,7 +627,7 @@ impl Lifecycle {
         Answer::Done
     }
 
-    /// Gives a chat another policy or source of tools.
+    /// Changes a chat's policy and tools mode.
     pub fn set(&mut self, chat: usize, to: (Policy, ToolsMode), at: Moment) -> Answer {
         let chat = &mut self.chats[chat];
         if chat.is_deleted {
@@ -670,7 +672,7 @@ impl Lifecycle {
         }
     }
 
-    /// What a turn does to the pin before it is stamped.
+    /// Moves the pin as the chat's policy demands, before a turn is stamped.
     fn apply_policy(&mut self, chat: usize, at: Moment) {
         let state = &self.chats[chat];
         let Some(head) = self.head_of(state).cloned() else {
@@ -683,7 +685,7 @@ impl Lifecycle {
         let Some(row) = state.history.last().filter(|row| row.content.is_some()) else {
             return state.move_pin(head, &why(Reason::Hydrate));
         };
-        // Only the pin's own servers tell whether its tools are those of settled ones.
+        // Only the servers of the pin itself say whether its tools have settled.
         let wants_tools = state.tools == ToolsMode::Pinned
             && state.turns.is_empty()
             && is_settled

@@ -1,5 +1,6 @@
-//! The steps of a history, as proptest makes and shrinks them. Who is meant is told by a number
-//! that the model takes modulo those who exist, so that a shorter history stays a history.
+//! The steps of a history, as proptest generates and shrinks them. A step names an object by a
+//! number, which the model takes modulo the number of objects, so a shortened history is still
+//! valid.
 
 use ctxpin_model::policy::Policy;
 use ctxpin_model::tools_mode::ToolsMode;
@@ -10,7 +11,7 @@ use super::content::{Sketch, THINGS, VARIANTS};
 /// The most steps of a history.
 const STEPS_MAX: usize = 40;
 
-/// Which version a push says that it has.
+/// The version that a push claims.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version {
     Next,
@@ -19,15 +20,15 @@ pub enum Version {
     Older,
 }
 
-/// What a push holds.
+/// The content of a push.
 #[derive(Debug, Clone)]
 pub enum Pushed {
     New(Sketch),
-    /// What that head of the agent held, counted from the newest.
+    /// The content of an earlier head of the agent, counted from the newest.
     Earlier(usize),
 }
 
-/// Which snapshot a caller says that it has seen.
+/// The snapshot that a caller claims to have seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seen {
     Any,
@@ -35,7 +36,7 @@ pub enum Seen {
     Another,
 }
 
-/// One thing that somebody does.
+/// One step of a history.
 #[derive(Debug, Clone)]
 pub enum Step {
     AgentCreate {
@@ -195,7 +196,7 @@ fn chat_create() -> impl Strategy<Value = Step> {
     let parent = prop::option::weighted(0.3, who());
     (agent, parent, reference, policy(), tools()).prop_map(
         |(agent, parent, reference, policy, tools)| Step::ChatCreate {
-            // A child that names an agent is mostly refused: seldom is enough.
+            // A child that names an agent is usually refused, so a few are enough.
             agent: agent.filter(|agent| parent.is_none() || *agent == 0),
             parent,
             reference,
@@ -243,7 +244,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What every history begins with.
+/// Returns the steps at the beginning of every history.
 pub fn beginning() -> [Step; 4] {
     let chat = |policy, tools| Step::ChatCreate {
         agent: Some(0),
