@@ -1,4 +1,4 @@
-//! Why an agent cannot start or must end.
+//! The errors that keep an agent from starting or end it.
 
 use std::io;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use ctxpin_client::error::ClientError;
 use ctxpin_scan::ScanError;
 
-/// Why an agent cannot start or must end. The text says what to do.
+/// The reason why an agent cannot start or must end. The text says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum AgentError {
     /// A newer process of this agent has taken over.
@@ -31,8 +31,7 @@ pub enum AgentError {
         /// What the server says about it.
         reason: String,
     },
-    /// The server refuses something that cannot change while the process runs or, for a single push,
-    /// the push.
+    /// The server refuses something that cannot change while the process runs, or a single push.
     #[error("the server refuses: {reason}")]
     Refused {
         /// What the server says about it.
@@ -64,7 +63,7 @@ pub enum AgentError {
         /// What is wrong and what to do.
         reason: String,
     },
-    /// A file of the agent's holds something else than it should. The agent leaves it as it is.
+    /// A file of the agent does not contain what it should. The agent leaves it as it is.
     #[error("{} is not {what} ({reason}); {remedy}", .path.display())]
     Corrupt {
         path: PathBuf,

@@ -1,7 +1,7 @@
 //! The process beside a workspace: it scans, compares, pushes, and repeats.
 //!
-//! A [`reading`] watches and scans one project. A [`session`] follows a reading and pushes what it
-//! finds, as one agent with its token and epoch; several sessions can follow one reading. [`run`]
+//! A [`reading`] watches and scans one project. A [`session`] follows a reading and pushes its
+//! scans as one agent with its token and epoch. Several sessions can follow one reading. [`run`]
 //! runs a reading, one session and the [`control`] socket.
 //!
 //! The crate reads a workspace's files only through `ctxpin-scan`, and a server's data only through

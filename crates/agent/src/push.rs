@@ -1,4 +1,4 @@
-//! A single push, for continuous integration and for workspaces that do not last.
+//! A single push, for continuous integration and for short-lived workspaces.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::session::{PushState, Session};
 /// The result of a single push.
 #[derive(Debug)]
 pub struct PushReport {
-    /// What the scan found.
+    /// The scanned snapshot.
     pub snapshot: Snapshot,
     /// The head's snapshot, as the server names it.
     pub head: String,
@@ -30,13 +30,12 @@ pub struct PushReport {
     pub hydrated: u64,
 }
 
-/// Scans a request once and pushes what the scan found. It repeats what fails only for the moment, for
-/// at most `time_max`. It opens a session of its own, so the server fences a running agent with the
-/// same token. It calls `report` with what happens meanwhile.
+/// Scans once and pushes the result. Retries transient failures for at most `time_max`. Opens a new
+/// session, so the server fences a running agent with the same token. Calls `report` with the events.
 ///
 /// # Errors
 ///
-/// If the directory cannot be scanned, the server refuses the push, or it acknowledges nothing in
+/// Fails if the directory cannot be scanned, the server refuses the push, or it acknowledges nothing in
 /// time.
 pub async fn once(
     client: Client,
@@ -46,7 +45,7 @@ pub async fn once(
 ) -> Result<PushReport, AgentError> {
     let scan = blocking(move || scan(&request, &|| false)).await?;
     let scan = Arc::new(ProjectScan::new(scan, None, 0));
-    // The sender lives until the end: a session whose reading has ended ends too.
+    // Keep the sender until the end, because a session ends with its reading.
     let (_reading, scans) = watch::channel(Some(Arc::clone(&scan)));
     let session = Session::new(client, Uuid::new_v4(), scans, &report);
     let state = session.handle().push_state;

@@ -1,4 +1,5 @@
-//! What the first scan waits for, so that no chat is pinned to a workspace that is only half set up.
+//! The condition that the first scan waits for, so that no chat is pinned to a workspace that is only half
+//! set up.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, Command};
 
-/// The pause between two looks for a file.
+/// The pause between two checks for a file.
 const FILE_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The pause after a command's first failure. It doubles with each further one.
@@ -18,23 +19,23 @@ const COMMAND_PAUSE_MIN: Duration = Duration::from_millis(200);
 /// Longest pause between two runs of a command.
 const COMMAND_PAUSE_MAX: Duration = Duration::from_secs(5);
 
-/// The prefix of ctxpin's environment variables. They may hold tokens and passwords, which a command
+/// The prefix of ctxpin's environment variables. They may hold tokens and passwords, which a ready command
 /// does not need.
 const VARIABLE_PREFIX: &[u8] = b"CTXPIN_";
 
 /// The ctxpin variables that hold no secret. A command may need them to call `ctxpin` itself.
 const VARIABLES_KEPT: [&str; 3] = ["CTXPIN_DATA_DIR", "CTXPIN_CHAT", "CTXPIN_LOG"];
 
-/// When a workspace is ready.
+/// The condition for a workspace to be ready.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Readiness {
-    /// When something exists at this path.
+    /// Something exists at this path.
     File(PathBuf),
-    /// When this command succeeds, which `sh -c` runs in the workspace. It may take any time.
+    /// This command, which `sh -c` runs in the workspace, succeeds. It may take any time.
     Command(String),
 }
 
-/// Waits until a workspace is ready. It calls `not_ready` with the reason at the start, and whenever the
+/// Waits until a workspace is ready. Calls `not_ready` with the reason at the start, and whenever the
 /// reason changes. Dropping the future kills a running command and its children.
 pub(crate) async fn wait(
     readiness: &Readiness,
@@ -47,7 +48,7 @@ pub(crate) async fn wait(
         Readiness::Command(_) => COMMAND_PAUSE_MIN,
     };
     if let Readiness::Command(_) = readiness {
-        // It may run for long, and a person who watches should know what the agent waits for.
+        // The command may run for long, and the user should know what the agent waits for.
         not_ready("the ready command runs".to_owned());
     }
     while let Err(reason) = attempt(readiness, directory).await {
@@ -103,7 +104,7 @@ async fn run(command: &str, directory: &Path) -> std::io::Result<std::process::E
     group.0.wait().await
 }
 
-/// Returns whether a variable may hold a secret of ctxpin's. A variable that is not listed here may.
+/// Returns whether a variable may hold a secret of ctxpin. Unlisted variables of ctxpin may.
 fn may_be_secret(name: &OsStr) -> bool {
     let is_ours = name.as_bytes().starts_with(VARIABLE_PREFIX);
     is_ours && !VARIABLES_KEPT.iter().any(|kept| name == *kept)
@@ -114,8 +115,8 @@ struct ProcessGroup(Child);
 
 impl Drop for ProcessGroup {
     fn drop(&mut self) {
-        // Until the child has been waited for, no other process gets its id. Afterwards there is no
-        // id here, and what the child left running on purpose goes on.
+        // Until the child has been waited for, no other process gets its id. Afterwards there is no id, and
+        // processes that the child left running on purpose continue.
         let id = self.0.id().and_then(|id| i32::try_from(id).ok());
         if let Some(group) = id.and_then(Pid::from_raw) {
             // An error says that the group has ended.

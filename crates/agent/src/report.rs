@@ -1,4 +1,4 @@
-//! What happens in an agent, for a person who watches it.
+//! Reports of the events in an agent, for a person who watches it.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -27,7 +27,7 @@ pub enum Report {
         /// The head's snapshot, if the agent has a head.
         head: Option<String>,
     },
-    /// A scan found something else than the one before.
+    /// A scan differs from the one before.
     Scanned {
         /// The snapshot's id, as the agent computes it.
         snapshot: SnapshotId,
@@ -53,7 +53,7 @@ pub enum Report {
         /// The head's number in the agent's timeline.
         seq: i64,
     },
-    /// A request failed for the moment, and is retried after the pause.
+    /// A request failed transiently, and is retried after the pause.
     Waiting { reason: String, pause: Duration },
     /// The server refused the snapshot. The session sends it again only after something has changed.
     Refused { reason: String },

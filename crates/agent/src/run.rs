@@ -34,13 +34,13 @@ pub struct Settings {
     pub plain_http: PlainHttp,
     /// The workspace's directory.
     pub directory: PathBuf,
-    /// The person's home directory.
+    /// The user's home directory.
     pub home: PathBuf,
-    /// Whether the person's own files are scanned too.
+    /// Whether the user roots are scanned too.
     pub user_roots: bool,
     /// Directories below which sources may be declared, besides those that the operator allows.
     pub allowed_roots: Vec<PathBuf>,
-    /// Whose directories are read, besides those that the operator trusts.
+    /// The trusted directories of other users, besides those that the operator trusts.
     pub trust: Trust,
     /// The configuration file of the machine's operator, usually
     /// [`crate::sources::OPERATOR_CONFIG`]. It need not exist.
@@ -50,17 +50,17 @@ pub struct Settings {
     pub state_directory: PathBuf,
     /// Whether the workspace is scanned every two seconds, instead of when an event reports a change.
     pub poll: bool,
-    /// What the first scan waits for.
+    /// The condition that the first scan waits for.
     pub ready: Option<Readiness>,
 }
 
-/// Runs an agent until `shutdown` is cancelled, a request through the control socket stops it, or it
-/// cannot go on. It calls `report` with whatever happens; `report` must return at once.
+/// Runs an agent until `shutdown` is cancelled, a request through the control socket stops it, or it fails.
+/// Calls `report` with all events; `report` must return at once.
 ///
 /// # Errors
 ///
-/// If the agent cannot start, or must end: a newer process has taken over, or the server no longer
-/// accepts the token. The agent repeats whatever fails only for the moment.
+/// Fails if the agent cannot start, or must end: a newer process has taken over, or the server no longer
+/// accepts the token. The agent retries after transient failures.
 pub async fn run(
     settings: Settings,
     shutdown: CancellationToken,
@@ -108,15 +108,14 @@ pub async fn run(
         ended = session.run() => ended,
         () = socket.serve(&handler, &mut connections) => Ok(()),
     };
-    // A caller who stopped the agent waits for the end of the connection. Another agent can start
-    // then.
+    // A caller who stopped the agent waits for the end of the connection, and then may start another agent.
     drop(socket);
     drop(held);
     connections.shutdown().await;
     ended
 }
 
-/// Returns what the settings have scanned, without what the operator adds.
+/// Returns the scan request of the settings, without what the operator adds.
 fn request_of(settings: &Settings) -> Result<Request, AgentError> {
     let directory = std::path::absolute(&settings.directory)
         .map_err(|error| AgentError::state(&settings.directory, &error))?;

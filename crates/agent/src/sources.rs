@@ -1,5 +1,5 @@
-//! The declared sources: those of the machine's operator, which hold for every agent, and those that
-//! the person declares through the control socket, which survive a restart.
+//! The declared sources: those of the machine's operator, which every agent scans, and those that the user
+//! declares through the control socket, which survive a restart.
 
 use std::fs::Metadata;
 use std::io;
@@ -18,10 +18,10 @@ use crate::error::AgentError;
 /// The file in which the machine's operator configures every agent.
 pub const OPERATOR_CONFIG: &str = "/etc/ctxpin/agent.toml";
 
-/// The file with the person's sources, in the state directory.
+/// The file with the user's sources, in the state directory.
 const FILE_NAME: &str = "sources.json";
 
-/// Most sources that a person may declare. Every scan reads each of them.
+/// Maximum number of sources that a user may declare. Every scan reads each of them.
 const SOURCES_MAX: usize = 200;
 
 /// Longest configuration or list of sources, in bytes.
@@ -33,14 +33,13 @@ const FILE_BYTES_MAX: u64 = 1024 * 1024;
 pub struct Operator {
     /// Directories below which anybody may declare sources.
     pub allow_roots: Vec<PathBuf>,
-    /// Sources of every agent, in their order, before those that a person declares. They are allowed
-    /// as well.
+    /// Sources of every agent, in order, before those that a user declares. They are allowed as well.
     pub sources: Vec<PathBuf>,
     /// Directories of other users that every agent reads, with everything below them.
     pub trust_roots: Vec<PathBuf>,
 }
 
-/// The person's sources in their file, in JSON.
+/// The user's sources as JSON in their file.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct UserSources {
@@ -53,9 +52,9 @@ impl Operator {
     ///
     /// # Errors
     ///
-    /// If the file cannot be read, is longer than 1 MiB, is no such configuration, or does not belong to
-    /// the operator alone: its owner must be root or the user who reads it, and others must not be able to
-    /// write to it.
+    /// Fails if the file cannot be read, is longer than 1 MiB, is no such configuration, or does not belong
+    /// to the operator alone: its owner must be root or the user who reads it, and others must not be able
+    /// to write to it.
     pub fn read(path: &Path) -> Result<Self, AgentError> {
         let Some((bytes, metadata)) = read(path)? else {
             return Ok(Self::default());
@@ -106,12 +105,12 @@ impl Operator {
     }
 }
 
-/// Reads the sources that a person declared to the agent of a state directory, in their order. It
-/// returns none if there is no such agent.
+/// Reads the sources that a user declared to the agent of a state directory, in order. Returns none if
+/// there is no such agent.
 ///
 /// # Errors
 ///
-/// If the list cannot be read.
+/// Fails if the list cannot be read.
 pub fn declared(state_directory: &Path) -> Result<Vec<Declared>, AgentError> {
     Ok(Sources::open(state_directory, Operator::default())?.declared())
 }
@@ -175,8 +174,8 @@ impl Sources {
         operators.chain(users).collect()
     }
 
-    /// Declares a source after the others, if a scan of `request` would accept it. Returns the path
-    /// that the list has, and whether it is new there.
+    /// Declares a source after the others, if a scan of `request` would accept it. Returns its path in the
+    /// list, and whether it is new there.
     pub fn add(&mut self, request: &Request, path: &Path) -> Result<(PathBuf, bool), String> {
         let path = normalized(path)?;
         let path = check_source(request, &path).map_err(|error| error.to_string())?;
@@ -194,7 +193,7 @@ impl Sources {
         Ok((path, true))
     }
 
-    /// Removes a source of the person's. Returns the path that the list had.
+    /// Removes a source of the user. Returns its path in the list.
     pub fn remove(&mut self, path: &Path) -> Result<PathBuf, String> {
         let path = normalized(path)?;
         let known = self.find(&path).map(Path::to_owned);
@@ -239,7 +238,7 @@ impl Sources {
     }
 }
 
-/// Returns a path as the list has it: absolute, in UTF-8, without `.` and doubled `/`.
+/// Returns a path in the form of the list: absolute, in UTF-8, without `.` and doubled `/`.
 fn normalized(path: &Path) -> Result<PathBuf, String> {
     let shown = path.display();
     if !path.is_absolute() {
@@ -257,7 +256,7 @@ fn normalized(path: &Path) -> Result<PathBuf, String> {
     }
 }
 
-/// Returns why a file is not the operator's alone, and what to do about it.
+/// Returns why others than the operator control a file, and what to do about it.
 fn no_operators(exposure: Exposure) -> String {
     match exposure {
         Exposure::ForeignOwner { owner, .. } => format!(

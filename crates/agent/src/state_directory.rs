@@ -1,5 +1,5 @@
-//! The directory in which one agent keeps what survives it, and where it is reached. Nobody else
-//! may enter it, and one agent at a time holds it.
+//! The state directory of one agent, with its files and its control socket. Only the user may enter it, and
+//! one agent at a time holds it.
 
 use std::path::Path;
 

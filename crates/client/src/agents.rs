@@ -9,7 +9,7 @@ use crate::connection::{Client, with_json};
 use crate::error::ClientError;
 
 impl Client {
-    /// Creates an agent. The response shows its token this once.
+    /// Creates an agent. Only this response shows its token.
     pub async fn agent_create(&self, agent: &AgentCreate) -> Result<AgentCreated, ClientError> {
         let request = self.request(Method::POST, &["agents"])?;
         self.json(with_json(request, agent).await?).await
@@ -26,7 +26,8 @@ impl Client {
         self.json(request).await
     }
 
-    /// Gives an agent another token, which only this response shows. The old token ends at once.
+    /// Replaces the token of an agent. Only this response shows the new token. The old token ends
+    /// at once.
     pub async fn agent_token_rotate(&self, agent: AgentId) -> Result<AgentCreated, ClientError> {
         let request = self.request(Method::POST, &["agents", &agent.to_string(), "token"])?;
         self.json(request).await
@@ -38,7 +39,7 @@ impl Client {
         self.execute(request).await
     }
 
-    /// Lists the heads of an agent, which are the timeline of its workspace's context.
+    /// Returns a page of an agent's heads, the timeline of its workspace's context.
     pub async fn agent_heads(
         &self,
         agent: AgentId,

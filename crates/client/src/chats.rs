@@ -14,7 +14,8 @@ use crate::error::ClientError;
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChatOpened {
     pub chat: Chat,
-    /// Whether the call has created it. Otherwise a chat of the same client and reference existed.
+    /// Whether the call has created the chat. Otherwise a chat of the same client and reference
+    /// existed.
     pub is_new: bool,
 }
 

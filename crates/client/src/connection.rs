@@ -27,7 +27,7 @@ use crate::user_agent::USER_AGENT_NAME;
 /// Longest wait for a connection.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// Longest wait for a connection that must prove itself. A busy server may take a while.
+/// Longest wait for a connection with a proof of identity. A busy server may take a while.
 const PROOF_TIME_MAX: Duration = Duration::from_secs(15);
 
 /// Longest wait for a whole response, and for the first bytes of a stream.
@@ -40,15 +40,15 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 /// just as it is used again.
 pub const IDLE_TIME_MAX: Duration = Duration::from_secs(15);
 
-/// Longest response, in bytes: a page of 500 chats with the longest titles and errors fits, and so do a prompt
-/// and the text of a skill.
+/// Longest response, in bytes. A page of 500 chats with the longest titles and errors fits, and so do a
+/// prompt and the text of a skill.
 const RESPONSE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Longest response with whole snapshots, in bytes: two of 2,000 resources and 4,096 files of skills each fit,
-/// with the differences between them.
+/// Longest response with whole snapshots, in bytes. Two snapshots of 2,000 resources and 4,096 files of
+/// skills fit, with the differences between them.
 const SNAPSHOTS_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// Longest problem, in bytes: the hashes of every file of a snapshot fit.
+/// Longest problem, in bytes. The hashes of every file of a snapshot fit.
 const PROBLEM_BYTES_MAX: usize = 1024 * 1024;
 
 /// The addresses of names for this machine, in the order of attempts.
@@ -63,20 +63,20 @@ const READINESS: &str = "readyz";
 /// Shortest body that is compressed, in bytes. Compression gains nothing on shorter ones.
 const COMPRESS_BYTES_MIN: usize = 1024;
 
-/// A fast level that gains nearly all that can be gained on text.
+/// The compression level, a fast one that gains almost as much on text as slower ones.
 const COMPRESS_LEVEL: i32 = 3;
 
-/// Whether a token may travel to another machine by plain HTTP, where others on the way can read it.
+/// Whether a token may go to another machine over plain HTTP, where others on the way can read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PlainHttp {
     Refused,
-    /// The person has allowed it.
+    /// The user has allowed it.
     Allowed,
 }
 
 /// A client of one server, with one token. Clones are cheap and share their connections.
 ///
-/// Every call can fail with any [`ClientError`] except where it says more.
+/// Every call can fail with any [`ClientError`]. Its own documentation names only further details.
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
@@ -109,8 +109,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// If the address is not `http` or `https` with a host, or has more than a path; if it is plain HTTP to
-    /// another machine; if the token cannot be part of a header.
+    /// Fails if the address is not `http` or `https` with a host, or has more than a path; if it is plain
+    /// HTTP to another machine; or if the token cannot be part of a header.
     pub fn new(server: Url, token: Secret) -> Result<Self, ClientError> {
         Self::with_plain_http(server, token, PlainHttp::Refused)
     }
@@ -119,7 +119,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Those of [`Self::new`].
+    /// Returns the errors of [`Self::new`].
     pub fn with_plain_http(
         server: Url,
         token: Secret,
@@ -139,7 +139,7 @@ impl Client {
         authorization.set_sensitive(true);
         let mut builder = builder(&server);
         if server.scheme() == "http" {
-            // With https the certificate proves who responds.
+            // With https, the certificate proves the identity of the server.
             let readiness = address(&server, &[READINESS])?;
             let is_local = leads_to_this_machine(&server);
             builder = builder.connector_layer(ProofLayer::new(&readiness, &token, is_local));
@@ -188,7 +188,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// If it is not, or cannot be reached.
+    /// Fails if it is not, or cannot be reached.
     pub async fn health_check(&self) -> Result<(), ClientError> {
         self.probe("healthz").await
     }
@@ -197,12 +197,12 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// If it is not, or cannot be reached.
+    /// Fails if it is not, or cannot be reached.
     pub async fn readiness_check(&self) -> Result<(), ClientError> {
         self.probe(READINESS).await
     }
 
-    /// Sends a request without the token, on a connection that need not prove itself. Everybody may send it.
+    /// Sends a request without the token, on a connection without a proof. No permission is needed.
     async fn probe(&self, path: &str) -> Result<(), ClientError> {
         let url = address(&self.server, &[path])?;
         let http = match self.probing.get() {
@@ -343,7 +343,7 @@ impl Client {
         Err(self.error_of(response, body_bytes).await)
     }
 
-    /// Returns the error of a response that is no success. `body_bytes` is the length of the request's body.
+    /// Returns the error of a failed response. `body_bytes` is the length of the request's body.
     async fn error_of(&self, response: Response, body_bytes: usize) -> ClientError {
         let status = response.status();
         let retry_after = retry_after(response.headers());
@@ -424,7 +424,7 @@ impl Client {
         }
     }
 
-    /// Adds the proxy to a reason, since the response may be the proxy's.
+    /// Adds the proxy to a reason, since the response may come from the proxy.
     fn with_proxy(&self, reason: String) -> String {
         match UsedProxy::before(&self.server) {
             Some(proxy) => format!("{reason}, through {proxy}"),
@@ -435,7 +435,7 @@ impl Client {
 
 /// Returns the settings that all connections to a server share.
 fn builder(server: &Url) -> reqwest::ClientBuilder {
-    // This fails if the provider is installed already. It is the same one: the program has no other.
+    // This fails if the provider is installed already. The program has no other provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = reqwest::Client::builder()
         .user_agent(USER_AGENT_NAME)
@@ -503,7 +503,7 @@ pub(crate) async fn with_body(
         return Ok(request.body(body));
     }
     let compress = move || zstd::bulk::compress(&body, COMPRESS_LEVEL);
-    // Megabytes take a while, in which other tasks of this thread go on.
+    // Compressing megabytes takes a while, and must not block other tasks of this thread.
     let compressed = tokio::task::spawn_blocking(compress)
         .await
         .map_err(|error| ClientError::InvalidRequest(error.to_string()))?
@@ -511,8 +511,8 @@ pub(crate) async fn with_body(
     Ok(request.header(CONTENT_ENCODING, "zstd").body(compressed))
 }
 
-/// Sends a request, and retries it once if the connection ended before a response began: the other end may
-/// close a kept connection just as it is used again. A new connection proves itself first, like any other.
+/// Sends a request, and retries it once if the connection ended before a response began, because the other
+/// end may close a kept connection just when it is used again. A new connection is proved again.
 async fn send_with_retry(http: &reqwest::Client, request: Request) -> reqwest::Result<Response> {
     let again = may_repeat(&request).then(|| request.try_clone()).flatten();
     match (http.execute(request).await, again) {
@@ -521,8 +521,8 @@ async fn send_with_retry(http: &reqwest::Client, request: Request) -> reqwest::R
     }
 }
 
-/// Returns whether a request may be sent twice: all that only reads, and the requests of an agent. A process
-/// gets the same session again, and a push or bytes that the server has already change nothing.
+/// Returns whether a request may be sent twice: requests that only read, and requests of an agent. A
+/// process gets the same session again, and a repeated push or upload changes nothing.
 fn may_repeat(request: &Request) -> bool {
     let path = request.url().path();
     match *request.method() {
@@ -562,7 +562,7 @@ fn check_server(server: &Url) -> Result<(), ClientError> {
 
 /// Returns the server's address with these path segments, percent-encoded.
 fn address(server: &Url, segments: &[&str]) -> Result<Url, ClientError> {
-    // A URL cannot have these as segments: they would name another resource.
+    // A URL cannot have these segments, since they would name another resource.
     if let Some(segment) = segments.iter().find(|s| matches!(**s, "" | "." | "..")) {
         return Err(ClientError::InvalidRequest(format!(
             "nothing is called `{segment}`"
@@ -603,8 +603,8 @@ pub(crate) fn content_type_is(headers: &HeaderMap, media_type: &str) -> bool {
     essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(media_type))
 }
 
-/// Returns the seconds of `Retry-After` (RFC 9110, section 10.2.3). Its other form, a date, depends on the
-/// clock of this machine; ctxpin does not send it.
+/// Returns the seconds of `Retry-After` (RFC 9110, section 10.2.3). A date, its other form, depends on the
+/// clock of this machine, and ctxpin does not send it.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers
         .get(RETRY_AFTER)?

@@ -8,8 +8,7 @@ use crate::connection::Client;
 use crate::error::ClientError;
 
 impl Client {
-    /// Returns which chats and turns had a content in force. It includes those that the caller may read
-    /// about.
+    /// Returns the chats and turns that had a content in force, among those that the caller may read about.
     pub async fn exposure(&self, content: BlobHash) -> Result<Exposure, ClientError> {
         let content = content.to_string();
         self.json(self.request(Method::GET, &["content", &content, "exposure"])?)

@@ -16,12 +16,12 @@ use crate::error::ClientError;
 /// The prompt of a chat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Prompt {
-    /// It is the one of the `etag` that the caller sent.
+    /// The prompt still has the `etag` that the caller sent.
     Unchanged,
     Bytes {
         /// Markdown in UTF-8; empty while the chat is unpinned.
         bytes: Bytes,
-        /// What to pass to the next call, so that the server does not send the same bytes again.
+        /// The value for the next call, so that the server does not send the same bytes again.
         etag: Option<String>,
     },
 }
@@ -33,12 +33,12 @@ impl Client {
             .await
     }
 
-    /// Moves the pin of a chat. With `only_from`, it does so only if that is the current pin.
+    /// Moves the pin of a chat. With `only_from`, the current pin must be this snapshot.
     ///
     /// # Errors
     ///
-    /// `precondition-failed` if the pin or the head has changed meanwhile, `no-head` if there is
-    /// nothing to move it to.
+    /// Fails with `precondition-failed` if the pin or the head has changed, and with `no-head` if there is
+    /// no head to move to.
     pub async fn context_move(
         &self,
         chat: ChatId,
@@ -49,11 +49,11 @@ impl Client {
         self.snapshots(with_json(request, to).await?).await
     }
 
-    /// Clears the pin of a chat. With `only_from`, it does so only if that is the current pin.
+    /// Clears the pin of a chat. With `only_from`, the current pin must be this snapshot.
     ///
     /// # Errors
     ///
-    /// `precondition-failed` if the pin has changed meanwhile.
+    /// Fails with `precondition-failed` if the pin has changed.
     pub async fn context_clear(
         &self,
         chat: ChatId,
@@ -81,7 +81,7 @@ impl Client {
         self.json(self.request(Method::GET, &segments)?).await
     }
 
-    /// Reads the prompt of a chat, unless it is still the one of `etag`.
+    /// Reads the prompt of a chat, unless it still has the `etag`.
     pub async fn prompt(&self, chat: ChatId, etag: Option<&str>) -> Result<Prompt, ClientError> {
         let mut request = self.request(Method::GET, &["chats", &chat.to_string(), "prompt"])?;
         if let Some(etag) = etag {

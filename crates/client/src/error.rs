@@ -1,4 +1,4 @@
-//! Why a call fails.
+//! The errors of calls.
 
 use std::error::Error;
 use std::io;
@@ -10,7 +10,7 @@ use ctxpin_protocol::problem::{Problem, ProblemName};
 
 use crate::proxy::UsedProxy;
 
-/// Why a call failed.
+/// The reason why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// A ctxpin server cannot have this address.
@@ -20,12 +20,12 @@ pub enum ClientError {
         server: String,
         reason: String,
     },
-    /// The token would travel to another machine in plain text.
+    /// The token would go to another machine in plain text.
     #[error(
         "the token was not sent: {server} is another machine, and by plain HTTP others on the way can read it; use https://, or allow it by --allow-http or CTXPIN_ALLOW_HTTP=1"
     )]
     PlainHttp { server: String },
-    /// The token is malformed, so that no server can know it.
+    /// The token is malformed, so no server can know it.
     #[error("the token is {}", MalformedToken)]
     MalformedToken {
         /// Where the token came from, if the client knows.
@@ -60,7 +60,7 @@ pub enum ClientError {
     #[error("{problem}")]
     Problem {
         problem: Box<Problem>,
-        /// How long the server wants no further request.
+        /// The time in which the server wants no further request.
         retry_after: Option<Duration>,
         /// Where the token of the request came from, if the client knows.
         token_origin: Option<Arc<str>>,
@@ -82,7 +82,7 @@ pub enum ClientError {
         status: u16,
         /// What is unexpected about the response.
         reason: String,
-        /// How long the other end wants no further request.
+        /// The time in which the other end wants no further request.
         retry_after: Option<Duration>,
     },
     /// A stream of events broke, or carried something that cannot be read.
@@ -91,14 +91,14 @@ pub enum ClientError {
 }
 
 impl ClientError {
-    /// Returns whether the same request may succeed a little later: the server could not be reached, or it or
-    /// something in front of it is overloaded or away for the moment.
+    /// Returns whether the same request may succeed a little later: the server could not be reached, or it
+    /// or something in front of it is overloaded or temporarily unavailable.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable { .. }
             | Self::TimedOut { .. }
             | Self::StreamBroken { .. }
-            // The next process that listens there may be the server.
+            // The server may be the next process that listens there.
             | Self::Unproven { .. } => true,
             Self::Problem { problem, .. } => is_transient(problem.status),
             Self::Unexpected { status, .. } => is_transient(*status),
@@ -110,7 +110,7 @@ impl ClientError {
         }
     }
 
-    /// Returns how long to send no further request, if the response says so.
+    /// Returns the time to wait before another request, if the response names one.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Problem { retry_after, .. } | Self::Unexpected { retry_after, .. } => {
@@ -175,7 +175,7 @@ fn unreachable_text(server: &str, proxy: Option<&UsedProxy>, error: &reqwest::Er
     format!("the ctxpin server at {server} {what}: {cause}")
 }
 
-/// Returns what the TLS library's name of a fault means.
+/// Returns the meaning of a fault that the TLS library names.
 fn certificate_fault(fault: &str) -> &str {
     let known = [
         (
@@ -200,7 +200,7 @@ fn is_refused(error: &reqwest::Error) -> bool {
         .any(|cause| cause.kind() == io::ErrorKind::ConnectionRefused)
 }
 
-/// Returns the innermost text. The outer ones only repeat that a request failed.
+/// Returns the text of the innermost error. The outer ones only repeat that a request failed.
 fn root_cause(error: &reqwest::Error) -> String {
     chain(error)
         .last()

@@ -8,7 +8,7 @@ use crate::connection::Client;
 use crate::error::ClientError;
 
 impl Client {
-    /// Lists every pin that a chat had.
+    /// Returns a page of a chat's pin history.
     pub async fn history(
         &self,
         chat: ChatId,

@@ -1,10 +1,10 @@
 //! Typed calls of a ctxpin server's API.
 //!
-//! The crate knows the shapes of `ctxpin-protocol` and how to send them, and nothing of what they mean.
-//! It reads no files, keeps no state between calls, and prints nothing. It retries a request once, if the
-//! connection ended before a response began and the request may be sent twice. It sends the token only
-//! to the configured server, and to one on this machine only after that has proved that it knows the
-//! token. It never shows the token.
+//! The crate knows the shapes of `ctxpin-protocol` and how to send them, but not their meaning. It reads no
+//! files, keeps no state between calls, and prints nothing. It retries a request once, if the connection
+//! ended before a response began and the request may be sent twice. It sends the token only to the
+//! configured server, and to a server on this machine only after a proof that it knows the token. It never
+//! shows the token.
 
 mod agents;
 mod chats;

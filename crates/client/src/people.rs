@@ -29,8 +29,8 @@ impl Client {
         self.json(with_json(request, to).await?).await
     }
 
-    /// Returns how much a user has and may have. `None` is the caller; only auditors and administrators may
-    /// name another user.
+    /// Returns a user's usage and quotas. `None` is the caller. Only auditors and administrators may name
+    /// another user.
     pub async fn usage(&self, user: Option<UserId>) -> Result<Usage, ClientError> {
         let request = match user {
             Some(user) => self.request(Method::GET, &["users", &user.to_string(), "usage"]),
@@ -39,13 +39,13 @@ impl Client {
         self.json(request?).await
     }
 
-    /// Changes how much a user may have. Only administrators may.
+    /// Changes a user's quotas. Only administrators may.
     pub async fn quota_change(&self, user: UserId, to: &QuotaChange) -> Result<Usage, ClientError> {
         let request = self.request(Method::PATCH, &["users", &user.to_string(), "quota"])?;
         self.json(with_json(request, to).await?).await
     }
 
-    /// Creates a token. The response shows its secret this once.
+    /// Creates a token. Only this response shows its secret.
     pub async fn token_create(&self, token: &TokenCreate) -> Result<TokenCreated, ClientError> {
         let request = self.request(Method::POST, &["tokens"])?;
         self.json(with_json(request, token).await?).await
@@ -56,7 +56,7 @@ impl Client {
         self.json(self.query_request(&["tokens"], page)?).await
     }
 
-    /// Lists the valid tokens that a token created, and those that they created in turn.
+    /// Returns a page of the valid tokens that a token created, directly or through others.
     pub async fn token_children(
         &self,
         token: TokenId,

@@ -1,9 +1,9 @@
-//! Connections that have proved themselves.
+//! Proofs of identity for connections to this machine.
 //!
-//! Any user of this machine can listen at a free port, and so pose as the server. A connection to this
-//! machine is therefore used only after its other end has proved that it knows the token. The client
-//! requests the proof on the very connection that carries the requests later, so nobody can come in between.
-//! Each new connection proves itself anew.
+//! Any user of this machine can listen at a free port and pose as the server. So a connection to this
+//! machine is used only after its other end has proved that it knows the token. The client requests the
+//! proof on the same connection that carries the later requests, so nobody can intercept them. Each new
+//! connection needs a new proof.
 
 use std::io;
 use std::pin::Pin;
@@ -29,14 +29,14 @@ use url::Url;
 use crate::error::chain;
 use crate::user_agent::USER_AGENT_NAME;
 
-/// Longest response, in bytes: a problem with a long detail fits.
+/// Longest response, in bytes. A problem with a long detail fits.
 const RESPONSE_BYTES_MAX: usize = 64 * 1024;
 
 /// Requests a proof on every new connection to this machine.
 #[derive(Debug, Clone)]
 pub(crate) struct ProofLayer(Arc<ProofRequest>);
 
-/// Connects like `S`, then requests the proof.
+/// A connector that connects like `S`, then requests the proof.
 #[derive(Debug, Clone)]
 pub(crate) struct ProofConnector<S> {
     connector: S,
@@ -54,10 +54,10 @@ struct ProofRequest {
     is_local: bool,
 }
 
-/// Why a connection is not used.
+/// The reason why a connection is not used.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum Unproven {
-    /// The token is malformed, so nobody can know it.
+    /// The token is malformed, so no server can know it.
     #[error(transparent)]
     NoToken(MalformedToken),
     /// The proof is of another token.
@@ -91,7 +91,7 @@ impl ProofLayer {
 }
 
 impl Unproven {
-    /// Returns the missing proof that made a request fail, if that is the reason.
+    /// Returns the missing proof that made a request fail, if this is the cause.
     pub fn find(error: &reqwest::Error) -> Option<&Self> {
         chain(error).find_map(|cause| cause.downcast_ref())
     }
@@ -152,7 +152,7 @@ impl ProofRequest {
         }
         let credential = self.credential.map_err(Unproven::NoToken)?;
         let nonce = Nonce::new(rand::random());
-        // The proof is for one address in numbers. A name may lead to several.
+        // The proof is for one numeric address. A name may have several.
         let authority = remote.to_string();
         let target = format!(
             "{}?token={}&nonce={nonce}",
@@ -187,7 +187,7 @@ where
         let response = sender.send_request(request).await.map_err(broken)?;
         let status = response.status();
         let body = read_body(response.into_body()).await?;
-        // This ends the connection's half, too.
+        // This ends the other half of the connection, too.
         drop(sender);
         Ok((status, body))
     };
@@ -216,7 +216,7 @@ async fn read_body(mut body: Incoming) -> Result<Vec<u8>, Unproven> {
     Ok(bytes)
 }
 
-/// Returns the proof in a response. A server that is not ready proves itself as well, in its problem.
+/// Returns the proof in a response. A server that is not ready includes the proof in its problem.
 fn parse_proof(status: StatusCode, body: &[u8]) -> Result<Proof, Unproven> {
     let missing = Unproven::Missing {
         status: status.as_u16(),

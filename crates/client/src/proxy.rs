@@ -32,7 +32,7 @@ impl UsedProxy {
         let uri: Uri = server.as_str().parse().ok()?;
         let proxy = Matcher::from_env().intercept(&uri)?;
         let proxy = proxy.uri();
-        // Without the user part, which may hold a password.
+        // The user part is left out, since it may hold a password.
         let port = proxy.port_u16().map(|port| format!(":{port}"));
         let address = format!(
             "{}://{}{}",

@@ -14,7 +14,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// `agent-replaced` if another agent has replaced this one for good.
+    /// Fails with `agent-replaced` if another agent has replaced this one.
     pub async fn session_open(&self, process: &SessionOpen) -> Result<Session, ClientError> {
         let request = self.request(Method::POST, &["agent", "session"])?;
         self.json(with_json(request, process).await?).await
@@ -24,18 +24,18 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// `fenced` if a newer process has taken over, `missing-blobs` if the server lacks bytes that the
-    /// push names.
+    /// Fails with `fenced` if a newer process has taken over, and with `missing-blobs` if the server lacks
+    /// bytes that the push names.
     pub async fn push(&self, push: &Push) -> Result<PushAnswer, ClientError> {
         let request = self.request(Method::PUT, &["agent", "context"])?;
         self.json(with_json(request, push).await?).await
     }
 
-    /// Sends bytes ahead of a push that are too large to travel in it.
+    /// Uploads bytes for a later push that are too large to be part of it.
     ///
     /// # Errors
     ///
-    /// `fenced` if a newer process has taken over.
+    /// Fails with `fenced` if a newer process has taken over.
     pub async fn blob_upload(
         &self,
         epoch: i64,
@@ -53,7 +53,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// `forbidden` unless the agent was created with `may_refresh`.
+    /// Fails with `forbidden` unless the agent was created with `may_refresh`.
     pub async fn agent_refresh(&self, epoch: i64) -> Result<Refreshed, ClientError> {
         let request = self.request(Method::POST, &["agent", "refresh"])?;
         self.json(request.header(EPOCH_HEADER, epoch)).await

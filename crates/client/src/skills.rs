@@ -29,7 +29,7 @@ impl Client {
             .await
     }
 
-    /// Reads a supporting file of a skill. `path` is one of the skill's list of files.
+    /// Reads a supporting file of a skill. `path` is from the skill's list of files.
     pub async fn skill_file(
         &self,
         chat: ChatId,

@@ -13,7 +13,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// `archived` if the chat is archived.
+    /// Fails with `archived` if the chat is archived.
     pub async fn turn_begin(
         &self,
         chat: ChatId,

@@ -12,15 +12,15 @@ use sse_stream::{Sse, SseStream};
 use crate::connection::{Client, RESPONSE_TIME_MAX, content_type_is};
 use crate::error::ClientError;
 
-/// Longest event, in bytes, with the comments before it. The longest that a server sends is a chat with the
+/// Longest event, in bytes, with the comments before it. The longest event of a server is a chat with the
 /// longest error.
 const EVENT_BYTES_MAX: usize = 256 * 1024;
 
 /// The media type of Server-Sent Events.
 const EVENT_STREAM: &str = "text/event-stream";
 
-/// Events in their order: the state, [`Event::Ready`], then changes. The stream ends with the connection and
-/// cannot be resumed. A caller that wants more watches again, and gets the state again.
+/// Events in order: the state, [`Event::Ready`], then changes. The stream ends with the connection and
+/// cannot be resumed. A new watch begins with the state again.
 pub type Watch = Pin<Box<dyn Stream<Item = Result<Event, ClientError>> + Send>>;
 
 impl Client {
@@ -28,7 +28,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// If the stream cannot be opened. Its later errors are items of it.
+    /// Fails if the stream cannot be opened. Later errors are items of the stream.
     pub async fn watch(&self) -> Result<Watch, ClientError> {
         self.events(&["watch"]).await
     }
@@ -37,7 +37,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// If the stream cannot be opened. Its later errors are items of it.
+    /// Fails if the stream cannot be opened. Later errors are items of the stream.
     pub async fn chat_watch(&self, chat: ChatId) -> Result<Watch, ClientError> {
         self.events(&["chats", &chat.to_string(), "watch"]).await
     }
@@ -69,7 +69,7 @@ impl Client {
         })))
     }
 
-    /// Parses an event. Returns `None` for one that this version does not know.
+    /// Parses an event. Returns `None` for an unknown event of a later version.
     fn event(&self, event: Result<Sse, sse_stream::Error>) -> Result<Option<Event>, ClientError> {
         let broken = |reason: String| ClientError::StreamBroken {
             server: self.server().to_string(),
@@ -88,7 +88,7 @@ impl Client {
     }
 }
 
-/// Why a piece of a stream cannot be read.
+/// The reason why a piece of a stream cannot be read.
 #[derive(Debug, thiserror::Error)]
 enum PieceError {
     #[error(transparent)]

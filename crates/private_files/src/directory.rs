@@ -1,4 +1,4 @@
-//! Directories of the user.
+//! Private directories.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -7,8 +7,7 @@ use std::path::Path;
 
 use crate::exposure::{Demand, Exposure};
 
-/// Creates a directory, and the missing ones above it, with the mode 0700. Leaves a directory that is there as
-/// it is.
+/// Creates a directory and its missing parents with the mode 0700. Leaves an existing directory as it is.
 ///
 /// # Errors
 ///
@@ -17,13 +16,13 @@ pub fn create(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-/// Creates a directory as [`create`] does, and checks the one that is there. A link to a directory of the user's
-/// is a path like any other.
+/// Creates a directory as [`create`] does, or checks the existing one. A link to a directory of the user is
+/// accepted.
 ///
 /// # Errors
 ///
 /// Fails if the directory cannot be created, and with [`io::ErrorKind::PermissionDenied`] if it breaks the
-/// demand. That text says what to do.
+/// demand. The text of this error says what to do.
 pub fn open(path: &Path, demand: Demand) -> io::Result<()> {
     create(path)?;
     match Exposure::of(&fs::metadata(path)?, demand) {

@@ -1,4 +1,4 @@
-//! Who besides the user controls a file or a directory.
+//! Checks who besides the user controls a file or a directory.
 
 use std::fs::{self, Metadata};
 use std::io;
@@ -8,7 +8,7 @@ use std::path::Path;
 use rustix::fs::FileType;
 use rustix::process::geteuid;
 
-/// Who may own a file or a directory, and what everybody else must not be able to do with it.
+/// A demand on the owner and the mode of a file or a directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Demand {
     /// The permission bits that must not be set.
@@ -17,7 +17,7 @@ pub struct Demand {
 }
 
 impl Demand {
-    /// The user owns it, and nobody else may write it.
+    /// Demands that the user owns it, and nobody else may write it.
     pub const fn nobody_else_writes() -> Self {
         Self {
             forbidden: 0o022,
@@ -25,7 +25,7 @@ impl Demand {
         }
     }
 
-    /// The user owns it, and nobody else may read, write or enter it.
+    /// Demands that the user owns it, and nobody else may read, write or enter it.
     pub const fn nobody_else_enters() -> Self {
         Self {
             forbidden: 0o077,
@@ -33,7 +33,7 @@ impl Demand {
         }
     }
 
-    /// The user owns it, and nobody else but the members of its group may write it.
+    /// Demands that the user owns it, and nobody else but the members of its group may write it.
     pub const fn only_the_group_writes() -> Self {
         Self {
             forbidden: 0o002,
@@ -41,7 +41,7 @@ impl Demand {
         }
     }
 
-    /// Lets root own it too.
+    /// Allows root as the owner too.
     pub const fn or_roots(self) -> Self {
         Self {
             is_root_trusted: true,
@@ -49,7 +49,7 @@ impl Demand {
         }
     }
 
-    /// Returns how something of that owner and mode breaks the demand of the user `own`.
+    /// Returns how a file with this owner and mode breaks the demand of the user `own`.
     fn broken_by(self, owner: u32, mode: u32, own: u32) -> Option<Exposure> {
         if owner != own && !(self.is_root_trusted && owner == 0) {
             return Some(Exposure::ForeignOwner { owner, own });
@@ -64,10 +64,10 @@ impl Demand {
     }
 }
 
-/// Why others control a file or a directory too. The text says the fact and no remedy.
+/// The reason why others control a file or a directory too. The text says the fact and no remedy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Exposure {
-    /// Neither the user nor anybody else who may own it owns it.
+    /// Another user owns it.
     #[error("it belongs to the user {owner}, and this process runs as {own}")]
     ForeignOwner {
         /// The user id of its owner.
@@ -75,13 +75,13 @@ pub enum Exposure {
         /// The effective user id of this process.
         own: u32,
     },
-    /// Its mode lets others write it.
+    /// Its mode allows others to write it.
     #[error("others may write {} (mode {:o})", object(*.mode), .mode & 0o7777)]
     OthersWrite {
         /// The mode with the bits of the file's type, as the system gives it.
         mode: u32,
     },
-    /// Its mode lets others read, write or enter it.
+    /// Its mode allows others to read, write or enter it.
     #[error("others may {} it (mode {:o})", access(*.mode), .mode & 0o7777)]
     OthersEnter {
         /// The mode with the bits of the file's type, as the system gives it.
@@ -98,12 +98,12 @@ impl Exposure {
         demand.broken_by(metadata.uid(), metadata.mode(), geteuid().as_raw())
     }
 
-    /// Returns how a directory breaks a demand. A missing directory breaks none. A link counts for what it leads
-    /// to.
+    /// Returns how a directory breaks a demand. A missing directory breaks none. For a link, the target
+    /// counts.
     ///
     /// # Errors
     ///
-    /// Fails if the system does not tell the directory's owner.
+    /// Fails if the metadata of the directory cannot be read.
     pub fn of_directory(path: &Path, demand: Demand) -> io::Result<Option<Self>> {
         let found = if_there(fs::metadata(path))?;
         Ok(found.and_then(|metadata| Self::of(&metadata, demand)))
@@ -113,7 +113,7 @@ impl Exposure {
     ///
     /// # Errors
     ///
-    /// Fails if the system does not tell the file's owner.
+    /// Fails if the metadata of the file cannot be read.
     pub fn of_file(path: &Path, demand: Demand) -> io::Result<Option<Self>> {
         let found = if_there(fs::symlink_metadata(path))?;
         Ok(found.and_then(|metadata| match metadata.is_symlink() {

@@ -1,4 +1,4 @@
-//! Files of the user.
+//! Private files.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
@@ -12,7 +12,7 @@ use rustix::fs::OFlags;
 ///
 /// # Errors
 ///
-/// Fails if the file cannot be opened, and if it is a link or no regular file.
+/// Fails if the file cannot be opened, or is a link or not a regular file.
 pub fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     let file = options
         .create(true)
@@ -23,11 +23,11 @@ pub fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     Ok(file)
 }
 
-/// Opens a file for writing as [`open`] does, and keeps what it holds.
+/// Opens a file for writing as [`open`] does, and keeps its content.
 ///
 /// # Errors
 ///
-/// As [`open`].
+/// Fails as [`open`] does.
 pub fn open_to_write(path: &Path) -> io::Result<File> {
     open(path, OpenOptions::new().write(true).truncate(false))
 }
@@ -36,8 +36,8 @@ pub fn open_to_write(path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 ///
-/// Fails with [`io::ErrorKind::AlreadyExists`] if anything is there, be it a link that leads nowhere; and if the
-/// file cannot be created.
+/// Fails with [`io::ErrorKind::AlreadyExists`] if the path exists, even as a dangling link, and if the file
+/// cannot be created.
 pub fn create_new(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .write(true)
@@ -46,13 +46,13 @@ pub fn create_new(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// Reads a file of at most `bytes_max` bytes, and returns its metadata with its bytes. Follows links, as where
-/// secrets are mounted; does not wait for the other end of a FIFO.
+/// Reads a file of at most `bytes_max` bytes, and returns its bytes and its metadata. Follows links, since
+/// mounted secrets are links. Does not wait for the other end of a FIFO.
 ///
 /// # Errors
 ///
-/// Fails if the file cannot be read, if it is no regular file, and with [`io::ErrorKind::FileTooLarge`] if it is
-/// longer.
+/// Fails if the file cannot be read or is not a regular file, and with [`io::ErrorKind::FileTooLarge`] if
+/// it is longer.
 pub fn read(path: &Path, bytes_max: u64) -> io::Result<(Vec<u8>, Metadata)> {
     let file = OpenOptions::new()
         .read(true)
@@ -71,12 +71,12 @@ pub fn read(path: &Path, bytes_max: u64) -> io::Result<(Vec<u8>, Metadata)> {
     Ok((bytes, metadata))
 }
 
-/// Writes a file with the mode 0600 in place of the one that is there. Whenever the machine stops, the path names
-/// the old file or the whole new one. A link is replaced and not followed.
+/// Replaces a file atomically by one with the mode 0600, even if the machine stops. A link is replaced and
+/// not followed.
 ///
 /// # Errors
 ///
-/// Fails if the file cannot be written; the old one is then still there.
+/// Fails if the file cannot be written. The old file then stays.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(io::Error::new(
@@ -87,14 +87,14 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut prefix = std::ffi::OsString::from(".");
     prefix.push(name);
     prefix.push(".");
-    // The mode of such a file is 0600.
+    // A temporary file has the mode 0600.
     let mut draft = tempfile::Builder::new()
         .prefix(&prefix)
         .tempfile_in(directory)?;
     draft.write_all(bytes)?;
     draft.as_file().sync_all()?;
     draft.persist(path)?;
-    // The name must last as long as the bytes.
+    // Sync the directory too, so that the name is durable.
     File::open(directory)?.sync_all()
 }
 

@@ -14,12 +14,12 @@ use crate::file;
 pub struct Lock(File);
 
 impl Lock {
-    /// Takes the lock at a path, whose file is created with the mode 0600 if it is missing. Returns `None` if
-    /// another process holds the lock.
+    /// Takes the lock at a path, and creates its file with the mode 0600 if it is missing. Returns `None`
+    /// if another process holds the lock.
     ///
     /// # Errors
     ///
-    /// Fails if the file cannot be opened or locked at all, and if it is a link.
+    /// Fails if the file cannot be opened or locked, or is a link.
     pub fn take(path: &Path) -> io::Result<Option<Self>> {
         let file = file::open_to_write(path)?;
         match file.try_lock() {
@@ -29,11 +29,11 @@ impl Lock {
         }
     }
 
-    /// Takes the lock at a path as [`Lock::take`] does, and blocks the thread until nobody else holds it.
+    /// Takes the lock at a path as [`Lock::take`] does, and blocks the thread until it is free.
     ///
     /// # Errors
     ///
-    /// As [`Lock::take`].
+    /// Fails as [`Lock::take`] does.
     pub fn wait(path: &Path) -> io::Result<Self> {
         let file = file::open_to_write(path)?;
         loop {
@@ -45,11 +45,12 @@ impl Lock {
         }
     }
 
-    /// Returns whether another process holds the lock at a path. Several processes may ask at the same time.
+    /// Returns whether another process holds the lock at a path. Concurrent checks do not disturb each
+    /// other.
     ///
     /// # Errors
     ///
-    /// Fails if the file is there and cannot be opened or locked at all.
+    /// Fails if the file exists and cannot be opened or locked.
     pub fn is_held(path: &Path) -> io::Result<bool> {
         let mut options = OpenOptions::new();
         let options = options
@@ -66,7 +67,7 @@ impl Lock {
         }
     }
 
-    /// Replaces what the file of the lock holds, for those who find the lock held.
+    /// Replaces the content of the lock's file, for processes that find the lock held.
     ///
     /// # Errors
     ///
@@ -78,8 +79,8 @@ impl Lock {
         file.write_all(bytes)
     }
 
-    /// Returns whether a path still names the file that is locked. Where it does not, another process can take a
-    /// lock at that path.
+    /// Returns whether a path still names the locked file. Otherwise, another process can take a lock at
+    /// that path.
     pub fn is_at(&self, path: &Path) -> bool {
         let identity = |metadata: Metadata| (metadata.dev(), metadata.ino());
         match (fs::metadata(path), self.0.metadata()) {

@@ -26,7 +26,7 @@ pub struct Client {
     socket: PathBuf,
 }
 
-/// Why a request to an agent failed.
+/// The failure of a request to an agent.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
     /// No agent runs.
@@ -68,7 +68,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// If no agent runs, or it does not respond within 10 s.
+    /// Fails if no agent runs, or it does not respond within 10 s.
     pub async fn status(&self) -> Result<AgentStatus, ControlError> {
         match self.send(&Request::Status {}, RESPONSE_TIME_MAX).await? {
             Response::Status(status) => Ok(*status),
@@ -76,13 +76,13 @@ impl Client {
         }
     }
 
-    /// Has the agent scan and push now, and waits until the server has acknowledged the push. `wait`
-    /// is rounded down to whole seconds, and is at least 1 and at most 600 of them.
+    /// Requests a scan and a push, and waits until the server has acknowledged the push. `wait` is
+    /// rounded down to whole seconds, from 1 to 600.
     ///
     /// # Errors
     ///
-    /// If no agent runs, the scan fails, the server refuses the push, or all that takes longer than
-    /// `wait`.
+    /// Fails if no agent runs, the scan fails, the server refuses the push, or all of this takes
+    /// longer than `wait`.
     pub async fn resync(&self, wait: Duration) -> Result<ResyncReply, ControlError> {
         let wait_seconds = wait.as_secs().clamp(1, RESYNC_SECONDS_MAX);
         let time_max = Duration::from_secs(wait_seconds) + RESPONSE_TIME_MAX;
@@ -99,7 +99,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// If no agent runs, or it refuses the source.
+    /// Fails if no agent runs, or it refuses the source.
     pub async fn source_add(&self, path: &Path) -> Result<SourceChange, ControlError> {
         let path = text(path)?;
         self.source_change(&Request::SourceAdd { path }).await
@@ -109,7 +109,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// If no agent runs, the source is not declared, or the operator declared it.
+    /// Fails if no agent runs, the source is not declared, or the operator declared it.
     pub async fn source_remove(&self, path: &Path) -> Result<SourceChange, ControlError> {
         let path = text(path)?;
         self.source_change(&Request::SourceRemove { path }).await
@@ -119,7 +119,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// If no agent runs, or it does not respond within 10 s.
+    /// Fails if no agent runs, or it does not respond within 10 s.
     pub async fn source_list(&self) -> Result<Vec<Source>, ControlError> {
         match self
             .send(&Request::SourceList {}, RESPONSE_TIME_MAX)
@@ -134,7 +134,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// If no agent runs, or the source is not declared.
+    /// Fails if no agent runs, or the source is not declared.
     pub async fn source_show(&self, path: &Path) -> Result<SourceDetails, ControlError> {
         let path = text(path)?;
         let request = Request::SourceShow { path };
@@ -148,7 +148,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// If no agent runs, it does not respond within 10 s, or it does not end within another 30 s.
+    /// Fails if no agent runs, it does not respond within 10 s, or it does not end within another
+    /// 30 s.
     pub async fn stop(&self) -> Result<(), ControlError> {
         let send = async {
             let mut stream = self.connect().await?;
@@ -160,8 +161,8 @@ impl Client {
             return Err(malformed(&response));
         }
         let end = async {
-            // The agent keeps the connection open until it has ended. Both an error and the end of
-            // the stream say so.
+            // The agent keeps the connection open until it has ended. Then this read returns an
+            // error or the end of the stream.
             let _ = stream.read(&mut [0]).await;
             Ok(())
         };

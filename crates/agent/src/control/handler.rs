@@ -27,7 +27,7 @@ pub(crate) struct ControlHandler {
     pub socket: PathBuf,
     /// The server's address.
     pub server: String,
-    /// What is scanned. Its sources are not used here.
+    /// The request of the scans. Its sources are not used here.
     pub request: roots::Request,
     /// The declared sources. The lock is held until the reading has each change.
     pub sources: Arc<Mutex<Sources>>,
@@ -58,7 +58,7 @@ impl ControlHandler {
         })
     }
 
-    /// Returns the status. It waits for nothing, not for a disk either.
+    /// Returns the status without waiting, not even for a disk.
     fn status(&self) -> AgentStatus {
         let now = Instant::now();
         let scan_state = self.reading.state().borrow().clone();
@@ -87,7 +87,7 @@ impl ControlHandler {
         }
     }
 
-    /// Requests a scan and a push of it, and waits for the outcome.
+    /// Requests a scan and a push of its result, and waits for the outcome.
     async fn resync(&self, wait_seconds: u64) -> Result<ResyncReply, String> {
         if !(1..=RESYNC_SECONDS_MAX).contains(&wait_seconds) {
             return Err(format!("`wait_seconds` is from 1 to {RESYNC_SECONDS_MAX}"));
@@ -109,7 +109,7 @@ impl ControlHandler {
         }
     }
 
-    /// Waits for the outcome of the resync of that number.
+    /// Waits for the outcome of the resync with this number.
     async fn resync_outcome(&self, number: u64) -> Result<ResyncReply, String> {
         let mut scan_state = self.reading.state();
         let mut push_state = self.session.push_state.clone();
@@ -171,7 +171,7 @@ impl ControlHandler {
         let (path, changed) = blocking(move || {
             let mut sources = lock(&sources);
             let changed = change(&mut sources)?;
-            // Under the lock, so that the later of two changes is what is scanned.
+            // This happens under the lock, so that the later of two changes is the one that is scanned.
             reading.set_sources(sources.declared());
             Ok::<_, String>(changed)
         })
@@ -195,7 +195,7 @@ impl ControlHandler {
                     path.display()
                 ));
             };
-            // A scan names a root by its canonical path, and one that it refuses as it was declared.
+            // A scan names a root by its canonical path, and a root that it refuses by the declared path.
             let real = known.canonicalize().ok();
             let roots = [Some(known.clone()), real].into_iter().flatten();
             let roots: Vec<_> = roots.map(|r| r.to_string_lossy().into_owned()).collect();

@@ -33,8 +33,8 @@ const CONNECTIONS_MAX: usize = 32;
 /// The pause after the system refused a connection for lack of file descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
-/// Most bytes that are read, and discarded, of a request that is too long. A socket that is closed
-/// with unread bytes loses the response.
+/// Maximum number of bytes that are read and discarded of a request that is too long. Closing a socket with
+/// unread bytes loses the response.
 const DRAIN_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// Longest time for reading those bytes.
@@ -48,8 +48,8 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    /// Binds the socket in a state directory that this process has locked. It replaces a socket that
-    /// is there already, since no running agent can own it.
+    /// Binds the socket in a state directory that this process has locked. Replaces an existing socket,
+    /// since no running agent can own it.
     pub fn bind(state_directory: &Path) -> Result<Self, AgentError> {
         let path = socket_path(state_directory);
         let failed = |reason| AgentError::State {
@@ -64,18 +64,19 @@ impl Socket {
                 let reason = "it is in the way of the agent's socket; move it away";
                 return Err(failed(reason.to_owned()));
             }
-            // If the path is more than missing, binding fails.
+            // If the path has another problem than being missing, binding fails.
             Err(_) => {}
         }
         let bind = || UnixListener::bind(ShortPath::of(&path)?.path());
         let listener = bind().map_err(|error: io::Error| failed(error.to_string()))?;
-        // Up to here the mode of the directory kept other users away.
+        // Until now, the mode of the directory has kept other users away.
         fs::set_permissions(&path, Permissions::from_mode(0o600))
             .map_err(|error| failed(error.to_string()))?;
         Ok(Self { listener, path })
     }
 
-    /// Accepts connections until it is dropped. They live on in `connections` until that is shut down.
+    /// Accepts connections until the future is dropped. The connections continue in `connections` until
+    /// that is shut down.
     pub async fn serve(&self, handler: &Arc<ControlHandler>, connections: &mut JoinSet<()>) {
         let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         loop {
@@ -104,7 +105,7 @@ impl Socket {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        // It may be gone already.
+        // The file may be deleted already.
         let _ = fs::remove_file(&self.path);
     }
 }
@@ -129,7 +130,7 @@ async fn respond(mut stream: UnixStream, handler: &ControlHandler) -> io::Result
     tokio::time::timeout(RESPONSE_TIME_MAX, stream.write_all(&line)).await??;
     if matches!(response, Response::Stopping {}) {
         handler.stop.cancel();
-        // The caller waits for the end of the connection, which comes with the end of the agent.
+        // The caller waits for the end of the connection, which ends with the agent.
         std::future::pending::<()>().await;
     }
     Ok(())
@@ -175,7 +176,7 @@ pub(crate) async fn read_line(
     Ok((line.len() <= bytes_max).then_some(line))
 }
 
-/// Returns whether `peer` may send requests to an agent of the user `own`: the same user and root may.
+/// Returns whether `peer` may send requests to an agent of the user `own`. Only the same user and root may.
 fn is_admitted(peer: u32, own: u32) -> bool {
     peer == own || peer == 0
 }

@@ -1,4 +1,4 @@
-//! A short path to a socket in a deep directory. The system accepts about a hundred bytes.
+//! Short paths to sockets in deep directories. The system accepts about a hundred bytes.
 
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File};
@@ -33,7 +33,7 @@ impl ShortPath {
     ///
     /// # Errors
     ///
-    /// If its directory cannot be opened.
+    /// Fails if its directory cannot be opened.
     pub fn of(socket: &Path) -> io::Result<Self> {
         if fits(socket) {
             return Ok(Self {
@@ -88,7 +88,7 @@ impl Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
-        // A link that stays behind opens nothing that was closed before.
+        // A link that is left behind gives no new access.
         let _ = fs::remove_file(self.path());
         let _ = fs::remove_dir(&self.0);
     }

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-/// How long after its last change a burst is over.
+/// The time without a change after which a burst is over.
 const QUIET: Duration = Duration::from_millis(50);
 
-/// How long after its first change a burst counts as over even if changes go on.
+/// The time after its first change at which a burst counts as over even if changes go on.
 const BURST_MAX: Duration = Duration::from_millis(500);
 
 /// A burst of changes, such as an editor that saves one file or a checkout that writes a thousand.

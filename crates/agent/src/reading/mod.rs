@@ -1,7 +1,7 @@
 //! Watching and scanning one project.
 //!
-//! A reading knows no server, no agent and no token. It scans once for everybody: any number of
-//! sessions follow what it publishes.
+//! A reading knows no server, no agent and no token. It scans once, and any number of sessions
+//! follow what it publishes.
 
 mod debounce;
 mod scanner;
@@ -33,13 +33,13 @@ pub struct Reading<'r> {
     state: watch::Sender<ScanState>,
 }
 
-/// How a reading notices that something may have changed.
+/// The way in which a reading notices changes.
 #[derive(Debug, Clone)]
 pub enum ChangeDetection {
-    /// By file system events. Where there are none, it scans every two seconds. To find out whether
+    /// File system events. Where there are none, it scans every two seconds. To find out whether
     /// they arrive, it writes a file into this directory, which must exist.
     Events(PathBuf),
-    /// By a scan every two seconds.
+    /// A scan every two seconds.
     Polling,
 }
 
@@ -51,23 +51,23 @@ pub struct ReadingHandle {
     state: watch::Receiver<ScanState>,
 }
 
-/// What a scan found. A later scan makes another one.
+/// The result of one scan.
 #[derive(Debug)]
 pub struct ProjectScan {
     pub(crate) snapshot: Snapshot,
     pub(crate) bodies: Bodies,
     pub(crate) notes: Vec<Note>,
-    /// The number of the last resync that was requested before the scan began. The scan answers that
-    /// one and all before it.
+    /// The number of the last resync that was requested before the scan began. The scan answers
+    /// this resync and all before it.
     pub(crate) resync: u64,
 }
 
-/// What a scan follows from. A counter only grows, so that a reader who looks late misses nothing.
+/// The triggers of scans. Counters only grow, so that a late reader misses nothing.
 #[derive(Debug, Clone)]
 struct ScanTriggers {
-    /// How often something may have changed.
+    /// The number of events after which something may have changed.
     changes: u64,
-    /// How many resyncs were requested.
+    /// The number of requested resyncs.
     resyncs: u64,
     /// The declared sources, in their order.
     sources: Vec<Declared>,
@@ -76,11 +76,11 @@ struct ScanTriggers {
 /// The state of a reading.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ScanState {
-    /// What the first scan waits for.
+    /// The condition that the first scan still waits for.
     pub not_ready: Option<String>,
-    /// Why it polls.
+    /// The reason for polling.
     pub polling: Option<String>,
-    /// Why the last scan failed; `None` once one has succeeded.
+    /// The failure of the last scan, or `None` if it succeeded.
     pub failure: Option<ScanFailure>,
 }
 
@@ -92,7 +92,7 @@ pub(crate) struct ScanFailure {
 }
 
 impl<'r> Reading<'r> {
-    /// Returns a reading that scans what `request` names. It reads nothing before [`Self::run`], and
+    /// Returns a reading of the project in `request`. It reads nothing before [`Self::run`], and
     /// its first scan waits for `ready`.
     pub fn new(
         request: Request,
@@ -125,12 +125,12 @@ impl<'r> Reading<'r> {
         }
     }
 
-    /// Watches and scans until it is dropped, which may happen at any moment: a scan under way then
-    /// publishes nothing.
+    /// Watches and scans until the future is dropped, which may happen at any moment. A scan in
+    /// progress then publishes nothing.
     ///
     /// # Errors
     ///
-    /// If the first scan fails. A later scan that fails is reported and repeated.
+    /// Fails if the first scan fails. A later scan that fails is reported and repeated.
     pub async fn run(self) -> Result<(), AgentError> {
         if let Some(readiness) = &self.ready {
             self.await_readiness(readiness).await;
@@ -165,8 +165,8 @@ impl ReadingHandle {
         self.triggers.borrow().sources.len()
     }
 
-    /// Requests a scan, and that every session pushes it even if nothing has changed. Returns the
-    /// number of this resync.
+    /// Requests a scan that every session pushes even if nothing has changed. Returns the number of
+    /// this resync.
     pub(crate) fn resync(&self) -> u64 {
         let mut number = 0;
         self.triggers.send_modify(|triggers| {
@@ -176,7 +176,7 @@ impl ReadingHandle {
         number
     }
 
-    /// Replaces the declared sources, and requests a scan if they are others than before.
+    /// Replaces the declared sources, and requests a scan if they differ.
     pub(crate) fn set_sources(&self, sources: Vec<Declared>) {
         self.triggers.send_if_modified(|triggers| {
             let is_other = triggers.sources != sources;
@@ -187,8 +187,8 @@ impl ReadingHandle {
 }
 
 impl ProjectScan {
-    /// Takes over what a scan found. `polling` says why files are polled and not watched. It becomes
-    /// part of the snapshot's error, since what a polled snapshot holds may be two seconds old.
+    /// Returns the result of a scan. `polling` is the reason why files are polled and not watched.
+    /// It becomes part of the snapshot's error, since a polled snapshot may be two seconds old.
     pub(crate) fn new(scan: Scan, polling: Option<&str>, resync: u64) -> Self {
         let mut snapshot = scan.snapshot;
         if let Some(reason) = polling {
@@ -213,8 +213,8 @@ impl ProjectScan {
         resources.filter(|r| r.status != Status::Ok).count()
     }
 
-    /// Returns whether another scan found the same. The bodies need no look: the snapshot holds
-    /// their hashes.
+    /// Returns whether another scan found the same. The snapshots hold the hashes of the bodies, so
+    /// the bodies need no comparison.
     fn is_same_content(&self, other: &Self) -> bool {
         self.snapshot == other.snapshot && self.notes == other.notes
     }

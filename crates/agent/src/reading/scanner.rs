@@ -1,4 +1,4 @@
-//! The loop of a reading: it waits for a reason to scan, scans, and publishes what the scan found.
+//! The loop of a reading: it waits for a trigger, scans, and publishes the result.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,22 +25,23 @@ const POLL_INTERVAL: Duration = Duration::from_secs(2);
 /// The pause between scans while directories appear and disappear too fast to be watched.
 const SETTLE_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Longest wait for the event of a file that is written to find out whether events arrive.
+/// Longest wait for the event of the file that a probe writes.
 const PROBE_TIME_MAX: Duration = Duration::from_secs(2);
 
-/// How many scans in a row may be discarded because something changed meanwhile. The next one counts
-/// in any case: a file that is written without end must not hide every other change.
+/// Maximum number of consecutive scans that are discarded because something changed during them.
+/// The next one counts in any case: a file that is written without end must not hide every other
+/// change.
 const OVERTAKEN_MAX: u32 = 2;
 
 /// Scans a project, one scan after another.
 pub(super) struct Scanner<'r> {
-    /// What is scanned. The triggers name the sources of each scan.
+    /// The request of the scans. The triggers name the sources of each scan.
     request: Request,
     triggers: watch::Receiver<ScanTriggers>,
     scans: watch::Sender<Option<Arc<ProjectScan>>>,
     state: watch::Sender<ScanState>,
     report: Reporter<'r>,
-    /// Locked by the thread of one pass at a time.
+    /// One pass at a time locks it.
     project_watch: Arc<Mutex<ProjectWatch>>,
 }
 
@@ -48,16 +49,16 @@ pub(super) struct Scanner<'r> {
 struct ProjectWatch {
     watcher: Watcher,
     changes: ChangeDetection,
-    /// When to probe for events next; `None` once one has arrived.
+    /// The time of the next probe, or `None` once an event has arrived.
     probe_at: Option<Instant>,
 }
 
 impl ProjectWatch {
-    /// Watches the places of a scan. Returns whether something is watched that was not before.
+    /// Watches the places of a scan. Returns whether a place is watched that was not before.
     ///
     /// # Errors
     ///
-    /// If events do not arrive or are not wanted: the project must then be polled.
+    /// Fails if events do not arrive or are not wanted. The project must then be polled.
     fn set_places(&mut self, places: &[Place]) -> Result<bool, WatchError> {
         let ChangeDetection::Events(directory) = &self.changes else {
             return Err(WatchError::Asked);
@@ -79,10 +80,10 @@ impl ProjectWatch {
     }
 }
 
-/// The result of one scan, and of watching the places that it named.
+/// The result of one scan, and of watching its places.
 struct Pass {
     scan: Result<Scan, ScanError>,
-    /// Whether something is watched that was not before.
+    /// Whether a place is watched that was not before.
     watched: Result<bool, WatchError>,
 }
 
@@ -90,7 +91,7 @@ impl<'r> Scanner<'r> {
     /// Returns the scanner of a reading.
     pub fn new(reading: Reading<'r>) -> Self {
         let signals = reading.triggers.clone();
-        // Lost events count as a change: every scan reads everything.
+        // Lost events count as a change, since every scan reads everything.
         let watcher = Watcher::new(move |_| signals.send_modify(|triggers| triggers.changes += 1));
         Self {
             request: reading.request,
@@ -106,11 +107,11 @@ impl<'r> Scanner<'r> {
         }
     }
 
-    /// Scans until it is dropped.
+    /// Scans until the future is dropped.
     ///
     /// # Errors
     ///
-    /// If the first scan fails.
+    /// Fails if the first scan fails.
     pub async fn run(mut self) -> Result<(), AgentError> {
         loop {
             let (pass, triggers) = self.settled_pass().await;
@@ -124,8 +125,8 @@ impl<'r> Scanner<'r> {
                     }
                     let polling = pass.watched.as_ref().err();
                     self.set_polling(polling.map(ToString::to_string).as_deref());
-                    // A reader of the chat should know that its context may be two seconds old,
-                    // unless the person asked for polling.
+                    // Readers of the chat should know that its context may be two seconds old,
+                    // unless the user asked for polling.
                     let failed = polling.filter(|error| error.is_failure());
                     let failed = failed.map(ToString::to_string);
                     self.publish(ProjectScan::new(scan, failed.as_deref(), triggers.resyncs));
@@ -148,7 +149,7 @@ impl<'r> Scanner<'r> {
             let triggers = self.triggers.borrow_and_update().clone();
             let pass = self.pass(&triggers).await;
             let is_overtaken = self.triggers.has_changed().unwrap_or(false);
-            // A place that is watched only now may have changed before.
+            // A newly watched place may have changed before.
             let is_unseen = pass.scan.is_ok() && matches!(pass.watched, Ok(true));
             if counts(overtaken, is_overtaken || is_unseen) {
                 return (pass, triggers);
@@ -190,7 +191,7 @@ impl<'r> Scanner<'r> {
         }
         let mut burst = Burst::begin(Instant::now());
         loop {
-            // A caller waits for the answer to a resync.
+            // A caller waits for the resync, so do not wait for more changes.
             if self.triggers.borrow_and_update().resyncs > answered {
                 return;
             }
@@ -202,7 +203,7 @@ impl<'r> Scanner<'r> {
         }
     }
 
-    /// Publishes a scan, unless it found what the last one did and answers no further resync.
+    /// Publishes a scan, unless it found the same as the last one and answers no further resync.
     fn publish(&self, scan: ProjectScan) {
         self.state.send_if_modified(|state| {
             let had_failed = state.failure.is_some();

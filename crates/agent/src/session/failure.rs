@@ -1,4 +1,4 @@
-//! What a failed request means to a session.
+//! The meaning of a failed request for a session.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,20 +7,20 @@ use ctxpin_client::error::ClientError;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_protocol::problem::ProblemName;
 
-/// What a failed request means. A reason is for people.
+/// The meaning of a failed request. Reasons are for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Failure {
     /// The same request may succeed later.
     Transient {
         reason: String,
-        /// How long the server wants no further request.
+        /// The time in which the server wants no further request.
         retry_after: Option<Duration>,
     },
     /// The push names bytes that the server lacks.
     MissingBlobs { missing: BTreeSet<BlobHash> },
     /// The server would refuse the same request again.
     Refused { reason: String },
-    /// The server has no room for the push until somebody makes some.
+    /// The server has no room for the push until somebody frees some.
     NoRoom { reason: String },
     /// A newer process of this agent has taken over.
     Fenced { reason: String },
@@ -46,7 +46,7 @@ impl Failure {
             Some(ProblemName::Unauthenticated) => return Self::Unauthenticated { reason },
             Some(ProblemName::MissingBlobs) => {
                 let missing = error.problem().into_iter().flat_map(|p| &p.missing);
-                // A hash that does not parse is not ours. If none is left, the plan gives up.
+                // A hash that does not parse is not in the push. If no hash is left, the plan gives up.
                 let missing = missing.filter_map(|hash| hash.parse().ok()).collect();
                 return Self::MissingBlobs { missing };
             }
@@ -62,9 +62,9 @@ impl Failure {
     }
 }
 
-/// Returns whether the same request would fail again. A response that is not ctxpin's comes from
-/// something in front of the server, which may be gone in a moment; only a body that is too large for
-/// it stays too large.
+/// Returns whether the same request would fail again. A response that is not from ctxpin comes from
+/// something in front of the server, which may recover soon. Only a body that is too large for it stays too
+/// large.
 fn is_final(error: &ClientError) -> bool {
     match error {
         ClientError::InvalidServer { .. }

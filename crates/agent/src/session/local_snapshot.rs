@@ -1,4 +1,4 @@
-//! What an agent makes of a scan before it pushes it.
+//! The snapshot of a scan, before it is pushed.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,8 +12,7 @@ use ctxpin_protocol::convert::resources;
 
 use crate::reading::ProjectScan;
 
-/// The snapshot of the last scan, to be compared with the server's head. A later scan makes another
-/// one.
+/// The snapshot of a scan with its hashes, to compare with the server's head.
 #[derive(Debug)]
 pub(crate) struct LocalSnapshot {
     scan: Arc<ProjectScan>,
@@ -41,7 +40,7 @@ impl LocalSnapshot {
         &self.scan.bodies
     }
 
-    /// Returns what there is to know of the workspace that no resource says.
+    /// Returns the notes on the workspace that concern no single resource.
     pub fn notes(&self) -> &[Note] {
         &self.scan.notes
     }
@@ -61,7 +60,7 @@ impl LocalSnapshot {
         self.scan.unusable()
     }
 
-    /// Returns what the control socket says of it.
+    /// Returns the summary for the control socket.
     pub fn to_wire(&self) -> ScanSummary {
         ScanSummary {
             snapshot: self.id.to_string(),

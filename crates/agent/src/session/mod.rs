@@ -1,8 +1,8 @@
-//! What one agent pushes of a project: a token, an epoch, and the head that the server has.
+//! The session of one agent: a token, an epoch, and the server's head.
 //!
-//! A session follows the scans of a reading and watches no files itself. Several sessions, each with
-//! an agent and a token of its own, can follow one reading; one that the server refuses or fences
-//! ends alone.
+//! A session follows the scans of a reading and watches no files itself. Several sessions with
+//! separate agents and tokens can follow one reading. If the server refuses or fences one of them,
+//! only this session ends.
 
 mod backoff;
 mod failure;
@@ -50,8 +50,8 @@ impl<'r> Session<'r> {
     /// Returns a session of the agent whose token `client` has. It sends nothing before
     /// [`Self::run`].
     ///
-    /// `process` is the random id of this process: the server gives it an epoch, and fences the
-    /// process of the same agent that came before. `scans` comes from
+    /// `process` is the random id of this process. The server assigns it an epoch, and fences the
+    /// previous process of the same agent. `scans` comes from
     /// [`ReadingHandle::scans`](crate::reading::ReadingHandle::scans).
     pub fn new(
         client: Client,
@@ -76,14 +76,14 @@ impl<'r> Session<'r> {
         }
     }
 
-    /// Pushes until the reading ends or this is dropped, which may happen at any moment: what the
-    /// server has not acknowledged counts for nothing.
+    /// Pushes until the reading ends or the future is dropped, which may happen at any moment. Only
+    /// what the server has acknowledged counts.
     ///
     /// # Errors
     ///
-    /// If the server does not take this process or its token any more: a newer process has taken
-    /// over, another agent has replaced this one, or the token is not valid. The session repeats
-    /// whatever fails only for the moment.
+    /// Fails if the server no longer accepts this process or its token: a newer process has taken
+    /// over, another agent has replaced this one, or the token is not valid. The session retries
+    /// after transient failures.
     pub async fn run(self) -> Result<(), AgentError> {
         let pusher = Pusher::new(
             self.client,
@@ -99,8 +99,8 @@ impl<'r> Session<'r> {
     }
 }
 
-/// Makes a snapshot of each scan until the reading ends. It runs beside the pusher, so that the
-/// newest snapshot is known while a request is under way.
+/// Computes the snapshot of each scan until the reading ends. Runs beside the pusher, so that the
+/// newest snapshot is known while a request is in progress.
 async fn follow(
     mut scans: watch::Receiver<Option<Arc<ProjectScan>>>,
     newest: watch::Sender<Option<Arc<LocalSnapshot>>>,

@@ -1,8 +1,8 @@
-//! What a session requests of the server next. A plan decides and does nothing: the results of
-//! requests, the clock and chance come in as arguments.
+//! The plan of a session: it decides the next request to the server and does nothing itself. The results of
+//! requests, the clock and random numbers are arguments.
 //!
-//! It has no queue. Each step looks at the newest snapshot, so what is sent after a pause is what the
-//! workspace holds then.
+//! It has no queue. Each step uses the newest snapshot, so a push after a pause contains the workspace as
+//! it is then.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -17,23 +17,23 @@ use super::local_snapshot::LocalSnapshot;
 use super::push_bodies::PushBodies;
 use crate::error::AgentError;
 
-/// The pause between repeats of the request that opened the session. They tell the server that the
-/// agent is connected, and an idle agent that it was fenced. A prime number of seconds, so that no
-/// connection is closed just as a repeat is due.
+/// The pause between repeats of the request that opened the session. They show the server that the agent is
+/// connected, and an idle agent that it was fenced. It is a prime number of seconds, so that no connection
+/// closes just when a repeat is due.
 pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(29);
 
-/// Shortest pause before a snapshot is sent again for which the server has no room. Somebody has to
-/// make room first.
+/// The pause before a snapshot is sent again that the server had no room for. Somebody has to make room
+/// first.
 const NO_ROOM_PAUSE: Duration = Duration::from_secs(10 * 60);
 
-/// Most times in a row that the server may request bytes of one snapshot. Once is usual; it needs them
-/// another time if an upload has expired meanwhile.
+/// Maximum number of consecutive requests of the server for bytes of one snapshot. One is usual; another
+/// follows if an upload has expired.
 const MISSING_ROUNDS_MAX: u32 = 4;
 
 /// The next thing to do.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Open the session, or repeat the request that did.
+    /// Open the session, or repeat the request that opened it.
     OpenSession,
     /// Send bytes ahead of a push.
     Upload { epoch: i64, hash: BlobHash },
@@ -60,7 +60,7 @@ pub(super) struct Acknowledged {
     pub unchanged: bool,
 }
 
-/// The retry of a request that failed for the moment.
+/// The retry of a request that failed transiently.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Retry {
     /// Why the request failed.
@@ -71,7 +71,7 @@ pub(crate) struct Retry {
 /// Whether the server has the newest snapshot.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) enum PushStatus {
-    /// It has, or there is none yet.
+    /// The server has it, or there is no snapshot yet.
     #[default]
     Settled,
     Sending,
@@ -83,20 +83,20 @@ pub(crate) enum PushStatus {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refusal {
     pub reason: String,
-    /// When the same snapshot is sent again; `None` if never.
+    /// The time at which the same snapshot is sent again, or `None` if never.
     pub retry_at: Option<Instant>,
 }
 
-/// What a session does after a failure.
+/// The action of a session after a failure.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Recovery {
-    /// It goes on at once, with another request.
+    /// The session continues at once, with another request.
     Continue,
-    /// It retries after a pause.
+    /// The session retries after a pause.
     Retry { reason: String, pause: Duration },
-    /// It sends this snapshot no more.
+    /// The session does not send this snapshot again.
     Refused { reason: String },
-    /// It sends this snapshot again only after a long pause.
+    /// The session sends this snapshot again only after a long pause.
     NoRoom { reason: String, pause: Duration },
 }
 
@@ -108,7 +108,7 @@ struct OpenSession {
     notes_max: usize,
 }
 
-/// Identifies what a push says: the content, the notes, and the resync that requested it.
+/// Identifies a push: the content, the notes, and the resync that requested it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct PushKey {
     id: SnapshotId,
@@ -125,8 +125,8 @@ impl PushKey {
         }
     }
 
-    /// Returns whether the server's answer to this push holds for a snapshot too: it says the same,
-    /// and no later resync requested it.
+    /// Returns whether the server's answer to this push is valid for a snapshot too: the content and notes
+    /// are the same, and no later resync requested it.
     fn covers(&self, snapshot: &LocalSnapshot) -> bool {
         self.id == snapshot.id
             && self.notes == snapshot.notes_hash
@@ -134,10 +134,10 @@ impl PushKey {
     }
 }
 
-/// What a session knows of the server.
+/// The plan of a session, and its knowledge of the server.
 pub(super) struct Plan {
     session: Option<OpenSession>,
-    /// When to open the session, or to repeat that.
+    /// The time to open the session, or to repeat the request.
     session_at: Instant,
     session_failures: u32,
     session_retry: Option<Retry>,
@@ -147,11 +147,11 @@ pub(super) struct Plan {
     refused: Option<(PushKey, Refusal)>,
     push_failures: u32,
     push_retry: Option<Retry>,
-    /// The bytes that the server has requested since it last acknowledged a push.
+    /// The bytes that the server has requested since its last acknowledgement.
     missing: BTreeSet<BlobHash>,
-    /// How often it has requested bytes of this snapshot.
+    /// The number of times that the server has requested bytes of this snapshot.
     missing_rounds: Option<(SnapshotId, u32)>,
-    /// The bytes that were sent ahead since it last acknowledged a push.
+    /// The bytes that were uploaded since the server's last acknowledgement.
     uploaded: BTreeSet<BlobHash>,
 }
 
@@ -243,15 +243,15 @@ impl Plan {
         }
     }
 
-    /// Records the server's answer to [`Step::OpenSession`]. Returns whether the session has another
-    /// epoch than before.
+    /// Records the server's answer to [`Step::OpenSession`]. Returns whether the epoch differs from the
+    /// previous one.
     pub fn session_opened(&mut self, now: Instant, session: Session) -> bool {
         let head = session.head.map(|head| head.snapshot);
         let known = self.session.as_ref();
         let is_new = known.is_none_or(|known| known.epoch != session.epoch);
         if is_new || known.is_some_and(|known| known.head != head) {
-            // Only this process pushes in its session. If the head is another one, the server was
-            // restored from a backup and no longer has what it acknowledged.
+            // Only this process pushes in its session. If the head differs, the server was restored from a
+            // backup and no longer has what it acknowledged.
             self.acknowledged = None;
         }
         self.session = Some(OpenSession {
@@ -270,7 +270,7 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// If the session has to end.
+    /// Fails if the session has to end.
     pub fn session_failed(
         &mut self,
         now: Instant,
@@ -307,7 +307,7 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// If the server did not accept the push. The next push has a greater version, so that may pass.
+    /// Fails if the server did not accept the push. The next push has a greater version and may succeed.
     pub fn push_answered(
         &mut self,
         snapshot: &LocalSnapshot,
@@ -346,7 +346,7 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// If the session has to end.
+    /// Fails if the session has to end.
     pub fn push_failed(
         &mut self,
         now: Instant,
@@ -378,7 +378,7 @@ impl Plan {
         }
     }
 
-    /// Returns whether a snapshot is still to be pushed.
+    /// Returns whether a snapshot must still be pushed.
     fn is_due(&self, snapshot: &LocalSnapshot) -> bool {
         let acknowledged = self.acknowledged.as_ref().map(|(key, _)| key);
         let refused = self.refused.as_ref().map(|(key, _)| key);
@@ -386,8 +386,8 @@ impl Plan {
         !answered.any(|key| key.covers(snapshot))
     }
 
-    /// Returns the bytes that the server is thought to lack. If another process made its head, only
-    /// the server can tell, so nothing is sent until it requests something.
+    /// Returns the bytes that the server probably lacks. If another process made its head, only the server
+    /// knows, so nothing is sent until it requests something.
     fn lacking(&self, snapshot: &LocalSnapshot) -> BTreeSet<BlobHash> {
         let session = self.session.as_ref();
         let has_no_head = session.is_some_and(|session| session.head.is_none());

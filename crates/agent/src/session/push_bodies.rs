@@ -1,25 +1,25 @@
-//! Which bytes travel in a push, and which ahead of it.
+//! Splitting the bytes of a push: some are in the push, the others are uploaded before it.
 
 use std::collections::BTreeSet;
 
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::resource::Bodies;
 
-/// Most bytes that travel in a push, before base64. A push of this size is quick to repeat.
+/// Maximum number of bytes in a push, before base64. A push of this size is quick to repeat.
 const INLINE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// The bytes of a push.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct PushBodies {
-    /// Those in the push itself.
+    /// The bytes in the push itself.
     pub inline: BTreeSet<BlobHash>,
-    /// Those ahead of it, one request each.
+    /// The bytes that are uploaded before the push, one request each.
     pub ahead: BTreeSet<BlobHash>,
 }
 
 impl PushBodies {
-    /// Splits the wanted bodies. The smallest travel in the push, since each request of its own costs
-    /// a round trip. `request_bytes_max` is the longest request that the server accepts.
+    /// Splits the wanted bodies. The smallest are in the push, since each separate request costs a round
+    /// trip. `request_bytes_max` is the longest request that the server accepts.
     pub fn split(bodies: &Bodies, wanted: &BTreeSet<BlobHash>, request_bytes_max: u64) -> Self {
         // Base64 makes four bytes of three, and the manifest needs room too.
         let room = usize::try_from(request_bytes_max / 2).unwrap_or(usize::MAX);

@@ -18,9 +18,9 @@ pub(crate) struct PushState {
     pub status: PushStatus,
     /// The outcome of the last push that the server acknowledged or refused.
     pub outcome: Option<PushOutcome>,
-    /// What the server last warned of.
+    /// The last warnings of the server.
     pub quota_warnings: Vec<QuotaWarning>,
-    /// When the agent's token expires, as the server last said.
+    /// The time at which the agent's token expires, as the server last said.
     pub token_expires_at: Option<Moment>,
 }
 

@@ -22,7 +22,7 @@ use super::push_state::{AcknowledgedPush, PushOutcome, PushState};
 use crate::error::AgentError;
 use crate::report::{Report, Reporter};
 
-/// Whether MCP has settled. It has: an agent starts no servers.
+/// The agent starts no MCP servers, so they have always settled.
 const MCP_SETTLED: bool = true;
 
 /// Carries out the plan of one session.
@@ -54,11 +54,11 @@ impl<'r> Pusher<'r> {
         }
     }
 
-    /// Pushes until no more snapshots can come.
+    /// Pushes until the channel of snapshots closes.
     ///
     /// # Errors
     ///
-    /// Those of [`Session::run`](super::Session::run).
+    /// Returns the errors of [`Session::run`](super::Session::run).
     pub async fn run(mut self) -> Result<(), AgentError> {
         loop {
             let snapshot = self.newest.borrow_and_update().clone();
@@ -213,7 +213,7 @@ impl<'r> Pusher<'r> {
         Ok(())
     }
 
-    /// Publishes and reports what the session does after a failure.
+    /// Publishes and reports the action after a failure.
     fn recover(&self, recovery: Recovery, snapshot: Option<&LocalSnapshot>) {
         match recovery {
             Recovery::Continue => {}
@@ -240,7 +240,7 @@ impl<'r> Pusher<'r> {
         self.publish(snapshot, outcome);
     }
 
-    /// Returns what a failed request means, and reports if this process was fenced.
+    /// Classifies a failed request, and reports if this process was fenced.
     fn failure(&self, error: &ClientError) -> Failure {
         let failure = Failure::of(error);
         if matches!(failure, Failure::Fenced { .. }) {

@@ -65,7 +65,7 @@ impl Workspace {
         self.base.join(path)
     }
 
-    /// Writes a file as an editor does: whole, in one step.
+    /// Writes a file atomically, as an editor does.
     pub fn write(&self, path: &str, text: &str) {
         let next = self.path("next");
         fs::write(&next, text).unwrap();
@@ -101,7 +101,7 @@ pub struct Running {
 pub struct Reports(Receiver<Report>);
 
 impl Reports {
-    /// Returns a sink of reports, and what came through it.
+    /// Returns a sink of reports, and the reports that it received.
     pub fn new() -> (impl Fn(Report) + Send + Sync, Self) {
         let (sender, reports) = channel(1024);
         let report = move |report| {
@@ -124,7 +124,7 @@ impl Reports {
         tokio::time::timeout(PATIENCE, wait).await.unwrap()
     }
 
-    /// Waits until the server has a new head of that number.
+    /// Waits until the server has a new head with this number.
     pub async fn pushed(&mut self, seq: i64) {
         let pushed = |report: &Report| matches!(report, Report::Pushed { .. });
         let Report::Pushed { seq: found, .. } = self.until(pushed).await else {
@@ -140,18 +140,18 @@ impl Running {
         self.reports.until(matches).await
     }
 
-    /// Waits until the server has a new head of that number.
+    /// Waits until the server has a new head with this number.
     pub async fn pushed(&mut self, seq: i64) {
         self.reports.pushed(seq).await;
     }
 
-    /// Waits until it has ended.
+    /// Waits until the agent has ended.
     pub async fn ended(self) -> Result<(), AgentError> {
         let ended = tokio::time::timeout(PATIENCE, self.task).await;
         ended.unwrap().unwrap()
     }
 
-    /// Ends it as Ctrl-C does.
+    /// Ends the agent as Ctrl-C does.
     pub async fn shut_down(self) {
         self.shutdown.cancel();
         self.ended().await.unwrap();

@@ -86,7 +86,7 @@ async fn stop_waits_for_the_end() {
         let control = agent.control.clone();
         control.stop().await.unwrap();
         assert!(!socket_path(&w.settings.state_directory).exists());
-        // Another one can start at once.
+        // Another agent can start at once.
         agent.ended().await.unwrap();
         let error = control.status().await.unwrap_err();
         assert!(matches!(error, ControlError::NotRunning { .. }), "{error}");
@@ -125,7 +125,7 @@ async fn what_lies_at_the_sockets_path() {
     assert!(error.contains("in the way"), "{error}");
     assert_eq!(fs::read(&path).unwrap(), b"mine");
     fs::remove_file(&path).unwrap();
-    // The socket of an agent that was killed: nobody listens, the file is there.
+    // A killed agent left its socket: the file exists, and nobody listens.
     drop(UnixListener::bind(&path).unwrap());
     let mut agent = w.start();
     agent.pushed(1).await;
@@ -203,7 +203,7 @@ async fn bad_requests_are_refused() {
     agent.shut_down().await;
 }
 
-/// Three things keep other users away, and each of them does so without the other two.
+/// Three barriers keep other users away, and each works without the other two.
 #[tokio::test]
 async fn another_user_is_kept_away() {
     let server = FakeServer::start().await;

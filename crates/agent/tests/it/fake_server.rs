@@ -24,7 +24,7 @@ use url::Url;
 
 use crate::agent::TOKEN;
 
-/// What the server holds, and what it has received.
+/// The state of the server, and the requests that it has received.
 #[derive(Default)]
 pub struct Held {
     pub epoch: i64,
@@ -38,7 +38,7 @@ pub struct Held {
     /// How many blobs came with each push, refused ones included.
     pub carried: Vec<usize>,
     pub uploads: usize,
-    /// The responses to the next pushes, whatever they hold.
+    /// The responses to the next pushes, whatever the pushes contain.
     pub faults: VecDeque<Fault>,
     /// The response to every request from now on.
     pub fault: Option<Fault>,
@@ -77,7 +77,7 @@ impl Fault {
 #[derive(Clone)]
 pub struct FakeServer {
     pub url: Url,
-    /// The token that it knows.
+    /// The token that the server knows.
     token: &'static str,
     pub held: Arc<Mutex<Held>>,
 }

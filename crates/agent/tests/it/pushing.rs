@@ -24,7 +24,7 @@ async fn edits_are_pushed_and_nothing_else() {
     assert_eq!(server.sources(&w.base), ["project/AGENTS.md"]);
     w.write("project/CLAUDE.md", "two");
     agent.pushed(2).await;
-    // The same bytes again, and files of no interest: only the next edit is pushed.
+    // The same bytes again, and files that are not scanned. Only the next edit is pushed.
     w.write("project/AGENTS.md", "one");
     w.write("project/README.md", "x");
     w.write("project/AGENTS.md", "three");
@@ -106,7 +106,7 @@ async fn what_may_pass_is_tried_again() {
         _ => false,
     };
     agent.until(paused).await;
-    // In the end it sends what the workspace holds then.
+    // In the end, the agent sends the workspace as it is then.
     w.write("project/AGENTS.md", "newer");
     agent.until(|r| matches!(r, Report::Scanned { .. })).await;
     server.held.lock().unwrap().faults.clear();
@@ -152,7 +152,7 @@ async fn finding_06_after_too_many_pushes_the_newest_is_sent() {
         _ => false,
     };
     agent.until(waiting).await;
-    // Changes meanwhile wait too, and it sends only the last of them.
+    // Changes during the pause wait too, and the agent sends only the last of them.
     for text in ["three", "four"] {
         w.write("project/AGENTS.md", text);
         agent.until(|r| matches!(r, Report::Scanned { .. })).await;
@@ -200,7 +200,7 @@ async fn finding_06_without_room_the_agent_goes_on_watching() {
     assert_eq!(status.quota_warnings, [warning]);
     assert_eq!(status.token_expires_at, ends.map(Moment::utc));
     assert_eq!(status.pushed, None);
-    // It tries every change. The first for which there is room becomes the head.
+    // The agent tries every change. The first change that fits becomes the head.
     server.fail_next_push(no_room());
     w.write("project/AGENTS.md", "two");
     agent.until(|r| matches!(r, Report::NoRoom { .. })).await;
@@ -257,7 +257,7 @@ async fn endless_writing_keeps_nothing_from_being_seen() {
     let (next, writing) = (w.path("next"), ended.clone());
     let writer = std::thread::spawn(move || {
         for number in 0_u64.. {
-            // In one step, else most scans would find the same: an empty file.
+            // The write is atomic, since most scans would otherwise find an empty file.
             fs::write(&next, number.to_string()).unwrap();
             fs::rename(&next, &path).unwrap();
             if writing.is_cancelled() {
@@ -291,7 +291,7 @@ async fn without_events_it_polls_on_request() {
     agent.pushed(2).await;
     let status = agent.control.status().await.unwrap();
     assert_eq!(status.polling.as_deref(), Some("it was asked for"));
-    // The snapshot has no error, since the person asked for polling.
+    // The snapshot has no error, since the user asked for polling.
     assert_eq!(status.found.unwrap().error, None);
     agent.shut_down().await;
 }
@@ -310,7 +310,7 @@ async fn a_directory_that_is_gone_is_waited_for() {
     assert!(status.scan_error.unwrap().contains("does not exist"));
     let error = agent.control.resync(Duration::from_secs(20)).await;
     assert!(error.unwrap_err().to_string().contains("does not exist"));
-    // What was found before stays; nothing empty was pushed.
+    // The previous head stays, and no empty snapshot was pushed.
     assert_eq!(server.held.lock().unwrap().seq, 1);
     fs::rename(w.path("away"), w.path("project")).unwrap();
     w.write("project/AGENTS.md", "back");

@@ -24,7 +24,7 @@ async fn not_ready(agent: &mut Running) -> String {
 async fn a_file_is_waited_for() {
     let server = FakeServer::start().await;
     let mut w = Workspace::new(&server);
-    // Even the directory is made only later.
+    // Even the directory is created only later.
     fs::remove_dir_all(w.path("project")).unwrap();
     w.settings.ready = Some(Readiness::File(w.path("home/ready")));
     let mut agent = w.start();
@@ -77,7 +77,7 @@ async fn run(program: &str, path: PathBuf) {
 async fn a_command_ends_with_the_agent() {
     let server = FakeServer::start().await;
     let mut w = Workspace::new(&server);
-    // A grandchild holds the lock while it lives, and says through the pipe that it has it.
+    // A grandchild holds the lock while it lives, and writes to the pipe once it has the lock.
     run("mkfifo", w.path("home/begun")).await;
     let command = "flock ../home/lock sh -c 'echo > ../home/begun; sleep 1000'; true";
     w.settings.ready = Some(Readiness::Command(command.into()));

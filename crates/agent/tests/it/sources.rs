@@ -67,7 +67,7 @@ async fn sources_are_declared_and_survive_a_restart() {
     assert_eq!((resynced.seq, resynced.resources), (3, 3));
     let expected = ["project/rules", "project/docs/style.md"];
     assert_eq!(listed(&control, &w.base).await, expected);
-    // By another path to the same place.
+    // Remove it by another path to the same place.
     symlink(w.path("project/rules"), w.path("project/link")).unwrap();
     let removed = control
         .source_remove(&w.path("project/link"))

@@ -1,4 +1,4 @@
-//! The errors for responses that are not ctxpin's, and for those that do not come.
+//! The errors for responses of other programs, and for missing responses.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -153,7 +153,7 @@ async fn a_redirect_is_not_followed() {
             .contains(&format!("a redirect to {location}")),
         "{error}"
     );
-    // A connection by the client would be accepted first.
+    // A connection of the client would be accepted first.
     let probe = tokio::net::TcpStream::connect(elsewhere.local_addr().unwrap())
         .await
         .unwrap();
@@ -188,8 +188,8 @@ async fn an_answer_that_breaks_off_is_transient() {
     assert!(error.is_transient());
 }
 
-/// A server that proves itself, responds to the first request of a connection, and closes the connection at
-/// the next one without a response.
+/// A server that sends the proof, responds to the first request of a connection, and closes the connection
+/// at the next one without a response.
 #[derive(Default)]
 struct Forgetful {
     /// The requests so far, and whether each got a response.

@@ -1,4 +1,4 @@
-//! A listener that proves itself, sends one canned response for each connection, and keeps the requests.
+//! A listener that sends the proof, sends one canned response for each connection, and keeps the requests.
 
 use ctxpin_client::Client;
 use ctxpin_protocol::http::people::Secret;
@@ -33,7 +33,8 @@ impl Received {
     }
 }
 
-/// Returns a client of a listener with these responses, and what the listener will have received.
+/// Starts a listener with these responses. Returns a client, and the requests that the listener will
+/// receive.
 pub async fn listener(answers: Vec<String>) -> (Client, JoinHandle<Vec<Received>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server = format!("http://{}", listener.local_addr().unwrap());
@@ -51,7 +52,7 @@ pub async fn listener(answers: Vec<String>) -> (Client, JoinHandle<Vec<Received>
     (client(&server), received)
 }
 
-/// Returns a client of that server.
+/// Returns a client of this server.
 pub fn client(server: &str) -> Client {
     Client::new(Url::parse(server).unwrap(), Secret::new(TOKEN)).unwrap()
 }

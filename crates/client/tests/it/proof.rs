@@ -1,4 +1,4 @@
-//! Before a client sends a token to this machine, the other end must prove to be the server.
+//! A client sends a token to this machine only after the other end has proved to be the server.
 
 use ctxpin_client::Client;
 use ctxpin_client::error::ClientError;
@@ -87,7 +87,7 @@ async fn finding_08_who_proves_nothing_is_sent_no_token() {
     }
 }
 
-/// The client requests the proof for an address in numbers, since a name may have several.
+/// The client requests the proof for a numeric address, since a name may have several.
 #[tokio::test]
 async fn finding_08_every_way_to_this_machine_is_proved() {
     for host in [

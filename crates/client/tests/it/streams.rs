@@ -1,4 +1,4 @@
-//! How a client reads events.
+//! Reading events.
 
 use ctxpin_client::error::ClientError;
 use ctxpin_protocol::problem::ProblemName;

@@ -11,13 +11,14 @@ use tokio_util::sync::DropGuard;
 
 use super::*;
 
-/// Longest wait for what should happen at once.
+/// Maximum wait for something that should happen at once.
 const SOON: Duration = Duration::from_secs(20);
 
-/// A limit that is soon reached.
+/// A limit that a test reaches quickly.
 const SHORT: Duration = Duration::from_millis(50);
 
-/// A request that is under way in a server that is told to end.
+/// Sends a request to a server that is then shut down while the request is in progress. Returns the client,
+/// and a signal that lets the handler finish.
 async fn under_way(request: &[u8], limits: Limits) -> (TcpStream, Arc<Notify>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -71,7 +72,7 @@ async fn what_does_not_end_is_cut() {
     assert_eq!(read_to_end(client).await, "");
 }
 
-/// A server of a router, until the guard is dropped.
+/// Serves a router until the guard is dropped.
 async fn served(router: Router, limits: Limits) -> (SocketAddr, DropGuard) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -87,9 +88,9 @@ fn answers_ok() -> Router {
     Router::new().route("/", get(async || "done"))
 }
 
-/// A client that speaks that version of HTTP.
+/// Returns a client of this version of HTTP.
 fn client_of(version: u8) -> reqwest::Client {
-    // A test before may have installed it.
+    // Another test may have installed it.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = reqwest::Client::builder().no_proxy();
     let builder = match version {
@@ -99,7 +100,7 @@ fn client_of(version: u8) -> reqwest::Client {
     builder.build().unwrap()
 }
 
-/// Sends something and nothing more, and answers what came until the connection ended.
+/// Sends bytes, and returns what came until the connection ended.
 async fn sent_and_waited(address: SocketAddr, bytes: &[u8]) -> String {
     let mut client = TcpStream::connect(address).await.unwrap();
     client.write_all(bytes).await.unwrap();
@@ -118,7 +119,7 @@ async fn whoever_does_not_finish_a_head_is_cut() {
         "",
         "G",
         "GET / HTTP/1.1\r\nhost: x\r\n",
-        // It may yet be the beginning of HTTP/2.
+        // This may be the beginning of HTTP/2.
         "P",
         "PRI * HTTP/2.0\r\n\r\nSM\r\n",
         "POST / HTTP/1.1\r\n",
@@ -126,7 +127,7 @@ async fn whoever_does_not_finish_a_head_is_cut() {
         let answer = sent_and_waited(address, beginning.as_bytes()).await;
         assert_eq!(answer, "", "{beginning:?}");
     }
-    // Between two requests too.
+    // The same limit applies between two requests.
     let answer = sent_and_waited(address, REQUEST).await;
     assert!(answer.ends_with("done"), "{answer}");
     let twice = [REQUEST, b"GET / HT"].concat();
@@ -149,7 +150,7 @@ async fn case_b01_a_pause_may_be_longer_than_a_first_head() {
             let read = tokio::time::timeout(SOON, paused.read_buf(&mut answer)).await;
             assert!(read.expect("an answer in time").unwrap() > 0);
         }
-        // It pauses for as long as somebody else is given for a first head.
+        // The pause is as long as the limit for a first head.
         assert_eq!(sent_and_waited(address, b"G").await, "");
     }
 }
@@ -177,7 +178,7 @@ async fn a_head_one_byte_at_a_time_is_cut_all_the_same() {
             ended = dripping => ended,
         }
     };
-    // An orderly end or a broken pipe: what counts is that it ends.
+    // The connection may end orderly or with a broken pipe.
     let _: io::Result<()> = tokio::time::timeout(SOON, ended).await.unwrap();
 }
 
@@ -194,14 +195,14 @@ async fn a_quiet_connection_of_http_2_is_ended() {
     let mut answer = Vec::new();
     let ended = tokio::time::timeout(SOON, client.read_to_end(&mut answer)).await;
     ended.expect("the connection ends").unwrap();
-    // The server said goodbye (RFC 9113, section 6.8) before it went.
+    // The server sent GOAWAY (RFC 9113, section 6.8) before it closed the connection.
     let goodbye = answer
         .windows(9)
         .any(|frame| frame[3] == 7 && frame[5..] == [0; 4]);
     assert!(goodbye, "{answer:?}");
 }
 
-/// An answer without end that tells when it is given up.
+/// Returns an endless response that signals when it is dropped.
 fn endless(given_up: mpsc::Sender<()>) -> impl Stream<Item = Result<Bytes, Infallible>> + Send {
     struct Told(mpsc::Sender<()>);
     impl Drop for Told {
@@ -239,7 +240,7 @@ async fn an_answer_that_nobody_reads_is_given_up() {
     assert_eq!(gone.expect("HTTP/2 is given up"), Some(()));
     drop(unread);
 
-    // Whoever goes on reading goes on getting it, however long that takes.
+    // A client that keeps reading keeps its response, however long that takes.
     let mut third = TcpStream::connect(address).await.unwrap();
     third.write_all(REQUEST).await.unwrap();
     let mut piece = vec![0; 1 << 16];
@@ -259,7 +260,7 @@ async fn a_connection_too_many_waits() {
     let (asked, mut order) = mpsc::channel::<String>(9);
     let router =
         Router::new().fallback(async move |connection: Extension<Connection>, uri: Uri| {
-            // As if a token had been good.
+            // Pretend that a token was valid.
             connection.become_known();
             let path = uri.path().to_owned();
             asked.send(path.clone()).await.unwrap();
@@ -330,7 +331,7 @@ async fn finding_10_the_oldest_that_show_nothing_make_room() {
     for _ in 0..8 {
         silent.push(TcpStream::connect(address).await.unwrap());
     }
-    // Whoever comes then is served, and the oldest ones go one by one.
+    // New connections are served, and the oldest ones end one by one.
     let answered = async || {
         let mut client = TcpStream::connect(address).await.unwrap();
         client.write_all(REQUEST).await.unwrap();
@@ -341,7 +342,8 @@ async fn finding_10_the_oldest_that_show_nothing_make_room() {
     };
     let first = answered().await;
     assert_eq!(read_to_end(silent.remove(0)).await, "");
-    // Who has just come may yet send a head: before them goes who has had an answer and shows no token.
+    // A new connection may still send a head, so a connection that got a response and showed no token ends
+    // first.
     let _second = answered().await;
     let rest = read_to_end(first).await;
     assert!(rest.ends_with("done"), "{rest}");

@@ -1,4 +1,5 @@
-//! What no unit test can try: another umask, which a process has as a whole, and a file of another user.
+//! Tests that need their own process or user: another umask, which holds for a whole process, and a file of
+//! another user.
 
 use std::env;
 use std::fs;
@@ -11,7 +12,7 @@ use ctxpin_private_files::{directory, file, lock::Lock};
 use rustix::fs::Mode;
 use rustix::process::{geteuid, umask};
 
-/// Holds the umask, in octal digits, with which this program is run again.
+/// The variable with the umask, in octal digits, for a second run of this program.
 const UMASK_VARIABLE: &str = "CTXPIN_TEST_UMASK";
 
 #[test]

@@ -1,4 +1,4 @@
-//! A plan, with the responses of a server that the test makes up.
+//! A plan with made-up responses of a server.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::reading::ProjectScan;
 
 const MIB: usize = 1024 * 1024;
 
-/// A snapshot of instruction files with these texts.
+/// Returns a snapshot of instruction files with these texts.
 fn local(texts: &[&[u8]]) -> LocalSnapshot {
     local_for(texts, 0)
 }
@@ -39,7 +39,7 @@ fn local_for(texts: &[&[u8]], resync: u64) -> LocalSnapshot {
     local_of(scan, resync)
 }
 
-/// The same content with a note.
+/// Returns a snapshot with the same content and a note.
 fn noted(local: &LocalSnapshot, about: &str) -> LocalSnapshot {
     let scan = Scan {
         snapshot: local.snapshot().clone(),
@@ -288,7 +288,7 @@ fn a_refusal_stands_until_something_changes() {
     fixture.expect_push(&one, 3, &[b"a"]);
     fixture.failed(&one, refused());
     fixture.expect_wait(&one, HEARTBEAT_INTERVAL);
-    // Back to what the server has: nothing to send.
+    // The snapshot is back to what the server has, so there is nothing to send.
     fixture.expect_wait(&two, HEARTBEAT_INTERVAL);
     assert_eq!(fixture.plan.status(Some(&two)), PushStatus::Settled);
 }
@@ -310,7 +310,7 @@ fn finding_06_what_there_is_no_room_for_is_tried_again_rarely() {
         panic!("the status is another one");
     };
     assert_eq!(refused.retry_at, Some(fixture.now + pause));
-    // Meanwhile it sends heartbeats, and tries every change at once.
+    // During the pause, the plan sends heartbeats and tries every change at once.
     fixture.expect_wait(&one, HEARTBEAT_INTERVAL);
     fixture.expect_push(&two, 2, &[b"b"]);
     fixture.failed(&two, no_room());
