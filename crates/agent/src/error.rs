@@ -14,13 +14,13 @@ pub enum AgentError {
         "a newer process has taken over this agent, so this one ends ({reason}); give each workspace an agent of its own with `ctxpin agent create`"
     )]
     Fenced {
-        /// What the server says about it.
+        /// The server's message.
         reason: String,
     },
     /// Another agent has replaced this one.
     #[error("another agent has replaced this one for good, so it ends ({reason})")]
     Replaced {
-        /// What the server says about it.
+        /// The server's message.
         reason: String,
     },
     /// The server does not accept the token.
@@ -28,13 +28,13 @@ pub enum AgentError {
         "the server no longer accepts the agent's token ({reason}): if it was revoked or has expired, `ctxpin agent rotate-token` gives the agent another; if the agent was deleted, `ctxpin agent create` makes one"
     )]
     Unauthenticated {
-        /// What the server says about it.
+        /// The server's message.
         reason: String,
     },
     /// The server refuses something that cannot change while the process runs, or a single push.
     #[error("the server refuses: {reason}")]
     Refused {
-        /// What the server says about it.
+        /// The server's message.
         reason: String,
     },
     /// A single push did not succeed in time.
@@ -60,18 +60,18 @@ pub enum AgentError {
     #[error("{}: {reason}", .path.display())]
     State {
         path: PathBuf,
-        /// What is wrong and what to do.
+        /// The problem, and what to do.
         reason: String,
     },
     /// A file of the agent does not contain what it should. The agent leaves it as it is.
     #[error("{} is not {what} ({reason}); {remedy}", .path.display())]
     Corrupt {
         path: PathBuf,
-        /// What the file should hold.
+        /// The expected content of the file.
         what: &'static str,
-        /// What is wrong with it, without a quote from it.
+        /// The problem with the content, without a quote from it.
         reason: String,
-        /// What to do.
+        /// The remedy for the user.
         remedy: &'static str,
     },
 }

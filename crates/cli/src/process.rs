@@ -20,11 +20,11 @@ pub struct Process {
     at: DateTime<Utc>,
     /// The name of the machine, for people.
     host: String,
-    /// Where the process id is valid; `None` if the system does not tell.
+    /// The place in which the process id is valid, or `None` if the system does not tell.
     place: Option<Place>,
 }
 
-/// Where and since when a process id means this process.
+/// The place in which a process id is valid, and the start of the process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Place {
     /// The boot id of the machine.
@@ -37,7 +37,7 @@ struct Place {
     began: u64,
 }
 
-/// Where a process is, seen from this process.
+/// The place and state of a process, seen from this process.
 #[derive(Debug)]
 pub enum Whereabouts {
     /// It runs here.

@@ -1,4 +1,4 @@
-//! Where a setting came from: an option, an environment variable, or a file. Failures name it, so that the
+//! The origin of a setting: an option, an environment variable, or a file. Failures name it, so that the
 //! user knows what to change. An empty variable counts as unset.
 
 use std::env;
@@ -27,7 +27,7 @@ pub const DATABASE_VARIABLE: &str = "CTXPIN_DATABASE";
 /// The variable with another data directory, for tests and for several users of one account.
 pub const DATA_DIRECTORY_VARIABLE: &str = "CTXPIN_DATA_DIR";
 
-/// Where a setting came from.
+/// The origin of a setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     /// An option of the command.

@@ -84,7 +84,7 @@ pub struct Client {
     probing: Arc<OnceLock<reqwest::Client>>,
     server: Url,
     authorization: HeaderValue,
-    /// Where the token came from, for the error if it is refused.
+    /// The origin of the token, for the error if the server refuses the token.
     token_origin: Option<Arc<str>>,
     slow_response: Option<SlowResponse>,
 }
@@ -158,7 +158,7 @@ impl Client {
         })
     }
 
-    /// Sets where the token came from. Errors about the token name it.
+    /// Sets the origin of the token. Errors about the token name it.
     pub fn with_token_origin(self, origin: impl Into<Arc<str>>) -> Self {
         Self {
             token_origin: Some(origin.into()),

@@ -28,7 +28,7 @@ pub enum ClientError {
     /// The token is malformed, so no server can know it.
     #[error("the token is {}", MalformedToken)]
     MalformedToken {
-        /// Where the token came from, if the client knows.
+        /// The origin of the token, if the client knows it.
         token_origin: Option<Arc<str>>,
     },
     /// The arguments make no valid request.
@@ -40,9 +40,9 @@ pub enum ClientError {
     )]
     Unproven {
         server: String,
-        /// What is wrong and what to do.
+        /// The problem, and what to do.
         reason: String,
-        /// Where the token came from, if the client knows.
+        /// The origin of the token, if the client knows it.
         token_origin: Option<Arc<str>>,
     },
     /// No response came, or not the whole of it.
@@ -62,7 +62,7 @@ pub enum ClientError {
         problem: Box<Problem>,
         /// The time in which the server wants no further request.
         retry_after: Option<Duration>,
-        /// Where the token of the request came from, if the client knows.
+        /// The origin of the request's token, if the client knows it.
         token_origin: Option<Arc<str>>,
     },
     /// Something in front of the server rejects a body as long as that of the request. The server itself
@@ -80,7 +80,7 @@ pub enum ClientError {
     Unexpected {
         server: String,
         status: u16,
-        /// What is unexpected about the response.
+        /// The unexpected property of the response.
         reason: String,
         /// The time in which the other end wants no further request.
         retry_after: Option<Duration>,
@@ -128,7 +128,7 @@ impl ClientError {
         }
     }
 
-    /// Returns where the token came from, if the token may be the reason and the client knows its origin.
+    /// Returns the origin of the token, if the token may be the reason and the client knows its origin.
     pub fn token_origin(&self) -> Option<&str> {
         match self {
             Self::Problem { token_origin, .. }

@@ -176,7 +176,7 @@ pub async fn list(
 #[derive(Debug, Clone)]
 pub struct AgentView {
     pub agent: AgentRecord,
-    /// What concerns no single resource. Empty if the caller may not read bodies.
+    /// The notes that concern no single resource. Empty if the caller may not read bodies.
     pub notes: Vec<Note>,
 }
 

@@ -1,5 +1,5 @@
-//! How a pin moves: a move is prepared before the chat is locked, and then carried out. Every move is written by
-//! [`write_move`].
+//! Moves of a pin. A move is prepared before the chat is locked, and then carried out. Every move is
+//! written by [`write_move`].
 
 use std::sync::Arc;
 

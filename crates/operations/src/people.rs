@@ -36,7 +36,7 @@ const CHOSEN_TOKEN_LABEL: &str = "given to ctxpin serve";
 /// The last year that RFC 3339 can write (section 5.6).
 const YEAR_MAX: i32 = 9999;
 
-/// When [`first_user`] creates a token for a user that exists already.
+/// The cases in which [`first_user`] creates a token for a user that exists already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FirstToken {
     /// Never, because another replica has kept it.

@@ -64,7 +64,7 @@ pub async fn prompt(
 /// The longest time to render a prompt. A snapshot at every limit takes a tenth of it.
 pub(crate) const RENDERING_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// Where the prompt of a context comes from.
+/// The source of the prompt of a context.
 pub(crate) enum Source {
     /// A prompt that was rendered before and is stored.
     Kept(BlobHash),

@@ -9,7 +9,7 @@ use ctxpin_model::access::Operation;
 use ctxpin_model::id::{AuditId, TokenId};
 use ctxpin_model::moment::Moment;
 
-/// How long refusals are counted in one row.
+/// The time in which refusals are counted in one row.
 const SUMMED_FOR: Duration = Duration::from_secs(60);
 
 /// The most rows with open counts. At the limit all counts are written, and new rows begin.
@@ -32,7 +32,7 @@ struct Sum {
     more: u64,
 }
 
-/// Where a refusal is counted.
+/// The row in which a refusal is counted.
 pub(crate) enum Entered<'r> {
     /// In the row of the current minute, later.
     Added,
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_not_be_written_is_begun_anew() {
+    fn a_refusal_that_was_not_written_begins_a_new_row() {
         let refusals = Refusals::default();
         let now = Moment::from_unix_micros(0).unwrap();
         let key = (Uuid::nil().into(), Operation::ChatDelete);

@@ -433,7 +433,7 @@ impl DerefMut for Lease {
     }
 }
 
-/// Why a lease always holds a connection.
+/// The reason why a lease always holds a connection.
 const HELD: &str = "a lease has its connection until it is dropped";
 
 impl Drop for Lease {

@@ -183,7 +183,7 @@ impl Transaction {
         }
     }
 
-    /// Commits. An operation commits with a [deed](crate::deed), which calls this.
+    /// Commits the transaction. An operation commits with a [deed](crate::deed), which calls this.
     pub(crate) async fn end(self) -> Result<()> {
         self.shared.counters.round_trip();
         self.connection.commit().await

@@ -1,5 +1,5 @@
-//! Deeds: what a transaction did, for the audit log and for watchers. A transaction commits only with a
-//! deed, so a forgotten audit line or wake does not compile.
+//! Deeds: records of what a transaction did, for the audit log and for watchers. A transaction commits only
+//! with a deed, so a forgotten audit line or wake does not compile.
 
 use ctxpin_model::access::{Actor, Operation};
 use ctxpin_model::audit::{AuditObject, NewTokenRecord};
@@ -12,7 +12,7 @@ use crate::grant::{Grantable, Granted, Task, Upkeep, object};
 use crate::together::Together;
 use crate::topic::Topic;
 
-/// What a transaction did. A grant makes it, so it names the actor and the operation.
+/// A record of what a transaction did. A grant creates it, so it names the actor and the operation.
 #[derive(Debug)]
 #[must_use = "a transaction commits with it"]
 pub struct Deed {

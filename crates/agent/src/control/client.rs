@@ -38,7 +38,7 @@ pub enum ControlError {
     /// The agent did not do what was requested.
     #[error("{reason}")]
     Refused {
-        /// What went wrong and what to do.
+        /// The problem, and what to do.
         reason: String,
     },
     /// The connection failed.

@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_says_where() {
+    fn an_invalid_exception_is_named_in_the_failure() {
         let root = tempfile::tempdir().unwrap();
         let refused = |toml: &str, expected: &str| {
             fs::write(root.path().join(FILE_NAME), toml).unwrap();

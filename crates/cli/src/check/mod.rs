@@ -23,7 +23,7 @@ use crate::say::Failure;
 pub use exceptions::Exceptions;
 pub use since::Before;
 
-/// How much a finding matters.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// A part of the workspace does not work.
@@ -41,7 +41,7 @@ pub struct Finding {
     pub line: Option<u64>,
     /// The code of the finding, one of [`Code`].
     pub code: &'static str,
-    /// What the code is about in this case, such as the missing path.
+    /// The subject of the code in this case, such as the missing path.
     pub detail: Option<String>,
 }
 

@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_nobody_may_look_into_is_not_missing() {
+    fn a_file_in_an_unreadable_directory_is_not_missing() {
         let root = tempfile::tempdir().unwrap();
         let closed = root.path().join("references");
         fs::create_dir(&closed).unwrap();

@@ -306,7 +306,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn finding_06_what_is_used_is_told_of_what() {
+    fn finding_06_usage_is_shown_with_its_quota() {
         let used = |used, quota, is_default| Used {
             used,
             quota,

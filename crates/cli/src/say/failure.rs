@@ -1,4 +1,4 @@
-//! What went wrong, and what to do next.
+//! Failures of commands, with their causes and hints.
 
 use std::error::Error;
 use std::process::ExitCode;

@@ -1,11 +1,11 @@
-//! What to do next. The commands and settings of hints are lists, so that a test can hold them against the command
-//! line.
+//! Hints: what to do next. The commands and settings of hints are lists, so that a test can compare them
+//! with the command line.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What a person can do after a failure. It reads as a sentence that begins with the command or the setting.
+/// A next step after a failure. It reads as a sentence that begins with the command or the setting.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Hint {
     /// Run a command, which does this.

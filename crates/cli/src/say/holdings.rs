@@ -1,4 +1,4 @@
-//! What a pin holds, and what of it the model does not get.
+//! The content of a pin, and the part of it that the model does not get.
 
 use ctxpin_protocol::http::context::Context;
 use ctxpin_protocol::http::resources::Removed;
@@ -6,7 +6,8 @@ use ctxpin_protocol::http::resources::Removed;
 use super::count::counted;
 use super::time::size;
 
-/// Returns what the model does not get of a pin's files, if that is more than blanks.
+/// Returns the amount of text that the model does not get of a pin's files, if that is more than
+/// blanks.
 pub fn removed(context: &Context) -> Option<String> {
     let removed: Vec<Removed> = context
         .resources

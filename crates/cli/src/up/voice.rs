@@ -39,7 +39,7 @@ pub enum Announcement {
     Failed(Failure),
 }
 
-/// Where the watching process runs, relative to the reader of the output.
+/// The place of the watching process, relative to the reader of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     /// In this terminal.

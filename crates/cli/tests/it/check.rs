@@ -180,7 +180,7 @@ fn warnings_count_when_asked_and_exceptions_do_not() {
 }
 
 #[test]
-fn only_what_a_change_brought_is_told() {
+fn only_findings_since_a_commit_are_reported() {
     let bench = Bench::new();
     let root = project(&bench);
     git(&root, &["add", "--all"]);
@@ -262,7 +262,7 @@ fn a_directory_that_is_a_skill_or_holds_some_is_checked_as_such() {
 }
 
 #[test]
-fn where_nothing_is_there_nothing_is_said_to_be_right() {
+fn a_directory_without_resources_is_not_reported_as_clean() {
     let bench = Bench::new();
     let root = bench.workspace("app", "x\n");
     git(&root, &["init", "--quiet"]);

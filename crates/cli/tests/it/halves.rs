@@ -324,7 +324,7 @@ fn a_scan_needs_no_server() {
 /// A server names the file of its first token only if the file exists. A second replica has none, unless a
 /// token is supplied.
 #[test]
-fn case_b10_a_token_is_told_where_it_is() {
+fn case_b10_a_server_names_the_file_of_the_first_token_if_it_exists() {
     let bench = Bench::new();
     let app = bench.workspace("app", "x\n");
     let runtime = tokio::runtime::Runtime::new().unwrap();

@@ -170,7 +170,7 @@ fn sources_and_skills_are_pinned_too() {
 }
 
 #[test]
-fn what_a_model_is_not_given_is_told_and_shown() {
+fn removed_text_is_reported_and_shown() {
     let bench = Bench::new();
     let app = bench.workspace("app", "# A\n\n<!-- HIDDEN-1 -->\n\nend\n\n");
     bench.ok(&app, &["up", "--detach"]);

@@ -140,7 +140,7 @@ fn case_b08_down_ends_no_process_but_its_own() {
 }
 
 #[test]
-fn case_b09_whoever_waits_is_told_for_whom() {
+fn case_b09_a_waiting_command_says_what_it_waits_for() {
     let bench = Bench::new();
     let app = bench.workspace("app", "x\n");
     let other = bench.workspace("other", "y\n");

@@ -41,7 +41,7 @@ fn running_server(bench: &Bench) -> Value {
 
 /// A request in flight delays the end of the server. Another process then takes its port.
 #[test]
-fn finding_08_whoever_takes_the_port_of_a_server_that_ends_is_asked_nothing() {
+fn finding_08_a_process_that_takes_the_port_of_a_stopping_server_gets_no_request() {
     let bench = Bench::new();
     let app = bench.workspace("app", "x\n");
     let mut up = bench.start(&app, &["up"]);
@@ -257,7 +257,7 @@ fn case_b20_the_proxy_is_not_the_server() {
 /// The server is reached at an address that it does not know, so its proof fails until `--public-url` names
 /// the address.
 #[test]
-fn finding_08_a_server_that_is_reached_through_something_is_told_of_it() {
+fn finding_08_a_server_behind_a_proxy_needs_its_public_url() {
     let bench = Bench::new();
     let app = bench.workspace("app", "x\n");
     let front = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -231,7 +231,7 @@ impl Forgetful {
 }
 
 #[tokio::test]
-async fn case_b01_what_may_come_twice_is_sent_again_when_a_kept_connection_ends() {
+async fn case_b01_a_repeatable_request_is_retried_when_a_kept_connection_ends() {
     let (client, server) = Forgetful::start().await;
     // A connection is kept for a moment after a response, and is soon used again.
     let mut asked = 0;
@@ -251,7 +251,7 @@ async fn case_b01_what_may_come_twice_is_sent_again_when_a_kept_connection_ends(
 }
 
 #[tokio::test]
-async fn case_b01_what_does_something_each_time_is_sent_once() {
+async fn case_b01_a_request_with_effects_is_sent_once() {
     let (client, server) = Forgetful::start().await;
     let chat = ChatId::from(Uuid::from_u128(7));
     let line = format!("post /api/v1/chats/{chat}/turns");

@@ -108,7 +108,7 @@ async fn sent_and_waited(address: SocketAddr, bytes: &[u8]) -> String {
 }
 
 #[tokio::test]
-async fn whoever_does_not_finish_a_head_is_cut() {
+async fn a_connection_with_an_unfinished_head_is_cut() {
     let limits = Limits {
         head_time_max: SHORT,
         idle_time_max: SHORT,

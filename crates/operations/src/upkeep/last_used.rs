@@ -1,4 +1,4 @@
-//! When tokens were last used and agents last seen.
+//! The last uses of tokens and agents.
 
 use ctxpin_store::grant::task;
 

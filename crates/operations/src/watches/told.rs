@@ -1,5 +1,5 @@
-//! What a watch last emitted of a chat or an agent, to find changes. It keeps a hash instead of the record, so a
-//! watcher of thousands of chats takes little memory.
+//! The last emitted state of a chat or an agent, to find changes. It keeps a hash instead of the record, so
+//! a watcher of thousands of chats takes little memory.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 

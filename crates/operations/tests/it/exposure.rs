@@ -1,4 +1,4 @@
-//! Which chats and turns had a content in force.
+//! The chats and turns that had a content in force.
 
 use ctxpin_model::exposure::Exposure;
 use ctxpin_model::hash::BlobHash;

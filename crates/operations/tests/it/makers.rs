@@ -42,7 +42,7 @@ ctxpin_testing::on_both_databases!(
     finding_11_an_agents_token_is_rotated,
     finding_11_a_token_revokes_none_wider,
     finding_11_a_user_who_is_let_in_again_has_what_was_there,
-    finding_12_the_log_tells_with_which_token_and_what_came_of_it,
+    finding_12_the_log_names_the_token_used_and_the_token_created,
     finding_12_refused_reads_of_bodies_are_noted,
     finding_12_who_asks_for_a_wider_token_is_noted,
     finding_12_its_owner_sees_what_an_admin_made,
@@ -402,7 +402,7 @@ async fn finding_11_a_user_who_is_let_in_again_has_what_was_there(test: &TestSer
     assert_eq!(session(service, &agent).await, Outcome::Done);
 }
 
-async fn finding_12_the_log_tells_with_which_token_and_what_came_of_it(test: &TestService) {
+async fn finding_12_the_log_names_the_token_used_and_the_token_created(test: &TestService) {
     let service = &test.service;
     let admin = first_admin(service).await;
     let first = log(service, admin).await.pop().unwrap();

@@ -25,7 +25,7 @@ ctxpin_testing::on_both_databases!(
     a_first_push_becomes_the_head,
     the_server_computes_the_hashes_that_the_agent_computes,
     unchanged_content_keeps_the_head_and_the_timeline,
-    a_push_that_only_seems_to_be_what_is_there_is_taken,
+    a_push_that_only_seems_to_repeat_the_head_is_accepted,
     a_change_of_settled_alone_is_stored,
     notes_are_replaced_by_each_push_and_told_to_the_owner,
     a_lost_answer_is_given_again,
@@ -183,7 +183,7 @@ async fn unchanged_content_keeps_the_head_and_the_timeline(test: &TestService) {
     assert_eq!((chat.pin_seq, chat.updated_at), (1, pinned.updated_at));
 }
 
-async fn a_push_that_only_seems_to_be_what_is_there_is_taken(test: &TestService) {
+async fn a_push_that_only_seems_to_repeat_the_head_is_accepted(test: &TestService) {
     let owner = first_admin(&test.service).await;
     let mut agent = TestAgent::create(&test.service, owner, "project").await;
     let workspace = Workspace::new("/w").skill("pdf", "Reads PDFs.", &[("run", "1")]);

@@ -486,7 +486,7 @@ async fn finding_06_pushes_at_once_fit_the_quota_exactly(test: &TestService) {
         ..Quotas::default()
     };
     let scene = Scene::with(test, quotas).await;
-    // Two agents push each content. It counts once, whoever comes first.
+    // Two agents push each content. It counts once, whichever push is first.
     let mut pushes = tokio::task::JoinSet::new();
     for number in 0..AGENTS {
         let mut agent = scene.agent(&number.to_string()).await;

@@ -1,4 +1,5 @@
-//! What a chat can reach: its own history and its agent's head, and only for its owner.
+//! The snapshots that a chat can reach: its own history and its agent's head, and only for its
+//! owner.
 
 use ctxpin_model::access::Refusal;
 use ctxpin_model::chat::ChatCreate;

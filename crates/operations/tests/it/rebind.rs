@@ -16,7 +16,7 @@ ctxpin_testing::on_both_databases!(
     an_unbound_chat_bound_to_another_agent_moves,
     after_its_agent_was_deleted_another_is_a_rebind,
     an_equal_head_keeps_the_pin_and_its_prompt,
-    after_an_equal_head_the_new_agent_is_the_one_it_came_from,
+    a_pin_with_an_equal_head_counts_as_from_the_new_agent,
     an_equal_context_keeps_the_prompt,
     an_archived_chat_is_rebound_but_not_hydrated,
     an_error_in_the_head_fails_no_binding,
@@ -156,7 +156,7 @@ async fn an_equal_head_keeps_the_pin_and_its_prompt(test: &TestService) {
     assert_sound(&chat).await;
 }
 
-async fn after_an_equal_head_the_new_agent_is_the_one_it_came_from(test: &TestService) {
+async fn a_pin_with_an_equal_head_counts_as_from_the_new_agent(test: &TestService) {
     let mut scene = Scene::new(test).await;
     scene.push(&agents_md("one")).await;
     let chat = scene.chat().await;

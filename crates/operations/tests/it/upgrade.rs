@@ -54,7 +54,7 @@ on_both_dumps!(
     a_prompt_is_rendered_anew_on_request,
     what_was_stored_is_treated_in_the_background,
     a_skill_is_read_under_the_renderer_of_its_pin,
-    what_only_the_rules_changed_is_left_to_a_person,
+    policies_take_no_change_of_the_rules_alone,
     what_was_stored_before_is_charged,
     finding_11_tokens_that_were_there_have_no_maker,
 );
@@ -217,7 +217,7 @@ async fn a_skill_is_read_under_the_renderer_of_its_pin(left: &Left<'_>) {
 }
 
 /// This release accepts skills that the earlier one refused.
-async fn what_only_the_rules_changed_is_left_to_a_person(left: &Left<'_>) {
+async fn policies_take_no_change_of_the_rules_alone(left: &Left<'_>) {
     let follow = left.chat("follow");
     // A change of files before the upgrade is accepted.
     follow.turn().await.unwrap();

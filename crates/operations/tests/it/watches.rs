@@ -42,10 +42,10 @@ ctxpin_testing::on_both_databases!(
     one_push_that_hydrates_many_is_seen_of_all,
     a_watcher_far_behind_converges,
     a_dropped_wait_loses_nothing,
-    what_no_hint_tells_is_seen_at_the_next_look,
+    a_change_without_a_hint_is_seen_at_the_next_read,
     finding_09_a_push_is_told_in_as_many_statements_for_many_chats,
     finding_09_the_state_is_read_as_it_is_taken_and_once_for_all,
-    finding_09_a_token_watches_so_often,
+    finding_09_the_open_watches_of_a_token_are_limited,
     ids_alone_are_told_where_they_are_asked_for,
 );
 
@@ -573,7 +573,7 @@ async fn a_dropped_wait_loses_nothing(test: &TestService) {
 }
 
 /// A second service on the same data loses all hints.
-async fn what_no_hint_tells_is_seen_at_the_next_look(test: &TestService) {
+async fn a_change_without_a_hint_is_seen_at_the_next_read(test: &TestService) {
     let mut scene = Scene::new(test).await;
     let chat = scene.chat().await;
     let silent = test.replica().await;
@@ -643,7 +643,7 @@ async fn finding_09_the_state_is_read_as_it_is_taken_and_once_for_all(test: &Tes
     assert!(asked[1] < asked[0] && asked[1] == asked[2], "{asked:?}");
 }
 
-async fn finding_09_a_token_watches_so_often(test: &TestService) {
+async fn finding_09_the_open_watches_of_a_token_are_limited(test: &TestService) {
     let scene = Scene::new(test).await;
     let chat = scene.chat().await;
     let mut watches = Vec::new();

@@ -133,7 +133,7 @@ impl Refresh {
     }
 }
 
-/// Why an attempt to refresh failed.
+/// The failure of an attempt to refresh.
 enum Attempt {
     Overtaken(Failure),
     Failed(Failure),
