@@ -13,7 +13,7 @@ use ctxpin_model::treatment::{TreatedSnapshot, Treatment};
 use ctxpin_render::renderer::Renderer;
 use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::right::UsesBodies;
-use ctxpin_store::grant::{Granted, object};
+use ctxpin_store::grant::{Granted, object, right};
 
 use crate::error::{Error, Result};
 use crate::frame::read_bodies;
@@ -47,40 +47,21 @@ pub async fn read(service: &Service, credential: Credential, chat: ChatId) -> Re
     view(&mut transaction, &granted, chat).await
 }
 
-/// Composes the view of a chat.
+/// Returns the view of a chat whose record is `chat`.
 pub(crate) async fn view<R: UsesBodies>(
     transaction: &mut Transaction,
     granted: &Granted<object::Chat, R>,
-    mut chat: ChatRecord,
+    chat: ChatRecord,
 ) -> Result<ContextView> {
-    let pin = chat.pin.as_ref().map(|pin| pin.pin.snapshot);
-    let head = chat.head.map(|head| head.snapshot);
-    let pinned = match pin {
-        Some(id) => Some(snapshot(transaction, granted, id).await?),
-        None => None,
-    };
-    let head = match head {
-        Some(id) if Some(id) == pin => pinned.clone(),
-        Some(id) => Some(snapshot(transaction, granted, id).await?),
-        None => None,
-    };
-    // The record of a move that was just made lacks it.
-    if let (Some(pin), Some(pinned)) = (&mut chat.pin, &pinned) {
-        pin.error.clone_from(&pinned.error);
-    }
-    Ok(ContextView {
-        chat,
-        pinned,
-        head,
-        tells_bodies: granted.tells_bodies(),
-        latest_renderer: Renderer::CURRENT.number(),
-    })
+    let latest_renderer = Renderer::CURRENT.number();
+    let view = granted.context_view(transaction, chat, latest_renderer);
+    Ok(view.await?)
 }
 
 /// Reads a snapshot that the chat can reach.
-pub(crate) async fn snapshot<R: UsesBodies>(
+pub(crate) async fn snapshot(
     transaction: &mut Transaction,
-    granted: &Granted<object::Chat, R>,
+    granted: &Granted<object::Chat, right::Body>,
     id: SnapshotId,
 ) -> Result<Arc<TreatedSnapshot>> {
     granted

@@ -13,6 +13,7 @@ use ctxpin_model::id::{ChatId, UserId};
 use ctxpin_model::treatment::TreatedSnapshot;
 use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::{Caller, Granted, object, right};
+use ctxpin_store::sealed::Sealed;
 
 use crate::error::{Error, Result};
 use crate::prompts::{Prompt, Source};
@@ -67,11 +68,11 @@ impl<'g> Ground<'g> {
     }
 
     /// Returns a snapshot that the chat can reach.
-    pub async fn snapshot(&mut self, id: SnapshotId) -> Result<Arc<TreatedSnapshot>> {
+    pub async fn snapshot(&mut self, id: SnapshotId) -> Result<Sealed<Arc<TreatedSnapshot>>> {
         let found = match self {
             Self::Reading(reading) => {
                 let (transaction, seen) = reading.open().await?;
-                let found = seen.snapshot(transaction, id).await?;
+                let found = seen.snapshot_sealed(transaction, id).await?;
                 if found.is_none() && reading.is_late {
                     // The chat has moved on since it was seen.
                     return Err(Error::overtaken());
@@ -82,7 +83,7 @@ impl<'g> Ground<'g> {
                 transaction,
                 granted,
                 ..
-            } => granted.snapshot(transaction, id).await?,
+            } => granted.snapshot_sealed(transaction, id).await?,
         };
         found.ok_or(Error::NotFound("snapshot"))
     }
@@ -136,7 +137,7 @@ impl<'g> Ground<'g> {
     pub async fn prompt(
         &mut self,
         context: ContextHash,
-        snapshot: &Arc<TreatedSnapshot>,
+        snapshot: &Sealed<Arc<TreatedSnapshot>>,
     ) -> Result<Prompt> {
         let source = match self {
             Self::Reading(reading) => {

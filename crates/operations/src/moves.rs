@@ -14,6 +14,7 @@ use ctxpin_store::database::Transaction;
 use ctxpin_store::deed::Deed;
 use ctxpin_store::grant::{Granted, object, right};
 use ctxpin_store::pins::Move;
+use ctxpin_store::sealed::Sealed;
 
 use crate::error::{Error, Result};
 use crate::ground::Ground;
@@ -23,7 +24,7 @@ use crate::prompts::Prompt;
 pub(crate) struct Prepared {
     pub target: Target,
     /// The snapshot, if it is composed and must be written first.
-    pub composed: Option<Arc<TreatedSnapshot>>,
+    pub composed: Option<Sealed<Arc<TreatedSnapshot>>>,
     /// The prompt, if the move needs one.
     pub prompt: Option<Prompt>,
 }
@@ -31,18 +32,18 @@ pub(crate) struct Prepared {
 /// A snapshot composed of others, with the target of a move to it.
 #[derive(Clone)]
 pub(crate) struct Composed {
-    pub snapshot: Arc<TreatedSnapshot>,
+    pub snapshot: Sealed<Arc<TreatedSnapshot>>,
     pub target: Target,
 }
 
 impl Composed {
     /// Computes the target of a move to a snapshot.
-    pub fn of(snapshot: Snapshot) -> Self {
+    pub fn of(snapshot: Sealed<Snapshot>) -> Self {
         let Addresses {
             id,
             context_hash,
             tools_hash,
-        } = snapshot.addresses();
+        } = snapshot.disclose(Snapshot::addresses);
         let hashes = Hashes {
             context: context_hash,
             tools: tools_hash,
@@ -52,9 +53,11 @@ impl Composed {
                 snapshot: id,
                 hashes,
             },
-            snapshot: Arc::new(TreatedSnapshot {
-                snapshot,
-                ..TreatedSnapshot::default()
+            snapshot: snapshot.map(|snapshot| {
+                Arc::new(TreatedSnapshot {
+                    snapshot,
+                    ..TreatedSnapshot::default()
+                })
             }),
         }
     }

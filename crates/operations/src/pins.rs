@@ -3,7 +3,7 @@
 use ctxpin_model::access::Operation;
 use ctxpin_model::audit::AuditObject;
 use ctxpin_model::chat::{ChatChange, ChatRecord};
-use ctxpin_model::compose::{UnknownSources, partial};
+use ctxpin_model::compose::partial;
 use ctxpin_model::context::ContextView;
 use ctxpin_model::drift::Hashes;
 use ctxpin_model::hash::SnapshotId;
@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::frame::{ATTEMPT_UNDER_LOCKS, audited, commit, retry, write};
 use crate::ground::Ground;
 use crate::moves::{Cause, Composed, Prepared, no_head, write_move};
-use crate::prompts::{Prompt, weight};
+use crate::prompts::{Prompt, sealed_weight};
 use crate::pushes::demand_epoch;
 use crate::service::Service;
 
@@ -298,11 +298,13 @@ async fn plan(ground: &mut Ground<'_>, chat: &ChatRecord, request: &PinMove) -> 
             let pinned = ground.snapshot(pin.snapshot).await?;
             let head_snapshot = ground.snapshot(head.snapshot).await?;
             let was_settled = was_settled(ground, chat).await?;
-            let bytes = weight(&pinned) + weight(&head_snapshot);
+            let bytes = sealed_weight(&pinned) + sealed_weight(&head_snapshot);
             let (selectors, tools) = (selectors.clone(), chat.tools);
             let compose = move || {
-                let composed = partial(&pinned, &head_snapshot, &selectors, tools)?;
-                Ok::<_, UnknownSources>(Composed::of(composed))
+                let sides = pinned.zip(head_snapshot);
+                let composed =
+                    sides.map(|(pinned, head)| partial(&pinned, &head, &selectors, tools));
+                composed.transpose().map(Composed::of)
             };
             let composed = ground.work(bytes, compose).await??;
             let prepared = Prepared::composed(ground, composed, Some(&pin)).await?;

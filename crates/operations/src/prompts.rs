@@ -1,5 +1,6 @@
 //! Prompts: the text that ctxpin gives to a model.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,10 +15,12 @@ use ctxpin_model::resource::{Bodies, Kind, Resource};
 use ctxpin_model::snapshot::Snapshot;
 use ctxpin_model::token::Credential;
 use ctxpin_model::treatment::TreatedSnapshot;
+use ctxpin_render::prompt::render;
 use ctxpin_render::renderer::Renderer;
 use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::right::UsesBodies;
 use ctxpin_store::grant::{Granted, object, right};
+use ctxpin_store::sealed::Sealed;
 
 use crate::error::{Error, Result};
 use crate::frame::audited;
@@ -68,8 +71,8 @@ pub(crate) const RENDERING_TIME_MAX: Duration = Duration::from_secs(5);
 pub(crate) enum Source {
     /// A prompt that was rendered before and is stored.
     Kept(BlobHash),
-    /// The bodies to render it from.
-    Bodies(Arc<TreatedSnapshot>, Bodies),
+    /// The snapshot and the bodies to render it from.
+    Bodies(Sealed<(Arc<TreatedSnapshot>, Bodies)>),
 }
 
 impl Source {
@@ -82,14 +85,14 @@ impl Source {
         transaction: &mut Transaction,
         granted: &Granted<object::Chat, R>,
         context: ContextHash,
-        snapshot: &Arc<TreatedSnapshot>,
+        snapshot: &Sealed<Arc<TreatedSnapshot>>,
     ) -> Result<Self> {
         let renderer = Renderer::CURRENT.number();
         if let Some(kept) = granted.prompt_find(transaction, context, renderer).await? {
             return Ok(Self::Kept(kept));
         }
         let bodies = granted.prompt_bodies(transaction, snapshot).await?;
-        Ok(Self::Bodies(Arc::clone(snapshot), bodies))
+        Ok(Self::Bodies(snapshot.clone().zip(bodies)))
     }
 
     /// Finds the stored prompt of a pushed context, or collects the bodies to render it from. Some of them are
@@ -102,20 +105,23 @@ impl Source {
         transaction: &mut Transaction,
         granted: &Granted<object::Agent, R>,
         context: ContextHash,
-        snapshot: &Arc<TreatedSnapshot>,
+        snapshot: &Sealed<Arc<TreatedSnapshot>>,
         at_hand: &Bodies,
     ) -> Result<Self> {
         let renderer = Renderer::CURRENT.number();
         if let Some(kept) = granted.prompt_find(transaction, context, renderer).await? {
             return Ok(Self::Kept(kept));
         }
-        let needed = snapshot.instruction_files().filter_map(Resource::body);
-        let stored = needed.filter(|hash| !at_hand.contains_key(hash));
-        let mut bodies = granted
-            .proved_bodies(transaction, &stored.collect())
-            .await?;
-        bodies.extend(at_hand.iter().map(|(hash, bytes)| (*hash, bytes.clone())));
-        Ok(Self::Bodies(Arc::clone(snapshot), bodies))
+        let stored: BTreeSet<_> = snapshot.disclose(|snapshot| {
+            let needed = snapshot.instruction_files().filter_map(Resource::body);
+            needed.filter(|hash| !at_hand.contains_key(hash)).collect()
+        });
+        let stored = granted.proved_bodies(transaction, &stored).await?;
+        let bodies = stored.map(|mut bodies| {
+            bodies.extend(at_hand.iter().map(|(hash, bytes)| (*hash, bytes.clone())));
+            bodies
+        });
+        Ok(Self::Bodies(snapshot.clone().zip(bodies)))
     }
 
     /// Finds the stored prompt of an agent's head, or reads the bodies to render it from.
@@ -135,6 +141,7 @@ impl Source {
         let head = granted
             .head_snapshot(transaction)
             .await?
+            .transpose()
             .ok_or_else(Error::overtaken)?;
         let at_hand = Bodies::new();
         Self::of_push(transaction, granted, context, &head, &at_hand).await
@@ -144,10 +151,10 @@ impl Source {
     pub fn weight(&self) -> u64 {
         match self {
             Self::Kept(_) => 0,
-            Self::Bodies(snapshot, _) => {
+            Self::Bodies(bodies) => bodies.disclose(|(snapshot, _)| {
                 let files = snapshot.instruction_files();
                 files.map(|file| file.size).sum::<u64>() + weight(snapshot)
-            }
+            }),
         }
     }
 
@@ -155,8 +162,8 @@ impl Source {
     pub fn rendered(self) -> Prompt {
         match self {
             Self::Kept(hash) => Prompt::Kept(hash),
-            Self::Bodies(snapshot, bodies) => {
-                Prompt::Rendered(ctxpin_render::prompt::render(&snapshot, &bodies))
+            Self::Bodies(bodies) => {
+                Prompt::Rendered(bodies.map(|(snapshot, bodies)| render(&snapshot, &bodies)))
             }
         }
     }
@@ -169,6 +176,11 @@ pub(crate) fn weight(snapshot: &Snapshot) -> u64 {
         resource_weight(resource.files.len(), has_tools)
     });
     resources.sum()
+}
+
+/// Returns about how many bytes a sealed snapshot has, without its bodies.
+pub(crate) fn sealed_weight(snapshot: &Sealed<Arc<TreatedSnapshot>>) -> u64 {
+    snapshot.disclose(|snapshot| weight(snapshot))
 }
 
 /// Returns about how many bytes a manifest has, without its blobs.
@@ -192,7 +204,7 @@ pub(crate) enum Prompt {
     /// It is stored.
     Kept(BlobHash),
     /// It was just rendered, and is not stored.
-    Rendered(String),
+    Rendered(Sealed<String>),
 }
 
 impl Prompt {

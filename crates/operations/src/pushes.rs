@@ -25,6 +25,7 @@ use ctxpin_store::blobs::Upload;
 use ctxpin_store::database::Transaction;
 use ctxpin_store::deed::Deed;
 use ctxpin_store::grant::{Caller, Granted, Sighting, object, right};
+use ctxpin_store::sealed::Sealed;
 
 use crate::error::{Error, Result};
 use crate::frame::{ATTEMPT_UNDER_LOCKS, audited, commit, retry, write};
@@ -326,9 +327,9 @@ struct Prepared {
     sighting: Sighting<AgentId>,
     replaced: Vec<Sighting<AgentId>>,
     head_before: Option<SnapshotId>,
-    snapshot: Arc<TreatedSnapshot>,
+    snapshot: Sealed<Arc<TreatedSnapshot>>,
     /// The treatments of its bodies that are not stored yet.
-    treatments: Treatments,
+    treatments: Sealed<Treatments>,
     addresses: Addresses,
     /// `None` if no chat waited for a pin.
     prompt: Option<Prompt>,
@@ -424,10 +425,38 @@ struct Basis {
     is_repeat: bool,
     replaced: Vec<Sighting<AgentId>>,
     head_before: Option<SnapshotId>,
+    known: Sealed<Known>,
+    /// The bodies of unchanged instruction files. `None` if no chat waits for a pin.
+    stored: Option<Sealed<Bodies>>,
+}
+
+/// What the agent is known to have.
+struct Known {
     head: Option<Arc<TreatedSnapshot>>,
     blobs: AgentBlobs,
-    /// The bodies of unchanged instruction files. `None` if no chat waits for a pin.
-    stored: Option<Bodies>,
+}
+
+impl Known {
+    fn new(
+        head: Option<Arc<TreatedSnapshot>>,
+        uploads: BTreeMap<BlobHash, u64>,
+        inline: &Bodies,
+    ) -> Self {
+        let head_plain = head.as_deref().map(|head| &head.snapshot);
+        let mut blobs = AgentBlobs::new(head_plain, uploads);
+        blobs.add(inline);
+        Self { head, blobs }
+    }
+
+    fn with(mut self, bodies: &Bodies) -> Self {
+        self.blobs.add(bodies);
+        self
+    }
+
+    /// Returns the head without its treatments.
+    fn head(&self) -> Option<&Snapshot> {
+        self.head.as_deref().map(|head| &head.snapshot)
+    }
 }
 
 /// Computes the snapshot of a push and renders its prompt, with no lock held and no transaction open. Returns the
@@ -442,14 +471,18 @@ async fn prepare(
         Ok(basis) => basis,
         Err(pushed) => return Ok(Err(pushed)),
     };
-    let read = basis.blobs.read().values();
-    let stored = basis.stored.iter().flat_map(Bodies::values);
-    let lengths = read.chain(stored).map(|bytes| bytes.len() as u64);
-    let bytes = lengths.sum::<u64>() + manifest_weight(&push.manifest);
+    let read = basis.known.disclose(|known| bytes_of(known.blobs.read()));
+    let stored = basis.stored.as_ref();
+    let stored = stored.map_or(0, |stored| stored.disclose(bytes_of));
+    let bytes = read + stored + manifest_weight(&push.manifest);
     let (push, user) = (Arc::clone(push), basis.user);
     let work = move |_: &_| compute(basis, &push);
     let prepared = service.workshop.work(user, bytes, PUSHING_TIME_MAX, work);
     prepared.await?.map(Ok)
+}
+
+fn bytes_of(bodies: &Bodies) -> u64 {
+    bodies.values().map(|bytes| bytes.len() as u64).sum()
 }
 
 /// Reads what the snapshot of a push is computed from, or returns the outcome if the push is not newer.
@@ -466,8 +499,7 @@ async fn read_basis(
     let agent = own.record()?;
     demand_epoch(agent, push.position.epoch)?;
     if attempt == 1 {
-        let inline = push.manifest.blobs().values();
-        let inline = inline.map(|bytes| bytes.len() as u64).sum();
+        let inline = bytes_of(push.manifest.blobs());
         service.demand_rate(Rate::Pushes, agent.id.uuid(), 1, caller.now)?;
         service.demand_rate(Rate::UploadBytes, agent.id.uuid(), inline, caller.now)?;
     }
@@ -480,25 +512,23 @@ async fn read_basis(
     }
     let head_before = agent.head.map(|head| head.snapshot);
     let head = own.head_snapshot(&mut reading).await?;
-    let head_plain = head.as_deref().map(|head| &head.snapshot);
     let uploads = own.uploads(&mut reading, caller.now).await?;
-    let mut blobs = AgentBlobs::new(head_plain, uploads);
-    blobs.add(push.manifest.blobs());
-    let missing = push.manifest.missing(&blobs);
+    let known = head.map(|head| Known::new(head, uploads, push.manifest.blobs()));
+    let missing = known.disclose(|known| push.manifest.missing(&known.blobs));
     if !missing.is_empty() {
         return Err(Error::MissingBlobs(missing));
     }
-    let to_read = push.manifest.to_read(head_plain, &blobs);
-    blobs.add(&own.proved_bodies(&mut reading, &to_read).await?);
+    let to_read = known.disclose(|known| push.manifest.to_read(known.head(), &known.blobs));
+    let read = own.proved_bodies(&mut reading, &to_read).await?;
+    let known = known.zip(read).map(|(known, read)| known.with(&read));
     let seems_to_repeat = |head: &Snapshot| attempt == 1 && push.manifest.seems_to_repeat(head);
     let mut basis = Basis {
         sighting: own.sighting(),
         user: own.owner(),
-        is_repeat: head_plain.is_some_and(seems_to_repeat),
+        is_repeat: known.disclose(|known| known.head().is_some_and(seems_to_repeat)),
         replaced: Vec::new(),
         head_before,
-        head,
-        blobs,
+        known,
         stored: None,
     };
     if basis.is_repeat {
@@ -520,25 +550,32 @@ fn compute(basis: Basis, push: &Push) -> Result<Prepared> {
         is_repeat,
         replaced,
         head_before,
-        head,
-        blobs,
+        known,
         stored,
         ..
     } = basis;
-    let head_plain = head.as_deref().map(|head| &head.snapshot);
-    let snapshot = judge(&push.manifest, head_plain, &blobs);
-    let addresses = snapshot.addresses();
+    let judged = known.map(|known| (judge(&push.manifest, known.head(), &known.blobs), known));
+    let addresses = judged.disclose(|(snapshot, _)| snapshot.addresses());
     if is_repeat && head_before != Some(addresses.id) {
         // It does not repeat the head. The next attempt reads the rest.
         return Err(Error::overtaken());
     }
-    let (snapshot, treatments) = treated(snapshot, head.as_deref(), blobs.read());
-    let snapshot = Arc::new(snapshot);
+    let (snapshot, rest) = judged
+        .map(|(snapshot, known)| {
+            let read = known.blobs.read();
+            let (snapshot, treatments) = treated(snapshot, known.head.as_deref(), read);
+            (Arc::new(snapshot), (treatments, known))
+        })
+        .unzip();
+    let (treatments, known) = rest.unzip();
     let prompt = stored
         .filter(|_| head_before != Some(addresses.id))
-        .map(|mut bodies| {
-            bodies.extend(blobs.read().clone());
-            Source::Bodies(Arc::clone(&snapshot), bodies).rendered()
+        .map(|stored| {
+            let bodies = stored.zip(known).map(|(mut bodies, known)| {
+                bodies.extend(known.blobs.read().clone());
+                bodies
+            });
+            Source::Bodies(snapshot.clone().zip(bodies)).rendered()
         });
     Ok(Prepared {
         sighting,
@@ -576,10 +613,10 @@ async fn accept(
         now,
         attempt,
     } = *locked;
-    let stored = snapshot.stored();
+    let stored = snapshot.disclose(|snapshot| snapshot.stored());
     let mut inline = push.manifest.blobs().clone();
     inline.retain(|hash, _| stored.contains(hash));
-    let contents = contents_sent(snapshot, &inline);
+    let contents = snapshot.disclose(|snapshot| contents_sent(snapshot, &inline));
     let new_bytes = record_contents(service, transaction, granted, &contents).await?;
     granted.blobs_insert(transaction, &inline).await?;
     let treatments = &prepared.treatments;

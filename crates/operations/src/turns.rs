@@ -26,7 +26,7 @@ use crate::frame::{ATTEMPT_UNDER_LOCKS, commit, write};
 use crate::ground::Ground;
 use crate::moves::{Cause, Composed, Prepared};
 use crate::pins::was_settled;
-use crate::prompts::weight;
+use crate::prompts::sealed_weight;
 use crate::service::Service;
 
 /// Begins a turn: pins an unpinned chat whose agent has a head, applies the chat's policy, and records the
@@ -196,13 +196,16 @@ async fn plan(ground: &mut Ground<'_>, chat: &ChatRecord) -> Result<Plan> {
     let head_tools = head.hashes.tools;
     let pinned = ground.snapshot(pin.snapshot).await?;
     let head = ground.snapshot(head.snapshot).await?;
-    let bytes = weight(&pinned) + weight(&head);
-    let (mut at, mut pin) = (Arc::clone(&pinned), pin);
+    let bytes = sealed_weight(&pinned) + sealed_weight(&head);
+    let (mut at, mut pin) = (pinned.clone(), pin);
     if uptake == Some(Uptake::Additions) {
-        let head = Arc::clone(&head);
-        let compose = move || additive(&pinned, &head).map(Composed::of);
+        let sides = pinned.zip(head.clone());
+        let compose = move || {
+            let composed = sides.map(|(pinned, head)| additive(&pinned, &head));
+            composed.transpose().map(Composed::of)
+        };
         if let Some(composed) = ground.work(bytes, compose).await? {
-            at = Arc::clone(&composed.snapshot);
+            at = composed.snapshot.clone();
             pin = plan.add(ground, composed, &pin, Reason::Additive).await?;
             // If the pin keeps its own tools, so does what is known of their servers.
             if let Some((prepared, _, mcp_settled)) = plan.moves.last_mut() {
@@ -212,7 +215,8 @@ async fn plan(ground: &mut Ground<'_>, chat: &ChatRecord) -> Result<Plan> {
         }
     }
     if wants_tools && !was_settled {
-        let compose = move || Composed::of(settle(&at, &head));
+        let sides = at.zip(head);
+        let compose = move || Composed::of(sides.map(|(at, head)| settle(&at, &head)));
         let composed = ground.work(bytes, compose).await?;
         plan.add(ground, composed, &pin, Reason::Settle).await?;
     }
@@ -228,11 +232,14 @@ async fn is_by_rules_alone(
 ) -> Result<bool> {
     let pinned = ground.snapshot(pinned).await?;
     let head = ground.snapshot(head).await?;
-    let bytes = weight(&pinned) + weight(&head);
+    let bytes = sealed_weight(&pinned) + sealed_weight(&head);
     let with_tools = chat.tools.pins_tools();
+    let sides = pinned.zip(head);
     let compare = move || {
-        let changes = changes(&pinned, &head, with_tools);
-        changes.iter().all(|change| change.cause().is_some())
+        sides.disclose(|(pinned, head)| {
+            let changes = changes(pinned, head, with_tools);
+            changes.iter().all(|change| change.cause().is_some())
+        })
     };
     ground.work(bytes, compare).await
 }

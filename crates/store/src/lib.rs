@@ -25,6 +25,7 @@ pub mod migrations;
 pub mod pins;
 mod pools;
 mod query;
+pub mod sealed;
 mod session;
 pub mod snapshots;
 mod together;

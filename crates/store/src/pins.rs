@@ -19,6 +19,7 @@ use crate::grant::{
 };
 use crate::last_used::LastUsed;
 use crate::query::Lock;
+use crate::sealed::Sealed;
 use crate::values::{Columns, Row};
 use ctxpin_model::access::{Actor, ActorRef, Object, Operation, Reach};
 use ctxpin_model::resource::Bodies;
@@ -155,7 +156,7 @@ impl Granted<Chat, Write> {
         transaction: &mut Transaction,
         context: ContextHash,
         renderer: i64,
-        prompt: &str,
+        prompt: &Sealed<String>,
     ) -> Result<BlobHash> {
         prompt_keep(self.within(transaction)?, context, renderer, prompt).await
     }
@@ -178,8 +179,9 @@ async fn prompt_keep(
     transaction: &mut Transaction,
     context: ContextHash,
     renderer: i64,
-    prompt: &str,
+    prompt: &Sealed<String>,
 ) -> Result<BlobHash> {
+    let prompt = prompt.content();
     let hash = BlobHash::of(prompt.as_bytes());
     blobs::insert(
         transaction,
@@ -300,7 +302,7 @@ impl Granted<Agent, Write> {
         transaction: &mut Transaction,
         context: ContextHash,
         renderer: i64,
-        prompt: &str,
+        prompt: &Sealed<String>,
     ) -> Result<BlobHash> {
         prompt_keep(self.within(transaction)?, context, renderer, prompt).await
     }

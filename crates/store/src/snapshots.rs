@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ctxpin_model::chat::ChatRecord;
+use ctxpin_model::context::ContextView;
 use ctxpin_model::drift::Hashes;
 use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_model::moment::Moment;
@@ -16,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::grant::{
     Granted, object::Agent, object::Chat, right::Body, right::UsesBodies, right::Write,
 };
+use crate::sealed::Sealed;
 use crate::treatments::JoinedTreatment;
 use crate::values::{Columns, Row, columns};
 use crate::{blobs, treatments};
@@ -351,10 +353,11 @@ impl Granted<Agent, Write> {
     pub async fn snapshot_insert(
         &self,
         transaction: &mut Transaction,
-        snapshot: &Arc<TreatedSnapshot>,
+        snapshot: &Sealed<Arc<TreatedSnapshot>>,
         addresses: &Addresses,
         now: Moment,
     ) -> Result<()> {
+        let snapshot = snapshot.content();
         let transaction = self.within(transaction)?;
         insert(transaction, snapshot, addresses, now).await?;
         // The next push is compared with it. If this transaction is not committed, nothing names it.
@@ -375,11 +378,17 @@ impl Granted<Chat, Write> {
     pub async fn snapshot_insert(
         &self,
         transaction: &mut Transaction,
-        snapshot: &Snapshot,
+        snapshot: &Sealed<Arc<TreatedSnapshot>>,
         addresses: &Addresses,
         now: Moment,
     ) -> Result<()> {
-        insert(self.within(transaction)?, snapshot, addresses, now).await
+        insert(
+            self.within(transaction)?,
+            snapshot.content(),
+            addresses,
+            now,
+        )
+        .await
     }
 }
 
@@ -392,12 +401,13 @@ impl<R: UsesBodies> Granted<Agent, R> {
     pub async fn head_snapshot(
         &self,
         transaction: &mut Transaction,
-    ) -> Result<Option<Arc<TreatedSnapshot>>> {
+    ) -> Result<Sealed<Option<Arc<TreatedSnapshot>>>> {
         let Some(head) = self.record()?.head else {
-            return Ok(None);
+            return Ok(None.into());
         };
         let transaction = self.within(transaction)?;
-        read(transaction, head.snapshot).await.map(Some)
+        let head = read(transaction, head.snapshot).await?;
+        Ok(Some(head).into())
     }
 
     /// Returns the hashes and sizes of the agent's uploads that still wait for a push.
@@ -433,19 +443,15 @@ impl<R: UsesBodies> Granted<Agent, R> {
         &self,
         transaction: &mut Transaction,
         hashes: &BTreeSet<BlobHash>,
-    ) -> Result<Bodies> {
-        blobs::read(self.within(transaction)?, hashes).await
+    ) -> Result<Sealed<Bodies>> {
+        let bodies = blobs::read(self.within(transaction)?, hashes).await?;
+        Ok(bodies.into())
     }
 }
 
-impl<R: UsesBodies> Granted<Chat, R> {
-    /// Returns the snapshot of that id if the chat's history or one of its turns names it, or if it is the
-    /// head of the chat's agent.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the database does.
-    pub async fn snapshot(
+impl<R> Granted<Chat, R> {
+    /// Returns the snapshot of that id if the chat reaches it. The callers decide who may read it.
+    async fn snapshot_reached(
         &self,
         transaction: &mut Transaction,
         id: SnapshotId,
@@ -472,6 +478,63 @@ impl<R: UsesBodies> Granted<Chat, R> {
             Some(id) => read(transaction, id).await.map(Some),
             None => Ok(None),
         }
+    }
+}
+
+impl<R: UsesBodies> Granted<Chat, R> {
+    /// Returns the snapshot of that id if the chat's history or one of its turns names it, or if it is the
+    /// head of the chat's agent.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
+    pub async fn snapshot_sealed(
+        &self,
+        transaction: &mut Transaction,
+        id: SnapshotId,
+    ) -> Result<Option<Sealed<Arc<TreatedSnapshot>>>> {
+        let reached = self.snapshot_reached(transaction, id).await?;
+        Ok(reached.map(Sealed::from))
+    }
+
+    /// Returns the view of the chat with its pin and its head. `chat` is the chat's record, and
+    /// `latest_renderer` the version of the latest renderer. The view says whether the caller may read bodies.
+    /// If not, its translation to JSON leaves them out.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::NotFound`] if the chat no longer reaches its pin or its head.
+    pub async fn context_view(
+        &self,
+        transaction: &mut Transaction,
+        mut chat: ChatRecord,
+        latest_renderer: i64,
+    ) -> Result<ContextView> {
+        let pin = chat.pin.as_ref().map(|pin| pin.pin.snapshot);
+        let head = chat.head.map(|head| head.snapshot);
+        let pinned = match pin {
+            Some(id) => self.snapshot_reached(transaction, id).await?,
+            None => None,
+        };
+        let head = match head {
+            Some(id) if Some(id) == pin => pinned.clone(),
+            Some(id) => self.snapshot_reached(transaction, id).await?,
+            None => None,
+        };
+        if pin.is_some() != pinned.is_some() || chat.head.is_some() != head.is_some() {
+            return Err(Error::NotFound("snapshot"));
+        }
+        // The record of a move that was just made lacks it.
+        if let (Some(pin), Some(pinned)) = (&mut chat.pin, &pinned) {
+            pin.error.clone_from(&pinned.error);
+        }
+        Ok(ContextView {
+            chat,
+            pinned,
+            head,
+            tells_bodies: self.tells_bodies(),
+            latest_renderer,
+        })
     }
 
     /// Returns the hashes of a snapshot of the chat's history.
@@ -510,13 +573,29 @@ impl<R: UsesBodies> Granted<Chat, R> {
     pub async fn prompt_bodies(
         &self,
         transaction: &mut Transaction,
-        snapshot: &Snapshot,
-    ) -> Result<Bodies> {
-        blobs::read(self.within(transaction)?, &prompt_bodies(snapshot)).await
+        snapshot: &Sealed<Arc<TreatedSnapshot>>,
+    ) -> Result<Sealed<Bodies>> {
+        let hashes = prompt_bodies(snapshot.content());
+        let bodies = blobs::read(self.within(transaction)?, &hashes).await?;
+        Ok(bodies.into())
     }
 }
 
 impl Granted<Chat, Body> {
+    /// Returns the snapshot of that id if the chat's history or one of its turns names it, or if it is the
+    /// head of the chat's agent.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
+    pub async fn snapshot(
+        &self,
+        transaction: &mut Transaction,
+        id: SnapshotId,
+    ) -> Result<Option<Arc<TreatedSnapshot>>> {
+        self.snapshot_reached(transaction, id).await
+    }
+
     /// Returns the bytes of those of `hashes` that `snapshot` stores. The caller must have got `snapshot`
     /// through this chat.
     ///

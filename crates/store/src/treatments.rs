@@ -7,6 +7,7 @@ use ctxpin_model::warning;
 use crate::database::{CHUNK, Transaction};
 use crate::error::{Error, Result};
 use crate::grant::{Granted, Upkeep, object::Agent, right::Write, task};
+use crate::sealed::Sealed;
 use crate::values::columns;
 
 /// A treatment as an outer join returns it: every column is null if the body has none.
@@ -97,9 +98,9 @@ impl Granted<Agent, Write> {
     pub async fn treatments_insert(
         &self,
         transaction: &mut Transaction,
-        treatments: &Treatments,
+        treatments: &Sealed<Treatments>,
     ) -> Result<()> {
-        insert(self.within(transaction)?, treatments).await
+        insert(self.within(transaction)?, treatments.content()).await
     }
 }
 

@@ -81,7 +81,7 @@ impl<O: Grantable, R> Granted<O, R> {
     }
 
     /// Returns whether the operation may tell the bodies of the object.
-    pub fn tells_bodies(&self) -> bool {
+    pub(crate) fn tells_bodies(&self) -> bool {
         self.access.reach == Reach::Bodies
     }
 

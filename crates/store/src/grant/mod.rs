@@ -52,8 +52,8 @@ pub mod right {
     /// Reading what describes an object, without its bodies.
     #[derive(Debug)]
     pub struct Metadata;
-    /// Rendering, composing and comparing bodies inside an operation. Unless the caller may read the
-    /// bodies, the operation tells only hashes, sizes and whether something differs.
+    /// Rendering, composing and comparing bodies inside an operation. Its queries return them
+    /// [sealed](crate::sealed).
     #[derive(Debug)]
     pub struct Within;
     /// Reading bodies and telling them.
@@ -63,7 +63,7 @@ pub mod right {
     #[derive(Debug)]
     pub struct Write;
 
-    /// A right whose holder computes with bodies.
+    /// A right whose holder computes with bodies, which are [sealed](crate::sealed).
     pub trait UsesBodies {}
     impl UsesBodies for Within {}
     impl UsesBodies for Body {}
