@@ -93,7 +93,7 @@ fn find_library() -> Option<PathBuf> {
 
 /// Fails unless a time in `told` is further outside of the time from `began` to `ended` than clocks
 /// of one machine differ. Times are in microseconds since 1970.
-pub fn demand_moved(told: &[i64], began: i64, ended: i64) -> anyhow::Result<()> {
+pub fn require_moved(told: &[i64], began: i64, ended: i64) -> anyhow::Result<()> {
     const APART_MICROS: i64 = 10_000_000;
     let is_moved = |at: &i64| *at < began - APART_MICROS || *at > ended + APART_MICROS;
     if told.iter().any(is_moved) {
@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn clocks_that_did_not_move_are_told() {
         let second = 1_000_000;
-        let moved = |told: &[i64]| demand_moved(told, 100 * second, 200 * second).is_ok();
+        let moved = |told: &[i64]| require_moved(told, 100 * second, 200 * second).is_ok();
         assert!(!moved(&[100 * second, 150 * second, 205 * second]));
         assert!(moved(&[150 * second, 80 * second]));
         assert!(moved(&[260 * second]));

@@ -65,7 +65,7 @@ impl Soak {
         self.settle(&beacons).await?;
         watching.abort_all();
         if is_clock_moved {
-            self.demand_moved(&members, began).await?;
+            self.require_moved(&members, began).await?;
             self.move_clocks(false).await?;
         }
         let chats: Vec<Uuid> = {
@@ -258,7 +258,7 @@ impl Soak {
     }
 
     /// Checks that the times of the round's heads show a jump.
-    async fn demand_moved(&mut self, members: &[Member], began: i64) -> anyhow::Result<()> {
+    async fn require_moved(&mut self, members: &[Member], began: i64) -> anyhow::Result<()> {
         let client = self.client()?;
         let page = PageQuery {
             cursor: None,
@@ -272,6 +272,6 @@ impl Soak {
             let times = heads.items.into_iter().map(|head| head.received_at);
             told.extend(times.map(|at| at.timestamp_micros()));
         }
-        clocks::demand_moved(&told, began, wall_clock_micros())
+        clocks::require_moved(&told, began, wall_clock_micros())
     }
 }

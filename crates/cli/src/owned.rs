@@ -19,7 +19,7 @@ use crate::say::{self, Failure, Hint, Setting};
 /// Fails if it is refused, or its metadata cannot be read.
 pub fn directory_demand(path: &Path) -> Result<(), Failure> {
     let exposure = Exposure::of_directory(path, Demand::nobody_else_writes());
-    demand(path, exposure, Kind::Directory)
+    require(path, exposure, Kind::Directory)
 }
 
 /// Refuses a file that belongs to another user, is writable for others, or is a link. The file may be
@@ -30,7 +30,7 @@ pub fn directory_demand(path: &Path) -> Result<(), Failure> {
 /// Fails if it is refused, or its metadata cannot be read.
 pub fn file_demand(path: &Path) -> Result<(), Failure> {
     let exposure = Exposure::of_file(path, Demand::nobody_else_writes());
-    demand(path, exposure, Kind::File)
+    require(path, exposure, Kind::File)
 }
 
 /// Refuses a token file that belongs to another user than root, or is writable for others.
@@ -40,7 +40,7 @@ pub fn file_demand(path: &Path) -> Result<(), Failure> {
 /// Fails if it is refused.
 pub fn token_demand(path: &Path, metadata: &Metadata) -> Result<(), Failure> {
     let exposure = Exposure::of(metadata, Demand::nobody_else_writes().or_roots());
-    demand(path, Ok(exposure), Kind::Token)
+    require(path, Ok(exposure), Kind::Token)
 }
 
 /// Refuses root a new directory below a directory of another user, because that user could not use it.
@@ -62,7 +62,7 @@ pub fn place_demand(path: &Path) -> Result<(), Failure> {
     }
 }
 
-fn demand(path: &Path, found: io::Result<Option<Exposure>>, kind: Kind) -> Result<(), Failure> {
+fn require(path: &Path, found: io::Result<Option<Exposure>>, kind: Kind) -> Result<(), Failure> {
     match found {
         Ok(None) => Ok(()),
         Ok(Some(exposure)) => Err(refusal(path, exposure, kind)),

@@ -474,7 +474,7 @@ pub fn decide(actor: &Actor, operation: Operation, object: Object) -> Decision {
 /// # Errors
 ///
 /// Returns [`Refusal::RevokesWider`] with the first scope of `others` that is not in `scopes`.
-pub fn demand_no_wider(scopes: Scopes, others: Scopes) -> Result<(), Refusal> {
+pub fn require_no_wider(scopes: Scopes, others: Scopes) -> Result<(), Refusal> {
     match scopes.missing(others) {
         Some(scope) => Err(Refusal::RevokesWider(scope)),
         None => Ok(()),

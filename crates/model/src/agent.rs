@@ -58,7 +58,7 @@ pub struct PushRefused {
 
 impl PushRefused {
     /// Returns whether this refusal is recent enough to stand for another one for `limit`.
-    pub fn is_noted(&self, limit: Limit, now: Moment) -> bool {
+    pub fn is_recorded(&self, limit: Limit, now: Moment) -> bool {
         self.limit == limit && self.at.after(REFUSED_NOTED_EVERY) > now
     }
 }

@@ -176,13 +176,13 @@ impl Usage {
     /// # Errors
     ///
     /// Returns [`QuotaExceeded`] if the sum would exceed the quota. Adding 0 never fails.
-    pub fn demand_room(
+    pub fn require_room(
         &self,
         stock: Stock,
         more: u64,
         defaults: &Amounts,
     ) -> Result<(), QuotaExceeded> {
-        demand_room(
+        require_room(
             stock,
             self.used.of(stock),
             more,
@@ -210,7 +210,7 @@ impl Usage {
 ///
 /// Returns [`QuotaExceeded`] if the sum would exceed the quota. Adding 0 never fails, even if the quota
 /// was lowered below what is used.
-pub fn demand_room(stock: Stock, used: u64, more: u64, quota: u64) -> Result<(), QuotaExceeded> {
+pub fn require_room(stock: Stock, used: u64, more: u64, quota: u64) -> Result<(), QuotaExceeded> {
     if more == 0 || used.saturating_add(more) <= quota {
         return Ok(());
     }
@@ -270,7 +270,7 @@ impl Rates {
     ///
     /// Returns [`QuotaExceeded`] if the sum would exceed the limit. The first request of a minute never
     /// fails, however large it is.
-    pub fn demand(
+    pub fn require(
         &self,
         rate: Rate,
         used: u64,
@@ -414,17 +414,17 @@ mod tests {
 
     #[test]
     fn a_stock_can_be_filled_up_to_its_quota() {
-        let demand = |used, more| {
-            let room = usage(used).demand_room(Stock::ContentBytes, more, &Amounts::QUOTA);
+        let require = |used, more| {
+            let room = usage(used).require_room(Stock::ContentBytes, more, &Amounts::QUOTA);
             room.map_err(|exceeded| (exceeded.used, exceeded.quota, exceeded.wait))
         };
-        assert_eq!(demand(990, 10), Ok(()));
-        assert_eq!(demand(990, 11), Err((990, 1_000, None)));
+        assert_eq!(require(990, 10), Ok(()));
+        assert_eq!(require(990, 11), Err((990, 1_000, None)));
         // A quota below what is used refuses every addition, but not an empty one.
-        assert_eq!(demand(2_000, 1), Err((2_000, 1_000, None)));
-        assert_eq!(demand(2_000, 0), Ok(()));
-        assert_eq!(demand(1, u64::MAX), Err((1, 1_000, None)));
-        let chats = usage(0).demand_room(Stock::Chats, 1, &Amounts::QUOTA);
+        assert_eq!(require(2_000, 1), Err((2_000, 1_000, None)));
+        assert_eq!(require(2_000, 0), Ok(()));
+        assert_eq!(require(1, u64::MAX), Err((1, 1_000, None)));
+        let chats = usage(0).require_room(Stock::Chats, 1, &Amounts::QUOTA);
         assert_eq!(chats.unwrap_err().quota, 200_000, "the default holds");
     }
 
@@ -443,16 +443,16 @@ mod tests {
     fn a_rate_tells_how_long_to_wait() {
         let start = Moment::from_unix_micros(1_000_000_000).unwrap();
         let now = start.after(Duration::from_millis(500));
-        let demand = |used, more| Rates::DEFAULT.demand(Rate::Pushes, used, more, start, now);
-        assert_eq!(demand(599, 1), Ok(()));
-        let refused = demand(600, 1).unwrap_err();
+        let require = |used, more| Rates::DEFAULT.require(Rate::Pushes, used, more, start, now);
+        assert_eq!(require(599, 1), Ok(()));
+        let refused = require(600, 1).unwrap_err();
         assert_eq!(refused.wait, Some(Duration::from_millis(59_500)));
         assert_eq!(
             refused.wait_seconds(),
             Some(60),
             "a part of a second counts"
         );
-        assert_eq!(demand(0, 1_000), Ok(()), "the first is always taken");
+        assert_eq!(require(0, 1_000), Ok(()), "the first is always taken");
     }
 
     #[test]

@@ -21,8 +21,8 @@ use ctxpin_store::tokens::{Holder, NewToken};
 
 use crate::error::Result;
 use crate::frame::{commit, write};
-use crate::pushes::{demand_not_replaced, lock_agent};
-use crate::quotas::demand_room;
+use crate::pushes::{lock_agent, require_not_replaced};
+use crate::quotas::require_room;
 use crate::service::Service;
 
 /// Creates an agent of the caller, and returns it with its token, which is kept nowhere else.
@@ -56,21 +56,21 @@ async fn create_once(
         None => None,
         Some(Replaces::Same) => {
             account
-                .agent_same(&mut transaction, &request.workspace, &request.name)
+                .agent_of_name(&mut transaction, &request.workspace, &request.name)
                 .await?
         }
         Some(Replaces::Agent(agent)) => {
             let old = transaction
                 .grant_agent(&caller, Operation::AgentUse, agent)
                 .await?;
-            demand_not_replaced(old.record()?)?;
+            require_not_replaced(old.record()?)?;
             Some(agent)
         }
     };
     let owner = account.owner();
-    let longest = account.own_token_hold(&mut transaction).await?;
+    let longest = account.own_token_lock(&mut transaction).await?;
     let (stock, now) = (Stock::Agents, caller.now);
-    demand_room(service, &mut transaction, &account, owner, stock, now).await?;
+    require_room(service, &mut transaction, &account, owner, stock, now).await?;
     let agent = NewAgent {
         id: AgentId::generate(caller.now),
         workspace: request.workspace.clone(),
@@ -147,8 +147,8 @@ async fn token_rotate_once(
         .await?;
     let mut transaction = service.database.write().await?;
     let granted = lock_agent(&mut transaction, &caller, sighting).await?;
-    demand_not_replaced(granted.record()?)?;
-    let longest = granted.own_token_hold(&mut transaction).await?;
+    require_not_replaced(granted.record()?)?;
+    let longest = granted.own_token_lock(&mut transaction).await?;
     let (token, deed) = replace_token(&mut transaction, &granted, longest, caller.now).await?;
     let rotated = granted.agent(&mut transaction).await?;
     commit(service, transaction, deed).await?;

@@ -19,8 +19,8 @@ use crate::frame::{ATTEMPT_UNDER_LOCKS, commit, write};
 use crate::ground::Ground;
 use crate::moves::{Cause, write_move};
 use crate::prompts::{Prompt, RENDERING_TIME_MAX, Source};
-use crate::pushes::demand_not_replaced;
-use crate::quotas::demand_room;
+use crate::pushes::require_not_replaced;
+use crate::quotas::require_room;
 use crate::service::Service;
 
 /// Creates a chat, or finds the caller's chat of the same client and reference. Returns whether it is new.
@@ -127,7 +127,7 @@ async fn create_once(
     let inserted = account.chat_insert(&mut transaction, id, &bound, caller.now, quota_default);
     let Some(granted) = inserted.await? else {
         let (stock, owner, now) = (Stock::Chats, account.owner(), caller.now);
-        demand_room(service, &mut transaction, &account, owner, stock, now).await?;
+        require_room(service, &mut transaction, &account, owner, stock, now).await?;
         // There was no room for the insert, but now there is.
         return Err(Error::overtaken());
     };
@@ -221,7 +221,7 @@ async fn read_agent(
         .grant_agent_within(caller, Operation::AgentUse, agent)
         .await?;
     let record = granted.record()?;
-    demand_not_replaced(record)?;
+    require_not_replaced(record)?;
     let head = match record.head {
         Some(head) if pinned.is_none_or(|pinned| pinned.context != head.hashes.context) => {
             let source = Source::of_head(reading, &granted, head.hashes.context).await?;
@@ -255,7 +255,7 @@ async fn lock_origin(
                     .grant_agent_shared(caller, &agent.sighting)
                     .await?;
                 let record = granted.record()?.clone();
-                demand_not_replaced(&record)?;
+                require_not_replaced(&record)?;
                 Ok(LockedOrigin {
                     agent: Some(record),
                     inherited: None,
@@ -429,7 +429,7 @@ async fn change_once(
         .grant_chat(&caller, Operation::ChatChange, chat)
         .await?;
     if attempt == 1 {
-        service.demand_rate(Rate::Moves, credential.id.uuid(), 1, caller.now)?;
+        service.require_rate(Rate::Moves, credential.id.uuid(), 1, caller.now)?;
     }
     let before = seen.record()?;
     // Only a new binding or unarchiving can move the pin.
@@ -471,7 +471,7 @@ async fn change_once(
             .grant_agent(&caller, Operation::AgentUse, agent)
             .await?;
         let target = target.record()?;
-        demand_not_replaced(target)?;
+        require_not_replaced(target)?;
         let to = HeadMove {
             service,
             agent: target,

@@ -26,10 +26,10 @@ use crate::service::Service;
 use crate::workshop::{Watch, is_light};
 
 /// The most bytes of changes in one response.
-const TOLD_BYTES_MAX: u64 = 1024 * 1024;
+const CHANGES_BYTES_MAX: u64 = 1024 * 1024;
 
 /// The most bytes of a change that is requested by its resource.
-const TOLD_ALONE_BYTES_MAX: u64 = 8 * 1024 * 1024;
+const CHANGE_ALONE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
 /// The most bytes of files that are read for one response. A prompt file has at most an eighth of it.
 const READ_BYTES_MAX: u64 = 8 * 1024 * 1024;
@@ -55,7 +55,7 @@ pub struct DiffRequest {
 pub struct DiffView {
     compared: Arc<Compared>,
     /// The requested changes by their place. `None` stands for a change that is too large for the response.
-    told: Vec<(usize, Option<Difference>)>,
+    differences: Vec<(usize, Option<Difference>)>,
 }
 
 /// Compares a chat's pin with its agent's head, or two snapshots of its history. Changes beyond 1 MiB are left
@@ -84,8 +84,11 @@ pub async fn diff(
             let bodies = compared.bodies(&mut transaction, &granted, &plan).await?;
             drop(transaction);
             let watch = Watch::lasting(COMPARING_TIME_MAX);
-            let told = compared.told(&changes, &plan, &bodies, &watch);
-            return Ok(DiffView { compared, told });
+            let differences = compared.differences(&changes, &plan, &bodies, &watch);
+            return Ok(DiffView {
+                compared,
+                differences,
+            });
         }
     }
     drop(transaction);
@@ -97,12 +100,15 @@ pub async fn diff(
     let bodies = compared.bodies(&mut transaction, &granted, &plan).await?;
     drop(transaction);
     let comparing = Arc::clone(&compared);
-    let told = move |watch: &Watch| {
+    let differences = move |watch: &Watch| {
         let changes = comparing.changes();
-        comparing.told(&changes, &plan, &bodies, watch)
+        comparing.differences(&changes, &plan, &bodies, watch)
     };
-    let told = slot.run(COMPARING_TIME_MAX, told).await?;
-    Ok(DiffView { compared, told })
+    let differences = slot.run(COMPARING_TIME_MAX, differences).await?;
+    Ok(DiffView {
+        compared,
+        differences,
+    })
 }
 
 impl DiffView {
@@ -120,15 +126,19 @@ impl DiffView {
     /// caller requests it by its resource.
     pub fn changes(&self) -> Vec<(Change<'_>, Option<&Difference>)> {
         let changes = self.compared.changes();
-        let told = self.told.iter();
-        told.map(|(index, told)| (changes[*index], told.as_ref()))
+        let differences = self.differences.iter();
+        differences
+            .map(|(index, found)| (changes[*index], found.as_ref()))
             .collect()
     }
 
     /// Returns about how many bytes the view has.
     pub fn weight(&self) -> u64 {
-        let told = self.told.iter().filter_map(|(_, told)| told.as_ref());
-        self.compared.weight() + told.map(Difference::bytes).sum::<u64>()
+        let differences = self
+            .differences
+            .iter()
+            .filter_map(|(_, found)| found.as_ref());
+        self.compared.weight() + differences.map(Difference::bytes).sum::<u64>()
     }
 
     /// Returns the treatments of the bodies of both sides, by the renderer of the chat's prompt.
@@ -252,7 +262,7 @@ impl Compared {
         Ok(bodies)
     }
 
-    fn told(
+    fn differences(
         &self,
         changes: &[Change<'_>],
         plan: &Plan,
@@ -264,11 +274,11 @@ impl Compared {
         };
         let snapshots = (&pinned.snapshot, &head.snapshot);
         let mut left = match plan.is_alone {
-            true => TOLD_ALONE_BYTES_MAX,
-            false => TOLD_BYTES_MAX,
+            true => CHANGE_ALONE_BYTES_MAX,
+            false => CHANGES_BYTES_MAX,
         };
         let is_over = || watch.is_over();
-        let told = plan.asked.iter().map(|index| {
+        let differences = plan.asked.iter().map(|index| {
             let change = &changes[*index];
             let sides = [change.pinned, change.head].into_iter().flatten();
             let listing: u64 = sides.map(Resource::json_bytes).sum();
@@ -281,8 +291,8 @@ impl Compared {
                 is_over: &is_over,
             };
             // The facts are short, and cannot be requested alone.
-            let is_told_whole = !plan.is_alone && change.subject != Subject::Facts;
-            let difference = match is_told_whole {
+            let is_whole = !plan.is_alone && change.subject != Subject::Facts;
+            let difference = match is_whole {
                 false => {
                     let budget = budget(left.saturating_sub(listing));
                     Some(Difference::within(change, snapshots, bodies, budget))
@@ -297,6 +307,6 @@ impl Compared {
             }
             (*index, difference)
         });
-        told.collect()
+        differences.collect()
     }
 }

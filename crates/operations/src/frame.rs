@@ -31,7 +31,7 @@ where
     loop {
         match once(attempt).await {
             Err(error) => match Error::contended(&error) {
-                Some(contention) if attempts.again(contention).await => attempt += 1,
+                Some(contention) if attempts.pause_before_retry(contention).await => attempt += 1,
                 _ => return Err(error),
             },
             done => return done,
@@ -143,7 +143,7 @@ async fn refused(
     for (row, more) in &first.left {
         upkeep.refusals_add(&mut transaction, *row, *more).await?;
     }
-    commit(service, transaction, upkeep.unnoted()).await?;
+    commit(service, transaction, upkeep.unaudited()).await?;
     first.written();
     Ok(())
 }

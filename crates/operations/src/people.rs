@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use chrono::Datelike;
-use ctxpin_model::access::{Actor, Operation, Role, Roles, Scope, Scopes, demand_no_wider};
+use ctxpin_model::access::{Actor, Operation, Role, Roles, Scope, Scopes, require_no_wider};
 use ctxpin_model::audit::{AuditObject, AuditRecord};
 use ctxpin_model::id::{TokenId, UserId};
 use ctxpin_model::moment::Moment;
@@ -21,7 +21,7 @@ use ctxpin_store::topic::Topic;
 
 use crate::error::{Error, Result};
 use crate::frame::{audited, commit, retry, write};
-use crate::quotas::demand_room;
+use crate::quotas::require_room;
 use crate::service::Service;
 
 /// The name of the first user of a new database.
@@ -313,7 +313,7 @@ async fn token_create_once(
             "with more scopes than its own, which are: {scopes}"
         )));
     }
-    let longest = account.own_token_hold(&mut transaction).await?;
+    let longest = account.own_token_lock(&mut transaction).await?;
     let expires_at = match (request.expires_at, longest) {
         (Some(asked), Some(longest)) if asked > longest => {
             return Err(Error::WiderToken(format!(
@@ -332,7 +332,7 @@ async fn token_create_once(
     }
     let user = request.user.unwrap_or(account.owner());
     let (stock, now) = (Stock::Tokens, caller.now);
-    let usage = demand_room(service, &mut transaction, &account, user, stock, now).await?;
+    let usage = require_room(service, &mut transaction, &account, user, stock, now).await?;
     let kept = account.tokens_kept(&mut transaction, user).await?;
     if kept >= usage.quota(stock, &service.quotas.amounts) {
         // Tokens that are no longer valid stay listed as long as there is room.
@@ -464,7 +464,7 @@ async fn token_revoke_once(
     let named = account.token(&mut transaction, token, owner).await?;
     let named = named.ok_or(Error::NotFound("token"))?;
     // Its children have no more scopes than itself.
-    demand_no_wider(scopes_of(account.actor()), named.scopes)
+    require_no_wider(scopes_of(account.actor()), named.scopes)
         .map_err(ctxpin_store::error::Error::Forbidden)?;
     account
         .token_revoke(&mut transaction, token, caller.now)
@@ -567,7 +567,7 @@ pub async fn identify(
 /// # Errors
 ///
 /// Returns the store's errors if the caller is neither auditor nor admin.
-pub async fn demand_metrics(service: &Service, credential: Credential) -> Result<()> {
+pub async fn require_metrics(service: &Service, credential: Credential) -> Result<()> {
     let caller = service.caller(credential);
     let mut transaction = service.database.read().await?;
     let _granted: Granted<object::Account, right::Metadata> = transaction

@@ -23,7 +23,7 @@ use crate::frame::{ATTEMPT_UNDER_LOCKS, audited, commit, retry, write};
 use crate::ground::Ground;
 use crate::moves::{Cause, Composed, Prepared, no_head, write_move};
 use crate::prompts::{Prompt, sealed_weight};
-use crate::pushes::demand_epoch;
+use crate::pushes::require_epoch;
 use crate::service::Service;
 
 /// Moves a chat's pin, and returns the chat's context after the move. With `only_from`, the pin must be that
@@ -184,16 +184,16 @@ async fn move_once(
         .await?;
     // A request that moves many chats is counted once, where it begins.
     if attempt == 1 && operation == Operation::PinMove {
-        service.demand_rate(Rate::Moves, credential.id.uuid(), 1, caller.now)?;
+        service.require_rate(Rate::Moves, credential.id.uuid(), 1, caller.now)?;
     }
-    demand_pin(&before, only_from)?;
+    require_pin(&before, only_from)?;
     let mut planned = match plan_from_record(&before, request)? {
         Some(planned) => planned,
         None => {
             let mut reading = service.database.read().await?;
             let seen = reading.grant_chat_within(&caller, operation, chat).await?;
             before = seen.record()?.clone();
-            demand_pin(&before, only_from)?;
+            require_pin(&before, only_from)?;
             sighting = seen.sighting();
             let mut ground = Ground::reading(service, &caller, operation, reading, seen);
             plan(&mut ground, &before, request).await?
@@ -204,7 +204,7 @@ async fn move_once(
         .grant_chat_locked(&caller, &sighting, &[])
         .await?;
     let mut now = granted.record()?.clone();
-    demand_pin(&now, only_from)?;
+    require_pin(&now, only_from)?;
     if !is_still_valid(&before, &now) {
         if attempt < ATTEMPT_UNDER_LOCKS && plan_from_record(&now, request)?.is_none() {
             return Err(Error::overtaken());
@@ -235,7 +235,7 @@ async fn move_once(
 fn plan_from_record(chat: &ChatRecord, request: &PinMove) -> Result<Option<Plan>> {
     match request {
         PinMove::Refresh { head } => {
-            demand_head(chat, *head)?;
+            require_head(chat, *head)?;
             let prepared = Prepared::head_from_record(chat)?;
             Ok(prepared.map(|prepared| Plan::Move {
                 prepared: Box::new(prepared),
@@ -249,7 +249,7 @@ fn plan_from_record(chat: &ChatRecord, request: &PinMove) -> Result<Option<Plan>
 }
 
 /// Checks that the pin is the one that the caller has seen.
-fn demand_pin(chat: &ChatRecord, only_from: Option<SnapshotId>) -> Result<()> {
+fn require_pin(chat: &ChatRecord, only_from: Option<SnapshotId>) -> Result<()> {
     let pin = chat.pin.as_ref().map(|pin| pin.pin.snapshot);
     match (only_from, pin) {
         (None, _) => Ok(()),
@@ -264,7 +264,7 @@ fn demand_pin(chat: &ChatRecord, only_from: Option<SnapshotId>) -> Result<()> {
 }
 
 /// Checks that the head is the one that the caller has seen.
-fn demand_head(chat: &ChatRecord, seen: Option<SnapshotId>) -> Result<()> {
+fn require_head(chat: &ChatRecord, seen: Option<SnapshotId>) -> Result<()> {
     let head = chat.head.ok_or_else(|| no_head(chat))?;
     match seen {
         Some(seen) if seen != head.snapshot => Err(Error::PreconditionFailed(format!(
@@ -279,7 +279,7 @@ async fn plan(ground: &mut Ground<'_>, chat: &ChatRecord, request: &PinMove) -> 
     let pin = chat.pin.as_ref().map(|pin| pin.pin);
     match request {
         PinMove::Refresh { head } => {
-            demand_head(chat, *head)?;
+            require_head(chat, *head)?;
             let prepared = Prepared::head(ground, chat).await?;
             Ok(Plan::Move {
                 prepared: Box::new(prepared),
@@ -287,7 +287,7 @@ async fn plan(ground: &mut Ground<'_>, chat: &ChatRecord, request: &PinMove) -> 
             })
         }
         PinMove::Sources { selectors, head } => {
-            demand_head(chat, *head)?;
+            require_head(chat, *head)?;
             let Some(pin) = pin else {
                 return Err(Error::Invalid(
                     "the chat has no pin into which sources could be taken; refresh the whole chat"
@@ -316,7 +316,7 @@ async fn plan(ground: &mut Ground<'_>, chat: &ChatRecord, request: &PinMove) -> 
             })
         }
         PinMove::Decline(head) => {
-            demand_head(chat, Some(*head))?;
+            require_head(chat, Some(*head))?;
             if pin.is_none() {
                 return Err(Error::Invalid("the chat has no pin to keep".into()));
             }
@@ -406,17 +406,17 @@ async fn clear_once(
         .sight_chat(&caller, Operation::PinClear, chat)
         .await?;
     if attempt == 1 {
-        service.demand_rate(Rate::Moves, credential.id.uuid(), 1, caller.now)?;
+        service.require_rate(Rate::Moves, credential.id.uuid(), 1, caller.now)?;
     }
     let mut transaction = service.database.write().await?;
     let granted = transaction
         .grant_chat_locked(&caller, &sighting, &[])
         .await?;
     let mut now = granted.record()?.clone();
-    demand_pin(&now, only_from)?;
+    require_pin(&now, only_from)?;
     let mut deed = match now.pin {
         Some(_) => granted.deed(),
-        None => granted.unnoted("there was no pin to clear"),
+        None => granted.unaudited("there was no pin to clear"),
     };
     if now.pin.is_some() {
         let cause = Cause::of(Reason::Clear, &now, caller.now);
@@ -462,8 +462,8 @@ pub async fn refresh_of_agent(
         own.map_err(Error::from),
     )
     .await?;
-    demand_epoch(own.record()?, epoch)?;
-    service.demand_rate(Rate::Moves, credential.id.uuid(), 1, caller.now)?;
+    require_epoch(own.record()?, epoch)?;
+    service.require_rate(Rate::Moves, credential.id.uuid(), 1, caller.now)?;
     let chats = own.dirty_chats(&mut reading).await?;
     drop(reading);
     refresh_each(service, credential, Operation::AgentRefresh, &chats).await
@@ -487,7 +487,7 @@ pub async fn refresh_many(
         .await
         .map_err(Error::from);
     let account = audited(service, credential, Operation::PinMoveMany, None, account).await?;
-    service.demand_rate(Rate::Moves, credential.id.uuid(), 1, caller.now)?;
+    service.require_rate(Rate::Moves, credential.id.uuid(), 1, caller.now)?;
     let chats = account.chats_to_refresh(&mut reading, filter).await?;
     drop(reading);
     refresh_each(service, credential, Operation::PinMoveMany, &chats).await

@@ -14,7 +14,7 @@ use ctxpin_model::manifest::judge::judge;
 use ctxpin_model::moment::Moment;
 use ctxpin_model::pin::Rendered;
 use ctxpin_model::push::{Position, Push, PushOutcome, Verdict, verdict};
-use ctxpin_model::quota::{Limit, Rate, Stock, demand_room};
+use ctxpin_model::quota::{Limit, Rate, Stock, require_room};
 use ctxpin_model::resource::Bodies;
 use ctxpin_model::snapshot::{Addresses, Snapshot};
 use ctxpin_model::token::Credential;
@@ -74,7 +74,7 @@ async fn session_open_once(
         .grant_own_agent(&caller, Operation::SessionOpen)
         .await?;
     let agent = own.record()?.clone();
-    demand_not_replaced(&agent)?;
+    require_not_replaced(&agent)?;
     if let Some(epoch) = own.session(&mut reading, process).await? {
         // An idle agent does this every 30 seconds, so it takes no lock and writes nothing.
         let session = session_of(service, &agent, epoch)?;
@@ -86,7 +86,7 @@ async fn session_open_once(
     let mut transaction = service.database.write().await?;
     let granted = lock_agent(&mut transaction, &caller, sighting).await?;
     let agent = granted.record()?.clone();
-    demand_not_replaced(&agent)?;
+    require_not_replaced(&agent)?;
     if let Some(epoch) = granted.session(&mut transaction, process).await? {
         return session_of(service, &agent, epoch);
     }
@@ -94,7 +94,7 @@ async fn session_open_once(
     granted
         .session_open(&mut transaction, process, epoch, caller.now)
         .await?;
-    let deed = granted.unnoted("a session only changes which process may push");
+    let deed = granted.unaudited("a session only changes which process may push");
     commit(service, transaction, deed).await?;
     Ok(Session {
         agent: agent.id,
@@ -134,7 +134,7 @@ pub(crate) async fn lock_agent(
 }
 
 /// Checks that no other agent has replaced this one.
-pub(crate) fn demand_not_replaced(agent: &AgentRecord) -> Result<()> {
+pub(crate) fn require_not_replaced(agent: &AgentRecord) -> Result<()> {
     agent.replaced_by.map_or(Ok(()), |successor| {
         Err(Error::AgentReplaced(
             Some(successor).filter(|successor| *successor != agent.id),
@@ -143,8 +143,8 @@ pub(crate) fn demand_not_replaced(agent: &AgentRecord) -> Result<()> {
 }
 
 /// Checks that the process is the newest one, and that no other agent has replaced this one.
-pub(crate) fn demand_epoch(agent: &AgentRecord, offered: i64) -> Result<()> {
-    demand_not_replaced(agent)?;
+pub(crate) fn require_epoch(agent: &AgentRecord, offered: i64) -> Result<()> {
+    require_not_replaced(agent)?;
     if agent.epoch == offered {
         Ok(())
     } else {
@@ -170,7 +170,7 @@ pub async fn blob_upload(
     claimed: BlobHash,
     bytes: Arc<[u8]>,
 ) -> Result<()> {
-    service.demand_sync()?;
+    service.require_sync()?;
     if bytes.len() as u64 > BLOB_UPLOAD_BYTES_MAX {
         let most = BLOB_UPLOAD_BYTES_MAX / 1024;
         return Err(Error::TooLarge(format!(
@@ -200,8 +200,8 @@ async fn record_exceeded<T>(
         return;
     };
     let limit = exceeded.limit;
-    let noted = retry(|_| record_exceeded_once(service, credential, operation, limit)).await;
-    if let Err(error) = noted {
+    let recorded = retry(|_| record_exceeded_once(service, credential, operation, limit)).await;
+    if let Err(error) = recorded {
         tracing::warn!(%error, "could not record that an agent exceeded a limit");
     }
 }
@@ -215,8 +215,8 @@ async fn record_exceeded_once(
     let caller = service.caller(credential);
     let mut reading = service.database.read().await?;
     let own = reading.grant_own_agent(&caller, operation).await?;
-    let noted = own.record()?.refused;
-    if noted.is_some_and(|refused| refused.is_noted(limit, caller.now)) {
+    let refused = own.record()?.refused;
+    if refused.is_some_and(|refused| refused.is_recorded(limit, caller.now)) {
         return Ok(());
     }
     let sighting = own.sighting();
@@ -228,7 +228,7 @@ async fn record_exceeded_once(
         at: caller.now,
     };
     granted.push_refused(&mut transaction, refused).await?;
-    let deed = granted.unnoted("the agent's record shows it");
+    let deed = granted.unaudited("the agent's record shows it");
     commit(service, transaction, deed).await
 }
 
@@ -247,13 +247,13 @@ async fn blob_upload_once(
         .await?;
     let size = bytes.len() as u64;
     if attempt == 1 {
-        service.demand_rate(Rate::UploadBytes, own.id().uuid(), size, caller.now)?;
+        service.require_rate(Rate::UploadBytes, own.id().uuid(), size, caller.now)?;
     }
     let sighting = own.sighting();
     drop(reading);
     let mut transaction = service.database.write().await?;
     let granted = lock_agent(&mut transaction, &caller, sighting).await?;
-    demand_epoch(granted.record()?, epoch)?;
+    require_epoch(granted.record()?, epoch)?;
     let contents = [(hash, size)].into();
     let new_bytes = record_contents(service, &mut transaction, &granted, &contents).await?;
     match granted
@@ -262,7 +262,7 @@ async fn blob_upload_once(
     {
         Upload::Kept => {
             add_content_bytes(service, &mut transaction, &granted, new_bytes).await?;
-            let deed = Deed::unnoted("an upload has no effect until a push uses it");
+            let deed = Deed::unaudited("an upload has no effect until a push uses it");
             commit(service, transaction, deed).await
         }
         Upload::Full => Err(Error::TooLarge(
@@ -279,11 +279,11 @@ async fn record_contents(
     granted: &Granted<object::Agent, right::Write>,
     contents: &BTreeMap<BlobHash, u64>,
 ) -> Result<u64> {
-    let noted = granted.contents_note(transaction, contents).await?;
+    let sent = granted.contents_record(transaction, contents).await?;
     let quota_default = service.quotas.amounts.content_bytes;
-    let quota = noted.quota.unwrap_or(quota_default);
-    demand_room(Stock::ContentBytes, noted.used, noted.new_bytes, quota)?;
-    Ok(noted.new_bytes)
+    let quota = sent.quota.unwrap_or(quota_default);
+    require_room(Stock::ContentBytes, sent.used, sent.new_bytes, quota)?;
+    Ok(sent.new_bytes)
 }
 
 /// Adds the new bytes to the owner's total. This locks the owner, so it follows all locks of agents and chats.
@@ -315,7 +315,7 @@ async fn add_content_bytes(
 /// newer process has taken over, [`Error::AgentReplaced`] if another agent has replaced this one, and
 /// [`Error::Busy`] if too many of the owner's requests wait already.
 pub async fn push(service: &Service, credential: Credential, push: Push) -> Result<PushOutcome> {
-    service.demand_sync()?;
+    service.require_sync()?;
     let push = Arc::new(push);
     let outcome = retry(|attempt| push_once(service, credential, &push, attempt)).await;
     record_exceeded(service, credential, Operation::ContextPush, &outcome).await;
@@ -361,7 +361,7 @@ async fn push_once(
         // The agent may have the bytes of the old head, but not those of the new one.
         return Err(Error::overtaken());
     }
-    match demand_unfenced(&agent, push, &prepared.addresses)? {
+    match require_unfenced(&agent, push, &prepared.addresses)? {
         Verdict::Accepted => {
             let locked = LockedAgents {
                 service,
@@ -371,7 +371,7 @@ async fn push_once(
                 attempt,
             };
             let pushed = accept(&mut transaction, &locked, push, &prepared).await?;
-            let deed = granted.unnoted("the agent's timeline shows it");
+            let deed = granted.unaudited("the agent's timeline shows it");
             let deed = deed.waking(replaced.iter().map(Granted::topic));
             commit(service, transaction, deed).await?;
             Ok(pushed)
@@ -384,8 +384,8 @@ async fn push_once(
                     .await?;
                 const REASON: &str = "the head stays as it is";
                 let deed = match agent.mcp_settled == push.mcp_settled {
-                    true => Deed::unnoted(REASON),
-                    false => granted.unnoted(REASON),
+                    true => Deed::unaudited(REASON),
+                    false => granted.unaudited(REASON),
                 };
                 commit(service, transaction, deed).await?;
             }
@@ -398,8 +398,8 @@ async fn push_once(
     }
 }
 
-fn demand_unfenced(agent: &AgentRecord, push: &Push, addresses: &Addresses) -> Result<Verdict> {
-    demand_not_replaced(agent)?;
+fn require_unfenced(agent: &AgentRecord, push: &Push, addresses: &Addresses) -> Result<Verdict> {
+    require_not_replaced(agent)?;
     let current = Position {
         epoch: agent.epoch,
         version: agent.version,
@@ -497,11 +497,11 @@ async fn read_basis(
         .grant_own_agent(caller, Operation::ContextPush)
         .await?;
     let agent = own.record()?;
-    demand_epoch(agent, push.position.epoch)?;
+    require_epoch(agent, push.position.epoch)?;
     if attempt == 1 {
         let inline = bytes_of(push.manifest.blobs());
-        service.demand_rate(Rate::Pushes, agent.id.uuid(), 1, caller.now)?;
-        service.demand_rate(Rate::UploadBytes, agent.id.uuid(), inline, caller.now)?;
+        service.require_rate(Rate::Pushes, agent.id.uuid(), 1, caller.now)?;
+        service.require_rate(Rate::UploadBytes, agent.id.uuid(), inline, caller.now)?;
     }
     if push.position.version < agent.version {
         return Ok(Err(PushOutcome {
@@ -666,7 +666,7 @@ async fn accept(
         }
     }
     for old in replaced {
-        old.replaced(transaction, granted.id()).await?;
+        old.mark_replaced(transaction, granted.id()).await?;
     }
     add_content_bytes(service, transaction, granted, new_bytes).await?;
     Ok(PushOutcome {

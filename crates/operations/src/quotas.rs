@@ -37,7 +37,7 @@ pub async fn usage(
 }
 
 /// Checks that a user may have one more of a stock, and returns the user's usage. The row stays locked.
-pub(crate) async fn demand_room(
+pub(crate) async fn require_room(
     service: &Service,
     transaction: &mut Transaction,
     account: &Granted<object::Account, right::Write>,
@@ -47,7 +47,7 @@ pub(crate) async fn demand_room(
 ) -> Result<Usage> {
     let usage = account.usage_locked(transaction, user, now).await?;
     let usage = usage.ok_or(Error::NotFound("user"))?;
-    usage.demand_room(stock, 1, &service.quotas.amounts)?;
+    usage.require_room(stock, 1, &service.quotas.amounts)?;
     Ok(usage)
 }
 

@@ -59,7 +59,7 @@ impl RateCounts {
         if !minute.is_on(now) {
             *minute = new();
         }
-        rates.demand(rate, minute.used, more, minute.since, now)?;
+        rates.require(rate, minute.used, more, minute.since, now)?;
         minute.used = minute.used.saturating_add(more);
         Ok(())
     }

@@ -118,8 +118,8 @@ impl Service {
     /// # Errors
     ///
     /// Fails if it does not.
-    pub async fn demand_writable(&self) -> Result<()> {
-        Ok(self.database.demand_writable().await?)
+    pub async fn require_writable(&self) -> Result<()> {
+        Ok(self.database.require_writable().await?)
     }
 
     /// Closes all connections to the database.
@@ -156,7 +156,7 @@ impl Service {
         }
     }
 
-    pub(crate) fn demand_sync(&self) -> Result<()> {
+    pub(crate) fn require_sync(&self) -> Result<()> {
         if self.sync_paused {
             Err(Error::SyncPaused)
         } else {
@@ -169,7 +169,7 @@ impl Service {
     /// # Errors
     ///
     /// Returns [`Error::QuotaExceeded`] if there are too many in a minute.
-    pub(crate) fn demand_rate(
+    pub(crate) fn require_rate(
         &self,
         rate: Rate,
         whose: Uuid,

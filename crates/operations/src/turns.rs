@@ -81,7 +81,7 @@ async fn begin_once(
         return Err(Error::Archived);
     }
     if attempt == 1 {
-        service.demand_rate(Rate::Turns, credential.id.uuid(), 1, caller.now)?;
+        service.require_rate(Rate::Turns, credential.id.uuid(), 1, caller.now)?;
     }
     let sighting = seen.sighting();
     let mut ground = Ground::reading(service, &caller, Operation::TurnBegin, reading, seen);
@@ -110,7 +110,7 @@ async fn begin_once(
         planned = plan(&mut ground, &now).await?;
     }
     let mut deed =
-        granted.unnoted("the turn is a record of its own, and the history shows its moves");
+        granted.unaudited("the turn is a record of its own, and the history shows its moves");
     for (prepared, reason, mcp_settled) in &planned.moves {
         let cause = Cause {
             mcp_settled: mcp_settled.unwrap_or(now.head_settled),
@@ -293,8 +293,8 @@ async fn deliver<R>(
     let (given, notice) = match granted.bodies() {
         Some(granted) => (Some(given(transaction, &granted, &turn).await?), notice),
         None => {
-            let told = notice.iter().map(String::as_str).chain([NOTHING_GIVEN]);
-            (None, Some(told.collect::<Vec<_>>().join(" ")))
+            let notices = notice.iter().map(String::as_str).chain([NOTHING_GIVEN]);
+            (None, Some(notices.collect::<Vec<_>>().join(" ")))
         }
     };
     Ok(TurnBegun {

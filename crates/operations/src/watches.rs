@@ -3,7 +3,7 @@
 //! wake delays an event by at most 30 seconds. Each read checks the caller's token and permission. The state
 //! is emitted page by page as the caller reads, and a page is read once for all watchers of its owner.
 
-mod told;
+mod emitted;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use crate::error::{Error, Result};
 use crate::service::Service;
 use crate::wakes::Hint;
 use crate::watching::{OwnLists, WatchPlace};
-use told::{ToldAgent, ToldChat};
+use emitted::{EmittedAgent, EmittedChat};
 
 /// How long a check of the token is valid for pages that another watcher has read.
 const CHECKED_FOR: Duration = Duration::from_secs(1);
@@ -49,8 +49,8 @@ pub struct Watch {
     due: VecDeque<ChatId>,
     /// Whether the first state has not been emitted completely.
     is_beginning: bool,
-    chats: BTreeMap<ChatId, ToldChat>,
-    agents: BTreeMap<AgentId, ToldAgent>,
+    chats: BTreeMap<ChatId, EmittedChat>,
+    agents: BTreeMap<AgentId, EmittedAgent>,
     events: VecDeque<Event>,
     recheck_at: Instant,
     is_over: bool,
@@ -245,8 +245,9 @@ impl Watch {
                 if bound {
                     // The chat may be deleted, or bound to another agent.
                     self.read_chat(watched).await?;
-                    let told = |event: &Event| matches!(event, Event::Chat(_) | Event::Turn(..));
-                    self.events.retain(|event| !told(event));
+                    let is_of_chat =
+                        |event: &Event| matches!(event, Event::Chat(_) | Event::Turn(..));
+                    self.events.retain(|event| !is_of_chat(event));
                 }
                 (bound && !self.is_over).then_some(Changed::Chat(watched))
             }
@@ -274,7 +275,7 @@ impl Watch {
     fn is_bound(&self, chat: ChatId, agent: AgentId) -> bool {
         self.chats
             .get(&chat)
-            .is_some_and(|told| told.agent == Some(agent))
+            .is_some_and(|emitted| emitted.agent == Some(agent))
     }
 
     /// Reads one chat and emits its changes.
@@ -290,7 +291,7 @@ impl Watch {
             Err(ctxpin_store::error::Error::NotFound(_)) => return self.gone(chat),
             Err(error) => return Err(error.into()),
         };
-        let known = self.chats.get(&chat).map(|told| told.turn_count);
+        let known = self.chats.get(&chat).map(|emitted| emitted.turn_count);
         if known.is_some_and(|known| known < record.turn_count) {
             record = self.read_turns(&caller, chat).await?;
         }
@@ -305,12 +306,12 @@ impl Watch {
             .grant_chat(caller, Operation::ChatRead, chat)
             .await?;
         let record = granted.record()?.clone();
-        let known = self.chats.get(&chat).map(|told| told.turn_count);
+        let known = self.chats.get(&chat).map(|emitted| emitted.turn_count);
         let new_turns = known.map_or(0, |known| record.turn_count - known);
         let page = PageRequest::newest(new_turns.clamp(0, PAGE_ITEMS_MAX));
         let turns = granted.turns(&mut reading, &page).await?;
-        let told = turns.items.into_iter().rev();
-        self.events.extend(told.map(|turn| Event::Turn(chat, turn)));
+        let new = turns.items.into_iter().rev();
+        self.events.extend(new.map(|turn| Event::Turn(chat, turn)));
         Ok(record)
     }
 
@@ -335,14 +336,14 @@ impl Watch {
 
     /// Emits a chat if it differs from what was emitted last.
     fn tell(&mut self, chat: &ChatRecord) {
-        let told = ToldChat::of(chat);
+        let emitted = EmittedChat::of(chat);
         if self.subject == Subject::Own
             && chat.archived_at.is_some()
             && !self.chats.contains_key(&chat.id)
         {
             return;
         }
-        if self.chats.insert(chat.id, told) != Some(told) {
+        if self.chats.insert(chat.id, emitted) != Some(emitted) {
             self.events.push_back(Event::Chat(Box::new(chat.clone())));
         }
     }
@@ -362,8 +363,8 @@ impl Watch {
             Err(ctxpin_store::error::Error::NotFound(_)) => self.agent_gone(agent),
             Err(error) => return Err(error.into()),
         }
-        let told = self.chats.iter();
-        let bound = told.filter(|(_, told)| told.agent == Some(agent));
+        let emitted = self.chats.iter();
+        let bound = emitted.filter(|(_, emitted)| emitted.agent == Some(agent));
         self.listing = Some(Listing {
             since,
             checked_at: None,
@@ -378,8 +379,8 @@ impl Watch {
 
     /// Emits an agent if it differs from what was emitted last.
     fn tell_agent(&mut self, agent: &AgentRecord) {
-        let told = ToldAgent::of(agent);
-        if self.agents.insert(agent.id, told) != Some(told) {
+        let emitted = EmittedAgent::of(agent);
+        if self.agents.insert(agent.id, emitted) != Some(emitted) {
             self.events.push_back(Event::Agent(Box::new(agent.clone())));
         }
     }
@@ -458,8 +459,8 @@ impl Watch {
         self.look_up(listing, is_own, Operation::ChatList).await?;
         for chat in &page.items {
             listing.chats.remove(&chat.id);
-            let told = self.chats.get(&chat.id);
-            if told.is_some_and(|told| told.turn_count < chat.turn_count) {
+            let emitted = self.chats.get(&chat.id);
+            if emitted.is_some_and(|emitted| emitted.turn_count < chat.turn_count) {
                 // Its new turns are emitted too.
                 self.due.push_back(chat.id);
             } else {

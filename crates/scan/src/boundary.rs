@@ -305,7 +305,7 @@ impl Boundary {
             };
             match self.open(&path) {
                 Ok(Some(opened)) => {
-                    self.demand_known(&path, &opened)?;
+                    self.require_known(&path, &opened)?;
                     return Ok(Some((opened.file, opened.stat, path)));
                 }
                 Ok(None) => {}
@@ -383,7 +383,7 @@ impl Boundary {
     }
 
     /// Refuses a file that another user may have put where everybody may put one.
-    fn demand_known(&self, path: &Path, opened: &Opened) -> Result<(), Refused> {
+    fn require_known(&self, path: &Path, opened: &Opened) -> Result<(), Refused> {
         let owner = opened.stat.st_uid;
         if !opened.is_open || self.common.trust.is_believed(owner, path) {
             return Ok(());

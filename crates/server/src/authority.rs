@@ -157,7 +157,7 @@ impl RequestAuthority {
     /// # Errors
     ///
     /// Returns `misdirected` for an unknown host name.
-    pub fn demand_host(&self, public: &[PublicUrl]) -> ApiResult<()> {
+    pub fn require_host(&self, public: &[PublicUrl]) -> ApiResult<()> {
         let Some(authority) = &self.authority else {
             return Err(unnamed());
         };
@@ -253,7 +253,7 @@ mod tests {
     fn finding_26_unknown_host_names_are_refused() {
         let public: Vec<PublicUrl> = vec!["https://ctxpin.example".parse().unwrap()];
         let check = |authority: &str, expected: bool| {
-            let passed = asked(authority, "127.0.0.1:7878").demand_host(&public);
+            let passed = asked(authority, "127.0.0.1:7878").require_host(&public);
             assert_eq!(passed.is_ok(), expected, "{authority}");
         };
         for own in [
@@ -274,7 +274,7 @@ mod tests {
         ] {
             check(another, false);
         }
-        let refusal = asked("evil.example:7878", "127.0.0.1:7878").demand_host(&public);
+        let refusal = asked("evil.example:7878", "127.0.0.1:7878").require_host(&public);
         let refusal = refusal.unwrap_err();
         assert_eq!(refusal.name(), Some(ProblemName::Misdirected));
         let detail = &refusal.problem().detail;

@@ -24,7 +24,7 @@ impl<T: DeserializeOwned + Send + 'static> FromRequest<App> for JsonBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
-        demand_json(request.headers())?;
+        require_json(request.headers())?;
         let raw = RawBody::from_request(request, app).await?;
         Ok(Self(raw.process(app, parse).await?))
     }
@@ -38,7 +38,7 @@ impl<T: FromBody> FromRequest<App> for ConvertedBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
-        demand_json(request.headers())?;
+        require_json(request.headers())?;
         let raw = RawBody::from_request(request, app).await?;
         let converted = raw.process(app, |body| Ok(T::from_body(parse(body)?)));
         Ok(Self(converted.await?))
@@ -72,7 +72,7 @@ impl RawBody {
     }
 }
 
-fn demand_json(headers: &HeaderMap) -> ApiResult<()> {
+fn require_json(headers: &HeaderMap) -> ApiResult<()> {
     let content_type = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
     let essence = content_type.and_then(|value| value.split(';').next());
     if essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json")) {

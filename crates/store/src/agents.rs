@@ -153,7 +153,7 @@ impl Granted<Account, Write> {
     /// # Errors
     ///
     /// Fails if the database does.
-    pub async fn agent_same(
+    pub async fn agent_of_name(
         &self,
         transaction: &mut Transaction,
         workspace: &str,
@@ -426,7 +426,11 @@ impl Granted<Agent, Write> {
     /// # Errors
     ///
     /// Fails if the database does.
-    pub async fn replaced(&self, transaction: &mut Transaction, successor: AgentId) -> Result<()> {
+    pub async fn mark_replaced(
+        &self,
+        transaction: &mut Transaction,
+        successor: AgentId,
+    ) -> Result<()> {
         let agent = self.id();
         self.within(transaction)?
             .query("update agents set replaced_by = $2 where id = $1 and replaced_by is null")

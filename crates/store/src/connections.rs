@@ -372,7 +372,7 @@ impl Lease {
         if committed.is_ok() {
             self.in_progress = InProgress::Nothing;
         }
-        self.noted(committed).map(drop)
+        self.tracked(committed).map(drop)
     }
 
     /// Executes a statement and returns its rows.
@@ -384,7 +384,7 @@ impl Lease {
         self.run();
         let query = sqlx::query_with(sql, arguments);
         let fetched = (**self).fetch_all(query).await;
-        self.noted(fetched)
+        self.tracked(fetched)
     }
 
     /// Executes a statement and returns how many rows it wrote.
@@ -396,7 +396,7 @@ impl Lease {
         self.run();
         let query = sqlx::query_with(sql, arguments);
         let done = (**self).execute(query).await;
-        self.noted(done.map(|done| done.rows_affected()))
+        self.tracked(done.map(|done| done.rows_affected()))
     }
 
     /// Records that a statement is sent.
@@ -407,15 +407,15 @@ impl Lease {
     }
 
     /// Records what a response says about the state of the connection.
-    fn noted<T>(&mut self, answer: sqlx::Result<T>) -> sqlx::Result<T> {
-        match &answer {
+    fn tracked<T>(&mut self, response: sqlx::Result<T>) -> sqlx::Result<T> {
+        match &response {
             Ok(_) if self.in_progress == InProgress::Statement => {
                 self.in_progress = InProgress::Nothing
             }
             Ok(_) => {}
             Err(error) => self.is_lost |= Fault::of(error) == Fault::Lost,
         }
-        answer
+        response
     }
 }
 

@@ -123,7 +123,7 @@ impl Database {
     /// # Errors
     ///
     /// Returns [`Error::Unavailable`] if no writing transaction can begin.
-    pub async fn demand_writable(&self) -> Result<()> {
+    pub async fn require_writable(&self) -> Result<()> {
         self.write().await.map(drop)
     }
 
@@ -228,7 +228,7 @@ pub struct Attempts(u32);
 impl Attempts {
     /// Returns whether to retry the transaction after `error`. If so, it first pauses for a random time
     /// whose limit grows with each attempt.
-    pub async fn again(&mut self, error: &Error) -> bool {
+    pub async fn pause_before_retry(&mut self, error: &Error) -> bool {
         self.0 += 1;
         if !error.is_contended() || self.0 >= ATTEMPTS_MAX {
             return false;
@@ -262,7 +262,10 @@ mod tests {
                 .bind(&vec![number; 100_000])
                 .execute()
                 .await?;
-            transaction.commit(Deed::unnoted("a test")).await.map(drop)
+            transaction
+                .commit(Deed::unaudited("a test"))
+                .await
+                .map(drop)
         };
         write(1).await.unwrap();
         // The limit belongs to the connection, so a new one has room again.

@@ -39,7 +39,7 @@ enum Lines {
 
 impl Deed {
     /// Returns a deed without a line in the audit log, for a reason, that wakes nobody.
-    pub fn unnoted(reason: &'static str) -> Self {
+    pub fn unaudited(reason: &'static str) -> Self {
         Self {
             lines: Lines::None(reason),
             wakes: Vec::new(),
@@ -116,7 +116,7 @@ impl Committed {
 
 impl Together<'_> {
     /// Adds the lines of the deed, unless they are written already.
-    pub(crate) fn note(self, deed: &mut Deed) -> Self {
+    pub(crate) fn audit(self, deed: &mut Deed) -> Self {
         deed.take_lines().iter().fold(self, Self::line_insert)
     }
 }
@@ -137,8 +137,8 @@ impl Transaction {
 
 impl<T: Task> Upkeep<'_, T> {
     /// Returns a deed without a line in the audit log.
-    pub fn unnoted(&self) -> Deed {
-        Deed::unnoted(T::NAME)
+    pub fn unaudited(&self) -> Deed {
+        Deed::unaudited(T::NAME)
     }
 }
 
@@ -176,8 +176,8 @@ impl<R> Granted<object::Agent, R> {
     }
 
     /// Returns a deed without a line in the audit log, for a reason, that wakes the watchers of the agent.
-    pub fn unnoted(&self, reason: &'static str) -> Deed {
-        Deed::unnoted(reason).waking([self.topic()])
+    pub fn unaudited(&self, reason: &'static str) -> Deed {
+        Deed::unaudited(reason).waking([self.topic()])
     }
 
     /// Returns the topic of the agent.
@@ -196,8 +196,8 @@ impl<R> Granted<object::Chat, R> {
     }
 
     /// Returns a deed without a line in the audit log, for a reason, that wakes the watchers of the chat.
-    pub fn unnoted(&self, reason: &'static str) -> Deed {
-        Deed::unnoted(reason).waking([self.topic()])
+    pub fn unaudited(&self, reason: &'static str) -> Deed {
+        Deed::unaudited(reason).waking([self.topic()])
     }
 
     fn topic(&self) -> Topic {

@@ -22,12 +22,12 @@ impl LastUsed {
         self.lock().tokens.insert(token);
     }
 
-    /// Notes that an agent was seen.
+    /// Records that an agent was seen.
     pub fn agent_seen(&self, agent: AgentId) {
         self.lock().agents.insert(agent);
     }
 
-    /// Takes out everything noted since the last call.
+    /// Takes out everything recorded since the last call.
     pub fn take(&self) -> Uses {
         std::mem::take(&mut *self.lock())
     }

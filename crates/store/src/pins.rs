@@ -14,8 +14,8 @@ use crate::database::{Database, Transaction};
 use crate::deed::Deed;
 use crate::error::{Error, Result};
 use crate::grant::{
-    Caller, Granted, PRINCIPAL_COLUMNS, PRINCIPAL_TABLES, Sighting, demand, object::Agent,
-    object::Chat, principal, right::Body, right::UsesBodies, right::Write,
+    Caller, Granted, PRINCIPAL_COLUMNS, PRINCIPAL_TABLES, Sighting, object::Agent, object::Chat,
+    principal, require, right::Body, right::UsesBodies, right::Write,
 };
 use crate::last_used::LastUsed;
 use crate::query::Lock;
@@ -139,7 +139,7 @@ impl Granted<Chat, Write> {
             .bind_optional(actor.uuid().as_ref())
             .bind(&Door::of(self.actor()))
             .bind(&to.at)
-            .note(deed)
+            .audit(deed)
             .execute()
             .await?;
         Ok(())
@@ -527,7 +527,7 @@ fn read_prompt(row: &mut Row, caller: &Caller, last_used: &LastUsed) -> Result<P
     let object = owner.map_or(Object::Collection, Object::Owned);
     let mut reach = Reach::Metadata;
     if owner.is_some() || matches!(actor, Actor::Agent { .. }) {
-        reach = demand(&actor, Operation::PromptRead, object, "chat")?;
+        reach = require(&actor, Operation::PromptRead, object, "chat")?;
     }
     if owner.is_none() || reach != Reach::Bodies {
         return Err(Error::NotFound("chat"));

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::database::{CHUNK, Database, Transaction};
 use crate::deed::Deed;
 use crate::error::{Error, Result};
-use crate::grant::{Caller, check_caller, demand, read_caller};
+use crate::grant::{Caller, check_caller, read_caller, require};
 use crate::grant::{
     Grantable, Granted, Upkeep, object::Account, object::Agent, right::Write, task,
 };
@@ -163,7 +163,7 @@ impl Database {
             .ok_or(Error::Unauthenticated)?;
         if let Some(operation) = operation {
             let own = actor.user().map_or(Object::Collection, Object::Owned);
-            demand(&actor, operation, own, "account")?;
+            require(&actor, operation, own, "account")?;
         }
         Ok(actor)
     }
@@ -254,7 +254,7 @@ impl<O: Grantable> Granted<O, Write> {
     /// # Errors
     ///
     /// Returns [`Error::Unauthenticated`] if the token was revoked since the grant, or is an agent's.
-    pub async fn own_token_hold(&self, transaction: &mut Transaction) -> Result<Option<Moment>> {
+    pub async fn own_token_lock(&self, transaction: &mut Transaction) -> Result<Option<Moment>> {
         let Actor::User { token, .. } = *self.actor() else {
             return Err(Error::Unauthenticated);
         };

@@ -173,7 +173,7 @@ impl Upkeep<'_, task::Treatments> {
     pub async fn treatments_keep(&self, treatments: &Treatments) -> Result<()> {
         let mut transaction = self.database.write().await?;
         insert(&mut transaction, treatments).await?;
-        transaction.commit(self.unnoted()).await.map(drop)
+        transaction.commit(self.unaudited()).await.map(drop)
     }
 
     /// Records that the renderer has treated every stored body.
@@ -181,13 +181,13 @@ impl Upkeep<'_, task::Treatments> {
     /// # Errors
     ///
     /// Fails if the database does.
-    pub async fn treated(&self, renderer: i64) -> Result<()> {
+    pub async fn mark_treated(&self, renderer: i64) -> Result<()> {
         let mut transaction = self.database.write().await?;
         transaction
             .query("insert into treated_renderers (renderer) values ($1) on conflict do nothing")
             .bind(&renderer)
             .execute()
             .await?;
-        transaction.commit(self.unnoted()).await.map(drop)
+        transaction.commit(self.unaudited()).await.map(drop)
     }
 }

@@ -69,7 +69,7 @@ async fn of_user(
 
 /// The contents that a push added to those of the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Noted {
+pub struct SentContents {
     /// The bytes that the user had not sent before.
     pub new_bytes: u64,
     /// The bytes that the user had sent before, or 0 if nothing is new. Other transactions may add to them,
@@ -261,14 +261,14 @@ impl Granted<Agent, Write> {
     /// # Errors
     ///
     /// Fails if the database does.
-    pub async fn contents_note(
+    pub async fn contents_record(
         &self,
         transaction: &mut Transaction,
         contents: &BTreeMap<BlobHash, u64>,
-    ) -> Result<Noted> {
+    ) -> Result<SentContents> {
         let owner = self.owner();
         let transaction = self.within(transaction)?;
-        let mut noted = Noted {
+        let mut sent = SentContents {
             new_bytes: 0,
             used: 0,
             quota: None,
@@ -288,11 +288,11 @@ impl Granted<Agent, Write> {
                 .all_written(|row| Ok((row.take()?, row.take()?, row.take()?)))
                 .await?;
             for (size, used, quota) in rows {
-                noted.new_bytes += size;
-                (noted.used, noted.quota) = (used, quota);
+                sent.new_bytes += size;
+                (sent.used, sent.quota) = (used, quota);
             }
         }
-        Ok(noted)
+        Ok(sent)
     }
 
     /// Adds to the bytes that the agent's owner has sent. Returns `false` if the sum would exceed the

@@ -21,5 +21,5 @@ pub async fn write(service: &Service) -> Result<()> {
     let upkeep = service.database.upkeep(task::LastUsed);
     let now = service.clock.now();
     upkeep.last_used_write(&mut transaction, &uses, now).await?;
-    commit(service, transaction, upkeep.unnoted()).await
+    commit(service, transaction, upkeep.unaudited()).await
 }

@@ -21,5 +21,5 @@ pub async fn write(service: &Service) -> Result<()> {
     for (row, more) in left {
         upkeep.refusals_add(&mut transaction, row, more).await?;
     }
-    commit(service, transaction, upkeep.unnoted()).await
+    commit(service, transaction, upkeep.unaudited()).await
 }

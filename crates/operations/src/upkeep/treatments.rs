@@ -51,7 +51,7 @@ pub async fn catch_up(service: &Service) -> Result<()> {
             };
             upkeep.treatments_keep(&treatments).await?;
         }
-        upkeep.treated(renderer.number()).await?;
+        upkeep.mark_treated(renderer.number()).await?;
     }
     Ok(())
 }

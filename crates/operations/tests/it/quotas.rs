@@ -111,7 +111,7 @@ impl<'t> Scene<'t> {
     }
 
     /// Checks that the stored sums of all users equal those of their contents and chats.
-    async fn demand_exact_sums(&self) {
+    async fn require_exact_sums(&self) {
         let wrong = "select count(*) from users u where u.content_bytes <> \
             (select coalesce(sum(c.size), 0) from user_contents c where c.user_id = u.id) \
             or u.chat_count <> (select count(*) from chats c where c.owner_id = u.id)";
@@ -173,7 +173,7 @@ async fn finding_06_a_content_is_charged_once_however_often_it_is_sent(test: &Te
         .await
         .unwrap();
     assert_eq!(scene.content_bytes().await, 90);
-    scene.demand_exact_sums().await;
+    scene.require_exact_sums().await;
 }
 
 async fn finding_06_content_past_the_quota_is_refused_and_stores_nothing(test: &TestService) {
@@ -195,7 +195,7 @@ async fn finding_06_content_past_the_quota_is_refused_and_stores_nothing(test: &
     agent.push(service, &of_bytes("b", 40)).await.unwrap();
     exceeded(agent.push(service, &of_bytes("c", 1)).await);
     agent.push(service, &of_bytes("a", 60)).await.unwrap();
-    scene.demand_exact_sums().await;
+    scene.require_exact_sums().await;
 }
 
 async fn finding_06_bytes_sent_ahead_are_charged(test: &TestService) {
@@ -218,7 +218,7 @@ async fn finding_06_bytes_sent_ahead_are_charged(test: &TestService) {
         .await
         .unwrap();
     assert_eq!(scene.content_bytes().await, 70);
-    scene.demand_exact_sums().await;
+    scene.require_exact_sums().await;
 }
 
 async fn finding_06_an_admins_word_goes_before_the_default(test: &TestService) {
@@ -302,7 +302,7 @@ async fn finding_06_agents_and_chats_are_bounded(test: &TestService) {
     };
     assert!(chats::create(service, owner, &request).await.unwrap().1);
     assert!(!chats::create(service, owner, &request).await.unwrap().1);
-    scene.demand_exact_sums().await;
+    scene.require_exact_sums().await;
 }
 
 async fn finding_06_tokens_are_bounded_and_dead_ones_give_way(test: &TestService) {
@@ -518,7 +518,7 @@ async fn finding_06_pushes_at_once_fit_the_quota_exactly(test: &TestService) {
     }
     assert_eq!((taken.len(), refused), (3, 2));
     assert_eq!(scene.content_bytes().await, 300);
-    scene.demand_exact_sums().await;
+    scene.require_exact_sums().await;
 }
 
 async fn finding_06_objects_made_at_once_fit_the_quota_exactly(test: &TestService) {
@@ -560,7 +560,7 @@ async fn finding_06_objects_made_at_once_fit_the_quota_exactly(test: &TestServic
     }
     // The owner had a token.
     assert_eq!(counts, [3, 3, 2]);
-    scene.demand_exact_sums().await;
+    scene.require_exact_sums().await;
 }
 
 async fn finding_06_a_refused_push_is_noted_until_one_is_taken(test: &TestService) {

@@ -37,7 +37,7 @@ async fn open(test: &TestService, agent: &TestAgent, number: u128) -> Result<Ses
     pushes::session_open(&test.service, agent.credential, process(number)).await
 }
 
-fn demand_fenced<T: std::fmt::Debug>(result: Result<T>, current: i64, offered: i64) {
+fn require_fenced<T: std::fmt::Debug>(result: Result<T>, current: i64, offered: i64) {
     match result {
         Err(Error::Fenced {
             current: told_current,
@@ -85,14 +85,14 @@ async fn a_process_that_was_replaced_is_fenced_for_good(test: &TestService) {
 
     let workspace = Workspace::with_agents_md("/w", "One.\n");
     agent.epoch = old;
-    demand_fenced(agent.push(service, &workspace).await, new, old);
+    require_fenced(agent.push(service, &workspace).await, new, old);
     let bytes = b"One.\n";
     let hash = BlobHash::of(bytes);
     let upload = pushes::blob_upload(service, agent.credential, old, hash, bytes[..].into());
-    demand_fenced(upload.await, new, old);
+    require_fenced(upload.await, new, old);
     // The old process cannot take over again by repeating its session.
-    demand_fenced(open(test, &agent, 7).await, new, old);
-    demand_fenced(open(test, &agent, 7).await, new, old);
+    require_fenced(open(test, &agent, 7).await, new, old);
+    require_fenced(open(test, &agent, 7).await, new, old);
 
     agent.epoch = new;
     agent.version = 0;
@@ -114,7 +114,7 @@ async fn a_fenced_push_writes_nothing(test: &TestService) {
     agent.epoch = old;
     for text in ["One.\n", "Two.\n"] {
         let late = Workspace::with_agents_md("/w", text);
-        demand_fenced(agent.push(service, &late).await, new, old);
+        require_fenced(agent.push(service, &late).await, new, old);
     }
     let after = agents::read(service, owner, agent.id).await.unwrap();
     assert_eq!((after.version, after.head), (0, before.head));
@@ -129,7 +129,7 @@ async fn an_epoch_that_was_never_given_is_fenced(test: &TestService) {
     let workspace = Workspace::with_agents_md("/w", "One.\n");
     for epoch in [given + 1, 0, -1, i64::MAX] {
         agent.epoch = epoch;
-        demand_fenced(agent.push(&test.service, &workspace).await, given, epoch);
+        require_fenced(agent.push(&test.service, &workspace).await, given, epoch);
     }
 }
 

@@ -72,12 +72,12 @@ pub(crate) async fn ready(
     QueryParams(query): QueryParams<ReadinessQuery>,
 ) -> ApiResult<Json<Readiness>> {
     let Some((token, nonce)) = proof_request(&query)? else {
-        app.service.demand_writable().await?;
+        app.service.require_writable().await?;
         return Ok(Json(readiness(None)));
     };
     let challenge = Challenge::new(nonce, authority.own_address(&app.public_urls)?);
     let proof = app.callers.prove(&app.service, token, &challenge).await?;
-    match app.service.demand_writable().await {
+    match app.service.require_writable().await {
         Ok(()) => Ok(Json(readiness(Some(proof)))),
         // The proof is valid even if the database accepts no writes.
         Err(error) => Err(ApiError::from(error).with("proof", proof.to_string())),
@@ -117,10 +117,10 @@ pub(crate) async fn metrics(
     identity: Result<Identity, ApiError>,
 ) -> ApiResult<Response> {
     match app.metrics_readers {
-        MetricsReaders::Everybody => authority.demand_host(&app.public_urls)?,
+        MetricsReaders::Everybody => authority.require_host(&app.public_urls)?,
         // A web page has no token, so the host does not matter.
         MetricsReaders::Auditors => {
-            people::demand_metrics(&app.service, identity?.0).await?;
+            people::require_metrics(&app.service, identity?.0).await?;
         }
     }
     let content_type = HeaderValue::from_static(METRICS_MEDIA_TYPE);
@@ -144,7 +144,7 @@ pub(crate) async fn document(
     headers: HeaderMap,
     Extension(document): Extension<Document>,
 ) -> ApiResult<Response> {
-    authority.demand_host(&app.public_urls)?;
+    authority.require_host(&app.public_urls)?;
     let Document { hash, plain, gzip } = document;
     let mut response = match IfNoneMatch::read(&headers).has(hash) {
         true => StatusCode::NOT_MODIFIED.into_response(),

@@ -16,8 +16,8 @@ use crate::migrations::SCHEMA_VERSION;
 use crate::query::Query;
 use crate::values::Row;
 
-/// The least age of the last use of a token at which a new use is noted.
-const USE_NOTED_EVERY: Duration = Duration::from_secs(60);
+/// The least age of the last use of a token at which a new use is recorded.
+const USE_RECORDED_EVERY: Duration = Duration::from_secs(60);
 
 /// The token that a request presents, and the time of the request.
 #[derive(Debug, Clone, Copy)]
@@ -57,7 +57,7 @@ pub(crate) fn principal(row: &mut Row, caller: &Caller, last_used: &LastUsed) ->
         return Err(Error::Unauthenticated);
     }
     let token = caller.credential.id;
-    if last_used_at.is_none_or(|at| at.after(USE_NOTED_EVERY) <= caller.now) {
+    if last_used_at.is_none_or(|at| at.after(USE_RECORDED_EVERY) <= caller.now) {
         last_used.token_used(token);
     }
     Ok(match agent {
@@ -77,7 +77,7 @@ pub(crate) fn principal(row: &mut Row, caller: &Caller, last_used: &LastUsed) ->
 }
 
 /// Returns how much the actor may read in an operation, or the refusal as an error.
-pub(crate) fn demand(
+pub(crate) fn require(
     actor: &Actor,
     operation: Operation,
     object: Object,
@@ -119,7 +119,7 @@ impl Caller {
         noun: &'static str,
     ) -> Result<Access> {
         Ok(Access {
-            reach: demand(&actor, operation, object, noun)?,
+            reach: require(&actor, operation, object, noun)?,
             actor,
             operation,
             at: self.now,
@@ -213,16 +213,19 @@ pub(super) fn read_check<O: Owned>(
 
 /// Checks what the actor may do to the object. A token of the wrong kind is refused before the response
 /// depends on whether the object exists.
-pub(super) fn demand_owned<O: Owned>(checked: &Checked<O>, operation: Operation) -> Result<Access> {
+pub(super) fn require_owned<O: Owned>(
+    checked: &Checked<O>,
+    operation: Operation,
+) -> Result<Access> {
     let (actor, noun) = (&checked.actor, O::NOUN);
     let Some(record) = &checked.record else {
         let is_agent = matches!(actor, Actor::Agent { .. });
         if is_agent != operation.is_for_agents() {
-            demand(actor, operation, Object::Collection, noun)?;
+            require(actor, operation, Object::Collection, noun)?;
         }
         return Err(Error::NotFound(noun));
     };
-    let reach = demand(actor, operation, Object::Owned(O::owner(record)), noun)?;
+    let reach = require(actor, operation, Object::Owned(O::owner(record)), noun)?;
     match actor {
         // An agent may reach only itself and the chats that are bound to it.
         Actor::Agent { id, .. } if O::binding(record) != Some(*id) => Err(Error::NotFound(noun)),

@@ -9,7 +9,7 @@ use ctxpin_model::id::{AgentId, ChatId, UserId};
 use ctxpin_model::moment::Moment;
 
 use super::caller::{
-    Access, Caller, Checked, check, check_caller, demand, demand_owned, read_caller, read_check,
+    Access, Caller, Checked, check, check_caller, read_caller, read_check, require, require_owned,
 };
 use super::sighting::Sighting;
 use super::{Grantable, Owned, object, right};
@@ -162,7 +162,7 @@ impl Transaction {
         agent: AgentId,
     ) -> Result<Granted<object::Agent, right::Metadata>> {
         let checked = self.check(caller, agent).await?;
-        let access = demand_owned(&checked, operation)?;
+        let access = require_owned(&checked, operation)?;
         self.granted_checked(access, agent, checked)
     }
 
@@ -199,7 +199,7 @@ impl Transaction {
             .optional(|row| read_check(row, caller, &last_used, writes))
             .await?
             .ok_or(Error::Unauthenticated)?;
-        let reach = demand(&checked.actor, operation, Object::Collection, "agent")?;
+        let reach = require(&checked.actor, operation, Object::Collection, "agent")?;
         match checked.actor {
             Actor::Agent { id, .. } => {
                 self.granted_checked(checked.access(operation, reach), id, checked)
@@ -220,7 +220,7 @@ impl Transaction {
         chat: ChatId,
     ) -> Result<Granted<object::Chat, right::Metadata>> {
         let checked = self.check(caller, chat).await?;
-        let access = demand_owned(&checked, operation)?;
+        let access = require_owned(&checked, operation)?;
         self.granted_checked(access, chat, checked)
     }
 
@@ -274,11 +274,11 @@ impl Transaction {
             let operation = sighting.operation;
             let access = if operation.is_for_agents() {
                 // The agent may also be one that the caller replaces, as its owner decided.
-                let reach = demand(&checked.actor, operation, Object::Collection, "agent")?;
+                let reach = require(&checked.actor, operation, Object::Collection, "agent")?;
                 checked.record.as_ref().ok_or(Error::Conflict)?;
                 checked.access(operation, reach)
             } else {
-                demand_owned(&checked, operation)?
+                require_owned(&checked, operation)?
             };
             grants.push(self.granted_checked(access, sighting.id, checked)?);
         }
@@ -343,7 +343,7 @@ impl Transaction {
         let agents: BTreeSet<_> = bound.chain(others.iter().map(|other| other.id)).collect();
         self.lock_chat(&agents, sighted.id, lock).await?;
         let checked: Checked<object::Chat> = self.check(caller, sighted.id).await?;
-        let access = demand_owned(&checked, sighted.operation)?;
+        let access = require_owned(&checked, sighted.operation)?;
         let granted = self.granted_checked(access, sighted.id, checked)?;
         match granted.binding == sighted.binding {
             true => Ok(granted),

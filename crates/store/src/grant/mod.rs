@@ -28,7 +28,7 @@ use crate::values::{Columns, Value};
 
 pub use caller::Caller;
 pub(crate) use caller::{
-    PRINCIPAL_COLUMNS, PRINCIPAL_TABLES, check_caller, demand, principal, read_caller,
+    PRINCIPAL_COLUMNS, PRINCIPAL_TABLES, check_caller, principal, read_caller, require,
 };
 pub use granted::Granted;
 pub use sighting::Sighting;

@@ -4,7 +4,7 @@ use ctxpin_model::access::{Actor, Operation};
 use ctxpin_model::chat::ChatRecord;
 use ctxpin_model::id::{AgentId, ChatId, UserId};
 
-use super::caller::{Caller, Checked, check, demand_owned, read_check};
+use super::caller::{Caller, Checked, check, read_check, require_owned};
 use super::{Owned, object};
 use crate::database::Database;
 use crate::error::{Error, Result};
@@ -88,7 +88,7 @@ impl Database {
             .optional(|row| read_check(row, caller, self.last_used(), false))
             .await?
             .ok_or(Error::Unauthenticated)?;
-        demand_owned(&checked, operation)?;
+        require_owned(&checked, operation)?;
         let record = checked.record.as_ref().ok_or(Error::NotFound(O::NOUN))?;
         let sighting = Sighting {
             id,

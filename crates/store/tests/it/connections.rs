@@ -67,7 +67,7 @@ async fn connections_closed_while_idle_are_replaced() {
             database.write()
         );
         for transaction in [one, two, three, four] {
-            let deed = Deed::unnoted("a test");
+            let deed = Deed::unaudited("a test");
             let _ = transaction.unwrap().commit(deed).await.unwrap();
         }
         close_all(url).await;
@@ -110,10 +110,10 @@ async fn a_replica_that_stops_in_a_transaction_does_not_block_others_for_long() 
     let pushed = tokio::time::timeout(BLOCKED_MAX, pushed).await;
     assert!(pushed.expect("the lock was released").is_ok());
     // When it returns, its transaction fails, and its next one succeeds.
-    let late = transaction.commit(Deed::unnoted("a test")).await;
+    let late = transaction.commit(Deed::unaudited("a test")).await;
     assert!(matches!(late, Err(Error::Unavailable(_))), "{late:?}");
     let later = paused.write().await.unwrap();
-    let _ = later.commit(Deed::unnoted("a test")).await.unwrap();
+    let _ = later.commit(Deed::unaudited("a test")).await.unwrap();
     paused.close().await;
     test.finish().await;
 }

@@ -7,10 +7,14 @@ use ctxpin_store::error::Error;
 async fn a_lost_transaction_is_retried_within_bounds() {
     let mut attempts = Attempts::default();
     let mut tried = 1;
-    while attempts.again(&Error::Conflict).await {
+    while attempts.pause_before_retry(&Error::Conflict).await {
         tried += 1;
     }
     assert_eq!(tried, 20, "the error is returned in the end");
     // A retry would return the same.
-    assert!(!Attempts::default().again(&Error::NotFound("chat")).await);
+    assert!(
+        !Attempts::default()
+            .pause_before_retry(&Error::NotFound("chat"))
+            .await
+    );
 }

@@ -4,7 +4,7 @@ use ctxpin_model::limits::{INSTRUCTION_FILE_BYTES_MAX, SKILL_FILE_BYTES_MAX, SKI
 use ctxpin_model::resource::{Detail, Kind, Resource, Status, Tool};
 use ctxpin_testing::databases::TestService;
 
-use super::{Intake, claim, demand_unused, file, instructions, of, pinned, skill, skill_md};
+use super::{Intake, claim, file, instructions, of, pinned, require_unused, skill, skill_md};
 
 ctxpin_testing::on_both_databases!(
     sizes_are_those_of_the_bytes,
@@ -156,7 +156,7 @@ async fn skills_past_the_limits_of_a_snapshot_are_excluded(test: &TestService) {
                 .iter()
                 .all(|skill| skill.status == Status::Ok)
         );
-        demand_unused(&taken[fitting], Status::Excluded, "64 MiB");
+        require_unused(&taken[fitting], Status::Excluded, "64 MiB");
         assert_eq!(taken[fitting + 1].status, Status::Ok);
     }
 }
@@ -183,7 +183,7 @@ async fn of_skills_of_one_name_the_last_root_wins(test: &TestService) {
     );
     for index in [0, 2] {
         let reason = format!("shadowed by {winner}");
-        demand_unused(&taken.resources[index], Status::Excluded, &reason);
+        require_unused(&taken.resources[index], Status::Excluded, &reason);
     }
 }
 
@@ -203,7 +203,7 @@ async fn bodies_past_the_limit_are_excluded_and_smaller_ones_still_fit(test: &Te
     ];
     let sent: [&[u8]; 5] = [&most, less, text.as_bytes(), b"12", b"1"];
     let taken = intake.take(of(resources), &sent).await.unwrap().resources;
-    demand_unused(&taken[3], Status::Excluded, "2 MiB");
+    require_unused(&taken[3], Status::Excluded, "2 MiB");
     let ok = taken
         .iter()
         .filter(|resource| resource.status == Status::Ok);

@@ -320,7 +320,7 @@ async fn on_people(
         }
         Operation::MeRead => Outcome::of(&people::me(service, by).await),
         Operation::AuditRead => Outcome::of(&people::audit_log(service, by, &page).await),
-        Operation::MetricsRead => Outcome::of(&people::demand_metrics(service, by).await),
+        Operation::MetricsRead => Outcome::of(&people::require_metrics(service, by).await),
         other => unreachable!("{other} is not on people"),
     };
     vec![outcome]

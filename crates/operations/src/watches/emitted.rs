@@ -9,13 +9,13 @@ use ctxpin_model::id::AgentId;
 
 /// A chat as it was last emitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct ToldChat {
+pub(super) struct EmittedChat {
     hash: u64,
     pub turn_count: i64,
     pub agent: Option<AgentId>,
 }
 
-impl ToldChat {
+impl EmittedChat {
     /// Hashes the fields and not only a time, because after the clock was set back, two changes can have the
     /// same time. Every field of the record is named here, so that a new one is either hashed or left out on
     /// purpose.
@@ -63,11 +63,11 @@ impl ToldChat {
 
 /// An agent as it was last emitted, without `last_seen_at`, which changes all the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct ToldAgent {
+pub(super) struct EmittedAgent {
     hash: u64,
 }
 
-impl ToldAgent {
+impl EmittedAgent {
     pub fn of(agent: &AgentRecord) -> Self {
         let head = agent
             .head
