@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::callers::KnownCaller;
 use crate::limits::{OTHER_BYTES_MAX, STRANGER_BYTES_MAX, ZSTD_WINDOW_LOG_MAX};
 use crate::request_memory::RequestMemory;
-use crate::route::{BodyLimit, Deadline};
+use crate::route_policy::{BodyLimit, Deadline};
 
 /// An extractor of a body's bytes.
 pub(crate) struct RawBody {

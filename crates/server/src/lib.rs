@@ -22,6 +22,6 @@ mod metrics;
 mod observe;
 mod params;
 mod request_memory;
-pub mod route;
+pub mod route_policy;
 pub mod router;
 pub mod run;

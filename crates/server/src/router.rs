@@ -1,11 +1,11 @@
 //! The routes of the server with their policies. Each route is registered once, for the router and for the
 //! API's document.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::from_fn_with_state;
 use axum::{Extension, Router};
 use ctxpin_model::access::Operation;
@@ -19,7 +19,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{OpenApi as OpenApiDocument, PathItem, RefOr};
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
 
 use crate::api::health::Document;
@@ -34,10 +34,41 @@ use crate::limits::{MOVE_BYTES_MAX, PUSH_BYTES_MAX, UPLOAD_BYTES_MAX};
 use crate::metrics::Metrics;
 use crate::observe::observe;
 use crate::request_memory::reserve_memory;
-use crate::route::{Cache, Route, RoutePolicy, serve_by_policy};
+use crate::route_policy::{BodyLimit, CachePolicy, RoutePolicy, serve_by_policy};
 
 /// The path of the API.
 const API: &str = "/api/v1";
+
+/// The handlers of one path that have the same policy, by method.
+struct Route {
+    policy: RoutePolicy,
+    handlers: UtoipaMethodRouter<App>,
+}
+
+impl Route {
+    /// Returns a route with the usual policy.
+    fn new(handlers: UtoipaMethodRouter<App>) -> Self {
+        Self {
+            policy: RoutePolicy::USUAL,
+            handlers,
+        }
+    }
+
+    /// Sets who may cache successful responses.
+    fn cached(mut self, cache: CachePolicy) -> Self {
+        self.policy.cache = cache;
+        self
+    }
+
+    /// Allows longer bodies from callers who are allowed the operation.
+    fn body(mut self, bytes_max: u64, operation: Operation) -> Self {
+        self.policy.body = BodyLimit {
+            bytes_max,
+            operation: Some(operation),
+        };
+        self
+    }
+}
 
 #[derive(OpenApi)]
 #[openapi(
@@ -54,21 +85,36 @@ struct Outline;
 
 /// Returns the API's document (OpenAPI 3.1).
 pub fn document() -> OpenApiDocument {
-    completed(merged(|methods, _| methods).into_openapi())
+    completed(merged(|route, _| route).into_openapi())
 }
 
-/// Returns the policy of every route, by its path in the document.
-pub fn policies() -> BTreeMap<String, RoutePolicy> {
-    let routes = |prefix: &'static str, routes: Vec<Route>| {
-        routes.into_iter().flat_map(move |route| {
-            let (_, paths, _) = route.methods;
-            let paths = paths.paths.into_keys();
-            paths.map(move |path| (openapi_path(&format!("{prefix}{path}")), route.policy))
-        })
-    };
-    routes(API, api_routes())
-        .chain(routes("", operator_routes()))
-        .collect()
+/// Returns the policy of every route, by its method and its path in the document.
+pub fn policies() -> HashMap<(Method, String), RoutePolicy> {
+    let mut policies = HashMap::new();
+    for (prefix, routes) in [(API, api_routes()), ("", operator_routes())] {
+        for Route { policy, handlers } in routes {
+            let (_, paths, _) = handlers;
+            for (path, item) in paths.paths {
+                let path = openapi_path(&format!("{prefix}{path}"));
+                let methods = methods(&item);
+                policies.extend(methods.map(|method| ((method, path.clone()), policy)));
+            }
+        }
+    }
+    policies
+}
+
+/// Returns the methods of a path.
+fn methods(item: &PathItem) -> impl Iterator<Item = Method> {
+    let operations = [
+        (Method::GET, &item.get),
+        (Method::PUT, &item.put),
+        (Method::POST, &item.post),
+        (Method::PATCH, &item.patch),
+        (Method::DELETE, &item.delete),
+    ];
+    let known = operations.into_iter().filter(|(_, known)| known.is_some());
+    known.map(|(method, _)| method)
 }
 
 /// Returns the whole server as a service.
@@ -76,13 +122,13 @@ pub(crate) fn router(app: App) -> Router {
     let text = document().to_json().unwrap_or_default();
     let document = Document::new(text.into());
     let request_time_max = app.limits.request_time_max;
-    let router = merged(|methods, policy| {
+    let router = merged(|route, policy| {
         let policy = RoutePolicy {
             time_max: policy.time_max.min(request_time_max),
             ..policy
         };
         // The first layer is the innermost.
-        methods
+        route
             .layer(Extension(document.clone()))
             .layer(from_fn_with_state(
                 app.data_files.clone(),
@@ -104,7 +150,7 @@ pub(crate) fn foreign_router(routes: Router) -> Router {
 
 /// Adds the layers that apply to all requests, including those that match no route.
 fn with_common_layers(router: Router, metrics: Arc<Metrics>) -> Router {
-    let no_store = HeaderValue::from_static(Cache::NoStore.header());
+    let no_store = HeaderValue::from_static(CachePolicy::NoStore.header());
     let nosniff = HeaderValue::from_static("nosniff");
     router
         .fallback(unknown_path)
@@ -142,7 +188,7 @@ fn merged(
     let join = |routes: Vec<Route>| {
         let routes = routes.into_iter();
         let routes =
-            routes.map(|route| around(OpenApiRouter::new().routes(route.methods), route.policy));
+            routes.map(|route| around(OpenApiRouter::new().routes(route.handlers), route.policy));
         routes.fold(OpenApiRouter::new(), OpenApiRouter::merge)
     };
     OpenApiRouter::with_openapi(Outline::openapi())
@@ -159,10 +205,11 @@ fn operator_routes() -> Vec<Route> {
     ]
 }
 
-/// Returns the routes of the API, relative to [`API`].
+/// Returns the routes of the API, relative to [`API`]. Methods of one path that need different policies are
+/// routes of their own.
 fn api_routes() -> Vec<Route> {
     vec![
-        Route::new(routes!(health::document)).cached(Cache::Revalidate),
+        Route::new(routes!(health::document)).cached(CachePolicy::Revalidate),
         Route::new(routes!(agents::create, agents::list)),
         Route::new(routes!(agents::read, agents::delete)),
         Route::new(routes!(agents::token_rotate)),
@@ -174,8 +221,8 @@ fn api_routes() -> Vec<Route> {
         Route::new(routes!(chats::create, chats::list)),
         Route::new(routes!(chats::refresh_many)),
         Route::new(routes!(chats::read, chats::change, chats::delete)),
-        Route::new(routes!(contexts::read, contexts::put, contexts::clear))
-            .body(MOVE_BYTES_MAX, Operation::PinMove),
+        Route::new(routes!(contexts::read, contexts::clear)),
+        Route::new(routes!(contexts::put)).body(MOVE_BYTES_MAX, Operation::PinMove),
         Route::new(routes!(contexts::diff)),
         Route::new(routes!(history::list)),
         Route::new(routes!(contexts::read_resource)),
@@ -186,8 +233,8 @@ fn api_routes() -> Vec<Route> {
         Route::new(routes!(tools::list)),
         Route::new(routes!(turns::begin, turns::list)),
         Route::new(routes!(exposures::read)),
-        Route::new(routes!(watches::own)).cached(Cache::Revalidate),
-        Route::new(routes!(watches::chat)).cached(Cache::Revalidate),
+        Route::new(routes!(watches::own)).cached(CachePolicy::Revalidate),
+        Route::new(routes!(watches::chat)).cached(CachePolicy::Revalidate),
         Route::new(routes!(people::user_create, people::user_list)),
         Route::new(routes!(people::user_change)),
         Route::new(routes!(people::token_create, people::token_list)),

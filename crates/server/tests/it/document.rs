@@ -5,7 +5,7 @@ use std::io::Read as _;
 
 use ctxpin_model::access::Operation;
 use ctxpin_protocol::problem::ProblemName;
-use ctxpin_server::route::RoutePolicy;
+use ctxpin_server::route_policy::RoutePolicy;
 use ctxpin_server::router::{document, policies};
 use reqwest::header::AUTHORIZATION;
 use reqwest::{Method, StatusCode};
@@ -70,7 +70,7 @@ fn the_routes_are_as_reviewed() {
             cache,
             time_max,
             body,
-        } = policies[&path];
+        } = policies[&(method.clone(), path.clone())];
         let (cache, seconds, bytes) = (cache.header(), time_max.as_secs(), body.bytes_max);
         let allowed = body.operation.map_or("-", Operation::as_str);
         format!(
@@ -127,8 +127,7 @@ async fn every_route_keeps_its_policy() {
     let mut seen = policies();
     for (method, path, operation) in operations() {
         let at = format!("{method} {path}");
-        let policy = policies()[&path];
-        seen.remove(&path);
+        let policy = seen.remove(&(method.clone(), path.clone())).expect(&at);
         let path = concrete(&path);
         // Nobody keeps a problem; `TRACE` is a method that no path has.
         for method in ["TRACE", method.as_str()] {

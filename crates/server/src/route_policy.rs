@@ -1,4 +1,5 @@
-//! A route: its handlers and its policy of cache, deadline and body. The routes are listed in `router.rs`.
+//! The policy of a route: who may cache its responses, its deadline and the limit of its body. `router.rs` says
+//! which route has which policy.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,22 +12,14 @@ use axum::response::{IntoResponse, Response};
 use ctxpin_model::access::Operation;
 use ctxpin_protocol::problem::ProblemName;
 use tokio::time::{Instant, sleep_until};
-use utoipa_axum::router::UtoipaMethodRouter;
 
 use crate::api_error::ApiError;
-use crate::app::App;
 use crate::limits::{OTHER_BYTES_MAX, REQUEST_TIME_MAX};
-
-/// The handlers of one path, by method, with their policy.
-pub(crate) struct Route {
-    pub policy: RoutePolicy,
-    pub methods: UtoipaMethodRouter<App>,
-}
 
 /// The policy of a route's requests and responses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RoutePolicy {
-    pub cache: Cache,
+    pub cache: CachePolicy,
     /// The longest time from the last byte of a request to the head of its response. The events of a
     /// watch come after that.
     pub time_max: Duration,
@@ -35,7 +28,7 @@ pub struct RoutePolicy {
 
 /// Who may cache a successful response. A problem is never cached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cache {
+pub enum CachePolicy {
     /// No proxy or browser, because most responses hold what people wrote. ctxpin's own client caches by
     /// `ETag` all the same.
     NoStore,
@@ -56,7 +49,7 @@ pub struct BodyLimit {
 impl RoutePolicy {
     /// The policy of most routes.
     pub(crate) const USUAL: Self = Self {
-        cache: Cache::NoStore,
+        cache: CachePolicy::NoStore,
         time_max: REQUEST_TIME_MAX,
         body: BodyLimit {
             bytes_max: OTHER_BYTES_MAX,
@@ -65,32 +58,7 @@ impl RoutePolicy {
     };
 }
 
-impl Route {
-    /// Returns a route with the usual policy.
-    pub fn new(methods: UtoipaMethodRouter<App>) -> Self {
-        Self {
-            policy: RoutePolicy::USUAL,
-            methods,
-        }
-    }
-
-    /// Sets who may cache successful responses.
-    pub fn cached(mut self, cache: Cache) -> Self {
-        self.policy.cache = cache;
-        self
-    }
-
-    /// Allows longer bodies from callers who are allowed the operation.
-    pub fn body(mut self, bytes_max: u64, operation: Operation) -> Self {
-        self.policy.body = BodyLimit {
-            bytes_max,
-            operation: Some(operation),
-        };
-        self
-    }
-}
-
-impl Cache {
+impl CachePolicy {
     /// Returns the value of `Cache-Control` (RFC 9111, section 5.2).
     pub fn header(self) -> &'static str {
         match self {
