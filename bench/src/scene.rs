@@ -140,13 +140,8 @@ impl Scene {
     /// Creates a new chat, bound to an agent and pinned to its head.
     pub async fn chat(&self, agent: AgentId) -> anyhow::Result<ChatId> {
         let request = ChatCreate {
-            client: None,
-            reference: None,
             agent: Some(agent),
-            parent: None,
-            title: None,
-            policy: Policy::Manual,
-            tools: ToolsMode::Live,
+            ..ChatCreate::default()
         };
         let (chat, _) = chats::create(&self.service, self.owner(), &request).await?;
         Ok(chat.id)

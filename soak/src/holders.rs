@@ -132,9 +132,8 @@ impl Holder {
             reference: Some(self.name()),
             agent_id: with_agent.then(|| self.agent()),
             parent_id: parent,
-            title: None,
             policy: Some(policy.to_owned()),
-            tools: None,
+            ..ChatCreate::default()
         };
         let Some(chat) = self.create_until_answered(&request).await else {
             return;

@@ -40,7 +40,7 @@ impl Client {
         self.json(request).await
     }
 
-    /// Changes a chat's title, archive, binding, policy or tools.
+    /// Changes a chat, except its pin.
     pub async fn chat_change(
         &self,
         chat: ChatId,

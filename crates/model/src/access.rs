@@ -217,7 +217,7 @@ spelled! {
         ChatList = "chat_list",
         /// Read a chat.
         ChatRead = "chat_read",
-        /// Change a chat's title, policy, tools, binding or archive.
+        /// Change a chat, except its pin.
         ChatChange = "chat_change",
         /// Delete a chat.
         ChatDelete = "chat_delete",

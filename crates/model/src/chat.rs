@@ -1,5 +1,7 @@
 //! Chats, as they are stored.
 
+use std::hash::Hash;
+
 use crate::agent::{Head, PushRefused};
 use crate::drift::{Drift, DriftFacts, Hashes, drift};
 use crate::hash::{BlobHash, SnapshotId};
@@ -34,7 +36,7 @@ pub struct ChatRecord {
     pub pin: Option<PinState>,
     pub turn_count: i64,
     pub created_at: Moment,
-    /// The time of the last turn, or of the last change of title, policy, tools, binding or archive.
+    /// The time of the last turn, or of the last [`ChatChange`].
     pub updated_at: Moment,
     /// The head of the chat's agent.
     pub head: Option<Head>,
@@ -77,6 +79,45 @@ impl ChatRecord {
             ToolsMode::Live => self.head.map(|head| head.snapshot).or(pin),
             ToolsMode::Pinned => pin,
         }
+    }
+
+    /// Returns the values that callers see and that can change, to compare two states of the chat. They
+    /// are more than `updated_at`, because after the clock was set back, two changes can have the same
+    /// time. Every field is named here, so that a new one is either compared or left out on purpose.
+    pub fn visible(&self) -> impl Hash + '_ {
+        let Self {
+            // These never change.
+            id: _,
+            owner: _,
+            client: _,
+            reference: _,
+            created_at: _,
+            // A move of the pin changes `pin_seq`.
+            pin: _,
+            // The drift says what these mean for the chat.
+            declined: _,
+            first_other_at: _,
+            // It only says how dear a move is.
+            head_prompt: _,
+            title,
+            agent,
+            parent,
+            archived_at,
+            policy,
+            tools,
+            pin_seq,
+            turn_count,
+            updated_at,
+            head,
+            head_settled,
+            agent_refused,
+        } = self;
+        let head = head.map(|head| (head.snapshot, *head_settled));
+        let drift = self.drift().map(|drift| (drift.since, drift.declined));
+        let fields = (updated_at, title, archived_at.is_some());
+        let choices = (policy, tools, parent, agent);
+        let refused = agent_refused.map(|refused| refused.limit);
+        (fields, choices, (pin_seq, turn_count), head, drift, refused)
     }
 
     /// Returns whether the tools of a turn would differ from the pin's.

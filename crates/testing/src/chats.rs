@@ -25,24 +25,11 @@ use ctxpin_operations::prompts;
 use ctxpin_operations::service::Service;
 use ctxpin_operations::turns;
 
-/// Returns a request for a chat with default values.
-pub fn plain() -> ChatCreate {
-    ChatCreate {
-        client: None,
-        reference: None,
-        agent: None,
-        parent: None,
-        title: None,
-        policy: Policy::Manual,
-        tools: ToolsMode::Live,
-    }
-}
-
 /// Returns a request for a chat that is bound to an agent.
 pub fn bound_to(agent: AgentId) -> ChatCreate {
     ChatCreate {
         agent: Some(agent),
-        ..plain()
+        ..ChatCreate::default()
     }
 }
 

@@ -19,7 +19,6 @@ use ctxpin_operations::service::Service;
 use std::cell::RefCell;
 use uuid::Uuid;
 
-use crate::chats::plain;
 use crate::workspace::{Workspace, claimed};
 
 /// Creates the first user of a new service: member and admin, with a token of every scope.
@@ -73,7 +72,10 @@ pub async fn member(service: &Service, admin: Credential, name: &str) -> Credent
 
 /// Creates a new chat of `owner`, bound to this agent or to none.
 pub async fn chat(service: &Service, owner: Credential, agent: Option<AgentId>) -> ChatRecord {
-    let request = ChatCreate { agent, ..plain() };
+    let request = ChatCreate {
+        agent,
+        ..ChatCreate::default()
+    };
     let (chat, is_new) = chats::create(service, owner, &request)
         .await
         .expect("a new chat");

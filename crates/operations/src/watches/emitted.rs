@@ -16,47 +16,11 @@ pub(super) struct EmittedChat {
 }
 
 impl EmittedChat {
-    /// Hashes the fields and not only a time, because after the clock was set back, two changes can have the
-    /// same time. Every field of the record is named here, so that a new one is either hashed or left out on
-    /// purpose.
     pub fn of(chat: &ChatRecord) -> Self {
-        let ChatRecord {
-            // These never change.
-            id: _,
-            owner: _,
-            client: _,
-            reference: _,
-            created_at: _,
-            // A move of the pin changes `pin_seq`.
-            pin: _,
-            // The drift says what these mean for the chat.
-            declined: _,
-            first_other_at: _,
-            // It only says how dear a move is.
-            head_prompt: _,
-            title,
-            agent,
-            parent,
-            archived_at,
-            policy,
-            tools,
-            pin_seq,
-            turn_count,
-            updated_at,
-            head,
-            head_settled,
-            agent_refused,
-        } = chat;
-        let head = head.map(|head| (head.snapshot, head_settled));
-        let drift = chat.drift().map(|drift| (drift.since, drift.declined));
-        let fields = (updated_at, title, archived_at.is_some());
-        let choices = (policy, tools, parent, agent);
-        let counts = (pin_seq, turn_count);
-        let refused = agent_refused.map(|refused| refused.limit);
         Self {
-            hash: hash(&(fields, choices, counts, head, drift, refused)),
-            turn_count: *turn_count,
-            agent: *agent,
+            hash: hash(&chat.visible()),
+            turn_count: chat.turn_count,
+            agent: chat.agent,
         }
     }
 }

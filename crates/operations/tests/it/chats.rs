@@ -10,7 +10,7 @@ use ctxpin_model::policy::Policy;
 use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_operations::chats;
 use ctxpin_operations::{agents, people};
-use ctxpin_testing::chats::{TestChat, bound_to, given, plain};
+use ctxpin_testing::chats::{TestChat, bound_to, given};
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::member;
 
@@ -75,7 +75,7 @@ async fn a_chat_of_an_agent_without_head_is_hydrated_by_its_push(test: &TestServ
 
 async fn a_chat_without_agent_starts_unpinned(test: &TestService) {
     let mut scene = Scene::new(test).await;
-    let chat = TestChat::create(scene.service, scene.owner, &plain())
+    let chat = TestChat::create(scene.service, scene.owner, &ChatCreate::default())
         .await
         .unwrap();
     scene.push(&agents_md("one")).await;
@@ -100,7 +100,7 @@ async fn a_snapshots_error_fails_no_creation(test: &TestService) {
 fn child_of(parent: &TestChat) -> ChatCreate {
     ChatCreate {
         parent: Some(parent.id),
-        ..plain()
+        ..ChatCreate::default()
     }
 }
 
@@ -184,7 +184,7 @@ async fn only_ones_own_can_be_named(test: &TestService) {
     scene.push(&agents_md("one")).await;
     let chat = scene.chat().await;
     let stranger = member(scene.service, scene.owner, "stranger").await;
-    let theirs = TestChat::create(scene.service, stranger, &plain())
+    let theirs = TestChat::create(scene.service, stranger, &ChatCreate::default())
         .await
         .unwrap();
     assert_eq!(
@@ -201,7 +201,7 @@ fn named(client: &str, reference: &str) -> ChatCreate {
     ChatCreate {
         client: Some(client.into()),
         reference: Some(reference.into()),
-        ..plain()
+        ..ChatCreate::default()
     }
 }
 
@@ -257,7 +257,7 @@ async fn references_are_unique_per_owner_and_client(test: &TestService) {
     }
     let without = ChatCreate {
         client: Some("zed".into()),
-        ..plain()
+        ..ChatCreate::default()
     };
     for _ in 0..2 {
         let (chat, is_new) = chats::create(scene.service, scene.owner, &without)
@@ -518,7 +518,7 @@ async fn chats_are_listed_by_filter(test: &TestService) {
         .push(&agents_md("two").server("git", &["blame"]))
         .await;
     scene.minute();
-    let unbound = TestChat::create(scene.service, scene.owner, &plain())
+    let unbound = TestChat::create(scene.service, scene.owner, &ChatCreate::default())
         .await
         .unwrap();
     let page = PageRequest::newest(10);

@@ -12,7 +12,7 @@ use ctxpin_operations::agents;
 use ctxpin_operations::chats;
 use ctxpin_operations::error::Error;
 use ctxpin_store::error::Error as StoreError;
-use ctxpin_testing::chats::{TestChat, bound_to, given, plain};
+use ctxpin_testing::chats::{TestChat, bound_to, given};
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::TestAgent;
 use ctxpin_testing::workspace::Workspace;
@@ -313,7 +313,7 @@ async fn a_rebind_against_the_first_push_of_the_new_agent(test: &TestService) {
         for _ in 0..3 {
             chats.push(scene.chat().await);
         }
-        let unbound = TestChat::create(scene.service, scene.owner, &plain())
+        let unbound = TestChat::create(scene.service, scene.owner, &ChatCreate::default())
             .await
             .unwrap();
         chats.push(unbound);
@@ -421,7 +421,7 @@ async fn pushes_against_deletions(test: &TestService) {
             let parent = TestChat::bound(scene.service, scene.owner, agent.id).await;
             let request = ChatCreate {
                 parent: Some(parent.id),
-                ..plain()
+                ..ChatCreate::default()
             };
             let child = TestChat::create(scene.service, scene.owner, &request)
                 .await
@@ -464,7 +464,7 @@ async fn children_against_pushes(test: &TestService) {
             race.add(async move {
                 let request = ChatCreate {
                     parent: Some(parent.id),
-                    ..plain()
+                    ..ChatCreate::default()
                 };
                 Some(done(
                     TestChat::create(&parent.service, parent.owner, &request).await,
@@ -493,7 +493,7 @@ async fn children_against_unpinning(test: &TestService) {
                 }
                 let request = ChatCreate {
                     parent: Some(parent.id),
-                    ..plain()
+                    ..ChatCreate::default()
                 };
                 Some(done(
                     TestChat::create(&parent.service, parent.owner, &request).await,

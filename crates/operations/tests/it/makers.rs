@@ -23,7 +23,7 @@ use ctxpin_operations::people::{self, Revocation};
 use ctxpin_operations::service::Service;
 use ctxpin_operations::skills::{self, Reader};
 use ctxpin_operations::{prompts, pushes, upkeep};
-use ctxpin_testing::chats::{TestChat, bound_to, given, plain};
+use ctxpin_testing::chats::{TestChat, bound_to, given};
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::{TestAgent, first_admin, member, token_request, user};
 use ctxpin_testing::workspace::Workspace;
@@ -453,7 +453,9 @@ async fn finding_12_the_log_names_the_token_used_and_the_token_created(test: &Te
     assert_eq!(row.new_token, Some(told));
     // The same holds for other operations.
     test.advance(Duration::from_secs(1));
-    TestChat::create(service, made, &plain()).await.unwrap();
+    TestChat::create(service, made, &ChatCreate::default())
+        .await
+        .unwrap();
     let row = newest().await;
     assert_eq!((row.token, row.new_token), (Some(made.id), None));
 }
@@ -587,7 +589,7 @@ async fn finding_25_a_token_that_only_writes_is_told_no_bodies(test: &TestServic
         .unwrap();
     let child = ChatCreate {
         parent: Some(chat.id),
-        ..plain()
+        ..ChatCreate::default()
     };
     TestChat::create(service, writes, &child).await.unwrap();
     let two = one.clone().file("AGENTS.md", "Two.\n");

@@ -1,11 +1,12 @@
 //! Moves of a pin on request: refresh, decline, rollback and clearing.
 
 use ctxpin_model::access::ActorRef;
+use ctxpin_model::chat::ChatCreate;
 use ctxpin_model::pin::Reason;
 use ctxpin_model::pin_move::PinMove;
 use ctxpin_model::policy::Policy;
 use ctxpin_operations::pins;
-use ctxpin_testing::chats::{TestChat, given, plain};
+use ctxpin_testing::chats::{TestChat, given};
 use ctxpin_testing::databases::TestService;
 
 use crate::scene::{Scene, agents_md, assert_sound, refusal, rendered};
@@ -90,7 +91,7 @@ async fn a_refresh_without_agent_or_head_leaves_the_pin(test: &TestService) {
     assert_eq!(refusal(chat.refresh().await), "no-head");
     assert_eq!(refusal(chat.take(&["/w/AGENTS.md"]).await), "no-head");
     assert_eq!(chat.snapshot().await, pinned);
-    let unbound = TestChat::create(scene.service, scene.owner, &plain())
+    let unbound = TestChat::create(scene.service, scene.owner, &ChatCreate::default())
         .await
         .unwrap();
     assert_eq!(refusal(unbound.refresh().await), "no-head");

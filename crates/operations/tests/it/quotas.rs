@@ -5,6 +5,7 @@ use std::time::Duration;
 use ctxpin_model::access::Operation;
 use ctxpin_model::agent::AgentRequest;
 use ctxpin_model::audit::{AuditObject, AuditOutcome};
+use ctxpin_model::chat::ChatCreate;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::id::{ProcessId, UserId};
 use ctxpin_model::page::PageRequest;
@@ -23,7 +24,7 @@ use ctxpin_operations::quotas;
 use ctxpin_operations::service::Service;
 use ctxpin_operations::watches;
 use ctxpin_operations::{pins, pushes, upkeep};
-use ctxpin_testing::chats::{TestChat, plain};
+use ctxpin_testing::chats::TestChat;
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::{TestAgent, first_admin, user};
 use ctxpin_testing::workspace::Workspace;
@@ -276,11 +277,13 @@ async fn finding_06_agents_and_chats_are_bounded(test: &TestService) {
         agents::create(service, owner, &agent_request())
             .await
             .unwrap();
-        chats::create(service, owner, &plain()).await.unwrap();
+        chats::create(service, owner, &ChatCreate::default())
+            .await
+            .unwrap();
     }
     let refused = exceeded(agents::create(service, owner, &agent_request()).await);
     assert_eq!(refused, of_stock(Stock::Agents, 3, 3));
-    let refused = exceeded(chats::create(service, owner, &plain()).await);
+    let refused = exceeded(chats::create(service, owner, &ChatCreate::default()).await);
     assert_eq!(refused, of_stock(Stock::Chats, 3, 3));
     let used = scene.usage().await.usage.used;
     assert_eq!((used.agents, used.chats), (3, 3));
@@ -298,7 +301,7 @@ async fn finding_06_agents_and_chats_are_bounded(test: &TestService) {
     let request = ctxpin_model::chat::ChatCreate {
         client: Some("c".into()),
         reference: Some("r".into()),
-        ..plain()
+        ..ChatCreate::default()
     };
     assert!(chats::create(service, owner, &request).await.unwrap().1);
     assert!(!chats::create(service, owner, &request).await.unwrap().1);
@@ -465,7 +468,7 @@ async fn finding_06_a_stranger_uses_up_no_rate_of_others(test: &TestService) {
         ..Quotas::default()
     };
     let scene = Scene::with(test, quotas).await;
-    let chat = TestChat::create(&scene.service, scene.owner.1, &plain())
+    let chat = TestChat::create(&scene.service, scene.owner.1, &ChatCreate::default())
         .await
         .unwrap();
     let mut wrong = chat.clone();
@@ -543,7 +546,9 @@ async fn finding_06_objects_made_at_once_fit_the_quota_exactly(test: &TestServic
         let (service, owner) = (scene.service.clone(), scene.owner.1);
         let request = request.clone();
         made.spawn(async move {
-            let chat = chats::create(&service, owner, &plain()).await.map(drop);
+            let chat = chats::create(&service, owner, &ChatCreate::default())
+                .await
+                .map(drop);
             let agent = agents::create(&service, owner, &agent_request()).await;
             let token = people::token_create(&service, owner, &request).await;
             [chat, agent.map(drop), token.map(drop)].map(|made| made.map_err(Err::<(), _>))
@@ -690,7 +695,7 @@ async fn finding_06_whoever_is_near_a_quota_is_warned(test: &TestService) {
     assert_eq!(service.quota_warnings(scene.owner.0), []);
     agent.push(service, &of_bytes("b", 1)).await.unwrap();
     for _ in 0..3 {
-        chats::create(service, scene.owner.1, &plain())
+        chats::create(service, scene.owner.1, &ChatCreate::default())
             .await
             .unwrap();
     }

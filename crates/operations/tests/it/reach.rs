@@ -14,7 +14,7 @@ use ctxpin_operations::error::Error;
 use ctxpin_operations::people::Revocation;
 use ctxpin_operations::pins;
 use ctxpin_operations::{people, prompts, skills};
-use ctxpin_testing::chats::{TestChat, plain};
+use ctxpin_testing::chats::TestChat;
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::{TestAgent, chat, first_admin, member, user};
 use ctxpin_testing::workspace::Workspace;
@@ -48,7 +48,7 @@ async fn pinned_twice(test: &TestService, owner: Credential) -> (TestAgent, Test
 fn child_of(parent: &TestChat) -> ChatCreate {
     ChatCreate {
         parent: Some(parent.id),
-        ..plain()
+        ..ChatCreate::default()
     }
 }
 

@@ -6,7 +6,7 @@ use ctxpin_model::pin::Reason;
 use ctxpin_model::policy::Policy;
 use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_model::turn::TurnBegun;
-use ctxpin_testing::chats::{TestChat, bound_to, given, plain};
+use ctxpin_testing::chats::{TestChat, bound_to, given};
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::workspace::Workspace;
 
@@ -120,7 +120,7 @@ async fn the_same_reference_answers_the_same_turn(test: &TestService) {
 
 async fn a_turn_without_pin_says_why(test: &TestService) {
     let scene = Scene::new(test).await;
-    let unbound = TestChat::create(scene.service, scene.owner, &plain())
+    let unbound = TestChat::create(scene.service, scene.owner, &ChatCreate::default())
         .await
         .unwrap();
     for (chat, why) in [(unbound, "no agent"), (scene.chat().await, "not pushed")] {
@@ -513,7 +513,7 @@ async fn a_child_of_an_unsettled_pin_settles_too(test: &TestService) {
     let request = ChatCreate {
         parent: Some(parent.id),
         tools: ToolsMode::Pinned,
-        ..plain()
+        ..ChatCreate::default()
     };
     let child = TestChat::create(scene.service, scene.owner, &request)
         .await

@@ -5,7 +5,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use ctxpin_model::agent::AgentRecord;
-use ctxpin_model::chat::ChatRecord;
+use ctxpin_model::chat::{ChatCreate, ChatRecord};
 use ctxpin_model::id::ChatId;
 use ctxpin_model::user::UserChange;
 use ctxpin_model::watch::{Changed, Detail, Event, Subject};
@@ -14,7 +14,7 @@ use ctxpin_operations::error::Error;
 use ctxpin_operations::people::{self, Revocation};
 use ctxpin_operations::upkeep;
 use ctxpin_operations::watches::{Watch, watch};
-use ctxpin_testing::chats::{TestChat, plain};
+use ctxpin_testing::chats::TestChat;
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::{TestAgent, first_admin, member, user};
 
@@ -387,7 +387,7 @@ async fn a_revoked_token_ends_the_watch(test: &TestService) {
         "read write",
     )
     .await;
-    let chat = TestChat::create(scene.service, visitor, &plain())
+    let chat = TestChat::create(scene.service, visitor, &ChatCreate::default())
         .await
         .unwrap();
     let mut own = watch(scene.service, visitor, Subject::Own, Detail::Full)
@@ -419,7 +419,9 @@ async fn finding_11_who_is_locked_out_watches_no_longer(test: &TestService) {
     for detail in [Detail::Full, Detail::Ids] {
         let name = format!("{detail:?}");
         let (id, visitor) = user(service, admin, &name, "member", "read write").await;
-        let chat = TestChat::create(service, visitor, &plain()).await.unwrap();
+        let chat = TestChat::create(service, visitor, &ChatCreate::default())
+            .await
+            .unwrap();
         let begin = async || {
             let mut watches = Vec::new();
             for subject in [Subject::Own, Subject::Chat(chat.id)] {
@@ -464,7 +466,7 @@ async fn others_chats_are_not_seen(test: &TestService) {
     chat.turn().await.unwrap();
     scene.push(&agents_md("two")).await;
     chat.delete().await.unwrap();
-    let visible = TestChat::create(scene.service, stranger, &plain())
+    let visible = TestChat::create(scene.service, stranger, &ChatCreate::default())
         .await
         .unwrap();
     let event = next_event(&mut theirs).await;
@@ -521,7 +523,7 @@ async fn a_watcher_far_behind_converges(test: &TestService) {
     let chat = scene.chat().await;
     let mut own = watch_own(&scene).await;
     // Publish more hints than are kept for a watcher.
-    let idle = TestChat::create(scene.service, scene.owner, &plain())
+    let idle = TestChat::create(scene.service, scene.owner, &ChatCreate::default())
         .await
         .unwrap();
     for _ in 0..600 {

@@ -33,8 +33,8 @@ pub struct Chat {
     pub tools: String,
     pub archived: bool,
     pub created_at: DateTime<Utc>,
-    /// When a turn last began, or the title, policy, tools, binding or archive last changed. Drift
-    /// does not count.
+    /// When a turn last began or a request last changed the chat. Drift and moves of the pin do not
+    /// count.
     pub updated_at: DateTime<Utc>,
     /// The pin and its drift in brief.
     pub context: ChatContext,

@@ -64,7 +64,7 @@ pub(crate) async fn read(
     Ok(Json(chat(&record)))
 }
 
-/// Change a chat's title, archive, binding, policy or tools
+/// Change a chat, except its pin
 #[utoipa::path(patch, path = "/chats/{chat}", operation_id = "chat_change", tag = "chats", params(("chat" = Uuid, Path)),
     request_body = ChatChange, responses((status = 200, body = Chat), Problems))]
 pub(crate) async fn change(

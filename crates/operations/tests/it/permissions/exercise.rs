@@ -28,7 +28,7 @@ use ctxpin_operations::skills::{self, Reader};
 use ctxpin_operations::turns;
 use ctxpin_operations::watches;
 use ctxpin_operations::{exposures, prompts, quotas};
-use ctxpin_testing::chats::{bound_to, plain};
+use ctxpin_testing::chats::bound_to;
 use ctxpin_testing::workspace::{Workspace, claimed};
 use uuid::Uuid;
 
@@ -149,7 +149,9 @@ async fn on_chats(
     let page = PageRequest::newest(9);
     match operation {
         Operation::ChatCreate => {
-            vec![Outcome::of(&chats::create(service, by, &plain()).await)]
+            vec![Outcome::of(
+                &chats::create(service, by, &ChatCreate::default()).await,
+            )]
         }
         Operation::ChatList => {
             let filter = ChatFilter::default();
@@ -175,7 +177,7 @@ async fn on_chats(
         Operation::ChatInherit => {
             let request = ChatCreate {
                 parent: Some(chat),
-                ..plain()
+                ..ChatCreate::default()
             };
             vec![Outcome::of(&chats::create(service, by, &request).await)]
         }
