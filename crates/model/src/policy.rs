@@ -1,6 +1,6 @@
 //! Policies: how a chat's pin moves at a turn without a request.
 
-use crate::resource::spelled;
+use crate::resource::{explained, spelled};
 
 spelled! {
     /// How a chat's pin moves at a turn whose head differs from the pin.
@@ -26,6 +26,19 @@ pub enum Uptake {
 }
 
 impl Policy {
+    fn meaning(self) -> &'static str {
+        match self {
+            Self::Manual => "never",
+            Self::Additive => "takes new resources at the next turn",
+            Self::Follow => "takes every change",
+        }
+    }
+
+    /// Returns a sentence about all policies, for help texts and for the API's document.
+    pub fn explained() -> String {
+        explained("When the pin moves by itself", Self::ALL, Self::meaning)
+    }
+
     /// Returns the part of a drifted head that the chat takes when a turn begins. `None` means that the
     /// pin stays.
     pub fn uptake(self) -> Option<Uptake> {

@@ -59,6 +59,18 @@ macro_rules! spelled {
 }
 pub(crate) use spelled;
 
+/// Returns `about` with the meaning of each word: "Where the tools come from: `live` from the agent,
+/// `pinned` from the pin".
+pub(crate) fn explained<W: Copy + fmt::Display>(
+    about: &str,
+    words: &[W],
+    meaning: fn(W) -> &'static str,
+) -> String {
+    let words = words.iter();
+    let words = words.map(|word| format!("`{word}` {}", meaning(*word)));
+    format!("{about}: {}", words.collect::<Vec<_>>().join(", "))
+}
+
 /// The error of parsing a word that is no spelling of an enum's variant.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{word}` is not one of {known}")]

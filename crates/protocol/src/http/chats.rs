@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::context::ChatContext;
 use super::page::PageQuery;
 use super::present;
+use super::words::{Policy, ToolsMode};
 
 /// A conversation with a model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -27,9 +28,9 @@ pub struct Chat {
     /// The chat whose pin this one inherited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_id: Option<Uuid>,
-    /// When its pin moves by itself: `manual`, `additive` or `follow`.
+    #[schema(value_type = Policy)]
     pub policy: String,
-    /// Where the tools come from: `live` or `pinned`.
+    #[schema(value_type = ToolsMode)]
     pub tools: String,
     pub archived: bool,
     pub created_at: DateTime<Utc>,
@@ -63,11 +64,13 @@ pub struct ChatCreate {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 200)]
     pub title: Option<String>,
-    /// `manual`, `additive` or `follow`. The default is `manual`.
+    /// The default is `manual`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Policy>)]
     pub policy: Option<String>,
-    /// `live` or `pinned`. The default is `live`.
+    /// The default is `live`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<ToolsMode>)]
     pub tools: Option<String>,
 }
 
@@ -98,21 +101,19 @@ pub struct ChatChange {
     )]
     #[schema(value_type = Option<Uuid>)]
     pub agent_id: Option<Option<Uuid>>,
-    /// `manual`, `additive` or `follow`.
     #[serde(
         default,
         deserialize_with = "present",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(value_type = String, required = false)]
+    #[schema(value_type = Policy, required = false)]
     pub policy: Option<String>,
-    /// `live` or `pinned`.
     #[serde(
         default,
         deserialize_with = "present",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(value_type = String, required = false)]
+    #[schema(value_type = ToolsMode, required = false)]
     pub tools: Option<String>,
 }
 

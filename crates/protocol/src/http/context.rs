@@ -9,6 +9,7 @@ use super::agents::Head;
 use super::present;
 use super::quotas::{PushRefused, QuotaWarning};
 use super::resources::{Change, Resource, effect_unknown};
+use super::words::Policy;
 
 /// A chat's pin and its drift in brief.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -66,7 +67,7 @@ pub struct Context {
     /// What the model was told besides the prompt; null if nothing.
     #[schema(required = true)]
     pub notices: Option<String>,
-    /// When the pin moves by itself: `manual`, `additive` or `follow`.
+    #[schema(value_type = Policy)]
     pub policy: String,
     /// Whether the tools of a new turn would differ from the pin's.
     pub tools_differ: bool,

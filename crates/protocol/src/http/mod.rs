@@ -28,6 +28,7 @@ pub mod resources;
 pub mod scan;
 pub mod skills;
 pub mod turns;
+mod words;
 
 /// Reads a member that is present, so that null differs from an absent member. Null is an error for
 /// a plain type, and `Some(None)` for an optional one.

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::skills::SkillEntry;
+use super::words::Delivery;
 
 /// A generation by a model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -21,8 +22,7 @@ pub struct Turn {
     /// The snapshot that the tools came from; null if there were none.
     #[schema(required = true)]
     pub tools_snapshot: Option<String>,
-    /// `delivered` if ctxpin gave the context to the model, `observed` if it only recorded the
-    /// turn.
+    #[schema(value_type = Delivery)]
     pub delivery: String,
     /// The caller's id for the turn, unique within the chat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -39,8 +39,9 @@ pub struct TurnBegin {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 200)]
     pub reference: Option<String>,
-    /// `delivered` or `observed`. The default is `delivered`.
+    /// The default is `delivered`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Delivery>)]
     pub delivery: Option<String>,
 }
 
