@@ -1,13 +1,12 @@
 //! `ctxpin chat bind`, `set`, `archive` and `delete`.
 
 use clap::Args;
-use ctxpin_model::policy::Policy;
-use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_protocol::http::chats::{Chat, ChatChange};
 
+use super::settings::Settings;
 use super::{name, state};
 use crate::chat_choice::{self, CHAT_VARIABLE, ChatArgument, ChatOption, agent_named};
-use crate::command::{Output, words};
+use crate::command::Output;
 use crate::connect::Connected;
 use crate::say::{self, Failure, Hint, NextCommand};
 use crate::setting::variable;
@@ -48,26 +47,17 @@ impl Bind {
     }
 }
 
-/// Change a chat's title, policy or tools
+/// Change a chat's settings
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("what").required(true).multiple(true)
-    .args(["title", "no_title", "policy", "tools"]))]
+#[command(mut_group("settings", |settings| settings.required(true).arg("no_title")))]
 pub struct Set {
     #[command(flatten)]
     chat: ChatArgument,
-    /// A new title
-    #[arg(long, conflicts_with = "no_title")]
-    title: Option<String>,
+    #[command(flatten)]
+    settings: Settings,
     /// Remove the title
-    #[arg(long)]
+    #[arg(long, conflicts_with = "title")]
     no_title: bool,
-    /// When the pin moves by itself: `manual` never, `additive` takes new resources at the next
-    /// turn, `follow` takes every change
-    #[arg(long, value_parser = words(Policy::ALL, Policy::as_str))]
-    policy: Option<Policy>,
-    /// Where the tools come from: `live` from the agent, `pinned` from the pin
-    #[arg(long, value_parser = words(ToolsMode::ALL, ToolsMode::as_str))]
-    tools: Option<ToolsMode>,
     #[command(flatten)]
     output: Output,
 }
@@ -79,12 +69,10 @@ impl Set {
     ///
     /// Fails if there is no such chat, or the server refuses.
     pub async fn run(self, connected: &Connected) -> Result<(), Failure> {
-        let change = ChatChange {
-            title: (self.no_title || self.title.is_some()).then_some(self.title),
-            policy: self.policy.map(|policy| policy.to_string()),
-            tools: self.tools.map(|tools| tools.to_string()),
-            ..ChatChange::default()
-        };
+        let mut change = self.settings.change();
+        if self.no_title {
+            change.title = Some(None);
+        }
         let id = chat_choice::chat(connected, self.chat.chat.as_deref()).await?;
         let chat = connected.client.chat_change(id, &change).await?;
         said(&chat, self.output)

@@ -7,6 +7,7 @@ mod history;
 mod list;
 mod new;
 mod refresh;
+mod settings;
 mod show;
 
 use std::process::ExitCode;

@@ -1,22 +1,20 @@
 //! `ctxpin chat new`.
 
 use clap::Args;
-use ctxpin_model::policy::Policy;
-use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_protocol::http::chats::ChatCreate;
 
+use super::settings::Settings;
 use super::{name, state};
 use crate::chat_choice::{IdKind, agent_here, agent_named, chat_named, not_watched};
-use crate::command::{Output, words};
+use crate::command::Output;
 use crate::connect::Connected;
 use crate::say::{self, Failure};
 
 /// Create a chat, pinned to its agent's latest push
 #[derive(Debug, Args)]
 pub struct New {
-    /// The chat's title
-    #[arg(long)]
-    title: Option<String>,
+    #[command(flatten)]
+    settings: Settings,
     /// The agent of the chat: its id, the end of it, or its workspace [default: the agent of this
     /// directory]
     #[arg(long, conflicts_with = "no_agent")]
@@ -33,13 +31,6 @@ pub struct New {
     /// That program's own id for the chat; the same client and reference return the same chat
     #[arg(long)]
     reference: Option<String>,
-    /// When the pin moves by itself: `manual` never, `additive` takes new resources at the next
-    /// turn, `follow` takes every change
-    #[arg(long, value_parser = words(Policy::ALL, Policy::as_str))]
-    policy: Option<Policy>,
-    /// Where the tools come from: `live` from the agent, `pinned` from the pin
-    #[arg(long, value_parser = words(ToolsMode::ALL, ToolsMode::as_str))]
-    tools: Option<ToolsMode>,
     #[command(flatten)]
     output: Output,
 }
@@ -71,9 +62,7 @@ impl New {
                 reference: self.reference,
                 agent_id: agent,
                 parent_id: parent,
-                title: self.title,
-                policy: self.policy.map(|policy| policy.to_string()),
-                tools: self.tools.map(|tools| tools.to_string()),
+                ..self.settings.create()
             })
             .await?;
         let chat = &opened.chat;

@@ -10,7 +10,7 @@ use ctxpin_protocol::http::quotas::PushRefused;
 use ctxpin_protocol::http::resources::{Removed, Resource};
 use serde_json::Value;
 
-use super::{drift, name};
+use super::{drift, name, settings};
 use crate::chat_choice::{self, ChatArgument};
 use crate::command::Output;
 use crate::connect::Connected;
@@ -106,8 +106,8 @@ impl Page<'_> {
         let mut facts = vec![
             ("id", chat.id.to_string()),
             ("agent", chat.agent_id.map_or("none".to_owned(), say::id)),
-            ("policy", format!("{}, tools {}", chat.policy, chat.tools)),
         ];
+        facts.extend(settings::facts(chat));
         if let Some(client) = &chat.client {
             let reference = chat.reference.as_deref().unwrap_or_default();
             facts.push((

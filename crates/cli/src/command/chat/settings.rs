@@ -1,0 +1,48 @@
+//! The settings of a chat: the options of `ctxpin chat new` and `set`, and their lines in `show`.
+
+use clap::Args;
+use ctxpin_model::policy::Policy;
+use ctxpin_model::tools_mode::ToolsMode;
+use ctxpin_protocol::http::chats::{Chat, ChatChange, ChatCreate};
+
+use crate::command::words;
+
+/// The settings of a chat, as options.
+#[derive(Debug, Args)]
+#[group(id = "settings", multiple = true)]
+pub struct Settings {
+    /// The chat's title
+    #[arg(long)]
+    title: Option<String>,
+    #[arg(long, help = Policy::explained(), value_parser = words(Policy::ALL, Policy::as_str))]
+    policy: Option<Policy>,
+    #[arg(long, help = ToolsMode::explained(), value_parser = words(ToolsMode::ALL, ToolsMode::as_str))]
+    tools: Option<ToolsMode>,
+}
+
+impl Settings {
+    /// Returns the request for a chat with these settings.
+    pub fn create(self) -> ChatCreate {
+        ChatCreate {
+            title: self.title,
+            policy: self.policy.map(|policy| policy.to_string()),
+            tools: self.tools.map(|tools| tools.to_string()),
+            ..ChatCreate::default()
+        }
+    }
+
+    /// Returns the change of a chat to these settings. Absent options change nothing.
+    pub fn change(self) -> ChatChange {
+        ChatChange {
+            title: self.title.map(Some),
+            policy: self.policy.map(|policy| policy.to_string()),
+            tools: self.tools.map(|tools| tools.to_string()),
+            ..ChatChange::default()
+        }
+    }
+}
+
+/// Returns the names and texts of a chat's settings, without its title.
+pub fn facts(chat: &Chat) -> Vec<(&'static str, String)> {
+    vec![("policy", format!("{}, tools {}", chat.policy, chat.tools))]
+}
