@@ -93,6 +93,59 @@ spelled! {
     }
 }
 
+/// How much a warning matters to people who check a workspace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// Something does not work as it is written.
+    Problem,
+    /// It works, but people should know of it.
+    Warning,
+}
+
+impl Code {
+    /// Returns how much a warning of this code matters.
+    pub fn level(self) -> Level {
+        match self {
+            Self::CommentUnclosed
+            | Self::ImportMissing
+            | Self::LinkAsText
+            | Self::Invalid
+            | Self::Unreadable
+            | Self::Oversize
+            | Self::Excluded
+            | Self::FileMissing
+            | Self::InvisibleRemoved => Level::Problem,
+            Self::CommentKept
+            | Self::CommentHidden
+            | Self::InvisibleMarked
+            | Self::DefinitionUnused
+            | Self::ElementHidden
+            | Self::NameMissing
+            | Self::NameUnfit
+            | Self::NameForm
+            | Self::NameDirectory
+            | Self::DescriptionLong
+            | Self::ValueUnquoted
+            | Self::FieldTwice
+            | Self::FieldForm
+            | Self::ServersMissing
+            | Self::ImportOutside
+            | Self::ImportUnpinned
+            | Self::SkillAbsent
+            | Self::NameCase
+            | Self::OtherTool
+            | Self::SourceEmpty
+            | Self::FileLeftOut
+            | Self::RootLeftOut
+            | Self::NotesCut
+            | Self::SameName
+            | Self::SameBytes
+            | Self::FileUnpinned
+            | Self::CommentRemoved => Level::Warning,
+        }
+    }
+}
+
 /// A warning about a workspace, from the agent that sees its files. It is part of no snapshot and no
 /// hash.
 #[derive(Debug, Clone, PartialEq, Eq)]

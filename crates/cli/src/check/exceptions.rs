@@ -48,7 +48,7 @@ fn everywhere() -> String {
 
 /// The findings that a project excepts, by code and path.
 #[derive(Debug, Default)]
-pub struct Exceptions(Vec<(String, Pattern)>);
+pub struct Exceptions(Vec<(Code, Pattern)>);
 
 impl Exceptions {
     /// Reads the exceptions of the project at `root`. There are none if the project has no such
@@ -70,15 +70,15 @@ impl Exceptions {
             failed(format!("line {line}: {}", error.message()))
         })?;
         let read = settings.check.except.into_iter().map(|written| {
-            if written.code.parse::<Code>().is_err() {
-                return Err(failed(format!(
+            let code = written.code.parse().map_err(|_| {
+                failed(format!(
                     "there is no code `{}`; docs/check.md lists them",
                     written.code
-                )));
-            }
+                ))
+            })?;
             let pattern = Pattern::new(&written.path)
                 .map_err(|error| failed(format!("`{}`: {}", written.path, error.msg)))?;
-            Ok((written.code, pattern))
+            Ok((code, pattern))
         });
         read.collect::<Result<_, _>>().map(Self)
     }
@@ -87,8 +87,9 @@ impl Exceptions {
     pub fn cover(&self, finding: &Finding, root: &Path) -> bool {
         let path = finding.path.strip_prefix(root).unwrap_or(&finding.path);
         let mut exceptions = self.0.iter();
-        exceptions
-            .any(|(code, pattern)| code == finding.code && pattern.matches_path_with(path, OPTIONS))
+        exceptions.any(|(code, pattern)| {
+            *code == finding.code && pattern.matches_path_with(path, OPTIONS)
+        })
     }
 }
 
@@ -103,12 +104,12 @@ mod tests {
     #[test]
     fn exceptions_are_by_code_and_path() {
         let root = tempfile::tempdir().unwrap();
-        let covers = |toml: &str, code: &'static str, path: &str| {
+        let covers = |toml: &str, code: &str, path: &str| {
             fs::write(root.path().join(FILE_NAME), toml).unwrap();
             let finding = Finding {
                 path: root.path().join(path),
                 line: None,
-                code,
+                code: code.parse().unwrap(),
                 detail: None,
             };
             Exceptions::read(root.path(), &Trust::of_process())

@@ -4,7 +4,8 @@ mod exceptions;
 mod named;
 mod since;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use ctxpin_model::resource::{Kind, Resource, Status};
@@ -23,45 +24,24 @@ use crate::say::Failure;
 pub use exceptions::Exceptions;
 pub use since::Before;
 
-/// The severity of a finding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// A part of the workspace does not work.
-    Problem,
-    /// The workspace works, but a reviewer should know about the finding.
-    Warning,
-}
-
 /// A finding about a file or a directory.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// The file or directory: an absolute path.
     pub path: PathBuf,
     /// The line number, from 1.
     pub line: Option<u64>,
-    /// The code of the finding, one of [`Code`].
-    pub code: &'static str,
-    /// The subject of the code in this case, such as the missing path.
+    pub code: Code,
+    /// The detail that [`Code`] describes.
     pub detail: Option<String>,
 }
 
 impl Finding {
-    /// Returns the level that follows from the code.
-    pub fn level(&self) -> Level {
-        match self.code.parse() {
-            Ok(
-                Code::Invalid
-                | Code::Unreadable
-                | Code::Oversize
-                | Code::Excluded
-                | Code::CommentUnclosed
-                | Code::FileMissing
-                | Code::ImportMissing
-                | Code::InvisibleRemoved
-                | Code::LinkAsText,
-            ) => Level::Problem,
-            _ => Level::Warning,
-        }
+    /// Compares findings by path, line, spelling of the code, and detail.
+    fn cmp_by_place(&self, other: &Self) -> Ordering {
+        let by_place = self.path.cmp(&other.path).then(self.line.cmp(&other.line));
+        let by_code = self.code.as_str().cmp(other.code.as_str());
+        by_place.then(by_code).then(self.detail.cmp(&other.detail))
     }
 }
 
@@ -73,7 +53,7 @@ impl Finding {
 ///
 /// Fails if a path does not exist or cannot be scanned.
 pub fn findings(paths: &[PathBuf], home: &Path, trust: &Trust) -> Result<Checked, Failure> {
-    let mut found = BTreeSet::new();
+    let mut found = Vec::new();
     let mut resources = 0;
     for path in paths {
         let project = project_root(path, home, trust)?;
@@ -87,8 +67,10 @@ pub fn findings(paths: &[PathBuf], home: &Path, trust: &Trust) -> Result<Checked
         }
         found.extend(of_path);
     }
+    found.sort_by(Finding::cmp_by_place);
+    found.dedup();
     Ok(Checked {
-        findings: found.into_iter().collect(),
+        findings: found,
         resources,
     })
 }
@@ -194,7 +176,7 @@ fn finding(source: &str, warning: &Warning) -> Finding {
     Finding {
         path: source.into(),
         line: warning.line,
-        code: warning.code.as_str(),
+        code: warning.code,
         detail: warning.detail.clone(),
     }
 }
@@ -238,7 +220,7 @@ fn of_body(resource: &Resource, body: &[u8], found: &mut Vec<Finding>) {
         found.push(Finding {
             path: resource.source.clone().into(),
             line: warning.line,
-            code: code.as_str(),
+            code,
             detail: warning.detail,
         });
     }

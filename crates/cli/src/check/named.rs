@@ -82,7 +82,7 @@ pub fn missing(resource: &Resource, body: &[u8], project: &Path) -> Vec<Finding>
             tell(&mut found, span.at, path);
         }
     }
-    found.sort();
+    found.sort_by(Finding::cmp_by_place);
     found
 }
 

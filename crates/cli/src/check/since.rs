@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
+use ctxpin_model::warning::Code;
 use ctxpin_scan::trust::Trust;
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -18,7 +19,7 @@ use crate::say::{self, Failure, Hint};
 pub struct Before(BTreeMap<Key, usize>);
 
 /// A finding without its line, which moves with every edit above it.
-type Key = (PathBuf, &'static str, Option<String>);
+type Key = (PathBuf, Code, Option<String>);
 
 impl Before {
     /// Checks out the commit `revision` of the repository at `root` into a private temporary directory, and

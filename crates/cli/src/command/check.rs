@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
+use ctxpin_model::warning::Level;
 use ctxpin_scan::trust::Trust;
 use serde::Serialize;
 
 use super::trust::TrustRoots;
-use crate::check::{Before, Exceptions, Finding, Level, findings, project_root};
+use crate::check::{Before, Exceptions, Finding, findings, project_root};
 use crate::home::home_directory;
 use crate::say::{self, Failure, Viewpoint};
 use crate::stop;
@@ -143,7 +144,7 @@ fn told(found: &[Finding], root: &Path, resources: usize) -> Told {
         .collect();
     let problems = found
         .iter()
-        .filter(|finding| finding.level() == Level::Problem);
+        .filter(|finding| finding.code.level() == Level::Problem);
     let problems = problems.count();
     Told {
         warnings: findings.len() - problems,
@@ -166,14 +167,14 @@ fn told_finding(finding: &Finding, root: &Path) -> ToldFinding {
         .as_ref()
         .map(|detail| detail.replace(&below, ""));
     ToldFinding {
-        level: match finding.level() {
+        level: match finding.code.level() {
             Level::Problem => "problem",
             Level::Warning => "warning",
         },
-        code: finding.code,
+        code: finding.code.as_str(),
         path,
         line: finding.line,
-        message: say::warning(finding.code, detail.as_deref()),
+        message: say::warning(finding.code.as_str(), detail.as_deref()),
         detail,
     }
 }
@@ -189,7 +190,7 @@ fn text(found: &[Finding], told: &Told) -> String {
         let line = finding
             .line
             .map_or(String::new(), |line| format!(":{line}"));
-        let style = match finding.level() {
+        let style = match finding.code.level() {
             Level::Problem => say::REMOVED,
             Level::Warning => say::WARNING,
         };
@@ -241,6 +242,8 @@ fn property(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use ctxpin_model::warning::Code;
+
     use super::*;
 
     #[test]
@@ -248,7 +251,7 @@ mod tests {
         let finding = Finding {
             path: "/w/a,b:c\n.md".into(),
             line: Some(3),
-            code: "invalid",
+            code: Code::Invalid,
             detail: Some("50% of it\r\n::error::x".into()),
         };
         let text = github(&told(&[finding], "/w".as_ref(), 1));
