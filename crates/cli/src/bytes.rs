@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use ctxpin_model::quota::bytes_text;
+use ctxpin_model::limits::format_bytes;
 
 /// The units and their sizes. A number without a unit is in bytes.
 const UNITS: [(&str, u64); 6] = [
@@ -37,7 +37,7 @@ impl FromStr for Bytes {
 
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&bytes_text(self.0).replace(' ', ""))
+        f.write_str(&format_bytes(self.0).replace(' ', ""))
     }
 }
 

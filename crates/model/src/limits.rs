@@ -1,4 +1,4 @@
-//! The limits of a snapshot and of the texts in it.
+//! The limits of a snapshot and of the texts in it, and how messages name them.
 
 /// Greatest size of an instruction file, in bytes. Of real ones, one in 300 is larger than 64 KiB, and
 /// tools cut them to budgets of their own.
@@ -114,6 +114,22 @@ pub fn json_bytes(text: &str) -> u64 {
     escaped.sum::<u64>() + 2
 }
 
+/// Formats a number of bytes for people, in the largest unit that gives at least 1. Rounds down to a
+/// tenth.
+pub fn format_bytes(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    let fits = |power: &usize| bytes >> (10 * power) > 0;
+    let Some(power) = (1..=UNITS.len()).rev().find(fits) else {
+        return format!("{bytes} bytes");
+    };
+    let tenths = (u128::from(bytes) * 10) >> (10 * power);
+    let unit = UNITS[power - 1];
+    match (tenths / 10, tenths % 10) {
+        (whole, 0) => format!("{whole} {unit}"),
+        (whole, tenth) => format!("{whole}.{tenth} {unit}"),
+    }
+}
+
 /// Returns why a text is refused: it has more than `bytes_max` bytes, or a NUL, which PostgreSQL
 /// cannot store. Returns `None` if it is sound.
 pub fn text_fault(text: &str, bytes_max: usize) -> Option<String> {
@@ -150,5 +166,16 @@ mod tests {
             let json = serde_json::to_string(text).expect("a text is JSON");
             assert_eq!(json_bytes(text), json.len() as u64);
         }
+    }
+
+    #[test]
+    fn bytes_are_formatted_for_people() {
+        let check = |bytes, expected: &str| assert_eq!(format_bytes(bytes), expected);
+        check(0, "0 bytes");
+        check(1_023, "1023 bytes");
+        check(1_024, "1 KiB");
+        check(1_536, "1.5 KiB");
+        check(10 << 30, "10 GiB");
+        check(u64::MAX, "15.9 EiB");
     }
 }

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::id::UserId;
+use crate::limits::format_bytes;
 use crate::moment::Moment;
 use crate::resource::{UnknownWord, spelled};
 
@@ -336,8 +337,8 @@ impl fmt::Display for QuotaExceeded {
                 f,
                 "your agents have sent {} of your {}; ask an admin to raise the quota: \
                  `ctxpin user quota NAME --content 20GiB`",
-                bytes_text(*used),
-                bytes_text(*quota)
+                format_bytes(*used),
+                format_bytes(*quota)
             ),
             Limit::Stock(Stock::Agents) => write!(
                 f,
@@ -357,7 +358,7 @@ impl fmt::Display for QuotaExceeded {
             Limit::Rate(rate) => {
                 let seconds = self.wait_seconds().unwrap_or(1);
                 let (done, most) = match rate {
-                    Rate::UploadBytes => (bytes_text(*used), bytes_text(*quota)),
+                    Rate::UploadBytes => (format_bytes(*used), format_bytes(*quota)),
                     Rate::Pushes | Rate::Turns | Rate::Moves => {
                         (used.to_string(), quota.to_string())
                     }
@@ -374,22 +375,6 @@ impl fmt::Display for QuotaExceeded {
                 )
             }
         }
-    }
-}
-
-/// Formats a number of bytes for people: in the largest unit that gives at least 1, rounded down to a
-/// tenth.
-pub fn bytes_text(bytes: u64) -> String {
-    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-    let fits = |power: &usize| bytes >> (10 * power) > 0;
-    let Some(power) = (1..=UNITS.len()).rev().find(fits) else {
-        return format!("{bytes} bytes");
-    };
-    let tenths = (u128::from(bytes) * 10) >> (10 * power);
-    let unit = UNITS[power - 1];
-    match (tenths / 10, tenths % 10) {
-        (whole, 0) => format!("{whole} {unit}"),
-        (whole, tenth) => format!("{whole}.{tenth} {unit}"),
     }
 }
 
@@ -490,17 +475,6 @@ mod tests {
             exceeded(Limit::Rate(Rate::Turns), 600, 600, Some(59)),
             "this token has used 600 of its 600 turns per minute; wait 59 s"
         );
-    }
-
-    #[test]
-    fn bytes_are_formatted_for_people() {
-        let check = |bytes, expected: &str| assert_eq!(bytes_text(bytes), expected);
-        check(0, "0 bytes");
-        check(1_023, "1023 bytes");
-        check(1_024, "1 KiB");
-        check(1_536, "1.5 KiB");
-        check(10 << 30, "10 GiB");
-        check(u64::MAX, "15.9 EiB");
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! Amounts of limited things, and warnings about them.
 
-use ctxpin_model::quota::{Stock, bytes_text};
+use ctxpin_model::limits::format_bytes;
+use ctxpin_model::quota::Stock;
 use ctxpin_protocol::http::quotas::QuotaWarning;
 
 /// Returns an amount with its unit.
 pub fn amount(limit: &str, number: u64) -> String {
     match limit == Stock::ContentBytes.as_str() {
-        true => bytes_text(number),
+        true => format_bytes(number),
         false => number.to_string(),
     }
 }
