@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 
 use crate::limits::{
     SNAPSHOT_LISTED_MAX, SNAPSHOT_PROMPT_BYTES_MAX, SNAPSHOT_RESOURCES_MAX,
-    SNAPSHOT_SKILL_BYTES_MAX, SNAPSHOT_SKILL_FILES_MAX, SNAPSHOT_TOOLS_BYTES_MAX,
+    SNAPSHOT_SKILL_BYTES_MAX, SNAPSHOT_SKILL_FILES_MAX, SNAPSHOT_TOOLS_BYTES_MAX, format_bytes,
 };
 use crate::resource::{Content, Kind, Resource, Status};
 use crate::skill::{self, files};
@@ -222,7 +222,6 @@ impl Room {
     }
 
     fn refusal(&self, need: &Need, kind: Kind) -> Option<String> {
-        const MIB: u64 = 1024 * 1024;
         if self.resources == 0 {
             return Some(format!(
                 "a snapshot holds at most {SNAPSHOT_RESOURCES_MAX} resources that are used"
@@ -230,22 +229,22 @@ impl Room {
         }
         if need.prompt_bytes > self.prompt_bytes {
             return Some(format!(
-                "the instruction files of a snapshot, and the names and descriptions of its skills, have at most {} MiB together",
-                SNAPSHOT_PROMPT_BYTES_MAX / MIB
+                "the instruction files of a snapshot, and the names and descriptions of its skills, have at most {} together",
+                format_bytes(SNAPSHOT_PROMPT_BYTES_MAX)
             ));
         }
         let is_past_skills =
             need.skill_files > self.skill_files || need.skill_bytes > self.skill_bytes;
         if kind == Kind::Skill && is_past_skills {
             return Some(format!(
-                "the skills of a snapshot hold at most {SNAPSHOT_SKILL_FILES_MAX} files and {} MiB together, each SKILL.md with them",
-                SNAPSHOT_SKILL_BYTES_MAX / MIB
+                "the skills of a snapshot hold at most {SNAPSHOT_SKILL_FILES_MAX} files and {} together, each SKILL.md with them",
+                format_bytes(SNAPSHOT_SKILL_BYTES_MAX)
             ));
         }
         (need.tools_bytes > self.tools_bytes).then(|| {
             format!(
-                "the tools of a snapshot have at most {} MiB together",
-                SNAPSHOT_TOOLS_BYTES_MAX / MIB
+                "the tools of a snapshot have at most {} together",
+                format_bytes(SNAPSHOT_TOOLS_BYTES_MAX)
             )
         })
     }

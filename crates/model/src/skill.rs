@@ -11,7 +11,7 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use crate::limits::{
     FRONTMATTER_BYTES_MAX, SKILL_COMPATIBILITY_CHARS_MAX, SKILL_DESCRIPTION_CHARS_MAX,
-    SKILL_NAME_CHARS_MAX, cut,
+    SKILL_NAME_CHARS_MAX, cut, format_bytes,
 };
 use crate::warning::{Code, Warning};
 
@@ -90,8 +90,8 @@ fn yaml_text(text: &str) -> Result<String, String> {
         yaml.push('\n');
         if yaml.len() > FRONTMATTER_BYTES_MAX {
             return Err(format!(
-                "the frontmatter has more than {} KiB",
-                FRONTMATTER_BYTES_MAX / 1024
+                "the frontmatter has more than {}",
+                format_bytes(FRONTMATTER_BYTES_MAX as u64)
             ));
         }
     }

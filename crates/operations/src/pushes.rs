@@ -8,7 +8,7 @@ use ctxpin_model::access::Operation;
 use ctxpin_model::agent::{AgentRecord, PushRefused, Session};
 use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_model::id::{AgentId, ProcessId, UserId};
-use ctxpin_model::limits::BLOB_UPLOAD_BYTES_MAX;
+use ctxpin_model::limits::{BLOB_UPLOAD_BYTES_MAX, format_bytes};
 use ctxpin_model::manifest::agent_blobs::AgentBlobs;
 use ctxpin_model::manifest::judge::judge;
 use ctxpin_model::moment::Moment;
@@ -172,10 +172,8 @@ pub async fn blob_upload(
 ) -> Result<()> {
     service.require_sync()?;
     if bytes.len() as u64 > BLOB_UPLOAD_BYTES_MAX {
-        let most = BLOB_UPLOAD_BYTES_MAX / 1024;
-        return Err(Error::TooLarge(format!(
-            "a file may have at most {most} KiB"
-        )));
+        let most = format_bytes(BLOB_UPLOAD_BYTES_MAX);
+        return Err(Error::TooLarge(format!("a file may have at most {most}")));
     }
     let computed = BlobHash::of(&bytes);
     if computed != claimed {

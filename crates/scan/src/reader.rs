@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ctxpin_model::hash::{BlobHash, BlobHasher};
+use ctxpin_model::limits::format_bytes;
 use ctxpin_model::resource::Status;
 use rustix::fs::Stat;
 
@@ -179,8 +180,8 @@ fn too_much() -> Refused {
     Refused {
         status: Status::Excluded,
         ..Refused::invalid(format!(
-            "one scan reads at most {} MiB",
-            SCAN_BYTES_MAX / (1024 * 1024)
+            "one scan reads at most {}",
+            format_bytes(SCAN_BYTES_MAX)
         ))
     }
 }

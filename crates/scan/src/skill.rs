@@ -5,7 +5,9 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use ctxpin_model::limits::{SKILL_DEPTH_MAX, SKILL_FILE_BYTES_MAX, SKILL_MD_BYTES_MAX};
+use ctxpin_model::limits::{
+    SKILL_DEPTH_MAX, SKILL_FILE_BYTES_MAX, SKILL_MD_BYTES_MAX, format_bytes,
+};
 use ctxpin_model::resource::{Content, Kind, SkillFile, Status};
 use ctxpin_model::skill::files::{FileBudget, OmittedFiles, admit, limits_reason};
 use ctxpin_model::skill::{self, SKILL_FILE_NAME};
@@ -154,8 +156,8 @@ fn judge(finding: &mut Finding, reading: &Reading, gathering: &mut Gathering) {
         return finding.refuse(Status::Oversize, oversize(reading.size, SKILL_MD_BYTES_MAX));
     };
     if !gathering.may_parse(skill::frontmatter_bytes(bytes)) {
-        let mebibytes = FRONTMATTERS_BYTES_MAX / (1024 * 1024);
-        let reason = format!("one scan parses at most {mebibytes} MiB of frontmatter");
+        let most = format_bytes(FRONTMATTERS_BYTES_MAX as u64);
+        let reason = format!("one scan parses at most {most} of frontmatter");
         return finding.refuse(Status::Excluded, reason);
     }
     let directory = skill::directory_name(&finding.resource.source).unwrap_or_default();
@@ -497,12 +499,7 @@ fn read_file(
     file.executable = reading.executable;
     file.content = Some(Content::Claimed(reading.hash));
     match reading.bytes {
-        None => {
-            let size = reading.size;
-            file.error = Some(format!(
-                "it has {size} bytes; at most {SKILL_FILE_BYTES_MAX} are allowed"
-            ));
-        }
+        None => file.error = Some(oversize(reading.size, SKILL_FILE_BYTES_MAX)),
         Some(bytes) if file.error.is_none() && finding.resource.status == Status::Ok => {
             file.content = Some(gathering.hold(reading.hash, bytes));
         }

@@ -9,6 +9,7 @@ use axum::http::request::Parts;
 use bytes::{Bytes, BytesMut};
 use ctxpin_listener::{BodyError, BodyPace};
 use ctxpin_model::access::Operation;
+use ctxpin_model::limits::format_bytes;
 use ctxpin_model::token::Credential;
 use ctxpin_protocol::problem::ProblemName;
 use flate2::bufread::MultiGzDecoder;
@@ -214,8 +215,11 @@ impl DecompressError {
             Self::TooLong => too_long(most),
             Self::Broken => ApiError::new(
                 ProblemName::MalformedRequest,
-                "The body ended early, or is not compressed as its `Content-Encoding` says (zstd with \
-                 a window of at most 8 MiB).",
+                format!(
+                    "The body ended early, or is not compressed as its `Content-Encoding` says (zstd with \
+                     a window of at most {}).",
+                    format_bytes(1 << ZSTD_WINDOW_LOG_MAX)
+                ),
             ),
         }
     }

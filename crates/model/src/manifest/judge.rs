@@ -7,7 +7,7 @@ use crate::admission::admit;
 use crate::hash::BlobHash;
 use crate::limits::{
     ERROR_BYTES_MAX, INSTRUCTION_FILE_BYTES_MAX, SERVER_TOOLS_BYTES_MAX, SERVER_TOOLS_MAX,
-    SKILL_FILE_BYTES_MAX, SKILL_MD_BYTES_MAX, cut,
+    SKILL_FILE_BYTES_MAX, SKILL_MD_BYTES_MAX, cut, format_bytes,
 };
 use crate::resource::{Content, Detail, Kind, Resource, SkillFile, Status};
 use crate::skill;
@@ -103,7 +103,7 @@ fn usable_body(resource: &mut Resource, bytes_max: u64, blobs: &AgentBlobs) -> O
     let hash = resource.content?.hash();
     resource.size = blobs.size(hash);
     if resource.size > bytes_max {
-        let reason = format!("larger than {} MiB", bytes_max / (1024 * 1024));
+        let reason = format!("larger than {}", format_bytes(bytes_max));
         resource.demote(Status::Oversize, reason);
         return None;
     }
@@ -170,7 +170,10 @@ fn judge_file(file: &mut SkillFile, blobs: &AgentBlobs) {
     }
     file.size = blobs.size(hash);
     if file.size > SKILL_FILE_BYTES_MAX {
-        file.error = Some(format!("larger than {} KiB", SKILL_FILE_BYTES_MAX / 1024));
+        file.error = Some(format!(
+            "larger than {}",
+            format_bytes(SKILL_FILE_BYTES_MAX)
+        ));
     } else {
         file.content = Some(Content::Pinned(hash));
     }
@@ -186,8 +189,8 @@ fn judge_server(resource: &mut Resource) {
         resource.demote(
             Status::Oversize,
             format!(
-                "its tools are more than {SERVER_TOOLS_MAX} or have more than {} KiB together",
-                SERVER_TOOLS_BYTES_MAX / 1024
+                "its tools are more than {SERVER_TOOLS_MAX} or have more than {} together",
+                format_bytes(SERVER_TOOLS_BYTES_MAX)
             ),
         );
     }

@@ -2,14 +2,16 @@
 //! when any of them does.
 
 use crate::hash::BlobHasher;
-use crate::limits::{SKILL_BYTES_MAX, SKILL_FILES_MAX, SKILL_LISTED_MAX, SKILL_UNPINNED_MAX};
+use crate::limits::{
+    SKILL_BYTES_MAX, SKILL_FILES_MAX, SKILL_LISTED_MAX, SKILL_UNPINNED_MAX, format_bytes,
+};
 use crate::resource::{Content, SkillFile};
 
 /// Returns the reason for leaving out files that are past a limit, as a message for people.
 pub fn limits_reason() -> String {
     format!(
-        "a skill holds at most {SKILL_FILES_MAX} files and {} MiB, and lists at most {SKILL_UNPINNED_MAX} others",
-        SKILL_BYTES_MAX / (1024 * 1024)
+        "a skill holds at most {SKILL_FILES_MAX} files and {}, and lists at most {SKILL_UNPINNED_MAX} others",
+        format_bytes(SKILL_BYTES_MAX)
     )
 }
 
