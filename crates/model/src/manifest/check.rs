@@ -1,6 +1,6 @@
 //! Whether claims are well formed. An error names the member as the API names it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::fmt::Display;
 
 use serde_json::Value;
@@ -9,10 +9,9 @@ use super::invalid::InvalidManifest;
 use super::{Claim, ClaimedFile, Claims};
 use crate::hash::BlobHash;
 use crate::limits::{
-    ERROR_BYTES_MAX, FACT_BYTES_MAX, FRONTMATTER_BYTES_MAX, INSTRUCTION_FILE_BYTES_MAX,
-    MCP_CONFIG_BYTES_MAX, SERVER_TOOLS_BYTES_MAX, SERVER_TOOLS_MAX, SKILL_FILE_BYTES_MAX,
-    SKILL_LISTED_MAX, SKILL_MD_BYTES_MAX, SNAPSHOT_LISTED_MAX, SNAPSHOT_RESOURCES_MAX,
-    SOURCE_BYTES_MAX, count_fault, text_fault,
+    BLOB_UPLOAD_BYTES_MAX, ERROR_BYTES_MAX, FACT_BYTES_MAX, FRONTMATTER_BYTES_MAX,
+    MCP_CONFIG_BYTES_MAX, SERVER_TOOLS_BYTES_MAX, SERVER_TOOLS_MAX, SKILL_LISTED_MAX,
+    SNAPSHOT_LISTED_MAX, SNAPSHOT_RESOURCES_MAX, SOURCE_BYTES_MAX, count_fault, text_fault,
 };
 use crate::resource::{Kind, ServerShape, Status, Tool};
 
@@ -207,8 +206,11 @@ fn shape(at: &str, servers: &[ServerShape]) -> Result<(), InvalidManifest> {
     Ok(())
 }
 
-/// Refuses bytes that belong to no `ok` instruction file or skill. Bytes that an agent does not
-/// mean to pin, such as an MCP configuration with its secrets, must not be stored by mistake.
+/// Refuses bytes that belong to no `ok` instruction file or skill. The server must not store by mistake
+/// what the agent does not mean to pin, such as an MCP configuration with its secrets.
+///
+/// The limit is that of an upload, and not that of the kind. An agent of another release may know a
+/// larger limit of the kind; [`super::judge::judge`] then lists that one file as too large.
 fn blobs(claims: &Claims) -> Result<(), InvalidManifest> {
     let wanted = wanted(&claims.resources);
     for (claimed, bytes) in &claims.blobs {
@@ -218,11 +220,11 @@ fn blobs(claims: &Claims) -> Result<(), InvalidManifest> {
                 reason,
             ))
         };
-        let Some(bytes_max) = wanted.get(claimed) else {
+        if !wanted.contains(claimed) {
             return refused("no ok instruction file or skill of this push has it".into());
-        };
-        if bytes.len() as u64 > *bytes_max {
-            return refused(format!("at most {bytes_max} bytes are taken"));
+        }
+        if bytes.len() as u64 > BLOB_UPLOAD_BYTES_MAX {
+            return refused(format!("at most {BLOB_UPLOAD_BYTES_MAX} bytes are taken"));
         }
         let (claimed, computed) = (*claimed, BlobHash::of(bytes));
         if claimed != computed {
@@ -232,24 +234,15 @@ fn blobs(claims: &Claims) -> Result<(), InvalidManifest> {
     Ok(())
 }
 
-/// Returns the hashes of the bytes that a push may contain, each with the largest size of the
-/// bytes.
-fn wanted(claims: &[Claim]) -> BTreeMap<BlobHash, u64> {
-    let mut wanted = BTreeMap::new();
-    for claim in claims.iter().filter(|claim| claim.reaches_context()) {
-        let body_bytes_max = match claim.kind {
-            Kind::Skill => SKILL_MD_BYTES_MAX,
-            Kind::InstructionFile | Kind::McpConfig | Kind::McpServer => INSTRUCTION_FILE_BYTES_MAX,
-        };
-        let body = claim.content_hash.map(|hash| (hash, body_bytes_max));
+/// Returns the hashes of the bodies and supporting files that the snapshot would store.
+fn wanted(claims: &[Claim]) -> HashSet<BlobHash> {
+    let used = claims.iter().filter(|claim| claim.reaches_context());
+    let hashes = used.flat_map(|claim| {
         let files = claim.files.iter().filter(|file| file.error.is_none());
-        let files = files.filter_map(|file| Some((file.content_hash?, SKILL_FILE_BYTES_MAX)));
-        for (hash, bytes_max) in body.into_iter().chain(files) {
-            let most = wanted.entry(hash).or_insert(bytes_max);
-            *most = bytes_max.max(*most);
-        }
-    }
-    wanted
+        let files = files.filter_map(|file| file.content_hash);
+        claim.content_hash.into_iter().chain(files)
+    });
+    hashes.collect()
 }
 
 fn text(member: impl Display, text: &str, bytes_max: usize) -> Result<(), InvalidManifest> {

@@ -10,7 +10,8 @@ use proptest::sample::select;
 
 use super::*;
 use crate::limits::{
-    ERROR_BYTES_MAX, INSTRUCTION_FILE_BYTES_MAX, SNAPSHOT_PROMPT_BYTES_MAX, SOURCE_BYTES_MAX,
+    ERROR_BYTES_MAX, INSTRUCTION_FILE_BYTES_MAX, SKILL_FILE_BYTES_MAX, SNAPSHOT_PROMPT_BYTES_MAX,
+    SOURCE_BYTES_MAX,
 };
 
 const SOURCES: [&str; 9] = [
@@ -183,6 +184,47 @@ fn check_snapshot(snapshot: &Snapshot, blobs: &AgentBlobs) -> Result<(), TestCas
         prop_assert!(resource.files.is_sorted_by(|a, b| a.path < b.path));
     }
     Ok(())
+}
+
+#[test]
+fn a_file_past_the_limit_of_its_kind_is_listed_and_refuses_no_push() {
+    let skill_md = contents()[3].clone();
+    let large = vec![b'x'; usize::try_from(SKILL_FILE_BYTES_MAX).expect("it is small") + 1];
+    let hash = BlobHash::of(&large);
+    let claims = Claims {
+        resources: vec![Claim {
+            kind: Kind::Skill,
+            source: "/w/skills/pdf/SKILL.md".into(),
+            status: Status::Ok,
+            error: None,
+            content_hash: Some(BlobHash::of(&skill_md)),
+            size: 0,
+            root: None,
+            name: None,
+            description: None,
+            files: vec![ClaimedFile {
+                path: "large.bin".into(),
+                content_hash: Some(hash),
+                size: 0,
+                executable: false,
+                error: None,
+            }],
+            tools: Vec::new(),
+            shape: None,
+        }],
+        blobs: [skill_md, large]
+            .map(|bytes| (BlobHash::of(&bytes), bytes.into()))
+            .into(),
+        ..Claims::default()
+    };
+    let manifest = Manifest::new(claims).expect("no push is refused for one large file");
+    let mut blobs = AgentBlobs::new(None, BTreeMap::new());
+    blobs.add(manifest.blobs());
+    let snapshot = judge::judge(&manifest, None, &blobs);
+    assert_eq!(snapshot.resources[0].status, Status::Ok);
+    let file = &snapshot.resources[0].files[0];
+    assert_eq!(file.content, Some(Content::Claimed(hash)));
+    assert_eq!(file.error.as_deref(), Some("larger than 512 KiB"));
 }
 
 proptest! {
