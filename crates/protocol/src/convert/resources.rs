@@ -173,7 +173,8 @@ pub fn limits(request_bytes_max: u64) -> Limits {
     Limits {
         request_bytes_max,
         upload_bytes_max: limits::AGENT_UPLOAD_BYTES_MAX,
-        prompt_file_bytes_max: limits::INSTRUCTION_FILE_BYTES_MAX.max(limits::SKILL_MD_BYTES_MAX),
+        prompt_file_bytes_max: limits::INSTRUCTION_FILE_BYTES_MAX,
+        skill_md_bytes_max: Some(limits::SKILL_MD_BYTES_MAX),
         mcp_config_bytes_max: limits::MCP_CONFIG_BYTES_MAX,
         skill_file_bytes_max: limits::SKILL_FILE_BYTES_MAX,
         skill_files_max: limits::SKILL_FILES_MAX as u64,

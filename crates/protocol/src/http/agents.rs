@@ -144,8 +144,12 @@ pub struct Limits {
     pub request_bytes_max: u64,
     /// The greatest total size of an agent's uploads ahead of a push.
     pub upload_bytes_max: u64,
-    /// The greatest size of an instruction file or a `SKILL.md`.
+    /// The greatest size of an instruction file, and of a `SKILL.md` if the server does not send
+    /// `skill_md_bytes_max`.
     pub prompt_file_bytes_max: u64,
+    /// The greatest size of a `SKILL.md`; absent from a server of an older release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skill_md_bytes_max: Option<u64>,
     /// The greatest size of an MCP configuration; 0 from a server of an older release.
     #[serde(default)]
     pub mcp_config_bytes_max: u64,

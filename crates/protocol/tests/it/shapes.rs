@@ -76,7 +76,7 @@ fn agents() {
     check::<SessionOpen>(r#"{"process":"00000000-0000-0000-0000-000000000001"}"#);
     check::<Session>(
         r#"{"epoch":1,"head":null,"limits":{"request_bytes_max":1,"upload_bytes_max":2,
-"prompt_file_bytes_max":3,"mcp_config_bytes_max":4,"skill_file_bytes_max":5,"skill_files_max":6,
+"prompt_file_bytes_max":3,"skill_md_bytes_max":15,"mcp_config_bytes_max":4,"skill_file_bytes_max":5,"skill_files_max":6,
 "skill_bytes_max":7,"skill_listed_max":8,"snapshot_skill_files_max":9,"snapshot_skill_bytes_max":10,
 "snapshot_prompt_bytes_max":11,"snapshot_resources_max":12,"snapshot_listed_max":13,"notes_max":14},
 "quota_warnings":[{"limit":"agents","used":8,"quota":9}],"token_expires_at":"2027-01-02T03:04:05Z"}"#,
@@ -89,6 +89,10 @@ fn agents() {
     assert_eq!(
         older.limits.notes_max, 0,
         "a server of an older release accepts no notes"
+    );
+    assert_eq!(
+        older.limits.skill_md_bytes_max, None,
+        "an older release has one limit for both"
     );
     check::<Refreshed>(r#"{"refreshed":3}"#);
 }
