@@ -1,9 +1,8 @@
 //! The directories that links may not leave, and how files in them are located and opened.
 //!
 //! A file below a held directory is opened by walking its canonical path, component by component,
-//! without ever following a link. So a link that appears between the check and the opening makes the
-//! opening fail; it cannot lead anywhere. Opening never blocks, and only what the opened descriptor
-//! itself says is a regular file is read.
+//! without following any link. If a link appears between the check and the opening, the opening fails.
+//! Opening never blocks, and a file is read only if its open descriptor is that of a regular file.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -26,23 +25,23 @@ use crate::refused::{Refused, no_regular_file, unresolved};
 use crate::resolve::Resolver;
 use crate::trust::{self, Trust};
 
-/// How often a file is looked up anew when it changes between check and opening. An editor that
-/// replaces its file does so once.
+/// How often a file is looked up if it changes between check and opening. An editor that replaces a file
+/// changes it once.
 const ATTEMPTS_MAX: usize = 3;
 
-/// Which components a link may lead through, besides those that no link ever may.
+/// Which components a link may lead through. No link may lead through a barred name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Reach {
-    /// Of a project: any.
+    /// In a project: any.
     Project,
-    /// Of a home, and of what lies above it: of hidden ones only those that agents keep their context in.
+    /// In a home or above it: of the hidden ones, only those in which agents keep their context.
     Personal,
-    /// Of a skill: only those that are part of it.
+    /// In a skill: only its parts.
     Skill,
 }
 
 impl Reach {
-    /// Why a link may not lead along a path below the directory that bounds it; `None` if it may.
+    /// Returns why a link may not lead along a path below its boundary. Returns `None` if it may.
     pub fn refusal(self, below: &Path) -> Option<Refused> {
         if let Some(name) = barred(below) {
             return Some(Refused::invalid(format!(
@@ -71,20 +70,17 @@ impl Reach {
     }
 }
 
-/// A directory that links may not leave, with others that they may lead into all the same.
+/// A directory that links may not leave, with other directories that they may lead into.
 #[derive(Debug)]
 pub(crate) struct Boundary {
-    /// The directory itself.
     pub directory: Directory,
-    /// Which components a link may lead through.
     pub reach: Reach,
-    /// Where else a link may lead.
     annexes: Rc<Vec<Annex>>,
     adviser: Rc<Adviser>,
     common: Rc<Common>,
 }
 
-/// A directory that is no root and that links may lead into.
+/// A directory outside a boundary that links may lead into.
 #[derive(Debug)]
 struct Annex {
     directory: Directory,
@@ -96,7 +92,7 @@ struct Annex {
 pub(crate) struct Admitting(pub Vec<(PathBuf, Reach)>);
 
 impl Admitting {
-    /// The directory of those that admits a canonical path, with the path below it.
+    /// Returns the directory that admits a canonical path, with the path below it.
     pub fn admits<'p>(&self, path: &'p Path) -> Option<(&Path, Reach, &'p Path)> {
         self.0.iter().find_map(|(directory, reach)| {
             let below = path.strip_prefix(directory).ok()?;
@@ -105,26 +101,25 @@ impl Admitting {
     }
 }
 
-/// Says what helps where a link may not lead. To find that out is work, and thousands of links may lead to
-/// one place.
+/// Finds the command that allows the target of a refused link. It remembers each result, because thousands
+/// of links may lead to one place.
 #[derive(Debug, Default)]
 struct Adviser {
-    /// Where a declared source may lie.
     admitting: Admitting,
     given: RefCell<HashMap<(PathBuf, Reach), Option<String>>>,
 }
 
-/// What all boundaries of a scan have in common.
+/// What all boundaries of a scan share.
 #[derive(Debug)]
 pub(crate) struct Common {
-    /// Follows links, over so many names in the whole scan.
+    /// Follows links, within the limit of the whole scan.
     pub resolver: Resolver,
-    /// Whose files are believed, by canonical paths.
+    /// Whose files are trusted, with canonical paths.
     pub trust: Trust,
 }
 
 impl Common {
-    /// What a scan begins with.
+    /// Returns what the boundaries of a new scan share.
     pub fn of(trust: Trust) -> Rc<Self> {
         Rc::new(Self {
             resolver: Resolver::default(),
@@ -133,7 +128,7 @@ impl Common {
     }
 }
 
-/// The boundaries of the roots, each opened once in a scan.
+/// The boundaries of the roots. A scan opens each of them once.
 #[derive(Debug)]
 pub(crate) struct Boundaries {
     open: HashMap<(PathBuf, Reach), Rc<Boundary>>,
@@ -144,9 +139,9 @@ pub(crate) struct Boundaries {
 }
 
 impl Boundaries {
-    /// No boundary yet. Links of personal roots may lead into `allowed` too.
+    /// Returns no boundaries yet. Links of personal roots may lead into `allowed` too.
     pub fn new(allowed: &[(PathBuf, Reach)], admitting: Admitting, common: Rc<Common>) -> Self {
-        // One that is not there admits nothing.
+        // A directory that does not exist admits nothing.
         let annexes = allowed.iter().filter_map(|(path, reach)| {
             Some(Annex {
                 directory: Directory::open(path).ok()?,
@@ -165,7 +160,7 @@ impl Boundaries {
         }
     }
 
-    /// The boundary at a canonical path.
+    /// Returns the boundary at a canonical path, and opens it if it is not open.
     pub fn at(&mut self, path: &Path, reach: Reach) -> io::Result<Rc<Boundary>> {
         let key = (path.to_owned(), reach);
         if let Some(boundary) = self.open.get(&key) {
@@ -190,37 +185,36 @@ impl Boundaries {
 /// Where a name in a directory leads. Paths are canonical.
 #[derive(Debug)]
 pub(crate) enum Located {
-    /// Nowhere: there is no such entry.
+    /// There is no such entry.
     Absent,
-    /// To a regular file inside the boundary.
+    /// A regular file inside the boundary.
     File(PathBuf),
-    /// To a directory inside the boundary.
+    /// A directory inside the boundary.
     Directory(PathBuf),
-    /// To something that must not or cannot be used.
+    /// Something that must not or cannot be used.
     Refused(Refused),
 }
 
-/// What came of reading a name in a directory.
+/// The result of reading an entry of a directory.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     /// There is no such entry.
     Absent,
-    /// It was read.
     Read(Reading),
-    /// It was not.
+    /// The entry must not or cannot be read.
     Refused(Refused),
 }
 
-/// A file that was opened.
+/// An open file.
 struct Opened {
     file: File,
     stat: Stat,
-    /// Whether it stands where everybody may put something.
+    /// Whether everybody may create files in its directory.
     is_open: bool,
 }
 
 impl Boundary {
-    /// The boundary of a skill: its own directory.
+    /// Returns the boundary of a skill, which is its own directory.
     pub fn of_skill(directory: Directory, common: Rc<Common>) -> Self {
         Self {
             directory,
@@ -247,13 +241,13 @@ impl Boundary {
         }
     }
 
-    /// Where a way from its directory leads, as [`Resolver::resolve`].
+    /// Resolves a way from the boundary's directory as [`Resolver::resolve`] does.
     pub fn resolve(&self, way: &Path) -> io::Result<PathBuf> {
         self.common.resolver.resolve(&self.directory.path, way)
     }
 
-    /// Reads a name in a directory inside the boundary, keeping its bytes if there are no more
-    /// than `bytes_max`.
+    /// Reads an entry of a directory inside the boundary. The reading has the bytes if there are at most
+    /// `bytes_max`.
     pub fn read(
         &self,
         directory: &Directory,
@@ -272,8 +266,8 @@ impl Boundary {
         }
     }
 
-    /// The first bytes of a name in a directory inside the boundary, at most `bytes_max`; none if it cannot
-    /// be read.
+    /// Returns the first bytes of an entry of a directory inside the boundary, at most `bytes_max`. Returns
+    /// none if it cannot be read.
     pub fn begin(
         &self,
         directory: &Directory,
@@ -287,8 +281,8 @@ impl Boundary {
         }
     }
 
-    /// Opens a name in a directory inside the boundary as a regular file, and tells its canonical path.
-    /// `None` if there is no such entry.
+    /// Opens an entry of a directory inside the boundary as a regular file, and returns its canonical path
+    /// too. Returns `None` if there is no such entry.
     fn opened(
         &self,
         directory: &Directory,
@@ -327,7 +321,7 @@ impl Boundary {
         let Some((held, reach, below)) = self.holder(&target) else {
             return Located::Refused(self.escape(target));
         };
-        // A working directory may itself lie below a hidden one; what counts is the way from it.
+        // A working directory may itself lie below a hidden one. Only the way from it counts.
         let from_directory = target.strip_prefix(&directory.path);
         let way = match held.path == self.directory.path {
             true => from_directory.unwrap_or(below),
@@ -347,8 +341,7 @@ impl Boundary {
         }
     }
 
-    /// The held directory that a canonical path lies below, what links may lead through there, and the
-    /// way from it.
+    /// Returns the held directory that a canonical path lies below, its reach, and the way from it.
     fn holder<'p>(&self, path: &'p Path) -> Option<(&Directory, Reach, &'p Path)> {
         let annexes = self.annexes.iter();
         let annexes = annexes.map(|annex| (&annex.directory, annex.reach));
@@ -359,7 +352,7 @@ impl Boundary {
         })
     }
 
-    /// Opens the directory at a canonical path that a link may lead to.
+    /// Opens the directory at a canonical path inside the boundary or an annex.
     pub fn descend(&self, path: &Path) -> io::Result<Directory> {
         let (held, _, below) = self.holder(path).ok_or(io::ErrorKind::NotFound)?;
         held.descend(below)
@@ -370,7 +363,7 @@ impl Boundary {
         self.advised(Refused::invalid(format!("the link escapes {root}")), target)
     }
 
-    /// A refusal with the command that helps, if there is one.
+    /// Adds the target to a refusal, and the command that allows the target if there is one.
     fn advised(&self, mut refused: Refused, target: PathBuf) -> Refused {
         let advice = match self.reach {
             Reach::Skill => None,
@@ -382,7 +375,7 @@ impl Boundary {
         refused.leading_to(target)
     }
 
-    /// Refuses a file that another user may have put where everybody may put one.
+    /// Refuses a file of an untrusted user in a directory where everybody may create files.
     fn require_known(&self, path: &Path, opened: &Opened) -> Result<(), Refused> {
         let owner = opened.stat.st_uid;
         if !opened.is_open || self.common.trust.is_believed(owner, path) {
@@ -395,7 +388,7 @@ impl Boundary {
         )))
     }
 
-    /// Opens a regular file at a canonical path inside the boundary. `None` if something else has
+    /// Opens a regular file at a canonical path inside the boundary. Returns `None` if something else has
     /// taken its place since it was located.
     fn open(&self, path: &Path) -> io::Result<Option<Opened>> {
         let swapped = |error: &io::Error| {
@@ -435,7 +428,7 @@ impl Boundary {
 }
 
 impl Adviser {
-    /// The command that reads what a link of a root of that reach may not lead to.
+    /// Returns the command that allows the target of a link, for a root of this reach.
     fn advice(&self, target: &Path, reach: Reach) -> Option<String> {
         let key = (target.to_owned(), reach);
         let mut given = self.given.borrow_mut();
@@ -446,7 +439,7 @@ impl Adviser {
     }
 }
 
-/// As [`Adviser::advice`], found out anew.
+/// Computes the result of [`Adviser::advice`].
 fn advice(target: &Path, reach: Reach, admitting: &Admitting) -> Option<String> {
     if barred(target).is_some() || !gives_something(target) {
         return None;

@@ -1,4 +1,4 @@
-//! A directory that is held by a descriptor, so that what is found in it is found in that very one.
+//! A directory that is held by a descriptor, so that every lookup goes to the same directory.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -9,11 +9,11 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, Stat, fstat, openat, statat};
 use rustix::io::Errno;
 
-/// Most entries of one directory that are looked at. More than that is no folder of skills but
-/// somebody's data, and listing it at every change would stall the agent.
+/// The greatest number of entries of one directory that are looked at. A larger directory holds data and no
+/// skills, and listing it at every change would stall the agent.
 pub(crate) const LISTING_MAX: usize = 10_000;
 
-/// On Linux a directory can be held, and looked up in, without the permission to list it.
+/// On Linux, a process can hold a directory and look names up in it without the permission to list it.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const HOLD: OFlags = OFlags::PATH;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -22,9 +22,10 @@ const HOLD: OFlags = OFlags::RDONLY;
 /// A directory, held by its descriptor.
 #[derive(Debug)]
 pub(crate) struct Directory {
-    /// Its canonical path when it was opened.
+    /// The canonical path at the time of opening.
     pub path: PathBuf,
-    /// Whether everybody may put something into it, or into one on the way from where it was opened.
+    /// Whether everybody may create files in it, or in a directory on the way from the one that it was
+    /// opened from.
     pub is_open: bool,
     fd: OwnedFd,
 }
@@ -34,12 +35,12 @@ pub(crate) struct Directory {
 pub(crate) struct Listing {
     /// Sorted by their bytes.
     pub names: Vec<OsString>,
-    /// False if there were more than [`LISTING_MAX`].
+    /// Whether these are all names. There may be more than [`LISTING_MAX`].
     pub whole: bool,
 }
 
 impl Directory {
-    /// Opens a canonical absolute path, following no link.
+    /// Opens a canonical absolute path. Follows no link.
     pub fn open(path: &Path) -> io::Result<Self> {
         let fd = openat(CWD, "/", directory_flags(), Mode::empty())?;
         let top = Self {
@@ -49,7 +50,7 @@ impl Directory {
         };
         let relative = path.strip_prefix("/").map_err(io::Error::other)?;
         let directory = top.descend(relative)?;
-        // What lies above is judged where a root is chosen.
+        // The choice of a root checks what lies above it.
         let is_open = is_open(&directory.fd)?;
         Ok(Self {
             is_open,
@@ -57,7 +58,7 @@ impl Directory {
         })
     }
 
-    /// Opens the directory at a canonical path below this one, following no link.
+    /// Opens the directory at a canonical path below this one. Follows no link.
     pub fn descend(&self, relative: &Path) -> io::Result<Self> {
         let mut path = self.path.clone();
         let mut is_way_open = self.is_open;
@@ -85,13 +86,17 @@ impl Directory {
         &self.fd
     }
 
-    /// Whether names can be looked up in it at all.
+    /// Checks that names can be looked up in the directory.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the user has no permission to search it.
     pub fn searchable(&self) -> io::Result<()> {
         statat(&self.fd, ".", AtFlags::empty())?;
         Ok(())
     }
 
-    /// What an entry is, links not followed; `None` if there is none.
+    /// Returns the metadata of an entry, without following a link. Returns `None` if there is no entry.
     pub fn entry(&self, name: &OsStr) -> io::Result<Option<Stat>> {
         match statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(stat)),
@@ -100,7 +105,7 @@ impl Directory {
         }
     }
 
-    /// Its names, as many as are looked at.
+    /// Lists at most [`LISTING_MAX`] names.
     pub fn list(&self) -> io::Result<Listing> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = openat(&self.fd, ".", flags, Mode::empty())?;
@@ -121,8 +126,8 @@ impl Directory {
         Ok(Listing { names, whole })
     }
 
-    /// Whether an entry that was found under `name` is really spelled so. Some file systems find
-    /// `agents.md` under `AGENTS.md`: those also find it under any third spelling.
+    /// Returns whether an entry that was found under `name` is spelled exactly so. Some file systems ignore
+    /// case: they find `agents.md` under `AGENTS.md`, and under any other spelling.
     pub fn spells(&self, name: &OsStr) -> bool {
         let swapped: Vec<u8> = name
             .as_bytes()
@@ -140,13 +145,13 @@ impl Directory {
     }
 }
 
-/// Whether everybody may put something into a directory.
+/// Returns whether everybody may create files in a directory.
 fn is_open(directory: &OwnedFd) -> io::Result<bool> {
     let stat = fstat(directory)?;
     Ok(Mode::from_raw_mode(stat.st_mode).contains(Mode::WOTH))
 }
 
-/// A path without `.` and `..`, worked out from its text alone.
+/// Removes `.` and `..` from a path, by its text alone.
 pub(crate) fn plain_path(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for component in path.components() {

@@ -1,5 +1,5 @@
-//! What one root contributes: its instruction files, its skills, its MCP configuration. Fixed
-//! places only; it never descends into anything else.
+//! Finds what one root contributes: its instruction files, its skills and its MCP configuration. It looks
+//! at fixed places, and descends into nothing else.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -21,7 +21,7 @@ use crate::refused::Refused;
 use crate::roots::{Origin, Root, Standing};
 use crate::{elsewhere, file, skill};
 
-/// Adds what a root contributes.
+/// Adds what a root contributes to a gathering.
 pub(crate) fn root(
     root: &Root,
     boundaries: &mut Boundaries,
@@ -80,7 +80,7 @@ pub(crate) fn root(
     Ok(())
 }
 
-/// A root that was named by a link: the link may come to lead elsewhere.
+/// Watches the name of a root that is a link, because the link may change its target.
 fn watch_name(named: &Path, gathering: &mut Gathering) {
     let parent = named.parent().and_then(|parent| parent.canonicalize().ok());
     if let (Some(parent), Some(name)) = (parent, named.file_name()) {
@@ -94,11 +94,11 @@ fn add_refused(root: &Root, refused: Refused, gathering: &mut Gathering) {
         FileClass::McpConfig => Kind::McpConfig,
         FileClass::Instruction | FileClass::Other => Kind::InstructionFile,
     };
-    // Under the name that was declared, for where it leads is nobody's business.
+    // Under the declared name, because the target must not be revealed.
     gathering.add(Finding::refused(kind, &root.named, &root.named, refused));
 }
 
-/// A root that is one file.
+/// Adds what a root contributes that is one file.
 fn single(
     root: &Root,
     reach: Reach,
@@ -152,7 +152,7 @@ struct Contributor<'a> {
     directory: Directory,
 }
 
-/// Where a name that should be a directory leads.
+/// The target of a name that should be a directory.
 enum Step {
     Absent,
     Directory(Directory),
@@ -186,8 +186,8 @@ impl Contributor<'_> {
         Ok(())
     }
 
-    /// As [`Self::contribute`]; and a directory that somebody named may itself be a skill or, if it
-    /// gives nothing else, a folder of skills whatever its name.
+    /// Adds what a directory contributes that a person named. It may itself be a skill. If it contributes
+    /// nothing as [`Self::contribute`] sees it, it may be a folder of skills of any name.
     fn contribute_as_named(&self, gathering: &mut Gathering) -> Result<(), ScanError> {
         let name = OsStr::new(SKILL_FILE_NAME);
         gathering.places.names(&self.directory.path, &[name]);
@@ -216,7 +216,7 @@ impl Contributor<'_> {
         }
     }
 
-    /// Goes down to a directory, through a link if that is allowed.
+    /// Enters a directory, through a link if that is allowed.
     fn step(&self, from: &Directory, name: &str, gathering: &mut Gathering) -> Step {
         let name = OsStr::new(name);
         let located = self.boundary.locate(from, name);
@@ -367,8 +367,8 @@ impl Contributor<'_> {
         Ok(())
     }
 
-    /// What would be found behind a folder that must not be entered. A link that leads to a place
-    /// without it hides nothing.
+    /// Returns a refused resource for what lies behind a folder that must not be entered. Returns `None`
+    /// if the target does not have it.
     fn behind(&self, kind: Kind, refused: &Refused, folder: &str, name: &str) -> Option<Finding> {
         let mut refused = refused.clone();
         refused.reason = format!("{folder}: {}", refused.reason);
@@ -389,7 +389,7 @@ impl Contributor<'_> {
     }
 }
 
-/// Of instruction files with equal bytes the first is used.
+/// Excludes an instruction file if one before it has the same bytes.
 fn exclude_equal(found: &mut [Finding]) {
     for index in 1..found.len() {
         let (before, rest) = found.split_at_mut(index);

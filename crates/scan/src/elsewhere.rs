@@ -1,6 +1,6 @@
-//! What lies in a root and is not looked at: files of other tools, entries of a folder of skills that are
-//! no skill, and files that stand for a link which could not be made. None of it is read as context; it
-//! is named, so that nobody waits for it in vain.
+//! Notes what a scan ignores in a root: files of other tools, entries of a folder of skills that are no
+//! skills, and files that replace a link which git could not create. The notes tell people why the files
+//! have no effect.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::directory::{Directory, plain_path};
 use crate::gather::Gathering;
 use crate::layout::is_skill_part;
 
-/// What other tools read in a project, by their documentation: files, and folders of them.
+/// The files and folders that other tools read in a project, according to their documentation.
 const OTHER_TOOLS: [&str; 34] = [
     "AGENT.md",
     "AGENTS.override.md",
@@ -52,7 +52,7 @@ const OTHER_TOOLS: [&str; 34] = [
     ".pi/SYSTEM.md",
 ];
 
-/// How the names of instruction files are misspelt, and how they are spelt.
+/// Misspelt names of instruction files, with the correct spelling.
 const MISSPELT: [(&str, &str); 8] = [
     ("agents.md", "AGENTS.md"),
     ("Agents.md", "AGENTS.md"),
@@ -64,10 +64,10 @@ const MISSPELT: [(&str, &str); 8] = [
     ("claude.MD", "CLAUDE.md"),
 ];
 
-/// Longest text of a link, in bytes.
+/// The greatest length of a link's text, in bytes.
 const LINK_BYTES_MAX: u64 = 1_024;
 
-/// The names at the top of a root whose coming and going changes what is told.
+/// Returns the names at the top of a root that can change the notes.
 pub(crate) fn top_names() -> Vec<&'static str> {
     let names = OTHER_TOOLS
         .iter()
@@ -75,7 +75,7 @@ pub(crate) fn top_names() -> Vec<&'static str> {
     names.chain(MISSPELT.map(|(name, _)| name)).collect()
 }
 
-/// Tells which files of a root would be instruction files if their names were spelt otherwise.
+/// Notes the files of a root that would be instruction files if their names were spelt correctly.
 pub(crate) fn misspelt(directory: &Directory, gathering: &mut Gathering) {
     for (name, spelt) in MISSPELT {
         let other = OsStr::new(name);
@@ -86,7 +86,7 @@ pub(crate) fn misspelt(directory: &Directory, gathering: &mut Gathering) {
     }
 }
 
-/// Tells which files of other tools a root holds, unless they are read as something else.
+/// Notes the files of other tools in a root.
 pub(crate) fn other_tools(directory: &Directory, gathering: &mut Gathering) {
     let is_there = |path: &&str| {
         let path = Path::new(path);
@@ -102,7 +102,7 @@ pub(crate) fn other_tools(directory: &Directory, gathering: &mut Gathering) {
     gathering.other_tools(&directory.path, &found);
 }
 
-/// Tells of an entry of a folder of skills that is no skill, if somebody could take it for one.
+/// Notes an entry of a folder of skills that is no skill, if people could take it for one.
 pub(crate) fn no_skill(
     boundary: &Boundary,
     container: &Directory,
@@ -136,7 +136,7 @@ pub(crate) fn no_skill(
     gathering.note(&path, Warning::new(Code::SkillAbsent).about(reason));
 }
 
-/// What a folder has in place of its `SKILL.md`.
+/// Returns what a folder has instead of a `SKILL.md`.
 fn missing_file(directory: &Directory) -> String {
     let names = directory
         .list()
@@ -166,7 +166,7 @@ fn missing_file(directory: &Directory) -> String {
     }
 }
 
-/// Whether a Markdown file begins as a `SKILL.md` does.
+/// Returns whether a Markdown file begins like a `SKILL.md`.
 fn is_flat_skill(
     boundary: &Boundary,
     container: &Directory,
@@ -178,8 +178,8 @@ fn is_flat_skill(
     is_markdown && begins(&gathering.begin_of(boundary, container, name, 8))
 }
 
-/// Tells of a regular file that holds nothing but the path of something that is there: what git leaves
-/// where it cannot make a link.
+/// Notes a regular file that contains only the path of an existing file. Git writes such a file if it
+/// cannot create a link.
 pub(crate) fn link_as_text(
     boundary: &Boundary,
     directory: &Directory,
@@ -205,7 +205,7 @@ pub(crate) fn link_as_text(
     }
 }
 
-/// The path that a file consists of, if that is all.
+/// Returns the path that a file consists of. Returns `None` if it contains anything else.
 fn link_text(bytes: &[u8]) -> Option<&str> {
     let text = str::from_utf8(bytes).ok()?;
     let is_path = !text.is_empty()

@@ -15,7 +15,7 @@ use crate::gather::{Finding, Gathering};
 use crate::reader::Reading;
 use crate::{elsewhere, mcp_config};
 
-/// Reads a name in a directory as a resource of that kind. `None` if it is not there in exactly
+/// Reads an entry of a directory as a resource of a kind. Returns `None` if there is no entry of exactly
 /// this spelling.
 pub(crate) fn read(
     kind: Kind,
@@ -56,7 +56,7 @@ fn bytes_max(kind: Kind) -> u64 {
     }
 }
 
-/// Watches for what a dangling link inside the boundary leads to.
+/// Watches for the target of a dangling link, if it lies inside the boundary.
 pub(crate) fn await_target(boundary: &Boundary, link: &Path, gathering: &mut Gathering) {
     let (Ok(target), Some(parent)) = (fs::read_link(link), link.parent()) else {
         return;
@@ -65,7 +65,7 @@ pub(crate) fn await_target(boundary: &Boundary, link: &Path, gathering: &mut Gat
     let Ok(below) = target.strip_prefix(&boundary.directory.path) else {
         return;
     };
-    // A way that is too long to be followed is too long to be waited for.
+    // If a way is too long to follow, the scan does not wait for its end either.
     let found = boundary.resolve(below);
     if found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
         gathering.places.awaited(&target);
@@ -99,7 +99,7 @@ fn take_up(finding: &mut Finding, reading: Reading, gathering: &mut Gathering) {
     }
 }
 
-/// Why a file is too large.
+/// Returns the message for a file that is too large.
 pub(crate) fn oversize(size: u64, bytes_max: u64) -> String {
     format!("it has {size} bytes; at most {bytes_max} are allowed")
 }

@@ -1,10 +1,10 @@
-//! File systems that send no events of changes, or none of what others change.
+//! Recognises file systems that send no events, or none for changes by others.
 
 use std::path::Path;
 
-/// Types of file systems (statfs(2) and `linux/magic.h`) with what people call them. A change that is
-/// made on the other side of one of these, on the host of a virtual machine or by another client, sends
-/// no event here. An overlay sends events, and so does whatever lies on a disk or in memory.
+/// Types of file systems (statfs(2) and `linux/magic.h`) with their common names. If the host of a virtual
+/// machine or another client changes a file there, no event arrives here. An overlay sends events, and so
+/// do file systems on a disk or in memory.
 #[cfg(target_os = "linux")]
 const SILENT: [(u64, &str); 13] = [
     (0x0102_1997, "9p"),
@@ -22,11 +22,11 @@ const SILENT: [(u64, &str); 13] = [
     (0x5346_4846, "a drive of Windows"),
 ];
 
-/// What people call the file system of a directory, if it sends no events.
+/// Returns the common name of a directory's file system if it sends no events.
 #[cfg(target_os = "linux")]
 pub(crate) fn silent(directory: &Path) -> Option<&'static str> {
     let status = rustix::fs::statfs(directory).ok()?;
-    // The type is signed or not, and wider or not, by platform; a type has 32 bits.
+    // The sign and the width of the field differ between platforms. A type has 32 bits.
     #[allow(clippy::unnecessary_cast, clippy::cast_sign_loss)]
     let magic = status.f_type as u64 & 0xffff_ffff;
     named(magic)

@@ -1,4 +1,4 @@
-//! Collects what the roots contribute: each thing once, in order, with the bytes that it needs.
+//! Collects what the roots contribute: each resource once, in order, with the bytes that it needs.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
@@ -25,22 +25,22 @@ use crate::refused::Refused;
 use crate::resolve::USED_UP;
 use crate::{Scan, ScanError};
 
-/// Most bytes of frontmatter that one scan parses: a thousand skills at the limit of one would keep it busy
-/// for seconds, and those of the largest collection have a tenth of this.
+/// The greatest number of bytes of frontmatter that one scan parses. A thousand skills at the limit of one
+/// frontmatter would take seconds; the largest known collection has a tenth of this.
 pub(crate) const FRONTMATTERS_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// A resource together with the file that it really is.
+/// A resource with the identity of its file.
 #[derive(Debug)]
 pub(crate) struct Finding {
     pub resource: Resource,
-    /// The canonical path of the file, or where a refused link leads. Two findings of one kind and
-    /// identity are one thing, reached by two ways.
+    /// The canonical path of the file, or the target of a refused link. Two findings of the same kind and
+    /// identity are one resource that was reached by two ways.
     pub identity: Option<PathBuf>,
 }
 
 impl Finding {
-    /// A resource at a path, not yet read. If the path is none that a source can be, the resource
-    /// is `invalid` from the start and stays so.
+    /// Makes a resource at a path, not yet read. If the path cannot be a source, the resource is `invalid`
+    /// and stays so.
     pub fn new(kind: Kind, path: &Path, root: &Path) -> Self {
         let (source, unfit) = source_text(path);
         let mut resource = Resource::new(kind, source, Status::Ok);
@@ -55,7 +55,7 @@ impl Finding {
         }
     }
 
-    /// A resource that was found at a path and refused.
+    /// Makes a resource that was found at a path and refused.
     pub fn refused(kind: Kind, path: &Path, root: &Path, refused: Refused) -> Self {
         let mut finding = Self::new(kind, path, root);
         finding.refuse(refused.status, refused.reason);
@@ -63,7 +63,7 @@ impl Finding {
         finding
     }
 
-    /// Takes it out of use, unless it already is: the first reason stands.
+    /// Demotes the resource, unless it is demoted already. The first reason stays.
     pub fn refuse(&mut self, status: Status, reason: impl Into<String>) {
         if self.resource.status == Status::Ok {
             let reason = reason.into();
@@ -71,7 +71,8 @@ impl Finding {
         }
     }
 
-    /// Notes what was read. Its bytes become part of the snapshot only by [`Gathering::hold`].
+    /// Records the hash and the size of what was read. Only [`Gathering::hold`] adds the bytes to the
+    /// snapshot.
     pub fn note(&mut self, reading: &Reading) {
         self.resource.content = Some(Content::Claimed(reading.hash));
         self.resource.size = reading.size;
@@ -83,40 +84,38 @@ impl Finding {
     }
 }
 
-/// Everything that the roots have contributed so far.
+/// What the roots have contributed so far.
 pub(crate) struct Gathering<'a> {
-    /// What to watch.
     pub places: Places,
-    /// What has been read, and how much more may be.
     pub reader: Reader,
-    /// What it has in common with the boundaries.
     pub common: Rc<Common>,
-    /// How much more frontmatter is parsed, in bytes.
+    /// How many more bytes of frontmatter may be parsed.
     frontmatter_left: usize,
-    /// Directories of skills that were scanned, by their canonical paths.
+    /// The canonical paths of the folders of skills that were scanned.
     containers: HashSet<PathBuf>,
-    /// How many findings each of them added.
+    /// The number of findings that each of them added.
     listed: HashMap<Way, usize>,
-    /// Directories that were read as a skill, with whether another name could make something else of one.
+    /// The directories that were read as a skill, with whether reading one again under another name could
+    /// change the result.
     skills: HashMap<PathBuf, bool>,
-    /// Why directories are no skill, by their canonical paths.
+    /// The reasons why directories are no skills, by canonical path.
     pub no_skills: HashMap<PathBuf, String>,
     findings: Vec<Option<Finding>>,
     by_identity: HashMap<(Kind, PathBuf), usize>,
     bodies: Bodies,
     remarks: BTreeSet<String>,
     notes: Vec<Note>,
-    /// How many notes there are besides.
+    /// The number of notes past the limit.
     notes_more: usize,
-    /// How often a finding was added, also one that was there already.
+    /// How often a finding was added, including those that were there already.
     additions: usize,
-    /// Files of other tools, by the directory that they were found in.
+    /// Files of other tools, by directory.
     other_tools: Vec<(PathBuf, Vec<&'static str>)>,
     cancelled: &'a dyn Fn() -> bool,
     home: &'a Path,
 }
 
-/// A folder of skills, with the boundary that links in it are held to.
+/// A folder of skills, with the boundary of the links in it.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Way {
     path: PathBuf,
@@ -158,7 +157,7 @@ impl<'a> Gathering<'a> {
         }
     }
 
-    /// Ends the scan if nobody wants it any more.
+    /// Fails if the caller has cancelled the scan.
     pub fn go_on(&self) -> Result<(), ScanError> {
         if (self.cancelled)() {
             return Err(ScanError::Cancelled);
@@ -166,12 +165,12 @@ impl<'a> Gathering<'a> {
         Ok(())
     }
 
-    /// Tells in the snapshot's error what kept the scan from being whole.
+    /// Adds a message to the snapshot's error that says why the scan is incomplete.
     pub fn remark(&mut self, remark: String) {
         self.remarks.insert(remark);
     }
 
-    /// Tells something about a path that is no part of the snapshot.
+    /// Adds a note about a path. Notes are no part of the snapshot.
     pub fn note(&mut self, path: &Path, warning: Warning) {
         let note = Note {
             source: Some(source_text(path).0),
@@ -184,20 +183,20 @@ impl<'a> Gathering<'a> {
         }
     }
 
-    /// Tells of a directory that is no root although it could be taken for the project's.
+    /// Notes a repository that is not used as the project.
     pub fn leave_out(&mut self, left_out: &LeftOut) {
         self.notes.push(left_out.note());
         self.remarks.extend(left_out.remark());
     }
 
-    /// Tells which files of other tools a directory holds, by their paths below it.
+    /// Notes the files of other tools in a directory, by their paths below it.
     pub fn other_tools(&mut self, directory: &Path, found: &[&'static str]) {
         self.other_tools
             .push((directory.to_owned(), found.to_vec()));
     }
 
-    /// Whether the folder of skills at a canonical path is still to be looked at. One that a link led to
-    /// before gives the same again.
+    /// Returns whether the folder of skills at a canonical path must be scanned. It contributes the same
+    /// again if a link led to it before.
     pub fn begin_container(&mut self, path: &Path, boundary: &Boundary) -> bool {
         let way = Way::to(path, boundary);
         if let Some(additions) = self.listed.get(&way) {
@@ -205,19 +204,19 @@ impl<'a> Gathering<'a> {
             return false;
         }
         self.containers.insert(path.to_owned());
-        // Until it is known: a folder may be reached from within itself.
+        // The number is not known yet, but a folder may be reached from within itself.
         self.listed.insert(way, 0);
         true
     }
 
-    /// Notes how much a folder of skills added since there were `additions`.
+    /// Records how many findings a folder of skills added since there were `additions`.
     pub fn end_container(&mut self, path: &Path, boundary: &Boundary, additions: usize) {
         let added = self.additions - additions;
         self.listed.insert(Way::to(path, boundary), added);
     }
 
-    /// Whether a directory is still to be read as a skill that goes by a name which `is_usable`. What was
-    /// read is one thing, and is read again only if it had no usable name and has one now.
+    /// Returns whether a directory must be read as a skill. `is_usable` says whether its name is usable. A
+    /// directory is read again only if it had no usable name before and has one now.
     pub fn begin_skill(&mut self, path: &Path, is_usable: bool) -> bool {
         let is_new = match self.skills.get(path) {
             None => true,
@@ -229,18 +228,18 @@ impl<'a> Gathering<'a> {
         is_new
     }
 
-    /// Notes that a directory was read as a skill.
+    /// Records that a directory was read as a skill.
     pub fn end_skill(&mut self, path: &Path, status: Status, is_usable: bool) {
         let is_open = status == Status::Invalid && !is_usable;
         self.skills.insert(path.to_owned(), is_open);
     }
 
-    /// How often a finding was added, to tell whether a root has given any.
+    /// Returns how often a finding was added. If the number has not changed, a root contributed nothing.
     pub fn additions(&self) -> usize {
         self.additions
     }
 
-    /// The first bytes of a file inside the boundary; none if it cannot be read.
+    /// Returns the first bytes of a file inside the boundary. Returns none if it cannot be read.
     pub fn begin_of(
         &mut self,
         boundary: &Boundary,
@@ -251,20 +250,20 @@ impl<'a> Gathering<'a> {
         boundary.begin(directory, name, bytes_max, &mut self.reader)
     }
 
-    /// Whether so many bytes of frontmatter are still parsed.
+    /// Returns whether the scan may parse this many more bytes of frontmatter, and counts them.
     pub fn may_parse(&mut self, bytes: usize) -> bool {
         let left = self.frontmatter_left.checked_sub(bytes);
         self.frontmatter_left = left.unwrap_or(self.frontmatter_left);
         left.is_some()
     }
 
-    /// Keeps bytes for the snapshot.
+    /// Adds bytes to the snapshot.
     pub fn hold(&mut self, hash: BlobHash, bytes: Arc<[u8]>) -> Content {
         self.bodies.insert(hash, bytes);
         Content::Pinned(hash)
     }
 
-    /// Adds a finding. Of one thing that was reached by two ways the first sound one stands.
+    /// Adds a finding. If two findings are one resource, the first sound one stays.
     pub fn add(&mut self, finding: Finding) {
         self.additions += 1;
         let Some(identity) = finding.identity.clone() else {
@@ -284,14 +283,14 @@ impl<'a> Gathering<'a> {
         self.findings.push(Some(finding));
     }
 
-    /// Applies the limits of a snapshot and drops every byte that it does not store.
+    /// Applies the limits of a snapshot, and drops the bytes that it does not store.
     pub fn finish(mut self, facts: Facts, admitting: &Admitting) -> Scan {
         let mut sources = HashSet::new();
         let mut resources = Vec::new();
         let mut identities = HashSet::new();
         for finding in std::mem::take(&mut self.findings).into_iter().flatten() {
             let resource = finding.resource;
-            // A folder of skills behind a refused link that is scanned under its own root.
+            // A folder of skills behind a refused link, which was scanned under its own root.
             let is_elsewhere = resource.status == Status::Invalid
                 && finding
                     .identity
@@ -335,7 +334,7 @@ impl<'a> Gathering<'a> {
         }
     }
 
-    /// Tells of the imports of an instruction file that is used.
+    /// Notes the imports of a used instruction file that give no resource.
     fn judge_imports(
         &mut self,
         resource: &Resource,
@@ -353,7 +352,7 @@ impl<'a> Gathering<'a> {
         }
     }
 
-    /// Tells of an import whose target is not among the resources.
+    /// Notes an import whose target is not among the resources.
     fn judge_import(
         &mut self,
         from: &str,
@@ -365,7 +364,7 @@ impl<'a> Gathering<'a> {
             return;
         }
         let target = imports::target(&import.path, from, self.home);
-        // As far as both ways are the same, this one is canonical too.
+        // The part of the way that both paths share is canonical.
         let shared = Path::new(from).parent().unwrap_or(Path::new("/"));
         let shared = shared.components().zip(target.components());
         let shared = shared.take_while(|(one, other)| one == other).count();
@@ -383,7 +382,7 @@ impl<'a> Gathering<'a> {
                 .admits(path)
                 .is_some_and(|(_, _, below)| barred(below).is_none())
         };
-        // What lies outside is not even looked for.
+        // The scan does not look for anything outside.
         let code = match real {
             _ if !may_be_read(&target) => Code::ImportOutside,
             Ok(real) if !may_be_read(&real) => Code::ImportOutside,
@@ -394,14 +393,14 @@ impl<'a> Gathering<'a> {
         self.note(Path::new(from), warning);
     }
 
-    /// The notes in the order in which they came up, no more than are told.
+    /// Returns the notes in the order in which they were added, within the limit.
     fn notes(&mut self, found: &HashSet<PathBuf>) -> Vec<Note> {
         let found: BTreeSet<_> = found.iter().collect();
         for (directory, paths) in std::mem::take(&mut self.other_tools) {
             let is_read = |path: &&&str| {
                 let real = self.common.resolver.resolve(&directory, Path::new(path));
                 let path = real.unwrap_or_else(|_| directory.join(path));
-                // What lies below a path stands right behind it.
+                // The paths below a path follow it in the order.
                 let mut behind = found.range::<PathBuf, _>(&path..);
                 behind.next().is_some_and(|found| found.starts_with(&path))
             };

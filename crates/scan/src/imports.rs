@@ -1,5 +1,5 @@
-//! The `@path` imports that an instruction file names. Some agents put the named file in their
-//! place; ctxpin names them, so that a person can declare what is wanted.
+//! Finds the `@path` imports in an instruction file. Some agents replace an import with the file that it
+//! names. ctxpin only reports imports, so that a person can declare the files as sources.
 
 use std::path::{Path, PathBuf};
 
@@ -8,26 +8,26 @@ use ctxpin_model::warning::line_of;
 
 use crate::directory::plain_path;
 
-/// Most imports of one file that are named.
+/// The greatest number of imports that are reported of one file.
 const IMPORTS_MAX: usize = 100;
 
 /// An `@path` in an instruction file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Import {
-    /// The line that it stands on, from 1.
+    /// Counted from 1.
     pub line: u64,
-    /// The path as it is written, without the `@`.
+    /// The path as the file writes it, without the `@`.
     pub path: String,
 }
 
-/// The imports in a Markdown text, in its order and each once, outside of code: a word that begins
-/// with `@` and looks like a path, for `@someone` is a person and `@scope/name` a package.
+/// Returns the imports in a Markdown text outside of code, in order and each once. An import is a word that
+/// begins with `@` and looks like a path. `@someone` is a person, and `@scope/name` a package.
 pub(crate) fn find(text: &str) -> Vec<Import> {
     let text = &text.replace("\r\n", "\n").replace('\r', "\n");
     let mut found: Vec<Import> = Vec::new();
     let mut is_glued = false;
     let mut at = 0;
-    // What stands between the parts that are no prose. What is glued to such a part is no word of its own.
+    // Prose lies between the parts. A word that touches a part is no word of its own.
     let parts = markdown::parts(text);
     let ends = parts.iter().map(|part| (part.range.clone(), part.kind));
     for (part, kind) in ends.chain([(text.len()..text.len(), PartKind::HardBreak)]) {
@@ -58,7 +58,7 @@ pub(crate) fn find(text: &str) -> Vec<Import> {
     found
 }
 
-/// Where an import in the file `from` leads, worked out from the text alone.
+/// Returns the path that an import in the file `from` names. Looks at the text alone.
 pub(crate) fn target(path: &str, from: &str, home: &Path) -> PathBuf {
     let joined = match path.strip_prefix("~/") {
         Some(rest) => home.join(rest),

@@ -1,4 +1,4 @@
-//! Which names a root is looked through for, and what an entry is by its name.
+//! The names that a scan looks for in a root, and what an entry is by its name.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -8,13 +8,13 @@ use ctxpin_model::skill::SKILL_FILE_NAME;
 
 use crate::directory::Directory;
 
-/// The folders in a root that agents keep their own things in.
+/// The folders in a root in which agents keep their own files.
 pub(crate) const AGENT_FOLDERS: [&str; 3] = [".agents", ".claude", ".codex"];
 
 /// The folder of skills, in a root and in each agent's folder.
 pub(crate) const SKILLS: &str = "skills";
 
-/// The instruction files of a root, by an agent's folder and a name. Of equal ones the first in
+/// The instruction files of a root, by an agent's folder and a name. If two files are equal, the first in
 /// this list is used.
 pub(crate) const INSTRUCTION_FILES: [(Option<&str>, &str); 4] = [
     (None, "AGENTS.md"),
@@ -26,7 +26,7 @@ pub(crate) const INSTRUCTION_FILES: [(Option<&str>, &str); 4] = [
 /// The name of a file that configures MCP servers.
 pub(crate) const MCP_CONFIG_NAME: &str = ".mcp.json";
 
-/// What a root that is one file is, by its name.
+/// The class of a root that is one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FileClass {
     Instruction,
@@ -35,7 +35,7 @@ pub(crate) enum FileClass {
     Other,
 }
 
-/// What a root that is one file is, by its name: exact case, as agents write it.
+/// Returns the class of a file by its name. The case must be exact, as agents write it.
 pub(crate) fn classify(path: &Path) -> FileClass {
     let extension = path.extension().and_then(OsStr::to_str);
     match path.file_name() {
@@ -46,25 +46,25 @@ pub(crate) fn classify(path: &Path) -> FileClass {
     }
 }
 
-/// Why a file of another name is no source.
+/// The message for a file whose name no source can have.
 pub(crate) const UNKNOWN_FILE: &str =
     "a source that is a file must be named .mcp.json, SKILL.md, or end in .md or .mdc";
 
-/// Whether an entry of that name belongs to a skill. The others are hidden, or made by tools: caches,
-/// and what editors keep beside a file.
+/// Returns whether an entry of that name belongs to a skill. Hidden entries, caches and the backups of
+/// editors do not.
 pub(crate) fn is_skill_part(name: &OsStr) -> bool {
     let bytes = name.as_bytes();
     let is_backup = bytes.ends_with(b"~") || (bytes.starts_with(b"#") && bytes.ends_with(b"#"));
     !bytes.starts_with(b".") && name != "__pycache__" && name != "node_modules" && !is_backup
 }
 
-/// Whether a directory has a `SKILL.md`.
+/// Returns whether a directory has a `SKILL.md`.
 pub(crate) fn is_skill(directory: &Directory) -> bool {
     let name = OsStr::new(SKILL_FILE_NAME);
     matches!(directory.entry(name), Ok(Some(_))) && directory.spells(name)
 }
 
-/// Whether there are skills among the directories in this one.
+/// Returns whether a directory contains directories that are skills.
 pub(crate) fn holds_skills(directory: &Directory) -> bool {
     let names = directory.list().map(|listing| listing.names);
     let mut names = names.unwrap_or_default().into_iter();
@@ -74,7 +74,7 @@ pub(crate) fn holds_skills(directory: &Directory) -> bool {
     })
 }
 
-/// Whether a source that is declared at a canonical path gives something, as far as names tell.
+/// Returns whether a source at a canonical path would contribute something, judging by names alone.
 pub(crate) fn gives_something(path: &Path) -> bool {
     let Ok(directory) = Directory::open(path) else {
         return path.is_file() && classify(path) != FileClass::Other;

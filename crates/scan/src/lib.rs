@@ -1,9 +1,9 @@
 //! Reads a workspace: finds the instruction files, the skills and the MCP configurations of its
-//! roots, and says when they may have changed.
+//! roots, and signals when they may have changed.
 //!
 //! This is the only crate that reads a workspace's files. It knows no network, no async, no wire
-//! format and no server; it starts no program and writes nothing. Whatever it reads was written by
-//! others, so every size and every count is bounded, and nothing outside a root is ever read.
+//! format and no server. It starts no program and writes nothing. Others wrote the files, so every
+//! size and every count has a limit, and the scan reads nothing outside a root.
 
 mod boundary;
 mod directory;
@@ -43,39 +43,37 @@ use crate::roots::{Request, Roots};
 
 pub use crate::settings::settings;
 
-/// What a scan found.
+/// The result of a scan.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scan {
     /// The resources in their order, admitted under the limits of a snapshot.
     pub snapshot: Snapshot,
     /// The bytes that the snapshot stores, and no others.
     pub bodies: Bodies,
-    /// What there is to know of the workspace that no resource tells: imports that lead nowhere, entries
-    /// that were passed over, files of other tools. At most [`ctxpin_model::warning::NOTES_MAX`].
+    /// Warnings that belong to no resource, such as ignored entries and files of other tools. At most
+    /// [`ctxpin_model::warning::NOTES_MAX`].
     pub notes: Vec<Note>,
-    /// The directories to watch, so that no change goes unseen.
+    /// The directories to watch for changes.
     pub places: Vec<Place>,
 }
 
-/// Why there is no scan.
+/// The error of a scan.
 #[derive(Debug, thiserror::Error)]
 pub enum ScanError {
-    /// What should be scanned is not there.
+    /// The path to scan does not exist.
     #[error("{} does not exist", .0.display())]
     Missing(PathBuf),
-    /// A working directory that is something else.
+    /// The working directory is not a directory.
     #[error("{} is not a directory", .0.display())]
     NotADirectory(PathBuf),
-    /// What should be scanned cannot be reached.
+    /// The path to scan cannot be reached.
     #[error("{} cannot be read: {error}", .path.display())]
     Unreadable {
-        /// What should be scanned.
         path: PathBuf,
-        /// Why it cannot be reached.
         #[source]
         error: io::Error,
     },
-    /// The working directory, or the one root, is somebody else's, and nobody said that it is trusted.
+    /// The working directory, or the one root, belongs to another user whom nothing trusts.
     #[error(
         "{} belongs to the user {owner} and not to you, and a model would be given what stands there; {}, or for everyone on this machine with the line `{}` in /etc/ctxpin/agent.toml",
         .path.display(), trust::advice(.path), trust::operator_line(.path)
@@ -83,16 +81,20 @@ pub enum ScanError {
     SomebodyElses {
         /// The canonical path.
         path: PathBuf,
-        /// The number of that user.
+        /// The user id of its owner.
         owner: u32,
     },
-    /// The caller no longer wants it. Nothing of it may be published.
+    /// The caller cancelled the scan, and must publish nothing of it.
     #[error("the scan was cancelled")]
     Cancelled,
 }
 
-/// Scans the roots of a request. What cannot be used is listed with its reason; only what keeps
-/// the whole scan from starting is an error. `cancelled` is asked before each file.
+/// Scans the roots of a request. Calls `cancelled` before each file. The snapshot lists what cannot be
+/// used with the reason.
+///
+/// # Errors
+///
+/// Fails if the whole scan cannot start, and with [`ScanError::Cancelled`] if `cancelled` returns true.
 pub fn scan(request: &Request, cancelled: &dyn Fn() -> bool) -> Result<Scan, ScanError> {
     let roots = Roots::of(request)?;
     let common = roots.common();

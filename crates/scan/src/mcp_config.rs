@@ -1,67 +1,72 @@
-//! The shape of a `.mcp.json`: what may be told of it, and never a value that could be a secret.
+//! Reads the shape of a `.mcp.json`, without any value that could be a secret.
 //!
-//! Tokens are found in environments, headers, arguments and URLs, and people put them in stranger
-//! places by mistake, names included. So nothing is told unless its form rules that out, and errors name
-//! places and counts, never content.
+//! Environments, headers, arguments and URLs contain tokens, and people put them into other places by
+//! mistake, even into names. So the shape has only texts whose form rules a token out, and errors contain
+//! places and counts but no content.
 
 use ctxpin_model::resource::ServerShape;
 use serde_json::{Map, Value};
 use url::{Host, Url};
 
-/// What is told in the place of a name, a program or a host that could be a secret.
+/// Replaces a name, a program or a host that could be a secret.
 const UNFIT_NAME: &str = "(unfit name)";
 
-/// The transports that there are.
+/// The known transports.
 const TRANSPORTS: [&str; 4] = ["stdio", "http", "sse", "streamable-http"];
 
-/// What is told of any other transport.
+/// Replaces any other transport.
 const TRANSPORT_UNKNOWN: &str = "(unknown)";
 
-/// Longest name of a server, a variable or a header that is told, in bytes.
+/// The greatest length of a name of a server, a variable or a header in a shape, in bytes.
 const NAME_BYTES_MAX: usize = 64;
 
-/// Longest name of a program that is told, in bytes, and most digits in it: of tokens both have more.
+/// The greatest length of a program's name in a shape, in bytes, and its greatest number of digits. Tokens
+/// exceed both.
 const PROGRAM_BYTES_MAX: usize = 32;
 const PROGRAM_DIGITS_MAX: usize = 4;
 
-/// Longest part of a host that is told as a word, in bytes.
+/// The greatest length of a word in a host, in bytes.
 const WORD_BYTES_MAX: usize = 24;
 
-/// Why a configuration has no shape.
+/// The error of a configuration that has no shape.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ShapeError {
-    /// It is no JSON.
+    /// The file is not JSON.
     #[error("not valid JSON, at line {line} column {column}")]
     Syntax {
         /// Counted from 1.
         line: usize,
-        /// From 1, or 0 at the start of a line.
+        /// Counted from 1, or 0 at the start of a line.
         column: usize,
     },
-    /// It would be JSON without its comments.
+    /// The file has comments, which JSON does not allow.
     #[error("JSON has no comments, and there is one at line {line}")]
     Comment {
         /// Counted from 1.
         line: usize,
     },
-    /// The outermost value is something else.
+    /// The outermost value is not an object.
     #[error("it must be a JSON object")]
     NotAnObject,
-    /// The servers are something else.
+    /// `mcpServers` is not an object.
     #[error("`mcpServers` must be an object")]
     ServersNotAnObject,
-    /// Some servers are something else.
+    /// Some servers are not objects.
     #[error("{wrong} of the {all} entries of `mcpServers` are not objects")]
     ServerNotAnObject {
-        /// How many are something else.
+        /// The number of those that are not objects.
         wrong: usize,
-        /// How many there are.
+        /// The number of all servers.
         all: usize,
     },
 }
 
-/// Reads the shape of a configuration: its servers, sorted by name; `None` if it has no `mcpServers`, and
-/// so declares nothing. A byte order mark is tolerated.
+/// Returns the shape of a configuration: its servers, sorted by name. Returns `None` if it has no
+/// `mcpServers`. Accepts a byte order mark.
+///
+/// # Errors
+///
+/// Fails if the file is not JSON, or a value that must be an object is not one.
 pub fn shape(bytes: &[u8]) -> Result<Option<Vec<ServerShape>>, ShapeError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let value: Value = serde_json::from_slice(bytes).map_err(|error| {
@@ -95,12 +100,12 @@ pub fn shape(bytes: &[u8]) -> Result<Option<Vec<ServerShape>>, ShapeError> {
     Ok(Some(shapes))
 }
 
-/// Stands for names that are not told, so that two of them stay two.
+/// Numbers the names that a shape replaces, so that two of them stay different.
 #[derive(Debug, Default)]
 struct Numbers(usize);
 
 impl Numbers {
-    /// A name, or what is told in its place. No name that is told has brackets.
+    /// Returns a fit name, or the replacement of an unfit one. No fit name has brackets.
     fn told(&mut self, name: &str, is_fit: bool) -> String {
         if is_fit {
             return name.to_owned();
@@ -113,7 +118,7 @@ impl Numbers {
     }
 }
 
-/// The line of the first `//` or `/*` that stands in no text.
+/// Returns the line of the first `//` or `/*` outside of strings.
 fn first_comment(bytes: &[u8]) -> Option<usize> {
     let (mut line, mut is_in_text, mut at) = (1, false, 0);
     while at < bytes.len() {
@@ -130,7 +135,7 @@ fn first_comment(bytes: &[u8]) -> Option<usize> {
 }
 
 fn server_shape(name: String, server: &Map<String, Value>) -> ServerShape {
-    // What is there and cannot be told is told to be there.
+    // A value that must not be shown is replaced, because its presence is no secret.
     let told = |key: &str, read: fn(&str) -> Option<String>| {
         let value = server.get(key)?;
         let read = value.as_str().and_then(read);
@@ -160,14 +165,14 @@ fn transport(server: &Map<String, Value>) -> &'static str {
     }
 }
 
-/// Shortest rest of a token behind its beginning, in bytes.
+/// The least number of bytes of a token after its beginning.
 const TOKEN_REST_MIN: usize = 6;
 
-/// Shortest part of a name that may have been drawn by lot, in bytes, and how many digits it has at least.
+/// The least length of a part of a name that looks random, in bytes, and its least number of digits.
 const DRAWN_BYTES_MIN: usize = 16;
 const DRAWN_DIGITS_MIN: usize = 3;
 
-/// How tokens begin by which their issuers have them found in what people publish.
+/// The beginnings of tokens, which issuers choose so that scanners find leaked ones.
 const TOKEN_BEGINNINGS: [&str; 20] = [
     "AIza",
     "AKIA",
@@ -191,8 +196,8 @@ const TOKEN_BEGINNINGS: [&str; 20] = [
     "xox",
 ];
 
-/// Whether a name is a token that stands in a name's place: it begins as one, and goes on with something
-/// else than lower-case words; or a part of it is as long and mixed as no word is.
+/// Returns whether a name is a token. A token has a known beginning and then a digit or a capital, or one of
+/// its parts looks random.
 fn is_token(name: &str) -> bool {
     let is_mixed =
         |text: &str| text.contains(|c: char| c.is_ascii_digit() || c.is_ascii_uppercase());
@@ -222,14 +227,14 @@ fn is_variable_name(name: &str) -> bool {
         && !name.starts_with(|c: char| c.is_ascii_digit())
 }
 
-/// What RFC 9110 calls a token (section 5.6.2), and none that opens something.
+/// A header's name by RFC 9110 (section 5.6.2), and no secret token.
 fn is_header_name(name: &str) -> bool {
     let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     !is_token(name) && (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(is_fit)
 }
 
-/// The last component of a command that is a program alone, and has a plain name: a whole command line
-/// could carry a token, and people put one in the place of a program.
+/// Returns the last component of a command if it is one program with a plain name. A whole command line
+/// could contain a token, and people put tokens in place of a program.
 fn program(command: &str) -> Option<String> {
     let is_line = |c: char| c.is_whitespace() || c.is_control() || "\"'`=;&|<>$".contains(c);
     let name = command.rsplit(['/', '\\']).next()?;
@@ -243,16 +248,16 @@ fn program(command: &str) -> Option<String> {
     is_fit.then(|| name.to_owned())
 }
 
-/// Lower-case words only; tokens have digits or capitals.
+/// Returns whether a part of a host is a lower-case word. Tokens have digits or capitals.
 fn is_word(text: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte == b'-';
     (1..=WORD_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_plain)
 }
 
-/// What may be told of the host of a URL: an address, or of a name as much as consists of words, from its
-/// end. Below a domain that somebody has registered people put tokens; that domain is none.
+/// Returns what a shape shows of the host of a URL: an address, or the end of a name as far as it consists of
+/// words. People put tokens into names below a registered domain, but not into the domain itself.
 fn host(url: &str) -> Option<String> {
-    // Without the slashes the parser would take the first word, whatever it is, for the host.
+    // Without the slashes, the parser takes the first word for the host, whatever it is.
     let (scheme, rest) = url.split_once("://")?;
     if !matches!(scheme, "http" | "https" | "ws" | "wss") || !has_plain_authority(rest) {
         return None;
@@ -265,7 +270,7 @@ fn host(url: &str) -> Option<String> {
     let authority = rest.split(['/', '?', '#']).next()?;
     let written = authority.rsplit('@').next()?;
     let written = written.split(':').next()?;
-    // What has to be decoded first is no name that people would know.
+    // People do not know a name that has to be decoded first.
     if !written.eq_ignore_ascii_case(host) {
         return None;
     }
@@ -287,10 +292,10 @@ fn host(url: &str) -> Option<String> {
         .then(|| told.join(".").to_ascii_lowercase())
 }
 
-/// Whether what follows `://` begins with a host for every reader. The parser passes over further
-/// slashes, and so takes a path for a host; and it ends the authority at a slash that stands in a
-/// password, and so takes the beginning of a secret for one. An `@` that begins a part of a path, as
-/// in `/@scope/package`, belongs to no password.
+/// Returns whether the text after `://` begins with a host for every reader. The parser skips further
+/// slashes, and so takes a path for a host. It ends the authority at a slash in a password, and so takes the
+/// beginning of a secret for a host. An `@` that begins a part of a path, as in `/@scope/package`, belongs
+/// to no password.
 fn has_plain_authority(rest: &str) -> bool {
     let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     let ends_password = |(at, _): (usize, &str)| !path[..at].ends_with('/');

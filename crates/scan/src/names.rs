@@ -1,10 +1,10 @@
-//! Names behind which secrets lie, or what is a tool's alone: no link, import or declared source leads
-//! through one of them.
+//! Names of files and directories that hold secrets or a tool's own data. No link, import or declared
+//! source may lead through one of them.
 
 use std::ffi::OsStr;
 use std::path::{Component, Path};
 
-/// Directories and files of exactly this name.
+/// Names that are barred as a whole.
 const NAMES: [&str; 20] = [
     ".git",
     ".ssh",
@@ -28,14 +28,14 @@ const NAMES: [&str; 20] = [
     "credentials.json",
 ];
 
-/// Names that begin so.
+/// Beginnings of barred names.
 const BEGINNINGS: [&str; 5] = [".env", "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519"];
 
-/// Names that end so.
+/// Endings of barred names.
 const ENDINGS: [&str; 3] = [".pem", ".key", ".tfstate"];
 
-/// Returns the first component of a path that is never led through. Case is folded, since there are file
-/// systems that do so too.
+/// Returns the first component of a path that no way may lead through. Ignores case, because some file
+/// systems do.
 pub(crate) fn barred(path: &Path) -> Option<&OsStr> {
     path.components().find_map(|component| match component {
         Component::Normal(name) => is_barred(name).then_some(name),

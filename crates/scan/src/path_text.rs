@@ -7,7 +7,7 @@ use ctxpin_model::hash::BlobHash;
 use ctxpin_model::limits::SOURCE_BYTES_MAX;
 use ctxpin_model::resource::fit_source;
 
-/// The text by which a path stands in a snapshot, and why it cannot be used if it cannot.
+/// Returns the text of a path in a snapshot, and the reason if the path cannot be a source.
 pub(crate) fn source_text(path: &Path) -> (String, Option<&'static str>) {
     match path.to_str() {
         Some(text) if text.len() <= SOURCE_BYTES_MAX => (text.to_owned(), None),
@@ -16,7 +16,7 @@ pub(crate) fn source_text(path: &Path) -> (String, Option<&'static str>) {
             Some("its path is longer than 1,024 bytes"),
         ),
         None => {
-            // Different bytes may become the same text; their hash keeps them apart.
+            // Different bytes may become the same text. Their hash keeps them apart.
             let bytes = path.as_os_str().as_bytes();
             let digits = &BlobHash::of(bytes).hex()[..16];
             let text = format!("{}~{digits}", path.to_string_lossy());
@@ -25,7 +25,7 @@ pub(crate) fn source_text(path: &Path) -> (String, Option<&'static str>) {
     }
 }
 
-/// A path as it stands in a command.
+/// Returns a path as a word of a shell command, quoted if necessary.
 pub(crate) fn for_a_shell(path: &Path) -> String {
     let path = path.to_string_lossy();
     let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@%=".contains(c);

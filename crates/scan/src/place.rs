@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use crate::project::REPOSITORY_NAME;
 use crate::roots::Roots;
 
-/// A directory to watch. What happens to the directory itself (it is removed, moved, or its
-/// permissions change) is of interest in any case.
+/// A directory to watch. Changes of the directory itself (it is removed or moved, or its permissions
+/// change) are always of interest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// A canonical path. The watch is not recursive.
@@ -26,7 +26,7 @@ pub enum Interest {
 }
 
 impl Interest {
-    /// Whether an entry of that name is of interest.
+    /// Returns whether an entry of that name is of interest.
     pub fn includes(&self, name: &OsStr) -> bool {
         match self {
             Self::All => true,
@@ -44,38 +44,38 @@ impl Interest {
     }
 }
 
-/// The places that a scan came by, each directory once.
+/// The places of a scan, each directory once.
 #[derive(Debug, Default)]
 pub(crate) struct Places {
     by_directory: BTreeMap<PathBuf, Interest>,
-    /// Where directories really are in which something is awaited.
+    /// The canonical paths of directories in which the scan waits for something.
     canonical: HashMap<PathBuf, PathBuf>,
 }
 
 impl Places {
-    /// Every entry of a directory.
+    /// Watches every entry of a directory.
     pub fn all(&mut self, directory: &Path) {
         self.add(directory, Interest::All);
     }
 
-    /// Some entries of a directory.
+    /// Watches some entries of a directory.
     pub fn names<N: AsRef<OsStr>>(&mut self, directory: &Path, names: &[N]) {
         let names = names.iter().map(|name| name.as_ref().to_owned()).collect();
         self.add(directory, Interest::Names(names));
     }
 
-    /// One path, by its name in its directory, which must exist.
+    /// Watches a path by its name in its directory, which must exist.
     pub fn path(&mut self, path: &Path) {
         if let (Some(directory), Some(name)) = (path.parent(), path.file_name()) {
             self.names(directory, &[name]);
         }
     }
 
-    /// A path that does not exist: its nearest ancestor that does, with an interest in the next
-    /// name on the way. When that appears, the next scan looks one step further.
+    /// Watches for a path that does not exist: watches its nearest existing ancestor for the next name on
+    /// the way. When that name appears, the next scan watches one step further.
     pub fn awaited(&mut self, path: &Path) {
         let ways: Vec<_> = path.ancestors().collect();
-        // From the longest to `/`: what lies below something that is missing is missing too.
+        // From the longest to `/`. A path below a missing directory is missing too.
         let above = ways.get(1..).unwrap_or_default();
         let nearest = above.partition_point(|way| !way.is_dir());
         let Some((existing, name)) = above.get(nearest).zip(ways[nearest].file_name()) else {
@@ -94,14 +94,14 @@ impl Places {
         self.names(&real, &[name]);
     }
 
-    /// The start of a repository in the working directory, which would add its ancestors' rules.
+    /// Watches for a repository that begins in the working directory, because it changes the project.
     pub fn await_repository(&mut self, roots: &Roots) {
         if roots.list.iter().any(|root| root.path == roots.directory) {
             self.names(&roots.directory, &[REPOSITORY_NAME]);
         }
     }
 
-    /// All places, sorted by their directory.
+    /// Returns all places, sorted by directory.
     pub fn finish(self) -> Vec<Place> {
         let place = |(directory, interest)| Place {
             directory,

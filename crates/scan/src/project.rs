@@ -1,4 +1,4 @@
-//! Where a project begins: how far above the working directory its rules are looked for.
+//! Where a project begins: how far above the working directory a scan looks for instruction files.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -12,32 +12,32 @@ use crate::trust::{Doubt, Trust, advice};
 /// The entry that makes a directory the root of a project.
 pub(crate) const REPOSITORY_NAME: &str = ".git";
 
-/// Most directories above the working directory that are looked at. People work a few below the root of
-/// their project, and each of these is a root that every scan reads.
+/// The greatest number of directories above the working directory that are looked at. People work a few
+/// levels below the root of their project, and every scan reads each of these directories.
 const ANCESTORS_MAX: usize = 100;
 
-/// How far up a project reaches.
+/// The project of a working directory.
 #[derive(Debug)]
 pub(crate) struct Project {
-    /// The nearest repository that is believed, the working directory or above it; without one, the
-    /// working directory.
+    /// The nearest trusted repository, at the working directory or above it. Without one, the working
+    /// directory.
     pub root: PathBuf,
-    /// The directory above that would be the root, if it is left out.
+    /// The directory above that would be the root but is not used.
     pub left_out: Option<LeftOut>,
 }
 
-/// A repository above the working directory that is not taken for its project.
+/// A repository above the working directory that is not used as its project.
 #[derive(Debug, Clone)]
 pub(crate) struct LeftOut {
     directory: PathBuf,
     why: String,
-    /// What to do; `None` where the context is whole without it.
+    /// What to do. `None` if the context is complete without the repository.
     advice: Option<String>,
 }
 
 impl Project {
-    /// The project of a canonical working directory. Going up stops at the home, which is never a project,
-    /// and at what `trust` does not believe.
+    /// Finds the project of a canonical working directory. The search stops at the home, which is never a
+    /// project, and at a directory that `trust` does not trust.
     pub fn of(directory: &Path, home: &Path, trust: &Trust) -> Self {
         let alone = |left_out| Self {
             root: directory.to_owned(),
@@ -51,7 +51,7 @@ impl Project {
             if above > ANCESTORS_MAX {
                 return alone(repository(ancestor, home).map(LeftOut::far));
             }
-            // Of the working directory itself it was asked before.
+            // The caller has checked the working directory itself.
             let doubt = match above {
                 0 => None,
                 _ => trust.doubt_of_ancestor(ancestor, device),
@@ -93,7 +93,7 @@ impl LeftOut {
         }
     }
 
-    /// `root` would be the project's, but going up stops at `ancestor`.
+    /// Returns the repository at `root`, if the search stops at `ancestor`.
     fn doubted(root: &Path, ancestor: &Path, doubt: &Doubt) -> Self {
         let why = match root == ancestor {
             true => doubt.to_string(),
@@ -106,7 +106,7 @@ impl LeftOut {
         }
     }
 
-    /// For whoever sees the workspace.
+    /// Returns the note for people who see the workspace.
     pub fn note(&self) -> Note {
         Note {
             source: Some(source_text(&self.directory).0),
@@ -114,7 +114,8 @@ impl LeftOut {
         }
     }
 
-    /// For whoever sees the snapshot, if that is not the whole context.
+    /// Returns the remark for people who see the snapshot, if the context is incomplete without the
+    /// repository.
     pub fn remark(&self) -> Option<String> {
         let directory = source_text(&self.directory).0;
         let advice = self.advice.as_ref()?;
@@ -122,7 +123,7 @@ impl LeftOut {
     }
 }
 
-/// The nearest repository at a directory or above it, and below the home.
+/// Returns the nearest repository at a directory or above it, and below the home.
 fn repository<'a>(directory: &'a Path, home: &Path) -> Option<&'a Path> {
     let mut ancestors = directory
         .ancestors()

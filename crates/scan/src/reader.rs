@@ -1,4 +1,4 @@
-//! Reads opened files: each once in a scan, and no more of all together than a scan may read.
+//! Reads opened files: each once in a scan, and all of them together within a limit.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -13,31 +13,33 @@ use rustix::fs::Stat;
 
 use crate::refused::Refused;
 
-/// Most bytes that one scan reads.
+/// The greatest number of bytes that one scan reads.
 const SCAN_BYTES_MAX: u64 = 512 * 1024 * 1024;
 
-/// Most bytes that are read of a file that is too large: they and its size tell it.
+/// The greatest number of bytes that are read of a file that is too large. They and its size identify
+/// it.
 const BEGINNING_BYTES_MAX: u64 = 64 * 1024;
 
-/// What was read of a regular file.
+/// The result of reading a regular file.
 #[derive(Debug)]
 pub(crate) struct Reading {
     /// Its canonical path.
     pub path: PathBuf,
-    /// All of its bytes, unless there are more than were asked for.
+    /// The whole content. `None` if the file is larger than the caller allows.
     pub bytes: Option<Arc<[u8]>>,
-    /// The hash of its bytes; of a file that is too large that of its size, as eight bytes with the highest
-    /// first, and its first 64 KiB.
+    /// The hash of the content. For a file that is too large, the hash of its size (eight bytes,
+    /// big-endian) and its first 64 KiB.
     pub hash: BlobHash,
-    /// Real size in bytes.
+    /// The size of the whole file, in bytes.
     pub size: u64,
     /// Whether its owner may execute it.
     pub executable: bool,
 }
 
-/// What a scan has read so far.
+/// Reads the files of one scan.
 #[derive(Debug)]
 pub(crate) struct Reader {
+    /// How many more bytes the scan may read.
     left: u64,
     /// By device and inode: two names of one file are one file.
     known: HashMap<(u64, u64), Known>,
@@ -45,7 +47,7 @@ pub(crate) struct Reader {
 
 #[derive(Debug, Clone)]
 struct Known {
-    /// All of its bytes, if they were read.
+    /// The whole content, if it was read.
     bytes: Option<Arc<[u8]>>,
     hash: BlobHash,
     size: u64,
@@ -61,8 +63,12 @@ impl Default for Reader {
 }
 
 impl Reader {
-    /// Reads a file that was opened, keeping its bytes if there are no more than `bytes_max`. One that
-    /// a scan has no more room to read is `excluded`.
+    /// Reads an opened file, and returns its bytes if there are at most `bytes_max`.
+    ///
+    /// # Errors
+    ///
+    /// Refuses the file as `excluded` if the scan has no room left for it, and as `unreadable` if it cannot
+    /// be read.
     pub fn read(
         &mut self,
         file: File,
@@ -71,7 +77,7 @@ impl Reader {
         bytes_max: u64,
     ) -> Result<Reading, Refused> {
         let identity = identity(stat);
-        // What is too large for one place may be read whole for another.
+        // A file that is too large for one place may fit another.
         let is_enough = |known: &&Known| known.bytes.is_some() || known.size > bytes_max;
         let known = match self.known.get(&identity).filter(is_enough) {
             Some(known) => known.clone(),
@@ -94,8 +100,8 @@ impl Reader {
         })
     }
 
-    /// The first bytes of a file that was opened, at most `bytes_max`; none if it cannot be read, or the
-    /// scan has no more room for them.
+    /// Returns the first bytes of an opened file, at most `bytes_max`. Returns none if the file cannot be
+    /// read or the scan has no room left.
     pub fn begin(&mut self, file: File, stat: &Stat, bytes_max: u64) -> Vec<u8> {
         let known = self.known.get(&identity(stat));
         if let Some(bytes) = known.and_then(|known| known.bytes.as_ref()) {
@@ -112,7 +118,7 @@ impl Reader {
             let begin = self.up_to(file, size, BEGINNING_BYTES_MAX)?;
             return Ok(Known::beginning(&begin, size));
         }
-        // It may have grown since it was opened.
+        // The file may have grown since it was opened.
         let bytes = self.up_to(file, size, bytes_max + 1)?;
         let read = bytes.len() as u64;
         Ok(match read > bytes_max {
@@ -125,7 +131,7 @@ impl Reader {
         })
     }
 
-    /// Reads the beginning of a file of that size, if there is room for it.
+    /// Reads the beginning of a file of the size `size`, if there is room for it.
     fn up_to(&mut self, file: File, size: u64, bytes_max: u64) -> Result<Vec<u8>, Refused> {
         if size.min(bytes_max) > self.left {
             return Err(too_much());
@@ -140,7 +146,7 @@ impl Reader {
                 self.left = left;
                 Ok(bytes)
             }
-            // It has more than it said.
+            // The file has grown.
             None => {
                 self.left = 0;
                 Err(too_much())
@@ -150,7 +156,7 @@ impl Reader {
 }
 
 impl Known {
-    /// A file that is too large, by its beginning.
+    /// Describes a file that is too large by its beginning.
     fn beginning(bytes: &[u8], size: u64) -> Self {
         let most = usize::try_from(BEGINNING_BYTES_MAX).unwrap_or(usize::MAX);
         let mut hasher = BlobHasher::default();
@@ -164,7 +170,7 @@ impl Known {
     }
 }
 
-/// What tells one file from another, whatever its names.
+/// Returns the device and the inode of a file.
 fn identity(stat: &Stat) -> (u64, u64) {
     // The types of both differ between platforms, and all of them fit.
     #[allow(clippy::unnecessary_cast)]
@@ -172,7 +178,7 @@ fn identity(stat: &Stat) -> (u64, u64) {
 }
 
 fn size(stat: &Stat) -> u64 {
-    // Every platform's type of a size fits, and a negative one means nothing.
+    // The type of a size differs between platforms. No size is negative.
     u64::try_from(stat.st_size).unwrap_or(0)
 }
 
@@ -190,7 +196,7 @@ fn too_much() -> Refused {
 mod tests {
     use super::*;
 
-    /// Reads a file, and answers how much of what a scan may read that took.
+    /// Reads a file, and returns how many bytes of the scan's limit that took.
     fn taken(reader: &mut Reader, path: &std::path::Path, bytes_max: u64) -> (Reading, u64) {
         let left = reader.left;
         let file = File::open(path).unwrap();
@@ -209,7 +215,7 @@ mod tests {
         let (large, bytes) = taken(&mut reader, &path("a"), 99_999);
         assert_eq!((large.bytes, large.size, bytes), (None, 100_000, 65_536));
         assert_eq!(taken(&mut reader, &path("b"), 99_999).1, 0);
-        // Where more is allowed it is read after all, and told there by all of it.
+        // With a larger limit the whole file is read and hashed.
         let (whole, bytes) = taken(&mut reader, &path("b"), 100_000);
         assert_eq!((whole.bytes.unwrap().len(), bytes), (100_000, 100_000));
         assert_ne!(whole.hash, large.hash);

@@ -7,18 +7,18 @@ use ctxpin_model::resource::Status;
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
-/// Why something is not used.
+/// The reason for not using an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refused {
     /// Anything but `ok`.
     pub status: Status,
     pub reason: String,
-    /// Where a link leads that may not be followed: the thing may be found there by another way.
+    /// The target of a link that may not be followed. The scan may find the same thing there by another way.
     pub target: Option<PathBuf>,
 }
 
 impl Refused {
-    /// It breaks a rule.
+    /// Refuses what breaks a rule.
     pub fn invalid(reason: impl Into<String>) -> Self {
         Self {
             status: Status::Invalid,
@@ -27,7 +27,7 @@ impl Refused {
         }
     }
 
-    /// It could not be read.
+    /// Refuses what could not be read.
     pub fn unreadable(reason: impl Into<String>) -> Self {
         Self {
             status: Status::Unreadable,
@@ -36,7 +36,7 @@ impl Refused {
         }
     }
 
-    /// The system would not let it be read.
+    /// Refuses what the system failed to read.
     pub fn failed(error: &io::Error) -> Self {
         Self::unreadable(format!("cannot be read: {error}"))
     }
@@ -49,7 +49,7 @@ impl Refused {
     }
 }
 
-/// Why something that is there is no regular file.
+/// Refuses an entry of a kind that is no regular file.
 pub(crate) fn no_regular_file(kind: FileType) -> Refused {
     let noun = match kind {
         FileType::Directory => "a directory",
@@ -61,7 +61,7 @@ pub(crate) fn no_regular_file(kind: FileType) -> Refused {
     Refused::invalid(format!("it is {noun}, not a regular file"))
 }
 
-/// Why a link could not be resolved.
+/// Refuses a link that could not be resolved.
 pub(crate) fn unresolved(error: &io::Error) -> Refused {
     match error.kind() {
         io::ErrorKind::NotFound => {

@@ -1,6 +1,5 @@
-//! Where a path leads, found by following its links one by one. The system's own way begins at `/` each time
-//! and goes through every name of every link: thousands of links in a deep place, or each over thousands of
-//! names, would keep a scan busy for hours.
+//! Resolves a path by following its links one by one, within limits. The system starts at `/` for each link
+//! and goes through every name. With thousands of deep or long links, a scan would take hours.
 
 use std::cell::Cell;
 use std::ffi::OsString;
@@ -10,20 +9,21 @@ use std::path::{Component, Path, PathBuf};
 
 use rustix::io::Errno;
 
-/// Most links on one way, as in Linux.
+/// The greatest number of links on one way, as in Linux.
 const LINKS_MAX: usize = 40;
 
-/// Most names on one way, with those in links. People's links have a few.
+/// The greatest number of names on one way, including those in links. Honest links have a few.
 const NAMES_MAX: usize = 256;
 
-/// Most names that one scan looks up to follow links, those above each counted with it, for the system goes
-/// through them again: about a second's work. Thousands of people's links take a hundredth of that.
+/// The greatest number of names that one scan looks up to follow links. Each lookup counts all names above
+/// it too, because the system goes through them again. This limit is about a second's work; thousands of
+/// honest links take a hundredth of it.
 const SCAN_NAMES_MAX: usize = 10_000_000;
 
 /// Follows the links of one scan.
 #[derive(Debug)]
 pub(crate) struct Resolver {
-    /// How many more names are looked up.
+    /// How many more names may be looked up.
     left: Cell<usize>,
 }
 
@@ -36,17 +36,17 @@ impl Default for Resolver {
 }
 
 impl Resolver {
-    /// Whether no more links are followed.
+    /// Returns whether the limit of the scan is used up, so that it follows no more links.
     pub fn is_used_up(&self) -> bool {
         self.left.get() == 0
     }
 
-    /// The canonical path to which `way` leads from `base`, which is canonical itself.
+    /// Returns the canonical path to which `way` leads from the canonical path `base`.
     ///
     /// # Errors
     ///
-    /// If something on the way is missing, cannot be looked at or is no directory, the way has more than 40
-    /// links or 256 names, or the scan has looked up as many names as it may.
+    /// Fails if a component is missing, cannot be looked at or is not a directory, if the way has more than
+    /// 40 links or 256 names, or if the limit of the scan is used up.
     pub fn resolve(&self, base: &Path, way: &Path) -> io::Result<PathBuf> {
         let mut real = base.to_owned();
         // The next name comes last.
@@ -100,7 +100,7 @@ impl Resolver {
     }
 }
 
-/// Why a link is not followed any more.
+/// The message for a link that is not followed because the limit is used up.
 pub(crate) const USED_UP: &str = "the links of this scan lead over too many names";
 
 enum Step {

@@ -1,4 +1,4 @@
-//! Which directories and files a scan looks at, in which order, and what may be declared as one.
+//! Which directories and files a scan reads, in which order, and what may be declared as a source.
 
 use std::collections::HashSet;
 use std::fs;
@@ -17,26 +17,24 @@ use crate::project::{LeftOut, Project};
 use crate::refused::{Refused, no_regular_file, unresolved};
 use crate::trust::{Trust, advice};
 
-/// Below the home directory: where a person keeps what all workspaces share. Broad to specific.
+/// The directories below the home that all workspaces of a person share, from broad to specific.
 pub const USER_ROOT_NAMES: [&str; 3] = [".agents", ".claude", ".codex"];
 
-/// What to scan.
+/// A request to scan a workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// The working directory; with [`Scope::Single`] the one root, which may be a file.
+    /// The working directory. With [`Scope::Single`], the one root, which may be a file.
     pub directory: PathBuf,
-    /// Whether the working directory's project is scanned, or one root alone.
     pub scope: Scope,
-    /// Whether the user roots are scanned too.
+    /// Whether to scan the user roots too.
     pub user_roots: bool,
-    /// The person's home directory. User roots and imports of `~/` are found below it.
+    /// The person's home directory. User roots and imports of `~/` lie below it.
     pub home: PathBuf,
-    /// The sources that were declared, in their order.
+    /// The declared sources, in their order.
     pub sources: Vec<Declared>,
-    /// Directories below which the operator allows sources, and into which links of the user roots may
-    /// lead.
+    /// The directories below which the operator allows sources. Links of the user roots may lead into them.
     pub allowed: Vec<PathBuf>,
-    /// Whose roots are read at all.
+    /// Whose roots the scan reads.
     pub trust: Trust,
 }
 
@@ -49,7 +47,7 @@ pub enum Scope {
     Single,
 }
 
-/// A source that somebody declared.
+/// A source that a person declared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Declared {
     /// A directory or a file. A relative path starts at the working directory.
@@ -57,7 +55,7 @@ pub struct Declared {
 }
 
 impl Request {
-    /// The project around a working directory, without user roots and declared sources.
+    /// Requests the project of a working directory, without user roots and declared sources.
     pub fn project(directory: impl Into<PathBuf>, home: impl Into<PathBuf>, trust: Trust) -> Self {
         Self {
             directory: directory.into(),
@@ -70,7 +68,7 @@ impl Request {
         }
     }
 
-    /// One directory or file alone.
+    /// Requests one directory or file alone.
     pub fn single(path: impl Into<PathBuf>, home: impl Into<PathBuf>, trust: Trust) -> Self {
         Self {
             scope: Scope::Single,
@@ -82,28 +80,26 @@ impl Request {
 /// The roots of a request, as they are at this moment.
 #[derive(Debug)]
 pub struct Roots {
-    /// The canonical working directory; for a single file the directory that holds it.
+    /// The canonical working directory. For a single file, the directory that holds it.
     pub directory: PathBuf,
     /// The roots from broad to specific, each path once.
     pub list: Vec<Root>,
     ground: Ground,
 }
 
-/// A directory, or one file, that is scanned.
+/// A directory or a file that is scanned.
 #[derive(Debug)]
 pub struct Root {
-    /// Its canonical path, or where it would be.
+    /// The canonical path, as far as it exists.
     pub path: PathBuf,
-    /// The path by which it was named, which may be a link.
+    /// The path in the request, which may be a link.
     pub named: PathBuf,
-    /// Where it comes from.
     pub origin: Origin,
-    /// What is there.
     pub(crate) standing: Standing,
 }
 
 impl Root {
-    /// Whether somebody named it, for what it is and not for what lies around it.
+    /// Returns whether a person named this root itself, and not the project around it.
     pub(crate) fn is_named_alone(&self) -> bool {
         self.origin == Origin::Declared
     }
@@ -112,10 +108,10 @@ impl Root {
 /// Where a root comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
-    /// The person's own.
+    /// A directory in the person's home.
     User,
-    /// Above the working directory. Gives no MCP configuration: what is started must be named in
-    /// the very directory that the person chose.
+    /// A directory above the working directory. It contributes no MCP configuration: a server that is
+    /// started must be named in the directory that the person chose.
     Ancestor,
     /// The working directory.
     Working,
@@ -126,41 +122,45 @@ pub enum Origin {
 /// What is at a root's path.
 #[derive(Debug)]
 pub(crate) enum Standing {
-    /// A directory. Links in it may lead anywhere below `boundary`.
+    /// A directory, whose links may lead anywhere below `boundary`.
     Directory {
         /// A canonical path.
         boundary: PathBuf,
-        /// Which components of the way they may lead through.
         reach: Reach,
     },
-    /// A regular file. A link beside it is bound by its directory.
+    /// A regular file. The directory that holds it bounds its links.
     File(Reach),
-    /// Nothing: it contributes nothing, and is watched for.
+    /// Nothing yet. The scan watches for it.
     Missing,
     /// Something that must not or cannot be scanned.
     Refused(Refused),
 }
 
-/// Why a path cannot be declared as a source.
+/// The error of a path that cannot be declared as a source.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SourceError {
-    /// It lies where sources are not allowed.
+    /// No source may lie there.
     #[error("{} cannot be a source: {reason}", .path.display())]
     Refused {
-        /// The path, absolute.
+        /// The absolute path.
         path: PathBuf,
-        /// Why, and what to do.
+        /// The reason, and what to do.
         reason: String,
     },
-    /// The working directory cannot be scanned itself.
+    /// The working directory itself cannot be scanned.
     #[error(transparent)]
     Directory(#[from] ScanError),
 }
 
-/// Checks whether a path may be declared as a source of a request, as every scan will check it
-/// again. Answers the absolute path to keep: not resolved, so that a link may change its target
-/// within what is allowed. A path that does not exist yet may be declared.
+/// Checks whether a path may be declared as a source of a request. Every scan repeats the check. Returns
+/// the absolute path to keep. It is not resolved, so a link may change its target within what is allowed.
+/// A path that does not exist yet may be declared.
+///
+/// # Errors
+///
+/// Fails if no source may lie there, if a file has another name than a source can have, or if the working
+/// directory cannot be scanned.
 pub fn check_source(request: &Request, path: &Path) -> Result<PathBuf, SourceError> {
     let ground = Ground::of(request)?;
     let named = ground.directory.join(path);
@@ -182,7 +182,7 @@ impl Roots {
     ///
     /// # Errors
     ///
-    /// If the working directory, or the one root, is not there or is not believed.
+    /// Fails if the working directory, or the one root, does not exist or is not trusted.
     pub fn of(request: &Request) -> Result<Self, ScanError> {
         let ground = Ground::of(request)?;
         let mut list = Vec::new();
@@ -195,7 +195,7 @@ impl Roots {
         }
         let mut seen = HashSet::new();
         list.retain(|root| {
-            // What is refused is told under each name that it was declared by.
+            // A refused root is listed under each name that it was declared by.
             let is_refused = matches!(root.standing, Standing::Refused(_));
             let path = if is_refused { &root.named } else { &root.path };
             seen.insert(path.clone())
@@ -207,45 +207,45 @@ impl Roots {
         })
     }
 
-    /// The canonical root of the project; of a root that was named alone, the working directory.
+    /// Returns the canonical root of the project. Without a project, returns the working directory.
     pub fn project(&self) -> &Path {
         &self.ground.project.root
     }
 
-    /// What is no root although it could be taken for the project's.
+    /// Returns the repository that is not used as the project, if there is one.
     pub(crate) fn left_out(&self) -> Option<&LeftOut> {
         self.ground.project.left_out.as_ref()
     }
 
-    /// What all boundaries of a scan of these roots have in common.
+    /// Returns what the boundaries of one scan of these roots share.
     pub(crate) fn common(&self) -> Rc<Common> {
         Common::of(self.ground.trust.clone())
     }
 
-    /// The boundaries of these roots, none of them opened yet.
+    /// Returns the boundaries of these roots, without opening any.
     pub(crate) fn boundaries(&self, common: Rc<Common>) -> Boundaries {
         Boundaries::new(&self.ground.allowed, self.admitting(), common)
     }
 
-    /// Where a declared source may lie.
+    /// Returns the directories below which a declared source may lie.
     pub(crate) fn admitting(&self) -> Admitting {
         Admitting(self.ground.admitting.clone())
     }
 }
 
-/// What is needed to find the roots and to judge a declared source.
+/// The facts that decide what the roots are and whether a source may be declared.
 #[derive(Debug)]
 struct Ground {
     /// The canonical working directory.
     directory: PathBuf,
     project: Project,
-    /// Whose roots are read, with canonical paths.
+    /// Whose roots the scan reads, with canonical paths.
     trust: Trust,
-    /// The user roots by their plain paths, whether or not they exist.
+    /// The user roots, not resolved, whether or not they exist.
     user: Vec<PathBuf>,
-    /// What the operator allows, canonical.
+    /// The canonical directories that the operator allows.
     allowed: Vec<(PathBuf, Reach)>,
-    /// Everything that a declared source may lie under, canonical.
+    /// The canonical directories below which a declared source may lie.
     admitting: Vec<(PathBuf, Reach)>,
 }
 
@@ -304,7 +304,7 @@ impl Ground {
         })
     }
 
-    /// The directories of the project, or the one root.
+    /// Returns the directories of the project, or the one root.
     fn own_roots(&self, request: &Request) -> Vec<Root> {
         if request.scope == Scope::Single && !request.directory.is_dir() {
             let name = request.directory.file_name().unwrap_or_default();
@@ -331,7 +331,7 @@ impl Ground {
         roots
     }
 
-    /// A file that was named alone: a link may lead anywhere below the directory that holds it.
+    /// Returns the root of a single file. A link may lead anywhere below the directory that holds it.
     fn single_file(&self, named: &Path) -> Root {
         let settled = Settled::of(named);
         let admitting = [(self.directory.clone(), Reach::Project)];
@@ -344,7 +344,7 @@ impl Ground {
         }
     }
 
-    /// A declared source, judged by where it is now.
+    /// Returns the root of a declared source, as it is at this moment.
     fn declared(&self, named: &Path) -> Root {
         let settled = Settled::of(named);
         let standing = settled.standing(named, &self.admitting, &self.trust);
@@ -356,7 +356,7 @@ impl Ground {
         }
     }
 
-    /// A directory of the person's own, wherever it lies.
+    /// Returns the root of a user's directory. A link may lead it anywhere.
     fn user_root(&self, named: &Path) -> Root {
         let settled = Settled::of(named);
         let standing = match &settled.gap {
@@ -372,8 +372,8 @@ impl Ground {
     }
 }
 
-/// Refuses what is somebody else's, unless it is trusted. A working directory must be the person's own: of
-/// all that lies above it the rules are taken over from there.
+/// Refuses a directory or file of another user, unless it is trusted. A working directory must belong to the
+/// person, because the search for the project begins there.
 fn check_trust(trust: &Trust, scope: Scope, real: &Path) -> Result<(), ScanError> {
     let metadata = fs::metadata(real).map_err(|error| ScanError::Unreadable {
         path: real.to_owned(),
@@ -392,7 +392,7 @@ fn check_trust(trust: &Trust, scope: Scope, real: &Path) -> Result<(), ScanError
     }
 }
 
-/// The canonical directory that holds a file which was named.
+/// Returns the canonical directory that holds a file.
 fn holder(path: &Path) -> Result<PathBuf, ScanError> {
     let unreadable = |error| ScanError::Unreadable {
         path: path.to_owned(),
@@ -403,11 +403,11 @@ fn holder(path: &Path) -> Result<PathBuf, ScanError> {
     parent.canonicalize().map_err(unreadable)
 }
 
-/// Where a path leads at this moment.
+/// A path, resolved at this moment.
 struct Settled {
-    /// Canonical, as far as the path exists.
+    /// The canonical path, as far as it exists.
     path: PathBuf,
-    /// What keeps the whole path from being canonical.
+    /// The error of resolving the whole path.
     gap: Option<io::Error>,
 }
 
@@ -430,7 +430,7 @@ impl Settled {
         }
     }
 
-    /// What stands there, if it lies below one of the admitting directories.
+    /// Returns what is there. Refuses it if it lies below none of the admitting directories.
     fn standing(&self, named: &Path, admitting: &[(PathBuf, Reach)], trust: &Trust) -> Standing {
         let is_plain = |component| !matches!(component, Component::ParentDir);
         let mut admitting_it = admitting
@@ -457,7 +457,7 @@ impl Settled {
     }
 }
 
-/// What stands at a path that cannot be resolved.
+/// Returns what is at a path that cannot be resolved.
 fn missing(named: &Path, error: &io::Error) -> Standing {
     let is_dangling = fs::symlink_metadata(named).is_ok();
     match error.kind() {
@@ -466,7 +466,7 @@ fn missing(named: &Path, error: &io::Error) -> Standing {
     }
 }
 
-/// What stands at a canonical path, if whoever may write there is believed.
+/// Returns what is at a canonical path. Refuses it if somebody may write there who is not trusted.
 fn present(path: &Path, reach: Reach, trust: &Trust) -> Standing {
     let metadata = match fs::symlink_metadata(path) {
         Ok(metadata) => metadata,

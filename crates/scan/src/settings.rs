@@ -1,4 +1,4 @@
-//! A file in which a project says how it wants to be treated, read as carefully as what it gives a model.
+//! Reads a project's file of settings as carefully as its context.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -9,15 +9,15 @@ use crate::file::oversize;
 use crate::reader::Reader;
 use crate::trust::Trust;
 
-/// Most bytes of such a file.
+/// The greatest size of a file of settings, in bytes.
 const SETTINGS_BYTES_MAX: u64 = 1024 * 1024;
 
-/// Reads the file `name` in the directory of a project. `None` if there is none. A link is followed
-/// within the directory only, and nothing but a regular file is opened.
+/// Reads the file `name` in the directory of a project. Returns `None` if there is none. Follows a link only
+/// within the directory, and opens only a regular file.
 ///
 /// # Errors
 ///
-/// Why it cannot be used, for people.
+/// Fails with a message for people if the file cannot be read or has more than 1 MiB.
 pub fn settings(project: &Path, name: &str, trust: &Trust) -> Result<Option<Arc<[u8]>>, String> {
     let told = |error: std::io::Error| format!("cannot be read: {error}");
     let directory = project.canonicalize().map_err(told)?;

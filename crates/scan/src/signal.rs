@@ -1,7 +1,7 @@
-//! Says when something in the places of a scan may have changed.
+//! Signals when something in the places of a scan may have changed.
 //!
-//! Signals are hints: one may come without a change, and many for one. Whoever gets them waits
-//! until they cease and scans again. Reading never signals, or a scan would cause the next one.
+//! Signals are hints: one may come without a change, and many may come for one change. A receiver waits
+//! until they stop, and scans again. Reading sends no signal, because a scan would cause the next one.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
@@ -20,15 +20,14 @@ use rustix::io::Errno;
 use crate::file_system::silent;
 use crate::place::{Interest, Place};
 
-/// Longest wait for places to be watched. The system answers at once, but the thread that takes in events
-/// takes in all that there are before it watches anything new, and whoever writes without end keeps it
-/// from that.
+/// The longest wait for places to be watched. The system answers at once. But the thread that receives events
+/// receives all of them before it watches anything new, so a process that writes without end delays it.
 const ARMING_TIME_MAX: Duration = Duration::from_secs(1);
 
-/// The file that a probe writes.
+/// The name of the file that a probe writes.
 const PROBE_NAME: &str = "probe";
 
-/// What a watcher says.
+/// The message of a watcher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
     /// Something of interest may have changed.
@@ -37,27 +36,27 @@ pub enum Signal {
     Lost,
 }
 
-/// Why not every place is watched. The others are, and each [`Watcher::set_places`] tries anew.
+/// The error if a place is not watched. The other places are, and each [`Watcher::set_places`] tries again.
 #[derive(Debug, thiserror::Error)]
 pub enum WatchError {
     /// The system allows no more watches (on Linux `fs.inotify.max_user_watches` and
     /// `fs.inotify.max_user_instances`).
     #[error("the system's limit of file watches is reached")]
     Limit,
-    /// Events come without end, so that nothing new can be watched.
+    /// Events come without end, so nothing new can be watched.
     #[error("events come faster than they are taken in")]
     Flooded,
     /// The file system of a directory sends no events.
     #[error("{} lies on {file_system}, which sends no events", .directory.display())]
     Silent {
         directory: PathBuf,
-        /// What people call the file system.
+        /// The common name of the file system.
         file_system: &'static str,
     },
-    /// The system takes watches and sends no events.
+    /// The system accepts watches but sends no events.
     #[error("this system sends no events of files")]
     NoEvents,
-    /// Somebody wants it so.
+    /// The user asked for polling.
     #[error("it was asked for")]
     Asked,
     /// A directory cannot be watched.
@@ -66,7 +65,7 @@ pub enum WatchError {
 }
 
 impl WatchError {
-    /// Whether something is wrong that somebody could mend, and not just so.
+    /// Returns whether a person could remove the cause.
     pub fn is_failure(&self) -> bool {
         matches!(self, Self::Limit | Self::Failed { .. })
     }
@@ -75,24 +74,24 @@ impl WatchError {
 /// Watches places. Dropping it ends the watching.
 pub struct Watcher {
     shared: Arc<Shared>,
-    /// What arms, in a thread of its own; made when first needed.
+    /// The thread that changes watches. Started when it is first needed.
     armourer: Option<Armourer>,
 }
 
-/// The thread that arms: it may have to wait, and whoever scans must not.
+/// The thread that changes watches. It may have to wait, but a scan must not.
 struct Armourer {
     jobs: Sender<Vec<Place>>,
     answers: Receiver<Result<bool, WatchError>>,
-    /// Whether an answer is yet to come that nobody waits for any more.
+    /// Whether an answer is still to come for which nobody waits.
     is_late: bool,
 }
 
-/// What the arming thread has.
+/// The state of the thread that changes watches.
 struct Armour {
     shared: Arc<Shared>,
-    /// Made when first needed, and again if that failed.
+    /// Made when it is first needed, and again after a failure.
     notifier: Option<RecommendedWatcher>,
-    /// What is watched, with the device and inode that the path had then.
+    /// The watched directories, with the device and the inode at that time.
     armed: BTreeMap<PathBuf, (u64, u64)>,
 }
 
@@ -104,15 +103,15 @@ struct Shared {
 #[derive(Default)]
 struct State {
     interests: HashMap<PathBuf, Interest>,
-    /// Directories that were removed or moved: their watches may be gone, or watch another path.
+    /// Directories that were removed or moved. Their watches may be gone, or watch another path.
     stale: HashSet<PathBuf>,
-    /// Set when events were lost: any watch may be gone.
+    /// Whether events were lost, so that any watch may be gone.
     all_stale: bool,
 }
 
 impl Watcher {
-    /// A watcher of nothing. `on_signal` is called from a thread of its own; it must be quick and
-    /// must not call the watcher.
+    /// Makes a watcher of nothing. It calls `on_signal` from a thread of its own. `on_signal` must be quick
+    /// and must not call the watcher.
     pub fn new(on_signal: impl Fn(Signal) + Send + 'static) -> Self {
         Self {
             shared: Arc::new(Shared {
@@ -123,14 +122,18 @@ impl Watcher {
         }
     }
 
-    /// Watches exactly these places. Answers whether a directory is watched now that was not
-    /// before: what changed in it since the last scan was seen by nobody, so scan once more.
-    /// Never signals by itself, and never waits long.
+    /// Watches exactly these places. Returns whether a directory is watched now that was not before. Then
+    /// scan once more, because nobody saw what changed in it since the last scan. Never signals by itself,
+    /// and waits for at most a second.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a place cannot be watched.
     pub fn set_places(&mut self, places: &[Place]) -> Result<bool, WatchError> {
         let shared = &self.shared;
         let armourer = self.armourer.get_or_insert_with(|| Armourer::start(shared));
         if armourer.is_late {
-            // The answer to the earlier places says nothing of these.
+            // The answer to the earlier places says nothing about these.
             drop(armourer.answer(Duration::ZERO)?);
         }
         let gone = |_| WatchError::Failed {
@@ -151,7 +154,7 @@ impl Armourer {
             notifier: None,
             armed: BTreeMap::new(),
         };
-        // It ends when the watcher is dropped, or as soon as it has its answer after that.
+        // It ends when the watcher is dropped, or after the current job.
         thread::spawn(move || {
             while let Ok(places) = taken.recv() {
                 if answer.send(armour.set_places(&places)).is_err() {
@@ -166,7 +169,11 @@ impl Armourer {
         }
     }
 
-    /// The answer to the last places, if it comes in time.
+    /// Waits for the answer to the last places.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the answer does not come in time.
     fn answer(&mut self, patience: Duration) -> Result<Result<bool, WatchError>, WatchError> {
         let answer = self.answers.recv_timeout(patience);
         self.is_late = matches!(answer, Err(RecvTimeoutError::Timeout));
@@ -198,7 +205,7 @@ impl Armour {
                 && !stale.contains(directory)
                 && identity_of(directory).is_ok_and(|now| now == *identity);
             if !is_sound {
-                // An error says that the watch is gone, which is what is wanted.
+                // An error says that the watch is gone, and that is the goal.
                 let _ = notifier.unwatch(directory);
             }
             is_sound
@@ -207,13 +214,13 @@ impl Armour {
     }
 }
 
-/// Whether this system sends events at all: writes a file into `directory` and waits for the event of it.
-/// Some kernels take watches and never say anything.
+/// Returns whether this system sends events: writes a file into `directory` and waits for its event. Some
+/// kernels accept watches but send no events.
 pub fn sends_events(directory: &Path, patience: Duration) -> bool {
     hears(directory, patience, |probe| fs::write(probe, ""))
 }
 
-/// Whether an event comes of what `touch` does to the probe's file.
+/// Returns whether an event arrives after `touch` changed the probe's file.
 fn hears(
     directory: &Path,
     patience: Duration,
@@ -231,7 +238,7 @@ fn hears(
         directory: directory.clone(),
     };
     let probe = directory.join(PROBE_NAME);
-    // What keeps it from asking is told by the watching itself.
+    // The watching itself reports what prevents the probe.
     if watcher.set_places(&[place]).is_err() || touch(&probe).is_err() {
         return true;
     }
@@ -240,7 +247,7 @@ fn hears(
     is_heard
 }
 
-/// Watches what is not yet watched.
+/// Watches the directories that are not watched yet.
 fn arm(
     notifier: &mut RecommendedWatcher,
     armed: &mut BTreeMap<PathBuf, (u64, u64)>,
@@ -261,11 +268,11 @@ fn arm(
             continue;
         }
         is_new = true;
-        // The identity comes first: if another directory takes its place in between, the next call
-        // sees that they differ.
+        // The identity comes first. If another directory takes its place in between, the next call sees
+        // the difference.
         let identity = match identity_of(directory) {
             Ok(identity) => identity,
-            // It went since the scan: the next scan names another place.
+            // It has gone since the scan, and the next scan names another place.
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(error) => {
                 failed = Some(watch_error(directory, &notify::Error::io(error)));
@@ -321,8 +328,8 @@ fn watch_error(directory: &Path, error: &notify::Error) -> WatchError {
 }
 
 impl Shared {
-    /// Takes note of what is of interest from now on; answers which watches may be gone. No lock
-    /// is held while watches are changed: the thread that changes them delivers events too.
+    /// Sets what is of interest from now on, and returns which watches may be gone. The caller holds no lock
+    /// while it changes watches, because the thread that changes them also delivers events.
     fn expect(&self, interests: HashMap<PathBuf, Interest>) -> (HashSet<PathBuf>, bool) {
         let mut state = lock(&self.state);
         state.interests = interests;
@@ -345,10 +352,10 @@ impl Shared {
 }
 
 impl State {
-    /// What an event says to whoever waits for signals, if anything.
+    /// Returns the signal for an event, if there is one.
     fn judge(&mut self, event: &notify::Result<Event>) -> Option<Signal> {
         let event = match event {
-            // A lost queue names no path, so this comes before any look at paths.
+            // A lost queue names no path, so this comes before the paths.
             Ok(event) if !event.need_rescan() => event,
             _ => {
                 self.all_stale = true;
@@ -383,7 +390,7 @@ impl State {
     }
 }
 
-/// A panic elsewhere leaves nothing half-done behind these locks.
+/// Locks a mutex. A panic elsewhere leaves nothing half-done behind these locks.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

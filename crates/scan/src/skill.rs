@@ -1,4 +1,4 @@
-//! A skill: a directory with a `SKILL.md`, and everything in it that belongs to it.
+//! Reads a skill: a directory with a `SKILL.md` and its supporting files.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -25,14 +25,14 @@ use crate::path_text::source_text;
 use crate::reader::Reading;
 use crate::refused::{Refused, no_regular_file};
 
-/// The file by which a Python environment is known.
+/// The file that marks a Python environment.
 const ENVIRONMENT_NAME: &str = "pyvenv.cfg";
 
-/// The file by which a cache is known, and how it begins (bford.info/cachedir).
+/// The file that marks a cache, and its beginning (bford.info/cachedir).
 const CACHE_TAG_NAME: &str = "CACHEDIR.TAG";
 const CACHE_TAG: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55";
 
-/// Reads the skill at a name in a directory of skills, if there is one.
+/// Reads the skill of a name in a folder of skills, if there is one.
 pub(crate) fn find(
     boundary: &Boundary,
     container: &Directory,
@@ -51,8 +51,8 @@ pub(crate) fn find(
         Located::Directory(path) => {
             match boundary.descend(&path) {
                 Ok(directory) => {
-                    // A linked skill stands under its target's path, unless only the link has the
-                    // name that the skill goes by.
+                    // A linked skill is listed under its target's path, unless the link has another
+                    // name, because the skill goes by that.
                     let renamed = path.file_name() != Some(name);
                     let source = if renamed {
                         source
@@ -72,8 +72,7 @@ pub(crate) fn find(
         Located::Refused(refused) => refused,
     };
     await_target(boundary, &lexical, gathering);
-    // Something else than a directory is no skill, and neither is a directory without its file; a
-    // link to it is told all the same.
+    // An entry is a skill only if it leads to a directory with the file. Otherwise a note reports it.
     let leads_to_skill = match &refused.target {
         Some(target) => target.join(SKILL_FILE_NAME).symlink_metadata().is_ok(),
         None => refused.status == Status::Unreadable,
@@ -93,8 +92,8 @@ pub(crate) fn find(
     Ok(())
 }
 
-/// Reads the skill in a directory, which bounds everything that belongs to it. Without a
-/// `SKILL.md` there is none, and it is waited for.
+/// Reads the skill in a directory, which is the boundary of its links. If there is no `SKILL.md`, watches
+/// for one.
 pub(crate) fn read(
     directory: Directory,
     source: &Path,
@@ -150,7 +149,7 @@ pub(crate) fn read(
     Ok(())
 }
 
-/// Judges a `SKILL.md` by the Agent Skills specification.
+/// Reads the name and the description of a `SKILL.md`, and refuses it if they are unusable.
 fn judge(finding: &mut Finding, reading: &Reading, gathering: &mut Gathering) {
     let Some(bytes) = &reading.bytes else {
         return finding.refuse(Status::Oversize, oversize(reading.size, SKILL_MD_BYTES_MAX));
@@ -169,7 +168,7 @@ fn judge(finding: &mut Finding, reading: &Reading, gathering: &mut Gathering) {
     }
 }
 
-/// Tells if a `SKILL.md` names something in a directory that is left out.
+/// Notes each directory that is left out although the `SKILL.md` names something in it.
 fn note_left_out(source: &Path, skill_md: &[u8], walk: &Walk, gathering: &mut Gathering) {
     let Ok(text) = str::from_utf8(skill_md) else {
         return;
@@ -189,7 +188,7 @@ fn note_left_out(source: &Path, skill_md: &[u8], walk: &Walk, gathering: &mut Ga
         let mut directories = slashes
             .filter(|(at, _)| at + 1 < path.len())
             .map(|(at, _)| &path[..at]);
-        // Each of them is told once.
+        // Each directory is noted once.
         if directories.any(|directory| left_out.remove(directory)) {
             let at = word.as_ptr() as usize - text.as_ptr() as usize;
             let warning = Warning::new(Code::FileLeftOut).at_line(line_of(text, at));
@@ -198,21 +197,21 @@ fn note_left_out(source: &Path, skill_md: &[u8], walk: &Walk, gathering: &mut Ga
     }
 }
 
-/// What lies in a skill's directory, found without keeping a file.
+/// A walk through a skill's directory. It lists the entries and reads no file.
 struct Walk<'b> {
     boundary: &'b Boundary,
     entries: Vec<Entry>,
     visited: usize,
-    /// How many entries of directories that are left out were counted.
+    /// The number of counted entries of directories that are left out.
     counted: usize,
-    /// Set if there was more than is looked at.
+    /// Whether there are more entries than the walk looks at.
     is_cut: bool,
-    /// Why the skill's own directory could not be listed.
+    /// The reason why the skill's own directory cannot be listed.
     failed: Option<Refused>,
 }
 
 struct Entry {
-    /// Below the skill's directory.
+    /// The path below the skill's directory.
     path: PathBuf,
     what: What,
 }
@@ -223,10 +222,10 @@ enum What {
     },
     Link,
     Refused(Refused),
-    /// A directory that marks itself as made by a program.
+    /// A directory that is marked as made by a program.
     LeftOut {
         files: OmittedFiles,
-        /// False if there are more.
+        /// Whether `files` has all files of the directory.
         is_whole: bool,
         mark: &'static str,
     },
@@ -320,7 +319,7 @@ impl<'b> Walk<'b> {
         self.add(path, what);
     }
 
-    /// What marks a directory as made by a program.
+    /// Returns what a directory is if a program has made and marked it.
     fn mark(&self, directory: &Directory, gathering: &mut Gathering) -> Option<&'static str> {
         let is_file = |name: &str| {
             let entry = directory.entry(OsStr::new(name));
@@ -337,8 +336,7 @@ impl<'b> Walk<'b> {
         (begin == CACHE_TAG).then_some("a cache")
     }
 
-    /// Adds the files of a directory that is left out, by their names and sizes. Answers whether these
-    /// are all.
+    /// Adds the names and sizes of the files of a directory that is left out. Returns whether these are all.
     fn count(
         &mut self,
         directory: &Directory,
@@ -407,7 +405,7 @@ fn add_files(
     let mut files = Vec::new();
     for entry in entries {
         gathering.go_on()?;
-        // What cannot be pinned anyway is not even read.
+        // A file past the limits cannot be pinned, so it is not read.
         if let What::File { size } = entry.what
             && size <= SKILL_FILE_BYTES_MAX
             && !budget.reserve(size)
@@ -456,7 +454,7 @@ fn unread(entry: Entry) -> SkillFile {
     }
 }
 
-/// Reads one supporting file; `None` if it has gone.
+/// Reads one supporting file. Returns `None` if it no longer exists.
 fn read_file(
     finding: &Finding,
     boundary: &Boundary,

@@ -1,5 +1,5 @@
-//! Whose directories are believed. What a scan reads is given to a model, so that whoever may write into a
-//! root speaks to it in the person's name.
+//! Whose directories are trusted. A model receives what a scan reads, so everybody who may write into a root
+//! speaks to the model in the person's name.
 
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt as _;
@@ -7,25 +7,25 @@ use std::path::{Path, PathBuf};
 
 use crate::path_text::for_a_shell;
 
-/// The user who may do everything on a machine, and need not be kept from anything.
+/// The user who may do everything on a machine, so that distrust is pointless.
 const ROOT_UID: u32 = 0;
 
-/// The variable in which `sudo` tells who called it.
+/// The variable in which `sudo` reports its caller.
 const SUDO_UID: &str = "SUDO_UID";
 
-/// Whose directories are believed.
+/// Whose directories are trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trust {
-    /// The users who count as the person that scans.
+    /// The ids of the users who count as the person that scans.
     own: Vec<u32>,
-    /// Directories of others that are believed, with all that is below them: absolute paths. One that is
-    /// not there is passed over.
+    /// The absolute paths of directories that are trusted with everything below them, whoever owns them.
+    /// A missing directory is ignored.
     pub roots: Vec<PathBuf>,
 }
 
 impl Trust {
-    /// Believes the user `uid`, and if that is root, as git does, also the one who called `sudo`, as whose
-    /// number `sudo_uid` is read.
+    /// Trusts the user `uid`. If that is root, also trusts the caller of `sudo`, whose id is `sudo_uid`, as
+    /// git does.
     pub fn of(uid: u32, sudo_uid: Option<&str>) -> Self {
         let caller = sudo_uid.filter(|_| uid == ROOT_UID);
         let caller = caller.and_then(|caller| caller.parse().ok());
@@ -35,13 +35,13 @@ impl Trust {
         }
     }
 
-    /// Believes the user as whom this process runs, as [`Trust::of`] says.
+    /// Trusts the user of this process as [`Trust::of`] does.
     pub fn of_process() -> Self {
         let sudo_uid = std::env::var(SUDO_UID).ok();
         Self::of(rustix::process::geteuid().as_raw(), sudo_uid.as_deref())
     }
 
-    /// The same with canonical roots, as they are at this moment.
+    /// Returns the same trust with canonical roots, as they are at this moment.
     pub(crate) fn settled(&self) -> Self {
         let roots = self.roots.iter();
         Self {
@@ -50,23 +50,23 @@ impl Trust {
         }
     }
 
-    /// Whether a canonical path lies in a directory that is believed whoever it belongs to.
+    /// Returns whether a canonical path lies in one of the trusted directories.
     pub(crate) fn covers(&self, path: &Path) -> bool {
         self.roots.iter().any(|root| path.starts_with(root))
     }
 
-    /// Whether something belongs to the person.
+    /// Returns whether a file or a directory belongs to the person.
     pub(crate) fn is_own(&self, metadata: &Metadata) -> bool {
         self.own.contains(&metadata.uid())
     }
 
-    /// Whether what a user has put at a canonical path is believed.
+    /// Returns whether a file of the user `owner` at a canonical path is trusted.
     pub(crate) fn is_believed(&self, owner: u32, path: &Path) -> bool {
         owner == ROOT_UID || self.own.contains(&owner) || self.covers(path)
     }
 
-    /// Why what was named as a root is not believed; `None` if it is. What is root's is, unless everybody
-    /// may write there: root decides about the machine in any case.
+    /// Returns why a root that a person named is not trusted. Returns `None` if it is. A directory of root is
+    /// trusted unless everybody may write there, because root controls the machine in any case.
     pub(crate) fn doubt_of_named(&self, path: &Path, metadata: &Metadata) -> Option<Doubt> {
         if self.is_own(metadata) || self.covers(path) {
             return None;
@@ -77,8 +77,8 @@ impl Trust {
         }
     }
 
-    /// Why nothing is looked for in a directory above the working directory, nor above that; `None` if it
-    /// is believed. `device` is the working directory's file system.
+    /// Returns why the search for the project stops at a directory above the working directory. Returns
+    /// `None` if the directory is trusted. `device` is the working directory's file system.
     pub(crate) fn doubt_of_ancestor(&self, path: &Path, device: u64) -> Option<Doubt> {
         if self.covers(path) {
             return None;
@@ -97,27 +97,27 @@ impl Trust {
     }
 }
 
-/// Why a directory is not believed.
+/// The reason why a directory is not trusted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Doubt {
-    /// It is somebody else's.
+    /// It belongs to another user, whose id this is.
     #[error("it belongs to the user {0}")]
     Owner(u32),
-    /// Anybody may put something there.
+    /// Everybody may create files in it.
     #[error("everybody may write in it")]
     Open,
-    /// It is mounted beside the working directory, and not by whoever made that.
+    /// It lies on another file system, which somebody else may have mounted.
     #[error("it lies on another file system than the working directory")]
     Border,
-    /// Its `.git` is somebody else's.
+    /// Its `.git` belongs to another user, whose id this is.
     #[error("its .git belongs to the user {0}")]
     Repository(u32),
-    /// Nobody can tell whose it is.
+    /// Its owner is unknown.
     #[error("it cannot be looked at: {0}")]
     Unknown(String),
 }
 
-/// How to have a directory believed all the same.
+/// Returns the advice that says how to trust a directory.
 pub(crate) fn advice(path: &Path) -> String {
     format!(
         "if you trust whoever writes there, have it scanned with `--trust-root {}`",
@@ -125,7 +125,7 @@ pub(crate) fn advice(path: &Path) -> String {
     )
 }
 
-/// The line by which the machine's operator has a directory believed, in TOML.
+/// Returns the line of TOML with which the machine's operator trusts a directory.
 pub(crate) fn operator_line(path: &Path) -> String {
     let mut text = String::new();
     for c in path.to_string_lossy().chars() {
@@ -138,8 +138,8 @@ pub(crate) fn operator_line(path: &Path) -> String {
     format!("trust_roots = [\"{text}\"]")
 }
 
-/// Whether everybody may put something into a directory. That in some they may not take away what is
-/// another's (mode 1777) keeps nobody from adding.
+/// Returns whether everybody may create files in a directory. The sticky bit (mode 1777) keeps users from
+/// removing files of others, but not from adding their own.
 fn is_open(metadata: &Metadata) -> bool {
     metadata.is_dir() && metadata.mode() & 0o002 != 0
 }
