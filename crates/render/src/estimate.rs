@@ -1,11 +1,11 @@
-//! How much of a model's context window a text takes, roughly.
+//! Estimates how much of a model's context window a text takes.
 
-/// Bytes of UTF-8 to one token: about right for English prose and for code in the tokenisers in
-/// use. Other scripts take fewer bytes or more.
+/// The number of bytes of UTF-8 per token. It is about right for English prose and for code in today's
+/// tokenisers. Other scripts differ.
 const TOKEN_BYTES: u64 = 4;
 
-/// An estimate of the tokens in `text`: a quarter of its bytes, rounded up. No tokeniser is asked,
-/// as each model has its own; whoever shows the number says that it is an estimate.
+/// Estimates the number of tokens in `text`: a quarter of its bytes, rounded up. It asks no tokeniser,
+/// because each model has its own. Say that the number is an estimate when you show it.
 pub fn tokens(text: &str) -> u64 {
     (text.len() as u64).div_ceil(TOKEN_BYTES)
 }

@@ -1,9 +1,9 @@
-//! What a model reads, made from a snapshot: the prompt, a skill, the tools.
+//! Makes what a model reads from a snapshot: the prompt, a skill, the tools.
 //!
-//! This crate is pure, total and deterministic: the same snapshot gives the same bytes on every
-//! machine and for ever, because a model provider's prompt cache is kept by those bytes. So it must
-//! not know a clock, a locale, a file, a database or a chat, it never goes through a map whose order
-//! could vary, and nothing that a workspace holds can make it fail.
+//! This crate is pure, total and deterministic. The same snapshot gives the same bytes on every machine
+//! and in every release, because model providers cache prompts by their bytes. So this crate knows no
+//! clock, locale, file, database or chat, it iterates over no map of varying order, and no content of a
+//! workspace makes it fail.
 //!
 //! [`renderer::Renderer`] names the version of the bytes. An older renderer is frozen in a module with its
 //! number, such as [`renderer_1`], because pins name it.

@@ -1,4 +1,4 @@
-//! The prompt: what a chat's pin says to the model before the first message.
+//! The prompt: what a model reads from a chat's pin before the first message.
 
 use ctxpin_model::limits::SKILL_DESCRIPTION_CHARS_MAX;
 use ctxpin_model::resource::{Bodies, Resource};
@@ -6,19 +6,19 @@ use ctxpin_model::snapshot::{Facts, Snapshot};
 
 use crate::sanitise::{self, CONTEXT_TAG, FILE_TAG, SKILLS_TAG};
 
-/// What the model is told about the skills.
+/// Explains the skills to the model.
 const SKILLS_USAGE: &str = "These skills are pinned to this chat. When a task matches a skill's description, read that skill by its name before you start, and follow it.";
 
-/// Renders the prompt of `snapshot`, whose bodies are looked up in `bodies`.
+/// Renders the prompt of `snapshot`. `bodies` has the bodies of its resources.
 ///
-/// First `<workspace-context>`: a line for each known fact, then each `ok` instruction file in the
-/// snapshot's order, its sanitised content in `<context-file source="PATH">`. Then
-/// `<available-skills>`: what they are for, and a line `- name: description` for each `ok` skill in
-/// the snapshot's order. An element without content is left out. The prompt ends with one newline,
-/// and is empty if neither element has content.
+/// The first element is `<workspace-context>`. It has a line for each known fact, and then each `ok`
+/// instruction file in the snapshot's order, with the sanitised content in
+/// `<context-file source="PATH">`. The second element is `<available-skills>`. It explains the skills,
+/// and has a line `- name: description` for each `ok` skill in the snapshot's order. The prompt omits an
+/// element without content. It ends with one newline, and is empty if neither element has content.
 ///
-/// It never fails: a file whose body is not in `bodies`, or in which nothing remains once it is
-/// sanitised, is left out, and bytes that are not UTF-8 become U+FFFD.
+/// Never fails. The prompt omits a file whose body is not in `bodies` or has no content after sanitising.
+/// Bytes that are not UTF-8 become U+FFFD.
 pub fn render(snapshot: &Snapshot, bodies: &Bodies) -> String {
     let mut parts = Vec::new();
     parts.extend(facts(&snapshot.facts));
@@ -43,7 +43,7 @@ pub fn render(snapshot: &Snapshot, bodies: &Bodies) -> String {
     elements.join("\n")
 }
 
-/// The element of that name with its last newline; none if there is nothing to put into it.
+/// Returns the element of a name with its last newline. Returns an empty text if there is no content.
 fn element(tag: &str, content: &str) -> Option<String> {
     (!content.is_empty()).then(|| format!("<{tag}>\n{content}\n</{tag}>\n"))
 }
@@ -65,18 +65,18 @@ fn instruction_file(file: &Resource, bodies: &Bodies) -> Option<String> {
     (!content.is_empty()).then(|| format!("{}{content}{}", file_begins(&file.source), file_ends()))
 }
 
-/// What stands before the content of the instruction file of that path.
+/// Returns what stands before the content of an instruction file.
 pub(crate) fn file_begins(source: &str) -> String {
     let path = attribute(&sanitise::line(source));
     format!("<{FILE_TAG} source=\"{path}\">\n")
 }
 
-/// What stands behind the content of an instruction file.
+/// Returns what stands after the content of an instruction file.
 pub(crate) fn file_ends() -> String {
     format!("\n</{FILE_TAG}>")
 }
 
-/// A text as the value of an attribute, which it cannot end.
+/// Returns a text as the value of an attribute. The text cannot end the attribute.
 fn attribute(text: &str) -> String {
     let mut value = String::with_capacity(text.len());
     for c in text.chars() {
@@ -102,7 +102,7 @@ fn skill(skill: &Resource) -> Option<String> {
     Some(format!("- {name}: {description}"))
 }
 
-/// A description as the prompt has it: at most as long as the specification allows.
+/// Cuts a description to the length that the specification allows.
 fn description(description: &str) -> String {
     let shown = sanitise::line(description);
     let end = shown.char_indices().nth(SKILL_DESCRIPTION_CHARS_MAX);

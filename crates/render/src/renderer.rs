@@ -1,26 +1,26 @@
-//! The renderers: each number stands for bytes that never change.
+//! The renderers. The bytes of each number never change.
 
-/// A version of the rendering. Prompts are kept by context hash and this number, and a pin names the
-/// one that rendered its prompt.
+/// A version of the rendering. The server stores prompts by context hash and this number, and a pin names
+/// the renderer of its prompt.
 ///
-/// A change that gives other bytes for any snapshot is a new renderer; the old one stays, for the pins
-/// that name it.
+/// A change that gives other bytes for any snapshot is a new renderer. The old one stays, because pins
+/// name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Renderer {
-    /// Took comments out wherever they stood, and escaped lines that began with `Source:`.
+    /// Removes all comments, even those in code, and escapes lines that begin with `Source:`.
     First,
-    /// Knows Markdown: what is code stays.
+    /// Reads Markdown and keeps code.
     Second,
 }
 
 impl Renderer {
-    /// Every renderer, the oldest first.
+    /// All renderers, the oldest first.
     pub const ALL: [Self; 2] = [Self::First, Self::Second];
 
-    /// The one that renders what is pinned from now on.
+    /// The renderer of new pins.
     pub const CURRENT: Self = Self::Second;
 
-    /// Its number, as it is stored.
+    /// Returns the number that the server stores.
     pub fn number(self) -> i64 {
         match self {
             Self::First => 1,
@@ -28,7 +28,7 @@ impl Renderer {
         }
     }
 
-    /// The renderer of that number. `None` for one of a later release.
+    /// Returns the renderer of a number. Returns `None` for a number of a later release.
     pub fn of_number(number: i64) -> Option<Self> {
         Self::ALL
             .into_iter()

@@ -1,4 +1,4 @@
-//! A prompt for whoever reviews it: its very text, and between it what was taken out of its files.
+//! A prompt for review: its exact text, with everything that the renderer removed from its files.
 
 use crate::prompt::{file_begins, file_ends};
 use crate::renderer::Renderer;
@@ -9,30 +9,29 @@ use crate::treated::{Fate, Piece, Reason};
 /// A stretch of a prompt under review.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stretch {
-    /// What the model is given. All of these together are the prompt.
+    /// A part of the prompt. All of these together are the prompt.
     Given(String),
-    /// What was taken out here, in the file's own bytes but for line ends, which are LF, and why.
+    /// What was removed here, and why: the file's own bytes, but with LF as line ends.
     Gone(String, Reason),
-    /// The frame of a file of which nothing is left, and which is not in the prompt. It is given no more
-    /// than what stands in it.
+    /// The frame of a file without any content left. Neither the frame nor the file is in the prompt.
     Frame(String),
 }
 
 /// An instruction file of a prompt.
 #[derive(Debug, Clone, Copy)]
 pub struct File<'f> {
-    /// Where it lies, as the snapshot tells.
+    /// The path in the snapshot.
     pub source: &'f str,
-    /// What it holds.
     pub body: &'f str,
 }
 
-/// Puts what was taken out of the files back to where it stood. The files are told in the snapshot's
-/// order; those of which nothing is left stand behind the prompt.
+/// Returns a prompt with what was removed from its files, each piece where it stood. The files must be in
+/// the snapshot's order. Those without any content left come after the prompt.
 ///
 /// # Errors
 ///
-/// If the prompt is not made of these files: the one that is not in it as this release treats it.
+/// Fails if the prompt is not made of these files. Returns the first file that is not in the prompt as this
+/// release treats it.
 pub fn stretches<'f>(
     prompt: &str,
     files: &[File<'f>],
@@ -63,7 +62,7 @@ pub fn stretches<'f>(
     Ok(review.0)
 }
 
-/// What stands before and behind the content of a file in a prompt.
+/// Returns what stands before and after the content of a file in a prompt.
 fn frame(source: &str, renderer: Renderer) -> (String, String) {
     match renderer {
         Renderer::First => (
@@ -74,7 +73,7 @@ fn frame(source: &str, renderer: Renderer) -> (String, String) {
     }
 }
 
-/// Stretches, of which no two that are alike stand side by side.
+/// A list of stretches that joins neighbours of the same kind.
 #[derive(Default)]
 struct Review(Vec<Stretch>);
 

@@ -6,12 +6,12 @@ use ctxpin_model::resource::{Detail, Kind, Status, Tool};
 use ctxpin_model::snapshot::Snapshot;
 use ctxpin_model::tool::{OfferedTool, RefusedTool, TOOL_NAME_CHARS_MAX, Tools};
 
-/// What stands between the name of a server and the name of its tool.
+/// Separates the name of a server from the name of its tool.
 pub const TOOL_NAME_SEPARATOR: &str = "__";
 
-/// The tools of the `ok` MCP servers of `snapshot`. A tool whose own name begins with `server__`
-/// already keeps it. A tool that cannot be named is refused, and of tools that would have the same
-/// name every one is: to prefer one would let a server take over the name of another's tool.
+/// Returns the tools of the `ok` MCP servers of `snapshot`. A tool whose own name already begins with
+/// `server__` keeps its name. Refuses a tool that can have no name, and every tool that would share its
+/// name with another, because a server must not take over the name of another server's tool.
 pub fn definitions(snapshot: &Snapshot) -> Tools {
     let mut by_name: BTreeMap<String, Vec<(&str, &Tool)>> = BTreeMap::new();
     let mut refused = Vec::new();
@@ -23,7 +23,7 @@ pub fn definitions(snapshot: &Snapshot) -> Tools {
     }
     let mut offered = Vec::new();
     for (name, mut claimants) in by_name {
-        // Who is named in a reason must not depend on the order of the servers.
+        // A reason must not depend on the order of the servers.
         claimants.sort_by_key(|(server, tool)| (*server, &tool.name));
         if let [(server, tool)] = claimants[..] {
             offered.push(offer(name, server, tool));
@@ -51,7 +51,7 @@ fn server_tools(snapshot: &Snapshot) -> impl Iterator<Item = (&str, &Tool)> {
     })
 }
 
-/// The model's name for a tool, or why it can have none.
+/// Returns the model's name for a tool, or the reason why it can have none.
 fn tool_name(server: &str, tool: &str) -> Result<String, String> {
     let prefix = format!("{server}{TOOL_NAME_SEPARATOR}");
     let own = tool.strip_prefix(&prefix).unwrap_or(tool);
@@ -68,7 +68,7 @@ fn tool_name(server: &str, tool: &str) -> Result<String, String> {
             "its name for a model, the server's and its own with `{TOOL_NAME_SEPARATOR}` between, has {unfit:?}: only A-Z, a-z, 0-9, _ and - are accepted"
         ));
     }
-    // All of it is ASCII here, so that bytes are characters.
+    // The name is ASCII here, so bytes are characters.
     if name.len() > TOOL_NAME_CHARS_MAX {
         return Err(format!(
             "its name for a model, the server's and its own with `{TOOL_NAME_SEPARATOR}` between, has {} characters: at most {TOOL_NAME_CHARS_MAX} are accepted",
@@ -78,8 +78,8 @@ fn tool_name(server: &str, tool: &str) -> Result<String, String> {
     Ok(name)
 }
 
-/// Why the claimant at `index` does not get `name`. One other is named, not all: there can be
-/// thousands of them.
+/// Returns why the claimant at `index` does not get `name`. Names one other claimant, because there can be
+/// thousands.
 fn collision(name: &str, claimants: &[(&str, &Tool)], index: usize) -> String {
     let (server, tool) = claimants[usize::from(index == 0)];
     format!(

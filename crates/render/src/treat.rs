@@ -1,4 +1,4 @@
-//! One file of a snapshot as a model is given it.
+//! Treats one file of a snapshot for a model.
 
 use std::borrow::Cow;
 
@@ -34,8 +34,8 @@ pub fn skill(skill_md: &[u8], renderer: Renderer) -> Treated {
     }
 }
 
-/// What comes of treating the body of a resource that reaches the context, with everything that its
-/// bytes alone give reason to warn of.
+/// Returns the treatment of the body of a resource that reaches the context, with all warnings that follow
+/// from its bytes alone.
 pub fn treatment(kind: Kind, body: &[u8], renderer: Renderer) -> Treatment {
     let (treated, more) = match kind {
         Kind::Skill => (skill(body, renderer), skill_warnings(body)),
@@ -56,7 +56,7 @@ pub fn treatment(kind: Kind, body: &[u8], renderer: Renderer) -> Treatment {
 }
 
 fn skill_warnings(body: &[u8]) -> Vec<Warning> {
-    // The directory gives no more than a name that may stand in, which no warning tells.
+    // The directory only gives a replacement for the name, and no warning contains it.
     let mut warnings = skill_md::parse(body, "any").warnings;
     let text = String::from_utf8_lossy(body);
     let text = unix(&text);
@@ -71,8 +71,8 @@ fn skill_warnings(body: &[u8]) -> Vec<Warning> {
     warnings
 }
 
-/// What of a Markdown text no reader sees, and stays: definitions that nothing refers to, elements that
-/// are not shown.
+/// Warns of what stays in a Markdown text although no reader sees it: unused definitions and hidden
+/// elements.
 fn unseen(text: &str) -> Vec<Warning> {
     let text = unix(text);
     let mentions = markdown::mentions(&text);
@@ -87,7 +87,7 @@ fn unseen(text: &str) -> Vec<Warning> {
     unused.chain(concealed).collect()
 }
 
-/// The text as [`markdown`] wants it.
+/// Returns a text with the line ends that [`markdown`] requires.
 fn unix(text: &str) -> Cow<'_, str> {
     match text.contains('\r') {
         true => text.replace("\r\n", "\n").replace('\r', "\n").into(),

@@ -1,24 +1,22 @@
-//! What a renderer makes of one text, and what it takes out of it.
+//! The result of treating one text, and what was removed from it.
 
 use std::ops::Range;
 
 use ctxpin_model::treatment::Removed;
 use ctxpin_model::warning::Warning;
 
-/// A text as a model is given it.
+/// A text for a model.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Treated {
     pub text: String,
-    /// What became of the text before: its pieces in their order, all of them. What of them is given
-    /// makes [`Self::text`].
+    /// All pieces of the original text, in order. Those that are given make [`Self::text`].
     pub pieces: Vec<Piece>,
-    /// What a person should know of it: what was left although no reader sees it, and what could not
-    /// simply go.
+    /// Warnings about what stays although no reader sees it, and about what could not simply be removed.
     pub warnings: Vec<Warning>,
 }
 
 impl Treated {
-    /// How much was taken out, by reason.
+    /// Returns how much was removed, by reason.
     pub fn removed(&self) -> Removed {
         let mut removed = Removed::default();
         for piece in &self.pieces {
@@ -34,29 +32,28 @@ impl Treated {
     }
 }
 
-/// Bytes of the text before, of one fate.
+/// Bytes of the original text that have one fate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Piece {
-    /// Where they stood. Each piece begins where the one before it ends; one without bytes is given
-    /// besides.
+    /// The place in the original text. Each piece begins where the one before it ends. A piece without bytes
+    /// is an insertion.
     pub range: Range<usize>,
-    /// What became of them.
     pub fate: Fate,
 }
 
-/// What became of bytes.
+/// What happened to bytes of the original text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
-    /// They are given as they were.
+    /// The model receives them unchanged.
     Kept,
-    /// Another spelling of them is given.
+    /// The model receives another spelling.
     Replaced(&'static str),
-    /// They are not given.
+    /// The model does not receive them.
     Gone(Reason),
 }
 
 impl Piece {
-    /// How many bytes are given of it.
+    /// Returns how many bytes of the piece the model receives.
     pub fn given_bytes(&self) -> usize {
         match self.fate {
             Fate::Kept => self.range.len(),
@@ -65,8 +62,8 @@ impl Piece {
         }
     }
 
-    /// Parts it behind so many given bytes. Bytes that are spelt otherwise go undivided with the first
-    /// part, if anything of it is given.
+    /// Splits the piece after `given_bytes` bytes that the model receives. If the bytes are replaced, it splits
+    /// the replacement and not the bytes; these belong to the first part, unless that is empty.
     pub(crate) fn split(self, given_bytes: usize) -> (Self, Self) {
         let Range { start, end } = self.range;
         let (at, first, second) = match self.fate {
@@ -82,13 +79,13 @@ impl Piece {
     }
 }
 
-/// Why bytes are taken out.
+/// The reason for removing bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
     /// A comment, processing instruction, declaration or CDATA section.
     Comment,
-    /// A character without shape, or one that turns the direction of others.
+    /// An invisible character, or one that changes the direction of text.
     Invisible,
-    /// Blanks at the end of a line, and blank lines past the first.
+    /// Blanks at the end of a line, or repeated blank lines.
     Blank,
 }

@@ -1,14 +1,14 @@
-//! Blanks that carry no meaning: at the ends of lines, and blank lines past the first.
+//! Folds blanks without meaning: at the ends of lines, and repeated blank lines.
 
 use std::ops::Range;
 
 use super::edit::Edit;
 use crate::treated::Reason;
 
-/// The edits that cut the blanks at the ends of lines, make runs of blank lines one and cut those at
-/// both ends of the text, with the line end of the last line. What is `protected` stays, but for blank
-/// lines at the very end; it is asked for only if it matters. One blank behind a backslash stays too: a
-/// bare one would break the line.
+/// Returns the edits that cut blanks at the ends of lines, join blank lines, and cut those at both ends of
+/// the text with the last line end. Keeps what is `protected`, except for blank lines at the very end. Calls
+/// `protected` only if it matters. Keeps one blank after a backslash, because a bare backslash would break
+/// the line.
 pub(super) fn folds(text: &str, protected: impl FnOnce() -> Vec<Range<usize>>) -> Vec<Edit> {
     if !may_fold(text) {
         let last = text.len() - usize::from(text.ends_with('\n'));
@@ -27,9 +27,9 @@ pub(super) fn folds(text: &str, protected: impl FnOnce() -> Vec<Range<usize>>) -
     };
     let body = without_last_blanks(text).len();
     let mut guards = protected.iter().peekable();
-    // Where the last line that is not blank ends, once there is one.
+    // The end of the last line that is not blank.
     let mut content_end = None;
-    // Where the run of blank lines begins that the last lines belong to.
+    // The beginning of the current run of blank lines.
     let mut run_start = None;
     let mut at = 0;
     while at < body {
@@ -52,7 +52,7 @@ pub(super) fn folds(text: &str, protected: impl FnOnce() -> Vec<Range<usize>>) -
             run_start.get_or_insert(at);
         } else {
             if let Some(start) = run_start.take() {
-                // Of blank lines between two others the last stays.
+                // The last blank line between two others stays.
                 let stays = usize::from(content_end.is_some());
                 cut(start..at - stays);
             }
@@ -65,7 +65,7 @@ pub(super) fn folds(text: &str, protected: impl FnOnce() -> Vec<Range<usize>>) -
     edits
 }
 
-/// The text up to its last line that is not blank.
+/// Returns the text up to its last line that is not blank.
 pub(super) fn without_last_blanks(text: &str) -> &str {
     let content = text.trim_end_matches(['\n', ' ', '\t']).len();
     let end = text[content..].find('\n').map(|found| content + found);
@@ -75,8 +75,8 @@ pub(super) fn without_last_blanks(text: &str) -> &str {
     }
 }
 
-/// Whether a text has blanks to fold, apart from one line end at its end, if nothing is protected.
-/// Quicker than to find out what is.
+/// Returns whether a text has blanks to fold if nothing is protected, apart from one last line end. This is
+/// faster than finding what is protected.
 fn may_fold(text: &str) -> bool {
     let text = text.strip_suffix('\n').unwrap_or(text);
     if text.starts_with('\n') || text.ends_with(['\n', ' ', '\t']) {

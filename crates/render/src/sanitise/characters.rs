@@ -1,28 +1,28 @@
-//! Characters that no reader sees.
+//! Removes characters that no reader sees.
 
 use std::ops::Range;
 
 use super::edit::Edit;
 use crate::treated::Reason;
 
-/// The emoji that a subdivision's flag begins with.
+/// The emoji at the beginning of a subdivision's flag.
 const BLACK_FLAG: char = '\u{1F3F4}';
 
-/// The tag character that ends a subdivision's flag.
+/// The tag character at the end of a subdivision's flag.
 const TAG_END: char = '\u{E007F}';
 
-/// How many tag characters stand between the two: a region of 2 letters or 3 digits and a
-/// subdivision of 1 to 3 (Unicode Technical Standard 51, annex C).
+/// The numbers of tag characters between the two: a region of 2 letters or 3 digits and a subdivision of 1
+/// to 3 (Unicode Technical Standard 51, annex C).
 const FLAG_TAGS_MIN: usize = 3;
 const FLAG_TAGS_MAX: usize = 6;
 
-/// What stands in place of characters that cannot go.
+/// Replaces characters that cannot be removed.
 pub(super) const MARK: &str = "\u{FFFD}";
 
 const ZERO_WIDTH_NON_JOINER: char = '\u{200C}';
 const ZERO_WIDTH_JOINER: char = '\u{200D}';
 
-/// The edits that make line ends LF, and take a byte order mark away.
+/// Returns the edits that make line ends LF and remove a byte order mark.
 pub(super) fn line_ends(text: &str) -> Vec<Edit> {
     let mut edits = Vec::new();
     let mark = '\u{FEFF}';
@@ -36,18 +36,17 @@ pub(super) fn line_ends(text: &str) -> Vec<Edit> {
     edits
 }
 
-/// The edits that take away what no reader sees: control characters other than tab and LF, what
-/// Unicode gives the property `Default_Ignorable_Code_Point`, and interlinear annotation. Kept is what
-/// writing needs: U+200C; U+200D between two emoji and after a virama; a variation selector after what
-/// it gives a form of; the tags of a subdivision's flag. What ends a line elsewhere than in Markdown becomes a
-/// space between two words.
+/// Returns the edits that remove what no reader sees: control characters other than tab and LF, characters
+/// with the property `Default_Ignorable_Code_Point`, and interlinear annotation. Keeps what writing needs:
+/// U+200C, U+200D between two emoji and after a virama, a variation selector after a character that has the
+/// form, and the tags of a subdivision's flag. A character that ends a line elsewhere than in Markdown
+/// becomes a space between two words.
 pub(super) fn unseen(text: &str) -> Vec<Edit> {
     edits(text, |_| false)
 }
 
-/// As [`unseen`], with U+FFFD in place of each run of those that are marked: the characters that go
-/// and do not begin where `goes` says. What only means something behind a character that is marked is
-/// marked with it.
+/// Returns the edits of [`unseen`], but with U+FFFD in place of each run of characters for whose offsets `goes`
+/// returns false. A character that means something only after a marked one is marked with it.
 pub(super) fn marked(text: &str, goes: impl Fn(usize) -> bool) -> Vec<Edit> {
     edits(text, |at| !goes(at))
 }
@@ -71,7 +70,7 @@ fn edits(text: &str, is_marked: impl Fn(usize) -> bool) -> Vec<Edit> {
     let mut kept: Option<char> = None;
     let mut at = 0;
     while at < text.len() {
-        // Most of most texts is taken in runs.
+        // Most texts consist mostly of such runs.
         let plain = text.as_bytes()[at..].iter();
         let run = plain.take_while(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\t'));
         let run = run.count();
@@ -105,7 +104,7 @@ fn edits(text: &str, is_marked: impl Fn(usize) -> bool) -> Vec<Edit> {
     edits
 }
 
-/// Characters that end a line in Unicode or on a printer, and not in Markdown.
+/// Characters that end a line in Unicode or on a printer, but not in Markdown.
 fn ends_line_elsewhere(c: char) -> bool {
     matches!(c, '\u{B}' | '\u{C}' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
@@ -121,7 +120,8 @@ fn is_kept(c: char, before: Option<char>, after: Option<char>) -> bool {
     !is_hidden(c)
 }
 
-/// How many bytes of tag characters follow a black flag, and whether they make it a subdivision's.
+/// Returns how many bytes of tag characters follow a black flag, and whether they make it the flag of a
+/// subdivision.
 fn flag_tags(text: &str) -> (usize, bool) {
     let mut bytes = 0;
     for (count, c) in text.chars().enumerate() {
@@ -137,14 +137,14 @@ fn flag_tags(text: &str) -> (usize, bool) {
     (bytes, false)
 }
 
-/// The characters that choose a form of the one before them.
+/// Returns whether a character selects a form of the one before it.
 fn is_variation_selector(c: char) -> bool {
     matches!(c, '\u{180B}'..='\u{180D}' | '\u{180F}' | '\u{FE00}'..='\u{FE0F}' | '\u{E0100}'..='\u{E01EF}')
 }
 
-/// Whether a variation selector can mean something after `base`: those of the Ideographic Variation
-/// Database after ideographs, those of Mongolian after its letters, and the others after what Unicode's
-/// `StandardizedVariants.txt` and `emoji-variation-sequences.txt` (16.0) give one.
+/// Returns whether a variation selector can mean something after `base`: those of the Ideographic Variation
+/// Database after ideographs, those of Mongolian after its letters, and the others after the characters in
+/// Unicode's `StandardizedVariants.txt` and `emoji-variation-sequences.txt` (16.0).
 fn varies(base: char, selector: char) -> bool {
     match selector {
         '\u{E0100}'..='\u{E01EF}' => is_ideograph(base),
@@ -159,7 +159,7 @@ fn varies(base: char, selector: char) -> bool {
     }
 }
 
-/// Unicode's `Unified_Ideograph` (PropList.txt 16.0), with room for what is yet to come in its planes.
+/// Unicode's `Unified_Ideograph` (PropList.txt 16.0), with room for future characters in its planes.
 fn is_ideograph(c: char) -> bool {
     matches!(c,
         '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}' | '\u{FA0E}' | '\u{FA0F}' | '\u{FA11}'
@@ -182,8 +182,8 @@ fn is_fullwidth_mark(c: char) -> bool {
     )
 }
 
-/// What else has a form that U+FE00 chooses: the zero with a stroke, signs of mathematics, letters of
-/// Myanmar, Phags-pa and Manichaean.
+/// Other characters with a form that U+FE00 selects: the zero with a stroke, signs of mathematics, letters
+/// of Myanmar, Phags-pa and Manichaean.
 fn has_form(c: char) -> bool {
     matches!(c,
         '0' | '\u{2205}' | '\u{2229}' | '\u{222A}' | '\u{2268}' | '\u{2269}' | '\u{2272}' | '\u{2273}'
@@ -197,8 +197,8 @@ fn has_form(c: char) -> bool {
         | '\u{10AD7}' | '\u{10AE1}')
 }
 
-/// Whether the choice between text and emoji can mean something after `c`. In ASCII it does after the
-/// characters of keycaps alone (Unicode's `emoji-variation-sequences.txt`).
+/// Returns whether the choice between text and emoji can mean something after `c`. In ASCII, it does only
+/// after the characters of keycaps (Unicode's `emoji-variation-sequences.txt`).
 fn has_variations(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_digit() || c == '#' || c == '*';
@@ -206,7 +206,7 @@ fn has_variations(c: char) -> bool {
     !(c.is_whitespace() || is_unseen(c) || is_tag(c) || c == '\u{FFFD}')
 }
 
-/// Whether `c` is kept, at least somewhere, though it is not seen.
+/// Returns whether `c` stays in some places although it is invisible.
 pub(super) fn is_unseen(c: char) -> bool {
     matches!(c, ZERO_WIDTH_NON_JOINER | ZERO_WIDTH_JOINER) || is_variation_selector(c)
 }
@@ -229,12 +229,12 @@ fn is_hidden(c: char) -> bool {
     }
 }
 
-/// Whether an emoji ends with `c`: a picture, its variation selector or its skin tone.
+/// Returns whether `c` can end an emoji: a picture, its variation selector or its skin tone.
 fn ends_emoji(c: char) -> bool {
     is_pictographic(c) || c == '\u{FE0F}' || matches!(c, '\u{1F3FB}'..='\u{1F3FF}')
 }
 
-/// Unicode's `Extended_Pictographic` (emoji-data.txt 15.1): what can be joined into one emoji.
+/// Unicode's `Extended_Pictographic` (emoji-data.txt 15.1): characters that can be joined into one emoji.
 fn is_pictographic(c: char) -> bool {
     matches!(c,
         '\u{A9}' | '\u{AE}' | '\u{203C}' | '\u{2049}' | '\u{2122}' | '\u{2139}'
@@ -259,8 +259,8 @@ fn is_pictographic(c: char) -> bool {
         | '\u{1FC00}'..='\u{1FFFD}')
 }
 
-/// The signs that join two consonants, of every script that has one (Unicode's canonical combining
-/// class 9, UnicodeData.txt 15.1). U+200D behind one chooses the form of what is joined.
+/// The signs that join two consonants in scripts that have one (Unicode's canonical combining class 9,
+/// UnicodeData.txt 15.1). U+200D after one selects the form of the joined consonants.
 fn is_virama(c: char) -> bool {
     matches!(
         c,

@@ -1,4 +1,4 @@
-//! Comments and their like, as far as they can go without anything else changing its meaning.
+//! Removes comments and similar parts if nothing else changes its meaning.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -9,24 +9,23 @@ use super::edit::{Edit, Places, apply};
 use super::{blanks, tags};
 use crate::treated::Reason;
 
-/// Most bytes that are parsed to find out which comments of one text can go, where not all can. Texts
-/// that need more are made to.
+/// The greatest number of bytes that are parsed to find which comments of one text can be removed, if not
+/// all can. Only a hostile text needs more.
 pub(super) const PARSED_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// What becomes of a text with comments.
+/// The changes to a text with comments.
 pub(super) struct Removal {
-    /// Edits that are applied one after the other: comments go, what thereby became a tag of ctxpin's is
-    /// escaped, blanks are folded.
+    /// The edits, layer by layer: they remove comments, escape what became a tag of ctxpin, and fold blanks.
     pub layers: [Vec<Edit>; 3],
-    /// Where the comments begin that stay.
+    /// The offsets of the comments that stay.
     pub kept: Vec<usize>,
 }
 
-/// A text whose comments are looked at, with its parts.
+/// A text with its parts, in which comments are searched.
 pub(super) struct Commented<'t> {
     text: &'t str,
     parts: Vec<Part>,
-    /// The indices of what is hidden.
+    /// The indices of the hidden parts.
     hidden: Vec<usize>,
 }
 
@@ -46,19 +45,19 @@ impl<'t> Commented<'t> {
         }
     }
 
-    /// Everything in it that is no prose.
+    /// Returns all parts that are no prose.
     pub fn ranges(&self) -> Vec<Range<usize>> {
         self.parts.iter().map(|part| part.range.clone()).collect()
     }
 
-    /// Where each of its comments begins.
+    /// Returns the offset of each comment.
     pub fn comments(&self) -> impl Iterator<Item = usize> {
         let comments = self.hidden.iter();
         comments.map(|index| self.parts[*index].range.start)
     }
 
-    /// Where each opener stands that is not closed where it stands, and how many bytes from there on
-    /// no reader sees: a browser looks for the end in all the HTML that follows.
+    /// Returns the offset of each unclosed opener, and the number of bytes from there on that no reader sees.
+    /// A browser looks for the end in all the HTML that follows.
     pub fn unclosed(&self) -> Vec<(usize, usize)> {
         let mut unclosed = Vec::new();
         let mut next_end = self.text.len();
@@ -81,9 +80,9 @@ impl<'t> Commented<'t> {
         unclosed
     }
 
-    /// Takes away what is hidden, as far as it can go: a comment stays if without it something else
-    /// would become code, or would not be, or would become a comment. `None` if that cannot be found
-    /// out by parsing so many bytes, which are counted down.
+    /// Removes the hidden parts that can be removed. A comment stays if its removal would turn something into
+    /// code or a comment, or code into something else. Counts the parsed bytes down, and returns `None` if
+    /// they run out.
     pub fn removal(&self, parsed_bytes_left: &mut usize) -> Option<Removal> {
         if let Some(layers) = self.without(&self.hidden) {
             let kept = Vec::new();
@@ -103,8 +102,8 @@ impl<'t> Commented<'t> {
         })
     }
 
-    /// Whether [`Self::removal`] may find more in what it left, though no comment stayed: blanks are
-    /// kept or not by what surrounds them.
+    /// Returns whether [`Self::removal`] may find more in its own result although no comment stayed. Blanks
+    /// stay or not depending on their surroundings.
     pub fn keeps_blanks(&self) -> bool {
         self.parts.iter().any(|part| {
             matches!(
@@ -114,7 +113,7 @@ impl<'t> Commented<'t> {
         })
     }
 
-    /// [`Self::layers`], if what is left means what it meant.
+    /// Returns [`Self::layers`] if the rest keeps its meaning.
     fn without(&self, removed: &[usize]) -> Option<[Vec<Edit>; 3]> {
         let layers = self.layers(removed);
         if removed.is_empty() {
@@ -141,7 +140,7 @@ impl<'t> Commented<'t> {
         found.eq(expected).then_some(layers)
     }
 
-    /// The parts without those that are removed.
+    /// Returns the parts that are not removed.
     fn left(&self, removed: &[usize]) -> impl Iterator<Item = &Part> {
         let left = self.parts.iter().enumerate();
         let left = left.filter(|(index, _)| removed.binary_search(index).is_err());
@@ -170,17 +169,17 @@ impl<'t> Commented<'t> {
     }
 }
 
-/// Looks for as many comments as can go.
+/// Searches for as many removable comments as possible.
 struct Search<'c> {
     commented: &'c Commented<'c>,
-    /// How much it may parse yet.
+    /// How many more bytes the search may parse.
     bytes_left: &'c mut usize,
-    /// The indices of what goes, in order.
+    /// The indices of the parts to remove, in order.
     removed: Vec<usize>,
 }
 
 impl Search<'_> {
-    /// Lets as many of these go as can, by halves. `None` if that took too many tries.
+    /// Removes as many of these parts as possible, by halving. Returns `None` after too many tries.
     fn remove_of(&mut self, hidden: &[usize]) -> Option<()> {
         if hidden.is_empty() {
             return Some(());
@@ -202,7 +201,7 @@ impl Search<'_> {
     }
 }
 
-/// What must stay the same of a text: what is code, and what of it readers do not see.
+/// Returns what must stay the same in a text: what is code, and what readers do not see.
 pub(super) fn outline<'t, 'p>(
     text: &'t str,
     parts: impl Iterator<Item = &'p Part>,

@@ -1,21 +1,21 @@
-//! Changes of a text, applied in layers and traced back to the text that came first.
+//! Edits of a text, applied in layers and traced back to the original text.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::treated::{Fate, Piece, Reason};
 
-/// A change: bytes of a text that go, and what comes in their place.
+/// An edit: bytes of a text, and their replacement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Edit {
     pub range: Range<usize>,
     pub put: &'static str,
-    /// Why bytes go, where somebody may want to know it.
+    /// The reason for removing bytes, if people may want to know it.
     pub reason: Option<Reason>,
 }
 
 impl Edit {
-    /// Bytes go, and nothing comes.
+    /// Removes bytes for a reason.
     pub fn cut(range: Range<usize>, reason: Reason) -> Self {
         Self {
             range,
@@ -24,7 +24,7 @@ impl Edit {
         }
     }
 
-    /// Adds what becomes of its bytes, or of some of them, if `put` comes in their place.
+    /// Adds the pieces of its bytes, or of some of them, if `put` replaces them.
     fn become_of(&self, range: Range<usize>, put: &'static str, became: &mut Vec<Piece>) {
         let end = range.end;
         let mut add = |range: Range<usize>, fate: Fate| {
@@ -41,7 +41,7 @@ impl Edit {
         }
     }
 
-    /// One spelling of something is put in place of another.
+    /// Replaces one spelling with another.
     pub fn replace(range: Range<usize>, put: &'static str) -> Self {
         Self {
             range,
@@ -51,7 +51,7 @@ impl Edit {
     }
 }
 
-/// Applies edits, which are disjoint and in order.
+/// Applies edits, which must be disjoint and in order.
 pub(crate) fn apply(text: &str, edits: &[Edit]) -> String {
     let mut edited = String::with_capacity(text.len());
     let mut at = 0;
@@ -64,10 +64,10 @@ pub(crate) fn apply(text: &str, edits: &[Edit]) -> String {
     edited
 }
 
-/// Where the bytes of the text before an [`apply`] stand after it. Asked for in rising order.
+/// Maps offsets in the text before an [`apply`] to offsets after it. The offsets must rise.
 pub(crate) struct Places<'e> {
     edits: std::iter::Peekable<std::slice::Iter<'e, Edit>>,
-    /// What the edits passed have added (positive) or taken.
+    /// The number of bytes that the passed edits have added (positive) or removed.
     shift: isize,
 }
 
@@ -79,7 +79,7 @@ impl<'e> Places<'e> {
         }
     }
 
-    /// Where the byte `at` stands; one that went, where it would.
+    /// Returns the new offset of the byte `at`, or of its place if it was removed.
     pub fn after(&mut self, at: usize) -> usize {
         while let Some(edit) = self.edits.next_if(|edit| edit.range.end <= at) {
             self.shift += edit.put.len() as isize - edit.range.len() as isize;
@@ -92,17 +92,17 @@ impl<'e> Places<'e> {
     }
 }
 
-/// A text with everything that was done to it.
+/// A text with all edits that were applied to it.
 pub(crate) struct Layers<'t> {
     pub text: Cow<'t, str>,
     first_bytes: usize,
     layers: Vec<Layer>,
 }
 
-/// Edits of the text that the layer before left.
+/// Edits of the result of the layer before.
 struct Layer {
     edits: Vec<Edit>,
-    /// Where each edit begins in the text that this layer leaves.
+    /// The offset of each edit in the result of this layer.
     starts: Vec<usize>,
 }
 
@@ -126,12 +126,12 @@ impl<'t> Layers<'t> {
         }
     }
 
-    /// How many layers there are.
+    /// Returns the number of layers.
     pub fn depth(&self) -> usize {
         self.layers.len()
     }
 
-    /// Takes back every layer but the first `depth` of those that were applied to `text`.
+    /// Undoes all layers except the first `depth`. `text` must be the original text.
     pub fn truncate(&mut self, text: &'t str, depth: usize) {
         self.layers.truncate(depth);
         self.text = Cow::Borrowed(text);
@@ -140,7 +140,7 @@ impl<'t> Layers<'t> {
         }
     }
 
-    /// What became of the first text, in its own bytes and order.
+    /// Returns the pieces of the original text, in order.
     pub fn pieces(&self) -> Vec<Piece> {
         let layers = self.layers.iter();
         let whole = vec![Piece {
@@ -150,7 +150,7 @@ impl<'t> Layers<'t> {
         layers.fold(whole, |pieces, layer| edited(pieces, &layer.edits))
     }
 
-    /// Where a byte of the text as it is now stood in the first text.
+    /// Returns the offset in the original text of a byte of the current text.
     pub fn first_place(&self, at: usize) -> usize {
         start_before(&self.layers, at)
     }
@@ -163,11 +163,11 @@ fn start_before(layers: &[Layer], at: usize) -> usize {
     })
 }
 
-/// What becomes of a text of whose text before these are the pieces.
+/// Returns the pieces of the original text after one more layer of edits.
 fn edited(pieces: Vec<Piece>, edits: &[Edit]) -> Vec<Piece> {
     let mut became = Vec::with_capacity(pieces.len() + 2 * edits.len());
     let mut edits = edits.iter().peekable();
-    // Where the next piece begins in the text that is edited.
+    // The offset of the next piece in the edited text.
     let mut at = 0;
     for mut piece in pieces {
         while piece.given_bytes() > 0
@@ -199,8 +199,8 @@ fn edited(pieces: Vec<Piece>, edits: &[Edit]) -> Vec<Piece> {
 }
 
 impl Layer {
-    /// Where a byte of the edited text stood before. One that was put there has the range that it
-    /// came in place of.
+    /// Returns the range of a byte of the edited text before the edits. An inserted byte has the range that it
+    /// replaced.
     fn origin(&self, at: usize) -> Result<usize, Range<usize>> {
         let passed = self.starts.partition_point(|start| *start <= at);
         let Some(last) = passed.checked_sub(1) else {

@@ -1,4 +1,4 @@
-//! Invisible characters that cannot simply go, because without them something else would be code.
+//! Marks invisible characters whose removal would change what is code.
 
 use std::ops::Range;
 
@@ -8,12 +8,12 @@ use super::blanks::without_last_blanks;
 use super::edit::{Edit, Places, apply};
 use super::{characters, tags};
 
-/// Most bytes that are parsed to find out which characters of one text can go, where not all can. What
-/// is not found out by then is marked.
+/// The greatest number of bytes that are parsed to find which characters of one text can be removed, if not
+/// all can. The characters that are undecided then are marked.
 const PARSED_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// Edits that are applied one after the other: what no reader sees goes, or U+FFFD stands for what cannot
-/// go; ctxpin's tags are escaped. `None` if the text would mean something else all the same.
+/// Returns the edits, layer by layer: they remove what no reader sees, replace it with U+FFFD if it cannot
+/// be removed, and escape ctxpin's tags. Returns `None` if they would still change the meaning.
 pub(super) fn edits(text: &str, before: &[Part]) -> Option<[Vec<Edit>; 2]> {
     let unseen = characters::unseen(text);
     let mut search = Search {
@@ -30,19 +30,19 @@ pub(super) fn edits(text: &str, before: &[Part]) -> Option<[Vec<Edit>; 2]> {
     })
 }
 
-/// Looks for as many characters as can go.
+/// Searches for as many removable characters as possible.
 struct Search<'t> {
     text: &'t str,
-    /// What of the text is no prose.
+    /// The parts of the text that are no prose.
     before: &'t [Part],
-    /// How much it may parse yet.
+    /// How many more bytes the search may parse.
     bytes_left: usize,
-    /// Where those begin that go, in order.
+    /// The offsets of the characters to remove, in order.
     gone: Vec<usize>,
 }
 
 impl Search<'_> {
-    /// Lets as many of these go as can, by halves.
+    /// Removes as many of these characters as possible, by halving.
     fn remove_of(&mut self, characters: &[usize]) {
         let bytes_left = self.bytes_left.checked_sub(self.text.len());
         let (Some(bytes_left), false) = (bytes_left, characters.is_empty()) else {
@@ -63,7 +63,7 @@ impl Search<'_> {
         }
     }
 
-    /// The edits with which these go and the others are marked, if they leave as code what was code.
+    /// Returns the edits that remove these characters and mark the others, if code stays code.
     fn held(&self, gone: &[usize]) -> Option<[Vec<Edit>; 2]> {
         let unseen = characters::marked(self.text, |at| gone.binary_search(&at).is_ok());
         let shown = apply(self.text, &unseen);
@@ -85,8 +85,7 @@ impl Search<'_> {
     }
 }
 
-/// Parts as far as they must stay what and where they are. How a line is broken means nothing, nor do
-/// blanks at an end.
+/// Returns the parts that must keep their kind and place. Line breaks and blanks at an end do not count.
 fn places_of<'t>(
     text: &'t str,
     parts: impl Iterator<Item = (PartKind, Range<usize>)> + 't,

@@ -1,8 +1,7 @@
-//! Makes a workspace's text fit to be read by a model: what a reader of its Markdown would not see is
-//! taken out, and what could pass for ctxpin's own markup is escaped.
+//! Makes the text of a workspace safe for a model: removes what a reader of its Markdown would not see, and
+//! escapes what looks like ctxpin's own markup.
 //!
-//! What is code is decided by one parse of the file's own text, before anything is taken out, and code
-//! stays as it is. Sanitising twice is sanitising once.
+//! One parse of the original text decides what is code, and code stays as it is. Sanitising is idempotent.
 
 mod blanks;
 mod characters;
@@ -19,8 +18,8 @@ use self::edit::{Edit, Layers};
 pub(crate) use self::tags::{CONTEXT_TAG, FILE_TAG, SKILLS_TAG};
 use crate::treated::{Fate, Piece, Reason, Treated};
 
-/// A text of one line without blanks at its ends: every C0 control, U+0085, U+2028 and U+2029 is a
-/// space, invisible characters are removed, and ctxpin's tags escaped. For paths, facts, names and
+/// Returns a text as one line without blanks at its ends. C0 controls, U+0085, U+2028 and U+2029 become
+/// spaces. Removes invisible characters and escapes ctxpin's tags. Use it for paths, facts, names and
 /// descriptions, which are no Markdown. Idempotent.
 pub fn line(line: &str) -> String {
     let spaced: String = line
@@ -33,13 +32,13 @@ pub fn line(line: &str) -> String {
     shown(spaced.trim()).trim().to_owned()
 }
 
-/// A text that is no prose for a reader, or is read alone: line ends become LF, invisible characters are
-/// removed and ctxpin's tags escaped; everything else stays. Idempotent.
+/// Treats a text that is no prose, or that a model reads alone. Line ends become LF. Removes invisible
+/// characters and escapes ctxpin's tags. Everything else stays. Idempotent.
 pub fn shown(text: &str) -> String {
     alone(text).text
 }
 
-/// [`shown`], with what was taken out.
+/// Does the same as [`shown`], and returns what was removed too.
 pub fn alone(text: &str) -> Treated {
     let mut layers = Layers::new(text);
     show(&mut layers);
@@ -56,12 +55,12 @@ fn show(layers: &mut Layers) {
     layers.push(tags::escapes(&layers.text));
 }
 
-/// A Markdown text as a model is given it, without blank lines at its ends or a line end behind it.
+/// Treats a Markdown text for a model. The result has no blank lines at its ends and no last line end.
 ///
-/// As [`shown`]; and outside of code, comments, processing instructions, declarations and CDATA sections
-/// are removed, blanks at the ends of lines cut except where they break it, and runs of blank lines made
-/// one. A comment whose removal would change what is code stays, and so does what an opener that is
-/// never closed hides; of both the result warns. Idempotent.
+/// Does the same as [`shown`]. Outside of code it also removes comments, processing instructions,
+/// declarations and CDATA sections, cuts blanks at the ends of lines unless they break the line, and joins
+/// blank lines. A comment stays if its removal would change what is code. What an unclosed opener hides
+/// stays too. The result warns of both. Idempotent.
 pub fn text(text: &str) -> Treated {
     let mut layers = Layers::new(text);
     layers.push(characters::line_ends(&layers.text));
@@ -107,7 +106,7 @@ pub fn text(text: &str) -> Treated {
     }
 }
 
-/// The invisible characters that something visible stands for.
+/// Warns of the invisible characters that a visible mark replaces.
 fn marked(text: &str, pieces: &[Piece]) -> impl Iterator<Item = Warning> {
     let marks = pieces.windows(2).filter_map(|pair| {
         let is_mark = pair[1].fate == Fate::Replaced(characters::MARK);
@@ -120,16 +119,15 @@ fn marked(text: &str, pieces: &[Piece]) -> impl Iterator<Item = Warning> {
     })
 }
 
-/// One look at a text: what of it can go.
+/// One round over a text, which finds what can be removed.
 struct Round {
-    /// Edits that are applied one after the other. `None` if they cannot be found with reasonable
-    /// effort.
+    /// The edits, layer by layer. `None` if the effort to find them is too great.
     edits: Option<Vec<Vec<Edit>>>,
-    /// Where the comments begin that stay.
+    /// The offsets of the comments that stay.
     kept: Vec<usize>,
-    /// What [`Commented::unclosed`] tells.
+    /// The result of [`Commented::unclosed`].
     unclosed: Vec<(usize, usize)>,
-    /// Whether blanks are kept for what surrounds them.
+    /// Whether blanks stay because of their surroundings.
     keeps_blanks: bool,
 }
 
@@ -162,14 +160,14 @@ impl Round {
         }
     }
 
-    /// Whether another round would find nothing.
+    /// Returns whether another round would find nothing.
     fn is_last(&self) -> bool {
         let is_settled = self.kept.is_empty() && !self.keeps_blanks;
         is_settled || self.edits.iter().flatten().all(Vec::is_empty)
     }
 }
 
-/// Where something may begin that readers do not see. Quicker than to look whether it does.
+/// Returns where something may begin that readers do not see. This is faster than parsing.
 fn openers(text: &str) -> impl Iterator<Item = usize> {
     let starts = text.match_indices('<').map(|(at, _)| at);
     starts.filter(|at| match &text.as_bytes()[at + 1..] {
@@ -180,7 +178,7 @@ fn openers(text: &str) -> impl Iterator<Item = usize> {
     })
 }
 
-/// As [`show`], but what is code, and what readers do not see, is decided by the text as it was.
+/// Does the same as [`show`], but the original text decides what is code and what readers do not see.
 fn show_markdown(layers: &mut Layers) {
     let is_seen = characters::unseen(&layers.text).is_empty();
     if is_seen && tags::escapes(&layers.text).is_empty() {
@@ -199,10 +197,10 @@ fn show_markdown(layers: &mut Layers) {
     disarm(layers);
 }
 
-/// How often a text is looked at again for openers that came to be ones by an escape.
+/// The greatest number of rounds that look for openers which an escape has created.
 const DISARM_ROUNDS_MAX: usize = 4;
 
-/// Escapes every opener of a comment and its like that is not in code.
+/// Escapes every opener of a comment or something similar outside of code.
 fn disarm(layers: &mut Layers) {
     let escape = |at: usize| Edit::replace(at..at + 1, "&lt;");
     for _ in 0..DISARM_ROUNDS_MAX {

@@ -1,4 +1,4 @@
-//! ctxpin's own tags, which no content may bear.
+//! Escapes ctxpin's own tags, which no content may have.
 
 use super::characters::is_unseen;
 use super::edit::Edit;
@@ -12,12 +12,12 @@ pub(crate) const SKILLS_TAG: &str = "available-skills";
 /// The element that holds the content of one instruction file.
 pub(crate) const FILE_TAG: &str = "context-file";
 
-/// The tags that are ctxpin's alone. A tag whose name merely begins like one of these is escaped as
-/// well; so `workspace-context-update`, which tells a chat of a change, is reserved too.
+/// The reserved tags. A tag whose name only begins like one of these is escaped too. So
+/// `workspace-context-update`, which reports a change to a chat, is reserved.
 const TAGS: [&str; 3] = [CONTEXT_TAG, SKILLS_TAG, FILE_TAG];
 
-/// The edits that escape the `<` of each of ctxpin's tags, opening or closing, in any case and spacing,
-/// ended or not. A search never passes the next `<`, which keeps all of them together linear.
+/// Returns the edits that escape the `<` of each of ctxpin's tags: opening or closing, in any case and
+/// spacing, ended or not. No search passes the next `<`, so all of them together take linear time.
 pub(super) fn escapes(text: &str) -> Vec<Edit> {
     let starts = text.match_indices('<').map(|(at, _)| at);
     let ours = starts.filter(|at| {
@@ -30,7 +30,7 @@ pub(super) fn escapes(text: &str) -> Vec<Edit> {
     ours.map(|at| Edit::replace(at..at + 1, "&lt;")).collect()
 }
 
-/// Whether `text` begins with `word` (ASCII), in any case and whatever unseen characters stand in it.
+/// Returns whether `text` begins with the ASCII `word`. Ignores case and invisible characters.
 fn begins_with_word(text: &str, word: &str) -> bool {
     let mut rest = text.chars();
     word.chars().all(|expected| {
@@ -39,7 +39,7 @@ fn begins_with_word(text: &str, word: &str) -> bool {
     })
 }
 
-/// The lower case of the upper case: so that the long s and the Kelvin sign are an s and a k.
+/// Returns the lower case of the upper case, so that the long s is an s and the Kelvin sign a k.
 fn case_folded(c: char) -> char {
     let upper = c.to_uppercase().next().unwrap_or(c);
     upper.to_lowercase().next().unwrap_or(upper)
