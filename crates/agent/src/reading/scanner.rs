@@ -25,7 +25,7 @@ const POLL_INTERVAL: Duration = Duration::from_secs(2);
 /// The pause between scans while directories appear and disappear too fast to be watched.
 const SETTLE_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Longest wait for the event of the file that a probe writes.
+/// The longest wait for the event of the file that a probe writes.
 const PROBE_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// Maximum number of consecutive scans that are discarded because something changed during them.

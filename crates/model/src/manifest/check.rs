@@ -18,7 +18,7 @@ use crate::resource::{Kind, ServerShape, Status, Tool};
 /// The longest name or description of a skill in bytes, because both are in a frontmatter.
 const HEADER_BYTES_MAX: usize = FRONTMATTER_BYTES_MAX;
 
-/// Longest text of a tool in bytes: no longer than all tools of its server together.
+/// The longest text of a tool in bytes, because all tools of a server together have no more.
 const TOOL_BYTES_MAX: usize = SERVER_TOOLS_BYTES_MAX as usize;
 
 /// The longest text and the longest list of a shape, because the file that holds all of it is no
