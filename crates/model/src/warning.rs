@@ -93,7 +93,7 @@ spelled! {
     }
 }
 
-/// How much a warning matters to people who check a workspace.
+/// The severity of a warning for people who check a workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
     /// Something does not work as it is written.
@@ -103,7 +103,7 @@ pub enum Level {
 }
 
 impl Code {
-    /// Returns how much a warning of this code matters.
+    /// Returns the severity of a warning of this code.
     pub fn level(self) -> Level {
         match self {
             Self::CommentUnclosed
