@@ -35,7 +35,7 @@ pub struct Operator {
     pub allow_roots: Vec<PathBuf>,
     /// Sources of every agent, in order, before those that a user declares. They are allowed as well.
     pub sources: Vec<PathBuf>,
-    /// Directories of other users that every agent reads, with everything below them.
+    /// Directories that every agent reads with everything below them, although they belong to other users.
     pub trust_roots: Vec<PathBuf>,
 }
 

@@ -44,11 +44,13 @@ pub struct DataDirectory {
 }
 
 impl DataDirectory {
-    /// Returns the data directory, which may not exist yet.
+    /// Returns ctxpin's data directory, which may not exist yet: the value of `CTXPIN_DATA_DIR`,
+    /// otherwise `ctxpin` in the place where the system keeps a user's data.
     ///
     /// # Errors
     ///
-    /// Fails if the user's data directory is unknown, belongs to another user, or is writable for others.
+    /// Fails if the home directory cannot be found, or if ctxpin's data directory exists and belongs to
+    /// another user or is writable for others.
     pub fn locate() -> Result<Self, Failure> {
         let named = variable(DATA_DIRECTORY_VARIABLE);
         let path = match named {

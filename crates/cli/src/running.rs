@@ -171,11 +171,13 @@ pub fn token_read(path: &Path) -> Result<Secret, Failure> {
     }
 }
 
-/// Takes a lock. Returns `None` if another process holds it.
+/// Takes the lock at `path` without waiting, and creates its file if it is missing. Returns `None` if
+/// another process holds the lock.
 ///
 /// # Errors
 ///
-/// Fails if the file of the lock does not belong to the user, or cannot be opened or locked.
+/// Fails if the lock's file does not belong to the user, or cannot be opened, or locking fails for another
+/// reason.
 pub fn lock_take(path: &Path) -> Result<Option<Lock>, Failure> {
     owned::file_demand(path)?;
     Lock::take(path).map_err(|error| lock_failure(path, error))
@@ -196,7 +198,7 @@ pub fn lock_note(path: &Path, lock: &Lock) -> Result<(), Failure> {
 ///
 /// # Errors
 ///
-/// Fails if the file of the lock does not belong to the user, or cannot be opened or locked.
+/// Fails if the lock's file does not belong to the user, or cannot be opened or tested.
 pub fn is_locked(path: &Path) -> Result<bool, Failure> {
     owned::file_demand(path)?;
     Lock::is_held(path).map_err(|error| lock_failure(path, error))

@@ -1,4 +1,4 @@
-//! Doors: the ways into the server.
+//! Doors: the ways into the server. A pin's history records the door of each move.
 
 use crate::access::Actor;
 use crate::resource::spelled;
@@ -6,9 +6,9 @@ use crate::resource::spelled;
 spelled! {
     /// The way by which an actor reached the server.
     Door {
-        /// The HTTP API.
+        /// The HTTP API, with a user's token.
         Api = "api",
-        /// An agent's own requests.
+        /// The HTTP API, with an agent's token.
         Agent = "agent",
         /// Background work of the server.
         System = "system",

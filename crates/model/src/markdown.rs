@@ -329,7 +329,7 @@ pub struct Mentions {
     pub spans: Vec<Mention>,
     /// The labels of definitions of links and footnotes to which nothing refers.
     pub unused: Vec<Mention>,
-    /// The tag names of elements that are hidden by an attribute or a style.
+    /// The tag name of each element that the `hidden` attribute or an inline style hides.
     pub concealed: Vec<Mention>,
 }
 

@@ -15,7 +15,7 @@ spelled! {
         Refresh = "refresh",
         /// The chat was bound to another agent.
         Rebind = "rebind",
-        /// A caller requested an earlier snapshot of the chat's history.
+        /// A caller moved the pin back to a snapshot that the chat had earlier.
         Rollback = "rollback",
         /// The chat was created with its parent's pin.
         Inherit = "inherit",

@@ -133,7 +133,8 @@ fn validate(fields: &Fields, directory: &str, frontmatter: &mut Frontmatter) -> 
     name.map(drop)
 }
 
-/// Returns the name in the frontmatter if it is usable, otherwise the directory's.
+/// Returns the name in the frontmatter if it is usable, otherwise the directory's. Returns a message
+/// if neither is usable.
 fn choose_name(
     fields: &Fields,
     directory: &str,

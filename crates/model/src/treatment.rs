@@ -1,5 +1,5 @@
-//! The result of rendering one resource. It depends on the resource's bytes alone, so the server
-//! computes it once and stores it beside them.
+//! Treatments: the results of rendering one resource each. A treatment depends on the resource's
+//! bytes alone, so the server computes it once and stores it beside them.
 
 use std::collections::BTreeMap;
 use std::ops::Deref;

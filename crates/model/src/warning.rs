@@ -15,15 +15,16 @@ spelled! {
     /// The reason of a warning, and what its detail holds. The spellings are stable, because people
     /// write them into exceptions.
     Code {
-        /// A comment stays in the prompt, because removing it would change what is code.
+        /// A comment stays in the prompt, because removing it would turn code into prose, or prose into
+        /// code.
         CommentKept = "comment-kept",
         /// A comment is not closed, so readers do not see the rest. Detail: its number of bytes.
         CommentUnclosed = "comment-unclosed",
         /// A comment that readers do not see but a model does, because it reads the whole file. Detail:
         /// its number of bytes.
         CommentHidden = "comment-hidden",
-        /// A visible mark replaces an invisible character, because removing the character would change
-        /// what is code. Detail: the character, as `U+200B`.
+        /// A visible mark replaces an invisible character, because removing the character would turn
+        /// code into prose, or prose into code. Detail: the character, as `U+200B`.
         InvisibleMarked = "invisible-marked",
         /// A definition of a link or footnote to which nothing refers. Detail: its label.
         DefinitionUnused = "definition-unused",

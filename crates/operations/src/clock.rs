@@ -1,4 +1,4 @@
-//! A clock that is passed as an argument: the machine's, or one that a test moves.
+//! A clock that is passed as an argument: the machine's, or a standing clock, which a test sets.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -23,7 +23,7 @@ impl Clock {
         Self(Source::System)
     }
 
-    /// Returns a clock that stands at `start` until it is moved.
+    /// Returns a standing clock. It shows `start` until a test sets or advances it.
     pub fn standing_at(start: Moment) -> Self {
         let micros = i64::try_from(start.since_unix_epoch().as_micros()).unwrap_or(i64::MAX);
         Self(Source::Set(Arc::new(AtomicI64::new(micros))))
@@ -39,7 +39,8 @@ impl Clock {
         }
     }
 
-    /// Sets a standing clock to any moment, also back. Does nothing to the machine's clock.
+    /// Sets a standing clock to any moment, even an earlier one. A clock from
+    /// [`Self::system`] ignores the call.
     pub fn set(&self, moment: Moment) {
         if let Source::Set(micros) = &self.0 {
             let to = i64::try_from(moment.since_unix_epoch().as_micros()).unwrap_or(i64::MAX);
@@ -47,7 +48,7 @@ impl Clock {
         }
     }
 
-    /// Moves a standing clock forward. Does nothing to the machine's clock.
+    /// Moves a standing clock forward. A clock from [`Self::system`] ignores the call.
     pub fn advance(&self, duration: Duration) {
         if let Source::Set(micros) = &self.0 {
             let by = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);

@@ -159,9 +159,10 @@ pub(crate) fn require_epoch(agent: &AgentRecord, offered: i64) -> Result<()> {
 ///
 /// # Errors
 ///
-/// Returns [`Error::SyncPaused`] while pushes are paused, [`Error::TooLarge`] if the blob is too large or the agent
-/// has uploaded too much, [`Error::HashMismatch`] if the hash is not that of the bytes, [`Error::QuotaExceeded`] if
-/// the owner has no room or the agent uploads too fast, [`Error::Fenced`] if a newer process has taken over, and
+/// Returns [`Error::SyncPaused`] while the operator pauses all pushes, [`Error::TooLarge`] if the blob is too
+/// large or too many of the agent's uploads wait for a push, [`Error::HashMismatch`] if the hash is not that of
+/// the bytes, [`Error::QuotaExceeded`] if the blob exceeds the content quota of the agent's owner or the
+/// agent's upload rate per minute, [`Error::Fenced`] if a newer process of the agent has taken over, and
 /// [`Error::AgentReplaced`] if another agent has replaced this one.
 pub async fn blob_upload(
     service: &Service,

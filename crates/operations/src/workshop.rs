@@ -101,8 +101,8 @@ impl Workshop {
         }))
     }
 
-    /// Waits for a slot, in turn with the other users. A user who holds one never gets the last free one, and
-    /// nobody gets more than half of all.
+    /// Waits for a slot. The waiting users take turns, and each user's jobs keep their order. A user who holds
+    /// a slot never gets the last free slot, and no user holds more than half of all slots.
     ///
     /// # Errors
     ///
@@ -332,7 +332,7 @@ mod tests {
             let others: Vec<_> = (0..slots)
                 .filter_map(|_| at_once(&workshop, other))
                 .collect();
-            // The last one is for somebody who has none.
+            // The last slot is for a user who holds none.
             assert_eq!(held.len() + others.len() + 1, slots.max(3), "{slots}");
             if slots > 2 {
                 assert!(at_once(&workshop, third).is_some());

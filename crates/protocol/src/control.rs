@@ -186,7 +186,8 @@ pub struct AgentStatus {
     /// The quotas that the agent's owner has nearly or fully used, as the server last said.
     #[serde(default)]
     pub quota_warnings: Vec<QuotaWarning>,
-    /// When the agent's token expires, as the server last said; null if it does not, or before that.
+    /// When the agent's token expires, according to the server's latest response. Null if the token
+    /// does not expire, or if the server has not responded yet.
     #[serde(default)]
     pub token_expires_at: Option<DateTime<Utc>>,
 }

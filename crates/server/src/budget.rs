@@ -10,7 +10,8 @@ use ctxpin_protocol::problem::ProblemName;
 use crate::api_error::ApiError;
 use crate::limits::Limits;
 
-/// The size above which a request is large. Large requests leave a quarter of the total to small ones.
+/// A request that reserves more bytes than this is large. The server refuses a large request while three
+/// quarters of the total limit are in use, so that small requests find room.
 const LARGE_BYTES: u64 = 64 * 1024;
 
 /// The bytes in memory, by account. A clone shares them.
@@ -23,7 +24,7 @@ struct Shared {
     held: Mutex<HashMap<Account, u64>>,
 }
 
-/// An account that bytes are charged to.
+/// An account: a party whose bytes in memory are counted and limited. A request counts for several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Account {
     All,
@@ -95,7 +96,8 @@ impl Reservation {
     ///
     /// # Errors
     ///
-    /// Fails if that exceeds the limit of an account. Then the reservation stays as it was.
+    /// Fails if one of the reservation's accounts, or the total, would exceed its limit. Then the
+    /// reservation is unchanged.
     pub fn grow(&mut self, bytes: u64) -> Result<(), OverBudget> {
         let is_large = self.bytes.saturating_add(bytes) > LARGE_BYTES;
         let mut held = self.budget.lock();
@@ -118,7 +120,7 @@ impl Reservation {
     ///
     /// # Errors
     ///
-    /// Fails if that exceeds the limit of an account. Then nothing is reserved.
+    /// Fails if one of these accounts, or the total, would exceed its limit. Then the reservation is empty.
     pub fn transfer(&mut self, holders: &[Account]) -> Result<(), OverBudget> {
         let mut handed_over = self.budget.hold(holders);
         let bytes = self.bytes;

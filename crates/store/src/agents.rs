@@ -227,7 +227,7 @@ impl<R> Granted<Account, R> {
 }
 
 impl<R> Granted<Agent, R> {
-    /// Reads the agent, with the changes of this transaction.
+    /// Reads the agent of this grant again, as the transaction has changed it so far.
     ///
     /// # Errors
     ///

@@ -210,8 +210,8 @@ mod tests {
         sqlx::AssertSqlSafe(sql)
     }
 
-    /// Returns the steps that SQLite takes, or the rows that PostgreSQL visits, in a search for a content
-    /// among the chats of an owner.
+    /// Executes `sql`, which searches for a content among the chats of an owner. Returns the number of
+    /// steps that SQLite's machine takes, or of rows that PostgreSQL visits.
     async fn work(test: &TestService, sql: &str, content: &str, owner: Uuid) -> u64 {
         let hash = BlobHash::of(content.as_bytes()).bytes().to_vec();
         match &test.storage {

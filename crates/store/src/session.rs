@@ -150,7 +150,8 @@ impl Sessions {
         }
     }
 
-    /// Returns the options for a connection that needs no set-up, such as one that only listens.
+    /// Returns the options for a connection that reads and writes no rows, such as one that only listens
+    /// for notifications. Its session needs no settings.
     pub(crate) fn options(&self) -> &PgConnectOptions {
         &self.options
     }

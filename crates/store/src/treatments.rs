@@ -1,4 +1,4 @@
-//! Treatments: what a renderer made of a body, stored beside it.
+//! Treatments: the results of rendering a body, stored beside it ([`Treatment`]).
 
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::treatment::{Removed, Treatment, TreatmentKey, Treatments};
@@ -90,7 +90,7 @@ async fn insert(transaction: &mut Transaction, treatments: &Treatments) -> Resul
 }
 
 impl Granted<Agent, Write> {
-    /// Inserts treatments of stored bodies.
+    /// Inserts the treatments that are not stored yet. Their bodies must be stored.
     ///
     /// # Errors
     ///
@@ -104,7 +104,7 @@ impl Granted<Agent, Write> {
     }
 }
 
-/// A body that a renderer has not treated.
+/// A body of which a renderer's treatment is not stored.
 #[derive(Debug, Clone)]
 pub struct Untreated {
     pub key: TreatmentKey,
@@ -113,7 +113,7 @@ pub struct Untreated {
 
 /// The task reads the bodies of all users, and lets nothing of them out but treatments.
 impl Upkeep<'_, task::Treatments> {
-    /// Returns whether the renderer has treated every stored body.
+    /// Returns whether the renderer's treatments of all stored bodies are stored.
     ///
     /// # Errors
     ///
@@ -128,8 +128,8 @@ impl Upkeep<'_, task::Treatments> {
         Ok(found.is_some())
     }
 
-    /// Returns up to `count` bodies of contexts that the renderer has not treated, in the order of their
-    /// hashes, from `from` on.
+    /// Returns up to `count` bodies of which the renderer's treatment is not stored, in the order of
+    /// their hashes, from `from` on.
     ///
     /// # Errors
     ///
@@ -165,7 +165,7 @@ impl Upkeep<'_, task::Treatments> {
             .await
     }
 
-    /// Inserts treatments in a transaction of its own.
+    /// Inserts the treatments that are not stored yet, in a new transaction.
     ///
     /// # Errors
     ///
@@ -176,7 +176,7 @@ impl Upkeep<'_, task::Treatments> {
         transaction.commit(self.unaudited()).await.map(drop)
     }
 
-    /// Records that the renderer has treated every stored body.
+    /// Records that the renderer's treatments of all stored bodies are stored.
     ///
     /// # Errors
     ///

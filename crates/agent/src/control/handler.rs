@@ -87,7 +87,8 @@ impl ControlHandler {
         }
     }
 
-    /// Requests a scan and a push of its result, and waits for the outcome.
+    /// Requests a scan and a push of its result, and waits for the outcome. Returns a message for people
+    /// if the scan or the push fails, or if nothing is acknowledged within `wait_seconds`.
     async fn resync(&self, wait_seconds: u64) -> Result<ResyncReply, String> {
         if !(1..=RESYNC_SECONDS_MAX).contains(&wait_seconds) {
             return Err(format!("`wait_seconds` is from 1 to {RESYNC_SECONDS_MAX}"));

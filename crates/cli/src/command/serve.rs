@@ -151,12 +151,12 @@ pub struct Database {
 }
 
 impl Database {
-    /// Returns the address of the database, or `None` for SQLite.
+    /// Returns the address of the database, or `None` if none is set: the server then uses SQLite.
     ///
     /// # Errors
     ///
-    /// Fails if it is not an address of PostgreSQL. The message does not contain the address, since
-    /// it may hold a password.
+    /// Fails if the address is not one of PostgreSQL. The message does not contain the address,
+    /// because it may hold a password.
     pub fn address(self) -> Result<Option<String>, Failure> {
         let is_postgres = |address: &String| {
             ["postgres://", "postgresql://"]

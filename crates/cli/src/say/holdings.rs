@@ -6,8 +6,9 @@ use ctxpin_protocol::http::resources::Removed;
 use super::count::counted;
 use super::time::size;
 
-/// Returns the amount of text that the model does not get of a pin's files, if that is more than
-/// blanks.
+/// Returns how many bytes of the pinned instruction files the model does not get, in words. Returns
+/// `None` unless a file contains a comment or an invisible character, because blanks alone are not
+/// worth a line.
 pub fn removed(context: &Context) -> Option<String> {
     let removed: Vec<Removed> = context
         .resources

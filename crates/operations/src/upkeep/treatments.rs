@@ -1,4 +1,4 @@
-//! The treatments of bodies that are older than a renderer.
+//! Renders the bodies that were stored before this release added a renderer.
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ const BATCH: u64 = 16;
 /// The pause before a retry.
 const RETRY_PAUSE: Duration = Duration::from_secs(30);
 
-/// Treats the bodies that are older than the renderers of this release, unless a server has done so already.
-/// Several replicas may run this at once.
+/// Renders every stored body that has no treatment by a renderer of this release, and stores the treatments.
+/// Skips a renderer whose treatments a server has completed. Several replicas may run this at once.
 ///
 /// # Errors
 ///
-/// Fails if the database does. The finished part stays.
+/// Fails if the database does. The treatments stored by then remain.
 pub async fn catch_up(service: &Service) -> Result<()> {
     let upkeep = service.database.upkeep(task::Treatments);
     for renderer in Renderer::ALL {

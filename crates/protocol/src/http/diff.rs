@@ -1,4 +1,4 @@
-//! The differences between two snapshots, with their texts.
+//! The differences between two snapshots, as text or as hunks.
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -25,8 +25,9 @@ pub struct DiffQuery {
     pub hunks: Option<bool>,
 }
 
-/// The differences between two snapshots, with their texts. A response has at most about 1 MiB. A
-/// change that does not fit has `more`; request it with `resource`.
+/// The differences between two snapshots, as text or as hunks. A response has at most about 1 MiB.
+/// A change that does not fit comes with `more: true` and without its text. To read it, request it
+/// alone with the query parameter `resource`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Diff {
     /// The snapshot of the pin or of `from`; null if there is none.

@@ -56,7 +56,7 @@ pub struct Pin {
     pub at: DateTime<Utc>,
 }
 
-/// The actor of a move, and the door that the request came through.
+/// The user, the agent or the system that moved a pin, and the door through which the request came.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Actor {
     /// `user`, `agent` or `system`.
@@ -67,6 +67,6 @@ pub struct Actor {
     /// The name of the user or the agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The door, such as `api`.
+    /// The way into the server: `api`, `agent` or `system`.
     pub door: String,
 }

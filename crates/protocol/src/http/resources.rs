@@ -125,14 +125,15 @@ pub struct Tool {
     pub input_schema: Map<String, Value>,
 }
 
-/// The contents of an `.mcp.json`, without values that could be secrets.
+/// The shape of an `.mcp.json`: its servers, without values that could be secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Shape {
     /// The servers by name.
     pub servers: Vec<ServerShape>,
 }
 
-/// A server in an `.mcp.json`, without any value.
+/// A server in an `.mcp.json`, with the names of its variables and headers but without their
+/// values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ServerShape {
     /// The key under `mcpServers`, or `(unfit name)` if it could hold a secret.

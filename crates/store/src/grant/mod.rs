@@ -36,7 +36,8 @@ pub use upkeep::{Task, Upkeep, task};
 
 /// The objects that a grant is for.
 pub mod object {
-    /// The caller's own account, a list, or an object that is yet to be created.
+    /// The object of a grant that concerns no single agent or chat. Such a grant allows queries about the
+    /// caller's own account, lists, and the creation of objects.
     #[derive(Debug)]
     pub struct Account;
     /// An agent of a user.
