@@ -13,6 +13,7 @@ mod content;
 mod context;
 pub mod error;
 mod history;
+mod pending_changes;
 mod people;
 mod proof;
 mod proxy;

@@ -212,6 +212,8 @@ spelled! {
         BlobUpload = "blob_upload",
         /// Refresh the agent's drifted chats on the agent's own behalf.
         AgentRefresh = "agent_refresh",
+        /// List the changes that chats have not taken.
+        PendingChangeList = "pending_change_list",
         /// Create a chat.
         ChatCreate = "chat_create",
         ChatList = "chat_list",
@@ -314,6 +316,7 @@ impl Operation {
             Self::AgentCreate | Self::ChatCreate => (Who::Member, Some(Write)),
             Self::AgentList
             | Self::ChatList
+            | Self::PendingChangeList
             | Self::ExposureRead
             | Self::TokenList
             | Self::TokenChildren => (Who::Anyone, Some(Read)),

@@ -109,20 +109,18 @@ pub(crate) fn context_entry(item: &Resource) -> Record {
     let mut entry = Record::default();
     entry.text(resource::KIND, item.kind.as_str());
     entry.text(resource::SOURCE, &item.source);
-    entry.optional_text(resource::NAME, item.name.as_deref());
-    entry.optional_text(resource::DESCRIPTION, item.description.as_deref());
-    entry.content(resource::PINNED, resource::CLAIMED, item.content);
-    for item in by_path(&item.files)
-        .into_iter()
-        .filter(|file| file.body().is_some())
-    {
-        let mut entry_file = Record::default();
-        entry_file.text(file::PATH, &item.path);
-        entry_file.content(file::PINNED, file::CLAIMED, item.content);
-        entry_file.flag(file::EXECUTABLE, item.executable);
-        entry.nested(resource::FILE, entry_file);
-    }
+    entry.held_by_context(item);
     entry
+}
+
+/// Returns the record of what a resource holds, wherever it lies. It is part of no stored hash.
+pub(crate) fn held(item: &Resource) -> Record {
+    let mut record = Record::default();
+    match item.kind.is_context() {
+        true => record.held_by_context(item),
+        false => record.held_by_tools(item),
+    }
+    record
 }
 
 /// Returns the bytes whose hash is the tools hash: the `ok` MCP configurations and servers in the
@@ -142,12 +140,12 @@ pub(crate) fn tools_entry(item: &Resource) -> Record {
     let mut entry = Record::default();
     entry.text(resource::KIND, item.kind.as_str());
     entry.text(resource::SOURCE, &item.source);
-    entry.content(resource::PINNED, resource::CLAIMED, item.content);
-    entry.detail(item);
+    entry.held_by_tools(item);
     entry
 }
 
-fn facts(facts: &Facts) -> Record {
+/// Returns the record of the facts within the context hash.
+pub(crate) fn facts(facts: &Facts) -> Record {
     let mut record = Record::default();
     record.optional_text(fact::OS, facts.os.as_deref());
     record.optional_text(fact::DIRECTORY, facts.directory.as_deref());
@@ -165,6 +163,11 @@ fn by_path(files: &[SkillFile]) -> Vec<&SkillFile> {
 pub(crate) struct Record(Vec<u8>);
 
 impl Record {
+    /// Returns the fields, encoded.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     fn versioned(version: &str) -> Self {
         let mut record = Self::default();
         record.text(top::VERSION, version);
@@ -206,6 +209,29 @@ impl Record {
             Some(Content::Claimed(hash)) => self.field(claimed, hash.bytes()),
             None => {}
         }
+    }
+
+    /// Adds what reaches a model of an instruction file or a skill.
+    fn held_by_context(&mut self, item: &Resource) {
+        self.optional_text(resource::NAME, item.name.as_deref());
+        self.optional_text(resource::DESCRIPTION, item.description.as_deref());
+        self.content(resource::PINNED, resource::CLAIMED, item.content);
+        for item in by_path(&item.files)
+            .into_iter()
+            .filter(|file| file.body().is_some())
+        {
+            let mut entry_file = Self::default();
+            entry_file.text(file::PATH, &item.path);
+            entry_file.content(file::PINNED, file::CLAIMED, item.content);
+            entry_file.flag(file::EXECUTABLE, item.executable);
+            self.nested(resource::FILE, entry_file);
+        }
+    }
+
+    /// Adds what counts of an MCP configuration or server.
+    fn held_by_tools(&mut self, item: &Resource) {
+        self.content(resource::PINNED, resource::CLAIMED, item.content);
+        self.detail(item);
     }
 
     fn detail(&mut self, item: &Resource) {

@@ -27,6 +27,7 @@ pub mod manifest;
 pub mod markdown;
 pub mod moment;
 pub mod page;
+pub mod pending_change;
 pub mod pin;
 pub mod pin_move;
 pub mod policy;

@@ -2,7 +2,14 @@
 
 use crate::compose::Selector;
 use crate::hash::{BlobHash, SnapshotId};
-use crate::id::AgentId;
+use crate::id::{AgentId, ChatId};
+use crate::pending_change::PendingChangeId;
+
+/// The most chats of one [`BulkMove`].
+pub const BULK_CHATS_MAX: usize = 1_000;
+
+/// The most pending changes that one [`BulkMove`] takes.
+pub const BULK_CHANGES_MAX: usize = 1_000;
 
 /// A request to move a chat's pin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +26,14 @@ pub enum PinMove {
         /// The head that the caller has seen; the move fails if the agent has another one.
         head: Option<SnapshotId>,
     },
+    /// To the pin with these pending changes taken from the agent's head. The pin stays if the chat has none
+    /// of them.
+    Changes {
+        /// The ids of the changes, sorted.
+        changes: Vec<PendingChangeId>,
+        /// The head that the caller has seen; the move fails if the agent has another one.
+        head: SnapshotId,
+    },
     /// Keep the pin. The caller has seen this head and declines it.
     Decline(SnapshotId),
     /// Back to a snapshot of the chat's history.
@@ -34,4 +49,56 @@ pub struct RefreshFilter {
     pub agent: Option<AgentId>,
     /// The chat's pin or its agent's head contains this content.
     pub content: Option<BlobHash>,
+}
+
+/// A decision about the drift of several chats.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BulkMove {
+    /// At most [`BULK_CHATS_MAX`] chats.
+    pub chats: Vec<SeenChat>,
+    pub decision: Decision,
+}
+
+/// A chat as the caller has seen it. The chat is left alone if its pin or its agent's head is another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeenChat {
+    pub chat: ChatId,
+    pub pin: SnapshotId,
+    pub head: SnapshotId,
+}
+
+/// What to do about the drift of a chat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// Move the pin to the head.
+    TakeAll,
+    /// Take these pending changes, whose ids are sorted.
+    Take(Vec<PendingChangeId>),
+    /// Keep the pin and decline the head.
+    Decline,
+}
+
+impl Decision {
+    /// Returns the move of a chat whose agent has this head.
+    pub fn to_move(&self, head: SnapshotId) -> PinMove {
+        match self {
+            Self::TakeAll => PinMove::Refresh { head: Some(head) },
+            Self::Take(changes) => PinMove::Changes {
+                changes: changes.clone(),
+                head,
+            },
+            Self::Decline => PinMove::Decline(head),
+        }
+    }
+}
+
+/// What a bulk move did to one chat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BulkOutcome {
+    /// The pin is this snapshot now.
+    Moved(SnapshotId),
+    /// The chat declined the head.
+    Declined,
+    /// The pin is where it was, because there was nothing to take or to decline.
+    Unchanged,
 }

@@ -10,6 +10,8 @@
 #![deny(clippy::missing_errors_doc, clippy::wildcard_enum_match_arm)]
 
 pub mod agents;
+mod bulk_movers;
+pub mod bulk_moves;
 pub mod chats;
 pub mod clock;
 pub mod contexts;
@@ -20,6 +22,7 @@ mod frame;
 mod ground;
 pub mod history;
 mod moves;
+pub mod pending_changes;
 pub mod people;
 pub mod pins;
 pub mod prompts;

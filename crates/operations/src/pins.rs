@@ -3,14 +3,16 @@
 use ctxpin_model::access::Operation;
 use ctxpin_model::audit::AuditObject;
 use ctxpin_model::chat::{ChatChange, ChatRecord};
-use ctxpin_model::compose::partial;
+use ctxpin_model::compose::{Selector, UnknownSources, partial};
 use ctxpin_model::context::ContextView;
 use ctxpin_model::drift::Hashes;
 use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::id::{AgentId, ChatId};
+use ctxpin_model::pending_change;
 use ctxpin_model::pin::{Reason, Rendered, Target};
 use ctxpin_model::pin_move::{PinMove, RefreshFilter};
 use ctxpin_model::quota::Rate;
+use ctxpin_model::snapshot::Snapshot;
 use ctxpin_model::token::Credential;
 use ctxpin_render::renderer::Renderer;
 use ctxpin_store::database::Transaction;
@@ -48,6 +50,7 @@ pub async fn pin_move(
         chat,
         request,
         only_from,
+        is_counted: true,
     };
     let object = Some(AuditObject::Chat(chat));
     write(service, credential, operation, object, |attempt| {
@@ -71,8 +74,13 @@ enum Plan {
         agent: Option<AgentId>,
         mcp_settled: bool,
     },
-    /// Renders the prompt of the pin again. `None` if the current renderer made it.
-    Render(Option<(Target, Prompt)>),
+    /// Renders the prompt of the pin again.
+    Render {
+        target: Target,
+        prompt: Prompt,
+    },
+    /// The pin is as the caller wants it.
+    Stay,
 }
 
 /// Returns whether a plan for the chat as it was `before` is valid for the chat as it is `now`.
@@ -110,8 +118,8 @@ impl Plan {
                 chat.declined = Some(*hashes);
                 Ok(())
             }
-            Self::Render(None) => Ok(()),
-            Self::Render(Some((target, prompt))) => {
+            Self::Stay => Ok(()),
+            Self::Render { target, prompt } => {
                 let context = target.hashes.context;
                 let rendered = prompt.keep(transaction, granted, context).await?;
                 let row = granted.history_at(transaction, chat.pin_seq).await?;
@@ -158,14 +166,17 @@ impl Plan {
 }
 
 /// A request to move one chat's pin.
-struct ChatMove<'r> {
-    operation: Operation,
-    chat: ChatId,
-    request: &'r PinMove,
-    only_from: Option<SnapshotId>,
+pub(crate) struct ChatMove<'r> {
+    pub operation: Operation,
+    pub chat: ChatId,
+    pub request: &'r PinMove,
+    pub only_from: Option<SnapshotId>,
+    /// Whether the move counts for the rate limit. A request that moves many chats counts once, where it
+    /// begins.
+    pub is_counted: bool,
 }
 
-async fn move_once(
+pub(crate) async fn move_once(
     service: &Service,
     credential: Credential,
     chat_move: &ChatMove<'_>,
@@ -177,13 +188,13 @@ async fn move_once(
         chat,
         request,
         only_from,
+        is_counted,
     } = *chat_move;
     let (mut sighting, mut before) = service
         .database
         .sight_chat(&caller, operation, chat)
         .await?;
-    // A request that moves many chats is counted once, where it begins.
-    if attempt == 1 && operation == Operation::PinMove {
+    if attempt == 1 && is_counted {
         service.require_rate(Rate::Moves, credential.id.uuid(), 1, caller.now)?;
     }
     require_pin(&before, only_from)?;
@@ -242,9 +253,11 @@ fn plan_from_record(chat: &ChatRecord, request: &PinMove) -> Result<Option<Plan>
                 mcp_settled: None,
             }))
         }
-        PinMove::Sources { .. } | PinMove::Decline(_) | PinMove::Rollback(_) | PinMove::Render => {
-            Ok(None)
-        }
+        PinMove::Sources { .. }
+        | PinMove::Changes { .. }
+        | PinMove::Decline(_)
+        | PinMove::Rollback(_)
+        | PinMove::Render => Ok(None),
     }
 }
 
@@ -288,32 +301,16 @@ async fn plan(ground: &mut Ground<'_>, chat: &ChatRecord, request: &PinMove) -> 
         }
         PinMove::Sources { selectors, head } => {
             require_head(chat, *head)?;
-            let Some(pin) = pin else {
-                return Err(Error::Invalid(
-                    "the chat has no pin into which sources could be taken; refresh the whole chat"
-                        .into(),
-                ));
+            let selectors = selectors.clone();
+            plan_partial(ground, chat, |_, _| selectors).await
+        }
+        PinMove::Changes { changes, head } => {
+            require_head(chat, Some(*head))?;
+            let (changes, with_tools) = (changes.clone(), chat.tools.pins_tools());
+            let choose = move |pinned: &Snapshot, head: &Snapshot| {
+                pending_change::selectors(pinned, head, with_tools, &changes)
             };
-            let head = chat.head.ok_or_else(|| no_head(chat))?;
-            let pinned = ground.snapshot(pin.snapshot).await?;
-            let head_snapshot = ground.snapshot(head.snapshot).await?;
-            let was_settled = was_settled(ground, chat).await?;
-            let bytes = sealed_weight(&pinned) + sealed_weight(&head_snapshot);
-            let (selectors, tools) = (selectors.clone(), chat.tools);
-            let compose = move || {
-                let sides = pinned.zip(head_snapshot);
-                let composed =
-                    sides.map(|(pinned, head)| partial(&pinned, &head, &selectors, tools));
-                composed.transpose().map(Composed::of)
-            };
-            let composed = ground.work(bytes, compose).await??;
-            let prepared = Prepared::composed(ground, composed, Some(&pin)).await?;
-            let is_of_head = prepared.target.hashes.tools == head.hashes.tools;
-            let mcp_settled = (!is_of_head).then_some(was_settled);
-            Ok(Plan::Move {
-                prepared: Box::new(prepared),
-                mcp_settled,
-            })
+            plan_partial(ground, chat, choose).await
         }
         PinMove::Decline(head) => {
             require_head(chat, Some(*head))?;
@@ -351,7 +348,7 @@ async fn plan(ground: &mut Ground<'_>, chat: &ChatRecord, request: &PinMove) -> 
                 ));
             };
             if pin.prompt.renderer >= Renderer::CURRENT.number() {
-                return Ok(Plan::Render(None));
+                return Ok(Plan::Stay);
             }
             let target = Target {
                 snapshot: pin.snapshot,
@@ -359,9 +356,50 @@ async fn plan(ground: &mut Ground<'_>, chat: &ChatRecord, request: &PinMove) -> 
             };
             let pinned = ground.snapshot(pin.snapshot).await?;
             let prompt = ground.prompt(pin.hashes.context, &pinned).await?;
-            Ok(Plan::Render(Some((target, prompt))))
+            Ok(Plan::Render { target, prompt })
         }
     }
+}
+
+/// Plans the move to the pin with the parts of the head that `choose` selects from both. The pin stays if it
+/// selects nothing.
+async fn plan_partial(
+    ground: &mut Ground<'_>,
+    chat: &ChatRecord,
+    choose: impl FnOnce(&Snapshot, &Snapshot) -> Vec<Selector> + Send + 'static,
+) -> Result<Plan> {
+    let Some(pin) = chat.pin.as_ref().map(|pin| pin.pin) else {
+        return Err(Error::Invalid(
+            "the chat has no pin into which sources could be taken; refresh the whole chat".into(),
+        ));
+    };
+    let head = chat.head.ok_or_else(|| no_head(chat))?;
+    let pinned = ground.snapshot(pin.snapshot).await?;
+    let head_snapshot = ground.snapshot(head.snapshot).await?;
+    let was_settled = was_settled(ground, chat).await?;
+    let bytes = sealed_weight(&pinned) + sealed_weight(&head_snapshot);
+    let tools = chat.tools;
+    let compose = move || {
+        let composed = pinned.zip(head_snapshot).map(|(pinned, head)| {
+            let selectors = choose(&pinned, &head);
+            match selectors.is_empty() {
+                true => Ok(None),
+                false => partial(&pinned, &head, &selectors, tools).map(Some),
+            }
+        });
+        let composed = composed.transpose()?.transpose();
+        Ok::<_, UnknownSources>(composed.map(Composed::of))
+    };
+    let Some(composed) = ground.work(bytes, compose).await?? else {
+        return Ok(Plan::Stay);
+    };
+    let prepared = Prepared::composed(ground, composed, Some(&pin)).await?;
+    let is_of_head = prepared.target.hashes.tools == head.hashes.tools;
+    let mcp_settled = (!is_of_head).then_some(was_settled);
+    Ok(Plan::Move {
+        prepared: Box::new(prepared),
+        mcp_settled,
+    })
 }
 
 /// Returns whether the MCP servers had settled when the pinned tools were read.
@@ -508,6 +546,7 @@ async fn refresh_each(
             chat: *chat,
             request: &request,
             only_from: None,
+            is_counted: false,
         };
         match retry(|attempt| move_once(service, credential, &chat_move, attempt)).await {
             Ok(_) => refreshed += 1,

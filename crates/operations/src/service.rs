@@ -15,6 +15,7 @@ use ctxpin_store::error::OpenError;
 use ctxpin_store::grant::Caller;
 use uuid::Uuid;
 
+use crate::bulk_movers::BulkMovers;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::quota_warnings::QuotaWarnings;
@@ -45,6 +46,7 @@ pub struct Service {
     pub(crate) rate_counts: RateCounts,
     pub(crate) refusals: Refusals,
     pub(crate) quota_warnings: Arc<QuotaWarnings>,
+    pub(crate) bulk_movers: BulkMovers,
     sync_paused: bool,
 }
 
@@ -68,6 +70,7 @@ impl Service {
             rate_counts: RateCounts::default(),
             refusals: Refusals::default(),
             quota_warnings: Arc::default(),
+            bulk_movers: BulkMovers::default(),
             sync_paused: false,
         })
     }

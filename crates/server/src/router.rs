@@ -24,8 +24,8 @@ use utoipa_axum::routes;
 
 use crate::api::health::Document;
 use crate::api::{
-    agents, audit, chats, contexts, exposures, health, history, people, prompts, quotas, sessions,
-    skills, tools, turns, watches,
+    agents, audit, chats, contexts, exposures, health, history, pending_changes, people, prompts,
+    quotas, sessions, skills, tools, turns, watches,
 };
 use crate::api_error::{panicked, unknown_method, unknown_path};
 use crate::app::App;
@@ -220,11 +220,14 @@ fn api_routes() -> Vec<Route> {
         Route::new(routes!(sessions::refresh)),
         Route::new(routes!(chats::create, chats::list)),
         Route::new(routes!(chats::refresh_many)),
+        Route::new(routes!(chats::bulk_move)).body(MOVE_BYTES_MAX, Operation::PinMove),
         Route::new(routes!(chats::read, chats::change, chats::delete)),
         Route::new(routes!(contexts::read, contexts::clear)),
         Route::new(routes!(contexts::put)).body(MOVE_BYTES_MAX, Operation::PinMove),
         Route::new(routes!(contexts::diff)),
         Route::new(routes!(history::list)),
+        Route::new(routes!(pending_changes::list)),
+        Route::new(routes!(pending_changes::chats)),
         Route::new(routes!(contexts::read_resource)),
         Route::new(routes!(prompts::read)),
         Route::new(routes!(skills::list)),

@@ -45,7 +45,7 @@ columns! {
 }
 
 /// Adds [`COLUMNS`], and the prompt that the renderer made of the head's context.
-fn columns(query: Query<'_>, renderer: i64) -> Query<'_> {
+pub(crate) fn columns(query: Query<'_>, renderer: i64) -> Query<'_> {
     query
         .push(COLUMNS)
         .push(", (select p.prompt from prompts p where p.context_hash = h.context_hash and p.renderer = ")
@@ -87,12 +87,12 @@ impl Owned for Chat {
 
 /// The condition that a row of [`JOINS`] has drifted. It is the rule of [`ctxpin_model::drift::drift`], as
 /// a filter.
-const DIRTY: &str = "(c.pin_snapshot is not null and h.seq is not null and \
+pub(crate) const DIRTY: &str = "(c.pin_snapshot is not null and h.seq is not null and \
      (ps.context_hash <> h.context_hash or (c.tools = 'pinned' and ps.tools_hash <> h.tools_hash)))";
 
 /// The condition that the chat of a row of [`JOINS`] has declined the agent's head. It compares the same
 /// hashes as [`DIRTY`].
-const DECLINED: &str = "(c.declined_context is not null and c.declined_context = h.context_hash \
+pub(crate) const DECLINED: &str = "(c.declined_context is not null and c.declined_context = h.context_hash \
      and (c.tools = 'live' or c.declined_tools = h.tools_hash))";
 
 impl Columns for Option<PinState> {

@@ -6,6 +6,7 @@ use std::fmt;
 
 use ctxpin_model::compose::UnknownSources;
 use ctxpin_model::hash::BlobHash;
+use ctxpin_model::pending_change::PendingChanges;
 use ctxpin_model::snapshot::Addresses;
 
 /// A value that says what bodies contain: bodies, a snapshot or a rendered prompt. An operation computes with
@@ -100,6 +101,8 @@ disclosable!(
     u64,
     BlobHash,
     Addresses,
+    // It names resources and their hashes, as a chat's context does for every caller who may see it.
+    PendingChanges,
     // It repeats what the caller asked for.
     UnknownSources,
 );

@@ -25,38 +25,79 @@ use crate::{blobs, treatments};
 /// Returns a snapshot, from memory if it was read recently. The caller must have checked that the actor may
 /// read it.
 async fn read(transaction: &mut Transaction, id: SnapshotId) -> Result<Arc<TreatedSnapshot>> {
-    if let Some(kept) = transaction.shared().snapshots.get(id) {
-        return Ok(kept);
-    }
-    let snapshot = Arc::new(read_stored(transaction, id).await?);
-    let shared = transaction.shared();
-    shared.snapshots.keep(id, &snapshot, shared.renderer);
-    Ok(snapshot)
+    let mut found = read_all(transaction, &[id].into()).await?;
+    found.remove(&id).ok_or_else(|| missing(id))
 }
 
-async fn read_stored(transaction: &mut Transaction, id: SnapshotId) -> Result<TreatedSnapshot> {
-    let mut snapshot = transaction
-        .query("select ")
-        .push_all([FACTS, ", error from snapshots where id = $1"])
-        .bind(&id)
-        .optional(|row| {
-            Ok(Snapshot {
+/// Returns snapshots, from memory those that were read recently. The caller must have checked that the actor
+/// may read them. All are in memory at once, so the list must be short.
+pub(crate) async fn read_all(
+    transaction: &mut Transaction,
+    ids: &BTreeSet<SnapshotId>,
+) -> Result<BTreeMap<SnapshotId, Arc<TreatedSnapshot>>> {
+    let (mut found, mut absent) = (BTreeMap::new(), Vec::new());
+    for id in ids {
+        match transaction.shared().snapshots.get(*id) {
+            Some(kept) => _ = found.insert(*id, kept),
+            None => absent.push(*id),
+        }
+    }
+    for chunk in absent.chunks(CHUNK) {
+        for (id, snapshot) in read_stored(transaction, chunk).await? {
+            let snapshot = Arc::new(snapshot);
+            let shared = transaction.shared();
+            shared.snapshots.keep(id, &snapshot, shared.renderer);
+            found.insert(id, snapshot);
+        }
+    }
+    Ok(found)
+}
+
+fn missing(id: SnapshotId) -> Error {
+    Error::Unexpected(format!("snapshot {id} is missing"))
+}
+
+/// The place of a resource: its snapshot, and its ordinal there.
+type Place = (SnapshotId, i64);
+
+async fn read_stored(
+    transaction: &mut Transaction,
+    ids: &[SnapshotId],
+) -> Result<BTreeMap<SnapshotId, TreatedSnapshot>> {
+    let snapshots = transaction
+        .query("select id, ")
+        .push_all([FACTS, ", error from snapshots where id in "])
+        .list(ids)
+        .all(|row| {
+            let id: SnapshotId = row.take()?;
+            let snapshot = Snapshot {
                 facts: row.take()?,
                 error: row.take()?,
                 resources: Vec::new(),
-            })
+            };
+            Ok((id, snapshot))
         })
-        .await?
-        .ok_or_else(|| Error::Unexpected(format!("snapshot {id} is missing")))?;
-    let (mut resources, treatments) = read_resources(transaction, id).await?;
-    let mut files = read_files(transaction, id).await?;
+        .await?;
+    let mut snapshots: BTreeMap<_, _> = snapshots
+        .into_iter()
+        .map(|(id, snapshot)| {
+            let treatments = Treatments::default();
+            let treated = TreatedSnapshot {
+                snapshot,
+                treatments,
+            };
+            (id, treated)
+        })
+        .collect();
+    let resources = read_resources(transaction, ids, &mut snapshots).await?;
+    let mut files = read_files(transaction, ids).await?;
     let details: BTreeSet<_> = resources
         .iter()
         .filter_map(|(_, _, detail)| *detail)
         .collect();
     let details = blobs::read(transaction, &details).await?;
-    for (ordinal, resource, detail) in &mut resources {
-        resource.files = files.remove(ordinal).unwrap_or_default();
+    for (place, mut resource, detail) in resources {
+        resource.files = files.remove(&place).unwrap_or_default();
         if let Some(json) = detail.and_then(|hash| details.get(&hash)) {
             let detail = Detail::from_canonical_json(json);
             resource.detail = Some(
@@ -64,15 +105,11 @@ async fn read_stored(transaction: &mut Transaction, id: SnapshotId) -> Result<Tr
                     .ok_or_else(|| Error::Unexpected(format!("detail of {}", resource.source)))?,
             );
         }
+        let (id, _) = place;
+        let snapshot = snapshots.get_mut(&id).ok_or_else(|| missing(id))?;
+        snapshot.snapshot.resources.push(resource);
     }
-    snapshot.resources = resources
-        .into_iter()
-        .map(|(_, resource, _)| resource)
-        .collect();
-    Ok(TreatedSnapshot {
-        snapshot,
-        treatments,
-    })
+    Ok(snapshots)
 }
 
 columns! {
@@ -84,6 +121,7 @@ columns! {
 
 /// A resource without the files of a skill. There is a row for each treatment of the resource, or one row.
 struct ResourceRow {
+    snapshot: SnapshotId,
     ordinal: i64,
     kind: Kind,
     source: String,
@@ -101,6 +139,7 @@ struct ResourceRow {
 
 columns! {
     RESOURCE of ResourceRow {
+        snapshot: "r.snapshot_id",
         ordinal: "r.ordinal",
         kind: "r.kind",
         source: "r.source",
@@ -134,25 +173,30 @@ impl Columns for Option<Content> {
     }
 }
 
-/// Returns the resources, each with its ordinal and the hash of its detail.
+/// A resource with its place and the hash of its detail.
+type PlacedResource = (Place, Resource, Option<BlobHash>);
+
+/// Returns the resources in the order of their places, and adds their treatments to the snapshots.
 async fn read_resources(
     transaction: &mut Transaction,
-    id: SnapshotId,
-) -> Result<(Vec<(i64, Resource, Option<BlobHash>)>, Treatments)> {
+    ids: &[SnapshotId],
+    snapshots: &mut BTreeMap<SnapshotId, TreatedSnapshot>,
+) -> Result<Vec<PlacedResource>> {
     let rows: Vec<ResourceRow> = transaction
         .query("select ")
         .push_all([RESOURCE, ", ", treatments::COLUMNS])
         .push(
             " from snapshot_resources r left join treatments t on t.blob = r.body and t.kind = r.kind \
-             where r.snapshot_id = $1 order by r.ordinal",
+             where r.snapshot_id in ",
         )
-        .bind(&id)
+        .list(ids)
+        .push(" order by r.snapshot_id, r.ordinal")
         .all(Row::take)
         .await?;
-    let mut resources: Vec<(i64, Resource, Option<BlobHash>)> = Vec::new();
-    let mut treatments = Treatments::default();
+    let mut resources: Vec<PlacedResource> = Vec::new();
     for row in rows {
         let ResourceRow {
+            snapshot,
             ordinal,
             kind,
             source,
@@ -173,9 +217,13 @@ async fn read_resources(
                 kind,
                 renderer,
             };
-            treatments.insert(key, treatment);
+            let snapshot = snapshots
+                .get_mut(&snapshot)
+                .ok_or_else(|| missing(snapshot))?;
+            snapshot.treatments.insert(key, treatment);
         }
-        if resources.last().is_some_and(|(last, ..)| *last == ordinal) {
+        let place = (snapshot, ordinal);
+        if resources.last().is_some_and(|(last, ..)| *last == place) {
             continue;
         }
         let resource = Resource {
@@ -187,25 +235,26 @@ async fn read_resources(
             root,
             ..Resource::new(kind, source, status)
         };
-        resources.push((ordinal, resource, detail));
+        resources.push((place, resource, detail));
     }
-    Ok((resources, treatments))
+    Ok(resources)
 }
 
 async fn read_files(
     transaction: &mut Transaction,
-    id: SnapshotId,
-) -> Result<BTreeMap<i64, Vec<SkillFile>>> {
-    let rows: Vec<(i64, SkillFile)> = transaction
-        .query("select ordinal, ")
+    ids: &[SnapshotId],
+) -> Result<BTreeMap<Place, Vec<SkillFile>>> {
+    let rows: Vec<(Place, SkillFile)> = transaction
+        .query("select snapshot_id, ordinal, ")
         .push(FILE)
-        .push(" from skill_files where snapshot_id = $1 order by ordinal, path")
-        .bind(&id)
-        .all(|row| Ok((row.take()?, row.take()?)))
+        .push(" from skill_files where snapshot_id in ")
+        .list(ids)
+        .push(" order by snapshot_id, ordinal, path")
+        .all(|row| Ok(((row.take()?, row.take()?), row.take()?)))
         .await?;
-    let mut files: BTreeMap<i64, Vec<SkillFile>> = BTreeMap::new();
-    for (ordinal, file) in rows {
-        files.entry(ordinal).or_default().push(file);
+    let mut files: BTreeMap<Place, Vec<SkillFile>> = BTreeMap::new();
+    for (place, file) in rows {
+        files.entry(place).or_default().push(file);
     }
     Ok(files)
 }

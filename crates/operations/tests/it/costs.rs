@@ -7,10 +7,13 @@ use ctxpin_model::chat::ChatFilter;
 use ctxpin_model::delivery::Delivery;
 use ctxpin_model::id::ProcessId;
 use ctxpin_model::page::PageRequest;
+use ctxpin_model::pin_move::{BulkMove, Decision, SeenChat};
 use ctxpin_model::watch::{Detail, Event, Subject};
+use ctxpin_operations::bulk_moves;
 use ctxpin_operations::chats;
 use ctxpin_operations::contexts;
 use ctxpin_operations::diffs::{self, DiffRequest};
+use ctxpin_operations::pending_changes;
 use ctxpin_operations::prompts;
 use ctxpin_operations::pushes;
 use ctxpin_operations::service::Service;
@@ -53,6 +56,38 @@ fn workspace(edition: usize) -> Workspace {
     })
 }
 
+/// Lists the pending changes of 100 chats in two workspaces, and declines them together.
+async fn decided(scene: &mut Scene<'_>, ledger: &mut Ledger<'_>) {
+    let (service, owner) = (scene.service, scene.owner);
+    scene.push(&workspace(8)).await;
+    let page = PageRequest::newest(50);
+    let list = pending_changes::list(service, owner, true, &page);
+    let listed = ledger.note("list pending changes", list).await.unwrap();
+    let chats = &listed.page.items[0].chats;
+    let chats = chats.iter().take(2).map(|pending| {
+        let [pin, head] = pending.drifted.snapshots().unwrap();
+        let chat = pending.drifted.chat.id;
+        SeenChat { chat, pin, head }
+    });
+    let request = BulkMove {
+        chats: chats.collect(),
+        decision: Decision::TakeAll,
+    };
+    let moved = bulk_moves::bulk_move(service, owner, &request);
+    let moved = ledger.note("move two chats at once", moved).await.unwrap();
+    assert!(moved.iter().all(|(_, outcome)| outcome.is_ok()));
+    let cold = scene.test.replica().await;
+    let before = cold.counts();
+    pending_changes::list(&cold, owner, true, &page)
+        .await
+        .unwrap();
+    let asked = cold.counts() - before;
+    ledger
+        .rows
+        .push(("list them for the first time".into(), asked));
+    cold.close().await;
+}
+
 /// Runs the everyday operations one after the other.
 async fn everyday(test: &TestService) -> Vec<(String, Counts)> {
     let mut scene = Scene::new(test).await;
@@ -71,6 +106,7 @@ async fn everyday(test: &TestService) -> Vec<(String, Counts)> {
     moves(&mut scene, &mut ledger, &chat).await;
     reads(&scene, &mut ledger, &chat).await;
     watched(&mut scene, &mut ledger, &chat).await;
+    decided(&mut scene, &mut ledger).await;
     ledger.rows
 }
 

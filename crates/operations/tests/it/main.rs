@@ -13,6 +13,7 @@ mod makers;
 mod model;
 mod outcome;
 mod partial;
+mod pending_changes;
 mod people;
 mod permissions;
 mod pins;

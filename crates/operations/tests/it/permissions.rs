@@ -291,9 +291,9 @@ fn is_on_owned(operation: Operation) -> bool {
         | HistoryRead | DiffRead | ResourceRead | PromptRead | SkillRead | ToolRead | TurnBegin
         | TurnList | UsageRead => true,
         AgentCreate | AgentList | SessionOpen | ContextPush | BlobUpload | AgentRefresh
-        | ChatCreate | ChatList | PinMoveMany | ExposureRead | UserCreate | UserList
-        | UserChange | QuotaChange | TokenCreate | TokenCreateFor | TokenList | TokenChildren
-        | TokenRevoke | MeRead | AuditRead | MetricsRead => false,
+        | ChatCreate | ChatList | PendingChangeList | PinMoveMany | ExposureRead | UserCreate
+        | UserList | UserChange | QuotaChange | TokenCreate | TokenCreateFor | TokenList
+        | TokenChildren | TokenRevoke | MeRead | AuditRead | MetricsRead => false,
     }
 }
 
@@ -301,9 +301,9 @@ fn is_on_owned(operation: Operation) -> bool {
 fn noted_as(operation: Operation) -> &'static [Operation] {
     use Operation::*;
     match operation {
-        AgentList | AgentRead | HeadList | ChatList | ChatRead | ContextRead | HistoryRead
-        | TurnList | ExposureRead | UserList | UsageRead | TokenList | TokenChildren | MeRead
-        | AuditRead | MetricsRead => &[],
+        AgentList | AgentRead | HeadList | ChatList | PendingChangeList | ChatRead
+        | ContextRead | HistoryRead | TurnList | ExposureRead | UserList | UsageRead
+        | TokenList | TokenChildren | MeRead | AuditRead | MetricsRead => &[],
         DiffRead => &[DiffRead],
         ResourceRead => &[ResourceRead],
         PromptRead => &[PromptRead],

@@ -5,6 +5,7 @@
 
 pub mod agents;
 pub mod audit;
+pub mod bulk_moves;
 pub mod chats;
 pub mod contexts;
 pub mod diff;
@@ -13,6 +14,7 @@ pub mod history;
 pub mod manifest;
 pub mod members;
 pub mod pages;
+pub mod pending_changes;
 pub mod people;
 pub mod pins;
 pub mod pushes;

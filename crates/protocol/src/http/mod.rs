@@ -14,12 +14,14 @@ use serde::{Deserialize, Deserializer};
 
 pub mod agents;
 pub mod audit;
+pub mod bulk_moves;
 pub mod chats;
 pub mod context;
 pub mod diff;
 pub mod exposure;
 pub mod history;
 pub mod page;
+pub mod pending_changes;
 pub mod people;
 pub mod push;
 pub mod quotas;

@@ -3,17 +3,20 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use ctxpin_operations::bulk_moves;
 use ctxpin_operations::chats;
 use ctxpin_operations::pins;
+use ctxpin_protocol::convert;
 use ctxpin_protocol::convert::chats::{chat, chat_change, chat_create, chat_filter};
 use ctxpin_protocol::convert::pages::{page, page_request};
 use ctxpin_protocol::convert::pins::refresh_filter;
 use ctxpin_protocol::http::agents::Refreshed;
+use ctxpin_protocol::http::bulk_moves::{BulkMove, BulkMoved};
 use ctxpin_protocol::http::chats::{Chat, ChatChange, ChatCreate, ChatQuery};
 use ctxpin_protocol::http::context::RefreshFilter;
 use ctxpin_protocol::http::page::Page;
 
-use crate::api_error::{ApiResult, Problems};
+use crate::api_error::{ApiError, ApiResult, Problems};
 use crate::app::App;
 use crate::identify::Identity;
 use crate::json_body::JsonBody;
@@ -101,4 +104,25 @@ pub(crate) async fn refresh_many(
     let filter = refresh_filter(&body)?;
     let refreshed = pins::refresh_many(&app.service, credential, filter).await?;
     Ok(Json(Refreshed { refreshed }))
+}
+
+/// Decide about the drift of several chats
+///
+/// Moves the pin of each chat, or declines its agent's head, if pin and head are the ones that the caller has
+/// seen. A chat that fails has its problem in the results and does not stop the others. A user has one bulk move
+/// at a time, which counts as one move for the rate limit; after 30 seconds the remaining chats fail as `busy`.
+#[utoipa::path(post, path = "/chats/moves", operation_id = "bulk_move", tag = "chats", request_body = BulkMove,
+    responses((status = 200, body = BulkMoved), Problems))]
+pub(crate) async fn bulk_move(
+    State(app): State<App>,
+    Identity(credential): Identity,
+    JsonBody(body): JsonBody<BulkMove>,
+) -> ApiResult<Json<BulkMoved>> {
+    let request = convert::bulk_moves::bulk_move(body)?;
+    let results = bulk_moves::bulk_move(&app.service, credential, &request).await?;
+    let results = results.into_iter().map(|(chat, outcome)| {
+        let outcome = outcome.map_err(|error| ApiError::from(error).into_problem());
+        (chat, outcome)
+    });
+    Ok(Json(convert::bulk_moves::bulk_moved(results)))
 }

@@ -8,6 +8,7 @@ pub(crate) mod contexts;
 pub(crate) mod exposures;
 pub(crate) mod health;
 pub(crate) mod history;
+pub(crate) mod pending_changes;
 pub(crate) mod people;
 pub(crate) mod prompts;
 pub(crate) mod quotas;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use ctxpin_model::access::{
     Actor, Decision, Object, Operation, Role, Roles, Scope, Scopes, decide,
 };
-use ctxpin_model::hash::BlobHash;
+use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_model::resource::{
     Content, Detail, Kind, Resource, ResourceId, ServerShape, Status, Tool,
 };
@@ -37,6 +37,8 @@ fn operation(id: &str) -> Operation {
         "watch" => Operation::ChatList,
         "chat_watch" => Operation::ChatRead,
         "own_usage_read" => Operation::UsageRead,
+        "pending_chat_list" => Operation::PendingChangeList,
+        "bulk_move" => Operation::PinMove,
         same => same
             .parse()
             .unwrap_or_else(|_| panic!("{same} is in no line of this test")),
@@ -361,6 +363,7 @@ impl Route {
             "{resource}" => ResourceId::of(Kind::InstructionFile, "/w/AGENTS.md").to_string(),
             "{hash}" if self.id == "blob_upload" => BlobHash::of(b"bytes").to_string(),
             "{hash}" => BlobHash::of(b"One.\n").to_string(),
+            "{change}" => "0".repeat(32),
             "{name}" => "pdf".to_owned(),
             "{path}" => "a".to_owned(),
             part => {
@@ -375,7 +378,10 @@ impl Route {
     fn object(&self, actor: &Actor, owner: Uuid) -> Object {
         let is_on = |part| self.template.contains(part);
         match self.id.as_str() {
-            "own_usage_read" => actor.user().map_or(Object::Collection, Object::Owned),
+            // Each chat of a bulk move has a result of its own.
+            "own_usage_read" | "bulk_move" => {
+                actor.user().map_or(Object::Collection, Object::Owned)
+            }
             // A user who is none of the callers.
             "usage_read" => Object::Owned(Uuid::nil().into()),
             _ if is_on("{agent}") || is_on("{chat}") => Object::Owned(owner.into()),
@@ -394,6 +400,11 @@ fn body(id: &str, caller: &Caller, version: i64) -> Option<Value> {
         "context_push" => json!({
             "epoch": caller.epoch, "version": version, "facts": {}, "resources": [],
         }),
+        "bulk_move" => {
+            let snapshot = SnapshotId::of(b"never pushed").to_string();
+            let chat = json!({ "chat_id": Uuid::nil(), "pin": snapshot, "head": snapshot });
+            json!({ "chats": [chat] })
+        }
         "pin_move_many" => json!({ "content_hash": BlobHash::of(b"nowhere").to_string() }),
         "quota_change" => json!({ "agents": 9 }),
         "session_open" => json!({ "process": Uuid::new_v4() }),

@@ -21,6 +21,7 @@ use ctxpin_operations::chats;
 use ctxpin_operations::contexts;
 use ctxpin_operations::diffs::{self, DiffRequest};
 use ctxpin_operations::history;
+use ctxpin_operations::pending_changes;
 use ctxpin_operations::people::{self, Revocation};
 use ctxpin_operations::pins;
 use ctxpin_operations::pushes;
@@ -49,9 +50,8 @@ pub async fn exercise(
         SessionOpen | ContextPush | BlobUpload | AgentRefresh => {
             by_agents(world, operation, caller).await
         }
-        ChatCreate | ChatList | ChatRead | ChatChange | ChatDelete | ChatInherit => {
-            on_chats(world, operation, objects, caller).await
-        }
+        ChatCreate | ChatList | PendingChangeList | ChatRead | ChatChange | ChatDelete
+        | ChatInherit => on_chats(world, operation, objects, caller).await,
         ContextRead | PinMove | PinClear | PinMoveMany | HistoryRead => {
             on_pins(world, operation, objects, caller).await
         }
@@ -159,6 +159,11 @@ async fn on_chats(
                 Outcome::of(&chats::list(service, by, &filter, &page).await),
                 Outcome::of(&watches::watch(service, by, Subject::Own, Detail::Full).await),
             ]
+        }
+        Operation::PendingChangeList => {
+            let page = PageRequest::newest(9);
+            let listed = pending_changes::list(service, by, false, &page).await;
+            vec![Outcome::of(&listed)]
         }
         Operation::ChatRead => vec![
             Outcome::of(&chats::read(service, by, chat).await),

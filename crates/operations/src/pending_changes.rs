@@ -1,0 +1,322 @@
+//! Pending changes: what drifted chats have not taken yet. Equal changes of several chats are one item, so that
+//! their owner decides once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ctxpin_model::access::Operation;
+use ctxpin_model::hash::SnapshotId;
+use ctxpin_model::moment::Moment;
+use ctxpin_model::page::{IdCursor, Page, PageRequest};
+use ctxpin_model::pending_change::{
+    Comparison, PendingChange, PendingChangeCursor, PendingChangeId, PendingChanges, Place,
+};
+use ctxpin_model::token::Credential;
+use ctxpin_model::treatment::TreatedSnapshot;
+use ctxpin_store::grant::{Granted, object, right};
+pub use ctxpin_store::pending_changes::DriftedChat;
+
+use crate::contexts::renderer_of;
+use crate::error::{Error, Result};
+use crate::prompts::weight;
+use crate::service::Service;
+use crate::workshop::is_light;
+
+/// The most drifted chats that one request compares, newest first.
+const CHATS_MAX: usize = 10_000;
+
+/// The most groups whose snapshots are in memory at a time.
+const GROUPS_AT_ONCE: usize = 16;
+
+/// The most groups that one request compares. A group is all chats of one pin and one head.
+const GROUPS_MAX: usize = 2_000;
+
+/// The most chats of an item in a list. [`chats`] returns the others.
+const CHATS_TOLD_MAX: usize = 20;
+
+/// The longest comparison of the snapshots that are in memory at a time.
+const COMPARING_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// A page of pending changes.
+#[derive(Debug, Clone)]
+pub struct PendingList {
+    pub page: Page<PendingItem, PendingChangeCursor>,
+    /// The number of drifted chats.
+    pub chat_count: usize,
+    /// Whether all drifted chats were compared. If not, the newest were.
+    pub is_complete: bool,
+}
+
+/// A pending change with some of its chats.
+#[derive(Debug, Clone)]
+pub struct PendingItem {
+    pub change: PendingChange,
+    /// When the first of its chats began to drift.
+    pub since: Moment,
+    pub chat_count: usize,
+    /// The number of agents that the chats are bound to.
+    pub workspace_count: usize,
+    /// The newest chats.
+    pub chats: Vec<PendingChat>,
+}
+
+/// A chat that has not taken a pending change.
+#[derive(Debug, Clone)]
+pub struct PendingChat {
+    pub drifted: DriftedChat,
+    pub place: Place,
+}
+
+/// Returns a page of the pending changes of all chats that the caller may read, or with `own` of the caller's
+/// chats only. A change whose first chat drifted last comes first. Archived chats and chats that declined the
+/// head have none.
+///
+/// # Errors
+///
+/// Returns [`Error::Busy`] if too many of the user's requests wait already.
+pub async fn list(
+    service: &Service,
+    credential: Credential,
+    own: bool,
+    page: &PageRequest<PendingChangeCursor>,
+) -> Result<PendingList> {
+    let collected = Collected::collect(service, credential, own).await?;
+    let mut cursors: Vec<_> = collected
+        .found
+        .all()
+        .filter_map(|change| {
+            let since = collected.since(change)?;
+            let id = change.id;
+            Some(PendingChangeCursor { since, id })
+        })
+        .filter(|cursor| page.after.is_none_or(|after| *cursor < after))
+        .collect();
+    cursors.sort_unstable_by(|a, b| b.cmp(a));
+    let cursors = Page::of(cursors, page.limit, |cursor| *cursor);
+    let items = cursors.items.iter();
+    let items = items.filter_map(|cursor| collected.item(*cursor)).collect();
+    Ok(PendingList {
+        page: Page {
+            items,
+            next: cursors.next,
+        },
+        chat_count: collected.groups.iter().map(|group| group.chats.len()).sum(),
+        is_complete: collected.is_complete,
+    })
+}
+
+/// Returns a page of the chats that have not taken a pending change, newest first. It is empty if no chat has the
+/// change any more.
+///
+/// # Errors
+///
+/// Returns [`Error::Busy`] if too many of the user's requests wait already.
+pub async fn chats(
+    service: &Service,
+    credential: Credential,
+    own: bool,
+    id: PendingChangeId,
+    page: &PageRequest<IdCursor>,
+) -> Result<Page<PendingChat, IdCursor>> {
+    let collected = Collected::collect(service, credential, own).await?;
+    let change = collected.found.get(id);
+    let mut chats = change.map_or_else(Vec::new, |change| collected.chats(change));
+    chats.retain(|(drifted, _)| {
+        page.after
+            .is_none_or(|after| drifted.chat.id.uuid() < after)
+    });
+    let limit = usize::try_from(page.limit).unwrap_or(0);
+    chats.truncate(limit + 1);
+    let chats = chats.into_iter().map(pending_chat).collect();
+    let cursor = |chat: &PendingChat| chat.drifted.chat.id.uuid();
+    Ok(Page::of(chats, page.limit, cursor))
+}
+
+fn pending_chat((drifted, place): (&DriftedChat, &Place)) -> PendingChat {
+    PendingChat {
+        drifted: drifted.clone(),
+        place: place.clone(),
+    }
+}
+
+/// The chats of one pin and one head, which are compared once.
+struct Group {
+    comparison: GroupKey,
+    chats: Vec<DriftedChat>,
+    /// When the first of them began to drift.
+    since: Moment,
+}
+
+/// What the chats of a group have in common.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct GroupKey {
+    pin: SnapshotId,
+    head: SnapshotId,
+    with_tools: bool,
+    renderer: i64,
+}
+
+impl GroupKey {
+    fn of(drifted: &DriftedChat) -> Option<Self> {
+        let [pin, head] = drifted.snapshots()?;
+        Some(Self {
+            pin,
+            head,
+            with_tools: drifted.chat.tools.pins_tools(),
+            renderer: renderer_of(&drifted.chat),
+        })
+    }
+}
+
+/// Returns the groups of chats, in the order of their newest chats.
+fn grouped(chats: Vec<DriftedChat>) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut places: BTreeMap<GroupKey, usize> = BTreeMap::new();
+    for drifted in chats {
+        let (Some(key), Some(drift)) = (GroupKey::of(&drifted), drifted.chat.drift()) else {
+            continue;
+        };
+        let place = *places.entry(key).or_insert_with(|| {
+            groups.push(Group {
+                comparison: key,
+                chats: Vec::new(),
+                since: drift.since,
+            });
+            groups.len() - 1
+        });
+        let group = &mut groups[place];
+        group.since = group.since.min(drift.since);
+        group.chats.push(drifted);
+    }
+    groups
+}
+
+type Snapshots = BTreeMap<SnapshotId, Arc<TreatedSnapshot>>;
+
+/// The pending changes of all drifted chats.
+struct Collected {
+    groups: Arc<[Group]>,
+    found: PendingChanges,
+    is_complete: bool,
+}
+
+impl Collected {
+    /// Reads the drifted chats and compares their pins with their heads. No transaction is open during a
+    /// comparison. Each user collects once at a time.
+    async fn collect(service: &Service, credential: Credential, own: bool) -> Result<Self> {
+        let operation = Operation::PendingChangeList;
+        let caller = service.caller(credential);
+        let identified = service.database.identify(&caller, Some(operation)).await?;
+        let user = identified.user().ok_or(Error::NotFound("account"))?;
+        let slot = service.workshop.enter(user).await?;
+        let mut transaction = service.database.read().await?;
+        let mut account: Granted<object::Account, right::Within> =
+            transaction.grant_account(&caller, operation).await?;
+        let limit = CHATS_MAX as i64 + 1;
+        let mut chats = account.drifted_chats(&mut transaction, own, limit).await?;
+        let mut is_complete = chats.len() <= CHATS_MAX;
+        chats.truncate(CHATS_MAX);
+        let mut groups = grouped(chats);
+        is_complete &= groups.len() <= GROUPS_MAX;
+        groups.truncate(GROUPS_MAX);
+        let groups: Arc<[Group]> = groups.into();
+        let mut found = PendingChanges::default();
+        let mut from = 0;
+        while from < groups.len() {
+            let range = from..groups.len().min(from + GROUPS_AT_ONCE);
+            let chats = groups[range.clone()].iter().map(|group| &group.chats[0]);
+            let snapshots = account.snapshots_of(&mut transaction, chats).await?;
+            drop(transaction);
+            let bytes = snapshots.disclose(|snapshots| {
+                let weights = snapshots.values().map(|snapshot| weight(snapshot));
+                weights.sum::<u64>()
+            });
+            from = range.end;
+            let is_last = from == groups.len();
+            let compared = Arc::clone(&groups);
+            let compare = move || snapshots.disclose(|all| compare(found, &compared, range, all));
+            found = match is_light(bytes) {
+                true => compare(),
+                false => slot.run(COMPARING_TIME_MAX, |_| compare()).await?,
+            };
+            is_complete &= !found.is_full();
+            if is_last || found.is_full() {
+                break;
+            }
+            transaction = service.database.read().await?;
+            account = transaction.grant_account(&caller, operation).await?;
+        }
+        Ok(Self {
+            groups,
+            found,
+            is_complete,
+        })
+    }
+
+    /// Returns when the first chat of a change began to drift.
+    fn since(&self, change: &PendingChange) -> Option<Moment> {
+        let groups = change.places.iter().map(|place| &self.groups[place.group]);
+        groups.map(|group| group.since).min()
+    }
+
+    /// Returns the chats of a change, newest first. A chat with the change at two places occurs once.
+    fn chats<'c>(&'c self, change: &'c PendingChange) -> Vec<(&'c DriftedChat, &'c Place)> {
+        let mut groups = BTreeSet::new();
+        let places = change.places.iter();
+        let places = places.filter(|place| groups.insert(place.group));
+        let mut chats: Vec<_> = places
+            .flat_map(|place| {
+                let chats = self.groups[place.group].chats.iter();
+                chats.map(move |drifted| (drifted, place))
+            })
+            .collect();
+        chats.sort_unstable_by_key(|(drifted, _)| std::cmp::Reverse(drifted.chat.id));
+        chats
+    }
+
+    fn item(&self, cursor: PendingChangeCursor) -> Option<PendingItem> {
+        let change = self.found.get(cursor.id)?;
+        let chats = self.chats(change);
+        let workspaces: BTreeSet<_> = chats.iter().map(|(chat, _)| chat.chat.agent).collect();
+        Some(PendingItem {
+            since: cursor.since,
+            chat_count: chats.len(),
+            workspace_count: workspaces.len(),
+            chats: chats
+                .into_iter()
+                .take(CHATS_TOLD_MAX)
+                .map(pending_chat)
+                .collect(),
+            change: PendingChange {
+                places: Vec::new(),
+                ..change.clone()
+            },
+        })
+    }
+}
+
+/// Adds the changes of some groups.
+fn compare(
+    mut found: PendingChanges,
+    groups: &[Group],
+    range: Range<usize>,
+    snapshots: &Snapshots,
+) -> PendingChanges {
+    for index in range {
+        let key = groups[index].comparison;
+        let sides = (snapshots.get(&key.pin), snapshots.get(&key.head));
+        let (Some(pinned), Some(head)) = sides else {
+            continue;
+        };
+        let comparison = Comparison {
+            pinned,
+            head,
+            with_tools: key.with_tools,
+            renderer: key.renderer,
+        };
+        found.add(index, comparison);
+    }
+    found
+}

@@ -1,0 +1,90 @@
+//! The chats from which pending changes are collected, and the snapshots that they compare.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use ctxpin_model::chat::ChatRecord;
+use ctxpin_model::hash::SnapshotId;
+use ctxpin_model::treatment::TreatedSnapshot;
+
+use crate::chats::{DECLINED, DIRTY, columns};
+use crate::database::Transaction;
+use crate::error::Result;
+use crate::grant::{Granted, Owned, object::Account, object::Chat, right::Within};
+use crate::sealed::Sealed;
+use crate::snapshots;
+
+/// A chat that has drifted and has not declined the head, with the workspace of its agent. Only a query makes
+/// one.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct DriftedChat {
+    pub chat: ChatRecord,
+    pub workspace: String,
+}
+
+impl DriftedChat {
+    /// Returns the pin and the head.
+    pub fn snapshots(&self) -> Option<[SnapshotId; 2]> {
+        let pin = self.chat.pin.as_ref()?.pin.snapshot;
+        Some([pin, self.chat.head?.snapshot])
+    }
+}
+
+impl Granted<Account, Within> {
+    /// Returns the newest unarchived chats that have drifted and have not declined the head: those that the
+    /// caller may read, or with `own` only the caller's.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
+    pub async fn drifted_chats(
+        &self,
+        transaction: &mut Transaction,
+        own: bool,
+        limit: i64,
+    ) -> Result<Vec<DriftedChat>> {
+        let owner = if own {
+            Some(self.owner())
+        } else {
+            self.reads_of()
+        };
+        let transaction = self.within(transaction)?;
+        let renderer = transaction.shared().renderer;
+        let mut query = columns(transaction.query("select "), renderer)
+            .push(", a.workspace from chats c")
+            .push_all([<Chat as Owned>::JOINS, " where c.archived_at is null and "])
+            .push_all([DIRTY, " and not ", DECLINED]);
+        if let Some(owner) = &owner {
+            query = query.push(" and c.owner_id = ").value(owner);
+        }
+        let query = query.push(" order by c.id desc limit ").value(&limit);
+        query
+            .all(|row| {
+                Ok(DriftedChat {
+                    chat: row.take()?,
+                    workspace: row.take()?,
+                })
+            })
+            .await
+    }
+
+    /// Returns the pins and heads of drifted chats. The list must be short, because all are in memory at once.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
+    pub async fn snapshots_of(
+        &self,
+        transaction: &mut Transaction,
+        chats: impl IntoIterator<Item = &DriftedChat> + Send,
+    ) -> Result<Sealed<BTreeMap<SnapshotId, Arc<TreatedSnapshot>>>> {
+        let ids: BTreeSet<_> = chats
+            .into_iter()
+            .filter_map(DriftedChat::snapshots)
+            .flatten()
+            .collect();
+        let snapshots = snapshots::read_all(self.within(transaction)?, &ids).await?;
+        Ok(Sealed::from(snapshots))
+    }
+}
