@@ -2,6 +2,7 @@
 
 mod absolute;
 mod agent;
+mod change;
 mod chat;
 mod check;
 mod completions;
@@ -51,6 +52,7 @@ enum Command {
     Up(up::Up),
     Down(down::Down),
     Chat(chat::Noun),
+    Change(change::Noun),
     Prompt(prompt::Prompt),
     Skill(skill::Noun),
     Watch(watch::Watch),
@@ -101,6 +103,7 @@ impl Cli {
             Command::Up(up) => up.run().await?,
             Command::Down(down) => down.run().await?,
             Command::Chat(noun) => return noun.run().await,
+            Command::Change(noun) => return noun.run().await,
             Command::Prompt(prompt) => prompt.run().await?,
             Command::Skill(noun) => noun.run().await?,
             Command::Watch(watch) => watch.run().await?,
