@@ -8,7 +8,6 @@ mod dependencies;
 mod files;
 mod links;
 mod manifests;
-mod migrations;
 mod modules;
 mod proofs;
 mod purity;
@@ -68,7 +67,6 @@ pub fn run(root: &Path) -> anyhow::Result<bool> {
     let mut breaches = Vec::new();
     breaches.extend(dependencies::check(&packages, &files));
     breaches.extend(manifests::check(&files));
-    breaches.extend(migrations::check(&files));
     breaches.extend(modules::check_names(&files));
     breaches.extend(modules::check_reachable(&packages, &files));
     breaches.extend(modules::check_heads(&packages, &files));

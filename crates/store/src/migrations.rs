@@ -1,7 +1,8 @@
 //! Migrations of the schema. They run when a server starts.
 //!
-//! Both folders hold the same file names. A released migration is never edited. A change expands the
-//! schema first and contracts it in a later release, so replicas of two releases can work together.
+//! A migration is one file in `migrations/both`, or a file of the same name in `migrations/sqlite` and in
+//! `migrations/postgres` if the databases need different texts. A released migration is never edited. A change
+//! expands the schema first and contracts it in a later release, so replicas of two releases can work together.
 
 use std::borrow::Cow;
 
@@ -13,59 +14,49 @@ use sqlx::{Connection as _, Executor as _};
 use crate::error::OpenError;
 use crate::fault::Cause;
 
-/// A migration: its number, its name, and its SQL for SQLite and for PostgreSQL.
-type Texts = (i64, &'static str, &'static str, &'static str);
+/// A migration: the name of its files, and its SQL for SQLite and for PostgreSQL.
+type Texts = (&'static str, &'static str, &'static str);
 
-/// Returns the migration whose files have this number and name.
+/// Returns the migration with this name, whose text is the same for both databases or not.
 macro_rules! migration {
-    ($number:literal, $digits:literal, $name:literal) => {
+    (both, $name:literal) => {
+        migration!("both", "both", $name)
+    };
+    (each, $name:literal) => {
+        migration!("sqlite", "postgres", $name)
+    };
+    ($sqlite:literal, $postgres:literal, $name:literal) => {
         (
-            $number,
             $name,
-            include_str!(concat!(
-                "../migrations/sqlite/",
-                $digits,
-                "_",
-                $name,
-                ".sql"
-            )),
-            include_str!(concat!(
-                "../migrations/postgres/",
-                $digits,
-                "_",
-                $name,
-                ".sql"
-            )),
+            include_str!(concat!("../migrations/", $sqlite, "/", $name, ".sql")),
+            include_str!(concat!("../migrations/", $postgres, "/", $name, ".sql")),
         )
     };
 }
 
-/// All migrations, ordered by number.
+/// All migrations. Their numbers count from 1.
 const MIGRATIONS: &[Texts] = &[
-    migration!(1, "0001", "foundation"),
-    migration!(2, "0002", "renderers"),
-    migration!(3, "0003", "treatments"),
-    migration!(4, "0004", "notes"),
-    migration!(5, "0005", "exposure"),
-    migration!(6, "0006", "quotas"),
-    migration!(7, "0007", "uploads"),
-    migration!(8, "0008", "makers"),
-    migration!(9, "0009", "snapshot_sizes"),
+    migration!(each, "0001_foundation"),
+    migration!(each, "0002_renderers"),
+    migration!(each, "0003_treatments"),
+    migration!(both, "0004_notes"),
+    migration!(both, "0005_exposure"),
+    migration!(each, "0006_quotas"),
+    migration!(each, "0007_uploads"),
+    migration!(each, "0008_makers"),
+    migration!(each, "0009_snapshot_sizes"),
 ];
 
 /// The version of the newest schema that this release knows.
-pub(crate) const SCHEMA_VERSION: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
+pub(crate) const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
 fn migrator(pick: fn(&Texts) -> &'static str) -> Migrator {
-    let migrations = MIGRATIONS.iter().map(|migration| {
+    let migrations = MIGRATIONS.iter().zip(1..).map(|(migration, number)| {
         let sql = sqlx::SqlSafeStr::into_sql_str(pick(migration));
-        Migration::new(
-            migration.0,
-            Cow::Borrowed(migration.1),
-            MigrationType::Simple,
-            sql,
-            false,
-        )
+        // The digits in the name are for people who list the folder.
+        let (_, title) = migration.0.split_once('_').unwrap_or(("", migration.0));
+        let title = Cow::Borrowed(title);
+        Migration::new(number, title, MigrationType::Simple, sql, false)
     });
     Migrator::with_migrations(migrations.collect())
 }
@@ -73,7 +64,7 @@ fn migrator(pick: fn(&Texts) -> &'static str) -> Migrator {
 /// Applies the missing migrations to a SQLite file. No lock is needed: the file has one server, which
 /// holds the lock of its data directory.
 pub(crate) async fn apply_to_sqlite(writer: &SqlitePool) -> Result<(), OpenError> {
-    let applied = migrator(|migration| migration.2).run(writer).await;
+    let applied = migrator(|migration| migration.1).run(writer).await;
     applied.map_err(failure)
 }
 
@@ -82,7 +73,7 @@ pub(crate) async fn apply_to_sqlite(writer: &SqlitePool) -> Result<(), OpenError
 pub(crate) async fn apply_to_postgres(mut session: PgConnection) -> Result<(), OpenError> {
     let patient = session.execute("set lock_timeout = 0").await;
     patient.map_err(|error| failure(MigrateError::Execute(error)))?;
-    let migrator = migrator(|migration| migration.3);
+    let migrator = migrator(|migration| migration.2);
     let applied = migrator.run_direct(None, &mut session, false).await;
     // An error changes nothing: the migrations are committed.
     let _ = session.close().await;
@@ -105,20 +96,30 @@ fn failure(error: MigrateError) -> OpenError {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
-    #[test]
-    fn every_file_is_listed() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite");
+    fn files(folder: &str) -> BTreeSet<String> {
+        let folder = format!("{}/migrations/{folder}", env!("CARGO_MANIFEST_DIR"));
         let files = std::fs::read_dir(folder).unwrap();
-        let mut files: Vec<_> = files
+        files
             .map(|file| file.unwrap().file_name().into_string().unwrap())
-            .collect();
-        files.sort();
-        let listed = MIGRATIONS.iter();
-        let listed: Vec<_> = listed
-            .map(|(number, name, ..)| format!("{number:04}_{name}.sql"))
-            .collect();
-        assert_eq!(files, listed);
+            .collect()
+    }
+
+    #[test]
+    fn every_file_is_listed_by_its_number() {
+        let both = files("both");
+        for own in ["sqlite", "postgres"] {
+            let own = files(own);
+            assert!(own.is_disjoint(&both), "a name is used twice: {own:?}");
+            let all: Vec<_> = own.union(&both).cloned().collect();
+            let listed = MIGRATIONS.iter().map(|(name, ..)| format!("{name}.sql"));
+            assert_eq!(all, listed.collect::<Vec<_>>());
+        }
+        for ((name, ..), number) in MIGRATIONS.iter().zip(1..) {
+            assert!(name.starts_with(&format!("{number:04}_")), "{name}");
+        }
     }
 }
