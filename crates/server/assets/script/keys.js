@@ -1,0 +1,119 @@
+// Keys. `data-row` marks what j and k go through, `data-box` on it the id of the box that x turns, and
+// `data-keys="t"` what a letter clicks or, if it is a field, focuses. A letter acts on what is chosen, else
+// in the row that has the focus, else on the page.
+
+const KEYS_OFF = "ctxpin-keys-off";
+
+document.addEventListener("keydown", (event) => {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "Escape") {
+    leave(event.target);
+    return;
+  }
+  // Readers who speak to their machine, or type by mistake, can turn the letters off.
+  if (isField(event.target) || document.querySelector("dialog[open]") || localStorage[KEYS_OFF]) return;
+  const isDone =
+    event.key === "j" ? goRow(1)
+    : event.key === "k" ? goRow(-1)
+    : event.key === "x" ? turnBox()
+    : event.key === "?" ? showKeys()
+    : press(event.key);
+  if (isDone) event.preventDefault();
+});
+
+function isField(element) {
+  return element.matches("textarea, select, input:not([type=checkbox], [type=radio])");
+}
+
+function currentRow() {
+  const focused = document.activeElement;
+  return focused?.closest("[data-row]") ?? focused?.closest(".row, .file")?.querySelector("[data-row]");
+}
+
+/** Returns the elements of a selector that can be seen. */
+function visible(selector) {
+  return [...document.querySelectorAll(selector)].filter((element) => element.checkVisibility());
+}
+
+function focusRow(row) {
+  row.focus({ focusVisible: true, preventScroll: true });
+}
+
+function goRow(step) {
+  const rows = visible("[data-row]");
+  if (rows.length === 0) return false;
+  const at = rows.indexOf(currentRow());
+  const next = at < 0 ? (step > 0 ? 0 : rows.length - 1) : at + step;
+  const row = rows[Math.max(0, Math.min(rows.length - 1, next))];
+  focusRow(row);
+  // A file of a diff begins below the bar; a row of a list just has to be visible.
+  if (row.closest(".file")) row.closest(".file").scrollIntoView({ block: "start" });
+  else row.scrollIntoView({ block: "nearest" });
+  return true;
+}
+
+/**
+ * Returns a function that gives the focus to the row in the place of the present one, if that has gone.
+ * So a list can be worked off with one key.
+ */
+function keepPlace() {
+  const at = visible("[data-row]").indexOf(currentRow());
+  return () => {
+    const rows = visible("[data-row]");
+    if (at < 0 || rows.length === 0 || document.activeElement !== document.body) return;
+    focusRow(rows[Math.min(at, rows.length - 1)]);
+  };
+}
+
+function showKeys() {
+  document.getElementById("keys").showModal();
+  return true;
+}
+
+function turnBox() {
+  const box = document.getElementById(currentRow()?.dataset.box ?? "");
+  box?.click();
+  return box !== null;
+}
+
+/** Clicks or focuses what a key stands for. Of several on the page the last one, as a toast is. */
+function press(key) {
+  const targets = visible(`[data-keys="${CSS.escape(key)}"]`);
+  const row = document.activeElement?.closest(".row");
+  const target =
+    targets.find((one) => one.closest("[data-chosen=some]")) ??
+    targets.find((one) => row?.contains(one)) ??
+    targets.findLast((one) => !one.closest(".row"));
+  if (!target) return false;
+  if (isField(target)) {
+    target.focus();
+    target.select();
+  } else {
+    target.click();
+  }
+  return true;
+}
+
+/** Escape leaves a field, closes a menu, and then clears the choice. */
+function leave(target) {
+  const menu = document.querySelector("details.menu[open]");
+  if (menu) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  } else if (isField(target)) {
+    target.blur();
+  } else {
+    for (const form of document.querySelectorAll("form[data-counted]")) clearChoice(form);
+  }
+}
+
+document.addEventListener("change", (event) => {
+  if (!event.target.matches("[data-keys-off]")) return;
+  if (event.target.checked) localStorage[KEYS_OFF] = "true";
+  else localStorage.removeItem(KEYS_OFF);
+});
+
+function startKeys() {
+  const box = document.querySelector("[data-keys-off]");
+  if (box) box.checked = Boolean(localStorage[KEYS_OFF]);
+}

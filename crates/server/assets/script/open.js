@@ -1,0 +1,15 @@
+// Dialogs and menus. Without the script the link of a dialog leads to a page with the same form.
+
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest("[data-dialog]");
+  if (opener) {
+    event.preventDefault();
+    document.getElementById(opener.dataset.dialog).showModal();
+  }
+  if (event.target.closest("[data-dismiss]")) event.target.closest("dialog").close();
+  // A click on the ground behind a dialog has the dialog itself as its target.
+  if (event.target.matches("dialog")) event.target.close();
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(event.target) || event.target.closest(".menu-list :is(a, button)")) menu.open = false;
+  }
+});

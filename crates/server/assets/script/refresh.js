@@ -1,0 +1,120 @@
+// On news the page fetches itself once and changes what differs.
+
+/** News of one push come in a burst. The page waits for its end. */
+const NEWS_SETTLE_MS = 60;
+
+/** The least time between two fetches because of news. */
+const REFRESH_EVERY_MS = 500;
+
+/** How long a changed row shows its edge. */
+const NEWS_MS = 2_000;
+
+let refreshTimer = 0;
+let refreshedAt = -Infinity;
+let refreshing;
+let held = [];
+
+/** Plans a refresh because of news. One that is planned already will see these news too. */
+function refreshSoon() {
+  if (refreshTimer) return;
+  const wait = Math.max(NEWS_SETTLE_MS, refreshedAt + REFRESH_EVERY_MS - performance.now());
+  refreshTimer = setTimeout(() => {
+    refreshTimer = 0;
+    refresh();
+  }, wait);
+}
+
+/**
+ * Fetches the page and changes what differs.
+ *
+ * `asked`: the reader did something, so rows may come and go under the pointer.
+ */
+async function refresh({ asked = false } = {}) {
+  // What the reader asked for must be in an answer that began after the write.
+  while (refreshing) await refreshing;
+  refreshedAt = performance.now();
+  refreshing = refreshOnce(asked)
+    .catch(() => {
+      // The stream tells that the server is gone, and its return brings the next refresh.
+    })
+    .finally(() => {
+      refreshing = undefined;
+    });
+  await refreshing;
+}
+
+async function refreshOnce(asked) {
+  const response = await fetch(location.href, { headers: { accept: "text/html" }, cache: "no-cache" });
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  if (response.status === 401 || new URL(response.url).pathname === "/sign-in") {
+    streamEnds("signed out");
+    hold([{ words: "Signed out", reload: true }]);
+    return;
+  }
+  // A proxy's error page is none of ours. An error page of ours says what has happened to this object.
+  if (!page.getElementById("main")) return;
+  if (assetsOf(page) !== assetsOf(document)) {
+    hold([{ words: "ctxpin was upgraded", reload: true }]);
+    return;
+  }
+  const holds = [];
+  const how = asked ? {} : { holds, news: showNews };
+  const before = sayable();
+  for (const id of ["main", "places"]) {
+    const fresh = page.getElementById(id);
+    if (fresh) morph(document.getElementById(id), fresh, how);
+  }
+  if (!asked && sayable() !== before) say(sayable());
+  document.title = page.title;
+  document.body.dataset.watch = page.body.dataset.watch ?? "";
+  hold(holds);
+  document.dispatchEvent(new Event("page-changed"));
+}
+
+/** Returns the sentence that sums the page up. It is said when news change it. */
+function sayable() {
+  return document.querySelector("main [data-say]")?.textContent ?? "";
+}
+
+function assetsOf(page) {
+  return Array.from(page.querySelectorAll("head [data-asset]"), (node) =>
+    node.getAttribute("src") ?? node.getAttribute("href"),
+  ).join();
+}
+
+/** Offers what waits: "3 new, show". It replaces what waited before. */
+function hold(holds) {
+  held = holds;
+  const button = document.getElementById("held");
+  const words = [...new Set(holds.map((one) => one.words))].join("; ");
+  const verb = holds.some((one) => one.reload) ? "reload" : "show";
+  const offer = holds.length > 0 ? `${words}, ${verb}` : "";
+  if (button.textContent === offer) return;
+  button.hidden = offer === "";
+  button.textContent = offer;
+  if (offer) say(`${words}.`);
+}
+
+function showHeld() {
+  if (held.some((one) => one.reload)) {
+    location.reload();
+    return;
+  }
+  const showing = held;
+  hold([]);
+  for (const { old, fresh } of showing) {
+    // The element takes the new content although it says that it holds.
+    old.dataset.version = "";
+    morph(old, fresh, { news: showNews });
+  }
+  document.dispatchEvent(new Event("page-changed"));
+}
+
+function showNews(row) {
+  row.dataset.news = "";
+  setTimeout(() => delete row.dataset.news, NEWS_MS);
+}
+
+document.addEventListener("click", (event) => {
+  if (event.target.closest("#held")) showHeld();
+});

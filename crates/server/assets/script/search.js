@@ -1,0 +1,25 @@
+// Search by content: a dropped file is hashed here, and only its hash is sent.
+
+function startSearch() {
+  const field = document.querySelector("input[data-hash-of]");
+  if (!field) return;
+  field.addEventListener("change", () => searchFile(field.files[0]));
+  document.addEventListener("dragover", (event) => event.preventDefault());
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    searchFile(event.dataTransfer.files[0]);
+  });
+}
+
+async function searchFile(file) {
+  if (!file) return;
+  const query = document.querySelector("main input[name=q]");
+  if (!crypto.subtle) {
+    const sentence = `The browser hashes only on a secure page. Run: sha256sum ${file.name}`;
+    showSentence(sentence, { failed: true });
+    return;
+  }
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", await file.arrayBuffer()));
+  query.value = `sha256:${Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+  query.form.requestSubmit();
+}

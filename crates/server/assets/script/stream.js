@@ -1,0 +1,121 @@
+// News from the server. All tabs of a browser share one stream, because a browser opens only six
+// connections to an origin: the tab that has the lock reads the stream and tells the others.
+//
+// The bar says the state in words: live, reconnecting, stale since 14:02, signed out.
+
+/** A connection that is lost for so long makes the page stale. */
+const STALE_AFTER_MS = 10_000;
+
+/** The wait before a stream that the server has refused is opened again, doubled up to the second. */
+const REOPEN_FIRST_MS = 1_000;
+const REOPEN_LAST_MS = 30_000;
+
+const tabs = new BroadcastChannel("ctxpin-stream");
+
+/** `live`, `lost` or `over`, since when, and in this tab whether news came while it was hidden. */
+let stream = { state: "lost", since: Date.now() };
+let isReader = false;
+let hasMissed = false;
+
+/** Starts to listen. Only pages that watch something do. */
+function startStream() {
+  if (document.body.dataset.watch === undefined) return;
+  tabs.onmessage = ({ data }) => {
+    if (data.kind === "ask" && isReader) tabs.postMessage({ kind: "state", stream });
+    if (data.kind === "state") streamBecomes(data.stream);
+    if (data.kind === "news") hear(data.news);
+  };
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden || !hasMissed) return;
+    hasMissed = false;
+    refreshSoon();
+  });
+  setInterval(showStream, 1_000);
+  // Web Locks exist where the page is served securely or from this machine. Elsewhere each tab reads.
+  if (!navigator.locks) {
+    readStream(REOPEN_FIRST_MS);
+    return;
+  }
+  navigator.locks.request("ctxpin-stream", () => {
+    readStream(REOPEN_FIRST_MS);
+    // The lock is kept until this tab is closed.
+    return new Promise(() => {});
+  });
+  tabs.postMessage({ kind: "ask" });
+}
+
+/** Reads the stream of the server, and reopens it when the server has refused or ended it. */
+function readStream(wait) {
+  isReader = true;
+  const source = new EventSource("/api/v1/watch?state=false");
+  const tell = (news) => {
+    tabs.postMessage({ kind: "news", news });
+    hear(news);
+  };
+  const tellState = (state) => {
+    streamBecomes({ state, since: stream.state === state ? stream.since : Date.now() });
+    tabs.postMessage({ kind: "state", stream });
+  };
+  const reopen = () => {
+    source.close();
+    if (stream.state !== "over") setTimeout(readStream, wait, Math.min(wait * 2, REOPEN_LAST_MS));
+  };
+  source.addEventListener("ready", () => {
+    wait = REOPEN_FIRST_MS;
+    tellState("live");
+    // Something may have happened between the page and the stream.
+    tell({ kind: "everything" });
+  });
+  source.addEventListener("changed", (event) => tell(JSON.parse(event.data)));
+  source.addEventListener("deleted", (event) => tell({ kind: "gone", ...JSON.parse(event.data) }));
+  source.addEventListener("closed", () => {
+    tellState("lost");
+    reopen();
+  });
+  source.onerror = () => {
+    tellState("lost");
+    // A fetch of the page tells whether the session has ended, which the stream cannot say.
+    hear({ kind: "everything" });
+    // The browser itself connects again, except after an error status.
+    if (source.readyState === EventSource.CLOSED) reopen();
+  };
+}
+
+/** Ends all news of this tab, for example because the session is over. */
+function streamEnds(words) {
+  streamBecomes({ state: "over", since: Date.now(), words });
+}
+
+function streamBecomes(next) {
+  if (stream.state === "over") return;
+  const before = stream.state;
+  stream = next;
+  showStream();
+  if (before === "live" && next.state === "lost") say("The connection is lost. ctxpin tries again.");
+  if (before === "lost" && next.state === "live" && performance.now() > STALE_AFTER_MS) say("Live again.");
+}
+
+/** Writes the state into the bar. */
+function showStream() {
+  const place = document.getElementById("stream");
+  const [name, words] = streamWords();
+  if (place.dataset.stream === name && place.textContent === words) return;
+  place.dataset.stream = name;
+  place.textContent = words;
+}
+
+function streamWords() {
+  if (stream.state === "over") return ["over", stream.words];
+  if (stream.state === "live") return ["live", "live"];
+  if (Date.now() - stream.since < STALE_AFTER_MS) return ["reconnecting", "reconnecting"];
+  return ["stale", `stale since ${clockTime(new Date(stream.since))}`];
+}
+
+/** Refreshes the page if the news concern it: `data-watch` lists ids, or is empty for everything. */
+function hear(news) {
+  const watched = document.body.dataset.watch;
+  const concerns = news.kind === "everything" || watched === "" || watched.split(" ").includes(news.id);
+  if (!concerns || stream.state === "over") return;
+  hasMissed = document.hidden;
+  if (!hasMissed) refreshSoon();
+}

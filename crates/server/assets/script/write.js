@@ -1,0 +1,67 @@
+// Writes. A form with `data-write` is sent by fetch, with the value that only this page holds; without the
+// script the browser sends the same form, and its hidden field holds the same value.
+//
+// The server answers a fragment: elements with an id take the place of those on the page, and a toast
+// says what was done, with its undo. A `Location` leads to another page.
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!form.matches("[data-write]")) return;
+  event.preventDefault();
+  const busy = event.submitter ?? form;
+  // A second click while the first is under way is the same wish.
+  if (busy.getAttribute("aria-busy") === "true") return;
+  busy.setAttribute("aria-busy", "true");
+  send(form, event.submitter)
+    .catch(() => {
+      const sentence = "The server did not answer. Once the connection is back, this page shows what holds.";
+      showSentence(sentence, { failed: true });
+    })
+    .finally(() => busy.removeAttribute("aria-busy"));
+});
+
+async function send(form, submitter) {
+  const response = await fetch(submitter?.getAttribute("formaction") ?? form.getAttribute("action"), {
+    method: "POST",
+    headers: {
+      accept: "text/html",
+      "ctxpin-page": document.querySelector("meta[name=ctxpin-page]").content,
+      "ctxpin-fragment": "true",
+    },
+    body: new URLSearchParams(new FormData(form, submitter)),
+  });
+  if (response.status === 401) {
+    location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
+    return;
+  }
+  const elsewhere = response.redirected ? response.url : response.headers.get("location");
+  if (response.ok && elsewhere) {
+    location.assign(elsewhere);
+    return;
+  }
+  const answer = new DOMParser().parseFromString(await response.text(), "text/html");
+  if (response.ok) {
+    form.closest("dialog")?.close();
+    form.closest("details.menu, details.inline")?.removeAttribute("open");
+    form.reset();
+    clearChoice(form);
+  }
+  takeAnswer(answer, response);
+  const goBack = keepPlace();
+  await refresh({ asked: true });
+  goBack();
+}
+
+/** Puts a fragment's elements into the page. */
+function takeAnswer(answer, response) {
+  const elements = [...answer.body.children];
+  for (const element of elements) {
+    const old = element.id && document.getElementById(element.id);
+    if (old) morph(old, element);
+    if (element.matches(".toast")) showToast(document.adoptNode(element));
+  }
+  if (elements.length === 0 && !response.ok) {
+    showSentence(`The server refused this (${response.status}).`, { failed: true });
+  }
+  document.dispatchEvent(new Event("page-changed"));
+}
