@@ -66,9 +66,13 @@ impl PushRefused {
 impl AgentRecord {
     /// Returns whether the agent has sent a request in the last 90 seconds.
     pub fn is_connected(&self, now: Moment) -> bool {
-        self.last_seen_at
-            .is_some_and(|at| at.after(CONNECTED_FOR) >= now)
+        is_connected(self.last_seen_at, now)
     }
+}
+
+/// Returns whether an agent whose last request came at `last_seen_at` counts as connected.
+pub fn is_connected(last_seen_at: Option<Moment>, now: Moment) -> bool {
+    last_seen_at.is_some_and(|at| at.after(CONNECTED_FOR) >= now)
 }
 
 /// A row of `agent_heads`.

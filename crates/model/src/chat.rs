@@ -9,6 +9,7 @@ use crate::id::{AgentId, ChatId, UserId};
 use crate::moment::Moment;
 use crate::pin::Pin;
 use crate::policy::{Policy, Uptake};
+use crate::resource::spelled;
 use crate::tools_mode::ToolsMode;
 
 /// A chat with its pin, its agent's head and the facts that its drift is derived from.
@@ -181,12 +182,64 @@ impl ChatChange {
     }
 }
 
+spelled! {
+    /// A state of a chat that needs a person's attention, or has had it.
+    ChatState {
+        /// The chat has drifted, and nobody has declined the head.
+        Drifted = "drifted",
+        /// The chat has drifted, and its owner has kept the pin.
+        Declined = "declined",
+        Unpinned = "unpinned",
+        /// The pinned snapshot has an error.
+        Error = "error",
+    }
+}
+
+/// A chat with the facts that a list shows beside it.
+#[derive(Debug, Clone)]
+pub struct ChatSummary {
+    pub chat: ChatRecord,
+    /// The name of the agent's workspace. `None` if the chat is bound to no agent.
+    pub workspace: Option<String>,
+    /// The time of the agent's last request.
+    pub agent_seen_at: Option<Moment>,
+    /// The number of the agent's last head that equals the pin. `None` if no head does.
+    pub pinned_seq: Option<i64>,
+    pub last_turn_at: Option<Moment>,
+}
+
+impl ChatSummary {
+    /// Returns how many heads the pin is behind, which is 0 without a drift. It is at least 1 for a drifted
+    /// chat, also if no head of the agent equals the pin.
+    pub fn heads_behind(&self) -> u64 {
+        let (Some(_), Some(head)) = (self.chat.drift(), self.chat.head) else {
+            return 0;
+        };
+        let behind = self.pinned_seq.map_or(1, |pinned| head.seq - pinned);
+        u64::try_from(behind).unwrap_or(1).max(1)
+    }
+}
+
+/// The number of chats that a caller may read, by state, and of their agents.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ChatCounts {
+    /// The chats that are not archived. The numbers by state count these alone.
+    pub all: u64,
+    pub drifted: u64,
+    pub declined: u64,
+    pub unpinned: u64,
+    pub error: u64,
+    pub archived: u64,
+    pub agents: u64,
+}
+
 /// A filter of chats. `None` accepts every value.
 #[derive(Debug, Clone, Default)]
 pub struct ChatFilter {
     pub agent: Option<AgentId>,
     /// Whether the chats have drifted.
     pub dirty: Option<bool>,
+    pub state: Option<ChatState>,
     pub archived: Option<bool>,
     pub client: Option<String>,
     pub reference: Option<String>,

@@ -3,7 +3,7 @@
 use ctxpin_model::access::Operation;
 use ctxpin_model::agent::AgentRecord;
 use ctxpin_model::audit::AuditObject;
-use ctxpin_model::chat::{ChatChange, ChatCreate, ChatFilter, ChatRecord};
+use ctxpin_model::chat::{ChatChange, ChatCreate, ChatFilter, ChatRecord, ChatSummary};
 use ctxpin_model::drift::Hashes;
 use ctxpin_model::id::{AgentId, ChatId, UserId};
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
@@ -377,6 +377,45 @@ pub async fn list(
         .grant_account(&caller, Operation::ChatList)
         .await?;
     Ok(account.chats(&mut transaction, filter, page).await?)
+}
+
+/// Returns a page of summaries of the chats that the caller may read, newest first.
+///
+/// # Errors
+///
+/// Returns the store's errors if the token may not read.
+pub async fn summaries(
+    service: &Service,
+    credential: Credential,
+    filter: &ChatFilter,
+    page: &PageRequest<IdCursor>,
+) -> Result<Page<ChatSummary, IdCursor>> {
+    let caller = service.caller(credential);
+    let mut transaction = service.database.read().await?;
+    let account: Granted<object::Account, right::Metadata> = transaction
+        .grant_account(&caller, Operation::ChatList)
+        .await?;
+    Ok(account
+        .chat_summaries(&mut transaction, filter, page)
+        .await?)
+}
+
+/// Returns a chat with the facts that a list shows beside it.
+///
+/// # Errors
+///
+/// Returns the store's errors if the caller may not see the chat.
+pub async fn summary(
+    service: &Service,
+    credential: Credential,
+    chat: ChatId,
+) -> Result<ChatSummary> {
+    let caller = service.caller(credential);
+    let mut transaction = service.database.read().await?;
+    let granted = transaction
+        .grant_chat(&caller, Operation::ChatRead, chat)
+        .await?;
+    Ok(granted.summary(&mut transaction).await?)
 }
 
 /// Returns a chat.

@@ -22,6 +22,7 @@ mod frame;
 mod ground;
 pub mod history;
 mod moves;
+pub mod overview;
 pub mod pending_changes;
 pub mod people;
 pub mod pins;

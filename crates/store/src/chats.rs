@@ -1,6 +1,8 @@
 //! Chats: their records, lists and changes.
 
-use ctxpin_model::chat::{ChatChange, ChatCreate, ChatFilter, ChatRecord, PinState};
+use ctxpin_model::chat::{
+    ChatChange, ChatCounts, ChatCreate, ChatFilter, ChatRecord, ChatState, ChatSummary, PinState,
+};
 use ctxpin_model::drift::Hashes;
 use ctxpin_model::hash::{ContextHash, SnapshotId, ToolsHash};
 use ctxpin_model::id::{AgentId, ChatId, UserId};
@@ -59,6 +61,34 @@ fn select(transaction: &mut Transaction) -> Query<'_> {
     columns(transaction.query("select "), renderer).push_all([" from chats c", JOINS])
 }
 
+/// What a [`ChatSummary`] adds to [`COLUMNS`].
+const SUMMARY_COLUMNS: &str = ", a.workspace, a.last_seen_at, \
+     (select max(e.seq) from agent_heads e where e.agent_id = c.agent_id \
+      and e.context_hash = ps.context_hash and (c.tools = 'live' or e.tools_hash = ps.tools_hash)), \
+     (select t.started_at from turns t where t.chat_id = c.id and t.number = c.turn_count)";
+
+/// Begins a statement that reads summaries of chats.
+fn select_summary(transaction: &mut Transaction) -> Query<'_> {
+    let renderer = transaction.shared().renderer;
+    columns(transaction.query("select "), renderer).push_all([
+        SUMMARY_COLUMNS,
+        " from chats c",
+        JOINS,
+    ])
+}
+
+impl Columns for ChatSummary {
+    fn take(row: &mut Row) -> Result<Self> {
+        Ok(Self {
+            chat: row.take()?,
+            workspace: row.take()?,
+            agent_seen_at: row.take()?,
+            pinned_seq: row.take()?,
+            last_turn_at: row.take()?,
+        })
+    }
+}
+
 /// The joins that [`COLUMNS`] need: the chat is `c`, the snapshot of its pin `ps`, its agent `a` and the
 /// head `h`.
 const JOINS: &str = " left join snapshots ps on ps.id = c.pin_snapshot \
@@ -94,6 +124,58 @@ pub(crate) const DIRTY: &str = "(c.pin_snapshot is not null and h.seq is not nul
 /// hashes as [`DIRTY`].
 pub(crate) const DECLINED: &str = "(c.declined_context is not null and c.declined_context = h.context_hash \
      and (c.tools = 'live' or c.declined_tools = h.tools_hash))";
+
+/// Adds the conditions of a filter and the page, newest first.
+fn filtered<'q>(
+    query: Query<'q>,
+    owner: Option<&UserId>,
+    filter: &ChatFilter,
+    page: &PageRequest<IdCursor>,
+) -> Query<'q> {
+    let mut query = query.push(" where true");
+    if let Some(owner) = owner {
+        query = query.push(" and c.owner_id = ").value(owner);
+    }
+    if let Some(agent) = &filter.agent {
+        query = query.push(" and c.agent_id = ").value(agent);
+    }
+    if let Some(client) = &filter.client {
+        query = query.push(" and c.client = ").value(client);
+    }
+    if let Some(reference) = &filter.reference {
+        query = query.push(" and c.reference = ").value(reference);
+    }
+    if let Some(after) = &page.after {
+        query = query.push(" and c.id < ").value(after);
+    }
+    query = match filter.archived {
+        Some(true) => query.push(" and c.archived_at is not null"),
+        Some(false) => query.push(" and c.archived_at is null"),
+        None => query,
+    };
+    query = match filter.dirty {
+        Some(true) => query.push_all([" and ", DIRTY]),
+        Some(false) => query.push_all([" and not ", DIRTY]),
+        None => query,
+    };
+    if let Some(state) = filter.state {
+        query = query.push(" and ").push_all(of_state(state));
+    }
+    let query = query.push(" order by c.id desc limit ");
+    query.value(&(page.limit + 1))
+}
+
+/// Returns the condition of a row of [`JOINS`] that a state means. The conditions of two states exclude
+/// each other, except that of an error.
+fn of_state(state: ChatState) -> impl Iterator<Item = &'static str> {
+    let parts: &[_] = match state {
+        ChatState::Drifted => &[DIRTY, " and not ", DECLINED],
+        ChatState::Declined => &[DIRTY, " and ", DECLINED],
+        ChatState::Unpinned => &["c.pin_snapshot is null"],
+        ChatState::Error => &["ps.error is not null"],
+    };
+    parts.iter().copied()
+}
 
 impl Columns for Option<PinState> {
     fn take(row: &mut Row) -> Result<Self> {
@@ -215,36 +297,68 @@ impl<R> Granted<Account, R> {
         } else {
             self.reads_of()
         };
-        let transaction = self.within(transaction)?;
-        let mut query = select(transaction).push(" where true");
-        if let Some(owner) = &owner {
-            query = query.push(" and c.owner_id = ").value(owner);
-        }
-        if let Some(agent) = &filter.agent {
-            query = query.push(" and c.agent_id = ").value(agent);
-        }
-        if let Some(client) = &filter.client {
-            query = query.push(" and c.client = ").value(client);
-        }
-        if let Some(reference) = &filter.reference {
-            query = query.push(" and c.reference = ").value(reference);
-        }
-        if let Some(after) = &page.after {
-            query = query.push(" and c.id < ").value(after);
-        }
-        query = match filter.archived {
-            Some(true) => query.push(" and c.archived_at is not null"),
-            Some(false) => query.push(" and c.archived_at is null"),
-            None => query,
-        };
-        query = match filter.dirty {
-            Some(true) => query.push_all([" and ", DIRTY]),
-            Some(false) => query.push_all([" and not ", DIRTY]),
-            None => query,
-        };
-        let query = query.push(" order by c.id desc limit ");
-        let chats = query.value(&(page.limit + 1)).all(Row::take).await?;
+        let query = select(self.within(transaction)?);
+        let query = filtered(query, owner.as_ref(), filter, page);
+        let chats = query.all(Row::take).await?;
         Ok(Page::of(chats, page.limit, |chat| chat.id.uuid()))
+    }
+
+    /// Returns a page of summaries of the chats that the caller may read, newest first.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
+    pub async fn chat_summaries(
+        &self,
+        transaction: &mut Transaction,
+        filter: &ChatFilter,
+        page: &PageRequest<IdCursor>,
+    ) -> Result<Page<ChatSummary, IdCursor>> {
+        let owner = self.reads_of();
+        let query = select_summary(self.within(transaction)?);
+        let query = filtered(query, owner.as_ref(), filter, page);
+        let chats = query.all(Row::take).await?;
+        Ok(Page::of(chats, page.limit, |line| line.chat.id.uuid()))
+    }
+
+    /// Returns how many chats the caller may read, by state.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
+    pub async fn chat_counts(&self, transaction: &mut Transaction) -> Result<ChatCounts> {
+        let owner = self.reads_of();
+        let mut query = self.within(transaction)?.query("select ");
+        for state in ChatState::ALL {
+            query = query
+                .push("cast(count(*) filter (where c.archived_at is null and ")
+                .push_all(of_state(*state))
+                .push(") as bigint), ");
+        }
+        query = query.push(
+            "cast(count(*) filter (where c.archived_at is null) as bigint), \
+             cast(count(c.archived_at) as bigint), (select cast(count(*) as bigint) from agents g",
+        );
+        if let Some(owner) = &owner {
+            query = query.push(" where g.owner_id = ").value(owner);
+        }
+        query = query.push_all([") from chats c", JOINS]);
+        if let Some(owner) = &owner {
+            query = query.push(" where c.owner_id = ").value(owner);
+        }
+        query
+            .one(|row| {
+                Ok(ChatCounts {
+                    drifted: row.take()?,
+                    declined: row.take()?,
+                    unpinned: row.take()?,
+                    error: row.take()?,
+                    all: row.take()?,
+                    archived: row.take()?,
+                    agents: row.take()?,
+                })
+            })
+            .await
     }
 
     /// Returns the unarchived, drifted chats of all users that the filter selects, oldest first.
@@ -317,6 +431,24 @@ impl<R> Granted<Chat, R> {
         let chat = self.id();
         let transaction = self.within(transaction)?;
         select(transaction)
+            .push(" where c.id = ")
+            .value(&chat)
+            .optional(Row::take)
+            .await?
+            .ok_or(Error::NotFound("chat"))
+    }
+}
+
+impl<R> Granted<Chat, R> {
+    /// Reads the chat's summary.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::NotFound`] if the chat was deleted.
+    pub async fn summary(&self, transaction: &mut Transaction) -> Result<ChatSummary> {
+        let chat = self.id();
+        let transaction = self.within(transaction)?;
+        select_summary(transaction)
             .push(" where c.id = ")
             .value(&chat)
             .optional(Row::take)

@@ -2,14 +2,13 @@
 
 use ctxpin_model::access::{ActorRef, Operation};
 use ctxpin_model::audit::AuditObject;
-use ctxpin_model::chat::ChatFilter;
-use ctxpin_model::chat::{ChatChange, ChatCreate};
+use ctxpin_model::chat::{ChatChange, ChatCounts, ChatCreate, ChatFilter, ChatState, ChatSummary};
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pin::Reason;
 use ctxpin_model::policy::Policy;
 use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_operations::chats;
-use ctxpin_operations::{agents, people};
+use ctxpin_operations::{agents, overview, people};
 use ctxpin_testing::chats::{TestChat, bound_to, given};
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::member;
@@ -41,6 +40,9 @@ ctxpin_testing::on_both_databases!(
     a_deleted_agent_leaves_pins_and_history,
     a_deleted_chat_takes_its_history_and_leaves_its_children,
     chats_are_listed_by_filter,
+    chats_are_counted_and_listed_by_state,
+    a_summary_says_how_far_a_pin_is_behind,
+    an_auditor_counts_the_chats_of_all,
 );
 
 async fn a_chat_of_an_agent_with_a_head_starts_pinned(test: &TestService) {
@@ -560,4 +562,106 @@ async fn chats_are_listed_by_filter(test: &TestService) {
         ..all()
     };
     assert_eq!(listed(of_client).await, [new.id]);
+}
+
+/// Returns the summaries of a state, newest first.
+async fn summaries(scene: &Scene<'_>, state: Option<ChatState>) -> Vec<ChatSummary> {
+    let filter = ChatFilter {
+        state,
+        archived: Some(false),
+        ..ChatFilter::default()
+    };
+    let page = PageRequest::newest(10);
+    let list = chats::summaries(scene.service, scene.owner, &filter, &page);
+    list.await.unwrap().items
+}
+
+async fn chats_are_counted_and_listed_by_state(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("one").error("too many files")).await;
+    let drifted = scene.chat().await;
+    scene.minute();
+    let declined = scene.chat().await;
+    scene.minute();
+    let archived = scene.chat().await;
+    archived.archive(true).await.unwrap();
+    scene.push(&agents_md("two")).await;
+    declined.decline().await.unwrap();
+    scene.minute();
+    let clean = scene.chat().await;
+    scene.minute();
+    let unpinned = TestChat::create(scene.service, scene.owner, &ChatCreate::default())
+        .await
+        .unwrap();
+    let counts = overview::read(scene.service, scene.owner)
+        .await
+        .unwrap()
+        .counts;
+    let expected = ChatCounts {
+        all: 4,
+        drifted: 1,
+        declined: 1,
+        unpinned: 1,
+        error: 2,
+        archived: 1,
+        agents: 1,
+    };
+    assert_eq!(counts, expected);
+    for (state, expected) in [
+        (None, vec![unpinned.id, clean.id, declined.id, drifted.id]),
+        (Some(ChatState::Drifted), vec![drifted.id]),
+        (Some(ChatState::Declined), vec![declined.id]),
+        (Some(ChatState::Unpinned), vec![unpinned.id]),
+        (Some(ChatState::Error), vec![declined.id, drifted.id]),
+    ] {
+        let listed = summaries(&scene, state).await;
+        let listed: Vec<_> = listed.iter().map(|line| line.chat.id).collect();
+        assert_eq!(listed, expected, "{state:?}");
+    }
+}
+
+async fn a_summary_says_how_far_a_pin_is_behind(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("one")).await;
+    let chat = scene.chat().await;
+    let behind = async |scene: &Scene<'_>| {
+        let summary = chats::summary(scene.service, scene.owner, chat.id);
+        summary.await.unwrap().heads_behind()
+    };
+    assert_eq!(behind(&scene).await, 0);
+    scene.push(&agents_md("two")).await;
+    assert_eq!(behind(&scene).await, 1);
+    scene.push(&agents_md("three")).await;
+    assert_eq!(behind(&scene).await, 2);
+    // The last head that equals the pin counts.
+    scene.push(&agents_md("one")).await;
+    assert_eq!(behind(&scene).await, 0);
+    scene.push(&agents_md("four")).await;
+    assert_eq!(behind(&scene).await, 1);
+    chat.turn().await.unwrap();
+    let summary = chats::summary(scene.service, scene.owner, chat.id)
+        .await
+        .unwrap();
+    assert_eq!(summary.workspace.as_deref(), Some("project"));
+    assert!(summary.last_turn_at.is_some() && summary.agent_seen_at.is_some());
+    chat.bind(None).await.unwrap();
+    assert_eq!(behind(&scene).await, 0);
+}
+
+async fn an_auditor_counts_the_chats_of_all(test: &TestService) {
+    let scene = Scene::new(test).await;
+    let other = member(scene.service, scene.owner, "other").await;
+    TestChat::create(scene.service, other, &ChatCreate::default())
+        .await
+        .unwrap();
+    scene.chat().await;
+    let all = async |caller| {
+        overview::read(scene.service, caller)
+            .await
+            .unwrap()
+            .counts
+            .all
+    };
+    // The owner is an admin, who reads as an auditor does.
+    assert_eq!((all(scene.owner).await, all(other).await), (2, 1));
 }

@@ -13,6 +13,7 @@ use ctxpin_operations::bulk_moves;
 use ctxpin_operations::chats;
 use ctxpin_operations::contexts;
 use ctxpin_operations::diffs::{self, DiffRequest};
+use ctxpin_operations::overview;
 use ctxpin_operations::pending_changes;
 use ctxpin_operations::prompts;
 use ctxpin_operations::pushes;
@@ -105,6 +106,7 @@ async fn everyday(test: &TestService) -> Vec<(String, Counts)> {
     pushed(&mut scene, &mut ledger).await;
     moves(&mut scene, &mut ledger, &chat).await;
     reads(&scene, &mut ledger, &chat).await;
+    pages(&scene, &mut ledger, &chat).await;
     watched(&mut scene, &mut ledger, &chat).await;
     decided(&mut scene, &mut ledger).await;
     ledger.rows
@@ -240,6 +242,18 @@ async fn reads(scene: &Scene<'_>, ledger: &mut Ledger<'_>, chat: &TestChat) {
             .len(),
         100
     );
+}
+
+/// Reads what the pages of a person need.
+async fn pages(scene: &Scene<'_>, ledger: &mut Ledger<'_>, chat: &TestChat) {
+    let (service, owner) = (scene.service, scene.owner);
+    let read = overview::read(service, owner);
+    ledger.note("read the overview", read).await.unwrap();
+    let (filter, page) = (ChatFilter::default(), PageRequest::newest(50));
+    let read = chats::summaries(service, owner, &filter, &page);
+    ledger.note("list 50 summaries", read).await.unwrap();
+    let read = chats::summary(service, owner, chat.id);
+    ledger.note("read a summary", read).await.unwrap();
 }
 
 async fn watched(scene: &mut Scene<'_>, ledger: &mut Ledger<'_>, chat: &TestChat) {

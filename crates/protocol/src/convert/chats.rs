@@ -87,6 +87,7 @@ pub fn chat_filter(query: chats::ChatQuery) -> Result<ChatFilter, InvalidMember>
     Ok(ChatFilter {
         agent: query.agent.map(Into::into),
         dirty: query.dirty,
+        state: None,
         archived: query.archived,
         client: named("client", query.client)?,
         reference: named("reference", query.reference)?,

@@ -1,0 +1,34 @@
+//! The overview that stands beside every page: who the caller is, and how many chats are in which state.
+
+use ctxpin_model::access::Operation;
+use ctxpin_model::chat::ChatCounts;
+use ctxpin_model::token::Credential;
+use ctxpin_model::user::UserRecord;
+use ctxpin_store::grant::{Granted, object, right};
+
+use crate::error::Result;
+use crate::service::Service;
+
+/// The caller, and the numbers of the chats that the caller may read.
+#[derive(Debug, Clone)]
+pub struct Overview {
+    pub user: UserRecord,
+    pub counts: ChatCounts,
+}
+
+/// Returns the caller's overview.
+///
+/// # Errors
+///
+/// Returns the store's errors if the token may not read.
+pub async fn read(service: &Service, credential: Credential) -> Result<Overview> {
+    let caller = service.caller(credential);
+    let mut transaction = service.database.read().await?;
+    let account: Granted<object::Account, right::Metadata> = transaction
+        .grant_account(&caller, Operation::ChatList)
+        .await?;
+    Ok(Overview {
+        user: account.own_user(&mut transaction).await?,
+        counts: account.chat_counts(&mut transaction).await?,
+    })
+}
