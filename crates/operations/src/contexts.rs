@@ -7,10 +7,13 @@ use ctxpin_model::chat::ChatRecord;
 use ctxpin_model::context::ContextView;
 use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::id::ChatId;
-use ctxpin_model::resource::{Resource, ResourceId};
+use ctxpin_model::resource::{Kind, Resource, ResourceId};
 use ctxpin_model::token::Credential;
 use ctxpin_model::treatment::{TreatedSnapshot, Treatment};
 use ctxpin_render::renderer::Renderer;
+use ctxpin_render::treat;
+use ctxpin_render::treated::Fate;
+pub use ctxpin_render::treated::Reason as RemovalReason;
 use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::right::UsesBodies;
 use ctxpin_store::grant::{Granted, object, right};
@@ -113,4 +116,92 @@ pub async fn resource(
         resource,
         body,
     })
+}
+
+/// A resource with its text in pieces, for a person who reviews what a model gets of it.
+#[derive(Debug, Clone)]
+pub struct ReviewedText {
+    pub resource: Resource,
+    /// All of the text, in order. A resource without a body has none.
+    pub pieces: Vec<TextPiece>,
+}
+
+/// A piece of a resource's text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextPiece {
+    pub text: String,
+    /// Why a model does not get the piece. `None` if it does.
+    pub removed: Option<RemovalReason>,
+}
+
+/// Returns a resource of a chat's pin with its text, and which pieces of it the renderer of the chat's prompt
+/// removes.
+///
+/// # Errors
+///
+/// Returns [`Error::NotFound`] if the pin has no such resource, [`Error::Busy`] if too many of the user's requests
+/// wait already, and the store's errors if the caller may not read the chat's bodies.
+pub async fn review(
+    service: &Service,
+    credential: Credential,
+    chat: ChatId,
+    id: ResourceId,
+) -> Result<ReviewedText> {
+    let (mut transaction, granted) =
+        read_bodies(service, credential, Operation::ResourceRead, chat).await?;
+    let user = granted.actor().user().unwrap_or(granted.owner());
+    let pin = granted.record()?.pin.as_ref();
+    let pin = pin.ok_or(Error::NotFound("resource"))?.pin;
+    let pinned = snapshot(&mut transaction, &granted, pin.snapshot).await?;
+    let resource = pinned.find_id(id).cloned();
+    let resource = resource.ok_or(Error::NotFound("resource"))?;
+    let hashes = resource.body().into_iter().collect();
+    let bodies = granted
+        .bodies_of(&mut transaction, &pinned, &hashes)
+        .await?;
+    drop(transaction);
+    let body = resource.body().and_then(|hash| bodies.get(&hash).cloned());
+    let Some(body) = body else {
+        let pieces = Vec::new();
+        return Ok(ReviewedText { resource, pieces });
+    };
+    let renderer = Renderer::of_number(pin.prompt.renderer).unwrap_or(Renderer::CURRENT);
+    let (kind, bytes) = (resource.kind, resource.size);
+    let pieces = service.work(user, bytes, move || pieces(kind, &body, renderer));
+    let pieces = pieces.await?;
+    Ok(ReviewedText { resource, pieces })
+}
+
+fn pieces(kind: Kind, body: &[u8], renderer: Renderer) -> Vec<TextPiece> {
+    let text = String::from_utf8_lossy(body);
+    let treated = match kind {
+        Kind::Skill => treat::skill(body, renderer),
+        Kind::InstructionFile | Kind::McpConfig | Kind::McpServer => {
+            treat::instruction_file(body, renderer)
+        }
+    };
+    let mut pieces = Vec::new();
+    let mut end = 0;
+    for piece in treated.pieces {
+        let text = text.get(piece.range.clone()).unwrap_or_default();
+        end = piece.range.end;
+        let (text, removed) = match piece.fate {
+            Fate::Kept => (text, None),
+            Fate::Replaced(given) => (given, None),
+            Fate::Gone(reason) => (text, Some(reason)),
+        };
+        pieces.push(TextPiece {
+            text: text.to_owned(),
+            removed,
+        });
+    }
+    // A renderer that leaves a file out has no pieces of it.
+    let rest = text.get(end..).unwrap_or_default();
+    if !rest.is_empty() {
+        pieces.push(TextPiece {
+            text: rest.to_owned(),
+            removed: None,
+        });
+    }
+    pieces
 }
