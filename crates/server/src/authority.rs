@@ -21,6 +21,9 @@ use crate::api_error::{ApiError, ApiResult};
 /// The default port of plain HTTP, the only scheme that the server itself speaks.
 const HTTP_PORT: u16 = 80;
 
+/// The default port of HTTPS.
+const HTTPS_PORT: u16 = 443;
+
 /// An address under which others reach the server, for example through a reverse proxy: `http` or `https`, a
 /// host, and optionally a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,6 +152,23 @@ impl RequestAuthority {
             "if others reach it at {authority}, start it with `--public-url http://{authority}` (or https://)."
         );
         Err(ApiError::new(ProblemName::Misdirected, detail))
+    }
+
+    /// Returns whether an `Origin` (RFC 6454) has the host and port that the request names. The scheme does not
+    /// matter, because a proxy may have spoken TLS.
+    pub fn is_origin(&self, origin: &str) -> bool {
+        let (Some(authority), Ok(origin)) = (&self.authority, Url::parse(origin)) else {
+            return false;
+        };
+        let usual = match origin.scheme() {
+            "http" => HTTP_PORT,
+            "https" => HTTPS_PORT,
+            _ => return false,
+        };
+        origin
+            .host()
+            .is_some_and(|host| host.to_owned() == authority.host)
+            && origin.port().unwrap_or(usual) == authority.port.unwrap_or(usual)
     }
 
     /// Checks that the request names an IP address or a known host. Otherwise a web page could point a host
@@ -282,6 +302,29 @@ mod tests {
             detail.contains("`--public-url http://evil.example:7878`"),
             "{detail}"
         );
+    }
+
+    #[test]
+    fn origins_of_own_pages() {
+        let check = |authority: &str, origin: &str, expected: bool| {
+            let found = asked(authority, "127.0.0.1:7878").is_origin(origin);
+            assert_eq!(found, expected, "{origin} at {authority}");
+        };
+        check("127.0.0.1:7878", "http://127.0.0.1:7878", true);
+        check("ctxpin.example", "https://ctxpin.example", true);
+        check("ctxpin.example", "https://ctxpin.example:443", true);
+        check("x.localhost:7878", "http://x.localhost:7878", true);
+        for other in [
+            "null",
+            "",
+            "http://127.0.0.1:7879",
+            "http://127.0.0.1",
+            "http://localhost:7878",
+            "http://127.0.0.1.evil.example:7878",
+            "file:///127.0.0.1:7878",
+        ] {
+            check("127.0.0.1:7878", other, false);
+        }
     }
 
     #[test]

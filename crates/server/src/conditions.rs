@@ -1,6 +1,7 @@
-//! Conditional requests (RFC 9110, section 13): entity tags and the headers that compare them.
+//! What a request's headers ask of a response's content: entity tags and the headers that compare them (RFC 9110,
+//! section 13), and its coding.
 
-use axum::http::header::{IF_MATCH, IF_NONE_MATCH};
+use axum::http::header::{ACCEPT_ENCODING, IF_MATCH, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_protocol::convert::members::{InvalidMember, hash};
@@ -79,6 +80,13 @@ impl IfNoneMatch {
             Self::These(hashes) => hashes.first().copied(),
         }
     }
+}
+
+/// Returns whether the caller accepts gzip without a weight (RFC 9110, section 12.5.3).
+pub(crate) fn accepts_gzip(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(ACCEPT_ENCODING).iter();
+    let mut accepted = accepted.filter_map(|value| value.to_str().ok());
+    accepted.any(|value| value.split(',').any(|coding| coding.trim() == "gzip"))
 }
 
 /// Returns the value of a list header, joined if the caller sent it in several lines.

@@ -20,6 +20,7 @@ pub mod limits;
 
 mod metrics;
 mod observe;
+mod pages;
 mod params;
 mod request_memory;
 pub mod route_policy;

@@ -35,6 +35,8 @@ pub enum CachePolicy {
     /// Everyone, if they revalidate the response before each use, with `If-None-Match` where there is an
     /// `ETag`. Event streams use it too, because proxies expect it of them.
     Revalidate,
+    /// Everyone, for a year and without asking, because the path holds the content's hash.
+    Immutable,
 }
 
 /// The limit of a body.
@@ -64,6 +66,7 @@ impl CachePolicy {
         match self {
             Self::NoStore => "no-store",
             Self::Revalidate => "no-cache",
+            Self::Immutable => "public, max-age=31536000, immutable",
         }
     }
 }

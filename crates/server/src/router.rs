@@ -33,6 +33,8 @@ use crate::data_files::confirm_data_files;
 use crate::limits::{MOVE_BYTES_MAX, PUSH_BYTES_MAX, UPLOAD_BYTES_MAX};
 use crate::metrics::Metrics;
 use crate::observe::observe;
+use crate::pages;
+use crate::pages::show_problems;
 use crate::request_memory::reserve_memory;
 use crate::route_policy::{BodyLimit, CachePolicy, RoutePolicy, serve_by_policy};
 
@@ -138,6 +140,21 @@ pub(crate) fn router(app: App) -> Router {
             .layer(from_fn_with_state(policy, serve_by_policy))
     });
     let (router, _) = router.split_for_parts();
+    let pages = pages::routes::merged(|route, policy| {
+        let policy = RoutePolicy {
+            time_max: policy.time_max.min(request_time_max),
+            ..policy
+        };
+        route
+            .layer(from_fn_with_state(
+                app.data_files.clone(),
+                confirm_data_files,
+            ))
+            .layer(from_fn_with_state(app.clone(), reserve_memory))
+            .layer(from_fn_with_state(policy, serve_by_policy))
+            .layer(from_fn_with_state(app.clone(), show_problems))
+    });
+    let router = router.merge(pages);
     let metrics = app.metrics.clone();
     with_common_layers(router.with_state(app), metrics)
 }

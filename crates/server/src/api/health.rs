@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use axum::Extension;
 use axum::extract::State;
-use axum::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, ETAG, VARY};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, ETAG, VARY};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Json, Response};
 use bytes::Bytes;
@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use crate::api_error::{ApiError, ApiResult, Problems};
 use crate::app::App;
 use crate::authority::RequestAuthority;
-use crate::conditions::IfNoneMatch;
+use crate::conditions::{IfNoneMatch, accepts_gzip};
 use crate::identify::Identity;
 use crate::metrics::METRICS_MEDIA_TYPE;
 use crate::metrics::MetricsReaders;
@@ -159,11 +159,4 @@ pub(crate) async fn document(
         headers.insert(ETAG, tag);
     }
     Ok(response)
-}
-
-/// Returns whether the caller accepts gzip without a weight (RFC 9110, section 12.5.3).
-fn accepts_gzip(headers: &HeaderMap) -> bool {
-    let accepted = headers.get_all(ACCEPT_ENCODING).iter();
-    let mut accepted = accepted.filter_map(|value| value.to_str().ok());
-    accepted.any(|value| value.split(',').any(|coding| coding.trim() == "gzip"))
 }

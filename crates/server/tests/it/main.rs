@@ -1,11 +1,13 @@
 //! Tests of the whole server, through real connections.
 
 mod bodies;
+mod browser;
 mod budget;
 mod document;
 mod failover;
 mod frames;
 mod hostile;
+mod pages;
 mod permissions;
 mod proof;
 mod protocols;

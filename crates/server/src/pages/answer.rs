@@ -1,0 +1,87 @@
+//! The answer to a write: the script gets a sentence with the way back, a browser without it gets the page.
+
+use askama::Template;
+use axum::http::header::LOCATION;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use super::form::Wants;
+use super::frame::html;
+use crate::api_error::ApiResult;
+
+/// What a write has done.
+#[derive(Template)]
+#[template(path = "toast.html")]
+pub(crate) struct Toast {
+    /// A sentence, such as "Taken."
+    pub done: String,
+    pub undo: Option<Undo>,
+    pub page_value: String,
+}
+
+/// The form that undoes a write.
+pub(crate) struct Undo {
+    /// The path that the form is sent to.
+    pub action: String,
+    /// The names and values of its fields.
+    pub fields: Vec<(&'static str, String)>,
+}
+
+impl Toast {
+    /// Answers a write. A browser without the script goes to `page`, which shows the result.
+    pub fn answer(&self, wants: Wants, page: &str) -> ApiResult<Response> {
+        match wants {
+            Wants::Fragment => html(self),
+            Wants::Page => Ok(see_other(page)),
+        }
+    }
+}
+
+/// Answers a write after which another page is to be shown.
+pub(crate) fn elsewhere(wants: Wants, page: &str) -> Response {
+    match wants {
+        // The script follows the header. It would fetch the page twice after a redirect.
+        Wants::Fragment => (StatusCode::OK, [(LOCATION, location(page))]).into_response(),
+        Wants::Page => see_other(page),
+    }
+}
+
+/// Returns a redirect to a page of this server.
+pub(crate) fn see_other(page: &str) -> Response {
+    (StatusCode::SEE_OTHER, [(LOCATION, location(page))]).into_response()
+}
+
+/// Returns a path as a header. Anything else leads to the first page.
+fn location(page: &str) -> HeaderValue {
+    HeaderValue::from_str(page).unwrap_or(HeaderValue::from_static("/"))
+}
+
+/// Returns the path of a page of this server. Another text could lead a reader elsewhere, and gives `/`.
+pub(crate) fn local_path(text: Option<&str>) -> &str {
+    let is_local = |text: &&str| {
+        text.starts_with('/') && !text.starts_with("//") && !text.contains(['\\', '\r', '\n', '\t'])
+    };
+    text.filter(is_local).unwrap_or("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_path_leads_elsewhere() {
+        let check = |text, expected: &str| assert_eq!(local_path(text), expected);
+        check(Some("/chats?show=drifted"), "/chats?show=drifted");
+        check(None, "/");
+        for text in [
+            "",
+            "chats",
+            "//evil.example",
+            "/\\evil.example",
+            "https://evil.example",
+            "/\t/evil.example",
+        ] {
+            check(Some(text), "/");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The style, the script and the icon of the pages. Each is joined from its files, compressed once, and named by
+//! its hash, so that a browser keeps it forever and never uses an old one with a new page.
+
+use std::io::Write as _;
+use std::sync::LazyLock;
+
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, VARY};
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use ctxpin_model::hash::BlobHash;
+use ctxpin_protocol::problem::ProblemName;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use crate::api_error::{ApiError, ApiResult};
+use crate::conditions::accepts_gzip;
+use crate::params::PathParams;
+
+macro_rules! joined {
+    ($($path:literal),+ $(,)?) => {
+        concat!($(include_str!(concat!("../../assets/", $path)), "\n"),+)
+    };
+}
+
+const STYLE: &str = joined!(
+    "style/tokens.css",
+    "style/base.css",
+    "style/frame.css",
+    "style/controls.css",
+    "style/rows.css",
+    "style/diff.css",
+    "style/context.css",
+    "style/timelines.css",
+    "style/media.css",
+);
+
+const SCRIPT: &str = joined!(
+    "script/say.js",
+    "script/morph.js",
+    "script/refresh.js",
+    "script/stream.js",
+    "script/write.js",
+    "script/choose.js",
+    "script/keys.js",
+    "script/open.js",
+    "script/copy.js",
+    "script/times.js",
+    "script/diff.js",
+    "script/keep.js",
+    "script/sign_in.js",
+    "script/map.js",
+    "script/search.js",
+    "script/start.js",
+);
+
+const ICON: &str = include_str!("../../assets/icon.svg");
+
+/// A file that all pages use.
+pub(crate) struct Asset {
+    /// Its path, with the start of its hash.
+    pub path: String,
+    media_type: &'static str,
+    plain: Bytes,
+    gzip: Bytes,
+}
+
+/// The files that all pages use.
+pub(crate) struct Assets {
+    pub style: Asset,
+    pub script: Asset,
+    pub icon: Asset,
+}
+
+/// The files of this release.
+pub(crate) static ASSETS: LazyLock<Assets> = LazyLock::new(|| Assets {
+    style: Asset::new("page", "css", "text/css; charset=utf-8", STYLE),
+    script: Asset::new("page", "js", "text/javascript; charset=utf-8", SCRIPT),
+    icon: Asset::new("icon", "svg", "image/svg+xml", ICON),
+});
+
+impl Asset {
+    fn new(name: &str, extension: &str, media_type: &'static str, text: &'static str) -> Self {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        // Writing to memory does not fail.
+        let packed = encoder
+            .write_all(text.as_bytes())
+            .and_then(|()| encoder.finish());
+        let hash = BlobHash::of(text.as_bytes()).hex();
+        Self {
+            path: format!("/assets/{name}-{}.{extension}", &hash[..16]),
+            media_type,
+            plain: Bytes::from_static(text.as_bytes()),
+            gzip: packed.unwrap_or_default().into(),
+        }
+    }
+}
+
+/// Returns a file by its name.
+pub(crate) async fn read(path: PathParams, headers: HeaderMap) -> ApiResult<Response> {
+    let name = path.text("name");
+    let all = [&ASSETS.style, &ASSETS.script, &ASSETS.icon];
+    let asset = all
+        .into_iter()
+        .find(|asset| asset.path.strip_prefix("/assets/") == Some(name))
+        .ok_or_else(|| ApiError::new(ProblemName::NotFound, "There is no such file."))?;
+    let content_type = HeaderValue::from_static(asset.media_type);
+    let mut response = match accepts_gzip(&headers) {
+        true => ([(CONTENT_ENCODING, "gzip")], asset.gzip.clone()).into_response(),
+        false => asset.plain.clone().into_response(),
+    };
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, content_type);
+    headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+    Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The most bytes of the style and of the script, compressed.
+    const STYLE_BYTES_MAX: usize = 20_000;
+    const SCRIPT_BYTES_MAX: usize = 15_000;
+
+    #[test]
+    fn pages_are_light() {
+        let (style, script) = (ASSETS.style.gzip.len(), ASSETS.script.gzip.len());
+        assert!(style <= STYLE_BYTES_MAX, "the style has {style} bytes");
+        assert!(script <= SCRIPT_BYTES_MAX, "the script has {script} bytes");
+    }
+
+    #[test]
+    fn every_file_is_part_of_a_page() {
+        for (directory, joined) in [("style", STYLE), ("script", SCRIPT)] {
+            let path = format!("{}/assets/{directory}", env!("CARGO_MANIFEST_DIR"));
+            for entry in std::fs::read_dir(path).unwrap() {
+                let path = entry.unwrap().path();
+                let text = std::fs::read_to_string(&path).unwrap();
+                assert!(joined.contains(&text), "{} is not joined", path.display());
+            }
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! The changes that a chat has not taken.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use ctxpin_model::context::ContextView;
+use ctxpin_model::diff::Change;
+use ctxpin_model::diff::effect::{Effect, strongest};
+use ctxpin_model::resource::{Content, ResourceId, Status};
+use ctxpin_operations::diffs::{self, DiffRequest, DiffView};
+use ctxpin_protocol::convert::members::InvalidMember;
+use serde::Deserialize;
+
+use super::diff::{DiffForm, Foot, ShownPath, TextChange, entries, kind_word, verb_word};
+use super::head::{ChatHead, ChatPage, Tab, chat_id, read};
+use crate::api_error::ApiResult;
+use crate::app::App;
+use crate::pages::PageCaller;
+use crate::pages::caller::layout;
+use crate::pages::frame::{Frame, html};
+use crate::pages::parts::lines::Layout;
+use crate::pages::parts::number::{Number, counted};
+use crate::pages::parts::rail::Stand;
+use crate::pages::parts::short_id::ShortId;
+use crate::pages::parts::text::Text;
+use crate::params::{PathParams, QueryParams};
+
+/// An estimate of the bytes of a token, for any model.
+pub(super) const BYTES_PER_TOKEN: u64 = 4;
+
+/// The page of a chat's changes.
+#[derive(Template)]
+#[template(path = "chat/changes.html")]
+struct ChangesPage<'v> {
+    frame: Frame,
+    head: ChatHead,
+    pins: String,
+    turns: String,
+    stand: Stand,
+    /// The error of the pinned snapshot.
+    error: Option<String>,
+    workspace: Option<String>,
+    /// Whether the agent has gone, so that newer changes are not known.
+    is_away: bool,
+    /// `None` if there is nothing to compare, or if the caller may not read texts.
+    diff: Option<DiffForm<'v>>,
+    /// The changes without their texts, for callers who may not read these.
+    names: Vec<ChangeName>,
+}
+
+/// A change without its text.
+struct ChangeName {
+    path: String,
+    kind: &'static str,
+    verb: &'static str,
+    hash: Option<ShortId>,
+}
+
+/// The query of the page.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChangesQuery {
+    /// The layout of the diff.
+    view: Option<String>,
+    /// The only change to show.
+    file: Option<String>,
+}
+
+/// Shows the page.
+pub(crate) async fn page(
+    State(app): State<App>,
+    caller: PageCaller,
+    path: PathParams,
+    QueryParams(query): QueryParams<ChangesQuery>,
+) -> ApiResult<Response> {
+    let chat = chat_id(&path)?;
+    let page = read(&app, &caller, chat, Tab::Changes).await?;
+    let unknown = || InvalidMember::new("file", "this is not the id of a resource");
+    let file = query.file.map(|id| id.parse().map_err(|_| unknown()));
+    let file: Option<ResourceId> = file.transpose()?;
+    let mut diff = None;
+    if page.line.chat.drift().is_some() && page.view.tells_bodies {
+        let request = DiffRequest {
+            resource: file,
+            with_words: true,
+            ..DiffRequest::default()
+        };
+        diff = Some(diffs::diff(&app.service, caller.credential, chat, request).await?);
+    }
+    let weight = diff.as_ref().map_or(0, DiffView::weight);
+    let layout = layout(query.view.as_deref()).unwrap_or(caller.choices.layout);
+    let render = move || {
+        let changes = diff.as_ref().map_or_else(Vec::new, DiffView::changes);
+        let compared = diff.as_ref().map(|view| (view, changes.as_slice()));
+        render(page, compared, layout, file.is_some())
+    };
+    app.build_response(caller.credential, weight, render)
+        .await?
+}
+
+fn render<'v>(
+    page: ChatPage,
+    compared: Option<(&'v DiffView, &[TextChange<'v>])>,
+    layout: Layout,
+    is_alone: bool,
+) -> ApiResult<Response> {
+    let ChatPage {
+        frame,
+        head,
+        view,
+        line,
+    } = page;
+    let page_value = frame.page_value().to_owned();
+    let short = head.short.clone();
+    let directory = directory(&view);
+    let diff = compared.map(|(diff, changes)| DiffForm {
+        page_value: &page_value,
+        action: format!("/chats/{}/moves", head.id),
+        short: &short,
+        pin: diff.pinned().map(|id| id.to_string()),
+        head: diff.head().map(|id| id.to_string()),
+        layout,
+        views: None,
+        entries: entries(diff, changes, directory, is_alone),
+        foot: Some(Foot {
+            price: price(&view),
+        }),
+    });
+    let names = match diff {
+        Some(_) => Vec::new(),
+        None => names(&view, directory),
+    };
+    let pin = line.chat.pin.as_ref();
+    html(&ChangesPage {
+        frame: if diff.is_some() { frame.wide() } else { frame },
+        pins: counted(u64::try_from(line.chat.pin_seq).unwrap_or(0), "pin"),
+        turns: counted(u64::try_from(line.chat.turn_count).unwrap_or(0), "turn"),
+        stand: Stand::of(&line),
+        error: pin.and_then(|pin| pin.error.clone()),
+        workspace: line.workspace.clone(),
+        is_away: head.is_away(),
+        head,
+        diff,
+        names,
+    })
+}
+
+/// Returns the working directory, below which paths are shown.
+pub(super) fn directory(view: &ContextView) -> Option<&str> {
+    let side = view.head.as_ref().or(view.pinned.as_ref())?;
+    side.facts.directory.as_deref()
+}
+
+/// Returns what taking the changes costs, in words. The tokens are an estimate.
+fn price(view: &ContextView) -> String {
+    let is_prompt_kept = matches!(
+        strongest(&view.changes(), view.sides()),
+        Effect::None | Effect::Skill
+    );
+    if is_prompt_kept {
+        return "Keeps what a provider has cached".to_owned();
+    }
+    let files = view.head.iter().flat_map(|head| head.instruction_files());
+    let used = files.filter(|file| file.status == Status::Ok);
+    let bytes: u64 = used.map(|file| file.size).sum();
+    let tokens = (bytes / BYTES_PER_TOKEN).next_multiple_of(100);
+    format!("Rewrites about {} cached tokens", Number(tokens))
+}
+
+fn names(view: &ContextView, directory: Option<&str>) -> Vec<ChangeName> {
+    let name = |change: &Change<'_>| {
+        let content = change.head.or(change.pinned).and_then(|side| side.content);
+        ChangeName {
+            path: ShownPath::of(change, directory).whole().to_owned(),
+            kind: kind_word(change.subject),
+            verb: verb_word(change.verb),
+            hash: content.map(|content: Content| ShortId::of_hash(content.hash(), "hash")),
+        }
+    };
+    view.changes().iter().map(name).collect()
+}

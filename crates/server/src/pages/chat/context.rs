@@ -1,0 +1,448 @@
+//! The context of a chat: what its pin holds, what of it is used, and the text of one resource.
+
+use std::collections::BTreeSet;
+
+use askama::Template;
+use askama::filters::HtmlSafe;
+use axum::extract::State;
+use axum::http::HeaderValue;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use ctxpin_model::context::ContextView;
+use ctxpin_model::id::ChatId;
+use ctxpin_model::resource::{Content, Detail, Kind, Resource, ResourceId, Status};
+use ctxpin_operations::contexts::{self, RemovalReason, ReviewedText};
+use ctxpin_operations::skills;
+use ctxpin_protocol::convert::members::InvalidMember;
+use ctxpin_protocol::problem::ProblemName;
+use serde::Deserialize;
+
+use super::changes::directory;
+use super::head::{ChatHead, ChatPage, Tab, chat_id, read};
+use crate::api_error::{ApiError, ApiResult};
+use crate::app::App;
+use crate::pages::PageCaller;
+use crate::pages::frame::{Frame, html};
+use crate::pages::parts::markdown::Markdown;
+use crate::pages::parts::number::{Size, counted};
+use crate::pages::parts::short_id::ShortId;
+use crate::pages::parts::text::Text;
+use crate::params::{PathParams, QueryParams};
+
+/// The page of a chat's context.
+#[derive(Template)]
+#[template(path = "chat/context.html")]
+struct ContextPage {
+    frame: Frame,
+    head: ChatHead,
+    pins: String,
+    turns: String,
+    roots: Vec<Root>,
+    /// The size of everything in use.
+    total: Size,
+    unused: Vec<Unused>,
+    shown: Option<Shown>,
+    /// Whether the caller may read texts.
+    tells_bodies: bool,
+    is_pinned: bool,
+}
+
+/// The resources in use of one root.
+struct Root {
+    name: String,
+    folders: Vec<Folder>,
+}
+
+/// The files of one directory below a root.
+struct Folder {
+    /// The path below the root, or nothing for the root itself.
+    name: String,
+    nodes: Vec<Node>,
+}
+
+/// A file, or an MCP server.
+struct Node {
+    key: String,
+    /// The path of the page that shows its text.
+    path: Option<String>,
+    name: String,
+    glyph: Glyph,
+    note: String,
+    size: Size,
+    share: Share,
+    is_current: bool,
+}
+
+/// The state of a resource as a form that needs no colour.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Glyph {
+    Used,
+    Changed,
+    Failed,
+    Unused,
+}
+
+/// A resource that is not used, and why.
+struct Unused {
+    name: String,
+    glyph: Glyph,
+    reason: String,
+    cure: &'static str,
+}
+
+/// The part of a resource in everything that is used, in bytes.
+#[derive(Clone, Copy)]
+struct Share {
+    before: u64,
+    own: u64,
+    total: u64,
+}
+
+/// The text of a resource.
+struct Shown {
+    name: String,
+    /// The query that chooses the resource.
+    query: String,
+    form: Form,
+    size: Size,
+    removed: Option<Size>,
+    hash: Option<ShortId>,
+    text: ReviewedText,
+}
+
+/// The form of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Rendered,
+    Raw,
+    Removed,
+}
+
+/// The query of the page.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ContextQuery {
+    resource: Option<String>,
+    r#as: Option<String>,
+}
+
+/// The query of a skill's file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FileQuery {
+    path: String,
+}
+
+/// Shows the page.
+pub(crate) async fn page(
+    State(app): State<App>,
+    caller: PageCaller,
+    path: PathParams,
+    QueryParams(query): QueryParams<ContextQuery>,
+) -> ApiResult<Response> {
+    let chat = chat_id(&path)?;
+    let page = read(&app, &caller, chat, Tab::Context).await?;
+    let unknown = || InvalidMember::new("resource", "this is not the id of a resource");
+    let asked = query.resource.map(|id| id.parse().map_err(|_| unknown()));
+    let asked: Option<ResourceId> = asked.transpose()?;
+    let form = match query.r#as.as_deref() {
+        Some("rendered") => Form::Rendered,
+        Some("removed") => Form::Removed,
+        _ => Form::Raw,
+    };
+    let first = || {
+        let mut pinned = page.view.pinned.iter().flat_map(|side| &side.resources);
+        let first = pinned.find(|resource| resource.reaches_context());
+        first.map(Resource::id)
+    };
+    let id = asked.or_else(first).filter(|_| page.view.tells_bodies);
+    let mut shown = None;
+    if let Some(id) = id {
+        let reviewed = contexts::review(&app.service, caller.credential, chat, id).await?;
+        shown = Some(Shown::new(id, form, reviewed, &page.view));
+    }
+    let weight = contexts::context_weight(&page.view);
+    let weight = weight + shown.as_ref().map_or(0, |shown| shown.size.0);
+    let render = move || render(page, id, shown);
+    app.build_response(caller.credential, weight, render)
+        .await?
+}
+
+fn render(page: ChatPage, id: Option<ResourceId>, shown: Option<Shown>) -> ApiResult<Response> {
+    let ChatPage {
+        frame,
+        head,
+        view,
+        line,
+    } = page;
+    let (roots, total) = roots(&view, head.id, id);
+    html(&ContextPage {
+        frame: frame.wide(),
+        pins: counted(u64::try_from(line.chat.pin_seq).unwrap_or(0), "pin"),
+        turns: counted(u64::try_from(line.chat.turn_count).unwrap_or(0), "turn"),
+        roots,
+        total: Size(total),
+        unused: unused(&view),
+        shown,
+        tells_bodies: view.tells_bodies,
+        is_pinned: view.pinned.is_some(),
+        head,
+    })
+}
+
+/// Returns the resources in use by root and directory, in the order of the prompt, and their size.
+fn roots(view: &ContextView, chat: ChatId, current: Option<ResourceId>) -> (Vec<Root>, u64) {
+    let changes = view.changes();
+    let changed = changes.iter().filter_map(|change| change.pinned);
+    let changed: BTreeSet<_> = changed.map(Resource::id).collect();
+    let pinned = view.pinned.iter().flat_map(|side| &side.resources);
+    let used: Vec<_> = pinned
+        .filter(|resource| resource.status == Status::Ok)
+        .collect();
+    let total = used.iter().map(|resource| resource.total_bytes()).sum();
+    let mut roots: Vec<Root> = Vec::new();
+    let mut before = 0;
+    for resource in used {
+        let (root, folder, name) = place(resource);
+        let id = resource.id();
+        let glyph = match changed.contains(&id) {
+            true => Glyph::Changed,
+            false => Glyph::Used,
+        };
+        let mut share = |own: u64| {
+            let share = Share { before, own, total };
+            before += own;
+            share
+        };
+        let page = resource
+            .body()
+            .map(|_| format!("/chats/{chat}/context?resource={id}"));
+        let mut nodes = vec![Node {
+            key: id.to_string(),
+            path: page,
+            name: name.to_owned(),
+            glyph,
+            note: note(resource, glyph),
+            size: Size(resource.size),
+            share: share(resource.size),
+            is_current: current == Some(id),
+        }];
+        for (index, file) in resource.files.iter().enumerate() {
+            let query = url::form_urlencoded::byte_serialize(file.path.as_bytes());
+            let query: String = query.collect();
+            let page = file
+                .body()
+                .map(|_| format!("/chats/{chat}/context/{id}/file?path={query}"));
+            nodes.push(Node {
+                key: format!("{id}-{index}"),
+                path: page,
+                name: file.path.clone(),
+                glyph,
+                note: file.error.clone().unwrap_or_default(),
+                size: Size(file.size),
+                share: share(file.size),
+                is_current: false,
+            });
+        }
+        let root = match roots.iter().position(|known| known.name == root) {
+            Some(index) => &mut roots[index],
+            None => {
+                roots.push(Root {
+                    name: root.to_owned(),
+                    folders: Vec::new(),
+                });
+                let last = roots.len() - 1;
+                &mut roots[last]
+            }
+        };
+        match root.folders.iter_mut().find(|known| known.name == folder) {
+            Some(known) => known.nodes.extend(nodes),
+            None => root.folders.push(Folder {
+                name: folder.to_owned(),
+                nodes,
+            }),
+        }
+    }
+    (roots, total)
+}
+
+/// Returns the root of a resource, the directory below it, and the name in the directory.
+fn place(resource: &Resource) -> (&str, &str, &str) {
+    let source = resource.source.as_str();
+    if resource.kind == Kind::McpServer {
+        return ("MCP servers", "", source);
+    }
+    let root = resource.root.as_deref().unwrap_or("/");
+    let below = source.strip_prefix(root).unwrap_or(source);
+    let below = below.trim_start_matches('/');
+    match below.rsplit_once('/') {
+        Some((folder, name)) => (root, folder, name),
+        None if below.is_empty() => (root, "", source),
+        None => (root, "", below),
+    }
+}
+
+fn note(resource: &Resource, glyph: Glyph) -> String {
+    if glyph == Glyph::Changed {
+        return "changed".to_owned();
+    }
+    match (&resource.detail, resource.content) {
+        (Some(Detail::Tools(tools)), _) => counted(tools.len() as u64, "tool"),
+        (_, Some(Content::Claimed(_))) => "hash only".to_owned(),
+        _ => String::new(),
+    }
+}
+
+/// Returns the resources that are not used.
+fn unused(view: &ContextView) -> Vec<Unused> {
+    let below = directory(view).unwrap_or_default();
+    let pinned = view.pinned.iter().flat_map(|side| &side.resources);
+    let unused = pinned.filter_map(|resource| {
+        let (glyph, cure) = match resource.status {
+            Status::Ok => return None,
+            Status::Excluded => (Glyph::Unused, ""),
+            Status::Oversize => (Glyph::Failed, "Make the file smaller, or split it."),
+            Status::Unreadable => (Glyph::Failed, "Check that the agent may read it."),
+            Status::Invalid => (Glyph::Failed, "Mend the file; the next push takes it up."),
+        };
+        let source = resource.source.as_str();
+        let name = source.strip_prefix(below).unwrap_or(source);
+        Some(Unused {
+            name: name.trim_start_matches('/').to_owned(),
+            glyph,
+            reason: resource
+                .error
+                .clone()
+                .unwrap_or_else(|| "No reason is known".to_owned()),
+            cure,
+        })
+    });
+    unused.collect()
+}
+
+impl Glyph {
+    /// Returns the word in its class, and what it means.
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Used => ("ok", "in use"),
+            Self::Changed => ("changed", "changed in the workspace"),
+            Self::Failed => ("failed", "cannot be used"),
+            Self::Unused => ("unused", "not used"),
+        }
+    }
+
+    /// Returns whether the reason is an error.
+    fn is_failure(self) -> bool {
+        self == Self::Failed
+    }
+}
+
+impl std::fmt::Display for Glyph {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (class, words) = self.words();
+        let shape = match self {
+            Self::Used => "<circle cx=\"6\" cy=\"6\" r=\"3\"/>",
+            Self::Changed => "<circle cx=\"6\" cy=\"6\" r=\"4\"/>",
+            Self::Failed => "<path d=\"M2 2h8l-4 8z\"/>",
+            Self::Unused => "<path d=\"M2 6h8\"/>",
+        };
+        write!(
+            f,
+            "<svg class=\"glyph {class}\" width=\"12\" height=\"12\" role=\"img\" aria-label=\"{words}\">{shape}</svg>"
+        )
+    }
+}
+
+impl HtmlSafe for Glyph {}
+
+impl std::fmt::Display for Share {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { before, own, total } = *self;
+        let percent = |bytes: u64| match total {
+            0 => 0.0,
+            // The precision of a float suffices for a bar.
+            total => 100.0 * bytes as f64 / total as f64,
+        };
+        let (start, width) = (percent(before), percent(own).max(1.5));
+        write!(
+            f,
+            "<svg class=\"share\" width=\"100%\" height=\"8\" role=\"img\" aria-label=\"{} of {} with this\">\
+             <rect class=\"whole\" width=\"100%\" height=\"8\" rx=\"2\"/>\
+             <rect class=\"before\" width=\"{start:.1}%\" height=\"8\" rx=\"2\"/>\
+             <rect class=\"own\" x=\"{start:.1}%\" width=\"{width:.1}%\" height=\"8\"/></svg>",
+            Size(before + own),
+            Size(total)
+        )
+    }
+}
+
+impl HtmlSafe for Share {}
+
+impl Shown {
+    fn new(id: ResourceId, form: Form, text: ReviewedText, view: &ContextView) -> Self {
+        let resource = &text.resource;
+        let below = directory(view).unwrap_or_default();
+        let source = resource.source.as_str();
+        let name = source.strip_prefix(below).unwrap_or(source);
+        let removed = text.pieces.iter().filter(|piece| piece.removed.is_some());
+        let removed: usize = removed.map(|piece| piece.text.len()).sum();
+        Self {
+            name: name.trim_start_matches('/').to_owned(),
+            query: format!("resource={id}"),
+            form,
+            size: Size(resource.size),
+            removed: (removed > 0).then_some(Size(removed as u64)),
+            hash: resource.body().map(|hash| ShortId::of_hash(hash, "hash")),
+            text,
+        }
+    }
+
+    fn is_form(&self, word: &str) -> bool {
+        let shown = match self.form {
+            Form::Rendered => "rendered",
+            Form::Raw => "raw",
+            Form::Removed => "removed",
+        };
+        shown == word
+    }
+
+    /// Returns the whole text.
+    fn whole(&self) -> String {
+        let pieces = self.text.pieces.iter();
+        pieces.map(|piece| piece.text.as_str()).collect()
+    }
+}
+
+/// Returns why a piece of text is removed, in words.
+fn reason_words(reason: &RemovalReason) -> &'static str {
+    match reason {
+        RemovalReason::Comment => "A comment: readers do not see it, so it is removed",
+        RemovalReason::Invisible => "Invisible, so it is removed",
+        RemovalReason::Blank => "A blank that nobody sees, so it is removed",
+    }
+}
+
+/// Returns a file of a skill as an attachment, because nobody knows what it is.
+pub(crate) async fn file(
+    State(app): State<App>,
+    caller: PageCaller,
+    path: PathParams,
+    QueryParams(query): QueryParams<FileQuery>,
+) -> ApiResult<Response> {
+    let chat = chat_id(&path)?;
+    let id: ResourceId = path.id("resource")?;
+    let view = contexts::read(&app.service, caller.credential, chat).await?;
+    let missing = || ApiError::new(ProblemName::NotFound, "The pin has no such skill.");
+    let pinned = view.pinned.as_ref().ok_or_else(missing)?;
+    let skill = pinned.find_id(id).and_then(|skill| skill.name.as_deref());
+    let skill = skill.ok_or_else(missing)?;
+    let file = skills::file(&app.service, caller.credential, chat, skill, &query.path).await?;
+    let headers = [
+        (
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/octet-stream"),
+        ),
+        (CONTENT_DISPOSITION, HeaderValue::from_static("attachment")),
+    ];
+    Ok((headers, file.bytes.to_vec()).into_response())
+}

@@ -1,0 +1,263 @@
+//! The history of a chat's pin: each move, the way back to it, and the differences between two.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use ctxpin_model::context::ContextView;
+use ctxpin_model::door::Door;
+use ctxpin_model::hash::SnapshotId;
+use ctxpin_model::history::{HistoryRequest, PinRecord};
+use ctxpin_model::id::ChatId;
+use ctxpin_model::moment::Moment;
+use ctxpin_model::pin::Reason;
+use ctxpin_operations::diffs::{self, DiffRequest, DiffView};
+use ctxpin_operations::history;
+use ctxpin_protocol::convert::members::InvalidMember;
+use ctxpin_protocol::convert::pages::page_request;
+use serde::Deserialize;
+
+use super::changes::directory;
+use super::diff::{DiffForm, entries};
+use super::head::{ChatHead, ChatPage, Tab, chat_id, read};
+use crate::api_error::ApiResult;
+use crate::app::App;
+use crate::pages::PageCaller;
+use crate::pages::caller::layout;
+use crate::pages::frame::{Frame, html};
+use crate::pages::parts::command::Command;
+use crate::pages::parts::lines::Layout;
+use crate::pages::parts::number::counted;
+use crate::pages::parts::short_id::ShortId;
+use crate::pages::parts::text::Text;
+use crate::pages::parts::time::Time;
+use crate::params::{PathParams, QueryParams};
+
+/// The page of a chat's history.
+#[derive(Template)]
+#[template(path = "chat/history.html")]
+struct HistoryPage {
+    frame: Frame,
+    head: ChatHead,
+    pins: String,
+    turns: String,
+    moves: Vec<Move>,
+    /// The path of the older moves.
+    next: Option<String>,
+}
+
+/// A move of the pin.
+struct Move {
+    seq: i64,
+    what: &'static str,
+    who: String,
+    pin: Option<ShortId>,
+    /// The snapshot to which a person can roll back, which is not the present pin.
+    back: Option<SnapshotId>,
+    back_command: Command,
+    clock: Time,
+    ago: Time,
+    is_current: bool,
+    /// Whether the move is chosen to be compared from, and to.
+    is_from: bool,
+    is_to: bool,
+}
+
+/// The page that compares two pins.
+#[derive(Template)]
+#[template(path = "chat/compare.html")]
+struct ComparePage<'v> {
+    frame: Frame,
+    chat: ChatId,
+    title: String,
+    from: i64,
+    to: i64,
+    from_at: Time,
+    to_at: Time,
+    /// What the later move was.
+    what: &'static str,
+    who: String,
+    diff: DiffForm<'v>,
+}
+
+/// The query of the history.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HistoryQuery {
+    cursor: Option<String>,
+}
+
+/// The query of a comparison.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CompareQuery {
+    from: i64,
+    to: i64,
+    view: Option<String>,
+}
+
+/// Shows the history.
+pub(crate) async fn page(
+    State(app): State<App>,
+    caller: PageCaller,
+    path: PathParams,
+    QueryParams(query): QueryParams<HistoryQuery>,
+) -> ApiResult<Response> {
+    let chat = chat_id(&path)?;
+    let request = HistoryRequest {
+        page: page_request(query.cursor.as_deref(), None)?,
+    };
+    let page = read(&app, &caller, chat, Tab::History).await?;
+    let found = history::list(&app.service, caller.credential, chat, request).await?;
+    let ChatPage {
+        frame, head, line, ..
+    } = page;
+    let present = line.chat.pin_seq;
+    let moves = found.items.iter().enumerate();
+    let moves = moves.map(|(index, record)| {
+        let is_current = record.seq == present;
+        Move {
+            is_from: index == 1,
+            is_to: index == 0,
+            is_current,
+            back: record.snapshot.filter(|_| !is_current),
+            ..Move::new(record, &head.short, frame.now)
+        }
+    });
+    html(&HistoryPage {
+        pins: counted(u64::try_from(present).unwrap_or(0), "pin"),
+        turns: counted(u64::try_from(line.chat.turn_count).unwrap_or(0), "turn"),
+        moves: moves.collect(),
+        next: found
+            .next
+            .map(|next| format!("/chats/{chat}/history?cursor={next}")),
+        frame,
+        head,
+    })
+}
+
+impl Move {
+    fn new(record: &PinRecord, short: &str, now: Moment) -> Self {
+        let command = format!("ctxpin chat rollback {} --chat {short}", record.seq);
+        Self {
+            seq: record.seq,
+            what: what(record.reason),
+            who: who(record),
+            pin: record.snapshot.map(ShortId::of_snapshot),
+            back: None,
+            back_command: Command::new("Roll back to here", command),
+            clock: Time::clock(record.at, now),
+            ago: Time::ago(record.at, now),
+            is_current: false,
+            is_from: false,
+            is_to: false,
+        }
+    }
+}
+
+/// Returns what a move did, in words.
+pub(crate) fn what(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Create => "First pin",
+        Reason::Hydrate => "Pinned by the workspace's push",
+        Reason::Refresh => "Took changes",
+        Reason::Rebind => "Bound to another workspace",
+        Reason::Rollback => "Rolled back",
+        Reason::Inherit => "Inherited from the parent",
+        Reason::Follow => "Followed the workspace",
+        Reason::Additive => "Took up what is new",
+        Reason::Settle => "Took up the tools that were ready",
+        Reason::Clear => "Unpinned",
+        Reason::Render => "Rendered again",
+    }
+}
+
+/// Returns who made a move, and by which door.
+pub(crate) fn who(record: &PinRecord) -> String {
+    let name = record.actor_name.as_deref();
+    let name = name.unwrap_or(match record.door {
+        Door::System => "the server",
+        Door::Api | Door::Agent => "somebody who is deleted",
+    });
+    match record.door {
+        Door::Api => format!("{name}, by the API"),
+        Door::Agent => format!("agent {name}"),
+        Door::System => name.to_owned(),
+    }
+}
+
+/// Compares two pins of the history.
+pub(crate) async fn compare(
+    State(app): State<App>,
+    caller: PageCaller,
+    path: PathParams,
+    QueryParams(query): QueryParams<CompareQuery>,
+) -> ApiResult<Response> {
+    let chat = chat_id(&path)?;
+    let (from, from_snapshot) = pin_at(&app, &caller, chat, "from", query.from).await?;
+    let (to, to_snapshot) = pin_at(&app, &caller, chat, "to", query.to).await?;
+    let request = DiffRequest {
+        from: Some(from_snapshot),
+        to: Some(to_snapshot),
+        with_words: true,
+        ..DiffRequest::default()
+    };
+    let diff = diffs::diff(&app.service, caller.credential, chat, request).await?;
+    let page = read(&app, &caller, chat, Tab::History).await?;
+    let layout = layout(query.view.as_deref()).unwrap_or(caller.choices.layout);
+    let weight = diff.weight();
+    let render = move || render(page, [&from, &to], &diff, layout);
+    app.build_response(caller.credential, weight, render)
+        .await?
+}
+
+fn render(
+    page: ChatPage,
+    [from, to]: [&PinRecord; 2],
+    diff: &DiffView,
+    layout: Layout,
+) -> ApiResult<Response> {
+    let changes = diff.changes();
+    let now = page.frame.now;
+    let directory = directory_of(&page.view);
+    html(&ComparePage {
+        chat: page.head.id,
+        title: page.head.title.clone(),
+        from: from.seq,
+        to: to.seq,
+        from_at: Time::clock(from.at, now),
+        to_at: Time::clock(to.at, now),
+        what: what(to.reason),
+        who: who(to),
+        diff: DiffForm {
+            page_value: "",
+            action: String::new(),
+            short: &page.head.short,
+            pin: diff.pinned().map(|id| id.to_string()),
+            head: diff.head().map(|id| id.to_string()),
+            layout,
+            views: Some(format!("from={}&to={}&", from.seq, to.seq)),
+            entries: entries(diff, &changes, directory.as_deref(), false),
+            foot: None,
+        },
+        frame: page.frame.wide(),
+    })
+}
+
+fn directory_of(view: &ContextView) -> Option<String> {
+    directory(view).map(str::to_owned)
+}
+
+/// Reads a move of the history that left a pin.
+async fn pin_at(
+    app: &App,
+    caller: &PageCaller,
+    chat: ChatId,
+    member: &str,
+    seq: i64,
+) -> ApiResult<(PinRecord, SnapshotId)> {
+    let found = history::read(&app.service, caller.credential, chat, seq).await?;
+    let unknown = || InvalidMember::new(member, "the chat's history has no pin of this number");
+    let record = found.ok_or_else(unknown)?;
+    let snapshot = record.snapshot.ok_or_else(unknown)?;
+    Ok((record, snapshot))
+}

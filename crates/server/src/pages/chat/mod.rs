@@ -1,0 +1,11 @@
+//! The pages of one chat.
+
+pub(super) mod changes;
+pub(super) mod context;
+mod diff;
+mod head;
+pub(super) mod history;
+pub(super) mod moves;
+pub(super) mod prompt;
+pub(super) mod settings;
+pub(super) mod turns;

@@ -1,0 +1,155 @@
+//! Moves of a chat's pin.
+
+use axum::extract::State;
+use axum::response::Response;
+use ctxpin_model::hash::SnapshotId;
+use ctxpin_model::id::ChatId;
+use ctxpin_model::pin_move::PinMove;
+use ctxpin_operations::pins;
+use ctxpin_protocol::convert::members::{InvalidMember, hash};
+use ctxpin_protocol::convert::pins::pin_move;
+use ctxpin_protocol::http::context::{ContextMove, KindAndSource, Selector};
+
+use super::head::chat_id;
+use crate::api_error::ApiResult;
+use crate::app::App;
+use crate::pages::answer::{Toast, Undo};
+use crate::pages::form::{Fields, PageForm};
+use crate::params::PathParams;
+
+/// Moves the pin, and says how to undo it.
+pub(crate) async fn post(
+    State(app): State<App>,
+    path: PathParams,
+    form: PageForm,
+) -> ApiResult<Response> {
+    let chat = chat_id(&path)?;
+    let pin = form.fields.filled("pin");
+    let pin: Option<SnapshotId> = pin.map(|pin| hash("pin", pin)).transpose()?;
+    let request = requested(&form.fields)?;
+    pins::pin_move(&app.service, form.caller.credential, chat, &request, pin).await?;
+    let toast = Toast {
+        done: sentence(&request),
+        undo: pin.and_then(|pin| undo(chat, &request, pin)),
+        page_value: form.caller.page_value,
+    };
+    toast.answer(form.wants, &format!("/chats/{chat}"))
+}
+
+/// Returns the move that a form requests.
+fn requested(fields: &Fields) -> Result<PinMove, InvalidMember> {
+    let field = |name| fields.filled(name).map(str::to_owned);
+    let wanted = match fields.get("move") {
+        Some("all") => ContextMove {
+            head: field("head"),
+            ..ContextMove::default()
+        },
+        Some("chosen") => ContextMove {
+            head: field("head"),
+            sources: Some(fields.all("source").map(selector).collect()),
+            ..ContextMove::default()
+        },
+        Some("decline") => ContextMove {
+            decline: field("head"),
+            ..ContextMove::default()
+        },
+        Some("rollback") => ContextMove {
+            snapshot: field("snapshot"),
+            ..ContextMove::default()
+        },
+        _ => {
+            let reason = "it must be `all`, `chosen`, `decline` or `rollback`";
+            return Err(InvalidMember::new("move", reason));
+        }
+    };
+    // Without this, an empty field would refresh everything.
+    let lacks = |name: &str| InvalidMember::new(name, "the form lacks it; load the page again");
+    match fields.get("move") {
+        Some("decline") if wanted.decline.is_none() => Err(lacks("head")),
+        Some("rollback") if wanted.snapshot.is_none() => Err(lacks("snapshot")),
+        Some("all" | "chosen") if wanted.head.is_none() => Err(lacks("head")),
+        _ => pin_move(wanted),
+    }
+}
+
+/// Reads the kind and the source of a box.
+fn selector(text: &str) -> Selector {
+    match text.split_once(' ') {
+        Some((kind, source)) => Selector::Resource(KindAndSource {
+            kind: kind.to_owned(),
+            source: source.to_owned(),
+        }),
+        None => Selector::Source(text.to_owned()),
+    }
+}
+
+fn sentence(request: &PinMove) -> String {
+    match request {
+        PinMove::Refresh { .. } => "Taken.".to_owned(),
+        PinMove::Changes { .. } => "Taken.".to_owned(),
+        PinMove::Sources { selectors, .. } => format!("Took {}.", selectors.len()),
+        PinMove::Decline(_) => "The pin stays. The next change shows again.".to_owned(),
+        PinMove::Rollback(_) => "Rolled back. The pin moves only when asked now.".to_owned(),
+        PinMove::Render => "Rendered again.".to_owned(),
+    }
+}
+
+/// Returns the form that moves the pin back to `pin`. A decline moves nothing.
+fn undo(chat: ChatId, request: &PinMove, pin: SnapshotId) -> Option<Undo> {
+    let moves = match request {
+        PinMove::Refresh { .. }
+        | PinMove::Sources { .. }
+        | PinMove::Changes { .. }
+        | PinMove::Rollback(_) => true,
+        PinMove::Decline(_) | PinMove::Render => false,
+    };
+    moves.then(|| Undo {
+        action: format!("/chats/{chat}/moves"),
+        fields: vec![
+            ("snapshot", pin.to_string()),
+            ("move", "rollback".to_owned()),
+        ],
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "sha256%3Aba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+    #[test]
+    fn forms_are_moves() {
+        let check = |body: &str, expected: Option<&str>| {
+            let body = body.replace("HEAD", HEAD);
+            let request = requested(&Fields::read(body.as_bytes()));
+            let sentence = request.ok().map(|request| sentence(&request));
+            assert_eq!(sentence.as_deref(), expected, "{body}");
+        };
+        check("move=all&head=HEAD", Some("Taken."));
+        check(
+            "move=chosen&head=HEAD&source=skill+%2Fw%2Fa+b&source=facts+",
+            Some("Took 2."),
+        );
+        check(
+            "move=decline&head=HEAD",
+            Some("The pin stays. The next change shows again."),
+        );
+        check(
+            "move=rollback&snapshot=HEAD",
+            Some("Rolled back. The pin moves only when asked now."),
+        );
+        // A form that lacks a field moves nothing.
+        for body in [
+            "",
+            "move=all",
+            "move=chosen&head=HEAD",
+            "move=chosen&source=skill+a",
+            "move=decline",
+            "move=rollback&head=HEAD",
+            "move=all&head=x",
+        ] {
+            check(body, None);
+        }
+    }
+}

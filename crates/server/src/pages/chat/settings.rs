@@ -1,0 +1,241 @@
+//! Changes of a chat besides its pin: title, archive, policy and workspace, and its end.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use ctxpin_model::chat::ChatChange;
+use ctxpin_model::id::{AgentId, ChatId};
+use ctxpin_model::page::PageRequest;
+use ctxpin_model::policy::Policy;
+use ctxpin_operations::{agents, chats};
+use ctxpin_protocol::convert::members::{InvalidMember, chosen_name, word};
+
+use super::head::{ChatHead, ChatPage, Tab, chat_id, read};
+use crate::api_error::ApiResult;
+use crate::app::App;
+use crate::pages::PageCaller;
+use crate::pages::answer::{Toast, Undo, elsewhere};
+use crate::pages::form::{Fields, PageForm};
+use crate::pages::frame::{Frame, html};
+use crate::pages::parts::command::Command;
+use crate::pages::parts::number::counted;
+use crate::pages::parts::text::Text;
+use crate::params::PathParams;
+
+/// The most workspaces that a form offers.
+const WORKSPACES_MAX: i64 = 500;
+
+/// A policy as a choice of a form.
+pub(crate) struct PolicyChoice {
+    pub word: &'static str,
+    pub words: &'static str,
+    pub is_chosen: bool,
+}
+
+/// A workspace as a choice of a form.
+pub(crate) struct WorkspaceChoice {
+    pub id: AgentId,
+    pub name: String,
+    pub is_chosen: bool,
+}
+
+/// The page that changes a chat's policy and workspace.
+#[derive(Template)]
+#[template(path = "chat/settings.html")]
+struct SettingsPage {
+    frame: Frame,
+    head: ChatHead,
+    policies: Vec<PolicyChoice>,
+    workspaces: Vec<WorkspaceChoice>,
+    is_unbound: bool,
+    save: Command,
+}
+
+/// The page that asks before it deletes a chat.
+#[derive(Template)]
+#[template(path = "chat/delete_page.html")]
+struct DeletePage {
+    frame: Frame,
+    head: ChatHead,
+    pins: String,
+    turns: String,
+}
+
+/// Shows the page of the policy and the workspace.
+pub(crate) async fn page(
+    State(app): State<App>,
+    caller: PageCaller,
+    path: PathParams,
+) -> ApiResult<Response> {
+    let page = read(&app, &caller, chat_id(&path)?, Tab::Changes).await?;
+    let ChatPage {
+        frame, head, line, ..
+    } = page;
+    let chosen = line.chat.agent;
+    let save = Command::new(
+        "Save",
+        format!("ctxpin chat bind AGENT --chat {}", head.short),
+    );
+    html(&SettingsPage {
+        frame,
+        head,
+        policies: policies(line.chat.policy),
+        workspaces: workspaces(&app, &caller, chosen).await?,
+        is_unbound: chosen.is_none(),
+        save,
+    })
+}
+
+/// Returns the policies as choices.
+pub(crate) fn policies(chosen: Policy) -> Vec<PolicyChoice> {
+    let choice = |policy: &Policy| PolicyChoice {
+        word: policy.as_str(),
+        words: match policy {
+            Policy::Manual => "Wait for me",
+            Policy::Additive => "Take what is new, ask about the rest",
+            Policy::Follow => "Take everything at the next turn",
+        },
+        is_chosen: *policy == chosen,
+    };
+    Policy::ALL.iter().map(choice).collect()
+}
+
+/// Reads the caller's workspaces as choices, newest first.
+///
+/// # Errors
+///
+/// Fails if the caller may not list them.
+pub(crate) async fn workspaces(
+    app: &App,
+    caller: &PageCaller,
+    chosen: Option<AgentId>,
+) -> ApiResult<Vec<WorkspaceChoice>> {
+    let newest = PageRequest::newest(WORKSPACES_MAX);
+    let agents = agents::list(&app.service, caller.credential, &newest).await?;
+    let choices = agents.items.into_iter().map(|agent| WorkspaceChoice {
+        is_chosen: Some(agent.id) == chosen,
+        id: agent.id,
+        name: agent.workspace,
+    });
+    Ok(choices.collect())
+}
+
+/// Changes a chat.
+pub(crate) async fn change(
+    State(app): State<App>,
+    path: PathParams,
+    form: PageForm,
+) -> ApiResult<Response> {
+    let chat = chat_id(&path)?;
+    let change = changed(&form.fields)?;
+    chats::change(&app.service, form.caller.credential, chat, &change).await?;
+    let toast = Toast {
+        done: sentence(&change).to_owned(),
+        undo: undo(chat, &change),
+        page_value: form.caller.page_value,
+    };
+    toast.answer(form.wants, &format!("/chats/{chat}"))
+}
+
+/// Returns the change that a form requests. A field that it lacks stays as it is.
+fn changed(fields: &Fields) -> Result<ChatChange, InvalidMember> {
+    let title = fields.get("title").map(str::trim).map(|title| match title {
+        "" => Ok(None),
+        title => chosen_name("title", title.to_owned()).map(Some),
+    });
+    let archived = fields.get("archived").map(|text| {
+        let malformed = |_| InvalidMember::new("archived", "it must be `true` or `false`");
+        text.parse().map_err(malformed)
+    });
+    let agent = fields.get("agent").map(|text| match text {
+        "" => Ok(None),
+        id => {
+            let unknown = |_| InvalidMember::new("agent", "this is not the id of an agent");
+            id.parse().map(Some).map_err(unknown)
+        }
+    });
+    let policy = fields.get("policy").map(|text| word("policy", text));
+    Ok(ChatChange {
+        title: title.transpose()?,
+        archived: archived.transpose()?,
+        agent: agent.transpose()?,
+        policy: policy.transpose()?,
+        tools: None,
+    })
+}
+
+fn sentence(change: &ChatChange) -> &'static str {
+    match change.archived {
+        Some(true) => "Archived.",
+        Some(false) => "Not archived any more.",
+        None if change.title.is_some() => "Renamed.",
+        None => "Saved.",
+    }
+}
+
+/// Returns the form that undoes archiving.
+fn undo(chat: ChatId, change: &ChatChange) -> Option<Undo> {
+    change.archived.map(|archived| Undo {
+        action: format!("/chats/{chat}"),
+        fields: vec![("archived", (!archived).to_string())],
+    })
+}
+
+/// Shows the page that asks before it deletes.
+pub(crate) async fn delete_page(
+    State(app): State<App>,
+    caller: PageCaller,
+    path: PathParams,
+) -> ApiResult<Response> {
+    let page = read(&app, &caller, chat_id(&path)?, Tab::Changes).await?;
+    let chat = &page.line.chat;
+    html(&DeletePage {
+        pins: counted(u64::try_from(chat.pin_seq).unwrap_or(0), "pin"),
+        turns: counted(u64::try_from(chat.turn_count).unwrap_or(0), "turn"),
+        frame: page.frame,
+        head: page.head,
+    })
+}
+
+/// Deletes a chat.
+pub(crate) async fn delete(
+    State(app): State<App>,
+    path: PathParams,
+    form: PageForm,
+) -> ApiResult<Response> {
+    chats::delete(&app.service, form.caller.credential, chat_id(&path)?).await?;
+    Ok(elsewhere(form.wants, "/chats"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_are_changes() {
+        let check = |body: &str, expected: Option<ChatChange>| {
+            assert_eq!(changed(&Fields::read(body.as_bytes())).ok(), expected);
+        };
+        check("", Some(ChatChange::default()));
+        let title = |title: Option<&str>| ChatChange {
+            title: Some(title.map(str::to_owned)),
+            ..ChatChange::default()
+        };
+        check("title=+Rename+me+", Some(title(Some("Rename me"))));
+        check("title=", Some(title(None)));
+        let archived = ChatChange {
+            archived: Some(true),
+            ..ChatChange::default()
+        };
+        check("archived=true", Some(archived));
+        let unbound = ChatChange {
+            agent: Some(None),
+            policy: Some(Policy::Follow),
+            ..ChatChange::default()
+        };
+        check("agent=&policy=follow", Some(unbound));
+        for body in ["archived=yes", "agent=x", "policy=weekly", "title=a%0Ab"] {
+            check(body, None);
+        }
+    }
+}

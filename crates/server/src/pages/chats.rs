@@ -1,0 +1,216 @@
+//! The list of chats.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use ctxpin_model::chat::{ChatCounts, ChatFilter, ChatState, ChatSummary};
+use ctxpin_model::id::{AgentId, ChatId};
+use ctxpin_model::moment::Moment;
+use ctxpin_operations::{chats, overview};
+use ctxpin_protocol::convert::members::{InvalidMember, word};
+use ctxpin_protocol::convert::pages::page_request;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::answer::see_other;
+use super::caller::PageCaller;
+use super::frame::{Frame, Place, html};
+use super::parts::number::Number;
+use super::parts::rail::{Rail, Stand, is_away};
+use super::parts::short_id::ShortId;
+use super::parts::text::Text;
+use super::parts::time::Time;
+use crate::api_error::ApiResult;
+use crate::app::App;
+use crate::params::QueryParams;
+
+/// The word in a URL for archived chats.
+const ARCHIVED: &str = "archived";
+
+/// The page of the chats that the caller may read.
+#[derive(Template)]
+#[template(path = "chats.html")]
+struct ChatsPage {
+    frame: Frame,
+    filters: Vec<Filter>,
+    groups: Vec<Group>,
+    shown: usize,
+    total: Number,
+    /// The path of the next page.
+    next: Option<String>,
+    /// Whether there is no chat at all, archived ones included.
+    has_none: bool,
+}
+
+/// A filter as a link with the number of its chats.
+struct Filter {
+    label: &'static str,
+    path: String,
+    count: Number,
+    is_current: bool,
+}
+
+/// The chats of one workspace.
+struct Group {
+    agent: Option<AgentId>,
+    workspace: Option<String>,
+    rows: Vec<ChatRow>,
+}
+
+/// A chat in a list.
+pub(crate) struct ChatRow {
+    pub id: ChatId,
+    pub title: String,
+    client: Option<String>,
+    short_id: ShortId,
+    rail: Rail,
+    /// The error of the pinned snapshot.
+    error: Option<String>,
+    drifted_since: Option<Time>,
+    is_away: bool,
+    pinned: Option<Time>,
+    last_turn: Option<Time>,
+}
+
+/// The query of the page.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChatsQuery {
+    /// A state, or `archived`.
+    show: Option<String>,
+    agent: Option<Uuid>,
+    cursor: Option<String>,
+}
+
+/// Shows the page.
+pub(crate) async fn list(
+    State(app): State<App>,
+    caller: PageCaller,
+    QueryParams(query): QueryParams<ChatsQuery>,
+) -> ApiResult<Response> {
+    let asked = page_request(query.cursor.as_deref(), None)?;
+    let filter = filter(&query)?;
+    let overview = overview::read(&app.service, caller.credential).await?;
+    let page = chats::summaries(&app.service, caller.credential, &filter, &asked).await?;
+    let counts = overview.counts;
+    let frame = Frame::of(&app, &caller, overview, Place::Chats, "Chats");
+    let shown = page.items.len();
+    let next = page.next.map(|next| path_of(&query, Some(next)));
+    html(&ChatsPage {
+        filters: filters(&counts, &query),
+        shown,
+        total: Number(total(&counts, &query).max(shown as u64)),
+        next,
+        has_none: counts.all + counts.archived == 0,
+        groups: groups(page.items, frame.now),
+        frame,
+    })
+}
+
+/// Leads to the page.
+pub(crate) async fn first(_caller: PageCaller) -> Response {
+    see_other("/chats")
+}
+
+fn filter(query: &ChatsQuery) -> Result<ChatFilter, InvalidMember> {
+    let is_archived = query.show.as_deref() == Some(ARCHIVED);
+    let state = query.show.as_deref().filter(|_| !is_archived);
+    Ok(ChatFilter {
+        agent: query.agent.map(Into::into),
+        state: state.map(|state| word("show", state)).transpose()?,
+        archived: Some(is_archived),
+        ..ChatFilter::default()
+    })
+}
+
+/// Returns the filters in their order, with their words in a URL.
+fn filters(counts: &ChatCounts, query: &ChatsQuery) -> Vec<Filter> {
+    let of_state = |state: ChatState| Some(state.as_str());
+    let filters = [
+        ("All", None, counts.all),
+        ("Drifted", of_state(ChatState::Drifted), counts.drifted),
+        ("Kept", of_state(ChatState::Declined), counts.declined),
+        ("Unpinned", of_state(ChatState::Unpinned), counts.unpinned),
+        ("Error", of_state(ChatState::Error), counts.error),
+        ("Archived", Some(ARCHIVED), counts.archived),
+    ];
+    let filters = filters.map(|(label, show, count)| Filter {
+        label,
+        path: match show {
+            Some(show) => format!("/chats?show={show}"),
+            None => "/chats".to_owned(),
+        },
+        count: Number(count),
+        is_current: query.show.as_deref() == show && query.agent.is_none(),
+    });
+    filters.into()
+}
+
+/// Returns how many chats the query's filter has, without that of an agent.
+fn total(counts: &ChatCounts, query: &ChatsQuery) -> u64 {
+    let filters = filters(counts, query);
+    let current = filters.into_iter().find(|filter| filter.is_current);
+    current.map_or(0, |filter| filter.count.0)
+}
+
+/// Returns the path of a page of the same list.
+fn path_of(query: &ChatsQuery, cursor: Option<Uuid>) -> String {
+    let show = query.show.as_ref().map(|show| format!("show={show}"));
+    let agent = query.agent.map(|agent| format!("agent={agent}"));
+    let cursor = cursor.map(|cursor| format!("cursor={cursor}"));
+    let parts: Vec<_> = [show, agent, cursor].into_iter().flatten().collect();
+    match parts.is_empty() {
+        true => "/chats".to_owned(),
+        false => format!("/chats?{}", parts.join("&")),
+    }
+}
+
+/// Groups the chats of a page by workspace, in the order of their newest chats.
+fn groups(lines: Vec<ChatSummary>, now: Moment) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for line in lines {
+        let row = ChatRow::new(&line, now);
+        match groups
+            .iter_mut()
+            .find(|group| group.agent == line.chat.agent)
+        {
+            Some(group) => group.rows.push(row),
+            None => groups.push(Group {
+                agent: line.chat.agent,
+                workspace: line.workspace,
+                rows: vec![row],
+            }),
+        }
+    }
+    groups
+}
+
+/// Returns the title of a chat, or words for one without.
+pub(crate) fn title_of(line: &ChatSummary) -> String {
+    let title = line.chat.title.clone();
+    title.unwrap_or_else(|| "Untitled".to_owned())
+}
+
+impl ChatRow {
+    /// Returns the row of a chat.
+    pub fn new(line: &ChatSummary, now: Moment) -> Self {
+        let chat = &line.chat;
+        let pin = chat.pin.as_ref();
+        Self {
+            id: chat.id,
+            title: title_of(line),
+            client: chat.client.clone(),
+            short_id: ShortId::of_id(chat.id, "chat's id"),
+            rail: Rail::of(line, now),
+            error: pin.and_then(|pin| pin.error.clone()),
+            drifted_since: chat.drift().map(|drift| Time::span(drift.since, now)),
+            is_away: is_away(line, now),
+            pinned: pin.map(|pin| Time::span(pin.pinned_at, now)),
+            last_turn: line.last_turn_at.map(|at| Time::ago(at, now)),
+        }
+    }
+
+    fn stand(&self) -> Stand {
+        self.rail.stand
+    }
+}

@@ -1,0 +1,216 @@
+//! The frame of every page: the bar, the places with their numbers, and what the script needs.
+
+use askama::Template;
+use axum::http::HeaderValue;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use ctxpin_model::moment::Moment;
+use ctxpin_operations::overview::{self, Overview};
+use ctxpin_protocol::problem::ProblemName;
+use uuid::Uuid;
+
+use super::assets::{ASSETS, Assets};
+use super::caller::{Choices, PageCaller, Theme};
+use super::parts::number::Number;
+use super::parts::text::Text;
+use crate::api_error::{ApiError, ApiResult};
+use crate::app::App;
+
+/// A place that the frame links to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Changes,
+    Chats,
+    Workspaces,
+    Search,
+    Settings,
+}
+
+impl Place {
+    const ALL: [Self; 5] = [
+        Self::Changes,
+        Self::Chats,
+        Self::Workspaces,
+        Self::Search,
+        Self::Settings,
+    ];
+
+    /// Returns the label and the path of the place.
+    fn link(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Changes => ("Changes", "/"),
+            Self::Chats => ("Chats", "/chats"),
+            Self::Workspaces => ("Workspaces", "/workspaces"),
+            Self::Search => ("Search", "/search"),
+            Self::Settings => ("Settings", "/settings"),
+        }
+    }
+}
+
+/// A link to a place.
+#[derive(Debug, Clone)]
+pub(crate) struct PlaceLink {
+    pub label: &'static str,
+    pub path: &'static str,
+    pub is_current: bool,
+    /// `None` if the place has no number.
+    pub count: Option<Number>,
+    /// Whether the number is of things that wait for a person.
+    pub waits: bool,
+}
+
+/// The signed-in user.
+#[derive(Debug, Clone)]
+pub(crate) struct SignedIn {
+    name: String,
+    pub page_value: String,
+}
+
+impl SignedIn {
+    /// Returns the name of the user.
+    pub fn name(&self) -> Text<&str> {
+        Text(&self.name)
+    }
+}
+
+/// The frame of a page.
+#[derive(Clone)]
+pub(crate) struct Frame {
+    pub assets: &'static Assets,
+    pub theme: Option<Theme>,
+    title: String,
+    pub places: Vec<PlaceLink>,
+    /// `None` on the page of a problem, which is shown to anybody.
+    pub user: Option<SignedIn>,
+    /// The ids of the objects whose news concern the page, separated by spaces, or nothing for all news. `None`
+    /// if the page listens to no news.
+    pub watch: Option<String>,
+    /// Whether the page uses the whole width, as a diff does.
+    pub is_wide: bool,
+    pub now: Moment,
+}
+
+impl Frame {
+    /// Reads the overview of the caller, and makes the frame of a page that all news concern.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the session's token is not valid.
+    pub async fn read(
+        app: &App,
+        caller: &PageCaller,
+        place: Place,
+        title: impl Into<String>,
+    ) -> ApiResult<Self> {
+        let overview = overview::read(&app.service, caller.credential).await?;
+        Ok(Self::of(app, caller, overview, place, title))
+    }
+
+    /// Makes the frame of a page whose caller's overview was read.
+    pub fn of(
+        app: &App,
+        caller: &PageCaller,
+        overview: Overview,
+        place: Place,
+        title: impl Into<String>,
+    ) -> Self {
+        let counts = overview.counts;
+        let count = |place| match place {
+            Place::Changes => Some(counts.drifted),
+            Place::Chats => Some(counts.all),
+            Place::Workspaces => Some(counts.agents),
+            Place::Search | Place::Settings => None,
+        };
+        Self {
+            assets: &ASSETS,
+            theme: caller.choices.theme,
+            title: title.into(),
+            places: places(Some(place), count),
+            user: Some(SignedIn {
+                name: overview.user.name,
+                page_value: caller.page_value.clone(),
+            }),
+            watch: Some(String::new()),
+            is_wide: false,
+            now: app.now(),
+        }
+    }
+
+    /// Returns the frame of a page without a signed-in user.
+    pub fn anonymous(title: impl Into<String>, choices: Choices, now: Moment) -> Self {
+        Self {
+            assets: &ASSETS,
+            theme: choices.theme,
+            title: title.into(),
+            places: places(None, |_| None),
+            user: None,
+            watch: None,
+            is_wide: false,
+            now,
+        }
+    }
+
+    /// Restricts the page's news to those of these objects.
+    pub fn watching(self, ids: impl IntoIterator<Item = Uuid>) -> Self {
+        let ids: Vec<_> = ids.into_iter().map(|id| id.to_string()).collect();
+        Self {
+            watch: Some(ids.join(" ")),
+            ..self
+        }
+    }
+
+    /// Lets the page use the whole width.
+    pub fn wide(self) -> Self {
+        Self {
+            is_wide: true,
+            ..self
+        }
+    }
+
+    /// Returns the title of the page.
+    pub fn title(&self) -> Text<&str> {
+        Text(&self.title)
+    }
+
+    /// Returns the value that the forms of the page send.
+    pub fn page_value(&self) -> &str {
+        self.user.as_ref().map_or("", |user| &user.page_value)
+    }
+
+    /// Returns whether the theme has this word.
+    pub fn is_theme(&self, word: &str) -> bool {
+        self.theme.is_some_and(|theme| theme.word() == word)
+    }
+
+    /// Returns the time of the page as `14:02`.
+    pub fn clock(&self) -> String {
+        self.now.utc().format("%H:%M").to_string()
+    }
+}
+
+fn places(current: Option<Place>, count: impl Fn(Place) -> Option<u64>) -> Vec<PlaceLink> {
+    let links = Place::ALL.into_iter().map(|place| {
+        let (label, path) = place.link();
+        let count = count(place);
+        PlaceLink {
+            label,
+            path,
+            is_current: Some(place) == current,
+            waits: place == Place::Changes && count.is_some_and(|count| count > 0),
+            count: count.map(Number),
+        }
+    });
+    links.collect()
+}
+
+/// Renders a page.
+///
+/// # Errors
+///
+/// Returns `internal` if the template fails, which no template of ours does.
+pub(crate) fn html(page: &impl Template) -> ApiResult<Response> {
+    let text = page.render();
+    let text = text.map_err(|error| ApiError::new(ProblemName::Internal, error.to_string()))?;
+    let html = HeaderValue::from_static("text/html; charset=utf-8");
+    Ok(([(CONTENT_TYPE, html)], text).into_response())
+}

@@ -1,0 +1,21 @@
+//! The pages: what people see in a browser. A page shows what operations return and decides nothing. Each page is
+//! a struct with a template in `templates/`, so that a wrong name does not compile.
+//!
+//! A page is complete without JavaScript. A write is a form, which the script sends by itself to update the page
+//! in place.
+
+mod answer;
+mod assets;
+mod caller;
+mod chat;
+mod chats;
+mod form;
+mod frame;
+mod parts;
+mod problem;
+pub(crate) mod routes;
+mod session;
+mod sign_in;
+
+pub(crate) use caller::{PageCaller, WatchCaller};
+pub(crate) use problem::show_problems;

@@ -1,0 +1,11 @@
+//! The parts that pages are made of. Each writes HTML in which every text from outside is escaped.
+
+pub(crate) mod command;
+pub(crate) mod lines;
+pub(crate) mod markdown;
+pub(crate) mod number;
+pub(crate) mod rail;
+pub(crate) mod short_id;
+pub(crate) mod sums;
+pub(crate) mod text;
+pub(crate) mod time;

@@ -1,0 +1,276 @@
+//! The rail: one sign for a pin and the head of its workspace. A filled dot is the pin, a ring the head, and
+//! a tick stands for each head in between.
+
+use std::fmt;
+
+use askama::filters::HtmlSafe;
+use ctxpin_model::agent::is_connected;
+use ctxpin_model::chat::ChatSummary;
+use ctxpin_model::moment::Moment;
+
+/// The most heads between pin and head that have a tick each. More are a number.
+const TICKS_MAX: u64 = 5;
+
+/// Where the pin stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stand {
+    /// At the head, or there is no head.
+    Clean,
+    Drifted,
+    Declined,
+    Unpinned,
+}
+
+impl Stand {
+    /// Returns the stand of a chat's pin.
+    pub fn of(line: &ChatSummary) -> Self {
+        match (&line.chat.pin, line.chat.drift()) {
+            (None, _) => Self::Unpinned,
+            (Some(_), None) => Self::Clean,
+            (Some(_), Some(drift)) if drift.declined => Self::Declined,
+            (Some(_), Some(_)) => Self::Drifted,
+        }
+    }
+
+    fn class(self) -> &'static str {
+        match self {
+            Self::Clean => "clean",
+            Self::Drifted => "drifted",
+            Self::Declined => "declined",
+            Self::Unpinned => "unpinned",
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Clean => "Clean",
+            Self::Drifted => "Drifted",
+            Self::Declined => "Declined",
+            Self::Unpinned => "Unpinned",
+        }
+    }
+}
+
+/// The rail of a chat, as an SVG element of 64 by 16 pixels, or of 200 by 24.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rail {
+    pub stand: Stand,
+    /// How many heads the pin is behind.
+    pub behind: u64,
+    /// Whether the agent has not answered for a while.
+    pub is_away: bool,
+    /// Whether the pinned snapshot has an error.
+    pub has_error: bool,
+    pub is_large: bool,
+}
+
+impl Rail {
+    /// Returns the small rail of a chat.
+    pub fn of(line: &ChatSummary, now: Moment) -> Self {
+        let pin = line.chat.pin.as_ref();
+        Self {
+            stand: Stand::of(line),
+            behind: line.heads_behind(),
+            is_away: is_away(line, now),
+            has_error: pin.is_some_and(|pin| pin.error.is_some()),
+            is_large: false,
+        }
+    }
+
+    /// Returns the rail for a page's head.
+    pub fn large(self) -> Self {
+        Self {
+            is_large: true,
+            ..self
+        }
+    }
+
+    fn words(&self) -> String {
+        let mut words = self.stand.word().to_owned();
+        if matches!(self.stand, Stand::Drifted | Stand::Declined) {
+            words += &format!(", {} behind", self.behind);
+        }
+        if self.has_error {
+            words += ", error";
+        }
+        if self.is_away {
+            words += ", agent gone";
+        }
+        words
+    }
+}
+
+/// Returns whether a chat's agent has pushed, and not answered for a while.
+pub(crate) fn is_away(line: &ChatSummary, now: Moment) -> bool {
+    line.chat.head.is_some() && !is_connected(line.agent_seen_at, now)
+}
+
+/// The measures of a rail, in pixels.
+struct Measures {
+    width: u64,
+    height: u64,
+    middle: u64,
+    pin: f64,
+    ring: u64,
+    left: u64,
+    right: u64,
+    notch: u64,
+}
+
+const SMALL: Measures = Measures {
+    width: 64,
+    height: 16,
+    middle: 8,
+    pin: 4.0,
+    ring: 5,
+    left: 8,
+    right: 56,
+    notch: 3,
+};
+
+const LARGE: Measures = Measures {
+    width: 200,
+    height: 24,
+    middle: 12,
+    pin: 6.0,
+    ring: 8,
+    left: 12,
+    right: 186,
+    notch: 4,
+};
+
+impl fmt::Display for Rail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let m = if self.is_large { LARGE } else { SMALL };
+        let (y, left, right) = (m.middle, m.left, m.right);
+        let is_apart = matches!(self.stand, Stand::Drifted | Stand::Declined);
+        let ring = if is_apart { right } else { left };
+        // Nothing is at the right of a large rail without a way.
+        let width = if self.is_large && !is_apart && !self.is_away {
+            m.height
+        } else {
+            m.width
+        };
+        let away = if self.is_away { " away" } else { "" };
+        write!(
+            f,
+            "<svg class=\"rail sign {}{away}\" width=\"{}\" height=\"{}\" role=\"img\" aria-label=\"{}\">",
+            self.stand.class(),
+            width,
+            m.height,
+            self.words()
+        )?;
+        if is_apart {
+            let end = right - m.ring;
+            write!(
+                f,
+                "<line class=\"way\" x1=\"{left}\" y1=\"{y}\" x2=\"{end}\" y2=\"{y}\"/>"
+            )?;
+            self.write_between(f, &m)?;
+        } else if self.is_away {
+            let start = left + m.ring + 2;
+            write!(
+                f,
+                "<line class=\"track\" x1=\"{start}\" y1=\"{y}\" x2=\"{right}\" y2=\"{y}\"/>"
+            )?;
+        }
+        write!(
+            f,
+            "<circle class=\"head\" cx=\"{ring}\" cy=\"{y}\" r=\"{}\"/>",
+            m.ring
+        )?;
+        if self.stand != Stand::Unpinned {
+            let radius = if is_apart { m.pin } else { m.pin - 1.5 };
+            write!(
+                f,
+                "<circle class=\"pin\" cx=\"{left}\" cy=\"{y}\" r=\"{radius}\"/>"
+            )?;
+        }
+        if self.has_error {
+            let n = m.notch;
+            let start = ring - n;
+            write!(
+                f,
+                "<path class=\"notch\" d=\"M{start} 0h{}l-{n} {}z\"/>",
+                2 * n,
+                n + 3
+            )?;
+        }
+        f.write_str("</svg>")
+    }
+}
+
+impl Rail {
+    /// Writes the ticks of the heads in between, or their number.
+    fn write_between(&self, f: &mut fmt::Formatter<'_>, m: &Measures) -> fmt::Result {
+        let between = self.behind.saturating_sub(1);
+        let y = m.middle;
+        if between > TICKS_MAX {
+            let x = (m.left + m.right) / 2;
+            return write!(
+                f,
+                "<text class=\"number\" x=\"{x}\" y=\"{y}.5\" dy=\"3\">{between}</text>"
+            );
+        }
+        let half = if self.is_large { 6 } else { 4 };
+        let (start, end) = (m.left + half, m.right - m.ring);
+        for tick in 1..=between {
+            let x = start + (end - start) * tick / (between + 1);
+            write!(
+                f,
+                "<line class=\"tick\" x1=\"{x}\" y1=\"{}\" x2=\"{x}\" y2=\"{}\"/>",
+                y - half,
+                y + half
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl HtmlSafe for Rail {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rail(stand: Stand, behind: u64) -> Rail {
+        Rail {
+            stand,
+            behind,
+            is_away: false,
+            has_error: false,
+            is_large: false,
+        }
+    }
+
+    #[test]
+    fn words_stand_beside_the_sign() {
+        let check = |rail: Rail, expected: &str| {
+            let svg = rail.to_string();
+            assert!(svg.contains(&format!("aria-label=\"{expected}\"")), "{svg}");
+        };
+        check(rail(Stand::Clean, 0), "Clean");
+        check(rail(Stand::Drifted, 3), "Drifted, 3 behind");
+        let broken = Rail {
+            has_error: true,
+            is_away: true,
+            ..rail(Stand::Declined, 1)
+        };
+        check(broken, "Declined, 1 behind, error, agent gone");
+        check(rail(Stand::Unpinned, 0).large(), "Unpinned");
+    }
+
+    #[test]
+    fn a_tick_stands_for_each_head_in_between() {
+        let check = |behind, ticks: usize, number: Option<&str>| {
+            let svg = rail(Stand::Drifted, behind).to_string();
+            assert_eq!(svg.matches("class=\"tick\"").count(), ticks, "{svg}");
+            let found = number.is_some_and(|number| svg.contains(&format!(">{number}</text>")));
+            assert_eq!(found, number.is_some(), "{svg}");
+        };
+        check(1, 0, None);
+        check(3, 2, None);
+        check(6, 5, None);
+        check(7, 0, Some("6"));
+    }
+}

@@ -1,0 +1,61 @@
+//! Texts from workspaces and people. HTML escapes alone leave characters that reorder the text around them;
+//! here they are visible.
+
+use std::fmt::{self, Write};
+
+use askama::filters::HtmlSafe;
+
+/// A text from outside, escaped, with a visible name for each character that changes the direction of text and
+/// for each control character but tab and line feed.
+pub(crate) struct Text<T>(pub T);
+
+impl<T: AsRef<str>> fmt::Display for Text<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for character in self.0.as_ref().chars() {
+            write_character(f, character)?;
+        }
+        Ok(())
+    }
+}
+
+impl<T: AsRef<str>> HtmlSafe for Text<T> {}
+
+fn write_character(f: &mut fmt::Formatter<'_>, character: char) -> fmt::Result {
+    match character {
+        '<' => f.write_str("&lt;"),
+        '>' => f.write_str("&gt;"),
+        '&' => f.write_str("&amp;"),
+        '"' => f.write_str("&#34;"),
+        '\'' => f.write_str("&#39;"),
+        '\t' | '\n' => f.write_char(character),
+        _ if is_hidden(character) => write!(f, "[U+{:04X}]", u32::from(character)),
+        _ => f.write_char(character),
+    }
+}
+
+/// Returns whether a character is a control character, or changes the direction of text (UAX 9).
+fn is_hidden(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}'
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_texts_are_inert() {
+        let check = |text: &str, expected: &str| assert_eq!(Text(text).to_string(), expected);
+        check("plain\ttext\n", "plain\ttext\n");
+        check(
+            "<script>alert('a')</script>",
+            "&lt;script&gt;alert(&#39;a&#39;)&lt;/script&gt;",
+        );
+        check("\" onclick=\"x", "&#34; onclick=&#34;x");
+        check("a\u{202E}b\u{2069}", "a[U+202E]b[U+2069]");
+        check("a\r\0", "a[U+000D][U+0000]");
+    }
+}

@@ -1,0 +1,83 @@
+//! The routes of the pages.
+
+use axum::Router;
+use axum::routing::{MethodRouter, get, post};
+use ctxpin_model::access::Operation;
+
+use super::{assets, chat, chats, sign_in};
+use crate::app::App;
+use crate::limits::MOVE_BYTES_MAX;
+use crate::route_policy::{BodyLimit, CachePolicy, RoutePolicy};
+
+/// The handlers of one path that have the same policy.
+pub(crate) struct PageRoute {
+    pub path: &'static str,
+    pub policy: RoutePolicy,
+    pub handlers: MethodRouter<App>,
+}
+
+impl PageRoute {
+    /// Returns a route whose responses no browser keeps, because a page shows what people wrote.
+    fn new(path: &'static str, handlers: MethodRouter<App>) -> Self {
+        Self {
+            path,
+            policy: RoutePolicy::USUAL,
+            handlers,
+        }
+    }
+
+    fn cached(mut self, cache: CachePolicy) -> Self {
+        self.policy.cache = cache;
+        self
+    }
+
+    fn body(mut self, bytes_max: u64, operation: Operation) -> Self {
+        self.policy.body = BodyLimit {
+            bytes_max,
+            operation: Some(operation),
+        };
+        self
+    }
+}
+
+/// Returns all routes of pages.
+pub(crate) fn page_routes() -> Vec<PageRoute> {
+    vec![
+        PageRoute::new("/assets/{name}", get(assets::read)).cached(CachePolicy::Immutable),
+        PageRoute::new("/sign-in", get(sign_in::page).post(sign_in::sign_in)),
+        PageRoute::new("/sign-out", post(sign_in::sign_out)),
+        PageRoute::new("/", get(chats::first)),
+        PageRoute::new("/chats", get(chats::list)),
+        PageRoute::new(
+            "/chats/{chat}",
+            get(chat::changes::page).post(chat::settings::change),
+        ),
+        PageRoute::new("/chats/{chat}/moves", post(chat::moves::post))
+            .body(MOVE_BYTES_MAX, Operation::PinMove),
+        PageRoute::new("/chats/{chat}/context", get(chat::context::page)),
+        PageRoute::new(
+            "/chats/{chat}/context/{resource}/file",
+            get(chat::context::file),
+        ),
+        PageRoute::new("/chats/{chat}/prompt", get(chat::prompt::page)),
+        PageRoute::new("/chats/{chat}/prompt/raw", get(chat::prompt::raw)),
+        PageRoute::new("/chats/{chat}/turns", get(chat::turns::page)),
+        PageRoute::new("/chats/{chat}/history", get(chat::history::page)),
+        PageRoute::new("/chats/{chat}/history/compare", get(chat::history::compare)),
+        PageRoute::new("/chats/{chat}/settings", get(chat::settings::page)),
+        PageRoute::new(
+            "/chats/{chat}/delete",
+            get(chat::settings::delete_page).post(chat::settings::delete),
+        ),
+    ]
+}
+
+/// Joins the routes, after `around` has applied its policy to each.
+pub(crate) fn merged(around: impl Fn(Router<App>, RoutePolicy) -> Router<App>) -> Router<App> {
+    let routes = page_routes().into_iter();
+    let routes = routes.map(|route| {
+        let router = Router::new().route(route.path, route.handlers);
+        around(router, route.policy)
+    });
+    routes.fold(Router::new(), Router::merge)
+}

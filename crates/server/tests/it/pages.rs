@@ -1,0 +1,443 @@
+//! The pages as a browser without JavaScript gets them.
+
+use ctxpin_protocol::http::people::{TokenCreate, UserCreate};
+use ctxpin_testing::databases::create_postgres_database;
+use ctxpin_testing::workspace::Workspace;
+use reqwest::StatusCode;
+use reqwest::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, LOCATION, ORIGIN};
+
+use crate::browser::{Browser, between, create_chat, hidden, page_value};
+use crate::server::{Agent, Server};
+
+fn check_golden(name: &str, page: &str) {
+    insta::with_settings!({
+        snapshot_path => "../golden/pages",
+        prepend_module_to_snapshot => false,
+        omit_expression => true,
+    }, { insta::assert_snapshot!(name, steady(page)) });
+}
+
+/// Returns a page with the same words in place of what differs between runs: ids, times, the page's value, and
+/// the names of the assets.
+fn steady(page: &str) -> String {
+    let mut steady = page.to_owned();
+    if page.contains("name=\"ctxpin-page\"") {
+        let value = page_value(page);
+        if !value.is_empty() {
+            steady = steady.replace(&value, "PAGE-VALUE");
+        }
+    }
+    for (number, id) in ids(page).into_iter().enumerate() {
+        let (bold, rest) = id[id.len() - 8..].split_at(4);
+        steady = steady
+            .replace(&id, &format!("ID-{number}"))
+            .replace(
+                &format!("<b>{bold}</b>{rest}"),
+                &format!("<b>id</b>-{number}"),
+            )
+            .replace(&format!("{bold}{rest}"), &format!("id-{number}"));
+    }
+    steady = replaced(&steady, "<time ", "</time>", "<time>TIME</time>");
+    steady = replaced(
+        &steady,
+        "data-stream=\"off\">",
+        "</p>",
+        "data-stream=\"off\">NOW</p>",
+    );
+    for name in ["/assets/page-", "/assets/icon-"] {
+        steady = replaced(&steady, name, ".", &format!("{name}HASH."));
+    }
+    steady
+}
+
+/// Replaces each part of a text that begins and ends so.
+fn replaced(text: &str, begin: &str, end: &str, new: &str) -> String {
+    let mut parts = text.split(begin);
+    let mut replaced = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_once(end) {
+            Some((_, rest)) => replaced += &format!("{new}{rest}"),
+            None => replaced += &format!("{begin}{part}"),
+        }
+    }
+    replaced
+}
+
+/// Returns the ids of a text, in the order of their first use.
+fn ids(text: &str) -> Vec<String> {
+    let is_id = |part: &str| {
+        part.bytes().enumerate().all(|(index, byte)| match index {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+    };
+    let mut ids = Vec::new();
+    for start in 0..text.len() {
+        let Some(part) = text.get(start..start + 36) else {
+            continue;
+        };
+        if is_id(part) && !ids.iter().any(|id| id == part) {
+            ids.push(part.to_owned());
+        }
+    }
+    ids
+}
+
+/// The workspace before and after the changes that the tests look at.
+fn editions() -> [Workspace; 2] {
+    let first =
+        Workspace::with_agents_md("/srv/shop", "# Rules\n\nBe kind.\nKeep functions short.\n")
+            .file(
+                "api/AGENTS.md",
+                "Every route is in the matrix.\n<!-- owner: platform -->\n",
+            )
+            .skill("pdf", "Reads PDFs.", &[("scripts/run.sh", "echo\n")]);
+    let second = first
+        .clone()
+        .file(
+            "AGENTS.md",
+            "# Rules\n\nBe kind.\nKeep functions short, and names long.\n",
+        )
+        .file(
+            "api/AGENTS.md",
+            "Every route is in the matrix.\n<!-- owner: checkout -->\n",
+        )
+        .skill(
+            "pdf",
+            "Reads PDFs.",
+            &[("scripts/run.sh", "echo\n"), ("scripts/new.sh", "ls\n")],
+        );
+    [first, second]
+}
+
+#[tokio::test]
+async fn pages_as_reviewed_on_sqlite() {
+    pages_as_reviewed(Server::start().await).await;
+}
+
+#[tokio::test]
+async fn pages_as_reviewed_on_postgres() {
+    pages_as_reviewed(Server::start_on(Some(create_postgres_database().await)).await).await;
+}
+
+async fn pages_as_reviewed(server: Server) {
+    let browser = Browser::sign_in(&server, &server.token).await;
+    check_golden("sign-in", &browser.page("/sign-in?next=/chats").await);
+    check_golden("chats-none", &browser.page("/chats").await);
+    let mut agent = Agent::create(&server).await;
+    let waiting = create_chat(&server, Some(agent.id), "Waits").await;
+    check_golden(
+        "chat-unpinned",
+        &browser.page(&format!("/chats/{waiting}")).await,
+    );
+    let [first, second] = editions();
+    agent.push(&first).await;
+    let chat = create_chat(&server, Some(agent.id), "Split the payment step").await;
+    let loose = create_chat(&server, None, "Has no workspace").await;
+    let path = format!("/chats/{chat}");
+    check_golden("chat-clean", &browser.page(&path).await);
+    agent.push(&second).await;
+    check_golden("chats", &browser.page("/chats").await);
+    check_golden("chats-drifted", &browser.page("/chats?show=drifted").await);
+    check_golden("chat-drifted", &browser.page(&path).await);
+    check_golden(
+        "chat-split",
+        &browser.page(&format!("{path}?view=split")).await,
+    );
+    check_golden(
+        "chat-loose",
+        &browser.page(&format!("/chats/{loose}")).await,
+    );
+    for tab in ["context", "prompt", "turns", "history"] {
+        check_golden(
+            &format!("chat-{tab}"),
+            &browser.page(&format!("{path}/{tab}")).await,
+        );
+    }
+    check_golden(
+        "chat-settings",
+        &browser.page(&format!("{path}/settings")).await,
+    );
+    check_golden(
+        "chat-delete",
+        &browser.page(&format!("{path}/delete")).await,
+    );
+    let gone = browser.get("/chats/00000000-0000-0000-0000-000000000001");
+    let gone = gone.send().await.unwrap();
+    assert_eq!(gone.status(), StatusCode::NOT_FOUND);
+    check_golden("problem", &gone.text().await.unwrap());
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_chat_is_decided_without_javascript() {
+    let server = Server::start().await;
+    let browser = Browser::sign_in(&server, &server.token).await;
+    let mut agent = Agent::create(&server).await;
+    let [first, second] = editions();
+    agent.push(&first).await;
+    let chat = create_chat(&server, Some(agent.id), "Split the payment step").await;
+    agent.push(&second).await;
+    let (path, moves) = (format!("/chats/{chat}"), format!("/chats/{chat}/moves"));
+    let changes = async || server.client.context(chat).await.unwrap().changes.len();
+    assert_eq!(changes().await, 3);
+
+    let page = browser.page(&path).await;
+    let (pin, head) = (hidden(&page, "pin"), hidden(&page, "head"));
+    let source = "instruction_file /srv/shop/AGENTS.md";
+    assert!(page.contains(&format!("value=\"{source}\"")), "{page}");
+    let some = [
+        ("move", "chosen"),
+        ("source", source),
+        ("pin", pin),
+        ("head", head),
+    ];
+    assert_eq!(browser.submit(&page, &moves, &some).await, path);
+    assert_eq!(changes().await, 2);
+
+    // The page shows another pin by now.
+    let value = page_value(&page);
+    let stale = [
+        ("move", "all"),
+        ("pin", pin),
+        ("head", head),
+        ("page", &value),
+    ];
+    let refused = browser.post(&moves, &stale).await;
+    assert_eq!(refused.status(), StatusCode::PRECONDITION_FAILED);
+    let refused = refused.text().await.unwrap();
+    assert!(refused.contains("This has changed meanwhile"), "{refused}");
+
+    // The script gets the way back.
+    let page = browser.page(&path).await;
+    let all = [
+        ("move", "all"),
+        ("pin", hidden(&page, "pin")),
+        ("head", head),
+    ];
+    let taken = browser
+        .form(&moves, &all)
+        .header("ctxpin-page", page_value(&page))
+        .header("ctxpin-fragment", "true");
+    let taken = taken.send().await.unwrap().text().await.unwrap();
+    check_golden("toast", &taken.replace(&page_value(&page), "PAGE-VALUE"));
+    assert_eq!(changes().await, 0);
+    let back = [
+        ("move", "rollback"),
+        ("snapshot", hidden(&taken, "snapshot")),
+    ];
+    browser.submit(&page, &moves, &back).await;
+    assert_eq!(changes().await, 2);
+
+    check_golden(
+        "chat-history-moved",
+        &browser.page(&format!("{path}/history")).await,
+    );
+    let compared = browser
+        .page(&format!("{path}/history/compare?from=1&to=2"))
+        .await;
+    check_golden("chat-compare", &compared);
+    for (query, status) in [
+        ("from=1&to=99", StatusCode::UNPROCESSABLE_ENTITY),
+        ("from=1", StatusCode::UNPROCESSABLE_ENTITY),
+    ] {
+        let refused = browser.get(&format!("{path}/history/compare?{query}"));
+        assert_eq!(refused.send().await.unwrap().status(), status, "{query}");
+    }
+
+    let declined = [
+        ("move", "decline"),
+        ("pin", hidden(&page, "pin")),
+        ("head", head),
+    ];
+    browser.submit(&page, &moves, &declined).await;
+    assert!(server.client.context(chat).await.unwrap().pin.declined);
+
+    let page = browser.page(&path).await;
+    browser
+        .submit(&page, &path, &[("title", "Another name")])
+        .await;
+    browser.submit(&page, &path, &[("archived", "true")]).await;
+    let record = server.client.chat(chat).await.unwrap();
+    assert_eq!(record.title.as_deref(), Some("Another name"));
+    assert!(record.archived);
+    assert!(
+        browser
+            .page("/chats?show=archived")
+            .await
+            .contains("Another name")
+    );
+    let bound = [("agent", ""), ("policy", "follow")];
+    browser.submit(&page, &path, &bound).await;
+    let record = server.client.chat(chat).await.unwrap();
+    assert_eq!((record.agent_id, record.policy.as_str()), (None, "follow"));
+    let next = browser.submit(&page, &format!("{path}/delete"), &[]).await;
+    assert_eq!(next, "/chats");
+    assert!(server.client.chat(chat).await.is_err());
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_write_needs_our_origin_and_our_page() {
+    let server = Server::start().await;
+    let browser = Browser::sign_in(&server, &server.token).await;
+    let chat = create_chat(&server, None, "One").await;
+    let path = format!("/chats/{chat}");
+    let value = page_value(&browser.page(&path).await);
+    let fields = [("title", "Two"), ("page", value.as_str())];
+    for origin in ["http://evil.example", "null", "http://127.0.0.1:1"] {
+        let mut request = browser.form(&path, &fields).build().unwrap();
+        request
+            .headers_mut()
+            .insert(ORIGIN, origin.parse().unwrap());
+        let refused = server.http.execute(request).await.unwrap();
+        assert_eq!(refused.status(), StatusCode::FORBIDDEN, "{origin}");
+    }
+    let mut request = browser.form(&path, &fields).build().unwrap();
+    request.headers_mut().remove(ORIGIN);
+    let refused = server.http.execute(request).await.unwrap();
+    assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+    for value in ["", "x"] {
+        let refused = browser
+            .post(&path, &[("title", "Two"), ("page", value)])
+            .await;
+        assert_eq!(refused.status(), StatusCode::FORBIDDEN, "{value}");
+    }
+    let record = server.client.chat(chat).await.unwrap();
+    assert_eq!(record.title.as_deref(), Some("One"));
+    let sent = browser.post(&path, &fields).await;
+    assert_eq!(sent.status(), StatusCode::SEE_OTHER);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_page_leads_a_stranger_to_sign_in_and_back() {
+    let server = Server::start().await;
+    let mut browser = Browser::sign_in(&server, &server.token).await;
+    let signed_in = std::mem::take(&mut browser.cookies);
+    let away = browser.get("/chats?show=drifted").send().await.unwrap();
+    assert_eq!(away.status(), StatusCode::SEE_OTHER);
+    let to = away.headers()[LOCATION].to_str().unwrap();
+    assert_eq!(to, "/sign-in?next=%2Fchats%3Fshow%3Ddrifted");
+    let page = browser.page(to).await;
+    assert_eq!(hidden(&page, "next"), "/chats?show=drifted");
+    let fields = [
+        ("token", server.token.as_str()),
+        ("next", "/chats?show=drifted"),
+    ];
+    let back = browser.post("/sign-in", &fields).await;
+    assert_eq!(back.headers()[LOCATION], "/chats?show=drifted");
+    let unknown = format!("ctxpin_{}_{}", "0".repeat(32), "0".repeat(64));
+    for token in ["", "x", &unknown] {
+        let refused = browser.post("/sign-in", &[("token", token)]).await;
+        assert_eq!(refused.status(), StatusCode::UNAUTHORIZED, "{token}");
+        assert!(refused.text().await.unwrap().contains("field-error"));
+    }
+    browser.cookies = signed_in;
+    let page = browser.page("/chats").await;
+    assert_eq!(browser.submit(&page, "/sign-out", &[]).await, "/sign-in");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn assets_are_kept_forever() {
+    let server = Server::start().await;
+    let browser = Browser::sign_in(&server, &server.token).await;
+    let page = browser.page("/chats").await;
+    for path in [
+        between(&page, "rel=\"stylesheet\" href=\"", "\""),
+        between(&page, "type=\"module\" src=\"", "\""),
+        between(&page, "rel=\"icon\" href=\"", "\""),
+    ] {
+        let asset = browser.get(path).header(ACCEPT_ENCODING, "gzip");
+        let asset = asset.send().await.unwrap();
+        assert_eq!(asset.headers()[CONTENT_ENCODING], "gzip", "{path}");
+        let cached = "public, max-age=31536000, immutable";
+        assert_eq!(asset.headers()[CACHE_CONTROL], cached, "{path}");
+    }
+    assert_eq!(
+        browser
+            .get("/assets/page-0.css")
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        StatusCode::NOT_FOUND
+    );
+    let page = browser.get("/chats").send().await.unwrap();
+    assert_eq!(page.headers()[CACHE_CONTROL], "no-store");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn hostile_content_is_inert() {
+    let server = Server::start().await;
+    let browser = Browser::sign_in(&server, &server.token).await;
+    let mut agent = Agent::create(&server).await;
+    let markup = "<script>alert(1)</script><img src=x onerror=alert(1)>\n";
+    let long = "x".repeat(100_000);
+    let hostile =
+        format!("{markup}[a](javascript:alert(1))\n\u{202E}reversed\n{long}\n\" onclick=\"x\n");
+    agent.push(&Workspace::with_agents_md("/w", "a\n")).await;
+    let title = "<script>alert(2)</script>\u{202E}\" onclick=\"x";
+    let chat = create_chat(&server, Some(agent.id), title).await;
+    let second = Workspace::with_agents_md("/w", &hostile)
+        .file("<b>\" onclick=\"x/AGENTS.md", markup)
+        .skill("pdf", "<script>", &[("<i>.sh", markup)]);
+    agent.push(&second).await;
+    let pinned = create_chat(&server, Some(agent.id), title).await;
+    for path in [
+        "/chats".to_owned(),
+        format!("/chats/{chat}"),
+        format!("/chats/{chat}?view=split"),
+        format!("/chats/{pinned}/context"),
+        format!("/chats/{pinned}/context?as=rendered"),
+        format!("/chats/{pinned}/context?as=removed"),
+        format!("/chats/{pinned}/prompt"),
+        format!("/chats/{pinned}/history"),
+        format!("/chats/{pinned}/settings"),
+    ] {
+        // What a person edits and what a form sends stays as it is.
+        let page = replaced(&browser.page(&path).await, " value=\"", "\"", "");
+        // The one script is that of the page.
+        assert_eq!(page.matches("<script").count(), 1, "{path}");
+        for never in [
+            "<img",
+            "<b>\"",
+            "<i>",
+            "\" onclick",
+            "href=\"javascript",
+            "\u{202E}",
+        ] {
+            assert!(!page.contains(never), "{path}: {never} in {page}");
+        }
+        assert!(page.contains("&lt;script&gt;alert(2)"), "{path}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_auditor_sees_that_something_changed_and_not_what() {
+    let server = Server::start().await;
+    let mut agent = Agent::create(&server).await;
+    let [first, second] = editions();
+    agent.push(&first).await;
+    let chat = create_chat(&server, Some(agent.id), "Split the payment step").await;
+    agent.push(&second).await;
+    let auditor = UserCreate {
+        name: "mira".into(),
+        roles: vec!["auditor".into()],
+    };
+    let auditor = server.client.user_create(&auditor).await.unwrap();
+    let token = TokenCreate {
+        user: Some(auditor.id),
+        scopes: Some(vec!["read".into()]),
+        ..TokenCreate::default()
+    };
+    let token = server.client.token_create(&token).await.unwrap();
+    let browser = Browser::sign_in(&server, token.secret.expose()).await;
+    let page = browser.page(&format!("/chats/{chat}")).await;
+    check_golden("chat-auditor", &page);
+    assert!(!page.contains("names long"), "{page}");
+    server.stop().await;
+}
