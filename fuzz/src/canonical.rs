@@ -1,7 +1,7 @@
 //! The canonical encoding: one meaning, one sequence of bytes.
 
 use ctxpin_model::canonical as encoding;
-use ctxpin_model::resource::Detail;
+use ctxpin_model::mcp::Detail;
 use ctxpin_model::snapshot::Snapshot;
 
 use crate::{pieces, snapshots};

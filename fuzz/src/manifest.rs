@@ -10,8 +10,9 @@ use ctxpin_model::limits::{
 use ctxpin_model::manifest::agent_blobs::AgentBlobs;
 use ctxpin_model::manifest::judge::judge;
 use ctxpin_model::manifest::{Claim, ClaimedFile, Claims, Manifest};
+use ctxpin_model::mcp::Detail;
 use ctxpin_model::push::{self, Position};
-use ctxpin_model::resource::{Detail, Kind, Status};
+use ctxpin_model::resource::{Kind, Status};
 use ctxpin_model::snapshot::Snapshot;
 use ctxpin_protocol::convert::manifest::{push as write, read};
 use ctxpin_protocol::http::push::Push;

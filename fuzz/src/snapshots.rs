@@ -8,9 +8,8 @@
 use std::collections::BTreeSet;
 
 use ctxpin_model::hash::BlobHash;
-use ctxpin_model::resource::{
-    Content, Detail, Kind, Resource, ServerShape, SkillFile, Status, Tool,
-};
+use ctxpin_model::mcp::{Detail, ServerShape, Tool};
+use ctxpin_model::resource::{Content, Kind, Resource, SkillFile, Status};
 use ctxpin_model::snapshot::Snapshot;
 
 /// The separator of the parts of one field.

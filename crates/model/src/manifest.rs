@@ -13,9 +13,8 @@ pub mod judge;
 use std::collections::BTreeSet;
 
 use crate::hash::BlobHash;
-use crate::resource::{
-    Bodies, Content, Detail, Kind, Resource, ServerShape, SkillFile, Status, Tool,
-};
+use crate::mcp::{Detail, ServerShape, Tool};
+use crate::resource::{Bodies, Content, Kind, Resource, SkillFile, Status};
 use crate::snapshot::{Facts, Snapshot};
 use agent_blobs::AgentBlobs;
 use invalid::InvalidManifest;

@@ -3,8 +3,8 @@
 use crate::delivery::Delivery;
 use crate::hash::{BlobHash, SnapshotId};
 use crate::moment::Moment;
+use crate::offered_tools::Tools;
 use crate::resource::Resource;
-use crate::tool::Tools;
 
 /// A row of `turns`.
 #[derive(Debug, Clone)]

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use ctxpin_model::resource::{Detail, Kind, Status, Tool};
+use ctxpin_model::mcp::{Detail, Tool};
+use ctxpin_model::offered_tools::{OfferedTool, RefusedTool, TOOL_NAME_CHARS_MAX, Tools};
+use ctxpin_model::resource::{Kind, Status};
 use ctxpin_model::snapshot::Snapshot;
-use ctxpin_model::tool::{OfferedTool, RefusedTool, TOOL_NAME_CHARS_MAX, Tools};
 
 /// Separates the name of a server from the name of its tool.
 pub const TOOL_NAME_SEPARATOR: &str = "__";

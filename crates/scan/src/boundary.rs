@@ -16,9 +16,9 @@ use std::rc::Rc;
 use rustix::fs::{FileType, Mode, OFlags, Stat, fstat, openat};
 use rustix::io::Errno;
 
+use crate::barred_names::barred;
 use crate::directory::Directory;
-use crate::layout::{gives_something, is_skill_part};
-use crate::names::barred;
+use crate::known_files::{gives_something, is_skill_part};
 use crate::path_text::for_a_shell;
 use crate::reader::{Reader, Reading};
 use crate::refused::{Refused, no_regular_file, unresolved};

@@ -13,7 +13,7 @@ use crate::ScanError;
 use crate::boundary::{Boundaries, Boundary, Located, Reach};
 use crate::directory::{Directory, LISTING_MAX};
 use crate::gather::{Finding, Gathering};
-use crate::layout::{
+use crate::known_files::{
     AGENT_FOLDERS, FileClass, INSTRUCTION_FILES, MCP_CONFIG_NAME, SKILLS, UNKNOWN_FILE, classify,
     holds_skills, is_skill,
 };

@@ -12,7 +12,7 @@ use rustix::fs::FileType;
 use crate::boundary::{Boundary, Located};
 use crate::directory::{Directory, plain_path};
 use crate::gather::Gathering;
-use crate::layout::is_skill_part;
+use crate::known_files::is_skill_part;
 
 /// The files and folders that other tools read in a project, according to their documentation.
 const OTHER_TOOLS: [&str; 34] = [

@@ -6,7 +6,8 @@ use std::io;
 use std::path::Path;
 
 use ctxpin_model::limits::{INSTRUCTION_FILE_BYTES_MAX, MCP_CONFIG_BYTES_MAX};
-use ctxpin_model::resource::{Detail, Kind, Status};
+use ctxpin_model::mcp::Detail;
+use ctxpin_model::resource::{Kind, Status};
 use ctxpin_model::warning::{Code, Warning};
 
 use crate::boundary::{Boundary, Outcome};

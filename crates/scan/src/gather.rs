@@ -13,10 +13,10 @@ use ctxpin_model::resource::{Bodies, Content, Kind, Resource, Status};
 use ctxpin_model::snapshot::{Facts, Snapshot};
 use ctxpin_model::warning::{Code, NOTES_MAX, Note, Warning};
 
+use crate::barred_names::barred;
 use crate::boundary::{Admitting, Boundary, Common, Reach};
 use crate::directory::Directory;
 use crate::imports::{self, Import};
-use crate::names::barred;
 use crate::path_text::source_text;
 use crate::place::Places;
 use crate::project::LeftOut;

@@ -5,6 +5,7 @@
 //! format and no server. It starts no program and writes nothing. Others wrote the files, so every
 //! size and every count has a limit, and the scan reads nothing outside a root.
 
+mod barred_names;
 mod boundary;
 mod directory;
 mod discover;
@@ -13,9 +14,8 @@ mod file;
 mod file_system;
 mod gather;
 mod imports;
-mod layout;
+mod known_files;
 pub mod mcp_config;
-mod names;
 mod path_text;
 pub mod place;
 mod project;

@@ -4,7 +4,7 @@
 //! mistake, even into names. So the shape has only texts whose form rules a token out, and errors contain
 //! places and counts but no content.
 
-use ctxpin_model::resource::ServerShape;
+use ctxpin_model::mcp::ServerShape;
 use serde_json::{Map, Value};
 use url::{Host, Url};
 

@@ -10,9 +10,9 @@ use std::rc::Rc;
 use ctxpin_model::resource::Status;
 
 use crate::ScanError;
+use crate::barred_names::barred;
 use crate::boundary::{Admitting, Boundaries, Common, Reach};
-use crate::layout::{FileClass, UNKNOWN_FILE, classify};
-use crate::names::barred;
+use crate::known_files::{FileClass, UNKNOWN_FILE, classify};
 use crate::project::{LeftOut, Project};
 use crate::refused::{Refused, no_regular_file, unresolved};
 use crate::trust::{Trust, advice};

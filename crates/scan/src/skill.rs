@@ -20,7 +20,7 @@ use crate::directory::{Directory, LISTING_MAX};
 use crate::elsewhere;
 use crate::file::{await_target, oversize};
 use crate::gather::{FRONTMATTERS_BYTES_MAX, Finding, Gathering};
-use crate::layout::is_skill_part;
+use crate::known_files::is_skill_part;
 use crate::path_text::source_text;
 use crate::reader::Reading;
 use crate::refused::{Refused, no_regular_file};

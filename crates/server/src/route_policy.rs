@@ -1,4 +1,4 @@
-//! The policy of a route: who may cache its responses, its deadline and the limit of its body. `router.rs` says
+//! The policy of a route: who may cache its responses, its deadline and the limit of its body. `routes.rs` says
 //! which route has which policy.
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -29,7 +29,7 @@ use crate::callers::Callers;
 use crate::data_files::DataFiles;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
-use crate::router;
+use crate::routes;
 
 pub use crate::metrics::MetricsReaders;
 pub use ctxpin_listener::bind;
@@ -202,7 +202,7 @@ pub async fn serve(
 /// Serves `routes` without data, behind the same connections and layers as the API, until `shutdown` is
 /// cancelled. The benchmark measures with it what these cost by themselves.
 pub async fn serve_routes(listener: TcpListener, shutdown: CancellationToken, routes: Router) {
-    let router = router::foreign_router(routes);
+    let router = routes::foreign_router(routes);
     let limits = Limits::default().connections.within_descriptors();
     ctxpin_listener::serve(listener, router, &shutdown, limits).await;
 }
@@ -240,7 +240,7 @@ async fn serve_app(listener: TcpListener, app: App, shutdown: &CancellationToken
         "serving"
     );
     let limits = app.limits.connections;
-    let router = router::router(app);
+    let router = routes::router(app);
     tokio::select! {
         () = ctxpin_listener::serve(listener, router, shutdown, limits) => {}
         // The background work never ends by itself.

@@ -7,8 +7,9 @@ use ctxpin_model::chat::ChatRecord;
 use ctxpin_model::context::ContextView;
 use ctxpin_model::drift::Hashes;
 use ctxpin_model::hash::{BlobHash, SnapshotId};
+use ctxpin_model::mcp::Detail;
 use ctxpin_model::moment::Moment;
-use ctxpin_model::resource::{Bodies, Content, Detail, Kind, Resource, SkillFile, Status};
+use ctxpin_model::resource::{Bodies, Content, Kind, Resource, SkillFile, Status};
 use ctxpin_model::snapshot::{Addresses, Facts, Snapshot};
 use ctxpin_model::treatment::{TreatedSnapshot, TreatmentKey, Treatments};
 

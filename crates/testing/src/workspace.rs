@@ -2,9 +2,8 @@
 
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::manifest::{Claims, Manifest};
-use ctxpin_model::resource::{
-    Bodies, Content, Detail, Kind, Resource, ServerShape, SkillFile, Status, Tool,
-};
+use ctxpin_model::mcp::{Detail, ServerShape, Tool};
+use ctxpin_model::resource::{Bodies, Content, Kind, Resource, SkillFile, Status};
 use ctxpin_model::snapshot::{Facts, Snapshot};
 
 /// Returns the manifest of a snapshot, with these bytes.

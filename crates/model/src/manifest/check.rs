@@ -13,7 +13,8 @@ use crate::limits::{
     MCP_CONFIG_BYTES_MAX, SERVER_TOOLS_BYTES_MAX, SERVER_TOOLS_MAX, SKILL_LISTED_MAX,
     SNAPSHOT_LISTED_MAX, SNAPSHOT_RESOURCES_MAX, SOURCE_BYTES_MAX, count_fault, text_fault,
 };
-use crate::resource::{Kind, ServerShape, Status, Tool};
+use crate::mcp::{ServerShape, Tool};
+use crate::resource::{Kind, Status};
 
 /// The longest name or description of a skill in bytes, because both are in a frontmatter.
 const HEADER_BYTES_MAX: usize = FRONTMATTER_BYTES_MAX;

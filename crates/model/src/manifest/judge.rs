@@ -9,7 +9,8 @@ use crate::limits::{
     ERROR_BYTES_MAX, INSTRUCTION_FILE_BYTES_MAX, SERVER_TOOLS_BYTES_MAX, SERVER_TOOLS_MAX,
     SKILL_FILE_BYTES_MAX, SKILL_MD_BYTES_MAX, cut, format_bytes,
 };
-use crate::resource::{Content, Detail, Kind, Resource, SkillFile, Status};
+use crate::mcp::Detail;
+use crate::resource::{Content, Kind, Resource, SkillFile, Status};
 use crate::skill;
 use crate::snapshot::Snapshot;
 

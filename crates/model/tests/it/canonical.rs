@@ -2,7 +2,8 @@
 
 use ctxpin_model::canonical;
 use ctxpin_model::hash::BlobHash;
-use ctxpin_model::resource::{Detail, Resource};
+use ctxpin_model::mcp::Detail;
+use ctxpin_model::resource::Resource;
 use ctxpin_model::snapshot::Snapshot;
 use proptest::prelude::*;
 

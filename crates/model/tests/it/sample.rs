@@ -4,9 +4,8 @@ use ctxpin_model::admission::admit;
 use ctxpin_model::compose::Selector;
 use ctxpin_model::diff::{Change, Subject};
 use ctxpin_model::hash::BlobHash;
-use ctxpin_model::resource::{
-    Content, Detail, Kind, Resource, ServerShape, SkillFile, Status, Tool,
-};
+use ctxpin_model::mcp::{Detail, ServerShape, Tool};
+use ctxpin_model::resource::{Content, Kind, Resource, SkillFile, Status};
 use ctxpin_model::snapshot::{Facts, Snapshot};
 use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use ctxpin_model::canonical;
 use ctxpin_model::hash::BlobHash;
-use ctxpin_model::resource::{Content, Detail, Resource, ServerShape, SkillFile, Tool};
+use ctxpin_model::mcp::{Detail, ServerShape, Tool};
+use ctxpin_model::resource::{Content, Resource, SkillFile};
 use ctxpin_model::snapshot::{Facts, Snapshot};
 use serde_json::{Map, Value, json};
 

@@ -3,7 +3,8 @@
 use ctxpin_model::diff::Verb;
 use ctxpin_model::diff::effect::{Effect, strongest};
 use ctxpin_model::hash::SnapshotId;
-use ctxpin_model::resource::{Detail, Kind, Resource, ResourceId, Status, Tool};
+use ctxpin_model::mcp::{Detail, Tool};
+use ctxpin_model::resource::{Kind, Resource, ResourceId, Status};
 use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_operations::diffs::{self, DiffRequest, DiffView};
 use ctxpin_operations::error::Error;

@@ -2,7 +2,8 @@
 
 use ctxpin_model::exposure::Exposure;
 use ctxpin_model::hash::BlobHash;
-use ctxpin_model::resource::{Detail, Kind};
+use ctxpin_model::mcp::Detail;
+use ctxpin_model::resource::Kind;
 use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_operations::exposures;
 use ctxpin_testing::databases::TestService;

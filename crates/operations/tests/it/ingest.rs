@@ -2,9 +2,8 @@
 //! bad resource with the reason, and refuses a whole manifest only if no honest agent would send it.
 
 use ctxpin_model::hash::BlobHash;
-use ctxpin_model::resource::{
-    Bodies, Content, Detail, Kind, Resource, ServerShape, SkillFile, Status,
-};
+use ctxpin_model::mcp::{Detail, ServerShape};
+use ctxpin_model::resource::{Bodies, Content, Kind, Resource, SkillFile, Status};
 use ctxpin_model::snapshot::{Facts, Snapshot};
 use ctxpin_model::token::Credential;
 use ctxpin_operations::contexts;

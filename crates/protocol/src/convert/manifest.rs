@@ -13,8 +13,9 @@ use ctxpin_model::limits::{
 };
 use ctxpin_model::manifest::invalid::InvalidManifest;
 use ctxpin_model::manifest::{Claim, ClaimedFile, Claims, Manifest};
+use ctxpin_model::mcp::{ServerShape, Tool};
 use ctxpin_model::push::{self, Position};
-use ctxpin_model::resource::{Bodies, Resource, ServerShape, Tool};
+use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::snapshot::{Facts, Snapshot};
 use ctxpin_model::warning::{DETAIL_BYTES_MAX, NOTES_MAX, Note, Warning};
 

@@ -1,7 +1,8 @@
 //! Snapshots, their resources and their changes.
 
 use ctxpin_model::diff::effect::Sides;
-use ctxpin_model::resource::{self, Content, Detail, Kind, Status};
+use ctxpin_model::mcp::Detail;
+use ctxpin_model::resource::{self, Content, Kind, Status};
 use ctxpin_model::snapshot::{self, Addresses, Snapshot};
 use ctxpin_model::treatment::{self, Treatment, Treatments};
 use ctxpin_model::{diff, limits, skill, warning};
@@ -236,7 +237,7 @@ pub(super) fn shape(detail: Option<&Detail>) -> Option<Shape> {
 #[cfg(test)]
 mod tests {
     use ctxpin_model::hash::BlobHash;
-    use ctxpin_model::resource::ServerShape;
+    use ctxpin_model::mcp::ServerShape;
     use ctxpin_model::treatment::Removed;
     use ctxpin_model::warning::Code;
 

@@ -1,6 +1,6 @@
 //! Tools that a model is offered.
 
-use ctxpin_model::tool::{OfferedTool, Tools};
+use ctxpin_model::offered_tools::{OfferedTool, Tools};
 
 use crate::http::turns::{ToolInvalid, ToolList, ToolOffer};
 

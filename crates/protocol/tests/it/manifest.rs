@@ -7,10 +7,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::manifest::{Claims, Manifest};
+use ctxpin_model::mcp::{Detail, ServerShape, Tool};
 use ctxpin_model::push::{self, Position};
-use ctxpin_model::resource::{
-    Bodies, Content, Detail, Kind, Resource, ServerShape, SkillFile, Status, Tool,
-};
+use ctxpin_model::resource::{Bodies, Content, Kind, Resource, SkillFile, Status};
 use ctxpin_model::snapshot::{Facts, Snapshot};
 use ctxpin_model::warning::{Code, Note, Warning};
 use ctxpin_protocol::convert::manifest::{push, read};

@@ -1,7 +1,8 @@
 //! Equal context hashes mean equal prompts: a render is kept by that hash.
 
 use ctxpin_model::hash::BlobHash;
-use ctxpin_model::resource::{Content, Detail, Kind, Resource, SkillFile, Status};
+use ctxpin_model::mcp::Detail;
+use ctxpin_model::resource::{Content, Kind, Resource, SkillFile, Status};
 use ctxpin_model::snapshot::Snapshot;
 use proptest::prelude::*;
 

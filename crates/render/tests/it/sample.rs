@@ -1,7 +1,8 @@
 //! Snapshots to render, with their bodies.
 
 use ctxpin_model::hash::BlobHash;
-use ctxpin_model::resource::{Bodies, Content, Detail, Kind, Resource, Status, Tool};
+use ctxpin_model::mcp::{Detail, Tool};
+use ctxpin_model::resource::{Bodies, Content, Kind, Resource, Status};
 use ctxpin_model::snapshot::{Facts, Snapshot};
 use serde_json::Value;
 

@@ -1,7 +1,8 @@
 //! Which tools of a snapshot a model is offered, and by which names.
 
-use ctxpin_model::resource::{Detail, Kind, Resource, Status};
-use ctxpin_model::tool::Tools;
+use ctxpin_model::mcp::Detail;
+use ctxpin_model::offered_tools::Tools;
+use ctxpin_model::resource::{Kind, Resource, Status};
 use ctxpin_render::tools::definitions;
 use serde_json::json;
 

@@ -1,7 +1,8 @@
 //! The `.mcp.json` of a workspace: its shape is listed, its secrets are nowhere.
 
 use ctxpin_model::hash::BlobHash;
-use ctxpin_model::resource::{Content, Detail};
+use ctxpin_model::mcp::Detail;
+use ctxpin_model::resource::Content;
 
 use crate::workspace::Workspace;
 

@@ -24,10 +24,10 @@ use ctxpin_protocol::http::resources::ResourceText;
 
 use crate::api_error::{ApiResult, Problems};
 use crate::app::App;
-use crate::conditions::{etag, if_match};
 use crate::identify::Identity;
 use crate::json_body::JsonBody;
 use crate::params::{PathParams, QueryParams};
+use crate::preconditions::{etag, if_match};
 
 /// Returns the response with a context and its `ETag`, which `If-Match` compares.
 async fn context_response(

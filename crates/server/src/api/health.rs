@@ -21,11 +21,11 @@ use serde_json::{Value, json};
 use crate::api_error::{ApiError, ApiResult, Problems};
 use crate::app::App;
 use crate::authority::RequestAuthority;
-use crate::conditions::{IfNoneMatch, accepts_gzip};
 use crate::identify::Identity;
 use crate::metrics::METRICS_MEDIA_TYPE;
 use crate::metrics::MetricsReaders;
 use crate::params::QueryParams;
+use crate::preconditions::{IfNoneMatch, accepts_gzip};
 
 /// The API's document as JSON. It is compressed once and shared by every response, because anyone may
 /// request it and leave it unread.

@@ -1,5 +1,5 @@
 //! The handlers, by noun. Each reads the request, calls one operation and returns its result.
-//! `router.rs` lists them with the cache policy, the body limit and the deadline of each.
+//! `routes.rs` lists them with the cache policy, the body limit and the deadline of each.
 
 pub(crate) mod agents;
 pub(crate) mod audit;

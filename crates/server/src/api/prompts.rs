@@ -8,9 +8,9 @@ use ctxpin_operations::prompts;
 
 use crate::api_error::{ApiResult, Problems};
 use crate::app::App;
-use crate::conditions::{IfNoneMatch, etag};
 use crate::identify::Identity;
 use crate::params::PathParams;
+use crate::preconditions::{IfNoneMatch, etag};
 
 const MARKDOWN: HeaderValue = HeaderValue::from_static("text/markdown; charset=utf-8");
 

@@ -14,9 +14,9 @@ use ctxpin_protocol::http::skills::{Skill, SkillEntry, SkillQuery};
 
 use crate::api_error::{ApiResult, Problems};
 use crate::app::App;
-use crate::conditions::{IfNoneMatch, etag};
 use crate::identify::Identity;
 use crate::params::{PathParams, QueryParams};
+use crate::preconditions::{IfNoneMatch, etag};
 
 /// The policy that forbids a browser to run anything in a skill's file.
 const SANDBOX: HeaderValue = HeaderValue::from_static("default-src 'none'; sandbox");

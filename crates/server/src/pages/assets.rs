@@ -14,8 +14,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::api_error::{ApiError, ApiResult};
-use crate::conditions::accepts_gzip;
 use crate::params::PathParams;
+use crate::preconditions::accepts_gzip;
 
 macro_rules! joined {
     ($($path:literal),+ $(,)?) => {

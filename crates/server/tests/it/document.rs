@@ -6,7 +6,7 @@ use std::io::Read as _;
 use ctxpin_model::access::Operation;
 use ctxpin_protocol::problem::ProblemName;
 use ctxpin_server::route_policy::RoutePolicy;
-use ctxpin_server::router::{document, policies};
+use ctxpin_server::routes::{document, policies};
 use reqwest::header::AUTHORIZATION;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;

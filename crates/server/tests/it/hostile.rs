@@ -5,7 +5,7 @@ use std::io::Write as _;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_protocol::http::chats::ChatCreate;
 use ctxpin_protocol::problem::ProblemName;
-use ctxpin_server::router::document;
+use ctxpin_server::routes::document;
 use ctxpin_testing::databases::create_postgres_database;
 use ctxpin_testing::workspace::Workspace;
 use reqwest::{Method, StatusCode};

@@ -8,14 +8,13 @@ use ctxpin_model::access::{
     Actor, Decision, Object, Operation, Role, Roles, Scope, Scopes, decide,
 };
 use ctxpin_model::hash::{BlobHash, SnapshotId};
-use ctxpin_model::resource::{
-    Content, Detail, Kind, Resource, ResourceId, ServerShape, Status, Tool,
-};
+use ctxpin_model::mcp::{Detail, ServerShape, Tool};
+use ctxpin_model::resource::{Content, Kind, Resource, ResourceId, Status};
 use ctxpin_protocol::http::agents::{AgentCreate, SessionOpen};
 use ctxpin_protocol::http::chats::ChatCreate;
 use ctxpin_protocol::http::people::{Secret, TokenCreate, TokenRevoke, UserChange, UserCreate};
 use ctxpin_protocol::problem::ProblemName;
-use ctxpin_server::router::document;
+use ctxpin_server::routes::document;
 use ctxpin_testing::databases::create_postgres_database;
 use ctxpin_testing::workspace::Workspace;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};

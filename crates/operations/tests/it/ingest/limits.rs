@@ -1,7 +1,8 @@
 //! Limits: a resource beyond a limit is listed without its bytes, and sizes come from the bytes.
 
 use ctxpin_model::limits::{INSTRUCTION_FILE_BYTES_MAX, SKILL_FILE_BYTES_MAX, SKILL_FILES_MAX};
-use ctxpin_model::resource::{Detail, Kind, Resource, Status, Tool};
+use ctxpin_model::mcp::{Detail, Tool};
+use ctxpin_model::resource::{Kind, Resource, Status};
 use ctxpin_testing::databases::TestService;
 
 use super::{Intake, claim, file, instructions, of, pinned, require_unused, skill, skill_md};
