@@ -58,10 +58,7 @@ impl Client {
         let mut unended = UnendedEvent::default();
         let pieces = response.bytes_stream().map(move |piece| {
             let piece = piece.map_err(PieceError::Broken)?;
-            match unended.has_room_for(&piece) {
-                true => Ok(piece),
-                false => Err(PieceError::EventTooLong),
-            }
+            unended.add(&piece).map(|()| piece)
         });
         let events = SseStream::from_bytes_stream(pieces);
         Ok(Box::pin(events.filter_map(move |event| {
@@ -111,8 +108,12 @@ struct UnendedEvent {
 }
 
 impl UnendedEvent {
-    /// Adds a piece of the stream. Returns `false` if the event has become too long.
-    fn has_room_for(&mut self, piece: &[u8]) -> bool {
+    /// Counts the bytes of the stream's next piece.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`PieceError::EventTooLong`] if an event exceeds [`EVENT_BYTES_MAX`].
+    fn add(&mut self, piece: &[u8]) -> Result<(), PieceError> {
         for byte in piece {
             match byte {
                 b'\n' if self.is_line_empty => self.bytes = 0,
@@ -122,9 +123,9 @@ impl UnendedEvent {
             }
             self.bytes += 1;
             if self.bytes > EVENT_BYTES_MAX {
-                return false;
+                return Err(PieceError::EventTooLong);
             }
         }
-        true
+        Ok(())
     }
 }
