@@ -170,7 +170,7 @@ impl Upkeep<'_, task::Treatments> {
     /// # Errors
     ///
     /// Fails if the database does.
-    pub async fn treatments_keep(&self, treatments: &Treatments) -> Result<()> {
+    pub async fn treatments_insert(&self, treatments: &Treatments) -> Result<()> {
         let mut transaction = self.database.write().await?;
         insert(&mut transaction, treatments).await?;
         transaction.commit(self.unaudited()).await.map(drop)

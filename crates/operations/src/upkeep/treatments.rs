@@ -49,7 +49,7 @@ pub async fn catch_up(service: &Service) -> Result<()> {
                     Err(_) => return Ok(()),
                 },
             };
-            upkeep.treatments_keep(&treatments).await?;
+            upkeep.treatments_insert(&treatments).await?;
         }
         upkeep.mark_treated(renderer.number()).await?;
     }
