@@ -16,7 +16,7 @@ const CONNECTED_FOR: Duration = Duration::from_secs(90);
 /// The time for which a stored refusal also stands for later ones of the same limit.
 const REFUSED_NOTED_EVERY: Duration = Duration::from_secs(60);
 
-/// A row of `agents`.
+/// An agent as the server stores it: one that scans a workspace and pushes snapshots.
 #[derive(Debug, Clone)]
 pub struct AgentRecord {
     pub id: AgentId,
@@ -75,7 +75,7 @@ pub fn is_connected(last_seen_at: Option<Moment>, now: Moment) -> bool {
     last_seen_at.is_some_and(|at| at.after(CONNECTED_FOR) >= now)
 }
 
-/// A row of `agent_heads`.
+/// A head of an agent: a snapshot that it pushed and that the server accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {
     /// The number of the head in the agent's timeline, counted from 1.

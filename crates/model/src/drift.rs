@@ -18,7 +18,7 @@ impl Hashes {
     }
 }
 
-/// The drift of a chat.
+/// The drift of a chat: its pin and its agent's head have different contexts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Drift {
     pub since: Moment,

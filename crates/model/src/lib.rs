@@ -1,4 +1,5 @@
-//! The domain types of ctxpin, and the rules between them.
+//! The domain types of ctxpin, and the rules between them. ARCHITECTURE.md lists the words that they
+//! define.
 //!
 //! This crate is pure: no async, no files, no SQL, no wire formats and no clock. Every rule is a
 //! function of its arguments, including the time, so it can be read and tested alone. Import each type

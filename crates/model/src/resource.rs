@@ -11,7 +11,7 @@ use crate::hash::BlobHash;
 use crate::limits::{SOURCE_BYTES_MAX, cut, json_bytes};
 use crate::mcp::Detail;
 
-/// The bodies of a snapshot, by their hash.
+/// The bodies of a snapshot, which are the bytes of its instruction files and skills, by their hash.
 pub type Bodies = BTreeMap<BlobHash, Arc<[u8]>>;
 
 /// Declares an enum whose variants have one spelling, which the wire, the stores and people share.

@@ -6,7 +6,7 @@ use crate::moment::Moment;
 use crate::offered_tools::Tools;
 use crate::resource::Resource;
 
-/// A row of `turns`.
+/// The stamp of a turn: what was in force for one generation of a model.
 #[derive(Debug, Clone)]
 pub struct TurnRecord {
     /// The turn's number in the chat, counted from 1.

@@ -34,7 +34,7 @@ const CHECKED_FOR: Duration = Duration::from_secs(1);
 /// The most chats that are read one by one instead of by a list.
 const READ_ALONE_MAX: usize = 64;
 
-/// An open watch.
+/// A watch: the stream of the changes of a caller's chats and agents.
 pub struct Watch {
     service: Service,
     credential: Credential,

@@ -24,7 +24,7 @@ use crate::values::{Columns, Row};
 use ctxpin_model::access::{Actor, ActorRef, Object, Operation, Reach};
 use ctxpin_model::resource::Bodies;
 
-/// A move of a pin.
+/// A move: the change of a chat's pin to another snapshot or prompt, or its clearing.
 #[derive(Debug, Clone, Copy)]
 pub struct Move {
     /// The snapshot and its prompt, or `None` to clear the pin.

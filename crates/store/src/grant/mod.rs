@@ -57,7 +57,7 @@ pub mod right {
     /// [sealed](crate::sealed).
     #[derive(Debug)]
     pub struct Within;
-    /// Reading bodies and telling them.
+    /// Reading bodies, and returning them to the caller.
     #[derive(Debug)]
     pub struct Body;
     /// Writing, and using bodies as [`Within`] does.

@@ -19,7 +19,7 @@ pub mod task {
     /// Finding the users who are near a quota.
     #[derive(Debug)]
     pub struct QuotaWarnings;
-    /// Treating the bodies that were stored before a new renderer.
+    /// Storing the treatments of bodies that were stored before a new renderer.
     #[derive(Debug)]
     pub struct Treatments;
 }
@@ -50,7 +50,7 @@ impl Task for task::Treatments {
     const NAME: &str = "treat what is stored";
 }
 
-/// The grant of a task.
+/// The grant for one task of the server's own work. It allows the queries of that task.
 #[derive(Clone, Copy)]
 pub struct Upkeep<'d, T> {
     pub(crate) database: &'d Database,
