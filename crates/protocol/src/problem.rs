@@ -92,7 +92,7 @@ problems! {
     QuotaExceeded = "quota-exceeded", 429, "The request exceeds a limit";
     /// The server failed, and the caller did not cause it.
     Internal = "internal", 500, "The server failed";
-    /// The server is busy with too many requests or bytes, of this caller or of all.
+    /// The server is busy with too many requests or bytes, of this caller or of all callers.
     Busy = "busy", 503, "The server is busy";
     /// The operator has paused pushes.
     SyncPaused = "sync-paused", 503, "Pushes are paused";

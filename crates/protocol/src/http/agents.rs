@@ -31,8 +31,8 @@ pub struct Agent {
     pub mcp_settled: bool,
     /// Whether the agent has sent a request in the last 90 seconds.
     pub connected: bool,
-    /// When the agent last pushed. A push that the server refuses does not count, but one that is
-    /// not newer does.
+    /// When the agent last pushed. A push that the server refuses does not count, but a push that
+    /// is not newer does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_push_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
@@ -43,11 +43,11 @@ pub struct Agent {
     /// The refusal of the last push or upload; absent once the server accepts one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<PushRefused>,
-    /// When the agent's token expires; absent if it does not. It expires with the token that made
-    /// it, unless that one has the scope `provision`.
+    /// When the agent's token expires; absent if it never expires. It expires with the token that
+    /// made it, unless its maker has the scope `provision`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_expires_at: Option<DateTime<Utc>>,
-    /// When the agent's token was revoked. The agent then needs another one.
+    /// When the agent's token was revoked. The agent then needs another token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_revoked_at: Option<DateTime<Utc>>,
 }
@@ -132,7 +132,7 @@ pub struct Session {
     /// The quotas that the agent's owner has nearly or fully used. They may be a minute old.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quota_warnings: Vec<QuotaWarning>,
-    /// When the agent's token expires; absent if it does not.
+    /// When the agent's token expires; absent if it never expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_expires_at: Option<DateTime<Utc>>,
 }

@@ -15,8 +15,8 @@ pub struct AuditEntry {
     pub token: Option<Uuid>,
     /// The name of the operation.
     pub action: String,
-    /// The object of the operation, for several refusals that of the first; null if there is no
-    /// single object.
+    /// The object of the operation; null if there is no single object. For several refusals, the
+    /// object of the first one.
     #[schema(required = true)]
     pub object: Option<Party>,
     /// `done` or `forbidden`.
@@ -40,7 +40,7 @@ pub struct NewToken {
     pub user: Option<Uuid>,
     /// Any of `read`, `write`, `provision` and `admin`; empty for an agent's token.
     pub scopes: Vec<String>,
-    /// When the token expires; absent if it does not.
+    /// When the token expires; absent if it never expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<DateTime<Utc>>,
 }

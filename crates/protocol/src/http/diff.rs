@@ -119,7 +119,7 @@ pub struct Stored {
 /// Lines that differ, with the lines around them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Hunk {
-    /// The number of the first line in the pinned text, counted from 1. If the hunk has none of its
+    /// The number of the first line in the pinned text, counted from 1. If the hunk has no pinned
     /// lines, the number of the line before the hunk.
     pub pinned_start: u64,
     /// The number of lines of the pinned text in the hunk.
@@ -139,8 +139,8 @@ pub struct Line {
     pub kind: String,
     /// The text without its line feed.
     pub text: String,
-    /// The ranges of words that differ from the line that replaces this one, or that this one
-    /// replaces. A range is a start and an end in Unicode code points.
+    /// The ranges of words in which the line differs from its counterpart, which replaces it or is
+    /// replaced by it. A range is a start and an end in Unicode code points.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub words: Vec<(u64, u64)>,

@@ -101,7 +101,7 @@ pub struct Token {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_id: Option<Uuid>,
     pub created_at: DateTime<Utc>,
-    /// When the token expires; absent if it does not.
+    /// When the token expires; absent if it never expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<DateTime<Utc>>,
     /// When the token was last used, accurate to a minute.
@@ -121,8 +121,7 @@ pub struct Maker {
     /// The token that made it, or the nearest of its makers that still exists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<Uuid>,
-    /// The user of that token. It is another one than the new token's user if an admin made it for
-    /// them.
+    /// The user of that token. If an admin made the new token for another user, this is the admin.
     pub user: Uuid,
     /// The name of that user.
     pub name: String,
@@ -150,7 +149,7 @@ pub struct TokenCreate {
     /// Any of `read`, `write`, `provision` and `admin`. The default is `read` and `write`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scopes: Option<Vec<String>>,
-    /// When the token expires. Without it, it expires with the token of the request, or never.
+    /// When the token expires. The default is the expiry of the request's token, or never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<DateTime<Utc>>,
     /// The user that the token is for. The default is the caller.

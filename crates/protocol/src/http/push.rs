@@ -83,7 +83,7 @@ pub struct ManifestResource {
     /// The tools of an `mcp_server`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tools: Vec<Tool>,
-    /// The contents of an `mcp_config`, without values that could be secrets.
+    /// The shape of an `mcp_config`: its servers, without values that could be secrets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shape: Option<Shape>,
 }

@@ -39,15 +39,15 @@ pub struct Resource {
     /// The tools of an `mcp_server`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tools: Vec<Tool>,
-    /// The contents of an `mcp_config`, without values that could be secrets.
+    /// The shape of an `mcp_config`: its servers, without values that could be secrets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shape: Option<Shape>,
     /// Warnings for people; the resource is used all the same. After an upgrade they are absent
     /// until the server has computed them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
-    /// What a model does not get of its text; absent if that is nothing, or until the server has
-    /// computed it.
+    /// How much of its text a model does not get; absent if the model gets all of it, and until the
+    /// server has computed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removed: Option<Removed>,
 }

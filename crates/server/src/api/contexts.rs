@@ -68,7 +68,8 @@ pub(crate) async fn read(
 
 /// Move the pin of a chat
 ///
-/// `{}` refreshes it. With `If-Match: "<snapshot>"` it moves only if that is the current pin.
+/// `{}` moves it to the head. With `If-Match: "<snapshot>"` the server moves the pin only if that snapshot
+/// is the current pin.
 #[utoipa::path(put, path = "/chats/{chat}/context", operation_id = "pin_move", tag = "context",
     params(("chat" = Uuid, Path), ("If-Match" = Option<String>, Header)),
     request_body = ContextMove,
@@ -89,7 +90,7 @@ pub(crate) async fn put(
 
 /// Unpin a chat
 ///
-/// With `If-Match: "<snapshot>"` it clears only if that is the current pin.
+/// With `If-Match: "<snapshot>"` the server clears the pin only if that snapshot is the current pin.
 #[utoipa::path(delete, path = "/chats/{chat}/context", operation_id = "pin_clear", tag = "context",
     params(("chat" = Uuid, Path), ("If-Match" = Option<String>, Header)),
     responses((status = 200, body = Context), Problems))]
@@ -106,8 +107,8 @@ pub(crate) async fn clear(
 
 /// Read the differences with their text
 ///
-/// Compares the pin with the head, or two pins of the chat's history. A resource beyond the first 1 MiB says
-/// `more`; request it alone by its `id`: `?resource=`.
+/// Compares the pin with the head, or two pins of the chat's history. A change beyond the first 1 MiB has
+/// `more: true` and no text; request it alone with `?resource=` and its `id`.
 #[utoipa::path(get, path = "/chats/{chat}/context/diff", operation_id = "diff_read", tag = "context",
     params(("chat" = Uuid, Path), DiffQuery),
     responses((status = 200, body = Diff), Problems))]

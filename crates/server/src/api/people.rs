@@ -93,8 +93,8 @@ pub(crate) async fn token_list(
 
 /// List the tokens that a token created
 ///
-/// Lists the valid ones, and those that they created, newest first: all that `?children=true` revokes with the
-/// token.
+/// Lists the valid tokens that it created, directly or through others, newest first. `?children=true` revokes
+/// all of them with the token.
 #[utoipa::path(get, path = "/tokens/{token}/children", operation_id = "token_children", tag = "people",
     params(("token" = Uuid, Path), PageQuery),
     responses((status = 200, body = Page<Token>), Problems))]
@@ -112,7 +112,8 @@ pub(crate) async fn token_children(
 
 /// Revoke a token
 ///
-/// It may have no scope that the caller's token lacks. With `children=true` the tokens that it created end too.
+/// The token may have no scope that the caller's token lacks. With `children=true` the tokens that it created
+/// end too.
 #[utoipa::path(delete, path = "/tokens/{token}", operation_id = "token_revoke", tag = "people",
     params(("token" = Uuid, Path), TokenRevoke),
     responses((status = 204), Problems))]

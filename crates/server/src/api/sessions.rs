@@ -63,7 +63,8 @@ pub(crate) async fn push(
 
 /// Send bytes ahead of a push
 ///
-/// For files that are too large to go with the push. The response does not say whether the server has them.
+/// For files that are too large to go with the push. The response does not say whether the server had them
+/// already.
 #[utoipa::path(put, path = "/agent/blobs/{hash}", operation_id = "blob_upload", tag = "agent",
     params(("hash" = String, Path), ("ctxpin-epoch" = i64, Header)),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),

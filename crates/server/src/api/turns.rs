@@ -18,7 +18,8 @@ use crate::params::{PathParams, QueryParams};
 
 /// Begin a turn
 ///
-/// Returns 200 if a turn of the same reference exists. A token without the scope `read` gets no bodies.
+/// Returns 200 if a turn of the same reference exists. A token without the scope `read` gets no prompt,
+/// skills and tools.
 #[utoipa::path(post, path = "/chats/{chat}/turns", operation_id = "turn_begin", tag = "turns", params(("chat" = Uuid, Path)),
     request_body = TurnBegin,
     responses((status = 201, body = TurnBegun), (status = 200, body = TurnBegun), Problems))]
