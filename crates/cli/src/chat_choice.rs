@@ -1,4 +1,4 @@
-//! Choosing a chat or an agent by its id, by the end of its id, or by the current directory.
+//! Choosing a chat or an agent by its id, by the last digits of its id, or by the current directory.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ pub const CHAT_VARIABLE: &str = "CTXPIN_CHAT";
 /// The argument that names the chat of a command.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ChatArgument {
-    /// The chat: its id, or the end of it (at least 4 digits) [default: CTXPIN_CHAT, else the
+    /// The chat: its id, or the last digits of the id (at least 4) [default: CTXPIN_CHAT, else the
     /// newest chat of this directory]
     pub chat: Option<String>,
 }
@@ -32,7 +32,7 @@ pub struct ChatArgument {
 /// The option that names the chat of a command whose argument is something else.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ChatOption {
-    /// The chat: its id, or the end of it (at least 4 digits) [default: CTXPIN_CHAT, else the
+    /// The chat: its id, or the last digits of the id (at least 4) [default: CTXPIN_CHAT, else the
     /// newest chat of this directory]
     #[arg(long, value_name = "CHAT")]
     pub chat: Option<String>,
@@ -159,7 +159,7 @@ pub fn current_directory() -> Result<PathBuf, Failure> {
         .map_err(|error| Failure::new("the current directory cannot be read").because(error))
 }
 
-/// Finds a chat by its id or the end of it.
+/// Finds a chat by its id or the last digits of its id.
 ///
 /// # Errors
 ///
@@ -180,8 +180,8 @@ pub async fn chat_named(client: &Client, named: &str) -> Result<ChatId, Failure>
     .map(ChatId::from)
 }
 
-/// Finds an agent by its id, the end of it, or its workspace: the name, or the last component of a name
-/// that is a path.
+/// Finds an agent by its id, by the last digits of its id, or by its workspace: the name, or the last
+/// component of a name that is a path.
 ///
 /// # Errors
 ///

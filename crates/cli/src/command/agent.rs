@@ -98,8 +98,8 @@ struct Create {
     /// Allow the agent to refresh your chats
     #[arg(long)]
     may_refresh: bool,
-    /// The older agent whose chats move to the first push of the new one: its id, the end of it,
-    /// its workspace, or `same` for the agent with the same workspace and name
+    /// The older agent whose chats move to the first push of the new one: its id, the last digits
+    /// of the id, its workspace, or `same` for the agent with the same workspace and name
     #[arg(long, value_name = "AGENT")]
     replaces: Option<String>,
     #[command(flatten)]
@@ -109,7 +109,7 @@ struct Create {
 /// Give an agent a new token, and print it once; the old token ends at once
 #[derive(Debug, Args)]
 struct RotateToken {
-    /// The agent: its id, or the end of it (at least 4 digits)
+    /// The agent: its id, or the last digits of the id (at least 4)
     agent: String,
     #[command(flatten)]
     target: TokenTarget,

@@ -43,7 +43,7 @@ enum Verb {
     },
     /// List the valid tokens and agents that a token created, directly or through others
     Children {
-        /// The token: its id, or the end of it (at least 4 digits)
+        /// The token: its id, or the last digits of the id (at least 4)
         token: String,
         #[command(flatten)]
         page: PageArguments,
@@ -52,7 +52,7 @@ enum Verb {
     },
     /// Revoke a token; your own token must have all of its scopes
     Revoke {
-        /// The token: its id, or the end of it (at least 4 digits)
+        /// The token: its id, or the last digits of the id (at least 4)
         token: String,
         /// Also revoke the tokens that it created, directly or through others, and list them;
         /// agents stay, but need a new token
@@ -76,7 +76,7 @@ struct Create {
     /// The number of days until the token expires
     #[arg(long, value_parser = clap::value_parser!(i64).range(1..=LIFE_DAYS_MAX))]
     days: Option<i64>,
-    /// For admins: the user of the token, by name, id, or the end of it
+    /// For admins: the user of the token, by name, id, or the last digits of the id
     #[arg(long)]
     user: Option<String>,
     /// Write the secret to this new file, which only you can read, instead of printing it

@@ -48,28 +48,28 @@ enum Verb {
     },
     /// Disable a user: their tokens, those of their agents and their watches end
     Disable {
-        /// The user: their name, their id, or the end of it
+        /// The user: their name, their id, or the last digits of the id
         user: String,
         #[command(flatten)]
         output: Output,
     },
     /// Enable a user again, with all tokens that did not expire and were not revoked meanwhile
     Enable {
-        /// The user: their name, their id, or the end of it
+        /// The user: their name, their id, or the last digits of the id
         user: String,
         #[command(flatten)]
         output: Output,
     },
     /// Show your usage and quotas, or for auditors and admins those of another user
     Usage {
-        /// The user: admins give the name, the id or the end of the id, auditors the id
+        /// The user: admins give the name, the id or its last digits, auditors the id
         user: Option<String>,
         #[command(flatten)]
         output: Output,
     },
     /// Change a user's quotas; existing data stays
     Quota {
-        /// The user: their name, their id, or the end of it
+        /// The user: their name, their id, or the last digits of the id
         user: String,
         #[command(flatten)]
         change: QuotaArguments,
@@ -271,7 +271,7 @@ async fn user_to_read(client: &Client, named: &str) -> Result<UserId, Failure> {
     }
 }
 
-/// Finds a user by name, id or the end of the id.
+/// Finds a user by name, by id, or by the last digits of the id.
 ///
 /// # Errors
 ///

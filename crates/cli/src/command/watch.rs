@@ -21,7 +21,7 @@ const RETRY_PAUSE_MAX: Duration = Duration::from_secs(5);
 /// Print the state of your chats and agents, then a line for each change
 #[derive(Debug, Args)]
 pub struct Watch {
-    /// Only this chat: its id, or the end of it (at least 4 digits)
+    /// Only this chat: its id, or the last digits of the id (at least 4)
     chat: Option<String>,
     /// Print each event as one line of JSON: {"event": NAME, "data": SHAPE}
     #[arg(long)]

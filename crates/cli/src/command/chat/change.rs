@@ -14,7 +14,7 @@ use crate::setting::variable;
 /// Bind a chat to another agent, and pin it to that agent's latest push
 #[derive(Debug, Args)]
 pub struct Bind {
-    /// The agent: its id, the end of it (at least 4 digits), or its workspace
+    /// The agent: its id, the last digits of the id (at least 4), or its workspace
     #[arg(required_unless_present = "none", conflicts_with = "none")]
     agent: Option<String>,
     /// Unbind the chat from its agent, and keep the pin
@@ -115,7 +115,7 @@ impl Archive {
 /// Delete a chat permanently, with its history and turns
 #[derive(Debug, Args)]
 pub struct Delete {
-    /// The chat: its id, or the end of it (at least 4 digits)
+    /// The chat: its id, or the last digits of the id (at least 4)
     chat: String,
 }
 

@@ -12,7 +12,7 @@ use crate::say::{self, Failure, Table};
 /// List your chats, newest first
 #[derive(Debug, Args)]
 pub struct List {
-    /// Only chats of this agent: its id, the end of it, or its workspace
+    /// Only chats of this agent: its id, the last digits of the id, or its workspace
     #[arg(long)]
     agent: Option<String>,
     /// Only chats that have drifted

@@ -15,14 +15,14 @@ use crate::say::{self, Failure};
 pub struct New {
     #[command(flatten)]
     settings: Settings,
-    /// The agent of the chat: its id, the end of it, or its workspace [default: the agent of this
-    /// directory]
+    /// The agent of the chat: its id, the last digits of the id, or its workspace [default: the
+    /// agent of this directory]
     #[arg(long, conflicts_with = "no_agent")]
     agent: Option<String>,
     /// Create a chat without an agent
     #[arg(long)]
     no_agent: bool,
-    /// The chat to inherit the pin and the agent from: its id, or the end of it
+    /// The chat to inherit the pin and the agent from: its id, or the last digits of the id
     #[arg(long, value_name = "CHAT", conflicts_with_all = ["agent", "no_agent"])]
     parent: Option<String>,
     /// The program that holds the conversation
