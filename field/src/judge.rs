@@ -28,7 +28,8 @@ fn first_lost(before: &str, after: &str) -> Option<String> {
     codes(before).into_iter().find(|code| {
         let code = visible(code);
         let is_there = |line: &str| whole.contains(line.trim());
-        // The two parsers may differ in where code ends; then its lines must be there all the same.
+        // The two parsers may differ in where code ends; then the lines of the code must still be
+        // in the prompt.
         !remaining.contains(&code) && !code.lines().all(is_there)
     })
 }

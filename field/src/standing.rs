@@ -20,7 +20,7 @@ pub struct Standing {
     pub skills: usize,
     instruction_files: usize,
     refused_skills: usize,
-    /// By checkout and reason, how many files are not used, with one of them.
+    /// For each checkout and reason, the number of unused files, and one of them as an example.
     reasons: BTreeMap<(String, String), (usize, String)>,
     /// How many files have each warning.
     warnings: BTreeMap<Code, usize>,

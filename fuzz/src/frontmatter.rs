@@ -16,7 +16,7 @@ pub fn check(bytes: &[u8]) {
     check_told(&frontmatter);
     if frontmatter.refusal.is_none() {
         check_usable(&frontmatter);
-        // A name of its own does not depend on where it lies.
+        // A name in the frontmatter does not depend on the file's path.
         let elsewhere = parse(bytes, "elsewhere");
         let is_own = frontmatter.name == elsewhere.name;
         assert!(is_own || elsewhere.name.as_deref() == Some("elsewhere"));

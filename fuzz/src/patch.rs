@@ -4,7 +4,7 @@
 /// Returns `old` after the changes of `diff`.
 ///
 /// # Panics
-/// If it is no diff of `old`.
+/// Panics if `diff` is no diff of `old`.
 pub fn applied(old: &str, diff: &str) -> String {
     let mut lines = diff.split_inclusive('\n').peekable();
     if diff.is_empty() {

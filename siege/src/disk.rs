@@ -21,7 +21,7 @@ const PAGE: [u8; 4_096] = [0x5a; 4_096];
 ///
 /// # Errors
 ///
-/// If the directory takes no file, or the file no page.
+/// Fails if the file cannot be created in the directory, or a page cannot be written to it.
 pub async fn syncs(directory: &Path, time: Duration) -> anyhow::Result<Vec<f64>> {
     let file = tempfile_in(directory).context("making a file beside the server's")?;
     let mut file = File::from_std(file);

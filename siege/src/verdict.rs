@@ -104,8 +104,8 @@ impl Observed {
     }
 }
 
-/// Returns the smallest of the values that is not below that share of them. It is infinite if there
-/// are none, because a caller without any response got none in time.
+/// Returns the smallest value that is not below the given share of the values. Returns infinity if there are no
+/// values, because a caller without any response got no response in time.
 fn quantile(values: &[f64], share: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);

@@ -1,5 +1,5 @@
-//! A bystander of a pause: it works at the other replicas while one is paused, on chats whose rows
-//! the paused one may hold locked, and notes how long it is held up.
+//! A bystander of a pause. While one replica is paused, it works at the other replicas, on chats
+//! whose rows the paused replica may have locked. It records how long its requests wait.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

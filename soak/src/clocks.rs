@@ -1,6 +1,5 @@
 //! The wall clocks of the servers: libfaketime, loaded into each process, adds an offset that is
-//! read from a file. Their monotonic clocks stay as they are, as those of a machine do whose time
-//! is set.
+//! read from a file. Their monotonic clocks do not change, as on a machine whose time is set.
 
 use std::path::{Path, PathBuf};
 

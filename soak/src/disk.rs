@@ -55,7 +55,8 @@ struct Kept {
     turns: Vec<String>,
     /// The newest title.
     title: Option<String>,
-    /// Titles that were refused since: an error of the disk may come when one is written already.
+    /// The titles that were refused since then. Some may be stored, because an error of the disk
+    /// can follow a write.
     titles_refused: Vec<String>,
 }
 

@@ -34,8 +34,8 @@ const OUTAGE_MILLIS: std::ops::Range<u64> = 200..1_500;
 /// The percentage of the cuts that end only the connections that listen.
 const LISTENERS_PERCENT: u32 = 40;
 
-/// Kills servers until `deadline`, and starts each again at once. It leaves a paused server alone,
-/// because that one has to go on.
+/// Kills servers until `deadline`, and starts each again at once. It leaves a paused server alone, because a
+/// paused server must resume.
 pub async fn kill(
     servers: &mut Servers,
     ledger: &Ledger,

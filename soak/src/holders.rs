@@ -20,7 +20,7 @@ use crate::ledger::Presence;
 /// The program that the chats are created for.
 pub const CLIENT: &str = "soak";
 
-/// Most chats of one round: past them the holders work on what there is.
+/// Most chats of one round. Past this number, the holders work on the existing chats.
 const CHATS_MAX: usize = 48;
 
 /// The chats and agents of one round, shared by its holders.

@@ -159,7 +159,7 @@ pub struct Faults {
     pub held_up_longest: Duration,
     /// How often all connections to PostgreSQL were cut.
     pub cuts: u64,
-    /// How often only those were cut that listen for notifications.
+    /// How often only the connections that listen for notifications were cut.
     pub listener_cuts: u64,
     /// How often PostgreSQL was stopped and started.
     pub outages: u64,

@@ -18,8 +18,8 @@ pub enum Network {
     Well,
     /// Every connection is dropped, and each new one at once.
     Dropping,
-    /// Connections stay and new ones are taken, but nothing passes. They are dropped when this is
-    /// over, as by a router that has forgotten them.
+    /// Connections stay and new ones are taken, but nothing passes. They are dropped when this
+    /// state ends, as by a router that has lost its connections.
     Silent,
 }
 

@@ -29,7 +29,8 @@ const EDIT_INTERVAL: Duration = Duration::from_secs(2);
 /// again every 30 seconds at the least.
 const RECOVERY_MAX: Duration = Duration::from_secs(60);
 
-/// The same while servers are killed: many a try meets one that is just starting.
+/// The same time while servers are killed, because many attempts meet a server that is just
+/// starting.
 const RECOVERY_UNDER_KILLS_MAX: Duration = Duration::from_secs(300);
 
 /// Longest time until the agent counts as connected: it gives a sign of life every 30 seconds.

@@ -7,7 +7,7 @@ use crate::ledger::Ledger;
 use crate::servers::Servers;
 use crate::service::Service;
 
-/// How long the replica is paused and resumed until it is paused while it holds locks.
+/// How long the soak pauses and resumes the replica in search of a moment at which it holds locks.
 const TRIES_TIME_MAX: Duration = Duration::from_secs(6);
 
 /// How long a transaction must be idle to count as one of the paused replica: at first, and then to be
@@ -26,7 +26,7 @@ pub struct Pause<'s> {
     pub length: Duration,
     /// The PostgreSQL in which its transactions are visible.
     pub service: &'s Service,
-    /// Since when it is stopped, and whether it has been.
+    /// The time since which the replica is stopped, and whether it was stopped before.
     since: Option<Instant>,
     is_over: bool,
 }

@@ -159,7 +159,7 @@ fn markdown(seed: u64, databases: &[Figures]) -> String {
     databases.iter().for_each(|_| text.push_str("---:|"));
     text.push('\n');
     let mut known: Vec<&str> = Vec::new();
-    // The one with the most rows gives their order; what only another one has follows.
+    // The database with the most rows gives the order. Rows that only another database has follow.
     let mut ordered: Vec<&Figures> = databases.iter().collect();
     ordered.sort_by_key(|figures| std::cmp::Reverse(figures.rows.len()));
     for (what, _) in ordered.iter().flat_map(|figures| &figures.rows) {

@@ -50,10 +50,10 @@ pub struct Servers {
     pub restarts: u64,
     /// How many processes were killed.
     pub kills: u64,
-    /// How many ended by themselves before they served: one that starts while its database is down
-    /// does.
+    /// How many ended by themselves before they served. A server that starts while its database is
+    /// down ends.
     pub ended_starting: u64,
-    /// How many ended by themselves although they served, which none must.
+    /// How many ended by themselves while they served. None may.
     pub ended_serving: u64,
 }
 

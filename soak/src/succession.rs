@@ -22,7 +22,8 @@ use crate::servers::LOOK_INTERVAL;
 /// Successors of one agent in a round.
 const SUCCESSORS: u32 = 2;
 
-/// How long chats are still created on an agent after it was replaced, which is refused then.
+/// How long the soak still requests chats on an agent after its replacement. The server refuses
+/// these requests.
 const REFUSED_FOR: Duration = Duration::from_secs(1);
 
 /// Deletes `agent` about half-way to `deadline`.
@@ -59,8 +60,8 @@ pub struct Line {
     pub addresses: Vec<Url>,
 }
 
-/// Replaces an agent by another, and that one by a third, well before `deadline`. Each successor
-/// pushes; its predecessor pushes too, until the server refuses it.
+/// Replaces an agent by a second one, and the second by a third, well before `deadline`. Each
+/// successor pushes; its predecessor pushes too, until the server refuses it.
 pub async fn replace(mut caller: Caller, round: Arc<Round>, line: Line, deadline: Instant) {
     let step = (deadline - Instant::now()) / (SUCCESSORS + 1);
     let mut old = line.agent;
@@ -76,7 +77,7 @@ pub async fn replace(mut caller: Caller, round: Arc<Round>, line: Line, deadline
             Ok(pusher) => drop(pushing.spawn(agents::run(pusher, new, deadline))),
             Err(error) => caller.ledger.open().violation(error),
         }
-        // Meanwhile chats are created on the old one, and come along.
+        // Meanwhile the soak creates chats on the old agent. They move to the successor.
         while caller.ledger.open().taken_over(old).is_none() {
             if Instant::now() >= deadline {
                 break;

@@ -18,8 +18,8 @@ use crate::servers::LOOK_INTERVAL;
 /// disturbed.
 const QUIET_DELAY_MAX: Duration = Duration::from_secs(1);
 
-/// Longest time until a watcher has the newest state once things are well again: it looks by itself
-/// every 30 seconds; the rest is for a busy machine.
+/// Longest time until a watcher has the newest state after the faults: it looks by itself every 30
+/// seconds; the rest is for a busy machine.
 const RECOVERY_MAX: Duration = Duration::from_secs(35);
 
 /// Writes for each watcher while nothing is disturbed.
@@ -49,7 +49,7 @@ struct Signals {
 
 impl Signals {
     /// Returns for each number how long after its acknowledgement the watcher learned of it or of a
-    /// later one, or `None` if it did not.
+    /// later one, or `None` if it never did.
     fn delays(&self) -> impl Iterator<Item = Option<Duration>> {
         self.acknowledged.iter().map(|(number, at)| {
             let told = self.told.iter().find(|(told, _)| told >= number);

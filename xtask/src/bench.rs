@@ -43,8 +43,8 @@ pub struct Options {
     /// Use small counts, to try a case out; keeps the report.
     #[arg(long)]
     quick: bool,
-    /// Compare with another commit instead; fails if anything is certainly more than 1.1 times
-    /// slower.
+    /// Compare with another commit instead; fails if anything certainly takes more than 1.1 times as
+    /// long.
     #[arg(long, value_name = "REV", conflicts_with_all = ["only", "quick"])]
     against: Option<String>,
 }
@@ -110,7 +110,7 @@ fn build_of(root: &Path, revision: &str, interrupt: &Interrupt) -> anyhow::Resul
         let path = checkout
             .to_str()
             .context("the target directory is no text")?;
-        // It is known of still if the target directory was removed.
+        // Git still knows the checkout if the target directory was removed.
         git(root, &["worktree", "prune"])?;
         git(
             root,

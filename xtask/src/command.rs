@@ -87,7 +87,7 @@ fn each_line(output: impl io::Read, mut hear: impl FnMut(&str)) -> io::Result<()
 ///
 /// # Errors
 ///
-/// If they do not build.
+/// Fails if the packages do not build.
 pub fn build_released(
     root: &Path,
     packages: &[&str],

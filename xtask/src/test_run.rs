@@ -152,9 +152,8 @@ impl Run<'_> {
     }
 }
 
-/// The arguments of `cargo test`. A crate whose tests fail does not hide those of the next, as
-/// cargo's default would have it. Cargo ignores `--package` beside `--workspace`, so that a caller
-/// who chooses packages must not be given the latter.
+/// The arguments of `cargo test`. All crates are tested even if one fails, unlike cargo's default. Cargo
+/// ignores `--package` beside `--workspace`, so `--workspace` is left out if the caller chooses packages.
 fn test_arguments(given: &[String]) -> Vec<String> {
     let chooses = |argument: &String| {
         argument.starts_with("-p") || argument == "--package" || argument.starts_with("--package=")

@@ -22,7 +22,7 @@ pub const REFRESH_FIRST: &str = "first refresh to a head, by files";
 
 const OTHER_MOVES: &str = "other moves of one chat";
 
-/// The name of the least that a write costs.
+/// The name of the lower limit of a write.
 pub const COMMIT: &str = "bare commit of one row";
 
 /// Returns the name of the measurement: a refresh to a head whose prompt is stored.

@@ -1,4 +1,4 @@
-//! Under which names the reports look for what goals and plots are about.
+//! The names by which the reports find the figures of goals and plots.
 
 pub use super::edits::EDIT;
 pub use super::http::{PROMPT, PROMPT_KNOWN, ROW};

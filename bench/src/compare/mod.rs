@@ -1,5 +1,5 @@
-//! Compares two builds of the product: it sends the same requests to a server of each, in turns, and
-//! reports for each figure by how much one is slower.
+//! Compares two builds of the product: it sends the same requests alternately to a server of each build,
+//! and reports for each figure how much slower one is.
 //!
 //! This program alone sends the requests over HTTP, so every difference is one of the servers.
 
@@ -18,7 +18,7 @@ use side::{Figure, Side};
 /// Rounds that count.
 const ROUNDS: usize = 15;
 
-/// By how many times a figure may be slower for certain.
+/// The greatest ratio of the new time to the old one that a figure may certainly have.
 const RATIO_MAX: f64 = 1.10;
 
 /// What to compare.

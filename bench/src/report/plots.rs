@@ -26,7 +26,7 @@ struct Plot {
     title: &'static str,
     across: &'static str,
     upwards: &'static str,
-    /// Whether both axes are logarithmic; else both are linear and begin with nothing.
+    /// Whether both axes are logarithmic; else both are linear and begin at zero.
     is_logarithmic: bool,
 }
 

@@ -104,7 +104,7 @@ async fn run(command: &str, directory: &Path) -> std::io::Result<std::process::E
     group.0.wait().await
 }
 
-/// Returns whether a variable may hold a secret of ctxpin. Unlisted variables of ctxpin may.
+/// Returns whether a variable may hold a secret of ctxpin. Unlisted variables of ctxpin count as secret.
 fn may_be_secret(name: &OsStr) -> bool {
     let is_ours = name.as_bytes().starts_with(VARIABLE_PREFIX);
     is_ours && !VARIABLES_KEPT.iter().any(|kept| name == *kept)

@@ -35,7 +35,7 @@ pub enum Report {
         /// How many of the resources cannot be used.
         unusable: usize,
     },
-    /// A scan failed. The snapshot of the last one stays.
+    /// A scan failed. The snapshot of the last successful scan stays.
     ScanFailed { reason: String },
     /// The server has a new head.
     Pushed {

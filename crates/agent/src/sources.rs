@@ -1,5 +1,5 @@
-//! The declared sources: those of the machine's operator, which every agent scans, and those that the user
-//! declares through the control socket, which survive a restart.
+//! The declared sources. Every agent scans the sources of the machine's operator. A user declares further
+//! sources through the control socket, and they survive a restart.
 
 use std::fs::Metadata;
 use std::io;
@@ -52,9 +52,9 @@ impl Operator {
     ///
     /// # Errors
     ///
-    /// Fails if the file cannot be read, is longer than 1 MiB, is no such configuration, or does not belong
-    /// to the operator alone: its owner must be root or the user who reads it, and others must not be able
-    /// to write to it.
+    /// Fails if the file cannot be read, is longer than 1 MiB, is not such a configuration, or does not
+    /// belong to the operator alone: its owner must be root or the user who reads it, and others must not
+    /// be able to write to it.
     pub fn read(path: &Path) -> Result<Self, AgentError> {
         let Some((bytes, metadata)) = read(path)? else {
             return Ok(Self::default());

@@ -2,7 +2,7 @@
 //!
 //! It knows the words, tables and exit codes of a command line, what a person keeps on this
 //! machine, and how to start a server and an agent. It knows no SQL, no HTTP and no format of
-//! workspace files: what is stored it reads and changes through `ctxpin-client` alone.
+//! workspace files: it reads and changes stored data through `ctxpin-client` alone.
 
 #![deny(clippy::wildcard_enum_match_arm)]
 

@@ -20,7 +20,7 @@ pub struct Process {
     at: DateTime<Utc>,
     /// The name of the machine, for people.
     host: String,
-    /// The place in which the process id is valid, or `None` if the system does not tell.
+    /// The place in which the process id is valid, or `None` if the system does not say.
     place: Option<Place>,
 }
 
@@ -124,7 +124,7 @@ impl Process {
 }
 
 impl Running {
-    /// Asks the process to terminate. Does nothing if it has ended.
+    /// Asks the process to terminate. Has no effect if the process has ended.
     pub fn terminate(&self) {
         #[cfg(target_os = "linux")]
         let _ = rustix::process::pidfd_send_signal(&self.handle, rustix::process::Signal::TERM);

@@ -41,7 +41,8 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// Returns where a setting came from that is set, and that both an option and a variable can set.
+    /// Returns the origin of a setting that is set: the option if it is on the command line, otherwise
+    /// the variable.
     pub fn of(option: &'static str, variable: &'static str) -> Self {
         match is_given(option) {
             true => Self::Option(option),

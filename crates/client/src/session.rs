@@ -31,7 +31,8 @@ impl Client {
         self.json(with_json(request, push).await?).await
     }
 
-    /// Uploads bytes for a later push that are too large to be part of it.
+    /// Uploads bytes that are too large to be part of a push. A later push refers to them by their
+    /// hash.
     ///
     /// # Errors
     ///

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use ctxpin_model::proof::is_loopback_name;
 use url::{Host, Url};
 
-/// Returns whether an address leads to this machine, without a resolver. An unspecified address does when a
-/// client connects to it.
+/// Returns whether an address leads to this machine, without asking a resolver. An unspecified address
+/// such as `0.0.0.0` leads here, too.
 pub fn leads_to_this_machine(server: &Url) -> bool {
     let is_own = |ip: IpAddr| ip.is_loopback() || ip.is_unspecified();
     match server.host() {

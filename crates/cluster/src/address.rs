@@ -20,7 +20,7 @@ impl Address {
     ///
     /// # Errors
     ///
-    /// If the link cannot be made.
+    /// Fails if the link cannot be made.
     pub fn of(cluster: &Cluster) -> anyhow::Result<Self> {
         let directory = tempfile::Builder::new()
             .prefix("ctxpin-address-")
@@ -42,7 +42,7 @@ impl Address {
     ///
     /// # Errors
     ///
-    /// If the link cannot be made.
+    /// Fails if the link cannot be made.
     pub fn lead_to(&self, cluster: &Cluster) -> anyhow::Result<()> {
         let new = self.path("new");
         symlink(cluster.directory(), &new)

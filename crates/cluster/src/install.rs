@@ -8,9 +8,9 @@ use anyhow::{Context, bail};
 use crate::command;
 use crate::programs::{self, Missing, Programs, VERSION_MIN};
 
-/// Installs the programs and nothing that keeps running: Debian's package would create and start
-/// a cluster of its own, which the setting forbids for as long as the installation takes. What it
-/// says goes to the error output: the other one is for the line that a shell evaluates.
+/// Installs the programs and nothing that keeps running: Debian's package would create and start a
+/// cluster of its own, which the setting forbids for as long as the installation takes. Its
+/// messages go to standard error, because standard output is for the line that a shell evaluates.
 const SCRIPT: &str = "
 set -eu
 exec >&2

@@ -323,8 +323,7 @@ fn url(directory: &Path) -> anyhow::Result<String> {
     ))
 }
 
-/// Returns the user that the server runs as. It is another one than the caller only if the caller
-/// is root.
+/// Returns the user that the server runs as. It differs from the caller only if the caller is root.
 fn owner() -> anyhow::Result<Option<Owner>> {
     if !rustix::process::geteuid().is_root() {
         return Ok(None);

@@ -117,8 +117,8 @@ impl Names {
         }
     }
 
-    /// Admits the first skill of the name up to `index` that fits, by precedence, and demotes all others
-    /// of the name as shadowed. Does nothing while a skill after `index` takes precedence.
+    /// Admits the first skill of the name up to `index` that fits, by precedence, and demotes all
+    /// others of the name as shadowed. Decides nothing while a skill after `index` takes precedence.
     fn reach(&mut self, index: usize, resources: &mut [Resource], room: &mut Room) {
         let name = skill_name(&resources[index]).map(str::to_owned);
         let Some(candidates) = name.and_then(|name| self.candidates.get_mut(&name)) else {

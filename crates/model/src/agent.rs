@@ -29,7 +29,7 @@ pub struct AgentRecord {
     pub may_refresh: bool,
     /// The agent that this one replaces at its first accepted push.
     pub replaces: Option<AgentId>,
-    /// The agent that has replaced this one. It is this agent's own id if that one is deleted.
+    /// The agent that has replaced this agent, or this agent's own id if its successor was deleted.
     pub replaced_by: Option<AgentId>,
     /// The epoch of the newest process.
     pub epoch: i64,

@@ -196,7 +196,7 @@ impl Record {
         self.field(tag, &value.to_be_bytes());
     }
 
-    /// Adds a flag. One that is not set adds no bytes.
+    /// Adds a flag. A flag that is not set adds no bytes.
     fn flag(&mut self, tag: u8, value: bool) {
         if value {
             self.field(tag, &[1]);

@@ -46,12 +46,12 @@ impl<'s> Selected<'s> {
 #[error("neither the pin nor the head has {}", .0.join(", "))]
 pub struct UnknownSources(pub Vec<String>);
 
-/// Returns the pin with everything selected taken from the head, that is added, replaced or removed.
+/// Returns the pin after everything selected was added, replaced or removed as in the head.
 ///
 /// The limits and the precedence of skills are those of any snapshot. Resources that the head has are
-/// in the head's order, and one that it lacks follows its predecessor in the pin. The error, and
-/// everything not selected, is the pin's. If nothing that counts under `mode` differs from the head
-/// any more, the result is the head itself.
+/// in the head's order. A resource that the head lacks follows its predecessor in the pin. The error,
+/// and everything not selected, are the pin's. If nothing that counts under `mode` differs from the
+/// head any more, the result is the head itself.
 ///
 /// # Errors
 ///
@@ -93,8 +93,8 @@ pub fn partial(
     Ok(if complete { head.clone() } else { composed })
 }
 
-/// Returns the pin with those `ok` resources of the head added that it does not have, or `None` if
-/// nothing can be added.
+/// Returns the pin with the `ok` resources added that only the head has. Returns `None` if nothing
+/// can be added.
 ///
 /// An addition is left out if it would take precedence over a pinned skill, displace a pinned
 /// resource or exceed a limit. The time is linear in the number of resources.

@@ -34,13 +34,14 @@ pub struct DriftFacts {
     pub head: Hashes,
     /// The hashes of the head that was declined last.
     pub declined: Option<Hashes>,
-    /// The time at which the server received the first head after the agent's last head that equals
-    /// the pin. `None` if no head equals the pin.
+    /// The time at which the server received the head that follows the last one equal to the pin.
+    /// `None` if no head of the agent equals the pin.
     pub first_other_at: Option<Moment>,
     pub tools: ToolsMode,
 }
 
-/// Returns the drift of a chat that has a pin and whose agent has a head. `None` if they are the same.
+/// Returns the drift of a chat that has a pin and whose agent has a head. `None` if the pin and the
+/// head are the same.
 pub fn drift(facts: &DriftFacts) -> Option<Drift> {
     if facts.pinned.same(facts.head, facts.tools) {
         return None;

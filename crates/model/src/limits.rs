@@ -17,7 +17,7 @@ const _: () = assert!(
         && BLOB_UPLOAD_BYTES_MAX >= SKILL_FILE_BYTES_MAX
 );
 
-/// Greatest size of an MCP configuration, in bytes. No honest one comes near it.
+/// Greatest size of an MCP configuration, in bytes. No honest configuration comes near it.
 pub const MCP_CONFIG_BYTES_MAX: u64 = 64 * 1024;
 
 /// Greatest size of a supporting file that is pinned with its skill, in bytes.

@@ -1,6 +1,6 @@
 //! The proof that a server knows a token, which a client demands before it sends the token. The proof
-//! is an HMAC whose key is the hash of the token's secret, which the server stores. Without the token
-//! or the hash nobody can compute it, and it reveals neither of them.
+//! is an HMAC whose key is the hash of the token's secret, which the server stores. Nobody can
+//! compute the proof without the token or the hash, and the proof reveals neither.
 
 use std::fmt;
 use std::str::FromStr;
@@ -33,7 +33,7 @@ pub struct Proof([u8; BYTES]);
 #[error("expected 64 hexadecimal digits in lower case")]
 pub struct MalformedDigits;
 
-/// A demand to prove that the server at an address knows a token now.
+/// A challenge: a client's demand that the server at an address proves that it knows a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Challenge {
     nonce: Nonce,

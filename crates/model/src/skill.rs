@@ -21,7 +21,8 @@ pub const SKILL_FILE_NAME: &str = "SKILL.md";
 /// The contents of a `SKILL.md`'s frontmatter, and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Frontmatter {
-    /// The name in the frontmatter, or the directory's name if that one is missing or unusable.
+    /// The name in the frontmatter, or the directory's name if the frontmatter's is missing or
+    /// unusable.
     pub name: Option<String>,
     pub description: Option<String>,
     /// Why the skill cannot be used, as a message for its author. `None` if it can.

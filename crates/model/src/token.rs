@@ -107,7 +107,8 @@ pub struct TokenRecord {
 /// The maker of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Maker {
-    /// The token that the maker used. If it is deleted, the nearest of its own makers that is not.
+    /// The token with which this token was made. If that token is deleted, the nearest of its makers
+    /// that is not deleted.
     pub token: Option<TokenId>,
     /// The user who had that token.
     pub user: UserId,

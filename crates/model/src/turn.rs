@@ -30,7 +30,8 @@ pub struct TurnBegun {
     pub is_new: bool,
     /// The model's context. `None` if the token lacks the right to read it.
     pub given: Option<TurnContext>,
-    /// A message for the caller: why there is no prompt, or that its beginning has changed.
+    /// A message for the caller: why there is no prompt, or that the beginning of the prompt has
+    /// changed.
     pub notice: Option<String>,
 }
 

@@ -40,7 +40,7 @@ spelled! {
         NameDirectory = "name-directory",
         /// The prompt shortens the description. Detail: its number of characters.
         DescriptionLong = "description-long",
-        /// A value that must be quoted is not, and was read as if it were. Detail: its key.
+        /// A value needs quotes and has none. It was read as if it had them. Detail: its key.
         ValueUnquoted = "value-unquoted",
         /// A field occurs twice, and the last one counts. Detail: its key.
         FieldTwice = "field-twice",

@@ -25,12 +25,13 @@ use crate::pushes::{lock_agent, require_not_replaced};
 use crate::quotas::require_room;
 use crate::service::Service;
 
-/// Creates an agent of the caller, and returns it with its token, which is kept nowhere else.
+/// Creates an agent of the caller, and returns it with its token. The server does not keep the token.
 ///
 /// # Errors
 ///
 /// Returns [`Error::QuotaExceeded`] if the caller has too many agents, [`Error::AgentReplaced`] if the agent to
-/// replace was replaced already, and the store's errors if the caller is no member or does not own that agent.
+/// replace was replaced already, and the store's errors if the caller is no member or does not own the agent to
+/// replace.
 pub async fn create(
     service: &Service,
     credential: Credential,
@@ -86,13 +87,13 @@ async fn create_once(
     Ok((created, token))
 }
 
-/// Returns whether the actor's token may create what outlives it.
+/// Returns whether the actor's token may create tokens that outlive it.
 fn may_provision(actor: &Actor) -> bool {
     matches!(actor, Actor::User { scopes, .. } if scopes.has(Scope::Provision))
 }
 
-/// Creates a token for an agent and revokes the previous one. The new token expires at `longest`, with the
-/// caller's own token, unless that one has the scope `provision`.
+/// Creates a token for an agent and revokes the previous one. The new token expires at `longest`, the expiry of
+/// the caller's token, unless the caller's token has the scope `provision`.
 async fn replace_token(
     transaction: &mut Transaction,
     granted: &Granted<object::Agent, right::Write>,
@@ -112,13 +113,13 @@ async fn replace_token(
     Ok((token, deed))
 }
 
-/// Replaces the token of an agent, and returns the agent with the new token, which is kept nowhere else. The
-/// agent's timeline and its chats stay.
+/// Replaces the token of an agent, and returns the agent with the new token, which the server does not keep.
+/// The agent's timeline and its chats stay.
 ///
 /// # Errors
 ///
-/// Returns [`Error::AgentReplaced`] if another agent has replaced this one, and the store's errors if the caller
-/// does not own it.
+/// Returns [`Error::AgentReplaced`] if another agent has replaced this one, and the store's errors if the
+/// caller does not own the agent.
 pub async fn token_rotate(
     service: &Service,
     credential: Credential,

@@ -141,7 +141,7 @@ async fn create_once(
         let to = Some(to);
         write_move(&mut transaction, &granted, &mut chat, to, &cause, &mut deed).await?;
     } else if let Some(agent) = &locked.agent {
-        // The agent was not read if the parent had a pin then, which was cleared since.
+        // The agent was not read if the parent had a pin then. The pin has been cleared since.
         let origin = origin.agent.as_ref().ok_or_else(Error::overtaken)?;
         let cause = Cause::of(Reason::Create, &chat, caller.now);
         let to = HeadMove {

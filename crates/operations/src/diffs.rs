@@ -159,7 +159,7 @@ struct Compared {
     head: Option<(SnapshotId, Arc<TreatedSnapshot>)>,
     /// Whether tools are compared.
     with_tools: bool,
-    /// The number of the renderer of the chat's prompt, which both sides are compared by.
+    /// The number of the renderer of the chat's prompt. The comparison uses its treatments of both sides.
     renderer: i64,
 }
 

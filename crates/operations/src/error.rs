@@ -22,7 +22,7 @@ pub enum Error {
         "a newer process of this agent has taken over (epoch {current}, yours is {offered}); stop this one"
     )]
     Fenced { current: i64, offered: i64 },
-    /// Another agent has replaced this one for good. `None` if that one was deleted since.
+    /// Another agent has replaced this one for good. `None` if the other agent was deleted since.
     #[error("{}", match .0 {
         Some(successor) => format!("this agent was replaced by agent {successor}; use that one"),
         None => "this agent was replaced by one that has been deleted; create a new one".into(),

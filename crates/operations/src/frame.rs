@@ -12,8 +12,8 @@ use crate::error::{Error, Result};
 use crate::refusals::Entered;
 use crate::service::Service;
 
-/// The attempt at which an operation works under its locks, where nothing can move. So an agent that pushes
-/// without a pause starves nobody.
+/// The attempt at which an operation works under its locks, where no other request can move the pin or the
+/// head. So an agent that pushes without a pause starves nobody.
 pub(crate) const ATTEMPT_UNDER_LOCKS: u32 = 3;
 
 /// Runs an operation, and retries it from the beginning while its transaction loses against others. `once`

@@ -1,6 +1,6 @@
-//! The transactions that the plan of a pin's move reads from: short reading transactions, none of which is
-//! open while the plan is computed, or the writing transaction with its locks, after other requests won
-//! several times.
+//! The transactions from which the plan of a pin's move reads. At first they are short reading transactions,
+//! and none is open while the plan is computed. After other requests have won several times, it is the writing
+//! transaction with its locks.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -118,8 +118,8 @@ impl Prepared {
         })
     }
 
-    /// Moves the pin of a locked chat to the target and updates `chat`. Does nothing if the pin is there
-    /// already.
+    /// Moves the pin of a locked chat to the target and updates `chat`. Writes nothing if the pin is at the
+    /// target already.
     pub async fn carry_out(
         &self,
         transaction: &mut Transaction,
@@ -154,7 +154,7 @@ impl Prepared {
     }
 }
 
-/// The cause of a move, as the history tells it.
+/// The cause of a move, as the history shows it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cause {
     pub reason: Reason,

@@ -50,7 +50,8 @@ pub enum FirstToken {
 ///
 /// # Errors
 ///
-/// Fails if the database does. The inner result holds the error of `keep`; nothing is written then.
+/// Fails if the database does. If `keep` fails, nothing is written, and the inner result is the error of
+/// `keep`.
 pub async fn first_user<E>(
     service: &Service,
     policy: FirstToken,
@@ -425,7 +426,8 @@ pub async fn token_children(
 pub enum Revocation {
     /// The token alone.
     Alone,
-    /// The token, and all that it created, directly or through others. An agent stays without a token.
+    /// The token, and all tokens that it created, directly or through others. An agent whose token is revoked
+    /// stays without one.
     WithChildren,
 }
 
@@ -434,8 +436,8 @@ pub enum Revocation {
 ///
 /// # Errors
 ///
-/// Returns [`Error::NotFound`] if there is no such token, or the caller may not see it, and the store's `Forbidden`
-/// if it has more scopes than the caller's token.
+/// Returns [`Error::NotFound`] if there is no such token, or the caller may not see it, and the store's
+/// `Forbidden` if the token to revoke has more scopes than the caller's token.
 pub async fn token_revoke(
     service: &Service,
     credential: Credential,
@@ -527,7 +529,7 @@ pub async fn me(service: &Service, credential: Credential) -> Result<(UserRecord
 }
 
 /// Proves to the holder of a token that this server knows the token. Needs no permission: without the token, a
-/// proof does not even reveal whether there is one of that id.
+/// proof does not even reveal whether a token of that id exists.
 ///
 /// # Errors
 ///

@@ -309,10 +309,11 @@ async fn add_content_bytes(
 ///
 /// # Errors
 ///
-/// Returns [`Error::SyncPaused`] while pushes are paused, [`Error::MissingBlobs`] if the agent must upload blobs
-/// first, [`Error::QuotaExceeded`] if the owner has no room or the agent pushes too fast, [`Error::Fenced`] if a
-/// newer process has taken over, [`Error::AgentReplaced`] if another agent has replaced this one, and
-/// [`Error::Busy`] if too many of the owner's requests wait already.
+/// Returns [`Error::SyncPaused`] while the operator pauses all pushes, [`Error::MissingBlobs`] if the agent
+/// must upload blobs first, [`Error::QuotaExceeded`] if the push exceeds the content quota of the agent's owner
+/// or the agent's push rate per minute, [`Error::Fenced`] if a newer process of the agent has taken over,
+/// [`Error::AgentReplaced`] if another agent has replaced this one, and [`Error::Busy`] if too many of the
+/// owner's requests wait already.
 pub async fn push(service: &Service, credential: Credential, push: Push) -> Result<PushOutcome> {
     service.require_sync()?;
     let push = Arc::new(push);
@@ -327,7 +328,7 @@ struct Prepared {
     replaced: Vec<Sighting<AgentId>>,
     head_before: Option<SnapshotId>,
     snapshot: Sealed<Arc<TreatedSnapshot>>,
-    /// The treatments of its bodies that are not stored yet.
+    /// The treatments of the snapshot's bodies, without the treatments that are stored already.
     treatments: Sealed<Treatments>,
     addresses: Addresses,
     /// `None` if no chat waited for a pin.
@@ -556,7 +557,7 @@ fn compute(basis: Basis, push: &Push) -> Result<Prepared> {
     let judged = known.map(|known| (judge(&push.manifest, known.head(), &known.blobs), known));
     let addresses = judged.disclose(|(snapshot, _)| snapshot.addresses());
     if is_repeat && head_before != Some(addresses.id) {
-        // It does not repeat the head. The next attempt reads the rest.
+        // The push does not repeat the head after all. The next attempt reads the rest.
         return Err(Error::overtaken());
     }
     let (snapshot, rest) = judged
@@ -675,8 +676,8 @@ async fn accept(
     })
 }
 
-/// Returns the sizes of the stored contents that came with a push: its blobs, and the details of resources, which
-/// are part of the manifest. The server may have some of them already.
+/// Returns the sizes of the stored contents that came with a push: its blobs, and the details of resources,
+/// which are part of the manifest. The server may have some of these contents already.
 fn contents_sent(snapshot: &Snapshot, inline: &Bodies) -> BTreeMap<BlobHash, u64> {
     let inline = inline
         .iter()

@@ -51,7 +51,7 @@ pub(crate) async fn require_room(
     Ok(usage)
 }
 
-/// Changes how much a user may have. A user who already has more keeps it.
+/// Changes how much a user may have. A user who already has more keeps what is stored.
 ///
 /// # Errors
 ///

@@ -8,8 +8,8 @@ use ctxpin_model::moment::Moment;
 use ctxpin_model::quota::{QuotaExceeded, RATE_WINDOW, Rate, Rates};
 use uuid::Uuid;
 
-/// The most counters at a time, which take some megabytes. More need tens of thousands of callers within one
-/// minute; then all counters are reset.
+/// The most counters at a time, which take some megabytes. Only tens of thousands of callers within one
+/// minute can exceed it. Then all counters are reset.
 const COUNTED_MAX: usize = 100_000;
 
 /// The counters of the current minutes, by rate and by agent or token.

@@ -1,5 +1,6 @@
-//! Refusals in the audit log. Of one token and operation within a minute, the first is written at once and the
-//! number of the others is added to its row later. So a flood of refused requests causes few writes.
+//! Refusals in the audit log. Refusals of one token and one operation within a minute share a row. The first
+//! refusal is written at once, and the number of the others is added to the row later. So a flood of refused
+//! requests causes few writes.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

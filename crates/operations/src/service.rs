@@ -116,11 +116,11 @@ impl Service {
         self.quota_warnings.users()
     }
 
-    /// Checks that the database can be reached and accepts writes, as far as that shows without a write.
+    /// Checks, without writing, that the database can be reached and would accept a write.
     ///
     /// # Errors
     ///
-    /// Fails if it does not.
+    /// Fails if the database cannot be reached or would refuse a write.
     pub async fn require_writable(&self) -> Result<()> {
         Ok(self.database.require_writable().await?)
     }

@@ -19,8 +19,8 @@ use crate::error::{Error, Result};
 use crate::frame::read_bodies;
 use crate::service::Service;
 
-/// Returns the renderer that treats a `SKILL.md` for a model: that of the pin, or the newest one that this
-/// release knows if the pin's is newer.
+/// Returns the renderer of a `SKILL.md` for a model: the pin's renderer, or the newest renderer of this
+/// release if the pin's is newer.
 fn renderer_of(pin: Option<&PinState>) -> Renderer {
     let number = pin.map(|pin| pin.pin.prompt.renderer);
     number

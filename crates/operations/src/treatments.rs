@@ -1,5 +1,5 @@
-//! Treatments: what each renderer makes of a body. A push computes those of its bodies, and
-//! [`crate::upkeep::treatments`] those of bodies that are older than a renderer.
+//! Treatments: the results of rendering bodies. A push renders its own bodies, and
+//! [`crate::upkeep::treatments`] renders bodies that were stored before a renderer was added.
 
 use ctxpin_model::resource::Bodies;
 use ctxpin_model::snapshot::Snapshot;
@@ -7,9 +7,9 @@ use ctxpin_model::treatment::{TreatedSnapshot, TreatmentKey, Treatments};
 use ctxpin_render::renderer::Renderer;
 use ctxpin_render::treat;
 
-/// Treats the bodies of a push by every renderer, because chats may be pinned by any of them. Returns the
-/// snapshot with all known treatments of its bodies, and the new ones among these. A body that is neither
-/// in the head nor in `bodies` is left to the upkeep.
+/// Renders the bodies of a push with every renderer, because chats may be pinned with any renderer.
+/// Returns the snapshot with all known treatments of its bodies, and the new treatments separately. The
+/// upkeep renders a body that is neither in the head nor in `bodies`.
 pub(crate) fn treated(
     snapshot: Snapshot,
     head: Option<&TreatedSnapshot>,

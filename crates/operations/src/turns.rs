@@ -223,7 +223,7 @@ async fn plan(ground: &mut Ground<'_>, chat: &ChatRecord) -> Result<Plan> {
     Ok(plan)
 }
 
-/// Returns whether only the reading of the same bytes changed, in a newer release.
+/// Returns whether the bytes are the same, and only a newer release reads them differently.
 async fn is_by_rules_alone(
     ground: &mut Ground<'_>,
     chat: &ChatRecord,
@@ -245,7 +245,8 @@ async fn is_by_rules_alone(
 }
 
 impl Plan {
-    /// Adds a move to a composed snapshot. Returns the pin after it, as far as the next move depends on it.
+    /// Adds a move to a composed snapshot. Returns the parts of the resulting pin on which the next move
+    /// depends.
     async fn add(
         &mut self,
         ground: &mut Ground<'_>,

@@ -10,7 +10,8 @@ use tokio::sync::{Notify, broadcast};
 use tokio::time::Instant;
 
 /// How many hints of one owner are kept for a slow watcher. A watcher that missed more reads everything
-/// again. With more changes than a page of chats that is cheaper than reading them one by one.
+/// again. If more chats have changed than a page holds, reading everything is cheaper than reading them one
+/// by one.
 const HINTS_KEPT: usize = 64;
 
 /// The most topics in one notification to the other replicas.

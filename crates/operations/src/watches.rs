@@ -493,7 +493,7 @@ impl Watch {
         Ok(())
     }
 
-    /// Handles what was known and is not in the list, and returns the next list.
+    /// Handles the known objects that are not in the list, and returns the next list.
     fn after_list(&mut self, listing: Listing) -> Option<Listing> {
         if listing.is_of_agents {
             let gone = listing.agents.into_iter();
@@ -504,7 +504,7 @@ impl Watch {
                 ..listing
             });
         }
-        // Many chats lost their agent or were bound to another one. A list of all is quicker.
+        // Many chats lost their agent or were bound to another one. Listing all chats is quicker.
         if listing.agent.is_some() && listing.chats.len() > READ_ALONE_MAX {
             return Some(Listing {
                 agent: None,

@@ -24,7 +24,7 @@ const WAITING_MAX: usize = 8;
 /// Work on at most this many bytes runs on the caller's thread, because handing it over would take longer.
 const LIGHT_BYTES: u64 = 64 * 1024;
 
-/// The longest work under locks, which other requests wait for.
+/// The longest time of a job under locks, because other requests wait for the locks.
 const UNDER_LOCKS_MAX: Duration = Duration::from_millis(250);
 
 /// Returns whether work needs no slot. `bytes` is how much it reads, or work that takes equally long.
@@ -67,7 +67,7 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Returns a watch that ends after `time_max` and knows no caller.
+    /// Returns a watch without a caller. It ends after `time_max`.
     pub fn lasting(time_max: Duration) -> Self {
         Self {
             deadline: Instant::now() + time_max,

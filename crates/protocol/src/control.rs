@@ -160,8 +160,7 @@ pub struct AgentStatus {
     pub pid: u32,
     /// The random id of the agent's process.
     pub process: Uuid,
-    /// The absolute path of the control socket; empty if the agent is of a release that does not say
-    /// it.
+    /// The absolute path of the control socket; empty from an agent of an older release.
     #[serde(default)]
     pub socket: String,
     /// The workspace's directory.
@@ -174,7 +173,7 @@ pub struct AgentStatus {
     pub not_ready: Option<String>,
     /// Why the agent polls files; null while it watches them.
     pub polling: Option<String>,
-    /// Why the last scan failed; null if it did not.
+    /// Why the last scan failed; null if it succeeded, and before the first scan.
     pub scan_error: Option<String>,
     /// What the last scan found; null before the first scan.
     pub found: Option<ScanSummary>,
@@ -183,7 +182,8 @@ pub struct AgentStatus {
     pub pushing: PushStatus,
     /// The number of declared sources.
     pub sources: u64,
-    /// The quotas that the agent's owner has nearly or fully used, as the server last said.
+    /// The quotas that the agent's owner has nearly or fully used, according to the server's latest
+    /// response.
     #[serde(default)]
     pub quota_warnings: Vec<QuotaWarning>,
     /// When the agent's token expires, according to the server's latest response. Null if the token
@@ -214,7 +214,7 @@ pub struct LastPush {
     pub snapshot: String,
     /// The head's number in the agent's timeline.
     pub seq: i64,
-    /// The time since then in whole seconds, rounded down.
+    /// The time since the server acknowledged it, in whole seconds, rounded down.
     pub seconds_ago: u64,
 }
 
@@ -222,7 +222,7 @@ pub struct LastPush {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum PushStatus {
-    /// The server has it, or there was no scan yet.
+    /// The server has the snapshot of the last scan, or there was no scan yet.
     Settled,
     Sending,
     /// The last attempt failed, and the agent will retry.
@@ -231,11 +231,11 @@ pub enum PushStatus {
         /// The seconds until the next attempt, rounded up.
         seconds: u64,
     },
-    /// The server refused it. The agent sends it again only after something has changed.
+    /// The server refused the snapshot. The agent sends it again only after something has changed.
     Refused {
         reason: String,
-        /// The seconds until the agent sends it again even if nothing has changed, rounded up; absent
-        /// if it does not.
+        /// The seconds until the agent sends the snapshot again even if nothing has changed, rounded
+        /// up; absent if it waits for a change.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         seconds: Option<u64>,
     },

@@ -31,7 +31,7 @@ pub struct File<'f> {
 /// # Errors
 ///
 /// Fails if the prompt is not made of these files. Returns the first file that is not in the prompt as this
-/// release treats it.
+/// release renders it.
 pub fn stretches<'f>(
     prompt: &str,
     files: &[File<'f>],

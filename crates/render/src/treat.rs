@@ -1,4 +1,4 @@
-//! Treats one file of a snapshot for a model.
+//! Renders one file of a snapshot for a model.
 
 use std::borrow::Cow;
 
@@ -14,8 +14,7 @@ use crate::renderer_1;
 use crate::sanitise;
 use crate::treated::Treated;
 
-/// Treats the body of an instruction file, as it stands in a prompt. Bytes that are not UTF-8 become
-/// U+FFFD.
+/// Sanitises the body of an instruction file for a prompt. Bytes that are not UTF-8 become U+FFFD.
 pub fn instruction_file(body: &[u8], renderer: Renderer) -> Treated {
     let text = String::from_utf8_lossy(body);
     match renderer {
@@ -24,7 +23,7 @@ pub fn instruction_file(body: &[u8], renderer: Renderer) -> Treated {
     }
 }
 
-/// Treats a `SKILL.md`, which a model reads alone and whole, with its frontmatter. Bytes that are not
+/// Sanitises a `SKILL.md`, which a model reads alone and whole, with its frontmatter. Bytes that are not
 /// UTF-8 become U+FFFD.
 pub fn skill(skill_md: &[u8], renderer: Renderer) -> Treated {
     let text = String::from_utf8_lossy(skill_md);

@@ -1,4 +1,4 @@
-//! The result of treating one text, and what was removed from it.
+//! The result of sanitising one text, and what was removed from it.
 
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ use ctxpin_model::warning::Warning;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Treated {
     pub text: String,
-    /// All pieces of the original text, in order. Those that are given make [`Self::text`].
+    /// All pieces of the original text, in order. The pieces that the model receives make [`Self::text`].
     pub pieces: Vec<Piece>,
     /// Warnings about what stays although no reader sees it, and about what could not simply be removed.
     pub warnings: Vec<Warning>,

@@ -34,7 +34,7 @@ const ATTEMPTS_MAX: usize = 3;
 pub(crate) enum Reach {
     /// In a project: any.
     Project,
-    /// In a home or above it: of the hidden ones, only those in which agents keep their context.
+    /// In a home or above it: no hidden components, except those in which agents keep their context.
     Personal,
     /// In a skill: only its parts.
     Skill,

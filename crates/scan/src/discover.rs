@@ -367,8 +367,8 @@ impl Contributor<'_> {
         Ok(())
     }
 
-    /// Returns a refused resource for what lies behind a folder that must not be entered. Returns `None`
-    /// if the target does not have it.
+    /// Returns a refused resource for an entry behind a folder that must not be entered. Returns `None`
+    /// if the target has no such entry.
     fn behind(&self, kind: Kind, refused: &Refused, folder: &str, name: &str) -> Option<Finding> {
         let mut refused = refused.clone();
         refused.reason = format!("{folder}: {}", refused.reason);

@@ -73,7 +73,8 @@ pub enum ScanError {
         #[source]
         error: io::Error,
     },
-    /// The working directory, or the one root, belongs to another user whom nothing trusts.
+    /// The working directory, or the only root of a scan of one path, belongs to another user who is
+    /// not trusted.
     #[error(
         "{} belongs to the user {owner} and not to you, and a model would be given what stands there; {}, or for everyone on this machine with the line `{}` in /etc/ctxpin/agent.toml",
         .path.display(), trust::advice(.path), trust::operator_line(.path)

@@ -13,7 +13,8 @@ pub(crate) struct Refused {
     /// Anything but `ok`.
     pub status: Status,
     pub reason: String,
-    /// The target of a link that may not be followed. The scan may find the same thing there by another way.
+    /// The target, if the entry is a link that may not be followed. The scan may reach the same file by
+    /// another path.
     pub target: Option<PathBuf>,
 }
 

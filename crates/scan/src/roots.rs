@@ -23,7 +23,7 @@ pub const USER_ROOT_NAMES: [&str; 3] = [".agents", ".claude", ".codex"];
 /// A request to scan a workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// The working directory. With [`Scope::Single`], the one root, which may be a file.
+    /// The working directory. With [`Scope::Single`], the only root, which may be a file.
     pub directory: PathBuf,
     pub scope: Scope,
     /// Whether to scan the user roots too.
@@ -182,7 +182,8 @@ impl Roots {
     ///
     /// # Errors
     ///
-    /// Fails if the working directory, or the one root, does not exist or is not trusted.
+    /// Fails if the working directory does not exist, or belongs to another user who is not trusted. With
+    /// [`Scope::Single`], the only root takes the place of the working directory.
     pub fn of(request: &Request) -> Result<Self, ScanError> {
         let ground = Ground::of(request)?;
         let mut list = Vec::new();
@@ -304,7 +305,7 @@ impl Ground {
         })
     }
 
-    /// Returns the directories of the project, or the one root.
+    /// Returns the directories of the project, or the only root of [`Scope::Single`].
     fn own_roots(&self, request: &Request) -> Vec<Root> {
         if request.scope == Scope::Single && !request.directory.is_dir() {
             let name = request.directory.file_name().unwrap_or_default();
@@ -466,7 +467,7 @@ fn missing(named: &Path, error: &io::Error) -> Standing {
     }
 }
 
-/// Returns what is at a canonical path. Refuses it if somebody may write there who is not trusted.
+/// Returns what is at a canonical path. Refuses it if an untrusted user may write there.
 fn present(path: &Path, reach: Reach, trust: &Trust) -> Standing {
     let metadata = match fs::symlink_metadata(path) {
         Ok(metadata) => metadata,

@@ -82,7 +82,7 @@ pub struct Watcher {
 struct Armourer {
     jobs: Sender<Vec<Place>>,
     answers: Receiver<Result<bool, WatchError>>,
-    /// Whether an answer is still to come for which nobody waits.
+    /// Whether an answer for which nobody waits is still to come.
     is_late: bool,
 }
 
@@ -122,9 +122,9 @@ impl Watcher {
         }
     }
 
-    /// Watches exactly these places. Returns whether a directory is watched now that was not before. Then
-    /// scan once more, because nobody saw what changed in it since the last scan. Never signals by itself,
-    /// and waits for at most a second.
+    /// Watches exactly these places. Returns whether a directory is newly watched. Then scan once more,
+    /// because nobody saw what changed in it since the last scan. Never signals by itself, and waits for at
+    /// most a second.
     ///
     /// # Errors
     ///

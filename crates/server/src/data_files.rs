@@ -32,7 +32,7 @@ struct Files {
 }
 
 impl DataFiles {
-    /// Notes the files that are at these paths now.
+    /// Records the files that are at these paths now.
     ///
     /// # Errors
     ///

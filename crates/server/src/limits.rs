@@ -27,12 +27,12 @@ pub(crate) const OTHER_BYTES_MAX: u64 = 64 * 1024;
 /// needs no lookup of its own.
 pub(crate) const STRANGER_BYTES_MAX: u64 = 1024;
 
-/// The most requests in progress on a connection that has sent no valid token. The token of one more
-/// is looked up first.
+/// The most requests in progress on a connection that has sent no valid token. The server first looks up
+/// the token of any further request.
 pub(crate) const STRANGER_REQUESTS_MAX: usize = 8;
 
-/// The longest response, in bytes, that is not counted until it is read. The system buffers about as much
-/// for any connection.
+/// A response of at most this many bytes is not counted while it waits for the client to read it. The
+/// system buffers about as much for any connection.
 pub(crate) const RESPONSE_BYTES_FREE: u64 = 16 * 1024;
 
 /// The largest window of a zstd body, as a power of two: 8 MiB, the limit of HTTP (RFC 9659, section 3). A

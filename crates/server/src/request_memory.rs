@@ -103,7 +103,7 @@ impl RequestMemory {
         })))
     }
 
-    /// Notes the token of the request, and looks it up if the connection has too many unknown requests or
+    /// Records the token of the request, and looks it up if the connection has too many unknown requests or
     /// the strangers' memory is used up.
     ///
     /// # Errors

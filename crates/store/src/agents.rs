@@ -237,8 +237,8 @@ impl<R> Granted<Agent, R> {
         read_one(self.within(transaction)?, agent).await
     }
 
-    /// Returns the notes on the agent's workspace, or none if the operation may not tell bodies: notes name
-    /// what bodies contain.
+    /// Returns the notes on the agent's workspace. Returns none if the caller may not read bodies, because
+    /// notes name what bodies contain.
     ///
     /// # Errors
     ///
@@ -442,7 +442,8 @@ impl Granted<Agent, Write> {
     }
 
     /// Deletes the agent with its heads, its sessions and its token. Its chats stay, unbound. The agents
-    /// that it replaced stay fenced, in favour of its own successor, or of themselves if it has none.
+    /// that it replaced stay fenced. Their successor becomes the deleted agent's own successor, or they
+    /// themselves if it has none.
     ///
     /// # Errors
     ///

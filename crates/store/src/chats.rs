@@ -422,7 +422,7 @@ impl<R> Granted<Agent, R> {
 }
 
 impl<R> Granted<Chat, R> {
-    /// Reads the chat, with the changes of this transaction.
+    /// Reads the chat of this grant again, as the transaction has changed it so far.
     ///
     /// # Errors
     ///

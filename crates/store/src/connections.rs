@@ -244,7 +244,7 @@ impl Pool {
     /// Records that no connection could be opened, and logs each new cause once. Callers go on waiting if
     /// another connection may become free, or if the cause may pass within moments.
     fn note_failure(&self, refused: NoSession) {
-        // The count includes the one that could not be opened.
+        // The count includes the connection that could not be opened.
         let others = self.count() - 1;
         let mut state = self.lock();
         let before = state.failure.take();

@@ -38,7 +38,7 @@ enum Lines {
 }
 
 impl Deed {
-    /// Returns a deed without a line in the audit log, for a reason, that wakes nobody.
+    /// Returns a deed that writes no line to the audit log, for the given reason, and wakes nobody.
     pub fn unaudited(reason: &'static str) -> Self {
         Self {
             lines: Lines::None(reason),
@@ -175,7 +175,8 @@ impl<R> Granted<object::Agent, R> {
         self.deed_on(vec![AuditObject::Agent(self.id())], vec![self.topic()])
     }
 
-    /// Returns a deed without a line in the audit log, for a reason, that wakes the watchers of the agent.
+    /// Returns a deed that writes no line to the audit log, for the given reason, and wakes the watchers of the
+    /// agent.
     pub fn unaudited(&self, reason: &'static str) -> Deed {
         Deed::unaudited(reason).waking([self.topic()])
     }
@@ -195,7 +196,8 @@ impl<R> Granted<object::Chat, R> {
         self.deed_on(vec![AuditObject::Chat(self.id())], vec![self.topic()])
     }
 
-    /// Returns a deed without a line in the audit log, for a reason, that wakes the watchers of the chat.
+    /// Returns a deed that writes no line to the audit log, for the given reason, and wakes the watchers of the
+    /// chat.
     pub fn unaudited(&self, reason: &'static str) -> Deed {
         Deed::unaudited(reason).waking([self.topic()])
     }

@@ -78,8 +78,8 @@ impl SnapshotCache {
         self.0.get(&id).map(|kept| kept.snapshot)
     }
 
-    /// Caches a snapshot if the renderer has treated all of it. Otherwise the next read may know more of
-    /// its treatments.
+    /// Caches a snapshot if all its treatments by the renderer are known. Otherwise the next read may find
+    /// more of them.
     pub fn keep(&self, id: SnapshotId, snapshot: &Arc<TreatedSnapshot>, renderer: i64) {
         if !snapshot.treatments.cover(snapshot, renderer) {
             return;

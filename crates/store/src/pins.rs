@@ -264,8 +264,9 @@ impl<R: UsesBodies> Granted<Agent, R> {
         prompt_find(self.within(transaction)?, context, renderer).await
     }
 
-    /// Returns the agents that this one replaces at its first accepted push: the one that it names, the one
-    /// that that one was to replace, and so on. Leaves out agents that have been replaced already.
+    /// Returns the agents that this agent replaces at its first accepted push: the agent that it names, the
+    /// agent that the named one was to replace, and so on. Leaves out agents that have been replaced
+    /// already.
     ///
     /// # Errors
     ///

@@ -138,8 +138,8 @@ impl<'c> Query<'c> {
         items.into_iter().enumerate().fold(self, row_of)
     }
 
-    /// Locks the rows that the statement reads. Does nothing on SQLite, where a transaction that writes is
-    /// the only one.
+    /// Locks the rows that the statement reads. Has no effect on SQLite, where only one transaction writes
+    /// at a time.
     pub(crate) fn locking(self, lock: Lock) -> Self {
         match self.target {
             Target::SqliteConnection(_) | Target::SqlitePool(_) => self,
@@ -270,7 +270,7 @@ pub(crate) enum Lock {
     Share,
     /// No other transaction may lock or change the rows.
     Update,
-    /// As `Update`, but other transactions may insert rows that refer to them.
+    /// Like `Update`, but other transactions may insert rows that refer to them.
     UpdateNoKey,
 }
 
@@ -328,10 +328,10 @@ fn safe(sql: String) -> AssertSqlSafe<String> {
     AssertSqlSafe(sql)
 }
 
-/// Returns the statement in the form that SQLite handles fastest. SQLite treats `$1` as a name and compares
-/// each name with all before it. A list of 500 resources would take 20 million comparisons to prepare, and
-/// as many to bind. If every parameter occurs once and in order, as in lists, a bare `?` means the same. In
-/// our statements `$` stands only before a number.
+/// Returns the statement in the form that SQLite handles fastest. SQLite takes `$1` for a name and compares
+/// each name with all names before it. A list of 500 resources would take 20 million comparisons to
+/// prepare, and as many to bind. If every parameter occurs once and in order, as in lists, a bare `?` means
+/// the same. In our statements `$` stands only before a number.
 fn for_sqlite(sql: String) -> String {
     let mut parts = sql.split('$');
     let mut bare = parts.next().unwrap_or_default().to_owned();

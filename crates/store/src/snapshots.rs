@@ -120,7 +120,8 @@ columns! {
     }
 }
 
-/// A resource without the files of a skill. There is a row for each treatment of the resource, or one row.
+/// A resource without the files of a skill. The query returns a row for each treatment of the resource, or one
+/// row if there is none.
 struct ResourceRow {
     snapshot: SnapshotId,
     ordinal: i64,

@@ -316,7 +316,7 @@ impl Granted<Account, Write> {
     }
 
     /// Revokes the valid tokens of users and agents that a token made, directly or through others, and
-    /// returns them. A token made meanwhile is found by a further call, so call it until it returns none.
+    /// returns them. Another token may be made meanwhile, so call this until it returns none.
     ///
     /// # Errors
     ///

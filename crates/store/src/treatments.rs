@@ -111,7 +111,7 @@ pub struct Untreated {
     pub bytes: Vec<u8>,
 }
 
-/// The task reads the bodies of all users, and lets nothing of them out but treatments.
+/// The task reads the bodies of all users, and stores only their treatments.
 impl Upkeep<'_, task::Treatments> {
     /// Returns whether the renderer's treatments of all stored bodies are stored.
     ///

@@ -213,8 +213,8 @@ impl Granted<Account, Write> {
             .await
     }
 
-    /// Deletes the user's tokens that are revoked or expired. A token that one of them made counts as made
-    /// by the nearest maker that is kept.
+    /// Deletes the user's tokens that are revoked or expired. A token that was made with a deleted token
+    /// then counts as made with the nearest maker that is kept.
     ///
     /// # Errors
     ///

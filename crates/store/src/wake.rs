@@ -19,7 +19,8 @@ const CHANNEL: &str = "ctxpin_wake";
 const PAYLOAD_BYTES_MAX: usize = 7_900;
 
 impl Database {
-    /// Notifies the other replicas of all topics at once. Does nothing on SQLite, which has one server.
+    /// Notifies the other replicas of all topics at once. Has no effect on SQLite, which has no other
+    /// replicas.
     ///
     /// # Errors
     ///

@@ -41,7 +41,7 @@ impl TestService {
     /// Returns a service on a new PostgreSQL database.
     ///
     /// # Panics
-    /// If no server is named by [`POSTGRES_VARIABLE`].
+    /// Panics if [`POSTGRES_VARIABLE`] names no server.
     pub async fn postgres() -> Self {
         Self::postgres_at(create_postgres_database().await).await
     }
@@ -73,7 +73,7 @@ impl TestService {
     /// statements that create it.
     ///
     /// # Panics
-    /// If no server is named by [`POSTGRES_VARIABLE`].
+    /// Panics if [`POSTGRES_VARIABLE`] names no server.
     pub async fn postgres_left(dump: &'static str) -> Self {
         let url = create_postgres_database().await;
         let mut connection = PgConnection::connect(&url).await.expect("PostgreSQL");
@@ -195,7 +195,8 @@ impl Held {
         let waiting = "select count(*) from pg_stat_activity \
                        where datname = current_database() and wait_event_type = 'Lock'";
         for _ in 0..LOOKS_MAX {
-            // Within a transaction the activity is as it was seen first, unless it is forgotten.
+            // Within a transaction, PostgreSQL returns the activity that it read first, until it is
+            // told to discard it.
             let forget = "select pg_stat_clear_snapshot()";
             self.connection.execute(forget).await.expect("an answer");
             let found: i64 = sqlx::query_scalar(waiting)

@@ -1,13 +1,13 @@
-//! The proof that a played server gives to those who are about to send it their token.
+//! The proof that a fake server gives to a client that is about to send its token.
 
 use ctxpin_model::proof::{Challenge, Nonce};
 use ctxpin_model::token::Token;
 
-/// Returns the response of a server that knows `token` to a request with this head, if that
+/// Returns the response of a server that knows `token` to a request with this head, if the head
 /// requests a proof. The connection stays open.
 ///
 /// # Panics
-/// If `token` is none.
+/// Panics if `token` is not a token.
 pub fn proof_answer(head: &str, token: &str) -> Option<String> {
     let query = head.lines().next()?.split_once("/readyz?token=")?.1;
     let nonce = query.split_once("nonce=")?.1.split(' ').next()?;

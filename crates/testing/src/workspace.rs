@@ -10,7 +10,7 @@ use ctxpin_model::snapshot::{Facts, Snapshot};
 ///
 /// # Panics
 ///
-/// If it is not well formed.
+/// Panics if the manifest is not well formed.
 pub fn claimed(snapshot: &Snapshot, inline: Bodies) -> Manifest {
     Manifest::new(Claims::of(snapshot, inline)).expect("claims that are well formed")
 }

@@ -17,7 +17,7 @@ const OTHER_FILES: u64 = 200;
 pub fn hold(siege: &Siege, tasks: &mut JoinSet<()>) {
     let allowed = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let sockets = SOCKETS.min(allowed.saturating_sub(OTHER_FILES));
-    // The figure says whether it was as many as are meant.
+    // The figure shows how many sockets could be opened.
     siege.add("sockets held", sockets);
     siege.again(tasks, sockets as usize, |siege, _| async move {
         let mut stream = TcpStream::connect(siege.means.address).await?;

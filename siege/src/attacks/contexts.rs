@@ -26,10 +26,11 @@ const LARGE_BYTES: usize = 512 * 1024 - 10;
 /// The number of unread responses.
 const UNREAD: usize = 10;
 
-/// Turns under which a content is looked for. A flood of them takes most of the time of preparing.
+/// The number of turns among which the attack searches for a content. Creating them takes most of the
+/// time of the preparation.
 const TURNS: usize = 10_000;
 
-/// At how many at a time they are begun.
+/// How many turns are begun at a time.
 const TURNS_AT_ONCE: usize = 4;
 
 /// Bytes of a path, which may have 1,024.

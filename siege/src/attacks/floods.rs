@@ -15,7 +15,7 @@ const CONNECTIONS: usize = 4;
 /// Frames that are sent at once.
 const FRAMES: u32 = 200;
 
-/// The reason of a stream that its client takes back (RFC 9113, section 7).
+/// The reason of a stream that its client cancels (RFC 9113, section 7).
 const CANCEL: [u8; 4] = [0, 0, 0, 8];
 
 /// Sends the frames of a flood.

@@ -49,7 +49,7 @@ pub enum Attack {
     Sockets,
     /// The API's document, compressed, as fast as it goes.
     Document,
-    /// Requests over HTTP/2 that are taken back at once (CVE-2023-44487).
+    /// Requests over HTTP/2 that the client cancels at once (CVE-2023-44487).
     RapidReset,
     /// Heads over HTTP/2 that never end.
     Continuation,

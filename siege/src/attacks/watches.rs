@@ -9,7 +9,7 @@ use crate::frames::{Connection, END_HEADERS, END_STREAM, HEADERS, fields, frame,
 
 use super::Siege;
 
-/// Chats, and at how many at a time they are made.
+/// The number of chats, and how many are created at a time.
 const CHATS: usize = 4_000;
 const CHATS_AT_ONCE: usize = 8;
 

@@ -14,7 +14,8 @@ use crate::service::Service;
 use crate::sql::safe;
 use ctxpin_cluster::command;
 
-/// Size of the file system below SQLite, and of what takes up room on it until there shall be more.
+/// Size of the file system below SQLite, and of the file that takes up room on it until the test
+/// makes room.
 const SQLITE_BYTES: u64 = 10 << 20;
 const SQLITE_BALLAST_BYTES: u64 = 3 << 20;
 

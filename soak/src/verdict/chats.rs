@@ -129,7 +129,7 @@ fn check_turns(state: &mut State, told: &Told, book: &ChatBook) {
 fn check_refreshes(state: &mut State, id: Uuid, book: &ChatBook, heads: &[TimelineHead]) {
     let Some(agent) = book.agent else { return };
     if state.agents[&agent].successor.is_some() {
-        // The successor's heads are pinned from a moment on that no response reveals.
+        // No response reveals the moment from which the successor's heads are pinned.
         return;
     }
     let pushes = state.agents[&agent].pushes.clone();

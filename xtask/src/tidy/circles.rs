@@ -1,6 +1,6 @@
-//! Modules of one folder form no circle. If `a` uses `b` and `b` uses `a`, nobody can read or
-//! change one without the other, and usually one item is in the wrong file. A module and the
-//! modules below it are one unit, and modules of tests do not count.
+//! The modules of a folder must not use each other in a circle. If `a` uses `b` and `b` uses `a`,
+//! nobody can read or change one without the other, and usually one item is in the wrong file. A
+//! module and the modules below it count as one unit, and test modules do not count.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

@@ -81,8 +81,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Fails if no agent runs, the scan fails, the server refuses the push, or all of this takes
-    /// longer than `wait`.
+    /// Fails if no agent runs, the scan fails, the server refuses the push, or nothing is
+    /// acknowledged within `wait`.
     pub async fn resync(&self, wait: Duration) -> Result<ResyncReply, ControlError> {
         let wait_seconds = wait.as_secs().clamp(1, RESYNC_SECONDS_MAX);
         let time_max = Duration::from_secs(wait_seconds) + RESPONSE_TIME_MAX;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 /// The time without a change after which a burst is over.
 const QUIET: Duration = Duration::from_millis(50);
 
-/// The time after its first change at which a burst counts as over even if changes go on.
+/// The longest burst. This long after its first change it counts as over, even if changes go on.
 const BURST_MAX: Duration = Duration::from_millis(500);
 
 /// A burst of changes, such as an editor that saves one file or a checkout that writes a thousand.

@@ -36,8 +36,8 @@ pub struct Reading<'r> {
 /// The way in which a reading notices changes.
 #[derive(Debug, Clone)]
 pub enum ChangeDetection {
-    /// File system events. Where there are none, it scans every two seconds. To find out whether
-    /// they arrive, it writes a file into this directory, which must exist.
+    /// File system events. Where no events arrive, the reading scans every two seconds. To find out
+    /// whether events arrive, it writes a file into this directory, which must exist.
     Events(PathBuf),
     /// A scan every two seconds.
     Polling,

@@ -54,7 +54,7 @@ struct ProjectWatch {
 }
 
 impl ProjectWatch {
-    /// Watches the places of a scan. Returns whether a place is watched that was not before.
+    /// Watches the places of a scan. Returns whether a place is newly watched.
     ///
     /// # Errors
     ///
@@ -83,7 +83,7 @@ impl ProjectWatch {
 /// The result of one scan, and of watching its places.
 struct Pass {
     scan: Result<Scan, ScanError>,
-    /// Whether a place is watched that was not before.
+    /// Whether a place is newly watched.
     watched: Result<bool, WatchError>,
 }
 
@@ -203,7 +203,8 @@ impl<'r> Scanner<'r> {
         }
     }
 
-    /// Publishes a scan, unless it found the same as the last one and answers no further resync.
+    /// Publishes a scan, unless it found the same as the last published scan and answers no further
+    /// resync.
     fn publish(&self, scan: ProjectScan) {
         self.state.send_if_modified(|state| {
             let had_failed = state.failure.is_some();

@@ -63,8 +63,8 @@ impl Failure {
 }
 
 /// Returns whether the same request would fail again. A response that is not from ctxpin comes from
-/// something in front of the server, which may recover soon. Only a body that is too large for it stays too
-/// large.
+/// something in front of the server, which may recover soon. Only a body that is too large for that other
+/// program stays too large.
 fn is_final(error: &ClientError) -> bool {
     match error {
         ClientError::InvalidServer { .. }

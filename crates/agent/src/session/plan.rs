@@ -22,8 +22,8 @@ use crate::error::AgentError;
 /// closes just when a repeat is due.
 pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(29);
 
-/// The pause before a snapshot is sent again that the server had no room for. Somebody has to make room
-/// first.
+/// The pause before the session sends a snapshot again for which the server had no room. Somebody has to
+/// make room first.
 const NO_ROOM_PAUSE: Duration = Duration::from_secs(10 * 60);
 
 /// Maximum number of consecutive requests of the server for bytes of one snapshot. One is usual; another

@@ -20,7 +20,7 @@ pub(crate) struct PushState {
     pub outcome: Option<PushOutcome>,
     /// The last warnings of the server.
     pub quota_warnings: Vec<QuotaWarning>,
-    /// The time at which the agent's token expires, as the server last said.
+    /// The time at which the agent's token expires, according to the server's latest response.
     pub token_expires_at: Option<Moment>,
 }
 

@@ -29,12 +29,13 @@ struct Watcher {
 }
 
 impl Down {
-    /// Stops all processes. The process that runs the server comes last, so that no other takes
-    /// over.
+    /// Stops all processes. The process that runs the server comes last, so that no other process
+    /// takes over.
     ///
     /// # Errors
     ///
-    /// Fails if one of them does not end, or runs in another container or on another machine.
+    /// Fails if one of the processes does not end, or runs in another container or on another
+    /// machine.
     pub async fn run(self) -> Result<(), Failure> {
         let data = DataDirectory::locate()?;
         // The server is only mentioned in the output. Processes can be stopped even if it cannot be

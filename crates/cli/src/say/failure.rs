@@ -86,8 +86,8 @@ impl Failure {
         }
     }
 
-    /// Prints the failure on standard error, and returns its exit code. A single cause is on the line of the
-    /// message, and of several each has a line.
+    /// Prints the failure on standard error, and returns its exit code. A single cause is on the line
+    /// of the message. Of several causes, each has a line of its own.
     pub fn report(&self) -> ExitCode {
         let label = anstyle::AnsiColor::Red.on_default().bold();
         let say = |word: &str, text: &str| {
@@ -115,7 +115,7 @@ impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let name = error.problem_name();
         let message = match error.problem() {
-            // The detail says which object is missing, and the title only that one is.
+            // The detail says which object is missing. The title says only that an object is missing.
             Some(problem) if name == Some(ProblemName::NotFound) && !problem.detail.is_empty() => {
                 problem.detail.clone()
             }
@@ -150,7 +150,8 @@ impl From<ControlError> for Failure {
     }
 }
 
-/// Returns what to do next on this command line, of which the server's own words know nothing.
+/// Returns what to do next on this command line. The server's message cannot say it, because the server
+/// knows no command line.
 fn problem_hints(name: ProblemName) -> Vec<Hint> {
     match name {
         ProblemName::Forbidden => vec![Hint::run(

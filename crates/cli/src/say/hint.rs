@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub enum Hint {
     /// Run a command, which does this.
     Run(NextCommand, String),
-    /// Give an option or set a variable, which does this.
+    /// Give an option or set a variable. The text says what that does.
     Set(Setting, String),
     /// A whole sentence that names neither a command nor a setting.
     Say(String),

@@ -1,5 +1,5 @@
-//! `ctxpin up --detach`: this process starts another one in the background, and waits until that
-//! one is ready.
+//! `ctxpin up --detach`: this process starts another one in the background, and waits until the
+//! other one is ready.
 
 use std::env;
 use std::fs::{File, OpenOptions};
@@ -16,13 +16,13 @@ use crate::data_directory::DataDirectory;
 use crate::owned::file_demand;
 use crate::say::{self, Failure, Hint, Progress};
 
-/// The option of a process that another one started, and whose announcements that one reads.
+/// The option of a background process. The process that started it reads its announcements.
 const STARTED_FLAG: &str = "--started";
 
 /// Maximum size of the log when a process opens it, in bytes.
 const LOG_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
-/// Size of the end that stays of a longer log, in bytes.
+/// How many bytes stay of a longer log: those at its end.
 const LOG_BYTES_KEPT: u64 = 1024 * 1024;
 
 /// Starts this command again in the background, and waits until it is ready.

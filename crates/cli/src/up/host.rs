@@ -1,5 +1,5 @@
-//! The only server of a user: the process that holds the lock runs it, all others join it, and one of them
-//! takes over when it ends.
+//! The only server of a user. The process that holds the lock runs the server, and all other processes
+//! join it. When the first process ends, one of the others takes over.
 
 use std::fs;
 use std::io;

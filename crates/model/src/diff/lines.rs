@@ -35,7 +35,8 @@ pub struct Line {
     pub kind: LineKind,
     /// The text without its line feed.
     pub text: String,
-    /// Ranges of bytes of the text that differ from the line that this one replaces, or that replaces it.
+    /// The ranges of bytes in which the text differs from its counterpart: the line that it replaces,
+    /// or that replaces it.
     pub words: Vec<(usize, usize)>,
     /// Whether a line feed ends the line. Only the last line of a text may have none.
     pub is_ended: bool,

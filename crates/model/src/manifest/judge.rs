@@ -1,5 +1,5 @@
-//! From a manifest to a snapshot. The server believes a claim only if it cannot compute the value:
-//! sizes, names and descriptions come from the bytes.
+//! From a manifest to a snapshot. The server takes a claimed value only if it cannot compute the
+//! value: sizes, names and descriptions come from the bytes.
 
 use super::agent_blobs::AgentBlobs;
 use super::{Claim, ClaimedFile, Manifest};

@@ -1,5 +1,5 @@
-//! The limits of a skill's files. Files past a limit are summarised in one entry, whose hash changes
-//! when any of them does.
+//! The limits of a skill's files. One entry summarises the files past a limit. Its hash changes when
+//! any of these files does.
 
 use crate::hash::BlobHasher;
 use crate::limits::{

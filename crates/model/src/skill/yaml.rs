@@ -219,8 +219,8 @@ fn lines_of_keys(yaml: &str) -> Vec<(String, u64)> {
     keys.collect()
 }
 
-/// Quotes every plain value that YAML does not accept as one. Returns the new text, and a warning for
-/// each such value.
+/// Quotes every plain value that YAML does not accept without quotes. Returns the new text, and a
+/// warning for each such value.
 fn quoted(yaml: &str) -> (String, Vec<Warning>) {
     let mut quoted = String::with_capacity(yaml.len() + 16);
     let mut warnings = Vec::new();

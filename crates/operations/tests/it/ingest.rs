@@ -342,7 +342,7 @@ async fn what_is_not_used_stores_no_bytes(test: &TestService) {
                 .all(|resource| resource.stored().count() == 0)
         );
     }
-    // The one blob is the prompt of a context without any instructions.
+    // The only blob is the prompt of a context without any instructions.
     assert_eq!(test.count("select count(*) from blobs").await, 1);
     assert_eq!(test.count("select count(*) from prompts").await, 1);
 }

@@ -261,7 +261,7 @@ async fn finding_11_an_agent_has_its_token_no_longer_than_its_maker(test: &TestS
     test.advance(Duration::from_secs(60));
     assert_eq!(me(service, for_a_while).await, Outcome::Unauthenticated);
     assert_eq!(session(service, &agent).await, Outcome::Unauthenticated);
-    // A token that does not expire creates an agent's token that does not.
+    // A token that does not expire creates an agent's token that does not expire either.
     let agent = TestAgent::create(service, owner, "project").await;
     let read = agents::read(service, owner, agent.id).await.unwrap();
     assert_eq!(read.token_expires_at, None);

@@ -1,5 +1,5 @@
-//! The whole lifecycle against a model. The real operations and a small sequential model carry out random
-//! histories, and the test compares everything observable after every step.
+//! The whole lifecycle against the reference model. The real operations and this small sequential
+//! implementation carry out random histories, and the test compares everything observable after every step.
 //!
 //! The steps are a plain list that proptest generates and shrinks. Its state machines would need
 //! transitions without `await` and a second model of preconditions. Here a step names its object

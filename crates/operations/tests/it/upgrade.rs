@@ -293,7 +293,7 @@ async fn what_was_stored_before_is_charged(left: &Left<'_>) {
     let before = quotas::usage(service, owner, None).await.unwrap();
     let used = before.usage.used;
     assert_eq!((used.agents, used.chats, used.tokens), (1, 9, 1));
-    // All stored blobs came from the one agent, except rendered prompts.
+    // All stored blobs came from the only agent, except rendered prompts.
     let sent = "select cast(sum(size) as bigint) from blobs where hash not in (select prompt from prompts)";
     assert_eq!(used.content_bytes as i64, left.test.count(sent).await);
     assert!(used.content_bytes > 0);

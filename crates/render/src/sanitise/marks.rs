@@ -1,4 +1,4 @@
-//! Marks invisible characters whose removal would change what is code.
+//! Marks invisible characters whose removal would turn code into prose, or prose into code.
 
 use std::ops::Range;
 

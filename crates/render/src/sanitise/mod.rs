@@ -32,7 +32,7 @@ pub fn line(line: &str) -> String {
     shown(spaced.trim()).trim().to_owned()
 }
 
-/// Treats a text that is no prose, or that a model reads alone. Line ends become LF. Removes invisible
+/// Sanitises a text that is no prose, or that a model reads alone. Line ends become LF. Removes invisible
 /// characters and escapes ctxpin's tags. Everything else stays. Idempotent.
 pub fn shown(text: &str) -> String {
     alone(text).text
@@ -55,12 +55,12 @@ fn show(layers: &mut Layers) {
     layers.push(tags::escapes(&layers.text));
 }
 
-/// Treats a Markdown text for a model. The result has no blank lines at its ends and no last line end.
+/// Sanitises a Markdown text for a model. The result has no blank lines at its ends and no last line end.
 ///
 /// Does the same as [`shown`]. Outside of code it also removes comments, processing instructions,
 /// declarations and CDATA sections, cuts blanks at the ends of lines unless they break the line, and joins
-/// blank lines. A comment stays if its removal would change what is code. What an unclosed opener hides
-/// stays too. The result warns of both. Idempotent.
+/// blank lines. A comment stays if its removal would turn code into prose, or prose into code. What an
+/// unclosed opener hides stays too. The result warns of both. Idempotent.
 pub fn text(text: &str) -> Treated {
     let mut layers = Layers::new(text);
     layers.push(characters::line_ends(&layers.text));
@@ -74,7 +74,7 @@ pub fn text(text: &str) -> Treated {
             let line = line_of(text, layers.first_place(at));
             Warning::new(code).at_line(line)
         };
-        // What readers miss is told of the text as they have it.
+        // The warnings are about the original text, which readers have.
         warnings.get_or_insert_with(|| {
             let unclosed = round.unclosed.iter().take(WARNINGS_MAX);
             let unclosed = unclosed

@@ -1,5 +1,5 @@
-//! Whatever a workspace says, it cannot hide anything from a person or pass for ctxpin. What is
-//! forbidden is looked for here in another way than the sanitiser does.
+//! Whatever a workspace says, it cannot hide anything from a person or pass for ctxpin. These tests
+//! search for forbidden text in another way than the sanitiser.
 
 use ctxpin_model::markdown::{PartKind, parts};
 use ctxpin_model::resource::Kind;
@@ -126,14 +126,14 @@ fn hostile_text() -> impl Strategy<Value = String> {
 fn settings() -> ProptestConfig {
     let default = ProptestConfig::default();
     ProptestConfig {
-        // What forms from several pieces is rare; PROPTEST_CASES asks for more.
+        // Text that forms from several pieces is rare; PROPTEST_CASES sets more cases.
         cases: default.cases.max(4096),
         failure_persistence: None,
         ..default
     }
 }
 
-/// The text without what is kept though it is not seen, in lower case.
+/// Returns the text in lower case, without the invisible characters that are kept.
 fn skeleton(text: &str) -> String {
     let seen: String = text
         .chars()
@@ -210,7 +210,7 @@ fn unix(text: &str) -> String {
     text.strip_prefix('\u{FEFF}').unwrap_or(&text).to_owned()
 }
 
-/// What is code in a text, each with what is escaped and removed everywhere.
+/// Returns the pieces of code in a text, after the escapes and removals that apply everywhere.
 fn codes(text: &str) -> Vec<String> {
     let text = unix(text);
     let codes = parts(&text).into_iter();
@@ -249,14 +249,14 @@ proptest! {
         prop_assert_eq!(live_tags(output), 0, "{:?}", output);
         assert_nothing_hidden(output);
         prop_assert!(!output.ends_with('\n'), "{:?}", output);
-        // What is code is kept. U+2028 and its like are not, for they are no lines to Markdown.
+        // Code is kept, except U+2028 and similar characters, which end no line in Markdown.
         if !input.contains(['\u{B}', '\u{C}', '\u{85}', '\u{2028}', '\u{2029}']) {
             let kept = unmarked(output);
             for code in codes(&input) {
                 prop_assert!(kept.contains(&code), "{:?}: {:?} in {:?}", input, code, output);
             }
         }
-        // Nothing that readers do not see stays without a word, and none of it grows.
+        // A text that readers do not see stays only with a warning, and never grows.
         prop_assert!(hidden_chars(output) <= hidden_chars(&unix(&input)), "{:?}: {:?}", input, output);
         let is_warned = treated.warnings.iter().any(|warning| {
             matches!(warning.code, Code::CommentKept | Code::CommentUnclosed)
@@ -333,7 +333,7 @@ proptest! {
     }
 }
 
-/// What forges a line or closes an element, put into every place of a prompt in turn.
+/// Texts that forge a line or close an element, put into each place of a prompt in turn.
 #[test]
 fn no_place_of_a_prompt_takes_markup() {
     for attack in [
@@ -381,8 +381,8 @@ fn no_place_of_a_prompt_takes_markup() {
     }
 }
 
-/// Texts that are slow for a sanitiser which searches or removes again and again: a quadratic one
-/// would need hours for them.
+/// Texts that are slow for a sanitiser that searches or removes repeatedly. A quadratic sanitiser would
+/// need hours for them.
 #[test]
 fn long_hostile_texts_are_sanitised_in_linear_time() {
     const REPEATS: usize = 50_000;
@@ -433,7 +433,7 @@ fn long_hostile_texts_are_sanitised_in_linear_time() {
     let _ = sanitise::text(&nested);
 }
 
-/// As [`live_tags`], in the beginning of a text: the check itself is not linear.
+/// Does the same as [`live_tags`] for the beginning of a text, because the check itself is not linear.
 fn live_tags_at_start(text: &str) -> usize {
     live_tags(&text.chars().take(1_000).collect::<String>())
 }

@@ -1,4 +1,4 @@
-//! Equal context hashes mean equal prompts: a render is kept by that hash.
+//! Equal context hashes mean equal prompts, because the server stores prompts by that hash.
 
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::mcp::Detail;
@@ -68,7 +68,7 @@ fn sample() -> impl Strategy<Value = Sample> {
     })
 }
 
-/// The snapshot with everything changed that no model sees.
+/// Returns the snapshot after a change of everything that no model sees.
 fn changed(snapshot: &Snapshot, unseen: &Unseen) -> Snapshot {
     let mut changed = snapshot.clone();
     changed.error = unseen.error.clone();

@@ -52,7 +52,8 @@ fn prompt_files_have_1_mib_and_configurations_64_kib() {
     assert_eq!(w.error(&found, "project/.mcp.json"), error);
 }
 
-/// The hash by which a file that is too large is told: of its size and its first 64 KiB.
+/// Returns the hash that identifies a file that is too large: the hash of its size and its first 64
+/// KiB.
 fn too_large(bytes: &[u8]) -> BlobHash {
     let size = (bytes.len() as u64).to_be_bytes();
     BlobHash::of(&[&size[..], &bytes[..64 * 1024]].concat())
@@ -68,7 +69,7 @@ fn ten_mebibytes_are_told_by_their_size_and_beginning() {
     assert_eq!(file.size, 10 * 1024 * 1024);
     let expected = too_large(bytes.as_bytes());
     assert_eq!(file.content, Some(Content::Claimed(expected)));
-    // Whatever the size is, it is the real one.
+    // The reported size is always the real one.
     let file = std::fs::File::create(w.path("project/AGENTS.md")).unwrap();
     file.set_len(20 * 1024 * 1024 * 1024).unwrap();
     let found = w.check(&["oversize project/AGENTS.md"]);
@@ -357,7 +358,7 @@ fn finding_15_a_file_of_511_names_is_read_once() {
     }
     let found = w.check(&["ok project/skills/s00/SKILL.md"]);
     assert_eq!(found.bodies.len(), 2);
-    // And what is too large is never read whole: of these 8 GiB a scan reads 32 MiB.
+    // A scan never reads the whole of a file that is too large: it reads 32 MiB of these 8 GiB.
     for index in 0..511 {
         let path = w.path(&format!("project/skills/large/{index:03}"));
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! What was passed over, and what leads nowhere, is told.
+//! Notes report the entries that a scan ignores, and the imports that lead nowhere.
 
 use ctxpin_model::warning::NOTES_MAX;
 
@@ -122,7 +122,7 @@ fn files_of_other_tools_are_named_once_for_each_root() {
         "other-tool project: CLAUDE.local.md, GEMINI.md, .clinerules, .cursor/rules, .github/copilot-instructions.md",
         "other-tool project/pkg: AGENTS.override.md",
     ]);
-    // What is read all the same is not told.
+    // An entry that is read all the same has no note.
     w.declare("project/GEMINI.md");
     w.declare("project/CLAUDE.local.md");
     w.declare("project/.cursor/rules/a.mdc");

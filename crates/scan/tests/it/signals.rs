@@ -49,7 +49,7 @@ impl Watched {
         self.drain();
     }
 
-    /// Nothing has signalled, and something that matters still would.
+    /// Checks that nothing has signalled, and that a relevant change still would.
     fn expect_nothing_before(&mut self, what: &str) {
         self.settle();
         assert!(self.signals.try_recv().is_err(), "{what}");
@@ -286,7 +286,7 @@ fn a_flood_of_events_keeps_nobody_waiting() {
         assert!(matches!(flooded, Err(WatchError::Flooded)), "{flooded:?}");
     }
     drop(release);
-    // What was asked last holds once it is over.
+    // The last request holds once the flood of events is over.
     let end = Instant::now() + PATIENCE;
     while watcher.set_places(&both).is_err() {
         assert!(Instant::now() < end, "it is over");

@@ -370,7 +370,7 @@ fn finding_15_a_linked_skill_is_read_once() {
     for index in 0..LINKS {
         w.link(&format!("project/skills/s{index:03}"), "../big/a");
     }
-    // It is asked before each skill and each file whether to go on.
+    // The scan asks before each skill and each file whether to go on.
     let asked = |w: &Workspace| {
         let asked = std::cell::Cell::new(0);
         let go_on = || {

@@ -1,4 +1,4 @@
-//! Somebody else's directory is read only where it is trusted.
+//! A directory of another user is read only if it is trusted.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, lchown};
@@ -17,8 +17,8 @@ const STRANGER: u32 = 4_242;
 /// To whom root gives things away.
 const OWNER: u32 = 2_001;
 
-/// Makes everything at a path somebody's who is neither root nor who scans. An ordinary user can give
-/// nothing away, and need not: it is the stranger who scans.
+/// Gives everything at a path to a user who is neither root nor the one who scans. An ordinary user
+/// cannot give files away, and need not: the test then scans for a stranger. Returns the path's owner.
 fn give_away(path: &Path) -> u32 {
     if geteuid().is_root() {
         if path.is_dir() && !path.is_symlink() {
@@ -206,7 +206,7 @@ fn finding_07_a_root_of_somebody_else_is_refused() {
     assert_eq!(w.error(&found, "project/rules.md"), expected);
     let error = check_source(&w.request, rules.as_ref()).unwrap_err();
     assert!(error.to_string().contains(&expected), "{error}");
-    // What is root's is everybody's, but not where everybody may write.
+    // Everybody trusts directories of root, but not where everybody may write.
     lchown(w.path("project/theirs"), Some(0), Some(0)).unwrap();
     give_away(&w.path("project"));
     lchown(w.path("project/theirs"), Some(0), Some(0)).unwrap();
@@ -252,7 +252,7 @@ fn finding_07_what_others_put_where_everybody_may_write_is_not_read() {
         "ok project/skills/own/SKILL.md",
         "ok project/.agents/skills/planted/SKILL.md",
     ];
-    // Whoever may write there was let in by the person.
+    // The person has let in every user who may write there.
     w.check(&all);
     mode(&w.path("project/.agents/skills"), 0o777);
     w.check(&[

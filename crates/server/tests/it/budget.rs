@@ -113,7 +113,7 @@ async fn finding_05_bodies_under_way_have_a_budget() {
         let mut other = push_begun(&server, &second, 2_500_000).await;
         if let Ok(answer) = timeout(Duration::from_millis(100), read(&mut other)).await {
             let problem = answer.problem();
-            // The server may not have dropped the one before yet.
+            // Perhaps the server has not dropped the previous one yet.
             if !problem.1.detail.starts_with("This token holds") {
                 break (answer, problem);
             }

@@ -11,7 +11,7 @@ use ctxpin_testing::databases::await_replication;
 
 use crate::server::Server;
 
-/// Longest time from the moment that the address leads to a primary until that is written.
+/// Longest time from the moment when the address leads to a primary until a write succeeds.
 const RECOVERY_MAX: Duration = Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

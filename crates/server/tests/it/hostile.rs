@@ -119,7 +119,7 @@ async fn lengths_that_lie() {
     }
     let answer = send(&server, &long).await;
     assert_eq!(answer.problem().0, ProblemName::TooLarge);
-    // The extension of a chunk is no place to go on for ever.
+    // The extension of a chunk must not go on for ever.
     let endless = with(chunked, &format!("2;{}", "a".repeat(1 << 20)));
     let answer = send(&server, &endless).await;
     assert_eq!(answer.problem().0, ProblemName::MalformedRequest);

@@ -1,6 +1,6 @@
-//! Permissions over HTTP: every route answers every caller as the one table says, and the response
-//! for an object that the caller may not know is the same as for one that does not exist. A route
-//! without a line here fails the test.
+//! Permissions over HTTP: every route answers every caller as the table in `ctxpin_model::access`
+//! says. The response for an object that the caller may not know is the same as for an object that
+//! does not exist. A route without a line here fails the test.
 
 use std::collections::BTreeMap;
 

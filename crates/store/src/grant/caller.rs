@@ -127,7 +127,7 @@ impl Caller {
     }
 }
 
-/// The operation that an actor may do, and how much it may tell.
+/// The operation that an actor may do, and how much of the object the response may contain.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Access {
     pub(super) actor: Actor,

@@ -80,7 +80,7 @@ impl<O: Grantable, R> Granted<O, R> {
         }
     }
 
-    /// Returns whether the operation may tell the bodies of the object.
+    /// Returns whether the operation may return the object's bodies to the caller.
     pub(crate) fn tells_bodies(&self) -> bool {
         self.access.reach == Reach::Bodies
     }
@@ -456,7 +456,7 @@ impl<R> Granted<object::Agent, R> {
 }
 
 impl<R> Granted<object::Chat, R> {
-    /// Returns the grant for reading bodies, if the operation may tell this chat's.
+    /// Returns the grant for reading this chat's bodies, if the operation may return them to the caller.
     pub fn bodies(&self) -> Option<Granted<object::Chat, right::Body>> {
         self.tells_bodies().then(|| Granted {
             id: self.id,

@@ -10,9 +10,9 @@
 //!
 //! The functions that check a caller (`grant_*`, `sight_*`, `identify`, `prompt`) return
 //! `Error::Unauthenticated` if the token is not valid, `Error::NotFound` if the caller may not know of the
-//! object, `Error::Forbidden` if they may, and `Error::SchemaNewer` in a transaction that writes if a newer
-//! release has migrated the schema. A query of a grant returns `Error::Unexpected` in a transaction other
-//! than the grant's.
+//! object, `Error::Forbidden` if the caller may know of it but not do the operation, and
+//! `Error::SchemaNewer` in a transaction that writes if a newer release has migrated the schema. A query of
+//! a grant returns `Error::Unexpected` in a transaction other than the grant's.
 
 mod caller;
 mod granted;

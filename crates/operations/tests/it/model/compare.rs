@@ -1,4 +1,4 @@
-//! Compares everything observable with the model.
+//! Compares everything observable with the reference model.
 
 use std::collections::BTreeSet;
 

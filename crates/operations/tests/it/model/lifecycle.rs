@@ -1,4 +1,4 @@
-//! A sequential model of the lifecycle of agents and chats.
+//! The reference model: a sequential implementation of the lifecycle of agents and chats.
 //!
 //! It follows the rules of the lifecycle and uses nothing of the code under test. It compares
 //! content as content, and finds differences in plain lists. A new event of the lifecycle must be
