@@ -59,7 +59,8 @@ pub struct BulkMove {
     pub decision: Decision,
 }
 
-/// A chat as the caller has seen it. The chat is left alone if its pin or its agent's head is another one.
+/// A chat as the caller has seen it. The chat does not move if its pin or its agent's head has changed
+/// since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SeenChat {
     pub chat: ChatId,

@@ -45,7 +45,7 @@ pub struct PendingList {
     pub page: Page<PendingItem, PendingChangeCursor>,
     /// The number of drifted chats.
     pub chat_count: usize,
-    /// Whether all drifted chats were compared. If not, the newest were.
+    /// Whether all drifted chats were compared. Otherwise, only the newest were.
     pub is_complete: bool,
 }
 
@@ -70,8 +70,8 @@ pub struct PendingChat {
 }
 
 /// Returns a page of the pending changes of all chats that the caller may read, or with `own` of the caller's
-/// chats only. A change whose first chat drifted last comes first. Archived chats and chats that declined the
-/// head have none.
+/// chats only. The changes are in the order of the time at which their first chat drifted, newest first.
+/// Archived chats and chats that declined the head have none.
 ///
 /// # Errors
 ///

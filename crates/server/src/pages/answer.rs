@@ -56,7 +56,8 @@ fn location(page: &str) -> HeaderValue {
     HeaderValue::from_str(page).unwrap_or(HeaderValue::from_static("/"))
 }
 
-/// Returns the path of a page of this server. Another text could lead a reader elsewhere, and gives `/`.
+/// Returns the path of a page of this server. Returns `/` for any other text, because it could lead a
+/// reader elsewhere.
 pub(crate) fn local_path(text: Option<&str>) -> &str {
     let is_local = |text: &&str| {
         text.starts_with('/') && !text.starts_with("//") && !text.contains(['\\', '\r', '\n', '\t'])

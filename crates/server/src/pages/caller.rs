@@ -44,7 +44,8 @@ impl FromRequestParts<App> for PageCaller {
     }
 }
 
-/// An extractor of a watch's caller, who is a page or sends a token. A browser's `EventSource` cannot send one.
+/// An extractor of a watch's caller: the session of a page, or the sender of a token. A browser's `EventSource`
+/// cannot send one.
 pub(crate) struct WatchCaller(pub Credential);
 
 impl FromRequestParts<App> for WatchCaller {

@@ -55,7 +55,7 @@ pub(crate) struct PlaceLink {
     pub is_current: bool,
     /// `None` if the place has no number.
     pub count: Option<Number>,
-    /// Whether the number is of things that wait for a person.
+    /// Whether the number counts objects that wait for a person's decision.
     pub waits: bool,
 }
 

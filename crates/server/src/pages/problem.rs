@@ -1,4 +1,4 @@
-//! Problems as pages: what is so, why, and the command to copy.
+//! Problems as pages: what is wrong, why, and the command to copy.
 
 use askama::Template;
 use axum::extract::{Request, State};
@@ -101,7 +101,7 @@ fn shown(app: &App, problem: &Problem, wants: Wants, choices: Choices) -> Respon
     response
 }
 
-/// Returns what is so in a few words, and the command that helps.
+/// Returns what is wrong in a few words, and the command that helps.
 fn advice(name: Option<ProblemName>) -> (&'static str, Option<&'static str>) {
     match name {
         Some(ProblemName::NotFound) => ("This is not here", None),

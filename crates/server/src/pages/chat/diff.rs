@@ -279,7 +279,7 @@ impl<'v> DiffForm<'v> {
         format!("{pin}..{head}.{}", self.layout.word())
     }
 
-    /// Returns whether the tree shows the folder of an entry, which the entry before it does not share.
+    /// Returns whether the tree shows the folder of an entry: only if the previous entry is in another folder.
     fn begins_folder(&self, index: &usize) -> bool {
         let folder = self.entries[*index].path.folder();
         let before = index

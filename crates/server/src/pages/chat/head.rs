@@ -197,7 +197,7 @@ impl ChatHead {
 ///
 /// # Errors
 ///
-/// Returns `not-found` if it is none.
+/// Returns `not-found` if the text is no id.
 pub(super) fn chat_id(path: &crate::params::PathParams) -> ApiResult<ChatId> {
     path.id("chat").map_err(|_: ApiError| {
         ApiError::new(
