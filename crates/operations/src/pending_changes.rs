@@ -134,6 +134,26 @@ pub async fn chats(
     Ok(Page::of(chats, page.limit, cursor))
 }
 
+/// Returns the newest chats that have not taken some of the pending changes, each once and with one of its places.
+///
+/// # Errors
+///
+/// Returns [`Error::Busy`] if too many of the user's requests wait already.
+pub async fn chats_of_any(
+    service: &Service,
+    credential: Credential,
+    own: bool,
+    ids: &[PendingChangeId],
+    limit: usize,
+) -> Result<Vec<PendingChat>> {
+    let collected = Collected::collect(service, credential, own).await?;
+    let changes = ids.iter().filter_map(|id| collected.found.get(*id));
+    let chats = changes.flat_map(|change| collected.chats(change));
+    let by_id: BTreeMap<_, _> = chats.map(|found| (found.0.chat.id, found)).collect();
+    let newest = by_id.into_values().rev().take(limit);
+    Ok(newest.map(pending_chat).collect())
+}
+
 fn pending_chat((drifted, place): (&DriftedChat, &Place)) -> PendingChat {
     PendingChat {
         drifted: drifted.clone(),
