@@ -230,6 +230,8 @@ pub struct ChatCounts {
     pub unpinned: u64,
     pub error: u64,
     pub archived: u64,
+    /// The drifted chats of the caller alone, about which the caller may decide.
+    pub own_drifted: u64,
     pub agents: u64,
 }
 

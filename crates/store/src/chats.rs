@@ -335,6 +335,12 @@ impl<R> Granted<Account, R> {
                 .push_all(of_state(*state))
                 .push(") as bigint), ");
         }
+        query = query
+            .push("cast(count(*) filter (where c.archived_at is null and c.owner_id = ")
+            .value(&self.owner())
+            .push(" and ")
+            .push_all(of_state(ChatState::Drifted))
+            .push(") as bigint), ");
         query = query.push(
             "cast(count(*) filter (where c.archived_at is null) as bigint), \
              cast(count(c.archived_at) as bigint), (select cast(count(*) as bigint) from agents g",
@@ -353,6 +359,7 @@ impl<R> Granted<Account, R> {
                     declined: row.take()?,
                     unpinned: row.take()?,
                     error: row.take()?,
+                    own_drifted: row.take()?,
                     all: row.take()?,
                     archived: row.take()?,
                     agents: row.take()?,

@@ -604,6 +604,7 @@ async fn chats_are_counted_and_listed_by_state(test: &TestService) {
         unpinned: 1,
         error: 2,
         archived: 1,
+        own_drifted: 1,
         agents: 1,
     };
     assert_eq!(counts, expected);

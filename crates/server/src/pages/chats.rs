@@ -12,7 +12,7 @@ use ctxpin_protocol::convert::pages::page_request;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::answer::see_other;
+use super::bulk::Choice;
 use super::caller::PageCaller;
 use super::frame::{Frame, Place, html};
 use super::parts::number::Number;
@@ -60,16 +60,20 @@ struct Group {
 /// A chat in a list.
 pub(crate) struct ChatRow {
     pub id: ChatId,
+    /// The value that the row's box sends.
+    pub choice: String,
+    /// The form that the box belongs to.
+    pub form: &'static str,
     pub title: String,
-    client: Option<String>,
-    short_id: ShortId,
-    rail: Rail,
+    pub client: Option<String>,
+    pub short_id: ShortId,
+    pub rail: Rail,
     /// The error of the pinned snapshot.
-    error: Option<String>,
-    drifted_since: Option<Time>,
-    is_away: bool,
-    pinned: Option<Time>,
-    last_turn: Option<Time>,
+    pub error: Option<String>,
+    pub drifted_since: Option<Time>,
+    pub is_away: bool,
+    pub pinned: Option<Time>,
+    pub last_turn: Option<Time>,
 }
 
 /// The query of the page.
@@ -105,11 +109,6 @@ pub(crate) async fn list(
         groups: groups(page.items, frame.now),
         frame,
     })
-}
-
-/// Leads to the page.
-pub(crate) async fn first(_caller: PageCaller) -> Response {
-    see_other("/chats")
 }
 
 fn filter(query: &ChatsQuery) -> Result<ChatFilter, InvalidMember> {
@@ -198,6 +197,12 @@ impl ChatRow {
         let pin = chat.pin.as_ref();
         Self {
             id: chat.id,
+            choice: Choice::value(
+                chat.id,
+                pin.map(|pin| pin.pin.snapshot),
+                chat.head.map(|head| head.snapshot),
+            ),
+            form: "selection",
             title: title_of(line),
             client: chat.client.clone(),
             short_id: ShortId::of_id(chat.id, "chat's id"),
@@ -210,7 +215,16 @@ impl ChatRow {
         }
     }
 
-    fn stand(&self) -> Stand {
+    /// Lets the row's box belong to the form around it, and send this value.
+    pub fn choosing(self, choice: String) -> Self {
+        Self {
+            choice,
+            form: "decision",
+            ..self
+        }
+    }
+
+    pub fn stand(&self) -> Stand {
         self.rail.stand
     }
 }

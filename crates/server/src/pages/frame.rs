@@ -116,7 +116,7 @@ impl Frame {
     ) -> Self {
         let counts = overview.counts;
         let count = |place| match place {
-            Place::Changes => Some(counts.drifted),
+            Place::Changes => Some(counts.own_drifted),
             Place::Chats => Some(counts.all),
             Place::Workspaces => Some(counts.agents),
             Place::Search | Place::Settings => None,
@@ -148,6 +148,12 @@ impl Frame {
             is_wide: false,
             now,
         }
+    }
+
+    /// Returns the number of chats.
+    pub fn chat_count(&self) -> Number {
+        let chats = self.places.iter().find(|link| link.path == "/chats");
+        chats.and_then(|link| link.count).unwrap_or(Number(0))
     }
 
     /// Restricts the page's news to those of these objects.

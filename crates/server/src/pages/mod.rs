@@ -6,16 +6,22 @@
 
 mod answer;
 mod assets;
+mod bulk;
 mod caller;
+mod changes;
 mod chat;
 mod chats;
 mod form;
 mod frame;
+mod new_chat;
 mod parts;
 mod problem;
 pub(crate) mod routes;
+mod search;
 mod session;
+mod settings;
 mod sign_in;
+mod workspaces;
 
 pub(crate) use caller::{PageCaller, WatchCaller};
 pub(crate) use problem::show_problems;

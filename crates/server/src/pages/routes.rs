@@ -4,7 +4,7 @@ use axum::Router;
 use axum::routing::{MethodRouter, get, post};
 use ctxpin_model::access::Operation;
 
-use super::{assets, chat, chats, sign_in};
+use super::{assets, bulk, changes, chat, chats, new_chat, search, settings, sign_in, workspaces};
 use crate::app::App;
 use crate::limits::MOVE_BYTES_MAX;
 use crate::route_policy::{BodyLimit, CachePolicy, RoutePolicy};
@@ -46,8 +46,15 @@ pub(crate) fn page_routes() -> Vec<PageRoute> {
         PageRoute::new("/assets/{name}", get(assets::read)).cached(CachePolicy::Immutable),
         PageRoute::new("/sign-in", get(sign_in::page).post(sign_in::sign_in)),
         PageRoute::new("/sign-out", post(sign_in::sign_out)),
-        PageRoute::new("/", get(chats::first)),
-        PageRoute::new("/chats", get(chats::list)),
+        PageRoute::new("/", get(changes::list)),
+        PageRoute::new("/changes/moves", post(bulk::changes))
+            .body(MOVE_BYTES_MAX, Operation::PinMove),
+        PageRoute::new("/changes/{change}", get(changes::page)),
+        PageRoute::new("/changes/{change}/moves", post(bulk::change))
+            .body(MOVE_BYTES_MAX, Operation::PinMove),
+        PageRoute::new("/chats", get(chats::list).post(new_chat::create)),
+        PageRoute::new("/chats/new", get(new_chat::page)),
+        PageRoute::new("/chats/moves", post(bulk::chats)).body(MOVE_BYTES_MAX, Operation::PinMove),
         PageRoute::new(
             "/chats/{chat}",
             get(chat::changes::page).post(chat::settings::change),
@@ -69,6 +76,21 @@ pub(crate) fn page_routes() -> Vec<PageRoute> {
             "/chats/{chat}/delete",
             get(chat::settings::delete_page).post(chat::settings::delete),
         ),
+        PageRoute::new("/workspaces", get(workspaces::list)),
+        PageRoute::new("/workspaces/{agent}", get(workspaces::page)),
+        PageRoute::new("/search", get(search::page)),
+        PageRoute::new("/settings", get(settings::tokens::page)),
+        PageRoute::new("/settings/tokens", post(settings::tokens::create)),
+        PageRoute::new(
+            "/settings/tokens/{token}/revoke",
+            post(settings::tokens::revoke),
+        ),
+        PageRoute::new(
+            "/settings/users",
+            get(settings::users::page).post(settings::users::create),
+        ),
+        PageRoute::new("/settings/users/{user}", post(settings::users::change)),
+        PageRoute::new("/settings/audit", get(settings::audit::page)),
     ]
 }
 

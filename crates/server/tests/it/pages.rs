@@ -124,6 +124,8 @@ async fn pages_as_reviewed(server: Server) {
     let browser = Browser::sign_in(&server, &server.token).await;
     check_golden("sign-in", &browser.page("/sign-in?next=/chats").await);
     check_golden("chats-none", &browser.page("/chats").await);
+    check_golden("changes-none", &browser.page("/").await);
+    check_golden("workspaces-none", &browser.page("/workspaces").await);
     let mut agent = Agent::create(&server).await;
     let waiting = create_chat(&server, Some(agent.id), "Waits").await;
     check_golden(
@@ -162,6 +164,26 @@ async fn pages_as_reviewed(server: Server) {
         "chat-delete",
         &browser.page(&format!("{path}/delete")).await,
     );
+    check_golden("changes", &browser.page("/").await);
+    check_golden("chat-new", &browser.page("/chats/new").await);
+    check_golden("workspaces", &browser.page("/workspaces").await);
+    check_golden(
+        "workspace",
+        &browser.page(&format!("/workspaces/{}", agent.id)).await,
+    );
+    check_golden("search", &browser.page("/search").await);
+    let text = first.snapshot().resources[0].body().unwrap();
+    check_golden(
+        "search-found",
+        &browser.page(&format!("/search?q={text}")).await,
+    );
+    check_golden(
+        "search-none",
+        &browser.page(&format!("/search?q={}", "0".repeat(64))).await,
+    );
+    check_golden("settings-tokens", &browser.page("/settings").await);
+    check_golden("settings-users", &browser.page("/settings/users").await);
+    check_golden("settings-audit", &browser.page("/settings/audit").await);
     let gone = browser.get("/chats/00000000-0000-0000-0000-000000000001");
     let gone = gone.send().await.unwrap();
     assert_eq!(gone.status(), StatusCode::NOT_FOUND);
@@ -396,6 +418,9 @@ async fn hostile_content_is_inert() {
         format!("/chats/{pinned}/prompt"),
         format!("/chats/{pinned}/history"),
         format!("/chats/{pinned}/settings"),
+        "/".to_owned(),
+        format!("/workspaces/{}", agent.id),
+        "/chats/new".to_owned(),
     ] {
         // What a person edits and what a form sends stays as it is.
         let page = replaced(&browser.page(&path).await, " value=\"", "\"", "");
@@ -411,7 +436,11 @@ async fn hostile_content_is_inert() {
         ] {
             assert!(!page.contains(never), "{path}: {never} in {page}");
         }
-        assert!(page.contains("&lt;script&gt;alert(2)"), "{path}");
+        let shows_titles = path.starts_with("/chats") && path != "/chats/new";
+        assert!(
+            !shows_titles || page.contains("&lt;script&gt;alert(2)"),
+            "{path}"
+        );
     }
     server.stop().await;
 }
@@ -439,5 +468,126 @@ async fn an_auditor_sees_that_something_changed_and_not_what() {
     let page = browser.page(&format!("/chats/{chat}")).await;
     check_golden("chat-auditor", &page);
     assert!(!page.contains("names long"), "{page}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_equal_change_is_decided_once_for_many_chats() {
+    let server = Server::start().await;
+    let browser = Browser::sign_in(&server, &server.token).await;
+    let mut agents = [Agent::create(&server).await, Agent::create(&server).await];
+    let edition = |text: &str| Workspace::with_agents_md("/w", text);
+    let mut chats = Vec::new();
+    for agent in &mut agents {
+        agent.push(&edition("one\n")).await;
+        for _ in 0..2 {
+            chats.push(create_chat(&server, Some(agent.id), "A chat").await);
+        }
+        agent.push(&edition("two\n")).await;
+    }
+    let dirty = async || {
+        let mut dirty = 0;
+        for chat in &chats {
+            dirty += usize::from(server.client.context(*chat).await.unwrap().pin.dirty);
+        }
+        dirty
+    };
+    // One change waits, so the inbox shows its diff at once.
+    let page = browser.page("/").await;
+    assert!(
+        page.contains("<ins>") || page.contains("text added"),
+        "{page}"
+    );
+    let path = between(&page, "id=\"decision\" method=\"post\" action=\"", "\"");
+    let choice = between(&page, "name=\"chat\" value=\"", "\"");
+    let chosen = [("move", "chosen"), ("chat", choice)];
+    assert_eq!(browser.submit(&page, path, &chosen).await, "/");
+    assert_eq!(dirty().await, 3);
+
+    // The script gets the way back for all of them.
+    let taken = browser
+        .form(path, &[("move", "all")])
+        .header("ctxpin-page", page_value(&page))
+        .header("ctxpin-fragment", "true");
+    let taken = taken.send().await.unwrap().text().await.unwrap();
+    assert!(taken.contains("Taken for 3 chats."), "{taken}");
+    assert_eq!(dirty().await, 0);
+    let back: Vec<_> = taken
+        .split("name=\"back\" value=\"")
+        .skip(1)
+        .map(|rest| rest.split_once('"').unwrap().0)
+        .collect();
+    assert_eq!(back.len(), 3, "{taken}");
+    let mut fields: Vec<_> = back.into_iter().map(|back| ("back", back)).collect();
+    fields.push(("move", "undo"));
+    browser.submit(&page, "/chats/moves", &fields).await;
+    assert_eq!(dirty().await, 3);
+
+    // A chat that is gone by then fails, and the others do not.
+    let list = browser.page("/chats?show=drifted").await;
+    let choices: Vec<_> = list
+        .split("name=\"chat\" value=\"")
+        .skip(1)
+        .map(|rest| rest.split_once('"').unwrap().0.to_owned())
+        .collect();
+    assert_eq!(choices.len(), 3);
+    let gone = choices[0].split(' ').next().unwrap().parse().unwrap();
+    server.client.chat_delete(gone).await.unwrap();
+    chats.retain(|chat| *chat != gone);
+    let mut fields: Vec<_> = choices
+        .iter()
+        .map(|choice| ("chat", choice.as_str()))
+        .collect();
+    fields.push(("move", "all"));
+    let value = page_value(&list);
+    fields.push(("page", &value));
+    let failed = browser.post("/chats/moves", &fields).await;
+    let failed = failed.text().await.unwrap();
+    assert!(failed.contains("1 did not change"), "{failed}");
+    let left = chats.iter().map(|chat| server.client.context(*chat));
+    for context in left {
+        assert!(!context.await.unwrap().pin.dirty);
+    }
+    let archived = [("move", "archive"), ("chat", choices[1].as_str())];
+    assert_eq!(
+        browser.submit(&list, "/chats/moves", &archived).await,
+        "/chats"
+    );
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn chats_tokens_and_users_are_made_on_the_page() {
+    let server = Server::start().await;
+    let browser = Browser::sign_in(&server, &server.token).await;
+    let page = browser.page("/chats/new").await;
+    let fields = [
+        ("title", "From the page"),
+        ("agent", ""),
+        ("policy", "follow"),
+    ];
+    let chat = browser.submit(&page, "/chats", &fields).await;
+    assert!(browser.page(&chat).await.contains("From the page"));
+    let value = page_value(&page);
+    let fields = [
+        ("label", "ci"),
+        ("scope", "read"),
+        ("expires", "month"),
+        ("page", &value),
+    ];
+    let made = browser.post("/settings/tokens", &fields).await;
+    let made = made.text().await.unwrap();
+    let secret = between(&made, "<div class=\"copyable\"><code>", "</code>").to_owned();
+    let other = Browser::sign_in(&server, &secret).await;
+    assert!(other.page("/settings").await.contains("ci"));
+    let id = between(&made, "action=\"/settings/tokens/", "/revoke").to_owned();
+    let path = format!("/settings/tokens/{id}/revoke");
+    assert_eq!(browser.submit(&page, &path, &[]).await, "/settings");
+    let refused = other.get("/settings").send().await.unwrap();
+    assert_eq!(refused.status(), StatusCode::SEE_OTHER);
+    let fields = [("name", "mira"), ("role", "auditor")];
+    browser.submit(&page, "/settings/users", &fields).await;
+    let users = browser.page("/settings/users").await;
+    assert!(users.contains("mira"), "{users}");
     server.stop().await;
 }

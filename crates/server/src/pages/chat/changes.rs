@@ -121,6 +121,7 @@ fn render<'v>(
         head: diff.head().map(|id| id.to_string()),
         layout,
         views: None,
+        is_within: false,
         entries: entries(diff, changes, directory, is_alone),
         foot: Some(Foot {
             price: price(&view),

@@ -18,12 +18,12 @@ use crate::pages::parts::text::Text;
 const FOLDED_LINES: u64 = 2_000;
 
 /// A change with its difference, which is `None` if it does not fit into a response.
-pub(super) type TextChange<'v> = (Change<'v>, Option<&'v Difference>);
+pub(in crate::pages) type TextChange<'v> = (Change<'v>, Option<&'v Difference>);
 
 /// The differences with their foot.
 #[derive(Template)]
 #[template(path = "chat/diff.html")]
-pub(super) struct DiffForm<'v> {
+pub(in crate::pages) struct DiffForm<'v> {
     pub page_value: &'v str,
     /// The path that the form is sent to.
     pub action: String,
@@ -34,18 +34,20 @@ pub(super) struct DiffForm<'v> {
     /// The start of the query of the links that choose the layout.
     pub views: Option<String>,
     pub entries: Vec<Entry<'v>>,
+    /// Whether a form stands around the differences already.
+    pub is_within: bool,
     /// The foot has the buttons that take the changes. Between two pins of the history there is nothing to take.
     pub foot: Option<Foot>,
 }
 
 /// The buttons below the differences.
-pub(super) struct Foot {
+pub(in crate::pages) struct Foot {
     /// The price of a move, in words.
     pub price: String,
 }
 
 /// A change with its differences.
-pub(super) struct Entry<'v> {
+pub(in crate::pages) struct Entry<'v> {
     /// The name of the change on the page.
     pub key: String,
     /// The id by which the change can be requested alone.
@@ -68,7 +70,7 @@ pub(super) struct Entry<'v> {
 
 /// A path below the working directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ShownPath {
+pub(in crate::pages) struct ShownPath {
     whole: String,
 }
 
@@ -121,7 +123,7 @@ struct ShownFile<'v> {
 impl HtmlSafe for DiffForm<'_> {}
 
 /// Returns the word for a kind of change's subject.
-pub(super) fn kind_word(subject: Subject) -> &'static str {
+pub(in crate::pages) fn kind_word(subject: Subject) -> &'static str {
     match subject {
         Subject::Facts => "facts",
         Subject::Resource(Kind::InstructionFile) => "instruction file",
@@ -132,7 +134,7 @@ pub(super) fn kind_word(subject: Subject) -> &'static str {
 }
 
 /// Returns the word for a change of a resource.
-pub(super) fn verb_word(verb: Verb) -> &'static str {
+pub(in crate::pages) fn verb_word(verb: Verb) -> &'static str {
     match verb {
         Verb::Added => "new",
         Verb::Removed => "gone",
@@ -142,7 +144,7 @@ pub(super) fn verb_word(verb: Verb) -> &'static str {
 }
 
 /// Returns the entries of a comparison. Only that of `alone` is never folded.
-pub(super) fn entries<'v>(
+pub(in crate::pages) fn entries<'v>(
     view: &'v DiffView,
     changes: &[TextChange<'v>],
     directory: Option<&str>,

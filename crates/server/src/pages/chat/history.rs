@@ -235,6 +235,7 @@ fn render(
             pin: diff.pinned().map(|id| id.to_string()),
             head: diff.head().map(|id| id.to_string()),
             layout,
+            is_within: false,
             views: Some(format!("from={}&to={}&", from.seq, to.seq)),
             entries: entries(diff, &changes, directory.as_deref(), false),
             foot: None,

@@ -2,7 +2,7 @@
 
 pub(super) mod changes;
 pub(super) mod context;
-mod diff;
+pub(super) mod diff;
 mod head;
 pub(super) mod history;
 pub(super) mod moves;

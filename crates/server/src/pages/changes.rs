@@ -1,0 +1,242 @@
+//! The inbox: the changes that the caller's chats have not taken. An equal change is one item over all workspaces.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use ctxpin_model::chat::ChatSummary;
+use ctxpin_model::diff::effect::Effect;
+use ctxpin_model::moment::Moment;
+use ctxpin_model::page::PageRequest;
+use ctxpin_model::pending_change::{PendingChange, PendingChangeId};
+use ctxpin_operations::diffs::{self, DiffRequest, DiffView};
+use ctxpin_operations::pending_changes::{self, PendingChat, PendingItem};
+use ctxpin_protocol::convert::bulk_moves::pending_change_id;
+use ctxpin_protocol::convert::pages::page_request;
+use ctxpin_protocol::problem::ProblemName;
+use serde::Deserialize;
+
+use super::bulk::{Choice, seen_chat};
+use super::caller::{PageCaller, layout};
+use super::chat::diff::{DiffForm, entries, kind_word, verb_word};
+use super::chats::ChatRow;
+use super::frame::{Frame, Place, html};
+use super::parts::lines::Layout;
+use super::parts::number::{Number, counted};
+use super::parts::rail::Stand;
+use super::parts::text::Text;
+use super::parts::time::Time;
+use crate::api_error::{ApiError, ApiResult};
+use crate::app::App;
+use crate::params::{PathParams, QueryParams};
+
+/// The most chats that the page of a change lists. A decision about all concerns the others too.
+const CHATS_SHOWN_MAX: i64 = 100;
+
+/// The page of all changes that wait.
+#[derive(Template)]
+#[template(path = "changes.html")]
+struct ChangesPage {
+    frame: Frame,
+    /// The number of chats that may drift.
+    chat_count: Number,
+    waiting: String,
+    items: Vec<Item>,
+    next: Option<String>,
+    is_complete: bool,
+}
+
+/// A change in the inbox.
+struct Item {
+    id: PendingChangeId,
+    path: String,
+    kind: &'static str,
+    verb: &'static str,
+    verb_class: &'static str,
+    is_unread: bool,
+    place: String,
+    since: Time,
+}
+
+/// The page of one change.
+#[derive(Template)]
+#[template(path = "change.html")]
+struct ChangePage<'v> {
+    frame: Frame,
+    id: PendingChangeId,
+    path: String,
+    kind: &'static str,
+    since: Option<Time>,
+    rows: Vec<ChatRow>,
+    has_more: bool,
+    diff: DiffForm<'v>,
+}
+
+/// The query of the inbox.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChangesQuery {
+    cursor: Option<String>,
+    view: Option<String>,
+}
+
+/// Shows the inbox. If one change waits, it shows that one.
+pub(crate) async fn list(
+    State(app): State<App>,
+    caller: PageCaller,
+    QueryParams(query): QueryParams<ChangesQuery>,
+) -> ApiResult<Response> {
+    let asked = page_request(query.cursor.as_deref(), None)?;
+    let found = pending_changes::list(&app.service, caller.credential, true, &asked).await?;
+    if let ([item], None) = (found.page.items.as_slice(), &query.cursor) {
+        return shown(&app, &caller, item.change.id, query.view.as_deref()).await;
+    }
+    let frame = Frame::read(&app, &caller, Place::Changes, "Changes").await?;
+    let now = frame.now;
+    html(&ChangesPage {
+        chat_count: frame.chat_count(),
+        waiting: counted(found.chat_count as u64, "chat"),
+        is_complete: found.is_complete,
+        next: found.page.next.map(|next| format!("/?cursor={next}")),
+        items: found
+            .page
+            .items
+            .iter()
+            .map(|item| Item::new(item, now))
+            .collect(),
+        frame,
+    })
+}
+
+/// Shows one change with its chats.
+pub(crate) async fn page(
+    State(app): State<App>,
+    caller: PageCaller,
+    path: PathParams,
+    QueryParams(query): QueryParams<ChangesQuery>,
+) -> ApiResult<Response> {
+    let id = pending_change_id("change", path.text("change"))?;
+    shown(&app, &caller, id, query.view.as_deref()).await
+}
+
+async fn shown(
+    app: &App,
+    caller: &PageCaller,
+    id: PendingChangeId,
+    view: Option<&str>,
+) -> ApiResult<Response> {
+    let newest = PageRequest::newest(CHATS_SHOWN_MAX);
+    let found = pending_changes::chats(&app.service, caller.credential, true, id, &newest).await?;
+    let decided = || {
+        let detail =
+            "No chat of yours has this change any more. It was decided, or the workspace moved on.";
+        ApiError::new(ProblemName::NotFound, detail)
+    };
+    let first = found.items.first().ok_or_else(decided)?;
+    let request = DiffRequest {
+        resource: first.place.resource,
+        with_words: true,
+        ..DiffRequest::default()
+    };
+    let chat = first.drifted.chat.id;
+    let diff = diffs::diff(&app.service, caller.credential, chat, request).await?;
+    let frame = Frame::read(app, caller, Place::Changes, "Changes").await?;
+    let layout = layout(view).unwrap_or(caller.choices.layout);
+    let weight = diff.weight();
+    let (chats, has_more) = (found.items, found.next.is_some());
+    let render = move || render(frame.wide(), id, &chats, has_more, &diff, layout);
+    app.build_response(caller.credential, weight, render)
+        .await?
+}
+
+fn render(
+    frame: Frame,
+    id: PendingChangeId,
+    chats: &[PendingChat],
+    has_more: bool,
+    diff: &DiffView,
+    layout: Layout,
+) -> ApiResult<Response> {
+    let now = frame.now;
+    let changes = diff.changes();
+    let facts = chats
+        .first()
+        .is_some_and(|chat| chat.place.resource.is_none());
+    let changes: Vec<_> = match facts {
+        true => changes.into_iter().take(1).collect(),
+        false => changes,
+    };
+    let entries = entries(diff, &changes, None, true);
+    let source = chats.first().map_or("", |chat| &chat.place.source);
+    let since = chats.iter().filter_map(|chat| chat.drifted.chat.drift());
+    html(&ChangePage {
+        id,
+        path: match source {
+            "" => "Facts of the workspace".to_owned(),
+            source => source.to_owned(),
+        },
+        kind: entries.first().map_or("", |entry| entry.kind),
+        since: since
+            .map(|drift| drift.since)
+            .min()
+            .map(|since| Time::ago(since, now)),
+        rows: chats.iter().map(|chat| row(chat, now)).collect(),
+        has_more,
+        diff: DiffForm {
+            page_value: "",
+            action: String::new(),
+            short: "",
+            pin: diff.pinned().map(|pin| pin.to_string()),
+            head: diff.head().map(|head| head.to_string()),
+            layout,
+            views: None,
+            is_within: true,
+            entries,
+            foot: None,
+        },
+        frame,
+    })
+}
+
+/// Returns the row of a chat. The agent's last request is not read, so nothing is said about it.
+fn row(pending: &PendingChat, now: Moment) -> ChatRow {
+    let seen = seen_chat(pending);
+    let summary = ChatSummary {
+        chat: pending.drifted.chat.clone(),
+        workspace: Some(pending.drifted.workspace.clone()),
+        agent_seen_at: Some(now),
+        pinned_seq: None,
+        last_turn_at: None,
+    };
+    let row = ChatRow::new(&summary, now);
+    match seen {
+        Some(seen) => row.choosing(Choice::value(seen.chat, Some(seen.pin), Some(seen.head))),
+        None => row,
+    }
+}
+
+impl Item {
+    fn new(item: &PendingItem, now: Moment) -> Self {
+        let PendingChange { verb, .. } = item.change;
+        Self {
+            id: item.change.id,
+            path: match item.change.path.as_str() {
+                "" => "Facts of the workspace".to_owned(),
+                path => path.strip_suffix("/SKILL.md").unwrap_or(path).to_owned(),
+            },
+            kind: kind_word(item.change.subject),
+            verb: verb_word(verb),
+            verb_class: match verb_word(verb) {
+                "new" => "is-clean",
+                "gone" => "is-wrong",
+                _ => "is-drift",
+            },
+            is_unread: item.change.effect == Effect::None,
+            place: format!(
+                "{} in {}",
+                counted(item.chat_count as u64, "chat"),
+                counted(item.workspace_count as u64, "workspace")
+            ),
+            since: Time::span(item.since, now),
+        }
+    }
+}

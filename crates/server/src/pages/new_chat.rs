@@ -1,0 +1,62 @@
+//! Creating a chat.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use ctxpin_model::chat::ChatCreate;
+use ctxpin_model::policy::Policy;
+use ctxpin_operations::chats;
+use ctxpin_protocol::convert::members::{InvalidMember, chosen_name, word};
+
+use super::answer::elsewhere;
+use super::caller::PageCaller;
+use super::chat::settings::{PolicyChoice, WorkspaceChoice, policies, workspaces};
+use super::form::{Fields, PageForm};
+use super::frame::{Frame, Place, html};
+use super::parts::command::Command;
+use super::parts::text::Text;
+use crate::api_error::ApiResult;
+use crate::app::App;
+
+/// The page that creates a chat.
+#[derive(Template)]
+#[template(path = "new_chat.html")]
+struct NewChatPage {
+    frame: Frame,
+    policies: Vec<PolicyChoice>,
+    workspaces: Vec<WorkspaceChoice>,
+    create: Command,
+}
+
+/// Shows the page.
+pub(crate) async fn page(State(app): State<App>, caller: PageCaller) -> ApiResult<Response> {
+    html(&NewChatPage {
+        frame: Frame::read(&app, &caller, Place::Chats, "New chat").await?,
+        policies: policies(Policy::default()),
+        workspaces: workspaces(&app, &caller, None).await?,
+        create: Command::new("Create", "ctxpin chat new --title TITLE"),
+    })
+}
+
+/// Creates a chat, and leads to it.
+pub(crate) async fn create(State(app): State<App>, form: PageForm) -> ApiResult<Response> {
+    let request = requested(&form.fields)?;
+    let (chat, _) = chats::create(&app.service, form.caller.credential, &request).await?;
+    Ok(elsewhere(form.wants, &format!("/chats/{}", chat.id)))
+}
+
+fn requested(fields: &Fields) -> Result<ChatCreate, InvalidMember> {
+    let title = fields.filled("title");
+    let title = title.map(|title| chosen_name("title", title.to_owned()));
+    let agent = fields.filled("agent").map(|id| {
+        let unknown = |_| InvalidMember::new("agent", "this is not the id of an agent");
+        id.parse().map_err(unknown)
+    });
+    let policy = fields.filled("policy").map(|text| word("policy", text));
+    Ok(ChatCreate {
+        title: title.transpose()?,
+        agent: agent.transpose()?,
+        policy: policy.transpose()?.unwrap_or_default(),
+        ..ChatCreate::default()
+    })
+}

@@ -1,0 +1,164 @@
+//! The caller's tokens.
+
+use std::time::Duration;
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use ctxpin_model::access::Scope;
+use ctxpin_model::id::TokenId;
+use ctxpin_model::moment::Moment;
+use ctxpin_model::token::{TokenRecord, TokenRequest};
+use ctxpin_operations::overview;
+use ctxpin_operations::people::{self, Revocation};
+use ctxpin_protocol::convert::members::{InvalidMember, chosen_name, word};
+use ctxpin_protocol::convert::pages::page_request;
+use serde::Deserialize;
+
+use super::{Tab, TabLink, tabs};
+use crate::api_error::ApiResult;
+use crate::app::App;
+use crate::pages::PageCaller;
+use crate::pages::answer::Toast;
+use crate::pages::form::{Fields, PageForm, Wants};
+use crate::pages::frame::{Frame, Place, html};
+use crate::pages::parts::command::Command;
+use crate::pages::parts::text::Text;
+use crate::pages::parts::time::Time;
+use crate::params::{PathParams, QueryParams};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The page of the caller's tokens.
+#[derive(Template)]
+#[template(path = "settings/tokens.html")]
+struct TokensPage {
+    frame: Frame,
+    tabs: Vec<TabLink>,
+    rows: Vec<Row>,
+    next: Option<String>,
+    create: Command,
+    /// A token that was just made. No other response shows it.
+    secret: Option<String>,
+}
+
+/// A new token, in the page that asked for it.
+#[derive(Template)]
+#[template(path = "settings/token_made.html")]
+struct TokenMade {
+    secret: Option<String>,
+}
+
+struct Row {
+    id: TokenId,
+    label: String,
+    scopes: String,
+    made: Time,
+    used: Option<Time>,
+    revoked: Option<Time>,
+}
+
+/// The query of the page.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TokensQuery {
+    cursor: Option<String>,
+}
+
+/// Shows the page.
+pub(crate) async fn page(
+    State(app): State<App>,
+    caller: PageCaller,
+    QueryParams(query): QueryParams<TokensQuery>,
+) -> ApiResult<Response> {
+    shown(&app, &caller, query.cursor.as_deref(), None).await
+}
+
+async fn shown(
+    app: &App,
+    caller: &PageCaller,
+    cursor: Option<&str>,
+    secret: Option<String>,
+) -> ApiResult<Response> {
+    let asked = page_request(cursor, None)?;
+    let overview = overview::read(&app.service, caller.credential).await?;
+    let tokens = people::tokens(&app.service, caller.credential, &asked).await?;
+    let tabs = tabs(Tab::Tokens, overview.user.roles);
+    let frame = Frame::of(app, caller, overview, Place::Settings, "Tokens");
+    let now = frame.now;
+    let command = "ctxpin token create --label LABEL --scope read --scope write";
+    html(&TokensPage {
+        frame,
+        tabs,
+        rows: tokens
+            .items
+            .into_iter()
+            .map(|token| Row::new(token, now))
+            .collect(),
+        next: tokens.next.map(|next| format!("/settings?cursor={next}")),
+        create: Command::new("Create", command),
+        secret,
+    })
+}
+
+impl Row {
+    fn new(token: TokenRecord, now: Moment) -> Self {
+        Self {
+            id: token.id,
+            label: match (token.label, token.agent) {
+                (Some(label), _) => label,
+                (None, Some(_)) => "An agent's token".to_owned(),
+                (None, None) => "Without a label".to_owned(),
+            },
+            scopes: token.scopes.to_string(),
+            made: Time::ago(token.created_at, now),
+            used: token.last_used_at.map(|at| Time::ago(at, now)),
+            revoked: token.revoked_at.map(|at| Time::ago(at, now)),
+        }
+    }
+}
+
+/// Creates a token, and shows it once.
+pub(crate) async fn create(State(app): State<App>, form: PageForm) -> ApiResult<Response> {
+    let request = requested(&form.fields, app.now())?;
+    let (_, token) = people::token_create(&app.service, form.caller.credential, &request).await?;
+    let secret = Some(token.reveal());
+    match form.wants {
+        Wants::Fragment => html(&TokenMade { secret }),
+        Wants::Page => shown(&app, &form.caller, None, secret).await,
+    }
+}
+
+fn requested(fields: &Fields, now: Moment) -> Result<TokenRequest, InvalidMember> {
+    let label = fields.filled("label");
+    let label = label.map(|label| chosen_name("label", label.to_owned()));
+    let scopes = fields.all("scope").map(|text| word::<Scope>("scope", text));
+    let expires_at = match fields.get("expires") {
+        Some("month") => Some(now.after(30 * DAY)),
+        Some("year") => Some(now.after(365 * DAY)),
+        _ => None,
+    };
+    Ok(TokenRequest {
+        label: label.transpose()?,
+        scopes: scopes.collect::<Result<_, _>>()?,
+        expires_at,
+        user: None,
+    })
+}
+
+/// Revokes a token.
+pub(crate) async fn revoke(
+    State(app): State<App>,
+    path: PathParams,
+    form: PageForm,
+) -> ApiResult<Response> {
+    let token = path.id("token")?;
+    let alone = Revocation::Alone;
+    people::token_revoke(&app.service, form.caller.credential, token, alone).await?;
+    let toast = Toast {
+        done: "Revoked. Requests with it fail from now on.".to_owned(),
+        undo: None,
+        page_value: form.caller.page_value,
+    };
+    toast.answer(form.wants, "/settings")
+}

@@ -1,0 +1,122 @@
+//! The users of the server, for admins.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use ctxpin_model::access::Role;
+use ctxpin_model::id::UserId;
+use ctxpin_model::user::{UserChange, UserRecord};
+use ctxpin_operations::{overview, people};
+use ctxpin_protocol::convert::members::{chosen_name, word};
+use ctxpin_protocol::convert::pages::page_request;
+use serde::Deserialize;
+
+use super::{Tab, TabLink, tabs};
+use crate::api_error::ApiResult;
+use crate::app::App;
+use crate::pages::PageCaller;
+use crate::pages::answer::{Toast, Undo};
+use crate::pages::form::PageForm;
+use crate::pages::frame::{Frame, Place, html};
+use crate::pages::parts::command::Command;
+use crate::pages::parts::text::Text;
+use crate::params::{PathParams, QueryParams};
+
+/// The page of the users.
+#[derive(Template)]
+#[template(path = "settings/users.html")]
+struct UsersPage {
+    frame: Frame,
+    tabs: Vec<TabLink>,
+    rows: Vec<Row>,
+    next: Option<String>,
+    create: Command,
+}
+
+struct Row {
+    id: UserId,
+    name: String,
+    roles: String,
+    is_disabled: bool,
+}
+
+/// The query of the page.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UsersQuery {
+    cursor: Option<String>,
+}
+
+/// Shows the page.
+pub(crate) async fn page(
+    State(app): State<App>,
+    caller: PageCaller,
+    QueryParams(query): QueryParams<UsersQuery>,
+) -> ApiResult<Response> {
+    let asked = page_request(query.cursor.as_deref(), None)?;
+    let users = people::users(&app.service, caller.credential, &asked).await?;
+    let overview = overview::read(&app.service, caller.credential).await?;
+    html(&UsersPage {
+        tabs: tabs(Tab::Users, overview.user.roles),
+        frame: Frame::of(&app, &caller, overview, Place::Settings, "Users"),
+        rows: users.items.into_iter().map(Row::new).collect(),
+        next: users
+            .next
+            .map(|next| format!("/settings/users?cursor={next}")),
+        create: Command::new("Create", "ctxpin user create NAME"),
+    })
+}
+
+impl Row {
+    fn new(user: UserRecord) -> Self {
+        Self {
+            id: user.id,
+            name: user.name,
+            roles: user.roles.to_string(),
+            is_disabled: user.disabled,
+        }
+    }
+}
+
+/// Creates a user.
+pub(crate) async fn create(State(app): State<App>, form: PageForm) -> ApiResult<Response> {
+    let name = form.fields.get("name").unwrap_or_default().trim();
+    let name = chosen_name("name", name.to_owned())?;
+    let roles = form
+        .fields
+        .all("role")
+        .map(|text| word::<Role>("role", text));
+    let roles = roles.collect::<Result<_, _>>()?;
+    people::user_create(&app.service, form.caller.credential, &name, roles).await?;
+    let toast = Toast {
+        done: format!("Created {name}. Make a token for them: ctxpin token create --user"),
+        undo: None,
+        page_value: form.caller.page_value,
+    };
+    toast.answer(form.wants, "/settings/users")
+}
+
+/// Disables a user, or enables them again.
+pub(crate) async fn change(
+    State(app): State<App>,
+    path: PathParams,
+    form: PageForm,
+) -> ApiResult<Response> {
+    let user = path.id("user")?;
+    let disabled = form.fields.get("disabled") == Some("true");
+    let change = UserChange {
+        disabled: Some(disabled),
+        ..UserChange::default()
+    };
+    let changed = people::user_change(&app.service, form.caller.credential, user, &change).await?;
+    let verb = if disabled { "Disabled" } else { "Enabled" };
+    let toast = Toast {
+        done: format!("{verb} {}.", changed.name),
+        undo: Some(Undo {
+            action: format!("/settings/users/{user}"),
+            fields: vec![("disabled", (!disabled).to_string())],
+        }),
+        page_value: form.caller.page_value,
+    };
+    toast.answer(form.wants, "/settings/users")
+}

@@ -1,0 +1,192 @@
+//! The workspaces: the agents beside them, their heads, and the chats that are bound to them.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use ctxpin_model::agent::{AgentRecord, Head};
+use ctxpin_model::chat::ChatFilter;
+use ctxpin_model::id::AgentId;
+use ctxpin_model::moment::Moment;
+use ctxpin_model::page::PageRequest;
+use ctxpin_operations::{agents, chats};
+use ctxpin_protocol::convert::pages::page_request;
+use ctxpin_protocol::problem::ProblemName;
+use serde::Deserialize;
+
+use super::caller::PageCaller;
+use super::chats::ChatRow;
+use super::frame::{Frame, Place, html};
+use super::parts::rail::{Rail, Stand};
+use super::parts::short_id::ShortId;
+use super::parts::text::Text;
+use super::parts::time::Time;
+use crate::api_error::{ApiError, ApiResult};
+use crate::app::App;
+use crate::params::{PathParams, QueryParams};
+
+/// The most heads and chats on the page of a workspace.
+const SHOWN_MAX: i64 = 50;
+
+/// The page of the agents that the caller may read.
+#[derive(Template)]
+#[template(path = "workspaces.html")]
+struct WorkspacesPage {
+    frame: Frame,
+    rows: Vec<Workspace>,
+    next: Option<String>,
+}
+
+/// The page of one workspace.
+#[derive(Template)]
+#[template(path = "workspace.html")]
+struct WorkspacePage {
+    frame: Frame,
+    workspace: Workspace,
+    may_refresh: bool,
+    notes: Vec<String>,
+    heads: Vec<HeadRow>,
+    chats: Vec<ChatRow>,
+    has_more_chats: bool,
+    has_more_heads: bool,
+}
+
+/// A workspace with the state of its agent.
+struct Workspace {
+    id: AgentId,
+    name: String,
+    agent: String,
+    short_id: ShortId,
+    rail: Rail,
+    state: &'static str,
+    is_refused: bool,
+    refusal: Option<Time>,
+    pushed: Option<Time>,
+}
+
+/// A head of a workspace.
+struct HeadRow {
+    seq: i64,
+    snapshot: ShortId,
+    at: Time,
+    ago: Time,
+}
+
+/// The query of the list.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WorkspacesQuery {
+    cursor: Option<String>,
+}
+
+/// Shows the list.
+pub(crate) async fn list(
+    State(app): State<App>,
+    caller: PageCaller,
+    QueryParams(query): QueryParams<WorkspacesQuery>,
+) -> ApiResult<Response> {
+    let asked = page_request(query.cursor.as_deref(), None)?;
+    let agents = agents::list(&app.service, caller.credential, &asked).await?;
+    let frame = Frame::read(&app, &caller, Place::Workspaces, "Workspaces").await?;
+    let now = frame.now;
+    html(&WorkspacesPage {
+        rows: agents
+            .items
+            .iter()
+            .map(|agent| Workspace::new(agent, now))
+            .collect(),
+        next: agents.next.map(|next| format!("/workspaces?cursor={next}")),
+        frame,
+    })
+}
+
+/// Shows one workspace.
+pub(crate) async fn page(
+    State(app): State<App>,
+    caller: PageCaller,
+    path: PathParams,
+) -> ApiResult<Response> {
+    let id: AgentId = path.id("agent").map_err(|_: ApiError| {
+        let detail = "There is no agent of this id, or you may not see it.";
+        ApiError::new(ProblemName::NotFound, detail)
+    })?;
+    let agent = agents::read(&app.service, caller.credential, id).await?;
+    let newest = PageRequest::newest(SHOWN_MAX);
+    let heads = agents::heads(&app.service, caller.credential, id, &newest).await?;
+    let filter = ChatFilter {
+        agent: Some(id),
+        archived: Some(false),
+        ..ChatFilter::default()
+    };
+    let newest = PageRequest::newest(SHOWN_MAX);
+    let chats = chats::summaries(&app.service, caller.credential, &filter, &newest).await?;
+    let title = agent.workspace.clone();
+    let frame = Frame::read(&app, &caller, Place::Workspaces, title).await?;
+    let frame = frame.watching([id.uuid()]);
+    let now = frame.now;
+    let notes = agent.notes.iter().map(|note| {
+        let (source, detail) = (note.source.as_deref(), note.warning.detail.as_deref());
+        let parts = [source, Some(note.warning.code.as_str()), detail];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(": ")
+    });
+    html(&WorkspacePage {
+        workspace: Workspace::new(&agent.agent, now),
+        may_refresh: agent.may_refresh,
+        notes: notes.collect(),
+        heads: heads
+            .items
+            .iter()
+            .map(|head| HeadRow::new(head, now))
+            .collect(),
+        chats: chats
+            .items
+            .iter()
+            .map(|line| ChatRow::new(line, now))
+            .collect(),
+        has_more_chats: chats.next.is_some(),
+        has_more_heads: heads.next.is_some(),
+        frame,
+    })
+}
+
+impl Workspace {
+    fn new(agent: &AgentRecord, now: Moment) -> Self {
+        let is_connected = agent.is_connected(now);
+        let state = match (agent.refused, is_connected, agent.last_seen_at) {
+            (Some(_), _, _) => "last push refused",
+            (None, true, _) => "connected",
+            (None, false, Some(_)) => "gone",
+            (None, false, None) => "never connected",
+        };
+        Self {
+            id: agent.id,
+            name: agent.workspace.clone(),
+            agent: agent.name.clone(),
+            short_id: ShortId::of_id(agent.id, "agent's id"),
+            rail: Rail {
+                stand: match agent.head {
+                    Some(_) => Stand::Clean,
+                    None => Stand::Unpinned,
+                },
+                behind: 0,
+                is_away: agent.head.is_some() && !is_connected,
+                has_error: agent.refused.is_some(),
+                is_large: false,
+            },
+            state,
+            is_refused: agent.refused.is_some(),
+            refusal: agent.refused.map(|refused| Time::ago(refused.at, now)),
+            pushed: agent.last_push_at.map(|at| Time::ago(at, now)),
+        }
+    }
+}
+
+impl HeadRow {
+    fn new(head: &Head, now: Moment) -> Self {
+        Self {
+            seq: head.seq,
+            snapshot: ShortId::of_snapshot(head.snapshot),
+            at: Time::clock(head.received_at, now),
+            ago: Time::ago(head.received_at, now),
+        }
+    }
+}
