@@ -259,6 +259,10 @@ spelled! {
         UsageRead = "usage_read",
         /// Change a user's quota.
         QuotaChange = "quota_change",
+        /// Start a session of the web page.
+        SignIn = "sign_in",
+        /// Make a one-time code that starts a session of the web page.
+        SignInCodeCreate = "sign_in_code_create",
         /// Make a token for the caller.
         TokenCreate = "token_create",
         /// Make a token for another user.
@@ -345,7 +349,8 @@ impl Operation {
             | Self::QuotaChange
             | Self::TokenCreateFor => (Who::Admin, Some(Admin)),
             Self::TokenCreate | Self::TokenRevoke => (Who::Anyone, Some(Write)),
-            Self::MeRead => (Who::Anyone, None),
+            // A session has the scopes of its token.
+            Self::MeRead | Self::SignIn | Self::SignInCodeCreate => (Who::Anyone, None),
             Self::AuditRead | Self::MetricsRead => (Who::Auditor, Some(Read)),
             Self::SessionOpen | Self::ContextPush | Self::BlobUpload => (Who::Agent, None),
             Self::AgentRefresh => (Who::RefreshingAgent, None),

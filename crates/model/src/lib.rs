@@ -30,6 +30,7 @@ pub mod mcp;
 pub mod moment;
 pub mod offered_tools;
 pub mod page;
+pub mod pass;
 pub mod pending_change;
 pub mod pin;
 pub mod pin_move;

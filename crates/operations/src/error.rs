@@ -43,6 +43,12 @@ pub enum Error {
     /// The new token would allow more than the one that creates it, or be valid for longer.
     #[error("a token cannot make one {0}")]
     WiderToken(String),
+    /// There is no such one-time code any more.
+    #[error("this one-time code was used or has expired; make another one with `ctxpin open`")]
+    UnknownCode,
+    /// The session of the web page has ended.
+    #[error("the session has ended; sign in again")]
+    SessionEnded,
     /// The chat has no agent, or its agent has no head.
     #[error("{0}; its pin stays as it is")]
     NoHead(&'static str),

@@ -33,6 +33,7 @@ pub mod quotas;
 mod rates;
 mod refusals;
 pub mod service;
+pub mod sign_in;
 pub mod skills;
 mod treatments;
 pub mod turns;

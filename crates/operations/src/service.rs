@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ctxpin_model::id::UserId;
 use ctxpin_model::moment::Moment;
+use ctxpin_model::pass::PassBinding;
 use ctxpin_model::quota::{QuotaWarning, Quotas, Rate, Stock};
 use ctxpin_model::token::Credential;
 use ctxpin_render::renderer::Renderer;
@@ -47,6 +48,8 @@ pub struct Service {
     pub(crate) refusals: Refusals,
     pub(crate) quota_warnings: Arc<QuotaWarnings>,
     pub(crate) bulk_movers: BulkMovers,
+    /// Set if passes are valid in this process only.
+    pub(crate) pass_binding: Option<PassBinding>,
     sync_paused: bool,
 }
 
@@ -71,6 +74,7 @@ impl Service {
             refusals: Refusals::default(),
             quota_warnings: Arc::default(),
             bulk_movers: BulkMovers::default(),
+            pass_binding: None,
             sync_paused: false,
         })
     }
@@ -79,6 +83,14 @@ impl Service {
     pub fn with_sync_paused(self, sync_paused: bool) -> Self {
         Self {
             sync_paused,
+            ..self
+        }
+    }
+
+    /// Returns the service with sessions of the web page that end with this process.
+    pub fn with_bound_sessions(self) -> Self {
+        Self {
+            pass_binding: Some(PassBinding(rand::random())),
             ..self
         }
     }

@@ -1,6 +1,7 @@
 //! The background work of a server. Each task is a module with a function that does the work once.
 
 pub mod last_used;
+pub mod passes;
 pub mod quota_warnings;
 pub mod refusals;
 mod replicas;
@@ -20,6 +21,7 @@ pub async fn run(service: &Service) {
         replicas::listen(service),
         quota_warnings::run(service),
         treatments::run(service),
+        passes::run(service),
         write_counts_regularly(service),
     );
 }

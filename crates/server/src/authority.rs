@@ -21,9 +21,6 @@ use crate::api_error::{ApiError, ApiResult};
 /// The default port of plain HTTP, the only scheme that the server itself speaks.
 const HTTP_PORT: u16 = 80;
 
-/// The default port of HTTPS.
-const HTTPS_PORT: u16 = 443;
-
 /// An address under which others reach the server, for example through a reverse proxy: `http` or `https`, a
 /// host, and optionally a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +28,8 @@ pub struct PublicUrl {
     host: Host,
     port: u16,
     is_usual_port: bool,
+    /// Whether browsers use TLS there.
+    is_secure: bool,
 }
 
 /// The error of a text that is not the address of a server.
@@ -53,6 +52,7 @@ impl FromStr for PublicUrl {
             host: host.to_owned(),
             port: url.port_or_known_default().ok_or(InvalidPublicUrl)?,
             is_usual_port: url.port().is_none(),
+            is_secure: url.scheme() == "https",
         })
     }
 }
@@ -76,6 +76,32 @@ impl<S: Sync> FromRequestParts<S> for RequestAuthority {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::read(parts))
+    }
+}
+
+/// The origin of the server's own pages, as a browser sees it (RFC 6454, section 6.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OwnOrigin {
+    pub origin: String,
+    /// Whether the browser uses TLS.
+    pub is_secure: bool,
+}
+
+impl PublicUrl {
+    /// Returns whether a request names this address.
+    fn is_meant(&self, authority: &Authority) -> bool {
+        let is_port_meant = match authority.port {
+            Some(port) => port == self.port,
+            None => self.is_usual_port,
+        };
+        self.host == authority.host && is_port_meant
+    }
+}
+
+impl RequestAuthority {
+    /// Reads the authority of a request.
+    pub fn read(parts: &Parts) -> Self {
         let mut hosts = parts.headers.get_all(HOST).iter();
         let host = hosts.next().filter(|_| hosts.next().is_none());
         let text = match parts.uri.authority() {
@@ -83,10 +109,56 @@ impl<S: Sync> FromRequestParts<S> for RequestAuthority {
             Some(authority) => Some(authority.as_str()),
             None => host.and_then(|host| host.to_str().ok()),
         };
-        Ok(Self {
+        Self {
             authority: text.and_then(Authority::read),
             local: parts.extensions.get().copied(),
-        })
+        }
+    }
+
+    /// Returns the origin of a request to one of the server's own hosts: its own address, a name of this machine
+    /// at a port of this server, or an address that its operator names.
+    ///
+    /// # Errors
+    ///
+    /// Returns `misdirected` for any other host, because a page there could be another process's (DNS rebinding).
+    pub fn own_origin(&self, public: &[PublicUrl]) -> ApiResult<OwnOrigin> {
+        let Some(authority) = &self.authority else {
+            return Err(unnamed());
+        };
+        if let Some(url) = public.iter().find(|url| url.is_meant(authority)) {
+            let scheme = match url.is_secure {
+                true => "https",
+                false => "http",
+            };
+            let port = match url.is_usual_port {
+                true => String::new(),
+                false => format!(":{}", url.port),
+            };
+            return Ok(OwnOrigin {
+                origin: format!("{scheme}://{}{port}", url.host),
+                is_secure: url.is_secure,
+            });
+        }
+        let port = authority.port.unwrap_or(HTTP_PORT);
+        let is_own = self.local.is_some_and(|LocalAddress(local)| {
+            let is_host = match (&authority.host, authority.ip()) {
+                (Host::Domain(name), _) => is_loopback_name(name) && local.ip().is_loopback(),
+                (_, Some(ip)) => ip == local.ip(),
+                (_, None) => false,
+            };
+            is_host && port == local.port()
+        });
+        if is_own {
+            return Ok(OwnOrigin {
+                origin: format!("http://{authority}"),
+                is_secure: false,
+            });
+        }
+        let detail = format!(
+            "The server does not know the host {authority}. If others reach it there, start it with \
+             `--public-url http://{authority}` (or https://)."
+        );
+        Err(ApiError::new(ProblemName::Misdirected, detail))
     }
 }
 
@@ -134,14 +206,7 @@ impl RequestAuthority {
         {
             return Ok(local.to_string());
         }
-        let is_meant = |url: &&PublicUrl| {
-            let is_port_meant = match authority.port {
-                Some(port) => port == url.port,
-                None => url.is_usual_port,
-            };
-            url.host == authority.host && is_port_meant
-        };
-        if let Some(url) = public.iter().find(is_meant) {
+        if let Some(url) = public.iter().find(|url| url.is_meant(authority)) {
             return Ok(format!("{}:{}", url.host, url.port));
         }
         let mut detail = format!("The server cannot prove that {authority} is its own address. ");
@@ -152,23 +217,6 @@ impl RequestAuthority {
             "if others reach it at {authority}, start it with `--public-url http://{authority}` (or https://)."
         );
         Err(ApiError::new(ProblemName::Misdirected, detail))
-    }
-
-    /// Returns whether an `Origin` (RFC 6454) has the host and port that the request names. The scheme does not
-    /// matter, because a proxy may have spoken TLS.
-    pub fn is_origin(&self, origin: &str) -> bool {
-        let (Some(authority), Ok(origin)) = (&self.authority, Url::parse(origin)) else {
-            return false;
-        };
-        let usual = match origin.scheme() {
-            "http" => HTTP_PORT,
-            "https" => HTTPS_PORT,
-            _ => return false,
-        };
-        origin
-            .host()
-            .is_some_and(|host| host.to_owned() == authority.host)
-            && origin.port().unwrap_or(usual) == authority.port.unwrap_or(usual)
     }
 
     /// Checks that the request names an IP address or a known host. Otherwise a web page could point a host
@@ -306,25 +354,41 @@ mod tests {
 
     #[test]
     fn origins_of_own_pages() {
-        let check = |authority: &str, origin: &str, expected: bool| {
-            let found = asked(authority, "127.0.0.1:7878").is_origin(origin);
-            assert_eq!(found, expected, "{origin} at {authority}");
+        let public: Vec<PublicUrl> = ["https://ctxpin.example", "http://other.example:9000"]
+            .map(|url| url.parse().unwrap())
+            .into();
+        let check = |authority: &str, local: &str, expected: Option<&str>| {
+            let found = asked(authority, local).own_origin(&public).ok();
+            let found = found.map(|own| own.origin);
+            assert_eq!(found.as_deref(), expected, "{authority} at {local}");
         };
-        check("127.0.0.1:7878", "http://127.0.0.1:7878", true);
-        check("ctxpin.example", "https://ctxpin.example", true);
-        check("ctxpin.example", "https://ctxpin.example:443", true);
-        check("x.localhost:7878", "http://x.localhost:7878", true);
-        for other in [
-            "null",
+        let local = "127.0.0.1:7878";
+        check("127.0.0.1:7878", local, Some("http://127.0.0.1:7878"));
+        check("localhost:7878", local, Some("http://localhost:7878"));
+        check("x.localhost:7878", local, Some("http://x.localhost:7878"));
+        check("[::1]:7878", "[::1]:7878", Some("http://[::1]:7878"));
+        check("localhost", "127.0.0.1:80", Some("http://localhost"));
+        check("ctxpin.example", local, Some("https://ctxpin.example"));
+        check("ctxpin.example:443", local, Some("https://ctxpin.example"));
+        check(
+            "other.example:9000",
+            local,
+            Some("http://other.example:9000"),
+        );
+        for another in [
+            "127.0.0.1:7879",
+            "127.0.0.1",
+            "127.0.0.2:7878",
+            "localhost",
+            "evil.example:7878",
+            "ctxpin.example:7878",
+            "other.example",
             "",
-            "http://127.0.0.1:7879",
-            "http://127.0.0.1",
-            "http://localhost:7878",
-            "http://127.0.0.1.evil.example:7878",
-            "file:///127.0.0.1:7878",
         ] {
-            check("127.0.0.1:7878", other, false);
+            check(another, local, None);
         }
+        // Another machine may be meant.
+        check("localhost:7878", "10.0.0.1:7878", None);
     }
 
     #[test]

@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use ctxpin_model::access::Operation;
 use ctxpin_model::id::{TokenId, UserId};
+use ctxpin_model::pass::Pass;
 use ctxpin_model::proof::{Challenge, Proof};
 use ctxpin_model::token::Credential;
 use ctxpin_operations::people;
 use ctxpin_operations::service::Service;
-use tokio::sync::Semaphore;
+use ctxpin_operations::sign_in;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use crate::api_error::ApiResult;
@@ -79,8 +81,7 @@ impl Callers {
         if let Some(known) = self.cached(key, credential) {
             return Ok(known);
         }
-        // The semaphore is never closed.
-        let _place = self.0.room.acquire().await.ok();
+        let _turn = self.turn().await;
         let user = people::identify(service, credential, operation).await?;
         let token = credential.id;
         let known = KnownCaller { token, user };
@@ -96,9 +97,24 @@ impl Callers {
         token: TokenId,
         challenge: &Challenge,
     ) -> ApiResult<Proof> {
-        // The semaphore is never closed.
-        let _place = self.0.room.acquire().await.ok();
+        let _turn = self.turn().await;
         Ok(people::token_proof(service, token, challenge).await?)
+    }
+
+    /// Returns the token that a session of the web page stands for. Lookups share the limit of tokens.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the session has ended.
+    pub async fn session(&self, service: &Service, session: &Pass) -> ApiResult<Credential> {
+        let _turn = self.turn().await;
+        Ok(sign_in::session_credential(service, session).await?)
+    }
+
+    /// Waits for a turn to look up what a stranger sent.
+    pub async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        // The semaphore is never closed.
+        self.0.room.acquire().await.ok()
     }
 
     fn cached(&self, key: Key, credential: Credential) -> Option<KnownCaller> {

@@ -1,7 +1,7 @@
-//! The token of a request.
+//! The token of a request, or the token that its session stands for.
 
 use axum::extract::FromRequestParts;
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 use ctxpin_model::token::{Credential, Token};
@@ -9,19 +9,27 @@ use ctxpin_protocol::problem::{Problem, ProblemName};
 
 use crate::api_error::ApiError;
 use crate::app::App;
+use crate::page_session::PageSession;
 use crate::request_memory::RequestMemory;
 
-/// An extractor of the token in `Authorization: Bearer` (RFC 6750, section 2.1). The operation checks
-/// whether the token is valid.
+/// An extractor of the token in `Authorization: Bearer` (RFC 6750, section 2.1). Without that header, it is the
+/// token of the web page's session. The operation checks whether the token is valid.
 pub(crate) struct Identity(pub Credential);
 
 impl FromRequestParts<App> for Identity {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let credential = credential(&parts.headers)?;
-        // No later code needs the token.
+        let credential = match parts.headers.contains_key(AUTHORIZATION) {
+            true => credential(&parts.headers)?,
+            false => match PageSession::of_api(parts, app).await? {
+                Some(session) => session.credential,
+                None => credential(&parts.headers)?,
+            },
+        };
+        // No later code needs the token or the session.
         parts.headers.remove(AUTHORIZATION);
+        parts.headers.remove(COOKIE);
         RequestMemory::of(parts)?.identify(app, credential).await?;
         // The body's extractor looks the token up before it reads a large body.
         parts.extensions.insert(credential);

@@ -20,6 +20,7 @@ mod preconditions;
 
 mod metrics;
 mod observe;
+mod page_session;
 mod pages;
 mod params;
 mod request_memory;

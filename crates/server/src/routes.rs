@@ -25,7 +25,7 @@ use utoipa_axum::routes;
 use crate::api::health::Document;
 use crate::api::{
     agents, audit, chats, contexts, exposures, health, history, pending_changes, people, prompts,
-    quotas, sessions, skills, tools, turns, watches,
+    quotas, sessions, sign_in, skills, tools, turns, watches,
 };
 use crate::api_error::{panicked, unknown_method, unknown_path};
 use crate::app::App;
@@ -261,6 +261,7 @@ fn api_routes() -> Vec<Route> {
         Route::new(routes!(people::token_revoke)),
         Route::new(routes!(people::token_children)),
         Route::new(routes!(people::me)),
+        Route::new(routes!(sign_in::sign_in_code_create)),
         Route::new(routes!(quotas::read_own)),
         Route::new(routes!(quotas::read)),
         Route::new(routes!(quotas::change_quota)),

@@ -65,6 +65,8 @@ pub struct Settings {
     pub limits: Limits,
     pub quotas: Quotas,
     pub metrics_readers: MetricsReaders,
+    /// Whether sessions of the web page end with this process. If not, every replica accepts them.
+    pub bound_sessions: bool,
     /// The addresses under which others reach the server, besides those that it listens on.
     pub public_urls: Vec<PublicUrl>,
 }
@@ -169,6 +171,10 @@ pub async fn serve(
         .await?
         .with_sync_paused(settings.pause_sync)
         .with_quotas(settings.quotas);
+    let service = match settings.bound_sessions {
+        true => service.with_bound_sessions(),
+        false => service,
+    };
     let user = match &settings.first_token {
         Some(file) => adopt_first_token(&service, file).await,
         None => first_user(&service, data_directory, lock.is_some()).await,

@@ -22,6 +22,7 @@ pub mod history;
 mod kept;
 pub mod last_used;
 pub mod migrations;
+pub mod passes;
 pub mod pending_changes;
 pub mod pins;
 mod pools;

@@ -45,6 +45,7 @@ const MIGRATIONS: &[Texts] = &[
     migration!(each, "0007_uploads"),
     migration!(each, "0008_makers"),
     migration!(each, "0009_snapshot_sizes"),
+    migration!(each, "0010_passes"),
 ];
 
 /// The version of the newest schema that this release knows.

@@ -14,6 +14,7 @@ use ctxpin_model::door::Door;
 use ctxpin_model::hash::{BlobHash, ContextHash, SnapshotId, ToolsHash};
 use ctxpin_model::id::{AgentId, AuditId, ChatId, ProcessId, TokenId, UserId};
 use ctxpin_model::moment::Moment;
+use ctxpin_model::pass::PassKind;
 use ctxpin_model::pin::Reason;
 use ctxpin_model::policy::Policy;
 use ctxpin_model::quota::Limit;
@@ -279,6 +280,7 @@ macro_rules! words {
 words!(
     Kind,
     Status,
+    PassKind,
     Policy,
     ToolsMode,
     Reason,

@@ -210,6 +210,7 @@ impl Serve {
             limits: Limits::default(),
             quotas: self.allowed.quotas(),
             metrics_readers: self.metrics_readers.into(),
+            bound_sessions: false,
             public_urls: self.public_urls,
         };
         let shutdown = stop::on_signal()?;

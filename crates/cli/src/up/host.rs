@@ -162,6 +162,7 @@ impl Plan {
             limits: Limits::default(),
             quotas: Quotas::default(),
             metrics_readers: MetricsReaders::Everybody,
+            bound_sessions: true,
             public_urls: Vec::new(),
         };
         let mut running = Running::start(listener, settings);

@@ -26,6 +26,7 @@ mod rebind;
 mod replacing;
 mod scene;
 mod sessions;
+mod sign_in;
 mod skills;
 mod thread;
 mod turns;

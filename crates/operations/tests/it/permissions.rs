@@ -276,7 +276,7 @@ impl<'t> World<'t> {
             + (select count(*) from agent_heads) + (select count(*) from agent_uploads) \
             + (select count(*) from blobs) + (select count(*) from snapshots) \
             + (select count(*) from prompts) + (select count(*) from chats) \
-            + (select count(*) from chat_pins) + (select count(*) from turns)";
+            + (select count(*) from chat_pins) + (select count(*) from passes) + (select count(*) from turns)";
         let rows = self.test.count(rows).await;
         format!("{agent:?} {heads:?} {chat:?} {history:?} {users:?} {tokens:?} {rows}")
     }
@@ -292,8 +292,9 @@ fn is_on_owned(operation: Operation) -> bool {
         | TurnList | UsageRead => true,
         AgentCreate | AgentList | SessionOpen | ContextPush | BlobUpload | AgentRefresh
         | ChatCreate | ChatList | PendingChangeList | PinMoveMany | ExposureRead | UserCreate
-        | UserList | UserChange | QuotaChange | TokenCreate | TokenCreateFor | TokenList
-        | TokenChildren | TokenRevoke | MeRead | AuditRead | MetricsRead => false,
+        | UserList | UserChange | QuotaChange | SignIn | SignInCodeCreate | TokenCreate
+        | TokenCreateFor | TokenList | TokenChildren | TokenRevoke | MeRead | AuditRead
+        | MetricsRead => false,
     }
 }
 
@@ -329,6 +330,8 @@ fn noted_as(operation: Operation) -> &'static [Operation] {
         UserCreate => &[UserCreate],
         UserChange => &[UserChange],
         QuotaChange => &[QuotaChange],
+        SignIn => &[SignIn],
+        SignInCodeCreate => &[SignInCodeCreate],
         TokenCreate => &[TokenCreate],
         TokenCreateFor => &[TokenCreateFor],
         TokenRevoke => &[TokenRevoke],

@@ -28,6 +28,7 @@ pub mod quotas;
 pub mod readiness;
 pub mod resources;
 pub mod scan;
+pub mod sign_in;
 pub mod skills;
 pub mod turns;
 mod words;

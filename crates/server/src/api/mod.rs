@@ -13,6 +13,7 @@ pub(crate) mod people;
 pub(crate) mod prompts;
 pub(crate) mod quotas;
 pub(crate) mod sessions;
+pub(crate) mod sign_in;
 pub(crate) mod skills;
 pub(crate) mod tools;
 pub(crate) mod turns;

@@ -9,7 +9,6 @@ use crate::api_error::{ApiResult, Problems};
 use crate::app::App;
 use crate::events::events;
 use crate::identify::Identity;
-use crate::pages::WatchCaller;
 use crate::params::{PathParams, QueryParams};
 
 /// Watch the caller's chats and agents
@@ -21,7 +20,7 @@ use crate::params::{PathParams, QueryParams};
     responses((status = 200, body = String, content_type = "text/event-stream"), Problems))]
 pub(crate) async fn own(
     State(app): State<App>,
-    WatchCaller(credential): WatchCaller,
+    Identity(credential): Identity,
     QueryParams(query): QueryParams<WatchQuery>,
 ) -> ApiResult<Response> {
     events(app, credential, Subject::Own, &query).await

@@ -2,22 +2,21 @@
 
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
-use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use ctxpin_model::token::Credential;
+use ctxpin_protocol::problem::ProblemName;
 
 use super::parts::lines::Layout;
-use super::session::{Session, cookie, has_session, session};
 use crate::api_error::ApiError;
 use crate::app::App;
-use crate::authority::RequestAuthority;
-use crate::identify::Identity;
+use crate::page_session::{PageSession, cookie, own_origin};
 use crate::request_memory::RequestMemory;
 
 /// An extractor of the caller of a page. The operation checks whether the session's token is valid.
 #[derive(Debug, Clone)]
 pub(crate) struct PageCaller {
     pub credential: Credential,
+    pub session: PageSession,
     /// The value that only the pages of the session hold.
     pub page_value: String,
     pub choices: Choices,
@@ -27,37 +26,20 @@ impl FromRequestParts<App> for PageCaller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let Ok(authority) = RequestAuthority::from_request_parts(parts, app).await;
-        authority.require_host(&app.public_urls)?;
-        let Session {
-            credential,
-            page_value,
-        } = session(&parts.headers)?;
+        own_origin(parts, app)?;
+        let session = PageSession::find(parts, app).await?.ok_or_else(|| {
+            ApiError::new(ProblemName::Unauthenticated, "Sign in to see this page.")
+        })?;
+        let credential = session.credential;
         RequestMemory::of(parts)?.identify(app, credential).await?;
         // The body's extractor looks the token up before it reads a large body.
         parts.extensions.insert(credential);
         Ok(Self {
             credential,
-            page_value,
+            page_value: session.pass.page_value(),
+            session,
             choices: Choices::read(&parts.headers),
         })
-    }
-}
-
-/// An extractor of a watch's caller: the session of a page, or the sender of a token. A browser's `EventSource`
-/// cannot send one.
-pub(crate) struct WatchCaller(pub Credential);
-
-impl FromRequestParts<App> for WatchCaller {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        if parts.headers.contains_key(AUTHORIZATION) || !has_session(&parts.headers) {
-            let Identity(credential) = Identity::from_request_parts(parts, app).await?;
-            return Ok(Self(credential));
-        }
-        let caller = PageCaller::from_request_parts(parts, app).await?;
-        Ok(Self(caller.credential))
     }
 }
 

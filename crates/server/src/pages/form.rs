@@ -3,19 +3,15 @@
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_TYPE, ORIGIN};
+use axum::http::header::CONTENT_TYPE;
 use ctxpin_protocol::problem::ProblemName;
-use subtle::ConstantTimeEq;
 use url::form_urlencoded;
 
 use super::caller::PageCaller;
 use crate::api_error::{ApiError, ApiResult};
 use crate::app::App;
-use crate::authority::RequestAuthority;
 use crate::body::RawBody;
-
-/// The header that holds the page's value when the script sends a form.
-const PAGE_HEADER: &str = "ctxpin-page";
+use crate::page_session::{PAGE_VALUE, require_own_page};
 
 /// The field that holds it when the browser does.
 const PAGE_FIELD: &str = "page";
@@ -84,18 +80,15 @@ impl FromRequest<App> for PageForm {
         let (mut parts, body) = request.into_parts();
         let caller = PageCaller::from_request_parts(&mut parts, app).await?;
         let wants = Wants::read(&parts.headers);
-        let header = parts.headers.get(PAGE_HEADER);
+        let header = parts.headers.get(PAGE_VALUE);
         let header = header
             .and_then(|value| value.to_str().ok())
             .map(str::to_owned);
         let fields = own_fields(Request::from_parts(parts, body), app).await?;
         let given = header.as_deref().or(fields.get(PAGE_FIELD));
-        let is_ours = given
-            .is_some_and(|given| bool::from(given.as_bytes().ct_eq(caller.page_value.as_bytes())));
-        if !is_ours {
-            let detail = "This page is from an earlier session; load it again.";
-            return Err(ApiError::new(ProblemName::Forbidden, detail));
-        }
+        caller
+            .session
+            .require_page_value(given.unwrap_or_default())?;
         Ok(Self {
             caller,
             fields,
@@ -110,17 +103,8 @@ impl FromRequest<App> for PageForm {
 ///
 /// Returns `forbidden` if the request has another origin, and `unsupported-media-type` if it is no form.
 pub(crate) async fn own_fields(request: Request, app: &App) -> ApiResult<Fields> {
-    let (mut parts, body) = request.into_parts();
-    let Ok(authority) = RequestAuthority::from_request_parts(&mut parts, app).await;
-    authority.require_host(&app.public_urls)?;
-    let origin = parts.headers.get(ORIGIN);
-    let is_own = origin
-        .and_then(|origin| origin.to_str().ok())
-        .is_some_and(|origin| authority.is_origin(origin));
-    if !is_own {
-        let detail = "Only pages of this server may send this form.";
-        return Err(ApiError::new(ProblemName::Forbidden, detail));
-    }
+    let (parts, body) = request.into_parts();
+    require_own_page(&parts, app)?;
     require_form(&parts.headers)?;
     let raw = RawBody::from_request(Request::from_parts(parts, body), app).await?;
     Ok(Fields::read(&raw.body))

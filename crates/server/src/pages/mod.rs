@@ -18,10 +18,9 @@ mod parts;
 mod problem;
 pub(crate) mod routes;
 mod search;
-mod session;
 mod settings;
 mod sign_in;
 mod workspaces;
 
-pub(crate) use caller::{PageCaller, WatchCaller};
+pub(crate) use caller::PageCaller;
 pub(crate) use problem::show_problems;

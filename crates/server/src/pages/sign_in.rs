@@ -6,18 +6,18 @@ use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use ctxpin_model::token::Token;
-use ctxpin_operations::people;
+use ctxpin_operations::sign_in;
 use ctxpin_protocol::problem::ProblemName;
 use serde::Deserialize;
 
 use super::answer::{elsewhere, local_path, see_other};
 use super::caller::Choices;
-use super::form::{PageForm, Wants, own_fields};
+use super::form::{Fields, PageForm, Wants, own_fields};
 use super::frame::{Frame, html};
-use super::session;
 use crate::api_error::{ApiError, ApiResult};
 use crate::app::App;
-use crate::authority::RequestAuthority;
+use crate::authority::{OwnOrigin, RequestAuthority};
+use crate::page_session::{delete_cookie, own_origin, set_cookie};
 use crate::params::QueryParams;
 
 /// The page that signs a browser in.
@@ -44,7 +44,7 @@ pub(crate) async fn page(
     headers: HeaderMap,
     QueryParams(query): QueryParams<SignInQuery>,
 ) -> ApiResult<Response> {
-    authority.require_host(&app.public_urls)?;
+    authority.own_origin(&app.public_urls)?;
     html(&SignInPage {
         frame: Frame::anonymous("Sign in", Choices::read(&headers), app.now()),
         next: local_path(query.next.as_deref()).to_owned(),
@@ -52,13 +52,15 @@ pub(crate) async fn page(
     })
 }
 
-/// Exchanges a token for a session.
+/// Exchanges a token or a one-time code for a session.
 pub(crate) async fn sign_in(State(app): State<App>, request: Request) -> ApiResult<Response> {
     let wants = Wants::read(request.headers());
     let choices = Choices::read(request.headers());
-    let fields = own_fields(request, &app).await?;
+    let (parts, body) = request.into_parts();
+    let origin = own_origin(&parts, &app)?;
+    let fields = own_fields(Request::from_parts(parts, body), &app).await?;
     let next = local_path(fields.get("next")).to_owned();
-    let failure = match begin(&app, fields.filled("token")).await {
+    let failure = match begin(&app, &origin, &fields).await {
         Ok(cookie) => {
             let mut response = elsewhere(wants, &next);
             response.headers_mut().insert(SET_COOKIE, cookie);
@@ -82,25 +84,36 @@ pub(crate) async fn sign_in(State(app): State<App>, request: Request) -> ApiResu
     Ok(response)
 }
 
-async fn begin(app: &App, token: Option<&str>) -> ApiResult<HeaderValue> {
-    let unknown = || {
-        let detail =
-            "This token is not known. It may have been revoked, or it belongs to another server.";
-        ApiError::new(ProblemName::Unauthenticated, detail)
+/// Starts a session with a one-time code or a token. Returns the cookie.
+async fn begin(app: &App, origin: &OwnOrigin, fields: &Fields) -> ApiResult<HeaderValue> {
+    let unknown = |detail| ApiError::new(ProblemName::Unauthenticated, detail);
+    let _turn = app.callers.turn().await;
+    let session = match fields.filled("code") {
+        Some(code) => {
+            let code = code.parse();
+            let code = code.map_err(|_| unknown("This is not a one-time code of ctxpin."))?;
+            sign_in::with_code(&app.service, &code).await?
+        }
+        None => {
+            let token = fields
+                .filled("token")
+                .and_then(|text| text.parse::<Token>().ok());
+            let token = token.ok_or_else(|| unknown("This is not a token of ctxpin."))?;
+            sign_in::with_token(&app.service, token.credential()).await?
+        }
     };
-    let token: Token = token
-        .and_then(|token| token.parse().ok())
-        .ok_or_else(unknown)?;
-    people::identify(&app.service, token.credential(), None).await?;
-    HeaderValue::from_str(&session::begin(&token)).map_err(|_| unknown())
+    let cookie = set_cookie(&session.pass, origin);
+    cookie.ok_or_else(|| ApiError::new(ProblemName::Internal, "The session has no cookie."))
 }
 
 /// Ends the session.
 pub(crate) async fn sign_out(State(app): State<App>, request: Request) -> ApiResult<Response> {
-    let _form = PageForm::from_request(request, &app).await?;
+    let (parts, body) = request.into_parts();
+    let origin = own_origin(&parts, &app)?;
+    let form = PageForm::from_request(Request::from_parts(parts, body), &app).await?;
+    sign_in::sign_out(&app.service, &form.caller.session.pass).await?;
     let mut response = see_other("/sign-in").into_response();
-    let cookie = HeaderValue::from_str(&session::end());
-    if let Ok(cookie) = cookie {
+    if let Some(cookie) = delete_cookie(&origin) {
         response.headers_mut().insert(SET_COOKIE, cookie);
     }
     Ok(response)

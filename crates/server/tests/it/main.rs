@@ -15,6 +15,7 @@ mod quotas;
 mod raw;
 mod run;
 mod server;
+mod sign_in;
 mod slow;
 mod strangers;
 mod thread;

@@ -33,6 +33,7 @@ fn settings(data_directory: &std::path::Path, database: Option<&str>) -> Setting
         limits: Limits::default(),
         quotas: Quotas::default(),
         metrics_readers: MetricsReaders::Everybody,
+        bound_sessions: false,
         public_urls: Vec::new(),
     }
 }

@@ -94,6 +94,7 @@ impl Server {
             limits: Limits::default(),
             quotas: Quotas::default(),
             metrics_readers: MetricsReaders::Everybody,
+            bound_sessions: false,
             public_urls: Vec::new(),
         };
         choose(&mut settings);

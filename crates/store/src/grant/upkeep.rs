@@ -19,6 +19,9 @@ pub mod task {
     /// Finding the users who are near a quota.
     #[derive(Debug)]
     pub struct QuotaWarnings;
+    /// Taking one-time codes, ending sessions, and deleting the codes and sessions that have expired.
+    #[derive(Debug)]
+    pub struct Passes;
     /// Storing the treatments of bodies that were stored before a new renderer.
     #[derive(Debug)]
     pub struct Treatments;
@@ -44,6 +47,10 @@ impl Task for task::Refusals {
 
 impl Task for task::QuotaWarnings {
     const NAME: &str = "warn of quotas";
+}
+
+impl Task for task::Passes {
+    const NAME: &str = "take and delete passes";
 }
 
 impl Task for task::Treatments {

@@ -25,6 +25,7 @@ use ctxpin_operations::pending_changes;
 use ctxpin_operations::people::{self, Revocation};
 use ctxpin_operations::pins;
 use ctxpin_operations::pushes;
+use ctxpin_operations::sign_in;
 use ctxpin_operations::skills::{self, Reader};
 use ctxpin_operations::turns;
 use ctxpin_operations::watches;
@@ -57,9 +58,11 @@ pub async fn exercise(
         }
         DiffRead | ResourceRead | PromptRead | SkillRead | ToolRead | TurnBegin | TurnList
         | ExposureRead => on_bodies(world, operation, objects, caller).await,
-        UserCreate | UserList | UserChange | UsageRead | QuotaChange | TokenCreate
-        | TokenCreateFor | TokenList | TokenChildren | TokenRevoke | MeRead | AuditRead
-        | MetricsRead => on_people(world, operation, objects, caller).await,
+        UserCreate | UserList | UserChange | UsageRead | QuotaChange | SignIn
+        | SignInCodeCreate | TokenCreate | TokenCreateFor | TokenList | TokenChildren
+        | TokenRevoke | MeRead | AuditRead | MetricsRead => {
+            on_people(world, operation, objects, caller).await
+        }
     }
 }
 
@@ -313,6 +316,8 @@ async fn on_people(
             };
             Outcome::of(&quotas::change(service, by, objects.user, &change).await)
         }
+        Operation::SignIn => Outcome::of(&sign_in::with_token(service, by).await),
+        Operation::SignInCodeCreate => Outcome::of(&sign_in::sign_in_code(service, by).await),
         Operation::TokenCreate => Outcome::of(&people::token_create(service, by, &request).await),
         Operation::TokenCreateFor => {
             request.user = Some(objects.user);

@@ -1,0 +1,163 @@
+//! The session of the web page: its cookie, and what a request needs besides it. A browser sends the cookie by
+//! itself, also for a request that another site made it send. So a request with it must name one of the server's
+//! own hosts, and a write must also come from a page of this server and carry the value that only its pages hold.
+
+use axum::http::header::{COOKIE, ORIGIN};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
+use ctxpin_model::pass::{Pass, PassKind};
+use ctxpin_model::token::Credential;
+use ctxpin_protocol::problem::ProblemName;
+
+use crate::api_error::{ApiError, ApiResult};
+use crate::app::App;
+use crate::authority::{OwnOrigin, RequestAuthority};
+
+/// The header with the value of the page, which a write needs.
+pub(crate) const PAGE_VALUE: HeaderName = HeaderName::from_static("ctxpin-page");
+
+/// The name of the cookie where the browser uses TLS. The prefix binds it to the host and to TLS (RFC 6265bis,
+/// section 4.1.3).
+const SECURE_NAME: &str = "__Host-ctxpin";
+
+/// The name of the cookie where the browser uses plain HTTP.
+const PLAIN_NAME: &str = "ctxpin";
+
+/// The session of a request, with the origin that the browser sees.
+#[derive(Debug, Clone)]
+pub(crate) struct PageSession {
+    pub pass: Pass,
+    /// The token that the session stands for.
+    pub credential: Credential,
+}
+
+impl PageSession {
+    /// Returns the session of a request to one of the server's own hosts. `None` if the request has no cookie of a
+    /// session.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the host is not the server's, or the session has ended.
+    pub async fn find(parts: &Parts, app: &App) -> ApiResult<Option<Self>> {
+        let is_there = |name| cookie(&parts.headers, name).is_some();
+        if !is_there(SECURE_NAME) && !is_there(PLAIN_NAME) {
+            return Ok(None);
+        }
+        let origin = own_origin(parts, app)?;
+        let Some(text) = cookie(&parts.headers, cookie_name(origin.is_secure)) else {
+            return Ok(None);
+        };
+        let Ok(pass) = text.parse() else {
+            return Ok(None);
+        };
+        let credential = app.callers.session(&app.service, &pass).await?;
+        Ok(Some(Self { pass, credential }))
+    }
+
+    /// Returns the session of an API request.
+    ///
+    /// # Errors
+    ///
+    /// Fails like [`Self::find`], and if a write does not come from a page of this session.
+    pub async fn of_api(parts: &Parts, app: &App) -> ApiResult<Option<Self>> {
+        let Some(session) = Self::find(parts, app).await? else {
+            return Ok(None);
+        };
+        if !is_read(&parts.method) {
+            let value = parts.headers.get(PAGE_VALUE);
+            let value = value.and_then(|value| value.to_str().ok()).unwrap_or("");
+            require_own_page(parts, app)?;
+            session.require_page_value(value)?;
+        }
+        Ok(Some(session))
+    }
+
+    /// Checks the value that a page sends with a write.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it is not the value of this session's pages.
+    pub fn require_page_value(&self, value: &str) -> ApiResult<()> {
+        match self.pass.is_page_value(value) {
+            true => Ok(()),
+            false => Err(ApiError::new(
+                ProblemName::Forbidden,
+                "The page is of another session; reload it.",
+            )),
+        }
+    }
+}
+
+fn is_read(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
+/// Returns the origin of the server's pages, as the browser that sent the request sees it.
+///
+/// # Errors
+///
+/// Fails if the request names a host that is not the server's.
+pub(crate) fn own_origin(parts: &Parts, app: &App) -> ApiResult<OwnOrigin> {
+    RequestAuthority::read(parts).own_origin(&app.public_urls)
+}
+
+/// Checks that a write comes from a page of this server.
+///
+/// # Errors
+///
+/// Fails if the request names no origin or another one.
+pub(crate) fn require_own_page(parts: &Parts, app: &App) -> ApiResult<()> {
+    let own = own_origin(parts, app)?;
+    let mut origins = parts.headers.get_all(ORIGIN).iter();
+    let origin = origins.next().filter(|_| origins.next().is_none());
+    let is_own = origin.is_some_and(|origin| origin.as_bytes() == own.origin.as_bytes());
+    match is_own {
+        true => Ok(()),
+        false => Err(ApiError::new(
+            ProblemName::Forbidden,
+            "The request does not come from a page of this server.",
+        )),
+    }
+}
+
+/// Returns the value of the cookie with that name.
+pub(crate) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let headers = headers.get_all(COOKIE).iter();
+    let texts = headers.filter_map(|header| header.to_str().ok());
+    let mut pairs = texts
+        .flat_map(|text| text.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='));
+    let (_, value) = pairs.find(|(found, _)| *found == name)?;
+    Some(value)
+}
+
+fn cookie_name(is_secure: bool) -> &'static str {
+    match is_secure {
+        true => SECURE_NAME,
+        false => PLAIN_NAME,
+    }
+}
+
+/// Returns the value of `Set-Cookie` that starts a session in the browser.
+pub(crate) fn set_cookie(session: &Pass, origin: &OwnOrigin) -> Option<HeaderValue> {
+    let seconds = PassKind::Session.lifetime().as_secs();
+    set_cookie_for(&session.reveal(), seconds, origin)
+}
+
+/// Returns the value of `Set-Cookie` that deletes the session's cookie.
+pub(crate) fn delete_cookie(origin: &OwnOrigin) -> Option<HeaderValue> {
+    set_cookie_for("", 0, origin)
+}
+
+fn set_cookie_for(value: &str, seconds: u64, origin: &OwnOrigin) -> Option<HeaderValue> {
+    let name = cookie_name(origin.is_secure);
+    let secure = match origin.is_secure {
+        true => "; Secure",
+        false => "",
+    };
+    let text =
+        format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}");
+    let mut value = HeaderValue::from_str(&text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}

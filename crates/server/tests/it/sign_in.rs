@@ -1,0 +1,296 @@
+//! Signing in to the web page over HTTP: cookies, hosts, origins and the value of the page.
+
+use ctxpin_model::pass::Pass;
+use ctxpin_protocol::problem::ProblemName;
+use reqwest::header::{AUTHORIZATION, COOKIE, HOST, LOCATION, ORIGIN, SET_COOKIE};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Method, Response, StatusCode};
+use serde_json::Value;
+
+use crate::server::{Server, problem};
+
+/// A browser of one page.
+struct Browser<'s> {
+    server: &'s Server,
+    http: Client,
+    /// The host and the port that the browser shows.
+    authority: String,
+    scheme: &'static str,
+    cookie: Option<String>,
+}
+
+impl<'s> Browser<'s> {
+    /// A browser at the server's address under a name of this machine.
+    fn new(server: &'s Server) -> Self {
+        let port = server.url.port().unwrap();
+        Self::at(server, format!("ctxpin-1a2b.localhost:{port}"), "http")
+    }
+
+    fn at(server: &'s Server, authority: String, scheme: &'static str) -> Self {
+        let http = Client::builder().redirect(Policy::none()).build().unwrap();
+        Self {
+            server,
+            http,
+            authority,
+            scheme,
+            cookie: None,
+        }
+    }
+
+    fn origin(&self) -> String {
+        format!("{}://{}", self.scheme, self.authority)
+    }
+
+    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let url = self.server.url.join(path).unwrap();
+        let request = self.http.request(method, url).header(HOST, &self.authority);
+        match &self.cookie {
+            Some(cookie) => request.header(COOKIE, cookie),
+            None => request,
+        }
+    }
+
+    async fn get(&self, path: &str) -> Response {
+        self.request(Method::GET, path).send().await.unwrap()
+    }
+
+    /// Sends a form as a page of `origin` does.
+    async fn form(&self, origin: Option<&str>, path: &str, fields: &[(&str, &str)]) -> Response {
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        form.extend_pairs(fields);
+        let request = self.request(Method::POST, path).body(form.finish());
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        let request = match origin {
+            Some(origin) => request.header(ORIGIN, origin),
+            None => request,
+        };
+        request.send().await.unwrap()
+    }
+
+    /// Signs in with the server's token, and keeps the cookie.
+    async fn sign_in(&mut self) -> Pass {
+        let token = self.server.token.trim().to_owned();
+        let response = self
+            .form(Some(&self.origin()), "/sign-in", &[("token", &token)])
+            .await;
+        self.keep_cookie(&response)
+    }
+
+    fn keep_cookie(&mut self, response: &Response) -> Pass {
+        assert_eq!(response.status(), StatusCode::SEE_OTHER);
+        let cookie = response.headers()[SET_COOKIE].to_str().unwrap();
+        let (pair, _) = cookie.split_once(';').unwrap();
+        self.cookie = Some(pair.to_owned());
+        pair.split_once('=').unwrap().1.parse().unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_token_signs_in_and_out() {
+    let server = Server::start().await;
+    let mut browser = Browser::new(&server);
+    let page = browser.get("/sign-in?next=/chats").await;
+    assert_eq!(page.status(), StatusCode::OK);
+    assert_eq!(page.headers()["cache-control"], "no-store");
+    let text = page.text().await.unwrap();
+    assert!(text.contains("name=\"next\" value=\"/chats\""), "{text}");
+
+    let fields = [("token", server.token.trim()), ("next", "/chats?x=1")];
+    let response = browser
+        .form(Some(&browser.origin()), "/sign-in", &fields)
+        .await;
+    assert_eq!(response.headers()[LOCATION], "/chats?x=1");
+    let cookie = response.headers()[SET_COOKIE].to_str().unwrap().to_owned();
+    assert!(cookie.starts_with("ctxpin="), "{cookie}");
+    assert!(cookie.ends_with("; Path=/; Max-Age=604800; HttpOnly; SameSite=Strict"));
+    let session = browser.keep_cookie(&response);
+    let me = browser.get("/api/v1/me").await;
+    assert_eq!(me.status(), StatusCode::OK);
+    assert_eq!(me.json::<Value>().await.unwrap()["user"]["name"], "admin");
+
+    let value = session.page_value();
+    let out = browser
+        .form(Some(&browser.origin()), "/sign-out", &[("page", &value)])
+        .await;
+    assert_eq!(out.status(), StatusCode::SEE_OTHER);
+    assert!(
+        out.headers()[SET_COOKIE]
+            .to_str()
+            .unwrap()
+            .contains("Max-Age=0")
+    );
+    let (name, _) = problem(browser.get("/api/v1/me").await).await;
+    assert_eq!(name, ProblemName::Unauthenticated);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_one_time_code_signs_in_once() {
+    let server = Server::start().await;
+    let mut browser = Browser::new(&server);
+    let code = server.client.sign_in_code().await.unwrap();
+    let fields = [("code", code.code.expose())];
+    let response = browser
+        .form(Some(&browser.origin()), "/sign-in", &fields)
+        .await;
+    assert_eq!(response.headers()[LOCATION], "/");
+    browser.keep_cookie(&response);
+    assert_eq!(browser.get("/api/v1/me").await.status(), StatusCode::OK);
+    let again = browser
+        .form(Some(&browser.origin()), "/sign-in", &fields)
+        .await;
+    assert_eq!(again.status(), StatusCode::UNAUTHORIZED);
+    assert!(!again.headers().contains_key(SET_COOKIE));
+    let text = again.text().await.unwrap();
+    assert!(text.contains("field-error"), "{text}");
+    assert!(!text.contains(code.code.expose()), "the code is not told");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_link_leads_to_no_other_site() {
+    let server = Server::start().await;
+    let browser = Browser::new(&server);
+    for next in ["//evil.example", "https://evil.example"] {
+        let fields = [("token", server.token.trim()), ("next", next)];
+        let response = browser
+            .form(Some(&browser.origin()), "/sign-in", &fields)
+            .await;
+        assert_eq!(response.headers()[LOCATION], "/", "{next}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_write_needs_the_origin_and_the_value_of_the_page() {
+    let server = Server::start().await;
+    let mut browser = Browser::new(&server);
+    let session = browser.sign_in().await;
+    let (origin, value) = (browser.origin(), session.page_value());
+    let other = Pass::new([7; 32]).page_value();
+    let port = server.url.port().unwrap();
+    let create = async |origin: Option<&str>, value: Option<&str>| {
+        let request = browser.request(Method::POST, "/api/v1/chats");
+        let request = request
+            .header("content-type", "application/json")
+            .body("{}");
+        let request = match origin {
+            Some(origin) => request.header(ORIGIN, origin),
+            None => request,
+        };
+        let request = match value {
+            Some(value) => request.header("ctxpin-page", value),
+            None => request,
+        };
+        request.send().await.unwrap().status()
+    };
+    assert_eq!(
+        create(Some(&origin), Some(&value)).await,
+        StatusCode::CREATED
+    );
+    for (origin, value) in [
+        (Some(origin.as_str()), None),
+        (Some(&origin), Some(other.as_str())),
+        (Some(&origin), Some(session.reveal().as_str())),
+        (None, Some(value.as_str())),
+        (Some("null"), Some(&value)),
+        (Some("https://evil.example"), Some(&value)),
+        (Some(&format!("http://127.0.0.1:{port}")), Some(&value)),
+        (
+            Some(&format!("http://other.localhost:{port}")),
+            Some(&value),
+        ),
+        (Some("http://ctxpin-1a2b.localhost"), Some(&value)),
+    ] {
+        let status = create(origin, value).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{origin:?} {value:?}");
+    }
+    // Nobody is signed in, or out, by another site.
+    let fields = [("token", server.token.trim())];
+    let response = browser
+        .form(Some("https://evil.example"), "/sign-in", &fields)
+        .await;
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    let response = browser
+        .form(Some(&origin), "/sign-out", &[("page", &other)])
+        .await;
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    assert_eq!(browser.get("/api/v1/me").await.status(), StatusCode::OK);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_cookie_opens_at_the_servers_own_hosts_alone() {
+    let public = "https://ctxpin.example".parse().unwrap();
+    let server = Server::start_with(|settings| settings.public_urls = vec![public]).await;
+    let port = server.url.port().unwrap();
+    let mut browser = Browser::new(&server);
+    browser.sign_in().await;
+    let mut check = async |authority: String, is_own: bool| {
+        browser.authority = authority;
+        let status = browser.get("/api/v1/me").await.status();
+        let expected = match is_own {
+            true => StatusCode::OK,
+            false => StatusCode::MISDIRECTED_REQUEST,
+        };
+        assert_eq!(status, expected, "{}", browser.authority);
+    };
+    check(format!("localhost:{port}"), true).await;
+    check(format!("127.0.0.1:{port}"), true).await;
+    check(format!("evil.example:{port}"), false).await;
+    check("ctxpin-1a2b.localhost".to_owned(), false).await;
+    check(format!("10.0.0.1:{port}"), false).await;
+    check("ctxpin.example:8443".to_owned(), false).await;
+    // A token needs no host, and it goes before the cookie.
+    let request = browser.request(Method::GET, "/api/v1/me");
+    let bearer = format!("Bearer {}", server.token.trim());
+    let response = request.header(AUTHORIZATION, bearer).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn behind_tls_the_cookie_is_bound_to_it() {
+    let public = "https://ctxpin.example".parse().unwrap();
+    let server = Server::start_with(|settings| settings.public_urls = vec![public]).await;
+    let mut browser = Browser::at(&server, "ctxpin.example".to_owned(), "https");
+    let fields = [("token", server.token.trim())];
+    let response = browser
+        .form(Some("http://ctxpin.example"), "/sign-in", &fields)
+        .await;
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    let response = browser
+        .form(Some(&browser.origin()), "/sign-in", &fields)
+        .await;
+    let cookie = response.headers()[SET_COOKIE].to_str().unwrap().to_owned();
+    assert!(cookie.starts_with("__Host-ctxpin="), "{cookie}");
+    assert!(
+        cookie.ends_with("; HttpOnly; SameSite=Strict; Secure"),
+        "{cookie}"
+    );
+    let session = browser.keep_cookie(&response);
+    assert_eq!(browser.get("/api/v1/me").await.status(), StatusCode::OK);
+    // A cookie that could have been set without TLS opens nothing there.
+    browser.cookie = Some(format!("ctxpin={}", session.reveal()));
+    let (name, _) = problem(browser.get("/api/v1/me").await).await;
+    assert_eq!(name, ProblemName::Unauthenticated);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn cookies_that_open_nothing() {
+    let server = Server::start().await;
+    let mut browser = Browser::new(&server);
+    let unknown = Pass::new([9; 32]).reveal();
+    for cookie in [
+        "ctxpin=",
+        "ctxpin=x",
+        &format!("ctxpin={unknown}"),
+        "other=1",
+    ] {
+        browser.cookie = Some(cookie.to_owned());
+        let (name, _) = problem(browser.get("/api/v1/me").await).await;
+        assert_eq!(name, ProblemName::Unauthenticated, "{cookie}");
+    }
+    server.stop().await;
+}
