@@ -16,6 +16,7 @@ mod data_directory;
 mod home;
 mod log;
 mod owned;
+mod page_link;
 mod pages;
 mod process;
 mod run_note;

@@ -6,6 +6,7 @@ use ctxpin_protocol::http::people::{
     Me, Token, TokenCreate, TokenCreated, TokenRevoke, User, UserChange, UserCreate,
 };
 use ctxpin_protocol::http::quotas::{QuotaChange, Usage};
+use ctxpin_protocol::http::sign_in::SignInCode;
 use reqwest::Method;
 
 use crate::connection::{Client, with_json};
@@ -27,6 +28,12 @@ impl Client {
     pub async fn user_change(&self, user: UserId, to: &UserChange) -> Result<User, ClientError> {
         let request = self.request(Method::PATCH, &["users", &user.to_string()])?;
         self.json(with_json(request, to).await?).await
+    }
+
+    /// Creates a one-time code that signs in to the web page.
+    pub async fn sign_in_code(&self) -> Result<SignInCode, ClientError> {
+        let request = self.request(Method::POST, &["sign-in-codes"])?;
+        self.json(request).await
     }
 
     /// Returns a user's usage and quotas. `None` is the caller. Only auditors and administrators may name

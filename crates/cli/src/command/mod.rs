@@ -7,6 +7,7 @@ mod chat;
 mod check;
 mod completions;
 mod down;
+mod open;
 mod prompt;
 mod push;
 mod scan;
@@ -53,6 +54,7 @@ enum Command {
     Down(down::Down),
     Chat(chat::Noun),
     Change(change::Noun),
+    Open(open::Open),
     Prompt(prompt::Prompt),
     Skill(skill::Noun),
     Watch(watch::Watch),
@@ -104,6 +106,7 @@ impl Cli {
             Command::Down(down) => down.run().await?,
             Command::Chat(noun) => return noun.run().await,
             Command::Change(noun) => return noun.run().await,
+            Command::Open(open) => open.run().await?,
             Command::Prompt(prompt) => prompt.run().await?,
             Command::Skill(noun) => noun.run().await?,
             Command::Watch(watch) => watch.run().await?,

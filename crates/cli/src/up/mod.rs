@@ -27,6 +27,7 @@ use crate::agent_credentials::AgentCredentials;
 use crate::connect::token_given;
 use crate::data_directory::{AgentDirectory, DataDirectory};
 use crate::home::home_directory;
+use crate::page_link::PageLink;
 use crate::running::{RunningServer, is_locked, lock_note, lock_take, token_read};
 use crate::say::{self, Failure, Hint, NextCommand, waited};
 use crate::stop;
@@ -178,11 +179,19 @@ impl Watching {
         let asked = async {
             let chat = identity::chat_ensure(&client, &agent, directory).await?;
             let context = client.context(ChatId::from(chat.id)).await?;
-            Ok::<_, Failure>((chat, context))
+            let page = page_link(&client, data).await;
+            Ok::<_, Failure>((chat, context, page))
         };
         let told = || voice.wait(&host::waiting(data));
-        let (chat, context) = waited(asked, told).await?;
-        let summary = Summary::new(directory, &chat, &context, &server, data.path());
+        let (chat, context, page) = waited(asked, told).await?;
+        let summary = Summary::new(
+            directory,
+            &chat,
+            &context,
+            &server,
+            data.path(),
+            page.as_ref(),
+        );
         voice.ready(&summary, Place::Elsewhere)
     }
 }
@@ -303,12 +312,17 @@ impl Session<'_> {
     async fn summary(&self, agent: &AgentCredentials) -> Result<Summary, Failure> {
         let chat = identity::chat_ensure(&self.client, agent, &self.directory).await?;
         let context = self.client.context(ChatId::from(chat.id)).await?;
+        let page = page_link(&self.client, &self.data).await;
+        if let Some(page) = &page {
+            page.open(&self.data);
+        }
         Ok(Summary::new(
             &self.directory,
             &chat,
             &context,
             &self.server,
             self.data.path(),
+            page.as_ref(),
         ))
     }
 
@@ -334,6 +348,11 @@ impl Session<'_> {
         }
         text
     }
+}
+
+/// Returns a link to the web page. `None` if the server makes no code now: everything else works without one.
+async fn page_link(client: &Client, data: &DataDirectory) -> Option<PageLink> {
+    PageLink::create(client, Some(data), "/").await.ok()
 }
 
 /// Returns the canonical path of a directory.

@@ -7,6 +7,7 @@ use ctxpin_protocol::http::context::Context;
 use serde::{Deserialize, Serialize};
 
 use crate::data_directory::DataDirectory;
+use crate::page_link::PageLink;
 use crate::running::RunningServer;
 use crate::say::{self, Failure, Progress, Viewpoint};
 
@@ -24,6 +25,8 @@ pub struct Summary {
     dirty: bool,
     server: String,
     database: String,
+    /// A link that signs a browser in to the web page once. `None` if there is no code now.
+    page: Option<String>,
 }
 
 /// A message of a background process to the process that started it, as one line of JSON.
@@ -154,8 +157,10 @@ impl Summary {
         context: &Context,
         server: &RunningServer,
         data_directory: &Path,
+        page: Option<&PageLink>,
     ) -> Self {
         Self {
+            page: page.map(|link| link.as_str().to_owned()),
             directory: directory.to_string_lossy().into_owned(),
             chat: say::id(chat.id),
             title: chat.title.clone(),
@@ -221,6 +226,9 @@ impl Summary {
             "  server    {}, {}\n  API       {}/api/v1/openapi.json\n",
             self.server, self.database, self.server
         );
+        if let Some(page) = &self.page {
+            text += &format!("  page      {page}\n");
+        }
         text += "\n  ctxpin chat show       compare the pin with the workspace\
                  \n  ctxpin chat diff       show the changed lines\
                  \n  ctxpin chat refresh    take the changes\

@@ -87,7 +87,8 @@ impl Session {
 /// stays. A column of times has no stable width, so an output with one loses its other widths too.
 pub fn stable(text: &str) -> String {
     let words = Regex::new(concat!(
-        r"(?<uuid>\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b)",
+        r"(?<page>\bhttp://ctxpin-[0-9a-f]{16}\.localhost:\d+/sign-in#code=(?:[0-9a-f]{64}|[0-9a-f]{4}\.\.\.)&next=/)",
+        r"|(?<uuid>\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b)",
         r"|(?<token>\bctxpin_[0-9a-f]{32}_[0-9a-f]{64}\b)",
         r"|(?<hash>\b(?:[0-9a-f]{64}|[0-9a-f]{12})\b)",
         r"|(?<id>\b[0-9a-f]{8}\b)",
@@ -106,6 +107,8 @@ pub fn stable(text: &str) -> String {
         } else if is("uuid") {
             let word = number(&mut ids, &whole[whole.len() - 8..]).repeat(32);
             [&word[..8], &word[..4], &word[..4], &word[..4], &word[..12]].join("-")
+        } else if is("page") {
+            "http://ctxpin-PAGE.localhost:PORT/sign-in#CODE".to_owned()
         } else if is("token") {
             "TOKEN".to_owned()
         } else if is("hash") {
