@@ -30,7 +30,7 @@ use crate::service::Service;
 /// # Errors
 ///
 /// Returns [`Error::QuotaExceeded`] if the caller has too many agents, [`Error::AgentReplaced`] if the agent to
-/// replace was replaced already, and the store's errors if the caller is no member or does not own the agent to
+/// replace was replaced already, and [`Error::Store`] if the caller is no member or does not own the agent to
 /// replace.
 pub async fn create(
     service: &Service,
@@ -118,7 +118,7 @@ async fn replace_token(
 ///
 /// # Errors
 ///
-/// Returns [`Error::AgentReplaced`] if another agent has replaced this one, and the store's errors if the
+/// Returns [`Error::AgentReplaced`] if another agent has replaced this one, and [`Error::Store`] if the
 /// caller does not own the agent.
 pub async fn token_rotate(
     service: &Service,
@@ -160,7 +160,7 @@ async fn token_rotate_once(
 ///
 /// # Errors
 ///
-/// Returns the store's errors if the token may not read.
+/// Returns [`Error::Store`] if the token may not read.
 pub async fn list(
     service: &Service,
     credential: Credential,
@@ -193,7 +193,7 @@ impl Deref for AgentView {
 ///
 /// # Errors
 ///
-/// Returns the store's errors if the caller may not see the agent.
+/// Returns [`Error::Store`] if the caller may not see the agent.
 pub async fn read(service: &Service, credential: Credential, agent: AgentId) -> Result<AgentView> {
     let caller = service.caller(credential);
     let mut transaction = service.database.read().await?;
@@ -209,7 +209,7 @@ pub async fn read(service: &Service, credential: Credential, agent: AgentId) -> 
 ///
 /// # Errors
 ///
-/// Returns the store's errors if the caller may not see the agent.
+/// Returns [`Error::Store`] if the caller may not see the agent.
 pub async fn heads(
     service: &Service,
     credential: Credential,
@@ -228,7 +228,7 @@ pub async fn heads(
 ///
 /// # Errors
 ///
-/// Returns the store's errors if the caller does not own the agent.
+/// Returns [`Error::Store`] if the caller does not own the agent.
 pub async fn delete(service: &Service, credential: Credential, agent: AgentId) -> Result<()> {
     let object = Some(AuditObject::Agent(agent));
     write(service, credential, Operation::AgentDelete, object, |_| {

@@ -27,7 +27,7 @@ const MOVING_TIME_MAX: Duration = Duration::from_secs(30);
 /// # Errors
 ///
 /// Returns [`Error::Busy`] if a bulk move of the user is in progress, [`Error::QuotaExceeded`] if the token moves
-/// too many pins, and the store's errors if the caller may move no pins. Everything else is the result of a chat.
+/// too many pins, and [`Error::Store`] if the caller may move no pins. Everything else is the result of a chat.
 pub async fn bulk_move(
     service: &Service,
     credential: Credential,

@@ -29,7 +29,7 @@ use crate::service::Service;
 ///
 /// Returns [`Error::Invalid`] for a reference without a client, or an agent that is not the parent's;
 /// [`Error::QuotaExceeded`] if the caller has too many chats; [`Error::AgentReplaced`] if the agent was replaced;
-/// and the store's errors if the caller is no member, or does not own the agent or the parent.
+/// and [`Error::Store`] if the caller is no member, or does not own the agent or the parent.
 pub async fn create(
     service: &Service,
     credential: Credential,
@@ -364,7 +364,7 @@ impl HeadMove<'_> {
 ///
 /// # Errors
 ///
-/// Returns the store's errors if the token may not read.
+/// Returns [`Error::Store`] if the token may not read.
 pub async fn list(
     service: &Service,
     credential: Credential,
@@ -383,7 +383,7 @@ pub async fn list(
 ///
 /// # Errors
 ///
-/// Returns the store's errors if the token may not read.
+/// Returns [`Error::Store`] if the token may not read.
 pub async fn summaries(
     service: &Service,
     credential: Credential,
@@ -404,7 +404,7 @@ pub async fn summaries(
 ///
 /// # Errors
 ///
-/// Returns the store's errors if the caller may not see the chat.
+/// Returns [`Error::Store`] if the caller may not see the chat.
 pub async fn summary(
     service: &Service,
     credential: Credential,
@@ -422,7 +422,7 @@ pub async fn summary(
 ///
 /// # Errors
 ///
-/// Returns the store's errors if the caller may not see the chat.
+/// Returns [`Error::Store`] if the caller may not see the chat.
 pub async fn read(service: &Service, credential: Credential, chat: ChatId) -> Result<ChatRecord> {
     let caller = service.caller(credential);
     let sighted = service
@@ -437,7 +437,7 @@ pub async fn read(service: &Service, credential: Credential, chat: ChatId) -> Re
 /// # Errors
 ///
 /// Returns [`Error::AgentReplaced`] if the new agent was replaced, [`Error::QuotaExceeded`] if the token moves too
-/// many pins, and the store's errors if the caller does not own the chat or the new agent.
+/// many pins, and [`Error::Store`] if the caller does not own the chat or the new agent.
 pub async fn change(
     service: &Service,
     credential: Credential,
@@ -600,7 +600,7 @@ impl Rebind<'_> {
 ///
 /// # Errors
 ///
-/// Returns the store's errors if the caller does not own the chat.
+/// Returns [`Error::Store`] if the caller does not own the chat.
 pub async fn delete(service: &Service, credential: Credential, chat: ChatId) -> Result<()> {
     let object = Some(AuditObject::Chat(chat));
     write(service, credential, Operation::ChatDelete, object, |_| {

@@ -39,7 +39,7 @@ pub(crate) fn renderer_of(chat: &ChatRecord) -> i64 {
 ///
 /// # Errors
 ///
-/// Returns the store's errors if the caller may not see the chat.
+/// Returns [`Error::Store`] if the caller may not see the chat.
 pub async fn read(service: &Service, credential: Credential, chat: ChatId) -> Result<ContextView> {
     let caller = service.caller(credential);
     let mut transaction = service.database.read().await?;
@@ -87,7 +87,7 @@ pub struct ResourceText {
 ///
 /// # Errors
 ///
-/// Returns [`Error::NotFound`] if the pin has no such resource, and the store's errors if the caller may not read
+/// Returns [`Error::NotFound`] if the pin has no such resource, and [`Error::Store`] if the caller may not read
 /// the chat's bodies.
 pub async fn resource(
     service: &Service,
@@ -140,7 +140,7 @@ pub struct TextPiece {
 /// # Errors
 ///
 /// Returns [`Error::NotFound`] if the pin has no such resource, [`Error::Busy`] if too many of the user's requests
-/// wait already, and the store's errors if the caller may not read the chat's bodies.
+/// wait already, and [`Error::Store`] if the caller may not read the chat's bodies.
 pub async fn review(
     service: &Service,
     credential: Credential,

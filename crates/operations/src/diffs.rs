@@ -63,7 +63,7 @@ pub struct DiffView {
 ///
 /// # Errors
 ///
-/// Returns [`Error::Busy`] if too many of the user's requests wait already, and the store's errors if the caller
+/// Returns [`Error::Busy`] if too many of the user's requests wait already, and [`Error::Store`] if the caller
 /// may not read the chat's bodies.
 pub async fn diff(
     service: &Service,

@@ -13,7 +13,7 @@ use crate::service::Service;
 ///
 /// # Errors
 ///
-/// Returns the store's errors if the caller may not see the chat.
+/// Returns [`Error::Store`] if the caller may not see the chat.
 pub async fn list(
     service: &Service,
     credential: Credential,
@@ -32,7 +32,7 @@ pub async fn list(
 ///
 /// # Errors
 ///
-/// Returns the store's errors if the caller may not see the chat.
+/// Returns [`Error::Store`] if the caller may not see the chat.
 pub async fn read(
     service: &Service,
     credential: Credential,

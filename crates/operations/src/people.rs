@@ -150,7 +150,7 @@ fn first_token(token: &Token, label: &str, user: UserId, now: Moment) -> NewToke
 ///
 /// # Errors
 ///
-/// Returns [`Error::Conflict`] if the name is taken, and the store's errors if the caller is no admin.
+/// Returns [`Error::Conflict`] if the name is taken, and [`Error::Store`] if the caller is no admin.
 pub async fn user_create(
     service: &Service,
     credential: Credential,
@@ -198,7 +198,7 @@ fn name_taken(name: &str) -> Error {
 ///
 /// # Errors
 ///
-/// Returns the store's errors if the caller is no admin.
+/// Returns [`Error::Store`] if the caller is no admin.
 pub async fn users(
     service: &Service,
     credential: Credential,
@@ -219,7 +219,7 @@ pub async fn users(
 /// # Errors
 ///
 /// Returns [`Error::NotFound`] if there is no such user, [`Error::Conflict`] if the name is taken,
-/// [`Error::Invalid`] if admins disable themselves or give up their role, and the store's errors if the caller is
+/// [`Error::Invalid`] if admins disable themselves or give up their role, and [`Error::Store`] if the caller is
 /// no admin.
 pub async fn user_change(
     service: &Service,
@@ -278,7 +278,7 @@ fn removes_admin_access(change: &UserChange) -> bool {
 ///
 /// Returns [`Error::WiderToken`] if it would have more scopes or be valid for longer than the caller's token,
 /// [`Error::Invalid`] if it has no scope or an impossible expiry, [`Error::QuotaExceeded`] if the user has too
-/// many tokens, [`Error::NotFound`] if there is no such user, and the store's errors if the caller may not create
+/// many tokens, [`Error::NotFound`] if there is no such user, and [`Error::Store`] if the caller may not create
 /// it.
 pub async fn token_create(
     service: &Service,
@@ -369,7 +369,7 @@ fn scopes_of(actor: &Actor) -> Scopes {
 ///
 /// # Errors
 ///
-/// Returns the store's errors if the caller is an agent.
+/// Returns [`Error::Store`] if the caller is an agent.
 pub async fn tokens(
     service: &Service,
     credential: Credential,
@@ -516,7 +516,7 @@ fn topic(child: &RevokedChild) -> Topic {
 ///
 /// # Errors
 ///
-/// Returns the store's errors if the token is not valid, or the caller is an agent.
+/// Returns [`Error::Store`] if the token is not valid, or the caller is an agent.
 pub async fn me(service: &Service, credential: Credential) -> Result<(UserRecord, TokenRecord)> {
     let caller = service.caller(credential);
     let mut transaction = service.database.read().await?;
@@ -548,7 +548,7 @@ pub async fn token_proof(
 ///
 /// # Errors
 ///
-/// Returns the store's errors if the token is not valid, or the caller may not do the operation.
+/// Returns [`Error::Store`] if the token is not valid, or the caller may not do the operation.
 pub async fn identify(
     service: &Service,
     credential: Credential,
@@ -568,7 +568,7 @@ pub async fn identify(
 ///
 /// # Errors
 ///
-/// Returns the store's errors if the caller is neither auditor nor admin.
+/// Returns [`Error::Store`] if the caller is neither auditor nor admin.
 pub async fn require_metrics(service: &Service, credential: Credential) -> Result<()> {
     let caller = service.caller(credential);
     let mut transaction = service.database.read().await?;
@@ -582,7 +582,7 @@ pub async fn require_metrics(service: &Service, credential: Credential) -> Resul
 ///
 /// # Errors
 ///
-/// Returns the store's errors if the caller is neither auditor nor admin.
+/// Returns [`Error::Store`] if the caller is neither auditor nor admin.
 pub async fn audit_log(
     service: &Service,
     credential: Credential,

@@ -36,7 +36,7 @@ use crate::service::Service;
 /// Returns [`Error::PreconditionFailed`] if the pin or the head is not the expected one; [`Error::NoHead`] if a
 /// move needs a head and there is none; [`Error::Invalid`] if the request does not fit the chat, such as a rollback
 /// to a snapshot that is not in its history; [`Error::QuotaExceeded`] if the token moves too many pins; and
-/// the store's errors if the caller may not move it.
+/// [`Error::Store`] if the caller may not move it.
 pub async fn pin_move(
     service: &Service,
     credential: Credential,
@@ -413,7 +413,7 @@ pub(crate) async fn was_settled(ground: &mut Ground<'_>, chat: &ChatRecord) -> R
 /// # Errors
 ///
 /// Returns [`Error::PreconditionFailed`] if the pin is not `only_from`, [`Error::QuotaExceeded`] if the token moves
-/// too many pins, and the store's errors if the caller may not move it.
+/// too many pins, and [`Error::Store`] if the caller may not move it.
 pub async fn pin_clear(
     service: &Service,
     credential: Credential,
@@ -480,7 +480,7 @@ async fn clear_once(
 /// # Errors
 ///
 /// Returns [`Error::Fenced`] if a newer process of the agent has taken over, [`Error::AgentReplaced`] if another
-/// agent has replaced it, [`Error::QuotaExceeded`] if it refreshes too often, and the store's errors if the agent
+/// agent has replaced it, [`Error::QuotaExceeded`] if it refreshes too often, and [`Error::Store`] if the agent
 /// may not refresh.
 pub async fn refresh_of_agent(
     service: &Service,
@@ -511,7 +511,7 @@ pub async fn refresh_of_agent(
 ///
 /// # Errors
 ///
-/// Returns [`Error::QuotaExceeded`] if the token moves too many pins, and the store's errors if the caller is no
+/// Returns [`Error::QuotaExceeded`] if the token moves too many pins, and [`Error::Store`] if the caller is no
 /// admin. The chats that moved before an error stay moved.
 pub async fn refresh_many(
     service: &Service,

@@ -39,7 +39,7 @@ pub struct PinnedPrompt {
 ///
 /// # Errors
 ///
-/// Returns the store's errors if the caller may not read the chat's bodies, and writes a line of the audit
+/// Returns [`Error::Store`] if the caller may not read the chat's bodies, and writes a line of the audit
 /// log for a refusal.
 pub async fn prompt(
     service: &Service,

@@ -38,7 +38,7 @@ pub async fn sign_in_code(service: &Service, credential: Credential) -> Result<I
 ///
 /// # Errors
 ///
-/// Returns [`Error::Busy`] if there are too many passes, and the store's errors if the token is not a user's.
+/// Returns [`Error::Busy`] if there are too many passes, and [`Error::Store`] if the token is not a user's.
 pub async fn with_token(service: &Service, credential: Credential) -> Result<IssuedPass> {
     let (operation, kind) = (Operation::SignIn, PassKind::Session);
     write(service, credential, operation, None, |_| {
@@ -52,7 +52,7 @@ pub async fn with_token(service: &Service, credential: Credential) -> Result<Iss
 /// # Errors
 ///
 /// Returns [`Error::UnknownCode`] if the code was used, has expired or never existed; [`Error::Busy`] if there are
-/// too many passes; and the store's errors if its token is not valid any more.
+/// too many passes; and [`Error::Store`] if its token is not valid any more.
 pub async fn with_code(service: &Service, code: &Pass) -> Result<IssuedPass> {
     retry(|_| with_code_once(service, code)).await
 }

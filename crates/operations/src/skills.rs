@@ -74,7 +74,7 @@ async fn pinned(
 ///
 /// # Errors
 ///
-/// Returns the store's errors if the caller may not read the chat's bodies.
+/// Returns [`Error::Store`] if the caller may not read the chat's bodies.
 pub async fn list(
     service: &Service,
     credential: Credential,
@@ -157,7 +157,7 @@ pub async fn file(
 ///
 /// # Errors
 ///
-/// Returns the store's errors if the caller may not read the chat's bodies.
+/// Returns [`Error::Store`] if the caller may not read the chat's bodies.
 pub async fn tools(service: &Service, credential: Credential, chat: ChatId) -> Result<Tools> {
     let (mut transaction, granted) =
         read_bodies(service, credential, Operation::ToolRead, chat).await?;

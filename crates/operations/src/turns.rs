@@ -343,7 +343,7 @@ async fn given(
 ///
 /// # Errors
 ///
-/// Returns the store's errors if the caller may not see the chat.
+/// Returns [`Error::Store`] if the caller may not see the chat.
 pub async fn list(
     service: &Service,
     credential: Credential,

@@ -79,7 +79,7 @@ struct Listing {
 ///
 /// # Errors
 ///
-/// Returns [`Error::Busy`] if the token has too many open watches, and the store's errors if the caller may
+/// Returns [`Error::Busy`] if the token has too many open watches, and [`Error::Store`] if the caller may
 /// not read the subject.
 pub async fn watch(
     service: &Service,

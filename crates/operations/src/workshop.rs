@@ -175,8 +175,8 @@ impl Workshop {
 }
 
 impl Slot {
-    /// Runs a job on a blocking thread. The job asks its [`Watch`] whether `time_max` has passed or the caller
-    /// has stopped waiting.
+    /// Runs a job on a blocking thread. The job must ask its [`Watch`] now and then whether `time_max` has
+    /// passed or the caller has stopped waiting, and end early if so.
     ///
     /// # Errors
     ///

@@ -17,7 +17,7 @@ pub struct Demand {
 }
 
 impl Demand {
-    /// Demands that the user owns it, and nobody else may write it.
+    /// Demands that the user owns the file or directory, and nobody else may write it.
     pub const fn nobody_else_writes() -> Self {
         Self {
             forbidden: 0o022,
@@ -25,7 +25,7 @@ impl Demand {
         }
     }
 
-    /// Demands that the user owns it, and nobody else may read, write or enter it.
+    /// Demands that the user owns the file or directory, and nobody else may read, write or enter it.
     pub const fn nobody_else_enters() -> Self {
         Self {
             forbidden: 0o077,
@@ -33,7 +33,7 @@ impl Demand {
         }
     }
 
-    /// Demands that the user owns it, and nobody else but the members of its group may write it.
+    /// Demands that the user owns the file or directory, and nobody outside its group may write it.
     pub const fn only_the_group_writes() -> Self {
         Self {
             forbidden: 0o002,

@@ -92,7 +92,8 @@ struct Annex {
 pub(crate) struct Admitting(pub Vec<(PathBuf, Reach)>);
 
 impl Admitting {
-    /// Returns the directory that admits a canonical path, with the path below it.
+    /// Returns the first directory that admits a canonical path, what a scan may read there, and the path below
+    /// the directory.
     pub fn admits<'p>(&self, path: &'p Path) -> Option<(&Path, Reach, &'p Path)> {
         self.0.iter().find_map(|(directory, reach)| {
             let below = path.strip_prefix(directory).ok()?;

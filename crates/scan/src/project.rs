@@ -114,8 +114,8 @@ impl LeftOut {
         }
     }
 
-    /// Returns the remark for people who see the snapshot, if the context is incomplete without the
-    /// repository.
+    /// Returns the sentence for the snapshot's error: which directory is left out, why, and what to do. Returns
+    /// `None` if nothing can be done about it.
     pub fn remark(&self) -> Option<String> {
         let directory = source_text(&self.directory).0;
         let advice = self.advice.as_ref()?;

@@ -228,7 +228,7 @@ impl Roots {
         Boundaries::new(&self.ground.allowed, self.admitting(), common)
     }
 
-    /// Returns the directories below which a declared source may lie.
+    /// Returns the directories that may hold a declared source, at any depth.
     pub(crate) fn admitting(&self) -> Admitting {
         Admitting(self.ground.admitting.clone())
     }

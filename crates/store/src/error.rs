@@ -39,7 +39,8 @@ pub enum Error {
 }
 
 impl Error {
-    /// Returns whether a retry of the whole transaction may succeed at once.
+    /// Returns whether a retry of the whole transaction may succeed without a wait, because the transaction only
+    /// lost against another one.
     pub fn is_contended(&self) -> bool {
         matches!(self, Self::Contended(_) | Self::Conflict)
     }

@@ -157,7 +157,7 @@ impl Watching {
         }
     }
 
-    /// Reports that another process watches the directory already, and the directory's state.
+    /// Prints that another process already watches the directory, and the state of the directory's chat.
     async fn already(
         &self,
         data: &DataDirectory,

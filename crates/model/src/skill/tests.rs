@@ -5,7 +5,7 @@ fn read_pdf(text: &str) -> Frontmatter {
     parse(text.as_bytes(), "pdf-tools")
 }
 
-/// Compares the warnings of a usable skill, each as `code line detail`.
+/// Parses a usable skill, and checks its warnings, each written as its code, line and detail.
 fn check(text: &str, expected: &[&str]) -> Frontmatter {
     let frontmatter = read_pdf(text);
     assert_eq!(frontmatter.refusal, None, "{text}");

@@ -116,7 +116,7 @@ impl Transaction {
     ///
     /// # Errors
     ///
-    /// Fails if the check does.
+    /// Returns the refusal if the caller may not do the operation.
     pub async fn grant_account<R>(
         &mut self,
         caller: &Caller,
@@ -132,12 +132,12 @@ impl Transaction {
         Ok(self.granted(access, (), owner))
     }
 
-    /// Grants reading the account of `user`, or the caller's own for `None`. Does not check that the user
-    /// exists.
+    /// Grants the operation on the account of `user`, or on the caller's own for `None`. The grant does not say
+    /// that the user exists.
     ///
     /// # Errors
     ///
-    /// Fails if the check does.
+    /// Returns the refusal if the caller may not do the operation.
     pub async fn grant_account_of(
         &mut self,
         caller: &Caller,
@@ -154,7 +154,7 @@ impl Transaction {
     ///
     /// # Errors
     ///
-    /// Fails if the check does.
+    /// Returns the refusal if the caller may not do the operation.
     pub async fn grant_agent(
         &mut self,
         caller: &Caller,
@@ -170,7 +170,7 @@ impl Transaction {
     ///
     /// # Errors
     ///
-    /// Fails if the check does.
+    /// Returns the refusal if the caller may not do the operation.
     pub async fn grant_agent_within(
         &mut self,
         caller: &Caller,
@@ -185,7 +185,7 @@ impl Transaction {
     ///
     /// # Errors
     ///
-    /// Fails if the check does. Returns [`Error::Forbidden`] if the token is not an agent's.
+    /// Returns the refusal if the caller may not do the operation. Returns [`Error::Forbidden`] if the token is not an agent's.
     pub async fn grant_own_agent(
         &mut self,
         caller: &Caller,
@@ -212,7 +212,7 @@ impl Transaction {
     ///
     /// # Errors
     ///
-    /// Fails if the check does.
+    /// Returns the refusal if the caller may not do the operation.
     pub async fn grant_chat(
         &mut self,
         caller: &Caller,
@@ -228,7 +228,7 @@ impl Transaction {
     ///
     /// # Errors
     ///
-    /// Fails if the check does. Returns [`Error::NotFound`] if the caller may not read the bodies.
+    /// Returns the refusal if the caller may not do the operation. Returns [`Error::NotFound`] if the caller may not read the bodies.
     pub async fn grant_chat_body(
         &mut self,
         caller: &Caller,
@@ -244,7 +244,7 @@ impl Transaction {
     ///
     /// # Errors
     ///
-    /// Fails if the check does.
+    /// Returns the refusal if the caller may not do the operation.
     pub async fn grant_chat_within(
         &mut self,
         caller: &Caller,
@@ -259,7 +259,7 @@ impl Transaction {
     ///
     /// # Errors
     ///
-    /// Fails if the check does. In an operation of an agent, returns [`Error::Conflict`] if one of them was
+    /// Returns the refusal if the caller may not do the operation. In an operation of an agent, returns [`Error::Conflict`] if one of them was
     /// deleted since its sighting.
     pub async fn grant_agents_locked(
         &mut self,
@@ -289,7 +289,7 @@ impl Transaction {
     ///
     /// # Errors
     ///
-    /// Fails if the check does.
+    /// Returns the refusal if the caller may not do the operation.
     pub async fn grant_agent_shared(
         &mut self,
         caller: &Caller,
@@ -305,7 +305,7 @@ impl Transaction {
     ///
     /// # Errors
     ///
-    /// Fails if the check does. Returns [`Error::Conflict`] if the binding has changed since the sighting.
+    /// Returns the refusal if the caller may not do the operation. Returns [`Error::Conflict`] if the binding has changed since the sighting.
     pub async fn grant_chat_locked(
         &mut self,
         caller: &Caller,

@@ -47,7 +47,7 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// Fails if the check does.
+    /// Returns the refusal if the caller may not do the operation.
     pub async fn sight_agent(
         &self,
         caller: &Caller,
@@ -64,7 +64,7 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// Fails if the check does.
+    /// Returns the refusal if the caller may not do the operation.
     pub async fn sight_chat(
         &self,
         caller: &Caller,

@@ -9,8 +9,8 @@ use ctxpin_model::moment::Moment;
 /// The age from which a date says more than a number of days.
 const SPAN_DAYS_MAX: i64 = 30;
 
-/// The age from which a clock time needs a date instead of a day of the week.
-const WEEK_DAYS_MAX: i64 = 6;
+/// From this age in days on, a clock time has a date instead of a day of the week.
+const DATED_FROM_DAYS: i64 = 6;
 
 /// The form of a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +57,9 @@ impl Time {
         let at = self.at.utc();
         let age = self.age();
         match self.form {
-            Form::Clock if age.num_days() < WEEK_DAYS_MAX => at.format("%a %H:%M UTC").to_string(),
+            Form::Clock if age.num_days() < DATED_FROM_DAYS => {
+                at.format("%a %H:%M UTC").to_string()
+            }
             Form::Clock => at.format("%-d %b %H:%M UTC").to_string(),
             _ if age.num_days() > SPAN_DAYS_MAX => at.format("%-d %b").to_string(),
             Form::Span => span(age),
