@@ -185,7 +185,8 @@ impl Transaction {
     ///
     /// # Errors
     ///
-    /// Returns the refusal if the caller may not do the operation. Returns [`Error::Forbidden`] if the token is not an agent's.
+    /// Returns the refusal if the caller may not do the operation, which is [`Error::Forbidden`] if the token is
+    /// not an agent's.
     pub async fn grant_own_agent(
         &mut self,
         caller: &Caller,
@@ -228,7 +229,8 @@ impl Transaction {
     ///
     /// # Errors
     ///
-    /// Returns the refusal if the caller may not do the operation. Returns [`Error::NotFound`] if the caller may not read the bodies.
+    /// Returns the refusal if the caller may not do the operation, which is [`Error::NotFound`] if the caller may
+    /// not read the bodies.
     pub async fn grant_chat_body(
         &mut self,
         caller: &Caller,
@@ -259,8 +261,8 @@ impl Transaction {
     ///
     /// # Errors
     ///
-    /// Returns the refusal if the caller may not do the operation. In an operation of an agent, returns [`Error::Conflict`] if one of them was
-    /// deleted since its sighting.
+    /// Returns the refusal if the caller may not do the operation. In an operation of an agent, returns
+    /// [`Error::Conflict`] if one of them was deleted since its sighting.
     pub async fn grant_agents_locked(
         &mut self,
         caller: &Caller,
@@ -305,7 +307,8 @@ impl Transaction {
     ///
     /// # Errors
     ///
-    /// Returns the refusal if the caller may not do the operation. Returns [`Error::Conflict`] if the binding has changed since the sighting.
+    /// Returns the refusal if the caller may not do the operation, and [`Error::Conflict`] if the binding has
+    /// changed since the sighting.
     pub async fn grant_chat_locked(
         &mut self,
         caller: &Caller,
