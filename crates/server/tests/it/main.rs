@@ -3,8 +3,10 @@
 mod bodies;
 mod browser;
 mod budget;
+mod chromium;
 mod document;
 mod failover;
+mod flows;
 mod frames;
 mod hostile;
 mod pages;

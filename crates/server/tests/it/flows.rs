@@ -1,0 +1,68 @@
+//! What people do on the pages, in a real browser.
+
+use ctxpin_testing::workspace::Workspace;
+
+use crate::browser::create_chat;
+use crate::chromium::Chromium;
+use crate::server::{Agent, Server};
+
+#[tokio::test]
+async fn drift_appears_while_the_page_is_open_and_is_taken_and_undone() {
+    let server = Server::start().await;
+    let mut agent = Agent::create(&server).await;
+    agent
+        .push(&Workspace::with_agents_md("/w", "Be kind.\n"))
+        .await;
+    let chat = create_chat(&server, Some(agent.id), "Split the payment step").await;
+    let mut browser = Chromium::start().await;
+    let sign_in = format!("/sign-in?next=/chats/{chat}");
+    browser
+        .open(server.url.join(&sign_in).unwrap().as_str())
+        .await;
+    let token = serde_json::json!(server.token);
+    browser
+        .evaluate(&format!(
+            "document.querySelector('input[name=token]').value = {token}"
+        ))
+        .await;
+    browser.click("[data-sign-in] button[type=submit]").await;
+    browser.loaded().await;
+    browser
+        .until("document.getElementById('stream')?.dataset.stream === 'live'")
+        .await;
+    browser
+        .until("document.querySelector('.state h2')?.textContent === 'Nothing waits'")
+        .await;
+
+    // Somebody types a new title while the workspace moves on.
+    browser
+        .evaluate(
+            "document.querySelector('details.inline').open = true; \
+             const field = document.querySelector('details.inline input[name=title]'); \
+             field.focus(); field.value = 'Half a title'",
+        )
+        .await;
+    agent
+        .push(&Workspace::with_agents_md("/w", "Be quick.\n"))
+        .await;
+    browser
+        .until("document.querySelector('#diff ins') !== null")
+        .await;
+    let typed = browser
+        .evaluate("document.activeElement.name + ': ' + document.activeElement.value")
+        .await;
+    assert_eq!(typed, "title: Half a title");
+
+    browser.click("#decision button[value=all]").await;
+    browser
+        .until("document.querySelector('.toast p')?.textContent === 'Taken.' && !document.querySelector('#diff')")
+        .await;
+    assert!(!server.client.context(chat).await.unwrap().pin.dirty);
+    browser.click(".toast button[data-keys=u]").await;
+    browser
+        .until("document.querySelector('#diff') !== null")
+        .await;
+    assert!(server.client.context(chat).await.unwrap().pin.dirty);
+    browser.assert_no_errors();
+    server.stop().await;
+}
