@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use ctxpin_model::diff::changes;
-use ctxpin_model::diff::lines::{Bounds, hunks};
+use ctxpin_model::diff::lines::{Bounds, CONTEXT_LINES, hunks};
 use ctxpin_model::diff::unified::unified;
 use ctxpin_model::snapshot::Snapshot;
 
@@ -26,6 +26,7 @@ fn check_texts(old: &str, new: &str, labels: [&str; 2]) {
         bytes_max: u64::MAX,
         deadline: Instant::now() + COMPARING_TIME,
         with_words: true,
+        context_lines: CONTEXT_LINES,
     };
     let Some(hunks) = hunks(old, new, bounds) else {
         panic!("no text has so many bytes");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ctxpin_model::access::Operation;
 use ctxpin_model::chat::ChatRecord;
 use ctxpin_model::diff::effect::Sides;
-use ctxpin_model::diff::lines::Bounds;
+use ctxpin_model::diff::lines::{ALL_LINES, Bounds, CONTEXT_LINES};
 use ctxpin_model::diff::texts::{Budget, Difference, pairs};
 use ctxpin_model::diff::{Change, Subject, changes};
 use ctxpin_model::hash::{BlobHash, SnapshotId};
@@ -48,6 +48,8 @@ pub struct DiffRequest {
     pub resource: Option<ResourceId>,
     /// Whether the response marks the words that differ in a line.
     pub with_words: bool,
+    /// Whether a text that differs comes with all its lines.
+    pub with_all_lines: bool,
 }
 
 /// The differences between two snapshots.
@@ -171,6 +173,7 @@ struct Plan {
     is_alone: bool,
     /// Whether the response marks the words that differ in a line.
     with_words: bool,
+    with_all_lines: bool,
     /// The blobs to read: those that differ, of as many changes as fit.
     blobs: BTreeSet<BlobHash>,
     /// The bytes of these blobs.
@@ -190,6 +193,7 @@ impl Plan {
             asked: asked.collect(),
             is_alone: request.resource.is_some(),
             with_words: request.with_words,
+            with_all_lines: request.with_all_lines,
             blobs: BTreeSet::new(),
             bytes: 0,
         };
@@ -287,6 +291,10 @@ impl Compared {
                     bytes_max: left,
                     deadline: watch.deadline(),
                     with_words: plan.with_words,
+                    context_lines: match plan.with_all_lines {
+                        true => ALL_LINES,
+                        false => CONTEXT_LINES,
+                    },
                 },
                 is_over: &is_over,
             };

@@ -8,8 +8,11 @@ use similar::{ChangeTag, DiffOp, DiffTag, TextChangesIter, TextDiff};
 use crate::limits::json_bytes;
 use crate::resource::spelled;
 
-/// The number of equal lines before and after a change that a hunk includes.
-const CONTEXT_LINES: usize = 3;
+/// The usual number of equal lines before and after a change that a hunk includes.
+pub const CONTEXT_LINES: usize = 3;
+
+/// A number of equal lines that no text exceeds, so that its one hunk has all lines.
+pub const ALL_LINES: usize = 1 << 30;
 
 /// The greatest size, in bytes, of replaced lines whose words are compared.
 const WORDS_BYTES_MAX: usize = 64 * 1024;
@@ -81,6 +84,8 @@ pub struct Bounds {
     pub deadline: Instant,
     /// Whether to compare the words of lines that replace each other.
     pub with_words: bool,
+    /// The number of equal lines before and after a change: [`CONTEXT_LINES`] or [`ALL_LINES`].
+    pub context_lines: usize,
 }
 
 /// Returns the hunks that turn one text into the other, or `None` if they exceed [`Bounds::bytes_max`].
@@ -94,7 +99,7 @@ pub fn hunks(pinned: &str, head: &str, bounds: Bounds) -> Option<Vec<Hunk>> {
     let diff = config.diff_slices(&pinned, &head);
     let mut left = bounds.bytes_max;
     let mut hunks = Vec::new();
-    for ops in diff.grouped_ops(CONTEXT_LINES) {
+    for ops in diff.grouped_ops(bounds.context_lines) {
         hunks.push(hunk(&diff, &ops, &mut left, bounds)?);
     }
     Some(hunks)
@@ -214,6 +219,7 @@ mod tests {
             bytes_max: u64::MAX,
             deadline: Instant::now() + Duration::from_secs(20),
             with_words: true,
+            context_lines: CONTEXT_LINES,
         }
     }
 

@@ -85,13 +85,14 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
-    use crate::diff::lines::{Bounds, hunks};
+    use crate::diff::lines::{Bounds, CONTEXT_LINES, hunks};
 
     fn unified(pinned: &str, head: &str, pinned_label: &str, head_label: &str) -> String {
         let bounds = Bounds {
             bytes_max: u64::MAX,
             deadline: Instant::now() + Duration::from_secs(20),
             with_words: true,
+            context_lines: CONTEXT_LINES,
         };
         let hunks = hunks(pinned, head, bounds).unwrap();
         super::unified(&hunks, pinned_label, head_label)

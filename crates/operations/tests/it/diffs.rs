@@ -44,8 +44,8 @@ async fn diff(
     let request = DiffRequest {
         from,
         to,
-        resource: None,
         with_words: true,
+        ..DiffRequest::default()
     };
     diffs::diff(&chat.service, chat.owner, chat.id, request).await
 }

@@ -130,6 +130,7 @@ pub(crate) async fn diff(
         to: snapshot_at(&app, credential, chat, "to", query.to).await?,
         resource: resource.transpose()?,
         with_words: matches!(form, Form::Hunks),
+        with_all_lines: false,
     };
     let view = diffs::diff(&app.service, credential, chat, request).await?;
     let weight = view.weight();

@@ -165,7 +165,7 @@ fn render(
         true => changes.into_iter().take(1).collect(),
         false => changes,
     };
-    let entries = entries(diff, &changes, None, true);
+    let entries = entries(diff, &changes, None, true, None);
     let source = chats.first().map_or("", |chat| &chat.place.source);
     let since = chats.iter().filter_map(|chat| chat.drifted.chat.drift());
     html(&ChangePage {

@@ -6,13 +6,17 @@ use crate::browser::create_chat;
 use crate::chromium::Chromium;
 use crate::server::{Agent, Server};
 
+/// Returns a workspace of one file with ten lines before and after this one.
+fn edition(line: &str) -> Workspace {
+    let others: String = (0..10).map(|number| format!("Rule {number}.\n")).collect();
+    Workspace::with_agents_md("/w", &format!("{others}{line}\n{others}"))
+}
+
 #[tokio::test]
 async fn drift_appears_while_the_page_is_open_and_is_taken_and_undone() {
     let server = Server::start().await;
     let mut agent = Agent::create(&server).await;
-    agent
-        .push(&Workspace::with_agents_md("/w", "Be kind.\n"))
-        .await;
+    agent.push(&edition("Be kind.")).await;
     let chat = create_chat(&server, Some(agent.id), "Split the payment step").await;
     let mut browser = Chromium::start().await;
     let sign_in = format!("/sign-in?next=/chats/{chat}");
@@ -42,9 +46,7 @@ async fn drift_appears_while_the_page_is_open_and_is_taken_and_undone() {
              field.focus(); field.value = 'Half a title'",
         )
         .await;
-    agent
-        .push(&Workspace::with_agents_md("/w", "Be quick.\n"))
-        .await;
+    agent.push(&edition("Be quick.")).await;
     browser
         .until("document.querySelector('#diff ins') !== null")
         .await;
@@ -52,6 +54,21 @@ async fn drift_appears_while_the_page_is_open_and_is_taken_and_undone() {
         .evaluate("document.activeElement.name + ': ' + document.activeElement.value")
         .await;
     assert_eq!(typed, "title: Half a title");
+
+    // The lines above and below are there on demand.
+    for left in [1, 0] {
+        browser.click("tr.gap a").await;
+        browser
+            .until(&format!(
+                "document.querySelectorAll('tr.gap').length === {left}"
+            ))
+            .await;
+    }
+    let lines = browser
+        .evaluate("document.querySelectorAll('#diff tr').length")
+        .await;
+    // One of the 21 lines is removed and added.
+    assert_eq!(lines, 22);
 
     browser.click("#decision button[value=all]").await;
     browser

@@ -2,6 +2,7 @@
 
 use askama::Template;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::Response;
 use ctxpin_model::context::ContextView;
 use ctxpin_model::diff::Change;
@@ -11,14 +12,15 @@ use ctxpin_operations::diffs::{self, DiffRequest, DiffView};
 use ctxpin_protocol::convert::members::InvalidMember;
 use serde::Deserialize;
 
-use super::diff::{DiffForm, Foot, ShownPath, TextChange, entries, kind_word, verb_word};
+use super::diff::{DiffForm, Foot, ShownPath, TextChange, Texts, entries, kind_word, verb_word};
 use super::head::{ChatHead, ChatPage, Tab, chat_id, read};
 use crate::api_error::ApiResult;
 use crate::app::App;
 use crate::pages::PageCaller;
 use crate::pages::caller::layout;
+use crate::pages::form::Wants;
 use crate::pages::frame::{Frame, html};
-use crate::pages::parts::lines::Layout;
+use crate::pages::parts::lines::{Gap, Layout};
 use crate::pages::parts::number::{Number, counted};
 use crate::pages::parts::rail::Stand;
 use crate::pages::parts::short_id::ShortId;
@@ -64,6 +66,12 @@ pub(crate) struct ChangesQuery {
     view: Option<String>,
     /// The only change to show.
     file: Option<String>,
+    /// `all` shows a text with all its lines.
+    lines: Option<String>,
+    /// The number of the only text to return as a fragment.
+    text: Option<usize>,
+    /// The unchanged lines to return as a fragment.
+    gap: Option<String>,
 }
 
 /// Shows the page.
@@ -71,6 +79,7 @@ pub(crate) async fn page(
     State(app): State<App>,
     caller: PageCaller,
     path: PathParams,
+    headers: HeaderMap,
     QueryParams(query): QueryParams<ChangesQuery>,
 ) -> ApiResult<Response> {
     let chat = chat_id(&path)?;
@@ -78,11 +87,19 @@ pub(crate) async fn page(
     let unknown = || InvalidMember::new("file", "this is not the id of a resource");
     let file = query.file.map(|id| id.parse().map_err(|_| unknown()));
     let file: Option<ResourceId> = file.transpose()?;
+    let malformed = |_| InvalidMember::new("gap", "it must be two numbers of lines");
+    let gap = query
+        .gap
+        .as_deref()
+        .map(|gap| gap.parse().map_err(malformed));
+    let gap: Option<Gap> = gap.transpose()?;
+    let wants = Wants::read(&headers);
     let mut diff = None;
     if page.line.chat.drift().is_some() && page.view.tells_bodies {
         let request = DiffRequest {
             resource: file,
             with_words: true,
+            with_all_lines: query.lines.as_deref() == Some("all"),
             ..DiffRequest::default()
         };
         diff = Some(diffs::diff(&app.service, caller.credential, chat, request).await?);
@@ -92,7 +109,14 @@ pub(crate) async fn page(
     let render = move || {
         let changes = diff.as_ref().map_or_else(Vec::new, DiffView::changes);
         let compared = diff.as_ref().map(|view| (view, changes.as_slice()));
-        render(page, compared, layout, file.is_some())
+        match (compared, wants) {
+            (Some((view, changes)), Wants::Fragment) => {
+                let directory = directory(&page.view);
+                let entries = entries(view, changes, directory, true, None);
+                html(&Texts::of(&entries, layout, query.text, gap))
+            }
+            _ => render(page, compared, layout, file.is_some()),
+        }
     };
     app.build_response(caller.credential, weight, render)
         .await?
@@ -122,7 +146,7 @@ fn render<'v>(
         layout,
         views: None,
         is_within: false,
-        entries: entries(diff, changes, directory, is_alone),
+        entries: entries(diff, changes, directory, is_alone, Some("?")),
         foot: Some(Foot {
             price: price(&view),
         }),

@@ -9,7 +9,7 @@ use ctxpin_model::resource::{Content, Kind};
 use ctxpin_operations::diffs::DiffView;
 
 use crate::pages::parts::command::Command;
-use crate::pages::parts::lines::{Layout, LinesTable};
+use crate::pages::parts::lines::{Gap, Layout, LinesTable};
 use crate::pages::parts::number::{Size, counted};
 use crate::pages::parts::sums::Sums;
 use crate::pages::parts::text::Text;
@@ -117,6 +117,10 @@ struct ShownFile<'v> {
     facts: Vec<String>,
     difference: &'v FileDifference,
     is_folded: bool,
+    /// The query that leads to the text, if it is folded.
+    load: Option<String>,
+    /// The query that leads to all its lines.
+    more: Option<String>,
     sums: Sums,
 }
 
@@ -143,12 +147,14 @@ pub(in crate::pages) fn verb_word(verb: Verb) -> &'static str {
     }
 }
 
-/// Returns the entries of a comparison. Only that of `alone` is never folded.
+/// Returns the entries of a comparison. One that is requested alone is never folded. `loads` is the start of the
+/// query by which the page can be asked for one change and for all lines of a text.
 pub(in crate::pages) fn entries<'v>(
     view: &'v DiffView,
     changes: &[TextChange<'v>],
     directory: Option<&str>,
     is_alone: bool,
+    loads: Option<&str>,
 ) -> Vec<Entry<'v>> {
     let sides = view.sides();
     let entries = changes.iter().map(|(change, difference)| {
@@ -169,7 +175,11 @@ pub(in crate::pages) fn entries<'v>(
             is_by_rules: change.cause() == Some(Cause::Rules),
             sums: difference.map(Sums::of).unwrap_or_default(),
             sentences: difference.map_or(&[], |difference| &difference.sentences),
-            files: difference.map(|difference| files(change, difference, &key, is_alone)),
+            files: difference.map(|difference| {
+                let loads = loads.zip(id.as_deref());
+                let loads = loads.map(|(start, id)| format!("{start}file={id}"));
+                files(change, difference, &key, is_alone, loads.as_deref())
+            }),
             path,
             id,
             key,
@@ -183,6 +193,7 @@ fn files<'v>(
     difference: &'v Difference,
     key: &str,
     is_alone: bool,
+    loads: Option<&str>,
 ) -> Vec<ShownFile<'v>> {
     let is_named = change.subject == Subject::Resource(Kind::Skill);
     let sides = [change.head, change.pinned].map(|side| side.map(|side| side.source.as_str()));
@@ -205,6 +216,8 @@ fn files<'v>(
             is_named,
             facts: facts(difference),
             is_folded: !is_alone && sums.lines() > FOLDED_LINES,
+            load: loads.map(|load| format!("{load}#{key}")),
+            more: loads.map(|load| format!("{load}&lines=all&text={index}")),
             difference,
             sums,
         }
@@ -242,11 +255,38 @@ impl<'v> ShownFile<'v> {
             layout: *layout,
             key: &self.key,
             label: self.label,
+            more: self.more.as_deref(),
+            only: None,
         })
     }
 
     fn changed_lines(&self) -> String {
         counted(self.sums.lines(), "changed line")
+    }
+}
+
+/// The tables of a change's texts, as the script puts them into the page.
+#[derive(Template)]
+#[template(path = "chat/texts.html")]
+pub(in crate::pages) struct Texts<'v> {
+    tables: Vec<LinesTable<'v>>,
+}
+
+impl<'v> Texts<'v> {
+    /// Returns the texts of a change, or with `text` the one of that number, of which with `only` just a gap.
+    pub fn of(
+        entries: &'v [Entry<'_>],
+        layout: Layout,
+        text: Option<usize>,
+        only: Option<Gap>,
+    ) -> Self {
+        let files = entries.iter().flat_map(|entry| &entry.files).flatten();
+        let files = files.enumerate();
+        let files = files.filter(|(index, _)| text.is_none_or(|text| text == *index));
+        let tables = files.filter_map(|(_, file)| file.table(&layout));
+        Self {
+            tables: tables.map(|table| LinesTable { only, ..table }).collect(),
+        }
     }
 }
 

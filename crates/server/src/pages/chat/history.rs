@@ -237,7 +237,7 @@ fn render(
             layout,
             is_within: false,
             views: Some(format!("from={}&to={}&", from.seq, to.seq)),
-            entries: entries(diff, &changes, directory.as_deref(), false),
+            entries: entries(diff, &changes, directory.as_deref(), false, None),
             foot: None,
         },
         frame: page.frame.wide(),

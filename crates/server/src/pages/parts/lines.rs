@@ -1,9 +1,11 @@
 //! The changed lines of a text as a table, unified or side by side.
 
 use std::fmt;
+use std::num::ParseIntError;
+use std::str::FromStr;
 
 use askama::filters::HtmlSafe;
-use ctxpin_model::diff::lines::{Hunk, Line, LineKind};
+use ctxpin_model::diff::lines::{CONTEXT_LINES, Hunk, Line, LineKind};
 
 use super::text::Text;
 
@@ -32,6 +34,44 @@ pub(crate) struct LinesTable<'h> {
     /// The text's name on the page, from which the ids of its lines are made.
     pub key: &'h str,
     pub label: &'h str,
+    /// The query that leads to all lines of the text.
+    pub more: Option<&'h str>,
+    /// The only unchanged lines to show, by their numbers in the pin.
+    pub only: Option<Gap>,
+}
+
+/// Unchanged lines that are not shown, by their numbers in the pin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Gap {
+    pub from: usize,
+    /// `None` at the end of the text.
+    pub to: Option<usize>,
+}
+
+impl Gap {
+    fn has(self, line: usize) -> bool {
+        self.from <= line && self.to.is_none_or(|to| line <= to)
+    }
+}
+
+impl fmt::Display for Gap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-", self.from)?;
+        self.to.map_or(Ok(()), |to| to.fmt(f))
+    }
+}
+
+impl FromStr for Gap {
+    type Err = ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIntError> {
+        let (from, to) = text.split_once('-').unwrap_or((text, text));
+        let to = Some(to).filter(|to| !to.is_empty());
+        Ok(Self {
+            from: from.parse()?,
+            to: to.map(str::parse).transpose()?,
+        })
+    }
 }
 
 /// The lines that replace each other, or a line that both texts have.
@@ -72,6 +112,16 @@ impl At {
     fn step(&mut self) -> (usize, usize) {
         (next(&mut self.pinned), next(&mut self.head))
     }
+
+    /// Counts the lines of a row that is not shown.
+    fn skip(&mut self, row: &Row<'_>) {
+        let (pinned, head) = match row {
+            Row::Same(_) => (1, 1),
+            Row::Changed { removed, added } => (removed.len(), added.len()),
+        };
+        self.pinned += pinned;
+        self.head += head;
+    }
 }
 
 impl fmt::Display for LinesTable<'_> {
@@ -92,18 +142,30 @@ impl fmt::Display for LinesTable<'_> {
         let mut seen = 0;
         for hunk in self.hunks {
             let before = lines_before(hunk.pinned_start, hunk.pinned_lines);
-            self.gap(f, before.saturating_sub(seen))?;
+            if before > seen {
+                let from = seen + 1;
+                let to = Some(before);
+                self.gap(f, Gap { from, to })?;
+            }
             seen = before + hunk.pinned_lines;
             let mut at = At {
                 pinned: before + 1,
                 head: lines_before(hunk.head_start, hunk.head_lines) + 1,
             };
             for row in rows(&hunk.lines) {
+                if !self.shows(&row, at) {
+                    at.skip(&row);
+                    continue;
+                }
                 match self.layout {
                     Layout::Unified => self.unified(f, &row, &mut at)?,
                     Layout::Split => self.split(f, &row, &mut at)?,
                 }
             }
+        }
+        if self.hunks.last().is_some_and(may_go_on) {
+            let from = seen + 1;
+            self.gap(f, Gap { from, to: None })?;
         }
         f.write_str("</tbody></table>")
     }
@@ -118,6 +180,13 @@ fn lines_before(start: usize, lines: usize) -> usize {
         0 => start,
         _ => start.saturating_sub(1),
     }
+}
+
+/// Returns whether lines may follow a hunk: fewer than the usual number of equal lines end a text.
+fn may_go_on(hunk: &Hunk) -> bool {
+    let equal = hunk.lines.iter().rev();
+    let equal = equal.take_while(|line| line.kind == LineKind::Context);
+    equal.count() == CONTEXT_LINES
 }
 
 /// Groups the lines of a hunk.
@@ -145,20 +214,41 @@ fn run_of(lines: &[Line], kind: LineKind) -> (&[Line], &[Line]) {
 }
 
 impl LinesTable<'_> {
+    /// Returns whether the table shows a row that begins at these lines.
+    fn shows(&self, row: &Row<'_>, at: At) -> bool {
+        match (self.only, row) {
+            (None, _) => true,
+            (Some(only), Row::Same(_)) => only.has(at.pinned),
+            (Some(_), Row::Changed { .. }) => false,
+        }
+    }
+
     /// Writes a row that stands for unchanged lines.
-    fn gap(&self, f: &mut fmt::Formatter<'_>, lines: usize) -> fmt::Result {
+    fn gap(&self, f: &mut fmt::Formatter<'_>, gap: Gap) -> fmt::Result {
+        if self.only.is_some() {
+            return Ok(());
+        }
         let columns = match self.layout {
             Layout::Unified => 3,
             Layout::Split => 4,
         };
-        let s = if lines == 1 { "" } else { "s" };
-        match lines {
-            0 => Ok(()),
-            _ => writeln!(
-                f,
-                "<tr class=\"gap\"><td colspan=\"{columns}\">{lines} unchanged line{s}</td></tr>"
-            ),
+        let words = match gap.to.map(|to| to + 1 - gap.from) {
+            Some(1) => "1 unchanged line".to_owned(),
+            Some(lines) => format!("{lines} unchanged lines"),
+            None => "The lines below".to_owned(),
+        };
+        write!(f, "<tr class=\"gap\"><td colspan=\"{columns}\">")?;
+        match self.more {
+            Some(more) => {
+                let (more, key) = (Text(more), self.key);
+                write!(
+                    f,
+                    "<a href=\"{more}&amp;gap={gap}#{key}\" data-more>{words}, show</a>"
+                )?;
+            }
+            None => f.write_str(&words)?,
         }
+        f.write_str("</td></tr>\n")
     }
 
     fn unified(&self, f: &mut fmt::Formatter<'_>, row: &Row<'_>, at: &mut At) -> fmt::Result {
@@ -283,7 +373,7 @@ impl fmt::Display for Cell<'_> {
 mod tests {
     use std::time::Instant;
 
-    use ctxpin_model::diff::lines::{Bounds, hunks};
+    use ctxpin_model::diff::lines::{ALL_LINES, Bounds, hunks};
 
     use super::*;
 
@@ -292,6 +382,7 @@ mod tests {
             bytes_max: 1 << 20,
             deadline: Instant::now() + std::time::Duration::from_secs(60),
             with_words: true,
+            context_lines: CONTEXT_LINES,
         };
         let hunks = hunks(pinned, head, bounds).unwrap();
         let table = LinesTable {
@@ -299,6 +390,8 @@ mod tests {
             layout,
             key: "k",
             label: "AGENTS.md",
+            more: None,
+            only: None,
         };
         table.to_string()
     }
@@ -358,6 +451,34 @@ mod tests {
             "8|8|9|8",
         ];
         assert_eq!(plain(&table(PINNED, HEAD, Layout::Split)), expected);
+    }
+
+    #[test]
+    fn a_gap_is_shown_alone() {
+        let bounds = Bounds {
+            bytes_max: 1 << 20,
+            deadline: Instant::now() + std::time::Duration::from_secs(60),
+            with_words: true,
+            context_lines: ALL_LINES,
+        };
+        let hunks = hunks(PINNED, HEAD, bounds).unwrap();
+        let check = |gap: &str, expected: &[&str]| {
+            let table = LinesTable {
+                hunks: &hunks,
+                layout: Layout::Unified,
+                key: "k",
+                label: "AGENTS.md",
+                more: None,
+                only: Some(gap.parse().unwrap()),
+            };
+            assert_eq!(plain(&table.to_string()), expected, "{gap}");
+        };
+        check("1-2", &["1|1|1", "2|2|2"]);
+        check("8-", &["8|9|8"]);
+        check("9-", &[]);
+        for text in ["", "-", "x-2", "1-x"] {
+            assert!(text.parse::<Gap>().is_err(), "{text}");
+        }
     }
 
     #[test]
