@@ -3,7 +3,7 @@
 use crate::access::ActorRef;
 use crate::door::Door;
 use crate::hash::{ContextHash, SnapshotId};
-use crate::id::AgentId;
+use crate::id::{AgentId, ChatId};
 use crate::moment::Moment;
 use crate::page::PageRequest;
 use crate::pin::{Reason, Rendered};
@@ -22,6 +22,16 @@ impl HistoryRequest {
             page: PageRequest::newest(limit),
         }
     }
+}
+
+/// A move of a chat's pin, as the map of a workspace shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PinStep {
+    pub chat: ChatId,
+    pub at: Moment,
+    /// The number of the head of the chat's agent that has the pinned snapshot. `None` without a pin, and for a
+    /// snapshot that no head of the agent has.
+    pub head_seq: Option<i64>,
 }
 
 /// A row of a chat's pin history.

@@ -1,10 +1,11 @@
 //! A chat's pin history.
 
 use ctxpin_model::access::Operation;
-use ctxpin_model::history::{HistoryRequest, PinRecord};
+use ctxpin_model::history::{HistoryRequest, PinRecord, PinStep};
 use ctxpin_model::id::ChatId;
 use ctxpin_model::page::Page;
 use ctxpin_model::token::Credential;
+use ctxpin_store::grant::{Granted, object, right};
 
 use crate::error::Result;
 use crate::service::Service;
@@ -45,4 +46,28 @@ pub async fn read(
         .grant_chat(&caller, Operation::HistoryRead, chat)
         .await?;
     Ok(granted.history_at(&mut transaction, seq).await?)
+}
+
+/// The most moves of all chats of a map together.
+const STEPS_MAX: i64 = 2_000;
+
+/// Returns the moves of these chats' pins, by chat and then oldest first, at most 2,000. Leaves out chats that the
+/// caller may not read.
+///
+/// # Errors
+///
+/// Returns the store's errors if the token may not read.
+pub async fn steps(
+    service: &Service,
+    credential: Credential,
+    chats: &[ChatId],
+) -> Result<Vec<PinStep>> {
+    let caller = service.caller(credential);
+    let mut transaction = service.database.read().await?;
+    let account: Granted<object::Account, right::Metadata> = transaction
+        .grant_account(&caller, Operation::ChatList)
+        .await?;
+    Ok(account
+        .pin_steps(&mut transaction, chats, STEPS_MAX)
+        .await?)
 }

@@ -8,7 +8,7 @@ use ctxpin_model::pin::Reason;
 use ctxpin_model::policy::Policy;
 use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_operations::chats;
-use ctxpin_operations::{agents, overview, people};
+use ctxpin_operations::{agents, history, overview, people};
 use ctxpin_testing::chats::{TestChat, bound_to, given};
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::member;
@@ -43,6 +43,7 @@ ctxpin_testing::on_both_databases!(
     chats_are_counted_and_listed_by_state,
     a_summary_says_how_far_a_pin_is_behind,
     an_auditor_counts_the_chats_of_all,
+    a_map_shows_at_which_head_a_pin_stood,
 );
 
 async fn a_chat_of_an_agent_with_a_head_starts_pinned(test: &TestService) {
@@ -665,4 +666,21 @@ async fn an_auditor_counts_the_chats_of_all(test: &TestService) {
     };
     // The owner is an admin, who reads as an auditor does.
     assert_eq!((all(scene.owner).await, all(other).await), (2, 1));
+}
+
+async fn a_map_shows_at_which_head_a_pin_stood(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("one")).await;
+    let chat = scene.chat().await;
+    scene.push(&agents_md("two")).await;
+    chat.refresh().await.unwrap();
+    chat.clear().await.unwrap();
+    let steps = async |caller| {
+        let steps = history::steps(scene.service, caller, &[chat.id]).await;
+        let heads = steps.unwrap().into_iter().map(|step| step.head_seq);
+        heads.collect::<Vec<_>>()
+    };
+    assert_eq!(steps(scene.owner).await, [Some(1), Some(2), None]);
+    let other = member(scene.service, scene.owner, "other").await;
+    assert_eq!(steps(other).await, []);
 }

@@ -13,6 +13,7 @@ use ctxpin_operations::bulk_moves;
 use ctxpin_operations::chats;
 use ctxpin_operations::contexts;
 use ctxpin_operations::diffs::{self, DiffRequest};
+use ctxpin_operations::history;
 use ctxpin_operations::overview;
 use ctxpin_operations::pending_changes;
 use ctxpin_operations::prompts;
@@ -254,6 +255,9 @@ async fn pages(scene: &Scene<'_>, ledger: &mut Ledger<'_>, chat: &TestChat) {
     ledger.note("list 50 summaries", read).await.unwrap();
     let read = chats::summary(service, owner, chat.id);
     ledger.note("read a summary", read).await.unwrap();
+    let chats = [chat.id];
+    let read = history::steps(service, owner, &chats);
+    ledger.note("read the moves for a map", read).await.unwrap();
 }
 
 async fn watched(scene: &mut Scene<'_>, ledger: &mut Ledger<'_>, chat: &TestChat) {

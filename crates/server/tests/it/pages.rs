@@ -44,6 +44,8 @@ fn steady(page: &str) -> String {
         "</p>",
         "data-stream=\"off\">NOW</p>",
     );
+    steady = replaced(&steady, "<svg height=", "</svg>", "<svg>LANE</svg>");
+    steady = replaced(&steady, "data-map=\"", "\"", "data-map=\"RANGE\"");
     for name in ["/assets/page-", "/assets/icon-"] {
         steady = replaced(&steady, name, ".", &format!("{name}HASH."));
     }

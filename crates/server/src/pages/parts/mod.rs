@@ -2,6 +2,7 @@
 
 pub(crate) mod command;
 pub(crate) mod lines;
+pub(crate) mod map;
 pub(crate) mod markdown;
 pub(crate) mod number;
 pub(crate) mod rail;
