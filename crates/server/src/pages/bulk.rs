@@ -25,7 +25,7 @@ use crate::api_error::{ApiError, ApiResult};
 use crate::app::App;
 use crate::params::PathParams;
 
-/// What failed, in the foot that acts on a selection.
+/// What failed, in a toast that stays until somebody closes it. The page itself is loaded again after a write.
 #[derive(Template)]
 #[template(path = "failures.html")]
 struct Failures<'f> {

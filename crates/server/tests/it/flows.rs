@@ -1,5 +1,6 @@
 //! What people do on the pages, in a real browser.
 
+use ctxpin_protocol::http::chats::ChatQuery;
 use ctxpin_testing::workspace::Workspace;
 
 use crate::browser::create_chat;
@@ -12,14 +13,10 @@ fn edition(line: &str) -> Workspace {
     Workspace::with_agents_md("/w", &format!("{others}{line}\n{others}"))
 }
 
-#[tokio::test]
-async fn drift_appears_while_the_page_is_open_and_is_taken_and_undone() {
-    let server = Server::start().await;
-    let mut agent = Agent::create(&server).await;
-    agent.push(&edition("Be kind.")).await;
-    let chat = create_chat(&server, Some(agent.id), "Split the payment step").await;
+/// Returns a browser that has signed in, and shows a page with the news of the server.
+async fn signed_in(server: &Server, path: &str) -> Chromium {
     let mut browser = Chromium::start().await;
-    let sign_in = format!("/sign-in?next=/chats/{chat}");
+    let sign_in = format!("/sign-in?next={path}");
     browser
         .open(server.url.join(&sign_in).unwrap().as_str())
         .await;
@@ -34,6 +31,16 @@ async fn drift_appears_while_the_page_is_open_and_is_taken_and_undone() {
     browser
         .until("document.getElementById('stream')?.dataset.stream === 'live'")
         .await;
+    browser
+}
+
+#[tokio::test]
+async fn drift_appears_while_the_page_is_open_and_is_taken_and_undone() {
+    let server = Server::start().await;
+    let mut agent = Agent::create(&server).await;
+    agent.push(&edition("Be kind.")).await;
+    let chat = create_chat(&server, Some(agent.id), "Split the payment step").await;
+    let mut browser = signed_in(&server, &format!("/chats/{chat}")).await;
     browser
         .until("document.querySelector('.state h2')?.textContent === 'Nothing waits'")
         .await;
@@ -82,4 +89,70 @@ async fn drift_appears_while_the_page_is_open_and_is_taken_and_undone() {
     assert!(server.client.context(chat).await.unwrap().pin.dirty);
     browser.assert_no_errors();
     server.stop().await;
+}
+
+#[tokio::test]
+async fn forty_chats_are_decided_at_once_and_two_of_them_are_gone() {
+    let server = Server::start().await;
+    let mut agent = Agent::create(&server).await;
+    agent.push(&edition("Be kind.")).await;
+    let mut chats = Vec::new();
+    for number in 0..40 {
+        chats.push(create_chat(&server, Some(agent.id), &format!("Chat {number}")).await);
+    }
+    agent.push(&edition("Be quick.")).await;
+    let mut browser = signed_in(&server, "/").await;
+    browser
+        .until("document.querySelectorAll('input[name=chat]').length === 40")
+        .await;
+    browser
+        .evaluate("document.querySelectorAll('input[name=chat]').forEach((box) => box.click())")
+        .await;
+    browser
+        .until("document.querySelector('[value=chosen]').textContent === 'Take for 40 of 40 chats'")
+        .await;
+    // The rows stay under the reader's choice, and are marked.
+    for chat in &chats[..2] {
+        server.client.chat_delete(*chat).await.unwrap();
+    }
+    browser
+        .until("document.querySelectorAll('.is-gone').length === 2")
+        .await;
+    browser.click("[value=chosen]").await;
+    browser
+        .until("document.querySelectorAll('.toast.failed .failures li').length === 2")
+        .await;
+    browser
+        .until("document.querySelector('h1').textContent === 'Nothing waits'")
+        .await;
+    let drifted = ChatQuery {
+        dirty: Some(true),
+        ..ChatQuery::default()
+    };
+    assert!(
+        server
+            .client
+            .chats(&drifted)
+            .await
+            .unwrap()
+            .items
+            .is_empty()
+    );
+    browser.assert_no_errors();
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_open_page_says_that_its_chat_or_the_server_is_gone() {
+    let server = Server::start().await;
+    let chat = create_chat(&server, None, "Soon gone").await;
+    let mut browser = signed_in(&server, &format!("/chats/{chat}")).await;
+    server.client.chat_delete(chat).await.unwrap();
+    browser
+        .until("document.querySelector('h1').textContent === 'This is not here'")
+        .await;
+    server.stop().await;
+    browser
+        .until("document.getElementById('stream').dataset.stream === 'reconnecting'")
+        .await;
 }
