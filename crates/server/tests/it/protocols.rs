@@ -32,7 +32,7 @@ async fn what_is_not_there() {
     let server = Server::start().await;
     let none = Uuid::nil();
     for (method, path, expected) in [
-        (Method::GET, "/", ProblemName::NotFound),
+        (Method::GET, "/weather", ProblemName::NotFound),
         (Method::GET, "/api/v1/weather", ProblemName::NotFound),
         (Method::GET, "/api/v1/chats/", ProblemName::NotFound),
         (Method::GET, "/api/v1/chats/7", ProblemName::NotFound),
