@@ -75,7 +75,7 @@ fn held(resource: Option<&Resource>) -> Option<Record> {
 }
 
 /// Returns the path of a change below its root, or the name of an MCP server. It is empty for the facts.
-fn path<'s>(change: &Change<'s>) -> &'s str {
+pub fn path<'s>(change: &Change<'s>) -> &'s str {
     let Some(resource) = change.head.or(change.pinned) else {
         return "";
     };

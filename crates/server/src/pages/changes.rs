@@ -7,7 +7,7 @@ use ctxpin_model::chat::ChatSummary;
 use ctxpin_model::diff::effect::Effect;
 use ctxpin_model::moment::Moment;
 use ctxpin_model::page::PageRequest;
-use ctxpin_model::pending_change::{PendingChange, PendingChangeId};
+use ctxpin_model::pending_change::{PendingChange, PendingChangeId, path};
 use ctxpin_operations::diffs::{self, DiffRequest, DiffView};
 use ctxpin_operations::pending_changes::{self, PendingChat, PendingItem};
 use ctxpin_protocol::convert::bulk_moves::pending_change_id;
@@ -165,14 +165,16 @@ fn render(
         true => changes.into_iter().take(1).collect(),
         false => changes,
     };
-    let entries = entries(diff, &changes, None, true, None);
-    let source = chats.first().map_or("", |chat| &chat.place.source);
+    let change = changes.first().map(|(change, _)| change);
+    let resource = change.and_then(|change| change.head.or(change.pinned));
+    let root = resource.and_then(|resource| resource.root.as_deref());
+    let entries = entries(diff, &changes, root, true, None);
     let since = chats.iter().filter_map(|chat| chat.drifted.chat.drift());
     html(&ChangePage {
         id,
-        path: match source {
-            "" => "Facts of the workspace".to_owned(),
-            source => source.to_owned(),
+        path: match change.map(path) {
+            None | Some("") => "Facts of the workspace".to_owned(),
+            Some(path) => path.to_owned(),
         },
         kind: entries.first().map_or("", |entry| entry.kind),
         since: since

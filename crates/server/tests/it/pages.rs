@@ -166,7 +166,11 @@ async fn pages_as_reviewed(server: Server) {
         "chat-delete",
         &browser.page(&format!("{path}/delete")).await,
     );
-    check_golden("changes", &browser.page("/").await);
+    let changes = browser.page("/").await;
+    check_golden("changes", &changes);
+    let (_, change) = changes.split_once("href=\"/changes/").unwrap();
+    let (change, _) = change.split_once('"').unwrap();
+    check_golden("change", &browser.page(&format!("/changes/{change}")).await);
     check_golden("chat-new", &browser.page("/chats/new").await);
     check_golden("workspaces", &browser.page("/workspaces").await);
     check_golden(
