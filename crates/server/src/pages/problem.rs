@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY};
-use axum::http::{HeaderValue, Method, StatusCode};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use ctxpin_protocol::problem::{Problem, ProblemName};
@@ -24,6 +24,9 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 /// Other servers learn nothing of a page that led to them. `no-referrer` would also take the origin from the
 /// server's own forms, which [`super::form`] checks.
 const REFERRER: HeaderValue = HeaderValue::from_static("same-origin");
+
+/// A page of another origin that opened ours, or that ours opened, gets no handle on it.
+const OPENER: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
 /// The page of a problem.
 #[derive(Template)]
@@ -66,6 +69,7 @@ pub(crate) async fn show_problems(
     let headers = response.headers_mut();
     headers.insert(CONTENT_SECURITY_POLICY, POLICY);
     headers.insert(REFERRER_POLICY, REFERRER);
+    headers.insert(OPENER, HeaderValue::from_static("same-origin"));
     response
 }
 

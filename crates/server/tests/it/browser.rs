@@ -46,6 +46,8 @@ impl<'s> Browser<'s> {
         assert_eq!(response.status(), StatusCode::OK, "{path}");
         let policy = response.headers()[CONTENT_SECURITY_POLICY].to_str();
         assert!(policy.unwrap().starts_with("default-src 'none'"), "{path}");
+        let opener = &response.headers()["cross-origin-opener-policy"];
+        assert_eq!(opener, "same-origin", "{path}");
         response.text().await.unwrap()
     }
 
