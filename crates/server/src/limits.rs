@@ -43,6 +43,9 @@ pub(crate) const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 /// push, with 1 MiB of tool definitions, has far fewer.
 pub(crate) const JSON_VALUES_MAX: usize = 500_000;
 
+/// The most fields of a form. The largest form names 1,000 chats.
+pub(crate) const FORM_FIELDS_MAX: usize = 4_096;
+
 /// The limits of a server. Tests use smaller ones.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {

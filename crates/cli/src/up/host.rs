@@ -3,7 +3,8 @@
 
 use std::fs;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use ctxpin_client::Client;
@@ -11,6 +12,8 @@ use ctxpin_model::quota::Quotas;
 use ctxpin_private_files::lock::Lock;
 use ctxpin_server::limits::Limits;
 use ctxpin_server::run::{DATABASE_CONNECTIONS, MetricsReaders, Settings, serve};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -137,11 +140,12 @@ impl Plan {
         lock_note(&self.data.server_lock(), &lock)?;
         // The file of the predecessor is no longer valid.
         file_remove(&self.data)?;
-        let listener = match port {
+        let port = match port {
             Some(port) => listen_at(port).await?,
             None => self.listen().await?,
         };
-        let address = listener
+        let address = port
+            .listener
             .local_addr()
             .map_err(|error| Failure::new("the port cannot be read").because(error))?;
         let url = Url::parse(&format!("http://{address}"))
@@ -165,7 +169,7 @@ impl Plan {
             bound_sessions: true,
             public_urls: Vec::new(),
         };
-        let mut running = Running::start(listener, settings);
+        let mut running = Running::start(port, settings);
         tokio::select! {
             answer = &mut running.task => {
                 answer.map_err(broken)??;
@@ -184,33 +188,34 @@ impl Plan {
     }
 
     /// Listens at the recorded port. Otherwise, listens at the default port or a free one, and records it.
-    async fn listen(&self) -> Result<TcpListener, Failure> {
+    async fn listen(&self) -> Result<Port, Failure> {
         file_demand(&self.data.port_file())?;
         let kept = fs::read_to_string(self.data.port_file())
             .ok()
             .and_then(|port| port.trim().parse().ok());
         let wanted = kept.unwrap_or(PORT_DEFAULT);
-        let listener = match bind(wanted).await {
-            Ok(listener) => listener,
+        let bound = match Port::bind(wanted).await {
+            Ok(bound) => bound,
             Err(error) => {
                 if kept.is_some() {
                     note(&format!(
                         "port {wanted} is taken ({error}); the server uses another"
                     ));
                 }
-                bind(0)
+                Port::bind(0)
                     .await
                     .map_err(|error| Failure::new("cannot listen on any port").because(error))?
             }
         };
-        let address = listener
+        let address = bound
+            .listener
             .local_addr()
             .map_err(|error| Failure::new("the port cannot be read").because(error))?;
         if kept != Some(address.port()) {
             let port = address.port().to_string();
             file_write(&self.data.port_file(), port.as_bytes())?;
         }
-        Ok(listener)
+        Ok(bound)
     }
 }
 
@@ -222,10 +227,11 @@ struct Running {
 }
 
 impl Running {
-    fn start(listener: TcpListener, settings: Settings) -> Self {
+    fn start(port: Port, settings: Settings) -> Self {
         let shutdown = CancellationToken::new();
         let told = shutdown.clone();
         let task = tokio::spawn(async move {
+            let Port { listener, _held } = port;
             serve(listener, told, settings)
                 .await
                 .map_err(|error| Failure::new("the server stopped").because(error))
@@ -261,11 +267,11 @@ impl Running {
 }
 
 /// Listens at the port of the predecessor, the only port that its agents and clients know.
-async fn listen_at(port: u16) -> Result<TcpListener, Failure> {
+async fn listen_at(port: u16) -> Result<Port, Failure> {
     let listening = async {
         loop {
-            match bind(port).await {
-                Ok(listener) => return listener,
+            match Port::bind(port).await {
+                Ok(bound) => return bound,
                 Err(_) => tokio::time::sleep(READY_INTERVAL).await,
             }
         }
@@ -279,9 +285,47 @@ async fn listen_at(port: u16) -> Result<TcpListener, Failure> {
         })
 }
 
-/// Listens on the loopback address only.
-async fn bind(port: u16) -> io::Result<TcpListener> {
-    TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await
+/// A port of this machine that belongs to the server alone.
+struct Port {
+    /// Listens on 127.0.0.1.
+    listener: TcpListener,
+    /// Holds the same port of `[::1]`, where nothing listens. Browsers try that address of a name below
+    /// `localhost` first, so another user who listened there would receive the codes that sign in.
+    _held: Option<OwnedFd>,
+}
+
+impl Port {
+    /// Binds a port, or with 0 any free one.
+    ///
+    /// # Errors
+    ///
+    /// Fails if either address of the port is taken.
+    async fn bind(port: u16) -> io::Result<Self> {
+        let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
+        let held = hold(listener.local_addr()?.port())?;
+        Ok(Self {
+            listener,
+            _held: held,
+        })
+    }
+}
+
+/// Binds a port of `[::1]` without listening, so that connections to it are refused. Returns `None` if the
+/// machine has no such address.
+fn hold(port: u16) -> io::Result<Option<OwnedFd>> {
+    let address = SocketAddr::from((Ipv6Addr::LOCALHOST, port));
+    let held = socket_with(
+        AddressFamily::INET6,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC,
+        None,
+    )
+    .and_then(|socket| rustix::net::bind(&socket, &address).map(|()| socket));
+    match held {
+        Ok(socket) => Ok(Some(socket)),
+        Err(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Waits for the lock on a separate thread, which ends with the process. Nothing else can wake a blocking

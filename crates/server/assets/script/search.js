@@ -15,7 +15,7 @@ async function searchFile(file) {
   if (!file) return;
   const query = document.querySelector("main input[name=q]");
   if (!crypto.subtle) {
-    const sentence = `The browser hashes only on a secure page. Run: sha256sum ${file.name}`;
+    const sentence = `The browser hashes only on a secure page. Run sha256sum on the file, and search for its hash.`;
     showSentence(sentence, { failed: true });
     return;
   }

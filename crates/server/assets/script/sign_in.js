@@ -24,8 +24,8 @@ async function startSignIn() {
   note.classList.add("field-error");
 }
 
-/** Returns a path of this server: a link must not send a reader elsewhere. */
+/** Returns an address of this server: a link must not send a reader elsewhere. The path alone could be `//host`. */
 function localPath(next) {
   const url = URL.canParse(next ?? "", location.origin) ? new URL(next, location.origin) : undefined;
-  return url?.origin === location.origin ? url.pathname + url.search : "/";
+  return url?.origin === location.origin ? url.href : "/";
 }

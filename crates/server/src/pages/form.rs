@@ -11,6 +11,7 @@ use super::caller::PageCaller;
 use crate::api_error::{ApiError, ApiResult};
 use crate::app::App;
 use crate::body::RawBody;
+use crate::limits::FORM_FIELDS_MAX;
 use crate::page_session::{PAGE_VALUE, require_own_page};
 
 /// The field that holds it when the browser does.
@@ -101,12 +102,20 @@ impl FromRequest<App> for PageForm {
 ///
 /// # Errors
 ///
-/// Returns `forbidden` if the request has another origin, and `unsupported-media-type` if it is no form.
+/// Returns `forbidden` if the request has another origin, `unsupported-media-type` if it is no form, and
+/// `too-large` if it has too many fields.
 pub(crate) async fn own_fields(request: Request, app: &App) -> ApiResult<Fields> {
     let (parts, body) = request.into_parts();
     require_own_page(&parts, app)?;
     require_form(&parts.headers)?;
     let raw = RawBody::from_request(Request::from_parts(parts, body), app).await?;
+    let fields = raw.body.split(|byte| *byte == b'&').count();
+    if fields > FORM_FIELDS_MAX {
+        return Err(ApiError::new(
+            ProblemName::TooLarge,
+            format!("A form may have at most {FORM_FIELDS_MAX} fields."),
+        ));
+    }
     Ok(Fields::read(&raw.body))
 }
 

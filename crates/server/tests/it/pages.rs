@@ -236,6 +236,11 @@ async fn a_chat_is_decided_without_javascript() {
     let refused = refused.text().await.unwrap();
     assert!(refused.contains("This has changed meanwhile"), "{refused}");
 
+    // Each field takes many times its bytes in memory.
+    let many = vec![("a", ""); 5_000];
+    let refused = browser.post(&moves, &many).await;
+    assert_eq!(refused.status(), StatusCode::PAYLOAD_TOO_LARGE);
+
     // The script gets the way back.
     let page = browser.page(&path).await;
     let all = [
