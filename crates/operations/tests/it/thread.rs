@@ -6,8 +6,6 @@ use ctxpin_model::chat::ChatCreate;
 use ctxpin_model::history::HistoryRequest;
 use ctxpin_model::pin::Reason;
 use ctxpin_model::pin_move::PinMove;
-use ctxpin_model::policy::Policy;
-use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_operations::chats;
 use ctxpin_operations::diffs::{self, DiffRequest};
 use ctxpin_operations::{contexts, history, pins, prompts};
@@ -22,13 +20,9 @@ async fn a_chat_is_pinned_drifts_and_is_refreshed(test: &TestService) {
     let owner = first_admin(service).await;
     let mut agent = TestAgent::create(service, owner, "project").await;
     let request = ChatCreate {
-        client: None,
-        reference: None,
         agent: Some(agent.id),
-        parent: None,
         title: Some("first".into()),
-        policy: Policy::Manual,
-        tools: ToolsMode::Live,
+        ..ChatCreate::default()
     };
     let (chat, _) = chats::create(service, owner, &request).await.unwrap();
     assert!(chat.pin.is_none());

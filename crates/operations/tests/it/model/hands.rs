@@ -309,9 +309,9 @@ impl Hands<'_> {
             reference: reference.map(|reference| reference.to_string()),
             agent: new.agent.map(|agent| self.agents[agent].id),
             parent: new.parent.map(|parent| self.chats[parent]),
-            title: None,
             policy,
             tools,
+            ..ChatCreate::default()
         };
         let created = chats::create(&self.test.service, self.owner, &request).await;
         let real = answer(created, |(chat, is_new)| {

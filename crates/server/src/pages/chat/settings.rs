@@ -160,7 +160,7 @@ fn changed(fields: &Fields) -> Result<ChatChange, InvalidMember> {
         archived: archived.transpose()?,
         agent: agent.transpose()?,
         policy: policy.transpose()?,
-        tools: None,
+        ..ChatChange::default()
     })
 }
 
