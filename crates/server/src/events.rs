@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
+use ctxpin_model::pass::Pass;
 use ctxpin_model::token::Credential;
 use ctxpin_model::watch::Subject;
 use ctxpin_operations::watches::{self, Watch};
@@ -13,6 +14,7 @@ use ctxpin_protocol::convert;
 use ctxpin_protocol::problem::{Problem, ProblemName};
 use ctxpin_protocol::watch as wire;
 use futures_util::stream;
+use tokio::time::{Instant, sleep_until};
 
 use crate::api_error::{ApiError, ApiResult};
 use crate::app::App;
@@ -22,6 +24,9 @@ use crate::metrics::OpenWatch;
 /// dead one.
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(15);
 
+/// The interval at which the server looks whether the session of a quiet watch has ended.
+const SESSION_CHECKED_EVERY: Duration = Duration::from_secs(30);
+
 /// The header that stops nginx and other proxies from buffering events.
 const X_ACCEL_BUFFERING: &str = "x-accel-buffering";
 
@@ -29,11 +34,14 @@ const X_ACCEL_BUFFERING: &str = "x-accel-buffering";
 struct EventStream {
     app: App,
     watch: Watch,
+    /// The session of the web page that opened the watch, with the time of its next check.
+    session: Option<(Pass, Instant)>,
     is_over: bool,
     _open: OpenWatch,
 }
 
-/// Starts a watch and returns its events as a stream, which ends when the server stops.
+/// Starts a watch and returns its events as a stream, which ends when the server stops, or with the session that
+/// opened it.
 ///
 /// # Errors
 ///
@@ -41,6 +49,7 @@ struct EventStream {
 pub(crate) async fn events(
     app: App,
     credential: Credential,
+    session: Option<Pass>,
     subject: Subject,
     query: &wire::WatchQuery,
 ) -> ApiResult<Response> {
@@ -48,6 +57,7 @@ pub(crate) async fn events(
     let watch = watches::watch(&app.service, credential, subject, detail).await?;
     let events = EventStream {
         watch,
+        session: session.map(|session| (session, Instant::now() + SESSION_CHECKED_EVERY)),
         is_over: false,
         _open: app.metrics.watch_open(),
         app,
@@ -66,23 +76,51 @@ impl EventStream {
         if self.is_over {
             return None;
         }
-        let next = tokio::select! {
-            // The shutdown comes first, or a busy watch would never end.
-            biased;
-            () = self.app.shutdown.cancelled() => {
-                self.is_over = true;
-                let detail = "The server is stopping; watch again.";
-                return Some(wire::Event::Closed(Problem::new(ProblemName::Unavailable, detail)));
+        let next = loop {
+            let check_at = self.session.as_ref().map(|(_, at)| *at);
+            let next = tokio::select! {
+                // The shutdown comes first, or a busy watch would never end.
+                biased;
+                () = self.app.shutdown.cancelled() => {
+                    let detail = "The server is stopping; watch again.";
+                    return Some(self.close(Problem::new(ProblemName::Unavailable, detail)));
+                }
+                next = self.watch.next() => Some(next),
+                () = passed(check_at) => None,
+            };
+            if let Err(error) = self.check_session().await {
+                return Some(self.close(error.into_problem()));
             }
-            next = self.watch.next() => next,
+            if let Some(next) = next {
+                break next;
+            }
         };
         match next {
             Ok(event) => event.map(|event| convert::watches::event(event, self.app.now())),
-            Err(error) => {
-                self.is_over = true;
-                Some(wire::Event::Closed(ApiError::from(error).into_problem()))
-            }
+            Err(error) => Some(self.close(ApiError::from(error).into_problem())),
         }
+    }
+
+    /// Checks that the session which opened the watch has not ended.
+    async fn check_session(&mut self) -> ApiResult<()> {
+        if let Some((session, at)) = &mut self.session {
+            self.app.callers.session(&self.app.service, session).await?;
+            *at = Instant::now() + SESSION_CHECKED_EVERY;
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, problem: Problem) -> wire::Event {
+        self.is_over = true;
+        wire::Event::Closed(problem)
+    }
+}
+
+/// Waits for a time. Without one, waits for ever.
+async fn passed(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 

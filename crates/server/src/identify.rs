@@ -13,7 +13,8 @@ use crate::page_session::PageSession;
 use crate::request_memory::RequestMemory;
 
 /// An extractor of the token in `Authorization: Bearer` (RFC 6750, section 2.1). Without that header, it is the
-/// token of the web page's session. The operation checks whether the token is valid.
+/// token of the web page's session, and the session's [`Pass`](ctxpin_model::pass::Pass) becomes an extension of
+/// the request. The operation checks whether the token is valid.
 pub(crate) struct Identity(pub Credential);
 
 impl FromRequestParts<App> for Identity {
@@ -23,7 +24,10 @@ impl FromRequestParts<App> for Identity {
         let credential = match parts.headers.contains_key(AUTHORIZATION) {
             true => credential(&parts.headers)?,
             false => match PageSession::of_api(parts, app).await? {
-                Some(session) => session.credential,
+                Some(session) => {
+                    parts.extensions.insert(session.pass);
+                    session.credential
+                }
                 None => credential(&parts.headers)?,
             },
         };

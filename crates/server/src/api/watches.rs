@@ -1,7 +1,9 @@
 //! Handlers of watches.
 
+use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
+use ctxpin_model::pass::Pass;
 use ctxpin_model::watch::Subject;
 use ctxpin_protocol::watch::WatchQuery;
 
@@ -21,9 +23,11 @@ use crate::params::{PathParams, QueryParams};
 pub(crate) async fn own(
     State(app): State<App>,
     Identity(credential): Identity,
+    session: Option<Extension<Pass>>,
     QueryParams(query): QueryParams<WatchQuery>,
 ) -> ApiResult<Response> {
-    events(app, credential, Subject::Own, &query).await
+    let session = session.map(|Extension(session)| session);
+    events(app, credential, session, Subject::Own, &query).await
 }
 
 /// Watch one chat
@@ -35,8 +39,11 @@ pub(crate) async fn own(
 pub(crate) async fn chat(
     State(app): State<App>,
     Identity(credential): Identity,
+    session: Option<Extension<Pass>>,
     path: PathParams,
     QueryParams(query): QueryParams<WatchQuery>,
 ) -> ApiResult<Response> {
-    events(app, credential, Subject::Chat(path.id("chat")?), &query).await
+    let session = session.map(|Extension(session)| session);
+    let subject = Subject::Chat(path.id("chat")?);
+    events(app, credential, session, subject, &query).await
 }

@@ -7,7 +7,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::Value;
 
-use crate::server::{Server, problem};
+use crate::server::{Agent, Server, problem};
 
 /// A browser of one page.
 struct Browser<'s> {
@@ -121,6 +121,30 @@ async fn a_token_signs_in_and_out() {
     );
     let (name, _) = problem(browser.get("/api/v1/me").await).await;
     assert_eq!(name, ProblemName::Unauthenticated);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_watch_ends_with_the_session_that_opened_it() {
+    let server = Server::start().await;
+    let mut browser = Browser::new(&server);
+    let session = browser.sign_in().await;
+    let mut watch = browser.get("/api/v1/watch?state=false").await;
+    let ready = watch.chunk().await.unwrap().unwrap();
+    assert!(ready.starts_with(b"event: ready"), "{ready:?}");
+    let value = session.page_value();
+    browser
+        .form(Some(&browser.origin()), "/sign-out", &[("page", &value)])
+        .await;
+    // An event must not be sent to a session that has ended.
+    Agent::create(&server).await;
+    let mut rest = Vec::new();
+    while let Some(chunk) = watch.chunk().await.unwrap() {
+        rest.extend_from_slice(&chunk);
+    }
+    let rest = String::from_utf8(rest).unwrap();
+    assert!(rest.contains("event: closed"), "{rest}");
+    assert!(!rest.contains("event: changed"), "{rest}");
     server.stop().await;
 }
 
