@@ -122,7 +122,7 @@ pub async fn chats(
 ) -> Result<Page<PendingChat, IdCursor>> {
     let collected = Collected::collect(service, credential, own).await?;
     let change = collected.found.get(id);
-    let mut chats = change.map_or_else(Vec::new, |change| collected.chats(change));
+    let mut chats = change.map_or_else(Vec::new, |change| collected.chats(&change.places));
     chats.retain(|(drifted, _)| {
         page.after
             .is_none_or(|after| drifted.chat.id.uuid() < after)
@@ -148,10 +148,8 @@ pub async fn chats_of_any(
 ) -> Result<Vec<PendingChat>> {
     let collected = Collected::collect(service, credential, own).await?;
     let changes = ids.iter().filter_map(|id| collected.found.get(*id));
-    let chats = changes.flat_map(|change| collected.chats(change));
-    let by_id: BTreeMap<_, _> = chats.map(|found| (found.0.chat.id, found)).collect();
-    let newest = by_id.into_values().rev().take(limit);
-    Ok(newest.map(pending_chat).collect())
+    let chats = collected.chats(changes.flat_map(|change| &change.places));
+    Ok(chats.into_iter().take(limit).map(pending_chat).collect())
 }
 
 fn pending_chat((drifted, place): (&DriftedChat, &Place)) -> PendingChat {
@@ -281,10 +279,13 @@ impl Collected {
         groups.map(|group| group.since).min()
     }
 
-    /// Returns the chats of a change, newest first. A chat with the change at two places occurs once.
-    fn chats<'c>(&'c self, change: &'c PendingChange) -> Vec<(&'c DriftedChat, &'c Place)> {
+    /// Returns the chats at these places, newest first. A chat at two of them occurs once, with the first.
+    fn chats<'c>(
+        &'c self,
+        places: impl IntoIterator<Item = &'c Place>,
+    ) -> Vec<(&'c DriftedChat, &'c Place)> {
         let mut groups = BTreeSet::new();
-        let places = change.places.iter();
+        let places = places.into_iter();
         let places = places.filter(|place| groups.insert(place.group));
         let mut chats: Vec<_> = places
             .flat_map(|place| {
@@ -298,7 +299,7 @@ impl Collected {
 
     fn item(&self, cursor: PendingChangeCursor) -> Option<PendingItem> {
         let change = self.found.get(cursor.id)?;
-        let chats = self.chats(change);
+        let chats = self.chats(&change.places);
         let workspaces: BTreeSet<_> = chats.iter().map(|(chat, _)| chat.chat.agent).collect();
         Some(PendingItem {
             since: cursor.since,
