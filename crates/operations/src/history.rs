@@ -14,7 +14,7 @@ use crate::service::Service;
 ///
 /// # Errors
 ///
-/// Returns [`Error::Store`] if the caller may not see the chat.
+/// Returns [`Error::Store`](crate::error::Error::Store) if the caller may not see the chat.
 pub async fn list(
     service: &Service,
     credential: Credential,
@@ -33,7 +33,7 @@ pub async fn list(
 ///
 /// # Errors
 ///
-/// Returns [`Error::Store`] if the caller may not see the chat.
+/// Returns [`Error::Store`](crate::error::Error::Store) if the caller may not see the chat.
 pub async fn read(
     service: &Service,
     credential: Credential,
@@ -56,7 +56,7 @@ const STEPS_MAX: i64 = 2_000;
 ///
 /// # Errors
 ///
-/// Returns the store's errors if the token may not read.
+/// Returns [`Error::Store`](crate::error::Error::Store) if the token may not read.
 pub async fn steps(
     service: &Service,
     credential: Credential,

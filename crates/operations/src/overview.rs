@@ -20,7 +20,7 @@ pub struct Overview {
 ///
 /// # Errors
 ///
-/// Returns [`Error::Store`] if the token may not read.
+/// Returns [`Error::Store`](crate::error::Error::Store) if the token may not read.
 pub async fn read(service: &Service, credential: Credential) -> Result<Overview> {
     let caller = service.caller(credential);
     let mut transaction = service.database.read().await?;
