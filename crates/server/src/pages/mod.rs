@@ -11,6 +11,7 @@ mod caller;
 mod changes;
 mod chat;
 mod chats;
+mod cursor;
 mod form;
 mod frame;
 mod new_chat;

@@ -18,6 +18,7 @@ use serde::Deserialize;
 
 use super::caller::PageCaller;
 use super::chats::{ChatRow, title_of};
+use super::cursor::CursorQuery;
 use super::frame::{Frame, Place, html};
 use super::parts::map::{Axis, Lane, Range, Step};
 use super::parts::rail::{Rail, Stand};
@@ -103,18 +104,11 @@ struct HeadRow {
     ago: Time,
 }
 
-/// The query of the list.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct WorkspacesQuery {
-    cursor: Option<String>,
-}
-
 /// Shows the list.
 pub(crate) async fn list(
     State(app): State<App>,
     caller: PageCaller,
-    QueryParams(query): QueryParams<WorkspacesQuery>,
+    QueryParams(query): QueryParams<CursorQuery>,
 ) -> ApiResult<Response> {
     let asked = page_request(query.cursor.as_deref(), None)?;
     let agents = agents::list(&app.service, caller.credential, &asked).await?;

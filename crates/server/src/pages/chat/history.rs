@@ -23,6 +23,7 @@ use crate::api_error::ApiResult;
 use crate::app::App;
 use crate::pages::PageCaller;
 use crate::pages::caller::layout;
+use crate::pages::cursor::CursorQuery;
 use crate::pages::frame::{Frame, html};
 use crate::pages::parts::command::Command;
 use crate::pages::parts::lines::Layout;
@@ -79,13 +80,6 @@ struct ComparePage<'v> {
     diff: DiffForm<'v>,
 }
 
-/// The query of the history.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct HistoryQuery {
-    cursor: Option<String>,
-}
-
 /// The query of a comparison.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -100,7 +94,7 @@ pub(crate) async fn page(
     State(app): State<App>,
     caller: PageCaller,
     path: PathParams,
-    QueryParams(query): QueryParams<HistoryQuery>,
+    QueryParams(query): QueryParams<CursorQuery>,
 ) -> ApiResult<Response> {
     let chat = chat_id(&path)?;
     let request = HistoryRequest {

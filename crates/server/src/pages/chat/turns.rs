@@ -8,12 +8,12 @@ use ctxpin_model::moment::Moment;
 use ctxpin_model::turn::TurnRecord;
 use ctxpin_operations::turns;
 use ctxpin_protocol::convert::pages::page_request;
-use serde::Deserialize;
 
 use super::head::{ChatHead, ChatPage, Tab, chat_id, read};
 use crate::api_error::ApiResult;
 use crate::app::App;
 use crate::pages::PageCaller;
+use crate::pages::cursor::CursorQuery;
 use crate::pages::frame::{Frame, html};
 use crate::pages::parts::number::{Number, counted};
 use crate::pages::parts::short_id::ShortId;
@@ -53,19 +53,12 @@ struct Turn {
     tools: Option<ShortId>,
 }
 
-/// The query of the page.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct TurnsQuery {
-    cursor: Option<String>,
-}
-
 /// Shows the page.
 pub(crate) async fn page(
     State(app): State<App>,
     caller: PageCaller,
     path: PathParams,
-    QueryParams(query): QueryParams<TurnsQuery>,
+    QueryParams(query): QueryParams<CursorQuery>,
 ) -> ApiResult<Response> {
     let chat = chat_id(&path)?;
     let asked = page_request(query.cursor.as_deref(), None)?;

@@ -7,12 +7,12 @@ use ctxpin_model::audit::{AuditObject, AuditOutcome, AuditRecord};
 use ctxpin_model::moment::Moment;
 use ctxpin_operations::{overview, people};
 use ctxpin_protocol::convert::pages::page_request;
-use serde::Deserialize;
 
 use super::{Tab, TabLink, tabs};
 use crate::api_error::ApiResult;
 use crate::app::App;
 use crate::pages::PageCaller;
+use crate::pages::cursor::CursorQuery;
 use crate::pages::frame::{Frame, Place, html};
 use crate::pages::parts::short_id::ShortId;
 use crate::pages::parts::time::Time;
@@ -46,18 +46,11 @@ struct Object {
     path: Option<String>,
 }
 
-/// The query of the page.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct AuditQuery {
-    cursor: Option<String>,
-}
-
 /// Shows the page.
 pub(crate) async fn page(
     State(app): State<App>,
     caller: PageCaller,
-    QueryParams(query): QueryParams<AuditQuery>,
+    QueryParams(query): QueryParams<CursorQuery>,
 ) -> ApiResult<Response> {
     let asked = page_request(query.cursor.as_deref(), None)?;
     let log = people::audit_log(&app.service, caller.credential, &asked).await?;

@@ -13,13 +13,13 @@ use ctxpin_operations::overview;
 use ctxpin_operations::people::{self, Revocation};
 use ctxpin_protocol::convert::members::{InvalidMember, chosen_name, word};
 use ctxpin_protocol::convert::pages::page_request;
-use serde::Deserialize;
 
 use super::{Tab, TabLink, tabs};
 use crate::api_error::ApiResult;
 use crate::app::App;
 use crate::pages::PageCaller;
 use crate::pages::answer::Toast;
+use crate::pages::cursor::CursorQuery;
 use crate::pages::form::{Fields, PageForm, Wants};
 use crate::pages::frame::{Frame, Place, html};
 use crate::pages::parts::command::Command;
@@ -58,18 +58,11 @@ struct Row {
     revoked: Option<Time>,
 }
 
-/// The query of the page.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct TokensQuery {
-    cursor: Option<String>,
-}
-
 /// Shows the page.
 pub(crate) async fn page(
     State(app): State<App>,
     caller: PageCaller,
-    QueryParams(query): QueryParams<TokensQuery>,
+    QueryParams(query): QueryParams<CursorQuery>,
 ) -> ApiResult<Response> {
     shown(&app, &caller, query.cursor.as_deref(), None).await
 }

@@ -9,13 +9,13 @@ use ctxpin_model::user::{UserChange, UserRecord};
 use ctxpin_operations::{overview, people};
 use ctxpin_protocol::convert::members::{chosen_name, word};
 use ctxpin_protocol::convert::pages::page_request;
-use serde::Deserialize;
 
 use super::{Tab, TabLink, tabs};
 use crate::api_error::ApiResult;
 use crate::app::App;
 use crate::pages::PageCaller;
 use crate::pages::answer::{Toast, Undo};
+use crate::pages::cursor::CursorQuery;
 use crate::pages::form::PageForm;
 use crate::pages::frame::{Frame, Place, html};
 use crate::pages::parts::command::Command;
@@ -40,18 +40,11 @@ struct Row {
     is_disabled: bool,
 }
 
-/// The query of the page.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct UsersQuery {
-    cursor: Option<String>,
-}
-
 /// Shows the page.
 pub(crate) async fn page(
     State(app): State<App>,
     caller: PageCaller,
-    QueryParams(query): QueryParams<UsersQuery>,
+    QueryParams(query): QueryParams<CursorQuery>,
 ) -> ApiResult<Response> {
     let asked = page_request(query.cursor.as_deref(), None)?;
     let users = people::users(&app.service, caller.credential, &asked).await?;
