@@ -3,7 +3,6 @@
 mod bodies;
 mod browser;
 mod budget;
-mod chromium;
 mod document;
 mod failover;
 mod flows;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -32,23 +33,27 @@ pub struct Chromium {
 
 impl Chromium {
     /// Starts the browser, and installs it if it is missing.
-    pub async fn start() -> Self {
+    ///
+    /// # Errors
+    ///
+    /// Fails if the browser cannot be installed or started.
+    pub async fn start() -> Result<Self> {
         if Command::new("chromium").arg("--version").output().is_err() {
-            let why = "The tests of the pages need a browser";
-            ctxpin_cluster::install::package("chromium", why).unwrap();
+            let why = "The pages are looked at in a browser";
+            ctxpin_cluster::install::package("chromium", why)?;
         }
-        let directory = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir()?;
         let path = |name: &str| directory.path().join(name);
         for pipe in ["requests", "responses"] {
-            let made = Command::new("mkfifo").arg(path(pipe)).status().unwrap();
-            assert!(made.success(), "mkfifo failed");
+            let made = Command::new("mkfifo").arg(path(pipe)).status()?;
+            ensure!(made.success(), "mkfifo failed");
         }
         // Both ends are opened at once, so that neither side waits for the other.
         let mut options = OpenOptions::new();
         options.read_write(true);
-        let requests = options.open_sender(path("requests")).unwrap();
-        let responses = options.open_receiver(path("responses")).unwrap();
-        let process = started(directory.path());
+        let requests = options.open_sender(path("requests"))?;
+        let responses = options.open_receiver(path("responses"))?;
+        let process = started(directory.path())?;
         let mut browser = Self {
             _process: process,
             _directory: directory,
@@ -59,53 +64,69 @@ impl Chromium {
             events: Vec::new(),
         };
         let target = browser.call("Target.createTarget", json!({ "url": "about:blank" }));
-        let target = target.await["targetId"].clone();
+        let target = target.await?["targetId"].clone();
         let attach = json!({ "targetId": target, "flatten": true });
-        let attached = browser.call("Target.attachToTarget", attach).await;
+        let attached = browser.call("Target.attachToTarget", attach).await?;
         browser.session = attached["sessionId"].as_str().map(str::to_owned);
         for domain in ["Page.enable", "Log.enable", "Runtime.enable"] {
-            browser.call(domain, json!({})).await;
+            browser.call(domain, json!({})).await?;
         }
-        browser
+        Ok(browser)
     }
 
     /// Opens a page, and waits until it is loaded.
-    pub async fn open(&mut self, url: &str) {
-        self.call("Page.navigate", json!({ "url": url })).await;
-        self.loaded().await;
+    ///
+    /// # Errors
+    ///
+    /// Fails if the page reports an error, or is not loaded within a minute.
+    pub async fn open(&mut self, url: &str) -> Result<()> {
+        self.call("Page.navigate", json!({ "url": url })).await?;
+        self.loaded().await
     }
 
     /// Waits until the next page is loaded.
-    pub async fn loaded(&mut self) {
+    ///
+    /// # Errors
+    ///
+    /// Fails if the page reports an error, or is not loaded within a minute.
+    pub async fn loaded(&mut self) -> Result<()> {
         loop {
             let event = match self.events.is_empty() {
-                true => self.message().await,
+                true => self.message().await?,
                 false => self.events.remove(0),
             };
             if event["method"] == "Page.loadEventFired" {
-                return;
+                return Ok(());
             }
             if is_failure(&event) {
-                panic!("the page reports {event}");
+                bail!("the page reports {event}");
             }
         }
     }
 
     /// Evaluates an expression in the page, and returns its value. A promise is awaited.
-    pub async fn evaluate(&mut self, expression: &str) -> Value {
+    ///
+    /// # Errors
+    ///
+    /// Fails if the expression throws.
+    pub async fn evaluate(&mut self, expression: &str) -> Result<Value> {
         let params = json!({
             "expression": expression,
             "awaitPromise": true,
             "returnByValue": true,
         });
-        let found = self.call("Runtime.evaluate", params).await;
+        let found = self.call("Runtime.evaluate", params).await?;
         let exception = &found["exceptionDetails"];
-        assert!(exception.is_null(), "{expression}: {exception}");
-        found["result"]["value"].clone()
+        ensure!(exception.is_null(), "{expression}: {exception}");
+        Ok(found["result"]["value"].clone())
     }
 
     /// Waits until an expression is true in the page, which is looked at whenever the page changes.
-    pub async fn until(&mut self, expression: &str) {
+    ///
+    /// # Errors
+    ///
+    /// Fails if the expression throws, or is not true within a minute.
+    pub async fn until(&mut self, expression: &str) -> Result<()> {
         let promise = format!(
             "new Promise((resolve) => {{
                 const look = () => {{ if ({expression}) {{ observer.disconnect(); resolve(true); }} }};
@@ -114,57 +135,70 @@ impl Chromium {
                 look();
             }})"
         );
-        assert_eq!(self.evaluate(&promise).await, true, "{expression}");
+        self.evaluate(&promise)
+            .await
+            .with_context(|| format!("waiting for {expression}"))?;
+        Ok(())
     }
 
     /// Clicks the element of a selector.
-    pub async fn click(&mut self, selector: &str) {
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is none.
+    pub async fn click(&mut self, selector: &str) -> Result<()> {
         let selector = json!(selector);
         self.evaluate(&format!("document.querySelector({selector}).click()"))
-            .await;
+            .await?;
+        Ok(())
     }
 
     /// Checks that the pages have reported no error, such as a script that their policy forbids.
-    pub fn assert_no_errors(&self) {
+    ///
+    /// # Errors
+    ///
+    /// Fails with the reported errors.
+    pub fn no_errors(&self) -> Result<()> {
         let errors: Vec<_> = self
             .events
             .iter()
             .filter(|event| is_failure(event))
             .collect();
-        assert!(errors.is_empty(), "{errors:?}");
+        ensure!(errors.is_empty(), "{errors:?}");
+        Ok(())
     }
 
     /// Sends a request, and returns its result. Events that come before it are kept.
-    async fn call(&mut self, method: &str, params: Value) -> Value {
+    async fn call(&mut self, method: &str, params: Value) -> Result<Value> {
         self.last_id += 1;
         let id = self.last_id;
         let mut request = json!({ "id": id, "method": method, "params": params });
         if let Some(session) = &self.session {
             request["sessionId"] = json!(session);
         }
-        let mut bytes = serde_json::to_vec(&request).unwrap();
+        let mut bytes = serde_json::to_vec(&request)?;
         bytes.push(0);
-        self.requests.write_all(&bytes).await.unwrap();
+        self.requests.write_all(&bytes).await?;
         loop {
-            let message = self.message().await;
+            let message = self.message().await?;
             if message["id"] == id {
                 let error = &message["error"];
-                assert!(error.is_null(), "{method}: {error}");
-                return message["result"].clone();
+                ensure!(error.is_null(), "{method}: {error}");
+                return Ok(message["result"].clone());
             }
             self.events.push(message);
         }
     }
 
     /// Reads a message, which a NUL ends.
-    async fn message(&mut self) -> Value {
+    async fn message(&mut self) -> Result<Value> {
         let mut bytes = Vec::new();
         let read = self.responses.read_until(0, &mut bytes);
         let read = timeout(SOON, read).await;
-        read.expect("the browser answers")
-            .expect("the pipe is open");
+        let length = read.context("the browser sent nothing for a minute")??;
+        ensure!(length > 0, "the browser has ended");
         bytes.pop();
-        serde_json::from_slice(&bytes).expect("the browser sends JSON")
+        Ok(serde_json::from_slice(&bytes)?)
     }
 }
 
@@ -176,7 +210,7 @@ fn is_failure(event: &Value) -> bool {
             && event["params"]["entry"]["source"] != "network")
 }
 
-fn started(directory: &Path) -> Child {
+fn started(directory: &Path) -> Result<Child> {
     let mut command = tokio::process::Command::new("sh");
     command
         .args(["-c", SCRIPT, "sh", "chromium", "--headless=new"])
@@ -190,5 +224,5 @@ fn started(directory: &Path) -> Child {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .kill_on_drop(true);
-    command.spawn().unwrap()
+    command.spawn().context("starting chromium")
 }
