@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -13,22 +13,34 @@ use tokio::net::unix::pipe::{OpenOptions, Receiver, Sender};
 use tokio::process::Child;
 use tokio::time::timeout;
 
-/// Longest wait for a response or an event. A loaded machine starts a browser slowly.
+/// Longest wait for a response or for something on a page. A loaded machine starts a browser slowly.
 const SOON: Duration = Duration::from_secs(60);
 
 /// Makes the pipes, and becomes the browser with them as its file descriptors 3 and 4.
 const SCRIPT: &str = "exec \"$@\" 3<requests 4>responses";
 
-/// A browser with one open tab.
+/// A browser. Its methods go to one of its tabs, the first one until another is opened.
 pub struct Chromium {
     _process: Child,
     _directory: TempDir,
     requests: Sender,
     responses: BufReader<Receiver>,
+    /// What has come of the next message.
+    partial: Vec<u8>,
     last_id: u64,
-    session: Option<String>,
-    /// The events that nobody has waited for yet.
-    events: Vec<Value>,
+    tab: Tab,
+    /// The sessions of the tabs that have loaded a page, as far as nobody has waited for it.
+    loaded: Vec<String>,
+    failures: Vec<Value>,
+    requested: Vec<String>,
+}
+
+/// An open tab.
+#[derive(Debug, Clone, Default)]
+pub struct Tab {
+    target: String,
+    /// Empty as long as requests go to the browser itself.
+    session: String,
 }
 
 impl Chromium {
@@ -59,56 +71,92 @@ impl Chromium {
             _directory: directory,
             requests,
             responses: BufReader::new(responses),
+            partial: Vec::new(),
             last_id: 0,
-            session: None,
-            events: Vec::new(),
+            tab: Tab::default(),
+            loaded: Vec::new(),
+            failures: Vec::new(),
+            requested: Vec::new(),
         };
-        let target = browser.call("Target.createTarget", json!({ "url": "about:blank" }));
-        let target = target.await?["targetId"].clone();
-        let attach = json!({ "targetId": target, "flatten": true });
-        let attached = browser.call("Target.attachToTarget", attach).await?;
-        browser.session = attached["sessionId"].as_str().map(str::to_owned);
-        for domain in ["Page.enable", "Log.enable", "Runtime.enable"] {
-            browser.call(domain, json!({})).await?;
-        }
+        browser.open_tab().await?;
         Ok(browser)
+    }
+
+    /// Opens another tab, in a window of its own so that both are visible. From now on, methods go to it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the browser opens none.
+    pub async fn open_tab(&mut self) -> Result<Tab> {
+        self.tab = Tab::default();
+        let create = json!({ "url": "about:blank", "newWindow": true });
+        let created = self.call("Target.createTarget", create).await?;
+        let target = text(&created["targetId"]);
+        let attach = json!({ "targetId": target, "flatten": true });
+        let attached = self.call("Target.attachToTarget", attach).await?;
+        let session = text(&attached["sessionId"]);
+        self.tab = Tab { target, session };
+        for domain in ["Page", "Log", "Runtime", "Network"] {
+            self.call(&format!("{domain}.enable"), json!({})).await?;
+        }
+        Ok(self.tab.clone())
+    }
+
+    /// Returns the tab to which methods go.
+    pub fn tab(&self) -> Tab {
+        self.tab.clone()
+    }
+
+    /// Closes the present tab. From now on, methods go to another one.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the browser does not answer.
+    pub async fn close_tab(&mut self, next: Tab) -> Result<()> {
+        let closed = std::mem::replace(&mut self.tab, next);
+        let close = json!({ "targetId": closed.target });
+        self.call("Target.closeTarget", close).await?;
+        Ok(())
     }
 
     /// Opens a page, and waits until it is loaded.
     ///
     /// # Errors
     ///
-    /// Fails if the page reports an error, or is not loaded within a minute.
+    /// Fails if the page is not loaded within a minute.
     pub async fn open(&mut self, url: &str) -> Result<()> {
+        self.loaded.clear();
         self.call("Page.navigate", json!({ "url": url })).await?;
-        self.loaded().await
+        self.until_loaded().await
     }
 
-    /// Waits until the next page is loaded.
+    /// Clicks an element that leads to another page, and waits until that is loaded.
     ///
     /// # Errors
     ///
-    /// Fails if the page reports an error, or is not loaded within a minute.
-    pub async fn loaded(&mut self) -> Result<()> {
-        loop {
-            let event = match self.events.is_empty() {
-                true => self.message().await?,
-                false => self.events.remove(0),
-            };
-            if event["method"] == "Page.loadEventFired" {
-                return Ok(());
+    /// Fails if the element cannot be clicked, or the page is not loaded within a minute.
+    pub async fn follow(&mut self, selector: &str) -> Result<()> {
+        self.loaded.clear();
+        self.click(selector).await?;
+        self.until_loaded().await
+    }
+
+    async fn until_loaded(&mut self) -> Result<()> {
+        let session = self.tab.session.clone();
+        let wait = async {
+            while !self.loaded.contains(&session) {
+                self.message().await?;
             }
-            if is_failure(&event) {
-                bail!("the page reports {event}");
-            }
-        }
+            Ok(())
+        };
+        timeout(SOON, wait).await.context("waiting for a page")?
     }
 
     /// Evaluates an expression in the page, and returns its value. A promise is awaited.
     ///
     /// # Errors
     ///
-    /// Fails if the expression throws.
+    /// Fails if the expression throws, or if its promise is not settled within a minute.
     pub async fn evaluate(&mut self, expression: &str) -> Result<Value> {
         let params = json!({
             "expression": expression,
@@ -121,23 +169,47 @@ impl Chromium {
         Ok(found["result"]["value"].clone())
     }
 
-    /// Waits until an expression is true in the page, which is looked at whenever the page changes.
+    /// Waits until an expression is true in the page. It is evaluated whenever the page, the focus or a
+    /// field changes, and counts as false if it throws. The page may give way to another one meanwhile.
     ///
     /// # Errors
     ///
-    /// Fails if the expression throws, or is not true within a minute.
+    /// Fails if the expression is not true within a minute.
     pub async fn until(&mut self, expression: &str) -> Result<()> {
         let promise = format!(
             "new Promise((resolve) => {{
-                const look = () => {{ if ({expression}) {{ observer.disconnect(); resolve(true); }} }};
+                const isSo = () => {{ try {{ return {expression}; }} catch {{ return false; }} }};
                 const observer = new MutationObserver(look);
+                const events = ['focusin', 'focusout', 'input', 'change', 'toggle', 'load'];
+                function look() {{
+                    if (!isSo()) return;
+                    observer.disconnect();
+                    for (const event of events) removeEventListener(event, look, true);
+                    resolve(true);
+                }}
                 observer.observe(document, {{ subtree: true, childList: true, attributes: true, characterData: true }});
+                for (const event of events) addEventListener(event, look, true);
                 look();
             }})"
         );
-        self.evaluate(&promise)
-            .await
-            .with_context(|| format!("waiting for {expression}"))?;
+        let wait = async {
+            loop {
+                match self.evaluate(&promise).await {
+                    Err(error) if is_about_another_page(&error) => {}
+                    Err(error) => return Err(error),
+                    Ok(_) => return Ok(()),
+                }
+            }
+        };
+        let waited = match timeout(SOON, wait).await {
+            Ok(waited) => waited,
+            Err(elapsed) => Err(elapsed.into()),
+        };
+        if waited.is_err() {
+            let shown = self.evaluate("location.href + ' ' + document.body.innerText");
+            let shown = shown.await.unwrap_or_default();
+            return waited.with_context(|| format!("waiting for {expression} in {shown}"));
+        }
         Ok(())
     }
 
@@ -145,69 +217,187 @@ impl Chromium {
     ///
     /// # Errors
     ///
-    /// Fails if there is none.
+    /// Fails if there is none, or if another element covers it.
     pub async fn click(&mut self, selector: &str) -> Result<()> {
+        let click = self.at_middle(selector, "element.click();");
+        self.evaluate(&click).await?;
+        Ok(())
+    }
+
+    /// Moves the pointer to the element of a selector.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is none, or if another element covers it.
+    pub async fn hover(&mut self, selector: &str) -> Result<()> {
+        let middle = self.at_middle(selector, "");
+        let middle = self.evaluate(&middle).await?;
+        let event = json!({ "type": "mouseMoved", "x": middle["x"], "y": middle["y"] });
+        self.call("Input.dispatchMouseEvent", event).await?;
+        Ok(())
+    }
+
+    /// Returns a script that brings the middle of an element into view, checks that it is not covered, does
+    /// something with it, and returns the middle.
+    fn at_middle(&self, selector: &str, act: &str) -> String {
         let selector = json!(selector);
-        self.evaluate(&format!("document.querySelector({selector}).click()"))
+        format!(
+            "(() => {{
+                const element = document.querySelector({selector});
+                if (!element) throw new Error('there is no ' + {selector});
+                element.scrollIntoView({{ block: 'center', inline: 'center', behavior: 'instant' }});
+                if (!element.checkVisibility({{ visibilityProperty: true }})) throw new Error({selector} + ' is hidden');
+                const box = [...element.getClientRects()].find((one) => one.width > 0 && one.height > 0);
+                if (!box) throw new Error({selector} + ' has no size');
+                const [x, y] = [box.left + box.width / 2, box.top + box.height / 2];
+                const there = document.elementFromPoint(x, y);
+                const isFree = there && (element.contains(there) || there.contains(element));
+                if (!isFree) throw new Error({selector} + ' is covered by ' + there?.outerHTML.slice(0, 200));
+                {act}
+                return {{ x, y }};
+            }})()"
+        )
+    }
+
+    /// Presses and releases a key: a character, or one of `Enter`, `Tab`, `Escape` and `Space`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the browser does not answer.
+    pub async fn press(&mut self, key: &str) -> Result<()> {
+        let (key, text, code) = match key {
+            "Enter" => ("Enter", "\r", 13),
+            "Tab" => ("Tab", "", 9),
+            "Escape" => ("Escape", "", 27),
+            "Space" => (" ", " ", 32),
+            character => (character, character, 0),
+        };
+        for kind in ["keyDown", "keyUp"] {
+            let text = if kind == "keyDown" { text } else { "" };
+            let event = json!({
+                "type": kind, "key": key, "text": text, "windowsVirtualKeyCode": code,
+            });
+            self.call("Input.dispatchKeyEvent", event).await?;
+        }
+        Ok(())
+    }
+
+    /// Sets the size of the window in pixels.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the browser does not answer.
+    pub async fn resize(&mut self, width: u32, height: u32) -> Result<()> {
+        let size =
+            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.call("Emulation.setDeviceMetricsOverride", size)
             .await?;
         Ok(())
     }
 
-    /// Checks that the pages have reported no error, such as a script that their policy forbids.
+    /// Sets a preference of the reader's system, such as `prefers-color-scheme` to `dark`, and forgets others.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the browser does not answer.
+    pub async fn prefer(&mut self, name: &str, value: &str) -> Result<()> {
+        let features = json!({ "features": [{ "name": name, "value": value }] });
+        self.call("Emulation.setEmulatedMedia", features).await?;
+        Ok(())
+    }
+
+    /// Returns the addresses that the pages have requested since the last call.
+    pub fn take_requested(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.requested)
+    }
+
+    /// Checks that the pages have reported no error, such as a script that their policy forbids, and have
+    /// opened no dialog of the browser.
     ///
     /// # Errors
     ///
     /// Fails with the reported errors.
     pub fn no_errors(&self) -> Result<()> {
-        let errors: Vec<_> = self
-            .events
-            .iter()
-            .filter(|event| is_failure(event))
-            .collect();
-        ensure!(errors.is_empty(), "{errors:?}");
+        ensure!(self.failures.is_empty(), "{:?}", self.failures);
         Ok(())
     }
 
-    /// Sends a request, and returns its result. Events that come before it are kept.
-    async fn call(&mut self, method: &str, params: Value) -> Result<Value> {
+    /// Sends a request of the protocol to the present tab, and returns the result.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the browser refuses the request, or does not answer within a minute.
+    pub async fn call(&mut self, method: &str, params: Value) -> Result<Value> {
         self.last_id += 1;
         let id = self.last_id;
         let mut request = json!({ "id": id, "method": method, "params": params });
-        if let Some(session) = &self.session {
-            request["sessionId"] = json!(session);
+        if !self.tab.session.is_empty() {
+            request["sessionId"] = json!(self.tab.session);
         }
         let mut bytes = serde_json::to_vec(&request)?;
         bytes.push(0);
         self.requests.write_all(&bytes).await?;
-        loop {
-            let message = self.message().await?;
-            if message["id"] == id {
-                let error = &message["error"];
-                ensure!(error.is_null(), "{method}: {error}");
-                return Ok(message["result"].clone());
+        let response = async {
+            loop {
+                let message = self.message().await?;
+                if message["id"] == id {
+                    return anyhow::Ok(message);
+                }
             }
-            self.events.push(message);
-        }
+        };
+        let response = timeout(SOON, response).await;
+        let response = response.with_context(|| format!("{method} was not answered"))??;
+        let error = &response["error"];
+        ensure!(error.is_null(), "{method}: {error}");
+        Ok(response["result"].clone())
     }
 
-    /// Reads a message, which a NUL ends.
+    /// Reads a message, which a NUL ends, and notes what matters of an event.
     async fn message(&mut self) -> Result<Value> {
-        let mut bytes = Vec::new();
-        let read = self.responses.read_until(0, &mut bytes);
-        let read = timeout(SOON, read).await;
-        let length = read.context("the browser sent nothing for a minute")??;
-        ensure!(length > 0, "the browser has ended");
-        bytes.pop();
-        Ok(serde_json::from_slice(&bytes)?)
+        // A wait that is given up in the middle of a message leaves its beginning here.
+        self.responses.read_until(0, &mut self.partial).await?;
+        ensure!(self.partial.pop() == Some(0), "the browser has ended");
+        let message: Value = serde_json::from_slice(&self.partial)?;
+        self.partial.clear();
+        if is_failure(&message) {
+            self.failures.push(message.clone());
+            // The page waits for an answer to its dialog, and nobody is there.
+            ensure!(message["method"] != DIALOG, "the page opened {message}");
+        }
+        match message["method"].as_str() {
+            Some("Page.loadEventFired") => self.loaded.push(text(&message["sessionId"])),
+            Some("Network.requestWillBeSent") => {
+                let url = text(&message["params"]["request"]["url"]);
+                self.requested.push(url);
+            }
+            _ => {}
+        }
+        Ok(message)
     }
 }
+
+/// The event of a page that opens an alert, a question or a prompt.
+const DIALOG: &str = "Page.javascriptDialogOpening";
 
 /// Returns whether an event is an error of a page.
 fn is_failure(event: &Value) -> bool {
     event["method"] == "Runtime.exceptionThrown"
+        || event["method"] == DIALOG
         || (event["method"] == "Log.entryAdded"
             && event["params"]["entry"]["level"] == "error"
             && event["params"]["entry"]["source"] != "network")
+}
+
+/// Returns whether an expression has no value because its page gave way to another one.
+fn is_about_another_page(error: &anyhow::Error) -> bool {
+    let error = error.to_string();
+    ["navigated", "context", "collected"]
+        .iter()
+        .any(|words| error.contains(words))
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
 }
 
 fn started(directory: &Path) -> Result<Child> {

@@ -27,8 +27,7 @@ async fn signed_in(server: &Server, path: &str) -> Result<Chromium> {
             "document.querySelector('input[name=token]').value = {token}"
         ))
         .await?;
-    browser.click("[data-sign-in] button[type=submit]").await?;
-    browser.loaded().await?;
+    browser.follow("[data-sign-in] button[type=submit]").await?;
     browser
         .until("document.getElementById('stream')?.dataset.stream === 'live'")
         .await?;
