@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: builds the program and the benchmark as they are released, starts the
-//! databases, and measures.
+//! `cargo xtask bench`: builds the program and the benchmarks as they are released, starts the
+//! databases, and measures. The pages are measured in a browser, on SQLite.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -31,6 +31,9 @@ shared_buffers = 128MB
 wal_level = replica
 ";
 
+/// The subject that a program of its own measures.
+const PAGES: &str = "pages";
+
 /// The directory of the report.
 const OUTPUT: &str = "docs/performance";
 
@@ -49,14 +52,56 @@ pub struct Options {
     against: Option<String>,
 }
 
-/// Builds, starts and measures. Returns `true` if everything could be measured, and nothing is certainly
-/// slower than the other commit.
+/// Builds, starts and measures. Returns `true` if everything could be measured, nothing is certainly
+/// slower than the other commit, and each page meets its goals.
 pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     let interrupt = Interrupt::listen()?;
-    let packages = ["ctxpin-cli", "ctxpin-bench"];
+    let packages = ["ctxpin-cli", "ctxpin-bench", "ctxpin-pages"];
     let directory = command::build_released(root, &packages, &interrupt)?;
+    let is_pages = options.only.as_deref() == Some(PAGES);
+    let mut passed = true;
+    if !is_pages {
+        passed &= measure(root, options, &directory, &interrupt)?;
+    }
+    if is_pages || (options.only.is_none() && options.against.is_none()) {
+        passed &= measure_pages(root, options, &directory, &interrupt)?;
+    }
+    Ok(passed)
+}
+
+/// Returns whether the measurement is one of everything, whose report is kept.
+fn is_reported(options: &Options) -> bool {
+    options.only.is_none() && !options.quick && options.against.is_none()
+}
+
+/// Measures the pages. Returns `true` if each meets its goals.
+fn measure_pages(
+    root: &Path,
+    options: &Options,
+    directory: &Path,
+    interrupt: &Interrupt,
+) -> anyhow::Result<bool> {
+    let mut pages = Command::new(directory.join("ctxpin-pages"));
+    pages.arg("measure");
+    pages.arg("--program").arg(directory.join("ctxpin"));
+    if options.quick {
+        pages.arg("--quick");
+    }
+    if is_reported(options) {
+        pages.arg("--output").arg(root.join(OUTPUT));
+    }
+    command::run_shown(&mut pages, interrupt)
+}
+
+/// Measures everything but the pages, or compares with another commit.
+fn measure(
+    root: &Path,
+    options: &Options,
+    directory: &Path,
+    interrupt: &Interrupt,
+) -> anyhow::Result<bool> {
     let against = match &options.against {
-        Some(revision) => Some(build_of(root, revision, &interrupt)?),
+        Some(revision) => Some(build_of(root, revision, interrupt)?),
         None => None,
     };
     let clusters = [
@@ -80,10 +125,10 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     if options.quick {
         measure.arg("--quick");
     }
-    if options.only.is_none() && !options.quick && against.is_none() {
+    if is_reported(options) {
         measure.arg("--output").arg(root.join(OUTPUT));
     }
-    let passed = command::run_shown(&mut measure, &interrupt)?;
+    let passed = command::run_shown(&mut measure, interrupt)?;
     for (_, cluster) in clusters {
         Cluster::stop(cluster)?;
     }

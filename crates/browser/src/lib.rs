@@ -1,6 +1,8 @@
 //! A headless Chromium, driven through its DevTools protocol (https://chromedevtools.github.io/devtools-protocol/).
 //! Requests and responses go through two named pipes, so the browser opens no port.
 
+mod transfers;
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -12,6 +14,9 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::pipe::{OpenOptions, Receiver, Sender};
 use tokio::process::Child;
 use tokio::time::timeout;
+
+pub use transfers::Transfer;
+use transfers::Transfers;
 
 /// Longest wait for a response or for something on a page. A loaded machine starts a browser slowly.
 const SOON: Duration = Duration::from_secs(60);
@@ -32,7 +37,7 @@ pub struct Chromium {
     /// The sessions of the tabs that have loaded a page, as far as nobody has waited for it.
     loaded: Vec<String>,
     failures: Vec<Value>,
-    requested: Vec<String>,
+    transfers: Transfers,
 }
 
 /// An open tab.
@@ -76,7 +81,7 @@ impl Chromium {
             tab: Tab::default(),
             loaded: Vec::new(),
             failures: Vec::new(),
-            requested: Vec::new(),
+            transfers: Transfers::default(),
         };
         browser.open_tab().await?;
         Ok(browser)
@@ -306,9 +311,9 @@ impl Chromium {
         Ok(())
     }
 
-    /// Returns the addresses that the pages have requested since the last call.
-    pub fn take_requested(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.requested)
+    /// Returns the requests that the pages have made since the last call.
+    pub fn take_transfers(&mut self) -> Vec<Transfer> {
+        self.transfers.take()
     }
 
     /// Checks that the pages have reported no error, such as a script that their policy forbids, and have
@@ -364,14 +369,10 @@ impl Chromium {
             // The page waits for an answer to its dialog, and nobody is there.
             ensure!(message["method"] != DIALOG, "the page opened {message}");
         }
-        match message["method"].as_str() {
-            Some("Page.loadEventFired") => self.loaded.push(text(&message["sessionId"])),
-            Some("Network.requestWillBeSent") => {
-                let url = text(&message["params"]["request"]["url"]);
-                self.requested.push(url);
-            }
-            _ => {}
+        if message["method"] == "Page.loadEventFired" {
+            self.loaded.push(text(&message["sessionId"]));
         }
+        self.transfers.note(&message);
         Ok(message)
     }
 }

@@ -45,7 +45,7 @@ const OUTSIDE: [(&str, Users, &str); 8] = [
     ),
     (
         "clap",
-        Users::Only(&["cli", "bench", "field", "siege", "soak", "xtask"]),
+        Users::Only(&["cli", "bench", "field", "pages", "siege", "soak", "xtask"]),
         "only programs have a command line",
     ),
     (
