@@ -34,7 +34,7 @@ use crate::limits::{MOVE_BYTES_MAX, PUSH_BYTES_MAX, UPLOAD_BYTES_MAX};
 use crate::metrics::Metrics;
 use crate::observe::observe;
 use crate::pages;
-use crate::pages::show_problems;
+use crate::pages::{show_problems, show_problems_to_people, unknown_page};
 use crate::request_memory::reserve_memory;
 use crate::route_policy::{BodyLimit, CachePolicy, RoutePolicy, serve_by_policy};
 
@@ -140,7 +140,7 @@ pub(crate) fn router(app: App) -> Router {
             .layer(from_fn_with_state(policy, serve_by_policy))
     });
     let (router, _) = router.split_for_parts();
-    let pages = pages::routes::merged(|route, policy| {
+    let around_page = |route: Router<App>, policy: RoutePolicy| {
         let policy = RoutePolicy {
             time_max: policy.time_max.min(request_time_max),
             ..policy
@@ -152,16 +152,22 @@ pub(crate) fn router(app: App) -> Router {
             ))
             .layer(from_fn_with_state(app.clone(), reserve_memory))
             .layer(from_fn_with_state(policy, serve_by_policy))
-            .layer(from_fn_with_state(app.clone(), show_problems))
+    };
+    let pages = pages::routes::merged(|route, policy| {
+        around_page(route, policy).layer(from_fn_with_state(app.clone(), show_problems))
     });
-    let router = router.merge(pages);
+    let unknown = around_page(Router::new().fallback(unknown_page), RoutePolicy::USUAL)
+        .layer(from_fn_with_state(app.clone(), show_problems_to_people));
+    let router = router.merge(pages).merge(unknown);
     let metrics = app.metrics.clone();
     with_common_layers(router.with_state(app), metrics)
 }
 
 /// Returns `routes` with the layers and the usual policy of the API.
 pub(crate) fn foreign_router(routes: Router) -> Router {
-    let routes = routes.layer(from_fn_with_state(RoutePolicy::USUAL, serve_by_policy));
+    let routes = routes
+        .layer(from_fn_with_state(RoutePolicy::USUAL, serve_by_policy))
+        .fallback(unknown_path);
     with_common_layers(routes, Arc::new(Metrics::new()))
 }
 
@@ -170,7 +176,6 @@ fn with_common_layers(router: Router, metrics: Arc<Metrics>) -> Router {
     let no_store = HeaderValue::from_static(CachePolicy::NoStore.header());
     let nosniff = HeaderValue::from_static("nosniff");
     router
-        .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
         // The first layer is the innermost.
         .layer(CatchPanicLayer::custom(panicked))

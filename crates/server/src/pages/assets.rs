@@ -13,6 +13,7 @@ use ctxpin_protocol::problem::ProblemName;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use super::answer::see_other;
 use crate::api_error::{ApiError, ApiResult};
 use crate::params::PathParams;
 use crate::preconditions::accepts_gzip;
@@ -113,6 +114,16 @@ pub(crate) async fn read(path: PathParams, headers: HeaderMap) -> ApiResult<Resp
     headers.insert(CONTENT_TYPE, content_type);
     headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
     Ok(response)
+}
+
+/// Leads clients that look for the icon at its oldest path to its own.
+pub(crate) async fn favicon() -> Response {
+    see_other(&ASSETS.icon.path)
+}
+
+/// Asks robots to read nothing. They could read the sign-in page alone.
+pub(crate) async fn robots() -> &'static str {
+    "User-agent: *\nDisallow: /\n"
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The caller of a page: a signed-in browser, with what its user has chosen to see.
 
+use std::sync::{Arc, OnceLock};
+
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
@@ -34,12 +36,34 @@ impl FromRequestParts<App> for PageCaller {
         RequestMemory::of(parts)?.identify(app, credential).await?;
         // The body's extractor looks the token up before it reads a large body.
         parts.extensions.insert(credential);
-        Ok(Self {
+        let caller = Self {
             credential,
             page_value: session.pass.page_value(),
             session,
             choices: Choices::read(&parts.headers),
-        })
+        };
+        if let Some(found) = parts.extensions.get::<FoundCaller>() {
+            found.set(caller.clone());
+        }
+        Ok(caller)
+    }
+}
+
+/// The caller of a request, from the moment when it is known. It is an extension of the request; a clone shares it.
+/// The page of a problem has the frame of this caller.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct FoundCaller(Arc<OnceLock<PageCaller>>);
+
+impl FoundCaller {
+    /// Keeps the caller.
+    fn set(&self, caller: PageCaller) {
+        // A second extractor finds the same caller.
+        let _ = self.0.set(caller);
+    }
+
+    /// Returns the caller. `None` before it is known.
+    pub fn get(&self) -> Option<&PageCaller> {
+        self.0.get()
     }
 }
 

@@ -10,7 +10,6 @@ use ctxpin_model::page::PageRequest;
 use ctxpin_model::pending_change::{PendingChange, PendingChangeId, path};
 use ctxpin_operations::diffs::{self, DiffRequest, DiffView};
 use ctxpin_operations::pending_changes::{self, PendingChat, PendingItem};
-use ctxpin_protocol::convert::bulk_moves::pending_change_id;
 use ctxpin_protocol::convert::pages::page_request;
 use ctxpin_protocol::problem::ProblemName;
 use serde::Deserialize;
@@ -19,6 +18,7 @@ use super::bulk::{Choice, seen_chat};
 use super::caller::{PageCaller, layout};
 use super::chat::diff::{DiffForm, entries, kind_word, verb_word};
 use super::chats::ChatRow;
+use super::cursor::require_items;
 use super::frame::{Frame, Place, html};
 use super::parts::lines::Layout;
 use super::parts::number::{Number, counted};
@@ -87,6 +87,7 @@ pub(crate) async fn list(
 ) -> ApiResult<Response> {
     let asked = page_request(query.cursor.as_deref(), None)?;
     let found = pending_changes::list(&app.service, caller.credential, true, &asked).await?;
+    require_items(query.cursor.as_deref(), &found.page.items)?;
     if let ([item], None) = (found.page.items.as_slice(), &query.cursor) {
         return shown(&app, &caller, item.change.id, query.view.as_deref()).await;
     }
@@ -114,7 +115,7 @@ pub(crate) async fn page(
     path: PathParams,
     QueryParams(query): QueryParams<ChangesQuery>,
 ) -> ApiResult<Response> {
-    let id = pending_change_id("change", path.text("change"))?;
+    let id = path.id("change")?;
     shown(&app, &caller, id, query.view.as_deref()).await
 }
 

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::bulk::Choice;
 use super::caller::PageCaller;
+use super::cursor::require_items;
 use super::frame::{Frame, Place, html};
 use super::parts::number::Number;
 use super::parts::rail::{Rail, Stand, is_away};
@@ -96,6 +97,7 @@ pub(crate) async fn list(
     let filter = filter(&query)?;
     let overview = overview::read(&app.service, caller.credential).await?;
     let page = chats::summaries(&app.service, caller.credential, &filter, &asked).await?;
+    require_items(query.cursor.as_deref(), &page.items)?;
     let counts = overview.counts;
     let frame = Frame::of(&app, &caller, overview, Place::Chats, "Chats");
     let shown = page.items.len();

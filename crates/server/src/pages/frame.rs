@@ -80,7 +80,7 @@ pub(crate) struct Frame {
     pub theme: Option<Theme>,
     title: String,
     pub places: Vec<PlaceLink>,
-    /// `None` on the page of a problem, which is shown to anybody.
+    /// `None` on a page that is shown to anybody, such as that of a problem.
     pub user: Option<SignedIn>,
     /// The ids of the objects whose news concern the page, separated by spaces, or nothing for all news. `None`
     /// if the page listens to no news.
@@ -114,6 +114,33 @@ impl Frame {
         place: Place,
         title: impl Into<String>,
     ) -> Self {
+        Self {
+            watch: Some(String::new()),
+            ..Self::signed_in(app, caller, overview, Some(place), title)
+        }
+    }
+
+    /// Reads the overview of the caller, and makes the frame of a problem's page. No news concern the page.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the session's token is not valid.
+    pub async fn read_of_problem(
+        app: &App,
+        caller: &PageCaller,
+        title: impl Into<String>,
+    ) -> ApiResult<Self> {
+        let overview = overview::read(&app.service, caller.credential).await?;
+        Ok(Self::signed_in(app, caller, overview, None, title))
+    }
+
+    fn signed_in(
+        app: &App,
+        caller: &PageCaller,
+        overview: Overview,
+        place: Option<Place>,
+        title: impl Into<String>,
+    ) -> Self {
         let counts = overview.counts;
         let count = |place| match place {
             Place::Changes => Some(counts.own_drifted),
@@ -125,12 +152,12 @@ impl Frame {
             assets: &ASSETS,
             theme: caller.choices.theme,
             title: title.into(),
-            places: places(Some(place), count),
+            places: places(place, count),
             user: Some(SignedIn {
                 name: overview.user.name,
                 page_value: caller.page_value.clone(),
             }),
-            watch: Some(String::new()),
+            watch: None,
             is_wide: false,
             now: app.now(),
         }

@@ -24,4 +24,4 @@ mod sign_in;
 mod workspaces;
 
 pub(crate) use caller::PageCaller;
-pub(crate) use problem::show_problems;
+pub(crate) use problem::{show_problems, show_problems_to_people, unknown_page};

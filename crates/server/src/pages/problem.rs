@@ -1,19 +1,26 @@
 //! Problems as pages: what is wrong, why, and the command to copy.
 
+use std::time::Duration;
+
 use askama::Template;
-use axum::extract::{Request, State};
-use axum::http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
+use axum::extract::{FromRequestParts as _, Request, State};
+use axum::http::header::{ACCEPT, CONTENT_SECURITY_POLICY, REFERRER_POLICY};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use ctxpin_protocol::problem::{Problem, ProblemName};
+use tokio::time::timeout;
 use url::form_urlencoded;
 
-use super::answer::see_other;
-use super::caller::Choices;
+use super::answer::{local_path, see_other};
+use super::caller::{Choices, FoundCaller, PageCaller};
 use super::form::Wants;
 use super::frame::{Frame, html};
+use crate::api_error::{ApiError, ApiResult};
 use crate::app::App;
+
+/// The longest wait for the frame of a signed-in caller. After it, the page of a problem has that of a stranger.
+const FRAME_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// Nothing but files of this server, and no script or style inside a page.
 const POLICY: HeaderValue = HeaderValue::from_static(
@@ -47,23 +54,96 @@ struct Failed<'p> {
     detail: &'p str,
 }
 
-/// Shows problems as pages, and sets the headers that protect pages.
-pub(crate) async fn show_problems(
-    State(app): State<App>,
+/// Shows problems as pages if a person asked, and leaves them as they are for the clients of the API.
+pub(crate) async fn show_problems_to_people(
+    app: State<App>,
     request: Request,
     next: Next,
 ) -> Response {
+    match is_for_people(request.uri(), request.headers()) {
+        true => show_problems(app, request, next).await,
+        false => next.run(request).await,
+    }
+}
+
+/// Returns whether a request expects a page.
+fn is_for_people(uri: &Uri, headers: &HeaderMap) -> bool {
+    let accepts = headers.get_all(ACCEPT).iter();
+    let mut accepts = accepts.filter_map(|value| value.to_str().ok());
+    let is_of_api = uri.path().starts_with("/api/");
+    !is_of_api && accepts.any(|value| value.contains("text/html"))
+}
+
+/// Returns the response to a path that no route has. A browser that added a slash is led to the path without it.
+pub(crate) async fn unknown_page(State(app): State<App>, request: Request) -> Response {
+    let (mut parts, _) = request.into_parts();
+    let mut detail = "This path does not exist; /api/v1/openapi.json lists all paths.";
+    if is_for_people(&parts.uri, &parts.headers) {
+        if let Some(path) = without_slash(&parts.uri).filter(|_| is_read(&parts.method)) {
+            return see_other(&path);
+        }
+        // The page's frame is that of the caller. A stranger gets the page too.
+        let _ = PageCaller::from_request_parts(&mut parts, &app).await;
+        detail = "No page has this address. It may be mistyped, or of another release.";
+    }
+    ApiError::new(ProblemName::NotFound, detail).into_response()
+}
+
+/// Returns the response to a method that no page of the path supports. The router adds `Allow`.
+pub(crate) async fn unknown_method() -> ApiError {
+    ApiError::new(
+        ProblemName::MethodNotAllowed,
+        "This address does not answer requests of this kind. If you loaded it by itself: pages send their forms here.",
+    )
+}
+
+/// Returns the path and the query of an address without the slashes at the end of the path. `None` if there is no
+/// such slash, or if the rest is no path of this server.
+fn without_slash(uri: &Uri) -> Option<String> {
+    let path = uri.path().strip_suffix('/')?.trim_end_matches('/');
+    let is_own = !path.is_empty() && local_path(Some(path)) == path;
+    let query = uri.query().map(|query| format!("?{query}"));
+    is_own.then(|| format!("{path}{}", query.unwrap_or_default()))
+}
+
+fn is_read(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
+/// Shows problems as pages, and sets the headers that protect pages.
+pub(crate) async fn show_problems(
+    State(app): State<App>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let caller = FoundCaller::default();
+    request.extensions_mut().insert(caller.clone());
     let wants = Wants::read(request.headers());
     let choices = Choices::read(request.headers());
     let path = request.uri().path_and_query().map(ToString::to_string);
-    let is_read = request.method() == Method::GET;
+    let is_read = is_read(request.method());
     let mut response = next.run(request).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         response = match (problem.name(), wants) {
             (Some(ProblemName::Unauthenticated), Wants::Page) => {
                 see_other(&sign_in_path(path.as_deref().filter(|_| is_read)))
             }
-            _ => shown(&app, &problem, wants, choices),
+            (name, Wants::Page) => {
+                let (heading, command) = advice(name, is_read);
+                let status = response.status();
+                let page = ProblemPage {
+                    frame: frame(&app, status, caller.get(), choices, heading).await,
+                    heading,
+                    detail: &problem.detail,
+                    command,
+                    is_passing: status == StatusCode::SERVICE_UNAVAILABLE,
+                };
+                with_status(html(&page), status)
+            }
+            (_, Wants::Fragment) => {
+                let detail = &problem.detail;
+                with_status(html(&Failed { detail }), response.status())
+            }
         };
     }
     let headers = response.headers_mut();
@@ -84,29 +164,32 @@ fn sign_in_path(next: Option<&str>) -> String {
     }
 }
 
-fn shown(app: &App, problem: &Problem, wants: Wants, choices: Choices) -> Response {
-    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let detail = problem.detail.as_str();
-    let page = match wants {
-        Wants::Fragment => html(&Failed { detail }),
-        Wants::Page => {
-            let (heading, command) = advice(problem.name());
-            html(&ProblemPage {
-                frame: Frame::anonymous(heading, choices, app.now()),
-                heading,
-                detail,
-                command,
-                is_passing: status == StatusCode::SERVICE_UNAVAILABLE,
-            })
-        }
-    };
+fn with_status(page: ApiResult<Response>, status: StatusCode) -> Response {
     let mut response = page.unwrap_or_else(IntoResponse::into_response);
     *response.status_mut() = status;
     response
 }
 
+/// Returns the frame of the caller. It is that of a stranger if the server failed, because reading the caller's
+/// would fail as well.
+async fn frame(
+    app: &App,
+    status: StatusCode,
+    caller: Option<&PageCaller>,
+    choices: Choices,
+    heading: &str,
+) -> Frame {
+    if let Some(caller) = caller.filter(|_| !status.is_server_error()) {
+        let read = timeout(FRAME_TIME_MAX, Frame::read_of_problem(app, caller, heading)).await;
+        if let Ok(Ok(frame)) = read {
+            return frame;
+        }
+    }
+    Frame::anonymous(heading, choices, app.now())
+}
+
 /// Returns what is wrong in a few words, and the command that helps.
-fn advice(name: Option<ProblemName>) -> (&'static str, Option<&'static str>) {
+fn advice(name: Option<ProblemName>, is_read: bool) -> (&'static str, Option<&'static str>) {
     match name {
         Some(ProblemName::NotFound) => ("This is not here", None),
         Some(ProblemName::Forbidden) => (
@@ -116,6 +199,8 @@ fn advice(name: Option<ProblemName>) -> (&'static str, Option<&'static str>) {
         Some(ProblemName::Unavailable | ProblemName::Busy) => {
             ("The server cannot answer now", None)
         }
+        Some(ProblemName::MethodNotAllowed) => ("There is nothing to see here", None),
+        Some(ProblemName::InvalidRequest) if is_read => ("This address is not right", None),
         Some(ProblemName::PreconditionFailed) => ("This has changed meanwhile", None),
         _ => ("This did not work", None),
     }
@@ -123,7 +208,8 @@ fn advice(name: Option<ProblemName>) -> (&'static str, Option<&'static str>) {
 
 #[cfg(test)]
 mod tests {
-    use super::sign_in_path;
+    use super::*;
+    use axum::http::HeaderValue;
 
     #[test]
     fn sign_in_leads_back() {
@@ -134,5 +220,32 @@ mod tests {
             Some("/chats?show=drifted&cursor=1"),
             "/sign-in?next=%2Fchats%3Fshow%3Ddrifted%26cursor%3D1",
         );
+    }
+    #[test]
+    fn a_slash_at_the_end_is_left_out() {
+        let check = |uri: &str, expected: Option<&str>| {
+            let uri: Uri = uri.parse().unwrap();
+            assert_eq!(without_slash(&uri).as_deref(), expected, "{uri}");
+        };
+        check("/chats/", Some("/chats"));
+        check("/chats//?show=drifted", Some("/chats?show=drifted"));
+        for none in ["/", "//", "/chats", "//evil.example/", "/\\evil.example/"] {
+            check(none, None);
+        }
+    }
+
+    #[test]
+    fn people_ask_for_pages() {
+        let check = |path: &str, accept: Option<&'static str>, expected| {
+            let accept = accept.map(|accept| (ACCEPT, HeaderValue::from_static(accept)));
+            let headers: HeaderMap = accept.into_iter().collect();
+            assert_eq!(is_for_people(&path.parse().unwrap(), &headers), expected);
+        };
+        let browsers = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+        check("/chatz", Some(browsers), true);
+        check("/api/v1/chatz", Some(browsers), false);
+        check("/chatz", Some("*/*"), false);
+        check("/chatz", Some("application/json"), false);
+        check("/chatz", None, false);
     }
 }

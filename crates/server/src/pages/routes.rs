@@ -4,7 +4,9 @@ use axum::Router;
 use axum::routing::{MethodRouter, get, post};
 use ctxpin_model::access::Operation;
 
-use super::{assets, bulk, changes, chat, chats, new_chat, search, settings, sign_in, workspaces};
+use super::{
+    assets, bulk, changes, chat, chats, new_chat, problem, search, settings, sign_in, workspaces,
+};
 use crate::app::App;
 use crate::limits::MOVE_BYTES_MAX;
 use crate::route_policy::{BodyLimit, CachePolicy, RoutePolicy};
@@ -44,6 +46,8 @@ impl PageRoute {
 pub(crate) fn page_routes() -> Vec<PageRoute> {
     vec![
         PageRoute::new("/assets/{name}", get(assets::read)).cached(CachePolicy::Immutable),
+        PageRoute::new("/favicon.ico", get(assets::favicon)),
+        PageRoute::new("/robots.txt", get(assets::robots)),
         PageRoute::new("/sign-in", get(sign_in::page).post(sign_in::sign_in)),
         PageRoute::new("/sign-out", post(sign_in::sign_out)),
         PageRoute::new("/", get(changes::list)),
@@ -98,7 +102,9 @@ pub(crate) fn page_routes() -> Vec<PageRoute> {
 pub(crate) fn merged(around: impl Fn(Router<App>, RoutePolicy) -> Router<App>) -> Router<App> {
     let routes = page_routes().into_iter();
     let routes = routes.map(|route| {
-        let router = Router::new().route(route.path, route.handlers);
+        let router = Router::new()
+            .route(route.path, route.handlers)
+            .method_not_allowed_fallback(problem::unknown_method);
         around(router, route.policy)
     });
     routes.fold(Router::new(), Router::merge)

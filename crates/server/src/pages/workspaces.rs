@@ -18,7 +18,7 @@ use serde::Deserialize;
 
 use super::caller::PageCaller;
 use super::chats::{ChatRow, title_of};
-use super::cursor::CursorQuery;
+use super::cursor::{CursorQuery, require_items};
 use super::frame::{Frame, Place, html};
 use super::parts::map::{Axis, Lane, Range, Step};
 use super::parts::rail::{Rail, Stand};
@@ -112,6 +112,7 @@ pub(crate) async fn list(
 ) -> ApiResult<Response> {
     let asked = page_request(query.cursor.as_deref(), None)?;
     let agents = agents::list(&app.service, caller.credential, &asked).await?;
+    require_items(query.cursor.as_deref(), &agents.items)?;
     let frame = Frame::read(&app, &caller, Place::Workspaces, "Workspaces").await?;
     let now = frame.now;
     html(&WorkspacesPage {

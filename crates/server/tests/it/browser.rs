@@ -2,6 +2,7 @@
 
 use ctxpin_model::id::ChatId;
 use ctxpin_protocol::http::chats::ChatCreate;
+use ctxpin_protocol::http::people::{TokenCreate, UserCreate};
 use reqwest::header::{CONTENT_SECURITY_POLICY, COOKIE, LOCATION, ORIGIN, SET_COOKIE};
 use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
 use uuid::Uuid;
@@ -32,6 +33,23 @@ impl<'s> Browser<'s> {
         let cookie = signed_in.headers()[SET_COOKIE].to_str().unwrap().to_owned();
         browser.cookies = cookie.split(';').next().unwrap().to_owned();
         browser
+    }
+
+    /// Signs in as a new user with these roles, whose token has the scopes.
+    pub async fn of_user(server: &'s Server, name: &str, roles: &[&str], scopes: &[&str]) -> Self {
+        let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
+        let user = UserCreate {
+            name: name.into(),
+            roles: words(roles),
+        };
+        let user = server.client.user_create(&user).await.unwrap();
+        let token = TokenCreate {
+            user: Some(user.id),
+            scopes: Some(words(scopes)),
+            ..TokenCreate::default()
+        };
+        let token = server.client.token_create(&token).await.unwrap();
+        Self::sign_in(server, token.secret.expose()).await
     }
 
     /// Returns a request for a page.

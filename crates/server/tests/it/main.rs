@@ -1,5 +1,6 @@
 //! Tests of the whole server, through real connections.
 
+mod astray;
 mod bodies;
 mod browser;
 mod budget;

@@ -1,6 +1,5 @@
 //! The pages as a browser without JavaScript gets them.
 
-use ctxpin_protocol::http::people::{TokenCreate, UserCreate};
 use ctxpin_testing::databases::create_postgres_database;
 use ctxpin_testing::workspace::Workspace;
 use reqwest::StatusCode;
@@ -464,18 +463,7 @@ async fn an_auditor_sees_that_something_changed_and_not_what() {
     agent.push(&first).await;
     let chat = create_chat(&server, Some(agent.id), "Split the payment step").await;
     agent.push(&second).await;
-    let auditor = UserCreate {
-        name: "mira".into(),
-        roles: vec!["auditor".into()],
-    };
-    let auditor = server.client.user_create(&auditor).await.unwrap();
-    let token = TokenCreate {
-        user: Some(auditor.id),
-        scopes: Some(vec!["read".into()]),
-        ..TokenCreate::default()
-    };
-    let token = server.client.token_create(&token).await.unwrap();
-    let browser = Browser::sign_in(&server, token.secret.expose()).await;
+    let browser = Browser::of_user(&server, "mira", &["auditor"], &["read"]).await;
     let page = browser.page(&format!("/chats/{chat}")).await;
     check_golden("chat-auditor", &page);
     assert!(!page.contains("names long"), "{page}");

@@ -23,7 +23,7 @@ use crate::api_error::ApiResult;
 use crate::app::App;
 use crate::pages::PageCaller;
 use crate::pages::caller::layout;
-use crate::pages::cursor::CursorQuery;
+use crate::pages::cursor::{CursorQuery, require_items};
 use crate::pages::frame::{Frame, html};
 use crate::pages::parts::command::Command;
 use crate::pages::parts::lines::Layout;
@@ -102,6 +102,7 @@ pub(crate) async fn page(
     };
     let page = read(&app, &caller, chat, Tab::History).await?;
     let found = history::list(&app.service, caller.credential, chat, request).await?;
+    require_items(query.cursor.as_deref(), &found.items)?;
     let ChatPage {
         frame, head, line, ..
     } = page;

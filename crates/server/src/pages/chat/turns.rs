@@ -13,7 +13,7 @@ use super::head::{ChatHead, ChatPage, Tab, chat_id, read};
 use crate::api_error::ApiResult;
 use crate::app::App;
 use crate::pages::PageCaller;
-use crate::pages::cursor::CursorQuery;
+use crate::pages::cursor::{CursorQuery, require_items};
 use crate::pages::frame::{Frame, html};
 use crate::pages::parts::number::{Number, counted};
 use crate::pages::parts::short_id::ShortId;
@@ -64,6 +64,7 @@ pub(crate) async fn page(
     let asked = page_request(query.cursor.as_deref(), None)?;
     let page = read(&app, &caller, chat, Tab::Turns).await?;
     let found = turns::list(&app.service, caller.credential, chat, &asked).await?;
+    require_items(query.cursor.as_deref(), &found.items)?;
     let ChatPage {
         frame, head, line, ..
     } = page;

@@ -12,7 +12,7 @@ use super::{Tab, TabLink, tabs};
 use crate::api_error::ApiResult;
 use crate::app::App;
 use crate::pages::PageCaller;
-use crate::pages::cursor::CursorQuery;
+use crate::pages::cursor::{CursorQuery, require_items};
 use crate::pages::frame::{Frame, Place, html};
 use crate::pages::parts::short_id::ShortId;
 use crate::pages::parts::time::Time;
@@ -54,6 +54,7 @@ pub(crate) async fn page(
 ) -> ApiResult<Response> {
     let asked = page_request(query.cursor.as_deref(), None)?;
     let log = people::audit_log(&app.service, caller.credential, &asked).await?;
+    require_items(query.cursor.as_deref(), &log.items)?;
     let overview = overview::read(&app.service, caller.credential).await?;
     let tabs = tabs(Tab::Audit, overview.user.roles);
     let frame = Frame::of(&app, &caller, overview, Place::Settings, "Audit log");

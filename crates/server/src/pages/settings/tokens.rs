@@ -19,7 +19,7 @@ use crate::api_error::ApiResult;
 use crate::app::App;
 use crate::pages::PageCaller;
 use crate::pages::answer::Toast;
-use crate::pages::cursor::CursorQuery;
+use crate::pages::cursor::{CursorQuery, require_items};
 use crate::pages::form::{Fields, PageForm, Wants};
 use crate::pages::frame::{Frame, Place, html};
 use crate::pages::parts::command::Command;
@@ -76,6 +76,7 @@ async fn shown(
     let asked = page_request(cursor, None)?;
     let overview = overview::read(&app.service, caller.credential).await?;
     let tokens = people::tokens(&app.service, caller.credential, &asked).await?;
+    require_items(cursor, &tokens.items)?;
     let tabs = tabs(Tab::Tokens, overview.user.roles);
     let frame = Frame::of(app, caller, overview, Place::Settings, "Tokens");
     let now = frame.now;

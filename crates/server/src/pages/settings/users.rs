@@ -15,7 +15,7 @@ use crate::api_error::ApiResult;
 use crate::app::App;
 use crate::pages::PageCaller;
 use crate::pages::answer::{Toast, Undo};
-use crate::pages::cursor::CursorQuery;
+use crate::pages::cursor::{CursorQuery, require_items};
 use crate::pages::form::PageForm;
 use crate::pages::frame::{Frame, Place, html};
 use crate::pages::parts::command::Command;
@@ -48,6 +48,7 @@ pub(crate) async fn page(
 ) -> ApiResult<Response> {
     let asked = page_request(query.cursor.as_deref(), None)?;
     let users = people::users(&app.service, caller.credential, &asked).await?;
+    require_items(query.cursor.as_deref(), &users.items)?;
     let overview = overview::read(&app.service, caller.credential).await?;
     html(&UsersPage {
         tabs: tabs(Tab::Users, overview.user.roles),
