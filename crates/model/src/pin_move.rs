@@ -36,6 +36,8 @@ pub enum PinMove {
     },
     /// Keep the pin. The caller has seen this head and declines it.
     Decline(SnapshotId),
+    /// Keep the pin, and let this head that was declined wait for a decision again.
+    Undecline(SnapshotId),
     /// Back to a snapshot of the chat's history.
     Rollback(SnapshotId),
     /// Keep the snapshot, and render its prompt with the latest renderer if an older one made it.
@@ -77,6 +79,8 @@ pub enum Decision {
     Take(Vec<PendingChangeId>),
     /// Keep the pin and decline the head.
     Decline,
+    /// Keep the pin and take back that the head was declined.
+    Undecline,
 }
 
 impl Decision {
@@ -89,6 +93,7 @@ impl Decision {
                 head,
             },
             Self::Decline => PinMove::Decline(head),
+            Self::Undecline => PinMove::Undecline(head),
         }
     }
 }
@@ -100,6 +105,8 @@ pub enum BulkOutcome {
     Moved(SnapshotId),
     /// The chat declined the head.
     Declined,
+    /// The declined head waits for a decision again.
+    Undeclined,
     /// The pin is where it was, because there was nothing to take or to decline.
     Unchanged,
 }

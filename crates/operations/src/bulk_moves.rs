@@ -82,6 +82,7 @@ fn outcome(after: &ContextView, seen: &SeenChat, decision: &Decision) -> BulkOut
     let pin = chat.pin.as_ref().map(|pin| pin.pin.snapshot);
     match (decision, pin) {
         (Decision::Decline, _) if chat.drift().is_some() => BulkOutcome::Declined,
+        (Decision::Undecline, _) if chat.drift().is_some() => BulkOutcome::Undeclined,
         (Decision::TakeAll | Decision::Take(_), Some(pin)) if pin != seen.pin => {
             BulkOutcome::Moved(pin)
         }

@@ -67,7 +67,8 @@ enum Plan {
         /// of the head.
         mcp_settled: Option<bool>,
     },
-    Decline(Hashes),
+    /// Records the declined head. `None` takes a decline back.
+    Decline(Option<Hashes>),
     Rollback {
         target: Target,
         rendered: Rendered,
@@ -75,10 +76,7 @@ enum Plan {
         mcp_settled: bool,
     },
     /// Renders the prompt of the pin again.
-    Render {
-        target: Target,
-        prompt: Prompt,
-    },
+    Render { target: Target, prompt: Prompt },
     /// The pin is as the caller wants it.
     Stay,
 }
@@ -115,7 +113,7 @@ impl Plan {
             }
             Self::Decline(hashes) => {
                 granted.decline(transaction, *hashes).await?;
-                chat.declined = Some(*hashes);
+                chat.declined = *hashes;
                 Ok(())
             }
             Self::Stay => Ok(()),
@@ -256,6 +254,7 @@ fn plan_from_record(chat: &ChatRecord, request: &PinMove) -> Result<Option<Plan>
         PinMove::Sources { .. }
         | PinMove::Changes { .. }
         | PinMove::Decline(_)
+        | PinMove::Undecline(_)
         | PinMove::Rollback(_)
         | PinMove::Render => Ok(None),
     }
@@ -318,7 +317,14 @@ async fn plan(ground: &mut Ground<'_>, chat: &ChatRecord, request: &PinMove) -> 
                 return Err(Error::Invalid("the chat has no pin to keep".into()));
             }
             let head = chat.head.ok_or_else(|| no_head(chat))?;
-            Ok(Plan::Decline(head.hashes))
+            Ok(Plan::Decline(Some(head.hashes)))
+        }
+        PinMove::Undecline(head) => {
+            require_head(chat, Some(*head))?;
+            Ok(match chat.drift() {
+                Some(drift) if drift.declined => Plan::Decline(None),
+                _ => Plan::Stay,
+            })
         }
         PinMove::Rollback(snapshot) => {
             let unknown = || {

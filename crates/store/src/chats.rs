@@ -511,18 +511,19 @@ impl Granted<Chat, Write> {
         Ok(())
     }
 
-    /// Records the head that the chat declines.
+    /// Records the head that the chat declines. `None` forgets it.
     ///
     /// # Errors
     ///
     /// Fails if the database does.
-    pub async fn decline(&self, transaction: &mut Transaction, head: Hashes) -> Result<()> {
+    pub async fn decline(&self, transaction: &mut Transaction, head: Option<Hashes>) -> Result<()> {
         let chat = self.id();
+        let (context, tools) = head.map(|head| (head.context, head.tools)).unzip();
         self.within(transaction)?
             .query("update chats set declined_context = $2, declined_tools = $3 where id = $1")
             .bind(&chat)
-            .bind(&head.context)
-            .bind(&head.tools)
+            .bind_optional(context.as_ref())
+            .bind_optional(tools.as_ref())
             .execute()
             .await?;
         Ok(())

@@ -159,6 +159,12 @@ impl TestChat {
         self.move_to(PinMove::Decline(head.snapshot)).await
     }
 
+    /// Takes back that the present head was declined.
+    pub async fn undecline(&self) -> Result<ContextView, Error> {
+        let head = self.record().await.head.expect("there is a head");
+        self.move_to(PinMove::Undecline(head.snapshot)).await
+    }
+
     /// Rolls back to a snapshot of the history.
     pub async fn rollback(&self, snapshot: SnapshotId) -> Result<ContextView, Error> {
         self.move_to(PinMove::Rollback(snapshot)).await

@@ -156,6 +156,17 @@ impl Holder {
         self.move_pin("decline", chat, &to, None).await;
     }
 
+    pub(super) async fn undecline(&mut self, chat: Uuid) {
+        let Some(head) = self.read_context(chat).await.and_then(|seen| seen.head) else {
+            return;
+        };
+        let to = ContextMove {
+            undecline: Some(head.snapshot),
+            ..ContextMove::default()
+        };
+        self.move_pin("undecline", chat, &to, None).await;
+    }
+
     pub(super) async fn roll_back(&mut self, chat: Uuid) {
         let client = self.caller.client();
         let query = HistoryQuery {

@@ -167,6 +167,7 @@ impl Chosen {
                 chats: chats.to_vec(),
                 changes: (!self.all && !decline).then(|| ids.clone()),
                 decline: decline.then_some(true),
+                undecline: None,
             };
             let moved = client.bulk_move(&request).await?;
             done.failed_count += moved.failed_count;

@@ -65,8 +65,15 @@ fn a_partial_refresh_a_decline_and_a_rollback() {
         session.run(line);
     }
     session.edit("AGENTS.md", AGENTS_EDITED);
-    session.run("ctxpin chat decline");
-    session.run("ctxpin chat show --exit-code");
+    for line in [
+        "ctxpin chat decline",
+        "ctxpin chat show --exit-code",
+        "ctxpin chat decline --undo",
+        "ctxpin chat decline --undo",
+        "ctxpin chat decline",
+    ] {
+        session.run(line);
+    }
     session.edit(".cursorrules", "Answer in English.\n");
     for line in [
         "ctxpin agent resync",

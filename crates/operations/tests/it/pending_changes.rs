@@ -28,7 +28,7 @@ ctxpin_testing::on_both_databases!(
     many_workspaces_are_compared_in_parts,
     a_bulk_move_takes_all,
     a_bulk_move_takes_one_change_of_several_workspaces,
-    a_bulk_move_declines,
+    a_bulk_move_declines_and_takes_that_back,
     a_bulk_move_leaves_what_was_not_seen,
     a_bulk_move_leaves_what_belongs_to_others,
     a_token_that_only_reads_moves_nothing,
@@ -355,7 +355,7 @@ async fn a_bulk_move_takes_one_change_of_several_workspaces(test: &TestService) 
     }
 }
 
-async fn a_bulk_move_declines(test: &TestService) {
+async fn a_bulk_move_declines_and_takes_that_back(test: &TestService) {
     let mut two = Two::new(test).await;
     two.push("Two.\n", "Does.").await;
     let all: Vec<_> = two.chats.iter().collect();
@@ -370,6 +370,18 @@ async fn a_bulk_move_declines(test: &TestService) {
         assert_eq!(chat.reasons().await, "create");
     }
     assert!(two.list().await.page.items.is_empty());
+
+    let waiting = two.decide(&all, Decision::Undecline).await;
+    assert!(
+        waiting
+            .iter()
+            .all(|told| *told == Told::Done(BulkOutcome::Undeclined))
+    );
+    for chat in &two.chats {
+        assert!(!chat.record().await.drift().unwrap().declined);
+        assert_eq!(chat.reasons().await, "create");
+    }
+    assert_eq!(two.list().await.page.items.len(), 1);
 }
 
 async fn a_bulk_move_leaves_what_was_not_seen(test: &TestService) {

@@ -21,6 +21,7 @@ ctxpin_testing::on_both_databases!(
     a_declined_drift_stays_listed_until_the_head_changes,
     declining_needs_the_head_and_a_pin,
     a_declined_head_can_still_be_taken,
+    a_decline_can_be_taken_back,
     a_rollback_restores_the_prompt_of_its_row,
     a_rollback_makes_the_policy_manual,
     a_rollback_goes_to_the_chats_own_history_only,
@@ -144,6 +145,7 @@ async fn a_move_from_another_pin_is_refused(test: &TestService) {
             head: None,
         },
         PinMove::Decline(second),
+        PinMove::Undecline(second),
         PinMove::Rollback(first),
     ];
     let moved = async |request: &PinMove, from| {
@@ -210,6 +212,35 @@ async fn a_declined_head_can_still_be_taken(test: &TestService) {
     let context = chat.refresh().await.unwrap();
     assert!(context.chat.drift().is_none());
     assert_eq!(chat.prompt().await, rendered(&agents_md("two")));
+}
+
+async fn a_decline_can_be_taken_back(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("one")).await;
+    let chat = scene.chat().await;
+    let second = scene.push(&agents_md("two")).await.head.unwrap().snapshot;
+    let is_declined = async || chat.record().await.drift().unwrap().declined;
+    let pinned = chat.snapshot().await;
+    chat.decline().await.unwrap();
+    let context = chat.undecline().await.unwrap();
+    assert!(!context.chat.drift().unwrap().declined);
+    assert!(!is_declined().await);
+    assert_eq!(
+        (chat.snapshot().await, chat.reasons().await),
+        (pinned, "create".into())
+    );
+    // Without a decline, nothing changes.
+    chat.undecline().await.unwrap();
+    assert!(!is_declined().await);
+    // A decline of a newer head is not what the caller takes back.
+    scene.push(&agents_md("three")).await;
+    chat.decline().await.unwrap();
+    let late = chat.move_to(PinMove::Undecline(second)).await;
+    assert_eq!(refusal(late), "precondition-failed");
+    assert!(is_declined().await);
+    chat.bind(None).await.unwrap();
+    let unbound = chat.move_to(PinMove::Undecline(second)).await;
+    assert_eq!(refusal(unbound), "no-head");
 }
 
 async fn a_rollback_restores_the_prompt_of_its_row(test: &TestService) {

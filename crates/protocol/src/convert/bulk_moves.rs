@@ -35,23 +35,25 @@ pub fn bulk_move(body: bulk_moves::BulkMove) -> Result<BulkMove, InvalidMember> 
     }
     Ok(BulkMove {
         chats,
-        decision: decision(body.changes, body.decline)?,
+        decision: decision(body.changes, body.decline, body.undecline)?,
     })
 }
 
 fn decision(
     changes: Option<Vec<String>>,
     decline: Option<bool>,
+    undecline: Option<bool>,
 ) -> Result<Decision, InvalidMember> {
-    match (changes, decline) {
-        (Some(_), Some(_)) => Err(InvalidMember::new(
-            "decline",
-            "`changes` and `decline` exclude each other; send one of them",
-        )),
-        (None, Some(false)) => Err(InvalidMember::new("decline", "it must be true or absent")),
-        (None, Some(true)) => Ok(Decision::Decline),
-        (None, None) => Ok(Decision::TakeAll),
-        (Some(changes), None) => {
+    for (member, value) in [("decline", decline), ("undecline", undecline)] {
+        if value == Some(false) {
+            return Err(InvalidMember::new(member, "it must be true or absent"));
+        }
+    }
+    match (changes, decline, undecline) {
+        (None, None, None) => Ok(Decision::TakeAll),
+        (None, Some(_), None) => Ok(Decision::Decline),
+        (None, None, Some(_)) => Ok(Decision::Undecline),
+        (Some(changes), None, None) => {
             demand_some("changes", changes.len())?;
             count("changes", changes.len(), BULK_CHANGES_MAX)?;
             let ids = changes.iter().enumerate();
@@ -60,6 +62,14 @@ fn decision(
             ids.sort_unstable();
             Ok(Decision::Take(ids))
         }
+        (_, declined, _) => Err(InvalidMember::new(
+            if declined.is_some() {
+                "decline"
+            } else {
+                "undecline"
+            },
+            "`changes`, `decline` and `undecline` exclude each other; send one of them",
+        )),
     }
 }
 
@@ -99,6 +109,7 @@ fn bulk_result((chat, outcome): (ChatId, Result<BulkOutcome, Problem>)) -> BulkR
     let (word, snapshot, problem) = match outcome {
         Ok(BulkOutcome::Moved(snapshot)) => ("moved", Some(snapshot), None),
         Ok(BulkOutcome::Declined) => ("declined", None, None),
+        Ok(BulkOutcome::Undeclined) => ("undeclined", None, None),
         Ok(BulkOutcome::Unchanged) => ("unchanged", None, None),
         Err(problem) => ("failed", None, Some(problem)),
     };
@@ -137,6 +148,7 @@ mod tests {
         };
         check(json!({}), Decision::TakeAll);
         check(json!({"decline": true}), Decision::Decline);
+        check(json!({"undecline": true}), Decision::Undecline);
         let taken = Decision::Take(vec![id.parse().unwrap()]);
         check(json!({ "changes": [id] }), taken);
         let refuse = |body: Value, member: &str| {
@@ -150,6 +162,11 @@ mod tests {
         refuse(json!({"chats": [seen], "changes": ["x"]}), "changes[0]");
         refuse(json!({"chats": [seen], "changes": null}), "invalid type");
         refuse(json!({"chats": [seen], "decline": false}), "decline");
+        refuse(json!({"chats": [seen], "undecline": false}), "undecline");
+        refuse(
+            json!({"chats": [seen], "changes": [id], "undecline": true}),
+            "undecline",
+        );
         refuse(
             json!({"chats": [seen], "changes": [id], "decline": true}),
             "decline",

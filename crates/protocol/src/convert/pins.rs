@@ -21,6 +21,7 @@ pub fn pin_move(body: context::ContextMove) -> Result<PinMove, InvalidMember> {
         ("sources", body.sources.is_some()),
         ("mode", body.mode.is_some()),
         ("decline", body.decline.is_some()),
+        ("undecline", body.undecline.is_some()),
         ("snapshot", body.snapshot.is_some()),
         ("render", body.render.is_some()),
     ];
@@ -54,6 +55,10 @@ pub fn pin_move(body: context::ContextMove) -> Result<PinMove, InvalidMember> {
     if let Some(decline) = body.decline {
         let head = hash("decline", &decline)?;
         return Ok(PinMove::Decline(head));
+    }
+    if let Some(undecline) = body.undecline {
+        let head = hash("undecline", &undecline)?;
+        return Ok(PinMove::Undecline(head));
     }
     if let Some(snapshot) = body.snapshot {
         let snapshot = hash("snapshot", &snapshot)?;
@@ -158,6 +163,7 @@ mod tests {
         check("{}", PinMove::Refresh { head: None });
         check(r#"{"head": "HASH"}"#, PinMove::Refresh { head: Some(hash) });
         check(r#"{"decline": "HASH"}"#, PinMove::Decline(hash));
+        check(r#"{"undecline": "HASH"}"#, PinMove::Undecline(hash));
         check(r#"{"snapshot": "HASH"}"#, PinMove::Rollback(hash));
         check(r#"{"render": true}"#, PinMove::Render);
         check(
@@ -218,6 +224,10 @@ mod tests {
         check(
             r#"{"decline": "HASH", "snapshot": "HASH"}"#,
             "`snapshot`: `decline` and `snapshot` exclude each other",
+        );
+        check(
+            r#"{"decline": "HASH", "undecline": "HASH"}"#,
+            "`undecline`: `decline` and `undecline` exclude each other",
         );
         check(
             r#"{"head": "HASH", "decline": "HASH"}"#,

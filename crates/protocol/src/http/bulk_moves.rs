@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::present;
 use crate::problem::Problem;
 
-/// A decision about several chats. Without `changes` and `decline`, it moves each pin to the head.
+/// A decision about several chats. Without `changes`, `decline` and `undecline`, it moves each pin to the head.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BulkMove {
@@ -30,6 +30,14 @@ pub struct BulkMove {
     )]
     #[schema(value_type = bool, required = false)]
     pub decline: Option<bool>,
+    /// True keeps each pin and takes back that the head was declined.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schema(value_type = bool, required = false)]
+    pub undecline: Option<bool>,
 }
 
 /// A chat as the caller has seen it. Its result is `precondition-failed` if the pin or the head is another one.
@@ -55,7 +63,7 @@ pub struct BulkMoved {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct BulkResult {
     pub chat_id: Uuid,
-    /// `moved`, `declined`, `unchanged` (there was nothing to take or to decline) or `failed`.
+    /// `moved`, `declined`, `undeclined`, `unchanged` (there was nothing to take or to decline) or `failed`.
     pub outcome: String,
     /// The snapshot of the new pin of a chat that moved.
     #[serde(default, skip_serializing_if = "Option::is_none")]

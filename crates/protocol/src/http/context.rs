@@ -115,6 +115,14 @@ pub struct ContextMove {
     )]
     #[schema(value_type = String, required = false)]
     pub decline: Option<String>,
+    /// Take back that this snapshot was declined. The response is 412 if it is no longer the head.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schema(value_type = String, required = false)]
+    pub undecline: Option<String>,
     /// Go back to this snapshot of the chat's history.
     #[serde(
         default,

@@ -95,6 +95,7 @@ pub(crate) async fn chats(State(app): State<App>, form: PageForm) -> ApiResult<R
     let decision = match form.fields.get("move") {
         Some("all") => Decision::TakeAll,
         Some("decline") => Decision::Decline,
+        Some("undecline") => Decision::Undecline,
         Some("archive") => return archive(&app, form, &chosen, true).await,
         Some("unarchive") => return archive(&app, form, &chosen, false).await,
         Some("undo") => return undo(&app, form).await,
@@ -180,23 +181,26 @@ async fn decide(
     let request = BulkMove { chats, decision };
     let results = bulk_moves::bulk_move(&app.service, form.caller.credential, &request).await?;
     let mut back = Vec::new();
-    let mut declined = 0;
     let mut failures = Vec::new();
     for ((chat, result), seen) in results.into_iter().zip(&request.chats) {
         match result {
             Ok(BulkOutcome::Moved(_)) => back.push(("back", format!("{chat} {}", seen.pin))),
-            Ok(BulkOutcome::Declined) => declined += 1,
+            Ok(BulkOutcome::Declined | BulkOutcome::Undeclined) => {
+                back.push(("chat", Choice::value(chat, Some(seen.pin), Some(seen.head))));
+            }
             Ok(BulkOutcome::Unchanged) => {}
             Err(error) => failures.push(Failure::new(chat, error.into())),
         }
     }
-    let done = match (back.len() as u64, declined) {
-        (0, 0) => "Nothing was there to decide.".to_owned(),
-        (0, declined) => format!("{} kept the pin.", counted(declined, "chat")),
-        (moved, _) => format!("Taken for {}.", counted(moved, "chat")),
+    let decided = counted(back.len() as u64, "chat");
+    let (done, opposite) = match request.decision {
+        _ if back.is_empty() => ("Nothing was there to decide.".to_owned(), ""),
+        Decision::TakeAll | Decision::Take(_) => (format!("Taken for {decided}."), "undo"),
+        Decision::Decline => (format!("{decided} kept the pin."), "undecline"),
+        Decision::Undecline => (format!("The changes of {decided} wait again."), "decline"),
     };
     let undo = (!back.is_empty()).then(|| {
-        back.push(("move", "undo".to_owned()));
+        back.push(("move", opposite.to_owned()));
         Undo {
             action: "/chats/moves".to_owned(),
             fields: back,

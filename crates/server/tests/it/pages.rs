@@ -282,8 +282,14 @@ async fn a_chat_is_decided_without_javascript() {
         ("pin", hidden(&page, "pin")),
         ("head", head),
     ];
+    let is_declined = async || server.client.context(chat).await.unwrap().pin.declined;
     browser.submit(&page, &moves, &declined).await;
-    assert!(server.client.context(chat).await.unwrap().pin.declined);
+    assert!(is_declined().await);
+    let page = browser.page(&path).await;
+    assert!(page.contains("Decide again"), "{page}");
+    let again = [("move", "undecline"), ("head", head)];
+    browser.submit(&page, &moves, &again).await;
+    assert!(!is_declined().await);
 
     let page = browser.page(&path).await;
     browser

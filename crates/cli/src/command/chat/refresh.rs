@@ -192,6 +192,9 @@ fn pinned_now(context: &Context) -> String {
 pub struct Decline {
     #[command(flatten)]
     chat: ChatArgument,
+    /// Take the decline back, so that the drift waits for a decision again
+    #[arg(long)]
+    undo: bool,
     /// Decline only this snapshot, as `ctxpin chat diff` printed it
     #[arg(long, value_name = "SNAPSHOT")]
     head: Option<String>,
@@ -200,7 +203,7 @@ pub struct Decline {
 }
 
 impl Decline {
-    /// Declines the drift.
+    /// Declines the drift, or takes a decline back.
     ///
     /// # Errors
     ///
@@ -211,28 +214,37 @@ impl Decline {
         let context = client.context(chat).await?;
         let head = match (&self.head, &context.head) {
             (Some(named), _) => Some(head_named(&context, named)?),
-            (None, Some(head)) if context.pin.dirty => Some(head.snapshot.clone()),
+            (None, Some(head)) if self.is_possible(&context) => Some(head.snapshot.clone()),
             _ => None,
         };
         let Some(head) = head else {
+            let nothing = match self.undo {
+                true => "nothing to take back: the chat has not declined its drift\n",
+                false => "nothing to decline: the chat is not dirty\n",
+            };
             return match self.output.json {
                 true => say::print_json(&context),
-                false => say::print("nothing to decline: the chat is not dirty\n"),
+                false => say::print(nothing),
             };
         };
-        let decline = ContextMove {
-            decline: Some(head.clone()),
+        let to = ContextMove {
+            decline: (!self.undo).then(|| head.clone()),
+            undecline: self.undo.then(|| head.clone()),
             ..ContextMove::default()
         };
-        let context = client.context_move(chat, &decline, None).await?;
-        match self.output.json {
-            true => say::print_json(&context),
-            false => say::print(&format!(
-                "declined {}; {} until the workspace changes again\n",
-                say::hash(&head),
-                pinned_now(&context)
+        let context = client.context_move(chat, &to, None).await?;
+        let (head, pinned) = (say::hash(&head), pinned_now(&context));
+        match (self.output.json, self.undo) {
+            (true, _) => say::print_json(&context),
+            (false, true) => say::print(&format!("{head} waits for a decision again; {pinned}\n")),
+            (false, false) => say::print(&format!(
+                "declined {head}; {pinned} until the workspace changes again\n"
             )),
         }
+    }
+
+    fn is_possible(&self, context: &Context) -> bool {
+        context.pin.dirty && (!self.undo || context.pin.declined)
     }
 }
 

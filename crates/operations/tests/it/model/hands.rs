@@ -109,6 +109,7 @@ impl Hands<'_> {
             Step::Refresh { .. }
             | Step::Take { .. }
             | Step::Decline { .. }
+            | Step::Undecline { .. }
             | Step::Rollback { .. }
             | Step::Clear { .. } => self.of_pin(step, now).await?,
             _ => self.of_chat(step, now).await?,
@@ -379,13 +380,17 @@ impl Hands<'_> {
             }
             Step::Decline { chat, head } => {
                 let chat = self.chat(*chat)?;
-                let seen = match head {
-                    Seen::Any => Seen::Present,
-                    head => *head,
-                };
+                let seen = head.or_present();
                 let request = PinMove::Decline(self.head(chat, seen).unwrap_or_else(another));
                 let real = self.move_pin(chat, &request, Seen::Any).await;
                 (real, self.model.decline(chat, seen))
+            }
+            Step::Undecline { chat, head } => {
+                let chat = self.chat(*chat)?;
+                let seen = head.or_present();
+                let request = PinMove::Undecline(self.head(chat, seen).unwrap_or_else(another));
+                let real = self.move_pin(chat, &request, Seen::Any).await;
+                (real, self.model.undecline(chat, seen))
             }
             Step::Rollback { chat, back } => {
                 let chat = self.chat(*chat)?;

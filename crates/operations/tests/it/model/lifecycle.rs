@@ -530,6 +530,17 @@ impl Lifecycle {
         Answer::Done
     }
 
+    pub fn undecline(&mut self, chat: usize, head: Seen) -> Answer {
+        if let Some(refused) = self.demand(chat, Some(head), Seen::Any) {
+            return refused;
+        }
+        let drift = self.drift_of(&self.chats[chat]);
+        if drift.is_some_and(|drift| drift.is_declined) {
+            self.chats[chat].declined = None;
+        }
+        Answer::Done
+    }
+
     /// Returns the content of an earlier row, counted back from the newest row with content.
     pub fn rollback_target(&self, chat: usize, back: usize) -> Option<&Content> {
         let rows = self.chats[chat].history.iter().rev();

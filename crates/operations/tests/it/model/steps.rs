@@ -36,6 +36,16 @@ pub enum Seen {
     Another,
 }
 
+impl Seen {
+    /// Returns `Present` instead of `Any`, for a request that must name a snapshot.
+    pub fn or_present(self) -> Self {
+        match self {
+            Self::Any => Self::Present,
+            Self::Present | Self::Another => self,
+        }
+    }
+}
+
 /// One step of a history.
 #[derive(Debug, Clone)]
 pub enum Step {
@@ -78,6 +88,10 @@ pub enum Step {
         unknown: bool,
     },
     Decline {
+        chat: usize,
+        head: Seen,
+    },
+    Undecline {
         chat: usize,
         head: Seen,
     },
@@ -229,6 +243,7 @@ fn of_pins() -> impl Strategy<Value = Step> {
         3 => (who(), seen(), seen()).prop_map(|(chat, head, pin)| Step::Refresh { chat, head, pin }),
         4 => take.prop_map(picks),
         2 => (who(), seen()).prop_map(|(chat, head)| Step::Decline { chat, head }),
+        1 => (who(), seen()).prop_map(|(chat, head)| Step::Undecline { chat, head }),
         3 => (who(), 0..5_usize).prop_map(|(chat, back)| Step::Rollback { chat, back }),
         2 => (who(), seen()).prop_map(|(chat, pin)| Step::Clear { chat, pin }),
     ]

@@ -149,6 +149,7 @@ fn render<'v>(
         entries: entries(diff, changes, directory, is_alone, Some("?")),
         foot: Some(Foot {
             price: price(&view),
+            is_declined: Stand::of(&line) == Stand::Declined,
         }),
     });
     let names = match diff {

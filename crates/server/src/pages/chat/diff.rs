@@ -44,6 +44,8 @@ pub(in crate::pages) struct DiffForm<'v> {
 pub(in crate::pages) struct Foot {
     /// The price of a move, in words.
     pub price: String,
+    /// Whether the head was declined, so that this can be taken back.
+    pub is_declined: bool,
 }
 
 /// A change with its differences.

@@ -30,7 +30,7 @@ pub(crate) async fn post(
     pins::pin_move(&app.service, form.caller.credential, chat, &request, pin).await?;
     let toast = Toast {
         done: sentence(&request),
-        undo: pin.and_then(|pin| undo(chat, &request, pin)),
+        undo: undo(chat, &request, pin),
         page_value: form.caller.page_value,
     };
     toast.answer(form.wants, &format!("/chats/{chat}"))
@@ -53,12 +53,16 @@ fn requested(fields: &Fields) -> Result<PinMove, InvalidMember> {
             decline: field("head"),
             ..ContextMove::default()
         },
+        Some("undecline") => ContextMove {
+            undecline: field("head"),
+            ..ContextMove::default()
+        },
         Some("rollback") => ContextMove {
             snapshot: field("snapshot"),
             ..ContextMove::default()
         },
         _ => {
-            let reason = "it must be `all`, `chosen`, `decline` or `rollback`";
+            let reason = "it must be `all`, `chosen`, `decline`, `undecline` or `rollback`";
             return Err(InvalidMember::new("move", reason));
         }
     };
@@ -66,6 +70,7 @@ fn requested(fields: &Fields) -> Result<PinMove, InvalidMember> {
     let lacks = |name: &str| InvalidMember::new(name, "the form lacks it; load the page again");
     match fields.get("move") {
         Some("decline") if wanted.decline.is_none() => Err(lacks("head")),
+        Some("undecline") if wanted.undecline.is_none() => Err(lacks("head")),
         Some("rollback") if wanted.snapshot.is_none() => Err(lacks("snapshot")),
         Some("all" | "chosen") if wanted.head.is_none() => Err(lacks("head")),
         _ => pin_move(wanted),
@@ -89,26 +94,26 @@ fn sentence(request: &PinMove) -> String {
         PinMove::Changes { .. } => "Taken.".to_owned(),
         PinMove::Sources { selectors, .. } => format!("Took {}.", selectors.len()),
         PinMove::Decline(_) => "The pin stays. The next change shows again.".to_owned(),
+        PinMove::Undecline(_) => "The change waits again.".to_owned(),
         PinMove::Rollback(_) => "Rolled back. The pin moves only when asked now.".to_owned(),
         PinMove::Render => "Rendered again.".to_owned(),
     }
 }
 
-/// Returns the form that moves the pin back to `pin`. A decline moves nothing.
-fn undo(chat: ChatId, request: &PinMove, pin: SnapshotId) -> Option<Undo> {
-    let moves = match request {
+/// Returns the form that undoes a move from `pin`.
+fn undo(chat: ChatId, request: &PinMove, pin: Option<SnapshotId>) -> Option<Undo> {
+    let (field, snapshot, back) = match request {
         PinMove::Refresh { .. }
         | PinMove::Sources { .. }
         | PinMove::Changes { .. }
-        | PinMove::Rollback(_) => true,
-        PinMove::Decline(_) | PinMove::Render => false,
+        | PinMove::Rollback(_) => ("snapshot", pin?, "rollback"),
+        PinMove::Decline(head) => ("head", *head, "undecline"),
+        PinMove::Undecline(head) => ("head", *head, "decline"),
+        PinMove::Render => return None,
     };
-    moves.then(|| Undo {
+    Some(Undo {
         action: format!("/chats/{chat}/moves"),
-        fields: vec![
-            ("snapshot", pin.to_string()),
-            ("move", "rollback".to_owned()),
-        ],
+        fields: vec![(field, snapshot.to_string()), ("move", back.to_owned())],
     })
 }
 
@@ -135,6 +140,7 @@ mod tests {
             "move=decline&head=HEAD",
             Some("The pin stays. The next change shows again."),
         );
+        check("move=undecline&head=HEAD", Some("The change waits again."));
         check(
             "move=rollback&snapshot=HEAD",
             Some("Rolled back. The pin moves only when asked now."),
@@ -146,6 +152,7 @@ mod tests {
             "move=chosen&head=HEAD",
             "move=chosen&source=skill+a",
             "move=decline",
+            "move=undecline",
             "move=rollback&head=HEAD",
             "move=all&head=x",
         ] {
