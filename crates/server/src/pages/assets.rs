@@ -6,14 +6,13 @@ use std::sync::LazyLock;
 
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, VARY};
 use axum::http::{HeaderMap, HeaderValue};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use bytes::Bytes;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_protocol::problem::ProblemName;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::answer::see_other;
 use crate::api_error::{ApiError, ApiResult};
 use crate::params::PathParams;
 use crate::preconditions::accepts_gzip;
@@ -117,8 +116,8 @@ pub(crate) async fn read(path: PathParams, headers: HeaderMap) -> ApiResult<Resp
 }
 
 /// Leads clients that look for the icon at its oldest path to its own.
-pub(crate) async fn favicon() -> Response {
-    see_other(&ASSETS.icon.path)
+pub(crate) async fn favicon() -> Redirect {
+    Redirect::to(&ASSETS.icon.path)
 }
 
 /// Asks robots to read nothing. They could read the sign-in page alone.
