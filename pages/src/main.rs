@@ -1,10 +1,12 @@
-//! The pages of the built program in a real browser: how fast they show their first content, and what they
-//! transfer. `cargo xtask bench` builds both and starts this.
+//! The pages of the built program in a real browser: how fast they show their first content, what they
+//! transfer, and how they look. `cargo xtask bench` and `cargo xtask pages` build both and start this.
 //!
 //! It knows a server as an agent, a client and a browser see it.
 
+mod clock;
 mod measure;
 mod server;
+mod shoot;
 
 use std::process::ExitCode;
 
@@ -21,12 +23,15 @@ struct Arguments {
 enum Task {
     /// Measure how fast and how heavy the largest pages are.
     Measure(measure::Measure),
+    /// Take screenshots of the pages of an invented company.
+    Shoot(shoot::Shoot),
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let done = match Arguments::parse().task {
         Task::Measure(measure) => measure.run().await,
+        Task::Shoot(shoot) => shoot.run().await,
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

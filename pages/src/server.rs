@@ -17,6 +17,8 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 use url::Url;
 
+use crate::clock::Clock;
+
 /// Quotas and rates above the need of every scene.
 const BOUNDLESS: [&str; 8] = [
     "--content-quota=1000000000000",
@@ -45,12 +47,13 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts the program as a server on an empty database, and waits until it is ready.
+    /// Starts the program as a server on an empty database, with a clock of its own if there is one, and
+    /// waits until it is ready.
     ///
     /// # Errors
     ///
     /// Fails with the server's log if it does not get ready.
-    pub async fn start(program: &Path) -> anyhow::Result<Self> {
+    pub async fn start(program: &Path, clock: Option<&Clock>) -> anyhow::Result<Self> {
         let directory = tempfile::Builder::new().prefix("ctxpin-pages-").tempdir()?;
         // Another process could take the port before the server does, which then does not start.
         let listener =
@@ -60,7 +63,7 @@ impl Server {
         let url: Url = format!("http://{address}").parse()?;
         let log = directory.path().join("log");
         let data = directory.path().join("data");
-        let mut child = spawn(program, &address.to_string(), &data, &log)?;
+        let mut child = spawn(program, &address.to_string(), &data, &log, clock)?;
         let probe = Client::new(url.clone(), Secret::new("none"))?;
         let begun = Instant::now();
         while probe.readiness_check().await.is_err() {
@@ -85,11 +88,17 @@ impl Server {
         Ok(Client::new(self.url.clone(), token.clone())?)
     }
 
-    /// Signs a browser in as the first user.
-    pub async fn sign_in(&self, browser: &mut Chromium) -> anyhow::Result<()> {
-        let page = self.url.join("/sign-in?next=/settings")?;
+    /// Signs a browser in with a token, and opens a page.
+    pub async fn sign_in(
+        &self,
+        browser: &mut Chromium,
+        token: &Secret,
+        path: &str,
+    ) -> anyhow::Result<()> {
+        let mut page = self.url.join("/sign-in")?;
+        page.query_pairs_mut().append_pair("next", path);
         browser.open(page.as_str()).await?;
-        let token = json!(self.token.expose());
+        let token = json!(token.expose());
         let field = "document.querySelector('input[name=token]')";
         browser
             .evaluate(&format!("{field}.value = {token}"))
@@ -110,8 +119,18 @@ impl Server {
     }
 }
 
-fn spawn(program: &Path, address: &str, data: &PathBuf, log: &Path) -> anyhow::Result<Child> {
-    Command::new(program)
+fn spawn(
+    program: &Path,
+    address: &str,
+    data: &PathBuf,
+    log: &Path,
+    clock: Option<&Clock>,
+) -> anyhow::Result<Child> {
+    let mut command = Command::new(program);
+    if let Some(clock) = clock {
+        clock.give(&mut command);
+    }
+    command
         .args(["serve", "--listen", address, "--data-dir"])
         .arg(data)
         .args(BOUNDLESS)

@@ -9,6 +9,7 @@ mod command;
 mod field;
 mod fuzz;
 mod interrupt;
+mod pages;
 mod postgres;
 mod siege;
 mod soak;
@@ -61,6 +62,10 @@ enum Task {
     ///
     /// This takes about ten minutes after the build. Run nothing else meanwhile.
     Bench(bench::Options),
+    /// Take screenshots of the web pages: an invented company at work, at three widths, light and dark.
+    ///
+    /// This takes about three minutes after the build.
+    Pages(pages::Options),
     /// Run the fuzzer on each target, or on one, and report its findings.
     Fuzz(fuzz::Options),
     /// Try ctxpin on checkouts of other people's repositories.
@@ -94,6 +99,7 @@ fn run(task: &Task) -> anyhow::Result<bool> {
         Task::Soak { arguments } => soak::run(&root, arguments),
         Task::Siege(options) => siege::run(&root, options),
         Task::Bench(options) => bench::run(&root, options),
+        Task::Pages(options) => pages::run(&root, options),
         Task::Fuzz(options) => fuzz::run(&root, options),
         Task::Field(options) => field::run(&root, options),
         Task::Tidy => tidy::run(&root),

@@ -39,14 +39,16 @@ impl Measure {
     ///
     /// Fails if the server or the browser cannot be started, or a page does not load.
     pub async fn run(self) -> anyhow::Result<bool> {
-        let server = Server::start(&self.program).await?;
+        let server = Server::start(&self.program, None).await?;
         let scene = match self.quick {
             true => Scene::QUICK,
             false => Scene::FULL,
         };
         let pages = scene.set_up(&server).await.context("setting the scene")?;
         let mut browser = Chromium::start().await?;
-        server.sign_in(&mut browser).await?;
+        server
+            .sign_in(&mut browser, &server.token, "/settings")
+            .await?;
         let mut rows = Vec::new();
         for page in pages {
             let url = server.url.join(&page.path)?;
