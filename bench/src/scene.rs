@@ -62,6 +62,7 @@ const BOUNDLESS: Quotas = Quotas {
         upload_bytes: MORE_THAN_ENOUGH,
         turns: MORE_THAN_ENOUGH,
         moves: MORE_THAN_ENOUGH,
+        sign_ins: MORE_THAN_ENOUGH,
     },
 };
 

@@ -105,7 +105,8 @@ impl Connection {
         self.0.turn.acquire().await.ok()
     }
 
-    fn note_refused(&self) {
+    /// Counts a request whose caller is unknown. The connection counts each response 401 by itself.
+    pub fn note_refused(&self) {
         let refused = self.0.refused.fetch_add(1, Ordering::Relaxed) + 1;
         if refused >= REFUSED_MAX && !self.is_known() {
             self.0.became_unwelcome.notify_one();

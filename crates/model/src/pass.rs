@@ -31,20 +31,17 @@ impl PassKind {
         })
     }
 
-    /// Returns the most passes of this kind for one token. A new one replaces the oldest.
-    pub fn per_token_max(self) -> u64 {
+    /// Returns the most passes of this kind for one user. A new one replaces the oldest.
+    pub fn per_user_max(self) -> u64 {
         match self {
-            Self::Session => 32,
-            Self::SignInCode => 8,
+            Self::Session => 64,
+            Self::SignInCode => 16,
         }
     }
 }
 
 /// The input of the HMAC that makes the value of a page.
 const PAGE_VALUE_LABEL: &[u8] = b"ctxpin-page-value-v1";
-
-/// The most passes of all tokens together.
-pub const PASSES_MAX: u64 = 100_000;
 
 /// The secret of a pass: 32 random bytes, written as 64 hexadecimal digits. Only [`Self::reveal`] shows it.
 #[derive(Clone, PartialEq, Eq)]

@@ -40,6 +40,8 @@ spelled! {
         Turns = "turns",
         /// Moves of pins and changes of chats, requested with one token.
         Moves = "moves",
+        /// Sessions of the web page and one-time codes made with one token.
+        SignIns = "sign_ins",
     }
 }
 
@@ -243,6 +245,7 @@ pub struct Rates {
     pub upload_bytes: u64,
     pub turns: u64,
     pub moves: u64,
+    pub sign_ins: u64,
 }
 
 impl Rates {
@@ -252,6 +255,7 @@ impl Rates {
         upload_bytes: 256 * 1024 * 1024,
         turns: 600,
         moves: 600,
+        sign_ins: 120,
     };
 
     /// Returns the limit of one rate.
@@ -261,6 +265,7 @@ impl Rates {
             Rate::UploadBytes => self.upload_bytes,
             Rate::Turns => self.turns,
             Rate::Moves => self.moves,
+            Rate::SignIns => self.sign_ins,
         }
     }
 
@@ -359,7 +364,7 @@ impl fmt::Display for QuotaExceeded {
                 let seconds = self.wait_seconds().unwrap_or(1);
                 let (done, most) = match rate {
                     Rate::UploadBytes => (format_bytes(*used), format_bytes(*quota)),
-                    Rate::Pushes | Rate::Turns | Rate::Moves => {
+                    Rate::Pushes | Rate::Turns | Rate::Moves | Rate::SignIns => {
                         (used.to_string(), quota.to_string())
                     }
                 };
@@ -368,6 +373,7 @@ impl fmt::Display for QuotaExceeded {
                     Rate::UploadBytes => ("agent", "of uploads"),
                     Rate::Turns => ("token", "turns"),
                     Rate::Moves => ("token", "moves of pins and changes of chats"),
+                    Rate::SignIns => ("token", "sign-ins and links"),
                 };
                 write!(
                     f,

@@ -21,6 +21,7 @@ pub mod exposures;
 mod frame;
 mod ground;
 pub mod history;
+mod known_sessions;
 mod moves;
 pub mod overview;
 pub mod pending_changes;

@@ -5,13 +5,14 @@ use ctxpin_model::access::Operation;
 use ctxpin_model::audit::AuditObject;
 use ctxpin_model::moment::Moment;
 use ctxpin_model::pass::{Pass, PassKind};
+use ctxpin_model::quota::Rate;
 use ctxpin_model::token::Credential;
 use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::{Caller, Granted, object, right, task};
-use ctxpin_store::passes::NewPass;
+use ctxpin_store::passes::{NewPass, PassHolder};
 
 use crate::error::{Error, Result};
-use crate::frame::{commit, retry, write};
+use crate::frame::{audited, commit, retry, write};
 use crate::service::Service;
 
 /// A new pass. This is the only time that its secret is known.
@@ -25,50 +26,43 @@ pub struct IssuedPass {
 ///
 /// # Errors
 ///
-/// Returns [`Error::Busy`] if there are too many passes.
+/// Returns [`Error::QuotaExceeded`] if the token makes too many sessions and codes, and [`Error::Store`] if it is not
+/// a user's.
 pub async fn sign_in_code(service: &Service, credential: Credential) -> Result<IssuedPass> {
     let (operation, kind) = (Operation::SignInCodeCreate, PassKind::SignInCode);
-    write(service, credential, operation, None, |_| {
-        issue_once(service, credential, operation, kind)
-    })
-    .await
+    issue(service, credential, operation, kind).await
 }
 
 /// Starts a session of the caller's token.
 ///
 /// # Errors
 ///
-/// Returns [`Error::Busy`] if there are too many passes, and [`Error::Store`] if the token is not a user's.
+/// Returns [`Error::QuotaExceeded`] if the token makes too many sessions and codes, and [`Error::Store`] if it is not
+/// a user's.
 pub async fn with_token(service: &Service, credential: Credential) -> Result<IssuedPass> {
-    let (operation, kind) = (Operation::SignIn, PassKind::Session);
-    write(service, credential, operation, None, |_| {
-        issue_once(service, credential, operation, kind)
-    })
-    .await
+    issue(service, credential, Operation::SignIn, PassKind::Session).await
 }
 
 /// Takes a one-time code and starts a session of its token.
 ///
 /// # Errors
 ///
-/// Returns [`Error::UnknownCode`] if the code was used, has expired or never existed; [`Error::Busy`] if there are
-/// too many passes; and [`Error::Store`] if its token is not valid any more.
+/// Returns [`Error::UnknownCode`] if the code was used, has expired, has ended with its token or never existed.
 pub async fn with_code(service: &Service, code: &Pass) -> Result<IssuedPass> {
+    // What a stranger made up must not wait for the only transaction that writes.
+    holder(service, PassKind::SignInCode, code)
+        .await?
+        .ok_or(Error::UnknownCode)?;
     retry(|_| with_code_once(service, code)).await
 }
 
 async fn with_code_once(service: &Service, code: &Pass) -> Result<IssuedPass> {
     let mut transaction = service.database.write().await?;
-    let credential = take(service, &mut transaction, PassKind::SignInCode, code).await?;
-    let caller = service.caller(credential);
-    issue(
-        service,
-        transaction,
-        &caller,
-        Operation::SignIn,
-        PassKind::Session,
-    )
-    .await
+    let taken = take(service, &mut transaction, PassKind::SignInCode, code).await?;
+    let taken = taken.ok_or(Error::UnknownCode)?;
+    let caller = service.caller(taken.credential);
+    let (operation, kind) = (Operation::SignIn, PassKind::Session);
+    insert(service, transaction, &caller, operation, kind).await
 }
 
 /// Returns the token that a session stands for. Each operation checks whether that token is valid.
@@ -77,10 +71,27 @@ async fn with_code_once(service: &Service, code: &Pass) -> Result<IssuedPass> {
 ///
 /// Returns [`Error::SessionEnded`] if there is no such session or it has expired.
 pub async fn session_credential(service: &Service, session: &Pass) -> Result<Credential> {
+    let lookup = service.wakes.sessions.look_up();
+    let found = holder(service, PassKind::Session, session).await?;
+    let found = found.ok_or(Error::SessionEnded)?;
     let hash = session.hash(service.pass_binding.as_ref());
     let now = service.clock.now();
-    let found = service.database.session_credential(&hash, now).await?;
-    found.ok_or(Error::SessionEnded)
+    service.wakes.sessions.keep(&lookup, hash, found, now);
+    Ok(found.credential)
+}
+
+/// Returns the token that a session stands for, if the session was looked up within the last seconds and has not
+/// ended since.
+pub fn known_session(service: &Service, session: &Pass) -> Option<Credential> {
+    let hash = session.hash(service.pass_binding.as_ref());
+    let known = service.wakes.sessions.get(&hash, service.clock.now())?;
+    Some(known.credential)
+}
+
+async fn holder(service: &Service, kind: PassKind, pass: &Pass) -> Result<Option<PassHolder>> {
+    let hash = pass.hash(service.pass_binding.as_ref());
+    let now = service.clock.now();
+    Ok(service.database.pass_holder(kind, &hash, now).await?)
 }
 
 /// Ends a session. A session that has ended already stays so.
@@ -94,13 +105,12 @@ pub async fn sign_out(service: &Service, session: &Pass) -> Result<()> {
 
 async fn sign_out_once(service: &Service, session: &Pass) -> Result<()> {
     let mut transaction = service.database.write().await?;
-    match take(service, &mut transaction, PassKind::Session, session).await {
-        Ok(_) => {
-            let deed = service.database.upkeep(task::Passes).unaudited();
-            commit(service, transaction, deed).await
+    match take(service, &mut transaction, PassKind::Session, session).await? {
+        Some(ended) => {
+            let deed = service.database.upkeep(task::Passes);
+            commit(service, transaction, deed.session_ended(ended.user)).await
         }
-        Err(Error::UnknownCode) => Ok(()),
-        Err(error) => Err(error),
+        None => Ok(()),
     }
 }
 
@@ -109,29 +119,36 @@ async fn take(
     transaction: &mut Transaction,
     kind: PassKind,
     pass: &Pass,
-) -> Result<Credential> {
+) -> Result<Option<PassHolder>> {
     let upkeep = service.database.upkeep(task::Passes);
-    let (hash, now) = (
-        pass.hash(service.pass_binding.as_ref()),
-        service.clock.now(),
-    );
-    let taken = upkeep.pass_take(transaction, kind, &hash, now).await?;
-    taken.ok_or(Error::UnknownCode)
+    let hash = pass.hash(service.pass_binding.as_ref());
+    let now = service.clock.now();
+    Ok(upkeep.pass_take(transaction, kind, &hash, now).await?)
 }
 
-async fn issue_once(
+/// Checks the caller and the rate, and then makes a pass. A caller who fails a check causes no transaction that
+/// writes.
+async fn issue(
     service: &Service,
     credential: Credential,
     operation: Operation,
     kind: PassKind,
 ) -> Result<IssuedPass> {
-    let transaction = service.database.write().await?;
     let caller = service.caller(credential);
-    issue(service, transaction, &caller, operation, kind).await
+    let identified = service.database.identify(&caller, Some(operation)).await;
+    let identified = identified.map_err(Error::from);
+    audited(service, credential, operation, None, identified).await?;
+    service.require_rate(Rate::SignIns, credential.id.uuid(), 1, caller.now)?;
+    write(service, credential, operation, None, |_| async move {
+        let transaction = service.database.write().await?;
+        let caller = service.caller(credential);
+        insert(service, transaction, &caller, operation, kind).await
+    })
+    .await
 }
 
 /// Checks the caller, inserts a pass and commits.
-async fn issue(
+async fn insert(
     service: &Service,
     mut transaction: Transaction,
     caller: &Caller,
@@ -141,18 +158,13 @@ async fn issue(
     let account: Granted<object::Account, right::Write> =
         transaction.grant_account(caller, operation).await?;
     let pass = Pass::new(rand::random());
-    let expires_at = caller.now.after(kind.lifetime());
     let new = NewPass {
         kind,
         secret_hash: pass.hash(service.pass_binding.as_ref()),
         created_at: caller.now,
-        expires_at,
+        expires_at: caller.now.after(kind.lifetime()),
     };
-    if !account.pass_insert(&mut transaction, &new).await? {
-        return Err(Error::Busy(
-            "too many people are signed in at this server; try again later",
-        ));
-    }
+    let expires_at = account.pass_insert(&mut transaction, &new).await?;
     let deed = account.deed([AuditObject::Token(caller.credential.id)], []);
     commit(service, transaction, deed).await?;
     Ok(IssuedPass { pass, expires_at })

@@ -9,6 +9,8 @@ use ctxpin_store::topic::Topic;
 use tokio::sync::{Notify, broadcast};
 use tokio::time::Instant;
 
+use crate::known_sessions::KnownSessions;
+
 /// How many hints of one owner are kept for a slow watcher. A watcher that missed more reads everything
 /// again. If more chats have changed than a page holds, reading everything is cheaper than reading them one
 /// by one.
@@ -35,6 +37,8 @@ impl Hint {
 
 /// The hints of this process, and the topics that the other replicas have not been notified of yet.
 pub(crate) struct Wakes {
+    /// A hint about their user ends them, because they may have ended in the database.
+    pub sessions: KnownSessions,
     /// By owner, so a write wakes only the watchers of its owner. Owners without watchers are not kept.
     local: Mutex<HashMap<UserId, broadcast::Sender<Hint>>>,
     outgoing: Mutex<BTreeSet<Topic>>,
@@ -44,6 +48,7 @@ pub(crate) struct Wakes {
 impl Wakes {
     pub(crate) fn new() -> Self {
         Self {
+            sessions: KnownSessions::default(),
             local: Mutex::default(),
             outgoing: Mutex::default(),
             outgoing_grew: Notify::new(),
@@ -69,6 +74,7 @@ impl Wakes {
 
     /// Wakes the watchers of a topic at this replica alone.
     pub(crate) fn wake_here(&self, topic: Topic) {
+        self.sessions.forget(topic);
         let at = Instant::now();
         let hint = Hint { topic, at };
         let mut local = self.lock_local();

@@ -101,12 +101,16 @@ impl Callers {
         Ok(people::token_proof(service, token, challenge).await?)
     }
 
-    /// Returns the token that a session of the web page stands for. Lookups share the limit of tokens.
+    /// Returns the token that a session of the web page stands for. Lookups share the limit of tokens, and a session
+    /// that was looked up recently needs none.
     ///
     /// # Errors
     ///
     /// Fails if the session has ended.
     pub async fn session(&self, service: &Service, session: &Pass) -> ApiResult<Credential> {
+        if let Some(known) = sign_in::known_session(service, session) {
+            return Ok(known);
+        }
         let _turn = self.turn().await;
         Ok(sign_in::session_credential(service, session).await?)
     }

@@ -2,16 +2,19 @@
 //! itself, also for a request that another site made it send. So a request with it must name one of the server's
 //! own hosts, and a write must also come from a page of this server and carry the value that only its pages hold.
 
+use std::time::Duration;
+
 use axum::http::header::{COOKIE, ORIGIN};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
-use ctxpin_model::pass::{Pass, PassKind};
+use ctxpin_model::pass::Pass;
 use ctxpin_model::token::Credential;
 use ctxpin_protocol::problem::ProblemName;
 
 use crate::api_error::{ApiError, ApiResult};
 use crate::app::App;
 use crate::authority::{OwnOrigin, RequestAuthority};
+use crate::request_memory::RequestMemory;
 
 /// The header with the value of the page, which a write needs.
 pub(crate) const PAGE_VALUE: HeaderName = HeaderName::from_static("ctxpin-page");
@@ -37,20 +40,30 @@ impl PageSession {
     ///
     /// # Errors
     ///
-    /// Fails if the host is not the server's, or the session has ended.
+    /// Fails if the host is not the server's, or the session has ended. Returns `malformed-request` if the cookie
+    /// comes with two values: another port or a sibling of the host may have set one.
     pub async fn find(parts: &Parts, app: &App) -> ApiResult<Option<Self>> {
-        let is_there = |name| cookie(&parts.headers, name).is_some();
+        let is_there = |name: &str| values(&parts.headers, name).next().is_some();
         if !is_there(SECURE_NAME) && !is_there(PLAIN_NAME) {
             return Ok(None);
         }
         let origin = own_origin(parts, app)?;
-        let Some(text) = cookie(&parts.headers, cookie_name(origin.is_secure)) else {
+        let name = cookie_name(origin.is_secure);
+        let mut texts = values(&parts.headers, name);
+        let Some(text) = texts.next() else {
             return Ok(None);
         };
+        if texts.any(|another| another != text) {
+            let detail = format!(
+                "The browser sends two sessions for this host, and one of them may be another person's. \
+                 Delete the cookies `{name}` of this host in the browser, and sign in again."
+            );
+            return Err(ApiError::new(ProblemName::MalformedRequest, detail));
+        }
         let Ok(pass) = text.parse() else {
             return Ok(None);
         };
-        let credential = app.callers.session(&app.service, &pass).await?;
+        let credential = RequestMemory::of(parts)?.session(app, &pass).await?;
         Ok(Some(Self { pass, credential }))
     }
 
@@ -120,15 +133,19 @@ pub(crate) fn require_own_page(parts: &Parts, app: &App) -> ApiResult<()> {
     }
 }
 
-/// Returns the value of the cookie with that name.
+/// Returns the first value of the cookie with that name.
 pub(crate) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    values(headers, name).next()
+}
+
+/// Iterates over the values of the cookies with that name.
+fn values<'h>(headers: &'h HeaderMap, name: &str) -> impl Iterator<Item = &'h str> {
     let headers = headers.get_all(COOKIE).iter();
     let texts = headers.filter_map(|header| header.to_str().ok());
-    let mut pairs = texts
+    let pairs = texts
         .flat_map(|text| text.split(';'))
         .filter_map(|pair| pair.trim().split_once('='));
-    let (_, value) = pairs.find(|(found, _)| *found == name)?;
-    Some(value)
+    pairs.filter_map(move |(found, value)| (found == name).then_some(value))
 }
 
 fn cookie_name(is_secure: bool) -> &'static str {
@@ -138,10 +155,13 @@ fn cookie_name(is_secure: bool) -> &'static str {
     }
 }
 
-/// Returns the value of `Set-Cookie` that starts a session in the browser.
-pub(crate) fn set_cookie(session: &Pass, origin: &OwnOrigin) -> Option<HeaderValue> {
-    let seconds = PassKind::Session.lifetime().as_secs();
-    set_cookie_for(&session.reveal(), seconds, origin)
+/// Returns the value of `Set-Cookie` that starts a session in the browser, which keeps the cookie for `lifetime`.
+pub(crate) fn set_cookie(
+    session: &Pass,
+    lifetime: Duration,
+    origin: &OwnOrigin,
+) -> Option<HeaderValue> {
+    set_cookie_for(&session.reveal(), lifetime.as_secs(), origin)
 }
 
 /// Returns the value of `Set-Cookie` that deletes the session's cookie.

@@ -12,9 +12,11 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use ctxpin_listener::Connection;
 use ctxpin_model::access::Operation;
+use ctxpin_model::pass::Pass;
 use ctxpin_model::token::Credential;
 use ctxpin_protocol::problem::ProblemName;
 use http_body::Body as _;
+use tokio::sync::SemaphorePermit;
 
 use crate::api_error::{ApiError, ApiResult};
 use crate::app::App;
@@ -132,19 +134,43 @@ impl RequestMemory {
         credential: Credential,
         operation: Option<Operation>,
     ) -> ApiResult<KnownCaller> {
-        let connection = &self.0.connection;
-        let _turn = connection.turn().await;
-        if connection.is_unwelcome() {
-            let detail = "This connection has sent too many invalid tokens.";
-            return Err(ApiError::new(ProblemName::Unauthenticated, detail));
-        }
+        let _turn = self.turn().await?;
         let (callers, service) = (&app.callers, &app.service);
         let known = callers.known(service, credential, operation).await?;
-        connection.become_known();
+        self.0.connection.become_known();
         let mut held = lock(&self.0.held);
         held.transfer(&self.holders(known))?;
         held.grow(std::mem::take(&mut *lock(&self.0.refused)))?;
         Ok(known)
+    }
+
+    /// Returns the token that a session of the web page stands for. Strangers' sessions are looked up one at a time,
+    /// like their tokens.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the session has ended, or the connection was refused too often.
+    pub async fn session(&self, app: &App, session: &Pass) -> ApiResult<Credential> {
+        let _turn = self.turn().await?;
+        app.callers.session(&app.service, session).await
+    }
+
+    /// Waits until no other token, session or code of the connection is looked up. Returns `None` at once if a caller
+    /// of the connection is known.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the connection was refused too often.
+    pub async fn turn(&self) -> ApiResult<Option<SemaphorePermit<'_>>> {
+        let connection = &self.0.connection;
+        let turn = connection.turn().await;
+        match connection.is_unwelcome() {
+            true => Err(ApiError::new(
+                ProblemName::Unauthenticated,
+                "This connection was refused too often.",
+            )),
+            false => Ok(turn),
+        }
     }
 
     /// Reserves `bytes` more.

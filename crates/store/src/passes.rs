@@ -1,14 +1,18 @@
 //! Passes: sessions of the web page and one-time codes, by the hashes of their secrets.
 
 use ctxpin_model::access::Actor;
-use ctxpin_model::id::TokenId;
+use ctxpin_model::id::{TokenId, UserId};
 use ctxpin_model::moment::Moment;
-use ctxpin_model::pass::{PASSES_MAX, PassHash, PassKind};
+use ctxpin_model::pass::{PassHash, PassKind};
 use ctxpin_model::token::Credential;
 
 use crate::database::{Database, Transaction};
+use crate::deed::Deed;
 use crate::error::{Error, Result};
 use crate::grant::{Granted, Upkeep, object::Account, right::Write, task};
+use crate::query::Lock;
+use crate::topic::Topic;
+use crate::values::{Columns, Row};
 
 /// A pass to insert. It stands for the caller's own token.
 #[derive(Debug, Clone)]
@@ -16,83 +20,145 @@ pub struct NewPass {
     pub kind: PassKind,
     pub secret_hash: PassHash,
     pub created_at: Moment,
+    /// The pass ends at this time, or with the token if that is earlier.
     pub expires_at: Moment,
 }
 
+/// The token that a pass stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PassHolder {
+    pub credential: Credential,
+    /// The user of the token.
+    pub user: UserId,
+    /// The time at which the pass ends.
+    pub expires_at: Moment,
+}
+
+impl Columns for PassHolder {
+    fn take(row: &mut Row) -> Result<Self> {
+        let credential = Credential {
+            id: row.take()?,
+            secret_hash: row.take()?,
+        };
+        Ok(Self {
+            credential,
+            user: row.take()?,
+            expires_at: row.take()?,
+        })
+    }
+}
+
 impl Granted<Account, Write> {
-    /// Inserts a pass of the caller's token. Deletes those of the token that exceed the limit of the kind,
-    /// oldest first. Returns `false` and inserts nothing if there are too many passes of all tokens.
+    /// Inserts a pass of the caller's token, and returns when it ends. Deletes those of the user that have expired
+    /// or exceed the limit of the kind, oldest first. Locks the token and then the user, so that the pass is gone
+    /// after a revocation or a disabling that comes at the same time.
     ///
     /// # Errors
     ///
-    /// Returns [`Error::Unauthenticated`] if the caller has no user's token.
-    pub async fn pass_insert(&self, transaction: &mut Transaction, pass: &NewPass) -> Result<bool> {
-        let Actor::User { token, .. } = *self.actor() else {
+    /// Returns [`Error::Unauthenticated`] if the caller's token is not a user's, or was revoked or its user disabled
+    /// since the grant.
+    pub async fn pass_insert(
+        &self,
+        transaction: &mut Transaction,
+        pass: &NewPass,
+    ) -> Result<Moment> {
+        let Actor::User {
+            id: user, token, ..
+        } = *self.actor()
+        else {
             return Err(Error::Unauthenticated);
         };
+        let longest = self.own_token_lock(transaction).await?;
         let transaction = self.within(transaction)?;
+        let disabled: bool = transaction
+            .query("select disabled from users where id = $1")
+            .bind(&user)
+            .locking(Lock::UpdateNoKey)
+            .one(|row| row.take())
+            .await?;
+        if disabled {
+            return Err(Error::Unauthenticated);
+        }
         transaction
             .query(
-                "delete from passes where token_id = $1 and kind = $2 and secret_hash not in (\
-                 select secret_hash from passes where token_id = $1 and kind = $2 and expires_at > $3 \
-                 order by created_at desc limit $4)",
+                "delete from passes where kind = $1 and token_id in (select id from tokens where user_id = $2) \
+                 and secret_hash not in (select p.secret_hash from passes p join tokens t on t.id = p.token_id \
+                 where p.kind = $1 and t.user_id = $2 and p.expires_at > $3 order by p.created_at desc limit $4)",
             )
-            .bind(&token)
             .bind(&pass.kind)
+            .bind(&user)
             .bind(&pass.created_at)
-            .bind(&(pass.kind.per_token_max() - 1))
+            .bind(&(pass.kind.per_user_max() - 1))
             .execute()
             .await?;
-        let inserted = transaction
+        let expires_at = longest.map_or(pass.expires_at, |longest| longest.min(pass.expires_at));
+        transaction
             .query(
                 "insert into passes (secret_hash, kind, token_id, created_at, expires_at) \
-                 select $1, $2, t.id, $4, $5 from tokens t \
-                 where t.id = $3 and (select count(*) from passes) < $6",
+                 values ($1, $2, $3, $4, $5)",
             )
             .bind(&pass.secret_hash)
             .bind(&pass.kind)
             .bind(&token)
             .bind(&pass.created_at)
-            .bind(&pass.expires_at)
-            .bind(&PASSES_MAX)
+            .bind(&expires_at)
             .execute()
             .await?;
-        Ok(inserted == 1)
+        Ok(expires_at)
     }
 }
 
+/// Deletes the passes of tokens that are revoked in the same transaction.
+pub(crate) async fn end_those_of_tokens(
+    transaction: &mut Transaction,
+    tokens: impl IntoIterator<Item = &TokenId>,
+) -> Result<()> {
+    transaction
+        .query("delete from passes where token_id in ")
+        .list(tokens)
+        .execute()
+        .await?;
+    Ok(())
+}
+
+/// Deletes the passes of a user who is disabled in the same transaction.
+pub(crate) async fn end_those_of_user(transaction: &mut Transaction, user: UserId) -> Result<()> {
+    transaction
+        .query("delete from passes where token_id in (select id from tokens where user_id = $1)")
+        .bind(&user)
+        .execute()
+        .await?;
+    Ok(())
+}
+
 impl Database {
-    /// Returns the credential of the token that a session stands for. `None` if there is no such session, or it
-    /// has expired. Whether the token is valid is checked where it is used.
+    /// Returns the token that a pass stands for. `None` if there is no such pass, or it has expired. Whether the
+    /// token is valid is checked where it is used.
     ///
     /// # Errors
     ///
     /// Fails if the database does.
-    pub async fn session_credential(
+    pub async fn pass_holder(
         &self,
+        kind: PassKind,
         secret_hash: &PassHash,
         now: Moment,
-    ) -> Result<Option<Credential>> {
+    ) -> Result<Option<PassHolder>> {
         self.single(
-            "select t.id, t.secret_hash from passes p join tokens t on t.id = p.token_id \
+            "select t.id, t.secret_hash, t.user_id, p.expires_at from passes p join tokens t on t.id = p.token_id \
              where p.secret_hash = $1 and p.kind = $2 and p.expires_at > $3",
         )
         .bind(secret_hash)
-        .bind(&PassKind::Session)
+        .bind(&kind)
         .bind(&now)
-        .optional(|row| {
-            Ok(Credential {
-                id: row.take()?,
-                secret_hash: row.take()?,
-            })
-        })
+        .optional(Row::take)
         .await
     }
 }
 
 impl Upkeep<'_, task::Passes> {
-    /// Deletes a pass, so that nobody uses it again, and returns the credential of its token. `None` if there is
-    /// no such pass, or it has expired.
+    /// Deletes a pass, so that nobody uses it again, and returns the token that it stood for. `None` if there is no
+    /// such pass, or it has expired.
     ///
     /// # Errors
     ///
@@ -103,29 +169,25 @@ impl Upkeep<'_, task::Passes> {
         kind: PassKind,
         secret_hash: &PassHash,
         now: Moment,
-    ) -> Result<Option<Credential>> {
+    ) -> Result<Option<PassHolder>> {
         let taken = transaction
             .query(
-                "delete from passes where secret_hash = $1 and kind = $2 and expires_at > $3 returning token_id",
+                "delete from passes where secret_hash = $1 and kind = $2 and expires_at > $3 returning token_id, \
+                 (select t.secret_hash from tokens t where t.id = token_id), \
+                 (select t.user_id from tokens t where t.id = token_id), expires_at",
             )
             .bind(secret_hash)
             .bind(&kind)
             .bind(&now)
-            .all_written(|row| row.take::<TokenId>())
+            .all_written(Row::take)
             .await?;
-        let Some(token) = taken.first() else {
-            return Ok(None);
-        };
-        transaction
-            .query("select id, secret_hash from tokens where id = $1")
-            .bind(token)
-            .optional(|row| {
-                Ok(Credential {
-                    id: row.take()?,
-                    secret_hash: row.take()?,
-                })
-            })
-            .await
+        Ok(taken.into_iter().next())
+    }
+
+    /// Returns the deed that a user's session has ended. It has no line in the audit log, and every replica forgets
+    /// the user's sessions that it has in memory.
+    pub fn session_ended(&self, user: UserId) -> Deed {
+        self.unaudited().waking([Topic::Account { owner: user }])
     }
 
     /// Deletes the passes that have expired, and returns how many there were.

@@ -18,6 +18,7 @@ use crate::grant::{
     Grantable, Granted, Upkeep, object::Account, object::Agent, right::Write, task,
 };
 use crate::last_used::Uses;
+use crate::passes;
 use crate::query::Lock;
 use crate::values::{Columns, Row, Value, columns};
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
@@ -295,7 +296,7 @@ impl Granted<Account, Write> {
         ))
     }
 
-    /// Revokes a token. A token that is revoked already keeps its time.
+    /// Revokes a token, and ends its passes. A token that is revoked already keeps its time.
     ///
     /// # Errors
     ///
@@ -306,17 +307,18 @@ impl Granted<Account, Write> {
         token: TokenId,
         at: Moment,
     ) -> Result<()> {
-        self.within(transaction)?
+        let transaction = self.within(transaction)?;
+        transaction
             .query("update tokens set revoked_at = coalesce(revoked_at, $2) where id = $1")
             .bind(&token)
             .bind(&at)
             .execute()
             .await?;
-        Ok(())
+        passes::end_those_of_tokens(transaction, [&token]).await
     }
 
-    /// Revokes the valid tokens of users and agents that a token made, directly or through others, and
-    /// returns them. Another token may be made meanwhile, so call this until it returns none.
+    /// Revokes the valid tokens of users and agents that a token made, directly or through others, ends their
+    /// passes, and returns the tokens. Another token may be made meanwhile, so call this until it returns none.
     ///
     /// # Errors
     ///
@@ -356,6 +358,8 @@ impl Granted<Account, Write> {
                 .push(" where id in ")
                 .list(chunk.iter().map(|child| &child.token))
                 .execute()
+                .await?;
+            passes::end_those_of_tokens(transaction, chunk.iter().map(|child| &child.token))
                 .await?;
         }
         Ok(children)

@@ -6,6 +6,7 @@ use ctxpin_model::user::{UserChange, UserRecord};
 use crate::database::Transaction;
 use crate::error::Result;
 use crate::grant::{Granted, Upkeep, object::Account, right::Write, task};
+use crate::passes;
 use crate::values::{Row, columns};
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
 
@@ -108,7 +109,8 @@ impl Granted<Account, Write> {
         Ok(found.is_some())
     }
 
-    /// Changes a user and returns the new record, or `None` if there is no such user.
+    /// Changes a user and returns the new record, or `None` if there is no such user. Ends the passes of a user who
+    /// is disabled.
     ///
     /// # Errors
     ///
@@ -120,7 +122,7 @@ impl Granted<Account, Write> {
         change: &UserChange,
     ) -> Result<Option<UserRecord>> {
         let transaction = self.within(transaction)?;
-        transaction
+        let changed = transaction
             .query(
                 "update users set name = coalesce($2, name), roles = coalesce($3, roles), \
                  disabled = coalesce($4, disabled) where id = $1 returning ",
@@ -131,7 +133,11 @@ impl Granted<Account, Write> {
             .bind_optional(change.roles.as_ref())
             .bind_optional(change.disabled.as_ref())
             .optional(Row::take)
-            .await
+            .await?;
+        if change.disabled == Some(true) {
+            passes::end_those_of_user(transaction, user).await?;
+        }
+        Ok(changed)
     }
 }
 

@@ -114,6 +114,10 @@ struct Allowed {
     #[arg(long, value_name = "N", env = "CTXPIN_MOVES_PER_MINUTE", hide_env_values = true,
           default_value_t = Rates::DEFAULT.moves)]
     moves_per_minute: u64,
+    /// Sign-ins to the web page and links to it with one token per minute
+    #[arg(long, value_name = "N", env = "CTXPIN_SIGN_INS_PER_MINUTE", hide_env_values = true,
+          default_value_t = Rates::DEFAULT.sign_ins)]
+    sign_ins_per_minute: u64,
 }
 
 impl Allowed {
@@ -131,6 +135,7 @@ impl Allowed {
                 upload_bytes: self.upload_per_minute.0,
                 turns: self.turns_per_minute,
                 moves: self.moves_per_minute,
+                sign_ins: self.sign_ins_per_minute,
             },
         }
     }

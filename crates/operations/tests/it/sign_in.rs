@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use ctxpin_model::pass::{Pass, PassKind};
-use ctxpin_model::token::Credential;
+use ctxpin_model::quota::{Quotas, Rates};
+use ctxpin_model::token::{Credential, TokenRequest};
 use ctxpin_model::user::UserChange;
 use ctxpin_operations::error::Error;
 use ctxpin_operations::people::{self, Revocation};
 use ctxpin_operations::service::Service;
 use ctxpin_operations::sign_in;
 use ctxpin_operations::upkeep::passes;
-use ctxpin_testing::databases::TestService;
-use ctxpin_testing::people::{TestAgent, first_admin, user};
+use ctxpin_testing::databases::{TestService, test_start};
+use ctxpin_testing::people::{TestAgent, first_admin, token_request, user};
 
 use crate::scene::refusal;
 
@@ -19,6 +20,11 @@ ctxpin_testing::on_both_databases!(
     a_code_starts_one_session,
     a_session_acts_as_its_token,
     a_session_ends_with_its_token,
+    a_disabled_users_sessions_do_not_come_back,
+    a_pass_ends_no_later_than_its_token,
+    a_session_in_memory_ends_at_once,
+    a_session_ends_at_the_other_replicas,
+    sign_ins_are_bounded_by_the_minute,
     passes_expire_and_are_swept,
     a_new_pass_replaces_the_oldest,
     a_pass_has_one_use,
@@ -73,29 +79,163 @@ async fn a_session_acts_as_its_token(test: &TestService) {
     assert_eq!(refusal(created), "forbidden");
 }
 
+/// Creates another token of the same user.
+async fn second_token(service: &Service, credential: Credential) -> Credential {
+    let created = people::token_create(service, credential, &token_request("read")).await;
+    created.unwrap().1.credential()
+}
+
+async fn passes_kept(test: &TestService) -> u64 {
+    test.count("select count(*) from passes").await as u64
+}
+
 async fn a_session_ends_with_its_token(test: &TestService) {
     let service = &test.service;
     let admin = first_admin(service).await;
     let (_, revoked) = user(service, admin, "revoked", "member", "read write").await;
     let of_revoked = session(service, revoked).await;
     let code = sign_in::sign_in_code(service, revoked).await.unwrap().pass;
+    assert!(!ended(service, &of_revoked).await);
     people::token_revoke(service, admin, revoked.id, Revocation::Alone)
         .await
         .unwrap();
+    assert_eq!(passes_kept(test).await, 0);
     assert!(ended(service, &of_revoked).await);
-    let refused = sign_in::with_code(service, &code).await;
-    assert_eq!(refusal(refused), "unauthenticated");
+    unknown(sign_in::with_code(service, &code).await);
 
-    let (disabled, credential) = user(service, admin, "disabled", "member", "read").await;
-    let of_disabled = session(service, credential).await;
+    let (_, parent) = user(service, admin, "parent", "member", "read write").await;
+    let of_child = session(service, second_token(service, parent).await).await;
+    people::token_revoke(service, admin, parent.id, Revocation::WithChildren)
+        .await
+        .unwrap();
+    assert_eq!(passes_kept(test).await, 0);
+    assert!(ended(service, &of_child).await);
+}
+
+async fn a_disabled_users_sessions_do_not_come_back(test: &TestService) {
+    let service = &test.service;
+    let admin = first_admin(service).await;
+    let (member, credential) = user(service, admin, "member", "member", "read").await;
+    let of_member = session(service, credential).await;
+    let code = sign_in::sign_in_code(service, credential).await.unwrap();
+    let of_admin = session(service, admin).await;
+    for disabled in [true, false] {
+        let change = UserChange {
+            disabled: Some(disabled),
+            ..UserChange::default()
+        };
+        people::user_change(service, admin, member, &change)
+            .await
+            .unwrap();
+        assert!(ended(service, &of_member).await, "disabled: {disabled}");
+        unknown(sign_in::with_code(service, &code.pass).await);
+    }
+    assert!(!ended(service, &of_admin).await);
+}
+
+async fn a_pass_ends_no_later_than_its_token(test: &TestService) {
+    let service = &test.service;
+    let admin = first_admin(service).await;
+    let end = test_start().after(Duration::from_secs(60));
+    let request = TokenRequest {
+        expires_at: Some(end),
+        ..token_request("read")
+    };
+    let (_, short) = people::token_create(service, admin, &request)
+        .await
+        .unwrap();
+    let issued = sign_in::with_token(service, short.credential()).await;
+    let issued = issued.unwrap();
+    assert_eq!(issued.expires_at, end);
+    assert!(!ended(service, &issued.pass).await);
+    test.advance(Duration::from_secs(60));
+    assert!(ended(service, &issued.pass).await);
+    assert_eq!(passes::sweep(service).await.unwrap(), 1);
+}
+
+/// Looks a session up, so that the process knows it.
+async fn known(service: &Service, credential: Credential) -> Pass {
+    let session = session(service, credential).await;
+    assert_eq!(sign_in::known_session(service, &session), None);
+    sign_in::session_credential(service, &session)
+        .await
+        .unwrap();
+    let known = sign_in::known_session(service, &session);
+    assert_eq!(known, Some(credential));
+    session
+}
+
+async fn a_session_in_memory_ends_at_once(test: &TestService) {
+    let service = &test.service;
+    let admin = first_admin(service).await;
+    let out = known(service, admin).await;
+    sign_in::sign_out(service, &out).await.unwrap();
+    assert_eq!(sign_in::known_session(service, &out), None);
+
+    let (member, credential) = user(service, admin, "member", "member", "read").await;
+    let of_disabled = known(service, credential).await;
     let change = UserChange {
         disabled: Some(true),
         ..UserChange::default()
     };
-    people::user_change(service, admin, disabled, &change)
+    people::user_change(service, admin, member, &change)
         .await
         .unwrap();
-    assert!(ended(service, &of_disabled).await);
+    assert_eq!(sign_in::known_session(service, &of_disabled), None);
+
+    let (_, credential) = user(service, admin, "other", "member", "read").await;
+    let of_revoked = known(service, credential).await;
+    people::token_revoke(service, admin, credential.id, Revocation::Alone)
+        .await
+        .unwrap();
+    assert_eq!(sign_in::known_session(service, &of_revoked), None);
+}
+
+async fn a_session_ends_at_the_other_replicas(test: &TestService) {
+    let admin = first_admin(&test.service).await;
+    let session = known(&test.service, admin).await;
+    let replica = test.replica().await;
+    sign_in::sign_out(&replica, &session).await.unwrap();
+    // A lost notification ends it a little later.
+    test.advance(Duration::from_secs(10));
+    assert_eq!(sign_in::known_session(&test.service, &session), None);
+    assert!(ended(&test.service, &session).await);
+    replica.close().await;
+}
+
+async fn sign_ins_are_bounded_by_the_minute(test: &TestService) {
+    let quotas = Quotas {
+        rates: Rates {
+            sign_ins: 2,
+            ..Rates::DEFAULT
+        },
+        ..Quotas::default()
+    };
+    let service = &test.service.clone().with_quotas(quotas);
+    let admin = first_admin(service).await;
+    let code = sign_in::sign_in_code(service, admin).await.unwrap().pass;
+    session(service, admin).await;
+    for refused in [
+        sign_in::with_token(service, admin).await,
+        sign_in::sign_in_code(service, admin).await,
+    ] {
+        assert!(
+            matches!(refused, Err(Error::QuotaExceeded(_))),
+            "{refused:?}"
+        );
+    }
+    // A code was counted when it was made, and a token that opens nothing is not counted.
+    sign_in::with_code(service, &code).await.unwrap();
+    let mut wrong = admin;
+    wrong.secret_hash = [0; 32];
+    assert_eq!(
+        refusal(sign_in::with_token(service, wrong).await),
+        "unauthenticated"
+    );
+    let (_, other) = user(service, admin, "other", "member", "read").await;
+    session(service, other).await;
+    test.advance(Duration::from_secs(60));
+    session(service, admin).await;
 }
 
 async fn passes_expire_and_are_swept(test: &TestService) {
@@ -118,18 +258,28 @@ async fn passes_expire_and_are_swept(test: &TestService) {
 async fn a_new_pass_replaces_the_oldest(test: &TestService) {
     let service = &test.service;
     let admin = first_admin(service).await;
+    let second = second_token(service, admin).await;
     let (_, other) = user(service, admin, "other", "member", "read").await;
     let of_other = session(service, other).await;
+    let max = PassKind::Session.per_user_max();
     let mut sessions = Vec::new();
-    for _ in 0..=PassKind::Session.per_token_max() {
-        sessions.push(session(service, admin).await);
+    for number in 0..=max {
+        // All tokens of a user share the limit.
+        let credential = if number % 2 == 0 { admin } else { second };
+        sessions.push(session(service, credential).await);
         test.advance(Duration::from_secs(1));
     }
     assert!(ended(service, &sessions[0]).await);
     assert!(!ended(service, &sessions[1]).await);
     assert!(!ended(service, &of_other).await);
-    let kept = test.count("select count(*) from passes").await;
-    assert_eq!(kept as u64, PassKind::Session.per_token_max() + 1);
+    assert_eq!(passes_kept(test).await, max + 1);
+    let max = PassKind::SignInCode.per_user_max();
+    for _ in 0..=max {
+        sign_in::sign_in_code(service, second).await.unwrap();
+        test.advance(Duration::from_secs(1));
+    }
+    let codes = "select count(*) from passes where kind = 'sign_in_code'";
+    assert_eq!(test.count(codes).await as u64, max);
 }
 
 async fn a_pass_has_one_use(test: &TestService) {

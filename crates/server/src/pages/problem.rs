@@ -8,6 +8,7 @@ use axum::http::header::{ACCEPT, CONTENT_SECURITY_POLICY, REFERRER_POLICY};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use ctxpin_listener::Connection;
 use ctxpin_protocol::problem::{Problem, ProblemName};
 use tokio::time::timeout;
 use url::form_urlencoded;
@@ -122,10 +123,13 @@ pub(crate) async fn show_problems(
     let choices = Choices::read(request.headers());
     let path = request.uri().path_and_query().map(ToString::to_string);
     let is_read = is_read(request.method());
+    let connection = request.extensions().get::<Connection>().cloned();
     let mut response = next.run(request).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         response = match (problem.name(), wants) {
             (Some(ProblemName::Unauthenticated), Wants::Page) => {
+                // A browser goes to another page instead of getting 401, which would count.
+                connection.unwrap_or_default().note_refused();
                 see_other(&sign_in_path(path.as_deref().filter(|_| is_read)))
             }
             (name, Wants::Page) => {

@@ -19,6 +19,7 @@ use crate::app::App;
 use crate::authority::{OwnOrigin, RequestAuthority};
 use crate::page_session::{delete_cookie, own_origin, set_cookie};
 use crate::params::QueryParams;
+use crate::request_memory::RequestMemory;
 
 /// The page that signs a browser in.
 #[derive(Template)]
@@ -58,8 +59,10 @@ pub(crate) async fn sign_in(State(app): State<App>, request: Request) -> ApiResu
     let choices = Choices::read(request.headers());
     let (parts, body) = request.into_parts();
     let origin = own_origin(&parts, &app)?;
+    let memory = RequestMemory::of(&parts)?.clone();
     let fields = own_fields(Request::from_parts(parts, body), &app).await?;
     let next = local_path(fields.get("next")).to_owned();
+    let _turn = memory.turn().await?;
     let failure = match begin(&app, &origin, &fields).await {
         Ok(cookie) => {
             let mut response = elsewhere(wants, &next);
@@ -102,7 +105,11 @@ async fn begin(app: &App, origin: &OwnOrigin, fields: &Fields) -> ApiResult<Head
             sign_in::with_token(&app.service, token.credential()).await?
         }
     };
-    let cookie = set_cookie(&session.pass, origin);
+    let (now, end) = (app.now(), session.expires_at);
+    let lifetime = end
+        .since_unix_epoch()
+        .saturating_sub(now.since_unix_epoch());
+    let cookie = set_cookie(&session.pass, lifetime, origin);
     cookie.ok_or_else(|| ApiError::new(ProblemName::Internal, "The session has no cookie."))
 }
 

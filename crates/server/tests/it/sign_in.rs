@@ -1,13 +1,19 @@
 //! Signing in to the web page over HTTP: cookies, hosts, origins and the value of the page.
 
+use chrono::TimeDelta;
 use ctxpin_model::pass::Pass;
+use ctxpin_protocol::http::people::TokenCreate;
 use ctxpin_protocol::problem::ProblemName;
 use reqwest::header::{AUTHORIZATION, COOKIE, HOST, LOCATION, ORIGIN, SET_COOKIE};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::Value;
 
-use crate::server::{Agent, Server, problem};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::timeout;
+
+use crate::raw::{connect, read};
+use crate::server::{Agent, SOON, Server, problem};
 
 /// A browser of one page.
 struct Browser<'s> {
@@ -102,7 +108,8 @@ async fn a_token_signs_in_and_out() {
     assert_eq!(response.headers()[LOCATION], "/chats?x=1");
     let cookie = response.headers()[SET_COOKIE].to_str().unwrap().to_owned();
     assert!(cookie.starts_with("ctxpin="), "{cookie}");
-    assert!(cookie.ends_with("; Path=/; Max-Age=604800; HttpOnly; SameSite=Strict"));
+    assert!(cookie.contains("; Path=/; Max-Age=6047"), "{cookie}");
+    assert!(cookie.ends_with("; HttpOnly; SameSite=Strict"), "{cookie}");
     let session = browser.keep_cookie(&response);
     let me = browser.get("/api/v1/me").await;
     assert_eq!(me.status(), StatusCode::OK);
@@ -316,5 +323,108 @@ async fn cookies_that_open_nothing() {
         let (name, _) = problem(browser.get("/api/v1/me").await).await;
         assert_eq!(name, ProblemName::Unauthenticated, "{cookie}");
     }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn two_sessions_at_once_open_nothing() {
+    let server = Server::start().await;
+    let mut browser = Browser::new(&server);
+    let own = browser.sign_in().await.reveal();
+    let set_elsewhere = browser.sign_in().await.reveal();
+    for cookie in [
+        format!("ctxpin={set_elsewhere}; ctxpin={own}"),
+        format!("ctxpin={own}; other=1; ctxpin={set_elsewhere}"),
+        format!("ctxpin={own}; ctxpin="),
+    ] {
+        browser.cookie = Some(cookie.clone());
+        let (name, _) = problem(browser.get("/api/v1/me").await).await;
+        assert_eq!(name, ProblemName::MalformedRequest, "{cookie}");
+        // Signing in again would not help, so the page says what does.
+        let page = browser.get("/chats").await;
+        assert_eq!(page.status(), StatusCode::BAD_REQUEST);
+        let text = page.text().await.unwrap();
+        assert!(text.contains("Delete the cookies"), "{text}");
+    }
+    browser.cookie = Some(format!("ctxpin={own}; ctxpin={own}"));
+    assert_eq!(browser.get("/api/v1/me").await.status(), StatusCode::OK);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_connection_ends_after_too_many_made_up_cookies() {
+    let server = Server::start().await;
+    let port = server.url.port().unwrap();
+    let unknown = Pass::new([9; 32]).reveal();
+    let head = format!(
+        "GET /chats HTTP/1.1\r\nhost: localhost:{port}\r\ncookie: ctxpin={unknown}\r\n\r\n"
+    );
+    let mut stream = connect(&server).await;
+    for _ in 0..16 {
+        stream.write_all(head.as_bytes()).await.unwrap();
+        assert_eq!(read(&mut stream).await.status, 303);
+    }
+    let ended = timeout(SOON, stream.read(&mut [0])).await;
+    assert_eq!(ended.expect("the connection ends").unwrap_or(0), 0);
+    server.stop().await;
+}
+
+/// Returns how many statements the server has executed.
+async fn statements(server: &Server) -> u64 {
+    let url = server.url.join("/metrics").unwrap();
+    let text = server.http.get(url).send().await.unwrap().text();
+    let text = text.await.unwrap();
+    let mut lines = text.lines();
+    let count = lines.find_map(|line| line.strip_prefix("ctxpin_database_statements_total "));
+    count.unwrap().parse().unwrap()
+}
+
+/// Returns how many statements a request costs. The least of several is without the server's own work.
+async fn cost(server: &Server, request: impl AsyncFn()) -> u64 {
+    let mut costs = Vec::new();
+    for _ in 0..4 {
+        let before = statements(server).await;
+        request().await;
+        costs.push(statements(server).await - before);
+    }
+    costs.into_iter().min().unwrap()
+}
+
+#[tokio::test]
+async fn a_session_costs_no_more_statements_than_a_token() {
+    let server = Server::start().await;
+    let mut browser = Browser::new(&server);
+    browser.sign_in().await;
+    let with_token = cost(&server, async || drop(server.client.me().await.unwrap())).await;
+    let with_session = cost(&server, async || drop(browser.get("/api/v1/me").await)).await;
+    assert_eq!(with_session, with_token);
+    let nothing = cost(&server, async || {}).await;
+    for cookie in ["ctxpin=x".to_owned(), format!("ctxpin={}", "x".repeat(64))] {
+        browser.cookie = Some(cookie);
+        let malformed = cost(&server, async || drop(browser.get("/chats").await)).await;
+        assert_eq!(malformed, nothing);
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_cookie_lives_no_longer_than_its_token() {
+    let server = Server::start().await;
+    let browser = Browser::new(&server);
+    let other = server.client.token_create(&TokenCreate::default()).await;
+    let now = other.unwrap().token.created_at;
+    let request = TokenCreate {
+        expires_at: Some(now + TimeDelta::minutes(10)),
+        ..TokenCreate::default()
+    };
+    let created = server.client.token_create(&request).await.unwrap();
+    let fields = [("token", created.secret.expose())];
+    let response = browser
+        .form(Some(&browser.origin()), "/sign-in", &fields)
+        .await;
+    let cookie = response.headers()[SET_COOKIE].to_str().unwrap();
+    let (_, rest) = cookie.split_once("Max-Age=").unwrap();
+    let seconds: i64 = rest.split(';').next().unwrap().parse().unwrap();
+    assert!((500..=600).contains(&seconds), "{cookie}");
     server.stop().await;
 }
