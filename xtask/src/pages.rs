@@ -28,6 +28,9 @@ pub struct Options {
     /// Show whole pages, however long they are.
     #[arg(long)]
     whole: bool,
+    /// Take only the pictures of the README and of docs/page.md, and replace them.
+    #[arg(long, conflicts_with_all = ["into", "whole"])]
+    documents: bool,
 }
 
 /// Builds the program, and takes the pictures. Returns `true` if all could be taken.
@@ -58,9 +61,12 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     if options.whole {
         shoot.arg("--whole");
     }
+    if options.documents {
+        shoot.arg("--documents").arg(root.join("docs/page"));
+    }
     shoot.env("FONTCONFIG_FILE", root.join("pages/fonts.conf"));
     let passed = command::run_shown(&mut shoot, &interrupt)?;
-    if passed {
+    if passed && !options.documents {
         println!("The pictures are in {}.", into.display());
     }
     Ok(passed)

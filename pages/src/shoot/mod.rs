@@ -25,6 +25,9 @@ use self::quiet::Quiet;
 /// The scene in which the server has ended.
 const GONE: &str = "server-gone";
 
+/// The scenes of which the documents show pictures.
+const DOCUMENTED: [&str; 4] = ["changes", "chat-drifted", "chat-context", "map-8"];
+
 /// Options of the screenshots.
 #[derive(Debug, Args)]
 pub struct Shoot {
@@ -40,6 +43,9 @@ pub struct Shoot {
     /// Show whole pages, however long they are.
     #[arg(long)]
     whole: bool,
+    /// Take only the pictures of the documents, into this directory.
+    #[arg(long, value_name = "DIRECTORY")]
+    documents: Option<PathBuf>,
 }
 
 /// A page that a person looks at.
@@ -68,7 +74,10 @@ impl Shoot {
         for scene in scenes.iter().filter(|scene| self.is_wanted(scene.name)) {
             company.connect().await?;
             camera.open(&company.server, scene).await?;
-            camera.take(scene.name).await?;
+            match &self.documents {
+                Some(into) => camera.publish(scene.name, into).await?,
+                None => camera.take(scene.name).await?,
+            }
         }
         if self.is_wanted(GONE) {
             company.connect().await?;
@@ -83,7 +92,8 @@ impl Shoot {
     }
 
     fn is_wanted(&self, name: &str) -> bool {
-        self.only.as_ref().is_none_or(|only| name.contains(only))
+        let is_shown = self.documents.is_none() || DOCUMENTED.contains(&name);
+        is_shown && self.only.as_ref().is_none_or(|only| name.contains(only))
     }
 }
 

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ctxpin_browser::Chromium;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Scene;
 use crate::server::Server;
@@ -20,6 +20,9 @@ const LIVE: &str = "document.body.dataset.watch === undefined || \
     document.getElementById('stream').dataset.stream === 'live'";
 
 const THEMES: [&str; 2] = ["light", "dark"];
+
+/// The window of a picture in the documents.
+const PUBLISHED: (u32, u32) = (1024, 640);
 
 /// A browser, and the directory of its pictures.
 pub struct Camera {
@@ -67,21 +70,29 @@ impl Camera {
     /// Takes pictures of the open page.
     pub async fn take(&mut self, name: &str) -> anyhow::Result<()> {
         for theme in THEMES {
-            let scheme = json!({ "name": "prefers-color-scheme", "value": theme });
-            // Nothing is under way in a picture.
-            let still = json!({ "name": "prefers-reduced-motion", "value": "reduce" });
-            let media = json!({ "features": [scheme, still] });
-            self.browser
-                .call("Emulation.setEmulatedMedia", media)
-                .await?;
+            self.prefer(theme).await?;
             for (width, height) in WINDOWS {
-                let path = format!("{name}-{theme}-{width}.png");
                 self.resize(width, height).await?;
                 let picture = json!({ "format": "png", "captureBeyondViewport": self.is_whole });
-                let taken = self.browser.call("Page.captureScreenshot", picture).await?;
-                let bytes = taken["data"].as_str().context("no picture")?;
-                fs::write(self.directory.join(path), STANDARD.decode(bytes)?)?;
+                let path = self.directory.join(format!("{name}-{theme}-{width}.png"));
+                self.capture(picture, &path).await?;
             }
+        }
+        Ok(())
+    }
+
+    /// Takes pictures of the open page for the documents, twice as fine and compressed.
+    pub async fn publish(&mut self, name: &str, into: &Path) -> anyhow::Result<()> {
+        let (width, height) = PUBLISHED;
+        let size =
+            json!({ "width": width, "height": height, "deviceScaleFactor": 2, "mobile": false });
+        let metrics = "Emulation.setDeviceMetricsOverride";
+        self.browser.call(metrics, size).await?;
+        for theme in THEMES {
+            self.prefer(theme).await?;
+            let picture = json!({ "format": "webp", "quality": 70 });
+            self.capture(picture, &into.join(format!("{name}-{theme}.webp")))
+                .await?;
         }
         Ok(())
     }
@@ -89,7 +100,7 @@ impl Camera {
     /// Waits until the open page says that it has lost its server.
     pub async fn wait_until_stale(&mut self) -> anyhow::Result<()> {
         self.browser
-            .until("document.getElementById('stream').dataset.stream === 'reconnecting'")
+            .until("document.getElementById('stream').dataset.stream === 'stale'")
             .await
     }
 
@@ -100,6 +111,24 @@ impl Camera {
     /// Fails if a page has reported an error.
     pub fn close(self) -> anyhow::Result<()> {
         self.browser.no_errors()
+    }
+
+    async fn prefer(&mut self, theme: &str) -> anyhow::Result<()> {
+        let scheme = json!({ "name": "prefers-color-scheme", "value": theme });
+        // Nothing is under way in a picture.
+        let still = json!({ "name": "prefers-reduced-motion", "value": "reduce" });
+        let media = json!({ "features": [scheme, still] });
+        self.browser
+            .call("Emulation.setEmulatedMedia", media)
+            .await?;
+        Ok(())
+    }
+
+    async fn capture(&mut self, picture: Value, path: &Path) -> anyhow::Result<()> {
+        let taken = self.browser.call("Page.captureScreenshot", picture).await?;
+        let bytes = taken["data"].as_str().context("no picture")?;
+        fs::write(path, STANDARD.decode(bytes)?)
+            .with_context(|| format!("writing {}", path.display()))
     }
 
     async fn resize(&mut self, width: u32, height: u32) -> anyhow::Result<()> {
