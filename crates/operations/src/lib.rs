@@ -23,6 +23,7 @@ mod ground;
 pub mod history;
 mod known_sessions;
 mod moves;
+pub mod news;
 pub mod overview;
 pub mod pending_changes;
 pub mod people;

@@ -10,6 +10,7 @@ use tokio::sync::{Notify, broadcast};
 use tokio::time::Instant;
 
 use crate::known_sessions::KnownSessions;
+use crate::news::News;
 
 /// How many hints of one owner are kept for a slow watcher. A watcher that missed more reads everything
 /// again. If more chats have changed than a page holds, reading everything is cheaper than reading them one
@@ -41,6 +42,7 @@ pub(crate) struct Wakes {
     pub sessions: KnownSessions,
     /// By owner, so a write wakes only the watchers of its owner. Owners without watchers are not kept.
     local: Mutex<HashMap<UserId, broadcast::Sender<Hint>>>,
+    pub news: News,
     outgoing: Mutex<BTreeSet<Topic>>,
     outgoing_grew: Notify,
 }
@@ -50,6 +52,7 @@ impl Wakes {
         Self {
             sessions: KnownSessions::default(),
             local: Mutex::default(),
+            news: News::new(),
             outgoing: Mutex::default(),
             outgoing_grew: Notify::new(),
         }
@@ -75,6 +78,7 @@ impl Wakes {
     /// Wakes the watchers of a topic at this replica alone.
     pub(crate) fn wake_here(&self, topic: Topic) {
         self.sessions.forget(topic);
+        self.news.note(topic);
         let at = Instant::now();
         let hint = Hint { topic, at };
         let mut local = self.lock_local();

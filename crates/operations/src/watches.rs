@@ -23,6 +23,7 @@ use tokio::sync::broadcast::error::TryRecvError;
 use tokio::time::{Instant, sleep_until};
 
 use crate::error::{Error, Result};
+use crate::news::NewsMark;
 use crate::service::Service;
 use crate::wakes::Hint;
 use crate::watching::{OwnLists, WatchPlace};
@@ -40,6 +41,7 @@ pub struct Watch {
     credential: Credential,
     subject: Subject,
     detail: Detail,
+    owner: UserId,
     hints: Receiver<Hint>,
     /// Received from `hints` and not handled yet.
     taken: VecDeque<Hint>,
@@ -94,6 +96,7 @@ pub async fn watch(
         credential,
         subject,
         detail,
+        owner,
         hints: service.wakes.subscribe(owner),
         taken: VecDeque::new(),
         lists: service.watching.lists(owner),
@@ -179,6 +182,12 @@ impl Watch {
                 self.take(hint);
             }
         }
+    }
+
+    /// Returns the present mark of the news that the watch emits. What was read at this mark needs no further read
+    /// because of an event that the watch has emitted.
+    pub fn mark(&self) -> NewsMark {
+        self.service.wakes.news.mark(self.owner)
     }
 
     /// Schedules the next read without a hint. All watchers of an owner use the same moments, so one of them

@@ -8,7 +8,8 @@ use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use ctxpin_model::pass::Pass;
 use ctxpin_model::token::Credential;
-use ctxpin_model::watch::Subject;
+use ctxpin_model::watch::{Detail, Subject};
+use ctxpin_operations::news::NewsMark;
 use ctxpin_operations::watches::{self, Watch};
 use ctxpin_protocol::convert;
 use ctxpin_protocol::problem::{Problem, ProblemName};
@@ -36,6 +37,7 @@ struct EventStream {
     watch: Watch,
     /// The session of the web page that opened the watch, with the time of its next check.
     session: Option<(Pass, Instant)>,
+    detail: Detail,
     is_over: bool,
     _open: OpenWatch,
 }
@@ -57,6 +59,7 @@ pub(crate) async fn events(
     let watch = watches::watch(&app.service, credential, subject, detail).await?;
     let events = EventStream {
         watch,
+        detail,
         session: session.map(|session| (session, Instant::now() + SESSION_CHECKED_EVERY)),
         is_over: false,
         _open: app.metrics.watch_open(),
@@ -64,7 +67,7 @@ pub(crate) async fn events(
     };
     let stream = stream::unfold(events, |mut events| async move {
         let event = events.next().await?;
-        Some((Ok::<_, Infallible>(to_sse(&event)), events))
+        Some((Ok::<_, Infallible>(to_sse(&event, events.mark())), events))
     });
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE_EVERY);
     let sse = Sse::new(stream).keep_alive(keep_alive);
@@ -110,6 +113,11 @@ impl EventStream {
         Ok(())
     }
 
+    /// Returns the mark of an event for a watcher that reads the objects itself.
+    fn mark(&self) -> Option<NewsMark> {
+        (self.detail == Detail::Ids).then(|| self.watch.mark())
+    }
+
     fn close(&mut self, problem: Problem) -> wire::Event {
         self.is_over = true;
         wire::Event::Closed(problem)
@@ -124,8 +132,12 @@ async fn passed(at: Option<Instant>) {
     }
 }
 
-fn to_sse(event: &wire::Event) -> SseEvent {
+fn to_sse(event: &wire::Event, mark: Option<NewsMark>) -> SseEvent {
     // Every event has a JSON form.
     let data = event.data().unwrap_or_default();
-    SseEvent::default().event(event.name()).data(data)
+    let sse = SseEvent::default().event(event.name()).data(data);
+    match mark {
+        Some(mark) => sse.id(mark.to_string()),
+        None => sse,
+    }
 }

@@ -10,18 +10,33 @@ const REFRESH_EVERY_MS = 500;
 const NEWS_MS = 2_000;
 
 let refreshTimer = 0;
+/** The news to which a planned refresh brings the page: `{ mark }`. Without a mark nobody knows. */
+let wanted;
 let refreshedAt = -Infinity;
 let refreshing;
 let held = [];
 
-/** Plans a refresh because of news. One that is planned already will see these news too. */
-function refreshSoon() {
+/**
+ * Plans a refresh because of news. One that is planned already will see these news too.
+ *
+ * `mark`: a page that was read at this mark, for example after a write of the reader, has the news already.
+ */
+function refreshSoon(mark) {
+  wanted = { mark: wanted && wanted.mark === undefined ? undefined : mark };
   if (refreshTimer) return;
   const wait = Math.max(NEWS_SETTLE_MS, refreshedAt + REFRESH_EVERY_MS - performance.now());
-  refreshTimer = setTimeout(() => {
+  refreshTimer = setTimeout(async () => {
+    while (refreshing) await refreshing;
     refreshTimer = 0;
-    refresh();
+    const { mark } = wanted;
+    wanted = undefined;
+    if (!hasSeen(mark)) refresh();
   }, wait);
+}
+
+/** Returns whether the page was read at this mark of the news. */
+function hasSeen(mark) {
+  return mark !== undefined && mark === document.body.dataset.mark;
 }
 
 /**
@@ -67,6 +82,7 @@ async function refreshOnce(asked) {
   if (!asked && sayable() !== before) say(sayable());
   document.title = page.title;
   document.body.dataset.watch = page.body.dataset.watch ?? "";
+  document.body.dataset.mark = page.body.dataset.mark ?? "";
   hold(holds);
   document.dispatchEvent(new Event("page-changed"));
 }

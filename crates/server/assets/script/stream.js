@@ -12,9 +12,12 @@ const REOPEN_LAST_MS = 30_000;
 
 const tabs = new BroadcastChannel("ctxpin-stream");
 
-/** `live`, `lost` or `over`, since when, and in this tab whether news came while it was hidden. */
+/** `live`, `lost` or `over`, since when, and the mark of the latest news. */
 let stream = { state: "lost", since: Date.now() };
 let isReader = false;
+/** Whether this tab waits for the answer of the one that reads the stream. */
+let isAsking = false;
+/** Whether news came while this tab was hidden. */
 let hasMissed = false;
 
 /** Starts to listen. Only pages that watch something do. */
@@ -22,8 +25,13 @@ function startStream() {
   if (document.body.dataset.watch === undefined) return;
   tabs.onmessage = ({ data }) => {
     if (data.kind === "ask" && isReader) tabs.postMessage({ kind: "state", stream });
-    if (data.kind === "state") streamBecomes(data.stream);
-    if (data.kind === "news") hear(data.news);
+    if (data.kind === "state") {
+      streamBecomes(data.stream);
+      // Something may have happened between the page and the answer.
+      if (isAsking && data.stream.state === "live") hear({ kind: "everything" }, data.stream.mark);
+      isAsking = false;
+    }
+    if (data.kind === "news") hear(data.news, data.mark);
   };
   document.addEventListener("visibilitychange", () => {
     if (document.hidden || !hasMissed) return;
@@ -41,6 +49,7 @@ function startStream() {
     // The lock is kept until this tab is closed.
     return new Promise(() => {});
   });
+  isAsking = true;
   tabs.postMessage({ kind: "ask" });
 }
 
@@ -48,25 +57,31 @@ function startStream() {
 function readStream(wait) {
   isReader = true;
   const source = new EventSource("/api/v1/watch?state=false");
-  const tell = (news) => {
-    tabs.postMessage({ kind: "news", news });
-    hear(news);
+  const tell = (news, mark) => {
+    tabs.postMessage({ kind: "news", news, mark });
+    hear(news, mark);
   };
   const tellState = (state) => {
-    streamBecomes({ state, since: stream.state === state ? stream.since : Date.now() });
+    streamBecomes({ ...stream, state, since: stream.state === state ? stream.since : Date.now() });
     tabs.postMessage({ kind: "state", stream });
   };
   const reopen = () => {
     source.close();
     if (stream.state !== "over") setTimeout(readStream, wait, Math.min(wait * 2, REOPEN_LAST_MS));
   };
-  source.addEventListener("ready", () => {
+  source.addEventListener("ready", (event) => {
     wait = REOPEN_FIRST_MS;
+    stream.mark = event.lastEventId;
     tellState("live");
     // Something may have happened between the page and the stream.
-    tell({ kind: "everything" });
+    tell({ kind: "everything" }, stream.mark);
   });
-  source.addEventListener("changed", (event) => tell(JSON.parse(event.data)));
+  source.addEventListener("changed", (event) => {
+    const news = JSON.parse(event.data);
+    stream.mark = event.lastEventId;
+    // The server looks from time to time whether it has missed something, which no mark tells.
+    tell(news, news.kind === "everything" ? undefined : stream.mark);
+  });
   source.addEventListener("deleted", (event) => tell({ kind: "gone", ...JSON.parse(event.data) }));
   source.addEventListener("closed", () => {
     tellState("lost");
@@ -111,11 +126,15 @@ function streamWords() {
   return ["stale", `stale since ${clockTime(new Date(stream.since))}`];
 }
 
-/** Refreshes the page if the news concern it: `data-watch` lists ids, or is empty for everything. */
-function hear(news) {
+/**
+ * Refreshes the page if the news concern it: `data-watch` lists ids, or is empty for everything.
+ *
+ * A page that was read at `mark` has these news.
+ */
+function hear(news, mark) {
   const watched = document.body.dataset.watch;
   const concerns = news.kind === "everything" || watched === "" || watched.split(" ").includes(news.id);
-  if (!concerns || stream.state === "over") return;
+  if (!concerns || hasSeen(mark) || stream.state === "over") return;
   hasMissed = document.hidden;
-  if (!hasMissed) refreshSoon();
+  if (!hasMissed) refreshSoon(mark);
 }

@@ -6,6 +6,7 @@ use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use ctxpin_model::token::Credential;
+use ctxpin_operations::news::{self, NewsMoment};
 use ctxpin_protocol::problem::ProblemName;
 
 use super::parts::lines::Layout;
@@ -22,12 +23,15 @@ pub(crate) struct PageCaller {
     /// The value that only the pages of the session hold.
     pub page_value: String,
     pub choices: Choices,
+    /// The moment from which on the page is read.
+    pub begun: NewsMoment,
 }
 
 impl FromRequestParts<App> for PageCaller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let begun = news::moment(&app.service);
         own_origin(parts, app)?;
         let session = PageSession::find(parts, app).await?.ok_or_else(|| {
             ApiError::new(ProblemName::Unauthenticated, "Sign in to see this page.")
@@ -41,6 +45,7 @@ impl FromRequestParts<App> for PageCaller {
             page_value: session.pass.page_value(),
             session,
             choices: Choices::read(&parts.headers),
+            begun,
         };
         if let Some(found) = parts.extensions.get::<FoundCaller>() {
             found.set(caller.clone());

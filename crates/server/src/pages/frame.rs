@@ -5,6 +5,7 @@ use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use ctxpin_model::moment::Moment;
+use ctxpin_operations::news::{NewsMark, mark_since};
 use ctxpin_operations::overview::{self, Overview};
 use ctxpin_protocol::problem::ProblemName;
 use uuid::Uuid;
@@ -85,6 +86,8 @@ pub(crate) struct Frame {
     /// The ids of the objects whose news concern the page, separated by spaces, or nothing for all news. `None`
     /// if the page listens to no news.
     pub watch: Option<String>,
+    /// The mark of the news that the page has seen, if it is known.
+    pub mark: Option<NewsMark>,
     /// Whether the page uses the whole width, as a diff does.
     pub is_wide: bool,
     pub now: Moment,
@@ -149,6 +152,7 @@ impl Frame {
             Place::Search | Place::Settings => None,
         };
         Self {
+            mark: mark_since(&app.service, overview.user.id, caller.begun),
             assets: &ASSETS,
             theme: caller.choices.theme,
             title: title.into(),
@@ -172,6 +176,7 @@ impl Frame {
             places: places(None, |_| None),
             user: None,
             watch: None,
+            mark: None,
             is_wide: false,
             now,
         }

@@ -15,7 +15,7 @@ fn edition(line: &str) -> Workspace {
 }
 
 /// Returns a browser that has signed in, and shows a page with the news of the server.
-async fn signed_in(server: &Server, path: &str) -> Result<Chromium> {
+pub async fn signed_in(server: &Server, path: &str) -> Result<Chromium> {
     let mut browser = Chromium::start().await?;
     let sign_in = format!("/sign-in?next={path}");
     browser

@@ -9,6 +9,7 @@ mod failover;
 mod flows;
 mod frames;
 mod hostile;
+mod open_pages;
 mod pages;
 mod permissions;
 mod proof;
