@@ -7,8 +7,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use ctxpin_model::id::UserId;
 use ctxpin_store::topic::Topic;
 
-use crate::service::Service;
-
 /// How many numbers a process keeps. Owners who share one get another mark at each other's news, which costs a
 /// reader nothing but a read.
 const PLACES: usize = 256;
@@ -29,18 +27,6 @@ impl fmt::Display for NewsMark {
 /// A moment in the news of a process.
 #[derive(Debug, Clone, Copy)]
 pub struct NewsMoment(u64);
-
-/// Returns the present moment. A reader takes it before it reads.
-pub fn moment(service: &Service) -> NewsMoment {
-    NewsMoment(service.wakes.news.lock().last)
-}
-
-/// Returns the mark of what a reader has read of `owner` since a moment. Returns `None` if there were news
-/// meanwhile, because nobody knows whether the reader has seen them.
-pub fn mark_since(service: &Service, owner: UserId, begun: NewsMoment) -> Option<NewsMark> {
-    let mark = service.wakes.news.mark(owner);
-    (mark.number <= begun.0).then_some(mark)
-}
 
 /// The numbers of the latest hints of a process.
 pub(crate) struct News {
@@ -73,6 +59,17 @@ impl News {
             Some(owner) => numbers.by_place[place(owner)] = last,
             None => numbers.by_place.fill(last),
         }
+    }
+
+    /// Returns the present moment.
+    pub fn moment(&self) -> NewsMoment {
+        NewsMoment(self.lock().last)
+    }
+
+    /// Returns the mark of an owner, unless there were news of the owner since a moment.
+    pub fn mark_since(&self, owner: UserId, begun: NewsMoment) -> Option<NewsMark> {
+        let mark = self.mark(owner);
+        (mark.number <= begun.0).then_some(mark)
     }
 
     /// Returns the mark of an owner.
@@ -112,6 +109,11 @@ mod tests {
         news.note(Topic::Everything);
         assert_ne!(after[0], marks()[0]);
         assert_ne!(after[1], marks()[1]);
+        let begun = news.moment();
+        assert_eq!(news.mark_since(one, begun), Some(marks()[0]));
+        news.note(Topic::Account { owner: other });
+        assert_eq!(news.mark_since(one, begun), Some(marks()[0]));
+        assert_eq!(news.mark_since(other, begun), None);
         assert_ne!(before[0], News::new().mark(one), "it is another process");
     }
 }

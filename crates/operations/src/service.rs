@@ -19,6 +19,7 @@ use uuid::Uuid;
 use crate::bulk_movers::BulkMovers;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
+use crate::news::{NewsMark, NewsMoment};
 use crate::quota_warnings::QuotaWarnings;
 use crate::rates::RateCounts;
 use crate::refusals::Refusals;
@@ -77,6 +78,17 @@ impl Service {
             pass_binding: None,
             sync_paused: false,
         })
+    }
+
+    /// Returns the present moment in the news. A reader takes it before it reads.
+    pub fn news_moment(&self) -> NewsMoment {
+        self.wakes.news.moment()
+    }
+
+    /// Returns the mark of what a reader has read of `owner` since a moment. Returns `None` if there were news
+    /// meanwhile, because nobody knows whether the reader has seen them.
+    pub fn news_mark(&self, owner: UserId, begun: NewsMoment) -> Option<NewsMark> {
+        self.wakes.news.mark_since(owner, begun)
     }
 
     /// Returns the service with pushes paused: they fail with [`Error::SyncPaused`].

@@ -6,7 +6,7 @@ use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use ctxpin_model::token::Credential;
-use ctxpin_operations::news::{self, NewsMoment};
+use ctxpin_operations::news::NewsMoment;
 use ctxpin_protocol::problem::ProblemName;
 
 use super::parts::lines::Layout;
@@ -31,7 +31,7 @@ impl FromRequestParts<App> for PageCaller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let begun = news::moment(&app.service);
+        let begun = app.service.news_moment();
         own_origin(parts, app)?;
         let session = PageSession::find(parts, app).await?.ok_or_else(|| {
             ApiError::new(ProblemName::Unauthenticated, "Sign in to see this page.")

@@ -5,7 +5,7 @@ use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use ctxpin_model::moment::Moment;
-use ctxpin_operations::news::{NewsMark, mark_since};
+use ctxpin_operations::news::NewsMark;
 use ctxpin_operations::overview::{self, Overview};
 use ctxpin_protocol::problem::ProblemName;
 use uuid::Uuid;
@@ -152,7 +152,7 @@ impl Frame {
             Place::Search | Place::Settings => None,
         };
         Self {
-            mark: mark_since(&app.service, overview.user.id, caller.begun),
+            mark: app.service.news_mark(overview.user.id, caller.begun),
             assets: &ASSETS,
             theme: caller.choices.theme,
             title: title.into(),
