@@ -3,6 +3,7 @@
 use std::hash::Hash;
 
 use crate::agent::{Head, PushRefused};
+use crate::delivery::Delivery;
 use crate::drift::{Drift, DriftFacts, Hashes, drift};
 use crate::hash::{BlobHash, SnapshotId};
 use crate::id::{AgentId, ChatId, UserId};
@@ -206,6 +207,8 @@ pub struct ChatSummary {
     /// The number of the agent's last head that equals the pin. `None` if no head does.
     pub pinned_seq: Option<i64>,
     pub last_turn_at: Option<Moment>,
+    /// How the last turn's context reached the model.
+    pub last_delivery: Option<Delivery>,
 }
 
 impl ChatSummary {

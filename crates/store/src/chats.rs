@@ -65,7 +65,8 @@ fn select(transaction: &mut Transaction) -> Query<'_> {
 const SUMMARY_COLUMNS: &str = ", a.workspace, a.last_seen_at, \
      (select max(e.seq) from agent_heads e where e.agent_id = c.agent_id \
       and e.context_hash = ps.context_hash and (c.tools = 'live' or e.tools_hash = ps.tools_hash)), \
-     (select t.started_at from turns t where t.chat_id = c.id and t.number = c.turn_count)";
+     (select t.started_at from turns t where t.chat_id = c.id and t.number = c.turn_count), \
+     (select t.delivery from turns t where t.chat_id = c.id and t.number = c.turn_count)";
 
 /// Begins a statement that reads summaries of chats.
 fn select_summary(transaction: &mut Transaction) -> Query<'_> {
@@ -85,6 +86,7 @@ impl Columns for ChatSummary {
             agent_seen_at: row.take()?,
             pinned_seq: row.take()?,
             last_turn_at: row.take()?,
+            last_delivery: row.take()?,
         })
     }
 }

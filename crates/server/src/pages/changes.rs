@@ -209,6 +209,7 @@ fn row(pending: &PendingChat, now: Moment) -> ChatRow {
         agent_seen_at: Some(now),
         pinned_seq: None,
         last_turn_at: None,
+        last_delivery: None,
     };
     let row = ChatRow::new(&summary, now);
     match seen {

@@ -4,6 +4,7 @@ use askama::Template;
 use askama::filters::HtmlSafe;
 use ctxpin_model::chat::ChatSummary;
 use ctxpin_model::context::ContextView;
+use ctxpin_model::delivery::Delivery;
 use ctxpin_model::id::ChatId;
 use ctxpin_model::moment::Moment;
 use ctxpin_operations::{chats, contexts};
@@ -96,9 +97,18 @@ pub(super) struct ChatHead {
     /// When the agent answered last, if it has gone.
     gone: Option<Time>,
     tabs: Vec<TabLink>,
-    take_all: Command,
-    /// Whether the head has the button that takes all changes, because the page has no other.
-    has_button: bool,
+    /// Whether the agent's last push was refused.
+    is_refused: bool,
+    /// Whether the last turn was only observed.
+    is_observed: bool,
+    next: Option<Next>,
+}
+
+/// The sensible next thing to do with a chat, as the one button of its head.
+enum Next {
+    TakeAll(Command),
+    Unarchive,
+    Link { label: &'static str, path: String },
 }
 
 impl HtmlSafe for ChatHead {}
@@ -161,10 +171,6 @@ impl ChatHead {
         });
         Self {
             tabs: tabs.collect(),
-            take_all: Command::new(
-                "Take all",
-                format!("ctxpin chat refresh {}", last_digits(&id)),
-            ),
             short: last_digits(&id).to_owned(),
             title: title_of(line),
             page_value: frame.page_value().to_owned(),
@@ -186,9 +192,48 @@ impl ChatHead {
                 .agent_seen_at
                 .filter(|_| rail.is_away)
                 .map(|at| Time::clock(at, now)),
-            has_button: rail.stand == Stand::Drifted && tab != Tab::Changes,
+            is_refused: chat.agent_refused.is_some(),
+            is_observed: line.last_delivery == Some(Delivery::Observed),
+            next: Next::of(line, view, &rail, tab),
             rail,
             id: chat.id,
+        }
+    }
+}
+
+impl Next {
+    /// Returns the next thing to do. `None` if there is none, or if the page has the button for it.
+    fn of(line: &ChatSummary, view: &ContextView, rail: &Rail, tab: Tab) -> Option<Self> {
+        let chat = &line.chat;
+        let id = chat.id.to_string();
+        let link = |other: Tab, label| {
+            let (_, path) = other.link();
+            let path = format!("/chats/{id}{path}");
+            (other != tab).then_some(Self::Link { label, path })
+        };
+        // Only the owner may do something with the chat.
+        if !view.tells_bodies {
+            return None;
+        }
+        if chat.archived_at.is_some() {
+            return Some(Self::Unarchive);
+        }
+        match rail.stand {
+            // The tab has a foot with the decision.
+            Stand::Drifted | Stand::Declined if tab == Tab::Changes => None,
+            Stand::Drifted => {
+                let command = format!("ctxpin chat refresh {}", last_digits(&id));
+                Some(Self::TakeAll(Command::new("Take all", command)))
+            }
+            Stand::Declined => link(Tab::Changes, "Show what was declined"),
+            Stand::Unpinned if chat.agent.is_none() => Some(Self::Link {
+                label: "Bind to a workspace",
+                path: format!("/chats/{id}/settings"),
+            }),
+            Stand::Unpinned => link(Tab::Changes, "Start its agent"),
+            Stand::Clean if rail.has_error => link(Tab::Context, "Show what is missing"),
+            Stand::Clean if rail.is_away => link(Tab::Changes, "Start its agent"),
+            Stand::Clean => link(Tab::Prompt, "Read the prompt"),
         }
     }
 }
@@ -205,4 +250,220 @@ pub(super) fn chat_id(path: &crate::params::PathParams) -> ApiResult<ChatId> {
             "There is no chat of this id, or you may not see it.",
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use ctxpin_model::agent::{Head, PushRefused};
+    use ctxpin_model::chat::{ChatRecord, PinState};
+    use ctxpin_model::drift::Hashes;
+    use ctxpin_model::hash::{BlobHash, ContextHash, SnapshotId, ToolsHash};
+    use ctxpin_model::pin::{Pin, Rendered};
+    use ctxpin_model::policy::Policy;
+    use ctxpin_model::quota::{Limit, Stock};
+    use ctxpin_model::tools_mode::ToolsMode;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::pages::caller::Choices;
+
+    fn now() -> Moment {
+        Moment::from_unix_micros(1_795_788_000_000_000).unwrap()
+    }
+
+    fn before(minutes: u64) -> Moment {
+        now().before(Duration::from_secs(60 * minutes))
+    }
+
+    fn hashes(text: &str) -> Hashes {
+        Hashes {
+            context: ContextHash::of(text.as_bytes()),
+            tools: ToolsHash::of(b""),
+        }
+    }
+
+    fn head(text: &str) -> Head {
+        Head {
+            seq: 4,
+            snapshot: SnapshotId::of(text.as_bytes()),
+            hashes: hashes(text),
+            received_at: before(20),
+        }
+    }
+
+    fn pin(text: &str) -> PinState {
+        PinState {
+            pin: Pin {
+                snapshot: SnapshotId::of(text.as_bytes()),
+                hashes: hashes(text),
+                prompt: Rendered {
+                    prompt: BlobHash::of(text.as_bytes()),
+                    renderer: 2,
+                },
+            },
+            pinned_at: before(60),
+            error: None,
+        }
+    }
+
+    /// Returns a chat whose pin is what its workspace has.
+    fn clean() -> ChatSummary {
+        let chat = ChatRecord {
+            id: Uuid::from_u128(1).into(),
+            owner: Uuid::from_u128(2).into(),
+            client: Some("claude-code".into()),
+            reference: None,
+            title: Some("Split the payment step".into()),
+            agent: Some(Uuid::from_u128(3).into()),
+            parent: None,
+            archived_at: None,
+            policy: Policy::Manual,
+            tools: ToolsMode::Live,
+            declined: None,
+            pin_seq: 1,
+            pin: Some(pin("one")),
+            turn_count: 0,
+            created_at: before(60),
+            updated_at: before(60),
+            head: Some(head("one")),
+            head_settled: true,
+            first_other_at: None,
+            head_prompt: None,
+            agent_refused: None,
+        };
+        ChatSummary {
+            chat,
+            workspace: Some("shop".into()),
+            agent_seen_at: Some(now()),
+            pinned_seq: Some(4),
+            last_turn_at: None,
+            last_delivery: None,
+        }
+    }
+
+    fn drifted() -> ChatSummary {
+        let mut line = clean();
+        line.chat.head = Some(head("two"));
+        line.chat.first_other_at = Some(before(20));
+        line.pinned_seq = Some(2);
+        line
+    }
+
+    /// Returns the head of a chat on a tab, without the menu and the tabs.
+    fn shown(line: &ChatSummary, tab: Tab, tells_bodies: bool) -> String {
+        let view = ContextView {
+            chat: line.chat.clone(),
+            pinned: None,
+            head: None,
+            tells_bodies,
+            latest_renderer: 2,
+        };
+        let frame = Frame::anonymous("A chat", Choices::default(), now());
+        let head = ChatHead::new(line, &view, tab, &frame).render().unwrap();
+        let (before_menu, rest) = head.split_once("  <details class=\"menu\">").unwrap();
+        let (_, rest) = rest.split_once("</details>").unwrap();
+        let (rest, _) = rest.split_once("<nav class=\"tabs\"").unwrap();
+        let (_, button) = before_menu.split_once("</details></div>").unwrap();
+        format!("{}{}", button.trim_start_matches('\n'), rest)
+    }
+
+    /// Writes the head of a chat in every state.
+    #[test]
+    fn each_state_has_one_sentence_and_one_next_thing() {
+        let with = |mut line: ChatSummary, change: fn(&mut ChatSummary)| {
+            change(&mut line);
+            line
+        };
+        let states = [
+            ("clean", clean()),
+            ("drifted", drifted()),
+            (
+                "declined",
+                with(drifted(), |line| line.chat.declined = Some(hashes("two"))),
+            ),
+            (
+                "unpinned, before the first push",
+                with(clean(), |line| {
+                    (line.chat.pin, line.chat.head) = (None, None)
+                }),
+            ),
+            (
+                "unpinned, without a workspace",
+                with(clean(), |line| {
+                    (line.chat.pin, line.chat.head, line.chat.agent) = (None, None, None);
+                    line.workspace = None;
+                }),
+            ),
+            (
+                "pinned, without a workspace",
+                with(clean(), |line| {
+                    (line.chat.head, line.chat.agent) = (None, None);
+                    line.workspace = None;
+                }),
+            ),
+            (
+                "error",
+                with(clean(), |line| {
+                    let pin = line.chat.pin.as_mut().unwrap();
+                    pin.error = Some("a file cannot be read".into());
+                }),
+            ),
+            (
+                "agent gone",
+                with(clean(), |line| line.agent_seen_at = Some(before(90))),
+            ),
+            (
+                "drifted, agent gone",
+                with(drifted(), |line| line.agent_seen_at = Some(before(90))),
+            ),
+            (
+                "push refused",
+                with(clean(), |line| {
+                    line.chat.agent_refused = Some(PushRefused {
+                        limit: Limit::Stock(Stock::Agents),
+                        at: before(5),
+                    });
+                }),
+            ),
+            (
+                "observed turns",
+                with(clean(), |line| {
+                    line.chat.turn_count = 7;
+                    line.last_turn_at = Some(before(10));
+                    line.last_delivery = Some(Delivery::Observed);
+                }),
+            ),
+            (
+                "archived",
+                with(drifted(), |line| line.chat.archived_at = Some(before(10))),
+            ),
+        ];
+        let mut heads = String::new();
+        for (name, line) in &states {
+            heads += &format!("## {name}\n{}\n", shown(line, Tab::Turns, true));
+        }
+        heads += &format!(
+            "## for an auditor\n{}",
+            shown(&drifted(), Tab::Turns, false)
+        );
+        insta::with_settings!({
+            snapshot_path => "../../../tests/golden/pages",
+            prepend_module_to_snapshot => false,
+            omit_expression => true,
+        }, { insta::assert_snapshot!("chat-heads", heads) });
+    }
+
+    #[test]
+    fn the_page_that_has_the_button_has_no_other() {
+        let check = |line: &ChatSummary, tab, expected: bool| {
+            let has_button = shown(line, tab, true).contains("primary");
+            assert_eq!(has_button, expected, "{:?} {tab:?}", line.chat);
+        };
+        check(&drifted(), Tab::Changes, false);
+        check(&drifted(), Tab::History, true);
+        check(&clean(), Tab::Changes, true);
+        check(&clean(), Tab::Prompt, false);
+    }
 }
