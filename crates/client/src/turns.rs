@@ -1,8 +1,9 @@
 //! Calls for turns.
 
+use bytes::Bytes;
 use ctxpin_model::id::ChatId;
 use ctxpin_protocol::http::page::{Page, PageQuery};
-use ctxpin_protocol::http::turns::{Turn, TurnBegin, TurnBegun};
+use ctxpin_protocol::http::turns::{Turn, TurnBegin, TurnBegun, TurnGiven};
 use reqwest::Method;
 
 use crate::connection::{Client, with_json};
@@ -28,5 +29,19 @@ impl Client {
         let chat = chat.to_string();
         self.json(self.query_request(&["chats", &chat, "turns"], page)?)
             .await
+    }
+
+    /// Reads a turn with what it gave to the model.
+    pub async fn turn(&self, chat: ChatId, number: i64) -> Result<TurnGiven, ClientError> {
+        let (chat, number) = (chat.to_string(), number.to_string());
+        self.json(self.request(Method::GET, &["chats", &chat, "turns", &number])?)
+            .await
+    }
+
+    /// Reads the prompt that a turn was given: Markdown in UTF-8, empty if the chat had no pin.
+    pub async fn turn_prompt(&self, chat: ChatId, number: i64) -> Result<Bytes, ClientError> {
+        let (chat, number) = (chat.to_string(), number.to_string());
+        let segments = ["chats", &chat, "turns", &number, "prompt"];
+        self.bytes(self.request(Method::GET, &segments)?).await
     }
 }

@@ -248,6 +248,8 @@ spelled! {
         /// Begin a turn.
         TurnBegin = "turn_begin",
         TurnList = "turn_list",
+        /// Read a turn with what it offered.
+        TurnRead = "turn_read",
         /// List the chats and turns in which a content was in force.
         ExposureRead = "exposure_read",
         /// Create a user.
@@ -324,7 +326,9 @@ impl Operation {
             | Self::ExposureRead
             | Self::TokenList
             | Self::TokenChildren => (Who::Anyone, Some(Read)),
-            Self::AgentRead | Self::ContextRead => (Who::Reader(Bodies, Metadata), Some(Read)),
+            Self::AgentRead | Self::ContextRead | Self::TurnRead => {
+                (Who::Reader(Bodies, Metadata), Some(Read))
+            }
             Self::HeadList
             | Self::ChatRead
             | Self::HistoryRead

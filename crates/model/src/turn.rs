@@ -42,9 +42,35 @@ pub struct TurnContext {
     pub prompt: String,
     /// The estimated number of tokens of the prompt.
     pub prompt_tokens: u64,
+    pub offer: Offer,
+}
+
+/// What a model may ask for in a turn.
+#[derive(Debug, Clone, Default)]
+pub struct Offer {
     /// The pin's `ok` skills.
     pub skills: Vec<Resource>,
     pub tools: Tools,
+}
+
+/// A turn as it is told afterwards, without the text of its prompt.
+#[derive(Debug, Clone)]
+pub struct TurnView {
+    pub turn: TurnRecord,
+    /// `None` if the chat had no pin.
+    pub prompt: Option<PromptFacts>,
+    /// `None` if the caller may not read bodies.
+    pub offer: Option<Offer>,
+}
+
+/// What is known of a prompt besides its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PromptFacts {
+    pub size_bytes: u64,
+    /// The estimated number of tokens.
+    pub tokens: u64,
+    /// The version of the renderer that made it.
+    pub renderer: i64,
 }
 
 /// A request for a turn.

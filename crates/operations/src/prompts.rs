@@ -15,6 +15,7 @@ use ctxpin_model::resource::{Bodies, Kind, Resource};
 use ctxpin_model::snapshot::Snapshot;
 use ctxpin_model::token::Credential;
 use ctxpin_model::treatment::TreatedSnapshot;
+use ctxpin_render::parts;
 use ctxpin_render::prompt::render;
 use ctxpin_render::renderer::Renderer;
 use ctxpin_store::database::Transaction;
@@ -26,12 +27,12 @@ use crate::error::{Error, Result};
 use crate::frame::audited;
 use crate::service::Service;
 
-/// A chat's pinned prompt.
+/// The prompt of a chat's pin, or of the pin that a turn had.
 #[derive(Debug, Clone)]
 pub struct PinnedPrompt {
-    /// `None` if the chat is unpinned.
+    /// `None` without a pin.
     pub hash: Option<BlobHash>,
-    /// `None` if the chat is unpinned, or if the caller has these bytes already.
+    /// `None` without a pin, or if the caller has these bytes already.
     pub bytes: Option<Bytes>,
 }
 
@@ -62,6 +63,26 @@ pub async fn prompt(
         hash: read.hash,
         bytes: read.bytes,
     })
+}
+
+/// A part of a prompt, for a reader.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PromptPart {
+    /// The path of the file that the part is from. `None` for what stands between files.
+    pub source: Option<String>,
+    pub text: String,
+}
+
+/// Returns the parts of a prompt that the renderer of that number made.
+pub fn parts(prompt: &[u8], renderer: i64) -> Vec<PromptPart> {
+    let prompt = String::from_utf8_lossy(prompt);
+    let renderer = Renderer::of_number(renderer).unwrap_or(Renderer::CURRENT);
+    let parts = parts::parts(&prompt, renderer).into_iter();
+    let parts = parts.map(|part| PromptPart {
+        source: part.source.map(str::to_owned),
+        text: part.text.to_owned(),
+    });
+    parts.collect()
 }
 
 /// The longest time to render a prompt. A snapshot at every limit takes a tenth of it.

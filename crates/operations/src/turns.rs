@@ -7,7 +7,7 @@ use ctxpin_model::audit::AuditObject;
 use ctxpin_model::chat::ChatRecord;
 use ctxpin_model::compose::{additive, settle};
 use ctxpin_model::diff::changes;
-use ctxpin_model::hash::SnapshotId;
+use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_model::id::ChatId;
 use ctxpin_model::offered_tools::Tools;
 use ctxpin_model::page::{Page, PageRequest};
@@ -16,17 +16,17 @@ use ctxpin_model::policy::Uptake;
 use ctxpin_model::quota::Rate;
 use ctxpin_model::token::Credential;
 use ctxpin_model::turn::TurnRequest;
-use ctxpin_model::turn::{TurnBegun, TurnContext, TurnRecord};
+use ctxpin_model::turn::{Offer, PromptFacts, TurnBegun, TurnContext, TurnRecord, TurnView};
 use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::{Granted, object, right};
 
 use crate::contexts;
 use crate::error::{Error, Result};
-use crate::frame::{ATTEMPT_UNDER_LOCKS, commit, write};
+use crate::frame::{ATTEMPT_UNDER_LOCKS, commit, read_bodies, write};
 use crate::ground::Ground;
 use crate::moves::{Cause, Composed, Prepared};
 use crate::pins::was_settled;
-use crate::prompts::sealed_weight;
+use crate::prompts::{PinnedPrompt, sealed_weight};
 use crate::service::Service;
 
 /// Begins a turn: pins an unpinned chat whose agent has a head, applies the chat's policy, and records the
@@ -319,6 +319,19 @@ async fn given(
         }
         None => String::new(),
     };
+    Ok(TurnContext {
+        prompt_tokens: ctxpin_render::estimate::tokens(prompt.len() as u64),
+        prompt,
+        offer: offer(transaction, granted, turn).await?,
+    })
+}
+
+/// Reads the skills and the tools that a turn's stamp names.
+async fn offer(
+    transaction: &mut Transaction,
+    granted: &Granted<object::Chat, right::Body>,
+    turn: &TurnRecord,
+) -> Result<Offer> {
     let pinned = match turn.snapshot {
         Some(id) => contexts::snapshot(transaction, granted, id).await?,
         None => Arc::default(),
@@ -331,9 +344,7 @@ async fn given(
         }
         None => Tools::default(),
     };
-    Ok(TurnContext {
-        prompt_tokens: ctxpin_render::estimate::tokens(&prompt),
-        prompt,
+    Ok(Offer {
         skills: pinned.skills().cloned().collect(),
         tools,
     })
@@ -356,4 +367,64 @@ pub async fn list(
         .grant_chat(&caller, Operation::TurnList, chat)
         .await?;
     Ok(granted.turns(&mut transaction, page).await?)
+}
+
+/// Returns the turn of that number in a chat, with the facts of its prompt and what it offered. Leaves out the
+/// offer if the caller may not read the chat's bodies.
+///
+/// # Errors
+///
+/// Returns [`Error::NotFound`] if the chat has no such turn, and [`Error::Store`] if the caller may not see the
+/// chat.
+pub async fn read(
+    service: &Service,
+    credential: Credential,
+    chat: ChatId,
+    number: i64,
+) -> Result<TurnView> {
+    let caller = service.caller(credential);
+    let mut transaction = service.database.read().await?;
+    let granted = transaction
+        .grant_chat(&caller, Operation::TurnRead, chat)
+        .await?;
+    let stamped = granted.turn_at(&mut transaction, number).await?;
+    let stamped = stamped.ok_or(Error::NotFound("turn"))?;
+    let offer = match granted.bodies() {
+        Some(granted) => Some(offer(&mut transaction, &granted, &stamped.turn).await?),
+        None => None,
+    };
+    let prompt = stamped.size_bytes.zip(stamped.renderer);
+    Ok(TurnView {
+        prompt: prompt.map(|(size_bytes, renderer)| PromptFacts {
+            size_bytes,
+            tokens: ctxpin_render::estimate::tokens(size_bytes),
+            renderer,
+        }),
+        turn: stamped.turn,
+        offer,
+    })
+}
+
+/// Returns the prompt that a turn was given. Does not read the bytes if `known` is the prompt's hash.
+///
+/// # Errors
+///
+/// Returns [`Error::NotFound`] if the chat has no such turn, and [`Error::Store`] if the caller may not read the
+/// chat's bodies. Writes a line of the audit log for a refusal.
+pub async fn prompt(
+    service: &Service,
+    credential: Credential,
+    chat: ChatId,
+    number: i64,
+    known: Option<BlobHash>,
+) -> Result<PinnedPrompt> {
+    let (mut transaction, granted) =
+        read_bodies(service, credential, Operation::PromptRead, chat).await?;
+    let stamped = granted.turn_at(&mut transaction, number).await?;
+    let hash = stamped.ok_or(Error::NotFound("turn"))?.turn.prompt;
+    let bytes = match hash.filter(|hash| Some(*hash) != known) {
+        Some(hash) => Some(granted.prompt_bytes(&mut transaction, hash).await?.into()),
+        None => None,
+    };
+    Ok(PinnedPrompt { hash, bytes })
 }

@@ -9,6 +9,7 @@
 //! number, such as [`renderer_1`], because pins name it.
 
 pub mod estimate;
+pub mod parts;
 pub mod prompt;
 pub mod renderer;
 pub mod renderer_1;

@@ -257,6 +257,8 @@ fn api_routes() -> Vec<Route> {
         Route::new(routes!(skills::read_file)),
         Route::new(routes!(tools::list)),
         Route::new(routes!(turns::begin, turns::list)),
+        Route::new(routes!(turns::read)),
+        Route::new(routes!(turns::read_prompt)),
         Route::new(routes!(exposures::read)),
         Route::new(routes!(watches::own)).cached(CachePolicy::Revalidate),
         Route::new(routes!(watches::chat)).cached(CachePolicy::Revalidate),

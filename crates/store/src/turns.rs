@@ -20,7 +20,48 @@ columns! {
     }
 }
 
+/// A turn with what the database knows of its prompt. Both are `None` if the chat had no pin.
+#[derive(Debug)]
+pub struct StampedTurn {
+    pub turn: TurnRecord,
+    pub size_bytes: Option<u64>,
+    /// The version of the renderer that made the prompt.
+    pub renderer: Option<i64>,
+}
+
 impl<R> Granted<Chat, R> {
+    /// Returns the chat's turn of that number.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
+    pub async fn turn_at(
+        &self,
+        transaction: &mut Transaction,
+        number: i64,
+    ) -> Result<Option<StampedTurn>> {
+        let chat = self.id();
+        self.within(transaction)?
+            .query("select ")
+            .push(COLUMNS)
+            .push(
+                ", (select b.size from blobs b where b.hash = turns.prompt), \
+                 (select p.renderer from chat_pins p where p.chat_id = turns.chat_id \
+                  and p.snapshot_id = turns.snapshot_id and p.prompt = turns.prompt order by p.seq desc limit 1) \
+                 from turns where chat_id = $1 and number = $2",
+            )
+            .bind(&chat)
+            .bind(&number)
+            .optional(|row| {
+                Ok(StampedTurn {
+                    turn: row.take()?,
+                    size_bytes: row.take()?,
+                    renderer: row.take()?,
+                })
+            })
+            .await
+    }
+
     /// Returns a page of the chat's turns, newest first.
     ///
     /// # Errors

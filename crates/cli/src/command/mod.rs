@@ -25,10 +25,12 @@ use std::str::FromStr;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use ctxpin_client::error::ClientError;
 use ctxpin_model::resource::UnknownWord;
 use ctxpin_protocol::http::page::{PAGE_ITEMS_MAX, PageQuery};
+use ctxpin_protocol::problem::ProblemName;
 
-use crate::say::{self, Failure};
+use crate::say::{self, Failure, Hint};
 use crate::setting::{blamed_variable, without_empty_variables};
 
 /// Pins the context of an AI agent's chats: see it, accept it, refuse it, undo it and prove it.
@@ -158,6 +160,17 @@ where
 {
     let spellings = all.iter().map(move |word| spelling(*word));
     PossibleValuesParser::new(spellings).try_map(|word| word.parse())
+}
+
+/// Returns the failure of a request, with a hint what exists if the server found nothing under the
+/// name.
+fn absent(error: ClientError, hint: Hint) -> Failure {
+    let is_absent = error.problem_name() == Some(ProblemName::NotFound);
+    let failure = Failure::from(error);
+    match is_absent {
+        true => failure.only_hint(hint),
+        false => failure,
+    }
 }
 
 /// Says how to get the next page, if there is one.

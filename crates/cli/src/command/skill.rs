@@ -1,11 +1,9 @@
 //! `ctxpin skill`: the skills of a chat's pin.
 
 use clap::{Args, Subcommand};
-use ctxpin_client::error::ClientError;
 use ctxpin_protocol::http::skills::SkillQuery;
-use ctxpin_protocol::problem::ProblemName;
 
-use super::Output;
+use super::{Output, absent};
 use crate::chat_choice::{self, ChatArgument, ChatOption};
 use crate::connect::Connection;
 use crate::say::{self, Failure, Hint, NextCommand, Table};
@@ -107,16 +105,5 @@ impl Noun {
                 say::print_bytes(skill.body.as_bytes())
             }
         }
-    }
-}
-
-/// Returns the failure of a request, with a hint what exists if the server found nothing under the
-/// name.
-fn absent(error: ClientError, hint: Hint) -> Failure {
-    let is_absent = error.problem_name() == Some(ProblemName::NotFound);
-    let failure = Failure::from(error);
-    match is_absent {
-        true => failure.only_hint(hint),
-        false => failure,
     }
 }

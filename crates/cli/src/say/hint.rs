@@ -78,6 +78,7 @@ texts! {
         ChatList = "ctxpin chat list",
         ChatListArchived = "ctxpin chat list --archived",
         ChatNew = "ctxpin chat new",
+        ChatTurns = "ctxpin chat turns",
         ChatUnarchive = "ctxpin chat archive CHAT --undo",
         ChatUnpin = "ctxpin chat unpin",
         Down = "ctxpin down",

@@ -19,6 +19,7 @@ use ctxpin_operations::pending_changes;
 use ctxpin_operations::prompts;
 use ctxpin_operations::pushes;
 use ctxpin_operations::service::Service;
+use ctxpin_operations::turns;
 use ctxpin_operations::watches;
 use ctxpin_store::counts::Counts;
 use ctxpin_testing::chats::TestChat;
@@ -255,6 +256,13 @@ async fn pages(scene: &Scene<'_>, ledger: &mut Ledger<'_>, chat: &TestChat) {
     ledger.note("list 50 summaries", read).await.unwrap();
     let read = chats::summary(service, owner, chat.id);
     ledger.note("read a summary", read).await.unwrap();
+    let read = turns::read(service, owner, chat.id, 1);
+    ledger.note("read a turn", read).await.unwrap();
+    let read = turns::prompt(service, owner, chat.id, 1, None);
+    ledger
+        .note("read the prompt of a turn", read)
+        .await
+        .unwrap();
     let chats = [chat.id];
     let read = history::steps(service, owner, &chats);
     ledger.note("read the moves for a map", read).await.unwrap();

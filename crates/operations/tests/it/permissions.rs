@@ -6,12 +6,14 @@ use std::time::Duration;
 use ctxpin_model::access::{Actor, Decision, Object, Operation, Refusal, Role, Scope, decide};
 use ctxpin_model::agent::AgentRequest;
 use ctxpin_model::audit::AuditOutcome;
+use ctxpin_model::delivery::Delivery;
 use ctxpin_model::history::HistoryRequest;
 use ctxpin_model::id::{AgentId, ChatId, TokenId, UserId};
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pin_move::PinMove;
 use ctxpin_model::token::TokenRequest;
 use ctxpin_model::token::{Credential, Token};
+use ctxpin_model::turn::TurnRequest;
 use ctxpin_model::user::UserChange;
 use ctxpin_operations::agents;
 use ctxpin_operations::chats;
@@ -19,6 +21,7 @@ use ctxpin_operations::history;
 use ctxpin_operations::people::{self, Revocation};
 use ctxpin_operations::pins;
 use ctxpin_operations::service::Service;
+use ctxpin_operations::turns;
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::{TestAgent, chat, first_admin, user};
 use ctxpin_testing::workspace::Workspace;
@@ -219,6 +222,11 @@ impl<'t> World<'t> {
         let first = Workspace::with_agents_md("/w", "One.\n").skill("pdf", "Reads.", &[("a", "a")]);
         agent.push(service, &first).await.unwrap();
         let chat = chat(service, owner, Some(agent.id)).await.id;
+        let turn = TurnRequest {
+            reference: None,
+            delivery: Delivery::Delivered,
+        };
+        turns::begin(service, owner, chat, &turn).await.unwrap();
         let second = first.file("AGENTS.md", "Two.\n");
         agent.push(service, &second).await.unwrap();
         let name = Uuid::now_v7().to_string();
@@ -289,7 +297,7 @@ fn is_on_owned(operation: Operation) -> bool {
         AgentRead | AgentDelete | AgentTokenRotate | AgentUse | HeadList | ChatRead
         | ChatChange | ChatDelete | ChatInherit | ContextRead | PinMove | PinClear
         | HistoryRead | DiffRead | ResourceRead | PromptRead | SkillRead | ToolRead | TurnBegin
-        | TurnList | UsageRead => true,
+        | TurnList | TurnRead | UsageRead => true,
         AgentCreate | AgentList | SessionOpen | ContextPush | BlobUpload | AgentRefresh
         | ChatCreate | ChatList | PendingChangeList | PinMoveMany | ExposureRead | UserCreate
         | UserList | UserChange | QuotaChange | SignIn | SignInCodeCreate | TokenCreate
@@ -303,7 +311,7 @@ fn noted_as(operation: Operation) -> &'static [Operation] {
     use Operation::*;
     match operation {
         AgentList | AgentRead | HeadList | ChatList | PendingChangeList | ChatRead
-        | ContextRead | HistoryRead | TurnList | ExposureRead | UserList | UsageRead
+        | ContextRead | HistoryRead | TurnList | TurnRead | ExposureRead | UserList | UsageRead
         | TokenList | TokenChildren | MeRead | AuditRead | MetricsRead => &[],
         DiffRead => &[DiffRead],
         ResourceRead => &[ResourceRead],

@@ -6,6 +6,7 @@ use ctxpin_model::pin::Reason;
 use ctxpin_model::policy::Policy;
 use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_model::turn::TurnBegun;
+use ctxpin_operations::turns;
 use ctxpin_testing::chats::{TestChat, bound_to, given};
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::workspace::Workspace;
@@ -20,6 +21,7 @@ ctxpin_testing::on_both_databases!(
     an_archived_chat_has_no_turn,
     a_turn_that_began_before_archiving_is_still_answered,
     observed_turns_say_so,
+    a_past_turn_tells_what_it_was_given,
     manual_moves_nothing,
     additive_takes_up_what_is_new,
     additive_never_shadows_nor_displaces,
@@ -53,7 +55,7 @@ async fn a_turn_is_stamped_with_what_is_in_force(test: &TestService) {
     let view = chat.turn().await.unwrap();
     assert!(view.is_new);
     assert_eq!(given(&view).prompt, rendered(&workspace));
-    assert_eq!(given(&view).skills.len(), 1);
+    assert_eq!(given(&view).offer.skills.len(), 1);
     assert_eq!(tools(&view), "git__log");
     assert_eq!(view.notice, None);
     let turn = view.turn;
@@ -68,6 +70,7 @@ async fn a_turn_is_stamped_with_what_is_in_force(test: &TestService) {
 
 fn tools(view: &TurnBegun) -> String {
     let names: Vec<_> = given(view)
+        .offer
         .tools
         .offered
         .iter()
@@ -109,7 +112,7 @@ async fn the_same_reference_answers_the_same_turn(test: &TestService) {
     assert!(!again.is_new);
     assert_eq!(given(&again).prompt, rendered(&first));
     assert_eq!(tools(&again), "git__log");
-    assert_eq!(given(&again).skills, given(&before).skills);
+    assert_eq!(given(&again).offer.skills, given(&before).offer.skills);
     assert_eq!(again.turn.number, 1);
     assert_eq!(again.turn.delivery, Delivery::Delivered);
     assert_eq!(again.turn.started_at, before.turn.started_at);
@@ -126,7 +129,9 @@ async fn a_turn_without_pin_says_why(test: &TestService) {
     for (chat, why) in [(unbound, "no agent"), (scene.chat().await, "not pushed")] {
         let view = chat.turn().await.unwrap();
         assert_eq!(given(&view).prompt, "");
-        assert!(given(&view).skills.is_empty() && given(&view).tools.offered.is_empty());
+        assert!(
+            given(&view).offer.skills.is_empty() && given(&view).offer.tools.offered.is_empty()
+        );
         assert_eq!(
             (
                 view.turn.snapshot,
@@ -158,6 +163,51 @@ async fn a_turn_that_began_before_archiving_is_still_answered(test: &TestService
     chat.archive(true).await.unwrap();
     let again = chat.turn_as(Some("t"), Delivery::Delivered).await.unwrap();
     assert_eq!((again.is_new, again.turn.number), (false, 1));
+}
+
+async fn a_past_turn_tells_what_it_was_given(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    let (service, owner) = (scene.service, scene.owner);
+    let chat = scene.chat().await;
+    chat.turn().await.unwrap();
+    let first = agents_md("one")
+        .skill("pdf", "Reads.", &[])
+        .server("git", &["log"]);
+    scene.push(&first).await;
+    let before = chat.turn().await.unwrap();
+    scene
+        .push(&agents_md("two").server("git", &["blame"]))
+        .await;
+    chat.refresh().await.unwrap();
+
+    let view = turns::read(service, owner, chat.id, 2).await.unwrap();
+    assert_eq!(view.turn.prompt, before.turn.prompt);
+    let (offer, facts) = (view.offer.unwrap(), view.prompt.unwrap());
+    assert_eq!(offer.skills, given(&before).offer.skills);
+    assert_eq!(offer.tools.offered.len(), 1);
+    assert_eq!(offer.tools.offered[0].name, "git__log");
+    let text = rendered(&first);
+    assert_eq!(facts.size_bytes, text.len() as u64);
+    assert_eq!(facts.tokens, given(&before).prompt_tokens);
+    let pin = &chat.history().await[0];
+    assert_eq!(Some(facts.renderer), pin.rendered.map(|one| one.renderer));
+    let prompt = turns::prompt(service, owner, chat.id, 2, None).await;
+    let prompt = prompt.unwrap();
+    assert_eq!(prompt.bytes.as_deref(), Some(text.as_bytes()));
+    let known = turns::prompt(service, owner, chat.id, 2, prompt.hash).await;
+    assert_eq!(known.unwrap().bytes, None);
+
+    let unpinned = turns::read(service, owner, chat.id, 1).await.unwrap();
+    assert_eq!(unpinned.prompt, None);
+    assert!(unpinned.offer.unwrap().skills.is_empty());
+    let prompt = turns::prompt(service, owner, chat.id, 1, None).await;
+    assert_eq!(prompt.unwrap().hash, None);
+    for number in [0, 3, i64::MAX] {
+        let missing = turns::read(service, owner, chat.id, number).await;
+        assert_eq!(refusal(missing), "not-found", "{number}");
+        let missing = turns::prompt(service, owner, chat.id, number, None).await;
+        assert_eq!(refusal(missing), "not-found", "{number}");
+    }
 }
 
 async fn observed_turns_say_so(test: &TestService) {

@@ -1,11 +1,12 @@
 //! Turns.
 
-use ctxpin_model::turn::{self, TurnRecord, TurnRequest};
+use ctxpin_model::turn::{self, Offer, TurnRecord, TurnRequest, TurnView};
 
 use super::members::{InvalidMember, chosen_name, word};
 use super::skills::entry;
 use super::tools::tool_offer;
-use crate::http::turns::{Turn, TurnBegin, TurnBegun};
+use crate::http::skills::SkillEntry;
+use crate::http::turns::{ToolOffer, Turn, TurnBegin, TurnBegun, TurnGiven};
 
 /// Returns the wire shape of a turn.
 pub fn turn(turn: &TurnRecord) -> Turn {
@@ -34,14 +35,32 @@ pub fn turn_begun(view: turn::TurnBegun) -> TurnBegun {
     let Some(given) = view.given else {
         return begun;
     };
-    let tools = given.tools.offered.into_iter();
+    let (skills, tools) = offer(given.offer);
     TurnBegun {
         prompt: Some(given.prompt),
         prompt_tokens: Some(given.prompt_tokens),
-        skills: Some(given.skills.iter().map(entry).collect()),
-        tools: Some(tools.map(tool_offer).collect()),
+        skills: Some(skills),
+        tools: Some(tools),
         ..begun
     }
+}
+
+/// Returns the wire shape of a turn with what it gave to the model.
+pub fn turn_given(view: TurnView) -> TurnGiven {
+    let (skills, tools) = view.offer.map(offer).unzip();
+    TurnGiven {
+        turn: turn(&view.turn),
+        prompt_size_bytes: view.prompt.map(|prompt| prompt.size_bytes),
+        prompt_tokens: view.prompt.map(|prompt| prompt.tokens),
+        renderer: view.prompt.map(|prompt| prompt.renderer),
+        skills,
+        tools,
+    }
+}
+
+fn offer(offer: Offer) -> (Vec<SkillEntry>, Vec<ToolOffer>) {
+    let tools = offer.tools.offered.into_iter().map(tool_offer);
+    (offer.skills.iter().map(entry).collect(), tools.collect())
 }
 
 /// Reads a request to begin a turn. The default delivery is `delivered`.

@@ -72,6 +72,29 @@ pub struct TurnBegun {
     pub notice: Option<String>,
 }
 
+/// A turn with what it gave to the model besides the text of the prompt. A caller who may not read the
+/// chat's bodies gets no `skills` and `tools`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TurnGiven {
+    #[serde(flatten)]
+    pub turn: Turn,
+    /// The size of the prompt; null if the chat had no pin.
+    #[schema(required = true)]
+    pub prompt_size_bytes: Option<u64>,
+    /// The estimated number of tokens of the prompt; null if the chat had no pin.
+    #[schema(required = true)]
+    pub prompt_tokens: Option<u64>,
+    /// The version of the renderer that made the prompt; null if the chat had no pin.
+    #[schema(required = true)]
+    pub renderer: Option<i64>,
+    /// The skills that the model could ask for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skills: Option<Vec<SkillEntry>>,
+    /// The tools that the model could call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tools: Option<Vec<ToolOffer>>,
+}
+
 /// A tool that a model is offered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ToolOffer {

@@ -23,6 +23,11 @@ document.addEventListener("click", async (event) => {
   place.replaceWith(...parts);
 });
 
+// What opens loads what it holds. Such an event does not bubble.
+document.addEventListener("toggle", (event) => {
+  if (event.target.open) event.target.querySelector(":scope > [data-version] > a[data-more]")?.click();
+}, true);
+
 function seenKeys() {
   return JSON.parse(localStorage[SEEN] ?? "[]");
 }

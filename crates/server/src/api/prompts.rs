@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, ETAG};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use ctxpin_operations::prompts;
+use ctxpin_operations::prompts::{self, PinnedPrompt};
 
 use crate::api_error::{ApiResult, Problems};
 use crate::app::App;
@@ -31,8 +31,13 @@ pub(crate) async fn read(
 ) -> ApiResult<Response> {
     let known = IfNoneMatch::read(&headers);
     let prompt = prompts::prompt(&app.service, credential, path.id("chat")?, known.first()).await?;
+    Ok(prompt_response(prompt, &known))
+}
+
+/// Returns the response with a prompt and its `ETag`, or 304 if the caller has it.
+pub(crate) fn prompt_response(prompt: PinnedPrompt, known: &IfNoneMatch) -> Response {
     let Some(hash) = prompt.hash else {
-        return Ok(([(CONTENT_TYPE, MARKDOWN)], "").into_response());
+        return ([(CONTENT_TYPE, MARKDOWN)], "").into_response();
     };
     let mut response = match (known.has(hash), prompt.bytes) {
         (false, Some(bytes)) => ([(CONTENT_TYPE, MARKDOWN)], bytes).into_response(),
@@ -41,5 +46,5 @@ pub(crate) async fn read(
     if let Some(tag) = etag(hash) {
         response.headers_mut().insert(ETAG, tag);
     }
-    Ok(response)
+    response
 }

@@ -73,6 +73,11 @@ pub(crate) fn page_routes() -> Vec<PageRoute> {
         PageRoute::new("/chats/{chat}/prompt", get(chat::prompt::page)),
         PageRoute::new("/chats/{chat}/prompt/raw", get(chat::prompt::raw)),
         PageRoute::new("/chats/{chat}/turns", get(chat::turns::page)),
+        PageRoute::new("/chats/{chat}/turns/{number}", get(chat::turns::turn)),
+        PageRoute::new(
+            "/chats/{chat}/turns/{number}/prompt/raw",
+            get(chat::turns::raw),
+        ),
         PageRoute::new("/chats/{chat}/history", get(chat::history::page)),
         PageRoute::new("/chats/{chat}/history/compare", get(chat::history::compare)),
         PageRoute::new("/chats/{chat}/settings", get(chat::settings::page)),

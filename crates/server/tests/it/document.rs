@@ -44,6 +44,7 @@ fn concrete(path: &str) -> String {
     let parts = path.split('/').map(|part| match part {
         "{hash}" => hash.as_str(),
         "{resource}" => "0000000000000000",
+        "{number}" => "1",
         "{change}" => "00000000000000000000000000000000",
         "{agent}" | "{chat}" | "{user}" | "{token}" => "00000000-0000-0000-0000-000000000001",
         part if part.starts_with('{') => "x",

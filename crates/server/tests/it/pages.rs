@@ -1,5 +1,7 @@
 //! The pages as a browser without JavaScript gets them.
 
+use ctxpin_protocol::http::context::ContextMove;
+use ctxpin_protocol::http::turns::TurnBegin;
 use ctxpin_testing::databases::create_postgres_database;
 use ctxpin_testing::workspace::Workspace;
 use reqwest::StatusCode;
@@ -596,5 +598,65 @@ async fn chats_tokens_and_users_are_made_on_the_page() {
     browser.submit(&page, "/settings/users", &fields).await;
     let users = browser.page("/settings/users").await;
     assert!(users.contains("mira"), "{users}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_turn_opens_to_what_it_was_given() {
+    let server = Server::start().await;
+    let browser = Browser::sign_in(&server, &server.token).await;
+    let mut agent = Agent::create(&server).await;
+    let chat = create_chat(&server, Some(agent.id), "Split the payment step").await;
+    let begin = async |reference: &str| {
+        let turn = TurnBegin {
+            reference: Some(reference.into()),
+            ..TurnBegin::default()
+        };
+        server.client.turn_begin(chat, &turn).await.unwrap()
+    };
+    begin("before the first push").await;
+    let [first, second] = editions();
+    agent.push(&first).await;
+    let given = begin("message-1").await.prompt.unwrap();
+    begin("message-2").await;
+    agent.push(&second).await;
+    server
+        .client
+        .context_move(chat, &ContextMove::default(), None)
+        .await
+        .unwrap();
+    begin("message-3").await;
+
+    let path = format!("/chats/{chat}/turns");
+    check_golden("chat-turns-begun", &browser.page(&path).await);
+    // The prompt is that of the turn, though the pin has moved since.
+    let page = browser.page(&format!("{path}/2")).await;
+    check_golden("chat-turn", &page);
+    let raw = browser.get(&format!("{path}/2/prompt/raw"));
+    let raw = raw.send().await.unwrap().text().await.unwrap();
+    assert_eq!(raw, given);
+    let facts = browser
+        .get(&format!("{path}/2"))
+        .header("ctxpin-fragment", "true");
+    let facts = facts.send().await.unwrap().text().await.unwrap();
+    check_golden("chat-turn-facts", &facts);
+    assert!(page.contains(&facts), "{page}");
+    let unpinned = browser.page(&format!("{path}/1")).await;
+    assert!(unpinned.contains("the chat had no pin"), "{unpinned}");
+    for number in ["0", "5", "x", "99999999999999999999"] {
+        let missing = browser.get(&format!("{path}/{number}")).send();
+        assert_eq!(
+            missing.await.unwrap().status(),
+            StatusCode::NOT_FOUND,
+            "{number}"
+        );
+    }
+
+    let auditor = Browser::of_user(&server, "mira", &["auditor"], &["read"]).await;
+    let page = auditor.page(&format!("{path}/2")).await;
+    check_golden("chat-turn-auditor", &page);
+    assert!(!page.contains("Keep functions short"), "{page}");
+    let raw = auditor.get(&format!("{path}/2/prompt/raw")).send();
+    assert_eq!(raw.await.unwrap().status(), StatusCode::FORBIDDEN);
     server.stop().await;
 }

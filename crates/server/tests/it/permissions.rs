@@ -13,6 +13,7 @@ use ctxpin_model::resource::{Content, Kind, Resource, ResourceId, Status};
 use ctxpin_protocol::http::agents::{AgentCreate, SessionOpen};
 use ctxpin_protocol::http::chats::ChatCreate;
 use ctxpin_protocol::http::people::{Secret, TokenCreate, TokenRevoke, UserChange, UserCreate};
+use ctxpin_protocol::http::turns::TurnBegin;
 use ctxpin_protocol::problem::ProblemName;
 use ctxpin_server::routes::document;
 use ctxpin_testing::databases::create_postgres_database;
@@ -38,6 +39,7 @@ fn operation(id: &str) -> Operation {
         "own_usage_read" => Operation::UsageRead,
         "pending_chat_list" => Operation::PendingChangeList,
         "bulk_move" => Operation::PinMove,
+        "turn_prompt_read" => Operation::PromptRead,
         same => same
             .parse()
             .unwrap_or_else(|_| panic!("{same} is in no line of this test")),
@@ -243,6 +245,8 @@ impl World {
             ..ChatCreate::default()
         };
         let chat = owner.chat_create(&create).await.unwrap().chat.id;
+        let turn = TurnBegin::default();
+        owner.turn_begin(chat.into(), &turn).await.unwrap();
         agent.push(second).await;
         let token = owner.token_create(&TokenCreate::default()).await.unwrap();
         Objects {
@@ -364,6 +368,7 @@ impl Route {
             "{hash}" => BlobHash::of(b"One.\n").to_string(),
             "{change}" => "0".repeat(32),
             "{name}" => "pdf".to_owned(),
+            "{number}" => "1".to_owned(),
             "{path}" => "a".to_owned(),
             part => {
                 assert!(!part.starts_with('{'), "{part} is in no line of this test");
@@ -676,6 +681,8 @@ async fn finding_25_without_the_scope_read_no_answer_tells_bodies() {
         "skill_read",
         "tool_list",
         "turn_begin",
+        "turn_prompt_read",
+        "turn_read",
     ];
     assert_eq!(told, expected);
     world.server.stop().await;

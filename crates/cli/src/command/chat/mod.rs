@@ -9,6 +9,7 @@ mod new;
 mod refresh;
 mod settings;
 mod show;
+mod turns;
 
 use std::process::ExitCode;
 
@@ -36,6 +37,7 @@ enum Verb {
     Refresh(refresh::Refresh),
     Decline(refresh::Decline),
     History(history::History),
+    Turns(turns::Turns),
     Rollback(history::Rollback),
     Unpin(refresh::Unpin),
     Render(refresh::Render),
@@ -61,6 +63,7 @@ impl Noun {
             Verb::Refresh(refresh) => refresh.run(&connected).await?,
             Verb::Decline(decline) => decline.run(&connected).await?,
             Verb::History(history) => history.run(&connected).await?,
+            Verb::Turns(turns) => turns.run(&connected).await?,
             Verb::Rollback(rollback) => rollback.run(&connected).await?,
             Verb::Unpin(unpin) => unpin.run(&connected).await?,
             Verb::Render(render) => render.run(&connected).await?,

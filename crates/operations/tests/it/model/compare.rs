@@ -310,6 +310,7 @@ fn assert_prompt(prompt: &str, pin: Option<&Content>) {
 pub fn assert_handed_out(view: &TurnBegun, turn: &Turn) {
     assert_prompt(&given(view).prompt, turn.content.as_ref());
     let skills: Vec<_> = given(view)
+        .offer
         .skills
         .iter()
         .map(|skill| &skill.source)
@@ -323,7 +324,7 @@ pub fn assert_handed_out(view: &TurnBegun, turn: &Turn) {
         .map(|item| usize::from(item.text.unwrap_or(0)))
         .sum();
     assert_eq!(
-        given(view).tools.offered.len(),
+        given(view).offer.tools.offered.len(),
         expected,
         "the tools of {turn:?}"
     );

@@ -57,7 +57,7 @@ pub async fn exercise(
             on_pins(world, operation, objects, caller).await
         }
         DiffRead | ResourceRead | PromptRead | SkillRead | ToolRead | TurnBegin | TurnList
-        | ExposureRead => on_bodies(world, operation, objects, caller).await,
+        | TurnRead | ExposureRead => on_bodies(world, operation, objects, caller).await,
         UserCreate | UserList | UserChange | UsageRead | QuotaChange | SignIn
         | SignInCodeCreate | TokenCreate | TokenCreateFor | TokenList | TokenChildren
         | TokenRevoke | MeRead | AuditRead | MetricsRead => {
@@ -250,6 +250,7 @@ async fn on_bodies(
             vec![
                 Outcome::of(&prompts::prompt(service, by, chat, None).await),
                 Outcome::of(&prompts::prompt(service, by, chat, known).await),
+                Outcome::of(&turns::prompt(service, by, chat, 1, None).await),
             ]
         }
         Operation::SkillRead => vec![
@@ -268,6 +269,7 @@ async fn on_bodies(
             )]
         }
         Operation::TurnList => vec![Outcome::of(&turns::list(service, by, chat, &page).await)],
+        Operation::TurnRead => vec![Outcome::of(&turns::read(service, by, chat, 1).await)],
         Operation::ExposureRead => {
             let content = BlobHash::of(b"One.\n");
             vec![Outcome::of(&exposures::read(service, by, content).await)]

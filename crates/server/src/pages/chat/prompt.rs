@@ -1,20 +1,22 @@
 //! The prompt of a chat.
 
 use askama::Template;
+use askama::filters::HtmlSafe;
 use axum::extract::State;
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use ctxpin_operations::prompts;
+use ctxpin_model::context::ContextView;
+use ctxpin_operations::prompts::{self, PinnedPrompt};
 
-use super::changes::BYTES_PER_TOKEN;
+use super::changes::{BYTES_PER_TOKEN, directory};
 use super::head::{ChatHead, ChatPage, Tab, chat_id, read};
 use crate::api_error::ApiResult;
 use crate::app::App;
 use crate::pages::PageCaller;
 use crate::pages::frame::{Frame, html};
 use crate::pages::parts::command::Command;
-use crate::pages::parts::number::{Number, counted};
+use crate::pages::parts::number::{Number, Size, counted};
 use crate::pages::parts::text::Text;
 use crate::pages::parts::time::Time;
 use crate::params::PathParams;
@@ -27,12 +29,53 @@ struct PromptPage {
     head: ChatHead,
     pins: String,
     turns: String,
-    text: String,
-    bytes: Number,
-    tokens: Number,
+    prompt: PromptText,
     pinned: Option<Time>,
     copy: Command,
 }
+
+/// The text of a prompt, with links to the files in it.
+#[derive(Template)]
+#[template(path = "chat/prompt_text.html")]
+pub(super) struct PromptText {
+    pub size: Size,
+    pub tokens: Number,
+    parts: Vec<PromptPart>,
+}
+
+/// A part of a prompt: a file, or what stands between files.
+struct PromptPart {
+    source: Option<String>,
+    /// The source below the working directory.
+    name: Option<String>,
+    size: Size,
+    text: String,
+}
+
+impl PromptText {
+    /// Splits the bytes of a prompt. `view` has the directory below which paths are shown.
+    pub fn new(bytes: &[u8], renderer: i64, view: &ContextView) -> Self {
+        let below = directory(view).unwrap_or_default();
+        let name = |source: &str| {
+            let name = source.strip_prefix(below).unwrap_or(source);
+            name.trim_start_matches('/').to_owned()
+        };
+        let parts = prompts::parts(bytes, renderer).into_iter();
+        let parts = parts.map(|part| PromptPart {
+            name: part.source.as_deref().map(name),
+            source: part.source,
+            size: Size(part.text.len() as u64),
+            text: part.text,
+        });
+        Self {
+            size: Size(bytes.len() as u64),
+            tokens: Number((bytes.len() as u64).div_ceil(BYTES_PER_TOKEN)),
+            parts: parts.collect(),
+        }
+    }
+}
+
+impl HtmlSafe for PromptText {}
 
 /// Shows the page.
 pub(crate) async fn page(
@@ -46,15 +89,17 @@ pub(crate) async fn page(
     let bytes = prompt.bytes.unwrap_or_default();
     let render = move || {
         let ChatPage {
-            frame, head, line, ..
+            frame,
+            head,
+            view,
+            line,
         } = page;
         let pin = line.chat.pin.as_ref();
+        let renderer = pin.map_or(0, |pin| pin.pin.prompt.renderer);
         html(&PromptPage {
             pins: counted(u64::try_from(line.chat.pin_seq).unwrap_or(0), "pin"),
             turns: counted(u64::try_from(line.chat.turn_count).unwrap_or(0), "turn"),
-            text: String::from_utf8_lossy(&bytes).into_owned(),
-            bytes: Number(bytes.len() as u64),
-            tokens: Number(bytes.len() as u64 / BYTES_PER_TOKEN),
+            prompt: PromptText::new(&bytes, renderer, &view),
             pinned: pin.map(|pin| Time::ago(pin.pinned_at, frame.now)),
             copy: Command::new("Copy", format!("ctxpin prompt {}", head.short)),
             frame,
@@ -66,7 +111,7 @@ pub(crate) async fn page(
 }
 
 /// About how many bytes rendering the longest prompt takes.
-const RENDERED_BYTES: u64 = 1024 * 1024;
+pub(super) const RENDERED_BYTES: u64 = 1024 * 1024;
 
 /// Returns the prompt's bytes as text.
 pub(crate) async fn raw(
@@ -76,6 +121,11 @@ pub(crate) async fn raw(
 ) -> ApiResult<Response> {
     let chat = chat_id(&path)?;
     let prompt = prompts::prompt(&app.service, caller.credential, chat, None).await?;
+    Ok(raw_response(prompt))
+}
+
+/// Returns a response with the bytes of a prompt as text.
+pub(super) fn raw_response(prompt: PinnedPrompt) -> Response {
     let text = HeaderValue::from_static("text/plain; charset=utf-8");
-    Ok(([(CONTENT_TYPE, text)], prompt.bytes.unwrap_or_default()).into_response())
+    ([(CONTENT_TYPE, text)], prompt.bytes.unwrap_or_default()).into_response()
 }

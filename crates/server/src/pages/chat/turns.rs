@@ -1,21 +1,32 @@
 //! The turns of a chat, grouped by the pin that was in force.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
+use askama::filters::HtmlSafe;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::Response;
 use ctxpin_model::hash::SnapshotId;
+use ctxpin_model::id::ChatId;
 use ctxpin_model::moment::Moment;
-use ctxpin_model::turn::TurnRecord;
+use ctxpin_model::offered_tools::OfferedTool;
+use ctxpin_model::resource::Resource;
+use ctxpin_model::turn::{PromptFacts, TurnRecord, TurnView};
 use ctxpin_operations::turns;
 use ctxpin_protocol::convert::pages::page_request;
+use ctxpin_protocol::problem::ProblemName;
 
 use super::head::{ChatHead, ChatPage, Tab, chat_id, read};
-use crate::api_error::ApiResult;
+use super::prompt::{PromptText, RENDERED_BYTES, raw_response};
+use crate::api_error::{ApiError, ApiResult};
 use crate::app::App;
 use crate::pages::PageCaller;
 use crate::pages::cursor::{CursorQuery, require_items};
+use crate::pages::form::Wants;
 use crate::pages::frame::{Frame, html};
-use crate::pages::parts::number::{Number, counted};
+use crate::pages::parts::command::Command;
+use crate::pages::parts::number::{Number, Size, counted};
 use crate::pages::parts::short_id::ShortId;
 use crate::pages::parts::text::Text;
 use crate::pages::parts::time::Time;
@@ -49,8 +60,49 @@ struct Turn {
     ago: Time,
     delivery: &'static str,
     reference: Option<String>,
-    prompt: Option<ShortId>,
-    tools: Option<ShortId>,
+}
+
+/// The page of one turn.
+#[derive(Template)]
+#[template(path = "chat/turn.html")]
+struct TurnPage {
+    frame: Frame,
+    head: ChatHead,
+    pins: String,
+    turns: String,
+    number: i64,
+    clock: Time,
+    facts: TurnFacts,
+    /// `None` if the chat had no pin, or if the caller may not read texts.
+    prompt: Option<PromptText>,
+    copy: Command,
+    older: Option<i64>,
+    newer: Option<i64>,
+}
+
+/// What a turn gave to the model.
+#[derive(Template)]
+#[template(path = "chat/turn_facts.html")]
+struct TurnFacts {
+    /// The path of the turn's page.
+    path: String,
+    snapshot: Option<ShortId>,
+    hash: Option<ShortId>,
+    prompt: Option<PromptFacts>,
+    delivery: &'static str,
+    reference: Option<String>,
+    /// `None` if the caller may not read texts.
+    offer: Option<Offered>,
+}
+
+/// What the model could ask for in a turn, in words.
+struct Offered {
+    /// The names of the skills, each with its description.
+    skills: Vec<(String, String)>,
+    /// As `6 of tracker`, for each MCP server.
+    tools: Vec<String>,
+    /// The snapshot that the tools came from, if it is another than the pin's.
+    tools_snapshot: Option<ShortId>,
 }
 
 /// Shows the page.
@@ -127,8 +179,109 @@ impl Turn {
                 None => "no pin",
             },
             reference: record.reference,
-            prompt: record.prompt.map(|hash| ShortId::of_hash(hash, "hash")),
-            tools: record.tools_snapshot.map(ShortId::of_snapshot),
         }
     }
+}
+
+/// Shows one turn. The script gets what the turn gave, without the prompt's text.
+pub(crate) async fn turn(
+    State(app): State<App>,
+    caller: PageCaller,
+    path: PathParams,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    let (chat, number) = (chat_id(&path)?, turn_number(&path)?);
+    let view = turns::read(&app.service, caller.credential, chat, number).await?;
+    let facts = TurnFacts::new(chat, &view);
+    if Wants::read(&headers) == Wants::Fragment {
+        return html(&facts);
+    }
+    let mut bytes = None;
+    if view.offer.is_some() {
+        let prompt = turns::prompt(&app.service, caller.credential, chat, number, None).await?;
+        bytes = prompt.bytes;
+    }
+    let page = read(&app, &caller, chat, Tab::Turns).await?;
+    let render = move || {
+        let ChatPage {
+            frame,
+            head,
+            view: context,
+            line,
+        } = page;
+        let renderer = view.prompt.map_or(0, |prompt| prompt.renderer);
+        html(&TurnPage {
+            pins: counted(u64::try_from(line.chat.pin_seq).unwrap_or(0), "pin"),
+            turns: counted(u64::try_from(line.chat.turn_count).unwrap_or(0), "turn"),
+            number,
+            clock: Time::clock(view.turn.started_at, frame.now),
+            facts,
+            prompt: bytes.map(|bytes| PromptText::new(&bytes, renderer, &context)),
+            copy: Command::new(
+                "Copy",
+                format!("ctxpin chat turns {number} --prompt --chat {}", head.short),
+            ),
+            older: (number > 1).then(|| number - 1),
+            newer: (number < line.chat.turn_count).then(|| number + 1),
+            frame,
+            head,
+        })
+    };
+    app.build_response(caller.credential, RENDERED_BYTES, render)
+        .await?
+}
+
+/// Returns the bytes of the prompt that a turn was given, as text.
+pub(crate) async fn raw(
+    State(app): State<App>,
+    caller: PageCaller,
+    path: PathParams,
+) -> ApiResult<Response> {
+    let (chat, number) = (chat_id(&path)?, turn_number(&path)?);
+    let prompt = turns::prompt(&app.service, caller.credential, chat, number, None).await?;
+    Ok(raw_response(prompt))
+}
+
+fn turn_number(path: &PathParams) -> ApiResult<i64> {
+    path.id("number")
+        .map_err(|_: ApiError| ApiError::new(ProblemName::NotFound, "The chat has no such turn."))
+}
+
+impl TurnFacts {
+    fn new(chat: ChatId, view: &TurnView) -> Self {
+        let turn = &view.turn;
+        let tools_snapshot = turn.tools_snapshot.filter(|id| Some(*id) != turn.snapshot);
+        Self {
+            path: format!("/chats/{chat}/turns/{}", turn.number),
+            snapshot: turn.snapshot.map(ShortId::of_snapshot),
+            hash: turn.prompt.map(|hash| ShortId::of_hash(hash, "hash")),
+            prompt: view.prompt,
+            delivery: turn.delivery.as_str(),
+            reference: turn.reference.clone(),
+            offer: view.offer.as_ref().map(|offer| Offered {
+                skills: offer.skills.iter().map(named).collect(),
+                tools: by_server(&offer.tools.offered),
+                tools_snapshot: tools_snapshot.map(ShortId::of_snapshot),
+            }),
+        }
+    }
+}
+
+impl HtmlSafe for TurnFacts {}
+
+/// Returns the name and the description of a skill.
+fn named(skill: &Resource) -> (String, String) {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    (text(&skill.name), text(&skill.description))
+}
+
+/// Returns the number of tools of each server.
+fn by_server(tools: &[OfferedTool]) -> Vec<String> {
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for tool in tools {
+        *counts.entry(&tool.server).or_default() += 1;
+    }
+    let counts = counts.into_iter();
+    let counts = counts.map(|(server, count)| format!("{} of {server}", Number(count)));
+    counts.collect()
 }

@@ -1,0 +1,184 @@
+//! `ctxpin chat turns`.
+
+use chrono::{DateTime, Utc};
+use clap::Args;
+use ctxpin_model::id::ChatId;
+use ctxpin_protocol::http::turns::TurnGiven;
+
+use crate::chat_choice::{self, ChatOption};
+use crate::command::{Output, PageArguments, absent, say_next};
+use crate::connect::Connected;
+use crate::say::{self, Failure, Hint, NextCommand, Table};
+
+/// List the turns of a chat, newest first, or show what one of them gave to the model
+#[derive(Debug, Args)]
+pub struct Turns {
+    /// The number of the turn to show [default: list them]
+    number: Option<i64>,
+    #[command(flatten)]
+    chat: ChatOption,
+    /// Print the prompt that the turn was given, byte for byte
+    #[arg(long, requires = "number", conflicts_with = "json")]
+    prompt: bool,
+    #[command(flatten)]
+    page: PageArguments,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Turns {
+    /// Lists the turns, or shows one.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no such chat or turn, or the server refuses.
+    pub async fn run(self, connected: &Connected) -> Result<(), Failure> {
+        let client = &connected.client;
+        let chat = chat_choice::chat(connected, self.chat.chat.as_deref()).await?;
+        let Some(number) = self.number else {
+            return self.list(connected, chat).await;
+        };
+        let hint = Hint::run(NextCommand::ChatTurns, "lists the turns of the chat");
+        if self.prompt {
+            let prompt = client.turn_prompt(chat, number).await;
+            return say::print_bytes(&prompt.map_err(|error| absent(error, hint))?);
+        }
+        let turn = client.turn(chat, number).await;
+        let turn = turn.map_err(|error| absent(error, hint))?;
+        match self.output.json {
+            true => say::print_json(&turn),
+            false => {
+                let heading = say::paint(say::BOLD, &format!("turn {number}"));
+                say::print(&format!("{heading}\n{}", facts(&turn, say::now())))
+            }
+        }
+    }
+
+    async fn list(self, connected: &Connected, chat: ChatId) -> Result<(), Failure> {
+        let page = connected.client.turns(chat, &self.page.query()).await?;
+        if self.output.json {
+            return say::print_json(&page);
+        }
+        if page.items.is_empty() {
+            say::note("the chat has no turns yet");
+            return Ok(());
+        }
+        let now = say::now();
+        let mut table = Table::new(&["#", "when", "delivery", "snapshot", "reference"]);
+        for turn in &page.items {
+            table.row([
+                turn.number.to_string(),
+                say::since(turn.started_at, now),
+                turn.delivery.clone(),
+                turn.snapshot
+                    .as_deref()
+                    .map_or("none".to_owned(), say::hash),
+                turn.reference.clone().unwrap_or_default(),
+            ]);
+        }
+        say::print(&table.text())?;
+        say_next(page.next.as_deref());
+        Ok(())
+    }
+}
+
+/// Returns the facts of a turn for people.
+fn facts(given: &TurnGiven, now: DateTime<Utc>) -> String {
+    let turn = &given.turn;
+    let mut facts = vec![
+        ("began", say::since(turn.started_at, now)),
+        ("delivery", turn.delivery.clone()),
+    ];
+    if let Some(reference) = &turn.reference {
+        facts.push(("reference", say::line(reference).into_owned()));
+    }
+    let pinned = turn.snapshot.as_deref().map(say::hash);
+    facts.push((
+        "pinned",
+        pinned.unwrap_or_else(|| "no, so the prompt was empty".to_owned()),
+    ));
+    if let (Some(hash), Some(size), Some(tokens), Some(renderer)) = (
+        &turn.prompt_hash,
+        given.prompt_size_bytes,
+        given.prompt_tokens,
+        given.renderer,
+    ) {
+        let prompt = format!(
+            "{}, {}, about {tokens} tokens, renderer {renderer}",
+            say::hash(hash),
+            say::size(size)
+        );
+        facts.push(("prompt", prompt));
+    }
+    let listed = |names: Vec<&str>| match names[..] {
+        [] => "none".to_owned(),
+        _ => say::line(&names.join(", ")).into_owned(),
+    };
+    if let Some(skills) = &given.skills {
+        let names = skills.iter().map(|skill| skill.name.as_str());
+        facts.push(("skills", listed(names.collect())));
+    }
+    if let Some(tools) = &given.tools {
+        let names = tools.iter().map(|tool| tool.name.as_str());
+        facts.push(("tools", listed(names.collect())));
+    }
+    let lines = facts.into_iter();
+    let lines = lines.map(|(name, fact)| format!("  {name:11}{fact}\n"));
+    lines.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use ctxpin_protocol::http::skills::SkillEntry;
+    use ctxpin_protocol::http::turns::Turn;
+
+    use super::*;
+
+    #[test]
+    fn a_turn_says_what_it_gave() {
+        let began = DateTime::UNIX_EPOCH;
+        let turn = Turn {
+            number: 7,
+            snapshot: Some(format!("sha256:{}", "a".repeat(64))),
+            prompt_hash: Some(format!("sha256:{}", "b".repeat(64))),
+            tools_snapshot: None,
+            delivery: "delivered".to_owned(),
+            reference: Some("message-7\u{1b}".to_owned()),
+            started_at: began,
+        };
+        let skill = |name: &str| SkillEntry {
+            name: name.to_owned(),
+            description: String::new(),
+            source: String::new(),
+            content_hash: String::new(),
+        };
+        let given = TurnGiven {
+            turn,
+            prompt_size_bytes: Some(2_252),
+            prompt_tokens: Some(563),
+            renderer: Some(2),
+            skills: Some(vec![skill("pdf"), skill("triage")]),
+            tools: Some(Vec::new()),
+        };
+        let expected = "  began      1970-01-01 00:00:00 UTC (just now)\n  delivery   delivered\n  reference  message-7\\u{1b}\n  \
+             pinned     aaaaaaaaaaaa\n  prompt     bbbbbbbbbbbb, 2.2 KiB, about 563 tokens, renderer 2\n  \
+             skills     pdf, triage\n  tools      none\n";
+        assert_eq!(facts(&given, began), expected);
+        let unpinned = Turn {
+            snapshot: None,
+            prompt_hash: None,
+            ..given.turn
+        };
+        let unpinned = TurnGiven {
+            turn: unpinned,
+            prompt_size_bytes: None,
+            prompt_tokens: None,
+            renderer: None,
+            skills: None,
+            tools: None,
+        };
+        let expected = "  began      1970-01-01 00:00:00 UTC (just now)\n  delivery   delivered\n  reference  message-7\\u{1b}\n  \
+             pinned     no, so the prompt was empty\n";
+        assert_eq!(facts(&unpinned, began), expected);
+    }
+}
