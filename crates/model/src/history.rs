@@ -29,9 +29,27 @@ impl HistoryRequest {
 pub struct PinStep {
     pub chat: ChatId,
     pub at: Moment,
-    /// The number of the head of the chat's agent that has the pinned snapshot. `None` without a pin, and for a
-    /// snapshot that no head of the agent has.
-    pub head_seq: Option<i64>,
+    pub stand: StepStand,
+}
+
+/// Where a chat stands after a move, on the timeline of its agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StepStand {
+    Unpinned,
+    /// At a snapshot that no head of the agent has: a composed one, or one of another agent.
+    Elsewhere,
+    /// At the head of this number.
+    Head(i64),
+}
+
+/// Which moves a map shows. Both numbers are at least 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StepRequest {
+    pub agent: AgentId,
+    /// The most chats, the newest first.
+    pub chats_max: i64,
+    /// The most moves of each chat, the newest first.
+    pub moves_max: i64,
 }
 
 /// A row of a chat's pin history.

@@ -1,7 +1,7 @@
 //! A chat's pin history.
 
 use ctxpin_model::access::Operation;
-use ctxpin_model::history::{HistoryRequest, PinRecord, PinStep};
+use ctxpin_model::history::{HistoryRequest, PinRecord, PinStep, StepRequest};
 use ctxpin_model::id::ChatId;
 use ctxpin_model::page::Page;
 use ctxpin_model::token::Credential;
@@ -48,11 +48,8 @@ pub async fn read(
     Ok(granted.history_at(&mut transaction, seq).await?)
 }
 
-/// The most moves of all chats of a map together.
-const STEPS_MAX: i64 = 2_000;
-
-/// Returns the moves of these chats' pins, by chat and then oldest first, at most 2,000. Leaves out chats that the
-/// caller may not read.
+/// Returns the newest moves of the pins of an agent's unarchived chats, by chat and then oldest first. Leaves out
+/// chats that the caller may not read.
 ///
 /// # Errors
 ///
@@ -60,14 +57,12 @@ const STEPS_MAX: i64 = 2_000;
 pub async fn steps(
     service: &Service,
     credential: Credential,
-    chats: &[ChatId],
+    request: StepRequest,
 ) -> Result<Vec<PinStep>> {
     let caller = service.caller(credential);
     let mut transaction = service.database.read().await?;
     let account: Granted<object::Account, right::Metadata> = transaction
         .grant_account(&caller, Operation::ChatList)
         .await?;
-    Ok(account
-        .pin_steps(&mut transaction, chats, STEPS_MAX)
-        .await?)
+    Ok(account.pin_steps(&mut transaction, request).await?)
 }

@@ -1,8 +1,7 @@
 //! A chat's pin history.
 
 use ctxpin_model::hash::SnapshotId;
-use ctxpin_model::history::{HistoryRequest, PinRecord, PinStep};
-use ctxpin_model::id::ChatId;
+use ctxpin_model::history::{HistoryRequest, PinRecord, PinStep, StepRequest, StepStand};
 use ctxpin_model::page::Page;
 
 use crate::database::Transaction;
@@ -30,8 +29,9 @@ const TABLES: &str = " from chat_pins p left join snapshots s on s.id = p.snapsh
      left join users u on u.id = p.actor_id left join agents a on a.id = p.actor_id";
 
 impl<R> Granted<Account, R> {
-    /// Returns the moves of these chats' pins, by chat and then oldest first, at most `limit`. Leaves out chats that
-    /// the caller may not read.
+    /// Returns the newest moves of the pins of an agent's unarchived chats, by chat and then oldest first. Leaves
+    /// out chats that the caller may not read. A chat's moves are found by their numbers, so a long history costs
+    /// no more than a short one.
     ///
     /// # Errors
     ///
@@ -39,34 +39,37 @@ impl<R> Granted<Account, R> {
     pub async fn pin_steps(
         &self,
         transaction: &mut Transaction,
-        chats: &[ChatId],
-        limit: i64,
+        request: StepRequest,
     ) -> Result<Vec<PinStep>> {
-        if chats.is_empty() {
-            return Ok(Vec::new());
-        }
         let owner = self.reads_of();
         let mut query = self
             .within(transaction)?
             .query(
-                "select p.chat_id, p.pinned_at, (select max(e.seq) from agent_heads e \
-                 where e.agent_id = c.agent_id and e.snapshot_id = p.snapshot_id) \
-                 from chat_pins p join chats c on c.id = p.chat_id where p.chat_id in ",
+                "select p.chat_id, p.pinned_at, p.snapshot_id, (select max(e.seq) from agent_heads e \
+                 where e.agent_id = c.agent_id and e.snapshot_id = p.snapshot_id) from (select id, agent_id, pin_seq \
+                 from chats where archived_at is null and agent_id = ",
             )
-            .list(chats);
+            .value(&request.agent);
         if let Some(owner) = &owner {
-            query = query.push(" and c.owner_id = ").value(owner);
+            query = query.push(" and owner_id = ").value(owner);
         }
-        let query = query
-            .push(" order by p.chat_id, p.seq limit ")
-            .value(&limit);
+        query = query
+            .push(" order by id desc limit ")
+            .value(&request.chats_max)
+            .push(") c join chat_pins p on p.chat_id = c.id and p.seq > c.pin_seq - ")
+            .value(&request.moves_max)
+            .push(" order by p.chat_id, p.seq");
         query
             .all(|row| {
-                Ok(PinStep {
-                    chat: row.take()?,
-                    at: row.take()?,
-                    head_seq: row.take()?,
-                })
+                let (chat, at) = (row.take()?, row.take()?);
+                let snapshot: Option<SnapshotId> = row.take()?;
+                let head: Option<i64> = row.take()?;
+                let stand = match (snapshot, head) {
+                    (None, _) => StepStand::Unpinned,
+                    (Some(_), None) => StepStand::Elsewhere,
+                    (Some(_), Some(head)) => StepStand::Head(head),
+                };
+                Ok(PinStep { chat, at, stand })
             })
             .await
     }

@@ -3,6 +3,7 @@
 use ctxpin_model::access::{ActorRef, Operation};
 use ctxpin_model::audit::AuditObject;
 use ctxpin_model::chat::{ChatChange, ChatCounts, ChatCreate, ChatFilter, ChatState, ChatSummary};
+use ctxpin_model::history::{StepRequest, StepStand};
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pin::Reason;
 use ctxpin_model::policy::Policy;
@@ -672,15 +673,42 @@ async fn a_map_shows_at_which_head_a_pin_stood(test: &TestService) {
     let mut scene = Scene::new(test).await;
     scene.push(&agents_md("one")).await;
     let chat = scene.chat().await;
-    scene.push(&agents_md("two")).await;
+    let two = agents_md("two").file("a.md", "A.\n");
+    scene.push(&two).await;
     chat.refresh().await.unwrap();
     chat.clear().await.unwrap();
-    let steps = async |caller| {
-        let steps = history::steps(scene.service, caller, &[chat.id]).await;
-        let heads = steps.unwrap().into_iter().map(|step| step.head_seq);
-        heads.collect::<Vec<_>>()
+    let composed = scene.chat().await;
+    let archived = scene.chat().await;
+    archived.archive(true).await.unwrap();
+    scene.push(&agents_md("three")).await;
+    composed.take(&["/w/AGENTS.md"]).await.unwrap();
+    let agent = scene.agent.id;
+    let steps = async |caller, chats_max, moves_max| {
+        let request = StepRequest {
+            agent,
+            chats_max,
+            moves_max,
+        };
+        let steps = history::steps(scene.service, caller, request).await;
+        let steps = steps.unwrap().into_iter();
+        steps
+            .map(|step| (step.chat, step.stand))
+            .collect::<Vec<_>>()
     };
-    assert_eq!(steps(scene.owner).await, [Some(1), Some(2), None]);
+    let (one, two) = (StepStand::Head(1), StepStand::Head(2));
+    let all = [
+        (chat.id, one),
+        (chat.id, two),
+        (chat.id, StepStand::Unpinned),
+        // The next push hydrates it.
+        (chat.id, StepStand::Head(3)),
+        (composed.id, two),
+        (composed.id, StepStand::Elsewhere),
+    ];
+    assert_eq!(steps(scene.owner, 9, 9).await, all);
+    // The newest chats, and the newest moves of each.
+    assert_eq!(steps(scene.owner, 1, 9).await, all[4..]);
+    assert_eq!(steps(scene.owner, 9, 1).await, [all[3], all[5]]);
     let other = member(scene.service, scene.owner, "other").await;
-    assert_eq!(steps(other).await, []);
+    assert_eq!(steps(other, 9, 9).await, []);
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use ctxpin_model::chat::ChatFilter;
 use ctxpin_model::delivery::Delivery;
+use ctxpin_model::history::StepRequest;
 use ctxpin_model::id::ProcessId;
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pin_move::{BulkMove, Decision, SeenChat};
@@ -263,8 +264,12 @@ async fn pages(scene: &Scene<'_>, ledger: &mut Ledger<'_>, chat: &TestChat) {
         .note("read the prompt of a turn", read)
         .await
         .unwrap();
-    let chats = [chat.id];
-    let read = history::steps(service, owner, &chats);
+    let request = StepRequest {
+        agent: scene.agent.id,
+        chats_max: 1_000,
+        moves_max: 20,
+    };
+    let read = history::steps(service, owner, request);
     ledger.note("read the moves for a map", read).await.unwrap();
 }
 

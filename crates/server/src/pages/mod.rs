@@ -21,6 +21,7 @@ pub(crate) mod routes;
 mod search;
 mod settings;
 mod sign_in;
+mod workspace_map;
 mod workspaces;
 
 pub(crate) use caller::PageCaller;

@@ -1,41 +1,36 @@
 //! The workspaces: the agents beside them, their heads, and the chats that are bound to them.
 
-use std::time::Duration;
-
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use ctxpin_model::agent::{AgentRecord, Head};
-use ctxpin_model::chat::{ChatFilter, ChatSummary};
-use ctxpin_model::history::PinStep;
-use ctxpin_model::id::{AgentId, ChatId};
+use ctxpin_model::chat::ChatFilter;
+use ctxpin_model::id::AgentId;
 use ctxpin_model::moment::Moment;
 use ctxpin_model::page::PageRequest;
-use ctxpin_operations::{agents, chats, history};
+use ctxpin_operations::{agents, chats};
 use ctxpin_protocol::convert::pages::page_request;
 use ctxpin_protocol::problem::ProblemName;
 use serde::Deserialize;
 
 use super::caller::PageCaller;
-use super::chats::{ChatRow, title_of};
+use super::chats::ChatRow;
 use super::cursor::{CursorQuery, require_items};
 use super::frame::{Frame, Place, html};
-use super::parts::map::{Axis, Lane, Range, Step};
 use super::parts::rail::{Rail, Stand};
 use super::parts::short_id::ShortId;
 use super::parts::text::Text;
 use super::parts::time::Time;
+use super::workspace_map::Map;
 use crate::api_error::{ApiError, ApiResult};
 use crate::app::App;
 use crate::params::{PathParams, QueryParams};
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// The most chats of a map, each with its lane.
-const LANES_MAX: usize = 24;
-
 /// The most heads and chats on the page of a workspace.
 const SHOWN_MAX: i64 = 50;
+
+/// The most heads on the map of a workspace.
+const MAP_HEADS_MAX: i64 = 200;
 
 /// The page of the agents that the caller may read.
 #[derive(Template)]
@@ -72,28 +67,6 @@ struct Workspace {
     is_refused: bool,
     refusal: Option<Time>,
     pushed: Option<Time>,
-}
-
-/// The map of a workspace.
-struct Map {
-    range: Range,
-    ranges: Vec<RangeLink>,
-    axis: Axis,
-    lanes: Vec<ChatLane>,
-}
-
-/// A link that chooses the range of the map.
-struct RangeLink {
-    word: &'static str,
-    label: &'static str,
-    is_current: bool,
-}
-
-/// The lane of a chat.
-struct ChatLane {
-    chat: ChatId,
-    title: String,
-    lane: Lane,
 }
 
 /// A head of a workspace.
@@ -145,7 +118,7 @@ pub(crate) async fn page(
         ApiError::new(ProblemName::NotFound, detail)
     })?;
     let agent = agents::read(&app.service, caller.credential, id).await?;
-    let newest = PageRequest::newest(SHOWN_MAX);
+    let newest = PageRequest::newest(MAP_HEADS_MAX);
     let heads = agents::heads(&app.service, caller.credential, id, &newest).await?;
     let filter = ChatFilter {
         agent: Some(id),
@@ -154,19 +127,15 @@ pub(crate) async fn page(
     };
     let newest = PageRequest::newest(SHOWN_MAX);
     let chats = chats::summaries(&app.service, caller.credential, &filter, &newest).await?;
-    let mut map = None;
-    if chats.next.is_none() && chats.items.len() <= LANES_MAX && !heads.items.is_empty() {
-        let ids: Vec<_> = chats.items.iter().map(|line| line.chat.id).collect();
-        let steps = history::steps(&app.service, caller.credential, &ids).await?;
-        let range = query.range.as_deref().unwrap_or("7d");
-        map = Some(Map::new(
-            &heads.items,
-            &chats.items,
-            &steps,
-            range,
-            app.now(),
-        ));
-    }
+    let map = Map::read(
+        &app,
+        &caller,
+        id,
+        &heads.items,
+        &chats,
+        query.range.as_deref(),
+    )
+    .await?;
     let title = agent.workspace.clone();
     let frame = Frame::read(&app, &caller, Place::Workspaces, title).await?;
     let frame = frame.watching([id.uuid()]);
@@ -184,6 +153,7 @@ pub(crate) async fn page(
         heads: heads
             .items
             .iter()
+            .take(SHOWN_MAX as usize)
             .map(|head| HeadRow::new(head, now))
             .collect(),
         chats: chats
@@ -192,7 +162,7 @@ pub(crate) async fn page(
             .map(|line| ChatRow::new(line, now))
             .collect(),
         has_more_chats: chats.next.is_some(),
-        has_more_heads: heads.next.is_some(),
+        has_more_heads: heads.items.len() > SHOWN_MAX as usize,
         frame,
     })
 }
@@ -225,66 +195,6 @@ impl Workspace {
             is_refused: agent.refused.is_some(),
             refusal: agent.refused.map(|refused| Time::ago(refused.at, now)),
             pushed: agent.last_push_at.map(|at| Time::ago(at, now)),
-        }
-    }
-}
-
-impl Map {
-    fn new(
-        heads: &[Head],
-        chats: &[ChatSummary],
-        steps: &[PinStep],
-        word: &str,
-        now: Moment,
-    ) -> Self {
-        let first = heads.last().map_or(now, |head| head.received_at);
-        let from = match word {
-            "24h" => now.before(DAY),
-            "30d" => now.before(30 * DAY),
-            "all" => first,
-            _ => now.before(7 * DAY),
-        };
-        let range = Range { from, to: now };
-        let links = [
-            ("24h", "24 hours"),
-            ("7d", "7 days"),
-            ("30d", "30 days"),
-            ("all", "All"),
-        ];
-        let of_head = |head: &Head| Step {
-            at: head.received_at,
-            head: Some(head.seq),
-        };
-        let lanes = chats.iter().map(|line| {
-            let chat = line.chat.id;
-            let own = steps.iter().filter(|step| step.chat == chat);
-            let steps = own.map(|step| Step {
-                at: step.at,
-                head: step.head_seq,
-            });
-            ChatLane {
-                chat,
-                title: title_of(line),
-                lane: Lane {
-                    range,
-                    steps: steps.collect(),
-                },
-            }
-        });
-        Self {
-            range,
-            ranges: links
-                .map(|(known, label)| RangeLink {
-                    word: known,
-                    label,
-                    is_current: known == word,
-                })
-                .into(),
-            axis: Axis(Lane {
-                range,
-                steps: heads.iter().rev().map(of_head).collect(),
-            }),
-            lanes: lanes.collect(),
         }
     }
 }

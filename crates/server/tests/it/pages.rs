@@ -660,3 +660,47 @@ async fn a_turn_opens_to_what_it_was_given() {
     assert_eq!(raw.await.unwrap().status(), StatusCode::FORBIDDEN);
     server.stop().await;
 }
+
+#[tokio::test]
+async fn a_map_has_a_lane_for_each_chat_and_above_24_for_each_head() {
+    let server = Server::start().await;
+    let browser = Browser::sign_in(&server, &server.token).await;
+    let mut agent = Agent::create(&server).await;
+    let path = format!("/workspaces/{}", agent.id);
+    let [first, second] = editions();
+    agent.push(&first).await;
+    let kept = create_chat(&server, Some(agent.id), "Keeps its pin").await;
+    let moved = create_chat(&server, Some(agent.id), "Moves on").await;
+    agent.push(&second).await;
+    let head = server.client.context(kept).await.unwrap().head.unwrap();
+    let decline = ContextMove {
+        decline: Some(head.snapshot),
+        ..ContextMove::default()
+    };
+    server
+        .client
+        .context_move(kept, &decline, None)
+        .await
+        .unwrap();
+    server
+        .client
+        .context_move(moved, &ContextMove::default(), None)
+        .await
+        .unwrap();
+    let page = browser.page(&format!("{path}?range=24h")).await;
+    check_golden("workspace-lanes", &page);
+    assert_eq!(page.matches("class=\"declined\"").count(), 1, "{page}");
+    assert!(
+        page.contains("aria-label=\"Head 1, then Head 2\""),
+        "{page}"
+    );
+
+    for number in 0..23 {
+        create_chat(&server, Some(agent.id), &format!("Chat {number}")).await;
+    }
+    let page = browser.page(&path).await;
+    check_golden("workspace-crowd", &page);
+    assert!(page.contains("Head 2: 24 of 25 now, at most 24"), "{page}");
+    assert!(page.contains("Head 1: 1 of 25 now"), "{page}");
+    server.stop().await;
+}

@@ -1,10 +1,11 @@
-//! The map of a workspace: its heads on one axis of time, and a lane for each chat, coloured by the head at which
-//! the chat stood.
+//! The drawings of the map of a workspace: bands of time in the colours of heads, marks of declined heads, and
+//! crowds of chats.
 
 use std::fmt;
 use std::time::Duration;
 
 use askama::filters::HtmlSafe;
+use ctxpin_model::history::StepStand;
 use ctxpin_model::moment::Moment;
 
 /// The number of ticks of the axis.
@@ -16,6 +17,15 @@ const COLOURS: i64 = 6;
 /// The share of the width, in percent, from which a band has room for a number.
 const NUMBER_WIDTH_MIN: f64 = 3.0;
 
+/// The share of the width, in percent, below which nobody sees a band. So the most bands of a lane are bounded.
+const BAND_WIDTH_MIN: f64 = 0.1;
+
+/// The number of steps in which a crowd is counted.
+pub(crate) const CROWD_STEPS: usize = 80;
+
+/// The height of a crowd of all chats, in pixels.
+const CROWD_HEIGHT: f64 = 36.0;
+
 /// A range of time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Range {
@@ -23,30 +33,42 @@ pub(crate) struct Range {
     pub to: Moment,
 }
 
-/// A time from which on a lane shows a head, or `None` for no head.
+/// A time from which on a lane shows a stand.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Step {
     pub at: Moment,
-    pub head: Option<i64>,
+    pub stand: StepStand,
+}
+
+/// A part of a lane under one stand, within the range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Band {
+    pub from: Moment,
+    pub to: Moment,
+    pub stand: StepStand,
 }
 
 /// A lane of the map: bands that begin with each step and end with the next.
 #[derive(Debug, Clone)]
 pub(crate) struct Lane {
     pub range: Range,
-    /// The steps, oldest first.
-    pub steps: Vec<Step>,
+    pub bands: Vec<Band>,
+    /// From when on the chat declines a head, and the number of the head.
+    pub declined: Option<(Moment, i64)>,
 }
 
 /// The lane of the heads, with the days of the range.
 #[derive(Debug, Clone)]
 pub(crate) struct Axis(pub Lane);
 
-/// A part of a lane, in percent of the range.
-struct Band {
-    start: f64,
-    width: f64,
-    head: Option<i64>,
+/// The chats that stood at one head, counted in steps of equal length over the range.
+#[derive(Debug, Clone)]
+pub(crate) struct Crowd {
+    pub stand: StepStand,
+    /// The number at the end of each step.
+    pub counts: [u64; CROWD_STEPS],
+    /// The number of chats that fill the height.
+    pub all: u64,
 }
 
 impl Range {
@@ -60,6 +82,28 @@ impl Range {
         let since = (at.utc() - self.from.utc()).num_seconds() as f64;
         (100.0 * since / self.seconds()).clamp(0.0, 100.0)
     }
+
+    /// Returns the bands of steps, the oldest first, as far as they lie in the range.
+    pub fn bands(self, steps: &[Step]) -> Vec<Band> {
+        let ends = steps.iter().skip(1).map(|step| step.at).chain([self.to]);
+        let bands = steps.iter().zip(ends).map(|(step, end)| Band {
+            from: step.at.max(self.from),
+            to: end.min(self.to),
+            stand: step.stand,
+        });
+        bands.filter(|band| band.from < band.to).collect()
+    }
+
+    /// Returns the end of each of [`CROWD_STEPS`] steps. The last one is the end of the range.
+    pub fn step_ends(self) -> impl Iterator<Item = Moment> {
+        let step = self.seconds() / CROWD_STEPS as f64;
+        (1..=CROWD_STEPS).map(move |number| match number {
+            CROWD_STEPS => self.to,
+            number => self
+                .from
+                .after(Duration::from_secs_f64(step * number as f64)),
+        })
+    }
 }
 
 impl fmt::Display for Range {
@@ -72,52 +116,63 @@ impl fmt::Display for Range {
 
 impl HtmlSafe for Range {}
 
-impl Lane {
-    fn bands(&self) -> Vec<Band> {
-        let ends = self.steps.iter().skip(1).map(|step| step.at);
-        let ends = ends.chain([self.range.to]);
-        let bands = self.steps.iter().zip(ends).map(|(step, end)| {
-            let (start, end) = (self.range.place(step.at), self.range.place(end));
-            Band {
-                start,
-                width: end - start,
-                head: step.head,
-            }
-        });
-        bands.filter(|band| band.width > 0.0).collect()
+/// Returns a stand in words.
+pub(crate) fn stand_words(stand: StepStand) -> String {
+    match stand {
+        StepStand::Unpinned => "No pin".to_owned(),
+        StepStand::Elsewhere => "No head of this workspace".to_owned(),
+        StepStand::Head(head) => format!("Head {head}"),
     }
+}
 
+/// Returns the class in which a stand is drawn.
+fn class(stand: StepStand) -> String {
+    match stand {
+        StepStand::Unpinned => "unpinned".to_owned(),
+        StepStand::Elsewhere => "elsewhere".to_owned(),
+        StepStand::Head(head) => format!("h{}", head.rem_euclid(COLOURS)),
+    }
+}
+
+impl Lane {
+    /// Returns what a lane shows, for those who do not see it. The table beside the map has the times.
     fn words(&self) -> String {
-        let words = self.bands().into_iter().map(|band| match band.head {
-            Some(head) => format!(
-                "head {head} from {:.0} to {:.0} percent of the range",
-                band.start,
-                band.start + band.width
-            ),
-            None => "no head".to_owned(),
-        });
-        words.collect::<Vec<_>>().join(", ")
+        let mut words: Vec<_> = self.bands.iter().map(|band| band.stand).collect();
+        words.dedup();
+        let mut words: Vec<_> = words.into_iter().map(stand_words).collect();
+        if let Some((_, head)) = self.declined {
+            words.push(format!("declines head {head}"));
+        }
+        words.join(", then ")
     }
 
     /// Writes the bands at a height.
     fn write_bands(&self, f: &mut fmt::Formatter<'_>, y: u32) -> fmt::Result {
-        for Band { start, width, head } in self.bands() {
-            let Some(head) = head else {
-                write!(
-                    f,
-                    "<rect class=\"unpinned\" x=\"{start:.1}%\" y=\"{y}\" width=\"{width:.1}%\" height=\"16\" rx=\"3\"/>"
-                )?;
+        for band in &self.bands {
+            let (start, end) = (self.range.place(band.from), self.range.place(band.to));
+            let width = end - start;
+            if width < BAND_WIDTH_MIN {
                 continue;
-            };
-            let colour = head.rem_euclid(COLOURS);
+            }
+            let (class, words) = (class(band.stand), stand_words(band.stand));
+            let from = band.from.utc().format("%a %-d %b %H:%M UTC");
             write!(
                 f,
-                "<rect class=\"h{colour}\" x=\"{start:.1}%\" y=\"{y}\" width=\"{width:.1}%\" height=\"16\" rx=\"3\"><title>Head {head}</title></rect>"
+                "<rect class=\"{class}\" x=\"{start:.1}%\" y=\"{y}\" width=\"{width:.1}%\" height=\"16\" rx=\"3\"><title>{words}, from {from}</title></rect>"
             )?;
-            if width > NUMBER_WIDTH_MIN {
+            if let (StepStand::Head(head), true) = (band.stand, width > NUMBER_WIDTH_MIN) {
                 let (x, y) = (start + 0.5, y + 12);
                 write!(f, "<text x=\"{x:.1}%\" y=\"{y}\">{head}</text>")?;
             }
+        }
+        if let Some((at, head)) = self.declined {
+            let start = self.range.place(at);
+            let (width, y) = (100.0 - start, y + 18);
+            let at = at.utc().format("%a %-d %b %H:%M UTC");
+            write!(
+                f,
+                "<rect class=\"declined\" x=\"{start:.1}%\" y=\"{y}\" width=\"{width:.1}%\" height=\"3\"><title>Declined: head {head}, from {at}</title></rect>"
+            )?;
         }
         Ok(())
     }
@@ -132,13 +187,13 @@ impl fmt::Display for Lane {
     }
 }
 
+/// The words of a lane are numbers and ours.
 impl HtmlSafe for Lane {}
 
 impl fmt::Display for Axis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(lane) = self;
-        let words = lane.words();
-        write!(f, "<svg height=\"44\" role=\"img\" aria-label=\"{words}\">")?;
+        f.write_str("<svg height=\"44\" role=\"img\" aria-label=\"The heads of the workspace\">")?;
         let step = Duration::from_secs_f64(lane.range.seconds() / f64::from(TICKS));
         let is_short = step < Duration::from_secs(24 * 60 * 60);
         for tick in 0..TICKS {
@@ -159,6 +214,44 @@ impl fmt::Display for Axis {
 
 impl HtmlSafe for Axis {}
 
+impl Crowd {
+    /// Returns the number of chats that stand here at the end of the range.
+    pub fn now(&self) -> u64 {
+        self.counts[CROWD_STEPS - 1]
+    }
+
+    /// Returns the most chats that stood here at once.
+    pub fn most(&self) -> u64 {
+        self.counts.iter().copied().max().unwrap_or(0)
+    }
+}
+
+impl fmt::Display for Crowd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (class, words, now) = (class(self.stand), stand_words(self.stand), self.now());
+        write!(
+            f,
+            "<svg height=\"36\" viewBox=\"0 0 {CROWD_STEPS} 36\" preserveAspectRatio=\"none\" role=\"img\" \
+             aria-label=\"{words}: {now} of {} now, at most {}\"><path class=\"{class}\" d=\"M0 36",
+            self.all,
+            self.most()
+        )?;
+        let mut before = 0;
+        for (index, count) in self.counts.iter().copied().enumerate() {
+            if count != before {
+                let height = CROWD_HEIGHT * count as f64 / self.all.max(1) as f64;
+                // Few of many are still to be seen.
+                let height = if count > 0 { height.max(1.0) } else { 0.0 };
+                write!(f, "H{index}V{:.1}", CROWD_HEIGHT - height)?;
+                before = count;
+            }
+        }
+        write!(f, "H{CROWD_STEPS}V36z\"/></svg>")
+    }
+}
+
+impl HtmlSafe for Crowd {}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,29 +260,96 @@ mod tests {
         Moment::from_unix_micros(seconds * 1_000_000).unwrap()
     }
 
-    #[test]
-    fn a_band_lasts_until_the_next_step() {
-        let range = Range {
+    fn range() -> Range {
+        Range {
             from: at(1_000),
             to: at(2_000),
+        }
+    }
+
+    fn lane(steps: &[(i64, StepStand)]) -> Lane {
+        let steps = steps.iter().map(|(seconds, stand)| Step {
+            at: at(*seconds),
+            stand: *stand,
+        });
+        Lane {
+            range: range(),
+            bands: range().bands(&steps.collect::<Vec<_>>()),
+            declined: None,
+        }
+    }
+
+    #[test]
+    fn a_band_lasts_until_the_next_step() {
+        let check = |steps: &[(i64, StepStand)], expected: &[(i64, i64)]| {
+            let bands = lane(steps).bands.into_iter();
+            let bands = bands.map(|band| (band.from, band.to)).collect::<Vec<_>>();
+            let expected = expected.iter().map(|(from, to)| (at(*from), at(*to)));
+            assert_eq!(bands, expected.collect::<Vec<_>>());
         };
-        let step = |seconds, head| Step {
-            at: at(seconds),
-            head,
-        };
-        let check = |steps: &[Step], expected: &str| {
-            let steps = steps.to_vec();
-            assert_eq!(Lane { range, steps }.words(), expected);
-        };
-        check(&[], "");
-        check(
-            &[step(0, Some(1)), step(1_250, Some(2))],
-            "head 1 from 0 to 25 percent of the range, head 2 from 25 to 100 percent of the range",
-        );
+        let (one, two) = (StepStand::Head(1), StepStand::Head(2));
+        check(&[], &[]);
+        check(&[(0, one), (1_250, two)], &[(1_000, 1_250), (1_250, 2_000)]);
         // What ended before the range is not in it.
         check(
-            &[step(0, Some(1)), step(500, None), step(1_500, Some(3))],
-            "no head, head 3 from 50 to 100 percent of the range",
+            &[(0, one), (500, StepStand::Unpinned), (1_500, two)],
+            &[(1_000, 1_500), (1_500, 2_000)],
         );
+        check(&[(2_500, one)], &[]);
+    }
+
+    #[test]
+    fn a_lane_says_where_the_pin_stood() {
+        let mut lane = lane(&[
+            (1_000, StepStand::Unpinned),
+            (1_250, StepStand::Head(1)),
+            (1_500, StepStand::Elsewhere),
+        ]);
+        assert_eq!(
+            lane.words(),
+            "No pin, then Head 1, then No head of this workspace"
+        );
+        let svg = lane.to_string();
+        assert!(
+            svg.contains("class=\"h1\" x=\"25.0%\" y=\"5\" width=\"25.0%\""),
+            "{svg}"
+        );
+        assert!(!svg.contains("class=\"declined\""), "{svg}");
+        lane.declined = Some((at(1_750), 2));
+        let svg = lane.to_string();
+        assert!(
+            svg.contains("class=\"declined\" x=\"75.0%\" y=\"23\" width=\"25.0%\""),
+            "{svg}"
+        );
+        assert!(lane.words().ends_with("then declines head 2"));
+    }
+
+    #[test]
+    fn bands_that_nobody_sees_are_not_drawn() {
+        let steps: Vec<_> = (0..10_000)
+            .map(|index| (1_000 + index / 10, StepStand::Head(index)))
+            .collect();
+        let svg = lane(&steps).to_string();
+        assert!(svg.matches("<rect").count() <= 1_000, "{}", svg.len());
+    }
+
+    #[test]
+    fn a_crowd_is_as_high_as_it_is_large() {
+        let crowd = Crowd {
+            stand: StepStand::Head(7),
+            counts: std::array::from_fn(|index| match index {
+                ..40 => 0,
+                40..79 => 300,
+                _ => 600,
+            }),
+            all: 600,
+        };
+        let svg = crowd.to_string();
+        assert!(
+            svg.contains("class=\"h1\" d=\"M0 36H40V18.0H79V0.0H80V36z\""),
+            "{svg}"
+        );
+        assert!(svg.contains("Head 7: 600 of 600 now, at most 600"), "{svg}");
+        assert_eq!(range().step_ends().last(), Some(range().to));
     }
 }
