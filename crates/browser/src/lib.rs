@@ -112,15 +112,21 @@ impl Chromium {
         self.tab.clone()
     }
 
+    /// From now on, methods go to this tab.
+    pub fn turn_to(&mut self, tab: Tab) {
+        self.tab = tab;
+    }
+
     /// Closes the present tab. From now on, methods go to another one.
     ///
     /// # Errors
     ///
     /// Fails if the browser does not answer.
     pub async fn close_tab(&mut self, next: Tab) -> Result<()> {
-        let closed = std::mem::replace(&mut self.tab, next);
+        let closed = std::mem::take(&mut self.tab);
         let close = json!({ "targetId": closed.target });
         self.call("Target.closeTarget", close).await?;
+        self.tab = next;
         Ok(())
     }
 
@@ -157,7 +163,8 @@ impl Chromium {
         timeout(SOON, wait).await.context("waiting for a page")?
     }
 
-    /// Evaluates an expression in the page, and returns its value. A promise is awaited.
+    /// Evaluates an expression in the page as if the reader had asked for it, and returns its value. A promise is
+    /// awaited.
     ///
     /// # Errors
     ///
@@ -167,6 +174,7 @@ impl Chromium {
             "expression": expression,
             "awaitPromise": true,
             "returnByValue": true,
+            "userGesture": true,
         });
         let found = self.call("Runtime.evaluate", params).await?;
         let exception = &found["exceptionDetails"];
@@ -300,13 +308,16 @@ impl Chromium {
         Ok(())
     }
 
-    /// Sets a preference of the reader's system, such as `prefers-color-scheme` to `dark`, and forgets others.
+    /// Sets what the reader's system prefers, such as `prefers-color-scheme` to `dark`, and forgets what it
+    /// preferred before.
     ///
     /// # Errors
     ///
     /// Fails if the browser does not answer.
-    pub async fn prefer(&mut self, name: &str, value: &str) -> Result<()> {
-        let features = json!({ "features": [{ "name": name, "value": value }] });
+    pub async fn prefer(&mut self, preferences: &[(&str, &str)]) -> Result<()> {
+        let features = preferences.iter();
+        let features = features.map(|(name, value)| json!({ "name": name, "value": value }));
+        let features = json!({ "features": features.collect::<Vec<_>>() });
         self.call("Emulation.setEmulatedMedia", features).await?;
         Ok(())
     }

@@ -5,20 +5,24 @@ document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy], [data-copy-from]");
   if (!button) return;
   const { copy: text, copyFrom } = button.dataset;
-  await copy(copyFrom ? document.getElementById(copyFrom).textContent : text);
-  showSentence(copyFrom ? "Copied." : `Copied: ${text}`, { stay: 3_000 });
+  const isDone = await copy(copyFrom ? document.getElementById(copyFrom).textContent : text);
+  if (isDone) showSentence(copyFrom ? "Copied." : `Copied: ${text}`, { stay: 3_000 });
+  else showSentence("The browser does not let this page copy. Select the text instead.", { failed: true });
 });
 
+/** Copies a text, and returns whether the browser allowed it. */
 async function copy(text) {
-  // The clipboard exists where the page is served securely or from this machine.
-  if (navigator.clipboard) {
+  try {
     await navigator.clipboard.writeText(text);
-    return;
+    return true;
+  } catch {
+    // The clipboard exists where the page is served securely or from this machine, and only for those who may.
   }
   const field = document.createElement("textarea");
   field.value = text;
   document.body.append(field);
   field.select();
-  document.execCommand("copy");
+  const isDone = document.execCommand("copy");
   field.remove();
+  return isDone;
 }

@@ -6,7 +6,11 @@ document.addEventListener("click", (event) => {
     event.preventDefault();
     document.getElementById(opener.dataset.dialog).showModal();
   }
-  if (event.target.closest("[data-dismiss]")) event.target.closest("dialog").close();
+  const dialog = event.target.closest("[data-dismiss]")?.closest("dialog");
+  if (dialog) {
+    event.preventDefault();
+    dialog.close();
+  }
   // A click on the ground behind a dialog has the dialog itself as its target.
   if (event.target.matches("dialog")) event.target.close();
   for (const menu of document.querySelectorAll("details.menu[open]")) {

@@ -3,36 +3,48 @@
 use anyhow::Result;
 use ctxpin_browser::Chromium;
 use ctxpin_protocol::http::chats::ChatQuery;
+use ctxpin_protocol::http::people::{TokenCreate, TokenRevoke, UserChange, UserCreate};
 use ctxpin_testing::workspace::Workspace;
+use reqwest::Method;
 
 use crate::browser::create_chat;
+use crate::pages::editions;
 use crate::server::{Agent, Server};
 
 /// Returns a workspace of one file with ten lines before and after this one.
-fn edition(line: &str) -> Workspace {
+pub fn edition(line: &str) -> Workspace {
     let others: String = (0..10).map(|number| format!("Rule {number}.\n")).collect();
     Workspace::with_agents_md("/w", &format!("{others}{line}\n{others}"))
 }
 
-/// Returns a browser that has signed in, and shows a page with the news of the server.
+/// Returns a browser that has signed in as the first user, and shows a page with the news of the server.
 pub async fn signed_in(server: &Server, path: &str) -> Result<Chromium> {
     let mut browser = Chromium::start().await?;
-    let sign_in = format!("/sign-in?next={path}");
-    browser
-        .open(server.url.join(&sign_in).unwrap().as_str())
-        .await?;
-    let token = serde_json::json!(server.token);
+    sign_in(&mut browser, server, &server.token, path).await?;
+    Ok(browser)
+}
+
+/// Signs in with a token, and waits until the page shows the news of the server.
+pub async fn sign_in(
+    browser: &mut Chromium,
+    server: &Server,
+    token: &str,
+    path: &str,
+) -> Result<()> {
+    let page = server.url.join(&format!("/sign-in?next={path}"))?;
+    browser.open(page.as_str()).await?;
+    let token = serde_json::json!(token);
     browser
         .evaluate(&format!(
             "document.querySelector('input[name=token]').value = {token}"
         ))
         .await?;
     browser.follow("[data-sign-in] button[type=submit]").await?;
-    browser
-        .until("document.getElementById('stream')?.dataset.stream === 'live'")
-        .await?;
-    Ok(browser)
+    browser.until(LIVE).await
 }
+
+/// Whether the page shows the news of the server.
+pub const LIVE: &str = "document.getElementById('stream').dataset.stream === 'live'";
 
 #[tokio::test]
 async fn drift_appears_while_the_page_is_open_and_is_taken_and_undone() -> Result<()> {
@@ -157,5 +169,168 @@ async fn an_open_page_says_that_its_chat_or_the_server_is_gone() -> Result<()> {
     browser
         .until("document.getElementById('stream').dataset.stream === 'reconnecting'")
         .await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_change_of_three_is_taken_rolled_back_and_the_chat_archived() -> Result<()> {
+    let server = Server::start().await;
+    let mut agent = Agent::create(&server).await;
+    let [first, second] = editions();
+    agent.push(&first).await;
+    let chat = create_chat(&server, Some(agent.id), "Split the payment step").await;
+    let prompt = async || {
+        let request = server.request(Method::GET, &format!("/api/v1/chats/{chat}/prompt"));
+        request.send().await.unwrap().text().await.unwrap()
+    };
+    let before = prompt().await;
+    agent.push(&second).await;
+    let changes = async || server.client.context(chat).await.unwrap().changes.len();
+    let mut browser = signed_in(&server, &format!("/chats/{chat}")).await?;
+    browser
+        .click("input[name=source][value$='/srv/shop/AGENTS.md']")
+        .await?;
+    browser
+        .until("document.querySelector('[value=chosen]').textContent === 'Take 1 of 3'")
+        .await?;
+    browser.click("#decision [value=chosen]").await?;
+    browser
+        .until("document.querySelectorAll('#diff article.file').length === 2")
+        .await?;
+    assert_eq!(changes().await, 2);
+    let taken = prompt().await;
+    assert!(
+        taken.contains("names long") && !taken.contains("new.sh"),
+        "{taken}"
+    );
+
+    browser.follow(".tabs a[href$='/history']").await?;
+    browser
+        .until("document.querySelectorAll('.log-entry').length === 2")
+        .await?;
+    browser
+        .click(".log-entry[data-key=pin-1] [value=rollback]")
+        .await?;
+    browser
+        .until("document.querySelectorAll('.log-entry').length === 3")
+        .await?;
+    assert_eq!(changes().await, 3);
+    assert_eq!(prompt().await, before);
+
+    let archived = async || server.client.chat(chat).await.unwrap().archived;
+    for (words, is_archived) in [("Archive", true), ("Unarchive", false)] {
+        browser.click(".head details.menu summary").await?;
+        let button = "document.querySelector('button[name=archived]')";
+        browser
+            .until(&format!("{button}.textContent === '{words}'"))
+            .await?;
+        browser.click("button[name=archived]").await?;
+        browser
+            .until(&format!("{button}.value === '{}'", !is_archived))
+            .await?;
+        let sentence = "document.querySelector('.sentence').textContent";
+        browser
+            .until(&format!(
+                "{sentence}.includes('It is archived.') === {is_archived}"
+            ))
+            .await?;
+        assert_eq!(archived().await, is_archived);
+    }
+    browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}
+
+/// Returns a token of a member.
+async fn member(server: &Server) -> (uuid::Uuid, uuid::Uuid, String) {
+    let user = UserCreate {
+        name: "mira".into(),
+        roles: vec!["auditor".into()],
+    };
+    let user = server.client.user_create(&user).await.unwrap();
+    let token = TokenCreate {
+        user: Some(user.id),
+        ..TokenCreate::default()
+    };
+    let token = server.client.token_create(&token).await.unwrap();
+    (user.id, token.token.id, token.secret.expose().to_owned())
+}
+
+#[tokio::test]
+async fn an_open_page_says_that_its_reader_has_lost_the_permission() -> Result<()> {
+    let server = Server::start().await;
+    let chat = create_chat(&server, None, "A chat of another").await;
+    let path = format!("/chats/{chat}");
+    let mut browser = Chromium::start().await?;
+    let ended = "document.getElementById('stream').textContent === 'signed out'";
+    let offer = "document.getElementById('held').textContent === 'Signed out, reload'";
+    let to_sign_in =
+        format!("location.pathname + location.search === '/sign-in?next=%2Fchats%2F{chat}'");
+
+    let (user, token, secret) = member(&server).await;
+    sign_in(&mut browser, &server, &secret, &path).await?;
+    let revoke = TokenRevoke::default();
+    server
+        .client
+        .token_revoke(token.into(), &revoke)
+        .await
+        .unwrap();
+    for words in [ended, offer] {
+        browser.until(words).await?;
+    }
+    browser.follow("#held").await?;
+    browser.until(&to_sign_in).await?;
+
+    let again = TokenCreate {
+        user: Some(user),
+        ..TokenCreate::default()
+    };
+    let again = server.client.token_create(&again).await.unwrap();
+    sign_in(&mut browser, &server, again.secret.expose(), &path).await?;
+    let disable = UserChange {
+        disabled: Some(true),
+        ..UserChange::default()
+    };
+    server
+        .client
+        .user_change(user.into(), &disable)
+        .await
+        .unwrap();
+    for words in [ended, offer] {
+        browser.until(words).await?;
+    }
+    // A reader who does not look at the bar writes, and is led to the same place.
+    browser
+        .evaluate("document.querySelector('form[data-write]').requestSubmit()")
+        .await?;
+    browser.until(&to_sign_in).await?;
+    browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn signing_out_ends_all_tabs_and_leaves_no_page_behind() -> Result<()> {
+    let server = Server::start().await;
+    create_chat(&server, None, "Split the payment step").await;
+    let mut browser = signed_in(&server, "/chats").await?;
+    let first = browser.tab();
+    browser.open_tab().await?;
+    browser.open(server.url.join("/chats")?.as_str()).await?;
+    browser.until(LIVE).await?;
+    browser.click(".bar details.menu summary").await?;
+    browser.follow("form[action='/sign-out'] button").await?;
+    browser.until("location.pathname === '/sign-in'").await?;
+    // The way back leads to no page that somebody else could read.
+    browser.evaluate("history.back()").await?;
+    browser
+        .until("location.pathname === '/sign-in' && location.search === '?next=%2Fchats'")
+        .await?;
+    browser.close_tab(first).await?;
+    browser
+        .until("document.getElementById('stream').textContent === 'signed out'")
+        .await?;
+    browser.no_errors()?;
+    server.stop().await;
     Ok(())
 }

@@ -9,6 +9,8 @@ mod failover;
 mod flows;
 mod frames;
 mod hostile;
+mod keyboard;
+mod live;
 mod open_pages;
 mod pages;
 mod permissions;

@@ -89,7 +89,7 @@ fn ids(text: &str) -> Vec<String> {
 }
 
 /// The workspace before and after the changes that the tests look at.
-fn editions() -> [Workspace; 2] {
+pub fn editions() -> [Workspace; 2] {
     let first =
         Workspace::with_agents_md("/srv/shop", "# Rules\n\nBe kind.\nKeep functions short.\n")
             .file(

@@ -46,6 +46,21 @@ pub fn with_connections(connections: ctxpin_listener::Limits) -> Limits {
     }
 }
 
+fn usual_settings(data_directory: &Path) -> Settings {
+    Settings {
+        data_directory: data_directory.to_path_buf(),
+        database: None,
+        database_connections: DATABASE_CONNECTIONS,
+        first_token: None,
+        pause_sync: false,
+        limits: Limits::default(),
+        quotas: Quotas::default(),
+        metrics_readers: MetricsReaders::Everybody,
+        bound_sessions: false,
+        public_urls: Vec::new(),
+    }
+}
+
 impl Server {
     /// Starts a server on a new SQLite file.
     pub async fn start() -> Self {
@@ -85,18 +100,7 @@ impl Server {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let url: Url = url.parse().unwrap();
         let shutdown = CancellationToken::new();
-        let mut settings = Settings {
-            data_directory: data_directory.clone(),
-            database: None,
-            database_connections: DATABASE_CONNECTIONS,
-            first_token: None,
-            pause_sync: false,
-            limits: Limits::default(),
-            quotas: Quotas::default(),
-            metrics_readers: MetricsReaders::Everybody,
-            bound_sessions: false,
-            public_urls: Vec::new(),
-        };
+        let mut settings = usual_settings(&data_directory);
         choose(&mut settings);
         let task = tokio::spawn(serve(listener, shutdown.clone(), settings));
         let nobody = Client::new(url.clone(), Secret::new("none")).unwrap();
@@ -164,11 +168,26 @@ impl Server {
         created.token.expose().to_owned()
     }
 
-    /// Ends the server and waits for it.
-    pub async fn stop(self) {
+    /// Ends the server and waits for it. Its data and its address stay for [`Server::resume`].
+    pub async fn halt(&mut self) {
         self.shutdown.cancel();
-        let ended = tokio::time::timeout(SOON, self.task).await;
+        let ended = tokio::time::timeout(SOON, &mut self.task).await;
         ended.expect("the server ends soon").unwrap().unwrap();
+    }
+
+    /// Starts a halted server again, on its SQLite file and at its address.
+    pub async fn resume(&mut self) {
+        let address = self.url.socket_addrs(|| None).unwrap()[0];
+        let listener = TcpListener::bind(address).await.unwrap();
+        self.shutdown = CancellationToken::new();
+        let settings = usual_settings(&self.data_directory());
+        self.task = tokio::spawn(serve(listener, self.shutdown.clone(), settings));
+        self.client.health_check().await.unwrap();
+    }
+
+    /// Ends the server and waits for it.
+    pub async fn stop(mut self) {
+        self.halt().await;
     }
 }
 

@@ -1,0 +1,133 @@
+//! The pages in a real browser, without a pointer.
+
+use anyhow::Result;
+use ctxpin_browser::Chromium;
+use serde_json::Value;
+
+use crate::browser::create_chat;
+use crate::flows::{LIVE, edition, signed_in};
+use crate::server::{Agent, Server};
+
+/// Returns the words of the element that has the focus.
+async fn focus(browser: &mut Chromium) -> Result<Value> {
+    browser
+        .evaluate("document.activeElement === document.body ? 'nothing' : document.activeElement.textContent.trim()")
+        .await
+}
+
+async fn press_all(browser: &mut Chromium, keys: &[&str]) -> Result<()> {
+    for key in keys {
+        browser.press(key).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn chats_are_decided_with_keys_alone() -> Result<()> {
+    let server = Server::start().await;
+    let mut agent = Agent::create(&server).await;
+    agent.push(&edition("Be kind.")).await;
+    let mut chats = Vec::new();
+    for number in 0..3 {
+        chats.push(create_chat(&server, Some(agent.id), &format!("Chat {number}")).await);
+    }
+    agent.push(&edition("Be quick.")).await;
+    let dirty = async |chat| server.client.context(chat).await.unwrap().pin.dirty;
+    let mut browser = signed_in(&server, "/chats?show=drifted").await?;
+
+    // The newest chat is the first row.
+    press_all(&mut browser, &["j", "j", "j", "k"]).await?;
+    assert_eq!(focus(&mut browser).await?, "Chat 1");
+    press_all(&mut browser, &["x"]).await?;
+    browser
+        .until("document.querySelector('#selection [data-words]').textContent === '1 chosen'")
+        .await?;
+    press_all(&mut browser, &["t"]).await?;
+    // The row goes, and the next one has the focus.
+    browser
+        .until("document.querySelectorAll('.chat-row[data-key]').length === 2 && document.activeElement.textContent === 'Chat 0'")
+        .await?;
+    assert!(!dirty(chats[1]).await);
+    press_all(&mut browser, &["u"]).await?;
+    browser
+        .until("document.querySelectorAll('.chat-row[data-key]').length === 3")
+        .await?;
+    assert!(dirty(chats[1]).await);
+    assert_ne!(focus(&mut browser).await?, "nothing");
+
+    // To the chat, to its diff, and to the other tabs and back.
+    press_all(&mut browser, &["Enter"]).await?;
+    browser
+        .until("document.querySelector('#diff') !== null")
+        .await?;
+    browser.until(LIVE).await?;
+    press_all(&mut browser, &["t"]).await?;
+    browser
+        .until("document.querySelector('.toast [data-keys=u]') !== null && document.querySelector('#diff') === null")
+        .await?;
+    press_all(&mut browser, &["u"]).await?;
+    browser
+        .until("document.querySelector('#diff') !== null")
+        .await?;
+    browser.follow(".tabs a[href$='/context']").await?;
+    browser.until(LIVE).await?;
+    press_all(&mut browser, &["d"]).await?;
+    browser
+        .until("document.querySelector('#diff') !== null")
+        .await?;
+    browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn letters_can_be_turned_off() -> Result<()> {
+    let server = Server::start().await;
+    create_chat(&server, None, "A chat").await;
+    let mut browser = signed_in(&server, "/chats").await?;
+    press_all(&mut browser, &["/"]).await?;
+    assert_eq!(browser.evaluate("document.activeElement.name").await?, "q");
+    // In a field, a letter is a letter.
+    press_all(&mut browser, &["j", "?"]).await?;
+    assert_eq!(
+        browser.evaluate("document.activeElement.value").await?,
+        "j?"
+    );
+    press_all(&mut browser, &["Escape", "?"]).await?;
+    browser
+        .until("document.getElementById('keys').open")
+        .await?;
+    // The dialog has the focus, and Tab stays in it.
+    for _ in 0..3 {
+        browser.press("Tab").await?;
+        let inside = "document.activeElement.closest('#keys') !== null || document.activeElement === document.body";
+        assert_eq!(browser.evaluate(inside).await?, true);
+    }
+    browser
+        .evaluate("document.querySelector('[data-keys-off]').focus()")
+        .await?;
+    press_all(&mut browser, &["Space", "Escape"]).await?;
+    browser
+        .until("!document.getElementById('keys').open")
+        .await?;
+    for key in ["j", "?", "/"] {
+        browser.press(key).await?;
+        assert_eq!(focus(&mut browser).await?, "nothing", "{key}");
+    }
+    let page = browser.evaluate("location.href").await?;
+    browser.open(page.as_str().unwrap()).await?;
+    press_all(&mut browser, &["j"]).await?;
+    assert_eq!(focus(&mut browser).await?, "nothing");
+    assert_eq!(
+        browser
+            .evaluate("document.querySelector('[data-keys-off]').checked")
+            .await?,
+        true
+    );
+    // Tab and Enter always work: the first stop leads over the bar to the content.
+    press_all(&mut browser, &["Tab", "Enter"]).await?;
+    assert_eq!(browser.evaluate("document.activeElement.id").await?, "main");
+    browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}

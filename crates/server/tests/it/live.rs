@@ -1,0 +1,122 @@
+//! What happens to an open page in a real browser by news from the server.
+
+use anyhow::Result;
+use ctxpin_browser::Transfer;
+use reqwest::Method;
+
+use crate::browser::create_chat;
+use crate::flows::{LIVE, edition, signed_in};
+use crate::server::{Agent, Server};
+
+#[tokio::test]
+async fn a_page_mends_itself_when_the_server_is_back() -> Result<()> {
+    let mut server = Server::start().await;
+    let mut agent = Agent::create(&server).await;
+    agent.push(&edition("Be kind.")).await;
+    let chat = create_chat(&server, Some(agent.id), "Split the payment step").await;
+    let mut browser = signed_in(&server, &format!("/chats/{chat}")).await?;
+    server.halt().await;
+    let stream = "document.getElementById('stream').textContent";
+    browser
+        .until(&format!("{stream} === 'reconnecting'"))
+        .await?;
+    // The page looks at the clock each second.
+    browser
+        .evaluate("{ const now = Date.now; Date.now = () => now() + 11_000; }")
+        .await?;
+    browser
+        .until(&format!("/^stale since \\d\\d:\\d\\d$/.test({stream})"))
+        .await?;
+    // A write says that it failed, and stays there.
+    browser.click(".head details.menu summary").await?;
+    browser.click("button[name=archived]").await?;
+    browser
+        .until("document.querySelector('.toast.failed p').textContent.startsWith('The server did not answer.')")
+        .await?;
+    server.resume().await;
+    agent.push(&edition("Be quick.")).await;
+    browser.until(LIVE).await?;
+    browser
+        .until("document.querySelector('#diff ins') !== null")
+        .await?;
+    assert!(!server.client.chat(chat).await.unwrap().archived);
+    browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn tabs_share_a_stream_and_one_takes_it_over() -> Result<()> {
+    let server = Server::start().await;
+    let mut agent = Agent::create(&server).await;
+    agent.push(&edition("Be kind.")).await;
+    let chat = create_chat(&server, Some(agent.id), "Split the payment step").await;
+    let mut browser = signed_in(&server, "/").await?;
+    let first = browser.tab();
+    let second = browser.open_tab().await?;
+    browser.take_transfers();
+    let path = server.url.join(&format!("/chats/{chat}"))?;
+    browser.open(path.as_str()).await?;
+    browser.until(LIVE).await?;
+    let streams = |transfers: Vec<Transfer>| {
+        let streams = transfers.iter().filter(|one| one.kind == "EventSource");
+        streams.count()
+    };
+    assert_eq!(streams(browser.take_transfers()), 0);
+    let metrics = server.request(Method::GET, "/metrics").send().await?;
+    let metrics = metrics.text().await?;
+    assert!(metrics.contains("\nctxpin_watches 1\n"), "{metrics}");
+
+    // Both tabs have the news.
+    agent.push(&edition("Be quick.")).await;
+    browser
+        .until("document.querySelector('#diff ins') !== null")
+        .await?;
+    browser.turn_to(first);
+    browser
+        .until("document.querySelector('#places .waits').textContent === '1'")
+        .await?;
+    browser.close_tab(second.clone()).await?;
+    agent.push(&edition("Be kind.")).await;
+    browser
+        .until("document.querySelector('#diff') === null")
+        .await?;
+    browser.until(LIVE).await?;
+    assert_eq!(streams(browser.take_transfers()), 1);
+    browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_row_moves_under_the_pointer() -> Result<()> {
+    let server = Server::start().await;
+    for number in 0..5 {
+        create_chat(&server, None, &format!("Chat {number}")).await;
+    }
+    let mut browser = signed_in(&server, "/chats").await?;
+    browser.hover(".chat-row[data-key]:nth-child(3)").await?;
+    let pointed = "document.querySelector('.chat-row:hover').dataset.key";
+    let before = browser.evaluate(pointed).await?;
+    for number in 5..8 {
+        create_chat(&server, None, &format!("Chat {number}")).await;
+    }
+    browser
+        .until("document.getElementById('held').textContent === '3 new, show'")
+        .await?;
+    assert_eq!(browser.evaluate(pointed).await?, before);
+    let rows = "document.querySelectorAll('.chat-row[data-key]').length";
+    assert_eq!(browser.evaluate(rows).await?, 5);
+
+    browser.click("#held").await?;
+    assert_eq!(browser.evaluate(rows).await?, 8);
+    // Nobody points at the list any more, so news come at once, with their edge.
+    browser.hover(".brand").await?;
+    create_chat(&server, None, "Chat 8").await;
+    browser
+        .until("document.querySelectorAll('.chat-row[data-key]').length === 9 && document.querySelectorAll('[data-news]').length === 1")
+        .await?;
+    browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}
