@@ -1,9 +1,11 @@
 //! Tests of the whole server, through real connections.
 
+mod accessibility;
 mod astray;
 mod bodies;
 mod browser;
 mod budget;
+mod contrast;
 mod document;
 mod failover;
 mod flows;
@@ -19,6 +21,7 @@ mod protocols;
 mod quotas;
 mod raw;
 mod run;
+mod scene;
 mod server;
 mod sign_in;
 mod slow;

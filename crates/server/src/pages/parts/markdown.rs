@@ -32,6 +32,8 @@ impl HtmlSafe for Markdown<'_> {}
 struct Writer {
     /// Whether each open link was written as an element.
     links: Vec<bool>,
+    /// The levels of the present heading and of those above it.
+    headings: Vec<HeadingLevel>,
     is_table_head: bool,
 }
 
@@ -57,7 +59,11 @@ impl Writer {
     fn start(&mut self, f: &mut fmt::Formatter<'_>, tag: &Tag<'_>) -> fmt::Result {
         match tag {
             Tag::Paragraph => f.write_str("<p>"),
-            Tag::Heading { level, .. } => write!(f, "<{}>", heading(*level)),
+            Tag::Heading { level, .. } => {
+                self.headings.retain(|above| above < level);
+                self.headings.push(*level);
+                write!(f, "<{}>", heading(self.headings.len()))
+            }
             Tag::BlockQuote(_) => f.write_str("<blockquote>"),
             Tag::CodeBlock(_) | Tag::MetadataBlock(_) => f.write_str("<pre>"),
             Tag::List(None) => f.write_str("<ul>"),
@@ -99,7 +105,7 @@ impl Writer {
     fn end(&mut self, f: &mut fmt::Formatter<'_>, tag: TagEnd) -> fmt::Result {
         match tag {
             TagEnd::Paragraph | TagEnd::FootnoteDefinition => f.write_str("</p>\n"),
-            TagEnd::Heading(level) => writeln!(f, "</{}>", heading(level)),
+            TagEnd::Heading(_) => writeln!(f, "</{}>", heading(self.headings.len())),
             TagEnd::BlockQuote(_) => f.write_str("</blockquote>\n"),
             TagEnd::CodeBlock | TagEnd::MetadataBlock(_) => f.write_str("</pre>\n"),
             TagEnd::List(false) => f.write_str("</ul>\n"),
@@ -137,12 +143,14 @@ impl Writer {
     }
 }
 
-/// Returns the element of a heading. The page has a first level and a second one of its own.
-fn heading(level: HeadingLevel) -> &'static str {
-    match level {
-        HeadingLevel::H1 => "h4",
-        HeadingLevel::H2 => "h5",
-        HeadingLevel::H3 | HeadingLevel::H4 | HeadingLevel::H5 | HeadingLevel::H6 => "h6",
+/// Returns the element of a heading below those around it. The page has a first level and a second one of its
+/// own, and no level is left out: readers who go through a page by its headings would miss one.
+fn heading(depth: usize) -> &'static str {
+    match depth {
+        0 | 1 => "h3",
+        2 => "h4",
+        3 => "h5",
+        _ => "h6",
     }
 }
 
@@ -157,7 +165,11 @@ mod tests {
         };
         check(
             "# Rules\n\nBe *kind*.",
-            "<h4>Rules</h4>\n<p>Be <em>kind</em>.</p>",
+            "<h3>Rules</h3>\n<p>Be <em>kind</em>.</p>",
+        );
+        check(
+            "## a\n#### b\n## c\n# d",
+            "<h3>a</h3>\n<h4>b</h4>\n<h3>c</h3>\n<h3>d</h3>",
         );
         check("- a\n- [x] b", "<ul><li>a</li>\n<li>☑ b</li>\n</ul>");
         check(
