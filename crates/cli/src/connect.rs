@@ -1,5 +1,6 @@
 //! The server that a command calls, and the token it sends.
 
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
@@ -9,9 +10,12 @@ use ctxpin_agent::error::AgentError;
 use ctxpin_client::error::ClientError;
 use ctxpin_client::{Client, PlainHttp};
 use ctxpin_protocol::http::people::Secret;
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use crate::agent_credentials::AgentCredentials;
 use crate::data_directory::{DataDirectory, DatabaseKey};
+use crate::enrolment::{Enroller, is_accepted};
 use crate::process::Process;
 use crate::running::{ADMIN_TOKEN_NAME, RunningServer, is_locked, token_read};
 use crate::say::{self, Failure, Hint, NextCommand, Setting};
@@ -296,6 +300,9 @@ impl Token {
                 "the token came from {}; delete that file and start the server again, which writes a new one",
                 say::path(path)
             ),
+            origin @ Origin::Enrolled(_) => {
+                format!("the token came from {origin}; with a new code it gets another one")
+            }
             origin @ (Origin::Option(_) | Origin::OptionFile(..) | Origin::Variable(_)) => format!(
                 "the token came from {origin}; give a valid one with --token-file FILE or in {TOKEN_VARIABLE}"
             ),
@@ -310,17 +317,85 @@ impl AgentConnection {
     ///
     /// Fails if there is no token.
     pub fn get(&self) -> Result<AgentAccess, Failure> {
-        let token = token_given(self.token_file.as_deref())?.ok_or_else(|| {
-            Failure::usage("no agent's token was given")
-                .hint(Hint::run(NextCommand::AgentCreate, "creates an agent"))
-                .hint(Hint::set(Setting::TokenFile, "gives its token"))
+        let token = self.token_given()?;
+        Ok(self.access(token.ok_or_else(no_agent_token)?))
+    }
+
+    /// Returns the server, and the token as [`Self::get`] does or else the token that the agent of a directory with
+    /// this canonical path got by a code.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no token.
+    pub fn get_or_enrolled(&self, directory: &Path) -> Result<AgentAccess, Failure> {
+        if let Some(token) = self.token_given()? {
+            return Ok(self.access(token));
+        }
+        let data = DataDirectory::locate()?;
+        let kept = data.run_credentials(directory, &self.server);
+        let enrolled = AgentCredentials::read(&kept)?.ok_or_else(|| {
+            no_agent_token().hint(Hint::run(
+                NextCommand::AgentEnrol,
+                "asks for a code that the web page shows",
+            ))
         })?;
-        Ok(AgentAccess {
+        Ok(self.enrolled_access(&kept, enrolled))
+    }
+
+    /// Returns the server, and the token that the agent of a directory with this canonical path got by a code. Asks
+    /// for a code if there is none. At a terminal it also asks if the server does not accept that token.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the code makes no agent, or `shutdown` is cancelled.
+    pub async fn enrol(
+        &self,
+        directory: &Path,
+        shutdown: &CancellationToken,
+    ) -> Result<AgentAccess, Failure> {
+        let data = DataDirectory::locate()?;
+        data.create()?;
+        let kept = data.run_credentials(directory, &self.server);
+        if let Some(enrolled) = AgentCredentials::read(&kept)? {
+            let access = self.enrolled_access(&kept, enrolled);
+            if !io::stdin().is_terminal() || is_accepted(&access.client()?).await != Some(false) {
+                return Ok(access);
+            }
+            say::note("the server does not accept the token of this directory's agent");
+        }
+        let enroller = Enroller {
+            server: &self.server,
+            plain_http: self.transport.plain_http(),
+            kept: &kept,
+        };
+        let enrolled = enroller.enrol(shutdown).await?;
+        Ok(self.enrolled_access(&kept, enrolled))
+    }
+
+    fn token_given(&self) -> Result<Option<Token>, Failure> {
+        token_given(self.token_file.as_deref())
+    }
+
+    fn enrolled_access(&self, kept: &Path, enrolled: AgentCredentials) -> AgentAccess {
+        self.access(Token {
+            secret: enrolled.token,
+            origin: Origin::Enrolled(kept.join("token")),
+        })
+    }
+
+    fn access(&self, token: Token) -> AgentAccess {
+        AgentAccess {
             server: self.server.clone(),
             token,
             transport: self.transport,
-        })
+        }
     }
+}
+
+fn no_agent_token() -> Failure {
+    Failure::usage("no agent's token was given")
+        .hint(Hint::run(NextCommand::AgentCreate, "creates an agent"))
+        .hint(Hint::set(Setting::TokenFile, "gives its token"))
 }
 
 impl AgentAccess {

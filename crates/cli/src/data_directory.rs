@@ -14,6 +14,7 @@
 //! runs/<directory>/           one for each directory on which `ctxpin agent run` ran
 //!   agent.json                which agent of which server that was
 //!   state/                    the agent's own, unless --state-dir names another place
+//!   <server>/                 its id and token at that server, if it got them by a code
 //! ```
 
 use std::fs;
@@ -21,10 +22,12 @@ use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
+use ctxpin_client::leads_to_this_machine;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_private_files::{directory, file};
 use etcetera::BaseStrategy;
 use serde::de::DeserializeOwned;
+use url::Url;
 
 use crate::owned;
 use crate::say::{self, Failure, Hint, Setting};
@@ -169,6 +172,17 @@ impl DataDirectory {
     /// path.
     pub fn run_state(&self, directory: &Path) -> PathBuf {
         self.run(directory).join("state")
+    }
+
+    /// Returns the path of the directory with the id and the token that the agent of a directory with this canonical
+    /// path got by a code of the server at `server`. All addresses of this machine with the same port count as the
+    /// same server, because a server there must prove that it knows the token.
+    pub fn run_credentials(&self, directory: &Path, server: &Url) -> PathBuf {
+        let server = match leads_to_this_machine(server) {
+            true => format!("{:?}{}", server.port_or_known_default(), server.path()),
+            false => server.to_string(),
+        };
+        self.run(directory).join(key(server.as_bytes()))
     }
 
     /// Returns the path of the file in which `ctxpin agent run` records the agent of a directory with this
@@ -337,6 +351,26 @@ mod tests {
         assert_eq!(DatabaseKey::of(None).as_str(), "sqlite");
         assert_eq!(DatabaseKey::noted("../x"), None);
         assert_eq!(DatabaseKey::noted(""), None);
+    }
+
+    #[test]
+    fn a_server_of_this_machine_has_many_names() {
+        let data = DataDirectory::at(Path::new("/data"));
+        let at = |server: &str| {
+            let server = Url::parse(server).unwrap();
+            data.run_credentials(Path::new("/srv/app"), &server)
+        };
+        let own = at("http://127.0.0.1:7878");
+        assert_eq!(at("http://x.localhost:7878/"), own);
+        assert_eq!(at("http://[::1]:7878"), own);
+        for other in [
+            "http://127.0.0.1:7879",
+            "http://127.0.0.1:7878/below",
+            "http://ctxpin.example:7878",
+            "https://ctxpin.example:7878",
+        ] {
+            assert_ne!(at(other), own, "{other}");
+        }
     }
 
     #[test]

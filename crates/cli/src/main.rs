@@ -13,6 +13,7 @@ mod check;
 mod command;
 mod connect;
 mod data_directory;
+mod enrolment;
 mod home;
 mod log;
 mod owned;

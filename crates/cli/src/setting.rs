@@ -38,6 +38,8 @@ pub enum Origin {
     Variable(&'static str),
     /// A file that `ctxpin up` keeps.
     Kept(PathBuf),
+    /// A file that `ctxpin agent run --enrol` keeps.
+    Enrolled(PathBuf),
 }
 
 impl Origin {
@@ -57,6 +59,11 @@ impl fmt::Display for Origin {
             Self::Option(name) | Self::Variable(name) => f.write_str(name),
             Self::OptionFile(name, path) => write!(f, "{} ({name})", say::path(path)),
             Self::Kept(path) => write!(f, "{}, which `ctxpin up` keeps", say::path(path)),
+            Self::Enrolled(path) => write!(
+                f,
+                "{}, which `ctxpin agent run --enrol` keeps",
+                say::path(path)
+            ),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use ctxpin_model::enrolment::EnrolmentCode;
 use ctxpin_protocol::http::people::Secret;
 use ctxpin_protocol::problem::{PROBLEM_MEDIA_TYPE, Problem};
 use reqwest::header::{
@@ -19,7 +20,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::error::ClientError;
-use crate::proof::{ProofLayer, Unproven};
+use crate::proof::{ProofLayer, ProofSecret, Unproven};
 use crate::proxy::UsedProxy;
 use crate::this_machine::leads_to_this_machine;
 use crate::user_agent::USER_AGENT_NAME;
@@ -83,7 +84,8 @@ pub struct Client {
     /// Sends requests without the token. Created when it is first needed.
     probing: Arc<OnceLock<reqwest::Client>>,
     server: Url,
-    authorization: HeaderValue,
+    /// `None` before an enrolment has made the token.
+    authorization: Option<HeaderValue>,
     /// The origin of the token, for the error if the server refuses the token.
     token_origin: Option<Arc<str>>,
     slow_response: Option<SlowResponse>,
@@ -125,6 +127,36 @@ impl Client {
         token: Secret,
         plain_http: PlainHttp,
     ) -> Result<Self, ClientError> {
+        let mut authorization = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
+            .map_err(|_| ClientError::MalformedToken { token_origin: None })?;
+        authorization.set_sensitive(true);
+        let client = Self::proven_by(server, ProofSecret::of_token(&token), plain_http)?;
+        Ok(Self {
+            authorization: Some(authorization),
+            ..client
+        })
+    }
+
+    /// Returns a client without a token, which exchanges this code for an agent. A server on this machine must first
+    /// prove that it knows the code.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`Self::with_plain_http`].
+    pub fn enrolling(
+        server: Url,
+        code: &EnrolmentCode,
+        plain_http: PlainHttp,
+    ) -> Result<Self, ClientError> {
+        Self::proven_by(server, ProofSecret::of_code(code), plain_http)
+    }
+
+    /// Returns a client without a token that requests proofs of this secret.
+    fn proven_by(
+        server: Url,
+        secret: ProofSecret,
+        plain_http: PlainHttp,
+    ) -> Result<Self, ClientError> {
         check_server(&server)?;
         if server.scheme() == "http"
             && plain_http == PlainHttp::Refused
@@ -134,15 +166,12 @@ impl Client {
                 server: server.to_string(),
             });
         }
-        let mut authorization = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
-            .map_err(|_| ClientError::MalformedToken { token_origin: None })?;
-        authorization.set_sensitive(true);
         let mut builder = builder(&server);
         if server.scheme() == "http" {
             // With https, the certificate proves the identity of the server.
             let readiness = address(&server, &[READINESS])?;
             let is_local = leads_to_this_machine(&server);
-            builder = builder.connector_layer(ProofLayer::new(&readiness, &token, is_local));
+            builder = builder.connector_layer(ProofLayer::new(&readiness, secret, is_local));
             if is_local {
                 builder = builder.connect_timeout(PROOF_TIME_MAX);
             }
@@ -152,7 +181,7 @@ impl Client {
             http,
             probing: Arc::default(),
             server,
-            authorization,
+            authorization: None,
             token_origin: None,
             slow_response: None,
         })
@@ -234,11 +263,11 @@ impl Client {
     ) -> Result<RequestBuilder, ClientError> {
         let all: Vec<&str> = ["api", "v1"].iter().chain(segments).copied().collect();
         let url = address(&self.server, &all)?;
-        let authorization = self.authorization.clone();
-        Ok(self
-            .http
-            .request(method, url)
-            .header(AUTHORIZATION, authorization))
+        let request = self.http.request(method, url);
+        Ok(match &self.authorization {
+            Some(authorization) => request.header(AUTHORIZATION, authorization.clone()),
+            None => request,
+        })
     }
 
     /// Returns a GET request with a query, which consists of the members of `query`.
@@ -469,6 +498,7 @@ fn unreachable(address: &Url, source: reqwest::Error) -> ClientError {
     let server = address.to_string();
     match Unproven::find(&source) {
         Some(Unproven::NoToken(_)) => ClientError::MalformedToken { token_origin: None },
+        Some(Unproven::WrongCode) => ClientError::UnknownCode { server },
         Some(unproven) => ClientError::Unproven {
             server,
             reason: unproven.to_string(),
@@ -522,13 +552,14 @@ async fn send_with_retry(http: &reqwest::Client, request: Request) -> reqwest::R
 }
 
 /// Returns whether a request may be sent twice: requests that only read, and requests of an agent. A
-/// process gets the same session again, and a repeated push or upload changes nothing.
+/// process gets the same session again, a repeated enrolment has the same result, and a repeated push or upload
+/// changes nothing.
 fn may_repeat(request: &Request) -> bool {
     let path = request.url().path();
     match *request.method() {
         Method::GET => true,
         Method::PUT => path.contains("/api/v1/agent/"),
-        _ => path.ends_with("/api/v1/agent/session"),
+        _ => path.ends_with("/api/v1/agent/session") || path.ends_with("/api/v1/enrolments"),
     }
 }
 

@@ -45,6 +45,11 @@ pub enum ClientError {
         /// The origin of the token, if the client knows it.
         token_origin: Option<Arc<str>>,
     },
+    /// The process that listens on this machine has not proved that it knows the enrolment code.
+    #[error(
+        "the process that listens at {server} does not know this enrolment code, and was not sent it: the code is mistyped, older than ten minutes, or another server's, or another process has the server's port"
+    )]
+    UnknownCode { server: String },
     /// No response came, or not the whole of it.
     #[error("{}", unreachable_text(server, proxy.as_ref(), source))]
     Unreachable {
@@ -105,6 +110,7 @@ impl ClientError {
             Self::InvalidServer { .. }
             | Self::PlainHttp { .. }
             | Self::MalformedToken { .. }
+            | Self::UnknownCode { .. }
             | Self::InvalidRequest(_)
             | Self::BodyTooLarge { .. } => false,
         }

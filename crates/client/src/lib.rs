@@ -11,6 +11,7 @@ mod chats;
 mod connection;
 mod content;
 mod context;
+mod enrolment;
 pub mod error;
 mod event_stream;
 mod history;

@@ -1,7 +1,8 @@
 //! Proofs of identity for connections to this machine.
 //!
 //! Any user of this machine can listen at a free port and pose as the server. So a connection to this
-//! machine is used only after its other end has proved that it knows the token. The client requests the
+//! machine is used only after its other end has proved that it knows the token, or the enrolment code of a client
+//! that has no token yet. The client requests the
 //! proof on the same connection that carries the later requests, so nobody can intercept them. Each new
 //! connection needs a new proof.
 
@@ -10,6 +11,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use ctxpin_model::enrolment::EnrolmentCode;
 use ctxpin_model::proof::{Challenge, Nonce, Proof};
 use ctxpin_model::token::{Credential, MalformedToken, Token};
 use ctxpin_protocol::http::people::Secret;
@@ -48,10 +50,18 @@ pub(crate) struct ProofConnector<S> {
 struct ProofRequest {
     /// The path of the server's readiness.
     path: String,
-    /// The credential of the token, if the token is well-formed.
-    credential: Result<Credential, MalformedToken>,
+    secret: ProofSecret,
     /// Whether the server's address names this machine.
     is_local: bool,
+}
+
+/// The secret that the other end must know.
+#[derive(Debug, Clone)]
+pub(crate) struct ProofSecret {
+    /// The credential of the token or the code, if that is well-formed.
+    credential: Result<Credential, MalformedToken>,
+    /// The failure if the other end does not know it.
+    unknown: Unproven,
 }
 
 /// The reason why a connection is not used.
@@ -65,6 +75,9 @@ pub(crate) enum Unproven {
         "it does not know the token, which is another server's, or was deleted, or another process has the server's port; give a token of that server with --token-file FILE or in CTXPIN_TOKEN, or see who listens there"
     )]
     Wrong,
+    /// The proof is of another enrolment code.
+    #[error("it does not know the enrolment code")]
+    WrongCode,
     /// The response has no proof.
     #[error(
         "it responded with status {status} and without a proof; update the server if it is an older one, and see which process has the port if not"
@@ -80,13 +93,31 @@ pub(crate) enum Unproven {
 
 impl ProofLayer {
     /// Returns a layer that requests the proof at the address `readiness`.
-    pub fn new(readiness: &Url, token: &Secret, is_local: bool) -> Self {
-        let token = token.expose().parse::<Token>();
+    pub fn new(readiness: &Url, secret: ProofSecret, is_local: bool) -> Self {
         Self(Arc::new(ProofRequest {
             path: readiness.path().to_owned(),
-            credential: token.map(|token| token.credential()),
+            secret,
             is_local,
         }))
+    }
+}
+
+impl ProofSecret {
+    /// Requests proofs of a token.
+    pub fn of_token(token: &Secret) -> Self {
+        let token = token.expose().parse::<Token>();
+        Self {
+            credential: token.map(|token| token.credential()),
+            unknown: Unproven::Wrong,
+        }
+    }
+
+    /// Requests proofs of an enrolment code.
+    pub fn of_code(code: &EnrolmentCode) -> Self {
+        Self {
+            credential: Ok(code.credential()),
+            unknown: Unproven::WrongCode,
+        }
     }
 }
 
@@ -150,7 +181,7 @@ impl ProofRequest {
         if !self.is_local && !remote.ip().is_loopback() {
             return Ok(connection);
         }
-        let credential = self.credential.map_err(Unproven::NoToken)?;
+        let credential = self.secret.credential.map_err(Unproven::NoToken)?;
         let nonce = Nonce::new(rand::random());
         // The proof is for one numeric address. A name may have several.
         let authority = remote.to_string();
@@ -169,7 +200,7 @@ impl ProofRequest {
         let challenge = Challenge::new(nonce, authority);
         match challenge.is_answered_by(&credential.secret_hash, &proof) {
             true => Ok(connection),
-            false => Err(Unproven::Wrong),
+            false => Err(self.secret.unknown.clone()),
         }
     }
 }

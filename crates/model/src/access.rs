@@ -198,6 +198,10 @@ spelled! {
         AgentRead = "agent_read",
         /// Delete an agent.
         AgentDelete = "agent_delete",
+        /// Make a one-time code with which an agent creates itself.
+        EnrolmentCodeCreate = "enrolment_code_create",
+        /// Create an agent with such a code, on behalf of the maker of the code.
+        AgentEnrol = "agent_enrol",
         /// Replace an agent's token.
         AgentTokenRotate = "agent_token_rotate",
         /// Bind a chat to an agent, or replace the agent.
@@ -319,7 +323,9 @@ impl Operation {
         use Reach::{Bodies, Metadata};
         use Scope::{Admin, Read, Write};
         match self {
-            Self::AgentCreate | Self::ChatCreate => (Who::Member, Some(Write)),
+            Self::AgentCreate | Self::EnrolmentCodeCreate | Self::AgentEnrol | Self::ChatCreate => {
+                (Who::Member, Some(Write))
+            }
             Self::AgentList
             | Self::ChatList
             | Self::PendingChangeList

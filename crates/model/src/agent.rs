@@ -1,5 +1,7 @@
 //! Agents and their heads, as they are stored.
 
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use crate::drift::Hashes;
@@ -127,4 +129,32 @@ pub enum Replaces {
     Agent(AgentId),
     /// The newest one of the same workspace and name, if there is one.
     Same,
+}
+
+/// The text of [`Replaces::Same`].
+const SAME: &str = "same";
+
+/// The error of a text that is neither the id of an agent nor `same`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it must be the id of one of your agents, or `{SAME}`")]
+pub struct UnknownReplaces;
+
+impl FromStr for Replaces {
+    type Err = UnknownReplaces;
+
+    fn from_str(text: &str) -> Result<Self, UnknownReplaces> {
+        match text {
+            SAME => Ok(Self::Same),
+            id => id.parse().map(Self::Agent).map_err(|_| UnknownReplaces),
+        }
+    }
+}
+
+impl fmt::Display for Replaces {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Agent(agent) => agent.fmt(f),
+            Self::Same => f.write_str(SAME),
+        }
+    }
 }

@@ -67,6 +67,8 @@ ids! {
     ChatId,
     /// The id of a row of the audit log.
     AuditId,
+    /// The id of an enrolment code, derived from the code.
+    EnrolmentCodeId,
 }
 
 fn generate(now: Moment) -> Uuid {

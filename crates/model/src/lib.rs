@@ -19,6 +19,7 @@ pub mod delivery;
 pub mod diff;
 pub mod door;
 pub mod drift;
+pub mod enrolment;
 pub mod exposure;
 pub mod hash;
 pub mod history;

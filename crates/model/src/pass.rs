@@ -17,6 +17,8 @@ spelled! {
         Session = "session",
         /// A one-time code that starts a session.
         SignInCode = "sign_in_code",
+        /// A one-time code that makes an agent.
+        EnrolmentCode = "enrolment_code",
     }
 }
 
@@ -28,6 +30,8 @@ impl PassKind {
             Self::Session => 7 * 24 * 60 * MINUTE,
             // A person may look for the browser first.
             Self::SignInCode => 5 * MINUTE,
+            // A person may have to sign in at the other machine.
+            Self::EnrolmentCode => 10 * MINUTE,
         })
     }
 
@@ -36,6 +40,8 @@ impl PassKind {
         match self {
             Self::Session => 64,
             Self::SignInCode => 16,
+            // A platform may prepare several machines at once.
+            Self::EnrolmentCode => 64,
         }
     }
 }

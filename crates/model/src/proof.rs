@@ -1,6 +1,7 @@
 //! The proof that a server knows a token, which a client demands before it sends the token. The proof
 //! is an HMAC whose key is the hash of the token's secret, which the server stores. Nobody can
-//! compute the proof without the token or the hash, and the proof reveals neither.
+//! compute the proof without the token or the hash, and the proof reveals neither. A client demands the same
+//! proof of an enrolment code before it sends the code.
 
 use std::fmt;
 use std::str::FromStr;

@@ -16,7 +16,7 @@ use ctxpin_model::warning::Note;
 use ctxpin_store::agents::NewAgent;
 use ctxpin_store::database::Transaction;
 use ctxpin_store::deed::Deed;
-use ctxpin_store::grant::{Granted, object, right};
+use ctxpin_store::grant::{Caller, Granted, object, right};
 use ctxpin_store::tokens::{Holder, NewToken};
 
 use crate::error::Result;
@@ -53,25 +53,33 @@ async fn create_once(
     let account: Granted<object::Account, right::Write> = transaction
         .grant_account(&caller, Operation::AgentCreate)
         .await?;
-    let replaces = match request.replaces {
-        None => None,
-        Some(Replaces::Same) => {
-            account
-                .agent_of_name(&mut transaction, &request.workspace, &request.name)
-                .await?
-        }
-        Some(Replaces::Agent(agent)) => {
-            let old = transaction
-                .grant_agent(&caller, Operation::AgentUse, agent)
-                .await?;
-            require_not_replaced(old.record()?)?;
-            Some(agent)
-        }
-    };
+    let token = Token::new(TokenId::generate(caller.now), rand::random());
+    let new = token.credential();
+    let (granted, deed) =
+        insert(service, &mut transaction, &caller, &account, request, new).await?;
+    let created = granted.agent(&mut transaction).await?;
+    commit(service, transaction, deed).await?;
+    Ok((created, token))
+}
+
+/// Inserts an agent of the caller with its token.
+///
+/// # Errors
+///
+/// Returns the errors of [`create`].
+pub(crate) async fn insert(
+    service: &Service,
+    transaction: &mut Transaction,
+    caller: &Caller,
+    account: &Granted<object::Account, right::Write>,
+    request: &AgentRequest,
+    token: Credential,
+) -> Result<(Granted<object::Agent, right::Write>, Deed)> {
+    let replaces = replaced(transaction, caller, account, request).await?;
     let owner = account.owner();
-    let longest = account.own_token_lock(&mut transaction).await?;
+    let longest = account.own_token_lock(transaction).await?;
     let (stock, now) = (Stock::Agents, caller.now);
-    require_room(service, &mut transaction, &account, owner, stock, now).await?;
+    require_room(service, transaction, account, owner, stock, now).await?;
     let agent = NewAgent {
         id: AgentId::generate(caller.now),
         workspace: request.workspace.clone(),
@@ -80,11 +88,35 @@ async fn create_once(
         replaces,
         created_at: caller.now,
     };
-    let granted = account.agent_insert(&mut transaction, &agent).await?;
-    let (token, deed) = replace_token(&mut transaction, &granted, longest, caller.now).await?;
-    let created = granted.agent(&mut transaction).await?;
-    commit(service, transaction, deed).await?;
-    Ok((created, token))
+    let granted = account.agent_insert(transaction, &agent).await?;
+    let deed = replace_token(transaction, &granted, token, longest, now).await?;
+    Ok((granted, deed))
+}
+
+/// Returns the agent that a new one replaces, if there is one.
+///
+/// # Errors
+///
+/// Returns [`Error::AgentReplaced`] if it was replaced already, and [`Error::Store`] if the caller does not own it.
+pub(crate) async fn replaced(
+    transaction: &mut Transaction,
+    caller: &Caller,
+    account: &Granted<object::Account, right::Write>,
+    request: &AgentRequest,
+) -> Result<Option<AgentId>> {
+    match request.replaces {
+        None => Ok(None),
+        Some(Replaces::Same) => Ok(account
+            .agent_of_name(transaction, &request.workspace, &request.name)
+            .await?),
+        Some(Replaces::Agent(agent)) => {
+            let old = transaction
+                .grant_agent(caller, Operation::AgentUse, agent)
+                .await?;
+            require_not_replaced(old.record()?)?;
+            Ok(Some(agent))
+        }
+    }
 }
 
 /// Returns whether the actor's token may create tokens that outlive it.
@@ -92,25 +124,24 @@ fn may_provision(actor: &Actor) -> bool {
     matches!(actor, Actor::User { scopes, .. } if scopes.has(Scope::Provision))
 }
 
-/// Creates a token for an agent and revokes the previous one. The new token expires at `longest`, the expiry of
+/// Inserts a token for an agent and deletes the previous one. The new token expires at `longest`, the expiry of
 /// the caller's token, unless the caller's token has the scope `provision`.
 async fn replace_token(
     transaction: &mut Transaction,
     granted: &Granted<object::Agent, right::Write>,
+    token: Credential,
     longest: Option<Moment>,
     now: Moment,
-) -> Result<(Token, Deed)> {
-    let token = Token::new(TokenId::generate(now), rand::random());
+) -> Result<Deed> {
     let new_token = NewToken {
-        credential: token.credential(),
+        credential: token,
         holder: Holder::Agent(granted.id()),
         label: None,
         scopes: Scopes::default(),
         created_at: now,
         expires_at: longest.filter(|_| !may_provision(granted.actor())),
     };
-    let deed = granted.agent_token_set(transaction, &new_token).await?;
-    Ok((token, deed))
+    Ok(granted.agent_token_set(transaction, &new_token).await?)
 }
 
 /// Replaces the token of an agent, and returns the agent with the new token, which the server does not keep.
@@ -150,7 +181,10 @@ async fn token_rotate_once(
     let granted = lock_agent(&mut transaction, &caller, sighting).await?;
     require_not_replaced(granted.record()?)?;
     let longest = granted.own_token_lock(&mut transaction).await?;
-    let (token, deed) = replace_token(&mut transaction, &granted, longest, caller.now).await?;
+    let now = caller.now;
+    let token = Token::new(TokenId::generate(now), rand::random());
+    let new = token.credential();
+    let deed = replace_token(&mut transaction, &granted, new, longest, now).await?;
     let rotated = granted.agent(&mut transaction).await?;
     commit(service, transaction, deed).await?;
     Ok((rotated, token))

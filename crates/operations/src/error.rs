@@ -46,6 +46,14 @@ pub enum Error {
     /// There is no such one-time code any more.
     #[error("this one-time code was used or has expired; make another one with `ctxpin open`")]
     UnknownCode,
+    /// There is no such enrolment code any more.
+    #[error(
+        "this enrolment code is unknown: it is mistyped, older than ten minutes, or another server's; make another one where you got it"
+    )]
+    UnknownEnrolmentCode,
+    /// The enrolment code has made an agent, and the caller does not hold the agent's token.
+    #[error("this enrolment code was used already; make another one where you got it")]
+    EnrolmentCodeUsed,
     /// The session of the web page has ended.
     #[error("the session has ended; sign in again")]
     SessionEnded,

@@ -16,6 +16,7 @@ pub mod chats;
 pub mod clock;
 pub mod contexts;
 pub mod diffs;
+pub mod enrolment;
 pub mod error;
 pub mod exposures;
 mod frame;

@@ -130,7 +130,10 @@ fn name_of(error: &Error) -> ProblemName {
         Error::MissingBlobs(_) => ProblemName::MissingBlobs,
         Error::HashMismatch { .. } => ProblemName::HashMismatch,
         Error::Invalid(_) | Error::WiderToken(_) => ProblemName::InvalidRequest,
-        Error::UnknownCode | Error::SessionEnded => ProblemName::Unauthenticated,
+        Error::UnknownCode
+        | Error::UnknownEnrolmentCode
+        | Error::EnrolmentCodeUsed
+        | Error::SessionEnded => ProblemName::Unauthenticated,
         Error::NoHead(_) => ProblemName::NoHead,
         Error::Archived => ProblemName::Archived,
         Error::PreconditionFailed(_) => ProblemName::PreconditionFailed,

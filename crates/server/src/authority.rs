@@ -162,6 +162,31 @@ impl RequestAuthority {
     }
 }
 
+impl RequestAuthority {
+    /// Returns the server's address for commands: [`Self::own_origin`], with the numeric address in place of a name of
+    /// this machine. The name of the page of `ctxpin up` changes.
+    ///
+    /// # Errors
+    ///
+    /// Fails like [`Self::own_origin`].
+    pub fn command_address(&self, public: &[PublicUrl]) -> ApiResult<String> {
+        let own = self.own_origin(public)?;
+        let is_public = |authority| public.iter().any(|url| url.is_meant(authority));
+        match (&self.authority, self.local) {
+            (
+                Some(
+                    authority @ Authority {
+                        host: Host::Domain(name),
+                        ..
+                    },
+                ),
+                Some(LocalAddress(local)),
+            ) if is_loopback_name(name) && !is_public(authority) => Ok(format!("http://{local}")),
+            _ => Ok(own.origin),
+        }
+    }
+}
+
 impl Authority {
     fn read(text: &str) -> Option<Self> {
         let authority: uri::Authority = text.parse().ok().filter(|_| !text.contains('@'))?;
@@ -389,6 +414,23 @@ mod tests {
         }
         // Another machine may be meant.
         check("localhost:7878", "10.0.0.1:7878", None);
+    }
+
+    #[test]
+    fn addresses_for_commands() {
+        let public: Vec<PublicUrl> = ["https://ctxpin.example", "http://localhost:9000"]
+            .map(|url| url.parse().unwrap())
+            .into();
+        let check = |authority: &str, local: &str, expected: &str| {
+            let found = asked(authority, local).command_address(&public);
+            assert_eq!(found.ok().as_deref(), Some(expected), "{authority}");
+        };
+        let local = "127.0.0.1:7878";
+        check("ctxpin-0a.localhost:7878", local, "http://127.0.0.1:7878");
+        check("localhost:7878", "[::1]:7878", "http://[::1]:7878");
+        check("127.0.0.1:7878", local, "http://127.0.0.1:7878");
+        check("ctxpin.example", local, "https://ctxpin.example");
+        check("localhost:9000", local, "http://localhost:9000");
     }
 
     #[test]

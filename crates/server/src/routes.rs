@@ -24,8 +24,8 @@ use utoipa_axum::routes;
 
 use crate::api::health::Document;
 use crate::api::{
-    agents, audit, chats, contexts, exposures, health, history, pending_changes, people, prompts,
-    quotas, sessions, sign_in, skills, tools, turns, watches,
+    agents, audit, chats, contexts, enrolment, exposures, health, history, pending_changes, people,
+    prompts, quotas, sessions, sign_in, skills, tools, turns, watches,
 };
 use crate::api_error::{panicked, unknown_method, unknown_path};
 use crate::app::App;
@@ -236,6 +236,8 @@ fn api_routes() -> Vec<Route> {
         Route::new(routes!(agents::read, agents::delete)),
         Route::new(routes!(agents::token_rotate)),
         Route::new(routes!(agents::heads)),
+        Route::new(routes!(enrolment::code_create)),
+        Route::new(routes!(enrolment::enrol)),
         Route::new(routes!(sessions::open)),
         Route::new(routes!(sessions::push)).body(PUSH_BYTES_MAX, Operation::ContextPush),
         Route::new(routes!(sessions::blob_upload)).body(UPLOAD_BYTES_MAX, Operation::BlobUpload),

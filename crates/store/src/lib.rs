@@ -14,6 +14,7 @@ mod connections;
 pub mod counts;
 pub mod database;
 pub mod deed;
+pub mod enrolment_codes;
 pub mod error;
 pub mod exposure;
 pub mod fault;

@@ -46,6 +46,7 @@ const MIGRATIONS: &[Texts] = &[
     migration!(each, "0008_makers"),
     migration!(each, "0009_snapshot_sizes"),
     migration!(each, "0010_passes"),
+    migration!(each, "0011_enrolment_codes"),
 ];
 
 /// The version of the newest schema that this release knows.

@@ -134,7 +134,7 @@ async fn insert(transaction: &mut Transaction, token: &NewToken, by: &Actor) -> 
 }
 
 impl Database {
-    /// Returns the proof that this server knows the token. For an unknown id the same statement runs, and
+    /// Returns the proof that this server knows the token, or the enrolment code of that id. For an unknown id the same statement runs, and
     /// nobody can verify the proof.
     ///
     /// # Errors
@@ -142,7 +142,10 @@ impl Database {
     /// Fails if the database does.
     pub async fn token_proof(&self, token: TokenId, challenge: &Challenge) -> Result<Proof> {
         let secret_hash: Option<[u8; 32]> = self
-            .single("select secret_hash from tokens where id = $1")
+            .single(
+                "select secret_hash from tokens where id = $1 \
+                 union all select secret_hash from enrolment_codes where id = $1",
+            )
             .bind(&token)
             .optional(|row| row.take())
             .await?;

@@ -8,11 +8,12 @@ use sqlx::{Arguments as _, Decode, Encode, Row as _, Type};
 use uuid::Uuid;
 
 use ctxpin_model::access::{Operation, Roles, Scopes};
+use ctxpin_model::agent::Replaces;
 use ctxpin_model::audit::AuditOutcome;
 use ctxpin_model::delivery::Delivery;
 use ctxpin_model::door::Door;
 use ctxpin_model::hash::{BlobHash, ContextHash, SnapshotId, ToolsHash};
-use ctxpin_model::id::{AgentId, AuditId, ChatId, ProcessId, TokenId, UserId};
+use ctxpin_model::id::{AgentId, AuditId, ChatId, EnrolmentCodeId, ProcessId, TokenId, UserId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::pass::PassKind;
 use ctxpin_model::pin::Reason;
@@ -217,7 +218,15 @@ macro_rules! ids {
     )+};
 }
 
-ids!(UserId, TokenId, AgentId, ProcessId, ChatId, AuditId);
+ids!(
+    UserId,
+    TokenId,
+    AgentId,
+    ProcessId,
+    ChatId,
+    AuditId,
+    EnrolmentCodeId
+);
 
 impl Value for Uuid {
     type Plain = Self;
@@ -281,6 +290,7 @@ words!(
     Kind,
     Status,
     PassKind,
+    Replaces,
     Policy,
     ToolsMode,
     Reason,

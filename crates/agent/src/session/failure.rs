@@ -70,6 +70,7 @@ fn is_final(error: &ClientError) -> bool {
         ClientError::InvalidServer { .. }
         | ClientError::PlainHttp { .. }
         | ClientError::MalformedToken { .. }
+        | ClientError::UnknownCode { .. }
         | ClientError::InvalidRequest(_)
         | ClientError::BodyTooLarge { .. } => true,
         ClientError::Problem { problem, .. } => {

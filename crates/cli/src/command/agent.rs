@@ -37,6 +37,7 @@ pub struct Noun {
 enum Verb {
     Run(Run),
     Create(Create),
+    EnrolmentCode(EnrolmentCode),
     RotateToken(RotateToken),
     /// List your agents, newest first
     List {
@@ -80,6 +81,10 @@ struct Run {
     /// directory]
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
+    /// Ask for a code that the web page shows, unless this was done before in this directory. The
+    /// code makes the agent, whose token is kept for the next time
+    #[arg(long, conflicts_with = "token_file")]
+    enrol: bool,
     #[command(flatten)]
     workspace: Workspace,
     #[command(flatten)]
@@ -89,6 +94,26 @@ struct Run {
 /// Create an agent, and print its token once
 #[derive(Debug, Args)]
 struct Create {
+    #[command(flatten)]
+    agent: NewAgent,
+    #[command(flatten)]
+    target: TokenTarget,
+}
+
+/// Create a one-time code, and print it; `ctxpin agent run --enrol` asks for it and creates the agent
+#[derive(Debug, Args)]
+struct EnrolmentCode {
+    #[command(flatten)]
+    agent: NewAgent,
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+/// The arguments for a new agent.
+#[derive(Debug, Args)]
+struct NewAgent {
     /// The name of the agent's workspace
     #[arg(long)]
     workspace: String,
@@ -102,8 +127,6 @@ struct Create {
     /// of the id, its workspace, or `same` for the agent with the same workspace and name
     #[arg(long, value_name = "AGENT")]
     replaces: Option<String>,
-    #[command(flatten)]
-    target: TokenTarget,
 }
 
 /// Give an agent a new token, and print it once; the old token ends at once
@@ -137,6 +160,7 @@ impl Noun {
         match self.verb {
             Verb::Run(run) => run.run().await,
             Verb::Create(create) => create.run().await,
+            Verb::EnrolmentCode(code) => code.run().await,
             Verb::RotateToken(rotate) => rotate.run().await,
             Verb::List {
                 page,
@@ -176,7 +200,11 @@ impl Run {
     async fn run(self) -> Result<(), Failure> {
         log::start();
         let directory = directory_check(&self.dir)?;
-        let access = self.connection.get()?;
+        let shutdown = stop::on_signal()?;
+        let access = match self.enrol {
+            true => self.connection.enrol(&directory, &shutdown).await?,
+            false => self.connection.get_or_enrolled(&directory)?,
+        };
         let state_directory = match self.state_dir {
             Some(directory) => directory,
             None => {
@@ -201,7 +229,6 @@ impl Run {
             poll: self.workspace.poll(),
             ready: self.workspace.readiness()?,
         };
-        let shutdown = stop::on_signal()?;
         let report = |report: Report| {
             if let Report::SessionOpened {
                 agent: Some(agent), ..
@@ -235,26 +262,49 @@ fn note_run(note: &RunNote, directory: &Path) {
 impl Create {
     async fn run(self) -> Result<(), Failure> {
         let client = self.target.connection.connect()?.client;
-        let replaces = match self.replaces.as_deref() {
-            None => None,
-            Some("same") => Some("same".to_owned()),
-            Some(agent) => Some(agent_named(&client, agent).await?.to_string()),
-        };
+        let request = self.agent.request(&client).await?;
         let file = self.target.file()?;
-        let created = client
-            .agent_create(&AgentCreate {
-                workspace: self.workspace,
-                name: self.name,
-                may_refresh: self.may_refresh,
-                replaces,
-            })
-            .await?;
+        let created = client.agent_create(&request).await?;
         let told = format!(
             "created agent {} of workspace \"{}\"",
             created.agent.id,
             say::line(&created.agent.workspace)
         );
         self.target.hand_over(&client, &created, file, &told)
+    }
+}
+
+impl EnrolmentCode {
+    async fn run(self) -> Result<(), Failure> {
+        let client = self.connection.connect()?.client;
+        let request = self.agent.request(&client).await?;
+        let made = client.enrolment_code_create(&request).await?;
+        if self.output.json {
+            return say::print_json(&made);
+        }
+        say::note(&format!(
+            "`ctxpin agent run --server {}{} --enrol` in the workspace asks for this code, which works once, until {}:",
+            client.server().as_str().trim_end_matches('/'),
+            self.connection.transport.as_option(),
+            made.expires_at.to_rfc3339()
+        ));
+        say::print(&format!("{}\n", made.code.expose()))
+    }
+}
+
+impl NewAgent {
+    async fn request(self, client: &Client) -> Result<AgentCreate, Failure> {
+        let replaces = match self.replaces.as_deref() {
+            None => None,
+            Some("same") => Some("same".to_owned()),
+            Some(agent) => Some(agent_named(client, agent).await?.to_string()),
+        };
+        Ok(AgentCreate {
+            workspace: self.workspace,
+            name: self.name,
+            may_refresh: self.may_refresh,
+            replaces,
+        })
     }
 }
 

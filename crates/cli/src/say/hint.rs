@@ -70,6 +70,8 @@ texts! {
     /// A command that a hint names. A word in capitals stands for a value.
     NextCommand {
         AgentCreate = "ctxpin agent create --workspace WORKSPACE --write-token FILE",
+        AgentEnrol = "ctxpin agent run --server URL --enrol",
+        AgentEnrolmentCode = "ctxpin agent enrolment-code --workspace WORKSPACE",
         AgentList = "ctxpin agent list",
         AgentRun = "ctxpin agent run --server URL",
         ChatBind = "ctxpin chat bind AGENT",

@@ -89,6 +89,12 @@ pub fn note(text: &str) {
     let _ = writeln!(err, "{}{}", progress::erasure(), clean::painted(text));
 }
 
+/// Prints a question to standard error, and stays on its line. If that fails, it is ignored.
+pub fn ask(question: &str) {
+    let mut err = anstream::stderr().lock();
+    let _ = write!(err, "{question}").and_then(|()| err.flush());
+}
+
 /// Prints a hint to standard error.
 pub fn hint(text: &str) {
     let label = anstyle::AnsiColor::Cyan.on_default().bold();

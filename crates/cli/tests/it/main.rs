@@ -3,6 +3,7 @@
 
 mod bench;
 mod check;
+mod enrolment;
 mod halves;
 mod hostile;
 mod life;

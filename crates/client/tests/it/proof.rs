@@ -1,7 +1,9 @@
 //! A client sends a token to this machine only after the other end has proved to be the server.
 
-use ctxpin_client::Client;
 use ctxpin_client::error::ClientError;
+use ctxpin_client::{Client, PlainHttp};
+use ctxpin_model::enrolment::EnrolmentCode;
+use ctxpin_protocol::http::enrolment::AgentEnrol;
 use ctxpin_protocol::http::people::Secret;
 use ctxpin_testing::proofs::proof_answer;
 use tokio::io::AsyncWriteExt;
@@ -178,4 +180,32 @@ async fn finding_08_what_is_no_token_is_sent_nowhere() {
     );
     assert!(!error.is_transient() && !format!("{error:?}").contains("hidden"));
     assert!(accepted.await.unwrap().is_empty());
+}
+
+/// The client has no token yet, and the other end must know the code.
+#[tokio::test]
+async fn who_does_not_know_the_code_is_not_sent_it() {
+    let code = EnrolmentCode::new([0xab; 10]);
+    let forged = format!(r#"{{"status":"ok","proof":"{}"}}"#, "0".repeat(64));
+    for (body, expected) in [
+        (forged.as_str(), "does not know this enrolment code"),
+        (r#"{"status":"ok"}"#, "without a proof"),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = format!("http://{}", listener.local_addr().unwrap());
+        let received = squatter(listener, answer("200 OK", "", body), 1);
+        let client = Client::enrolling(server.parse().unwrap(), &code, PlainHttp::Refused);
+        let enrol = AgentEnrol {
+            code: Secret::new(code.reveal()),
+            secret_hash: format!("sha256:{}", "0".repeat(64)),
+        };
+        let error = client.unwrap().agent_enrol(&enrol).await.unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+        for request in received.await.unwrap() {
+            assert_eq!(request.header("authorization"), None);
+            assert!(request.line().starts_with("get /readyz?token="));
+            let sent = format!("{} {:?}", request.head, request.body).to_uppercase();
+            assert!(!sent.contains(&code.reveal()), "{sent}");
+        }
+    }
 }

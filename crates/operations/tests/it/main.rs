@@ -7,6 +7,7 @@ mod concurrency;
 mod costs;
 mod diffs;
 mod drift;
+mod enrolment;
 mod exposure;
 mod ingest;
 mod makers;

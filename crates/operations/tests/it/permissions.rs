@@ -298,11 +298,11 @@ fn is_on_owned(operation: Operation) -> bool {
         | ChatChange | ChatDelete | ChatInherit | ContextRead | PinMove | PinClear
         | HistoryRead | DiffRead | ResourceRead | PromptRead | SkillRead | ToolRead | TurnBegin
         | TurnList | TurnRead | UsageRead => true,
-        AgentCreate | AgentList | SessionOpen | ContextPush | BlobUpload | AgentRefresh
-        | ChatCreate | ChatList | PendingChangeList | PinMoveMany | ExposureRead | UserCreate
-        | UserList | UserChange | QuotaChange | SignIn | SignInCodeCreate | TokenCreate
-        | TokenCreateFor | TokenList | TokenChildren | TokenRevoke | MeRead | AuditRead
-        | MetricsRead => false,
+        AgentCreate | EnrolmentCodeCreate | AgentEnrol | AgentList | SessionOpen | ContextPush
+        | BlobUpload | AgentRefresh | ChatCreate | ChatList | PendingChangeList | PinMoveMany
+        | ExposureRead | UserCreate | UserList | UserChange | QuotaChange | SignIn
+        | SignInCodeCreate | TokenCreate | TokenCreateFor | TokenList | TokenChildren
+        | TokenRevoke | MeRead | AuditRead | MetricsRead => false,
     }
 }
 
@@ -322,6 +322,8 @@ fn noted_as(operation: Operation) -> &'static [Operation] {
         AgentUse => &[AgentCreate, ChatCreate],
         ChatInherit => &[ChatCreate],
         AgentCreate => &[AgentCreate],
+        EnrolmentCodeCreate => &[EnrolmentCodeCreate],
+        AgentEnrol => &[AgentEnrol],
         AgentDelete => &[AgentDelete],
         AgentTokenRotate => &[AgentTokenRotate],
         SessionOpen => &[SessionOpen],

@@ -1,6 +1,8 @@
 //! Agents and their heads.
 
-use ctxpin_model::agent::{self, AgentRecord, AgentRequest, Head as HeadRecord, Replaces};
+use ctxpin_model::agent::{
+    self, AgentRecord, AgentRequest, Head as HeadRecord, Replaces, UnknownReplaces,
+};
 use ctxpin_model::id::AgentId;
 use ctxpin_model::moment::Moment;
 
@@ -80,13 +82,6 @@ pub fn agent_request(create: AgentCreate) -> Result<AgentRequest, InvalidMember>
 }
 
 fn replaces(text: &str) -> Result<Replaces, InvalidMember> {
-    match text {
-        "same" => Ok(Replaces::Same),
-        id => id.parse().map(Replaces::Agent).map_err(|_| {
-            InvalidMember::new(
-                "replaces",
-                "it must be the id of one of your agents, or `same`",
-            )
-        }),
-    }
+    let unknown = |error: UnknownReplaces| InvalidMember::new("replaces", error.to_string());
+    text.parse().map_err(unknown)
 }

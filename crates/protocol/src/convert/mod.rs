@@ -9,6 +9,7 @@ pub mod bulk_moves;
 pub mod chats;
 pub mod contexts;
 pub mod diff;
+pub mod enrolment;
 pub mod exposures;
 pub mod history;
 pub mod manifest;

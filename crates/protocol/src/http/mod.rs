@@ -18,6 +18,7 @@ pub mod bulk_moves;
 pub mod chats;
 pub mod context;
 pub mod diff;
+pub mod enrolment;
 pub mod exposure;
 pub mod history;
 pub mod page;

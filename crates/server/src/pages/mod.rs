@@ -15,6 +15,7 @@ mod cursor;
 mod form;
 mod frame;
 mod new_chat;
+mod new_workspace;
 mod parts;
 mod problem;
 pub(crate) mod routes;

@@ -5,7 +5,8 @@ use axum::routing::{MethodRouter, get, post};
 use ctxpin_model::access::Operation;
 
 use super::{
-    assets, bulk, changes, chat, chats, new_chat, problem, search, settings, sign_in, workspaces,
+    assets, bulk, changes, chat, chats, new_chat, new_workspace, problem, search, settings,
+    sign_in, workspaces,
 };
 use crate::app::App;
 use crate::limits::MOVE_BYTES_MAX;
@@ -86,6 +87,10 @@ pub(crate) fn page_routes() -> Vec<PageRoute> {
             get(chat::settings::delete_page).post(chat::settings::delete),
         ),
         PageRoute::new("/workspaces", get(workspaces::list)),
+        PageRoute::new(
+            "/workspaces/new",
+            get(new_workspace::page).post(new_workspace::create),
+        ),
         PageRoute::new("/workspaces/{agent}", get(workspaces::page)),
         PageRoute::new("/search", get(search::page)),
         PageRoute::new("/settings", get(settings::tokens::page)),

@@ -7,6 +7,7 @@ mod browser;
 mod budget;
 mod contrast;
 mod document;
+mod enrolment;
 mod failover;
 mod flows;
 mod frames;

@@ -8,6 +8,7 @@ use reqwest::StatusCode;
 use reqwest::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, LOCATION, ORIGIN};
 
 use crate::browser::{Browser, between, create_chat, hidden, page_value};
+use crate::enrolment::enrolled;
 use crate::server::{Agent, Server};
 
 fn check_golden(name: &str, page: &str) {
@@ -180,6 +181,9 @@ async fn pages_as_reviewed(server: Server) {
         "workspace",
         &browser.page(&format!("/workspaces/{}", agent.id)).await,
     );
+    let connect = browser.page("/workspaces/new").await;
+    check_golden("workspace-new", &connect);
+    connects_a_workspace(&server, &browser, &connect).await;
     check_golden("search", &browser.page("/search").await);
     let text = first.snapshot().resources[0].body().unwrap();
     check_golden(
@@ -198,6 +202,37 @@ async fn pages_as_reviewed(server: Server) {
     assert_eq!(gone.status(), StatusCode::NOT_FOUND);
     check_golden("problem", &gone.text().await.unwrap());
     server.stop().await;
+}
+
+/// Makes a code on the page, and looks at the page at each stage until the code's workspace is removed.
+async fn connects_a_workspace(server: &Server, browser: &Browser<'_>, page: &str) {
+    let origin = server.url.origin().ascii_serialization();
+    let steady = |page: &str| page.replace(&origin, "http://127.0.0.1:7878");
+    let value = page_value(page);
+    let fields = [("workspace", "payments <b>"), ("page", value.as_str())];
+    let made = browser.post("/workspaces/new", &fields).await;
+    assert_eq!(made.status(), StatusCode::OK);
+    let made = made.text().await.unwrap();
+    let code = between(&made, "class=\"word\" data-copy=\"", "\"").to_owned();
+    let shown = steady(&made).replace(&code, "CODE");
+    check_golden("workspace-new-code", &shown);
+    let address = between(&made, "data-address=\"", "\"").to_owned();
+    let again = browser.page(&address).await;
+    assert!(!again.contains(&code), "{again}");
+    check_golden("workspace-new-again", &steady(&again));
+    // An open page leaves the code where it is as long as the version is the same.
+    let version = |page: &str| between(page, "id=\"code\" data-version=\"", "\"").to_owned();
+    assert_eq!(version(&made), version(&again));
+    let mut agent = enrolled(server, &code.parse().unwrap()).await;
+    let used = browser.page(&address).await;
+    check_golden("workspace-new-used", &used);
+    agent.push(&editions()[0]).await;
+    let pushed = browser.page(&address).await;
+    check_golden("workspace-new-pushed", &pushed);
+    let versions = [version(&made), version(&used), version(&pushed)];
+    assert!(versions[0] != versions[1] && versions[1] != versions[2]);
+    server.client.agent_delete(agent.id.into()).await.unwrap();
+    check_golden("workspace-new-gone", &browser.page(&address).await);
 }
 
 #[tokio::test]

@@ -26,7 +26,7 @@ use uuid::Uuid;
 use crate::server::{Agent, Server, problem};
 
 /// The routes that require no token.
-const OPEN: [&str; 4] = ["document", "health", "metrics", "readiness"];
+const OPEN: [&str; 5] = ["agent_enrol", "document", "health", "metrics", "readiness"];
 
 /// Returns the operation of a route. Only the routes with another name than their operation have a
 /// line here.
@@ -397,7 +397,7 @@ impl Route {
 /// Returns the body of the request: JSON, or raw bytes as a string.
 fn body(id: &str, caller: &Caller, version: i64) -> Option<Value> {
     Some(match id {
-        "agent_create" => json!({ "workspace": "new" }),
+        "agent_create" | "enrolment_code_create" => json!({ "workspace": "new" }),
         "blob_upload" => json!("bytes"),
         "chat_create" | "pin_move" | "turn_begin" => json!({}),
         "chat_change" => json!({ "title": caller.name }),
@@ -580,6 +580,7 @@ async fn what_is_somebody_elses_answers_as_what_does_not_exist() {
             (Method::POST, "/api/v1/chats", "agent_id"),
             (Method::POST, "/api/v1/chats", "parent_id"),
             (Method::POST, "/api/v1/agents", "replaces"),
+            (Method::POST, "/api/v1/enrolment-codes", "replaces"),
         ] {
             let mut answers = Vec::new();
             for objects in [&theirs, &none] {
@@ -588,7 +589,7 @@ async fn what_is_somebody_elses_answers_as_what_does_not_exist() {
                     _ => objects.agent,
                 };
                 let mut named = json!({ member: id });
-                if path.ends_with("agents") {
+                if member == "replaces" {
                     named["workspace"] = json!("w");
                 }
                 let url = world.server.url.join(path).unwrap();

@@ -1,12 +1,16 @@
 //! Requests for each operation, in every way that there is.
 
+use std::time::Duration;
+
 use ctxpin_model::access::{Actor, Operation, Roles};
 use ctxpin_model::agent::{AgentRequest, Replaces};
 use ctxpin_model::chat::ChatFilter;
 use ctxpin_model::chat::{ChatChange, ChatCreate};
 use ctxpin_model::delivery::Delivery;
+use ctxpin_model::enrolment::EnrolmentCode;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::history::HistoryRequest;
+use ctxpin_model::id::TokenId;
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pin_move::{PinMove, RefreshFilter};
 use ctxpin_model::push::{Position, Push};
@@ -20,6 +24,8 @@ use ctxpin_operations::agents;
 use ctxpin_operations::chats;
 use ctxpin_operations::contexts;
 use ctxpin_operations::diffs::{self, DiffRequest};
+use ctxpin_operations::enrolment;
+use ctxpin_operations::error::Error;
 use ctxpin_operations::history;
 use ctxpin_operations::pending_changes;
 use ctxpin_operations::people::{self, Revocation};
@@ -46,6 +52,7 @@ pub async fn exercise(
 ) -> Vec<Outcome> {
     use Operation::*;
     match operation {
+        EnrolmentCodeCreate | AgentEnrol => by_codes(world, operation, caller).await,
         AgentCreate | AgentList | AgentRead | AgentDelete | AgentTokenRotate | AgentUse
         | HeadList => on_agents(world, operation, objects, caller).await,
         SessionOpen | ContextPush | BlobUpload | AgentRefresh => {
@@ -103,6 +110,57 @@ async fn on_agents(
             ]
         }
         other => unreachable!("{other} is not on agents"),
+    }
+}
+
+async fn by_codes(world: &World<'_>, operation: Operation, caller: &Caller) -> Vec<Outcome> {
+    let (service, by) = (world.service, caller.credential);
+    let request = agent_request(None);
+    let outcome = match operation {
+        Operation::EnrolmentCodeCreate => {
+            Outcome::of(&enrolment::code_create(service, by, &request).await)
+        }
+        Operation::AgentEnrol => {
+            let code = code_of(world, caller).await;
+            let enrolled = enrolment::enrol(service, &code, [7; 32]).await;
+            let token = sql_id(world, by.id);
+            let left =
+                format!("delete from passes where kind = 'enrolment_code' and token_id = {token}");
+            world.test.tamper(left.leak()).await;
+            match enrolled {
+                Err(Error::UnknownEnrolmentCode) => Outcome::Unauthenticated,
+                enrolled => Outcome::of(&enrolled),
+            }
+        }
+        other => unreachable!("{other} is not about codes"),
+    };
+    vec![outcome]
+}
+
+/// Returns a code of the caller's token, also if the token may not make one. A token that is not valid has none.
+async fn code_of(world: &World<'_>, caller: &Caller) -> EnrolmentCode {
+    if caller.actor.is_none() {
+        return EnrolmentCode::new([7; 10]);
+    }
+    let issued = enrolment::code_create(world.service, world.admin, &agent_request(None)).await;
+    let (token, admin) = (
+        sql_id(world, caller.credential.id),
+        sql_id(world, world.admin.id),
+    );
+    let handed_over = format!(
+        "update passes set token_id = {token} where kind = 'enrolment_code' and token_id = {admin}"
+    );
+    assert_eq!(world.test.tamper(handed_over.leak()).await, 1);
+    // The line of this code in the audit log is then of another moment.
+    world.test.advance(Duration::from_millis(1));
+    issued.unwrap().code
+}
+
+/// Returns an id as both databases write it in a statement.
+fn sql_id(world: &World<'_>, token: TokenId) -> String {
+    match world.test.sqlite_path() {
+        Some(_) => format!("x'{}'", token.uuid().simple()),
+        None => format!("'{token}'"),
     }
 }
 

@@ -1,0 +1,186 @@
+//! Connecting a workspace: a one-time code for the agent beside it.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use ctxpin_model::agent::AgentRecord;
+use ctxpin_model::enrolment::EnrolmentCodeRecord;
+use ctxpin_model::id::{AgentId, EnrolmentCodeId};
+use ctxpin_model::moment::Moment;
+use ctxpin_operations::error::Error;
+use ctxpin_operations::{agents, enrolment};
+use ctxpin_protocol::convert::agents::agent_request;
+use ctxpin_protocol::http::agents::AgentCreate;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::caller::PageCaller;
+use super::form::{Fields, PageForm};
+use super::frame::{Frame, Place, html};
+use super::parts::command::Command;
+use super::parts::text::Text;
+use super::parts::time::Time;
+use crate::api_error::ApiResult;
+use crate::app::App;
+use crate::authority::RequestAuthority;
+use crate::params::QueryParams;
+
+const TITLE: &str = "Connect a workspace";
+
+/// The page that makes a code, and shows what became of it.
+#[derive(Template)]
+#[template(path = "new_workspace.html")]
+struct NewWorkspacePage {
+    frame: Frame,
+    code: Option<Code>,
+    create: Command,
+}
+
+/// A code and what became of it.
+struct Code {
+    id: EnrolmentCodeId,
+    stage: Stage,
+}
+
+/// What became of a code.
+enum Stage {
+    /// No agent has used it.
+    Waits {
+        workspace: String,
+        /// The code, in the response that makes it.
+        revealed: Option<String>,
+        /// The command that asks for the code.
+        command: String,
+        until: Time,
+    },
+    Used(Connected),
+    /// It has expired, or its agent was deleted.
+    Gone,
+}
+
+/// The workspace that a code has connected.
+struct Connected {
+    agent: AgentId,
+    workspace: String,
+    pushed: Option<Time>,
+}
+
+impl Code {
+    /// Returns the code's version of the page's text. Equal versions have equal texts, except that the first has
+    /// the code, which no other response shows.
+    fn version(&self) -> String {
+        let stage = match &self.stage {
+            Stage::Waits { .. } => "waits",
+            Stage::Used(Connected { pushed: None, .. }) => "used",
+            Stage::Used(Connected {
+                pushed: Some(_), ..
+            }) => "pushed",
+            Stage::Gone => "gone",
+        };
+        format!("{} {stage}", self.id)
+    }
+}
+
+impl Connected {
+    fn new(agent: &AgentRecord, now: Moment) -> Self {
+        Self {
+            agent: agent.id,
+            workspace: agent.workspace.clone(),
+            pushed: agent.last_push_at.map(|at| Time::ago(at, now)),
+        }
+    }
+}
+
+/// The query of the page.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewWorkspaceQuery {
+    /// The id of a code that was made before.
+    code: Option<Uuid>,
+}
+
+/// Shows the form, or what became of a code.
+pub(crate) async fn page(
+    State(app): State<App>,
+    authority: RequestAuthority,
+    caller: PageCaller,
+    QueryParams(query): QueryParams<NewWorkspaceQuery>,
+) -> ApiResult<Response> {
+    let code = match query.code {
+        None => None,
+        Some(id) => Some(read(&app, &authority, &caller, id.into()).await?),
+    };
+    shown(&app, &caller, code).await
+}
+
+/// Makes a code, and shows it once.
+pub(crate) async fn create(
+    State(app): State<App>,
+    authority: RequestAuthority,
+    form: PageForm,
+) -> ApiResult<Response> {
+    let PageForm { caller, fields, .. } = form;
+    let request = agent_request(requested(&fields))?;
+    let issued = enrolment::code_create(&app.service, caller.credential, &request).await?;
+    let code = Code {
+        id: issued.code.id(),
+        stage: Stage::Waits {
+            workspace: request.workspace,
+            revealed: Some(issued.code.reveal()),
+            command: command(&app, &authority)?,
+            until: Time::clock(issued.expires_at, app.now()),
+        },
+    };
+    shown(&app, &caller, Some(code)).await
+}
+
+async fn shown(app: &App, caller: &PageCaller, code: Option<Code>) -> ApiResult<Response> {
+    html(&NewWorkspacePage {
+        frame: Frame::read(app, caller, Place::Workspaces, TITLE).await?,
+        code,
+        create: Command::new(
+            "Make a code",
+            "ctxpin agent enrolment-code --workspace WORKSPACE",
+        ),
+    })
+}
+
+async fn read(
+    app: &App,
+    authority: &RequestAuthority,
+    caller: &PageCaller,
+    id: EnrolmentCodeId,
+) -> ApiResult<Code> {
+    let stage = match enrolment::code_read(&app.service, caller.credential, id).await {
+        Ok(EnrolmentCodeRecord {
+            agent: Some(agent), ..
+        }) => {
+            let agent = agents::read(&app.service, caller.credential, agent).await?;
+            Stage::Used(Connected::new(&agent, app.now()))
+        }
+        Ok(waits) => Stage::Waits {
+            workspace: waits.workspace,
+            revealed: None,
+            command: command(app, authority)?,
+            until: Time::clock(waits.expires_at, app.now()),
+        },
+        Err(Error::NotFound(_)) => Stage::Gone,
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Code { id, stage })
+}
+
+/// Returns the command that runs an agent which asks for the code.
+fn command(app: &App, authority: &RequestAuthority) -> ApiResult<String> {
+    let server = authority.command_address(&app.public_urls)?;
+    Ok(format!("ctxpin agent run --server {server} --enrol"))
+}
+
+fn requested(fields: &Fields) -> AgentCreate {
+    AgentCreate {
+        workspace: fields.filled("workspace").unwrap_or_default().to_owned(),
+        name: fields.filled("name").map(str::to_owned),
+        may_refresh: fields.get("may_refresh").is_some(),
+        replaces: fields.filled("replaces").map(str::to_owned),
+    }
+}
