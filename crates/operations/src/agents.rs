@@ -20,7 +20,7 @@ use ctxpin_store::grant::{Caller, Granted, object, right};
 use ctxpin_store::tokens::{Holder, NewToken};
 
 use crate::error::Result;
-use crate::frame::{commit, write};
+use crate::frame::{commit, read_account, write};
 use crate::pushes::{lock_agent, require_not_replaced};
 use crate::quotas::require_room;
 use crate::service::Service;
@@ -200,10 +200,8 @@ pub async fn list(
     credential: Credential,
     page: &PageRequest<IdCursor>,
 ) -> Result<Page<AgentRecord, IdCursor>> {
-    let mut transaction = service.database.read().await?;
-    let account: Granted<object::Account, right::Metadata> = transaction
-        .grant_account(&service.caller(credential), Operation::AgentList)
-        .await?;
+    let (mut transaction, account) =
+        read_account(service, credential, Operation::AgentList).await?;
     Ok(account.agents(&mut transaction, page).await?)
 }
 

@@ -15,7 +15,7 @@ use ctxpin_store::deed::Deed;
 use ctxpin_store::grant::{Caller, Granted, Sighting, object, right};
 
 use crate::error::{Error, Result};
-use crate::frame::{ATTEMPT_UNDER_LOCKS, commit, write};
+use crate::frame::{ATTEMPT_UNDER_LOCKS, commit, read_account, read_chat, write};
 use crate::ground::Ground;
 use crate::moves::{Cause, write_move};
 use crate::prompts::{Prompt, RENDERING_TIME_MAX, Source};
@@ -371,11 +371,7 @@ pub async fn list(
     filter: &ChatFilter,
     page: &PageRequest<IdCursor>,
 ) -> Result<Page<ChatRecord, IdCursor>> {
-    let caller = service.caller(credential);
-    let mut transaction = service.database.read().await?;
-    let account: Granted<object::Account, right::Metadata> = transaction
-        .grant_account(&caller, Operation::ChatList)
-        .await?;
+    let (mut transaction, account) = read_account(service, credential, Operation::ChatList).await?;
     Ok(account.chats(&mut transaction, filter, page).await?)
 }
 
@@ -390,11 +386,7 @@ pub async fn summaries(
     filter: &ChatFilter,
     page: &PageRequest<IdCursor>,
 ) -> Result<Page<ChatSummary, IdCursor>> {
-    let caller = service.caller(credential);
-    let mut transaction = service.database.read().await?;
-    let account: Granted<object::Account, right::Metadata> = transaction
-        .grant_account(&caller, Operation::ChatList)
-        .await?;
+    let (mut transaction, account) = read_account(service, credential, Operation::ChatList).await?;
     Ok(account
         .chat_summaries(&mut transaction, filter, page)
         .await?)
@@ -410,11 +402,8 @@ pub async fn summary(
     credential: Credential,
     chat: ChatId,
 ) -> Result<ChatSummary> {
-    let caller = service.caller(credential);
-    let mut transaction = service.database.read().await?;
-    let granted = transaction
-        .grant_chat(&caller, Operation::ChatRead, chat)
-        .await?;
+    let (mut transaction, granted) =
+        read_chat(service, credential, Operation::ChatRead, chat).await?;
     Ok(granted.summary(&mut transaction).await?)
 }
 

@@ -70,6 +70,39 @@ pub(crate) async fn commit(service: &Service, transaction: Transaction, deed: De
     Ok(())
 }
 
+/// Begins a transaction that reads what the caller may list.
+///
+/// # Errors
+///
+/// Returns the refusal.
+pub(crate) async fn read_account(
+    service: &Service,
+    credential: Credential,
+    operation: Operation,
+) -> Result<(Transaction, Granted<object::Account, right::Metadata>)> {
+    let caller = service.caller(credential);
+    let mut transaction = service.database.read().await?;
+    let account = transaction.grant_account(&caller, operation).await?;
+    Ok((transaction, account))
+}
+
+/// Begins a transaction that reads the metadata of a chat.
+///
+/// # Errors
+///
+/// Returns the refusal.
+pub(crate) async fn read_chat(
+    service: &Service,
+    credential: Credential,
+    operation: Operation,
+    chat: ChatId,
+) -> Result<(Transaction, Granted<object::Chat, right::Metadata>)> {
+    let caller = service.caller(credential);
+    let mut transaction = service.database.read().await?;
+    let granted = transaction.grant_chat(&caller, operation, chat).await?;
+    Ok((transaction, granted))
+}
+
 /// Begins a transaction that reads a chat's bodies. Records a refusal in the audit log, if the caller may
 /// see the chat but not read its bodies.
 ///

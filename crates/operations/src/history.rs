@@ -5,9 +5,9 @@ use ctxpin_model::history::{HistoryRequest, PinRecord, PinStep, StepRequest};
 use ctxpin_model::id::ChatId;
 use ctxpin_model::page::Page;
 use ctxpin_model::token::Credential;
-use ctxpin_store::grant::{Granted, object, right};
 
 use crate::error::Result;
+use crate::frame::{read_account, read_chat};
 use crate::service::Service;
 
 /// Returns a page of a chat's pin history, newest first.
@@ -21,11 +21,8 @@ pub async fn list(
     chat: ChatId,
     request: HistoryRequest,
 ) -> Result<Page<PinRecord, i64>> {
-    let caller = service.caller(credential);
-    let mut transaction = service.database.read().await?;
-    let granted = transaction
-        .grant_chat(&caller, Operation::HistoryRead, chat)
-        .await?;
+    let (mut transaction, granted) =
+        read_chat(service, credential, Operation::HistoryRead, chat).await?;
     Ok(granted.history(&mut transaction, request).await?)
 }
 
@@ -40,11 +37,8 @@ pub async fn read(
     chat: ChatId,
     seq: i64,
 ) -> Result<Option<PinRecord>> {
-    let caller = service.caller(credential);
-    let mut transaction = service.database.read().await?;
-    let granted = transaction
-        .grant_chat(&caller, Operation::HistoryRead, chat)
-        .await?;
+    let (mut transaction, granted) =
+        read_chat(service, credential, Operation::HistoryRead, chat).await?;
     Ok(granted.history_at(&mut transaction, seq).await?)
 }
 
@@ -59,10 +53,6 @@ pub async fn steps(
     credential: Credential,
     request: StepRequest,
 ) -> Result<Vec<PinStep>> {
-    let caller = service.caller(credential);
-    let mut transaction = service.database.read().await?;
-    let account: Granted<object::Account, right::Metadata> = transaction
-        .grant_account(&caller, Operation::ChatList)
-        .await?;
+    let (mut transaction, account) = read_account(service, credential, Operation::ChatList).await?;
     Ok(account.pin_steps(&mut transaction, request).await?)
 }

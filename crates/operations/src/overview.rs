@@ -4,9 +4,9 @@ use ctxpin_model::access::Operation;
 use ctxpin_model::chat::ChatCounts;
 use ctxpin_model::token::Credential;
 use ctxpin_model::user::UserRecord;
-use ctxpin_store::grant::{Granted, object, right};
 
 use crate::error::Result;
+use crate::frame::read_account;
 use crate::service::Service;
 
 /// The caller, and the numbers of the chats that the caller may read.
@@ -22,11 +22,7 @@ pub struct Overview {
 ///
 /// Returns [`Error::Store`](crate::error::Error::Store) if the token may not read.
 pub async fn read(service: &Service, credential: Credential) -> Result<Overview> {
-    let caller = service.caller(credential);
-    let mut transaction = service.database.read().await?;
-    let account: Granted<object::Account, right::Metadata> = transaction
-        .grant_account(&caller, Operation::ChatList)
-        .await?;
+    let (mut transaction, account) = read_account(service, credential, Operation::ChatList).await?;
     Ok(Overview {
         user: account.own_user(&mut transaction).await?,
         counts: account.chat_counts(&mut transaction).await?,

@@ -20,7 +20,7 @@ use ctxpin_store::tokens::{Holder, NewToken, RevokedChild};
 use ctxpin_store::topic::Topic;
 
 use crate::error::{Error, Result};
-use crate::frame::{audited, commit, retry, write};
+use crate::frame::{audited, commit, read_account, retry, write};
 use crate::quotas::require_room;
 use crate::service::Service;
 
@@ -204,11 +204,7 @@ pub async fn users(
     credential: Credential,
     page: &PageRequest<IdCursor>,
 ) -> Result<Page<UserRecord, IdCursor>> {
-    let caller = service.caller(credential);
-    let mut transaction = service.database.read().await?;
-    let account: Granted<object::Account, right::Metadata> = transaction
-        .grant_account(&caller, Operation::UserList)
-        .await?;
+    let (mut transaction, account) = read_account(service, credential, Operation::UserList).await?;
     Ok(account.users(&mut transaction, page).await?)
 }
 
@@ -375,11 +371,8 @@ pub async fn tokens(
     credential: Credential,
     page: &PageRequest<IdCursor>,
 ) -> Result<Page<TokenRecord, IdCursor>> {
-    let caller = service.caller(credential);
-    let mut transaction = service.database.read().await?;
-    let account: Granted<object::Account, right::Metadata> = transaction
-        .grant_account(&caller, Operation::TokenList)
-        .await?;
+    let (mut transaction, account) =
+        read_account(service, credential, Operation::TokenList).await?;
     Ok(account.own_tokens(&mut transaction, page).await?)
 }
 
@@ -405,18 +398,15 @@ pub async fn token_children(
     token: TokenId,
     page: &PageRequest<IdCursor>,
 ) -> Result<Page<TokenRecord, IdCursor>> {
-    let caller = service.caller(credential);
-    let mut transaction = service.database.read().await?;
-    let account: Granted<object::Account, right::Metadata> = transaction
-        .grant_account(&caller, Operation::TokenChildren)
-        .await?;
+    let (mut transaction, account) =
+        read_account(service, credential, Operation::TokenChildren).await?;
     let owner = revocable_user(&account);
     account
         .token(&mut transaction, token, owner)
         .await?
         .ok_or(Error::NotFound("token"))?;
     let children = account
-        .token_children(&mut transaction, token, caller.now, page)
+        .token_children(&mut transaction, token, account.at(), page)
         .await?;
     Ok(children)
 }
@@ -518,11 +508,7 @@ fn topic(child: &RevokedChild) -> Topic {
 ///
 /// Returns [`Error::Store`] if the token is not valid, or the caller is an agent.
 pub async fn me(service: &Service, credential: Credential) -> Result<(UserRecord, TokenRecord)> {
-    let caller = service.caller(credential);
-    let mut transaction = service.database.read().await?;
-    let account: Granted<object::Account, right::Metadata> = transaction
-        .grant_account(&caller, Operation::MeRead)
-        .await?;
+    let (mut transaction, account) = read_account(service, credential, Operation::MeRead).await?;
     let user = account.own_user(&mut transaction).await?;
     let token = account.token(&mut transaction, credential.id, None).await?;
     Ok((user, token.ok_or(Error::NotFound("token"))?))
@@ -588,10 +574,7 @@ pub async fn audit_log(
     credential: Credential,
     page: &PageRequest<IdCursor>,
 ) -> Result<Page<AuditRecord, IdCursor>> {
-    let caller = service.caller(credential);
-    let mut transaction = service.database.read().await?;
-    let account: Granted<object::Account, right::Metadata> = transaction
-        .grant_account(&caller, Operation::AuditRead)
-        .await?;
+    let (mut transaction, account) =
+        read_account(service, credential, Operation::AuditRead).await?;
     Ok(account.audit_log(&mut transaction, page).await?)
 }

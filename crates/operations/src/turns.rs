@@ -22,7 +22,7 @@ use ctxpin_store::grant::{Granted, object, right};
 
 use crate::contexts;
 use crate::error::{Error, Result};
-use crate::frame::{ATTEMPT_UNDER_LOCKS, commit, read_bodies, write};
+use crate::frame::{ATTEMPT_UNDER_LOCKS, commit, read_bodies, read_chat, write};
 use crate::ground::Ground;
 use crate::moves::{Cause, Composed, Prepared};
 use crate::pins::was_settled;
@@ -361,11 +361,8 @@ pub async fn list(
     chat: ChatId,
     page: &PageRequest<i64>,
 ) -> Result<Page<TurnRecord, i64>> {
-    let caller = service.caller(credential);
-    let mut transaction = service.database.read().await?;
-    let granted = transaction
-        .grant_chat(&caller, Operation::TurnList, chat)
-        .await?;
+    let (mut transaction, granted) =
+        read_chat(service, credential, Operation::TurnList, chat).await?;
     Ok(granted.turns(&mut transaction, page).await?)
 }
 
@@ -382,11 +379,8 @@ pub async fn read(
     chat: ChatId,
     number: i64,
 ) -> Result<TurnView> {
-    let caller = service.caller(credential);
-    let mut transaction = service.database.read().await?;
-    let granted = transaction
-        .grant_chat(&caller, Operation::TurnRead, chat)
-        .await?;
+    let (mut transaction, granted) =
+        read_chat(service, credential, Operation::TurnRead, chat).await?;
     let stamped = granted.turn_at(&mut transaction, number).await?;
     let stamped = stamped.ok_or(Error::NotFound("turn"))?;
     let offer = match granted.bodies() {
