@@ -101,7 +101,7 @@ struct Offered {
     skills: Vec<(String, String)>,
     /// As `6 of tracker`, for each MCP server.
     tools: Vec<String>,
-    /// The snapshot that the tools came from, if it is another than the pin's.
+    /// The snapshot that the tools came from, if there are any and it is another than the pin's.
     tools_snapshot: Option<ShortId>,
 }
 
@@ -250,7 +250,13 @@ fn turn_number(path: &PathParams) -> ApiResult<i64> {
 impl TurnFacts {
     fn new(chat: ChatId, view: &TurnView) -> Self {
         let turn = &view.turn;
-        let tools_snapshot = turn.tools_snapshot.filter(|id| Some(*id) != turn.snapshot);
+        let has_tools = view
+            .offer
+            .as_ref()
+            .is_some_and(|offer| !offer.tools.offered.is_empty());
+        let tools_snapshot = turn
+            .tools_snapshot
+            .filter(|id| has_tools && Some(*id) != turn.snapshot);
         Self {
             path: format!("/chats/{chat}/turns/{}", turn.number),
             snapshot: turn.snapshot.map(ShortId::of_snapshot),
