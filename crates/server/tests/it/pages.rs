@@ -1,5 +1,6 @@
 //! The pages as a browser without JavaScript gets them.
 
+use ctxpin_model::resource::{Kind, Resource, Status};
 use ctxpin_protocol::http::context::ContextMove;
 use ctxpin_protocol::http::turns::TurnBegin;
 use ctxpin_testing::databases::create_postgres_database;
@@ -737,5 +738,52 @@ async fn a_map_has_a_lane_for_each_chat_and_above_24_for_each_head() {
     check_golden("workspace-crowd", &page);
     assert!(page.contains("Head 2: 24 of 25 now, at most 24"), "{page}");
     assert!(page.contains("Head 1: 1 of 25 now"), "{page}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_context_says_why_a_skill_is_not_used_and_what_to_do() {
+    let server = Server::start().await;
+    let browser = Browser::sign_in(&server, &server.token).await;
+    let mut agent = Agent::create(&server).await;
+    let unused = |name: &str, status, reason: &str| {
+        let source = format!("/srv/shop/.agents/skills/{name}/SKILL.md");
+        let mut skill = Resource::new(Kind::Skill, source, status);
+        skill.error = Some(reason.into());
+        skill.root = Some("/srv/shop".into());
+        skill
+    };
+    let [first, _] = editions();
+    let winner = "/srv/shop/.agents/skills/pdf/SKILL.md";
+    let first = first
+        .resource(unused(
+            "pdf-old",
+            Status::Excluded,
+            &format!("shadowed by {winner}"),
+        ))
+        .resource(unused("deploy", Status::Invalid, "no description"))
+        .resource(unused("secret", Status::Unreadable, "permission denied"));
+    agent.push(&first).await;
+    let chat = create_chat(&server, Some(agent.id), "Split the payment step").await;
+    let path = format!("/chats/{chat}/context");
+    let page = browser.page(&path).await;
+    check_golden("chat-context-unused", &page);
+    assert!(
+        page.contains("<a href=\"#unused\">3 not used</a>"),
+        "{page}"
+    );
+
+    // The workspace has mended one, and has a new one.
+    let mended = first
+        .skill("deploy", "Deploys.", &[])
+        .skill("audit", "Audits.", &[]);
+    agent.push(&mended).await;
+    let page = browser.page(&path).await;
+    assert!(page.contains("4 not used"), "{page}");
+    assert!(page.contains("can use it by now"), "{page}");
+    assert!(
+        page.contains("The workspace has it, and the pin does not"),
+        "{page}"
+    );
     server.stop().await;
 }

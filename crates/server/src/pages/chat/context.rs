@@ -1,6 +1,7 @@
 //! The context of a chat: what its pin holds, what of it is used, and the text of one resource.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use askama::Template;
 use askama::filters::HtmlSafe;
@@ -12,6 +13,7 @@ use ctxpin_model::context::ContextView;
 use ctxpin_model::id::ChatId;
 use ctxpin_model::mcp::Detail;
 use ctxpin_model::resource::{Content, Kind, Resource, ResourceId, Status};
+use ctxpin_model::treatment::TreatedSnapshot;
 use ctxpin_operations::contexts::{self, RemovalReason, ReviewedText};
 use ctxpin_operations::skills;
 use ctxpin_protocol::convert::members::InvalidMember;
@@ -25,7 +27,7 @@ use crate::app::App;
 use crate::pages::PageCaller;
 use crate::pages::frame::{Frame, html};
 use crate::pages::parts::markdown::Markdown;
-use crate::pages::parts::number::{Size, counted};
+use crate::pages::parts::number::{Number, Size, counted};
 use crate::pages::parts::short_id::ShortId;
 use crate::pages::parts::text::Text;
 use crate::params::{PathParams, QueryParams};
@@ -42,11 +44,17 @@ struct ContextPage {
     /// The size of everything in use.
     total: Size,
     unused: Vec<Unused>,
+    unused_count: Number,
+    /// How many resources are not used besides those in `unused`.
+    more_unused: Number,
     shown: Option<Shown>,
     /// Whether the caller may read texts.
     tells_bodies: bool,
     is_pinned: bool,
 }
+
+/// The most resources that the page lists as not used.
+const UNUSED_MAX: usize = 200;
 
 /// The resources in use of one root.
 struct Root {
@@ -177,13 +185,16 @@ fn render(page: ChatPage, id: Option<ResourceId>, shown: Option<Shown>) -> ApiRe
         line,
     } = page;
     let (roots, total) = roots(&view, head.id, id);
+    let unused = unused(&view);
     html(&ContextPage {
         frame: frame.wide(),
         pins: counted(u64::try_from(line.chat.pin_seq).unwrap_or(0), "pin"),
         turns: counted(u64::try_from(line.chat.turn_count).unwrap_or(0), "turn"),
         roots,
         total: Size(total),
-        unused: unused(&view),
+        more_unused: Number((unused.len().saturating_sub(UNUSED_MAX)) as u64),
+        unused_count: Number(unused.len() as u64),
+        unused: unused.into_iter().take(UNUSED_MAX).collect(),
         shown,
         tells_bodies: view.tells_bodies,
         is_pinned: view.pinned.is_some(),
@@ -294,31 +305,70 @@ fn note(resource: &Resource, glyph: Glyph) -> String {
     }
 }
 
-/// Returns the resources that are not used.
+/// Returns the resources that are not used: those of the pin, and those that only the workspace has.
 fn unused(view: &ContextView) -> Vec<Unused> {
     let below = directory(view).unwrap_or_default();
-    let pinned = view.pinned.iter().flat_map(|side| &side.resources);
-    let unused = pinned.filter_map(|resource| {
-        let (glyph, cure) = match resource.status {
-            Status::Ok => return None,
-            Status::Excluded => (Glyph::Unused, ""),
-            Status::Oversize => (Glyph::Failed, "Make the file smaller, or split it."),
-            Status::Unreadable => (Glyph::Failed, "Check that the agent may read it."),
-            Status::Invalid => (Glyph::Failed, "Mend the file; the next push takes it up."),
+    let by_id = |side: &Option<Arc<TreatedSnapshot>>| {
+        let resources = side.iter().flat_map(|side| &side.resources);
+        let statuses = resources.map(|resource| (resource.id(), resource.status));
+        statuses.collect::<BTreeMap<_, _>>()
+    };
+    let (pinned, head) = (by_id(&view.pinned), by_id(&view.head));
+    let of_pin = view.pinned.iter().flat_map(|side| &side.resources);
+    let of_pin = of_pin.filter(|resource| resource.status != Status::Ok);
+    let of_pin = of_pin.map(|resource| {
+        let is_mended = head.get(&resource.id()) == Some(&Status::Ok);
+        Unused::new(resource, below, is_mended)
+    });
+    let of_head = view.head.iter().flat_map(|side| &side.resources);
+    // Live tools come from the workspace, whatever the pin has.
+    let is_pinnable =
+        |resource: &Resource| resource.kind != Kind::McpServer || view.chat.tools.pins_tools();
+    let of_head =
+        of_head.filter(|resource| is_pinnable(resource) && !pinned.contains_key(&resource.id()));
+    let of_head = of_head.map(|resource| Unused::new(resource, below, false));
+    of_pin.chain(of_head).collect()
+}
+
+impl Unused {
+    /// `is_mended` says whether the workspace can use the resource by now.
+    fn new(resource: &Resource, below: &str, is_mended: bool) -> Self {
+        let reason = resource.error.as_deref().unwrap_or("No reason is known");
+        let glyph = match resource.status {
+            Status::Ok | Status::Excluded => Glyph::Unused,
+            Status::Oversize | Status::Unreadable | Status::Invalid => Glyph::Failed,
+        };
+        let (reason, cure) = match resource.status {
+            Status::Ok => ("The workspace has it, and the pin does not", TAKE),
+            _ if is_mended => (reason, "The workspace can use it by now: take the change."),
+            Status::Excluded => (reason, excluded_cure(reason)),
+            Status::Oversize => (reason, "Make it smaller, or split it."),
+            Status::Unreadable => (reason, "Check that the agent may read it."),
+            Status::Invalid => (reason, "Mend it; the next push takes it up."),
         };
         let source = resource.source.as_str();
         let name = source.strip_prefix(below).unwrap_or(source);
-        Some(Unused {
+        Self {
             name: name.trim_start_matches('/').to_owned(),
             glyph,
-            reason: resource
-                .error
-                .clone()
-                .unwrap_or_else(|| "No reason is known".to_owned()),
+            reason: reason.to_owned(),
             cure,
-        })
-    });
-    unused.collect()
+        }
+    }
+}
+
+/// The cure for what only the workspace has.
+const TAKE: &str = "Take the change.";
+
+/// Returns what to do about a resource that another one or a limit keeps out.
+fn excluded_cure(reason: &str) -> &'static str {
+    if reason.starts_with("shadowed by ") {
+        "Rename one of the two, or delete it."
+    } else if reason.starts_with("same bytes as ") {
+        "Nothing is lost: a model gets the text once."
+    } else {
+        ""
+    }
 }
 
 impl Glyph {
