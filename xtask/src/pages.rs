@@ -31,6 +31,9 @@ pub struct Options {
     /// Take only the pictures of the README and of docs/page.md, and replace them.
     #[arg(long, conflicts_with_all = ["into", "whole"])]
     documents: bool,
+    /// Take no picture, but keep the server running until Ctrl-C, and print the tokens of its people.
+    #[arg(long, conflicts_with_all = ["into", "whole", "only", "documents"])]
+    stay: bool,
 }
 
 /// Builds the program, and takes the pictures. Returns `true` if all could be taken.
@@ -60,6 +63,9 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     }
     if options.whole {
         shoot.arg("--whole");
+    }
+    if options.stay {
+        shoot.arg("--stay");
     }
     if options.documents {
         shoot.arg("--documents").arg(root.join("docs/page"));

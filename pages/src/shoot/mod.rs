@@ -14,6 +14,7 @@ use anyhow::Context as _;
 use clap::Args;
 use ctxpin_model::id::ChatId;
 use ctxpin_protocol::http::people::Secret;
+use tokio::signal::unix::{SignalKind, signal};
 use uuid::Uuid;
 
 use self::company::{Company, Person};
@@ -24,6 +25,9 @@ use self::quiet::Quiet;
 
 /// The scene in which the server has ended.
 const GONE: &str = "server-gone";
+
+/// How often the agents of a company that stays connect.
+const CONNECT_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The scenes of which the documents show pictures.
 const DOCUMENTED: [&str; 4] = ["changes", "chat-drifted", "chat-context", "map-8"];
@@ -46,6 +50,9 @@ pub struct Shoot {
     /// Take only the pictures of the documents, into this directory.
     #[arg(long, value_name = "DIRECTORY")]
     documents: Option<PathBuf>,
+    /// Take no picture, but keep the server running, and print the tokens of its people.
+    #[arg(long)]
+    stay: bool,
 }
 
 /// A page that a person looks at.
@@ -69,6 +76,20 @@ impl Shoot {
         let week = payments::play(&mut company).await?;
         company.happens(Duration::ZERO)?;
         let auditor = company.employ("noor", "auditor").await?;
+        if self.stay {
+            println!("{}", company.server.url);
+            for (name, person) in [
+                ("mira, with a week of work", &week.developer),
+                ("jonas, for whom nothing waits", &quiet.settled),
+                ("lena, for whom one change waits", &quiet.one),
+                ("platform, with 2,000 chats", &fleet.team),
+                ("noor, an auditor", &auditor),
+                ("the admin", &company.admin),
+            ] {
+                println!("{}  {name}", person.token.expose());
+            }
+            return stay(company).await;
+        }
         let scenes = scenes(&company, &week, &fleet, &quiet, &auditor).await?;
         let mut camera = Camera::new(&self.into, self.whole).await?;
         for scene in scenes.iter().filter(|scene| self.is_wanted(scene.name)) {
@@ -95,6 +116,21 @@ impl Shoot {
         let is_shown = self.documents.is_none() || DOCUMENTED.contains(&name);
         is_shown && self.only.as_ref().is_none_or(|only| name.contains(only))
     }
+}
+
+/// Lets the agents of the company run until somebody ends this program.
+async fn stay(company: Company) -> anyhow::Result<bool> {
+    let mut ended = signal(SignalKind::terminate())?;
+    let mut beat = tokio::time::interval(CONNECT_INTERVAL);
+    loop {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => break,
+            _ = ended.recv() => break,
+            _ = beat.tick() => company.connect().await?,
+        }
+    }
+    company.server.stop().await?;
+    Ok(true)
 }
 
 impl<'c> Scene<'c> {
