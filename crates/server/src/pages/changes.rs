@@ -2,7 +2,8 @@
 
 use askama::Template;
 use axum::extract::State;
-use axum::response::Response;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use ctxpin_model::chat::ChatSummary;
 use ctxpin_model::diff::effect::Effect;
 use ctxpin_model::moment::Moment;
@@ -11,13 +12,12 @@ use ctxpin_model::pending_change::{PendingChange, PendingChangeId, path};
 use ctxpin_operations::diffs::{self, DiffRequest, DiffView};
 use ctxpin_operations::pending_changes::{self, PendingChat, PendingItem};
 use ctxpin_protocol::convert::pages::page_request;
-use ctxpin_protocol::problem::ProblemName;
 use serde::Deserialize;
 
 use super::bulk::{Choice, seen_chat};
 use super::caller::{PageCaller, layout};
 use super::chat::diff::{DiffForm, entries, kind_word, verb_word};
-use super::chats::ChatRow;
+use super::chats::{ChatRow, RowEnd};
 use super::cursor::require_items;
 use super::frame::{Frame, Place, html};
 use super::parts::lines::Layout;
@@ -25,7 +25,7 @@ use super::parts::number::{Number, counted};
 use super::parts::rail::Stand;
 use super::parts::text::Text;
 use super::parts::time::Time;
-use crate::api_error::{ApiError, ApiResult};
+use crate::api_error::ApiResult;
 use crate::app::App;
 use crate::params::{PathParams, QueryParams};
 
@@ -69,6 +69,13 @@ struct ChangePage<'v> {
     rows: Vec<ChatRow>,
     has_more: bool,
     diff: DiffForm<'v>,
+}
+
+/// The page of a change that no chat of the caller has, mostly because it was decided.
+#[derive(Template)]
+#[template(path = "decided.html")]
+struct DecidedPage {
+    frame: Frame,
 }
 
 /// The query of the inbox.
@@ -127,12 +134,11 @@ async fn shown(
 ) -> ApiResult<Response> {
     let newest = PageRequest::newest(CHATS_SHOWN_MAX);
     let found = pending_changes::chats(&app.service, caller.credential, true, id, &newest).await?;
-    let decided = || {
-        let detail =
-            "No chat of yours has this change any more. It was decided, or the workspace moved on.";
-        ApiError::new(ProblemName::NotFound, detail)
+    let Some(first) = found.items.first() else {
+        let frame = Frame::read(app, caller, Place::Changes, "Changes").await?;
+        let page = html(&DecidedPage { frame })?;
+        return Ok((StatusCode::NOT_FOUND, page).into_response());
     };
-    let first = found.items.first().ok_or_else(decided)?;
     let request = DiffRequest {
         resource: first.place.resource,
         with_words: true,
@@ -181,7 +187,7 @@ fn render(
         since: since
             .map(|drift| drift.since)
             .min()
-            .map(|since| Time::ago(since, now)),
+            .map(|since| Time::span(since, now)),
         rows: chats.iter().map(|chat| row(chat, now)).collect(),
         has_more,
         diff: DiffForm {
@@ -211,10 +217,27 @@ fn row(pending: &PendingChat, now: Moment) -> ChatRow {
         last_turn_at: None,
         last_delivery: None,
     };
-    let row = ChatRow::new(&summary, now);
+    let row = ChatRow {
+        end: RowEnd::Workspace(pending.drifted.workspace.clone()),
+        ..ChatRow::new(&summary, now)
+    };
     match seen {
         Some(seen) => row.choosing(Choice::value(seen.chat, Some(seen.pin), Some(seen.head))),
         None => row,
+    }
+}
+
+/// Says how many chats a change concerns, and in which workspace, if there is only one.
+fn place(item: &PendingItem) -> String {
+    let chats = counted(item.chat_count as u64, "chat");
+    match item.chats.first() {
+        Some(chat) if item.workspace_count == 1 => {
+            format!("{chats} in {}", chat.drifted.workspace)
+        }
+        _ => {
+            let workspaces = counted(item.workspace_count as u64, "workspace");
+            format!("{chats} in {workspaces}")
+        }
     }
 }
 
@@ -235,11 +258,7 @@ impl Item {
                 _ => "is-drift",
             },
             is_unread: item.change.effect == Effect::None,
-            place: format!(
-                "{} in {}",
-                counted(item.chat_count as u64, "chat"),
-                counted(item.workspace_count as u64, "workspace")
-            ),
+            place: place(item),
             since: Time::span(item.since, now),
         }
     }

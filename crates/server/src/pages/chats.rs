@@ -74,7 +74,15 @@ pub(crate) struct ChatRow {
     pub drifted_since: Option<Time>,
     pub is_away: bool,
     pub pinned: Option<Time>,
-    pub last_turn: Option<Time>,
+    pub end: RowEnd,
+}
+
+/// The last column of a chat in a list.
+pub(crate) enum RowEnd {
+    /// When the last turn began, in a list of one workspace's chats.
+    LastTurn(Option<Time>),
+    /// The workspace, in a list of chats from several.
+    Workspace(String),
 }
 
 /// The query of the page.
@@ -213,7 +221,7 @@ impl ChatRow {
             drifted_since: chat.drift().map(|drift| Time::span(drift.since, now)),
             is_away: is_away(line, now),
             pinned: pin.map(|pin| Time::span(pin.pinned_at, now)),
-            last_turn: line.last_turn_at.map(|at| Time::ago(at, now)),
+            end: RowEnd::LastTurn(line.last_turn_at.map(|at| Time::ago(at, now))),
         }
     }
 

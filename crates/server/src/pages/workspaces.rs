@@ -14,7 +14,7 @@ use ctxpin_protocol::problem::ProblemName;
 use serde::Deserialize;
 
 use super::caller::PageCaller;
-use super::chats::ChatRow;
+use super::chats::{ChatRow, RowEnd};
 use super::cursor::{CursorQuery, require_items};
 use super::frame::{Frame, Place, html};
 use super::parts::rail::{Rail, Stand};
