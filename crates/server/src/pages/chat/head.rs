@@ -93,6 +93,8 @@ pub(super) struct ChatHead {
     /// The pinned snapshot, and since when.
     pin: Option<(ShortId, Time)>,
     drifted: Option<Time>,
+    /// Whether the drift began because the pin moved, and not because the workspace did.
+    is_ahead: bool,
     pub change_count: String,
     /// When the agent answered last, if it has gone.
     gone: Option<Time>,
@@ -187,6 +189,10 @@ impl ChatHead {
                 (ShortId::of_snapshot(pin.pin.snapshot), since)
             }),
             drifted: chat.drift().map(|drift| Time::ago(drift.since, now)),
+            is_ahead: chat
+                .drift()
+                .zip(pin)
+                .is_some_and(|(drift, pin)| drift.since == pin.pinned_at),
             change_count: counted(view.changes().len() as u64, "change"),
             gone: line
                 .agent_seen_at
@@ -382,6 +388,10 @@ mod tests {
             (
                 "declined",
                 with(drifted(), |line| line.chat.declined = Some(hashes("two"))),
+            ),
+            (
+                "drifted, because some changes were taken",
+                with(drifted(), |line| line.chat.first_other_at = None),
             ),
             (
                 "unpinned, before the first push",
