@@ -1,5 +1,6 @@
 //! The people of an invented company, their server, and its clock.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use anyhow::{Context as _, ensure};
 use ctxpin_client::Client;
 use ctxpin_model::id::ChatId;
 use ctxpin_protocol::http::bulk_moves::{BulkMove, SeenChat};
-use ctxpin_protocol::http::chats::ChatCreate;
+use ctxpin_protocol::http::chats::{ChatCreate, ChatQuery};
 use ctxpin_protocol::http::context::{ContextMove, Selector};
 use ctxpin_protocol::http::people::{Secret, TokenCreate, UserCreate};
 use ctxpin_protocol::http::turns::TurnBegin;
@@ -145,14 +146,29 @@ impl Person {
     pub async fn take_together(&self, agent: Uuid, chats: &[ChatId]) -> anyhow::Result<()> {
         let head = self.client.agent(agent.into()).await?.head;
         let head = head.context("no head")?.snapshot;
+        let wanted: HashSet<_> = chats.iter().map(|chat| chat.uuid()).collect();
         let mut seen = Vec::new();
-        for chat in chats {
-            let pin = self.client.chat(*chat).await?.context.snapshot;
-            seen.push(SeenChat {
-                chat_id: chat.uuid(),
-                pin: pin.context("no pin")?,
-                head: head.clone(),
-            });
+        let mut query = ChatQuery {
+            agent: Some(agent),
+            dirty: Some(true),
+            limit: Some(500),
+            ..ChatQuery::default()
+        };
+        loop {
+            let page = self.client.chats(&query).await?;
+            for chat in page.items {
+                if let Some(pin) = chat.context.snapshot.filter(|_| wanted.contains(&chat.id)) {
+                    seen.push(SeenChat {
+                        chat_id: chat.id,
+                        pin,
+                        head: head.clone(),
+                    });
+                }
+            }
+            query.cursor = page.next;
+            if query.cursor.is_none() {
+                break;
+            }
         }
         let request = BulkMove {
             chats: seen,

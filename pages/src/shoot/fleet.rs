@@ -286,7 +286,7 @@ async fn checkout(
         let taken = all.iter().copied().enumerate();
         let taken = taken.filter(|(place, _)| round == 4 || place % 7 > round % 3);
         let taken: Vec<_> = taken.map(|(_, chat)| chat).collect();
-        team.take(&taken).await?;
+        team.take_together(workspace.agent, &taken).await?;
     }
     for chat in all.iter().step_by(2) {
         team.turns(*chat, &["first"]).await?;
