@@ -99,8 +99,13 @@ pub async fn set(server: &Server, content: &Content) -> Vec<String> {
     }
     paths.extend(pages_of_chat(&reader, drifted).await);
     paths.extend(
-        ["/history", "/history/compare?from=1&to=2", "/turns"]
-            .map(|tab| format!("/chats/{moved}{tab}")),
+        [
+            "/history",
+            "/history/compare?from=1&to=2",
+            "/turns",
+            "/turns/1",
+        ]
+        .map(|tab| format!("/chats/{moved}{tab}")),
     );
     check_complete(&paths);
     for path in &paths {
