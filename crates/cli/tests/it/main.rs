@@ -7,6 +7,7 @@ mod enrolment;
 mod halves;
 mod hostile;
 mod life;
+mod page;
 mod processes;
 mod secrets;
 mod session;

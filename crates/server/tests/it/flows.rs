@@ -327,6 +327,8 @@ async fn signing_out_ends_all_tabs_and_leaves_no_page_behind() -> Result<()> {
         .until("location.pathname === '/sign-in' && location.search === '?next=%2Fchats'")
         .await?;
     browser.close_tab(first).await?;
+    // The server looks for the session before it sends news.
+    create_chat(&server, None, "Another chat").await;
     browser
         .until("document.getElementById('stream').textContent === 'signed out'")
         .await?;
