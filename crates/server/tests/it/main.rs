@@ -12,6 +12,7 @@ mod failover;
 mod flows;
 mod frames;
 mod hostile;
+mod hostile_pages;
 mod keyboard;
 mod live;
 mod open_pages;
