@@ -80,6 +80,7 @@ pub async fn set(server: &Server, content: &Content) -> Vec<String> {
         "/chats?show=archived",
         "/chats?show=error",
         "/chats/new",
+        "/workspaces/new",
         "/chats/00000000-0000-0000-0000-000000000001",
         "/workspaces",
         "/search",
