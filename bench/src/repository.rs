@@ -96,6 +96,7 @@ impl Repository {
             facts: Facts {
                 os: Some("linux".to_owned()),
                 directory: Some(self.directory.clone()),
+                rules: None,
             },
             error: None,
             resources: resources.collect(),

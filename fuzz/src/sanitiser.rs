@@ -195,6 +195,7 @@ fn check_prompt(texts: &[String; 7]) {
         facts: Facts {
             os: Some(os.clone()),
             directory: Some(directory.clone()),
+            rules: None,
         },
         error: None,
         resources,

@@ -342,6 +342,7 @@ fn text_push(epoch: i64, version: i64, text: &str) -> Push {
         facts: Facts {
             os: None,
             directory: Some("/w".to_owned()),
+            ..Facts::default()
         },
         resources: vec![resource("/w/AGENTS.md", text)],
         notes: Vec::new(),

@@ -64,6 +64,7 @@ impl Workspace {
             facts: Facts {
                 os: Some("linux".to_owned()),
                 directory: Some("/w".to_owned()),
+                ..Facts::default()
             },
             resources: resources.collect(),
             notes: Vec::new(),

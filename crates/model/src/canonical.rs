@@ -22,6 +22,9 @@ mod top {
 mod fact {
     pub const OS: u8 = 1;
     pub const DIRECTORY: u8 = 2;
+    pub const PROFILE: u8 = 3;
+    pub const RULES: u8 = 4;
+    pub const SETTINGS: u8 = 5;
 }
 
 /// Tags of the fields of a resource.
@@ -149,6 +152,11 @@ pub(crate) fn facts(facts: &Facts) -> Record {
     let mut record = Record::default();
     record.optional_text(fact::OS, facts.os.as_deref());
     record.optional_text(fact::DIRECTORY, facts.directory.as_deref());
+    if let Some(rules) = &facts.rules {
+        record.text(fact::PROFILE, rules.settings.profile().as_str());
+        record.number(fact::RULES, rules.version.into());
+        record.text(fact::SETTINGS, &rules.settings.canonical_json());
+    }
     record
 }
 

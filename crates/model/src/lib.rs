@@ -36,6 +36,7 @@ pub mod pending_change;
 pub mod pin;
 pub mod pin_move;
 pub mod policy;
+pub mod profile;
 pub mod proof;
 pub mod push;
 pub mod quota;

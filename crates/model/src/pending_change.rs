@@ -293,6 +293,7 @@ mod tests {
                 facts: Facts {
                     os: None,
                     directory: Some(directory.into()),
+                    rules: None,
                 },
                 error: None,
                 resources,

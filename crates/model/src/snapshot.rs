@@ -3,15 +3,19 @@
 use std::collections::BTreeSet;
 
 use crate::hash::{BlobHash, ContextHash, SnapshotId, ToolsHash};
+use crate::profile::Rules;
 use crate::resource::{Kind, Resource, ResourceId};
 
-/// Facts about a workspace that its prompt states.
+/// Facts about a workspace.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Facts {
     /// The operating system, such as `linux`.
     pub os: Option<String>,
     /// The absolute path of the working directory.
     pub directory: Option<String>,
+    /// The rules by which the resources were found. `None` under the neutral profile. The prompt does not
+    /// state them.
+    pub rules: Option<Rules>,
 }
 
 /// An immutable, ordered set of resources. Within one, no two have the same kind and source.

@@ -10,6 +10,7 @@
 
 pub mod estimate;
 pub mod parts;
+pub mod profile;
 pub mod prompt;
 pub mod renderer;
 pub mod renderer_1;

@@ -63,6 +63,7 @@ mod tests {
             facts: Facts {
                 os: Some("linux".into()),
                 directory: None,
+                rules: None,
             },
             ..Snapshot::default()
         };

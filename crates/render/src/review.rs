@@ -125,6 +125,7 @@ mod tests {
             facts: Facts {
                 os: Some("linux".into()),
                 directory: None,
+                rules: None,
             },
             ..Snapshot::default()
         };

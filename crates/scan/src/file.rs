@@ -73,7 +73,8 @@ pub(crate) fn await_target(boundary: &Boundary, link: &Path, gathering: &mut Gat
     }
 }
 
-fn take_up(finding: &mut Finding, reading: Reading, gathering: &mut Gathering) {
+/// Takes the bytes of a reading into the snapshot, or refuses the finding.
+pub(crate) fn take_up(finding: &mut Finding, reading: Reading, gathering: &mut Gathering) {
     let Some(bytes) = reading.bytes else {
         let bytes_max = bytes_max(finding.resource.kind);
         return finding.refuse(Status::Oversize, oversize(reading.size, bytes_max));

@@ -257,6 +257,13 @@ impl<'a> Gathering<'a> {
         left.is_some()
     }
 
+    /// Returns whether a finding holds a text of nothing but white space.
+    pub fn is_blank(&self, finding: &Finding) -> bool {
+        let body = finding.resource.body();
+        let bytes = body.and_then(|body| self.bodies.get(&body));
+        bytes.is_some_and(|bytes| String::from_utf8_lossy(bytes).trim().is_empty())
+    }
+
     /// Adds bytes to the snapshot.
     pub fn hold(&mut self, hash: BlobHash, bytes: Arc<[u8]>) -> Content {
         self.bodies.insert(hash, bytes);
@@ -310,7 +317,9 @@ impl<'a> Gathering<'a> {
                 .iter()
                 .map(|resource| PathBuf::from(&resource.source)),
         );
-        for resource in &resources {
+        // The neutral profile names imports, because some tools follow them.
+        let judged = resources.iter().filter(|_| facts.rules.is_none());
+        for resource in judged {
             self.judge_imports(resource, &identities, admitting);
         }
         if self.common.resolver.is_used_up() {

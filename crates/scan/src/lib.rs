@@ -18,6 +18,7 @@ mod known_files;
 pub mod mcp_config;
 mod path_text;
 pub mod place;
+mod profile;
 mod project;
 mod reader;
 mod refused;
@@ -33,6 +34,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use ctxpin_model::limits::{FACT_BYTES_MAX, cut};
+use ctxpin_model::profile::Rules;
 use ctxpin_model::resource::Bodies;
 use ctxpin_model::snapshot::{Facts, Snapshot};
 use ctxpin_model::warning::Note;
@@ -105,16 +107,15 @@ pub fn scan(request: &Request, cancelled: &dyn Fn() -> bool) -> Result<Scan, Sca
         gathering.leave_out(left_out);
     }
     let mut boundaries = roots.boundaries(common);
-    for root in &roots.list {
-        discover::root(root, &mut boundaries, &mut gathering)?;
-    }
+    let rules = profile::find(request, &roots, &mut boundaries, &mut gathering)?;
     let admitting = roots.admitting();
-    Ok(gathering.finish(facts(&roots.directory), &admitting))
+    Ok(gathering.finish(facts(&roots.directory, rules), &admitting))
 }
 
-fn facts(directory: &Path) -> Facts {
+fn facts(directory: &Path, rules: Option<Rules>) -> Facts {
     Facts {
         os: Some(std::env::consts::OS.to_owned()),
         directory: Some(cut(&directory.to_string_lossy(), FACT_BYTES_MAX).to_owned()),
+        rules,
     }
 }

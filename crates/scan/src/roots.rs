@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
+use ctxpin_model::profile::Profile;
 use ctxpin_model::resource::Status;
 
 use crate::ScanError;
@@ -26,6 +27,10 @@ pub struct Request {
     /// The working directory. With [`Scope::Single`], the only root, which may be a file.
     pub directory: PathBuf,
     pub scope: Scope,
+    /// Whose rules decide what is found. Every profile but the neutral one covers a project.
+    pub profile: Profile,
+    /// The home of the profile's tool, if it is not in its usual place below the person's home.
+    pub tool_home: Option<PathBuf>,
     /// Whether to scan the user roots too.
     pub user_roots: bool,
     /// The person's home directory. User roots and imports of `~/` lie below it.
@@ -60,6 +65,8 @@ impl Request {
         Self {
             directory: directory.into(),
             scope: Scope::Project,
+            profile: Profile::Neutral,
+            tool_home: None,
             user_roots: false,
             home: home.into(),
             sources: Vec::new(),

@@ -66,13 +66,17 @@ async fn read_stored(
     ids: &[SnapshotId],
 ) -> Result<BTreeMap<SnapshotId, TreatedSnapshot>> {
     let snapshots = transaction
-        .query("select id, ")
-        .push_all([FACTS, ", error from snapshots where id in "])
+        .query("select id, os, directory, error from snapshots where id in ")
         .list(ids)
         .all(|row| {
             let id: SnapshotId = row.take()?;
             let snapshot = Snapshot {
-                facts: row.take()?,
+                facts: Facts {
+                    os: row.take()?,
+                    directory: row.take()?,
+                    // A manifest under another profile is refused.
+                    rules: None,
+                },
                 error: row.take()?,
                 resources: Vec::new(),
             };
@@ -111,13 +115,6 @@ async fn read_stored(
         snapshot.snapshot.resources.push(resource);
     }
     Ok(snapshots)
-}
-
-columns! {
-    FACTS of Facts {
-        os: "os",
-        directory: "directory",
-    }
 }
 
 /// A resource without the files of a skill. The query returns a row for each treatment of the resource, or one

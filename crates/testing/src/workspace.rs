@@ -166,6 +166,7 @@ impl Workspace {
             facts: Facts {
                 os: Some(self.os.clone()),
                 directory: Some(self.directory.clone()),
+                rules: None,
             },
             error: self.error.clone(),
             resources: self.resources.clone(),

@@ -260,6 +260,7 @@ impl Agent {
             facts: Facts {
                 os: Some("linux".to_owned()),
                 directory: Some("/srv/work".to_owned()),
+                ..Facts::default()
             },
             resources: resources.collect(),
             notes: Vec::new(),

@@ -169,6 +169,25 @@ fn faults_of_what_is_named() {
 }
 
 #[test]
+fn what_a_tool_gives_its_model() {
+    let mut session = Session::start("shop", "Use tabs.\n");
+    session.file("web/AGENTS.md", "Prefer small components.\n");
+    session.file("web/CLAUDE.md", "Be brief.\n");
+    session.file(SKILL_PATH, SKILL);
+    for line in [
+        "git init --quiet",
+        "cd web && ctxpin scan --profile codex",
+        "cd web && ctxpin scan --compare neutral,codex",
+        "cd web && ctxpin scan --who CLAUDE.md",
+        "ctxpin scan --profile codex AGENTS.md",
+        "ctxpin scan --profile vim",
+    ] {
+        session.run(line);
+    }
+    session.check("tool");
+}
+
+#[test]
 fn a_workspace_is_scanned_and_checked() {
     let mut session = Session::start(
         "shop",

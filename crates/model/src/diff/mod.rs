@@ -320,6 +320,7 @@ mod tests {
             facts: Facts {
                 os: None,
                 directory: Some(directory.into()),
+                rules: None,
             },
             error: None,
             resources: resources.collect(),

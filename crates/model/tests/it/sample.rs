@@ -206,7 +206,11 @@ fn sound_resource(kind: Kind, source: &'static str) -> impl Strategy<Value = Res
 
 fn facts() -> impl Strategy<Value = Facts> {
     let directory = prop::option::of(select(&DIRECTORIES[..]).prop_map(str::to_owned));
-    (optional_text(), directory).prop_map(|(os, directory)| Facts { os, directory })
+    (optional_text(), directory).prop_map(|(os, directory)| Facts {
+        os,
+        directory,
+        rules: None,
+    })
 }
 
 fn resources<S: Strategy<Value = Resource> + 'static>(

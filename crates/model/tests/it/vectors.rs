@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use ctxpin_model::canonical;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::mcp::{Detail, ServerShape, Tool};
+use ctxpin_model::profile::{CodexSettings, Rules, Settings};
 use ctxpin_model::resource::{Content, Resource, SkillFile};
 use ctxpin_model::snapshot::{Facts, Snapshot};
 use serde_json::{Map, Value, json};
@@ -83,10 +84,32 @@ fn snapshot(value: &Value) -> Snapshot {
         facts: Facts {
             os: text(&facts, "os"),
             directory: text(&facts, "directory"),
+            rules: facts.get("rules").map(|version| rules(version, &facts)),
         },
         error: text(value, "error"),
         resources: list(value, "resources").iter().map(resource).collect(),
     }
+}
+
+fn rules(version: &Value, facts: &Value) -> Rules {
+    let settings = &facts["settings"];
+    let names = |key: &str| list(settings, key).iter().map(word).collect();
+    assert_eq!(facts["profile"], "codex");
+    Rules {
+        version: serde_json::from_value(version.clone()).expect("a version"),
+        settings: Settings::Codex(CodexSettings {
+            home: word(&settings["home"]),
+            bytes_max: settings["project_doc_max_bytes"]
+                .as_u64()
+                .expect("a number"),
+            fallback_names: names("project_doc_fallback_filenames"),
+            root_markers: names("project_root_markers"),
+        }),
+    }
+}
+
+fn word(value: &Value) -> String {
+    value.as_str().expect("a text").to_owned()
 }
 
 fn resource(value: &Value) -> Resource {

@@ -311,6 +311,7 @@ async fn facts_and_errors_are_kept(test: &TestService) {
             facts: Facts {
                 os: os.map(str::to_owned),
                 directory: directory.map(str::to_owned),
+                rules: None,
             },
             error: error.map(str::to_owned),
             resources: Vec::new(),

@@ -14,6 +14,7 @@ use ctxpin_model::limits::{
 use ctxpin_model::manifest::invalid::InvalidManifest;
 use ctxpin_model::manifest::{Claim, ClaimedFile, Claims, Manifest};
 use ctxpin_model::mcp::{ServerShape, Tool};
+use ctxpin_model::profile::Profile;
 use ctxpin_model::push::{self, Position};
 use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::snapshot::{Facts, Snapshot};
@@ -21,7 +22,7 @@ use ctxpin_model::warning::{DETAIL_BYTES_MAX, NOTES_MAX, Note, Warning};
 
 use super::members::{InvalidMember, count, hash, size, text, word};
 use super::resources;
-use crate::http::push::{ManifestResource, Push};
+use crate::http::push::{self as http, ManifestResource, Push};
 use crate::http::resources as wire;
 use crate::problem::{Problem, ProblemName};
 
@@ -78,10 +79,7 @@ pub fn read(push: Push) -> Result<push::Push, Problem> {
     let position = read_position(&push).map_err(refused)?;
     let notes = read_notes(push.notes).map_err(refused)?;
     let claims = Claims {
-        facts: Facts {
-            os: push.facts.os,
-            directory: push.facts.directory,
-        },
+        facts: read_facts(push.facts).map_err(refused)?,
         error: push.error,
         resources: read_resources(push.resources).map_err(refused)?,
         blobs: read_blobs(push.blobs).map_err(refused)?,
@@ -92,6 +90,21 @@ pub fn read(push: Push) -> Result<push::Push, Problem> {
         manifest: Manifest::new(claims).map_err(problem)?,
         notes,
     })
+}
+
+/// Agents belong to the neutral profile, so their pushes name no other.
+fn read_facts(facts: http::Facts) -> Result<Facts, InvalidMember> {
+    match facts.profile {
+        Some(profile) if profile != Profile::Neutral.as_str() => Err(InvalidMember::new(
+            "facts.profile",
+            "this server takes pushes under the profile `neutral` alone",
+        )),
+        _ => Ok(Facts {
+            os: facts.os,
+            directory: facts.directory,
+            rules: None,
+        }),
+    }
 }
 
 fn problem(invalid: InvalidManifest) -> Problem {

@@ -139,9 +139,13 @@ fn without_bodies(resource: Resource) -> Resource {
 
 /// Returns the wire shape of the facts about a workspace.
 pub fn facts(facts: &snapshot::Facts) -> Facts {
+    let rules = facts.rules.as_ref();
     Facts {
         os: facts.os.clone(),
         directory: facts.directory.clone(),
+        profile: rules.map(|rules| rules.settings.profile().to_string()),
+        rules: rules.map(|rules| rules.version),
+        settings: rules.map(|rules| rules.settings.json()),
     }
 }
 
@@ -158,6 +162,8 @@ pub fn scan(
         snapshot: addresses.id.to_string(),
         context_hash: addresses.context_hash.to_string(),
         tools_hash: addresses.tools_hash.to_string(),
+        effective: None,
+        not_effective: None,
         error: snapshot.error.clone(),
         facts: facts(&snapshot.facts),
         resources: snapshot

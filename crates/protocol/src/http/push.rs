@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::resources::{Note, Shape, SkillFile, Tool};
@@ -38,7 +39,7 @@ pub struct Push {
     pub blobs: BTreeMap<String, String>,
 }
 
-/// What a model is told about a workspace.
+/// What a model is told about a workspace, and the rules by which the resources were found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Facts {
     /// The operating system, such as `linux`.
@@ -47,6 +48,15 @@ pub struct Facts {
     /// The absolute path of the working directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub directory: Option<String>,
+    /// The tool whose rules found the resources. Absent means `neutral`, the only one that a server takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// The version of the tool's rules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules: Option<u32>,
+    /// The settings of the tool that the rules use, under the names of its own configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<Value>,
 }
 
 /// A resource as an agent describes it.

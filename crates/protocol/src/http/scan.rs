@@ -25,4 +25,38 @@ pub struct Scan {
     /// Notes about the workspace.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Note>,
+    /// What reaches the model, in the order of the profile's tool. Only for a scan that names a profile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective: Option<Vec<Effective>>,
+    /// What does not reach the model. Only for a scan that names a profile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_effective: Option<Vec<NotEffective>>,
+}
+
+/// A resource that a tool gives its model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Effective {
+    /// `instruction_file` or `skill`.
+    pub kind: String,
+    /// The absolute path of the file. A skill's is its `SKILL.md`.
+    pub source: String,
+    /// The SHA-256 of the whole file.
+    pub content_hash: Option<String>,
+    /// How many bytes reach the model: of an instruction file those of its text, of a skill those of its name
+    /// and description.
+    pub bytes: u64,
+    /// The offset in the file at which the tool cuts it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut_at: Option<u64>,
+}
+
+/// A resource that a tool does not give its model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct NotEffective {
+    /// The kind of the resource.
+    pub kind: String,
+    /// The absolute path of the file, or the name of a server.
+    pub source: String,
+    /// Why, for people.
+    pub reason: String,
 }

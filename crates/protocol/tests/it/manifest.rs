@@ -64,6 +64,7 @@ fn everything() -> Snapshot {
         facts: Facts {
             os: Some("linux".into()),
             directory: Some("/w".into()),
+            rules: None,
         },
         error: Some("polling".into()),
         resources: vec![agents, broken, skill, config, server],
@@ -191,6 +192,14 @@ fn invalid_texts_and_words_are_refused() {
         "invalid-manifest: `resources[0].shape`: an instruction_file has no such member",
         resource("shape", json!({"servers": []})),
     );
+}
+
+#[test]
+fn another_profile_is_refused() {
+    check_refused("invalid-manifest: `facts.profile`", |push| {
+        push["facts"]["profile"] = json!("codex");
+    });
+    assert!(changed(|push| push["facts"]["profile"] = json!("neutral")).is_ok());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod golden;
 mod hostile;
+mod profile;
 mod same_context;
 mod sample;
 mod tools;

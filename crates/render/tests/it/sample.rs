@@ -18,6 +18,7 @@ impl Sample {
         self.snapshot.facts = Facts {
             os: os.map(str::to_owned),
             directory: directory.map(str::to_owned),
+            rules: None,
         };
         self
     }

@@ -1,5 +1,6 @@
 //! Scans of real directories.
 
+mod codex;
 mod config;
 mod instruction_files;
 mod limits;

@@ -1,22 +1,26 @@
 //! `ctxpin scan`: the resources that a pin would hold, without a server.
 
+mod effective;
+
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use ctxpin_agent::sources::{OPERATOR_CONFIG, Operator, declared};
+use ctxpin_model::profile::Profile;
 use ctxpin_model::resource::Status;
 use ctxpin_model::treatment::{TreatmentKey, Treatments};
 use ctxpin_protocol::convert;
 use ctxpin_protocol::http::resources::Removed;
 use ctxpin_protocol::http::scan::Scan as Told;
+use ctxpin_render::profile::effective;
 use ctxpin_render::renderer::Renderer;
 use ctxpin_render::treat;
 use ctxpin_scan::Scan as Found;
 use ctxpin_scan::roots::{Request, Scope};
 
-use super::Output;
 use super::absolute::absolute_paths;
 use super::trust::TrustRoots;
+use super::{Output, words};
 use crate::data_directory::DataDirectory;
 use crate::home::home_directory;
 use crate::say::{self, Failure, Table, Viewpoint};
@@ -26,11 +30,27 @@ use crate::say::{self, Failure, Table, Viewpoint};
 /// For a directory, the scan includes the directories above it, up to the root of its project, and
 /// the declared sources of its agent. If PATH is a file, the scan reads that file
 /// alone.
+///
+/// With --profile, the scan follows the rules of a tool instead, and lists what that tool gives its model, in
+/// its order.
 #[derive(Debug, Args)]
 pub struct Scan {
     /// The directory or file
     #[arg(default_value = ".")]
     path: PathBuf,
+    /// The tool whose rules decide what is found
+    #[arg(long, value_name = "TOOL", value_parser = words(Profile::ALL, Profile::as_str))]
+    profile: Option<Profile>,
+    /// List which of these tools gives what, side by side
+    #[arg(long, value_name = "TOOL,TOOL", value_delimiter = ',', conflicts_with = "profile",
+          value_parser = words(Profile::ALL, Profile::as_str))]
+    compare: Vec<Profile>,
+    /// List which tools give this file to their models
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["profile", "compare"])]
+    who: Option<PathBuf>,
+    /// The home of Codex, if it is not ~/.codex
+    #[arg(long, value_name = "DIR", env = "CODEX_HOME", hide_env_values = true)]
+    codex_home: Option<PathBuf>,
     /// Also scan ~/.agents, ~/.claude and ~/.codex, as `ctxpin up` does
     #[arg(long)]
     user_roots: bool,
@@ -51,28 +71,62 @@ impl Scan {
     ///
     /// Fails if the path does not exist, cannot be read, or belongs to another user.
     pub fn run(self) -> Result<(), Failure> {
-        let home = home_directory(self.user_roots)?;
+        if let Some(file) = &self.who {
+            return say::print(&effective::who(&self.scans(Profile::ALL)?, file)?);
+        }
+        if !self.compare.is_empty() {
+            return say::print(&effective::compared(&self.scans(&self.compare)?));
+        }
+        let found = self.scan(self.profile.unwrap_or(Profile::Neutral))?;
+        let addresses = found.snapshot.addresses();
+        let treatments = treatments(&found);
+        let renderer = Renderer::CURRENT.number();
+        let (snapshot, notes) = (&found.snapshot, &found.notes);
+        let mut told = convert::resources::scan(snapshot, notes, &treatments, renderer, &addresses);
+        let effective = self.profile.map(|_| effective(snapshot, &found.bodies));
+        if let Some(effective) = &effective {
+            told.effective = Some(effective::shapes(effective));
+            told.not_effective = Some(effective::reasons(effective));
+        }
+        if self.output.json {
+            return say::print_json(&told);
+        }
+        let viewpoint = Viewpoint::here();
+        match &effective {
+            Some(effective) => say::print(&effective::report(&found, effective, &viewpoint)),
+            None => say::print(&report(&found, &told, &viewpoint)),
+        }
+    }
+
+    /// Scans under several profiles.
+    fn scans(&self, profiles: &[Profile]) -> Result<Vec<(Profile, Found)>, Failure> {
+        let profiles = profiles.iter();
+        profiles
+            .map(|profile| Ok((*profile, self.scan(*profile)?)))
+            .collect()
+    }
+
+    fn scan(&self, profile: Profile) -> Result<Found, Failure> {
+        let home = home_directory(self.user_roots || profile != Profile::Neutral)?;
         let trust = self.trust.get()?;
         let request = match self.path.is_file() {
+            true if profile != Profile::Neutral => {
+                return Err(Failure::usage(
+                    "a tool starts in a directory, not in a file",
+                ));
+            }
             true => Request::single(&self.path, home, trust),
             false => Request::project(&self.path, home, trust),
         };
         let mut request = Request {
+            profile,
+            tool_home: self.codex_home.clone(),
             user_roots: self.user_roots,
             allowed: absolute_paths(&self.allow_roots)?,
             ..request
         };
         declare(&mut request)?;
-        let found = ctxpin_scan::scan(&request, &|| false).map_err(Failure::of)?;
-        let addresses = found.snapshot.addresses();
-        let treatments = treatments(&found);
-        let renderer = Renderer::CURRENT.number();
-        let (snapshot, notes) = (&found.snapshot, &found.notes);
-        let told = convert::resources::scan(snapshot, notes, &treatments, renderer, &addresses);
-        if self.output.json {
-            return say::print_json(&told);
-        }
-        say::print(&report(&found, &told, &Viewpoint::here()))
+        ctxpin_scan::scan(&request, &|| false).map_err(Failure::of)
     }
 }
 

@@ -1,0 +1,83 @@
+//! Profiles: the rules by which one tool finds, orders and cuts the files that it gives its model.
+
+use serde_json::{Value, json};
+
+use crate::resource::spelled;
+
+spelled! {
+    /// The tool whose rules a scan follows.
+    Profile {
+        /// ctxpin's own rules, which no tool follows exactly.
+        Neutral = "neutral",
+        /// OpenAI's Codex CLI.
+        Codex = "codex",
+    }
+}
+
+/// What the hash of a snapshot covers of a profile besides the files. A snapshot under the neutral rules has
+/// none of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
+    /// The version of the tool's rules. It grows whenever the order, the form or the cut of the files
+    /// changes, because the same files then give the model something else.
+    pub version: u32,
+    pub settings: Settings,
+}
+
+/// The settings of a tool that decide what it gives its model, as they were at the scan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settings {
+    Codex(CodexSettings),
+}
+
+/// The settings of Codex that decide which instruction files it finds, and how much of them it gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CodexSettings {
+    /// The absolute path of Codex's home, whose instruction file comes first.
+    pub home: String,
+    /// `project_doc_max_bytes`: how many bytes of the project's files a model gets, all files together.
+    pub bytes_max: u64,
+    /// `project_doc_fallback_filenames`: the names that count where a directory has no `AGENTS.md`.
+    pub fallback_names: Vec<String>,
+    /// `project_root_markers`: the entries that make a directory the root of a project.
+    pub root_markers: Vec<String>,
+}
+
+impl CodexSettings {
+    /// Returns what Codex does without a configuration.
+    pub fn defaults(home: impl Into<String>) -> Self {
+        Self {
+            home: home.into(),
+            bytes_max: 32 * 1024,
+            fallback_names: Vec::new(),
+            root_markers: vec![".git".to_owned()],
+        }
+    }
+}
+
+impl Settings {
+    /// Returns the profile whose settings these are.
+    pub fn profile(&self) -> Profile {
+        match self {
+            Self::Codex(_) => Profile::Codex,
+        }
+    }
+
+    /// Returns the canonical JSON (RFC 8785), which is hashed. Its members have the names that the tool's own
+    /// configuration gives them.
+    pub fn canonical_json(&self) -> String {
+        serde_jcs::to_string(&self.json()).expect("a JSON value always has a canonical form")
+    }
+
+    /// Returns the settings as JSON.
+    pub fn json(&self) -> Value {
+        match self {
+            Self::Codex(settings) => json!({
+                "home": settings.home,
+                "project_doc_max_bytes": settings.bytes_max,
+                "project_doc_fallback_filenames": settings.fallback_names,
+                "project_root_markers": settings.root_markers,
+            }),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What a tool gives its model of a snapshot: which files, in which order and form, cut where. Each tool has
+//! a module.
+
+mod codex;
+mod neutral;
+
+use ctxpin_model::hash::BlobHash;
+use ctxpin_model::profile::Settings;
+use ctxpin_model::resource::{Bodies, Kind, Resource, Status};
+use ctxpin_model::snapshot::Snapshot;
+
+/// What a tool gives its model of a snapshot by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Effective {
+    /// The text with the instruction files, exactly as a request of the tool has it. Empty if it has none.
+    pub text: String,
+    /// The resources that reach the model, in its order: first the instruction files, then the skills.
+    pub given: Vec<Given>,
+    /// The resources that do not, in the snapshot's order.
+    pub left_out: Vec<LeftOut>,
+    /// The greatest number of bytes that the tool gives of the files that count towards its limit, if it has
+    /// one.
+    pub bytes_max: Option<u64>,
+}
+
+/// A resource that reaches the model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    pub kind: Kind,
+    pub source: String,
+    /// The hash of the whole file.
+    pub content: Option<BlobHash>,
+    /// How many bytes of the text come from it. For a skill, how many bytes its name and its description have.
+    pub bytes: u64,
+    /// Where the tool cuts the file, as an offset in it.
+    pub cut_at: Option<u64>,
+    /// Whether its bytes count towards the tool's limit.
+    pub counts: bool,
+}
+
+/// A resource that does not reach the model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    pub kind: Kind,
+    pub source: String,
+    /// Why, as a message for people.
+    pub reason: String,
+}
+
+/// Returns what the tool of the snapshot's profile gives its model. `bodies` has the bodies of the snapshot's
+/// resources.
+pub fn effective(snapshot: &Snapshot, bodies: &Bodies) -> Effective {
+    let mut effective = match &snapshot.facts.rules {
+        None => neutral::effective(snapshot, bodies),
+        Some(rules) => match &rules.settings {
+            Settings::Codex(settings) => codex::effective(snapshot, bodies, settings),
+        },
+    };
+    let unused = snapshot
+        .resources
+        .iter()
+        .filter(|resource| resource.status != Status::Ok);
+    let unused = unused.map(|resource| {
+        let reason = resource.error.clone();
+        left_out(
+            resource,
+            reason.unwrap_or_else(|| resource.status.to_string()),
+        )
+    });
+    effective.left_out.extend(unused);
+    let place = |left_out: &LeftOut| {
+        let is_it = |resource: &Resource| {
+            resource.kind == left_out.kind && resource.source == left_out.source
+        };
+        snapshot.resources.iter().position(is_it)
+    };
+    effective.left_out.sort_by_key(place);
+    effective
+}
+
+fn left_out(resource: &Resource, reason: impl Into<String>) -> LeftOut {
+    LeftOut {
+        kind: resource.kind,
+        source: resource.source.clone(),
+        reason: reason.into(),
+    }
+}
+
+/// Returns a skill as the list of skills names it.
+fn listed(skill: &Resource) -> Given {
+    let texts = [&skill.name, &skill.description].into_iter().flatten();
+    Given {
+        kind: skill.kind,
+        source: skill.source.clone(),
+        content: skill.body(),
+        bytes: texts.map(|text| text.len() as u64).sum(),
+        cut_at: None,
+        counts: false,
+    }
+}

@@ -1,0 +1,153 @@
+//! What a tool gives its model of a snapshot. Each text was seen in a request of Codex 0.171.0.
+
+use ctxpin_model::profile::{CodexSettings, Rules, Settings};
+use ctxpin_model::resource::{Kind, Resource, Status};
+use ctxpin_render::profile::{Effective, effective};
+
+use crate::sample::Sample;
+
+const HOME: &str = "/home/ada/.codex";
+
+/// A file in a directory, which is also its root.
+fn file(sample: Sample, directory: &str, body: impl AsRef<[u8]>) -> Sample {
+    let mut sample = sample.file(&format!("{directory}/AGENTS.md"), body);
+    let last = sample.snapshot.resources.last_mut().unwrap();
+    last.root = Some(directory.to_owned());
+    sample
+}
+
+fn codex(sample: Sample, bytes_max: u64) -> Effective {
+    let mut sample = sample.facts(Some("linux"), Some("/w/sub"));
+    sample.snapshot.facts.rules = Some(Rules {
+        version: 1,
+        settings: Settings::Codex(CodexSettings {
+            bytes_max,
+            ..CodexSettings::defaults(HOME)
+        }),
+    });
+    effective(&sample.snapshot, &sample.bodies)
+}
+
+/// Returns what is given, as `source bytes @cut`, and what is not, as `source: reason`.
+fn shown(effective: &Effective) -> Vec<String> {
+    let given = effective.given.iter().map(|given| {
+        let cut = given.cut_at.map(|cut| format!(" @{cut}"));
+        format!(
+            "{} {}{}",
+            given.source,
+            given.bytes,
+            cut.unwrap_or_default()
+        )
+    });
+    let left_out = effective.left_out.iter();
+    let left_out = left_out.map(|left_out| format!("{}: {}", left_out.source, left_out.reason));
+    given.chain(left_out).collect()
+}
+
+#[test]
+fn codex_joins_the_bytes_of_its_files() {
+    let sample = file(Sample::default(), HOME, "  mine \n\n");
+    let sample = file(sample, "/w", "top\r\nline\n\n");
+    let sample = file(sample, "/w/sub", b"a\xffb\n");
+    let effective = codex(sample, 32 * 1024);
+    assert_eq!(
+        effective.text,
+        "# AGENTS.md instructions for /w/sub\n\n<INSTRUCTIONS>\nmine\n\n--- project-doc ---\n\n\
+         top\r\nline\n\n\n\na\u{fffd}b\n\n</INSTRUCTIONS>"
+    );
+    assert_eq!(
+        shown(&effective),
+        [
+            "/home/ada/.codex/AGENTS.md 4",
+            "/w/AGENTS.md 11",
+            "/w/sub/AGENTS.md 6"
+        ]
+    );
+}
+
+#[test]
+fn codex_cuts_the_projects_files_at_one_number_of_bytes() {
+    let sample = file(Sample::default(), HOME, "h".repeat(100));
+    let sample = file(sample, "/", " ".repeat(50));
+    let sample = file(sample, "/w", "ä".repeat(5));
+    let sample = file(sample, "/w/sub", "x");
+    let effective = codex(sample, 9);
+    assert!(
+        effective
+            .text
+            .ends_with("---\n\nääää\u{fffd}\n</INSTRUCTIONS>")
+    );
+    assert_eq!(
+        shown(&effective),
+        [
+            "/home/ada/.codex/AGENTS.md 100",
+            "/w/AGENTS.md 11 @9",
+            "//AGENTS.md: it is blank",
+            "/w/sub/AGENTS.md: the 9 bytes are used up by the files above",
+        ]
+    );
+}
+
+#[test]
+fn what_is_blank_up_to_the_cut_gives_and_counts_nothing() {
+    let sample = file(Sample::default(), "/w", "\n\n\n\n# Rules");
+    let effective = codex(file(sample, "/w/sub", "x"), 4);
+    assert_eq!(
+        shown(&effective),
+        [
+            "/w/sub/AGENTS.md 1",
+            "/w/AGENTS.md: it is blank up to byte 4, where Codex cuts it",
+        ]
+    );
+}
+
+#[test]
+fn codex_names_no_directory_without_a_file_of_the_project() {
+    let sample = file(Sample::default(), HOME, "mine");
+    let sample = file(sample, "/w", "top");
+    assert_eq!(
+        codex(sample, 0).text,
+        "# AGENTS.md instructions\n\n<INSTRUCTIONS>\nmine\n</INSTRUCTIONS>"
+    );
+    assert_eq!(codex(Sample::default(), 0).text, "");
+}
+
+#[test]
+fn codex_lists_the_projects_skills_by_name_before_the_persons() {
+    let sample = Sample::default().skill("mine", "Mine.").skill("b", "B.");
+    let mut sample = sample.skill("a", "A.");
+    let roots = ["/home/ada/.agents", "/w", "/w/sub"];
+    for (resource, root) in sample.snapshot.resources.iter_mut().zip(roots) {
+        resource.root = Some(root.to_owned());
+    }
+    let mut refused = Resource::new(Kind::Skill, "/w/SKILL.md", Status::Ok);
+    refused.demote(Status::Invalid, "no description");
+    let effective = codex(sample.with(refused), 9);
+    assert_eq!(
+        shown(&effective),
+        [
+            "/srv/.agents/skills/a/SKILL.md 3",
+            "/srv/.agents/skills/b/SKILL.md 3",
+            "/srv/.agents/skills/mine/SKILL.md 9",
+            "/w/SKILL.md: no description",
+        ]
+    );
+}
+
+#[test]
+fn the_neutral_profile_gives_the_prompt() {
+    let sample = Sample::default()
+        .file("/w/AGENTS.md", "Be kind.\n<!-- hidden -->\n")
+        .file("/w/CLAUDE.md", "<!-- nothing else -->")
+        .skill("a", "A.");
+    let effective = effective(&sample.snapshot, &sample.bodies);
+    assert_eq!(effective.text, sample.prompt());
+    assert_eq!(
+        shown(&effective),
+        [
+            "/w/AGENTS.md 8",
+            "/srv/.agents/skills/a/SKILL.md 3",
+            "/w/CLAUDE.md: nothing in it is for a model",
+        ]
+    );
+}

@@ -1,0 +1,458 @@
+//! Codex CLI: one instruction file for each directory from the project's root to the working directory, one
+//! of Codex's home, and the skills of both.
+//!
+//! These rules were read off Codex 0.171.0 and 0.150.0 as they ran. Where the two differ (a fallback name with
+//! a slash in it), the newer one counts.
+
+use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use ctxpin_model::limits::{FACT_BYTES_MAX, cut};
+use ctxpin_model::profile::{CodexSettings, Rules, Settings};
+use ctxpin_model::resource::Kind;
+use ctxpin_model::skill::SKILL_FILE_NAME;
+use rustix::fs::FileType;
+use toml::{Table, Value};
+
+use super::{entry, excluded};
+use crate::ScanError;
+use crate::boundary::{Boundaries, Boundary, Located, Reach};
+use crate::directory::Directory;
+use crate::gather::{Finding, Gathering};
+use crate::known_files::SKILLS;
+use crate::path_text::source_text;
+use crate::roots::{Request, Roots};
+use crate::settings::settings;
+use crate::skill;
+
+/// The version of these rules.
+const VERSION: u32 = 1;
+
+/// The names that count before the configured ones.
+const NAMES: [&str; 2] = ["AGENTS.override.md", "AGENTS.md"];
+
+/// The folder of a project with its part of the configuration.
+const FOLDER: &str = ".codex";
+
+/// The folder of skills that several tools share, in a project and in the home.
+const SHARED_FOLDER: &str = ".agents";
+
+/// The member with the greatest number of bytes of all instruction files of a project.
+const BYTES_MAX_NAME: &str = "project_doc_max_bytes";
+
+const CONFIG_NAME: &str = "config.toml";
+
+/// The configuration of the machine: defaults in one file, and what nobody can change in the other.
+const MACHINE: &str = "/etc/codex";
+const MANAGED_NAME: &str = "managed_config.toml";
+
+/// How deep below a folder of skills Codex looks.
+const DEPTH_MAX: usize = 6;
+
+/// The greatest number of directories of one folder of skills that are looked at.
+const SKILL_DIRECTORIES_MAX: usize = 2_000;
+
+/// The greatest number of configured names that are kept of one list.
+const NAMES_MAX: usize = 32;
+
+/// The greatest limit that the canonical JSON of the settings can state.
+const BYTES_MAX: u64 = (1 << 53) - 1;
+
+/// Why a file of the person is left out.
+const PERSONAL: &str =
+    "Codex gives this file of yours to its model; it is read only with --user-roots";
+
+/// The members of a configuration that decide what is found.
+#[derive(Debug, Default)]
+struct Config {
+    bytes_max: Option<u64>,
+    fallback_names: Option<Vec<String>>,
+    root_markers: Option<Vec<String>>,
+    /// The paths of the projects that the person trusts.
+    trusted: BTreeSet<String>,
+}
+
+/// Adds what Codex reads to a gathering: the file of its home first, then those of the project from its root
+/// to the working directory, then the skills.
+pub(super) fn find(
+    request: &Request,
+    roots: &Roots,
+    boundaries: &mut Boundaries,
+    gathering: &mut Gathering,
+) -> Result<Rules, ScanError> {
+    let home = home(request);
+    let configuration = Configuration::read(request, &home, &roots.directory, gathering);
+    let search = Search {
+        request,
+        roots,
+        home,
+        configuration,
+    };
+    search.home_file(boundaries, gathering)?;
+    for directory in &search.configuration.chain {
+        search.project_file(directory, boundaries, gathering)?;
+    }
+    search.skills(boundaries, gathering)?;
+    let settings = search.configuration.settings;
+    Ok(Rules {
+        version: VERSION,
+        settings: Settings::Codex(settings),
+    })
+}
+
+/// Returns the canonical path of Codex's home, as far as it exists.
+fn home(request: &Request) -> PathBuf {
+    let named = match &request.tool_home {
+        Some(home) => home.clone(),
+        None => request.home.join(FOLDER),
+    };
+    named.canonicalize().unwrap_or(named)
+}
+
+/// The configuration in force.
+struct Configuration {
+    settings: CodexSettings,
+    /// The directories whose instruction files count, from the project's root to the working directory.
+    chain: Vec<PathBuf>,
+}
+
+impl Configuration {
+    /// Reads all layers. Of a member that several set, the last counts: the machine's defaults, the person's
+    /// file, the project's files from its root to the working directory, and what the machine's administrator
+    /// fixed. The project's files count only if the person trusts the project, and they do not decide where
+    /// its root is.
+    fn read(request: &Request, home: &Path, working: &Path, gathering: &mut Gathering) -> Self {
+        let mut layer = |directory: &Path, name: &str| layer(request, directory, name, gathering);
+        let mut config = layer(Path::new(MACHINE), CONFIG_NAME);
+        config.change(layer(home, CONFIG_NAME));
+        let managed = layer(Path::new(MACHINE), MANAGED_NAME);
+        let managed_markers = managed.root_markers.clone();
+        let markers = managed_markers.or(config.root_markers.take());
+        let mut settings = CodexSettings::defaults(source_text(home).0);
+        settings.root_markers = markers.unwrap_or(settings.root_markers);
+        let chain = chain(working, &settings.root_markers);
+        let root = chain.first().map(|root| root.to_string_lossy());
+        if root.is_some_and(|root| config.trusted.contains(root.as_ref())) {
+            for directory in &chain {
+                config.change(layer(&directory.join(FOLDER), CONFIG_NAME));
+            }
+        }
+        config.change(managed);
+        if let Some(bytes_max) = config.bytes_max {
+            settings.bytes_max = bytes_max.min(BYTES_MAX);
+        }
+        settings.fallback_names = config
+            .fallback_names
+            .unwrap_or_default()
+            .into_iter()
+            .map(|name| name.trim().to_owned())
+            .filter(|name| !name.is_empty() && !name.contains(['/', '\\']))
+            .collect();
+        for names in [&mut settings.fallback_names, &mut settings.root_markers] {
+            shorten(names, gathering);
+        }
+        Self { settings, chain }
+    }
+}
+
+impl Config {
+    /// Reads the members of a file.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the text is no TOML, or if a member has another type. The message quotes nothing of the file,
+    /// which may hold secrets.
+    fn parse(text: &str) -> Result<Self, String> {
+        let table: Table = toml::from_str(text).map_err(|_| "is not valid TOML".to_owned())?;
+        let unfit = |name: &str, type_: &str| format!("is not valid: `{name}` is not {type_}");
+        let names = |name: &str| {
+            let names = table.get(name).map(|value| value.clone().try_into());
+            names
+                .transpose()
+                .map_err(|_| unfit(name, "a list of texts"))
+        };
+        let bytes_max = table.get(BYTES_MAX_NAME).map(|value| {
+            let number = value.as_integer().and_then(|number| number.try_into().ok());
+            number.ok_or_else(|| unfit(BYTES_MAX_NAME, "a number of bytes"))
+        });
+        let projects = table.get("projects").and_then(Value::as_table);
+        let is_trusted = |project: &Value| {
+            let level = project.get("trust_level").and_then(Value::as_str);
+            level == Some("trusted")
+        };
+        let trusted = projects.into_iter().flatten();
+        let trusted = trusted.filter(|(_, project)| is_trusted(project));
+        Ok(Self {
+            bytes_max: bytes_max.transpose()?,
+            fallback_names: names("project_doc_fallback_filenames")?,
+            root_markers: names("project_root_markers")?,
+            trusted: trusted.map(|(path, _)| path.clone()).collect(),
+        })
+    }
+
+    /// Takes the members that another layer sets.
+    fn change(&mut self, other: Self) {
+        let Self {
+            bytes_max,
+            fallback_names,
+            root_markers,
+            trusted,
+        } = other;
+        self.bytes_max = bytes_max.or(self.bytes_max);
+        self.fallback_names = fallback_names.or(self.fallback_names.take());
+        self.root_markers = root_markers.or(self.root_markers.take());
+        self.trusted.extend(trusted);
+    }
+}
+
+/// Reads a file of the configuration, and watches for it. One that cannot be read counts as empty, and the
+/// snapshot's error says so.
+fn layer(request: &Request, directory: &Path, name: &str, gathering: &mut Gathering) -> Config {
+    let path = directory.join(name);
+    gathering.places.awaited(&path);
+    if !directory.is_dir() {
+        return Config::default();
+    }
+    if let Ok(directory) = directory.canonicalize() {
+        gathering.places.names(&directory, &[name]);
+    }
+    let read = settings(directory, name, &request.trust).and_then(|bytes| {
+        let Some(bytes) = bytes else {
+            return Ok(Config::default());
+        };
+        let text = str::from_utf8(&bytes).map_err(|_| "is not UTF-8".to_owned())?;
+        Config::parse(text)
+    });
+    read.unwrap_or_else(|reason| {
+        let path = source_text(&path).0;
+        gathering.remark(format!("{path} {reason}; Codex does not start with it"));
+        Config::default()
+    })
+}
+
+/// Returns the directories from the project's root to the working directory. Without a root, that is the
+/// working directory alone.
+fn chain(working: &Path, markers: &[String]) -> Vec<PathBuf> {
+    let is_root = |directory: &Path| {
+        let mut markers = markers.iter();
+        markers.any(|marker| fs::metadata(directory.join(marker)).is_ok())
+    };
+    let above: Vec<_> = working.ancestors().collect();
+    let root = above.iter().position(|directory| is_root(directory));
+    let chain = above[..=root.unwrap_or(0)].iter().rev();
+    chain.map(|directory| directory.to_path_buf()).collect()
+}
+
+/// Cuts a list of names to its limits.
+fn shorten(names: &mut Vec<String>, gathering: &mut Gathering) {
+    if names.len() > NAMES_MAX {
+        gathering.remark(format!(
+            "of Codex's configured names, only {NAMES_MAX} are used"
+        ));
+        names.truncate(NAMES_MAX);
+    }
+    for name in names {
+        *name = cut(name, FACT_BYTES_MAX).to_owned();
+    }
+}
+
+/// What decides where Codex looks.
+struct Search<'a> {
+    request: &'a Request,
+    roots: &'a Roots,
+    home: PathBuf,
+    configuration: Configuration,
+}
+
+impl Search<'_> {
+    /// Adds the first instruction file of Codex's home that is not blank.
+    fn home_file(
+        &self,
+        boundaries: &mut Boundaries,
+        gathering: &mut Gathering,
+    ) -> Result<(), ScanError> {
+        gathering.go_on()?;
+        let Ok(boundary) = boundaries.at(&self.home, Reach::Personal) else {
+            gathering.places.awaited(&self.home);
+            return Ok(());
+        };
+        let directory = &boundary.directory;
+        gathering.places.names(&directory.path, &NAMES);
+        for name in NAMES {
+            let Some(finding) = entry(&boundary, directory, name, &self.home, gathering) else {
+                continue;
+            };
+            if gathering.is_blank(&finding) {
+                continue;
+            }
+            gathering.add(self.personal(finding));
+            break;
+        }
+        Ok(())
+    }
+
+    /// Leaves a finding of the home out, unless the caller wants the person's files too. Its hash and its size
+    /// stay here as well.
+    fn personal(&self, finding: Finding) -> Finding {
+        match self.request.user_roots {
+            true => finding,
+            false => excluded(
+                finding.resource.kind,
+                &finding.resource.source,
+                &self.home,
+                PERSONAL,
+            ),
+        }
+    }
+
+    /// Adds the instruction file of a directory: the first of the names that is a file, even if it is blank.
+    fn project_file(
+        &self,
+        directory: &Path,
+        boundaries: &mut Boundaries,
+        gathering: &mut Gathering,
+    ) -> Result<(), ScanError> {
+        gathering.go_on()?;
+        let settings = &self.configuration.settings;
+        let names = settings.fallback_names.iter().map(String::as_str);
+        let names: Vec<_> = NAMES.into_iter().chain(names).collect();
+        gathering.places.names(directory, &names);
+        let Some((boundary, held)) = self.held(directory, boundaries) else {
+            let is_file = |name: &&&str| directory.join(name).is_file();
+            if let Some(name) = names.iter().find(is_file) {
+                let path = source_text(&directory.join(name)).0;
+                let reason =
+                    "Codex gives it to its model, but it lies above the project that ctxpin reads";
+                gathering.add(excluded(Kind::InstructionFile, &path, directory, reason));
+            }
+            return Ok(());
+        };
+        let mut found = names
+            .iter()
+            .filter_map(|name| entry(&boundary, &held, name, directory, gathering));
+        if let Some(finding) = found.next() {
+            drop(found);
+            gathering.add(finding);
+        }
+        Ok(())
+    }
+
+    /// Opens a directory of the project. Returns `None` if it lies outside the project that a scan may read.
+    fn held(
+        &self,
+        directory: &Path,
+        boundaries: &mut Boundaries,
+    ) -> Option<(Rc<Boundary>, Directory)> {
+        let project = self.roots.project();
+        let below = directory.strip_prefix(project).ok()?;
+        let boundary = boundaries.at(project, Reach::Project).ok()?;
+        let held = boundary.directory.descend(below).ok()?;
+        Some((boundary, held))
+    }
+
+    /// Adds the skills of the project, then those of the person.
+    fn skills(
+        &self,
+        boundaries: &mut Boundaries,
+        gathering: &mut Gathering,
+    ) -> Result<(), ScanError> {
+        for directory in &self.configuration.chain {
+            let Some((boundary, held)) = self.held(directory, boundaries) else {
+                continue;
+            };
+            for folder in [FOLDER, SHARED_FOLDER] {
+                gathering
+                    .places
+                    .awaited(&directory.join(folder).join(SKILLS));
+                if let Some(container) = step(&boundary, &held, folder)
+                    .and_then(|folder| step(&boundary, &folder, SKILLS))
+                {
+                    self.container(&boundary, container, directory, true, gathering)?;
+                }
+            }
+        }
+        let shared = self.request.home.join(SHARED_FOLDER);
+        for folder in [&self.home, &shared] {
+            gathering.places.awaited(&folder.join(SKILLS));
+            let boundary = folder.canonicalize().ok();
+            let boundary = boundary.and_then(|path| boundaries.at(&path, Reach::Personal).ok());
+            let Some(boundary) = boundary else {
+                continue;
+            };
+            if let Some(container) = step(&boundary, &boundary.directory, SKILLS) {
+                let is_used = self.request.user_roots;
+                self.container(&boundary, container, folder, is_used, gathering)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the skills in a folder of skills and in the directories below it.
+    fn container(
+        &self,
+        boundary: &Boundary,
+        container: Directory,
+        root: &Path,
+        is_used: bool,
+        gathering: &mut Gathering,
+    ) -> Result<(), ScanError> {
+        let mut seen = HashSet::from([container.path.clone()]);
+        let mut waiting = VecDeque::from([(container, 0)]);
+        while let Some((directory, depth)) = waiting.pop_front() {
+            gathering.go_on()?;
+            gathering.places.all(&directory.path);
+            let Ok(listing) = directory.list() else {
+                continue;
+            };
+            for name in &listing.names {
+                let is_hidden = name.as_encoded_bytes().starts_with(b".");
+                if is_hidden || depth == DEPTH_MAX {
+                    continue;
+                }
+                let Located::Directory(path) = boundary.locate(&directory, name) else {
+                    continue;
+                };
+                if seen.len() == SKILL_DIRECTORIES_MAX {
+                    let root = source_text(root).0;
+                    gathering.remark(format!(
+                        "only {SKILL_DIRECTORIES_MAX} directories of the skills of {root} were looked at"
+                    ));
+                    break;
+                }
+                if let (true, Ok(next)) = (seen.insert(path.clone()), boundary.descend(&path)) {
+                    waiting.push_back((next, depth + 1));
+                }
+            }
+            if !has_skill(&directory) {
+                continue;
+            }
+            let source = directory.path.join(SKILL_FILE_NAME);
+            match is_used {
+                true => skill::read(directory, &source, root, gathering)?,
+                false => {
+                    let source = source_text(&source).0;
+                    gathering.add(excluded(Kind::Skill, &source, root, PERSONAL));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Enters a directory below another, through a link if that is allowed.
+fn step(boundary: &Boundary, from: &Directory, name: &str) -> Option<Directory> {
+    match boundary.locate(from, OsStr::new(name)) {
+        Located::Directory(path) => boundary.descend(&path).ok(),
+        Located::Absent | Located::File(_) | Located::Refused(_) => None,
+    }
+}
+
+/// Returns whether a directory has a `SKILL.md` of its own. Codex takes no link for one.
+fn has_skill(directory: &Directory) -> bool {
+    let entry = directory.entry(OsStr::new(SKILL_FILE_NAME));
+    let mode = entry.ok().flatten().map(|stat| stat.st_mode);
+    mode.is_some_and(|mode| FileType::from_raw_mode(mode) == FileType::RegularFile)
+}

@@ -1,0 +1,87 @@
+//! What is found by the rules of one tool. Each tool has a module.
+
+mod codex;
+mod neutral;
+
+use std::ffi::OsStr;
+use std::path::Path;
+
+use ctxpin_model::limits::INSTRUCTION_FILE_BYTES_MAX;
+use ctxpin_model::profile::{Profile, Rules};
+use ctxpin_model::resource::{Kind, Status};
+
+use crate::ScanError;
+use crate::boundary::{Boundaries, Boundary, Located, Outcome};
+use crate::directory::Directory;
+use crate::file;
+use crate::gather::{Finding, Gathering};
+use crate::refused::Refused;
+use crate::roots::{Request, Roots};
+
+/// Adds what the request's profile finds to a gathering, in its order. Returns the rules that the snapshot
+/// states, which are none under the neutral profile.
+pub(crate) fn find(
+    request: &Request,
+    roots: &Roots,
+    boundaries: &mut Boundaries,
+    gathering: &mut Gathering,
+) -> Result<Option<Rules>, ScanError> {
+    match request.profile {
+        Profile::Neutral => neutral::find(roots, boundaries, gathering).map(|()| None),
+        Profile::Codex => codex::find(request, roots, boundaries, gathering).map(Some),
+    }
+}
+
+/// Reads an entry of a directory as an instruction file, for a tool that follows each link and gives a file
+/// once for each of its names. Returns `None` if the entry is no file. A file that the tool gives its model but
+/// a scan may not read is `excluded`, with the reason.
+fn entry(
+    boundary: &Boundary,
+    directory: &Directory,
+    name: &str,
+    root: &Path,
+    gathering: &mut Gathering,
+) -> Option<Finding> {
+    let (kind, name) = (Kind::InstructionFile, OsStr::new(name));
+    let path = directory.path.join(name);
+    let refuse = |refused: Refused| {
+        let mut finding = Finding::new(kind, &path, root);
+        let reason = format!("the tool gives it to its model, but {}", refused.reason);
+        finding.refuse(Status::Excluded, reason);
+        finding
+    };
+    match boundary.locate(directory, name) {
+        Located::File(_) if directory.spells(name) => {}
+        Located::Refused(refused) => {
+            file::await_target(boundary, &path, gathering);
+            let leads_to_file = refused
+                .target
+                .as_ref()
+                .is_some_and(|target| target.is_file());
+            return leads_to_file.then(|| refuse(refused));
+        }
+        Located::Absent | Located::File(_) | Located::Directory(_) => return None,
+    }
+    let bytes_max = INSTRUCTION_FILE_BYTES_MAX;
+    let reading = match boundary.read(directory, name, bytes_max, &mut gathering.reader) {
+        Outcome::Read(reading) => reading,
+        Outcome::Refused(refused) => return Some(refuse(refused)),
+        Outcome::Absent => return None,
+    };
+    if reading.path != path {
+        gathering.places.path(&reading.path);
+    }
+    let mut finding = Finding::new(kind, &path, root);
+    finding.note(&reading);
+    // Each name gives the file once more.
+    finding.identity = None;
+    file::take_up(&mut finding, reading, gathering);
+    Some(finding)
+}
+
+/// Makes a resource that the tool gives its model, but ctxpin leaves out. It has neither hash nor size.
+fn excluded(kind: Kind, source: &str, root: &Path, reason: &str) -> Finding {
+    let mut finding = Finding::new(kind, Path::new(source), root);
+    finding.refuse(Status::Excluded, reason);
+    finding
+}

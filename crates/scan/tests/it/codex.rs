@@ -1,0 +1,250 @@
+//! What is found under the profile of Codex. Each case was seen in a request of Codex 0.171.0.
+
+use std::fs;
+
+use ctxpin_model::profile::{CodexSettings, Profile, Settings};
+use ctxpin_scan::Scan;
+
+use crate::workspace::Workspace;
+
+/// A workspace under the profile of Codex, with the working directory `project/pkg/web`.
+fn workspace(files: &[(&str, &str)]) -> Workspace {
+    let mut w = Workspace::with(files);
+    w.request.profile = Profile::Codex;
+    w.request.user_roots = true;
+    w.request.directory = w.path("project/pkg/web");
+    fs::create_dir_all(&w.request.directory).unwrap();
+    w
+}
+
+fn settings(found: &Scan) -> &CodexSettings {
+    let Settings::Codex(settings) = &found.snapshot.facts.rules.as_ref().unwrap().settings;
+    settings
+}
+
+#[test]
+fn a_directory_gives_the_first_of_its_names_that_is_a_file() {
+    let w = workspace(&[
+        ("AGENTS.md", "above the project"),
+        ("project/AGENTS.md", "top"),
+        ("project/CLAUDE.md", "never"),
+        ("project/pkg/AGENTS.override.md", "  \n"),
+        ("project/pkg/AGENTS.md", "behind a blank override"),
+        ("project/pkg/web/AGENTS.override.md/file", "a directory"),
+        ("project/pkg/web/AGENTS.md", "working"),
+        ("project/pkg/web/deeper/AGENTS.md", "below"),
+    ]);
+    w.check(&[
+        "ok project/AGENTS.md",
+        "ok project/pkg/AGENTS.override.md",
+        "ok project/pkg/web/AGENTS.md",
+    ]);
+}
+
+#[test]
+fn links_inside_the_project_give_their_file_once_for_each_name() {
+    let w = workspace(&[("project/AGENTS.md", "top"), ("outside/x.md", "elsewhere")]);
+    w.link("project/pkg/AGENTS.md", "../AGENTS.md");
+    w.link("project/pkg/AGENTS.override.md", "nowhere");
+    w.link("project/pkg/web/AGENTS.md", w.path("outside/x.md"));
+    let found = w.check(&[
+        "ok project/AGENTS.md",
+        "ok project/pkg/AGENTS.md",
+        "excluded project/pkg/web/AGENTS.md",
+    ]);
+    let error = w.error(&found, "project/pkg/web/AGENTS.md");
+    let begin = "the tool gives it to its model, but the link escapes ";
+    assert!(error.starts_with(begin), "{error}");
+}
+
+#[test]
+fn the_home_gives_its_first_file_that_is_not_blank() {
+    let mut w = workspace(&[
+        ("home/.codex/AGENTS.override.md", " \n"),
+        ("home/.codex/AGENTS.md", "mine"),
+        ("project/AGENTS.md", "top"),
+    ]);
+    w.skill("home/.codex/skills/own");
+    w.skill("home/.agents/skills/shared");
+    let found = w.check(&[
+        "ok home/.codex/AGENTS.md",
+        "ok project/AGENTS.md",
+        "ok home/.codex/skills/own/SKILL.md",
+        "ok home/.agents/skills/shared/SKILL.md",
+    ]);
+    assert_eq!(settings(&found).home, w.text("home/.codex"));
+
+    // Without the person's consent nothing of it leaves the machine, not even a hash.
+    w.request.user_roots = false;
+    let found = w.check(&[
+        "excluded home/.codex/AGENTS.md",
+        "ok project/AGENTS.md",
+        "excluded home/.codex/skills/own/SKILL.md",
+        "excluded home/.agents/skills/shared/SKILL.md",
+    ]);
+    let personal = &found.snapshot.resources[0];
+    assert_eq!((personal.content, personal.size), (None, 0));
+    assert_eq!(
+        w.error(&found, "home/.codex/AGENTS.md"),
+        "Codex gives this file of yours to its model; it is read only with --user-roots"
+    );
+
+    w.request.tool_home = Some(w.path("outside"));
+    w.request.user_roots = true;
+    w.write("outside/AGENTS.md", "elsewhere");
+    w.check(&[
+        "ok outside/AGENTS.md",
+        "ok project/AGENTS.md",
+        "ok home/.agents/skills/shared/SKILL.md",
+    ]);
+}
+
+#[test]
+fn a_configuration_names_other_files_and_another_root() {
+    let w = workspace(&[
+        ("project/CLAUDE.md", "above the root"),
+        ("project/pkg/package.json", "{}"),
+        ("project/pkg/CLAUDE.md", "root"),
+        ("project/pkg/web/AGENTS.md", "working"),
+        ("project/docs/x.md", "a path is no name"),
+        (
+            "home/.codex/config.toml",
+            "project_doc_fallback_filenames = [\" CLAUDE.md \", \"docs/x.md\", \"\"]\n\
+             project_root_markers = [\"package.json\"]\nproject_doc_max_bytes = 100\n",
+        ),
+    ]);
+    let found = w.check(&["ok project/pkg/CLAUDE.md", "ok project/pkg/web/AGENTS.md"]);
+    let expected = CodexSettings {
+        home: w.text("home/.codex"),
+        bytes_max: 100,
+        fallback_names: vec!["CLAUDE.md".into()],
+        root_markers: vec!["package.json".into()],
+    };
+    assert_eq!(*settings(&found), expected);
+}
+
+#[test]
+fn without_a_root_the_working_directory_counts_alone() {
+    let w = workspace(&[
+        ("project/AGENTS.md", "top"),
+        ("project/pkg/web/AGENTS.md", "working"),
+        ("home/.codex/config.toml", "project_root_markers = []"),
+    ]);
+    w.check(&["ok project/pkg/web/AGENTS.md"]);
+}
+
+#[test]
+fn a_file_above_the_project_is_named_with_the_reason() {
+    let w = workspace(&[
+        ("marker", ""),
+        ("AGENTS.md", "above the project"),
+        ("project/AGENTS.md", "top"),
+        (
+            "home/.codex/config.toml",
+            "project_root_markers = [\"marker\"]",
+        ),
+    ]);
+    let found = w.check(&["excluded AGENTS.md", "ok project/AGENTS.md"]);
+    assert_eq!(
+        w.error(&found, "AGENTS.md"),
+        "Codex gives it to its model, but it lies above the project that ctxpin reads"
+    );
+}
+
+#[test]
+fn the_projects_configuration_counts_where_the_person_trusts_the_project() {
+    let w = workspace(&[
+        (
+            "project/.codex/config.toml",
+            "project_doc_max_bytes = 7\nproject_root_markers = [\"pkg\"]",
+        ),
+        (
+            "project/pkg/.codex/config.toml",
+            "project_doc_fallback_filenames = [\"Z.md\"]",
+        ),
+        (
+            "project/pkg/web/.codex/config.toml",
+            "project_doc_max_bytes = 9",
+        ),
+        ("project/pkg/Z.md", "fallback"),
+        ("project/AGENTS.md", "top"),
+    ]);
+    let found = w.check(&["ok project/AGENTS.md"]);
+    assert_eq!(settings(&found).bytes_max, 32 * 1024);
+
+    let trusted = format!(
+        "[projects.\"{}\"]\ntrust_level = \"trusted\"\n",
+        w.text("project")
+    );
+    w.write("home/.codex/config.toml", trusted);
+    let found = w.check(&["ok project/AGENTS.md", "ok project/pkg/Z.md"]);
+    assert_eq!(settings(&found).bytes_max, 9);
+    assert_eq!(settings(&found).root_markers, [".git"]);
+
+    // Trust of another directory is none of this project.
+    let trusted = format!(
+        "[projects.\"{}\"]\ntrust_level = \"trusted\"\n",
+        w.text("project/pkg")
+    );
+    w.write("home/.codex/config.toml", trusted);
+    w.check(&["ok project/AGENTS.md"]);
+}
+
+#[test]
+fn a_configuration_that_cannot_be_read_is_told_without_its_text() {
+    let w = workspace(&[
+        ("project/AGENTS.md", "top"),
+        (
+            "home/.codex/config.toml",
+            "key = \"sk-secret\"\nproject_doc_max_bytes = \"sk-secret\"",
+        ),
+    ]);
+    let told = || w.scan().snapshot.error.unwrap().replace(&w.text(""), "");
+    assert_eq!(
+        told(),
+        "home/.codex/config.toml is not valid: `project_doc_max_bytes` is not a number of bytes; \
+         Codex does not start with it"
+    );
+    w.write("home/.codex/config.toml", "key = \"sk-secret\" x");
+    assert_eq!(
+        told(),
+        "home/.codex/config.toml is not valid TOML; Codex does not start with it"
+    );
+    w.check(&["ok project/AGENTS.md"]);
+}
+
+#[test]
+fn skills_lie_up_to_six_directories_deep() {
+    let w = workspace(&[(
+        "project/team/linked/SKILL.md",
+        &crate::workspace::skill_md("linked"),
+    )]);
+    for path in [
+        "project/.codex/skills/cx",
+        "project/.agents/skills/a",
+        "project/.agents/skills/a/inner",
+        "project/.agents/skills/.hidden",
+        "project/.agents/skills/1/2/3/4/5/six",
+        "project/.agents/skills/1/2/3/4/5/6/seven",
+        "project/pkg/web/.agents/skills/near",
+        "project/.claude/skills/never",
+        "project/skills/never",
+    ] {
+        w.skill(path);
+    }
+    w.link("project/.agents/skills/linked", "../../team/linked");
+    w.write("project/team/file.md", crate::workspace::skill_md("file"));
+    fs::create_dir(w.path("project/.agents/skills/file")).unwrap();
+    w.link(
+        "project/.agents/skills/file/SKILL.md",
+        "../../../team/file.md",
+    );
+    w.check(&[
+        "ok project/.codex/skills/cx/SKILL.md",
+        "ok project/.agents/skills/a/SKILL.md",
+        "ok project/team/linked/SKILL.md",
+        "ok project/.agents/skills/a/inner/SKILL.md",
+        "ok project/.agents/skills/1/2/3/4/5/six/SKILL.md",
+        "ok project/pkg/web/.agents/skills/near/SKILL.md",
+    ]);
+}
