@@ -6,6 +6,7 @@
 
 mod bench;
 mod command;
+mod doors;
 mod field;
 mod fuzz;
 mod interrupt;
@@ -74,6 +75,11 @@ enum Task {
     /// unused, if text inside code is lost (according to another Markdown parser), or if sanitising
     /// costs too much.
     Field(field::Options),
+    /// Compare what ctxpin says that tools give their models with what they do.
+    ///
+    /// Installs fixed versions of the tools from the npm registry and starts them in generated workspaces.
+    /// Fails at any difference.
+    Doors(doors::Options),
     /// Check the house rules: which crate may use what, forgotten files, names, links, leftovers.
     Tidy,
 }
@@ -102,6 +108,7 @@ fn run(task: &Task) -> anyhow::Result<bool> {
         Task::Pages(options) => pages::run(&root, options),
         Task::Fuzz(options) => fuzz::run(&root, options),
         Task::Field(options) => field::run(&root, options),
+        Task::Doors(options) => doors::run(&root, options),
         Task::Tidy => tidy::run(&root),
     }
 }

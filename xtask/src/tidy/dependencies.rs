@@ -40,12 +40,14 @@ const OUTSIDE: [(&str, Users, &str); 8] = [
     ),
     (
         "axum",
-        Users::Only(&["server", "bench"]),
-        "only the server knows HTTP requests; the benchmark measures the least cost of one",
+        Users::Only(&["server", "bench", "doors"]),
+        "only the server knows HTTP requests; the benchmark measures the least cost of one, and the doors stand in for a model",
     ),
     (
         "clap",
-        Users::Only(&["cli", "bench", "field", "pages", "siege", "soak", "xtask"]),
+        Users::Only(&[
+            "cli", "bench", "doors", "field", "pages", "siege", "soak", "xtask",
+        ]),
         "only programs have a command line",
     ),
     (

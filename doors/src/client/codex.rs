@@ -1,0 +1,108 @@
+//! Codex CLI, through its command `exec`.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use rand::RngExt as _;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom as _;
+use serde_json::Value;
+
+use crate::workspace::{HOME, PROJECT, Workspace};
+
+/// The npm package.
+pub const PACKAGE: &str = "@openai/codex";
+/// The versions to compare, the newest first.
+pub const VERSIONS: [&str; 2] = ["0.171.0", "0.150.0"];
+/// The program below `node_modules`.
+pub const PROGRAM: &str = "@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/bin/codex";
+
+/// The names of the files that Codex looks for, some only if they are configured.
+pub const FILE_NAMES: [&str; 4] = ["AGENTS.md", "AGENTS.override.md", "CLAUDE.md", "TEAM.md"];
+
+/// The configuration in Codex's home.
+const CONFIG: &str = "home/.codex/config.toml";
+
+/// What begins the message with the instruction files.
+const BEGIN: &str = "# AGENTS.md instructions";
+
+/// Writes settings that decide which files count.
+pub fn settle(random: &mut StdRng, workspace: &mut Workspace) {
+    let mut config = settings(random);
+    // A file beside the code may make another directory the root.
+    config += match random.random_range(0..20) {
+        0..4 => "project_root_markers = [\"package.json\", \".git\"]\n",
+        4 => "project_root_markers = []\n",
+        _ => "",
+    };
+    if random.random_bool(0.3) {
+        let root = format!("{{base}}/{PROJECT}");
+        config += &format!("[projects.\"{root}\"]\ntrust_level = \"trusted\"\n");
+    }
+    workspace.write(CONFIG, config);
+    for directory in workspace.directories() {
+        if random.random_bool(0.1) {
+            let path = format!("{directory}/.codex/config.toml");
+            workspace.write(path, settings(random));
+        }
+    }
+    for name in ["AGENTS.md", "AGENTS.override.md"] {
+        if random.random_bool(0.3) {
+            let text = ["Mine.\n", "  \n", "\n Mine, with blanks.  \n\n", ""];
+            let text = text.choose(random).copied().unwrap_or_default();
+            workspace.write(format!("{HOME}/.codex/{name}"), text);
+        }
+    }
+}
+
+fn settings(random: &mut StdRng) -> String {
+    let mut text = String::new();
+    if random.random_bool(0.3) {
+        let bytes_max = [0, 1, 7, 100, 5_000, 100_000].choose(random);
+        text += &format!(
+            "project_doc_max_bytes = {}\n",
+            bytes_max.copied().unwrap_or(100)
+        );
+    }
+    if random.random_bool(0.3) {
+        let names = [
+            "[\"CLAUDE.md\"]",
+            "[\" TEAM.md \", \"CLAUDE.md\"]",
+            "[]",
+            "[\"\"]",
+        ];
+        let names = names.choose(random).copied().unwrap_or("[]");
+        text += &format!("project_doc_fallback_filenames = {names}\n");
+    }
+    text
+}
+
+/// Points Codex to the stand-in, and asks one question.
+pub fn ask(command: &mut Command, base: &Path, url: &str) -> anyhow::Result<()> {
+    let config = base.join(CONFIG);
+    let own = fs::read_to_string(&config)?;
+    let provider = format!(
+        "model = \"gpt-5\"\nmodel_provider = \"standin\"\n{own}\n[model_providers.standin]\nname = \"standin\"\n\
+         base_url = \"{url}/v1\"\nwire_api = \"responses\"\nenv_key = \"STANDIN_KEY\"\n\
+         request_max_retries = 0\nstream_max_retries = 0\n"
+    );
+    fs::write(&config, provider)?;
+    command
+        .args(["exec", "--skip-git-repo-check", "--json", "Say something."])
+        .env("STANDIN_KEY", "none");
+    Ok(())
+}
+
+/// Returns the message with the instruction files.
+pub fn instructions(request: &Value) -> String {
+    let items = request["input"].as_array().into_iter().flatten();
+    let contents = items
+        .filter_map(|item| item["content"].as_array())
+        .flatten();
+    let mut texts = contents.filter_map(|content| content["text"].as_str());
+    texts
+        .find(|text| text.starts_with(BEGIN))
+        .unwrap_or_default()
+        .to_owned()
+}

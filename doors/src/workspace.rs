@@ -1,0 +1,94 @@
+//! A generated workspace: what is written where, and where the tool is started.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use anyhow::Context as _;
+
+/// The home of the person, below the base.
+pub const HOME: &str = "home";
+
+/// The repository, below the base.
+pub const PROJECT: &str = "project";
+
+/// What stands for the base in a text. The path is not known when the text is made.
+const BASE: &str = "{base}";
+
+/// An entry of a workspace.
+#[derive(Debug, Clone)]
+pub enum Entry {
+    File(String),
+    Link(String),
+    Directory,
+}
+
+/// What is written into one directory, the base. Paths are relative to it.
+#[derive(Debug, Default)]
+pub struct Workspace {
+    entries: BTreeMap<String, Entry>,
+    /// Where the tool is started.
+    pub working: String,
+}
+
+impl Workspace {
+    /// Adds a file. A later one takes the place of an earlier one.
+    pub fn write(&mut self, path: impl Into<String>, text: impl Into<String>) {
+        self.entries.insert(path.into(), Entry::File(text.into()));
+    }
+
+    /// Adds an entry unless something is there.
+    pub fn add(&mut self, path: impl Into<String>, entry: Entry) {
+        self.entries.entry(path.into()).or_insert(entry);
+    }
+
+    /// Returns whether an entry has this path or lies below it.
+    pub fn has(&self, path: &str) -> bool {
+        let mut behind = self.entries.range(path.to_owned()..);
+        behind
+            .next()
+            .is_some_and(|(entry, _)| Path::new(entry).starts_with(path))
+    }
+
+    /// Returns the directories of the project, each before those below it.
+    pub fn directories(&self) -> Vec<String> {
+        let is_directory = |(path, entry): (&String, &Entry)| {
+            matches!(entry, Entry::Directory).then(|| path.clone())
+        };
+        self.entries.iter().filter_map(is_directory).collect()
+    }
+
+    /// Writes everything below a directory that exists.
+    pub fn make(&self, base: &Path) -> anyhow::Result<()> {
+        fs::create_dir_all(base.join(&self.working))?;
+        for (path, entry) in &self.entries {
+            let path = base.join(path);
+            let parent = path.parent().context("an entry lies below the base")?;
+            fs::create_dir_all(parent)?;
+            match entry {
+                Entry::Directory => fs::create_dir_all(&path)?,
+                Entry::File(text) => {
+                    fs::write(&path, text.replace(BASE, &base.to_string_lossy()))?;
+                }
+                Entry::Link(target) => symlink(target, &path)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Prints the entries, and the beginning of each file.
+    pub fn print(&self) {
+        println!("started in {}", self.working);
+        for (path, entry) in &self.entries {
+            match entry {
+                Entry::Directory => println!("  {path}/"),
+                Entry::Link(target) => println!("  {path} -> {target}"),
+                Entry::File(text) => {
+                    let begin: String = text.chars().take(200).collect();
+                    println!("  {path} ({} bytes) {begin:?}", text.len());
+                }
+            }
+        }
+    }
+}
