@@ -8,6 +8,8 @@ spelled! {
     Door {
         /// The HTTP API, with a user's token.
         Api = "api",
+        /// The web page, with a session of a user's token.
+        Page = "page",
         /// The HTTP API, with an agent's token.
         Agent = "agent",
         /// Background work of the server.
@@ -16,9 +18,10 @@ spelled! {
 }
 
 impl Door {
-    /// Returns the door of an actor.
-    pub fn of(actor: &Actor) -> Self {
+    /// Returns the door of an actor, whose token came with the request or with a session of the web page.
+    pub fn of(actor: &Actor, is_session: bool) -> Self {
         match actor {
+            Actor::User { .. } if is_session => Self::Page,
             Actor::User { .. } => Self::Api,
             Actor::Agent { .. } => Self::Agent,
             Actor::System => Self::System,

@@ -60,6 +60,7 @@ impl EnrolmentCode {
         Credential {
             id: TokenId::from(self.id().uuid()),
             secret_hash: Sha256::digest(self.digest(SECRET_LABEL)).into(),
+            is_session: false,
         }
     }
 

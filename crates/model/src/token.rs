@@ -28,6 +28,8 @@ pub struct Credential {
     pub id: TokenId,
     /// The SHA-256 of the secret.
     pub secret_hash: [u8; 32],
+    /// Whether a session of the web page presents the token, or a one-time code does.
+    pub is_session: bool,
 }
 
 /// The error of parsing a token.
@@ -46,6 +48,7 @@ impl Token {
         Credential {
             id: self.id,
             secret_hash: Sha256::digest(self.secret).into(),
+            is_session: false,
         }
     }
 

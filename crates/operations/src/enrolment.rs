@@ -148,6 +148,7 @@ async fn enrol_once(
     let token = Credential {
         id: TokenId::generate(caller.now),
         secret_hash,
+        is_session: false,
     };
     let (agent, deed) = agents::insert(
         service,

@@ -114,6 +114,7 @@ mod tests {
             credential: Credential {
                 id: TokenId::from(Uuid::from_u128(user)),
                 secret_hash: [0; 32],
+                is_session: true,
             },
             user: UserId::from(Uuid::from_u128(user)),
             expires_at: at(100),

@@ -154,6 +154,7 @@ impl Database {
                 made_by: Credential {
                     id: row.take()?,
                     secret_hash: row.take()?,
+                    is_session: false,
                 },
                 request: AgentRequest {
                     workspace: row.take()?,

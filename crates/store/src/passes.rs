@@ -39,6 +39,7 @@ impl Columns for PassHolder {
         let credential = Credential {
             id: row.take()?,
             secret_hash: row.take()?,
+            is_session: true,
         };
         Ok(Self {
             credential,

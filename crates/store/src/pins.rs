@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use ctxpin_model::agent::Head;
 
-use ctxpin_model::door::Door;
 use ctxpin_model::hash::{BlobHash, ContextHash, SnapshotId};
 use ctxpin_model::id::{AgentId, ChatId, UserId};
 use ctxpin_model::moment::Moment;
@@ -137,7 +136,7 @@ impl Granted<Chat, Write> {
             .bind(&to.mcp_settled)
             .bind(&actor.kind().to_owned())
             .bind_optional(actor.uuid().as_ref())
-            .bind(&Door::of(self.actor()))
+            .bind(&self.door())
             .bind(&to.at)
             .audit(deed)
             .execute()
@@ -383,7 +382,7 @@ impl Granted<Agent, Write> {
             .bind(&mcp_settled)
             .bind(&actor.kind().to_owned())
             .bind_optional(actor.uuid().as_ref())
-            .bind(&Door::of(self.actor()))
+            .bind(&self.door())
             .bind(&head.received_at)
             .execute()
             .await?;
@@ -438,7 +437,7 @@ impl Granted<Agent, Write> {
             .bind(&mcp_settled)
             .bind(&actor.kind().to_owned())
             .bind_optional(actor.uuid().as_ref())
-            .bind(&Door::of(self.actor()))
+            .bind(&self.door())
             .bind(&head.received_at)
             .execute()
             .await?;

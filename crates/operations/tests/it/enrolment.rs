@@ -85,6 +85,7 @@ async fn a_code_makes_one_agent(test: &TestService) {
     let credential = Credential {
         id: token,
         secret_hash: SECRET_HASH,
+        is_session: false,
     };
     let session = pushes::session_open(service, credential, Uuid::new_v4().into()).await;
     assert_eq!(session.unwrap().agent, agent.id);

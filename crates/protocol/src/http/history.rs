@@ -67,6 +67,6 @@ pub struct Actor {
     /// The name of the user or the agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The way into the server: `api`, `agent` or `system`.
+    /// The way into the server: `api`, `page` (the web page), `agent` or `system`.
     pub door: String,
 }

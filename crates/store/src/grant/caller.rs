@@ -5,6 +5,7 @@ use std::time::Duration;
 use subtle::ConstantTimeEq;
 
 use ctxpin_model::access::{Actor, Decision, Object, Operation, Reach, Roles, Scopes, decide};
+use ctxpin_model::door::Door;
 use ctxpin_model::id::{AgentId, UserId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::token::Credential;
@@ -94,6 +95,7 @@ pub(crate) fn require(
 pub(super) struct Checked<O: Grantable> {
     pub(super) actor: Actor,
     pub(super) record: Option<O::Record>,
+    door: Door,
     at: Moment,
 }
 
@@ -104,12 +106,18 @@ impl<O: Grantable> Checked<O> {
             actor: self.actor,
             operation,
             reach,
+            door: self.door,
             at: self.at,
         }
     }
 }
 
 impl Caller {
+    /// Returns the door by which this caller came, who is `actor`.
+    fn door(&self, actor: &Actor) -> Door {
+        Door::of(actor, self.credential.is_session)
+    }
+
     /// Returns the access of this caller as `actor`, after checking what the actor may do to `object`.
     pub(super) fn access(
         &self,
@@ -120,6 +128,7 @@ impl Caller {
     ) -> Result<Access> {
         Ok(Access {
             reach: require(&actor, operation, object, noun)?,
+            door: self.door(&actor),
             actor,
             operation,
             at: self.now,
@@ -133,6 +142,7 @@ pub(super) struct Access {
     pub(super) actor: Actor,
     pub(super) operation: Operation,
     pub(super) reach: Reach,
+    pub(super) door: Door,
     pub(super) at: Moment,
 }
 
@@ -205,6 +215,7 @@ pub(super) fn read_check<O: Owned>(
         false => None,
     };
     Ok(Checked {
+        door: caller.door(&actor),
         actor,
         record,
         at: caller.now,

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use ctxpin_model::access::{Actor, Object, Operation, Reach, Refusal, reads_all};
+use ctxpin_model::door::Door;
 use ctxpin_model::id::{AgentId, ChatId, UserId};
 use ctxpin_model::moment::Moment;
 
@@ -39,6 +40,11 @@ impl<O: Grantable, R> Granted<O, R> {
     /// Returns the actor that holds the grant.
     pub fn actor(&self) -> &Actor {
         &self.access.actor
+    }
+
+    /// Returns the door by which the actor came.
+    pub(crate) fn door(&self) -> Door {
+        self.access.door
     }
 
     /// Returns the operation that the grant is for.

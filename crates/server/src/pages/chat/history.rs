@@ -171,10 +171,11 @@ pub(crate) fn who(record: &PinRecord) -> String {
     let name = record.actor_name.as_deref();
     let name = name.unwrap_or(match record.door {
         Door::System => "the server",
-        Door::Api | Door::Agent => "somebody who is deleted",
+        Door::Api | Door::Page | Door::Agent => "somebody who is deleted",
     });
     match record.door {
         Door::Api => format!("{name}, by the API"),
+        Door::Page => format!("{name}, on the page"),
         Door::Agent => format!("agent {name}"),
         Door::System => name.to_owned(),
     }
