@@ -23,6 +23,7 @@ mod frame;
 mod ground;
 pub mod history;
 mod known_sessions;
+mod line_counts;
 mod moves;
 pub mod news;
 pub mod overview;

@@ -7,12 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ctxpin_model::access::Operation;
+use ctxpin_model::diff::changes;
+use ctxpin_model::diff::lines::LineCounts;
 use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::moment::Moment;
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
 use ctxpin_model::pending_change::{
     Comparison, PendingChange, PendingChangeCursor, PendingChangeId, PendingChanges, Place,
 };
+use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::token::Credential;
 use ctxpin_model::treatment::TreatedSnapshot;
 use ctxpin_store::grant::{Granted, object, right};
@@ -20,9 +23,10 @@ pub use ctxpin_store::pending_changes::DriftedChat;
 
 use crate::contexts::renderer_of;
 use crate::error::{Error, Result};
+use crate::line_counts::{COUNTING_TIME_MAX, ChangedTexts, Counting};
 use crate::prompts::weight;
 use crate::service::Service;
-use crate::workshop::is_light;
+use crate::workshop::{Watch, is_light};
 
 /// The most drifted chats that one request compares, newest first.
 const CHATS_MAX: usize = 10_000;
@@ -58,6 +62,9 @@ pub struct PendingItem {
     pub chat_count: usize,
     /// The number of agents that the chats are bound to.
     pub workspace_count: usize,
+    /// The number of lines that differ. `None` if the caller may not read texts of these chats, or if there is too
+    /// much to compare at once.
+    pub lines: Option<LineCounts>,
     /// The newest chats.
     pub chats: Vec<PendingChat>,
 }
@@ -96,7 +103,9 @@ pub async fn list(
     cursors.sort_unstable_by(|a, b| b.cmp(a));
     let cursors = Page::of(cursors, page.limit, |cursor| *cursor);
     let items = cursors.items.iter();
-    let items = items.filter_map(|cursor| collected.item(*cursor)).collect();
+    let items = items.filter_map(|cursor| collected.item(*cursor));
+    let mut items: Vec<_> = items.collect();
+    count_lines(service, credential, &mut items).await?;
     Ok(PendingList {
         page: Page {
             items,
@@ -305,6 +314,7 @@ impl Collected {
             since: cursor.since,
             chat_count: chats.len(),
             workspace_count: workspaces.len(),
+            lines: None,
             chats: chats
                 .into_iter()
                 .take(CHATS_TOLD_MAX)
@@ -316,6 +326,78 @@ impl Collected {
             },
         })
     }
+}
+
+/// Counts the lines that the changes add and remove, where one of the newest chats is the caller's own.
+async fn count_lines(
+    service: &Service,
+    credential: Credential,
+    items: &mut [PendingItem],
+) -> Result<()> {
+    let operation = Operation::DiffRead;
+    let caller = service.caller(credential);
+    for items in items.chunks_mut(GROUPS_AT_ONCE) {
+        let mut transaction = service.database.read().await?;
+        let account = transaction.grant_own_bodies(&caller, operation).await?;
+        let user = account.owner();
+        let mut own: Vec<_> = items
+            .iter_mut()
+            .filter_map(|item| {
+                let mut chats = item.chats.iter();
+                let chat = chats
+                    .find(|chat| chat.drifted.chat.owner == user)
+                    .cloned()?;
+                Some((item, chat))
+            })
+            .collect();
+        let chats: Vec<_> = own.iter().map(|(_, chat)| chat.clone()).collect();
+        let drifted = chats.iter().map(|chat| &chat.drifted);
+        let snapshots = account.drifted_snapshots(&mut transaction, drifted).await?;
+        let snapshots = Arc::new(snapshots);
+        let kept = account.line_counts(&mut transaction)?;
+        drop(transaction);
+        let bytes = snapshots.values().map(|snapshot| weight(snapshot)).sum();
+        let compared = Arc::clone(&snapshots);
+        let plan = move |watch: &Watch| {
+            let texts = chats
+                .iter()
+                .map(|chat| changed_texts(chat, &compared, watch));
+            Counting::of(kept, texts.collect())
+        };
+        let workshop = &service.workshop;
+        let counting = workshop.work(user, bytes, COUNTING_TIME_MAX, plan).await?;
+        let mut bodies = Bodies::new();
+        if !counting.blobs().is_empty() {
+            let mut transaction = service.database.read().await?;
+            let account = transaction.grant_own_bodies(&caller, operation).await?;
+            bodies = account
+                .bodies_of_all(&mut transaction, &snapshots, counting.blobs())
+                .await?;
+        }
+        let bytes = counting.bytes();
+        let count = move |watch: &Watch| counting.counts(&bodies, watch);
+        let counts = workshop.work(user, bytes, COUNTING_TIME_MAX, count).await?;
+        for ((item, _), lines) in own.iter_mut().zip(counts) {
+            item.lines = lines;
+        }
+    }
+    Ok(())
+}
+
+/// Returns the texts of a chat's pending change.
+fn changed_texts(chat: &PendingChat, snapshots: &Snapshots, watch: &Watch) -> ChangedTexts {
+    let sides = chat.drifted.snapshots();
+    let sides = sides.map(|sides| sides.map(|id| snapshots.get(&id)));
+    let Some([Some(pinned), Some(head)]) = sides else {
+        return ChangedTexts::default();
+    };
+    let with_tools = chat.drifted.chat.tools.pins_tools();
+    let changes = changes(pinned, head, with_tools);
+    let of_place = changes.iter().filter(|change| {
+        let resource = change.head.or(change.pinned).map(Resource::id);
+        resource == chat.place.resource
+    });
+    ChangedTexts::of(of_place, watch.deadline())
 }
 
 /// Adds the changes of some groups.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::connections::Connections;
 use crate::counts::{Counters, Counts};
 use crate::error::{Error, OpenError, Result};
-use crate::kept::{PromptCache, SnapshotCache};
+use crate::kept::{LineCountCache, PromptCache, SnapshotCache};
 use crate::last_used::LastUsed;
 use crate::pools::{Connection, Pools};
 use crate::query::Query;
@@ -50,6 +50,7 @@ pub(crate) struct Shared {
     pub counters: Arc<Counters>,
     pub snapshots: Arc<SnapshotCache>,
     pub prompts: Arc<PromptCache>,
+    pub line_counts: Arc<LineCountCache>,
     /// The renderer whose prompts the records of chats contain.
     pub renderer: i64,
     /// The key of the proofs for unknown tokens.

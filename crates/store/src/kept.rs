@@ -1,4 +1,4 @@
-//! A cache of immutable content: snapshots and rendered prompts, by their hash. The database still decides
+//! A cache of immutable content: snapshots and rendered prompts, by their hash, and how many lines two texts differ in. The database still decides
 //! each time what a caller may read and which prompt a chat has. Only the content comes from here.
 
 use std::sync::Arc;
@@ -7,6 +7,8 @@ use bytes::Bytes;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
+use ctxpin_model::diff::lines::LineCounts;
+use ctxpin_model::diff::texts::PairHashes;
 use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_model::id::ChatId;
 use ctxpin_model::resource::Resource;
@@ -21,6 +23,9 @@ const PROMPT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// The most chats whose last prompt is remembered. Each takes about 100 bytes.
 const CHATS_MAX: usize = 65_536;
+
+/// The most pairs of texts whose line counts are kept. Each takes about 150 bytes.
+const LINE_COUNTS_MAX: usize = 65_536;
 
 // The usual sizes, from which the caches derive how many entries they allocate at first.
 const SNAPSHOT_BYTES_USUAL: u64 = 32 * 1024;
@@ -135,5 +140,27 @@ impl PromptCache {
     pub fn keep(&self, chat: ChatId, hash: BlobHash, bytes: &Bytes) {
         self.of_chats.insert(chat, hash);
         self.bytes.insert(hash, bytes.clone());
+    }
+}
+
+/// The line counts of the pairs of texts that were most recently compared. A text never changes, so neither do
+/// its counts.
+pub struct LineCountCache(Cache<PairHashes, LineCounts>);
+
+impl Default for LineCountCache {
+    fn default() -> Self {
+        Self(Cache::new(LINE_COUNTS_MAX))
+    }
+}
+
+impl LineCountCache {
+    /// Returns the counts of a pair, if they are kept.
+    pub fn get(&self, pair: &PairHashes) -> Option<LineCounts> {
+        self.0.get(pair)
+    }
+
+    /// Keeps the counts of a pair.
+    pub fn keep(&self, pair: PairHashes, counts: LineCounts) {
+        self.0.insert(pair, counts);
     }
 }

@@ -20,7 +20,7 @@ pub mod exposure;
 pub mod fault;
 pub mod grant;
 pub mod history;
-mod kept;
+pub mod kept;
 pub mod last_used;
 pub mod migrations;
 pub mod passes;

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ctxpin_model::chat::ChatRecord;
-use ctxpin_model::hash::SnapshotId;
+use ctxpin_model::hash::{BlobHash, SnapshotId};
+use ctxpin_model::resource::Bodies;
 use ctxpin_model::treatment::TreatedSnapshot;
 
 use crate::chats::{DECLINED, DIRTY, columns};
 use crate::database::Transaction;
 use crate::error::Result;
-use crate::grant::{Granted, Owned, object::Account, object::Chat, right::Within};
+use crate::grant::{Granted, Owned, object::Account, object::Chat, right::Body, right::Within};
 use crate::sealed::Sealed;
 use crate::snapshots;
 
@@ -86,5 +87,40 @@ impl Granted<Account, Within> {
             .collect();
         let snapshots = snapshots::read_all(self.within(transaction)?, &ids).await?;
         Ok(Sealed::from(snapshots))
+    }
+}
+
+impl Granted<Account, Body> {
+    /// Returns the pins and heads of drifted chats of the account's user, and leaves out other chats. The list must
+    /// be short, because all are in memory at once.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
+    pub async fn drifted_snapshots(
+        &self,
+        transaction: &mut Transaction,
+        chats: impl IntoIterator<Item = &DriftedChat> + Send,
+    ) -> Result<BTreeMap<SnapshotId, Arc<TreatedSnapshot>>> {
+        let own = chats
+            .into_iter()
+            .filter(|drifted| drifted.chat.owner == self.owner());
+        let ids: BTreeSet<_> = own.filter_map(DriftedChat::snapshots).flatten().collect();
+        snapshots::read_all(self.within(transaction)?, &ids).await
+    }
+
+    /// Returns the bytes of those of `hashes` that one of `snapshots` stores. The caller must have got the snapshots
+    /// through this grant.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
+    pub async fn bodies_of_all(
+        &self,
+        transaction: &mut Transaction,
+        snapshots: &BTreeMap<SnapshotId, Arc<TreatedSnapshot>>,
+        hashes: &BTreeSet<BlobHash>,
+    ) -> Result<Bodies> {
+        snapshots::bodies_of_all(self.within(transaction)?, snapshots, hashes).await
     }
 }

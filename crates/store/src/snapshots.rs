@@ -54,6 +54,18 @@ pub(crate) async fn read_all(
     Ok(found)
 }
 
+/// Returns the bytes of those of `hashes` that one of `snapshots` stores. The caller must have checked that the actor
+/// may read these.
+pub(crate) async fn bodies_of_all(
+    transaction: &mut Transaction,
+    snapshots: &BTreeMap<SnapshotId, Arc<TreatedSnapshot>>,
+    hashes: &BTreeSet<BlobHash>,
+) -> Result<Bodies> {
+    let stored = snapshots.values().flat_map(|snapshot| snapshot.stored());
+    let hashes = stored.filter(|hash| hashes.contains(hash)).collect();
+    blobs::read(transaction, &hashes).await
+}
+
 fn missing(id: SnapshotId) -> Error {
     Error::Unexpected(format!("snapshot {id} is missing"))
 }

@@ -84,6 +84,7 @@ impl List {
             "id",
             "change",
             "path",
+            "lines",
             "effect",
             "chats",
             "workspaces",
@@ -94,6 +95,7 @@ impl List {
                 short_id(&change.id).to_owned(),
                 change.change.clone(),
                 name(change),
+                lines(change),
                 change.effect.clone(),
                 change.chat_count.to_string(),
                 change.workspace_count.to_string(),
@@ -270,6 +272,19 @@ fn name(change: &PendingChange) -> String {
         true => change.kind.clone(),
         false => change.path.clone(),
     }
+}
+
+/// Returns the numbers of added and removed lines as `+3 -1`.
+fn lines(change: &PendingChange) -> String {
+    let (added, removed) = change
+        .lines
+        .map_or((0, 0), |lines| (lines.added, lines.removed));
+    let parts = [('+', added), ('-', removed)];
+    let parts = parts.into_iter().filter(|(_, count)| *count > 0);
+    let parts: Vec<_> = parts
+        .map(|(sign, count)| format!("{sign}{count}"))
+        .collect();
+    parts.join(" ")
 }
 
 fn short_id(id: &str) -> &str {

@@ -1,6 +1,7 @@
 //! Compares two texts by lines and words. `unified.rs` renders the result.
 
 use std::collections::HashSet;
+use std::iter::Sum;
 use std::time::Instant;
 
 use similar::{ChangeTag, DiffOp, DiffTag, TextChangesIter, TextDiff};
@@ -72,6 +73,50 @@ impl Hunk {
 impl Line {
     fn bytes(&self) -> u64 {
         json_bytes(&self.text) + 48 + 16 * self.words.len() as u64
+    }
+}
+
+/// The number of lines that a difference adds and removes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LineCounts {
+    pub added: u64,
+    pub removed: u64,
+}
+
+impl LineCounts {
+    /// Counts the lines that turn one text into the other. After the deadline, the counts may be too high.
+    pub fn between(pinned: &str, head: &str, deadline: Instant) -> Self {
+        let pinned: Vec<&str> = pinned.split_inclusive('\n').collect();
+        let head: Vec<&str> = head.split_inclusive('\n').collect();
+        let mut config = TextDiff::configure();
+        config.deadline(deadline);
+        let diff = config.diff_slices(&pinned, &head);
+        let changed = diff.ops().iter().filter(|op| op.tag() != DiffTag::Equal);
+        changed
+            .map(|op| Self {
+                added: op.new_range().len() as u64,
+                removed: op.old_range().len() as u64,
+            })
+            .sum()
+    }
+
+    /// Counts the changed lines of hunks.
+    pub fn of(hunks: &[Hunk]) -> Self {
+        let lines = hunks.iter().flat_map(|hunk| &hunk.lines);
+        let of_kind = |kind| lines.clone().filter(|line| line.kind == kind).count() as u64;
+        Self {
+            added: of_kind(LineKind::Added),
+            removed: of_kind(LineKind::Removed),
+        }
+    }
+}
+
+impl Sum for LineCounts {
+    fn sum<I: Iterator<Item = Self>>(counts: I) -> Self {
+        counts.fold(Self::default(), |all, one| Self {
+            added: all.added + one.added,
+            removed: all.removed + one.removed,
+        })
     }
 }
 
@@ -225,6 +270,22 @@ mod tests {
 
     fn compared(pinned: &str, head: &str) -> Vec<Hunk> {
         hunks(pinned, head, bounds()).unwrap()
+    }
+
+    #[test]
+    fn lines_are_counted_as_hunks_show_them() {
+        let check = |pinned: &str, head: &str, added, removed| {
+            let expected = LineCounts { added, removed };
+            let deadline = bounds().deadline;
+            assert_eq!(LineCounts::between(pinned, head, deadline), expected);
+            assert_eq!(LineCounts::of(&compared(pinned, head)), expected);
+        };
+        check("", "", 0, 0);
+        check("one\n", "one\n", 0, 0);
+        check("", "one\ntwo", 2, 0);
+        check("one\ntwo\n", "", 0, 2);
+        check("one\ntwo\nthree\n", "one\n2\nthree\nfour\n", 2, 1);
+        check("one\n", "one", 1, 1);
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! The differences of one change, with its texts, within a budget.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Instant;
 
 use super::attributes::attributes;
-use super::lines::{Bounds, Hunk, hunks};
+use super::lines::{Bounds, Hunk, LineCounts, hunks};
 use super::{Change, line_ends};
 use crate::hash::BlobHash;
 use crate::limits::json_bytes;
@@ -91,6 +93,29 @@ impl Pair {
         sides.map(|part| part.stored)
     }
 
+    /// Returns the hashes of both sides. They alone decide how many lines differ.
+    pub fn hashes(&self) -> PairHashes {
+        [&self.pinned, &self.head].map(|part| part.as_ref().map(|part| part.stored.hash))
+    }
+
+    /// Counts the lines that differ. A side that is not text has no lines. `None` if `bodies` lacks a side.
+    pub fn line_counts(&self, bodies: &Bodies, deadline: Instant) -> Option<LineCounts> {
+        let [pinned, head] = self.bytes(bodies)?;
+        Some(match (text(&pinned), text(&head)) {
+            (Some(pinned), Some(head)) => LineCounts::between(pinned, head, deadline),
+            _ => LineCounts::default(),
+        })
+    }
+
+    /// Returns the bytes of both sides, where a missing side is empty. `None` if `bodies` lacks a side.
+    fn bytes(&self, bodies: &Bodies) -> Option<[Arc<[u8]>; 2]> {
+        let bytes = |part: &Option<Part>| match part {
+            Some(part) => bodies.get(&part.stored.hash).cloned(),
+            None => Some(Arc::default()),
+        };
+        Some([bytes(&self.pinned)?, bytes(&self.head)?])
+    }
+
     fn difference(&self, lines: Lines, line_ends: Option<String>) -> FileDifference {
         let source = |part: &Option<Part>| part.as_ref().map(|part| part.source.clone());
         FileDifference {
@@ -115,16 +140,7 @@ impl Pair {
         if (budget.is_over)() {
             return None;
         }
-        let bytes = |part: &Option<Part>| match part {
-            Some(part) => bodies.get(&part.stored.hash).cloned(),
-            None => Some(Default::default()),
-        };
-        let (pinned, head) = (bytes(&self.pinned)?, bytes(&self.head)?);
-        let text = |bytes| {
-            std::str::from_utf8(bytes)
-                .ok()
-                .filter(|text| !text.contains('\0'))
-        };
+        let [pinned, head] = self.bytes(bodies)?;
         let (Some(pinned), Some(head)) = (text(&pinned), text(&head)) else {
             return Some(self.difference(Lines::Binary, None));
         };
@@ -133,6 +149,20 @@ impl Pair {
         let ends = both.and_then(|_| line_ends(pinned, head));
         Some(self.difference(lines, ends))
     }
+}
+
+fn text(bytes: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(bytes).ok();
+    text.filter(|text| !text.contains('\0'))
+}
+
+/// The hashes of the two sides of a text. `None` stands for a side that does not exist.
+pub type PairHashes = [Option<BlobHash>; 2];
+
+/// Counts the lines that differ in the details of an MCP configuration or server, as indented JSON.
+pub fn detail_line_counts(change: &Change<'_>, deadline: Instant) -> LineCounts {
+    let json = |resource| detail_of(resource).map_or_else(String::new, |(_, json)| json);
+    LineCounts::between(&json(change.pinned), &json(change.head), deadline)
 }
 
 /// Returns the texts that differ in a change: the resource's own first, then a skill's files by path.
@@ -234,6 +264,14 @@ impl Difference {
 }
 
 impl FileDifference {
+    /// Counts the lines that differ. A text that is binary or too large has none.
+    pub fn line_counts(&self) -> LineCounts {
+        match &self.lines {
+            Lines::Hunks(hunks) => LineCounts::of(hunks),
+            Lines::Binary | Lines::TooLarge { .. } => LineCounts::default(),
+        }
+    }
+
     fn bytes(&self) -> u64 {
         let paths = [&self.pinned, &self.head, &self.line_ends]
             .into_iter()
@@ -250,12 +288,7 @@ impl FileDifference {
 /// Returns the difference of the details of an MCP configuration or server, as indented JSON. `None` if
 /// they are equal.
 fn detail(change: &Change<'_>, budget: Budget<'_>) -> Option<FileDifference> {
-    let side = |resource: Option<&Resource>| {
-        let resource = resource.filter(|resource| resource.status == Status::Ok)?;
-        let json = resource.detail.as_ref()?.indented_json();
-        Some((resource.source.clone(), json))
-    };
-    let (pinned, head) = (side(change.pinned), side(change.head));
+    let (pinned, head) = (detail_of(change.pinned), detail_of(change.head));
     let json = |side: &Option<(String, String)>| match side {
         Some((_, json)) => json.clone(),
         None => String::new(),
@@ -284,4 +317,11 @@ fn detail(change: &Change<'_>, budget: Budget<'_>) -> Option<FileDifference> {
         line_ends: None,
         lines,
     })
+}
+
+/// Returns the source and the detail of a usable MCP configuration or server.
+fn detail_of(resource: Option<&Resource>) -> Option<(String, String)> {
+    let resource = resource.filter(|resource| resource.status == Status::Ok)?;
+    let json = resource.detail.as_ref()?.indented_json();
+    Some((resource.source.clone(), json))
 }

@@ -2,6 +2,7 @@
 
 use ctxpin_model::access::Operation;
 use ctxpin_model::diff::effect::Effect;
+use ctxpin_model::diff::lines::LineCounts;
 use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pending_change::PendingChangeId;
@@ -25,6 +26,7 @@ ctxpin_testing::on_both_databases!(
     pages_continue_where_they_ended,
     the_chats_of_a_change_are_paged,
     an_auditor_sees_the_changes_of_all,
+    lines_are_counted_for_those_who_may_read_them,
     many_workspaces_are_compared_in_parts,
     a_bulk_move_takes_all,
     a_bulk_move_takes_one_change_of_several_workspaces,
@@ -276,6 +278,30 @@ async fn an_auditor_sees_the_changes_of_all(test: &TestService) {
     assert!(list(service, member).await.page.items.is_empty());
     let own = pending_changes::list(service, auditor, true, &PageRequest::newest(9)).await;
     assert!(own.unwrap().page.items.is_empty());
+}
+
+async fn lines_are_counted_for_those_who_may_read_them(test: &TestService) {
+    let mut two = Two::new(test).await;
+    two.push("One.\nTwo.\nThree.\n", "Does more.").await;
+    let (service, owner) = (two.scene.service, two.scene.owner);
+    let counted = |list: &PendingList| {
+        let items = list.page.items.iter();
+        let mut counts: Vec<_> = items
+            .map(|item| (item.change.subject.as_str(), item.lines))
+            .collect();
+        counts.sort_by_key(|(kind, _)| *kind);
+        counts
+    };
+    let lines = |added, removed| Some(LineCounts { added, removed });
+    let expected = [("instruction_file", lines(2, 0)), ("skill", lines(1, 1))];
+    assert_eq!(counted(&two.list().await), expected);
+    // The counts are kept, so that no text is read again.
+    let before = service.counts();
+    assert_eq!(counted(&two.list().await), expected);
+    assert_eq!((service.counts() - before).statements, 4);
+    let (_, auditor) = user(service, owner, "auditor", "auditor", "read").await;
+    let untold = counted(&list(service, auditor).await);
+    assert_eq!(untold, [("instruction_file", None), ("skill", None)]);
 }
 
 async fn many_workspaces_are_compared_in_parts(test: &TestService) {

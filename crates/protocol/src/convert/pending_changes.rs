@@ -1,12 +1,13 @@
 //! Pending changes.
 
 use ctxpin_model::chat::ChatRecord;
+use ctxpin_model::diff::lines;
 use ctxpin_model::id::AgentId;
 use ctxpin_model::moment::Moment;
 use ctxpin_model::pending_change::{self, Place};
 use ctxpin_model::resource::Content;
 
-use crate::http::pending_changes::{PendingChange, PendingChat};
+use crate::http::pending_changes::{LineCounts, PendingChange, PendingChat};
 
 /// The chats of a pending change, as they are told beside it.
 #[derive(Debug, Clone)]
@@ -14,6 +15,7 @@ pub struct ChatsOfChange {
     pub since: Moment,
     pub chat_count: usize,
     pub workspace_count: usize,
+    pub lines: Option<lines::LineCounts>,
     pub newest: Vec<PendingChat>,
 }
 
@@ -36,7 +38,16 @@ pub fn pending_change(
         since: chats.since.utc(),
         chat_count: chats.chat_count as u64,
         workspace_count: chats.workspace_count as u64,
+        lines: chats.lines.map(line_counts),
         chats: chats.newest,
+    }
+}
+
+/// Returns the wire shape of the number of lines that differ.
+pub fn line_counts(counts: lines::LineCounts) -> LineCounts {
+    LineCounts {
+        added: counts.added,
+        removed: counts.removed,
     }
 }
 

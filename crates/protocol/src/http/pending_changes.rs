@@ -49,8 +49,19 @@ pub struct PendingChange {
     pub chat_count: u64,
     /// The number of agents that the chats are bound to.
     pub workspace_count: u64,
+    /// The number of lines that differ. Absent if the caller may not read the texts, or if there is too much to
+    /// compare at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lines: Option<LineCounts>,
     /// The newest chats, at most 20.
     pub chats: Vec<PendingChat>,
+}
+
+/// The number of lines that a change adds and removes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LineCounts {
+    pub added: u64,
+    pub removed: u64,
 }
 
 /// A chat that has not taken a pending change.

@@ -66,6 +66,7 @@ fn wire_change(item: PendingItem) -> PendingChange {
         since: item.since,
         chat_count: item.chat_count,
         workspace_count: item.workspace_count,
+        lines: item.lines,
         newest: item.chats.iter().filter_map(wire_chat).collect(),
     };
     convert::pending_change(item.change, chats)

@@ -23,6 +23,7 @@ use super::frame::{Frame, Place, html};
 use super::parts::lines::Layout;
 use super::parts::number::{Number, counted};
 use super::parts::rail::Stand;
+use super::parts::sums::Sums;
 use super::parts::text::Text;
 use super::parts::time::Time;
 use crate::api_error::ApiResult;
@@ -53,6 +54,7 @@ struct Item {
     verb: &'static str,
     verb_class: &'static str,
     is_unread: bool,
+    sums: Sums,
     place: String,
     since: Time,
 }
@@ -258,6 +260,7 @@ impl Item {
                 _ => "is-drift",
             },
             is_unread: item.change.effect == Effect::None,
+            sums: Sums(item.lines.unwrap_or_default()),
             place: place(item),
             since: Time::span(item.since, now),
         }

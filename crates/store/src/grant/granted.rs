@@ -16,6 +16,7 @@ use super::sighting::Sighting;
 use super::{Grantable, Owned, object, right};
 use crate::database::Transaction;
 use crate::error::{Error, Result};
+use crate::kept::LineCountCache;
 use crate::query::Lock;
 
 /// Proof that an actor may do an operation on an object within one transaction.
@@ -136,6 +137,24 @@ impl Transaction {
             Actor::System => return Err(Error::Unauthenticated),
         };
         Ok(self.granted(access, (), owner))
+    }
+
+    /// Grants reading the bodies of all objects of the caller.
+    ///
+    /// # Errors
+    ///
+    /// Returns the refusal if the caller may not do the operation to their own objects, and [`Error::NotFound`] if
+    /// it tells no bodies.
+    pub async fn grant_own_bodies(
+        &mut self,
+        caller: &Caller,
+        operation: Operation,
+    ) -> Result<Granted<object::Account, right::Body>> {
+        let granted = self.grant_account_of(caller, operation, None).await?;
+        match granted.tells_bodies() {
+            true => Ok(granted.with_right()),
+            false => Err(Error::NotFound("account")),
+        }
     }
 
     /// Grants the operation on the account of `user`, or on the caller's own for `None`. The grant does not say
@@ -451,6 +470,18 @@ impl Transaction {
             brand: self.brand(),
             right: PhantomData,
         }
+    }
+}
+
+impl<O: Grantable> Granted<O, right::Body> {
+    /// Returns the line counts that are kept. Only a caller who may read bodies may know how many lines of them
+    /// differ.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::Unexpected`] in another transaction.
+    pub fn line_counts(&self, transaction: &mut Transaction) -> Result<Arc<LineCountCache>> {
+        Ok(Arc::clone(&self.within(transaction)?.shared().line_counts))
     }
 }
 

@@ -63,6 +63,8 @@ pub(in crate::pages) struct Entry<'v> {
     pub effect: Effect,
     pub is_by_rules: bool,
     pub sums: Sums,
+    /// How many bytes of the head's text no model gets.
+    removed: Option<Size>,
     /// The content of the head, so that new content counts as unseen.
     seen: String,
     sentences: &'v [String],
@@ -208,7 +210,7 @@ fn files<'v>(
     let files = difference.files.iter().enumerate();
     let files = files.map(|(index, difference)| {
         let label = difference.head.as_ref().or(difference.pinned.as_ref());
-        let sums = Sums::of_file(difference);
+        let sums = Sums(difference.line_counts());
         ShownFile {
             key: match index {
                 0 => key.to_owned(),
@@ -294,7 +296,7 @@ impl<'v> Texts<'v> {
 
 impl<'v> DiffForm<'v> {
     fn sums(&self) -> Sums {
-        self.entries.iter().map(|entry| entry.sums).sum()
+        Sums(self.entries.iter().map(|entry| entry.sums.0).sum())
     }
 
     fn count(&self) -> String {
