@@ -1,11 +1,14 @@
 //! A chat's pin history: its rows, and the request for a page of them.
 
 use crate::access::ActorRef;
+use crate::diff::lines::LineCounts;
+use crate::diff::{Change, Subject};
 use crate::door::Door;
 use crate::hash::{ContextHash, SnapshotId};
 use crate::id::{AgentId, ChatId};
 use crate::moment::Moment;
 use crate::page::PageRequest;
+use crate::pending_change::path;
 use crate::pin::{Reason, Rendered};
 
 /// A request for a page of a chat's pin history, newest first.
@@ -50,6 +53,54 @@ pub struct StepRequest {
     pub chats_max: i64,
     /// The most moves of each chat, the newest first.
     pub moves_max: i64,
+}
+
+/// The most resources that [`PinChanges`] names.
+const NAMED_MAX: usize = 3;
+
+/// What a move changed, compared with the pin before.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PinChanges {
+    pub count: usize,
+    /// The first few.
+    pub named: Vec<ChangedResource>,
+    /// The number of lines that differ. `None` if the caller may not read the texts, or if there is too much to
+    /// compare at once.
+    pub lines: Option<LineCounts>,
+}
+
+/// A resource that differs between two pins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangedResource {
+    pub subject: Subject,
+    /// The path below the root, or the name of an MCP server. It is empty for the facts.
+    pub path: String,
+}
+
+impl PinChanges {
+    /// Names some changes, without their lines.
+    pub fn of(changes: &[Change<'_>]) -> Self {
+        let named = changes
+            .iter()
+            .take(NAMED_MAX)
+            .map(|change| ChangedResource {
+                subject: change.subject,
+                path: path(change).to_owned(),
+            });
+        Self {
+            count: changes.len(),
+            named: named.collect(),
+            lines: None,
+        }
+    }
+}
+
+/// One of the newest moves of a user's chats.
+#[derive(Debug, Clone)]
+pub struct RecentMove {
+    pub chat: ChatId,
+    pub title: Option<String>,
+    pub record: PinRecord,
 }
 
 /// A row of a chat's pin history.

@@ -1,14 +1,26 @@
 //! A chat's pin history.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
 use ctxpin_model::access::Operation;
-use ctxpin_model::history::{HistoryRequest, PinRecord, PinStep, StepRequest};
+use ctxpin_model::diff::{self, Change};
+use ctxpin_model::hash::SnapshotId;
+use ctxpin_model::history::{
+    HistoryRequest, PinChanges, PinRecord, PinStep, RecentMove, StepRequest,
+};
 use ctxpin_model::id::ChatId;
 use ctxpin_model::page::Page;
+use ctxpin_model::resource::Bodies;
 use ctxpin_model::token::Credential;
+use ctxpin_model::treatment::TreatedSnapshot;
 
 use crate::error::Result;
-use crate::frame::{read_account, read_chat};
+use crate::frame::{read_account, read_bodies, read_chat};
+use crate::line_counts::{COUNTING_TIME_MAX, ChangedTexts, Counting};
+use crate::prompts::weight;
 use crate::service::Service;
+use crate::workshop::Watch;
 
 /// Returns a page of a chat's pin history, newest first.
 ///
@@ -40,6 +52,146 @@ pub async fn read(
     let (mut transaction, granted) =
         read_chat(service, credential, Operation::HistoryRead, chat).await?;
     Ok(granted.history_at(&mut transaction, seq).await?)
+}
+
+/// The most moves whose snapshots are in memory at a time.
+const MOVES_AT_ONCE: usize = 16;
+
+/// The two snapshots of a move. `None` if there was no pin before it or after it, or if both are the same.
+type Step = Option<[SnapshotId; 2]>;
+
+/// Returns what each of some consecutive moves changed, newest first. `None` for a move without a pin before it or
+/// after it, and for one that kept the snapshot.
+///
+/// # Errors
+///
+/// Returns [`Error::Busy`](crate::error::Error::Busy) if too many of the user's requests wait already, and
+/// [`Error::Store`](crate::error::Error::Store) if the caller may not see the chat.
+pub async fn changes(
+    service: &Service,
+    credential: Credential,
+    chat: ChatId,
+    moves: &[PinRecord],
+) -> Result<Vec<Option<PinChanges>>> {
+    let mut before: Vec<Option<SnapshotId>> =
+        moves.iter().skip(1).map(|record| record.snapshot).collect();
+    if let Some(oldest) = moves.last() {
+        let older = match oldest.seq {
+            ..=1 => None,
+            seq => read(service, credential, chat, seq - 1).await?,
+        };
+        before.push(older.and_then(|record| record.snapshot));
+    }
+    let steps = moves.iter().zip(before).map(|(record, before)| {
+        let step = before.zip(record.snapshot).map(|(from, to)| [from, to]);
+        step.filter(|[from, to]| from != to)
+    });
+    let steps: Vec<Step> = steps.collect();
+    let mut told = Vec::with_capacity(steps.len());
+    for steps in steps.chunks(MOVES_AT_ONCE) {
+        told.extend(changes_of(service, credential, chat, steps).await?);
+    }
+    Ok(told)
+}
+
+async fn changes_of(
+    service: &Service,
+    credential: Credential,
+    chat: ChatId,
+    steps: &[Step],
+) -> Result<Vec<Option<PinChanges>>> {
+    let ids: BTreeSet<_> = steps.iter().flatten().flatten().copied().collect();
+    let mut told = vec![None; steps.len()];
+    if ids.is_empty() {
+        return Ok(told);
+    }
+    let (caller, operation) = (service.caller(credential), Operation::ContextRead);
+    let mut transaction = service.database.read().await?;
+    let granted = transaction
+        .grant_chat_within(&caller, operation, chat)
+        .await?;
+    let with_tools = granted.record()?.tools.pins_tools();
+    let user = granted.actor().user().unwrap_or(granted.owner());
+    let Some(bodies) = granted.bodies() else {
+        let sealed = granted.snapshots_sealed(&mut transaction, &ids).await?;
+        drop(transaction);
+        let steps = steps.to_vec();
+        let bytes = sealed.disclose(weight_of);
+        let named = move || sealed.disclose(|snapshots| named(&steps, snapshots, with_tools));
+        return service.work(user, bytes, named).await;
+    };
+    let snapshots = bodies.snapshots(&mut transaction, &ids).await?;
+    let kept = bodies.line_counts(&mut transaction)?;
+    drop(transaction);
+    let snapshots = Arc::new(snapshots);
+    let (compared, steps) = (Arc::clone(&snapshots), steps.to_vec());
+    let plan = move |watch: &Watch| {
+        let texts = steps.iter().map(|step| {
+            let changes = changes_between(step, &compared, with_tools);
+            ChangedTexts::of(&changes, watch.deadline())
+        });
+        let counting = Counting::of(kept, texts.collect());
+        (named(&steps, &compared, with_tools), counting)
+    };
+    let (workshop, bytes) = (&service.workshop, weight_of(&snapshots));
+    let (named, counting) = workshop.work(user, bytes, COUNTING_TIME_MAX, plan).await?;
+    told = named;
+    let mut read = Bodies::new();
+    if !counting.blobs().is_empty() {
+        let (mut transaction, granted) = read_bodies(service, credential, operation, chat).await?;
+        read = granted
+            .bodies_of_all(&mut transaction, &snapshots, counting.blobs())
+            .await?;
+    }
+    let bytes = counting.bytes();
+    let count = move |watch: &Watch| counting.counts(&read, watch);
+    let counts = workshop.work(user, bytes, COUNTING_TIME_MAX, count).await?;
+    for (told, lines) in told.iter_mut().zip(counts) {
+        if let Some(told) = told {
+            told.lines = lines;
+        }
+    }
+    Ok(told)
+}
+
+type Snapshots = BTreeMap<SnapshotId, Arc<TreatedSnapshot>>;
+
+fn weight_of(snapshots: &Snapshots) -> u64 {
+    snapshots.values().map(|snapshot| weight(snapshot)).sum()
+}
+
+fn named(steps: &[Step], snapshots: &Snapshots, with_tools: bool) -> Vec<Option<PinChanges>> {
+    let named = steps.iter().map(|step| {
+        let changes = changes_between(step, snapshots, with_tools);
+        step.map(|_| PinChanges::of(&changes))
+    });
+    named.collect()
+}
+
+fn changes_between<'s>(step: &Step, snapshots: &'s Snapshots, with_tools: bool) -> Vec<Change<'s>> {
+    let sides = step.map(|step| step.map(|id| snapshots.get(&id)));
+    match sides {
+        Some([Some(from), Some(to)]) => diff::changes(from, to, with_tools),
+        _ => Vec::new(),
+    }
+}
+
+/// Returns the newest moves of the caller's own chats, newest first. Leaves out chats that have no pin now.
+///
+/// # Errors
+///
+/// Returns [`Error::Store`](crate::error::Error::Store) if the token may not read.
+pub async fn recent(
+    service: &Service,
+    credential: Credential,
+    limit: i64,
+) -> Result<Vec<RecentMove>> {
+    let caller = service.caller(credential);
+    let mut transaction = service.database.read().await?;
+    let account = transaction
+        .grant_account_of(&caller, Operation::HistoryRead, None)
+        .await?;
+    Ok(account.recent_moves(&mut transaction, limit).await?)
 }
 
 /// Returns the newest moves of the pins of an agent's unarchived chats, by chat and then oldest first. Leaves out

@@ -1,7 +1,9 @@
 //! A chat's pin history.
 
 use ctxpin_model::hash::SnapshotId;
-use ctxpin_model::history::{HistoryRequest, PinRecord, PinStep, StepRequest, StepStand};
+use ctxpin_model::history::{
+    HistoryRequest, PinRecord, PinStep, RecentMove, StepRequest, StepStand,
+};
 use ctxpin_model::page::Page;
 
 use crate::database::Transaction;
@@ -25,10 +27,47 @@ columns! {
     }
 }
 
-const TABLES: &str = " from chat_pins p left join snapshots s on s.id = p.snapshot_id \
+const TABLES: &str = " from chat_pins p";
+
+const JOINS: &str = " left join snapshots s on s.id = p.snapshot_id \
      left join users u on u.id = p.actor_id left join agents a on a.id = p.actor_id";
 
 impl<R> Granted<Account, R> {
+    /// Returns the newest moves of the user's chats, newest first. Leaves out chats that have no pin now.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
+    pub async fn recent_moves(
+        &self,
+        transaction: &mut Transaction,
+        limit: i64,
+    ) -> Result<Vec<RecentMove>> {
+        // The newest moves belong to the chats whose pins are newest.
+        self.within(transaction)?
+            .query("select c.id, c.title, ")
+            .push(COLUMNS)
+            .push(
+                " from (select id, title, pin_seq from chats where owner_id = $1 and pinned_at is not null \
+                 order by pinned_at desc limit $2) c \
+                 join chat_pins p on p.chat_id = c.id and p.seq > c.pin_seq - $2",
+            )
+            .push_all([
+                JOINS,
+                " order by p.pinned_at desc, p.chat_id desc, p.seq desc limit $2",
+            ])
+            .bind(&self.owner())
+            .bind(&limit)
+            .all(|row| {
+                Ok(RecentMove {
+                    chat: row.take()?,
+                    title: row.take()?,
+                    record: row.take()?,
+                })
+            })
+            .await
+    }
+
     /// Returns the newest moves of the pins of an agent's unarchived chats, by chat and then oldest first. Leaves
     /// out chats that the caller may not read. A chat's moves are found by their numbers, so a long history costs
     /// no more than a short one.
@@ -91,7 +130,7 @@ impl<R> Granted<Chat, R> {
         let pins = self
             .within(transaction)?
             .query("select ")
-            .push_all([COLUMNS, TABLES])
+            .push_all([COLUMNS, TABLES, JOINS])
             .push(" where p.chat_id = $1 and p.seq < $2 order by p.seq desc limit $3")
             .bind(&chat)
             .bind(&page.after.unwrap_or(i64::MAX))
@@ -114,7 +153,7 @@ impl<R> Granted<Chat, R> {
         let chat = self.id();
         self.within(transaction)?
             .query("select ")
-            .push_all([COLUMNS, TABLES])
+            .push_all([COLUMNS, TABLES, JOINS])
             .push(" where p.chat_id = $1 and p.snapshot_id = $2 order by p.seq desc limit 1")
             .bind(&chat)
             .bind(&snapshot)
@@ -135,7 +174,7 @@ impl<R> Granted<Chat, R> {
         let chat = self.id();
         self.within(transaction)?
             .query("select ")
-            .push_all([COLUMNS, TABLES])
+            .push_all([COLUMNS, TABLES, JOINS])
             .push(" where p.chat_id = $1 and p.seq = $2")
             .bind(&chat)
             .bind(&seq)

@@ -47,6 +47,7 @@ const MIGRATIONS: &[Texts] = &[
     migration!(each, "0009_snapshot_sizes"),
     migration!(each, "0010_passes"),
     migration!(each, "0011_enrolment_codes"),
+    migration!(both, "0012_recent_pins"),
 ];
 
 /// The version of the newest schema that this release knows.

@@ -6,6 +6,7 @@ use std::fmt;
 
 use ctxpin_model::compose::UnknownSources;
 use ctxpin_model::hash::BlobHash;
+use ctxpin_model::history::PinChanges;
 use ctxpin_model::pending_change::PendingChanges;
 use ctxpin_model::snapshot::Addresses;
 
@@ -103,10 +104,13 @@ disclosable!(
     Addresses,
     // It names resources and their hashes, as a chat's context does for every caller who may see it.
     PendingChanges,
+    // It names resources likewise. The lines are counted where the caller may read bodies.
+    PinChanges,
     // It repeats what the caller asked for.
     UnknownSources,
 );
 
 impl<T: Disclosable> listed::Listed for Vec<T> {}
+impl<T: Disclosable> listed::Listed for Option<T> {}
 impl<T: Disclosable> listed::Listed for BTreeSet<T> {}
 impl<T: Disclosable, U: Disclosable> listed::Listed for BTreeMap<T, U> {}

@@ -541,6 +541,29 @@ impl<R> Granted<Chat, R> {
     }
 }
 
+impl<R> Granted<Chat, R> {
+    /// Returns those of these snapshots that the chat's history has. The callers decide who may read them.
+    async fn snapshots_reached(
+        &self,
+        transaction: &mut Transaction,
+        ids: &BTreeSet<SnapshotId>,
+    ) -> Result<BTreeMap<SnapshotId, Arc<TreatedSnapshot>>> {
+        if ids.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let chat = self.id();
+        let transaction = self.within(transaction)?;
+        let reached = transaction
+            .query("select distinct snapshot_id from chat_pins where chat_id = ")
+            .value(&chat)
+            .push(" and snapshot_id in ")
+            .list(ids)
+            .all(|row| row.take::<SnapshotId>())
+            .await?;
+        read_all(transaction, &reached.into_iter().collect()).await
+    }
+}
+
 impl<R: UsesBodies> Granted<Chat, R> {
     /// Returns the snapshot of that id if the chat's history or one of its turns names it, or if it is the
     /// head of the chat's agent.
@@ -595,6 +618,20 @@ impl<R: UsesBodies> Granted<Chat, R> {
             tells_bodies: self.tells_bodies(),
             latest_renderer,
         })
+    }
+
+    /// Returns those of these snapshots that the chat's history has. The list must be short, because all are in
+    /// memory at once.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
+    pub async fn snapshots_sealed(
+        &self,
+        transaction: &mut Transaction,
+        ids: &BTreeSet<SnapshotId>,
+    ) -> Result<Sealed<BTreeMap<SnapshotId, Arc<TreatedSnapshot>>>> {
+        Ok(self.snapshots_reached(transaction, ids).await?.into())
     }
 
     /// Returns the hashes of a snapshot of the chat's history.
@@ -654,6 +691,35 @@ impl Granted<Chat, Body> {
         id: SnapshotId,
     ) -> Result<Option<Arc<TreatedSnapshot>>> {
         self.snapshot_reached(transaction, id).await
+    }
+
+    /// Returns those of these snapshots that the chat's history has. The list must be short, because all are in
+    /// memory at once.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
+    pub async fn snapshots(
+        &self,
+        transaction: &mut Transaction,
+        ids: &BTreeSet<SnapshotId>,
+    ) -> Result<BTreeMap<SnapshotId, Arc<TreatedSnapshot>>> {
+        self.snapshots_reached(transaction, ids).await
+    }
+
+    /// Returns the bytes of those of `hashes` that one of `snapshots` stores. The caller must have got `snapshots`
+    /// through this chat.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
+    pub async fn bodies_of_all(
+        &self,
+        transaction: &mut Transaction,
+        snapshots: &BTreeMap<SnapshotId, Arc<TreatedSnapshot>>,
+        hashes: &BTreeSet<BlobHash>,
+    ) -> Result<Bodies> {
+        bodies_of_all(self.within(transaction)?, snapshots, hashes).await
     }
 
     /// Returns the bytes of those of `hashes` that `snapshot` stores. The caller must have got `snapshot`

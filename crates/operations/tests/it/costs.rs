@@ -250,6 +250,14 @@ async fn reads(scene: &Scene<'_>, ledger: &mut Ledger<'_>, chat: &TestChat) {
 /// Reads what the pages of a person need.
 async fn pages(scene: &Scene<'_>, ledger: &mut Ledger<'_>, chat: &TestChat) {
     let (service, owner) = (scene.service, scene.owner);
+    let moves = chat.history().await;
+    let moves: Vec<_> = moves.into_iter().rev().take(10).collect();
+    let changes = || history::changes(service, owner, chat.id, &moves);
+    changes().await.unwrap();
+    let again = ledger.note("read what 10 moves changed", changes());
+    again.await.unwrap();
+    let recent = history::recent(service, owner, 5);
+    ledger.note("read the newest moves", recent).await.unwrap();
     let read = overview::read(service, owner);
     ledger.note("read the overview", read).await.unwrap();
     let (filter, page) = (ChatFilter::default(), PageRequest::newest(50));

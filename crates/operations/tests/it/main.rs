@@ -9,6 +9,7 @@ mod diffs;
 mod drift;
 mod enrolment;
 mod exposure;
+mod history;
 mod ingest;
 mod makers;
 mod model;

@@ -6,10 +6,13 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use ctxpin_model::chat::ChatSummary;
 use ctxpin_model::diff::effect::Effect;
+use ctxpin_model::history::RecentMove;
+use ctxpin_model::id::ChatId;
 use ctxpin_model::moment::Moment;
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pending_change::{PendingChange, PendingChangeId, path};
 use ctxpin_operations::diffs::{self, DiffRequest, DiffView};
+use ctxpin_operations::history;
 use ctxpin_operations::pending_changes::{self, PendingChat, PendingItem};
 use ctxpin_protocol::convert::pages::page_request;
 use serde::Deserialize;
@@ -17,7 +20,8 @@ use serde::Deserialize;
 use super::bulk::{Choice, seen_chat};
 use super::caller::{PageCaller, layout};
 use super::chat::diff::{DiffForm, entries, kind_word, verb_word};
-use super::chats::{ChatRow, RowEnd};
+use super::chat::history::{what, who};
+use super::chats::{ChatRow, RowEnd, title_or_words};
 use super::cursor::require_items;
 use super::frame::{Frame, Place, html};
 use super::parts::lines::Layout;
@@ -33,6 +37,9 @@ use crate::params::{PathParams, QueryParams};
 /// The most chats that the page of a change lists. A decision about all concerns the others too.
 const CHATS_SHOWN_MAX: i64 = 100;
 
+/// The number of moves that an empty inbox shows.
+const RECENT_MAX: i64 = 5;
+
 /// The page of all changes that wait.
 #[derive(Template)]
 #[template(path = "changes.html")]
@@ -40,10 +47,22 @@ struct ChangesPage {
     frame: Frame,
     /// The number of chats that may drift.
     chat_count: Number,
+    /// The newest moves, if nothing waits.
+    recent: Vec<Recent>,
     waiting: String,
     items: Vec<Item>,
     next: Option<String>,
     is_complete: bool,
+}
+
+/// One of the newest moves.
+struct Recent {
+    chat: ChatId,
+    title: String,
+    seq: i64,
+    what: &'static str,
+    who: String,
+    at: Time,
 }
 
 /// A change in the inbox.
@@ -100,9 +119,14 @@ pub(crate) async fn list(
     if let ([item], None) = (found.page.items.as_slice(), &query.cursor) {
         return shown(&app, &caller, item.change.id, query.view.as_deref()).await;
     }
+    let recent = match found.page.items.is_empty() {
+        true => history::recent(&app.service, caller.credential, RECENT_MAX).await?,
+        false => Vec::new(),
+    };
     let frame = Frame::read(&app, &caller, Place::Changes, "Changes").await?;
     let now = frame.now;
     html(&ChangesPage {
+        recent: recent.iter().map(|one| Recent::new(one, now)).collect(),
         chat_count: frame.chat_count(),
         waiting: counted(found.chat_count as u64, "chat"),
         is_complete: found.is_complete,
@@ -239,6 +263,24 @@ fn place(item: &PendingItem) -> String {
         _ => {
             let workspaces = counted(item.workspace_count as u64, "workspace");
             format!("{chats} in {workspaces}")
+        }
+    }
+}
+
+impl Recent {
+    fn new(recent: &RecentMove, now: Moment) -> Self {
+        let RecentMove {
+            chat,
+            title,
+            record,
+        } = recent;
+        Self {
+            chat: *chat,
+            title: title_or_words(title.as_deref()),
+            seq: record.seq,
+            what: what(record.reason),
+            who: who(record),
+            at: Time::ago(record.at, now),
         }
     }
 }

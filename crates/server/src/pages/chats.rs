@@ -196,8 +196,12 @@ fn groups(lines: Vec<ChatSummary>, now: Moment) -> Vec<Group> {
 
 /// Returns the title of a chat, or words for one without.
 pub(crate) fn title_of(line: &ChatSummary) -> String {
-    let title = line.chat.title.clone();
-    title.unwrap_or_else(|| "Untitled".to_owned())
+    title_or_words(line.chat.title.as_deref())
+}
+
+/// Returns a title, or words for none.
+pub(crate) fn title_or_words(title: Option<&str>) -> String {
+    title.unwrap_or("Untitled").to_owned()
 }
 
 impl ChatRow {

@@ -4,12 +4,14 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use ctxpin_model::context::ContextView;
+use ctxpin_model::diff::Subject;
 use ctxpin_model::door::Door;
 use ctxpin_model::hash::SnapshotId;
-use ctxpin_model::history::{HistoryRequest, PinRecord};
+use ctxpin_model::history::{ChangedResource, HistoryRequest, PinChanges, PinRecord};
 use ctxpin_model::id::ChatId;
 use ctxpin_model::moment::Moment;
 use ctxpin_model::pin::Reason;
+use ctxpin_model::resource::Kind;
 use ctxpin_operations::diffs::{self, DiffRequest, DiffView};
 use ctxpin_operations::history;
 use ctxpin_protocol::convert::members::InvalidMember;
@@ -29,6 +31,7 @@ use crate::pages::parts::command::Command;
 use crate::pages::parts::lines::Layout;
 use crate::pages::parts::number::counted;
 use crate::pages::parts::short_id::ShortId;
+use crate::pages::parts::sums::Sums;
 use crate::pages::parts::text::Text;
 use crate::pages::parts::time::Time;
 use crate::params::{PathParams, QueryParams};
@@ -49,7 +52,8 @@ struct HistoryPage {
 /// A move of the pin.
 struct Move {
     seq: i64,
-    what: &'static str,
+    what: String,
+    sums: Sums,
     who: String,
     pin: Option<ShortId>,
     /// The snapshot to which a person can roll back, which is not the present pin.
@@ -107,15 +111,16 @@ pub(crate) async fn page(
         frame, head, line, ..
     } = page;
     let present = line.chat.pin_seq;
-    let moves = found.items.iter().enumerate();
-    let moves = moves.map(|(index, record)| {
+    let changes = history::changes(&app.service, caller.credential, chat, &found.items).await?;
+    let moves = found.items.iter().zip(&changes).enumerate();
+    let moves = moves.map(|(index, (record, changes))| {
         let is_current = record.seq == present;
         Move {
             is_from: index == 1,
             is_to: index == 0,
             is_current,
             back: record.snapshot.filter(|_| !is_current),
-            ..Move::new(record, &head.short, frame.now)
+            ..Move::new(record, changes.as_ref(), &head.short, frame.now)
         }
     });
     html(&HistoryPage {
@@ -131,11 +136,19 @@ pub(crate) async fn page(
 }
 
 impl Move {
-    fn new(record: &PinRecord, short: &str, now: Moment) -> Self {
+    fn new(record: &PinRecord, changes: Option<&PinChanges>, short: &str, now: Moment) -> Self {
         let command = format!("ctxpin chat rollback {} --chat {short}", record.seq);
         Self {
             seq: record.seq,
-            what: what(record.reason),
+            what: match changes.filter(|changes| changes.count > 0) {
+                Some(changes) => what_with(record.reason, &named(changes)),
+                None => what(record.reason).to_owned(),
+            },
+            sums: Sums(
+                changes
+                    .and_then(|changes| changes.lines)
+                    .unwrap_or_default(),
+            ),
             who: who(record),
             pin: record.snapshot.map(ShortId::of_snapshot),
             back: None,
@@ -163,6 +176,51 @@ pub(crate) fn what(reason: Reason) -> &'static str {
         Reason::Settle => "Took up the tools that were ready",
         Reason::Clear => "Unpinned",
         Reason::Render => "Rendered again",
+    }
+}
+
+/// Returns what a move did to the resources that `named` lists, in words.
+fn what_with(reason: Reason, named: &str) -> String {
+    match reason {
+        Reason::Refresh => format!("Took {named}"),
+        Reason::Additive => format!("Took up {named}"),
+        Reason::Create
+        | Reason::Hydrate
+        | Reason::Rebind
+        | Reason::Rollback
+        | Reason::Inherit
+        | Reason::Follow
+        | Reason::Settle
+        | Reason::Clear
+        | Reason::Render => format!("{}: {named}", what(reason)),
+    }
+}
+
+/// Returns the names of what changed as `AGENTS.md, skill triage and 2 more`.
+fn named(changes: &PinChanges) -> String {
+    let mut names: Vec<_> = changes.named.iter().map(name).collect();
+    let more = changes.count.saturating_sub(names.len());
+    if more > 0 {
+        names.push(format!("{more} more"));
+    }
+    match names.pop() {
+        Some(last) if names.is_empty() => last,
+        Some(last) => format!("{} and {last}", names.join(", ")),
+        None => String::new(),
+    }
+}
+
+fn name(changed: &ChangedResource) -> String {
+    let path = changed.path.as_str();
+    match changed.subject {
+        Subject::Facts => "the facts of the workspace".to_owned(),
+        Subject::Resource(Kind::Skill) => {
+            let directory = path.strip_suffix("/SKILL.md").unwrap_or(path);
+            let name = directory.rsplit('/').next().unwrap_or(directory);
+            format!("skill {name}")
+        }
+        Subject::Resource(Kind::McpServer) => format!("MCP server {path}"),
+        Subject::Resource(Kind::InstructionFile | Kind::McpConfig) => path.to_owned(),
     }
 }
 
