@@ -1,9 +1,11 @@
 //! Chats: a user creates, reads, changes and deletes them. How pins move on request is in [`crate::pins`].
 
+use std::collections::BTreeMap;
+
 use ctxpin_model::access::Operation;
 use ctxpin_model::agent::AgentRecord;
 use ctxpin_model::audit::AuditObject;
-use ctxpin_model::chat::{ChatChange, ChatCreate, ChatFilter, ChatRecord, ChatSummary};
+use ctxpin_model::chat::{ChatChange, ChatCounts, ChatCreate, ChatFilter, ChatRecord, ChatSummary};
 use ctxpin_model::drift::Hashes;
 use ctxpin_model::id::{AgentId, ChatId, UserId};
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
@@ -390,6 +392,42 @@ pub async fn summaries(
     Ok(account
         .chat_summaries(&mut transaction, filter, page)
         .await?)
+}
+
+/// Returns how many chats of an agent the caller may read, by state.
+///
+/// # Errors
+///
+/// Returns [`Error::Store`] if the token may not read.
+pub async fn counts_of_agent(
+    service: &Service,
+    credential: Credential,
+    agent: AgentId,
+) -> Result<ChatCounts> {
+    let caller = service.caller(credential);
+    let mut transaction = service.database.read().await?;
+    let account: Granted<object::Account, right::Metadata> = transaction
+        .grant_account(&caller, Operation::ChatList)
+        .await?;
+    Ok(account.chat_counts(&mut transaction, Some(agent)).await?)
+}
+
+/// Returns the titles of these chats. Leaves out chats that the caller may not read.
+///
+/// # Errors
+///
+/// Returns [`Error::Store`] if the token may not read.
+pub async fn titles(
+    service: &Service,
+    credential: Credential,
+    chats: &[ChatId],
+) -> Result<BTreeMap<ChatId, Option<String>>> {
+    let caller = service.caller(credential);
+    let mut transaction = service.database.read().await?;
+    let account: Granted<object::Account, right::Metadata> = transaction
+        .grant_account(&caller, Operation::ChatList)
+        .await?;
+    Ok(account.chat_titles(&mut transaction, chats).await?)
 }
 
 /// Returns a chat with the facts that a list shows beside it.

@@ -25,6 +25,6 @@ pub async fn read(service: &Service, credential: Credential) -> Result<Overview>
     let (mut transaction, account) = read_account(service, credential, Operation::ChatList).await?;
     Ok(Overview {
         user: account.own_user(&mut transaction).await?,
-        counts: account.chat_counts(&mut transaction).await?,
+        counts: account.chat_counts(&mut transaction, None).await?,
     })
 }

@@ -1,5 +1,7 @@
 //! Chats: their records, lists and changes.
 
+use std::collections::BTreeMap;
+
 use ctxpin_model::chat::{
     ChatChange, ChatCounts, ChatCreate, ChatFilter, ChatRecord, ChatState, ChatSummary, PinState,
 };
@@ -10,7 +12,7 @@ use ctxpin_model::moment::Moment;
 use ctxpin_model::pin::{Pin, Rendered};
 use ctxpin_model::pin_move::RefreshFilter;
 
-use crate::database::Transaction;
+use crate::database::{CHUNK, Transaction};
 use crate::error::{Error, Result};
 use crate::grant::{Granted, Owned, object::Account, object::Agent, object::Chat, right::Write};
 use crate::query::Query;
@@ -323,12 +325,42 @@ impl<R> Granted<Account, R> {
         Ok(Page::of(chats, page.limit, |line| line.chat.id.uuid()))
     }
 
-    /// Returns how many chats the caller may read, by state.
+    /// Returns the titles of these chats. Leaves out chats that the caller may not read.
     ///
     /// # Errors
     ///
     /// Fails if the database does.
-    pub async fn chat_counts(&self, transaction: &mut Transaction) -> Result<ChatCounts> {
+    pub async fn chat_titles(
+        &self,
+        transaction: &mut Transaction,
+        chats: &[ChatId],
+    ) -> Result<BTreeMap<ChatId, Option<String>>> {
+        let owner = self.reads_of();
+        let transaction = self.within(transaction)?;
+        let mut titles = BTreeMap::new();
+        for chunk in chats.chunks(CHUNK) {
+            let mut query = transaction
+                .query("select c.id, c.title from chats c where c.id in ")
+                .list(chunk);
+            if let Some(owner) = &owner {
+                query = query.push(" and c.owner_id = ").value(owner);
+            }
+            let found = query.all(|row| Ok((row.take::<ChatId>()?, row.take()?)));
+            titles.extend(found.await?);
+        }
+        Ok(titles)
+    }
+
+    /// Returns how many chats the caller may read, by state: all, or only those of an agent.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
+    pub async fn chat_counts(
+        &self,
+        transaction: &mut Transaction,
+        agent: Option<AgentId>,
+    ) -> Result<ChatCounts> {
         let owner = self.reads_of();
         let mut query = self.within(transaction)?.query("select ");
         for state in ChatState::ALL {
@@ -350,9 +382,12 @@ impl<R> Granted<Account, R> {
         if let Some(owner) = &owner {
             query = query.push(" where g.owner_id = ").value(owner);
         }
-        query = query.push_all([") from chats c", JOINS]);
+        query = query.push_all([") from chats c", JOINS, " where true"]);
         if let Some(owner) = &owner {
-            query = query.push(" where c.owner_id = ").value(owner);
+            query = query.push(" and c.owner_id = ").value(owner);
+        }
+        if let Some(agent) = &agent {
+            query = query.push(" and c.agent_id = ").value(agent);
         }
         query
             .one(|row| {

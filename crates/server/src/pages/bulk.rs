@@ -14,6 +14,7 @@ use ctxpin_operations::pending_changes::{self, PendingChat};
 use ctxpin_operations::{bulk_moves, chats, pins};
 use ctxpin_protocol::convert::bulk_moves::pending_change_id;
 use ctxpin_protocol::convert::members::{InvalidMember, count, hash};
+use ctxpin_protocol::problem::ProblemName;
 
 use super::answer::{Toast, Undo};
 use super::form::{Fields, PageForm, Wants};
@@ -29,7 +30,7 @@ use crate::params::PathParams;
 #[derive(Template)]
 #[template(path = "failures.html")]
 struct Failures<'f> {
-    done: &'f str,
+    toast: &'f Toast,
     failures: &'f [Failure],
 }
 
@@ -38,13 +39,16 @@ struct Failures<'f> {
 #[template(path = "bulk.html")]
 struct FailuresPage<'f> {
     frame: Frame,
-    done: &'f str,
+    toast: &'f Toast,
     failures: &'f [Failure],
+    /// The path of the page that the decision was made on.
+    page: &'f str,
 }
 
-/// A chat that a decision did not change, and why.
+/// A chat that a decision did not change, with the reason and what to do about it.
 struct Failure {
     chat: ChatId,
+    title: Option<String>,
     short: String,
     reason: String,
 }
@@ -184,7 +188,9 @@ async fn decide(
     let mut failures = Vec::new();
     for ((chat, result), seen) in results.into_iter().zip(&request.chats) {
         match result {
-            Ok(BulkOutcome::Moved(_)) => back.push(("back", format!("{chat} {}", seen.pin))),
+            Ok(BulkOutcome::Moved(pin)) => {
+                back.push(("back", format!("{chat} {} {pin}", seen.pin)));
+            }
             Ok(BulkOutcome::Declined | BulkOutcome::Undeclined) => {
                 back.push(("chat", Choice::value(chat, Some(seen.pin), Some(seen.head))));
             }
@@ -206,10 +212,10 @@ async fn decide(
             fields: back,
         }
     });
-    answer(app, form, done, undo, &failures, page).await
+    answer(app, form, done, undo, failures, page).await
 }
 
-/// Moves pins back, each to where it was before a decision.
+/// Moves pins back, each to where it was before a decision, unless somebody has moved it since.
 async fn undo(app: &App, form: PageForm) -> ApiResult<Response> {
     let texts: Vec<_> = form.fields.all("back").map(str::to_owned).collect();
     count("back", texts.len(), BULK_CHATS_MAX)?;
@@ -217,17 +223,19 @@ async fn undo(app: &App, form: PageForm) -> ApiResult<Response> {
     let mut moved = 0;
     for text in texts {
         let unknown = || InvalidMember::new("back", "this is not a chat and its pin");
-        let (chat, pin) = text.split_once(' ').ok_or_else(unknown)?;
+        let (chat, pins) = text.split_once(' ').ok_or_else(unknown)?;
+        let (before, after) = pins.split_once(' ').ok_or_else(unknown)?;
         let chat: ChatId = chat.parse().map_err(|_| unknown())?;
-        let request = PinMove::Rollback(hash("back", pin)?);
-        let done = pins::pin_move(&app.service, form.caller.credential, chat, &request, None);
+        let request = PinMove::Rollback(hash("back", before)?);
+        let after = Some(hash("back", after)?);
+        let done = pins::pin_move(&app.service, form.caller.credential, chat, &request, after);
         match done.await {
             Ok(_) => moved += 1,
             Err(error) => failures.push(Failure::new(chat, error.into())),
         }
     }
     let done = format!("Rolled back {}.", counted(moved, "chat"));
-    answer(app, form, done, None, &failures, "/").await
+    answer(app, form, done, None, failures, "/").await
 }
 
 async fn archive(
@@ -254,19 +262,20 @@ async fn archive(
     };
     let done = format!("{verb} {}.", counted(back.len() as u64, "chat"));
     back.push(("move", opposite.to_owned()));
-    let undo = Undo {
+    let undo = (back.len() > 1).then(|| Undo {
         action: "/chats/moves".to_owned(),
         fields: back,
-    };
-    answer(app, form, done, Some(undo), &failures, "/chats").await
+    });
+    answer(app, form, done, undo, failures, "/chats").await
 }
 
 impl Failure {
     fn new(chat: ChatId, error: ApiError) -> Self {
         Self {
             chat,
+            title: None,
             short: last_digits(&chat.to_string()).to_owned(),
-            reason: error.into_problem().detail,
+            reason: advice(error),
         }
     }
 
@@ -275,29 +284,55 @@ impl Failure {
     }
 }
 
+/// Returns why a chat stayed as it was, and what a person can do about it.
+fn advice(error: ApiError) -> String {
+    let problem = error.into_problem();
+    let advice = match problem.name() {
+        Some(ProblemName::PreconditionFailed) => {
+            "It has changed meanwhile. Open it, and decide about what it shows now."
+        }
+        Some(ProblemName::NotFound) => "It is not here any more: somebody has deleted it.",
+        Some(ProblemName::Forbidden) => "It belongs to somebody else, who decides about it.",
+        Some(ProblemName::NoHead) => {
+            "Its workspace has pushed nothing. Bind the chat to another one."
+        }
+        Some(ProblemName::Busy | ProblemName::Unavailable) => {
+            "The server did not get to it. Choose it again."
+        }
+        _ => return problem.detail,
+    };
+    advice.to_owned()
+}
+
 async fn answer(
     app: &App,
     form: PageForm,
     done: String,
     undo: Option<Undo>,
-    failures: &[Failure],
+    mut failures: Vec<Failure>,
     page: &str,
 ) -> ApiResult<Response> {
+    let toast = Toast {
+        done,
+        undo,
+        page_value: form.caller.page_value.clone(),
+    };
     if failures.is_empty() {
-        let toast = Toast {
-            done,
-            undo,
-            page_value: form.caller.page_value,
-        };
         return toast.answer(form.wants, page);
     }
-    let done = done.as_str();
+    let ids: Vec<_> = failures.iter().map(|failure| failure.chat).collect();
+    let mut titles = chats::titles(&app.service, form.caller.credential, &ids).await?;
+    for failure in &mut failures {
+        failure.title = titles.remove(&failure.chat).flatten();
+    }
+    let (toast, failures) = (&toast, failures.as_slice());
     match form.wants {
-        Wants::Fragment => html(&Failures { done, failures }),
+        Wants::Fragment => html(&Failures { toast, failures }),
         Wants::Page => html(&FailuresPage {
             frame: Frame::read(app, &form.caller, Place::Changes, "What failed").await?,
-            done,
+            toast,
             failures,
+            page,
         }),
     }
 }

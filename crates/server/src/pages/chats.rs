@@ -34,6 +34,10 @@ const ARCHIVED: &str = "archived";
 struct ChatsPage {
     frame: Frame,
     filters: Vec<Filter>,
+    /// What the bar of the selection offers.
+    offer: Offer,
+    /// The path of the same list of all workspaces, if it shows one alone.
+    all_workspaces: Option<String>,
     groups: Vec<Group>,
     shown: usize,
     total: Number,
@@ -41,6 +45,16 @@ struct ChatsPage {
     next: Option<String>,
     /// Whether there is no chat at all, archived ones included.
     has_none: bool,
+}
+
+/// What can be done with chosen chats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Offer {
+    /// To take their changes, to keep their pins, or to archive them.
+    Decide,
+    /// To decide again about what was declined.
+    DecideAgain,
+    Unarchive,
 }
 
 /// A filter as a link with the number of its chats.
@@ -106,16 +120,29 @@ pub(crate) async fn list(
     let overview = overview::read(&app.service, caller.credential).await?;
     let page = chats::summaries(&app.service, caller.credential, &filter, &asked).await?;
     require_items(query.cursor.as_deref(), &page.items)?;
-    let counts = overview.counts;
+    let (all, mut counts) = (overview.counts, overview.counts);
+    if let Some(agent) = filter.agent {
+        counts = chats::counts_of_agent(&app.service, caller.credential, agent).await?;
+    }
     let frame = Frame::of(&app, &caller, overview, Place::Chats, "Chats");
     let shown = page.items.len();
-    let next = page.next.map(|next| path_of(&query, Some(next)));
+    let next = page
+        .next
+        .map(|next| path_of(query.show.as_deref(), query.agent, Some(next)));
     html(&ChatsPage {
         filters: filters(&counts, &query),
+        offer: match (&filter.state, filter.archived) {
+            (_, Some(true)) => Offer::Unarchive,
+            (Some(ChatState::Declined), _) => Offer::DecideAgain,
+            _ => Offer::Decide,
+        },
+        all_workspaces: query
+            .agent
+            .map(|_| path_of(query.show.as_deref(), None, None)),
         shown,
         total: Number(total(&counts, &query).max(shown as u64)),
         next,
-        has_none: counts.all + counts.archived == 0,
+        has_none: all.all + all.archived == 0,
         groups: groups(page.items, frame.now),
         frame,
     })
@@ -145,27 +172,24 @@ fn filters(counts: &ChatCounts, query: &ChatsQuery) -> Vec<Filter> {
     ];
     let filters = filters.map(|(label, show, count)| Filter {
         label,
-        path: match show {
-            Some(show) => format!("/chats?show={show}"),
-            None => "/chats".to_owned(),
-        },
+        path: path_of(show, query.agent, None),
         count: Number(count),
-        is_current: query.show.as_deref() == show && query.agent.is_none(),
+        is_current: query.show.as_deref() == show,
     });
     filters.into()
 }
 
-/// Returns how many chats the query's filter has, without that of an agent.
+/// Returns how many chats the query's filter has.
 fn total(counts: &ChatCounts, query: &ChatsQuery) -> u64 {
     let filters = filters(counts, query);
     let current = filters.into_iter().find(|filter| filter.is_current);
     current.map_or(0, |filter| filter.count.0)
 }
 
-/// Returns the path of a page of the same list.
-fn path_of(query: &ChatsQuery, cursor: Option<Uuid>) -> String {
-    let show = query.show.as_ref().map(|show| format!("show={show}"));
-    let agent = query.agent.map(|agent| format!("agent={agent}"));
+/// Returns the path of a page of a list.
+fn path_of(show: Option<&str>, agent: Option<Uuid>, cursor: Option<Uuid>) -> String {
+    let show = show.map(|show| format!("show={show}"));
+    let agent = agent.map(|agent| format!("agent={agent}"));
     let cursor = cursor.map(|cursor| format!("cursor={cursor}"));
     let parts: Vec<_> = [show, agent, cursor].into_iter().flatten().collect();
     match parts.is_empty() {

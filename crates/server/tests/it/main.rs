@@ -5,6 +5,7 @@ mod astray;
 mod bodies;
 mod browser;
 mod budget;
+mod bulk_moves;
 mod contrast;
 mod document;
 mod enrolment;

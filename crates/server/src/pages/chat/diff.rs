@@ -2,10 +2,11 @@
 
 use askama::Template;
 use askama::filters::HtmlSafe;
-use ctxpin_model::diff::effect::{Cause, Effect};
+use ctxpin_model::diff::effect::{Cause, Effect, Sides};
 use ctxpin_model::diff::texts::{Difference, FileDifference, Lines, Stored};
 use ctxpin_model::diff::{Change, Subject, Verb};
 use ctxpin_model::resource::{Content, Kind};
+use ctxpin_model::treatment::Removed;
 use ctxpin_operations::diffs::DiffView;
 
 use crate::pages::parts::command::Command;
@@ -176,6 +177,7 @@ pub(in crate::pages) fn entries<'v>(
             verb: change.verb,
             verb_word: verb_word(change.verb),
             effect: change.effect(sides),
+            removed: removed(change, sides),
             is_by_rules: change.cause() == Some(Cause::Rules),
             sums: difference.map(Sums::of).unwrap_or_default(),
             sentences: difference.map_or(&[], |difference| &difference.sentences),
@@ -190,6 +192,17 @@ pub(in crate::pages) fn entries<'v>(
         }
     });
     entries.collect()
+}
+
+/// Returns how many bytes of comments and invisible characters the renderer removes from the head's text, if there
+/// are any. Nobody misses the blanks.
+fn removed(change: &Change<'_>, sides: Sides<'_>) -> Option<Size> {
+    let treatment = sides.head.of(change.head?, sides.renderer)?;
+    let Removed {
+        comment, invisible, ..
+    } = treatment.removed;
+    let bytes = comment + invisible;
+    (bytes > 0).then_some(Size(bytes))
 }
 
 fn files<'v>(

@@ -27,10 +27,11 @@ pub(crate) async fn post(
     let pin = form.fields.filled("pin");
     let pin: Option<SnapshotId> = pin.map(|pin| hash("pin", pin)).transpose()?;
     let request = requested(&form.fields)?;
-    pins::pin_move(&app.service, form.caller.credential, chat, &request, pin).await?;
+    let moved = pins::pin_move(&app.service, form.caller.credential, chat, &request, pin).await?;
+    let after = moved.chat.pin.map(|pin| pin.pin.snapshot);
     let toast = Toast {
         done: sentence(&request),
-        undo: undo(chat, &request, pin),
+        undo: undo(chat, &request, pin, after),
         page_value: form.caller.page_value,
     };
     toast.answer(form.wants, &format!("/chats/{chat}"))
@@ -100,8 +101,13 @@ fn sentence(request: &PinMove) -> String {
     }
 }
 
-/// Returns the form that undoes a move from `pin`.
-fn undo(chat: ChatId, request: &PinMove, pin: Option<SnapshotId>) -> Option<Undo> {
+/// Returns the form that undoes a move from `pin`, unless the pin is not the one `after` the move any more.
+fn undo(
+    chat: ChatId,
+    request: &PinMove,
+    pin: Option<SnapshotId>,
+    after: Option<SnapshotId>,
+) -> Option<Undo> {
     let (field, snapshot, back) = match request {
         PinMove::Refresh { .. }
         | PinMove::Sources { .. }
@@ -113,7 +119,11 @@ fn undo(chat: ChatId, request: &PinMove, pin: Option<SnapshotId>) -> Option<Undo
     };
     Some(Undo {
         action: format!("/chats/{chat}/moves"),
-        fields: vec![(field, snapshot.to_string()), ("move", back.to_owned())],
+        fields: vec![
+            ("pin", after?.to_string()),
+            (field, snapshot.to_string()),
+            ("move", back.to_owned()),
+        ],
     })
 }
 
