@@ -70,6 +70,16 @@ pub struct SeenChat {
     pub head: SnapshotId,
 }
 
+/// A chat whose pin is to move back. The chat does not move if its pin has changed since the caller has seen it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MoveBack {
+    pub chat: ChatId,
+    /// The pin that the caller has seen.
+    pub pin: SnapshotId,
+    /// A snapshot of the chat's history.
+    pub to: SnapshotId,
+}
+
 /// What to do about the drift of a chat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {

@@ -471,14 +471,22 @@ pub async fn change(
     chat: ChatId,
     change: &ChatChange,
 ) -> Result<ChatRecord> {
-    let object = Some(AuditObject::Chat(chat));
-    write(
-        service,
-        credential,
-        Operation::ChatChange,
-        object,
-        |attempt| change_once(service, credential, chat, change, attempt),
-    )
+    change_one(service, credential, chat, change, true).await
+}
+
+/// Changes a chat like [`change`]. A request that changes many chats counts once for the rate limit, where it begins.
+pub(crate) async fn change_one(
+    service: &Service,
+    credential: Credential,
+    chat: ChatId,
+    change: &ChatChange,
+    is_counted: bool,
+) -> Result<ChatRecord> {
+    let (operation, object) = (Operation::ChatChange, Some(AuditObject::Chat(chat)));
+    write(service, credential, operation, object, |attempt| {
+        let is_counted = is_counted && attempt == 1;
+        change_once(service, credential, chat, change, attempt, is_counted)
+    })
     .await
 }
 
@@ -488,13 +496,14 @@ async fn change_once(
     chat: ChatId,
     change: &ChatChange,
     attempt: u32,
+    is_counted: bool,
 ) -> Result<ChatRecord> {
     let caller = service.caller(credential);
     let mut reading = service.database.read().await?;
     let seen = reading
         .grant_chat(&caller, Operation::ChatChange, chat)
         .await?;
-    if attempt == 1 {
+    if is_counted {
         service.require_rate(Rate::Moves, credential.id.uuid(), 1, caller.now)?;
     }
     let before = seen.record()?;

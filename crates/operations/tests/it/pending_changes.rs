@@ -4,18 +4,20 @@ use ctxpin_model::access::Operation;
 use ctxpin_model::diff::effect::Effect;
 use ctxpin_model::diff::lines::LineCounts;
 use ctxpin_model::hash::SnapshotId;
+use ctxpin_model::id::ChatId;
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pending_change::PendingChangeId;
-use ctxpin_model::pin_move::{BulkMove, BulkOutcome, Decision, SeenChat};
+use ctxpin_model::pin_move::{BulkMove, BulkOutcome, Decision, MoveBack, SeenChat};
+use ctxpin_model::quota::{Quotas, Rates};
 use ctxpin_model::token::Credential;
-use ctxpin_operations::bulk_moves::bulk_move;
+use ctxpin_operations::bulk_moves::{bulk_archive, bulk_move, bulk_rollback};
 use ctxpin_operations::error::Error;
 use ctxpin_operations::pending_changes::{self, PendingItem, PendingList};
 use ctxpin_operations::people;
 use ctxpin_operations::service::Service;
 use ctxpin_testing::chats::TestChat;
 use ctxpin_testing::databases::TestService;
-use ctxpin_testing::people::{TestAgent, user};
+use ctxpin_testing::people::{TestAgent, chat, user};
 use ctxpin_testing::workspace::Workspace;
 
 use crate::scene::{Scene, refusal};
@@ -33,6 +35,9 @@ ctxpin_testing::on_both_databases!(
     a_bulk_move_declines_and_takes_that_back,
     a_bulk_move_leaves_what_was_not_seen,
     a_bulk_move_leaves_what_belongs_to_others,
+    a_bulk_move_is_undone_where_nobody_moved_since,
+    chats_are_archived_together,
+    a_request_about_many_chats_counts_once,
     a_token_that_only_reads_moves_nothing,
 );
 
@@ -449,6 +454,86 @@ async fn a_bulk_move_leaves_what_belongs_to_others(test: &TestService) {
     let told = decide(service, auditor, seen, Decision::TakeAll).await;
     assert_eq!(told, [Told::Refused("forbidden")]);
     assert_eq!(two.chats[0].reasons().await, "create");
+}
+
+/// Returns what happened to each chat, in a word.
+fn words(results: Vec<(ChatId, Result<(), Error>)>) -> Vec<&'static str> {
+    let words = results.into_iter().map(|(_, result)| match result {
+        Ok(()) => "done",
+        refused => refusal(refused),
+    });
+    words.collect()
+}
+
+async fn a_bulk_move_is_undone_where_nobody_moved_since(test: &TestService) {
+    let mut two = Two::new(test).await;
+    two.push("Two.\n", "Does more.").await;
+    let mut back = Vec::new();
+    for chat in &two.chats {
+        let SeenChat { chat, pin, head } = seen_now(chat).await;
+        let (pin, to) = (head, pin);
+        back.push(MoveBack { chat, pin, to });
+    }
+    let all: Vec<_> = two.chats.iter().collect();
+    two.decide(&all, Decision::TakeAll).await;
+    let (service, owner) = (two.scene.service, two.scene.owner);
+    let moved = bulk_rollback(service, owner, &back[..1]).await.unwrap();
+    assert_eq!(words(moved), ["done"]);
+    assert_eq!(two.chats[0].reasons().await, "create refresh rollback");
+    let moved = bulk_rollback(service, owner, &back).await.unwrap();
+    assert_eq!(words(moved), ["precondition-failed", "done", "done"]);
+    for chat in &two.chats {
+        assert!(chat.is_dirty().await);
+    }
+}
+
+async fn chats_are_archived_together(test: &TestService) {
+    let two = Two::new(test).await;
+    let (service, owner) = (two.scene.service, two.scene.owner);
+    let (_, stranger) = user(service, owner, "stranger", "member", "read write").await;
+    let theirs = chat(service, stranger, None).await.id;
+    let mut chats: Vec<_> = two.chats.iter().map(|chat| chat.id).collect();
+    chats.insert(1, theirs);
+    for archived in [true, false] {
+        let changed = bulk_archive(service, owner, &chats, archived).await;
+        let changed = changed.unwrap();
+        assert_eq!(words(changed), ["done", "forbidden", "done", "done"]);
+        for chat in &two.chats {
+            assert_eq!(chat.record().await.archived_at.is_some(), archived);
+        }
+    }
+}
+
+async fn a_request_about_many_chats_counts_once(test: &TestService) {
+    let two = Two::new(test).await;
+    let quotas = Quotas {
+        rates: Rates {
+            moves: 3,
+            ..Rates::DEFAULT
+        },
+        ..Quotas::default()
+    };
+    let service = &two.scene.service.clone().with_quotas(quotas);
+    let owner = two.scene.owner;
+    let chats: Vec<_> = two.chats.iter().map(|chat| chat.id).collect();
+    let back: Vec<MoveBack> = {
+        let mut back = Vec::new();
+        for chat in &two.chats {
+            let SeenChat { chat, pin, .. } = seen_now(chat).await;
+            back.push(MoveBack { chat, pin, to: pin });
+        }
+        back
+    };
+    let archived = bulk_archive(service, owner, &chats, true).await.unwrap();
+    assert_eq!(words(archived), ["done"; 3]);
+    bulk_archive(service, owner, &chats, false).await.unwrap();
+    let moved = bulk_rollback(service, owner, &back).await.unwrap();
+    assert_eq!(words(moved), ["done"; 3]);
+    let refused = bulk_archive(service, owner, &chats, true).await;
+    assert!(
+        matches!(refused, Err(Error::QuotaExceeded(_))),
+        "{refused:?}"
+    );
 }
 
 async fn a_token_that_only_reads_moves_nothing(test: &TestService) {

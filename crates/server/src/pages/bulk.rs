@@ -3,15 +3,15 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use ctxpin_model::chat::ChatChange;
 use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::id::ChatId;
 use ctxpin_model::pending_change::PendingChangeId;
 use ctxpin_model::pin_move::{
-    BULK_CHANGES_MAX, BULK_CHATS_MAX, BulkMove, BulkOutcome, Decision, PinMove, SeenChat,
+    BULK_CHANGES_MAX, BULK_CHATS_MAX, BulkMove, BulkOutcome, Decision, MoveBack, SeenChat,
 };
+use ctxpin_operations::error::Error;
 use ctxpin_operations::pending_changes::{self, PendingChat};
-use ctxpin_operations::{bulk_moves, chats, pins};
+use ctxpin_operations::{bulk_moves, chats};
 use ctxpin_protocol::convert::bulk_moves::pending_change_id;
 use ctxpin_protocol::convert::members::{InvalidMember, count, hash};
 use ctxpin_protocol::problem::ProblemName;
@@ -189,7 +189,8 @@ async fn decide(
     for ((chat, result), seen) in results.into_iter().zip(&request.chats) {
         match result {
             Ok(BulkOutcome::Moved(pin)) => {
-                back.push(("back", format!("{chat} {} {pin}", seen.pin)));
+                let to = seen.pin;
+                back.push(("back", back_value(MoveBack { chat, pin, to })));
             }
             Ok(BulkOutcome::Declined | BulkOutcome::Undeclined) => {
                 back.push(("chat", Choice::value(chat, Some(seen.pin), Some(seen.head))));
@@ -217,25 +218,43 @@ async fn decide(
 
 /// Moves pins back, each to where it was before a decision, unless somebody has moved it since.
 async fn undo(app: &App, form: PageForm) -> ApiResult<Response> {
-    let texts: Vec<_> = form.fields.all("back").map(str::to_owned).collect();
+    let texts: Vec<_> = form.fields.all("back").collect();
     count("back", texts.len(), BULK_CHATS_MAX)?;
+    let back: Vec<MoveBack> = texts.into_iter().map(read_back).collect::<Result<_, _>>()?;
+    let results = bulk_moves::bulk_rollback(&app.service, form.caller.credential, &back).await?;
+    let (moved, failures) = sorted(results);
+    let moved = moved.len() as u64;
+    let done = format!("Rolled back {}.", counted(moved, "chat"));
+    answer(app, form, done, None, failures, "/").await
+}
+
+/// Returns the value of a field that moves a chat's pin back.
+fn back_value(MoveBack { chat, pin, to }: MoveBack) -> String {
+    format!("{chat} {pin} {to}")
+}
+
+fn read_back(text: &str) -> Result<MoveBack, InvalidMember> {
+    let unknown = || InvalidMember::new("back", "this is not a chat and its pins");
+    let mut parts = text.splitn(3, ' ');
+    let mut part = || parts.next().ok_or_else(unknown);
+    Ok(MoveBack {
+        chat: part()?.parse().map_err(|_| unknown())?,
+        pin: hash("back", part()?)?,
+        to: hash("back", part()?)?,
+    })
+}
+
+/// Returns the chats that changed, and those that failed.
+fn sorted(results: Vec<(ChatId, Result<(), Error>)>) -> (Vec<ChatId>, Vec<Failure>) {
+    let mut changed = Vec::new();
     let mut failures = Vec::new();
-    let mut moved = 0;
-    for text in texts {
-        let unknown = || InvalidMember::new("back", "this is not a chat and its pin");
-        let (chat, pins) = text.split_once(' ').ok_or_else(unknown)?;
-        let (before, after) = pins.split_once(' ').ok_or_else(unknown)?;
-        let chat: ChatId = chat.parse().map_err(|_| unknown())?;
-        let request = PinMove::Rollback(hash("back", before)?);
-        let after = Some(hash("back", after)?);
-        let done = pins::pin_move(&app.service, form.caller.credential, chat, &request, after);
-        match done.await {
-            Ok(_) => moved += 1,
+    for (chat, result) in results {
+        match result {
+            Ok(()) => changed.push(chat),
             Err(error) => failures.push(Failure::new(chat, error.into())),
         }
     }
-    let done = format!("Rolled back {}.", counted(moved, "chat"));
-    answer(app, form, done, None, failures, "/").await
+    (changed, failures)
 }
 
 async fn archive(
@@ -244,25 +263,18 @@ async fn archive(
     chosen: &[Choice],
     archived: bool,
 ) -> ApiResult<Response> {
-    let change = ChatChange {
-        archived: Some(archived),
-        ..ChatChange::default()
-    };
-    let mut failures = Vec::new();
-    let mut back = Vec::new();
-    for Choice { chat, .. } in chosen {
-        match chats::change(&app.service, form.caller.credential, *chat, &change).await {
-            Ok(_) => back.push(("chat", chat.to_string())),
-            Err(error) => failures.push(Failure::new(*chat, error.into())),
-        }
-    }
+    let chats: Vec<_> = chosen.iter().map(|choice| choice.chat).collect();
+    let credential = form.caller.credential;
+    let results = bulk_moves::bulk_archive(&app.service, credential, &chats, archived).await?;
+    let (changed, failures) = sorted(results);
     let (verb, opposite) = match archived {
         true => ("Archived", "unarchive"),
         false => ("Unarchived", "archive"),
     };
-    let done = format!("{verb} {}.", counted(back.len() as u64, "chat"));
-    back.push(("move", opposite.to_owned()));
-    let undo = (back.len() > 1).then(|| Undo {
+    let done = format!("{verb} {}.", counted(changed.len() as u64, "chat"));
+    let chats = changed.iter().map(|chat| ("chat", chat.to_string()));
+    let back: Vec<_> = chats.chain([("move", opposite.to_owned())]).collect();
+    let undo = (!changed.is_empty()).then(|| Undo {
         action: "/chats/moves".to_owned(),
         fields: back,
     });
@@ -355,6 +367,22 @@ mod tests {
         check(&Choice::value(chat, None, Some(head)), None);
         for text in ["", "x", &format!("{chat} x y")] {
             assert!(Choice::read(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_undo_names_where_the_pin_is_and_was() {
+        let chat = ChatId::from(Uuid::from_u128(7));
+        let (pin, to) = (SnapshotId::of(b"pin"), SnapshotId::of(b"to"));
+        let back = MoveBack { chat, pin, to };
+        assert_eq!(read_back(&back_value(back)).ok(), Some(back));
+        for text in [
+            "",
+            "x",
+            &format!("{chat} {pin}"),
+            &format!("{chat} {pin} {to} "),
+        ] {
+            assert!(read_back(text).is_err(), "{text}");
         }
     }
 }
