@@ -7,6 +7,8 @@ use std::sync::LazyLock;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, VARY};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Redirect, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_protocol::problem::ProblemName;
@@ -60,6 +62,8 @@ const ICON: &str = include_str!("../../assets/icon.svg");
 pub(crate) struct Asset {
     /// Its path, with the start of its hash.
     pub path: String,
+    /// The hash of its bytes. A browser uses no other bytes that a cache or a service worker gives it.
+    pub integrity: String,
     media_type: &'static str,
     plain: Bytes,
     gzip: Bytes,
@@ -86,9 +90,10 @@ impl Asset {
         let packed = encoder
             .write_all(text.as_bytes())
             .and_then(|()| encoder.finish());
-        let hash = BlobHash::of(text.as_bytes()).hex();
+        let hash = BlobHash::of(text.as_bytes());
         Self {
-            path: format!("/assets/{name}-{}.{extension}", &hash[..16]),
+            path: format!("/assets/{name}-{}.{extension}", &hash.hex()[..16]),
+            integrity: format!("sha256-{}", STANDARD.encode(hash.bytes())),
             media_type,
             plain: Bytes::from_static(text.as_bytes()),
             gzip: packed.unwrap_or_default().into(),

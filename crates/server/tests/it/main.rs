@@ -1,6 +1,7 @@
 //! Tests of the whole server, through real connections.
 
 mod accessibility;
+mod assets;
 mod astray;
 mod bodies;
 mod browser;
