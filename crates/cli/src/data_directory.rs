@@ -117,11 +117,6 @@ impl DataDirectory {
         self.path.join("port")
     }
 
-    /// Returns the path of the file with the random part of the name of the web page's host.
-    pub fn page_label_file(&self) -> PathBuf {
-        self.path.join("page-label")
-    }
-
     /// Returns the path of the file that leads a browser to the web page.
     pub fn page_file(&self) -> PathBuf {
         self.path.join("open.html")

@@ -33,6 +33,8 @@ pub(crate) struct App {
     pub data_files: DataFiles,
     /// The addresses under which others reach the server, besides its own.
     pub public_urls: Arc<[PublicUrl]>,
+    /// The only host of the web page besides `public_urls`, if it has one of its own.
+    pub page_host: Option<Arc<str>>,
     /// Cancelled when the server must stop.
     pub shutdown: CancellationToken,
 }

@@ -116,12 +116,18 @@ impl RequestAuthority {
     }
 
     /// Returns the origin of a request to one of the server's own hosts: its own address, a name of this machine
-    /// at a port of this server, or an address that its operator names.
+    /// at a port of this server, or an address that its operator names. If the page has a host of its own, that is
+    /// the only one of this machine.
     ///
     /// # Errors
     ///
     /// Returns `misdirected` for any other host, because a page there could be another process's (DNS rebinding).
-    pub fn own_origin(&self, public: &[PublicUrl]) -> ApiResult<OwnOrigin> {
+    /// The error does not name the page's own host, which other users of the machine must not learn.
+    pub fn own_origin(
+        &self,
+        public: &[PublicUrl],
+        page_host: Option<&str>,
+    ) -> ApiResult<OwnOrigin> {
         let Some(authority) = &self.authority else {
             return Err(unnamed());
         };
@@ -142,8 +148,11 @@ impl RequestAuthority {
         let port = authority.port.unwrap_or(HTTP_PORT);
         let is_own = self.local.is_some_and(|LocalAddress(local)| {
             let is_host = match (&authority.host, authority.ip()) {
-                (Host::Domain(name), _) => is_loopback_name(name) && local.ip().is_loopback(),
-                (_, Some(ip)) => ip == local.ip(),
+                (Host::Domain(name), _) => {
+                    let is_page = page_host.is_none_or(|page_host| page_host == name);
+                    is_page && is_loopback_name(name) && local.ip().is_loopback()
+                }
+                (_, Some(ip)) => ip == local.ip() && page_host.is_none(),
                 (_, None) => false,
             };
             is_host && port == local.port()
@@ -154,10 +163,17 @@ impl RequestAuthority {
                 is_secure: false,
             });
         }
-        let detail = format!(
-            "The server does not know the host {authority}. If others reach it there, start it with \
-             `--public-url http://{authority}` (or https://)."
-        );
+        let detail = match page_host {
+            Some(_) => {
+                "The page has a secret address of its own, which is another one each time that \
+                        `ctxpin up` starts."
+                    .to_owned()
+            }
+            None => format!(
+                "The server does not know the host {authority}. If others reach it there, start it with \
+                 `--public-url http://{authority}` (or https://)."
+            ),
+        };
         Err(ApiError::new(ProblemName::Misdirected, detail))
     }
 }
@@ -169,8 +185,12 @@ impl RequestAuthority {
     /// # Errors
     ///
     /// Fails like [`Self::own_origin`].
-    pub fn command_address(&self, public: &[PublicUrl]) -> ApiResult<String> {
-        let own = self.own_origin(public)?;
+    pub fn command_address(
+        &self,
+        public: &[PublicUrl],
+        page_host: Option<&str>,
+    ) -> ApiResult<String> {
+        let own = self.own_origin(public, page_host)?;
         let is_public = |authority| public.iter().any(|url| url.is_meant(authority));
         match (&self.authority, self.local) {
             (
@@ -383,7 +403,7 @@ mod tests {
             .map(|url| url.parse().unwrap())
             .into();
         let check = |authority: &str, local: &str, expected: Option<&str>| {
-            let found = asked(authority, local).own_origin(&public).ok();
+            let found = asked(authority, local).own_origin(&public, None).ok();
             let found = found.map(|own| own.origin);
             assert_eq!(found.as_deref(), expected, "{authority} at {local}");
         };
@@ -422,7 +442,7 @@ mod tests {
             .map(|url| url.parse().unwrap())
             .into();
         let check = |authority: &str, local: &str, expected: &str| {
-            let found = asked(authority, local).command_address(&public);
+            let found = asked(authority, local).command_address(&public, None);
             assert_eq!(found.ok().as_deref(), Some(expected), "{authority}");
         };
         let local = "127.0.0.1:7878";
@@ -431,6 +451,34 @@ mod tests {
         check("127.0.0.1:7878", local, "http://127.0.0.1:7878");
         check("ctxpin.example", local, "https://ctxpin.example");
         check("localhost:9000", local, "http://localhost:9000");
+    }
+
+    #[test]
+    fn a_page_with_a_host_of_its_own_has_no_other() {
+        let public: Vec<PublicUrl> = vec!["https://ctxpin.example".parse().unwrap()];
+        let page_host = Some("ctxpin-1a2b.localhost");
+        let check = |authority: &str, expected: bool| {
+            let found = asked(authority, "127.0.0.1:7878").own_origin(&public, page_host);
+            assert_eq!(found.is_ok(), expected, "{authority}");
+            if let Err(refusal) = found {
+                assert!(!refusal.problem().detail.contains("1a2b"), "{authority}");
+            }
+        };
+        check("ctxpin-1a2b.localhost:7878", true);
+        check("CTXPIN-1A2B.localhost:7878", true);
+        check("ctxpin.example", true);
+        for another in [
+            "localhost:7878",
+            "127.0.0.1:7878",
+            "[::1]:7878",
+            "ctxpin-3c4d.localhost:7878",
+            "x.ctxpin-1a2b.localhost:7878",
+            "ctxpin-1a2b.localhost:7879",
+            "ctxpin-1a2b.localhost.:7878",
+            "ctxpin-1a2b.localhost",
+        ] {
+            check(another, false);
+        }
     }
 
     #[test]

@@ -111,7 +111,7 @@ fn is_read(method: &Method) -> bool {
 ///
 /// Fails if the request names a host that is not the server's.
 pub(crate) fn own_origin(parts: &Parts, app: &App) -> ApiResult<OwnOrigin> {
-    RequestAuthority::read(parts).own_origin(&app.public_urls)
+    RequestAuthority::read(parts).own_origin(&app.public_urls, app.page_host.as_deref())
 }
 
 /// Checks that a write comes from a page of this server.

@@ -67,6 +67,9 @@ pub struct Settings {
     pub metrics_readers: MetricsReaders,
     /// Whether sessions of the web page end with this process. If not, every replica accepts them.
     pub bound_sessions: bool,
+    /// The only host of the web page besides `public_urls`: a name below `localhost` that nobody else knows. If it is
+    /// `None`, the page is at every address of the server.
+    pub page_host: Option<String>,
     /// The addresses under which others reach the server, besides those that it listens on.
     pub public_urls: Vec<PublicUrl>,
 }
@@ -193,6 +196,7 @@ pub async fn serve(
                 callers: Callers::default(),
                 data_files,
                 public_urls: settings.public_urls.into(),
+                page_host: settings.page_host.map(Into::into),
                 shutdown: shutdown.clone(),
             };
             serve_until_data_lost(listener, app, &shutdown).await

@@ -36,13 +36,12 @@ impl Open {
             }
             None => "/".to_owned(),
         };
-        let data = connected.local.as_ref().map(|local| &local.data);
-        let link = PageLink::create(&connected.client, data, &path).await?;
+        let link = PageLink::create(&connected.client, &path).await?;
         say::print(&format!("{}\n", link.as_str()))?;
         if !self.print
-            && let Some(data) = data
+            && let Some(local) = &connected.local
         {
-            link.open(data);
+            link.open(&local.data);
         }
         Ok(())
     }

@@ -216,6 +216,7 @@ impl Serve {
             quotas: self.allowed.quotas(),
             metrics_readers: self.metrics_readers.into(),
             bound_sessions: false,
+            page_host: None,
             public_urls: self.public_urls,
         };
         let shutdown = stop::on_signal()?;

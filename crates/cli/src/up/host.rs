@@ -167,6 +167,7 @@ impl Plan {
             quotas: Quotas::default(),
             metrics_readers: MetricsReaders::Everybody,
             bound_sessions: true,
+            page_host: Some(page_host()),
             public_urls: Vec::new(),
         };
         let mut running = Running::start(port, settings);
@@ -328,6 +329,15 @@ fn hold(port: u16) -> io::Result<Option<OwnedFd>> {
     }
 }
 
+/// Returns a name of the page's host: `ctxpin-` and 16 random digits below `localhost`, which leads to this machine.
+/// Browsers send a cookie to every port of its host, and keep caches and service workers for each host and port. So
+/// the name is the page's own, and new for each process: a program that takes the port after the server ended could
+/// leave something in the browser for the next server of that name.
+fn page_host() -> String {
+    let digits = uuid::Uuid::new_v4().simple().to_string();
+    format!("ctxpin-{}.localhost", &digits[..16])
+}
+
 /// Waits for the lock on a separate thread, which ends with the process. Nothing else can wake a blocking
 /// wait.
 fn lock_await(data: &DataDirectory) -> Result<oneshot::Receiver<io::Result<Lock>>, Failure> {
@@ -404,6 +414,18 @@ fn other_database(server: &RunningServer) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_process_has_another_page_host() {
+        let host = page_host();
+        let label = host.strip_prefix("ctxpin-").unwrap();
+        let label = label.strip_suffix(".localhost").unwrap();
+        assert!(
+            label.len() == 16 && label.bytes().all(|byte| byte.is_ascii_hexdigit()),
+            "{host}"
+        );
+        assert_ne!(page_host(), host);
+    }
 
     /// A server in another process never becomes ready. Joining it fails after a while.
     #[tokio::test(start_paused = true)]

@@ -179,7 +179,7 @@ impl Watching {
         let asked = async {
             let chat = identity::chat_ensure(&client, &agent, directory).await?;
             let context = client.context(ChatId::from(chat.id)).await?;
-            let page = page_link(&client, data).await;
+            let page = page_link(&client).await;
             Ok::<_, Failure>((chat, context, page))
         };
         let told = || voice.wait(&host::waiting(data));
@@ -312,7 +312,7 @@ impl Session<'_> {
     async fn summary(&self, agent: &AgentCredentials) -> Result<Summary, Failure> {
         let chat = identity::chat_ensure(&self.client, agent, &self.directory).await?;
         let context = self.client.context(ChatId::from(chat.id)).await?;
-        let page = page_link(&self.client, &self.data).await;
+        let page = page_link(&self.client).await;
         if let Some(page) = &page {
             page.open(&self.data);
         }
@@ -351,8 +351,8 @@ impl Session<'_> {
 }
 
 /// Returns a link to the web page. `None` if the server makes no code now: everything else works without one.
-async fn page_link(client: &Client, data: &DataDirectory) -> Option<PageLink> {
-    PageLink::create(client, Some(data), "/").await.ok()
+async fn page_link(client: &Client) -> Option<PageLink> {
+    PageLink::create(client, "/").await.ok()
 }
 
 /// Returns the canonical path of a directory.

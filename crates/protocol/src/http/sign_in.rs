@@ -14,4 +14,8 @@ pub struct SignInCode {
     pub code: Secret,
     /// When the code ceases to be valid.
     pub expires_at: DateTime<Utc>,
+    /// The host of the web page, a name of the server's machine. If it is absent, the page is at the address of the
+    /// request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page_host: Option<String>,
 }

@@ -24,6 +24,7 @@ pub(crate) async fn sign_in_code_create(
     let code = SignInCode {
         code: Secret::new(issued.pass.reveal()),
         expires_at: issued.expires_at.utc(),
+        page_host: app.page_host.as_deref().map(str::to_owned),
     };
     Ok((StatusCode::CREATED, Json(code)))
 }

@@ -172,7 +172,7 @@ async fn read(
 
 /// Returns the command that runs an agent which asks for the code.
 fn command(app: &App, authority: &RequestAuthority) -> ApiResult<String> {
-    let server = authority.command_address(&app.public_urls)?;
+    let server = authority.command_address(&app.public_urls, app.page_host.as_deref())?;
     Ok(format!("ctxpin agent run --server {server} --enrol"))
 }
 

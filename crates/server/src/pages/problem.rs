@@ -133,7 +133,10 @@ pub(crate) async fn show_problems(
                 see_other(&sign_in_path(path.as_deref().filter(|_| is_read)))
             }
             (name, Wants::Page) => {
-                let (heading, command) = advice(name, is_read);
+                let (heading, command) = match name {
+                    Some(ProblemName::Misdirected) if app.page_host.is_some() => LINK_NEEDED,
+                    name => advice(name, is_read),
+                };
                 let status = response.status();
                 let page = ProblemPage {
                     frame: frame(&app, status, caller.get(), choices, heading).await,
@@ -191,6 +194,9 @@ async fn frame(
     }
     Frame::anonymous(heading, choices, app.now())
 }
+
+/// The advice for a page that only a link leads to.
+const LINK_NEEDED: (&str, Option<&str>) = ("The page is not at this address", Some("ctxpin open"));
 
 /// Returns what is wrong in a few words, and the command that helps.
 fn advice(name: Option<ProblemName>, is_read: bool) -> (&'static str, Option<&'static str>) {

@@ -45,7 +45,7 @@ pub(crate) async fn page(
     headers: HeaderMap,
     QueryParams(query): QueryParams<SignInQuery>,
 ) -> ApiResult<Response> {
-    authority.own_origin(&app.public_urls)?;
+    authority.own_origin(&app.public_urls, app.page_host.as_deref())?;
     html(&SignInPage {
         frame: Frame::anonymous("Sign in", Choices::read(&headers), app.now()),
         next: local_path(query.next.as_deref()).to_owned(),

@@ -34,6 +34,7 @@ fn settings(data_directory: &std::path::Path, database: Option<&str>) -> Setting
         quotas: Quotas::default(),
         metrics_readers: MetricsReaders::Everybody,
         bound_sessions: false,
+        page_host: None,
         public_urls: Vec::new(),
     }
 }

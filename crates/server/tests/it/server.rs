@@ -7,7 +7,7 @@ use ctxpin_client::Client;
 use ctxpin_client::error::ClientError;
 use ctxpin_model::quota::Quotas;
 use ctxpin_protocol::http::agents::{AgentCreate, SessionOpen};
-use ctxpin_protocol::http::people::Secret;
+use ctxpin_protocol::http::people::{Secret, TokenCreate, UserCreate};
 use ctxpin_protocol::http::push::PushAnswer;
 use ctxpin_protocol::problem::{PROBLEM_MEDIA_TYPE, Problem, ProblemName};
 use ctxpin_server::limits::Limits;
@@ -57,6 +57,7 @@ fn usual_settings(data_directory: &Path) -> Settings {
         quotas: Quotas::default(),
         metrics_readers: MetricsReaders::Everybody,
         bound_sessions: false,
+        page_host: None,
         public_urls: Vec::new(),
     }
 }
@@ -166,6 +167,21 @@ impl Server {
         };
         let created = self.client.agent_create(&request).await.unwrap();
         created.token.expose().to_owned()
+    }
+
+    /// Creates a user, and returns the user's id and client.
+    pub async fn member(&self, name: &str) -> (Uuid, Client) {
+        let user = UserCreate {
+            name: name.into(),
+            roles: vec!["member".into()],
+        };
+        let user = self.client.user_create(&user).await.unwrap().id;
+        let token = TokenCreate {
+            user: Some(user),
+            ..TokenCreate::default()
+        };
+        let token = self.client.token_create(&token).await.unwrap().secret;
+        (user, Client::new(self.url.clone(), token).unwrap())
     }
 
     /// Ends the server and waits for it. Its data and its address stay for [`Server::resume`].

@@ -428,3 +428,61 @@ async fn a_cookie_lives_no_longer_than_its_token() {
     assert!((500..=600).contains(&seconds), "{cookie}");
     server.stop().await;
 }
+
+/// A server of `ctxpin up`: its page has a host of its own.
+async fn start_with_page_host() -> Server {
+    Server::start_with(|settings| {
+        settings.bound_sessions = true;
+        settings.page_host = Some("ctxpin-1a2b.localhost".to_owned());
+    })
+    .await
+}
+
+#[tokio::test]
+async fn the_page_of_up_is_at_its_own_host_alone() {
+    let server = start_with_page_host().await;
+    let mut browser = Browser::new(&server);
+    browser.sign_in().await;
+    assert_eq!(browser.get("/chats").await.status(), StatusCode::OK);
+    let code = server.client.sign_in_code().await.unwrap();
+    assert_eq!(code.page_host.as_deref(), Some("ctxpin-1a2b.localhost"));
+    let port = server.url.port().unwrap();
+    for authority in [
+        format!("localhost:{port}"),
+        format!("127.0.0.1:{port}"),
+        // The address of an earlier process.
+        format!("ctxpin-3c4d.localhost:{port}"),
+    ] {
+        browser.authority = authority;
+        let cookie = browser.cookie.take();
+        let signed_in = browser
+            .form(
+                Some(&browser.origin()),
+                "/sign-in",
+                &[("token", server.token.trim())],
+            )
+            .await;
+        assert_eq!(signed_in.status(), StatusCode::MISDIRECTED_REQUEST);
+        assert!(!signed_in.headers().contains_key(SET_COOKIE));
+        browser.cookie = cookie;
+        for path in ["/", "/sign-in", "/chats?show=drifted"] {
+            let page = browser.get(path).await;
+            assert_eq!(page.status(), StatusCode::MISDIRECTED_REQUEST, "{path}");
+            let text = page.text().await.unwrap();
+            assert!(text.contains("ctxpin open"), "{text}");
+            assert!(!text.contains("1a2b"), "others must not learn it: {text}");
+        }
+        let (name, problem) = problem(browser.get("/api/v1/me").await).await;
+        assert_eq!(name, ProblemName::Misdirected);
+        assert!(!problem.detail.contains("1a2b"), "{}", problem.detail);
+        // Programs use the API where they used it before.
+        let request = browser.request(Method::GET, "/api/v1/me");
+        let bearer = format!("Bearer {}", server.token.trim());
+        let response = request.header(AUTHORIZATION, bearer).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        let document = browser.get("/api/v1/openapi.json").await.status();
+        let is_known = !browser.authority.starts_with("ctxpin-3c4d");
+        assert!(document == StatusCode::OK || !is_known, "{document}");
+    }
+    server.stop().await;
+}
