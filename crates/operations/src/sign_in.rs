@@ -7,12 +7,14 @@ use ctxpin_model::moment::Moment;
 use ctxpin_model::pass::{Pass, PassKind};
 use ctxpin_model::quota::Rate;
 use ctxpin_model::token::Credential;
+use ctxpin_model::user::UserRecord;
 use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::{Caller, Granted, object, right, task};
 use ctxpin_store::passes::{NewPass, PassHolder};
 
 use crate::error::{Error, Result};
 use crate::frame::{audited, commit, retry, write};
+use crate::people;
 use crate::service::Service;
 
 /// A new pass. This is the only time that its secret is known.
@@ -54,6 +56,17 @@ pub async fn with_code(service: &Service, code: &Pass) -> Result<IssuedPass> {
         .await?
         .ok_or(Error::UnknownCode)?;
     retry(|_| with_code_once(service, code)).await
+}
+
+/// Returns the user whom a one-time code signs in. The code stays valid.
+///
+/// # Errors
+///
+/// Returns [`Error::UnknownCode`] if the code was used, has expired, has ended with its token or never existed.
+pub async fn code_user(service: &Service, code: &Pass) -> Result<UserRecord> {
+    let found = holder(service, PassKind::SignInCode, code).await?;
+    let found = found.ok_or(Error::UnknownCode)?;
+    Ok(people::me(service, found.credential).await?.0)
 }
 
 async fn with_code_once(service: &Service, code: &Pass) -> Result<IssuedPass> {

@@ -39,6 +39,11 @@ impl ApiError {
         self
     }
 
+    /// Returns the problem's name.
+    pub fn name(&self) -> Option<ProblemName> {
+        self.0.problem.name()
+    }
+
     /// Logs the cause if the server failed, and returns the problem.
     pub fn into_problem(self) -> Problem {
         let Inner { problem, cause } = *self.0;
@@ -59,10 +64,6 @@ impl ApiError {
 impl ApiError {
     pub fn problem(&self) -> &Problem {
         &self.0.problem
-    }
-
-    pub fn name(&self) -> Option<ProblemName> {
-        self.0.problem.name()
     }
 }
 

@@ -12,10 +12,17 @@ async function startSignIn() {
   const response = await fetch(form.getAttribute("action"), {
     method: "POST",
     headers: { "ctxpin-fragment": "true" },
-    body: new URLSearchParams({ code }),
+    body: new URLSearchParams({ code, next: localPath(given.get("next")) }),
   }).catch(() => undefined);
   if (response?.ok) {
     location.replace(localPath(given.get("next")));
+    return;
+  }
+  if (response?.status === 409) {
+    // Another user is signed in here, so the person decides.
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    document.getElementById("main").replaceWith(page.getElementById("main"));
+    document.getElementById("sign-in-question").focus();
     return;
   }
   note.textContent = response
@@ -24,8 +31,10 @@ async function startSignIn() {
   note.classList.add("field-error");
 }
 
-/** Returns an address of this server: a link must not send a reader elsewhere. The path alone could be `//host`. */
+/** Returns a path of this server: a link must not send a reader elsewhere. */
 function localPath(next) {
   const url = URL.canParse(next ?? "", location.origin) ? new URL(next, location.origin) : undefined;
-  return url?.origin === location.origin ? url.href : "/";
+  // A path could begin with `//host`.
+  const isLocal = url?.origin === location.origin && !url.pathname.startsWith("//");
+  return isLocal ? url.pathname + url.search + url.hash : "/";
 }

@@ -3,10 +3,14 @@
 use askama::Template;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::header::SET_COOKIE;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use ctxpin_model::pass::Pass;
 use ctxpin_model::token::Token;
-use ctxpin_operations::sign_in;
+use ctxpin_model::user::UserRecord;
+use ctxpin_operations::people;
+use ctxpin_operations::sign_in::{self, IssuedPass};
 use ctxpin_protocol::problem::ProblemName;
 use serde::Deserialize;
 
@@ -14,10 +18,11 @@ use super::answer::{elsewhere, local_path, see_other};
 use super::caller::Choices;
 use super::form::{Fields, PageForm, Wants, own_fields};
 use super::frame::{Frame, html};
+use super::parts::text::Text;
 use crate::api_error::{ApiError, ApiResult};
 use crate::app::App;
 use crate::authority::{OwnOrigin, RequestAuthority};
-use crate::page_session::{delete_cookie, own_origin, set_cookie};
+use crate::page_session::{PageSession, delete_cookie, own_origin, set_cookie};
 use crate::params::QueryParams;
 use crate::request_memory::RequestMemory;
 
@@ -29,6 +34,41 @@ struct SignInPage {
     next: String,
     /// Why the last attempt failed.
     failure: Option<String>,
+}
+
+/// The page that asks before a link signs in another user. A person whom somebody's link signed in unasked would
+/// work in that account without noticing.
+#[derive(Template)]
+#[template(path = "sign_in_instead.html")]
+struct SignInInsteadPage {
+    frame: Frame,
+    next: String,
+    question: Question,
+}
+
+/// Who is signed in, and who would be.
+struct Question {
+    code: String,
+    /// The user who is signed in.
+    before: UserRecord,
+    /// The user whom the code signs in.
+    after: UserRecord,
+}
+
+impl Question {
+    fn before(&self) -> Text<&str> {
+        Text(&self.before.name)
+    }
+
+    fn after(&self) -> Text<&str> {
+        Text(&self.after.name)
+    }
+}
+
+/// What a form leads to.
+enum Begun {
+    Session(IssuedPass),
+    Question(Question),
 }
 
 /// The query of the page.
@@ -60,13 +100,27 @@ pub(crate) async fn sign_in(State(app): State<App>, request: Request) -> ApiResu
     let (parts, body) = request.into_parts();
     let origin = own_origin(&parts, &app)?;
     let memory = RequestMemory::of(&parts)?.clone();
+    let before = session_before(&parts, &app).await?;
     let fields = own_fields(Request::from_parts(parts, body), &app).await?;
     let next = local_path(fields.get("next")).to_owned();
     let _turn = memory.turn().await?;
-    let failure = match begin(&app, &origin, &fields).await {
-        Ok(cookie) => {
+    let failure = match begin(&app, before.as_ref(), &fields).await {
+        Ok(Begun::Session(session)) => {
+            if let Some(before) = before {
+                sign_in::sign_out(&app.service, &before.pass).await?;
+            }
             let mut response = elsewhere(wants, &next);
+            let cookie = session_cookie(&app, &origin, &session)?;
             response.headers_mut().insert(SET_COOKIE, cookie);
+            return Ok(response);
+        }
+        Ok(Begun::Question(question)) => {
+            let mut response = html(&SignInInsteadPage {
+                frame: Frame::anonymous("Sign in", choices, app.now()),
+                next,
+                question,
+            })?;
+            *response.status_mut() = StatusCode::CONFLICT;
             return Ok(response);
         }
         Err(failure) => failure,
@@ -87,24 +141,47 @@ pub(crate) async fn sign_in(State(app): State<App>, request: Request) -> ApiResu
     Ok(response)
 }
 
-/// Starts a session with a one-time code or a token. Returns the cookie.
-async fn begin(app: &App, origin: &OwnOrigin, fields: &Fields) -> ApiResult<HeaderValue> {
+/// Returns the session that the browser has already. `None` if it has ended.
+async fn session_before(parts: &Parts, app: &App) -> ApiResult<Option<PageSession>> {
+    match PageSession::find(parts, app).await {
+        Err(refusal) if refusal.name() == Some(ProblemName::Unauthenticated) => Ok(None),
+        found => found,
+    }
+}
+
+/// Starts a session with a one-time code or a token. Asks first if a code signs in another user than `before`.
+async fn begin(app: &App, before: Option<&PageSession>, fields: &Fields) -> ApiResult<Begun> {
     let unknown = |detail| ApiError::new(ProblemName::Unauthenticated, detail);
     let _turn = app.callers.turn().await;
-    let session = match fields.filled("code") {
-        Some(code) => {
-            let code = code.parse();
-            let code = code.map_err(|_| unknown("This is not a one-time code of ctxpin."))?;
-            sign_in::with_code(&app.service, &code).await?
-        }
-        None => {
-            let token = fields
-                .filled("token")
-                .and_then(|text| text.parse::<Token>().ok());
-            let token = token.ok_or_else(|| unknown("This is not a token of ctxpin."))?;
-            sign_in::with_token(&app.service, token.credential()).await?
-        }
+    let Some(text) = fields.filled("code") else {
+        let token = fields
+            .filled("token")
+            .and_then(|text| text.parse::<Token>().ok());
+        let token = token.ok_or_else(|| unknown("This is not a token of ctxpin."))?;
+        let session = sign_in::with_token(&app.service, token.credential()).await?;
+        return Ok(Begun::Session(session));
     };
+    let code: Pass = text
+        .parse()
+        .map_err(|_| unknown("This is not a one-time code of ctxpin."))?;
+    if let Some(before) = before
+        && let Ok((before, _)) = people::me(&app.service, before.credential).await
+    {
+        let after = sign_in::code_user(&app.service, &code).await?;
+        let is_agreed = fields.get("instead") == Some(before.id.to_string().as_str());
+        if after.id != before.id && !is_agreed {
+            return Ok(Begun::Question(Question {
+                code: text.to_owned(),
+                before,
+                after,
+            }));
+        }
+    }
+    let session = sign_in::with_code(&app.service, &code).await?;
+    Ok(Begun::Session(session))
+}
+
+fn session_cookie(app: &App, origin: &OwnOrigin, session: &IssuedPass) -> ApiResult<HeaderValue> {
     let (now, end) = (app.now(), session.expires_at);
     let lifetime = end
         .since_unix_epoch()

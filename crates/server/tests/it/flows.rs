@@ -336,3 +336,31 @@ async fn signing_out_ends_all_tabs_and_leaves_no_page_behind() -> Result<()> {
     server.stop().await;
     Ok(())
 }
+
+#[tokio::test]
+async fn a_link_of_another_user_asks_first() -> Result<()> {
+    let server = Server::start().await;
+    let (_, eve) = server.member("eve").await;
+    let code = eve.sign_in_code().await.unwrap();
+    let mut browser = signed_in(&server, "/chats").await?;
+    let link = format!("/sign-in#code={}&next=/search", code.code.expose());
+    browser
+        .open(server.url.join(&link).unwrap().as_str())
+        .await?;
+    browser
+        .until("document.activeElement.id === 'sign-in-question'")
+        .await?;
+    assert_eq!(browser.evaluate("location.hash").await?, "");
+    let question = browser
+        .evaluate("document.activeElement.textContent")
+        .await?;
+    let expected = "You are signed in as admin. This link signs in as eve.";
+    assert_eq!(question, expected);
+    browser.follow("main button[type=submit]").await?;
+    browser
+        .until("document.querySelector('.menu summary')?.textContent === 'eve'")
+        .await?;
+    assert_eq!(browser.evaluate("location.pathname").await?, "/search");
+    server.stop().await;
+    Ok(())
+}

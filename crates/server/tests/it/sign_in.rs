@@ -331,6 +331,7 @@ async fn two_sessions_at_once_open_nothing() {
     let server = Server::start().await;
     let mut browser = Browser::new(&server);
     let own = browser.sign_in().await.reveal();
+    browser.cookie = None;
     let set_elsewhere = browser.sign_in().await.reveal();
     for cookie in [
         format!("ctxpin={set_elsewhere}; ctxpin={own}"),
@@ -484,5 +485,62 @@ async fn the_page_of_up_is_at_its_own_host_alone() {
         let is_known = !browser.authority.starts_with("ctxpin-3c4d");
         assert!(document == StatusCode::OK || !is_known, "{document}");
     }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_link_asks_before_it_signs_in_another_user() {
+    let server = Server::start().await;
+    let mut browser = Browser::new(&server);
+    let session = browser.sign_in().await;
+    let (eve, of_eve) = server.member("eve").await;
+    let code = of_eve.sign_in_code().await.unwrap();
+    let origin = browser.origin();
+    let sign_in = async |fields: &[(&str, &str)]| {
+        let fields = [&[("code", code.code.expose()), ("next", "/chats")], fields].concat();
+        browser.form(Some(&origin), "/sign-in", &fields).await
+    };
+    let of_eve = eve.to_string();
+    for fields in [
+        &[][..],
+        &[("instead", "x")],
+        &[("instead", of_eve.as_str())],
+    ] {
+        let asked = sign_in(fields).await;
+        assert_eq!(asked.status(), StatusCode::CONFLICT, "{fields:?}");
+        assert!(!asked.headers().contains_key(SET_COOKIE), "{fields:?}");
+        let page = asked.text().await.unwrap();
+        assert!(page.contains("You are signed in as admin."), "{page}");
+        assert!(page.contains("Sign in as eve"), "{page}");
+        assert!(page.contains("href=\"/chats\">Stay"), "{page}");
+    }
+    let me = browser.get("/api/v1/me").await.json::<Value>().await;
+    let admin = me.unwrap()["user"]["id"].as_str().unwrap().to_owned();
+    let agreed = sign_in(&[("instead", &admin)]).await;
+    assert_eq!(agreed.headers()[LOCATION], "/chats");
+    let before = std::mem::take(&mut browser.cookie);
+    browser.keep_cookie(&agreed);
+    let me = browser.get("/api/v1/me").await.json::<Value>().await;
+    assert_eq!(me.unwrap()["user"]["name"], "eve");
+    // The session that was replaced has ended.
+    assert_eq!(before, Some(format!("ctxpin={}", session.reveal())));
+    browser.cookie = before;
+    let (name, _) = problem(browser.get("/api/v1/me").await).await;
+    assert_eq!(name, ProblemName::Unauthenticated);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_link_of_the_same_user_does_not_ask() {
+    let server = Server::start().await;
+    let mut browser = Browser::new(&server);
+    browser.sign_in().await;
+    let code = server.client.sign_in_code().await.unwrap();
+    let fields = [("code", code.code.expose())];
+    let response = browser
+        .form(Some(&browser.origin()), "/sign-in", &fields)
+        .await;
+    browser.keep_cookie(&response);
+    assert_eq!(browser.get("/api/v1/me").await.status(), StatusCode::OK);
     server.stop().await;
 }
