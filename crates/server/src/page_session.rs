@@ -36,7 +36,7 @@ pub(crate) struct PageSession {
 
 impl PageSession {
     /// Returns the session of a request to one of the server's own hosts. `None` if the request has no cookie of a
-    /// session.
+    /// session, or a page of another origin has made it without leading the person here.
     ///
     /// # Errors
     ///
@@ -44,7 +44,7 @@ impl PageSession {
     /// comes with two values: another port or a sibling of the host may have set one.
     pub async fn find(parts: &Parts, app: &App) -> ApiResult<Option<Self>> {
         let is_there = |name: &str| values(&parts.headers, name).next().is_some();
-        if !is_there(SECURE_NAME) && !is_there(PLAIN_NAME) {
+        if !is_there(SECURE_NAME) && !is_there(PLAIN_NAME) || is_of_another_page(&parts.headers) {
             return Ok(None);
         }
         let origin = own_origin(parts, app)?;
@@ -99,6 +99,18 @@ impl PageSession {
             )),
         }
     }
+}
+
+/// Returns whether a page of another origin has sent the request, as the browser says (Fetch Metadata). A link there
+/// may lead the person here, but an image, a script or a frame there gets nothing of the session. `SameSite` does not
+/// keep them off, because all ports of a host are one site.
+fn is_of_another_page(headers: &HeaderMap) -> bool {
+    let is = |name: &str, words: &[&str]| {
+        let value = headers.get(name).and_then(|value| value.to_str().ok());
+        value.is_some_and(|value| words.contains(&value))
+    };
+    let is_visit = is("sec-fetch-mode", &["navigate"]) && is("sec-fetch-dest", &["document"]);
+    is("sec-fetch-site", &["same-site", "cross-site"]) && !is_visit
 }
 
 fn is_read(method: &Method) -> bool {

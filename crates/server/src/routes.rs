@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderValue, Method, StatusCode};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::from_fn_with_state;
 use axum::{Extension, Router};
 use ctxpin_model::access::Operation;
@@ -40,6 +40,9 @@ use crate::route_policy::{BodyLimit, CachePolicy, RoutePolicy, serve_by_policy};
 
 /// The path of the API.
 const API: &str = "/api/v1";
+
+/// No page of another origin gets a response as an image, a script or a frame.
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 /// The handlers of one path that have the same policy, by method.
 struct Route {
@@ -191,6 +194,10 @@ fn with_common_layers(router: Router, metrics: Arc<Metrics>) -> Router {
         .layer(SetResponseHeaderLayer::overriding(
             X_CONTENT_TYPE_OPTIONS,
             nosniff,
+        ))
+        .layer(SetResponseHeaderLayer::overriding(
+            RESOURCE_POLICY,
+            HeaderValue::from_static("same-origin"),
         ))
         .layer(from_fn_with_state(metrics, observe))
 }

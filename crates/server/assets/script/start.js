@@ -11,3 +11,9 @@ countChoices();
 startSearch();
 startSignIn();
 startStream();
+
+// A page that the browser kept when the person left it may show what they may not see any more: they may have signed
+// out, or somebody else signed in.
+addEventListener("pageshow", (event) => {
+  if (event.persisted) location.reload();
+});

@@ -364,3 +364,19 @@ async fn a_link_of_another_user_asks_first() -> Result<()> {
     server.stop().await;
     Ok(())
 }
+
+#[tokio::test]
+async fn a_page_that_the_browser_kept_is_loaded_again() -> Result<()> {
+    let server = Server::start().await;
+    let mut browser = signed_in(&server, "/chats").await?;
+    browser
+        .evaluate(
+            "window.left = true; \
+             dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))",
+        )
+        .await?;
+    browser.until(&format!("!window.left && {LIVE}")).await?;
+    browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}

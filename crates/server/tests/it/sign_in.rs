@@ -6,7 +6,7 @@ use ctxpin_protocol::http::people::TokenCreate;
 use ctxpin_protocol::problem::ProblemName;
 use reqwest::header::{AUTHORIZATION, COOKIE, HOST, LOCATION, ORIGIN, SET_COOKIE};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Method, Response, StatusCode};
+use reqwest::{Method, Response, StatusCode};
 use serde_json::Value;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -18,7 +18,7 @@ use crate::server::{Agent, SOON, Server, problem};
 /// A browser of one page.
 struct Browser<'s> {
     server: &'s Server,
-    http: Client,
+    http: reqwest::Client,
     /// The host and the port that the browser shows.
     authority: String,
     scheme: &'static str,
@@ -33,7 +33,10 @@ impl<'s> Browser<'s> {
     }
 
     fn at(server: &'s Server, authority: String, scheme: &'static str) -> Self {
-        let http = Client::builder().redirect(Policy::none()).build().unwrap();
+        let http = reqwest::Client::builder()
+            .redirect(Policy::none())
+            .build()
+            .unwrap();
         Self {
             server,
             http,
@@ -542,5 +545,36 @@ async fn a_link_of_the_same_user_does_not_ask() {
         .await;
     browser.keep_cookie(&response);
     assert_eq!(browser.get("/api/v1/me").await.status(), StatusCode::OK);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_page_at_another_port_gets_nothing_of_the_session() {
+    let server = Server::start().await;
+    let mut browser = Browser::new(&server);
+    browser.sign_in().await;
+    let check = async |[site, mode, dest]: [&str; 3], expected: StatusCode| {
+        let request = browser.request(Method::GET, "/api/v1/me");
+        let request = request
+            .header("sec-fetch-site", site)
+            .header("sec-fetch-mode", mode)
+            .header("sec-fetch-dest", dest);
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), expected, "{site} {mode} {dest}");
+        let policy = &response.headers()["cross-origin-resource-policy"];
+        assert_eq!(policy, "same-origin");
+    };
+    check(["same-origin", "cors", "empty"], StatusCode::OK).await;
+    check(["none", "navigate", "document"], StatusCode::OK).await;
+    check(["same-site", "navigate", "document"], StatusCode::OK).await;
+    for another in [
+        ["same-site", "no-cors", "image"],
+        ["same-site", "no-cors", "script"],
+        ["same-site", "cors", "empty"],
+        ["same-site", "navigate", "iframe"],
+        ["cross-site", "no-cors", "script"],
+    ] {
+        check(another, StatusCode::UNAUTHORIZED).await;
+    }
     server.stop().await;
 }
