@@ -207,9 +207,13 @@ async fn wrong_parameters_are_a_page_that_says_so() {
         check(&owner, format!("/workspaces/{id}"), gone).await;
     }
     check(&other, format!("/workspaces/{agent}"), gone).await;
-    for path in [format!("/changes/{}", "0".repeat(32)), "/changes/x".into()] {
-        check(&owner, path, gone).await;
-    }
+    check(&owner, "/changes/x".into(), gone).await;
+    // A change that was decided looks the same as one that never was.
+    let decided = owner.get(&format!("/changes/{}", "0".repeat(32)));
+    let decided = decided.send().await.unwrap();
+    assert_eq!(decided.status(), StatusCode::NOT_FOUND);
+    let decided = decided.text().await.unwrap();
+    assert!(decided.contains(">Nothing waits here</h1>"), "{decided}");
     // Each list refuses the cursor of another list, and shows no empty page after its end.
     for (list, ended) in [
         ("/chats?", Some(first)),
