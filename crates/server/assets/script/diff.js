@@ -24,8 +24,9 @@ document.addEventListener("click", async (event) => {
 });
 
 // What opens loads what it holds. Such an event does not bubble.
+const HELD = ":scope > [data-version] > a[data-more], :scope.folded > a[data-more]";
 document.addEventListener("toggle", (event) => {
-  if (event.target.open) event.target.querySelector(":scope > [data-version] > a[data-more]")?.click();
+  if (event.target.open) event.target.querySelector(HELD)?.click();
 }, true);
 
 function seenKeys() {

@@ -7,12 +7,13 @@ use axum::response::Response;
 use ctxpin_model::context::ContextView;
 use ctxpin_model::diff::Change;
 use ctxpin_model::diff::effect::{Effect, strongest};
-use ctxpin_model::resource::{Content, ResourceId, Status};
-use ctxpin_operations::diffs::{self, DiffRequest, DiffView};
-use ctxpin_protocol::convert::members::InvalidMember;
+use ctxpin_model::resource::{Content, Status};
+use ctxpin_operations::diffs::{self, DiffView};
 use serde::Deserialize;
 
-use super::diff::{DiffForm, Foot, ShownPath, TextChange, Texts, entries, kind_word, verb_word};
+use super::diff::{
+    DiffForm, Foot, Part, ShownPath, TextChange, Texts, entries, kind_word, verb_word,
+};
 use super::head::{ChatHead, ChatPage, Tab, chat_id, read};
 use crate::api_error::ApiResult;
 use crate::app::App;
@@ -20,7 +21,7 @@ use crate::pages::PageCaller;
 use crate::pages::caller::layout;
 use crate::pages::form::Wants;
 use crate::pages::frame::{Frame, html};
-use crate::pages::parts::lines::{Gap, Layout};
+use crate::pages::parts::lines::Layout;
 use crate::pages::parts::number::{Number, counted};
 use crate::pages::parts::rail::Stand;
 use crate::pages::parts::short_id::ShortId;
@@ -84,24 +85,16 @@ pub(crate) async fn page(
 ) -> ApiResult<Response> {
     let chat = chat_id(&path)?;
     let page = read(&app, &caller, chat, Tab::Changes).await?;
-    let unknown = || InvalidMember::new("file", "this is not the id of a resource");
-    let file = query.file.map(|id| id.parse().map_err(|_| unknown()));
-    let file: Option<ResourceId> = file.transpose()?;
-    let malformed = |_| InvalidMember::new("gap", "it must be two numbers of lines");
-    let gap = query
-        .gap
-        .as_deref()
-        .map(|gap| gap.parse().map_err(malformed));
-    let gap: Option<Gap> = gap.transpose()?;
+    let part = Part::read(
+        query.file.as_deref(),
+        query.lines.as_deref(),
+        query.text,
+        query.gap.as_deref(),
+    )?;
     let wants = Wants::read(&headers);
     let mut diff = None;
     if page.line.chat.drift().is_some() && page.view.tells_bodies {
-        let request = DiffRequest {
-            resource: file,
-            with_words: true,
-            with_all_lines: query.lines.as_deref() == Some("all"),
-            ..DiffRequest::default()
-        };
+        let request = part.request();
         diff = Some(diffs::diff(&app.service, caller.credential, chat, request).await?);
     }
     let weight = diff.as_ref().map_or(0, DiffView::weight);
@@ -112,10 +105,10 @@ pub(crate) async fn page(
         match (compared, wants) {
             (Some((view, changes)), Wants::Fragment) => {
                 let directory = directory(&page.view);
-                let entries = entries(view, changes, directory, true, None);
-                html(&Texts::of(&entries, layout, query.text, gap))
+                let entries = entries(view, changes, directory, true, Some("?"));
+                html(&Texts::of(&entries, layout, part))
             }
-            _ => render(page, compared, layout, file.is_some()),
+            _ => render(page, compared, layout, part.resource.is_some()),
         }
     };
     app.build_response(caller.credential, weight, render)

@@ -5,18 +5,72 @@ use askama::filters::HtmlSafe;
 use ctxpin_model::diff::effect::{Cause, Effect, Sides};
 use ctxpin_model::diff::texts::{Difference, FileDifference, Lines, Stored};
 use ctxpin_model::diff::{Change, Subject, Verb};
-use ctxpin_model::resource::{Content, Kind};
+use ctxpin_model::resource::{Content, Kind, ResourceId};
 use ctxpin_model::treatment::Removed;
-use ctxpin_operations::diffs::DiffView;
+use ctxpin_operations::diffs::{DiffRequest, DiffView};
+use ctxpin_protocol::convert::members::InvalidMember;
 
 use crate::pages::parts::command::Command;
-use crate::pages::parts::lines::{Gap, Layout, LinesTable};
+use crate::pages::parts::lines::{Gap, Layout, LinesTable, weight};
 use crate::pages::parts::number::{Size, counted};
 use crate::pages::parts::sums::Sums;
 use crate::pages::parts::text::Text;
 
 /// The number of changed lines of a text above which the page folds it.
 const FOLDED_LINES: u64 = 2_000;
+
+/// The most bytes of lines that a page of several changes shows. It folds the texts after these, so a page of hundreds
+/// of texts is light, and the reader opens the others.
+const SHOWN_BYTES_MAX: usize = 192 * 1024;
+
+/// The most bytes of lines of a change that is requested alone.
+const ALONE_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// The part of a comparison that a query asks for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::pages) struct Part {
+    /// The only change.
+    pub resource: Option<ResourceId>,
+    with_all_lines: bool,
+    /// The number of the only text to return as a fragment.
+    text: Option<usize>,
+    /// The unchanged lines to return as a fragment.
+    gap: Option<Gap>,
+}
+
+impl Part {
+    /// Reads the values of a query: the id of a change, `all` for all lines, the number of a text, and the numbers
+    /// of unchanged lines.
+    ///
+    /// # Errors
+    ///
+    /// Fails if an id or a number is malformed.
+    pub fn read(
+        file: Option<&str>,
+        lines: Option<&str>,
+        text: Option<usize>,
+        gap: Option<&str>,
+    ) -> Result<Self, InvalidMember> {
+        let unknown = |_| InvalidMember::new("file", "this is not the id of a resource");
+        let malformed = |_| InvalidMember::new("gap", "it must be two numbers of lines");
+        Ok(Self {
+            resource: file.map(|id| id.parse().map_err(unknown)).transpose()?,
+            with_all_lines: lines == Some("all"),
+            text,
+            gap: gap.map(|gap| gap.parse().map_err(malformed)).transpose()?,
+        })
+    }
+
+    /// Returns the request that compares this part.
+    pub fn request(&self) -> DiffRequest {
+        DiffRequest {
+            resource: self.resource,
+            with_words: true,
+            with_all_lines: self.with_all_lines,
+            ..DiffRequest::default()
+        }
+    }
+}
 
 /// A change with its difference, which is `None` if it does not fit into a response.
 pub(in crate::pages) type TextChange<'v> = (Change<'v>, Option<&'v Difference>);
@@ -152,7 +206,7 @@ pub(in crate::pages) fn verb_word(verb: Verb) -> &'static str {
     }
 }
 
-/// Returns the entries of a comparison. One that is requested alone is never folded. `loads` is the start of the
+/// Returns the entries of a comparison. One that is requested alone is not folded. `loads` is the start of the
 /// query by which the page can be asked for one change and for all lines of a text.
 pub(in crate::pages) fn entries<'v>(
     view: &'v DiffView,
@@ -162,6 +216,7 @@ pub(in crate::pages) fn entries<'v>(
     loads: Option<&str>,
 ) -> Vec<Entry<'v>> {
     let sides = view.sides();
+    let mut room = Room::new(is_alone);
     let entries = changes.iter().map(|(change, difference)| {
         let resource = change.head.or(change.pinned);
         let id = resource.map(|resource| resource.id().to_string());
@@ -184,7 +239,7 @@ pub(in crate::pages) fn entries<'v>(
             files: difference.map(|difference| {
                 let loads = loads.zip(id.as_deref());
                 let loads = loads.map(|(start, id)| format!("{start}file={id}"));
-                files(change, difference, &key, is_alone, loads.as_deref())
+                files(change, difference, &key, &mut room, loads.as_deref())
             }),
             path,
             id,
@@ -209,7 +264,7 @@ fn files<'v>(
     change: &Change<'v>,
     difference: &'v Difference,
     key: &str,
-    is_alone: bool,
+    room: &mut Room,
     loads: Option<&str>,
 ) -> Vec<ShownFile<'v>> {
     let is_named = change.subject == Subject::Resource(Kind::Skill);
@@ -232,14 +287,49 @@ fn files<'v>(
             label: label.map_or("", |label| below(label)),
             is_named,
             facts: facts(difference),
-            is_folded: !is_alone && sums.lines() > FOLDED_LINES,
-            load: loads.map(|load| format!("{load}#{key}")),
+            is_folded: room.folds(difference, sums),
+            load: loads.map(|load| format!("{load}&text={index}#{key}")),
             more: loads.map(|load| format!("{load}&lines=all&text={index}")),
             difference,
             sums,
         }
     });
     files.collect()
+}
+
+/// The room that a page has for lines.
+struct Room {
+    left: usize,
+    is_alone: bool,
+    is_empty: bool,
+}
+
+impl Room {
+    fn new(is_alone: bool) -> Self {
+        Self {
+            left: match is_alone {
+                true => ALONE_BYTES_MAX,
+                false => SHOWN_BYTES_MAX,
+            },
+            is_alone,
+            is_empty: true,
+        }
+    }
+
+    /// Returns whether the page folds a text: if it is very long, or if the room is used up. The first text is shown
+    /// even if it needs more than the room, because its table has a limit of its own.
+    fn folds(&mut self, difference: &FileDifference, sums: Sums) -> bool {
+        let Lines::Hunks(hunks) = &difference.lines else {
+            return false;
+        };
+        if !self.is_alone && sums.lines() > FOLDED_LINES {
+            return true;
+        }
+        let is_first = std::mem::take(&mut self.is_empty);
+        let left = self.left.checked_sub(weight(hunks));
+        self.left = left.unwrap_or(0);
+        left.is_none() && !is_first
+    }
 }
 
 /// Returns sentences about a text whose lines cannot be shown, or do not say everything.
@@ -290,19 +380,20 @@ pub(in crate::pages) struct Texts<'v> {
 }
 
 impl<'v> Texts<'v> {
-    /// Returns the texts of a change, or with `text` the one of that number, of which with `only` just a gap.
-    pub fn of(
-        entries: &'v [Entry<'_>],
-        layout: Layout,
-        text: Option<usize>,
-        only: Option<Gap>,
-    ) -> Self {
+    /// Returns the texts of a change, or the part of them that is asked for.
+    pub fn of(entries: &'v [Entry<'_>], layout: Layout, part: Part) -> Self {
+        let Part { text, gap, .. } = part;
         let files = entries.iter().flat_map(|entry| &entry.files).flatten();
         let files = files.enumerate();
-        let files = files.filter(|(index, _)| text.is_none_or(|text| text == *index));
+        let files = files.filter(|(index, file)| match text {
+            Some(text) => text == *index,
+            None => !file.is_folded,
+        });
         let tables = files.filter_map(|(_, file)| file.table(&layout));
         Self {
-            tables: tables.map(|table| LinesTable { only, ..table }).collect(),
+            tables: tables
+                .map(|table| LinesTable { only: gap, ..table })
+                .collect(),
         }
     }
 }
@@ -350,7 +441,54 @@ impl<'v> DiffForm<'v> {
 
 #[cfg(test)]
 mod tests {
+    use ctxpin_model::diff::lines::{Hunk, Line, LineKind};
+
     use super::*;
+
+    /// Returns a new text of lines of 1,000 bytes.
+    fn text(lines: usize) -> FileDifference {
+        let line = Line {
+            kind: LineKind::Added,
+            text: "x".repeat(1_000),
+            words: Vec::new(),
+            is_ended: true,
+        };
+        let hunk = Hunk {
+            pinned_start: 0,
+            pinned_lines: 0,
+            head_start: 1,
+            head_lines: lines,
+            lines: vec![line; lines],
+        };
+        FileDifference {
+            pinned: None,
+            head: Some("AGENTS.md".to_owned()),
+            line_ends: None,
+            lines: Lines::Hunks(vec![hunk]),
+        }
+    }
+
+    #[test]
+    fn texts_beyond_the_room_are_folded() {
+        let check = |is_alone, lines: &[usize], expected: &[bool]| {
+            let mut room = Room::new(is_alone);
+            let texts: Vec<_> = lines.iter().map(|lines| text(*lines)).collect();
+            let folded: Vec<_> = texts
+                .iter()
+                .map(|text| room.folds(text, Sums(text.line_counts())))
+                .collect();
+            assert_eq!(folded, expected, "{lines:?}");
+        };
+        check(
+            false,
+            &[50, 50, 50, 50, 1],
+            &[false, false, false, true, true],
+        );
+        check(false, &[300, 1], &[false, true]);
+        check(false, &[2_001, 1], &[true, false]);
+        check(true, &[300, 2_001, 1], &[false, true, true]);
+        check(true, &[2_001, 1], &[false, true]);
+    }
 
     #[test]
     fn paths_lie_below_the_directory() {

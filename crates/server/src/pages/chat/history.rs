@@ -2,6 +2,7 @@
 
 use askama::Template;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::Response;
 use ctxpin_model::context::ContextView;
 use ctxpin_model::diff::Subject;
@@ -19,13 +20,14 @@ use ctxpin_protocol::convert::pages::page_request;
 use serde::Deserialize;
 
 use super::changes::directory;
-use super::diff::{DiffForm, entries};
+use super::diff::{DiffForm, Part, Texts, entries};
 use super::head::{ChatHead, ChatPage, Tab, chat_id, read};
 use crate::api_error::ApiResult;
 use crate::app::App;
 use crate::pages::PageCaller;
 use crate::pages::caller::layout;
 use crate::pages::cursor::{CursorQuery, require_items};
+use crate::pages::form::Wants;
 use crate::pages::frame::{Frame, html};
 use crate::pages::parts::command::Command;
 use crate::pages::parts::lines::Layout;
@@ -91,6 +93,14 @@ pub(crate) struct CompareQuery {
     from: i64,
     to: i64,
     view: Option<String>,
+    /// The only change to show.
+    file: Option<String>,
+    /// `all` shows a text with all its lines.
+    lines: Option<String>,
+    /// The number of the only text to return as a fragment.
+    text: Option<usize>,
+    /// The unchanged lines to return as a fragment.
+    gap: Option<String>,
 }
 
 /// Shows the history.
@@ -244,22 +254,38 @@ pub(crate) async fn compare(
     State(app): State<App>,
     caller: PageCaller,
     path: PathParams,
+    headers: HeaderMap,
     QueryParams(query): QueryParams<CompareQuery>,
 ) -> ApiResult<Response> {
     let chat = chat_id(&path)?;
+    let part = Part::read(
+        query.file.as_deref(),
+        query.lines.as_deref(),
+        query.text,
+        query.gap.as_deref(),
+    )?;
+    let wants = Wants::read(&headers);
     let (from, from_snapshot) = pin_at(&app, &caller, chat, "from", query.from).await?;
     let (to, to_snapshot) = pin_at(&app, &caller, chat, "to", query.to).await?;
     let request = DiffRequest {
         from: Some(from_snapshot),
         to: Some(to_snapshot),
-        with_words: true,
-        ..DiffRequest::default()
+        ..part.request()
     };
     let diff = diffs::diff(&app.service, caller.credential, chat, request).await?;
     let page = read(&app, &caller, chat, Tab::History).await?;
     let layout = layout(query.view.as_deref()).unwrap_or(caller.choices.layout);
     let weight = diff.weight();
-    let render = move || render(page, [&from, &to], &diff, layout);
+    let render = move || match wants {
+        Wants::Fragment => {
+            let changes = diff.changes();
+            let loads = loads(&from, &to);
+            let directory = directory(&page.view);
+            let entries = entries(&diff, &changes, directory, true, Some(&loads));
+            html(&Texts::of(&entries, layout, part))
+        }
+        Wants::Page => render(page, [&from, &to], &diff, layout, part.resource.is_some()),
+    };
     app.build_response(caller.credential, weight, render)
         .await?
 }
@@ -269,6 +295,7 @@ fn render(
     [from, to]: [&PinRecord; 2],
     diff: &DiffView,
     layout: Layout,
+    is_alone: bool,
 ) -> ApiResult<Response> {
     let changes = diff.changes();
     let now = page.frame.now;
@@ -291,11 +318,22 @@ fn render(
             layout,
             is_within: false,
             views: Some(format!("from={}&to={}&", from.seq, to.seq)),
-            entries: entries(diff, &changes, directory.as_deref(), false, None),
+            entries: entries(
+                diff,
+                &changes,
+                directory.as_deref(),
+                is_alone,
+                Some(&loads(from, to)),
+            ),
             foot: None,
         },
         frame: page.frame.wide(),
     })
+}
+
+/// Returns the start of the queries that lead to parts of a comparison.
+fn loads(from: &PinRecord, to: &PinRecord) -> String {
+    format!("?from={}&to={}&", from.seq, to.seq)
 }
 
 fn directory_of(view: &ContextView) -> Option<String> {

@@ -9,6 +9,13 @@ use ctxpin_model::diff::lines::{CONTEXT_LINES, Hunk, Line, LineKind};
 
 use super::text::Text;
 
+/// The most bytes that the lines of one table have, as [`weight`] counts them. HTML has several times as many
+/// bytes as the text, and a browser is slow with more.
+const TABLE_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// About how many bytes the row of an empty line has.
+const ROW_BYTES: usize = 100;
+
 /// The layout of a diff.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Layout {
@@ -100,17 +107,25 @@ impl Side {
     }
 }
 
-/// The numbers of the next lines of both sides, counted from 1.
+/// The numbers of the next lines of both sides, counted from 1, and the bytes that are left for lines.
 #[derive(Clone, Copy)]
 struct At {
     pinned: usize,
     head: usize,
+    left: usize,
 }
 
 impl At {
     /// Returns the numbers of a line that both texts have, and counts on.
     fn step(&mut self) -> (usize, usize) {
         (next(&mut self.pinned), next(&mut self.head))
+    }
+
+    /// Takes the bytes of a row of the table, and returns whether enough were left.
+    fn takes<'l>(&mut self, lines: impl IntoIterator<Item = &'l Line>) -> bool {
+        let left = self.left.checked_sub(bytes(lines));
+        self.left = left.unwrap_or(0);
+        left.is_some()
     }
 
     /// Counts the lines of a row that is not shown.
@@ -140,6 +155,7 @@ impl fmt::Display for LinesTable<'_> {
             Text(self.label)
         )?;
         let mut seen = 0;
+        let mut left = TABLE_BYTES_MAX;
         for hunk in self.hunks {
             let before = lines_before(hunk.pinned_start, hunk.pinned_lines);
             if before > seen {
@@ -151,17 +167,23 @@ impl fmt::Display for LinesTable<'_> {
             let mut at = At {
                 pinned: before + 1,
                 head: lines_before(hunk.head_start, hunk.head_lines) + 1,
+                left,
             };
             for row in rows(&hunk.lines) {
                 if !self.shows(&row, at) {
                     at.skip(&row);
                     continue;
                 }
-                match self.layout {
+                let is_whole = match self.layout {
                     Layout::Unified => self.unified(f, &row, &mut at)?,
                     Layout::Split => self.split(f, &row, &mut at)?,
+                };
+                if !is_whole {
+                    self.cut(f)?;
+                    return f.write_str("</tbody></table>");
                 }
             }
+            left = at.left;
         }
         if self.hunks.last().is_some_and(may_go_on) {
             let from = seen + 1;
@@ -187,6 +209,16 @@ fn may_go_on(hunk: &Hunk) -> bool {
     let equal = hunk.lines.iter().rev();
     let equal = equal.take_while(|line| line.kind == LineKind::Context);
     equal.count() == CONTEXT_LINES
+}
+
+/// Returns about how many bytes of a page the lines of hunks have.
+pub(crate) fn weight(hunks: &[Hunk]) -> usize {
+    hunks.iter().map(|hunk| bytes(&hunk.lines)).sum()
+}
+
+fn bytes<'l>(lines: impl IntoIterator<Item = &'l Line>) -> usize {
+    let lines = lines.into_iter();
+    lines.map(|line| ROW_BYTES + line.text.len()).sum()
 }
 
 /// Groups the lines of a hunk.
@@ -228,10 +260,7 @@ impl LinesTable<'_> {
         if self.only.is_some() {
             return Ok(());
         }
-        let columns = match self.layout {
-            Layout::Unified => 3,
-            Layout::Split => 4,
-        };
+        let columns = self.columns();
         let words = match gap.to.map(|to| to + 1 - gap.from) {
             Some(1) => "1 unchanged line".to_owned(),
             Some(lines) => format!("{lines} unchanged lines"),
@@ -251,35 +280,73 @@ impl LinesTable<'_> {
         f.write_str("</td></tr>\n")
     }
 
-    fn unified(&self, f: &mut fmt::Formatter<'_>, row: &Row<'_>, at: &mut At) -> fmt::Result {
+    /// Writes a row that stands for all lines that do not fit.
+    fn cut(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let columns = self.columns();
+        writeln!(
+            f,
+            "<tr class=\"gap\"><td colspan=\"{columns}\">The lines below are too many for a page. \
+             <code>ctxpin chat diff</code> shows them.</td></tr>"
+        )
+    }
+
+    fn columns(&self) -> usize {
+        match self.layout {
+            Layout::Unified => 3,
+            Layout::Split => 4,
+        }
+    }
+
+    /// Writes the lines of a row. Returns `false` if not all of them fit into the table.
+    fn unified(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        row: &Row<'_>,
+        at: &mut At,
+    ) -> Result<bool, fmt::Error> {
         match row {
             Row::Same(line) => {
+                if !at.takes([*line]) {
+                    return Ok(false);
+                }
                 let (pinned, head) = at.step();
                 self.begin(f, Side::Head, head)?;
                 write!(f, "<td class=\"no\">{pinned}</td>")?;
                 self.linked(f, Side::Head, head)?;
-                writeln!(f, "{}</tr>", Cell("text", line))
+                writeln!(f, "{}</tr>", Cell("text", line))?;
             }
             Row::Changed { removed, added } => {
                 for line in *removed {
+                    if !at.takes([line]) {
+                        return Ok(false);
+                    }
                     let number = next(&mut at.pinned);
                     self.begin(f, Side::Pinned, number)?;
                     self.linked(f, Side::Pinned, number)?;
                     writeln!(f, "{NO_NUMBER}{}</tr>", Cell("text removed", line))?;
                 }
                 for line in *added {
+                    if !at.takes([line]) {
+                        return Ok(false);
+                    }
                     let number = next(&mut at.head);
                     self.begin(f, Side::Head, number)?;
                     f.write_str(NO_NUMBER)?;
                     self.linked(f, Side::Head, number)?;
                     writeln!(f, "{}</tr>", Cell("text added", line))?;
                 }
-                Ok(())
             }
         }
+        Ok(true)
     }
 
-    fn split(&self, f: &mut fmt::Formatter<'_>, row: &Row<'_>, at: &mut At) -> fmt::Result {
+    /// Writes the lines of a row side by side. Returns `false` if not all of them fit into the table.
+    fn split(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        row: &Row<'_>,
+        at: &mut At,
+    ) -> Result<bool, fmt::Error> {
         let (removed, added, classes) = match row {
             Row::Same(line) => {
                 let line = std::slice::from_ref(*line);
@@ -289,6 +356,9 @@ impl LinesTable<'_> {
         };
         for index in 0..removed.len().max(added.len()) {
             let (removed, added) = (removed.get(index), added.get(index));
+            if !at.takes(removed.into_iter().chain(added)) {
+                return Ok(false);
+            }
             let pinned = removed.map(|line| (next(&mut at.pinned), line));
             let head = added.map(|line| (next(&mut at.head), line));
             match (pinned, head) {
@@ -316,7 +386,7 @@ impl LinesTable<'_> {
             }
             f.write_str("</tr>\n")?;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Begins the row of a line.
@@ -379,7 +449,7 @@ mod tests {
 
     fn table(pinned: &str, head: &str, layout: Layout) -> String {
         let bounds = Bounds {
-            bytes_max: 1 << 20,
+            bytes_max: 1 << 26,
             deadline: Instant::now() + std::time::Duration::from_secs(60),
             with_words: true,
             context_lines: CONTEXT_LINES,
@@ -423,6 +493,19 @@ mod tests {
     const HEAD: &str = "1\n2\n3\n4\n5\nnew word\nmore\n7\n8\n";
 
     #[test]
+    fn a_table_has_a_limit() {
+        let text = "x\n".repeat(100_000);
+        for layout in [Layout::Unified, Layout::Split] {
+            let table = table("", &text, layout);
+            let rows = table.lines().filter(|line| line.starts_with("<tr id"));
+            assert_eq!(rows.count(), TABLE_BYTES_MAX / (ROW_BYTES + 1));
+            assert!(table.len() < 2 * TABLE_BYTES_MAX, "{} bytes", table.len());
+            assert!(table.contains("too many for a page"));
+            assert!(table.ends_with("</tbody></table>"));
+        }
+    }
+
+    #[test]
     fn unified_rows() {
         let expected = [
             "2 unchanged lines",
@@ -456,7 +539,7 @@ mod tests {
     #[test]
     fn a_gap_is_shown_alone() {
         let bounds = Bounds {
-            bytes_max: 1 << 20,
+            bytes_max: 1 << 26,
             deadline: Instant::now() + std::time::Duration::from_secs(60),
             with_words: true,
             context_lines: ALL_LINES,
