@@ -3,6 +3,7 @@
 use std::hash::Hash;
 
 use crate::agent::{Head, PushRefused};
+use crate::chat_search::ChatSearch;
 use crate::delivery::Delivery;
 use crate::drift::{Drift, DriftFacts, Hashes, drift};
 use crate::hash::{BlobHash, SnapshotId};
@@ -248,6 +249,7 @@ pub struct ChatFilter {
     pub archived: Option<bool>,
     pub client: Option<String>,
     pub reference: Option<String>,
+    pub search: Option<ChatSearch>,
     /// Whether to list only the caller's chats, even if the caller may read those of others.
     pub own: bool,
 }

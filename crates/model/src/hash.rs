@@ -73,6 +73,58 @@ hashes! {
     ContextHash,
     /// The hash of the MCP configurations and servers of a snapshot.
     ToolsHash,
+    /// A hash of a content, a context or a snapshot. No two of them are equal, so the hash alone names its object.
+    AnyHash,
+}
+
+/// The fewest digits of the beginning of a hash that is searched for.
+const BEGINNING_DIGITS_MIN: usize = 8;
+
+/// The error of parsing the beginning of a hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the beginning of a hash has 8 to 64 hexadecimal digits, after sha256: or alone")]
+pub struct MalformedBeginning;
+
+/// The beginning of a hash, as people copy it: with or without the prefix, and in any case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HashBeginning {
+    /// The digits, in lower case.
+    digits: String,
+}
+
+impl HashBeginning {
+    /// Returns the least and the greatest hash that begin so.
+    pub fn range(&self) -> [AnyHash; 2] {
+        ["0", "f"].map(|digit| {
+            let more = digit.repeat(64 - self.digits.len());
+            let mut bytes = [0; 32];
+            // The digits were checked when they were read.
+            let _ = hex::decode_to_slice(format!("{}{more}", self.digits), &mut bytes);
+            AnyHash(bytes)
+        })
+    }
+
+    /// Returns the hash, if the beginning is all of it.
+    pub fn whole(&self) -> Option<AnyHash> {
+        let [least, greatest] = self.range();
+        (least == greatest).then_some(least)
+    }
+}
+
+impl FromStr for HashBeginning {
+    type Err = MalformedBeginning;
+
+    fn from_str(text: &str) -> Result<Self, MalformedBeginning> {
+        let text = text.to_ascii_lowercase();
+        let digits = text.strip_prefix(HASH_PREFIX).unwrap_or(&text);
+        let is_hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        match is_hex && (BEGINNING_DIGITS_MIN..=64).contains(&digits.len()) {
+            true => Ok(Self {
+                digits: digits.to_owned(),
+            }),
+            false => Err(MalformedBeginning),
+        }
+    }
 }
 
 fn parse(text: &str) -> Result<[u8; 32], MalformedHash> {
@@ -116,6 +168,33 @@ mod tests {
         pieces.update(b"a");
         pieces.update(b"bc");
         assert_eq!(pieces.finish(), hash);
+    }
+
+    #[test]
+    fn a_beginning_is_read_as_people_copy_it() {
+        let whole = AnyHash::of(b"abc");
+        let read = |text: &str| text.parse::<HashBeginning>();
+        for text in [
+            whole.to_string(),
+            whole.hex(),
+            whole.to_string().to_uppercase(),
+        ] {
+            assert_eq!(read(&text).unwrap().whole(), Some(whole), "{text}");
+        }
+        let beginning = read("BA7816bf8").unwrap();
+        let [least, greatest] = beginning.range();
+        assert!(least < whole && whole < greatest);
+        assert_eq!(beginning.whole(), None);
+        for none in [
+            "",
+            "sha256:",
+            "ba7816b",
+            "ba7816bg",
+            "ba7816 bf",
+            &"a".repeat(65),
+        ] {
+            assert_eq!(read(none), Err(MalformedBeginning), "{none}");
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod agent;
 pub mod audit;
 pub mod canonical;
 pub mod chat;
+pub mod chat_search;
 pub mod compose;
 pub mod context;
 pub mod delivery;

@@ -45,6 +45,14 @@ impl<T, C> Page<T, C> {
         Self { items, next }
     }
 
+    /// Replaces the items.
+    pub fn with<U>(self, items: Vec<U>) -> Page<U, C> {
+        Page {
+            items,
+            next: self.next,
+        }
+    }
+
     /// Converts the items.
     pub fn map<U>(self, convert: impl FnMut(T) -> U) -> Page<U, C> {
         Page {

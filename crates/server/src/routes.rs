@@ -269,6 +269,8 @@ fn api_routes() -> Vec<Route> {
         Route::new(routes!(turns::read)),
         Route::new(routes!(turns::read_prompt)),
         Route::new(routes!(exposures::read)),
+        Route::new(routes!(exposures::known_hashes)),
+        Route::new(routes!(exposures::chats)),
         Route::new(routes!(watches::own)).cached(CachePolicy::Revalidate),
         Route::new(routes!(watches::chat)).cached(CachePolicy::Revalidate),
         Route::new(routes!(people::user_create, people::user_list)),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ctxpin_model::chat::{
     ChatChange, ChatCounts, ChatCreate, ChatFilter, ChatRecord, ChatState, ChatSummary, PinState,
 };
+use ctxpin_model::chat_search::ChatSearch;
 use ctxpin_model::drift::Hashes;
 use ctxpin_model::hash::{ContextHash, SnapshotId, ToolsHash};
 use ctxpin_model::id::{AgentId, ChatId, UserId};
@@ -169,6 +170,70 @@ fn filtered<'q>(
     query.value(&(page.limit + 1))
 }
 
+/// The most titles that one search reads. Its page continues there.
+const SEARCHED_MAX: i64 = 10_000;
+
+/// The titles that a statement of a search reads.
+const SEARCHED_AT_ONCE: i64 = 1_000;
+
+/// Returns the chats of a page that a search finds, newest first. The comparison is not left to the databases, which
+/// fold case in different ways. A page may have fewer items than its limit, or none, and be followed by another.
+async fn searched(
+    transaction: &mut Transaction,
+    owner: Option<&UserId>,
+    filter: &ChatFilter,
+    search: &ChatSearch,
+    page: &PageRequest<IdCursor>,
+) -> Result<Page<ChatId, IdCursor>> {
+    let mut found = Vec::new();
+    let limit = usize::try_from(page.limit).unwrap_or(0);
+    let mut after = page.after;
+    for _ in 0..SEARCHED_MAX / SEARCHED_AT_ONCE {
+        // A filtered statement reads one row more than its page has.
+        let part = PageRequest {
+            after,
+            limit: SEARCHED_AT_ONCE - 1,
+        };
+        let query = transaction
+            .query("select c.id, c.title from chats c")
+            .push(JOINS);
+        let read = |row: &mut Row| Ok((row.take::<ChatId>()?, row.take::<Option<String>>()?));
+        let lines = filtered(query, owner, filter, &part).all(read).await?;
+        let is_last = (lines.len() as i64) < SEARCHED_AT_ONCE;
+        for (id, title) in lines {
+            if search.finds(id, title.as_deref()) {
+                if found.len() == limit {
+                    return Ok(Page {
+                        items: found,
+                        next: after,
+                    });
+                }
+                found.push(id);
+            }
+            after = Some(id.uuid());
+        }
+        if is_last {
+            return Ok(Page {
+                items: found,
+                next: None,
+            });
+        }
+    }
+    Ok(Page {
+        items: found,
+        next: after,
+    })
+}
+
+/// Completes a statement that reads the chats of these ids, newest first.
+async fn of_ids<C: Columns>(query: Query<'_>, ids: &[ChatId]) -> Result<Vec<C>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let query = query.push(" where c.id in ").list(ids);
+    query.push(" order by c.id desc").all(Row::take).await
+}
+
 /// Returns the condition of a row of [`JOINS`] that a state means. The conditions of two states exclude
 /// each other, except that of an error.
 fn of_state(state: ChatState) -> impl Iterator<Item = &'static str> {
@@ -301,10 +366,17 @@ impl<R> Granted<Account, R> {
         } else {
             self.reads_of()
         };
-        let query = select(self.within(transaction)?);
-        let query = filtered(query, owner.as_ref(), filter, page);
+        let transaction = self.within(transaction)?;
+        if let Some(search) = &filter.search {
+            let found = searched(transaction, owner.as_ref(), filter, search, page).await?;
+            let items = of_ids(select(transaction), &found.items).await?;
+            return Ok(found.with(items));
+        }
+        let query = filtered(select(transaction), owner.as_ref(), filter, page);
         let chats = query.all(Row::take).await?;
-        Ok(Page::of(chats, page.limit, |chat| chat.id.uuid()))
+        Ok(Page::of(chats, page.limit, |chat: &ChatRecord| {
+            chat.id.uuid()
+        }))
     }
 
     /// Returns a page of summaries of the chats that the caller may read, newest first.
@@ -319,10 +391,17 @@ impl<R> Granted<Account, R> {
         page: &PageRequest<IdCursor>,
     ) -> Result<Page<ChatSummary, IdCursor>> {
         let owner = self.reads_of();
-        let query = select_summary(self.within(transaction)?);
-        let query = filtered(query, owner.as_ref(), filter, page);
+        let transaction = self.within(transaction)?;
+        if let Some(search) = &filter.search {
+            let found = searched(transaction, owner.as_ref(), filter, search, page).await?;
+            let items = of_ids(select_summary(transaction), &found.items).await?;
+            return Ok(found.with(items));
+        }
+        let query = filtered(select_summary(transaction), owner.as_ref(), filter, page);
         let chats = query.all(Row::take).await?;
-        Ok(Page::of(chats, page.limit, |line| line.chat.id.uuid()))
+        Ok(Page::of(chats, page.limit, |line: &ChatSummary| {
+            line.chat.id.uuid()
+        }))
     }
 
     /// Returns the titles of these chats. Leaves out chats that the caller may not read.

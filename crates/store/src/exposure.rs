@@ -34,7 +34,7 @@ columns! {
 
 /// The places of a content in all snapshots: bodies and details of resources, and files of skills. `$1` is
 /// its hash.
-const PLACES: &str = "places as (select snapshot_id, kind, source, null as path from snapshot_resources \
+pub(crate) const PLACES: &str = "places as (select snapshot_id, kind, source, null as path from snapshot_resources \
        where body = $1 or detail = $1 \
      union all \
      select f.snapshot_id, r.kind, r.source, f.path from skill_files f \
@@ -45,7 +45,7 @@ const PLACES: &str = "places as (select snapshot_id, kind, source, null as path 
 /// another user holds the content. So the statement first looks into each named snapshot, by a union that
 /// no planner turns into a search from the content, and then compares what the snapshots that hold it list.
 /// `cross join` keeps SQLite from starting with the rows of all users.
-const PLACES_IN_NAMED: &str = "held as materialized (select n.snapshot_id from named n where exists ( \
+pub(crate) const PLACES_IN_NAMED: &str = "held as materialized (select n.snapshot_id from named n where exists ( \
        select 1 from snapshot_resources r where r.snapshot_id = n.snapshot_id and r.body = $1 \
        union all \
        select 1 from snapshot_resources r where r.snapshot_id = n.snapshot_id and r.detail = $1 \
@@ -193,6 +193,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::exposed_chats::tests::own_chats_statement;
 
     ctxpin_testing::on_both_databases!(
         finding_17_the_work_for_a_reader_without_the_content_is_constant,
@@ -286,19 +287,24 @@ mod tests {
     /// Checks that a search for what others hold takes a reader as much work as a search for what they do
     /// not hold.
     async fn check(test: &TestService, held_by_others: &str, not_held: &str, reader: Uuid) {
-        for sql in [pinned_statement(true), turn_statement(true)] {
-            let sql = sql.concat();
+        // The third statement reads the reader's own rows several times, in an order that depends on their ids.
+        for (sql, steps_max, rows_max) in [
+            (pinned_statement(true).concat(), LOOKUP_STEPS_MAX, 0),
+            (turn_statement(true).concat(), LOOKUP_STEPS_MAX, 0),
+            (own_chats_statement(), HOLDERS as u64, 4),
+        ] {
             let held = work(test, &sql, held_by_others, reader).await;
             let not_held = work(test, &sql, not_held, reader).await;
             let difference = held.abs_diff(not_held);
             match &test.storage {
                 Storage::Sqlite(_) => assert!(
-                    difference <= LOOKUP_STEPS_MAX,
+                    difference <= steps_max,
                     "{held} steps against {not_held}: {sql}"
                 ),
-                Storage::Postgres { .. } => {
-                    assert_eq!(difference, 0, "{held} rows against {not_held}: {sql}");
-                }
+                Storage::Postgres { .. } => assert!(
+                    difference <= rows_max,
+                    "{held} rows against {not_held}: {sql}"
+                ),
             }
         }
     }

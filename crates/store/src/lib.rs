@@ -16,6 +16,7 @@ pub mod database;
 pub mod deed;
 pub mod enrolment_codes;
 pub mod error;
+pub mod exposed_chats;
 pub mod exposure;
 pub mod fault;
 pub mod grant;

@@ -48,6 +48,7 @@ const MIGRATIONS: &[Texts] = &[
     migration!(each, "0010_passes"),
     migration!(each, "0011_enrolment_codes"),
     migration!(both, "0012_recent_pins"),
+    migration!(both, "0013_contexts"),
 ];
 
 /// The version of the newest schema that this release knows.

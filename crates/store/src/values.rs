@@ -12,7 +12,8 @@ use ctxpin_model::agent::Replaces;
 use ctxpin_model::audit::AuditOutcome;
 use ctxpin_model::delivery::Delivery;
 use ctxpin_model::door::Door;
-use ctxpin_model::hash::{BlobHash, ContextHash, SnapshotId, ToolsHash};
+use ctxpin_model::exposure::HashKind;
+use ctxpin_model::hash::{AnyHash, BlobHash, ContextHash, SnapshotId, ToolsHash};
 use ctxpin_model::id::{AgentId, AuditId, ChatId, EnrolmentCodeId, ProcessId, TokenId, UserId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::pass::PassKind;
@@ -256,7 +257,7 @@ macro_rules! hashes {
     )+};
 }
 
-hashes!(BlobHash, SnapshotId, ContextHash, ToolsHash);
+hashes!(AnyHash, BlobHash, SnapshotId, ContextHash, ToolsHash);
 
 impl Value for [u8; 32] {
     type Plain = Vec<u8>;
@@ -296,6 +297,7 @@ words!(
     Reason,
     Delivery,
     Door,
+    HashKind,
     Roles,
     Scopes,
     Limit,

@@ -7,6 +7,7 @@ mod chat;
 mod check;
 mod completions;
 mod down;
+mod exposure;
 mod open;
 mod prompt;
 mod push;
@@ -56,6 +57,7 @@ enum Command {
     Down(down::Down),
     Chat(chat::Noun),
     Change(change::Noun),
+    Exposure(exposure::Exposure),
     Open(open::Open),
     Prompt(prompt::Prompt),
     Skill(skill::Noun),
@@ -108,6 +110,7 @@ impl Cli {
             Command::Down(down) => down.run().await?,
             Command::Chat(noun) => return noun.run().await,
             Command::Change(noun) => return noun.run().await,
+            Command::Exposure(exposure) => exposure.run().await?,
             Command::Open(open) => open.run().await?,
             Command::Prompt(prompt) => prompt.run().await?,
             Command::Skill(noun) => noun.run().await?,
@@ -237,6 +240,9 @@ mod tests {
         );
         check("ctxpin token create --expires-at tomorrow", false);
         check("ctxpin token create --scope root", false);
+        check("ctxpin exposure", false);
+        check("ctxpin exposure 0123abcd", true);
+        check("ctxpin exposure 0123abcd --file f", false);
         check("ctxpin agent create", false);
         check("ctxpin completions fish", true);
         check("ctxpin completions dos", false);

@@ -3,8 +3,9 @@
 use ctxpin_model::access::{ActorRef, Operation};
 use ctxpin_model::audit::AuditObject;
 use ctxpin_model::chat::{ChatChange, ChatCounts, ChatCreate, ChatFilter, ChatState, ChatSummary};
+use ctxpin_model::chat_search::ChatSearch;
 use ctxpin_model::history::{StepRequest, StepStand};
-use ctxpin_model::page::PageRequest;
+use ctxpin_model::page::{IdCursor, PageRequest};
 use ctxpin_model::pin::Reason;
 use ctxpin_model::policy::Policy;
 use ctxpin_model::tools_mode::ToolsMode;
@@ -42,6 +43,7 @@ ctxpin_testing::on_both_databases!(
     a_deleted_chat_takes_its_history_and_leaves_its_children,
     chats_are_listed_by_filter,
     chats_are_counted_and_listed_by_state,
+    chats_are_found_by_title_and_by_id,
     a_summary_says_how_far_a_pin_is_behind,
     an_auditor_counts_the_chats_of_all,
     a_map_shows_at_which_head_a_pin_stood,
@@ -564,6 +566,56 @@ async fn chats_are_listed_by_filter(test: &TestService) {
         ..all()
     };
     assert_eq!(listed(of_client).await, [new.id]);
+}
+
+async fn chats_are_found_by_title_and_by_id(test: &TestService) {
+    let scene = Scene::new(test).await;
+    let mut chats = Vec::new();
+    for title in [
+        "Überweisung prüfen",
+        "Refund flow",
+        "überweisung 2",
+        "Payments",
+    ] {
+        let request = ChatCreate {
+            title: Some(title.into()),
+            ..ChatCreate::default()
+        };
+        let chat = TestChat::create(scene.service, scene.owner, &request).await;
+        chats.push(chat.unwrap().id);
+        scene.minute();
+    }
+    let found = async |by, search: ChatSearch, page: &PageRequest<IdCursor>| {
+        let filter = ChatFilter {
+            search: Some(search),
+            ..ChatFilter::default()
+        };
+        let listed = chats::list(scene.service, by, &filter, page).await.unwrap();
+        let told = chats::summaries(scene.service, by, &filter, page)
+            .await
+            .unwrap();
+        let ids: Vec<_> = listed.items.iter().map(|chat| chat.id).collect();
+        let told: Vec<_> = told.items.iter().map(|line| line.chat.id).collect();
+        assert_eq!(ids, told);
+        (ids, listed.next)
+    };
+    let newest = PageRequest::newest(10);
+    let search = ChatSearch::by_title("ÜBERWEISUNG");
+    let both = found(scene.owner, search.clone(), &newest).await;
+    assert_eq!(both, (vec![chats[2], chats[0]], None));
+    let (first, next) = found(scene.owner, search.clone(), &PageRequest::newest(1)).await;
+    assert_eq!(first, [chats[2]]);
+    let after = PageRequest {
+        after: next,
+        limit: 1,
+    };
+    let (second, _) = found(scene.owner, search.clone(), &after).await;
+    assert_eq!(second, [chats[0]]);
+    let id = chats[1].uuid().simple().to_string();
+    let by_id = ChatSearch::by_title_or_id(&id[24..]);
+    assert_eq!(found(scene.owner, by_id, &newest).await.0, [chats[1]]);
+    let stranger = member(scene.service, scene.owner, "stranger").await;
+    assert_eq!(found(stranger, search, &newest).await, (vec![], None));
 }
 
 /// Returns the summaries of a state, newest first.

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use ctxpin_model::chat::{ChatChange, ChatCreate, ChatFilter, ChatRecord};
+use ctxpin_model::chat_search::ChatSearch;
 use ctxpin_model::id::{AgentId, ChatId};
 use ctxpin_model::resource::UnknownWord;
 
@@ -91,6 +92,7 @@ pub fn chat_filter(query: chats::ChatQuery) -> Result<ChatFilter, InvalidMember>
         archived: query.archived,
         client: named("client", query.client)?,
         reference: named("reference", query.reference)?,
+        search: named("title", query.title)?.map(|title| ChatSearch::by_title(&title)),
         own: false,
     })
 }

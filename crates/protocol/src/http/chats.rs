@@ -137,6 +137,10 @@ pub struct ChatQuery {
     /// Chats with this reference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
+    /// Chats whose title contains this text, whatever its case. Such a page may have fewer items than its `limit`, or
+    /// none, and a `next`: the server reads 10,000 titles for each page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
     /// The `next` of the previous page; absent for the first page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,

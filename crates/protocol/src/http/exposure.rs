@@ -5,6 +5,69 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+/// The hashes that begin as the caller asked, as far as the caller may read about their chats.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct KnownHashes {
+    pub items: Vec<KnownHash>,
+    /// Whether these are all. More digits find fewer.
+    pub complete: bool,
+}
+
+/// A hash that the server knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct KnownHash {
+    /// `content`, `context` or `snapshot`.
+    pub kind: String,
+    pub hash: String,
+}
+
+/// A chat that had a content, a context or a snapshot in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ChatExposure {
+    pub chat_id: Uuid,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// The workspace of the chat's agent; absent for a chat without an agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<String>,
+    /// The periods in which the chat's pin held it, newest first. They cover the newest 100 of the pins that held it.
+    pub periods: Vec<ExposedPeriod>,
+    /// The turns that had it in force; null if no turn had.
+    #[schema(required = true)]
+    pub turns: Option<ExposedTurns>,
+}
+
+/// A period in which a chat's pin held a content, a context or a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ExposedPeriod {
+    /// The kind of the resource that had the content; absent for a context or a snapshot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// The source of the resource that had the content; absent for a context or a snapshot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// The path of the skill's file that had the content; absent for the resource's own bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// The `seq` of the first pin of the period.
+    pub from_seq: i64,
+    /// When that pin was made.
+    pub from: DateTime<Utc>,
+    /// When another pin ended the period; null while it lasts.
+    #[schema(required = true)]
+    pub until: Option<DateTime<Utc>>,
+}
+
+/// The turns of a chat that had a content, a context or a snapshot in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ExposedTurns {
+    pub count: u64,
+    /// The number of the first of them.
+    pub first: i64,
+    /// The number of the last of them. Turns between the two may have had something else.
+    pub last: i64,
+}
+
 /// The chats and turns in which a content was in force, as far as the caller may read about them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Exposure {

@@ -7,7 +7,7 @@ use ctxpin_protocol::http::audit::AuditEntry;
 use ctxpin_protocol::http::chats::{Chat, ChatChange, ChatCreate, ChatQuery};
 use ctxpin_protocol::http::context::{Context, ContextMove, RefreshFilter};
 use ctxpin_protocol::http::diff::{Diff, DiffQuery};
-use ctxpin_protocol::http::exposure::Exposure;
+use ctxpin_protocol::http::exposure::{ChatExposure, Exposure, KnownHashes};
 use ctxpin_protocol::http::history::{HistoryQuery, Pin};
 use ctxpin_protocol::http::page::{Page, PageQuery};
 use ctxpin_protocol::http::people::{
@@ -235,6 +235,16 @@ fn skills_and_turns() {
 
 #[test]
 fn exposures() {
+    check::<KnownHashes>(r#"{"items":[{"kind":"context","hash":"sha256:a"}],"complete":true}"#);
+    check::<ChatExposure>(
+        r#"{"chat_id":"00000000-0000-0000-0000-000000000001","title":"t","workspace":"w","periods":[
+{"kind":"skill","source":"/w/skills/s/SKILL.md","path":"a","from_seq":1,"from":"2026-01-02T03:04:05Z","until":null}],
+"turns":{"count":2,"first":1,"last":3}}"#,
+    );
+    check::<ChatExposure>(
+        r#"{"chat_id":"00000000-0000-0000-0000-000000000001","periods":[
+{"from_seq":1,"from":"2026-01-02T03:04:05Z","until":"2026-01-02T03:04:06Z"}],"turns":null}"#,
+    );
     check::<Exposure>(
         r#"{"chats":[{"chat_id":"00000000-0000-0000-0000-000000000001","kind":"skill",
 "source":"/w/skills/s/SKILL.md","path":"a","from_seq":1,"from":"2026-01-02T03:04:05Z","until":"2026-01-02T03:04:06Z"},

@@ -1,19 +1,27 @@
-//! Search by content: the chats and turns that had a text in force.
+//! The search: chats by their titles and ids, and by what they had in force: a text, a context or a snapshot.
 
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use ctxpin_model::exposure::{Exposure, PinnedExposure};
-use ctxpin_model::hash::{BlobHash, HASH_PREFIX};
+use ctxpin_model::chat::ChatFilter;
+use ctxpin_model::chat_search::ChatSearch;
+use ctxpin_model::exposure::{ChatExposure, ExposedPeriod, HashKind, KnownHash};
+use ctxpin_model::hash::{AnyHash, HashBeginning};
 use ctxpin_model::id::ChatId;
 use ctxpin_model::moment::Moment;
-use ctxpin_operations::exposures;
+use ctxpin_operations::{agents, chats, exposures};
+use ctxpin_protocol::convert::members::chosen_name;
+use ctxpin_protocol::convert::pages::page_request;
 use serde::Deserialize;
+use url::form_urlencoded;
+use uuid::Uuid;
 
 use super::answer::see_other;
 use super::caller::PageCaller;
+use super::chats::{ChatRow, RowEnd};
 use super::frame::{Frame, Place, html};
 use super::parts::number::counted;
+use super::parts::rail::Stand;
 use super::parts::short_id::ShortId;
 use super::parts::text::Text;
 use super::parts::time::Time;
@@ -21,8 +29,8 @@ use crate::api_error::ApiResult;
 use crate::app::App;
 use crate::params::QueryParams;
 
-/// The most chats that the page lists.
-const CHATS_SHOWN_MAX: usize = 200;
+/// The most periods that the page shows of one chat.
+const PERIODS_SHOWN_MAX: usize = 5;
 
 /// The page of a search.
 #[derive(Template)]
@@ -30,26 +38,48 @@ const CHATS_SHOWN_MAX: usize = 200;
 struct SearchPage {
     frame: Frame,
     query: String,
-    /// `None` if nothing was searched for.
-    found: Option<Found>,
-    /// Whether the text is neither a hash nor an id.
-    is_unreadable: bool,
+    /// Whether something was searched for.
+    is_asked: bool,
+    /// The chats with such a title or id.
+    named: Vec<ChatRow>,
+    more_named: Option<String>,
+    /// The hashes that begin so, if there are several.
+    hashes: Vec<Hash>,
+    has_more_hashes: bool,
+    /// What the one hash was in force in.
+    exposed: Option<Exposed>,
 }
 
-/// What had a content in force.
-struct Found {
+/// A hash to choose.
+struct Hash {
+    kind: HashKind,
+    hash: String,
+}
+
+/// The chats that had something in force.
+struct Exposed {
+    /// What the hash is the hash of. `None` if the server knows no such hash.
+    kind: Option<HashKind>,
     hash: ShortId,
-    counts: String,
     rows: Vec<Row>,
-    has_more: bool,
+    next: Option<String>,
+    is_first: bool,
 }
 
-/// A chat that had a content in force.
+/// A chat that had something in force.
 struct Row {
     chat: ChatId,
+    title: String,
+    workspace: Option<String>,
     short_id: ShortId,
-    source: String,
     turns: String,
+    periods: Vec<Period>,
+    more_periods: usize,
+}
+
+/// A period in which a chat's pin held something.
+struct Period {
+    place: Option<String>,
     from: Time,
     until: Option<Time>,
 }
@@ -59,98 +89,182 @@ struct Row {
 #[serde(deny_unknown_fields)]
 pub(crate) struct SearchQuery {
     q: Option<String>,
+    /// Where the list of chats with such a title continues.
+    titles: Option<String>,
+    /// Where the list of chats that had it in force continues.
+    cursor: Option<String>,
 }
 
-/// Shows the page. An id leads to its chat.
+/// Shows the page. A whole id leads to its chat or its workspace.
 pub(crate) async fn page(
     State(app): State<App>,
     caller: PageCaller,
     QueryParams(query): QueryParams<SearchQuery>,
 ) -> ApiResult<Response> {
-    let text = query.q.as_deref().unwrap_or_default().trim();
-    if let Ok(chat) = text.parse::<ChatId>() {
-        return Ok(see_other(&format!("/chats/{chat}")));
+    let text = query.q.as_deref().unwrap_or_default().trim().to_owned();
+    if let Some(path) = object_of(&app, &caller, &text).await {
+        return Ok(see_other(&path));
     }
-    let hash = content_hash(text);
     let frame = Frame::read(&app, &caller, Place::Search, "Search").await?;
-    let mut found = None;
-    if let Some(hash) = hash {
-        let exposure = exposures::read(&app.service, caller.credential, hash).await?;
-        found = Some(Found::new(hash, &exposure, frame.now));
-    }
-    html(&SearchPage {
-        query: text.to_owned(),
-        is_unreadable: hash.is_none() && !text.is_empty(),
-        found,
+    let mut page = SearchPage {
+        is_asked: !text.is_empty(),
+        query: text,
+        named: Vec::new(),
+        more_named: None,
+        hashes: Vec::new(),
+        has_more_hashes: false,
+        exposed: None,
         frame,
-    })
+    };
+    if page.is_asked {
+        let text = chosen_name("q", page.query.clone())?;
+        // The list that goes on is shown alone.
+        if query.cursor.is_none() {
+            page.find_named(&app, &caller, &text, query.titles.as_deref())
+                .await?;
+        }
+        if query.titles.is_none()
+            && let Ok(beginning) = text.parse()
+        {
+            page.find_exposed(&app, &caller, &beginning, query.cursor.as_deref())
+                .await?;
+        }
+    }
+    html(&page)
 }
 
-/// Reads a hash, with or without its prefix.
-fn content_hash(text: &str) -> Option<BlobHash> {
-    let text = text.to_ascii_lowercase();
-    match text.starts_with(HASH_PREFIX) {
-        true => text.parse().ok(),
-        false => format!("{HASH_PREFIX}{text}").parse().ok(),
+/// Returns the path of the object with this id, if the caller may read it.
+async fn object_of(app: &App, caller: &PageCaller, text: &str) -> Option<String> {
+    let id: Uuid = text.parse().ok().filter(|_| text.contains('-'))?;
+    let (service, credential) = (&app.service, caller.credential);
+    if chats::read(service, credential, id.into()).await.is_ok() {
+        return Some(format!("/chats/{id}"));
+    }
+    let agent = agents::read(service, credential, id.into()).await;
+    agent.is_ok().then(|| format!("/workspaces/{id}"))
+}
+
+impl SearchPage {
+    /// Returns the path of a page of the same search.
+    fn path(&self, list: &str, cursor: Uuid) -> String {
+        let query: String = form_urlencoded::byte_serialize(self.query.as_bytes()).collect();
+        format!("/search?q={query}&{list}={cursor}")
+    }
+
+    /// Finds the chats with such a title or id.
+    async fn find_named(
+        &mut self,
+        app: &App,
+        caller: &PageCaller,
+        text: &str,
+        cursor: Option<&str>,
+    ) -> ApiResult<()> {
+        let filter = ChatFilter {
+            search: Some(ChatSearch::by_title_or_id(text)),
+            ..ChatFilter::default()
+        };
+        let asked = page_request(cursor, None)?;
+        let found = chats::summaries(&app.service, caller.credential, &filter, &asked).await?;
+        let rows = found.items.iter();
+        self.named = rows
+            .map(|line| ChatRow::new(line, self.frame.now))
+            .collect();
+        self.more_named = found.next.map(|next| self.path("titles", next));
+        Ok(())
+    }
+
+    /// Finds the hashes that begin so. If there is one, it finds the chats that had it in force.
+    async fn find_exposed(
+        &mut self,
+        app: &App,
+        caller: &PageCaller,
+        beginning: &HashBeginning,
+        cursor: Option<&str>,
+    ) -> ApiResult<()> {
+        let asked = page_request(cursor, None)?;
+        let known = exposures::hashes(&app.service, caller.credential, beginning).await?;
+        let (kind, hash): (_, AnyHash) = match (&known.items[..], beginning.whole()) {
+            ([one], _) => (Some(one.kind), one.hash),
+            ([], Some(whole)) => (None, whole),
+            (several, _) => {
+                self.hashes = several.iter().map(Hash::new).collect();
+                self.has_more_hashes = !known.is_complete;
+                return Ok(());
+            }
+        };
+        let found = exposures::chats(&app.service, caller.credential, hash, &asked).await?;
+        let now = self.frame.now;
+        self.exposed = Some(Exposed {
+            kind,
+            hash: ShortId::of_hash(hash, "hash"),
+            rows: found.items.iter().map(|chat| Row::new(chat, now)).collect(),
+            next: found.next.map(|next| self.path("cursor", next)),
+            is_first: cursor.is_none(),
+        });
+        Ok(())
+    }
+
+    /// Returns whether there was a search and it found nothing, not even a hash that was never in force.
+    fn has_nothing(&self) -> bool {
+        let is_unknown =
+            |found: &Exposed| found.rows.is_empty() && found.kind.is_none() && found.is_first;
+        self.is_asked
+            && self.named.is_empty()
+            && self.more_named.is_none()
+            && self.hashes.is_empty()
+            && self.exposed.as_ref().is_none_or(is_unknown)
+    }
+
+    /// Returns whether the text has the form of a hash or of its beginning.
+    fn is_hash(&self) -> bool {
+        self.query.parse::<HashBeginning>().is_ok()
     }
 }
 
-impl Found {
-    fn new(hash: BlobHash, exposure: &Exposure, now: Moment) -> Self {
-        let mut chats: Vec<_> = exposure.chats.iter().map(|period| period.chat).collect();
-        chats.sort_unstable();
-        chats.dedup();
-        let periods = exposure.chats.iter().take(CHATS_SHOWN_MAX);
+impl Hash {
+    fn new(known: &KnownHash) -> Self {
         Self {
-            hash: ShortId::of_hash(hash, "hash"),
-            counts: format!(
-                "{} and {}",
-                counted(chats.len() as u64, "chat"),
-                counted(exposure.turns.len() as u64, "turn")
-            ),
-            rows: periods
-                .map(|period| Row::new(period, exposure, now))
-                .collect(),
-            has_more: exposure.chats.len() > CHATS_SHOWN_MAX,
+            kind: known.kind,
+            hash: known.hash.to_string(),
         }
     }
 }
 
 impl Row {
-    fn new(period: &PinnedExposure, exposure: &Exposure, now: Moment) -> Self {
-        let is_in = |at: Moment| period.from <= at && period.until.is_none_or(|until| at < until);
-        let turns = exposure.turns.iter();
-        let turns = turns.filter(|turn| turn.chat == period.chat && is_in(turn.started_at));
-        let numbers: Vec<_> = turns.map(|turn| turn.number).collect();
-        let source = match &period.path {
-            Some(path) => format!("{} of {}", path, period.source),
-            None => period.source.clone(),
-        };
+    fn new(exposed: &ChatExposure, now: Moment) -> Self {
+        let periods = exposed.periods.iter().take(PERIODS_SHOWN_MAX);
+        let title = exposed.title.clone();
         Self {
-            chat: period.chat,
-            short_id: ShortId::of_id(period.chat, "chat's id"),
-            source,
-            turns: match (numbers.iter().min(), numbers.iter().max()) {
-                (Some(first), Some(last)) if first != last => format!("turns {first} to {last}"),
-                (Some(first), _) => format!("turn {first}"),
-                (None, _) => "no turn".to_owned(),
+            chat: exposed.chat,
+            title: title.unwrap_or_else(|| "Untitled".to_owned()),
+            workspace: exposed.workspace.clone(),
+            short_id: ShortId::of_id(exposed.chat, "chat's id"),
+            turns: match exposed.turns {
+                None => "no turn".to_owned(),
+                Some(turns) if turns.count == 1 => format!("turn {}", turns.first),
+                Some(turns) => format!(
+                    "{}, {} to {}",
+                    counted(turns.count, "turn"),
+                    turns.first,
+                    turns.last
+                ),
             },
-            from: Time::clock(period.from, now),
-            until: period.until.map(|until| Time::clock(until, now)),
+            periods: periods.map(|period| Period::new(period, now)).collect(),
+            more_periods: exposed.periods.len().saturating_sub(PERIODS_SHOWN_MAX),
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hashes_are_read_as_people_copy_them() {
-        let hash = BlobHash::of(b"abc");
-        for text in [hash.to_string(), hash.hex(), hash.hex().to_uppercase()] {
-            assert_eq!(content_hash(&text), Some(hash), "{text}");
+impl Period {
+    fn new(period: &ExposedPeriod, now: Moment) -> Self {
+        let place = period.place.as_ref();
+        Self {
+            place: place.map(|place| match &place.path {
+                Some(path) => format!("{} of {}", path, place.source),
+                None => place.source.clone(),
+            }),
+            from: Time::clock(period.from, now),
+            until: period.until.map(|until| Time::clock(until, now)),
         }
-        assert_eq!(content_hash("abc"), None);
     }
 }

@@ -194,6 +194,7 @@ async fn pages_as_reviewed(server: Server) {
         "search-found",
         &browser.page(&format!("/search?q={text}")).await,
     );
+    check_golden("search-title", &browser.page("/search?q=PAYMENT").await);
     check_golden(
         "search-none",
         &browser.page(&format!("/search?q={}", "0".repeat(64))).await,

@@ -37,6 +37,7 @@ fn operation(id: &str) -> Operation {
         "watch" => Operation::ChatList,
         "chat_watch" => Operation::ChatRead,
         "own_usage_read" => Operation::UsageRead,
+        "known_hash_list" | "exposed_chat_list" => Operation::ExposureRead,
         "pending_chat_list" => Operation::PendingChangeList,
         "bulk_move" => Operation::PinMove,
         "turn_prompt_read" => Operation::PromptRead,

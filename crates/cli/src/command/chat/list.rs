@@ -33,6 +33,9 @@ pub struct List {
     /// Only chats with this reference
     #[arg(long)]
     reference: Option<String>,
+    /// Only chats whose title contains this text, whatever its case
+    #[arg(long, value_name = "TEXT")]
+    title: Option<String>,
     #[command(flatten)]
     page: PageArguments,
     #[command(flatten)]
@@ -57,6 +60,7 @@ impl List {
             archived: (!self.all).then_some(self.archived),
             client: self.client,
             reference: self.reference,
+            title: self.title,
             cursor: self.page.cursor,
             limit: Some(self.page.limit),
         };
@@ -65,6 +69,11 @@ impl List {
             return say::print_json(&page);
         }
         if page.items.is_empty() {
+            if page.next.is_some() {
+                say::note("no such chats among the newest 10000");
+                say_next(page.next.as_deref());
+                return Ok(());
+            }
             say::note("no such chats; `ctxpin chat new` creates one");
             return Ok(());
         }

@@ -1,0 +1,291 @@
+//! Exposures by chat: the chats that had a content, a context or a snapshot in force, each with its periods and its
+//! turns. A hash names one of the three, so a statement looks for all of them.
+
+use std::collections::HashMap;
+
+use ctxpin_model::exposure::{
+    ChatExposure, ExposedPeriod, ExposedPlace, ExposedTurns, HashKind, KnownHash, joined,
+};
+use ctxpin_model::hash::{AnyHash, HashBeginning};
+use ctxpin_model::id::{ChatId, UserId};
+use ctxpin_model::page::{IdCursor, Page, PageRequest};
+
+use crate::database::Transaction;
+use crate::error::Result;
+use crate::exposure::{PLACES, PLACES_IN_NAMED};
+use crate::grant::{Granted, object::Account};
+use crate::query::Query;
+use crate::values::{Row, columns};
+
+/// The most hashes that one beginning finds. More digits find fewer.
+pub const KNOWN_HASHES_MAX: i64 = 20;
+
+/// The most moves of one chat that are read for its periods, the newest ones.
+const MOVES_OF_CHAT_MAX: i64 = 100;
+
+columns! {
+    PERIOD of ExposedPeriod {
+        place: "x.kind, x.source, x.path",
+        from_seq: "p.seq",
+        from: "p.pinned_at",
+        until: "n.pinned_at",
+    }
+}
+
+impl crate::values::Columns for Option<ExposedPlace> {
+    fn take(row: &mut Row) -> Result<Self> {
+        let kind = row.take()?;
+        let source: Option<String> = row.take()?;
+        let path = row.take()?;
+        let place = |(kind, source)| ExposedPlace { kind, source, path };
+        Ok(Option::zip(kind, source).map(place))
+    }
+}
+
+/// The pins of the chats in `own`, what their turns had in force, and the snapshots of both with their contexts.
+const OWN_SNAPSHOTS: &str = ", stays as materialized (select p.chat_id, p.seq, p.snapshot_id, p.pinned_at from own \
+       cross join chat_pins p where p.chat_id = own.id and p.snapshot_id is not null), \
+     taken as materialized (select distinct t.chat_id, t.snapshot_id, t.tools_snapshot from own \
+       cross join turns t where t.chat_id = own.id), \
+     named as materialized (select snapshot_id from stays \
+       union select snapshot_id from taken where snapshot_id is not null \
+       union select tools_snapshot from taken where tools_snapshot is not null), \
+     contexts as materialized (select s.id as snapshot_id, s.context_hash from named n \
+       cross join snapshots s where s.id = n.snapshot_id), ";
+
+/// The snapshots of `contexts` that the hash names as a whole.
+const WHOLE_IN_NAMED: &str = ", whole as materialized (select snapshot_id from contexts \
+       where snapshot_id = $1 or context_hash = $1)";
+
+/// The snapshots of all users that the hash names as a whole.
+const WHOLE: &str = ", whole as materialized (select id as snapshot_id from snapshots \
+       where id = $1 or context_hash = $1)";
+
+/// The snapshots that a pin gives to a model with the hash, those that hold it at all, and those that give it
+/// through their tools.
+const GIVEN: &str = ", given as materialized (select snapshot_id from places \
+         where kind in ('instruction_file', 'skill') union select snapshot_id from whole), \
+     held_by as materialized (select snapshot_id from places union select snapshot_id from whole), \
+     tooled as materialized (select snapshot_id from places where kind in ('mcp_config', 'mcp_server'))";
+
+/// The chats of `own` that had the hash in force.
+const OWN_EXPOSED: &str = "select p.chat_id from stays p \
+       where p.snapshot_id in (select snapshot_id from held_by) \
+     union select t.chat_id from taken t where t.tools_snapshot in (select snapshot_id from tooled)";
+
+/// The chats of all users that had the hash in force.
+const EXPOSED: &str = "select p.chat_id from held_by g join chat_pins p on p.snapshot_id = g.snapshot_id \
+     union select t.chat_id from tooled g join turns t on t.tools_snapshot = g.snapshot_id";
+
+/// Adds the chats of `owner`, as `own`.
+fn of_owner<'q>(query: Query<'q>, owner: &UserId) -> Query<'q> {
+    query
+        .push("with own as materialized (select id, title, agent_id from chats where owner_id = ")
+        .value(owner)
+        .push(")")
+}
+
+/// Adds what the chats in `own` had in force of the hash `$1`.
+fn in_own(query: Query<'_>) -> Query<'_> {
+    query.push_all([OWN_SNAPSHOTS, PLACES_IN_NAMED, WHOLE_IN_NAMED, GIVEN])
+}
+
+/// Adds the statement that finds chats by the hash `$1`, among those of an owner or of all users.
+fn chats<'q>(query: Query<'q>, owner: Option<&UserId>, page: &PageRequest<IdCursor>) -> Query<'q> {
+    let (query, exposed, readable) = match owner {
+        Some(owner) => (in_own(of_owner(query, owner)), OWN_EXPOSED, "own"),
+        None => (
+            query.push_all(["with ", PLACES, WHOLE, GIVEN]),
+            EXPOSED,
+            "chats",
+        ),
+    };
+    let mut query = query
+        .push(" select c.id, c.title, (select a.workspace from agents a where a.id = c.agent_id) from (")
+        .push(exposed)
+        .push(") e join ")
+        .push(readable)
+        .push(" c on c.id = e.chat_id");
+    if let Some(after) = &page.after {
+        query = query.push(" where c.id < ").value(after);
+    }
+    let query = query.push(" order by c.id desc limit ");
+    query.value(&(page.limit + 1))
+}
+
+/// Adds these chats, as `own`.
+fn of_chats<'q>(query: Query<'q>, chats: &[ChatId]) -> Query<'q> {
+    query
+        .push("with own as materialized (select id from chats where id in ")
+        .list(chats)
+        .push(")")
+}
+
+/// Adds the statement that finds hashes by their beginning, among those of an owner's chats and agents or of all
+/// users.
+fn hashes<'q>(query: Query<'q>, owner: Option<&UserId>, beginning: &HashBeginning) -> Query<'q> {
+    let [least, greatest] = &beginning.range();
+    let between = |query: Query<'q>| query.value(least).push(" and ").value(greatest);
+    let contents =
+        " select kind, hash from (select 'content' as kind, hash from user_contents where ";
+    let (query, snapshots) = match owner {
+        Some(owner) => {
+            let query =
+                of_owner(query, owner).push_all([OWN_SNAPSHOTS, "asked as (select 1)", contents]);
+            let query = query.push("user_id = ").value(owner).push(" and ");
+            (
+                query,
+                "(select snapshot_id as id, context_hash from contexts) s",
+            )
+        }
+        None => (query.push(contents), "snapshots s"),
+    };
+    let query = between(query.push("hash between "));
+    let query = query
+        .push(" union select 'context', s.context_hash from ")
+        .push(snapshots);
+    let query = between(query.push(" where s.context_hash between "));
+    let query = query
+        .push(" union select 'snapshot', s.id from ")
+        .push(snapshots);
+    let query = between(query.push(" where s.id between "));
+    let query = query.push(") k order by kind, hash limit ");
+    query.value(&(KNOWN_HASHES_MAX + 1))
+}
+
+impl<R> Granted<Account, R> {
+    /// Returns the contents, contexts and snapshots whose hashes begin so, of the chats whose metadata the caller may
+    /// read and of their agents. Returns at most [`KNOWN_HASHES_MAX`], and one more if there are more.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
+    pub async fn known_hashes(
+        &self,
+        transaction: &mut Transaction,
+        beginning: &HashBeginning,
+    ) -> Result<Vec<KnownHash>> {
+        let owner = self.reads_of();
+        let query = self.within(transaction)?.query("");
+        let read = |row: &mut Row| {
+            let kind: HashKind = row.take()?;
+            let hash = row.take()?;
+            Ok(KnownHash { kind, hash })
+        };
+        hashes(query, owner.as_ref(), beginning).all(read).await
+    }
+
+    /// Returns a page of the chats that had a content, a context or a snapshot in force, among those whose metadata
+    /// the caller may read, newest chat first.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
+    pub async fn exposed_chats(
+        &self,
+        transaction: &mut Transaction,
+        hash: AnyHash,
+        page: &PageRequest<IdCursor>,
+    ) -> Result<Page<ChatExposure, IdCursor>> {
+        let owner = self.reads_of();
+        let transaction = self.within(transaction)?;
+        let query = transaction.query("").bind(&hash);
+        let read = |row: &mut Row| {
+            Ok(ChatExposure {
+                chat: row.take()?,
+                title: row.take()?,
+                workspace: row.take()?,
+                periods: Vec::new(),
+                turns: None,
+            })
+        };
+        let found = chats(query, owner.as_ref(), page).all(read).await?;
+        let mut found = Page::of(found, page.limit, |exposed| exposed.chat.uuid());
+        let ids: Vec<_> = found.items.iter().map(|exposed| exposed.chat).collect();
+        if ids.is_empty() {
+            return Ok(found);
+        }
+        let mut periods = periods(transaction, hash, &ids).await?;
+        let turns = turns(transaction, hash, &ids).await?;
+        for exposed in &mut found.items {
+            exposed.periods = joined(periods.remove(&exposed.chat).unwrap_or_default());
+            exposed.turns = turns.get(&exposed.chat).copied();
+        }
+        Ok(found)
+    }
+}
+
+/// Reads in which moves of these chats the pin held the hash, the newest move of each chat first.
+async fn periods(
+    transaction: &mut Transaction,
+    hash: AnyHash,
+    ids: &[ChatId],
+) -> Result<HashMap<ChatId, Vec<ExposedPeriod>>> {
+    let query = in_own(of_chats(transaction.query("").bind(&hash), ids));
+    let query = query
+        .push(
+            ", ranked as (select p.chat_id, p.seq, p.snapshot_id, p.pinned_at, \
+               row_number() over (partition by p.chat_id order by p.seq desc) as rank \
+               from stays p where p.snapshot_id in (select snapshot_id from held_by)) \
+             select p.chat_id, ",
+        )
+        .push(PERIOD)
+        .push(
+            " from (select snapshot_id, kind, source, path from places \
+                union all select snapshot_id, null, null, null from whole) x \
+             join ranked p on p.snapshot_id = x.snapshot_id \
+             left join chat_pins n on n.chat_id = p.chat_id and n.seq = p.seq + 1 where p.rank <= ",
+        )
+        .value(&MOVES_OF_CHAT_MAX)
+        .push(" order by p.chat_id, p.seq desc, x.source, x.path");
+    let rows = query.all(|row| Ok((row.take()?, row.take()?))).await?;
+    let mut periods: HashMap<_, Vec<_>> = HashMap::new();
+    for (chat, period) in rows {
+        periods.entry(chat).or_default().push(period);
+    }
+    Ok(periods)
+}
+
+/// Reads which turns of these chats had the hash in force.
+async fn turns(
+    transaction: &mut Transaction,
+    hash: AnyHash,
+    ids: &[ChatId],
+) -> Result<HashMap<ChatId, ExposedTurns>> {
+    let query = in_own(of_chats(transaction.query("").bind(&hash), ids)).push(
+        " select t.chat_id, cast(count(*) as bigint), cast(min(t.number) as bigint), \
+           cast(max(t.number) as bigint) from own cross join turns t where t.chat_id = own.id \
+           and (t.snapshot_id in (select snapshot_id from given) \
+             or t.tools_snapshot in (select snapshot_id from tooled)) group by t.chat_id",
+    );
+    let read = |row: &mut Row| {
+        let chat: ChatId = row.take()?;
+        let turns = ExposedTurns {
+            count: row.take()?,
+            first: row.take()?,
+            last: row.take()?,
+        };
+        Ok((chat, turns))
+    };
+    Ok(query.all(read).await?.into_iter().collect())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use ctxpin_model::hash::AnyHash;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::query::tests::text;
+
+    /// Returns the statement that finds the chats of an owner. `$1` is the hash, `$2` the limit and `$3` the owner.
+    pub(crate) fn own_chats_statement() -> String {
+        let newest = PageRequest::newest(50);
+        let owner = Uuid::nil().into();
+        let hash = AnyHash::of(b"");
+        let sql = text(|query| chats(query.bind(&hash), Some(&owner), &newest));
+        // The test of the other statements binds in another order.
+        let sql = sql.replace("$2", "$owner").replace("$3", "$2");
+        sql.replace("$owner", "$3")
+    }
+}
