@@ -26,6 +26,35 @@ pub struct AuditRecord {
     pub new_token: Option<NewTokenRecord>,
 }
 
+/// A filter of the audit log. `None` accepts every value.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// The id of the user or the agent that did it.
+    pub actor: Option<Uuid>,
+    pub action: Option<Operation>,
+    /// The id of the object.
+    pub object: Option<Uuid>,
+    pub outcome: Option<AuditOutcome>,
+    /// The earliest time.
+    pub since: Option<Moment>,
+    /// The time before which it happened.
+    pub until: Option<Moment>,
+}
+
+impl AuditFilter {
+    /// Returns whether the filter accepts a row.
+    pub fn accepts(&self, row: &AuditRecord) -> bool {
+        let object = row.object.map(AuditObject::uuid);
+        self.actor
+            .is_none_or(|actor| row.actor.uuid() == Some(actor))
+            && self.action.is_none_or(|action| row.action == action)
+            && self.object.is_none_or(|wanted| object == Some(wanted))
+            && self.outcome.is_none_or(|outcome| row.outcome == outcome)
+            && self.since.is_none_or(|since| row.at >= since)
+            && self.until.is_none_or(|until| row.at < until)
+    }
+}
+
 spelled! {
     /// The result of an operation in the audit log.
     AuditOutcome {

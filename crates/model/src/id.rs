@@ -20,6 +20,12 @@ macro_rules! ids {
                 Self(generate(now))
             }
 
+            /// Returns the least id of the millisecond of a time. It is no object's id.
+            pub fn least(at: Moment) -> Self {
+                let millis = at.since_unix_epoch().as_millis();
+                Self(Uuid::from_u128(millis << 80))
+            }
+
             /// Returns the id as a plain UUID.
             pub fn uuid(self) -> Uuid {
                 self.0

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use chrono::Datelike;
 use ctxpin_model::access::{Actor, Operation, Role, Roles, Scope, Scopes, require_no_wider};
-use ctxpin_model::audit::{AuditObject, AuditRecord};
+use ctxpin_model::audit::{AuditFilter, AuditObject, AuditRecord};
 use ctxpin_model::id::{TokenId, UserId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
@@ -564,7 +564,8 @@ pub async fn require_metrics(service: &Service, credential: Credential) -> Resul
     Ok(())
 }
 
-/// Returns a page of the audit log, newest first.
+/// Returns a page of the rows of the audit log that a filter accepts, newest first. A page may have fewer rows than its
+/// limit, or none, and be followed by another.
 ///
 /// # Errors
 ///
@@ -572,9 +573,10 @@ pub async fn require_metrics(service: &Service, credential: Credential) -> Resul
 pub async fn audit_log(
     service: &Service,
     credential: Credential,
+    filter: &AuditFilter,
     page: &PageRequest<IdCursor>,
 ) -> Result<Page<AuditRecord, IdCursor>> {
     let (mut transaction, account) =
         read_account(service, credential, Operation::AuditRead).await?;
-    Ok(account.audit_log(&mut transaction, page).await?)
+    Ok(account.audit_log(&mut transaction, filter, page).await?)
 }

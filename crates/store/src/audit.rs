@@ -1,6 +1,8 @@
 //! The audit log. A row is never removed or changed, except that the count of a refusal grows for a minute.
 
-use ctxpin_model::audit::{AuditObject, AuditOutcome, AuditRecord, NewTokenRecord};
+use std::time::Duration;
+
+use ctxpin_model::audit::{AuditFilter, AuditObject, AuditOutcome, AuditRecord, NewTokenRecord};
 use uuid::Uuid;
 
 use ctxpin_model::access::{Actor, ActorRef, Operation, Scopes};
@@ -10,10 +12,16 @@ use ctxpin_model::moment::Moment;
 use crate::database::{CHUNK, Transaction};
 use crate::error::{Error, Result};
 use crate::grant::{Granted, Upkeep, object::Account, task};
-use crate::query::Tuple;
+use crate::query::{Query, Tuple};
 use crate::together::Together;
 use crate::values::{Columns, Row, Value, columns};
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
+
+/// The most rows that one page of a filtered log reads. The next page continues there.
+const READ_MAX: i64 = 10_000;
+
+/// The rows that a statement reads, if the first rows of the page were not enough.
+const READ_AT_ONCE: i64 = 1_000;
 
 /// Returns the actor's token.
 fn token_of(actor: &Actor) -> Option<TokenId> {
@@ -210,7 +218,8 @@ impl Upkeep<'_, task::Refusals> {
 }
 
 impl<R> Granted<Account, R> {
-    /// Returns a page of the audit log, newest first.
+    /// Returns a page of the rows of the audit log that a filter accepts, newest first. A page may have fewer rows than
+    /// its limit, or none, and be followed by another: a page reads at most [`READ_MAX`] rows.
     ///
     /// # Errors
     ///
@@ -218,18 +227,86 @@ impl<R> Granted<Account, R> {
     pub async fn audit_log(
         &self,
         transaction: &mut Transaction,
+        filter: &AuditFilter,
         page: &PageRequest<IdCursor>,
     ) -> Result<Page<AuditRecord, IdCursor>> {
         let transaction = self.within(transaction)?;
-        let mut query = transaction
-            .query("select ")
-            .push(COLUMNS)
-            .push(" from audit_log");
-        if let Some(after) = &page.after {
-            query = query.push(" where id < ").value(after);
+        let limit = usize::try_from(page.limit).unwrap_or(0);
+        let mut found = Vec::new();
+        let mut after = page.after;
+        let (mut read, mut at_once) = (0, page.limit + 1);
+        while read < READ_MAX {
+            let query = transaction
+                .query("select ")
+                .push(COLUMNS)
+                .push(" from audit_log where ");
+            let query = by_index(query, filter);
+            let query = in_time(query, filter, after).push(" order by id desc limit ");
+            let rows: Vec<AuditRecord> = query.value(&at_once).all(Row::take).await?;
+            let is_last = (rows.len() as i64) < at_once;
+            (read, at_once) = (read + at_once, READ_AT_ONCE);
+            for row in rows {
+                let id = row.id.uuid();
+                if filter.accepts(&row) {
+                    if found.len() == limit {
+                        return Ok(Page {
+                            items: found,
+                            next: after,
+                        });
+                    }
+                    found.push(row);
+                }
+                after = Some(id);
+            }
+            if is_last {
+                return Ok(Page {
+                    items: found,
+                    next: None,
+                });
+            }
         }
-        let query = query.push(" order by id desc limit ");
-        let rows = query.value(&(page.limit + 1)).all(Row::take).await?;
-        Ok(Page::of(rows, page.limit, |row| row.id.uuid()))
+        Ok(Page {
+            items: found,
+            next: after,
+        })
     }
+}
+
+/// Adds the condition of the filter that fewest rows meet, of those that have an index. The caller checks the others.
+fn by_index<'q>(query: Query<'q>, filter: &AuditFilter) -> Query<'q> {
+    if let Some(object) = &filter.object {
+        return query.push("object_id = ").value(object);
+    }
+    if let Some(actor) = &filter.actor {
+        return query.push("actor_id = ").value(actor);
+    }
+    if filter.outcome == Some(AuditOutcome::Forbidden) {
+        // The index holds only these rows, so the word must stand in the text of the statement.
+        return query.push("outcome = 'forbidden'");
+    }
+    match &filter.action {
+        Some(action) => query.push("action = ").value(action),
+        None => query.push("true"),
+    }
+}
+
+/// Adds the conditions of the time, by the ids, whose beginning is the time in milliseconds.
+fn in_time<'q>(query: Query<'q>, filter: &AuditFilter, after: Option<IdCursor>) -> Query<'q> {
+    let mut query = query;
+    if let Some(after) = &after {
+        query = query.push(" and id < ").value(after);
+    }
+    if let Some(since) = filter.since {
+        query = query
+            .push(" and id >= ")
+            .value(&AuditId::least(since).uuid());
+    }
+    if let Some(until) = filter.until {
+        // Rows of the same millisecond may be earlier.
+        let until = until.after(Duration::from_millis(1));
+        query = query
+            .push(" and id < ")
+            .value(&AuditId::least(until).uuid());
+    }
+    query
 }

@@ -49,6 +49,7 @@ const MIGRATIONS: &[Texts] = &[
     migration!(each, "0011_enrolment_codes"),
     migration!(both, "0012_recent_pins"),
     migration!(both, "0013_contexts"),
+    migration!(both, "0014_audit_filters"),
 ];
 
 /// The version of the newest schema that this release knows.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ctxpin_model::access::{ActorRef, Operation, Refusal, Role};
 use ctxpin_model::agent::AgentRequest;
-use ctxpin_model::audit::{AuditObject, AuditOutcome, AuditRecord};
+use ctxpin_model::audit::{AuditFilter, AuditObject, AuditOutcome, AuditRecord};
 use ctxpin_model::chat::ChatChange;
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pin_move::{PinMove, RefreshFilter};
@@ -31,11 +31,18 @@ ctxpin_testing::on_both_databases!(
     auditors_and_admins_read_it,
     it_is_read_page_by_page_newest_first,
     rows_outlive_what_they_tell_of,
+    filters_choose_rows_page_by_page,
 );
 
 /// Returns the whole log, oldest first.
 async fn log(test: &TestService, admin: Credential) -> Vec<AuditRecord> {
-    let page = people::audit_log(&test.service, admin, &PageRequest::newest(500)).await;
+    let page = people::audit_log(
+        &test.service,
+        admin,
+        &AuditFilter::default(),
+        &PageRequest::newest(500),
+    )
+    .await;
     let mut rows = page.unwrap().items;
     rows.reverse();
     rows
@@ -285,7 +292,7 @@ async fn auditors_and_admins_read_it(test: &TestService) {
         ("d", "member"),
     ] {
         let (_, reader) = user(service, admin, name, roles, "read").await;
-        let read = people::audit_log(service, reader, &request).await;
+        let read = people::audit_log(service, reader, &AuditFilter::default(), &request).await;
         outcomes.push(Outcome::of(&read));
     }
     let refused = Outcome::Forbidden(Refusal::RoleMissing(Role::Auditor));
@@ -294,7 +301,8 @@ async fn auditors_and_admins_read_it(test: &TestService) {
         [Outcome::Done, Outcome::Done, Outcome::Done, refused]
     );
     let agent = TestAgent::create(service, admin, "project").await;
-    let read = people::audit_log(service, agent.credential, &request).await;
+    let read =
+        people::audit_log(service, agent.credential, &AuditFilter::default(), &request).await;
     assert_eq!(Outcome::of(&read), Outcome::Forbidden(Refusal::UserNeeded));
 }
 
@@ -310,7 +318,9 @@ async fn it_is_read_page_by_page_newest_first(test: &TestService) {
     let mut request = PageRequest::newest(3);
     let mut times = Vec::new();
     loop {
-        let page = people::audit_log(service, admin, &request).await.unwrap();
+        let page = people::audit_log(service, admin, &AuditFilter::default(), &request)
+            .await
+            .unwrap();
         assert!(page.items.len() <= 3);
         times.extend(page.items.iter().map(|row| row.at));
         match page.next {
@@ -320,6 +330,96 @@ async fn it_is_read_page_by_page_newest_first(test: &TestService) {
     }
     assert_eq!(times.len(), 7);
     assert!(times.is_sorted_by(|newer, older| newer > older));
+}
+
+async fn filters_choose_rows_page_by_page(test: &TestService) {
+    let service = &test.service;
+    let admin = first_admin(service).await;
+    let mut users = Vec::new();
+    for name in ["a", "b", "c"] {
+        test.advance(Duration::from_secs(60));
+        users.push(user(service, admin, name, "member", "read write").await);
+    }
+    let (first, by) = users[0];
+    test.advance(Duration::from_secs(60));
+    let made = chat(service, by, None).await.id;
+    let begun = test.clock.now();
+    test.advance(Duration::from_secs(60));
+    let title = ChatChange {
+        title: Some(Some("t".into())),
+        ..ChatChange::default()
+    };
+    chats::change(service, by, made, &title).await.unwrap();
+    let refused = people::user_create(service, by, "d", "member".parse().unwrap()).await;
+    assert!(refused.is_err());
+    let rows = log(test, admin).await;
+    let all = AuditFilter::default;
+    for filter in [
+        all(),
+        AuditFilter {
+            actor: Some(first.uuid()),
+            ..all()
+        },
+        AuditFilter {
+            object: Some(made.uuid()),
+            ..all()
+        },
+        AuditFilter {
+            action: Some(Operation::UserCreate),
+            ..all()
+        },
+        AuditFilter {
+            outcome: Some(AuditOutcome::Forbidden),
+            ..all()
+        },
+        AuditFilter {
+            outcome: Some(AuditOutcome::Done),
+            ..all()
+        },
+        AuditFilter {
+            since: Some(begun),
+            ..all()
+        },
+        AuditFilter {
+            until: Some(begun),
+            ..all()
+        },
+        AuditFilter {
+            actor: Some(first.uuid()),
+            action: Some(Operation::ChatChange),
+            since: Some(begun),
+            ..all()
+        },
+        AuditFilter {
+            object: Some(made.uuid()),
+            action: Some(Operation::ChatCreate),
+            outcome: Some(AuditOutcome::Done),
+            until: Some(begun.after(Duration::from_micros(1))),
+            ..all()
+        },
+        AuditFilter {
+            actor: Some(Uuid::nil()),
+            ..all()
+        },
+    ] {
+        let expected = rows.iter().rev().filter(|row| filter.accepts(row));
+        let expected: Vec<_> = expected.map(|row| row.id).collect();
+        let is_nobody = filter.actor == Some(Uuid::nil());
+        assert_eq!(expected.is_empty(), is_nobody, "{filter:?}");
+        let mut request = PageRequest::newest(1);
+        let mut found = Vec::new();
+        loop {
+            let page = people::audit_log(service, admin, &filter, &request)
+                .await
+                .unwrap();
+            found.extend(page.items.iter().map(|row| row.id));
+            match page.next {
+                Some(next) => request.after = Some(next),
+                None => break,
+            }
+        }
+        assert_eq!(found, expected, "{filter:?}");
+    }
 }
 
 async fn rows_outlive_what_they_tell_of(test: &TestService) {

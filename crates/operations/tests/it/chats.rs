@@ -1,7 +1,7 @@
 //! Creation, changes and deletion of chats, and which of them move `updated_at`.
 
 use ctxpin_model::access::{ActorRef, Operation};
-use ctxpin_model::audit::AuditObject;
+use ctxpin_model::audit::{AuditFilter, AuditObject};
 use ctxpin_model::chat::{ChatChange, ChatCounts, ChatCreate, ChatFilter, ChatState, ChatSummary};
 use ctxpin_model::chat_search::ChatSearch;
 use ctxpin_model::history::{StepRequest, StepStand};
@@ -484,7 +484,13 @@ async fn a_deleted_chat_takes_its_history_and_leaves_its_children(test: &TestSer
     assert_eq!(record.parent, None);
     assert_eq!(child.prompt().await, rendered(&agents_md("one")));
     assert_sound(&child).await;
-    let audit = people::audit_log(scene.service, scene.owner, &PageRequest::newest(10)).await;
+    let audit = people::audit_log(
+        scene.service,
+        scene.owner,
+        &AuditFilter::default(),
+        &PageRequest::newest(10),
+    )
+    .await;
     let row = audit.unwrap().items.into_iter().find(|row| {
         row.object == Some(AuditObject::Chat(parent.id)) && row.action == Operation::ChatDelete
     });

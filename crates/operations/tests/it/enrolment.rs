@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ctxpin_model::access::Operation;
 use ctxpin_model::agent::{AgentRecord, AgentRequest, Replaces};
-use ctxpin_model::audit::AuditObject;
+use ctxpin_model::audit::{AuditFilter, AuditObject};
 use ctxpin_model::enrolment::EnrolmentCode;
 use ctxpin_model::id::TokenId;
 use ctxpin_model::page::PageRequest;
@@ -301,7 +301,13 @@ async fn the_audit_log_says_who_made_the_agent(test: &TestService) {
     let code = code(service, credential).await;
     test.advance(Duration::from_secs(1));
     let (agent, token) = enrolment::enrol(service, &code, SECRET_HASH).await.unwrap();
-    let log = people::audit_log(service, admin, &PageRequest::newest(2)).await;
+    let log = people::audit_log(
+        service,
+        admin,
+        &AuditFilter::default(),
+        &PageRequest::newest(2),
+    )
+    .await;
     let rows = log.unwrap().items;
     let [enrolled, made] = &rows[..] else {
         panic!("two rows, not {rows:?}");

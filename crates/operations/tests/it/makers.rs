@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ctxpin_model::access::{Operation, Refusal, Scope};
 use ctxpin_model::agent::{AgentRequest, Replaces};
-use ctxpin_model::audit::{AuditObject, AuditOutcome, AuditRecord, NewTokenRecord};
+use ctxpin_model::audit::{AuditFilter, AuditObject, AuditOutcome, AuditRecord, NewTokenRecord};
 use ctxpin_model::chat::ChatCreate;
 use ctxpin_model::delivery::Delivery;
 use ctxpin_model::id::{TokenId, UserId};
@@ -93,7 +93,13 @@ async fn session(service: &Service, agent: &TestAgent) -> Outcome {
 }
 
 async fn log(service: &Service, admin: Credential) -> Vec<AuditRecord> {
-    let page = people::audit_log(service, admin, &PageRequest::newest(500)).await;
+    let page = people::audit_log(
+        service,
+        admin,
+        &AuditFilter::default(),
+        &PageRequest::newest(500),
+    )
+    .await;
     page.unwrap().items
 }
 

@@ -1,6 +1,7 @@
 //! Pending changes of several workspaces, and decisions about them.
 
 use ctxpin_model::access::Operation;
+use ctxpin_model::audit::AuditFilter;
 use ctxpin_model::diff::effect::Effect;
 use ctxpin_model::diff::lines::LineCounts;
 use ctxpin_model::hash::SnapshotId;
@@ -344,7 +345,13 @@ async fn a_bulk_move_takes_all(test: &TestService) {
     assert_eq!(moved, expected);
     // Each move has a line of its own in the audit log.
     let service = two.scene.service;
-    let log = people::audit_log(service, two.scene.owner, &PageRequest::newest(50)).await;
+    let log = people::audit_log(
+        service,
+        two.scene.owner,
+        &AuditFilter::default(),
+        &PageRequest::newest(50),
+    )
+    .await;
     let lines = log.unwrap().items.into_iter();
     let moves = lines.filter(|line| line.action == Operation::PinMove);
     assert_eq!(moves.count(), 3);

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use ctxpin_model::access::{Refusal, Role, Scope, Scopes};
+use ctxpin_model::audit::AuditFilter;
 use ctxpin_model::id::{TokenId, UserId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::page::PageRequest;
@@ -223,8 +224,11 @@ async fn a_change_of_roles_counts_at_once(test: &TestService) {
     let admin = first_admin(&test.service).await;
     let (id, credential) = user(&test.service, admin, "one", "member", "read").await;
     let request = PageRequest::newest(1);
-    let reads =
-        || async { Outcome::of(&people::audit_log(&test.service, credential, &request).await) };
+    let reads = || async {
+        Outcome::of(
+            &people::audit_log(&test.service, credential, &AuditFilter::default(), &request).await,
+        )
+    };
     assert_eq!(
         reads().await,
         Outcome::Forbidden(Refusal::RoleMissing(Role::Auditor))

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ctxpin_model::access::{Actor, Decision, Object, Operation, Refusal, Role, Scope, decide};
 use ctxpin_model::agent::AgentRequest;
-use ctxpin_model::audit::AuditOutcome;
+use ctxpin_model::audit::{AuditFilter, AuditOutcome};
 use ctxpin_model::delivery::Delivery;
 use ctxpin_model::history::HistoryRequest;
 use ctxpin_model::id::{AgentId, ChatId, TokenId, UserId};
@@ -245,7 +245,7 @@ impl<'t> World<'t> {
     /// other rows of this moment.
     async fn noted(&self) -> Vec<Operation> {
         let page = PageRequest::newest(9);
-        let log = people::audit_log(self.service, self.admin, &page)
+        let log = people::audit_log(self.service, self.admin, &AuditFilter::default(), &page)
             .await
             .unwrap();
         let of_now = log

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ctxpin_model::access::Operation;
 use ctxpin_model::agent::AgentRequest;
-use ctxpin_model::audit::{AuditObject, AuditOutcome};
+use ctxpin_model::audit::{AuditFilter, AuditObject, AuditOutcome};
 use ctxpin_model::chat::ChatCreate;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::id::{ProcessId, UserId};
@@ -246,7 +246,7 @@ async fn finding_06_an_admins_word_goes_before_the_default(test: &TestService) {
     exceeded(agent.push(service, &of_bytes("b", 1)).await);
     agent.push(service, &of_bytes("a", 101)).await.unwrap();
     let page = PageRequest::newest(1);
-    let log = people::audit_log(service, scene.admin, &page)
+    let log = people::audit_log(service, scene.admin, &AuditFilter::default(), &page)
         .await
         .unwrap();
     assert_eq!(log.items[0].action, Operation::QuotaChange);
@@ -617,7 +617,7 @@ async fn finding_06_refusals_of_one_minute_are_one_row(test: &TestService) {
     let (service, owner) = (&scene.service, scene.owner.1);
     let log = async || {
         let page = PageRequest::newest(100);
-        let log = people::audit_log(service, scene.admin, &page).await;
+        let log = people::audit_log(service, scene.admin, &AuditFilter::default(), &page).await;
         let refused = log.unwrap().items.into_iter().rev();
         let refused = refused.filter(|row| row.outcome == AuditOutcome::Forbidden);
         let told = refused.map(|row| (row.action, row.count));

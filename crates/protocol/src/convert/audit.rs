@@ -1,11 +1,30 @@
 //! The audit log.
 
-use ctxpin_model::audit::{AuditObject, AuditRecord, NewTokenRecord};
+use ctxpin_model::audit::{AuditFilter, AuditObject, AuditRecord, NewTokenRecord};
 use ctxpin_model::id::{TokenId, UserId};
 use ctxpin_model::moment::Moment;
 
+use super::members::{InvalidMember, word};
 use super::people::scope_words;
-use crate::http::audit::{AuditEntry, NewToken, Party};
+use crate::http::audit::{AuditEntry, AuditQuery, NewToken, Party};
+
+/// Reads the filter of a query.
+///
+/// # Errors
+///
+/// Fails if a word is unknown.
+pub fn audit_filter(query: &AuditQuery) -> Result<AuditFilter, InvalidMember> {
+    let action = query.action.as_deref().map(|text| word("action", text));
+    let outcome = query.outcome.as_deref().map(|text| word("outcome", text));
+    Ok(AuditFilter {
+        actor: query.actor,
+        action: action.transpose()?,
+        object: query.object,
+        outcome: outcome.transpose()?,
+        since: query.since.map(Moment::new),
+        until: query.until.map(Moment::new),
+    })
+}
 
 /// Returns the wire shape of an entry.
 pub fn entry(record: AuditRecord) -> AuditEntry {

@@ -104,6 +104,7 @@ pub(crate) fn page_routes() -> Vec<PageRoute> {
             get(settings::users::page).post(settings::users::create),
         ),
         PageRoute::new("/settings/users/{user}", post(settings::users::change)),
+        PageRoute::new("/settings/usage", get(settings::usage::page)),
         PageRoute::new("/settings/audit", get(settings::audit::page)),
     ]
 }

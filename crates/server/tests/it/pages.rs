@@ -200,6 +200,7 @@ async fn pages_as_reviewed(server: Server) {
         &browser.page(&format!("/search?q={}", "0".repeat(64))).await,
     );
     check_golden("settings-tokens", &browser.page("/settings").await);
+    check_golden("settings-usage", &browser.page("/settings/usage").await);
     check_golden("settings-users", &browser.page("/settings/users").await);
     check_golden("settings-audit", &browser.page("/settings/audit").await);
     let gone = browser.get("/chats/00000000-0000-0000-0000-000000000001");

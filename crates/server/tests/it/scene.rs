@@ -85,6 +85,7 @@ pub async fn set(server: &Server, content: &Content) -> Vec<String> {
         "/workspaces",
         "/search",
         "/settings",
+        "/settings/usage",
         "/settings/users",
         "/settings/audit",
         "/sign-in",

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ctxpin_model::access::{Actor, Operation, Roles};
 use ctxpin_model::agent::{AgentRequest, Replaces};
+use ctxpin_model::audit::AuditFilter;
 use ctxpin_model::chat::ChatFilter;
 use ctxpin_model::chat::{ChatChange, ChatCreate};
 use ctxpin_model::delivery::Delivery;
@@ -391,7 +392,9 @@ async fn on_people(
             Outcome::of(&people::token_revoke(service, by, objects.token, Revocation::Alone).await)
         }
         Operation::MeRead => Outcome::of(&people::me(service, by).await),
-        Operation::AuditRead => Outcome::of(&people::audit_log(service, by, &page).await),
+        Operation::AuditRead => {
+            Outcome::of(&people::audit_log(service, by, &AuditFilter::default(), &page).await)
+        }
         Operation::MetricsRead => Outcome::of(&people::require_metrics(service, by).await),
         other => unreachable!("{other} is not on people"),
     };

@@ -3,16 +3,22 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use ctxpin_model::audit::{AuditObject, AuditOutcome, AuditRecord};
+use chrono::{NaiveDate, NaiveTime};
+use ctxpin_model::access::Operation;
+use ctxpin_model::audit::{AuditFilter, AuditObject, AuditOutcome, AuditRecord};
 use ctxpin_model::moment::Moment;
 use ctxpin_operations::{overview, people};
+use ctxpin_protocol::convert::members::{InvalidMember, word};
 use ctxpin_protocol::convert::pages::page_request;
+use serde::Deserialize;
+use url::form_urlencoded;
+use uuid::Uuid;
 
 use super::{Tab, TabLink, tabs};
 use crate::api_error::ApiResult;
 use crate::app::App;
 use crate::pages::PageCaller;
-use crate::pages::cursor::{CursorQuery, require_items};
+use crate::pages::cursor::require_items;
 use crate::pages::frame::{Frame, Place, html};
 use crate::pages::parts::short_id::ShortId;
 use crate::pages::parts::time::Time;
@@ -24,6 +30,7 @@ use crate::params::QueryParams;
 struct AuditPage {
     frame: Frame,
     tabs: Vec<TabLink>,
+    query: AuditPageQuery,
     rows: Vec<Row>,
     next: Option<String>,
 }
@@ -32,6 +39,8 @@ struct Row {
     at: Time,
     actor: &'static str,
     actor_id: Option<ShortId>,
+    /// The path of the rows of this actor.
+    actor_rows: Option<String>,
     action: &'static str,
     object: Option<Object>,
     is_refused: bool,
@@ -44,17 +53,37 @@ struct Object {
     id: ShortId,
     /// The path of its page.
     path: Option<String>,
+    /// The path of the rows of this object.
+    rows: String,
+}
+
+/// The query of the page. A field of its form that nobody filled is empty.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct AuditPageQuery {
+    actor: String,
+    action: String,
+    object: String,
+    outcome: String,
+    /// The first day.
+    since: String,
+    /// The last day.
+    until: String,
+    cursor: Option<String>,
 }
 
 /// Shows the page.
 pub(crate) async fn page(
     State(app): State<App>,
     caller: PageCaller,
-    QueryParams(query): QueryParams<CursorQuery>,
+    QueryParams(query): QueryParams<AuditPageQuery>,
 ) -> ApiResult<Response> {
     let asked = page_request(query.cursor.as_deref(), None)?;
-    let log = people::audit_log(&app.service, caller.credential, &asked).await?;
-    require_items(query.cursor.as_deref(), &log.items)?;
+    let filter = query.filter()?;
+    let log = people::audit_log(&app.service, caller.credential, &filter, &asked).await?;
+    if log.next.is_none() {
+        require_items(query.cursor.as_deref(), &log.items)?;
+    }
     let overview = overview::read(&app.service, caller.credential).await?;
     let tabs = tabs(Tab::Audit, overview.user.roles);
     let frame = Frame::of(&app, &caller, overview, Place::Settings, "Audit log");
@@ -67,21 +96,88 @@ pub(crate) async fn page(
             .into_iter()
             .map(|record| Row::new(&record, now))
             .collect(),
-        next: log
-            .next
-            .map(|next| format!("/settings/audit?cursor={next}")),
+        next: log.next.map(|next| query.path(next)),
+        query,
     })
+}
+
+impl AuditPageQuery {
+    fn filter(&self) -> Result<AuditFilter, InvalidMember> {
+        let action = filled(&self.action).map(|text| word("action", text));
+        let outcome = filled(&self.outcome).map(|text| word("outcome", text));
+        let until = day("until", &self.until)?;
+        Ok(AuditFilter {
+            actor: id("actor", &self.actor)?,
+            action: action.transpose()?,
+            object: id("object", &self.object)?,
+            outcome: outcome.transpose()?,
+            since: day("since", &self.since)?.map(begin_of),
+            until: until.and_then(|day| day.succ_opt()).map(begin_of),
+        })
+    }
+
+    /// Returns the fields that somebody filled.
+    fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let fields = [
+            ("actor", &self.actor),
+            ("action", &self.action),
+            ("object", &self.object),
+            ("outcome", &self.outcome),
+            ("since", &self.since),
+            ("until", &self.until),
+        ];
+        let fields = fields.into_iter();
+        fields.filter_map(|(name, text)| Some((name, filled(text)?)))
+    }
+
+    /// Returns whether the page shows some of the rows only.
+    fn is_filtered(&self) -> bool {
+        self.fields().next().is_some()
+    }
+
+    /// Returns the path of the page of the same rows after a cursor.
+    fn path(&self, cursor: Uuid) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(self.fields());
+        query.append_pair("cursor", &cursor.to_string());
+        format!("/settings/audit?{}", query.finish())
+    }
+
+    /// Returns the operations to choose from, and whether each is chosen.
+    fn actions(&self) -> impl Iterator<Item = (&'static str, bool)> {
+        let words = Operation::ALL.iter().map(|operation| operation.as_str());
+        words.map(|word| (word, word == self.action))
+    }
+}
+
+fn filled(text: &str) -> Option<&str> {
+    Some(text.trim()).filter(|text| !text.is_empty())
+}
+
+fn id(member: &str, text: &str) -> Result<Option<Uuid>, InvalidMember> {
+    let id = filled(text).map(str::parse);
+    id.transpose()
+        .map_err(|_| InvalidMember::new(member, "this is not a whole id; copy it with its button"))
+}
+
+fn day(member: &str, text: &str) -> Result<Option<NaiveDate>, InvalidMember> {
+    let day = filled(text).map(str::parse);
+    day.transpose()
+        .map_err(|_| InvalidMember::new(member, "a day is written like 2026-01-31"))
+}
+
+fn begin_of(day: NaiveDate) -> Moment {
+    Moment::new(day.and_time(NaiveTime::MIN).and_utc())
 }
 
 impl Row {
     fn new(record: &AuditRecord, now: Moment) -> Self {
+        let actor = record.actor.uuid();
         Self {
             at: Time::clock(record.at, now),
             actor: record.actor.kind(),
-            actor_id: record
-                .actor
-                .uuid()
-                .map(|id| ShortId::of_id(id, "actor's id")),
+            actor_id: actor.map(|id| ShortId::of_id(id, "actor's id")),
+            actor_rows: actor.map(|id| format!("/settings/audit?actor={id}")),
             action: record.action.as_str(),
             object: record.object.map(Object::new),
             is_refused: record.outcome != AuditOutcome::Done,
@@ -101,6 +197,7 @@ impl Object {
                 AuditObject::Agent(agent) => Some(format!("/workspaces/{agent}")),
                 _ => None,
             },
+            rows: format!("/settings/audit?object={id}"),
         }
     }
 }

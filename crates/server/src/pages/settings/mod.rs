@@ -1,15 +1,17 @@
-//! The settings: the caller's tokens, and for admins the users and the audit log.
+//! The settings: the caller's tokens and usage, and for admins the users and the audit log.
 
 use ctxpin_model::access::{Role, Roles};
 
 pub(super) mod audit;
 pub(super) mod tokens;
+pub(super) mod usage;
 pub(super) mod users;
 
 /// A page of the settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Tab {
     Tokens,
+    Usage,
     Users,
     Audit,
 }
@@ -26,6 +28,7 @@ fn tabs(current: Tab, roles: Roles) -> Vec<TabLink> {
     let is_admin = roles.has(Role::Admin);
     let all = [
         (Tab::Tokens, "Tokens", "/settings", true),
+        (Tab::Usage, "Usage", "/settings/usage", true),
         (Tab::Users, "Users", "/settings/users", is_admin),
         (
             Tab::Audit,

@@ -55,6 +55,8 @@ struct Row {
     scopes: String,
     made: Time,
     used: Option<Time>,
+    expires: Option<Time>,
+    has_expired: bool,
     revoked: Option<Time>,
 }
 
@@ -106,6 +108,8 @@ impl Row {
             },
             scopes: token.scopes.to_string(),
             made: Time::ago(token.created_at, now),
+            expires: token.expires_at.map(|at| Time::clock(at, now)),
+            has_expired: token.expires_at.is_some_and(|at| at <= now),
             used: token.last_used_at.map(|at| Time::ago(at, now)),
             revoked: token.revoked_at.map(|at| Time::ago(at, now)),
         }

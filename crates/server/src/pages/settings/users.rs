@@ -3,11 +3,11 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use ctxpin_model::access::Role;
+use ctxpin_model::access::{Role, Roles};
 use ctxpin_model::id::UserId;
 use ctxpin_model::user::{UserChange, UserRecord};
 use ctxpin_operations::{overview, people};
-use ctxpin_protocol::convert::members::{chosen_name, word};
+use ctxpin_protocol::convert::members::{InvalidMember, chosen_name, word};
 use ctxpin_protocol::convert::pages::page_request;
 
 use super::{Tab, TabLink, tabs};
@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::pages::PageCaller;
 use crate::pages::answer::{Toast, Undo};
 use crate::pages::cursor::{CursorQuery, require_items};
-use crate::pages::form::PageForm;
+use crate::pages::form::{Fields, PageForm};
 use crate::pages::frame::{Frame, Place, html};
 use crate::pages::parts::command::Command;
 use crate::pages::parts::text::Text;
@@ -36,7 +36,7 @@ struct UsersPage {
 struct Row {
     id: UserId,
     name: String,
-    roles: String,
+    roles: Roles,
     is_disabled: bool,
 }
 
@@ -66,9 +66,19 @@ impl Row {
         Self {
             id: user.id,
             name: user.name,
-            roles: user.roles.to_string(),
+            roles: user.roles,
             is_disabled: user.disabled,
         }
+    }
+
+    fn role_names(&self) -> String {
+        named(self.roles)
+    }
+
+    /// Returns all roles, and whether the user has each.
+    fn choices(&self) -> impl Iterator<Item = (&'static str, bool)> {
+        let roles = Role::ALL.iter();
+        roles.map(|role| (role.as_str(), self.roles.has(*role)))
     }
 }
 
@@ -90,27 +100,62 @@ pub(crate) async fn create(State(app): State<App>, form: PageForm) -> ApiResult<
     toast.answer(form.wants, "/settings/users")
 }
 
-/// Disables a user, or enables them again.
+/// Disables a user, enables them again, or changes their roles.
 pub(crate) async fn change(
     State(app): State<App>,
     path: PathParams,
     form: PageForm,
 ) -> ApiResult<Response> {
     let user = path.id("user")?;
-    let disabled = form.fields.get("disabled") == Some("true");
-    let change = UserChange {
-        disabled: Some(disabled),
-        ..UserChange::default()
-    };
+    let change = changed(&form.fields)?;
     let changed = people::user_change(&app.service, form.caller.credential, user, &change).await?;
-    let verb = if disabled { "Disabled" } else { "Enabled" };
+    let undone = change.disabled.map(|disabled| Undo {
+        action: format!("/settings/users/{user}"),
+        fields: vec![("disabled", (!disabled).to_string())],
+    });
     let toast = Toast {
-        done: format!("{verb} {}.", changed.name),
-        undo: Some(Undo {
-            action: format!("/settings/users/{user}"),
-            fields: vec![("disabled", (!disabled).to_string())],
-        }),
+        done: match change.disabled {
+            Some(true) => format!(
+                "Disabled {}. Their sessions and tokens have ended.",
+                changed.name
+            ),
+            Some(false) => format!("Enabled {}.", changed.name),
+            None => format!("{} is now {}.", changed.name, named(changed.roles)),
+        },
+        undo: undone,
         page_value: form.caller.page_value,
     };
     toast.answer(form.wants, "/settings/users")
+}
+
+/// Reads a change. The form of the roles says that it is theirs, because a box that is not ticked sends nothing.
+fn changed(fields: &Fields) -> Result<UserChange, InvalidMember> {
+    let mut change = UserChange::default();
+    match fields.get("change") {
+        Some("roles") => {
+            let roles = fields.all("role").map(|text| word::<Role>("role", text));
+            change.roles = Some(roles.collect::<Result<_, _>>()?);
+        }
+        _ => change.disabled = Some(word_of_bool(fields)?),
+    }
+    Ok(change)
+}
+
+fn word_of_bool(fields: &Fields) -> Result<bool, InvalidMember> {
+    match fields.get("disabled") {
+        Some("true") => Ok(true),
+        Some("false") => Ok(false),
+        _ => Err(InvalidMember::new(
+            "disabled",
+            "it must be `true` or `false`",
+        )),
+    }
+}
+
+/// Returns the names of roles, or words for none.
+fn named(roles: Roles) -> String {
+    match roles.to_string() {
+        none if none.is_empty() => "without a role".to_owned(),
+        some => some,
+    }
 }
