@@ -160,7 +160,7 @@ fn store_name_of(failure: StoreFailure) -> ProblemName {
 
 /// Returns the text of an error as a sentence. If it begins with a hash or another name, its first letter
 /// stays as it is.
-fn sentence(text: &str) -> String {
+pub(crate) fn sentence(text: &str) -> String {
     let first_word = text.split(' ').next().unwrap_or_default();
     let is_name = first_word.contains(|c: char| c.is_ascii_digit() || matches!(c, ':' | '/'));
     let mut chars = text.chars();

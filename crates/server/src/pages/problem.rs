@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use ctxpin_listener::Connection;
+use ctxpin_model::access::Refusal;
 use ctxpin_protocol::problem::{Problem, ProblemName};
 use tokio::time::timeout;
 use url::form_urlencoded;
@@ -17,7 +18,7 @@ use super::answer::{local_path, see_other};
 use super::caller::{Choices, FoundCaller, PageCaller};
 use super::form::Wants;
 use super::frame::{Frame, html};
-use crate::api_error::{ApiError, ApiResult};
+use crate::api_error::{ApiError, ApiResult, sentence};
 use crate::app::App;
 
 /// The longest wait for the frame of a signed-in caller. After it, the page of a problem has that of a stranger.
@@ -133,15 +134,20 @@ pub(crate) async fn show_problems(
                 see_other(&sign_in_path(path.as_deref().filter(|_| is_read)))
             }
             (name, Wants::Page) => {
+                let is_text = is_read && is_for_owner(&problem);
                 let (heading, command) = match name {
                     Some(ProblemName::Misdirected) if app.page_host.is_some() => LINK_NEEDED,
+                    _ if is_text => ("You may see that this changed, not what", None),
                     name => advice(name, is_read),
                 };
                 let status = response.status();
                 let page = ProblemPage {
                     frame: frame(&app, status, caller.get(), choices, heading).await,
                     heading,
-                    detail: &problem.detail,
+                    detail: match is_text {
+                        true => "Texts are for the owner of the chat.",
+                        false => &problem.detail,
+                    },
                     command,
                     is_passing: status == StatusCode::SERVICE_UNAVAILABLE,
                 };
@@ -197,6 +203,12 @@ async fn frame(
 
 /// The advice for a page that only a link leads to.
 const LINK_NEEDED: (&str, Option<&str>) = ("The page is not at this address", Some("ctxpin open"));
+
+/// Returns whether the caller may know of the object, and only its owner may read its texts.
+fn is_for_owner(problem: &Problem) -> bool {
+    problem.name() == Some(ProblemName::Forbidden)
+        && problem.detail == sentence(&Refusal::NotOwner.to_string())
+}
 
 /// Returns what is wrong in a few words, and the command that helps.
 fn advice(name: Option<ProblemName>, is_read: bool) -> (&'static str, Option<&'static str>) {

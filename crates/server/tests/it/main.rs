@@ -24,6 +24,7 @@ mod proof;
 mod protocols;
 mod quotas;
 mod raw;
+mod readers;
 mod run;
 mod scene;
 mod server;

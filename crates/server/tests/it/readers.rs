@@ -1,0 +1,189 @@
+//! What auditors and admins see of the chats of others: that something changed, and not what. The test follows every
+//! link of every page, and finds no body behind any of them.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use ctxpin_testing::workspace::Workspace;
+use reqwest::StatusCode;
+
+use crate::browser::{Browser, create_chat};
+use crate::server::{Agent, Server};
+
+/// A word that stands in every body and in nothing else.
+const SENTINEL: &str = "quetzalcoatl";
+
+/// The most pages that a walk visits.
+const PAGES_MAX: usize = 300;
+
+/// Returns the edition of a workspace with the word in all its bodies.
+fn edition(number: u32) -> Workspace {
+    let text = |what: &str| format!("{SENTINEL} {what} {number}\n");
+    Workspace::with_agents_md("/srv/shop", &text("rules"))
+        .file(
+            "api/AGENTS.md",
+            &format!("<!-- {SENTINEL} {number} -->\nOpen.\n"),
+        )
+        .skill(
+            "pdf",
+            &text("description"),
+            &[("scripts/run.sh", &text("script"))],
+        )
+}
+
+/// Returns the paths that a page links to, without fragments.
+fn links(page: &str) -> BTreeSet<String> {
+    let parts = page.split("href=\"/").skip(1);
+    let links = parts.filter_map(|part| part.split_once('"'));
+    let links = links.map(|(link, _)| link.split('#').next().unwrap_or_default());
+    let links = links.map(|link| format!("/{}", link.replace("&amp;", "&").replace("&#38;", "&")));
+    links.filter(|link| !link.starts_with("/assets/")).collect()
+}
+
+/// Returns a path with the same words in place of ids, hashes and cursors.
+fn kind_of(path: &str) -> String {
+    let is_digits = |part: &str| {
+        part.len() >= 12
+            && part
+                .bytes()
+                .all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+    };
+    let mut kind = String::new();
+    for part in path.split_inclusive(['/', '?', '&', '=', ':']) {
+        let (word, end) = match part.char_indices().last() {
+            Some((index, last)) if "/?&=:".contains(last) => part.split_at(index),
+            _ => (part, ""),
+        };
+        kind += if is_digits(word) { "ID" } else { word };
+        kind += end;
+    }
+    kind
+}
+
+/// Visits everything that a reader of others' chats can reach, and returns for each kind of page the status and the
+/// heading.
+async fn walk(browser: &Browser<'_>, begin: &[String]) -> BTreeMap<String, String> {
+    let mut queue: VecDeque<String> = begin.iter().cloned().collect();
+    let mut seen: BTreeSet<String> = BTreeSet::new();
+    let mut told = BTreeMap::new();
+    while let Some(path) = queue.pop_front() {
+        if !seen.insert(path.clone()) {
+            continue;
+        }
+        assert!(
+            seen.len() <= PAGES_MAX,
+            "there is no end of pages: {seen:?}"
+        );
+        let page = browser.get(&path).send().await.unwrap();
+        let status = page.status();
+        assert!(status.as_u16() < 500, "{path}: {status}");
+        let page = page.text().await.unwrap();
+        assert!(!page.contains(SENTINEL), "{path}: {page}");
+        let part = browser.get(&path).header("ctxpin-fragment", "true");
+        let part = part.send().await.unwrap();
+        assert!(part.status().as_u16() < 500, "{path}: {}", part.status());
+        let part = part.text().await.unwrap();
+        assert!(!part.contains(SENTINEL), "the fragment of {path}: {part}");
+        let heading = page
+            .split_once("<h1")
+            .and_then(|(_, rest)| rest.split_once('>'));
+        let heading = heading.and_then(|(_, rest)| rest.split_once("</h1>"));
+        let heading = heading.map_or("no page", |(heading, _)| heading);
+        told.entry(kind_of(&path))
+            .or_insert_with(|| format!("{} {heading}", status.as_u16()));
+        if status == StatusCode::OK {
+            queue.extend(links(&page));
+        }
+    }
+    told
+}
+
+#[tokio::test]
+async fn readers_of_others_see_no_body() {
+    let server = Server::start().await;
+    let mut agent = Agent::create(&server).await;
+    agent.push(&edition(1)).await;
+    let chat = create_chat(&server, Some(agent.id), "Split the payment step").await;
+    let moved = create_chat(&server, Some(agent.id), "Refund flow").await;
+    agent.push(&edition(2)).await;
+    let owner = Browser::sign_in(&server, &server.token).await;
+    let page = owner.page(&format!("/chats/{moved}")).await;
+    // The owner sees the bodies, so the word would be seen.
+    assert!(page.contains(SENTINEL), "{page}");
+    let fields = [
+        ("move", "all"),
+        ("pin", crate::browser::hidden(&page, "pin")),
+        ("head", crate::browser::hidden(&page, "head")),
+    ];
+    owner
+        .submit(&page, &format!("/chats/{moved}/moves"), &fields)
+        .await;
+    let changes = owner.page("/").await;
+    let mut begin: Vec<_> = links(&changes).into_iter().collect();
+    for path in [format!("/chats/{chat}"), format!("/chats/{moved}")] {
+        for owners in ["", "/context", "/prompt", "/history"] {
+            begin.extend(links(&owner.page(&format!("{path}{owners}")).await));
+        }
+        begin.push(format!("{path}?view=split"));
+        begin.push(format!("{path}?file=/srv/shop/AGENTS.md"));
+        begin.push(format!("{path}/prompt/raw"));
+        begin.push(format!("{path}/history/compare?from=1&to=2"));
+    }
+    begin.push(format!(
+        "/search?q={}",
+        edition(1).snapshot().resources[0].body().unwrap()
+    ));
+    begin.retain(|path| !path.starts_with("/settings"));
+
+    for (name, roles, scopes) in [
+        ("auditor", ["auditor"], &["read"][..]),
+        ("other admin", ["admin"], &["read", "write", "admin"][..]),
+    ] {
+        let reader = Browser::of_user(&server, name, &roles, scopes).await;
+        let told = walk(&reader, &begin).await;
+        for (kind, expected) in [
+            ("/", "200 Nothing waits"),
+            ("/changes/ID", "404 Nothing waits here"),
+            ("/chats/ID", "200 Split the payment step"),
+            (
+                "/chats/ID/context?resource=ID",
+                "200 Split the payment step",
+            ),
+            ("/chats/ID/history", "200 Split the payment step"),
+            ("/chats/ID/turns", "200 Split the payment step"),
+            (
+                "/chats/ID/prompt",
+                "403 You may see that this changed, not what",
+            ),
+            ("/search?q=sha256:ID", "200 Search"),
+            ("/settings/audit?object=ID", "200 Settings"),
+            ("/workspaces/ID", "200 project"),
+        ] {
+            assert_eq!(
+                told.get(kind).map(String::as_str),
+                Some(expected),
+                "{name}: {kind}"
+            );
+        }
+        let changed = "You may see that this changed, not what";
+        for (page, words) in [
+            (format!("/chats/{chat}"), changed),
+            (format!("/chats/{moved}/prompt"), changed),
+            (
+                format!("/chats/{moved}/history/compare?from=1&to=2"),
+                changed,
+            ),
+            (format!("/chats/{moved}/context"), "not the texts"),
+        ] {
+            let shown = reader
+                .get(&page)
+                .send()
+                .await
+                .unwrap()
+                .text()
+                .await
+                .unwrap();
+            assert!(shown.contains(words), "{page}: {shown}");
+        }
+    }
+    server.stop().await;
+}
