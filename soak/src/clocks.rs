@@ -1,15 +1,10 @@
-//! The wall clocks of the servers: libfaketime, loaded into each process, adds an offset that is
-//! read from a file. Their monotonic clocks do not change, as on a machine whose time is set.
+//! The wall clocks of the servers, which jump in some rounds.
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
-use ctxpin_cluster::install;
+use anyhow::bail;
+use ctxpin_cluster::clock::{self, Mover};
 use tokio::process::Command;
-
-/// The path of the library of Debian's package `libfaketime`, below the directory of the
-/// processor's architecture.
-const LIBRARY: &str = "faketime/libfaketimeMT.so.1";
 
 /// The beginnings of the files that the library of a killed process leaves in shared memory. The
 /// process's id follows.
@@ -17,7 +12,7 @@ const LEFTOVERS: [&str; 2] = ["/dev/shm/faketime_shm_", "/dev/shm/sem.faketime_s
 
 /// The clocks of servers, one file each.
 pub struct Clocks {
-    library: PathBuf,
+    mover: Mover,
     directory: PathBuf,
     /// Whether servers that are started now have a clock of their own.
     pub are_moved: bool,
@@ -26,15 +21,8 @@ pub struct Clocks {
 impl Clocks {
     /// Creates clocks whose files are in `directory`, and installs the library if it is missing.
     pub fn new(directory: &Path) -> anyhow::Result<Self> {
-        let library = match find_library() {
-            Some(library) => library,
-            None => {
-                install::package("libfaketime", "the clocks of servers cannot be moved")?;
-                find_library().context("the package libfaketime was installed without a library")?
-            }
-        };
         Ok(Self {
-            library,
+            mover: Mover::find("the clocks of servers cannot be moved")?,
             directory: directory.to_owned(),
             are_moved: false,
         })
@@ -42,12 +30,7 @@ impl Clocks {
 
     /// Sets the clock of a server to the machine's time plus `seconds`.
     pub fn set(&self, index: usize, seconds: i64) -> anyhow::Result<()> {
-        let path = self.path(index);
-        let new = path.with_extension("new");
-        // The file is renamed, so that no reader sees half of it.
-        std::fs::write(&new, format!("{seconds:+}\n"))
-            .and_then(|()| std::fs::rename(&new, &path))
-            .with_context(|| format!("writing {}", path.display()))
+        clock::set(&self.path(index), seconds)
     }
 
     /// Gives a clock of its own to a server that is about to start, if clocks are moved.
@@ -58,11 +41,7 @@ impl Clocks {
         if !self.path(index).exists() {
             self.set(index, 0)?;
         }
-        command
-            .env("LD_PRELOAD", &self.library)
-            .env("FAKETIME_TIMESTAMP_FILE", self.path(index))
-            .env("FAKETIME_NO_CACHE", "1")
-            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        command.envs(self.mover.environment(&self.path(index)));
         Ok(())
     }
 
@@ -78,16 +57,6 @@ pub fn clean_up(process: u32) {
         // Mostly there is none.
         let _ = std::fs::remove_file(format!("{leftover}{process}"));
     }
-}
-
-fn find_library() -> Option<PathBuf> {
-    let directories = ["/usr/lib", "/usr/lib64"].into_iter().flat_map(|root| {
-        let below = std::fs::read_dir(root).into_iter().flatten().flatten();
-        std::iter::once(PathBuf::from(root)).chain(below.map(|entry| entry.path()))
-    });
-    directories
-        .map(|directory| directory.join(LIBRARY))
-        .find(|library| library.is_file())
 }
 
 /// Fails unless a time in `told` is further outside of the time from `began` to `ended` than clocks

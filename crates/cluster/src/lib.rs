@@ -1,7 +1,9 @@
 //! A private PostgreSQL cluster in a temporary directory, reachable through a Unix socket there
-//! and through nothing else. It is made to be fast and to be thrown away.
+//! and through nothing else. It is made to be fast and to be thrown away. [`clock`] moves the wall clocks of
+//! processes under test.
 
 mod address;
+pub mod clock;
 pub mod command;
 pub mod install;
 pub mod programs;
