@@ -43,9 +43,8 @@ pub(crate) fn read(
     if reading.path != path {
         gathering.places.path(&reading.path);
     }
-    let mut finding = Finding::new(kind, &reading.path, root);
-    finding.note(&reading);
-    take_up(&mut finding, reading, gathering);
+    let source = reading.path.clone();
+    let finding = taken(kind, &source, root, reading, gathering);
     elsewhere::link_as_text(boundary, directory, name, gathering);
     Some(finding)
 }
@@ -73,8 +72,21 @@ pub(crate) fn await_target(boundary: &Boundary, link: &Path, gathering: &mut Gat
     }
 }
 
-/// Takes the bytes of a reading into the snapshot, or refuses the finding.
-pub(crate) fn take_up(finding: &mut Finding, reading: Reading, gathering: &mut Gathering) {
+/// Returns what was read as a resource at a path. Its bytes are in the snapshot if it can be used.
+pub(crate) fn taken(
+    kind: Kind,
+    source: &Path,
+    root: &Path,
+    reading: Reading,
+    gathering: &mut Gathering,
+) -> Finding {
+    let mut finding = Finding::new(kind, source, root);
+    finding.note(&reading);
+    take_up(&mut finding, reading, gathering);
+    finding
+}
+
+fn take_up(finding: &mut Finding, reading: Reading, gathering: &mut Gathering) {
     let Some(bytes) = reading.bytes else {
         let bytes_max = bytes_max(finding.resource.kind);
         return finding.refuse(Status::Oversize, oversize(reading.size, bytes_max));

@@ -216,9 +216,6 @@ fn layer(request: &Request, directory: &Path, name: &str, gathering: &mut Gather
     if !directory.is_dir() {
         return Config::default();
     }
-    if let Ok(directory) = directory.canonicalize() {
-        gathering.places.names(&directory, &[name]);
-    }
     let read = settings(directory, name, &request.trust).and_then(|bytes| {
         let Some(bytes) = bytes else {
             return Ok(Config::default());

@@ -71,12 +71,12 @@ fn entry(
     if reading.path != path {
         gathering.places.path(&reading.path);
     }
-    let mut finding = Finding::new(kind, &path, root);
-    finding.note(&reading);
+    let finding = file::taken(kind, &path, root, reading, gathering);
     // Each name gives the file once more.
-    finding.identity = None;
-    file::take_up(&mut finding, reading, gathering);
-    Some(finding)
+    Some(Finding {
+        identity: None,
+        ..finding
+    })
 }
 
 /// Makes a resource that the tool gives its model, but ctxpin leaves out. It has neither hash nor size.
