@@ -1,5 +1,6 @@
 //! A prompt in parts, so that a reader sees which file each line is from.
 
+use crate::prompt::file_ends;
 use crate::renderer::Renderer;
 use crate::sanitise::FILE_TAG;
 
@@ -41,7 +42,7 @@ fn between(text: &str) -> Option<Part<'_>> {
 /// Returns what stands before the next file, the file's path, and the file with its frame and its last newline.
 fn next_file(text: &str) -> Option<(&str, &str, &str)> {
     let begins = format!("<{FILE_TAG} source=\"");
-    let ends = format!("\n</{FILE_TAG}>\n");
+    let ends = file_ends() + "\n";
     let start = text.find(&begins)?;
     let (source, _) = text[start + begins.len()..].split_once("\">\n")?;
     let length = text[start..].find(&ends)? + ends.len();
@@ -50,37 +51,13 @@ fn next_file(text: &str) -> Option<(&str, &str, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use ctxpin_model::hash::BlobHash;
-    use ctxpin_model::resource::{Bodies, Content, Kind, Resource, Status};
-    use ctxpin_model::snapshot::{Facts, Snapshot};
-
     use super::*;
-    use crate::prompt::render;
-
-    fn prompt(files: &[(&str, &str)]) -> String {
-        let mut bodies = Bodies::new();
-        let mut snapshot = Snapshot {
-            facts: Facts {
-                os: Some("linux".into()),
-                directory: None,
-                rules: None,
-            },
-            ..Snapshot::default()
-        };
-        for (source, body) in files {
-            let hash = BlobHash::of(body.as_bytes());
-            bodies.insert(hash, body.as_bytes().into());
-            let mut file = Resource::new(Kind::InstructionFile, *source, Status::Ok);
-            file.content = Some(Content::Pinned(hash));
-            snapshot.resources.push(file);
-        }
-        render(&snapshot, &bodies)
-    }
+    use crate::prompt::of_files;
 
     #[test]
     fn each_file_is_a_part() {
         let check = |files: &[(&str, &str)], expected: &[Option<&str>]| {
-            let prompt = prompt(files);
+            let prompt = of_files(files);
             let parts = parts(&prompt, Renderer::CURRENT);
             let sources: Vec<_> = parts.iter().map(|part| part.source).collect();
             assert_eq!(sources, expected, "{prompt}");
@@ -107,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_prompt_without_frames_is_one_part() {
-        let prompt = prompt(&[("/w/AGENTS.md", "One.\n")]);
+        let prompt = of_files(&[("/w/AGENTS.md", "One.\n")]);
         assert_eq!(parts(&prompt, Renderer::First).len(), 1);
         assert_eq!(parts("", Renderer::First), []);
         assert_eq!(

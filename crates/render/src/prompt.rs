@@ -111,3 +111,22 @@ fn description(description: &str) -> String {
         None => shown,
     }
 }
+
+/// Renders the prompt of these instruction files, by path and content.
+#[cfg(test)]
+pub(crate) fn of_files(files: &[(&str, &str)]) -> String {
+    use ctxpin_model::hash::BlobHash;
+    use ctxpin_model::resource::{Content, Kind, Status};
+
+    let mut bodies = Bodies::new();
+    let mut snapshot = Snapshot::default();
+    snapshot.facts.os = Some("linux".into());
+    for (source, body) in files {
+        let hash = BlobHash::of(body.as_bytes());
+        bodies.insert(hash, body.as_bytes().into());
+        let mut file = Resource::new(Kind::InstructionFile, *source, Status::Ok);
+        file.content = Some(Content::Pinned(hash));
+        snapshot.resources.push(file);
+    }
+    render(&snapshot, &bodies)
+}

@@ -111,32 +111,12 @@ impl Review {
 
 #[cfg(test)]
 mod tests {
-    use ctxpin_model::hash::BlobHash;
-    use ctxpin_model::resource::{Bodies, Content, Kind, Resource, Status};
-    use ctxpin_model::snapshot::{Facts, Snapshot};
-
     use super::*;
     use crate::prompt;
 
     /// Reviews the prompt of files, and marks what was taken out by braces.
     fn reviewed(files: &[(&str, &str)]) -> String {
-        let mut bodies = Bodies::new();
-        let mut snapshot = Snapshot {
-            facts: Facts {
-                os: Some("linux".into()),
-                directory: None,
-                rules: None,
-            },
-            ..Snapshot::default()
-        };
-        for (source, body) in files {
-            let mut file = Resource::new(Kind::InstructionFile, *source, Status::Ok);
-            let hash = BlobHash::of(body.as_bytes());
-            file.content = Some(Content::Pinned(hash));
-            bodies.insert(hash, body.as_bytes().into());
-            snapshot.resources.push(file);
-        }
-        let prompt = prompt::render(&snapshot, &bodies);
+        let prompt = prompt::of_files(files);
         let files = files.iter().map(|(source, body)| File { source, body });
         let files: Vec<_> = files.collect();
         let stretches = stretches(&prompt, &files, Renderer::CURRENT).unwrap();

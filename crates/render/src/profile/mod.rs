@@ -74,7 +74,7 @@ pub fn effective(snapshot: &Snapshot, bodies: &Bodies) -> Effective {
         };
         snapshot.resources.iter().position(is_it)
     };
-    effective.left_out.sort_by_key(place);
+    effective.left_out.sort_by_cached_key(place);
     effective
 }
 
