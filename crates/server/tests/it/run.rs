@@ -8,34 +8,21 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::get;
 use ctxpin_client::Client;
-use ctxpin_model::quota::Quotas;
 use ctxpin_protocol::http::people::{Secret, TokenRevoke};
 use ctxpin_protocol::problem::ProblemName;
-use ctxpin_server::limits::Limits;
-use ctxpin_server::run::{
-    DATABASE_CONNECTIONS, MetricsReaders, ServeError, Settings, serve, serve_routes,
-};
+use ctxpin_server::run::{MetricsReaders, ServeError, Settings, serve, serve_routes};
 use ctxpin_testing::databases::create_postgres_database;
 use ctxpin_testing::workspace::Workspace;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-use crate::server::{Agent, Server};
+use crate::server::{Agent, Server, usual_settings};
 
 fn settings(data_directory: &std::path::Path, database: Option<&str>) -> Settings {
     Settings {
-        data_directory: data_directory.to_owned(),
         database: database.map(str::to_owned),
-        database_connections: DATABASE_CONNECTIONS,
-        first_token: None,
-        pause_sync: false,
-        limits: Limits::default(),
-        quotas: Quotas::default(),
-        metrics_readers: MetricsReaders::Everybody,
-        bound_sessions: false,
-        page_host: None,
-        public_urls: Vec::new(),
+        ..usual_settings(data_directory)
     }
 }
 

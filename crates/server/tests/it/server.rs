@@ -46,7 +46,8 @@ pub fn with_connections(connections: ctxpin_listener::Limits) -> Limits {
     }
 }
 
-fn usual_settings(data_directory: &Path) -> Settings {
+/// Returns the settings of a server on SQLite that serves everybody.
+pub fn usual_settings(data_directory: &Path) -> Settings {
     Settings {
         data_directory: data_directory.to_path_buf(),
         database: None,
