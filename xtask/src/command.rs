@@ -4,10 +4,13 @@ use std::io::{self, BufRead as _, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 pub use ctxpin_cluster::command::{line, output_of};
-use rustix::process::Pid;
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::interrupt::Interrupt;
 
@@ -57,7 +60,14 @@ pub fn run_overheard(
     listen(command, interrupt, |child| child.stderr.take(), hear)
 }
 
+/// How long what a command started may hold its output after the command itself has ended. Without a
+/// limit, one forgotten process would keep us waiting for the end of the output for ever.
+const LEFT_TIME_MAX: Duration = Duration::from_secs(10);
+
 /// Runs a command, one of whose outputs is piped to us, and hands on each line of it.
+///
+/// Fails if a process that the command started still holds the output [`LEFT_TIME_MAX`] after the
+/// command has ended. It is killed.
 fn listen<R: io::Read>(
     command: &mut Command,
     interrupt: &Interrupt,
@@ -67,9 +77,31 @@ fn listen<R: io::Read>(
     let name = line(command);
     let mut child = spawn(command)?;
     interrupt.watch_over(process(&child));
+    let group = process(&child);
     let output = piped(&mut child).context("its output was piped")?;
-    each_line(output, hear).with_context(|| format!("listening to `{name}`"))?;
-    finish(child, interrupt).with_context(|| format!("waiting for `{name}`"))
+    let (read, all_read) = mpsc::channel::<()>();
+    let (heard, passed, left) = thread::scope(|scope| {
+        let waiting = scope.spawn(move || {
+            let passed = finish(child, interrupt);
+            // The sender is dropped, so that nothing comes, when all output is read.
+            let left = all_read.recv_timeout(LEFT_TIME_MAX) == Err(RecvTimeoutError::Timeout);
+            if left && let Some(group) = group {
+                // It may have ended by itself just now.
+                kill_process_group(group, Signal::KILL).ok();
+            }
+            (passed, left)
+        });
+        let heard = each_line(output, hear);
+        drop(read);
+        let (passed, left) = waiting.join().expect("waiting does not panic");
+        (heard, passed, left)
+    });
+    heard.with_context(|| format!("listening to `{name}`"))?;
+    ensure!(
+        !left,
+        "`{name}` has left a process running that held its output, which is killed now"
+    );
+    passed.with_context(|| format!("waiting for `{name}`"))
 }
 
 fn each_line(output: impl io::Read, mut hear: impl FnMut(&str)) -> io::Result<()> {
@@ -166,6 +198,20 @@ mod tests {
         let passed = run_overheard(&mut command, &Interrupt::default(), hear);
         assert!(passed.expect("it runs"));
         assert_eq!(lines, ["two"]);
+    }
+
+    #[test]
+    fn what_a_command_forgets_is_killed_and_told() {
+        let mut lines = Vec::new();
+        let mut command = Command::new("sh");
+        command.args(["-c", "sleep 600 & echo one"]);
+        let hear = |line: &str| lines.push(line.to_owned());
+        let failure = run_heard(&mut command, &Interrupt::default(), hear).unwrap_err();
+        assert!(
+            failure.to_string().contains("has left a process running"),
+            "{failure:#}"
+        );
+        assert_eq!(lines, ["one"]);
     }
 
     #[test]

@@ -379,14 +379,22 @@ fn the_readme_runs_for_others_as_it_is_printed() {
     let port = port.unwrap().port().to_string();
     let terminal = |block: &str| {
         let block = block.replace("7878", &port);
-        // The last command replaces the shell, so that it gets the signals.
+        // The last command replaces the shell, so that it gets the signals. The last of a pipeline would
+        // replace a subshell and outlive the shell, so it reads the one before it as a file.
         let block = block.trim_end();
-        let (before, last) = block.rsplit_once('\n').unwrap_or(("", block));
+        let (piped, input) = match block.rsplit_once(" |\n") {
+            Some((before, last)) => {
+                let (before, first) = before.rsplit_once('\n').unwrap_or(("", before));
+                (format!("{before}\n{last}"), format!(" < <({first})"))
+            }
+            None => (block.to_owned(), String::new()),
+        };
+        let (before, last) = piped.rsplit_once('\n').unwrap_or(("", &piped));
         let mut shell = Command::new("bash");
         let program = bench.command(&place, &[]);
         let environment = program.get_envs();
         shell
-            .args(["-ec", &format!("{before}\nexec {last}")])
+            .args(["-ec", &format!("{before}\nexec {last}{input}")])
             .current_dir(&place)
             .env_clear()
             .envs(environment.filter_map(|(name, value)| Some((name, value?))))
