@@ -14,10 +14,13 @@ use ctxpin_model::page::Page;
 use ctxpin_model::resource::Bodies;
 use ctxpin_model::token::Credential;
 use ctxpin_model::treatment::TreatedSnapshot;
+use ctxpin_store::database::Transaction;
+use ctxpin_store::grant::{Granted, object, right};
 
 use crate::error::Result;
 use crate::frame::{read_account, read_bodies, read_chat};
 use crate::line_counts::{COUNTING_TIME_MAX, ChangedTexts, Counting};
+use crate::portions::portions;
 use crate::prompts::weight;
 use crate::service::Service;
 use crate::workshop::Watch;
@@ -54,9 +57,6 @@ pub async fn read(
     Ok(granted.history_at(&mut transaction, seq).await?)
 }
 
-/// The most moves whose snapshots are in memory at a time.
-const MOVES_AT_ONCE: usize = 16;
-
 /// The two snapshots of a move. `None` if there was no pin before it or after it, or if both are the same.
 type Step = Option<[SnapshotId; 2]>;
 
@@ -87,29 +87,53 @@ pub async fn changes(
         step.filter(|[from, to]| from != to)
     });
     let steps: Vec<Step> = steps.collect();
+    let sides = || {
+        let steps = steps.iter();
+        steps.map(|step| step.iter().flatten().copied())
+    };
+    let ids: BTreeSet<_> = sides().flatten().collect();
+    if ids.is_empty() {
+        return Ok(vec![None; steps.len()]);
+    }
+    let (mut transaction, mut granted) = read_within(service, credential, chat).await?;
+    let entries = granted
+        .snapshot_entry_counts(&mut transaction, &ids)
+        .await?;
     let mut told = Vec::with_capacity(steps.len());
-    for steps in steps.chunks(MOVES_AT_ONCE) {
-        told.extend(changes_of(service, credential, chat, steps).await?);
+    let mut portions = portions(sides(), &entries).into_iter();
+    while let Some(range) = portions.next() {
+        let steps = &steps[range];
+        told.extend(changes_of(service, credential, transaction, granted, steps).await?);
+        if portions.len() == 0 {
+            break;
+        }
+        (transaction, granted) = read_within(service, credential, chat).await?;
     }
     Ok(told)
 }
 
-async fn changes_of(
+/// Begins a transaction that compares snapshots of a chat.
+async fn read_within(
     service: &Service,
     credential: Credential,
     chat: ChatId,
-    steps: &[Step],
-) -> Result<Vec<Option<PinChanges>>> {
-    let ids: BTreeSet<_> = steps.iter().flatten().flatten().copied().collect();
-    let mut told = vec![None; steps.len()];
-    if ids.is_empty() {
-        return Ok(told);
-    }
+) -> Result<(Transaction, Granted<object::Chat, right::Within>)> {
     let (caller, operation) = (service.caller(credential), Operation::ContextRead);
     let mut transaction = service.database.read().await?;
     let granted = transaction
         .grant_chat_within(&caller, operation, chat)
         .await?;
+    Ok((transaction, granted))
+}
+
+async fn changes_of(
+    service: &Service,
+    credential: Credential,
+    mut transaction: Transaction,
+    granted: Granted<object::Chat, right::Within>,
+    steps: &[Step],
+) -> Result<Vec<Option<PinChanges>>> {
+    let ids: BTreeSet<_> = steps.iter().flatten().flatten().copied().collect();
     let with_tools = granted.record()?.tools.pins_tools();
     let user = granted.actor().user().unwrap_or(granted.owner());
     let Some(bodies) = granted.bodies() else {
@@ -135,9 +159,10 @@ async fn changes_of(
     };
     let (workshop, bytes) = (&service.workshop, weight_of(&snapshots));
     let (named, counting) = workshop.work(user, bytes, COUNTING_TIME_MAX, plan).await?;
-    told = named;
+    let mut told = named;
     let mut read = Bodies::new();
     if !counting.blobs().is_empty() {
+        let (operation, chat) = (granted.operation(), granted.id());
         let (mut transaction, granted) = read_bodies(service, credential, operation, chat).await?;
         read = granted
             .bodies_of_all(&mut transaction, &snapshots, counting.blobs())

@@ -30,6 +30,7 @@ pub mod overview;
 pub mod pending_changes;
 pub mod people;
 pub mod pins;
+mod portions;
 pub mod prompts;
 pub mod pushes;
 mod quota_warnings;

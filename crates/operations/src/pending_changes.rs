@@ -19,20 +19,19 @@ use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::token::Credential;
 use ctxpin_model::treatment::TreatedSnapshot;
 use ctxpin_store::grant::{Granted, object, right};
+use ctxpin_store::kept::LineCountCache;
 pub use ctxpin_store::pending_changes::DriftedChat;
 
 use crate::contexts::renderer_of;
 use crate::error::{Error, Result};
 use crate::line_counts::{COUNTING_TIME_MAX, ChangedTexts, Counting};
+use crate::portions::portions;
 use crate::prompts::weight;
 use crate::service::Service;
 use crate::workshop::{Watch, is_light};
 
 /// The most drifted chats that one request compares, newest first.
 const CHATS_MAX: usize = 10_000;
-
-/// The most groups whose snapshots are in memory at a time.
-const GROUPS_AT_ONCE: usize = 16;
 
 /// The most groups that one request compares. A group is all chats of one pin and one head.
 const GROUPS_MAX: usize = 2_000;
@@ -186,6 +185,10 @@ struct GroupKey {
 }
 
 impl GroupKey {
+    fn sides(&self) -> [SnapshotId; 2] {
+        [self.pin, self.head]
+    }
+
     fn of(drifted: &DriftedChat) -> Option<Self> {
         let [pin, head] = drifted.snapshots()?;
         Some(Self {
@@ -250,9 +253,13 @@ impl Collected {
         groups.truncate(GROUPS_MAX);
         let groups: Arc<[Group]> = groups.into();
         let mut found = PendingChanges::default();
-        let mut from = 0;
-        while from < groups.len() {
-            let range = from..groups.len().min(from + GROUPS_AT_ONCE);
+        let sides = || groups.iter().map(|group| group.comparison.sides());
+        let ids = sides().flatten().collect();
+        let entries = account
+            .snapshot_entry_counts(&mut transaction, &ids)
+            .await?;
+        let mut portions = portions(sides(), &entries).into_iter();
+        while let Some(range) = portions.next() {
             let chats = groups[range.clone()].iter().map(|group| &group.chats[0]);
             let snapshots = account.snapshots_of(&mut transaction, chats).await?;
             drop(transaction);
@@ -260,8 +267,6 @@ impl Collected {
                 let weights = snapshots.values().map(|snapshot| weight(snapshot));
                 weights.sum::<u64>()
             });
-            from = range.end;
-            let is_last = from == groups.len();
             let compared = Arc::clone(&groups);
             let compare = move || snapshots.disclose(|all| compare(found, &compared, range, all));
             found = match is_light(bytes) {
@@ -269,7 +274,7 @@ impl Collected {
                 false => slot.run(COMPARING_TIME_MAX, |_| compare()).await?,
             };
             is_complete &= !found.is_full();
-            if is_last || found.is_full() {
+            if portions.len() == 0 || found.is_full() {
                 break;
             }
             transaction = service.database.read().await?;
@@ -328,58 +333,97 @@ impl Collected {
     }
 }
 
+/// An item of a list with the chat whose texts are counted, which is the caller's own.
+type Counted<'i> = (&'i mut PendingItem, PendingChat);
+
 /// Counts the lines that the changes add and remove, where one of the newest chats is the caller's own.
 async fn count_lines(
     service: &Service,
     credential: Credential,
     items: &mut [PendingItem],
 ) -> Result<()> {
+    if items.is_empty() {
+        return Ok(());
+    }
     let operation = Operation::DiffRead;
     let caller = service.caller(credential);
-    for items in items.chunks_mut(GROUPS_AT_ONCE) {
-        let mut transaction = service.database.read().await?;
-        let account = transaction.grant_own_bodies(&caller, operation).await?;
-        let user = account.owner();
-        let mut own: Vec<_> = items
-            .iter_mut()
-            .filter_map(|item| {
-                let mut chats = item.chats.iter();
-                let chat = chats
-                    .find(|chat| chat.drifted.chat.owner == user)
-                    .cloned()?;
-                Some((item, chat))
-            })
-            .collect();
-        let chats: Vec<_> = own.iter().map(|(_, chat)| chat.clone()).collect();
-        let drifted = chats.iter().map(|chat| &chat.drifted);
+    let mut transaction = service.database.read().await?;
+    let mut account = transaction.grant_own_bodies(&caller, operation).await?;
+    let user = account.owner();
+    let mut own: Vec<Counted<'_>> = items
+        .iter_mut()
+        .filter_map(|item| {
+            let mut chats = item.chats.iter();
+            let chat = chats
+                .find(|chat| chat.drifted.chat.owner == user)
+                .cloned()?;
+            Some((item, chat))
+        })
+        .collect();
+    let sides = || {
+        let sides = own.iter().map(|(_, chat)| chat.drifted.snapshots());
+        sides.map(|sides| sides.into_iter().flatten())
+    };
+    let ids = sides().flatten().collect();
+    let entries = account
+        .snapshot_entry_counts(&mut transaction, &ids)
+        .await?;
+    let mut portions = portions(sides(), &entries).into_iter();
+    while let Some(range) = portions.next() {
+        let own = &mut own[range];
+        let drifted = own.iter().map(|(_, chat)| &chat.drifted);
         let snapshots = account.drifted_snapshots(&mut transaction, drifted).await?;
-        let snapshots = Arc::new(snapshots);
         let kept = account.line_counts(&mut transaction)?;
         drop(transaction);
-        let bytes = snapshots.values().map(|snapshot| weight(snapshot)).sum();
-        let compared = Arc::clone(&snapshots);
-        let plan = move |watch: &Watch| {
-            let texts = chats
-                .iter()
-                .map(|chat| changed_texts(chat, &compared, watch));
-            Counting::of(kept, texts.collect())
-        };
-        let workshop = &service.workshop;
-        let counting = workshop.work(user, bytes, COUNTING_TIME_MAX, plan).await?;
-        let mut bodies = Bodies::new();
-        if !counting.blobs().is_empty() {
-            let mut transaction = service.database.read().await?;
-            let account = transaction.grant_own_bodies(&caller, operation).await?;
-            bodies = account
-                .bodies_of_all(&mut transaction, &snapshots, counting.blobs())
-                .await?;
+        count_portion(service, credential, own, snapshots, kept).await?;
+        if portions.len() == 0 {
+            break;
         }
-        let bytes = counting.bytes();
-        let count = move |watch: &Watch| counting.counts(&bodies, watch);
-        let counts = workshop.work(user, bytes, COUNTING_TIME_MAX, count).await?;
-        for ((item, _), lines) in own.iter_mut().zip(counts) {
-            item.lines = lines;
-        }
+        transaction = service.database.read().await?;
+        account = transaction.grant_own_bodies(&caller, operation).await?;
+    }
+    Ok(())
+}
+
+/// Counts the lines of changes between these snapshots.
+async fn count_portion(
+    service: &Service,
+    credential: Credential,
+    own: &mut [Counted<'_>],
+    snapshots: Snapshots,
+    kept: Arc<LineCountCache>,
+) -> Result<()> {
+    let Some(user) = own.first().map(|(_, chat)| chat.drifted.chat.owner) else {
+        return Ok(());
+    };
+    let chats: Vec<_> = own.iter().map(|(_, chat)| chat.clone()).collect();
+    let bytes = snapshots.values().map(|snapshot| weight(snapshot)).sum();
+    let snapshots = Arc::new(snapshots);
+    let compared = Arc::clone(&snapshots);
+    let plan = move |watch: &Watch| {
+        let texts = chats
+            .iter()
+            .map(|chat| changed_texts(chat, &compared, watch));
+        Counting::of(kept, texts.collect())
+    };
+    let workshop = &service.workshop;
+    let counting = workshop.work(user, bytes, COUNTING_TIME_MAX, plan).await?;
+    let mut bodies = Bodies::new();
+    if !counting.blobs().is_empty() {
+        let caller = service.caller(credential);
+        let mut transaction = service.database.read().await?;
+        let account = transaction
+            .grant_own_bodies(&caller, Operation::DiffRead)
+            .await?;
+        bodies = account
+            .bodies_of_all(&mut transaction, &snapshots, counting.blobs())
+            .await?;
+    }
+    let bytes = counting.bytes();
+    let count = move |watch: &Watch| counting.counts(&bodies, watch);
+    let counts = workshop.work(user, bytes, COUNTING_TIME_MAX, count).await?;
+    for ((item, _), lines) in own.iter_mut().zip(counts) {
+        item.lines = lines;
     }
     Ok(())
 }

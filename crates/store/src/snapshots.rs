@@ -16,7 +16,7 @@ use ctxpin_model::treatment::{TreatedSnapshot, TreatmentKey, Treatments};
 use crate::database::{CHUNK, Transaction};
 use crate::error::{Error, Result};
 use crate::grant::{
-    Granted, object::Agent, object::Chat, right::Body, right::UsesBodies, right::Write,
+    Grantable, Granted, object::Agent, object::Chat, right::Body, right::UsesBodies, right::Write,
 };
 use crate::sealed::Sealed;
 use crate::treatments::JoinedTreatment;
@@ -52,6 +52,39 @@ pub(crate) async fn read_all(
         }
     }
     Ok(found)
+}
+
+/// Returns how many resources and files each of these snapshots has. The database counts those that were not read
+/// recently.
+async fn entry_counts(
+    transaction: &mut Transaction,
+    ids: &BTreeSet<SnapshotId>,
+) -> Result<BTreeMap<SnapshotId, u64>> {
+    let (mut counts, mut absent) = (BTreeMap::new(), Vec::new());
+    for id in ids {
+        match transaction.shared().snapshots.get(*id) {
+            Some(kept) => {
+                let resources = kept.resources.iter();
+                let count: usize = resources.map(|resource| 1 + resource.files.len()).sum();
+                counts.insert(*id, count as u64);
+            }
+            None => absent.push(*id),
+        }
+    }
+    for chunk in absent.chunks(CHUNK) {
+        let counted = transaction
+            .query(
+                "select s.id, cast(\
+                 (select count(*) from snapshot_resources r where r.snapshot_id = s.id) + \
+                 (select count(*) from skill_files f where f.snapshot_id = s.id) as bigint) \
+                 from snapshots s where s.id in ",
+            )
+            .list(chunk)
+            .all(|row| Ok((row.take::<SnapshotId>()?, row.take::<u64>()?)))
+            .await?;
+        counts.extend(counted);
+    }
+    Ok(counts)
 }
 
 /// Returns the bytes of those of `hashes` that one of `snapshots` stores. The caller must have checked that the actor
@@ -449,6 +482,22 @@ impl Granted<Chat, Write> {
             now,
         )
         .await
+    }
+}
+
+impl<O: Grantable, R: UsesBodies> Granted<O, R> {
+    /// Returns how many resources and files each of these snapshots has. The caller must have got the ids through
+    /// this grant.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
+    pub async fn snapshot_entry_counts(
+        &self,
+        transaction: &mut Transaction,
+        ids: &BTreeSet<SnapshotId>,
+    ) -> Result<BTreeMap<SnapshotId, u64>> {
+        entry_counts(self.within(transaction)?, ids).await
     }
 }
 

@@ -17,7 +17,7 @@ use crate::scene::{Scene, agents_md, refusal};
 
 ctxpin_testing::on_both_databases!(
     moves_say_what_they_changed,
-    a_long_history_is_compared_in_parts,
+    a_long_history_costs_no_more_statements,
     an_auditor_learns_names_and_no_lines,
     the_newest_moves_of_all_own_chats,
     a_move_on_the_page_has_its_door,
@@ -84,7 +84,7 @@ async fn moves_say_what_they_changed(test: &TestService) {
     assert!(changes(&scene, scene.owner, &chat, 0).await.is_empty());
 }
 
-async fn a_long_history_is_compared_in_parts(test: &TestService) {
+async fn a_long_history_costs_no_more_statements(test: &TestService) {
     let mut scene = Scene::new(test).await;
     scene.push(&agents_md("0")).await;
     let chat = scene.chat().await;
@@ -96,6 +96,23 @@ async fn a_long_history_is_compared_in_parts(test: &TestService) {
     let mut expected = vec!["1: AGENTS.md +1 -1".to_owned(); 20];
     expected.push("-".to_owned());
     assert_eq!(told(&all), expected);
+    let statements = async |moves: i64| {
+        let replica = test.replica().await;
+        let page = history::list(
+            &replica,
+            scene.owner,
+            chat.id,
+            HistoryRequest::newest(moves),
+        );
+        let moves = page.await.unwrap().items;
+        let before = replica.counts();
+        let told = history::changes(&replica, scene.owner, chat.id, &moves).await;
+        assert!(told.unwrap().iter().all(Option::is_some));
+        let statements = (replica.counts() - before).statements;
+        replica.close().await;
+        statements
+    };
+    assert_eq!(statements(19).await, statements(2).await);
 }
 
 async fn an_auditor_learns_names_and_no_lines(test: &TestService) {

@@ -30,7 +30,8 @@ ctxpin_testing::on_both_databases!(
     the_chats_of_a_change_are_paged,
     an_auditor_sees_the_changes_of_all,
     lines_are_counted_for_those_who_may_read_them,
-    many_workspaces_are_compared_in_parts,
+    many_workspaces_are_compared,
+    a_list_costs_the_same_for_few_and_many,
     a_bulk_move_takes_all,
     a_bulk_move_takes_one_change_of_several_workspaces,
     a_bulk_move_declines_and_takes_that_back,
@@ -310,7 +311,48 @@ async fn lines_are_counted_for_those_who_may_read_them(test: &TestService) {
     assert_eq!(untold, [("instruction_file", None), ("skill", None)]);
 }
 
-async fn many_workspaces_are_compared_in_parts(test: &TestService) {
+/// Returns how many statements a first list of a replica executes, and how many a second one does.
+async fn statements(test: &TestService, owner: Credential, changes: usize) -> [u64; 2] {
+    let replica = test.replica().await;
+    let mut statements = [0; 2];
+    for statements in &mut statements {
+        let before = replica.counts();
+        let listed = list(&replica, owner).await;
+        assert_eq!(listed.page.items.len(), changes);
+        assert!(listed.page.items.iter().all(|item| item.lines.is_some()));
+        *statements = (replica.counts() - before).statements;
+    }
+    replica.close().await;
+    statements
+}
+
+async fn a_list_costs_the_same_for_few_and_many(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    let (service, owner) = (scene.service, scene.owner);
+    let edition = |files: usize, text: &str| {
+        let first = Workspace::with_agents_md("/w", &format!("{text}\n"));
+        (1..files).fold(first, |workspace, number| {
+            workspace.file(&format!("rules/{number}.md"), &format!("{text} {number}\n"))
+        })
+    };
+    scene.push(&edition(3, "One.")).await;
+    scene.chat().await;
+    scene.push(&edition(3, "Two.")).await;
+    let few = statements(test, owner, 3).await;
+    // A page has 50 changes.
+    scene.push(&edition(120, "Three.")).await;
+    assert_eq!(statements(test, owner, 50).await, few);
+    for number in 0..40 {
+        let mut agent = TestAgent::create(service, owner, &format!("w{number}")).await;
+        let text = format!("Workspace {number}.");
+        agent.push(service, &edition(1, &text)).await.unwrap();
+        TestChat::bound(service, owner, agent.id).await;
+        agent.push(service, &edition(2, &text)).await.unwrap();
+    }
+    assert_eq!(statements(test, owner, 50).await, few);
+}
+
+async fn many_workspaces_are_compared(test: &TestService) {
     let scene = Scene::new(test).await;
     let (service, owner) = (scene.service, scene.owner);
     for number in 0..20 {
