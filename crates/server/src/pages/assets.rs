@@ -74,6 +74,8 @@ pub(crate) struct Assets {
     pub style: Asset,
     pub script: Asset,
     pub icon: Asset,
+    /// The icon as a `data:` URL, so that a page needs no request for it.
+    pub icon_url: String,
 }
 
 /// The files of this release.
@@ -81,6 +83,7 @@ pub(crate) static ASSETS: LazyLock<Assets> = LazyLock::new(|| Assets {
     style: Asset::new("page", "css", "text/css; charset=utf-8", STYLE),
     script: Asset::new("page", "js", "text/javascript; charset=utf-8", SCRIPT),
     icon: Asset::new("icon", "svg", "image/svg+xml", ICON),
+    icon_url: format!("data:image/svg+xml;base64,{}", STANDARD.encode(ICON)),
 });
 
 impl Asset {

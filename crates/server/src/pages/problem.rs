@@ -24,9 +24,9 @@ use crate::app::App;
 /// The longest wait for the frame of a signed-in caller. After it, the page of a problem has that of a stranger.
 const FRAME_TIME_MAX: Duration = Duration::from_secs(2);
 
-/// Nothing but files of this server, and no script or style inside a page.
+/// Nothing but files of this server, and no script or style inside a page. The icon is a `data:` URL.
 const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
      form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
 );
 

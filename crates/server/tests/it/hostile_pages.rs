@@ -63,7 +63,7 @@ const HARM: &str = "(() => {
             const leads = ['href', 'src', 'action', 'formaction', 'xlink:href', 'data'].includes(name);
             const to = leads && new URL(value, location.href);
             const isOurs = leads && to.origin === location.origin;
-            const isAllowed = isOurs || (element.matches('.prose a') && ['http:', 'https:'].includes(to.protocol));
+            const isAllowed = isOurs || element.matches('head > link[rel=icon]') || (element.matches('.prose a') && ['http:', 'https:'].includes(to.protocol));
             if (name.startsWith('on') || name === 'style' || (leads && !isAllowed)) harm.push(`${name}=${value}`);
         }
     }

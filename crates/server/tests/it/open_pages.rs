@@ -5,6 +5,7 @@ use std::time::Instant;
 use anyhow::Result;
 use ctxpin_browser::{Chromium, Transfer};
 use ctxpin_testing::workspace::Workspace;
+use serde_json::json;
 
 use crate::browser::create_chat;
 use crate::flows::signed_in;
@@ -36,6 +37,29 @@ fn take_fetches(browser: &mut Chromium) -> Vec<String> {
 async fn has_seen_all(browser: &mut Chromium) -> Result<bool> {
     let seen = browser.evaluate(HAS_SEEN_ALL).await?;
     Ok(seen == true)
+}
+
+#[tokio::test]
+async fn a_page_is_three_requests() -> Result<()> {
+    let server = Server::start().await;
+    let chat = create_chat(&server, None, "Before").await;
+    let path = format!("/chats/{chat}");
+    let mut browser = signed_in(&server, &path).await?;
+    browser.call("Network.clearBrowserCache", json!({})).await?;
+    browser.take_transfers();
+    browser.open(server.url.join(&path)?.as_str()).await?;
+    browser
+        .until("document.getElementById('stream')?.dataset.stream === 'live'")
+        .await?;
+    assert!(has_seen_all(&mut browser).await?);
+    let transfers = browser.take_transfers();
+    let kinds = transfers.iter().map(|one| one.kind.as_str());
+    let mut kinds: Vec<_> = kinds.filter(|kind| *kind != "EventSource").collect();
+    kinds.sort_unstable();
+    assert_eq!(kinds, ["Document", "Script", "Stylesheet"], "{transfers:?}");
+    browser.no_errors()?;
+    server.stop().await;
+    Ok(())
 }
 
 #[tokio::test]
