@@ -201,7 +201,11 @@ fn render(
     let change = changes.first().map(|(change, _)| change);
     let resource = change.and_then(|change| change.head.or(change.pinned));
     let root = resource.and_then(|resource| resource.root.as_deref());
-    let entries = entries(diff, &changes, root, true, None);
+    // The page of the chat has the parts of a text that this one folds.
+    let loads = chats
+        .first()
+        .map(|first| format!("/chats/{}?", first.drifted.chat.id));
+    let entries = entries(diff, &changes, root, false, loads.as_deref());
     let since = chats.iter().filter_map(|chat| chat.drifted.chat.drift());
     html(&ChangePage {
         id,

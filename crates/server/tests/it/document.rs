@@ -20,7 +20,8 @@ const OPEN: [&str; 4] = ["/api/v1/openapi.json", "/healthz", "/metrics", "/ready
 /// The route whose body has a code in place of a token.
 const BY_CODE: &str = "/api/v1/enrolments";
 
-fn check_golden(name: &str, found: &str) {
+/// Compares a text with its golden file.
+pub fn check_golden(name: &str, found: &str) {
     insta::with_settings!({
         snapshot_path => "../golden",
         prepend_module_to_snapshot => false,
@@ -42,7 +43,7 @@ fn operations() -> Vec<(Method, String, Value)> {
 }
 
 /// Returns the path with a value in place of each parameter.
-fn concrete(path: &str) -> String {
+pub fn concrete(path: &str) -> String {
     let hash = format!("sha256:{}", "0".repeat(64));
     let parts = path.split('/').map(|part| match part {
         "{hash}" => hash.as_str(),

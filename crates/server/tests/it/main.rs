@@ -18,6 +18,7 @@ mod hostile_pages;
 mod keyboard;
 mod live;
 mod open_pages;
+mod page_costs;
 mod pages;
 mod permissions;
 mod proof;

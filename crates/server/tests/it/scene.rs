@@ -172,7 +172,7 @@ async fn create_people(server: &Server, name: &str) {
 }
 
 /// Checks that there is a path for each page of the server.
-fn check_complete(paths: &[String]) {
+pub fn check_complete(paths: &[String]) {
     let routes = ROUTES.split("PageRoute::new(").skip(1);
     let pages = routes.filter(|route| route.contains("get("));
     for page in pages {

@@ -374,7 +374,7 @@ async fn a_connection_ends_after_too_many_made_up_cookies() {
 }
 
 /// Returns how many statements the server has executed.
-async fn statements(server: &Server) -> u64 {
+pub async fn statements(server: &Server) -> u64 {
     let url = server.url.join("/metrics").unwrap();
     let text = server.http.get(url).send().await.unwrap().text();
     let text = text.await.unwrap();

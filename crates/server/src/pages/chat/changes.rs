@@ -24,6 +24,7 @@ use crate::pages::frame::{Frame, html};
 use crate::pages::parts::lines::Layout;
 use crate::pages::parts::number::{Number, counted};
 use crate::pages::parts::rail::Stand;
+use crate::pages::parts::room::{ITEMS_MAX, ListRoom};
 use crate::pages::parts::short_id::ShortId;
 use crate::pages::parts::text::Text;
 use crate::params::{PathParams, QueryParams};
@@ -49,6 +50,8 @@ struct ChangesPage<'v> {
     diff: Option<DiffForm<'v>>,
     /// The changes without their texts, for callers who may not read these.
     names: Vec<ChangeName>,
+    /// How many changes there are besides those in `names`.
+    more_names: Number,
 }
 
 /// A change without its text.
@@ -150,7 +153,12 @@ fn render<'v>(
         None => names(&view, directory),
     };
     let pin = line.chat.pin.as_ref();
+    let count = match diff {
+        Some(_) => 0,
+        None => view.changes().len(),
+    };
     html(&ChangesPage {
+        more_names: Number(count.saturating_sub(names.len()) as u64),
         frame: if diff.is_some() { frame.wide() } else { frame },
         pins: counted(u64::try_from(line.chat.pin_seq).unwrap_or(0), "pin"),
         turns: counted(u64::try_from(line.chat.turn_count).unwrap_or(0), "turn"),
@@ -196,5 +204,14 @@ fn names(view: &ContextView, directory: Option<&str>) -> Vec<ChangeName> {
             hash: content.map(|content: Content| ShortId::of_hash(content.hash(), "hash")),
         }
     };
-    view.changes().iter().map(name).collect()
+    let mut room = ListRoom::new(ITEMS_MAX);
+    let names = view
+        .changes()
+        .iter()
+        .map(name)
+        .collect::<Vec<_>>()
+        .into_iter();
+    names
+        .take_while(|name| room.takes(name.path.len()))
+        .collect()
 }

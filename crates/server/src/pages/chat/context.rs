@@ -14,7 +14,7 @@ use ctxpin_model::id::ChatId;
 use ctxpin_model::mcp::Detail;
 use ctxpin_model::resource::{Content, Kind, Resource, ResourceId, Status};
 use ctxpin_model::treatment::TreatedSnapshot;
-use ctxpin_operations::contexts::{self, RemovalReason, ReviewedText};
+use ctxpin_operations::contexts::{self, RemovalReason, ReviewedText, TextPiece};
 use ctxpin_operations::skills;
 use ctxpin_protocol::convert::members::InvalidMember;
 use ctxpin_protocol::problem::ProblemName;
@@ -28,6 +28,7 @@ use crate::pages::PageCaller;
 use crate::pages::frame::{Frame, html};
 use crate::pages::parts::markdown::Markdown;
 use crate::pages::parts::number::{Number, Size, counted};
+use crate::pages::parts::room::{ITEMS_MAX, ListRoom, TextRoom};
 use crate::pages::parts::short_id::ShortId;
 use crate::pages::parts::text::Text;
 use crate::params::{PathParams, QueryParams};
@@ -41,6 +42,8 @@ struct ContextPage {
     pins: String,
     turns: String,
     roots: Vec<Root>,
+    /// How many files and servers are in use besides those in `roots`.
+    more_used: Number,
     /// The size of everything in use.
     total: Size,
     unused: Vec<Unused>,
@@ -116,8 +119,14 @@ struct Shown {
     size: Size,
     removed: Option<Size>,
     hash: Option<ShortId>,
-    text: ReviewedText,
+    /// As much of the text as the page shows.
+    pieces: Vec<TextPiece>,
+    /// How much the page shows of a text that is too long for it, and the path of the whole text.
+    cut: Option<(Size, String)>,
 }
+
+/// The most pieces of a text that the page shows. A text may consist of removed characters and others in turn.
+const PIECES_MAX: usize = 2_000;
 
 /// The form of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,7 +177,7 @@ pub(crate) async fn page(
     let mut shown = None;
     if let Some(id) = id {
         let reviewed = contexts::review(&app.service, caller.credential, chat, id).await?;
-        shown = Some(Shown::new(id, form, reviewed, &page.view));
+        shown = Some(Shown::new(id, form, reviewed, &page));
     }
     let weight = contexts::context_weight(&page.view);
     let weight = weight + shown.as_ref().map_or(0, |shown| shown.size.0);
@@ -184,17 +193,24 @@ fn render(page: ChatPage, id: Option<ResourceId>, shown: Option<Shown>) -> ApiRe
         view,
         line,
     } = page;
-    let (roots, total) = roots(&view, head.id, id);
-    let unused = unused(&view);
+    let (roots, total, more_used) = roots(&view, head.id, id);
+    let all_unused = unused(&view);
+    let unused_count = all_unused.len() as u64;
+    let mut room = ListRoom::new(UNUSED_MAX);
+    let shown_unused = all_unused.into_iter();
+    let unused: Vec<_> = shown_unused
+        .take_while(|one| room.takes(one.name.len() + one.reason.len()))
+        .collect();
     html(&ContextPage {
         frame: frame.wide(),
         pins: counted(u64::try_from(line.chat.pin_seq).unwrap_or(0), "pin"),
         turns: counted(u64::try_from(line.chat.turn_count).unwrap_or(0), "turn"),
         roots,
+        more_used: Number(more_used),
         total: Size(total),
-        more_unused: Number((unused.len().saturating_sub(UNUSED_MAX)) as u64),
-        unused_count: Number(unused.len() as u64),
-        unused: unused.into_iter().take(UNUSED_MAX).collect(),
+        more_unused: Number(unused_count - unused.len() as u64),
+        unused_count: Number(unused_count),
+        unused,
         shown,
         tells_bodies: view.tells_bodies,
         is_pinned: view.pinned.is_some(),
@@ -202,8 +218,9 @@ fn render(page: ChatPage, id: Option<ResourceId>, shown: Option<Shown>) -> ApiRe
     })
 }
 
-/// Returns the resources in use by root and directory, in the order of the prompt, and their size.
-fn roots(view: &ContextView, chat: ChatId, current: Option<ResourceId>) -> (Vec<Root>, u64) {
+/// Returns the resources in use by root and directory, in the order of the prompt, the size of all, and how many
+/// files and servers are left out.
+fn roots(view: &ContextView, chat: ChatId, current: Option<ResourceId>) -> (Vec<Root>, u64, u64) {
     let changes = view.changes();
     let changed = changes.iter().filter_map(|change| change.pinned);
     let changed: BTreeSet<_> = changed.map(Resource::id).collect();
@@ -214,6 +231,7 @@ fn roots(view: &ContextView, chat: ChatId, current: Option<ResourceId>) -> (Vec<
     let total = used.iter().map(|resource| resource.total_bytes()).sum();
     let mut roots: Vec<Root> = Vec::new();
     let mut before = 0;
+    let (mut room, mut more) = (ListRoom::new(ITEMS_MAX), 0);
     for resource in used {
         let (root, folder, name) = place(resource);
         let id = resource.id();
@@ -256,6 +274,12 @@ fn roots(view: &ContextView, chat: ChatId, current: Option<ResourceId>) -> (Vec<
                 is_current: false,
             });
         }
+        let found = nodes.len();
+        nodes.retain(|node| room.takes(folder.len() + node.name.len() + node.note.len()));
+        more += (found - nodes.len()) as u64;
+        if nodes.is_empty() {
+            continue;
+        }
         let root = match roots.iter().position(|known| known.name == root) {
             Some(index) => &mut roots[index],
             None => {
@@ -275,7 +299,7 @@ fn roots(view: &ContextView, chat: ChatId, current: Option<ResourceId>) -> (Vec<
             }),
         }
     }
-    (roots, total)
+    (roots, total, more)
 }
 
 /// Returns the root of a resource, the directory below it, and the name in the directory.
@@ -430,13 +454,22 @@ impl std::fmt::Display for Share {
 impl HtmlSafe for Share {}
 
 impl Shown {
-    fn new(id: ResourceId, form: Form, text: ReviewedText, view: &ContextView) -> Self {
-        let resource = &text.resource;
-        let below = directory(view).unwrap_or_default();
+    fn new(id: ResourceId, form: Form, text: ReviewedText, page: &ChatPage) -> Self {
+        let ReviewedText { resource, pieces } = text;
+        let below = directory(&page.view).unwrap_or_default();
         let source = resource.source.as_str();
         let name = source.strip_prefix(below).unwrap_or(source);
-        let removed = text.pieces.iter().filter(|piece| piece.removed.is_some());
+        let removed = pieces.iter().filter(|piece| piece.removed.is_some());
         let removed: usize = removed.map(|piece| piece.text.len()).sum();
+        let mut room = TextRoom::new();
+        let is_long = pieces.len() > PIECES_MAX;
+        let pieces = pieces.into_iter().take(PIECES_MAX);
+        let pieces = pieces.map(|piece| TextPiece {
+            text: room.take(&piece.text).to_owned(),
+            removed: piece.removed,
+        });
+        let pieces: Vec<_> = pieces.collect();
+        let shown: usize = pieces.iter().map(|piece| piece.text.len()).sum();
         Self {
             name: name.trim_start_matches('/').to_owned(),
             query: format!("resource={id}"),
@@ -444,7 +477,11 @@ impl Shown {
             size: Size(resource.size),
             removed: (removed > 0).then_some(Size(removed as u64)),
             hash: resource.body().map(|hash| ShortId::of_hash(hash, "hash")),
-            text,
+            pieces,
+            cut: (is_long || room.is_cut()).then(|| {
+                let whole = format!("/chats/{}/context/{id}/raw", page.head.id);
+                (Size(shown as u64), whole)
+            }),
         }
     }
 
@@ -457,9 +494,9 @@ impl Shown {
         shown == word
     }
 
-    /// Returns the whole text.
-    fn whole(&self) -> String {
-        let pieces = self.text.pieces.iter();
+    /// Returns the text as it is in the workspace.
+    fn original(&self) -> String {
+        let pieces = self.pieces.iter();
         pieces.map(|piece| piece.text.as_str()).collect()
     }
 }
@@ -471,6 +508,20 @@ fn reason_words(reason: &RemovalReason) -> &'static str {
         RemovalReason::Invisible => "Invisible, so it is removed",
         RemovalReason::Blank => "A blank that nobody sees, so it is removed",
     }
+}
+
+/// Returns the text of a resource as it is in the workspace.
+pub(crate) async fn raw(
+    State(app): State<App>,
+    caller: PageCaller,
+    path: PathParams,
+) -> ApiResult<Response> {
+    let (chat, id) = (chat_id(&path)?, path.id("resource")?);
+    let reviewed = contexts::review(&app.service, caller.credential, chat, id).await?;
+    let pieces = reviewed.pieces.into_iter();
+    let text: String = pieces.map(|piece| piece.text).collect();
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    Ok(([(CONTENT_TYPE, plain)], text).into_response())
 }
 
 /// Returns a file of a skill as an attachment, because nobody knows what it is.

@@ -12,7 +12,8 @@ use ctxpin_protocol::convert::members::InvalidMember;
 
 use crate::pages::parts::command::Command;
 use crate::pages::parts::lines::{Gap, Layout, LinesTable, weight};
-use crate::pages::parts::number::{Size, counted};
+use crate::pages::parts::number::{Number, Size, counted};
+use crate::pages::parts::room::{ITEMS_MAX, ListRoom};
 use crate::pages::parts::sums::Sums;
 use crate::pages::parts::text::Text;
 
@@ -21,7 +22,10 @@ const FOLDED_LINES: u64 = 2_000;
 
 /// The most bytes of lines that a page of several changes shows. It folds the texts after these, so a page of hundreds
 /// of texts is light, and the reader opens the others.
-const SHOWN_BYTES_MAX: usize = 192 * 1024;
+const SHOWN_BYTES_MAX: usize = 96 * 1024;
+
+/// The most texts of changes that a page shows or folds.
+const TEXTS_MAX: usize = 1_000;
 
 /// The most bytes of lines of a change that is requested alone.
 const ALONE_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -236,11 +240,13 @@ pub(in crate::pages) fn entries<'v>(
             is_by_rules: change.cause() == Some(Cause::Rules),
             sums: difference.map(Sums::of).unwrap_or_default(),
             sentences: difference.map_or(&[], |difference| &difference.sentences),
-            files: difference.map(|difference| {
-                let loads = loads.zip(id.as_deref());
-                let loads = loads.map(|(start, id)| format!("{start}file={id}"));
-                files(change, difference, &key, &mut room, loads.as_deref())
-            }),
+            files: difference
+                .filter(|difference| room.has_texts(difference.files.len()))
+                .map(|difference| {
+                    let loads = loads.zip(id.as_deref());
+                    let loads = loads.map(|(start, id)| format!("{start}file={id}"));
+                    files(change, difference, &key, &mut room, loads.as_deref())
+                }),
             path,
             id,
             key,
@@ -297,9 +303,10 @@ fn files<'v>(
     files.collect()
 }
 
-/// The room that a page has for lines.
+/// The room that a page has for lines and texts.
 struct Room {
     left: usize,
+    texts: usize,
     is_alone: bool,
     is_empty: bool,
 }
@@ -311,9 +318,17 @@ impl Room {
                 true => ALONE_BYTES_MAX,
                 false => SHOWN_BYTES_MAX,
             },
+            texts: TEXTS_MAX,
             is_alone,
             is_empty: true,
         }
+    }
+
+    /// Returns whether the page shows the texts of a change: all, if they fit.
+    fn has_texts(&mut self, count: usize) -> bool {
+        let left = self.texts.checked_sub(count);
+        self.texts = left.unwrap_or(0);
+        self.is_alone || left.is_some()
     }
 
     /// Returns whether the page folds a text: if it is very long, or if the room is used up. The first text is shown
@@ -407,6 +422,19 @@ impl<'v> DiffForm<'v> {
         counted(self.entries.len() as u64, "change")
     }
 
+    /// Returns the changes that the page shows.
+    fn shown(&self) -> &[Entry<'v>] {
+        let mut room = ListRoom::new(ITEMS_MAX);
+        let shown = self.entries.iter();
+        let shown = shown.take_while(|entry| room.takes(entry.path.whole.len()));
+        &self.entries[..shown.count()]
+    }
+
+    /// Returns how many changes the page leaves out.
+    fn more(&self) -> Number {
+        Number((self.entries.len() - self.shown().len()) as u64)
+    }
+
     /// Returns the button that copies the command of an action. `verb` is what follows `ctxpin chat`.
     fn command(&self, label: &'static str, verb: &str) -> Command {
         let (verb, options) = verb.split_once(' ').unwrap_or((verb, ""));
@@ -481,7 +509,7 @@ mod tests {
         };
         check(
             false,
-            &[50, 50, 50, 50, 1],
+            &[30, 30, 25, 50, 1],
             &[false, false, false, true, true],
         );
         check(false, &[300, 1], &[false, true]);

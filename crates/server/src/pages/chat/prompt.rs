@@ -17,6 +17,7 @@ use crate::pages::PageCaller;
 use crate::pages::frame::{Frame, html};
 use crate::pages::parts::command::Command;
 use crate::pages::parts::number::{Number, Size, counted};
+use crate::pages::parts::room::TextRoom;
 use crate::pages::parts::text::Text;
 use crate::pages::parts::time::Time;
 use crate::params::PathParams;
@@ -41,6 +42,16 @@ pub(super) struct PromptText {
     pub size: Size,
     pub tokens: Number,
     parts: Vec<PromptPart>,
+    cut: Option<Cut>,
+}
+
+/// What the page shows of a prompt that is too long for it.
+struct Cut {
+    shown: Size,
+    /// The number of files of which nothing is shown, with its noun.
+    unshown_files: Option<String>,
+    /// The path of the whole text.
+    whole: String,
 }
 
 /// A part of a prompt: a file, or what stands between files.
@@ -53,25 +64,45 @@ struct PromptPart {
 }
 
 impl PromptText {
-    /// Splits the bytes of a prompt. `view` has the directory below which paths are shown.
-    pub fn new(bytes: &[u8], renderer: i64, view: &ContextView) -> Self {
+    /// Splits the bytes of a prompt. `view` has the directory below which paths are shown, and `whole` is the path of
+    /// the whole text.
+    pub fn new(bytes: &[u8], renderer: i64, view: &ContextView, whole: String) -> Self {
         let below = directory(view).unwrap_or_default();
         let name = |source: &str| {
             let name = source.strip_prefix(below).unwrap_or(source);
             name.trim_start_matches('/').to_owned()
         };
-        let parts = prompts::parts(bytes, renderer).into_iter();
-        let parts = parts.map(|part| PromptPart {
-            name: part.source.as_deref().map(name),
-            source: part.source,
-            size: Size(part.text.len() as u64),
-            text: part.text,
-        });
+        let mut room = TextRoom::new();
+        let (mut parts, mut shown, mut unshown_files) = (Vec::new(), 0, 0);
+        for part in prompts::parts(bytes, renderer) {
+            let text = room.take(&part.text);
+            if text.is_empty() && room.is_cut() {
+                unshown_files += u64::from(part.source.is_some());
+                continue;
+            }
+            shown += text.len() as u64;
+            parts.push(PromptPart {
+                name: part.source.as_deref().map(name),
+                size: Size(part.text.len() as u64),
+                text: text.to_owned(),
+                source: part.source,
+            });
+        }
         Self {
             size: Size(bytes.len() as u64),
             tokens: Number((bytes.len() as u64).div_ceil(BYTES_PER_TOKEN)),
-            parts: parts.collect(),
+            parts,
+            cut: room.is_cut().then(|| Cut {
+                shown: Size(shown),
+                unshown_files: (unshown_files > 0).then(|| counted(unshown_files, "more file")),
+                whole,
+            }),
         }
+    }
+
+    /// Returns whether the page shows all of the prompt.
+    pub fn is_whole(&self) -> bool {
+        self.cut.is_none()
     }
 }
 
@@ -99,7 +130,7 @@ pub(crate) async fn page(
         html(&PromptPage {
             pins: counted(u64::try_from(line.chat.pin_seq).unwrap_or(0), "pin"),
             turns: counted(u64::try_from(line.chat.turn_count).unwrap_or(0), "turn"),
-            prompt: PromptText::new(&bytes, renderer, &view),
+            prompt: PromptText::new(&bytes, renderer, &view, format!("/chats/{chat}/prompt/raw")),
             pinned: pin.map(|pin| Time::ago(pin.pinned_at, frame.now)),
             copy: Command::new("Copy", format!("ctxpin prompt {}", head.short)),
             frame,

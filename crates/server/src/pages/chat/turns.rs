@@ -95,12 +95,17 @@ struct TurnFacts {
     offer: Option<Offered>,
 }
 
+/// The most skills, and the most MCP servers, that the facts of a turn name.
+const OFFERED_MAX: usize = 100;
+
 /// What the model could ask for in a turn, in words.
 struct Offered {
     /// The names of the skills, each with its description.
     skills: Vec<(String, String)>,
+    more_skills: Number,
     /// As `6 of tracker`, for each MCP server.
     tools: Vec<String>,
+    more_servers: Number,
     /// The snapshot that the tools came from, if there are any and it is another than the pin's.
     tools_snapshot: Option<ShortId>,
 }
@@ -216,7 +221,10 @@ pub(crate) async fn turn(
             number,
             clock: Time::clock(view.turn.started_at, frame.now),
             facts,
-            prompt: bytes.map(|bytes| PromptText::new(&bytes, renderer, &context)),
+            prompt: bytes.map(|bytes| {
+                let whole = format!("/chats/{chat}/turns/{number}/prompt/raw");
+                PromptText::new(&bytes, renderer, &context, whole)
+            }),
             copy: Command::new(
                 "Copy",
                 format!("ctxpin chat turns {number} --prompt --chat {}", head.short),
@@ -264,10 +272,18 @@ impl TurnFacts {
             prompt: view.prompt,
             delivery: turn.delivery.as_str(),
             reference: turn.reference.clone(),
-            offer: view.offer.as_ref().map(|offer| Offered {
-                skills: offer.skills.iter().map(named).collect(),
-                tools: by_server(&offer.tools.offered),
-                tools_snapshot: tools_snapshot.map(ShortId::of_snapshot),
+            offer: view.offer.as_ref().map(|offer| {
+                let mut tools = by_server(&offer.tools.offered);
+                let more = |count: usize| Number(count.saturating_sub(OFFERED_MAX) as u64);
+                let more_servers = more(tools.len());
+                tools.truncate(OFFERED_MAX);
+                Offered {
+                    skills: offer.skills.iter().take(OFFERED_MAX).map(named).collect(),
+                    more_skills: more(offer.skills.len()),
+                    tools,
+                    more_servers,
+                    tools_snapshot: tools_snapshot.map(ShortId::of_snapshot),
+                }
             }),
         }
     }
