@@ -109,6 +109,12 @@ pub fn policies() -> HashMap<(Method, String), RoutePolicy> {
     policies
 }
 
+/// Returns the path and the policy of every route of the pages.
+pub fn page_policies() -> Vec<(&'static str, RoutePolicy)> {
+    let routes = pages::routes::page_routes().into_iter();
+    routes.map(|route| (route.path, route.policy)).collect()
+}
+
 /// Returns the methods of a path.
 fn methods(item: &PathItem) -> impl Iterator<Item = Method> {
     let operations = [

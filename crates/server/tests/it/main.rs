@@ -19,6 +19,7 @@ mod keyboard;
 mod live;
 mod open_pages;
 mod page_costs;
+mod page_routes;
 mod pages;
 mod permissions;
 mod proof;
