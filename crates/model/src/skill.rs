@@ -55,6 +55,14 @@ pub fn parse(skill_md: &[u8], directory: &str) -> Frontmatter {
     frontmatter
 }
 
+/// Returns the keys and values of a frontmatter, the text between its `---` lines. Returns `None` if they cannot
+/// be parsed.
+pub(crate) fn frontmatter_values(yaml: &str) -> Option<Map<String, Value>> {
+    let is_small = yaml.len() <= FRONTMATTER_BYTES_MAX;
+    let fields = is_small.then(|| yaml::read(yaml))?;
+    fields.ok().map(|fields| fields.values)
+}
+
 /// Returns the size of the frontmatter that [`parse`] reads, in bytes. It is 0 if there is none.
 pub fn frontmatter_bytes(skill_md: &[u8]) -> usize {
     let text = std::str::from_utf8(skill_md).unwrap_or_default();
