@@ -41,6 +41,14 @@ mod resource {
     pub const ROOT: u8 = 10;
     pub const DETAIL: u8 = 11;
     pub const FILE: u8 = 12;
+    pub const APPLIES: u8 = 13;
+    pub const IMPORTED_BY: u8 = 14;
+}
+
+/// Tags of the fields that say which files an instruction file is for.
+mod applies {
+    pub const BELOW: u8 = 1;
+    pub const GLOB: u8 = 2;
 }
 
 /// Tags of the fields of a skill's file.
@@ -90,6 +98,7 @@ pub fn snapshot(snapshot: &Snapshot) -> Vec<u8> {
             entry_file.optional_text(file::ERROR, item.error.as_deref());
             entry.nested(resource::FILE, entry_file);
         }
+        entry.standing(item);
         record.nested(top::RESOURCE, entry);
     }
     record.0
@@ -234,6 +243,20 @@ impl Record {
             entry_file.flag(file::EXECUTABLE, item.executable);
             self.nested(resource::FILE, entry_file);
         }
+        self.standing(item);
+    }
+
+    /// Adds when a model gets an instruction file, and by which other one.
+    fn standing(&mut self, item: &Resource) {
+        if let Some(files) = &item.applies {
+            let mut record = Self::default();
+            record.text(applies::BELOW, &files.below);
+            for glob in &files.globs {
+                record.text(applies::GLOB, glob);
+            }
+            self.nested(resource::APPLIES, record);
+        }
+        self.optional_text(resource::IMPORTED_BY, item.imported_by.as_deref());
     }
 
     /// Adds what counts of an MCP configuration or server.

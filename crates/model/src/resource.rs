@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use crate::glob::IgnoreRules;
 use crate::hash::BlobHash;
 use crate::limits::{SOURCE_BYTES_MAX, cut, json_bytes};
 use crate::mcp::Detail;
@@ -211,6 +212,31 @@ pub struct Resource {
     pub detail: Option<Detail>,
     /// The supporting files of a skill, by path.
     pub files: Vec<SkillFile>,
+    /// Which files an instruction file is for. `None` if it is for the whole work.
+    pub applies: Option<Applies>,
+    /// The source of the instruction file that imports this one.
+    pub imported_by: Option<String>,
+}
+
+/// The files that an instruction file is for. A tool gives it to its model as soon as it reads one of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applies {
+    /// The absolute path of a directory. The files lie below it.
+    pub below: String,
+    /// Globs as in a `.gitignore`, from that directory. Without any, all files below it count.
+    pub globs: Vec<String>,
+}
+
+impl Applies {
+    /// Returns whether a file is one of them, by its absolute path.
+    pub fn covers(&self, path: &str) -> bool {
+        let below = path.strip_prefix(self.below.trim_end_matches('/'));
+        let below = below.and_then(|rest| rest.strip_prefix('/'));
+        below.is_some_and(|rest| {
+            let globs = self.globs.iter().map(String::as_str);
+            self.globs.is_empty() || IgnoreRules::new(globs).matches(rest)
+        })
+    }
 }
 
 impl Resource {
@@ -228,6 +254,8 @@ impl Resource {
             root: None,
             detail: None,
             files: Vec::new(),
+            applies: None,
+            imported_by: None,
         }
     }
 
@@ -255,8 +283,17 @@ impl Resource {
 
     /// Estimates the size of the resource as JSON, in bytes. The estimate is seldom too low.
     pub fn json_bytes(&self) -> u64 {
-        let texts = [&self.error, &self.name, &self.description, &self.root];
+        let texts = [
+            &self.error,
+            &self.name,
+            &self.description,
+            &self.root,
+            &self.imported_by,
+        ];
         let texts = texts.into_iter().flatten().chain([&self.source]);
+        let applies = self.applies.iter();
+        let applies = applies.flat_map(|applies| applies.globs.iter().chain([&applies.below]));
+        let texts = texts.chain(applies);
         let files = self.files.iter().map(|file| {
             let error = file.error.as_deref().unwrap_or_default();
             256 + json_bytes(&file.path) + json_bytes(error)

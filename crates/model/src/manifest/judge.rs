@@ -61,9 +61,6 @@ fn as_claimed(claim: &Claim) -> Resource {
     // A server without tools has no detail, so an absent list and an empty list are equal.
     let tools = (!claim.tools.is_empty()).then(|| Detail::Tools(claim.tools.clone()));
     Resource {
-        kind: claim.kind,
-        source: claim.source.clone(),
-        status: claim.status,
         error: claim.error.clone(),
         content: claim.content_hash.map(Content::Claimed),
         size: claim.size,
@@ -72,6 +69,7 @@ fn as_claimed(claim: &Claim) -> Resource {
         root: claim.root.clone(),
         detail: tools.or(shape),
         files: claim.files.iter().map(file_as_claimed).collect(),
+        ..Resource::new(claim.kind, &claim.source, claim.status)
     }
 }
 
