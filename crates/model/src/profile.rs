@@ -9,6 +9,8 @@ spelled! {
     Profile {
         /// ctxpin's own rules, which no tool follows exactly.
         Neutral = "neutral",
+        /// Anthropic's Claude Code.
+        ClaudeCode = "claude-code",
         /// OpenAI's Codex CLI.
         Codex = "codex",
     }
@@ -27,7 +29,50 @@ pub struct Rules {
 /// The settings of a tool that decide what it gives its model, as they were at the scan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settings {
+    ClaudeCode(ClaudeCodeSettings),
     Codex(CodexSettings),
+}
+
+/// The settings of Claude Code that decide which instruction files it finds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaudeCodeSettings {
+    /// The absolute path of Claude Code's home, in which a person has files for all projects.
+    pub home: String,
+    /// `claudeMdExcludes`: globs of the absolute paths that it does not read.
+    pub excludes: Vec<String>,
+    /// Which names of instruction files count.
+    pub instruction_files: InstructionFiles,
+    /// `CLAUDE_CODE_DISABLE_CLAUDE_MDS`: whether it reads no instruction file at all.
+    pub is_disabled: bool,
+    /// `hasClaudeMdExternalIncludesApproved`: whether the person lets the project import files from outside of
+    /// the working directory.
+    pub allows_external_imports: bool,
+}
+
+spelled! {
+    /// Which names of a project's instruction files Claude Code reads.
+    InstructionFiles {
+        /// Only its own names.
+        ClaudeMd = "claude-md",
+        /// `AGENTS.md` if nothing above or in the working directory has its own name.
+        ClaudeMdOrAgentsMd = "claude-md-or-agents-md",
+        ClaudeMdAndAgentsMd = "claude-md-and-agents-md",
+        /// None of the project or the person.
+        ManagedOnly = "managed-only",
+    }
+}
+
+impl ClaudeCodeSettings {
+    /// Returns what Claude Code does without a configuration.
+    pub fn defaults(home: impl Into<String>) -> Self {
+        Self {
+            home: home.into(),
+            excludes: Vec::new(),
+            instruction_files: InstructionFiles::ClaudeMdOrAgentsMd,
+            is_disabled: false,
+            allows_external_imports: false,
+        }
+    }
 }
 
 /// The settings of Codex that decide which instruction files it finds, and how much of them it gives.
@@ -59,6 +104,7 @@ impl Settings {
     /// Returns the profile whose settings these are.
     pub fn profile(&self) -> Profile {
         match self {
+            Self::ClaudeCode(_) => Profile::ClaudeCode,
             Self::Codex(_) => Profile::Codex,
         }
     }
@@ -72,6 +118,13 @@ impl Settings {
     /// Returns the settings as JSON.
     pub fn json(&self) -> Value {
         match self {
+            Self::ClaudeCode(settings) => json!({
+                "home": settings.home,
+                "claudeMdExcludes": settings.excludes,
+                "instructionFiles": settings.instruction_files.as_str(),
+                "CLAUDE_CODE_DISABLE_CLAUDE_MDS": settings.is_disabled,
+                "hasClaudeMdExternalIncludesApproved": settings.allows_external_imports,
+            }),
             Self::Codex(settings) => json!({
                 "home": settings.home,
                 "project_doc_max_bytes": settings.bytes_max,

@@ -257,11 +257,16 @@ impl<'a> Gathering<'a> {
         left.is_some()
     }
 
+    /// Returns the bytes of a finding, if the snapshot has them.
+    pub fn body(&self, finding: &Finding) -> Option<Arc<[u8]>> {
+        let body = finding.resource.body();
+        body.and_then(|body| self.bodies.get(&body)).cloned()
+    }
+
     /// Returns whether a finding holds a text of nothing but white space.
     pub fn is_blank(&self, finding: &Finding) -> bool {
-        let body = finding.resource.body();
-        let bytes = body.and_then(|body| self.bodies.get(&body));
-        bytes.is_some_and(|bytes| String::from_utf8_lossy(bytes).trim().is_empty())
+        let bytes = self.body(finding);
+        bytes.is_some_and(|bytes| String::from_utf8_lossy(&bytes).trim().is_empty())
     }
 
     /// Adds bytes to the snapshot.

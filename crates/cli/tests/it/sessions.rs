@@ -178,6 +178,7 @@ fn what_a_tool_gives_its_model() {
         "git init --quiet",
         "cd web && ctxpin scan --profile codex",
         "cd web && ctxpin scan --compare neutral,codex",
+        "cd web && ctxpin scan --profile claude-code",
         "cd web && ctxpin scan --who CLAUDE.md",
         "ctxpin scan --profile codex AGENTS.md",
         "ctxpin scan --profile vim",

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use ctxpin_model::canonical;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::mcp::{Detail, ServerShape, Tool};
-use ctxpin_model::profile::{CodexSettings, Rules, Settings};
-use ctxpin_model::resource::{Content, Resource, SkillFile};
+use ctxpin_model::profile::{ClaudeCodeSettings, CodexSettings, Rules, Settings};
+use ctxpin_model::resource::{Applies, Content, Resource, SkillFile};
 use ctxpin_model::snapshot::{Facts, Snapshot};
 use serde_json::{Map, Value, json};
 
@@ -94,17 +94,27 @@ fn snapshot(value: &Value) -> Snapshot {
 fn rules(version: &Value, facts: &Value) -> Rules {
     let settings = &facts["settings"];
     let names = |key: &str| list(settings, key).iter().map(word).collect();
-    assert_eq!(facts["profile"], "codex");
-    Rules {
-        version: serde_json::from_value(version.clone()).expect("a version"),
-        settings: Settings::Codex(CodexSettings {
-            home: word(&settings["home"]),
+    let home = word(&settings["home"]);
+    let settings = match word(&facts["profile"]).as_str() {
+        "claude-code" => Settings::ClaudeCode(ClaudeCodeSettings {
+            home,
+            excludes: names("claudeMdExcludes"),
+            instruction_files: word(&settings["instructionFiles"]).parse().expect("a word"),
+            is_disabled: settings["CLAUDE_CODE_DISABLE_CLAUDE_MDS"] == true,
+            allows_external_imports: settings["hasClaudeMdExternalIncludesApproved"] == true,
+        }),
+        _ => Settings::Codex(CodexSettings {
+            home,
             bytes_max: settings["project_doc_max_bytes"]
                 .as_u64()
                 .expect("a number"),
             fallback_names: names("project_doc_fallback_filenames"),
             root_markers: names("project_root_markers"),
         }),
+    };
+    Rules {
+        version: serde_json::from_value(version.clone()).expect("a version"),
+        settings,
     }
 }
 
@@ -125,7 +135,16 @@ fn resource(value: &Value) -> Resource {
         root: text(value, "root"),
         detail: detail(value),
         files: list(value, "files").iter().map(file).collect(),
+        applies: value.get("applies").map(applies),
+        imported_by: text(value, "imported_by"),
         ..Resource::new(kind, word("source"), status)
+    }
+}
+
+fn applies(value: &Value) -> Applies {
+    Applies {
+        below: word(&value["below"]),
+        globs: list(value, "globs").iter().map(word).collect(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a tool gives its model of a snapshot: which files, in which order and form, cut where. Each tool has
 //! a module.
 
+mod claude_code;
 mod codex;
 mod neutral;
 
@@ -53,6 +54,7 @@ pub fn effective(snapshot: &Snapshot, bodies: &Bodies) -> Effective {
     let mut effective = match &snapshot.facts.rules {
         None => neutral::effective(snapshot, bodies),
         Some(rules) => match &rules.settings {
+            Settings::ClaudeCode(settings) => claude_code::effective(snapshot, bodies, settings),
             Settings::Codex(settings) => codex::effective(snapshot, bodies, settings),
         },
     };

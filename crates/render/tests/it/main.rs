@@ -1,5 +1,6 @@
 //! What a model reads, checked as a whole.
 
+mod claude_code;
 mod golden;
 mod hostile;
 mod profile;

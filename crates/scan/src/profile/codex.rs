@@ -17,7 +17,7 @@ use ctxpin_model::skill::SKILL_FILE_NAME;
 use rustix::fs::FileType;
 use toml::{Table, Value};
 
-use super::{entry, excluded};
+use super::{entry, excluded, step};
 use crate::ScanError;
 use crate::boundary::{Boundaries, Boundary, Located, Reach};
 use crate::directory::Directory;
@@ -436,14 +436,6 @@ impl Search<'_> {
             }
         }
         Ok(())
-    }
-}
-
-/// Enters a directory below another, through a link if that is allowed.
-fn step(boundary: &Boundary, from: &Directory, name: &str) -> Option<Directory> {
-    match boundary.locate(from, OsStr::new(name)) {
-        Located::Directory(path) => boundary.descend(&path).ok(),
-        Located::Absent | Located::File(_) | Located::Refused(_) => None,
     }
 }
 

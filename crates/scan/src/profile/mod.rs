@@ -1,5 +1,6 @@
 //! What is found by the rules of one tool. Each tool has a module.
 
+mod claude_code;
 mod codex;
 mod neutral;
 
@@ -28,6 +29,7 @@ pub(crate) fn find(
 ) -> Result<Option<Rules>, ScanError> {
     match request.profile {
         Profile::Neutral => neutral::find(roots, boundaries, gathering).map(|()| None),
+        Profile::ClaudeCode => claude_code::find(request, roots, boundaries, gathering).map(Some),
         Profile::Codex => codex::find(request, roots, boundaries, gathering).map(Some),
     }
 }
@@ -42,10 +44,23 @@ fn entry(
     root: &Path,
     gathering: &mut Gathering,
 ) -> Option<Finding> {
+    let source = directory.path.join(name);
+    entry_as(boundary, directory, name, &source, root, gathering)
+}
+
+/// Reads an entry as [`entry`] does, for a tool that knows it under another path.
+fn entry_as(
+    boundary: &Boundary,
+    directory: &Directory,
+    name: &str,
+    source: &Path,
+    root: &Path,
+    gathering: &mut Gathering,
+) -> Option<Finding> {
     let (kind, name) = (Kind::InstructionFile, OsStr::new(name));
     let path = directory.path.join(name);
     let refuse = |refused: Refused| {
-        let mut finding = Finding::new(kind, &path, root);
+        let mut finding = Finding::new(kind, source, root);
         let reason = format!("the tool gives it to its model, but {}", refused.reason);
         finding.refuse(Status::Excluded, reason);
         finding
@@ -71,7 +86,7 @@ fn entry(
     if reading.path != path {
         gathering.places.path(&reading.path);
     }
-    let finding = file::taken(kind, &path, root, reading, gathering);
+    let finding = file::taken(kind, source, root, reading, gathering);
     // Each name gives the file once more.
     Some(Finding {
         identity: None,
@@ -84,4 +99,12 @@ fn excluded(kind: Kind, source: &str, root: &Path, reason: &str) -> Finding {
     let mut finding = Finding::new(kind, Path::new(source), root);
     finding.refuse(Status::Excluded, reason);
     finding
+}
+
+/// Enters a directory below another, through a link if that is allowed.
+fn step(boundary: &Boundary, from: &Directory, name: &str) -> Option<Directory> {
+    match boundary.locate(from, OsStr::new(name)) {
+        Located::Directory(path) => boundary.descend(&path).ok(),
+        Located::Absent | Located::File(_) | Located::Refused(_) => None,
+    }
 }

@@ -18,8 +18,10 @@ fn workspace(files: &[(&str, &str)]) -> Workspace {
 }
 
 fn settings(found: &Scan) -> &CodexSettings {
-    let Settings::Codex(settings) = &found.snapshot.facts.rules.as_ref().unwrap().settings;
-    settings
+    match &found.snapshot.facts.rules.as_ref().unwrap().settings {
+        Settings::Codex(settings) => settings,
+        Settings::ClaudeCode(_) => panic!("settings of another tool"),
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Scans of real directories.
 
+mod claude_code;
 mod codex;
 mod config;
 mod instruction_files;

@@ -127,14 +127,18 @@ impl Workspace {
         found
     }
 
-    /// The error of the one resource at a path.
-    pub fn error(&self, found: &Scan, path: &str) -> String {
+    /// The one resource at a path.
+    pub fn resource<'s>(&self, found: &'s Scan, path: &str) -> &'s Resource {
         let source = self.text(path);
         let mut resources = found.snapshot.resources.iter();
-        let resource = resources
+        resources
             .find(|resource| resource.source == source)
-            .unwrap();
-        resource.error.clone().unwrap()
+            .unwrap()
+    }
+
+    /// The error of the one resource at a path.
+    pub fn error(&self, found: &Scan, path: &str) -> String {
+        self.resource(found, path).error.clone().unwrap()
     }
 }
 

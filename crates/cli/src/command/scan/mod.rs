@@ -51,6 +51,14 @@ pub struct Scan {
     /// The home of Codex, if it is not ~/.codex
     #[arg(long, value_name = "DIR", env = "CODEX_HOME", hide_env_values = true)]
     codex_home: Option<PathBuf>,
+    /// The home of Claude Code, if it is not ~/.claude
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "CLAUDE_CONFIG_DIR",
+        hide_env_values = true
+    )]
+    claude_home: Option<PathBuf>,
     /// Also scan ~/.agents, ~/.claude and ~/.codex, as `ctxpin up` does
     #[arg(long)]
     user_roots: bool,
@@ -118,9 +126,14 @@ impl Scan {
             true => Request::single(&self.path, home, trust),
             false => Request::project(&self.path, home, trust),
         };
+        let tool_home = match profile {
+            Profile::Neutral => None,
+            Profile::ClaudeCode => self.claude_home.clone(),
+            Profile::Codex => self.codex_home.clone(),
+        };
         let mut request = Request {
             profile,
-            tool_home: self.codex_home.clone(),
+            tool_home,
             user_roots: self.user_roots,
             allowed: absolute_paths(&self.allow_roots)?,
             ..request

@@ -1,0 +1,139 @@
+//! What Claude Code gives its model of a snapshot. Each text was seen in a request of Claude Code 2.1.332.
+
+use ctxpin_model::profile::{ClaudeCodeSettings, Rules, Settings};
+use ctxpin_model::resource::{Applies, Kind, Resource};
+use ctxpin_render::profile::{Effective, effective};
+
+use crate::sample::Sample;
+
+const HOME: &str = "/home/ada/.claude";
+
+/// Adds a file of a directory, and changes its resource.
+fn file(
+    sample: Sample,
+    (root, source): (&str, &str),
+    body: &str,
+    change: impl FnOnce(&mut Resource),
+) -> Sample {
+    let mut sample = sample.file(source, body);
+    let last = sample.snapshot.resources.last_mut().unwrap();
+    last.root = Some(root.to_owned());
+    change(last);
+    sample
+}
+
+fn claude_code(sample: Sample) -> Effective {
+    let mut sample = sample.facts(Some("linux"), Some("/w"));
+    sample.snapshot.facts.rules = Some(Rules {
+        version: 1,
+        settings: Settings::ClaudeCode(ClaudeCodeSettings::defaults(HOME)),
+    });
+    effective(&sample.snapshot, &sample.bodies)
+}
+
+#[test]
+fn each_file_is_a_block_with_its_owner() {
+    let sample = Sample::default();
+    let sample = file(
+        sample,
+        (HOME, "/home/ada/.claude/CLAUDE.md"),
+        "  mine \n",
+        |_| {},
+    );
+    let sample = file(sample, (HOME, "/home/ada/notes.md"), "notes", |file| {
+        file.imported_by = Some("/home/ada/.claude/CLAUDE.md".into());
+    });
+    let text = "\u{feff}---\ntitle: x\n---\n\n# Top\r\n";
+    let sample = file(sample, ("/w", "/w/CLAUDE.md"), text, |_| {});
+    let sample = file(
+        sample,
+        ("/w", "/w/CLAUDE.local.md"),
+        "a\r\n<!-- x -->\r\nb",
+        |_| {},
+    );
+    let sample = file(sample, ("/w", "/w/a.md"), "imported", |file| {
+        file.imported_by = Some("/w/CLAUDE.local.md".into());
+    });
+    let effective = claude_code(sample);
+    assert_eq!(
+        effective.text,
+        "Codebase and user instructions are shown below. Be sure to adhere to these instructions. IMPORTANT: \
+         These instructions OVERRIDE any default behavior and you MUST follow them exactly as written.\n\n\
+         Contents of /home/ada/.claude/CLAUDE.md (user's private global instructions for all projects):\n\n\
+         mine\n\n\
+         Contents of /home/ada/notes.md (user's private global instructions for all projects):\n\n\
+         notes\n\n\
+         Contents of /w/CLAUDE.md (project instructions, checked into the codebase):\n\n\
+         # Top\n\n\
+         Contents of /w/CLAUDE.local.md (user's private project instructions, not checked in):\n\n\
+         a\nb\n\n\
+         Contents of /w/a.md (user's private project instructions, not checked in):\n\n\
+         imported"
+    );
+    let bytes: Vec<_> = effective.given.iter().map(|given| given.bytes).collect();
+    assert_eq!(bytes, [4, 5, 5, 3, 8]);
+}
+
+#[test]
+fn a_blank_file_and_a_rule_for_some_files_are_left_out() {
+    let sample = Sample::default();
+    let sample = file(sample, ("/w", "/w/CLAUDE.md"), "<!-- x -->\n", |_| {});
+    let sample = file(sample, ("/w", "/w/.claude/rules/a.md"), "rule", |file| {
+        file.applies = Some(Applies {
+            below: "/w".into(),
+            globs: vec!["src".into(), "*.rs".into()],
+        });
+    });
+    let sample = file(sample, ("/w/api", "/w/api/CLAUDE.md"), "api", |file| {
+        file.applies = Some(Applies {
+            below: "/w/api".into(),
+            globs: Vec::new(),
+        });
+    });
+    let effective = claude_code(sample);
+    assert_eq!(effective.text, "");
+    let reasons: Vec<_> = effective
+        .left_out
+        .iter()
+        .map(|left_out| format!("{}: {}", left_out.source, left_out.reason))
+        .collect();
+    assert_eq!(
+        reasons,
+        [
+            "/w/CLAUDE.md: nothing in it is for the model",
+            "/w/.claude/rules/a.md: on demand, with a file below /w that matches src, *.rs",
+            "/w/api/CLAUDE.md: on demand, with a file below /w/api",
+        ]
+    );
+}
+
+#[test]
+fn the_list_has_the_persons_skills_first() {
+    let add = |sample: Sample, root: &str, name: &str, flag: &str| {
+        let body = format!("---\nname: {name}\ndescription: Does {name}\n{flag}---\nbody");
+        let source = format!("{root}/skills/{name}/SKILL.md");
+        file(sample, (root, &source), &body, |skill| {
+            skill.kind = Kind::Skill
+        })
+    };
+    let sample = add(Sample::default(), "/w", "top", "");
+    let sample = add(sample, "/w/sub", "near", "");
+    let sample = add(
+        sample,
+        "/w/sub",
+        "hidden",
+        "disable-model-invocation: true\n",
+    );
+    let sample = add(sample, HOME, "mine", "");
+    let effective = claude_code(sample);
+    let given = effective.given.iter().map(|given| given.source.as_str());
+    assert_eq!(
+        given.collect::<Vec<_>>(),
+        [
+            "/home/ada/.claude/skills/mine/SKILL.md",
+            "/w/sub/skills/near/SKILL.md",
+            "/w/skills/top/SKILL.md",
+        ]
+    );
+    assert_eq!(effective.left_out.len(), 1);
+}

@@ -1,0 +1,139 @@
+//! `AGENTS.md`, which Claude Code's built-in plugin reads.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use ctxpin_model::claude_code::NAMES;
+use ctxpin_model::resource::Kind;
+
+use super::super::excluded;
+use super::walk::{Item, Scope, Walk};
+use super::{FOLDER, Level, NAME};
+use crate::ScanError;
+use crate::path_text::source_text;
+
+/// The files of a directory, in their order.
+const AGENTS_NAMES: [&str; 2] = ["AGENTS.md", ".claude/AGENTS.md"];
+
+/// Adds the files of all directories among the others. As a fallback, they count only if no directory has a
+/// file of Claude Code's own name.
+pub fn add(
+    walk: &mut Walk,
+    levels: &[Level],
+    is_fallback: bool,
+    items: &mut Vec<Item>,
+) -> Result<(), ScanError> {
+    if is_fallback && has_own_names(walk, levels, items)? {
+        leave_out(walk, levels, items);
+        return Ok(());
+    }
+    let mut found = Vec::new();
+    let mut seen = HashSet::from([walk.home().join(NAME)]);
+    for level in levels.iter().filter(|level| level.is_project) {
+        for name in AGENTS_NAMES {
+            let path = level.directory.join(name);
+            walk.file(
+                &path,
+                Scope::Project,
+                &level.directory,
+                &mut seen,
+                &mut found,
+            )?;
+        }
+    }
+    let mut paths: HashSet<_> = items.iter().map(source).collect();
+    let of_project = items.iter().filter(|item| item.scope != Scope::User);
+    let texts: HashSet<_> = of_project.filter_map(text).collect();
+    found.retain(|item| {
+        let is_double = text(item).is_some_and(|text| !text.is_empty() && texts.contains(&text));
+        !is_double && paths.insert(source(item))
+    });
+    insert(items, found);
+    Ok(())
+}
+
+/// Returns whether a directory has a file of Claude Code's own name that is not blank. It looks as if it had read
+/// nothing yet but the person's file.
+fn has_own_names(walk: &mut Walk, levels: &[Level], items: &[Item]) -> Result<bool, ScanError> {
+    let is_own = |item: &Item| {
+        let is_own = item.scope != Scope::User && NAMES.iter().any(|name| item.top.ends_with(name));
+        is_own && item.finding.resource.imported_by.is_none() && item.is_given()
+    };
+    if items.iter().any(is_own) {
+        return Ok(true);
+    }
+    let mut seen = HashSet::from([walk.home().join(NAME)]);
+    let mut found = Vec::new();
+    for level in levels.iter().filter(|level| level.is_project) {
+        for name in NAMES {
+            let path = level.directory.join(name);
+            walk.file(
+                &path,
+                Scope::Project,
+                &level.directory,
+                &mut seen,
+                &mut found,
+            )?;
+        }
+    }
+    Ok(found.iter().any(is_own))
+}
+
+/// Adds the project's files with the reason why they do not count.
+fn leave_out(walk: &Walk, levels: &[Level], items: &mut Vec<Item>) {
+    let reason = "Claude Code reads it only where no directory has a CLAUDE.md";
+    let known: HashSet<_> = items.iter().map(source).collect();
+    for level in levels
+        .iter()
+        .filter(|level| walk.is_of_project(&level.directory))
+    {
+        for name in AGENTS_NAMES {
+            let path = level.directory.join(name);
+            let source = source_text(&path).0;
+            if path.is_file() && !known.contains(&source) {
+                let finding = excluded(Kind::InstructionFile, &source, &level.directory, reason);
+                items.push(Item::unread(finding, Scope::Project, path));
+            }
+        }
+    }
+}
+
+/// Puts files where their directories come in the order: before the first file of a directory below, else behind
+/// the last file of the project.
+fn insert(items: &mut Vec<Item>, found: Vec<Item>) {
+    let mut groups: Vec<(PathBuf, Vec<Item>)> = Vec::new();
+    for item in found {
+        let directory = directory(&item.top);
+        match groups.iter_mut().find(|(known, _)| *known == directory) {
+            Some((_, group)) => group.push(item),
+            None => groups.push((directory, vec![item])),
+        }
+    }
+    for (own, group) in groups {
+        let is_of_project = |item: &Item| item.scope != Scope::User;
+        let below = items.iter().position(|item| {
+            let theirs = directory(&item.top);
+            is_of_project(item) && theirs != own && theirs.starts_with(&own)
+        });
+        let behind = items.iter().rposition(is_of_project).map(|last| last + 1);
+        let place = below.or(behind).unwrap_or(items.len());
+        items.splice(place..place, group);
+    }
+}
+
+/// Returns the directory that a file is for: the one around its folder `.claude`, or else its own.
+fn directory(path: &Path) -> PathBuf {
+    let folders = path.ancestors().skip(1);
+    let mut folders = folders.filter(|folder| folder.ends_with(FOLDER));
+    let around = folders.next().and_then(Path::parent);
+    around.or(path.parent()).unwrap_or(path).to_owned()
+}
+
+fn source(item: &Item) -> String {
+    item.finding.resource.source.clone()
+}
+
+fn text(item: &Item) -> Option<String> {
+    let reading = item.reading.as_ref()?;
+    Some(reading.given().to_owned())
+}

@@ -1,0 +1,181 @@
+//! Claude Code: the instruction files and rules of the machine, the person and each directory from the file system's
+//! root down to the working directory, what they import, and the skills of the person and the project.
+//!
+//! These rules were read off Claude Code 2.1.332 as it ran. Version 2.1.277 differs in one thing: it reads no
+//! `AGENTS.md`. The files of one folder of rules have the order of their names here; Claude Code takes them in the
+//! order in which the file system lists them.
+
+mod agents_md;
+mod repository;
+mod rules;
+mod settings;
+mod skills;
+mod walk;
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use ctxpin_model::claude_code::LOCAL_NAME;
+use ctxpin_model::profile::{InstructionFiles, Rules, Settings};
+use ctxpin_model::resource::Kind;
+
+use self::repository::InnerWorktree;
+use self::settings::{FOLDER, MACHINE};
+use self::walk::{Item, Scope, Walk};
+use super::excluded;
+use crate::ScanError;
+use crate::boundary::Boundaries;
+use crate::gather::Gathering;
+use crate::path_text::source_text;
+use crate::roots::{Request, Roots};
+
+/// The version of these rules.
+const VERSION: u32 = 1;
+
+const NAME: &str = "CLAUDE.md";
+
+/// The folder of rules in [`FOLDER`].
+const RULES: &str = "rules";
+
+/// Adds what Claude Code reads to a gathering: first what every request holds, in its order, then the rules that
+/// are for some files only, then the skills.
+pub(super) fn find(
+    request: &Request,
+    roots: &Roots,
+    boundaries: &mut Boundaries,
+    gathering: &mut Gathering,
+) -> Result<Rules, ScanError> {
+    let home = home(request);
+    let settings = settings::read(request, &home, &roots.directory, gathering);
+    if !settings.is_disabled {
+        let mut walk = Walk::new(request, roots, &home, &settings, boundaries, gathering);
+        let items = instruction_files(&mut walk, settings.instruction_files)?;
+        for item in items {
+            gathering.add(item.finding);
+        }
+    }
+    skills::find(request, roots, &home, boundaries, gathering)?;
+    Ok(Rules {
+        version: VERSION,
+        settings: Settings::ClaudeCode(settings),
+    })
+}
+
+/// Returns the path of Claude Code's home, under which its model knows the files there.
+fn home(request: &Request) -> PathBuf {
+    match &request.tool_home {
+        Some(home) => home.clone(),
+        None => request.home.join(FOLDER),
+    }
+}
+
+/// A directory whose own files are read, from the file system's root down to the working directory.
+struct Level {
+    directory: PathBuf,
+    /// Whether its files of the project count, and not only the person's own.
+    is_project: bool,
+}
+
+fn levels(working: &Path) -> Vec<Level> {
+    let worktree = InnerWorktree::around(working);
+    let directories = working
+        .ancestors()
+        .filter(|directory| directory.parent().is_some());
+    let mut levels: Vec<_> = directories
+        .map(|directory| Level {
+            directory: directory.to_owned(),
+            is_project: !worktree
+                .as_ref()
+                .is_some_and(|worktree| worktree.is_around(directory)),
+        })
+        .collect();
+    levels.reverse();
+    levels
+}
+
+fn instruction_files(walk: &mut Walk, names: InstructionFiles) -> Result<Vec<Item>, ScanError> {
+    let levels = levels(walk.working());
+    let home = walk.home().to_owned();
+    let mut seen = HashSet::new();
+    let mut items = managed();
+    if names == InstructionFiles::ManagedOnly {
+        return Ok(items);
+    }
+    walk.file(&home.join(NAME), Scope::User, &home, &mut seen, &mut items)?;
+    let user_rules = home.join(RULES);
+    rules::add(
+        walk,
+        &user_rules,
+        Scope::User,
+        &home,
+        false,
+        &mut seen,
+        &mut items,
+    )?;
+    for level in &levels {
+        let directory = &level.directory;
+        if level.is_project {
+            for name in [directory.join(NAME), directory.join(FOLDER).join(NAME)] {
+                walk.file(&name, Scope::Project, directory, &mut seen, &mut items)?;
+            }
+            let folder = directory.join(FOLDER).join(RULES);
+            rules::add(
+                walk,
+                &folder,
+                Scope::Project,
+                directory,
+                false,
+                &mut seen,
+                &mut items,
+            )?;
+        }
+        let local = directory.join(LOCAL_NAME);
+        walk.file(&local, Scope::Local, directory, &mut seen, &mut items)?;
+    }
+    if names != InstructionFiles::ClaudeMd {
+        let is_fallback = names == InstructionFiles::ClaudeMdOrAgentsMd;
+        agents_md::add(walk, &levels, is_fallback, &mut items)?;
+    }
+    on_demand(walk, &levels, &mut items)?;
+    Ok(items)
+}
+
+/// Adds the rules that are for some files only. Claude Code looks for them anew, as if it had read nothing yet.
+fn on_demand(walk: &mut Walk, levels: &[Level], items: &mut Vec<Item>) -> Result<(), ScanError> {
+    let home = walk.home().to_owned();
+    let mut seen = HashSet::new();
+    rules::add(
+        walk,
+        &home.join(RULES),
+        Scope::User,
+        &home,
+        true,
+        &mut seen,
+        items,
+    )?;
+    for level in levels.iter().filter(|level| level.is_project) {
+        let folder = level.directory.join(FOLDER).join(RULES);
+        rules::add(
+            walk,
+            &folder,
+            Scope::Project,
+            &level.directory,
+            true,
+            &mut seen,
+            items,
+        )?;
+    }
+    Ok(())
+}
+
+/// Returns the machine's file, which stays out of the snapshot.
+fn managed() -> Vec<Item> {
+    let path = Path::new(MACHINE).join(NAME);
+    if !path.is_file() {
+        return Vec::new();
+    }
+    let reason = "Claude Code gives the machine's file to its model, but it belongs to no project";
+    let source = source_text(&path).0;
+    let finding = excluded(Kind::InstructionFile, &source, Path::new(MACHINE), reason);
+    vec![Item::unread(finding, Scope::User, path)]
+}

@@ -1,0 +1,187 @@
+//! What Claude Code's own settings say about its instruction files.
+
+use std::path::{Path, PathBuf};
+
+use ctxpin_model::limits::{FACT_BYTES_MAX, cut};
+use ctxpin_model::profile::{ClaudeCodeSettings, InstructionFiles};
+use serde_json::{Map, Value};
+
+use super::repository;
+use crate::gather::Gathering;
+use crate::path_text::source_text;
+use crate::roots::Request;
+use crate::settings::settings;
+
+/// The folder of a project, and of a home, with settings, rules and skills.
+pub const FOLDER: &str = ".claude";
+
+/// The settings of a home or a project, and those of the person in a project.
+const NAME: &str = "settings.json";
+const LOCAL_NAME: &str = "settings.local.json";
+
+/// The settings of the machine, which nobody can change.
+pub const MACHINE: &str = "/etc/claude-code";
+const MACHINE_NAME: &str = "managed-settings.json";
+
+/// What Claude Code remembers of each project.
+const STATE_NAME: &str = ".claude.json";
+
+/// The built-in plugin that reads `AGENTS.md`.
+const PLUGIN: &str = "cc-plugin-agents-md@builtin";
+
+/// The variable that turns instruction files off.
+const DISABLE: &str = "CLAUDE_CODE_DISABLE_CLAUDE_MDS";
+
+/// The greatest number of globs that are kept.
+const EXCLUDES_MAX: usize = 64;
+
+/// The members of one file.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Layer {
+    excludes: Vec<String>,
+    is_disabled: Option<bool>,
+    is_plugin_on: Option<bool>,
+    instruction_files: Option<InstructionFiles>,
+}
+
+/// Reads all layers. The globs of all of them count together. Of another member that several set, the last counts:
+/// the person's file, the project's, the person's in the project, and the machine's. Only the person and
+/// the machine configure the plugin.
+pub fn read(
+    request: &Request,
+    home: &Path,
+    working: &Path,
+    gathering: &mut Gathering,
+) -> ClaudeCodeSettings {
+    let repository = repository::root(working).unwrap_or(working);
+    let project = working.join(FOLDER);
+    let local = repository.join(FOLDER);
+    let machine = Path::new(MACHINE);
+    let layers = [
+        (home, NAME, true),
+        (&project, NAME, false),
+        (&local, LOCAL_NAME, false),
+        (&project, LOCAL_NAME, false),
+        (machine, MACHINE_NAME, true),
+    ];
+    let mut found = ClaudeCodeSettings::defaults(source_text(home).0);
+    let mut is_plugin_on = true;
+    for (directory, name, configures_plugin) in layers {
+        let layer = file(request, directory, name, gathering).unwrap_or_default();
+        let new: Vec<_> = layer
+            .excludes
+            .into_iter()
+            .filter(|glob| !found.excludes.contains(glob))
+            .collect();
+        found.excludes.extend(new);
+        found.is_disabled = layer.is_disabled.unwrap_or(found.is_disabled);
+        is_plugin_on = layer.is_plugin_on.unwrap_or(is_plugin_on);
+        let names = layer.instruction_files.filter(|_| configures_plugin);
+        found.instruction_files = names.unwrap_or(found.instruction_files);
+    }
+    if !is_plugin_on {
+        found.instruction_files = InstructionFiles::ClaudeMd;
+    }
+    if found.excludes.len() > EXCLUDES_MAX {
+        gathering.remark(format!(
+            "of Claude Code's `claudeMdExcludes`, only {EXCLUDES_MAX} are used"
+        ));
+        found.excludes.truncate(EXCLUDES_MAX);
+    }
+    for glob in &mut found.excludes {
+        *glob = cut(glob, FACT_BYTES_MAX).to_owned();
+    }
+    found.allows_external_imports = is_approved(request, repository, gathering);
+    found
+}
+
+/// Reads a file of settings. One that cannot be read counts as empty, and the snapshot's error says so.
+fn file(
+    request: &Request,
+    directory: &Path,
+    name: &str,
+    gathering: &mut Gathering,
+) -> Option<Layer> {
+    let path = directory.join(name);
+    let object = object(request, directory, name, gathering)?;
+    match Layer::parse(&object) {
+        Some(layer) => Some(layer),
+        None => {
+            let path = source_text(&path).0;
+            gathering.remark(format!(
+                "{path} has a setting of another type than Claude Code wants; it ignores the file"
+            ));
+            None
+        }
+    }
+}
+
+/// Reads a file with a JSON object, and watches for it.
+fn object(
+    request: &Request,
+    directory: &Path,
+    name: &str,
+    gathering: &mut Gathering,
+) -> Option<Map<String, Value>> {
+    let path = directory.join(name);
+    gathering.places.awaited(&path);
+    if !directory.is_dir() {
+        return None;
+    }
+    let read = settings(directory, name, &request.trust).and_then(|bytes| {
+        let Some(bytes) = bytes else {
+            return Ok(None);
+        };
+        let text = str::from_utf8(&bytes).map_err(|_| "is not UTF-8".to_owned())?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let object = serde_json::from_str(text).map_err(|_| "is no JSON object".to_owned())?;
+        Ok(Some(object))
+    });
+    read.unwrap_or_else(|reason| {
+        let path = source_text(&path).0;
+        gathering.remark(format!("{path} {reason}; Claude Code ignores it"));
+        None
+    })
+}
+
+impl Layer {
+    /// Reads the members of a file. Returns `None` if one of them has another type.
+    fn parse(object: &Map<String, Value>) -> Option<Self> {
+        let excludes = match object.get("claudeMdExcludes") {
+            None => Vec::new(),
+            Some(value) => serde_json::from_value(value.clone()).ok()?,
+        };
+        let disable = object.get("env").and_then(|env| env.get(DISABLE));
+        let plugins = object.get("enabledPlugins");
+        let plugin = plugins.and_then(|plugins| plugins.get(PLUGIN));
+        let options = object
+            .get("pluginConfigs")
+            .and_then(|configs| configs.get(PLUGIN))
+            .and_then(|config| config.get("options"));
+        let names = options.and_then(|options| options.get("instructionFiles"));
+        Some(Self {
+            excludes,
+            is_disabled: disable.and_then(Value::as_str).map(is_yes),
+            is_plugin_on: plugin.and_then(Value::as_bool),
+            instruction_files: names
+                .and_then(Value::as_str)
+                .and_then(|word| word.parse().ok()),
+        })
+    }
+}
+
+/// Returns whether the value of a variable turns something on.
+fn is_yes(value: &str) -> bool {
+    let value = value.trim().to_lowercase();
+    ["1", "true", "yes", "on"].contains(&value.as_str())
+}
+
+/// Returns whether the person lets the project import files from elsewhere.
+fn is_approved(request: &Request, repository: &Path, gathering: &mut Gathering) -> bool {
+    let directory: &PathBuf = request.tool_home.as_ref().unwrap_or(&request.home);
+    let state = object(request, directory, STATE_NAME, gathering).unwrap_or_default();
+    let projects = state.get("projects");
+    let project = projects.and_then(|projects| projects.get(repository.to_string_lossy().as_ref()));
+    let approved = project.and_then(|project| project.get("hasClaudeMdExternalIncludesApproved"));
+    approved == Some(&Value::Bool(true))
+}

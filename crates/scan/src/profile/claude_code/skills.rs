@@ -1,0 +1,96 @@
+//! The skills of the project and of the person.
+
+use std::path::Path;
+
+use ctxpin_model::resource::Kind;
+use ctxpin_model::skill::SKILL_FILE_NAME;
+
+use super::super::{excluded, step};
+use super::repository;
+use super::settings::FOLDER;
+use super::walk::PERSONAL;
+use crate::ScanError;
+use crate::boundary::{Boundaries, Boundary, Located, Reach};
+use crate::directory::Directory;
+use crate::gather::Gathering;
+use crate::known_files::SKILLS;
+use crate::path_text::source_text;
+use crate::roots::{Request, Roots};
+use crate::skill;
+
+/// Adds the skills of the repository's directories down to the working directory, then those of the person. Of two
+/// skills with one name the last one counts, as the person's does in Claude Code.
+pub fn find(
+    request: &Request,
+    roots: &Roots,
+    home: &Path,
+    boundaries: &mut Boundaries,
+    gathering: &mut Gathering,
+) -> Result<(), ScanError> {
+    let working = &roots.directory;
+    let top = repository::root(working).unwrap_or(working);
+    let chain: Vec<_> = working
+        .ancestors()
+        .take_while(|directory| directory.starts_with(top))
+        .collect();
+    for directory in chain.into_iter().rev() {
+        let folder = directory.join(FOLDER);
+        gathering.places.awaited(&folder.join(SKILLS));
+        let project = roots.project();
+        let Ok(below) = directory.strip_prefix(project) else {
+            continue;
+        };
+        let Ok(boundary) = boundaries.at(project, Reach::Project) else {
+            continue;
+        };
+        let held = boundary.directory.descend(below).ok();
+        let folder = held.and_then(|held| step(&boundary, &held, FOLDER));
+        if let Some(container) = folder.and_then(|folder| step(&boundary, &folder, SKILLS)) {
+            add(&boundary, &container, directory, true, gathering)?;
+        }
+    }
+    gathering.places.awaited(&home.join(SKILLS));
+    if let Ok(real) = home.canonicalize()
+        && let Ok(boundary) = boundaries.at(&real, Reach::Personal)
+        && let Some(container) = step(&boundary, &boundary.directory, SKILLS)
+    {
+        add(&boundary, &container, home, request.user_roots, gathering)?;
+    }
+    Ok(())
+}
+
+/// Adds the skills in a folder of skills: each directory in it with a `SKILL.md`.
+fn add(
+    boundary: &Boundary,
+    container: &Directory,
+    root: &Path,
+    is_used: bool,
+    gathering: &mut Gathering,
+) -> Result<(), ScanError> {
+    gathering.places.all(&container.path);
+    let Ok(listing) = container.list() else {
+        return Ok(());
+    };
+    for name in &listing.names {
+        gathering.go_on()?;
+        let Located::Directory(path) = boundary.locate(container, name) else {
+            continue;
+        };
+        let Ok(directory) = boundary.descend(&path) else {
+            continue;
+        };
+        let own = container.path.join(name).join(SKILL_FILE_NAME);
+        if !own.is_file() {
+            gathering.places.awaited(&own);
+            continue;
+        }
+        match is_used {
+            true => skill::read(directory, &own, root, gathering)?,
+            false => {
+                let source = source_text(&own).0;
+                gathering.add(excluded(Kind::Skill, &source, root, PERSONAL));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,338 @@
+//! Reads one instruction file after the other, each once, with what it imports.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use ctxpin_model::claude_code::{FILE_BYTES_MAX, IMPORT_DEPTH_MAX, Reading, import_path, is_text};
+use ctxpin_model::glob::PathGlobs;
+use ctxpin_model::profile::ClaudeCodeSettings;
+use ctxpin_model::resource::{Kind, Status};
+use ctxpin_model::warning::{Code, Warning};
+
+use super::super::{entry_as, excluded};
+use crate::ScanError;
+use crate::boundary::{Boundaries, Boundary, Reach};
+use crate::directory::{Directory, plain_path};
+use crate::gather::{Finding, Gathering};
+use crate::path_text::source_text;
+use crate::roots::{Request, Roots};
+
+/// Why a file of the person is left out.
+pub const PERSONAL: &str =
+    "Claude Code gives this file of yours to its model; it is read only with --user-roots";
+
+/// Whose file it is, which decides what the model is told of it. An imported file has the scope of the file that
+/// imports it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    User,
+    Project,
+    Local,
+}
+
+/// An instruction file that was found.
+pub struct Item {
+    pub finding: Finding,
+    pub scope: Scope,
+    /// The path of the file, or of the one at the beginning of the imports that lead to it.
+    pub top: PathBuf,
+    /// `None` if the scan may not read the file.
+    pub reading: Option<Reading>,
+}
+
+impl Item {
+    /// Returns a file that the scan does not read.
+    pub fn unread(finding: Finding, scope: Scope, top: PathBuf) -> Self {
+        Self {
+            finding,
+            scope,
+            top,
+            reading: None,
+        }
+    }
+
+    /// Returns whether the model gets it with every request, as far as the scan can tell.
+    pub fn is_given(&self) -> bool {
+        let reading = self.reading.as_ref();
+        reading.is_none_or(|reading| !reading.given().is_empty())
+    }
+}
+
+/// The reading of the instruction files of one scan.
+pub struct Walk<'a, 'g> {
+    request: &'a Request,
+    roots: &'a Roots,
+    home: &'a Path,
+    settings: &'a ClaudeCodeSettings,
+    excludes: PathGlobs,
+    boundaries: &'a mut Boundaries,
+    pub gathering: &'a mut Gathering<'g>,
+}
+
+/// A file on its way into the list.
+struct Visit<'v> {
+    /// The path at which Claude Code finds it.
+    path: &'v Path,
+    scope: Scope,
+    /// The directory that it is found for.
+    root: &'v Path,
+    top: &'v Path,
+    /// The source of the file that imports it.
+    imported_by: Option<&'v str>,
+    depth: usize,
+}
+
+impl<'a, 'g> Walk<'a, 'g> {
+    /// Begins with no file read.
+    pub fn new(
+        request: &'a Request,
+        roots: &'a Roots,
+        home: &'a Path,
+        settings: &'a ClaudeCodeSettings,
+        boundaries: &'a mut Boundaries,
+        gathering: &'a mut Gathering<'g>,
+    ) -> Self {
+        let globs = settings.excludes.iter().map(String::as_str);
+        let mut globs: Vec<_> = globs.map(str::to_owned).collect();
+        globs.extend(settings.excludes.iter().filter_map(|glob| resolved(glob)));
+        Self {
+            request,
+            roots,
+            home,
+            settings,
+            excludes: PathGlobs::new(globs.iter().map(String::as_str)),
+            boundaries,
+            gathering,
+        }
+    }
+
+    /// Returns the directory in which Claude Code is started.
+    pub fn working(&self) -> &'a Path {
+        &self.roots.directory
+    }
+
+    /// Returns the path of Claude Code's home.
+    pub fn home(&self) -> &'a Path {
+        self.home
+    }
+
+    /// Returns whether a directory lies in the project that the scan reads.
+    pub fn is_of_project(&self, directory: &Path) -> bool {
+        directory.starts_with(self.roots.project())
+    }
+
+    /// Returns whether a path lies in the working directory, in any case of its letters.
+    pub fn is_inside(&self, path: &Path) -> bool {
+        let folded = |path: &Path| PathBuf::from(path.to_string_lossy().to_lowercase());
+        folded(path).starts_with(folded(self.working()))
+    }
+
+    /// Returns whether a file of this scope may import files from outside of the working directory.
+    pub fn allows_external(&self, scope: Scope) -> bool {
+        scope == Scope::User || self.settings.allows_external_imports
+    }
+
+    /// Returns whether the settings exclude a path.
+    pub fn is_excluded(&self, path: &Path) -> bool {
+        self.excludes.matches(&path.to_string_lossy())
+    }
+
+    /// Adds a file of a directory with what it imports, unless it is there already.
+    pub fn file(
+        &mut self,
+        path: &Path,
+        scope: Scope,
+        root: &Path,
+        seen: &mut HashSet<PathBuf>,
+        items: &mut Vec<Item>,
+    ) -> Result<(), ScanError> {
+        let visit = Visit {
+            path,
+            scope,
+            root,
+            top: path,
+            imported_by: None,
+            depth: 0,
+        };
+        self.visit(&visit, seen, items)
+    }
+
+    fn visit(
+        &mut self,
+        visit: &Visit,
+        seen: &mut HashSet<PathBuf>,
+        items: &mut Vec<Item>,
+    ) -> Result<(), ScanError> {
+        self.gathering.go_on()?;
+        let path = visit.path;
+        if visit.depth >= IMPORT_DEPTH_MAX || seen.contains(path) {
+            return Ok(());
+        }
+        self.gathering.places.awaited(path);
+        if self.is_excluded(path) {
+            self.leave_out(
+                visit,
+                "`claudeMdExcludes` in Claude Code's settings names it",
+                items,
+            );
+            return Ok(());
+        }
+        let real = path.canonicalize().ok();
+        let is_link = real.as_deref().is_some_and(|real| real != path);
+        if real.is_none() && path.symlink_metadata().is_ok() {
+            return Ok(());
+        }
+        let target = real.as_deref().unwrap_or(path);
+        let is_import = visit.depth > 0;
+        if is_import && !self.allows_external(visit.scope) && !self.is_inside(target) {
+            return Ok(());
+        }
+        if is_link && seen.contains(target) {
+            return Ok(());
+        }
+        seen.insert(path.to_owned());
+        seen.insert(target.to_owned());
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let is_file = fs::metadata(path)
+            .is_ok_and(|metadata| metadata.is_file() && metadata.len() <= FILE_BYTES_MAX);
+        if !is_text(&name) || !is_file {
+            return Ok(());
+        }
+        let finding = self.finding(visit);
+        let body = self.gathering.body(&finding);
+        let reading = body.map(|body| Reading::of(&body));
+        let item = Item {
+            finding,
+            scope: visit.scope,
+            top: visit.top.to_owned(),
+            reading,
+        };
+        let imports = match &item.reading {
+            Some(reading) if !reading.given().is_empty() => reading.imports.clone(),
+            _ => Vec::new(),
+        };
+        let source = item.finding.resource.source.clone();
+        items.push(item);
+        let directory = target.parent().unwrap_or(Path::new("/"));
+        for import in imports {
+            self.import(&import, directory, visit, &source, seen, items)?;
+        }
+        Ok(())
+    }
+
+    /// Adds a file that another one imports.
+    fn import(
+        &mut self,
+        import: &str,
+        directory: &Path,
+        by: &Visit,
+        source: &str,
+        seen: &mut HashSet<PathBuf>,
+        items: &mut Vec<Item>,
+    ) -> Result<(), ScanError> {
+        let path = plain_path(&import_path(import, directory, &self.request.home));
+        if !self.allows_external(by.scope) && !self.is_inside(&path) {
+            let warning = Warning::new(Code::ImportOutside).about(import);
+            self.gathering.note(Path::new(source), warning);
+            return Ok(());
+        }
+        if !seen.contains(&path) && !path.exists() {
+            let warning = Warning::new(Code::ImportMissing).about(import);
+            self.gathering.note(Path::new(source), warning);
+        }
+        let visit = Visit {
+            path: &path,
+            imported_by: Some(source),
+            depth: by.depth + 1,
+            ..*by
+        };
+        self.visit(&visit, seen, items)
+    }
+
+    /// Adds a file of the project that Claude Code passes over, with the reason.
+    fn leave_out(&self, visit: &Visit, reason: &str, items: &mut Vec<Item>) {
+        let is_shown = visit.path.starts_with(self.roots.project()) && visit.path.is_file();
+        if is_shown {
+            let source = source_text(visit.path).0;
+            let finding = excluded(Kind::InstructionFile, &source, visit.root, reason);
+            items.push(Item {
+                reading: Some(Reading::of(b"")),
+                ..Item::unread(finding, visit.scope, visit.top.to_owned())
+            });
+        }
+    }
+
+    /// Reads a file that exists, if the scan may.
+    fn finding(&mut self, visit: &Visit) -> Finding {
+        let mut finding = self.read(visit);
+        finding.resource.imported_by = visit.imported_by.map(str::to_owned);
+        finding
+    }
+
+    fn read(&mut self, visit: &Visit) -> Finding {
+        let source = source_text(visit.path).0;
+        let refused = |reason: &str| excluded(Kind::InstructionFile, &source, visit.root, reason);
+        if visit.scope == Scope::User && !self.request.user_roots {
+            return refused(PERSONAL);
+        }
+        let parent = visit
+            .path
+            .parent()
+            .and_then(|parent| parent.canonicalize().ok());
+        let name = visit.path.file_name().and_then(|name| name.to_str());
+        let (Some(parent), Some(name)) = (parent, name) else {
+            return refused("its path is not UTF-8");
+        };
+        let Some((boundary, directory, below)) = self.held(&parent) else {
+            return refused(
+                "the tool gives it to its model, but it lies outside of what ctxpin reads",
+            );
+        };
+        if let Some(refusal) = boundary.reach.refusal(&below.join(name)) {
+            let reason = refusal
+                .reason
+                .replacen("the link leads", "its path leads", 1);
+            return refused(&format!("the tool gives it to its model, but {reason}"));
+        }
+        let found = entry_as(
+            &boundary,
+            &directory,
+            name,
+            visit.path,
+            visit.root,
+            self.gathering,
+        );
+        found.unwrap_or_else(|| {
+            let mut finding = refused("it was gone when ctxpin read it");
+            finding.resource.status = Status::Unreadable;
+            finding
+        })
+    }
+
+    /// Opens a directory that the scan may read, by its canonical path. Returns its boundary too, and the path
+    /// below that.
+    fn held(&mut self, directory: &Path) -> Option<(Rc<Boundary>, Directory, PathBuf)> {
+        let project = (self.roots.project().to_owned(), Reach::Project);
+        let home = self.home.canonicalize().ok();
+        let home = home.map(|home| (home, Reach::Personal));
+        let mut places = [project].into_iter().chain(home);
+        let (place, reach) = places.find(|(place, _)| directory.starts_with(place))?;
+        let below = directory.strip_prefix(&place).ok()?.to_owned();
+        let boundary = self.boundaries.at(&place, reach).ok()?;
+        let held = boundary.directory.descend(&below).ok()?;
+        Some((boundary, held, below))
+    }
+}
+
+/// Returns a glob whose fixed beginning is a path with links, with the path that they lead to.
+fn resolved(glob: &str) -> Option<String> {
+    let fixed = glob.find(['*', '?', '{', '[']).unwrap_or(glob.len());
+    let begin = Path::new(&glob[..fixed])
+        .parent()
+        .filter(|begin| begin.is_absolute())?;
+    let real = begin.canonicalize().ok().filter(|real| real != begin)?;
+    let rest = &glob[begin.as_os_str().len()..];
+    Some(format!("{}{rest}", real.to_str()?))
+}

@@ -1,0 +1,315 @@
+//! What is found under the profile of Claude Code. Each case was seen in a request of Claude Code 2.1.332.
+
+use std::fs;
+
+use ctxpin_model::profile::{ClaudeCodeSettings, InstructionFiles, Profile, Settings};
+use ctxpin_scan::Scan;
+
+use crate::workspace::Workspace;
+
+/// A workspace under the profile of Claude Code, with the working directory `project/web`.
+fn workspace(files: &[(&str, &str)]) -> Workspace {
+    let mut w = Workspace::with(files);
+    w.request.profile = Profile::ClaudeCode;
+    w.request.user_roots = true;
+    w.request.directory = w.path("project/web");
+    fs::create_dir_all(&w.request.directory).unwrap();
+    w
+}
+
+fn settings(found: &Scan) -> &ClaudeCodeSettings {
+    match &found.snapshot.facts.rules.as_ref().unwrap().settings {
+        Settings::ClaudeCode(settings) => settings,
+        Settings::Codex(_) => panic!("settings of another tool"),
+    }
+}
+
+#[test]
+fn files_come_from_the_person_and_from_each_directory() {
+    let w = workspace(&[
+        ("CLAUDE.md", "above the project"),
+        ("home/.claude/CLAUDE.md", "mine"),
+        ("home/.claude/rules/b.md", "my rule"),
+        ("project/CLAUDE.md", "top"),
+        ("project/CLAUDE.local.md", "top, mine"),
+        ("project/.claude/CLAUDE.md", "top, inside"),
+        ("project/.claude/rules/b.md", "rule"),
+        ("project/.claude/rules/a/deep.md", "deep rule"),
+        ("project/.claude/rules/c.txt", "no rule"),
+        ("project/AGENTS.md", "other tools"),
+        ("project/web/CLAUDE.md", "working"),
+        ("project/web/deeper/CLAUDE.md", "below"),
+    ]);
+    let found = w.check(&[
+        "ok home/.claude/CLAUDE.md",
+        "ok home/.claude/rules/b.md",
+        "excluded CLAUDE.md",
+        "ok project/CLAUDE.md",
+        "ok project/.claude/CLAUDE.md",
+        "ok project/.claude/rules/a/deep.md",
+        "ok project/.claude/rules/b.md",
+        "ok project/CLAUDE.local.md",
+        "ok project/web/CLAUDE.md",
+        "excluded project/AGENTS.md",
+    ]);
+    assert_eq!(
+        w.error(&found, "CLAUDE.md"),
+        "the tool gives it to its model, but it lies outside of what ctxpin reads"
+    );
+    assert_eq!(
+        w.error(&found, "project/AGENTS.md"),
+        "Claude Code reads it only where no directory has a CLAUDE.md"
+    );
+}
+
+#[test]
+fn without_consent_nothing_of_the_person_is_read() {
+    let mut w = workspace(&[
+        ("home/.claude/CLAUDE.md", "mine @extra.md"),
+        ("home/.claude/extra.md", "more"),
+        ("project/CLAUDE.md", "top"),
+    ]);
+    w.skill("home/.claude/skills/own");
+    w.request.user_roots = false;
+    let found = w.check(&[
+        "excluded home/.claude/CLAUDE.md",
+        "ok project/CLAUDE.md",
+        "excluded home/.claude/skills/own/SKILL.md",
+    ]);
+    let personal = &found.snapshot.resources[0];
+    assert_eq!((personal.content, personal.size), (None, 0));
+}
+
+#[test]
+fn agents_md_counts_where_no_directory_has_an_own_name() {
+    let w = workspace(&[
+        ("home/.claude/CLAUDE.md", "mine"),
+        ("project/AGENTS.md", "top @part.md"),
+        ("project/part.md", "outside of the working directory"),
+        ("project/.claude/AGENTS.md", "inside"),
+        ("project/.claude/rules/r.md", "rule"),
+        ("project/web/AGENTS.md", "working"),
+        ("project/web/.claude/rules/w.md", "working rule"),
+        ("project/web/.claude/AGENTS.md", "rule"),
+    ]);
+    w.check(&[
+        "ok home/.claude/CLAUDE.md",
+        "ok project/.claude/rules/r.md",
+        "ok project/AGENTS.md",
+        "ok project/.claude/AGENTS.md",
+        "ok project/web/.claude/rules/w.md",
+        "ok project/web/AGENTS.md",
+    ]);
+    // A blank file is none.
+    w.write("project/CLAUDE.md", " \n");
+    let found = w.scan();
+    assert_eq!(
+        w.resource(&found, "project/AGENTS.md").status.as_str(),
+        "ok"
+    );
+    w.write("project/CLAUDE.local.md", "own");
+    let found = w.scan();
+    assert_eq!(
+        w.resource(&found, "project/AGENTS.md").status.as_str(),
+        "excluded"
+    );
+}
+
+#[test]
+fn imports_follow_their_file_and_stay_in_the_working_directory() {
+    let w = workspace(&[
+        ("project/CLAUDE.md", "@web/a.md @outside.md @missing.md"),
+        ("project/outside.md", "outside"),
+        (
+            "project/web/a.md",
+            "@b.txt @c.png @.env\n```\n@code.md\n```",
+        ),
+        ("project/web/b.txt", "@a.md @d/one.md"),
+        ("project/web/c.png", "no text"),
+        ("project/web/.env", "SECRET=1"),
+        ("project/web/code.md", "code"),
+        ("project/web/d/one.md", "@two.md"),
+        ("project/web/d/two.md", "@three.md"),
+        ("project/web/d/three.md", "five files in a row are read"),
+    ]);
+    let found = w.check(&[
+        "ok project/CLAUDE.md",
+        "ok project/web/a.md",
+        "ok project/web/b.txt",
+        "ok project/web/d/one.md",
+        "ok project/web/d/two.md",
+        "excluded project/web/.env",
+    ]);
+    let imported_by = |path| w.resource(&found, path).imported_by.clone();
+    assert_eq!(imported_by("project/CLAUDE.md"), None);
+    assert_eq!(
+        imported_by("project/web/b.txt"),
+        Some(w.text("project/web/a.md"))
+    );
+    assert_eq!(
+        w.notes(&found),
+        [
+            "import-outside project/CLAUDE.md: outside.md",
+            "import-outside project/CLAUDE.md: missing.md",
+        ]
+    );
+
+    w.write(
+        "home/.claude.json",
+        format!(
+            "{{\"projects\": {{\"{}\": {{\"hasClaudeMdExternalIncludesApproved\": true}}}}}}",
+            w.text("project")
+        ),
+    );
+    let found = w.scan();
+    assert!(settings(&found).allows_external_imports);
+    assert_eq!(
+        w.resource(&found, "project/outside.md").status.as_str(),
+        "ok"
+    );
+}
+
+#[test]
+fn a_file_with_several_names_is_given_once() {
+    let w = workspace(&[
+        ("project/web/CLAUDE.md", "@link.md"),
+        ("project/web/real.md", "once"),
+        ("outside/x.md", "elsewhere"),
+    ]);
+    w.link("project/web/link.md", "real.md");
+    w.link("project/web/.claude/CLAUDE.md", "../real.md");
+    w.link("project/web/.claude/rules/z.md", "../../real.md");
+    w.link("project/web/.claude/rules/x.md", w.path("outside/x.md"));
+    w.link("project/web/CLAUDE.local.md", "nowhere");
+    w.link("project/CLAUDE.md", w.path("outside/x.md"));
+    w.check(&[
+        "excluded project/CLAUDE.md",
+        "ok project/web/CLAUDE.md",
+        "ok project/web/link.md",
+    ]);
+}
+
+#[test]
+fn a_rule_with_globs_is_for_some_files() {
+    let w = workspace(&[
+        (
+            "project/web/.claude/rules/a.md",
+            "---\npaths: src/**\n---\nrule @a.txt",
+        ),
+        ("project/web/.claude/rules/a.txt", "for all"),
+        (
+            "project/web/.claude/rules/b.md",
+            "---\npaths: \"**\"\n---\nfor all too",
+        ),
+        ("home/.claude/rules/c.md", "---\npaths: \"*.rs\"\n---\nmine"),
+    ]);
+    let found = w.check(&[
+        "ok project/web/.claude/rules/a.txt",
+        "ok project/web/.claude/rules/b.md",
+        "ok home/.claude/rules/c.md",
+        "ok project/web/.claude/rules/a.md",
+    ]);
+    let applies = |path| w.resource(&found, path).applies.clone();
+    assert_eq!(applies("project/web/.claude/rules/b.md"), None);
+    let rule = applies("project/web/.claude/rules/a.md").unwrap();
+    assert_eq!(
+        (rule.below, rule.globs),
+        (w.text("project/web"), vec!["src".to_owned()])
+    );
+    let rule = applies("home/.claude/rules/c.md").unwrap();
+    assert_eq!(rule.below, w.text("project/web"));
+}
+
+#[test]
+fn settings_decide_what_is_read() {
+    let w = workspace(&[
+        ("project/CLAUDE.md", "top"),
+        ("project/AGENTS.md", "agents"),
+        ("project/web/CLAUDE.md", "working"),
+        ("project/web/CLAUDE.local.md", "mine"),
+        (
+            "home/.claude/settings.json",
+            "{\"claudeMdExcludes\": [\"**/web/CLAUDE.md\"]}",
+        ),
+        (
+            "project/.claude/settings.json",
+            "{\"claudeMdExcludes\": [\"**\"]}",
+        ),
+        (
+            "project/.claude/settings.local.json",
+            "{\"claudeMdExcludes\": [\"**/*.local.md\"]}",
+        ),
+        (
+            "project/web/.claude/settings.json",
+            "{\"claudeMdExcludes\": \"**\"}",
+        ),
+    ]);
+    let found = w.check(&[
+        "ok project/CLAUDE.md",
+        "excluded project/web/CLAUDE.md",
+        "excluded project/web/CLAUDE.local.md",
+        "excluded project/AGENTS.md",
+    ]);
+    assert_eq!(
+        found.snapshot.error.as_deref(),
+        Some(&*format!(
+            "{} has a setting of another type than Claude Code wants; it ignores the file",
+            w.text("project/web/.claude/settings.json")
+        ))
+    );
+
+    let plugin = |name: &str| {
+        format!(
+            "{{\"pluginConfigs\": {{\"cc-plugin-agents-md@builtin\": {{\"options\": \
+             {{\"instructionFiles\": \"{name}\"}}}}}}}}"
+        )
+    };
+    w.write("project/web/.claude/settings.json", plugin("claude-md"));
+    w.write(
+        "home/.claude/settings.json",
+        plugin("claude-md-and-agents-md"),
+    );
+    let found = w.scan();
+    let expected = InstructionFiles::ClaudeMdAndAgentsMd;
+    assert_eq!(settings(&found).instruction_files, expected);
+    assert_eq!(
+        w.resource(&found, "project/AGENTS.md").status.as_str(),
+        "ok"
+    );
+
+    let disabled = "{\"env\": {\"CLAUDE_CODE_DISABLE_CLAUDE_MDS\": \"1\"}}";
+    w.write("project/web/.claude/settings.json", disabled);
+    w.check(&[]);
+}
+
+#[test]
+fn a_worktree_in_its_repository_does_not_see_the_outer_files() {
+    let mut w = workspace(&[
+        ("project/.git/worktrees/w/commondir", "../..\n"),
+        ("project/CLAUDE.md", "outer"),
+        ("project/CLAUDE.local.md", "outer, mine"),
+        ("project/trees/w/CLAUDE.md", "tree"),
+    ]);
+    let git = w.text("project/.git/worktrees/w");
+    w.write("project/trees/w/.git", format!("gitdir: {git}\n"));
+    w.request.directory = w.path("project/trees/w");
+    w.check(&[
+        "excluded project/CLAUDE.local.md",
+        "ok project/trees/w/CLAUDE.md",
+    ]);
+}
+
+#[test]
+fn the_persons_skills_come_before_those_of_the_project() {
+    let w = workspace(&[]);
+    w.skill("project/.claude/skills/a");
+    w.skill("project/web/.claude/skills/b");
+    w.skill("project/web/.claude/skills/c/deeper");
+    w.skill("project/.agents/skills/other");
+    w.skill("home/.claude/skills/a");
+    w.check(&[
+        "excluded project/.claude/skills/a/SKILL.md",
+        "ok project/web/.claude/skills/b/SKILL.md",
+        "ok home/.claude/skills/a/SKILL.md",
+    ]);
+}
