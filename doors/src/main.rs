@@ -32,6 +32,9 @@ struct Arguments {
     /// Only the workspace with this number. Prints it, and what both sides say.
     #[arg(long)]
     seed: Option<u64>,
+    /// Only this tool, by the name of its profile.
+    #[arg(long)]
+    only: Option<String>,
     /// Also try the newest release of each tool.
     #[arg(long)]
     latest: bool,
@@ -57,6 +60,10 @@ async fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let standin = Standin::start().await?;
     let mut is_equal = true;
     for client in Client::ALL {
+        let only = arguments.only.as_deref();
+        if only.is_some_and(|only| only != client.name()) {
+            continue;
+        }
         let mut versions = client.versions().to_vec();
         if arguments.latest {
             versions.insert(0, "latest");
@@ -65,6 +72,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<bool> {
             let program = install::installed(&arguments.tools, client, version)?;
             let trial = Trial {
                 client,
+                version,
                 program: &program,
                 standin: &standin,
             };

@@ -49,14 +49,46 @@ impl Standin {
 
 /// Answers the APIs that the tools use. Each tool reads its own from the path.
 async fn answer(State(requests): State<Requests>, uri: Uri, body: Bytes) -> Response {
-    let is_responses = uri.path().ends_with("/responses");
-    let (Ok(request), true) = (serde_json::from_slice(&body), is_responses) else {
+    let path = uri.path();
+    let events = if path.ends_with("/responses") {
+        responses()
+    } else if path.ends_with("/messages") {
+        messages()
+    } else {
         return StatusCode::NOT_FOUND.into_response();
+    };
+    let Ok(request) = serde_json::from_slice(&body) else {
+        return StatusCode::BAD_REQUEST.into_response();
     };
     if let Ok(mut requests) = requests.lock() {
         requests.push(request);
     }
-    ([(CONTENT_TYPE, "text/event-stream")], responses()).into_response()
+    ([(CONTENT_TYPE, "text/event-stream")], events).into_response()
+}
+
+/// Returns the events of the Messages API (docs.anthropic.com/en/api/messages-streaming) for one short message.
+fn messages() -> String {
+    let message = json!({
+        "id": "msg_1", "type": "message", "role": "assistant", "model": "claude", "content": [],
+        "stop_reason": null, "stop_sequence": null,
+        "usage": { "input_tokens": 1, "output_tokens": 1 },
+    });
+    let events = [
+        json!({ "type": "message_start", "message": message }),
+        json!({ "type": "content_block_start", "index": 0, "content_block": { "type": "text", "text": "" } }),
+        json!({ "type": "content_block_delta", "index": 0, "delta": { "type": "text_delta", "text": "Done." } }),
+        json!({ "type": "content_block_stop", "index": 0 }),
+        json!({
+            "type": "message_delta", "delta": { "stop_reason": "end_turn", "stop_sequence": null },
+            "usage": { "output_tokens": 1 },
+        }),
+        json!({ "type": "message_stop" }),
+    ];
+    let events = events.iter().map(|event| {
+        let kind = event["type"].as_str().unwrap_or_default();
+        format!("event: {kind}\ndata: {event}\n\n")
+    });
+    events.collect()
 }
 
 /// Returns the events of the Responses API (platform.openai.com/docs/api-reference/responses-streaming) for one

@@ -59,13 +59,22 @@ impl Workspace {
         self.entries.iter().filter_map(is_directory).collect()
     }
 
+    /// Changes the text of each file.
+    pub fn change_texts(&mut self, change: impl Fn(&str) -> String) {
+        for entry in self.entries.values_mut() {
+            if let Entry::File(text) = entry {
+                *text = change(text);
+            }
+        }
+    }
+
     /// Writes everything below a directory that exists.
     pub fn make(&self, base: &Path) -> anyhow::Result<()> {
         fs::create_dir_all(base.join(&self.working))?;
         for (path, entry) in &self.entries {
             let path = base.join(path);
             let parent = path.parent().context("an entry lies below the base")?;
-            fs::create_dir_all(parent)?;
+            fs::create_dir_all(parent).with_context(|| format!("making {}", parent.display()))?;
             match entry {
                 Entry::Directory => fs::create_dir_all(&path)?,
                 Entry::File(text) => {

@@ -17,6 +17,9 @@ pub struct Options {
     /// Only the workspace with this number. Prints it, and what both sides say.
     #[arg(long)]
     seed: Option<u64>,
+    /// Only this tool, by the name of its profile.
+    #[arg(long)]
+    only: Option<String>,
     /// Also try the newest release of each tool.
     #[arg(long)]
     latest: bool,
@@ -31,6 +34,9 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     doors.arg("--count").arg(options.count.to_string());
     if let Some(seed) = options.seed {
         doors.arg("--seed").arg(seed.to_string());
+    }
+    if let Some(only) = &options.only {
+        doors.arg("--only").arg(only);
     }
     if options.latest {
         doors.arg("--latest");

@@ -1,6 +1,7 @@
 //! The tools: where they come from, how they start, and where their requests have the instruction files. Each
 //! tool has a module.
 
+mod claude_code;
 mod codex;
 
 use std::path::Path;
@@ -15,12 +16,13 @@ use crate::workspace::Workspace;
 /// A tool that is compared.
 #[derive(Debug, Clone, Copy)]
 pub enum Client {
+    ClaudeCode,
     Codex,
 }
 
 impl Client {
     /// Every tool, in the order in which they are compared.
-    pub const ALL: [Self; 1] = [Self::Codex];
+    pub const ALL: [Self; 2] = [Self::ClaudeCode, Self::Codex];
 
     /// Returns the name of the tool's profile.
     pub fn name(self) -> &'static str {
@@ -30,6 +32,7 @@ impl Client {
     /// Returns the profile with the tool's rules.
     pub fn profile(self) -> Profile {
         match self {
+            Self::ClaudeCode => Profile::ClaudeCode,
             Self::Codex => Profile::Codex,
         }
     }
@@ -37,6 +40,7 @@ impl Client {
     /// Returns the name of the npm package.
     pub fn package(self) -> &'static str {
         match self {
+            Self::ClaudeCode => claude_code::PACKAGE,
             Self::Codex => codex::PACKAGE,
         }
     }
@@ -44,6 +48,7 @@ impl Client {
     /// Returns the versions to compare, the newest first.
     pub fn versions(self) -> &'static [&'static str] {
         match self {
+            Self::ClaudeCode => &claude_code::VERSIONS,
             Self::Codex => &codex::VERSIONS,
         }
     }
@@ -51,6 +56,7 @@ impl Client {
     /// Returns the path of the program below `node_modules`.
     pub fn program(self) -> &'static str {
         match self {
+            Self::ClaudeCode => claude_code::PROGRAM,
             Self::Codex => codex::PROGRAM,
         }
     }
@@ -58,13 +64,23 @@ impl Client {
     /// Writes the settings of the tool for a generated workspace into its home.
     pub fn settle(self, random: &mut StdRng, workspace: &mut Workspace) {
         match self {
+            Self::ClaudeCode => claude_code::settle(random, workspace),
             Self::Codex => codex::settle(random, workspace),
+        }
+    }
+
+    /// Changes a workspace so that it means the same to an older version and to the newest one.
+    pub fn age(self, workspace: &mut Workspace, version: &str) {
+        match self {
+            Self::ClaudeCode => claude_code::age(workspace, version),
+            Self::Codex => {}
         }
     }
 
     /// Returns the names of the files that this tool looks for.
     pub fn file_names(self) -> &'static [&'static str] {
         match self {
+            Self::ClaudeCode => &claude_code::FILE_NAMES,
             Self::Codex => &codex::FILE_NAMES,
         }
     }
@@ -73,6 +89,10 @@ impl Client {
     /// prepares the home for it.
     pub fn ask(self, command: &mut Command, base: &Path, url: &str) -> anyhow::Result<()> {
         match self {
+            Self::ClaudeCode => {
+                claude_code::ask(command, url);
+                Ok(())
+            }
             Self::Codex => codex::ask(command, base, url),
         }
     }
@@ -80,7 +100,17 @@ impl Client {
     /// Returns the text with the instruction files of a request. Returns an empty text if it has none.
     pub fn instructions(self, request: &Value) -> String {
         match self {
+            Self::ClaudeCode => claude_code::instructions(request),
             Self::Codex => codex::instructions(request),
+        }
+    }
+
+    /// Returns such a text without the files that `unread` names and without an order that differs between
+    /// machines.
+    pub fn comparable(self, text: &str, unread: &[&str]) -> String {
+        match self {
+            Self::ClaudeCode => claude_code::comparable(text, unread),
+            Self::Codex => text.to_owned(),
         }
     }
 }

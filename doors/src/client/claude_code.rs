@@ -1,0 +1,289 @@
+//! Claude Code, through its option `-p`.
+
+use std::process::Command;
+
+use rand::RngExt as _;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom as _;
+use serde_json::Value;
+
+use crate::workspace::{Entry, HOME, PROJECT, Workspace};
+
+/// The npm package.
+pub const PACKAGE: &str = "@anthropic-ai/claude-code";
+/// The versions to compare, the newest first.
+pub const VERSIONS: [&str; 2] = ["2.1.332", "2.1.277"];
+/// The program below `node_modules`.
+pub const PROGRAM: &str = "@anthropic-ai/claude-code-linux-x64/claude";
+
+/// The names of the files that Claude Code looks for in each directory.
+pub const FILE_NAMES: [&str; 5] = [
+    "CLAUDE.md",
+    ".claude/CLAUDE.md",
+    "CLAUDE.local.md",
+    "AGENTS.md",
+    ".claude/AGENTS.md",
+];
+
+/// A version that reads no `AGENTS.md`, and writes LF in every text with a comment, even if it cuts none.
+const OLDER: &str = VERSIONS[1];
+
+/// What begins the instructions.
+const BEGIN: &str = "Codebase and user instructions are shown below.";
+/// What ends them.
+const END: &str = "\n</system-reminder>";
+
+/// What begins the block of a file.
+const BLOCK: &str = "\n\nContents of /";
+
+/// Writes rules, imports, a person's files, and settings that decide which files count.
+pub fn settle(random: &mut StdRng, workspace: &mut Workspace) {
+    let mut directories = workspace.directories();
+    // Some directories have the name of a file.
+    directories.retain(|directory| !FILE_NAMES.iter().any(|name| directory.ends_with(name)));
+    for directory in &directories {
+        if random.random_bool(0.4) {
+            for _ in 0..random.random_range(1..4) {
+                let name = ["a.md", "b.md", "deep/c.md", "deep/er/d.md", "e.txt"];
+                let name = name.choose(random).copied().unwrap_or("a.md");
+                let text = rule(random);
+                workspace.write(format!("{directory}/.claude/rules/{name}"), text);
+            }
+        }
+        for name in [
+            "CLAUDE.md",
+            "CLAUDE.local.md",
+            "AGENTS.md",
+            "docs.md",
+            "notes.txt",
+        ] {
+            if random.random_bool(0.3) {
+                let text = importing(random);
+                workspace.write(format!("{directory}/{name}"), text);
+            }
+        }
+        if random.random_bool(0.1) {
+            let target = ["../docs.md", "docs.md", "../CLAUDE.md", "nowhere"];
+            let target = target.choose(random).copied().unwrap_or("docs.md");
+            workspace.add(format!("{directory}/link.md"), Entry::Link(target.into()));
+            let rule = format!("{directory}/.claude/rules/link.md");
+            workspace.add(rule, Entry::Link(format!("../../{target}")));
+        }
+    }
+    // What lies above the project is not read by ctxpin, so it must not matter what it says.
+    for name in FILE_NAMES {
+        if workspace.has(&format!("./{name}")) {
+            workspace.write(
+                format!("./{name}"),
+                format!("Above the project, in {name}.\n"),
+            );
+        }
+    }
+    for (name, chance) in [
+        ("CLAUDE.md", 0.4),
+        ("rules/mine.md", 0.2),
+        ("rules/x/yours.md", 0.1),
+    ] {
+        if random.random_bool(chance) {
+            let text = importing(random);
+            workspace.write(format!("{HOME}/.claude/{name}"), text);
+        }
+    }
+    workspace.write(format!("{HOME}/.claude/docs.md"), "Of the person.\n");
+    workspace.write(format!("{HOME}/notes.txt"), "Of the home.\n");
+    write_settings(random, workspace);
+}
+
+/// Writes settings of the person and of the project, and what the person approved.
+fn write_settings(random: &mut StdRng, workspace: &mut Workspace) {
+    let working = workspace.working.clone();
+    let files = [
+        (format!("{HOME}/.claude/settings.json"), true),
+        (format!("{working}/.claude/settings.json"), false),
+        (format!("{working}/.claude/settings.local.json"), false),
+        (format!("{PROJECT}/.claude/settings.local.json"), false),
+    ];
+    for (path, is_personal) in files {
+        if random.random_bool(0.25) {
+            let text = settings(random, is_personal);
+            workspace.write(path, text);
+        }
+    }
+    if random.random_bool(0.3) {
+        let approved = "{\"hasClaudeMdExternalIncludesApproved\": true}";
+        let state = format!("{{\"projects\": {{\"{{base}}/{PROJECT}\": {approved}}}}}");
+        workspace.write(format!("{HOME}/.claude.json"), state);
+    }
+}
+
+fn settings(random: &mut StdRng, is_personal: bool) -> String {
+    let mut members = Vec::new();
+    if random.random_bool(0.6) {
+        let globs = [
+            "[\"**/CLAUDE.local.md\"]",
+            "[\"{base}/project/**/CLAUDE.md\"]",
+            "[\"**/rules/{a,deep/*}.md\", \"**/api/**\"]",
+            "[\"**/.claude/CLAUDE.md\", \"nothing\"]",
+            "[\"**/*.txt\", \"/**/[a-d]*/AGENTS.md\"]",
+            "[]",
+            "\"**\"",
+        ];
+        let globs = globs.choose(random).copied().unwrap_or("[]");
+        members.push(format!("\"claudeMdExcludes\": {globs}"));
+    }
+    if random.random_bool(0.1) {
+        let value = ["1", "0", "true", "no"]
+            .choose(random)
+            .copied()
+            .unwrap_or("1");
+        members.push(format!(
+            "\"env\": {{\"CLAUDE_CODE_DISABLE_CLAUDE_MDS\": \"{value}\"}}"
+        ));
+    }
+    let plugin = "cc-plugin-agents-md@builtin";
+    if random.random_bool(0.3) {
+        let names = [
+            "claude-md",
+            "claude-md-or-agents-md",
+            "claude-md-and-agents-md",
+            "something-else",
+        ];
+        let names = names.choose(random).copied().unwrap_or("claude-md");
+        members.push(format!(
+            "\"pluginConfigs\": {{\"{plugin}\": {{\"options\": {{\"instructionFiles\": \"{names}\"}}}}}}"
+        ));
+    }
+    if random.random_bool(0.1) && !is_personal {
+        members.push(format!("\"enabledPlugins\": {{\"{plugin}\": false}}"));
+    }
+    format!("{{{}}}", members.join(", "))
+}
+
+/// Takes out of a workspace what the older version reads otherwise.
+pub fn age(workspace: &mut Workspace, version: &str) {
+    if version != OLDER {
+        return;
+    }
+    let plugin = "{\"enabledPlugins\": {\"cc-plugin-agents-md@builtin\": false}}";
+    let path = format!("{}/.claude/settings.local.json", workspace.working);
+    workspace.write(path, plugin);
+    workspace.change_texts(|text| match text.contains("<!--") {
+        true => text.replace('\r', ""),
+        false => text.to_owned(),
+    });
+}
+
+/// Returns a rule, for some files or for all.
+fn rule(random: &mut StdRng) -> String {
+    let frontmatter = [
+        "",
+        "",
+        "---\npaths: src/**/*.ts\n---\n",
+        "---\npaths:\n  - \"**/*.{rs,toml}\"\n  - docs/**\n---\n\n",
+        "---\npaths: \"**\"\n---\n",
+        "---\npaths: **/*.py\n---\n",
+        "---\npaths: []\n---\n",
+        "---\ntitle: x\n---\n",
+    ];
+    let frontmatter = frontmatter.choose(random).copied().unwrap_or_default();
+    format!("{frontmatter}{}", importing(random))
+}
+
+/// Returns a text with comments, lists, code and imports.
+fn importing(random: &mut StdRng) -> String {
+    let number: u32 = random.random_range(0..1_000_000);
+    let mut text = format!("# Text {number}\n");
+    for _ in 0..random.random_range(0..5) {
+        let part = [
+            "@docs.md\n",
+            "See @./docs.md, and @../docs.md\n",
+            "- item @notes.txt\n- `x @docs.md` y\n",
+            "* ` @docs.md `\n  > @notes.txt\n",
+            "@~/notes.txt and @~/.claude/docs.md\n",
+            "@{base}/project/docs.md @{base}/outside.md\n",
+            "@CLAUDE.md @api/CLAUDE.md @AGENTS.md\n",
+            "@api/docs.md#part @link.md @missing.md @picture.png\n",
+            "```\n@docs.md\n```\n",
+            "    @docs.md\n",
+            "`@docs.md` **@docs.md** (@notes.txt)\n",
+            "<!-- a comment @docs.md -->\n\n",
+            "<!-- one --> @notes.txt\n<!-- two\nlines -->\n\n\nafter\n",
+            "Text <!-- inside --> and\n<!-- right below -->\n",
+            "- item\n\n  <!-- in a list -->\n\n",
+            "> <!-- in a quote -->\n> text\n",
+            "<div>\n<!-- in a block -->\n</div>\n\n",
+            "\\@docs.md user@docs.md @@docs.md\n",
+            "<!-- never closed\n\nmore\n",
+            "| a | b |\n|---|---|\n| @docs.md | x |\n",
+            "[@notes.txt](x) _@docs.md_\n",
+            "Heading @notes.txt\n===\n",
+        ];
+        text += part.choose(random).copied().unwrap_or_default();
+    }
+    match random.random_range(0..8) {
+        0 => text.replace('\n', "\r\n"),
+        1 => format!("\u{feff}{text}"),
+        2 => format!("\n  \n{text}\n\n"),
+        _ => text,
+    }
+}
+
+/// Points Claude Code to the stand-in, and asks one question.
+pub fn ask(command: &mut Command, url: &str) {
+    command
+        .args(["-p", "Say something.", "--output-format", "json"])
+        .env("ANTHROPIC_BASE_URL", url)
+        .env("ANTHROPIC_API_KEY", "none")
+        .env("DISABLE_AUTOUPDATER", "1")
+        .env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1");
+}
+
+/// Returns the text with the instruction files.
+pub fn instructions(request: &Value) -> String {
+    let messages = request["messages"].as_array().into_iter().flatten();
+    let contents = messages
+        .filter_map(|message| message["content"].as_array())
+        .flatten();
+    let mut texts = contents.filter_map(|content| content["text"].as_str());
+    let found = texts.find_map(|text| {
+        let text = &text[text.find(BEGIN)?..];
+        Some(text.strip_suffix(END).unwrap_or(text))
+    });
+    found.unwrap_or_default().to_owned()
+}
+
+/// Returns a text with the instruction files as both sides must have it: without the files that `unread` names, and
+/// with neighbouring rules in the order of their paths. Claude Code takes the rules of a folder as the file
+/// system lists them.
+pub fn comparable(text: &str, unread: &[&str]) -> String {
+    let mut parts = text.split(BLOCK);
+    let begin = parts.next().unwrap_or_default();
+    let blocks = parts.map(|part| format!("{BLOCK}{part}"));
+    let path = |block: &str| {
+        let path = block["\n\nContents of ".len()..].split(" (").next();
+        path.unwrap_or_default().to_owned()
+    };
+    let blocks = blocks.filter(|block| !unread.contains(&path(block).as_str()));
+    // A rule with what it imports.
+    let mut groups: Vec<(Option<Vec<String>>, String)> = Vec::new();
+    for block in blocks {
+        let path = path(&block);
+        let rule = path.contains("/.claude/rules/") || path.contains("/home/.claude/rules/");
+        let is_own = FILE_NAMES.iter().any(|name| path.ends_with(name));
+        match groups.last_mut() {
+            Some((Some(_), group)) if !rule && !is_own => *group += &block,
+            _ => {
+                let names = path.split('/').map(str::to_owned);
+                groups.push((rule.then(|| names.collect()), block));
+            }
+        }
+    }
+    for run in groups.chunk_by_mut(|one, other| one.0.is_some() && other.0.is_some()) {
+        run.sort();
+    }
+    if groups.is_empty() {
+        return String::new();
+    }
+    let blocks = groups.into_iter().map(|(_, block)| block);
+    format!("{begin}{}", blocks.collect::<String>())
+}
