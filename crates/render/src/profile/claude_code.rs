@@ -7,7 +7,7 @@ use ctxpin_model::profile::ClaudeCodeSettings;
 use ctxpin_model::resource::{Applies, Bodies, Resource};
 use ctxpin_model::snapshot::Snapshot;
 
-use super::{Effective, Given, left_out, listed};
+use super::{Effective, Given, OnDemand, left_out, listed};
 
 /// What begins the instructions.
 const BEGIN: &str = "Codebase and user instructions are shown below. Be sure to adhere to these instructions. IMPORTANT: These \
@@ -58,6 +58,26 @@ pub(super) fn effective(
     }
     skills(snapshot, bodies, settings, &mut effective);
     effective
+}
+
+/// Returns what Claude Code gives its model when it reads a file, in the snapshot's order: each file that is for it,
+/// as a text.
+pub(super) fn on_demand(snapshot: &Snapshot, bodies: &Bodies, path: &str) -> Vec<OnDemand> {
+    let files = snapshot.instruction_files().filter(|file| {
+        let applies = file.applies.as_ref();
+        file.source != path && applies.is_some_and(|applies| applies.covers(path))
+    });
+    let given = files.filter_map(|file| {
+        let body = file.body().and_then(|body| bodies.get(&body))?;
+        let reading = Reading::of(body);
+        // Here the blanks around a text stay.
+        let text = format!("Contents of {}:\n\n{}", file.source, reading.text);
+        (!reading.given().is_empty()).then(|| OnDemand {
+            source: file.source.clone(),
+            text,
+        })
+    });
+    given.collect()
 }
 
 /// Returns when a file is given that is not for the whole work.

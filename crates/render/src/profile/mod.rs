@@ -39,6 +39,14 @@ pub struct Given {
     pub counts: bool,
 }
 
+/// An instruction file that a tool gives its model when it reads certain files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OnDemand {
+    pub source: String,
+    /// What the model gets, exactly as a request of the tool has it.
+    pub text: String,
+}
+
 /// A resource that does not reach the model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftOut {
@@ -78,6 +86,15 @@ pub fn effective(snapshot: &Snapshot, bodies: &Bodies) -> Effective {
     };
     effective.left_out.sort_by_cached_key(place);
     effective
+}
+
+/// Returns what the tool of the snapshot's profile gives its model when it reads a file, besides what every request
+/// holds. `path` is the absolute path of the file. `bodies` has the bodies of the snapshot's resources.
+pub fn on_demand(snapshot: &Snapshot, bodies: &Bodies, path: &str) -> Vec<OnDemand> {
+    match snapshot.facts.rules.as_ref().map(|rules| &rules.settings) {
+        Some(Settings::ClaudeCode(_)) => claude_code::on_demand(snapshot, bodies, path),
+        Some(Settings::Codex(_)) | None => Vec::new(),
+    }
 }
 
 fn left_out(resource: &Resource, reason: impl Into<String>) -> LeftOut {

@@ -2,7 +2,7 @@
 
 use ctxpin_model::profile::{ClaudeCodeSettings, Rules, Settings};
 use ctxpin_model::resource::{Applies, Kind, Resource};
-use ctxpin_render::profile::{Effective, effective};
+use ctxpin_render::profile::{Effective, effective, on_demand};
 
 use crate::sample::Sample;
 
@@ -22,12 +22,17 @@ fn file(
     sample
 }
 
-fn claude_code(sample: Sample) -> Effective {
+fn ruled(sample: Sample) -> Sample {
     let mut sample = sample.facts(Some("linux"), Some("/w"));
     sample.snapshot.facts.rules = Some(Rules {
         version: 1,
         settings: Settings::ClaudeCode(ClaudeCodeSettings::defaults(HOME)),
     });
+    sample
+}
+
+fn claude_code(sample: Sample) -> Effective {
+    let sample = ruled(sample);
     effective(&sample.snapshot, &sample.bodies)
 }
 
@@ -78,7 +83,7 @@ fn each_file_is_a_block_with_its_owner() {
 fn a_blank_file_and_a_rule_for_some_files_are_left_out() {
     let sample = Sample::default();
     let sample = file(sample, ("/w", "/w/CLAUDE.md"), "<!-- x -->\n", |_| {});
-    let sample = file(sample, ("/w", "/w/.claude/rules/a.md"), "rule", |file| {
+    let sample = file(sample, ("/w", "/w/.claude/rules/a.md"), " rule\n", |file| {
         file.applies = Some(Applies {
             below: "/w".into(),
             globs: vec!["src".into(), "*.rs".into()],
@@ -90,7 +95,18 @@ fn a_blank_file_and_a_rule_for_some_files_are_left_out() {
             globs: Vec::new(),
         });
     });
-    let effective = claude_code(sample);
+    let sample = ruled(sample);
+    let given = |path| {
+        let given = on_demand(&sample.snapshot, &sample.bodies, path).into_iter();
+        given.map(|given| given.text).collect::<Vec<_>>()
+    };
+    let rule = "Contents of /w/.claude/rules/a.md:\n\n rule\n";
+    let api = "Contents of /w/api/CLAUDE.md:\n\napi";
+    assert_eq!(given("/w/main.py"), [""; 0]);
+    assert_eq!(given("/w/main.rs"), [rule]);
+    assert_eq!(given("/w/api/src/x.py"), [rule, api]);
+    assert_eq!(given("/w/api/CLAUDE.md"), [""; 0]);
+    let effective = effective(&sample.snapshot, &sample.bodies);
     assert_eq!(effective.text, "");
     let reasons: Vec<_> = effective
         .left_out

@@ -51,6 +51,7 @@ fn files_come_from_the_person_and_from_each_directory() {
         "ok project/CLAUDE.local.md",
         "ok project/web/CLAUDE.md",
         "excluded project/AGENTS.md",
+        "ok project/web/deeper/CLAUDE.md",
     ]);
     assert_eq!(
         w.error(&found, "CLAUDE.md"),
@@ -218,6 +219,84 @@ fn a_rule_with_globs_is_for_some_files() {
     );
     let rule = applies("home/.claude/rules/c.md").unwrap();
     assert_eq!(rule.below, w.text("project/web"));
+}
+
+#[test]
+fn files_below_are_for_the_files_beside_them() {
+    let w = workspace(&[
+        ("project/web/CLAUDE.md", "working @deep/shared.md"),
+        ("project/web/deep/shared.md", "for all"),
+        (
+            "project/web/deep/CLAUDE.md",
+            "deep @part.md @shared.md @../../outside.md",
+        ),
+        ("project/web/deep/part.md", "part"),
+        ("project/web/deep/CLAUDE.local.md", "deep, mine"),
+        ("project/web/deep/.claude/CLAUDE.md", "deep, inside"),
+        ("project/web/deep/.claude/rules/a.md", "deep rule"),
+        (
+            "project/web/deep/.claude/rules/b.md",
+            "---\npaths: \"*.ts\"\n---\ndeep rule for some",
+        ),
+        ("project/web/deep/.git/CLAUDE.md", "git's"),
+        ("project/web/api/v1/CLAUDE.md", "deeper"),
+        ("project/web/node_modules/x/CLAUDE.md", "of a package"),
+        (
+            "project/web/.claude/rules/c.md",
+            "---\npaths: deep\n---\nrule for some",
+        ),
+        ("project/outside.md", "outside"),
+    ]);
+    let found = w.check(&[
+        "ok project/web/CLAUDE.md",
+        "ok project/web/deep/shared.md",
+        "ok project/web/deep/CLAUDE.md",
+        "ok project/web/deep/part.md",
+        "ok project/web/deep/.claude/CLAUDE.md",
+        "ok project/web/deep/CLAUDE.local.md",
+        "ok project/web/deep/.claude/rules/a.md",
+        "ok project/web/deep/.claude/rules/b.md",
+        "ok project/web/api/v1/CLAUDE.md",
+        "ok project/web/node_modules/x/CLAUDE.md",
+        "ok project/web/.claude/rules/c.md",
+    ]);
+    let given = |path: &str| {
+        let path = w.text(path);
+        let applying = found.snapshot.resources.iter().filter(|resource| {
+            let applies = resource.applies.as_ref();
+            applies.is_some_and(|applies| applies.covers(&path))
+        });
+        applying
+            .map(|resource| w.show(resource))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(given("project/web/a.ts"), [""; 0]);
+    assert_eq!(
+        given("project/web/deep/a.md"),
+        [
+            "ok project/web/deep/CLAUDE.md",
+            "ok project/web/deep/part.md",
+            "ok project/web/deep/.claude/CLAUDE.md",
+            "ok project/web/deep/CLAUDE.local.md",
+            "ok project/web/deep/.claude/rules/a.md",
+            "ok project/web/.claude/rules/c.md",
+        ]
+    );
+    assert_eq!(given("project/web/deep/x/a.ts").len(), 7);
+    assert_eq!(
+        given("project/web/api/v1/x"),
+        ["ok project/web/api/v1/CLAUDE.md"]
+    );
+
+    // An approval is for the files that every request holds.
+    w.write(
+        "home/.claude.json",
+        format!(
+            "{{\"projects\": {{\"{}\": {{\"hasClaudeMdExternalIncludesApproved\": true}}}}}}",
+            w.text("project")
+        ),
+    );
+    assert_eq!(w.scan().snapshot.resources.len(), 11);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //! order in which the file system lists them.
 
 mod agents_md;
+mod below;
 mod repository;
 mod rules;
 mod settings;
@@ -95,55 +96,57 @@ fn levels(working: &Path) -> Vec<Level> {
 
 fn instruction_files(walk: &mut Walk, names: InstructionFiles) -> Result<Vec<Item>, ScanError> {
     let levels = levels(walk.working());
-    let home = walk.home().to_owned();
     let mut seen = HashSet::new();
     let mut items = managed();
-    if names == InstructionFiles::ManagedOnly {
-        return Ok(items);
+    if names != InstructionFiles::ManagedOnly {
+        at_start(walk, &levels, &mut seen, &mut items)?;
     }
-    walk.file(&home.join(NAME), Scope::User, &home, &mut seen, &mut items)?;
-    let user_rules = home.join(RULES);
-    rules::add(
-        walk,
-        &user_rules,
-        Scope::User,
-        &home,
-        false,
-        &mut seen,
-        &mut items,
-    )?;
-    for level in &levels {
-        let directory = &level.directory;
-        if level.is_project {
-            for name in [directory.join(NAME), directory.join(FOLDER).join(NAME)] {
-                walk.file(&name, Scope::Project, directory, &mut seen, &mut items)?;
-            }
-            let folder = directory.join(FOLDER).join(RULES);
-            rules::add(
-                walk,
-                &folder,
-                Scope::Project,
-                directory,
-                false,
-                &mut seen,
-                &mut items,
-            )?;
-        }
-        let local = directory.join(LOCAL_NAME);
-        walk.file(&local, Scope::Local, directory, &mut seen, &mut items)?;
+    match names {
+        InstructionFiles::ClaudeMdOrAgentsMd => agents_md::add(walk, &levels, true, &mut items)?,
+        InstructionFiles::ClaudeMdAndAgentsMd => agents_md::add(walk, &levels, false, &mut items)?,
+        InstructionFiles::ClaudeMd | InstructionFiles::ManagedOnly => {}
     }
-    if names != InstructionFiles::ClaudeMd {
-        let is_fallback = names == InstructionFiles::ClaudeMdOrAgentsMd;
-        agents_md::add(walk, &levels, is_fallback, &mut items)?;
-    }
-    on_demand(walk, &levels, &mut items)?;
+    on_demand(walk, &levels, &mut seen, &mut items)?;
     Ok(items)
 }
 
-/// Adds the rules that are for some files only. Claude Code looks for them anew, as if it had read nothing yet.
-fn on_demand(walk: &mut Walk, levels: &[Level], items: &mut Vec<Item>) -> Result<(), ScanError> {
+/// Adds what every request holds: the files of the person, then those of each directory.
+fn at_start(
+    walk: &mut Walk,
+    levels: &[Level],
+    seen: &mut HashSet<PathBuf>,
+    items: &mut Vec<Item>,
+) -> Result<(), ScanError> {
+    let home = walk.home().to_owned();
+    walk.file(&home.join(NAME), Scope::User, &home, seen, items)?;
+    let folder = home.join(RULES);
+    rules::add(walk, &folder, Scope::User, &home, false, seen, items)?;
+    for level in levels {
+        let directory = &level.directory;
+        if level.is_project {
+            for name in [directory.join(NAME), directory.join(FOLDER).join(NAME)] {
+                walk.file(&name, Scope::Project, directory, seen, items)?;
+            }
+            let folder = directory.join(FOLDER).join(RULES);
+            rules::add(walk, &folder, Scope::Project, directory, false, seen, items)?;
+        }
+        let local = directory.join(LOCAL_NAME);
+        walk.file(&local, Scope::Local, directory, seen, items)?;
+    }
+    Ok(())
+}
+
+/// Adds what is for some files only, in the order in which Claude Code gives it. It looks for rules anew, as if it had
+/// read nothing yet.
+fn on_demand(
+    walk: &mut Walk,
+    levels: &[Level],
+    given: &mut HashSet<PathBuf>,
+    items: &mut Vec<Item>,
+) -> Result<(), ScanError> {
     let home = walk.home().to_owned();
     let mut seen = HashSet::new();
+    walk.is_on_demand = true;
     rules::add(
         walk,
         &home.join(RULES),
@@ -153,6 +156,7 @@ fn on_demand(walk: &mut Walk, levels: &[Level], items: &mut Vec<Item>) -> Result
         &mut seen,
         items,
     )?;
+    below::add(walk, given, items)?;
     for level in levels.iter().filter(|level| level.is_project) {
         let folder = level.directory.join(FOLDER).join(RULES);
         rules::add(

@@ -67,6 +67,8 @@ pub struct Walk<'a, 'g> {
     home: &'a Path,
     settings: &'a ClaudeCodeSettings,
     excludes: PathGlobs,
+    /// Whether the files are for some files only. Approved imports from elsewhere are followed only at the start.
+    pub is_on_demand: bool,
     boundaries: &'a mut Boundaries,
     pub gathering: &'a mut Gathering<'g>,
 }
@@ -103,6 +105,7 @@ impl<'a, 'g> Walk<'a, 'g> {
             home,
             settings,
             excludes: PathGlobs::new(globs.iter().map(String::as_str)),
+            is_on_demand: false,
             boundaries,
             gathering,
         }
@@ -131,7 +134,7 @@ impl<'a, 'g> Walk<'a, 'g> {
 
     /// Returns whether a file of this scope may import files from outside of the working directory.
     pub fn allows_external(&self, scope: Scope) -> bool {
-        scope == Scope::User || self.settings.allows_external_imports
+        scope == Scope::User || self.settings.allows_external_imports && !self.is_on_demand
     }
 
     /// Returns whether the settings exclude a path.
