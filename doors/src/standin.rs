@@ -15,6 +15,9 @@ use tokio::net::TcpListener;
 /// The recorded requests, as JSON.
 type Requests = Arc<Mutex<Vec<Value>>>;
 
+/// What begins a question that the model answers by reading a file first.
+pub const READ: &str = "Read the file ";
+
 /// A running stand-in. It ends with this program.
 pub struct Standin {
     port: u16,
@@ -49,16 +52,15 @@ impl Standin {
 
 /// Answers the APIs that the tools use. Each tool reads its own from the path.
 async fn answer(State(requests): State<Requests>, uri: Uri, body: Bytes) -> Response {
-    let path = uri.path();
-    let events = if path.ends_with("/responses") {
-        responses()
-    } else if path.ends_with("/messages") {
-        messages()
-    } else {
+    let Ok(request) = serde_json::from_slice(&body) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    let Ok(request) = serde_json::from_slice(&body) else {
-        return StatusCode::BAD_REQUEST.into_response();
+    let events = if uri.path().ends_with("/responses") {
+        responses()
+    } else if uri.path().ends_with("/messages") {
+        messages(&request)
+    } else {
+        return StatusCode::NOT_FOUND.into_response();
     };
     if let Ok(mut requests) = requests.lock() {
         requests.push(request);
@@ -66,21 +68,47 @@ async fn answer(State(requests): State<Requests>, uri: Uri, body: Bytes) -> Resp
     ([(CONTENT_TYPE, "text/event-stream")], events).into_response()
 }
 
-/// Returns the events of the Messages API (docs.anthropic.com/en/api/messages-streaming) for one short message.
-fn messages() -> String {
+/// Returns the events of the Messages API (docs.anthropic.com/en/api/messages-streaming): a call that reads the file
+/// of the question, unless it was read, or else one short message.
+fn messages(request: &Value) -> String {
+    let contents = request["messages"].as_array().into_iter().flatten();
+    let contents = contents.filter_map(|message| message["content"].as_array());
+    let contents: Vec<_> = contents.flatten().collect();
+    let is_read = contents
+        .iter()
+        .any(|content| content["type"] == "tool_result");
+    let mut texts = contents
+        .iter()
+        .filter_map(|content| content["text"].as_str());
+    let wanted = texts.find_map(|text| text.strip_prefix(READ));
+    let (content, delta, stop) = match wanted.filter(|_| !is_read) {
+        Some(path) => {
+            let input = json!({ "file_path": path }).to_string();
+            (
+                json!({ "type": "tool_use", "id": "toolu_1", "name": "Read", "input": {} }),
+                json!({ "type": "input_json_delta", "partial_json": input }),
+                "tool_use",
+            )
+        }
+        None => (
+            json!({ "type": "text", "text": "" }),
+            json!({ "type": "text_delta", "text": "Done." }),
+            "end_turn",
+        ),
+    };
+    let usage = json!({ "input_tokens": 1, "output_tokens": 1 });
     let message = json!({
         "id": "msg_1", "type": "message", "role": "assistant", "model": "claude", "content": [],
-        "stop_reason": null, "stop_sequence": null,
-        "usage": { "input_tokens": 1, "output_tokens": 1 },
+        "stop_reason": null, "stop_sequence": null, "usage": usage,
     });
     let events = [
         json!({ "type": "message_start", "message": message }),
-        json!({ "type": "content_block_start", "index": 0, "content_block": { "type": "text", "text": "" } }),
-        json!({ "type": "content_block_delta", "index": 0, "delta": { "type": "text_delta", "text": "Done." } }),
+        json!({ "type": "content_block_start", "index": 0, "content_block": content }),
+        json!({ "type": "content_block_delta", "index": 0, "delta": delta }),
         json!({ "type": "content_block_stop", "index": 0 }),
         json!({
-            "type": "message_delta", "delta": { "stop_reason": "end_turn", "stop_sequence": null },
-            "usage": { "output_tokens": 1 },
+            "type": "message_delta", "delta": { "stop_reason": stop, "stop_sequence": null },
+            "usage": usage,
         }),
         json!({ "type": "message_stop" }),
     ];

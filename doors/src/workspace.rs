@@ -30,6 +30,8 @@ pub struct Workspace {
     entries: BTreeMap<String, Entry>,
     /// Where the tool is started.
     pub working: String,
+    /// A file that the model reads, if the tool gives more with it.
+    pub wanted: Option<String>,
 }
 
 impl Workspace {
@@ -89,6 +91,9 @@ impl Workspace {
     /// Prints the entries, and the beginning of each file.
     pub fn print(&self) {
         println!("started in {}", self.working);
+        if let Some(wanted) = &self.wanted {
+            println!("the model reads {wanted}");
+        }
         for (path, entry) in &self.entries {
             match entry {
                 Entry::Directory => println!("  {path}/"),

@@ -1,5 +1,6 @@
 //! Claude Code, through its option `-p`.
 
+use std::path::Path;
 use std::process::Command;
 
 use rand::RngExt as _;
@@ -7,6 +8,7 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use serde_json::Value;
 
+use crate::standin::READ;
 use crate::workspace::{Entry, HOME, PROJECT, Workspace};
 
 /// The npm package.
@@ -32,6 +34,9 @@ const OLDER: &str = VERSIONS[1];
 const BEGIN: &str = "Codebase and user instructions are shown below.";
 /// What ends them.
 const END: &str = "\n</system-reminder>";
+
+/// What follows the blocks of the older version.
+const AFTER: &str = "\n\n<total_tokens>";
 
 /// What begins the block of a file.
 const BLOCK: &str = "\n\nContents of /";
@@ -92,6 +97,16 @@ pub fn settle(random: &mut StdRng, workspace: &mut Workspace) {
     workspace.write(format!("{HOME}/.claude/docs.md"), "Of the person.\n");
     workspace.write(format!("{HOME}/notes.txt"), "Of the home.\n");
     write_settings(random, workspace);
+    let below = directories
+        .iter()
+        .filter(|directory| Path::new(directory).starts_with(&workspace.working));
+    let below: Vec<_> = below.collect();
+    if let Some(directory) = below.choose(random) {
+        let name = ["main.ts", "lib.rs", "x.py", "README"].choose(random);
+        let wanted = format!("{directory}/{}", name.copied().unwrap_or("main.ts"));
+        workspace.write(wanted.clone(), "Something to read.\n");
+        workspace.wanted = Some(wanted);
+    }
 }
 
 /// Writes settings of the person and of the project, and what the person approved.
@@ -229,9 +244,13 @@ fn importing(random: &mut StdRng) -> String {
 }
 
 /// Points Claude Code to the stand-in, and asks one question.
-pub fn ask(command: &mut Command, url: &str) {
+pub fn ask(command: &mut Command, url: &str, wanted: Option<&Path>) {
+    let question = match wanted {
+        Some(wanted) => format!("{READ}{}", wanted.display()),
+        None => "Say something.".to_owned(),
+    };
     command
-        .args(["-p", "Say something.", "--output-format", "json"])
+        .args(["-p", &question, "--output-format", "json"])
         .env("ANTHROPIC_BASE_URL", url)
         .env("ANTHROPIC_API_KEY", "none")
         .env("DISABLE_AUTOUPDATER", "1")
@@ -250,6 +269,33 @@ pub fn instructions(request: &Value) -> String {
         Some(text.strip_suffix(END).unwrap_or(text))
     });
     found.unwrap_or_default().to_owned()
+}
+
+/// Returns the blocks of the files that the request has because the model read a file, in the order of their paths.
+/// A block of `AGENTS.md` is not among them. The newer version has a reminder for each block, the older one has all
+/// blocks in one text.
+pub fn on_demand(request: &Value) -> Vec<String> {
+    let messages = request["messages"].as_array().into_iter().flatten();
+    let mut blocks = Vec::new();
+    for message in messages {
+        let content = &message["content"];
+        let texts = content.as_array().into_iter().flatten();
+        let texts = texts.filter_map(|content| content["text"].as_str());
+        for text in texts.chain(content.as_str()) {
+            let reminder = text.trim_end().strip_prefix("<system-reminder>\n");
+            let reminder = reminder.and_then(|text| text.strip_suffix(END));
+            if let Some(block) = reminder.filter(|block| block.starts_with(&BLOCK[2..])) {
+                blocks.push(block.to_owned());
+            } else if text.starts_with(&BLOCK[2..]) {
+                let text = text.split(AFTER).next().unwrap_or_default();
+                let mut parts = text.split(BLOCK);
+                blocks.extend(parts.next().map(str::to_owned));
+                blocks.extend(parts.map(|part| format!("{}{part}", &BLOCK[2..])));
+            }
+        }
+    }
+    blocks.sort_unstable();
+    blocks
 }
 
 /// Returns a text with the instruction files as both sides must have it: without the files that `unread` names, and

@@ -87,10 +87,16 @@ impl Client {
 
     /// Completes the command that asks one question in a workspace, whose directories lie at `base`, and
     /// prepares the home for it.
-    pub fn ask(self, command: &mut Command, base: &Path, url: &str) -> anyhow::Result<()> {
+    pub fn ask(
+        self,
+        command: &mut Command,
+        base: &Path,
+        url: &str,
+        wanted: Option<&Path>,
+    ) -> anyhow::Result<()> {
         match self {
             Self::ClaudeCode => {
-                claude_code::ask(command, url);
+                claude_code::ask(command, url, wanted);
                 Ok(())
             }
             Self::Codex => codex::ask(command, base, url),
@@ -102,6 +108,15 @@ impl Client {
         match self {
             Self::ClaudeCode => claude_code::instructions(request),
             Self::Codex => codex::instructions(request),
+        }
+    }
+
+    /// Returns what a request has of the files that a tool gives with a file that the model read, in an order that
+    /// does not differ between machines.
+    pub fn on_demand(self, request: &Value) -> Vec<String> {
+        match self {
+            Self::ClaudeCode => claude_code::on_demand(request),
+            Self::Codex => Vec::new(),
         }
     }
 
