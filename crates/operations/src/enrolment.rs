@@ -11,7 +11,7 @@ use ctxpin_model::pass::PassKind;
 use ctxpin_model::token::Credential;
 use ctxpin_store::enrolment_codes::NewEnrolmentCode;
 use ctxpin_store::grant::{Granted, object, right};
-use ctxpin_store::passes::NewPass;
+use ctxpin_store::passes::{InsertedPass, NewPass};
 
 use crate::agents;
 use crate::error::{Error, Result};
@@ -62,7 +62,7 @@ async fn code_create_once(
         created_at: caller.now,
         expires_at: caller.now.after(PassKind::EnrolmentCode.lifetime()),
     };
-    let expires_at = account.pass_insert(&mut transaction, &pass).await?;
+    let InsertedPass { expires_at, .. } = account.pass_insert(&mut transaction, &pass).await?;
     let new = NewEnrolmentCode {
         id: code.id(),
         secret_hash,

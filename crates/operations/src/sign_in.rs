@@ -177,8 +177,9 @@ async fn insert(
         created_at: caller.now,
         expires_at: caller.now.after(kind.lifetime()),
     };
-    let expires_at = account.pass_insert(&mut transaction, &new).await?;
-    let deed = account.deed([AuditObject::Token(caller.credential.id)], []);
+    let inserted = account.pass_insert(&mut transaction, &new).await?;
+    let deed = account.deed([AuditObject::Token(caller.credential.id)], inserted.wakes);
     commit(service, transaction, deed).await?;
+    let expires_at = inserted.expires_at;
     Ok(IssuedPass { pass, expires_at })
 }

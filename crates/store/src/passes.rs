@@ -24,6 +24,15 @@ pub struct NewPass {
     pub expires_at: Moment,
 }
 
+/// A pass that was inserted.
+#[derive(Debug, Clone, Copy)]
+pub struct InsertedPass {
+    /// The time at which the pass ends.
+    pub expires_at: Moment,
+    /// The topic to wake if sessions ended to make room, because processes have sessions in memory.
+    pub wakes: Option<Topic>,
+}
+
 /// The token that a pass stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PassHolder {
@@ -50,7 +59,7 @@ impl Columns for PassHolder {
 }
 
 impl Granted<Account, Write> {
-    /// Inserts a pass of the caller's token, and returns when it ends. Deletes those of the user that have expired
+    /// Inserts a pass of the caller's token. Deletes those of the user that have expired
     /// or exceed the limit of the kind, oldest first. Locks the token and then the user, so that the pass is gone
     /// after a revocation or a disabling that comes at the same time.
     ///
@@ -62,7 +71,7 @@ impl Granted<Account, Write> {
         &self,
         transaction: &mut Transaction,
         pass: &NewPass,
-    ) -> Result<Moment> {
+    ) -> Result<InsertedPass> {
         let Actor::User {
             id: user, token, ..
         } = *self.actor()
@@ -80,7 +89,7 @@ impl Granted<Account, Write> {
         if disabled {
             return Err(Error::Unauthenticated);
         }
-        transaction
+        let deleted = transaction
             .query(
                 "delete from passes where kind = $1 and token_id in (select id from tokens where user_id = $2) \
                  and secret_hash not in (select p.secret_hash from passes p join tokens t on t.id = p.token_id \
@@ -105,7 +114,11 @@ impl Granted<Account, Write> {
             .bind(&expires_at)
             .execute()
             .await?;
-        Ok(expires_at)
+        let is_known = pass.kind == PassKind::Session && deleted > 0;
+        Ok(InsertedPass {
+            expires_at,
+            wakes: is_known.then_some(Topic::Account { owner: user }),
+        })
     }
 }
 

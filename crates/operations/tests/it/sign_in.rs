@@ -23,6 +23,7 @@ ctxpin_testing::on_both_databases!(
     a_disabled_users_sessions_do_not_come_back,
     a_pass_ends_no_later_than_its_token,
     a_session_in_memory_ends_at_once,
+    a_session_that_makes_room_ends_at_once,
     a_session_ends_at_the_other_replicas,
     sign_ins_are_bounded_by_the_minute,
     passes_expire_and_are_swept,
@@ -189,6 +190,19 @@ async fn a_session_in_memory_ends_at_once(test: &TestService) {
         .await
         .unwrap();
     assert_eq!(sign_in::known_session(service, &of_revoked), None);
+}
+
+async fn a_session_that_makes_room_ends_at_once(test: &TestService) {
+    let service = &test.service;
+    let admin = first_admin(service).await;
+    let oldest = known(service, admin).await;
+    for _ in 0..PassKind::Session.per_user_max() {
+        // The sessions of one moment have no order.
+        test.advance(Duration::from_millis(1));
+        session(service, admin).await;
+    }
+    assert_eq!(sign_in::known_session(service, &oldest), None);
+    assert!(ended(service, &oldest).await);
 }
 
 async fn a_session_ends_at_the_other_replicas(test: &TestService) {
