@@ -40,7 +40,7 @@ spelled! {
         Turns = "turns",
         /// Moves of pins and changes of chats, requested with one token.
         Moves = "moves",
-        /// Sessions of the web page and one-time codes made with one token.
+        /// Sessions of the web page, one-time codes for it and enrolment codes made with one token.
         SignIns = "sign_ins",
     }
 }
@@ -373,7 +373,7 @@ impl fmt::Display for QuotaExceeded {
                     Rate::UploadBytes => ("agent", "of uploads"),
                     Rate::Turns => ("token", "turns"),
                     Rate::Moves => ("token", "moves of pins and changes of chats"),
-                    Rate::SignIns => ("token", "sign-ins and links"),
+                    Rate::SignIns => ("token", "sign-ins, links and enrolment codes"),
                 };
                 write!(
                     f,

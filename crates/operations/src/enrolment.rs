@@ -17,6 +17,7 @@ use crate::agents;
 use crate::error::{Error, Result};
 use crate::frame::{commit, write};
 use crate::service::Service;
+use crate::sign_in::require_may_issue;
 
 /// A new enrolment code. This is the only time that it is known.
 #[derive(Debug, Clone)]
@@ -29,14 +30,16 @@ pub struct IssuedEnrolmentCode {
 ///
 /// # Errors
 ///
-/// Returns [`Error::AgentReplaced`] if the agent to replace was replaced already, and [`Error::Store`] if the caller
-/// may not create agents or does not own the agent to replace.
+/// Returns [`Error::QuotaExceeded`] if the token makes too many codes and sessions, [`Error::AgentReplaced`] if the agent
+/// to replace was replaced already, and [`Error::Store`] if the caller may not create agents or does not own the agent
+/// to replace.
 pub async fn code_create(
     service: &Service,
     credential: Credential,
     request: &AgentRequest,
 ) -> Result<IssuedEnrolmentCode> {
     let operation = Operation::EnrolmentCodeCreate;
+    require_may_issue(service, credential, operation).await?;
     write(service, credential, operation, None, |_| {
         code_create_once(service, credential, request)
     })

@@ -147,17 +147,30 @@ async fn issue(
     operation: Operation,
     kind: PassKind,
 ) -> Result<IssuedPass> {
-    let caller = service.caller(credential);
-    let identified = service.database.identify(&caller, Some(operation)).await;
-    let identified = identified.map_err(Error::from);
-    audited(service, credential, operation, None, identified).await?;
-    service.require_rate(Rate::SignIns, credential.id.uuid(), 1, caller.now)?;
+    require_may_issue(service, credential, operation).await?;
     write(service, credential, operation, None, |_| async move {
         let transaction = service.database.write().await?;
         let caller = service.caller(credential);
         insert(service, transaction, &caller, operation, kind).await
     })
     .await
+}
+
+/// Checks the caller and the rate of passes, without a transaction that writes.
+///
+/// # Errors
+///
+/// Returns [`Error::QuotaExceeded`] if the token makes too many passes, and the refusal if it may not make this one.
+pub(crate) async fn require_may_issue(
+    service: &Service,
+    credential: Credential,
+    operation: Operation,
+) -> Result<()> {
+    let caller = service.caller(credential);
+    let identified = service.database.identify(&caller, Some(operation)).await;
+    let identified = identified.map_err(Error::from);
+    audited(service, credential, operation, None, identified).await?;
+    service.require_rate(Rate::SignIns, credential.id.uuid(), 1, caller.now)
 }
 
 /// Checks the caller, inserts a pass and commits.

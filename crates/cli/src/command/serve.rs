@@ -114,7 +114,7 @@ struct Allowed {
     #[arg(long, value_name = "N", env = "CTXPIN_MOVES_PER_MINUTE", hide_env_values = true,
           default_value_t = Rates::DEFAULT.moves)]
     moves_per_minute: u64,
-    /// Sign-ins to the web page and links to it with one token per minute
+    /// Sign-ins to the web page, links to it and enrolment codes with one token per minute
     #[arg(long, value_name = "N", env = "CTXPIN_SIGN_INS_PER_MINUTE", hide_env_values = true,
           default_value_t = Rates::DEFAULT.sign_ins)]
     sign_ins_per_minute: u64,

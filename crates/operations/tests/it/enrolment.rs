@@ -10,7 +10,7 @@ use ctxpin_model::id::TokenId;
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pass::PassKind;
 use ctxpin_model::proof::{Challenge, Nonce};
-use ctxpin_model::quota::QuotaChange;
+use ctxpin_model::quota::{QuotaChange, Quotas, Rates};
 use ctxpin_model::token::Credential;
 use ctxpin_model::user::UserChange;
 use ctxpin_operations::error::Error;
@@ -33,6 +33,7 @@ ctxpin_testing::on_both_databases!(
     a_code_ends_with_its_token,
     a_code_makes_what_its_maker_may,
     a_new_code_replaces_the_oldest,
+    codes_are_bounded_by_the_minute,
     an_agent_may_replace_an_older_one,
     a_server_proves_that_it_knows_a_code,
     the_audit_log_says_who_made_the_agent,
@@ -252,6 +253,31 @@ async fn a_new_code_replaces_the_oldest(test: &TestService) {
         .unwrap();
     let kept = test.count("select count(*) from enrolment_codes").await;
     assert_eq!(kept as u64, PassKind::EnrolmentCode.per_user_max());
+}
+
+async fn codes_are_bounded_by_the_minute(test: &TestService) {
+    let quotas = Quotas {
+        rates: Rates {
+            sign_ins: 2,
+            ..Rates::DEFAULT
+        },
+        ..Quotas::default()
+    };
+    let service = &test.service.clone().with_quotas(quotas);
+    let owner = first_admin(service).await;
+    code(service, owner).await;
+    code(service, owner).await;
+    let logged = test.count("select count(*) from audit_log").await;
+    let refused = enrolment::code_create(service, owner, &request()).await;
+    assert!(
+        matches!(refused, Err(Error::QuotaExceeded(_))),
+        "{refused:?}"
+    );
+    assert_eq!(test.count("select count(*) from audit_log").await, logged);
+    let other = member(service, owner, "other").await;
+    code(service, other).await;
+    test.advance(Duration::from_secs(60));
+    code(service, owner).await;
 }
 
 async fn an_agent_may_replace_an_older_one(test: &TestService) {
