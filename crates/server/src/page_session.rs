@@ -153,10 +153,10 @@ pub(crate) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> 
 /// Iterates over the values of the cookies with that name.
 fn values<'h>(headers: &'h HeaderMap, name: &str) -> impl Iterator<Item = &'h str> {
     let headers = headers.get_all(COOKIE).iter();
-    let texts = headers.filter_map(|header| header.to_str().ok());
-    let pairs = texts
-        .flat_map(|text| text.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='));
+    // Programs at other ports of the host may set cookies of any bytes, and they must not hide the others.
+    let pairs = headers.flat_map(|header| header.as_bytes().split(|byte| *byte == b';'));
+    let texts = pairs.filter_map(|pair| std::str::from_utf8(pair).ok());
+    let pairs = texts.filter_map(|pair| pair.trim().split_once('='));
     pairs.filter_map(move |(found, value)| (found == name).then_some(value))
 }
 
@@ -192,4 +192,25 @@ fn set_cookie_for(value: &str, seconds: u64, origin: &OwnOrigin) -> Option<Heade
     let mut value = HeaderValue::from_str(&text).ok()?;
     value.set_sensitive(true);
     Some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cookie_is_found_beside_any_others() {
+        let check = |headers: &[&[u8]], expected: &[&str]| {
+            let headers = headers
+                .iter()
+                .map(|header| (COOKIE, HeaderValue::from_bytes(header).unwrap()));
+            let headers: HeaderMap = headers.collect();
+            assert_eq!(values(&headers, PLAIN_NAME).collect::<Vec<_>>(), expected);
+        };
+        check(&[b"ctxpin=1"], &["1"]);
+        check(&[b"x=\xe9; ctxpin=1"], &["1"]);
+        check(&[b"ctxpin=1; x=\xc3\xa9", b"ctxpin=2"], &["1", "2"]);
+        check(&[b"ctxpin=\xe9"], &[]);
+        check(&[b"xctxpin=1; ctxpin =2; ;=;ctxpin"], &[]);
+    }
 }
