@@ -13,6 +13,7 @@ use ctxpin_operations::people;
 use ctxpin_operations::sign_in::{self, IssuedPass};
 use ctxpin_protocol::problem::ProblemName;
 use serde::Deserialize;
+use url::form_urlencoded;
 
 use super::answer::{elsewhere, local_path, see_other};
 use super::caller::Choices;
@@ -25,6 +26,10 @@ use crate::authority::{OwnOrigin, RequestAuthority};
 use crate::page_session::{PageSession, delete_cookie, own_origin, set_cookie};
 use crate::params::QueryParams;
 use crate::request_memory::RequestMemory;
+
+/// The most bytes of a path in the form. With a token, the form then has less than 1 KiB, which is the most that the
+/// server reads of somebody who is not signed in.
+const NEXT_BYTES_MAX: usize = 768;
 
 /// The page that signs a browser in.
 #[derive(Template)]
@@ -88,9 +93,22 @@ pub(crate) async fn page(
     authority.own_origin(&app.public_urls, app.page_host.as_deref())?;
     html(&SignInPage {
         frame: Frame::anonymous("Sign in", Choices::read(&headers), app.now()),
-        next: local_path(query.next.as_deref()).to_owned(),
+        next: next_path(query.next.as_deref()).to_owned(),
         failure: None,
     })
+}
+
+/// Returns the path of the page to show after signing in. If the address is too long for the form, it is that of the
+/// page without its query.
+fn next_path(asked: Option<&str>) -> &str {
+    let path = local_path(asked);
+    let fits = |path: &&str| {
+        let sent = form_urlencoded::byte_serialize(path.as_bytes());
+        sent.map(str::len).sum::<usize>() <= NEXT_BYTES_MAX
+    };
+    let page = path.split('?').next().unwrap_or(path);
+    let mut paths = [path, page].into_iter();
+    paths.find(fits).unwrap_or("/")
 }
 
 /// Exchanges a token or a one-time code for a session.
@@ -201,4 +219,20 @@ pub(crate) async fn sign_out(State(app): State<App>, request: Request) -> ApiRes
         response.headers_mut().insert(SET_COOKIE, cookie);
     }
     Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_fits_into_the_form() {
+        let check = |asked: &str, expected: &str| assert_eq!(next_path(Some(asked)), expected);
+        check("/chats?show=drifted", "/chats?show=drifted");
+        check("https://evil.example/", "/");
+        let query = "%D0%B6".repeat(200);
+        check(&format!("/search?q={query}"), "/search");
+        check(&format!("/{query}"), "/");
+        check(&format!("/{query}?q=1"), "/");
+    }
 }
