@@ -76,7 +76,7 @@ impl Enroller<'_> {
         let client = Client::enrolling(self.server.clone(), code, self.plain_http);
         let client = client.map_err(Failure::from)?;
         let draft = self.kept.join("secret");
-        let secret = self.secret(&draft)?;
+        let secret = self.secret(&draft, code)?;
         let enrol = AgentEnrol {
             code: Secret::new(code.reveal()),
             secret_hash: BlobHash::of(&secret).to_string(),
@@ -98,13 +98,16 @@ impl Enroller<'_> {
         Ok(credentials)
     }
 
-    /// Returns the secret of an earlier attempt, or a new one.
-    fn secret(&self, draft: &Path) -> Result<[u8; 32], Failure> {
+    /// Returns the secret of an earlier attempt with this code, or a new one. Whoever took another code has the hash of
+    /// its secret, and could pose with that as a server that knows the agent's token.
+    fn secret(&self, draft: &Path, code: &EnrolmentCode) -> Result<[u8; 32], Failure> {
         directory_create(self.kept)?;
         file_demand(draft)?;
+        let id = code.id().uuid();
         match std::fs::read(draft) {
             Ok(bytes) => {
-                if let Ok(secret) = bytes.try_into() {
+                let secret = bytes.strip_prefix(id.as_bytes());
+                if let Some(Ok(secret)) = secret.map(<[u8; 32]>::try_from) {
                     return Ok(secret);
                 }
             }
@@ -112,7 +115,7 @@ impl Enroller<'_> {
             Err(error) => return Err(unreadable(draft).because(error)),
         }
         let secret: [u8; 32] = rand::random();
-        file_write(draft, &secret)?;
+        file_write(draft, &[&id.as_bytes()[..], &secret].concat())?;
         Ok(secret)
     }
 }
@@ -211,5 +214,35 @@ pub async fn is_accepted(client: &Client) -> Option<bool> {
         Err(error) if error.problem_name() == Some(ProblemName::Unauthenticated) => Some(false),
         Err(ClientError::Unproven { .. } | ClientError::MalformedToken { .. }) => Some(false),
         Ok(_) | Err(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_code_has_a_secret_of_its_own() {
+        let directory = tempfile::tempdir().unwrap();
+        let server = "http://127.0.0.1:7878".parse().unwrap();
+        let kept = directory.path().join("kept");
+        let enroller = Enroller {
+            server: &server,
+            plain_http: PlainHttp::Refused,
+            kept: &kept,
+        };
+        let draft = kept.join("secret");
+        let secret = |code| {
+            let code = EnrolmentCode::new([code; 10]);
+            enroller.secret(&draft, &code).unwrap()
+        };
+        let first = secret(1);
+        assert_eq!(secret(1), first);
+        let second = secret(2);
+        assert_ne!(second, first);
+        assert_eq!(secret(2), second);
+        assert_ne!(secret(1), first, "only the last code's is kept");
+        std::fs::write(&draft, first).unwrap();
+        assert_ne!(secret(1), first, "a file without the code");
     }
 }
