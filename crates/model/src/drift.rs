@@ -21,10 +21,15 @@ impl Hashes {
 /// The drift of a chat: its pin and its agent's head have different contexts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Drift {
+    /// When the workspace moved on from what the chat has. Taking a part of the changes leaves it as it is, and
+    /// undoing a move brings it back.
     pub since: Moment,
     /// Whether a caller has declined this head to keep the pin.
     pub declined: bool,
 }
+
+/// How many pins before the present one are read to find when a drift began.
+pub const PINS_READ_MAX: u32 = 16;
 
 /// The facts from which [`drift`] is derived.
 #[derive(Debug, Clone, Copy)]
@@ -34,8 +39,9 @@ pub struct DriftFacts {
     pub head: Hashes,
     /// The hashes of the head that was declined last.
     pub declined: Option<Hashes>,
-    /// The time at which the server received the head that follows the last one equal to the pin.
-    /// `None` if no head of the agent equals the pin.
+    /// The time at which the server received the first head that the chat has not taken whole: the one after
+    /// the last head equal to the pin or, if the pin is composed of parts, equal to the last of the
+    /// [`PINS_READ_MAX`] pins before that was a head. `None` if none of these was a head of the agent.
     pub first_other_at: Option<Moment>,
     pub tools: ToolsMode,
 }
@@ -46,10 +52,7 @@ pub fn drift(facts: &DriftFacts) -> Option<Drift> {
     if facts.pinned.same(facts.head, facts.tools) {
         return None;
     }
-    let since = facts
-        .first_other_at
-        .unwrap_or(facts.pinned_at)
-        .max(facts.pinned_at);
+    let since = facts.first_other_at.unwrap_or(facts.pinned_at);
     let declined = facts
         .declined
         .is_some_and(|d| d.same(facts.head, facts.tools));
@@ -83,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_drift_begins_with_the_first_other_head_but_not_before_the_pin() {
+    fn a_drift_begins_with_the_first_other_head_or_else_with_the_pin() {
         assert_eq!(
             drift(&facts()),
             Some(Drift {
@@ -95,7 +98,7 @@ mod tests {
             first_other_at: Some(at(5)),
             ..facts()
         };
-        assert_eq!(drift(&early).unwrap().since, at(10));
+        assert_eq!(drift(&early).unwrap().since, at(5));
         let never_equal = DriftFacts {
             first_other_at: None,
             ..facts()

@@ -41,9 +41,14 @@ columns! {
         head_settled: "coalesce(a.mcp_settled, false)",
         agent_refused: "a.refused_limit, a.refused_at",
         head: "h.seq, h.snapshot_id, h.context_hash, h.tools_hash, h.received_at",
+        // The 16 are `PINS_READ_MAX`.
         first_other_at: "(select n.received_at from agent_heads n where n.agent_id = c.agent_id and n.seq > \
-            (select max(e.seq) from agent_heads e where e.agent_id = c.agent_id \
-             and e.context_hash = ps.context_hash and (c.tools = 'live' or e.tools_hash = ps.tools_hash)) \
+            coalesce((select max(e.seq) from agent_heads e where e.agent_id = c.agent_id \
+             and e.context_hash = ps.context_hash and (c.tools = 'live' or e.tools_hash = ps.tools_hash)), \
+            (select e.seq from chat_pins p join snapshots s on s.id = p.snapshot_id \
+             join agent_heads e on e.agent_id = c.agent_id and e.context_hash = s.context_hash \
+             and (c.tools = 'live' or e.tools_hash = s.tools_hash) \
+             where p.chat_id = c.id and p.seq >= c.pin_seq - 16 order by p.seq desc, e.seq desc limit 1)) \
             order by n.seq limit 1)",
     }
     then { head_prompt }

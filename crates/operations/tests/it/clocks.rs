@@ -8,6 +8,7 @@ use ctxpin_model::chat::ChatChange;
 use ctxpin_model::chat::{ChatFilter, ChatRecord};
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::id::ProcessId;
+use ctxpin_model::moment::Moment;
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::push::Verdict;
 use ctxpin_model::resource::Bodies;
@@ -25,7 +26,7 @@ use uuid::Uuid;
 use crate::scene::{Scene, agents_md, assert_sound, refusal};
 
 ctxpin_testing::on_both_databases!(
-    a_drift_never_began_before_the_pin_whatever_the_clock,
+    a_drift_begins_with_the_next_head_whatever_the_clock,
     a_refresh_pins_the_head_whatever_the_clock,
     history_and_turns_keep_their_order,
     a_newer_epoch_fences_also_with_an_older_clock,
@@ -55,28 +56,26 @@ async fn push(scene: &mut Scene<'_>, text: &str) {
     assert_eq!(pushed.unwrap().verdict, Verdict::Accepted);
 }
 
-async fn a_drift_never_began_before_the_pin_whatever_the_clock(test: &TestService) {
+async fn a_drift_begins_with_the_next_head_whatever_the_clock(test: &TestService) {
     let mut scene = Scene::new(test).await;
     push(&mut scene, "one").await;
-    let mut pinned: Vec<TestChat> = Vec::new();
+    let mut pinned: Vec<(TestChat, Moment)> = Vec::new();
     for (number, minutes) in JUMPS.into_iter().enumerate() {
-        pinned.push(scene.chat().await);
+        let chat = scene.chat().await;
         jump(test, minutes);
+        pinned.push((chat, test.clock.now()));
         push(&mut scene, &format!("edition {number}")).await;
-        for chat in &pinned {
+        for (chat, pushed_at) in &pinned {
             let record = chat.record().await;
-            let since = record.drift().expect("another content is the head").since;
-            assert!(
-                since >= record.pin.expect("a pin").pinned_at,
-                "{minutes}: {since:?}"
-            );
+            let drift = record.drift().expect("another content is the head");
+            assert_eq!(drift.since, *pushed_at, "{minutes}");
             assert_sound(chat).await;
         }
     }
     // A head with the pin's content ends the drift, whatever its time is.
     jump(test, -100);
     push(&mut scene, "one").await;
-    assert!(!pinned[0].is_dirty().await);
+    assert!(!pinned[0].0.is_dirty().await);
 }
 
 async fn a_refresh_pins_the_head_whatever_the_clock(test: &TestService) {

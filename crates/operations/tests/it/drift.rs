@@ -19,8 +19,9 @@ ctxpin_testing::on_both_databases!(
     a_drift_began_with_the_first_other_head,
     a_drift_begins_after_the_last_equal_head,
     an_equal_head_within_a_drift_ends_it,
-    a_drift_never_began_before_the_pin,
-    a_partial_pin_drifts_since_it_was_made,
+    a_move_back_brings_back_since_when_the_chat_drifted,
+    taking_a_part_leaves_since_when_the_chat_drifted,
+    a_pin_of_parts_after_the_present_head_drifts_since_it_was_made,
     live_tools_are_no_drift,
     pinned_tools_are_drift,
     a_changed_configuration_counts_among_the_tools,
@@ -115,37 +116,58 @@ async fn an_equal_head_within_a_drift_ends_it(test: &TestService) {
     assert_eq!(chat.record().await.drift(), None);
 }
 
-async fn a_drift_never_began_before_the_pin(test: &TestService) {
+async fn a_move_back_brings_back_since_when_the_chat_drifted(test: &TestService) {
     let mut scene = Scene::new(test).await;
     let first = scene.push(&agents_md("one")).await.head.unwrap().snapshot;
     let chat = scene.chat().await;
     scene.push(&agents_md("two")).await;
+    let began = test.clock.now();
     scene.push(&agents_md("three")).await;
     chat.refresh().await.unwrap();
     scene.minute();
     chat.rollback(first).await.unwrap();
-    assert_eq!(chat.record().await.drift().unwrap().since, test.clock.now());
-    let pinned_at = test.clock.now();
+    assert_eq!(chat.record().await.drift().unwrap().since, began);
     scene.push(&agents_md("four")).await;
-    assert_eq!(chat.record().await.drift().unwrap().since, pinned_at);
+    assert_eq!(chat.record().await.drift().unwrap().since, began);
 }
 
-async fn a_partial_pin_drifts_since_it_was_made(test: &TestService) {
+async fn taking_a_part_leaves_since_when_the_chat_drifted(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    let files = |a: &str, b: &str| Workspace::new("/w").file("a.md", a).file("b.md", b);
+    scene.push(&files("a1", "b1")).await;
+    let chat = scene.chat().await;
+    scene.push(&files("a2", "b2")).await;
+    let began = test.clock.now();
+    for number in 3..6 {
+        scene.minute();
+        chat.take(&["/w/a.md"]).await.unwrap();
+        assert_eq!(chat.record().await.drift().unwrap().since, began);
+        scene.push(&files(&format!("a{number}"), "b2")).await;
+        assert_eq!(chat.record().await.drift().unwrap().since, began);
+    }
+    // The agent pushes what the chat composed, and then something else.
+    scene.push(&files("a4", "b1")).await;
+    assert!(!chat.is_dirty().await);
+    scene.push(&files("a6", "b4")).await;
+    assert_eq!(chat.record().await.drift().unwrap().since, test.clock.now());
+}
+
+async fn a_pin_of_parts_after_the_present_head_drifts_since_it_was_made(test: &TestService) {
     let mut scene = Scene::new(test).await;
     let files = |a: &str, b: &str| Workspace::new("/w").file("a.md", a).file("b.md", b);
     scene.push(&files("a1", "b1")).await;
     let chat = scene.chat().await;
     scene.push(&files("a2", "b2")).await;
     scene.minute();
-    chat.take(&["/w/a.md"]).await.unwrap();
-    let pinned_at = test.clock.now();
-    assert_eq!(chat.record().await.drift().unwrap().since, pinned_at);
+    chat.refresh().await.unwrap();
     scene.push(&files("a3", "b3")).await;
-    assert_eq!(chat.record().await.drift().unwrap().since, pinned_at);
-    // The agent pushes what the chat composed, and then something else.
-    scene.push(&files("a2", "b1")).await;
-    assert!(!chat.is_dirty().await);
-    scene.push(&files("a4", "b4")).await;
+    scene.minute();
+    chat.take(&["/w/a.md"]).await.unwrap();
+    let composed = chat.record().await.pin.unwrap();
+    chat.refresh().await.unwrap();
+    scene.minute();
+    // The last pin that was a head is the present head, which nothing follows.
+    chat.rollback(composed.pin.snapshot).await.unwrap();
     assert_eq!(chat.record().await.drift().unwrap().since, test.clock.now());
 }
 

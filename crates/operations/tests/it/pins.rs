@@ -308,11 +308,12 @@ async fn a_rollback_drifts_from_the_head(test: &TestService) {
     let first = scene.push(&agents_md("one")).await.head.unwrap().snapshot;
     let chat = scene.chat().await;
     scene.push(&agents_md("two")).await;
+    let began = test.clock.now();
     chat.refresh().await.unwrap();
     scene.minute();
     let context = chat.rollback(first).await.unwrap();
     let drift = context.chat.drift().unwrap();
-    assert_eq!(drift.since, test.clock.now(), "never before the pin");
+    assert_eq!(drift.since, began);
     let last = chat.history().await.pop().unwrap();
     assert_eq!(
         (last.reason, last.snapshot),

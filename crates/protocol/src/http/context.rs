@@ -25,7 +25,8 @@ pub struct ChatContext {
     pub pinned_at: Option<DateTime<Utc>>,
     /// Whether the chat has drifted: its agent's head differs from the pin in what a model gets.
     pub dirty: bool,
-    /// When the drift began; null without drift.
+    /// When the workspace moved on from what the chat has; null without drift. Taking a part of the changes
+    /// leaves the time as it is, and undoing a move brings it back.
     #[schema(required = true)]
     pub dirty_since: Option<DateTime<Utc>>,
     /// Whether a caller has declined this drift and kept the pin.

@@ -4,6 +4,7 @@
 //! content as content, and finds differences in plain lists. A new event of the lifecycle must be
 //! added here, in [`super::steps`] and in [`super::hands`].
 
+use ctxpin_model::drift::PINS_READ_MAX;
 use ctxpin_model::moment::Moment;
 use ctxpin_model::pin::Reason;
 use ctxpin_model::policy::Policy;
@@ -191,8 +192,12 @@ impl Lifecycle {
         }
         let pinned_at = chat.history.last()?.at;
         let heads = &self.agents[chat.agent?].heads;
-        let last_equal = heads.iter().rposition(|(old, _)| old.same(pin, chat.tools));
-        let since = last_equal.map_or(pinned_at, |at| heads[at + 1].1.max(pinned_at));
+        let pins = chat.history.iter().rev().take(1 + PINS_READ_MAX as usize);
+        let last_equal = pins
+            .filter_map(|pin| pin.content.as_ref())
+            .find_map(|pin| heads.iter().rposition(|(old, _)| old.same(pin, chat.tools)));
+        let next = last_equal.and_then(|at| heads.get(at + 1));
+        let since = next.map_or(pinned_at, |(_, received_at)| *received_at);
         let declined = chat.declined.as_ref();
         let is_declined = declined.is_some_and(|declined| declined.same(head, chat.tools));
         Some(Drift { since, is_declined })

@@ -189,10 +189,7 @@ impl ChatHead {
                 (ShortId::of_snapshot(pin.pin.snapshot), since)
             }),
             drifted: chat.drift().map(|drift| Time::ago(drift.since, now)),
-            is_ahead: chat
-                .drift()
-                .zip(pin)
-                .is_some_and(|(drift, pin)| drift.since == pin.pinned_at),
+            is_ahead: chat.first_other_at.is_none(),
             change_count: counted(view.changes().len() as u64, "change"),
             gone: line
                 .agent_seen_at
@@ -390,7 +387,7 @@ mod tests {
                 with(drifted(), |line| line.chat.declined = Some(hashes("two"))),
             ),
             (
-                "drifted, because some changes were taken",
+                "drifted from pins that the workspace never had",
                 with(drifted(), |line| line.chat.first_other_at = None),
             ),
             (
