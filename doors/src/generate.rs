@@ -76,10 +76,7 @@ fn repository(random: &mut StdRng, workspace: &mut Workspace, directory: &str) {
         return;
     }
     match random.random_bool(0.8) {
-        true => workspace.add(
-            format!("{path}/HEAD"),
-            Entry::File("ref: refs/heads/main\n".into()),
-        ),
+        true => workspace.add_repository(&path),
         false => workspace.add(path, Entry::File("gitdir: ../elsewhere\n".into())),
     }
 }

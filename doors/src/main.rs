@@ -14,6 +14,7 @@ mod workspace;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::Parser;
 
 use client::Client;
@@ -70,10 +71,16 @@ async fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         }
         for (index, version) in versions.iter().enumerate() {
             let program = install::installed(&arguments.tools, client, version)?;
+            // One workspace is asked as people start the tool.
+            let server = match arguments.seed {
+                Some(_) => None,
+                None => client.serve(&program, &standin.url()).await?,
+            };
             let trial = Trial {
                 client,
                 version,
                 program: &program,
+                server: server.as_ref(),
                 standin: &standin,
             };
             let count = match index {
@@ -84,7 +91,8 @@ async fn run(arguments: &Arguments) -> anyhow::Result<bool> {
             let mut different = Vec::new();
             for seed in seeds.clone() {
                 let is_shown = arguments.seed.is_some();
-                if !trial.run(seed, is_shown).await? {
+                let equal = trial.run(seed, is_shown).await;
+                if !equal.with_context(|| format!("in the workspace {seed}"))? {
                     different.push(seed);
                 }
             }
@@ -95,7 +103,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<bool> {
                 different.len()
             );
             for seed in &different {
-                println!("  `cargo xtask doors --seed {seed}` shows one");
+                println!("  `cargo xtask doors --only {name} --seed {seed}` shows one");
             }
             is_equal &= different.is_empty();
         }

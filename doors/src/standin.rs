@@ -55,12 +55,11 @@ async fn answer(State(requests): State<Requests>, uri: Uri, body: Bytes) -> Resp
     let Ok(request) = serde_json::from_slice(&body) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    let events = if uri.path().ends_with("/responses") {
-        responses()
-    } else if uri.path().ends_with("/messages") {
-        messages(&request)
-    } else {
-        return StatusCode::NOT_FOUND.into_response();
+    let events = match uri.path().rsplit('/').next() {
+        Some("responses") => responses(),
+        Some("messages") => messages(&request),
+        Some("completions") => completions(),
+        _ => return StatusCode::NOT_FOUND.into_response(),
     };
     if let Ok(mut requests) = requests.lock() {
         requests.push(request);
@@ -117,6 +116,23 @@ fn messages(request: &Value) -> String {
         format!("event: {kind}\ndata: {event}\n\n")
     });
     events.collect()
+}
+
+/// Returns the events of the Chat Completions API (platform.openai.com/docs/api-reference/chat-streaming) for one
+/// short message.
+fn completions() -> String {
+    let chunk = |delta: Value, finish_reason: Value| {
+        json!({
+            "id": "chatcmpl_1", "object": "chat.completion.chunk", "created": 0, "model": "m",
+            "choices": [{ "index": 0, "delta": delta, "finish_reason": finish_reason }],
+        })
+    };
+    let text = chunk(
+        json!({ "role": "assistant", "content": "Done." }),
+        Value::Null,
+    );
+    let end = chunk(json!({}), json!("stop"));
+    format!("data: {text}\n\ndata: {end}\n\ndata: [DONE]\n\n")
 }
 
 /// Returns the events of the Responses API (platform.openai.com/docs/api-reference/responses-streaming) for one

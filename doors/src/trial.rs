@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use ctxpin_model::resource::Kind;
 use ctxpin_render::profile::{Effective, effective, on_demand};
 use ctxpin_scan::roots::Request;
 use ctxpin_scan::scan;
@@ -12,7 +13,7 @@ use ctxpin_scan::trust::Trust;
 use similar::TextDiff;
 use tokio::time::timeout;
 
-use crate::client::Client;
+use crate::client::{Client, Server};
 use crate::generate;
 use crate::standin::Standin;
 use crate::workspace::{HOME, Workspace};
@@ -23,11 +24,16 @@ const ANSWER_TIME_MAX: Duration = Duration::from_secs(120);
 /// How ctxpin's reason begins for a file that the tool gives its model and a scan may not read.
 const GIVEN_UNREAD: &str = "the tool gives it to its model, but ";
 
+/// How many characters of a line are printed.
+const LINE_SHOWN_MAX: usize = 200;
+
 /// A tool to compare.
 pub struct Trial<'a> {
     pub client: Client,
     pub version: &'a str,
     pub program: &'a Path,
+    /// A server of the tool, which answers faster than a process for each question.
+    pub server: Option<&'a Server>,
     pub standin: &'a Standin,
 }
 
@@ -37,6 +43,8 @@ struct Texts {
     due: String,
     /// What comes with the file that the model reads.
     on_demand: Vec<String>,
+    /// The paths of the skills. `None` if they are not compared.
+    skills: Option<Vec<String>>,
 }
 
 impl Trial<'_> {
@@ -52,14 +60,22 @@ impl Trial<'_> {
         let unread = effective.left_out.iter();
         let unread = unread.filter(|file| file.reason.starts_with(GIVEN_UNREAD));
         let unread: Vec<_> = unread.map(|file| file.source.as_str()).collect();
-        let [said, given] = [said, given].map(|texts| self.comparable(&texts, &unread));
-        let is_equal = said == given;
+        let skills = given.skills.as_ref();
+        let are_skills_equal = skills.is_none_or(|skills| lists(&effective, skills));
+        let [said_text, given_text] = [&said, &given].map(|texts| self.comparable(texts, &unread));
+        let is_equal = said_text == given_text && are_skills_equal;
         if is_shown {
             workspace.print();
             println!("given by ctxpin's account: {:#?}", effective.given);
             println!("left out: {:#?}", effective.left_out);
-            let diff = TextDiff::from_lines(&given, &said);
-            println!("{}", diff.unified_diff().header("the tool", "ctxpin"));
+        }
+        if is_shown || !is_equal {
+            let diff = TextDiff::from_lines(&given_text, &said_text);
+            let diff = diff.unified_diff().header("the tool", "ctxpin").to_string();
+            for line in diff.lines() {
+                println!("{}", line.chars().take(LINE_SHOWN_MAX).collect::<String>());
+            }
+            println!("skills that the tool lists: {skills:#?}");
         }
         Ok(is_equal)
     }
@@ -88,6 +104,9 @@ impl Trial<'_> {
         let mut request = Request::project(working, home, Trust::of_process());
         request.profile = self.client.profile();
         request.user_roots = true;
+        if self.client.reads_beyond_project() {
+            request.allowed = vec![base.to_owned()];
+        }
         let found = scan(&request, &|| false)?;
         let effective = effective(&found.snapshot, &found.bodies);
         let wanted = workspace.wanted.iter().flat_map(|wanted| {
@@ -97,39 +116,85 @@ impl Trial<'_> {
         let mut on_demand: Vec<_> = wanted.map(|given| given.text).collect();
         on_demand.sort_unstable();
         let due = effective.text.clone();
-        Ok((Texts { due, on_demand }, effective))
+        let texts = Texts {
+            due,
+            on_demand,
+            skills: None,
+        };
+        Ok((texts, effective))
     }
 
     /// Returns what the tool gives its model in its first request, and in the last one with the file that the
     /// model reads.
     async fn given(&self, base: &Path, workspace: &Workspace) -> anyhow::Result<Texts> {
+        let working = base.join(&workspace.working);
+        let wanted = workspace.wanted.as_ref().map(|wanted| base.join(wanted));
+        match self.server {
+            Some(server) => server.ask(base, &working).await?,
+            None => self.start(base, &working, wanted.as_deref()).await?,
+        }
+        let requests = self.standin.take()?;
+        let first = requests
+            .first()
+            .context("the tool asked its model nothing")?;
+        let on_demand = requests.last().map(|last| self.client.on_demand(last));
+        let skills = self.client.skills(first);
+        let skills = skills.map(|skills| skills.iter().map(|path| self.text(base, path)).collect());
+        Ok(Texts {
+            due: self.text(base, &self.client.instructions(first)),
+            on_demand: on_demand.unwrap_or_default(),
+            skills,
+        })
+    }
+
+    /// Starts the tool for one question.
+    async fn start(
+        &self,
+        base: &Path,
+        working: &Path,
+        wanted: Option<&Path>,
+    ) -> anyhow::Result<()> {
         let mut command = Command::new(self.program);
         command
-            .current_dir(base.join(&workspace.working))
+            .current_dir(working)
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .env("HOME", base.join(HOME))
             .env("LANG", "C.UTF-8")
             .stdin(Stdio::null());
-        let wanted = workspace.wanted.as_ref().map(|wanted| base.join(wanted));
         let url = self.standin.url();
-        self.client
-            .ask(&mut command, base, &url, wanted.as_deref())?;
+        self.client.ask(&mut command, base, &url, wanted)?;
         let mut command = tokio::process::Command::from(command);
         let output = timeout(ANSWER_TIME_MAX, command.kill_on_drop(true).output()).await;
         let output = output.context("the tool did not end")??;
-        let requests = self.standin.take()?;
         let last_words = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "the tool failed: {last_words}");
-        let first = requests
-            .first()
-            .context("the tool asked its model nothing")?;
-        Ok(Texts {
-            due: self.client.instructions(first),
-            on_demand: requests
-                .last()
-                .map(|last| self.client.on_demand(last))
-                .unwrap_or_default(),
-        })
+        Ok(())
     }
+
+    /// Returns a text of the tool with the true path of the home. A server knows the home under another.
+    fn text(&self, base: &Path, text: &str) -> String {
+        match self.server {
+            None => text.to_owned(),
+            Some(server) => {
+                let home = base.join(HOME);
+                text.replace(&*server.home().to_string_lossy(), &home.to_string_lossy())
+            }
+        }
+    }
+}
+
+/// Returns whether a tool's list of skills is what ctxpin says. Of several skills of one name, any may be listed,
+/// because opencode takes the one that it finishes reading last.
+fn lists(said: &Effective, skills: &[String]) -> bool {
+    let name = |source: &str| Some(Path::new(source).parent()?.file_name()?.to_owned());
+    let given = said.given.iter().filter(|given| given.kind == Kind::Skill);
+    let given = given.map(|given| given.source.as_str());
+    let others = said
+        .left_out
+        .iter()
+        .map(|left_out| left_out.source.as_str());
+    let known: Vec<_> = given.clone().chain(others).collect();
+    let is_known = |skill: &String| known.contains(&skill.as_str());
+    given.map(name).eq(skills.iter().map(|skill| name(skill))) && skills.iter().all(is_known)
 }

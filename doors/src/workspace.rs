@@ -45,6 +45,23 @@ impl Workspace {
         self.entries.entry(path.into()).or_insert(entry);
     }
 
+    /// Adds what git demands of a repository.
+    pub fn add_repository(&mut self, path: &str) {
+        self.add(
+            format!("{path}/HEAD"),
+            Entry::File("ref: refs/heads/main\n".into()),
+        );
+        for name in ["objects", "refs"] {
+            self.add(format!("{path}/{name}/.keep"), Entry::File(String::new()));
+        }
+    }
+
+    /// Removes all entries with this name.
+    pub fn remove(&mut self, name: &str) {
+        self.entries
+            .retain(|path, _| !path.ends_with(&format!("/{name}")));
+    }
+
     /// Returns whether an entry has this path or lies below it.
     pub fn has(&self, path: &str) -> bool {
         let mut behind = self.entries.range(path.to_owned()..);

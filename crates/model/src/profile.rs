@@ -13,6 +13,8 @@ spelled! {
         ClaudeCode = "claude-code",
         /// OpenAI's Codex CLI.
         Codex = "codex",
+        /// The terminal agent opencode.
+        Opencode = "opencode",
     }
 }
 
@@ -31,6 +33,7 @@ pub struct Rules {
 pub enum Settings {
     ClaudeCode(ClaudeCodeSettings),
     Codex(CodexSettings),
+    Opencode(OpencodeSettings),
 }
 
 /// The settings of Claude Code that decide which instruction files it finds.
@@ -100,12 +103,39 @@ impl CodexSettings {
     }
 }
 
+/// The settings of opencode that decide which instruction files it finds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpencodeSettings {
+    /// The absolute path of the directory of a person's own configuration.
+    pub home: String,
+    /// `instructions`: paths, globs and addresses, as all configurations together list them. Of an address, only
+    /// what names the page.
+    pub instructions: Vec<String>,
+    /// `OPENCODE_DISABLE_CLAUDE_CODE_PROMPT`: whether files with a name of Claude Code are passed over.
+    pub is_claude_code_disabled: bool,
+    /// `OPENCODE_DISABLE_PROJECT_CONFIG`: whether the project's files and configurations are passed over.
+    pub is_project_disabled: bool,
+}
+
+impl OpencodeSettings {
+    /// Returns what opencode does without a configuration.
+    pub fn defaults(home: impl Into<String>) -> Self {
+        Self {
+            home: home.into(),
+            instructions: Vec::new(),
+            is_claude_code_disabled: false,
+            is_project_disabled: false,
+        }
+    }
+}
+
 impl Settings {
     /// Returns the profile whose settings these are.
     pub fn profile(&self) -> Profile {
         match self {
             Self::ClaudeCode(_) => Profile::ClaudeCode,
             Self::Codex(_) => Profile::Codex,
+            Self::Opencode(_) => Profile::Opencode,
         }
     }
 
@@ -130,6 +160,12 @@ impl Settings {
                 "project_doc_max_bytes": settings.bytes_max,
                 "project_doc_fallback_filenames": settings.fallback_names,
                 "project_root_markers": settings.root_markers,
+            }),
+            Self::Opencode(settings) => json!({
+                "home": settings.home,
+                "instructions": settings.instructions,
+                "OPENCODE_DISABLE_CLAUDE_CODE_PROMPT": settings.is_claude_code_disabled,
+                "OPENCODE_DISABLE_PROJECT_CONFIG": settings.is_project_disabled,
             }),
         }
     }

@@ -43,6 +43,7 @@ use crate::gather::Gathering;
 use crate::place::Place;
 use crate::roots::{Request, Roots};
 
+pub use crate::profile::variables;
 pub use crate::settings::settings;
 
 /// The result of a scan.

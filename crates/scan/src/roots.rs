@@ -1,6 +1,6 @@
 //! Which directories and files a scan reads, in which order, and what may be declared as a source.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -31,6 +31,8 @@ pub struct Request {
     pub profile: Profile,
     /// The home of the profile's tool, if it is not in its usual place below the person's home.
     pub tool_home: Option<PathBuf>,
+    /// Environment variables of the profile's tool, of those that [`crate::variables`] names.
+    pub variables: BTreeMap<&'static str, String>,
     /// Whether to scan the user roots too.
     pub user_roots: bool,
     /// The person's home directory. User roots and imports of `~/` lie below it.
@@ -67,6 +69,7 @@ impl Request {
             scope: Scope::Project,
             profile: Profile::Neutral,
             tool_home: None,
+            variables: BTreeMap::new(),
             user_roots: false,
             home: home.into(),
             sources: Vec::new(),

@@ -3,6 +3,7 @@
 
 mod claude_code;
 mod codex;
+mod opencode;
 
 use std::path::Path;
 use std::process::Command;
@@ -13,16 +14,19 @@ use serde_json::Value;
 
 use crate::workspace::Workspace;
 
+pub use opencode::Server;
+
 /// A tool that is compared.
 #[derive(Debug, Clone, Copy)]
 pub enum Client {
     ClaudeCode,
     Codex,
+    Opencode,
 }
 
 impl Client {
     /// Every tool, in the order in which they are compared.
-    pub const ALL: [Self; 2] = [Self::ClaudeCode, Self::Codex];
+    pub const ALL: [Self; 3] = [Self::ClaudeCode, Self::Codex, Self::Opencode];
 
     /// Returns the name of the tool's profile.
     pub fn name(self) -> &'static str {
@@ -34,6 +38,7 @@ impl Client {
         match self {
             Self::ClaudeCode => Profile::ClaudeCode,
             Self::Codex => Profile::Codex,
+            Self::Opencode => Profile::Opencode,
         }
     }
 
@@ -42,6 +47,7 @@ impl Client {
         match self {
             Self::ClaudeCode => claude_code::PACKAGE,
             Self::Codex => codex::PACKAGE,
+            Self::Opencode => opencode::PACKAGE,
         }
     }
 
@@ -50,6 +56,7 @@ impl Client {
         match self {
             Self::ClaudeCode => &claude_code::VERSIONS,
             Self::Codex => &codex::VERSIONS,
+            Self::Opencode => &opencode::VERSIONS,
         }
     }
 
@@ -58,6 +65,7 @@ impl Client {
         match self {
             Self::ClaudeCode => claude_code::PROGRAM,
             Self::Codex => codex::PROGRAM,
+            Self::Opencode => opencode::PROGRAM,
         }
     }
 
@@ -66,6 +74,7 @@ impl Client {
         match self {
             Self::ClaudeCode => claude_code::settle(random, workspace),
             Self::Codex => codex::settle(random, workspace),
+            Self::Opencode => opencode::settle(random, workspace),
         }
     }
 
@@ -73,7 +82,7 @@ impl Client {
     pub fn age(self, workspace: &mut Workspace, version: &str) {
         match self {
             Self::ClaudeCode => claude_code::age(workspace, version),
-            Self::Codex => {}
+            Self::Codex | Self::Opencode => {}
         }
     }
 
@@ -82,6 +91,7 @@ impl Client {
         match self {
             Self::ClaudeCode => &claude_code::FILE_NAMES,
             Self::Codex => &codex::FILE_NAMES,
+            Self::Opencode => &opencode::FILE_NAMES,
         }
     }
 
@@ -100,6 +110,27 @@ impl Client {
                 Ok(())
             }
             Self::Codex => codex::ask(command, base, url),
+            Self::Opencode => {
+                opencode::ask(command, url);
+                Ok(())
+            }
+        }
+    }
+
+    /// Returns whether the tool reads files of other places than the project and the home, which a scan reads only
+    /// where they are allowed.
+    pub fn reads_beyond_project(self) -> bool {
+        match self {
+            Self::ClaudeCode | Self::Codex => false,
+            Self::Opencode => true,
+        }
+    }
+
+    /// Starts the server of a tool that answers many questions, if the tool has one.
+    pub async fn serve(self, program: &Path, url: &str) -> anyhow::Result<Option<Server>> {
+        match self {
+            Self::ClaudeCode | Self::Codex => Ok(None),
+            Self::Opencode => Ok(Some(Server::start(program, url).await?)),
         }
     }
 
@@ -108,6 +139,15 @@ impl Client {
         match self {
             Self::ClaudeCode => claude_code::instructions(request),
             Self::Codex => codex::instructions(request),
+            Self::Opencode => opencode::instructions(request),
+        }
+    }
+
+    /// Returns the paths of the skills that a request lists. Returns `None` if they are not compared.
+    pub fn skills(self, request: &Value) -> Option<Vec<String>> {
+        match self {
+            Self::ClaudeCode | Self::Codex => None,
+            Self::Opencode => Some(opencode::skills_listed(request)),
         }
     }
 
@@ -116,7 +156,7 @@ impl Client {
     pub fn on_demand(self, request: &Value) -> Vec<String> {
         match self {
             Self::ClaudeCode => claude_code::on_demand(request),
-            Self::Codex => Vec::new(),
+            Self::Codex | Self::Opencode => Vec::new(),
         }
     }
 
@@ -126,6 +166,7 @@ impl Client {
         match self {
             Self::ClaudeCode => claude_code::comparable(text, unread),
             Self::Codex => text.to_owned(),
+            Self::Opencode => opencode::comparable(text),
         }
     }
 }

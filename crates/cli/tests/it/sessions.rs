@@ -177,8 +177,9 @@ fn what_a_tool_gives_its_model() {
     for line in [
         "git init --quiet",
         "cd web && ctxpin scan --profile codex",
-        "cd web && ctxpin scan --compare neutral,codex",
         "cd web && ctxpin scan --profile claude-code",
+        "cd web && ctxpin scan --profile opencode",
+        "cd web && ctxpin scan --compare neutral,codex,opencode",
         "cd web && ctxpin scan --who CLAUDE.md",
         "ctxpin scan --profile codex AGENTS.md",
         "ctxpin scan --profile vim",

@@ -4,6 +4,7 @@
 mod claude_code;
 mod codex;
 mod neutral;
+mod opencode;
 
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::profile::Settings;
@@ -64,6 +65,7 @@ pub fn effective(snapshot: &Snapshot, bodies: &Bodies) -> Effective {
         Some(rules) => match &rules.settings {
             Settings::ClaudeCode(settings) => claude_code::effective(snapshot, bodies, settings),
             Settings::Codex(settings) => codex::effective(snapshot, bodies, settings),
+            Settings::Opencode(_) => opencode::effective(snapshot, bodies),
         },
     };
     let unused = snapshot
@@ -93,7 +95,7 @@ pub fn effective(snapshot: &Snapshot, bodies: &Bodies) -> Effective {
 pub fn on_demand(snapshot: &Snapshot, bodies: &Bodies, path: &str) -> Vec<OnDemand> {
     match snapshot.facts.rules.as_ref().map(|rules| &rules.settings) {
         Some(Settings::ClaudeCode(_)) => claude_code::on_demand(snapshot, bodies, path),
-        Some(Settings::Codex(_)) | None => Vec::new(),
+        Some(Settings::Codex(_) | Settings::Opencode(_)) | None => Vec::new(),
     }
 }
 

@@ -1,6 +1,6 @@
-//! What a tool gives its model of a snapshot. Each text was seen in a request of Codex 0.171.0.
+//! What a tool gives its model of a snapshot. Each text was seen in a request of Codex 0.171.0 or opencode 1.18.33.
 
-use ctxpin_model::profile::{CodexSettings, Rules, Settings};
+use ctxpin_model::profile::{CodexSettings, OpencodeSettings, Rules, Settings};
 use ctxpin_model::resource::{Kind, Resource, Status};
 use ctxpin_render::profile::{Effective, effective};
 
@@ -150,4 +150,42 @@ fn the_neutral_profile_gives_the_prompt() {
             "/w/CLAUDE.md: nothing in it is for a model",
         ]
     );
+}
+
+fn opencode(mut sample: Sample) -> Effective {
+    sample.snapshot.facts.rules = Some(Rules {
+        version: 1,
+        settings: Settings::Opencode(OpencodeSettings::defaults("/home/ada/.config/opencode")),
+    });
+    effective(&sample.snapshot, &sample.bodies)
+}
+
+#[test]
+fn opencode_gives_the_bytes_of_each_file_behind_its_path() {
+    let sample = file(Sample::default(), "/w/sub", "\u{feff}\u{feff}near\r\n\n");
+    let sample = file(sample, "/w", " \n");
+    let sample = file(sample, "/", "\u{feff}");
+    let effective = opencode(file(sample, "/home/ada", "last"));
+    assert_eq!(
+        effective.text,
+        "Instructions from: /w/sub/AGENTS.md\n\u{feff}near\r\n\n\nInstructions from: /w/AGENTS.md\n \n\n\
+         Instructions from: /home/ada/AGENTS.md\nlast"
+    );
+    assert_eq!(
+        shown(&effective),
+        [
+            "/w/sub/AGENTS.md 10",
+            "/w/AGENTS.md 2",
+            "/home/ada/AGENTS.md 4",
+            "//AGENTS.md: it is empty",
+        ]
+    );
+}
+
+#[test]
+fn opencode_lists_skills_by_name() {
+    let sample = Sample::default().skill("b", "B.").skill("a", "A.");
+    let sources: Vec<_> = opencode(sample).given.into_iter().collect();
+    let names = sources.iter().map(|given| given.source.rsplit('/').nth(1));
+    assert_eq!(names.collect::<Vec<_>>(), [Some("a"), Some("b")]);
 }

@@ -3,6 +3,7 @@
 mod claude_code;
 mod codex;
 mod neutral;
+mod opencode;
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -31,6 +32,15 @@ pub(crate) fn find(
         Profile::Neutral => neutral::find(roots, boundaries, gathering).map(|()| None),
         Profile::ClaudeCode => claude_code::find(request, roots, boundaries, gathering).map(Some),
         Profile::Codex => codex::find(request, roots, boundaries, gathering).map(Some),
+        Profile::Opencode => opencode::find(request, roots, boundaries, gathering).map(Some),
+    }
+}
+
+/// Returns the names of the environment variables that decide what a profile's tool finds.
+pub fn variables(profile: Profile) -> &'static [&'static str] {
+    match profile {
+        Profile::Neutral | Profile::ClaudeCode | Profile::Codex => &[],
+        Profile::Opencode => &opencode::VARIABLES,
     }
 }
 

@@ -20,7 +20,7 @@ fn workspace(files: &[(&str, &str)]) -> Workspace {
 fn settings(found: &Scan) -> &ClaudeCodeSettings {
     match &found.snapshot.facts.rules.as_ref().unwrap().settings {
         Settings::ClaudeCode(settings) => settings,
-        Settings::Codex(_) => panic!("settings of another tool"),
+        other => panic!("{other:?}"),
     }
 }
 

@@ -20,7 +20,7 @@ fn workspace(files: &[(&str, &str)]) -> Workspace {
 fn settings(found: &Scan) -> &CodexSettings {
     match &found.snapshot.facts.rules.as_ref().unwrap().settings {
         Settings::Codex(settings) => settings,
-        Settings::ClaudeCode(_) => panic!("settings of another tool"),
+        other => panic!("{other:?}"),
     }
 }
 

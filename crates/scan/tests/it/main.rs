@@ -7,6 +7,7 @@ mod instruction_files;
 mod limits;
 mod links;
 mod notes;
+mod opencode;
 mod roots;
 mod signals;
 mod skills;

@@ -2,6 +2,7 @@
 
 mod effective;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -127,13 +128,14 @@ impl Scan {
             false => Request::project(&self.path, home, trust),
         };
         let tool_home = match profile {
-            Profile::Neutral => None,
+            Profile::Neutral | Profile::Opencode => None,
             Profile::ClaudeCode => self.claude_home.clone(),
             Profile::Codex => self.codex_home.clone(),
         };
         let mut request = Request {
             profile,
             tool_home,
+            variables: variables(profile),
             user_roots: self.user_roots,
             allowed: absolute_paths(&self.allow_roots)?,
             ..request
@@ -141,6 +143,13 @@ impl Scan {
         declare(&mut request)?;
         ctxpin_scan::scan(&request, &|| false).map_err(Failure::of)
     }
+}
+
+/// Returns what the environment sets for a profile's tool.
+fn variables(profile: Profile) -> BTreeMap<&'static str, String> {
+    let names = ctxpin_scan::variables(profile).iter();
+    let set = names.filter_map(|name| Some((*name, std::env::var(name).ok()?)));
+    set.collect()
 }
 
 /// Adds the operator's settings for agents and, for a directory, the declared sources of its agent.

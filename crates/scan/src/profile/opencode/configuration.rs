@@ -1,0 +1,403 @@
+//! opencode's configuration: where its files are, how they are merged, and where a project ends.
+
+use std::path::{Path, PathBuf};
+
+use ctxpin_model::limits::{FACT_BYTES_MAX, cut};
+use ctxpin_model::profile::OpencodeSettings;
+use serde_json::Value;
+
+use super::jsonc;
+use crate::directory::plain_path;
+use crate::gather::Gathering;
+use crate::path_text::source_text;
+use crate::roots::Request;
+use crate::settings::settings;
+
+/// The environment variables that decide what is found.
+pub(in super::super) const VARIABLES: [&str; 9] = [
+    XDG_CONFIG_HOME,
+    CONFIG,
+    CONFIG_CONTENT,
+    CONFIG_DIR,
+    DISABLE_CLAUDE_CODE,
+    DISABLE_CLAUDE_CODE_PROMPT,
+    DISABLE_CLAUDE_CODE_SKILLS,
+    DISABLE_EXTERNAL_SKILLS,
+    DISABLE_PROJECT_CONFIG,
+];
+
+const XDG_CONFIG_HOME: &str = "XDG_CONFIG_HOME";
+const CONFIG: &str = "OPENCODE_CONFIG";
+const CONFIG_CONTENT: &str = "OPENCODE_CONFIG_CONTENT";
+const CONFIG_DIR: &str = "OPENCODE_CONFIG_DIR";
+const DISABLE_CLAUDE_CODE: &str = "OPENCODE_DISABLE_CLAUDE_CODE";
+const DISABLE_CLAUDE_CODE_PROMPT: &str = "OPENCODE_DISABLE_CLAUDE_CODE_PROMPT";
+const DISABLE_CLAUDE_CODE_SKILLS: &str = "OPENCODE_DISABLE_CLAUDE_CODE_SKILLS";
+const DISABLE_EXTERNAL_SKILLS: &str = "OPENCODE_DISABLE_EXTERNAL_SKILLS";
+const DISABLE_PROJECT_CONFIG: &str = "OPENCODE_DISABLE_PROJECT_CONFIG";
+
+/// The names of a configuration, of which the later one counts.
+const NAMES: [&str; 2] = ["opencode.json", "opencode.jsonc"];
+
+/// The names in the directory of a person's own configuration.
+const OWN_NAMES: [&str; 3] = ["config.json", "opencode.json", "opencode.jsonc"];
+
+/// The folder of a project, or of the home, with a configuration and skills.
+const FOLDER: &str = ".opencode";
+
+/// The configuration that the machine's administrator fixed.
+const MANAGED: &str = "/etc/opencode";
+
+/// The greatest number of configured instruction files and folders of skills that are kept.
+const ENTRIES_MAX: usize = 32;
+
+/// The greatest number of directories above the working directory that are looked at.
+const ANCESTORS_MAX: usize = 100;
+
+/// The configuration in force.
+pub(super) struct Configuration {
+    pub settings: OpencodeSettings,
+    /// The directory of a person's own configuration, with the file of instructions.
+    pub home: PathBuf,
+    /// The directories whose files count, from the working directory to the root of the worktree. Outside of a
+    /// repository, these are all directories above.
+    pub chain: Vec<PathBuf>,
+    /// The directories that have a configuration or skills, in opencode's order.
+    pub folders: Vec<PathBuf>,
+    /// The configured folders of skills, as they are written.
+    pub skill_paths: Vec<String>,
+    pub reads_claude_code_skills: bool,
+    pub reads_external_skills: bool,
+}
+
+/// The members of a configuration that decide what is found.
+#[derive(Debug, Default)]
+struct Layer {
+    instructions: Option<Vec<String>>,
+    skill_paths: Option<Vec<String>>,
+}
+
+impl Configuration {
+    /// Reads all layers in opencode's order: the person's own, the file that a variable names, those of the
+    /// directories from the worktree's root to the working directory, the folders, the text of a variable, and
+    /// what the machine's administrator fixed. The instruction files of all of them count.
+    pub fn read(request: &Request, working: &Path, gathering: &mut Gathering) -> Self {
+        let variable = |name: &str| request.variables.get(name).filter(|text| !text.is_empty());
+        let path_of = |name: &str| variable(name).map(|path| working.join(path));
+        let is_set = |name: &str| {
+            let set = variable(name).map(|text| text.to_lowercase());
+            matches!(set.as_deref(), Some("1" | "true"))
+        };
+        let is_project_disabled = is_set(DISABLE_PROJECT_CONFIG);
+        let own = own_directory(request);
+        let named = path_of(CONFIG_DIR);
+        let chain = chain(working, request);
+        let mut reading = Reading { request, gathering };
+        let mut layer = reading.own(&own);
+        if let Some(path) = path_of(CONFIG) {
+            layer.change(reading.file(&path));
+        }
+        let of_project = chain.iter().rev().filter(|_| !is_project_disabled);
+        for directory in of_project {
+            layer.change(reading.files(directory));
+        }
+        let folders = folders(request, &own, &chain, named.as_ref(), is_project_disabled);
+        for folder in &folders {
+            if folder.ends_with(FOLDER) || Some(folder) == named.as_ref() {
+                layer.change(reading.files(folder));
+            }
+        }
+        if let Some(text) = variable(CONFIG_CONTENT) {
+            layer.change(reading.parsed(CONFIG_CONTENT, text));
+        }
+        layer.change(reading.files(Path::new(MANAGED)));
+        let home = named.unwrap_or(own);
+        let home = home.canonicalize().unwrap_or(home);
+        let is_claude_code_disabled = is_set(DISABLE_CLAUDE_CODE);
+        let mut instructions = layer.instructions.unwrap_or_default();
+        let mut skill_paths = layer.skill_paths.unwrap_or_default();
+        for entries in [&mut instructions, &mut skill_paths] {
+            shorten(entries, gathering);
+        }
+        Self {
+            settings: OpencodeSettings {
+                home: source_text(&home).0,
+                instructions,
+                is_claude_code_disabled: is_claude_code_disabled
+                    || is_set(DISABLE_CLAUDE_CODE_PROMPT),
+                is_project_disabled,
+            },
+            home,
+            chain,
+            folders,
+            skill_paths,
+            reads_claude_code_skills: !is_claude_code_disabled
+                && !is_set(DISABLE_CLAUDE_CODE_SKILLS),
+            reads_external_skills: !is_set(DISABLE_EXTERNAL_SKILLS),
+        }
+    }
+}
+
+/// Returns the directory of a person's own configuration.
+fn own_directory(request: &Request) -> PathBuf {
+    if let Some(home) = &request.tool_home {
+        return home.clone();
+    }
+    let configurations = match request.variables.get(XDG_CONFIG_HOME) {
+        Some(path) if !path.is_empty() => PathBuf::from(path),
+        _ => request.home.join(".config"),
+    };
+    configurations.join("opencode")
+}
+
+/// Returns the directories from the working directory to the root of its worktree, or to the root of the file
+/// system.
+fn chain(working: &Path, request: &Request) -> Vec<PathBuf> {
+    let worktree = worktree(working, request);
+    let is_beyond = |directory: &&Path| worktree.is_some_and(|root| !directory.starts_with(root));
+    let above = working.ancestors().take_while(|path| !is_beyond(path));
+    let above = above.take(ANCESTORS_MAX + 1);
+    above.map(Path::to_path_buf).collect()
+}
+
+/// Returns the root of the worktree, as git finds it from the nearest entry `.git`: it passes over a directory that
+/// is no repository, and gives up at a file that leads to none.
+fn worktree<'w>(working: &'w Path, request: &Request) -> Option<&'w Path> {
+    for directory in working.ancestors() {
+        let git = directory.join(".git");
+        if git.is_dir() && is_repository(&git, request) {
+            return Some(directory);
+        }
+        if git.is_file() {
+            let text = settings(directory, ".git", &request.trust).ok().flatten()?;
+            let text = str::from_utf8(&text).ok()?;
+            let target = directory.join(text.strip_prefix("gitdir:")?.trim());
+            return is_repository(&target, request).then_some(directory);
+        }
+    }
+    None
+}
+
+/// Returns whether a directory holds what git demands of a repository.
+fn is_repository(git: &Path, request: &Request) -> bool {
+    let text = |name: &str| {
+        let text = settings(git, name, &request.trust).ok().flatten();
+        text.map(|text| String::from_utf8_lossy(&text).trim().to_owned())
+    };
+    let is_head = |head: &str| {
+        head.starts_with("ref:")
+            || (head.len() >= 40 && head.chars().all(|c| c.is_ascii_hexdigit()))
+    };
+    let common = text("commondir").map_or_else(|| git.to_owned(), |common| git.join(common));
+    text("HEAD").is_some_and(|head| is_head(&head))
+        && common.join("objects").is_dir()
+        && common.join("refs").is_dir()
+}
+
+/// Returns the directories that have a configuration or skills, each once.
+fn folders(
+    request: &Request,
+    own: &Path,
+    chain: &[PathBuf],
+    named: Option<&PathBuf>,
+    is_project_disabled: bool,
+) -> Vec<PathBuf> {
+    let of_project = chain.iter().filter(|_| !is_project_disabled);
+    let of_project = of_project.map(|directory| directory.join(FOLDER));
+    let of_home = [request.home.join(FOLDER)];
+    let mut folders = vec![own.to_owned()];
+    for folder in of_project.chain(of_home) {
+        if folder.exists() && !folders.contains(&folder) {
+            folders.push(folder);
+        }
+    }
+    folders.extend(named.filter(|named| !folders.contains(named)).cloned());
+    folders
+}
+
+/// Cuts a list to its limits.
+fn shorten(entries: &mut Vec<String>, gathering: &mut Gathering) {
+    if entries.len() > ENTRIES_MAX {
+        gathering.remark(format!(
+            "of the paths that opencode's configuration lists, only {ENTRIES_MAX} are used"
+        ));
+        entries.truncate(ENTRIES_MAX);
+    }
+    for entry in entries {
+        *entry = cut(entry, FACT_BYTES_MAX).to_owned();
+    }
+}
+
+/// Reads configurations, and watches for them.
+struct Reading<'r, 'g, 'c> {
+    request: &'r Request,
+    gathering: &'g mut Gathering<'c>,
+}
+
+impl Reading<'_, '_, '_> {
+    /// Returns the person's own configuration, which opencode passes over as a whole if it cannot read one of its
+    /// files.
+    fn own(&mut self, directory: &Path) -> Layer {
+        let mut own = Layer::default();
+        for name in OWN_NAMES {
+            let path = directory.join(name);
+            match self.text(&path).and_then(|text| Layer::parse(&text)) {
+                Ok(layer) => {
+                    // Within this directory, a later list takes the place of an earlier one.
+                    own.instructions = own.instructions.filter(|_| layer.instructions.is_none());
+                    own.change(layer);
+                }
+                Err(reason) => {
+                    let path = source_text(&path).0;
+                    self.gathering.remark(format!(
+                        "{path} {reason}; opencode passes over all of your own configuration"
+                    ));
+                    return Layer::default();
+                }
+            }
+        }
+        own
+    }
+
+    /// Returns what the configurations of a directory say together.
+    fn files(&mut self, directory: &Path) -> Layer {
+        let mut layer = Layer::default();
+        for name in NAMES {
+            layer.change(self.file(&directory.join(name)));
+        }
+        layer
+    }
+
+    fn file(&mut self, path: &Path) -> Layer {
+        match self.text(path) {
+            Ok(text) => self.parsed(&source_text(path).0, &text),
+            Err(reason) => {
+                self.refuse(&source_text(path).0, &reason);
+                Layer::default()
+            }
+        }
+    }
+
+    fn parsed(&mut self, name: &str, text: &str) -> Layer {
+        Layer::parse(text).unwrap_or_else(|reason| {
+            self.refuse(name, &reason);
+            Layer::default()
+        })
+    }
+
+    fn refuse(&mut self, name: &str, reason: &str) {
+        self.gathering
+            .remark(format!("{name} {reason}; opencode does not start with it"));
+    }
+
+    /// Returns the text of a file, which is empty if there is none.
+    fn text(&mut self, path: &Path) -> Result<String, String> {
+        self.gathering.places.awaited(path);
+        let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
+            return Ok(String::new());
+        };
+        if !directory.is_dir() {
+            return Ok(String::new());
+        }
+        let bytes = settings(directory, &name.to_string_lossy(), &self.request.trust)?;
+        let text = bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        Ok(text.unwrap_or_default())
+    }
+}
+
+impl Layer {
+    /// Reads the members of a configuration. An empty text has none.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the text is no JSON with comments, or if a member has another type. The message quotes nothing of
+    /// the text, which may hold secrets.
+    fn parse(text: &str) -> Result<Self, String> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        if text.is_empty() {
+            return Ok(Self::default());
+        }
+        let value = jsonc::parse(text).map_err(|_| "is not valid JSON".to_owned())?;
+        let members = value.as_object().ok_or("is no JSON object")?;
+        let paths = members.get("skills").and_then(|skills| skills.get("paths"));
+        Ok(Self {
+            instructions: texts(members.get("instructions"), "instructions")?,
+            skill_paths: texts(paths, "skills.paths")?,
+        })
+    }
+
+    /// Takes what another layer says. Each text of the instructions counts once.
+    fn change(&mut self, other: Self) {
+        if let Some(entries) = other.instructions {
+            let instructions = self.instructions.get_or_insert_default();
+            for entry in entries {
+                if !instructions.contains(&entry) {
+                    instructions.push(entry);
+                }
+            }
+        }
+        self.skill_paths = other.skill_paths.or(self.skill_paths.take());
+    }
+}
+
+/// Returns a member that is a list of texts.
+fn texts(value: Option<&Value>, name: &str) -> Result<Option<Vec<String>>, String> {
+    let Some(value) = value else {
+        return Ok(None);
+    };
+    let entries = value.as_array().map(|entries| {
+        let entries = entries.iter().map(|entry| entry.as_str().map(plain_entry));
+        entries.collect::<Option<Vec<_>>>()
+    });
+    match entries.flatten() {
+        Some(entries) => Ok(Some(entries)),
+        None => Err(format!("is not valid: `{name}` is not a list of texts")),
+    }
+}
+
+/// Returns an entry without what may be secret in an address: its user, its query and its fragment.
+fn plain_entry(entry: &str) -> String {
+    let Some((scheme, rest)) = address(entry) else {
+        return entry.to_owned();
+    };
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = host.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}{host}{path}")
+}
+
+/// Splits an entry that is the address of a page behind its scheme.
+pub(super) fn address(entry: &str) -> Option<(&str, &str)> {
+    let schemes = ["https://", "http://"];
+    schemes.into_iter().find_map(|scheme| {
+        let rest = entry.strip_prefix(scheme)?;
+        Some((&entry[..scheme.len()], rest))
+    })
+}
+
+/// Returns the path of an entry, from the home or from a directory.
+pub(super) fn path(entry: &str, home: &Path, directory: &Path) -> PathBuf {
+    match entry.strip_prefix("~/") {
+        Some(rest) => plain_path(&home.join(rest)),
+        None => plain_path(&directory.join(entry)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_loses_what_may_be_secret() {
+        for (entry, expected) in [
+            (
+                "https://ada:key@example.org/a.md?token=x#y",
+                "https://example.org/a.md",
+            ),
+            ("http://example.org", "http://example.org"),
+            ("docs/a?b#c@d.md", "docs/a?b#c@d.md"),
+        ] {
+            assert_eq!(plain_entry(entry), expected);
+        }
+    }
+}

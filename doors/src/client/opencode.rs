@@ -1,0 +1,414 @@
+//! opencode, through its command `run` for one question, and through its server for many.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use anyhow::{Context as _, ensure};
+use rand::RngExt as _;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom as _;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::Child;
+
+use crate::workspace::{Entry, HOME, Workspace};
+
+/// The npm package.
+pub const PACKAGE: &str = "opencode-ai";
+/// The versions to compare, the newest first.
+pub const VERSIONS: [&str; 2] = ["1.18.33", "1.17.0"];
+/// The program below `node_modules`.
+pub const PROGRAM: &str = "opencode-linux-x64/bin/opencode";
+
+/// The names of a project's instruction files, in opencode's order.
+pub const FILE_NAMES: [&str; 3] = ["AGENTS.md", "CLAUDE.md", "CONTEXT.md"];
+
+/// The person's configuration. Each workspace has it, because the server learns of a new home by a change of it.
+const CONFIG: &str = "home/.config/opencode/opencode.json";
+
+/// What begins the part of the system prompt with an instruction file.
+const BEGIN: &str = "\nInstructions from: ";
+
+/// What stands before the instruction files, and behind them.
+const BEFORE: &str = "</env>";
+const BEHIND: &str = "\nSkills provide specialized instructions";
+
+/// The location of the skill that opencode brings along.
+const OWN_SKILL: &str = "<built-in>";
+
+/// The entries of a list of instruction files. opencode gives the files of one pattern in the order of the file
+/// system, so their names begin with a word of the pattern and a dash. Only then their order is not compared.
+const LISTED: [&str; 16] = [
+    "docs/few-*.md",
+    "**/deep-*.txt",
+    "docs/plain.md",
+    "../up.md",
+    "./AGENTS.md",
+    "~/.config/opencode/mine.md",
+    "~/.config/opencode/rules/own-*.md",
+    "{base}/project/docs/few-*.md",
+    "{base}/project/docs/.hidden.md",
+    "{base}/project/docs/*.hidden.md",
+    "docs/{choice-a,choice-b}.md",
+    "[p-q]lain.md",
+    "nothing.md",
+    "docs",
+    "linked/**/deep-?.txt",
+    "api/*/../plain.md",
+];
+
+/// Writes configurations, listed files, skills and the person's files.
+pub fn settle(random: &mut StdRng, workspace: &mut Workspace) {
+    // Most directories have a file of the first name, which hides those of the others.
+    for name in &FILE_NAMES[..2] {
+        if random.random_bool(0.4) {
+            workspace.remove(name);
+        }
+    }
+    if random.random_bool(0.5) {
+        workspace.add_repository("elsewhere");
+    }
+    workspace.write(CONFIG, config(random));
+    for name in ["config.json", "opencode.jsonc"] {
+        if random.random_bool(0.1) {
+            workspace.write(format!("{HOME}/.config/opencode/{name}"), config(random));
+        }
+    }
+    if random.random_bool(0.1) {
+        workspace.write(format!("{HOME}/.opencode/opencode.json"), config(random));
+    }
+    for path in [".config/opencode/AGENTS.md", ".claude/CLAUDE.md"] {
+        if random.random_bool(0.3) {
+            let text = [
+                "Mine.\n",
+                "  \n",
+                "\u{feff}",
+                "\n Mine, with blanks.  \n\n",
+                "",
+            ];
+            let text = text.choose(random).copied().unwrap_or_default();
+            workspace.write(format!("{HOME}/{path}"), text);
+        }
+    }
+    let directories = workspace.directories();
+    for directory in directories.iter().map(String::as_str).chain(["."]) {
+        for name in ["opencode.json", "opencode.jsonc", ".opencode/opencode.json"] {
+            if random.random_bool(0.08) {
+                workspace.write(format!("{directory}/{name}"), config(random));
+            }
+        }
+        listed(random, workspace, directory);
+    }
+    for name in [
+        "mine.md",
+        "rules/own-1.md",
+        "rules/own-2.md",
+        "rules/.own-3.md",
+    ] {
+        let path = format!("{HOME}/.config/opencode/{name}");
+        workspace.write(path, format!("{name}\n"));
+    }
+    workspace.add("linked", Entry::Link("project/docs".into()));
+    workspace.add("project/linked", Entry::Link("docs".into()));
+    skills(random, workspace, &directories);
+}
+
+/// Returns a configuration, sometimes with comments and the last comma.
+fn config(random: &mut StdRng) -> String {
+    let count = random.random_range(0..4);
+    let entries: Vec<_> = LISTED.sample(random, count).collect();
+    let entries = json!(entries).to_string();
+    match random.random_range(0..4) {
+        0 => "{}".to_owned(),
+        1 => format!("// rules\n{{\"instructions\": {entries}, /* last */ }}\n"),
+        2 => format!("{{\"skills\": {{\"paths\": [\"more\"]}}, \"instructions\": {entries}}}"),
+        _ => format!("{{\"instructions\": {entries}}}"),
+    }
+}
+
+/// Writes files that a configuration may list.
+fn listed(random: &mut StdRng, workspace: &mut Workspace, directory: &str) {
+    let names = [
+        "docs/few-1.md",
+        "docs/few-2.md",
+        "docs/.few-3.md",
+        "docs/.hidden.md",
+        "docs/plain.md",
+        "docs/choice-a.md",
+        "docs/choice-b.md",
+        "plain.md",
+        "up.md",
+        "deep-1.txt",
+        "docs/deep-2.txt",
+    ];
+    for name in names {
+        if random.random_bool(0.2) {
+            let number: u32 = random.random_range(0..1_000_000);
+            let entry = Entry::File(format!("# Listed {number}\r\n"));
+            workspace.add(format!("{directory}/{name}"), entry);
+        }
+    }
+}
+
+/// Writes skills into some of the folders that have them.
+fn skills(random: &mut StdRng, workspace: &mut Workspace, directories: &[String]) {
+    let folders = [
+        ".claude/skills",
+        ".agents/skills",
+        ".opencode/skill",
+        ".opencode/skills/deep",
+        "more",
+    ];
+    let homes = [
+        ".claude/skills",
+        ".agents/skills",
+        ".config/opencode/skills",
+    ];
+    let homes = homes.iter().map(|folder| format!("{HOME}/{folder}"));
+    let of_project = directories.iter();
+    let of_project =
+        of_project.flat_map(|directory| folders.iter().map(move |f| format!("{directory}/{f}")));
+    for folder in homes.chain(of_project).collect::<Vec<_>>() {
+        if random.random_bool(0.2) {
+            let name = ["one", "two", "three-3", "four_4"].choose(random);
+            let name = name.copied().unwrap_or("one");
+            let text = format!("---\nname: {name}\ndescription: Of {folder}.\n---\nBody.\n");
+            workspace.add(format!("{folder}/{name}/SKILL.md"), Entry::File(text));
+        }
+    }
+}
+
+/// The variables of a process that asks the stand-in alone.
+fn environment(url: &str) -> [(&'static str, String); 9] {
+    let models =
+        json!({ "m": { "name": "m", "limit": { "context": 1_000_000, "output": 1_000 } } });
+    let provider = json!({
+        "npm": "@ai-sdk/openai-compatible", "name": "standin",
+        "options": { "baseURL": format!("{url}/v1"), "apiKey": "none" }, "models": models,
+    });
+    let config = json!({
+        "share": "disabled", "autoupdate": false, "snapshot": false, "model": "standin/m",
+        "provider": { "standin": provider },
+    });
+    let yes = || "1".to_owned();
+    [
+        ("OPENCODE_CONFIG_CONTENT", config.to_string()),
+        ("OPENCODE_DISABLE_AUTOUPDATE", yes()),
+        ("OPENCODE_DISABLE_MODELS_FETCH", yes()),
+        ("OPENCODE_DISABLE_DEFAULT_PLUGINS", yes()),
+        ("OPENCODE_DISABLE_LSP_DOWNLOAD", yes()),
+        ("OPENCODE_DISABLE_FFF", yes()),
+        // It installs a package into each directory with a configuration.
+        ("npm_config_registry", url.to_owned()),
+        ("npm_config_fetch_retries", "0".to_owned()),
+        ("npm_config_audit", "false".to_owned()),
+    ]
+}
+
+/// Points opencode to the stand-in, and asks one question. A session with a title asks for none.
+pub fn ask(command: &mut Command, url: &str) {
+    command
+        .args(["run", "--title", "Doors", "Say something."])
+        .envs(environment(url));
+}
+
+/// A running server, which is asked in one workspace after another. A start of opencode takes seconds of a
+/// processor, a question to its server much less.
+pub struct Server {
+    directory: TempDir,
+    url: String,
+    /// How often the home was changed.
+    homes: AtomicU32,
+    _process: Child,
+}
+
+impl Server {
+    /// Starts a server whose model is the stand-in at `url`.
+    pub async fn start(program: &Path, url: &str) -> anyhow::Result<Self> {
+        let directory = tempfile::tempdir()?;
+        let base = directory.path();
+        let mut command = tokio::process::Command::new(program);
+        command
+            .args(["serve", "--hostname", "127.0.0.1", "--port", "0"])
+            .current_dir(base)
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("LANG", "C.UTF-8")
+            .env("HOME", base.join(HOME))
+            .envs(environment(url))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true);
+        for kind in ["DATA", "STATE", "CACHE"] {
+            command.env(format!("XDG_{kind}_HOME"), base.join(kind));
+        }
+        // The home is a link, which leads to that of one workspace after another.
+        fs::create_dir(base.join("nobody"))?;
+        symlink("nobody", base.join(HOME))?;
+        let mut process = command.spawn()?;
+        let output = process.stdout.take().context("its output is a pipe")?;
+        let mut lines = BufReader::new(output).lines();
+        let url = loop {
+            let line = lines.next_line().await?;
+            let line = line.context("the server ended before it listened")?;
+            if let Some((_, url)) = line.split_once("listening on ") {
+                break url.trim().to_owned();
+            }
+        };
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        Ok(Self {
+            directory,
+            url,
+            homes: AtomicU32::new(0),
+            _process: process,
+        })
+    }
+
+    /// Returns the path of the home under which the server knows it.
+    pub fn home(&self) -> PathBuf {
+        self.directory.path().join(HOME)
+    }
+
+    /// Asks one question in a workspace, whose directories lie at `base`.
+    pub async fn ask(&self, base: &Path, working: &Path) -> anyhow::Result<()> {
+        let home = self.home();
+        fs::remove_file(&home)?;
+        symlink(base.join(HOME), &home)?;
+        // It keeps the person's configuration until that changes.
+        let number = self.homes.fetch_add(1, Ordering::Relaxed);
+        let name = json!({ "username": format!("n{number}") });
+        let changed = self.call("PATCH", "/global/config", None, &name).await?;
+        ensure!(
+            changed["username"] == name["username"],
+            "the home was not changed: {changed}"
+        );
+        let session = self
+            .call(
+                "POST",
+                "/session",
+                Some(working),
+                &json!({ "title": "Doors" }),
+            )
+            .await?;
+        let id = session["id"].as_str();
+        let id = id.with_context(|| format!("no session began: {session}"))?;
+        let question = json!({
+            "model": { "providerID": "standin", "modelID": "m" },
+            "parts": [{ "type": "text", "text": "Say something." }],
+        });
+        let path = format!("/session/{id}/message");
+        self.call("POST", &path, Some(working), &question).await?;
+        self.call("POST", "/instance/dispose", Some(working), &json!({}))
+            .await?;
+        Ok(())
+    }
+
+    async fn call(
+        &self,
+        method: &str,
+        path: &str,
+        working: Option<&Path>,
+        body: &Value,
+    ) -> anyhow::Result<Value> {
+        let mut curl = tokio::process::Command::new("curl");
+        curl.args([
+            "--silent",
+            "--show-error",
+            "--max-time",
+            "120",
+            "--request",
+            method,
+        ])
+        .args([
+            "--header",
+            "content-type: application/json",
+            "--data",
+            &body.to_string(),
+        ])
+        .arg(format!("{}{path}", self.url));
+        if let Some(working) = working {
+            let directory = format!("directory={}", working.to_string_lossy());
+            curl.args(["--url-query", &directory]);
+        }
+        let output = curl.kill_on_drop(true).output().await;
+        let output = output.context("starting curl; Debian's package `curl` has it")?;
+        let last_words = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{method} {path}: {last_words}");
+        Ok(serde_json::from_slice(&output.stdout).unwrap_or_default())
+    }
+}
+
+/// Returns the system prompt of a request.
+fn system(request: &Value) -> &str {
+    request["messages"][0]["content"]
+        .as_str()
+        .unwrap_or_default()
+}
+
+/// Returns the part of the system prompt with the instruction files.
+pub fn instructions(request: &Value) -> String {
+    let system = system(request);
+    let begin = system.find(BEFORE).map_or(0, |at| at + BEFORE.len());
+    let end = system.rfind(BEHIND).unwrap_or(system.len());
+    let text = system.get(begin..end).unwrap_or_default();
+    text.strip_prefix('\n').unwrap_or_default().to_owned()
+}
+
+/// Returns the paths of the skills that the system prompt lists, without opencode's own.
+pub fn skills_listed(request: &Value) -> Vec<String> {
+    let lines = system(request).lines();
+    let locations = lines.filter_map(|line| {
+        let line = line.trim().strip_prefix("<location>")?;
+        line.strip_suffix("</location>")
+    });
+    let plain = |text: &str| {
+        let text = text.replace("&lt;", "<").replace("&gt;", ">");
+        text.replace("&quot;", "\"")
+            .replace("&#39;", "'")
+            .replace("&amp;", "&")
+    };
+    let locations = locations.map(|location| match location.strip_prefix("file://") {
+        // Version 1.17.0 writes addresses.
+        Some(path) => decoded(path),
+        None => plain(location),
+    });
+    let locations = locations.filter(|location| !location.ends_with(OWN_SKILL));
+    locations.collect()
+}
+
+/// Returns the path of an address.
+fn decoded(path: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = path.as_bytes();
+    while let Some((first, behind)) = rest.split_first() {
+        let digits = behind.get(..2).filter(|_| *first == b'%');
+        let digits = digits.and_then(|digits| str::from_utf8(digits).ok());
+        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.push(byte.unwrap_or(*first));
+        rest = byte.map_or(behind, |_| &behind[2..]);
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Returns a text with the files of each pattern in the order of their names.
+pub fn comparable(text: &str) -> String {
+    let text = format!("\n{text}");
+    let mut sections: Vec<&str> = text.split(BEGIN).collect();
+    let group = |section: &&str| {
+        let path = section.lines().next().unwrap_or_default();
+        let (directory, name) = path.rsplit_once('/')?;
+        let (word, _) = name.trim_start_matches('.').split_once('-')?;
+        // The files of `**` lie in different directories.
+        let directory = if word == "deep" { "" } else { directory };
+        Some((directory.to_owned(), word.to_owned()))
+    };
+    for run in sections.chunk_by_mut(|a, b| group(a).is_some() && group(a) == group(b)) {
+        run.sort_unstable();
+    }
+    sections.join(BEGIN)
+}
