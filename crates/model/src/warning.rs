@@ -82,6 +82,9 @@ spelled! {
         SameName = "same-name",
         /// An instruction file has the same bytes as another. Detail: the other one.
         SameBytes = "same-bytes",
+        /// Codex gives its model only the beginning of an instruction file, or nothing of it. Detail: where it
+        /// cuts the file, and why.
+        CodexCut = "codex-cut",
         /// A file of a skill is not pinned. Detail: its path and why.
         FileUnpinned = "file-unpinned",
         /// A text names a file that does not exist. Detail: its path as the text writes it.
@@ -141,6 +144,7 @@ impl Code {
             | Self::NotesCut
             | Self::SameName
             | Self::SameBytes
+            | Self::CodexCut
             | Self::FileUnpinned
             | Self::CommentRemoved => Level::Warning,
         }

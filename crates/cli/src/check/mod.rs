@@ -1,5 +1,6 @@
 //! The findings of `ctxpin check` about a workspace.
 
+mod codex_cut;
 mod exceptions;
 mod named;
 mod since;
@@ -15,7 +16,7 @@ use ctxpin_protocol::convert;
 use ctxpin_render::renderer::Renderer;
 use ctxpin_render::treat;
 use ctxpin_render::treated::{Fate, Reason};
-use ctxpin_scan::roots::{Declared, Request, Roots};
+use ctxpin_scan::roots::{Declared, Request, Roots, Scope};
 use ctxpin_scan::trust::Trust;
 use ctxpin_scan::{Scan, scan};
 
@@ -60,6 +61,10 @@ pub fn findings(paths: &[PathBuf], home: &Path, trust: &Trust) -> Result<Checked
         let scan = scanned(path, &project, home, trust)?;
         resources += scan.snapshot.resources.len();
         let mut of_path = of_scan(&scan, &project);
+        let request = request(path, &project, home, trust);
+        if request.scope == Scope::Project {
+            of_path.extend(codex_cut::findings(request)?);
+        }
         if let Some(file) = path.canonicalize().ok().filter(|path| path.is_file()) {
             // A link that the scan does not follow is reported under its own name.
             let named = std::path::absolute(path).unwrap_or_default();

@@ -105,7 +105,7 @@ fn sentence(code: Code, detail: &str) -> String {
             detail.to_owned()
         }
         Code::SameBytes => format!("it holds the same bytes as {detail}"),
-        Code::FileUnpinned => detail.to_owned(),
+        Code::CodexCut | Code::FileUnpinned => detail.to_owned(),
         Code::FileMissing => format!("it names {detail}, which does not exist"),
         Code::CommentRemoved => {
             format!("a comment of {detail} bytes: neither readers nor a model see it")

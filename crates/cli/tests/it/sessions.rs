@@ -190,6 +190,27 @@ fn what_a_tool_gives_its_model() {
 }
 
 #[test]
+fn what_codex_cuts_is_found_before_a_merge() {
+    let mut session = Session::start("shop", &"Use tabs.\n".repeat(3_000));
+    session.file("web/AGENTS.md", &"Prefer small components.\n".repeat(200));
+    session.file("web/api/AGENTS.md", "Return JSON.\n");
+    for line in [
+        "git init --quiet",
+        "ctxpin check",
+        "ctxpin check web/api",
+        "ctxpin check --format github web/AGENTS.md",
+    ] {
+        session.run(line);
+    }
+    session.file(
+        "../home/.codex/config.toml",
+        "project_doc_max_bytes = 100000\n",
+    );
+    session.run("ctxpin check web/api");
+    session.check("codex_cut");
+}
+
+#[test]
 fn a_workspace_is_scanned_and_checked() {
     let mut session = Session::start(
         "shop",

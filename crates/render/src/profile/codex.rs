@@ -6,7 +6,7 @@ use ctxpin_model::profile::CodexSettings;
 use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::snapshot::Snapshot;
 
-use super::{Effective, Given, left_out, listed};
+use super::{Effective, Given, LeftOut, left_out, listed};
 
 /// What separates the file of the home from those of the project.
 const SEPARATOR: &str = "\n\n--- project-doc ---\n\n";
@@ -41,26 +41,31 @@ pub(super) fn effective(
             personal = Some(text);
             continue;
         }
+        let is_blank = String::from_utf8_lossy(body).trim().is_empty();
         if left == 0 {
             let reason = format!(
                 "the {} bytes are used up by the files above",
                 settings.bytes_max
             );
-            effective.left_out.push(left_out(file, reason));
+            effective.left_out.push(LeftOut {
+                cut_at: (!is_blank).then_some(0),
+                ..left_out(file, reason)
+            });
             continue;
         }
         let kept = usize::try_from(left).map_or(body.len(), |left| left.min(body.len()));
         let cut_at = (kept < body.len()).then_some(kept as u64);
         let text = String::from_utf8_lossy(&body[..kept]).into_owned();
         if text.trim().is_empty() {
-            let is_blank = String::from_utf8_lossy(body).trim().is_empty();
+            let cut_at = cut_at.filter(|_| !is_blank);
             let reason = match cut_at {
-                Some(cut_at) if !is_blank => {
-                    format!("it is blank up to byte {cut_at}, where Codex cuts it")
-                }
-                _ => "it is blank".to_owned(),
+                Some(cut_at) => format!("it is blank up to byte {cut_at}, where Codex cuts it"),
+                None => "it is blank".to_owned(),
             };
-            effective.left_out.push(left_out(file, reason));
+            effective.left_out.push(LeftOut {
+                cut_at,
+                ..left_out(file, reason)
+            });
             continue;
         }
         left -= kept as u64;

@@ -55,6 +55,8 @@ pub struct LeftOut {
     pub source: String,
     /// Why, as a message for people.
     pub reason: String,
+    /// Where the tool's limit cuts the file, if nothing of it is given because of that.
+    pub cut_at: Option<u64>,
 }
 
 /// Returns what the tool of the snapshot's profile gives its model. `bodies` has the bodies of the snapshot's
@@ -104,6 +106,7 @@ fn left_out(resource: &Resource, reason: impl Into<String>) -> LeftOut {
         kind: resource.kind,
         source: resource.source.clone(),
         reason: reason.into(),
+        cut_at: None,
     }
 }
 
