@@ -18,6 +18,18 @@ spelled! {
     }
 }
 
+impl Profile {
+    /// Returns the newest version of the tool that the rules were compared with. The neutral profile has none.
+    pub const fn compared_with(self) -> Option<&'static str> {
+        match self {
+            Self::Neutral => None,
+            Self::ClaudeCode => Some("2.1.332"),
+            Self::Codex => Some("0.171.0"),
+            Self::Opencode => Some("1.18.33"),
+        }
+    }
+}
+
 /// What the hash of a snapshot covers of a profile besides the files. A snapshot under the neutral rules has
 /// none of it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -170,3 +170,16 @@ impl Client {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_version_is_the_one_that_people_are_told() {
+        for client in Client::ALL {
+            let newest = client.versions().first().copied();
+            assert_eq!(newest, client.profile().compared_with());
+        }
+    }
+}

@@ -89,7 +89,9 @@ impl Bench {
         let mut command = self.program("sh", directory, &["-c", line]);
         let built = Path::new(env!("CARGO_BIN_EXE_ctxpin")).parent().unwrap();
         let others = std::env::var("PATH").unwrap_or_default();
-        command.env("PATH", format!("{}:{others}", built.display()));
+        let own = self.root.path().join("home/bin");
+        let path = format!("{}:{}:{others}", built.display(), own.display());
+        command.env("PATH", path);
         command
     }
 

@@ -4,6 +4,7 @@
 //! status other than 0. Ids, hashes, times, ports and paths differ in every run, so [`stable`] replaces them.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use regex::Regex;
@@ -34,6 +35,14 @@ impl Session {
         let path = self.directory.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content).unwrap();
+    }
+
+    /// Installs a program of the person that prints a version.
+    pub fn tool(&self, name: &str, version: &str) {
+        let path = format!("../home/bin/{name}");
+        self.file(&path, &format!("#!/bin/sh\necho {name} {version}\n"));
+        let path = self.directory.join(path);
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     /// Writes a file of the workspace and waits until the chat has drifted.

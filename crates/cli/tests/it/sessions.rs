@@ -173,6 +173,9 @@ fn what_a_tool_gives_its_model() {
     let mut session = Session::start("shop", "Use tabs.\n");
     session.file("web/AGENTS.md", "Prefer small components.\n");
     session.file("web/CLAUDE.md", "Be brief.\n");
+    for name in ["claude", "codex", "opencode"] {
+        session.tool(name, "0.0.1");
+    }
     session.file(SKILL_PATH, SKILL);
     for line in [
         "git init --quiet",
@@ -187,6 +190,23 @@ fn what_a_tool_gives_its_model() {
         session.run(line);
     }
     session.check("tool");
+}
+
+#[test]
+fn a_tool_that_is_newer_than_its_rules_is_remarked() {
+    let mut session = Session::start("shop", "Use tabs.\n");
+    session.tool("codex", "0.999.0");
+    session.file("bin/codex", "#!/bin/sh\ntouch ran\necho codex 9.9.9\n");
+    for line in [
+        "git init --quiet",
+        "ctxpin scan --profile codex",
+        "ctxpin scan --profile codex --json >/dev/null",
+        // No program of the project is run.
+        "chmod +x bin/codex && PATH=bin:$PWD/bin:$PATH ctxpin scan --profile codex && ls",
+    ] {
+        session.run(line);
+    }
+    session.check("newer_tool");
 }
 
 #[test]

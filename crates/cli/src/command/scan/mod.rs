@@ -1,6 +1,7 @@
 //! `ctxpin scan`: the resources that a pin would hold, without a server.
 
 mod effective;
+mod installed;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ use ctxpin_scan::roots::{Request, Scope};
 use super::absolute::absolute_paths;
 use super::trust::TrustRoots;
 use super::{Output, words};
+use crate::check::project_root;
 use crate::data_directory::DataDirectory;
 use crate::home::home_directory;
 use crate::say::{self, Failure, Table, Viewpoint};
@@ -101,9 +103,26 @@ impl Scan {
             return say::print_json(&told);
         }
         let viewpoint = Viewpoint::here();
+        self.remark();
         match &effective {
             Some(effective) => say::print(&effective::report(&found, effective, &viewpoint)),
             None => say::print(&report(&found, &told, &viewpoint)),
+        }
+    }
+
+    /// Remarks that the installed tool is newer than the one that its rules were compared with.
+    fn remark(&self) {
+        let directory = self.path.canonicalize();
+        let newer = self
+            .profile
+            .zip(directory.ok())
+            .and_then(|(profile, directory)| {
+                let project =
+                    project_root(&directory, Path::new(""), &self.trust.get().ok()?).ok()?;
+                installed::remark(profile, &project)
+            });
+        if let Some(newer) = newer {
+            say::note(&say::line(&newer));
         }
     }
 
