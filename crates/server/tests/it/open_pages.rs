@@ -62,6 +62,42 @@ async fn a_page_is_three_requests() -> Result<()> {
     Ok(())
 }
 
+/// A browser lays out what is near the window, and shows the beginning of a long list sooner.
+#[tokio::test]
+async fn what_is_far_below_is_not_laid_out() -> Result<()> {
+    const FILES: usize = 300;
+    let workspace = |text: &str| {
+        (0..FILES).fold(Workspace::new("/w"), |workspace, number| {
+            workspace.file(
+                &format!("{number:03}/AGENTS.md"),
+                &format!("{text} {number}\n"),
+            )
+        })
+    };
+    let server = Server::start().await;
+    let mut agent = Agent::create(&server).await;
+    agent.push(&workspace("Be kind.")).await;
+    let chat = create_chat(&server, Some(agent.id), "Long").await;
+    agent.push(&workspace("Be quick.")).await;
+    let mut browser = signed_in(&server, &format!("/chats/{chat}")).await?;
+    for (tab, items) in [("", ".diff-entry > a"), ("/context", ".node > a")] {
+        let url = server.url.join(&format!("/chats/{chat}{tab}"))?;
+        browser.open(url.as_str()).await?;
+        let is_near = "(item) => item.checkVisibility({ contentVisibilityAuto: true })";
+        let items = format!("[...document.querySelectorAll('{items}')]");
+        // The first frame decides what is near.
+        browser.until(&format!("{items}.some({is_near})")).await?;
+        let counts = format!("[{items}.length, {items}.filter({is_near}).length]");
+        let counts = browser.evaluate(&counts).await?;
+        let [all, near] = [&counts[0], &counts[1]].map(|count| count.as_u64().unwrap_or(0));
+        assert_eq!(all, FILES as u64, "{items}");
+        assert!((1..all / 2).contains(&near), "{near} of {all} {items}");
+    }
+    browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_page_fetches_nothing_that_it_knows() -> Result<()> {
     let server = Server::start().await;
