@@ -79,7 +79,7 @@ pub fn parts(prompt: &[u8], renderer: i64) -> Vec<PromptPart> {
     let renderer = Renderer::of_number(renderer).unwrap_or(Renderer::CURRENT);
     let parts = parts::parts(&prompt, renderer).into_iter();
     let parts = parts.map(|part| PromptPart {
-        source: part.source.map(str::to_owned),
+        source: part.source,
         text: part.text.to_owned(),
     });
     parts.collect()

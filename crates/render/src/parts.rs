@@ -1,14 +1,14 @@
 //! A prompt in parts, so that a reader sees which file each line is from.
 
-use crate::prompt::file_ends;
+use crate::prompt::{file_ends, of_attribute};
 use crate::renderer::Renderer;
 use crate::sanitise::FILE_TAG;
 
 /// A part of a prompt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part<'p> {
-    /// The path of the file as the prompt states it. `None` for what stands between files.
-    pub source: Option<&'p str>,
+    /// The path of the file. `None` for what stands between files.
+    pub source: Option<String>,
     /// The bytes of the part, the frame of a file included.
     pub text: &'p str,
 }
@@ -25,7 +25,7 @@ pub fn parts(prompt: &str, renderer: Renderer) -> Vec<Part<'_>> {
             rest = &rest[before.len() + file.len()..];
             parts.extend(between(before));
             parts.push(Part {
-                source: Some(source),
+                source: Some(of_attribute(source)),
                 text: file,
             });
         }
@@ -39,7 +39,7 @@ fn between(text: &str) -> Option<Part<'_>> {
     (!text.is_empty()).then_some(Part { source, text })
 }
 
-/// Returns what stands before the next file, the file's path, and the file with its frame and its last newline.
+/// Returns what stands before the next file, the file's path as the frame states it, and the file with its frame and its last newline.
 fn next_file(text: &str) -> Option<(&str, &str, &str)> {
     let begins = format!("<{FILE_TAG} source=\"");
     let ends = file_ends() + "\n";
@@ -59,19 +59,19 @@ mod tests {
         let check = |files: &[(&str, &str)], expected: &[Option<&str>]| {
             let prompt = of_files(files);
             let parts = parts(&prompt, Renderer::CURRENT);
-            let sources: Vec<_> = parts.iter().map(|part| part.source).collect();
+            let sources: Vec<_> = parts.iter().map(|part| part.source.as_deref()).collect();
             assert_eq!(sources, expected, "{prompt}");
             let whole: String = parts.iter().map(|part| part.text).collect();
             assert_eq!(whole, prompt);
         };
         check(&[], &[None]);
         check(
-            &[("/w/AGENTS.md", "One.\n"), ("/w/a\"b.md", "Two.\n")],
+            &[("/w/AGENTS.md", "One.\n"), ("/w/a\"<b>&c.md", "Two.\n")],
             &[
                 None,
                 Some("/w/AGENTS.md"),
                 None,
-                Some("/w/a&quot;b.md"),
+                Some("/w/a\"<b>&c.md"),
                 None,
             ],
         );

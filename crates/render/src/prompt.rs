@@ -90,6 +90,12 @@ fn attribute(text: &str) -> String {
     value
 }
 
+/// Returns the text of an attribute's value. A text that itself held the name of a character reads as that character.
+pub(crate) fn of_attribute(value: &str) -> String {
+    let value = value.replace("&quot;", "\"");
+    value.replace("&lt;", "<").replace("&gt;", ">")
+}
+
 fn skill(skill: &Resource) -> Option<String> {
     let name = sanitise::line(skill.name.as_deref()?);
     if name.is_empty() {
