@@ -12,8 +12,8 @@ use ctxpin_model::moment::Moment;
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pending_change::{PendingChange, PendingChangeId, path};
 use ctxpin_operations::diffs::{self, DiffRequest, DiffView};
-use ctxpin_operations::history;
 use ctxpin_operations::pending_changes::{self, PendingChat, PendingItem};
+use ctxpin_operations::{history, overview};
 use ctxpin_protocol::convert::pages::page_request;
 use serde::Deserialize;
 
@@ -123,11 +123,13 @@ pub(crate) async fn list(
         true => history::recent(&app.service, caller.credential, RECENT_MAX).await?,
         false => Vec::new(),
     };
-    let frame = Frame::read(&app, &caller, Place::Changes, "Changes").await?;
+    let overview = overview::read(&app.service, caller.credential).await?;
+    let chat_count = Number(overview.counts.all);
+    let frame = Frame::of(&app, &caller, overview, Place::Changes, "Changes");
     let now = frame.now;
     html(&ChangesPage {
         recent: recent.iter().map(|one| Recent::new(one, now)).collect(),
-        chat_count: frame.chat_count(),
+        chat_count,
         waiting: counted(found.chat_count as u64, "chat"),
         is_complete: found.is_complete,
         next: found.page.next.map(|next| format!("/?cursor={next}")),

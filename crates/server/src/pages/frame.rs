@@ -182,12 +182,6 @@ impl Frame {
         }
     }
 
-    /// Returns the number of chats.
-    pub fn chat_count(&self) -> Number {
-        let chats = self.places.iter().find(|link| link.path == "/chats");
-        chats.and_then(|link| link.count).unwrap_or(Number(0))
-    }
-
     /// Restricts the page's news to those of these objects.
     pub fn watching(self, ids: impl IntoIterator<Item = Uuid>) -> Self {
         let ids: Vec<_> = ids.into_iter().map(|id| id.to_string()).collect();
