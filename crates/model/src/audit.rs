@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use crate::access::{ActorRef, Operation, Scopes};
+use crate::door::Door;
 use crate::id::{AgentId, AuditId, ChatId, TokenId, UserId};
 use crate::moment::Moment;
 use crate::resource::spelled;
@@ -14,6 +15,8 @@ pub struct AuditRecord {
     pub actor: ActorRef,
     /// `None` for the system, and in rows of an earlier release.
     pub token: Option<TokenId>,
+    /// The door by which the actor came. `None` in rows of an earlier release.
+    pub door: Option<Door>,
     pub action: Operation,
     /// For several refusals, the object of the first one.
     pub object: Option<AuditObject>,

@@ -1,4 +1,4 @@
-//! Doors: the ways into the server. A pin's history records the door of each move.
+//! Doors: the ways into the server. A pin's history and the audit log record the door of each move and operation.
 
 use crate::access::Actor;
 use crate::resource::spelled;

@@ -169,9 +169,9 @@ async fn refused(
     };
     let mut transaction = service.database.write().await?;
     let upkeep = service.database.upkeep(task::Refusals);
-    let at = caller.now;
+    let by = (&caller, &actor);
     upkeep
-        .refusal_insert(&mut transaction, first.row, &actor, operation, object, at)
+        .refusal_insert(&mut transaction, first.row, by, operation, object)
         .await?;
     for (row, more) in &first.left {
         upkeep.refusals_add(&mut transaction, *row, *more).await?;

@@ -42,7 +42,12 @@ pub async fn sign_in_code(service: &Service, credential: Credential) -> Result<I
 /// Returns [`Error::QuotaExceeded`] if the token makes too many sessions and codes, and [`Error::Store`] if it is not
 /// a user's.
 pub async fn with_token(service: &Service, credential: Credential) -> Result<IssuedPass> {
-    issue(service, credential, Operation::SignIn, PassKind::Session).await
+    // Only the web page asks for sessions.
+    let by_page = Credential {
+        is_session: true,
+        ..credential
+    };
+    issue(service, by_page, Operation::SignIn, PassKind::Session).await
 }
 
 /// Takes a one-time code and starts a session of its token.

@@ -6,12 +6,13 @@ use ctxpin_model::audit::{AuditFilter, AuditObject, AuditOutcome, AuditRecord, N
 use uuid::Uuid;
 
 use ctxpin_model::access::{Actor, ActorRef, Operation, Scopes};
+use ctxpin_model::door::Door;
 use ctxpin_model::id::{AuditId, TokenId};
 use ctxpin_model::moment::Moment;
 
 use crate::database::{CHUNK, Transaction};
 use crate::error::{Error, Result};
-use crate::grant::{Granted, Upkeep, object::Account, task};
+use crate::grant::{Caller, Granted, Upkeep, object::Account, task};
 use crate::query::{Query, Tuple};
 use crate::together::Together;
 use crate::values::{Columns, Row, Value, columns};
@@ -36,6 +37,7 @@ columns! {
         id: "id",
         actor: "actor_kind, actor_id",
         token: "token_id",
+        door: "door",
         action: "action",
         object: "object_kind, object_id",
         outcome: "outcome",
@@ -81,45 +83,53 @@ impl Columns for Option<NewTokenRecord> {
     }
 }
 
+/// An operation of an actor.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Act {
+    pub by: Actor,
+    /// The door by which the actor came.
+    pub door: Door,
+    pub operation: Operation,
+    pub at: Moment,
+}
+
 /// A line to insert.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Line {
     pub id: AuditId,
-    pub by: Actor,
-    pub operation: Operation,
+    pub act: Act,
     pub object: Option<AuditObject>,
     pub outcome: AuditOutcome,
-    pub at: Moment,
     pub new_token: Option<NewTokenRecord>,
 }
 
 impl Line {
     /// Returns the line of an operation that was done, without an object.
-    pub fn done(by: Actor, operation: Operation, at: Moment) -> Self {
+    pub fn done(act: Act) -> Self {
         Self {
-            id: AuditId::generate(at),
-            by,
-            operation,
+            id: AuditId::generate(act.at),
+            act,
             object: None,
             outcome: AuditOutcome::Done,
-            at,
             new_token: None,
         }
     }
 
     fn bind<B: Bind>(&self, values: B) -> B {
-        let actor = ActorRef::of(&self.by);
+        let act = &self.act;
+        let actor = ActorRef::of(&act.by);
         let new_token = self.new_token.as_ref();
         values
             .bind(Some(&self.id))
             .bind(Some(&actor.kind().to_owned()))
             .bind(actor.uuid().as_ref())
-            .bind(token_of(&self.by).as_ref())
-            .bind(Some(&self.operation))
+            .bind(token_of(&act.by).as_ref())
+            .bind(Some(&act.door))
+            .bind(Some(&act.operation))
             .bind(self.object.map(|object| object.kind().to_owned()).as_ref())
             .bind(self.object.map(AuditObject::uuid).as_ref())
             .bind(Some(&self.outcome))
-            .bind(Some(&self.at))
+            .bind(Some(&act.at))
             .bind(new_token.map(|token| &token.id))
             .bind(new_token.and_then(|token| token.user.as_ref()))
             .bind(new_token.map(|token| &token.scopes))
@@ -148,9 +158,9 @@ impl Together<'_> {
     /// Adds the insertion of a line.
     pub(crate) fn line_insert(self, line: &Line) -> Self {
         let writes = self.write(
-            "insert into audit_log (id, actor_kind, actor_id, token_id, action, object_kind, object_id, outcome, at, \
-             new_token_id, new_token_user, new_token_scopes, new_token_expires_at) \
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+            "insert into audit_log (id, actor_kind, actor_id, token_id, door, action, object_kind, object_id, outcome, \
+             at, new_token_id, new_token_user, new_token_scopes, new_token_expires_at) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         );
         line.bind(writes)
     }
@@ -161,8 +171,8 @@ impl Transaction {
     pub(crate) async fn lines_insert(&mut self, lines: &[Line]) -> Result<()> {
         for chunk in lines.chunks(CHUNK) {
             self.query(
-                "insert into audit_log (id, actor_kind, actor_id, token_id, action, object_kind, object_id, outcome, at, \
-                 new_token_id, new_token_user, new_token_scopes, new_token_expires_at) values ",
+                "insert into audit_log (id, actor_kind, actor_id, token_id, door, action, object_kind, object_id, \
+                 outcome, at, new_token_id, new_token_user, new_token_scopes, new_token_expires_at) values ",
             )
             .rows(chunk, |values, line| line.bind(values))
             .execute()
@@ -173,7 +183,7 @@ impl Transaction {
 }
 
 impl Upkeep<'_, task::Refusals> {
-    /// Inserts the row `row`, which says that `actor` was refused an operation.
+    /// Inserts the row `row`, which says that the caller, who is `actor`, was refused an operation.
     ///
     /// # Errors
     ///
@@ -182,16 +192,21 @@ impl Upkeep<'_, task::Refusals> {
         &self,
         transaction: &mut Transaction,
         row: AuditId,
-        actor: &Actor,
+        (caller, actor): (&Caller, &Actor),
         operation: Operation,
         object: Option<AuditObject>,
-        at: Moment,
     ) -> Result<()> {
+        let act = Act {
+            by: *actor,
+            door: caller.door(actor),
+            operation,
+            at: caller.now,
+        };
         let line = Line {
             id: row,
             object,
             outcome: AuditOutcome::Forbidden,
-            ..Line::done(*actor, operation, at)
+            ..Line::done(act)
         };
         transaction.lines_insert(&[line]).await
     }

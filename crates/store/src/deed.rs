@@ -1,11 +1,9 @@
 //! Deeds: records of what a transaction did, for the audit log and for watchers. A transaction commits only
 //! with a deed, so a forgotten audit line or wake does not compile.
 
-use ctxpin_model::access::{Actor, Operation};
 use ctxpin_model::audit::{AuditObject, NewTokenRecord};
-use ctxpin_model::moment::Moment;
 
-use crate::audit::Line;
+use crate::audit::{Act, Line};
 use crate::database::Transaction;
 use crate::error::Result;
 use crate::grant::{Grantable, Granted, Task, Upkeep, object};
@@ -25,11 +23,9 @@ pub struct Deed {
 enum Lines {
     /// To be written: one line for each object, or one without an object.
     Due {
-        by: Actor,
-        operation: Operation,
+        act: Act,
         objects: Vec<AuditObject>,
         new_token: Option<NewTokenRecord>,
-        at: Moment,
     },
     /// Written together with another statement.
     Written,
@@ -52,21 +48,13 @@ impl Deed {
         self
     }
 
-    /// Returns the deed of creating a token at `at`. The line is about `object`.
-    pub(crate) fn of_new_token(
-        by: Actor,
-        operation: Operation,
-        object: AuditObject,
-        new_token: NewTokenRecord,
-        at: Moment,
-    ) -> Self {
+    /// Returns the deed of creating a token. The line is about `object`.
+    pub(crate) fn of_new_token(act: Act, object: AuditObject, new_token: NewTokenRecord) -> Self {
         Self {
             lines: Lines::Due {
-                by,
-                operation,
+                act,
                 objects: vec![object],
                 new_token: Some(new_token),
-                at,
             },
             wakes: Vec::new(),
         }
@@ -79,11 +67,9 @@ impl Deed {
             return Vec::new();
         }
         let Lines::Due {
-            by,
-            operation,
+            act,
             objects,
             new_token,
-            at,
         } = std::mem::replace(&mut self.lines, Lines::Written)
         else {
             return Vec::new();
@@ -91,7 +77,7 @@ impl Deed {
         let line = |object| Line {
             object,
             new_token,
-            ..Line::done(by, operation, at)
+            ..Line::done(act)
         };
         match objects.is_empty() {
             true => vec![line(None)],
@@ -143,14 +129,22 @@ impl<T: Task> Upkeep<'_, T> {
 }
 
 impl<O: Grantable, R> Granted<O, R> {
+    /// Returns what the actor does.
+    pub(crate) fn act(&self) -> Act {
+        Act {
+            by: *self.actor(),
+            door: self.door(),
+            operation: self.operation(),
+            at: self.at(),
+        }
+    }
+
     fn deed_on(&self, objects: Vec<AuditObject>, wakes: Vec<Topic>) -> Deed {
         Deed {
             lines: Lines::Due {
-                by: *self.actor(),
-                operation: self.operation(),
+                act: self.act(),
                 objects,
                 new_token: None,
-                at: self.at(),
             },
             wakes,
         }

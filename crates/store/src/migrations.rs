@@ -50,6 +50,7 @@ const MIGRATIONS: &[Texts] = &[
     migration!(both, "0012_recent_pins"),
     migration!(both, "0013_contexts"),
     migration!(both, "0014_audit_filters"),
+    migration!(each, "0015_audit_doors"),
 ];
 
 /// The version of the newest schema that this release knows.

@@ -2,6 +2,7 @@
 
 use ctxpin_model::access::{Actor, Object, Operation, Scopes};
 use ctxpin_model::audit::{AuditObject, NewTokenRecord};
+use ctxpin_model::door::Door;
 use ctxpin_model::id::{AgentId, TokenId, UserId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::proof::{self, Challenge, Proof};
@@ -10,6 +11,7 @@ use ctxpin_model::token::{Maker, TokenRecord};
 
 use uuid::Uuid;
 
+use crate::audit::Act;
 use crate::database::{CHUNK, Database, Transaction};
 use crate::deed::Deed;
 use crate::error::{Error, Result};
@@ -186,14 +188,13 @@ impl Upkeep<'_, task::FirstUser> {
     ) -> Result<Deed> {
         insert(transaction, token, &Actor::System).await?;
         let object = AuditObject::Token(token.credential.id);
-        let (by, operation) = (Actor::System, Operation::TokenCreate);
-        Ok(Deed::of_new_token(
-            by,
-            operation,
-            object,
-            token.record(),
-            token.created_at,
-        ))
+        let act = Act {
+            by: Actor::System,
+            door: Door::System,
+            operation: Operation::TokenCreate,
+            at: token.created_at,
+        };
+        Ok(Deed::of_new_token(act, object, token.record()))
     }
 }
 
@@ -289,14 +290,7 @@ impl Granted<Account, Write> {
     ) -> Result<Deed> {
         insert(self.within(transaction)?, token, self.actor()).await?;
         let object = AuditObject::Token(token.credential.id);
-        let (by, operation) = (*self.actor(), self.operation());
-        Ok(Deed::of_new_token(
-            by,
-            operation,
-            object,
-            token.record(),
-            token.created_at,
-        ))
+        Ok(Deed::of_new_token(self.act(), object, token.record()))
     }
 
     /// Revokes a token, and ends its passes. A token that is revoked already keeps its time.
@@ -388,9 +382,8 @@ impl Granted<Agent, Write> {
             .execute()
             .await?;
         insert(transaction, token, self.actor()).await?;
-        let (by, operation) = (*self.actor(), self.operation());
         let object = AuditObject::Agent(agent);
-        let deed = Deed::of_new_token(by, operation, object, token.record(), token.created_at);
+        let deed = Deed::of_new_token(self.act(), object, token.record());
         Ok(deed.waking([self.topic()]))
     }
 }

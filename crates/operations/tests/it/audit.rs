@@ -6,6 +6,7 @@ use ctxpin_model::access::{ActorRef, Operation, Refusal, Role};
 use ctxpin_model::agent::AgentRequest;
 use ctxpin_model::audit::{AuditFilter, AuditObject, AuditOutcome, AuditRecord};
 use ctxpin_model::chat::ChatChange;
+use ctxpin_model::door::Door;
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pin_move::{PinMove, RefreshFilter};
 use ctxpin_model::token::Credential;
@@ -15,6 +16,7 @@ use ctxpin_operations::agents;
 use ctxpin_operations::chats;
 use ctxpin_operations::people::{self, Revocation};
 use ctxpin_operations::pins;
+use ctxpin_operations::sign_in;
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::{TestAgent, chat, first_admin, member, user};
 use ctxpin_testing::workspace::Workspace;
@@ -32,6 +34,7 @@ ctxpin_testing::on_both_databases!(
     it_is_read_page_by_page_newest_first,
     rows_outlive_what_they_tell_of,
     filters_choose_rows_page_by_page,
+    each_row_names_its_door,
 );
 
 /// Returns the whole log, oldest first.
@@ -420,6 +423,51 @@ async fn filters_choose_rows_page_by_page(test: &TestService) {
         }
         assert_eq!(found, expected, "{filter:?}");
     }
+}
+
+async fn each_row_names_its_door(test: &TestService) {
+    let service = &test.service;
+    let admin = first_admin(service).await;
+    let session = sign_in::with_token(service, admin).await.unwrap();
+    let by_page = sign_in::session_credential(service, &session.pass).await;
+    let by_page = by_page.unwrap();
+    let request = AgentRequest {
+        workspace: "project".into(),
+        name: "main".into(),
+        may_refresh: true,
+        replaces: None,
+    };
+    let mut agent = TestAgent::create_from(service, by_page, &request).await;
+    for (edition, caller) in [("One.\n", by_page), ("Two.\n", admin)] {
+        let workspace = Workspace::with_agents_md("/w", edition);
+        agent.push(service, &workspace).await.unwrap();
+        chat(service, caller, Some(agent.id)).await;
+    }
+    pins::refresh_of_agent(service, agent.credential, agent.epoch)
+        .await
+        .unwrap();
+    let (_, auditor) = user(service, by_page, "auditor", "auditor", "read write").await;
+    let refused = agents::delete(service, auditor, agent.id).await;
+    assert!(refused.is_err());
+    let rows = log(test, admin).await;
+    let mut found: Vec<_> = rows
+        .iter()
+        .map(|row| (row.action.as_str(), row.door))
+        .collect();
+    found.sort_by_key(|(action, door)| (*action, door.map(Door::as_str)));
+    let expected = [
+        (Operation::AgentCreate, Door::Page),
+        (Operation::AgentDelete, Door::Api),
+        (Operation::AgentRefresh, Door::Agent),
+        (Operation::ChatCreate, Door::Api),
+        (Operation::ChatCreate, Door::Page),
+        (Operation::SignIn, Door::Page),
+        (Operation::TokenCreate, Door::System),
+        (Operation::TokenCreateFor, Door::Page),
+        (Operation::UserCreate, Door::Page),
+    ];
+    let expected = expected.map(|(action, door)| (action.as_str(), Some(door)));
+    assert_eq!(found, expected);
 }
 
 async fn rows_outlive_what_they_tell_of(test: &TestService) {

@@ -1,9 +1,11 @@
 //! Opens a database of an earlier release, whose chats must be unchanged.
 
+use ctxpin_model::audit::AuditFilter;
 use ctxpin_model::context::ContextView;
 use ctxpin_model::diff::effect::Cause;
+use ctxpin_model::door::Door;
 use ctxpin_model::hash::BlobHash;
-use ctxpin_model::id::{AgentId, ChatId};
+use ctxpin_model::id::{AgentId, ChatId, TokenId};
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pin::Reason;
 use ctxpin_model::pin_move::PinMove;
@@ -57,6 +59,7 @@ on_both_dumps!(
     policies_take_no_change_of_the_rules_alone,
     what_was_stored_before_is_charged,
     finding_11_tokens_that_were_there_have_no_maker,
+    rows_of_the_audit_log_that_were_there_have_no_door,
 );
 
 /// The data of the earlier release, and the facts known of it.
@@ -324,4 +327,18 @@ async fn finding_11_tokens_that_were_there_have_no_maker(left: &Left<'_>) {
     let children = children.unwrap().items;
     assert_eq!(children.len(), 1);
     assert_eq!(children[0].id, token.credential().id);
+}
+
+async fn rows_of_the_audit_log_that_were_there_have_no_door(left: &Left<'_>) {
+    let service = &left.test.service;
+    let token = Token::new(TokenId::generate(left.test.clock.now()), [7; 32]);
+    assert!(people::first_token_given(service, &token).await.unwrap());
+    let admin = token.credential();
+    let (all, page) = (AuditFilter::default(), PageRequest::newest(500));
+    let log = people::audit_log(service, admin, &all, &page).await;
+    let rows = log.unwrap().items;
+    let (new, before) = rows.split_first().unwrap();
+    assert_eq!(new.door, Some(Door::System));
+    assert!(!before.is_empty());
+    assert!(before.iter().all(|row| row.door.is_none()));
 }

@@ -39,6 +39,7 @@ pub fn entry(record: AuditRecord) -> AuditEntry {
             id: record.actor.uuid(),
         },
         token: record.token.map(TokenId::uuid),
+        door: record.door.map(|door| door.to_string()),
         action: record.action.to_string(),
         object: record.object.map(object),
         outcome: record.outcome.to_string(),

@@ -46,6 +46,9 @@ pub struct AuditEntry {
     /// The token that the actor used; absent for the system, and in rows of an earlier release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<Uuid>,
+    /// The way by which the request came: `api`, `page`, `agent` or `system`; absent in rows of an earlier release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub door: Option<String>,
     /// The name of the operation.
     pub action: String,
     /// The object of the operation; null if there is no single object. For several refusals, the

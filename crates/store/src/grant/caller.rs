@@ -114,7 +114,7 @@ impl<O: Grantable> Checked<O> {
 
 impl Caller {
     /// Returns the door by which this caller came, who is `actor`.
-    fn door(&self, actor: &Actor) -> Door {
+    pub(crate) fn door(&self, actor: &Actor) -> Door {
         Door::of(actor, self.credential.is_session)
     }
 

@@ -6,6 +6,7 @@ use axum::response::Response;
 use chrono::{NaiveDate, NaiveTime};
 use ctxpin_model::access::Operation;
 use ctxpin_model::audit::{AuditFilter, AuditObject, AuditOutcome, AuditRecord};
+use ctxpin_model::door::Door;
 use ctxpin_model::moment::Moment;
 use ctxpin_operations::{overview, people};
 use ctxpin_protocol::convert::members::{InvalidMember, word};
@@ -41,6 +42,8 @@ struct Row {
     actor_id: Option<ShortId>,
     /// The path of the rows of this actor.
     actor_rows: Option<String>,
+    /// The way by which the request came. Rows of an earlier release have none.
+    door: Option<&'static str>,
     action: &'static str,
     object: Option<Object>,
     is_refused: bool,
@@ -177,6 +180,7 @@ impl Row {
             at: Time::clock(record.at, now),
             actor: record.actor.kind(),
             actor_id: actor.map(|id| ShortId::of_id(id, "actor's id")),
+            door: record.door.map(word_of),
             actor_rows: actor.map(|id| format!("/settings/audit?actor={id}")),
             action: record.action.as_str(),
             object: record.object.map(Object::new),
@@ -185,6 +189,16 @@ impl Row {
         }
     }
 }
+/// Returns the word for a way into the server.
+fn word_of(door: Door) -> &'static str {
+    match door {
+        Door::Api => "API",
+        Door::Page => "page",
+        Door::Agent => "agent",
+        Door::System => "server",
+    }
+}
+
 
 impl Object {
     fn new(object: AuditObject) -> Self {
