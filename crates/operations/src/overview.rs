@@ -1,6 +1,6 @@
 //! The overview that stands beside every page: who the caller is, and how many chats are in which state.
 
-use ctxpin_model::access::Operation;
+use ctxpin_model::access::{Actor, Operation};
 use ctxpin_model::chat::ChatCounts;
 use ctxpin_model::token::Credential;
 use ctxpin_model::user::UserRecord;
@@ -12,6 +12,8 @@ use crate::service::Service;
 /// The caller, and the numbers of the chats that the caller may read.
 #[derive(Debug, Clone)]
 pub struct Overview {
+    /// Who the caller is to the table of permissions.
+    pub actor: Actor,
     pub user: UserRecord,
     pub counts: ChatCounts,
 }
@@ -24,6 +26,7 @@ pub struct Overview {
 pub async fn read(service: &Service, credential: Credential) -> Result<Overview> {
     let (mut transaction, account) = read_account(service, credential, Operation::ChatList).await?;
     Ok(Overview {
+        actor: *account.actor(),
         user: account.own_user(&mut transaction).await?,
         counts: account.chat_counts(&mut transaction, None).await?,
     })

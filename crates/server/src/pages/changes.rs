@@ -4,6 +4,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
+use ctxpin_model::access::Operation;
 use ctxpin_model::chat::ChatSummary;
 use ctxpin_model::diff::effect::Effect;
 use ctxpin_model::history::RecentMove;
@@ -51,6 +52,7 @@ struct ChangesPage {
     recent: Vec<Recent>,
     waiting: String,
     items: Vec<Item>,
+    may_decide: bool,
     next: Option<String>,
     is_complete: bool,
 }
@@ -87,6 +89,7 @@ struct ChangePage<'v> {
     path: String,
     kind: &'static str,
     since: Option<Time>,
+    may_decide: bool,
     rows: Vec<ChatRow>,
     has_more: bool,
     diff: DiffForm<'v>,
@@ -130,6 +133,7 @@ pub(crate) async fn list(
     html(&ChangesPage {
         recent: recent.iter().map(|one| Recent::new(one, now)).collect(),
         chat_count,
+        may_decide: frame.may(Operation::PinMove),
         waiting: counted(found.chat_count as u64, "chat"),
         is_complete: found.is_complete,
         next: found.page.next.map(|next| format!("/?cursor={next}")),
@@ -220,7 +224,8 @@ fn render(
             .map(|drift| drift.since)
             .min()
             .map(|since| Time::span(since, now)),
-        rows: chats.iter().map(|chat| row(chat, now)).collect(),
+        may_decide: frame.may(Operation::PinMove),
+        rows: chats.iter().map(|chat| row(chat, &frame)).collect(),
         has_more,
         diff: DiffForm {
             page_value: "",
@@ -239,19 +244,19 @@ fn render(
 }
 
 /// Returns the row of a chat. The agent's last request is not read, so nothing is said about it.
-fn row(pending: &PendingChat, now: Moment) -> ChatRow {
+fn row(pending: &PendingChat, frame: &Frame) -> ChatRow {
     let seen = seen_chat(pending);
     let summary = ChatSummary {
         chat: pending.drifted.chat.clone(),
         workspace: Some(pending.drifted.workspace.clone()),
-        agent_seen_at: Some(now),
+        agent_seen_at: Some(frame.now),
         pinned_seq: None,
         last_turn_at: None,
         last_delivery: None,
     };
     let row = ChatRow {
         end: RowEnd::Workspace(pending.drifted.workspace.clone()),
-        ..ChatRow::new(&summary, now)
+        ..ChatRow::new(&summary, frame)
     };
     match seen {
         Some(seen) => row.choosing(Choice::value(seen.chat, Some(seen.pin), Some(seen.head))),

@@ -3,9 +3,9 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
+use ctxpin_model::access::Operation;
 use ctxpin_model::chat::{ChatCounts, ChatFilter, ChatState, ChatSummary};
 use ctxpin_model::id::{AgentId, ChatId};
-use ctxpin_model::moment::Moment;
 use ctxpin_operations::{chats, overview};
 use ctxpin_protocol::convert::members::{InvalidMember, word};
 use ctxpin_protocol::convert::pages::page_request;
@@ -47,6 +47,14 @@ struct ChatsPage {
     has_none: bool,
 }
 
+impl ChatsPage {
+    /// Returns whether the caller can choose one of the chats.
+    fn has_choice(&self) -> bool {
+        let mut groups = self.groups.iter();
+        groups.any(|group| ChatRow::any_choice(&group.rows))
+    }
+}
+
 /// What can be done with chosen chats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Offer {
@@ -75,8 +83,8 @@ struct Group {
 /// A chat in a list.
 pub(crate) struct ChatRow {
     pub id: ChatId,
-    /// The value that the row's box sends.
-    pub choice: String,
+    /// The value that the row's box sends. `None` if the caller can decide nothing about the chat.
+    pub choice: Option<String>,
     /// The form that the box belongs to.
     pub form: &'static str,
     pub title: String,
@@ -143,7 +151,7 @@ pub(crate) async fn list(
         total: Number(total(&counts, &query).max(shown as u64)),
         next,
         has_none: all.all + all.archived == 0,
-        groups: groups(page.items, frame.now),
+        groups: groups(page.items, &frame),
         frame,
     })
 }
@@ -199,10 +207,10 @@ fn path_of(show: Option<&str>, agent: Option<Uuid>, cursor: Option<Uuid>) -> Str
 }
 
 /// Groups the chats of a page by workspace, in the order of their newest chats.
-fn groups(lines: Vec<ChatSummary>, now: Moment) -> Vec<Group> {
+fn groups(lines: Vec<ChatSummary>, frame: &Frame) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for line in lines {
-        let row = ChatRow::new(&line, now);
+        let row = ChatRow::new(&line, frame);
         match groups
             .iter_mut()
             .find(|group| group.agent == line.chat.agent)
@@ -230,16 +238,16 @@ pub(crate) fn title_or_words(title: Option<&str>) -> String {
 
 impl ChatRow {
     /// Returns the row of a chat.
-    pub fn new(line: &ChatSummary, now: Moment) -> Self {
-        let chat = &line.chat;
+    pub fn new(line: &ChatSummary, frame: &Frame) -> Self {
+        let (chat, now) = (&line.chat, frame.now);
         let pin = chat.pin.as_ref();
+        let choice = || {
+            let pin = pin.map(|pin| pin.pin.snapshot);
+            Choice::value(chat.id, pin, chat.head.map(|head| head.snapshot))
+        };
         Self {
             id: chat.id,
-            choice: Choice::value(
-                chat.id,
-                pin.map(|pin| pin.pin.snapshot),
-                chat.head.map(|head| head.snapshot),
-            ),
+            choice: frame.may_on(Operation::PinMove, chat.owner).then(choice),
             form: "selection",
             title: title_of(line),
             client: chat.client.clone(),
@@ -256,10 +264,15 @@ impl ChatRow {
     /// Lets the row's box belong to the form around it, and send this value.
     pub fn choosing(self, choice: String) -> Self {
         Self {
-            choice,
+            choice: self.choice.and(Some(choice)),
             form: "decision",
             ..self
         }
+    }
+
+    /// Returns whether the caller can choose one of these rows.
+    pub fn any_choice(rows: &[Self]) -> bool {
+        rows.iter().any(|row| row.choice.is_some())
     }
 
     pub fn stand(&self) -> Stand {

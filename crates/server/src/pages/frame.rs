@@ -4,6 +4,8 @@ use askama::Template;
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use ctxpin_model::access::{Actor, Decision, Object, Operation, Refusal, Scopes, decide};
+use ctxpin_model::id::UserId;
 use ctxpin_model::moment::Moment;
 use ctxpin_operations::news::NewsMark;
 use ctxpin_operations::overview::{self, Overview};
@@ -14,7 +16,7 @@ use super::assets::{ASSETS, Assets};
 use super::caller::{Choices, PageCaller, Theme};
 use super::parts::number::Number;
 use super::parts::text::Text;
-use crate::api_error::{ApiError, ApiResult};
+use crate::api_error::{ApiError, ApiResult, sentence};
 use crate::app::App;
 
 /// A place that the frame links to.
@@ -83,6 +85,8 @@ pub(crate) struct Frame {
     pub places: Vec<PlaceLink>,
     /// `None` on a page that is shown to anybody, such as that of a problem.
     pub user: Option<SignedIn>,
+    /// Who the caller is to the table of permissions. `None` like `user`.
+    pub actor: Option<Actor>,
     /// The ids of the objects whose news concern the page, separated by spaces, or nothing for all news. `None`
     /// if the page listens to no news.
     pub watch: Option<String>,
@@ -153,6 +157,7 @@ impl Frame {
         };
         Self {
             mark: app.service.news_mark(overview.user.id, caller.begun),
+            actor: Some(overview.actor),
             assets: &ASSETS,
             theme: caller.choices.theme,
             title: title.into(),
@@ -175,10 +180,62 @@ impl Frame {
             title: title.into(),
             places: places(None, |_| None),
             user: None,
+            actor: None,
             watch: None,
             mark: None,
             is_wide: false,
             now,
+        }
+    }
+
+    /// Returns the scopes of the caller's session.
+    pub fn scopes(&self) -> Scopes {
+        match self.actor {
+            Some(Actor::User { scopes, .. }) => scopes,
+            _ => Scopes::default(),
+        }
+    }
+
+    /// Returns whether the caller may do an operation on their own objects, or one without an object. A page offers
+    /// no form that the server would refuse to everybody like the caller.
+    pub fn may(&self, operation: Operation) -> bool {
+        let own = self.actor.and_then(|actor| actor.user());
+        own.is_some_and(|own| self.may_on(operation, own))
+    }
+
+    /// Returns whether the caller may do an operation on an object of this user.
+    pub fn may_on(&self, operation: Operation, owner: UserId) -> bool {
+        self.require_on(operation, owner).is_ok()
+    }
+
+    /// Checks that the caller may do what the form of the page does.
+    ///
+    /// # Errors
+    ///
+    /// Returns `forbidden` with the reason.
+    pub fn require(&self, operation: Operation) -> ApiResult<()> {
+        match self.actor.and_then(|actor| actor.user()) {
+            Some(own) => self.require_on(operation, own),
+            None => Err(forbidden("Sign in to do this.")),
+        }
+    }
+
+    /// Checks that the caller may do what the form of the page does to an object of this user.
+    ///
+    /// # Errors
+    ///
+    /// Returns `forbidden` with the reason.
+    pub fn require_on(&self, operation: Operation, owner: UserId) -> ApiResult<()> {
+        let actor = self.actor.as_ref();
+        let decision = actor.map(|actor| decide(actor, operation, Object::Owned(owner)));
+        match decision {
+            Some(Decision::Allow(_)) => Ok(()),
+            Some(Decision::Forbidden(refusal)) if refusal != Refusal::NotOwner => {
+                Err(forbidden(&sentence(&refusal.to_string())))
+            }
+            _ => Err(forbidden(
+                "You may see it, and only its owner may change it.",
+            )),
         }
     }
 
@@ -218,6 +275,10 @@ impl Frame {
     pub fn clock(&self) -> String {
         self.now.utc().format("%H:%M").to_string()
     }
+}
+
+fn forbidden(detail: &str) -> ApiError {
+    ApiError::new(ProblemName::Forbidden, detail)
 }
 
 fn places(current: Option<Place>, count: impl Fn(Place) -> Option<u64>) -> Vec<PlaceLink> {

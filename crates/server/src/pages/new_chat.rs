@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
+use ctxpin_model::access::Operation;
 use ctxpin_model::chat::ChatCreate;
 use ctxpin_model::policy::Policy;
 use ctxpin_operations::chats;
@@ -30,10 +31,12 @@ struct NewChatPage {
 
 /// Shows the page.
 pub(crate) async fn page(State(app): State<App>, caller: PageCaller) -> ApiResult<Response> {
+    let frame = Frame::read(&app, &caller, Place::Chats, "New chat").await?;
+    frame.require(Operation::ChatCreate)?;
     html(&NewChatPage {
-        frame: Frame::read(&app, &caller, Place::Chats, "New chat").await?,
         policies: policies(Policy::default()),
-        workspaces: workspaces(&app, &caller, None).await?,
+        workspaces: workspaces(&app, &caller, &frame, None).await?,
+        frame,
         create: Command::new("Create", "ctxpin chat new --title TITLE"),
     })
 }

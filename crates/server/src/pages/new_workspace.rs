@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
+use ctxpin_model::access::Operation;
 use ctxpin_model::agent::AgentRecord;
 use ctxpin_model::enrolment::EnrolmentCodeRecord;
 use ctxpin_model::id::{AgentId, EnrolmentCodeId};
@@ -135,8 +136,10 @@ pub(crate) async fn create(
 }
 
 async fn shown(app: &App, caller: &PageCaller, code: Option<Code>) -> ApiResult<Response> {
+    let frame = Frame::read(app, caller, Place::Workspaces, TITLE).await?;
+    frame.require(Operation::EnrolmentCodeCreate)?;
     html(&NewWorkspacePage {
-        frame: Frame::read(app, caller, Place::Workspaces, TITLE).await?,
+        frame,
         code,
         create: Command::new(
             "Make a code",

@@ -167,7 +167,7 @@ impl SearchPage {
         let found = chats::summaries(&app.service, caller.credential, &filter, &asked).await?;
         let rows = found.items.iter();
         self.named = rows
-            .map(|line| ChatRow::new(line, self.frame.now))
+            .map(|line| ChatRow::new(line, &self.frame))
             .collect();
         self.more_named = found.next.map(|next| self.path("titles", next));
         Ok(())

@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
+use ctxpin_model::access::Operation;
 use ctxpin_model::agent::{AgentRecord, Head};
 use ctxpin_model::chat::ChatFilter;
 use ctxpin_model::id::AgentId;
@@ -159,7 +160,7 @@ pub(crate) async fn page(
         chats: chats
             .items
             .iter()
-            .map(|line| ChatRow::new(line, now))
+            .map(|line| ChatRow::new(line, &frame))
             .collect(),
         has_more_chats: chats.next.is_some(),
         has_more_heads: heads.items.len() > SHOWN_MAX as usize,

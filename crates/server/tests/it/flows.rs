@@ -286,7 +286,7 @@ async fn an_open_page_says_that_its_reader_has_lost_the_permission() -> Result<(
         ..TokenCreate::default()
     };
     let again = server.client.token_create(&again).await.unwrap();
-    sign_in(&mut browser, &server, again.secret.expose(), &path).await?;
+    sign_in(&mut browser, &server, again.secret.expose(), "/settings").await?;
     let disable = UserChange {
         disabled: Some(true),
         ..UserChange::default()
@@ -303,7 +303,9 @@ async fn an_open_page_says_that_its_reader_has_lost_the_permission() -> Result<(
     browser
         .evaluate("document.querySelector('form[data-write]').requestSubmit()")
         .await?;
-    browser.until(&to_sign_in).await?;
+    browser
+        .until("location.pathname + location.search === '/sign-in?next=%2Fsettings'")
+        .await?;
     browser.no_errors()?;
     server.stop().await;
     Ok(())

@@ -1,12 +1,15 @@
 //! What auditors and admins see of the chats of others: that something changed, and not what. The test follows every
-//! link of every page, and finds no body behind any of them.
+//! link of every page, and finds no body behind any of them. Another one sends every form of every page, and finds none
+//! that its reader may not send.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use ctxpin_protocol::http::people::TokenCreate;
 use ctxpin_testing::workspace::Workspace;
 use reqwest::StatusCode;
 
 use crate::browser::{Browser, create_chat};
+use crate::scene::{self, Content};
 use crate::server::{Agent, Server};
 
 /// A word that stands in every body and in nothing else.
@@ -185,5 +188,159 @@ async fn readers_of_others_see_no_body() {
             assert!(shown.contains(words), "{page}: {shown}");
         }
     }
+    server.stop().await;
+}
+
+/// A form as a browser sends it by one of its buttons.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Sent {
+    action: String,
+    fields: Vec<(String, String)>,
+}
+
+/// Returns an attribute of a tag.
+fn attribute(tag: &str, name: &str) -> Option<String> {
+    let (_, rest) = tag.split_once(&format!("{name}=\""))?;
+    let (value, _) = rest.split_once('"')?;
+    let names = [
+        ("&#34;", "\""),
+        ("&#39;", "'"),
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+    ];
+    let value = names
+        .iter()
+        .fold(value.to_owned(), |value, (name, character)| {
+            value.replace(name, character)
+        });
+    Some(value.replace("&amp;", "&").replace("&#38;", "&"))
+}
+
+/// Returns the tags of a name.
+fn tags<'p>(html: &'p str, name: &str) -> Vec<&'p str> {
+    let begin = format!("<{name} ");
+    let parts = html.split(begin.as_str()).skip(1);
+    let tags = parts
+        .filter_map(|part| part.split_once('>'))
+        .map(|(tag, _)| tag);
+    tags.collect()
+}
+
+/// Returns the writing forms of a page, once for each button, with one of the boxes that belong to it.
+fn forms(page: &str) -> Vec<Sent> {
+    let mut sent = Vec::new();
+    for part in page.split("<form ").skip(1) {
+        let (tag, rest) = part.split_once('>').unwrap();
+        if !tag.contains("method=\"post\"") {
+            continue;
+        }
+        let (content, _) = rest.split_once("</form>").unwrap();
+        let id = attribute(tag, " id");
+        let named = |tag: &&str| {
+            id.as_ref()
+                .is_some_and(|id| tag.contains(&format!("form=\"{id}\"")))
+        };
+        let inputs = tags(content, "input");
+        let outside = tags(page, "input").into_iter().filter(named).take(1);
+        let fields: Vec<_> = inputs
+            .into_iter()
+            .chain(outside)
+            .filter_map(|tag| {
+                let value = attribute(tag, "value").unwrap_or_else(|| "x".to_owned());
+                Some((attribute(tag, "name")?, value))
+            })
+            .collect();
+        for button in tags(content, "button") {
+            let action = attribute(button, "formaction")
+                .or(attribute(tag, "action"))
+                .unwrap();
+            let chosen = attribute(button, "name").zip(attribute(button, "value"));
+            let fields = fields.iter().cloned().chain(chosen).collect();
+            sent.push(Sent { action, fields });
+        }
+    }
+    sent
+}
+
+/// Visits these pages and all that they lead to, and returns the forms on them. Checks that no link leads to a refusal.
+async fn offered(browser: &Browser<'_>, begin: &[String]) -> BTreeSet<Sent> {
+    let mut queue: VecDeque<_> = begin.iter().map(|path| (path.clone(), false)).collect();
+    let mut seen = BTreeSet::new();
+    let mut offered = BTreeSet::new();
+    while let Some((path, is_linked)) = queue.pop_front() {
+        // A script of the page reads it and stays.
+        if path.starts_with("/sign-in") || !seen.insert(path.clone()) {
+            continue;
+        }
+        assert!(
+            seen.len() <= PAGES_MAX,
+            "there is no end of pages: {seen:?}"
+        );
+        let response = browser.get(&path).send().await.unwrap();
+        let status = response.status();
+        let is_refused = status == StatusCode::FORBIDDEN;
+        assert!(!is_linked || !is_refused, "a page links to {path}");
+        let page = response.text().await.unwrap();
+        offered.extend(forms(&page));
+        if status == StatusCode::OK {
+            queue.extend(links(&page).into_iter().map(|path| (path, true)));
+        }
+    }
+    offered
+}
+
+#[tokio::test]
+async fn no_page_offers_what_its_reader_may_not_do() {
+    let server = Server::start().await;
+    let content = Content {
+        editions: [2, 3, 1].map(edition),
+        name: "shop".into(),
+    };
+    let paths = scene::set(&server, &content).await;
+    let read_alone = TokenCreate {
+        scopes: Some(vec!["read".into()]),
+        ..TokenCreate::default()
+    };
+    let read_alone = server.client.token_create(&read_alone).await.unwrap();
+    let of_user = async |name: &str, roles: &[&str], scopes: &[&str]| {
+        Browser::of_user(&server, name, roles, scopes).await
+    };
+    let readers = [
+        Browser::sign_in(&server, read_alone.secret.expose()).await,
+        of_user("reads", &["auditor"], &["read"]).await,
+        of_user("may write", &["auditor"], &["read", "write"]).await,
+        of_user("no scope", &["admin"], &["read", "write"]).await,
+        of_user("both", &["member", "auditor"], &["read", "write"]).await,
+        // The last one, because it disables the others.
+        of_user("admin2", &["admin"], &["read", "write", "admin"]).await,
+    ];
+    let mut counts = Vec::new();
+    for reader in &readers {
+        let offered = offered(reader, &paths).await;
+        let mut offered: Vec<_> = offered.into_iter().collect();
+        offered.retain(|form| form.action != "/sign-out");
+        // The last one ends the session.
+        offered.sort_by_key(|form| form.action.ends_with("/revoke"));
+        counts.push(offered.len());
+        for Sent { action, fields } in &offered {
+            let fields = fields
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str()));
+            let fields: Vec<_> = fields.collect();
+            let answer = reader.post(action, &fields).await;
+            let status = answer.status();
+            let text = answer.text().await.unwrap();
+            assert!(
+                status != StatusCode::FORBIDDEN,
+                "{action} {fields:?}: {text}"
+            );
+            assert!(
+                !text.contains("only its owner"),
+                "{action} {fields:?}: {text}"
+            );
+        }
+    }
+    assert_eq!(counts[..2], [0, 0]);
+    assert!(counts[2..].iter().all(|count| *count > 0), "{counts:?}");
     server.stop().await;
 }

@@ -143,7 +143,7 @@ fn render<'v>(
         views: None,
         is_within: false,
         entries: entries(diff, changes, directory, is_alone, Some("?")),
-        foot: Some(Foot {
+        foot: head.may_move.then(|| Foot {
             price: price(&view),
             is_declined: Stand::of(&line) == Stand::Declined,
         }),

@@ -2,6 +2,7 @@
 
 use askama::Template;
 use askama::filters::HtmlSafe;
+use ctxpin_model::access::Operation;
 use ctxpin_model::chat::ChatSummary;
 use ctxpin_model::context::ContextView;
 use ctxpin_model::delivery::Delivery;
@@ -81,6 +82,10 @@ pub(super) struct ChatHead {
     pub short: String,
     pub title: String,
     page_value: String,
+    /// Whether the caller may change the chat, move its pin, and delete it.
+    pub may_change: bool,
+    pub may_move: bool,
+    pub may_delete: bool,
     client: Option<String>,
     short_id: ShortId,
     agent: Option<String>,
@@ -110,7 +115,12 @@ pub(super) struct ChatHead {
 enum Next {
     TakeAll(Command),
     Unarchive,
-    Link { label: &'static str, path: String },
+    Link {
+        label: &'static str,
+        path: String,
+        /// The operation for which the link leads there.
+        needs: Operation,
+    },
 }
 
 impl HtmlSafe for ChatHead {}
@@ -162,7 +172,12 @@ impl ChatHead {
         let pin = chat.pin.as_ref();
         let rail = Rail::of(line, now).large();
         let id = chat.id.to_string();
-        let tabs = Tab::ALL.into_iter().map(|other| {
+        let may = |operation| frame.may_on(operation, chat.owner);
+        let may_change = may(Operation::ChatChange);
+        let may_move = may(Operation::PinMove);
+        let seen = Tab::ALL.into_iter();
+        let seen = seen.filter(|other| *other != Tab::Prompt || may(Operation::PromptRead));
+        let tabs = seen.map(|other| {
             let (label, path) = other.link();
             TabLink {
                 label,
@@ -176,6 +191,9 @@ impl ChatHead {
             short: last_digits(&id).to_owned(),
             title: title_of(line),
             page_value: frame.page_value().to_owned(),
+            may_change,
+            may_move,
+            may_delete: may(Operation::ChatDelete),
             client: chat.client.clone(),
             short_id: ShortId::of_id(chat.id, "chat's id"),
             agent: chat.agent.map(|agent| agent.to_string()),
@@ -197,7 +215,11 @@ impl ChatHead {
                 .map(|at| Time::clock(at, now)),
             is_refused: chat.agent_refused.is_some(),
             is_observed: line.last_delivery == Some(Delivery::Observed),
-            next: Next::of(line, view, &rail, tab),
+            next: Next::of(line, &rail, tab).filter(|next| match next {
+                Next::TakeAll(_) => may_move,
+                Next::Unarchive => may_change,
+                Next::Link { needs, .. } => may(*needs),
+            }),
             rail,
             id: chat.id,
         }
@@ -206,18 +228,14 @@ impl ChatHead {
 
 impl Next {
     /// Returns the next thing to do. `None` if there is none, or if the page has the button for it.
-    fn of(line: &ChatSummary, view: &ContextView, rail: &Rail, tab: Tab) -> Option<Self> {
+    fn of(line: &ChatSummary, rail: &Rail, tab: Tab) -> Option<Self> {
         let chat = &line.chat;
         let id = chat.id.to_string();
-        let link = |other: Tab, label| {
+        let link = |other: Tab, label, needs| {
             let (_, path) = other.link();
             let path = format!("/chats/{id}{path}");
-            (other != tab).then_some(Self::Link { label, path })
+            (other != tab).then_some(Self::Link { label, path, needs })
         };
-        // Only the owner may do something with the chat.
-        if !view.tells_bodies {
-            return None;
-        }
         if chat.archived_at.is_some() {
             return Some(Self::Unarchive);
         }
@@ -228,15 +246,20 @@ impl Next {
                 let command = format!("ctxpin chat refresh {}", last_digits(&id));
                 Some(Self::TakeAll(Command::new("Take all", command)))
             }
-            Stand::Declined => link(Tab::Changes, "Show what was declined"),
+            Stand::Declined => link(Tab::Changes, "Show what was declined", Operation::DiffRead),
             Stand::Unpinned if chat.agent.is_none() => Some(Self::Link {
                 label: "Bind to a workspace",
                 path: format!("/chats/{id}/settings"),
+                needs: Operation::ChatChange,
             }),
-            Stand::Unpinned => link(Tab::Changes, "Start its agent"),
-            Stand::Clean if rail.has_error => link(Tab::Context, "Show what is missing"),
-            Stand::Clean if rail.is_away => link(Tab::Changes, "Start its agent"),
-            Stand::Clean => link(Tab::Prompt, "Read the prompt"),
+            Stand::Unpinned => link(Tab::Changes, "Start its agent", Operation::ChatChange),
+            Stand::Clean if rail.has_error => {
+                link(Tab::Context, "Show what is missing", Operation::ContextRead)
+            }
+            Stand::Clean if rail.is_away => {
+                link(Tab::Changes, "Start its agent", Operation::ChatChange)
+            }
+            Stand::Clean => link(Tab::Prompt, "Read the prompt", Operation::PromptRead),
         }
     }
 }
@@ -259,6 +282,7 @@ pub(super) fn chat_id(path: &crate::params::PathParams) -> ApiResult<ChatId> {
 mod tests {
     use std::time::Duration;
 
+    use ctxpin_model::access::{Actor, Roles, Scopes};
     use ctxpin_model::agent::{Head, PushRefused};
     use ctxpin_model::chat::{ChatRecord, PinState};
     use ctxpin_model::drift::Hashes;
@@ -355,20 +379,30 @@ mod tests {
     }
 
     /// Returns the head of a chat on a tab, without the menu and the tabs.
-    fn shown(line: &ChatSummary, tab: Tab, tells_bodies: bool) -> String {
+    fn shown(line: &ChatSummary, tab: Tab, is_owner: bool) -> String {
         let view = ContextView {
             chat: line.chat.clone(),
             pinned: None,
             head: None,
-            tells_bodies,
+            tells_bodies: is_owner,
             latest_renderer: 2,
         };
-        let frame = Frame::anonymous("A chat", Choices::default(), now());
+        let (id, roles) = match is_owner {
+            true => (line.chat.owner, Roles::all()),
+            false => (Uuid::from_u128(9).into(), "auditor".parse().unwrap()),
+        };
+        let mut frame = Frame::anonymous("A chat", Choices::default(), now());
+        frame.actor = Some(Actor::User {
+            id,
+            roles,
+            token: Uuid::nil().into(),
+            scopes: Scopes::all(),
+        });
         let head = ChatHead::new(line, &view, tab, &frame).render().unwrap();
         let (before_menu, rest) = head.split_once("  <details class=\"menu\">").unwrap();
         let (_, rest) = rest.split_once("</details>").unwrap();
         let (rest, _) = rest.split_once("<nav class=\"tabs\"").unwrap();
-        let (_, button) = before_menu.split_once("</details></div>").unwrap();
+        let (_, button) = before_menu.split_once("</div>").unwrap();
         format!("{}{}", button.trim_start_matches('\n'), rest)
     }
 

@@ -4,6 +4,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
+use ctxpin_model::access::Operation;
 use ctxpin_model::context::ContextView;
 use ctxpin_model::diff::Subject;
 use ctxpin_model::door::Door;
@@ -47,6 +48,8 @@ struct HistoryPage {
     pins: String,
     turns: String,
     moves: Vec<Move>,
+    /// Whether the caller may read what differs between two moves.
+    may_compare: bool,
     /// The path of the older moves.
     next: Option<String>,
 }
@@ -129,7 +132,7 @@ pub(crate) async fn page(
             is_from: index == 1,
             is_to: index == 0,
             is_current,
-            back: record.snapshot.filter(|_| !is_current),
+            back: record.snapshot.filter(|_| !is_current && head.may_move),
             ..Move::new(record, changes.as_ref(), &head.short, frame.now)
         }
     });
@@ -137,6 +140,7 @@ pub(crate) async fn page(
         pins: counted(u64::try_from(present).unwrap_or(0), "pin"),
         turns: counted(u64::try_from(line.chat.turn_count).unwrap_or(0), "turn"),
         moves: moves.collect(),
+        may_compare: frame.may_on(Operation::DiffRead, line.chat.owner),
         next: found
             .next
             .map(|next| format!("/chats/{chat}/history?cursor={next}")),

@@ -3,6 +3,8 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
+use ctxpin_model::access::Operation;
+use ctxpin_model::agent::AgentRecord;
 use ctxpin_model::chat::ChatChange;
 use ctxpin_model::id::{AgentId, ChatId};
 use ctxpin_model::page::PageRequest;
@@ -23,7 +25,7 @@ use crate::pages::parts::text::Text;
 use crate::params::PathParams;
 
 /// The most workspaces that a form offers.
-const WORKSPACES_MAX: i64 = 500;
+pub(crate) const WORKSPACES_MAX: i64 = 500;
 
 /// A policy as a choice of a form.
 pub(crate) struct PolicyChoice {
@@ -71,16 +73,17 @@ pub(crate) async fn page(
     let ChatPage {
         frame, head, line, ..
     } = page;
+    frame.require_on(Operation::ChatChange, line.chat.owner)?;
     let chosen = line.chat.agent;
     let save = Command::new(
         "Save",
         format!("ctxpin chat bind AGENT --chat {}", head.short),
     );
     html(&SettingsPage {
+        policies: policies(line.chat.policy),
+        workspaces: workspaces(&app, &caller, &frame, chosen).await?,
         frame,
         head,
-        policies: policies(line.chat.policy),
-        workspaces: workspaces(&app, &caller, chosen).await?,
         is_unbound: chosen.is_none(),
         save,
     })
@@ -100,7 +103,7 @@ pub(crate) fn policies(chosen: Policy) -> Vec<PolicyChoice> {
     Policy::ALL.iter().map(choice).collect()
 }
 
-/// Reads the caller's workspaces as choices, newest first.
+/// Reads the workspaces to which the caller may bind a chat as choices, newest first.
 ///
 /// # Errors
 ///
@@ -108,16 +111,25 @@ pub(crate) fn policies(chosen: Policy) -> Vec<PolicyChoice> {
 pub(crate) async fn workspaces(
     app: &App,
     caller: &PageCaller,
+    frame: &Frame,
     chosen: Option<AgentId>,
 ) -> ApiResult<Vec<WorkspaceChoice>> {
     let newest = PageRequest::newest(WORKSPACES_MAX);
     let agents = agents::list(&app.service, caller.credential, &newest).await?;
-    let choices = agents.items.into_iter().map(|agent| WorkspaceChoice {
-        is_chosen: Some(agent.id) == chosen,
-        id: agent.id,
-        name: agent.workspace,
-    });
+    let usable = agents.items.into_iter();
+    let usable = usable.filter(|agent| frame.may_on(Operation::AgentUse, agent.owner));
+    let choices = usable.map(|agent| WorkspaceChoice::new(agent, chosen));
     Ok(choices.collect())
+}
+
+impl WorkspaceChoice {
+    pub fn new(agent: AgentRecord, chosen: Option<AgentId>) -> Self {
+        Self {
+            is_chosen: Some(agent.id) == chosen,
+            id: agent.id,
+            name: agent.workspace,
+        }
+    }
 }
 
 /// Changes a chat.
@@ -189,6 +201,7 @@ pub(crate) async fn delete_page(
 ) -> ApiResult<Response> {
     let page = read(&app, &caller, chat_id(&path)?, Tab::Changes).await?;
     let chat = &page.line.chat;
+    page.frame.require_on(Operation::ChatDelete, chat.owner)?;
     html(&DeletePage {
         pins: counted(u64::try_from(chat.pin_seq).unwrap_or(0), "pin"),
         turns: counted(u64::try_from(chat.turn_count).unwrap_or(0), "turn"),

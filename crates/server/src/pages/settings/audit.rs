@@ -88,12 +88,11 @@ pub(crate) async fn page(
         require_items(query.cursor.as_deref(), &log.items)?;
     }
     let overview = overview::read(&app.service, caller.credential).await?;
-    let tabs = tabs(Tab::Audit, overview.user.roles);
     let frame = Frame::of(&app, &caller, overview, Place::Settings, "Audit log");
     let now = frame.now;
     html(&AuditPage {
+        tabs: tabs(Tab::Audit, &frame),
         frame,
-        tabs,
         rows: log
             .items
             .into_iter()
@@ -180,8 +179,8 @@ impl Row {
             at: Time::clock(record.at, now),
             actor: record.actor.kind(),
             actor_id: actor.map(|id| ShortId::of_id(id, "actor's id")),
-            door: record.door.map(word_of),
             actor_rows: actor.map(|id| format!("/settings/audit?actor={id}")),
+            door: record.door.map(word_of),
             action: record.action.as_str(),
             object: record.object.map(Object::new),
             is_refused: record.outcome != AuditOutcome::Done,
@@ -189,6 +188,7 @@ impl Row {
         }
     }
 }
+
 /// Returns the word for a way into the server.
 fn word_of(door: Door) -> &'static str {
     match door {
@@ -198,7 +198,6 @@ fn word_of(door: Door) -> &'static str {
         Door::System => "server",
     }
 }
-
 
 impl Object {
     fn new(object: AuditObject) -> Self {

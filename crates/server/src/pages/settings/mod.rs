@@ -1,6 +1,8 @@
 //! The settings: the caller's tokens and usage, and for admins the users and the audit log.
 
-use ctxpin_model::access::{Role, Roles};
+use ctxpin_model::access::Operation;
+
+use crate::pages::frame::Frame;
 
 pub(super) mod audit;
 pub(super) mod tokens;
@@ -23,21 +25,20 @@ struct TabLink {
     is_current: bool,
 }
 
-/// Returns the links of the pages that somebody with these roles may see.
-fn tabs(current: Tab, roles: Roles) -> Vec<TabLink> {
-    let is_admin = roles.has(Role::Admin);
+/// Returns the links of the pages that the caller of the frame may see.
+fn tabs(current: Tab, frame: &Frame) -> Vec<TabLink> {
     let all = [
-        (Tab::Tokens, "Tokens", "/settings", true),
-        (Tab::Usage, "Usage", "/settings/usage", true),
-        (Tab::Users, "Users", "/settings/users", is_admin),
+        (Tab::Tokens, "Tokens", "/settings", Operation::TokenList),
+        (Tab::Usage, "Usage", "/settings/usage", Operation::UsageRead),
+        (Tab::Users, "Users", "/settings/users", Operation::UserList),
         (
             Tab::Audit,
             "Audit log",
             "/settings/audit",
-            is_admin || roles.has(Role::Auditor),
+            Operation::AuditRead,
         ),
     ];
-    let seen = all.into_iter().filter(|(_, _, _, is_seen)| *is_seen);
+    let seen = all.into_iter().filter(|(_, _, _, needs)| frame.may(*needs));
     let links = seen.map(|(tab, label, path, _)| TabLink {
         label,
         path,

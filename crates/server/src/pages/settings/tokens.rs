@@ -5,7 +5,7 @@ use std::time::Duration;
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use ctxpin_model::access::Scope;
+use ctxpin_model::access::{Operation, Scope, require_no_wider};
 use ctxpin_model::id::TokenId;
 use ctxpin_model::moment::Moment;
 use ctxpin_model::token::{TokenRecord, TokenRequest};
@@ -37,6 +37,8 @@ struct TokensPage {
     tabs: Vec<TabLink>,
     rows: Vec<Row>,
     next: Option<String>,
+    /// The scopes that the caller's session can give to a token.
+    choices: Vec<ScopeChoice>,
     create: Command,
     /// A token that was just made. No other response shows it.
     secret: Option<String>,
@@ -58,6 +60,31 @@ struct Row {
     expires: Option<Time>,
     has_expired: bool,
     revoked: Option<Time>,
+    may_revoke: bool,
+}
+
+/// A scope as a choice of the form.
+struct ScopeChoice {
+    word: &'static str,
+    words: &'static str,
+    is_chosen: bool,
+}
+
+impl ScopeChoice {
+    fn new(scope: Scope) -> Self {
+        let (words, is_chosen) = match scope {
+            Scope::Read => ("Read texts", true),
+            Scope::Write => ("Move pins, make and change chats", true),
+            Scope::Provision => ("Make agents for others", false),
+            Scope::Admin => ("Manage users, their quotas and their tokens", false),
+        };
+        let word = scope.as_str();
+        Self {
+            word,
+            words,
+            is_chosen,
+        }
+    }
 }
 
 /// Shows the page.
@@ -79,18 +106,32 @@ async fn shown(
     let overview = overview::read(&app.service, caller.credential).await?;
     let tokens = people::tokens(&app.service, caller.credential, &asked).await?;
     require_items(cursor, &tokens.items)?;
-    let tabs = tabs(Tab::Tokens, overview.user.roles);
     let frame = Frame::of(app, caller, overview, Place::Settings, "Tokens");
     let now = frame.now;
+    let scopes = frame.scopes();
+    // A token gives none that it lacks, and only an admin can use the last one.
+    let is_given = |scope: &Scope| {
+        scopes.has(*scope) && (*scope != Scope::Admin || frame.may(Operation::UserList))
+    };
+    let may_revoke = frame.may(Operation::TokenRevoke);
     let command = "ctxpin token create --label LABEL --scope read --scope write";
     html(&TokensPage {
-        frame,
-        tabs,
+        tabs: tabs(Tab::Tokens, &frame),
         rows: tokens
             .items
             .into_iter()
-            .map(|token| Row::new(token, now))
+            .map(|token| Row {
+                may_revoke: may_revoke && require_no_wider(scopes, token.scopes).is_ok(),
+                ..Row::new(token, now)
+            })
             .collect(),
+        choices: Scope::ALL
+            .iter()
+            .copied()
+            .filter(is_given)
+            .map(ScopeChoice::new)
+            .collect(),
+        frame,
         next: tokens.next.map(|next| format!("/settings?cursor={next}")),
         create: Command::new("Create", command),
         secret,
@@ -112,6 +153,7 @@ impl Row {
             has_expired: token.expires_at.is_some_and(|at| at <= now),
             used: token.last_used_at.map(|at| Time::ago(at, now)),
             revoked: token.revoked_at.map(|at| Time::ago(at, now)),
+            may_revoke: false,
         }
     }
 }

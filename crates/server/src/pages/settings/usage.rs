@@ -55,10 +55,12 @@ pub(crate) async fn page(
     let of_other = query.user.map(UserId::from);
     let usage = quotas::usage(&app.service, caller.credential, of_other).await?;
     let overview = overview::read(&app.service, caller.credential).await?;
+    let of_other = of_other.filter(|user| *user != overview.user.id);
+    let frame = Frame::of(&app, &caller, overview, Place::Settings, "Usage");
     html(&UsagePage {
-        tabs: tabs(Tab::Usage, overview.user.roles),
-        of_other: of_other.filter(|user| *user != overview.user.id),
-        frame: Frame::of(&app, &caller, overview, Place::Settings, "Usage"),
+        tabs: tabs(Tab::Usage, &frame),
+        of_other,
+        frame,
         rows: Stock::ALL
             .iter()
             .map(|stock| Row::new(*stock, &usage))

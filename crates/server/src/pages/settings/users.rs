@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use ctxpin_model::access::{Role, Roles};
+use ctxpin_model::access::{Operation, Role, Roles};
 use ctxpin_model::id::UserId;
 use ctxpin_model::user::{UserChange, UserRecord};
 use ctxpin_operations::{overview, people};
@@ -29,6 +29,7 @@ struct UsersPage {
     frame: Frame,
     tabs: Vec<TabLink>,
     rows: Vec<Row>,
+    may_change: bool,
     next: Option<String>,
     create: Command,
 }
@@ -50,9 +51,11 @@ pub(crate) async fn page(
     let users = people::users(&app.service, caller.credential, &asked).await?;
     require_items(query.cursor.as_deref(), &users.items)?;
     let overview = overview::read(&app.service, caller.credential).await?;
+    let frame = Frame::of(&app, &caller, overview, Place::Settings, "Users");
     html(&UsersPage {
-        tabs: tabs(Tab::Users, overview.user.roles),
-        frame: Frame::of(&app, &caller, overview, Place::Settings, "Users"),
+        tabs: tabs(Tab::Users, &frame),
+        may_change: frame.may(Operation::UserChange),
+        frame,
         rows: users.items.into_iter().map(Row::new).collect(),
         next: users
             .next
