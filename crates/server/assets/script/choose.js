@@ -34,7 +34,7 @@ function countChoices() {
   }
 }
 
-/** Clears the choice that a form has sent. */
+/** Clears the choice of a form. */
 function clearChoice(form) {
   for (const box of boxesOf(form)) box.checked = false;
   countChoices();

@@ -43,8 +43,9 @@ async function send(form, submitter) {
   if (response.ok) {
     form.closest("dialog")?.close();
     form.closest("details.menu, details.inline")?.removeAttribute("open");
+    // Boxes that the page ticks are ticked again, and chosen rows are not.
     form.reset();
-    clearChoice(form);
+    countChoices();
   }
   takeAnswer(answer, response);
   const goBack = keepPlace();
@@ -57,7 +58,11 @@ function takeAnswer(answer, response) {
   const elements = [...answer.body.children];
   for (const element of elements) {
     const old = element.id && document.getElementById(element.id);
-    if (old) morph(old, element);
+    if (old) {
+      // Versions tell renderings of the page apart. The answer to a write always shows.
+      delete old.dataset.version;
+      morph(old, element);
+    }
     if (element.matches(".toast")) showToast(document.adoptNode(element));
   }
   if (elements.length === 0 && !response.ok) {

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use ctxpin_browser::Chromium;
 use ctxpin_protocol::http::chats::ChatQuery;
+use ctxpin_protocol::http::page::PageQuery;
 use ctxpin_protocol::http::people::{TokenCreate, TokenRevoke, UserChange, UserCreate};
 use ctxpin_testing::workspace::Workspace;
 use reqwest::Method;
@@ -378,6 +379,46 @@ async fn a_page_that_the_browser_kept_is_loaded_again() -> Result<()> {
         )
         .await?;
     browser.until(&format!("!window.left && {LIVE}")).await?;
+    browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn each_new_token_is_shown_once() -> Result<()> {
+    let server = Server::start().await;
+    let mut browser = signed_in(&server, "/settings").await?;
+    let shown = "document.querySelector('#token-made code')?.textContent";
+    let mut before = serde_json::Value::Null;
+    for label in ["first", "second"] {
+        browser
+            .evaluate(&format!(
+                "document.querySelector('input[name=label]').value = '{label}'; true"
+            ))
+            .await?;
+        browser
+            .evaluate("document.querySelector('input[name=scope][value=admin]').checked = true")
+            .await?;
+        browser
+            .click("form[action='/settings/tokens'] .primary")
+            .await?;
+        browser
+            .until(&format!(
+                "{shown} && {shown} !== {before} && \
+                 [...document.querySelectorAll('.token-row b')].some((b) => b.textContent === '{label}')"
+            ))
+            .await?;
+        before = browser.evaluate(shown).await?;
+        let tokens = server.client.tokens(&PageQuery::default()).await?.items;
+        assert_eq!(tokens[0].label.as_deref(), Some(label));
+        assert_eq!(tokens[0].scopes, ["read", "write", "admin"]);
+    }
+    // News of others leave it there.
+    create_chat(&server, None, "Another chat").await;
+    browser
+        .until("document.querySelector('a[href=\"/chats\"] .count').textContent === '1'")
+        .await?;
+    assert_eq!(browser.evaluate(shown).await?, before);
     browser.no_errors()?;
     server.stop().await;
     Ok(())
