@@ -1,14 +1,17 @@
-//! The search: chats by their titles and ids, and by what they had in force: a text, a context or a snapshot.
+//! The search: chats by their titles and ids, and by what they had in force: a text, a context, a snapshot, or a version
+//! of a workspace, which is the snapshot of one of its heads.
 
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
+use ctxpin_model::agent::{AgentRecord, Head};
 use ctxpin_model::chat::ChatFilter;
 use ctxpin_model::chat_search::ChatSearch;
 use ctxpin_model::exposure::{ChatExposure, ExposedPeriod, HashKind, KnownHash};
 use ctxpin_model::hash::{AnyHash, HashBeginning};
-use ctxpin_model::id::ChatId;
+use ctxpin_model::id::{AgentId, ChatId};
 use ctxpin_model::moment::Moment;
+use ctxpin_model::page::PageRequest;
 use ctxpin_operations::{agents, chats, exposures};
 use ctxpin_protocol::convert::members::chosen_name;
 use ctxpin_protocol::convert::pages::page_request;
@@ -18,6 +21,7 @@ use uuid::Uuid;
 
 use super::answer::see_other;
 use super::caller::PageCaller;
+use super::chat::settings::{WORKSPACES_MAX, WorkspaceChoice};
 use super::chats::{ChatRow, RowEnd};
 use super::frame::{Frame, Place, html};
 use super::parts::number::counted;
@@ -25,6 +29,7 @@ use super::parts::rail::Stand;
 use super::parts::short_id::ShortId;
 use super::parts::text::Text;
 use super::parts::time::Time;
+use super::workspaces::exposed_path;
 use crate::api_error::ApiResult;
 use crate::app::App;
 use crate::params::QueryParams;
@@ -48,6 +53,27 @@ struct SearchPage {
     has_more_hashes: bool,
     /// What the one hash was in force in.
     exposed: Option<Exposed>,
+    /// The workspaces whose versions can be shown.
+    workspaces: Vec<WorkspaceChoice>,
+    /// The versions of the chosen workspace.
+    versions: Option<Versions>,
+}
+
+/// The versions of a workspace, newest first.
+struct Versions {
+    agent: AgentId,
+    workspace: String,
+    rows: Vec<Version>,
+    next: Option<String>,
+}
+
+/// A head of a workspace.
+struct Version {
+    seq: i64,
+    snapshot: ShortId,
+    /// The path of the chats that had it in force.
+    path: String,
+    at: Time,
 }
 
 /// A hash to choose.
@@ -93,6 +119,10 @@ pub(crate) struct SearchQuery {
     titles: Option<String>,
     /// Where the list of chats that had it in force continues.
     cursor: Option<String>,
+    /// The workspace whose versions are shown.
+    agent: Option<Uuid>,
+    /// The number of the head below which they continue.
+    before: Option<i64>,
 }
 
 /// Shows the page. A whole id leads to its chat or its workspace.
@@ -114,6 +144,8 @@ pub(crate) async fn page(
         hashes: Vec::new(),
         has_more_hashes: false,
         exposed: None,
+        workspaces: Vec::new(),
+        versions: None,
         frame,
     };
     if page.is_asked {
@@ -129,6 +161,11 @@ pub(crate) async fn page(
             page.find_exposed(&app, &caller, &beginning, query.cursor.as_deref())
                 .await?;
         }
+    }
+    if !page.is_asked {
+        let agent = query.agent.map(AgentId::from);
+        page.find_versions(&app, &caller, agent, query.before)
+            .await?;
     }
     html(&page)
 }
@@ -166,9 +203,7 @@ impl SearchPage {
         let asked = page_request(cursor, None)?;
         let found = chats::summaries(&app.service, caller.credential, &filter, &asked).await?;
         let rows = found.items.iter();
-        self.named = rows
-            .map(|line| ChatRow::new(line, &self.frame))
-            .collect();
+        self.named = rows.map(|line| ChatRow::new(line, &self.frame)).collect();
         self.more_named = found.next.map(|next| self.path("titles", next));
         Ok(())
     }
@@ -204,6 +239,44 @@ impl SearchPage {
         Ok(())
     }
 
+    /// Reads the workspaces to choose from, and the versions of the chosen one.
+    async fn find_versions(
+        &mut self,
+        app: &App,
+        caller: &PageCaller,
+        chosen: Option<AgentId>,
+        before: Option<i64>,
+    ) -> ApiResult<()> {
+        let (service, credential) = (&app.service, caller.credential);
+        let newest = PageRequest::newest(WORKSPACES_MAX);
+        let agents = agents::list(service, credential, &newest).await?;
+        let choice = |agent: AgentRecord| WorkspaceChoice::new(agent, chosen);
+        self.workspaces = agents.items.into_iter().map(choice).collect();
+        let Some(agent) = chosen else {
+            return Ok(());
+        };
+        let asked = PageRequest {
+            after: before,
+            ..page_request(None, None)?
+        };
+        let read = agents::read(service, credential, agent).await?;
+        let heads = agents::heads(service, credential, agent, &asked).await?;
+        let now = self.frame.now;
+        self.versions = Some(Versions {
+            agent,
+            workspace: read.workspace.clone(),
+            rows: heads
+                .items
+                .iter()
+                .map(|head| Version::new(head, now))
+                .collect(),
+            next: heads
+                .next
+                .map(|next| format!("/search?agent={agent}&before={next}")),
+        });
+        Ok(())
+    }
+
     /// Returns whether there was a search and it found nothing, not even a hash that was never in force.
     fn has_nothing(&self) -> bool {
         let is_unknown =
@@ -218,6 +291,17 @@ impl SearchPage {
     /// Returns whether the text has the form of a hash or of its beginning.
     fn is_hash(&self) -> bool {
         self.query.parse::<HashBeginning>().is_ok()
+    }
+}
+
+impl Version {
+    fn new(head: &Head, now: Moment) -> Self {
+        Self {
+            seq: head.seq,
+            snapshot: ShortId::of_snapshot(head.snapshot),
+            path: exposed_path(head),
+            at: Time::clock(head.received_at, now),
+        }
     }
 }
 

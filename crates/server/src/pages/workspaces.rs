@@ -74,6 +74,8 @@ struct Workspace {
 struct HeadRow {
     seq: i64,
     snapshot: ShortId,
+    /// The path of the chats that had it in force.
+    exposed: String,
     at: Time,
     ago: Time,
 }
@@ -200,11 +202,17 @@ impl Workspace {
     }
 }
 
+/// Returns the path of the chats that had a head in force.
+pub(super) fn exposed_path(head: &Head) -> String {
+    format!("/search?q={}", head.snapshot)
+}
+
 impl HeadRow {
     fn new(head: &Head, now: Moment) -> Self {
         Self {
             seq: head.seq,
             snapshot: ShortId::of_snapshot(head.snapshot),
+            exposed: exposed_path(head),
             at: Time::clock(head.received_at, now),
             ago: Time::ago(head.received_at, now),
         }

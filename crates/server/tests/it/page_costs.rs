@@ -113,7 +113,9 @@ impl<'s> Scene<'s> {
         .map(str::to_owned)
         .into();
         paths.push(format!("/changes/{change}"));
-        paths.push(format!("/workspaces/{}", self.agent.id));
+        let agent = self.agent.id;
+        paths.push(format!("/workspaces/{agent}"));
+        paths.push(format!("/search?agent={agent}"));
         let hash = edition(0, 2).snapshot().resources[0].body().unwrap();
         paths.push(format!("/search?q={hash}"));
         let drifted = [
@@ -150,8 +152,10 @@ fn pattern(path: &str) -> String {
         false => part,
     });
     let path = parts.collect::<Vec<_>>().join("/");
-    match query.split_once("sha256:") {
-        Some((before, _)) => format!("{path}?{before}HASH"),
+    let hash = query.split_once("sha256:");
+    match hash.or(query.split_once("agent=")) {
+        Some((before, _)) if hash.is_some() => format!("{path}?{before}HASH"),
+        Some((before, _)) => format!("{path}?{before}agent=ID"),
         None if query.is_empty() => path,
         None => format!("{path}?{query}"),
     }

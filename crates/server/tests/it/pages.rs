@@ -188,6 +188,10 @@ async fn pages_as_reviewed(server: Server) {
     check_golden("workspace-new", &connect);
     connects_a_workspace(&server, &browser, &connect).await;
     check_golden("search", &browser.page("/search").await);
+    check_golden(
+        "search-versions",
+        &browser.page(&format!("/search?agent={}", agent.id)).await,
+    );
     let text = first.snapshot().resources[0].body().unwrap();
     check_golden(
         "search-found",

@@ -94,6 +94,7 @@ pub async fn set(server: &Server, content: &Content) -> Vec<String> {
     .into();
     paths.push(format!("/changes/{change}"));
     paths.push(format!("/workspaces/{}", agent.id));
+    paths.push(format!("/search?agent={}", agent.id));
     paths.push(format!("/search?q={hash}"));
     paths.push(format!("/search?q={}", "0".repeat(64)));
     for chat in [waiting, kept, clean, archived, failed, loose] {
