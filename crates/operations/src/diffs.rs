@@ -1,26 +1,26 @@
-//! Diffs between a chat's pin and its agent's head, or between two pins, with their texts.
+//! Diffs between a chat's pin and its agent's head, between two pins, or between two heads, with their texts.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ctxpin_model::access::Operation;
-use ctxpin_model::chat::ChatRecord;
 use ctxpin_model::diff::effect::Sides;
 use ctxpin_model::diff::lines::{ALL_LINES, Bounds, CONTEXT_LINES};
 use ctxpin_model::diff::texts::{Budget, Difference, pairs};
 use ctxpin_model::diff::{Change, Subject, changes};
 use ctxpin_model::hash::{BlobHash, SnapshotId};
-use ctxpin_model::id::ChatId;
+use ctxpin_model::id::{AgentId, ChatId, UserId};
 use ctxpin_model::resource::{Bodies, Resource, ResourceId};
 use ctxpin_model::token::Credential;
 use ctxpin_model::treatment::TreatedSnapshot;
+use ctxpin_render::renderer::Renderer;
 use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::{Granted, object, right};
 
 use crate::contexts::renderer_of;
 use crate::error::{Error, Result};
-use crate::frame::read_bodies;
+use crate::frame::{read_agent_bodies, read_bodies};
 use crate::prompts::weight;
 use crate::service::Service;
 use crate::workshop::{Watch, is_light};
@@ -40,9 +40,9 @@ const COMPARING_TIME_MAX: Duration = Duration::from_secs(2);
 /// A request to compare two snapshots.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct DiffRequest {
-    /// A snapshot in the chat's history. `None` stands for the pin.
+    /// A snapshot in the chat's history or in the agent's timeline. `None` stands for the chat's pin.
     pub from: Option<SnapshotId>,
-    /// A snapshot in the chat's history, or the head. `None` stands for the head.
+    /// A snapshot in the chat's history or in the agent's timeline, or the head. `None` stands for the head.
     pub to: Option<SnapshotId>,
     /// Compares only this resource, which either side may have.
     pub resource: Option<ResourceId>,
@@ -73,17 +73,40 @@ pub async fn diff(
     chat: ChatId,
     request: DiffRequest,
 ) -> Result<DiffView> {
-    let operation = Operation::DiffRead;
-    let (mut transaction, granted) = read_bodies(service, credential, operation, chat).await?;
-    let user = granted.actor().user().unwrap_or(granted.owner());
-    let record = granted.record()?;
-    let compared = Compared::read(&mut transaction, &granted, record, request).await?;
+    compare(service, credential, Compares::Chat(chat), request).await
+}
+
+/// Compares two snapshots of an agent's timeline. `request` names both. Changes beyond 1 MiB are left out, as in
+/// [`diff`].
+///
+/// # Errors
+///
+/// Returns [`Error::Busy`] if too many of the user's requests wait already, and [`Error::Store`] if the caller
+/// may not read the bodies of the agent's heads.
+pub async fn of_heads(
+    service: &Service,
+    credential: Credential,
+    agent: AgentId,
+    request: DiffRequest,
+) -> Result<DiffView> {
+    compare(service, credential, Compares::Agent(agent), request).await
+}
+
+async fn compare(
+    service: &Service,
+    credential: Credential,
+    compares: Compares,
+    request: DiffRequest,
+) -> Result<DiffView> {
+    let (mut transaction, reader) = compares.read(service, credential).await?;
+    let user = reader.user();
+    let compared = Compared::read(&mut transaction, &reader, request).await?;
     let compared = Arc::new(compared);
     if is_light(compared.weight()) {
         let changes = compared.changes();
         let plan = Plan::of(&changes, request);
         if is_light(plan.bytes) {
-            let bodies = compared.bodies(&mut transaction, &granted, &plan).await?;
+            let bodies = compared.bodies(&mut transaction, &reader, &plan).await?;
             drop(transaction);
             let watch = Watch::lasting(COMPARING_TIME_MAX);
             let differences = compared.differences(&changes, &plan, &bodies, &watch);
@@ -98,8 +121,8 @@ pub async fn diff(
     let planning = Arc::clone(&compared);
     let plan = move |_: &Watch| Plan::of(&planning.changes(), request);
     let plan = slot.run(COMPARING_TIME_MAX, plan).await?;
-    let (mut transaction, granted) = read_bodies(service, credential, operation, chat).await?;
-    let bodies = compared.bodies(&mut transaction, &granted, &plan).await?;
+    let (mut transaction, reader) = compares.read(service, credential).await?;
+    let bodies = compared.bodies(&mut transaction, &reader, &plan).await?;
     drop(transaction);
     let comparing = Arc::clone(&compared);
     let differences = move |watch: &Watch| {
@@ -113,6 +136,108 @@ pub async fn diff(
     })
 }
 
+/// The object whose snapshots are compared.
+#[derive(Debug, Clone, Copy)]
+enum Compares {
+    Chat(ChatId),
+    Agent(AgentId),
+}
+
+/// The grant that reads the snapshots and the bodies.
+enum Reader {
+    Chat(Granted<object::Chat, right::Body>),
+    Agent(Granted<object::Agent, right::Body>),
+}
+
+impl Compares {
+    async fn read(
+        self,
+        service: &Service,
+        credential: Credential,
+    ) -> Result<(Transaction, Reader)> {
+        let operation = Operation::DiffRead;
+        Ok(match self {
+            Self::Chat(chat) => {
+                let read = read_bodies(service, credential, operation, chat).await?;
+                (read.0, Reader::Chat(read.1))
+            }
+            Self::Agent(agent) => {
+                let read = read_agent_bodies(service, credential, operation, agent).await?;
+                (read.0, Reader::Agent(read.1))
+            }
+        })
+    }
+}
+
+impl Reader {
+    /// Returns the user for whom the comparison works.
+    fn user(&self) -> UserId {
+        let (actor, owner) = match self {
+            Self::Chat(chat) => (chat.actor(), chat.owner()),
+            Self::Agent(agent) => (agent.actor(), agent.owner()),
+        };
+        actor.user().unwrap_or(owner)
+    }
+
+    /// Returns the pin and the head.
+    fn usual_sides(&self) -> Result<[Option<SnapshotId>; 2]> {
+        Ok(match self {
+            Self::Chat(chat) => {
+                let chat = chat.record()?;
+                let pin = chat.pin.as_ref().map(|pin| pin.pin.snapshot);
+                [pin, chat.head.map(|head| head.snapshot)]
+            }
+            Self::Agent(agent) => [None, agent.record()?.head.map(|head| head.snapshot)],
+        })
+    }
+
+    async fn snapshot(
+        &self,
+        transaction: &mut Transaction,
+        id: SnapshotId,
+    ) -> Result<Arc<TreatedSnapshot>> {
+        let (found, unknown) = match self {
+            Self::Chat(chat) => (
+                chat.snapshot(transaction, id).await?,
+                "neither in the chat's history nor its agent's head; see the history for what can be compared",
+            ),
+            Self::Agent(agent) => (
+                agent.snapshot(transaction, id).await?,
+                "not in the agent's timeline; see the timeline for what can be compared",
+            ),
+        };
+        found.ok_or_else(|| Error::Invalid(format!("{id} is {unknown}")))
+    }
+
+    async fn bodies_of(
+        &self,
+        transaction: &mut Transaction,
+        snapshot: &TreatedSnapshot,
+        hashes: &BTreeSet<BlobHash>,
+    ) -> Result<Bodies> {
+        Ok(match self {
+            Self::Chat(chat) => chat.bodies_of(transaction, snapshot, hashes).await?,
+            Self::Agent(agent) => agent.bodies_of(transaction, snapshot, hashes).await?,
+        })
+    }
+
+    /// Returns whether tools are compared.
+    fn with_tools(&self) -> Result<bool> {
+        Ok(match self {
+            Self::Chat(chat) => chat.record()?.tools.pins_tools(),
+            Self::Agent(_) => true,
+        })
+    }
+
+    /// Returns the number of the renderer whose treatments are compared.
+    fn renderer(&self) -> Result<i64> {
+        Ok(match self {
+            Self::Chat(chat) => renderer_of(chat.record()?),
+            Self::Agent(_) => Renderer::CURRENT.number(),
+        })
+    }
+}
+
 impl DiffView {
     /// Returns the id of the first snapshot.
     pub fn pinned(&self) -> Option<SnapshotId> {
@@ -122,6 +247,13 @@ impl DiffView {
     /// Returns the id of the second snapshot.
     pub fn head(&self) -> Option<SnapshotId> {
         self.compared.head.as_ref().map(|(id, _)| *id)
+    }
+
+    /// Returns the working directory of the second snapshot, or of the first without a second.
+    pub fn directory(&self) -> Option<&str> {
+        let Compared { pinned, head, .. } = &*self.compared;
+        let (_, snapshot) = head.as_ref().or(pinned.as_ref())?;
+        snapshot.facts.directory.as_deref()
     }
 
     /// Returns the changes, in order. `None` stands for a difference that is too large for the response; the
@@ -161,7 +293,8 @@ struct Compared {
     head: Option<(SnapshotId, Arc<TreatedSnapshot>)>,
     /// Whether tools are compared.
     with_tools: bool,
-    /// The number of the renderer of the chat's prompt. The comparison uses its treatments of both sides.
+    /// The number of the renderer of the chat's prompt, or of the newest one for an agent's heads. The comparison uses
+    /// its treatments of both sides.
     renderer: i64,
 }
 
@@ -212,31 +345,25 @@ impl Plan {
 impl Compared {
     async fn read(
         transaction: &mut Transaction,
-        granted: &Granted<object::Chat, right::Body>,
-        chat: &ChatRecord,
+        reader: &Reader,
         request: DiffRequest,
     ) -> Result<Self> {
-        let pin = chat.pin.as_ref().map(|pin| pin.pin.snapshot);
-        let from = request.from.or(pin);
-        let to = request.to.or(chat.head.map(|head| head.snapshot));
+        let [pin, head] = reader.usual_sides()?;
         let mut sides = [None, None];
-        for (side, id) in sides.iter_mut().zip([from, to]) {
+        for (side, id) in sides
+            .iter_mut()
+            .zip([request.from.or(pin), request.to.or(head)])
+        {
             if let Some(id) = id {
-                let snapshot = granted.snapshot(transaction, id).await?;
-                let unknown = || {
-                    Error::Invalid(format!(
-                        "{id} is neither in the chat's history nor its agent's head; see the history for what can be compared"
-                    ))
-                };
-                *side = Some((id, snapshot.ok_or_else(unknown)?));
+                *side = Some((id, reader.snapshot(transaction, id).await?));
             }
         }
         let [pinned, head] = sides;
         Ok(Self {
             pinned,
             head,
-            with_tools: chat.tools.pins_tools(),
-            renderer: renderer_of(chat),
+            with_tools: reader.with_tools()?,
+            renderer: reader.renderer()?,
         })
     }
 
@@ -255,12 +382,12 @@ impl Compared {
     async fn bodies(
         &self,
         transaction: &mut Transaction,
-        granted: &Granted<object::Chat, right::Body>,
+        reader: &Reader,
         plan: &Plan,
     ) -> Result<Bodies> {
         let mut bodies = Bodies::new();
         for (_, snapshot) in [&self.pinned, &self.head].into_iter().flatten() {
-            let of_side = granted.bodies_of(transaction, snapshot, &plan.blobs);
+            let of_side = reader.bodies_of(transaction, snapshot, &plan.blobs);
             bodies.extend(of_side.await?);
         }
         Ok(bodies)

@@ -2,7 +2,7 @@
 
 use ctxpin_model::access::Operation;
 use ctxpin_model::audit::AuditObject;
-use ctxpin_model::id::ChatId;
+use ctxpin_model::id::{AgentId, ChatId};
 use ctxpin_model::token::Credential;
 use ctxpin_store::database::{Attempts, Transaction};
 use ctxpin_store::deed::Deed;
@@ -124,6 +124,30 @@ pub(crate) async fn read_bodies(
         Ok((transaction, granted))
     };
     let object = Some(AuditObject::Chat(chat));
+    audited(service, credential, operation, object, granted.await).await
+}
+
+/// Begins a transaction that reads the bodies of an agent's heads. Records a refusal in the audit log, like
+/// [`read_bodies`].
+///
+/// # Errors
+///
+/// Returns the refusal.
+pub(crate) async fn read_agent_bodies(
+    service: &Service,
+    credential: Credential,
+    operation: Operation,
+    agent: AgentId,
+) -> Result<(Transaction, Granted<object::Agent, right::Body>)> {
+    let caller = service.caller(credential);
+    let granted = async {
+        let mut transaction = service.database.read().await?;
+        let granted = transaction
+            .grant_agent_body(&caller, operation, agent)
+            .await?;
+        Ok((transaction, granted))
+    };
+    let object = Some(AuditObject::Agent(agent));
     audited(service, credential, operation, object, granted.await).await
 }
 

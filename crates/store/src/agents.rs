@@ -1,5 +1,7 @@
 //! Agents, their sessions and their heads.
 
+use std::sync::Arc;
+
 use ctxpin_model::agent::{AgentRecord, Head};
 
 use ctxpin_model::drift::Hashes;
@@ -7,12 +9,14 @@ use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::id::{AgentId, ProcessId, UserId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::snapshot::Addresses;
+use ctxpin_model::treatment::TreatedSnapshot;
 use ctxpin_model::warning::{self, Note};
 
 use crate::database::Transaction;
 use crate::error::{Error, Result};
-use crate::grant::{Granted, Owned, object::Account, object::Agent, right::Write};
+use crate::grant::{Granted, Owned, object::Account, object::Agent, right::Body, right::Write};
 use crate::query::Query;
+use crate::snapshots;
 use crate::values::{Columns, Row, columns};
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
 
@@ -285,6 +289,36 @@ impl<R> Granted<Agent, R> {
             })
             .await?;
         Ok(Page::of(heads, page.limit, |head| head.seq))
+    }
+}
+
+impl Granted<Agent, Body> {
+    /// Returns the snapshot of that id if it is in the agent's timeline.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
+    pub async fn snapshot(
+        &self,
+        transaction: &mut Transaction,
+        id: SnapshotId,
+    ) -> Result<Option<Arc<TreatedSnapshot>>> {
+        let agent = self.id();
+        let transaction = self.within(transaction)?;
+        let found = transaction
+            .query(
+                "select snapshot_id from agent_heads where agent_id = $1 and snapshot_id = $2 limit 1",
+            )
+            .bind(&agent)
+            .bind(&id)
+            .optional(|row| row.take::<SnapshotId>())
+            .await?;
+        match found {
+            Some(id) => Ok(snapshots::read_all(transaction, &[id].into())
+                .await?
+                .remove(&id)),
+            None => Ok(None),
+        }
     }
 }
 

@@ -727,6 +727,25 @@ impl<R: UsesBodies> Granted<Chat, R> {
     }
 }
 
+impl<O: Grantable> Granted<O, Body> {
+    /// Returns the bytes of those of `hashes` that `snapshot` stores. The caller must have got `snapshot`
+    /// through this object.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
+    pub async fn bodies_of(
+        &self,
+        transaction: &mut Transaction,
+        snapshot: &Snapshot,
+        hashes: &BTreeSet<BlobHash>,
+    ) -> Result<Bodies> {
+        let stored = snapshot.stored();
+        let hashes = hashes.intersection(&stored).copied().collect();
+        blobs::read(self.within(transaction)?, &hashes).await
+    }
+}
+
 impl Granted<Chat, Body> {
     /// Returns the snapshot of that id if the chat's history or one of its turns names it, or if it is the
     /// head of the chat's agent.
@@ -769,22 +788,5 @@ impl Granted<Chat, Body> {
         hashes: &BTreeSet<BlobHash>,
     ) -> Result<Bodies> {
         bodies_of_all(self.within(transaction)?, snapshots, hashes).await
-    }
-
-    /// Returns the bytes of those of `hashes` that `snapshot` stores. The caller must have got `snapshot`
-    /// through this chat.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the database does.
-    pub async fn bodies_of(
-        &self,
-        transaction: &mut Transaction,
-        snapshot: &Snapshot,
-        hashes: &BTreeSet<BlobHash>,
-    ) -> Result<Bodies> {
-        let stored = snapshot.stored();
-        let hashes = hashes.intersection(&stored).copied().collect();
-        blobs::read(self.within(transaction)?, &hashes).await
     }
 }

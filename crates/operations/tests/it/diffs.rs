@@ -1,5 +1,6 @@
 //! Differences between a pin and a head, with the texts.
 
+use ctxpin_model::access::Refusal;
 use ctxpin_model::diff::Verb;
 use ctxpin_model::diff::effect::{Effect, strongest};
 use ctxpin_model::hash::SnapshotId;
@@ -10,9 +11,10 @@ use ctxpin_operations::diffs::{self, DiffRequest, DiffView};
 use ctxpin_operations::error::Error;
 use ctxpin_testing::chats::TestChat;
 use ctxpin_testing::databases::TestService;
-use ctxpin_testing::people::user;
+use ctxpin_testing::people::{member, user};
 use ctxpin_testing::workspace::Workspace;
 
+use crate::outcome::Outcome;
 use crate::scene::{Scene, agents_md, answered_beside, refusal};
 
 ctxpin_testing::on_both_databases!(
@@ -31,6 +33,7 @@ ctxpin_testing::on_both_databases!(
     a_snapshot_of_another_chat_is_refused,
     without_a_pin_or_a_head_nothing_differs,
     an_auditor_reads_no_diff,
+    two_heads_of_a_timeline_are_compared,
     finding_01_two_diffs_keep_nobody_waiting,
     finding_02_a_diff_has_a_bound,
     one_change_is_asked_for_by_its_resource,
@@ -473,6 +476,44 @@ async fn an_auditor_reads_no_diff(test: &TestService) {
     assert_ne!(refusal(diff(&theirs, None, None).await), "invalid");
     let context = theirs.context().await;
     assert!(!context.tells_bodies);
+}
+
+async fn two_heads_of_a_timeline_are_compared(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    let mut heads = Vec::new();
+    for text in ["one\n", "two\n", "three\n"] {
+        heads.push(scene.push(&agents_md(text)).await.head.unwrap().snapshot);
+    }
+    let (service, owner) = (scene.service, scene.owner);
+    let mut other = scene.other_agent().await;
+    let others = other.push(service, &agents_md("four\n")).await.unwrap();
+    let compare = async |caller, from, to| {
+        let request = DiffRequest {
+            from: Some(from),
+            to: Some(to),
+            ..DiffRequest::default()
+        };
+        diffs::of_heads(service, caller, scene.agent.id, request).await
+    };
+    let diff = compare(owner, heads[0], heads[1]).await.unwrap();
+    assert_eq!(diff.pinned(), Some(heads[0]));
+    assert_eq!(diff.head(), Some(heads[1]));
+    assert_eq!(diff.directory(), Some("/w"));
+    let text = "--- /w/AGENTS.md\n+++ /w/AGENTS.md\n@@ -1 +1 @@\n-one\n+two\n".to_owned();
+    let expected = (Verb::Modified, "/w/AGENTS.md".to_owned(), text);
+    assert_eq!(told(&diff), [expected]);
+    let same = compare(owner, heads[2], heads[2]).await.unwrap();
+    assert!(same.changes().is_empty());
+    let foreign = compare(owner, heads[0], others.head.unwrap().snapshot).await;
+    assert_eq!(refusal(foreign), "invalid");
+
+    let (_, auditor) = user(service, owner, "auditor", "auditor", "read").await;
+    let refused = compare(auditor, heads[0], heads[1]).await;
+    let refused = Outcome::of(&refused);
+    assert_eq!(refused, Outcome::Forbidden(Refusal::NotOwner));
+    let stranger = member(service, owner, "stranger").await;
+    let refused = compare(stranger, heads[0], heads[1]).await;
+    assert_eq!(Outcome::of(&refused), Outcome::NotFound);
 }
 
 /// Returns a workspace with a skill of `count` files.

@@ -22,6 +22,7 @@ pub(crate) mod routes;
 mod search;
 mod settings;
 mod sign_in;
+mod workspace_compare;
 mod workspace_map;
 mod workspaces;
 

@@ -52,6 +52,8 @@ struct WorkspacePage {
     map: Option<Map>,
     notes: Vec<String>,
     heads: Vec<HeadRow>,
+    /// Whether there are two heads whose texts the caller may compare.
+    may_compare: bool,
     chats: Vec<ChatRow>,
     has_more_chats: bool,
     has_more_heads: bool,
@@ -76,6 +78,9 @@ struct HeadRow {
     snapshot: ShortId,
     /// The path of the chats that had it in force.
     exposed: String,
+    /// Whether the head is chosen to be compared from, and to.
+    is_from: bool,
+    is_to: bool,
     at: Time,
     ago: Time,
 }
@@ -102,6 +107,18 @@ pub(crate) async fn list(
     })
 }
 
+/// Reads the id of an agent in a path.
+///
+/// # Errors
+///
+/// Returns `not-found` if the text is no id.
+pub(super) fn agent_id(path: &PathParams) -> ApiResult<AgentId> {
+    path.id("agent").map_err(|_: ApiError| {
+        let detail = "There is no agent of this id, or you may not see it.";
+        ApiError::new(ProblemName::NotFound, detail)
+    })
+}
+
 /// The query of one workspace.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -116,10 +133,7 @@ pub(crate) async fn page(
     path: PathParams,
     QueryParams(query): QueryParams<WorkspaceQuery>,
 ) -> ApiResult<Response> {
-    let id: AgentId = path.id("agent").map_err(|_: ApiError| {
-        let detail = "There is no agent of this id, or you may not see it.";
-        ApiError::new(ProblemName::NotFound, detail)
-    })?;
+    let id = agent_id(&path)?;
     let agent = agents::read(&app.service, caller.credential, id).await?;
     let newest = PageRequest::newest(MAP_HEADS_MAX);
     let heads = agents::heads(&app.service, caller.credential, id, &newest).await?;
@@ -151,13 +165,19 @@ pub(crate) async fn page(
     html(&WorkspacePage {
         workspace: Workspace::new(&agent.agent, now),
         may_refresh: agent.may_refresh,
+        may_compare: heads.items.len() > 1 && frame.may_on(Operation::DiffRead, agent.owner),
         map,
         notes: notes.collect(),
         heads: heads
             .items
             .iter()
             .take(SHOWN_MAX as usize)
-            .map(|head| HeadRow::new(head, now))
+            .enumerate()
+            .map(|(index, head)| HeadRow {
+                is_from: index == 1,
+                is_to: index == 0,
+                ..HeadRow::new(head, now)
+            })
             .collect(),
         chats: chats
             .items
@@ -213,6 +233,8 @@ impl HeadRow {
             seq: head.seq,
             snapshot: ShortId::of_snapshot(head.snapshot),
             exposed: exposed_path(head),
+            is_from: false,
+            is_to: false,
             at: Time::clock(head.received_at, now),
             ago: Time::ago(head.received_at, now),
         }

@@ -184,6 +184,8 @@ async fn pages_as_reviewed(server: Server) {
         "workspace",
         &browser.page(&format!("/workspaces/{}", agent.id)).await,
     );
+    let compare = format!("/workspaces/{}/compare?from=1&to=2", agent.id);
+    check_golden("workspace-compare", &browser.page(&compare).await);
     let connect = browser.page("/workspaces/new").await;
     check_golden("workspace-new", &connect);
     connects_a_workspace(&server, &browser, &connect).await;

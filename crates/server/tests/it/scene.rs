@@ -93,7 +93,13 @@ pub async fn set(server: &Server, content: &Content) -> Vec<String> {
     .map(str::to_owned)
     .into();
     paths.push(format!("/changes/{change}"));
-    paths.push(format!("/workspaces/{}", agent.id));
+    for page in [
+        "",
+        "/compare?from=1&to=3",
+        "/compare?from=2&to=3&view=split",
+    ] {
+        paths.push(format!("/workspaces/{}{page}", agent.id));
+    }
     paths.push(format!("/search?agent={}", agent.id));
     paths.push(format!("/search?q={hash}"));
     paths.push(format!("/search?q={}", "0".repeat(64)));

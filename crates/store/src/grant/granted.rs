@@ -191,6 +191,22 @@ impl Transaction {
         self.granted_checked(access, agent, checked)
     }
 
+    /// Grants reading the bodies of an agent's heads.
+    ///
+    /// # Errors
+    ///
+    /// Returns the refusal if the caller may not do the operation, which is [`Error::NotFound`] if the caller may
+    /// not read the bodies.
+    pub async fn grant_agent_body(
+        &mut self,
+        caller: &Caller,
+        operation: Operation,
+        agent: AgentId,
+    ) -> Result<Granted<object::Agent, right::Body>> {
+        let granted = self.grant_agent(caller, operation, agent).await?;
+        granted.bodies().ok_or(Error::NotFound("agent"))
+    }
+
     /// Grants using the bodies of an agent inside an operation, such as to render its head for a chat.
     ///
     /// # Errors
@@ -495,9 +511,9 @@ impl<R> Granted<object::Agent, R> {
     }
 }
 
-impl<R> Granted<object::Chat, R> {
-    /// Returns the grant for reading this chat's bodies, if the operation may return them to the caller.
-    pub fn bodies(&self) -> Option<Granted<object::Chat, right::Body>> {
+impl<O: Grantable, R> Granted<O, R> {
+    /// Returns the grant for reading the object's bodies, if the operation may return them to the caller.
+    pub fn bodies(&self) -> Option<Granted<O, right::Body>> {
         self.tells_bodies().then(|| Granted {
             id: self.id,
             access: self.access,

@@ -295,8 +295,11 @@ async fn on_bodies(
     let page = PageRequest::newest(9);
     match operation {
         Operation::DiffRead => {
-            let diff = diffs::diff(service, by, chat, DiffRequest::default()).await;
-            vec![Outcome::of(&diff)]
+            let request = DiffRequest::default();
+            vec![
+                Outcome::of(&diffs::diff(service, by, chat, request).await),
+                Outcome::of(&diffs::of_heads(service, by, objects.agent, request).await),
+            ]
         }
         Operation::ResourceRead => {
             let resource = ResourceId::of(Kind::InstructionFile, "/w/AGENTS.md");

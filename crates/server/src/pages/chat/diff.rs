@@ -360,7 +360,7 @@ fn facts(file: &FileDifference) -> Vec<String> {
             };
             let (pinned, head) = (size(pinned), size(head));
             facts.push(format!(
-                "The text is too large to compare here: {pinned} in the pin, {head} in the workspace."
+                "The text is too large to compare here: {pinned} before, {head} after."
             ));
         }
     }
