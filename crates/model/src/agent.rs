@@ -10,6 +10,7 @@ use crate::id::{AgentId, UserId};
 use crate::moment::Moment;
 use crate::pin::Target;
 use crate::quota::{Limit, QuotaWarning};
+use crate::resource::spelled;
 
 /// The time after its last request for which an agent counts as connected. Agents send one at least
 /// every 30 seconds.
@@ -65,7 +66,57 @@ impl PushRefused {
     }
 }
 
+spelled! {
+    /// The state of an agent, in which lists can be filtered.
+    AgentState {
+        /// It has sent a request in the last 90 seconds.
+        Connected = "connected",
+        /// The server refused its last push or upload, whether it is connected or not.
+        Refused = "refused",
+        /// Its last request is longer ago.
+        Gone = "gone",
+        /// It has sent no request yet.
+        New = "new",
+    }
+}
+
+/// The numbers of agents by their state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AgentCounts {
+    pub connected: u64,
+    pub refused: u64,
+    pub gone: u64,
+    pub new: u64,
+}
+
+impl AgentCounts {
+    /// Returns the number of agents in a state.
+    pub fn of(&self, state: AgentState) -> u64 {
+        match state {
+            AgentState::Connected => self.connected,
+            AgentState::Refused => self.refused,
+            AgentState::Gone => self.gone,
+            AgentState::New => self.new,
+        }
+    }
+
+    /// Returns the number of all agents.
+    pub fn all(&self) -> u64 {
+        AgentState::ALL.iter().map(|state| self.of(*state)).sum()
+    }
+}
+
 impl AgentRecord {
+    /// Returns the state of the agent. An agent is in one state at a time.
+    pub fn state(&self, now: Moment) -> AgentState {
+        match (self.refused, self.last_seen_at) {
+            (Some(_), _) => AgentState::Refused,
+            (None, None) => AgentState::New,
+            (None, Some(_)) if self.is_connected(now) => AgentState::Connected,
+            (None, Some(_)) => AgentState::Gone,
+        }
+    }
+
     /// Returns whether the agent has sent a request in the last 90 seconds.
     pub fn is_connected(&self, now: Moment) -> bool {
         is_connected(self.last_seen_at, now)
@@ -74,7 +125,12 @@ impl AgentRecord {
 
 /// Returns whether an agent whose last request came at `last_seen_at` counts as connected.
 pub fn is_connected(last_seen_at: Option<Moment>, now: Moment) -> bool {
-    last_seen_at.is_some_and(|at| at.after(CONNECTED_FOR) >= now)
+    last_seen_at.is_some_and(|at| at >= connected_since(now))
+}
+
+/// Returns the earliest last request of an agent that counts as connected.
+pub fn connected_since(now: Moment) -> Moment {
+    now.before(CONNECTED_FOR)
 }
 
 /// A head of an agent: a snapshot that it pushed and that the server accepted.

@@ -4,7 +4,7 @@
 use std::ops::Deref;
 
 use ctxpin_model::access::{Actor, Operation, Scope, Scopes};
-use ctxpin_model::agent::{AgentRecord, Head};
+use ctxpin_model::agent::{AgentCounts, AgentRecord, AgentState, Head};
 use ctxpin_model::agent::{AgentRequest, Replaces};
 use ctxpin_model::audit::AuditObject;
 use ctxpin_model::id::{AgentId, TokenId};
@@ -202,7 +202,25 @@ pub async fn list(
 ) -> Result<Page<AgentRecord, IdCursor>> {
     let (mut transaction, account) =
         read_account(service, credential, Operation::AgentList).await?;
-    Ok(account.agents(&mut transaction, page).await?)
+    Ok(account.agents(&mut transaction, None, page).await?)
+}
+
+/// Returns a page of the agents that the caller may read and that are in a state, or in any for `None`, newest first,
+/// with the numbers of agents in each state.
+///
+/// # Errors
+///
+/// Returns [`Error::Store`] if the token may not read.
+pub async fn list_by_state(
+    service: &Service,
+    credential: Credential,
+    state: Option<AgentState>,
+    page: &PageRequest<IdCursor>,
+) -> Result<(Page<AgentRecord, IdCursor>, AgentCounts)> {
+    let (mut transaction, account) =
+        read_account(service, credential, Operation::AgentList).await?;
+    let agents = account.agents(&mut transaction, state, page).await?;
+    Ok((agents, account.agent_counts(&mut transaction).await?))
 }
 
 /// An agent with the notes on its workspace.

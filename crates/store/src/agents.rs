@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ctxpin_model::agent::{AgentRecord, Head};
+use ctxpin_model::agent::{AgentCounts, AgentRecord, AgentState, Head, connected_since};
 
 use ctxpin_model::drift::Hashes;
 use ctxpin_model::hash::SnapshotId;
@@ -113,6 +113,20 @@ impl Columns for Option<Head> {
     }
 }
 
+/// Adds the condition that the agent `a` is in a state. `since` is the earliest last request of a connected one.
+fn in_state<'q>(query: Query<'q>, state: AgentState, since: &Moment) -> Query<'q> {
+    match state {
+        AgentState::Refused => query.push("a.refused_at is not null"),
+        AgentState::New => query.push("a.refused_at is null and a.last_seen_at is null"),
+        AgentState::Connected => query
+            .push("a.refused_at is null and a.last_seen_at >= ")
+            .value(since),
+        AgentState::Gone => query
+            .push("a.refused_at is null and a.last_seen_at < ")
+            .value(since),
+    }
+}
+
 async fn read_one(transaction: &mut Transaction, agent: AgentId) -> Result<AgentRecord> {
     transaction
         .query("select ")
@@ -178,7 +192,7 @@ impl Granted<Account, Write> {
 }
 
 impl<R> Granted<Account, R> {
-    /// Returns a page of the agents that the caller may read, newest first.
+    /// Returns a page of the agents that the caller may read, newest first: those in a state, or all for `None`.
     ///
     /// # Errors
     ///
@@ -186,9 +200,40 @@ impl<R> Granted<Account, R> {
     pub async fn agents(
         &self,
         transaction: &mut Transaction,
+        state: Option<AgentState>,
         page: &PageRequest<IdCursor>,
     ) -> Result<Page<AgentRecord, IdCursor>> {
-        self.agents_of(transaction, self.reads_of(), page).await
+        self.agents_of(transaction, self.reads_of(), state, page)
+            .await
+    }
+
+    /// Returns how many agents that the caller may read are in each state.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
+    pub async fn agent_counts(&self, transaction: &mut Transaction) -> Result<AgentCounts> {
+        let (owner, since) = (self.reads_of(), connected_since(self.at()));
+        let mut query = self.within(transaction)?.query("select ");
+        for (index, state) in AgentState::ALL.iter().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            query = query.push(comma).push("cast(count(*) filter (where ");
+            query = in_state(query, *state, &since).push(") as bigint)");
+        }
+        query = query.push(" from agents a where true");
+        if let Some(owner) = &owner {
+            query = query.push(" and a.owner_id = ").value(owner);
+        }
+        query
+            .one(|row| {
+                Ok(AgentCounts {
+                    connected: row.take()?,
+                    refused: row.take()?,
+                    gone: row.take()?,
+                    new: row.take()?,
+                })
+            })
+            .await
     }
 
     /// Returns a page of the caller's own agents, newest first.
@@ -202,15 +247,17 @@ impl<R> Granted<Account, R> {
         page: &PageRequest<IdCursor>,
     ) -> Result<Page<AgentRecord, IdCursor>> {
         let owner = Some(self.owner());
-        self.agents_of(transaction, owner, page).await
+        self.agents_of(transaction, owner, None, page).await
     }
 
     async fn agents_of(
         &self,
         transaction: &mut Transaction,
         owner: Option<UserId>,
+        state: Option<AgentState>,
         page: &PageRequest<IdCursor>,
     ) -> Result<Page<AgentRecord, IdCursor>> {
+        let since = connected_since(self.at());
         let transaction = self.within(transaction)?;
         let mut query = transaction.query("select ").push_all([
             COLUMNS,
@@ -220,6 +267,9 @@ impl<R> Granted<Account, R> {
         ]);
         if let Some(owner) = &owner {
             query = query.push(" and a.owner_id = ").value(owner);
+        }
+        if let Some(state) = state {
+            query = in_state(query.push(" and "), state, &since);
         }
         if let Some(after) = &page.after {
             query = query.push(" and a.id < ").value(after);

@@ -1,5 +1,6 @@
 //! Tests of the operations, below the transport and above the tables, on both databases.
 
+mod agents;
 mod audit;
 mod chats;
 mod clocks;

@@ -23,6 +23,7 @@ mod search;
 mod settings;
 mod sign_in;
 mod workspace_compare;
+mod workspace_delete;
 mod workspace_map;
 mod workspaces;
 

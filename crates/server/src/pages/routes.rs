@@ -6,7 +6,7 @@ use ctxpin_model::access::Operation;
 
 use super::{
     assets, bulk, changes, chat, chats, new_chat, new_workspace, problem, search, settings,
-    sign_in, workspace_compare, workspaces,
+    sign_in, workspace_compare, workspace_delete, workspaces,
 };
 use crate::app::App;
 use crate::limits::MOVE_BYTES_MAX;
@@ -97,6 +97,10 @@ pub(crate) fn page_routes() -> Vec<PageRoute> {
         ),
         PageRoute::new("/workspaces/{agent}", get(workspaces::page)),
         PageRoute::new("/workspaces/{agent}/compare", get(workspace_compare::page)),
+        PageRoute::new(
+            "/workspaces/{agent}/delete",
+            get(workspace_delete::page).post(workspace_delete::delete),
+        ),
         PageRoute::new("/search", get(search::page)),
         PageRoute::new("/settings", get(settings::tokens::page)),
         PageRoute::new("/settings/tokens", post(settings::tokens::create)),

@@ -4,20 +4,23 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use ctxpin_model::access::Operation;
-use ctxpin_model::agent::{AgentRecord, Head};
+use ctxpin_model::agent::{AgentCounts, AgentRecord, AgentState, Head};
 use ctxpin_model::chat::ChatFilter;
 use ctxpin_model::id::AgentId;
 use ctxpin_model::moment::Moment;
 use ctxpin_model::page::PageRequest;
 use ctxpin_operations::{agents, chats};
+use ctxpin_protocol::convert::members::word;
 use ctxpin_protocol::convert::pages::page_request;
 use ctxpin_protocol::problem::ProblemName;
 use serde::Deserialize;
+use uuid::Uuid;
 
 use super::caller::PageCaller;
 use super::chats::{ChatRow, RowEnd};
-use super::cursor::{CursorQuery, require_items};
+use super::cursor::require_items;
 use super::frame::{Frame, Place, html};
+use super::parts::number::Number;
 use super::parts::rail::{Rail, Stand};
 use super::parts::short_id::ShortId;
 use super::parts::text::Text;
@@ -38,8 +41,19 @@ const MAP_HEADS_MAX: i64 = 200;
 #[template(path = "workspaces.html")]
 struct WorkspacesPage {
     frame: Frame,
+    filters: Vec<Filter>,
+    /// Whether there is no workspace in any state.
+    has_none: bool,
     rows: Vec<Workspace>,
     next: Option<String>,
+}
+
+/// A state as a link with the number of its agents.
+struct Filter {
+    label: &'static str,
+    path: String,
+    count: Number,
+    is_current: bool,
 }
 
 /// The page of one workspace.
@@ -49,6 +63,7 @@ struct WorkspacePage {
     frame: Frame,
     workspace: Workspace,
     may_refresh: bool,
+    may_delete: bool,
     map: Option<Map>,
     notes: Vec<String>,
     heads: Vec<HeadRow>,
@@ -85,26 +100,70 @@ struct HeadRow {
     ago: Time,
 }
 
+/// The query of the list.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WorkspacesQuery {
+    /// The only state to show.
+    show: Option<String>,
+    cursor: Option<String>,
+}
+
 /// Shows the list.
 pub(crate) async fn list(
     State(app): State<App>,
     caller: PageCaller,
-    QueryParams(query): QueryParams<CursorQuery>,
+    QueryParams(query): QueryParams<WorkspacesQuery>,
 ) -> ApiResult<Response> {
     let asked = page_request(query.cursor.as_deref(), None)?;
-    let agents = agents::list(&app.service, caller.credential, &asked).await?;
+    let state = query.show.as_deref().map(|text| word("show", text));
+    let state: Option<AgentState> = state.transpose()?;
+    let (agents, counts) =
+        agents::list_by_state(&app.service, caller.credential, state, &asked).await?;
     require_items(query.cursor.as_deref(), &agents.items)?;
     let frame = Frame::read(&app, &caller, Place::Workspaces, "Workspaces").await?;
     let now = frame.now;
     html(&WorkspacesPage {
+        filters: filters(&counts, state),
+        has_none: counts.all() == 0,
         rows: agents
             .items
             .iter()
             .map(|agent| Workspace::new(agent, now))
             .collect(),
-        next: agents.next.map(|next| format!("/workspaces?cursor={next}")),
+        next: agents.next.map(|next| path_of(state, Some(next))),
         frame,
     })
+}
+
+/// Returns the filters in their order.
+fn filters(counts: &AgentCounts, current: Option<AgentState>) -> Vec<Filter> {
+    let of = |state: AgentState| (Some(state), counts.of(state));
+    let filters = [
+        ("All", (None, counts.all())),
+        ("Connected", of(AgentState::Connected)),
+        ("Refused", of(AgentState::Refused)),
+        ("Gone", of(AgentState::Gone)),
+        ("Never connected", of(AgentState::New)),
+    ];
+    let filters = filters.map(|(label, (state, count))| Filter {
+        label,
+        path: path_of(state, None),
+        count: Number(count),
+        is_current: state == current,
+    });
+    filters.into()
+}
+
+/// Returns the path of a page of the list.
+fn path_of(state: Option<AgentState>, cursor: Option<Uuid>) -> String {
+    let state = state.map(|state| format!("show={state}"));
+    let cursor = cursor.map(|cursor| format!("cursor={cursor}"));
+    let parts: Vec<_> = [state, cursor].into_iter().flatten().collect();
+    match parts.is_empty() {
+        true => "/workspaces".to_owned(),
+        false => format!("/workspaces?{}", parts.join("&")),
+    }
 }
 
 /// Reads the id of an agent in a path.
@@ -165,6 +224,7 @@ pub(crate) async fn page(
     html(&WorkspacePage {
         workspace: Workspace::new(&agent.agent, now),
         may_refresh: agent.may_refresh,
+        may_delete: frame.may_on(Operation::AgentDelete, agent.owner),
         may_compare: heads.items.len() > 1 && frame.may_on(Operation::DiffRead, agent.owner),
         map,
         notes: notes.collect(),
@@ -193,11 +253,11 @@ pub(crate) async fn page(
 impl Workspace {
     fn new(agent: &AgentRecord, now: Moment) -> Self {
         let is_connected = agent.is_connected(now);
-        let state = match (agent.refused, is_connected, agent.last_seen_at) {
-            (Some(_), _, _) => "last push refused",
-            (None, true, _) => "connected",
-            (None, false, Some(_)) => "gone",
-            (None, false, None) => "never connected",
+        let state = match agent.state(now) {
+            AgentState::Refused => "last push refused",
+            AgentState::Connected => "connected",
+            AgentState::Gone => "gone",
+            AgentState::New => "never connected",
         };
         Self {
             id: agent.id,

@@ -116,6 +116,7 @@ impl<'s> Scene<'s> {
         let agent = self.agent.id;
         paths.push(format!("/workspaces/{agent}"));
         paths.push(format!("/workspaces/{agent}/compare?from=1&to=2"));
+        paths.push(format!("/workspaces/{agent}/delete"));
         paths.push(format!("/search?agent={agent}"));
         let hash = edition(0, 2).snapshot().resources[0].body().unwrap();
         paths.push(format!("/search?q={hash}"));

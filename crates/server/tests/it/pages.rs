@@ -184,8 +184,17 @@ async fn pages_as_reviewed(server: Server) {
         "workspace",
         &browser.page(&format!("/workspaces/{}", agent.id)).await,
     );
-    let compare = format!("/workspaces/{}/compare?from=1&to=2", agent.id);
-    check_golden("workspace-compare", &browser.page(&compare).await);
+    for (name, path) in [
+        ("workspace-compare", "/compare?from=1&to=2"),
+        ("workspace-delete", "/delete"),
+    ] {
+        let path = format!("/workspaces/{}{path}", agent.id);
+        check_golden(name, &browser.page(&path).await);
+    }
+    check_golden(
+        "workspaces-gone",
+        &browser.page("/workspaces?show=gone").await,
+    );
     let connect = browser.page("/workspaces/new").await;
     check_golden("workspace-new", &connect);
     connects_a_workspace(&server, &browser, &connect).await;

@@ -83,6 +83,7 @@ pub async fn set(server: &Server, content: &Content) -> Vec<String> {
         "/workspaces/new",
         "/chats/00000000-0000-0000-0000-000000000001",
         "/workspaces",
+        "/workspaces?show=refused",
         "/search",
         "/settings",
         "/settings/usage",
@@ -97,6 +98,7 @@ pub async fn set(server: &Server, content: &Content) -> Vec<String> {
         "",
         "/compare?from=1&to=3",
         "/compare?from=2&to=3&view=split",
+        "/delete",
     ] {
         paths.push(format!("/workspaces/{}{page}", agent.id));
     }
