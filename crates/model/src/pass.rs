@@ -7,6 +7,8 @@ use std::time::Duration;
 use hmac::{Hmac, Mac as _};
 use sha2::{Digest, Sha256};
 
+use crate::access::Scopes;
+use crate::moment::Moment;
 use crate::proof::mac;
 use crate::resource::spelled;
 
@@ -64,6 +66,27 @@ pub struct PassBinding(pub [u8; 32]);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected 64 hexadecimal digits")]
 pub struct MalformedPass;
+
+/// A session of the web page, as its user sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionRecord {
+    pub hash: PassHash,
+    /// The label of the token that the session stands for.
+    pub token_label: Option<String>,
+    /// The scopes of that token.
+    pub scopes: Scopes,
+    pub created_at: Moment,
+    /// At most about a minute old while the session is in use. `None` if it was never used.
+    pub last_used_at: Option<Moment>,
+    pub expires_at: Moment,
+}
+
+impl SessionRecord {
+    /// Returns the name of the session among those of its user: the first 16 digits of its hash.
+    pub fn key(&self) -> String {
+        hex::encode(&self.hash[..8])
+    }
+}
 
 impl Pass {
     /// Makes a pass of 32 random bytes.

@@ -354,7 +354,7 @@ async fn token_create_once(
 }
 
 /// Returns the scopes of a user's token, and none for an agent's.
-fn scopes_of(actor: &Actor) -> Scopes {
+pub(crate) fn scopes_of(actor: &Actor) -> Scopes {
     match actor {
         Actor::User { scopes, .. } => *scopes,
         Actor::Agent { .. } | Actor::System => Scopes::default(),

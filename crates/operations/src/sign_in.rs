@@ -1,10 +1,10 @@
 //! Signing in to the web page, and one-time codes. A session stands for a token: its requests act with the
 //! token's scopes, and it ends with the token.
 
-use ctxpin_model::access::Operation;
+use ctxpin_model::access::{Operation, require_no_wider};
 use ctxpin_model::audit::AuditObject;
 use ctxpin_model::moment::Moment;
-use ctxpin_model::pass::{Pass, PassKind};
+use ctxpin_model::pass::{Pass, PassKind, SessionRecord};
 use ctxpin_model::quota::Rate;
 use ctxpin_model::token::Credential;
 use ctxpin_model::user::UserRecord;
@@ -13,7 +13,7 @@ use ctxpin_store::grant::{Caller, Granted, object, right, task};
 use ctxpin_store::passes::{NewPass, PassHolder};
 
 use crate::error::{Error, Result};
-use crate::frame::{audited, commit, retry, write};
+use crate::frame::{audited, commit, read_account, retry, write};
 use crate::people;
 use crate::service::Service;
 
@@ -130,6 +130,82 @@ async fn sign_out_once(service: &Service, session: &Pass) -> Result<()> {
         }
         None => Ok(()),
     }
+}
+
+/// Returns the sessions of the caller's user, the newest first.
+///
+/// # Errors
+///
+/// Returns [`Error::Store`] if the token may not read.
+pub async fn sessions(service: &Service, credential: Credential) -> Result<Vec<SessionRecord>> {
+    let (mut transaction, account) =
+        read_account(service, credential, Operation::TokenList).await?;
+    Ok(account.own_sessions(&mut transaction).await?)
+}
+
+/// The sessions that an operation ends.
+#[derive(Debug, Clone)]
+pub enum Ended<'s> {
+    /// The one with this key ([`SessionRecord::key`]).
+    Keyed(&'s str),
+    /// All but this one, as far as their tokens have no more scopes than the caller's.
+    Others(&'s Pass),
+}
+
+/// Ends sessions of the caller's user, and returns how many. Their open pages notice it at once.
+///
+/// # Errors
+///
+/// Returns [`Error::NotFound`] if the user has no session with the key, and [`Error::Store`] if the caller's token may
+/// not revoke tokens, or not one with the scopes of the session's.
+pub async fn sessions_end(
+    service: &Service,
+    credential: Credential,
+    ended: Ended<'_>,
+) -> Result<u64> {
+    // To end a session takes what a token gives, as its revocation does.
+    let operation = Operation::TokenRevoke;
+    write(service, credential, operation, None, |_| {
+        sessions_end_once(service, credential, &ended)
+    })
+    .await
+}
+
+async fn sessions_end_once(
+    service: &Service,
+    credential: Credential,
+    ended: &Ended<'_>,
+) -> Result<u64> {
+    let caller = service.caller(credential);
+    let mut transaction = service.database.write().await?;
+    let account: Granted<object::Account, right::Write> = transaction
+        .grant_account(&caller, Operation::TokenRevoke)
+        .await?;
+    let own = people::scopes_of(account.actor());
+    let mut sessions = account.own_sessions(&mut transaction).await?;
+    match ended {
+        Ended::Keyed(key) => {
+            sessions.retain(|session| session.key() == **key);
+            let session = sessions.first().ok_or(Error::NotFound("session"))?;
+            require_no_wider(own, session.scopes).map_err(ctxpin_store::error::Error::Forbidden)?;
+        }
+        Ended::Others(kept) => {
+            let kept = kept.hash(service.pass_binding.as_ref());
+            sessions.retain(|session| session.hash != kept && own.covers(session.scopes));
+        }
+    }
+    if sessions.is_empty() {
+        return Ok(0);
+    }
+    let hashes: Vec<_> = sessions.iter().map(|session| session.hash).collect();
+    let count = account.sessions_end(&mut transaction, &hashes).await?;
+    commit(service, transaction, account.sessions_ended()).await?;
+    Ok(count)
+}
+
+/// Returns whether a record is that of a session.
+pub fn is_of(service: &Service, record: &SessionRecord, session: &Pass) -> bool {
+    record.hash == session.hash(service.pass_binding.as_ref())
 }
 
 async fn take(

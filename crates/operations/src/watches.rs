@@ -14,6 +14,7 @@ use ctxpin_model::agent::AgentRecord;
 use ctxpin_model::chat::{ChatFilter, ChatRecord};
 use ctxpin_model::id::{AgentId, ChatId, UserId};
 use ctxpin_model::page::{IdCursor, PAGE_ITEMS_MAX, PageRequest};
+use ctxpin_model::pass::Pass;
 use ctxpin_model::token::Credential;
 use ctxpin_model::watch::{Changed, Detail, Event, Subject};
 use ctxpin_store::grant::{Caller, Granted, object, right};
@@ -25,6 +26,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::error::{Error, Result};
 use crate::news::NewsMark;
 use crate::service::Service;
+use crate::sign_in;
 use crate::wakes::Hint;
 use crate::watching::{OwnLists, WatchPlace};
 use emitted::{EmittedAgent, EmittedChat};
@@ -41,6 +43,8 @@ pub struct Watch {
     credential: Credential,
     subject: Subject,
     detail: Detail,
+    /// The session of the web page that opened the watch.
+    session: Option<Pass>,
     owner: UserId,
     hints: Receiver<Hint>,
     /// Received from `hints` and not handled yet.
@@ -96,6 +100,7 @@ pub async fn watch(
         credential,
         subject,
         detail,
+        session: None,
         owner,
         hints: service.wakes.subscribe(owner),
         taken: VecDeque::new(),
@@ -144,6 +149,11 @@ async fn owner(service: &Service, credential: Credential, subject: Subject) -> R
 }
 
 impl Watch {
+    /// Lets the watch end with this session. It ends as soon as the session does, if the replicas hear of each other.
+    pub fn of_session(self, session: Option<Pass>) -> Self {
+        Self { session, ..self }
+    }
+
     /// Waits for the next event. Returns `None` if the only watched chat was deleted. The future can be dropped
     /// without losing an event.
     ///
@@ -217,10 +227,23 @@ impl Watch {
         self.taken = taken.map(|(topic, at)| Hint { topic, at }).collect();
     }
 
+    /// Checks that the session has not ended.
+    async fn check_session(&self) -> Result<()> {
+        match &self.session {
+            Some(session) => sign_in::session_credential(&self.service, session)
+                .await
+                .map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
     /// Reads what a hint is about, and emits what changed.
     async fn follow(&mut self, hint: Hint) -> Result<()> {
         match (self.subject, hint.topic) {
-            (_, Topic::Account { .. }) => self.check(Operation::ChatList).await,
+            (_, Topic::Account { .. }) => {
+                self.check(Operation::ChatList).await?;
+                self.check_session().await
+            }
             _ if self.detail == Detail::Ids => self.pass_on(hint.topic).await,
             (Subject::Chat(watched), Topic::Everything) => self.read_chat(watched).await,
             (Subject::Chat(watched), Topic::Chat { chat, .. }) if chat == watched => {

@@ -25,7 +25,8 @@ use crate::metrics::OpenWatch;
 /// dead one.
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(15);
 
-/// The interval at which the server looks whether the session of a quiet watch has ended.
+/// The interval at which the server looks whether the session of a quiet watch has ended. It has usually heard of the
+/// end before.
 const SESSION_CHECKED_EVERY: Duration = Duration::from_secs(30);
 
 /// The header that stops nginx and other proxies from buffering events.
@@ -57,6 +58,7 @@ pub(crate) async fn events(
 ) -> ApiResult<Response> {
     let detail = convert::watches::detail(query);
     let watch = watches::watch(&app.service, credential, subject, detail).await?;
+    let watch = watch.of_session(session.clone());
     let events = EventStream {
         watch,
         detail,

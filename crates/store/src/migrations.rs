@@ -51,6 +51,7 @@ const MIGRATIONS: &[Texts] = &[
     migration!(both, "0013_contexts"),
     migration!(both, "0014_audit_filters"),
     migration!(each, "0015_audit_doors"),
+    migration!(each, "0016_session_uses"),
 ];
 
 /// The version of the newest schema that this release knows.

@@ -1,9 +1,11 @@
 //! Passes: sessions of the web page and one-time codes, by the hashes of their secrets.
 
+use std::time::Duration;
+
 use ctxpin_model::access::Actor;
 use ctxpin_model::id::{TokenId, UserId};
 use ctxpin_model::moment::Moment;
-use ctxpin_model::pass::{PassHash, PassKind};
+use ctxpin_model::pass::{PassHash, PassKind, SessionRecord};
 use ctxpin_model::token::Credential;
 
 use crate::database::{Database, Transaction};
@@ -12,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::grant::{Granted, Upkeep, object::Account, right::Write, task};
 use crate::query::Lock;
 use crate::topic::Topic;
-use crate::values::{Columns, Row};
+use crate::values::{Columns, Row, columns};
 
 /// A pass to insert. It stands for the caller's own token.
 #[derive(Debug, Clone)]
@@ -31,6 +33,20 @@ pub struct InsertedPass {
     pub expires_at: Moment,
     /// The topic to wake if sessions ended to make room, because processes have sessions in memory.
     pub wakes: Option<Topic>,
+}
+
+/// The least age of the last use of a session at which a new use is recorded.
+const USE_RECORDED_EVERY: Duration = Duration::from_secs(60);
+
+columns! {
+    SESSION of SessionRecord {
+        hash: "p.secret_hash",
+        token_label: "t.label",
+        scopes: "t.scopes",
+        created_at: "p.created_at",
+        last_used_at: "p.last_used_at",
+        expires_at: "p.expires_at",
+    }
 }
 
 /// The token that a pass stands for.
@@ -122,6 +138,58 @@ impl Granted<Account, Write> {
     }
 }
 
+impl<R> Granted<Account, R> {
+    /// Returns the sessions of the caller's user that have not expired, the newest first.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
+    pub async fn own_sessions(&self, transaction: &mut Transaction) -> Result<Vec<SessionRecord>> {
+        let (owner, now) = (self.owner(), self.at());
+        let query = self.within(transaction)?.query("select ").push(SESSION);
+        let query = query.push(
+            " from passes p join tokens t on t.id = p.token_id where p.kind = 'session' and t.user_id = ",
+        );
+        let query = query.value(&owner).push(" and p.expires_at > ").value(&now);
+        query
+            .push(" order by p.created_at desc, p.secret_hash")
+            .all(Row::take)
+            .await
+    }
+}
+
+impl Granted<Account, Write> {
+    /// Deletes these sessions, as far as they are of the caller's user, and returns how many there were.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
+    pub async fn sessions_end(
+        &self,
+        transaction: &mut Transaction,
+        sessions: &[PassHash],
+    ) -> Result<u64> {
+        let owner = self.owner();
+        let query = self
+            .within(transaction)?
+            .query("delete from passes where kind = 'session' and secret_hash in ")
+            .list(sessions);
+        query
+            .push(" and token_id in (select id from tokens where user_id = ")
+            .value(&owner)
+            .push(")")
+            .execute()
+            .await
+    }
+
+    /// Returns the deed of ending sessions of the caller's user. It has no line in the audit log, like a sign-out,
+    /// and every replica forgets the user's sessions that it has in memory.
+    pub fn sessions_ended(&self) -> Deed {
+        let owner = self.owner();
+        Deed::unaudited("sessions end without a line").waking([Topic::Account { owner }])
+    }
+}
+
 /// Deletes the passes of tokens that are revoked in the same transaction.
 pub(crate) async fn end_those_of_tokens(
     transaction: &mut Transaction,
@@ -146,8 +214,8 @@ pub(crate) async fn end_those_of_user(transaction: &mut Transaction, user: UserI
 }
 
 impl Database {
-    /// Returns the token that a pass stands for. `None` if there is no such pass, or it has expired. Whether the
-    /// token is valid is checked where it is used.
+    /// Returns the token that a pass stands for, and records the use of a session. `None` if there is no such pass, or
+    /// it has expired. Whether the token is valid is checked where it is used.
     ///
     /// # Errors
     ///
@@ -158,15 +226,26 @@ impl Database {
         secret_hash: &PassHash,
         now: Moment,
     ) -> Result<Option<PassHolder>> {
-        self.single(
-            "select t.id, t.secret_hash, t.user_id, p.expires_at from passes p join tokens t on t.id = p.token_id \
-             where p.secret_hash = $1 and p.kind = $2 and p.expires_at > $3",
-        )
-        .bind(secret_hash)
-        .bind(&kind)
-        .bind(&now)
-        .optional(Row::take)
-        .await
+        let found: Option<(PassHolder, Option<Moment>)> = self
+            .single(
+                "select t.id, t.secret_hash, t.user_id, p.expires_at, p.last_used_at from passes p \
+                 join tokens t on t.id = p.token_id \
+                 where p.secret_hash = $1 and p.kind = $2 and p.expires_at > $3",
+            )
+            .bind(secret_hash)
+            .bind(&kind)
+            .bind(&now)
+            .optional(|row| Ok((row.take()?, row.take()?)))
+            .await?;
+        let is_due = |used: Option<Moment>| {
+            kind == PassKind::Session && used.is_none_or(|at| at.after(USE_RECORDED_EVERY) <= now)
+        };
+        Ok(found.map(|(holder, used)| {
+            if is_due(used) {
+                self.last_used().session_used(*secret_hash);
+            }
+            holder
+        }))
     }
 }
 

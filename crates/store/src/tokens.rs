@@ -9,8 +9,6 @@ use ctxpin_model::proof::{self, Challenge, Proof};
 use ctxpin_model::token::Credential;
 use ctxpin_model::token::{Maker, TokenRecord};
 
-use uuid::Uuid;
-
 use crate::audit::Act;
 use crate::database::{CHUNK, Database, Transaction};
 use crate::deed::Deed;
@@ -199,8 +197,8 @@ impl Upkeep<'_, task::FirstUser> {
 }
 
 impl Upkeep<'_, task::LastUsed> {
-    /// Writes `at` as the last use of these tokens and agents. Locks agents before tokens, and rows in the
-    /// order of their ids, because several replicas may write at once.
+    /// Writes `at` as the last use of these tokens, agents and sessions. Locks agents before tokens and these before
+    /// sessions, and rows in the order of their ids, because several replicas may write at once.
     ///
     /// # Errors
     ///
@@ -214,13 +212,22 @@ impl Upkeep<'_, task::LastUsed> {
         let agents: Vec<_> = uses.agents.iter().collect();
         for chunk in agents.chunks(CHUNK) {
             let lock = "select id from agents where id in ";
-            let update = "update agents set last_seen_at = ";
+            let update = ["update agents set last_seen_at = ", " where id in "];
             write_time(transaction, lock, update, chunk, at).await?;
         }
         let tokens: Vec<_> = uses.tokens.iter().collect();
         for chunk in tokens.chunks(CHUNK) {
             let lock = "select id from tokens where id in ";
-            let update = "update tokens set last_used_at = ";
+            let update = ["update tokens set last_used_at = ", " where id in "];
+            write_time(transaction, lock, update, chunk, at).await?;
+        }
+        let sessions: Vec<_> = uses.sessions.iter().collect();
+        for chunk in sessions.chunks(CHUNK) {
+            let lock = "select secret_hash from passes where secret_hash in ";
+            let update = [
+                "update passes set last_used_at = ",
+                " where secret_hash in ",
+            ];
             write_time(transaction, lock, update, chunk, at).await?;
         }
         Ok(())
@@ -231,21 +238,21 @@ impl Upkeep<'_, task::LastUsed> {
 async fn write_time<V: Value>(
     transaction: &mut Transaction,
     lock: &'static str,
-    update: &'static str,
+    [update, of_ids]: [&'static str; 2],
     ids: &[&V],
     at: Moment,
 ) -> Result<()> {
     transaction
         .query(lock)
         .list(ids.iter().copied())
-        .push(" order by id")
+        .push(" order by 1")
         .locking(Lock::Update)
-        .all(|row| row.take::<Uuid>())
+        .all(|row| row.take::<V>())
         .await?;
     transaction
         .query(update)
         .value(&at)
-        .push(" where id in ")
+        .push(of_ids)
         .list(ids.iter().copied())
         .execute()
         .await?;

@@ -1,4 +1,4 @@
-//! The last uses of tokens and agents.
+//! The last uses of tokens, sessions and agents.
 
 use ctxpin_store::grant::task;
 
@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::frame::commit;
 use crate::service::Service;
 
-/// Writes which tokens were used and which agents were seen since the last call. One transaction writes all of
+/// Writes which tokens and sessions were used and which agents were seen since the last call. One transaction writes all of
 /// them, so thousands of idle agents cost one commit.
 ///
 /// # Errors
@@ -14,7 +14,7 @@ use crate::service::Service;
 /// Fails if the database does. The uses are lost then.
 pub async fn write(service: &Service) -> Result<()> {
     let uses = service.database.last_used().take();
-    if uses.tokens.is_empty() && uses.agents.is_empty() {
+    if uses.is_empty() {
         return Ok(());
     }
     let mut transaction = service.database.write().await?;

@@ -9,8 +9,8 @@ use ctxpin_model::user::UserChange;
 use ctxpin_operations::error::Error;
 use ctxpin_operations::people::{self, Revocation};
 use ctxpin_operations::service::Service;
-use ctxpin_operations::sign_in;
-use ctxpin_operations::upkeep::passes;
+use ctxpin_operations::sign_in::{self, Ended};
+use ctxpin_operations::upkeep::{self, passes};
 use ctxpin_testing::databases::{TestService, test_start};
 use ctxpin_testing::people::{TestAgent, first_admin, token_request, user};
 
@@ -32,6 +32,9 @@ ctxpin_testing::on_both_databases!(
     an_agents_token_starts_no_session,
     a_replica_takes_the_sessions_of_another,
     a_bound_session_ends_with_its_process,
+    a_users_sessions_are_listed_and_ended,
+    no_session_ends_a_wider_one,
+    the_use_of_a_session_is_written,
 );
 
 /// Returns the refusal of a session.
@@ -334,4 +337,90 @@ async fn a_bound_session_ends_with_its_process(test: &TestService) {
     assert!(ended(&next, &session).await);
     first.close().await;
     next.close().await;
+}
+
+async fn a_users_sessions_are_listed_and_ended(test: &TestService) {
+    let service = &test.service;
+    let admin = first_admin(service).await;
+    let (_, other) = user(service, admin, "other", "member", "read write").await;
+    let others = session(service, other).await;
+    let mut own = Vec::new();
+    for _ in 0..4 {
+        test.advance(Duration::from_secs(1));
+        own.push(session(service, admin).await);
+    }
+    let listed = sign_in::sessions(service, admin).await.unwrap();
+    let is_of = |record, session| sign_in::is_of(service, record, session);
+    assert_eq!(listed.len(), 4);
+    for (record, session) in listed.iter().rev().zip(&own) {
+        assert!(is_of(record, session));
+        assert_eq!(
+            record.expires_at,
+            record.created_at.after(PassKind::Session.lifetime())
+        );
+    }
+    assert_eq!(listed[0].created_at, test.clock.now());
+
+    let end = async |ended| sign_in::sessions_end(service, admin, ended).await;
+    let key = listed[3].key();
+    assert_eq!(end(Ended::Keyed(&key)).await.unwrap(), 1);
+    assert!(ended(service, &own[0]).await);
+    assert!(matches!(
+        end(Ended::Keyed(&key)).await,
+        Err(Error::NotFound("session"))
+    ));
+    let of_other = sign_in::sessions(service, other).await.unwrap()[0].key();
+    assert!(matches!(
+        end(Ended::Keyed(&of_other)).await,
+        Err(Error::NotFound("session"))
+    ));
+    assert_eq!(end(Ended::Others(&own[2])).await.unwrap(), 2);
+    assert_eq!(end(Ended::Others(&own[2])).await.unwrap(), 0);
+    for (index, session) in own.iter().enumerate() {
+        assert_eq!(ended(service, session).await, index != 2);
+    }
+    assert!(!ended(service, &others).await);
+}
+
+async fn no_session_ends_a_wider_one(test: &TestService) {
+    let service = &test.service;
+    let admin = first_admin(service).await;
+    let wide = session(service, admin).await;
+    let narrow = people::token_create(service, admin, &token_request("read write")).await;
+    let narrow = narrow.unwrap().1.credential();
+    let own = session(service, narrow).await;
+    let listed = sign_in::sessions(service, narrow).await.unwrap();
+    let of_wide = listed
+        .iter()
+        .find(|record| sign_in::is_of(service, record, &wide));
+    let key = of_wide.unwrap().key();
+    let refused = sign_in::sessions_end(service, narrow, Ended::Keyed(&key)).await;
+    assert_eq!(refusal(refused), "forbidden");
+    let others = sign_in::sessions_end(service, narrow, Ended::Others(&own)).await;
+    assert_eq!(others.unwrap(), 0);
+    let read = second_token(service, admin).await;
+    let refused = sign_in::sessions_end(service, read, Ended::Others(&own)).await;
+    assert_eq!(refusal(refused), "forbidden");
+    assert!(!ended(service, &wide).await && !ended(service, &own).await);
+}
+
+async fn the_use_of_a_session_is_written(test: &TestService) {
+    let service = &test.service;
+    let admin = first_admin(service).await;
+    let session = session(service, admin).await;
+    let used = async || {
+        upkeep::last_used::write(service).await.unwrap();
+        sign_in::sessions(service, admin).await.unwrap()[0].last_used_at
+    };
+    assert_eq!(used().await, None);
+    let begun = test.clock.now();
+    // Within a minute, one use is written.
+    for (seconds, expected) in [(0, 0), (59, 0), (1, 60)] {
+        test.advance(Duration::from_secs(seconds));
+        assert!(!ended(service, &session).await);
+        assert_eq!(
+            used().await,
+            Some(begun.after(Duration::from_secs(expected)))
+        );
+    }
 }

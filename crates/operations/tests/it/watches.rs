@@ -12,6 +12,7 @@ use ctxpin_model::watch::{Changed, Detail, Event, Subject};
 use ctxpin_operations::agents;
 use ctxpin_operations::error::Error;
 use ctxpin_operations::people::{self, Revocation};
+use ctxpin_operations::sign_in;
 use ctxpin_operations::upkeep;
 use ctxpin_operations::watches::{Watch, watch};
 use ctxpin_testing::chats::TestChat;
@@ -36,6 +37,7 @@ ctxpin_testing::on_both_databases!(
     a_deleted_agent_is_seen_in_its_chats,
     a_rebound_chat_drifts_with_its_new_agent,
     a_revoked_token_ends_the_watch,
+    a_watch_ends_with_its_session,
     finding_11_who_is_locked_out_watches_no_longer,
     others_chats_are_not_seen,
     a_chat_that_cannot_be_read_cannot_be_watched,
@@ -735,4 +737,28 @@ async fn replicas_of_one_postgres_wake_each_other() {
     tasks.iter().for_each(tokio::task::JoinHandle::abort);
     replica.close().await;
     test.finish().await;
+}
+
+async fn a_watch_ends_with_its_session(test: &TestService) {
+    let service = &test.service;
+    let owner = first_admin(service).await;
+    let mut watches = Vec::new();
+    for _ in 0..2 {
+        let session = sign_in::with_token(service, owner).await.unwrap().pass;
+        let credential = sign_in::session_credential(service, &session).await;
+        let watch = watch(service, credential.unwrap(), Subject::Own, Detail::Ids).await;
+        let mut watch = watch.unwrap().of_session(Some(session.clone()));
+        assert!(matches!(next(&mut watch).await, Ok(Some(Event::Ready))));
+        watches.push((watch, session));
+    }
+    let [(stays, _), (ends, session)] = &mut watches[..] else {
+        panic!("there are two");
+    };
+    sign_in::sign_out(service, session).await.unwrap();
+    assert!(matches!(next(ends).await, Err(Error::SessionEnded)));
+    // The other one has looked for its session, and goes on.
+    let chat = ctxpin_testing::people::chat(service, owner, None).await;
+    assert!(
+        matches!(next(stays).await, Ok(Some(Event::Changed(Changed::Chat(id)))) if id == chat.id)
+    );
 }

@@ -15,6 +15,8 @@ const tabs = new BroadcastChannel("ctxpin-stream");
 /** `live`, `lost` or `over`, since when, and the mark of the latest news. */
 let stream = { state: "lost", since: Date.now() };
 let isReader = false;
+/** Leaves the stream to another tab. */
+let leaveStream = () => {};
 /** Whether this tab waits for the answer of the one that reads the stream. */
 let isAsking = false;
 /** Whether news came while this tab was hidden. */
@@ -46,8 +48,10 @@ function startStream() {
   }
   navigator.locks.request("ctxpin-stream", () => {
     readStream(REOPEN_FIRST_MS);
-    // The lock is kept until this tab is closed.
-    return new Promise(() => {});
+    // The lock is kept until this tab is closed or signed out.
+    return new Promise((resolve) => {
+      leaveStream = resolve;
+    });
   });
   isAsking = true;
   tabs.postMessage({ kind: "ask" });
@@ -55,6 +59,7 @@ function startStream() {
 
 /** Reads the stream of the server, and reopens it when the server has refused or ended it. */
 function readStream(wait) {
+  if (stream.state === "over") return;
   isReader = true;
   const source = new EventSource("/api/v1/watch?state=false");
   const tell = (news, mark) => {
@@ -67,7 +72,7 @@ function readStream(wait) {
   };
   const reopen = () => {
     source.close();
-    if (stream.state !== "over") setTimeout(readStream, wait, Math.min(wait * 2, REOPEN_LAST_MS));
+    setTimeout(readStream, wait, Math.min(wait * 2, REOPEN_LAST_MS));
   };
   source.addEventListener("ready", (event) => {
     wait = REOPEN_FIRST_MS;
@@ -83,22 +88,30 @@ function readStream(wait) {
     tell(news, news.kind === "everything" ? undefined : stream.mark);
   });
   source.addEventListener("deleted", (event) => tell({ kind: "gone", ...JSON.parse(event.data) }));
-  source.addEventListener("closed", () => {
+  source.addEventListener("closed", (event) => {
     tellState("lost");
+    // The session has ended. Each tab fetches its page, and finds that.
+    if (JSON.parse(event.data).status === 401) tell({ kind: "everything" });
     reopen();
   });
   source.onerror = () => {
     tellState("lost");
-    // A fetch of the page tells whether the session has ended, which the stream cannot say.
-    hear({ kind: "everything" });
-    // The browser itself connects again, except after an error status.
-    if (source.readyState === EventSource.CLOSED) reopen();
+    // The browser itself connects again, except after an error status, which the stream does not name. A fetch tells
+    // each tab whether its session has ended.
+    if (source.readyState === EventSource.CLOSED) {
+      tell({ kind: "everything" });
+      reopen();
+    } else {
+      hear({ kind: "everything" });
+    }
   };
 }
 
 /** Ends all news of this tab, for example because the session is over. */
 function streamEnds(words) {
   streamBecomes({ state: "over", since: Date.now(), words });
+  isReader = false;
+  leaveStream();
 }
 
 function streamBecomes(next) {

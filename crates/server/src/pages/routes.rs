@@ -108,6 +108,15 @@ pub(crate) fn page_routes() -> Vec<PageRoute> {
             "/settings/tokens/{token}/revoke",
             post(settings::tokens::revoke),
         ),
+        PageRoute::new("/settings/sessions", get(settings::sessions::page)),
+        PageRoute::new(
+            "/settings/sessions/others/end",
+            post(settings::sessions::end_others),
+        ),
+        PageRoute::new(
+            "/settings/sessions/{session}/end",
+            post(settings::sessions::end),
+        ),
         PageRoute::new(
             "/settings/users",
             get(settings::users::page).post(settings::users::create),

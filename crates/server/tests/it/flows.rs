@@ -1,5 +1,7 @@
 //! What people do on the pages, in a real browser.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use ctxpin_browser::Chromium;
 use ctxpin_protocol::http::chats::ChatQuery;
@@ -7,6 +9,7 @@ use ctxpin_protocol::http::page::PageQuery;
 use ctxpin_protocol::http::people::{TokenCreate, TokenRevoke, UserChange, UserCreate};
 use ctxpin_testing::workspace::Workspace;
 use reqwest::Method;
+use tokio::time::timeout;
 
 use crate::browser::create_chat;
 use crate::pages::editions;
@@ -330,11 +333,12 @@ async fn signing_out_ends_all_tabs_and_leaves_no_page_behind() -> Result<()> {
         .until("location.pathname === '/sign-in' && location.search === '?next=%2Fchats'")
         .await?;
     browser.close_tab(first).await?;
-    // The server looks for the session before it sends news.
-    create_chat(&server, None, "Another chat").await;
-    browser
-        .until("document.getElementById('stream').textContent === 'signed out'")
-        .await?;
+    // The server looks for sessions every 30 seconds too. The other tab notices the end at once.
+    let ended = "document.getElementById('stream').textContent === 'signed out'";
+    timeout(Duration::from_secs(20), browser.until(ended)).await??;
+    // It leaves the stream to a tab of the next session.
+    browser.open_tab().await?;
+    sign_in(&mut browser, &server, &server.token, "/chats").await?;
     browser.no_errors()?;
     server.stop().await;
     Ok(())
@@ -380,6 +384,41 @@ async fn a_page_that_the_browser_kept_is_loaded_again() -> Result<()> {
         .await?;
     browser.until(&format!("!window.left && {LIVE}")).await?;
     browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_browser_is_signed_out_from_another_one() -> Result<()> {
+    let server = Server::start().await;
+    let mut lost = signed_in(&server, "/chats").await?;
+    let mut browser = signed_in(&server, "/settings/sessions").await?;
+    let rows = |count: u32| format!("document.querySelectorAll('.session-row').length === {count}");
+    browser.until(&rows(2)).await?;
+    browser
+        .click(".session-row form[action$='/end'] button")
+        .await?;
+    browser.until(&rows(1)).await?;
+    let ended = "document.getElementById('stream').textContent === 'signed out'";
+    timeout(Duration::from_secs(20), lost.until(ended)).await??;
+    browser.until(LIVE).await?;
+
+    let mut others = Vec::new();
+    for _ in 0..2 {
+        others.push(signed_in(&server, "/chats").await?);
+    }
+    // A sign-in is no news.
+    browser.evaluate("location.reload()").await?;
+    browser.until(&rows(3)).await?;
+    browser
+        .click("form[action='/settings/sessions/others/end'] button")
+        .await?;
+    browser.until(&rows(1)).await?;
+    for other in &mut others {
+        timeout(Duration::from_secs(20), other.until(ended)).await??;
+    }
+    let toast = "document.querySelector('.toast p').textContent === 'Ended 2 other sessions.'";
+    browser.until(toast).await?;
     server.stop().await;
     Ok(())
 }

@@ -106,6 +106,7 @@ impl<'s> Scene<'s> {
             "/search?q=drifted",
             "/settings",
             "/settings/users",
+            "/settings/sessions",
             "/settings/usage",
             "/settings/audit",
             "/sign-in",

@@ -92,6 +92,13 @@ fn ids(text: &str) -> Vec<String> {
     ids
 }
 
+/// Returns the keys of the rows of a page.
+fn keys(page: &str) -> Vec<String> {
+    let parts = page.split(" data-key=\"").skip(1);
+    let keys = parts.filter_map(|part| part.split_once('"'));
+    keys.map(|(key, _)| key.to_owned()).collect()
+}
+
 /// The workspace before and after the changes that the tests look at.
 pub fn editions() -> [Workspace; 2] {
     let first =
@@ -214,6 +221,12 @@ async fn pages_as_reviewed(server: Server) {
         &browser.page(&format!("/search?q={}", "0".repeat(64))).await,
     );
     check_golden("settings-tokens", &browser.page("/settings").await);
+    Browser::sign_in(&server, &server.token).await;
+    let mut sessions = browser.page("/settings/sessions").await;
+    for (number, key) in keys(&sessions).into_iter().enumerate() {
+        sessions = sessions.replace(&key, &format!("KEY-{number}"));
+    }
+    check_golden("settings-sessions", &sessions);
     check_golden("settings-usage", &browser.page("/settings/usage").await);
     check_golden("settings-users", &browser.page("/settings/users").await);
     check_golden("settings-audit", &browser.page("/settings/audit").await);

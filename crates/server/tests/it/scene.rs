@@ -86,6 +86,7 @@ pub async fn set(server: &Server, content: &Content) -> Vec<String> {
         "/workspaces?show=refused",
         "/search",
         "/settings",
+        "/settings/sessions",
         "/settings/usage",
         "/settings/users",
         "/settings/audit",

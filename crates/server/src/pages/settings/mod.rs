@@ -1,10 +1,11 @@
-//! The settings: the caller's tokens and usage, and for admins the users and the audit log.
+//! The settings: the caller's tokens, sign-ins and usage, and for admins the users and the audit log.
 
 use ctxpin_model::access::Operation;
 
 use crate::pages::frame::Frame;
 
 pub(super) mod audit;
+pub(super) mod sessions;
 pub(super) mod tokens;
 pub(super) mod usage;
 pub(super) mod users;
@@ -13,6 +14,7 @@ pub(super) mod users;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Tab {
     Tokens,
+    Sessions,
     Usage,
     Users,
     Audit,
@@ -29,6 +31,12 @@ struct TabLink {
 fn tabs(current: Tab, frame: &Frame) -> Vec<TabLink> {
     let all = [
         (Tab::Tokens, "Tokens", "/settings", Operation::TokenList),
+        (
+            Tab::Sessions,
+            "Sign-ins",
+            "/settings/sessions",
+            Operation::TokenList,
+        ),
         (Tab::Usage, "Usage", "/settings/usage", Operation::UsageRead),
         (Tab::Users, "Users", "/settings/users", Operation::UserList),
         (
