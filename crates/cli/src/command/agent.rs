@@ -48,6 +48,7 @@ enum Verb {
         #[command(flatten)]
         connection: Connection,
     },
+    Heads(Heads),
     /// Show the state of the agent that runs on this directory
     Status {
         #[command(flatten)]
@@ -138,6 +139,21 @@ struct RotateToken {
     target: TokenTarget,
 }
 
+/// List the versions of a workspace that an agent has pushed, newest first
+///
+/// `ctxpin exposure` finds the chats and turns that had one of them in force.
+#[derive(Debug, Args)]
+struct Heads {
+    /// The agent: its id, the last digits of the id (at least 4), or its workspace
+    agent: String,
+    #[command(flatten)]
+    page: PageArguments,
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
+    connection: Connection,
+}
+
 /// The arguments for what a command does with the agent's new token.
 #[derive(Debug, Args)]
 struct TokenTarget {
@@ -167,6 +183,7 @@ impl Noun {
                 output,
                 connection,
             } => list(&connection.connect()?.client, &page, output).await,
+            Verb::Heads(heads) => heads.run().await,
             Verb::Status { output, agent } => {
                 let status = agent.find().await?.status().await?;
                 match output.json {
@@ -357,6 +374,34 @@ impl TokenTarget {
                 say::path(path)
             ));
         }
+        Ok(())
+    }
+}
+
+impl Heads {
+    async fn run(self) -> Result<(), Failure> {
+        let client = self.connection.connect()?.client;
+        let agent = agent_named(&client, &self.agent).await?;
+        let page = client.agent_heads(agent, &self.page.query()).await?;
+        if self.output.json {
+            return say::print_json(&page);
+        }
+        if page.items.is_empty() {
+            say::note("the agent has pushed nothing yet");
+            return Ok(());
+        }
+        let now = say::now();
+        let mut table = Table::new(&["#", "snapshot", "context", "pushed"]);
+        for head in &page.items {
+            table.row([
+                head.seq.to_string(),
+                say::hash(&head.snapshot),
+                say::hash(&head.context_hash),
+                say::since(head.received_at, now),
+            ]);
+        }
+        say::print(&table.text())?;
+        say_next(page.next.as_deref());
         Ok(())
     }
 }

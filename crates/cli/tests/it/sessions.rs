@@ -90,6 +90,7 @@ fn a_partial_refresh_a_decline_and_a_rollback() {
         "ctxpin skill list",
         "ctxpin skill show release-notes",
         "ctxpin agent list",
+        "ctxpin agent heads shop",
         "ctxpin agent status",
         "ctxpin source list",
         "ctxpin chat unpin",
