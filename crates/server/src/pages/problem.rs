@@ -140,6 +140,9 @@ pub(crate) async fn show_problems(
                     _ if is_text => ("You may see that this changed, not what", None),
                     name => advice(name, is_read),
                 };
+                // Another token helps where a scope is missing, and not where a role is.
+                let is_role =
+                    name == Some(ProblemName::Forbidden) && !problem.detail.contains("the scope");
                 let status = response.status();
                 let page = ProblemPage {
                     frame: frame(&app, status, caller.get(), choices, heading).await,
@@ -148,7 +151,7 @@ pub(crate) async fn show_problems(
                         true => "Texts are for the owner of the chat.",
                         false => &problem.detail,
                     },
-                    command,
+                    command: command.filter(|_| !is_role),
                     is_passing: status == StatusCode::SERVICE_UNAVAILABLE,
                 };
                 with_status(html(&page), status)
