@@ -58,7 +58,7 @@ async fn answer(State(requests): State<Requests>, uri: Uri, body: Bytes) -> Resp
     let events = match uri.path().rsplit('/').next() {
         Some("responses") => responses(),
         Some("messages") => messages(&request),
-        Some("completions") => completions(),
+        Some("completions") => completions(&request),
         _ => return StatusCode::NOT_FOUND.into_response(),
     };
     if let Ok(mut requests) = requests.lock() {
@@ -118,21 +118,40 @@ fn messages(request: &Value) -> String {
     events.collect()
 }
 
-/// Returns the events of the Chat Completions API (platform.openai.com/docs/api-reference/chat-streaming) for one
-/// short message.
-fn completions() -> String {
-    let chunk = |delta: Value, finish_reason: Value| {
+/// Returns the events of the Chat Completions API (platform.openai.com/docs/api-reference/chat-streaming): a call that
+/// reads the file of the question, unless it was read, or else one short message.
+fn completions(request: &Value) -> String {
+    let messages = request["messages"].as_array();
+    let messages: Vec<_> = messages.into_iter().flatten().collect();
+    let is_read = messages.iter().any(|message| message["role"] == "tool");
+    let mut texts = messages.iter().filter_map(|message| {
+        let content = &message["content"];
+        content.as_str().or_else(|| content[0]["text"].as_str())
+    });
+    let wanted = texts.find_map(|text| text.strip_prefix(READ));
+    let (delta, finish_reason) = match wanted.filter(|_| !is_read) {
+        Some(path) => {
+            let arguments = json!({ "filePath": path }).to_string();
+            let call = json!({
+                "index": 0, "id": "call_1", "type": "function",
+                "function": { "name": "read", "arguments": arguments },
+            });
+            (
+                json!({ "role": "assistant", "tool_calls": [call] }),
+                "tool_calls",
+            )
+        }
+        None => (json!({ "role": "assistant", "content": "Done." }), "stop"),
+    };
+    let chunk = |delta: &Value, finish_reason: Value| {
         json!({
             "id": "chatcmpl_1", "object": "chat.completion.chunk", "created": 0, "model": "m",
             "choices": [{ "index": 0, "delta": delta, "finish_reason": finish_reason }],
         })
     };
-    let text = chunk(
-        json!({ "role": "assistant", "content": "Done." }),
-        Value::Null,
-    );
-    let end = chunk(json!({}), json!("stop"));
-    format!("data: {text}\n\ndata: {end}\n\ndata: [DONE]\n\n")
+    let begin = chunk(&delta, Value::Null);
+    let end = chunk(&json!({}), finish_reason.into());
+    format!("data: {begin}\n\ndata: {end}\n\ndata: [DONE]\n\n")
 }
 
 /// Returns the events of the Responses API (platform.openai.com/docs/api-reference/responses-streaming) for one

@@ -130,7 +130,7 @@ impl Trial<'_> {
         let working = base.join(&workspace.working);
         let wanted = workspace.wanted.as_ref().map(|wanted| base.join(wanted));
         match self.server {
-            Some(server) => server.ask(base, &working).await?,
+            Some(server) => server.ask(base, &working, wanted.as_deref()).await?,
             None => self.start(base, &working, wanted.as_deref()).await?,
         }
         let requests = self.standin.take()?;
@@ -138,11 +138,12 @@ impl Trial<'_> {
             .first()
             .context("the tool asked its model nothing")?;
         let on_demand = requests.last().map(|last| self.client.on_demand(last));
+        let on_demand = on_demand.into_iter().flatten();
         let skills = self.client.skills(first);
         let skills = skills.map(|skills| skills.iter().map(|path| self.text(base, path)).collect());
         Ok(Texts {
             due: self.text(base, &self.client.instructions(first)),
-            on_demand: on_demand.unwrap_or_default(),
+            on_demand: on_demand.map(|text| self.text(base, &text)).collect(),
             skills,
         })
     }

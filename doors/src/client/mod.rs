@@ -111,7 +111,7 @@ impl Client {
             }
             Self::Codex => codex::ask(command, base, url),
             Self::Opencode => {
-                opencode::ask(command, url);
+                opencode::ask(command, url, wanted);
                 Ok(())
             }
         }
@@ -156,7 +156,8 @@ impl Client {
     pub fn on_demand(self, request: &Value) -> Vec<String> {
         match self {
             Self::ClaudeCode => claude_code::on_demand(request),
-            Self::Codex | Self::Opencode => Vec::new(),
+            Self::Codex => Vec::new(),
+            Self::Opencode => opencode::on_demand(request),
         }
     }
 

@@ -15,6 +15,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Child;
 
+use crate::standin::READ;
 use crate::workspace::{Entry, HOME, Workspace};
 
 /// The npm package.
@@ -115,6 +116,14 @@ pub fn settle(random: &mut StdRng, workspace: &mut Workspace) {
     workspace.add("linked", Entry::Link("project/docs".into()));
     workspace.add("project/linked", Entry::Link("docs".into()));
     skills(random, workspace, &directories);
+    let below = directories
+        .iter()
+        .filter(|directory| Path::new(directory).starts_with(&workspace.working));
+    if let Some(directory) = below.collect::<Vec<_>>().choose(random) {
+        let wanted = format!("{directory}/main.rs");
+        workspace.write(wanted.clone(), "Something to read.\n");
+        workspace.wanted = Some(wanted);
+    }
 }
 
 /// Returns a configuration, sometimes with comments and the last comma.
@@ -210,10 +219,18 @@ fn environment(url: &str) -> [(&'static str, String); 9] {
 }
 
 /// Points opencode to the stand-in, and asks one question. A session with a title asks for none.
-pub fn ask(command: &mut Command, url: &str) {
+pub fn ask(command: &mut Command, url: &str, wanted: Option<&Path>) {
     command
-        .args(["run", "--title", "Doors", "Say something."])
+        .args(["run", "--title", "Doors", &question(wanted)])
         .envs(environment(url));
+}
+
+/// Returns a question, which the model answers by reading a file if one is wanted.
+fn question(wanted: Option<&Path>) -> String {
+    match wanted {
+        Some(wanted) => format!("{READ}{}", wanted.display()),
+        None => "Say something.".to_owned(),
+    }
 }
 
 /// A running server, which is asked in one workspace after another. A start of opencode takes seconds of a
@@ -275,7 +292,12 @@ impl Server {
     }
 
     /// Asks one question in a workspace, whose directories lie at `base`.
-    pub async fn ask(&self, base: &Path, working: &Path) -> anyhow::Result<()> {
+    pub async fn ask(
+        &self,
+        base: &Path,
+        working: &Path,
+        wanted: Option<&Path>,
+    ) -> anyhow::Result<()> {
         let home = self.home();
         fs::remove_file(&home)?;
         symlink(base.join(HOME), &home)?;
@@ -299,7 +321,7 @@ impl Server {
         let id = id.with_context(|| format!("no session began: {session}"))?;
         let question = json!({
             "model": { "providerID": "standin", "modelID": "m" },
-            "parts": [{ "type": "text", "text": "Say something." }],
+            "parts": [{ "type": "text", "text": question(wanted) }],
         });
         let path = format!("/session/{id}/message");
         self.call("POST", &path, Some(working), &question).await?;
@@ -357,6 +379,34 @@ pub fn instructions(request: &Value) -> String {
     let end = system.rfind(BEHIND).unwrap_or(system.len());
     let text = system.get(begin..end).unwrap_or_default();
     text.strip_prefix('\n').unwrap_or_default().to_owned()
+}
+
+/// Returns what a request has of the files on the way to a file that the model read.
+pub fn on_demand(request: &Value) -> Vec<String> {
+    let messages = request["messages"].as_array().into_iter().flatten();
+    let results = messages.filter(|message| message["role"] == "tool");
+    let texts = results.filter_map(|message| message["content"].as_str());
+    let reminders = texts.filter_map(|text| {
+        let (_, reminder) = text.rsplit_once("<system-reminder>")?;
+        reminder.strip_suffix("\n</system-reminder>")
+    });
+    let parts = reminders.flat_map(|reminder| {
+        let parts = reminder
+            .split(BEGIN)
+            .skip(1)
+            .map(|part| format!("{}{part}", &BEGIN[1..]));
+        let parts: Vec<_> = parts.collect();
+        let last = parts.len().saturating_sub(1);
+        // A blank line stands between two files.
+        let parts = parts.into_iter().enumerate();
+        parts.map(move |(index, part)| match part.strip_suffix('\n') {
+            Some(part) if index < last => part.to_owned(),
+            _ => part,
+        })
+    });
+    let mut parts: Vec<_> = parts.collect();
+    parts.sort_unstable();
+    parts
 }
 
 /// Returns the paths of the skills that the system prompt lists, without opencode's own.

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use ctxpin_model::claude_code::{LOCAL_NAME, Reading, is_skill_hidden};
 use ctxpin_model::profile::ClaudeCodeSettings;
-use ctxpin_model::resource::{Applies, Bodies, Resource};
+use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::snapshot::Snapshot;
 
-use super::{Effective, Given, OnDemand, left_out, listed};
+use super::{Effective, Given, OnDemand, condition, left_out, listed};
 
 /// What begins the instructions.
 const BEGIN: &str = "Codebase and user instructions are shown below. Be sure to adhere to these instructions. IMPORTANT: These \
@@ -78,18 +78,6 @@ pub(super) fn on_demand(snapshot: &Snapshot, bodies: &Bodies, path: &str) -> Vec
         })
     });
     given.collect()
-}
-
-/// Returns when a file is given that is not for the whole work.
-fn condition(applies: &Applies) -> String {
-    let below = &applies.below;
-    match applies.globs.is_empty() {
-        true => format!("on demand, with a file below {below}"),
-        false => format!(
-            "on demand, with a file below {below} that matches {}",
-            applies.globs.join(", ")
-        ),
-    }
 }
 
 /// Returns whose file it is, in Claude Code's words. An imported file belongs to the owner of the file that imports

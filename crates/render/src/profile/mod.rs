@@ -8,7 +8,7 @@ mod opencode;
 
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::profile::Settings;
-use ctxpin_model::resource::{Bodies, Kind, Resource, Status};
+use ctxpin_model::resource::{Applies, Bodies, Kind, Resource, Status};
 use ctxpin_model::snapshot::Snapshot;
 
 /// What a tool gives its model of a snapshot by itself.
@@ -97,7 +97,20 @@ pub fn effective(snapshot: &Snapshot, bodies: &Bodies) -> Effective {
 pub fn on_demand(snapshot: &Snapshot, bodies: &Bodies, path: &str) -> Vec<OnDemand> {
     match snapshot.facts.rules.as_ref().map(|rules| &rules.settings) {
         Some(Settings::ClaudeCode(_)) => claude_code::on_demand(snapshot, bodies, path),
-        Some(Settings::Codex(_) | Settings::Opencode(_)) | None => Vec::new(),
+        Some(Settings::Opencode(_)) => opencode::on_demand(snapshot, bodies, path),
+        Some(Settings::Codex(_)) | None => Vec::new(),
+    }
+}
+
+/// Returns when a file is given that is not for the whole work.
+fn condition(applies: &Applies) -> String {
+    let below = &applies.below;
+    match applies.globs.is_empty() {
+        true => format!("on demand, with a file below {below}"),
+        false => format!(
+            "on demand, with a file below {below} that matches {}",
+            applies.globs.join(", ")
+        ),
     }
 }
 

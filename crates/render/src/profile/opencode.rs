@@ -1,9 +1,9 @@
 //! opencode: the whole of each file behind its path, in the system prompt.
 
-use ctxpin_model::resource::Bodies;
+use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::snapshot::Snapshot;
 
-use super::{Effective, Given, left_out, listed};
+use super::{Effective, Given, OnDemand, condition, left_out, listed};
 
 /// What stands between two files.
 const BETWEEN: &str = "\n";
@@ -14,14 +14,15 @@ pub(super) fn effective(snapshot: &Snapshot, bodies: &Bodies) -> Effective {
     let mut effective = Effective::default();
     let mut parts = Vec::new();
     for file in snapshot.instruction_files() {
-        let Some(body) = file.body().and_then(|body| bodies.get(&body)) else {
+        let Some(text) = text(file, bodies) else {
             continue;
         };
-        let text = String::from_utf8_lossy(body);
-        // A byte order mark at the beginning is no part of the text.
-        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         if text.is_empty() {
             effective.left_out.push(left_out(file, "it is empty"));
+            continue;
+        }
+        if let Some(applies) = &file.applies {
+            effective.left_out.push(left_out(file, condition(applies)));
             continue;
         }
         effective.given.push(Given {
@@ -32,11 +33,42 @@ pub(super) fn effective(snapshot: &Snapshot, bodies: &Bodies) -> Effective {
             cut_at: None,
             counts: false,
         });
-        parts.push(format!("Instructions from: {}\n{text}", file.source));
+        parts.push(part(file, &text));
     }
     effective.text = parts.join(BETWEEN);
     let mut skills: Vec<_> = snapshot.skills().collect();
     skills.sort_by_key(|skill| skill.name.clone());
     effective.given.extend(skills.into_iter().map(listed));
     effective
+}
+
+/// Returns what opencode gives its model when it reads a file: the file of each directory on the way to it, the
+/// nearest first.
+pub(super) fn on_demand(snapshot: &Snapshot, bodies: &Bodies, path: &str) -> Vec<OnDemand> {
+    let files = snapshot.instruction_files().filter_map(|file| {
+        let applies = file.applies.as_ref()?;
+        let is_for_it = file.source != path && applies.covers(path);
+        is_for_it.then_some((applies.below.len(), file))
+    });
+    let mut files: Vec<_> = files.collect();
+    files.sort_by_key(|(length, _)| std::cmp::Reverse(*length));
+    let given = files.into_iter().filter_map(|(_, file)| {
+        let text = text(file, bodies).filter(|text| !text.is_empty())?;
+        Some(OnDemand {
+            source: file.source.clone(),
+            text: part(file, &text),
+        })
+    });
+    given.collect()
+}
+
+/// Returns the text of a file. A byte order mark at the beginning is no part of it.
+fn text(file: &Resource, bodies: &Bodies) -> Option<String> {
+    let body = bodies.get(&file.body()?)?;
+    let text = String::from_utf8_lossy(body);
+    Some(text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned())
+}
+
+fn part(file: &Resource, text: &str) -> String {
+    format!("Instructions from: {}\n{text}", file.source)
 }

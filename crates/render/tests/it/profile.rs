@@ -1,8 +1,8 @@
 //! What a tool gives its model of a snapshot. Each text was seen in a request of Codex 0.171.0 or opencode 1.18.33.
 
 use ctxpin_model::profile::{CodexSettings, OpencodeSettings, Rules, Settings};
-use ctxpin_model::resource::{Kind, Resource, Status};
-use ctxpin_render::profile::{Effective, effective};
+use ctxpin_model::resource::{Applies, Kind, Resource, Status};
+use ctxpin_render::profile::{Effective, effective, on_demand};
 
 use crate::sample::Sample;
 
@@ -178,6 +178,42 @@ fn opencode_gives_the_bytes_of_each_file_behind_its_path() {
             "/w/AGENTS.md 2",
             "/home/ada/AGENTS.md 4",
             "//AGENTS.md: it is empty",
+        ]
+    );
+}
+
+#[test]
+fn opencode_gives_the_files_on_the_way_to_a_file_that_it_reads() {
+    let mut sample = file(Sample::default(), "/w/a", "outer\n");
+    sample = file(sample, "/w/a/b", "\u{feff}inner\r\n");
+    sample = file(sample, "/w/a/b/c", "");
+    sample = file(sample, "/w/a/bc", "beside");
+    for resource in &mut sample.snapshot.resources {
+        resource.applies = Some(Applies {
+            below: resource.root.clone().unwrap(),
+            globs: Vec::new(),
+        });
+    }
+    sample.snapshot.facts.rules = Some(Rules {
+        version: 1,
+        settings: Settings::Opencode(OpencodeSettings::defaults("/home/ada/.config/opencode")),
+    });
+    let given = |path: &str| {
+        let given = on_demand(&sample.snapshot, &sample.bodies, path).into_iter();
+        given.map(|given| given.text).collect::<Vec<_>>()
+    };
+    let outer = "Instructions from: /w/a/AGENTS.md\nouter\n";
+    let inner = "Instructions from: /w/a/b/AGENTS.md\ninner\r\n";
+    assert_eq!(given("/w/a/b/c/x.rs"), [inner, outer]);
+    assert_eq!(given("/w/a/b/AGENTS.md"), [outer]);
+    assert_eq!(given("/w/x.rs"), [""; 0]);
+    assert_eq!(
+        shown(&effective(&sample.snapshot, &sample.bodies)),
+        [
+            "/w/a/AGENTS.md: on demand, with a file below /w/a",
+            "/w/a/b/AGENTS.md: on demand, with a file below /w/a/b",
+            "/w/a/b/c/AGENTS.md: it is empty",
+            "/w/a/bc/AGENTS.md: on demand, with a file below /w/a/bc",
         ]
     );
 }

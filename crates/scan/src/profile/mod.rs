@@ -1,5 +1,6 @@
 //! What is found by the rules of one tool. Each tool has a module.
 
+mod below;
 mod claude_code;
 mod codex;
 mod neutral;

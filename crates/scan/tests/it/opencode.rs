@@ -45,7 +45,12 @@ fn the_first_name_that_any_directory_has_counts_from_the_working_directory_upwar
         ("project/pkg/web/CLAUDE.md", "never"),
         ("project/pkg/web/deeper/AGENTS.md", "on demand"),
     ]);
-    w.check(&["ok project/pkg/web/AGENTS.md", "ok project/AGENTS.md"]);
+    w.check(&[
+        "ok project/pkg/web/AGENTS.md",
+        "ok project/AGENTS.md",
+        "ok project/pkg/web/deeper/AGENTS.md",
+    ]);
+    fs::remove_dir_all(w.path("project/pkg/web/deeper")).unwrap();
     fs::remove_file(w.path("project/AGENTS.md")).unwrap();
     fs::remove_file(w.path("project/pkg/web/AGENTS.md")).unwrap();
     w.link("project/AGENTS.md", "nowhere");
@@ -62,6 +67,36 @@ fn a_directory_of_the_name_hides_the_other_names_and_gives_nothing() {
         ("home/.claude/CLAUDE.md", "hidden"),
     ]);
     w.check(&[]);
+}
+
+#[test]
+fn a_file_below_is_for_the_files_beside_and_below_it() {
+    let w = workspace(&[
+        ("project/pkg/web/a/AGENTS.md", "first"),
+        ("project/pkg/web/a/CLAUDE.md", "never"),
+        ("project/pkg/web/a/b/CONTEXT.md", "deeper"),
+        ("project/pkg/web/node_modules/x/CLAUDE.md", "everywhere"),
+        ("project/pkg/web/.git/AGENTS.md", "of git"),
+        ("project/pkg/web/listed/AGENTS.md", "due"),
+        ("project/pkg/web/hidden/AGENTS.md/file", ""),
+        ("project/pkg/web/hidden/CLAUDE.md", "hidden"),
+        ("project/pkg/beside/AGENTS.md", "never"),
+        (CONFIG, r#"{"instructions": ["listed/AGENTS.md"]}"#),
+    ]);
+    let found = w.check(&[
+        "ok project/pkg/web/listed/AGENTS.md",
+        "ok project/pkg/web/a/AGENTS.md",
+        "ok project/pkg/web/a/b/CONTEXT.md",
+        "ok project/pkg/web/node_modules/x/CLAUDE.md",
+    ]);
+    let below = found.snapshot.resources.iter();
+    let below: Vec<_> = below
+        .map(|resource| Some(resource.applies.as_ref()?.below.clone()))
+        .collect();
+    let expected = ["a", "a/b", "node_modules/x"];
+    let expected = expected.map(|path| Some(w.text(&format!("project/pkg/web/{path}"))));
+    assert_eq!(below[0], None);
+    assert_eq!(below[1..], expected);
 }
 
 #[test]

@@ -14,11 +14,11 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use ctxpin_model::profile::{Rules, Settings};
-use ctxpin_model::resource::Kind;
+use ctxpin_model::resource::{Applies, Kind};
 use ctxpin_model::skill::SKILL_FILE_NAME;
 use rustix::fs::FileType;
 
-use super::{entry_as, excluded, step};
+use super::{below, entry_as, excluded, step};
 use crate::ScanError;
 use crate::boundary::{Boundaries, Boundary, Located, Reach};
 use crate::directory::{Directory, plain_path};
@@ -89,6 +89,7 @@ pub(super) fn find(
     search.own_file(gathering)?;
     search.project_files(gathering)?;
     search.configured_files(gathering)?;
+    search.files_below(gathering)?;
     search.skills(gathering)?;
     Ok(Rules {
         version: VERSION,
@@ -136,17 +137,37 @@ impl Search<'_> {
         Ok(())
     }
 
+    /// Returns the names of a project's instruction files that count.
+    fn names(&self) -> Vec<&'static str> {
+        let is_disabled = self.configuration.settings.is_claude_code_disabled;
+        let names = NAMES.into_iter();
+        let names = names.filter(|name| !(is_disabled && *name == CLAUDE_CODE_NAME));
+        names.collect()
+    }
+
+    /// Adds the file of each directory below the working directory: the first name that is there.
+    fn files_below(&mut self, gathering: &mut Gathering) -> Result<(), ScanError> {
+        let names = self.names();
+        let working = &self.roots.directory;
+        for directory in below::directories(working, &names, ".git", "opencode", gathering)? {
+            let mut paths = names.iter().map(|name| directory.join(name));
+            if let Some(path) = paths.find(|path| path.exists()) {
+                let applies = Applies {
+                    below: source_text(&directory).0,
+                    globs: Vec::new(),
+                };
+                self.give_as(&path, Some(applies), gathering)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Adds the project's files of the first name that any directory of the chain has.
     fn project_files(&mut self, gathering: &mut Gathering) -> Result<(), ScanError> {
-        let settings = &self.configuration.settings;
-        if settings.is_project_disabled {
+        if self.configuration.settings.is_project_disabled {
             return Ok(());
         }
-        let is_disabled = settings.is_claude_code_disabled;
-        let names = NAMES.into_iter();
-        let names: Vec<_> = names
-            .filter(|name| !(is_disabled && *name == CLAUDE_CODE_NAME))
-            .collect();
+        let names = self.names();
         let chain = self.configuration.chain.clone();
         for directory in &chain {
             gathering.places.names(directory, &names);
@@ -258,8 +279,18 @@ impl Search<'_> {
         }
     }
 
-    /// Adds the instruction file at a path, once. What is no file gives nothing.
+    /// Adds the instruction file at a path, which every request holds.
     fn give(&mut self, path: &Path, gathering: &mut Gathering) -> Result<(), ScanError> {
+        self.give_as(path, None, gathering)
+    }
+
+    /// Adds the instruction file at a path, once. What is no file gives nothing.
+    fn give_as(
+        &mut self,
+        path: &Path,
+        applies: Option<Applies>,
+        gathering: &mut Gathering,
+    ) -> Result<(), ScanError> {
         gathering.go_on()?;
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
             return Ok(());
@@ -280,7 +311,8 @@ impl Search<'_> {
                     ..
                 } = &open;
                 let found = entry_as(boundary, directory, name, path, parent, gathering);
-                if let Some(finding) = found {
+                if let Some(mut finding) = found {
+                    finding.resource.applies = applies;
                     gathering.add(finding);
                 }
             }
