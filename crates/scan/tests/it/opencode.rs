@@ -125,6 +125,23 @@ fn the_person_has_one_file_of_instructions() {
 }
 
 #[test]
+fn the_persons_files_have_the_names_that_the_home_gives_them() {
+    let mut w = workspace(&[
+        ("home/.config/opencode/AGENTS.md", "mine"),
+        ("home/.config/opencode/x.md", "listed"),
+        (CONFIG, r#"{"instructions": ["~/.config/opencode/x.md"]}"#),
+    ]);
+    w.skill("home/.agents/skills/own");
+    w.link("linked", "home");
+    w.request.home = w.path("linked");
+    w.check(&[
+        "ok linked/.config/opencode/AGENTS.md",
+        "ok linked/.config/opencode/x.md",
+        "ok linked/.agents/skills/own/SKILL.md",
+    ]);
+}
+
+#[test]
 fn variables_switch_files_and_directories() {
     let mut w = workspace(&[
         ("home/.config/opencode/AGENTS.md", "mine"),

@@ -57,7 +57,8 @@ const ANCESTORS_MAX: usize = 100;
 /// The configuration in force.
 pub(super) struct Configuration {
     pub settings: OpencodeSettings,
-    /// The directory of a person's own configuration, with the file of instructions.
+    /// The directory of a person's own configuration, with the file of instructions. It is not resolved, because
+    /// opencode names its files so.
     pub home: PathBuf,
     /// The directories whose files count, from the working directory to the root of the worktree. Outside of a
     /// repository, these are all directories above.
@@ -112,7 +113,6 @@ impl Configuration {
         }
         layer.change(reading.files(Path::new(MANAGED)));
         let home = named.unwrap_or(own);
-        let home = home.canonicalize().unwrap_or(home);
         let is_claude_code_disabled = is_set(DISABLE_CLAUDE_CODE);
         let mut instructions = layer.instructions.unwrap_or_default();
         let mut skill_paths = layer.skill_paths.unwrap_or_default();
