@@ -128,7 +128,8 @@ fn completions(request: &Value) -> String {
         let content = &message["content"];
         content.as_str().or_else(|| content[0]["text"].as_str())
     });
-    let wanted = texts.find_map(|text| text.strip_prefix(READ));
+    // `opencode run` puts a question with spaces in quotes.
+    let wanted = texts.find_map(|text| text.trim_matches('"').strip_prefix(READ));
     let (delta, finish_reason) = match wanted.filter(|_| !is_read) {
         Some(path) => {
             let arguments = json!({ "filePath": path }).to_string();
